@@ -1,0 +1,46 @@
+# make demo    a tour in a private namespace, no root needed
+# make test    every test
+# make lint    ruff and mypy --strict
+# make bench   figures, as ratios measured in one run
+# make clean   remove what was built
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := setup.cfg pyproject.toml README.md tools/netalias docs/netalias.8 \
+	$(shell find netalias procfs -name '*.py')
+
+.PHONY: demo test test-pythons lint bench clean
+
+# The product is installed as a user would have it, and tested so.
+$(VENV)/.built: $(SOURCES)
+	@rm -rf build netalias.egg-info
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[test]'
+	@rm -rf build netalias.egg-info
+	@touch $@
+
+$(VENV)/.linters: $(VENV)/.built
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[lint]'
+	@rm -rf build netalias.egg-info
+	@touch $@
+
+demo: $(VENV)/.built
+	@tools/in-namespace $(BIN)/python tools/demo.py
+
+test: $(VENV)/.built test-pythons
+	@tools/in-namespace $(BIN)/pytest
+
+test-pythons: $(VENV)/.built
+	@tools/test-pythons $(BIN)/python tests/pure tests/wire
+
+lint: $(VENV)/.linters
+	$(BIN)/ruff check --config .ci/ruff.toml .
+	$(BIN)/mypy
+
+bench: $(VENV)/.built
+	@$(BIN)/python tools/bench/bench.py
+
+clean:
+	rm -rf $(VENV) .venvs build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
