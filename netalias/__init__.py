@@ -1,0 +1,92 @@
+"""Alias devices: ``eth0:0`` as a real device, of any address family that has an alias type.
+
+``netalias.open()`` gives an Engine with ``create``, ``delete``, ``show`` and ``lookup``;
+``netalias.emulator`` is the engine of Linux 2.0 in memory. Names are loaded when they are used.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from netalias.alias_type import AliasType, Registry
+    from netalias.engine import Engine
+    from netalias.errors import NetaliasError
+    from netalias.kernel import Kernel
+    from netalias.model import Address, Alias, Device, Snapshot
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Address",
+    "Alias",
+    "AliasType",
+    "Device",
+    "Engine",
+    "Kernel",
+    "NetaliasError",
+    "Registry",
+    "Snapshot",
+    "open",
+]
+
+_HOMES = {
+    "Address": "model",
+    "Alias": "model",
+    "AliasType": "alias_type",
+    "Device": "model",
+    "Engine": "engine",
+    "Kernel": "kernel",
+    "NetaliasError": "errors",
+    "Registry": "alias_type",
+    "Snapshot": "model",
+}
+
+
+def open(
+    netns: str = "", *, kernel: Kernel | None = None, group: int = 0, wait: float = 10.0
+) -> Engine:
+    """An Engine for the network namespace *netns*, or for that of the calling thread.
+
+    *netns* is a name of ``ip netns`` or a path; the thread is back where it was when this returns.
+    With a *kernel* (netalias.kernel.memory.Memory for one) nothing is opened and nothing is locked.
+    *group* is the mark on devices, 0 for the usual one; *wait* is how many seconds a change waits
+    for another run. Raises NoSuchDevice for an unknown namespace, KernelError.
+    """
+    from os import stat
+
+    from netalias.engine import Engine
+    from netalias.model import GROUP
+
+    group = group or GROUP
+    if kernel is not None:
+        return Engine(kernel, group=group)
+    from netalias.kernel.netlink import Netlink
+
+    def lock() -> AbstractContextManager[object]:
+        from netalias.lock import Lock
+
+        return Lock(wait, namespace)
+
+    if not netns:
+        namespace = stat("/proc/thread-self/ns/net").st_ino
+        return Engine(Netlink(), group=group, lock=lock)
+    from netalias.netns import entered
+
+    with entered(netns):
+        namespace = stat("/proc/thread-self/ns/net").st_ino
+        return Engine(Netlink(), group=group, lock=lock)
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        if name == "emulator":
+            return __import__("netalias.emulator", fromlist=["emulator"])
+        raise AttributeError(f"module 'netalias' has no attribute {name!r}")
+    return getattr(__import__(f"netalias.{home}", fromlist=[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

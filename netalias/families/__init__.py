@@ -1,0 +1,1 @@
+"""The built-in alias types, one address family a file."""

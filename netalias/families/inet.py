@@ -1,0 +1,76 @@
+"""AF_INET, the type ``ip`` of net/ipv4/ip_alias.c."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.alias_type import AliasType
+from netalias.model import AF_INET, address_text
+from netalias.steps import AddAddress, DelAddress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.model import Address
+    from netalias.steps import Step
+
+
+class Inet(AliasType):
+    """IPv4: four bytes, dotted quad."""
+
+    family = AF_INET
+    name = "ip"
+    size = 4
+    recorded = False
+
+    def parse(self, text: str) -> tuple[bytes, int | None]:
+        """``200.1.1.1`` or ``200.1.1.1/24``; exactly four decimal numbers, no octal."""
+        address, slash, length = text.partition("/")
+        packed = quad(address)
+        if packed is None:
+            raise errors.BadAddress(f"{text}: not an IPv4 address")
+        if packed[0] >= 224 and packed != b"\xff" * 4 and packed[0] < 240:
+            raise errors.BadAddress(f"{text}: a multicast address cannot be an alias")
+        return packed, (prefix_length(length, text) if slash else None)
+
+    def format(self, address: bytes) -> str:
+        """Dotted quad."""
+        return address_text(AF_INET, address)
+
+    def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
+        """RTM_NEWADDR."""
+        return (AddAddress(device, index, address),)
+
+    def detach(self, device: str, index: int, address: Address) -> Sequence[Step]:
+        """RTM_DELADDR."""
+        return (DelAddress(device, index, address),)
+
+
+def quad(text: str) -> bytes | None:
+    """``a.b.c.d`` packed, or None. Leading zeros are refused: to inet_aton(3) they mean octal."""
+    parts = text.split(".")
+    if len(parts) != 4:
+        return None
+    for part in parts:
+        if not (part.isascii() and part.isdigit()) or len(part) > 3:
+            return None
+        if (part[0] == "0" and len(part) > 1) or int(part) > 255:
+            return None
+    return bytes(map(int, parts))
+
+
+def prefix_length(text: str, whole: str, bits: int = 32) -> int:
+    """The number after the slash. Raises BadAddress with *whole* in front."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 3 or int(text) > bits:
+        raise errors.BadAddress(f"{whole}: a prefix length is a number from 0 to {bits}")
+    return int(text)
+
+
+def netmask(text: str) -> int:
+    """``255.255.255.0`` -> 24. Raises BadAddress for a mask with holes."""
+    packed = quad(text)
+    if packed is not None:
+        inverse = int.from_bytes(packed, "big") ^ 0xFFFFFFFF
+        if not inverse & (inverse + 1):
+            return 32 - inverse.bit_length()
+    raise errors.BadAddress(f"netmask {text}: not a netmask", "such as 255.255.255.0")

@@ -1,0 +1,147 @@
+"""Names: ``eth0:0`` and what the kernel may call it.
+
+Grammar (net/core/net_alias.c of Linux 2.0, without its bugs)::
+
+    reference = main ":" slot [ "-" ]
+    main      = the name of a device, without a colon
+    slot      = decimal digits, 0 to 65535, leading zeros dropped
+
+Rules of today's kernel (net/core/dev.c dev_valid_name, IFNAMSIZ): a primary name has 1 to 15
+bytes, no "/", no ":", no white space, and is neither "." nor "..".
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+
+NAME_MAX = 15
+"""IFNAMSIZ - 1 of linux/if.h, in bytes; also the limit of an IPv4 address label."""
+SLOT_MAX = 65535
+
+_DIGITS = "0123456789"
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+class AliasName:
+    """Main device and slot; ``str()`` is ``eth0:0``. Equal names are equal, and hash so."""
+
+    __slots__ = ("main", "slot")
+
+    def __init__(self, main: str, slot: int) -> None:
+        self.main = main
+        self.slot = slot
+
+    def __str__(self) -> str:
+        return f"{self.main}:{self.slot}"
+
+    def __repr__(self) -> str:
+        return f"AliasName({self.main!r}, {self.slot})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AliasName):
+            return NotImplemented
+        return self.slot == other.slot and self.main == other.main
+
+    def __hash__(self) -> int:
+        return hash((self.main, self.slot))
+
+
+def parse(text: str, limit: int = SLOT_MAX) -> tuple[AliasName, bool]:
+    """``eth0:0`` or ``eth0:0-`` -> (name, whether it ends in the deleting "-").
+
+    Raises BadName (ENODEV). *limit* is the largest slot.
+    """
+    main, colon, rest = text.partition(":")
+    if not colon:
+        raise errors.BadName(f"{text}: not an alias name", "an alias is called MAIN:SLOT: eth0:0")
+    check_device(main, text)
+    deleting = rest.endswith("-")
+    digits = rest[:-1] if deleting else rest
+    return AliasName(main, parse_slot(digits, text, limit)), deleting
+
+
+def parse_slot(digits: str, text: str, limit: int = SLOT_MAX) -> int:
+    """The slot; *text* is the whole name, for the message. Raises BadName."""
+    if not digits:
+        raise errors.BadName(f"{text}: the slot is missing", "a decimal number follows the colon")
+    if ":" in digits:
+        raise errors.BadName(f"{text}: an alias cannot have aliases")
+    if digits.strip(_DIGITS):
+        raise errors.BadName(f"{text}: slot must be a decimal number")
+    digits = digits.lstrip("0") or "0"
+    # The length first: a line of a megabyte of digits must not become a number.
+    if len(digits) > len(str(limit)) or int(digits) > limit:
+        raise errors.BadName(f"{text}: slot is over the limit of {limit}")
+    return int(digits)
+
+
+def split(text: str) -> AliasName | None:
+    """The name that *text* spells exactly and canonically, or None. Never raises."""
+    main, _, digits = text.partition(":")
+    if not main or not digits or digits.strip(_DIGITS) or len(digits) > 5:
+        return None
+    slot = int(digits)
+    if slot > SLOT_MAX or (digits[0] == "0" and len(digits) > 1):
+        return None
+    return AliasName(main, slot)
+
+
+def check_device(name: str, text: str = "") -> None:
+    """Raises BadName unless the kernel could have a device called *name*."""
+    text = text or name
+    if not name:
+        raise errors.BadName(f"{text}: the name of the main device is missing")
+    size = _size(name)
+    if size > NAME_MAX:
+        raise errors.BadName(
+            f"{text}: {name} has {size} bytes; a device name has {NAME_MAX} at most"
+        )
+    if name in (".", "..") or "/" in name or "\0" in name or name.split() != [name]:
+        raise errors.BadName(f"{text}: {name!r} cannot be the name of a device")
+
+
+def primary(name: AliasName) -> str:
+    """The kernel's name of the alias device: ``eth0_0``, at most 15 bytes.
+
+    A main device too long for that is abbreviated to three characters and a digest of six, so the
+    result depends on nothing but the name: ``enx001122334455:0`` -> ``enx`` + digest + ``_0``.
+    """
+    plain = f"{name.main}_{name.slot}"
+    if _size(plain) <= NAME_MAX:
+        return plain
+    head = name.main[:3] if name.main[:3].isascii() else "net"
+    return f"{head}{_digest(name.main)}_{name.slot}"
+
+
+def split_primary(text: str) -> AliasName | None:
+    """The inverse of primary() for names that were not abbreviated; else None."""
+    main, _, digits = text.rpartition("_")
+    return split(f"{main}:{digits}")
+
+
+def label(name: AliasName) -> str:
+    """The address label of *name*. Raises LimitError over 15 bytes: a label is never cut."""
+    text = str(name)
+    size = _size(text)
+    if size > NAME_MAX:
+        raise errors.LimitError(
+            f"{text}: an address label has {NAME_MAX} bytes at most, this one {size}",
+            "a device has room for the name: kind macvlan",
+        )
+    return text
+
+
+def _size(text: str) -> int:
+    """Bytes of a name. Raises BadName for what no name of the kernel decodes to."""
+    try:
+        return len(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        raise errors.BadName(f"{text!a}: not a text that a device can be called") from None
+
+
+def _digest(text: str) -> str:
+    """Six characters out of the 32-bit FNV-1a of *text*."""
+    value = 0x811C9DC5
+    for byte in text.encode("utf-8", "surrogateescape"):
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return "".join(_BASE32[(value >> shift) & 31] for shift in range(0, 30, 5))
