@@ -1,0 +1,138 @@
+"""The seam towards the kernel: one reading, one way to execute steps.
+
+Whoever implements ``snapshot``, ``able``, ``permitted``, ``send`` and ``close`` is a Kernel;
+netlink.py, memory.py and iproute.py do, and one contract suite runs over all three.
+"""
+
+from __future__ import annotations
+
+from errno import EADDRNOTAVAIL, ENOBUFS, ENODEV, ENOENT
+
+from netalias import errors
+from netalias.steps import BARRIERS, DelLink, SetLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from netalias.model import Snapshot
+    from netalias.steps import Step
+
+
+GONE = (ENODEV, ENOENT, EADDRNOTAVAIL)
+"""Answers to an undoing that say: there is nothing to be undone."""
+
+
+class Failure:
+    """A step that was refused, and how. ``left`` holds what could not be undone after it."""
+
+    __slots__ = ("error", "left", "step")
+
+    def __init__(self, step: Step, error: errors.NetaliasError) -> None:
+        self.step = step
+        self.error = error
+        self.left: list[Step] = []
+
+
+class Kernel:
+    """What every implementation shares: phases, dropping of what failed, and undoing it."""
+
+    def snapshot(self, family: int = 0) -> Snapshot:
+        """All devices, and the addresses of *family* (0: of every family). Raises KernelError."""
+        raise NotImplementedError
+
+    def able(self, kind: str) -> bool:
+        """Whether the kernel can make devices of this IFLA_INFO_KIND; asks once and remembers."""
+        raise NotImplementedError
+
+    def permitted(self) -> None:
+        """Raises NotPermitted when the caller may not change anything here."""
+        raise NotImplementedError
+
+    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        """Execute steps in order and give the answer to each; a refusal does not stop the rest."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of what is held; a second call does nothing."""
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def apply(self, steps: Iterable[Step]) -> list[Failure]:
+        """Execute a plan.
+
+        Of an owner whose step fails, the later steps are not sent and the earlier ones are undone;
+        other owners are served. An empty list means that everything is done. An interruption
+        undoes what was done and goes on upwards.
+        """
+        failures: dict[int, Failure] = {}
+        done: list[Step] = []
+        batch: list[Step] = []
+        try:
+            for batch in sends(steps):
+                batch = [step for step in batch if step.owner not in failures]
+                self._run(batch, done, failures)
+        except BaseException:
+            # How far the last batch came is not known; undoing what was never done does no harm.
+            self._undo([*done, *batch], {})
+            raise
+        if failures:
+            self._undo([step for step in done if step.owner in failures], failures)
+        return list(failures.values())
+
+    def _run(self, batch: list[Step], done: list[Step], failures: dict[int, Failure]) -> None:
+        if not batch:
+            return
+        for step, error in zip(batch, self.send(batch), strict=True):
+            if error is None or error.errno == ENOBUFS:
+                done.append(step)  # a lost answer: it may be done
+            elif isinstance(step, SetLink):
+                done.append(step)  # the kernel keeps what it did before it came to the refusal
+            if error is not None and step.owner not in failures:
+                failures[step.owner] = Failure(step, error)
+
+    def _undo(self, done: Sequence[Step], failures: dict[int, Failure]) -> None:
+        inverses: list[Step] = []
+        gone: set[tuple[int, str]] = set()
+        for step in done:
+            inverse = step.inverse()
+            if isinstance(inverse, DelLink):
+                gone.add((step.owner, step.device))
+        for step in reversed(done):
+            inverse = step.inverse()
+            if inverse is None:
+                continue
+            # Deleting a device that we made undoes everything that was done to it.
+            if (step.owner, step.device) in gone and not isinstance(inverse, DelLink):
+                continue
+            inverse.owner = step.owner
+            inverses.append(inverse)
+        if not inverses:
+            return
+        for step, error in zip(inverses, self.send(inverses), strict=True):
+            if error is not None and error.errno not in GONE and step.owner in failures:
+                failures[step.owner].left.append(step)
+
+
+def refused(step: Step, errno: int, text: str = "", sequence: int = 0) -> errors.KernelError:
+    """The error for a step that the kernel answered with *errno*."""
+    error = errors.kernel_error(step.title(), errno, text, sequence)
+    error.hint = error.hint or step.hints.get(errno, "")
+    return error
+
+
+def sends(steps: Iterable[Step]) -> list[list[Step]]:
+    """Steps by phase, cut before each barrier: every list may go out as one send."""
+    batches: list[list[Step]] = []
+    ordered = sorted(steps, key=lambda step: step.phase)
+    last = -1
+    for step in ordered:
+        if not batches or any(last < barrier <= step.phase for barrier in BARRIERS):
+            batches.append([])
+        batches[-1].append(step)
+        last = step.phase
+    return batches

@@ -1,0 +1,359 @@
+"""One rtnetlink socket: packed sends, answers matched by sequence, the kernel's words kept.
+
+Rules:
+- a send holds whole messages, and only its last one asks for an acknowledgement: errors come back
+  unasked, one datagram each, and the acknowledgement tells that all before it were processed;
+- a dump that the kernel marks as inconsistent (NLM_F_DUMP_INTR) is repeated;
+- lost answers (ENOBUFS) leave steps with an unknown outcome: they are reported as failed, and the
+  undoing that follows does not mind what was never done.
+"""
+
+from __future__ import annotations
+
+from _socket import AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
+from errno import EACCES, EAGAIN, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+
+from netalias import errors
+from netalias.kernel import Kernel, refused, wire
+from netalias.model import Snapshot
+from netalias.steps import (
+    AddAddress,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    DelAltname,
+    DelLink,
+    SetLink,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeVar
+
+    from netalias.model import Device
+    from netalias.steps import Step
+
+    T = TypeVar("T")
+
+NETLINK_ROUTE = 0
+SOL_NETLINK = 270
+NETLINK_CAP_ACK = 10
+NETLINK_EXT_ACK = 11
+NETLINK_GET_STRICT_CHK = 12
+SO_RCVBUFFORCE = 33
+
+CHUNK = 32768
+"""The datagrams of a dump are no larger, unless one device alone needs more (netlink_dump)."""
+PACK = 400
+"""Messages in one send: they fit the send buffer, and their answers the receive buffer below."""
+PACK_SMALL = 150
+"""The same for a socket that was refused the larger receive buffer."""
+RECEIVE_BUFFER = 4 << 20
+DUMP_TRIES = 10
+FEW = 16
+"""Up to so many new devices are asked for their index one by one, more by one dump."""
+
+
+class _Inconsistent(Exception):
+    """What was read of a dump is not a picture of one moment."""
+
+
+class Netlink(Kernel):
+    """A Kernel on AF_NETLINK. The network namespace is that of the thread that makes it."""
+
+    def __init__(self) -> None:
+        try:
+            self._socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
+            self._socket.bind((0, 0))
+        except OSError as error:
+            raise errors.kernel_error("rtnetlink socket", error.errno or 0) from None
+        self._sequence = 0
+        self._able: dict[str, bool] = {}
+        self._indexes: dict[str, int] = {}
+        self._buffer = bytearray(CHUNK)
+        self._pack = self._options()
+
+    def _options(self) -> int:
+        for option in (NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK):
+            try:
+                self._socket.setsockopt(SOL_NETLINK, option, 1)
+            except OSError:
+                continue  # an older kernel: no texts, longer errors, no checks; all work without
+        try:
+            self._socket.setsockopt(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+        except OSError:
+            return PACK_SMALL
+        return PACK
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    # Reading
+
+    def snapshot(self, family: int = 0) -> Snapshot:
+        """Two dumps, each repeated until it is consistent."""
+        self._indexes = {}
+        return Snapshot(
+            self._links(),
+            self._dump(
+                "list of addresses",
+                lambda sequence: wire.get_addresses(sequence, family),
+                wire.RTM_NEWADDR,
+                wire.read_address,
+            ),
+        )
+
+    def _links(self) -> list[Device]:
+        return self._dump("list of devices", wire.get_links, wire.RTM_NEWLINK, wire.read_link)
+
+    def _dump(
+        self,
+        operation: str,
+        request: Callable[[int], bytes],
+        wanted: int,
+        read: Callable[[bytes, int, int], T],
+    ) -> list[T]:
+        for _ in range(DUMP_TRIES):
+            self._sequence += 1
+            self._send(operation, request(self._sequence))
+            try:
+                return self._collect(operation, wanted, read)
+            except _Inconsistent:
+                continue
+            except errors.WireError:
+                self._drain(operation)
+                raise
+        raise errors.KernelError(
+            operation, EINTR, f"it changed during each of {DUMP_TRIES} readings", self._sequence
+        )
+
+    def _collect(
+        self, operation: str, wanted: int, read: Callable[[bytes, int, int], T]
+    ) -> list[T]:
+        """Read one dump to its end."""
+        found: list[T] = []
+        whole = True
+        while True:
+            data = self._receive(operation, 0 if whole else MSG_DONTWAIT)
+            if data is None:
+                # Read on to the end: the kernel has no second dump begun before the first is over.
+                whole = False
+                continue
+            if not data:
+                raise _Inconsistent  # the end was among what was lost
+            for kind, flags, sequence, start, end in wire.messages(data):
+                if sequence != self._sequence:
+                    continue
+                if flags & wire.NLM_F_DUMP_INTR:
+                    whole = False
+                if kind == wanted:
+                    found.append(read(data, start, end))
+                elif kind == wire.NLMSG_DONE:
+                    text = wire.read_text(data, flags, start + 4, end)
+                    _refuse(operation, (wire.read_done(data, start, end), text), sequence)
+                    if not whole:
+                        raise _Inconsistent
+                    return found
+                elif kind == wire.NLMSG_ERROR:
+                    _refuse(operation, wire.read_error(data, flags, start, end), sequence)
+
+    def able(self, kind: str) -> bool:
+        """Asks with a request that cannot succeed (wire.probe_kind)."""
+        if kind not in self._able:
+            answer = self._ask(f"kind {kind}", lambda sequence: wire.probe_kind(sequence, kind))
+            if answer[0] in (EPERM, EACCES, ENOBUFS):
+                _refuse(f"kind {kind}", answer, self._sequence)
+            self._able[kind] = answer[0] != EOPNOTSUPP
+        return self._able[kind]
+
+    def permitted(self) -> None:
+        """Asks with a request that cannot succeed (wire.probe_permission)."""
+        answer = self._ask("changing addresses", wire.probe_permission)
+        if answer[0] in (EPERM, EACCES):
+            _refuse("changing addresses", answer, self._sequence)
+
+    def _ask(self, operation: str, request: Callable[[int], bytes]) -> tuple[int, str]:
+        self._sequence += 1
+        sequence = self._sequence
+        self._send(operation, request(sequence))
+        return self._answers(operation, sequence)[0].get(sequence, (ENOBUFS, ""))
+
+    # Writing
+
+    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        """Pack the steps into few sends; a device made here is known to later steps by name."""
+        results: list[errors.NetaliasError | None] = []
+        for at in range(0, len(steps), self._pack):
+            pack = steps[at : at + self._pack]
+            try:
+                results += self._send_pack(pack)
+            except errors.KernelError as error:
+                results += [error] * len(pack)
+        made = [
+            step
+            for step, error in zip(steps, results, strict=True)
+            if isinstance(step, CreateLink) and (error is None or error.errno == ENOBUFS)
+        ]
+        if made:
+            self._learn(made)
+        return results
+
+    def _send_pack(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        """One send. The results are in the order of the steps."""
+        results: list[errors.NetaliasError | None] = [None] * len(steps)
+        places: dict[int, int] = {}
+        packed = []
+        for place, step in enumerate(steps):
+            index = step.index or self._indexes.get(step.device, 0)
+            if not index and not isinstance(step, CreateLink):
+                results[place] = refused(step, ENODEV)
+                continue
+            self._sequence += 1
+            packed.append(ENCODERS[type(step)](self._sequence, index, step))
+            places[self._sequence] = place
+        if not packed:
+            return results
+        packed[-1] = wire.with_ack(packed[-1])
+        self._send("changes", b"".join(packed))
+        answers, lost = self._answers("changes", self._sequence)
+        for sequence, place in places.items():
+            step = steps[place]
+            code, text = answers.get(
+                sequence, (ENOBUFS, "its answer was lost") if lost else (0, "")
+            )
+            if code and code not in getattr(step, "tolerate", ()):
+                results[place] = refused(step, code, text, sequence)
+        return results
+
+    def _answers(self, operation: str, last: int) -> tuple[dict[int, tuple[int, str]], bool]:
+        """Errors and acknowledgements by sequence until that of *last*; whether some were lost."""
+        answers: dict[int, tuple[int, str]] = {}
+        lost = asked = False
+        while last not in answers:
+            data = self._receive(operation, MSG_DONTWAIT if lost and not asked else 0)
+            if data is None:
+                lost, asked = True, False
+                continue
+            if not data:
+                # The acknowledgement was among what was lost. Only now that the queue is empty the
+                # kernel queues again: ask for another one.
+                asked = True
+                self._sequence += 1
+                last = self._sequence
+                self._send(operation, wire.probe_permission(last))
+                continue
+            for kind, flags, sequence, start, end in wire.messages(data):
+                if kind == wire.NLMSG_ERROR:
+                    answers[sequence] = wire.read_error(data, flags, start, end)
+        return answers, lost
+
+    def _learn(self, made: Sequence[CreateLink]) -> None:
+        """Find the index of new devices, which the next phase needs.
+
+        The mark tells a device of ours from one of others that was there when an answer got lost.
+        """
+        if len(made) > FEW:
+            links = self._links()
+        else:
+            links = [device for step in made for device in self._link(step.device)]
+        groups = {step.device: step.group for step in made}
+        self._indexes = {
+            device.name: device.index for device in links if groups.get(device.name) == device.group
+        }
+
+    def _link(self, name: str) -> list[Device]:
+        """The device of this name; none when it has gone, all when the answer was lost."""
+        self._sequence += 1
+        self._send("new device", wire.get_link(self._sequence, name))
+        while True:
+            data = self._receive("new device")
+            if data is None:
+                return self._links()
+            for kind, _, sequence, start, end in wire.messages(data):
+                if sequence == self._sequence:
+                    return [wire.read_link(data, start, end)] if kind == wire.RTM_NEWLINK else []
+
+    # The socket
+
+    def _send(self, operation: str, data: bytes) -> None:
+        try:
+            self._socket.send(data)
+        except OSError as error:
+            raise errors.kernel_error(operation, error.errno or 0) from None
+
+    def _drain(self, operation: str) -> None:
+        """Read what is left of a dump, so that the next one can begin."""
+        while self._receive(operation, MSG_DONTWAIT) != b"":
+            pass
+
+    def _receive(self, operation: str, flags: int = 0) -> bytes | None:
+        """One datagram of the kernel; None when something was lost (ENOBUFS, a short buffer).
+
+        With MSG_DONTWAIT in *flags* it is empty when there is none.
+        """
+        while True:
+            try:
+                size, source = self._socket.recvfrom_into(self._buffer, 0, MSG_TRUNC | flags)
+            except OSError as error:
+                if error.errno == ENOBUFS:
+                    return None
+                if error.errno == EAGAIN:
+                    return b""
+                raise errors.kernel_error(operation, error.errno or 0) from None
+            if source[0]:
+                continue  # not from the kernel
+            if size > len(self._buffer):
+                self._buffer = bytearray(size + CHUNK)
+                return None
+            return bytes(memoryview(self._buffer)[:size])
+
+
+def _refuse(operation: str, answer: tuple[int, str], sequence: int) -> None:
+    code, text = answer
+    if code:
+        raise errors.kernel_error(operation, code, text, sequence)
+
+
+def _create(sequence: int, index: int, step: CreateLink) -> bytes:
+    return wire.create_link(
+        sequence,
+        step.device,
+        step.kind,
+        step.group,
+        mode=step.mode,
+        link=step.link,
+        mac=step.mac,
+        mtu=step.mtu,
+    )
+
+
+def _set(sequence: int, index: int, step: SetLink) -> bytes:
+    return wire.set_link(
+        sequence,
+        index,
+        up=step.up,
+        mtu=step.mtu,
+        mac=step.mac,
+        ifalias=step.ifalias,
+        conf=step.conf,
+        addrgen=step.addrgen,
+    )
+
+
+def _name(sequence: int, index: int, step: AddAltname | DelAltname) -> bytes:
+    delete = isinstance(step, DelAltname)
+    return wire.alt_name(sequence, index, step.altname, delete=delete)
+
+
+ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
+    CreateLink: _create,
+    SetLink: _set,
+    DelLink: lambda sequence, index, step: wire.del_link(sequence, index),
+    AddAltname: _name,
+    DelAltname: _name,
+    AddAddress: lambda sequence, index, step: wire.add_address(sequence, index, step.address),
+    DelAddress: lambda sequence, index, step: wire.del_address(sequence, index, step.address),
+}
+"""Step: (sequence, ifindex, step) -> message."""

@@ -1,0 +1,167 @@
+"""The stage of the contract suite: its kernels, and what the tests say to them."""
+
+from __future__ import annotations
+
+from socket import inet_pton
+
+from support import Namespace
+
+from netalias import errors, kinds
+from netalias.families.inet import Inet
+from netalias.families.inet6 import Inet6
+from netalias.kernel import Kernel
+from netalias.kernel.memory import Memory
+from netalias.kinds import Goal
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    GROUP,
+    IFA_F_SECONDARY,
+    IFA_F_TENTATIVE,
+    PROTOCOL,
+    Address,
+    Device,
+    Snapshot,
+)
+from netalias.names import AliasName
+from netalias.steps import (
+    CreateLink,
+    Step,
+)
+
+MAC = bytes.fromhex("020000000501")
+OTHER_MAC = bytes.fromhex("020000000502")
+BRIDGE = 4
+
+
+def netlink() -> Kernel:
+    """On the socket of the current thread's namespace."""
+    from netalias.kernel.netlink import Netlink
+
+    return Netlink()
+
+
+def iproute() -> Kernel:
+    """Through pyroute2."""
+    from netalias.kernel.iproute import Iproute
+
+    return Iproute()
+
+
+def memory() -> Memory:
+    """With the stage set."""
+    made = Memory()
+    made.add_device("eth9", "veth", link=2, remote=True)
+    made.set_device("eth9", addrgen=1)
+    made.set_device("eth9", up=True)
+    return made
+
+
+def memory_port(kernel: Memory) -> None:
+    """Make eth9 the port of a bridge."""
+    kernel.add_device("br9", "bridge")
+    kernel.set_device("eth9", master="br9")
+
+
+def ip_port(namespace: Namespace) -> None:
+    """The same, by ip(8)."""
+    namespace.ip("link add br9 type bridge")
+    namespace.ip("link set eth9 master br9")
+
+
+
+
+def index(kernel: Kernel, name: str) -> int:
+    """The index of a device; one that cannot exist when it does not."""
+    device = kernel.snapshot().device(name)
+    return device.index if device is not None else 9999
+
+
+def inet(text: str, **fields: object) -> Address:
+    """``10.0.0.1/24`` as an Address."""
+    word, _, length = text.partition("/")
+    family = AF_INET6 if ":" in word else AF_INET
+    return Address(0, family, inet_pton(family, word), int(length), **fields)  # type: ignore[arg-type]
+
+
+def alias(
+    kernel: Kernel, slot: int, address: str, *, owner: int = 0, **fields: object
+) -> list[Step]:
+    """The steps by which the kind macvlan makes ``eth9:slot``."""
+    main = kernel.snapshot().device("eth9")
+    assert main is not None
+    entry = inet(address, protocol=PROTOCOL)
+    family = Inet() if entry.family == AF_INET else Inet6()
+    goal = Goal(
+        AliasName("eth9", slot), main, family, entry.local, entry.prefixlen,
+        entry=entry, group=GROUP, **fields,  # type: ignore[arg-type]
+    )  # fmt: skip
+    steps = kinds.get("macvlan").make(goal)
+    for step in steps:
+        step.owner = owner
+    return steps
+
+
+def macvlan(kernel: Kernel, name: str, below: str = "eth9", **fields: object) -> CreateLink:
+    """The step that makes a macvlan."""
+    link = index(kernel, below) if below else 0
+    words = {"mode": BRIDGE, "group": GROUP, **fields}
+    return CreateLink(name, "macvlan", link=link, below=below, **words)  # type: ignore[arg-type]
+
+
+def done(kernel: Kernel, *steps: Step) -> None:
+    """Send steps that must succeed."""
+    assert [str(error) for error in kernel.send(steps) if error is not None] == []
+
+
+def refused(kernel: Kernel, step: Step) -> errors.NetaliasError:
+    """Send a step that must not succeed."""
+    (error,) = kernel.send([step])
+    assert error is not None, step.describe()
+    return error
+
+
+def device_values(snapshot: Snapshot, name: str) -> dict[str, object]:
+    """Everything about a device but its numbers; devices it refers to by name."""
+    device = snapshot.device(name)
+    assert device is not None
+    values = {key: getattr(device, key) for key in Device.__slots__}
+    for key in ("index", "stats", "mac"):
+        del values[key]
+    values["link"] = "" if device.remote else _name(snapshot, device.link)
+    values["master"] = _name(snapshot, device.master)
+    return values
+
+
+def _name(snapshot: Snapshot, number: int) -> str:
+    return snapshot.devices[number].name if number else ""
+
+
+def address_values(snapshot: Snapshot, name: str) -> list[dict[str, object]]:
+    """Everything about the addresses of a device; duplicate address detection is not waited for."""
+    device = snapshot.device(name)
+    assert device is not None
+    values = []
+    for entry in snapshot.on(device.index):
+        found = {key: getattr(entry, key) for key in Address.__slots__ if key != "index"}
+        found["flags"] = entry.flags & ~IFA_F_TENTATIVE
+        values.append(found)
+    return values
+
+
+def texts(kernel: Kernel, name: str) -> list[str]:
+    """The addresses of a device; a secondary has a star."""
+    star = {0: "", IFA_F_SECONDARY: "*"}
+    return [
+        f"{'.'.join(map(str, entry.local))}/{entry.prefixlen}{star[entry.flags & IFA_F_SECONDARY]}"
+        for entry in kernel.snapshot(AF_INET).on(index(kernel, name))
+    ]
+
+
+def state(kernel: Kernel) -> dict[str, object]:
+    """All that a refused plan must not have changed."""
+    snapshot = kernel.snapshot()
+    return {
+        device.name: (device_values(snapshot, device.name), address_values(snapshot, device.name))
+        for device in snapshot.devices.values()
+    }

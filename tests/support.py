@@ -1,0 +1,188 @@
+"""What the tests share: private network namespaces held by descriptor, and waiting by state."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+CLONE_NEWNET = 0x40000000
+THREAD_NET = "/proc/thread-self/ns/net"
+FIRST_NET = "/proc/1/ns/net"
+
+FALLBACK = {
+    "erspan0", "gre0", "gretap0", "ip6_vti0", "ip6gre0", "ip6tnl0", "ip_vti0", "sit0", "tunl0"
+}  # fmt: skip
+"""The kernel puts these into every new namespace once their modules are loaded."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Namespace:
+    """A new network namespace, held by a file descriptor and nothing else.
+
+    ``with namespace:`` moves the current thread in, and back when the block ends, however it ends.
+    ``peer`` is the namespace at the other end of the cable, where there is one.
+    Raises OSError where the process may not make one.
+    """
+
+    def __init__(self) -> None:
+        self.fd = _in_thread(_unshared)
+        self._homes: list[int] = []
+        self.peer: Namespace | None = None
+        try:
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self) -> None:
+        """Nothing is changed before it is certain that this is not the machine's namespace."""
+        for path in (THREAD_NET, FIRST_NET):
+            assert self.inode != _inode(path), f"not a new network namespace: it is {path}"
+        names = set(self.names())
+        assert "lo" in names
+        assert not names - FALLBACK - {"lo"}, f"a new namespace holds {names}"
+
+    @property
+    def inode(self) -> int:
+        """The number by which the kernel tells namespaces apart."""
+        return os.fstat(self.fd).st_ino
+
+    @property
+    def path(self) -> str:
+        """What ``ip link set ... netns PATH`` takes while this process lives."""
+        return f"/proc/{os.getpid()}/fd/{self.fd}"
+
+    def names(self) -> list[str]:
+        """The primary names of the devices."""
+        with self:
+            return [name for _, name in socket.if_nameindex()]
+
+    @contextmanager
+    def enter(self) -> Iterator[Namespace]:
+        """The same as ``with namespace:``."""
+        with self:
+            yield self
+
+    def __enter__(self) -> Namespace:
+        home = os.open(THREAD_NET, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _setns(self.fd)
+        except BaseException:
+            os.close(home)
+            raise
+        self._homes.append(home)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        home = self._homes.pop()
+        try:
+            _setns(home)
+        finally:
+            os.close(home)
+
+    def run(
+        self, words: Sequence[str], *, check: bool = True, input: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command inside; its output is kept as text."""
+        with self:
+            done = subprocess.run(
+                list(words), capture_output=True, text=True, input=input, check=False
+            )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(words)}: {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def start(self, words: Sequence[str], **options: object) -> subprocess.Popen[str]:
+        """Start a command inside and do not wait for it."""
+        with self:
+            return subprocess.Popen(list(words), text=True, **options)  # type: ignore[call-overload, no-any-return]
+
+    def ip(self, words: str, *, check: bool = True) -> str:
+        """``ip`` with these words; its output."""
+        return self.run(["ip", *words.split()], check=check).stdout
+
+    def close(self) -> None:
+        """Let the kernel take the namespace and all devices in it away."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def veth_pair(here: Namespace, there: Namespace, name: str = "eth9", peer: str = "p9") -> None:
+    """A veth pair between two namespaces; both ends up and with carrier, without addresses."""
+    here.ip(f"link add {name} type veth peer name {peer} netns {there.path}")
+    for namespace, device in ((there, peer), (here, name)):
+        namespace.ip(f"link set {device} addrgenmode none")
+        namespace.ip(f"link set {device} up")
+    until(lambda: "LOWER_UP" in here.ip(f"link show {name}"))
+
+
+def until(predicate: Callable[[], T], seconds: float = 5.0) -> T:
+    """Look until *predicate* gives something true, and give that; else AssertionError."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = predicate()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"did not come true within {seconds} s: {predicate}")
+        time.sleep(0.005)  # the interval between two looks, not a guess at how long it takes
+
+
+def why_no_namespace() -> str:
+    """Why this process cannot make a network namespace; empty when it can."""
+    try:
+        Namespace().close()
+    except OSError as error:
+        return f"no network namespace can be made here: {error.strerror}"
+    return ""
+
+
+def _unshared() -> int:
+    if _libc.unshare(CLONE_NEWNET):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return os.open(THREAD_NET, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _setns(fd: int) -> None:
+    if _libc.setns(fd, CLONE_NEWNET):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def _inode(path: str) -> int:
+    """0 where the path may not be followed: PID 1 of a foreign user namespace."""
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
+
+
+def _in_thread(work: Callable[[], int]) -> int:
+    """Run *work* in a thread of its own, whose namespace may change without consequence."""
+    results: list[int] = []
+    problems: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            results.append(work())
+        except BaseException as problem:  # whatever it is, the caller shall see it
+            problems.append(problem)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    if problems:
+        raise problems[0]
+    return results[0]
