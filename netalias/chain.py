@@ -1,0 +1,102 @@
+"""The device chain: every main device, and right after it its aliases in creation order.
+
+The stacking order of net/core/net_alias.c: ``lo eth0 eth0:0 eth0:2 eth1``. Deleting an alias and
+creating it again moves it to the end of its block; slots do not count.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from netalias.model import Alias, Snapshot
+
+
+class Chain:
+    """Names in stacking order. Every change costs the same however long the chain is."""
+
+    __slots__ = ("_blocks", "_main_of")
+
+    def __init__(self) -> None:
+        # Dicts for their order: a main to its block, a block to its aliases.
+        self._blocks: dict[str, dict[str, None]] = {}
+        self._main_of: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        for main, block in self._blocks.items():
+            yield main
+            yield from block
+
+    def __len__(self) -> int:
+        return len(self._blocks) + len(self._main_of)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._blocks or name in self._main_of
+
+    def append(self, main: str) -> None:
+        """Put a main device at the end. Raises KeyError when the name stands in the chain."""
+        self._refuse_known(main)
+        self._blocks[main] = {}
+
+    def add(self, main: str, alias: str) -> None:
+        """Put *alias* at the end of the block of *main*. Raises KeyError, as append()."""
+        block = self._blocks[main]
+        self._refuse_known(alias)
+        block[alias] = None
+        self._main_of[alias] = main
+
+    def aliases(self, main: str) -> list[str]:
+        """The aliases of *main* in creation order. Raises KeyError."""
+        return list(self._blocks[main])
+
+    def teardown(self, main: str) -> list[str]:
+        """What is closed when *main* goes down, in this order: it first, then its aliases."""
+        return [main, *self._blocks[main]]
+
+    def cut(self, main: str) -> list[str]:
+        """Take all aliases of *main* out in one go; they are returned in chain order."""
+        block, self._blocks[main] = self._blocks[main], {}
+        for alias in block:
+            del self._main_of[alias]
+        return list(block)
+
+    def remove(self, name: str) -> list[str]:
+        """Take an alias out, or a main device with its block; what went, in chain order."""
+        main = self._main_of.pop(name, None)
+        if main is not None:
+            del self._blocks[main][name]
+            return [name]
+        aliases = self.cut(name)
+        del self._blocks[name]
+        return [name, *aliases]
+
+    def _refuse_known(self, name: str) -> None:
+        if name in self:
+            raise KeyError(f"{name} stands in the chain already")
+
+
+def ordered(aliases: Iterable[Alias], snapshot: Snapshot) -> list[Alias]:
+    """*aliases* in chain order, as far as the kernel has kept it.
+
+    Main devices in the order of *snapshot*; in a block what has a device of its own by the index
+    of it, which grows with every creation, then the labels in the order given, which is that of
+    the address list. Aliases without a main device come last, by name.
+    """
+    places = {index: place for place, index in enumerate(snapshot.devices)}
+    last = len(places)
+
+    def place_of(alias: Alias) -> int:
+        # One number sorts several times faster than a tuple. An index has 31 bits; a label
+        # gets the next bit, so that it stands after every device.
+        main = alias.main.index if alias.main is not None else 0
+        index = alias.device.index if alias.device is not None else 1 << 31
+        return places.get(main, last) << 32 | index
+
+    standing: list[Alias] = []
+    lost: list[Alias] = []
+    for alias in aliases:
+        (lost if alias.main is None else standing).append(alias)
+    standing.sort(key=place_of)
+    lost.sort(key=lambda alias: (alias.name.main, alias.name.slot))
+    return standing + lost

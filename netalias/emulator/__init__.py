@@ -1,0 +1,15 @@
+"""The alias engine of Linux 1.3.47 to 2.0.40 in memory, and a program to play it by a script.
+
+    Emulator    netalias.emulator.engine    devices, aliases, look-ups, the two /proc texts
+    main        netalias.emulator.script    ``netalias emulate``
+
+What was a bug there is put right here; the differences between the versions 0.43 and 0.50 that
+were meant are kept, in one table: netalias.emulator.variants.
+"""
+
+from __future__ import annotations
+
+from netalias.emulator.engine import Emulator
+from netalias.emulator.script import main
+
+__all__ = ["Emulator", "main"]

@@ -1,0 +1,125 @@
+"""The objects of the emulator: devices, and aliases with a device of their own inside.
+
+Unlike the values of netalias.model these live and change; each is equal only to itself.
+"""
+
+from __future__ import annotations
+
+from netalias import model
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.alias_type import AliasType
+    from netalias.emulator.buckets import Block
+    from netalias.names import AliasName
+
+ETH_HLEN = 14
+"""linux/if_ether.h: bytes of an Ethernet header."""
+
+
+class Device(model.Device):
+    """struct device (linux/netdevice.h): a device with the one address it can have.
+
+    ``address`` is packed, empty while there is none; ``prefixlen`` 0 while no mask is set. A main
+    device with aliases has a ``block``; the device of an alias has ``alias``.
+    """
+
+    __slots__ = ("address", "alias", "block", "family", "header_len", "metric", "prefixlen")
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __init__(
+        self,
+        index: int,
+        name: str,
+        flags: int = model.IFF_BROADCAST,
+        type: int = model.ARPHRD_ETHER,
+        *,
+        mtu: int = 1500,
+        mac: bytes = b"",
+        family: int = model.AF_INET,
+        metric: int = 0,
+        header_len: int = ETH_HLEN,
+    ) -> None:
+        super().__init__(index, name, flags, type, mtu=mtu, mac=mac)
+        self.family = family
+        self.address = b""
+        self.prefixlen = 0
+        self.metric = metric
+        self.header_len = header_len
+        self.block: Block | None = None
+        self.alias: Alias | None = None
+
+    def __repr__(self) -> str:
+        return f"<device {self.name}>"
+
+
+class Alias(model.Alias):
+    """struct net_alias: an alias of a main device, bound to a type.
+
+    ``type`` is the type it is bound to, ``block`` and ``bucket`` tell the row of its address, the
+    counters are those of 0.50: packets that were looked up for it.
+    """
+
+    __slots__ = ("block", "bucket", "rx_lookups", "tx_lookups", "type")
+
+    main: Device
+    device: Device
+    block: Block
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __init__(self, name: AliasName, main: Device, device: Device, type: AliasType) -> None:
+        super().__init__(name, "emulated", main=main, device=device)
+        self.type = type
+        self.bucket = 0
+        self.rx_lookups = 0
+        self.tx_lookups = 0
+        device.alias = self
+        store(device, type.family, bytes(type.size))
+
+    def __repr__(self) -> str:
+        return f"<alias {self.name}>"
+
+
+def newborn(index: int, name: AliasName, main: Device, mask: int, type: AliasType) -> Alias:
+    """An alias as it is born: down, without an address, with what is copied from *main*.
+
+    The copies do not follow *main* afterwards. *mask* tells which flags are among them.
+    """
+    device = Device(
+        index,
+        str(name),
+        main.flags & mask & ~model.IFF_UP,
+        main.type,
+        mtu=main.mtu,
+        mac=main.mac,
+        family=main.family,
+        metric=main.metric,
+        header_len=main.header_len,
+    )
+    return Alias(name, main, device, type)
+
+
+def store(device: Device, family: int, address: bytes, prefixlen: int | None = None) -> None:
+    """Store an address, in the alias too if it is the device of one.
+
+    Without *prefixlen* the mask stays; where there is none, or of another family, it becomes the
+    usual one: the first address decides (1.3.99).
+    """
+    if prefixlen is None:
+        kept = device.prefixlen if device.family == family else 0
+        prefixlen = kept or (classful(address) if family == model.AF_INET else len(address) * 8)
+    targets: tuple[Device | Alias, ...] = (device, device.alias) if device.alias else (device,)
+    for target in targets:
+        target.family, target.address, target.prefixlen = family, address, prefixlen
+
+
+def classful(address: bytes) -> int:
+    """The prefix length that an IPv4 address had before CIDR; 0 for 0.0.0.0 and from 224 on."""
+    first = address[0]
+    if first >= 224 or not any(address):
+        return 0
+    return 8 if first < 128 else 16 if first < 192 else 24

@@ -1,0 +1,378 @@
+"""Devices and the life of aliases: net/core/net_alias.c and what net/core/dev.c does around it.
+
+Rules:
+- an alias stands in four places: the chain, the names, a row of its main's block, its type's count;
+- what can fail comes before the first of them changes, or is undone;
+- the order of tests, and so of errors, is that of the variant.
+"""
+
+from __future__ import annotations
+
+from errno import EINVAL, ENOENT, EPERM
+
+from netalias import errors, names
+from netalias.chain import Chain
+from netalias.emulator.buckets import Block
+from netalias.emulator.device import Alias, Device, newborn, store
+from netalias.emulator.routes import Routes
+from netalias.emulator.variants import MAX_ALIASES, VARIANTS
+from netalias.model import (
+    AF_INET,
+    AF_UNSPEC,
+    ARPHRD_ETHER,
+    IFF_BROADCAST,
+    IFF_LOOPBACK,
+    IFF_MULTICAST,
+    IFF_NOARP,
+    IFF_POINTOPOINT,
+    IFF_RUNNING,
+    IFF_UP,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from netalias.alias_type import AliasType, Registry
+    from netalias.names import AliasName
+
+SETTABLE = IFF_BROADCAST | IFF_LOOPBACK | IFF_POINTOPOINT | IFF_RUNNING | IFF_NOARP | IFF_MULTICAST
+"""The flags that SIOCSIFFLAGS stores as they are; IFF_UP opens and closes instead."""
+
+_ANY_SLOT = 10**99
+"""No limit while a name is read: which error a large slot gets depends on the variant."""
+
+
+class Machine:
+    """The devices of one machine, changed by name as ioctl(2) does.
+
+    Whatever is appended to ``notifier`` is called with ``"up"``, ``"down"`` or ``"free"`` and the
+    device, as a netdevice notifier of the kernel.
+    """
+
+    def __init__(self, variant: str, registry: Registry, privileged: bool) -> None:
+        self.variant = VARIANTS[variant]
+        self.registry = registry
+        self.privileged = privileged
+        self.chain = Chain()
+        self.routes = Routes()
+        self.notifier: list[Callable[[str, Device], None]] = []
+        self._devices: dict[str, Device] = {}
+        self._maximum = MAX_ALIASES
+        self._made = 0
+
+    # Devices
+
+    def __iter__(self) -> Iterator[Device]:
+        """All devices in chain order: every main followed by its aliases."""
+        return (self._devices[name] for name in self.chain)
+
+    def get(self, name: str) -> Device:
+        """dev_get as every SIOCGIF* uses it: nothing is created. Raises ENODEV."""
+        found = self.find(name)
+        if found is None:
+            raise errors.NoSuchDevice(f"{name}: there is no such device")
+        return found
+
+    def find(self, name: str) -> Device | None:
+        """The device called *name*, a slot with leading zeros included, or None. BadName."""
+        found = self._devices.get(name)
+        if found is None and ":" in name:
+            wanted, deleting = names.parse(name, _ANY_SLOT)
+            found = None if deleting else self._devices.get(str(wanted))
+        return found
+
+    def configured(self) -> list[Device]:
+        """SIOCGIFCONF: the devices that are up, in chain order."""
+        return [device for device in self if device.up]
+
+    def aliases_of(self, main: Device) -> list[Alias]:
+        """The aliases of a device in creation order; an alias has none."""
+        return list(self._aliases(self.chain.aliases(main.name))) if main.alias is None else []
+
+    def add_device(
+        self,
+        name: str,
+        flags: int = IFF_BROADCAST,
+        type: int = ARPHRD_ETHER,
+        *,
+        mtu: int = 1500,
+        mac: bytes = b"",
+        family: int = AF_INET,
+        metric: int = 0,
+    ) -> Device:
+        """register_netdev: a main device at the end of the chain. BadName, AlreadyExists."""
+        names.check_device(name)
+        if ":" in name:
+            raise errors.BadName(f"{name}: a main device has no colon in its name")
+        if name in self._devices:
+            raise errors.AlreadyExists(f"{name}: there is such a device")
+        device = Device(
+            self._index(), name, flags, type, mtu=mtu, mac=mac, family=family, metric=metric
+        )
+        self.chain.append(name)
+        self._devices[name] = device
+        return device
+
+    def remove_device(self, name: str) -> None:
+        """unregister_netdev: a main device goes, and its aliases. ENODEV; EINVAL for an alias."""
+        device = self.get(name)
+        if device.alias is not None:
+            raise errors.StateError(f"{name}: an alias is deleted by {name}-")
+        aliases = self.chain.remove(name)[1:]
+        del self._devices[name]
+        self._close(device, aliases)
+        self._notify("free", device)
+
+    # What a caller asks for by ioctl
+
+    def set_address(self, name: str, address: bytes, family: int = AF_INET) -> Device | None:
+        """SIOCSIFADDR: create, re-address or, with a name that ends in "-", delete an alias.
+
+        The address is packed, that of the delete form is not looked at. Returns the device, None
+        after deleting. Raises NotPermitted (EPERM), BadName and NoSuchDevice (ENODEV), FamilyError
+        (EINVAL), MainDown (EIO), KindError (EOPNOTSUPP: no family), LimitError (ENAMETOOLONG for
+        a name over 15 bytes; EINVAL in 0.50 for a slot over the maximum). An error changes nothing.
+        """
+        self._demand_privilege(name)
+        device = self.find(name)
+        if device is not None:
+            self._readdress(device, family, address)
+            return device
+        wanted, deleting = names.parse(name, _ANY_SLOT)
+        main = self._devices.get(wanted.main)
+        if main is None:
+            raise errors.NoSuchDevice(f"{name}: there is no device {wanted.main}")
+        if deleting:
+            alias = self.get(str(wanted)).alias
+            if alias is not None:
+                self._delete(alias)
+            return None
+        return self._create(main, wanted, family, address).device
+
+    def set_prefixlen(self, name: str, prefixlen: int) -> None:
+        """SIOCSIFNETMASK; nothing is hashed anew. EPERM, ENODEV."""
+        device = self._changeable(name)
+        store(device, device.family, device.address, prefixlen)
+
+    def set_flags(self, name: str, flags: int) -> None:
+        """SIOCSIFFLAGS: store IFF_* flags, open or close. EPERM, ENODEV."""
+        device = self._changeable(name)
+        was_up = device.up
+        device.flags = flags & SETTABLE | device.flags & ~SETTABLE
+        if flags & IFF_UP and not was_up:
+            device.flags |= IFF_UP | IFF_RUNNING
+            self._notify("up", device)
+        elif was_up and not flags & IFF_UP:
+            self._close(device, self.chain.cut(device.name) if device.alias is None else ())
+
+    def up(self, name: str) -> None:
+        """``ifconfig NAME up``."""
+        self.set_flags(name, self._changeable(name).flags | IFF_UP | IFF_RUNNING)
+
+    def down(self, name: str) -> None:
+        """``ifconfig NAME down``: an alias stays, a main device loses its aliases."""
+        self.set_flags(name, self._changeable(name).flags & ~IFF_UP)
+
+    def set_mtu(self, name: str, mtu: int) -> None:
+        """SIOCSIFMTU; aliases do not follow. EPERM, ENODEV."""
+        self._changeable(name).mtu = mtu
+
+    def set_metric(self, name: str, metric: int) -> None:
+        """SIOCSIFMETRIC; aliases do not follow. EPERM, ENODEV."""
+        self._changeable(name).metric = metric
+
+    @property
+    def maximum(self) -> int:
+        """/proc/sys/net/core/net_alias_max; 256 where there is no such file.
+
+        Raising it holds at once for every main device, lowering it for those without aliases.
+        Setting raises EPERM, ENOENT in 0.43, EINVAL below 0.
+        """
+        return self._maximum
+
+    @maximum.setter
+    def maximum(self, value: int) -> None:
+        self._demand_privilege("net_alias_max")
+        if not self.variant.settable:
+            raise errors.StateError(
+                f"version {self.variant.name} has no net_alias_max", errno=ENOENT
+            )
+        if value < 0:
+            raise errors.LimitError(f"net_alias_max cannot be {value}", errno=EINVAL)
+        self._maximum = value
+        for device in self._devices.values():
+            if device.block is not None and device.block.maximum < value:
+                device.block.widen(value)
+
+    # The life of an alias
+
+    def _create(self, main: Device, wanted: AliasName, family: int, address: bytes) -> Alias:
+        for check in self.variant.checks:
+            _CHECKS[check](self, main, wanted)
+        self._type_for(str(wanted), family, address)
+        born_as = self.registry.get(main.family)
+        alias = newborn(self._index(), wanted, main, self.variant.flags, born_as)
+        self.registry.bind(born_as, alias)
+        self._attach(alias)
+        try:
+            self._readdress(alias.device, family, address)
+        except BaseException:
+            self._delete(alias)
+            raise
+        return alias
+
+    def _attach(self, alias: Alias) -> None:
+        main = alias.main
+        if main.block is None:
+            main.block = Block(self.variant, self._maximum)
+        self.chain.add(main.name, alias.device.name)
+        self._devices[alias.device.name] = alias.device
+        main.block.add(alias)
+
+    def _delete(self, alias: Alias) -> None:
+        self.chain.remove(alias.device.name)
+        self._destroy(alias)
+
+    def _destroy(self, alias: Alias) -> None:
+        """Unbind, close and free an alias that is out of the chain already."""
+        try:
+            self.registry.unbind(alias.type, alias)
+        finally:
+            self._close(alias.device)
+            if alias.block.remove(alias):
+                alias.main.block = None
+            del self._devices[alias.device.name]
+            self._notify("free", alias.device)
+
+    def _close(self, device: Device, aliases: Iterable[str] = ()) -> None:
+        """dev_close, then the end of its *aliases*, which are out of the chain already."""
+        device.flags &= ~(IFF_UP | IFF_RUNNING)
+        self._announce_down(device)
+        failures = []
+        for alias in list(self._aliases(aliases)):
+            try:
+                self._destroy(alias)
+            except Exception as failure:  # a foreign hook; the rest of the block must go too
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+
+    # Addresses
+
+    def _readdress(self, device: Device, family: int, address: bytes) -> None:
+        if device.alias is not None:
+            new = self._type_for(device.name, family, address)
+            if (device.family, device.address) != (family, address):
+                self._rehash(device.alias, new, address)
+        elif family == AF_UNSPEC:
+            device.mac = address
+        elif (device.family, device.address) != (family, address):
+            self._while_down(device, lambda: store(device, family, address))
+
+    def _rehash(self, alias: Alias, new: AliasType, address: bytes) -> None:
+        """net_alias_dev_rehash: in front of the new bucket; it stays if that is the old one."""
+        block = alias.block
+        stays = new is alias.type and (
+            block.bucket(new.get_addr32(address), new.family) == alias.bucket
+        )
+        if new is not alias.type:
+            self._rebind(alias, new, address)
+
+        def change() -> None:
+            if not stays:
+                block.remove(alias)
+            store(alias.device, new.family, address)
+            if not stays:
+                block.add(alias)
+
+        self._while_down(alias.device, change)
+
+    def _rebind(self, alias: Alias, new: AliasType, address: bytes) -> None:
+        """From one type to another; an init hook that fails brings the old one back."""
+        old, before, prefixlen = alias.type, alias.address, alias.prefixlen
+        self.registry.unbind(old, alias)
+        store(alias.device, new.family, address)
+        alias.type = new
+        try:
+            self.registry.bind(new, alias)
+        except BaseException:
+            store(alias.device, old.family, before, prefixlen)
+            alias.type = old
+            self.registry.bind(old, alias)
+            raise
+
+    def _type_for(self, name: str, family: int, address: bytes) -> AliasType:
+        """The type for an address that is asked for, or the error why it cannot be."""
+        if family == AF_UNSPEC:
+            raise errors.KindError(f"{name}: an alias has no hardware address of its own")
+        found = self.registry.get(family)
+        if len(address) != found.size:
+            raise errors.BadAddress(
+                f"{name}: an address of type {found.name} has {found.size} bytes"
+            )
+        return found
+
+    # Small things
+
+    def _while_down(self, device: Device, change: Callable[[], None]) -> None:
+        """Announce a device that is up as down and up again around *change*: routes are lost."""
+        if device.up:
+            self._announce_down(device)
+        change()
+        if device.up:
+            self._notify("up", device)
+
+    def _announce_down(self, device: Device) -> None:
+        self.routes.flush(device.name)
+        self._notify("down", device)
+
+    def _notify(self, event: str, device: Device) -> None:
+        for listener in self.notifier:
+            listener(event, device)
+
+    def _aliases(self, chosen: Iterable[str]) -> Iterator[Alias]:
+        for name in chosen:
+            alias = self._devices[name].alias
+            if alias is not None:
+                yield alias
+
+    def _changeable(self, name: str) -> Device:
+        self._demand_privilege(name)
+        return self.get(name)
+
+    def _demand_privilege(self, name: str) -> None:
+        if not self.privileged:
+            raise errors.NotPermitted(f"cannot change {name}", EPERM)
+
+    def _index(self) -> int:
+        self._made += 1
+        return self._made
+
+
+def _check_slot(machine: Machine, main: Device, wanted: AliasName) -> None:
+    limit = machine.maximum if main.block is None else main.block.maximum
+    if wanted.slot >= limit:
+        highest = f"slots go up to {limit - 1}" if limit else "the maximum is 0"
+        raise machine.variant.slot_error(f"{wanted}: {highest}")
+    size = len(str(wanted).encode("utf-8", "surrogateescape"))
+    if size > names.NAME_MAX:
+        raise errors.LimitError(
+            f"{wanted}: the name of a device has {names.NAME_MAX} bytes at most, this one {size}"
+        )
+
+
+def _check_family(machine: Machine, main: Device, wanted: AliasName) -> None:
+    machine.registry.get(main.family)
+
+
+def _check_main(machine: Machine, main: Device, wanted: AliasName) -> None:
+    if not main.up:
+        raise errors.MainDown(f"{wanted}: {main.name} is down")
+
+
+_CHECKS: dict[str, Callable[[Machine, Device, AliasName], None]] = {
+    "slot": _check_slot,
+    "family": _check_family,
+    "main": _check_main,
+}

@@ -1,0 +1,42 @@
+"""A routing table small enough to read, for the choice of an alias by the source address."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Routes:
+    """(family, network, prefix length) -> name of a device; the longest prefix decides."""
+
+    __slots__ = ("_devices",)
+
+    def __init__(self) -> None:
+        self._devices: dict[tuple[int, int, bytes], str] = {}
+
+    def __iter__(self) -> Iterator[tuple[int, bytes, int, str]]:
+        for (family, length, network), device in self._devices.items():
+            yield family, network, length, device
+
+    def add(self, family: int, network: bytes, length: int, device: str) -> None:
+        """Set the route for a network; a second one for the same network replaces the first."""
+        self._devices[family, length, _masked(network, length)] = device
+
+    def find(self, family: int, address: bytes) -> str | None:
+        """The device of the route to *address*, or None."""
+        for length in range(len(address) * 8, -1, -1):
+            device = self._devices.get((family, length, _masked(address, length)))
+            if device is not None:
+                return device
+        return None
+
+    def flush(self, device: str) -> None:
+        """Forget all routes through *device*."""
+        self._devices = {key: name for key, name in self._devices.items() if name != device}
+
+
+def _masked(address: bytes, length: int) -> bytes:
+    beyond = len(address) * 8 - length
+    number = int.from_bytes(address, "big") >> beyond << beyond
+    return number.to_bytes(len(address), "big")

@@ -1,0 +1,215 @@
+"""``netalias emulate``: one command a line, played on the emulator.
+
+Commands::
+
+    device NAME [ADDRESS[/LEN]] [up|down|remove]     a main device, made when first named
+    NAME:SLOT [TYPE] ADDRESS[/LEN] [netmask MASK] [prefixlen LEN] [metric N] [mtu N] [up|down]
+    NAME:SLOT up|down
+    NAME:SLOT                                        one alias
+    NAME:SLOT- [WORD...]                             delete it
+    show [MAIN|NAME...]    chain    types    counters    cat aliases|alias_types
+    lookup ADDRESS         hash ADDRESS              rx [MAIN] SRC|- DST   tx NAME
+    route NETWORK/LEN DEVICE                         max [N]
+    type add|remove NAME|FAMILY
+
+A word that begins with "#" starts a comment. A line ``> text`` after a command holds the next line
+that it prints, ``! ENODEV`` the error that it ends with: ``--check`` compares them, blanks at the
+end of a line do not count.
+"""
+
+from __future__ import annotations
+
+from errno import EOPNOTSUPP, errorcode
+
+from netalias import errors
+from netalias.emulator.commands import COMMANDS, alias_command
+from netalias.emulator.engine import Emulator
+from netalias.emulator.variants import VARIANTS
+from netalias.views.plain import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TextIO
+
+USAGE = "netalias emulate [--variant 0.43|0.50] [--unprivileged] [--no-sel] [--check] [FILE|-]"
+
+
+class Options:
+    """The words after ``emulate``."""
+
+    __slots__ = ("check", "file", "no_sel", "privileged", "variant")
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """Raises UsageError."""
+        self.variant = "0.43"
+        self.privileged = True
+        self.no_sel = False
+        self.check = False
+        self.file = "-"
+        files = 0
+        rest = list(words)
+        while rest:
+            word = rest.pop(0)
+            if word in _SWITCHES:
+                name, value = _SWITCHES[word]
+                setattr(self, name, value)
+            elif word == "--variant" or word.startswith("--variant="):
+                self.variant = _variant(word, rest)
+            elif word == "-" or not word.startswith("-"):
+                self.file = word
+                files += 1
+            else:
+                raise errors.UsageError(f"emulate: unknown option {word}", USAGE)
+        if files > 1:
+            raise errors.UsageError("emulate: one file at most", USAGE)
+
+
+_SWITCHES = {
+    "--unprivileged": ("privileged", False),
+    "--no-sel": ("no_sel", True),
+    "--check": ("check", True),
+}
+
+
+def _variant(word: str, rest: list[str]) -> str:
+    _, equals, value = word.partition("=")
+    if not equals:
+        value = rest.pop(0) if rest else ""
+    if value not in VARIANTS:
+        raise errors.UsageError(f"emulate: --variant is one of {' '.join(VARIANTS)}", USAGE)
+    return value
+
+
+def _read(lines: Iterable[str]) -> Iterator[tuple[int, str, str]]:
+    """(line number, "" or ">" or "!", text) of every line that says something."""
+    for number, text in enumerate(lines, 1):
+        if text[:1] in (">", "!"):
+            yield number, text[0], text[1:].strip("\r\n").removeprefix(" ").rstrip()
+        elif text.split("#", 1)[0].strip():
+            yield number, "", text
+
+
+def _words(text: str) -> list[str]:
+    words: list[str] = []
+    for word in text.split():
+        if word.startswith("#"):
+            break
+        words.append(word)
+    return words
+
+
+class Command:
+    """One line of a script, and the answer it should get."""
+
+    __slots__ = ("error", "line", "lines", "text")
+
+    def __init__(self, line: int, text: str) -> None:
+        self.line = line
+        self.text = text
+        self.lines: list[str] = []
+        self.error = ""
+
+
+def commands(lines: Iterable[str]) -> list[Command]:
+    """The commands of a script, each with its answer. UsageError: an answer to nothing."""
+    found: list[Command] = []
+    for number, mark, text in _read(lines):
+        if not mark:
+            found.append(Command(number, text))
+        elif not found:
+            raise errors.UsageError(f"line {number}: an answer before the first command")
+        elif mark == ">":
+            found[-1].lines.append(text)
+        else:
+            found[-1].error = text
+    return found
+
+
+def execute(emulator: Emulator, text: str) -> Iterator[str]:
+    """The lines that one command prints. Raises NetaliasError, when they are asked for too."""
+    first, *rest = _words(text)
+    if ":" in first:
+        return alias_command(emulator, first, rest)
+    if first not in COMMANDS:
+        raise errors.UsageError(f"{first}: there is no such command")
+    usage, least, most, function = COMMANDS[first]
+    if not least <= len(rest) <= most:
+        raise errors.UsageError(f"usage: {first} {usage}".rstrip())
+    return function(emulator, *rest)
+
+
+def play(emulator: Emulator, lines: Iterable[str], name: str, out: TextIO, err: TextIO) -> int:
+    """Execute a script; an error is reported and the script goes on. The last error's status."""
+    status = errors.STATUS_OK
+    for number, mark, text in _read(lines):
+        if mark:
+            continue
+        try:
+            for line in execute(emulator, text):
+                out.write(f"{printable(line)}\n")
+        except errors.NetaliasError as error:
+            err.write(f"{name}:{number}: {printable(error.line())} [{_code(error)}]\n")
+            status = error.status
+    return status
+
+
+def check(emulator: Emulator, lines: Iterable[str], name: str, err: TextIO) -> int:
+    """Execute a script and report what differs from its ``>`` and ``!`` lines: 1, else 0."""
+    status = errors.STATUS_OK
+    for command in commands(lines):
+        got: list[str] = []
+        code = message = ""
+        try:
+            got.extend(line.rstrip() for line in execute(emulator, command.text))
+        except errors.NetaliasError as error:
+            code, message = _code(error), f" ({error})"
+        for difference in _differences(command, got, code, message):
+            err.write(f"{name}:{command.line}: {printable(difference)}\n")
+            status = 1
+    return status
+
+
+def _differences(command: Command, got: list[str], code: str, message: str) -> Iterator[str]:
+    if code != command.error:
+        yield f"expected {command.error or 'success'}, got {code or 'success'}{message}"
+    for place in range(max(len(got), len(command.lines))):
+        wanted = _quoted(command.lines, place)
+        found = _quoted(got, place)
+        if wanted != found:
+            yield f"output line {place + 1}: expected {wanted}, got {found}"
+
+
+def _code(error: errors.NetaliasError) -> str:
+    # On Linux the number has two names, and errorcode knows it by the one of POSIX.
+    if error.errno == EOPNOTSUPP:
+        return "EOPNOTSUPP"
+    return errorcode.get(error.errno, str(error.errno))
+
+
+def _quoted(lines: list[str], place: int) -> str:
+    return repr(lines[place]) if place < len(lines) else "nothing"
+
+
+def main(argv: Sequence[str], stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
+    """``netalias emulate``; *argv* are the words after it. Returns the exit status."""
+    try:
+        options = Options(argv)
+        if options.file == "-":
+            return _run(options, stdin, stdout, stderr)
+        with open(options.file, encoding="utf-8", errors="surrogateescape") as file:
+            return _run(options, file, stdout, stderr)
+    except errors.UsageError as error:
+        stderr.write(f"netalias: {error.line()}\n")
+        return error.status
+    except OSError as error:
+        stderr.write(f"netalias: {options.file}: {error.strerror}\n")
+        return errors.STATUS_USAGE
+
+
+def _run(options: Options, lines: Iterable[str], stdout: TextIO, stderr: TextIO) -> int:
+    emulator = Emulator(options.variant, no_sel=options.no_sel, privileged=options.privileged)
+    name = "<stdin>" if options.file == "-" else options.file
+    if options.check:
+        return check(emulator, lines, name, stderr)
+    return play(emulator, lines, name, stdout, stderr)

@@ -1,0 +1,161 @@
+"""Views. One stream of rows for all: what each column, and each JSON field, shows of an alias."""
+
+from __future__ import annotations
+
+from netalias import names
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    ARPHRD_ETHER,
+    IFA_F_DADFAILED,
+    IFA_F_TENTATIVE,
+    RT_SCOPE_HOST,
+    RT_SCOPE_LINK,
+    RT_SCOPE_UNIVERSE,
+    address_text,
+    mac_text,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from netalias.alias_type import Registry
+    from netalias.model import Alias
+
+IF_OPER_DOWN = 2
+IF_OPER_LOWERLAYERDOWN = 3
+
+SCOPES = {RT_SCOPE_UNIVERSE: "global", RT_SCOPE_LINK: "link", RT_SCOPE_HOST: "host"}
+FAMILIES = {AF_INET: "inet", AF_INET6: "inet6"}
+OPERSTATES = (
+    "UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP",
+)  # fmt: skip
+FLAGS = (
+    (0x1, "UP"), (0x2, "BROADCAST"), (0x8, "LOOPBACK"), (0x10, "POINTOPOINT"), (0x80, "NOARP"),
+    (0x100, "PROMISC"), (0x200, "ALLMULTI"), (0x1000, "MULTICAST"), (0x10000, "LOWER_UP"),
+)  # fmt: skip
+"""IFF_* of linux/if.h in the order of ip(8)."""
+
+NOTHING = "-"
+
+
+def address(alias: Alias, registry: Registry) -> str:
+    """``200.1.1.1/24``, or "-" for an alias without an address."""
+    if not alias.family:
+        return NOTHING
+    found = registry.find(alias.family)
+    text = found.format(alias.address) if found is not None else alias.address.hex()
+    return f"{text}/{alias.prefixlen}"
+
+
+def state(alias: Alias) -> str:
+    """``up``, ``down`` or ``no-carrier``, and after commas what is out of the ordinary."""
+    device = alias.carrier
+    words = ["down"]
+    if device is not None and device.up:
+        dead = device.operstate in (IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN)
+        words = ["no-carrier" if dead else "up"]
+    if alias.entry is not None:
+        if alias.entry.flags & IFA_F_DADFAILED:
+            words.append("dadfailed")
+        elif alias.entry.flags & IFA_F_TENTATIVE:
+            words.append("tentative")
+    if not alias.ours:
+        words.append("foreign")
+    elif not alias.whole:
+        words.append("renamed" if _has_old_name(alias) else "half-made")
+    return ",".join(words)
+
+
+def _has_old_name(alias: Alias) -> bool:
+    """Whether the alias goes by a name of its main device that is no longer."""
+    if alias.device is None:
+        return True
+    return any(names.split(altname) is not None for altname in alias.device.altnames)
+
+
+def mac(alias: Alias) -> str:
+    """The MAC that the alias is reached by."""
+    device = alias.carrier
+    return mac_text(device.mac) if device is not None and device.mac else NOTHING
+
+
+def _packets(direction: str) -> Callable[[Alias, Registry], str]:
+    def column(alias: Alias, registry: Registry) -> str:
+        stats = alias.device.stats if alias.device is not None else None
+        return str(getattr(stats, direction)) if stats is not None else NOTHING
+
+    return column
+
+
+COLUMNS: tuple[tuple[str, Callable[[Alias, Registry], str]], ...] = (
+    ("ALIAS", lambda alias, registry: str(alias.name)),
+    ("DEVICE", lambda alias, registry: alias.carrier.name if alias.carrier else NOTHING),
+    ("KIND", lambda alias, registry: alias.kind),
+    ("ADDRESS", address),
+    ("STATE", lambda alias, registry: state(alias)),
+    ("MAC", lambda alias, registry: mac(alias)),
+    ("RX", _packets("rx_packets")),
+    ("TX", _packets("tx_packets")),
+)
+"""Heading and function; RX and TX count packets. A label has no counters of its own."""
+
+BRIEF = (COLUMNS[0], COLUMNS[4], COLUMNS[3])
+"""What ``ip -brief`` shows: name, state, address."""
+
+
+def rows(
+    aliases: Iterable[Alias],
+    registry: Registry,
+    columns: tuple[tuple[str, Callable[[Alias, Registry], str]], ...] = COLUMNS,
+) -> list[tuple[str, ...]]:
+    """One tuple of texts an alias."""
+    functions = [function for _, function in columns]
+    return [tuple(function(alias, registry) for function in functions) for alias in aliases]
+
+
+def fields(alias: Alias, registry: Registry) -> dict[str, object]:
+    """One alias by the field names of ``ip -json``, and kind, slot, altname, owned of our own."""
+    result: dict[str, object] = {"altname": str(alias.name), "slot": alias.name.slot}
+    result["kind"] = alias.kind
+    result["owned"] = alias.ours
+    result["state"] = state(alias)
+    if alias.main is not None:
+        result["link"] = alias.main.name
+    device = alias.carrier
+    if device is not None:
+        result |= {
+            "ifindex": device.index,
+            "ifname": device.name,
+            "flags": [word for bit, word in FLAGS if device.flags & bit],
+            "mtu": device.mtu,
+            "operstate": OPERSTATES[device.operstate] if device.operstate < 7 else "UNKNOWN",
+            "group": device.group,
+            "link_type": "ether" if device.type == ARPHRD_ETHER else str(device.type),
+            "address": mac(alias),
+        }
+    found = registry.find(alias.family) if alias.family else None
+    if found is not None:
+        result["family"] = FAMILIES.get(alias.family, found.name)
+        result["local"] = found.format(alias.address)
+        result["prefixlen"] = alias.prefixlen
+    if alias.entry is not None:
+        entry = alias.entry
+        if entry.peer:
+            result["address_peer"] = address_text(entry.family, entry.peer)
+        if entry.broadcast:
+            result["broadcast"] = address_text(entry.family, entry.broadcast)
+        result["scope"] = SCOPES.get(entry.scope, str(entry.scope))
+        if entry.label:
+            result["label"] = entry.label
+        result["protocol"] = entry.protocol
+        result["valid_life_time"] = entry.valid
+        result["preferred_life_time"] = entry.preferred
+    if alias.device is not None and alias.device.stats is not None:
+        stats = alias.device.stats
+        result["stats64"] = {
+            "rx": {"bytes": stats.rx_bytes, "packets": stats.rx_packets},
+            "tx": {"bytes": stats.tx_bytes, "packets": stats.tx_packets},
+        }
+    return result
