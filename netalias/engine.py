@@ -1,0 +1,145 @@
+"""The verbs: read, plan, apply. The engine is handed a Kernel and never makes one."""
+
+from __future__ import annotations
+
+from netalias import errors, names
+from netalias.alias_type import lazy
+from netalias.model import GROUP
+from netalias.world import World, find, lookup, select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from netalias.alias_type import Registry
+    from netalias.kernel import Kernel
+    from netalias.model import Alias, Snapshot
+    from netalias.plan import Plan
+    from netalias.wishes import Wish
+
+
+class Engine:
+    """Aliases of one network namespace.
+
+    ``lock`` makes the context manager that a change is done under; ``group`` is the mark on
+    devices. As a context manager the engine closes its kernel.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        registry: Registry | None = None,
+        *,
+        group: int = GROUP,
+        lock: Callable[[], AbstractContextManager[object]] | None = None,
+    ) -> None:
+        self.kernel = kernel
+        self.registry = registry or lazy()
+        self.group = group
+        self._lock = lock
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the kernel."""
+        self.kernel.close()
+
+    def snapshot(self) -> Snapshot:
+        """One reading of the kernel."""
+        return self.kernel.snapshot()
+
+    def world(self) -> World:
+        """One reading of the kernel with the aliases found in it."""
+        return World(self.kernel.snapshot(), self.registry, self.group)
+
+    def plan(self, wish: Wish, *, force: bool = False) -> Plan:
+        """What would be done to make *wish* true; nothing is. Raises StateError, KernelError.
+
+        Without the right to ask for kinds, the kinds that are there to be seen count.
+        """
+        world = self.world()
+
+        def able(kind: str) -> bool:
+            try:
+                return self.kernel.able(kind)
+            except errors.NotPermitted:
+                return any(device.kind == kind for device in world.snapshot.devices.values())
+
+        return _planned(wish, world, able, force)
+
+    def realise(self, wish: Wish, *, force: bool = False) -> Plan:
+        """Make *wish* true, or leave everything as it was.
+
+        Raises StateError, KernelError or LockBusy; NotPermitted comes before any other.
+        """
+        if self._lock is None:
+            return self._realise(wish, force)
+        with self._lock():
+            return self._realise(wish, force)
+
+    def _realise(self, wish: Wish, force: bool) -> Plan:
+        try:
+            result = _planned(wish, self.world(), self.kernel.able, force)
+        except errors.NetaliasError:
+            self.kernel.permitted()
+            raise
+        if not result.steps:
+            self.kernel.permitted()
+        failures = self.kernel.apply(result.steps)
+        if failures:
+            failures += self.kernel.apply(result.fallback)
+            raise _explain(wish, failures[0].error, [step for one in failures for step in one.left])
+        return result
+
+    # What a program calls
+
+    def create(self, name: str, address: str, *words: str, force: bool = False) -> Alias:
+        """``create("eth0:0", "200.1.1.1/24", "mtu", "1400")`` -> the alias as it stands now.
+
+        An alias of that name is re-addressed in place. Raises as realise() and wishes.parse() do.
+        """
+        from netalias import wishes
+
+        self.realise(wishes.parse([name, address, *words], self.registry), force=force)
+        return self.get(name)
+
+    def delete(self, name: str) -> None:
+        """``delete("eth0:0")``. Raises NoSuchDevice, NotOurs, KernelError."""
+        from netalias import wishes
+
+        self.realise(wishes.parse([name.removesuffix("-") + "-"], self.registry))
+
+    def get(self, name: str) -> Alias:
+        """The alias called *name*. Raises BadName, NoSuchDevice."""
+        return find(self.world(), names.parse(name)[0])
+
+    def show(self, *wanted: str) -> list[Alias]:
+        """All aliases in chain order, or those of some main devices or names."""
+        return select(self.world(), wanted)
+
+    def lookup(self, address: str, type_name: str = "") -> Alias | None:
+        """The alias that owns *address*, a text; None when there is none. Raises BadAddress."""
+        return lookup(self.world(), address, type_name)
+
+
+def _planned(wish: Wish, world: World, able: Callable[[str], bool], force: bool) -> Plan:
+    # Who only looks does not load what it takes to change.
+    from netalias.plan import plan
+
+    return plan(wish, world, able, force=force)
+
+
+def _explain(
+    wish: Wish, error: errors.NetaliasError, left: Sequence[object]
+) -> errors.NetaliasError:
+    """The error of a step with the name of the alias before it, and what is left after it."""
+    message = f"{wish.name}: {error}"
+    if left:
+        message += f"; left behind: {', '.join(getattr(step, 'device', '?') for step in left)}"
+    error.args = (message,)
+    return error

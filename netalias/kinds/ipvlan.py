@@ -1,0 +1,43 @@
+"""Kind ``ipvlan``: a device that shares the MAC of its main (drivers/net/ipvlan), in mode L2."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.kinds import DeviceKind, Goal, vlan_refusal
+from netalias.steps import CreateLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.model import Device, Snapshot
+
+IPVLAN_MODE_L2 = 0
+
+
+class Ipvlan(DeviceKind):
+    """No new MAC on the wire, so it passes switches and hypervisors that filter them."""
+
+    name = "ipvlan"
+
+    def refuse(self, main: Device, snapshot: Snapshot) -> str:
+        """Ethernet only; not on a port; not beside macvlan."""
+        return vlan_refusal(main, snapshot, "macvlan")
+
+    def fit(self, goal: Goal) -> Goal:
+        """A MAC of its own is what an ipvlan does not have."""
+        if goal.mac:
+            raise errors.KindError(
+                f"{goal.name}: an ipvlan shares the MAC of its main device", "hw needs kind macvlan"
+            )
+        return goal
+
+    def create(self, device: str, goal: Goal) -> CreateLink:
+        """``ip link add DEVICE link MAIN type ipvlan mode l2``."""
+        return CreateLink(
+            device,
+            self.name,
+            group=goal.group,
+            mode=IPVLAN_MODE_L2,
+            link=goal.main.index,
+            below=goal.main.name,
+            mtu=goal.mtu,
+        )

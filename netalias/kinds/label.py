@@ -1,0 +1,147 @@
+"""Kind ``label``: an address on the main device itself, known by its label (IFA_LABEL).
+
+An IPv6 address has no label. There the slot stands in the metric of the prefix route
+(IFA_RT_PRIORITY), which an address of full length does not use otherwise.
+"""
+
+from __future__ import annotations
+
+from netalias import errors, names
+from netalias.kinds import Goal, Kind, clashes, differs
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    GROUP,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_SECONDARY,
+    PROTOCOL,
+    Address,
+    Alias,
+)
+from netalias.steps import REMOVE, RETIRE, AddAddress, DelAddress, SetLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.model import Device, Snapshot
+    from netalias.steps import Step
+
+MAGIC = GROUP << 16
+"""Upper half of the metric of an IPv6 label; the slot is the lower half."""
+
+
+class Label(Kind):
+    """For lo, tun, ppp, and ports of a bridge; and where many devices would hurt."""
+
+    name = "label"
+
+    def fit(self, goal: Goal) -> Goal:
+        """Name the entry; inside a network that is there already it becomes a host address."""
+        if not goal.up:
+            raise errors.KindError(
+                f"{goal.name}: a label cannot be down", f"netalias {goal.name}- deletes it"
+            )
+        if goal.mtu or goal.mac:
+            raise errors.KindError(
+                f"{goal.name}: a label has no MTU or MAC of its own", "hw and mtu need kind macvlan"
+            )
+        entry = goal.entry
+        if entry is None:
+            raise errors.KindError(
+                f"{goal.name}: the kernel has no addresses of type {goal.type.name} to label",
+                "kind macvlan or dummy",
+            )
+        if entry.flags & IFA_F_NOPREFIXROUTE and not entry.peer:
+            # A host address is nobody's secondary: it outlives the other addresses of its network.
+            entry.prefixlen = goal.prefixlen = goal.type.bits
+            entry.flags &= ~IFA_F_NOPREFIXROUTE
+            entry.broadcast = b""
+        if entry.family == AF_INET:
+            entry.label = names.label(goal.name)
+        elif entry.metric:
+            raise errors.KindError(f"{goal.name}: an IPv6 label has no metric of its own")
+        else:
+            entry.metric = MAGIC | goal.name.slot
+        return goal
+
+    def make(self, goal: Goal) -> list[Step]:
+        """One address."""
+        assert goal.entry is not None
+        return list(goal.type.attach(goal.main.name, goal.main.index, goal.entry))
+
+    def change(self, alias: Alias, goal: Goal) -> list[Step]:
+        """Add the new address, then delete the old one; the other way round where they clash."""
+        assert alias.entry is not None
+        assert goal.entry is not None
+        if not differs(alias.entry, goal.entry):
+            return []
+        main = goal.main
+        phase = REMOVE if clashes(alias.entry, goal.entry) else RETIRE
+        return [
+            AddAddress(main.name, main.index, goal.entry),
+            DelAddress(main.name, main.index, alias.entry, phase),
+        ]
+
+    def unmake(self, alias: Alias, snapshot: Snapshot) -> list[Step]:
+        """Delete the address; secondaries of others that hang on it are promoted, not lost."""
+        main, entry = alias.main, alias.entry
+        assert main is not None
+        assert entry is not None
+        steps: list[Step] = [DelAddress(main.name, main.index, entry, REMOVE)]
+        if _has_secondaries(entry, snapshot.on(main.index)) and not main.promote:
+            conf = {"promote_secondaries": 1}
+            back = {"promote_secondaries": 0}
+            steps.insert(0, SetLink(main.name, main.index, REMOVE, conf=conf))
+            steps.append(SetLink(main.name, main.index, REMOVE, conf=back))
+        return steps
+
+
+def labels(snapshot: Snapshot, group: int) -> list[Alias]:
+    """Every address that is a label alias, of whomever it is."""
+    found = []
+    for index, entries in snapshot.addresses.items():
+        main = snapshot.devices.get(index)
+        if main is None or main.group == group:
+            continue
+        for entry in entries:
+            alias = _alias(entry, main)
+            if alias is not None:
+                found.append(alias)
+    return found
+
+
+def _alias(entry: Address, main: Device) -> Alias | None:
+    ours = entry.protocol == PROTOCOL
+    if entry.family == AF_INET:
+        name = names.split(entry.label)
+    elif entry.family == AF_INET6 and entry.metric & ~0xFFFF == MAGIC:
+        name = names.AliasName(main.name, entry.metric & 0xFFFF)
+    else:
+        return None
+    if name is None or (name.main != main.name and not ours):
+        return None
+    return Alias(
+        names.AliasName(main.name, name.slot),
+        Label.name,
+        family=entry.family,
+        address=entry.local,
+        prefixlen=entry.prefixlen,
+        main=main,
+        entry=entry,
+        ours=ours,
+        whole=name.main == main.name,
+    )
+
+
+def _has_secondaries(entry: Address, entries: list[Address]) -> bool:
+    """Whether deleting *entry* would take secondaries along (inet_del_ifa)."""
+    if entry.family != AF_INET or entry.flags & IFA_F_SECONDARY:
+        return False
+    shift = 32 - entry.prefixlen
+    network = int.from_bytes(entry.peer or entry.local, "big") >> shift
+    return any(
+        other.flags & IFA_F_SECONDARY
+        and other.prefixlen == entry.prefixlen
+        and int.from_bytes(other.peer or other.local, "big") >> shift == network
+        for other in entries
+        if other.family == AF_INET
+    )

@@ -1,0 +1,35 @@
+"""Kind ``macvlan``: a device with a MAC of its own on the main device (drivers/net/macvlan.c)."""
+
+from __future__ import annotations
+
+from netalias.kinds import DeviceKind, Goal, vlan_refusal
+from netalias.steps import CreateLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.model import Device, Snapshot
+
+MACVLAN_MODE_BRIDGE = 4
+
+
+class Macvlan(DeviceKind):
+    """Bridge mode: aliases of one main device reach each other."""
+
+    name = "macvlan"
+
+    def refuse(self, main: Device, snapshot: Snapshot) -> str:
+        """Ethernet only; not on a port; not beside ipvlan."""
+        return vlan_refusal(main, snapshot, "ipvlan")
+
+    def create(self, device: str, goal: Goal) -> CreateLink:
+        """``ip link add DEVICE link MAIN type macvlan mode bridge``."""
+        return CreateLink(
+            device,
+            self.name,
+            group=goal.group,
+            mode=MACVLAN_MODE_BRIDGE,
+            link=goal.main.index,
+            below=goal.main.name,
+            mac=goal.mac,
+            mtu=goal.mtu,
+        )

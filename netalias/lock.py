@@ -1,0 +1,94 @@
+"""One lock a network namespace, so that two runs never interleave (flock(2)).
+
+The file is ``/run/netalias/<inode of the namespace>/lock``; without the right to write there it
+stands under $XDG_RUNTIME_DIR, or in a folder of the user under /tmp.
+"""
+
+from __future__ import annotations
+
+import os
+from errno import EACCES, EAGAIN
+from fcntl import LOCK_EX, LOCK_NB, flock
+
+from netalias import errors
+
+FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+POLL = 0.01
+"""Seconds."""
+
+
+class Lock:
+    """Held from acquire() to release(); the kernel releases it when the process dies.
+
+    *wait* is in seconds, *namespace* the inode of the network namespace.
+    """
+
+    def __init__(self, wait: float, namespace: int) -> None:
+        self._wait = wait
+        self._namespace = namespace
+        self._file = -1
+
+    def __enter__(self) -> Lock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def acquire(self) -> None:
+        """Raises LockBusy after the waiting time, StateError when there is no place for it."""
+        self._file, path = _open(self._namespace)
+        if not self._try():
+            self._await(path)
+
+    def release(self) -> None:
+        """Let the next one in."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _try(self) -> bool:
+        try:
+            flock(self._file, LOCK_EX | LOCK_NB)
+        except OSError as error:
+            if error.errno in (EAGAIN, EACCES):
+                return False
+            raise
+        return True
+
+    def _await(self, path: str) -> None:
+        # flock has no time limit, and a signal of ours would disturb a program that uses the
+        # library: so it is asked again and again.
+        from time import monotonic, sleep
+
+        end = monotonic() + self._wait
+        while not self._try():
+            if monotonic() >= end:
+                self.release()
+                raise errors.LockBusy(
+                    f"another netalias is at work (waited {self._wait:g} s for {path})"
+                )
+            sleep(POLL)
+
+
+def _open(namespace: int) -> tuple[int, str]:
+    """The lock file, opened, and its path."""
+    for base in _bases():
+        place = f"{base}/{namespace}"
+        path = f"{place}/lock"
+        try:
+            return os.open(path, FLAGS, 0o600), path
+        except OSError:
+            # The first run in this namespace, or no right to write here.
+            try:
+                os.makedirs(place, 0o755, exist_ok=True)
+                return os.open(path, FLAGS, 0o600), path
+            except OSError:
+                continue
+    raise errors.StateError("there is no folder for the lock that this user may write to")
+
+
+def _bases() -> list[str]:
+    user = os.environ.get("XDG_RUNTIME_DIR", "")
+    private = f"/tmp/netalias-{os.geteuid()}"
+    return ["/run/netalias", *([f"{user}/netalias"] if user.startswith("/") else []), private]

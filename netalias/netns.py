@@ -1,0 +1,73 @@
+"""Network namespaces by name, as ip-netns(8) keeps them."""
+
+from __future__ import annotations
+
+import os
+from errno import EINVAL, ENOENT
+
+from netalias import errors
+
+FOLDER = "/run/netns"
+CLONE_NEWNET = 0x40000000
+"""linux/sched.h"""
+
+
+class entered:
+    """``with entered("blue"):`` runs the thread inside that namespace, and then back where it was.
+
+    *name* is a name of ``ip netns`` or a path such as /proc/1234/ns/net.
+    Raises NoSuchDevice when there is none, NotPermitted when it cannot be entered.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._target = _open(name)
+        self._name = name
+        self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    def __enter__(self) -> None:
+        try:
+            _setns(self._target)
+        except OSError as error:
+            self._close()
+            if error.errno == EINVAL:
+                raise errors.NoSuchDevice(
+                    f"netns {self._name}: this is not a network namespace"
+                ) from None
+            raise errors.kernel_error(f"netns {self._name}", error.errno or 0) from None
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            _setns(self._home)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        os.close(self._target)
+        os.close(self._home)
+
+
+def _open(name: str) -> int:
+    if not name or "\0" in name or name in (".", ".."):
+        raise errors.UsageError(f"netns {name!r}: not the name of a network namespace")
+    path = name if "/" in name else f"{FOLDER}/{name}"
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == ENOENT:
+            raise errors.NoSuchDevice(
+                f"netns {name}: there is no such network namespace", "ip netns list"
+            ) from None
+        raise errors.kernel_error(f"netns {name}", error.errno or 0) from None
+
+
+def _setns(file: int) -> None:
+    if hasattr(os, "setns"):
+        os.setns(file, CLONE_NEWNET)
+        return
+    # Python 3.10 and 3.11 have no os.setns.
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(file, CLONE_NEWNET):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

@@ -1,0 +1,348 @@
+"""(wish, snapshot) -> steps. Pure: nothing is read and nothing is changed here.
+
+The rules of history stand here: a main device that is down refuses (EIO), an alias is re-addressed
+in place, what is missing is not created by being looked at.
+"""
+
+from __future__ import annotations
+
+from netalias import errors, kinds, names
+from netalias.kinds import Goal, carries, port_of
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    ARPHRD_ETHER,
+    GROUP,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_PERMANENT,
+    IFF_BROADCAST,
+    IFF_LOOPBACK,
+    PROTOCOL,
+    RT_SCOPE_HOST,
+    RT_SCOPE_UNIVERSE,
+    Address,
+)
+from netalias.steps import RETIRE, AddAddress, DelAddress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from netalias.alias_type import AliasType, Registry
+    from netalias.model import Alias, Device, Snapshot
+    from netalias.names import AliasName
+    from netalias.steps import Step
+    from netalias.wishes import Wish
+    from netalias.world import World
+
+
+class Plan:
+    """Steps, the alias they start from (None: there was none), and what the user should know.
+
+    ``fallback`` are the steps that bring the alias back when it was removed to be replaced, and
+    the replacement was refused.
+    """
+
+    __slots__ = ("alias", "fallback", "notes", "steps")
+
+    def __init__(self, alias: Alias | None = None) -> None:
+        self.alias = alias
+        self.steps: list[Step] = []
+        self.fallback: list[Step] = []
+        self.notes: list[str] = []
+
+
+def plan(wish: Wish, world: World, able: Callable[[str], bool], *, force: bool = False) -> Plan:
+    """The steps that make *wish* true; none when it is true. Raises StateError or UsageError."""
+    if wish.delete:
+        return _delete(wish, world)
+    main = world.main(wish.name)
+    name = names.AliasName(main.name, wish.name.slot)
+    alias = world.find(name)
+    result = Plan(alias if alias is not None and alias.ours else None)
+    if result.alias is None:
+        _may_begin(wish, name, alias, world, main)
+        if alias is not None:
+            result.notes.append(_twin(name, alias, world))
+    if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
+        raise errors.MainDown(
+            f"{name}: main device {main.name} is down", f"ip link set {main.name} up, or --force"
+        )
+    kind = _kind(wish, name, main, world, able, result.alias)
+    goal = kinds.get(kind).fit(_goal(wish, name, main, world, result.alias))
+    result.notes += _shared_address(goal, world, result.alias)
+    if result.alias is None:
+        result.steps = kinds.get(kind).make(goal)
+        return result
+    if result.alias.kind == kind:
+        result.steps = kinds.get(kind).change(result.alias, goal)
+    else:
+        _replace(result, result.alias, kind, goal, world)
+    if result.steps:
+        result.steps += _heirs(result.alias, goal, world)
+    return result
+
+
+def _may_begin(
+    wish: Wish, name: AliasName, alias: Alias | None, world: World, main: Device
+) -> None:
+    """Whether an alias that is not there may be made. Raises what history answered."""
+    if not wish.address:
+        if alias is not None:
+            raise errors.NotOurs(
+                f"{name}: a label that netalias did not make",
+                "only deleting it by name is possible",
+            )
+        raise errors.NoSuchDevice(f"{name}: there is no such alias", "an address creates it")
+    for taken in (str(name), names.primary(name)):
+        device = world.snapshot.device(taken)
+        if device is not None and device.group != world.group:
+            raise errors.AlreadyExists(
+                f"{name}: {taken} names the device {device.name}, which netalias did not make"
+            )
+
+
+def _twin(name: AliasName, alias: Alias, world: World) -> str:
+    address = _text(world.registry, alias)
+    return (
+        f"{name}: {name.main} carries a label of that name already, {address}, made by others;"
+        " ifconfig and getifaddrs(3) will go on showing that one"
+    )
+
+
+def _text(registry: Registry, alias: Alias) -> str:
+    return f"{registry.get(alias.family).format(alias.address)}/{alias.prefixlen}"
+
+
+def _kind(
+    wish: Wish,
+    name: AliasName,
+    main: Device,
+    world: World,
+    able: Callable[[str], bool],
+    alias: Alias | None,
+) -> str:
+    """The kind to use. Raises KindError where a wished kind cannot serve."""
+    wished = wish.kind if wish.kind != kinds.AUTO else ""
+    if alias is not None and wished in ("", alias.kind):
+        return alias.kind
+    if not wished:
+        return _choose(main, world.snapshot, able, mac=bool(wish.mac))
+    reason = kinds.get(wished).refuse(main, world.snapshot)
+    if not reason and wished != "label" and not able(wished):
+        reason = "this kernel does not have it"
+    if reason:
+        raise errors.KindError(f"{name}: kind {wished} cannot serve: {reason}")
+    return wished
+
+
+def _choose(main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, mac: bool) -> str:
+    """The kind that ``auto`` means for *main*; *mac*: a MAC of its own is wished for."""
+    if main.flags & IFF_LOOPBACK or main.type != ARPHRD_ETHER or port_of(main, snapshot):
+        return "label"
+    if mac or carries(main, snapshot, "macvlan"):
+        return "macvlan"
+    if carries(main, snapshot, "ipvlan") or able("ipvlan"):
+        return "ipvlan"
+    return "macvlan"
+
+
+def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias | None) -> Goal:
+    """Everything that the wish leaves open is taken from the alias, or from the defaults."""
+    if wish.address:
+        assert wish.type is not None
+        alias_type, address = wish.type, wish.address
+        prefixlen = alias_type.bits if wish.prefixlen is None else wish.prefixlen
+    else:
+        assert alias is not None
+        if not alias.family:
+            raise errors.StateError(f"{name}: the alias has no address", "give it one")
+        alias_type, address = world.registry.get(alias.family), alias.address
+        prefixlen = alias.prefixlen if wish.prefixlen is None else wish.prefixlen
+    up = wish.up
+    if up is None:
+        up = True if alias is None or wish.address else alias.up
+    entry = _entry(wish, alias_type, address, prefixlen, main, alias)
+    if entry is not None and _inside(entry, main, world, alias):
+        entry.flags |= IFA_F_NOPREFIXROUTE
+    return Goal(
+        name,
+        main,
+        alias_type,
+        address,
+        prefixlen,
+        entry=entry,
+        up=up,
+        mtu=wish.mtu,
+        mac=wish.mac,
+        group=world.group,
+    )
+
+
+def _entry(
+    wish: Wish,
+    alias_type: AliasType,
+    address: bytes,
+    prefixlen: int,
+    main: Device,
+    alias: Alias | None,
+) -> Address | None:
+    """The address as the kernel shall have it; None for a family that it keeps no addresses of."""
+    if alias_type.family not in (AF_INET, AF_INET6):
+        return None
+    old = alias.entry if alias is not None and not wish.address else None
+    loopback = alias_type.family == AF_INET and address[0] == 127
+    entry = Address(
+        0,
+        alias_type.family,
+        address,
+        prefixlen,
+        0,
+        RT_SCOPE_HOST if loopback else RT_SCOPE_UNIVERSE,
+        peer=wish.peer or (old.peer if old else b""),
+        metric=wish.metric if wish.metric is not None else _metric(old),
+        protocol=PROTOCOL,
+    )
+    if wish.broadcast is not None:
+        entry.broadcast = wish.broadcast
+    elif main.flags & IFF_BROADCAST and not entry.peer and alias_type.family == AF_INET:
+        entry.broadcast = _broadcast(address, prefixlen)
+    return entry
+
+
+def _metric(old: Address | None) -> int:
+    """What a metric was wished to be; that of an IPv6 label is its slot."""
+    if old is None or old.metric >> 16 == GROUP:
+        return 0
+    return old.metric
+
+
+def _broadcast(address: bytes, prefixlen: int) -> bytes:
+    """The last address of the network, for networks that have one (devinet_ioctl, RFC 3021)."""
+    if prefixlen > 30:
+        return b""
+    host = 0xFFFFFFFF >> prefixlen
+    return (int.from_bytes(address, "big") | host).to_bytes(4, "big")
+
+
+def _inside(entry: Address, main: Device, world: World, alias: Alias | None) -> bool:
+    """Whether a connected route for the network, or a wider one, is there without this alias.
+
+    Then the alias brings none: a host inside a network of its main device, or of another alias.
+    """
+    own = alias.entry if alias is not None else None
+    return _has_network(entry) and any(
+        other is not own and _covers(other, entry) for other in _around(main, world)
+    )
+
+
+def _has_network(entry: Address) -> bool:
+    return entry.prefixlen < len(entry.local) * 8 and not entry.peer
+
+
+def _around(main: Device, world: World) -> Iterator[Address]:
+    """The addresses of a main device, and of all aliases."""
+    for index, entries in world.snapshot.addresses.items():
+        device = world.snapshot.devices.get(index)
+        if index == main.index or (device is not None and device.group == world.group):
+            yield from entries
+
+
+def _covers(other: Address, entry: Address) -> bool:
+    """Whether *other* brings a connected route that *entry*'s network lies in."""
+    if (
+        other.family != entry.family
+        or other.prefixlen > entry.prefixlen
+        or other.flags & IFA_F_NOPREFIXROUTE
+        or not _has_network(other)
+    ):
+        return False
+    difference = int.from_bytes(other.local, "big") ^ int.from_bytes(entry.local, "big")
+    return difference >> (len(entry.local) * 8 - other.prefixlen) == 0
+
+
+def _heirs(gone: Alias, goal: Goal | None, world: World) -> list[Step]:
+    """The steps by which another alias brings the network's route that *gone* brought.
+
+    The kernel cannot change the flag of an address in place: it is deleted and added in one send.
+    """
+    if gone.entry is None or not _has_network(gone.entry):
+        return []
+    coming = [goal.entry] if goal is not None and goal.entry is not None else []
+    steps: list[Step] = []
+    for alias in world.aliases:
+        entry, device = alias.entry, alias.device
+        if entry is None or device is None or alias.main is None or alias is gone:
+            continue
+        if not entry.flags & IFA_F_NOPREFIXROUTE or not _covers(gone.entry, entry):
+            continue
+        left = [other for other in _around(alias.main, world) if other is not gone.entry]
+        if any(_covers(other, entry) for other in [*left, *coming]):
+            continue
+        heir = entry.copy(flags=entry.flags & ~(IFA_F_NOPREFIXROUTE | IFA_F_PERMANENT))
+        coming.append(heir)
+        steps += [
+            DelAddress(device.name, device.index, entry),
+            AddAddress(device.name, device.index, heir, RETIRE),
+        ]
+    return steps
+
+
+def _shared_address(goal: Goal, world: World, alias: Alias | None) -> list[str]:
+    """A note when the address stands elsewhere in this namespace too."""
+    own = alias.entry if alias is not None else None
+    if own is not None and own.local == goal.address:
+        return []
+    for index, others in world.snapshot.addresses.items():
+        for other in others:
+            if other.local == goal.address and other is not own:
+                device = world.snapshot.devices.get(index)
+                where = device.name if device is not None else f"device {index}"
+                text = goal.type.format(goal.address)
+                return [f"{goal.name}: {text} is an address of {where} too"]
+    return []
+
+
+def _replace(result: Plan, alias: Alias, kind: str, goal: Goal, world: World) -> None:
+    """Another kind is another object under the same name: the old one has to go first."""
+    old = kinds.get(alias.kind)
+    result.steps = [*old.unmake(alias, world.snapshot), *kinds.get(kind).make(goal)]
+    if alias.family and alias.main is not None:
+        result.fallback = old.make(_as_it_is(alias, world))
+
+
+def _as_it_is(alias: Alias, world: World) -> Goal:
+    assert alias.main is not None
+    device = alias.device
+    return Goal(
+        alias.name,
+        alias.main,
+        world.registry.get(alias.family),
+        alias.address,
+        alias.prefixlen,
+        entry=alias.entry,
+        up=alias.up,
+        mtu=device.mtu if device is not None else 0,
+        mac=device.mac if device is not None and alias.kind != "ipvlan" else b"",
+        group=world.group,
+    )
+
+
+def _delete(wish: Wish, world: World) -> Plan:
+    main = world.snapshot.device(wish.name.main)
+    name = names.AliasName(main.name, wish.name.slot) if main is not None else wish.name
+    alias = world.find(name)
+    if alias is None:
+        device = world.snapshot.device(str(name))
+        if device is not None:
+            raise errors.NotOurs(
+                f"{name}: {device.name} is a device that netalias did not make",
+                f"ip link del {device.name}",
+            )
+        if main is None:
+            raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
+        raise errors.NoSuchDevice(f"{name}: there is no such alias")
+    result = Plan(alias)
+    result.steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
+    result.steps += _heirs(alias, None, world)
+    return result

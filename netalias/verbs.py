@@ -1,0 +1,181 @@
+"""The verbs that read: what is asked for, and in which view."""
+
+from __future__ import annotations
+
+import sys
+
+from netalias import errors
+from netalias.cli import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.cli import Options
+    from netalias.engine import Engine
+    from netalias.model import Alias
+    from netalias.world import World
+
+
+def detail(options: Options, engine: Engine, name: str) -> int:
+    from netalias.world import select
+
+    world = engine.world()
+    aliases = select(world, [name])
+    if options.json or options.brief:
+        return _list(options, world, aliases)
+    from netalias.views import plain
+
+    between = "\\  " if options.oneline else "\n    "
+    write(between.join(plain.detail(aliases[0], world.registry)) + "\n")
+    return errors.STATUS_OK
+
+
+def show(options: Options, words: list[str]) -> int:
+    from netalias.world import select
+
+    with options.engine() as engine:
+        world = engine.world()
+    aliases = select(world, words)
+    if options.family:
+        aliases = [alias for alias in aliases if alias.family == options.family]
+    return _list(options, world, aliases)
+
+
+def _list(options: Options, world: World, aliases: list[Alias]) -> int:
+    from netalias import views as rows
+
+    registry = world.registry
+    if options.json:
+        from netalias.views import json
+
+        objects = [rows.fields(alias, registry) for alias in aliases]
+        write(json.render(objects, pretty=options.pretty))
+    elif options.tree:
+        from netalias.views import tree
+
+        encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+        lines = tree.render(aliases, world.snapshot, registry, unicode=encoding == "utf8")
+        write("".join(lines))
+    elif options.oneline:
+        from netalias.views import plain
+
+        write("".join("\\  ".join(plain.detail(alias, registry)) + "\n" for alias in aliases))
+    else:
+        columns = rows.BRIEF if options.brief else rows.COLUMNS
+        headings = [heading for heading, _ in columns]
+        _table(options, headings, rows.rows(aliases, registry, columns))
+    return errors.STATUS_OK
+
+
+ROWS_DRAWN = 1000
+"""More rows than that are streamed as plain text: drawing them takes a terminal's user seconds."""
+
+
+def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]]) -> None:
+    if not rows and not options.brief:
+        return
+    from netalias.views.plain import printable, table
+
+    if not all(text.isprintable() for row in rows for text in row):
+        rows = [tuple(map(printable, row)) for row in rows]
+    if not options.brief and len(rows) <= ROWS_DRAWN and _draws(options):
+        from netalias.views.table import render
+
+        if render(headings, rows, sys.stdout, color=_colors(options)):
+            return
+    if options.brief:
+        write(table(rows[0], rows[1:]) if rows else "")
+    else:
+        write(table(headings, rows))
+
+
+def _draws(options: Options) -> bool:
+    """Whether there is a terminal that can show a drawn table."""
+    from os import environ
+
+    if options.color == "always":
+        return True
+    return environ.get("TERM", "dumb") != "dumb" and sys.stdout.isatty()
+
+
+def _colors(options: Options) -> bool:
+    """NO_COLOR (no-color.org) counts when it is not empty, and --color=always overrides it."""
+    from os import environ
+
+    if options.color == "auto":
+        return not environ.get("NO_COLOR")
+    return options.color == "always"
+
+
+def lookup(options: Options, words: list[str]) -> int:
+    if not 1 <= len(words) <= 2:
+        raise errors.UsageError("lookup needs one address")
+    from netalias.world import lookup as owner
+
+    with options.engine() as engine:
+        world = engine.world()
+    alias = owner(world, words[-1], words[0] if len(words) > 1 else "")
+    if alias is None:
+        return errors.STATUS_NONE
+    if options.json:
+        return _list(options, world, [alias])
+    if not options.quiet:
+        write(f"{alias.name}\n")
+    return errors.STATUS_OK
+
+
+def cat(options: Options, words: list[str]) -> int:
+    if len(words) != 1:
+        raise errors.UsageError("cat needs one name: aliases or alias_types")
+    from netalias.views.texts import texts
+
+    with options.engine() as engine:
+        tree = texts(engine.world)
+        if words[0] not in tree.listdir():
+            raise errors.UsageError(
+                f"cat {words[0]}: there is no such text", "aliases or alias_types"
+            )
+        with tree.open(words[0]) as handle:
+            write(handle.read().decode("utf-8", "surrogateescape"))
+    return errors.STATUS_OK
+
+
+def types(options: Options, words: list[str]) -> int:
+    _none_more("types", words)
+    from netalias.alias_type import installed
+
+    with options.engine() as engine:
+        engine.registry = installed()
+        world = engine.world()
+    registry = world.registry
+    registry.recount(world.aliases)
+    found = [(one.family, one.name, registry.n_attach(one)) for one in registry.types()]
+    if options.json:
+        from netalias.views import json
+
+        keys = ("family", "name", "n_attach")
+        objects = [dict(zip(keys, row, strict=True)) for row in found]
+        write(json.render(objects, pretty=options.pretty))
+    else:
+        rows = [(str(family), name, str(count)) for family, name, count in found]
+        _table(options, ["FAMILY", "NAME", "N_ATTACH"], rows)
+    return errors.STATUS_OK
+
+
+def emulate(options: Options, words: list[str]) -> int:
+    from netalias import emulator
+
+    return emulator.main(words, sys.stdin, sys.stdout, sys.stderr)
+
+
+def usage(options: Options, words: list[str]) -> int:
+    from netalias.usage import text
+
+    write(text(words[0] if words else ""))
+    return errors.STATUS_OK
+
+
+def _none_more(verb: str, words: list[str]) -> None:
+    if words:
+        raise errors.UsageError(f"{verb} takes no words: {words[0]}")

@@ -1,0 +1,68 @@
+"""Aligned text: stable columns, never cut, for pipes and for many rows."""
+
+from __future__ import annotations
+
+from netalias.model import address_text
+from netalias.views import FLAGS, NOTHING, SCOPES, address, mac, state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.alias_type import Registry
+    from netalias.model import Alias
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Headings and rows as lines; each column is as wide as its widest text."""
+    lines = [tuple(headings), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    # The last column is not padded: no blanks at the end of a line.
+    form = "  ".join(f"%-{width}s" for width in widths[:-1]) + ("  %s\n" if widths[1:] else "%s\n")
+    return (form * len(lines)) % tuple(text for line in lines for text in line)
+
+
+def detail(alias: Alias, registry: Registry) -> list[str]:
+    """One alias in lines, in the manner of ``ip -details address show``."""
+    device = alias.carrier
+    lines = [f"{alias.name}: kind {alias.kind} state {state(alias)}"]
+    if device is not None:
+        flags = ",".join(word for bit, word in FLAGS if device.flags & bit)
+        own = alias.device is not None
+        on = f" link {alias.main.name}" if own and alias.main is not None else ""
+        lines.append(f"device {device.name} index {device.index} <{flags}> mtu {device.mtu}{on}")
+        lines.append(f"lladdr {mac(alias)} group {device.group}")
+    lines.append(_address_line(alias, registry))
+    stats = alias.device.stats if alias.device is not None else None
+    if stats is not None:
+        lines.append(f"RX packets {stats.rx_packets} bytes {stats.rx_bytes}")
+        lines.append(f"TX packets {stats.tx_packets} bytes {stats.tx_bytes}")
+    return lines
+
+
+def _address_line(alias: Alias, registry: Registry) -> str:
+    text = address(alias, registry)
+    if text == NOTHING:
+        return "no address"
+    words = [registry.get(alias.family).name, text]
+    entry = alias.entry
+    if entry is None:
+        return " ".join([*words, "(not in force while the alias is down)"])
+    for word, packed in (("pointopoint", entry.peer), ("broadcast", entry.broadcast)):
+        if packed:
+            words += [word, address_text(entry.family, packed)]
+    words += ["scope", SCOPES.get(entry.scope, str(entry.scope))]
+    if entry.label:
+        words += ["label", entry.label]
+    if entry.protocol:
+        words += ["proto", str(entry.protocol)]
+    return " ".join(words)
+
+
+def printable(text: str) -> str:
+    """*text* with what could move a cursor or hide itself written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+    )

@@ -1,0 +1,34 @@
+"""A table for a terminal, drawn by rich. Imported only when there is a terminal to draw on."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+STYLES = {"up": "green", "down": "red", "no-carrier": "yellow"}
+NUMBERS = ("RX", "TX", "N_ATTACH")
+
+
+def render(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO, *, color: bool
+) -> bool:
+    """Draw the table; False, and nothing drawn, when it does not fit: texts are never cut."""
+    console = Console(
+        file=file, force_terminal=True, no_color=not color, highlight=False, emoji=False
+    )
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for heading in headings:
+        drawn.add_column(heading, no_wrap=True, justify="right" if heading in NUMBERS else "left")
+    for row in rows:
+        drawn.add_row(*(Text(text, style=STYLES.get(text, "")) for text in row))
+    if console.measure(drawn).maximum > console.width:
+        return False
+    console.print(drawn)
+    return True

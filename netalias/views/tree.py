@@ -1,0 +1,43 @@
+"""The chain as a tree: main devices in order, their aliases below them."""
+
+from __future__ import annotations
+
+from netalias.views import address, state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netalias.alias_type import Registry
+    from netalias.model import Alias, Snapshot
+
+MARKS = {True: ("├─ ", "└─ "), False: ("|- ", "`- ")}
+"""By whether the output takes more than ASCII: for every alias but the last, and for the last."""
+
+
+def render(
+    aliases: Sequence[Alias], snapshot: Snapshot, registry: Registry, *, unicode: bool
+) -> Iterator[str]:
+    """One line a device; *aliases* are in chain order, and mains without aliases are shown too."""
+    own = {alias.device.index for alias in aliases if alias.device is not None}
+    blocks: dict[int, list[Alias]] = {index: [] for index in snapshot.devices if index not in own}
+    orphans = []
+    for alias in aliases:
+        if alias.main is None:
+            orphans.append(alias)
+        else:
+            blocks.setdefault(alias.main.index, []).append(alias)
+    for index, block in blocks.items():
+        main = snapshot.devices[index]
+        yield f"{main.name} {'up' if main.up else 'down'}\n"
+        yield from _block(block, registry, unicode)
+    if orphans:
+        yield "(main device gone)\n"
+        yield from _block(orphans, registry, unicode)
+
+
+def _block(block: Sequence[Alias], registry: Registry, unicode: bool) -> Iterator[str]:
+    middle, last = MARKS[unicode]
+    for place, alias in enumerate(block, 1):
+        mark = last if place == len(block) else middle
+        yield f"{mark}{alias.name} {address(alias, registry)} {alias.kind} {state(alias)}\n"

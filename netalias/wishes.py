@@ -1,0 +1,279 @@
+"""The words after ``netalias`` -> a wish.
+
+Grammar (the words of ifconfig(8), in any order after the name)::
+
+    wish    = reference word*
+    word    = [ TYPE ] ADDRESS[/LEN] | "netmask" MASK | "prefixlen" LEN | "broadcast" ADDRESS
+            | "-broadcast" | "pointopoint" ADDRESS | "metric" N | "mtu" N | "hw" "ether" MAC
+            | "kind" KIND | "up" | "down"
+
+What follows a deleting name (``eth0:0-``) is ignored, as in Linux 2.0.
+"""
+
+from __future__ import annotations
+
+from netalias import errors, names
+from netalias.alias_type import family_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netalias.alias_type import AliasType, Registry
+    from netalias.names import AliasName
+
+NUMBER_MAX = 0xFFFFFFFF
+
+
+class Wish:
+    """What is wished for one alias; what is None (or empty) was not said.
+
+    ``address`` and ``peer`` are packed; ``broadcast`` is None for the usual one and empty for none.
+    """
+
+    __slots__ = (
+        "address",
+        "broadcast",
+        "delete",
+        "kind",
+        "mac",
+        "metric",
+        "mtu",
+        "name",
+        "peer",
+        "prefixlen",
+        "type",
+        "up",
+    )
+
+    def __init__(self, name: AliasName, delete: bool = False) -> None:
+        self.name = name
+        self.delete = delete
+        self.type: AliasType | None = None
+        self.address = b""
+        self.prefixlen: int | None = None
+        self.peer = b""
+        self.broadcast: bytes | None = None
+        self.metric: int | None = None
+        self.mtu = 0
+        self.mac = b""
+        self.kind = ""
+        self.up: bool | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is wished: the alias is only looked at."""
+        return not self.delete and all(
+            getattr(self, slot) in (None, b"", "", 0) and getattr(self, slot) is not False
+            for slot in self.__slots__
+            if slot not in ("delete", "name")
+        )
+
+
+def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX) -> Wish:
+    """One command. Raises UsageError (BadName, BadAddress) or FamilyError.
+
+    *limit* is the largest slot.
+    """
+    name, delete = names.parse(words[0], limit)
+    wish = Wish(name, delete)
+    if delete:
+        return wish
+    rest = list(words[1:])
+    while rest:
+        _take(wish, rest, registry)
+    _check(wish)
+    return wish
+
+
+def _take(wish: Wish, rest: list[str], registry: Registry) -> None:
+    """Take one word and what belongs to it off the front of *rest*."""
+    word = rest.pop(0)
+    if word in WORDS:
+        count, what, handler = WORDS[word]
+        if len(rest) < count:
+            raise errors.UsageError(f"{wish.name}: {word} needs {what}")
+        arguments = [rest.pop(0) for _ in range(count)]
+        handler(wish, *arguments)
+        return
+    guessed = _guess_type(word)
+    if guessed:
+        _address(wish, word, wish.type or registry.get(guessed))
+        return
+    found = wish.type if wish.address == b"" and wish.type else None
+    if found is None:
+        found = _named_type(wish, word, registry)
+        if rest and rest[0] not in WORDS:
+            word = rest.pop(0)
+        else:
+            raise errors.UsageError(f"{wish.name}: {word} needs an address")
+    _address(wish, word, found)
+
+
+def _guess_type(word: str) -> str:
+    if ":" in word:
+        return "inet6"
+    return "inet" if word[:1].isdigit() else ""
+
+
+def _named_type(wish: Wish, word: str, registry: Registry) -> AliasType:
+    near = nearest(word, [*WORDS, "inet", "inet6"]) if isinstance(family_of(word), str) else ""
+    if not near:
+        found = registry.find(word)
+        if found is not None:
+            return found
+    hint = f"did you mean {near}?" if near else "an address, or one of: " + " ".join(WORDS)
+    raise errors.UsageError(f"{wish.name}: {word!r} is not a word that netalias knows", hint)
+
+
+def _address(wish: Wish, text: str, found: AliasType) -> None:
+    if wish.address:
+        raise errors.UsageError(
+            f"{wish.name}: {text}: one alias has one address", "use another slot"
+        )
+    address, prefixlen = _parsed(wish, text, found)
+    if not any(address):
+        raise errors.BadAddress(
+            f"{wish.name}: {text} cannot be the address of an alias",
+            f"netalias {wish.name}- deletes the alias",
+        )
+    wish.type, wish.address = found, address
+    if prefixlen is not None:
+        _set_prefix(wish, prefixlen)
+
+
+def _parsed(wish: Wish, text: str, found: AliasType) -> tuple[bytes, int | None]:
+    try:
+        return found.parse(text)
+    except errors.BadAddress as error:
+        raise errors.BadAddress(f"{wish.name}: {error}", error.hint) from None
+
+
+def _set_prefix(wish: Wish, prefixlen: int) -> None:
+    if wish.prefixlen not in (None, prefixlen):
+        raise errors.UsageError(
+            f"{wish.name}: prefix length {prefixlen} contradicts {wish.prefixlen}"
+        )
+    wish.prefixlen = prefixlen
+
+
+def _netmask(wish: Wish, text: str) -> None:
+    from netalias.families.inet import netmask
+
+    _set_prefix(wish, netmask(text))
+
+
+def _prefixlen(wish: Wish, text: str) -> None:
+    _set_prefix(wish, number(wish, "prefixlen", text, 128))
+
+
+def _broadcast(wish: Wish, text: str) -> None:
+    from netalias.families.inet import quad
+
+    packed = quad(text)
+    if packed is None:
+        raise errors.BadAddress(f"{wish.name}: broadcast {text}: not an IPv4 address")
+    wish.broadcast = packed
+
+
+def _peer(wish: Wish, text: str) -> None:
+    if wish.type is None:
+        raise errors.UsageError(f"{wish.name}: pointopoint comes after the address")
+    wish.peer, length = _parsed(wish, text, wish.type)
+    if length is not None:
+        _set_prefix(wish, length)
+
+
+def _mtu(wish: Wish, text: str) -> None:
+    wish.mtu = number(wish, "mtu", text)
+    if not wish.mtu:
+        raise errors.UsageError(f"{wish.name}: mtu {text}: an MTU is at least 68 bytes")
+
+
+def _metric(wish: Wish, text: str) -> None:
+    wish.metric = number(wish, "metric", text)
+
+
+def _hardware(wish: Wish, kind: str, text: str) -> None:
+    if kind != "ether":
+        raise errors.UsageError(f"{wish.name}: hw {kind}: only 'hw ether MAC' is known")
+    wish.mac = mac(f"{wish.name}: hw ether", text)
+
+
+def _kind(wish: Wish, text: str) -> None:
+    from netalias import kinds
+
+    if text not in (kinds.AUTO, *kinds.KINDS):
+        near = nearest(text, [kinds.AUTO, *kinds.KINDS])
+        hint = f"did you mean {near}?" if near else f"one of {kinds.choices()}"
+        raise errors.UsageError(f"{wish.name}: kind {text}: there is no such kind", hint)
+    wish.kind = text
+
+
+def _up(wish: Wish) -> None:
+    wish.up = True
+
+
+def _down(wish: Wish) -> None:
+    wish.up = False
+
+
+def _no_broadcast(wish: Wish) -> None:
+    wish.broadcast = b""
+
+
+WORDS: dict[str, tuple[int, str, Callable[..., None]]] = {
+    "netmask": (1, "a mask such as 255.255.255.0", _netmask),
+    "prefixlen": (1, "a number of bits", _prefixlen),
+    "broadcast": (1, "an address", _broadcast),
+    "-broadcast": (0, "", _no_broadcast),
+    "pointopoint": (1, "an address", _peer),
+    "metric": (1, "a number", _metric),
+    "mtu": (1, "a number of bytes", _mtu),
+    "hw": (2, "a class and an address: hw ether 02:00:00:00:00:01", _hardware),
+    "kind": (1, "the name of a kind", _kind),
+    "up": (0, "", _up),
+    "down": (0, "", _down),
+}
+"""Word: how many arguments, what they are, and what is done with them."""
+
+
+
+def _check(wish: Wish) -> None:
+    """What can only be said once all words are known."""
+    if wish.type is None:
+        return
+    if wish.prefixlen is not None and wish.prefixlen > wish.type.bits:
+        raise errors.UsageError(
+            f"{wish.name}: prefix length {wish.prefixlen} is over {wish.type.bits}"
+        )
+    if wish.type.size != 4 and wish.broadcast:
+        raise errors.UsageError(f"{wish.name}: only an IPv4 address has a broadcast address")
+
+
+def number(wish: Wish, word: str, text: str, limit: int = NUMBER_MAX) -> int:
+    """A decimal number from 0 to *limit*. Raises UsageError."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > limit:
+        raise errors.UsageError(f"{wish.name}: {word} {text}: a number from 0 to {limit} is needed")
+    return int(text)
+
+
+def mac(what: str, text: str) -> bytes:
+    """Six bytes from ``02:00:00:00:00:01``. Raises BadAddress for group addresses and zero too."""
+    parts = text.replace("-", ":").split(":")
+    try:
+        if len(parts) == 6 and all(len(part) in (1, 2) and part.isalnum() for part in parts):
+            packed = bytes(int(part, 16) for part in parts)
+            if packed[0] & 1 or not any(packed):
+                raise errors.BadAddress(f"{what} {text}: not the address of one station")
+            return packed
+    except ValueError:
+        pass  # a digit that is not hexadecimal: the sentence below says it all
+    raise errors.BadAddress(f"{what} {text}: not a MAC", "such as 02:00:00:00:00:01")
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The known word that *word* is probably meant to be, or empty."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, known, 1, 0.7)), "")
