@@ -28,8 +28,11 @@ $(VENV)/.linters: $(VENV)/.built
 demo: $(VENV)/.built
 	@tools/in-namespace $(BIN)/python tools/demo.py
 
+# A folder of its own for temporary files: root of a user namespace may not use that of real root.
 test: $(VENV)/.built test-pythons
-	@tools/in-namespace $(BIN)/pytest
+	@scratch=$$(mktemp -d) && status=0 && \
+	PYTEST_DEBUG_TEMPROOT=$$scratch tools/in-namespace $(BIN)/pytest || status=$$?; \
+	rm -rf "$$scratch"; exit $$status
 
 test-pythons: $(VENV)/.built
 	@tools/test-pythons $(BIN)/python tests/pure tests/wire

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from netalias.cli import main
+from netalias.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

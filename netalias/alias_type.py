@@ -27,7 +27,8 @@ _BUILTIN: dict[int | str, tuple[str, str]] = {
     2: ("netalias.families.inet", "Inet"),
     10: ("netalias.families.inet6", "Inet6"),
 }
-_BUILTIN_WORDS = {"inet": 2, "ip": 2, "inet6": 10, "ipv6": 10}
+BUILTIN_WORDS = {"inet": 2, "ip": 2, "inet6": 10, "ipv6": 10}
+"""Word of a built-in family: its number."""
 
 
 class AliasType:
@@ -99,9 +100,16 @@ class Registry:
         self._loader = loader
 
     def register(self, alias_type: AliasType | None) -> None:
-        """Add a type with n_attach 0. EINVAL for None or an unusable name, EEXIST for a twin."""
+        """Add a type with n_attach 0.
+
+        EINVAL for None, an unusable name or family, EEXIST for a twin.
+        """
         if alias_type is None:
             raise errors.FamilyError("there is no alias type to register", errno=EINVAL)
+        if alias_type.family <= 0:
+            raise errors.FamilyError(
+                f"{alias_type.name}: {alias_type.family} is no address family", errno=EINVAL
+            )
         if not 0 < len(alias_type.name) <= NAME_MAX:
             raise errors.FamilyError(
                 f"{alias_type.name!r}: the name of an alias type has 1 to {NAME_MAX} characters",
@@ -137,8 +145,8 @@ class Registry:
             loaded = self._loader(family)
             if loaded is not None:
                 found = self.known(loaded.family)
-                if found is None:
-                    self.register(loaded)
+                if type(found) is not type(loaded):
+                    self.register(loaded)  # a twin is refused
                     found = loaded
         return found
 
@@ -175,6 +183,7 @@ class Registry:
         counts: dict[int, int] = {}
         for alias in aliases:
             counts[alias.family] = counts.get(alias.family, 0) + 1
+        counts.pop(0, None)  # an alias without an address
         for family in counts:
             self.find(family)
         self._attached = {family: counts.get(family, 0) for family in self._types}
@@ -191,12 +200,20 @@ def load(key: int | str) -> AliasType | None:
     if family in _BUILTIN:
         module, name = _BUILTIN[family]
         return getattr(__import__(module, fromlist=[name]), name)()  # type: ignore[no-any-return]
-    return _load_entry_point(f"netalias-{key}" if isinstance(key, int) else key)
+    made = _load_entry_point(f"netalias-{key}" if isinstance(key, int) else key)
+    if made is None:
+        return None
+    if made.family in _BUILTIN or (isinstance(key, int) and made.family != key):
+        raise errors.FamilyError(
+            f"{key}: the alias type that is installed for it, {made.name}, is of family"
+            f" {made.family}"
+        )
+    return made
 
 
 def family_of(key: int | str) -> int | str:
     """The number of a built-in family that *key* is a word for; else *key* itself."""
-    return _BUILTIN_WORDS.get(key, key) if isinstance(key, str) else key
+    return BUILTIN_WORDS.get(key, key) if isinstance(key, str) else key
 
 
 def _load_entry_point(name: str) -> AliasType | None:

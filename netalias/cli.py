@@ -104,10 +104,10 @@ def _option(word: str, rest: list[str], options: Options) -> None:
         if options.color not in COLORS:
             raise errors.UsageError(f"{word}: one of {', '.join(COLORS)} is needed")
     elif name in TAKING:
-        if not equals:
-            if not rest:
-                raise errors.UsageError(f"{word} needs an argument")
+        if not equals and rest:
             value = rest.pop(0)
+        if not value:  # an empty name of a namespace must not mean this one
+            raise errors.UsageError(f"{name} needs an argument")
         setattr(options, TAKING[name], value)
     else:
         from netalias.wishes import nearest
@@ -121,20 +121,26 @@ def _option(word: str, rest: list[str], options: Options) -> None:
 def _alias(options: Options, words: list[str]) -> int:
     """``NAME``, ``NAME WORD...``, ``NAME-``."""
     from netalias import wishes
+    from netalias.alias_type import lazy
 
+    registry = lazy()
+    wish = wishes.parse(words, registry)
     with options.engine() as engine:
-        wish = wishes.parse(words, engine.registry)
+        engine.registry = registry
         if wish.empty:
             from netalias.verbs import detail
 
             return detail(options, engine, words[0])
         work = engine.plan if options.dry_run else engine.realise
         done = work(wish, force=options.force)
-    if not options.quiet:
+    if options.dry_run or options.verbose or done.notes:
+        from netalias.output import complain, write
+
         for note in done.notes:
-            complain(note, "warning: ")
-    if options.dry_run or options.verbose:
-        write("".join(f"{step.describe()}\n" for step in done.steps))
+            if not options.quiet:
+                complain(note, "warning: ")
+        if options.dry_run or options.verbose:
+            write("".join(f"{step.describe()}\n" for step in done.steps))
     return errors.STATUS_OK
 
 
@@ -172,6 +178,7 @@ def run(words: Sequence[str], options: Options) -> int:
     rest = parse_options(words, options)
     if options.version:
         from netalias import __version__
+        from netalias.output import write
 
         write(f"netalias {__version__}\n")
         return errors.STATUS_OK
@@ -195,17 +202,15 @@ def main(
     """
     words = sys.argv[1:] if argv is None else argv
     try:
-        return run(words, Options(opener or _open))
-    except errors.NetaliasError as error:
-        complain(error.line())
-        return error.status
-    except BrokenPipeError:
-        return errors.STATUS_OK  # who read us has seen enough
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return 130
-    except Exception as error:  # a bug of ours: it is called one, and never a traceback
-        return _bug(error)
+        try:
+            return run(words, Options(opener or _open))
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BaseException as error:  # each has its exit status; none becomes a traceback
+        from netalias.output import failed
+
+        return failed(error)
 
 
 def program() -> NoReturn:
@@ -215,13 +220,7 @@ def program() -> NoReturn:
     """
     from os import _exit
 
-    status = main()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
-        pass  # who reads us has gone
-    _exit(status)
+    _exit(main())
 
 
 def _open(options: Options) -> Engine:
@@ -237,41 +236,3 @@ def _number(option: str, text: str, default: int, least: int) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < least:
         raise errors.UsageError(f"{option} {text}: a number of at least {least} is needed")
     return int(text)
-
-
-def _bug(error: Exception) -> int:
-    from os import environ
-
-    if environ.get("NETALIAS_DEBUG"):
-        raise error
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code if trace is not None else None
-    where = f" in {code.co_name}, line {trace.tb_lineno}" if code and trace else ""
-    complain(
-        f"this is a bug in netalias: {type(error).__name__}: {error}{where}"
-        " (NETALIAS_DEBUG=1 shows more)"
-    )
-    return errors.STATUS_BUG
-
-
-def complain(text: str, kind: str = "") -> None:
-    """One line on standard error."""
-    from netalias.views.plain import printable
-
-    sys.stderr.write(f"netalias: {kind}{printable(text)}\n")
-
-
-def write(text: str) -> None:
-    """Text to standard output, with the bytes of names that are not UTF-8."""
-    out = sys.stdout
-    try:
-        out.write(text)
-    except UnicodeEncodeError:
-        out.flush()
-        encoding = out.encoding or "utf-8"
-        raw = text.encode(
-            encoding, "backslashreplace" if encoding != "utf-8" else "surrogateescape"
-        )
-        out.buffer.write(raw)

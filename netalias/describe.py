@@ -10,6 +10,7 @@ from netalias.model import (
     address_text,
     mac_text,
 )
+from netalias.names import printable
 from netalias.steps import (
     AddAddress,
     AddAltname,
@@ -36,7 +37,7 @@ ADDRESS_FLAGS = ((IFA_F_NODAD, "nodad"), (IFA_F_NOPREFIXROUTE, "noprefixroute"))
 
 def command(step: Step) -> str:
     """The step in the words of ip(8) and sysctl(8); one line each."""
-    return WORDS[type(step)][0](step)
+    return "\n".join(map(printable, WORDS[type(step)][0](step).split("\n")))
 
 
 def title(step: Step) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netalias import errors, names
 from netalias.alias_type import lazy
+from netalias.kinds import World
 from netalias.model import GROUP
-from netalias.world import World, find, lookup, select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from netalias.alias_type import Registry
-    from netalias.kernel import Kernel
+    from netalias.kernel import Failure, Kernel
     from netalias.model import Alias, Snapshot
     from netalias.plan import Plan
     from netalias.wishes import Wish
@@ -60,7 +60,7 @@ class Engine:
     def plan(self, wish: Wish, *, force: bool = False) -> Plan:
         """What would be done to make *wish* true; nothing is. Raises StateError, KernelError.
 
-        Without the right to ask for kinds, the kinds that are there to be seen count.
+        Without the right to ask for kinds, macvlan counts, and what is there to be seen.
         """
         world = self.world()
 
@@ -68,7 +68,8 @@ class Engine:
             try:
                 return self.kernel.able(kind)
             except errors.NotPermitted:
-                return any(device.kind == kind for device in world.snapshot.devices.values())
+                devices = world.snapshot.devices.values()
+                return kind == "macvlan" or any(device.kind == kind for device in devices)
 
         return _planned(wish, world, able, force)
 
@@ -92,8 +93,8 @@ class Engine:
             self.kernel.permitted()
         failures = self.kernel.apply(result.steps)
         if failures:
-            failures += self.kernel.apply(result.fallback)
-            raise _explain(wish, failures[0].error, [step for one in failures for step in one.left])
+            lost = self.kernel.apply(result.fallback)
+            raise _explain(wish, failures[0], lost)
         return result
 
     # What a program calls
@@ -116,15 +117,21 @@ class Engine:
 
     def get(self, name: str) -> Alias:
         """The alias called *name*. Raises BadName, NoSuchDevice."""
-        return find(self.world(), names.parse(name)[0])
+        from netalias import query
+
+        return query.find(self.world(), names.parse(name)[0])
 
     def show(self, *wanted: str) -> list[Alias]:
         """All aliases in chain order, or those of some main devices or names."""
-        return select(self.world(), wanted)
+        from netalias import query
+
+        return query.select(self.world(), wanted)
 
     def lookup(self, address: str, type_name: str = "") -> Alias | None:
         """The alias that owns *address*, a text; None when there is none. Raises BadAddress."""
-        return lookup(self.world(), address, type_name)
+        from netalias import query
+
+        return query.lookup(self.world(), address, type_name)
 
 
 def _planned(wish: Wish, world: World, able: Callable[[str], bool], force: bool) -> Plan:
@@ -134,12 +141,13 @@ def _planned(wish: Wish, world: World, able: Callable[[str], bool], force: bool)
     return plan(wish, world, able, force=force)
 
 
-def _explain(
-    wish: Wish, error: errors.NetaliasError, left: Sequence[object]
-) -> errors.NetaliasError:
+def _explain(wish: Wish, failure: Failure, lost: Sequence[Failure]) -> errors.NetaliasError:
     """The error of a step with the name of the alias before it, and what is left after it."""
-    message = f"{wish.name}: {error}"
+    message = f"{wish.name}: {failure.error}"
+    left = [step for one in (failure, *lost) for step in one.left]
     if left:
-        message += f"; left behind: {', '.join(getattr(step, 'device', '?') for step in left)}"
-    error.args = (message,)
-    return error
+        message += f"; left behind: {', '.join(step.device for step in left)}"
+    if lost:
+        message += f"; and {wish.name} is gone: {lost[0].error}"
+    failure.error.args = (message,)
+    return failure.error

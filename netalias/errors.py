@@ -45,6 +45,8 @@ STATUS_NONE = 1
 """``lookup`` found no owner: the same number as a usage error, as grep(1) has it."""
 STATUS_KERNEL = 2
 STATUS_PERMISSION = 4
+STATUS_INTERRUPTED = 130
+"""128 and the number of SIGINT, as the shells count."""
 STATUS_BUG = 70
 """EX_SOFTWARE of sysexits.h."""
 STATUS_BUSY = 75

@@ -53,7 +53,7 @@ class Lock:
         except OSError as error:
             if error.errno in (EAGAIN, EACCES):
                 return False
-            raise
+            raise errors.StateError(f"cannot lock: {error.strerror}") from None
         return True
 
     def _await(self, path: str) -> None:
@@ -74,21 +74,22 @@ class Lock:
 def _open(namespace: int) -> tuple[int, str]:
     """The lock file, opened, and its path."""
     for base in _bases():
-        place = f"{base}/{namespace}"
-        path = f"{place}/lock"
+        path = f"{base}/{namespace}/lock"
         try:
             return os.open(path, FLAGS, 0o600), path
         except OSError:
-            # The first run in this namespace, or no right to write here.
-            try:
-                os.makedirs(place, 0o755, exist_ok=True)
+            pass  # the first run in this namespace, or no right to write here
+        try:
+            os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+            if os.lstat(base).st_uid == os.geteuid():
                 return os.open(path, FLAGS, 0o600), path
-            except OSError:
-                continue
+        except OSError:
+            continue
     raise errors.StateError("there is no folder for the lock that this user may write to")
 
 
 def _bases() -> list[str]:
+    """Where the folder may stand. In a user namespace everybody has the number 0: it tells more."""
     user = os.environ.get("XDG_RUNTIME_DIR", "")
-    private = f"/tmp/netalias-{os.geteuid()}"
+    private = f"/tmp/netalias-{os.geteuid()}-{os.stat('/proc/self/ns/user').st_ino}"
     return ["/run/netalias", *([f"{user}/netalias"] if user.startswith("/") else []), private]

@@ -287,7 +287,7 @@ class Alias(Value):
 
 
 class Snapshot:
-    """One consistent reading: devices by index in the kernel's order, addresses by device."""
+    """One consistent reading: devices by index in the order of the index, addresses by device."""
 
     __slots__ = ("_names", "addresses", "devices")
 
@@ -295,7 +295,8 @@ class Snapshot:
         self.devices: dict[int, Device] = {}
         self.addresses: dict[int, list[Address]] = {}
         self._names: dict[str, Device] = {}
-        for device in devices:
+        # Linux 6.1 lists devices by a hash of the index.
+        for device in sorted(devices, key=lambda device: device.index):
             self.devices[device.index] = device
             self._names[device.name] = device
             for altname in device.altnames:

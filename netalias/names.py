@@ -131,6 +131,15 @@ def label(name: AliasName) -> str:
     return text
 
 
+def printable(text: str) -> str:
+    """*text* with what could move the cursor of a terminal, or hide itself, as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+    )
+
+
 def _size(text: str) -> int:
     """Bytes of a name. Raises BadName for what no name of the kernel decodes to."""
     try:

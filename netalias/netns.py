@@ -51,7 +51,8 @@ def _open(name: str) -> int:
         raise errors.UsageError(f"netns {name!r}: not the name of a network namespace")
     path = name if "/" in name else f"{FOLDER}/{name}"
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # Whoever names a FIFO shall not wait for its writer.
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         if error.errno == ENOENT:
             raise errors.NoSuchDevice(

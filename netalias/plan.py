@@ -21,6 +21,7 @@ from netalias.model import (
     RT_SCOPE_HOST,
     RT_SCOPE_UNIVERSE,
     Address,
+    Snapshot,
 )
 from netalias.steps import RETIRE, AddAddress, DelAddress
 
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from netalias.alias_type import AliasType, Registry
-    from netalias.model import Alias, Device, Snapshot
+    from netalias.kinds import World
+    from netalias.model import Alias, Device
     from netalias.names import AliasName
     from netalias.steps import Step
     from netalias.wishes import Wish
-    from netalias.world import World
+
+
+MTU_INET6 = 1280
+"""IPV6_MIN_MTU of linux/ipv6.h: below it a device has no IPv6, and forgets its addresses."""
 
 
 class Plan:
@@ -73,14 +78,14 @@ def plan(wish: Wish, world: World, able: Callable[[str], bool], *, force: bool =
     result.notes += _shared_address(goal, world, result.alias)
     if result.alias is None:
         result.steps = kinds.get(kind).make(goal)
-        return result
+        return _in_order(result)
     if result.alias.kind == kind:
-        result.steps = kinds.get(kind).change(result.alias, goal)
+        result.steps = kinds.get(kind).change(result.alias, goal, world.snapshot)
     else:
         _replace(result, result.alias, kind, goal, world)
     if result.steps:
-        result.steps += _heirs(result.alias, goal, world)
-    return result
+        result.steps += _inherit(result.alias, goal, world)
+    return _in_order(result)
 
 
 def _may_begin(
@@ -96,10 +101,14 @@ def _may_begin(
         raise errors.NoSuchDevice(f"{name}: there is no such alias", "an address creates it")
     for taken in (str(name), names.primary(name)):
         device = world.snapshot.device(taken)
-        if device is not None and device.group != world.group:
+        if device is None:
+            continue
+        if device.group != world.group:
             raise errors.AlreadyExists(
                 f"{name}: {taken} names the device {device.name}, which netalias did not make"
             )
+        other = next((str(one.name) for one in world.aliases if one.device is device), device.name)
+        raise errors.AlreadyExists(f"{name}: {taken} names the alias {other} already")
 
 
 def _twin(name: AliasName, alias: Alias, world: World) -> str:
@@ -126,14 +135,21 @@ def _kind(
     wished = wish.kind if wish.kind != kinds.AUTO else ""
     if alias is not None and wished in ("", alias.kind):
         return alias.kind
-    if not wished:
-        return _choose(main, world.snapshot, able, mac=bool(wish.mac))
-    reason = kinds.get(wished).refuse(main, world.snapshot)
-    if not reason and wished != "label" and not able(wished):
+    snapshot = _without(alias, world.snapshot)
+    kind = wished or _choose(main, snapshot, able, mac=bool(wish.mac))
+    reason = kinds.get(kind).refuse(main, snapshot)
+    if not reason and wished not in ("", "label") and not able(wished):
         reason = "this kernel does not have it"
     if reason:
-        raise errors.KindError(f"{name}: kind {wished} cannot serve: {reason}")
-    return wished
+        raise errors.KindError(f"{name}: kind {kind} cannot serve: {reason}")
+    return kind
+
+
+def _without(alias: Alias | None, snapshot: Snapshot) -> Snapshot:
+    """The devices that are there once *alias* has gone, to be replaced."""
+    if alias is None or alias.device is None:
+        return snapshot
+    return Snapshot(device for device in snapshot.devices.values() if device is not alias.device)
 
 
 def _choose(main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, mac: bool) -> str:
@@ -142,9 +158,12 @@ def _choose(main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, ma
         return "label"
     if mac or carries(main, snapshot, "macvlan"):
         return "macvlan"
-    if carries(main, snapshot, "ipvlan") or able("ipvlan"):
-        return "ipvlan"
-    return "macvlan"
+    for kind in ("ipvlan", "macvlan"):
+        if (carries(main, snapshot, kind) or able(kind)) and not kinds.get(kind).refuse(
+            main, snapshot
+        ):
+            return kind
+    return "label"
 
 
 def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias | None) -> Goal:
@@ -158,6 +177,7 @@ def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias 
         if not alias.family:
             raise errors.StateError(f"{name}: the alias has no address", "give it one")
         alias_type, address = world.registry.get(alias.family), alias.address
+        wish.check(alias_type)
         prefixlen = alias.prefixlen if wish.prefixlen is None else wish.prefixlen
     up = wish.up
     if up is None:
@@ -189,7 +209,14 @@ def _entry(
 ) -> Address | None:
     """The address as the kernel shall have it; None for a family that it keeps no addresses of."""
     if alias_type.family not in (AF_INET, AF_INET6):
+        if wish.broadcast or wish.peer or wish.metric:
+            raise errors.KindError(
+                f"{wish.name}: the kernel keeps no addresses of type {alias_type.name}:"
+                " there is no broadcast, pointopoint or metric"
+            )
         return None
+    if alias_type.family == AF_INET6 and 0 < wish.mtu < MTU_INET6:
+        raise errors.UsageError(f"{wish.name}: mtu {wish.mtu}: IPv6 needs {MTU_INET6} bytes")
     old = alias.entry if alias is not None and not wish.address else None
     loopback = alias_type.family == AF_INET and address[0] == 127
     entry = Address(
@@ -205,6 +232,8 @@ def _entry(
     )
     if wish.broadcast is not None:
         entry.broadcast = wish.broadcast
+    elif old is not None and old.prefixlen == prefixlen:
+        entry.broadcast = old.broadcast
     elif main.flags & IFF_BROADCAST and not entry.peer and alias_type.family == AF_INET:
         entry.broadcast = _broadcast(address, prefixlen)
     return entry
@@ -228,12 +257,15 @@ def _broadcast(address: bytes, prefixlen: int) -> bytes:
 def _inside(entry: Address, main: Device, world: World, alias: Alias | None) -> bool:
     """Whether a connected route for the network, or a wider one, is there without this alias.
 
-    Then the alias brings none: a host inside a network of its main device, or of another alias.
+    Then the alias brings none: a host inside a network of its main device, or of another alias,
+    be it one that inherits the route from this alias.
     """
     own = alias.entry if alias is not None else None
-    return _has_network(entry) and any(
-        other is not own and _covers(other, entry) for other in _around(main, world)
-    )
+    if not _has_network(entry):
+        return False
+    others = [other for other in _around(main, world) if other is not own]
+    others += [heir for _, _, heir in _heirs(alias, entry, world)]
+    return any(_covers(other, entry) for other in others)
 
 
 def _has_network(entry: Address) -> bool:
@@ -241,10 +273,11 @@ def _has_network(entry: Address) -> bool:
 
 
 def _around(main: Device, world: World) -> Iterator[Address]:
-    """The addresses of a main device, and of all aliases."""
+    """The addresses of a main device, and of all aliases that are up."""
     for index, entries in world.snapshot.addresses.items():
         device = world.snapshot.devices.get(index)
-        if index == main.index or (device is not None and device.group == world.group):
+        ours = device is not None and device.group == world.group and device.up
+        if index == main.index or ours:
             yield from entries
 
 
@@ -261,31 +294,47 @@ def _covers(other: Address, entry: Address) -> bool:
     return difference >> (len(entry.local) * 8 - other.prefixlen) == 0
 
 
-def _heirs(gone: Alias, goal: Goal | None, world: World) -> list[Step]:
+def _inherit(gone: Alias, goal: Goal | None, world: World) -> list[Step]:
     """The steps by which another alias brings the network's route that *gone* brought.
 
     The kernel cannot change the flag of an address in place: it is deleted and added in one send.
     """
-    if gone.entry is None or not _has_network(gone.entry):
-        return []
-    coming = [goal.entry] if goal is not None and goal.entry is not None else []
     steps: list[Step] = []
+    wanted = goal.entry if goal is not None and goal.up else None
+    for device, entry, heir in _heirs(gone, wanted, world):
+        steps += [
+            DelAddress(device.name, device.index, entry),
+            AddAddress(device.name, device.index, heir, RETIRE),
+        ]
+    return steps
+
+
+def _heirs(
+    gone: Alias | None, wanted: Address | None, world: World
+) -> list[tuple[Device, Address, Address]]:
+    """Who brings the route when *gone* has *wanted* in place of its address: device, old, new."""
+    if gone is None or gone.entry is None or not _has_network(gone.entry):
+        return []
+    coming = [wanted] if wanted is not None else []
+    heirs: list[tuple[Device, Address, Address]] = []
     for alias in world.aliases:
         entry, device = alias.entry, alias.device
         if entry is None or device is None or alias.main is None or alias is gone:
             continue
         if not entry.flags & IFA_F_NOPREFIXROUTE or not _covers(gone.entry, entry):
             continue
-        left = [other for other in _around(alias.main, world) if other is not gone.entry]
-        if any(_covers(other, entry) for other in [*left, *coming]):
+        if not device.up or not kinds.get(alias.kind).routed:
+            continue
+        # What is coming first: of many aliases in one network the first one inherits.
+        if any(_covers(other, entry) for other in coming):
+            continue
+        left = (other for other in _around(alias.main, world) if other is not gone.entry)
+        if any(_covers(other, entry) for other in left):
             continue
         heir = entry.copy(flags=entry.flags & ~(IFA_F_NOPREFIXROUTE | IFA_F_PERMANENT))
         coming.append(heir)
-        steps += [
-            DelAddress(device.name, device.index, entry),
-            AddAddress(device.name, device.index, heir, RETIRE),
-        ]
-    return steps
+        heirs.append((device, entry, heir))
+    return heirs
 
 
 def _shared_address(goal: Goal, world: World, alias: Alias | None) -> list[str]:
@@ -307,7 +356,7 @@ def _replace(result: Plan, alias: Alias, kind: str, goal: Goal, world: World) ->
     """Another kind is another object under the same name: the old one has to go first."""
     old = kinds.get(alias.kind)
     result.steps = [*old.unmake(alias, world.snapshot), *kinds.get(kind).make(goal)]
-    if alias.family and alias.main is not None:
+    if alias.family and alias.device is not None and alias.main is not None:
         result.fallback = old.make(_as_it_is(alias, world))
 
 
@@ -344,5 +393,11 @@ def _delete(wish: Wish, world: World) -> Plan:
         raise errors.NoSuchDevice(f"{name}: there is no such alias")
     result = Plan(alias)
     result.steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
-    result.steps += _heirs(alias, None, world)
+    result.steps += _inherit(alias, None, world)
+    return _in_order(result)
+
+
+def _in_order(result: Plan) -> Plan:
+    """With the steps as they are executed, so that they can be repeated as they are printed."""
+    result.steps.sort(key=lambda step: step.phase)
     return result

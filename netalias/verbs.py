@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from netalias import errors
-from netalias.cli import write
+from netalias.names import printable
+from netalias.output import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.engine import Engine
+    from netalias.kinds import World
     from netalias.model import Alias
-    from netalias.world import World
 
 
 def detail(options: Options, engine: Engine, name: str) -> int:
-    from netalias.world import select
+    """``netalias eth0:0``: all that there is to say of one alias."""
+    from netalias.query import select
 
     world = engine.world()
     aliases = select(world, [name])
@@ -27,12 +29,13 @@ def detail(options: Options, engine: Engine, name: str) -> int:
     from netalias.views import plain
 
     between = "\\  " if options.oneline else "\n    "
-    write(between.join(plain.detail(aliases[0], world.registry)) + "\n")
+    write(between.join(map(printable, plain.detail(aliases[0], world.registry))) + "\n")
     return errors.STATUS_OK
 
 
 def show(options: Options, words: list[str]) -> int:
-    from netalias.world import select
+    """All aliases in chain order, or those of some main devices or names."""
+    from netalias.query import select
 
     with options.engine() as engine:
         world = engine.world()
@@ -54,13 +57,14 @@ def _list(options: Options, world: World, aliases: list[Alias]) -> int:
     elif options.tree:
         from netalias.views import tree
 
-        encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+        encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
         lines = tree.render(aliases, world.snapshot, registry, unicode=encoding == "utf8")
-        write("".join(lines))
+        write("".join(printable(line[:-1]) + "\n" for line in lines))
     elif options.oneline:
         from netalias.views import plain
 
-        write("".join("\\  ".join(plain.detail(alias, registry)) + "\n" for alias in aliases))
+        lines = ("\\  ".join(plain.detail(alias, registry)) for alias in aliases)
+        write("".join(printable(line) + "\n" for line in lines))
     else:
         columns = rows.BRIEF if options.brief else rows.COLUMNS
         headings = [heading for heading, _ in columns]
@@ -75,14 +79,16 @@ ROWS_DRAWN = 1000
 def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]]) -> None:
     if not rows and not options.brief:
         return
-    from netalias.views.plain import printable, table
+    from netalias.views.plain import table
 
     if not all(text.isprintable() for row in rows for text in row):
         rows = [tuple(map(printable, row)) for row in rows]
     if not options.brief and len(rows) <= ROWS_DRAWN and _draws(options):
         from netalias.views.table import render
 
-        if render(headings, rows, sys.stdout, color=_colors(options)):
+        drawn = render(headings, rows, sys.stdout, color=_colors(options))
+        if drawn:
+            write(drawn)
             return
     if options.brief:
         write(table(rows[0], rows[1:]) if rows else "")
@@ -94,6 +100,8 @@ def _draws(options: Options) -> bool:
     """Whether there is a terminal that can show a drawn table."""
     from os import environ
 
+    if sys.stdout is None:
+        return False
     if options.color == "always":
         return True
     return environ.get("TERM", "dumb") != "dumb" and sys.stdout.isatty()
@@ -109,9 +117,10 @@ def _colors(options: Options) -> bool:
 
 
 def lookup(options: Options, words: list[str]) -> int:
+    """The alias that owns an address; STATUS_NONE when there is none."""
     if not 1 <= len(words) <= 2:
         raise errors.UsageError("lookup needs one address")
-    from netalias.world import lookup as owner
+    from netalias.query import lookup as owner
 
     with options.engine() as engine:
         world = engine.world()
@@ -121,11 +130,12 @@ def lookup(options: Options, words: list[str]) -> int:
     if options.json:
         return _list(options, world, [alias])
     if not options.quiet:
-        write(f"{alias.name}\n")
+        write(f"{printable(str(alias.name))}\n")
     return errors.STATUS_OK
 
 
 def cat(options: Options, words: list[str]) -> int:
+    """One of the texts that Linux 2.0 had in /proc/net."""
     if len(words) != 1:
         raise errors.UsageError("cat needs one name: aliases or alias_types")
     from netalias.views.texts import texts
@@ -137,11 +147,15 @@ def cat(options: Options, words: list[str]) -> int:
                 f"cat {words[0]}: there is no such text", "aliases or alias_types"
             )
         with tree.open(words[0]) as handle:
-            write(handle.read().decode("utf-8", "surrogateescape"))
+            text = handle.read().decode("utf-8", "surrogateescape")
+        if sys.stdout is not None and sys.stdout.isatty():  # elsewhere every byte counts
+            text = "".join(printable(line) + "\n" for line in text.split("\n")[:-1])
+        write(text)
     return errors.STATUS_OK
 
 
 def types(options: Options, words: list[str]) -> int:
+    """The alias types, and how many aliases are bound to each."""
     _none_more("types", words)
     from netalias.alias_type import installed
 
@@ -164,12 +178,16 @@ def types(options: Options, words: list[str]) -> int:
 
 
 def emulate(options: Options, words: list[str]) -> int:
+    """The engine of Linux 2.0 in memory, played by a script."""
     from netalias import emulator
 
+    if sys.stdin is None or sys.stdout is None:
+        raise errors.StateError("standard input or output is closed")
     return emulator.main(words, sys.stdin, sys.stdout, sys.stderr)
 
 
 def usage(options: Options, words: list[str]) -> int:
+    """The help, or that of one verb."""
     from netalias.usage import text
 
     write(text(words[0] if words else ""))

@@ -13,7 +13,7 @@ What follows a deleting name (``eth0:0-``) is ignored, as in Linux 2.0.
 from __future__ import annotations
 
 from netalias import errors, names
-from netalias.alias_type import family_of
+from netalias.alias_type import BUILTIN_WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,11 +63,17 @@ class Wish:
     @property
     def empty(self) -> bool:
         """Nothing is wished: the alias is only looked at."""
-        return not self.delete and all(
-            getattr(self, slot) in (None, b"", "", 0) and getattr(self, slot) is not False
-            for slot in self.__slots__
-            if slot not in ("delete", "name")
-        )
+        fresh = Wish(self.name)
+        return all(getattr(self, slot) == getattr(fresh, slot) for slot in self.__slots__)
+
+    def check(self, alias_type: AliasType) -> None:
+        """What can only be said once the type of the address is known. Raises UsageError."""
+        if self.prefixlen is not None and self.prefixlen > alias_type.bits:
+            raise errors.UsageError(
+                f"{self.name}: prefix length {self.prefixlen} is over {alias_type.bits}"
+            )
+        if self.broadcast and alias_type.size != 4:
+            raise errors.UsageError(f"{self.name}: only an IPv4 address has a broadcast address")
 
 
 def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX) -> Wish:
@@ -82,7 +88,8 @@ def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX)
     rest = list(words[1:])
     while rest:
         _take(wish, rest, registry)
-    _check(wish)
+    if wish.type is not None:
+        wish.check(wish.type)
     return wish
 
 
@@ -117,11 +124,10 @@ def _guess_type(word: str) -> str:
 
 
 def _named_type(wish: Wish, word: str, registry: Registry) -> AliasType:
-    near = nearest(word, [*WORDS, "inet", "inet6"]) if isinstance(family_of(word), str) else ""
-    if not near:
-        found = registry.find(word)
-        if found is not None:
-            return found
+    found = registry.find(word)
+    if found is not None:
+        return found
+    near = nearest(word, [*WORDS, *BUILTIN_WORDS])
     hint = f"did you mean {near}?" if near else "an address, or one of: " + " ".join(WORDS)
     raise errors.UsageError(f"{wish.name}: {word!r} is not a word that netalias knows", hint)
 
@@ -238,19 +244,6 @@ WORDS: dict[str, tuple[int, str, Callable[..., None]]] = {
 """Word: how many arguments, what they are, and what is done with them."""
 
 
-
-def _check(wish: Wish) -> None:
-    """What can only be said once all words are known."""
-    if wish.type is None:
-        return
-    if wish.prefixlen is not None and wish.prefixlen > wish.type.bits:
-        raise errors.UsageError(
-            f"{wish.name}: prefix length {wish.prefixlen} is over {wish.type.bits}"
-        )
-    if wish.type.size != 4 and wish.broadcast:
-        raise errors.UsageError(f"{wish.name}: only an IPv4 address has a broadcast address")
-
-
 def number(wish: Wish, word: str, text: str, limit: int = NUMBER_MAX) -> int:
     """A decimal number from 0 to *limit*. Raises UsageError."""
     if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > limit:
@@ -262,7 +255,7 @@ def mac(what: str, text: str) -> bytes:
     """Six bytes from ``02:00:00:00:00:01``. Raises BadAddress for group addresses and zero too."""
     parts = text.replace("-", ":").split(":")
     try:
-        if len(parts) == 6 and all(len(part) in (1, 2) and part.isalnum() for part in parts):
+        if text.isascii() and len(parts) == 6 and all(map(_is_byte, parts)):
             packed = bytes(int(part, 16) for part in parts)
             if packed[0] & 1 or not any(packed):
                 raise errors.BadAddress(f"{what} {text}: not the address of one station")
@@ -270,6 +263,11 @@ def mac(what: str, text: str) -> bytes:
     except ValueError:
         pass  # a digit that is not hexadecimal: the sentence below says it all
     raise errors.BadAddress(f"{what} {text}: not a MAC", "such as 02:00:00:00:00:01")
+
+
+def _is_byte(text: str) -> bool:
+    """One or two digits, or what looks like them: int() takes signs and blanks too."""
+    return len(text) in (1, 2) and text.isalnum()
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

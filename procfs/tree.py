@@ -97,9 +97,7 @@ def _check_name(name: str) -> None:
 
 def _status(mode: int, links: int) -> os.stat_result:
     inode = device = owner = group = size = moment = 0
-    return os.stat_result(
-        (mode, inode, device, links, owner, group, size, moment, moment, moment)
-    )
+    return os.stat_result((mode, inode, device, links, owner, group, size, moment, moment, moment))
 
 
 def _error(code: int, path: str) -> OSError:

@@ -25,11 +25,12 @@ from netalias import errors
 from netalias.emulator.commands import COMMANDS, alias_command
 from netalias.emulator.engine import Emulator
 from netalias.emulator.variants import VARIANTS
-from netalias.views.plain import printable
+from netalias.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from typing import TextIO
 
 USAGE = "netalias emulate [--variant 0.43|0.50] [--unprivileged] [--no-sel] [--check] [FILE|-]"
@@ -195,16 +196,23 @@ def main(argv: Sequence[str], stdin: TextIO, stdout: TextIO, stderr: TextIO) -> 
     """``netalias emulate``; *argv* are the words after it. Returns the exit status."""
     try:
         options = Options(argv)
-        if options.file == "-":
-            return _run(options, stdin, stdout, stderr)
-        with open(options.file, encoding="utf-8", errors="surrogateescape") as file:
-            return _run(options, file, stdout, stderr)
+        with _opened(options.file, stdin) as lines:
+            return _run(options, lines, stdout, stderr)
     except errors.UsageError as error:
-        stderr.write(f"netalias: {error.line()}\n")
+        stderr.write(f"netalias: {printable(error.line())}\n")
         return error.status
+
+
+def _opened(path: str, stdin: TextIO) -> AbstractContextManager[TextIO]:
+    """The script; standard input stays open afterwards. Raises UsageError."""
+    from contextlib import nullcontext
+
+    if path == "-":
+        return nullcontext(stdin)
+    try:
+        return open(path, encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        stderr.write(f"netalias: {options.file}: {error.strerror}\n")
-        return errors.STATUS_USAGE
+        raise errors.UsageError(f"{path}: {error.strerror}") from None
 
 
 def _run(options: Options, lines: Iterable[str], stdout: TextIO, stderr: TextIO) -> int:

@@ -6,10 +6,11 @@ netlink.py, memory.py and iproute.py do, and one contract suite runs over all th
 
 from __future__ import annotations
 
-from errno import EADDRNOTAVAIL, ENOBUFS, ENODEV, ENOENT
+from errno import EACCES, EADDRNOTAVAIL, ENOBUFS, ENODEV, ENOENT
 
 from netalias import errors
-from netalias.steps import BARRIERS, DelLink, SetLink
+from netalias.model import AF_INET6
+from netalias.steps import BARRIERS, AddAddress, DelLink, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,6 +121,12 @@ class Kernel:
 
 def refused(step: Step, errno: int, text: str = "", sequence: int = 0) -> errors.KernelError:
     """The error for a step that the kernel answered with *errno*."""
+    if errno == EACCES and isinstance(step, AddAddress) and step.address.family == AF_INET6:
+        # inet6_addr_add; the missing right is EPERM
+        why = text or "IPv6 is disabled on this device"
+        return errors.KernelError(
+            step.title(), errno, why, sequence, "sysctl net.ipv6.conf.all.disable_ipv6"
+        )
     error = errors.kernel_error(step.title(), errno, text, sequence)
     error.hint = error.hint or step.hints.get(errno, "")
     return error

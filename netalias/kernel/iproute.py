@@ -248,9 +248,7 @@ def _promotes(message: Any) -> bool:
 def _stats(found: Any) -> Stats | None:
     if found is None:
         return None
-    return Stats(
-        found["rx_packets"], found["tx_packets"], found["rx_bytes"], found["tx_bytes"]
-    )
+    return Stats(found["rx_packets"], found["tx_packets"], found["rx_bytes"], found["tx_bytes"])
 
 
 def _address(message: Any) -> Address:

@@ -20,7 +20,7 @@ from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, IFF_UP, Address, Device
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
@@ -66,6 +66,24 @@ IFLA_NUM_TX_QUEUES = 31
 IFLA_LINK_NETNSID = 37
 IFLA_PROP_LIST = 52
 IFLA_ALT_IFNAME = 53
+LINK_ATTRIBUTES = frozenset(
+    {
+        IFLA_ADDRESS,
+        IFLA_IFNAME,
+        IFLA_MTU,
+        IFLA_LINK,
+        IFLA_MASTER,
+        IFLA_OPERSTATE,
+        IFLA_LINKINFO,
+        IFLA_IFALIAS,
+        IFLA_STATS64,
+        IFLA_AF_SPEC,
+        IFLA_GROUP,
+        IFLA_LINK_NETNSID,
+        IFLA_PROP_LIST,
+    }
+)
+"""What is read of the fifty that the kernel sends with a device."""
 IFLA_INFO_KIND = 1
 IFLA_INFO_DATA = 2
 IFLA_MACVLAN_MODE = 1
@@ -308,15 +326,19 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
         offset += (length + 3) & ~3
 
 
-def attributes(data: bytes, start: int, end: int) -> dict[int, bytes]:
-    """The attributes between two offsets by type; of a repeated type the last."""
+def attributes(
+    data: bytes, start: int, end: int, wanted: Container[int] = range(NLA_TYPE_MASK + 1)
+) -> dict[int, bytes]:
+    """The *wanted* attributes between two offsets by type; of a repeated type the last."""
     found: dict[int, bytes] = {}
     unpack = ATTR.unpack_from
     while end - start >= 4:
         length, kind = unpack(data, start)
         if length < 4 or start + length > end:
             raise WireError(f"an attribute claims {length} of {end - start} bytes")
-        found[kind & NLA_TYPE_MASK] = data[start + 4 : start + length]
+        kind &= NLA_TYPE_MASK
+        if kind in wanted:
+            found[kind] = data[start + 4 : start + length]
         start += (length + 3) & ~3
     return found
 
@@ -355,7 +377,7 @@ def read_link(data: bytes, start: int, end: int) -> Device:
     if end - start < 16:
         raise WireError(f"a link message of {end - start} bytes")
     _, arphrd, index, flags, _ = IFINFO.unpack_from(data, start)
-    found = attributes(data, start + 16, end)
+    found = attributes(data, start + 16, end, LINK_ATTRIBUTES)
     try:
         kind, mode = _info(found.get(IFLA_LINKINFO))
         inet6, promote = _af_spec(found.get(IFLA_AF_SPEC))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.kinds import DeviceKind, Goal, vlan_refusal
+from netalias.kinds import SIBLINGS, Goal
+from netalias.kinds.device import DeviceKind, vlan_refusal
+from netalias.model import MODES
 from netalias.steps import CreateLink
 
 TYPE_CHECKING = False
@@ -17,10 +19,21 @@ class Ipvlan(DeviceKind):
     """No new MAC on the wire, so it passes switches and hypervisors that filter them."""
 
     name = "ipvlan"
+    exclusive = True
 
     def refuse(self, main: Device, snapshot: Snapshot) -> str:
         """Ethernet only; not on a port; not beside macvlan."""
-        return vlan_refusal(main, snapshot, "macvlan")
+        reason = vlan_refusal(main, snapshot, "macvlan")
+        if reason:
+            return reason
+        # The mode is one for all on a device: the newest sets it (ipvlan_set_port_mode).
+        family = SIBLINGS["ipvlan"]
+        base = main.link if main.kind in family and not main.remote else main.index
+        for other in [main, *snapshot.uppers(base)]:
+            if other.kind in family and other.mode not in (-1, IPVLAN_MODE_L2):
+                mode = MODES["ipvlan"][other.mode]
+                return f"{other.name} has put it into mode {mode}, which is one for all"
+        return ""
 
     def fit(self, goal: Goal) -> Goal:
         """A MAC of its own is what an ipvlan does not have."""

@@ -68,7 +68,7 @@ class Label(Kind):
         assert goal.entry is not None
         return list(goal.type.attach(goal.main.name, goal.main.index, goal.entry))
 
-    def change(self, alias: Alias, goal: Goal) -> list[Step]:
+    def change(self, alias: Alias, goal: Goal, snapshot: Snapshot) -> list[Step]:
         """Add the new address, then delete the old one; the other way round where they clash."""
         assert alias.entry is not None
         assert goal.entry is not None
@@ -78,21 +78,14 @@ class Label(Kind):
         phase = REMOVE if clashes(alias.entry, goal.entry) else RETIRE
         return [
             AddAddress(main.name, main.index, goal.entry),
-            DelAddress(main.name, main.index, alias.entry, phase),
+            *_delete(main, alias.entry, snapshot, phase),
         ]
 
     def unmake(self, alias: Alias, snapshot: Snapshot) -> list[Step]:
-        """Delete the address; secondaries of others that hang on it are promoted, not lost."""
-        main, entry = alias.main, alias.entry
-        assert main is not None
-        assert entry is not None
-        steps: list[Step] = [DelAddress(main.name, main.index, entry, REMOVE)]
-        if _has_secondaries(entry, snapshot.on(main.index)) and not main.promote:
-            conf = {"promote_secondaries": 1}
-            back = {"promote_secondaries": 0}
-            steps.insert(0, SetLink(main.name, main.index, REMOVE, conf=conf))
-            steps.append(SetLink(main.name, main.index, REMOVE, conf=back))
-        return steps
+        """One address."""
+        assert alias.main is not None
+        assert alias.entry is not None
+        return _delete(alias.main, alias.entry, snapshot, REMOVE)
 
 
 def labels(snapshot: Snapshot, group: int) -> list[Alias]:
@@ -130,6 +123,18 @@ def _alias(entry: Address, main: Device) -> Alias | None:
         ours=ours,
         whole=name.main == main.name,
     )
+
+
+def _delete(main: Device, entry: Address, snapshot: Snapshot, phase: int) -> list[Step]:
+    """Delete an address; secondaries of others that hang on it are promoted, not lost."""
+    steps: list[Step] = [DelAddress(main.name, main.index, entry, phase)]
+    if main.promote or not _has_secondaries(entry, snapshot.on(main.index)):
+        return steps
+    switch = [
+        SetLink(main.name, main.index, phase, conf={"promote_secondaries": value})
+        for value in (1, 0)
+    ]
+    return [switch[0], *steps, switch[1]]
 
 
 def _has_secondaries(entry: Address, entries: list[Address]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netalias.kinds import DeviceKind, Goal, vlan_refusal
+from netalias.kinds import SIBLINGS, Goal
+from netalias.kinds.device import DeviceKind, vlan_refusal
 from netalias.steps import CreateLink
 
 TYPE_CHECKING = False
@@ -19,6 +20,8 @@ class Macvlan(DeviceKind):
 
     def refuse(self, main: Device, snapshot: Snapshot) -> str:
         """Ethernet only; not on a port; not beside ipvlan."""
+        if main.kind in SIBLINGS["ipvlan"]:
+            return f"{main.name} is an {main.kind} device"
         return vlan_refusal(main, snapshot, "ipvlan")
 
     def create(self, device: str, goal: Goal) -> CreateLink:

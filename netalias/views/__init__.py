@@ -54,13 +54,19 @@ def state(alias: Alias) -> str:
     device = alias.carrier
     words = ["down"]
     if device is not None and device.up:
-        dead = device.operstate in (IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN)
+        # On Linux 6.1 an ipvlan does not follow its main device down.
+        below = alias.main if alias.kind in ("macvlan", "ipvlan") else None
+        dead = device.operstate in (IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN) or (
+            below is not None and not below.up
+        )
         words = ["no-carrier" if dead else "up"]
     if alias.entry is not None:
         if alias.entry.flags & IFA_F_DADFAILED:
             words.append("dadfailed")
         elif alias.entry.flags & IFA_F_TENTATIVE:
             words.append("tentative")
+    elif alias.device is not None and _lost(alias):
+        words.append("no-address")
     if not alias.ours:
         words.append("foreign")
     elif not alias.whole:
@@ -68,11 +74,19 @@ def state(alias: Alias) -> str:
     return ",".join(words)
 
 
+def _lost(alias: Alias) -> bool:
+    """Whether others took the address away, or what is recorded of it cannot be read."""
+    if alias.family:
+        return alias.up and alias.family in FAMILIES
+    return alias.whole
+
+
 def _has_old_name(alias: Alias) -> bool:
     """Whether the alias goes by a name of its main device that is no longer."""
     if alias.device is None:
         return True
-    return any(names.split(altname) is not None for altname in alias.device.altnames)
+    others = [altname for altname in alias.device.altnames if altname != str(alias.name)]
+    return any(names.split(altname) is not None for altname in others)
 
 
 def mac(alias: Alias) -> str:

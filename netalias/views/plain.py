@@ -57,12 +57,3 @@ def _address_line(alias: Alias, registry: Registry) -> str:
     if entry.protocol:
         words += ["proto", str(entry.protocol)]
     return " ".join(words)
-
-
-def printable(text: str) -> str:
-    """*text* with what could move a cursor or hide itself written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
-    )

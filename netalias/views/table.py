@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 STYLES = {"up": "green", "down": "red", "no-carrier": "yellow"}
 NUMBERS = ("RX", "TX", "N_ATTACH")
+UNLIMITED = 1 << 16
 
 
 def render(
     headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO, *, color: bool
-) -> bool:
-    """Draw the table; False, and nothing drawn, when it does not fit: texts are never cut."""
+) -> str:
+    """The table as text, drawn for *file*; empty when it does not fit: texts are never cut."""
     console = Console(
         file=file, force_terminal=True, no_color=not color, highlight=False, emoji=False
     )
@@ -28,7 +29,10 @@ def render(
         drawn.add_column(heading, no_wrap=True, justify="right" if heading in NUMBERS else "left")
     for row in rows:
         drawn.add_row(*(Text(text, style=STYLES.get(text, "")) for text in row))
-    if console.measure(drawn).maximum > console.width:
-        return False
-    console.print(drawn)
-    return True
+    # A measure within the width of the console never exceeds it: ask without a limit.
+    unlimited = console.options.update_width(UNLIMITED)
+    if console.measure(drawn, options=unlimited).maximum > console.width:
+        return ""
+    with console.capture() as capture:  # rich would end the process where a reader has gone
+        console.print(drawn)
+    return capture.get()

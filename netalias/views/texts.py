@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from netalias.kinds import World
     from netalias.model import Alias
-    from netalias.world import World
 
 
 def texts(world: Callable[[], World]) -> Tree:

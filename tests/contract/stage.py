@@ -69,8 +69,6 @@ def ip_port(namespace: Namespace) -> None:
     namespace.ip("link set eth9 master br9")
 
 
-
-
 def index(kernel: Kernel, name: str) -> int:
     """The index of a device; one that cannot exist when it does not."""
     device = kernel.snapshot().device(name)

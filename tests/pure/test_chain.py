@@ -84,7 +84,7 @@ def test_wrong_names():
     assert " ".join(made) == "eth0 eth0:0"
 
 
-ETH0, ETH1, LO = Device(7, "eth0"), Device(3, "eth1"), Device(1, "lo")
+ETH0, ETH1, LO = Device(3, "eth0"), Device(7, "eth1"), Device(1, "lo")
 
 
 def alias(main: Device | None, slot: int, index: int = 0, name: str = "") -> Alias:

@@ -288,9 +288,7 @@ def test_a_failure_keeps_the_old_text_and_leaves_no_temporary(
     assert (directory / "aliases").read_bytes() == b"old"
 
 
-def test_an_interrupt_leaves_no_temporary(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt_leaves_no_temporary(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_fd: int, _data: memoryview) -> int:
         raise KeyboardInterrupt
 

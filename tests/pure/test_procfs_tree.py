@@ -119,9 +119,7 @@ def test_a_text_has_the_status_of_a_proc_file(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize(("path", "links"), [("", 3), ("net", 3), ("net/empty", 2)])
-def test_a_directory_has_the_status_of_a_proc_directory(
-    tree: Tree, path: str, links: int
-) -> None:
+def test_a_directory_has_the_status_of_a_proc_directory(tree: Tree, path: str, links: int) -> None:
     """A directory counts itself, its name above, and every directory below."""
     status = tree.stat(path)
     assert status.st_mode == 0o40555

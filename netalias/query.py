@@ -1,73 +1,15 @@
-"""A reading of the kernel with the aliases found in it, and what is asked of it."""
+"""Questions to a World: which aliases, which one, whose address."""
 
 from __future__ import annotations
 
-from netalias import errors, kinds, names
-from netalias.model import GROUP
+from netalias import errors, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netalias.alias_type import Registry
-    from netalias.model import Address, Alias, Device, Snapshot
-    from netalias.names import AliasName
-
-
-class World:
-    """A snapshot with its aliases found in it, by name."""
-
-    __slots__ = ("aliases", "by_name", "group", "registry", "snapshot")
-
-    def __init__(self, snapshot: Snapshot, registry: Registry, group: int = GROUP) -> None:
-        self.snapshot = snapshot
-        self.registry = registry
-        self.group = group
-        self.aliases = recognise(snapshot, registry, group)
-        self.by_name: dict[AliasName, list[Alias]] = {}
-        for alias in self.aliases:
-            self.by_name.setdefault(alias.name, []).append(alias)
-
-    def main(self, name: AliasName) -> Device:
-        """The main device of *name*. Raises NoSuchDevice."""
-        device = self.snapshot.device(name.main)
-        if device is None:
-            raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
-        if device.group == self.group and recognise_one(device, self.snapshot, self.registry):
-            raise errors.BadName(
-                f"{name}: {name.main} is an alias, and an alias cannot have aliases"
-            )
-        return device
-
-    def find(self, name: AliasName) -> Alias | None:
-        """Our alias of that name, or else somebody's label."""
-        found = self.by_name.get(name, ())
-        return next((alias for alias in found if alias.ours), next(iter(found), None))
-
-
-def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]:
-    """Every alias in *snapshot*: devices with our mark, labels of anybody. In no special order."""
-    found = []
-    for device in snapshot.devices.values():
-        alias = recognise_one(device, snapshot, registry) if device.group == group else None
-        if alias is not None:
-            found.append(alias)
-    if any(_may_be_label(entry) for entries in snapshot.addresses.values() for entry in entries):
-        from netalias.kinds.label import labels
-
-        found += labels(snapshot, group)
-    return found
-
-
-def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Alias | None:
-    """The alias that a device with our mark is, or None."""
-    if device.kind not in kinds.KINDS:
-        return None
-    return kinds.get(device.kind).recognise(device, snapshot, registry)
-
-
-def _may_be_label(entry: Address) -> bool:
-    return ":" in entry.label or entry.metric > 0
+    from netalias.kinds import World
+    from netalias.model import Alias
 
 
 def find(world: World, name: names.AliasName) -> Alias:

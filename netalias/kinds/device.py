@@ -1,0 +1,257 @@
+"""What the kinds share whose alias is a device of its own."""
+
+from __future__ import annotations
+
+from errno import EAFNOSUPPORT
+
+from netalias import errors, names
+from netalias.kinds import RECORD, SIBLINGS, Goal, Kind, carries, clashes, differs, port_of
+from netalias.model import AF_INET6, ARPHRD_ETHER, PROTOCOL, RT_SCOPE_LINK, Alias
+from netalias.steps import (
+    QUIET,
+    RAISE,
+    REMOVE,
+    RETIRE,
+    SET,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    DelAltname,
+    DelLink,
+    SetLink,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.alias_type import Registry
+    from netalias.model import Address, Device, Snapshot
+    from netalias.names import AliasName
+    from netalias.steps import Step
+
+CONF = {"rp_filter": 2, "arp_ignore": 1, "arp_announce": 2, "promote_secondaries": 1}
+"""IPv4 settings of an alias device (Documentation/networking/ip-sysctl.rst): loose reverse path,
+since answers may leave by the main device; ARP only for addresses of the device itself."""
+
+ADDRGEN_EUI64 = 0
+ADDRGEN_NONE = 1
+MACVLAN_MODE_PASSTHRU = 8
+
+
+class DeviceKind(Kind):
+    """A kind whose alias is a device. Subclasses say what is created."""
+
+    exclusive = False
+    """Whether an address may stand only once on all devices of one main, whatever its length."""
+
+    def create(self, device: str, goal: Goal) -> CreateLink:
+        """The step that makes the device."""
+        raise NotImplementedError
+
+    def make(self, goal: Goal) -> list[Step]:
+        """Create, quieten IPv6, name, address, raise."""
+        device = names.primary(goal.name)
+        steps: list[Step] = [self.create(device, goal)]
+        if goal.type.family != AF_INET6 and goal.main.inet6:
+            steps.append(_quiet(device, 0))
+        steps.append(AddAltname(device, 0, str(goal.name)))
+        steps.append(
+            SetLink(device, 0, RAISE, up=goal.up or None, ifalias=goal.record(), conf=CONF)
+        )
+        if goal.entry is not None:
+            steps += goal.type.attach(device, 0, goal.entry)
+        return steps
+
+    def change(self, alias: Alias, goal: Goal, snapshot: Snapshot) -> list[Step]:
+        """Complete what is half-made, set what differs, and swap the address."""
+        device = alias.device
+        assert device is not None
+        steps = _names(device, goal)
+        swap = differs(alias.entry, goal.entry)
+        steps += self._settings(alias, device, goal, swap)
+        if goal.entry is not None and swap and (goal.up or not goal.type.recorded):
+            steps += goal.type.attach(device.name, device.index, goal.entry)
+        if alias.entry is not None and swap:
+            steps.append(self._retire(device, alias.entry, goal))
+        return steps
+
+    def _settings(self, alias: Alias, device: Device, goal: Goal, swap: bool) -> list[Step]:
+        steps: list[Step] = []
+        crossing = alias.family not in (0, goal.type.family) and AF_INET6 in (
+            alias.family,
+            goal.type.family,
+        )
+        if crossing:
+            steps += _cross(device, goal.type.family == AF_INET6)
+        elif not alias.whole and goal.type.family != AF_INET6 and device.inet6 and not device.up:
+            steps.append(_quiet(device.name, device.index))
+        changed: dict[str, object] = {}
+        before: dict[str, object] = {}
+        for key, wanted, present in (
+            ("mtu", goal.mtu, device.mtu),
+            ("mac", goal.mac, device.mac),
+            ("ifalias", goal.record(), device.ifalias),
+        ):
+            if wanted and wanted != present:
+                changed[key] = wanted
+                before[key] = present
+        if goal.up != device.up or (crossing and goal.up):
+            changed["up"] = goal.up
+            before["up"] = device.up and not crossing  # _cross has taken it down
+        if not alias.whole:
+            changed["conf"] = CONF
+        if changed:
+            old = SetLink(device.name, device.index, SET, **before) if before else None  # type: ignore[arg-type]
+            steps.append(SetLink(device.name, device.index, RAISE, before=old, **changed))  # type: ignore[arg-type]
+        return steps
+
+    def _retire(self, device: Device, present: Address, goal: Goal) -> Step:
+        """Delete the old address.
+
+        An IPv6 address that the device would lose on its way down goes first, so that it is there
+        to be deleted, and comes back when something is refused.
+        """
+        wanted = goal.entry
+        lowered = device.up and (not goal.up or goal.type.family != AF_INET6)
+        same = self.exclusive and wanted is not None and present.local == wanted.local
+        clashing = same or clashes(present, wanted, promote=device.promote)
+        first = clashing or (lowered and present.family == AF_INET6)
+        return DelAddress(device.name, device.index, present, REMOVE if first else RETIRE)
+
+    def unmake(self, alias: Alias, snapshot: Snapshot) -> list[Step]:
+        """One message: routes, neighbours and addresses of the device go with it."""
+        assert alias.device is not None
+        return [DelLink(alias.device.name, alias.device.index, alias.device.group)]
+
+    def main_of(self, device: Device, snapshot: Snapshot, noted: AliasName | None) -> Device | None:
+        """The main device of *device*.
+
+        A macvlan on a macvlan is put on the real device below both, so a main that is noted and
+        stands on the same device counts as the main.
+        """
+        if device.remote:
+            return None
+        below = snapshot.devices.get(device.link)
+        if noted is not None:
+            main = snapshot.device(noted.main)
+            if main is not None and main.kind == device.kind and main.link == device.link:
+                return main
+        return below
+
+    def recognise(self, device: Device, snapshot: Snapshot, registry: Registry) -> Alias | None:
+        """By its names: altname, ifalias text, primary name, in this order."""
+        noted, recorded = _noted(device)
+        main = self.main_of(device, snapshot, noted)
+        name = noted or _from_primary(device, main)
+        if name is None:
+            return None
+        if main is not None:
+            name = names.AliasName(main.name, name.slot)
+        alias = Alias(name, self.name, main=main, device=device)
+        alias.whole = str(name) in device.altnames and device.ifalias.startswith(f"{RECORD} ")
+        entry = _own_entry(snapshot.on(device.index))
+        if entry is not None:
+            alias.entry = entry
+            alias.family, alias.address = entry.family, entry.local
+            alias.prefixlen = entry.prefixlen
+        elif recorded:
+            _recall(alias, registry, *recorded)
+        return alias
+
+
+def _recall(alias: Alias, registry: Registry, type_name: str, text: str) -> None:
+    """Take the address from the record; what others have spoilt, or nobody can read, is none."""
+    try:
+        found = registry.find(type_name)
+        if found is None:
+            return
+        alias.address, length = found.parse(text)
+    except (errors.BadAddress, errors.FamilyError):
+        return
+    alias.family = found.family
+    alias.prefixlen = found.bits if length is None else length
+
+
+def _cross(device: Device, to_inet6: bool) -> list[Step]:
+    """Switch IPv6 on or off under an alias that changes its family.
+
+    The kernel looks at the mode only when the device goes up, and going down takes all IPv6
+    addresses away. Two messages, so that undoing sets the mode before it raises the device.
+    """
+    modes = (ADDRGEN_NONE, ADDRGEN_EUI64)
+    place = (device.name, device.index, QUIET)
+    steps: list[Step] = []
+    if device.up:
+        steps.append(SetLink(*place, up=False, before=SetLink(*place, up=True)))
+    tolerate = (EAFNOSUPPORT,)
+    back = SetLink(*place, addrgen=modes[not to_inet6], tolerate=tolerate)
+    steps.append(SetLink(*place, addrgen=modes[to_inet6], before=back, tolerate=tolerate))
+    return steps
+
+
+def _quiet(device: str, index: int) -> SetLink:
+    """No link-local address, no DAD and no MLD reports on an alias that is not IPv6.
+
+    A message of its own: in one message the kernel would raise the device first (do_setlink).
+    """
+    return SetLink(device, index, QUIET, addrgen=ADDRGEN_NONE, tolerate=(EAFNOSUPPORT,))
+
+
+def _names(device: Device, goal: Goal) -> list[Step]:
+    """The altname under which the alias is known, in place of one of an earlier main name."""
+    wanted = str(goal.name)
+    if wanted in device.altnames:
+        return []
+    steps: list[Step] = [
+        DelAltname(device.name, device.index, altname)
+        for altname in device.altnames
+        if names.split(altname) is not None
+    ]
+    return [*steps, AddAltname(device.name, device.index, wanted)]
+
+
+def _noted(device: Device) -> tuple[AliasName | None, list[str]]:
+    """The alias name on the device, and the recorded type and address."""
+    words = device.ifalias.split()
+    recorded = words[2:4] if len(words) >= 4 and words[0] == RECORD else []
+    for altname in device.altnames:
+        name = names.split(altname)
+        if name is not None:
+            return name, recorded
+    if len(words) > 1 and words[0] == RECORD:
+        return names.split(words[1]), recorded
+    return None, recorded
+
+
+def _from_primary(device: Device, main: Device | None) -> AliasName | None:
+    """The name of a device that an interrupted run left with nothing but its primary name."""
+    name = names.split_primary(device.name)
+    if name is not None and main is not None:
+        name = names.AliasName(main.name, name.slot)
+        return name if names.primary(name) == device.name else None
+    return name
+
+
+def _own_entry(entries: list[Address]) -> Address | None:
+    """The address of the alias: the one with our mark; without marks (before 5.18) the first."""
+    usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
+    for entry in usable:
+        if entry.protocol == PROTOCOL:
+            return entry
+    return usable[0] if usable and not any(entry.protocol for entry in entries) else None
+
+
+def vlan_refusal(main: Device, snapshot: Snapshot, rival: str) -> str:
+    """Why *main* can carry neither macvlan nor ipvlan, or not this one beside its *rival*."""
+    if main.type != ARPHRD_ETHER:
+        return f"{main.name} is not an Ethernet device"
+    if main.kind == "vrf":
+        return f"{main.name} is a vrf"
+    master = port_of(main, snapshot)
+    if master is not None:
+        return f"{main.name} is a port of {master.name}"
+    for upper in snapshot.uppers(main.index):
+        if upper.kind in SIBLINGS["macvlan"] and upper.mode == MACVLAN_MODE_PASSTHRU:
+            return f"{main.name} belongs to {upper.name} alone (passthru)"
+    if carries(main, snapshot, rival):
+        return f"{main.name} carries {rival} devices, and the kernel has only one of the two"
+    return ""

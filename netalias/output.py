@@ -1,0 +1,82 @@
+"""Standard output and standard error: text as it is, errors and warnings as one line each."""
+
+from __future__ import annotations
+
+import sys
+
+from netalias import errors
+from netalias.names import printable
+
+
+def failed(error: BaseException) -> int:
+    """Say what went wrong; the exit status for it. Raises what is no matter of ours."""
+    if isinstance(error, errors.NetaliasError):
+        complain(error.line())
+        return error.status
+    if isinstance(error, KeyboardInterrupt):
+        complain("interrupted")
+        return errors.STATUS_INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        _abandon()
+        return errors.STATUS_OK  # who read us has seen enough
+    if isinstance(error, OSError):  # what the kernel refuses has errors of its own
+        complain(f"{error.filename or 'standard output'}: {error.strerror}")
+        _abandon()
+        return errors.STATUS_KERNEL
+    if isinstance(error, Exception):
+        return _bug(error)
+    raise error
+
+
+def _abandon() -> None:
+    """Drop what standard output did not take, or the end of the process would try it again."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.close()
+        except OSError:
+            pass  # known already
+
+
+def _bug(error: Exception) -> int:
+    """Say that an error is a bug of ours, and where; the exit status for it."""
+    from os import environ
+
+    if environ.get("NETALIAS_DEBUG"):
+        raise error
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code if trace is not None else None
+    where = f" in {code.co_name}, line {trace.tb_lineno}" if code and trace else ""
+    complain(
+        f"this is a bug in netalias: {type(error).__name__}: {error}{where}"
+        " (NETALIAS_DEBUG=1 shows more)"
+    )
+    return errors.STATUS_BUG
+
+
+def complain(text: str, kind: str = "") -> None:
+    """One line on standard error."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"netalias: {kind}{printable(text)}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # the exit status says it too
+
+
+def write(text: str) -> None:
+    """Text to standard output, with the bytes of names that are not UTF-8."""
+    out = sys.stdout
+    if out is None:
+        raise errors.StateError("standard output is closed")
+    try:
+        out.write(text)
+    except UnicodeEncodeError:
+        out.flush()
+        encoding = out.encoding or "utf-8"
+        raw = text.encode(
+            encoding, "backslashreplace" if encoding != "utf-8" else "surrogateescape"
+        )
+        out.buffer.write(raw)

@@ -1,0 +1,547 @@
+"""The command line, word by word, over a kernel in memory."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import netalias
+from netalias import cli, errors, usage, wishes
+from netalias.engine import Engine
+from netalias.kernel.memory import Memory
+from netalias.steps import AddAltname
+
+KERNEL, USAGE, PERMISSION = errors.STATUS_KERNEL, errors.STATUS_USAGE, errors.STATUS_PERMISSION
+
+
+def kernel() -> Memory:
+    """lo, eth0 and eth1 are up, eth2 is down."""
+    memory = Memory()
+    memory.set_device("lo", up=True)
+    for name in ("eth0", "eth1", "eth2"):
+        memory.add_device(name, up=name != "eth2")
+    return memory
+
+
+class Command:
+    """The command over one kernel: status, output and errors of the words given."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.memory = kernel()
+        self.capsys = capsys
+
+    def __call__(self, *words: str, status: int = 0) -> str:
+        """What was printed; the status and an empty standard error are asserted."""
+        out, err = self.run(list(words), status)
+        assert err == ""
+        return out
+
+    def split(self, text: str, status: int = 0) -> str:
+        return self(*text.split(), status=status)
+
+    def refused(self, text: str, status: int) -> str:
+        """The one line on standard error; nothing is printed."""
+        out, err = self.run(text.split(), status)
+        assert out == ""
+        assert err.startswith("netalias: ")
+        assert err.endswith("\n")
+        assert err.count("\n") == 1
+        return err[len("netalias: ") : -1]
+
+    def run(self, words: list[str], status: int) -> tuple[str, str]:
+        found = cli.main(words, lambda options: Engine(self.memory))
+        out, err = self.capsys.readouterr()
+        assert found == status, err
+        return out, err
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command over an empty kernel."""
+    return Command(capsys)
+
+
+@pytest.fixture
+def filled(run: Command) -> Command:
+    """With three aliases."""
+    for text in (
+        "eth0:0 200.1.1.1/24 kind macvlan hw ether 02:00:00:00:00:05",
+        "eth0:1 2001:db8::1/64 kind macvlan hw ether 02:00:00:00:00:06",
+        "lo:0 10.0.0.1",
+    ):
+        run.split(text)
+    return run
+
+
+# Aliases ------------------------------------------------------------------------------------
+
+
+def test_create_change_delete(run: Command) -> None:
+    """S1, S2, S23: silent, with status 0."""
+    for text in ("eth0:0 200.1.1.1", "eth0:0 200.1.1.2", "eth0:0 down", "eth0:0 up", "eth0:0-"):
+        assert run.split(text) == ""
+    assert run("show") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "message"),
+    [
+        ("eth0:x 1.2.3.4", USAGE, "eth0:x: slot must be a decimal number"),
+        ("eth0: 1.2.3.4", USAGE, "eth0:: the slot is missing (a decimal number follows"),
+        ("eth0:0 1.2.3", USAGE, "eth0:0: 1.2.3: not an IPv4 address"),
+        ("eth0:0 0.0.0.0", USAGE, "cannot be the address of an alias (netalias eth0:0- deletes"),
+        ("eth0:0 netmaks 255.0.0.0", USAGE, "did you mean netmask?"),
+        ("eth0:0 kind macvlna", USAGE, "did you mean macvlan?"),
+        ("eth0:5", KERNEL, "eth0:5: there is no such alias (an address creates it)"),
+        ("eth0:5 up", KERNEL, "eth0:5: there is no such alias (an address creates it)"),
+        ("eth0:5-", KERNEL, "eth0:5: there is no such alias"),
+        ("nodev:0 1.2.3.4", KERNEL, "nodev:0: there is no device nodev"),
+        ("eth2:0 1.2.3.4", KERNEL,
+         "eth2:0: main device eth2 is down (ip link set eth2 up, or --force)"),
+        ("lo:0 1.2.3.4 kind macvlan", KERNEL, "lo is not an Ethernet device"),
+        ("show nodev", KERNEL, "nodev: there is no such device"),
+        ("show eth0:x", USAGE, "eth0:x: slot must be a decimal number"),
+        ("show eth0:7", KERNEL, "eth0:7: there is no such alias"),
+        ("lookup", USAGE, "lookup needs one address"),
+        ("lookup 1 2 3", USAGE, "lookup needs one address"),
+        ("lookup x", USAGE, "x: not an IPv4 address"),
+        ("lookup nosuch 1.2.3.4", KERNEL, "nosuch: no alias type serves it"),
+        ("cat", USAGE, "cat needs one name: aliases or alias_types"),
+        ("cat x", USAGE, "cat x: there is no such text (aliases or alias_types)"),
+        ("types x", USAGE, "types takes no words: x"),
+        ("help x", USAGE, "help x: there is no such verb"),
+        ("shwo", USAGE, "did you mean show?"),
+        ("eth0", USAGE, "an alias is called MAIN:SLOT: eth0:0; netalias show eth0 shows"),
+        ("--jsn show", USAGE, "--jsn: there is no such option (did you mean --json?)"),
+        ("--xyzzy", USAGE, "--xyzzy: there is no such option (see --help)"),
+        ("--netns", USAGE, "--netns needs an argument"),
+        ("--color=red show", USAGE, "--color=red: one of auto, always, never is needed"),
+    ],
+)  # fmt: skip
+def test_one_line_of_error(run: Command, text: str, status: int, message: str) -> None:
+    """S4, S5, S8, S11, S24: one line, with a hint where there is one; nothing has changed."""
+    assert message in run.refused(text, status)
+    assert run("show") == ""
+
+
+def test_permission(run: Command) -> None:
+    """S15: status 4 and what is needed; reading needs nothing."""
+    run.split("eth0:0 200.1.1.1")
+    run.memory.privileged = False
+    for text in ("eth0:1 200.1.1.2", "eth0:0-", "eth0:9-", "eth0:0 200.1.1.1"):
+        assert "CAP_NET_ADMIN" in run.refused(text, PERMISSION)
+    for text in ("show", "eth0:0", "lookup 200.1.1.1", "--dry-run eth0:1 200.1.1.2"):
+        assert run.split(text)
+
+
+def test_force(run: Command) -> None:
+    """S45: --force, before or behind."""
+    run.split("--force eth2:0 1.2.3.4")
+    run.split("eth2:1 1.2.3.5 --force")
+    assert run.split("-br show").split() == [
+        "eth2:0", "no-carrier", "1.2.3.4/32", "eth2:1", "no-carrier", "1.2.3.5/32",
+    ]  # fmt: skip
+
+
+def test_warning(run: Command) -> None:
+    """S62, S84: a warning is one line on standard error, and the work is done; -q has none."""
+    run.memory.add_address("eth0", "10.0.0.5/24", label="eth0:0")
+    run.memory.add_address("eth1", "10.0.0.7/24")
+    out, err = run.run(["eth0:0", "10.0.0.7"], 0)
+    assert out == ""
+    first, second = err.splitlines()
+    assert first.startswith("netalias: warning: eth0:0: eth0 carries a label of that name already")
+    assert second == "netalias: warning: eth0:0: 10.0.0.7 is an address of eth1 too"
+    assert run.split("-q eth1:3 10.0.0.5") == ""
+
+
+# Dry runs -----------------------------------------------------------------------------------
+
+STEPS = """\
+ip link add eth0_0 link eth0 group 28257 type macvlan mode bridge
+ip link set dev eth0_0 addrgenmode none
+ip link property add dev eth0_0 altname eth0:0
+ip addr add 200.1.1.1/24 dev eth0_0 broadcast 200.1.1.255 proto 97
+ip link set dev eth0_0 alias 'netalias eth0:0' up
+sysctl -qw net.ipv4.conf.eth0_0.rp_filter=2 net.ipv4.conf.eth0_0.arp_ignore=1 \
+net.ipv4.conf.eth0_0.arp_announce=2 net.ipv4.conf.eth0_0.promote_secondaries=1
+"""
+
+
+def test_dry_run(run: Command) -> None:
+    """The steps in the words of ip, in the order of their execution; nothing is changed."""
+    text = "eth0:0 200.1.1.1/24 kind macvlan"
+    before = run.memory.snapshot()
+    for words in (f"--dry-run {text}", f"{text} --dry-run", f"eth0:0 --dry-run {text[7:]}"):
+        assert run.split(words) == STEPS
+        after = run.memory.snapshot()
+        assert (after.devices, after.addresses) == (before.devices, before.addresses)
+    assert run.split(f"-v {text}") == STEPS
+    assert run.split(f"-v {text}") == ""
+    assert run.split("--dry-run eth0:0-") == "ip link del eth0_0\n"
+    assert run.split("--verbose eth0:0-") == "ip link del eth0_0\n"
+
+
+def test_order_of_printing(run: Command) -> None:
+    """What frees an address is printed before what takes it."""
+    run.split("lo:0 10.0.0.1")
+    assert run.split("-v lo:0 10.0.0.1 broadcast 10.0.0.9").splitlines() == [
+        "ip addr del 10.0.0.1/32 dev lo",
+        "ip addr add 10.0.0.1/32 dev lo broadcast 10.0.0.9 label lo:0 proto 97",
+    ]
+
+
+def test_dry_run_refuses_too(run: Command) -> None:
+    """S11, S24: what the planner refuses has the same line and status."""
+    for text in ("eth2:0 1.2.3.4", "eth0:7-", "eth0:0 1.2.3.4 prefixlen 33"):
+        status = USAGE if "33" in text else KERNEL
+        assert run.refused(f"--dry-run {text}", status) == run.refused(text, status)
+
+
+# Views --------------------------------------------------------------------------------------
+
+TABLE = """\
+ALIAS   DEVICE  KIND     ADDRESS         STATE  MAC                RX  TX
+lo:0    lo      label    10.0.0.1/32     up     00:00:00:00:00:00  -   -
+eth0:0  eth0_0  macvlan  200.1.1.1/24    up     02:00:00:00:00:05  0   0
+eth0:1  eth0_1  macvlan  2001:db8::1/64  up     02:00:00:00:00:06  0   0
+"""
+LINES = TABLE.splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("words", ["", "show", "sh", "s", "--color=never show", "-q"])
+def test_show(filled: Command, words: str) -> None:
+    """S32, S81: the table in chain order; no verb means show; verbs may be abbreviated."""
+    assert filled.split(words) == TABLE
+
+
+@pytest.mark.parametrize(
+    ("words", "rows"),
+    [("eth0", [2, 3]), ("lo eth0:1", [1, 3]), ("eth0:0 eth0 eth0:0", [2, 3]), ("eth1", None)],
+)
+def test_show_some(filled: Command, words: str, rows: list[int] | None) -> None:
+    """Of main devices and of names; each alias once."""
+    found = [line.split()[0] for line in filled.split(f"show {words}").splitlines()[1:]]
+    assert found == [LINES[row].split()[0] for row in rows or []]
+
+
+def test_family(filled: Command) -> None:
+    """-4 and -6."""
+    names = [filled.split(f"{option} -br show").split()[::3] for option in ("-4", "-6")]
+    assert names == [["lo:0", "eth0:0"], ["eth0:1"]]
+
+
+def test_brief(filled: Command) -> None:
+    """Name, state, address; of one alias too."""
+    expected = ["lo:0    up  10.0.0.1/32", "eth0:0  up  200.1.1.1/24", "eth0:1  up  2001:db8::1/64"]
+    assert filled.split("-br show").splitlines() == expected
+    assert filled.split("show --brief").splitlines() == expected
+    assert filled.split("-br eth0:0") == "eth0:0  up  200.1.1.1/24\n"
+
+
+DETAIL = [
+    "eth0:0: kind macvlan state up",
+    "device eth0_0 index 5 <UP,BROADCAST,MULTICAST,LOWER_UP> mtu 1500 link eth0",
+    "lladdr 02:00:00:00:00:05 group 28257",
+    "ip 200.1.1.1/24 broadcast 200.1.1.255 scope global label eth0_0 proto 97",
+    "RX packets 0 bytes 0",
+    "TX packets 0 bytes 0",
+]
+
+
+def test_detail(filled: Command) -> None:
+    """S4: a name alone shows the alias; -o in one line."""
+    assert filled("eth0:0") == "\n    ".join(DETAIL) + "\n"
+    assert filled("-o", "eth0:0") == "\\  ".join(DETAIL) + "\n"
+    assert filled("eth0:00") == filled("eth0:0")
+    lines = filled("-o", "show").splitlines()
+    assert [line.split()[0] for line in lines] == ["lo:0:", "eth0:0:", "eth0:1:"]
+    assert lines[1] == "\\  ".join(DETAIL)
+
+
+def test_down_is_shown(filled: Command) -> None:
+    """S36: of an IPv6 alias that is down the address is known, and said not to be in force."""
+    filled.split("eth0:1 down")
+    assert "ipv6 2001:db8::1/64 (not in force while the alias is down)" in filled("eth0:1")
+    assert "eth0:1  down  2001:db8::1/64" in filled.split("-br show")
+
+
+def test_tree(filled: Command) -> None:
+    """The chain as a tree, with mains that have no alias."""
+    lines = filled.split("--tree show").replace("├─", "|-").replace("└─", "`-").splitlines()
+    assert lines == [
+        "lo up",
+        "`- lo:0 10.0.0.1/32 label up",
+        "eth0 up",
+        "|- eth0:0 200.1.1.1/24 macvlan up",
+        "`- eth0:1 2001:db8::1/64 macvlan up",
+        "eth1 up",
+        "eth2 down",
+    ]
+    assert filled.split("show --tree") == filled.split("--tree")
+
+
+FIELDS = [
+    "altname", "slot", "kind", "owned", "state", "link", "ifindex", "ifname", "flags", "mtu",
+    "operstate", "group", "link_type", "address", "family", "local", "prefixlen", "broadcast",
+    "scope", "label", "protocol", "valid_life_time", "preferred_life_time", "stats64",
+]  # fmt: skip
+
+
+def test_json(filled: Command) -> None:
+    """An array with the field names of ip; numbers are numbers; -p only adds white space."""
+    rows = json.loads(filled.split("-j show"))
+    assert [row["altname"] for row in rows] == ["lo:0", "eth0:0", "eth0:1"]
+    row = rows[1]
+    assert list(row) == FIELDS
+    assert (row["slot"], row["prefixlen"], row["owned"]) == (0, 24, True)
+    assert (row["family"], row["local"], row["link"]) == ("inet", "200.1.1.1", "eth0")
+    assert "stats64" not in rows[0]
+    assert json.loads(filled.split("-j eth0:0")) == [row]
+    assert json.loads(filled.split("show --json --pretty")) == rows
+    assert filled.split("-j -p show").count("\n") > 40
+    assert json.loads(filled.split("-j lookup 200.1.1.1")) == [row]
+
+
+def test_json_of_nothing(run: Command) -> None:
+    """An empty array is valid JSON."""
+    assert json.loads(run.split("-j show")) == []
+    assert json.loads(run.split("-j show eth0")) == []
+
+
+def test_lookup(filled: Command) -> None:
+    """S60: the owner; without one status 1, and silence on both sides."""
+    assert filled.split("lookup 200.1.1.1") == "eth0:0\n"
+    assert filled.split("l 2001:db8:0::1") == "eth0:1\n"
+    assert filled.split("lookup ip 10.0.0.1") == "lo:0\n"
+    assert filled.split("lookup inet6 2001:db8::1") == "eth0:1\n"
+    assert filled.split("-q lookup 10.0.0.1") == ""
+    for text in ("lookup 9.9.9.9", "lookup ::9", "-j lookup 9.9.9.9", "-v lookup ip 9.9.9.9"):
+        assert filled.split(text, status=errors.STATUS_NONE) == ""
+
+
+def test_cat(filled: Command) -> None:
+    """S73, S78: the texts of /proc, byte by byte."""
+    text = filled.split("cat aliases")
+    assert len(text) == 64 * 4
+    assert text.splitlines()[2].rstrip() == "eth0:0           2      200.1.1.1"
+    types = filled.split("cat alias_types")
+    assert types == (
+        "type    name            n_attach\n"
+        "2       ip              2      \n10      ipv6            1      \n"
+    )
+
+
+def test_types(filled: Command) -> None:
+    """S51, S82: how many aliases each type has."""
+    assert filled("types") == "FAMILY  NAME  N_ATTACH\n2       ip    2\n10      ipv6  1\n"
+    for text in ("eth0:0-", "lo:0 2001:db8::7", "eth0:1-"):
+        filled.split(text)
+    assert json.loads(filled.split("-j types")) == [
+        {"family": 2, "name": "ip", "n_attach": 0},
+        {"family": 10, "name": "ipv6", "n_attach": 1},
+    ]
+
+
+def test_emulate(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine of Linux 2.0 reads its script from standard input, and needs no kernel."""
+    script = "device eth0 10.0.0.1 up\neth0:0 200.1.1.1 up\nchain\n"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(script))
+    assert "eth0:0" in run("emulate")
+    assert run("show") == ""
+
+
+# Help and version ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", ["help", "-h", "--help", "h"])
+def test_help(run: Command, words: str) -> None:
+    """All of it, on standard output."""
+    assert run(words) == usage.MAIN
+
+
+@pytest.mark.parametrize("verb", [*cli.VERBS])
+def test_help_of_a_verb(run: Command, verb: str) -> None:
+    """In every way to ask for it."""
+    text = usage.VERBS[verb]
+    assert run("help", verb) == text
+    for words in (("-h", verb), ("--help", verb), (verb, "-h"), (verb, "--help")):
+        assert run(*words) == text
+
+
+def test_help_of_an_alias(run: Command) -> None:
+    """A name before or behind the option asks for the words of an alias."""
+    assert run("eth0:0", "--help") == run("-h", "eth0:0") == usage.MAIN
+
+
+def test_help_says_everything() -> None:
+    """Every word, verb and option stands in the help."""
+    words = usage.MAIN.replace(",", " ").replace("[=", " ").split()
+    for one in (*wishes.WORDS, *cli.VERBS, *cli.FLAGS, *cli.TAKING):
+        assert one in words, one
+
+
+def test_version(run: Command) -> None:
+    """The version, whatever else is asked."""
+    for words in (("-V",), ("--version",), ("show", "--version"), ("eth0:0", "--version")):
+        assert run(*words) == f"netalias {netalias.__version__}\n"
+
+
+def test_options_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the options set is what the opener gets; the last one counts."""
+    seen: list[cli.Options] = []
+
+    def opener(options: cli.Options) -> Engine:
+        seen.append(options)
+        return Engine(Memory())
+
+    words = "-n a --netns=b --group 7 --wait=3 -c -4 -6 -j -p -br -o -v -q --force --tree -- show"
+    assert cli.main(words.split(), opener) == 0
+    (options,) = seen
+    assert (options.netns, options.group, options.wait, options.color) == ("b", "7", "3", "always")
+    assert options.family == 10
+    for name in ("json", "pretty", "brief", "oneline", "verbose", "quiet", "force", "tree"):
+        assert getattr(options, name) is True, name
+    assert not options.dry_run
+    assert capsys.readouterr().out == "[]\n"
+
+
+@pytest.mark.parametrize("option", ["--group", "--wait"])
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "99999999999", "٣"])
+def test_numbers_of_options(capsys: pytest.CaptureFixture[str], option: str, value: str) -> None:
+    """They are looked at before anything is opened."""
+    assert cli.main([f"{option}={value}", "show"]) == USAGE
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"{option} {value}: a number of at least" in err
+
+
+def test_bug(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that nobody thought of is called a bug, in one line, with status 70."""
+
+    def opener(options: cli.Options) -> Engine:
+        raise ZeroDivisionError("two\nlines")
+
+    monkeypatch.delenv("NETALIAS_DEBUG", raising=False)
+    assert cli.main(["show"], opener) == errors.STATUS_BUG
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("netalias: this is a bug in netalias: ZeroDivisionError: two\\nlines in")
+    assert err.count("\n") == 1
+    monkeypatch.setenv("NETALIAS_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["show"], opener)
+
+
+def test_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control-C is status 130 and one word."""
+
+    def opener(options: cli.Options) -> Engine:
+        raise KeyboardInterrupt
+
+    assert cli.main(["show"], opener) == 130
+    assert capsys.readouterr().err == "netalias: interrupted\n"
+
+
+# Names that nobody should have --------------------------------------------------------------
+
+EVIL = "e\x1b[2J\x07\u202e"
+"""Clears the screen, rings, and turns the direction of writing round."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "show", "-br show", "-o show", "--tree show", "-j show", "lookup 200.1.1.1", "{}:0",
+        "-o {}:0", "--dry-run {}:1 200.1.1.2", "-v {}:2 200.1.1.3", "--dry-run {}:0-",
+        "-v {}:0 200.1.1.7 mtu 1300", "{}:9", "{}", "show {}x", "{}:x", "help {}", "--{}",
+        "lookup {}", "cat {}", "types {}", "{}:3 {}", "{}:3 kind {}", "{}:3 hw ether {}",
+        "{}:3 netmask {}", "{}:4 200.1.1.1 kind macvlan", "{}:5 200.1.1.1 metric {}",
+    ],
+)  # fmt: skip
+def test_control_characters(run: Command, words: str) -> None:
+    """What could move the cursor or hide itself never reaches the terminal as it is."""
+    run.memory.add_device(EVIL, up=True)
+    run(f"{EVIL}:0", "200.1.1.1")
+    run.capsys.readouterr()
+    cli.main(words.replace("{}", EVIL).split(" "), lambda options: Engine(run.memory))
+    out, err = run.capsys.readouterr()
+    assert out + err
+    for text in (out + err).splitlines():
+        assert text.isprintable(), text
+
+
+def test_control_characters_in_proc(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The texts of /proc are exact, except on a terminal."""
+    run.memory.add_device(EVIL, up=True)
+    run(f"{EVIL}:0", "200.1.1.1")
+    assert EVIL in run("cat", "aliases")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert "\x1b" not in run("cat", "aliases")
+
+
+def test_altname_with_a_newline(run: Command) -> None:
+    """An altname may hold anything; a view has one line an alias all the same."""
+    run.split("eth0:0 200.1.1.1 kind dummy")
+    index = run.memory.device("eth0_0").index
+    run.memory.send([AddAltname("eth0_0", index, "eth\n1:5")])
+    run.memory.remove_device("eth0")
+    for words in ("show", "-br show", "-o show"):
+        assert len(run.split(words).splitlines()) == (2 if words == "show" else 1)
+
+
+# Any words ----------------------------------------------------------------------------------
+
+REAL = [
+    *cli.VERBS, *cli.FLAGS, *wishes.WORDS,
+    "sh", "eth0:0", "eth0:1", "eth1:0", "lo:0", "eth0:0-", "eth0:00", "eth2:0", "eth0", "nodev:0",
+    "200.1.1.1", "200.1.1.2/24", "10.0.0.1/16", "2001:db8::1/64", "255.255.255.0", "24", "1400",
+    "ether", "02:00:00:00:00:01", "macvlan", "ipvlan", "dummy", "label", "auto", "inet", "inet6",
+    "aliases", "alias_types", "-c", "--color=always", "--color=never", "--", "-",
+]  # fmt: skip
+WORD = st.sampled_from(REAL) | st.text(max_size=6) | st.from_regex(r"eth0:[0-9x-]{0,4}")
+
+
+@given(lines=st.lists(st.lists(WORD, max_size=6), max_size=6))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_words(
+    lines: list[list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is typed: a known status, no bug, at most one line of error, or only warnings."""
+    memory = kernel()
+    # The emulator has tests of its own; here it would read files of the machine.
+    monkeypatch.setattr("netalias.verbs.emulate", lambda options, words: 0)
+    monkeypatch.setattr("netalias.alias_type._load_entry_point", lambda name: None)
+    for words in lines:
+        capsys.readouterr()
+        status = cli.main(words, lambda options: Engine(memory))
+        out, err = capsys.readouterr()
+        assert status in (0, USAGE, KERNEL, PERMISSION), (words, err)
+        assert "Traceback" not in out + err
+        complaints = err.splitlines()
+        wrong = [line for line in complaints if not line.startswith("netalias: warning: ")]
+        assert len(wrong) <= 1, err
+        assert all(line.isprintable() for line in complaints)
+        if wrong:
+            assert status
+        if status == 0 and "-j" in words and out.startswith("["):
+            json.loads(out)
+
+
+@pytest.mark.parametrize("name", [*cli.VERBS])
+def test_abbreviations(name: str) -> None:
+    """A verb may be abbreviated as long as it is the only one that begins so."""
+    for size in range(1, len(name) + 1):
+        begun = [verb for verb in cli.VERBS if verb.startswith(name[:size])]
+        find: Callable[[str], str] = cli.find_verb
+        if len(begun) == 1:
+            assert find(name[:size]) == name
+        else:
+            with pytest.raises(errors.UsageError, match="this could be"):
+                find(name[:size])

@@ -1,0 +1,285 @@
+"""The arrows between the rooms: who may import whom, read from the sources and never executed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[2]
+
+ARROWS = {
+    "procfs": "",
+    "errors": "",
+    "names": "errors",
+    "model": "names",
+    "steps": "model",
+    "describe": "model names steps",
+    "alias_type": "errors model steps",
+    "lookup": "model",
+    "chain": "model",
+    "wishes": "errors names alias_type",
+    "families": "errors model steps alias_type",
+    "kinds": "errors names model steps alias_type",
+    "query": "errors names model chain lookup kinds",
+    "plan": "errors names model steps alias_type wishes kinds",
+    "kernel": "errors names model steps",
+    "lock": "errors",
+    "netns": "errors",
+    "engine": "errors names model alias_type wishes kinds query plan kernel",
+    "views": "names model alias_type chain kinds procfs",
+    "emulator": "errors names model alias_type chain families views.proc procfs",
+    "netalias": "errors model alias_type kernel lock netns engine emulator",
+    "usage": "errors",
+    "output": "errors names",
+    "cli": "errors alias_type wishes engine netalias output",
+    "verbs": "errors names model alias_type kinds query engine views emulator usage output cli",
+    "__main__": "cli",
+}
+"""Every room, the lowest first, and what it may import: rooms further up in this table only."""
+
+UPWARDS = {
+    ("steps", "describe"): "a silent run does not load the words for people",
+    ("alias_type", "families"): "the table of built-in types holds their names as texts",
+    ("wishes", "families"): "netmask and broadcast are written in IPv4",
+    ("wishes", "kinds"): "the word kind is compared with the table of kinds",
+    ("cli", "verbs"): "a verb is loaded when it is asked for",
+}
+"""Arrows against the order, each with a reason: inside functions only, or as texts."""
+
+TYPES_ONLY = {
+    ("model", "names"),
+    ("alias_type", "model"),
+    ("alias_type", "steps"),
+    ("lookup", "model"),
+    ("chain", "model"),
+    ("kinds", "alias_type"),
+    ("query", "kinds"),
+    ("query", "model"),
+    ("plan", "alias_type"),
+    ("plan", "wishes"),
+    ("engine", "kernel"),
+    ("views", "kinds"),
+    ("verbs", "cli"),
+    ("verbs", "kinds"),
+    ("cli", "engine"),
+    ("verbs", "engine"),
+    ("verbs", "model"),
+}
+"""Arrows that exist for the type checker only: nothing is loaded along them."""
+
+OUTSIDE = {
+    "_socket": {"kernel.netlink", "kernel.memory", "families.inet6", "model"},
+    "socket": {"kernel.iproute"},
+    "fcntl": {"lock"},
+    "ctypes": {"netns"},
+    "pyroute2": {"kernel.iproute"},
+    "construct": {"kernel.spec"},
+    "rich": {"views.table"},
+    "json": {"views.json"},
+    "subprocess": set(),
+    "asyncio": set(),
+    "selectors": set(),
+    "logging": set(),
+    "dataclasses": set(),
+    "argparse": set(),
+}
+"""Modules of others that only these may import: sockets and whatever is slow to load."""
+
+ONLY_NAMES = {
+    ("families.inet6", "_socket"): {"AF_INET6", "inet_pton"},
+    ("model", "_socket"): {"AF_INET6", "inet_ntop"},
+    ("kernel.memory", "_socket"): {"inet_pton"},
+    ("kernel.iproute", "socket"): {"inet_pton"},
+}
+"""Where of such a module nothing but these names is taken: text to bytes, no socket."""
+
+LOADED, LATE, TYPES = "loaded", "late", "types"
+
+
+class Import:
+    """One import: by which module, of what, when, and which names."""
+
+    def __init__(self, module: str, target: str, when: str, names: set[str], line: int) -> None:
+        self.module = module
+        self.target = target
+        self.when = when
+        self.names = names
+        self.line = line
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line} imports {self.target} ({self.when})"
+
+    @property
+    def arrow(self) -> tuple[str, str]:
+        """Between rooms; a target that is not ours keeps its own name."""
+        return room(self.module), room(self.target)
+
+
+def room(module: str) -> str:
+    """``kernel.wire`` -> ``kernel``."""
+    return module.partition(".")[0]
+
+
+def sources() -> dict[str, Path]:
+    """Module, without ``netalias.`` in front: its file."""
+    found = {}
+    for package in ("netalias", "procfs"):
+        for path in sorted((REPO / package).rglob("*.py")):
+            parts = list(path.relative_to(REPO).with_suffix("").parts)
+            if parts[-1] == "__init__":
+                parts.pop()
+            own = parts if package == "procfs" or len(parts) == 1 else parts[1:]
+            found[".".join(own)] = path
+    return found
+
+
+SOURCES = sources()
+
+
+def ours(target: str) -> str:
+    """A module of ours by the name it has here; empty for others."""
+    short = target.removeprefix("netalias.")
+    return short if short in SOURCES or room(short) in ("procfs", "netalias") else ""
+
+
+def imports(module: str, path: Path) -> Iterator[Import]:
+    """Every import statement of a file, and every text in it that names a module of ours."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    yield from walk(module, tree, LOADED)
+
+
+def walk(module: str, node: ast.AST, when: str) -> Iterator[Import]:
+    """Import statements below *node*; ``if TYPE_CHECKING:`` and functions are told apart."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING":
+            yield from walk(module, child, TYPES)
+        elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield from walk(module, child, when if when == TYPES else LATE)
+        elif isinstance(child, ast.Import):
+            for alias in child.names:
+                yield Import(module, ours(alias.name) or alias.name, when, set(), child.lineno)
+        elif isinstance(child, ast.ImportFrom):
+            assert not child.level, f"{module}:{child.lineno}: a relative import"
+            yield from taken_from(module, child, when)
+        elif isinstance(child, ast.Constant) and isinstance(child.value, str):
+            # What __import__ and entry points take. A docstring is never so short a text.
+            target = ours(child.value.rstrip("."))
+            if child.value.startswith("netalias.") and target:
+                yield Import(module, target, LATE, set(), child.lineno)
+        else:
+            yield from walk(module, child, when)
+
+
+def taken_from(module: str, node: ast.ImportFrom, when: str) -> Iterator[Import]:
+    """``from netalias import errors`` takes a module, ``from netalias.errors import X`` a name."""
+    base = node.module or ""
+    for alias in node.names:
+        target = ours(f"{base}.{alias.name}") or ours(base) or base
+        yield Import(module, target, when, {alias.name}, node.lineno)
+
+
+IMPORTS = [one for module, path in SOURCES.items() for one in imports(module, path)]
+OWN = [one for one in IMPORTS if ours(one.target) and one.arrow[0] != one.arrow[1]]
+FOREIGN = [one for one in IMPORTS if not ours(one.target)]
+
+
+def allowed(one: Import) -> bool:
+    """Whether the table has this arrow, for the room or for exactly this module."""
+    row = ARROWS.get(one.arrow[0], "").split()
+    return one.arrow[1] in row or any(one.target == word for word in row if "." in word)
+
+
+def test_every_room_stands_in_the_table() -> None:
+    """A new module says where it stands before anybody imports it."""
+    assert {room(module) for module in SOURCES} == set(ARROWS)
+
+
+def test_the_table_points_downwards() -> None:
+    """A room may import only rooms that stand before it in the table; so there is no circle."""
+    before: list[str] = []
+    for name, row in ARROWS.items():
+        assert {room(word) for word in row.split()} <= set(before), name
+        before.append(name)
+    for low, high in UPWARDS:
+        assert before.index(low) < before.index(high), f"{low} -> {high} is no exception"
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_a_room_imports_only_what_is_below(name: str) -> None:
+    """Lower rooms never import upper ones, neither when loaded nor late nor for their types."""
+    wrong = [
+        str(one)
+        for one in OWN
+        if one.arrow[0] == name and not allowed(one) and one.arrow not in UPWARDS
+    ]
+    assert not wrong
+
+
+def test_what_points_upwards_is_late() -> None:
+    """An arrow against the order stands inside a function: loading a room loads nothing above."""
+    wrong = [str(one) for one in OWN if one.arrow in UPWARDS and one.when == LOADED]
+    assert not wrong
+
+
+def test_arrows_for_types_load_nothing() -> None:
+    """What is said to be for the type checker only is never imported by a running program."""
+    wrong = [str(one) for one in OWN if one.arrow in TYPES_ONLY and one.when != TYPES]
+    assert not wrong
+
+
+def test_the_tables_hold_nothing_that_is_not_so() -> None:
+    """Every arrow in the tables is one that the sources have."""
+    present = {one.arrow for one in OWN}
+    exact = {(one.arrow[0], one.target) for one in OWN}
+    stated = {(name, word) for name, row in ARROWS.items() for word in row.split()}
+    assert not stated - present - exact
+    assert not set(UPWARDS) - present
+    assert not TYPES_ONLY - present
+    # The front door gets what it has by texts.
+    loading = {one.arrow for one in OWN if one.when != TYPES or one.arrow[0] == "netalias"}
+    assert present - loading == TYPES_ONLY
+
+
+def test_the_engine_never_makes_a_kernel() -> None:
+    """Whoever plans is handed a Kernel; a Netlink is made by netalias.open() and nobody else."""
+    makers = {one.module for one in OWN if one.target == "kernel.netlink"}
+    assert makers == {"netalias"}
+    assert not [str(one) for one in OWN if one.module == "engine" and one.when != TYPES
+                and one.arrow[1] == "kernel"]  # fmt: skip
+
+
+def test_procfs_stands_apart() -> None:
+    """procfs knows nothing of netalias and could be a distribution of its own."""
+    assert not [str(one) for one in OWN if one.arrow[0] == "procfs"]
+
+
+def test_importing_netalias_imports_nothing() -> None:
+    """The front door is open at once; what stands behind it is loaded on use."""
+    assert not [str(one) for one in IMPORTS if one.module == "netalias" and one.when == LOADED
+                and one.target != "__future__"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_modules_of_others_stay_where_they_belong(name: str) -> None:
+    """No socket above kernel/; what is slow to import is imported by one module each."""
+    takers = {one.module for one in FOREIGN if room(one.target) == name and one.when != TYPES}
+    assert takers <= OUTSIDE[name]
+
+
+@pytest.mark.parametrize(("module", "other"), ONLY_NAMES)
+def test_addresses_are_converted_without_a_socket(module: str, other: str) -> None:
+    """Of the socket module nothing is taken but the conversion of addresses."""
+    found = [one for one in FOREIGN if (one.module, one.target) == (module, other)]
+    assert set().union(*(one.names for one in found)) == ONLY_NAMES[module, other]
+
+
+def test_nothing_slow_is_loaded_by_a_module_of_the_short_path() -> None:
+    """typing, re, enum and their like stand under TYPE_CHECKING, or in a room of their own."""
+    slow = {"typing", "re", "enum", "dataclasses", "functools", "contextlib", "collections",
+            "itertools", "operator", "abc", "ipaddress", "pathlib", "shutil", "struct"}  # fmt: skip
+    apart = {"kernel.spec", "kernel.iproute", "views.table"}
+    wrong = [str(one) for one in FOREIGN if room(one.target) in slow and one.when == LOADED]
+    assert not [text for text in wrong if text.partition(":")[0] not in apart]

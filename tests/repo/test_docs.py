@@ -1,0 +1,161 @@
+"""The documents say what the tables in the code say."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import netalias
+from netalias import cli, errors, kinds, usage, wishes
+
+REPO = Path(__file__).parents[2]
+MAN = REPO / "docs" / "netalias.8"
+INTERRUPTED = 130
+
+OPTIONS = sorted({*cli.FLAGS, *cli.TAKING, "-c"})
+WORDS = sorted(wishes.WORDS)
+VERBS = sorted(cli.VERBS)
+STATUSES = sorted(
+    {value for name, value in vars(errors).items() if name.startswith("STATUS_")} | {INTERRUPTED}
+)
+
+
+def mentions(text: str, word: str) -> bool:
+    """Whether *word* stands in *text* for itself, not as part of a longer one."""
+    return bool(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text))
+
+
+def man() -> str:
+    """The text of the manual page without its markup."""
+    if not MAN.is_file() or MAN.stat().st_size < 500:
+        pytest.skip("the manual page is not written yet")
+    text = MAN.read_text(encoding="utf-8")
+    text = re.sub(r"\\f(?:\[\w*\]|\(\w\w|.)", "", text)
+    return text.replace("\\-", "-").replace("\\(hy", "-").replace("\\(bu", "").replace("\\&", "")
+
+
+def rendered() -> list[str]:
+    """The command that renders the page and complains, or none."""
+    if shutil.which("man"):
+        return ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(MAN)]
+    if shutil.which("groff"):
+        return ["groff", "-man", "-ww", "-Tutf8", "-Z", str(MAN)]
+    return []
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_help_lists_every_option(option: str) -> None:
+    """No option is secret."""
+    assert mentions(usage.MAIN, option)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_help_lists_every_word(word: str) -> None:
+    """No word of a wish is secret."""
+    assert mentions(usage.MAIN, word)
+
+
+@pytest.mark.parametrize("kind", [kinds.AUTO, *kinds.KINDS])
+def test_help_lists_every_kind(kind: str) -> None:
+    """No kind is secret."""
+    assert mentions(usage.MAIN, kind)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_lists_every_verb(verb: str) -> None:
+    """Every verb stands in the text, and has one of its own."""
+    assert mentions(usage.MAIN, verb)
+    assert mentions(usage.text(verb), verb)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_help_lists_every_exit_status(status: int) -> None:
+    """Every number that the command can end with stands under "Exit status"."""
+    listed = usage.MAIN.partition("Exit status")[2]
+    assert re.search(rf"^  {status} ", listed, re.MULTILINE)
+
+
+def test_help_lists_nothing_that_is_not_there() -> None:
+    """What the text calls an option is one."""
+    listed = usage.MAIN.partition("Options,")[2].partition("Exit status")[0]
+    named = re.findall(r"(?<![\w-])--?[a-zA-Z46][\w-]*", listed)
+    assert set(named) <= {*OPTIONS, "--color"}
+
+
+def test_help_names_the_usual_mark() -> None:
+    """The default of --group is the number in the code."""
+    from netalias.model import GROUP
+
+    assert f"(default {GROUP})" in usage.MAIN
+
+
+def test_help_fits_a_terminal() -> None:
+    """No line of a help text is over 100 columns, and none ends in a blank."""
+    for text in (usage.MAIN, *usage.VERBS.values()):
+        for line in text.splitlines():
+            assert len(line) <= 100
+            assert line == line.rstrip()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_function(verb: str) -> None:
+    """The table of verbs names functions that exist."""
+    from netalias import verbs
+
+    assert callable(getattr(verbs, cli.VERBS[verb]))
+
+
+@pytest.mark.parametrize("word", [*OPTIONS, *WORDS, *VERBS, *kinds.KINDS])
+def test_the_manual_mentions_every_word(word: str) -> None:
+    """Options, words, verbs and kinds are all in netalias(8)."""
+    assert mentions(man(), word)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_the_manual_lists_every_exit_status(status: int) -> None:
+    """Every number stands under EXIT STATUS."""
+    listed = re.split(r"^\.SH ", man().partition("EXIT STATUS")[2], flags=re.MULTILINE)[0]
+    assert mentions(listed, str(status))
+
+
+@pytest.mark.skipif(not rendered(), reason="neither man nor groff is installed")
+def test_the_manual_renders_without_warnings() -> None:
+    """roff finds nothing to complain about."""
+    man()
+    done = subprocess.run(rendered(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_targets_in_the_readme_exist() -> None:
+    """Every ``make TARGET`` of the README stands in the Makefile."""
+    readme = (REPO / "README.md").read_text(encoding="utf-8")
+    makefile = (REPO / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][\w-]*):", makefile, re.MULTILINE))
+    # In code only: prose may make something else.
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`|^    .+$", readme, re.DOTALL | re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z][\w-]*)", code)) <= targets
+
+
+def test_every_target_is_explained() -> None:
+    """The comment at the top of the Makefile has a line for each target that people call."""
+    makefile = (REPO / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY:(.*)$", makefile, re.MULTILINE)
+    assert phony
+    explained = set(re.findall(r"^# make ([\w-]+)", makefile, re.MULTILINE))
+    assert explained <= set(phony[1].split())
+    assert set(phony[1].split()) - explained <= {"test-pythons"}
+
+
+def test_the_changes_begin_with_this_version() -> None:
+    """The newest heading of CHANGES.md is the version of the package."""
+    changes = REPO / "CHANGES.md"
+    if not changes.is_file():
+        pytest.skip("CHANGES.md is not written yet")
+    found = re.search(r"^#+ .*?(\d+\.\d+\.\d+)", changes.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found
+    assert found[1] == netalias.__version__

@@ -1,0 +1,290 @@
+"""Start-up is a feature: what each verb loads, how many instructions it takes, how much memory.
+
+No stopwatch decides here: sets of modules and counts of instructions are the same in every run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from support import Namespace
+
+CORE = "netalias netalias.cli netalias.errors"
+"""Whatever is asked for."""
+NAMES = "netalias.names netalias.model"
+WISH = f"{NAMES} netalias.alias_type netalias.wishes"
+READ = f"{NAMES} netalias.steps netalias.alias_type netalias.kinds netalias.engine"
+KERNEL = "netalias.kernel netalias.kernel.netlink netalias.kernel.wire"
+CHANGE = f"{CORE} {WISH} {READ} {KERNEL} netalias.lock netalias.plan"
+OUTPUT = "netalias.output netalias.names"
+VERB = f"{CORE} netalias.verbs {OUTPUT}"
+SHOW = f"{VERB} {READ} {KERNEL} netalias.query netalias.chain netalias.views"
+PLAIN = "netalias.views netalias.views.plain"
+INET = "netalias.families netalias.families.inet"
+INET6 = f"{INET} netalias.families.inet6"
+MACVLAN = "netalias.kinds.device netalias.kinds.macvlan"
+LABEL = "netalias.kinds.label"
+
+C = {"__future__", "_socket", "_struct", "errno", "fcntl"}
+"""Modules of others that every verb may load: four written in C, and one of constants."""
+
+SLOW = {
+    "argparse", "asyncio", "collections", "construct", "contextlib", "ctypes", "dataclasses",
+    "enum", "functools", "importlib.metadata", "inspect", "ipaddress", "json", "logging",
+    "pathlib", "pyroute2", "re", "rich", "selectors", "shutil", "signal", "socket", "struct",
+    "subprocess", "tempfile", "textwrap", "threading", "typing", "urllib",
+}  # fmt: skip
+"""What no short command loads; each of them costs a tenth of a bare Python, or much more."""
+
+STAGE = (
+    "eth9:0 192.0.2.10/32 kind macvlan",
+    "eth9:1 192.0.2.11/32 kind macvlan",
+)
+"""Aliases that are there before."""
+
+VERBS = (
+    ("eth9:5 192.0.2.15 kind macvlan", 0, f"{CHANGE} {INET} {MACVLAN}"),
+    ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {MACVLAN}"),
+    ("eth9:0 192.0.2.10", 0, f"{CHANGE} {INET} {MACVLAN}"),
+    ("eth9:0 down", 0, f"{CHANGE} {INET} {MACVLAN}"),
+    ("eth9:6 2001:db8::6 kind macvlan", 0, f"{CHANGE} {INET6} {MACVLAN}"),
+    ("eth9:7 192.0.2.17 kind label", 0, f"{CHANGE} {INET} {MACVLAN} {LABEL}"),
+    ("eth9:0-", 0, f"{CHANGE} {MACVLAN}"),
+    ("show", 0, f"{SHOW} {INET} {PLAIN} {MACVLAN}"),
+    ("-br show", 0, f"{SHOW} {INET} {PLAIN} {MACVLAN}"),
+    ("-o show", 0, f"{SHOW} {INET} {PLAIN} {MACVLAN}"),
+    ("--tree show", 0, f"{SHOW} {INET} netalias.views.tree {MACVLAN}"),
+    (
+        "lookup 192.0.2.11",
+        0,
+        f"{VERB} {READ} {KERNEL} netalias.query netalias.lookup {INET} {MACVLAN}",
+    ),
+    (
+        "eth9:0",
+        0,
+        f"{VERB} {WISH} {READ} {KERNEL} netalias.query netalias.chain {INET} {PLAIN} {MACVLAN}",
+    ),
+    (
+        "--dry-run eth9:8 192.0.2.18 kind macvlan",
+        0,
+        f"{CORE} {WISH} {READ} {KERNEL} netalias.plan netalias.describe {OUTPUT} {INET} {MACVLAN}",
+    ),
+    (
+        "cat aliases",
+        0,
+        f"{VERB} {READ} {KERNEL} netalias.chain netalias.views {INET} {MACVLAN}"
+        " netalias.views.texts netalias.views.proc"
+        " procfs procfs.seqfile procfs.tree",
+    ),
+    ("types", 0, f"{VERB} {READ} {KERNEL} {INET6} {PLAIN} {MACVLAN}"),
+    ("nosuch:0 192.0.2.18", 2, f"{CHANGE} {INET} {OUTPUT} {MACVLAN}"),
+)
+"""Words, exit status, and the modules of ours that they load: in a namespace with STAGE."""
+
+WITHOUT_KERNEL = (
+    ("--version", 0, f"{CORE} {OUTPUT}"),
+    ("help", 0, f"{VERB} netalias.usage"),
+    ("-h show", 0, f"{VERB} netalias.usage"),
+    ("--wait", 1, f"{CORE} {OUTPUT}"),
+)
+"""The same for what ends before anything is asked of the kernel."""
+
+LOADED = """\
+import sys
+status = 0
+if len(sys.argv) > 1:
+    from netalias.cli import main
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+sys.stderr.flush()
+print("\\nmodules", status, *sorted(sys.modules))
+"""
+
+RATIO = 1.35 if sys.version_info >= (3, 11) else 1.40
+"""Instructions of a short command over those of a bare Python, at most; an import costs more in
+3.10, which has none of the import system frozen but its core."""
+MEMORY = 1.5
+"""The same for the peak of the memory."""
+
+METER = """\
+import posix, sys
+pid = posix.posix_spawn(sys.argv[1], sys.argv[1:], posix.environ)
+_, status, usage = posix.wait4(pid, 0)
+print(status, usage.ru_maxrss)
+"""
+"""The child of a small process: a peak begins at that of the process that made the child."""
+
+
+class Launched:
+    """The installed command and the interpreter that it belongs to, and how to run them."""
+
+    def __init__(self, namespace: Namespace, launcher: Path) -> None:
+        self.namespace = namespace
+        self.launcher = launcher
+
+    def words(self, line: str) -> list[str]:
+        """The command with its interpreter in front."""
+        return [sys.executable, str(self.launcher), *line.split()]
+
+    def run(self, words: Sequence[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Inside the namespace, with nothing in the environment that changes what is counted."""
+        environment = {key: value for key, value in os.environ.items() if key[:6] != "PYTHON"}
+        environment |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        with self.namespace:
+            return subprocess.run(
+                list(words), capture_output=True, text=True, check=check, env=environment
+            )
+
+    def instructions(self, words: Sequence[str], status: int = 0) -> int:
+        """How many a command takes (valgrind --tool=callgrind, Ir)."""
+        valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+        done = self.run([*valgrind, *words], check=False)
+        assert done.returncode == status, done.stderr
+        found = re.search(r"Collected : (\d+)", done.stderr)
+        assert found, done.stderr
+        return int(found[1])
+
+    def memory(self, words: Sequence[str]) -> int:
+        """The largest resident set in KiB (getrusage(2))."""
+        meter = [sys.executable, "-I", "-S", "-c", METER]
+        status, peak = self.run([*meter, *words]).stdout.split()[-2:]
+        assert status == "0"
+        return int(peak)
+
+
+@pytest.fixture
+def loader(tmp_path: Path) -> Path:
+    """A program that runs the command and says which modules are loaded then."""
+    path = tmp_path / "loaded.py"
+    path.write_text(LOADED, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def staged(veth: Namespace, loader: Path) -> Namespace:
+    """A namespace with eth9 and the aliases of STAGE."""
+    for line in STAGE:
+        done = veth.run([sys.executable, str(loader), *line.split()])
+        if "modules 0" not in done.stdout:
+            pytest.skip(f"no macvlan can be made here: {done.stderr.strip()}")
+    return veth
+
+
+@pytest.fixture
+def launched(veth: Namespace) -> Launched:
+    """The installed command, if it is installed and compiled."""
+    launcher = Path(sysconfig.get_path("scripts")) / "netalias"
+    if not launcher.is_file():
+        pytest.skip("netalias is not installed beside this Python")
+    purelib = Path(sysconfig.get_path("purelib")) / "netalias" / "cli.py"
+    compiled = Path(importlib.util.cache_from_source(str(purelib)))
+    if not compiled.is_file() or compiled.stat().st_mtime < purelib.stat().st_mtime - 1:
+        pytest.skip("the installed netalias is not compiled")
+    return Launched(veth, launcher)
+
+
+def loaded(text: str) -> tuple[int, set[str]]:
+    """The exit status and the modules, out of what LOADED printed."""
+    words = text.rpartition("\nmodules ")[2].split()
+    return int(words[0]), set(words[1:])
+
+
+def beyond_bare(loader: Path, text: str) -> tuple[int, set[str]]:
+    """The same without the modules of a bare Python."""
+    bare = subprocess.run([sys.executable, str(loader)], capture_output=True, text=True, check=True)
+    status, modules = loaded(text)
+    return status, modules - loaded(bare.stdout)[1]
+
+
+def with_module(name: str) -> set[str]:
+    """What a bare Python has loaded after ``import name``."""
+    program = f"import {name}, sys; print('\\nmodules 0', *sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return loaded(done.stdout)[1]
+
+
+def held(loader: Path, text: str, status: int, stated: str) -> None:
+    """Compare what was loaded with what is stated."""
+    found, modules = beyond_bare(loader, text)
+    assert found == status
+    slow = {name for name in modules if name in SLOW or name.partition(".")[0] in SLOW}
+    assert not slow
+    assert {name for name in modules if name.startswith(("netalias", "procfs"))} == set(
+        stated.split()
+    )
+    assert {name for name in modules if not name.startswith(("netalias", "procfs"))} <= C
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("line", "status", "stated"), VERBS, ids=[verb[0] for verb in VERBS])
+def test_a_verb_loads_what_is_stated(
+    staged: Namespace, loader: Path, line: str, status: int, stated: str
+) -> None:
+    """A verb loads its own modules and none of the slow ones; a pipe gets no rich."""
+    done = staged.run([sys.executable, str(loader), *line.split()])
+    held(loader, done.stdout, status, stated)
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "stated"), WITHOUT_KERNEL, ids=[verb[0] for verb in WITHOUT_KERNEL]
+)
+def test_what_needs_no_kernel_loads_none(loader: Path, line: str, status: int, stated: str) -> None:
+    """The version, the help and a wrong option come without a socket, and without a plan."""
+    done = subprocess.run(
+        [sys.executable, str(loader), *line.split()], capture_output=True, text=True, check=False
+    )
+    held(loader, done.stdout, status, stated)
+
+
+@pytest.mark.root
+def test_json_is_the_only_addition_of_json(staged: Namespace, loader: Path) -> None:
+    """-j loads the json of the standard library and nothing else that is slow."""
+    done = staged.run([sys.executable, str(loader), "-j", "show"])
+    status, modules = beyond_bare(loader, done.stdout)
+    assert status == 0
+    mine = {name for name in modules if name.startswith("netalias")}
+    assert mine == set(f"{SHOW} {INET} {MACVLAN} netalias.views.json".split())
+    assert not modules - mine - with_module("json") - C
+
+
+def test_a_guess_costs_difflib(loader: Path) -> None:
+    """Only a word that nobody knows is compared with all that are known, by difflib."""
+    done = subprocess.run(
+        [sys.executable, str(loader), "shwo"], capture_output=True, text=True, check=False
+    )
+    status, modules = beyond_bare(loader, done.stdout)
+    assert status == 1
+    mine = {name for name in modules if name.startswith("netalias")}
+    assert mine == set(f"{CORE} {OUTPUT} netalias.alias_type netalias.wishes".split())
+    assert not modules - mine - with_module("difflib") - C
+
+
+@pytest.mark.root
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
+def test_a_short_command_takes_few_instructions(launched: Launched) -> None:
+    """Create, piped show and delete: at most RATIO times the instructions of a bare Python."""
+    bare = launched.instructions([sys.executable, "-c", "pass"])
+    ratios = {
+        line: launched.instructions(launched.words(line)) / bare
+        for line in ("eth9:0 192.0.2.10 kind macvlan", "show", "eth9:0-")
+    }
+    assert max(ratios.values()) <= RATIO, ratios
+
+
+@pytest.mark.root
+def test_a_short_command_takes_little_memory(launched: Launched) -> None:
+    """The peak of a create is below one and a half times that of a bare Python."""
+    bare = launched.memory([sys.executable, "-c", "pass"])
+    created = launched.memory(launched.words("eth9:0 192.0.2.10 kind macvlan"))
+    assert created < MEMORY * bare

@@ -1,0 +1,285 @@
+"""The command as users start it: a process inside a private namespace, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Namespace, until
+
+from netalias import lock
+
+SCRIPT = Path(sys.executable).parent / "netalias"
+COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "netalias"]
+"""The installed command where there is one, else the module."""
+
+SECONDS = 20.0
+"""No single command of these tests takes longer; most take a tenth of a second."""
+
+Json = dict[str, Any]
+
+
+def command(*words: str) -> list[str]:
+    """The words that start netalias, bounded in time."""
+    return ["timeout", "-k", "1", str(SECONDS), *COMMAND, *words]
+
+
+class Command:
+    """``netalias`` in one namespace."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+
+    def run(self, *words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run it, however it ends."""
+        return self.namespace.run(command(*words), check=False, input=input)
+
+    def __call__(self, *words: str) -> str:
+        """It succeeds without a word on standard error; gives what it printed."""
+        done = self.run(*words)
+        assert (done.returncode, done.stderr) == (0, ""), (words, done)
+        return done.stdout
+
+    def silent(self, *words: str) -> None:
+        """It succeeds and prints nothing at all."""
+        assert self(*words) == ""
+
+    def warns(self, *words: str) -> str:
+        """It succeeds with exactly one line of warning; gives that line."""
+        done = self.run(*words)
+        assert (done.returncode, done.stdout) == (0, ""), (words, done)
+        return one_line(done.stderr, "netalias: warning: ")
+
+    def fails(self, status: int, *words: str) -> str:
+        """It ends with *status* and exactly one line on standard error; gives that line."""
+        done = self.run(*words)
+        assert (done.returncode, done.stdout) == (status, ""), (words, done)
+        line = one_line(done.stderr, "netalias: ")
+        assert "Traceback" not in line
+        assert "this is a bug" not in line
+        return line
+
+    def json(self, *words: str) -> list[Json]:
+        """What ``netalias -j show`` says."""
+        found: list[Json] = json.loads(self("-j", "show", *words))
+        return found
+
+    def one(self, name: str) -> Json:
+        """What it says of one alias."""
+        (found,) = self.json(name)
+        return found
+
+    def names(self) -> list[str]:
+        """The aliases in chain order."""
+        return [alias["altname"] for alias in self.json()]
+
+    def settled(self, name: str) -> Json:
+        """The alias once duplicate address detection is over."""
+        found = until(lambda: self._settled(name))
+        assert found["state"] == "up"
+        wait_for_local_route(self.namespace, str(found["local"]))
+        return found
+
+    def _settled(self, name: str) -> Json | None:
+        found = self.one(name)
+        return None if "tentative" in found["state"] else found
+
+
+def one_line(text: str, begin: str) -> str:
+    """*text* without its newline: it is one line that begins with *begin*."""
+    assert text.count("\n") == 1, text
+    assert text.endswith("\n"), text
+    assert text.startswith(begin), text
+    return text[:-1]
+
+
+def ip_json(namespace: Namespace, words: str) -> list[Json]:
+    """``ip -json`` with these words."""
+    found: list[Json] = json.loads(namespace.ip(f"-json {words}") or "[]")
+    return [one for one in found if one]
+
+
+def wait_for_state(namespace: Namespace, device: str, state: str) -> None:
+    """The kernel follows the carrier of a device a little later (linkwatch)."""
+    until(lambda: ip_json(namespace, f"link show dev {device}")[0]["operstate"] == state)
+
+
+def wait_for_local_route(namespace: Namespace, address: str) -> None:
+    """The kernel works on with a new IPv6 address after it has taken it: the last is its route."""
+    if ":" in address:
+        until(lambda: f"local {address} " in namespace.ip("-6 route show table local"))
+
+
+def devices(namespace: Namespace) -> str:
+    """All devices and addresses of the namespace with everything that ip(8) says, as one text."""
+    return namespace.ip("-d -j addr show")
+
+
+def picture(namespace: Namespace) -> str:
+    """The same, and all routes and neighbours."""
+    kinds = ("-d -j addr show", "-j route show table all", "-j -6 route show table all")
+    return "\n".join(namespace.ip(words) for words in (*kinds, "-j neigh show"))
+
+
+def sysctl(namespace: Namespace, key: str) -> str:
+    """A value below /proc/sys/net, which shows the namespace of the thread that opens it."""
+    with namespace:
+        return Path("/proc/sys/net", key).read_text().strip()
+
+
+def set_sysctl(namespace: Namespace, key: str, value: int) -> None:
+    """Write one. Skips where the folder is read-only."""
+    with namespace:
+        try:
+            Path("/proc/sys/net", key).write_text(str(value))
+        except OSError as error:
+            pytest.skip(f"/proc/sys/net cannot be written to here: {error.strerror}")
+
+
+def without_dad(namespace: Namespace) -> None:
+    """Devices made from now on do not wait two seconds for each IPv6 address, where that can be
+    switched off; where it cannot, the tests take longer."""
+    with namespace:
+        try:
+            Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
+        except OSError:
+            return
+
+
+def lock_file(namespace: Namespace) -> Path:
+    """The lock of the namespace, once somebody has made it."""
+    inode = namespace.inode
+    places = [Path(base, str(inode), "lock") for base in lock._bases()]
+    return next(place for place in places if place.exists())
+
+
+def forget(*namespaces: Namespace) -> None:
+    """Remove the lock folders of namespaces that are about to go."""
+    for namespace in namespaces:
+        for base in lock._bases():
+            place = f"{base}/{namespace.inode}"
+            if os.path.isdir(place):
+                shutil.rmtree(place, ignore_errors=True)
+                if base.startswith("/tmp/") and not os.listdir(base):
+                    os.rmdir(base)
+
+
+@contextmanager
+def listening(
+    namespace: Namespace, family: int, kind: int, address: str = ""
+) -> Iterator[socket.socket]:
+    """A server socket inside; the kernel chooses the port."""
+    with namespace:
+        server = socket.socket(family, kind)
+    with server:
+        server.settimeout(5)
+        server.bind((address, 0))
+        if kind == socket.SOCK_STREAM:
+            server.listen()
+        yield server
+
+
+@contextmanager
+def client(
+    namespace: Namespace,
+    family: int,
+    kind: int,
+    *,
+    source: str = "",
+    device: str = "",
+) -> Iterator[socket.socket]:
+    """A client socket inside, bound to an address or a device if wished."""
+    with namespace:
+        caller = socket.socket(family, kind)
+        with caller:
+            caller.settimeout(5)
+            if device:
+                caller.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+            if source:
+                caller.bind((source, 0))
+            yield caller
+
+
+def talk(
+    here: Namespace, there: Namespace, address: str, *, source: str = "", device: str = ""
+) -> tuple[str, str]:
+    """TCP and UDP from *here* to *address* in *there* and back -> the sources that it saw."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    seen = []
+    with (
+        listening(there, family, socket.SOCK_STREAM, address) as server,
+        client(here, family, socket.SOCK_STREAM, source=source, device=device) as caller,
+    ):
+        caller.connect((address, server.getsockname()[1]))
+        accepted, peer = server.accept()
+        with accepted:
+            caller.sendall(b"ping")
+            accepted.settimeout(5)
+            assert accepted.recv(4) == b"ping"
+            accepted.sendall(b"pong")
+            assert caller.recv(4) == b"pong"
+        seen.append(peer[0])
+    with (
+        listening(there, family, socket.SOCK_DGRAM, address) as server,
+        client(here, family, socket.SOCK_DGRAM, source=source, device=device) as caller,
+    ):
+        caller.sendto(b"ping", (address, server.getsockname()[1]))
+        data, peer = server.recvfrom(16)
+        assert data == b"ping"
+        server.sendto(b"pong", peer)
+        answer, answerer = caller.recvfrom(16)
+        assert (answer, answerer[0]) == (b"pong", address)
+        seen.append(peer[0])
+    return seen[0], seen[1]
+
+
+class Monitor:
+    """``ip monitor``: what the kernel announced of devices, addresses and routes."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        with namespace:
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        groups = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_LINK, _IPV4_*, _IPV6_*: rtnetlink.h
+        self._socket.bind((0, groups))
+        self._socket.setblocking(False)
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def kinds(self) -> list[int]:
+        """The message types since the last call: RTM_NEWLINK is 16, RTM_NEWADDR 20, ..."""
+        found = []
+        while True:
+            try:
+                data = self._socket.recv(65536)
+            except BlockingIOError:
+                return found
+            at = 0
+            while at + 16 <= len(data):
+                length, kind = struct.unpack_from("=IH", data, at)
+                found.append(kind)
+                at += (length + 3) & ~3
+
+
+def environment(**changes: str | None) -> dict[str, str]:
+    """The environment with changes; None takes a variable away."""
+    result = dict(os.environ)
+    for name, value in changes.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = value
+    return result

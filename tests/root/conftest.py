@@ -1,0 +1,34 @@
+"""Fixtures of the tests on the real kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from command import Command, forget, wait_for_state, without_dad
+from support import Namespace
+
+
+@pytest.fixture
+def bare(netns: Namespace) -> Iterator[Command]:
+    """The command in a namespace with nothing but ``lo``, which is up."""
+    netns.ip("link set lo up")
+    yield Command(netns)
+    forget(netns)
+
+
+@pytest.fixture
+def cli(veth: Namespace) -> Iterator[Command]:
+    """The command in a namespace with eth9, whose other end is p9 in ``namespace.peer``."""
+    veth.ip("link set lo up")
+    without_dad(veth)
+    wait_for_state(veth, "eth9", "UP")
+    yield Command(veth)
+    forget(veth)
+
+
+@pytest.fixture
+def peer(veth: Namespace) -> Namespace:
+    """The namespace at the other end of eth9's cable."""
+    assert veth.peer is not None
+    return veth.peer

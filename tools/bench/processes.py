@@ -1,0 +1,158 @@
+"""Whole processes: how long they live, how much memory they take, how many instructions."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import pty
+import re
+import shutil
+import statistics
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Sequence
+
+ENVIRONMENT = {
+    **{key: value for key, value in os.environ.items() if key[:6] != "PYTHON"},
+    "TERM": "xterm-256color",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+METER = """\
+import posix, sys
+pid = posix.posix_spawn(sys.argv[1], sys.argv[1:], posix.environ)
+_, status, usage = posix.wait4(pid, 0)
+print(status, usage.ru_maxrss)
+"""
+"""The child of a small process: a peak begins at that of the process that made the child."""
+
+
+CLONE_NEWNET = 0x40000000
+NAMESPACE = "/proc/thread-self/ns/net"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Failed(Exception):
+    """A command did not do what is measured."""
+
+
+class Place:
+    """A new network namespace; commands run in the one that was entered last.
+
+    Raises OSError where none can be made.
+    """
+
+    def __init__(self) -> None:
+        _check(_libc.unshare(CLONE_NEWNET))
+        self._file = os.open(NAMESPACE, os.O_RDONLY | os.O_CLOEXEC)
+
+    def enter(self) -> None:
+        """Be in this one from now on."""
+        _check(_libc.setns(self._file, CLONE_NEWNET))
+
+
+def _check(result: int) -> None:
+    if result:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def silent(words: Sequence[str]) -> float:
+    """Run a command with its output thrown away; milliseconds. Raises Failed."""
+    return _timed(words, [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)], lambda: None)
+
+
+def piped(words: Sequence[str]) -> float:
+    """Run a command into a pipe that is read to its end; milliseconds. Raises Failed."""
+    reader, writer = os.pipe()
+
+    def drain() -> None:
+        os.close(writer)
+        while os.read(reader, 65536):
+            pass
+
+    try:
+        return _timed(words, [(os.POSIX_SPAWN_DUP2, writer, 1)], drain)
+    finally:
+        os.close(reader)
+
+
+def on_terminal(words: Sequence[str]) -> float:
+    """Run a command on a terminal of 160 columns; milliseconds. Raises Failed."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 160, 0, 0))
+
+    def drain() -> None:
+        os.close(slave)
+        try:
+            while os.read(master, 65536):
+                pass
+        except OSError:
+            pass  # EIO: nobody writes any more
+
+    try:
+        return _timed(words, [(os.POSIX_SPAWN_DUP2, slave, 1)], drain)
+    finally:
+        os.close(master)
+
+
+def _timed(
+    words: Sequence[str], actions: list[tuple[object, ...]], drain: Callable[[], None]
+) -> float:
+    begin = time.perf_counter()
+    child = os.posix_spawn(words[0], words, ENVIRONMENT, file_actions=actions)
+    drain()
+    _, status, _ = os.wait4(child, 0)
+    end = time.perf_counter()
+    if status:
+        raise Failed(f"{' '.join(words)}: {os.waitstatus_to_exitcode(status)}")
+    return (end - begin) * 1000
+
+
+def interleaved(
+    cases: Sequence[tuple[str, Callable[[int], float]]], rounds: int, few: int
+) -> dict[str, float]:
+    """Every case once in each round, in order; the median of each. "... *" runs in *few* rounds."""
+    times: dict[str, list[float]] = {name: [] for name, _ in cases}
+    for number in range(rounds + 1):
+        for name, case in cases:
+            if name.endswith("*") and number > few:
+                continue
+            taken = case(number)
+            if number:  # the first round warms the caches
+                times[name].append(taken)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def memory(python: str, words: Sequence[str]) -> int:
+    """The largest resident set in KiB. Raises Failed."""
+    output = captured([python, "-I", "-S", "-c", METER, *words])
+    status, peak = output.split()[-2:]
+    if status != "0":
+        raise Failed(" ".join(words))
+    return int(peak)
+
+
+def instructions(words: Sequence[str]) -> int:
+    """How many a command takes in user space (callgrind, Ir). Raises Failed."""
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        raise Failed("valgrind is not installed")
+    output = captured([valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", *words])
+    found = re.search(r"Collected : (\d+)", output)
+    if found is None:
+        raise Failed(output)
+    return int(found[1])
+
+
+def captured(words: Sequence[str]) -> str:
+    """The output of a command, both kinds. Raises Failed."""
+    done = subprocess.run(list(words), env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"{' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout + done.stderr

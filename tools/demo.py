@@ -1,0 +1,116 @@
+"""A tour of netalias in a private network namespace; the machine's own network is not touched.
+
+Where no namespace can be made it runs on the in-memory kernel, and says so.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from contextlib import redirect_stderr
+
+TOUR = (
+    ("An alias is a device. Create one, with the words of ifconfig:", "eth0:0 200.1.1.1"),
+    ("and one with a network of its own:", "eth0:1 10.20.0.5/24 mtu 1400"),
+    ("of any address family:", "eth0:2 2001:db8::5/64"),
+    ("on lo, where no device can stand, as an address label:", "lo:0 192.0.2.1"),
+    ("All of them, in the order of the device chain:", "show"),
+    ("The chain as a tree:", "--tree show"),
+    ("One in detail:", "eth0:0"),
+    ("Who owns an address?", "lookup 10.20.0.5"),
+    ("What /proc/net/aliases said in Linux 2.0:", "cat aliases"),
+    ("and /proc/net/alias_types:", "cat alias_types"),
+    ("What would be done, in the words of ip:", "--dry-run eth0:3 200.1.1.3"),
+    ("Re-address in place, take down:", "eth0:0 200.1.1.9"),
+    ("", "eth0:1 down"),
+    ("", "-br show"),
+    ("A typing error changes nothing:", "eth0:1 netmsk 255.255.255.0"),
+    ("Delete:", "eth0:0- 0"),
+    ("", "eth0:1-"),
+    ("", "eth0:2-"),
+    ("", "lo:0-"),
+    ("Nothing is left:", "show"),
+)
+"""What is said, and the command."""
+
+TUNNELS = {
+    "gre0",
+    "gretap0",
+    "erspan0",
+    "ip_vti0",
+    "ip6_vti0",
+    "ip6gre0",
+    "ip6tnl0",
+    "sit0",
+    "tunl0",
+}
+"""What the kernel puts into every namespace once the modules are loaded."""
+
+
+def main() -> int:
+    """The tour on the real kernel if this process may have one, else in memory."""
+    alone = _alone()
+    run = _run_real if alone and _stage() else _memory()
+    if run is _run_real:
+        print("This is the real kernel, in a network namespace of its own:")
+        print("eth0 is one end of a veth pair; your network is not touched.")
+    else:
+        print("No network namespace can be made here: this is the in-memory kernel,")
+        print("which keeps the same rules. Nothing on this machine is touched.")
+    for text, words in TOUR:
+        if text:
+            print(f"\n{text}")
+        print(f"$ netalias {words}", flush=True)
+        run(words.split())
+    print("\nThat was: 4 aliases created, one re-addressed, one taken down, all deleted.")
+    return 0
+
+
+def _alone() -> bool:
+    """Whether this is a namespace that tools/in-namespace has just made."""
+    with open("/proc/net/dev", encoding="ascii") as devices:
+        names = {line.partition(":")[0].strip() for line in devices if ":" in line}
+    return bool(os.environ.get("NETALIAS_NAMESPACE")) and not names - TUNNELS - {"lo"}
+
+
+def _stage() -> bool:
+    """A main device eth0 to show aliases on; False where even that is forbidden."""
+    from pyroute2 import IPRoute
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    try:
+        with IPRoute() as kernel:
+            kernel.link("add", kind="veth", ifname="eth0", peer={"ifname": "peer"})
+            for name in ("lo", "eth0", "peer"):
+                kernel.link("set", index=kernel.link_lookup(ifname=name)[0], state="up")
+    except NetlinkError:
+        return False
+    return True
+
+
+def _run_real(words: list[str]) -> None:
+    command = os.path.join(sysconfig.get_path("scripts"), "netalias")
+    subprocess.run([command, *words], stderr=sys.stdout, check=False)
+
+
+def _memory() -> Callable[[list[str]], None]:
+    from netalias import cli
+    from netalias.engine import Engine
+    from netalias.kernel.memory import Memory
+
+    kernel = Memory(kinds=("macvlan",))
+    kernel.set_device("lo", up=True)
+    kernel.add_device("eth0", "veth", up=True)
+
+    def run(words: list[str]) -> None:
+        with redirect_stderr(sys.stdout):
+            cli.main(words, opener=lambda options: Engine(kernel))
+
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())
