@@ -79,7 +79,7 @@ ROWS_DRAWN = 1000
 def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]]) -> None:
     if not rows and not options.brief:
         return
-    from netalias.views.plain import table
+    from netalias.views import table
 
     if not all(text.isprintable() for row in rows for text in row):
         rows = [tuple(map(printable, row)) for row in rows]

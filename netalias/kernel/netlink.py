@@ -72,6 +72,7 @@ class Netlink(Kernel):
         self._able: dict[str, bool] = {}
         self._indexes: dict[str, int] = {}
         self._buffer = bytearray(CHUNK)
+        self._read_link = wire.LinkReader()
         self._pack = self._options()
 
     def _options(self) -> int:
@@ -106,7 +107,7 @@ class Netlink(Kernel):
         )
 
     def _links(self) -> list[Device]:
-        return self._dump("list of devices", wire.get_links, wire.RTM_NEWLINK, wire.read_link)
+        return self._dump("list of devices", wire.get_links, wire.RTM_NEWLINK, self._read_link)
 
     def _dump(
         self,

@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
+    _Layout = tuple[Struct, tuple[int, ...], list[tuple[int, int, int]]]
+
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
 RTM_NEWLINK = 16
@@ -376,8 +378,53 @@ def read_link(data: bytes, start: int, end: int) -> Device:
     """RTM_NEWLINK -> Device."""
     if end - start < 16:
         raise WireError(f"a link message of {end - start} bytes")
+    return _device(data, start, attributes(data, start + 16, end, LINK_ATTRIBUTES))
+
+
+class LinkReader:
+    """read_link() for many devices.
+
+    Devices of one kind have the same attributes in the same places. So a layout is remembered for
+    each length of message, and all attribute headers are compared with it at once; where they
+    differ in anything the attributes are read one by one.
+    """
+
+    def __init__(self) -> None:
+        self._layouts: dict[int, _Layout | None] = {}
+
+    def __call__(self, data: bytes, start: int, end: int) -> Device:
+        """RTM_NEWLINK -> Device."""
+        size = end - start
+        layout = self._layouts.get(size)
+        if layout is not None:
+            headers, expected, places = layout
+            if headers.unpack_from(data, start + 16) == expected:
+                at = start + 16
+                found = {kind: data[at + low : at + high] for kind, low, high in places}
+                return _device(data, start, found)
+        device = read_link(data, start, end)
+        # The first of its length may be the only one.
+        self._layouts[size] = _layout(data, start + 16, end) if size in self._layouts else None
+        return device
+
+
+def _layout(data: bytes, start: int, end: int) -> _Layout:
+    """Where the attributes of a message that was read without an error stand."""
+    form, expected, places = ["="], [], []
+    at = start
+    while end - at >= 4:
+        length, kind = ATTR.unpack_from(data, at)
+        padded = (length + 3) & ~3
+        form.append(f"HH{min(padded, end - at) - 4}x")
+        expected += [length, kind]
+        if kind & NLA_TYPE_MASK in LINK_ATTRIBUTES:
+            places.append((kind & NLA_TYPE_MASK, at + 4 - start, at + length - start))
+        at += padded
+    return Struct("".join(form)), tuple(expected), places
+
+
+def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:
     _, arphrd, index, flags, _ = IFINFO.unpack_from(data, start)
-    found = attributes(data, start + 16, end, LINK_ATTRIBUTES)
     try:
         kind, mode = _info(found.get(IFLA_LINKINFO))
         inet6, promote = _af_spec(found.get(IFLA_AF_SPEC))

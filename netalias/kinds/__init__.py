@@ -7,14 +7,21 @@ subclass of Kind or DeviceKind, and one line in KINDS.
 
 from __future__ import annotations
 
-from netalias import errors
-from netalias.model import AF_INET6, GROUP, IFA_F_NOPREFIXROUTE
+from netalias import errors, names
+from netalias.model import (
+    AF_INET6,
+    GROUP,
+    IFA_F_NOPREFIXROUTE,
+    PROTOCOL,
+    RT_SCOPE_LINK,
+    Alias,
+)
+from netalias.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.alias_type import AliasType, Registry
-    from netalias.model import Address, Alias, Device, Snapshot
-    from netalias.names import AliasName
+    from netalias.model import Address, Device, Snapshot
     from netalias.steps import Step
 
 RECORD = "netalias"
@@ -27,6 +34,9 @@ KINDS = {
     "label": "Label",
 }
 """Kind by name: the class in the module of that name."""
+
+UNLINKED = ("dummy",)
+"""Kinds whose device has none below it (IFLA_LINK), so that its names tell the main device."""
 
 AUTO = "auto"
 SIBLINGS = {"macvlan": ("macvlan", "macvtap"), "ipvlan": ("ipvlan", "ipvtap")}
@@ -133,10 +143,6 @@ class Kind:
         """The steps that take the alias away, and nothing else."""
         raise NotImplementedError
 
-    def recognise(self, device: Device, snapshot: Snapshot, registry: Registry) -> Alias | None:
-        """The alias that a device with our mark is; None for kinds without a device."""
-        return None
-
 
 def differs(present: Address | None, wanted: Address | None) -> bool:
     """Whether an address must be replaced to become the wanted one."""
@@ -237,10 +243,102 @@ def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]
 
 
 def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Alias | None:
-    """The alias that a device with our mark is, or None."""
+    """The alias that a device with our mark is, or None.
+
+    It is known by its names: altname, ifalias text, primary name, in this order.
+    """
     if device.kind not in KINDS:
         return None
-    return get(device.kind).recognise(device, snapshot, registry)
+    noted, recorded = _noted(device)
+    named = _main_by_name if device.kind in UNLINKED else _main_below
+    main = named(device, snapshot, noted)
+    name = noted or _from_primary(device, main)
+    if name is None:
+        return None
+    if main is not None:
+        name = AliasName(main.name, name.slot)
+    alias = Alias(name, device.kind, main=main, device=device)
+    alias.whole = str(name) in device.altnames and device.ifalias.startswith(f"{RECORD} ")
+    entry = _own_entry(snapshot.on(device.index))
+    if entry is not None:
+        alias.entry = entry
+        alias.family, alias.address = entry.family, entry.local
+        alias.prefixlen = entry.prefixlen
+    elif recorded:
+        _recall(alias, registry, *recorded)
+    return alias
+
+
+def _main_below(device: Device, snapshot: Snapshot, noted: AliasName | None) -> Device | None:
+    """The device below (IFLA_LINK).
+
+    A macvlan on a macvlan is put on the real device below both, so a main that is noted and
+    stands on the same device counts as the main.
+    """
+    if device.remote:
+        return None
+    if noted is not None:
+        main = snapshot.device(noted.main)
+        if main is not None and main.kind == device.kind and main.link == device.link:
+            return main
+    return snapshot.devices.get(device.link)
+
+
+def _main_by_name(device: Device, snapshot: Snapshot, noted: AliasName | None) -> Device | None:
+    """The device of the noted name; of a half-made one that whose alias it can be."""
+    if noted is not None:
+        return snapshot.device(noted.main)
+    found = names.split_primary(device.name)
+    if found is None:
+        return None
+    for main in snapshot.devices.values():
+        if names.primary(AliasName(main.name, found.slot)) == device.name:
+            return main
+    return None
+
+
+def _noted(device: Device) -> tuple[AliasName | None, list[str]]:
+    """The alias name on the device, and the recorded type and address."""
+    words = device.ifalias.split()
+    recorded = words[2:4] if len(words) >= 4 and words[0] == RECORD else []
+    for altname in device.altnames:
+        name = names.split(altname)
+        if name is not None:
+            return name, recorded
+    if len(words) > 1 and words[0] == RECORD:
+        return names.split(words[1]), recorded
+    return None, recorded
+
+
+def _from_primary(device: Device, main: Device | None) -> AliasName | None:
+    """The name of a device that an interrupted run left with nothing but its primary name."""
+    name = names.split_primary(device.name)
+    if name is not None and main is not None:
+        name = AliasName(main.name, name.slot)
+        return name if names.primary(name) == device.name else None
+    return name
+
+
+def _own_entry(entries: list[Address]) -> Address | None:
+    """The address of the alias: the one with our mark; without marks (before 5.18) the first."""
+    usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
+    for entry in usable:
+        if entry.protocol == PROTOCOL:
+            return entry
+    return usable[0] if usable and not any(entry.protocol for entry in entries) else None
+
+
+def _recall(alias: Alias, registry: Registry, type_name: str, text: str) -> None:
+    """Take the address from the record; what others have spoilt, or nobody can read, is none."""
+    try:
+        found = registry.find(type_name)
+        if found is None:
+            return
+        alias.address, length = found.parse(text)
+    except (errors.BadAddress, errors.FamilyError):
+        return
+    alias.family = found.family
+    alias.prefixlen = found.bits if length is None else length
 
 
 def _may_be_label(entry: Address) -> bool:

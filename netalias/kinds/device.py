@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from errno import EAFNOSUPPORT
 
-from netalias import errors, names
-from netalias.kinds import RECORD, SIBLINGS, Goal, Kind, carries, clashes, differs, port_of
-from netalias.model import AF_INET6, ARPHRD_ETHER, PROTOCOL, RT_SCOPE_LINK, Alias
+from netalias import names
+from netalias.kinds import SIBLINGS, Goal, Kind, carries, clashes, differs, port_of
+from netalias.model import AF_INET6, ARPHRD_ETHER, Alias
 from netalias.steps import (
     QUIET,
     RAISE,
@@ -23,9 +23,7 @@ from netalias.steps import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.alias_type import Registry
     from netalias.model import Address, Device, Snapshot
-    from netalias.names import AliasName
     from netalias.steps import Step
 
 CONF = {"rp_filter": 2, "arp_ignore": 1, "arp_announce": 2, "promote_secondaries": 1}
@@ -122,54 +120,6 @@ class DeviceKind(Kind):
         assert alias.device is not None
         return [DelLink(alias.device.name, alias.device.index, alias.device.group)]
 
-    def main_of(self, device: Device, snapshot: Snapshot, noted: AliasName | None) -> Device | None:
-        """The main device of *device*.
-
-        A macvlan on a macvlan is put on the real device below both, so a main that is noted and
-        stands on the same device counts as the main.
-        """
-        if device.remote:
-            return None
-        below = snapshot.devices.get(device.link)
-        if noted is not None:
-            main = snapshot.device(noted.main)
-            if main is not None and main.kind == device.kind and main.link == device.link:
-                return main
-        return below
-
-    def recognise(self, device: Device, snapshot: Snapshot, registry: Registry) -> Alias | None:
-        """By its names: altname, ifalias text, primary name, in this order."""
-        noted, recorded = _noted(device)
-        main = self.main_of(device, snapshot, noted)
-        name = noted or _from_primary(device, main)
-        if name is None:
-            return None
-        if main is not None:
-            name = names.AliasName(main.name, name.slot)
-        alias = Alias(name, self.name, main=main, device=device)
-        alias.whole = str(name) in device.altnames and device.ifalias.startswith(f"{RECORD} ")
-        entry = _own_entry(snapshot.on(device.index))
-        if entry is not None:
-            alias.entry = entry
-            alias.family, alias.address = entry.family, entry.local
-            alias.prefixlen = entry.prefixlen
-        elif recorded:
-            _recall(alias, registry, *recorded)
-        return alias
-
-
-def _recall(alias: Alias, registry: Registry, type_name: str, text: str) -> None:
-    """Take the address from the record; what others have spoilt, or nobody can read, is none."""
-    try:
-        found = registry.find(type_name)
-        if found is None:
-            return
-        alias.address, length = found.parse(text)
-    except (errors.BadAddress, errors.FamilyError):
-        return
-    alias.family = found.family
-    alias.prefixlen = found.bits if length is None else length
-
 
 def _cross(device: Device, to_inet6: bool) -> list[Step]:
     """Switch IPv6 on or off under an alias that changes its family.
@@ -207,37 +157,6 @@ def _names(device: Device, goal: Goal) -> list[Step]:
         if names.split(altname) is not None
     ]
     return [*steps, AddAltname(device.name, device.index, wanted)]
-
-
-def _noted(device: Device) -> tuple[AliasName | None, list[str]]:
-    """The alias name on the device, and the recorded type and address."""
-    words = device.ifalias.split()
-    recorded = words[2:4] if len(words) >= 4 and words[0] == RECORD else []
-    for altname in device.altnames:
-        name = names.split(altname)
-        if name is not None:
-            return name, recorded
-    if len(words) > 1 and words[0] == RECORD:
-        return names.split(words[1]), recorded
-    return None, recorded
-
-
-def _from_primary(device: Device, main: Device | None) -> AliasName | None:
-    """The name of a device that an interrupted run left with nothing but its primary name."""
-    name = names.split_primary(device.name)
-    if name is not None and main is not None:
-        name = names.AliasName(main.name, name.slot)
-        return name if names.primary(name) == device.name else None
-    return name
-
-
-def _own_entry(entries: list[Address]) -> Address | None:
-    """The address of the alias: the one with our mark; without marks (before 5.18) the first."""
-    usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
-    for entry in usable:
-        if entry.protocol == PROTOCOL:
-            return entry
-    return usable[0] if usable and not any(entry.protocol for entry in entries) else None
 
 
 def vlan_refusal(main: Device, snapshot: Snapshot, rival: str) -> str:

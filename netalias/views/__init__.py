@@ -1,4 +1,7 @@
-"""Views. One stream of rows for all: what each column, and each JSON field, shows of an alias."""
+"""Views: what each column, and each JSON field, shows of an alias, and the plain table.
+
+The plain table is aligned, stable, and never cut: for pipes and for many rows.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from netalias.model import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.alias_type import Registry
     from netalias.model import Alias
@@ -44,9 +47,14 @@ def address(alias: Alias, registry: Registry) -> str:
     """``200.1.1.1/24``, or "-" for an alias without an address."""
     if not alias.family:
         return NOTHING
-    found = registry.find(alias.family)
-    text = found.format(alias.address) if found is not None else alias.address.hex()
-    return f"{text}/{alias.prefixlen}"
+    return f"{_text(alias, registry)}/{alias.prefixlen}"
+
+
+def _text(alias: Alias, registry: Registry) -> str:
+    """The address alone; the type of a family is loaded only where the kernel has no text."""
+    if alias.family in FAMILIES:
+        return address_text(alias.family, alias.address)
+    return registry.get(alias.family).format(alias.address)
 
 
 def state(alias: Alias) -> str:
@@ -129,6 +137,15 @@ def rows(
     return [tuple(function(alias, registry) for function in functions) for alias in aliases]
 
 
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Headings and rows as lines; each column is as wide as its widest text."""
+    lines = [tuple(headings), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    # The last column is not padded: no blanks at the end of a line.
+    form = "  ".join(f"%-{width}s" for width in widths[:-1]) + ("  %s\n" if widths[1:] else "%s\n")
+    return (form * len(lines)) % tuple(text for line in lines for text in line)
+
+
 def fields(alias: Alias, registry: Registry) -> dict[str, object]:
     """One alias by the field names of ``ip -json``, and kind, slot, altname, owned of our own."""
     result: dict[str, object] = {"altname": str(alias.name), "slot": alias.name.slot}
@@ -149,10 +166,9 @@ def fields(alias: Alias, registry: Registry) -> dict[str, object]:
             "link_type": "ether" if device.type == ARPHRD_ETHER else str(device.type),
             "address": mac(alias),
         }
-    found = registry.find(alias.family) if alias.family else None
-    if found is not None:
-        result["family"] = FAMILIES.get(alias.family, found.name)
-        result["local"] = found.format(alias.address)
+    if alias.family:
+        result["family"] = FAMILIES.get(alias.family) or registry.get(alias.family).name
+        result["local"] = _text(alias, registry)
         result["prefixlen"] = alias.prefixlen
     if alias.entry is not None:
         entry = alias.entry

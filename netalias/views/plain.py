@@ -1,4 +1,4 @@
-"""Aligned text: stable columns, never cut, for pipes and for many rows."""
+"""One alias in detail, as lines."""
 
 from __future__ import annotations
 
@@ -7,19 +7,8 @@ from netalias.views import FLAGS, NOTHING, SCOPES, address, mac, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from netalias.alias_type import Registry
     from netalias.model import Alias
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Headings and rows as lines; each column is as wide as its widest text."""
-    lines = [tuple(headings), *map(tuple, rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    # The last column is not padded: no blanks at the end of a line.
-    form = "  ".join(f"%-{width}s" for width in widths[:-1]) + ("  %s\n" if widths[1:] else "%s\n")
-    return (form * len(lines)) % tuple(text for line in lines for text in line)
 
 
 def detail(alias: Alias, registry: Registry) -> list[str]:
