@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from netalias import views
 from netalias.lookup import DictIndex
 from netalias.model import Alias
 from netalias.names import AliasName
-from netalias.views import plain, proc
+from netalias.views import proc
 
 AF_INET = 2
 RUNS = 15
@@ -72,8 +73,8 @@ def rendering(count: int) -> dict[str, float]:
     records = [(name, AF_INET, address.partition("/")[0]) for name, _, address in brief]
     times = best(
         {
-            "table of 3 columns": lambda: plain.table(("ALIAS", "STATE", "ADDRESS"), brief),
-            "table of 8 columns": lambda: plain.table(("A",) * 8, full),
+            "table of 3 columns": lambda: views.table(("ALIAS", "STATE", "ADDRESS"), brief),
+            "table of 8 columns": lambda: views.table(("A",) * 8, full),
             "aliases text": lambda: b"".join(proc.aliases(records)),
         }
     )
