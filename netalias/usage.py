@@ -73,8 +73,9 @@ they were made. With words, only the aliases of these main devices and these ali
   DEVICE   the device that carries the address, by its primary name
   KIND     how the alias is realised
   ADDRESS  address and prefix length
-  STATE    up, down, no-carrier; then tentative, dadfailed, half-made (an interrupted run left it),
-           renamed (the main device was), foreign (a label that netalias did not make)
+  STATE    up, down, no-carrier; then tentative, dadfailed, no-address (others took it away),
+           half-made (an interrupted run left it), renamed (the main device was),
+           foreign (a label that netalias did not make)
   MAC      the MAC that the alias is reached by
   RX, TX   packets; a label has no counters of its own
 

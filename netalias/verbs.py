@@ -79,7 +79,7 @@ ROWS_DRAWN = 1000
 def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]]) -> None:
     if not rows and not options.brief:
         return
-    from netalias.views import table
+    from netalias.views import aligned
 
     if not all(text.isprintable() for row in rows for text in row):
         rows = [tuple(map(printable, row)) for row in rows]
@@ -91,9 +91,9 @@ def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]
             write(drawn)
             return
     if options.brief:
-        write(table(rows[0], rows[1:]) if rows else "")
+        write(aligned(rows[0], rows[1:]) if rows else "")
     else:
-        write(table(headings, rows))
+        write(aligned(headings, rows))
 
 
 def _draws(options: Options) -> bool:

@@ -5,6 +5,8 @@ The plain table is aligned, stable, and never cut: for pipes and for many rows.
 
 from __future__ import annotations
 
+from itertools import chain
+
 from netalias import names
 from netalias.model import (
     AF_INET,
@@ -137,13 +139,13 @@ def rows(
     return [tuple(function(alias, registry) for function in functions) for alias in aliases]
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Headings and rows as lines; each column is as wide as its widest text."""
     lines = [tuple(headings), *map(tuple, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     # The last column is not padded: no blanks at the end of a line.
     form = "  ".join(f"%-{width}s" for width in widths[:-1]) + ("  %s\n" if widths[1:] else "%s\n")
-    return (form * len(lines)) % tuple(text for line in lines for text in line)
+    return (form * len(lines)) % tuple(chain.from_iterable(lines))
 
 
 def fields(alias: Alias, registry: Registry) -> dict[str, object]:

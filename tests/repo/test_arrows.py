@@ -279,7 +279,7 @@ def test_addresses_are_converted_without_a_socket(module: str, other: str) -> No
 def test_nothing_slow_is_loaded_by_a_module_of_the_short_path() -> None:
     """typing, re, enum and their like stand under TYPE_CHECKING, or in a room of their own."""
     slow = {"typing", "re", "enum", "dataclasses", "functools", "contextlib", "collections",
-            "itertools", "operator", "abc", "ipaddress", "pathlib", "shutil", "struct"}  # fmt: skip
+            "operator", "abc", "ipaddress", "pathlib", "shutil", "struct"}  # fmt: skip
     apart = {"kernel.spec", "kernel.iproute", "views.table"}
     wrong = [str(one) for one in FOREIGN if room(one.target) in slow and one.when == LOADED]
     assert not [text for text in wrong if text.partition(":")[0] not in apart]

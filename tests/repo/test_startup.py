@@ -34,8 +34,8 @@ INET6 = f"{INET} netalias.families.inet6"
 MACVLAN = "netalias.kinds.device netalias.kinds.macvlan"
 LABEL = "netalias.kinds.label"
 
-C = {"__future__", "_socket", "_struct", "errno", "fcntl"}
-"""Modules of others that every verb may load: four written in C, and one of constants."""
+C = {"__future__", "_socket", "_struct", "errno", "fcntl", "itertools"}
+"""Modules of others that every verb may load: five written in C, and one of constants."""
 
 SLOW = {
     "argparse", "asyncio", "collections", "construct", "contextlib", "ctypes", "dataclasses",

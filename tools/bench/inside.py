@@ -73,8 +73,8 @@ def rendering(count: int) -> dict[str, float]:
     records = [(name, AF_INET, address.partition("/")[0]) for name, _, address in brief]
     times = best(
         {
-            "table of 3 columns": lambda: views.table(("ALIAS", "STATE", "ADDRESS"), brief),
-            "table of 8 columns": lambda: views.table(("A",) * 8, full),
+            "table of 3 columns": lambda: views.aligned(("ALIAS", "STATE", "ADDRESS"), brief),
+            "table of 8 columns": lambda: views.aligned(("A",) * 8, full),
             "aliases text": lambda: b"".join(proc.aliases(records)),
         }
     )
