@@ -82,10 +82,6 @@ class AliasType:
         """The steps that put *address* on a device; a family unknown to the kernel has none."""
         return ()
 
-    def detach(self, device: str, index: int, address: Address) -> Sequence[Step]:
-        """The steps that take *address* off a device."""
-        return ()
-
 
 class Registry:
     """The registered types, how many aliases are bound to each, and the loader.

@@ -155,6 +155,17 @@ VERBS = {
 """Verb: the function in netalias.verbs."""
 
 
+MEANT = {
+    "add": "netalias NAME ADDRESS",
+    "del": "netalias NAME-",
+    "delete": "netalias NAME-",
+    "rm": "netalias NAME-",
+    "list": "show",
+    "ls": "show",
+}
+"""Words of other commands, and what stands for them here."""
+
+
 def find_verb(word: str) -> str:
     """The verb that *word* is, or begins uniquely. Raises UsageError."""
     if word in VERBS:
@@ -166,7 +177,7 @@ def find_verb(word: str) -> str:
         raise errors.UsageError(f"{word}: this could be {' or '.join(begun)}")
     from netalias.wishes import nearest
 
-    near = nearest(word, list(VERBS))
+    near = MEANT.get(word) or nearest(word, list(VERBS))
     hint = f"an alias is called MAIN:SLOT: {word}:0; netalias show {word} shows those of a device"
     if near:
         hint = f"did you mean {near}?"
@@ -188,6 +199,9 @@ def run(words: Sequence[str], options: Options) -> int:
         verb, rest = "help", ["help", verb or "alias"] if rest else []
     if not verb:
         return _alias(options, rest)
+    for word in rest[1:]:
+        if word.startswith("-") and word != "-" and verb != "emulate":
+            raise errors.UsageError(f"{word}: options stand before the verb")
     from netalias import verbs
 
     return int(getattr(verbs, VERBS[verb])(options, rest[1:]))

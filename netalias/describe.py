@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from netalias.model import Address
 
-ADDRGEN = ("eui64", "none", "stable_secret", "random")
+ADDRGEN = {0: "eui64", 1: "none", 2: "stable_secret", 3: "random"}
 """enum in6_addr_gen_mode of linux/if_link.h."""
 
 ADDRESS_FLAGS = ((IFA_F_NODAD, "nodad"), (IFA_F_NOPREFIXROUTE, "noprefixroute"))
@@ -61,17 +61,9 @@ def _create(step: CreateLink) -> str:
 
 def _set(step: SetLink) -> str:
     lines = []
-    words = []
-    if step.mac is not None:
-        words += ["address", mac_text(step.mac)]
-    if step.mtu is not None:
-        words += ["mtu", str(step.mtu)]
+    words = _link_words(step)
     if step.ifalias is not None:
-        words += ["alias", f"'{step.ifalias}'"]
-    if step.addrgen is not None:
-        words += ["addrgenmode", ADDRGEN[step.addrgen]]
-    if step.up is not None:
-        words.append("up" if step.up else "down")
+        words.insert(0, f"alias '{step.ifalias}'")
     if words:
         lines.append(" ".join(["ip link set dev", step.device, *words]))
     if step.conf:
@@ -79,6 +71,19 @@ def _set(step: SetLink) -> str:
         pairs = (f"{path}.{key}={value}" for key, value in step.conf.items())
         lines.append(" ".join(["sysctl -qw", *pairs]))
     return "\n".join(lines)
+
+
+def _link_words(step: SetLink) -> list[str]:
+    words = []
+    if step.mac is not None:
+        words += ["address", mac_text(step.mac)]
+    if step.mtu is not None:
+        words += ["mtu", str(step.mtu)]
+    if step.addrgen is not None:
+        words += ["addrgenmode", ADDRGEN.get(step.addrgen, str(step.addrgen))]
+    if step.up is not None:
+        words.append("up" if step.up else "down")
+    return words
 
 
 def _add_address(step: AddAddress) -> str:
@@ -129,7 +134,7 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     ),
     SetLink: (
         _set,
-        lambda step: f"set {step.device} {'up' if step.up else 'as wished'}",
+        lambda step: " ".join(["set", step.device, *_link_words(step)]),
     ),
     AddAddress: (
         _add_address,

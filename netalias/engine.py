@@ -91,7 +91,12 @@ class Engine:
             raise
         if not result.steps:
             self.kernel.permitted()
-        failures = self.kernel.apply(result.steps)
+        try:
+            failures = self.kernel.apply(result.steps)
+        except BaseException:
+            # Where the old alias still stands, nothing can be made beside it.
+            self.kernel.apply(result.fallback)
+            raise
         if failures:
             lost = self.kernel.apply(result.fallback)
             raise _explain(wish, failures[0], lost)

@@ -1,7 +1,8 @@
 """One lock a network namespace, so that two runs never interleave (flock(2)).
 
 The file is ``/run/netalias/<inode of the namespace>/lock``; without the right to write there it
-stands under $XDG_RUNTIME_DIR, or in a folder of the user under /tmp.
+stands under $XDG_RUNTIME_DIR, or in a folder of the user under /tmp: then only runs of this user
+wait for each other.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from netalias import errors
 
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+SYSTEM = "/run/netalias"
 POLL = 0.01
 """Seconds."""
 
@@ -76,12 +78,11 @@ def _open(namespace: int) -> tuple[int, str]:
     for base in _bases():
         path = f"{base}/{namespace}/lock"
         try:
-            return os.open(path, FLAGS, 0o600), path
-        except OSError:
-            pass  # the first run in this namespace, or no right to write here
-        try:
-            os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-            if os.lstat(base).st_uid == os.geteuid():
+            if base == SYSTEM and os.path.exists(path):
+                return os.open(path, FLAGS, 0o600), path
+            os.makedirs(base, 0o755, exist_ok=True)
+            if os.lstat(base).st_uid == os.geteuid():  # a folder in /tmp may be anybody's
+                os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
                 return os.open(path, FLAGS, 0o600), path
         except OSError:
             continue
@@ -92,4 +93,4 @@ def _bases() -> list[str]:
     """Where the folder may stand. In a user namespace everybody has the number 0: it tells more."""
     user = os.environ.get("XDG_RUNTIME_DIR", "")
     private = f"/tmp/netalias-{os.geteuid()}-{os.stat('/proc/self/ns/user').st_ino}"
-    return ["/run/netalias", *([f"{user}/netalias"] if user.startswith("/") else []), private]
+    return [SYSTEM, *([f"{user}/netalias"] if user.startswith("/") else []), private]

@@ -222,6 +222,11 @@ class Address(Value):
         self.valid = valid
         self.preferred = preferred
 
+    @property
+    def networked(self) -> bool:
+        """Whether a network, and so a connected route, belongs to it."""
+        return self.prefixlen < len(self.local) * 8 and not self.peer
+
     def copy(self, *, flags: int) -> Address:
         """The same address with other flags."""
         values = {name: getattr(self, name) for name in self.__slots__}

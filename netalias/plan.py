@@ -14,7 +14,6 @@ from netalias.model import (
     ARPHRD_ETHER,
     GROUP,
     IFA_F_NOPREFIXROUTE,
-    IFA_F_PERMANENT,
     IFF_BROADCAST,
     IFF_LOOPBACK,
     PROTOCOL,
@@ -23,11 +22,10 @@ from netalias.model import (
     Address,
     Snapshot,
 )
-from netalias.steps import RETIRE, AddAddress, DelAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from netalias.alias_type import AliasType, Registry
     from netalias.kinds import World
@@ -74,7 +72,10 @@ def plan(wish: Wish, world: World, able: Callable[[str], bool], *, force: bool =
             f"{name}: main device {main.name} is down", f"ip link set {main.name} up, or --force"
         )
     kind = _kind(wish, name, main, world, able, result.alias)
-    goal = kinds.get(kind).fit(_goal(wish, name, main, world, result.alias))
+    goal = _goal(wish, name, main, world, result.alias)
+    if result.alias is not None and result.alias.kind != kind:
+        _keep(goal, result.alias, kind)
+    goal = kinds.get(kind).fit(goal)
     result.notes += _shared_address(goal, world, result.alias)
     if result.alias is None:
         result.steps = kinds.get(kind).make(goal)
@@ -84,8 +85,40 @@ def plan(wish: Wish, world: World, able: Callable[[str], bool], *, force: bool =
     else:
         _replace(result, result.alias, kind, goal, world)
     if result.steps:
-        result.steps += _inherit(result.alias, goal, world)
+        _bequeath(result, goal, world)
+    if not goal.up and result.alias.up:
+        result.notes += _forgotten(result.alias, goal)
     return _in_order(result)
+
+
+def _bequeath(result: Plan, goal: Goal | None, world: World) -> None:
+    """The route of a network that the alias brought goes to another alias of that network."""
+    alias = result.alias
+    if alias is not None and alias.entry is not None and alias.entry.networked:
+        from netalias.networks import inherit
+
+        result.steps += inherit(alias, goal, world)
+
+
+def _keep(goal: Goal, alias: Alias, kind: str) -> None:
+    """A device of another kind has the MTU and the MAC of the old one, if they were its own."""
+    device = alias.device
+    if device is None or kind == "label":
+        return
+    if device.mtu != goal.main.mtu:
+        goal.mtu = goal.mtu or device.mtu
+    if "ipvlan" not in (alias.kind, kind):
+        goal.mac = goal.mac or device.mac
+
+
+def _forgotten(alias: Alias, goal: Goal) -> list[str]:
+    """A note on what the kernel forgets of an address while the device is down."""
+    if alias.entry is None or not goal.type.recorded:
+        return []
+    lost = [word for word in ("metric", "peer") if getattr(alias.entry, word)]
+    # The kernel gives every IPv6 address a metric when it is asked for none.
+    text = " and ".join(lost)
+    return [f"{alias.name}: the {text} must be given again when it is raised"] if lost else []
 
 
 def _may_begin(
@@ -183,8 +216,11 @@ def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias 
     if up is None:
         up = True if alias is None or wish.address else alias.up
     entry = _entry(wish, alias_type, address, prefixlen, main, alias)
-    if entry is not None and _inside(entry, main, world, alias):
-        entry.flags |= IFA_F_NOPREFIXROUTE
+    if entry is not None and entry.networked:
+        from netalias.networks import inside
+
+        if inside(entry, main, world, alias):
+            entry.flags |= IFA_F_NOPREFIXROUTE
     return Goal(
         name,
         main,
@@ -254,89 +290,6 @@ def _broadcast(address: bytes, prefixlen: int) -> bytes:
     return (int.from_bytes(address, "big") | host).to_bytes(4, "big")
 
 
-def _inside(entry: Address, main: Device, world: World, alias: Alias | None) -> bool:
-    """Whether a connected route for the network, or a wider one, is there without this alias.
-
-    Then the alias brings none: a host inside a network of its main device, or of another alias,
-    be it one that inherits the route from this alias.
-    """
-    own = alias.entry if alias is not None else None
-    if not _has_network(entry):
-        return False
-    others = [other for other in _around(main, world) if other is not own]
-    others += [heir for _, _, heir in _heirs(alias, entry, world)]
-    return any(_covers(other, entry) for other in others)
-
-
-def _has_network(entry: Address) -> bool:
-    return entry.prefixlen < len(entry.local) * 8 and not entry.peer
-
-
-def _around(main: Device, world: World) -> Iterator[Address]:
-    """The addresses of a main device, and of all aliases that are up."""
-    for index, entries in world.snapshot.addresses.items():
-        device = world.snapshot.devices.get(index)
-        ours = device is not None and device.group == world.group and device.up
-        if index == main.index or ours:
-            yield from entries
-
-
-def _covers(other: Address, entry: Address) -> bool:
-    """Whether *other* brings a connected route that *entry*'s network lies in."""
-    if (
-        other.family != entry.family
-        or other.prefixlen > entry.prefixlen
-        or other.flags & IFA_F_NOPREFIXROUTE
-        or not _has_network(other)
-    ):
-        return False
-    difference = int.from_bytes(other.local, "big") ^ int.from_bytes(entry.local, "big")
-    return difference >> (len(entry.local) * 8 - other.prefixlen) == 0
-
-
-def _inherit(gone: Alias, goal: Goal | None, world: World) -> list[Step]:
-    """The steps by which another alias brings the network's route that *gone* brought.
-
-    The kernel cannot change the flag of an address in place: it is deleted and added in one send.
-    """
-    steps: list[Step] = []
-    wanted = goal.entry if goal is not None and goal.up else None
-    for device, entry, heir in _heirs(gone, wanted, world):
-        steps += [
-            DelAddress(device.name, device.index, entry),
-            AddAddress(device.name, device.index, heir, RETIRE),
-        ]
-    return steps
-
-
-def _heirs(
-    gone: Alias | None, wanted: Address | None, world: World
-) -> list[tuple[Device, Address, Address]]:
-    """Who brings the route when *gone* has *wanted* in place of its address: device, old, new."""
-    if gone is None or gone.entry is None or not _has_network(gone.entry):
-        return []
-    coming = [wanted] if wanted is not None else []
-    heirs: list[tuple[Device, Address, Address]] = []
-    for alias in world.aliases:
-        entry, device = alias.entry, alias.device
-        if entry is None or device is None or alias.main is None or alias is gone:
-            continue
-        if not entry.flags & IFA_F_NOPREFIXROUTE or not _covers(gone.entry, entry):
-            continue
-        if not device.up or not kinds.get(alias.kind).routed:
-            continue
-        # What is coming first: of many aliases in one network the first one inherits.
-        if any(_covers(other, entry) for other in coming):
-            continue
-        left = (other for other in _around(alias.main, world) if other is not gone.entry)
-        if any(_covers(other, entry) for other in left):
-            continue
-        heir = entry.copy(flags=entry.flags & ~(IFA_F_NOPREFIXROUTE | IFA_F_PERMANENT))
-        coming.append(heir)
-        heirs.append((device, entry, heir))
-    return heirs
-
-
 def _shared_address(goal: Goal, world: World, alias: Alias | None) -> list[str]:
     """A note when the address stands elsewhere in this namespace too."""
     own = alias.entry if alias is not None else None
@@ -383,6 +336,9 @@ def _delete(wish: Wish, world: World) -> Plan:
     alias = world.find(name)
     if alias is None:
         device = world.snapshot.device(str(name))
+        if device is not None and device.group == world.group:
+            now = next((one.name for one in world.aliases if one.device is device), device.name)
+            raise errors.NoSuchDevice(f"{name}: it is called {now} now", f"netalias {now}-")
         if device is not None:
             raise errors.NotOurs(
                 f"{name}: {device.name} is a device that netalias did not make",
@@ -392,8 +348,12 @@ def _delete(wish: Wish, world: World) -> Plan:
             raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
         raise errors.NoSuchDevice(f"{name}: there is no such alias")
     result = Plan(alias)
+    if not alias.ours:
+        result.notes.append(
+            f"{name}: this label, {_text(world.registry, alias)}, was made by others"
+        )
     result.steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
-    result.steps += _inherit(alias, None, world)
+    _bequeath(result, None, world)
     return _in_order(result)
 
 

@@ -43,7 +43,7 @@ def select(world: World, wanted: Sequence[str] = ()) -> list[Alias]:
         main = world.snapshot.device(word)
         if main is None:
             raise errors.NoSuchDevice(f"{word}: there is no such device")
-        chosen += [alias for alias in world.aliases if alias.main is main]
+        chosen += [alias for alias in world.aliases if main in (alias.main, alias.device)]
     return ordered(list({id(alias): alias for alias in chosen}.values()), world.snapshot)
 
 

@@ -45,7 +45,7 @@ Options, before the verb
   -v, --verbose                    print every step that was done, in the words of ip(8)
   -q, --quiet                      no warnings
   --dry-run                        print the steps and do nothing
-  --force                          create even though the main device is down
+  --force                          go on even though the main device is down
   --group N                        the mark on alias devices (default 28257)
   --wait SECONDS                   how long to wait for another netalias (default 10)
   -h, --help                       this text; after a verb: that of the verb

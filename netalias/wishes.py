@@ -40,6 +40,7 @@ class Wish:
         "metric",
         "mtu",
         "name",
+        "netmask",
         "peer",
         "prefixlen",
         "type",
@@ -52,6 +53,7 @@ class Wish:
         self.type: AliasType | None = None
         self.address = b""
         self.prefixlen: int | None = None
+        self.netmask = False
         self.peer = b""
         self.broadcast: bytes | None = None
         self.metric: int | None = None
@@ -72,6 +74,10 @@ class Wish:
             raise errors.UsageError(
                 f"{self.name}: prefix length {self.prefixlen} is over {alias_type.bits}"
             )
+        if self.netmask and alias_type.size != 4:
+            raise errors.UsageError(
+                f"{self.name}: only an IPv4 address has a netmask", "prefixlen, or ADDRESS/LEN"
+            )
         if self.broadcast and alias_type.size != 4:
             raise errors.UsageError(f"{self.name}: only an IPv4 address has a broadcast address")
 
@@ -83,9 +89,13 @@ def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX)
     """
     name, delete = names.parse(words[0], limit)
     wish = Wish(name, delete)
-    if delete:
-        return wish
     rest = list(words[1:])
+    if delete:
+        # What is ignored are words; an option that is ignored would delete something else.
+        for word in rest:
+            if word.startswith("-"):
+                raise errors.UsageError(f"{wish.name}: {word}: options stand before the name")
+        return wish
     while rest:
         _take(wish, rest, registry)
     if wish.type is not None:
@@ -105,16 +115,12 @@ def _take(wish: Wish, rest: list[str], registry: Registry) -> None:
         return
     guessed = _guess_type(word)
     if guessed:
-        _address(wish, word, wish.type or registry.get(guessed))
+        _address(wish, word, registry.get(guessed))
         return
-    found = wish.type if wish.address == b"" and wish.type else None
-    if found is None:
-        found = _named_type(wish, word, registry)
-        if rest and rest[0] not in WORDS:
-            word = rest.pop(0)
-        else:
-            raise errors.UsageError(f"{wish.name}: {word} needs an address")
-    _address(wish, word, found)
+    found = _named_type(wish, word, registry)
+    if not rest or rest[0] in WORDS:
+        raise errors.UsageError(f"{wish.name}: {word} needs an address")
+    _address(wish, rest.pop(0), found)
 
 
 def _guess_type(word: str) -> str:
@@ -124,6 +130,8 @@ def _guess_type(word: str) -> str:
 
 
 def _named_type(wish: Wish, word: str, registry: Registry) -> AliasType:
+    if word.startswith("-"):
+        raise errors.UsageError(f"{wish.name}: {word}: options stand before the name")
     found = registry.find(word)
     if found is not None:
         return found
@@ -167,6 +175,7 @@ def _netmask(wish: Wish, text: str) -> None:
     from netalias.families.inet import netmask
 
     _set_prefix(wish, netmask(text))
+    wish.netmask = True
 
 
 def _prefixlen(wish: Wish, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.alias_type import AliasType
 from netalias.model import AF_INET, address_text
-from netalias.steps import AddAddress, DelAddress
+from netalias.steps import AddAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,10 +40,6 @@ class Inet(AliasType):
     def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
         """RTM_NEWADDR."""
         return (AddAddress(device, index, address),)
-
-    def detach(self, device: str, index: int, address: Address) -> Sequence[Step]:
-        """RTM_DELADDR."""
-        return (DelAddress(device, index, address),)
 
 
 def quad(text: str) -> bytes | None:

@@ -9,7 +9,7 @@ from netalias import errors
 from netalias.alias_type import AliasType
 from netalias.families.inet import prefix_length
 from netalias.model import AF_INET6, address_text
-from netalias.steps import AddAddress, DelAddress
+from netalias.steps import AddAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,3 @@ class Inet6(AliasType):
     def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
         """RTM_NEWADDR."""
         return (AddAddress(device, index, address),)
-
-    def detach(self, device: str, index: int, address: Address) -> Sequence[Step]:
-        """RTM_DELADDR."""
-        return (DelAddress(device, index, address),)

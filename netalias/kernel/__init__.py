@@ -6,7 +6,7 @@ netlink.py, memory.py and iproute.py do, and one contract suite runs over all th
 
 from __future__ import annotations
 
-from errno import EACCES, EADDRNOTAVAIL, ENOBUFS, ENODEV, ENOENT
+from errno import EACCES, EADDRNOTAVAIL, EBADMSG, ENOBUFS, ENODEV, ENOENT
 
 from netalias import errors
 from netalias.model import AF_INET6
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from netalias.steps import Step
 
 
+UNKNOWN = (ENOBUFS, EBADMSG)
+"""Errnos of answers that were lost, or could not be read."""
 GONE = (ENODEV, ENOENT, EADDRNOTAVAIL)
 """Answers to an undoing that say: there is nothing to be undone."""
 
@@ -89,8 +91,8 @@ class Kernel:
         if not batch:
             return
         for step, error in zip(batch, self.send(batch), strict=True):
-            if error is None or error.errno == ENOBUFS:
-                done.append(step)  # a lost answer: it may be done
+            if error is None or error.errno in UNKNOWN:
+                done.append(step)  # without a readable answer: it may be done
             elif isinstance(step, SetLink):
                 done.append(step)  # the kernel keeps what it did before it came to the refusal
             if error is not None and step.owner not in failures:

@@ -14,7 +14,7 @@ from _socket import AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, SOCK_CLOEXEC, SOCK_RAW,
 from errno import EACCES, EAGAIN, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 
 from netalias import errors
-from netalias.kernel import Kernel, refused, wire
+from netalias.kernel import UNKNOWN, Kernel, refused, wire
 from netalias.model import Snapshot
 from netalias.steps import (
     AddAddress,
@@ -195,7 +195,7 @@ class Netlink(Kernel):
         made = [
             step
             for step, error in zip(steps, results, strict=True)
-            if isinstance(step, CreateLink) and (error is None or error.errno == ENOBUFS)
+            if isinstance(step, CreateLink) and (error is None or error.errno in UNKNOWN)
         ]
         if made:
             self._learn(made)
@@ -208,6 +208,8 @@ class Netlink(Kernel):
         packed = []
         for place, step in enumerate(steps):
             index = step.index or self._indexes.get(step.device, 0)
+            if not index and isinstance(step, DelLink):
+                index = self._unlearned(step)
             if not index and not isinstance(step, CreateLink):
                 results[place] = refused(step, ENODEV)
                 continue
@@ -263,6 +265,11 @@ class Netlink(Kernel):
         self._indexes = {
             device.name: device.index for device in links if groups.get(device.name) == device.group
         }
+
+    def _unlearned(self, step: DelLink) -> int:
+        """The index of a device that an interrupted send may have made; 0 if it has not."""
+        found = (device for device in self._link(step.device) if device.name == step.device)
+        return next((device.index for device in found if device.group == step.group), 0)
 
     def _link(self, name: str) -> list[Device]:
         """The device of this name; none when it has gone, all when the answer was lost."""

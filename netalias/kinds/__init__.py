@@ -321,10 +321,10 @@ def _from_primary(device: Device, main: Device | None) -> AliasName | None:
 
 def _own_entry(entries: list[Address]) -> Address | None:
     """The address of the alias: the one with our mark; without marks (before 5.18) the first."""
-    usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
-    for entry in usable:
+    for entry in entries:
         if entry.protocol == PROTOCOL:
             return entry
+    usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
     return usable[0] if usable and not any(entry.protocol for entry in entries) else None
 
 

@@ -625,3 +625,26 @@ def test_the_socket_is_closed(player: Player) -> None:
     with netlink.Netlink():
         assert not player.closed
     assert player.closed
+
+
+def test_what_an_interrupted_creation_made_is_deleted(
+    player: Player, kernel: netlink.Netlink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S86: ^C between sending and reading the answer: the device is found by its mark, and goes."""
+
+    def answer(request: Any) -> Iterator[bytes]:
+        if request.type == "RTM_GETLINK":
+            yield spec.build(link_message(Device(41, "eth0_0", group=7), request.sequence))
+        else:
+            yield from acknowledge(request)
+
+    def interrupted(*_: Any) -> Any:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    player.answer = answer
+    monkeypatch.setattr(kernel, "_answers", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.apply([CreateLink("eth0_0", "dummy", group=7)])
+    deleted = [request for request in player.requests if request.type == "RTM_DELLINK"]
+    assert [request.body.ifi_index for request in deleted] == [41]
