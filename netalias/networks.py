@@ -22,8 +22,6 @@ def inside(entry: Address, main: Device, world: World, alias: Alias | None) -> b
     be it one that inherits the route from this alias.
     """
     own = alias.entry if alias is not None else None
-    if not entry.networked:
-        return False
     others = [other for other in _around(main, world) if other is not own]
     others += [heir for _, _, heir in _heirs(alias, entry, world)]
     return any(_covers(other, entry) for other in others)

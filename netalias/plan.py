@@ -116,7 +116,6 @@ def _forgotten(alias: Alias, goal: Goal) -> list[str]:
     if alias.entry is None or not goal.type.recorded:
         return []
     lost = [word for word in ("metric", "peer") if getattr(alias.entry, word)]
-    # The kernel gives every IPv6 address a metric when it is asked for none.
     text = " and ".join(lost)
     return [f"{alias.name}: the {text} must be given again when it is raised"] if lost else []
 

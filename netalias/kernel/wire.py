@@ -103,9 +103,6 @@ IFA_FLAGS = 8
 IFA_RT_PRIORITY = 9
 IFA_PROTO = 11
 
-IFALIASZ = 256
-"""linux/if.h; the text and its NUL must be shorter, so there is room for 254 bytes of text."""
-
 DEVCONF = {"rp_filter": 8, "arp_announce": 18, "arp_ignore": 19, "promote_secondaries": 20}
 """IPV4_DEVCONF_* of linux/ip.h by sysctl name."""
 
