@@ -8,12 +8,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from netalias.alias_type import AliasType, Registry
     from netalias.engine import Engine
     from netalias.errors import NetaliasError
     from netalias.kernel import Kernel
+    from netalias.lock import Lock
     from netalias.model import Address, Alias, Device, Snapshot
 
 __version__ = "0.1.0"
@@ -45,14 +44,20 @@ _HOMES = {
 
 
 def open(
-    netns: str = "", *, kernel: Kernel | None = None, group: int = 0, wait: float = 10.0
+    netns: str = "",
+    *,
+    kernel: Kernel | None = None,
+    group: int = 0,
+    wait: float = 10.0,
+    recorded: bool = False,
 ) -> Engine:
     """An Engine for the network namespace *netns*, or for that of the calling thread.
 
     *netns* is a name of ``ip netns`` or a path; the thread is back where it was when this returns.
     With a *kernel* (netalias.kernel.memory.Memory for one) nothing is opened and nothing is locked.
     *group* is the mark on devices, 0 for the usual one; *wait* is how many seconds a change waits
-    for another run. Raises NoSuchDevice for an unknown namespace, KernelError.
+    for another run; *recorded*: readings can be recognised again (kernel/recorded.py). Raises
+    NoSuchDevice for an unknown namespace, KernelError.
     """
     from os import stat
 
@@ -62,21 +67,29 @@ def open(
     group = group or GROUP
     if kernel is not None:
         return Engine(kernel, group=group)
-    from netalias.kernel.netlink import Netlink
 
-    def lock() -> AbstractContextManager[object]:
+    def kernel_here() -> Kernel:
+        if recorded:
+            from netalias.kernel.recorded import Recorded
+
+            return Recorded()
+        from netalias.kernel.netlink import Netlink
+
+        return Netlink()
+
+    def lock() -> Lock:
         from netalias.lock import Lock
 
         return Lock(wait, namespace)
 
     if not netns:
         namespace = stat("/proc/thread-self/ns/net").st_ino
-        return Engine(Netlink(), group=group, lock=lock)
+        return Engine(kernel_here(), group=group, lock=lock)
     from netalias.netns import entered
 
     with entered(netns):
         namespace = stat("/proc/thread-self/ns/net").st_ino
-        return Engine(Netlink(), group=group, lock=lock)
+        return Engine(kernel_here(), group=group, lock=lock)
 
 
 def __getattr__(name: str) -> object:

@@ -18,19 +18,19 @@ class Options:
     """What stood before the verb, and the way to an engine."""
 
     __slots__ = (
-        "brief", "color", "dry_run", "family", "force", "group", "help", "json", "netns",
-        "oneline", "opener", "pretty", "quiet", "tree", "verbose", "version", "wait",
+        "allow_empty", "allow_shrink", "brief", "color", "confirm", "dry_run", "family", "force",
+        "group", "help", "json", "mac", "metrics", "netns", "oneline", "only", "opener", "pretty",
+        "quiet", "recorded", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
         self.opener = opener
         self.brief = self.dry_run = self.force = self.help = self.json = False
         self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
+        self.allow_empty = self.allow_shrink = self.mac = self.recorded = False
         self.color = "auto"
         self.family = 0
-        self.group = ""
-        self.netns = ""
-        self.wait = ""
+        self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""
 
     def engine(self) -> Engine:
         """An engine as the options wish it. Raises UsageError, NoSuchDevice."""
@@ -56,8 +56,11 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--verbose": ("verbose", True),
     "-V": ("version", True),
     "--version": ("version", True),
+    "--allow-empty": ("allow_empty", True),
+    "--allow-shrink": ("allow_shrink", True),
     "--dry-run": ("dry_run", True),
     "--force": ("force", True),
+    "--mac": ("mac", True),
     "--tree": ("tree", True),
 }
 """Option: the attribute that it sets, and the value."""
@@ -65,7 +68,10 @@ FLAGS: dict[str, tuple[str, object]] = {
 TAKING: dict[str, str] = {
     "-n": "netns",
     "--netns": "netns",
+    "--confirm": "confirm",
     "--group": "group",
+    "--metrics": "metrics",
+    "--only": "only",
     "--wait": "wait",
     "--color": "color",
 }
@@ -77,7 +83,8 @@ COLORS = ("auto", "always", "never")
 def parse_options(words: Sequence[str], options: Options) -> list[str]:
     """Set *options* from the words and give back the verb and its words. Raises UsageError.
 
-    Options stand before the verb; the long flags are understood behind it too.
+    Options stand before the verb, or behind it. Behind the name of an alias and behind emulate,
+    which have such words of their own, only the long flags are options.
     """
     rest = list(words)
     while rest and rest[0].startswith("-") and rest[0] != "-":
@@ -85,13 +92,17 @@ def parse_options(words: Sequence[str], options: Options) -> list[str]:
         if word == "--":
             break
         _option(word, rest, options)
-    verb, behind = rest[:1], rest[1:]
-    for word in behind:
+    found, rest = rest[:1], rest[1:]
+    own = bool(found) and (":" in found[0] or found[0] == "emulate")
+    while rest:
+        word = rest.pop(0)
         if word in FLAGS and (word.startswith("--") or word == "-h"):
             setattr(options, *FLAGS[word])
+        elif own or word == "-" or not word.startswith("-"):
+            found.append(word)
         else:
-            verb.append(word)
-    return verb
+            _option(word, rest, options)
+    return found
 
 
 def _option(word: str, rest: list[str], options: Options) -> None:
@@ -145,14 +156,24 @@ def _alias(options: Options, words: list[str]) -> int:
 
 
 VERBS = {
-    "show": "show",
-    "lookup": "lookup",
-    "cat": "cat",
-    "types": "types",
-    "emulate": "emulate",
-    "help": "usage",
+    "show": "verbs.show",
+    "lookup": "verbs.lookup",
+    "cat": "verbs.cat",
+    "types": "verbs.types",
+    "check": "declared.check",
+    "reconcile": "declared.reconcile",
+    "confirm": "upkeep.confirm",
+    "batch": "exchange.batch",
+    "save": "exchange.save",
+    "import": "exchange.import_",
+    "adopt": "exchange.adopt_",
+    "emulate": "verbs.emulate",
+    "help": "verbs.usage",
 }
-"""Verb: the function in netalias.verbs."""
+"""Verb: the module and the function in it."""
+
+SHORT = {"s": "show", "c": "cat"}
+"""What these letters stood for before other verbs began with them."""
 
 
 MEANT = {
@@ -160,14 +181,18 @@ MEANT = {
     "del": "netalias NAME-",
     "delete": "netalias NAME-",
     "rm": "netalias NAME-",
+    "apply": "reconcile",
+    "diff": "check",
     "list": "show",
     "ls": "show",
+    "sync": "reconcile",
 }
 """Words of other commands, and what stands for them here."""
 
 
 def find_verb(word: str) -> str:
     """The verb that *word* is, or begins uniquely. Raises UsageError."""
+    word = SHORT.get(word, word)
     if word in VERBS:
         return word
     begun = [verb for verb in VERBS if word and verb.startswith(word)]
@@ -199,12 +224,9 @@ def run(words: Sequence[str], options: Options) -> int:
         verb, rest = "help", ["help", verb or "alias"] if rest else []
     if not verb:
         return _alias(options, rest)
-    for word in rest[1:]:
-        if word.startswith("-") and word != "-" and verb != "emulate":
-            raise errors.UsageError(f"{word}: options stand before the verb")
-    from netalias import verbs
-
-    return int(getattr(verbs, VERBS[verb])(options, rest[1:]))
+    module, _, name = VERBS[verb].partition(".")
+    home = __import__(f"netalias.{module}", fromlist=[name])
+    return int(getattr(home, name)(options, rest[1:]))
 
 
 def main(
@@ -240,11 +262,13 @@ def program() -> NoReturn:
 def _open(options: Options) -> Engine:
     from netalias import open
 
-    group = _number("--group", options.group, 0, 1)
-    return open(options.netns, group=group, wait=_number("--wait", options.wait, 10, 0))
+    group = number("--group", options.group, 0, 1)
+    wait = number("--wait", options.wait, 10, 0)
+    return open(options.netns, group=group, wait=wait, recorded=options.recorded)
 
 
-def _number(option: str, text: str, default: int, least: int) -> int:
+def number(option: str, text: str, default: int, least: int) -> int:
+    """The number that an option was given. Raises UsageError."""
     if not text:
         return default
     if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < least:

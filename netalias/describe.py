@@ -18,6 +18,7 @@ from netalias.steps import (
     DelAddress,
     DelAltname,
     DelLink,
+    MarkAddress,
     SetLink,
     Step,
 )
@@ -37,12 +38,17 @@ ADDRESS_FLAGS = ((IFA_F_NODAD, "nodad"), (IFA_F_NOPREFIXROUTE, "noprefixroute"))
 
 def command(step: Step) -> str:
     """The step in the words of ip(8) and sysctl(8); one line each."""
-    return "\n".join(map(printable, WORDS[type(step)][0](step).split("\n")))
+    return "\n".join(map(printable, _words(step)[0](step).split("\n")))
 
 
 def title(step: Step) -> str:
     """What cannot be done when the step fails, as the beginning of a sentence."""
-    return f"cannot {WORDS[type(step)][1](step)}"
+    return f"cannot {_words(step)[1](step)}"
+
+
+def _words(step: Step) -> tuple[Callable[[Any], str], Callable[[Any], str]]:
+    """Those of its class; a class that a kernel derives for itself is called like its base."""
+    return next(WORDS[base] for base in type(step).__mro__ if base in WORDS)
 
 
 def _create(step: CreateLink) -> str:
@@ -86,9 +92,10 @@ def _link_words(step: SetLink) -> list[str]:
     return words
 
 
-def _add_address(step: AddAddress) -> str:
+def _add_address(step: AddAddress | MarkAddress) -> str:
     entry = step.address
-    words = ["ip addr add", address_words(entry), "dev", step.device]
+    verb = "change" if isinstance(step, MarkAddress) else "add"
+    words = ["ip addr", verb, address_words(entry), "dev", step.device]
     if entry.broadcast:
         words += ["broadcast", address_text(entry.family, entry.broadcast)]
     if entry.label and entry.label != step.device:
@@ -139,6 +146,10 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     AddAddress: (
         _add_address,
         lambda step: f"add {address_words(step.address)} to {step.device}",
+    ),
+    MarkAddress: (
+        _add_address,
+        lambda step: f"mark {address_words(step.address)} on {step.device}",
     ),
     DelAddress: (
         lambda step: f"ip addr del {address_words(step.address)} dev {step.device}",

@@ -9,14 +9,30 @@ from netalias.model import GROUP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable
 
     from netalias.alias_type import Registry
-    from netalias.kernel import Failure, Kernel
+    from netalias.kernel import Kernel
+    from netalias.lock import Lock
     from netalias.model import Alias, Snapshot
     from netalias.plan import Plan
     from netalias.wishes import Wish
+
+
+class Unlocked:
+    """In place of a lock where nothing is shared; there is no folder either."""
+
+    folder = ""
+
+    def __enter__(self) -> Unlocked:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def place(self) -> str:
+        """As Lock.place()."""
+        return self.folder
 
 
 class Engine:
@@ -32,12 +48,13 @@ class Engine:
         registry: Registry | None = None,
         *,
         group: int = GROUP,
-        lock: Callable[[], AbstractContextManager[object]] | None = None,
+        lock: Callable[[], Lock] | None = None,
     ) -> None:
         self.kernel = kernel
         self.registry = registry or lazy()
         self.group = group
         self._lock = lock
+        self._seen: dict[str, bool] = {}
 
     def __enter__(self) -> Engine:
         return self
@@ -49,9 +66,24 @@ class Engine:
         """Close the kernel."""
         self.kernel.close()
 
+    def locked(self) -> Lock | Unlocked:
+        """The lock of the namespace, for a ``with``."""
+        return self._lock() if self._lock is not None else Unlocked()
+
     def snapshot(self) -> Snapshot:
         """One reading of the kernel."""
         return self.kernel.snapshot()
+
+    def able(self, kind: str) -> bool:
+        """Whether the kernel has a kind; without the right to ask, whether one is to be seen."""
+        try:
+            return self.kernel.able(kind)
+        except errors.NotPermitted:
+            if kind not in self._seen:
+                devices = self.kernel.snapshot().devices.values()
+                there = any(device.kind == kind for device in devices)
+                self._seen[kind] = kind == "macvlan" or there
+            return self._seen[kind]
 
     def world(self) -> World:
         """One reading of the kernel with the aliases found in it."""
@@ -62,25 +94,14 @@ class Engine:
 
         Without the right to ask for kinds, macvlan counts, and what is there to be seen.
         """
-        world = self.world()
-
-        def able(kind: str) -> bool:
-            try:
-                return self.kernel.able(kind)
-            except errors.NotPermitted:
-                devices = world.snapshot.devices.values()
-                return kind == "macvlan" or any(device.kind == kind for device in devices)
-
-        return _planned(wish, world, able, force)
+        return _planned(wish, self.world(), self.able, force)
 
     def realise(self, wish: Wish, *, force: bool = False) -> Plan:
         """Make *wish* true, or leave everything as it was.
 
         Raises StateError, KernelError or LockBusy; NotPermitted comes before any other.
         """
-        if self._lock is None:
-            return self._realise(wish, force)
-        with self._lock():
+        with self.locked():
             return self._realise(wish, force)
 
     def _realise(self, wish: Wish, force: bool) -> Plan:
@@ -98,8 +119,10 @@ class Engine:
             self.kernel.apply(result.fallback)
             raise
         if failures:
+            from netalias.kernel import explained
+
             lost = self.kernel.apply(result.fallback)
-            raise _explain(wish, failures[0], lost)
+            raise explained(wish.name, failures[0], lost)
         return result
 
     # What a program calls
@@ -144,15 +167,3 @@ def _planned(wish: Wish, world: World, able: Callable[[str], bool], force: bool)
     from netalias.plan import plan
 
     return plan(wish, world, able, force=force)
-
-
-def _explain(wish: Wish, failure: Failure, lost: Sequence[Failure]) -> errors.NetaliasError:
-    """The error of a step with the name of the alias before it, and what is left after it."""
-    message = f"{wish.name}: {failure.error}"
-    left = [step for one in (failure, *lost) for step in one.left]
-    if left:
-        message += f"; left behind: {', '.join(step.device for step in left)}"
-    if lost:
-        message += f"; and {wish.name} is gone: {lost[0].error}"
-    failure.error.args = (message,)
-    return failure.error

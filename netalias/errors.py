@@ -5,7 +5,8 @@
     NetaliasError
     ├── UsageError              the words are wrong; nothing was asked of the kernel
     │   ├── BadName             not a legal alias name
-    │   └── BadAddress          not a legal address, prefix length or MAC
+    │   ├── BadAddress          not a legal address, prefix length or MAC
+    │   └── DeclarationError    files of declarations are wrong; each place is told
     ├── StateError              the words are right, the world does not allow it
     │   ├── NoSuchDevice        no such main device, or no such alias
     │   ├── MainDown            the main device is down
@@ -44,7 +45,11 @@ STATUS_USAGE = 1
 STATUS_NONE = 1
 """``lookup`` found no owner: the same number as a usage error, as grep(1) has it."""
 STATUS_KERNEL = 2
+STATUS_DRIFT = 3
+"""``check`` found a difference."""
 STATUS_PERMISSION = 4
+STATUS_UNVERIFIED = 5
+"""``reconcile`` was done, and the second reading is not what was declared."""
 STATUS_INTERRUPTED = 130
 """128 and the number of SIGINT, as the shells count."""
 STATUS_BUG = 70
@@ -71,9 +76,10 @@ class NetaliasError(Exception):
 
 
 class UsageError(NetaliasError):
-    """The words are wrong."""
+    """The words are wrong; ``word`` is the index of the wrong one."""
 
     status = STATUS_USAGE
+    word = 0
 
 
 class BadName(UsageError):
@@ -84,6 +90,15 @@ class BadName(UsageError):
 
 class BadAddress(UsageError):
     """Not a legal address, prefix length or MAC."""
+
+
+class DeclarationError(UsageError):
+    """What is wrong in files: ``lines`` has ``file:line:column: what`` of each error."""
+
+    def __init__(self, lines: list[str]) -> None:
+        what = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
+        super().__init__(f"{what}; nothing was changed")
+        self.lines = lines
 
 
 class StateError(NetaliasError):

@@ -22,13 +22,15 @@ POLL = 0.01
 class Lock:
     """Held from acquire() to release(); the kernel releases it when the process dies.
 
-    *wait* is in seconds, *namespace* the inode of the network namespace.
+    *wait* is in seconds, *namespace* the inode of the network namespace; ``folder`` is where the
+    lock stands, and whatever else belongs to the namespace.
     """
 
     def __init__(self, wait: float, namespace: int) -> None:
         self._wait = wait
         self._namespace = namespace
         self._file = -1
+        self.folder = ""
 
     def __enter__(self) -> Lock:
         self.acquire()
@@ -40,8 +42,14 @@ class Lock:
     def acquire(self) -> None:
         """Raises LockBusy after the waiting time, StateError when there is no place for it."""
         self._file, path = _open(self._namespace)
+        self.folder = path.removesuffix("/lock")
         if not self._try():
             self._await(path)
+
+    def place(self) -> str:
+        """The folder, if the lock of this namespace has ever been taken; else empty."""
+        found = (f"{base}/{self._namespace}" for base in _bases())
+        return next((path for path in found if os.path.exists(f"{path}/lock")), "")
 
     def release(self) -> None:
         """Let the next one in."""

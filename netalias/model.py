@@ -51,6 +51,8 @@ FOREVER = 0xFFFFFFFF
 
 GROUP = 28257
 """Our mark on devices (IFLA_GROUP): the letters "na"."""
+SCRATCH = 0x10000
+"""The bit in the mark of devices that are being deleted together (see kernel/netlink.py)."""
 PROTOCOL = 97
 """Our mark on addresses (IFA_PROTO, one byte): the low byte of GROUP."""
 
@@ -227,10 +229,10 @@ class Address(Value):
         """Whether a network, and so a connected route, belongs to it."""
         return self.prefixlen < len(self.local) * 8 and not self.peer
 
-    def copy(self, *, flags: int) -> Address:
-        """The same address with other flags."""
+    def copy(self, **changes: int) -> Address:
+        """The same address with other flags, or another protocol."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        return Address(**{**values, "flags": flags})
+        return Address(**{**values, **changes})
 
 
 class Alias(Value):
@@ -294,12 +296,13 @@ class Alias(Value):
 class Snapshot:
     """One consistent reading: devices by index in the order of the index, addresses by device."""
 
-    __slots__ = ("_names", "addresses", "devices")
+    __slots__ = ("_names", "_uppers", "addresses", "devices")
 
     def __init__(self, devices: Iterable[Device] = (), addresses: Iterable[Address] = ()) -> None:
         self.devices: dict[int, Device] = {}
         self.addresses: dict[int, list[Address]] = {}
         self._names: dict[str, Device] = {}
+        self._uppers: dict[int, list[Device]] | None = None
         # Linux 6.1 lists devices by a hash of the index.
         for device in sorted(devices, key=lambda device: device.index):
             self.devices[device.index] = device
@@ -319,11 +322,19 @@ class Snapshot:
 
     def uppers(self, index: int) -> list[Device]:
         """The devices that stand directly on the one with this index, or are enslaved to it."""
-        return [
-            device
-            for device in self.devices.values()
-            if (device.link == index and not device.remote) or device.master == index
-        ]
+        if self._uppers is None:
+            self._uppers = {}
+            for device in self.devices.values():
+                below = 0 if device.remote else device.link
+                for lower in {below, device.master} - {0}:
+                    self._uppers.setdefault(lower, []).append(device)
+        return self._uppers.get(index, [])
+
+    def stack(self, device: Device) -> None:
+        """Let uppers() tell of a device that is only planned."""
+        self.uppers(device.link)
+        assert self._uppers is not None
+        self._uppers.setdefault(device.link, []).append(device)
 
 
 def mac_text(mac: bytes) -> str:

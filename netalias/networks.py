@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netalias.future import Future
     from netalias.kinds import Goal, World
     from netalias.model import Address, Alias, Device
     from netalias.steps import Step
@@ -22,21 +23,14 @@ def inside(entry: Address, main: Device, world: World, alias: Alias | None) -> b
     be it one that inherits the route from this alias.
     """
     own = alias.entry if alias is not None else None
-    others = [other for other in _around(main, world) if other is not own]
-    others += [heir for _, _, heir in _heirs(alias, entry, world)]
-    return any(_covers(other, entry) for other in others)
+    if any(covers(other, entry) for other in world.around(main, entry) if other is not own):
+        return True
+    return world.bequeaths and any(
+        covers(heir, entry) for _, _, heir in _heirs(alias, entry, world)
+    )
 
 
-def _around(main: Device, world: World) -> Iterator[Address]:
-    """The addresses of a main device, and of all aliases that are up."""
-    for index, entries in world.snapshot.addresses.items():
-        device = world.snapshot.devices.get(index)
-        ours = device is not None and device.group == world.group and device.up
-        if index == main.index or ours:
-            yield from entries
-
-
-def _covers(other: Address, entry: Address) -> bool:
+def covers(other: Address, entry: Address) -> bool:
     """Whether *other* brings a connected route that *entry*'s network lies in."""
     if (
         other.family != entry.family
@@ -50,18 +44,39 @@ def _covers(other: Address, entry: Address) -> bool:
 
 
 def inherit(gone: Alias, goal: Goal | None, world: World) -> list[Step]:
-    """The steps by which another alias brings the network's route that *gone* brought.
-
-    The kernel cannot change the flag of an address in place: it is deleted and added in one send.
-    """
-    steps: list[Step] = []
+    """The steps by which another alias brings the network's route that *gone* brought."""
     wanted = goal.entry if goal is not None and goal.up else None
-    for device, entry, heir in _heirs(gone, wanted, world):
-        steps += [
-            DelAddress(device.name, device.index, entry),
-            AddAddress(device.name, device.index, heir, RETIRE),
-        ]
-    return steps
+    return [step for heir in _heirs(gone, wanted, world) for step in _swap(*heir)]
+
+
+def bereft(future: Future) -> Iterator[tuple[Alias, list[Step]]]:
+    """Each alias that lost the route of its network by what is planned, and how it brings it."""
+    for alias in future.aliases:
+        entry, device, main = alias.entry, alias.device, alias.main
+        if entry is None or device is None or main is None or not _waits(alias, entry):
+            continue
+        if not any(covers(other, entry) for other in future.around(main, entry)):
+            heir = _bringing(entry)
+            future.bring(device.index, heir)
+            yield alias, _swap(device, entry, heir)
+
+
+def _waits(alias: Alias, entry: Address) -> bool:
+    """Whether an alias could bring the route of its network, and does not."""
+    silent = entry.flags & IFA_F_NOPREFIXROUTE
+    return bool(silent) and alias.up and kinds.get(alias.kind).routed
+
+
+def _bringing(entry: Address) -> Address:
+    return entry.copy(flags=entry.flags & ~(IFA_F_NOPREFIXROUTE | IFA_F_PERMANENT))
+
+
+def _swap(device: Device, entry: Address, heir: Address) -> list[Step]:
+    """The kernel cannot change the flag of an address in place: deleted and added in one send."""
+    return [
+        DelAddress(device.name, device.index, entry),
+        AddAddress(device.name, device.index, heir, RETIRE),
+    ]
 
 
 def _heirs(
@@ -76,17 +91,16 @@ def _heirs(
         entry, device = alias.entry, alias.device
         if entry is None or device is None or alias.main is None or alias is gone:
             continue
-        if not entry.flags & IFA_F_NOPREFIXROUTE or not _covers(gone.entry, entry):
-            continue
-        if not device.up or not kinds.get(alias.kind).routed:
+        if not _waits(alias, entry) or not covers(gone.entry, entry):
             continue
         # What is coming first: of many aliases in one network the first one inherits.
-        if any(_covers(other, entry) for other in coming):
+        if any(covers(other, entry) for other in coming):
             continue
-        left = (other for other in _around(alias.main, world) if other is not gone.entry)
-        if any(_covers(other, entry) for other in left):
+        around = world.around(alias.main, entry)
+        left = (other for other in around if other is not gone.entry)
+        if any(covers(other, entry) for other in left):
             continue
-        heir = entry.copy(flags=entry.flags & ~(IFA_F_NOPREFIXROUTE | IFA_F_PERMANENT))
+        heir = _bringing(entry)
         coming.append(heir)
         heirs.append((device, entry, heir))
     return heirs

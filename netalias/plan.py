@@ -42,14 +42,17 @@ MTU_INET6 = 1280
 class Plan:
     """Steps, the alias they start from (None: there was none), and what the user should know.
 
-    ``fallback`` are the steps that bring the alias back when it was removed to be replaced, and
-    the replacement was refused.
+    ``goal`` is what the alias shall be, None when it shall not be; ``kind`` how. ``fallback`` are
+    the steps that bring the alias back when it was removed to be replaced, and the replacement was
+    refused.
     """
 
-    __slots__ = ("alias", "fallback", "notes", "steps")
+    __slots__ = ("alias", "fallback", "goal", "kind", "notes", "steps")
 
     def __init__(self, alias: Alias | None = None) -> None:
         self.alias = alias
+        self.goal: Goal | None = None
+        self.kind = ""
         self.steps: list[Step] = []
         self.fallback: list[Step] = []
         self.notes: list[str] = []
@@ -68,14 +71,13 @@ def plan(wish: Wish, world: World, able: Callable[[str], bool], *, force: bool =
         if alias is not None:
             result.notes.append(_twin(name, alias, world))
     if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
-        raise errors.MainDown(
-            f"{name}: main device {main.name} is down", f"ip link set {main.name} up, or --force"
-        )
+        raise main_down(name, main)
     kind = _kind(wish, name, main, world, able, result.alias)
     goal = _goal(wish, name, main, world, result.alias)
     if result.alias is not None and result.alias.kind != kind:
         _keep(goal, result.alias, kind)
     goal = kinds.get(kind).fit(goal)
+    result.goal, result.kind = goal, kind
     result.notes += _shared_address(goal, world, result.alias)
     if result.alias is None:
         result.steps = kinds.get(kind).make(goal)
@@ -84,11 +86,18 @@ def plan(wish: Wish, world: World, able: Callable[[str], bool], *, force: bool =
         result.steps = kinds.get(kind).change(result.alias, goal, world.snapshot)
     else:
         _replace(result, result.alias, kind, goal, world)
-    if result.steps:
+    if result.steps and world.bequeaths:
         _bequeath(result, goal, world)
     if not goal.up and result.alias.up:
         result.notes += _forgotten(result.alias, goal)
     return _in_order(result)
+
+
+def main_down(name: AliasName, main: Device) -> errors.MainDown:
+    """The refusal of history."""
+    return errors.MainDown(
+        f"{name}: main device {main.name} is down", f"ip link set {main.name} up, or --force"
+    )
 
 
 def _bequeath(result: Plan, goal: Goal | None, world: World) -> None:
@@ -179,7 +188,7 @@ def _kind(
 
 def _without(alias: Alias | None, snapshot: Snapshot) -> Snapshot:
     """The devices that are there once *alias* has gone, to be replaced."""
-    if alias is None or alias.device is None:
+    if alias is None or alias.device is None or alias.device.index not in snapshot.devices:
         return snapshot
     return Snapshot(device for device in snapshot.devices.values() if device is not alias.device)
 
@@ -294,13 +303,12 @@ def _shared_address(goal: Goal, world: World, alias: Alias | None) -> list[str]:
     own = alias.entry if alias is not None else None
     if own is not None and own.local == goal.address:
         return []
-    for index, others in world.snapshot.addresses.items():
-        for other in others:
-            if other.local == goal.address and other is not own:
-                device = world.snapshot.devices.get(index)
-                where = device.name if device is not None else f"device {index}"
-                text = goal.type.format(goal.address)
-                return [f"{goal.name}: {text} is an address of {where} too"]
+    for other in world.standing(goal.address):
+        if other is not own:
+            device = world.snapshot.devices.get(other.index)
+            where = device.name if device is not None else f"device {other.index}"
+            text = goal.type.format(goal.address)
+            return [f"{goal.name}: {text} is an address of {where} too"]
     return []
 
 
@@ -352,7 +360,8 @@ def _delete(wish: Wish, world: World) -> Plan:
             f"{name}: this label, {_text(world.registry, alias)}, was made by others"
         )
     result.steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
-    _bequeath(result, None, world)
+    if world.bequeaths:
+        _bequeath(result, None, world)
     return _in_order(result)
 
 

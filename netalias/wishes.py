@@ -68,6 +68,24 @@ class Wish:
         fresh = Wish(self.name)
         return all(getattr(self, slot) == getattr(fresh, slot) for slot in self.__slots__)
 
+    def copy(self, name: AliasName, address: bytes) -> Wish:
+        """The same wish for another alias."""
+        new = Wish.__new__(Wish)
+        new.name = name
+        new.delete = self.delete
+        new.type = self.type
+        new.address = address
+        new.prefixlen = self.prefixlen
+        new.netmask = self.netmask
+        new.peer = self.peer
+        new.broadcast = self.broadcast
+        new.metric = self.metric
+        new.mtu = self.mtu
+        new.mac = self.mac
+        new.kind = self.kind
+        new.up = self.up
+        return new
+
     def check(self, alias_type: AliasType) -> None:
         """What can only be said once the type of the address is known. Raises UsageError."""
         if self.prefixlen is not None and self.prefixlen > alias_type.bits:
@@ -85,45 +103,52 @@ class Wish:
 def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX) -> Wish:
     """One command. Raises UsageError (BadName, BadAddress) or FamilyError.
 
-    *limit* is the largest slot.
+    *limit* is the largest slot. ``word`` of a UsageError is the index of the wrong one of *words*.
     """
     name, delete = names.parse(words[0], limit)
     wish = Wish(name, delete)
-    rest = list(words[1:])
-    if delete:
-        # What is ignored are words; an option that is ignored would delete something else.
-        for word in rest:
-            if word.startswith("-"):
-                raise errors.UsageError(f"{wish.name}: {word}: options stand before the name")
-        return wish
-    while rest:
-        _take(wish, rest, registry)
+    take = _ignore if delete else _take
+    rest = list(words[:0:-1])
+    try:
+        while rest:
+            take(wish, rest, registry)
+    except errors.UsageError as error:
+        error.word = len(words) - 1 - len(rest)
+        raise
     if wish.type is not None:
         wish.check(wish.type)
     return wish
 
 
+def _ignore(wish: Wish, rest: list[str], registry: Registry) -> None:
+    """What is ignored are words; an option that is ignored would delete something else."""
+    word = rest.pop()
+    if word.startswith("-"):
+        raise errors.UsageError(f"{wish.name}: {word}: options stand before the name")
+
+
 def _take(wish: Wish, rest: list[str], registry: Registry) -> None:
-    """Take one word and what belongs to it off the front of *rest*."""
-    word = rest.pop(0)
+    """Take one word and what belongs to it off the end of *rest*, which is in reverse order."""
+    word = rest.pop()
     if word in WORDS:
         count, what, handler = WORDS[word]
         if len(rest) < count:
             raise errors.UsageError(f"{wish.name}: {word} needs {what}")
-        arguments = [rest.pop(0) for _ in range(count)]
+        arguments = [rest.pop() for _ in range(count)]
         handler(wish, *arguments)
         return
-    guessed = _guess_type(word)
+    guessed = guess_type(word)
     if guessed:
         _address(wish, word, registry.get(guessed))
         return
     found = _named_type(wish, word, registry)
-    if not rest or rest[0] in WORDS:
+    if not rest or rest[-1] in WORDS:
         raise errors.UsageError(f"{wish.name}: {word} needs an address")
-    _address(wish, rest.pop(0), found)
+    _address(wish, rest.pop(), found)
 
 
-def _guess_type(word: str) -> str:
+def guess_type(word: str) -> str:
+    """The type of the address that *word* looks like, or empty."""
     if ":" in word:
         return "inet6"
     return "inet" if word[:1].isdigit() else ""

@@ -6,7 +6,7 @@ netlink.py, memory.py and iproute.py do, and one contract suite runs over all th
 
 from __future__ import annotations
 
-from errno import EACCES, EADDRNOTAVAIL, EBADMSG, ENOBUFS, ENODEV, ENOENT
+from errno import EACCES, EADDRNOTAVAIL, EBADMSG, EINTR, ENOBUFS, ENODEV, ENOENT
 
 from netalias import errors
 from netalias.model import AF_INET6
@@ -14,9 +14,10 @@ from netalias.steps import BARRIERS, AddAddress, DelLink, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.model import Snapshot
+    from netalias.names import AliasName
     from netalias.steps import Step
 
 
@@ -37,8 +38,30 @@ class Failure:
         self.left: list[Step] = []
 
 
+def explained(name: AliasName, failure: Failure, lost: Sequence[Failure]) -> errors.NetaliasError:
+    """The error of a step with the name of the alias before it, and what is left after it.
+
+    *lost* are the failures of bringing the alias back.
+    """
+    message = f"{name}: {failure.error}"
+    left = [step for one in (failure, *lost) for step in one.left]
+    if left:
+        message += f"; left behind: {', '.join(step.device for step in left)}"
+    if lost:
+        message += f"; and {name} is gone: {lost[0].error}"
+    failure.error.args = (message,)
+    return failure.error
+
+
 class Kernel:
-    """What every implementation shares: phases, dropping of what failed, and undoing it."""
+    """What every implementation shares: phases, dropping of what failed, and undoing it.
+
+    ``progress`` is called with the number of steps that were answered, whenever some were.
+    ``stopping`` ends apply() before the next batch: what is not complete by then is undone.
+    """
+
+    progress: Callable[[int], None] | None = None
+    stopping = False
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """All devices, and the addresses of *family* (0: of every family). Raises KernelError."""
@@ -56,6 +79,17 @@ class Kernel:
         """Execute steps in order and give the answer to each; a refusal does not stop the rest."""
         raise NotImplementedError
 
+    def listen(self) -> None:
+        """Read ahead of the next snapshot(), for digest()."""
+
+    def digest(self, salt: bytes) -> bytes:
+        """What *salt* and the last reading can be recognised by; empty where they cannot."""
+        return b""
+
+    def fileno(self) -> int:
+        """The descriptor that must stay open, or -1."""
+        return -1
+
     def close(self) -> None:
         """Let go of what is held; a second call does nothing."""
 
@@ -65,24 +99,32 @@ class Kernel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def apply(self, steps: Iterable[Step]) -> list[Failure]:
+    def apply(self, steps: Iterable[Step], *, ordered: bool = False) -> list[Failure]:
         """Execute a plan.
 
         Of an owner whose step fails, the later steps are not sent and the earlier ones are undone;
         other owners are served. An empty list means that everything is done. An interruption
-        undoes what was done and goes on upwards.
+        undoes what was done and goes on upwards; ``stopping`` only undoes what is not complete.
+        *ordered*: after the first owner that fails, those with a higher number are undone too.
         """
         failures: dict[int, Failure] = {}
         done: list[Step] = []
         batch: list[Step] = []
         try:
             for batch in sends(steps):
-                batch = [step for step in batch if step.owner not in failures]
-                self._run(batch, done, failures)
+                if failures:
+                    batch = [step for step in batch if step.owner not in failures]
+                if self.stopping:
+                    _stop(batch, failures)
+                else:
+                    self._run(batch, done, failures)
         except BaseException:
             # How far the last batch came is not known; undoing what was never done does no harm.
             self._undo([*done, *batch], {})
             raise
+        if failures and ordered:
+            first = min(failures)
+            _stop([step for step in done if step.owner > first], failures)
         if failures:
             self._undo([step for step in done if step.owner in failures], failures)
         return list(failures.values())
@@ -119,6 +161,13 @@ class Kernel:
         for step, error in zip(inverses, self.send(inverses), strict=True):
             if error is not None and error.errno not in GONE and step.owner in failures:
                 failures[step.owner].left.append(step)
+
+
+def _stop(batch: Sequence[Step], failures: dict[int, Failure]) -> None:
+    for step in batch:
+        if step.owner not in failures:
+            error = errors.KernelError(step.title(), EINTR, "stopped before it was done")
+            failures[step.owner] = Failure(step, error)
 
 
 def refused(step: Step, errno: int, text: str = "", sequence: int = 0) -> errors.KernelError:

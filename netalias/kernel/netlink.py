@@ -4,6 +4,8 @@ Rules:
 - a send holds whole messages, and only its last one asks for an acknowledgement: errors come back
   unasked, one datagram each, and the acknowledgement tells that all before it were processed;
 - a dump that the kernel marks as inconsistent (NLM_F_DUMP_INTR) is repeated;
+- many devices are deleted as a set: each is moved to a scratch group, and one message deletes the
+  group: 20 ms for all in place of 20 ms for each (dev_deactivate_many and the RCU grace periods);
 - lost answers (ENOBUFS) leave steps with an unknown outcome: they are reported as failed, and the
   undoing that follows does not mind what was never done.
 """
@@ -15,7 +17,7 @@ from errno import EACCES, EAGAIN, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 
 from netalias import errors
 from netalias.kernel import UNKNOWN, Kernel, refused, wire
-from netalias.model import Snapshot
+from netalias.model import SCRATCH, Snapshot
 from netalias.steps import (
     AddAddress,
     AddAltname,
@@ -23,6 +25,7 @@ from netalias.steps import (
     DelAddress,
     DelAltname,
     DelLink,
+    MarkAddress,
     SetLink,
 )
 
@@ -55,6 +58,25 @@ FEW = 16
 """Up to so many new devices are asked for their index one by one, more by one dump."""
 
 
+class _Move(DelLink):
+    """First half of deleting a set: RTM_SETLINK of the scratch mark."""
+
+    __slots__ = ()
+
+
+class _DelGroup(DelLink):
+    """Second half: RTM_DELLINK of all that carry the scratch mark."""
+
+    __slots__ = ()
+
+    def __init__(self, group: int) -> None:
+        super().__init__(f"the devices of group {group | SCRATCH}", 0, group)
+
+
+NAMED = (CreateLink, _DelGroup)
+"""Steps that need no index."""
+
+
 class _Inconsistent(Exception):
     """What was read of a dump is not a picture of one moment."""
 
@@ -65,7 +87,7 @@ class Netlink(Kernel):
     def __init__(self) -> None:
         try:
             self._socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
-            self._socket.bind((0, 0))
+            self._bind()
         except OSError as error:
             raise errors.kernel_error("rtnetlink socket", error.errno or 0) from None
         self._sequence = 0
@@ -74,6 +96,10 @@ class Netlink(Kernel):
         self._buffer = bytearray(CHUNK)
         self._read_link = wire.LinkReader()
         self._pack = self._options()
+
+    def _bind(self) -> None:
+        """Let the kernel choose a port id."""
+        self._socket.bind((0, 0))
 
     def _options(self) -> int:
         for option in (NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK):
@@ -86,6 +112,10 @@ class Netlink(Kernel):
         except OSError:
             return PACK_SMALL
         return PACK
+
+    def fileno(self) -> int:
+        """That of the socket."""
+        return self._socket.fileno()
 
     def close(self) -> None:
         """Close the socket."""
@@ -185,13 +215,10 @@ class Netlink(Kernel):
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """Pack the steps into few sends; a device made here is known to later steps by name."""
-        results: list[errors.NetaliasError | None] = []
-        for at in range(0, len(steps), self._pack):
-            pack = steps[at : at + self._pack]
-            try:
-                results += self._send_pack(pack)
-            except errors.KernelError as error:
-                results += [error] * len(pack)
+        doomed = [step for step in steps if isinstance(step, DelLink)]
+        if len(doomed) > FEW:
+            return self._send_with_set(steps, doomed)
+        results = self._send_packs(steps)
         made = [
             step
             for step, error in zip(steps, results, strict=True)
@@ -201,6 +228,34 @@ class Netlink(Kernel):
             self._learn(made)
         return results
 
+    def _send_packs(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        results: list[errors.NetaliasError | None] = []
+        for at in range(0, len(steps), self._pack):
+            pack = steps[at : at + self._pack]
+            try:
+                results += self._send_pack(pack)
+            except errors.KernelError as error:
+                results += [error] * len(pack)
+            if self.progress is not None:
+                self.progress(len(pack))
+        return results
+
+    def _send_with_set(
+        self, steps: Sequence[Step], doomed: Sequence[DelLink]
+    ) -> list[errors.NetaliasError | None]:
+        """Everything else first, then the deletions, as a set for each mark."""
+        answers: dict[int, errors.NetaliasError | None] = {}
+        others = [step for step in steps if not isinstance(step, DelLink)]
+        for step, answer in zip(others, self._send_packs(others), strict=True):
+            answers[id(step)] = answer
+        for group in {step.group for step in doomed}:
+            marked = [step for step in doomed if step.group == group]
+            moves = [_Move(step.device, step.index, group) for step in marked]
+            *moved, deleted = self._send_packs([*moves, _DelGroup(group)])
+            for step, answer in zip(marked, moved, strict=True):
+                answers[id(step)] = answer or deleted
+        return [answers[id(step)] for step in steps]
+
     def _send_pack(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """One send. The results are in the order of the steps."""
         results: list[errors.NetaliasError | None] = [None] * len(steps)
@@ -208,9 +263,9 @@ class Netlink(Kernel):
         packed = []
         for place, step in enumerate(steps):
             index = step.index or self._indexes.get(step.device, 0)
-            if not index and isinstance(step, DelLink):
+            if not index and isinstance(step, DelLink) and not isinstance(step, _DelGroup):
                 index = self._unlearned(step)
-            if not index and not isinstance(step, CreateLink):
+            if not index and not isinstance(step, NAMED):
                 results[place] = refused(step, ENODEV)
                 continue
             self._sequence += 1
@@ -359,9 +414,12 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     CreateLink: _create,
     SetLink: _set,
     DelLink: lambda sequence, index, step: wire.del_link(sequence, index),
+    _Move: lambda sequence, index, step: wire.set_group(sequence, index, step.group | SCRATCH),
+    _DelGroup: lambda sequence, index, step: wire.del_group(sequence, step.group | SCRATCH),
     AddAltname: _name,
     DelAltname: _name,
     AddAddress: lambda sequence, index, step: wire.add_address(sequence, index, step.address),
+    MarkAddress: lambda sequence, index, step: wire.change_address(sequence, index, step.address),
     DelAddress: lambda sequence, index, step: wire.del_address(sequence, index, step.address),
 }
 """Step: (sequence, ifindex, step) -> message."""

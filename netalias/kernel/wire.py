@@ -42,6 +42,7 @@ NLM_F_ACK = 0x04
 NLM_F_DUMP_INTR = 0x10
 NLM_F_CAPPED = 0x100
 NLM_F_ACK_TLVS = 0x200
+NLM_F_REPLACE = 0x100
 NLM_F_EXCL = 0x200
 NLM_F_DUMP = 0x300
 NLM_F_CREATE = 0x400
@@ -56,6 +57,7 @@ IFLA_ADDRESS = 1
 IFLA_IFNAME = 3
 IFLA_MTU = 4
 IFLA_LINK = 5
+IFLA_STATS = 7
 IFLA_MASTER = 10
 IFLA_OPERSTATE = 16
 IFLA_LINKINFO = 18
@@ -138,7 +140,7 @@ def with_ack(packed: bytes) -> bytes:
 def attr(kind: int, payload: bytes) -> bytes:
     """One attribute with its padding."""
     size = len(payload)
-    return pack(f"=HH{size}s{-size % 4}x", size + 4, kind, payload)
+    return ATTR.pack(size + 4, kind) + payload + b"\0\0\0"[: -size % 4]
 
 
 def attr_u32(kind: int, value: int) -> bytes:
@@ -235,6 +237,16 @@ def del_link(sequence: int, index: int) -> bytes:
     return message(RTM_DELLINK, 0, sequence, ifinfo(index))
 
 
+def del_group(sequence: int, group: int) -> bytes:
+    """RTM_DELLINK of all devices with this mark (rtnl_group_dellink in net/core/rtnetlink.c)."""
+    return message(RTM_DELLINK, 0, sequence, ifinfo() + attr_u32(IFLA_GROUP, group))
+
+
+def set_group(sequence: int, index: int, group: int) -> bytes:
+    """RTM_SETLINK of the mark."""
+    return message(RTM_SETLINK, 0, sequence, ifinfo(index) + attr_u32(IFLA_GROUP, group))
+
+
 def alt_name(sequence: int, index: int, altname: str, *, delete: bool = False) -> bytes:
     """RTM_NEWLINKPROP or RTM_DELLINKPROP with one alternative name."""
     body = ifinfo(index) + nest(IFLA_PROP_LIST, attr_text(IFLA_ALT_IFNAME, altname))
@@ -263,15 +275,27 @@ def set_link(
         body.append(attr_u32(IFLA_MTU, mtu))
     if ifalias is not None:
         body.append(attr_text(IFLA_IFALIAS, ifalias))
+    if conf or addrgen is not None:
+        key = tuple(conf.items()) if conf else (), addrgen
+        families = _families.get(key)
+        if families is None:
+            families = _families[key] = _family_settings(*key)
+        body.append(families)
+    return message(RTM_SETLINK, 0, sequence, b"".join(body))
+
+
+_families: dict[tuple[tuple[tuple[str, int], ...], int | None], bytes] = {}
+"""IFLA_AF_SPEC by settings: of thousands of aliases it is one and the same."""
+
+
+def _family_settings(conf: tuple[tuple[str, int], ...], addrgen: int | None) -> bytes:
     families = []
     if conf:
-        values = [attr_u32(DEVCONF[key], value) for key, value in conf.items()]
+        values = [attr_u32(DEVCONF[key], value) for key, value in conf]
         families.append(nest(AF_INET, nest(IFLA_INET_CONF, *values)))
     if addrgen is not None:
         families.append(nest(AF_INET6, attr(IFLA_INET6_ADDR_GEN_MODE, bytes([addrgen]))))
-    if families:
-        body.append(nest(IFLA_AF_SPEC, *families))
-    return message(RTM_SETLINK, 0, sequence, b"".join(body))
+    return nest(IFLA_AF_SPEC, *families)
 
 
 def add_address(sequence: int, index: int, entry: Address) -> bytes:
@@ -279,6 +303,11 @@ def add_address(sequence: int, index: int, entry: Address) -> bytes:
     return message(
         RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sequence, _address(index, entry, full=True)
     )
+
+
+def change_address(sequence: int, index: int, entry: Address) -> bytes:
+    """RTM_NEWADDR of an address that is there: lifetimes, metric and protocol are set anew."""
+    return message(RTM_NEWADDR, NLM_F_REPLACE, sequence, _address(index, entry, full=True))
 
 
 def del_address(sequence: int, index: int, entry: Address) -> bytes:

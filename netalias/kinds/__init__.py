@@ -20,6 +20,8 @@ from netalias.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from netalias.alias_type import AliasType, Registry
     from netalias.model import Address, Device, Snapshot
     from netalias.steps import Step
@@ -198,9 +200,14 @@ def carries(main: Device, snapshot: Snapshot, kind: str) -> bool:
 
 
 class World:
-    """A snapshot with its aliases found in it, by name."""
+    """A snapshot with its aliases found in it, by name.
+
+    ``bequeaths``: the plan for one alias takes care of the others in its network (networks.py).
+    """
 
     __slots__ = ("aliases", "by_name", "group", "registry", "snapshot")
+
+    bequeaths = True
 
     def __init__(self, snapshot: Snapshot, registry: Registry, group: int = GROUP) -> None:
         self.snapshot = snapshot
@@ -226,6 +233,22 @@ class World:
         """Our alias of that name, or else somebody's label."""
         found = self.by_name.get(name, ())
         return next((alias for alias in found if alias.ours), next(iter(found), None))
+
+    def around(self, main: Device, entry: Address) -> Iterator[Address]:
+        """Whatever may bring a connected route that serves *entry*: the addresses of a main
+        device, and of all aliases that are up."""
+        for index, entries in self.snapshot.addresses.items():
+            device = self.snapshot.devices.get(index)
+            ours = device is not None and device.group == self.group and device.up
+            if index == main.index or ours:
+                yield from entries
+
+    def standing(self, local: bytes) -> Iterator[Address]:
+        """Where an address stands already."""
+        for entries in self.snapshot.addresses.values():
+            for entry in entries:
+                if entry.local == local:
+                    yield entry
 
 
 def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]:

@@ -141,6 +141,8 @@ def _has_secondaries(entry: Address, entries: list[Address]) -> bool:
     """Whether deleting *entry* would take secondaries along (inet_del_ifa)."""
     if entry.family != AF_INET or entry.flags & IFA_F_SECONDARY:
         return False
+    if entry.prefixlen == 32 and not entry.peer:
+        return False  # its network is itself
     shift = 32 - entry.prefixlen
     network = int.from_bytes(entry.peer or entry.local, "big") >> shift
     return any(

@@ -12,6 +12,7 @@ from netalias import errors, wishes
 from netalias.alias_type import AliasType, Registry, lazy
 from netalias.families.inet import Inet
 from netalias.families.inet6 import Inet6
+from netalias.names import AliasName
 from netalias.wishes import Wish
 
 DEFAULTS = {
@@ -288,6 +289,51 @@ def test_deleting_ignores_the_rest(words: list[str]) -> None:
     assert wish.delete
     assert not wish.empty
     assert all(getattr(wish, key) == usual for key, usual in DEFAULTS.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("eth0 200.1.1.1", "eth0"),
+        ("eth0:0 200.1.1.300", "200.1.1.300"),
+        ("eth0:0 inet 200.1.1.300 up", "200.1.1.300"),
+        ("eth0:0 200.1.1.1 200.1.1.2", "200.1.1.2"),
+        ("eth0:0 up 200.1.1.1 knd label", "knd"),
+        ("eth0:0 200.1.1.1 kind lable up", "lable"),
+        ("eth0:0 200.1.1.1 mtu x up", "x"),
+        ("eth0:0 up mtu", "mtu"),
+        ("eth0:0 up inet", "inet"),
+        ("eth0:0 up inet down", "inet"),
+        ("eth0:0 up hw ether", "hw"),
+        ("eth0:0 hw ether x up", "x"),
+        ("eth0:0 up netmask 1.2.3.4 down", "1.2.3.4"),
+        ("eth0:0 up pointopoint 1.2.3.4 down", "1.2.3.4"),
+        ("eth0:0 200.1.1.1 prefixlen 33", "eth0:0"),
+        ("eth0:0- up -q down", "-q"),
+    ],
+)
+def test_the_wrong_word_is_told(text: str, word: str) -> None:
+    """An error has the index of the word that is wrong; the name stands for all of them."""
+    words = text.split()
+    with pytest.raises(errors.UsageError) as caught:
+        wishes.parse(words, lazy())
+    assert words[caught.value.word] == word
+
+
+@pytest.mark.parametrize(
+    "text", ["", "200.1.1.1/24 broadcast 200.1.1.255 metric 5 mtu 1400 up hw ether 02:0:0:0:0:1",
+             "2001:db8::5 kind label down", "200.1.1.1 netmask 255.0.0.0 pointopoint 200.1.1.9"]
+)  # fmt: skip
+def test_copy(text: str) -> None:
+    """A copy says the same of another alias, and is another wish."""
+    wish = parse(text)
+    copy = wish.copy(AliasName("lo", 7), b"\1\2\3\4")
+    assert (str(copy.name), copy.address) == ("lo:7", b"\1\2\3\4")
+    for slot in Wish.__slots__:
+        if slot not in ("name", "address"):
+            assert getattr(copy, slot) == getattr(wish, slot)
+    copy.kind = "dummy"
+    assert wish.kind != "dummy"
 
 
 def test_limit() -> None:

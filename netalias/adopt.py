@@ -1,0 +1,52 @@
+"""Taking over labels that others made: our mark is put on an address that stays where it is."""
+
+from __future__ import annotations
+
+from netalias import errors, query
+from netalias.kernel import explained
+from netalias.model import PROTOCOL
+from netalias.steps import MarkAddress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.engine import Engine
+    from netalias.model import Alias
+    from netalias.names import AliasName
+    from netalias.steps import Step
+
+
+def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
+    """Mark the labels called *names*; the steps that were done. What is ours already stays so.
+
+    Raises NoSuchDevice, KernelError; StateError on Linux before 5.18, which keeps no mark.
+    """
+    steps = plan(engine, names)
+    for number, step in enumerate(steps):
+        step.owner = number
+    failures = engine.kernel.apply(steps, ordered=True)
+    if failures:
+        first = min(failures, key=lambda failure: failure.step.owner)
+        raise explained(names[first.step.owner], first, ())
+    world = engine.world()
+    if steps and not all(query.find(world, name).ours for name in names):
+        raise errors.StateError(
+            f"{names[0]}: this kernel keeps no mark on addresses", "IFA_PROTO is there since 5.18"
+        )
+    return steps
+
+
+def plan(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
+    """The steps that mark the labels called *names*. Raises NoSuchDevice."""
+    world = engine.world()
+    found = [query.find(world, name) for name in names]
+    return [_mark(alias) for alias in found if not alias.ours]
+
+
+def _mark(alias: Alias) -> Step:
+    main, entry = alias.main, alias.entry
+    assert main is not None
+    assert entry is not None
+    marked = entry.copy(protocol=PROTOCOL)
+    return MarkAddress(main.name, main.index, marked, MarkAddress(main.name, main.index, entry))

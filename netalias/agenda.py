@@ -1,0 +1,379 @@
+"""Declared aliases against the world: what differs, and the steps that make it the same. Pure.
+
+Order: what is not declared any more goes first, then declared aliases are changed or added in the
+order of the files. What cannot be planned is skipped, with its reason, and stops nothing else.
+"""
+
+from __future__ import annotations
+
+from netalias import errors, kinds
+from netalias.future import Future
+from netalias.model import AF_INET, IFA_F_NOPREFIXROUTE
+from netalias.names import AliasName
+from netalias.plan import Plan, main_down, plan
+from netalias.steps import REMOVE, RETIRE, AddAddress, DelAddress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from netalias.declarations import Block, Declarations
+    from netalias.kinds import World
+    from netalias.model import Alias, Device
+    from netalias.wishes import Wish
+
+    _Pair = tuple[int, bytes, Alias | None]
+
+ADDED = "+"
+REMOVED = "-"
+CHANGED = "~"
+
+
+class Item:
+    """One difference: ``sign`` and the plan that ends it.
+
+    ``place`` is ``file:line`` of the wish, empty for a removal, ``rank`` the number of its line;
+    ``error`` is set when the kernel refused the plan.
+    """
+
+    __slots__ = ("error", "name", "place", "plan", "rank", "sign")
+
+    def __init__(
+        self, sign: str, name: AliasName, plan: Plan, place: str = "", rank: int = -1
+    ) -> None:
+        self.sign = sign
+        self.name = name
+        self.plan = plan
+        self.place = place
+        self.rank = rank
+        self.error: errors.NetaliasError | None = None
+
+
+class Skipped:
+    """Wishes that cannot be planned: the first one, and how many have the same reason."""
+
+    __slots__ = ("count", "error", "name", "place")
+
+    def __init__(
+        self, place: str, name: AliasName, error: errors.NetaliasError, count: int = 1
+    ) -> None:
+        self.place = place
+        self.name = name
+        self.error = error
+        self.count = count
+
+    def line(self) -> str:
+        """One sentence with the place of the wish."""
+        where = f"{self.place}: " if self.place else ""
+        more = f", and {self.count - 1} more like it" if self.count > 1 else ""
+        hint = f" ({self.error.hint})" if self.error.hint else ""
+        return f"{where}{self.error}{more}{hint}"
+
+
+class Agenda:
+    """What is to be done; ``present`` and ``wished`` are counts of aliases."""
+
+    __slots__ = ("items", "present", "skipped", "wished")
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.skipped: list[Skipped] = []
+        self.present = 0
+        self.wished = 0
+
+    @property
+    def removed(self) -> int:
+        """How many aliases would go."""
+        return sum(item.sign == REMOVED for item in self.items)
+
+    @property
+    def same(self) -> bool:
+        """Whether the world is as it is declared."""
+        return not self.items and not self.skipped
+
+
+def compare(
+    declared: Declarations,
+    world: World,
+    able: Callable[[str], bool],
+    *,
+    only: str = "",
+    force: bool = False,
+    protected: bytes = b"",
+) -> Agenda:
+    """What differs between the declared aliases and ours in *world*.
+
+    With *only* a main device, the rest is not looked at. *force* goes on where a main device is
+    down. The alias with the *protected* address keeps it.
+    """
+    return _Comparison(world, able, force, protected).run(declared, only)
+
+
+class _Comparison:
+    """The work of compare(): first every wish finds its alias, then what differs is planned."""
+
+    def __init__(
+        self, world: World, able: Callable[[str], bool], force: bool, protected: bytes
+    ) -> None:
+        self.world = world
+        self.able = able
+        self.force = force
+        self.protected = protected
+        self.agenda = Agenda()
+        self.kept: set[int] = set()
+        self.gone: set[int] = set()
+        self.pairs: list[tuple[Block, Device, list[_Pair]]] = []
+        self.claimed: dict[int, set[int]] = {}
+        self.reasons: dict[tuple[str, str], Skipped] = {}
+        self.noted: dict[str, list[Alias]] | None = None
+        self.ahead: Future | None = None
+
+    def run(self, declared: Declarations, only: str) -> Agenda:
+        """The whole comparison."""
+        main = self.world.snapshot.device(only) if only else None
+        for block in declared.blocks:
+            if not only or _is_of(block.wish.name.main, only, main, self.world):
+                self._match(block)
+        present = [
+            alias
+            for alias in self.world.aliases
+            if alias.ours and (not only or alias.name.main in (only, main.name if main else only))
+        ]
+        self.agenda.present = len(present)
+        leaving = [alias for alias in present if id(alias) not in self.kept]
+        leaving = [alias for alias in leaving if not self._holds(alias)]
+        self.gone.update(map(id, leaving))
+        for alias in leaving:
+            self._remove(alias)
+        # Wide networks first: what lies in one that is planned later would be planned again.
+        for block, device, pairs in sorted(self.pairs, key=_width):
+            self._block(block, device, pairs)
+        self.agenda.items.sort(key=lambda item: item.rank)
+        if self.ahead is not None and self.ahead.withdrawn:
+            self._bereft()
+        _untangle(self.agenda.items)
+        return self.agenda
+
+    # First pass
+
+    def _match(self, block: Block) -> None:
+        self.agenda.wished += len(block)
+        wish = block.wish
+        try:
+            device = self.world.main(wish.name)
+        except errors.NetaliasError as error:
+            self._skip(block.place, wish.name, error, len(block))
+            self._keep_of(block)
+            return
+        main, kind = device.name, wish.kind
+        claimed = self.claimed.setdefault(device.index, set())
+        pairs: list[_Pair] = []
+        for slot, address in zip(block.slots, block.addresses, strict=True):
+            name = AliasName(main, slot)
+            if slot in claimed:
+                again = errors.UsageError(f"{wish.name.main}:{slot}: {name} is declared already")
+                self._skip(block.place, name, again)
+                continue
+            aliases = self.world.by_name.get(name, ())
+            alias = next((alias for alias in aliases if alias.ours), None)
+            if alias is not None:
+                self.kept.add(id(alias))
+                if kind not in ("", kinds.AUTO, alias.kind):
+                    self.gone.add(id(alias))
+            pairs.append((slot, address, alias))
+        claimed.update(block.slots)
+        self.pairs.append((block, device, pairs))
+
+    def _keep_of(self, block: Block) -> None:
+        """An alias whose main device was renamed is kept by the wish for its former name."""
+        if self.noted is None:
+            self.noted = {}
+            for alias in self.world.aliases:
+                for text in _noted(alias):
+                    self.noted.setdefault(text, []).append(alias)
+        main = block.wish.name.main
+        for slot in block.slots:
+            self.kept.update(map(id, self.noted.get(f"{main}:{slot}", ())))
+
+    def _holds(self, alias: Alias) -> bool:
+        """Whether an alias that is not declared stays, since this session comes in over it."""
+        if not self.protected or alias.address != self.protected:
+            return False
+        self._spare("", alias.name)
+        return True
+
+    # Second pass
+
+    def _remove(self, alias: Alias) -> None:
+        result = Plan(alias)
+        result.steps = kinds.get(alias.kind).unmake(alias, self.world.snapshot)
+        self.agenda.items.append(Item(REMOVED, alias.name, result))
+
+    def _block(self, block: Block, device: Device, pairs: list[_Pair]) -> None:
+        like = _Like(block.wish, device)
+        for slot, address, alias in pairs:
+            if alias is None or not like.holds(alias, slot, address):
+                self._wish(block, AliasName(device.name, slot), address, device)
+
+    def _wish(self, block: Block, name: AliasName, address: bytes, device: Device) -> None:
+        try:
+            self._plan(block.wish.copy(name, address), device, block.place)
+        except errors.NetaliasError as error:
+            self._skip(block.place, name, error)
+
+    def _plan(self, wish: Wish, main: Device, place: str) -> None:
+        if self.ahead is None:
+            self.ahead = Future(self.world, self.gone)
+        # What is as it should be stays so on a main device that is down.
+        result = plan(wish, self.ahead, self.able, force=True)
+        if not result.steps:
+            return
+        if not main.up and not self.force:
+            raise main_down(wish.name, main)
+        alias = result.alias
+        if self.protected and alias is not None and _loses(result, self.protected):
+            self._spare(place, wish.name)
+            return
+        self.ahead.take(result)
+        sign = CHANGED if alias is not None else ADDED
+        self.agenda.items.append(Item(sign, wish.name, result, place))
+
+    def _bereft(self) -> None:
+        """Who lost the route of its network by a change after it was looked at brings it now."""
+        planned = {item.name for item in self.agenda.items}
+        for block, device, pairs in self.pairs:
+            if _Like(block.wish, device).plain:
+                continue
+            for _, address, alias in pairs:
+                if alias is not None and alias.name not in planned:
+                    self._wish(block, alias.name, address, device)
+
+    def _spare(self, place: str, name: AliasName) -> None:
+        error = errors.StateError(
+            f"{name}: this SSH session comes in over its address", "--force changes it all the same"
+        )
+        self.agenda.skipped.append(Skipped(place, name, error))
+
+    def _skip(
+        self, place: str, name: AliasName, error: errors.NetaliasError, count: int = 1
+    ) -> None:
+        """One entry for all wishes of a main device that have the same reason."""
+        key = name.main, str(error).removeprefix(f"{name}: ")
+        known = self.reasons.get(key)
+        if known is not None:
+            known.count += count
+            return
+        self.reasons[key] = Skipped(place, name, error, count)
+        self.agenda.skipped.append(self.reasons[key])
+
+
+class _Like:
+    """Whether an alias is already what a line wishes: the quick answer, for host addresses.
+
+    It says yes only where plan() would have no steps; for everything else plan() is asked.
+    """
+
+    __slots__ = ("bits", "family", "main", "plain", "recorded", "type", "wish")
+
+    def __init__(self, wish: Wish, main: Device) -> None:
+        assert wish.type is not None
+        self.wish = wish
+        self.main = main.name
+        self.type = wish.type
+        self.family = wish.type.family
+        self.bits = wish.type.bits
+        self.recorded = wish.type.recorded
+        self.plain = (
+            wish.prefixlen in (None, self.bits)
+            and not wish.peer
+            and not wish.broadcast
+            and not wish.metric
+            and wish.up is not False
+        )
+
+    def holds(self, alias: Alias, slot: int, address: bytes) -> bool:
+        """For the alias of that slot, which is ours."""
+        entry, wish = alias.entry, self.wish
+        if (
+            not self.plain
+            or not alias.whole
+            or wish.kind not in ("", kinds.AUTO, alias.kind)
+            or entry is None
+            or entry.local != address
+            or entry.family != self.family
+            or entry.prefixlen != self.bits
+            or entry.peer
+            or entry.broadcast
+            or entry.flags & IFA_F_NOPREFIXROUTE
+        ):
+            return False
+        device = alias.device
+        if device is None:
+            return self._label(entry.label, slot)
+        return (
+            not entry.metric
+            and ":" not in entry.label
+            and device.up
+            and wish.mtu in (0, device.mtu)
+            and wish.mac in (b"", device.mac)
+            and device.ifalias == self._record(slot, address)
+        )
+
+    def _label(self, label: str, slot: int) -> bool:
+        """An IPv6 label is known by its metric, so that one is right."""
+        if self.wish.mtu or self.wish.mac:
+            return False
+        return self.family != AF_INET or label == f"{self.main}:{slot}"
+
+    def _record(self, slot: int, address: bytes) -> str:
+        text = f"{kinds.RECORD} {self.main}:{slot}"
+        if not self.recorded:
+            return text
+        return f"{text} {self.type.name} {self.type.format(address)}/{self.bits}"
+
+
+def _width(planned: tuple[Block, Device, list[_Pair]]) -> int:
+    """The prefix length of a line; a host address is in nobody's way."""
+    wish = planned[0].wish
+    assert wish.type is not None
+    return wish.type.bits if wish.prefixlen is None else wish.prefixlen
+
+
+def _is_of(name: str, only: str, main: Device | None, world: World) -> bool:
+    """Whether a wish for *name* is one for the main device *only*, by any name of it."""
+    return name == only or (main is not None and world.snapshot.device(name) is main)
+
+
+def _noted(alias: Alias) -> Iterator[str]:
+    """The names that an alias carries in the kernel."""
+    if alias.device is not None:
+        yield from alias.device.altnames
+    elif alias.entry is not None:
+        yield alias.entry.label
+
+
+def _loses(result: Plan, address: bytes) -> bool:
+    """Whether an alias that has *address* has it no longer after *result*."""
+    alias, goal = result.alias, result.goal
+    if alias is None or alias.address != address:
+        return False
+    return goal is None or goal.address != address or result.kind != alias.kind or not goal.up
+
+
+def _untangle(items: list[Item]) -> None:
+    """An address that goes from one alias to another leaves the first before the second has it.
+
+    Otherwise it would be there twice, which labels of one device and ipvlans refuse.
+    """
+    taken = {
+        step.address.local: item
+        for item in items
+        for step in item.plan.steps
+        if isinstance(step, AddAddress)
+    }
+    for item in items:
+        for step in item.plan.steps:
+            if not isinstance(step, DelAddress) or step.phase != RETIRE:
+                continue
+            if taken.get(step.address.local, item) is not item:
+                step.phase = REMOVE

@@ -1,0 +1,135 @@
+"""The verbs that take aliases from one place to another: save, import, adopt, batch."""
+
+from __future__ import annotations
+
+from netalias import errors, fold, names
+from netalias.chain import ordered
+from netalias.engine import Engine
+from netalias.names import printable
+from netalias.output import complain, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.cli import Options
+
+
+def save(options: Options, words: list[str]) -> int:
+    """What the kernel has, as lines of a file."""
+    from netalias.query import select
+
+    with options.engine() as engine:
+        world = engine.world()
+    aliases = select(world, words)
+    if options.only:
+        aliases = [alias for alias in aliases if alias.name.main == options.only]
+    if options.json:
+        from netalias.views import json
+
+        objects = fold.objects(aliases, world.registry, mac=options.mac)
+        write(json.render(objects, pretty=options.pretty))
+    else:
+        lines = fold.lines(aliases, world.registry, mac=options.mac)
+        write("".join(f"{printable(line)}\n" for line in lines))
+    return errors.STATUS_OK
+
+
+def import_(options: Options, words: list[str]) -> int:
+    """Lines of a file out of interfaces(5), and of labels that others made."""
+    if len(words) > 1:
+        raise errors.UsageError(f"import takes one file: {words[1]}")
+    lines, notes = _interfaces(words)
+    with options.engine() as engine:
+        world = engine.world()
+    said = {line.split()[0] for line in lines}
+    others = [
+        alias
+        for alias in ordered(world.aliases, world.snapshot)
+        if not alias.ours and str(alias.name) not in said
+    ]
+    lines += fold.foreign(others, world.registry)
+    write("".join(f"{printable(line)}\n" for line in lines))
+    for note in notes if not options.quiet else ():
+        complain(note, "warning: ")
+    return errors.STATUS_OK
+
+
+def _interfaces(words: list[str]) -> tuple[list[str], list[str]]:
+    """Lines and notes out of the file that is named; the usual one may be missing."""
+    from os.path import exists
+
+    from netalias import interfaces
+
+    if not words and not exists(interfaces.DEFAULT):
+        return [], []
+    found = interfaces.read(*words)
+    return found.lines, found.notes
+
+
+def adopt_(options: Options, words: list[str]) -> int:
+    """Put our mark on labels that others made."""
+    if not words:
+        raise errors.UsageError("adopt needs the name of a label: netalias adopt eth0:0")
+    from netalias import adopt
+
+    wanted = [names.parse(word)[0] for word in words]
+    with options.engine() as engine, engine.locked():
+        work = adopt.plan if options.dry_run else adopt.adopt
+        steps = work(engine, wanted)
+    if options.dry_run or options.verbose:
+        write("".join(f"{step.describe()}\n" for step in steps))
+    return errors.STATUS_OK
+
+
+class Borrowed(Engine):
+    """The engine of a batch for one of its commands, which neither locks nor closes it."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine.kernel, engine.registry, group=engine.group)
+
+    def close(self) -> None:
+        """It is used further."""
+
+
+def batch(options: Options, words: list[str]) -> int:
+    """Many commands in one process."""
+    if len(words) != 1:
+        raise errors.UsageError("batch needs one file, or - for standard input")
+    from netalias import sources
+    from netalias.batch import Batch
+
+    ((name, text),) = sources.decode(sources.read(words))
+    with options.engine() as engine, engine.locked():
+        work = Batch(engine, _runner(engine), _warner(options, name), force=options.force)
+        work.run(text.split("\n"))
+    for number, error in work.failed:
+        complain(f"{name}:{number}: {error.line()}")
+    if work.skipped:
+        complain(f"{name}: {work.skipped} more commands were not done", "")
+    return work.failed[0][1].status if work.failed else errors.STATUS_OK
+
+
+def _runner(engine: Engine) -> Callable[[list[str]], int]:
+    """A function that executes the words of one line."""
+    from netalias import cli
+
+    def opener(options: Options) -> Engine:
+        if options.netns or options.group or options.wait:
+            raise errors.UsageError("--netns, --group and --wait stand before batch")
+        return Borrowed(engine)
+
+    def run(words: list[str]) -> int:
+        if words[0] == "batch":
+            raise errors.UsageError("batch: a batch in a batch")
+        return cli.run(words, cli.Options(opener))
+
+    return run
+
+
+def _warner(options: Options, name: str) -> Callable[[str], None]:
+    def warn(text: str) -> None:
+        if not options.quiet:
+            complain(f"{name}:{text}", "warning: ")
+
+    return warn

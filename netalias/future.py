@@ -1,0 +1,141 @@
+"""The world as it will be once the plans made so far are carried out.
+
+Planning one alias looks at all others; planning thousands must not. So what plan.py asks of a
+World is answered here from indexes, and take() keeps them true from one plan to the next.
+"""
+
+from __future__ import annotations
+
+from netalias.kinds import SIBLINGS, World
+from netalias.model import IFA_F_NOPREFIXROUTE, Device, Snapshot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+    from netalias.model import Address, Alias
+    from netalias.plan import Plan
+
+    _Network = tuple[int, int, int]
+
+PLANNED = -1
+"""Index of a device that is not there yet."""
+
+
+class Future(World):
+    """*world* without the aliases whose id() is in *gone*: they are removed, or replaced.
+
+    ``withdrawn`` tells that an address that brought the route of a network is no longer there.
+    """
+
+    __slots__ = ("_bringers", "_lengths", "_strangers", "withdrawn")
+
+    bequeaths = False
+
+    def __init__(self, world: World, gone: Container[int] = ()) -> None:
+        self.registry = world.registry
+        self.group = world.group
+        self.by_name = world.by_name
+        self.aliases = [alias for alias in world.aliases if id(alias) not in gone]
+        left = [alias for alias in world.aliases if id(alias) in gone]
+        self.snapshot = _without(world.snapshot, left)
+        self._bringers: dict[_Network, list[tuple[int, Address]]] | None = None
+        self._lengths: set[tuple[int, int]] = set()
+        self._strangers: dict[bytes, Address] | None = None
+        self.withdrawn = False
+
+    def around(self, main: Device, entry: Address) -> Iterator[Address]:
+        """As World.around(), of the networks that *entry* lies in."""
+        bringers = self._index()
+        for family, length in self._lengths:
+            if family != entry.family or length > entry.prefixlen:
+                continue
+            for index, other in bringers.get(_network(entry, length), ()):
+                if index in (main.index, PLANNED) or self._serves(index):
+                    yield other
+
+    def standing(self, local: bytes) -> Iterator[Address]:
+        """Where an address of others stands: those of ours are about to change."""
+        if self._strangers is None:
+            own = {id(alias.entry) for alias in self.aliases if alias.ours}
+            self._strangers = {
+                entry.local: entry
+                for entries in self.snapshot.addresses.values()
+                for entry in entries
+                if id(entry) not in own
+            }
+        found = self._strangers.get(local)
+        if found is not None:
+            yield found
+
+    def take(self, plan: Plan) -> None:
+        """Let what *plan* does be done."""
+        if not plan.steps:
+            return
+        old = plan.alias.entry if plan.alias is not None else None
+        if old is not None and _brings(old):
+            self._withdraw(old)
+        goal = plan.goal
+        if goal is None:
+            return
+        self._carry(goal.main, plan.kind)
+        if goal.entry is not None and goal.up and _brings(goal.entry):
+            self.bring(goal.main.index if plan.kind == "label" else PLANNED, goal.entry)
+
+    def _carry(self, main: Device, kind: str) -> None:
+        """A macvlan that is planned forbids an ipvlan beside it, as one that is there does."""
+        if kind in SIBLINGS:
+            uppers = self.snapshot.uppers(main.index)
+            if not any(upper.kind == kind for upper in uppers):
+                planned = Device(PLANNED, "", kind=kind, link=main.index)
+                self.snapshot.stack(planned)
+
+    def _withdraw(self, old: Address) -> None:
+        self.withdrawn = True
+        places = self._index().get(_network(old, old.prefixlen), [])
+        places[:] = [place for place in places if place[1] is not old]
+
+    def _index(self) -> dict[_Network, list[tuple[int, Address]]]:
+        if self._bringers is None:
+            self._bringers = {}
+            for index, entries in self.snapshot.addresses.items():
+                for entry in entries:
+                    if _brings(entry):
+                        self.bring(index, entry)
+        return self._bringers
+
+    def bring(self, index: int, entry: Address) -> None:
+        """Let an address bring the route of its network."""
+        self._lengths.add((entry.family, entry.prefixlen))
+        network = _network(entry, entry.prefixlen)
+        self._index().setdefault(network, []).append((index, entry))
+
+    def _serves(self, index: int) -> bool:
+        device = self.snapshot.devices.get(index)
+        return device is not None and device.group == self.group and device.up
+
+
+def _brings(entry: Address) -> bool:
+    """Whether the kernel makes a connected route for this address."""
+    return entry.networked and not entry.flags & IFA_F_NOPREFIXROUTE
+
+
+def _network(entry: Address, length: int) -> _Network:
+    bits = len(entry.local) * 8
+    return entry.family, length, int.from_bytes(entry.local, "big") >> (bits - length)
+
+
+def _without(snapshot: Snapshot, left: list[Alias]) -> Snapshot:
+    """A copy, so that it may be changed, without the objects of these aliases."""
+    devices = {alias.device.index for alias in left if alias.device is not None}
+    entries = {id(alias.entry) for alias in left}
+    return Snapshot(
+        [device for index, device in snapshot.devices.items() if index not in devices],
+        [
+            entry
+            for index, found in snapshot.addresses.items()
+            if index not in devices
+            for entry in found
+            if id(entry) not in entries
+        ],
+    )

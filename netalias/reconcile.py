@@ -1,0 +1,161 @@
+"""Make the kernel agree with what is declared: compare, change, look again.
+
+The guard rails stand here too: an empty answer is not an order, and the address that the
+administrator's own session comes in over is not taken away.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.agenda import Agenda, Item, compare
+from netalias.kernel import explained
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netalias.declarations import Declarations
+    from netalias.engine import Engine
+    from netalias.kernel import Kernel
+
+SHRINK_LEAST = 10
+"""From so many aliases on, removing more than half of them is refused."""
+
+
+class Rules:
+    """How far a reconciliation may go.
+
+    ``only``: a main device, the others are not looked at. ``force``: also where a main device is
+    down. ``protected``: packed address that stays where it is, whatever is declared.
+    """
+
+    __slots__ = ("allow_empty", "allow_shrink", "force", "only", "protected")
+
+    def __init__(
+        self,
+        *,
+        only: str = "",
+        force: bool = False,
+        allow_empty: bool = False,
+        allow_shrink: bool = False,
+        protected: bytes = b"",
+    ) -> None:
+        self.only = only
+        self.force = force
+        self.allow_empty = allow_empty
+        self.allow_shrink = allow_shrink
+        self.protected = b"" if force else protected
+
+
+class Outcome:
+    """What was done: ``agenda`` as it was planned, its items with the errors of those refused.
+
+    ``wrong`` is what the second reading found different still; ``stopped`` tells that it was
+    interrupted.
+    """
+
+    __slots__ = ("agenda", "stopped", "wrong")
+
+    def __init__(self, agenda: Agenda) -> None:
+        self.agenda = agenda
+        self.wrong: list[Item] = []
+        self.stopped = False
+
+    @property
+    def done(self) -> list[Item]:
+        """What was changed."""
+        return [item for item in self.agenda.items if item.error is None]
+
+    @property
+    def failed(self) -> list[Item]:
+        """What the kernel refused, or an interruption prevented."""
+        return [item for item in self.agenda.items if item.error is not None]
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        if self.stopped:
+            return errors.STATUS_INTERRUPTED
+        if self.wrong:
+            return errors.STATUS_UNVERIFIED
+        return errors.STATUS_KERNEL if self.failed or self.agenda.skipped else errors.STATUS_OK
+
+
+def check(engine: Engine, declared: Declarations, rules: Rules) -> Agenda:
+    """What reconcile() would do; nothing is done. Raises KernelError."""
+    return compare(
+        declared,
+        engine.world(),
+        engine.able,
+        only=rules.only,
+        force=rules.force,
+        protected=rules.protected,
+    )
+
+
+def reconcile(
+    engine: Engine,
+    declared: Declarations,
+    rules: Rules,
+    before: Callable[[Agenda], None] | None = None,
+) -> Outcome:
+    """Make it so, and verify it by a second reading. The caller holds the lock.
+
+    *before* is called with what is planned when there is something to do, and before it is done.
+    Raises StateError where a guard rail refuses, NotPermitted, KernelError when reading failed.
+    """
+    outcome = Outcome(check(engine, declared, rules))
+    items = outcome.agenda.items
+    if not items:
+        return outcome
+    engine.kernel.permitted()
+    refuse(outcome.agenda, rules)
+    if before is not None:
+        before(outcome.agenda)
+    carry_out(engine.kernel, items)
+    outcome.stopped = engine.kernel.stopping and bool(outcome.failed)
+    _verify(engine, declared, rules, outcome)
+    return outcome
+
+
+def refuse(agenda: Agenda, rules: Rules) -> None:
+    """Raises StateError for what cannot be meant: no wishes at all, or far fewer than before."""
+    removed, where = agenda.removed, f" on {rules.only}" if rules.only else ""
+    if rules.allow_empty or not removed:
+        return
+    if not agenda.wished:
+        raise errors.StateError(
+            f"nothing is declared{where}, and {_aliases(removed)} would be removed",
+            "--allow-empty, if that is meant",
+        )
+    if agenda.present >= SHRINK_LEAST and removed * 2 > agenda.present and not rules.allow_shrink:
+        raise errors.StateError(
+            f"{removed} of {_aliases(agenda.present)}{where} would be removed",
+            "--allow-shrink, if that is meant",
+        )
+
+
+def _aliases(count: int) -> str:
+    return "1 alias" if count == 1 else f"{count} aliases"
+
+
+def carry_out(kernel: Kernel, items: Sequence[Item], *, ordered: bool = False) -> None:
+    """Execute the plans of all items at once; those that are refused get their ``error``.
+
+    *ordered*: what comes after the first refusal is undone.
+    """
+    for number, item in enumerate(items):
+        for step in item.plan.steps:
+            step.owner = number
+    failures = kernel.apply([step for item in items for step in item.plan.steps], ordered=ordered)
+    for failure in failures:
+        item = items[failure.step.owner]
+        lost = kernel.apply(item.plan.fallback)
+        item.error = explained(item.name, failure, lost)
+
+
+def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> None:
+    """Read again: what differs, and is not known to have failed, is wrong."""
+    failed = {item.name for item in outcome.failed}
+    again = check(engine, declared, rules)
+    outcome.wrong = [item for item in again.items if item.name not in failed]

@@ -1,0 +1,46 @@
+"""What the guard of ``reconcile --confirm`` brings back: the aliases as they were before."""
+
+from __future__ import annotations
+
+from netalias import declarations, errors, fold, guard
+from netalias.chain import ordered
+from netalias.reconcile import Rules, reconcile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.cli import Options
+    from netalias.engine import Engine
+
+WAIT = 600
+"""Seconds that the guard waits for the lock: the command it guards may still hold it."""
+SOURCE = "what was there before"
+
+
+def arm(options: Options, engine: Engine, folder: str, seconds: int, digest: str) -> None:
+    """Start the guard. Raises StateError."""
+    world = engine.world()
+    lines = fold.lines(ordered(world.aliases, world.snapshot), world.registry, mac=True)
+    before = declarations.parse([(SOURCE, "\n".join(lines))], engine.registry)
+    if before.errors:
+        raise errors.StateError(f"it could not be restored: {before.errors[0]}")
+    options.wait = str(WAIT)
+    # A socket of its own: of one that is shared, each would read the answers of the other.
+    with options.engine() as second:
+
+        def restore(still: Callable[[], bool]) -> str | None:
+            with second.locked():
+                return _restore(second, before) if still() else None
+
+        guard.arm(folder, seconds, digest, restore, [second.kernel.fileno()])
+
+
+def _restore(engine: Engine, before: declarations.Declarations) -> str:
+    outcome = reconcile(engine, before, Rules(allow_empty=True, force=True))
+    if outcome.status != errors.STATUS_OK:
+        bad = [str(item.name) for item in (*outcome.failed, *outcome.wrong)]
+        bad += [str(one.name) for one in outcome.agenda.skipped]
+        raise errors.StateError(f"{bad[0]} and {len(bad) - 1} more are not as they were")
+    changed = len(outcome.done)
+    return f"{changed} changes taken back, and verified by a second reading"

@@ -1,0 +1,163 @@
+"""Differences for people and for programs: ``+`` added, ``-`` removed, ``~`` changed."""
+
+from __future__ import annotations
+
+from netalias.agenda import ADDED, CHANGED, REMOVED
+from netalias.model import AF_INET, AF_INET6, IFA_F_NOPREFIXROUTE, address_text, mac_text
+from netalias.names import printable
+from netalias.views import NOTHING, address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.agenda import Item, Skipped
+    from netalias.alias_type import Registry
+    from netalias.kinds import Goal
+    from netalias.model import Alias
+    from netalias.plan import Plan
+
+WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change"}
+"""Sign: the word that JSON has for it."""
+FAMILIES = {AF_INET: "inet", AF_INET6: "inet6"}
+
+
+def line(item: Item, registry: Registry) -> str:
+    """``+ eth0:1 10.0.0.2/32 macvlan``, ``~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24``."""
+    return printable(f"{item.sign} {item.name} {TEXTS[item.sign](item.plan, registry)}")
+
+
+def fields(item: Item, registry: Registry) -> dict[str, object]:
+    """The same for JSON: ``before`` and ``after`` hold what a change changes."""
+    found: dict[str, object] = {"change": WORDS[item.sign], "altname": str(item.name)}
+    plan = item.plan
+    if item.sign == CHANGED:
+        changes = _changes(plan, registry)
+        found["before"] = {key: old for key, old, _ in changes}
+        found["after"] = {key: new for key, _, new in changes}
+    elif plan.goal is not None:
+        found["address"], found["kind"] = _wanted(plan.goal), plan.kind
+    elif plan.alias is not None:
+        found["address"], found["kind"] = address(plan.alias, registry), plan.alias.kind
+    if item.error is not None:
+        found["error"] = str(item.error)
+    if item.place:
+        found["place"] = item.place
+    return found
+
+
+def skipped(one: Skipped) -> dict[str, object]:
+    """A wish that could not be planned, for JSON."""
+    found: dict[str, object] = {"change": "skip", "altname": str(one.name), "count": one.count}
+    found["error"] = str(one.error)
+    if one.place:
+        found["place"] = one.place
+    return found
+
+
+def _added(plan: Plan, registry: Registry) -> str:
+    goal = plan.goal
+    assert goal is not None
+    return f"{_wanted(goal)} {plan.kind}"
+
+
+def _removed(plan: Plan, registry: Registry) -> str:
+    alias = plan.alias
+    assert alias is not None
+    return f"{address(alias, registry)} {alias.kind}"
+
+
+def _changed(plan: Plan, registry: Registry) -> str:
+    alias = plan.alias
+    assert alias is not None
+    changes = _changes(plan, registry)
+    if changes and changes[0][0] == "address":
+        first, *changes = changes
+        words = [f"{first[1]} -> {first[2]}"]
+    else:
+        words = [address(alias, registry)]
+    words += [f"{key} {old} -> {new}" for key, old, new in changes]
+    return ", ".join(words) if len(words) > 2 else " ".join(words)
+
+
+TEXTS: dict[str, Callable[[Plan, Registry], str]] = {
+    ADDED: _added,
+    REMOVED: _removed,
+    CHANGED: _changed,
+}
+"""Sign: what stands behind the name."""
+
+
+def _wanted(goal: Goal) -> str:
+    return f"{goal.type.format(goal.address)}/{goal.prefixlen}"
+
+
+def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
+    """(what, old, new) of everything that a plan changes; at least one."""
+    alias, goal = plan.alias, plan.goal
+    assert alias is not None
+    assert goal is not None
+    pairs = [
+        ("address", address(alias, registry), _wanted(goal)),
+        ("kind", alias.kind, plan.kind),
+        ("state", _state(alias.up), _state(goal.up)),
+        *_of_device(alias, goal, plan.kind),
+        *_of_entry(alias, goal),
+        ("name", _name(alias), str(goal.name)),
+    ]
+    changes = [(key, old, new) for key, old, new in pairs if old != new]
+    return changes or [("record", NOTHING, "written anew")]
+
+
+def _state(up: bool) -> str:
+    return "up" if up else "down"
+
+
+def _of_device(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]:
+    device = alias.device
+    if device is None or kind != alias.kind:
+        return []
+    found = []
+    if goal.mtu:
+        found.append(("mtu", str(device.mtu), str(goal.mtu)))
+    if goal.mac:
+        found.append(("mac", mac_text(device.mac), mac_text(goal.mac)))
+    return found
+
+
+def _of_entry(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
+    old, new = alias.entry, goal.entry
+    if old is None or new is None:
+        lost = old is None and new is not None and goal.up
+        return [("entry", "missing", "present")] if lost else []
+    family = new.family
+
+    def text(packed: bytes) -> str:
+        return address_text(family, packed) if packed else NOTHING
+
+    found = [
+        ("peer", text(old.peer), text(new.peer)),
+        ("route", _route(old.flags), _route(new.flags)),
+    ]
+    if old.local == new.local and old.prefixlen == new.prefixlen:
+        found += [
+            ("broadcast", text(old.broadcast), text(new.broadcast)),
+            ("metric", str(old.metric), str(new.metric)),
+        ]
+    return found
+
+
+def _route(flags: int) -> str:
+    return "none" if flags & IFA_F_NOPREFIXROUTE else "connected"
+
+
+def _name(alias: Alias) -> str:
+    """What the alias is called in the kernel."""
+    if alias.whole:
+        return str(alias.name)
+    if alias.device is None:
+        return alias.entry.label if alias.entry is not None else NOTHING
+    texts = [name for name in alias.device.altnames if ":" in name]
+    if str(alias.name) in texts:
+        return str(alias.name)
+    return texts[0] if texts else "half-made"

@@ -1,0 +1,149 @@
+"""What a run of ``reconcile`` found, as a file for the textfile collector of Prometheus.
+
+Text exposition format 0.0.4: ``# HELP``, ``# TYPE``, and one sample a line; UTF-8. All are gauges:
+a run is a process of its own and has nothing to count on from.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISREG
+
+from netalias.errors import StateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SUCCESS = "netalias_last_success_timestamp_seconds"
+CHANGES = ("add", "remove", "change")
+HEAD = 65536
+"""Bytes in which previous_success() looks: it stands first in the file."""
+MODE = 0o644
+"""The collector is another user."""
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+"""O_NONBLOCK: a pipe in the place of the file must not stop the run."""
+
+
+def render(
+    aliases_by: Mapping[tuple[str, str, str], int],
+    drift: Mapping[str, int],
+    errors: int,
+    skipped: int,
+    started: float,
+    duration: float,
+    success: bool,
+    last_success: float,
+) -> str:
+    """The text of the file.
+
+    *aliases_by*: (main device, kind, family) -> aliases after the run. *drift*: "add", "remove",
+    "change" -> how many such differences were found. *started* and *last_success* are in seconds of
+    the epoch, *duration* in seconds. *last_success* is 0 while no run has succeeded, and left out.
+    """
+    succeeded = {"": repr(last_success)} if last_success else {}
+    changes = {f'{{change="{change}"}}': str(drift.get(change, 0)) for change in CHANGES}
+    aliases = {_labels(*key): str(count) for key, count in sorted(aliases_by.items())}
+    metrics = (
+        (SUCCESS, "Start of the last run that succeeded", succeeded),
+        ("netalias_last_run_timestamp_seconds", "Start of the last run", {"": repr(started)}),
+        ("netalias_last_run_duration_seconds", "Length of the last run", {"": repr(duration)}),
+        ("netalias_last_run_success", "1 if the last run succeeded, else 0", {"": f"{success:d}"}),
+        ("netalias_errors", "Failures in the last run", {"": str(errors)}),
+        ("netalias_skipped", "What the last run left out", {"": str(skipped)}),
+        ("netalias_drift", "Differences that the last run found", changes),
+        ("netalias_aliases", "Aliases after the last run", aliases),
+    )
+    return "".join(_metric(*metric) for metric in metrics)
+
+
+def _labels(main: str, kind: str, family: str) -> str:
+    return f'{{main="{_escaped(main)}",kind="{_escaped(kind)}",family="{_escaped(family)}"}}'
+
+
+def _escaped(value: str) -> str:
+    """A label value between its quotes; bytes of a name that are no UTF-8 in hexadecimal."""
+    text = value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _metric(name: str, help: str, samples: Mapping[str, str]) -> str:
+    """All lines of one metric, none without a sample; *samples*: labels -> value."""
+    if not samples:
+        return ""
+    lines = "".join(f"{name}{labels} {value}\n" for labels, value in samples.items())
+    return f"# HELP {name} {help}\n# TYPE {name} gauge\n{lines}"
+
+
+def write(path: str, text: str) -> None:
+    """Put *text* at *path* at once: a reader finds the old file or the new one, never a part.
+
+    Raises StateError, with the words of the system or for what is there and is no regular file.
+    """
+    try:
+        if _is_irregular(path):
+            raise StateError(f"{path}: not a regular file", "it would be replaced, not written to")
+        _replace(path, text.encode("utf-8"))
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}") from None
+
+
+def _is_irregular(path: str) -> bool:
+    """Whether a device, a folder, a symbolic link or the like is there."""
+    try:
+        return not S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _replace(path: str, content: bytes) -> None:
+    folder, base = os.path.split(path)
+    # The collector takes every *.prom of the folder: a draft must not be called so.
+    draft = os.path.join(folder, f".{base}.{os.getpid()}.tmp")
+    _discard(draft)  # of a process that was killed and had the same number
+    try:
+        with open(os.open(draft, CREATE, MODE), "wb") as file:
+            os.fchmod(file.fileno(), MODE)  # whatever the umask is
+            file.write(content)
+        os.replace(draft, path)
+    except BaseException:
+        _discard(draft)
+        raise
+
+
+def _discard(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # the usual case
+
+
+def previous_success(path: str) -> float:
+    """The time of the last success as an earlier file has it; 0.0 if there is none to be read."""
+    try:
+        head = _head(path)
+    except OSError:
+        return 0.0
+    for line in head.splitlines():
+        name, _, value = line.partition(b" ")
+        if name == SUCCESS.encode():
+            return _seconds(value)
+    return 0.0
+
+
+def _head(path: str) -> bytes:
+    file = os.open(path, READ)
+    try:
+        return os.read(file, HEAD)
+    finally:
+        os.close(file)
+
+
+def _seconds(value: bytes) -> float:
+    """A time after the epoch, else 0.0."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        return 0.0
+    return seconds if 0.0 < seconds < float("inf") else 0.0

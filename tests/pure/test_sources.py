@@ -1,0 +1,272 @@
+"""Files of declarations: which are read, in which order, and which are not trusted."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netalias import errors, sources
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folders of the default files."""
+    for folder in ("/etc", *sources.FOLDERS):
+        (tmp_path / folder[1:]).mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture
+def superuser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are read by one who has user 0; their owner in the test is whoever runs it."""
+    monkeypatch.setattr(sources, "geteuid", lambda: 0)
+    monkeypatch.setenv("SUDO_UID", str(os.getuid()))
+
+
+def named(root: Path) -> list[str]:
+    """The default files below *root*, without it."""
+    return [name.removeprefix(str(root)) for name in sources.default_files(str(root))]
+
+
+def refused(path: Path | str) -> errors.NetaliasError:
+    with pytest.raises(errors.StateError) as caught:
+        sources.read([str(path)])
+    assert str(caught.value).startswith(f"{path}: ")
+    return caught.value
+
+
+def test_nothing_is_there(tmp_path: Path) -> None:
+    """Neither the file nor the folders must exist."""
+    assert named(tmp_path) == []
+
+
+def test_order(root: Path) -> None:
+    """The one file first, then those of all folders in the order of their names."""
+    for name in (
+        "etc/netalias.conf", "usr/lib/netalias.d/10-a.conf", "etc/netalias.d/20-b.conf",
+        "run/netalias.d/15-c.conf", "etc/netalias.d/9-d.conf",
+    ):  # fmt: skip
+        (root / name).touch()
+    assert named(root) == [
+        "/etc/netalias.conf", "/usr/lib/netalias.d/10-a.conf", "/run/netalias.d/15-c.conf",
+        "/etc/netalias.d/20-b.conf", "/etc/netalias.d/9-d.conf",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("behind", sources.FOLDERS[1:])
+def test_same_name_masks(root: Path, behind: str) -> None:
+    """Of two files with one name that of the earlier folder is read."""
+    earlier = sources.FOLDERS[sources.FOLDERS.index(behind) - 1]
+    for folder in (behind, earlier):
+        (root / folder[1:] / "a.conf").touch()
+    assert named(root) == [f"{earlier}/a.conf"]
+
+
+@pytest.mark.parametrize("target", ["/dev/null", "link"])
+def test_null_masks(root: Path, target: str) -> None:
+    """A link to /dev/null, over another link or not, masks and is not read; an empty file is."""
+    (root / "usr/lib/netalias.d/a.conf").touch()
+    (root / "etc/netalias.d/link").symlink_to("/dev/null")
+    (root / "etc/netalias.d/a.conf").symlink_to(target)
+    (root / "usr/lib/netalias.d/b.conf").touch()
+    (root / "etc/netalias.d/b.conf").touch()
+    (root / "etc/netalias.conf").symlink_to("/dev/null")
+    assert named(root) == ["/etc/netalias.d/b.conf"]
+
+
+def test_other_files_are_not_read(root: Path) -> None:
+    """What an editor or a package manager leaves has another ending, or is hidden."""
+    for name in ("a.conf~", "a.conf.dpkg-old", ".a.conf", "a", "conf"):
+        (root / "etc/netalias.d" / name).touch()
+    assert named(root) == []
+
+
+def test_folder_that_is_a_file(root: Path) -> None:
+    """A folder that cannot be read is an error, not an empty folder."""
+    (root / "etc/netalias.d").rmdir()
+    (root / "etc/netalias.d").touch()
+    with pytest.raises(errors.StateError, match=r"/etc/netalias\.d: Not a directory"):
+        sources.default_files(str(root))
+
+
+def test_broken_link_is_an_error(root: Path) -> None:
+    """A file that is meant to be there and is not must not be taken for "no aliases"."""
+    (root / "etc/netalias.conf").symlink_to("nowhere")
+    (name,) = sources.default_files(str(root))
+    assert "No such file" in str(refused(name))
+
+
+def test_read(tmp_path: Path) -> None:
+    """The files in the order in which they are named, byte by byte."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"\xff\0\r\n")
+    two.write_bytes(b"")
+    assert sources.read([str(two), str(one), str(two)]) == [
+        (str(two), b""), (str(one), b"\xff\0\r\n"), (str(two), b""),
+    ]  # fmt: skip
+
+
+def test_default_files_are_read_without_names(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No names: the default files."""
+    path = root / "etc/netalias.conf"
+    path.write_bytes(b"x")
+    monkeypatch.setattr(sources, "default_files", lambda: [str(path)])
+    assert sources.read([]) == [(str(path), b"x")]
+
+
+def test_standard_input(tmp_path: Path) -> None:
+    """``-`` is standard input between the files, and can be read once."""
+    path = tmp_path / "one"
+    path.write_bytes(b"1")
+    assert sources.read(["-", str(path)], io.BytesIO(b"0")) == [
+        ("<stdin>", b"0"), (str(path), b"1"),
+    ]  # fmt: skip
+    with pytest.raises(errors.UsageError, match="only once"):
+        sources.read(["-", "-"], io.BytesIO(b"0"))
+
+
+def test_fifo(tmp_path: Path) -> None:
+    """A FIFO is read until its writer is done, however it cuts its text."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path, 0o600)
+
+    def write() -> None:
+        with path.open("wb", buffering=0) as fifo:
+            for _ in range(300):
+                fifo.write(b"x" * 1000)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    found = sources.read([str(path)])
+    writer.join()
+    assert found == [(str(path), b"x" * 300_000)]
+
+
+def test_unreadable(tmp_path: Path) -> None:
+    """What cannot be read says why in the words of the system."""
+    assert "No such file or directory" in str(refused(tmp_path / "none"))
+    assert "Is a directory" in str(refused(tmp_path))
+    assert "null" in str(refused("a\0b"))
+
+
+def test_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the largest size is read, one byte more is refused; so is a device without end."""
+    monkeypatch.setattr(sources, "SIZE_MAX", 3 << 20)
+    path = tmp_path / "large"
+    path.write_bytes(bytes(3 << 20))
+    assert len(sources.read([str(path)])[0][1]) == 3 << 20
+    path.write_bytes(bytes((3 << 20) + 1))
+    assert "larger than 3 MiB" in str(refused(path))
+    assert "larger than 3 MiB" in str(refused("/dev/zero"))
+    with pytest.raises(errors.StateError, match="<stdin>: larger"):
+        sources.read(["-"], io.BytesIO(bytes((3 << 20) + 1)))
+
+
+@pytest.mark.usefixtures("superuser")
+@pytest.mark.parametrize(
+    ("mode", "group", "trusted"),
+    [
+        (0o600, 0, True),
+        (0o644, 1000, True),
+        (0o664, 0, True),
+        (0o664, 1000, False),
+        (0o602, 0, False),
+        (0o666, 0, False),
+    ],
+)
+def test_writable_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, group: int, trusted: bool
+) -> None:
+    """Root reads no file that others could have written; the hint says how to mend it."""
+    path = tmp_path / "one"
+    path.write_bytes(b"x")
+    path.chmod(mode)
+    fstat(monkeypatch, st_gid=group)
+    if trusted:
+        assert sources.read([str(path)]) == [(str(path), b"x")]
+        return
+    error = refused(path)
+    assert "writable by others" in str(error)
+    assert error.hint == f"chmod go-w {path}"
+
+
+def fstat(monkeypatch: pytest.MonkeyPatch, **changed: int) -> None:
+    """Let a descriptor have another owner or group than it has."""
+
+    class Status:
+        def __init__(self, descriptor: int) -> None:
+            status = os.fstat(descriptor)
+            self.st_mode, self.st_uid, self.st_gid = status.st_mode, status.st_uid, status.st_gid
+            for name, value in changed.items():
+                setattr(self, name, value)
+
+    monkeypatch.setattr(sources, "fstat", Status)
+
+
+@pytest.mark.usefixtures("superuser")
+@pytest.mark.parametrize(
+    ("owner", "sudo", "trusted"),
+    [(0, None, True), (1000, "1000", True), (1000, "1001", False), (1000, None, False),
+     (1000, "", False)],
+)  # fmt: skip
+def test_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, sudo: str | None, trusted: bool
+) -> None:
+    """Root trusts its own files and those of the person who called sudo."""
+    path = tmp_path / "one"
+    path.write_bytes(b"x")
+    path.chmod(0o600)
+    fstat(monkeypatch, st_uid=owner)
+    monkeypatch.delenv("SUDO_UID")
+    if sudo is not None:
+        monkeypatch.setenv("SUDO_UID", sudo)
+    if trusted:
+        assert sources.read([str(path)]) == [(str(path), b"x")]
+    else:
+        assert "owned by another user" in str(refused(path))
+
+
+@pytest.mark.usefixtures("superuser")
+def test_the_opened_file_is_looked_at(tmp_path: Path) -> None:
+    """A link is as good as the file that it leads to."""
+    path, link = tmp_path / "one", tmp_path / "link"
+    path.write_bytes(b"x")
+    link.symlink_to(path)
+    path.chmod(0o666)
+    assert "writable by others" in str(refused(link))
+    path.chmod(0o644)
+    assert sources.read([str(link)]) == [(str(link), b"x")]
+
+
+@pytest.mark.usefixtures("superuser")
+def test_a_device_has_no_writers() -> None:
+    """/dev/null is writable by all and holds nothing of theirs."""
+    assert sources.read(["/dev/null"]) == [("/dev/null", b"")]
+
+
+def test_who_is_not_root_reads_what_he_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without root's rights nobody can be led to more than he may do himself."""
+    monkeypatch.setattr(sources, "geteuid", lambda: 1000)
+    path = tmp_path / "one"
+    path.write_bytes(b"x")
+    path.chmod(0o666)
+    assert sources.read([str(path)]) == [(str(path), b"x")]
+
+
+@given(st.binary())
+def test_decode(content: bytes) -> None:
+    """Any bytes are a text, and come back from it but for one byte order mark."""
+    ((name, text),) = sources.decode([("f", content)])
+    assert name == "f"
+    assert text.encode("utf-8", "surrogateescape") == content.removeprefix(b"\xef\xbb\xbf")
+
+
+def test_byte_order_mark() -> None:
+    """What some editors put in front is no word."""
+    assert sources.decode([("f", b"\xef\xbb\xbfeth0:0")]) == [("f", "eth0:0")]

@@ -1,0 +1,220 @@
+"""Many aliases at once, beside what else does it: ``python tools/bench/many.py [OPTION...]``.
+
+    --quick     100 and 1000 aliases, three rounds, without the slow peers
+    --rounds N  so many, in place of five
+    --write     put the figures into docs/performance.md, and draw docs/performance.svg
+
+Started with the Python of an environment in which netalias is installed (``make bench``). Every
+job runs in a fresh network namespace, all peers in turn in every round, so that a machine that is
+busy for a while is busy for all of them. After each operation the addresses are counted: who left
+others than it was told has no figure. Nothing here decides anything: the exit status is 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+
+import report
+from installs import REPO, Installs
+from peers import (
+    COMPARE,
+    LABEL,
+    MACVLAN,
+    PEERS,
+    RUN,
+    SLOW,
+    Job,
+    Netalias,
+    Peer,
+    Recorder,
+    address,
+    forget,
+)
+from processes import Failed, captured, memory
+from stage import IP, LIMIT, Stage, idle, limited
+
+HERE = "/proc/self/ns/net"
+SIZES = {MACVLAN: (100, 1000, 4000), LABEL: (1000, 4000, 10_000)}
+QUICK = {MACVLAN: (100, 1000), LABEL: (100, 1000)}
+ROUNDS = 5
+FEW = 3
+BARE = [sys.executable, "-c", "pass"]
+
+MAINS = 100
+EACH = 500
+
+
+class Bench:
+    """Peers, jobs, and what was measured."""
+
+    def __init__(self, peers: Sequence[Peer], jobs: Sequence[Job]) -> None:
+        self.jobs = jobs
+        self.results = report.Results()
+        self.peers = [peer for peer in peers if self._ready(peer)]
+        self._once: set[tuple[str, str, int]] = set()
+
+    def _ready(self, peer: Peer) -> bool:
+        try:
+            peer.ready()
+            if not peer.hidden:
+                self.results.peers[peer.name] = (peer.version(), peer.remark)
+        except (Failed, OSError, LookupError) as problem:
+            self.results.peers[peer.name] = ("", f"cannot be had here: {problem}")
+            return False
+        return True
+
+    def measure(self, rounds: int) -> None:
+        """All peers in turn, smallest jobs first, so many times."""
+        for number in range(1, rounds + 1):
+            for job in self.jobs:
+                for peer in self.peers:
+                    if number > 1 and peer.hidden:
+                        continue
+                    _say(f"round {number} of {rounds}: {job.count} {job.kind} {peer.name}")
+                    self._turn(peer, job)
+        _say("")
+
+    def _turn(self, peer: Peer, job: Job) -> None:
+        place = (peer.name, job.kind, job.count)
+        if job.kind not in peer.kinds or place in self._once:
+            return
+        self.results.reasons.setdefault(place, self._hopeless(peer, job))
+        if self.results.reasons[place]:
+            return
+        idle()
+        shutil.rmtree("/run/netalias", ignore_errors=True)
+        stage = Stage(sysfs=peer.sysfs)
+        try:
+            taken = sum(self._operate(peer, job, operation) for operation in peer.operations)
+            if taken > peer.patience * 1000:
+                self._once.add(place)
+        except Failed as problem:
+            self.results.reasons[place] = str(problem)
+        finally:
+            stage.close()
+
+    def _hopeless(self, peer: Peer, job: Job) -> str:
+        """Why a job is not worth the trial: all that is slow grows with the square."""
+        before = [
+            other for other in self.jobs if other.kind == job.kind and other.count < job.count
+        ]
+        if not before or peer.patience == float("inf"):
+            return ""
+        last = before[-1]
+        if self.results.reasons[peer.name, last.kind, last.count]:
+            return f"not tried after {last.count}"
+        longest = max(
+            self.results.median(job.kind, last.count, peer.name, operation) or 0
+            for operation in peer.operations
+        )
+        expected = longest / 1000 * (job.count / last.count) ** 2
+        return f"not tried: some {expected:.0f} s expected" if expected > LIMIT else ""
+
+    def _operate(self, peer: Peer, job: Job, operation: str) -> float:
+        """Milliseconds of one operation, the median where it is repeated. Raises Failed."""
+        peer.path.write_text(peer.text(job, operation), encoding="ascii")
+        times = []
+        for _ in range(peer.repeats.get(operation, 1)):
+            peer.before(operation)
+            if isinstance(peer, Netalias) and not peer.hidden:
+                self.results.add(job.kind, job.count, report.BARE, operation, limited(BARE))
+            try:
+                times.append(peer.run(job, operation))
+                _check(job, operation)
+            except Failed as problem:
+                raise Failed(f"{operation}: {problem}") from None
+        for taken in times:
+            self.results.add(job.kind, job.count, peer.name, operation, taken)
+        return statistics.median(times)
+
+
+def _check(job: Job, operation: str) -> None:
+    """Raises Failed when there are not as many addresses as there shall be."""
+    found = captured([IP, "-4", "-o", "addr", "show"]).count(" inet 10.")
+    wanted = len(job.slots(operation))
+    if found != wanted:
+        raise Failed(f"{found} addresses where {wanted} were wished")
+
+
+def peaks(netalias: Netalias) -> dict[str, int]:
+    """KiB of the largest resident set, at MAINS times EACH labels. Raises Failed."""
+    mains = [f"eth{number}" for number in range(MAINS)]
+    shutil.rmtree("/run/netalias", ignore_errors=True)
+    stage = Stage(mains=mains)
+    lines = (
+        f"{main}:{slot} {address(number * EACH + slot)} kind label\n"
+        for number, main in enumerate(mains)
+        for slot in range(EACH)
+    )
+    netalias.path.write_text("".join(lines), encoding="ascii")
+    words = [*netalias.command(), "reconcile", "-q", str(netalias.path)]
+    try:
+        found = {name: memory(sys.executable, words) for name in ("create all", "no-op")}
+        forget()
+        found[COMPARE] = memory(sys.executable, words)
+    finally:
+        stage.close()
+    return found
+
+
+def _say(text: str) -> None:
+    """Where a person looks on, say how far it is."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Fetch what is missing, go into a namespace, measure, print, and write if asked to."""
+    options = _options()
+    installs = Installs()
+    if not installs.launcher.is_file():
+        print("netalias is not installed beside this Python: make bench", file=sys.stderr)
+        return 1
+    if not options.outside:
+        installs.fetch(chart=options.write, peers=not options.quick)
+        inode = str(os.stat(HERE).st_ino)
+        helper = str(REPO / "tools" / "in-namespace")
+        words = [sys.executable, __file__, *sys.argv[1:], "--outside", inode]
+        os.execv(helper, [helper, *words])
+    if str(os.stat(HERE).st_ino) == options.outside:
+        print("no whole processes: no private namespace can be made here")
+        return 0
+    results = _measured(installs, options.rounds, quick=options.quick)
+    print(report.text(results))
+    if options.write:
+        report.write(results, installs)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Many aliases at once, beside what else does it.")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--outside", default="", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _measured(installs: Installs, rounds: int, *, quick: bool) -> report.Results:
+    RUN.mkdir()
+    kinds: list[Callable[[Installs], Peer]] = [Recorder]
+    kinds += [peer for peer in PEERS if not (quick and peer in SLOW)]
+    sizes = QUICK if quick else SIZES
+    jobs = [Job(kind, count) for kind, counts in sizes.items() for count in counts]
+    bench = Bench([kind(installs) for kind in kinds], jobs)
+    bench.measure(rounds or (FEW if quick else ROUNDS))
+    if not quick:
+        try:
+            bench.results.peaks = peaks(Netalias(installs))
+        except (Failed, OSError) as problem:
+            bench.results.reasons["memory", "", 0] = str(problem)
+    return bench.results
+
+
+if __name__ == "__main__":
+    sys.exit(main())
