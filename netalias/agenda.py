@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from netalias import errors, kinds
 from netalias.future import Future
-from netalias.model import AF_INET, IFA_F_NOPREFIXROUTE
+from netalias.model import AF_INET, IFA_F_NOPREFIXROUTE, Alias
 from netalias.names import AliasName
 from netalias.plan import Plan, main_down, plan
 from netalias.steps import REMOVE, RETIRE, AddAddress, DelAddress
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from netalias.declarations import Block, Declarations
     from netalias.kinds import World
-    from netalias.model import Alias, Device
+    from netalias.model import Device
     from netalias.wishes import Wish
 
     _Pair = tuple[int, bytes, Alias | None]
@@ -36,16 +36,15 @@ class Item:
     ``error`` is set when the kernel refused the plan.
     """
 
-    __slots__ = ("error", "name", "place", "plan", "rank", "sign")
+    __slots__ = ("error", "name", "place", "plan", "rank", "sign", "wish")
 
-    def __init__(
-        self, sign: str, name: AliasName, plan: Plan, place: str = "", rank: int = -1
-    ) -> None:
+    def __init__(self, sign: str, name: AliasName, plan: Plan, wish: Wish | None = None) -> None:
         self.sign = sign
         self.name = name
         self.plan = plan
-        self.place = place
-        self.rank = rank
+        self.wish = wish
+        self.place = ""
+        self.rank = -1
         self.error: errors.NetaliasError | None = None
 
 
@@ -71,20 +70,16 @@ class Skipped:
 
 
 class Agenda:
-    """What is to be done; ``present`` and ``wished`` are counts of aliases."""
+    """What is to be done; ``present``, ``wished`` and ``removed`` are counts of aliases."""
 
-    __slots__ = ("items", "present", "skipped", "wished")
+    __slots__ = ("items", "present", "removed", "skipped", "wished")
 
     def __init__(self) -> None:
         self.items: list[Item] = []
         self.skipped: list[Skipped] = []
         self.present = 0
         self.wished = 0
-
-    @property
-    def removed(self) -> int:
-        """How many aliases would go."""
-        return sum(item.sign == REMOVED for item in self.items)
+        self.removed = 0
 
     @property
     def same(self) -> bool:
@@ -127,6 +122,7 @@ class _Comparison:
         self.reasons: dict[tuple[str, str], Skipped] = {}
         self.noted: dict[str, list[Alias]] | None = None
         self.ahead: Future | None = None
+        self.rank = 0
 
     def run(self, declared: Declarations, only: str) -> Agenda:
         """The whole comparison."""
@@ -143,11 +139,16 @@ class _Comparison:
         leaving = [alias for alias in present if id(alias) not in self.kept]
         leaving = [alias for alias in leaving if not self._holds(alias)]
         self.gone.update(map(id, leaving))
+        self.agenda.removed = len(leaving)
+        for device in self.world.remnants:
+            self._remove(_remnant(device, self.world))
         for alias in leaving:
             self._remove(alias)
         # Wide networks first: what lies in one that is planned later would be planned again.
-        for block, device, pairs in sorted(self.pairs, key=_width):
-            self._block(block, device, pairs)
+        ranks = sorted(range(len(self.pairs)), key=lambda rank: _width(self.pairs[rank][0].wish))
+        for rank in ranks:
+            self.rank = rank
+            self._block(*self.pairs[rank])
         self.agenda.items.sort(key=lambda item: item.rank)
         if self.ahead is not None and self.ahead.withdrawn:
             self._bereft()
@@ -235,13 +236,15 @@ class _Comparison:
             self._spare(place, wish.name)
             return
         self.ahead.take(result)
-        sign = CHANGED if alias is not None else ADDED
-        self.agenda.items.append(Item(sign, wish.name, result, place))
+        item = Item(CHANGED if alias is not None else ADDED, wish.name, result, wish)
+        item.place, item.rank = place, self.rank
+        self.agenda.items.append(item)
 
     def _bereft(self) -> None:
         """Who lost the route of its network by a change after it was looked at brings it now."""
         planned = {item.name for item in self.agenda.items}
-        for block, device, pairs in self.pairs:
+        for rank, (block, device, pairs) in enumerate(self.pairs):
+            self.rank = rank
             if _Like(block.wish, device).plain:
                 continue
             for _, address, alias in pairs:
@@ -321,7 +324,7 @@ class _Like:
 
     def _label(self, label: str, slot: int) -> bool:
         """An IPv6 label is known by its metric, so that one is right."""
-        if self.wish.mtu or self.wish.mac:
+        if self.wish.mac or (self.wish.mtu and not self.wish.lenient):
             return False
         return self.family != AF_INET or label == f"{self.main}:{slot}"
 
@@ -332,11 +335,16 @@ class _Like:
         return f"{text} {self.type.name} {self.type.format(address)}/{self.bits}"
 
 
-def _width(planned: tuple[Block, Device, list[_Pair]]) -> int:
-    """The prefix length of a line; a host address is in nobody's way."""
-    wish = planned[0].wish
+def _width(wish: Wish) -> int:
+    """The prefix length; a host address is in nobody's way."""
     assert wish.type is not None
     return wish.type.bits if wish.prefixlen is None else wish.prefixlen
+
+
+def _remnant(device: Device, world: World) -> Alias:
+    """What an interrupted run was about to delete; by its primary name when it has no other."""
+    found = kinds.recognise_one(device, world.snapshot, world.registry)
+    return found or Alias(AliasName(device.name, 0), device.kind, device=device)
 
 
 def _is_of(name: str, only: str, main: Device | None, world: World) -> bool:

@@ -114,10 +114,18 @@ def parse(sources: Iterable[tuple[str, str]], registry: Registry) -> Declaration
     return Declarations(reader.blocks, reader.errors)
 
 
+class DeclarationError(errors.UsageError):
+    """What is wrong in files: ``details`` has ``file:line:column: what`` of each error."""
+
+    def __init__(self, details: list[str]) -> None:
+        super().__init__(f"{_count(len(details), 'error')}; nothing was changed")
+        self.details = details
+
+
 def check(declarations: Declarations) -> None:
     """Raises DeclarationError when there are errors."""
     if declarations.errors:
-        raise errors.DeclarationError(declarations.errors)
+        raise DeclarationError(declarations.errors)
 
 
 class _Reader:
@@ -387,8 +395,8 @@ def _inherit(wish: Wish, usual: Wish) -> None:
     if wish.up is None:
         wish.up = usual.up
     wish.kind = wish.kind or usual.kind
-    if wish.kind != WITHOUT_MTU:
-        wish.mtu = wish.mtu or usual.mtu
+    if usual.mtu and not wish.mtu and wish.kind != WITHOUT_MTU:
+        wish.mtu, wish.lenient = usual.mtu, True
 
 
 def _at(index: int, error: errors.UsageError) -> errors.UsageError:

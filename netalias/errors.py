@@ -6,7 +6,6 @@
     ├── UsageError              the words are wrong; nothing was asked of the kernel
     │   ├── BadName             not a legal alias name
     │   ├── BadAddress          not a legal address, prefix length or MAC
-    │   └── DeclarationError    files of declarations are wrong; each place is told
     ├── StateError              the words are right, the world does not allow it
     │   ├── NoSuchDevice        no such main device, or no such alias
     │   ├── MainDown            the main device is down
@@ -40,6 +39,10 @@ from errno import (
 )
 from os import strerror
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 STATUS_OK = 0
 STATUS_USAGE = 1
 STATUS_NONE = 1
@@ -63,6 +66,8 @@ class NetaliasError(Exception):
 
     errno = EINVAL
     status = STATUS_KERNEL
+    details: Sequence[str] = ()
+    """Lines that are said before it."""
 
     def __init__(self, message: str, hint: str = "", errno: int = 0) -> None:
         super().__init__(message)
@@ -90,15 +95,6 @@ class BadName(UsageError):
 
 class BadAddress(UsageError):
     """Not a legal address, prefix length or MAC."""
-
-
-class DeclarationError(UsageError):
-    """What is wrong in files: ``lines`` has ``file:line:column: what`` of each error."""
-
-    def __init__(self, lines: list[str]) -> None:
-        what = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
-        super().__init__(f"{what}; nothing was changed")
-        self.lines = lines
 
 
 class StateError(NetaliasError):

@@ -7,11 +7,11 @@ World is answered here from indexes, and take() keeps them true from one plan to
 from __future__ import annotations
 
 from netalias.kinds import SIBLINGS, World
-from netalias.model import IFA_F_NOPREFIXROUTE, Device, Snapshot
+from netalias.model import IFA_F_NOPREFIXROUTE, PROTOCOL, Device, Snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Collection, Iterator
 
     from netalias.model import Address, Alias
     from netalias.plan import Plan
@@ -32,13 +32,17 @@ class Future(World):
 
     bequeaths = False
 
-    def __init__(self, world: World, gone: Container[int] = ()) -> None:
+    def __init__(self, world: World, gone: Collection[int] = ()) -> None:
         self.registry = world.registry
         self.group = world.group
         self.by_name = world.by_name
-        self.aliases = [alias for alias in world.aliases if id(alias) not in gone]
-        left = [alias for alias in world.aliases if id(alias) in gone]
-        self.snapshot = _without(world.snapshot, left)
+        left = [alias for alias in world.aliases if id(alias) in gone] if gone else []
+        remnants = world.remnants
+        self.aliases = world.aliases
+        self.snapshot = world.snapshot
+        if left or remnants:
+            self.aliases = [alias for alias in world.aliases if id(alias) not in gone]
+            self.snapshot = _without(world.snapshot, left, remnants)
         self._bringers: dict[_Network, list[tuple[int, Address]]] | None = None
         self._lengths: set[tuple[int, int]] = set()
         self._strangers: dict[bytes, Address] | None = None
@@ -57,12 +61,11 @@ class Future(World):
     def standing(self, local: bytes) -> Iterator[Address]:
         """Where an address of others stands: those of ours are about to change."""
         if self._strangers is None:
-            own = {id(alias.entry) for alias in self.aliases if alias.ours}
             self._strangers = {
                 entry.local: entry
                 for entries in self.snapshot.addresses.values()
                 for entry in entries
-                if id(entry) not in own
+                if entry.protocol != PROTOCOL
             }
         found = self._strangers.get(local)
         if found is not None:
@@ -125,9 +128,10 @@ def _network(entry: Address, length: int) -> _Network:
     return entry.family, length, int.from_bytes(entry.local, "big") >> (bits - length)
 
 
-def _without(snapshot: Snapshot, left: list[Alias]) -> Snapshot:
-    """A copy, so that it may be changed, without the objects of these aliases."""
+def _without(snapshot: Snapshot, left: list[Alias], remnants: list[Device]) -> Snapshot:
+    """A copy without the objects of these aliases."""
     devices = {alias.device.index for alias in left if alias.device is not None}
+    devices.update(device.index for device in remnants)
     entries = {id(alias.entry) for alias in left}
     return Snapshot(
         [device for index, device in snapshot.devices.items() if index not in devices],

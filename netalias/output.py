@@ -11,6 +11,8 @@ from netalias.names import printable
 def failed(error: BaseException) -> int:
     """Say what went wrong; the exit status for it. Raises what is no matter of ours."""
     if isinstance(error, errors.NetaliasError):
+        for detail in error.details:
+            _say(detail)
         complain(error.line())
         return error.status
     if isinstance(error, KeyboardInterrupt):
@@ -57,10 +59,14 @@ def _bug(error: Exception) -> int:
 
 def complain(text: str, kind: str = "") -> None:
     """One line on standard error."""
+    _say(f"netalias: {kind}{text}")
+
+
+def _say(line: str) -> None:
     if sys.stderr is None:
         return
     try:
-        sys.stderr.write(f"netalias: {kind}{printable(text)}\n")
+        sys.stderr.write(f"{printable(line)}\n")
         sys.stderr.flush()
     except OSError:
         pass  # the exit status says it too

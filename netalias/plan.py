@@ -19,9 +19,11 @@ from netalias.model import (
     PROTOCOL,
     RT_SCOPE_HOST,
     RT_SCOPE_UNIVERSE,
+    SCRATCH,
     Address,
     Snapshot,
 )
+from netalias.steps import DelLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def plan(wish: Wish, world: World, able: Callable[[str], bool], *, force: bool =
     alias = world.find(name)
     result = Plan(alias if alias is not None and alias.ours else None)
     if result.alias is None:
-        _may_begin(wish, name, alias, world, main)
+        remnants = _may_begin(wish, name, alias, world, main)
         if alias is not None:
             result.notes.append(_twin(name, alias, world))
     if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
@@ -80,7 +82,7 @@ def plan(wish: Wish, world: World, able: Callable[[str], bool], *, force: bool =
     result.goal, result.kind = goal, kind
     result.notes += _shared_address(goal, world, result.alias)
     if result.alias is None:
-        result.steps = kinds.get(kind).make(goal)
+        result.steps = [*remnants, *kinds.get(kind).make(goal)]
         return _in_order(result)
     if result.alias.kind == kind:
         result.steps = kinds.get(kind).change(result.alias, goal, world.snapshot)
@@ -131,8 +133,12 @@ def _forgotten(alias: Alias, goal: Goal) -> list[str]:
 
 def _may_begin(
     wish: Wish, name: AliasName, alias: Alias | None, world: World, main: Device
-) -> None:
-    """Whether an alias that is not there may be made. Raises what history answered."""
+) -> list[Step]:
+    """Whether an alias that is not there may be made. Raises what history answered.
+
+    The steps remove what was about to be deleted when that was interrupted.
+    """
+    remnants: list[Step] = []
     if not wish.address:
         if alias is not None:
             raise errors.NotOurs(
@@ -144,12 +150,16 @@ def _may_begin(
         device = world.snapshot.device(taken)
         if device is None:
             continue
+        if device.group == world.group | SCRATCH:
+            remnants = [DelLink(device.name, device.index, device.group)]
+            continue
         if device.group != world.group:
             raise errors.AlreadyExists(
                 f"{name}: {taken} names the device {device.name}, which netalias did not make"
             )
         other = next((str(one.name) for one in world.aliases if one.device is device), device.name)
         raise errors.AlreadyExists(f"{name}: {taken} names the alias {other} already")
+    return remnants
 
 
 def _twin(name: AliasName, alias: Alias, world: World) -> str:
@@ -239,6 +249,7 @@ def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias 
         up=up,
         mtu=wish.mtu,
         mac=wish.mac,
+        lenient=wish.lenient,
         group=world.group,
     )
 

@@ -6,18 +6,21 @@ administrator's own session comes in over is not taken away.
 
 from __future__ import annotations
 
-from netalias import errors
+from netalias import errors, names
 from netalias.agenda import Agenda, Item, compare
+from netalias.declarations import Block, Declarations
 from netalias.kernel import explained
+from netalias.kinds import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netalias.declarations import Declarations
     from netalias.engine import Engine
-    from netalias.kernel import Kernel
+    from netalias.kernel import Failure, Kernel
 
+FEW = 16
+"""Up to so many changes are verified by reading their devices only."""
 SHRINK_LEAST = 10
 """From so many aliases on, removing more than half of them is refused."""
 
@@ -147,15 +150,57 @@ def carry_out(kernel: Kernel, items: Sequence[Item], *, ordered: bool = False) -
     for number, item in enumerate(items):
         for step in item.plan.steps:
             step.owner = number
-    failures = kernel.apply([step for item in items for step in item.plan.steps], ordered=ordered)
-    for failure in failures:
+    steps = [step for item in items for step in item.plan.steps]
+    try:
+        failures = kernel.apply(steps, ordered=ordered)
+    except BaseException:
+        _bring_back(kernel, items)
+        raise
+    lost = _bring_back(kernel, [items[failure.step.owner] for failure in failures])
+    for number, failure in enumerate(failures):
         item = items[failure.step.owner]
-        lost = kernel.apply(item.plan.fallback)
-        item.error = explained(item.name, failure, lost)
+        left = [one for one in lost if one.step.owner == number]
+        item.error = explained(item.name, failure, left)
+
+
+def _bring_back(kernel: Kernel, items: Sequence[Item]) -> list[Failure]:
+    """What was removed to be replaced, and was not replaced, comes back; what did not.
+
+    An interruption does not stop that. Where the old alias still stands nothing is made beside it.
+    """
+    for number, item in enumerate(items):
+        for step in item.plan.fallback:
+            step.owner = number
+    steps = [step for item in items for step in item.plan.fallback]
+    return kernel.apply(steps, stoppable=False) if steps else []
 
 
 def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> None:
     """Read again: what differs, and is not known to have failed, is wrong."""
+    done = outcome.done
+    if len(done) <= FEW and all(map(_alone, done)):
+        outcome.wrong = _wrong_among(engine, done, rules)
+        return
     failed = {item.name for item in outcome.failed}
     again = check(engine, declared, rules)
     outcome.wrong = [item for item in again.items if item.name not in failed]
+
+
+def _alone(item: Item) -> bool:
+    """Whether an item can be verified without the rest: no network that others may be in."""
+    goal = item.plan.goal
+    return goal is None or goal.prefixlen == goal.type.bits
+
+
+def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> list[Item]:
+    """What still differs of a few items, by a reading of nothing but their devices."""
+    wanted = {item.name for item in items}
+    texts = [text for name in wanted for text in (name.main, names.primary(name), str(name))]
+    world = World(engine.kernel.part(dict.fromkeys(texts)), engine.registry, engine.group)
+    blocks = [
+        Block(item.wish, range(item.name.slot, item.name.slot + 1), [item.wish.address], "", 0)
+        for item in items
+        if item.wish is not None
+    ]
+    again = compare(Declarations(blocks, []), world, engine.able, force=rules.force)
+    return [item for item in again.items if item.name in wanted]

@@ -29,6 +29,7 @@ class Wish:
     """What is wished for one alias; what is None (or empty) was not said.
 
     ``address`` and ``peer`` are packed; ``broadcast`` is None for the usual one and empty for none.
+    ``lenient``: a kind that has no MTU passes it over.
     """
 
     __slots__ = (
@@ -36,6 +37,7 @@ class Wish:
         "broadcast",
         "delete",
         "kind",
+        "lenient",
         "mac",
         "metric",
         "mtu",
@@ -60,6 +62,7 @@ class Wish:
         self.mtu = 0
         self.mac = b""
         self.kind = ""
+        self.lenient = False
         self.up: bool | None = None
 
     @property
@@ -83,6 +86,7 @@ class Wish:
         new.mtu = self.mtu
         new.mac = self.mac
         new.kind = self.kind
+        new.lenient = self.lenient
         new.up = self.up
         return new
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from errno import EACCES, EADDRNOTAVAIL, EBADMSG, EINTR, ENOBUFS, ENODEV, ENOENT
 
 from netalias import errors
-from netalias.model import AF_INET6
+from netalias.model import AF_INET6, Snapshot
 from netalias.steps import BARRIERS, AddAddress, DelLink, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from netalias.model import Snapshot
     from netalias.names import AliasName
     from netalias.steps import Step
 
@@ -67,6 +66,12 @@ class Kernel:
         """All devices, and the addresses of *family* (0: of every family). Raises KernelError."""
         raise NotImplementedError
 
+    def part(self, names: Iterable[str]) -> Snapshot:
+        """The devices of these names, as far as there are any, and their addresses."""
+        whole = self.snapshot()
+        found = {device.index: device for name in names if (device := whole.device(name))}
+        return Snapshot(found.values(), [one for index in found for one in whole.on(index)])
+
     def able(self, kind: str) -> bool:
         """Whether the kernel can make devices of this IFLA_INFO_KIND; asks once and remembers."""
         raise NotImplementedError
@@ -99,12 +104,15 @@ class Kernel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def apply(self, steps: Iterable[Step], *, ordered: bool = False) -> list[Failure]:
+    def apply(
+        self, steps: Iterable[Step], *, ordered: bool = False, stoppable: bool = True
+    ) -> list[Failure]:
         """Execute a plan.
 
         Of an owner whose step fails, the later steps are not sent and the earlier ones are undone;
         other owners are served. An empty list means that everything is done. An interruption
-        undoes what was done and goes on upwards; ``stopping`` only undoes what is not complete.
+        undoes what was done and goes on upwards; ``stopping`` only undoes what is not complete, and
+        counts only where *stoppable*.
         *ordered*: after the first owner that fails, those with a higher number are undone too.
         """
         failures: dict[int, Failure] = {}
@@ -114,7 +122,7 @@ class Kernel:
             for batch in sends(steps):
                 if failures:
                     batch = [step for step in batch if step.owner not in failures]
-                if self.stopping:
+                if self.stopping and stoppable:
                     _stop(batch, failures)
                 else:
                     self._run(batch, done, failures)

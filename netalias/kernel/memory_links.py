@@ -79,6 +79,8 @@ class LinkTable:
             self._place(node)
             if node.up and node.kind == "macvlan":
                 self._busy[node.link, node.mac] = node.index
+            if node.mac.startswith(MAC_PREFIX):
+                self._macs = max(self._macs, int.from_bytes(node.mac[3:], "big"))
 
     # Names
 

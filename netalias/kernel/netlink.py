@@ -31,10 +31,11 @@ from netalias.steps import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, TypeVar
 
-    from netalias.model import Device
+    from netalias.kernel.bulk import Reader
+    from netalias.model import Address, Device
     from netalias.steps import Step
 
     T = TypeVar("T")
@@ -54,6 +55,8 @@ PACK_SMALL = 150
 """The same for a socket that was refused the larger receive buffer."""
 RECEIVE_BUFFER = 4 << 20
 DUMP_TRIES = 10
+MANY = 32
+"""From so many messages on a dump is read by layout (bulk.py)."""
 FEW = 16
 """Up to so many new devices are asked for their index one by one, more by one dump."""
 
@@ -94,7 +97,7 @@ class Netlink(Kernel):
         self._able: dict[str, bool] = {}
         self._indexes: dict[str, int] = {}
         self._buffer = bytearray(CHUNK)
-        self._read_link = wire.LinkReader()
+        self._bulk: dict[int, Reader] = {}
         self._pack = self._options()
 
     def _bind(self) -> None:
@@ -136,8 +139,29 @@ class Netlink(Kernel):
             ),
         )
 
+    def part(self, names: Iterable[str]) -> Snapshot:
+        """Each device is asked for by name, then the addresses of each."""
+        devices = {device.index: device for name in names for device in self._link(name)}
+        return Snapshot(
+            devices.values(),
+            [
+                entry
+                for index in devices
+                for entry in self._on(index)
+                if entry.index == index  # a kernel without strict checks lists them all
+            ],
+        )
+
+    def _on(self, index: int) -> list[Address]:
+        return self._dump(
+            "list of addresses",
+            lambda sequence: wire.get_addresses(sequence, 0, index),
+            wire.RTM_NEWADDR,
+            wire.read_address,
+        )
+
     def _links(self) -> list[Device]:
-        return self._dump("list of devices", wire.get_links, wire.RTM_NEWLINK, self._read_link)
+        return self._dump("list of devices", wire.get_links, wire.RTM_NEWLINK, wire.read_link)
 
     def _dump(
         self,
@@ -181,6 +205,8 @@ class Netlink(Kernel):
                     whole = False
                 if kind == wanted:
                     found.append(read(data, start, end))
+                    if len(found) == MANY and read is not wire.read_name:
+                        read = self._by_layout(wanted)
                 elif kind == wire.NLMSG_DONE:
                     text = wire.read_text(data, flags, start + 4, end)
                     _refuse(operation, (wire.read_done(data, start, end), text), sequence)
@@ -189,6 +215,14 @@ class Netlink(Kernel):
                     return found
                 elif kind == wire.NLMSG_ERROR:
                     _refuse(operation, wire.read_error(data, flags, start, end), sequence)
+
+    def _by_layout(self, wanted: int) -> Callable[[bytes, int, int], Any]:
+        """The quick reader of a type of message; its module is not worth loading for a few."""
+        from netalias.kernel import bulk
+
+        if wanted not in self._bulk:
+            self._bulk[wanted] = bulk.READERS[wanted]()
+        return self._bulk[wanted]
 
     def able(self, kind: str) -> bool:
         """Asks with a request that cannot succeed (wire.probe_kind)."""
@@ -216,16 +250,16 @@ class Netlink(Kernel):
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """Pack the steps into few sends; a device made here is known to later steps by name."""
         doomed = [step for step in steps if isinstance(step, DelLink)]
-        if len(doomed) > FEW:
+        if len(doomed) > 1:
             return self._send_with_set(steps, doomed)
         results = self._send_packs(steps)
-        made = [
-            step
-            for step, error in zip(steps, results, strict=True)
-            if isinstance(step, CreateLink) and (error is None or error.errno in UNKNOWN)
-        ]
+        made, lost = [], False
+        for step, error in zip(steps, results, strict=True):
+            if isinstance(step, CreateLink) and (error is None or error.errno in UNKNOWN):
+                made.append(step)
+                lost = lost or error is not None
         if made:
-            self._learn(made)
+            self._learn(made, lost)
         return results
 
     def _send_packs(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
@@ -307,11 +341,16 @@ class Netlink(Kernel):
                     answers[sequence] = wire.read_error(data, flags, start, end)
         return answers, lost
 
-    def _learn(self, made: Sequence[CreateLink]) -> None:
+    def _learn(self, made: Sequence[CreateLink], lost: bool) -> None:
         """Find the index of new devices, which the next phase needs.
 
-        The mark tells a device of ours from one of others that was there when an answer got lost.
+        Where an answer was *lost*, the mark tells a device of ours from one that was there before.
         """
+        if len(made) > FEW and not lost:
+            ours = {step.device for step in made}
+            found = self._dump("new devices", wire.get_links, wire.RTM_NEWLINK, wire.read_name)
+            self._indexes = {name: index for name, index in found if name in ours}
+            return
         if len(made) > FEW:
             links = self._links()
         else:

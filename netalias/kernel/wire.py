@@ -22,8 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
-    _Layout = tuple[Struct, tuple[int, ...], list[tuple[int, int, int]]]
-
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
 RTM_NEWLINK = 16
@@ -175,9 +173,9 @@ def get_link(sequence: int, name: str) -> bytes:
     return message(RTM_GETLINK, 0, sequence, body + attr_text(IFLA_IFNAME, name))
 
 
-def get_addresses(sequence: int, family: int) -> bytes:
-    """RTM_GETADDR for one family, or for all with AF_UNSPEC."""
-    return message(RTM_GETADDR, NLM_F_DUMP, sequence, IFADDR.pack(family, 0, 0, 0, 0))
+def get_addresses(sequence: int, family: int, index: int = 0) -> bytes:
+    """RTM_GETADDR for one family, or for all with AF_UNSPEC; of one device, or of all with 0."""
+    return message(RTM_GETADDR, NLM_F_DUMP, sequence, IFADDR.pack(family, 0, 0, 0, index))
 
 
 def probe_kind(sequence: int, kind: str) -> bytes:
@@ -407,46 +405,16 @@ def read_link(data: bytes, start: int, end: int) -> Device:
     return _device(data, start, attributes(data, start + 16, end, LINK_ATTRIBUTES))
 
 
-class LinkReader:
-    """read_link() for many devices.
-
-    Devices of one kind have the same attributes in the same places. So a layout is remembered for
-    each length of message, and all attribute headers are compared with it at once; where they
-    differ in anything the attributes are read one by one.
-    """
-
-    def __init__(self) -> None:
-        self._layouts: dict[int, _Layout | None] = {}
-
-    def __call__(self, data: bytes, start: int, end: int) -> Device:
-        """RTM_NEWLINK -> Device."""
-        size = end - start
-        layout = self._layouts.get(size)
-        if layout is not None:
-            headers, expected, places = layout
-            if headers.unpack_from(data, start + 16) == expected:
-                at = start + 16
-                found = {kind: data[at + low : at + high] for kind, low, high in places}
-                return _device(data, start, found)
+def read_name(data: bytes, start: int, end: int) -> tuple[str, int]:
+    """RTM_NEWLINK -> primary name and index; the name is the first attribute (rtnl_fill_ifinfo)."""
+    if end - start < 20:
+        raise WireError(f"a link message of {end - start} bytes")
+    length, kind = ATTR.unpack_from(data, start + 16)
+    if kind != IFLA_IFNAME or length < 4 or start + 16 + length > end:
         device = read_link(data, start, end)
-        # The first of its length may be the only one.
-        self._layouts[size] = _layout(data, start + 16, end) if size in self._layouts else None
-        return device
-
-
-def _layout(data: bytes, start: int, end: int) -> _Layout:
-    """Where the attributes of a message that was read without an error stand."""
-    form, expected, places = ["="], [], []
-    at = start
-    while end - at >= 4:
-        length, kind = ATTR.unpack_from(data, at)
-        padded = (length + 3) & ~3
-        form.append(f"HH{min(padded, end - at) - 4}x")
-        expected += [length, kind]
-        if kind & NLA_TYPE_MASK in LINK_ATTRIBUTES:
-            places.append((kind & NLA_TYPE_MASK, at + 4 - start, at + length - start))
-        at += padded
-    return Struct("".join(form)), tuple(expected), places
+        return device.name, device.index
+    _, _, index, _, _ = IFINFO.unpack_from(data, start)
+    return _text(data[start + 20 : start + 16 + length]), index
 
 
 def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:

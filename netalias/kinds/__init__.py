@@ -14,6 +14,7 @@ from netalias.model import (
     IFA_F_NOPREFIXROUTE,
     PROTOCOL,
     RT_SCOPE_LINK,
+    SCRATCH,
     Alias,
 )
 from netalias.names import AliasName
@@ -69,13 +70,14 @@ class Goal:
     """A wish with nothing left open: what the alias shall be.
 
     ``entry`` is None for an alias whose family the kernel keeps no addresses of; ``mtu`` 0 and
-    ``mac`` empty mean: the kernel's choice.
+    ``mac`` empty mean: the kernel's choice; ``lenient``: a kind without an MTU passes it over.
     """
 
     __slots__ = (
         "address",
         "entry",
         "group",
+        "lenient",
         "mac",
         "main",
         "mtu",
@@ -97,6 +99,7 @@ class Goal:
         up: bool = True,
         mtu: int = 0,
         mac: bytes = b"",
+        lenient: bool = False,
         group: int = 0,
     ) -> None:
         self.name = name
@@ -108,6 +111,7 @@ class Goal:
         self.up = up
         self.mtu = mtu
         self.mac = mac
+        self.lenient = lenient
         self.group = group
 
     def record(self) -> str:
@@ -217,6 +221,13 @@ class World:
         self.by_name: dict[AliasName, list[Alias]] = {}
         for alias in self.aliases:
             self.by_name.setdefault(alias.name, []).append(alias)
+
+    @property
+    def remnants(self) -> list[Device]:
+        """Devices of ours that were about to be deleted when that was interrupted."""
+        scratch = self.group | SCRATCH
+        devices = self.snapshot.devices.values()
+        return [device for device in devices if device.group == scratch and device.kind in KINDS]
 
     def main(self, name: AliasName) -> Device:
         """The main device of *name*. Raises NoSuchDevice."""

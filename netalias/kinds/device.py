@@ -46,17 +46,21 @@ class DeviceKind(Kind):
         raise NotImplementedError
 
     def make(self, goal: Goal) -> list[Step]:
-        """Create, quieten IPv6, name, address, raise."""
+        """Create, quieten IPv6, name, set, address, raise.
+
+        What is set is not set by the message that raises: the kernel would announce the device
+        once more for it, and with thousands of siblings that takes longer than raising it.
+        """
         device = names.primary(goal.name)
         steps: list[Step] = [self.create(device, goal)]
         if goal.type.family != AF_INET6 and goal.main.inet6:
             steps.append(_quiet(device, 0))
         steps.append(AddAltname(device, 0, str(goal.name)))
-        steps.append(
-            SetLink(device, 0, RAISE, up=goal.up or None, ifalias=goal.record(), conf=CONF)
-        )
+        steps.append(SetLink(device, 0, SET, ifalias=goal.record(), conf=CONF))
         if goal.entry is not None:
             steps += goal.type.attach(device, 0, goal.entry)
+        if goal.up:
+            steps.append(SetLink(device, 0, RAISE, up=True))
         return steps
 
     def change(self, alias: Alias, goal: Goal, snapshot: Snapshot) -> list[Step]:

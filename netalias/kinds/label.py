@@ -40,6 +40,8 @@ class Label(Kind):
             raise errors.KindError(
                 f"{goal.name}: a label cannot be down", f"netalias {goal.name}- deletes it"
             )
+        if goal.lenient:
+            goal.mtu = 0
         if goal.mtu or goal.mac:
             raise errors.KindError(
                 f"{goal.name}: a label has no MTU or MAC of its own", "hw and mtu need kind macvlan"

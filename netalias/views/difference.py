@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change"}
 """Sign: the word that JSON has for it."""
-FAMILIES = {AF_INET: "inet", AF_INET6: "inet6"}
+ADDRESS = "address"
+NUMBERS = ("mtu", "metric")
+"""What JSON has as numbers."""
+NONE = "none"
+ABSENT = (NONE, NOTHING)
+"""What JSON has as null."""
 
 
 def line(item: Item, registry: Registry) -> str:
@@ -33,8 +38,8 @@ def fields(item: Item, registry: Registry) -> dict[str, object]:
     plan = item.plan
     if item.sign == CHANGED:
         changes = _changes(plan, registry)
-        found["before"] = {key: old for key, old, _ in changes}
-        found["after"] = {key: new for key, _, new in changes}
+        found["before"] = {key: _value(key, old) for key, old, _ in changes}
+        found["after"] = {key: _value(key, new) for key, _, new in changes}
     elif plan.goal is not None:
         found["address"], found["kind"] = _wanted(plan.goal), plan.kind
     elif plan.alias is not None:
@@ -55,6 +60,12 @@ def skipped(one: Skipped) -> dict[str, object]:
     return found
 
 
+def _value(key: str, text: str) -> object:
+    if text in ABSENT:
+        return None
+    return int(text) if key in NUMBERS else text
+
+
 def _added(plan: Plan, registry: Registry) -> str:
     goal = plan.goal
     assert goal is not None
@@ -71,13 +82,10 @@ def _changed(plan: Plan, registry: Registry) -> str:
     alias = plan.alias
     assert alias is not None
     changes = _changes(plan, registry)
-    if changes and changes[0][0] == "address":
-        first, *changes = changes
-        words = [f"{first[1]} -> {first[2]}"]
-    else:
-        words = [address(alias, registry)]
-    words += [f"{key} {old} -> {new}" for key, old, new in changes]
-    return ", ".join(words) if len(words) > 2 else " ".join(words)
+    texts = [f"{key} {old} -> {new}" for key, old, new in changes]
+    if changes[0][0] == ADDRESS:
+        return ", ".join([texts[0].removeprefix(f"{ADDRESS} "), *texts[1:]])
+    return f"{address(alias, registry)} {', '.join(texts)}"
 
 
 TEXTS: dict[str, Callable[[Plan, Registry], str]] = {
@@ -98,7 +106,7 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
     assert alias is not None
     assert goal is not None
     pairs = [
-        ("address", address(alias, registry), _wanted(goal)),
+        (ADDRESS, address(alias, registry) if alias.family else NONE, _wanted(goal)),
         ("kind", alias.kind, plan.kind),
         ("state", _state(alias.up), _state(goal.up)),
         *_of_device(alias, goal, plan.kind),
@@ -128,7 +136,8 @@ def _of_device(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]
 def _of_entry(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
     old, new = alias.entry, goal.entry
     if old is None or new is None:
-        lost = old is None and new is not None and goal.up
+        # Without a record of it the address is what has changed.
+        lost = old is None and new is not None and goal.up and alias.family
         return [("entry", "missing", "present")] if lost else []
     family = new.family
 
@@ -148,7 +157,7 @@ def _of_entry(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
 
 
 def _route(flags: int) -> str:
-    return "none" if flags & IFA_F_NOPREFIXROUTE else "connected"
+    return NONE if flags & IFA_F_NOPREFIXROUTE else "connected"
 
 
 def _name(alias: Alias) -> str:

@@ -49,6 +49,7 @@ def main() -> int:
 def _panel(axis: Axes, points: list[Point], peers: list[str]) -> None:
     axis.set_xscale("log")
     axis.set_yscale("log")
+    axis.minorticks_off()
     axis.grid(alpha=0.3)
     for number, peer in enumerate(peers):
         own = sorted((count, taken) for _, count, name, _, taken in points if name == peer)

@@ -96,7 +96,7 @@ def _unpack() -> None:
             raise Failed(f"ifupdown2: no {tool}")
     quiet = {"check": True, "cwd": folder, "stdout": subprocess.DEVNULL}
     subprocess.run(["apt-get", "-qq", *UNSANDBOXED, "download", "ifupdown2"], **quiet)
-    package = next(folder.glob("*.deb"))
+    (package,) = folder.glob("*.deb")
     subprocess.run(["dpkg", "-x", package.name, "unpacked"], **quiet)
     modules = "unpacked/usr/share/ifupdown2"
     subprocess.run([DEBIAN_PYTHON, "-m", "compileall", "-q", modules], **quiet)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import statistics
 import sys
 from collections.abc import Callable, Sequence
 
@@ -49,6 +48,10 @@ MAINS = 100
 EACH = 500
 
 
+class Wrong(Failed):
+    """An operation came to its end, and not all is as it was wished."""
+
+
 class Bench:
     """Peers, jobs, and what was measured."""
 
@@ -57,13 +60,14 @@ class Bench:
         self.results = report.Results()
         self.peers = [peer for peer in peers if self._ready(peer)]
         self._once: set[tuple[str, str, int]] = set()
+        self._stopped: set[tuple[str, str, int]] = set()
 
     def _ready(self, peer: Peer) -> bool:
         try:
             peer.ready()
             if not peer.hidden:
                 self.results.peers[peer.name] = (peer.version(), peer.remark)
-        except (Failed, OSError, LookupError) as problem:
+        except (Failed, OSError, LookupError, ValueError) as problem:
             self.results.peers[peer.name] = ("", f"cannot be had here: {problem}")
             return False
         return True
@@ -81,10 +85,11 @@ class Bench:
 
     def _turn(self, peer: Peer, job: Job) -> None:
         place = (peer.name, job.kind, job.count)
-        if job.kind not in peer.kinds or place in self._once:
+        if job.kind not in peer.kinds or place in self._once or place in self._stopped:
             return
-        self.results.reasons.setdefault(place, self._hopeless(peer, job))
-        if self.results.reasons[place]:
+        reason = self._hopeless(peer, job)
+        if reason:
+            self._stop(place, reason)
             return
         idle()
         shutil.rmtree("/run/netalias", ignore_errors=True)
@@ -94,9 +99,13 @@ class Bench:
             if taken > peer.patience * 1000:
                 self._once.add(place)
         except Failed as problem:
-            self.results.reasons[place] = str(problem)
+            self._stop(place, str(problem))
         finally:
             stage.close()
+
+    def _stop(self, place: tuple[str, str, int], reason: str) -> None:
+        self._stopped.add(place)
+        self.results.reasons[place] = reason
 
     def _hopeless(self, peer: Peer, job: Job) -> str:
         """Why a job is not worth the trial: all that is slow grows with the square."""
@@ -106,7 +115,7 @@ class Bench:
         if not before or peer.patience == float("inf"):
             return ""
         last = before[-1]
-        if self.results.reasons[peer.name, last.kind, last.count]:
+        if (peer.name, last.kind, last.count) in self._stopped:
             return f"not tried after {last.count}"
         longest = max(
             self.results.median(job.kind, last.count, peer.name, operation) or 0
@@ -116,29 +125,31 @@ class Bench:
         return f"not tried: some {expected:.0f} s expected" if expected > LIMIT else ""
 
     def _operate(self, peer: Peer, job: Job, operation: str) -> float:
-        """Milliseconds of one operation, the median where it is repeated. Raises Failed."""
+        """Milliseconds of one operation with all its repetitions. Raises Failed."""
         peer.path.write_text(peer.text(job, operation), encoding="ascii")
-        times = []
-        for _ in range(peer.repeats.get(operation, 1)):
-            peer.before(operation)
-            if isinstance(peer, Netalias) and not peer.hidden:
-                self.results.add(job.kind, job.count, report.BARE, operation, limited(BARE))
-            try:
-                times.append(peer.run(job, operation))
+        whole = 0.0
+        try:
+            for _ in range(peer.repeats.get(operation, 1)):
+                peer.before(operation)
+                if isinstance(peer, Netalias) and not peer.hidden:
+                    self.results.add(job.kind, job.count, report.BARE, operation, limited(BARE))
+                taken = peer.run(job, operation)
+                whole += taken
                 _check(job, operation)
-            except Failed as problem:
-                raise Failed(f"{operation}: {problem}") from None
-        for taken in times:
-            self.results.add(job.kind, job.count, peer.name, operation, taken)
-        return statistics.median(times)
+                self.results.add(job.kind, job.count, peer.name, operation, taken)
+        except Wrong as problem:
+            self.results.reasons[peer.name, job.kind, job.count] = f"{operation}: {problem}"
+        except Failed as problem:
+            raise Failed(f"{operation}: {problem}") from None
+        return whole
 
 
 def _check(job: Job, operation: str) -> None:
-    """Raises Failed when there are not as many addresses as there shall be."""
+    """Raises Wrong when there are not as many addresses as there shall be."""
     found = captured([IP, "-4", "-o", "addr", "show"]).count(" inet 10.")
     wanted = len(job.slots(operation))
     if found != wanted:
-        raise Failed(f"{found} addresses where {wanted} were wished")
+        raise Wrong(f"{found} addresses where {wanted} were wished")
 
 
 def peaks(netalias: Netalias) -> dict[str, int]:

@@ -45,6 +45,10 @@ RUN = Path("/run/bench")
 ADDRESS_EVENTS = 0x10
 """RTMGRP_IPV4_IFADDR of linux/rtnetlink.h."""
 RTM_NEWADDR = 20
+SO_RCVBUFFORCE = 33
+EVENTS_BUFFER = 64 << 20
+SILENCE = 3.0
+"""Seconds without a new address, after which none is to be expected."""
 
 
 class Job:
@@ -249,7 +253,7 @@ class Ifupdown2(Peer):
         self.path = Path("/etc/network/interfaces")
 
     def version(self) -> str:
-        package = next(self.installs.ifupdown2().parent.glob("*.deb"))
+        (package,) = self.installs.ifupdown2().parent.glob("*.deb")
         return package.name.split("_")[1]
 
     def text(self, job: Job, operation: str) -> str:
@@ -282,8 +286,9 @@ class IfState(Peer):
         self._program = str(self.installs.ifstate())
 
     def version(self) -> str:
-        folders = Path(self._program).parents[1].glob("lib/*/site-packages/ifstate-*.dist-info")
-        return next(folders).name.removesuffix(".dist-info").partition("-")[2]
+        environment = Path(self._program).parents[1]
+        (folder,) = environment.glob("lib/*/site-packages/ifstate-*.dist-info")
+        return folder.name.removesuffix(".dist-info").partition("-")[2]
 
     def text(self, job: Job, operation: str) -> str:
         slots = job.slots(operation)
@@ -340,19 +345,21 @@ class Networkd(Peer):
 
     def run(self, job: Job, operation: str) -> float:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as events:
+            events.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, EVENTS_BUFFER)
             events.bind((0, ADDRESS_EVENTS))
-            events.settimeout(1)
+            events.settimeout(SILENCE)
             return limited([self.program], lambda: _addresses(events, job.count))
 
 
 def _addresses(events: socket.socket, count: int) -> None:
     """Wait until so many addresses were added. Raises TooLong when nothing moves any more."""
-    while count > 0:
+    found = 0
+    while found < count:
         try:
             data = events.recv(65536)
         except TimeoutError:
-            raise TooLong(f"{count} addresses missing, and none came for a second") from None
-        count -= int.from_bytes(data[4:6], sys.byteorder) == RTM_NEWADDR
+            raise TooLong(f"it stops at {found} addresses") from None
+        found += int.from_bytes(data[4:6], sys.byteorder) == RTM_NEWADDR
 
 
 PEERS: tuple[type[Peer], ...] = (

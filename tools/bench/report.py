@@ -15,7 +15,6 @@ from bench import _processor, verdict
 from installs import REPO, Installs
 from peers import ALL, COMPARE, CREATE, DECLARED, LABEL, MACVLAN, NOTHING, ONE, OPERATIONS, SOME
 from processes import Failed
-from stage import IP
 
 BARE = "python -c pass"
 OWN = "netalias"
@@ -119,24 +118,36 @@ def _targets() -> list[Target]:
 
 
 def _slow(results: Results, peer: str, kind: str) -> list[str]:
-    """The least of the factors at the largest number that a slow peer finished."""
+    """The least of the factors at the largest number that a slow peer finished.
+
+    Beside it, that of the floor: more is not to be had from this kernel.
+    """
     text, limit = f"every operation, {kind}s: {peer}", f">= {FACTOR} x faster"
     finished = [
         count
         for other, count in results.sizes()
-        if other == kind and all(results.median(kind, count, peer, name) for name in DECLARED)
+        if other == kind and results.median(kind, count, peer, ALL)
     ]
     if not finished:
         return [text, limit, "-", "not measured"]
     count = max(finished)
-    factors = {
-        name: (results.median(kind, count, peer, name) or 0)
-        / (results.median(kind, count, OWN, name) or float("inf"))
-        for name in DECLARED
-    }
+    factors = _factors(results, kind, count, peer, OWN)
     least = min(factors, key=lambda name: factors[name])
     measured = f"{factors[least]:.0f} x ({least}) at {count}"
+    floor = _factors(results, kind, count, peer, "floor (C)").get(least)
+    measured += f"; the floor {floor:.0f} x" if floor else ""
     return [text, limit, measured, _word(FACTOR, factors[least])]
+
+
+def _factors(results: Results, kind: str, count: int, slow: str, fast: str) -> dict[str, float]:
+    """By operation, how many times one peer takes of the time of another."""
+    found = {}
+    for operation in DECLARED:
+        taken = results.median(kind, count, slow, operation)
+        own = results.median(kind, count, fast, operation)
+        if taken and own:
+            found[operation] = taken / own
+    return found
 
 
 def _memory(results: Results) -> list[str]:
@@ -195,8 +206,11 @@ def _cell(results: Results, kind: str, count: int, peer: str, operation: str) ->
     if taken is None:
         return "-"
     own = results.median(kind, count, OWN, operation)
-    factor = f" ({taken / own:.2g})" if own and peer != OWN else ""
-    return duration(taken) + factor
+    return duration(taken) + (f" ({_factor(taken / own)})" if own and peer != OWN else "")
+
+
+def _factor(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def facts(results: Results) -> str:
@@ -204,7 +218,7 @@ def facts(results: Results) -> str:
     lines = [
         f"- {time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {platform.machine()},"
         f" {os.cpu_count()} processors: {_processor()}",
-        f"- Python {platform.python_version()} ({platform.python_compiler()}); {IP}",
+        f"- Python {platform.python_version()} ({platform.python_compiler()})",
     ]
     for name, (version, remark) in results.peers.items():
         lines.append(

@@ -1,0 +1,650 @@
+"""A state machine for declared aliases: files that change, a world that others change, kills.
+
+What must hold whatever came before is looked at from outside: a reading of the kernel is compared
+with the file by ``faults``, which shares no code with the comparison of the product. The kernel is
+given by a Ground; the same rules run over the one in memory and over the real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_interface
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from netalias import declarations
+from netalias.agenda import Agenda
+from netalias.alias_type import installed
+from netalias.engine import Engine
+from netalias.errors import NetaliasError
+from netalias.kernel import Kernel
+from netalias.kernel.memory import Memory
+from netalias.model import (
+    AF_INET,
+    GROUP,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_SECONDARY,
+    IFA_F_TENTATIVE,
+    PROTOCOL,
+    RT_SCOPE_LINK,
+    SCRATCH,
+    Address,
+    Device,
+    Snapshot,
+)
+from netalias.reconcile import Outcome, Rules, check, reconcile
+from netalias.steps import (
+    AddAddress,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    DelAltname,
+    DelLink,
+    SetLink,
+    Step,
+)
+from netalias.views.difference import line
+
+MAINS = ("eth1", "eth2", "eth3")
+OTHER_NAMES = ("lan1", "lan2", "lan3")
+SLOTS = 6
+BRIDGE = 4
+"""MACVLAN_MODE_BRIDGE."""
+ADDRGEN_NONE = 1
+
+ADDRESSES = (
+    *(f"10.1.0.{last}" for last in range(1, 6)),
+    *(f"10.1.1.{last}" for last in range(1, 4)),
+    "10.9.0.1",
+    *(f"2001:db8::{last}" for last in range(1, 4)),
+    "2001:db8:0:1::1",
+)
+"""Few, so that they meet: in one network, in networks within networks, and on other aliases."""
+LENGTHS = {4: (None, 32, 24, 24, 16), 6: (None, 128, 64, 64, 48)}
+"""By the version of the address; None: nothing is said."""
+STRANGERS = ("10.1.0.9/24", "10.1.0.1/32", "10.1.1.9/16", "172.16.0.1/12", "2001:db8::9/64")
+WORDS = ("", "", "", "mtu 1400", "mtu 1300", "down", "metric 9", "-broadcast")
+
+devices = st.sampled_from(MAINS)
+slots = st.integers(0, SLOTS - 1)
+pick = st.integers(0, 10_000)
+
+
+class Killed(BaseException):
+    """The process is gone: no further step is executed, undoing ones neither."""
+
+
+class Ground:
+    """One world to stand on: a kernel, and what only ip(8) does.
+
+    ``kinds`` are the words for ``kind`` that it can serve.
+    """
+
+    kinds: tuple[str, ...] = ()
+
+    def kernel(self, fuse: int = -1) -> Kernel:
+        """The kernel; with *fuse* it executes so many steps, and then raises Killed."""
+        raise NotImplementedError
+
+    def add_main(self, name: str) -> None:
+        """An Ethernet device with carrier that is up and has no address."""
+        raise NotImplementedError
+
+    def rename(self, name: str, new: str) -> None:
+        """``ip link set NAME name NEW``."""
+        raise NotImplementedError
+
+    def regroup(self, name: str, group: int) -> None:
+        """``ip link set NAME group GROUP``."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class DeclaredAliases(RuleBasedStateMachine):
+    """Rules that change a file, or the world, and those that reconcile both.
+
+    ``lines`` is the file: by (main, slot) the words behind the name. ``names`` is what the mains
+    are called now, None while one is away.
+    """
+
+    ground: Ground
+
+    def make_ground(self) -> Ground:
+        """What the machine runs over."""
+        raise NotImplementedError
+
+    @initialize()
+    def begin(self) -> None:
+        self.ground = self.make_ground()
+        self.registry = installed()
+        self.lines: dict[tuple[str, int], str] = {}
+        self.names: dict[str, str] = {}
+        for name in MAINS:
+            self.ground.add_main(name)
+            self.names[name] = name
+
+    def teardown(self) -> None:
+        """Once nobody is in the way any more, all that can be made is made."""
+        if not hasattr(self, "names"):
+            return
+        try:
+            self._peace()
+            self._reconciled()
+            self._away()
+        finally:
+            self.ground.close()
+
+    # The file
+
+    @rule(main=devices, slot=slots, address=st.sampled_from(ADDRESSES), data=st.data())
+    def declare(self, main: str, slot: int, address: str, data: st.DataObject) -> None:
+        """A line is written, or changed; an address stands once in a file."""
+        taken = {words.split()[0].partition("/")[0]: key for key, words in self.lines.items()}
+        if taken.get(address, (main, slot)) != (main, slot):
+            self._trade(taken[address], (main, slot))
+            return
+        version = ip_interface(address).version
+        length = data.draw(st.sampled_from(LENGTHS[version]))
+        kind = data.draw(st.sampled_from(("", "", *self.ground.kinds)))
+        word = data.draw(st.sampled_from(WORDS))
+        text = address if length is None else f"{address}/{length}"
+        if version == 6 and word == "-broadcast":
+            word = ""
+        self.lines[main, slot] = " ".join(filter(None, [text, f"kind {kind}" if kind else "", word]))
+
+    def _trade(self, one: tuple[str, int], other: tuple[str, int]) -> None:
+        """Two aliases change places, or one moves."""
+        lines = self.lines
+        mine, theirs = lines.pop(one), lines.pop(other, None)
+        lines[other] = mine
+        if theirs is not None:
+            lines[one] = theirs
+
+    @precondition(lambda self: self.lines)
+    @rule(number=pick)
+    def erase(self, number: int) -> None:
+        """A line is taken out."""
+        del self.lines[sorted(self.lines)[number % len(self.lines)]]
+
+    @rule(main=devices)
+    def erase_main(self, main: str) -> None:
+        """All lines of one main device are taken out."""
+        self.lines = {key: words for key, words in self.lines.items() if key[0] != main}
+
+    def declared(self, lines: dict[tuple[str, int], str] | None = None) -> declarations.Declarations:
+        """The file as it is parsed."""
+        found = self.lines if lines is None else lines
+        text = "".join(f"{main}:{slot} {words}\n" for (main, slot), words in found.items())
+        parsed = declarations.parse([("t.conf", text)], self.registry)
+        assert parsed.errors == []
+        return parsed
+
+    # The world, changed by others
+
+    @rule(main=devices, address=st.sampled_from(STRANGERS), label=st.booleans(), slot=slots)
+    def stranger_address(self, main: str, address: str, label: bool, slot: int) -> None:
+        """Somebody puts an address on a main device, under a label that looks like ours or none."""
+        device = self._main(main)
+        if device is not None:
+            entry = entry_of(address)
+            entry.label = f"{device.name}:{slot}" if label and entry.family == AF_INET else ""
+            self._try(AddAddress(device.name, device.index, entry))
+
+    @rule(number=pick)
+    def stranger_address_leaves(self, number: int) -> None:
+        """And takes it away again."""
+        found = [entry for entry in self._strange() if entry.scope != RT_SCOPE_LINK]
+        if found:
+            entry = found[number % len(found)]
+            self._try(DelAddress("", entry.index, entry))
+
+    @rule(main=devices, slot=slots, kind=st.sampled_from(["macvlan", "look", "alt"]))
+    def stranger_device(self, main: str, slot: int, kind: str) -> None:
+        """Somebody makes a macvlan, or has a device that is called as an alias would be."""
+        device = self._main(main)
+        if device is None:
+            return
+        name = "theirs" if kind == "macvlan" else f"{device.name}_{slot}"
+        if kind == "alt":
+            name = f"other{slot}"
+        self._try(CreateLink(name, "macvlan", group=0, mode=BRIDGE, link=device.index))
+        made = self.snapshot().device(name)
+        if made is not None and made.group == 0:
+            self._try(SetLink(name, made.index, addrgen=ADDRGEN_NONE))
+            if kind == "alt":
+                self._try(AddAltname(name, made.index, f"{device.name}:{slot}"))
+
+    @rule(number=pick)
+    def stranger_device_leaves(self, number: int) -> None:
+        found = [device for device in self.snapshot().devices.values() if is_strange_upper(device)]
+        if found:
+            device = found[number % len(found)]
+            self._try(DelLink(device.name, device.index, device.group))
+
+    @rule(
+        number=pick,
+        what=st.sampled_from(
+            ["delete", "address", "altname", "record", "down", "mtu", "move", "own", "scratch"]
+        ),
+    )
+    def meddle(self, number: int, what: str) -> None:
+        """Somebody spoils an alias of ours, or an interrupted run has left it in its last group."""
+        snapshot = self.snapshot()
+        mine = [device for device in snapshot.devices.values() if device.group == GROUP]
+        if not mine:
+            return
+        device = mine[number % len(mine)]
+        place = device.name, device.index
+        entries = [one for one in snapshot.on(device.index) if one.scope != RT_SCOPE_LINK]
+        if what == "delete":
+            self._try(DelLink(*place, GROUP))
+        elif what == "altname" and device.altnames:
+            self._try(DelAltname(*place, device.altnames[0]))
+        elif what == "record":
+            self._try(SetLink(*place, ifalias="netalias eth9:9"))
+        elif what == "down":
+            self._try(SetLink(*place, up=False))
+        elif what == "mtu":
+            self._try(SetLink(*place, mtu=1290))
+        elif what == "scratch":
+            self.ground.regroup(device.name, GROUP | SCRATCH)
+        elif what == "own":
+            self._try(AddAddress(*place, entry_of("172.30.0.1/24")))
+        elif entries:
+            self._try(DelAddress(*place, entries[0]))
+            if what == "move":
+                self._try(AddAddress(*place, entries[0].copy(protocol=0)))
+
+    @rule(number=pick)
+    def meddle_with_label(self, number: int) -> None:
+        """Somebody deletes a label of ours."""
+        found = [
+            (device, entry)
+            for device in self.snapshot().devices.values()
+            for entry in self.snapshot().on(device.index)
+            if entry.protocol == PROTOCOL and device.group != GROUP
+        ]
+        if found:
+            device, entry = found[number % len(found)]
+            self._try(DelAddress(device.name, device.index, entry))
+
+    @rule(main=devices, number=st.integers(0, len(MAINS) - 1))
+    def rename(self, main: str, number: int) -> None:
+        """A main device gets another name, or its own one back."""
+        name = self.names.get(main)
+        if name is not None:
+            new = main if name != main else OTHER_NAMES[number]
+            if self.snapshot().device(new) is None:
+                self.ground.rename(name, new)
+                self.names[main] = new
+
+    @rule(main=devices)
+    def switch(self, main: str) -> None:
+        """A main device goes down, or up."""
+        device = self._main(main)
+        if device is not None:
+            self._try(SetLink(device.name, device.index, up=not device.up))
+
+    @rule(main=devices)
+    def away_or_back(self, main: str) -> None:
+        """A main device goes away with all that stands on it, or comes back."""
+        device = self._main(main)
+        if device is not None:
+            self._try(DelLink(device.name, device.index, device.group))
+            del self.names[main]
+        else:
+            self.ground.add_main(main)
+            self.names[main] = main
+
+    # Both
+
+    @rule()
+    def reconcile(self) -> None:
+        self._reconciled()
+
+    @precondition(lambda self: self.lines)
+    @rule(main=devices)
+    def reconcile_one(self, main: str) -> None:
+        """--only: the others are not touched."""
+        before = aliases_of(self.snapshot())
+        self._run(Rules(allow_empty=True, only=main))
+        after = aliases_of(self.snapshot())
+        mine = {main, self.names.get(main, main)}
+        for found in (before, after):
+            for name in [name for name in found if name.partition(":")[0] in mine]:
+                del found[name]
+        assert routeless(before) == routeless(after)
+
+    @precondition(lambda self: self.lines)
+    @rule(number=pick)
+    def reconcile_over_ssh(self, number: int) -> None:
+        """The address that a session comes in over stays where it is."""
+        found = [one for held in aliases_of(self.snapshot()).values() for one in held if one.local]
+        if found:
+            local = found[number % len(found)].local
+            self._run(Rules(allow_empty=True, protected=local))
+            held = aliases_of(self.snapshot()).values()
+            assert any(one.local == local for ones in held for one in ones)
+
+    @rule(fuse=st.integers(0, 40))
+    def kill(self, fuse: int) -> None:
+        """SIGKILL after some steps, and then nothing is undone."""
+        before = foreign(self.snapshot(), killed=True)
+        kernel = self.ground.kernel(fuse)
+        try:
+            reconcile(Engine(kernel, self.registry), self.declared(), Rules(allow_empty=True))
+        except Killed:
+            pass
+        finally:
+            kernel.close()
+        assert foreign(self.snapshot(), killed=True) == before
+
+    def _reconciled(self) -> None:
+        """What is asked of every reconciliation, and of the world after it."""
+        outcome = self._run(Rules(allow_empty=True))
+        snapshot = self.snapshot()
+        skipped = {one.name.main for one in outcome.agenda.skipped}
+        failed = {str(item.name) for item in outcome.failed}
+        wrong = [
+            fault
+            for name, fault in faults(snapshot, self._wanted())
+            if name.partition(":")[0] not in skipped and name not in failed
+        ]
+        assert wrong == [] or failed or skipped, wrong
+        if not failed:
+            assert [text for text in wrong if "route" not in text] == []
+            assert not any(device.group == GROUP | SCRATCH for device in snapshot.devices.values())
+
+    def _run(self, rules: Rules) -> Outcome:
+        """Reconcile, with all that must hold whatever the rules are."""
+        planned = self._check(rules)
+        before = self.snapshot()
+        if planned.same and not rules.only and not rules.protected:
+            assert faults(before, self._wanted()) == []
+        foretold = self._foretold(rules, before)
+        kernel = self.ground.kernel()
+        try:
+            outcome = reconcile(Engine(kernel, self.registry), self.declared(), rules)
+        finally:
+            kernel.close()
+        assert self._lines(outcome.agenda) == self._lines(planned)
+        assert self._lines(outcome.wrong) == []
+        after = self.snapshot()
+        assert foreign(after) == foreign(before)
+        if not outcome.failed:
+            assert seen(after) == foretold
+        again = self._check(rules)
+        failed = {item.name for item in outcome.failed}
+        assert [text for text, item in self._told(again) if item.name not in failed] == []
+        assert [one.line() for one in again.skipped] == [
+            one.line() for one in outcome.agenda.skipped
+        ]
+        return outcome
+
+    def _check(self, rules: Rules) -> Agenda:
+        kernel = self.ground.kernel()
+        try:
+            return check(Engine(kernel, self.registry), self.declared(), rules)
+        finally:
+            kernel.close()
+
+    def _foretold(self, rules: Rules, before: Snapshot) -> object:
+        """What a dry run promises: its steps, executed on a copy in memory."""
+        copy = Memory.holding(before, ("macvlan", *self.ground.kinds))
+        outcome = reconcile(Engine(copy, self.registry), self.declared(), rules)
+        assert not outcome.wrong
+        return seen(copy.snapshot())
+
+    def _lines(self, agenda: Agenda | Sequence[object]) -> list[str]:
+        items = agenda.items if isinstance(agenda, Agenda) else agenda
+        return [line(item, self.registry) for item in items]  # type: ignore[arg-type]
+
+    def _told(self, agenda: Agenda) -> list[tuple[str, object]]:
+        return list(zip(self._lines(agenda), agenda.items, strict=True))
+
+    def _wanted(self) -> dict[str, str]:
+        """The file, by the names of the day; what stands on a main of no name is left out."""
+        present = self.snapshot()
+        found = {}
+        for (main, slot), words in self.lines.items():
+            device = present.device(main)
+            if device is not None:
+                found[f"{device.name}:{slot}"] = words
+        return found
+
+    # At the end
+
+    def _peace(self) -> None:
+        """Others take away all that is theirs, and the main devices are as they were."""
+        for device in list(self.snapshot().devices.values()):
+            if is_strange_upper(device):
+                self._try(DelLink(device.name, device.index, device.group))
+        for entry in list(self._strange()):
+            self._try(DelAddress("", entry.index, entry))
+        for main in MAINS:
+            if main not in self.names:
+                self.ground.add_main(main)
+                self.names[main] = main
+        for main, name in self.names.items():
+            if name != main:
+                self.ground.rename(name, main)
+            device = self.snapshot().device(main)
+            assert device is not None
+            self.names[main] = main
+            self._try(SetLink(main, device.index, up=True))
+
+    def _away(self) -> None:
+        """Without a single line nothing of ours is left."""
+        self.lines = {}
+        self._reconciled()
+        assert aliases_of(self.snapshot()) == {}
+
+    # Looking
+
+    def snapshot(self) -> Snapshot:
+        kernel = self.ground.kernel()
+        try:
+            return kernel.snapshot()
+        finally:
+            kernel.close()
+
+    def _main(self, main: str) -> Device | None:
+        name = self.names.get(main)
+        return self.snapshot().device(name) if name is not None else None
+
+    def _strange(self) -> Iterator[Address]:
+        snapshot = self.snapshot()
+        for device in snapshot.devices.values():
+            if device.name != "lo" and not device.group & GROUP:
+                for entry in snapshot.on(device.index):
+                    if entry.protocol != PROTOCOL:
+                        yield entry
+
+    def _try(self, step: Step) -> None:
+        """What the kernel refuses has not happened."""
+        kernel = self.ground.kernel()
+        try:
+            kernel.send([step])
+        finally:
+            kernel.close()
+
+
+class Held:
+    """An alias as it is seen from outside."""
+
+    def __init__(self, device: Device | None, main: Device | None, entry: Address | None) -> None:
+        self.device = device
+        self.main = main
+        self.entry = entry
+        self.local = entry.local if entry is not None else b""
+
+
+def aliases_of(snapshot: Snapshot) -> dict[str, list[Held]]:
+    """What carries our mark, by the name that it has in the kernel."""
+    found: dict[str, list[Held]] = {}
+    for device in snapshot.devices.values():
+        entries = [entry for entry in snapshot.on(device.index) if entry.protocol == PROTOCOL]
+        if device.group & ~SCRATCH == GROUP:
+            names = [name for name in device.altnames if ":" in name] or [device.name]
+            main = snapshot.devices.get(device.link) or snapshot.device(names[0].partition(":")[0])
+            for entry in entries or [None]:
+                found.setdefault(names[0], []).append(Held(device, main, entry))
+            continue
+        for entry in entries:
+            name = entry.label if entry.family == AF_INET else f"{device.name}:{entry.metric & 0xFFFF}"
+            found.setdefault(name, []).append(Held(None, device, entry))
+    return found
+
+
+def routeless(found: dict[str, list[Held]]) -> dict[str, list[tuple[object, ...]]]:
+    """Names, devices and addresses; who brings the route of a network is not looked at."""
+    return {
+        name: [
+            (
+                one.device.index if one.device is not None else 0,
+                one.local,
+                one.entry.prefixlen if one.entry is not None else 0,
+            )
+            for one in held
+        ]
+        for name, held in found.items()
+    }
+
+
+def seen(snapshot: Snapshot) -> dict[str, list[tuple[object, ...]]]:
+    """Names, addresses, and who brings the route: what two worlds that are alike share."""
+    return {
+        name: sorted(
+            (
+                one.device.kind if one.device is not None else "label",
+                one.device is None or one.device.up,
+                one.device.mtu if one.device is not None else 0,
+                one.local,
+                one.entry.prefixlen if one.entry is not None else 0,
+                one.entry is not None and bool(one.entry.flags & IFA_F_NOPREFIXROUTE),
+            )
+            for one in held
+        )
+        for name, held in aliases_of(snapshot).items()
+    }
+
+
+def faults(snapshot: Snapshot, wanted: dict[str, str]) -> list[tuple[str, str]]:
+    """(name, what is not as the file has it)."""
+    present = aliases_of(snapshot)
+    found = [(name, f"{name}: not in the file") for name in present if name not in wanted]
+    for name, words in wanted.items():
+        held = present.get(name, [])
+        if len(held) != 1:
+            found.append((name, f"{name}: there are {len(held)} of it"))
+            continue
+        found += [(name, f"{name}: {text}") for text in _wrong(snapshot, held[0], words.split())]
+    return found
+
+
+def _wrong(snapshot: Snapshot, held: Held, words: list[str]) -> Iterator[str]:
+    wish, entry, device = ip_interface(words[0]), held.entry, held.device
+    down = "down" in words
+    if device is not None and device.up is down:
+        yield "up" if device.up else "down"
+    if device is not None and "mtu" in words and device.mtu != int(words[words.index("mtu") + 1]):
+        yield f"mtu {device.mtu}"
+    kind = device.kind if device is not None else "label"
+    if "kind" in words and words[words.index("kind") + 1] not in ("auto", kind):
+        yield f"kind {kind}"
+    if entry is None:
+        if not down or wish.version == 4:
+            yield "no address"
+        return
+    if entry.local != wish.ip.packed:
+        yield f"address {entry.local.hex()}"
+    length = wish.network.prefixlen
+    full = wish.ip.max_prefixlen
+    if entry.prefixlen != length and (device is not None or entry.prefixlen != full):
+        yield f"/{entry.prefixlen}"
+    if length == full or held.main is None or (device is not None and not device.up):
+        return
+    served = any(
+        covers(other, entry)
+        for other in around(snapshot, held.main)
+        if other is not entry
+    )
+    brings = entry.prefixlen < full and not entry.flags & IFA_F_NOPREFIXROUTE
+    if kind != "dummy" and brings == served:
+        yield "a second route" if brings else "no route"
+
+
+def around(snapshot: Snapshot, main: Device) -> Iterator[Address]:
+    """The addresses of a main device, and of all alias devices that are up."""
+    for index, entries in snapshot.addresses.items():
+        device = snapshot.devices[index]
+        if device is main or (device.group == GROUP and device.up):
+            yield from entries
+
+
+def covers(other: Address, entry: Address) -> bool:
+    """Whether *other* brings a route for the network of *entry*."""
+    full = len(other.local) * 8
+    if other.family != entry.family or other.flags & IFA_F_NOPREFIXROUTE or other.peer:
+        return False
+    if other.prefixlen in (full,) or other.prefixlen > entry.prefixlen:
+        return False
+    one, two = (int.from_bytes(packed, "big") for packed in (other.local, entry.local))
+    return one >> (full - other.prefixlen) == two >> (full - other.prefixlen)
+
+
+def foreign(snapshot: Snapshot, *, killed: bool = False) -> dict[str, object]:
+    """All that is not ours, to the bit.
+
+    Left out: counters; which address of a network is the secondary one, since the kernel promotes
+    others when ours goes; what the kernel has still to find out of a new IPv6 address.
+    """
+    hidden = ["stats"]
+    if killed:
+        hidden.append("promote")  # switched on for the moment in which a primary label is deleted
+    found: dict[str, object] = {}
+    for device in snapshot.devices.values():
+        if device.group & ~SCRATCH == GROUP:
+            continue
+        values = {key: getattr(device, key) for key in Device.__slots__ if key not in hidden}
+        entries = [
+            [getattr(entry, key) for key in Address.__slots__ if key != "flags"]
+            + [entry.flags & ~(IFA_F_SECONDARY | IFA_F_TENTATIVE)]
+            for entry in snapshot.on(device.index)
+            if entry.protocol != PROTOCOL
+        ]
+        found[device.name] = values, sorted(entries, key=repr)
+    return found
+
+
+def is_strange_upper(device: Device) -> bool:
+    """A macvlan that others have made."""
+    return device.kind == "macvlan" and device.group & ~SCRATCH != GROUP
+
+
+def entry_of(text: str) -> Address:
+    """``10.0.0.1/24`` as somebody's address."""
+    found = ip_interface(text)
+    family = AF_INET if found.version == 4 else 10
+    return Address(0, family, found.ip.packed, found.network.prefixlen)
+
+
+class Fused:
+    """Counts steps, and says when no more may be executed."""
+
+    def __init__(self, fuse: int) -> None:
+        self.left = fuse
+
+    def take(self, count: int) -> int:
+        """How many of *count* steps may be executed."""
+        if self.left < 0:
+            return count
+        allowed = min(count, self.left)
+        self.left -= allowed
+        return allowed
+
+
+__all__ = ["Ground", "DeclaredAliases", "Fused", "Killed", "NetaliasError"]
