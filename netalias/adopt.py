@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from netalias import errors, query
-from netalias.kernel import explained
 from netalias.model import PROTOCOL
 from netalias.steps import MarkAddress
 
@@ -28,7 +27,7 @@ def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
     failures = engine.kernel.apply(steps, ordered=True)
     if failures:
         first = min(failures, key=lambda failure: failure.step.owner)
-        raise explained(names[first.step.owner], first, ())
+        raise first.explained(names[first.step.owner])
     world = engine.world()
     if steps and not all(query.find(world, name).ours for name in names):
         raise errors.StateError(

@@ -12,6 +12,7 @@ from netalias.model import AF_INET, IFA_F_NOPREFIXROUTE, Alias
 from netalias.names import AliasName
 from netalias.plan import Plan, main_down, plan
 from netalias.steps import REMOVE, RETIRE, AddAddress, DelAddress
+from netalias.strays import strays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,12 +118,15 @@ class _Comparison:
         self.agenda = Agenda()
         self.kept: set[int] = set()
         self.gone: set[int] = set()
+        self.moving: set[int] = set()
         self.pairs: list[tuple[Block, Device, list[_Pair]]] = []
         self.claimed: dict[int, set[int]] = {}
         self.reasons: dict[tuple[str, str], Skipped] = {}
         self.noted: dict[str, list[Alias]] | None = None
         self.ahead: Future | None = None
         self.rank = 0
+        self.strays = strays(world)
+        world.aliases += self.strays.values()
 
     def run(self, declared: Declarations, only: str) -> Agenda:
         """The whole comparison."""
@@ -177,13 +181,26 @@ class _Comparison:
                 continue
             aliases = self.world.by_name.get(name, ())
             alias = next((alias for alias in aliases if alias.ours), None)
+            if alias is None and self.strays:
+                alias = self._named(name, kind, device, address)
             if alias is not None:
                 self.kept.add(id(alias))
                 if kind not in ("", kinds.AUTO, alias.kind):
                     self.gone.add(id(alias))
+                elif self._moves(wish, device, alias, address):
+                    self.moving.add(id(alias.entry))
             pairs.append((slot, address, alias))
         claimed.update(block.slots)
         self.pairs.append((block, device, pairs))
+
+    def _named(self, name: AliasName, kind: str, main: Device, address: bytes) -> Alias | None:
+        """The label that has lost its slot, and is this one by its address."""
+        stray = self.strays.get((main.index, address))
+        if stray is None or kind not in ("", kinds.AUTO, stray.kind):
+            return None
+        stray.name = name
+        self.world.by_name.setdefault(name, []).append(stray)
+        return stray
 
     def _keep_of(self, block: Block) -> None:
         """An alias whose main device was renamed is kept by the wish for its former name."""
@@ -195,6 +212,20 @@ class _Comparison:
         main = block.wish.name.main
         for slot in block.slots:
             self.kept.update(map(id, self.noted.get(f"{main}:{slot}", ())))
+        if self.strays:
+            wanted = set(block.addresses)
+            nameless = (alias for (_, address), alias in self.strays.items() if address in wanted)
+            self.kept.update(map(id, nameless))
+
+    def _moves(self, wish: Wish, main: Device, alias: Alias, address: bytes) -> bool:
+        """Whether an alias leaves its network, so that others there must not count on its route."""
+        entry = alias.entry
+        if entry is None or not entry.networked or not (main.up or self.force):
+            return False
+        if self.protected and entry.local == self.protected:
+            return False
+        same = entry.local == address and entry.prefixlen == _width(wish)
+        return not same or wish.up is False
 
     def _holds(self, alias: Alias) -> bool:
         """Whether an alias that is not declared stays, since this session comes in over it."""
@@ -224,7 +255,7 @@ class _Comparison:
 
     def _plan(self, wish: Wish, main: Device, place: str) -> None:
         if self.ahead is None:
-            self.ahead = Future(self.world, self.gone)
+            self.ahead = Future(self.world, self.gone, self.moving)
         # What is as it should be stays so on a main device that is down.
         result = plan(wish, self.ahead, self.able, force=True)
         if not result.steps:
@@ -235,7 +266,7 @@ class _Comparison:
         if self.protected and alias is not None and _loses(result, self.protected):
             self._spare(place, wish.name)
             return
-        self.ahead.take(result)
+        self.ahead.take(alias, result.goal, result.kind)
         item = Item(CHANGED if alias is not None else ADDED, wish.name, result, wish)
         item.place, item.rank = place, self.rank
         self.agenda.items.append(item)

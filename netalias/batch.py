@@ -120,7 +120,8 @@ class Batch:
             return
         for note in result.notes:
             self._warn(f"{number}: {note}")
-        future.take(result)
+        if result.steps:
+            future.take(result.alias, result.goal, result.kind)
         items[number] = Item(CHANGED, wish.name, result)
 
     def _execute(self, items: dict[int, Item], future: Future) -> None:

@@ -16,23 +16,8 @@ if TYPE_CHECKING:
     from netalias.lock import Lock
     from netalias.model import Alias, Snapshot
     from netalias.plan import Plan
+    from netalias.unlocked import Unlocked
     from netalias.wishes import Wish
-
-
-class Unlocked:
-    """In place of a lock where nothing is shared; there is no folder either."""
-
-    folder = ""
-
-    def __enter__(self) -> Unlocked:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def place(self) -> str:
-        """As Lock.place()."""
-        return self.folder
 
 
 class Engine:
@@ -68,7 +53,11 @@ class Engine:
 
     def locked(self) -> Lock | Unlocked:
         """The lock of the namespace, for a ``with``."""
-        return self._lock() if self._lock is not None else Unlocked()
+        if self._lock is not None:
+            return self._lock()
+        from netalias.unlocked import Unlocked
+
+        return Unlocked()
 
     def snapshot(self) -> Snapshot:
         """One reading of the kernel."""
@@ -119,10 +108,8 @@ class Engine:
             self.kernel.apply(result.fallback)
             raise
         if failures:
-            from netalias.kernel import explained
-
             lost = self.kernel.apply(result.fallback)
-            raise explained(wish.name, failures[0], lost)
+            raise failures[0].explained(wish.name, lost)
         return result
 
     # What a program calls

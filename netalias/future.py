@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from netalias.kinds import Goal
     from netalias.model import Address, Alias
-    from netalias.plan import Plan
 
     _Network = tuple[int, int, int]
 
@@ -25,14 +25,17 @@ PLANNED = -1
 class Future(World):
     """*world* without the aliases whose id() is in *gone*: they are removed, or replaced.
 
+    The addresses whose id() is in *moving* are about to change: they bring no route any more.
     ``withdrawn`` tells that an address that brought the route of a network is no longer there.
     """
 
-    __slots__ = ("_bringers", "_lengths", "_strangers", "withdrawn")
+    __slots__ = ("_bringers", "_lengths", "_moving", "_strangers", "withdrawn")
 
     bequeaths = False
 
-    def __init__(self, world: World, gone: Collection[int] = ()) -> None:
+    def __init__(
+        self, world: World, gone: Collection[int] = (), moving: Collection[int] = ()
+    ) -> None:
         self.registry = world.registry
         self.group = world.group
         self.by_name = world.by_name
@@ -46,7 +49,8 @@ class Future(World):
         self._bringers: dict[_Network, list[tuple[int, Address]]] | None = None
         self._lengths: set[tuple[int, int]] = set()
         self._strangers: dict[bytes, Address] | None = None
-        self.withdrawn = False
+        self.withdrawn = bool(moving)
+        self._moving = moving
 
     def around(self, main: Device, entry: Address) -> Iterator[Address]:
         """As World.around(), of the networks that *entry* lies in."""
@@ -71,19 +75,16 @@ class Future(World):
         if found is not None:
             yield found
 
-    def take(self, plan: Plan) -> None:
-        """Let what *plan* does be done."""
-        if not plan.steps:
-            return
-        old = plan.alias.entry if plan.alias is not None else None
+    def take(self, alias: Alias | None, goal: Goal | None, kind: str) -> None:
+        """Let it be done: *alias*, None for none, becomes *goal* of this kind, None for none."""
+        old = alias.entry if alias is not None else None
         if old is not None and _brings(old):
             self._withdraw(old)
-        goal = plan.goal
         if goal is None:
             return
-        self._carry(goal.main, plan.kind)
+        self._carry(goal.main, kind)
         if goal.entry is not None and goal.up and _brings(goal.entry):
-            self.bring(goal.main.index if plan.kind == "label" else PLANNED, goal.entry)
+            self.bring(goal.main.index if kind == "label" else PLANNED, goal.entry)
 
     def _carry(self, main: Device, kind: str) -> None:
         """A macvlan that is planned forbids an ipvlan beside it, as one that is there does."""
@@ -103,7 +104,7 @@ class Future(World):
             self._bringers = {}
             for index, entries in self.snapshot.addresses.items():
                 for entry in entries:
-                    if _brings(entry):
+                    if _brings(entry) and id(entry) not in self._moving:
                         self.bring(index, entry)
         return self._bringers
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from netalias import errors, names
 from netalias.agenda import Agenda, Item, compare
 from netalias.declarations import Block, Declarations
-from netalias.kernel import explained
 from netalias.kinds import World
 
 TYPE_CHECKING = False
@@ -160,7 +159,7 @@ def carry_out(kernel: Kernel, items: Sequence[Item], *, ordered: bool = False) -
     for number, failure in enumerate(failures):
         item = items[failure.step.owner]
         left = [one for one in lost if one.step.owner == number]
-        item.error = explained(item.name, failure, left)
+        item.error = failure.explained(item.name, left)
 
 
 def _bring_back(kernel: Kernel, items: Sequence[Item]) -> list[Failure]:

@@ -30,10 +30,17 @@ Verbs
   lookup [TYPE] ADDRESS            the alias that owns the address
   cat aliases | alias_types        the text of /proc/net/aliases, /proc/net/alias_types
   types                            alias types, and how many aliases each one has
+  check [FILE | -]...              what differs from the declared aliases
+  reconcile [FILE | -]...          make it so, and verify it
+  confirm                          keep what reconcile --confirm has changed
+  batch FILE | -                   many commands in one process
+  save [MAIN | NAME]...            what the kernel has, as lines of such a file
+  import [FILE]                    lines out of interfaces(5), and of labels made by others
+  adopt NAME...                    take over labels made by others
   emulate [FILE | -]               the engine of Linux 2.0 in memory, without privilege
   help [VERB]                      this text, or that of a verb
 
-Options, before the verb
+Options, before the verb or behind it; before NAME
   -j, --json                       JSON with the field names of ip(8)
   -p, --pretty                     JSON in indented lines
   -br, --brief                     name, state, address
@@ -44,8 +51,14 @@ Options, before the verb
   -n, --netns NAME                 work in a network namespace of ip-netns(8), or of a path
   -v, --verbose                    print every step that was done, in the words of ip(8)
   -q, --quiet                      no warnings
-  --dry-run                        print the steps and do nothing
-  --force                          go on even though the main device is down
+  --dry-run                        print the steps and do nothing; reconcile: as check
+  --force                          go on even though the main device is down; batch: after errors
+  --only MAIN                      check, reconcile, save: only the aliases of one main device
+  --allow-empty                    reconcile: even though nothing is declared
+  --allow-shrink                   reconcile: even though more than half of them would go
+  --confirm SECONDS                reconcile: take it back unless netalias confirm comes in time
+  --metrics FILE                   reconcile: write figures for Prometheus
+  --mac                            save: with the MAC of each device
   --group N                        the mark on alias devices (default 28257)
   --wait SECONDS                   how long to wait for another netalias (default 10)
   -h, --help                       this text; after a verb: that of the verb
@@ -55,7 +68,9 @@ Exit status
   0  done
   1  usage or syntax; lookup: no alias owns the address
   2  the kernel refused, or the world does not allow it
+  3  check: something differs
   4  not permitted: CAP_NET_ADMIN is needed
+  5  reconcile: the second reading is not what was declared
   70 a bug in netalias
   75 another netalias holds the lock
   130 interrupted
@@ -103,6 +118,95 @@ Print the alias types: family number, name, and how many aliases are bound to ea
 built-in types those of installed packages (entry points netalias.alias_types) that are in use.
 
 Options: -j -p -n NAME
+""",
+    "check": """\
+netalias [OPTION]... check [FILE | -]...
+
+Compare the aliases that the files declare with those in the kernel, change nothing, and print what
+differs. Without a FILE: /etc/netalias.conf, then *.conf of /etc/netalias.d, /run/netalias.d and
+/usr/lib/netalias.d in the order of their names; of equal names the first one counts.
+
+  + eth0:1 10.0.0.2/32 macvlan             declared, and not there
+  - eth0:2 10.0.0.3/32 macvlan             there, and not declared
+  ~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24    different
+
+A line of a file is the words after netalias, and many aliases can stand in one:
+
+  # comment
+  eth0:0        200.1.1.1/24
+  eth0:1-50     10.0.0.1-50/32     kind label    ranges pair up
+  eth0:60-62    1.2.3.4-5,1.2.3.9                lists
+  eth0:100-199  2001:db8::100/64+                this address, and counting up
+  eth0:200-453  10.1.0.0/24 each                 every host address of a network
+  defaults      kind macvlan mtu 1400            for the lines below it in this file
+
+Exit status 0 when nothing differs, 3 when something does. -v prints the steps too.
+
+Options: -j -p -v --only MAIN --force -n NAME
+""",
+    "reconcile": """\
+netalias [OPTION]... reconcile [FILE | -]...
+
+Make the kernel agree with the files (see check), read it again, and print what was changed; nothing
+when there was nothing to do. Only what netalias made is ever removed. What cannot be made is told,
+and the rest is made.
+
+  --only MAIN        leave the aliases of other main devices alone
+  --force            also where the main device is down, and the address of this SSH session
+  --allow-empty      although nothing is declared, or more than half of ten or more aliases would go
+  --allow-shrink     although more than half of ten or more aliases would go
+  --confirm SECONDS  what was there before comes back unless "netalias confirm" comes in time
+  --metrics FILE     write figures for the textfile collector of Prometheus
+  --wait SECONDS     how long to wait for another netalias (default 10)
+  --dry-run          as check
+
+Exit status 0 when all is as declared, 2 when something could not be made, 5 when it was made and is
+not there, 75 when another netalias was at work.
+
+Options: those above, -j -p -v -q -n NAME
+""",
+    "confirm": """\
+netalias [-n NAME] confirm
+
+Keep what "reconcile --confirm SECONDS" has changed. Exit status 2 when nothing waits, or when it is
+too late: then the text tells when what was there before was restored.
+""",
+    "batch": """\
+netalias [OPTION]... batch FILE | -
+
+Execute the lines of a file as commands, in one process and under one lock. A line is the words
+after netalias, # begins a comment. Commands whose order does not matter go to the kernel together.
+The first error ends it, and its line is named; with --force all errors are named and the rest is
+done.
+
+Options: -q --force -n NAME
+""",
+    "save": """\
+netalias [OPTION]... save [MAIN | NAME]...
+
+Print the aliases that netalias made as lines of a file (see check), folded into ranges. "netalias
+save | netalias reconcile -" changes nothing.
+
+  --mac   with the MAC of each device, so that it has the same one when it is made again
+
+Options: -j -p --mac --only MAIN -n NAME
+""",
+    "import": """\
+netalias [OPTION]... import [FILE]
+
+Print aliases of others as lines of a file: those of interfaces(5), by default
+/etc/network/interfaces and what it includes, and the labels that ifconfig or ip have made.
+Warnings tell what cannot be carried over.
+
+Options: -q -n NAME
+""",
+    "adopt": """\
+netalias [OPTION]... adopt NAME...
+
+Put our mark on labels that others made, so that netalias may change and remove them. The addresses
+stay as they are.
+
+Options: -v --dry-run -n NAME
 """,
     "emulate": """\
 netalias emulate [--variant 0.43|0.50] [--unprivileged] [--no-sel] [--check] [FILE | -]

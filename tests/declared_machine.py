@@ -19,7 +19,6 @@ from netalias.alias_type import installed
 from netalias.engine import Engine
 from netalias.errors import NetaliasError
 from netalias.kernel import Kernel
-from netalias.kernel.memory import Memory
 from netalias.model import (
     AF_INET,
     GROUP,
@@ -97,6 +96,10 @@ class Ground:
 
     def regroup(self, name: str, group: int) -> None:
         """``ip link set NAME group GROUP``."""
+        raise NotImplementedError
+
+    def copy(self, snapshot: Snapshot) -> Kernel:
+        """A kernel in memory in the same state, to try a plan on."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -308,10 +311,10 @@ class DeclaredAliases(RuleBasedStateMachine):
     @precondition(lambda self: self.lines)
     @rule(main=devices)
     def reconcile_one(self, main: str) -> None:
-        """--only: the others are not touched."""
-        before = aliases_of(self.snapshot())
+        """--only: the others are not touched, but for what was to be deleted already."""
+        before = aliases_of(self.snapshot(), whole=True)
         self._run(Rules(allow_empty=True, only=main))
-        after = aliases_of(self.snapshot())
+        after = aliases_of(self.snapshot(), whole=True)
         mine = {main, self.names.get(main, main)}
         for found in (before, after):
             for name in [name for name in found if name.partition(":")[0] in mine]:
@@ -322,7 +325,8 @@ class DeclaredAliases(RuleBasedStateMachine):
     @rule(number=pick)
     def reconcile_over_ssh(self, number: int) -> None:
         """The address that a session comes in over stays where it is."""
-        found = [one for held in aliases_of(self.snapshot()).values() for one in held if one.local]
+        held = aliases_of(self.snapshot(), whole=True).values()
+        found = [one for ones in held for one in ones if one.local]
         if found:
             local = found[number % len(found)].local
             self._run(Rules(allow_empty=True, protected=local))
@@ -347,6 +351,7 @@ class DeclaredAliases(RuleBasedStateMachine):
         outcome = self._run(Rules(allow_empty=True))
         snapshot = self.snapshot()
         skipped = {one.name.main for one in outcome.agenda.skipped}
+        skipped |= {self.names.get(main, main) for main in skipped}
         failed = {str(item.name) for item in outcome.failed}
         wrong = [
             fault
@@ -393,7 +398,7 @@ class DeclaredAliases(RuleBasedStateMachine):
 
     def _foretold(self, rules: Rules, before: Snapshot) -> object:
         """What a dry run promises: its steps, executed on a copy in memory."""
-        copy = Memory.holding(before, ("macvlan", *self.ground.kinds))
+        copy = self.ground.copy(before)
         outcome = reconcile(Engine(copy, self.registry), self.declared(), rules)
         assert not outcome.wrong
         return seen(copy.snapshot())
@@ -482,21 +487,33 @@ class Held:
         self.local = entry.local if entry is not None else b""
 
 
-def aliases_of(snapshot: Snapshot) -> dict[str, list[Held]]:
-    """What carries our mark, by the name that it has in the kernel."""
+def aliases_of(snapshot: Snapshot, *, whole: bool = False) -> dict[str, list[Held]]:
+    """What carries our mark, by the name that it has in the kernel; *whole*: and will keep it."""
     found: dict[str, list[Held]] = {}
     for device in snapshot.devices.values():
+        if whole and device.group == GROUP | SCRATCH:
+            continue
         entries = [entry for entry in snapshot.on(device.index) if entry.protocol == PROTOCOL]
         if device.group & ~SCRATCH == GROUP:
-            names = [name for name in device.altnames if ":" in name] or [device.name]
+            entries = entries or _unmarked(snapshot, device)
+            names = [name for name in device.altnames if ":" in name]
+            names = names or [device.name.replace("_", ":")]
             main = snapshot.devices.get(device.link) or snapshot.device(names[0].partition(":")[0])
             for entry in entries or [None]:
                 found.setdefault(names[0], []).append(Held(device, main, entry))
             continue
         for entry in entries:
-            name = entry.label if entry.family == AF_INET else f"{device.name}:{entry.metric & 0xFFFF}"
+            name = entry.label
+            if entry.family != AF_INET:
+                name = f"{device.name}:{entry.metric & 0xFFFF}"
             found.setdefault(name, []).append(Held(None, device, entry))
     return found
+
+
+def _unmarked(snapshot: Snapshot, device: Device) -> list[Address]:
+    """Where no address has a mark, as on kernels before 5.18, the first one counts."""
+    entries = [entry for entry in snapshot.on(device.index) if entry.scope != RT_SCOPE_LINK]
+    return [] if any(entry.protocol for entry in entries) else entries[:1]
 
 
 def routeless(found: dict[str, list[Held]]) -> dict[str, list[tuple[object, ...]]]:
@@ -548,6 +565,8 @@ def faults(snapshot: Snapshot, wanted: dict[str, str]) -> list[tuple[str, str]]:
 def _wrong(snapshot: Snapshot, held: Held, words: list[str]) -> Iterator[str]:
     wish, entry, device = ip_interface(words[0]), held.entry, held.device
     down = "down" in words
+    if device is not None and not any(":" in name for name in device.altnames):
+        yield "no altname"
     if device is not None and device.up is down:
         yield "up" if device.up else "down"
     if device is not None and "mtu" in words and device.mtu != int(words[words.index("mtu") + 1]):

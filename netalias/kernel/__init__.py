@@ -36,20 +36,19 @@ class Failure:
         self.error = error
         self.left: list[Step] = []
 
+    def explained(self, name: AliasName, lost: Sequence[Failure] = ()) -> errors.NetaliasError:
+        """The error with the name of the alias before it, and what is left after it.
 
-def explained(name: AliasName, failure: Failure, lost: Sequence[Failure]) -> errors.NetaliasError:
-    """The error of a step with the name of the alias before it, and what is left after it.
-
-    *lost* are the failures of bringing the alias back.
-    """
-    message = f"{name}: {failure.error}"
-    left = [step for one in (failure, *lost) for step in one.left]
-    if left:
-        message += f"; left behind: {', '.join(step.device for step in left)}"
-    if lost:
-        message += f"; and {name} is gone: {lost[0].error}"
-    failure.error.args = (message,)
-    return failure.error
+        *lost* are the failures of bringing the alias back.
+        """
+        message = f"{name}: {self.error}"
+        left = [step for one in (self, *lost) for step in one.left]
+        if left:
+            message += f"; left behind: {', '.join(step.device for step in left)}"
+        if lost:
+            message += f"; and {name} is gone: {lost[0].error}"
+        self.error.args = (message,)
+        return self.error
 
 
 class Kernel:

@@ -48,6 +48,7 @@ from netalias.steps import (
     DelAddress,
     DelAltname,
     DelLink,
+    MarkAddress,
     SetLink,
 )
 
@@ -385,8 +386,7 @@ def _words(index: int, entry: Address) -> dict[str, Any]:
     return words
 
 
-def _new_address(route: Any, index: int, step: AddAddress) -> None:
-    entry = step.address
+def _full(index: int, entry: Address) -> dict[str, Any]:
     words = _words(index, entry)
     if entry.broadcast:
         words["broadcast"] = address_text(entry.family, entry.broadcast)
@@ -398,7 +398,7 @@ def _new_address(route: Any, index: int, step: AddAddress) -> None:
         words["proto"] = entry.protocol
     if entry.valid != FOREVER or entry.preferred != FOREVER:
         words["valid"], words["preferred"] = entry.valid, entry.preferred
-    route.addr("add", **words)
+    return words
 
 
 WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {
@@ -411,6 +411,7 @@ WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {
     DelAltname: lambda route, index, step: route.link(
         "property_del", index=index, altname=[_name(step.altname)]
     ),
-    AddAddress: _new_address,
+    AddAddress: lambda route, index, step: route.addr("add", **_full(index, step.address)),
+    MarkAddress: lambda route, index, step: route.addr("replace", **_full(index, step.address)),
     DelAddress: lambda route, index, step: route.addr("del", **_words(index, step.address)),
 }

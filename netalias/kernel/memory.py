@@ -45,6 +45,7 @@ from netalias.steps import (
     DelAddress,
     DelAltname,
     DelLink,
+    MarkAddress,
     SetLink,
 )
 
@@ -325,7 +326,16 @@ class Memory(Kernel):
     def _new_address(self, step: AddAddress) -> None:
         self._add_address(self._node(step, GONE.get(step.address.family, "")), step.address)
 
-    def _add_address(self, node: Node, wanted: Address) -> None:
+    def _mark_address(self, step: MarkAddress) -> None:
+        node = self._node(step, GONE.get(step.address.family, ""))
+        self._add_address(node, step.address, inet.replace)
+
+    def _add_address(
+        self,
+        node: Node,
+        wanted: Address,
+        put: Callable[[list[Address], Address, bool], None] = inet.insert,
+    ) -> None:
         if wanted.family not in GONE:
             raise Refusal(EOPNOTSUPP)
         if wanted.family == AF_INET6 and not node.inet6:
@@ -335,7 +345,7 @@ class Memory(Kernel):
         entry.label = entry.label or node.name
         if not self.has_protocol:
             entry.protocol = 0
-        inet.insert(node.entries, entry, node.loopback)
+        put(node.entries, entry, node.loopback)
 
     def _del_address(self, step: DelAddress) -> None:
         node = self._node(step, GONE.get(step.address.family, ""))
@@ -389,5 +399,6 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     DelAltname: Memory._del_altname,
     SetLink: Memory._set,
     AddAddress: Memory._new_address,
+    MarkAddress: Memory._mark_address,
     DelAddress: Memory._del_address,
 }

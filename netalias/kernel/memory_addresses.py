@@ -1,7 +1,8 @@
 """The address rules of the in-memory kernel: which addresses one device takes, and in what order.
 
-After ``inet_insert_ifa``, ``__inet_del_ifa`` and ``inetdev_event`` of net/ipv4/devinet.c, and
-``inet6_addr_add``, ``inet6_addr_del`` and ``ipv6_link_dev_addr`` of net/ipv6/addrconf.c (6.x).
+After ``inet_rtm_newaddr``, ``inet_insert_ifa``, ``__inet_del_ifa`` and ``inetdev_event`` of
+net/ipv4/devinet.c, and ``inet6_addr_add``, ``inet6_addr_modify``, ``inet6_addr_del`` and
+``ipv6_link_dev_addr`` of net/ipv6/addrconf.c (6.x).
 Every function works on the list of addresses of one device; none knows of another device.
 
 Rules:
@@ -62,6 +63,15 @@ INET6_FLAGS = (
     | IFA_F_MCAUTOJOIN
 )
 """What inet6_rtm_newaddr takes over from the message."""
+MODIFIED_FLAGS = (
+    IFA_F_DEPRECATED
+    | IFA_F_PERMANENT
+    | IFA_F_NODAD
+    | IFA_F_HOMEADDRESS
+    | IFA_F_MANAGETEMPADDR
+    | IFA_F_NOPREFIXROUTE
+)
+"""What inet6_addr_modify takes away before it sets the flags of the message."""
 
 POLICY = "Attribute failed policy validation"
 LOOPBACK6 = bytes(15) + b"\1"
@@ -94,6 +104,18 @@ def insert(entries: list[Address], wanted: Address, loopback: bool) -> None:
         _insert6(entries, entry, loopback)
 
 
+def replace(entries: list[Address], wanted: Address, loopback: bool) -> None:
+    """NLM_F_REPLACE: lifetimes, metric and protocol of an address that is there. Raises Refusal.
+
+    Label, broadcast and scope stay; of IPv6 the prefix length stays, and the peer and the flags are
+    set too. One that is not there is added: NLM_F_CREATE is not asked for.
+    """
+    _check_label(wanted)
+    modify = _modify4 if wanted.family == AF_INET else _modify6
+    if not modify(entries, wanted):
+        insert(entries, wanted, loopback)
+
+
 def delete(entries: list[Address], wanted: Address, promote: bool) -> None:
     """Remove *wanted*, and its secondaries unless *promote*. Raises Refusal."""
     _check_label(wanted)
@@ -111,6 +133,10 @@ def _check_label(wanted: Address) -> None:
 def _check_common(entry: Address, words: str) -> None:
     if entry.prefixlen > len(entry.local) * 8:
         raise Refusal(EINVAL, f"{words}: Invalid prefix length")
+    _check_lifetime(entry, words)
+
+
+def _check_lifetime(entry: Address, words: str) -> None:
     if not entry.valid or entry.preferred > entry.valid:
         raise Refusal(EINVAL, f"{words}: address lifetime invalid")
 
@@ -141,6 +167,20 @@ def _insert4(entries: list[Address], entry: Address) -> None:
             raise Refusal(EINVAL, "ipv4: Invalid scope value")
         entry.flags |= IFA_F_SECONDARY
     entries.insert(_place4(entries, entry), entry)
+
+
+def _modify4(entries: list[Address], wanted: Address) -> bool:
+    """Whether it was there (find_matching_ifa)."""
+    _check_common(wanted, "ipv4")
+    for entry in entries:
+        if entry.local == wanted.local and same_network(entry, wanted):
+            kept = entry.flags & ~(IFA_F_PERMANENT | IFA_F_DEPRECATED)
+            entry.flags = kept | _lifetime_flags(wanted)
+            entry.valid = wanted.valid
+            entry.preferred = FOREVER if wanted.valid == FOREVER else wanted.preferred
+            entry.metric, entry.protocol = wanted.metric, wanted.protocol
+            return True
+    return False
 
 
 def _place4(entries: list[Address], entry: Address) -> int:
@@ -213,6 +253,21 @@ def _insert6(entries: list[Address], entry: Address, loopback: bool) -> None:
     entry.flags = (entry.flags & INET6_FLAGS) | _lifetime_flags(entry)
     entry.label, entry.broadcast = "", b""
     entries.insert(_place6(entries, entry), entry)
+
+
+def _modify6(entries: list[Address], wanted: Address) -> bool:
+    """Whether it was there, under any prefix length. No metric leaves the one that it has."""
+    _check_lifetime(wanted, "ipv6")
+    for entry in entries:
+        if entry.local == wanted.local:
+            flags = wanted.flags & INET6_FLAGS & ~IFA_F_OPTIMISTIC
+            entry.flags = entry.flags & ~MODIFIED_FLAGS | flags | _lifetime_flags(wanted)
+            entry.valid, entry.preferred = wanted.valid, wanted.preferred
+            entry.metric = wanted.metric or entry.metric
+            entry.peer = wanted.peer or entry.peer
+            entry.protocol = wanted.protocol
+            return True
+    return False
 
 
 def _place6(entries: list[Address], entry: Address) -> int:

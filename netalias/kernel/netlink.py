@@ -17,7 +17,7 @@ from errno import EACCES, EAGAIN, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 
 from netalias import errors
 from netalias.kernel import UNKNOWN, Kernel, refused, wire
-from netalias.model import SCRATCH, Snapshot
+from netalias.model import Snapshot
 from netalias.steps import (
     AddAddress,
     AddAltname,
@@ -25,7 +25,6 @@ from netalias.steps import (
     DelAddress,
     DelAltname,
     DelLink,
-    MarkAddress,
     SetLink,
 )
 
@@ -59,25 +58,6 @@ MANY = 32
 """From so many messages on a dump is read by layout (bulk.py)."""
 FEW = 16
 """Up to so many new devices are asked for their index one by one, more by one dump."""
-
-
-class _Move(DelLink):
-    """First half of deleting a set: RTM_SETLINK of the scratch mark."""
-
-    __slots__ = ()
-
-
-class _DelGroup(DelLink):
-    """Second half: RTM_DELLINK of all that carry the scratch mark."""
-
-    __slots__ = ()
-
-    def __init__(self, group: int) -> None:
-        super().__init__(f"the devices of group {group | SCRATCH}", 0, group)
-
-
-NAMED = (CreateLink, _DelGroup)
-"""Steps that need no index."""
 
 
 class _Inconsistent(Exception):
@@ -278,14 +258,16 @@ class Netlink(Kernel):
         self, steps: Sequence[Step], doomed: Sequence[DelLink]
     ) -> list[errors.NetaliasError | None]:
         """Everything else first, then the deletions, as a set for each mark."""
+        from netalias.kernel.rare import DelGroup, Move
+
         answers: dict[int, errors.NetaliasError | None] = {}
         others = [step for step in steps if not isinstance(step, DelLink)]
         for step, answer in zip(others, self._send_packs(others), strict=True):
             answers[id(step)] = answer
         for group in {step.group for step in doomed}:
             marked = [step for step in doomed if step.group == group]
-            moves = [_Move(step.device, step.index, group) for step in marked]
-            *moved, deleted = self._send_packs([*moves, _DelGroup(group)])
+            moves = [Move(step.device, step.index, group) for step in marked]
+            *moved, deleted = self._send_packs([*moves, DelGroup(group)])
             for step, answer in zip(marked, moved, strict=True):
                 answers[id(step)] = answer or deleted
         return [answers[id(step)] for step in steps]
@@ -297,13 +279,14 @@ class Netlink(Kernel):
         packed = []
         for place, step in enumerate(steps):
             index = step.index or self._indexes.get(step.device, 0)
-            if not index and isinstance(step, DelLink) and not isinstance(step, _DelGroup):
+            if not index and isinstance(step, DelLink):
                 index = self._unlearned(step)
-            if not index and not isinstance(step, NAMED):
+            if not index and not isinstance(step, CreateLink):
                 results[place] = refused(step, ENODEV)
                 continue
             self._sequence += 1
-            packed.append(ENCODERS[type(step)](self._sequence, index, step))
+            encode = ENCODERS.get(type(step)) or _rare(step)
+            packed.append(encode(self._sequence, index, step))
             places[self._sequence] = place
         if not packed:
             return results
@@ -449,16 +432,19 @@ def _name(sequence: int, index: int, step: AddAltname | DelAltname) -> bytes:
     return wire.alt_name(sequence, index, step.altname, delete=delete)
 
 
+def _rare(step: Step) -> Callable[[int, int, Any], bytes]:
+    from netalias.kernel.rare import ENCODERS
+
+    return ENCODERS[type(step)]
+
+
 ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     CreateLink: _create,
     SetLink: _set,
     DelLink: lambda sequence, index, step: wire.del_link(sequence, index),
-    _Move: lambda sequence, index, step: wire.set_group(sequence, index, step.group | SCRATCH),
-    _DelGroup: lambda sequence, index, step: wire.del_group(sequence, step.group | SCRATCH),
     AddAltname: _name,
     DelAltname: _name,
     AddAddress: lambda sequence, index, step: wire.add_address(sequence, index, step.address),
-    MarkAddress: lambda sequence, index, step: wire.change_address(sequence, index, step.address),
     DelAddress: lambda sequence, index, step: wire.del_address(sequence, index, step.address),
 }
 """Step: (sequence, ifindex, step) -> message."""

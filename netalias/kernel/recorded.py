@@ -6,7 +6,8 @@ changes by itself is left out: the counters of the devices and IFLA_AF_SPEC, in 
 draws the ND reachable time anew every few minutes (neigh_rand_reach_time).
 
 Rules:
-- the digest is made of the very bytes that are parsed, so it stands for what was compared;
+- the digest is made of the very bytes that are parsed, so it stands for what was compared; what is
+  sent afterwards makes it empty;
 - whatever is unusual (the port id is taken, a dump was repeated) makes the digest empty, and an
   empty digest is equal to nothing.
 """
@@ -21,11 +22,11 @@ from netalias.kernel.netlink import Netlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from netalias import errors
     from netalias.model import Snapshot
-
-    _Shape = list[tuple[int, int]]
+    from netalias.steps import Step
 
 PORT = 0x6E6100
 """Port id of the socket: above every process id (PID_MAX_LIMIT), below what the kernel draws."""
@@ -69,20 +70,24 @@ class Recorded(Netlink):
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """Two dumps, or what listen() has read."""
-        ahead, before = bool(self._ahead), self._sequence
+        ahead, before, usual = bool(self._ahead), self._sequence, False
         self._sequence, self._recording = 0, True
         if not ahead:
             self._heard = []
         try:
             found = super().snapshot(family)
-            unusual = self._sequence != 2 or family
+            usual = self._sequence == 2 and not family
         finally:
             self._ahead, self._recording = [], False
             self._sequence = max(before, self._sequence)
-        if unusual:
-            self._heard = []
-            return self.snapshot(family) if ahead else found
-        return found
+            if not usual:
+                self._heard = []
+        return found if usual or not ahead else self.snapshot(family)
+
+    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        """What was read is no longer what is there."""
+        self._heard, self._ahead = [], []
+        return super().send(steps)
 
     def digest(self, salt: bytes) -> bytes:
         """32 bytes for *salt* and the last reading; empty when it cannot be recognised again."""
@@ -98,11 +103,11 @@ class Recorded(Netlink):
         return found.digest()
 
     def _send(self, operation: str, data: bytes) -> None:
-        if not self._ahead:
+        if not (self._recording and self._ahead):
             super()._send(operation, data)
 
     def _receive(self, operation: str, flags: int = 0) -> bytes | None:
-        if self._ahead:
+        if self._recording and self._ahead:
             return self._ahead.pop()
         data = super()._receive(operation, flags)
         if self._recording and data:
@@ -112,7 +117,7 @@ class Recorded(Netlink):
 
 def _whole(heard: list[bytes]) -> bool:
     """Whether a dump came to its end, and nothing changed meanwhile."""
-    if not heard or any(_flags(data) & wire.NLM_F_DUMP_INTR for data in heard):
+    if not heard or any(map(_interrupted, heard)):
         return False
     data = heard[-1]
     *_, (kind, flags, _, start, end) = wire.messages(data)
@@ -120,45 +125,55 @@ def _whole(heard: list[bytes]) -> bool:
     return kind == wire.NLMSG_DONE and not interrupted and not wire.read_done(data, start, end)
 
 
-def _flags(data: bytes) -> int:
-    """Of the first message: there the kernel puts NLM_F_DUMP_INTR (nl_dump_check_consistent)."""
-    return int(wire.HEADER.unpack_from(data)[2])
+def _interrupted(data: bytes) -> bool:
+    """The kernel says so in the first message of a datagram (nl_dump_check_consistent)."""
+    _, flags, _, _, _ = next(wire.messages(data))
+    return bool(flags & wire.NLM_F_DUMP_INTR)
 
 
-def _lasting(data: bytes, shapes: dict[int, _Shape]) -> Iterable[bytes | memoryview]:
+def _lasting(data: bytes, shapes: dict[int, _Shape]) -> Iterable[bytes]:
     """The parts of a datagram that change only when something is changed.
 
-    *shapes* has for each length of a link message where its lasting parts are: of thousands of
-    devices it is the same. Where the kernel puts an attribute elsewhere in a message of the same
-    length, counters come into the digest: then it is not recognised again, and all is compared.
+    *shapes* has one for each length of a link message: of thousands of devices it is the same.
     """
-    if len(data) < 16 or wire.HEADER.unpack_from(data)[1] != wire.RTM_NEWLINK:
+    if wire.HEADER.unpack_from(data)[1] != wire.RTM_NEWLINK:
         return (data,)
-    parts: list[memoryview] = []
-    view = memoryview(data)
-    for kind, _, _, start, end in wire.messages(data):
-        size = end - start
-        shape = shapes.get(size)
-        if kind != wire.RTM_NEWLINK:
-            parts.append(view[start:end])
-            continue
-        if shape is None:
-            shape = shapes[size] = _shape(data, start, end)
-        parts += [view[start + low : start + high] for low, high in shape]
-    return parts
+    return [
+        _kept(data[start - 16 : end], shapes) if kind == wire.RTM_NEWLINK else data[start - 16 : end]
+        for kind, _, _, start, end in wire.messages(data)
+    ]
 
 
-def _shape(data: bytes, start: int, end: int) -> _Shape:
-    """The parts of a link message without the attributes LEFT_OUT, counted from its body."""
-    parts: _Shape = []
-    low = 0
-    at = start + 16
-    while end - at >= 4:
-        length, kind = wire.ATTR.unpack_from(data, at)
-        padded = (max(length, 4) + 3) & ~3
-        if kind & wire.NLA_TYPE_MASK in LEFT_OUT:
-            parts.append((low, at - start))
-            low = at - start + padded
-        at += padded
-    parts.append((low, end - start))
-    return parts
+def _kept(message: bytes, shapes: dict[int, _Shape]) -> bytes:
+    """A link message with zeros in place of what is LEFT_OUT."""
+    size = len(message)
+    number = int.from_bytes(message, "little")
+    shape = shapes.get(size)
+    if shape is None or number & shape.headers != shape.expected:
+        shape = shapes[size] = _Shape(message)
+    return (number & shape.lasting).to_bytes(size, "little")
+
+
+class _Shape:
+    """Which bytes of a link message last; every field is a little-endian number.
+
+    A message is of this shape when its bytes under ``headers`` are ``expected``: else the values
+    of one device would be taken for the counters of another.
+    """
+
+    __slots__ = ("expected", "headers", "lasting")
+
+    def __init__(self, message: bytes) -> None:
+        size = len(message)
+        headers, lasting = bytearray(size), bytearray(b"\xff" * size)
+        at = 32  # behind struct nlmsghdr and struct ifinfomsg
+        while size - at >= 4:
+            length, kind = wire.ATTR.unpack_from(message, at)
+            headers[at : at + 4] = b"\xff" * 4
+            end = min(at + max(length, 4), size)
+            if kind & wire.NLA_TYPE_MASK in LEFT_OUT:
+                lasting[at + 4 : end] = bytes(end - at - 4)
+            at += (max(length, 4) + 3) & ~3
+        self.headers = int.from_bytes(headers, "little")
+        self.lasting = int.from_bytes(lasting, "little")
+        self.expected = int.from_bytes(message, "little") & self.headers

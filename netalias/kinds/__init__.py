@@ -359,7 +359,7 @@ def _own_entry(entries: list[Address]) -> Address | None:
         if entry.protocol == PROTOCOL:
             return entry
     usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
-    return usable[0] if usable and not any(entry.protocol for entry in entries) else None
+    return usable[0] if usable and not any(entry.protocol for entry in usable) else None
 
 
 def _recall(alias: Alias, registry: Registry, type_name: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 from declared_machine import MAINS, DeclaredAliases, Fused, Ground, Killed
 from hypothesis import settings
@@ -10,6 +11,7 @@ from hypothesis import settings
 from netalias.errors import NetaliasError
 from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
+from netalias.model import Snapshot
 from netalias.steps import Step
 
 
@@ -41,6 +43,9 @@ class InMemory(Ground):
         self.world.fuse = Fused(fuse)
         return self.world
 
+    def copy(self, snapshot: Snapshot) -> Kernel:
+        return deepcopy(self.world)
+
     def add_main(self, name: str) -> None:
         self.world.add_device(name, "veth", link=2 + MAINS.index(name), remote=True)
         self.world.set_device(name, addrgen=1)
@@ -59,4 +64,4 @@ class OverMemory(DeclaredAliases):
 
 
 TestOverMemory = OverMemory.TestCase
-TestOverMemory.settings = settings(max_examples=150, stateful_step_count=30)
+TestOverMemory.settings = settings(max_examples=int(__import__("os").environ.get("EX","60")), stateful_step_count=30, report_multiple_bugs=False, deadline=None)
