@@ -8,6 +8,7 @@ is compared; where it does not, upkeep.py does all of it.
 from __future__ import annotations
 
 from netalias import __version__, errors, sources
+from netalias.cli import number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
 
 STATE = "/fingerprint"
+SIZE_MAX = 1 << 20
 
 
 def check(options: Options, words: list[str]) -> int:
@@ -32,6 +34,7 @@ def check(options: Options, words: list[str]) -> int:
 
 def reconcile(options: Options, words: list[str]) -> int:
     """Make the kernel agree with the declarations, and print what was changed."""
+    number("--confirm", options.confirm, 0, 1)  # wrong words are wrong in sync too
     if options.dry_run:
         return check(options, words)
     found = sources.read(words)
@@ -59,7 +62,7 @@ def _known(engine: Engine, folder: str, salt: bytes) -> bool:
     if not before:
         return False
     engine.kernel.listen()
-    return engine.kernel.digest(salt) == before
+    return engine.kernel.recognises(salt, before)
 
 
 def recall(folder: str) -> bytes:
@@ -71,6 +74,6 @@ def recall(folder: str) -> bytes:
     except OSError:
         return b""
     try:
-        return read(file, 64)
+        return read(file, SIZE_MAX)
     finally:
         close(file)

@@ -59,7 +59,7 @@ class Future(World):
             if family != entry.family or length > entry.prefixlen:
                 continue
             for index, other in bringers.get(_network(entry, length), ()):
-                if index in (main.index, PLANNED) or self._serves(index):
+                if index in (main.index, PLANNED) or self._serves(index, other):
                     yield other
 
     def standing(self, local: bytes) -> Iterator[Address]:
@@ -114,9 +114,11 @@ class Future(World):
         network = _network(entry, entry.prefixlen)
         self._index().setdefault(network, []).append((index, entry))
 
-    def _serves(self, index: int) -> bool:
+    def _serves(self, index: int, entry: Address) -> bool:
         device = self.snapshot.devices.get(index)
-        return device is not None and device.group == self.group and device.up
+        if device is None or not device.up:
+            return False
+        return device.group == self.group or entry.protocol == PROTOCOL
 
 
 def _brings(entry: Address) -> bool:

@@ -23,10 +23,23 @@ def inside(entry: Address, main: Device, world: World, alias: Alias | None) -> b
     be it one that inherits the route from this alias.
     """
     own = alias.entry if alias is not None else None
-    if any(covers(other, entry) for other in world.around(main, entry) if other is not own):
+    around = (other for other in world.around(main, entry) if other is not own)
+    if own is not None and _brings(own, entry):
+        # It goes on doing so in a network that is wider: there is one route for each.
+        return any(other.prefixlen == entry.prefixlen and covers(other, entry) for other in around)
+    if any(covers(other, entry) for other in around):
         return True
     return world.bequeaths and any(
         covers(heir, entry) for _, _, heir in _heirs(alias, entry, world)
+    )
+
+
+def _brings(own: Address, entry: Address) -> bool:
+    """Whether an alias brings the route already that *entry* is to bring."""
+    return (
+        own.local == entry.local
+        and own.prefixlen == entry.prefixlen
+        and not own.flags & IFA_F_NOPREFIXROUTE
     )
 
 

@@ -7,6 +7,7 @@ may: whose address it is.
 
 from __future__ import annotations
 
+from netalias.kinds import recognise_one
 from netalias.model import PROTOCOL, SCRATCH, Alias
 from netalias.names import AliasName
 
@@ -40,6 +41,8 @@ def strays(world: World) -> dict[tuple[int, bytes], Alias]:
             continue
         for entry in entries:
             if entry.protocol == PROTOCOL and id(entry) not in owned:
+                if recognise_one(main, world.snapshot, world.registry):
+                    break  # an alias device that carries another mark, or has lost ours
                 found[index, entry.local] = Alias(
                     Nameless(main.name),
                     KIND,

@@ -42,6 +42,7 @@ class Run:
         self.salt = salt
         self.folder = folder
         self.armed = False
+        self.name = ""
 
     def check(self, found: list[tuple[str, bytes]]) -> int:
         """Compare and print; STATUS_DRIFT when something differs."""
@@ -59,6 +60,7 @@ class Run:
 
     def _reconcile(self, found: list[tuple[str, bytes]]) -> engine_room.Outcome:
         declared = self._declared(found)
+        self.name = _name(found)
         self._may_begin()
         outcome = engine_room.reconcile(self.engine, declared, self._rules(), self._begin)
         if self.armed and not outcome.done:
@@ -95,23 +97,17 @@ class Run:
         from netalias import guard
 
         waiting = guard.pending(self.folder)
-        if waiting is not None and (self.options.confirm or waiting.digest != self._name()):
+        if waiting is not None and (self.options.confirm or waiting.digest != self.name):
             raise errors.StateError(
                 f"a change waits for its confirmation since {waiting.since}", "netalias confirm"
             )
         if self.options.confirm or self.options.force:
             return
-        if guard.rejected(self.folder) == self._name():
+        if guard.rejected(self.folder) == self.name:
             raise errors.StateError(
                 "this configuration was not confirmed when it was tried",
                 "reconcile --confirm SECONDS tries it again, --force takes it as it is",
             )
-
-    def _name(self) -> str:
-        """What the configuration is known by."""
-        from _blake2 import blake2b
-
-        return blake2b(self.salt, digest_size=16).hexdigest()
 
     def _begin(self, agenda: Agenda) -> None:
         """What is done before the first change."""
@@ -130,7 +126,7 @@ class Run:
             raise errors.StateError("there is no folder to keep what waits for a confirmation in")
         from netalias.restore import arm
 
-        arm(self.options, self.engine, self.folder, seconds, self._name())
+        arm(self.options, self.engine, self.folder, seconds, self.name)
         self.armed = True
         complain(
             f"netalias confirm within {seconds} s keeps what is changed now;"
@@ -209,6 +205,13 @@ class Run:
             replace(draft, self.folder + STATE)
         except OSError:
             return
+
+
+def _name(found: list[tuple[str, bytes]]) -> str:
+    """What a configuration is known by: its text, wherever it stands, and whatever is left out."""
+    from _blake2 import blake2b
+
+    return blake2b(b"\0".join(content for _, content in found), digest_size=16).hexdigest()
 
 
 def confirm(options: Options, words: list[str]) -> int:

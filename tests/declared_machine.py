@@ -586,22 +586,24 @@ def _wrong(snapshot: Snapshot, held: Held, words: list[str]) -> Iterator[str]:
         yield f"/{entry.prefixlen}"
     if length == full or held.main is None or (device is not None and not device.up):
         return
-    served = any(
-        covers(other, entry)
-        for other in around(snapshot, held.main)
-        if other is not entry
-    )
-    brings = entry.prefixlen < full and not entry.flags & IFA_F_NOPREFIXROUTE
-    if kind != "dummy" and brings == served:
-        yield "a second route" if brings else "no route"
+    others = [other for other in around(snapshot, held.main) if other is not entry]
+    serving = [other for other in others if covers(other, entry)]
+    if entry.prefixlen < full and not entry.flags & IFA_F_NOPREFIXROUTE:
+        # What brings its route goes on when a wider network comes: it is another route.
+        if any(other.prefixlen == length for other in serving):
+            yield "a second route"
+    elif kind != "dummy" and not serving:
+        yield "no route"
 
 
 def around(snapshot: Snapshot, main: Device) -> Iterator[Address]:
-    """The addresses of a main device, and of all alias devices that are up."""
+    """The addresses of a main device, and of all aliases that are up."""
     for index, entries in snapshot.addresses.items():
         device = snapshot.devices[index]
         if device is main or (device.group == GROUP and device.up):
             yield from entries
+        elif device.up:
+            yield from (entry for entry in entries if entry.protocol == PROTOCOL)
 
 
 def covers(other: Address, entry: Address) -> bool:

@@ -90,6 +90,10 @@ class Kernel:
         """What *salt* and the last reading can be recognised by; empty where they cannot."""
         return b""
 
+    def recognises(self, salt: bytes, before: bytes) -> bool:
+        """Whether *before* is the digest() of *salt* and the last reading."""
+        return False
+
     def fileno(self) -> int:
         """The descriptor that must stay open, or -1."""
         return -1

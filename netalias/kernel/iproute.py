@@ -149,7 +149,12 @@ class Iproute(Kernel):
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """One request a step."""
-        return [self._answer(step) for step in steps]
+        answers = []
+        for step in steps:
+            answers.append(self._answer(step))
+            if self.progress is not None:
+                self.progress(1)
+        return answers
 
     def _answer(self, step: Step) -> errors.NetaliasError | None:
         index = step.index or self._indexes.get(step.device, 0)

@@ -125,7 +125,12 @@ class Memory(Kernel):
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """Each step by its rule in RULES."""
-        return [self._answer(step) for step in steps]
+        answers = []
+        for step in steps:
+            answers.append(self._answer(step))
+            if self.progress is not None:
+                self.progress(1)
+        return answers
 
     def _answer(self, step: Step) -> errors.NetaliasError | None:
         try:

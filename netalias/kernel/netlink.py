@@ -257,12 +257,13 @@ class Netlink(Kernel):
     def _send_with_set(
         self, steps: Sequence[Step], doomed: Sequence[DelLink]
     ) -> list[errors.NetaliasError | None]:
-        """Everything else first, then the deletions, as a set for each mark."""
+        """The deletions as a set for each mark; what stands behind the last of them comes later."""
         from netalias.kernel.rare import DelGroup, Move
 
         answers: dict[int, errors.NetaliasError | None] = {}
-        others = [step for step in steps if not isinstance(step, DelLink)]
-        for step, answer in zip(others, self._send_packs(others), strict=True):
+        end = max(place for place, step in enumerate(steps) if isinstance(step, DelLink))
+        first = [step for step in steps[:end] if not isinstance(step, DelLink)]
+        for step, answer in zip(first, self._send_packs(first), strict=True):
             answers[id(step)] = answer
         for group in {step.group for step in doomed}:
             marked = [step for step in doomed if step.group == group]
@@ -270,7 +271,8 @@ class Netlink(Kernel):
             *moved, deleted = self._send_packs([*moves, DelGroup(group)])
             for step, answer in zip(marked, moved, strict=True):
                 answers[id(step)] = answer or deleted
-        return [answers[id(step)] for step in steps]
+        last = steps[end + 1 :]
+        return [*(answers[id(step)] for step in steps[: end + 1]), *self._send_packs(last)]
 
     def _send_pack(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """One send. The results are in the order of the steps."""

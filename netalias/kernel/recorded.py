@@ -4,6 +4,8 @@ A dump is bytes; of a kernel that did not change they are the same bytes, if the
 same too. So the socket has a fixed port id and the dumps have fixed sequence numbers, and what
 changes by itself is left out: the counters of the devices and IFLA_AF_SPEC, in which the kernel
 draws the ND reachable time anew every few minutes (neigh_rand_reach_time).
+The lifetimes of addresses of others, which count down, are left out too; where they stand is kept
+with the digest, so that recognising needs no look at each message.
 
 Rules:
 - the digest is made of the very bytes that are parsed, so it stands for what was compared; what is
@@ -15,14 +17,16 @@ Rules:
 from __future__ import annotations
 
 from _socket import MSG_DONTWAIT
+from _struct import Struct
 from errno import EADDRINUSE
 
 from netalias.kernel import wire
 from netalias.kernel.netlink import Netlink
+from netalias.model import PROTOCOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from netalias import errors
     from netalias.model import Snapshot
@@ -30,6 +34,11 @@ if TYPE_CHECKING:
 
 PORT = 0x6E6100
 """Port id of the socket: above every process id (PID_MAX_LIMIT), below what the kernel draws."""
+DIGEST_SIZE = 32
+HOLE = Struct("=HH")
+LIFETIMES = 8
+"""Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
+FOREVER = b"\xff" * 4
 LEFT_OUT = frozenset({wire.IFLA_STATS, wire.IFLA_STATS64, wire.IFLA_AF_SPEC})
 
 
@@ -90,15 +99,34 @@ class Recorded(Netlink):
         return super().send(steps)
 
     def digest(self, salt: bytes) -> bytes:
-        """32 bytes for *salt* and the last reading; empty when it cannot be recognised again."""
+        """For *salt* and the last reading; empty when it cannot be recognised again.
+
+        First where lifetimes count down: number of the datagram and offset, 2 bytes each; then the
+        hash.
+        """
         if not self._heard or not self._fixed:
             return b""
+        holes = b"".join(_holes(self._heard))
+        return holes + self._hash(salt, holes)
+
+    def recognises(self, salt: bytes, before: bytes) -> bool:
+        """Whether *before* is the digest() of *salt* and the last reading."""
+        holes = before[:-DIGEST_SIZE]
+        if not self._heard or not self._fixed or len(holes) % HOLE.size:
+            return False
+        return before == holes + self._hash(salt, holes)
+
+    def _hash(self, salt: bytes, holes: bytes) -> bytes:
         from _blake2 import blake2b
 
-        found = blake2b(salt, digest_size=32)
+        found = blake2b(salt, digest_size=DIGEST_SIZE)
+        found.update(holes)
+        cuts: dict[int, list[int]] = {}
+        for number, offset in HOLE.iter_unpack(holes):
+            cuts.setdefault(number, []).append(offset)
         shapes: dict[int, _Shape] = {}
-        for data in self._heard:
-            for part in _lasting(data, shapes):
+        for number, data in enumerate(self._heard):
+            for part in _lasting(data, shapes, cuts.get(number, [])):
                 found.update(part)
         return found.digest()
 
@@ -131,49 +159,79 @@ def _interrupted(data: bytes) -> bool:
     return bool(flags & wire.NLM_F_DUMP_INTR)
 
 
-def _lasting(data: bytes, shapes: dict[int, _Shape]) -> Iterable[bytes]:
+def _holes(heard: list[bytes]) -> Iterator[bytes]:
+    """Where the lifetimes of addresses of others count down."""
+    for number, data in enumerate(heard):
+        for kind, _, _, start, end in wire.messages(data):
+            if kind != wire.RTM_NEWADDR:
+                break
+            offset = _lifetimes(data, start + 8, end)
+            if offset:
+                yield HOLE.pack(number, offset)
+
+
+def _lifetimes(data: bytes, start: int, end: int) -> int:
+    """Where the lifetimes of an address stand if they are finite and it is not ours, or 0."""
+    found = 0
+    while end - start >= 4:
+        length, kind = wire.ATTR.unpack_from(data, start)
+        if kind == wire.IFA_CACHEINFO and data[start + 8 : start + 12] != FOREVER:
+            found = start + 4
+        elif kind == wire.IFA_PROTO and data[start + 4] == PROTOCOL:
+            return 0
+        start += (max(length, 4) + 3) & ~3
+    return found
+
+
+def _lasting(
+    data: bytes, shapes: dict[int, _Shape], cuts: list[int]
+) -> Iterable[bytes | memoryview]:
     """The parts of a datagram that change only when something is changed.
 
     *shapes* has one for each length of a link message: of thousands of devices it is the same.
+    *cuts* are where the lifetimes of addresses are.
     """
     if wire.HEADER.unpack_from(data)[1] != wire.RTM_NEWLINK:
-        return (data,)
-    return [
-        _kept(data[start - 16 : end], shapes) if kind == wire.RTM_NEWLINK else data[start - 16 : end]
-        for kind, _, _, start, end in wire.messages(data)
-    ]
-
-
-def _kept(message: bytes, shapes: dict[int, _Shape]) -> bytes:
-    """A link message with zeros in place of what is LEFT_OUT."""
-    size = len(message)
-    number = int.from_bytes(message, "little")
-    shape = shapes.get(size)
-    if shape is None or number & shape.headers != shape.expected:
-        shape = shapes[size] = _Shape(message)
-    return (number & shape.lasting).to_bytes(size, "little")
+        starts = [0, *(cut + LIFETIMES for cut in cuts)]
+        return [data[low:high] for low, high in zip(starts, [*cuts, len(data)], strict=True)]
+    view = memoryview(data)
+    parts: list[memoryview] = []
+    for kind, _, _, start, end in wire.messages(data):
+        start -= 16
+        if kind != wire.RTM_NEWLINK:
+            parts.append(view[start:end])
+            continue
+        shape = shapes.get(end - start)
+        if shape is None or not shape.fits(data, start):
+            shape = shapes[end - start] = _Shape(data[start:end])
+        parts += [view[start + low : start + high] for low, high in shape.parts]
+    return parts
 
 
 class _Shape:
-    """Which bytes of a link message last; every field is a little-endian number.
+    """Where in a link message what lasts is: ``parts``, from and to.
 
-    A message is of this shape when its bytes under ``headers`` are ``expected``: else the values
-    of one device would be taken for the counters of another.
+    ``headers`` are those of the attributes LEFT_OUT, and where they stand: a message that has
+    something else there is of another shape, or its values would be taken for counters.
     """
 
-    __slots__ = ("expected", "headers", "lasting")
+    __slots__ = ("headers", "parts")
 
     def __init__(self, message: bytes) -> None:
-        size = len(message)
-        headers, lasting = bytearray(size), bytearray(b"\xff" * size)
+        self.parts: list[tuple[int, int]] = []
+        self.headers: list[tuple[int, bytes]] = []
+        size, low = len(message), 0
         at = 32  # behind struct nlmsghdr and struct ifinfomsg
         while size - at >= 4:
             length, kind = wire.ATTR.unpack_from(message, at)
-            headers[at : at + 4] = b"\xff" * 4
             end = min(at + max(length, 4), size)
             if kind & wire.NLA_TYPE_MASK in LEFT_OUT:
-                lasting[at + 4 : end] = bytes(end - at - 4)
+                self.headers.append((at, message[at : at + 4]))
+                self.parts.append((low, at + 4))
+                low = end
             at += (max(length, 4) + 3) & ~3
-        self.headers = int.from_bytes(headers, "little")
-        self.lasting = int.from_bytes(lasting, "little")
-        self.expected = int.from_bytes(message, "little") & self.headers
+        self.parts.append((low, size))
+
+    def fits(self, data: bytes, start: int) -> bool:
+        """Whether the message at *start*, which is as long, is of this shape."""
+        return all(data.startswith(header, start + at) for at, header in self.headers)

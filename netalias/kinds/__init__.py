@@ -250,9 +250,11 @@ class World:
         device, and of all aliases that are up."""
         for index, entries in self.snapshot.addresses.items():
             device = self.snapshot.devices.get(index)
-            ours = device is not None and device.group == self.group and device.up
-            if index == main.index or ours:
+            up = device is not None and device.up
+            if index == main.index or (up and device.group == self.group):  # type: ignore[union-attr]
                 yield from entries
+            elif up:
+                yield from (entry for entry in entries if entry.protocol == PROTOCOL)
 
     def standing(self, local: bytes) -> Iterator[Address]:
         """Where an address stands already."""

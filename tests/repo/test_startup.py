@@ -45,6 +45,14 @@ SLOW = {
 }  # fmt: skip
 """What no short command loads; each of them costs a tenth of a bare Python, or much more."""
 
+DECLARED = "eth9:0-1 192.0.2.10-11/32 kind macvlan\n"
+"""What the stage has, as a file."""
+KNOWN = (
+    f"{CORE} netalias.declared netalias.sources {READ} {KERNEL} netalias.kernel.recorded"
+    " netalias.lock"
+)
+"""A reconciliation that finds what it knows."""
+
 STAGE = (
     "eth9:0 192.0.2.10/32 kind macvlan",
     "eth9:1 192.0.2.11/32 kind macvlan",
@@ -256,6 +264,19 @@ def test_json_is_the_only_addition_of_json(staged: Namespace, loader: Path) -> N
     mine = {name for name in modules if name.startswith("netalias")}
     assert mine == set(f"{SHOW} netalias.views.json".split())
     assert not modules - mine - with_module("json") - C
+
+
+@pytest.mark.root
+def test_what_is_known_is_not_parsed(staged: Namespace, loader: Path, tmp_path: Path) -> None:
+    """A reconciliation in sync loads neither the grammar nor the comparison, once it was compared."""
+    declared = tmp_path / "netalias.conf"
+    declared.write_text(DECLARED, encoding="utf-8")
+    words = [sys.executable, str(loader), "reconcile", str(declared)]
+    assert "modules 0" in staged.run(words).stdout
+    status, modules = beyond_bare(loader, staged.run(words).stdout)
+    assert status == 0
+    assert {name for name in modules if name.startswith("netalias")} == set(KNOWN.split())
+    assert not {name for name in modules if not name.startswith("netalias")} - C - {"_blake2"}
 
 
 def test_a_guess_costs_difflib(loader: Path) -> None:

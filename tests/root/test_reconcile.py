@@ -733,15 +733,18 @@ def test_a_session_over_another_address_protects_nothing(cli: Command, declare: 
 # Who may, who waits, who is interrupted
 
 
-@pytest.fixture
-def weak(cli: Command) -> Iterator[list[str]]:
-    """The words before a command that make it one of another user."""
+WEAK = {
+    "another user": ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    "without capabilities": ("setpriv", "--bounding-set=-all", "--inh-caps=-all"),
+}
+
+
+@pytest.fixture(params=WEAK)
+def weak(request: pytest.FixtureRequest, cli: Command) -> Iterator[list[str]]:
+    """The words before a command that take its privileges away."""
     with tempfile.TemporaryDirectory() as folder:  # in tmp_path nobody else may look
         os.chmod(folder, 0o777)
-        words = [
-            "env", f"XDG_RUNTIME_DIR={folder}",
-            "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-        ]  # fmt: skip
+        words = ["env", f"XDG_RUNTIME_DIR={folder}", *WEAK[request.param]]
         done = cli.namespace.run([*words, *command("--version")], check=False)
         if done.returncode:
             pytest.skip(f"not possible here: {done.stderr.strip()[:80]}")
@@ -964,6 +967,17 @@ def test_in_sync_nothing_is_parsed_and_nothing_compared(cli: Command, declare: D
     assert not COMPARING & loaded(cli, "reconcile", file)
 
 
+def test_the_same_drift_is_noticed_again_and_again(cli: Command, declare: Declare) -> None:
+    """What is remembered is the kernel after the work, never the one before it."""
+    file = declare("eth9:0-9 10.0.0.0/32+ kind label", "eth9:20 10.1.0.1/24 kind macvlan")
+    cli("reconcile", file)
+    for _ in range(3):
+        for words in ("addr del 10.0.0.3/32 dev eth9", "link del eth9_20"):
+            cli.namespace.ip(words)
+            assert cli("reconcile", file).startswith("+ eth9:")
+        assert len(cli.names()) == 11
+
+
 def test_traffic_is_no_change(cli: Command, declare: Declare, peer: Namespace) -> None:
     """Counters and neighbours do not make a run look closer."""
     file = declare("eth9:0 10.1.0.1/24 kind label")
@@ -992,6 +1006,7 @@ FOREIGN = {
     "another metric": (
         "addr change 10.1.0.1/24 dev eth9_20 metric 7",
         "~ eth9:20 10.1.0.1/24 metric 7 -> 0",
+    ),
     "the mark is gone": ("link set eth9_20 group 0", None),
     "the main is in the network": ("addr add 10.1.0.254/24 dev eth9", None),
 }
@@ -1046,9 +1061,8 @@ def test_a_change_of_the_question_is_noticed(cli: Command, declare: Declare) -> 
     cli("reconcile", file)
     in_sync(cli, file)
     done = cli.run("--group", "77", "check", file)
-    assert (done.returncode, done.stdout) == (
-        DRIFT, "",
-    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (DRIFT, "")
+    assert "eth9_0, which netalias did not make" in one_line(done.stderr, "netalias: ")
 
 
 @pytest.mark.parametrize("where", ["mount -t tmpfs -o ro tmpfs /run", "mount -t tmpfs tmpfs /run"])
@@ -1075,6 +1089,7 @@ def test_a_spoilt_fingerprint_is_no_answer(
 ) -> None:
     """Whatever stands in the file, it is compared, and written anew."""
     file = declare("lo:0 192.0.2.1")
+    cli("reconcile", file)
     cli("reconcile", file)
     kept = lock_file(cli.namespace).parent / "fingerprint"
     good = kept.read_bytes()

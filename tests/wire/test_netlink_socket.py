@@ -1,167 +1,19 @@
-"""netlink.Netlink against a kernel that is played: what goes wrong on a socket, on purpose.
-
-The player stands in for the socket. It queues answers when a request is sent, as the kernel does,
-and takes reading from an empty queue for what it would be: waiting for ever.
-"""
+"""netlink.Netlink against a kernel that is played: what goes wrong on a socket, on purpose."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from errno import EACCES, EAGAIN, EEXIST, EINTR, EINVAL, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
-from socket import MSG_DONTWAIT, MSG_TRUNC
+from collections.abc import Iterator
+from errno import EACCES, EEXIST, EINTR, EINVAL, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 from typing import Any
 
 import pytest
-from wire_cases import address_message, done_message, error_message, link_message
+from player import ETH0, HOME, LO, Player, acknowledge, failing, is_dump, is_probe, wants_ack
+from wire_cases import done_message, error_message, link_message
 
 from netalias import errors
 from netalias.kernel import netlink, spec
-from netalias.model import AF_INET, AF_INET6, Address, Device
-from netalias.steps import AddAddress, AddAltname, CreateLink, DelLink, SetLink
-
-LO = Device(1, "lo", 0x49, 772, mtu=65536)
-ETH0 = Device(2, "eth0", 0x1043, 1, mac=b"\x02\0\0\0\0\1")
-HOME = Address(1, AF_INET, b"\x7f\0\0\1", 8, 0x80, 254)
-
-
-class Hang(AssertionError):
-    """The real socket would wait for ever."""
-
-
-class Player:
-    """A socket, and the kernel behind it.
-
-    ``answer`` is called with each request as spec parses it and gives the datagrams that come of
-    it. ``room`` is how many fit: as in net/netlink/af_netlink.c the first that does not fit sets
-    ENOBUFS, which the next reading reports, and until the queue was read empty all others are
-    dropped without a word (netlink_overrun, netlink_rcv_wake).
-    """
-
-    def __init__(self) -> None:
-        self.requests: list[Any] = []
-        self.sends: list[list[Any]] = []
-        self.queue: deque[tuple[bytes, int]] = deque()
-        self.room = 1 << 20
-        self.congested = False
-        self.overrun = False
-        self.refused: set[int] = set()
-        self.closed = False
-        self.sizes: list[int] = []
-        self.timeout: float | None = None
-        self.answer: Callable[[Any], Iterator[bytes]] = acknowledge
-
-    # What a socket has
-
-    def bind(self, address: tuple[int, int]) -> None:
-        assert address == (0, 0)
-
-    def setsockopt(self, level: int, option: int, value: int) -> None:
-        if option in self.refused:
-            raise OSError(EPERM, "not this option")
-
-    def settimeout(self, timeout: float | None) -> None:
-        self.timeout = timeout
-
-    def setblocking(self, blocking: bool) -> None:
-        self.timeout = None if blocking else 0.0
-
-    def close(self) -> None:
-        self.closed = True
-
-    def send(self, data: bytes) -> int:
-        messages = spec.parse(data)
-        self.sends.append(messages)
-        for request in messages:
-            self.requests.append(request)
-            for datagram in self.answer(request):
-                self.deliver(datagram)
-        return len(data)
-
-    def recvfrom_into(
-        self, buffer: bytearray, size: int = 0, flags: int = 0
-    ) -> tuple[int, tuple[int, int]]:
-        if self.overrun:
-            self.overrun = False
-            self._wake()
-            raise OSError(ENOBUFS, "No buffer space available")
-        if not self.queue:
-            if flags & MSG_DONTWAIT or self.timeout is not None:
-                raise BlockingIOError(EAGAIN, "nothing there")
-            raise Hang
-        data, source = self.queue.popleft()
-        self._wake()
-        room = size or len(buffer)
-        self.sizes.append(room)
-        buffer[: min(len(data), room)] = data[:room]
-        return (len(data) if flags & MSG_TRUNC else min(len(data), room)), (source, 0)
-
-    # What a kernel does
-
-    def deliver(self, data: bytes, source: int = 0) -> None:
-        """Queue one datagram, or drop it."""
-        if self.congested or len(self.queue) >= self.room:
-            self.overrun = self.overrun or not self.congested
-            self.congested = True
-        else:
-            self.queue.append((data, source))
-
-    def _wake(self) -> None:
-        if not self.queue:
-            self.congested = False
-
-    def count(self, type: str) -> int:
-        """How many requests of a type there were."""
-        return sum(request.type == type for request in self.requests)
-
-
-def is_dump(request: Any) -> bool:
-    return bool(request.flags & spec.NLM_F["RTM_GETLINK"]["NLM_F_ROOT"])
-
-
-def wants_ack(request: Any) -> bool:
-    return bool(request.flags & spec.NLM_F["RTM_NEWLINK"]["NLM_F_ACK"])
-
-
-def acknowledge(request: Any) -> Iterator[bytes]:
-    """Everything succeeds, and there is one device with one address."""
-    if request.type == "RTM_GETLINK" and is_dump(request):
-        yield spec.build(link_message(LO, request.sequence))
-        yield spec.build(done_message(0, request.sequence))
-    elif request.type == "RTM_GETADDR":
-        yield spec.build(address_message(HOME, request.sequence))
-        yield spec.build(done_message(0, request.sequence))
-    elif request.type == "RTM_GETLINK":
-        name = spec.find(request.body, "IFLA_IFNAME")
-        yield spec.build(link_message(Device(41, name, 0), request.sequence))
-    elif is_probe(request):
-        yield spec.build(error_message(ENODEV, request.sequence))
-    elif wants_ack(request):
-        yield spec.build(error_message(0, request.sequence))
-
-
-def is_probe(request: Any) -> bool:
-    """RTM_DELADDR on a device that cannot be (wire.probe_permission)."""
-    return request.type == "RTM_DELADDR" and request.body.ifa_index == 0x7FFFFFFF
-
-
-def failing(code: int, text: str = "") -> Callable[[Any], Iterator[bytes]]:
-    """A kernel that refuses every change."""
-
-    def answer(request: Any) -> Iterator[bytes]:
-        if is_probe(request) or request.type.startswith("RTM_GET"):
-            yield from acknowledge(request)
-        else:
-            yield spec.build(error_message(code, request.sequence, text))
-
-    return answer
-
-
-@pytest.fixture
-def player(monkeypatch: pytest.MonkeyPatch) -> Player:
-    player = Player()
-    monkeypatch.setattr(netlink, "socket", lambda *_: player)
-    return player
+from netalias.model import AF_INET6, Device
+from netalias.steps import AddAddress, AddAltname, CreateLink, SetLink
 
 
 @pytest.fixture
@@ -169,8 +21,9 @@ def kernel(player: Player) -> netlink.Netlink:
     return netlink.Netlink()
 
 
-def deletions(count: int) -> list[Any]:
-    return [DelLink(f"d{place}", 100 + place, 1) for place in range(count)]
+def changes(count: int) -> list[Any]:
+    """Steps that are sent one by one."""
+    return [AddAltname(f"d{place}", 100 + place, f"d{place}:0") for place in range(count)]
 
 
 # Dumps
@@ -326,7 +179,7 @@ def test_strangers_are_not_listened_to(player: Player, kernel: netlink.Netlink) 
 
     player.answer = answer
     assert list(kernel.snapshot().devices.values()) == [LO]
-    assert kernel.send(deletions(2)) == [None, None]
+    assert kernel.send(changes(2)) == [None, None]
 
 
 def test_answers_to_earlier_requests_are_passed_over(
@@ -343,7 +196,7 @@ def test_answers_to_earlier_requests_are_passed_over(
 
 def test_a_pack_asks_for_one_acknowledgement(player: Player, kernel: netlink.Netlink) -> None:
     """Many steps are one send, and its last message alone asks; success is silent before it."""
-    assert kernel.send(deletions(5)) == [None] * 5
+    assert kernel.send(changes(5)) == [None] * 5
     (messages,) = player.sends
     assert [wants_ack(message) for message in messages] == [False] * 4 + [True]
     assert len({message.sequence for message in messages}) == 5
@@ -355,7 +208,7 @@ def test_a_send_is_no_larger_than_its_answers_allow(player: Player, forced: bool
     if not forced:
         player.refused = {netlink.SO_RCVBUFFORCE}
     size = netlink.PACK if forced else netlink.PACK_SMALL
-    assert netlink.Netlink().send(deletions(size + 3)) == [None] * (size + 3)
+    assert netlink.Netlink().send(changes(size + 3)) == [None] * (size + 3)
     assert [len(messages) for messages in player.sends] == [size, 3]
 
 
@@ -366,7 +219,7 @@ def test_an_old_kernel_without_options_serves(player: Player) -> None:
         netlink.NETLINK_CAP_ACK,
         netlink.NETLINK_GET_STRICT_CHK,
     }
-    assert netlink.Netlink().send(deletions(1)) == [None]
+    assert netlink.Netlink().send(changes(1)) == [None]
 
 
 def test_errors_are_matched_by_sequence(player: Player, kernel: netlink.Netlink) -> None:
@@ -382,7 +235,7 @@ def test_errors_are_matched_by_sequence(player: Player, kernel: netlink.Netlink)
             yield spec.build(error_message(0, request.sequence))
 
     player.answer = answer
-    results = kernel.send(deletions(5))
+    results = kernel.send(changes(5))
     assert [result and result.errno for result in results] == [
         None,
         EEXIST + 1,
@@ -402,7 +255,7 @@ def test_several_errors_in_one_datagram(player: Player, kernel: netlink.Netlink)
             yield spec.build(*held)
 
     player.answer = answer
-    results = kernel.send(deletions(3))
+    results = kernel.send(changes(3))
     assert [result and result.errno for result in results] == [EINVAL] * 3
 
 
@@ -411,7 +264,7 @@ def test_an_error_of_the_last_step_ends_the_waiting(
 ) -> None:
     """The refusal of the step that asked is its acknowledgement."""
     player.answer = failing(EEXIST)
-    (result,) = kernel.send(deletions(1))
+    (result,) = kernel.send(changes(1))
     assert result is not None
     assert result.errno == EEXIST
 
@@ -419,10 +272,10 @@ def test_an_error_of_the_last_step_ends_the_waiting(
 def test_the_words_of_the_kernel_are_kept(player: Player, kernel: netlink.Netlink) -> None:
     """The extended acknowledgement reaches the error, beside what was asked and its number."""
     player.answer = failing(EINVAL, "Invalid macvlan mode")
-    (result,) = kernel.send(deletions(1))
+    (result,) = kernel.send(changes(1))
     assert isinstance(result, errors.KernelError)
     assert result.text == "Invalid macvlan mode"
-    assert "cannot delete d0" in str(result)
+    assert changes(1)[0].title() in str(result)
     assert "Invalid macvlan mode" in str(result)
     assert result.sequence == player.requests[0].sequence
 
@@ -431,7 +284,7 @@ def test_the_words_of_the_kernel_are_kept(player: Player, kernel: netlink.Netlin
 def test_without_permission(player: Player, kernel: netlink.Netlink, code: int) -> None:
     """EPERM and EACCES are NotPermitted, with the exit status 4 and a hint."""
     player.answer = failing(code)
-    results = kernel.send(deletions(2))
+    results = kernel.send(changes(2))
     for result in results:
         assert isinstance(result, errors.NotPermitted)
         assert (result.errno, result.status) == (code, 4)
@@ -449,9 +302,9 @@ def test_a_tolerated_error_is_no_error(player: Player, kernel: netlink.Netlink) 
 
 def test_a_step_on_a_device_that_is_not_known(player: Player, kernel: netlink.Netlink) -> None:
     """Without an index nothing is sent, and the step fails by itself; others are served."""
-    results = kernel.send([AddAltname("ghost", 0, "ghost:0"), *deletions(1)])
+    results = kernel.send([AddAltname("ghost", 0, "ghost:0"), *changes(1)])
     assert [result and result.errno for result in results] == [ENODEV, None]
-    assert [message.type for message in player.requests] == ["RTM_DELLINK"]
+    assert [message.type for message in player.requests] == ["RTM_NEWLINKPROP"]
     assert kernel.send([AddAltname("ghost", 0, "ghost:0")])[0] is not None
     assert len(player.sends) == 1
 
@@ -499,7 +352,7 @@ def test_lost_answers_are_failures(player: Player, kernel: netlink.Netlink) -> N
             player.overrun = True
 
     player.answer = answer
-    results = kernel.send(deletions(3))
+    results = kernel.send(changes(3))
     assert unanswered(results) == [True] * 3
     assert all("lost" in str(result) for result in results)
     assert not player.queue
@@ -519,7 +372,7 @@ def test_what_was_answered_before_the_loss_is_believed(
             player.overrun = True
 
     player.answer = answer
-    results = kernel.send(deletions(3))
+    results = kernel.send(changes(3))
     assert results[0] is not None
     assert results[0].errno == EEXIST
     assert unanswered(results) == [False, True, True]
@@ -529,7 +382,7 @@ def test_a_queue_that_ran_over(player: Player, kernel: netlink.Netlink) -> None:
     """The kernel drops silently until the queue was read empty: only then is asking of use."""
     player.room = 2
     player.answer = failing(EEXIST)
-    results = kernel.send(deletions(6))
+    results = kernel.send(changes(6))
     assert [result and result.errno for result in results[:2]] == [EEXIST, EEXIST]
     assert unanswered(results) == [False, False, True, True, True, True]
 
@@ -544,9 +397,9 @@ def test_the_socket_serves_after_a_loss(player: Player, kernel: netlink.Netlink)
             player.overrun = True
 
     player.answer = answer
-    kernel.send(deletions(1))
+    kernel.send(changes(1))
     player.answer = acknowledge
-    assert kernel.send(deletions(2)) == [None, None]
+    assert kernel.send(changes(2)) == [None, None]
     assert list(kernel.snapshot().devices.values()) == [LO]
 
 
@@ -604,9 +457,14 @@ def test_errors_of_the_socket_are_ours(player: Player, kernel: netlink.Netlink) 
         kernel.snapshot()
     assert caught.value.errno == EINVAL
     player.send = broken  # type: ignore[method-assign]
-    [refusal] = kernel.send(deletions(1))
+    [refusal] = kernel.send(changes(1))
     assert isinstance(refusal, errors.KernelError)
     assert refusal.errno == EINVAL
+
+
+def test_any_port_id_will_do(player: Player, kernel: netlink.Netlink) -> None:
+    """The kernel chooses the port id."""
+    assert player.port == 0
 
 
 def test_no_socket_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,279 @@
+"""Many deletions are one: a scratch mark for each device, and one message for all that carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from errno import EBUSY, EINVAL, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from player import Player, acknowledge, is_dump, is_probe, wants_ack
+from wire_cases import error_message, few, link_message
+
+from netalias.kernel import netlink, spec
+from netalias.model import GROUP, SCRATCH, Device
+from netalias.steps import AddAltname, DelLink, Step
+
+FIRST = 100
+"""The index of the first device."""
+
+
+class Groups:
+    """A kernel that knows devices by index and mark, and what it refuses.
+
+    ``refused`` is the errno by index of a move, ``stuck`` that of the deletion of a group.
+    """
+
+    def __init__(self, player: Player, count: int, group: int = GROUP) -> None:
+        self.groups = {FIRST + place: group for place in range(count)}
+        self.refused: dict[int, int] = {}
+        self.stuck = 0
+        self.player = player
+        player.answer = self
+
+    def __call__(self, request: Any) -> Iterator[bytes]:
+        if request.type == "RTM_SETLINK":
+            yield from self._say(request, self._move(request.body))
+        elif request.type == "RTM_DELLINK":
+            yield from self._say(request, self._delete(request.body))
+        else:
+            yield from acknowledge(request)
+
+    def _say(self, request: Any, code: int) -> Iterator[bytes]:
+        if code or wants_ack(request):
+            yield spec.build(error_message(code, request.sequence))
+
+    def _move(self, body: Any) -> int:
+        index = body.ifi_index
+        if index not in self.groups:
+            return ENODEV
+        if index in self.refused:
+            return self.refused[index]
+        self.groups[index] = spec.find(body, "IFLA_GROUP")
+        return 0
+
+    def _delete(self, body: Any) -> int:
+        """As rtnl_dellink: by index where there is one, else all of a group."""
+        if body.ifi_index:
+            return 0 if self.groups.pop(body.ifi_index, None) is not None else ENODEV
+        group = spec.find(body, "IFLA_GROUP")
+        found = [index for index, one in self.groups.items() if one == group]
+        if not found:
+            return ENODEV
+        if self.stuck:
+            return self.stuck
+        for index in found:
+            del self.groups[index]
+        return 0
+
+
+@pytest.fixture
+def kernel(player: Player) -> netlink.Netlink:
+    return netlink.Netlink()
+
+
+def deletions(count: int, group: int = GROUP, first: int = 0) -> list[DelLink]:
+    places = range(first, first + count)
+    return [DelLink(f"d{place}", FIRST + place, group) for place in places]
+
+
+def codes(results: list[Any]) -> list[int]:
+    """The errno of each answer, 0 for success."""
+    return [result.errno if result else 0 for result in results]
+
+
+def told(request: Any) -> tuple[str, int, int | None]:
+    """Type, index and mark of a message."""
+    return request.type, request.body.ifi_index, spec.find(request.body, "IFLA_GROUP")
+
+
+def test_one_goes_by_its_index(player: Player, kernel: netlink.Netlink) -> None:
+    """A single device is deleted by itself, and nothing is moved."""
+    machine = Groups(player, 2)
+    assert kernel.send(deletions(1)) == [None]
+    assert [told(request) for request in player.requests] == [("RTM_DELLINK", FIRST, None)]
+    assert [*machine.groups] == [FIRST + 1]
+
+
+def test_two_go_as_a_set(player: Player, kernel: netlink.Netlink) -> None:
+    """Moves in given order, then the deletion of the group, in one send that asks once."""
+    machine = Groups(player, 3)
+    assert kernel.send(deletions(2)) == [None, None]
+    (messages,) = player.sends
+    assert [told(message) for message in messages] == [
+        ("RTM_SETLINK", FIRST, GROUP | SCRATCH),
+        ("RTM_SETLINK", FIRST + 1, GROUP | SCRATCH),
+        ("RTM_DELLINK", 0, GROUP | SCRATCH),
+    ]
+    assert [wants_ack(message) for message in messages] == [False, False, True]
+    assert machine.groups == {FIRST + 2: GROUP}
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_the_group_goes_last_of_all_sends(
+    player: Player, kernel: netlink.Netlink, more: int
+) -> None:
+    """Whatever a send holds: every device was moved, and that was answered, before."""
+    machine = Groups(player, netlink.PACK + more)
+    steps = deletions(netlink.PACK + more)
+    assert kernel.send(steps) == [None] * len(steps)
+    kinds = [message.type for messages in player.sends for message in messages]
+    assert kinds == ["RTM_SETLINK"] * len(steps) + ["RTM_DELLINK"]
+    assert [len(messages) for messages in player.sends] == (
+        [netlink.PACK] if more < 0 else [netlink.PACK, more + 1]
+    )
+    assert machine.groups == {}
+
+
+@pytest.mark.parametrize("code", [EPERM, EBUSY])
+def test_a_move_that_is_refused_fails_its_own_step(
+    player: Player, kernel: netlink.Netlink, code: int
+) -> None:
+    """The device stays, under its own mark; the others go."""
+    machine = Groups(player, 4)
+    machine.refused = {FIRST + 1: code}
+    assert codes(kernel.send(deletions(4))) == [0, code, 0, 0]
+    assert machine.groups == {FIRST + 1: GROUP}
+
+
+def test_a_device_that_is_gone_fails_its_own_step(player: Player, kernel: netlink.Netlink) -> None:
+    """ENODEV for the one, and the others go."""
+    machine = Groups(player, 2)
+    assert codes(kernel.send(deletions(3))) == [0, 0, ENODEV]
+    assert machine.groups == {}
+
+
+def test_a_group_that_is_refused_fails_all_that_were_moved(
+    player: Player, kernel: netlink.Netlink
+) -> None:
+    """Each step has the errno that was said about it: of its move, or of the group."""
+    machine = Groups(player, 3)
+    machine.refused, machine.stuck = {FIRST + 1: EINVAL}, EOPNOTSUPP
+    assert codes(kernel.send(deletions(3))) == [EOPNOTSUPP, EINVAL, EOPNOTSUPP]
+    assert len(machine.groups) == 3
+
+
+def test_all_moves_are_refused(player: Player, kernel: netlink.Netlink) -> None:
+    """That the group is empty then (ENODEV) is said of no step."""
+    machine = Groups(player, 3)
+    machine.refused = dict.fromkeys(machine.groups, EPERM)
+    assert codes(kernel.send(deletions(3))) == [EPERM] * 3
+
+
+def test_two_marks_are_two_sets(player: Player, kernel: netlink.Netlink) -> None:
+    """Devices of one mark never get the scratch mark of another."""
+    machine = Groups(player, 4)
+    machine.groups[FIRST + 2] = machine.groups[FIRST + 3] = 5
+    steps = [*deletions(2), *deletions(2, 5, 2)]
+    steps = [steps[place] for place in (0, 2, 1, 3)]
+    assert kernel.send(steps) == [None] * 4
+    assert machine.groups == {}
+    found = [told(request) for request in player.requests]
+    for group, places in ((GROUP, (0, 1)), (5, (2, 3))):
+        mark = group | SCRATCH
+        assert [one for one in found if one[2] == mark] == [
+            *(("RTM_SETLINK", FIRST + place, mark) for place in places),
+            ("RTM_DELLINK", 0, mark),
+        ]
+    assert len(found) == 6
+
+
+def test_a_refusal_of_one_set_is_not_that_of_another(
+    player: Player, kernel: netlink.Netlink
+) -> None:
+    """Steps are matched with the answer to their own set."""
+    machine = Groups(player, 4)
+    machine.groups[FIRST + 2] = machine.groups[FIRST + 3] = 5
+    machine.refused = {FIRST + 2: EPERM, FIRST + 3: EPERM}
+    assert codes(kernel.send([*deletions(2), *deletions(2, 5, 2)])) == [0, 0, EPERM, EPERM]
+    assert machine.groups == {FIRST + 2: 5, FIRST + 3: 5}
+
+
+@few
+@given(st.lists(st.sampled_from([0, 1, 5, GROUP, GROUP | SCRATCH]), min_size=2, max_size=8))
+def test_never_a_group_of_others(marks: list[int]) -> None:
+    """A deletion without an index names a scratch mark; above all never group 0, all devices."""
+    with pytest.MonkeyPatch.context() as patch:
+        player = Player()
+        patch.setattr(netlink, "socket", lambda *_: player)
+        machine = Groups(player, len(marks) + 1, 0)
+        machine.groups |= {FIRST + place: mark for place, mark in enumerate(marks)}
+        steps = [DelLink("d", FIRST + place, mark) for place, mark in enumerate(marks)]
+        assert netlink.Netlink().send(steps) == [None] * len(marks)
+    deleted = [told(request) for request in player.requests if request.type == "RTM_DELLINK"]
+    assert all(not index and group and group & SCRATCH for _, index, group in deleted)
+    assert machine.groups == {FIRST + len(marks): 0}
+
+
+def test_other_steps_keep_their_side(player: Player, kernel: netlink.Netlink) -> None:
+    """What stands behind the last deletion is sent behind the set: it may need what that frees."""
+    Groups(player, 2)
+    one, two = deletions(2)
+    others = [AddAltname("x", 7, name) for name in ("before", "between", "behind")]
+    steps: list[Step] = [others[0], one, others[1], two, others[2]]
+    assert kernel.send(steps) == [None] * 5
+    assert [request.type for request in player.requests] == [
+        "RTM_NEWLINKPROP", "RTM_NEWLINKPROP",
+        "RTM_SETLINK", "RTM_SETLINK", "RTM_DELLINK",
+        "RTM_NEWLINKPROP",
+    ]  # fmt: skip
+    names = [
+        spec.find(request.body, "IFLA_PROP_LIST")[0]["value"]
+        for request in player.requests
+        if request.type == "RTM_NEWLINKPROP"
+    ]
+    assert names == ["before", "between", "behind"]
+
+
+def test_answers_are_in_the_order_of_the_steps(player: Player, kernel: netlink.Netlink) -> None:
+    """Whatever was sent first: the answers stand where the steps stand."""
+    machine = Groups(player, 3)
+    machine.refused = {FIRST + 1: EBUSY}
+    ghost = AddAltname("ghost", 0, "ghost:0")
+    one, two, three = deletions(3)
+    steps: list[Step] = [one, ghost, two, AddAltname("x", 7, "x:0"), three, ghost]
+    assert codes(kernel.send(steps)) == [0, ENODEV, EBUSY, 0, 0, ENODEV]
+
+
+def test_devices_that_are_known_by_name(player: Player, kernel: netlink.Netlink) -> None:
+    """S86: an undoing has no index: the device of that name and mark goes, another one does not."""
+
+    def answer(request: Any) -> Iterator[bytes]:
+        if request.type == "RTM_GETLINK" and not is_dump(request):
+            name = spec.find(request.body, "IFLA_IFNAME")
+            group = {"mine": GROUP, "too": GROUP, "foreign": 5}[name]
+            index = {"mine": FIRST, "too": FIRST + 1, "foreign": FIRST + 2}[name]
+            yield spec.build(link_message(Device(index, name, group=group), request.sequence))
+        else:
+            yield from machine(request)
+
+    machine = Groups(player, 3)
+    player.answer = answer
+    steps = [DelLink(name, 0, GROUP) for name in ("mine", "foreign", "too")]
+    assert codes(kernel.send(steps)) == [0, ENODEV, 0]
+    assert [*machine.groups] == [FIRST + 2]
+
+
+def test_lost_answers_are_failures(player: Player, kernel: netlink.Netlink) -> None:
+    """ENOBUFS: nothing is known of any of them."""
+
+    def answer(request: Any) -> Iterator[bytes]:
+        if is_probe(request):
+            yield spec.build(error_message(ENODEV, request.sequence))
+        elif wants_ack(request):
+            player.overrun = True
+
+    player.answer = answer
+    assert codes(kernel.send(deletions(3))) == [ENOBUFS] * 3
+
+
+def test_progress_counts_every_send(player: Player, kernel: netlink.Netlink) -> None:
+    """It is told as soon as a send was answered, and not after the last one only."""
+    Groups(player, netlink.PACK + 5)
+    heard: list[tuple[int, int]] = []
+    kernel.progress = lambda count: heard.append((len(player.sends), count))
+    kernel.send(deletions(netlink.PACK + 5))
+    assert heard[0] == (1, netlink.PACK)
+    assert [sends for sends, _ in heard] == [1, 2]
