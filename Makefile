@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := setup.cfg pyproject.toml README.md tools/netalias docs/netalias.8 \
+SOURCES := setup.cfg pyproject.toml README.md tools/netalias docs/netalias.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py')
 
 .PHONY: demo test test-pythons lint bench clean

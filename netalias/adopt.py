@@ -22,8 +22,6 @@ def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
     Raises NoSuchDevice, KernelError; StateError on Linux before 5.18, which keeps no mark.
     """
     steps = plan(engine, names)
-    for number, step in enumerate(steps):
-        step.owner = number
     failures = engine.kernel.apply(steps, ordered=True)
     if failures:
         first = min(failures, key=lambda failure: failure.step.owner)
@@ -37,15 +35,26 @@ def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
 
 
 def plan(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
-    """The steps that mark the labels called *names*. Raises NoSuchDevice."""
+    """The steps that mark the labels called *names*, each with the number of its name as owner.
+
+    Raises NoSuchDevice, AlreadyExists.
+    """
     world = engine.world()
     found = [query.find(world, name) for name in names]
-    return [_mark(alias) for alias in found if not alias.ours]
+    for alias in found:
+        if alias.ours and len(world.by_name[alias.name]) > 1:
+            raise errors.AlreadyExists(
+                f"{alias.name}: this is an alias of ours, and a label of others too",
+                "of two only one can be called so",
+            )
+    return [_mark(alias, number) for number, alias in enumerate(found) if not alias.ours]
 
 
-def _mark(alias: Alias) -> Step:
+def _mark(alias: Alias, number: int) -> Step:
     main, entry = alias.main, alias.entry
     assert main is not None
     assert entry is not None
     marked = entry.copy(protocol=PROTOCOL)
-    return MarkAddress(main.name, main.index, marked, MarkAddress(main.name, main.index, entry))
+    step = MarkAddress(main.name, main.index, marked, MarkAddress(main.name, main.index, entry))
+    step.owner = number
+    return step

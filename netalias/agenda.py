@@ -119,6 +119,7 @@ class _Comparison:
         self.kept: set[int] = set()
         self.gone: set[int] = set()
         self.moving: set[int] = set()
+        self.refused: set[AliasName] = set()
         self.pairs: list[tuple[Block, Device, list[_Pair]]] = []
         self.claimed: dict[int, set[int]] = {}
         self.reasons: dict[tuple[str, str], Skipped] = {}
@@ -251,11 +252,16 @@ class _Comparison:
         try:
             self._plan(block.wish.copy(name, address), device, block.place)
         except errors.NetaliasError as error:
+            self.refused.add(name)
             self._skip(block.place, name, error)
 
     def _plan(self, wish: Wish, main: Device, place: str) -> None:
         if self.ahead is None:
             self.ahead = Future(self.world, self.gone, self.moving)
+        alias = self.world.find(wish.name)
+        if alias is not None and alias.ours and not wish.mtu:
+            kind = alias.kind if wish.kind in ("", kinds.AUTO) else wish.kind
+            wish.mtu, wish.lenient = _usual_mtu(alias, kind, main), True
         # What is as it should be stays so on a main device that is down.
         result = plan(wish, self.ahead, self.able, force=True)
         if not result.steps:
@@ -264,6 +270,7 @@ class _Comparison:
             raise main_down(wish.name, main)
         alias = result.alias
         if self.protected and alias is not None and _loses(result, self.protected):
+            self.refused.add(wish.name)
             self._spare(place, wish.name)
             return
         self.ahead.take(alias, result.goal, result.kind)
@@ -273,7 +280,7 @@ class _Comparison:
 
     def _bereft(self) -> None:
         """Who lost the route of its network by a change after it was looked at brings it now."""
-        planned = {item.name for item in self.agenda.items}
+        planned = self.refused.union(item.name for item in self.agenda.items)
         for rank, (block, device, pairs) in enumerate(self.pairs):
             self.rank = rank
             if _Like(block.wish, device).plain:
@@ -312,7 +319,7 @@ class _Like:
     def __init__(self, wish: Wish, main: Device) -> None:
         assert wish.type is not None
         self.wish = wish
-        self.main = main.name
+        self.main = main
         self.type = wish.type
         self.family = wish.type.family
         self.bits = wish.type.bits
@@ -348,7 +355,7 @@ class _Like:
             not entry.metric
             and ":" not in entry.label
             and device.up
-            and wish.mtu in (0, device.mtu)
+            and device.mtu == (wish.mtu or _usual_mtu(alias, alias.kind, self.main))
             and wish.mac in (b"", device.mac)
             and device.ifalias == self._record(slot, address)
         )
@@ -357,10 +364,10 @@ class _Like:
         """An IPv6 label is known by its metric, so that one is right."""
         if self.wish.mac or (self.wish.mtu and not self.wish.lenient):
             return False
-        return self.family != AF_INET or label == f"{self.main}:{slot}"
+        return self.family != AF_INET or label == f"{self.main.name}:{slot}"
 
     def _record(self, slot: int, address: bytes) -> str:
-        text = f"{kinds.RECORD} {self.main}:{slot}"
+        text = f"{kinds.RECORD} {self.main.name}:{slot}"
         if not self.recorded:
             return text
         return f"{text} {self.type.name} {self.type.format(address)}/{self.bits}"
@@ -376,6 +383,17 @@ def _remnant(device: Device, world: World) -> Alias:
     """What an interrupted run was about to delete; by its primary name when it has no other."""
     found = kinds.recognise_one(device, world.snapshot, world.registry)
     return found or Alias(AliasName(device.name, 0), device.kind, device=device)
+
+
+def _usual_mtu(alias: Alias, kind: str, main: Device) -> int:
+    """The MTU of an alias for which none is declared: that of the device it stands on.
+
+    The kernel lowers it with that of the main device, and does not raise it again. 0 where the
+    kind that it has, or gets, has no such device.
+    """
+    if kind in kinds.SIBLINGS:
+        return main.mtu
+    return alias.device.mtu if alias.device is not None and alias.kind == kind else 0
 
 
 def _is_of(name: str, only: str, main: Device | None, world: World) -> bool:

@@ -224,6 +224,8 @@ class _Reader:
             wish = self._wish([first, *words[1:at], text, *words[at + 1 + each :]], at, each)
         else:
             wish = self._wish([first, *words[1:]], at, False)
+        if wish.mac and len(slots) > 1:
+            raise errors.UsageError(f"{words[0]}: hw ether: a MAC belongs to one alias")
         addresses = many or (wish.address,)
         if len(addresses) != len(slots):
             raise _at(

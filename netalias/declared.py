@@ -41,7 +41,8 @@ def reconcile(options: Options, words: list[str]) -> int:
     salt = salted(found, options)
     options.recorded = True
     with options.engine() as engine, engine.locked() as lock:
-        if not (options.json or options.metrics) and _known(engine, lock.folder, salt):
+        whole = options.json or options.metrics or options.confirm
+        if not whole and _known(engine, lock.folder, salt):
             return errors.STATUS_OK
         from netalias.upkeep import Run
 

@@ -7,12 +7,14 @@ from netalias.chain import ordered
 from netalias.engine import Engine
 from netalias.names import printable
 from netalias.output import complain, write
+from netalias.unlocked import Unlocked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from netalias.cli import Options
+    from netalias.steps import Step
 
 
 def save(options: Options, words: list[str]) -> int:
@@ -83,10 +85,20 @@ def adopt_(options: Options, words: list[str]) -> int:
 
 
 class Borrowed(Engine):
-    """The engine of a batch for one of its commands, which neither locks nor closes it."""
+    """The engine of a batch for one of its commands, which neither locks nor closes it.
 
-    def __init__(self, engine: Engine) -> None:
+    *folder* is that of the lock that is held.
+    """
+
+    def __init__(self, engine: Engine, folder: str) -> None:
         super().__init__(engine.kernel, engine.registry, group=engine.group)
+        self._folder = folder
+
+    def locked(self) -> Unlocked:
+        """It is locked already."""
+        held = Unlocked()
+        held.folder = self._folder
+        return held
 
     def close(self) -> None:
         """It is used further."""
@@ -100,8 +112,14 @@ def batch(options: Options, words: list[str]) -> int:
     from netalias.batch import Batch
 
     ((name, text),) = sources.decode(sources.read(words))
-    with options.engine() as engine, engine.locked():
-        work = Batch(engine, _runner(engine), _warner(options, name), force=options.force)
+    with options.engine() as engine, engine.locked() as lock:
+        if options.dry_run:
+            _rehearse(engine)
+        work = Batch(
+            engine, _runner(engine, lock.folder), _warner(options, name), force=options.force
+        )
+        if options.dry_run or options.verbose:
+            work.tell = _tell
         work.run(text.split("\n"))
     for number, error in work.failed:
         complain(f"{name}:{number}: {error.line()}")
@@ -110,14 +128,29 @@ def batch(options: Options, words: list[str]) -> int:
     return work.failed[0][1].status if work.failed else errors.STATUS_OK
 
 
-def _runner(engine: Engine) -> Callable[[list[str]], int]:
+def _rehearse(engine: Engine) -> None:
+    """Put a copy in memory in the place of the kernel: each command sees what those before did."""
+    from netalias.kernel.memory import KINDS, Memory
+
+    kernel = engine.kernel
+    engine.kernel = Memory.holding(kernel.snapshot(), [kind for kind in KINDS if engine.able(kind)])
+    kernel.close()
+
+
+def _tell(steps: Iterable[Step]) -> None:
+    write("".join(f"{step.describe()}\n" for step in steps))
+
+
+def _runner(engine: Engine, folder: str) -> Callable[[list[str]], int]:
     """A function that executes the words of one line."""
     from netalias import cli
 
     def opener(options: Options) -> Engine:
         if options.netns or options.group or options.wait:
             raise errors.UsageError("--netns, --group and --wait stand before batch")
-        return Borrowed(engine)
+        if options.confirm:
+            raise errors.UsageError("--confirm has no place in a batch")
+        return Borrowed(engine, folder)
 
     def run(words: list[str]) -> int:
         if words[0] == "batch":

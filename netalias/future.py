@@ -116,14 +116,14 @@ class Future(World):
 
     def _serves(self, index: int, entry: Address) -> bool:
         device = self.snapshot.devices.get(index)
-        if device is None or not device.up:
-            return False
-        return device.group == self.group or entry.protocol == PROTOCOL
+        if device is not None and device.group == self.group:
+            return device.up
+        return entry.protocol == PROTOCOL
 
 
 def _brings(entry: Address) -> bool:
     """Whether the kernel makes a connected route for this address."""
-    return entry.networked and not entry.flags & IFA_F_NOPREFIXROUTE
+    return entry.networked and not entry.flags & IFA_F_NOPREFIXROUTE and not entry.secondary
 
 
 def _network(entry: Address, length: int) -> _Network:

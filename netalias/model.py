@@ -229,6 +229,11 @@ class Address(Value):
         """Whether a network, and so a connected route, belongs to it."""
         return self.prefixlen < len(self.local) * 8 and not self.peer
 
+    @property
+    def secondary(self) -> bool:
+        """Whether it hangs on another address of its network, and so brings no route. IPv4 only."""
+        return self.family == AF_INET and bool(self.flags & IFA_F_SECONDARY)
+
     def copy(self, **changes: int) -> Address:
         """The same address with other flags, or another protocol."""
         values = {name: getattr(self, name) for name in self.__slots__}

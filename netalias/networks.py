@@ -16,17 +16,23 @@ if TYPE_CHECKING:
     from netalias.steps import Step
 
 
-def inside(entry: Address, main: Device, world: World, alias: Alias | None) -> bool:
+def inside(
+    entry: Address, main: Device, world: World, alias: Alias | None, *, up: bool = True
+) -> bool:
     """Whether a connected route for the network, or a wider one, is there without this alias.
 
     Then the alias brings none: a host inside a network of its main device, or of another alias,
-    be it one that inherits the route from this alias.
+    be it one that inherits the route from this alias. *up* tells whether it shall be up.
     """
     own = alias.entry if alias is not None else None
     around = (other for other in world.around(main, entry) if other is not own)
-    if own is not None and _brings(own, entry):
-        # It goes on doing so in a network that is wider: there is one route for each.
-        return any(other.prefixlen == entry.prefixlen and covers(other, entry) for other in around)
+    if alias is not None and own is not None and _same(own, entry):
+        silent = bool(own.flags & IFA_F_NOPREFIXROUTE)
+        if not up or own.secondary:
+            return silent  # there is no route as long as it is down, or hangs on another one
+        if alias.up and not silent:
+            # It goes on bringing it in a network that is wider: there is one route for each.
+            return any(other.prefixlen == own.prefixlen and covers(other, own) for other in around)
     if any(covers(other, entry) for other in around):
         return True
     return world.bequeaths and any(
@@ -34,13 +40,9 @@ def inside(entry: Address, main: Device, world: World, alias: Alias | None) -> b
     )
 
 
-def _brings(own: Address, entry: Address) -> bool:
-    """Whether an alias brings the route already that *entry* is to bring."""
-    return (
-        own.local == entry.local
-        and own.prefixlen == entry.prefixlen
-        and not own.flags & IFA_F_NOPREFIXROUTE
-    )
+def _same(own: Address, entry: Address) -> bool:
+    """Whether an alias has that address in that network already."""
+    return own.local == entry.local and own.prefixlen == entry.prefixlen
 
 
 def covers(other: Address, entry: Address) -> bool:
@@ -50,6 +52,7 @@ def covers(other: Address, entry: Address) -> bool:
         or other.prefixlen > entry.prefixlen
         or other.flags & IFA_F_NOPREFIXROUTE
         or not other.networked
+        or other.secondary
     ):
         return False
     difference = int.from_bytes(other.local, "big") ^ int.from_bytes(entry.local, "big")

@@ -237,7 +237,7 @@ def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias 
     if entry is not None and entry.networked:
         from netalias.networks import inside
 
-        if inside(entry, main, world, alias):
+        if inside(entry, main, world, alias, up=up):
             entry.flags |= IFA_F_NOPREFIXROUTE
     return Goal(
         name,

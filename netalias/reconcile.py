@@ -7,7 +7,7 @@ administrator's own session comes in over is not taken away.
 from __future__ import annotations
 
 from netalias import errors, names
-from netalias.agenda import Agenda, Item, compare
+from netalias.agenda import REMOVED, Agenda, Item, compare
 from netalias.declarations import Block, Declarations
 from netalias.kinds import World
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from netalias.engine import Engine
     from netalias.kernel import Failure, Kernel
+    from netalias.model import Snapshot
 
-FEW = 16
+FEW = 128
 """Up to so many changes are verified by reading their devices only."""
 SHRINK_LEAST = 10
 """From so many aliases on, removing more than half of them is refused."""
@@ -187,19 +188,50 @@ def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outco
 
 def _alone(item: Item) -> bool:
     """Whether an item can be verified without the rest: no network that others may be in."""
-    goal = item.plan.goal
-    return goal is None or goal.prefixlen == goal.type.bits
+    wish = item.wish
+    if wish is None:
+        return True
+    assert wish.type is not None
+    return wish.prefixlen in (None, wish.type.bits)
 
 
 def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> list[Item]:
     """What still differs of a few items, by a reading of nothing but their devices."""
     wanted = {item.name for item in items}
     texts = [text for name in wanted for text in (name.main, names.primary(name), str(name))]
-    world = World(engine.kernel.part(dict.fromkeys(texts)), engine.registry, engine.group)
+    snapshot = engine.kernel.part(dict.fromkeys(texts))
+    _leave_out_others(snapshot, set(texts), items)
+    world = World(snapshot, engine.registry, engine.group)
     blocks = [
         Block(item.wish, range(item.name.slot, item.name.slot + 1), [item.wish.address], "", 0)
         for item in items
         if item.wish is not None
     ]
     again = compare(Declarations(blocks, []), world, engine.able, force=rules.force)
-    return [item for item in again.items if item.name in wanted]
+    # Of two aliases of one name the one that is declared is no wish of these items.
+    removed = {_object(item) for item in items if item.sign == REMOVED}
+    return [
+        item
+        for item in again.items
+        if (_object(item) in removed if item.sign == REMOVED else item.name in wanted)
+    ]
+
+
+def _object(item: Item) -> tuple[names.AliasName, str, bytes]:
+    """What a removal removes."""
+    alias = item.plan.alias
+    assert alias is not None
+    return item.name, alias.kind, alias.address
+
+
+def _leave_out_others(snapshot: Snapshot, labels: set[str], items: Sequence[Item]) -> None:
+    """Of thousands of addresses on a main device only those that may be a label of *items*."""
+    addresses = {item.plan.goal.address for item in items if item.plan.goal is not None}
+    for name in {item.name.main for item in items}:
+        main = snapshot.device(name)
+        if main is not None:
+            snapshot.addresses[main.index] = [
+                entry
+                for entry in snapshot.on(main.index)
+                if entry.label in labels or entry.local in addresses or entry.metric
+            ]

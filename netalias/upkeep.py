@@ -101,13 +101,14 @@ class Run:
             raise errors.StateError(
                 f"a change waits for its confirmation since {waiting.since}", "netalias confirm"
             )
-        if self.options.confirm or self.options.force:
+        if self.options.confirm or guard.rejected(self.folder) != self.name:
             return
-        if guard.rejected(self.folder) == self.name:
+        if not self.options.force:
             raise errors.StateError(
                 "this configuration was not confirmed when it was tried",
                 "reconcile --confirm SECONDS tries it again, --force takes it as it is",
             )
+        guard.forget(self.folder)
 
     def _begin(self, agenda: Agenda) -> None:
         """What is done before the first change."""

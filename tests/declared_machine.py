@@ -7,9 +7,12 @@ given by a Ground; the same rules run over the one in memory and over the real o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_interface
+from random import Random
 
+from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -17,7 +20,6 @@ from netalias import declarations
 from netalias.agenda import Agenda
 from netalias.alias_type import installed
 from netalias.engine import Engine
-from netalias.errors import NetaliasError
 from netalias.kernel import Kernel
 from netalias.model import (
     AF_INET,
@@ -25,6 +27,8 @@ from netalias.model import (
     IFA_F_NOPREFIXROUTE,
     IFA_F_SECONDARY,
     IFA_F_TENTATIVE,
+    IFF_LOWER_UP,
+    IFF_RUNNING,
     PROTOCOL,
     RT_SCOPE_LINK,
     SCRATCH,
@@ -47,7 +51,7 @@ from netalias.views.difference import line
 
 MAINS = ("eth1", "eth2", "eth3")
 OTHER_NAMES = ("lan1", "lan2", "lan3")
-SLOTS = 6
+SLOTS = 3
 BRIDGE = 4
 """MACVLAN_MODE_BRIDGE."""
 ADDRGEN_NONE = 1
@@ -63,11 +67,16 @@ ADDRESSES = (
 LENGTHS = {4: (None, 32, 24, 24, 16), 6: (None, 128, 64, 64, 48)}
 """By the version of the address; None: nothing is said."""
 STRANGERS = ("10.1.0.9/24", "10.1.0.1/32", "10.1.1.9/16", "172.16.0.1/12", "2001:db8::9/64")
-WORDS = ("", "", "", "mtu 1400", "mtu 1300", "down", "metric 9", "-broadcast")
+WORDS = {
+    4: ("", "", "", "", "mtu 1400", "mtu 1300", "down", "metric 9", "-broadcast"),
+    6: ("", "", "", "mtu 1400", "down"),
+}
+MISCHIEF = ("delete", "address", "unmark", "altname", "record", "down", "mtu", "own", "scratch")
 
 devices = st.sampled_from(MAINS)
-slots = st.integers(0, SLOTS - 1)
 pick = st.integers(0, 10_000)
+randoms = st.randoms(use_true_random=True)
+"""Uniform dice: most of what happens needs a world that is full already."""
 
 
 class Killed(BaseException):
@@ -114,13 +123,15 @@ class DeclaredAliases(RuleBasedStateMachine):
     """
 
     ground: Ground
+    tally: Counter[str] = Counter()
+    """What happened, over all runs: a machine that never meets anything proves nothing."""
 
     def make_ground(self) -> Ground:
         """What the machine runs over."""
         raise NotImplementedError
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(number=pick)
+    def begin(self, number: int) -> None:
         self.ground = self.make_ground()
         self.registry = installed()
         self.lines: dict[tuple[str, int], str] = {}
@@ -128,6 +139,8 @@ class DeclaredAliases(RuleBasedStateMachine):
         for name in MAINS:
             self.ground.add_main(name)
             self.names[name] = name
+        self.write(Random(number), 9)
+        self._reconciled()
 
     def teardown(self) -> None:
         """Once nobody is in the way any more, all that can be made is made."""
@@ -136,27 +149,33 @@ class DeclaredAliases(RuleBasedStateMachine):
         try:
             self._peace()
             self._reconciled()
-            self._away()
+            self._nothing()
         finally:
             self.ground.close()
 
     # The file
 
-    @rule(main=devices, slot=slots, address=st.sampled_from(ADDRESSES), data=st.data())
-    def declare(self, main: str, slot: int, address: str, data: st.DataObject) -> None:
-        """A line is written, or changed; an address stands once in a file."""
+    @rule(random=randoms, count=st.integers(1, 6))
+    def write(self, random: Random, count: int) -> None:
+        """Lines are written, changed, taken out, and change places."""
+        for _ in range(count):
+            random.choice((self._declare, self._declare, self._declare, self._erase))(random)
+
+    def _declare(self, random: Random) -> None:
+        main, slot, address = random.choice(MAINS), random.randrange(SLOTS), random.choice(ADDRESSES)
         taken = {words.split()[0].partition("/")[0]: key for key, words in self.lines.items()}
         if taken.get(address, (main, slot)) != (main, slot):
-            self._trade(taken[address], (main, slot))
+            self._trade(taken[address], (main, slot))  # an address stands once in a file
             return
         version = ip_interface(address).version
-        length = data.draw(st.sampled_from(LENGTHS[version]))
-        kind = data.draw(st.sampled_from(("", "", *self.ground.kinds)))
-        word = data.draw(st.sampled_from(WORDS))
+        length = random.choice(LENGTHS[version])
+        kind = random.choice(("", "", *self.ground.kinds))
+        word = random.choice(WORDS[version])
         text = address if length is None else f"{address}/{length}"
-        if version == 6 and word == "-broadcast":
-            word = ""
-        self.lines[main, slot] = " ".join(filter(None, [text, f"kind {kind}" if kind else "", word]))
+        if kind == "label" and random.random() < 0.8:
+            word = ""  # most of them are refused
+        words = [text, f"kind {kind}" if kind else "", word]
+        self.lines[main, slot] = " ".join(filter(None, words))
 
     def _trade(self, one: tuple[str, int], other: tuple[str, int]) -> None:
         """Two aliases change places, or one moves."""
@@ -166,16 +185,12 @@ class DeclaredAliases(RuleBasedStateMachine):
         if theirs is not None:
             lines[one] = theirs
 
-    @precondition(lambda self: self.lines)
-    @rule(number=pick)
-    def erase(self, number: int) -> None:
-        """A line is taken out."""
-        del self.lines[sorted(self.lines)[number % len(self.lines)]]
-
-    @rule(main=devices)
-    def erase_main(self, main: str) -> None:
-        """All lines of one main device are taken out."""
-        self.lines = {key: words for key, words in self.lines.items() if key[0] != main}
+    def _erase(self, random: Random) -> None:
+        if self.lines:
+            main, slot = random.choice(sorted(self.lines))
+            gone = [(main, slot)] if random.random() < 0.8 else [(main, one) for one in range(SLOTS)]
+            for key in gone:
+                self.lines.pop(key, None)
 
     def declared(self, lines: dict[tuple[str, int], str] | None = None) -> declarations.Declarations:
         """The file as it is parsed."""
@@ -187,59 +202,53 @@ class DeclaredAliases(RuleBasedStateMachine):
 
     # The world, changed by others
 
-    @rule(main=devices, address=st.sampled_from(STRANGERS), label=st.booleans(), slot=slots)
-    def stranger_address(self, main: str, address: str, label: bool, slot: int) -> None:
+    @rule(random=randoms, count=st.integers(1, 4))
+    def disturb(self, random: Random, count: int) -> None:
+        """Others come, go, and meddle with what is ours."""
+        others = (self._address, self._device, self._leave)
+        for _ in range(count):
+            random.choice((*others, self._meddle, self._meddle, self._meddle_with_label))(random)
+
+    def _address(self, random: Random) -> None:
         """Somebody puts an address on a main device, under a label that looks like ours or none."""
-        device = self._main(main)
+        device = self._main(random.choice(MAINS))
         if device is not None:
-            entry = entry_of(address)
-            entry.label = f"{device.name}:{slot}" if label and entry.family == AF_INET else ""
+            entry = entry_of(random.choice(STRANGERS))
+            if entry.family == AF_INET and random.random() < 0.5:
+                entry.label = f"{device.name}:{random.randrange(SLOTS)}"
             self._try(AddAddress(device.name, device.index, entry))
 
-    @rule(number=pick)
-    def stranger_address_leaves(self, number: int) -> None:
-        """And takes it away again."""
-        found = [entry for entry in self._strange() if entry.scope != RT_SCOPE_LINK]
-        if found:
-            entry = found[number % len(found)]
-            self._try(DelAddress("", entry.index, entry))
-
-    @rule(main=devices, slot=slots, kind=st.sampled_from(["macvlan", "look", "alt"]))
-    def stranger_device(self, main: str, slot: int, kind: str) -> None:
+    def _device(self, random: Random) -> None:
         """Somebody makes a macvlan, or has a device that is called as an alias would be."""
-        device = self._main(main)
+        device, slot = self._main(random.choice(MAINS)), random.randrange(SLOTS)
         if device is None:
             return
-        name = "theirs" if kind == "macvlan" else f"{device.name}_{slot}"
-        if kind == "alt":
-            name = f"other{slot}"
+        name = random.choice(("theirs", f"{device.name}_{slot}", f"other{slot}"))
         self._try(CreateLink(name, "macvlan", group=0, mode=BRIDGE, link=device.index))
         made = self.snapshot().device(name)
         if made is not None and made.group == 0:
             self._try(SetLink(name, made.index, addrgen=ADDRGEN_NONE))
-            if kind == "alt":
+            if name.startswith("other"):
                 self._try(AddAltname(name, made.index, f"{device.name}:{slot}"))
 
-    @rule(number=pick)
-    def stranger_device_leaves(self, number: int) -> None:
+    def _leave(self, random: Random) -> None:
+        """Somebody takes back what is his."""
+        entries = [entry for entry in self._strange() if entry.scope != RT_SCOPE_LINK]
         found = [device for device in self.snapshot().devices.values() if is_strange_upper(device)]
-        if found:
-            device = found[number % len(found)]
+        if entries and (not found or random.random() < 0.5):
+            entry = random.choice(entries)
+            self._try(DelAddress("", entry.index, entry))
+        elif found:
+            device = random.choice(found)
             self._try(DelLink(device.name, device.index, device.group))
 
-    @rule(
-        number=pick,
-        what=st.sampled_from(
-            ["delete", "address", "altname", "record", "down", "mtu", "move", "own", "scratch"]
-        ),
-    )
-    def meddle(self, number: int, what: str) -> None:
+    def _meddle(self, random: Random) -> None:
         """Somebody spoils an alias of ours, or an interrupted run has left it in its last group."""
         snapshot = self.snapshot()
         mine = [device for device in snapshot.devices.values() if device.group == GROUP]
         if not mine:
             return
-        device = mine[number % len(mine)]
+        device, what = random.choice(mine), random.choice(MISCHIEF)
         place = device.name, device.index
         entries = [one for one in snapshot.on(device.index) if one.scope != RT_SCOPE_LINK]
         if what == "delete":
@@ -258,42 +267,46 @@ class DeclaredAliases(RuleBasedStateMachine):
             self._try(AddAddress(*place, entry_of("172.30.0.1/24")))
         elif entries:
             self._try(DelAddress(*place, entries[0]))
-            if what == "move":
+            if what == "unmark":
                 self._try(AddAddress(*place, entries[0].copy(protocol=0)))
 
-    @rule(number=pick)
-    def meddle_with_label(self, number: int) -> None:
+    def _meddle_with_label(self, random: Random) -> None:
         """Somebody deletes a label of ours."""
+        snapshot = self.snapshot()
         found = [
             (device, entry)
-            for device in self.snapshot().devices.values()
-            for entry in self.snapshot().on(device.index)
+            for device in snapshot.devices.values()
+            for entry in snapshot.on(device.index)
             if entry.protocol == PROTOCOL and device.group != GROUP
         ]
         if found:
-            device, entry = found[number % len(found)]
+            device, entry = random.choice(found)
             self._try(DelAddress(device.name, device.index, entry))
 
-    @rule(main=devices, number=st.integers(0, len(MAINS) - 1))
-    def rename(self, main: str, number: int) -> None:
-        """A main device gets another name, or its own one back."""
+    @rule(random=randoms)
+    def accident(self, random: Random) -> None:
+        """Something happens to a main device."""
+        random.choice((self._rename, self._rename, self._switch, self._switch, self._away))(random)
+
+    def _rename(self, random: Random) -> None:
+        """It gets another name, or its own one back."""
+        main = random.choice(MAINS)
         name = self.names.get(main)
         if name is not None:
-            new = main if name != main else OTHER_NAMES[number]
+            new = main if name != main else random.choice(OTHER_NAMES)
             if self.snapshot().device(new) is None:
                 self.ground.rename(name, new)
                 self.names[main] = new
 
-    @rule(main=devices)
-    def switch(self, main: str) -> None:
-        """A main device goes down, or up."""
-        device = self._main(main)
+    def _switch(self, random: Random) -> None:
+        """It goes down, or up."""
+        device = self._main(random.choice(MAINS))
         if device is not None:
             self._try(SetLink(device.name, device.index, up=not device.up))
 
-    @rule(main=devices)
-    def away_or_back(self, main: str) -> None:
-        """A main device goes away with all that stands on it, or comes back."""
+    def _away(self, random: Random) -> None:
+        """It goes away with all that stands on it, or comes back."""
+        main = random.choice(MAINS)
         device = self._main(main)
         if device is not None:
             self._try(DelLink(device.name, device.index, device.group))
@@ -333,18 +346,19 @@ class DeclaredAliases(RuleBasedStateMachine):
             held = aliases_of(self.snapshot()).values()
             assert any(one.local == local for ones in held for one in ones)
 
-    @rule(fuse=st.integers(0, 40))
-    def kill(self, fuse: int) -> None:
+    @rule(random=randoms)
+    def kill(self, random: Random) -> None:
         """SIGKILL after some steps, and then nothing is undone."""
-        before = foreign(self.snapshot(), killed=True)
+        self.write(random, 4)
+        before, fuse = self.snapshot(), random.randrange(20)
         kernel = self.ground.kernel(fuse)
         try:
             reconcile(Engine(kernel, self.registry), self.declared(), Rules(allow_empty=True))
         except Killed:
-            pass
+            self.tally["killed"] += 1
         finally:
             kernel.close()
-        assert foreign(self.snapshot(), killed=True) == before
+        self._spared(before, self.snapshot(), killed=True)
 
     def _reconciled(self) -> None:
         """What is asked of every reconciliation, and of the world after it."""
@@ -367,6 +381,9 @@ class DeclaredAliases(RuleBasedStateMachine):
         """Reconcile, with all that must hold whatever the rules are."""
         planned = self._check(rules)
         before = self.snapshot()
+        note(f"the file is {self.lines}, the mains {self.names}")
+        note(f"found {seen(before)}")
+        note(f"planned {self._lines(planned)} {[one.line() for one in planned.skipped]}")
         if planned.same and not rules.only and not rules.protected:
             assert faults(before, self._wanted()) == []
         foretold = self._foretold(rules, before)
@@ -378,16 +395,40 @@ class DeclaredAliases(RuleBasedStateMachine):
         assert self._lines(outcome.agenda) == self._lines(planned)
         assert self._lines(outcome.wrong) == []
         after = self.snapshot()
-        assert foreign(after) == foreign(before)
+        self._count(outcome)
+        self._spared(before, after)
         if not outcome.failed:
             assert seen(after) == foretold
+        for item in outcome.failed:
+            if item.plan.alias is not None and item.plan.alias.whole:
+                assert str(item.name) in seen(after), "what could not be changed is gone"
         again = self._check(rules)
         failed = {item.name for item in outcome.failed}
+        note(f"failed {[(str(item.name), str(item.error)) for item in outcome.failed]}")
+        note(f"then {self._lines(again)} {[one.line() for one in again.skipped]}")
         assert [text for text, item in self._told(again) if item.name not in failed] == []
-        assert [one.line() for one in again.skipped] == [
-            one.line() for one in outcome.agenda.skipped
-        ]
+        # What is spared for a session may have another reason to be skipped once the rest is done.
+        if not rules.protected:
+            lines = [one.line() for one in outcome.agenda.skipped]
+            assert [one.line() for one in again.skipped] == lines
         return outcome
+
+    def _count(self, outcome: Outcome) -> None:
+        self.tally[f"status {outcome.status}"] += 1
+        self.tally.update(item.sign for item in outcome.agenda.items)
+        self.tally.update(type(one.error).__name__ for one in outcome.agenda.skipped)
+        self.tally["refused"] += len(outcome.failed)
+        for item in outcome.agenda.items:
+            alias, kind = item.plan.alias, item.plan.kind
+            self.tally["replaced"] += alias is not None and kind not in ("", alias.kind)
+
+    def _spared(self, before: Snapshot, after: Snapshot, *, killed: bool = False) -> None:
+        """What others have made is there, to the bit."""
+        was, now = foreign(before, killed=killed), foreign(after, killed=killed)
+        for name in {*was, *now}:
+            if was.get(name) != now.get(name):
+                note(f"{name} was {was.get(name)}, and is {now.get(name)}")
+        assert was == now
 
     def _check(self, rules: Rules) -> Agenda:
         kernel = self.ground.kernel()
@@ -441,7 +482,7 @@ class DeclaredAliases(RuleBasedStateMachine):
             self.names[main] = main
             self._try(SetLink(main, device.index, up=True))
 
-    def _away(self) -> None:
+    def _nothing(self) -> None:
         """Without a single line nothing of ours is left."""
         self.lines = {}
         self._reconciled()
@@ -602,7 +643,7 @@ def around(snapshot: Snapshot, main: Device) -> Iterator[Address]:
         device = snapshot.devices[index]
         if device is main or (device.group == GROUP and device.up):
             yield from entries
-        elif device.up:
+        elif device.group != GROUP:
             yield from (entry for entry in entries if entry.protocol == PROTOCOL)
 
 
@@ -611,8 +652,10 @@ def covers(other: Address, entry: Address) -> bool:
     full = len(other.local) * 8
     if other.family != entry.family or other.flags & IFA_F_NOPREFIXROUTE or other.peer:
         return False
-    if other.prefixlen in (full,) or other.prefixlen > entry.prefixlen:
+    if other.prefixlen == full or other.prefixlen > entry.prefixlen:
         return False
+    if other.family == AF_INET and other.flags & IFA_F_SECONDARY:
+        return False  # the first address of the network on its device brings it
     one, two = (int.from_bytes(packed, "big") for packed in (other.local, entry.local))
     return one >> (full - other.prefixlen) == two >> (full - other.prefixlen)
 
@@ -621,9 +664,9 @@ def foreign(snapshot: Snapshot, *, killed: bool = False) -> dict[str, object]:
     """All that is not ours, to the bit.
 
     Left out: counters; which address of a network is the secondary one, since the kernel promotes
-    others when ours goes; what the kernel has still to find out of a new IPv6 address.
+    others when ours goes; what the kernel finds out by and by: of a new IPv6 address, and of a cable.
     """
-    hidden = ["stats"]
+    hidden = ["stats", "operstate", "flags"]
     if killed:
         hidden.append("promote")  # switched on for the moment in which a primary label is deleted
     found: dict[str, object] = {}
@@ -631,6 +674,7 @@ def foreign(snapshot: Snapshot, *, killed: bool = False) -> dict[str, object]:
         if device.group & ~SCRATCH == GROUP:
             continue
         values = {key: getattr(device, key) for key in Device.__slots__ if key not in hidden}
+        values["flags"] = device.flags & ~(IFF_RUNNING | IFF_LOWER_UP)
         entries = [
             [getattr(entry, key) for key in Address.__slots__ if key != "flags"]
             + [entry.flags & ~(IFA_F_SECONDARY | IFA_F_TENTATIVE)]
@@ -653,8 +697,8 @@ def entry_of(text: str) -> Address:
     return Address(0, family, found.ip.packed, found.network.prefixlen)
 
 
-class Fused:
-    """Counts steps, and says when no more may be executed."""
+class Fuse:
+    """Counts steps, and tells how many may still be executed."""
 
     def __init__(self, fuse: int) -> None:
         self.left = fuse
@@ -666,6 +710,3 @@ class Fused:
         allowed = min(count, self.left)
         self.left -= allowed
         return allowed
-
-
-__all__ = ["Ground", "DeclaredAliases", "Fused", "Killed", "NetaliasError"]

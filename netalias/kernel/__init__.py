@@ -55,11 +55,17 @@ class Kernel:
     """What every implementation shares: phases, dropping of what failed, and undoing it.
 
     ``progress`` is called with the number of steps that were answered, whenever some were.
-    ``stopping`` ends apply() before the next batch: what is not complete by then is undone.
+    ``stopping`` ends apply() before the next send: what is not complete by then is undone.
     """
 
     progress: Callable[[int], None] | None = None
     stopping = False
+    _deaf = False
+
+    @property
+    def halted(self) -> bool:
+        """Whether nothing more shall be sent; what undoes, or brings back, is sent all the same."""
+        return self.stopping and not self._deaf
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """All devices, and the addresses of *family* (0: of every family). Raises KernelError."""
@@ -118,6 +124,13 @@ class Kernel:
         counts only where *stoppable*.
         *ordered*: after the first owner that fails, those with a higher number are undone too.
         """
+        before, self._deaf = self._deaf, not stoppable
+        try:
+            return self._apply(steps, ordered)
+        finally:
+            self._deaf = before
+
+    def _apply(self, steps: Iterable[Step], ordered: bool) -> list[Failure]:
         failures: dict[int, Failure] = {}
         done: list[Step] = []
         batch: list[Step] = []
@@ -125,7 +138,7 @@ class Kernel:
             for batch in sends(steps):
                 if failures:
                     batch = [step for step in batch if step.owner not in failures]
-                if self.stopping and stoppable:
+                if self.halted:
                     _stop(batch, failures)
                 else:
                     self._run(batch, done, failures)
@@ -169,7 +182,10 @@ class Kernel:
             inverses.append(inverse)
         if not inverses:
             return
-        for step, error in zip(inverses, self.send(inverses), strict=True):
+        before, self._deaf = self._deaf, True  # what was begun is undone to the end
+        answers = self.send(inverses)
+        self._deaf = before
+        for step, error in zip(inverses, answers, strict=True):
             if error is not None and error.errno not in GONE and step.owner in failures:
                 failures[step.owner].left.append(step)
 
@@ -177,8 +193,12 @@ class Kernel:
 def _stop(batch: Sequence[Step], failures: dict[int, Failure]) -> None:
     for step in batch:
         if step.owner not in failures:
-            error = errors.KernelError(step.title(), EINTR, "stopped before it was done")
-            failures[step.owner] = Failure(step, error)
+            failures[step.owner] = Failure(step, stopped(step))
+
+
+def stopped(step: Step) -> errors.KernelError:
+    """The error for a step that an interruption prevented."""
+    return errors.KernelError(step.title(), EINTR, "stopped before it was done")
 
 
 def refused(step: Step, errno: int, text: str = "", sequence: int = 0) -> errors.KernelError:

@@ -16,8 +16,8 @@ from _socket import AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, SOCK_CLOEXEC, SOCK_RAW,
 from errno import EACCES, EAGAIN, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 
 from netalias import errors
-from netalias.kernel import UNKNOWN, Kernel, refused, wire
-from netalias.model import Snapshot
+from netalias.kernel import UNKNOWN, Kernel, refused, stopped, wire
+from netalias.model import SCRATCH, Snapshot
 from netalias.steps import (
     AddAddress,
     AddAltname,
@@ -242,10 +242,16 @@ class Netlink(Kernel):
             self._learn(made, lost)
         return results
 
-    def _send_packs(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+    def _send_packs(
+        self, steps: Sequence[Step], *, whole: bool = False
+    ) -> list[errors.NetaliasError | None]:
+        """*whole*: ``stopping`` does not end it in the middle."""
         results: list[errors.NetaliasError | None] = []
         for at in range(0, len(steps), self._pack):
             pack = steps[at : at + self._pack]
+            if self.halted and not whole:
+                results += map(stopped, pack)
+                continue
             try:
                 results += self._send_pack(pack)
             except errors.KernelError as error:
@@ -265,10 +271,10 @@ class Netlink(Kernel):
         first = [step for step in steps[:end] if not isinstance(step, DelLink)]
         for step, answer in zip(first, self._send_packs(first), strict=True):
             answers[id(step)] = answer
-        for group in {step.group for step in doomed}:
-            marked = [step for step in doomed if step.group == group]
-            moves = [Move(step.device, step.index, group) for step in marked]
-            *moved, deleted = self._send_packs([*moves, DelGroup(group)])
+        for group in {step.group | SCRATCH for step in doomed}:  # remnants go with their kin
+            marked = [step for step in doomed if step.group | SCRATCH == group]
+            moves = [Move(step.device, step.index, step.group) for step in marked]
+            *moved, deleted = self._send_packs([*moves, DelGroup(group)], whole=True)
             for step, answer in zip(marked, moved, strict=True):
                 answers[id(step)] = answer or deleted
         last = steps[end + 1 :]

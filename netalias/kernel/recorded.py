@@ -26,7 +26,7 @@ from netalias.model import PROTOCOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from netalias import errors
     from netalias.model import Snapshot
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 PORT = 0x6E6100
 """Port id of the socket: above every process id (PID_MAX_LIMIT), below what the kernel draws."""
+LINKS, ADDRESSES = 1, 2
+"""Sequence numbers of the two dumps."""
 DIGEST_SIZE = 32
-HOLE = Struct("=HH")
+HOLE = Struct("=I")
 LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
@@ -66,16 +68,16 @@ class Recorded(Netlink):
         self._heard, self._ahead = [], []
         if not self._fixed:
             return
-        for request in (wire.get_links(1), wire.get_addresses(2, 0)):
+        heard: list[bytes] = []
+        for request in (wire.get_links(LINKS), wire.get_addresses(ADDRESSES, 0)):
             super()._send("reading", request)
             while data := super()._receive("reading", MSG_DONTWAIT):
-                self._heard.append(data)
-            if data is None or not _whole(self._heard):
+                heard.append(data)
+            if data is None or not _whole(heard):
                 self._drain("reading")
-                self._heard = []
                 return
         # What was read first is taken first, off the end.
-        self._ahead = self._heard[::-1]
+        self._heard, self._ahead = heard, heard[::-1]
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """Two dumps, or what listen() has read."""
@@ -85,7 +87,7 @@ class Recorded(Netlink):
             self._heard = []
         try:
             found = super().snapshot(family)
-            usual = self._sequence == 2 and not family
+            usual = self._sequence == ADDRESSES and not family
         finally:
             self._ahead, self._recording = [], False
             self._sequence = max(before, self._sequence)
@@ -101,12 +103,12 @@ class Recorded(Netlink):
     def digest(self, salt: bytes) -> bytes:
         """For *salt* and the last reading; empty when it cannot be recognised again.
 
-        First where lifetimes count down: number of the datagram and offset, 2 bytes each; then the
-        hash.
+        First where lifetimes count down: offsets in the list of addresses, 4 bytes each, however
+        it was cut into datagrams; then the hash.
         """
         if not self._heard or not self._fixed:
             return b""
-        holes = b"".join(_holes(self._heard))
+        holes = b"".join(map(HOLE.pack, _holes(self._dumped(ADDRESSES))))
         return holes + self._hash(salt, holes)
 
     def recognises(self, salt: bytes, before: bytes) -> bool:
@@ -121,14 +123,20 @@ class Recorded(Netlink):
 
         found = blake2b(salt, digest_size=DIGEST_SIZE)
         found.update(holes)
-        cuts: dict[int, list[int]] = {}
-        for number, offset in HOLE.iter_unpack(holes):
-            cuts.setdefault(number, []).append(offset)
-        shapes: dict[int, _Shape] = {}
-        for number, data in enumerate(self._heard):
-            for part in _lasting(data, shapes, cuts.get(number, [])):
-                found.update(part)
+        for part in _lasting(self._dumped(LINKS)):
+            found.update(part)
+        view, low = memoryview(self._dumped(ADDRESSES)), 0
+        for (hole,) in HOLE.iter_unpack(holes):
+            found.update(view[low:hole])
+            low = hole + LIFETIMES
+        found.update(view[low:])
         return found.digest()
+
+    def _dumped(self, sequence: int) -> bytes:
+        """One dump, however it was cut into datagrams."""
+        return b"".join(
+            data for data in self._heard if wire.HEADER.unpack_from(data)[3] == sequence
+        )
 
     def _send(self, operation: str, data: bytes) -> None:
         if not (self._recording and self._ahead):
@@ -159,15 +167,12 @@ def _interrupted(data: bytes) -> bool:
     return bool(flags & wire.NLM_F_DUMP_INTR)
 
 
-def _holes(heard: list[bytes]) -> Iterator[bytes]:
+def _holes(data: bytes) -> Iterator[int]:
     """Where the lifetimes of addresses of others count down."""
-    for number, data in enumerate(heard):
-        for kind, _, _, start, end in wire.messages(data):
-            if kind != wire.RTM_NEWADDR:
-                break
-            offset = _lifetimes(data, start + 8, end)
-            if offset:
-                yield HOLE.pack(number, offset)
+    for kind, _, _, start, end in wire.messages(data):
+        offset = _lifetimes(data, start + 8, end) if kind == wire.RTM_NEWADDR else 0
+        if offset:
+            yield offset
 
 
 def _lifetimes(data: bytes, start: int, end: int) -> int:
@@ -183,29 +188,21 @@ def _lifetimes(data: bytes, start: int, end: int) -> int:
     return found
 
 
-def _lasting(
-    data: bytes, shapes: dict[int, _Shape], cuts: list[int]
-) -> Iterable[bytes | memoryview]:
-    """The parts of a datagram that change only when something is changed.
-
-    *shapes* has one for each length of a link message: of thousands of devices it is the same.
-    *cuts* are where the lifetimes of addresses are.
-    """
-    if wire.HEADER.unpack_from(data)[1] != wire.RTM_NEWLINK:
-        starts = [0, *(cut + LIFETIMES for cut in cuts)]
-        return [data[low:high] for low, high in zip(starts, [*cuts, len(data)], strict=True)]
+def _lasting(data: bytes) -> Iterator[memoryview]:
+    """The parts of the dump of devices that change only when something is changed."""
     view = memoryview(data)
-    parts: list[memoryview] = []
+    # By length of the message: of thousands of devices it is the same.
+    shapes: dict[int, _Shape] = {}
     for kind, _, _, start, end in wire.messages(data):
         start -= 16
         if kind != wire.RTM_NEWLINK:
-            parts.append(view[start:end])
+            yield view[start:end]
             continue
         shape = shapes.get(end - start)
         if shape is None or not shape.fits(data, start):
             shape = shapes[end - start] = _Shape(data[start:end])
-        parts += [view[start + low : start + high] for low, high in shape.parts]
-    return parts
+        for low, high in shape.parts:
+            yield view[start + low : start + high]
 
 
 class _Shape:

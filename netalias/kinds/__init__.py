@@ -250,10 +250,10 @@ class World:
         device, and of all aliases that are up."""
         for index, entries in self.snapshot.addresses.items():
             device = self.snapshot.devices.get(index)
-            up = device is not None and device.up
-            if index == main.index or (up and device.group == self.group):  # type: ignore[union-attr]
+            alias = device is not None and device.group == self.group
+            if index == main.index or (alias and device.up):  # type: ignore[union-attr]
                 yield from entries
-            elif up:
+            elif not alias:
                 yield from (entry for entry in entries if entry.protocol == PROTOCOL)
 
     def standing(self, local: bytes) -> Iterator[Address]:

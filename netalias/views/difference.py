@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.agenda import ADDED, CHANGED, REMOVED
-from netalias.model import AF_INET, AF_INET6, IFA_F_NOPREFIXROUTE, address_text, mac_text
+from netalias.model import IFA_F_NOPREFIXROUTE, address_text, mac_text
 from netalias.names import printable
 from netalias.views import NOTHING, address
 
@@ -144,12 +144,10 @@ def _of_entry(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
     def text(packed: bytes) -> str:
         return address_text(family, packed) if packed else NOTHING
 
-    found = [
-        ("peer", text(old.peer), text(new.peer)),
-        ("route", _route(old.flags), _route(new.flags)),
-    ]
+    found = [("peer", text(old.peer), text(new.peer))]
     if old.local == new.local and old.prefixlen == new.prefixlen:
         found += [
+            ("route", _route(old.flags), _route(new.flags)),
             ("broadcast", text(old.broadcast), text(new.broadcast)),
             ("metric", str(old.metric), str(new.metric)),
         ]

@@ -21,18 +21,26 @@ class Progress:
         self._total = total
         self._stream = stream
         self._begun = monotonic()
+        self._patience = PATIENCE
         self._done = 0
         self._bar: Bar | None = None
 
     def advance(self, count: int) -> None:
         """Count, and draw once it has taken long enough."""
         self._done += count
-        if self._bar is None and monotonic() - self._begun > PATIENCE:
-            self._bar = _bar(self._total, self._stream)
+        if self._bar is None and monotonic() - self._begun > self._patience:
+            self._draw()
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self._done)
             if self._done >= self._total:
                 self.stop()
+
+    def _draw(self) -> None:
+        """Nothing that has to do with drawing may stop the work."""
+        try:
+            self._bar = _bar(self._total, self._stream)
+        except (ImportError, OSError):
+            self._patience = float("inf")
 
     def stop(self) -> None:
         """Take the bar away."""

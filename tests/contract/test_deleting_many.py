@@ -51,6 +51,14 @@ def test_several_marks_in_one_plan(kernel: Kernel) -> None:
     assert sorted(state(kernel)) == ["d2", "eth9", "f0", "f1", "g0", "lo"]
 
 
+def test_remnants_and_others(kernel: Kernel) -> None:
+    """S86: devices that an interrupted deletion left are deleted together with others."""
+    ours, left = made(kernel, 3), made(kernel, 2, GROUP | SCRATCH, "r")
+    steps = [*doomed(kernel, ours[:2]), *doomed(kernel, left, GROUP | SCRATCH)]
+    assert kernel.apply(steps) == []
+    assert sorted(state(kernel)) == ["d2", "eth9", "lo"]
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_one_that_is_gone(kernel: Kernel, count: int) -> None:
     """ENODEV fails its own step, and the others are deleted."""

@@ -41,7 +41,7 @@ ARROWS = {
     "agenda": "errors names model steps wishes declarations kinds future strays plan",
     "kernel": "errors names model steps",
     "engine": "errors names model alias_type unlocked lock wishes kinds query plan kernel",
-    "reconcile": "errors names declarations agenda kinds kernel engine",
+    "reconcile": "errors names model declarations agenda kinds kernel engine",
     "batch": "errors names model steps wishes kinds future networks plan agenda engine reconcile",
     "adopt": "errors names model steps query engine",
     "views": "errors names model alias_type chain kinds plan agenda procfs",
@@ -56,8 +56,8 @@ ARROWS = {
     "measure": "errors engine reconcile views",
     "upkeep": "errors declarations sources session guard agenda engine reconcile views output cli"
     " declared restore measure",
-    "exchange": "errors names sources fold interfaces chain query engine batch adopt views output"
-    " cli",
+    "exchange": "errors names sources fold interfaces chain steps query unlocked kernel engine"
+    " batch adopt views output cli",
     "__main__": "cli",
 }
 """Every room, the lowest first, and what it may import: rooms further up in this table only."""
@@ -83,7 +83,6 @@ TYPES_ONLY = {
     ("kinds", "alias_type"),
     ("query", "kinds"),
     ("query", "model"),
-    ("strays", "kinds"),
     ("networks", "future"),
     ("plan", "alias_type"),
     ("plan", "wishes"),
@@ -93,9 +92,9 @@ TYPES_ONLY = {
     ("engine", "lock"),
     ("reconcile", "engine"),
     ("reconcile", "kernel"),
+    ("reconcile", "model"),
     ("batch", "engine"),
-    ("batch", "model"),
-    ("batch", "steps"),
+    ("exchange", "steps"),
     ("adopt", "engine"),
     ("adopt", "names"),
     ("views", "kinds"),
@@ -105,7 +104,6 @@ TYPES_ONLY = {
     ("verbs", "engine"),
     ("verbs", "kinds"),
     ("verbs", "model"),
-    ("declared", "cli"),
     ("declared", "engine"),
     ("restore", "cli"),
     ("restore", "engine"),

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 import netalias
-from netalias import cli, errors, kinds, usage, wishes
+from netalias import cli, declarations, errors, kinds, sources, usage, wishes
 
 REPO = Path(__file__).parents[2]
 MAN = REPO / "docs" / "netalias.8"
+PAGES = (MAN, REPO / "docs" / "netalias.conf.5")
 INTERRUPTED = 130
 
 OPTIONS = sorted({*cli.FLAGS, *cli.TAKING, "-c"})
@@ -30,19 +31,19 @@ def mentions(text: str, word: str) -> bool:
     return bool(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text))
 
 
-def man() -> str:
-    """The text of the manual page without its markup."""
-    text = MAN.read_text(encoding="utf-8")
+def man(page: Path = MAN) -> str:
+    """The text of a manual page without its markup."""
+    text = page.read_text(encoding="utf-8")
     text = re.sub(r"\\f(?:\[\w*\]|\(\w\w|.)", "", text)
     return text.replace("\\-", "-").replace("\\(hy", "-").replace("\\(bu", "").replace("\\&", "")
 
 
-def rendered() -> list[str]:
-    """The command that renders the page and complains, or none."""
+def rendered(page: Path = MAN) -> list[str]:
+    """The command that renders a page and complains, or none."""
     if shutil.which("man"):
-        return ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(MAN)]
+        return ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(page)]
     if shutil.which("groff"):
-        return ["groff", "-man", "-ww", "-Tutf8", "-Z", str(MAN)]
+        return ["groff", "-man", "-ww", "-Tutf8", "-Z", str(page)]
     return []
 
 
@@ -113,6 +114,12 @@ def test_the_manual_mentions_every_word(word: str) -> None:
     assert mentions(man(), word)
 
 
+@pytest.mark.parametrize("word", [*declarations.DEFAULT_WORDS, "each", *sources.FOLDERS])
+def test_the_file_manual_mentions_every_word(word: str) -> None:
+    """What may stand in a file, and where it may stand, is in netalias.conf(5)."""
+    assert mentions(man(PAGES[1]), word)
+
+
 @pytest.mark.parametrize("status", STATUSES)
 def test_the_manual_lists_every_exit_status(status: int) -> None:
     """Every number stands under EXIT STATUS."""
@@ -121,10 +128,11 @@ def test_the_manual_lists_every_exit_status(status: int) -> None:
 
 
 @pytest.mark.skipif(not rendered(), reason="neither man nor groff is installed")
-def test_the_manual_renders_without_warnings() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_the_manual_renders_without_warnings(page: Path) -> None:
     """roff finds nothing to complain about."""
-    man()
-    done = subprocess.run(rendered(), capture_output=True, text=True, check=False)
+    page.read_text(encoding="utf-8")
+    done = subprocess.run(rendered(page), capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert done.stderr == ""
 

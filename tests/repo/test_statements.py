@@ -75,9 +75,8 @@ HEAD = """\
 What NET_ALIAS did, without its bugs, and what today's kernel asks for, in ninety statements, each
 with the tests that hold it.
 
-The engine of Linux 2.0 (`netalias emulate`) holds S1 to S82. On the real kernel some wait for work
-that is not done: S38 to S40 (aliases go with a main device that goes down) need a watcher; S43, and
-the unasked half of S44 and S86, a reconciliation. Until then the next command to an alias does it.
+The engine of Linux 2.0 (`netalias emulate`) holds S1 to S82. On the real kernel S38 to S40 (aliases
+go with a main device that goes down) wait for a watcher.
 """
 
 

@@ -66,7 +66,11 @@ def test_the_wheel_holds_exactly_what_is_installed(wheel: zipfile.ZipFile) -> No
         for path in (REPO / package).rglob("*.py")
     }
     expected = modules | {"netalias/py.typed", "procfs/py.typed"}
-    expected |= {f"{stem}.data/scripts/netalias", f"{stem}.data/data/share/man/man8/netalias.8"}
+    expected |= {
+        f"{stem}.data/scripts/netalias",
+        f"{stem}.data/data/share/man/man5/netalias.conf.5",
+        f"{stem}.data/data/share/man/man8/netalias.8",
+    }
     names = set(wheel.namelist())
     about = {name for name in names if name.startswith(f"{stem}.dist-info/")}
     assert names - about == expected

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command import Command, command, devices, ip_json, lock_file
+from declaring import figures
 from support import until
 
 REFUSED, USAGE = 2, 1
@@ -66,16 +67,6 @@ def tries(cli: Command, seconds: str, file: str, *options: str) -> str:
     return done.stdout
 
 
-def aliases(cli: Command) -> dict[str, tuple[object, ...]]:
-    """All that the aliases are to others."""
-    return {
-        one["altname"]: tuple(
-            one.get(key) for key in ("local", "prefixlen", "kind", "mtu", "address", "state")
-        )
-        for one in cli.json()
-    }
-
-
 BEFORE = (
     "eth9:0 10.1.0.1/24 kind macvlan mtu 1400",
     "eth9:1 10.1.0.2/24 kind macvlan",
@@ -97,12 +88,12 @@ def test_without_a_confirmation_everything_comes_back(guarded: Command, declare:
     """Addresses, lengths, kinds, MTUs, states and MACs, those that the kernel had chosen too."""
     cli = guarded
     cli("reconcile", declare(*BEFORE))
-    before = aliases(cli)
+    before = figures(cli, "address")
     routes = ip_json(cli.namespace, "route show proto kernel")
     assert tries(cli, "1", declare(*AFTER)).count("\n") == 6
-    assert sorted(aliases(cli)) == ["eth9:0", "eth9:2", "eth9:3", "eth9:4", "eth9:9"]
+    assert sorted(figures(cli, "address")) == ["eth9:0", "eth9:2", "eth9:3", "eth9:4", "eth9:9"]
     assert rejected(cli)["verdict"].endswith("taken back, and verified by a second reading")
-    assert aliases(cli) == before
+    assert figures(cli, "address") == before
     after = ip_json(cli.namespace, "route show proto kernel")
     assert sorted(route["dst"] for route in after) == sorted(route["dst"] for route in routes)
     assert state(cli, "pending") == {}
@@ -123,9 +114,7 @@ def test_a_confirmation_keeps_it(guarded: Command, declare: Declare) -> None:
     assert line == "netalias: nothing waits for a confirmation"
 
 
-def test_a_confirmation_that_comes_too_late_is_told_so(
-    guarded: Command, declare: Declare
-) -> None:
+def test_a_confirmation_that_comes_too_late_is_told_so(guarded: Command, declare: Declare) -> None:
     """What became of the change, and when, instead of a success."""
     cli = guarded
     tries(cli, "1", declare("lo:0 192.0.2.1"))
@@ -240,7 +229,7 @@ def test_the_guard_outlives_its_command(guarded: Command, declare: Declare) -> N
     done is taken back in time."""
     cli = guarded
     cli("reconcile", declare("lo:0 192.0.2.1", name="good"))
-    before = aliases(cli)
+    before = figures(cli, "address")
     file = declare("eth9:0-1999 10.0.0.0/32+ kind macvlan")
     with cli.namespace:
         process = subprocess.Popen(
@@ -252,7 +241,7 @@ def test_the_guard_outlives_its_command(guarded: Command, declare: Declare) -> N
     assert process.wait() != 0
     assert len(cli.namespace.names()) > 2
     rejected(cli)
-    assert aliases(cli) == before
+    assert figures(cli, "address") == before
     assert [name for name in cli.namespace.names() if name.startswith("eth9_")] == []
 
 
@@ -265,8 +254,7 @@ def test_a_guard_that_is_killed_restores_nothing(guarded: Command, declare: Decl
     until(lambda: not Path(f"/proc/{guard}").exists())
     line = cli.fails(REFUSED, "confirm")
     assert line == (
-        "netalias: nothing waits for a confirmation"
-        " (its guard was killed: what was changed stays)"
+        "netalias: nothing waits for a confirmation (its guard was killed: what was changed stays)"
     )
     assert cli.names() == ["lo:0"]
     tries(cli, LONG, declare("lo:0 192.0.2.2"))

@@ -4,38 +4,32 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command import Command, picture
+from command import Command
+from declaring import figures, settled
 
 REFUSED = 2
 
 
-def aliases(cli: Command) -> list[tuple[object, ...]]:
-    """All that the aliases are to others, but MACs and indexes, which are the kernel's choice."""
-    keys = ("altname", "local", "prefixlen", "kind", "mtu", "state", "broadcast", "metric")
-    return sorted(tuple(map(str, map(one.get, keys))) for one in cli.json())
-
-
 def piped(cli: Command, text: str) -> None:
     """What save printed is what is there: nothing to do, nothing to say."""
-    before = picture(cli.namespace)
+    before = settled(cli.namespace)
     for words in (("check", "-"), ("reconcile", "-"), ("--dry-run", "reconcile", "-")):
         done = cli.run(*words, input=text)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), text
-    assert picture(cli.namespace) == before
+    assert settled(cli.namespace) == before
 
 
 def rebuilt(cli: Command, text: str) -> None:
     """All aliases are removed, and made again from the file; save says the same."""
-    before = aliases(cli)
+    before = figures(cli)
     assert cli.run("--allow-empty", "reconcile", "/dev/null").returncode == 0
     assert cli.names() == []
     done = cli.run("reconcile", "-", input=text)
     assert (done.returncode, done.stderr) == (0, ""), text
-    assert aliases(cli) == before
+    assert figures(cli) == before
     assert cli("save") == text
 
 
@@ -116,10 +110,10 @@ def test_of_aliases_at_random(cli: Command, seed: int) -> None:
         assert done.returncode == 0, (words, done.stderr)
     saved = cli("save")
     piped(cli, saved)
-    before = aliases(cli)
+    before = figures(cli)
     cli("--allow-empty", "reconcile", "/dev/null")
     cli.run("reconcile", "-", input=saved)
-    assert aliases(cli) == before
+    assert figures(cli) == before
     again = cli("save")
     piped(cli, again)
     assert sorted(again.split()) == sorted(saved.split())
@@ -204,8 +198,7 @@ def test_after_the_main_was_renamed(cli: Command) -> None:
 
 def test_a_file_that_was_saved_is_a_file(cli: Command, tmp_path: Path) -> None:
     """By its name it says the same as through the pipe."""
-    check: Callable[..., str] = cli
-    check("eth9:0", "10.0.0.1/24", "kind", "macvlan")
+    cli("eth9:0", "10.0.0.1/24", "kind", "macvlan")
     file = tmp_path / "saved"
     file.write_text(cli("save"))
     cli.silent("check", str(file))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from errno import EBUSY, EINVAL, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+from errno import EBUSY, EINTR, EINVAL, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 from typing import Any
 
 import pytest
@@ -191,6 +191,16 @@ def test_a_refusal_of_one_set_is_not_that_of_another(
     assert machine.groups == {FIRST + 2: 5, FIRST + 3: 5}
 
 
+def test_remnants_go_with_their_kin(player: Player, kernel: netlink.Netlink) -> None:
+    """S86: what an interrupted deletion left under the scratch mark is in the set of its mark."""
+    machine = Groups(player, 3)
+    machine.groups[FIRST + 2] = GROUP | SCRATCH
+    steps = [*deletions(2), *deletions(1, GROUP | SCRATCH, 2)]
+    assert kernel.send(steps) == [None] * 3
+    assert player.count("RTM_DELLINK") == 1
+    assert machine.groups == {}
+
+
 @few
 @given(st.lists(st.sampled_from([0, 1, 5, GROUP, GROUP | SCRATCH]), min_size=2, max_size=8))
 def test_never_a_group_of_others(marks: list[int]) -> None:
@@ -277,3 +287,52 @@ def test_progress_counts_every_send(player: Player, kernel: netlink.Netlink) -> 
     kernel.send(deletions(netlink.PACK + 5))
     assert heard[0] == (1, netlink.PACK)
     assert [sends for sends, _ in heard] == [1, 2]
+
+
+# Stopping
+
+
+def stopping_after(kernel: netlink.Netlink, sends: int) -> None:
+    """Ask to stop as soon as so many sends were answered."""
+    left = sends
+
+    def hear(count: int) -> None:
+        nonlocal left
+        left -= 1
+        kernel.stopping = kernel.stopping or not left
+
+    kernel.progress = hear
+
+
+def additions(count: int) -> list[AddAltname]:
+    return [AddAltname("x", 7, f"a{place}") for place in range(count)]
+
+
+def test_stopping_between_two_sends(player: Player, kernel: netlink.Netlink) -> None:
+    """What was not sent is EINTR, what was sent has its answer."""
+    Groups(player, 0)
+    stopping_after(kernel, 1)
+    results = kernel.send(additions(2 * netlink.PACK + 1))
+    assert codes(results) == [0] * netlink.PACK + [EINTR] * (netlink.PACK + 1)
+    assert len(player.sends) == 1
+
+
+def test_a_set_that_was_begun_is_finished(player: Player, kernel: netlink.Netlink) -> None:
+    """No device stays under the scratch mark."""
+    machine = Groups(player, netlink.PACK + 5)
+    stopping_after(kernel, 1)
+    steps = deletions(netlink.PACK + 5)
+    assert kernel.send(steps) == [None] * len(steps)
+    assert machine.groups == {}
+
+
+def test_an_undoing_is_not_stopped(player: Player, kernel: netlink.Netlink) -> None:
+    """All that was done before is undone, in as many sends as it takes."""
+    Groups(player, 0)
+    stopping_after(kernel, 2)
+    (failure,) = kernel.apply(additions(2 * netlink.PACK + 1))
+    assert failure.error.errno == EINTR
+    assert failure.left == []
+    undone = player.count("RTM_DELLINKPROP")
+    assert undone == player.count("RTM_NEWLINKPROP") == 2 * netlink.PACK
+    assert len(player.sends) == 4

@@ -205,6 +205,55 @@ def test_set_link(
     assert ("IFLA_AF_SPEC" in types(made)) == (bool(conf) or addrgen is not None)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from(sorted(wire.DEVCONF)), st.integers(0, 2)),
+            st.none() | st.integers(0, 1),
+        ),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_settings_of_one_message_are_not_those_of_another(
+    settings: list[tuple[dict[str, int], int | None]],
+) -> None:
+    """What is kept of earlier messages never comes into later ones, in whatever order."""
+    for conf, addrgen in [*settings, *settings[::-1]]:
+        made = body(wire.set_link(1, 7, conf=conf, addrgen=addrgen), "RTM_SETLINK", REQUEST, 1)
+        found = spec.find(made, "IFLA_AF_SPEC", "AF_INET", "IFLA_INET_CONF")
+        assert {item.type: item.value for item in found or ()} == conf
+        assert spec.find(made, "IFLA_AF_SPEC", "AF_INET6", "IFLA_INET6_ADDR_GEN_MODE") == addrgen
+
+
+def test_settings_that_were_changed_since() -> None:
+    """A mapping is looked at anew, though it is the same object."""
+    conf = {"rp_filter": 1}
+    before = wire.set_link(1, 7, conf=conf)
+    conf["rp_filter"] = 2
+    assert wire.set_link(1, 7, conf=conf) == wire.set_link(1, 7, conf={"rp_filter": 2}) != before
+
+
+@few
+@given(sequences, indexes, u32)
+def test_set_group(sequence: int, index: int, group: int) -> None:
+    """RTM_SETLINK of the mark alone: no flag changes."""
+    made = body(wire.set_group(sequence, index, group), "RTM_SETLINK", REQUEST, sequence)
+    assert (made.ifi_index, made.ifi_flags, made.ifi_change) == (index, 0, 0)
+    assert types(made) == ["IFLA_GROUP"]
+    assert spec.find(made, "IFLA_GROUP") == group
+
+
+@few
+@given(sequences, u32)
+def test_del_group(sequence: int, group: int) -> None:
+    """RTM_DELLINK without an index or a name, which would come before the group (rtnl_dellink)."""
+    made = body(wire.del_group(sequence, group), "RTM_DELLINK", REQUEST, sequence)
+    assert made.ifi_index == 0
+    assert types(made) == ["IFLA_GROUP"]
+    assert spec.find(made, "IFLA_GROUP") == group
+
+
 @few
 @given(sequences, indexes, names(127), st.booleans())
 def test_alt_name(sequence: int, index: int, altname: str, delete: bool) -> None:
@@ -248,6 +297,15 @@ def test_add_address(sequence: int, index: int, entry: Address) -> None:
         assert times is None
     else:
         assert (times.ifa_valid, times.ifa_prefered) == (entry.valid, entry.preferred)
+
+
+@few
+@given(sequences, indexes, addresses())
+def test_change_address(sequence: int, index: int, entry: Address) -> None:
+    """All that a new address says, with NLM_F_REPLACE and nothing else in the header."""
+    changed = wire.change_address(sequence, index, entry)
+    made = body(changed, "RTM_NEWADDR", REQUEST | NEW["NLM_F_REPLACE"], sequence)
+    assert made == body(wire.add_address(sequence, index, entry), "RTM_NEWADDR", CREATE, sequence)
 
 
 @few

@@ -116,6 +116,38 @@ INET = golden(
     """
 )
 
+MOVED = golden(
+    """
+    28 00 00 00             # nlmsg_len    40
+    13 00                   # nlmsg_type   RTM_SETLINK
+    01 00                   # nlmsg_flags  NLM_F_REQUEST
+    07 00 00 00             # nlmsg_seq    7
+    00 00 00 00             # nlmsg_pid    0
+    00 00 00 00             # ifi_family, unused, ifi_type
+    07 00 00 00             # ifi_index    7
+    00 00 00 00             # ifi_flags    0
+    00 00 00 00             # ifi_change   0: no flag
+    08 00 1b 00             # nla_len 8, IFLA_GROUP
+    61 6e 01 00             #   93793: 28257 and the bit of what is being deleted
+    """
+)
+
+CLEARED = golden(
+    """
+    28 00 00 00             # nlmsg_len    40
+    11 00                   # nlmsg_type   RTM_DELLINK
+    01 00                   # nlmsg_flags  NLM_F_REQUEST
+    08 00 00 00             # nlmsg_seq    8
+    00 00 00 00             # nlmsg_pid    0
+    00 00 00 00             # ifi_family, unused, ifi_type
+    00 00 00 00             # ifi_index    0: all of the group
+    00 00 00 00             # ifi_flags    0
+    00 00 00 00             # ifi_change   0
+    08 00 1b 00             # nla_len 8, IFLA_GROUP
+    61 6e 01 00             #   93793
+    """
+)
+
 INET6 = golden(
     """
     40 00 00 00             # nlmsg_len    64
@@ -234,6 +266,23 @@ def test_raising_a_device() -> None:
 def test_a_new_address() -> None:
     """``ip addr add 200.1.1.1/24 broadcast 200.1.1.255 label eth0:0 proto 97 dev eth0_0``."""
     assert wire.add_address(4, 7, LABELLED) == INET
+
+
+def test_a_mark_on_an_address() -> None:
+    """``ip addr change`` of the same: nothing but the flags of the message is another."""
+    replace = (wire.NLM_F_REQUEST | wire.NLM_F_REPLACE).to_bytes(2, "little")
+    assert wire.change_address(4, 7, LABELLED) == INET[:6] + replace + INET[8:]
+    assert replace == b"\1\1"
+
+
+def test_moving_a_device_to_a_group() -> None:
+    """``ip link set eth0_0 group 93793``."""
+    assert wire.set_group(7, 7, 93793) == MOVED
+
+
+def test_deleting_a_group() -> None:
+    """``ip link del group 93793``."""
+    assert wire.del_group(8, 93793) == CLEARED
 
 
 def only(data: bytes, kind: int, flags: int, sequence: int) -> tuple[int, int]:

@@ -1,0 +1,192 @@
+"""adopt and import on the real kernel: what others made becomes ours, or lines of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command import Command, command, devices, ip_json
+from declaring import settled
+
+USAGE, REFUSED = 1, 2
+
+
+def labels(cli: Command) -> list[tuple[str, str, bool]]:
+    """Name, address and mark of each alias."""
+    return [
+        (one["altname"], f"{one['local']}/{one['prefixlen']}", one["owned"]) for one in cli.json()
+    ]
+
+
+@pytest.fixture
+def made(cli: Command) -> Command:
+    """With labels made by ip(8) on eth9, and an address without one."""
+    for words in (
+        "10.7.0.1/24 brd + dev eth9 label eth9:0",
+        "10.7.0.2/24 brd + dev eth9 label eth9:1",
+        "10.8.0.1/32 dev eth9 label eth9:2",
+        "10.9.0.1/32 dev eth9",
+    ):
+        cli.namespace.ip(f"addr add {words}")
+    return cli
+
+
+def test_adopt_marks_and_changes_nothing_else(made: Command) -> None:
+    """Address, order, flags and routes stay; now it is ours, and goes when it is not declared."""
+    before = settled(made.namespace)
+    made.silent("adopt", "eth9:0", "eth9:2")
+    assert [label[0] for label in labels(made) if label[2]] == ["eth9:0", "eth9:2"]
+    after = settled(made.namespace)
+    for one in (*before, *after):
+        for entry in one.get("addr_info", ()):  # type: ignore[attr-defined]
+            entry.pop("protocol", None)
+    assert after == before
+    made.silent("adopt", "eth9:0")
+    saved = made("save")
+    assert saved.split() == [
+        "eth9:0",
+        "10.7.0.1/24",
+        "kind",
+        "label",
+        "eth9:2",
+        "10.8.0.1/32",
+        "kind",
+        "label",
+    ]
+    assert made("--allow-empty", "reconcile", "/dev/null").count("-") == 2
+    assert labels(made) == [("eth9:1", "10.7.0.2/24", False)]
+
+
+def test_a_declared_label_that_others_made_is_in_the_way_until_it_is_adopted(
+    made: Command,
+) -> None:
+    """Before: refused by the kernel, status 2. After: in sync."""
+    text = "eth9:2 10.8.0.1/32 kind label\n"
+    assert made.run("reconcile", "-", input=text).returncode == REFUSED
+    made.silent("adopt", "eth9:2")
+    done = made.run("reconcile", "-", input=text)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_adopt_of_many_is_all_or_nothing(made: Command) -> None:
+    """One name that is not there: none is marked."""
+    before = devices(made.namespace)
+    line = made.fails(REFUSED, "adopt", "eth9:0", "eth9:7", "eth9:1")
+    assert line.startswith("netalias: eth9:7: there is no such alias")
+    assert devices(made.namespace) == before
+    assert not any(label[2] for label in labels(made))
+
+
+@pytest.mark.parametrize("words", [(), ("eth9",), ("10.7.0.1",), ("eth9:x",)])
+def test_adopt_needs_names(made: Command, words: tuple[str, ...]) -> None:
+    """A usage error."""
+    made.fails(USAGE, "adopt", *words)
+
+
+def test_adopt_touches_no_device_of_others(cli: Command) -> None:
+    """A macvlan that looks like one of ours is no label."""
+    cli.namespace.ip("link add eth9_5 link eth9 type macvlan mode bridge")
+    before = devices(cli.namespace)
+    cli.fails(REFUSED, "adopt", "eth9:5")
+    assert devices(cli.namespace) == before
+
+
+def test_dry_run_of_adopt(made: Command) -> None:
+    """The step, and nothing is done; -v prints it when it is done."""
+    before = devices(made.namespace)
+    said = made("--dry-run", "adopt", "eth9:2")
+    assert said.startswith("ip addr change 10.8.0.1/32 dev eth9 label eth9:2")
+    assert devices(made.namespace) == before
+    assert made("-v", "adopt", "eth9:2") == said
+    assert made("-v", "adopt", "eth9:2") == ""
+
+
+def test_import_of_labels(made: Command) -> None:
+    """Each label of others as a line; what has no label, and what is ours, is not said."""
+    made("eth9:5", "10.5.0.1", "kind", "label")
+    before = settled(made.namespace)
+    said = made("import", "/dev/null")
+    assert sorted(line.split() for line in said.splitlines()) == [
+        ["eth9:0", "10.7.0.1/24", "kind", "label"],
+        ["eth9:1", "10.7.0.2/24", "kind", "label"],
+        ["eth9:2", "10.8.0.1/32", "kind", "label"],
+    ]
+    assert settled(made.namespace) == before
+
+
+def test_from_import_to_in_sync(made: Command) -> None:
+    """What import printed is a file; after adopt it plans nothing."""
+    said = made("import", "/dev/null")
+    made.silent("adopt", "eth9:0", "eth9:1", "eth9:2")
+    done = made.run("reconcile", "-", input=said)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert made("import", "/dev/null") == ""
+
+
+INTERFACES = """\
+auto lo eth9:5
+iface lo inet loopback
+iface eth9:5 inet static
+    address 10.20.0.1
+    netmask 255.255.255.0
+    gateway 10.20.0.254
+auto eth9:0
+iface eth9:0 inet static
+    address 10.7.0.1/24
+iface eth9:6 inet static
+    address 10.20.1.1/24
+"""
+
+
+def test_import_of_interfaces(made: Command, tmp_path: Path) -> None:
+    """Aliases of the file first, with their places; a label that the file says is not said twice;
+    what is not carried over is told on standard error, unless -q."""
+    file = tmp_path / "interfaces"
+    file.write_text(INTERFACES)
+    done = made.run("import", str(file))
+    assert done.returncode == 0
+    lines = [line.partition("   #")[0].split() for line in done.stdout.splitlines()]
+    assert lines == [
+        ["eth9:5", "10.20.0.1/24", "kind", "label"],
+        ["eth9:0", "10.7.0.1/24", "kind", "label"],
+        ["#", "eth9:6", "10.20.1.1/24", "kind", "label"],
+        ["eth9:2", "10.8.0.1/32", "kind", "label"],
+        ["eth9:1", "10.7.0.2/24", "kind", "label"],  # a secondary: the kernel lists it behind
+    ]
+    assert f"# {file}:3" in done.stdout
+    assert done.stderr == (
+        f"netalias: warning: {file}:6: eth9:5: gateway is not carried over:"
+        " an alias brings no default route\n"
+    )
+    quiet = made.run("-q", "import", str(file))
+    assert (quiet.stdout, quiet.stderr) == (done.stdout, "")
+
+
+def test_a_machine_moves_over(made: Command, tmp_path: Path) -> None:
+    """import, adopt, reconcile: the addresses that were there never leave."""
+    file = tmp_path / "interfaces"
+    file.write_text(INTERFACES)
+    declared = tmp_path / "declared"
+    declared.write_text(made("-q", "import", str(file)))
+    there = ip_json(made.namespace, "addr show dev eth9")[0]["addr_info"]
+    made.silent("adopt", "eth9:0", "eth9:1", "eth9:2")
+    assert made("reconcile", str(declared)) == "+ eth9:5 10.20.0.1/24 label\n"
+    made.silent("check", str(declared))
+    now = ip_json(made.namespace, "addr show dev eth9")[0]["addr_info"]
+    assert {entry["local"] for entry in there} < {entry["local"] for entry in now}
+
+
+def test_import_of_a_file_that_is_not_there(made: Command) -> None:
+    """One that was named is an error; the usual one may be missing."""
+    line = made.fails(REFUSED, "import", "/no/such/file")
+    assert line == "netalias: /no/such/file: No such file or directory"
+    made.fails(USAGE, "import", "/dev/null", "/dev/null")
+
+
+def test_import_needs_no_privilege(made: Command) -> None:
+    """It only looks."""
+    weak = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    done = made.namespace.run([*weak, *command("import", "/dev/null")], check=False)
+    if "setpriv" in done.stderr:
+        pytest.skip(f"not possible here: {done.stderr.strip()[:80]}")
+    assert (done.returncode, done.stdout) == (0, made("import", "/dev/null"))
