@@ -40,7 +40,11 @@ def plan(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
     Raises NoSuchDevice, AlreadyExists.
     """
     world = engine.world()
-    found = [query.find(world, name) for name in names]
+    try:
+        found = [query.find(world, name) for name in names]
+    except errors.NoSuchDevice as error:
+        error.hint = ""  # it is not to be created
+        raise
     for alias in found:
         if alias.ours and len(world.by_name[alias.name]) > 1:
             raise errors.AlreadyExists(

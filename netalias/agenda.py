@@ -65,9 +65,9 @@ class Skipped:
     def line(self) -> str:
         """One sentence with the place of the wish."""
         where = f"{self.place}: " if self.place else ""
-        more = f", and {self.count - 1} more like it" if self.count > 1 else ""
-        hint = f" ({self.error.hint})" if self.error.hint else ""
-        return f"{where}{self.error}{more}{hint}"
+        notes = [f"{self.count} aliases"] if self.count > 1 else []
+        notes += [self.error.hint] if self.error.hint else []
+        return f"{where}{self.error}" + (f" ({'; '.join(notes)})" if notes else "")
 
 
 class Agenda:

@@ -13,18 +13,18 @@ from netalias.future import Future
 from netalias.kinds import AUTO
 from netalias.model import IFA_F_NOPREFIXROUTE
 from netalias.names import AliasName
-from netalias.networks import bereft, covers
+from netalias.networks import bereft
 from netalias.plan import Plan, plan
 from netalias.reconcile import carry_out
 from netalias.steps import REMOVE, RETIRE, AddAddress, DelAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.engine import Engine
     from netalias.kinds import World
-    from netalias.model import Address, Alias
+    from netalias.model import Alias
     from netalias.steps import Step
     from netalias.wishes import Wish
 
@@ -106,47 +106,25 @@ class Batch:
 
     def _flush(self) -> None:
         waiting, self._waiting = list(self._waiting.values()), {}
-        while waiting:
-            waiting = self._pack(waiting)
+        while waiting and not self._ended():
+            world = self.engine.world()
+            count = _together(waiting, world)
+            self._pack(waiting[:count], world)
+            waiting = waiting[count:]
+        self.skipped += len(waiting)
 
-    def _pack(self, waiting: list[tuple[int, Wish]]) -> list[tuple[int, Wish]]:
-        """Plan and execute; what has to wait for that is given back."""
-        world = self.engine.world()
+    def _pack(self, waiting: Sequence[tuple[int, Wish]], world: World) -> None:
+        """Plan each as if those before it were done, and execute all."""
         future = Future(world, _leaving(waiting, world))
         items: dict[int, Item] = {}
-        names: set[AliasName] = set()
-        silent = [alias.entry for alias in world.aliases if alias.entry and _is_silent(alias.entry)]
-        rest: list[tuple[int, Wish]] = []
-        for place, (number, wish) in enumerate(waiting):
+        for number, wish in waiting:
             if self._ended():
                 self.skipped += 1
                 continue
-            name = _name(wish, world)
-            # By another name of its main device, or one whose removal the others did not expect.
-            rest = waiting[place:]
-            if name in names or (place and _replaces(wish, world)):
-                break
-            names.add(name)
             result = self._plan(number, wish, future)
-            if result is None:
-                if not place and _replaces(
-                    wish, world
-                ):  # it stays, and the others do not expect it
-                    rest = waiting[1:]
-                    break
-                continue
-            robs = _robs(result, silent)
-            if not robs or not items:
+            if result is not None:
                 self._keep(number, wish, result, future, items)
-                rest = waiting[place + 1 :]
-            if robs:  # who inherits its route is known once it is done
-                break
-            if result.goal is not None and result.goal.entry and _is_silent(result.goal.entry):
-                silent.append(result.goal.entry)
-        else:
-            rest = []
         self._execute(items, future)
-        return rest
 
     def _plan(self, number: int, wish: Wish, future: Future) -> Plan | None:
         try:
@@ -213,33 +191,50 @@ def _heir(alias: Alias, steps: list[Step]) -> Item:
     return Item(CHANGED, alias.name, result)
 
 
-def _leaving(waiting: list[tuple[int, Wish]], world: World) -> set[int]:
-    """id() of the aliases that are deleted, or that the first command replaces."""
-    going = [wish for _, wish in waiting if wish.delete]
-    if not going and _replaces(waiting[0][1], world):
-        going = [waiting[0][1]]
-    return {id(world.find(_name(wish, world))) for wish in going}
+def _together(waiting: Sequence[tuple[int, Wish]], world: World) -> int:
+    """How many of the first commands can be planned without a look at what the others did."""
+    names: set[AliasName] = set()
+    for count, (_, wish) in enumerate(waiting):
+        name = _name(wish, world)
+        if name in names:  # by another name of its main device
+            return count
+        if _alone(wish, world):
+            return max(count, 1)
+        names.add(name)
+    return len(waiting)
 
 
-def _replaces(wish: Wish, world: World) -> bool:
-    """Whether an alias is to be of another kind."""
-    if wish.delete or wish.kind in ("", AUTO):
-        return False
+def _alone(wish: Wish, world: World) -> bool:
+    """Whether the plans of others hang on what becomes of this command.
+
+    So it is where an alias gets another kind, or takes the route of its network away: who inherits
+    it is known once that is done.
+    """
     alias = world.find(_name(wish, world))
-    return alias is not None and alias.kind != wish.kind
-
-
-def _robs(result: Plan, silent: list[Address]) -> bool:
-    """Whether an alias that stays takes a route away that some others count on."""
-    if result.alias is None or result.alias.entry is None or result.goal is None:
+    if alias is None or wish.delete:
         return False
-    old = result.alias.entry
-    return bool(result.steps) and any(covers(old, entry) for entry in silent)
+    entry = alias.entry
+    if _replaces(wish, alias) or entry is None or not entry.networked:
+        return _replaces(wish, alias)
+    stays = not wish.address and wish.prefixlen is None
+    same = wish.address == entry.local and wish.prefixlen == entry.prefixlen
+    brings = not entry.flags & IFA_F_NOPREFIXROUTE
+    return brings and (not (stays or same) or bool(wish.peer) or wish.up is False)
 
 
-def _is_silent(entry: Address) -> bool:
-    """Whether it counts on the route of another one."""
-    return bool(entry.flags & IFA_F_NOPREFIXROUTE)
+def _leaving(waiting: Sequence[tuple[int, Wish]], world: World) -> set[int]:
+    """id() of the aliases that are deleted or replaced."""
+    found = ((wish, world.find(_name(wish, world))) for _, wish in waiting)
+    return {
+        id(alias)
+        for wish, alias in found
+        if alias is not None and (wish.delete or _replaces(wish, alias))
+    }
+
+
+def _replaces(wish: Wish, alias: Alias) -> bool:
+    """Whether an alias is to be of another kind."""
+    return wish.kind not in ("", AUTO, alias.kind)
 
 
 def _name(wish: Wish, world: World) -> AliasName:

@@ -20,7 +20,7 @@ class Options:
     __slots__ = (
         "allow_empty", "allow_shrink", "brief", "color", "confirm", "dry_run", "family", "force",
         "group", "help", "json", "mac", "metrics", "netns", "oneline", "only", "opener", "pretty",
-        "quiet", "recorded", "tree", "verbose", "version", "wait",
+        "quiet", "recorded", "special", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -31,6 +31,7 @@ class Options:
         self.color = "auto"
         self.family = 0
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""
+        self.special = ""
 
     def engine(self) -> Engine:
         """An engine as the options wish it. Raises UsageError, NoSuchDevice."""
@@ -77,6 +78,16 @@ TAKING: dict[str, str] = {
 }
 """Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute that it sets."""
 
+BELONGS = {
+    "--allow-empty": ("check", "reconcile"),
+    "--allow-shrink": ("check", "reconcile"),
+    "--confirm": ("reconcile",),
+    "--mac": ("save",),
+    "--metrics": ("reconcile",),
+    "--only": ("check", "reconcile", "save"),
+}
+"""Options that would promise something to any other verb: the verbs that they belong to."""
+
 COLORS = ("auto", "always", "never")
 
 
@@ -97,7 +108,7 @@ def parse_options(words: Sequence[str], options: Options) -> list[str]:
     while rest:
         word = rest.pop(0)
         if word in FLAGS and (word.startswith("--") or word == "-h"):
-            setattr(options, *FLAGS[word])
+            _option(word, rest, options)
         elif own or word == "-" or not word.startswith("-"):
             found.append(word)
         else:
@@ -107,6 +118,8 @@ def parse_options(words: Sequence[str], options: Options) -> list[str]:
 
 def _option(word: str, rest: list[str], options: Options) -> None:
     name, equals, value = word.partition("=")
+    if name in BELONGS:
+        options.special = name
     if word in FLAGS:
         setattr(options, *FLAGS[word])
     elif name in ("-c", "--color"):
@@ -220,6 +233,9 @@ def run(words: Sequence[str], options: Options) -> int:
         return errors.STATUS_OK
     first = rest[0] if rest else "show"
     verb = "" if ":" in first else find_verb(first)
+    if options.special and verb not in BELONGS[options.special]:
+        verbs = " and ".join(BELONGS[options.special])
+        raise errors.UsageError(f"{options.special} belongs to {verbs}")
     if options.help:
         verb, rest = "help", ["help", verb or "alias"] if rest else []
     if not verb:

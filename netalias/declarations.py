@@ -118,7 +118,7 @@ class DeclarationError(errors.UsageError):
     """What is wrong in files: ``details`` has ``file:line:column: what`` of each error."""
 
     def __init__(self, details: list[str]) -> None:
-        super().__init__(f"{_count(len(details), 'error')}; nothing was changed")
+        super().__init__(f"{counted(len(details), 'error')}; nothing was changed")
         self.details = details
 
 
@@ -231,8 +231,8 @@ class _Reader:
             raise _at(
                 at,
                 errors.UsageError(
-                    f"{words[0]}: {_count(len(slots), 'slot')} and"
-                    f" {_count(len(addresses), 'address')} do not pair up",
+                    f"{words[0]}: {counted(len(slots), 'slot')} and"
+                    f" {counted(len(addresses), 'address')} do not pair up",
                     "" if many else "a range such as 10.0.0.1-50, or 10.0.0.1+ to count up",
                 ),
             )
@@ -407,6 +407,7 @@ def _at(index: int, error: errors.UsageError) -> errors.UsageError:
     return error
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """``1 slot``, ``2 slots``, ``3 aliases``."""
     plural = "es" if what.endswith("s") else "s"
     return f"{number} {what}{'' if number == 1 else plural}"

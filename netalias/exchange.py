@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from netalias.cli import Options
+    from netalias.model import Alias
     from netalias.steps import Step
 
 
@@ -23,9 +24,10 @@ def save(options: Options, words: list[str]) -> int:
 
     with options.engine() as engine:
         world = engine.world()
-    aliases = select(world, words)
+    aliases = _by_slot(select(world, words))
     if options.only:
-        aliases = [alias for alias in aliases if alias.name.main == options.only]
+        main = world.snapshot.device(options.only)
+        aliases = [alias for alias in aliases if alias.main is not None and alias.main is main]
     if options.json:
         from netalias.views import json
 
@@ -35,6 +37,15 @@ def save(options: Options, words: list[str]) -> int:
         lines = fold.lines(aliases, world.registry, mac=options.mac)
         write("".join(f"{printable(line)}\n" for line in lines))
     return errors.STATUS_OK
+
+
+def _by_slot(aliases: list[Alias]) -> list[Alias]:
+    """In a file the order of the slots says more than that in which they were made."""
+    mains = {
+        name: place
+        for place, name in enumerate(dict.fromkeys(alias.name.main for alias in aliases))
+    }
+    return sorted(aliases, key=lambda alias: (mains[alias.name.main], alias.name.slot))
 
 
 def import_(options: Options, words: list[str]) -> int:
@@ -110,6 +121,7 @@ def batch(options: Options, words: list[str]) -> int:
         raise errors.UsageError("batch needs one file, or - for standard input")
     from netalias import sources
     from netalias.batch import Batch
+    from netalias.declarations import counted
 
     ((name, text),) = sources.decode(sources.read(words))
     with options.engine() as engine, engine.locked() as lock:
@@ -124,7 +136,7 @@ def batch(options: Options, words: list[str]) -> int:
     for number, error in work.failed:
         complain(f"{name}:{number}: {error.line()}")
     if work.skipped:
-        complain(f"{name}: {work.skipped} more commands were not done", "")
+        complain(f"{name}: not done after that: {counted(work.skipped, 'command')}")
     return work.failed[0][1].status if work.failed else errors.STATUS_OK
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from netalias import errors, names
 from netalias.agenda import REMOVED, Agenda, Item, compare
-from netalias.declarations import Block, Declarations
+from netalias.declarations import Block, Declarations, counted
 from netalias.kinds import World
 
 TYPE_CHECKING = False
@@ -85,10 +85,16 @@ class Outcome:
 
 
 def check(engine: Engine, declared: Declarations, rules: Rules) -> Agenda:
-    """What reconcile() would do; nothing is done. Raises KernelError."""
+    """What reconcile() would do; nothing is done. Raises KernelError, NoSuchDevice."""
+    world = engine.world()
+    known = {block.wish.name.main for block in declared.blocks if rules.only}
+    if rules.only and rules.only not in known and world.snapshot.device(rules.only) is None:
+        raise errors.NoSuchDevice(
+            f"--only {rules.only}: there is no such device, and nothing is declared for it"
+        )
     return compare(
         declared,
-        engine.world(),
+        world,
         engine.able,
         only=rules.only,
         force=rules.force,
@@ -128,18 +134,14 @@ def refuse(agenda: Agenda, rules: Rules) -> None:
         return
     if not agenda.wished:
         raise errors.StateError(
-            f"nothing is declared{where}, and {_aliases(removed)} would be removed",
+            f"nothing is declared{where}, and {counted(removed, 'alias')} would be removed",
             "--allow-empty, if that is meant",
         )
     if agenda.present >= SHRINK_LEAST and removed * 2 > agenda.present and not rules.allow_shrink:
         raise errors.StateError(
-            f"{removed} of {_aliases(agenda.present)}{where} would be removed",
+            f"{removed} of {counted(agenda.present, 'alias')}{where} would be removed",
             "--allow-shrink, if that is meant",
         )
-
-
-def _aliases(count: int) -> str:
-    return "1 alias" if count == 1 else f"{count} aliases"
 
 
 def carry_out(kernel: Kernel, items: Sequence[Item], *, ordered: bool = False) -> None:

@@ -41,6 +41,7 @@ def _restore(engine: Engine, before: declarations.Declarations) -> str:
     if outcome.status != errors.STATUS_OK:
         bad = [str(item.name) for item in (*outcome.failed, *outcome.wrong)]
         bad += [str(one.name) for one in outcome.agenda.skipped]
-        raise errors.StateError(f"{bad[0]} and {len(bad) - 1} more are not as they were")
-    changed = len(outcome.done)
-    return f"{changed} changes taken back, and verified by a second reading"
+        count = declarations.counted(len(bad), "alias")
+        raise errors.StateError(f"{count} could not be restored, {bad[0]} among them")
+    count = declarations.counted(len(outcome.done), "change")
+    return f"{count} taken back, and verified by a second reading"

@@ -130,8 +130,8 @@ class Run:
         arm(self.options, self.engine, self.folder, seconds, self.name)
         self.armed = True
         complain(
-            f"netalias confirm within {seconds} s keeps what is changed now;"
-            " else what was there before comes back"
+            f"what was there before comes back in {seconds} s, unless it is confirmed"
+            " (netalias confirm)"
         )
 
     def _disarm(self) -> None:

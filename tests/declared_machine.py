@@ -384,6 +384,7 @@ class DeclaredAliases(RuleBasedStateMachine):
         note(f"the file is {self.lines}, the mains {self.names}")
         note(f"found {seen(before)}")
         note(f"planned {self._lines(planned)} {[one.line() for one in planned.skipped]}")
+        note("".join(f"{step.describe()}\n" for item in planned.items for step in item.plan.steps))
         if planned.same and not rules.only and not rules.protected:
             assert faults(before, self._wanted()) == []
         foretold = self._foretold(rules, before)

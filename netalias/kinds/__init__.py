@@ -294,8 +294,13 @@ def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Ali
     if main is not None:
         name = AliasName(main.name, name.slot)
     alias = Alias(name, device.kind, main=main, device=device)
-    alias.whole = str(name) in device.altnames and device.ifalias.startswith(f"{RECORD} ")
-    entry = _own_entry(snapshot.on(device.index))
+    entries = snapshot.on(device.index)
+    entry = _own_entry(entries)
+    alias.whole = (
+        str(name) in device.altnames
+        and device.ifalias.startswith(f"{RECORD} ")
+        and not (len(entries) > 1 and surplus(entry, entries))
+    )
     if entry is not None:
         alias.entry = entry
         alias.family, alias.address = entry.family, entry.local
@@ -362,6 +367,11 @@ def _own_entry(entries: list[Address]) -> Address | None:
             return entry
     usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
     return usable[0] if usable and not any(entry.protocol for entry in usable) else None
+
+
+def surplus(own: Address | None, entries: list[Address]) -> list[Address]:
+    """What else has our mark on an alias device: a change was interrupted that replaces one."""
+    return [entry for entry in entries if entry.protocol == PROTOCOL and entry is not own]
 
 
 def _recall(alias: Alias, registry: Registry, type_name: str, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import EAFNOSUPPORT
 
 from netalias import names
-from netalias.kinds import SIBLINGS, Goal, Kind, carries, clashes, differs, port_of
+from netalias.kinds import SIBLINGS, Goal, Kind, carries, clashes, differs, port_of, surplus
 from netalias.model import AF_INET6, ARPHRD_ETHER, Alias
 from netalias.steps import (
     QUIET,
@@ -68,6 +68,9 @@ class DeviceKind(Kind):
         device = alias.device
         assert device is not None
         steps = _names(device, goal)
+        if not alias.whole:
+            extra = surplus(alias.entry, snapshot.on(device.index))
+            steps += [DelAddress(device.name, device.index, entry, REMOVE) for entry in extra]
         swap = differs(alias.entry, goal.entry)
         steps += self._settings(alias, device, goal, swap)
         if goal.entry is not None and swap and (goal.up or not goal.type.recorded):

@@ -114,7 +114,12 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         ("name", _name(alias), str(goal.name)),
     ]
     changes = [(key, old, new) for key, old, new in pairs if old != new]
-    return changes or [("record", NOTHING, "written anew")]
+    return changes or [("ifalias", _ifalias(alias), goal.record())]
+
+
+def _ifalias(alias: Alias) -> str:
+    """The note on the device, which others may have changed."""
+    return (alias.device.ifalias if alias.device is not None else "") or NOTHING
 
 
 def _state(up: bool) -> str:

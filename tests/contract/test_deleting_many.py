@@ -79,7 +79,7 @@ def test_a_device_and_what_stands_on_it(kernel: Kernel) -> None:
 
 
 def test_an_undoing_of_many(kernel: Kernel) -> None:
-    """S86: devices that were made and cannot be finished go, each with what was done to it; an
+    """S20: devices that were made and cannot be finished go, each with what was done to it; an
     altname that was taken off another device for them comes back."""
     done(kernel, macvlan(kernel, "old"))
     old = index(kernel, "old")

@@ -179,7 +179,7 @@ REFUSALS = [
 def test_refusals(
     kernel: Kernel, text: str, fields: dict[str, object], number: int, errno: int, words: str
 ) -> None:
-    """S89: the errno and the words of the kernel, and nothing changed."""
+    """S20: the errno and the words of the kernel, and nothing changed."""
     eth9 = index(kernel, "eth9")
     for there in ("10.9.0.1/24", "2001:db8::1/64"):
         done(kernel, AddAddress("eth9", eth9, inet(there)))

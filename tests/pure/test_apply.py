@@ -154,8 +154,7 @@ PLANS: tuple[Plan, ...] = (
 
 def refusal(phase: int) -> Step:
     """A step that is refused, in any phase."""
-    step = SetLink("ghost", 9999, phase, up=True)
-    return step
+    return SetLink("ghost", 9999, phase, up=True)
 
 
 def owned(owner: int, steps: Sequence[Step]) -> list[Step]:
@@ -277,7 +276,7 @@ def test_the_first_refusal_of_an_owner_is_told() -> None:
 
 
 def test_later_steps_are_not_sent() -> None:
-    """S83: what follows a device that was not made must not hit another one of its name."""
+    """What follows a device that was not made must not hit another one of its name."""
     kernel = stage()
     kernel.add_device("new0", "dummy")
     before = picture(kernel)
@@ -473,7 +472,7 @@ def test_what_brings_back_is_not_stopped() -> None:
 
 @given(st.lists(st.sampled_from(PLANS), min_size=1, max_size=OWNERS), st.integers(1, 30))
 def test_an_exception_undoes_everything(plans: list[Plan], count: int) -> None:
-    """S86: an interruption that is raised goes on upwards, and leaves what was there."""
+    """S20: an interruption that is raised goes on upwards, and leaves what was there."""
     kernel = stage()
     before = picture(kernel)
     steps = mixed(kernel, plans)

@@ -154,7 +154,7 @@ def test_the_first_error_ends_it(cli: Command) -> None:
     assert out == ""
     assert errors == [
         "netalias: <stdin>:3: lo:9: there is no such alias",
-        "netalias: <stdin>: 2 more commands were not done",
+        "netalias: <stdin>: not done after that: 2 commands",
     ]
     assert cli.names() == ["lo:0"]
 
@@ -171,7 +171,7 @@ def test_a_refusal_of_the_kernel_ends_it_too(cli: Command) -> None:
         status=REFUSED,
     )
     assert errors[0].startswith("netalias: <stdin>:2: eth9:1: ")
-    assert errors[1:] == ["netalias: <stdin>: 2 more commands were not done"]
+    assert errors[1:] == ["netalias: <stdin>: not done after that: 2 commands"]
     assert cli.names() == ["eth9:0"]
     assert [name for name in cli.namespace.names() if "_" in name] == ["eth9_0"]
 
@@ -212,7 +212,7 @@ def test_a_verb_that_fails_is_an_error(
         out.write("lo:7 192.0.2.7\n")
     _, errors = batch(cli, line.format(file=file), "lo:0 192.0.2.1", status=status)
     assert errors[-2].startswith("netalias: <stdin>:1: ")
-    assert errors[-1] == "netalias: <stdin>: 1 more commands were not done"
+    assert errors[-1] == "netalias: <stdin>: not done after that: 1 command"
     assert cli.names() == []
 
 

@@ -61,8 +61,8 @@ def tries(cli: Command, seconds: str, file: str, *options: str) -> str:
     done = cli.run("--confirm", seconds, *options, "reconcile", file)
     assert done.returncode == 0, done
     assert done.stderr == (
-        f"netalias: netalias confirm within {seconds} s keeps what is changed now;"
-        " else what was there before comes back\n"
+        f"netalias: what was there before comes back in {seconds} s, unless it is confirmed"
+        " (netalias confirm)\n"
     )
     return done.stdout
 

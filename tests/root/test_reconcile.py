@@ -154,7 +154,7 @@ def test_changes_and_removals(cli: Command, declare: Declare) -> None:
             "link property del dev eth9_0 altname eth9:0",
             "~ eth9:0 200.1.1.1/24 name half-made -> eth9:0",
         ),
-        ("", "link set eth9_0 alias mine", "~ eth9:0 200.1.1.1/24 record - -> written anew"),
+        ("", "link set eth9_0 alias mine", "~ eth9:0 200.1.1.1/24 ifalias mine -> netalias eth9:0"),
     ],
 )
 def test_drift_is_named_and_healed(
@@ -391,7 +391,7 @@ def test_a_name_that_others_have_is_reported_and_the_rest_is_made(
 def test_a_missing_main_stops_nobody_else(cli: Command, declare: Declare) -> None:
     """It is told once, with the line and how many; the others are served; status 2."""
     file = declare("no9:0-6 10.1.0.0/32+", "lo:0 192.0.2.1")
-    said = f"netalias: {file}:1: no9:0: there is no device no9, and 6 more like it\n"
+    said = f"netalias: {file}:1: no9:0: there is no device no9 (7 aliases)\n"
     checked = cli.run("check", file)
     assert (checked.returncode, checked.stdout, checked.stderr) == (
         DRIFT, "+ lo:0 192.0.2.1/32 label\n", said,
@@ -406,8 +406,8 @@ def test_a_main_that_is_down_stops_nobody_else(cli: Command, declare: Declare) -
     cli.namespace.ip("link set eth9 down")
     file = declare("eth9:0-2 10.0.0.0/32+ kind label", "lo:0 192.0.2.1")
     said = (
-        f"netalias: {file}:1: eth9:0: main device eth9 is down, and 2 more like it"
-        " (ip link set eth9 up, or --force)\n"
+        f"netalias: {file}:1: eth9:0: main device eth9 is down"
+        " (3 aliases; ip link set eth9 up, or --force)\n"
     )
     for out in ("+ lo:0 192.0.2.1/32 label\n", ""):
         done = cli.run("reconcile", file)
@@ -478,7 +478,7 @@ def test_the_former_name_deletes_nothing(cli: Command, declare: Declare) -> None
     for options in ((), ("--allow-empty",), ("--force",)):
         done = cli.run(*options, "reconcile", file)
         assert (done.returncode, done.stdout) == (REFUSED, "")
-        assert "eth9:0: there is no device eth9, and " in done.stderr
+        assert "eth9:0: there is no device eth9 (3 aliases)" in done.stderr
     assert devices(cli.namespace) == before
 
 

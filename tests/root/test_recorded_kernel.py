@@ -285,7 +285,7 @@ def test_a_namespace_has_its_own_port_ids(stage: Namespace) -> None:
 
 
 def test_after_changes_of_ones_own(stage: Namespace) -> None:
-    """S86: what is read behind one's own changes is recognised by the next process."""
+    """What is read behind one's own changes is recognised by the next process."""
     with opened(stage) as kernel:
         kernel.listen()
         before = kernel.digest(SALT)
@@ -321,7 +321,7 @@ def declared(tmp_path: Path, cli: Command) -> str:
 
 
 def test_what_was_made_and_taken_away_is_made_again(cli: Command, declared: str) -> None:
-    """S86: the state before a change is not the one that is remembered as right."""
+    """The state before a change is not the one that is remembered as right."""
     for _ in range(3):
         cli.namespace.ip("addr del 10.9.8.2/32 dev eth9")
         assert cli("reconcile", declared) == "+ eth9:2 10.9.8.2/32 label\n"
