@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from netalias import errors, query
+from netalias.marking import MarkAddress
 from netalias.model import PROTOCOL
-from netalias.steps import MarkAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def _mark(alias: Alias, number: int) -> Step:
     assert main is not None
     assert entry is not None
     marked = entry.copy(protocol=PROTOCOL)
-    step = MarkAddress(main.name, main.index, marked, MarkAddress(main.name, main.index, entry))
+    before = MarkAddress(main.name, main.index, entry)
+    step = MarkAddress(main.name, main.index, marked, before)
     step.owner = number
     return step

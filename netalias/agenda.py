@@ -128,6 +128,10 @@ class _Comparison:
         self.rank = 0
         self.strays = strays(world)
         world.aliases += self.strays.values()
+        for alias in world.aliases:
+            if not alias.whole and alias.device is not None:
+                entries = world.snapshot.on(alias.device.index)
+                self.moving.update(map(id, kinds.surplus(alias.entry, entries)))
 
     def run(self, declared: Declarations, only: str) -> Agenda:
         """The whole comparison."""

@@ -78,15 +78,8 @@ TAKING: dict[str, str] = {
 }
 """Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute that it sets."""
 
-BELONGS = {
-    "--allow-empty": ("check", "reconcile"),
-    "--allow-shrink": ("check", "reconcile"),
-    "--confirm": ("reconcile",),
-    "--mac": ("save",),
-    "--metrics": ("reconcile",),
-    "--only": ("check", "reconcile", "save"),
-}
-"""Options that would promise something to any other verb: the verbs that they belong to."""
+SPECIAL = ("--allow-empty", "--allow-shrink", "--confirm", "--mac", "--metrics", "--only")
+"""Options that would promise something to any other verb."""
 
 COLORS = ("auto", "always", "never")
 
@@ -118,7 +111,7 @@ def parse_options(words: Sequence[str], options: Options) -> list[str]:
 
 def _option(word: str, rest: list[str], options: Options) -> None:
     name, equals, value = word.partition("=")
-    if name in BELONGS:
+    if name in SPECIAL:
         options.special = name
     if word in FLAGS:
         setattr(options, *FLAGS[word])
@@ -222,6 +215,18 @@ def find_verb(word: str) -> str:
     raise errors.UsageError(f"{word}: neither a verb nor the name of an alias", hint)
 
 
+def _check_special(option: str, verb: str) -> None:
+    """Raises UsageError for an option that promises something to another verb."""
+    verbs = {
+        "--confirm": ["reconcile"],
+        "--mac": ["save"],
+        "--metrics": ["reconcile"],
+        "--only": ["check", "reconcile", "save"],
+    }.get(option, ["check", "reconcile"])
+    if verb not in verbs:
+        raise errors.UsageError(f"{option} belongs to {', '.join(verbs)}")
+
+
 def run(words: Sequence[str], options: Options) -> int:
     """Execute one command. Raises NetaliasError."""
     rest = parse_options(words, options)
@@ -233,9 +238,8 @@ def run(words: Sequence[str], options: Options) -> int:
         return errors.STATUS_OK
     first = rest[0] if rest else "show"
     verb = "" if ":" in first else find_verb(first)
-    if options.special and verb not in BELONGS[options.special]:
-        verbs = " and ".join(BELONGS[options.special])
-        raise errors.UsageError(f"{options.special} belongs to {verbs}")
+    if options.special:
+        _check_special(options.special, verb)
     if options.help:
         verb, rest = "help", ["help", verb or "alias"] if rest else []
     if not verb:

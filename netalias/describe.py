@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netalias.marking import MarkAddress
 from netalias.model import (
     FOREVER,
     IFA_F_NODAD,
@@ -18,7 +19,6 @@ from netalias.steps import (
     DelAddress,
     DelAltname,
     DelLink,
-    MarkAddress,
     SetLink,
     Step,
 )

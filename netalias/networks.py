@@ -25,7 +25,12 @@ def inside(
     be it one that inherits the route from this alias. *up* tells whether it shall be up.
     """
     own = alias.entry if alias is not None else None
-    around = (other for other in world.around(main, entry) if other is not own)
+    leaving = _surplus(alias, world)
+    around = (
+        other
+        for other in world.around(main, entry)
+        if other is not own and not (leaving and id(other) in leaving)
+    )
     if alias is not None and own is not None and _same(own, entry):
         silent = bool(own.flags & IFA_F_NOPREFIXROUTE)
         if not up or own.secondary:
@@ -38,6 +43,13 @@ def inside(
     return world.bequeaths and any(
         covers(heir, entry) for _, _, heir in _heirs(alias, entry, world)
     )
+
+
+def _surplus(alias: Alias | None, world: World) -> set[int]:
+    """id() of what an interrupted change has left on the device of the alias."""
+    if alias is None or alias.whole or alias.device is None:
+        return set()
+    return set(map(id, kinds.surplus(alias.entry, world.snapshot.on(alias.device.index))))
 
 
 def _same(own: Address, entry: Address) -> bool:

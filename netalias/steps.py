@@ -195,25 +195,6 @@ class AddAddress(Step):
         return DelAddress(self.device, self.index, self.address)
 
 
-class MarkAddress(Step):
-    """RTM_NEWADDR with NLM_F_REPLACE: the protocol of an address that is there.
-
-    ``before`` is the step that puts the former one back.
-    """
-
-    __slots__ = ("address", "before")
-
-    def __init__(
-        self, device: str, index: int, address: Address, before: MarkAddress | None = None
-    ) -> None:
-        super().__init__(device, index, SET)
-        self.address = address
-        self.before = before
-
-    def inverse(self) -> Step | None:
-        return self.before
-
-
 class DelAddress(Step):
     """RTM_DELADDR of exactly this device, address and prefix length, and label if it has one."""
 

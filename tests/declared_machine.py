@@ -325,6 +325,8 @@ class DeclaredAliases(RuleBasedStateMachine):
     @rule(main=devices)
     def reconcile_one(self, main: str) -> None:
         """--only: the others are not touched, but for what was to be deleted already."""
+        if self.snapshot().device(main) is None:
+            return  # that is an error
         before = aliases_of(self.snapshot(), whole=True)
         self._run(Rules(allow_empty=True, only=main))
         after = aliases_of(self.snapshot(), whole=True)

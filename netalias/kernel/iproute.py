@@ -28,6 +28,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyp
 from netalias import errors
 from netalias.kernel import Kernel, refused
 from netalias.kernel.wire import DEVCONF
+from netalias.marking import MarkAddress
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -48,7 +49,6 @@ from netalias.steps import (
     DelAddress,
     DelAltname,
     DelLink,
-    MarkAddress,
     SetLink,
 )
 

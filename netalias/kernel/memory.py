@@ -30,6 +30,7 @@ from netalias.kernel import memory_addresses as inet
 from netalias.kernel.memory_addresses import POLICY, Refusal
 from netalias.kernel.memory_links import LinkTable
 from netalias.kernel.memory_nodes import Node, plain
+from netalias.marking import MarkAddress
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -45,7 +46,6 @@ from netalias.steps import (
     DelAddress,
     DelAltname,
     DelLink,
-    MarkAddress,
     SetLink,
 )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from netalias.kernel import wire
+from netalias.marking import MarkAddress
 from netalias.model import SCRATCH
-from netalias.steps import DelLink, MarkAddress
+from netalias.steps import DelLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from support import Namespace
 
 from netalias.kernel import Kernel, wire
 from netalias.kernel.memory import Memory
+from netalias.marking import MarkAddress
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -22,7 +23,7 @@ from netalias.model import (
     PROTOCOL,
     Address,
 )
-from netalias.steps import AddAddress, AddAltname, DelAddress, MarkAddress
+from netalias.steps import AddAddress, AddAltname, DelAddress
 
 RTMGRP_IPV4_IFADDR = 0x10
 RTMGRP_IPV6_IFADDR = 0x100

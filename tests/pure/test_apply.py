@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from netalias import errors
 from netalias.kernel import Failure, Kernel, sends
 from netalias.kernel.memory import Memory
+from netalias.marking import MarkAddress
 from netalias.model import GROUP, PROTOCOL, Address, Device
 from netalias.steps import (
     ADDRESS,
@@ -31,7 +32,6 @@ from netalias.steps import (
     DelAddress,
     DelAltname,
     DelLink,
-    MarkAddress,
     SetLink,
     Step,
 )

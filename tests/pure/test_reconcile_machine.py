@@ -17,7 +17,6 @@ from netalias.kernel.memory import Memory
 from netalias.model import Snapshot
 from netalias.steps import Step
 
-
 MET = (
     "status 0", "status 2", "+", "-", "~", "replaced", "killed",
     "MainDown", "NoSuchDevice", "KindError", "StateError",

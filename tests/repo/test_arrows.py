@@ -22,7 +22,8 @@ ARROWS = {
     "names": "errors",
     "model": "names",
     "steps": "model",
-    "describe": "model names steps",
+    "marking": "model steps",
+    "describe": "model names steps marking",
     "alias_type": "errors model steps",
     "lookup": "model",
     "chain": "model",
@@ -39,11 +40,11 @@ ARROWS = {
     "networks": "model steps kinds future",
     "plan": "errors names model steps alias_type wishes kinds networks",
     "agenda": "errors names model steps wishes declarations kinds future strays plan",
-    "kernel": "errors names model steps",
+    "kernel": "errors names model steps marking",
     "engine": "errors names model alias_type unlocked lock wishes kinds query plan kernel",
     "reconcile": "errors names model declarations agenda kinds kernel engine",
     "batch": "errors names model steps wishes kinds future networks plan agenda engine reconcile",
-    "adopt": "errors names model steps query engine",
+    "adopt": "errors names model steps query engine marking",
     "views": "errors names model alias_type chain kinds plan agenda procfs",
     "emulator": "errors names model alias_type chain families views.proc procfs",
     "netalias": "errors model alias_type kernel lock netns engine emulator",
@@ -56,8 +57,8 @@ ARROWS = {
     "measure": "errors engine reconcile views",
     "upkeep": "errors declarations sources session guard agenda engine reconcile views output cli"
     " declared restore measure",
-    "exchange": "errors names sources fold interfaces chain steps query unlocked kernel engine"
-    " batch adopt views output cli",
+    "exchange": "errors names model sources declarations fold interfaces unlocked chain steps query"
+    " engine batch adopt views output cli kernel",
     "__main__": "cli",
 }
 """Every room, the lowest first, and what it may import: rooms further up in this table only."""
@@ -76,6 +77,7 @@ TYPES_ONLY = {
     ("model", "names"),
     ("alias_type", "model"),
     ("alias_type", "steps"),
+    ("marking", "model"),
     ("lookup", "model"),
     ("chain", "model"),
     ("ranges", "alias_type"),
@@ -97,6 +99,7 @@ TYPES_ONLY = {
     ("exchange", "steps"),
     ("adopt", "engine"),
     ("adopt", "names"),
+    ("adopt", "steps"),
     ("views", "kinds"),
     ("views", "plan"),
     ("cli", "engine"),
@@ -105,6 +108,7 @@ TYPES_ONLY = {
     ("verbs", "kinds"),
     ("verbs", "model"),
     ("declared", "engine"),
+    ("exchange", "model"),
     ("restore", "cli"),
     ("restore", "engine"),
     ("measure", "engine"),
@@ -116,8 +120,13 @@ TYPES_ONLY = {
 
 OUTSIDE = {
     "_socket": {
-        "declarations", "families.inet6", "kernel.memory", "kernel.netlink", "kernel.recorded",
-        "model", "session",
+        "declarations",
+        "families.inet6",
+        "kernel.memory",
+        "kernel.netlink",
+        "kernel.recorded",
+        "model",
+        "session",
     },
     "socket": {"kernel.iproute"},
     "fcntl": {"lock"},
@@ -138,7 +147,7 @@ OUTSIDE = {
 ONLY_NAMES = {
     ("families.inet6", "_socket"): {"AF_INET6", "inet_pton"},
     ("model", "_socket"): {"AF_INET6", "inet_ntop"},
-    ("declarations", "_socket"): {"AF_INET", "AF_INET6", "inet_pton"},
+    ("declarations", "_socket"): {"AF_INET", "inet_pton"},
     ("session", "_socket"): {"AF_INET", "AF_INET6", "inet_pton"},
     ("kernel.memory", "_socket"): {"inet_pton"},
     ("kernel.recorded", "_socket"): {"MSG_DONTWAIT"},

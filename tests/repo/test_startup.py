@@ -84,7 +84,8 @@ VERBS = (
     (
         "--dry-run eth9:8 192.0.2.18 kind macvlan",
         0,
-        f"{CORE} {WISH} {READ} {KERNEL} netalias.plan netalias.describe {OUTPUT} {INET} {MACVLAN}",
+        f"{CORE} {WISH} {READ} {KERNEL} netalias.plan netalias.describe netalias.marking"
+        f" {OUTPUT} {INET} {MACVLAN}",
     ),
     (
         "cat aliases",

@@ -20,7 +20,6 @@ from netalias.kernel.netlink import Netlink
 from netalias.model import AF_INET6, GROUP, Snapshot
 from netalias.steps import Step
 
-
 MET = ("status 0", "status 2", "+", "-", "~", "killed", "NoSuchDevice")
 """What fifty runs meet."""
 

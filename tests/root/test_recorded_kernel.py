@@ -13,8 +13,9 @@ from support import Namespace, until
 
 from netalias.kernel.netlink import Netlink
 from netalias.kernel.recorded import Recorded
+from netalias.marking import MarkAddress
 from netalias.model import PROTOCOL, Address, Snapshot
-from netalias.steps import AddAddress, AddAltname, CreateLink, DelAddress, MarkAddress, SetLink
+from netalias.steps import AddAddress, AddAltname, CreateLink, DelAddress, SetLink
 
 SALT = b"salt"
 MACVLAN_MODE_BRIDGE = 4
