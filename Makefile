@@ -1,7 +1,7 @@
 # make demo    a tour in a private namespace, no root needed
 # make test    every test
 # make lint    ruff and mypy --strict
-# make bench   figures, as ratios measured in one run
+# make bench   figures, as ratios measured in one run; BENCH=--quick: without the slow peers
 # make clean   remove what was built
 
 PYTHON ?= python3
@@ -43,6 +43,7 @@ lint: $(VENV)/.linters
 
 bench: $(VENV)/.built
 	@$(BIN)/python tools/bench/bench.py
+	@$(BIN)/python tools/bench/many.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) .venvs build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -269,7 +269,7 @@ def test_json_is_the_only_addition_of_json(staged: Namespace, loader: Path) -> N
 
 @pytest.mark.root
 def test_what_is_known_is_not_parsed(staged: Namespace, loader: Path, tmp_path: Path) -> None:
-    """A reconciliation in sync loads neither the grammar nor the comparison, once it was compared."""
+    """A reconciliation in sync loads neither the grammar nor the comparison, once compared."""
     declared = tmp_path / "netalias.conf"
     declared.write_text(DECLARED, encoding="utf-8")
     words = [sys.executable, str(loader), "reconcile", str(declared)]

@@ -125,7 +125,7 @@ def netalias(line: str) -> list[str]:
 
 
 def _head() -> None:
-    print(f"machine   {platform.machine()}, {os.cpu_count()} processors: {_processor()}")
+    print(f"machine   {platform.machine()}, {os.cpu_count()} processors: {processor()}")
     print(f"load      {os.getloadavg()[0]:.1f}; on a busy machine all ratios are too high")
     print(f"kernel    {platform.release()}")
     print(f"python    {platform.python_version()} ({platform.python_compiler()})")
@@ -133,7 +133,8 @@ def _head() -> None:
     print(f"versions  netalias {_version('netalias')}, {_iproute()}, {libraries}")
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

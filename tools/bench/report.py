@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench import _processor, verdict
+from bench import processor, verdict
 from installs import REPO, Installs
 from peers import ALL, COMPARE, CREATE, DECLARED, LABEL, MACVLAN, NOTHING, ONE, OPERATIONS, SOME
 from processes import Failed
@@ -217,7 +217,7 @@ def facts(results: Results) -> str:
     """The machine, the day, and who was measured."""
     lines = [
         f"- {time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {platform.machine()},"
-        f" {os.cpu_count()} processors: {_processor()}",
+        f" {os.cpu_count()} processors: {processor()}",
         f"- Python {platform.python_version()} ({platform.python_compiler()})",
     ]
     for name, (version, remark) in results.peers.items():
