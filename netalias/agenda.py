@@ -119,7 +119,7 @@ class _Comparison:
         self.kept: set[int] = set()
         self.gone: set[int] = set()
         self.moving: set[int] = set()
-        self.refused: set[AliasName] = set()
+        self.refused: dict[AliasName, tuple[str, AliasName, errors.NetaliasError]] = {}
         self.pairs: list[tuple[Block, Device, list[_Pair]]] = []
         self.claimed: dict[int, set[int]] = {}
         self.reasons: dict[tuple[str, str], Skipped] = {}
@@ -153,14 +153,14 @@ class _Comparison:
             self._remove(_remnant(device, self.world))
         for alias in leaving:
             self._remove(alias)
-        # Wide networks first: what lies in one that is planned later would be planned again.
-        ranks = sorted(range(len(self.pairs)), key=lambda rank: _width(self.pairs[rank][0].wish))
-        for rank in ranks:
-            self.rank = rank
-            self._block(*self.pairs[rank])
-        self.agenda.items.sort(key=lambda item: item.rank)
-        if self.ahead is not None and self.ahead.withdrawn:
-            self._bereft()
+        removals = self.agenda.items
+        while True:
+            self.agenda.items = removals.copy()
+            self._wishes()
+            if not self._staying():
+                break
+        for refusal in self.refused.values():
+            self._skip(*refusal)
         _untangle(self.agenda.items)
         return self.agenda
 
@@ -190,6 +190,9 @@ class _Comparison:
                 alias = self._named(name, kind, device, address)
             if alias is not None:
                 self.kept.add(id(alias))
+                if self._has(alias) and self._loses(alias, wish, address):
+                    self._spare(block.place, name)
+                    continue
                 if kind not in ("", kinds.AUTO, alias.kind):
                     self.gone.add(id(alias))
                 elif self._moves(wish, device, alias, address):
@@ -227,17 +230,29 @@ class _Comparison:
         entry = alias.entry
         if entry is None or not entry.networked or not (main.up or self.force):
             return False
-        if self.protected and entry.local == self.protected:
-            return False
         same = entry.local == address and entry.prefixlen == _width(wish)
         return not same or wish.up is False
 
     def _holds(self, alias: Alias) -> bool:
         """Whether an alias that is not declared stays, since this session comes in over it."""
-        if not self.protected or alias.address != self.protected:
+        if not self._has(alias):
             return False
         self._spare("", alias.name)
         return True
+
+    def _has(self, alias: Alias) -> bool:
+        """Whether this session comes in over an address of *alias*."""
+        if not self.protected:
+            return False
+        if alias.whole or alias.device is None:
+            return alias.address == self.protected
+        entries = self.world.snapshot.on(alias.device.index)
+        return any(entry.local == self.protected for entry in entries)
+
+    def _loses(self, alias: Alias, wish: Wish, address: bytes) -> bool:
+        """Whether it would not be there any more, or not all the time."""
+        other_kind = wish.kind not in ("", kinds.AUTO, alias.kind)
+        return address != self.protected or other_kind or wish.up is False
 
     # Second pass
 
@@ -245,6 +260,30 @@ class _Comparison:
         result = Plan(alias)
         result.steps = kinds.get(alias.kind).unmake(alias, self.world.snapshot)
         self.agenda.items.append(Item(REMOVED, alias.name, result))
+
+    def _wishes(self) -> None:
+        """Wide networks first: what lies in one that is planned later would be planned again."""
+        self.refused.clear()
+        self.ahead = None
+        ranks = sorted(range(len(self.pairs)), key=lambda rank: _width(self.pairs[rank][0].wish))
+        for rank in ranks:
+            self.rank = rank
+            self._block(*self.pairs[rank])
+        self.agenda.items.sort(key=lambda item: item.rank)
+        if self.ahead is not None and self.ahead.withdrawn:
+            self._bereft()
+
+    def _staying(self) -> bool:
+        """Whether an alias that was thought to make room cannot be changed, and so stays."""
+        found = False
+        for name in self.refused:
+            alias = self.world.find(name)
+            if alias is None or not (id(alias) in self.gone or id(alias.entry) in self.moving):
+                continue
+            self.gone.discard(id(alias))
+            self.moving.discard(id(alias.entry))
+            found = True
+        return found
 
     def _block(self, block: Block, device: Device, pairs: list[_Pair]) -> None:
         like = _Like(block.wish, device)
@@ -256,8 +295,7 @@ class _Comparison:
         try:
             self._plan(block.wish.copy(name, address), device, block.place)
         except errors.NetaliasError as error:
-            self.refused.add(name)
-            self._skip(block.place, name, error)
+            self.refused[name] = block.place, name, error
 
     def _plan(self, wish: Wish, main: Device, place: str) -> None:
         if self.ahead is None:
@@ -273,10 +311,6 @@ class _Comparison:
         if not main.up and not self.force:
             raise main_down(wish.name, main)
         alias = result.alias
-        if self.protected and alias is not None and _loses(result, self.protected):
-            self.refused.add(wish.name)
-            self._spare(place, wish.name)
-            return
         self.ahead.take(alias, result.goal, result.kind)
         item = Item(CHANGED if alias is not None else ADDED, wish.name, result, wish)
         item.place, item.rank = place, self.rank
@@ -284,7 +318,7 @@ class _Comparison:
 
     def _bereft(self) -> None:
         """Who lost the route of its network by a change after it was looked at brings it now."""
-        planned = self.refused.union(item.name for item in self.agenda.items)
+        planned = {item.name for item in self.agenda.items}.union(self.refused)
         for rank, (block, device, pairs) in enumerate(self.pairs):
             self.rank = rank
             if _Like(block.wish, device).plain:
@@ -413,28 +447,31 @@ def _noted(alias: Alias) -> Iterator[str]:
         yield alias.entry.label
 
 
-def _loses(result: Plan, address: bytes) -> bool:
-    """Whether an alias that has *address* has it no longer after *result*."""
-    alias, goal = result.alias, result.goal
-    if alias is None or alias.address != address:
-        return False
-    return goal is None or goal.address != address or result.kind != alias.kind or not goal.up
-
-
 def _untangle(items: list[Item]) -> None:
-    """An address that goes from one alias to another leaves the first before the second has it.
+    """What stands in the way of another alias leaves before that one comes.
 
-    Otherwise it would be there twice, which labels of one device and ipvlans refuse.
+    An address would be there twice, which labels of one device and ipvlans refuse; and a label in
+    the network of one that leaves would be its secondary, and go with it.
     """
-    taken = {
-        step.address.local: item
-        for item in items
-        for step in item.plan.steps
-        if isinstance(step, AddAddress)
-    }
+    taken: dict[object, set[int]] = {}
     for item in items:
         for step in item.plan.steps:
-            if not isinstance(step, DelAddress) or step.phase != RETIRE:
-                continue
-            if taken.get(step.address.local, item) is not item:
-                step.phase = REMOVE
+            if isinstance(step, AddAddress):
+                for key in _places(step):
+                    taken.setdefault(key, set()).add(id(item))
+    for item in items:
+        last = [step for step in item.plan.steps if step.phase == RETIRE]
+        leaving = (step for step in last if isinstance(step, DelAddress))
+        if any(taken.get(key, set()) - {id(item)} for step in leaving for key in _places(step)):
+            for step in last:
+                if not isinstance(step, AddAddress):
+                    step.phase = REMOVE
+
+
+def _places(step: AddAddress | DelAddress) -> list[object]:
+    """What an address takes: itself, and with IPv4 a network of its device."""
+    entry = step.address
+    if entry.family != AF_INET or not entry.networked or not step.index:
+        return [entry.local]
+    network = int.from_bytes(entry.local, "big") >> (32 - entry.prefixlen)
+    return [entry.local, (step.index, entry.prefixlen, network)]

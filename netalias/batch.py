@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from netalias import errors, wishes
 from netalias.agenda import CHANGED, Item
+from netalias.declarations import words_of
 from netalias.future import Future
 from netalias.kinds import AUTO
 from netalias.model import IFA_F_NOPREFIXROUTE
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from netalias.model import Alias
     from netalias.steps import Step
     from netalias.wishes import Wish
-
-COMMENT = "#"
 
 
 class Batch:
@@ -241,12 +240,3 @@ def _name(wish: Wish, world: World) -> AliasName:
     """By the primary name of the main device."""
     main = world.snapshot.device(wish.name.main)
     return AliasName(main.name, wish.name.slot) if main is not None else wish.name
-
-
-def words_of(line: str) -> list[str]:
-    """The words of a line, up to a comment."""
-    words = line.split()
-    for place, word in enumerate(words):
-        if word.startswith(COMMENT):
-            return words[:place]
-    return words

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Options:
-    """What stood before the verb, and the way to an engine."""
+    """What the options say, wherever they stood, and the way to an engine."""
 
     __slots__ = (
         "allow_empty", "allow_shrink", "brief", "color", "confirm", "dry_run", "family", "force",
@@ -31,7 +31,7 @@ class Options:
         self.color = "auto"
         self.family = 0
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""
-        self.special = ""
+        self.special: list[str] = []
 
     def engine(self) -> Engine:
         """An engine as the options wish it. Raises UsageError, NoSuchDevice."""
@@ -78,8 +78,17 @@ TAKING: dict[str, str] = {
 }
 """Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute that it sets."""
 
-SPECIAL = ("--allow-empty", "--allow-shrink", "--confirm", "--mac", "--metrics", "--only")
-"""Options that would promise something to any other verb."""
+SPECIAL: dict[str, tuple[str, ...]] = {
+    "-4": ("show",),
+    "-6": ("show",),
+    "--allow-empty": ("check", "reconcile"),
+    "--allow-shrink": ("check", "reconcile"),
+    "--confirm": ("reconcile",),
+    "--mac": ("save",),
+    "--metrics": ("reconcile",),
+    "--only": ("check", "reconcile", "save"),
+}
+"""Option that would promise something to any other verb: the verbs that it belongs to."""
 
 COLORS = ("auto", "always", "never")
 
@@ -112,7 +121,7 @@ def parse_options(words: Sequence[str], options: Options) -> list[str]:
 def _option(word: str, rest: list[str], options: Options) -> None:
     name, equals, value = word.partition("=")
     if name in SPECIAL:
-        options.special = name
+        options.special.append(name)
     if word in FLAGS:
         setattr(options, *FLAGS[word])
     elif name in ("-c", "--color"):
@@ -215,16 +224,11 @@ def find_verb(word: str) -> str:
     raise errors.UsageError(f"{word}: neither a verb nor the name of an alias", hint)
 
 
-def _check_special(option: str, verb: str) -> None:
+def _check_special(found: Sequence[str], verb: str) -> None:
     """Raises UsageError for an option that promises something to another verb."""
-    verbs = {
-        "--confirm": ["reconcile"],
-        "--mac": ["save"],
-        "--metrics": ["reconcile"],
-        "--only": ["check", "reconcile", "save"],
-    }.get(option, ["check", "reconcile"])
-    if verb not in verbs:
-        raise errors.UsageError(f"{option} belongs to {', '.join(verbs)}")
+    for option in found:
+        if verb not in SPECIAL[option]:
+            raise errors.UsageError(f"{option} belongs to {', '.join(SPECIAL[option])}")
 
 
 def run(words: Sequence[str], options: Options) -> int:
@@ -238,8 +242,7 @@ def run(words: Sequence[str], options: Options) -> int:
         return errors.STATUS_OK
     first = rest[0] if rest else "show"
     verb = "" if ":" in first else find_verb(first)
-    if options.special:
-        _check_special(options.special, verb)
+    _check_special(options.special, verb)
     if options.help:
         verb, rest = "help", ["help", verb or "alias"] if rest else []
     if not verb:

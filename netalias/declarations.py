@@ -189,7 +189,7 @@ class _Reader:
 
     def _line(self, line: str, number: int) -> None:
         """Any line."""
-        words = _words(line)
+        words = words_of(line)
         # What differs from known lines in its comment or its blanks only is known too.
         if not words or self._known([*words[:2], " ".join(words[2:])], number):
             return
@@ -287,7 +287,7 @@ def _shape(words: Sequence[str]) -> tuple[object, ...]:
     return ":" in address, slash, length, words[2] if len(words) > 2 else ""
 
 
-def _words(line: str) -> list[str]:
+def words_of(line: str) -> list[str]:
     """The words of a line without its comment."""
     words = line.split()
     for index, word in enumerate(words):

@@ -6,6 +6,7 @@
     ├── UsageError              the words are wrong; nothing was asked of the kernel
     │   ├── BadName             not a legal alias name
     │   ├── BadAddress          not a legal address, prefix length or MAC
+    │   └── DeclarationError    errors in files (declarations.py)
     ├── StateError              the words are right, the world does not allow it
     │   ├── NoSuchDevice        no such main device, or no such alias
     │   ├── MainDown            the main device is down

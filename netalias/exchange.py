@@ -6,7 +6,7 @@ from netalias import errors, fold, names
 from netalias.chain import ordered
 from netalias.engine import Engine
 from netalias.names import printable
-from netalias.output import complain, write
+from netalias.output import complain, explain, write
 from netalias.unlocked import Unlocked
 
 TYPE_CHECKING = False
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 def save(options: Options, words: list[str]) -> int:
     """What the kernel has, as lines of a file."""
-    from netalias.query import select
+    from netalias import query
 
     with options.engine() as engine:
         world = engine.world()
-    aliases = _by_slot(select(world, words))
+    aliases = _by_slot(query.select(world, words))
     if options.only:
-        main = world.snapshot.device(options.only)
-        aliases = [alias for alias in aliases if alias.main is not None and alias.main is main]
+        main = query.only(world, options.only)
+        aliases = [alias for alias in aliases if alias.main is main]
     if options.json:
         from netalias.views import json
 
@@ -128,13 +128,16 @@ def batch(options: Options, words: list[str]) -> int:
         if options.dry_run:
             _rehearse(engine)
         work = Batch(
-            engine, _runner(engine, lock.folder), _warner(options, name), force=options.force
+            engine,
+            _runner(engine, lock.folder, options.dry_run),
+            _warner(options, name),
+            force=options.force,
         )
         if options.dry_run or options.verbose:
             work.tell = _tell
         work.run(text.split("\n"))
     for number, error in work.failed:
-        complain(f"{name}:{number}: {error.line()}")
+        explain(error, f"{name}:{number}: ")
     if work.skipped:
         complain(f"{name}: not done after that: {counted(work.skipped, 'command')}")
     return work.failed[0][1].status if work.failed else errors.STATUS_OK
@@ -153,8 +156,8 @@ def _tell(steps: Iterable[Step]) -> None:
     write("".join(f"{step.describe()}\n" for step in steps))
 
 
-def _runner(engine: Engine, folder: str) -> Callable[[list[str]], int]:
-    """A function that executes the words of one line."""
+def _runner(engine: Engine, folder: str, rehearsal: bool) -> Callable[[list[str]], int]:
+    """A function that executes the words of one line; a *rehearsal* leaves no file behind."""
     from netalias import cli
 
     def opener(options: Options) -> Engine:
@@ -162,11 +165,15 @@ def _runner(engine: Engine, folder: str) -> Callable[[list[str]], int]:
             raise errors.UsageError("--netns, --group and --wait stand before batch")
         if options.confirm:
             raise errors.UsageError("--confirm has no place in a batch")
-        return Borrowed(engine, folder)
+        if rehearsal:
+            options.metrics = ""
+        return Borrowed(engine, "" if rehearsal else folder)
 
     def run(words: list[str]) -> int:
         if words[0] == "batch":
             raise errors.UsageError("batch: a batch in a batch")
+        if rehearsal and words[0] == "confirm":
+            return errors.STATUS_OK
         return cli.run(words, cli.Options(opener))
 
     return run

@@ -12,7 +12,7 @@ the grammar can say it::
 
 from __future__ import annotations
 
-from netalias.model import AF_INET, AF_INET6, IFF_BROADCAST, address_text, mac_text
+from netalias.model import AF_INET, AF_INET6, IFF_BROADCAST, MTU_INET6, address_text, mac_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ FAMILIES = {AF_INET: "inet", AF_INET6: "inet6"}
 LABEL = "label"
 OWN_MAC = ("macvlan", "dummy")
 """Kinds whose device has a MAC of its own; an ipvlan has that of its main device."""
-MTU_INET6 = 1280
-"""IPV6_MIN_MTU of linux/ipv6.h: a smaller one cannot be wished for an IPv6 alias."""
 
 WORDS = {
     "address_peer": "pointopoint",
@@ -56,7 +54,7 @@ def words(alias: Alias, registry: Registry, *, mac: bool = False) -> list[str] |
 
 
 def lines(aliases: Iterable[Alias], registry: Registry, *, mac: bool = False) -> list[str]:
-    """Ours of *aliases*, which are in chain order, as aligned lines of the file grammar."""
+    """Ours of *aliases*, in their order, as aligned lines of the file grammar."""
     ours = (alias for alias in aliases if alias.ours)
     return aligned([run.row(registry) for run in _runs(ours, registry, mac)])
 

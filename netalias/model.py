@@ -51,6 +51,8 @@ FOREVER = 0xFFFFFFFF
 
 GROUP = 28257
 """Our mark on devices (IFLA_GROUP): the letters "na"."""
+MTU_INET6 = 1280
+"""IPV6_MIN_MTU of linux/ipv6.h: below it a device has no IPv6, and forgets its addresses."""
 SCRATCH = 0x10000
 """The bit in the mark of devices that are being deleted together (see kernel/netlink.py)."""
 PROTOCOL = 97

@@ -11,9 +11,7 @@ from netalias.names import printable
 def failed(error: BaseException) -> int:
     """Say what went wrong; the exit status for it. Raises what is no matter of ours."""
     if isinstance(error, errors.NetaliasError):
-        for detail in error.details:
-            _say(detail)
-        complain(error.line())
+        explain(error)
         return error.status
     if isinstance(error, KeyboardInterrupt):
         complain("interrupted")
@@ -28,6 +26,13 @@ def failed(error: BaseException) -> int:
     if isinstance(error, Exception):
         return _bug(error)
     raise error
+
+
+def explain(error: errors.NetaliasError, place: str = "") -> None:
+    """Its details and itself, which is of *place*, as lines on standard error."""
+    for detail in error.details:
+        _say(detail)
+    complain(f"{place}{error.line()}")
 
 
 def _abandon() -> None:

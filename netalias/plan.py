@@ -16,6 +16,7 @@ from netalias.model import (
     IFA_F_NOPREFIXROUTE,
     IFF_BROADCAST,
     IFF_LOOPBACK,
+    MTU_INET6,
     PROTOCOL,
     RT_SCOPE_HOST,
     RT_SCOPE_UNIVERSE,
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
     from netalias.names import AliasName
     from netalias.steps import Step
     from netalias.wishes import Wish
-
-
-MTU_INET6 = 1280
-"""IPV6_MIN_MTU of linux/ipv6.h: below it a device has no IPv6, and forgets its addresses."""
 
 
 class Plan:
@@ -186,7 +183,7 @@ def _kind(
     wished = wish.kind if wish.kind != kinds.AUTO else ""
     if alias is not None and wished in ("", alias.kind):
         return alias.kind
-    snapshot = _without(alias, world.snapshot)
+    snapshot = _without(alias, world.snapshot, main)
     kind = wished or _choose(main, snapshot, able, mac=bool(wish.mac))
     reason = kinds.get(kind).refuse(main, snapshot)
     if not reason and wished not in ("", "label") and not able(wished):
@@ -196,11 +193,15 @@ def _kind(
     return kind
 
 
-def _without(alias: Alias | None, snapshot: Snapshot) -> Snapshot:
+def _without(alias: Alias | None, snapshot: Snapshot, main: Device) -> Snapshot:
     """The devices that are there once *alias* has gone, to be replaced."""
     if alias is None or alias.device is None or alias.device.index not in snapshot.devices:
         return snapshot
-    return Snapshot(device for device in snapshot.devices.values() if device is not alias.device)
+    left = Snapshot(device for device in snapshot.devices.values() if device is not alias.device)
+    for upper in snapshot.uppers(main.index):
+        if upper.index not in snapshot.devices:  # it is only planned
+            left.stack(upper)
+    return left
 
 
 def _choose(main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, mac: bool) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from netalias import errors, names
+from netalias.model import SCRATCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netalias.kinds import World
-    from netalias.model import Alias
+    from netalias.model import Alias, Device
 
 
 def find(world: World, name: names.AliasName) -> Alias:
@@ -45,6 +46,16 @@ def select(world: World, wanted: Sequence[str] = ()) -> list[Alias]:
             raise errors.NoSuchDevice(f"{word}: there is no such device")
         chosen += [alias for alias in world.aliases if main in (alias.main, alias.device)]
     return ordered(list({id(alias): alias for alias in chosen}.values()), world.snapshot)
+
+
+def only(world: World, name: str) -> Device:
+    """The main device *name* of ``--only``. Raises NoSuchDevice, BadName for that of an alias."""
+    main = world.snapshot.device(name)
+    if main is None:
+        raise errors.NoSuchDevice(f"--only {name}: there is no such device")
+    if main.group in (world.group, world.group | SCRATCH):
+        raise errors.BadName(f"--only {name}: this is an alias, a main device is needed")
+    return main
 
 
 def lookup(world: World, address: str, type_name: str = "") -> Alias | None:

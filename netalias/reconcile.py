@@ -6,7 +6,7 @@ administrator's own session comes in over is not taken away.
 
 from __future__ import annotations
 
-from netalias import errors, names
+from netalias import errors, names, query
 from netalias.agenda import REMOVED, Agenda, Item, compare
 from netalias.declarations import Block, Declarations, counted
 from netalias.kinds import World
@@ -87,11 +87,8 @@ class Outcome:
 def check(engine: Engine, declared: Declarations, rules: Rules) -> Agenda:
     """What reconcile() would do; nothing is done. Raises KernelError, NoSuchDevice."""
     world = engine.world()
-    known = {block.wish.name.main for block in declared.blocks if rules.only}
-    if rules.only and rules.only not in known and world.snapshot.device(rules.only) is None:
-        raise errors.NoSuchDevice(
-            f"--only {rules.only}: there is no such device, and nothing is declared for it"
-        )
+    if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
+        query.only(world, rules.only)
     return compare(
         declared,
         world,

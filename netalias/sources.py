@@ -44,6 +44,7 @@ CHUNK = 1 << 20
 
 S_IFMT = 0o170000
 S_IFCHR = 0o020000
+S_IFDIR = 0o040000
 """linux/stat.h; stat(7)."""
 
 
@@ -131,10 +132,11 @@ def _limited(name: str, take: Callable[[int], bytes]) -> bytes:
 def _check_trust(file: str, status: stat_result) -> None:
     """Raises StateError for a file that somebody else could have written.
 
-    A character device gives what its driver has: /dev/null is writable by all.
+    A character device gives what its driver has: /dev/null is writable by all. A folder is refused
+    by read(2), and the advice to change its mode would harm.
     """
     mode = status.st_mode
-    if mode & S_IFMT == S_IFCHR:
+    if mode & S_IFMT in (S_IFCHR, S_IFDIR):
         return
     if mode & 0o002 or (mode & 0o020 and status.st_gid != 0):
         raise errors.StateError(

@@ -219,8 +219,12 @@ def confirm(options: Options, words: list[str]) -> int:
     """What ``reconcile --confirm`` changed stays."""
     if words:
         raise errors.UsageError(f"confirm takes no words: {words[0]}")
+    if options.dry_run:
+        raise errors.UsageError("confirm has no rehearsal: --dry-run")
     from netalias import guard
 
-    with options.engine() as engine, engine.locked() as lock:
-        guard.confirm(lock.folder)
+    with options.engine() as engine:
+        engine.kernel.permitted()  # others have a folder of their own, where nothing waits
+        with engine.locked() as lock:
+            guard.confirm(lock.folder)
     return errors.STATUS_OK

@@ -179,7 +179,7 @@ after netalias, # begins a comment. Commands whose order does not matter go to t
 The first error ends it, and its line is named; with --force all errors are named and the rest is
 done.
 
-Options: -q --force -n NAME
+Options: -v -q --dry-run --force --group N --wait SECONDS -n NAME
 """,
     "save": """\
 netalias [OPTION]... save [MAIN | NAME]...
@@ -234,6 +234,9 @@ def text(verb: str) -> str:
     """The help for a verb, or for all. Raises UsageError for a word that is none."""
     if not verb:
         return MAIN
+    begun = [name for name in VERBS if name.startswith(verb)]
+    if verb not in VERBS and len(begun) == 1:
+        return VERBS[begun[0]]
     if verb not in VERBS:
         raise errors.UsageError(f"help {verb}: there is no such verb", " ".join(VERBS))
     return VERBS[verb]

@@ -262,9 +262,10 @@ class LinkTable:
         if node.mtu < MTU_INET6:
             node.inet6 = node.loopback
             inet.flush6(node.entries)
-        elif not node.inet6 and node.up:
+        elif not node.inet6:
             node.inet6 = True
-            self._addresses_up(node)
+            if node.up:
+                self._addresses_up(node)
 
     def set_up(self, node: Node, up: bool) -> None:
         """__dev_change_flags of IFF_UP, and what follows for addresses and for devices above."""

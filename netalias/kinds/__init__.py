@@ -224,10 +224,18 @@ class World:
 
     @property
     def remnants(self) -> list[Device]:
-        """Devices of ours that were about to be deleted when that was interrupted."""
-        scratch = self.group | SCRATCH
+        """Devices of ours that an interrupted run was about to delete, or had not named yet when
+        the main device got another name."""
+        marks = (self.group, self.group | SCRATCH)
         devices = self.snapshot.devices.values()
-        return [device for device in devices if device.group == scratch and device.kind in KINDS]
+        ours = [device for device in devices if device.group in marks and device.kind in KINDS]
+        known = {id(alias.device) for alias in self.aliases}
+        return [
+            device
+            for device in ours
+            if id(device) not in known
+            and (device.group != self.group or names.split_primary(device.name) is not None)
+        ]
 
     def main(self, name: AliasName) -> Device:
         """The main device of *name*. Raises NoSuchDevice."""

@@ -6,7 +6,7 @@ from errno import EAFNOSUPPORT
 
 from netalias import names
 from netalias.kinds import SIBLINGS, Goal, Kind, carries, clashes, differs, port_of, surplus
-from netalias.model import AF_INET6, ARPHRD_ETHER, Alias
+from netalias.model import AF_INET6, ARPHRD_ETHER, MTU_INET6, Alias
 from netalias.steps import (
     QUIET,
     RAISE,
@@ -85,9 +85,16 @@ class DeviceKind(Kind):
             alias.family,
             goal.type.family,
         )
+        inet6 = goal.type.family == AF_INET6
+        grows = device.mtu < MTU_INET6 <= goal.mtu
+        quieten = grows and not crossing and not inet6
+        if quieten and device.up:
+            steps.append(_lower(device))
+        if grows:
+            steps.append(_grow(device, goal.mtu))
         if crossing:
-            steps += _cross(device, goal.type.family == AF_INET6)
-        elif not alias.whole and goal.type.family != AF_INET6 and device.inet6 and not device.up:
+            steps += _cross(device, inet6)
+        elif quieten or (not alias.whole and not inet6 and device.inet6 and not device.up):
             steps.append(_quiet(device.name, device.index))
         changed: dict[str, object] = {}
         before: dict[str, object] = {}
@@ -96,12 +103,12 @@ class DeviceKind(Kind):
             ("mac", goal.mac, device.mac),
             ("ifalias", goal.record(), device.ifalias),
         ):
-            if wanted and wanted != present:
+            if wanted and wanted != present and not (key == "mtu" and grows):
                 changed[key] = wanted
                 before[key] = present
-        if goal.up != device.up or (crossing and goal.up):
+        if goal.up != device.up or ((crossing or quieten) and goal.up):
             changed["up"] = goal.up
-            before["up"] = device.up and not crossing  # _cross has taken it down
+            before["up"] = device.up and not (crossing or quieten)  # it was taken down
         if not alias.whole:
             changed["conf"] = CONF
         if changed:
@@ -138,11 +145,25 @@ def _cross(device: Device, to_inet6: bool) -> list[Step]:
     place = (device.name, device.index, QUIET)
     steps: list[Step] = []
     if device.up:
-        steps.append(SetLink(*place, up=False, before=SetLink(*place, up=True)))
+        steps.append(_lower(device))
     tolerate = (EAFNOSUPPORT,)
     back = SetLink(*place, addrgen=modes[not to_inet6], tolerate=tolerate)
     steps.append(SetLink(*place, addrgen=modes[to_inet6], before=back, tolerate=tolerate))
     return steps
+
+
+def _lower(device: Device) -> SetLink:
+    place = (device.name, device.index, QUIET)
+    return SetLink(*place, up=False, before=SetLink(*place, up=True))
+
+
+def _grow(device: Device, mtu: int) -> SetLink:
+    """Below 1280 bytes a device has no IPv6: it must grow before it is addressed.
+
+    With IPv6 comes a link-local address if it is up (addrconf_notify, NETDEV_CHANGEMTU).
+    """
+    place = (device.name, device.index, QUIET)
+    return SetLink(*place, mtu=mtu, before=SetLink(*place, mtu=device.mtu))
 
 
 def _quiet(device: str, index: int) -> SetLink:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.agenda import ADDED, CHANGED, REMOVED
-from netalias.model import IFA_F_NOPREFIXROUTE, address_text, mac_text
+from netalias.model import AF_INET6, IFA_F_NOPREFIXROUTE, address_text, mac_text
 from netalias.names import printable
 from netalias.views import NOTHING, address
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netalias.agenda import Item, Skipped
     from netalias.alias_type import Registry
     from netalias.kinds import Goal
-    from netalias.model import Alias
+    from netalias.model import Address, Alias
     from netalias.plan import Plan
 
 WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change"}
@@ -110,7 +110,7 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         ("kind", alias.kind, plan.kind),
         ("state", _state(alias.up), _state(goal.up)),
         *_of_device(alias, goal, plan.kind),
-        *_of_entry(alias, goal),
+        *_of_entry(alias, goal, plan.kind),
         ("name", _name(alias), str(goal.name)),
     ]
     changes = [(key, old, new) for key, old, new in pairs if old != new]
@@ -138,7 +138,7 @@ def _of_device(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]
     return found
 
 
-def _of_entry(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
+def _of_entry(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]:
     old, new = alias.entry, goal.entry
     if old is None or new is None:
         # Without a record of it the address is what has changed.
@@ -154,9 +154,13 @@ def _of_entry(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
         found += [
             ("route", _route(old.flags), _route(new.flags)),
             ("broadcast", text(old.broadcast), text(new.broadcast)),
-            ("metric", str(old.metric), str(new.metric)),
         ]
-    return found
+    return [*found, ("metric", _metric(old, alias.kind), _metric(new, kind))]
+
+
+def _metric(entry: Address, kind: str) -> str:
+    """That of an IPv6 label is its slot."""
+    return "0" if kind == "label" and entry.family == AF_INET6 else str(entry.metric)
 
 
 def _route(flags: int) -> str:

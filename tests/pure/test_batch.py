@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netalias import errors, wishes
-from netalias.batch import Batch, words_of
+from netalias.batch import Batch
+from netalias.declarations import words_of
 from netalias.engine import Engine
 from netalias.kernel.memory import Memory
 from netalias.model import IFA_F_NOPREFIXROUTE
