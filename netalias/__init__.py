@@ -62,9 +62,15 @@ def open(
     from os import stat
 
     from netalias.engine import Engine
-    from netalias.model import GROUP
+    from netalias.model import GROUP, SCRATCH
 
     group = group or GROUP
+    if group & SCRATCH:
+        from netalias.errors import UsageError
+
+        raise UsageError(
+            f"group {group}: bit 16 marks what is about to be deleted", "a number below 65536"
+        )
     if kernel is not None:
         return Engine(kernel, group=group)
 

@@ -124,6 +124,7 @@ class _Comparison:
         self.claimed: dict[int, set[int]] = {}
         self.reasons: dict[tuple[str, str], Skipped] = {}
         self.noted: dict[str, list[Alias]] | None = None
+        self.labels: dict[tuple[int, bytes], list[Alias]] = {}
         self.ahead: Future | None = None
         self.rank = 0
         self.strays = strays(world)
@@ -217,9 +218,14 @@ class _Comparison:
             for alias in self.world.aliases:
                 for text in _noted(alias):
                     self.noted.setdefault(text, []).append(alias)
+                if alias.device is None:
+                    # Renaming a device renames its labels, up to the colon (inetdev_changename).
+                    place = alias.name.slot, alias.address
+                    self.labels.setdefault(place, []).append(alias)
         main = block.wish.name.main
-        for slot in block.slots:
+        for slot, address in zip(block.slots, block.addresses, strict=True):
             self.kept.update(map(id, self.noted.get(f"{main}:{slot}", ())))
+            self.kept.update(map(id, self.labels.get((slot, address), ())))
         if self.strays:
             wanted = set(block.addresses)
             nameless = (alias for (_, address), alias in self.strays.items() if address in wanted)

@@ -265,11 +265,21 @@ def main(
             return run(words, Options(opener or _open))
         finally:
             if sys.stdout is not None:
-                sys.stdout.flush()
+                _flush()
     except BaseException as error:  # each has its exit status; none becomes a traceback
         from netalias.output import failed
 
         return failed(error)
+
+
+def _flush() -> None:
+    """Who read us may have seen enough: that changes nothing in the exit status."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        from netalias.output import abandon
+
+        abandon()
 
 
 def program() -> NoReturn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from netalias import errors, fold, names
 from netalias.chain import ordered
 from netalias.engine import Engine
@@ -35,8 +37,12 @@ def save(options: Options, words: list[str]) -> int:
         write(json.render(objects, pretty=options.pretty))
     else:
         lines = fold.lines(aliases, world.registry, mac=options.mac)
-        write("".join(f"{printable(line)}\n" for line in lines))
-    return errors.STATUS_OK
+        shown = printable if sys.stdout is not None and sys.stdout.isatty() else str
+        write("".join(f"{shown(line)}\n" for line in lines))
+    lost = [alias for alias in aliases if alias.ours and alias.name.main.startswith("#")]
+    for alias in lost:
+        complain(f"{alias.name}: a file cannot say it: the name begins a comment")
+    return errors.STATUS_KERNEL if lost else errors.STATUS_OK
 
 
 def _by_slot(aliases: list[Alias]) -> list[Alias]:

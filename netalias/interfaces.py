@@ -11,6 +11,9 @@ label, and what it does besides is noted::
 
 from __future__ import annotations
 
+from errno import EFBIG
+from os import strerror
+
 from netalias import alias_type, errors, names, wishes
 from netalias.families.inet import netmask, prefix_length
 from netalias.fold import aligned
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from netalias.alias_type import AliasType
 
 DEFAULT = "/etc/network/interfaces"
+SIZE_MAX = 16 << 20
+"""Characters of one file."""
 BLANK = " \t\v\f\r"
 """isspace(3) of the C locale, without the end of the line."""
 WILD = "*?["
@@ -339,7 +344,9 @@ def _rest(values: dict[str, str]) -> list[str]:
 def _gather(path: str, root: str, notes: list[str], above: tuple[str, ...]) -> Iterator[Stanza]:
     """The stanzas of a file, and those that it includes in their place. Raises OSError."""
     with open(root + path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        text = file.read()
+        text = file.read(SIZE_MAX + 1)
+        if len(text) > SIZE_MAX:
+            raise OSError(EFBIG, strerror(EFBIG))
     chain = (*above, path)
     for stanza in parse(text, path):
         if stanza.word != SOURCE and not stanza.word.startswith(SOURCE_DIRECTORY):

@@ -48,8 +48,12 @@ class Lock:
 
     def place(self) -> str:
         """The folder, if the lock of this namespace has ever been taken; else empty."""
-        found = (f"{base}/{self._namespace}" for base in _bases())
-        return next((path for path in found if os.path.exists(f"{path}/lock")), "")
+        for base in _bases():
+            path = f"{base}/{self._namespace}"
+            # A folder in /tmp may be anybody's: what stands in it is believed.
+            if os.path.exists(f"{path}/lock") and (base == SYSTEM or _own(base)):
+                return path
+        return ""
 
     def release(self) -> None:
         """Let the next one in."""
@@ -89,12 +93,16 @@ def _open(namespace: int) -> tuple[int, str]:
             if base == SYSTEM and os.path.exists(path):
                 return os.open(path, FLAGS, 0o600), path
             os.makedirs(base, 0o755, exist_ok=True)
-            if os.lstat(base).st_uid == os.geteuid():  # a folder in /tmp may be anybody's
+            if _own(base):  # a folder in /tmp may be anybody's
                 os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
                 return os.open(path, FLAGS, 0o600), path
         except OSError:
             continue
     raise errors.StateError("there is no folder for the lock that this user may write to")
+
+
+def _own(base: str) -> bool:
+    return os.lstat(base).st_uid == os.geteuid()
 
 
 def _bases() -> list[str]:

@@ -17,11 +17,11 @@ def failed(error: BaseException) -> int:
         complain("interrupted")
         return errors.STATUS_INTERRUPTED
     if isinstance(error, BrokenPipeError):
-        _abandon()
+        abandon()
         return errors.STATUS_OK  # who read us has seen enough
     if isinstance(error, OSError):  # what the kernel refuses has errors of its own
         complain(f"{error.filename or 'standard output'}: {error.strerror}")
-        _abandon()
+        abandon()
         return errors.STATUS_KERNEL
     if isinstance(error, Exception):
         return _bug(error)
@@ -35,13 +35,12 @@ def explain(error: errors.NetaliasError, place: str = "") -> None:
     complain(f"{place}{error.line()}")
 
 
-def _abandon() -> None:
+def abandon() -> None:
     """Drop what standard output did not take, or the end of the process would try it again."""
+    from os import O_WRONLY, dup2, open
+
     if sys.stdout is not None:
-        try:
-            sys.stdout.close()
-        except OSError:
-            pass  # known already
+        dup2(open("/dev/null", O_WRONLY), sys.stdout.fileno())
 
 
 def _bug(error: Exception) -> int:
@@ -84,6 +83,8 @@ def write(text: str) -> None:
         raise errors.StateError("standard output is closed")
     try:
         out.write(text)
+    except BrokenPipeError:
+        abandon()  # the command goes on, and its exit status is told
     except UnicodeEncodeError:
         out.flush()
         encoding = out.encoding or "utf-8"

@@ -7,7 +7,7 @@ administrator's own session comes in over is not taken away.
 from __future__ import annotations
 
 from netalias import errors, names, query
-from netalias.agenda import REMOVED, Agenda, Item, compare
+from netalias.agenda import REMOVED, Agenda, Item, Skipped, compare
 from netalias.declarations import Block, Declarations, counted
 from netalias.kinds import World
 
@@ -53,15 +53,16 @@ class Rules:
 class Outcome:
     """What was done: ``agenda`` as it was planned, its items with the errors of those refused.
 
-    ``wrong`` is what the second reading found different still; ``stopped`` tells that it was
-    interrupted.
+    ``wrong`` is what the second reading found different still, ``lost`` what could not even be
+    compared any more; ``stopped`` tells that it was interrupted.
     """
 
-    __slots__ = ("agenda", "stopped", "wrong")
+    __slots__ = ("agenda", "lost", "stopped", "wrong")
 
     def __init__(self, agenda: Agenda) -> None:
         self.agenda = agenda
         self.wrong: list[Item] = []
+        self.lost: list[Skipped] = []
         self.stopped = False
 
     @property
@@ -79,7 +80,7 @@ class Outcome:
         """The exit status."""
         if self.stopped:
             return errors.STATUS_INTERRUPTED
-        if self.wrong:
+        if self.wrong or self.lost:
             return errors.STATUS_UNVERIFIED
         return errors.STATUS_KERNEL if self.failed or self.agenda.skipped else errors.STATUS_OK
 
@@ -178,11 +179,14 @@ def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outco
     """Read again: what differs, and is not known to have failed, is wrong."""
     done = outcome.done
     if len(done) <= FEW and all(map(_alone, done)):
-        outcome.wrong = _wrong_among(engine, done, rules)
-        return
-    failed = {item.name for item in outcome.failed}
-    again = check(engine, declared, rules)
-    outcome.wrong = [item for item in again.items if item.name not in failed]
+        again, outcome.wrong = _wrong_among(engine, done, rules)
+    else:
+        failed = {item.name for item in outcome.failed}
+        again = check(engine, declared, rules)
+        outcome.wrong = [item for item in again.items if item.name not in failed]
+    if not outcome.failed and not outcome.agenda.skipped:
+        # A main device that went away meanwhile takes its aliases along.
+        outcome.lost = again.skipped
 
 
 def _alone(item: Item) -> bool:
@@ -194,26 +198,30 @@ def _alone(item: Item) -> bool:
     return wish.prefixlen in (None, wish.type.bits)
 
 
-def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> list[Item]:
+def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> tuple[Agenda, list[Item]]:
     """What still differs of a few items, by a reading of nothing but their devices."""
     wanted = {item.name for item in items}
     texts = [text for name in wanted for text in (name.main, names.primary(name), str(name))]
     snapshot = engine.kernel.part(dict.fromkeys(texts))
     _leave_out_others(snapshot, set(texts), items)
     world = World(snapshot, engine.registry, engine.group)
-    blocks = [
-        Block(item.wish, range(item.name.slot, item.name.slot + 1), [item.wish.address], "", 0)
-        for item in items
-        if item.wish is not None
-    ]
+    blocks = [_block(item) for item in items if item.wish is not None]
     again = compare(Declarations(blocks, []), world, engine.able, force=rules.force)
     # Of two aliases of one name the one that is declared is no wish of these items.
     removed = {_object(item) for item in items if item.sign == REMOVED}
-    return [
+    return again, [
         item
         for item in again.items
         if (_object(item) in removed if item.sign == REMOVED else item.name in wanted)
     ]
+
+
+def _block(item: Item) -> Block:
+    """The wish of an item by itself."""
+    wish = item.wish
+    assert wish is not None
+    slot, (source, _, line) = item.name.slot, item.place.rpartition(":")
+    return Block(wish, range(slot, slot + 1), [wish.address], source, int(line))
 
 
 def _object(item: Item) -> tuple[names.AliasName, str, bytes]:

@@ -25,6 +25,13 @@ def arm(options: Options, engine: Engine, folder: str, seconds: int, digest: str
     before = declarations.parse([(SOURCE, "\n".join(lines))], engine.registry)
     if before.errors:
         raise errors.StateError(f"it could not be restored: {before.errors[0]}")
+    lost = sum(alias.ours for alias in world.aliases) - len(before)
+    if lost:
+        raise errors.StateError(
+            f"{declarations.counted(lost, 'alias')} could not be restored: no line of a file says"
+            " what it is",
+            "netalias save shows which",
+        )
     options.wait = str(WAIT)
     # A socket of its own: of one that is shared, each would read the answers of the other.
     with options.engine() as second:
@@ -40,7 +47,7 @@ def _restore(engine: Engine, before: declarations.Declarations) -> str:
     outcome = reconcile(engine, before, Rules(allow_empty=True, force=True))
     if outcome.status != errors.STATUS_OK:
         bad = [str(item.name) for item in (*outcome.failed, *outcome.wrong)]
-        bad += [str(one.name) for one in outcome.agenda.skipped]
+        bad += [str(one.name) for one in (*outcome.agenda.skipped, *outcome.lost)]
         count = declarations.counted(len(bad), "alias")
         raise errors.StateError(f"{count} could not be restored, {bad[0]} among them")
     count = declarations.counted(len(outcome.done), "change")

@@ -7,7 +7,7 @@ printed, and written for Prometheus; an interruption ends it between two sends.
 from __future__ import annotations
 
 import sys
-from os import O_CLOEXEC, O_CREAT, O_TRUNC, O_WRONLY, close, getpid, path, replace
+from os import O_CLOEXEC, O_CREAT, O_TRUNC, O_WRONLY, close, getpid, path, replace, unlink
 from os import open as os_open
 from os import write as os_write
 
@@ -190,6 +190,8 @@ class Run:
             complain(f"{where}{item.error.line()}")
         for item in outcome.wrong if not outcome.stopped else ():
             complain(f"still different: {line(item, self.engine.registry)}")
+        for one in outcome.lost if not outcome.stopped else ():
+            complain(f"still different: {one.line()}")
 
     def _remember(self) -> None:
         """That the last reading is what is declared. Nothing is lost where it cannot be written."""
@@ -205,7 +207,8 @@ class Run:
                 close(file)
             replace(draft, self.folder + STATE)
         except OSError:
-            return
+            if path.exists(draft):
+                unlink(draft)
 
 
 def _name(found: list[tuple[str, bytes]]) -> str:

@@ -76,6 +76,7 @@ class Netlink(Kernel):
         self._sequence = 0
         self._able: dict[str, bool] = {}
         self._indexes: dict[str, int] = {}
+        self._leaving: dict[int, int] = {}
         self._buffer = bytearray(CHUNK)
         self._bulk: dict[int, Reader] = {}
         self._pack = self._options()
@@ -109,8 +110,10 @@ class Netlink(Kernel):
     def snapshot(self, family: int = 0) -> Snapshot:
         """Two dumps, each repeated until it is consistent."""
         self._indexes = {}
+        links = self._links()
+        self._leaving = {link.index: link.group for link in links if link.group & SCRATCH}
         return Snapshot(
-            self._links(),
+            links,
             self._dump(
                 "list of addresses",
                 lambda sequence: wire.get_addresses(sequence, family),
@@ -273,12 +276,22 @@ class Netlink(Kernel):
             answers[id(step)] = answer
         for group in {step.group | SCRATCH for step in doomed}:  # remnants go with their kin
             marked = [step for step in doomed if step.group | SCRATCH == group]
+            if not self._alone(group, marked):
+                for step, answer in zip(marked, self._send_packs(marked, whole=True), strict=True):
+                    answers[id(step)] = answer
+                continue
             moves = [Move(step.device, step.index, step.group) for step in marked]
             *moved, deleted = self._send_packs([*moves, DelGroup(group)], whole=True)
             for step, answer in zip(marked, moved, strict=True):
                 answers[id(step)] = answer or deleted
         last = steps[end + 1 :]
         return [*(answers[id(step)] for step in steps[: end + 1]), *self._send_packs(last)]
+
+    def _alone(self, group: int, doomed: Sequence[DelLink]) -> bool:
+        """Whether nothing of others carries a scratch mark: it would be deleted too."""
+        ours = {step.index for step in doomed}
+        leaving = self._leaving.items()
+        return all(index in ours for index, found in leaving if found == group)
 
     def _send_pack(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """One send. The results are in the order of the steps."""

@@ -230,12 +230,13 @@ class World:
         devices = self.snapshot.devices.values()
         ours = [device for device in devices if device.group in marks and device.kind in KINDS]
         known = {id(alias.device) for alias in self.aliases}
-        return [
-            device
-            for device in ours
-            if id(device) not in known
-            and (device.group != self.group or names.split_primary(device.name) is not None)
-        ]
+        return [device for device in ours if id(device) not in known and self._is_named(device)]
+
+    def _is_named(self, device: Device) -> bool:
+        """Whether a device carries a name that we give."""
+        if names.split_primary(device.name) is not None:
+            return True
+        return recognise_one(device, self.snapshot, self.registry) is not None
 
     def main(self, name: AliasName) -> Device:
         """The main device of *name*. Raises NoSuchDevice."""
