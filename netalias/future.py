@@ -90,7 +90,8 @@ class Future(World):
         """A macvlan that is planned forbids an ipvlan beside it, as one that is there does."""
         if kind in SIBLINGS:
             uppers = self.snapshot.uppers(main.index)
-            if not any(upper.kind == kind for upper in uppers):
+            # One that is there may still be replaced by another kind.
+            if not any(upper.kind == kind and upper.index == PLANNED for upper in uppers):
                 planned = Device(PLANNED, "", kind=kind, link=main.index)
                 self.snapshot.stack(planned)
 

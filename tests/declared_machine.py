@@ -162,7 +162,8 @@ class DeclaredAliases(RuleBasedStateMachine):
             random.choice((self._declare, self._declare, self._declare, self._erase))(random)
 
     def _declare(self, random: Random) -> None:
-        main, slot, address = random.choice(MAINS), random.randrange(SLOTS), random.choice(ADDRESSES)
+        main, slot = random.choice(MAINS), random.randrange(SLOTS)
+        address = random.choice(ADDRESSES)
         taken = {words.split()[0].partition("/")[0]: key for key, words in self.lines.items()}
         if taken.get(address, (main, slot)) != (main, slot):
             self._trade(taken[address], (main, slot))  # an address stands once in a file
@@ -188,11 +189,14 @@ class DeclaredAliases(RuleBasedStateMachine):
     def _erase(self, random: Random) -> None:
         if self.lines:
             main, slot = random.choice(sorted(self.lines))
-            gone = [(main, slot)] if random.random() < 0.8 else [(main, one) for one in range(SLOTS)]
+            all_of_it = random.random() >= 0.8
+            gone = [(main, one) for one in range(SLOTS)] if all_of_it else [(main, slot)]
             for key in gone:
                 self.lines.pop(key, None)
 
-    def declared(self, lines: dict[tuple[str, int], str] | None = None) -> declarations.Declarations:
+    def declared(
+        self, lines: dict[tuple[str, int], str] | None = None
+    ) -> declarations.Declarations:
         """The file as it is parsed."""
         found = self.lines if lines is None else lines
         text = "".join(f"{main}:{slot} {words}\n" for (main, slot), words in found.items())
@@ -372,7 +376,8 @@ class DeclaredAliases(RuleBasedStateMachine):
         wrong = [
             fault
             for name, fault in faults(snapshot, self._wanted())
-            if name.partition(":")[0] not in skipped and name not in failed
+            if name.partition(":")[0] not in skipped
+            and name not in failed
             # A label that lost its slot may belong to a main device that is not there.
             and not (skipped and ":" not in name)
         ]
@@ -670,7 +675,8 @@ def foreign(snapshot: Snapshot, *, killed: bool = False) -> dict[str, object]:
     """All that is not ours, to the bit.
 
     Left out: counters; which address of a network is the secondary one, since the kernel promotes
-    others when ours goes; what the kernel finds out by and by: of a new IPv6 address, and of a cable.
+    others when ours goes; what the kernel finds out by and by: of a new IPv6 address, and of a
+    cable.
     """
     hidden = ["stats", "operstate", "flags"]
     if killed:

@@ -41,6 +41,7 @@ HOLE = Struct("=I")
 LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
+OURS = (b"macvlan", b"ipvlan", b"dummy")
 LEFT_OUT = frozenset({wire.IFLA_STATS, wire.IFLA_STATS64, wire.IFLA_AF_SPEC})
 
 
@@ -205,6 +206,23 @@ def _lasting(data: bytes) -> Iterator[memoryview]:
             yield view[start + low : start + high]
 
 
+def _kept(message: bytes, kind: int, at: int, end: int) -> int:
+    """Up to where an attribute that begins at *at* lasts.
+
+    Of IFLA_LINKINFO it is the kind, unless that is one of ours: bridges and their ports have timers
+    behind it.
+    """
+    if kind in LEFT_OUT:
+        return at + 4
+    if kind != wire.IFLA_LINKINFO or end - at < 8:
+        return end
+    length, inner = wire.ATTR.unpack_from(message, at + 4)
+    if inner != wire.IFLA_INFO_KIND:
+        return at + 4
+    behind = min(at + 4 + max(length, 4), end)
+    return end if message[at + 8 : behind].rstrip(b"\0") in OURS else behind
+
+
 class _Shape:
     """Where in a link message what lasts is: ``parts``, from and to.
 
@@ -222,9 +240,10 @@ class _Shape:
         while size - at >= 4:
             length, kind = wire.ATTR.unpack_from(message, at)
             end = min(at + max(length, 4), size)
-            if kind & wire.NLA_TYPE_MASK in LEFT_OUT:
-                self.headers.append((at, message[at : at + 4]))
-                self.parts.append((low, at + 4))
+            kept = _kept(message, kind & wire.NLA_TYPE_MASK, at, end)
+            if kept < end:
+                self.headers.append((at, message[at:kept]))
+                self.parts.append((low, kept))
                 low = end
             at += (max(length, 4) + 3) & ~3
         self.parts.append((low, size))

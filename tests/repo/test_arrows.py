@@ -43,7 +43,8 @@ ARROWS = {
     "kernel": "errors names model steps marking",
     "engine": "errors names model alias_type unlocked lock wishes kinds query plan kernel",
     "reconcile": "errors names model declarations agenda kinds query kernel engine",
-    "batch": "errors names declarations model steps wishes kinds future networks plan agenda engine reconcile",
+    "batch": "errors names declarations model steps wishes kinds future"
+    " networks plan agenda engine reconcile",
     "adopt": "errors names model steps query engine marking",
     "views": "errors names model alias_type chain kinds plan agenda procfs",
     "emulator": "errors names model alias_type chain families views.proc procfs",

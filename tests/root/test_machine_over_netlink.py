@@ -12,7 +12,6 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from support import Namespace, veth_pair
 
-from netalias.engine import Engine
 from netalias.errors import NetaliasError
 from netalias.kernel import Kernel, netlink
 from netalias.kernel.memory import Memory

@@ -254,6 +254,29 @@ def test_lifetimes_of_others(stage: Namespace) -> None:
         assert not kernel.recognises(SALT, before)
 
 
+def test_a_bridge_that_runs(stage: Namespace) -> None:
+    """The timers of a bridge and of its ports run, and that is no change."""
+    for words in (
+        "link add v0 type veth peer name v1",
+        "link set v0 addrgenmode none",
+        "link set v1 addrgenmode none",
+        "link set v0 master br9",
+        "link set v0 up",
+        "link set v1 up",
+        "link set br9 up",
+    ):
+        stage.ip(words)
+    until(lambda: "state forwarding" in stage.run(["ip", "-d", "link", "show", "v0"]).stdout, 40)
+    before = settled(stage)
+    with opened(stage) as kernel:
+        kernel.listen()
+        bytes_before = raw(kernel)
+        until(lambda: raw(kernel) != bytes_before)
+        assert kernel.recognises(SALT, before)
+    stage.ip("link set v0 nomaster")
+    assert fresh(stage) != before
+
+
 # Two at the same time, and changes
 
 
