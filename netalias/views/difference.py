@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from netalias.agenda import ADDED, CHANGED, REMOVED
+from netalias.describe import address_words
 from netalias.model import AF_INET6, IFA_F_NOPREFIXROUTE, address_text, mac_text
 from netalias.names import printable
+from netalias.steps import DelAddress
 from netalias.views import NOTHING, address
 
 TYPE_CHECKING = False
@@ -114,12 +116,16 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         ("name", _name(alias), str(goal.name)),
     ]
     changes = [(key, old, new) for key, old, new in pairs if old != new]
-    return changes or [("ifalias", _ifalias(alias), goal.record())]
+    return changes or [_unseen(plan, alias, goal)]
 
 
-def _ifalias(alias: Alias) -> str:
-    """The note on the device, which others may have changed."""
-    return (alias.device.ifalias if alias.device is not None else "") or NOTHING
+def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
+    """What no column shows: an address too many, or the note on the device."""
+    for step in plan.steps:
+        if isinstance(step, DelAddress):
+            return "surplus", address_words(step.address), NONE
+    note = alias.device.ifalias if alias.device is not None else ""
+    return "ifalias", note or NOTHING, goal.record()
 
 
 def _state(up: bool) -> str:

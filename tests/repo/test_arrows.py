@@ -46,7 +46,7 @@ ARROWS = {
     "batch": "errors names declarations model steps wishes kinds future"
     " networks plan agenda engine reconcile",
     "adopt": "errors names model steps query engine marking",
-    "views": "errors names model alias_type chain kinds plan agenda procfs",
+    "views": "errors names model steps describe alias_type chain kinds plan agenda procfs",
     "emulator": "errors names model alias_type chain families views.proc procfs",
     "netalias": "errors model alias_type kernel lock netns engine emulator",
     "usage": "errors",
