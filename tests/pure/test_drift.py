@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_plan import Stage
 
-from netalias import declarations
+from netalias import declarations, errors
+from netalias.agenda import _Like
+from netalias.future import Future
+from netalias.names import AliasName
+from netalias.plan import plan
 from netalias.reconcile import Outcome, Rules, check, reconcile
+from netalias.steps import DelAltname, SetLink
 from netalias.views.difference import line
 
 
@@ -59,3 +68,52 @@ def test_the_mtu_of_the_defaults() -> None:
     assert done(stage, text).status == 0
     assert stage.kernel.device("eth0:0").mtu == 1400
     assert drift(stage, text) == []
+
+
+TAILS = st.sampled_from(
+    ["", "/32", "/24", " kind macvlan", " kind label", " kind dummy", " mtu 1400", " down", " up",
+     " metric 5", " -broadcast", " broadcast 10.0.0.255", " hw ether 02:00:00:00:00:09",
+     " kind ipvlan mtu 1400", " pointopoint 10.0.0.9"]
+)  # fmt: skip
+ADDRESSES = st.sampled_from(["10.0.0.1", "10.0.0.2", "127.0.0.9", "2001:db8::1"])
+CHANGES = st.sampled_from(
+    ["", "mtu eth0", "mtu alias", "down alias", "main down", "altname", "address", "ifalias"]
+)
+
+
+def disturb(stage: Stage, change: str) -> None:
+    """What others may do to eth0:0, if it can be done."""
+    memory = stage.kernel
+    with contextlib.suppress(errors.KernelError):
+        if change.startswith("mtu"):
+            memory.set_device("eth0" if change == "mtu eth0" else "eth0:0", mtu=1350)
+        elif change.endswith("down") or change == "down alias":
+            memory.set_device("eth0" if change == "main down" else "eth0:0", up=False)
+        elif change == "altname":
+            index = memory.device("eth0:0").index
+            memory.send([DelAltname("eth0_0", index, "eth0:0")])
+        elif change == "ifalias":
+            memory.send([SetLink("eth0_0", memory.device("eth0:0").index, ifalias="mine")])
+        elif change == "address":
+            memory.remove_address("eth0:0", "10.0.0.1/32")
+
+
+@settings(max_examples=400)
+@given(st.tuples(ADDRESSES, TAILS), st.tuples(ADDRESSES, TAILS), CHANGES)
+def test_the_quick_answer_is_that_of_the_plan(
+    made: tuple[str, str], wished: tuple[str, str], change: str
+) -> None:
+    """What is taken for unchanged without a plan has one without steps."""
+    stage = Stage()
+    with contextlib.suppress(errors.NetaliasError):
+        stage("eth0:0 " + "".join(made))
+    disturb(stage, change)
+    found = declarations.parse([("f", "eth0:0 " + "".join(wished))], stage.engine.registry)
+    world = stage.engine.world()
+    alias = world.find(AliasName("eth0", 0))
+    if found.errors or alias is None:
+        return
+    (block,) = found.blocks
+    if _Like(block.wish, stage.kernel.device("eth0")).holds(alias, 0, block.addresses[0]):
+        result = plan(block.wish, Future(world), stage.engine.able, force=True)
+        assert result.steps == []
