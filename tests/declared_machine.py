@@ -71,7 +71,7 @@ WORDS = {
     4: ("", "", "", "", "mtu 1400", "mtu 1300", "down", "metric 9", "-broadcast"),
     6: ("", "", "", "mtu 1400", "down"),
 }
-MISCHIEF = ("delete", "address", "unmark", "altname", "record", "down", "mtu", "own", "scratch")
+MISCHIEF = ("delete", "address", "unmark", "altname", "record", "down", "mtu", "scratch")
 
 devices = st.sampled_from(MAINS)
 pick = st.integers(0, 10_000)
@@ -267,8 +267,6 @@ class DeclaredAliases(RuleBasedStateMachine):
             self._try(SetLink(*place, mtu=1290))
         elif what == "scratch":
             self.ground.regroup(device.name, GROUP | SCRATCH)
-        elif what == "own" and any(entry.protocol for entry in entries):
-            self._try(AddAddress(*place, entry_of("172.30.0.1/24")))
         elif what in ("address", "unmark") and len(entries) == 1:
             self._try(DelAddress(*place, entries[0]))
             if what == "unmark":
@@ -391,10 +389,11 @@ class DeclaredAliases(RuleBasedStateMachine):
         The kernel changes the label, or drops the slot; what stays is the address.
         """
         missing = [
-            (str(slot), words) for (main, slot), words in self.lines.items()
+            (str(slot), words)
+            for (main, slot), words in self.lines.items()
             if snapshot.device(main) is None
         ]
-        _, colon, number = name.partition(":")
+        _, _, number = name.partition(":")
         return any(
             held.local == ip_interface(words.split()[0]).ip.packed and number in (slot, "")
             for slot, words in missing

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -783,12 +785,21 @@ class Announcements:
             self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self.socket.bind((0, group))
         self.socket.settimeout(10)
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        # In a user namespace nobody may have more than rmem_max: then some are lost, never all.
+        with contextlib.suppress(PermissionError):
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
 
     def wait(self, kind: int) -> None:
         """Until a message of this type has come."""
-        while struct.unpack_from("=IH", self.socket.recv(65536))[1] != kind:
-            pass
+        while True:
+            try:
+                data = self.socket.recv(65536)
+            except OSError as lost:
+                if lost.errno != errno.ENOBUFS:
+                    raise
+                continue
+            if struct.unpack_from("=IH", data)[1] == kind:
+                return
 
 
 RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTM_NEWLINK, RTM_NEWADDR, RTM_DELLINK = 1, 0x10, 16, 20, 17
