@@ -196,6 +196,13 @@ def test_labels_of_two_mains_have_one_route(stage: Declared) -> None:
     assert stage.on("eth1_1") == ["10.0.0.3/24 noprefixroute"]
 
 
+def test_route_of_one_that_stays(stage: Declared) -> None:
+    """Who was looked at before the route of its network went brings it all the same."""
+    stage.reconcile("eth0:0 10.0.0.1/24\neth0:1 10.0.0.2/24\n")
+    stage.reconcile("eth0:1 10.0.0.2/24\neth0:0 10.0.0.1/24 pointopoint 10.0.0.99\n")
+    assert stage.on("eth0_1") == ["10.0.0.2/24"]
+
+
 @pytest.mark.parametrize("kinds", [("macvlan", "ipvlan"), ("ipvlan", "macvlan")])
 def test_rivals_of_one_main(kinds: tuple[str, str]) -> None:
     """macvlan and ipvlan cannot share a main device: the second is told so, not tried."""

@@ -17,7 +17,9 @@ def settled(namespace: Namespace) -> list[object]:
                 one.pop(key, None)
             for entry in one.get("addr_info", ()):
                 entry.pop("tentative", None)
-            if one.get("type") != "multicast":
+            # The local route of an IPv6 address comes when duplicate address detection is over.
+            late = one.get("type") == "local" and ":" in str(one.get("dst"))
+            if not late and one.get("type") != "multicast":
                 found.append(one)
     return found
 
