@@ -68,12 +68,16 @@ def test_killed_at_any_instant(cli: Command, files: list[Path]) -> None:
     dice = random.Random(86)
     counts = [ALIASES, 20]
     lasts = [seconds(cli, file) for file in (*files, *files)][2:]
-    hits = 0
+    hits = [0, 0]
     for number in range(KILLS):
         at = number % 2
-        hits += killed(cli, files[at], dice.uniform(0.02, lasts[at]))
+        delay = dice.uniform(0, lasts[at])
+        if killed(cli, files[at], delay):
+            hits[at] += 1
+        else:  # it is faster than it was measured to be
+            lasts[at] = delay
         in_order(cli, files[at], counts[at])
-    assert hits > KILLS / 2, "the instants were all behind the end"
+    assert all(hits), "the instants were all behind the end"
 
 
 def test_a_remnant_is_cleaned_and_stands_in_nobodys_way(cli: Command) -> None:
