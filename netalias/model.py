@@ -100,11 +100,14 @@ class Device(Value):
     ``link`` is the index of the device below (IFLA_LINK) or 0, ``remote`` tells that this device
     below lives in another namespace (IFLA_LINK_NETNSID), ``kind`` is IFLA_INFO_KIND or empty,
     ``mode`` IFLA_MACVLAN_MODE or IFLA_IPVLAN_MODE or -1, ``inet6`` whether IPv6 stands on the
-    device, ``promote`` its promote_secondaries.
+    device; ``arp_announce``, ``arp_ignore`` and ``promote`` (promote_secondaries) are its own IPv4
+    settings, whatever is set for all devices.
     """
 
     __slots__ = (
         "altnames",
+        "arp_announce",
+        "arp_ignore",
         "flags",
         "group",
         "ifalias",
@@ -143,6 +146,8 @@ class Device(Value):
         ifalias: str = "",
         operstate: int = 0,
         inet6: bool = True,
+        arp_announce: int = 0,
+        arp_ignore: int = 0,
         promote: bool = False,
         stats: Stats | None = None,
     ) -> None:
@@ -162,6 +167,8 @@ class Device(Value):
         self.ifalias = ifalias
         self.operstate = operstate
         self.inet6 = inet6
+        self.arp_announce = arp_announce
+        self.arp_ignore = arp_ignore
         self.promote = promote
         self.stats = stats
 

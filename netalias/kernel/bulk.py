@@ -34,10 +34,10 @@ LINK_VALUES = {
     wire.IFLA_OPERSTATE: U8,
     wire.IFLA_STATS64: "32s",
     wire.IFLA_ALT_IFNAME: "",
-    -1: U32,
+    -1: "12s",
 }
-"""Attribute: how its value is read; empty: all bytes of it. The last one: promote_secondaries."""
-PROMOTE = -1
+"""Attribute: how its value is read; empty: all bytes of it. The last one: wire.CONF."""
+SETTINGS = -1
 ADDRESS_VALUES = {
     wire.IFA_ADDRESS: "",
     wire.IFA_LOCAL: "",
@@ -171,17 +171,17 @@ def _fix_families(walk: _Walk, low: int, high: int) -> None:
     for family, start, end in walk.attributes(low, high):
         if family == AF_INET:
             for kind, first, last in walk.attributes(start, end):
-                # struct devconf is an array of 32-bit values, the first one has number 1.
-                at = first + (wire.DEVCONF["promote_secondaries"] - 1) * 4
-                if kind == wire.IFLA_INET_CONF and at + 4 <= last:
-                    walk.values[PROMOTE] = at, at + 4
+                at = first + wire.CONF_AT
+                if kind == wire.IFLA_INET_CONF and at + wire.CONF.size <= last:
+                    walk.values[SETTINGS] = at, at + wire.CONF.size
 
 
 def _link(layout: _Layout, data: bytes, start: int) -> Device:
     values = layout.unpack(data, start)
-    name, mtu, mac, link, master, group, ifalias, operstate, stats, altname, promote = [
+    name, mtu, mac, link, master, group, ifalias, operstate, stats, altname, conf = [
         values[place] for place in layout.places
     ]
+    announce, ignore, promote = wire.CONF.unpack(conf) if conf else (0, 0, 0)
     like = layout.like
     assert isinstance(like, Device)
     return Device(
@@ -201,6 +201,8 @@ def _link(layout: _Layout, data: bytes, start: int) -> Device:
         ifalias=_text(ifalias),
         operstate=operstate or 0,
         inet6=like.inet6,
+        arp_announce=announce,
+        arp_ignore=ignore,
         promote=bool(promote),
         stats=Stats(*_STATS.unpack(stats)) if stats else None,
     )

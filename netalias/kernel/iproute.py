@@ -224,7 +224,7 @@ def _device(message: Any) -> Device:
         ifalias=_text(message.get_attr("IFLA_IFALIAS")),
         operstate=OPERSTATES.index(message.get_attr("IFLA_OPERSTATE") or "UNKNOWN"),
         inet6=message.get_nested("IFLA_AF_SPEC", "AF_INET6") is not None,
-        promote=_promotes(message),
+        **_settings(message),
         stats=_stats(message.get_attr("IFLA_STATS64")),
     )
 
@@ -246,9 +246,15 @@ def _kind(message: Any) -> tuple[str, int]:
     return kind, int(mode)
 
 
-def _promotes(message: Any) -> bool:
+def _settings(message: Any) -> dict[str, Any]:
     conf = message.get_nested("IFLA_AF_SPEC", "AF_INET")
-    return bool(conf and conf["promote_secondaries"])
+    if not conf:
+        return {}
+    return {
+        "arp_announce": conf["arp_announce"],
+        "arp_ignore": conf["arp_ignore"],
+        "promote": bool(conf["promote_secondaries"]),
+    }
 
 
 def _stats(found: Any) -> Stats | None:

@@ -304,8 +304,7 @@ class Memory(Kernel):
             _check_addrgen(node, step.addrgen)
         self._change(node, mac=step.mac, mtu=step.mtu, ifalias=step.ifalias, up=step.up)
         # The families come last, after the device went up (do_setlink in net/core/rtnetlink.c).
-        node.conf.update(step.conf or {})
-        node.promote = bool(node.conf.get("promote_secondaries", 0))
+        node.configure(step.conf or {})
         if step.addrgen is not None:
             node.addrgen = step.addrgen
 

@@ -71,7 +71,11 @@ class LinkTable:
             for name in Device.__slots__:
                 setattr(node, name, getattr(device, name))
             node.carrier = node.running or not node.up
-            node.conf["promote_secondaries"] = int(node.promote)
+            node.conf = {
+                "arp_announce": node.arp_announce,
+                "arp_ignore": node.arp_ignore,
+                "promote_secondaries": int(node.promote),
+            }
             node.entries = [inet.copy(entry) for entry in snapshot.on(node.index)]
             node.entries.sort(key=lambda entry: entry.family)
             if node.running and all(entry.scope != RT_SCOPE_LINK for entry in node.entries):

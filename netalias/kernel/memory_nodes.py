@@ -22,6 +22,8 @@ from netalias.model import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netalias.model import Address
 
 STACKED = ("macvlan", "ipvlan")
@@ -66,6 +68,13 @@ class Node(Device):
         self.carrier = True
         self.conf: dict[str, int] = {}
         self.entries: list[Address] = []
+
+    def configure(self, conf: Mapping[str, int]) -> None:
+        """Change IPv4 settings, by sysctl name."""
+        self.conf.update(conf)
+        self.arp_announce = self.conf.get("arp_announce", 0)
+        self.arp_ignore = self.conf.get("arp_ignore", 0)
+        self.promote = bool(self.conf.get("promote_secondaries", 0))
 
     @property
     def loopback(self) -> bool:

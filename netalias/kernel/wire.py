@@ -111,6 +111,10 @@ IFINFO = Struct("=BxHiII")
 IFADDR = Struct("=BBBBI")
 ATTR = Struct("=HH")
 CACHEINFO = Struct("=IIII")
+CONF = Struct("=iii")
+"""arp_announce, arp_ignore, promote_secondaries in struct devconf."""
+CONF_AT = (DEVCONF["arp_announce"] - 1) * 4
+"""An array of 32-bit values, the first one has number 1."""
 _U16 = Struct("=H")
 _U32 = Struct("=I")
 _I32 = Struct("=i")
@@ -421,7 +425,7 @@ def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:
     _, arphrd, index, flags, _ = IFINFO.unpack_from(data, start)
     try:
         kind, mode = _info(found.get(IFLA_LINKINFO))
-        inet6, promote = _af_spec(found.get(IFLA_AF_SPEC))
+        inet6, (announce, ignore, promote) = _af_spec(found.get(IFLA_AF_SPEC))
         return Device(
             index,
             _text(found[IFLA_IFNAME]),
@@ -439,7 +443,9 @@ def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:
             ifalias=_text(found.get(IFLA_IFALIAS, b"")),
             operstate=found.get(IFLA_OPERSTATE, b"\0")[0],
             inet6=inet6,
-            promote=promote,
+            arp_announce=announce,
+            arp_ignore=ignore,
+            promote=bool(promote),
             stats=_stats(found.get(IFLA_STATS64)),
         )
     except (error, IndexError, KeyError) as problem:
@@ -505,15 +511,16 @@ def _info(payload: bytes | None) -> tuple[str, int]:
     return kind, int.from_bytes(mode, "little" if pack("=H", 1)[0] else "big") if mode else -1
 
 
-def _af_spec(payload: bytes | None) -> tuple[bool, bool]:
+def _af_spec(payload: bytes | None) -> tuple[bool, tuple[int, int, int]]:
+    """Whether IPv6 is there, and the IPv4 settings that stand side by side in struct devconf."""
     if payload is None:
-        return False, False
+        return False, (0, 0, 0)
     families = attributes(payload, 0, len(payload))
     inet = families.get(AF_INET)
     conf = attributes(inet, 0, len(inet)).get(IFLA_INET_CONF, b"") if inet is not None else b""
-    # struct devconf is an array of 32-bit values, the first one has number 1.
-    at = (DEVCONF["promote_secondaries"] - 1) * 4
-    return AF_INET6 in families, any(conf[at : at + 4])
+    if len(conf) < CONF_AT + CONF.size:
+        return AF_INET6 in families, (0, 0, 0)
+    return AF_INET6 in families, CONF.unpack_from(conf, CONF_AT)
 
 
 def _altnames(payload: bytes | None) -> tuple[str, ...]:

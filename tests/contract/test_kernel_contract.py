@@ -58,7 +58,7 @@ def test_snapshot_of_the_stage(kernel: Kernel) -> None:
     snapshot = kernel.snapshot()
     common = {
         "altnames": (), "group": 0, "ifalias": "", "inet6": True, "link": "", "master": "",
-        "mode": -1, "promote": False,
+        "mode": -1, "promote": False, "arp_announce": 0, "arp_ignore": 0,
     }  # fmt: skip
     assert device_values(snapshot, "lo") == common | {
         "name": "lo", "flags": 0x8, "type": 772, "mtu": 65536, "kind": "", "remote": False,
@@ -120,6 +120,7 @@ def test_alias_is_made(kernel: Kernel) -> None:
         "altnames": ("eth9:0",), "flags": 0x11043, "group": GROUP, "ifalias": "netalias eth9:0",
         "inet6": True, "kind": "macvlan", "link": "eth9", "master": "", "mode": BRIDGE,
         "mtu": 1500, "name": "eth9_0", "operstate": 6, "promote": True, "remote": False, "type": 1,
+        "arp_announce": 2, "arp_ignore": 1,
     }  # fmt: skip
     assert address_values(snapshot, "eth9_0") == [
         {

@@ -199,7 +199,13 @@ def info(device: Device) -> dict[str, Any]:
 def af_spec(device: Device) -> dict[str, Any]:
     """IFLA_AF_SPEC in the words of pyroute2, whose first setting is the attribute's header."""
     header = int.from_bytes(struct.pack("=HH", 4 + 28 * 4, wire.IFLA_INET_CONF), sys.byteorder)
-    conf = {"dummy": header, "promote_secondaries": int(device.promote), "arp_accept": 1}
+    conf = {
+        "dummy": header,
+        "arp_announce": device.arp_announce,
+        "arp_ignore": device.arp_ignore,
+        "promote_secondaries": int(device.promote),
+        "arp_accept": 1,
+    }
     attributes: list[Any] = [("AF_INET", conf)]
     if device.inet6:
         attributes.append(("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", 1)]}))

@@ -36,6 +36,8 @@ DEVICE = Device(
     link=2,
     group=28257,
     ifalias="netalias eth0:0",
+    arp_announce=2,
+    arp_ignore=1,
     promote=True,
     stats=Stats(1, 2, 3, 4),
 )

@@ -88,6 +88,8 @@ def devices(draw: st.DrawFn, texts: st.SearchStrategy[str] | None = None) -> Dev
         ifalias=draw(st.just("") | texts),
         operstate=draw(st.integers(0, 6)),
         inet6=draw(st.booleans()),
+        arp_announce=draw(st.integers(0, 2)),
+        arp_ignore=draw(st.integers(0, 8)),
         promote=draw(st.booleans()),
         stats=draw(st.none() | st.builds(Stats, u64, u64, u64, u64)),
     )
@@ -137,7 +139,12 @@ def link_attributes(device: Device) -> list[dict[str, Any]]:
 
 
 def _af_spec(device: Device) -> list[dict[str, Any]]:
-    conf = {"forwarding": 1, "promote_secondaries": int(device.promote), "arp_accept": 1}
+    own = {
+        "arp_announce": device.arp_announce,
+        "arp_ignore": device.arp_ignore,
+        "promote_secondaries": int(device.promote),
+    }
+    conf = {"forwarding": 1, **own, "arp_accept": 1}
     families = [spec.attribute("AF_INET", [spec.attribute("IFLA_INET_CONF", conf)])]
     if device.inet6:
         mode = spec.attribute("IFLA_INET6_ADDR_GEN_MODE", 1)
