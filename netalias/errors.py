@@ -18,6 +18,7 @@
     ├── KernelError             the kernel said no; its own words are kept
     │   ├── NotPermitted        EPERM or EACCES
     │   └── WireError           an answer that cannot be read
+    ├── PacketError             a frame from the wire that cannot be read
     └── LockBusy                another run holds the lock of this namespace
 
 Each error has ``errno`` (the historical code where NET_ALIAS had one),
@@ -170,6 +171,12 @@ class WireError(KernelError):
 
     def __init__(self, what: str) -> None:
         super().__init__("netlink answer", EBADMSG, what)
+
+
+class PacketError(NetaliasError):
+    """A frame from the wire that is malformed, or of no concern."""
+
+    errno = EBADMSG
 
 
 class LockBusy(NetaliasError):

@@ -41,6 +41,7 @@ ARROWS = {
     "plan": "errors names model steps alias_type wishes kinds networks",
     "agenda": "errors names model steps wishes declarations kinds future strays plan",
     "kernel": "errors names model steps marking",
+    "packets": "errors model kernel",
     "engine": "errors names model alias_type unlocked lock wishes kinds query plan kernel",
     "reconcile": "errors names model declarations agenda kinds query kernel engine",
     "batch": "errors names declarations model steps wishes kinds future"
@@ -126,13 +127,19 @@ OUTSIDE = {
         "kernel.netlink",
         "kernel.recorded",
         "model",
+        "packets.dad",
+        "packets.events",
+        "packets.gratuitous",
+        "packets.port",
+        "packets.probe",
+        "packets.sending",
         "session",
     },
     "socket": {"kernel.iproute"},
     "fcntl": {"lock"},
     "ctypes": {"netns"},
     "pyroute2": {"kernel.iproute"},
-    "construct": {"kernel.spec"},
+    "construct": {"kernel.spec", "packets.formats"},
     "rich": {"views.progress", "views.table"},
     "json": {"views.json"},
     "subprocess": set(),
@@ -151,6 +158,10 @@ ONLY_NAMES = {
     ("session", "_socket"): {"AF_INET", "AF_INET6", "inet_pton"},
     ("kernel.memory", "_socket"): {"inet_pton"},
     ("kernel.recorded", "_socket"): {"MSG_DONTWAIT"},
+    ("packets.dad", "_socket"): {"inet_ntop"},
+    ("packets.port", "_socket"): {"MSG_DONTWAIT", "SOL_SOCKET", "SO_RCVBUF", "if_indextoname"},
+    ("packets.probe", "_socket"): {"inet_ntop"},
+    ("packets.sending", "_socket"): {"MSG_DONTWAIT"},
     ("kernel.iproute", "socket"): {"inet_pton"},
 }
 """Where of such a module nothing but these names is taken: text to bytes, no socket."""
@@ -339,6 +350,6 @@ def test_nothing_slow_is_loaded_by_a_module_of_the_short_path() -> None:
     """typing, re, enum and their like stand under TYPE_CHECKING, or in a room of their own."""
     slow = {"typing", "re", "enum", "dataclasses", "functools", "contextlib", "collections",
             "operator", "abc", "ipaddress", "pathlib", "shutil", "struct"}  # fmt: skip
-    apart = {"kernel.spec", "kernel.iproute", "views.table"}
+    apart = {"kernel.spec", "kernel.iproute", "packets.formats", "views.table"}
     wrong = [str(one) for one in FOREIGN if room(one.target) in slow and one.when == LOADED]
     assert not [text for text in wrong if text.partition(":")[0] not in apart]

@@ -1,0 +1,197 @@
+"""Whether somebody has these IPv6 addresses: the kernel probes, and its verdict is awaited.
+
+A ``Watch`` is opened before the addresses are added: then none of its announcements can be missed.
+
+Rules:
+- an address is good once it is not tentative any more, or optimistic (RFC 4429), which is usable;
+- it is in use when the kernel says so (IFA_F_DADFAILED), or when it is gone: the kernel removes
+  one whose lifetimes are not infinite;
+- lost announcements (ENOBUFS), and an address never announced, are asked for by a dump;
+- the other one is named by its neighbour advertisement, or its own probe (RFC 4862, 5.4.3): heard
+  on the main device, where it passes before the kernel looks at it.
+"""
+
+from __future__ import annotations
+
+from _socket import inet_ntop
+
+from netalias import errors
+from netalias.kernel import wire
+from netalias.model import AF_INET6, IFA_F_DADFAILED, IFA_F_TENTATIVE
+from netalias.packets import NEIGHBOR_ADVERTISEMENT
+from netalias.packets.events import RTNLGRP_IPV6_IFADDR, Events
+from netalias.packets.heard import parse
+from netalias.packets.port import NEIGHBOUR, Port
+from netalias.packets.probe import Conflict, Edge
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from netalias.packets.heard import Heard
+
+    Place = tuple[int, bytes]
+    """A device's index and a packed IPv6 address."""
+
+IFA_F_OPTIMISTIC = 0x04
+GONE = -1
+"""In place of flags: the address was there."""
+_UNSPECIFIED = b"\0" * 16
+
+
+class Outside(Edge):
+    """The same edge with the announcements of addresses, and ports that hear neighbours."""
+
+    def events(self) -> Events:
+        """Addresses as they change."""
+        return Events(RTNLGRP_IPV6_IFADDR)
+
+    def port(self, index: int) -> Port:
+        """A port that hears neighbour discovery."""
+        return Port(index, NEIGHBOUR)
+
+
+class Watch:
+    """Follows IPv6 addresses from now on, and listens on the devices *mains* (indexes).
+
+    *ours* are the MACs of this host. Raises NotPermitted, NoSuchDevice, MainDown, KernelError.
+    """
+
+    def __init__(
+        self, mains: Iterable[int], ours: Collection[bytes] = (), *, edge: Edge | None = None
+    ) -> None:
+        self._edge = edge or Outside()
+        self._ours = ours
+        self._flags: dict[Place, int] = {}
+        self._dumping = 0
+        self._doubt = False
+        self._ports: list[Port] = []
+        self._events = self._edge.events()
+        try:
+            for index in dict.fromkeys(mains):
+                self._ports.append(self._edge.port(index))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self, *, aside: bool = False) -> None:
+        """Close the sockets; ``aside``: a child does it (``gratuitous.leave``)."""
+        self._events.close()
+        if aside and self._ports:
+            self._edge.leave(self._ports)
+        for port in self._ports:
+            port.close()
+        self._ports = []
+
+    def wait(self, asked: Collection[Place], limit: float) -> list[Conflict]:
+        """Until the kernel has decided on each; those that somebody else has.
+
+        The addresses are there already. Raises StateError when some are undecided after *limit*
+        seconds, KernelError.
+        """
+        edge = self._edge
+        end = edge.clock() + limit
+        macs: dict[bytes, bytes] = {}
+        wanted = {address for _, address in asked}
+        self._look()
+        if not all(place in self._flags for place in asked):
+            self._ask()
+        while undecided := self._undecided(asked):
+            left = end - edge.clock()
+            if left <= 0:
+                raise _late(undecided, limit)
+            edge.wait([self._events, *self._ports], left)
+            self._look()
+            self._hear(wanted, macs)
+        # The verdict was announced after the frame that brought it had passed the port.
+        self._hear(wanted, macs)
+        return [
+            Conflict(address, index, self._name(index), macs.get(address, b""))
+            for index, address in asked
+            if self._failed((index, address))
+        ]
+
+    def _name(self, index: int) -> str:
+        """A device that has gone with its address has no name any more."""
+        try:
+            return self._edge.name(index)
+        except errors.NoSuchDevice:
+            return f"index {index}"
+
+    def _undecided(self, asked: Collection[Place]) -> Collection[Place]:
+        """All of them while they are read again."""
+        return asked if self._dumping else [place for place in asked if not self._decided(place)]
+
+    def _decided(self, place: Place) -> bool:
+        """An address that a whole dump did not have is gone."""
+        flags = self._flags.get(place, GONE)
+        if flags == GONE or flags & (IFA_F_DADFAILED | IFA_F_OPTIMISTIC):
+            return True
+        return not flags & IFA_F_TENTATIVE
+
+    def _failed(self, place: Place) -> bool:
+        flags = self._flags.get(place, GONE)
+        return flags == GONE or bool(flags & IFA_F_DADFAILED)
+
+    def _ask(self) -> None:
+        """Have all announced again, and forget what is known: it may be gone."""
+        self._flags.clear()
+        self._doubt = False
+        self._dumping = self._events.ask_addresses()
+
+    def _look(self) -> None:
+        """Take in what was announced."""
+        for event in self._events.read():
+            if event is None:
+                self._doubt = True
+            else:
+                self._take(*event)
+        if self._doubt and not self._dumping:
+            self._ask()
+
+    def _take(
+        self, kind: int, flags: int, sequence: int, data: bytes, start: int, end: int
+    ) -> None:
+        if flags & wire.NLM_F_DUMP_INTR:
+            self._doubt = True
+        if kind in (wire.RTM_NEWADDR, wire.RTM_DELADDR):
+            entry = wire.read_address(data, start, end)
+            if entry.family == AF_INET6:
+                place = entry.index, entry.local
+                self._flags[place] = entry.flags if kind == wire.RTM_NEWADDR else GONE
+        elif sequence == self._dumping and kind in (wire.NLMSG_DONE, wire.NLMSG_ERROR):
+            self._dumping = 0
+            if kind == wire.NLMSG_ERROR:
+                code, text = wire.read_error(data, flags, start, end)
+                raise errors.kernel_error("list of addresses", code, text)
+
+    def _hear(self, wanted: Collection[bytes], macs: dict[bytes, bytes]) -> None:
+        """Who says to have one of them, or tries to."""
+        for port in self._ports:
+            for frame in port.receive():
+                try:
+                    heard = parse(frame)
+                except errors.PacketError:
+                    continue
+                if heard.target in wanted and heard.mac not in self._ours and _claims(heard):
+                    macs[heard.target] = heard.mac
+
+
+def _claims(heard: Heard) -> bool:
+    """An advertisement, or a probe; whoever resolves the address only wants to talk to it."""
+    return heard.operation == NEIGHBOR_ADVERTISEMENT or heard.sender == _UNSPECIFIED
+
+
+def _late(places: Collection[Place], limit: float) -> errors.StateError:
+    index, address = min(places)
+    return errors.StateError(
+        f"{inet_ntop(AF_INET6, address)} is still being checked after {limit:g} s"
+        f" ({len(places)} such, device of index {index})",
+        "a device without a carrier does not check",
+    )

@@ -1,0 +1,229 @@
+"""Whether somebody has these IPv4 addresses: acd.py over one port a device, all in parallel.
+
+Rules:
+- a device without a carrier is waited for, since a probe right after link-up finds nobody; one
+  that loses it during the check has not been heard out, which is an error and not an answer;
+- where no ARP is spoken (IFF_NOARP, no Ethernet), nobody can be asked, and nobody conflicts;
+- frames that found no room in the socket may have been the conflict: that is an error too;
+- every way out closes every socket.
+"""
+
+from __future__ import annotations
+
+from _random import Random
+from _socket import inet_ntop
+from select import POLLIN, poll
+from time import monotonic
+
+from netalias import errors
+from netalias.kernel import wire
+from netalias.model import AF_INET, AF_INET6, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP, Value
+from netalias.packets.acd import Prober
+from netalias.packets.events import RTNLGRP_LINK, Events
+from netalias.packets.gratuitous import leave
+from netalias.packets.heard import parse
+from netalias.packets.port import ARP, Port, name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from netalias.packets.acd import Timing
+
+CARRIER = IFF_UP | IFF_RUNNING | IFF_LOWER_UP
+
+
+class Conflict(Value):
+    """*address* (packed) is used on the device *index*, called *device*, by *mac*.
+
+    ``mac`` is empty where the other one was not heard.
+    """
+
+    __slots__ = ("address", "device", "index", "mac")
+
+    def __init__(self, address: bytes, index: int, device: str, mac: bytes) -> None:
+        self.address = address
+        self.index = index
+        self.device = device
+        self.mac = mac
+
+    def __str__(self) -> str:
+        family = AF_INET if len(self.address) == 4 else AF_INET6
+        text = f"{inet_ntop(family, self.address)} is in use on {self.device}"
+        return f"{text} by {self.mac.hex(':')}" if self.mac else text
+
+
+class Edge:
+    """What a check asks of the machine: tests put their own in its place."""
+
+    clock = staticmethod(monotonic)
+
+    def __init__(self) -> None:
+        self.random: Callable[[], float] = Random().random
+        """From 0 to 1, seeded by the kernel."""
+
+    def events(self) -> Events:
+        """Devices as they change."""
+        return Events(RTNLGRP_LINK)
+
+    def port(self, index: int) -> Port:
+        """A port that hears ARP."""
+        return Port(index, ARP)
+
+    def name(self, index: int) -> str:
+        """That of a device. Raises NoSuchDevice."""
+        return name(index)
+
+    def wait(self, files: Sequence[Events | Port], seconds: float) -> None:
+        """Until one of the sockets can be read, or the time is over (rounded up to 1 ms)."""
+        ready = poll()
+        for file in files:
+            ready.register(file.fileno(), POLLIN)
+        ready.poll(max(0, -int(-seconds * 1000 // 1)))
+
+    def leave(self, ports: Sequence[Port]) -> None:
+        """The ports are closed by a child (``gratuitous.leave``)."""
+        leave(*(port.fileno() for port in ports))
+
+
+class Links:
+    """The flags of devices, followed by event."""
+
+    def __init__(self, edge: Edge, indexes: Iterable[int]) -> None:
+        self._edge = edge
+        self.flags = dict.fromkeys(indexes, 0)
+        self.events = edge.events()
+
+    def look(self) -> None:
+        """Take in what was announced. Raises NoSuchDevice, KernelError."""
+        for event in self.events.read():
+            if event is None:
+                self.events.ask_links(self.flags)
+                continue
+            kind, flags, sequence, data, start, end = event
+            if kind == wire.NLMSG_ERROR and sequence:
+                self._missing(*wire.read_error(data, flags, start, end))
+            elif kind in (wire.RTM_NEWLINK, wire.RTM_DELLINK) and end - start >= 16:
+                self._take(kind, data, start)
+
+    def _take(self, kind: int, data: bytes, start: int) -> None:
+        family, _, index, flags, _ = wire.IFINFO.unpack_from(data, start)
+        if family or index not in self.flags:  # AF_BRIDGE tells of ports, not of devices
+            return
+        if kind == wire.RTM_DELLINK:
+            raise errors.NoSuchDevice(f"the device of index {index} has vanished")
+        self.flags[index] = flags
+
+    def _missing(self, code: int, text: str) -> None:
+        """A question was refused: for a device that is not there, by its name if it has one."""
+        for index in self.flags:
+            self._edge.name(index)
+        raise errors.kernel_error("state of a device", code, text)
+
+    def without(self) -> list[int]:
+        """The devices that have no carrier now. Raises MainDown for one that is down."""
+        for index, flags in self.flags.items():
+            if not flags & IFF_UP:
+                raise errors.MainDown(f"{self._edge.name(index)} is down")
+        return [index for index, flags in self.flags.items() if flags & CARRIER != CARRIER]
+
+    def await_carrier(self, limit: float) -> None:
+        """Until all have one. Raises StateError after *limit* seconds, and as ``look``."""
+        edge = self._edge
+        end = edge.clock() + limit
+        self.events.ask_links(self.flags)
+        edge.wait([self.events], limit)
+        self.look()
+        while missing := self.without():
+            left = end - edge.clock()
+            if left <= 0:
+                device = edge.name(missing[0])
+                raise errors.StateError(f"{device} has no carrier", "is the cable plugged in?")
+            edge.wait([self.events], left)
+            self.look()
+
+
+def check(
+    asked: Iterable[tuple[int, bytes]],
+    ours: Collection[bytes],
+    timing: Timing,
+    limit: float,
+    *,
+    edge: Edge | None = None,
+    aside: bool = False,
+) -> list[Conflict]:
+    """Which of *asked*, pairs of a device's index and a packed IPv4 address, somebody has.
+
+    *ours* are the MACs of this host, *limit* the seconds to wait for a carrier. ``aside``: a child
+    closes the sockets, for a process of one thread that is about to end. Raises NotPermitted,
+    NoSuchDevice, MainDown, StateError (no carrier; frames lost), KernelError.
+    """
+    edge = edge or Edge()
+    groups: dict[int, list[bytes]] = {}
+    for index, address in asked:
+        groups.setdefault(index, []).append(address)
+    ports: list[Port] = []
+    links = Links(edge, groups)
+    try:
+        links.await_carrier(limit)
+        probers = []
+        for index, addresses in groups.items():
+            if links.flags[index] & IFF_NOARP:
+                continue
+            port = edge.port(index)
+            ports.append(port)
+            if port.ethernet:
+                ours_here = {*ours, port.mac}
+                now = edge.clock()
+                probers.append(
+                    (port, Prober(port.mac, addresses, ours_here, timing, now, edge.random))
+                )
+        _run(edge, links, probers)
+    finally:
+        links.events.close()
+        if aside and ports:
+            edge.leave(ports)
+        for port in ports:
+            port.close()
+    return [
+        Conflict(address, port.index, port.name, mac)
+        for port, prober in probers
+        for address, mac in prober.conflicts.items()
+    ]
+
+
+def _run(edge: Edge, links: Links, probers: Sequence[tuple[Port, Prober]]) -> None:
+    """Until every address of every device is clear or in use."""
+    while True:
+        now = edge.clock()
+        # What came before now is heard before anything is found to be clear by now.
+        waits = []
+        for port, prober in probers:
+            _hear(port, prober)
+            port.send(prober.due(now))
+            wait = prober.next(edge.clock())
+            if wait is not None:
+                waits.append(wait)
+        links.look()
+        missing = links.without()
+        if missing:
+            device = edge.name(missing[0])
+            raise errors.StateError(f"{device} lost its carrier while conflicts were looked for")
+        if not waits:
+            return
+        if min(waits):
+            edge.wait([links.events, *(port for port, _ in probers)], min(waits))
+
+
+def _hear(port: Port, prober: Prober) -> None:
+    while frames := port.receive():
+        for frame in frames:
+            try:
+                prober.heard(parse(frame))
+            except errors.PacketError:
+                continue  # whatever it is, it is not the ARP of a neighbour
+        lost = port.lost()
+        if lost:
+            raise errors.StateError(
+                f"{port.name} is flooded: {lost} frames were lost while conflicts were looked for"
+            )

@@ -1,0 +1,120 @@
+"""Many frames, at a rate, and none of them lost on the way out.
+
+A device whose queue is full says EAGAIN (the send buffer is used up) or ENOBUFS (the queue has
+dropped the frame): then the same frame is sent again once the socket can be written to.
+"""
+
+from __future__ import annotations
+
+from _socket import MSG_DONTWAIT
+from errno import EAGAIN, EINTR, ENOBUFS
+from select import POLLOUT, poll
+from time import monotonic, sleep
+
+from netalias import errors
+from netalias.packets import ETH_P_ALL
+from netalias.packets.gratuitous import opened, refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Send = Callable[[bytes, int], object]
+
+STALL = 5.0
+"""Seconds after which a device that takes no frame is given up."""
+PAUSE = 0.001
+"""Seconds between two trials after ENOBUFS, which poll(2) knows nothing of."""
+BURST = 128
+"""Frames that may go at once after a pause: the announcements of 64 IPv4 addresses."""
+
+CLUMP = 32
+"""Frames that are waited for."""
+
+
+class Bucket:
+    """A token bucket: *rate* frames a second, or any number with 0, BURST after a pause."""
+
+    __slots__ = ("_clock", "_full", "_rate", "_since")
+
+    def __init__(self, rate: float, clock: Callable[[], float] = monotonic) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._since = clock()
+        self._full = float(BURST)
+
+    def take(self, wanted: int) -> int:
+        """How many of *wanted* frames may go now."""
+        if not self._rate:
+            return wanted
+        now = self._clock()
+        self._full = min(BURST, self._full + (now - self._since) * self._rate)
+        self._since = now
+        taken = min(wanted, int(self._full))
+        self._full -= taken
+        return taken
+
+    def wait(self, wanted: int) -> float:
+        """Seconds until some of *wanted* frames may go: not one by one."""
+        return max(0.0, (min(wanted, CLUMP) - self._full) / self._rate) if self._rate else 0.0
+
+
+def push(name: str, file: int, send: Send, frames: Iterable[bytes]) -> None:
+    """Send each frame over the device *name*; *file* tells when it goes on.
+
+    Raises StateError after STALL seconds without a frame, and what ``gratuitous.refused`` gives.
+    """
+    for frame in frames:
+        try:
+            send(frame, MSG_DONTWAIT)
+        except OSError as error:
+            _again(name, file, send, frame, error)
+
+
+def _again(name: str, file: int, send: Send, frame: bytes, problem: OSError) -> None:
+    end = monotonic() + STALL
+    while problem.errno in (EAGAIN, ENOBUFS, EINTR):
+        if monotonic() > end:
+            raise errors.StateError(f"{name} has taken no frame for {STALL:.0f} s")
+        if problem.errno == ENOBUFS:
+            sleep(PAUSE)
+        ready = poll()
+        ready.register(file, POLLOUT)
+        ready.poll(STALL * 1000)
+        try:
+            send(frame, MSG_DONTWAIT)
+            return
+        except OSError as error:
+            problem = error
+    raise refused(name, problem)
+
+
+class Sender:
+    """One socket for all devices, which hears nothing.
+
+    Raises NotPermitted, KernelError.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._socket = opened()
+        except OSError as error:
+            raise refused("any device", error) from None
+
+    def fileno(self) -> int:
+        """That of the socket."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close the socket: 12 ms, unless it was left to a child (``gratuitous.leave``)."""
+        self._socket.close()
+
+    def send(self, name: str, frames: Iterable[bytes]) -> None:
+        """All of them over the device of this primary name. Raises as ``push``."""
+        sendto = self._socket.sendto
+        to = name, ETH_P_ALL  # the kernel looks for the protocol in the frame
+
+        def send(frame: bytes, flags: int) -> object:
+            return sendto(frame, flags, to)
+
+        push(name, self._socket.fileno(), send, frames)
