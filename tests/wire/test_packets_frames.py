@@ -67,17 +67,16 @@ def arp(operation: str, **fields: bytes) -> dict[str, Any]:
 @given(mac=macs, address=ipv4)
 def test_arp_is_what_the_specification_builds(mac: bytes, address: bytes) -> None:
     """Probe, request and reply, byte for byte; and they are read as such."""
-    for frame, expected in (
-        (
-            frames.probe(mac, address),
-            arp("request", sender_mac=mac, sender=bytes(4), target=address),
+    built = {
+        frames.probe(mac, address): arp("request", sender_mac=mac, sender=bytes(4), target=address),
+        frames.request(mac, address): arp(
+            "request", sender_mac=mac, sender=address, target=address
         ),
-        (frames.request(mac, address), arp("request", sender_mac=mac, sender=address, target=address)),
-        (
-            frames.reply(mac, address),
-            arp("reply", sender_mac=mac, sender=address, target_mac=mac, target=address),
+        frames.reply(mac, address): arp(
+            "reply", sender_mac=mac, sender=address, target_mac=mac, target=address
         ),
-    ):  # fmt: skip
+    }
+    for frame, expected in built.items():
         assert frame == FRAME.build(expected)
         assert FRAME.build(FRAME.parse(frame)) == frame
 
