@@ -182,6 +182,7 @@ VERBS = {
     "save": "exchange.save",
     "import": "exchange.import_",
     "adopt": "exchange.adopt_",
+    "doctor": "doctor.doctor",
     "emulate": "verbs.emulate",
     "help": "verbs.usage",
 }

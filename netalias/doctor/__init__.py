@@ -1,0 +1,102 @@
+"""The verb doctor: everything that decides whether an alias works, what is wrong, and the remedy.
+
+One reading (reading.py), one table of checks over it, findings as text or JSON. Nothing is changed
+and nothing is sent.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.doctor import (
+    addresses,
+    firewall,
+    inet6,
+    mains,
+    managers,
+    routes,
+    settings,
+    states,
+)
+from netalias.doctor.reading import read
+from netalias.names import printable
+from netalias.output import complain, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from netalias.cli import Options
+    from netalias.doctor.finding import Finding
+    from netalias.doctor.reading import Reading
+
+CHECKS: dict[str, Callable[[Reading], Iterator[Finding]]] = {
+    "main-down": mains.down,
+    "main-carrier": mains.carrier,
+    "main-port": mains.port,
+    "main-vrf": mains.vrf,
+    "noarp": mains.noarp,
+    "rp-filter": settings.reverse,
+    "arp-filter": settings.filtered,
+    "arp-ignore": settings.ignored,
+    "arp-flux": settings.flux,
+    "arp-announce": settings.announced,
+    "promote-secondaries": settings.secondary,
+    "neighbours": settings.neighbours,
+    "down": states.down,
+    "carrier": states.carrier,
+    "no-address": states.lost,
+    "half-made": states.incomplete,
+    "renamed": states.renamed,
+    "remnant": states.remnants,
+    "mtu": states.mtu,
+    "same-mac": states.twins,
+    "mac-filter": states.unheard,
+    "disable-ipv6": inet6.off,
+    "mtu-ipv6": inet6.small,
+    "dadfailed": inet6.taken,
+    "tentative": inet6.waiting,
+    "label-twin": addresses.labels,
+    "ifconfig": addresses.colon,
+    "duplicate": addresses.duplicates,
+    "stray": addresses.strays,
+    "local-route": routes.local,
+    "network-route": routes.connected,
+    "managed-alias": managers.managed_alias,
+    "managed-main": managers.managed_main,
+    "firewall": firewall.colons,
+}
+"""Name of a check, as JSON has it, and what finds it: causes before their consequences."""
+
+
+def doctor(options: Options, words: list[str]) -> int:
+    """Print what is wrong with the aliases; STATUS_DRIFT when something is."""
+    with options.engine() as engine:
+        world = engine.world()
+    reading = read(world, words, netns=options.netns)
+    findings = examine(reading)
+    if not options.quiet:
+        for what in reading.unseen:
+            complain(f"not looked at: {what}")
+    if options.json:
+        from netalias.views import json
+
+        objects = [finding.fields() for finding in findings]
+        write(json.render(objects, pretty=options.pretty))
+    else:
+        write("".join(map(block, findings)))
+    return errors.STATUS_DRIFT if findings else errors.STATUS_OK
+
+
+def examine(reading: Reading) -> list[Finding]:
+    """All findings, in the order of the table."""
+    found = []
+    for name, check in CHECKS.items():
+        for finding in check(reading):
+            finding.check = name
+            found.append(finding)
+    return found
+
+
+def block(finding: Finding) -> str:
+    """A finding as text: what is wrong; indented, why, and the command."""
+    return "\n    ".join(map(printable, finding.lines())) + "\n"

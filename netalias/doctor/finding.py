@@ -1,0 +1,66 @@
+"""What the doctor says: findings, as text and as JSON."""
+
+from __future__ import annotations
+
+from netalias.model import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ERROR = "error"
+"""Something does not arrive, or does not stay."""
+WARNING = "warning"
+"""Something works by luck, or only for some."""
+HINT = "hint"
+"""It may be meant so."""
+
+
+class Finding(Value):
+    """One thing that is wrong.
+
+    ``check`` is the name of the check, ``level`` ERROR, WARNING or HINT; ``text`` says what is
+    wrong, ``why`` the reason, ``command`` what a shell mends it with: empty where no command can.
+    ``main``, ``alias`` and ``device`` are names, empty where none is concerned or several are.
+    """
+
+    __slots__ = ("alias", "check", "command", "device", "level", "main", "text", "why")
+
+    def __init__(
+        self,
+        level: str,
+        text: str,
+        why: str,
+        command: str = "",
+        *,
+        main: str = "",
+        alias: str = "",
+        device: str = "",
+        check: str = "",
+    ) -> None:
+        self.level = level
+        self.text = text
+        self.why = why
+        self.command = command
+        self.main = main
+        self.alias = alias
+        self.device = device
+        self.check = check
+
+    def lines(self) -> list[str]:
+        """What is wrong; then why, and the command if there is one."""
+        return [self.text, self.why, *([self.command] if self.command else [])]
+
+    def fields(self) -> dict[str, object]:
+        """The same for JSON."""
+        keys = ("check", "level", "main", "alias", "device", "text", "why", "command")
+        return {key: getattr(self, key) for key in keys}
+
+
+def listed(words: Sequence[str]) -> str:
+    """``eth0:0``, ``eth0:0 and eth0:1``, ``eth0:0, eth0:1 and 7 more``."""
+    if len(words) > 3:
+        return f"{words[0]}, {words[1]} and {len(words) - 2} more"
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,193 @@
+"""Wide readings through pyroute2: routes, the way to an address, names in firewall tables.
+
+What decides whether an alias works, and no short command asks for. The namespace is that of the
+calling thread; nothing is changed and nothing is sent.
+"""
+
+from __future__ import annotations
+
+from _socket import inet_pton
+
+from pyroute2 import IPRoute  # type: ignore[import-untyped]
+from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
+from pyroute2.netlink.nfnetlink.nftsocket import (  # type: ignore[import-untyped]
+    NFT_MSG_GETSETELEM,
+    nft_set_elem_list_msg,
+)
+from pyroute2.nftables.main import NFTables  # type: ignore[import-untyped]
+
+from netalias import errors
+from netalias.model import AF_INET, AF_INET6, Value, address_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+RTN_UNICAST = 1
+RTN_LOCAL = 2
+"""Types of routes (linux/rtnetlink.h)."""
+RT_TABLE_MAIN = 254
+
+NFT_FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+"""NFPROTO_* of linux/netfilter.h in the words of nft(8)."""
+NFT_IFNAME = 41
+NFT_TYPE_BITS = 6
+"""datatypes of nftables: the name of a device; a concatenation holds several, 6 bits each."""
+IFNAME_SIZE = 16
+
+
+class Route(Value):
+    """A route: where *network*/*prefixlen* of *family* is.
+
+    ``devices`` are the indexes that it leaves by, ``gateway`` whether a router stands between;
+    ``type`` and ``table`` are those of linux/rtnetlink.h.
+    """
+
+    __slots__ = ("devices", "family", "gateway", "network", "prefixlen", "table", "type")
+
+    def __init__(
+        self,
+        family: int,
+        network: bytes,
+        prefixlen: int,
+        devices: tuple[int, ...],
+        *,
+        gateway: bool = False,
+        type: int = RTN_UNICAST,
+        table: int = RT_TABLE_MAIN,
+    ) -> None:
+        self.family = family
+        self.network = network
+        self.prefixlen = prefixlen
+        self.devices = devices
+        self.gateway = gateway
+        self.type = type
+        self.table = table
+
+
+class Way(Value):
+    """Where a packet to an address would go: the index of the device, and whether to a router."""
+
+    __slots__ = ("device", "gateway")
+
+    def __init__(self, device: int, gateway: bool = False) -> None:
+        self.device = device
+        self.gateway = gateway
+
+
+def routes(wanted: Iterable[tuple[int, bytes]]) -> tuple[list[Route], dict[bytes, Way]]:
+    """All routes of all tables, and the kernel's way to each wanted (family, address).
+
+    Who cannot be reached has no way. Raises KernelError.
+    """
+    try:
+        with IPRoute() as socket:
+            found = [
+                _route(message)
+                for message in socket.get_routes()
+                if message["family"] in (AF_INET, AF_INET6)
+            ]
+            ways = {packed: _way(socket, family, packed) for family, packed in wanted}
+    except (NetlinkError, OSError) as problem:
+        raise _refused("list of routes", problem) from None
+    return found, {packed: way for packed, way in ways.items() if way is not None}
+
+
+def _route(message: Any) -> Route:
+    family = message["family"]
+    size = 4 if family == AF_INET else 16
+    text = message.get_attr("RTA_DST")
+    hops = message.get_attr("RTA_MULTIPATH") or ()
+    devices = [hop["oif"] for hop in hops] or [message.get_attr("RTA_OIF") or 0]
+    return Route(
+        family,
+        inet_pton(family, text) if text else bytes(size),
+        message["dst_len"],
+        tuple(devices),
+        gateway=bool(hops or _gateway(message)),
+        type=message["type"],
+        table=message.get_attr("RTA_TABLE") or message["table"],
+    )
+
+
+def _gateway(message: Any) -> object:
+    return message.get_attr("RTA_GATEWAY") or message.get_attr("RTA_VIA")
+
+
+def _way(socket: Any, family: int, packed: bytes) -> Way | None:
+    try:
+        (found,) = socket.route("get", family=family, dst=address_text(family, packed))
+    except NetlinkError:
+        return None  # ENETUNREACH, EHOSTUNREACH, and what a rule of the policy answers
+    if found["type"] != RTN_UNICAST:
+        return None
+    return Way(found.get_attr("RTA_OIF") or 0, bool(_gateway(found)))
+
+
+def firewall() -> set[tuple[str, str, str]]:
+    """Family, table and text of all that nftables may compare with the name of a device.
+
+    Raises KernelError, NotPermitted without CAP_NET_ADMIN.
+    """
+    found: set[tuple[str, str, str]] = set()
+    try:
+        with NFTables(nfgen_family=0) as socket:
+            rules, sets = socket.get_rules(), socket.get_sets()
+        for message in rules:
+            _note(found, message, message.get_attr("NFTA_RULE_TABLE"), message["nfgen_family"])
+        for one in sets:
+            if _holds_names(one.get_attr("NFTA_SET_KEY_TYPE") or 0):
+                for message in _elements(one):
+                    table = one.get_attr("NFTA_SET_TABLE")
+                    _note(found, message, table, one["nfgen_family"])
+    except (NetlinkError, OSError) as problem:
+        raise _refused("firewall tables", problem) from None
+    return found
+
+
+def _holds_names(key_type: int) -> bool:
+    while key_type:
+        if key_type & ((1 << NFT_TYPE_BITS) - 1) == NFT_IFNAME:
+            return True
+        key_type >>= NFT_TYPE_BITS
+    return False
+
+
+def _elements(one: Any) -> list[Any]:
+    wanted = nft_set_elem_list_msg()
+    wanted["attrs"] = [
+        ("NFTA_SET_ELEM_LIST_TABLE", one.get_attr("NFTA_SET_TABLE")),
+        ("NFTA_SET_ELEM_LIST_SET", one.get_attr("NFTA_SET_NAME")),
+    ]
+    # The library asks for the family of the socket.
+    with NFTables(nfgen_family=one["nfgen_family"]) as socket:
+        return list(socket.request_get(wanted, NFT_MSG_GETSETELEM))
+
+
+def _note(found: set[tuple[str, str, str]], message: Any, table: str, family: int) -> None:
+    for data in _data(message):
+        # Parts of a concatenation begin at multiples of four bytes.
+        for at in range(0, len(data), 4):
+            text, end, _ = data[at : at + IFNAME_SIZE].partition(b"\0")
+            if b":" in text and end:  # without the end it is the beginning of names, "eth0*"
+                name = text.decode("utf-8", "surrogateescape")
+                found.add((NFT_FAMILIES.get(family, str(family)), table, name))
+
+
+def _data(value: Any) -> Iterator[bytes]:
+    """The bytes of every NFTA_DATA_VALUE below."""
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _data(one)
+        return
+    for name, inner in value["attrs"] if isinstance(value, dict) and "attrs" in value else ():
+        if name == "NFTA_DATA_VALUE" and isinstance(inner, bytes):
+            yield inner
+        else:
+            yield from _data(inner)
+
+
+def _refused(operation: str, problem: Exception) -> errors.KernelError:
+    code = getattr(problem, "code", 0) or getattr(problem, "errno", 0) or 0
+    return errors.kernel_error(operation, code)
