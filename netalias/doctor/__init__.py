@@ -43,7 +43,6 @@ CHECKS: dict[str, Callable[[Reading], Iterator[Finding]]] = {
     "promote-secondaries": settings.secondary,
     "neighbours": settings.neighbours,
     "down": states.down,
-    "carrier": states.carrier,
     "no-address": states.lost,
     "half-made": states.incomplete,
     "renamed": states.renamed,

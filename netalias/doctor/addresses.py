@@ -101,7 +101,7 @@ def strays(reading: Reading) -> Iterator[Finding]:
         yield Finding(
             WARNING,
             f"{main.name}: {address} belongs to no alias",
-            f"its label was {main.name}:SLOT until {main.name} was renamed, or somebody changed it",
+            f"its label had a slot until {main.name} was renamed, or somebody changed it",
             f"ip addr del {address} dev {quote(main.name)}"
             f" && netalias {quote(str(name))} {address} kind label",
             main=main.name,

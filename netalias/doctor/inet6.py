@@ -54,7 +54,7 @@ def small(reading: Reading) -> Iterator[Finding]:
         if device is None or main is None or device.mtu >= MTU_INET6:
             continue
         raised = f"ip link set {quote(main.name)} mtu {MTU_INET6} && "
-        words = f" mtu {MTU_INET6}" if alias.device is not None else ""
+        words = f" mtu {max(main.mtu, MTU_INET6)}" if alias.device is not None else ""
         yield finding(
             alias,
             ERROR,

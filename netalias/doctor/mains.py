@@ -76,7 +76,8 @@ def port(reading: Reading) -> Iterator[Finding]:
                     WARNING,
                     f"{alias.name}: nothing that is sent to {text_of(alias)} arrives at"
                     f" {main.name}",
-                    f"{main.name} is a port of the {master.kind} {master.name}, which takes every frame",
+                    f"{main.name} is a port of the {master.kind} {master.name}, which takes its"
+                    " frames",
                     _move(alias, master, reading),
                     main=main.name,
                     alias=str(alias.name),

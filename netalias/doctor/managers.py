@@ -119,14 +119,14 @@ def managed_alias(reading: Reading) -> Iterator[Finding]:
 
 def _leave_networkd(root: str, device: Device) -> str:
     file = quote(f"{root}{NETWORKS}/05-netalias-{device.name}.network")
-    text = quote(f"[Match]\nName={device.name}\n[Link]\nUnmanaged=yes\n")
-    return f"printf %s {text} > {file} && networkctl reload"
+    text = r"'[Match]\nName=%s\n[Link]\nUnmanaged=yes\n'"
+    return f"printf {text} {quote(device.name)} > {file} && networkctl reload"
 
 
 def _leave_nm(root: str, device: Device) -> str:
     file = quote(f"{root}{NM_CONF}/90-netalias-{device.name}.conf")
-    text = quote(f"[keyfile]\nunmanaged-devices+=interface-name:{device.name}\n")
-    return f"printf %s {text} > {file} && nmcli general reload conf"
+    text = r"'[keyfile]\nunmanaged-devices+=interface-name:%s\n'"
+    return f"printf {text} {quote(device.name)} > {file} && nmcli general reload conf"
 
 
 LEAVE = {NETWORKD: _leave_networkd, NM: _leave_nm}
@@ -155,5 +155,5 @@ def managed_main(reading: Reading) -> Iterator[Finding]:
 
 def _keep_networkd(root: str, file: str) -> str:
     folder = quote(f"{root}{NETWORKS}/{path.basename(file)}.d")
-    text = quote("[Network]\nKeepConfiguration=yes\n")
-    return f"mkdir -p {folder} && printf %s {text} > {folder}/netalias.conf && networkctl reload"
+    text = r"'[Network]\nKeepConfiguration=yes\n'"
+    return f"mkdir -p {folder} && printf {text} > {folder}/netalias.conf && networkctl reload"

@@ -39,12 +39,13 @@ class Reading:
 
     ``aliases`` and ``mains`` are those that are asked for; ``settings`` holds numbers by family,
     device (ALL for all) and key; ``ways`` is where the network of an alias leads, by the address
-    of a peer (see peer()); ``firewall`` holds family, table and name; ``managers`` who else manages
+    of a peer (peer()); ``firewall`` holds family, table and name; ``managers`` who else manages
     a device, by index; ``neighbours`` entries and limit of a family's table; ``root`` stands in
     front of the paths of others; ``unseen`` says what could not be looked at.
     """
 
     __slots__ = (
+        "_here",
         "aliases",
         "declared",
         "firewall",
@@ -81,6 +82,8 @@ class Reading:
         self.ifconfig = False
         self.declared = False
         self.unseen: list[str] = []
+        entries = world.snapshot.addresses.values()
+        self._here = {entry.local for some in entries for entry in some}
 
     def own(self, device: str, key: str, family: int = AF_INET) -> int:
         """The setting of the device itself, or ALL; 0 where it cannot be read."""
@@ -119,6 +122,19 @@ class Reading:
             if (route.table, route.type, route.family) == (RT_TABLE_MAIN, RTN_UNICAST, family):
                 yield route
 
+    def peer(self, alias: Alias) -> bytes:
+        """An address that somebody else in the network of the alias may have; empty without one."""
+        entry = alias.entry
+        if entry is None or not entry.networked or alias.family not in FOLDERS:
+            return b""
+        size = len(alias.address)
+        first = int.from_bytes(network_of(alias), "big")
+        hosts = 1 << (size * 8 - alias.prefixlen)
+        # In a network of two both addresses belong to hosts (RFC 3021, RFC 6164).
+        numbers = range(2) if hosts == 2 else range(1, hosts - 1)
+        found = ((first + number).to_bytes(size, "big") for number in numbers)
+        return next((one for one in found if one not in self._here), b"")
+
     def name(self, index: int) -> str:
         """The primary name of the device with this index."""
         device = self.world.snapshot.devices.get(index)
@@ -154,19 +170,6 @@ def text_of(alias: Alias) -> str:
     return address_text(alias.family, alias.address)
 
 
-def peer(alias: Alias) -> bytes:
-    """An address that somebody else in the network of the alias may have; empty without one."""
-    entry = alias.entry
-    if entry is None or not entry.networked or alias.family not in FOLDERS:
-        return b""
-    size = len(alias.address)
-    first = int.from_bytes(network_of(alias), "big")
-    # In a network of two both addresses belong to hosts (RFC 3021, RFC 6164).
-    numbers = (0, 1) if alias.prefixlen == size * 8 - 1 else (1, 2)
-    found = ((first + number).to_bytes(size, "big") for number in numbers)
-    return next(one for one in found if one != alias.address)
-
-
 def read(
     world: World, words: Sequence[str] = (), *, netns: str = "", root: str | None = None
 ) -> Reading:
@@ -195,7 +198,7 @@ def read(
 
 def _read(reading: Reading, *, machine: bool) -> None:
     _settings(reading)
-    wanted = {(alias.family, one) for alias in reading.aliases if (one := peer(alias))}
+    wanted = {(alias.family, one) for alias in reading.aliases if (one := reading.peer(alias))}
     reading.routes, reading.ways = survey.routes(wanted)
     try:
         reading.firewall = survey.firewall()

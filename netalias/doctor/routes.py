@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import quote
 
 from netalias.doctor.finding import ERROR, Finding
-from netalias.doctor.reading import network_of, network_text, peer, text_of
+from netalias.doctor.reading import network_of, network_text, text_of
 from netalias.doctor.states import finding
 from netalias.kernel.survey import RTN_LOCAL
 from netalias.model import (
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from netalias.model import Alias
 
 NOT_YET = IFA_F_TENTATIVE | IFA_F_DADFAILED
+METRIC_KERNEL = 256
+"""IP6_RT_PRIO_ADDRCONF of net/ip6_route.h."""
 METRIC_AHEAD = 128
-"""Before that of the kernel's own IPv6 routes (IP6_RT_PRIO_ADDRCONF, 256)."""
 
 
 def _in_force(reading: Reading) -> Iterator[Alias]:
@@ -71,7 +72,7 @@ def connected(reading: Reading) -> Iterator[Finding]:
     """
     told: set[tuple[int, bytes, int]] = set()
     for alias in _in_force(reading):
-        other = peer(alias)
+        other = reading.peer(alias)
         assert alias.main is not None
         if not other or alias.kind == "dummy" or not alias.main.flags & IFF_LOWER_UP:
             continue
@@ -93,14 +94,24 @@ def connected(reading: Reading) -> Iterator[Finding]:
             ERROR,
             f"answers do not arrive in {network}",
             why,
-            _add_connected(alias, network, ahead=way is not None),
+            _add_connected(reading, alias, network, ahead=way is not None),
         )
 
 
-def _add_connected(alias: Alias, network: str, *, ahead: bool) -> str:
-    device = quote(alias.carrier.name if alias.carrier else "")
+def _add_connected(reading: Reading, alias: Alias, network: str, *, ahead: bool) -> str:
+    """The command that adds the route; *ahead* of another one."""
+    carrier = alias.carrier
+    assert carrier is not None
+    device = quote(carrier.name)
     if alias.family == AF_INET6:
-        metric = METRIC_AHEAD if ahead else 256
+        metric = METRIC_AHEAD if ahead else METRIC_KERNEL
         return f"ip -6 route add {network} dev {device} proto kernel metric {metric}"
-    # Before another one for the same network, if there is one.
-    return f"ip route prepend {network} dev {device} proto kernel scope link src {text_of(alias)}"
+    command = (
+        f"ip route prepend {network} dev {device} proto kernel scope link src {text_of(alias)}"
+    )
+    present = any(
+        route.devices == (carrier.index,) and not route.gateway
+        for route in reading.unicast(AF_INET)
+        if (route.network, route.prefixlen) == (network_of(alias), alias.prefixlen)
+    )
+    return f"ip route del {network} dev {device} && {command}" if present else command

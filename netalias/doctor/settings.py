@@ -114,6 +114,8 @@ def ignored(reading: Reading) -> Iterator[Finding]:
         if alias.main is None or device is None:
             continue
         own = alias.carrier is device
+        if not own and device is not alias.main:
+            continue  # the main device is a port, of which main-port tells
         level = reading.effective(device, "arp_ignore")
         if _answers(level, own=own, host=alias.prefixlen == len(alias.address) * 8):
             continue

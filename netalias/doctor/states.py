@@ -7,7 +7,7 @@ from shlex import quote
 
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding
 from netalias.doctor.reading import text_of
-from netalias.model import AF_INET6, IFF_LOWER_UP, MTU_INET6, mac_text
+from netalias.model import AF_INET6, MTU_INET6, mac_text
 from netalias.views import state
 
 TYPE_CHECKING = False
@@ -47,22 +47,6 @@ def down(reading: Reading) -> Iterator[Finding]:
             continue
         why = f"somebody has taken {alias.device.name} down"
         yield finding(alias, HINT, "it is down", why, netalias(alias, "up"))
-
-
-def carrier(reading: Reading) -> Iterator[Finding]:
-    """The device of the alias has no carrier, though its main device has."""
-    for alias in reading.aliases:
-        device, main = alias.device, alias.main
-        if device is None or main is None or not device.up or device.flags & IFF_LOWER_UP:
-            continue
-        if main.flags & IFF_LOWER_UP:
-            yield finding(
-                alias,
-                ERROR,
-                f"{text_of(alias) or 'it'} cannot be reached",
-                f"the carrier of {device.name} is switched off",
-                f"ip link set {quote(device.name)} carrier on",
-            )
 
 
 def lost(reading: Reading) -> Iterator[Finding]:

@@ -1,0 +1,403 @@
+"""The checks of the doctor over readings that are made up: what no namespace of a test can have."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from netalias import doctor
+from netalias.alias_type import lazy
+from netalias.doctor import managers
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, listed
+from netalias.doctor.firewall import XTABLES, colons, named
+from netalias.doctor.reading import ALL, Reading, contains
+from netalias.doctor.settings import neighbours, setting
+from netalias.kernel.survey import Route
+from netalias.kinds import World
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    GROUP,
+    IFF_LOWER_UP,
+    IFF_NOARP,
+    IFF_UP,
+    PROTOCOL,
+    Address,
+    Device,
+    Snapshot,
+)
+
+RUNNING = IFF_UP | IFF_LOWER_UP
+MAIN = bytes((10, 0, 0, 1))
+ALIAS = bytes((10, 0, 0, 5))
+
+
+def device(index: int, name: str, flags: int = RUNNING, **words: object) -> Device:
+    """A device that is up and has a carrier."""
+    mac = bytes((2, 0, 0, 0, 0, index))
+    return Device(index, name, flags, **{"mac": mac, **words})  # type: ignore[arg-type]
+
+
+def alias(slot: int = 0, kind: str = "macvlan", **words: object) -> Device:
+    """The device of an alias on eth0, which has the index 2."""
+    name = f"eth0:{slot}"
+    plain: dict[str, object] = {
+        "kind": kind,
+        "link": 0 if kind == "dummy" else 2,
+        "group": GROUP,
+        "altnames": [name],
+        "ifalias": f"netalias {name}",
+    }
+    return device(10 + slot, f"eth0_{slot}", **{**plain, **words})
+
+
+def address(index: int, local: bytes, prefixlen: int = 32, *, ours: bool = True) -> Address:
+    """An IPv4 address, with our mark."""
+    return Address(index, AF_INET, local, prefixlen, protocol=PROTOCOL if ours else 0)
+
+
+def reading(devices: Sequence[Device], addresses: Sequence[Address], root: str = "") -> Reading:
+    """All is as it should be: routes of the networks, local routes, ARP of the main device."""
+    world = World(Snapshot(devices, addresses), lazy())
+    found = Reading(world, root=root)
+    for one in addresses:
+        found.routes.append(Route(AF_INET, one.local, 32, (one.index,), type=2, table=255))
+    found.routes.append(Route(AF_INET, bytes((10, 0, 0, 0)), 24, (2,)))
+    found.settings = {
+        (AF_INET, "eth0", "arp_ignore"): 1,
+        (AF_INET, "eth0", "arp_announce"): 2,
+    }
+    return found
+
+
+def staged(kind: str = "macvlan", root: str = "", **main: object) -> Reading:
+    """eth0 with 10.0.0.1/24, and eth0:0 with 10.0.0.5."""
+    return reading(
+        [device(2, "eth0", **main), alias(kind=kind)],
+        [address(2, MAIN, 24, ours=False), address(10, ALIAS)],
+        root,
+    )
+
+
+def only(found: Reading, check: str) -> Finding:
+    """The only finding."""
+    (finding,) = doctor.examine(found)
+    assert finding.check == check
+    return finding
+
+
+def test_the_stage_is_healthy() -> None:
+    """Without a fault there is no finding, for each kind of device."""
+    for kind in ("macvlan", "ipvlan"):
+        assert doctor.examine(staged(kind)) == []
+
+
+def test_a_main_device_in_a_vrf() -> None:
+    """The device of an alias does not follow its main device into a VRF by itself."""
+    red = device(3, "red", kind="vrf")
+    addresses = [address(2, MAIN, 24, ours=False), address(10, ALIAS)]
+    found = reading([device(2, "eth0", master=3), red, alias()], addresses)
+    finding = only(found, "main-vrf")
+    assert finding.lines() == [
+        "eth0:0: programs in the VRF red do not see its packets",
+        "eth0 is in red and eth0_0 is not",
+        "ip link set eth0_0 master red",
+    ]
+    found = reading([device(2, "eth0", master=3), red, alias(master=3)], addresses)
+    assert doctor.examine(found) == []
+
+
+def test_a_dummy_needs_its_main_device_to_answer() -> None:
+    """arp_ignore of the main device keeps it from answering for a dummy."""
+    found = staged("dummy")
+    finding = only(found, "arp-ignore")
+    assert finding.lines() == [
+        "eth0:0: nobody is told the MAC of 10.0.0.5",
+        "arp_ignore of eth0 is 1, and the address is not one of eth0",
+        "sysctl -w net.ipv4.conf.eth0.arp_ignore=0",
+    ]
+    found.settings[AF_INET, ALL, "arp_ignore"] = 2
+    finding = only(found, "arp-ignore")
+    assert finding.why == ("arp_ignore of all devices is 2, and the address is not one of eth0")
+    assert finding.command == (
+        "sysctl -w net.ipv4.conf.all.arp_ignore=0 net.ipv4.conf.eth0.arp_ignore=0"
+    )
+    found.settings.clear()
+    assert doctor.examine(found) == []
+
+
+def test_a_dummy_beside_macvlans_becomes_a_label() -> None:
+    """What macvlans need of the main device is not taken from them."""
+    other = bytes((10, 0, 0, 6))
+    found = reading(
+        [device(2, "eth0"), alias(), alias(1, "dummy")],
+        [address(2, MAIN, 24, ours=False), address(10, ALIAS), address(11, other)],
+    )
+    assert only(found, "arp-ignore").command == "netalias eth0:1 kind label"
+
+
+def test_what_has_no_arp_by_its_nature() -> None:
+    """An ipvlan in mode l3 and a device that is no Ethernet are not told to have it."""
+    addresses = [address(2, MAIN, 24, ours=False), address(10, ALIAS)]
+    l3 = alias(kind="ipvlan", mode=1, flags=RUNNING | IFF_NOARP)
+    assert doctor.examine(reading([device(2, "eth0"), l3], addresses)) == []
+    l2 = alias(kind="ipvlan", mode=0, flags=RUNNING | IFF_NOARP)
+    assert only(reading([device(2, "eth0"), l2], addresses), "noarp").command == (
+        "ip link set eth0_0 arp on"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "others", "why", "command"),
+    [
+        ({"link": 3}, [device(3, "eth1", 0)], "eth1, which it depends on, is down", "eth1"),
+        ({"kind": "bridge"}, [], "the bridge has no port", ""),
+        ({"kind": "bond"}, [device(3, "eth1", 0, master=2)], "its port eth1 is down", "eth1"),
+        (
+            {"kind": "bond"},
+            [device(3, "eth1", IFF_UP, master=2)],
+            "no port of it has one",
+            "",
+        ),
+        ({"kind": "tun"}, [], "no program has it open", ""),
+        ({"link": 3, "remote": True}, [], "the cable, or the other end of it", ""),
+    ],
+)  # fmt: skip
+def test_why_a_main_device_has_no_carrier(
+    words: dict[str, object], others: list[Device], why: str, command: str
+) -> None:
+    """A VLAN without its device, a bridge or bond without a port, a tun without a program."""
+    found = reading(
+        [device(2, "eth0", IFF_UP, **words), *others, alias()],
+        [address(2, MAIN, 24, ours=False), address(10, ALIAS)],
+    )
+    finding = only(found, "main-carrier")
+    assert finding.why == f"eth0 has no carrier: {why}"
+    assert finding.command == (f"ip link set {command} up" if command else "")
+
+
+def test_a_full_table_of_neighbours() -> None:
+    """New neighbours are not found any more when it reaches gc_thresh3."""
+    found = staged()
+    found.neighbours = {AF_INET: (1000, 1024), AF_INET6: (10, 1024)}
+    finding = only(found, "neighbours")
+    assert finding.lines() == [
+        "the table of IPv4 neighbours is full: 1000 of 1024",
+        "gc_thresh3 is 1024 for all devices together",
+        "sysctl -w net.ipv4.neigh.default.gc_thresh3=4096",
+    ]
+    found.neighbours = {AF_INET: (1000, 4096)}
+    assert list(neighbours(found)) == []
+
+
+def networkd(root: Path, index: int, name: str, state: str = "configured") -> None:
+    """What systemd-networkd leaves of a link in /run."""
+    folder = root / "run/systemd/netif/links"
+    folder.mkdir(parents=True, exist_ok=True)
+    (root / "etc/systemd/network").mkdir(parents=True, exist_ok=True)
+    (root / "etc/systemd/network" / name).write_text("[Match]\nName=eth*\n")
+    (folder / str(index)).write_text(
+        f"# This is private data. Do not parse.\nADMIN_STATE={state}\n"
+        f"OPER_STATE=routable\nNETWORK_FILE=/etc/systemd/network/{name}\n"
+    )
+
+
+def network_manager(root: Path, index: int, managed: str) -> None:
+    """What NetworkManager leaves of a device in /run."""
+    folder = root / "run/NetworkManager/devices"
+    folder.mkdir(parents=True, exist_ok=True)
+    (root / "etc/NetworkManager/conf.d").mkdir(parents=True, exist_ok=True)
+    (folder / str(index)).write_text(f"[device]\nmanaged={managed}\nnm-owned=false\n")
+
+
+def run(tmp_path: Path, command: str, program: str) -> str:
+    """Run a command of the doctor with *program* in the way; how that was called."""
+    folder = tmp_path / "bin"
+    folder.mkdir(exist_ok=True)
+    stub = folder / program
+    stub.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n')
+    stub.chmod(0o755)
+    path = f"{folder}:/usr/sbin:/usr/bin:/sbin:/bin"
+    subprocess.run(["sh", "-ec", command], check=True, env={"PATH": path})
+    return (tmp_path / "called").read_text().strip()
+
+
+def label() -> Reading:
+    """eth0 with a label of ours."""
+    entry = Address(2, AF_INET, ALIAS, 32, label="eth0:0", protocol=PROTOCOL)
+    found = reading([device(2, "eth0")], [address(2, MAIN, 24, ours=False), entry])
+    return found
+
+
+def managed(found: Reading, root: Path) -> Reading:
+    """The same with the managers that are found under *root*."""
+    found.root = str(root)
+    found.managers = managers.read(found.root, list(found.world.snapshot.devices), found.unseen)
+    return found
+
+
+def test_networkd_manages_the_device_of_an_alias(tmp_path: Path) -> None:
+    """A .network file that matches it takes its address away; one of its own leaves it alone."""
+    networkd(tmp_path, 10, "10-eth.network")
+    finding = only(managed(staged(), tmp_path), "managed-alias")
+    file = tmp_path / "etc/systemd/network/05-netalias-eth0_0.network"
+    assert finding.lines() == [
+        "eth0:0: systemd-networkd manages eth0_0 by 10-eth.network",
+        "it removes addresses that it has not configured",
+        f"printf %s '[Match]\nName=eth0_0\n[Link]\nUnmanaged=yes\n' > {file} && networkctl reload",
+    ]
+    assert run(tmp_path, finding.command, "networkctl") == "reload"
+    assert file.read_text() == "[Match]\nName=eth0_0\n[Link]\nUnmanaged=yes\n"
+    networkd(tmp_path, 10, "05-netalias-eth0_0.network", "unmanaged")
+    assert doctor.examine(managed(staged(), tmp_path)) == []
+
+
+def test_networkd_may_remove_labels(tmp_path: Path) -> None:
+    """A drop-in with KeepConfiguration= keeps them; devices on the main device stay anyhow."""
+    networkd(tmp_path, 2, "10-eth.network")
+    assert doctor.examine(managed(staged(), tmp_path)) == []
+    finding = only(managed(label(), tmp_path), "managed-main")
+    assert finding.lines()[:2] == [
+        "eth0: systemd-networkd may remove eth0:0",
+        "it manages eth0 and removes addresses that it has not configured",
+    ]
+    assert run(tmp_path, finding.command, "networkctl") == "reload"
+    dropin = tmp_path / "etc/systemd/network/10-eth.network.d/netalias.conf"
+    assert dropin.read_text() == "[Network]\nKeepConfiguration=yes\n"
+    assert doctor.examine(managed(label(), tmp_path)) == []
+
+
+def test_networkmanager_manages_the_device_of_an_alias(tmp_path: Path) -> None:
+    """It is told to leave it alone."""
+    network_manager(tmp_path, 10, "true")
+    finding = only(managed(staged(), tmp_path), "managed-alias")
+    file = tmp_path / "etc/NetworkManager/conf.d/90-netalias-eth0_0.conf"
+    assert finding.text == "eth0:0: NetworkManager manages eth0_0"
+    assert run(tmp_path, finding.command, "nmcli") == "general reload conf"
+    assert file.read_text() == "[keyfile]\nunmanaged-devices+=interface-name:eth0_0\n"
+    network_manager(tmp_path, 10, "false")
+    assert doctor.examine(managed(staged(), tmp_path)) == []
+
+
+def test_networkmanager_may_remove_labels(tmp_path: Path) -> None:
+    """It has no setting that keeps them; a device stays."""
+    network_manager(tmp_path, 2, "true")
+    finding = only(managed(label(), tmp_path), "managed-main")
+    assert finding.text == "eth0: NetworkManager may remove eth0:0"
+    assert finding.command == "netalias eth0:0 kind macvlan"
+    assert doctor.examine(managed(staged(), tmp_path)) == []
+
+
+def test_a_manager_that_hides_its_files_is_said(tmp_path: Path) -> None:
+    """What cannot be read is no finding."""
+    (tmp_path / "run/systemd/netif/links/2").mkdir(parents=True)
+    found = managed(staged(), tmp_path)
+    assert doctor.examine(found) == []
+    assert found.unseen == [f"{tmp_path}/run/systemd/netif/links/2: Is a directory"]
+
+
+SAVED = """\
+# Generated by iptables-save v1.8.9 on Sat Nov 21 12:00:00 2026
+*filter
+:INPUT ACCEPT [0:0]
+-A INPUT -i eth0:0 -p tcp -j ACCEPT
+-A INPUT -i eth0 -j ACCEPT
+-A OUTPUT -o eth0:0 -j DROP
+COMMIT
+*nat
+-A POSTROUTING -o eth0:9 -j MASQUERADE
+COMMIT
+"""
+
+
+def test_the_old_iptables() -> None:
+    """Devices are named behind -i and -o; what iptables-nft prints is read elsewhere."""
+    assert named(SAVED) == {(XTABLES, "filter", "eth0:0"), (XTABLES, "nat", "eth0:9")}
+    assert named(SAVED.replace("v1.8.9", "v1.8.9 (nf_tables)")) == set()
+
+
+def edited(command: str) -> str:
+    """SAVED behind the sed of a command."""
+    script = command.partition("| ")[2].partition(" |")[0]
+    assert script.startswith("sed ")
+    done = subprocess.run(
+        ["sh", "-c", script], input=SAVED, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.mark.skipif(shutil.which("sed") is None, reason="sed is not installed")
+def test_the_command_for_the_old_iptables() -> None:
+    """The rules get the primary name; for a label its main device and its address."""
+    found = staged()
+    found.firewall = named(SAVED)
+    (finding,) = colons(found)
+    assert finding.text == (
+        "eth0:0: a rule in the table iptables filter that names it never matches"
+    )
+    text = edited(finding.command)
+    assert text == SAVED.replace("eth0:0", "eth0_0")
+    found = label()
+    found.firewall = named(SAVED)
+    (finding,) = colons(found)
+    text = edited(finding.command)
+    assert "-A INPUT -i eth0 -d 10.0.0.5 -p tcp -j ACCEPT\n" in text
+    assert "-A OUTPUT -o eth0 -s 10.0.0.5 -j DROP\n" in text
+
+
+def test_settings_of_odd_names() -> None:
+    """A dot asks for slashes, and a shell gets nothing to interpret."""
+    assert setting("eth0", "rp_filter", 2) == "net.ipv4.conf.eth0.rp_filter=2"
+    assert setting("eth0.5", "rp_filter", 2) == "net/ipv4/conf/eth0.5/rp_filter=2"
+    assert setting("a;b", "rp_filter", 2) == "'net.ipv4.conf.a;b.rp_filter=2'"
+    assert setting("eth0", "disable_ipv6", 0, AF_INET6) == "net.ipv6.conf.eth0.disable_ipv6=0"
+
+
+def test_lists_stay_short() -> None:
+    """Thousands of aliases are not all named."""
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b"]) == "a and b"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["a", "b", "c", "d", "e"]) == "a, b and 3 more"
+
+
+def test_networks() -> None:
+    """An address lies in a network of its own family only."""
+    assert contains(bytes((10, 0, 0, 0)), 24, ALIAS)
+    assert contains(bytes(4), 0, ALIAS)
+    assert not contains(bytes((10, 0, 1, 0)), 24, ALIAS)
+    assert not contains(bytes(16), 0, ALIAS)
+
+
+def test_a_peer_is_somebody_else() -> None:
+    """Neither the alias, nor the network and its broadcast address, nor another address of ours."""
+    cases = (
+        (bytes((10, 0, 0, 5)), 24, bytes((10, 0, 0, 2))),
+        (bytes((10, 0, 0, 5)), 31, bytes((10, 0, 0, 4))),
+        (bytes((10, 0, 0, 5)), 32, b""),
+        (bytes((10, 0, 0, 2)), 30, b""),
+    )
+    for local, length, peer in cases:
+        found = reading(
+            [device(2, "eth0"), alias()],
+            [address(2, MAIN, 24, ours=False), address(10, local, length)],
+        )
+        assert found.peer(found.aliases[0]) == peer
+
+
+def test_the_text_of_a_finding_cannot_move_the_cursor() -> None:
+    """A name with a control character is printed as an escape."""
+    finding = Finding(HINT, "eth\x1b0: text", "why", "command\n")
+    assert doctor.block(finding) == "eth\\x1b0: text\n    why\n    command\\n\n"
+
+
+def test_every_check_has_a_word_of_its_own() -> None:
+    """Names of checks are lower case words, and the fields of a finding those of the manual."""
+    assert all(name == name.lower() and " " not in name for name in doctor.CHECKS)
+    fields = Finding(ERROR, "text", "why", check="mtu").fields()
+    assert list(fields) == ["check", "level", "main", "alias", "device", "text", "why", "command"]
+    assert WARNING not in fields.values()
