@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netalias.lock import Lock
     from netalias.model import Address, Alias, Device, Snapshot
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "Address",

@@ -51,7 +51,7 @@ STATUS_NONE = 1
 """``lookup`` found no owner: the same number as a usage error, as grep(1) has it."""
 STATUS_KERNEL = 2
 STATUS_DRIFT = 3
-"""``check`` found a difference."""
+"""``check`` found a difference, or ``doctor`` something wrong."""
 STATUS_PERMISSION = 4
 STATUS_UNVERIFIED = 5
 """``reconcile`` was done, and the second reading is not what was declared."""

@@ -37,6 +37,7 @@ Verbs
   save [MAIN | NAME]...            what the kernel has, as lines of such a file
   import [FILE]                    lines out of interfaces(5), and of labels made by others
   adopt NAME...                    take over labels made by others
+  doctor [MAIN | NAME]...          what keeps aliases from working, why, and what mends it
   emulate [FILE | -]               the engine of Linux 2.0 in memory, without privilege
   help [VERB]                      this text, or that of a verb
 
@@ -68,7 +69,7 @@ Exit status
   0  done
   1  usage or syntax; lookup: no alias owns the address
   2  the kernel refused, or the world does not allow it
-  3  check: something differs
+  3  check: something differs; doctor: something is wrong
   4  not permitted: CAP_NET_ADMIN is needed
   5  reconcile: the second reading is not what was declared
   70 a bug in netalias
@@ -207,6 +208,22 @@ Put our mark on labels that others made, so that netalias may change and remove 
 stay as they are.
 
 Options: -v --dry-run -n NAME
+""",
+    "doctor": """\
+netalias [OPTION]... doctor [MAIN | NAME]...
+
+Read everything that decides whether aliases work, and say what is wrong, why, and with which
+command it is mended. Nothing is changed and nothing is sent. With words, only what concerns these
+main devices and these aliases.
+
+  eth0:0: packets from 10.0.0.0/24 to 10.0.0.5 are dropped
+      rp_filter of eth0_0 is 1 and the way back to 10.0.0.0/24 is eth0
+      sysctl -w net.ipv4.conf.eth0_0.rp_filter=2
+
+Exit status 0, and no text, when nothing was found; 3 when something was. Without privilege the
+firewall tables cannot be read; what was not looked at is said on standard error.
+
+Options: -j -p -q -n NAME
 """,
     "emulate": """\
 netalias emulate [--variant 0.43|0.50] [--unprivileged] [--no-sel] [--check] [FILE | -]

@@ -248,7 +248,8 @@ def test_networkd_manages_the_device_of_an_alias(tmp_path: Path) -> None:
     assert finding.lines() == [
         "eth0:0: systemd-networkd manages eth0_0 by 10-eth.network",
         "it removes addresses that it has not configured",
-        f"printf %s '[Match]\nName=eth0_0\n[Link]\nUnmanaged=yes\n' > {file} && networkctl reload",
+        r"printf '[Match]\nName=%s\n[Link]\nUnmanaged=yes\n' eth0_0"
+        f" > {file} && networkctl reload",
     ]
     assert run(tmp_path, finding.command, "networkctl") == "reload"
     assert file.read_text() == "[Match]\nName=eth0_0\n[Link]\nUnmanaged=yes\n"

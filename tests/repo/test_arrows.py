@@ -61,6 +61,7 @@ ARROWS = {
     " declared restore measure",
     "exchange": "errors names model sources declarations fold interfaces unlocked chain steps query"
     " engine batch adopt views output cli kernel",
+    "doctor": "errors names model kinds query netns sources strays kernel views output cli",
     "__main__": "cli",
 }
 """Every room, the lowest first, and what it may import: rooms further up in this table only."""
@@ -116,6 +117,7 @@ TYPES_ONLY = {
     ("measure", "reconcile"),
     ("upkeep", "agenda"),
     ("upkeep", "engine"),
+    ("doctor", "cli"),
 }
 """Arrows that exist for the type checker only: nothing is loaded along them."""
 
@@ -126,6 +128,7 @@ OUTSIDE = {
         "kernel.memory",
         "kernel.netlink",
         "kernel.recorded",
+        "kernel.survey",
         "model",
         "packets.dad",
         "packets.events",
@@ -138,11 +141,11 @@ OUTSIDE = {
     "socket": {"kernel.iproute"},
     "fcntl": {"lock"},
     "ctypes": {"netns"},
-    "pyroute2": {"kernel.iproute"},
+    "pyroute2": {"kernel.iproute", "kernel.survey"},
     "construct": {"kernel.spec", "packets.formats"},
     "rich": {"views.progress", "views.table"},
     "json": {"views.json"},
-    "subprocess": set(),
+    "subprocess": {"doctor.reading"},
     "asyncio": set(),
     "selectors": set(),
     "logging": set(),
@@ -163,6 +166,7 @@ ONLY_NAMES = {
     ("packets.probe", "_socket"): {"inet_ntop"},
     ("packets.sending", "_socket"): {"MSG_DONTWAIT"},
     ("kernel.iproute", "socket"): {"inet_pton"},
+    ("kernel.survey", "_socket"): {"inet_pton"},
 }
 """Where of such a module nothing but these names is taken: text to bytes, no socket."""
 
@@ -350,6 +354,6 @@ def test_nothing_slow_is_loaded_by_a_module_of_the_short_path() -> None:
     """typing, re, enum and their like stand under TYPE_CHECKING, or in a room of their own."""
     slow = {"typing", "re", "enum", "dataclasses", "functools", "contextlib", "collections",
             "operator", "abc", "ipaddress", "pathlib", "shutil", "struct"}  # fmt: skip
-    apart = {"kernel.spec", "kernel.iproute", "packets.formats", "views.table"}
+    apart = {"doctor.reading", "kernel.spec", "kernel.iproute", "packets.formats", "views.table"}
     wrong = [str(one) for one in FOREIGN if room(one.target) in slow and one.when == LOADED]
     assert not [text for text in wrong if text.partition(":")[0] not in apart]
