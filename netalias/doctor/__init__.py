@@ -6,6 +6,8 @@ and nothing is sent.
 
 from __future__ import annotations
 
+from shlex import quote
+
 from netalias import errors
 from netalias.doctor import (
     addresses,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from netalias.doctor.reading import Reading
 
 CHECKS: dict[str, Callable[[Reading], Iterator[Finding]]] = {
+    "main-gone": states.orphaned,
     "main-down": mains.down,
     "main-carrier": mains.carrier,
     "main-port": mains.port,
@@ -73,6 +76,9 @@ def doctor(options: Options, words: list[str]) -> int:
         world = engine.world()
     reading = read(world, words, netns=options.netns)
     findings = examine(reading)
+    if options.netns:
+        for finding in findings:
+            finding.command = inside(options.netns, finding.command)
     if not options.quiet:
         for what in reading.unseen:
             complain(f"not looked at: {what}")
@@ -94,6 +100,16 @@ def examine(reading: Reading) -> list[Finding]:
             finding.check = name
             found.append(finding)
     return found
+
+
+def inside(netns: str, command: str) -> str:
+    """*command* as it is run in another network namespace."""
+    if not command:
+        return ""
+    words = f"sh -c {quote(command)}" if set(command) & set("&|;<>'\"") else command
+    if "/" in netns:
+        return f"nsenter --net={quote(netns)} {words}"
+    return f"ip netns exec {quote(netns)} {words}"
 
 
 def block(finding: Finding) -> str:

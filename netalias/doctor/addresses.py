@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from shlex import quote
 
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding
 from netalias.doctor.reading import text_of
-from netalias.doctor.states import finding
+from netalias.doctor.states import finding, fits
 from netalias.model import RT_SCOPE_LINK, address_text
 from netalias.names import NAME_MAX, AliasName
 from netalias.strays import strays as found_strays
@@ -46,7 +47,7 @@ def colon(reading: Reading) -> Iterator[Finding]:
         device, main = alias.device, alias.name.main
         if device is None or not reading.ifconfig:
             continue
-        if len(main.encode("utf-8", "surrogateescape")) == NAME_MAX:
+        if len(os.fsencode(main)) == NAME_MAX:
             yield finding(
                 alias,
                 HINT,
@@ -98,12 +99,13 @@ def strays(reading: Reading) -> Iterator[Finding]:
         )
         taken.add(name)
         address = f"{address_text(stray.family, local)}/{stray.prefixlen}"
+        kind = " kind label" if fits(name) else ""
         yield Finding(
             WARNING,
             f"{main.name}: {address} belongs to no alias",
             f"its label had a slot until {main.name} was renamed, or somebody changed it",
             f"ip addr del {address} dev {quote(main.name)}"
-            f" && netalias {quote(str(name))} {address} kind label",
+            f" && netalias {quote(str(name))} {address}{kind}",
             main=main.name,
             device=reading.name(index),
         )

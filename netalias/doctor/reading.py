@@ -46,6 +46,7 @@ class Reading:
 
     __slots__ = (
         "_here",
+        "_kin",
         "aliases",
         "declared",
         "firewall",
@@ -83,6 +84,7 @@ class Reading:
         self.declared = False
         self.unseen: list[str] = []
         entries = world.snapshot.addresses.values()
+        self._kin: dict[int, set[int]] = {}
         self._here = {entry.local for some in entries for entry in some}
 
     def own(self, device: str, key: str, family: int = AF_INET) -> int:
@@ -103,10 +105,16 @@ class Reading:
         """The aliases of a main device that are asked for."""
         return [alias for alias in self.aliases if alias.main is main]
 
+    def known(self, device: Device, key: str) -> bool:
+        """Whether the IPv4 setting of a device could be read."""
+        return (AF_INET, device.name, key) in self.settings
+
     def kin(self, main: Device) -> set[int]:
         """The indexes of a main device and of the devices of all its aliases."""
-        own = [one.device.index for one in self.world.aliases if one.main is main and one.device]
-        return {main.index, *own}
+        if main.index not in self._kin:
+            on = [one.device for one in self.world.aliases if one.main is main]
+            self._kin[main.index] = {main.index, *(one.index for one in on if one is not None)}
+        return self._kin[main.index]
 
     def receiver(self, alias: Alias) -> Device | None:
         """The device that packets for the alias arrive at."""
@@ -238,6 +246,8 @@ def _settings(reading: Reading) -> None:
                 text = _content(f"/proc/sys/net/{FOLDERS[family]}/conf/{device}/{key}").strip()
                 if text:
                     reading.settings[family, device, key] = int(text)
+    if not reading.settings:
+        reading.unseen.append("settings of the kernel: there is no /proc/sys/net")
 
 
 def _neighbours() -> Iterator[tuple[int, tuple[int, int]]]:

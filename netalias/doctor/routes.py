@@ -13,6 +13,7 @@ from netalias.model import (
     AF_INET6,
     IFA_F_DADFAILED,
     IFA_F_TENTATIVE,
+    IFF_LOOPBACK,
     IFF_LOWER_UP,
 )
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netalias.doctor.reading import Reading
-    from netalias.model import Alias
+    from netalias.model import Alias, Device
 
 NOT_YET = IFA_F_TENTATIVE | IFA_F_DADFAILED
 METRIC_KERNEL = 256
@@ -74,7 +75,7 @@ def connected(reading: Reading) -> Iterator[Finding]:
     for alias in _in_force(reading):
         other = reading.peer(alias)
         assert alias.main is not None
-        if not other or alias.kind == "dummy" or not alias.main.flags & IFF_LOWER_UP:
+        if not other or alias.kind == "dummy" or _apart(alias.main, reading):
             continue
         way = reading.ways.get(other)
         mine = way is not None and not way.gateway
@@ -96,6 +97,14 @@ def connected(reading: Reading) -> Iterator[Finding]:
             why,
             _add_connected(reading, alias, network, ahead=way is not None),
         )
+
+
+def _apart(main: Device, reading: Reading) -> bool:
+    """Whether there is nothing to be routed to, or by another table: a loopback device takes all of
+    a network as its own, and a VRF has routes of its own."""
+    master = reading.world.snapshot.devices.get(main.master)
+    vrf = master is not None and master.kind == "vrf"
+    return vrf or bool(main.flags & IFF_LOOPBACK) or not main.flags & IFF_LOWER_UP
 
 
 def _add_connected(reading: Reading, alias: Alias, network: str, *, ahead: bool) -> str:

@@ -6,8 +6,8 @@ from shlex import quote
 
 from netalias.doctor.finding import ERROR, WARNING, Finding, listed
 from netalias.doctor.reading import ALL, FOLDERS, contains, network_text, text_of
-from netalias.doctor.states import finding, netalias
-from netalias.model import AF_INET, AF_INET6, address_text
+from netalias.doctor.states import finding, relabelled
+from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, address_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +43,12 @@ def lowered(reading: Reading, device: Device, key: str, value: int) -> str:
 
 
 def _inet(reading: Reading) -> Iterator[Alias]:
-    """IPv4 aliases in force."""
+    """IPv4 aliases in force, on main devices that have ARP."""
     for alias in reading.aliases:
-        if alias.family == AF_INET and alias.entry is not None and alias.up:
+        main = alias.main
+        if main is None or main.type != ARPHRD_ETHER or not alias.up:
+            continue
+        if alias.family == AF_INET and alias.entry is not None:
             yield alias
 
 
@@ -121,7 +124,7 @@ def ignored(reading: Reading) -> Iterator[Finding]:
             continue
         command = lowered(reading, device, "arp_ignore", ARP_IGNORE_LOCAL if own else 0)
         if not own and _separate(reading, alias.main):
-            command = netalias(alias, "kind label")  # the others need the setting
+            command = relabelled(alias)  # the others need the setting
         yield finding(
             alias,
             ERROR,
@@ -151,7 +154,9 @@ def flux(reading: Reading) -> Iterator[Finding]:
     """The main device answers ARP for the addresses of its aliases too, with its own MAC."""
     for main in reading.mains:
         names = [str(alias.name) for alias in _separate(reading, main)]
-        if names and main.up and reading.effective(main, "arp_ignore") == 0:
+        if not names or not main.up or not reading.known(main, "arp_ignore"):
+            continue
+        if reading.effective(main, "arp_ignore") == 0:
             yield _of_main(
                 main,
                 f"it answers ARP for {listed(names)} too",
@@ -165,7 +170,9 @@ def announced(reading: Reading) -> Iterator[Finding]:
     """The main device asks for MACs in the name of its aliases, with its own MAC."""
     for main in reading.mains:
         names = [str(alias.name) for alias in _separate(reading, main)]
-        if names and main.up and reading.effective(main, "arp_announce") < ARP_ANNOUNCE_BEST:
+        if not names or not main.up or not reading.known(main, "arp_announce"):
+            continue
+        if reading.effective(main, "arp_announce") < ARP_ANNOUNCE_BEST:
             yield _of_main(
                 main,
                 f"it asks by ARP in the name of {listed(names)}",
@@ -192,16 +199,16 @@ def secondary(reading: Reading) -> Iterator[Finding]:
         device, entry = alias.carrier, alias.entry
         if device is None or entry is None or not entry.secondary:
             continue
-        if reading.effective(device, "promote_secondaries"):
+        key = "promote_secondaries"
+        if not reading.known(device, key) or reading.effective(device, key):
             continue
         first = _primary(entry, reading.world.snapshot.on(device.index))
         yield finding(
             alias,
             WARNING,
             f"{text_of(alias)} goes when {first} is deleted",
-            f"it is a secondary address of {device.name}, and"
-            f" {reading.said(device, 'promote_secondaries')}",
-            f"sysctl -w {setting(device.name, 'promote_secondaries', 1)}",
+            f"it is a secondary address of {device.name}, and {reading.said(device, key)}",
+            f"sysctl -w {setting(device.name, key, 1)}",
         )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import blake2b
 from shlex import quote
 
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding
 from netalias.doctor.reading import text_of
+from netalias.kinds import UNLINKED
 from netalias.model import AF_INET6, MTU_INET6, mac_text
+from netalias.names import NAME_MAX
 from netalias.views import state
 
 TYPE_CHECKING = False
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from netalias.doctor.reading import Reading
     from netalias.model import Alias, Device
+    from netalias.names import AliasName
 
 SENT_UNHEARD = 10
 """Packets that were sent without one that was received; a new IPv6 alias sends three."""
@@ -38,6 +42,29 @@ def finding(alias: Alias, level: str, text: str, why: str, command: str = "") ->
 def netalias(alias: Alias, words: str) -> str:
     """``netalias eth0:0 WORDS``."""
     return f"netalias {quote(str(alias.name))} {words}"
+
+
+def relabelled(alias: Alias) -> str:
+    """The command that makes a label of an alias; empty where the name is too long for one."""
+    return netalias(alias, "kind label") if fits(alias.name) else ""
+
+
+def fits(name: AliasName) -> bool:
+    """Whether a label has room for the name."""
+    return len(os.fsencode(str(name))) <= NAME_MAX
+
+
+def orphaned(reading: Reading) -> Iterator[Finding]:
+    """The main device is gone; only a dummy outlives it."""
+    for alias in reading.aliases:
+        if alias.main is None and alias.kind in UNLINKED:
+            yield finding(
+                alias,
+                ERROR,
+                f"nobody is told the MAC of {text_of(alias)}",
+                f"there is no device {alias.name.main} any more",
+                f"netalias {quote(f'{alias.name}-')}",
+            )
 
 
 def down(reading: Reading) -> Iterator[Finding]:
@@ -179,5 +206,5 @@ def unheard(reading: Reading) -> Iterator[Finding]:
                 f"{stats.tx_packets} packets were sent, and none was received",
                 f"wireless and many virtual networks drop frames of MACs other than that of"
                 f" {alias.main.name}",
-                netalias(alias, "kind label"),
+                relabelled(alias),
             )

@@ -16,6 +16,7 @@ from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, listed
 from netalias.doctor.firewall import XTABLES, colons, named
 from netalias.doctor.reading import ALL, Reading, contains
 from netalias.doctor.settings import neighbours, setting
+from netalias.doctor.states import unheard
 from netalias.kernel.survey import Route
 from netalias.kinds import World
 from netalias.model import (
@@ -29,6 +30,7 @@ from netalias.model import (
     Address,
     Device,
     Snapshot,
+    Stats,
 )
 
 RUNNING = IFF_UP | IFF_LOWER_UP
@@ -138,6 +140,49 @@ def test_a_dummy_beside_macvlans_becomes_a_label() -> None:
         [address(2, MAIN, 24, ours=False), address(10, ALIAS), address(11, other)],
     )
     assert only(found, "arp-ignore").command == "netalias eth0:1 kind label"
+
+
+def test_a_dummy_without_its_main_device() -> None:
+    """It outlives the main device, and nobody answers for it."""
+    finding = only(reading([alias(kind="dummy")], [address(10, ALIAS)]), "main-gone")
+    assert finding.lines() == [
+        "eth0:0: nobody is told the MAC of 10.0.0.5",
+        "there is no device eth0 any more",
+        "netalias eth0:0-",
+    ]
+
+
+def test_what_cannot_be_read_is_not_believed() -> None:
+    """Without /proc/sys no setting counts as wrong."""
+    found = staged()
+    found.settings[AF_INET, "eth0", "arp_ignore"] = 0
+    assert only(found, "arp-flux").level == WARNING
+    found.settings.clear()
+    assert doctor.examine(found) == []
+
+
+def test_a_name_too_long_for_a_label() -> None:
+    """No command is recommended that cannot work."""
+    name = "enp0s31f6u1u2"
+    slots = {2: f"{name}:9", 3: f"{name}:10"}
+    commands = []
+    for slot in slots.values():
+        stats = Stats(rx_packets=0, tx_packets=10)
+        device_of = alias(altnames=[slot], ifalias=f"netalias {slot}", stats=stats)
+        world = World(Snapshot([device(2, name), device_of], [address(10, ALIAS)]), lazy())
+        commands += [one.command for one in unheard(Reading(world))]
+    assert commands == [f"netalias {name}:9 kind label", ""]
+
+
+def test_commands_for_another_namespace() -> None:
+    """They are run there; a shell is called where there is something for it."""
+    assert doctor.inside("blue", "ip link set eth0 up") == (
+        "ip netns exec blue ip link set eth0 up"
+    )
+    assert (
+        doctor.inside("/proc/1/ns/net", "a && b") == "nsenter --net=/proc/1/ns/net sh -c 'a && b'"
+    )
+    assert doctor.inside("blue", "") == ""
 
 
 def test_what_has_no_arp_by_its_nature() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import netalias
-from netalias import cli, declarations, errors, kinds, sources, usage, wishes
+from netalias import cli, declarations, doctor, errors, kinds, sources, usage, wishes
 
 REPO = Path(__file__).parents[2]
 MAN = REPO / "docs" / "netalias.8"
@@ -112,6 +112,12 @@ def test_every_verb_has_a_function(verb: str) -> None:
 def test_the_manual_mentions_every_word(word: str) -> None:
     """Options, words, verbs and kinds are all in netalias(8)."""
     assert mentions(man(), word)
+
+
+@pytest.mark.parametrize("check", doctor.CHECKS)
+def test_the_manual_lists_every_check(check: str) -> None:
+    """What the doctor looks at has a name, and a level, in netalias(8)."""
+    assert re.search(rf"^\.BR {check} \" \(\" (error|warning|hint) \)$", man(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("word", [*declarations.DEFAULT_WORDS, "each", *sources.FOLDERS])

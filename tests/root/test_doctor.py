@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import socket
@@ -15,6 +16,13 @@ from command import COMMAND, Command, Json, forget, picture, set_sysctl, wait_fo
 from support import Namespace, until, veth_pair
 
 FOUND = 3
+
+MANUAL = (Path(__file__).parents[2] / "docs" / "netalias.8").read_text(encoding="utf-8")
+LEVELS = {
+    name.replace("\\", ""): level
+    for name, level in re.findall(r'^\.BR (\S+) " \(" (\w+) \)$', MANUAL, re.MULTILINE)
+}
+"""The level of each check, as the manual has it."""
 
 MAIN_ADDRESS = "10.0.0.1/24"
 ALIASES = (
@@ -83,7 +91,7 @@ def local(netns: Namespace) -> Iterator[Doctor]:
 FAULTS = [
     (
         "main-down",
-        "ip link set eth9 down && netalias eth9:3-",
+        "ip link set eth9 down",
         "eth9: no alias on it can be reached",
         "eth9 is down",
         "ip link set eth9 up",
@@ -298,6 +306,7 @@ def held(cli: Doctor, check: str, text: str, why: str, command: str) -> None:
     assert [(one["check"], one["text"], one["why"], one["command"]) for one in found] == [
         (check, text, why, command)
     ]
+    assert found[0]["level"] == LEVELS[check]
     done = cli.run("doctor")
     assert (done.returncode, done.stderr) == (FOUND, "")
     assert done.stdout == f"{text}\n    {why}\n    {command}\n"
@@ -320,6 +329,8 @@ def test_all_kinds_and_families_are_healthy(cli: Doctor) -> None:
     cli.silent("eth9:4", "10.30.0.1/24", "kind", "label")
     cli.silent("eth9:5", "2001:db8:1::1/64", "kind", "label")
     cli.silent("eth9:6", "10.0.0.6/24")
+    for line in ("lo:0 192.0.2.1/24", "lo:1 192.0.3.1", "lo:2 2001:db8:2::1/64"):
+        cli.silent(*line.split())
     cli.settled("eth9:5")
     cli.content()
 
@@ -584,7 +595,13 @@ def test_another_namespace(cli: Doctor) -> None:
     done = outside.run("-n", cli.namespace.path, "-p", "-j", "doctor")
     assert done.returncode == FOUND
     assert done.stdout.startswith("[\n    {\n")
-    assert [one["check"] for one in json.loads(done.stdout)] == ["rp-filter"]
+    (finding,) = json.loads(done.stdout)
+    assert finding["check"] == "rp-filter"
+    assert finding["command"] == (
+        f"nsenter --net={cli.namespace.path} sysctl -w net.ipv4.conf.eth9_0.rp_filter=2"
+    )
+    outside.sh(finding["command"])
+    cli.content()
     forget(elsewhere)
     elsewhere.close()
 
