@@ -8,6 +8,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netalias.alias_type import AliasType, Registry
     from netalias.engine import Engine
     from netalias.errors import NetaliasError
@@ -50,14 +52,16 @@ def open(
     group: int = 0,
     wait: float = 10.0,
     recorded: bool = False,
+    hands_off: bool = False,
 ) -> Engine:
     """An Engine for the network namespace *netns*, or for that of the calling thread.
 
     *netns* is a name of ``ip netns`` or a path; the thread is back where it was when this returns.
     With a *kernel* (netalias.kernel.memory.Memory for one) nothing is opened and nothing is locked.
     *group* is the mark on devices, 0 for the usual one; *wait* is how many seconds a change waits
-    for another run; *recorded*: readings can be recognised again (kernel/recorded.py). Raises
-    NoSuchDevice for an unknown namespace, KernelError.
+    for another run; *recorded*: readings can be recognised again (kernel/recorded.py);
+    *hands_off*: settings of main devices are left alone. Raises NoSuchDevice for an unknown
+    namespace, KernelError.
     """
     from os import stat
 
@@ -72,7 +76,7 @@ def open(
             f"group {group}: bit 16 marks what is about to be deleted", "a number below 65536"
         )
     if kernel is not None:
-        return Engine(kernel, group=group)
+        return Engine(kernel, group=group, hands_off=hands_off)
 
     def kernel_here() -> Kernel:
         if recorded:
@@ -90,12 +94,16 @@ def open(
 
     if not netns:
         namespace = stat("/proc/thread-self/ns/net").st_ino
-        return Engine(kernel_here(), group=group, lock=lock)
+        return Engine(kernel_here(), group=group, lock=lock, hands_off=hands_off)
     from netalias.netns import entered
+
+    def within(work: Callable[[], object]) -> object:
+        with entered(netns):
+            return work()
 
     with entered(netns):
         namespace = stat("/proc/thread-self/ns/net").st_ino
-        return Engine(kernel_here(), group=group, lock=lock)
+        return Engine(kernel_here(), group=group, lock=lock, hands_off=hands_off, within=within)
 
 
 def __getattr__(name: str) -> object:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from netalias import errors, kinds
 from netalias.future import Future
-from netalias.model import AF_INET, IFA_F_NOPREFIXROUTE, Alias
+from netalias.likeness import Like, usual_mtu
+from netalias.mains import settle
+from netalias.model import AF_INET, Alias
 from netalias.names import AliasName
 from netalias.plan import Plan, main_down, plan
 from netalias.steps import REMOVE, RETIRE, AddAddress, DelAddress
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
 
     from netalias.declarations import Block, Declarations
     from netalias.kinds import World
+    from netalias.mains import Setting, Terms
     from netalias.model import Device
     from netalias.wishes import Wish
 
     _Pair = tuple[int, bytes, Alias | None]
 
+SET = "="
+"""A setting of a main device."""
 ADDED = "+"
 REMOVED = "-"
 CHANGED = "~"
@@ -34,10 +39,11 @@ class Item:
     """One difference: ``sign`` and the plan that ends it.
 
     ``place`` is ``file:line`` of the wish, empty for a removal, ``rank`` the number of its line;
-    ``error`` is set when the kernel refused the plan.
+    ``error`` is set when the kernel refused the plan. ``setting`` is what changes of a main device
+    where it is not an alias that does.
     """
 
-    __slots__ = ("error", "name", "place", "plan", "rank", "sign", "wish")
+    __slots__ = ("error", "name", "place", "plan", "rank", "setting", "sign", "wish")
 
     def __init__(self, sign: str, name: AliasName, plan: Plan, wish: Wish | None = None) -> None:
         self.sign = sign
@@ -47,6 +53,28 @@ class Item:
         self.place = ""
         self.rank = -1
         self.error: errors.NetaliasError | None = None
+        self.setting: Setting | None = None
+
+
+class MainName(AliasName):
+    """In the place of the name of an alias where a main device is meant."""
+
+    __slots__ = ()
+
+    def __init__(self, main: str) -> None:
+        super().__init__(main, -1)
+
+    def __str__(self) -> str:
+        return self.main
+
+
+def setting_item(setting: Setting) -> Item:
+    """The difference in the settings of a main device."""
+    plan = Plan()
+    plan.steps = [setting.step()]
+    item = Item(SET, MainName(setting.main.name), plan)
+    item.setting = setting
+    return item
 
 
 class Skipped:
@@ -96,13 +124,24 @@ def compare(
     only: str = "",
     force: bool = False,
     protected: bytes = b"",
+    terms: Terms | None = None,
 ) -> Agenda:
     """What differs between the declared aliases and ours in *world*.
 
     With *only* a main device, the rest is not looked at. *force* goes on where a main device is
-    down. The alias with the *protected* address keeps it.
+    down. The alias with the *protected* address keeps it. *terms* are those on which main devices
+    are set; without them, their settings are not looked at.
     """
-    return _Comparison(world, able, force, protected).run(declared, only)
+    found = _Comparison(world, able, force, protected).run(declared, only)
+    if terms is not None:
+        plans = [item.plan for item in found.items]
+        main = world.snapshot.device(only) if only else None
+        found.items += [
+            setting_item(setting)
+            for setting in settle(world, plans, terms)
+            if main is None or setting.main is main
+        ]
+    return found
 
 
 class _Comparison:
@@ -292,7 +331,7 @@ class _Comparison:
         return found
 
     def _block(self, block: Block, device: Device, pairs: list[_Pair]) -> None:
-        like = _Like(block.wish, device)
+        like = Like(block.wish, device)
         for slot, address, alias in pairs:
             if alias is None or not like.holds(alias, slot, address):
                 self._wish(block, AliasName(device.name, slot), address, device)
@@ -309,7 +348,7 @@ class _Comparison:
         alias = self.world.find(wish.name)
         if alias is not None and alias.ours and not wish.mtu:
             kind = alias.kind if wish.kind in ("", kinds.AUTO) else wish.kind
-            wish.mtu, wish.lenient = _usual_mtu(alias, kind, main), True
+            wish.mtu, wish.lenient = usual_mtu(alias, kind, main), True
         # What is as it should be stays so on a main device that is down.
         result = plan(wish, self.ahead, self.able, force=True)
         if not result.steps:
@@ -327,7 +366,7 @@ class _Comparison:
         planned = {item.name for item in self.agenda.items}.union(self.refused)
         for rank, (block, device, pairs) in enumerate(self.pairs):
             self.rank = rank
-            if _Like(block.wish, device).plain:
+            if Like(block.wish, device).plain:
                 continue
             for _, address, alias in pairs:
                 if alias is not None and alias.name not in planned:
@@ -352,71 +391,6 @@ class _Comparison:
         self.agenda.skipped.append(self.reasons[key])
 
 
-class _Like:
-    """Whether an alias is already what a line wishes: the quick answer, for host addresses.
-
-    It says yes only where plan() would have no steps; for everything else plan() is asked.
-    """
-
-    __slots__ = ("bits", "family", "main", "plain", "recorded", "type", "wish")
-
-    def __init__(self, wish: Wish, main: Device) -> None:
-        assert wish.type is not None
-        self.wish = wish
-        self.main = main
-        self.type = wish.type
-        self.family = wish.type.family
-        self.bits = wish.type.bits
-        self.recorded = wish.type.recorded
-        self.plain = (
-            wish.prefixlen in (None, self.bits)
-            and not wish.peer
-            and not wish.broadcast
-            and not wish.metric
-            and wish.up is not False
-        )
-
-    def holds(self, alias: Alias, slot: int, address: bytes) -> bool:
-        """For the alias of that slot, which is ours."""
-        entry, wish = alias.entry, self.wish
-        if (
-            not self.plain
-            or not alias.whole
-            or wish.kind not in ("", kinds.AUTO, alias.kind)
-            or entry is None
-            or entry.local != address
-            or entry.family != self.family
-            or entry.prefixlen != self.bits
-            or entry.peer
-            or entry.broadcast
-            or entry.flags & IFA_F_NOPREFIXROUTE
-        ):
-            return False
-        device = alias.device
-        if device is None:
-            return self._label(entry.label, slot)
-        return (
-            not entry.metric
-            and ":" not in entry.label
-            and device.up
-            and device.mtu == (wish.mtu or _usual_mtu(alias, alias.kind, self.main))
-            and wish.mac in (b"", device.mac)
-            and device.ifalias == self._record(slot, address)
-        )
-
-    def _label(self, label: str, slot: int) -> bool:
-        """An IPv6 label is known by its metric, so that one is right."""
-        if self.wish.mac or (self.wish.mtu and not self.wish.lenient):
-            return False
-        return self.family != AF_INET or label == f"{self.main.name}:{slot}"
-
-    def _record(self, slot: int, address: bytes) -> str:
-        text = f"{kinds.RECORD} {self.main.name}:{slot}"
-        if not self.recorded:
-            return text
-        return f"{text} {self.type.name} {self.type.format(address)}/{self.bits}"
-
-
 def _width(wish: Wish) -> int:
     """The prefix length; a host address is in nobody's way."""
     assert wish.type is not None
@@ -427,17 +401,6 @@ def _remnant(device: Device, world: World) -> Alias:
     """What an interrupted run was about to delete; by its primary name when it has no other."""
     found = kinds.recognise_one(device, world.snapshot, world.registry)
     return found or Alias(AliasName(device.name, 0), device.kind, device=device)
-
-
-def _usual_mtu(alias: Alias, kind: str, main: Device) -> int:
-    """The MTU of an alias for which none is declared: that of the device it stands on.
-
-    The kernel lowers it with that of the main device, and does not raise it again. 0 where the
-    kind that it has, or gets, has no such device.
-    """
-    if kind in kinds.SIBLINGS:
-        return main.mtu
-    return alias.device.mtu if alias.device is not None and alias.kind == kind else 0
 
 
 def _is_of(name: str, only: str, main: Device | None, world: World) -> bool:

@@ -8,7 +8,7 @@ the other, each as if those before it were done, and executed together.
 from __future__ import annotations
 
 from netalias import errors, wishes
-from netalias.agenda import CHANGED, Item
+from netalias.agenda import CHANGED, Item, setting_item
 from netalias.declarations import words_of
 from netalias.future import Future
 from netalias.kinds import AUTO
@@ -123,7 +123,7 @@ class Batch:
             result = self._plan(number, wish, future)
             if result is not None:
                 self._keep(number, wish, result, future, items)
-        self._execute(items, future)
+        self._execute(items, future, world)
 
     def _plan(self, number: int, wish: Wish, future: Future) -> Plan | None:
         try:
@@ -135,13 +135,11 @@ class Batch:
     def _keep(
         self, number: int, wish: Wish, result: Plan, future: Future, items: dict[int, Item]
     ) -> None:
-        for note in result.notes:
-            self._warn(f"{number}: {note}")
         if result.steps:
             future.take(result.alias, result.goal, result.kind)
         items[number] = Item(CHANGED, wish.name, result)
 
-    def _execute(self, items: dict[int, Item], future: Future) -> None:
+    def _execute(self, items: dict[int, Item], future: Future, world: World) -> None:
         if not items:
             return
         try:
@@ -151,14 +149,24 @@ class Batch:
             self.skipped += len(items) - 1
             return
         _release(items.values())
-        carry_out(self.engine.kernel, [*items.values()], ordered=not self.force)
+        settling = self.engine.settling(world, [item.plan for item in items.values()])
+        for number, item in items.items():
+            for note in item.plan.notes:
+                self._warn(f"{number}: {note}")
+        settings = [setting_item(setting) for setting in settling.settings]
+        every = [*items.values(), *settings]
+        # With ordered=True what comes after a refusal is undone: nothing goes back after one.
+        every.sort(key=_rank)
+        settling.begin()
+        carry_out(self.engine.kernel, every, ordered=not self.force)
+        settling.end([item.setting for item in settings if item.setting and not item.error])
         heirs = self._heirs() if future.withdrawn else []
         if self.tell is not None:
-            done = [item for item in [*items.values(), *heirs] if not item.error]
+            done = [item for item in [*every, *heirs] if not item.error]
             self.tell(step for item in done for step in item.plan.steps)
         last = max(items)
         refused = [(number, item.error) for number, item in items.items() if item.error]
-        refused += [(last, item.error) for item in heirs if item.error]
+        refused += [(last, item.error) for item in [*settings, *heirs] if item.error]
         self.failed = sorted([*self.failed, *refused], key=lambda one: one[0])
         if self._ended():  # what comes after the first error was undone, or not done
             self.skipped += len(self.failed) - 1
@@ -170,6 +178,12 @@ class Batch:
         items = [_heir(alias, steps) for alias, steps in bereft(Future(world))]
         carry_out(self.engine.kernel, items)
         return items
+
+
+def _rank(item: Item) -> int:
+    if item.setting is None:
+        return 1
+    return 2 if item.setting.restores else 0
 
 
 def _release(items: Iterable[Item]) -> None:

@@ -18,14 +18,15 @@ class Options:
     """What the options say, wherever they stood, and the way to an engine."""
 
     __slots__ = (
-        "allow_empty", "allow_shrink", "brief", "color", "confirm", "dry_run", "family", "force",
-        "group", "help", "json", "mac", "metrics", "netns", "oneline", "only", "opener", "pretty",
-        "quiet", "recorded", "special", "tree", "verbose", "version", "wait",
+        "allow_empty", "allow_shrink", "brief", "color", "confirm", "details", "dry_run", "family",
+        "force", "group", "hands_off", "help", "json", "mac", "metrics", "netns", "oneline", "only",
+        "opener", "pretty", "quiet", "recorded", "special", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
         self.opener = opener
-        self.brief = self.dry_run = self.force = self.help = self.json = False
+        self.brief = self.details = self.dry_run = self.force = self.hands_off = False
+        self.help = self.json = False
         self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
         self.allow_empty = self.allow_shrink = self.mac = self.recorded = False
         self.color = "auto"
@@ -43,6 +44,8 @@ FLAGS: dict[str, tuple[str, object]] = {
     "-6": ("family", 10),
     "-br": ("brief", True),
     "--brief": ("brief", True),
+    "-d": ("details", True),
+    "--details": ("details", True),
     "-h": ("help", True),
     "--help": ("help", True),
     "-j": ("json", True),
@@ -61,6 +64,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--allow-shrink": ("allow_shrink", True),
     "--dry-run": ("dry_run", True),
     "--force": ("force", True),
+    "--hands-off": ("hands_off", True),
     "--mac": ("mac", True),
     "--tree": ("tree", True),
 }
@@ -298,7 +302,13 @@ def _open(options: Options) -> Engine:
 
     group = number("--group", options.group, 0, 1)
     wait = number("--wait", options.wait, 10, 0)
-    return open(options.netns, group=group, wait=wait, recorded=options.recorded)
+    return open(
+        options.netns,
+        group=group,
+        wait=wait,
+        recorded=options.recorded,
+        hands_off=options.hands_off,
+    )
 
 
 def number(option: str, text: str, default: int, least: int) -> int:

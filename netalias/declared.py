@@ -52,7 +52,8 @@ def reconcile(options: Options, words: list[str]) -> int:
 def salted(found: list[tuple[str, bytes]], options: Options) -> bytes:
     """All that the outcome depends on, beside the kernel."""
     heads = [f"{name}\n{len(content)}\n" for name, content in found]
-    head = "\n".join([__version__, options.group, options.only, *heads])
+    hands = "off" if options.hands_off else ""
+    head = "\n".join([__version__, options.group, options.only, hands, *heads])
     contents = [content for _, content in found]
     return b"\0".join([head.encode("utf-8", "surrogateescape"), *contents])
 

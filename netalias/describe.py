@@ -73,8 +73,10 @@ def _set(step: SetLink) -> str:
     if words:
         lines.append(" ".join(["ip link set dev", step.device, *words]))
     if step.conf:
-        path = f"net.ipv4.conf.{step.device}"
-        pairs = (f"{path}.{key}={value}" for key, value in step.conf.items())
+        # A dot in the name of a device would be a separator.
+        mark = "/" if "." in step.device else "."
+        path = mark.join(("net", "ipv4", "conf", step.device))
+        pairs = (f"{path}{mark}{key}={value}" for key, value in step.conf.items())
         lines.append(" ".join(["sysctl -qw", *pairs]))
     return "\n".join(lines)
 

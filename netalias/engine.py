@@ -5,26 +5,34 @@ from __future__ import annotations
 from netalias import errors, names
 from netalias.alias_type import lazy
 from netalias.kinds import World
-from netalias.model import GROUP
+from netalias.model import AF_INET, GROUP, IFF_LOOPBACK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeVar
 
     from netalias.alias_type import Registry
+    from netalias.kept import Kept, Settling
     from netalias.kernel import Kernel
+    from netalias.kinds import Goal
     from netalias.lock import Lock
-    from netalias.model import Alias, Snapshot
+    from netalias.mains import Terms
+    from netalias.model import Alias, Device, Snapshot
     from netalias.plan import Plan
     from netalias.unlocked import Unlocked
     from netalias.wishes import Wish
+
+    T = TypeVar("T")
 
 
 class Engine:
     """Aliases of one network namespace.
 
     ``lock`` makes the context manager that a change is done under; ``group`` is the mark on
-    devices. As a context manager the engine closes its kernel.
+    devices; with ``hands_off`` settings of main devices are left alone; ``within`` calls a function
+    inside the namespace. As a context manager the
+    engine closes its kernel.
     """
 
     def __init__(
@@ -34,11 +42,16 @@ class Engine:
         *,
         group: int = GROUP,
         lock: Callable[[], Lock] | None = None,
+        hands_off: bool = False,
+        within: Callable[[Callable[[], Any]], Any] | None = None,
     ) -> None:
         self.kernel = kernel
         self.registry = registry or lazy()
         self.group = group
+        self.hands_off = hands_off
+        self._within = within
         self._lock = lock
+        self._kept: Kept | None = None
         self._seen: dict[str, bool] = {}
 
     def __enter__(self) -> Engine:
@@ -83,7 +96,61 @@ class Engine:
 
         Without the right to ask for kinds, macvlan counts, and what is there to be seen.
         """
-        return _planned(wish, self.world(), self.able, force)
+        return self._plan(wish, self.able, force)[0]
+
+    def _plan(
+        self, wish: Wish, able: Callable[[str], bool], force: bool
+    ) -> tuple[Plan, Settling | None]:
+        # Who only looks does not load what it takes to change.
+        from netalias.plan import plan
+
+        world = self.world()
+        result = plan(wish, world, able, force=force)
+        if not _concerns_main(result, world):
+            return result, None
+        settling = self.settling(world, [result])
+        result.steps += [setting.step() for setting in settling.settings]
+        result.steps.sort(key=lambda step: step.phase)
+        return result, settling
+
+    def settling(self, world: World, plans: Sequence[Plan]) -> Settling:
+        """What *plans* need of their main devices, or do not need any more."""
+        from netalias.kept import Settling
+        from netalias.mains import settle
+
+        kept = self.kept(world)
+        return Settling(settle(world, plans, self.terms(kept)), kept)
+
+    def within(self, work: Callable[[], T]) -> T:
+        """Call *work* inside the namespace."""
+        if self._within is None:
+            return work()
+        found: T = self._within(work)
+        return found
+
+    def terms(self, kept: Kept) -> Terms:
+        """What there is to know of the settings of main devices, beside a World."""
+        from netalias.mains import COMMON, Terms
+
+        common = self.within(lambda: {key: self.kernel.common(key) for key in COMMON})
+        return Terms(kept.values, common, hands_off=self.hands_off)
+
+    def kept(self, world: World) -> Kept:
+        """Settings of the devices of *world* as they were before netalias changed them."""
+        from netalias.kept import Kept
+
+        folder = self.locked().place()
+        kept = Kept(folder) if folder else self.remembered()
+        kept.only(world.snapshot.devices)
+        return kept
+
+    def remembered(self) -> Kept:
+        """What there is no folder for."""
+        if self._kept is None:
+            from netalias.kept import Kept
+
+            self._kept = Kept("")
+        return self._kept
 
     def realise(self, wish: Wish, *, force: bool = False) -> Plan:
         """Make *wish* true, or leave everything as it was.
@@ -95,12 +162,14 @@ class Engine:
 
     def _realise(self, wish: Wish, force: bool) -> Plan:
         try:
-            result = _planned(wish, self.world(), self.kernel.able, force)
+            result, settling = self._plan(wish, self.kernel.able, force)
         except errors.NetaliasError:
             self.kernel.permitted()
             raise
         if not result.steps:
             self.kernel.permitted()
+        if settling is not None:
+            settling.begin()
         try:
             failures = self.kernel.apply(result.steps)
         except BaseException:
@@ -110,6 +179,8 @@ class Engine:
         if failures:
             lost = self.kernel.apply(result.fallback)
             raise failures[0].explained(wish.name, lost)
+        if settling is not None:
+            settling.end()
         return result
 
     # What a program calls
@@ -149,8 +220,37 @@ class Engine:
         return query.lookup(self.world(), address, type_name)
 
 
-def _planned(wish: Wish, world: World, able: Callable[[str], bool], force: bool) -> Plan:
-    # Who only looks does not load what it takes to change.
-    from netalias.plan import plan
+def _concerns_main(result: Plan, world: World) -> bool:
+    """Whether settings of main devices may have to change (see mains.py), at a glance."""
+    goal, alias = result.goal, result.alias
+    if goal is not None and _asks(goal, result.kind):
+        return True
+    if alias is None or alias.main is None or alias.family != AF_INET:
+        return False
+    if goal is not None and result.kind == alias.kind and goal.type.family == AF_INET:
+        return False
+    return _leaves(alias, alias.main, world)
 
-    return plan(wish, world, able, force=force)
+
+def _asks(goal: Goal, kind: str) -> bool:
+    """Whether an alias of this kind may need something, or stand in the way."""
+    if kind == "dummy":
+        return True
+    if goal.type.family != AF_INET:
+        return False
+    if kind == "label":
+        return bool(goal.main.flags & IFF_LOOPBACK)
+    return goal.main.arp_announce < 2 or (kind == "macvlan" and not goal.main.arp_ignore)
+
+
+def _leaves(alias: Alias, main: Device, world: World) -> bool:
+    """Whether nothing may need the settings any more, or nothing stands in their way."""
+    if alias.kind in ("label", "dummy"):
+        return alias.kind == "dummy" or bool(main.flags & IFF_LOOPBACK)
+    return main.arp_announce > 0 and not any(
+        other is not alias
+        and other.main is main
+        and other.kind == alias.kind
+        and other.family == AF_INET
+        for other in world.aliases
+    )

@@ -108,8 +108,15 @@ class Borrowed(Engine):
     """
 
     def __init__(self, engine: Engine, folder: str) -> None:
-        super().__init__(engine.kernel, engine.registry, group=engine.group)
+        super().__init__(
+            engine.kernel,
+            engine.registry,
+            group=engine.group,
+            hands_off=engine.hands_off,
+            within=engine.within,
+        )
         self._folder = folder
+        self._kept = engine.remembered()
 
     def locked(self) -> Unlocked:
         """It is locked already."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netalias.engine import Engine
+    from netalias.kept import Kept
     from netalias.kernel import Failure, Kernel
     from netalias.model import Snapshot
 
@@ -87,17 +88,24 @@ class Outcome:
 
 def check(engine: Engine, declared: Declarations, rules: Rules) -> Agenda:
     """What reconcile() would do; nothing is done. Raises KernelError, NoSuchDevice."""
+    return _look(engine, declared, rules)[0]
+
+
+def _look(engine: Engine, declared: Declarations, rules: Rules) -> tuple[Agenda, Kept]:
     world = engine.world()
     if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
         query.only(world, rules.only)
-    return compare(
+    kept = engine.kept(world)
+    agenda = compare(
         declared,
         world,
         engine.able,
         only=rules.only,
         force=rules.force,
         protected=rules.protected,
+        terms=engine.terms(kept),
     )
+    return agenda, kept
 
 
 def reconcile(
@@ -111,15 +119,22 @@ def reconcile(
     *before* is called with what is planned when there is something to do, and before it is done.
     Raises StateError where a guard rail refuses, NotPermitted, KernelError when reading failed.
     """
-    outcome = Outcome(check(engine, declared, rules))
-    items = outcome.agenda.items
+    agenda, kept = _look(engine, declared, rules)
+    outcome = Outcome(agenda)
+    items = agenda.items
     if not items:
         return outcome
     engine.kernel.permitted()
-    refuse(outcome.agenda, rules)
+    refuse(agenda, rules)
     if before is not None:
-        before(outcome.agenda)
-    carry_out(engine.kernel, items)
+        before(agenda)
+    kept.keep([item.setting for item in items if item.setting is not None])
+    returns = [item for item in items if item.setting is not None and item.setting.restores]
+    carry_out(engine.kernel, [item for item in items if item not in returns])
+    needed = {item.name.main for item in outcome.failed}
+    agenda.items = [item for item in items if item not in returns or item.name.main not in needed]
+    carry_out(engine.kernel, [item for item in agenda.items if item in returns])
+    kept.forget([item.setting for item in outcome.done if item.setting is not None])
     outcome.stopped = engine.kernel.stopping and bool(outcome.failed)
     _verify(engine, declared, rules, outcome)
     return outcome
@@ -200,20 +215,31 @@ def _alone(item: Item) -> bool:
 
 def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> tuple[Agenda, list[Item]]:
     """What still differs of a few items, by a reading of nothing but their devices."""
-    wanted = {item.name for item in items}
+    wanted = {item.name for item in items if item.setting is None}
     texts = [text for name in wanted for text in (name.main, names.primary(name), str(name))]
+    settings = [item for item in items if item.setting is not None]
+    texts += [item.name.main for item in settings]
     snapshot = engine.kernel.part(dict.fromkeys(texts))
+    undone = [item for item in settings if not _stands(item, snapshot)]
     _leave_out_others(snapshot, set(texts), items)
     world = World(snapshot, engine.registry, engine.group)
     blocks = [_block(item) for item in items if item.wish is not None]
     again = compare(Declarations(blocks, []), world, engine.able, force=rules.force)
     # Of two aliases of one name the one that is declared is no wish of these items.
     removed = {_object(item) for item in items if item.sign == REMOVED}
-    return again, [
+    return again, undone + [
         item
         for item in again.items
         if (_object(item) in removed if item.sign == REMOVED else item.name in wanted)
     ]
+
+
+def _stands(item: Item, snapshot: Snapshot) -> bool:
+    """Whether a setting is what it was set to; of a main device that has gone nothing is wanted."""
+    assert item.setting is not None
+    main = snapshot.devices.get(item.setting.main.index)
+    after = item.setting.after
+    return main is None or all(getattr(main, key) == value for key, value in after.items())
 
 
 def _block(item: Item) -> Block:

@@ -46,6 +46,7 @@ Options, before the verb or behind it; before NAME
   -p, --pretty                     JSON in indented lines
   -br, --brief                     name, state, address
   -o, --oneline                    all details of an alias in one line
+  -d, --details                    show: all details, and the settings of main devices
   -4, -6                           only IPv4, only IPv6
   --tree                           show the chain as a tree
   -c, --color[=auto|always|never]  colours; NO_COLOR is respected
@@ -53,6 +54,7 @@ Options, before the verb or behind it; before NAME
   -v, --verbose                    print every step that was done, in the words of ip(8)
   -q, --quiet                      no warnings
   --dry-run                        print the steps and do nothing; reconcile: as check
+  --hands-off                      leave the settings of main devices alone
   --force                          go on even though the main device is down; batch: after errors
   --only MAIN                      check, reconcile, save: only the aliases of one main device
   --allow-empty                    reconcile: even though nothing is declared

@@ -10,7 +10,7 @@ from netalias.output import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from netalias.cli import Options
     from netalias.engine import Engine
@@ -42,7 +42,25 @@ def show(options: Options, words: list[str]) -> int:
     aliases = select(world, words)
     if options.family:
         aliases = [alias for alias in aliases if alias.family == options.family]
+    if options.details:
+        return _details(options, world, aliases, engine.kept(world).values)
     return _list(options, world, aliases)
+
+
+def _details(
+    options: Options, world: World, aliases: list[Alias], old: Mapping[int, Mapping[str, int]]
+) -> int:
+    """All that there is to say, and what was set on the main devices for it."""
+    from netalias.views import plain
+
+    if options.json or options.brief or options.tree:
+        return _list(options, world, aliases)
+    between = "\\  " if options.oneline else "\n    "
+    blocks = [plain.detail(alias, world.registry) for alias in aliases]
+    mains = {alias.main.index: alias.main for alias in aliases if alias.main is not None}
+    blocks += [plain.settings(main, old[index]) for index, main in mains.items() if index in old]
+    write("".join(between.join(map(printable, block)) + "\n" for block in blocks))
+    return errors.STATUS_OK
 
 
 def _list(options: Options, world: World, aliases: list[Alias]) -> int:

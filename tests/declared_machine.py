@@ -7,10 +7,13 @@ given by a Ground; the same rules run over the one in memory and over the real o
 
 from __future__ import annotations
 
+import functools
+import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from ipaddress import ip_interface
 from random import Random
+from tempfile import TemporaryDirectory
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -18,9 +21,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from netalias import declarations
 from netalias.agenda import Agenda
-from netalias.alias_type import installed
+from netalias.alias_type import installed, lazy
 from netalias.engine import Engine
 from netalias.kernel import Kernel
+from netalias.kinds import World
 from netalias.model import (
     AF_INET,
     GROUP,
@@ -47,6 +51,7 @@ from netalias.steps import (
     SetLink,
     Step,
 )
+from netalias.unlocked import Unlocked
 from netalias.views.difference import line
 
 MAINS = ("eth1", "eth2", "eth3")
@@ -77,6 +82,13 @@ devices = st.sampled_from(MAINS)
 pick = st.integers(0, 10_000)
 randoms = st.randoms(use_true_random=True)
 """Uniform dice: most of what happens needs a world that is full already."""
+
+
+class Placed(Unlocked):
+    """A folder, and no lock on it."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
 
 
 class Killed(BaseException):
@@ -357,7 +369,7 @@ class DeclaredAliases(RuleBasedStateMachine):
         before, fuse = self.snapshot(), random.randrange(20)
         kernel = self.ground.kernel(fuse)
         try:
-            reconcile(Engine(kernel, self.registry), self.declared(), Rules(allow_empty=True))
+            reconcile(self._engine(kernel), self.declared(), Rules(allow_empty=True))
         except Killed:
             self.tally["killed"] += 1
         finally:
@@ -380,6 +392,8 @@ class DeclaredAliases(RuleBasedStateMachine):
         ]
         assert wrong == [] or failed or skipped, wrong
         if not failed:
+            mains = {*self.names.values()} - skipped
+            assert list(unsettled(snapshot, mains)) == []
             assert [text for text in wrong if "route" not in text] == []
             assert not any(device.group == GROUP | SCRATCH for device in snapshot.devices.values())
 
@@ -413,7 +427,7 @@ class DeclaredAliases(RuleBasedStateMachine):
         foretold = self._foretold(rules, before)
         kernel = self.ground.kernel()
         try:
-            outcome = reconcile(Engine(kernel, self.registry), self.declared(), rules)
+            outcome = reconcile(self._engine(kernel), self.declared(), rules)
         finally:
             kernel.close()
         assert self._lines(outcome.agenda) == self._lines(planned)
@@ -454,18 +468,33 @@ class DeclaredAliases(RuleBasedStateMachine):
                 note(f"{name} was {was.get(name)}, and is {now.get(name)}")
         assert was == now
 
+    @functools.cached_property
+    def _place(self) -> TemporaryDirectory[str]:
+        return TemporaryDirectory()
+
+    @property
+    def _folder(self) -> str:
+        """Where old settings are kept; it goes with the machine."""
+        return self._place.name
+
+    def _engine(self, kernel: Kernel) -> Engine:
+        return Engine(kernel, self.registry, lock=lambda: Placed(self._folder))
+
     def _check(self, rules: Rules) -> Agenda:
         kernel = self.ground.kernel()
         try:
-            return check(Engine(kernel, self.registry), self.declared(), rules)
+            return check(self._engine(kernel), self.declared(), rules)
         finally:
             kernel.close()
 
     def _foretold(self, rules: Rules, before: Snapshot) -> object:
         """What a dry run promises: its steps, executed on a copy in memory."""
         copy = self.ground.copy(before)
-        outcome = reconcile(Engine(copy, self.registry), self.declared(), rules)
-        assert not outcome.wrong
+        with TemporaryDirectory() as folder:
+            shutil.copytree(self._folder, folder, dirs_exist_ok=True)
+            engine = Engine(copy, self.registry, lock=lambda: Placed(folder))
+            outcome = reconcile(engine, self.declared(), rules)
+        assert self._lines(outcome.wrong) == []
         return seen(copy.snapshot())
 
     def _lines(self, agenda: Agenda | Sequence[object]) -> list[str]:
@@ -662,6 +691,45 @@ def _wrong(snapshot: Snapshot, held: Held, words: list[str]) -> Iterator[str]:
         yield "no route"
 
 
+def unsettled(snapshot: Snapshot, wanted: Set[str]) -> Iterator[str]:
+    """Main devices that are not set as their IPv4 aliases need it, or still set without any.
+
+    Nobody has changed them before, so 0 is what they were. *wanted*: those to look at.
+    """
+    kinds: dict[str, set[str]] = {}
+    for alias in World(snapshot, lazy()).aliases:
+        if alias.ours and alias.family == AF_INET:
+            kinds.setdefault(alias.name.main, set()).add(alias.kind)
+    for device in snapshot.devices.values():
+        if device.group & ~SCRATCH == GROUP or device.name not in wanted:
+            continue
+        here = kinds.get(device.name, set())
+        announce, ignore = device.arp_announce, device.arp_ignore
+        asked = bool(here & {"macvlan", "ipvlan"})
+        silent = "macvlan" in here and not leans(snapshot, device)
+        if (announce, ignore) != (2 * asked, 1 * silent):
+            yield f"{device.name}: {sorted(here)}, arp_announce {announce}, arp_ignore {ignore}"
+
+
+def leans(snapshot: Snapshot, main: Device) -> bool:
+    """Whether an address of a dummy or of lo lies in a network of *main*, which answers for it."""
+    networks = [
+        ip_interface((entry.local, entry.prefixlen)).network
+        for device in snapshot.devices.values()
+        if device is main or (device.link == main.index and device.kind in ("macvlan", "ipvlan"))
+        for entry in snapshot.on(device.index)
+        if entry.family == AF_INET and covers(entry, entry)
+    ]
+    return any(
+        ip_interface(entry.local).ip in network
+        for device in snapshot.devices.values()
+        if device.kind == "dummy" or device.name == "lo"
+        for entry in snapshot.on(device.index)
+        if entry.family == AF_INET and entry.scope == 0
+        for network in networks
+    )
+
+
 def around(snapshot: Snapshot, main: Device) -> Iterator[Address]:
     """The addresses of a main device, and of all aliases that are up."""
     for index, entries in snapshot.addresses.items():
@@ -690,9 +758,9 @@ def foreign(snapshot: Snapshot, *, killed: bool = False) -> dict[str, object]:
 
     Left out: counters; which address of a network is the secondary one, since the kernel promotes
     others when ours goes; what the kernel finds out by and by: of a new IPv6 address, and of a
-    cable.
+    cable; the settings that aliases need of their main device.
     """
-    hidden = ["stats", "operstate", "flags"]
+    hidden = ["stats", "operstate", "flags", "arp_announce", "arp_ignore"]
     if killed:
         hidden.append("promote")  # switched on for the moment in which a primary label is deleted
     found: dict[str, object] = {}

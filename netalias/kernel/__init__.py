@@ -100,6 +100,15 @@ class Kernel:
         """Whether *before* is the digest() of *salt* and the last reading."""
         return False
 
+    def common(self, setting: str) -> int:
+        """What net.ipv4.conf.all has for the namespace of the calling thread; 0 where it cannot be
+        read."""
+        try:
+            with open(f"/proc/sys/net/ipv4/conf/all/{setting}", "rb") as file:
+                return int(file.read())
+        except (OSError, ValueError):
+            return 0
+
     def fileno(self) -> int:
         """The descriptor that must stay open, or -1."""
         return -1

@@ -317,7 +317,7 @@ class _SetMessage(nlmsg):  # type: ignore[misc]
 
             class conf(nla):  # type: ignore[misc]
                 nla_flags = 0x8000
-                nla_map = tuple((number, key, "uint32") for key, number in DEVCONF.items())
+                nla_map = tuple((number, key, "int32") for key, number in DEVCONF.items())
 
         class inet6(nla):  # type: ignore[misc]
             nla_flags = 0x8000

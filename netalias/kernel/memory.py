@@ -73,7 +73,8 @@ class Memory(Kernel):
     """A Kernel that holds nothing but ``lo`` (index 1, down) at first.
 
     ``kinds`` are the device kinds it can make; without ``privileged`` it refuses every change;
-    without ``has_protocol`` it forgets IFA_PROTO, as kernels before 5.18 do.
+    without ``has_protocol`` it forgets IFA_PROTO, as kernels before 5.18 do. ``shared`` are the
+    settings of net.ipv4.conf.all.
 
     The methods after ``close`` set the stage as ip(8) would: they need no privilege, and raise
     KernelError where the kernel refuses. Their devices are given by primary or alternative name.
@@ -89,6 +90,7 @@ class Memory(Kernel):
         self.kinds = tuple(kinds)
         self.privileged = privileged
         self.has_protocol = has_protocol
+        self.shared: dict[str, int] = {}
         self._links = LinkTable()
         self._made: dict[str, int] = {}
 
@@ -151,6 +153,10 @@ class Memory(Kernel):
     def device(self, name: str) -> Device:
         """A copy of the device with this name. Raises KernelError (ENODEV)."""
         return plain(self._named(name, "device"))
+
+    def common(self, setting: str) -> int:
+        """As Kernel.common(); ``shared`` holds them."""
+        return self.shared.get(setting, 0)
 
     def setting(self, name: str, key: str) -> int:
         """The IPv4 setting *key* (a sysctl name) of a device; 0 until it is set."""

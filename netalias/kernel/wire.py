@@ -103,7 +103,14 @@ IFA_FLAGS = 8
 IFA_RT_PRIORITY = 9
 IFA_PROTO = 11
 
-DEVCONF = {"rp_filter": 8, "arp_announce": 18, "arp_ignore": 19, "promote_secondaries": 20}
+DEVCONF = {
+    "rp_filter": 8,
+    "arp_filter": 13,
+    "medium_id": 14,
+    "arp_announce": 18,
+    "arp_ignore": 19,
+    "promote_secondaries": 20,
+}
 """IPV4_DEVCONF_* of linux/ip.h by sysctl name."""
 
 HEADER = Struct("=IHHII")
@@ -293,7 +300,7 @@ _families: dict[tuple[tuple[tuple[str, int], ...], int | None], bytes] = {}
 def _family_settings(conf: tuple[tuple[str, int], ...], addrgen: int | None) -> bytes:
     families = []
     if conf:
-        values = [attr_u32(DEVCONF[key], value) for key, value in conf]
+        values = [attr_u32(DEVCONF[key], value & 0xFFFFFFFF) for key, value in conf]
         families.append(nest(AF_INET, nest(IFLA_INET_CONF, *values)))
     if addrgen is not None:
         families.append(nest(AF_INET6, attr(IFLA_INET6_ADDR_GEN_MODE, bytes([addrgen]))))

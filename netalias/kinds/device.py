@@ -26,9 +26,17 @@ if TYPE_CHECKING:
     from netalias.model import Address, Device, Snapshot
     from netalias.steps import Step
 
-CONF = {"rp_filter": 2, "arp_ignore": 1, "arp_announce": 2, "promote_secondaries": 1}
+CONF = {
+    "rp_filter": 2,
+    "arp_filter": 0,
+    "medium_id": -1,
+    "arp_announce": 2,
+    "arp_ignore": 1,
+    "promote_secondaries": 1,
+}
 """IPv4 settings of an alias device (Documentation/networking/ip-sysctl.rst): loose reverse path,
-since answers may leave by the main device; ARP only for addresses of the device itself."""
+since answers may leave by the main device; ARP only for addresses of the device itself, whatever
+way leads to the asker, and for nobody else (medium_id -1: no proxy_arp)."""
 
 ADDRGEN_EUI64 = 0
 ADDRGEN_NONE = 1

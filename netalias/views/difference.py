@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.agenda import ADDED, CHANGED, REMOVED
+from netalias.agenda import ADDED, CHANGED, REMOVED, SET
 from netalias.describe import address_words
 from netalias.model import AF_INET6, IFA_F_NOPREFIXROUTE, address_text, mac_text
 from netalias.names import printable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netalias.model import Address, Alias
     from netalias.plan import Plan
 
-WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change"}
+WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change", SET: "set"}
 """Sign: the word that JSON has for it."""
 ADDRESS = "address"
 NUMBERS = ("mtu", "metric")
@@ -30,15 +30,23 @@ ABSENT = (NONE, NOTHING)
 
 
 def line(item: Item, registry: Registry) -> str:
-    """``+ eth0:1 10.0.0.2/32 macvlan``, ``~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24``."""
+    """``+ eth0:1 10.0.0.2/32 macvlan``, ``~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24``,
+    ``= eth0 arp_ignore 0 -> 1``."""
+    if item.setting is not None:
+        pairs = item.setting.after.items()
+        changes = [f"{key} {item.setting.before[key]} -> {value}" for key, value in pairs]
+        return printable(f"{item.sign} {item.name} {', '.join(changes)}")
     return printable(f"{item.sign} {item.name} {TEXTS[item.sign](item.plan, registry)}")
 
 
 def fields(item: Item, registry: Registry) -> dict[str, object]:
     """The same for JSON: ``before`` and ``after`` hold what a change changes."""
-    found: dict[str, object] = {"change": WORDS[item.sign], "altname": str(item.name)}
+    key = "altname" if item.setting is None else "ifname"
+    found: dict[str, object] = {"change": WORDS[item.sign], key: str(item.name)}
     plan = item.plan
-    if item.sign == CHANGED:
+    if item.setting is not None:
+        found["before"], found["after"] = item.setting.before, item.setting.after
+    elif item.sign == CHANGED:
         changes = _changes(plan, registry)
         found["before"] = {key: _value(key, old) for key, old, _ in changes}
         found["after"] = {key: _value(key, new) for key, _, new in changes}

@@ -7,8 +7,10 @@ from netalias.views import FLAGS, NOTHING, SCOPES, address, mac, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netalias.alias_type import Registry
-    from netalias.model import Alias
+    from netalias.model import Alias, Device
 
 
 def detail(alias: Alias, registry: Registry) -> list[str]:
@@ -26,6 +28,13 @@ def detail(alias: Alias, registry: Registry) -> list[str]:
     if stats is not None:
         lines.append(f"RX packets {stats.rx_packets} bytes {stats.rx_bytes}")
         lines.append(f"TX packets {stats.tx_packets} bytes {stats.tx_bytes}")
+    return lines
+
+
+def settings(main: Device, kept: Mapping[str, int]) -> list[str]:
+    """What netalias has set on a main device; *kept* are the values before, by sysctl name."""
+    lines = [f"{main.name}: set for its aliases"]
+    lines += [f"{key} {getattr(main, key)}, before: {old}" for key, old in kept.items()]
     return lines
 
 

@@ -168,8 +168,10 @@ ip link add eth0_0 link eth0 group 28257 type macvlan mode bridge
 ip link set dev eth0_0 addrgenmode none
 ip link property add dev eth0_0 altname eth0:0
 ip link set dev eth0_0 alias 'netalias eth0:0'
-sysctl -qw net.ipv4.conf.eth0_0.rp_filter=2 net.ipv4.conf.eth0_0.arp_ignore=1 \
-net.ipv4.conf.eth0_0.arp_announce=2 net.ipv4.conf.eth0_0.promote_secondaries=1
+sysctl -qw net.ipv4.conf.eth0_0.rp_filter=2 net.ipv4.conf.eth0_0.arp_filter=0 \
+net.ipv4.conf.eth0_0.medium_id=-1 net.ipv4.conf.eth0_0.arp_announce=2 \
+net.ipv4.conf.eth0_0.arp_ignore=1 net.ipv4.conf.eth0_0.promote_secondaries=1
+sysctl -qw net.ipv4.conf.eth0.arp_announce=2 net.ipv4.conf.eth0.arp_ignore=1
 ip addr add 200.1.1.1/24 dev eth0_0 broadcast 200.1.1.255 proto 97
 ip link set dev eth0_0 up
 """

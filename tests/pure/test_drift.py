@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from test_plan import Stage
 
 from netalias import declarations, errors
-from netalias.agenda import _Like
 from netalias.future import Future
+from netalias.likeness import Like
 from netalias.names import AliasName
 from netalias.plan import plan
 from netalias.reconcile import Outcome, Rules, check, reconcile
@@ -114,6 +114,6 @@ def test_the_quick_answer_is_that_of_the_plan(
     if found.errors or alias is None:
         return
     (block,) = found.blocks
-    if _Like(block.wish, stage.kernel.device("eth0")).holds(alias, 0, block.addresses[0]):
+    if Like(block.wish, stage.kernel.device("eth0")).holds(alias, 0, block.addresses[0]):
         result = plan(block.wish, Future(world), stage.engine.able, force=True)
         assert result.steps == []

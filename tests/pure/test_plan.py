@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from errno import (
     EADDRINUSE,
@@ -39,6 +38,7 @@ from netalias.model import (
 )
 from netalias.plan import Plan
 from netalias.steps import AddAltname, CreateLink, DelLink, SetLink, Step
+from netalias.unlocked import Unlocked
 from netalias.views import state as state_of
 
 NO_ROUTE = "noprefixroute"
@@ -317,8 +317,9 @@ def test_main_is_renamed(stage: Stage) -> None:
         "ip link property del dev eth0_0 altname eth0:0",
         "ip link property add dev eth0_0 altname lan0:0",
         "ip link set dev eth0_0 alias 'netalias lan0:0'\n"
-        "sysctl -qw net.ipv4.conf.eth0_0.rp_filter=2 net.ipv4.conf.eth0_0.arp_ignore=1"
-        " net.ipv4.conf.eth0_0.arp_announce=2 net.ipv4.conf.eth0_0.promote_secondaries=1",
+        "sysctl -qw net.ipv4.conf.eth0_0.rp_filter=2 net.ipv4.conf.eth0_0.arp_filter=0"
+        " net.ipv4.conf.eth0_0.medium_id=-1 net.ipv4.conf.eth0_0.arp_announce=2"
+        " net.ipv4.conf.eth0_0.arp_ignore=1 net.ipv4.conf.eth0_0.promote_secondaries=1",
     ]
     assert stage.device("lan0:0").altnames == ("lan0:0",)
     assert stage.names() == ["lan0:0"]
@@ -1022,11 +1023,12 @@ def foreign_stage() -> Stage:
 
 
 def foreign(kernel: Memory) -> object:
-    """Devices without our group, and addresses on them without our mark."""
+    """Devices without our group, and addresses on them without our mark; what aliases need of
+    their main devices is set (tests/pure/test_mains.py)."""
     snapshot = kernel.snapshot()
     return [
         (
-            values(device, snapshot),
+            values(device, snapshot) | {"arp_announce": 0, "arp_ignore": 0},
             [one for one in entries_of(device, snapshot) if one["protocol"] != PROTOCOL],
         )
         for device in snapshot.devices.values()
@@ -1132,13 +1134,15 @@ def test_lock(stage: Stage) -> None:
     """A change is done under the lock of the engine; a plan is not."""
     seen: list[str] = []
 
-    @contextlib.contextmanager
-    def lock() -> Iterator[None]:
-        seen.append("in")
-        yield
-        seen.append("out")
+    class Watched(Unlocked):
+        def __enter__(self) -> Unlocked:
+            seen.append("in")
+            return self
 
-    engine = Engine(stage.kernel, lock=lock)
+        def __exit__(self, *_: object) -> None:
+            seen.append("out")
+
+    engine = Engine(stage.kernel, lock=Watched)
     wish = wishes.parse(["eth0:0", "200.1.1.1"], engine.registry)
     engine.plan(wish)
     assert seen == []

@@ -1,0 +1,126 @@
+"""Old values of settings that netalias changed on main devices, in a file beside the lock.
+
+A line is ``IFINDEX SETTING VALUE``. Without a folder they are kept as long as the process lives.
+"""
+
+from __future__ import annotations
+
+from os import (
+    O_CLOEXEC,
+    O_CREAT,
+    O_NOFOLLOW,
+    O_RDONLY,
+    O_TRUNC,
+    O_WRONLY,
+    close,
+    read,
+    replace,
+    unlink,
+)
+from os import open as os_open
+from os import write as os_write
+
+from netalias import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from netalias.mains import Setting
+
+FILE = "/settings"
+SIZE_MAX = 1 << 20
+
+
+class Settling:
+    """Settings that are about to change, and the record of what they were."""
+
+    def __init__(self, settings: list[Setting], kept: Kept) -> None:
+        self.settings = settings
+        self._kept = kept
+
+    def begin(self) -> None:
+        """Before the first step. Raises StateError."""
+        self._kept.keep(self.settings)
+
+    def end(self, settings: Iterable[Setting] | None = None) -> None:
+        """After the last, of all or of those that were done. Raises StateError."""
+        self._kept.forget(self.settings if settings is None else settings)
+
+
+class Kept:
+    """``values``: by ifindex, by sysctl name."""
+
+    def __init__(self, folder: str) -> None:
+        self.values: dict[int, dict[str, int]] = {}
+        self._folder = folder
+        if folder:
+            self._read()
+
+    def only(self, present: Container[int]) -> None:
+        """Forget devices that are gone; the file follows with the next change."""
+        self.values = {index: old for index, old in self.values.items() if index in present}
+
+    def keep(self, settings: Iterable[Setting]) -> None:
+        """Remember what is about to be changed; what is known already is older, and stays.
+
+        Raises StateError where that cannot be written.
+        """
+        before = repr(self.values)
+        for setting in settings:
+            if not setting.restores:
+                old = self.values.setdefault(setting.main.index, {})
+                for key, value in setting.before.items():
+                    old.setdefault(key, value)
+        if repr(self.values) != before:
+            self._write()
+
+    def forget(self, settings: Iterable[Setting]) -> None:
+        """Forget what was restored. Raises StateError where it cannot be written."""
+        before = repr(self.values)
+        for setting in settings:
+            old = self.values.get(setting.main.index, {}) if setting.restores else {}
+            for key in setting.after.keys() & old.keys():
+                del old[key]
+        self.values = {index: old for index, old in self.values.items() if old}
+        if repr(self.values) != before:
+            self._write()
+
+    def _read(self) -> None:
+        """A line that cannot be read is none: a setting is not restored on a guess."""
+        try:
+            file = os_open(self._folder + FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        except OSError:
+            return
+        try:
+            text = read(file, SIZE_MAX).decode("ascii", "replace")
+        finally:
+            close(file)
+        for line in text.split("\n"):
+            words = line.split()
+            if len(words) == 3 and words[0].isdigit() and words[2].isdigit():
+                self.values.setdefault(int(words[0]), {})[words[1]] = int(words[2])
+
+    def _write(self) -> None:
+        if not self._folder:
+            return
+        lines = [
+            f"{index} {key} {value}\n"
+            for index, old in self.values.items()
+            for key, value in old.items()
+        ]
+        draft = f"{self._folder}{FILE}.new"
+        try:
+            if not lines:
+                unlink(self._folder + FILE)
+                return
+            file = os_open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
+            try:
+                os_write(file, "".join(lines).encode())
+            finally:
+                close(file)
+            replace(draft, self._folder + FILE)
+        except OSError as error:
+            raise errors.StateError(
+                f"cannot keep the old settings in {self._folder}{FILE}: {error.strerror}"
+            ) from None

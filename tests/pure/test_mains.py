@@ -1,0 +1,258 @@
+"""What aliases need of their main devices: set with the first, given back with the last."""
+
+from __future__ import annotations
+
+from errno import EADDRINUSE
+from pathlib import Path
+
+import pytest
+from test_plan import Stage
+
+from netalias import errors
+from netalias.engine import Engine
+from netalias.kept import Kept
+from netalias.mains import Setting
+from netalias.model import Device, mac_text
+from netalias.steps import SetLink
+from netalias.unlocked import Unlocked
+
+
+class Placed(Unlocked):
+    """A folder, and no lock on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Main devices with a network each; old settings are kept in a folder."""
+    found = Stage()
+    found.engine = Engine(found.kernel, lock=lambda: Placed(tmp_path))
+    found.kernel.add_address("eth0", "10.0.0.1/24")
+    return found
+
+
+def settings(stage: Stage, name: str = "eth0") -> tuple[int, int]:
+    """arp_announce and arp_ignore."""
+    device = stage.device(name)
+    return device.arp_announce, device.arp_ignore
+
+
+def put(stage: Stage, name: str, **conf: int) -> None:
+    """Somebody sets it."""
+    assert stage.kernel.send([SetLink(name, stage.device(name).index, conf=conf)]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("10.0.0.5 kind macvlan", (2, 1)),
+        ("10.0.0.5 kind ipvlan", (2, 0)),
+        ("10.9.9.1/24 kind macvlan", (2, 1)),
+        ("10.0.0.5 kind label", (0, 0)),
+        ("10.0.0.5 kind dummy", (0, 0)),
+        ("2001:db8::5 kind macvlan", (0, 0)),
+        ("2001:db8::5 kind ipvlan", (0, 0)),
+    ],
+)
+def test_the_least_that_a_kind_needs(stage: Stage, words: str, expected: tuple[int, int]) -> None:
+    """A macvlan answers for itself, an ipvlan gets the answers; nothing else is touched."""
+    plan = stage(f"eth0:0 {words}")
+    assert settings(stage) == expected
+    assert settings(stage, "eth1") == (0, 0)
+    assert plan.notes == []
+    stage("eth0:0-")
+    assert settings(stage) == (0, 0)
+
+
+def test_the_last_one_gives_back(stage: Stage) -> None:
+    """Not before; and the record goes with it."""
+    folder = Path(stage.engine.locked().place())
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    stage("eth0:1 10.0.0.6 kind macvlan")
+    assert sorted((folder / "settings").read_text().split("\n")) == [
+        "", "2 arp_announce 0", "2 arp_ignore 0",
+    ]  # fmt: skip
+    stage("eth0:0-")
+    assert settings(stage) == (2, 1)
+    stage("eth0:1-")
+    assert settings(stage) == (0, 0)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("change", ["kind label", "2001:db8::5"])
+def test_an_alias_that_needs_it_no_more_gives_back(stage: Stage, change: str) -> None:
+    """Another kind, or another family."""
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    stage(f"eth0:0 {change}")
+    assert settings(stage) == (0, 0)
+
+
+def test_from_macvlan_to_ipvlan(stage: Stage) -> None:
+    """What the new kind needs stays, the rest goes back; all of it goes back in the end."""
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    stage("eth0:0 kind ipvlan")
+    assert settings(stage) == (2, 0)
+    stage("eth0:0-")
+    assert settings(stage) == (0, 0)
+
+
+def test_larger_values_stay(stage: Stage) -> None:
+    """A setting is raised, never lowered; what was enough is not ours to give back."""
+    put(stage, "eth0", arp_announce=1, arp_ignore=2)
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    assert settings(stage) == (2, 2)
+    stage("eth0:0-")
+    assert settings(stage) == (1, 2)
+
+
+def test_who_changed_it_in_between_is_left_alone(stage: Stage) -> None:
+    """Only a value that is still ours goes back."""
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    put(stage, "eth0", arp_ignore=8)
+    stage("eth0:0-")
+    assert settings(stage) == (0, 8)
+
+
+def test_a_value_that_was_taken_away_is_set_again(stage: Stage) -> None:
+    """By the next command that concerns it, and the old value is still the first one."""
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    put(stage, "eth0", arp_announce=0, arp_ignore=0)
+    stage("eth0:0 10.0.0.5")
+    assert settings(stage) == (2, 1)
+    stage("eth0:0-")
+    assert settings(stage) == (0, 0)
+
+
+def test_two_mains(stage: Stage) -> None:
+    """Each has its own count of aliases."""
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    stage("eth1:0 10.1.0.5 kind macvlan")
+    stage("eth0:0-")
+    assert (settings(stage), settings(stage, "eth1")) == ((0, 0), (2, 1))
+
+
+def test_a_main_that_is_a_macvlan(stage: Stage) -> None:
+    """Its aliases stand on what is below it, so both answer."""
+    stage.kernel.add_device("mv0", "macvlan", link="eth0", up=True)
+    stage("mv0:0 10.0.0.5 kind macvlan")
+    assert settings(stage) == settings(stage, "mv0") == (2, 1)
+    stage("mv0:0-")
+    assert settings(stage) == settings(stage, "mv0") == (0, 0)
+
+
+def test_hands_off(stage: Stage) -> None:
+    """Nothing of the main device is touched, neither way, and the alias says what that means."""
+    stage.engine.hands_off = True
+    assert stage("eth0:0 10.0.0.5 kind macvlan").notes == [
+        "eth0:0: eth0 answers ARP for 10.0.0.5 too: its arp_ignore is 0",
+        "eth0:0: eth0 asks ARP with 10.0.0.5: its arp_announce is 0",
+    ]
+    assert settings(stage) == (0, 0)
+    stage.engine.hands_off = False
+    stage("eth0:1 10.0.0.6 kind macvlan")
+    stage.engine.hands_off = True
+    stage("eth0:1-")
+    stage("eth0:0-")
+    assert settings(stage) == (2, 1)
+
+
+def test_all_devices_count_too(stage: Stage) -> None:
+    """With the settings of all there is nothing to say, even with hands off."""
+    stage.kernel.shared.update(arp_announce=2, arp_ignore=1)
+    stage.engine.hands_off = True
+    assert stage("eth0:0 10.0.0.5 kind macvlan").notes == []
+
+
+@pytest.mark.parametrize("name", ["lo", "dum0"])
+def test_an_address_that_only_the_main_answers_for(stage: Stage, name: str) -> None:
+    """It would be lost, so arp_ignore is withheld, and the alias says so."""
+    if name == "dum0":
+        stage.kernel.add_device("dum0", "dummy", up=True)
+    stage.kernel.add_address(name, "10.0.0.50/32")
+    assert stage("eth0:0 10.0.0.5 kind macvlan").notes == [
+        f"eth0:0: eth0 answers ARP for 10.0.0.5 too: 10.0.0.50 of {name} needs arp_ignore 0 on eth0"
+    ]
+    assert settings(stage) == (2, 0)
+
+
+def test_an_address_of_another_network_needs_nobody(stage: Stage) -> None:
+    """A router's address on lo is not asked for on this wire; neither is 127.0.0.1."""
+    stage.kernel.add_address("lo", "192.0.2.1/32")
+    assert stage("eth0:0 10.0.0.5 kind macvlan").notes == []
+    assert settings(stage) == (2, 1)
+
+
+def test_a_dummy_comes_and_goes_beside_a_macvlan(stage: Stage) -> None:
+    """While it is there the main device answers again."""
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    assert stage("eth0:1 10.0.0.6 kind dummy").notes == []
+    assert settings(stage) == (2, 0)
+    stage("eth0:1-")
+    assert settings(stage) == (2, 1)
+    assert stage("lo:0 10.0.0.7").notes == []
+    assert settings(stage) == (2, 0)
+    stage("lo:0-")
+    assert settings(stage) == (2, 1)
+
+
+def test_arp_filter_of_all(stage: Stage) -> None:
+    """Then the alias itself does not answer: somebody must."""
+    stage.kernel.shared["arp_filter"] = 1
+    assert stage("eth0:0 10.0.0.5 kind macvlan").notes == [
+        "eth0:0: eth0 answers ARP for 10.0.0.5, not the alias: arp_filter of all is 1"
+    ]
+    assert settings(stage) == (2, 0)
+
+
+def test_dummies_say_what_they_lack(stage: Stage) -> None:
+    """No answer, no route, no NDP."""
+    put(stage, "eth0", arp_ignore=1)
+    assert stage("eth0:0 10.9.9.1/24 kind dummy").notes == [
+        "eth0:0: nobody answers ARP for 10.9.9.1: arp_ignore of eth0 is 1",
+        "eth0:0: no route leads to 10.9.9.0/24: a dummy brings none"
+        " (ip route add 10.9.9.0/24 dev eth0 src 10.9.9.1)",
+    ]
+    assert stage("eth0:1 2001:db8::5 kind dummy").notes == [
+        "eth0:1: nobody answers NDP for 2001:db8::5: a dummy is reached only by routes"
+    ]
+    assert stage("lo:0 10.0.0.7").notes == [
+        "lo:0: nobody answers ARP for 10.0.0.7: arp_ignore of eth0 is 1"
+    ]
+
+
+def test_another_mark_needs_it_too(stage: Stage) -> None:
+    """Aliases of another group are not ours to count, but nothing is taken from under them."""
+    other = Engine(stage.kernel, group=77, lock=stage.engine.locked)  # type: ignore[arg-type]
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    other.create("eth0:1", "10.0.0.6", "kind", "macvlan")
+    stage("eth0:0-")
+    assert settings(stage) == (2, 1)
+    other.delete("eth0:1")
+    assert settings(stage) == (0, 0)
+
+
+def test_refused_changes_no_setting(stage: Stage) -> None:
+    """What was set for an alias that could not be made goes back at once."""
+    mac = mac_text(stage.device("eth0").mac)
+    words = f"eth0:0 10.0.0.5 kind macvlan hw ether {mac}"
+    stage.refused(words, errors.KernelError, EADDRINUSE)
+    assert settings(stage) == (0, 0)
+
+
+def test_unreadable_records_restore_nothing(tmp_path: Path) -> None:
+    """A setting is not put back on a guess."""
+    (tmp_path / "settings").write_bytes(b"2 arp_ignore\n\xff\n2 arp_announce x\n3 arp_ignore 1\n")
+    assert Kept(str(tmp_path)).values == {3: {"arp_ignore": 1}}
+
+
+def test_the_oldest_value_is_kept(tmp_path: Path) -> None:
+    """Whatever is set later; and devices that have gone are forgotten."""
+    kept = Kept(str(tmp_path))
+    kept.keep([Setting(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
+    kept.keep([Setting(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 2})])
+    assert Kept(str(tmp_path)).values == {2: {"arp_ignore": 0}}
+    kept.only({3})
+    kept.keep([Setting(Device(3, "eth1", arp_announce=1), {"arp_announce": 2})])
+    assert Kept(str(tmp_path)).values == {3: {"arp_announce": 1}}
