@@ -40,7 +40,8 @@ class Reading:
     ``aliases`` and ``mains`` are those that are asked for; ``settings`` holds numbers by family,
     device (ALL for all) and key; ``ways`` is where the network of an alias leads, by the address
     of a peer (peer()); ``firewall`` holds family, table and name; ``managers`` who else manages
-    a device, by index; ``neighbours`` entries and limit of a family's table; ``root`` stands in
+    a device, by index; ``neighbours`` entries and limit of a family's table;
+    ``unanswered`` whom a device has asked for in vain, by index; ``root`` stands in
     front of the paths of others; ``unseen`` says what could not be looked at.
     """
 
@@ -57,6 +58,7 @@ class Reading:
         "root",
         "routes",
         "settings",
+        "unanswered",
         "unseen",
         "ways",
         "world",
@@ -82,6 +84,7 @@ class Reading:
         self.neighbours: dict[int, tuple[int, int]] = {}
         self.ifconfig = False
         self.declared = False
+        self.unanswered: dict[int, str] = {}
         self.unseen: list[str] = []
         entries = world.snapshot.addresses.values()
         self._kin: dict[int, set[int]] = {}
@@ -208,6 +211,7 @@ def _read(reading: Reading, *, machine: bool) -> None:
     _settings(reading)
     wanted = {(alias.family, one) for alias in reading.aliases if (one := reading.peer(alias))}
     reading.routes, reading.ways = survey.routes(wanted)
+    reading.unanswered = survey.unanswered()
     try:
         reading.firewall = survey.firewall()
     except errors.KernelError as error:

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from netalias.model import Alias, Device
     from netalias.names import AliasName
 
-SENT_UNHEARD = 10
-"""Packets that were sent without one that was received; a new IPv6 alias sends three."""
-
 
 def finding(alias: Alias, level: str, text: str, why: str, command: str = "") -> Finding:
     """One about an alias; the name stands before the text."""
@@ -193,18 +190,18 @@ def _other_mac(device: Device, taken: dict[bytes, Device]) -> str:
 
 
 def unheard(reading: Reading) -> Iterator[Finding]:
-    """A macvlan has sent much and received nothing: its MAC may be filtered."""
+    """A macvlan has asked for neighbours and received nothing at all: its MAC may be filtered."""
     for alias in reading.aliases:
         device = alias.device
-        stats = device.stats if device is not None else None
-        if alias.kind != "macvlan" or stats is None or alias.main is None:
+        if device is None or device.stats is None or alias.kind != "macvlan":
             continue
-        if stats.rx_packets == 0 and stats.tx_packets >= SENT_UNHEARD:
+        asked = reading.unanswered.get(device.index)
+        if asked is not None and device.stats.rx_packets == 0:
             yield finding(
                 alias,
                 HINT,
-                f"{stats.tx_packets} packets were sent, and none was received",
-                f"wireless and many virtual networks drop frames of MACs other than that of"
-                f" {alias.main.name}",
+                f"it has asked for the MAC of {asked} and received nothing at all",
+                "wireless and many virtual networks drop frames of MACs other than that of"
+                f" {alias.name.main}",
                 relabelled(alias),
             )

@@ -1,4 +1,4 @@
-"""Wide readings through pyroute2: routes, the way to an address, names in firewall tables.
+"""Wide readings through pyroute2: routes, ways, neighbours, names in firewall tables.
 
 What decides whether an alias works, and no short command asks for. The namespace is that of the
 calling thread; nothing is changed and nothing is sent.
@@ -7,9 +7,14 @@ calling thread; nothing is changed and nothing is sent.
 from __future__ import annotations
 
 from _socket import inet_pton
+from errno import EBADMSG, EINTR
 
 from pyroute2 import IPRoute  # type: ignore[import-untyped]
-from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
+from pyroute2.netlink.exceptions import (  # type: ignore[import-untyped]
+    NetlinkDecodeError,
+    NetlinkDumpInterrupted,
+    NetlinkError,
+)
 from pyroute2.netlink.nfnetlink.nftsocket import (  # type: ignore[import-untyped]
     NFT_MSG_GETSETELEM,
     nft_set_elem_list_msg,
@@ -21,13 +26,19 @@ from netalias.model import AF_INET, AF_INET6, Value, address_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
+
+DUMP_TRIES = 10
+ERRORS = (NetlinkError, NetlinkDecodeError, OSError)
+"""What a request can end with: the kernel's answer, one that cannot be read, a dead socket."""
 
 RTN_UNICAST = 1
 RTN_LOCAL = 2
 """Types of routes (linux/rtnetlink.h)."""
 RT_TABLE_MAIN = 254
+NUD_FAILED = 0x20
+"""linux/neighbour.h"""
 
 NFT_FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 """NFPROTO_* of linux/netfilter.h in the words of nft(8)."""
@@ -81,17 +92,41 @@ def routes(wanted: Iterable[tuple[int, bytes]]) -> tuple[list[Route], dict[bytes
 
     Who cannot be reached has no way. Raises KernelError.
     """
-    try:
-        with IPRoute() as socket:
-            found = [
-                _route(message)
-                for message in socket.get_routes()
-                if message["family"] in (AF_INET, AF_INET6)
-            ]
-            ways = {packed: _way(socket, family, packed) for family, packed in wanted}
-    except (NetlinkError, OSError) as problem:
-        raise _refused("list of routes", problem) from None
-    return found, {packed: way for packed, way in ways.items() if way is not None}
+    messages = _asked("list of routes", lambda socket: list(socket.get_routes()))
+    found = [_route(one) for one in messages if one["family"] in (AF_INET, AF_INET6)]
+    places = list(wanted)
+    ways = _asked("ways", lambda socket: [_way(socket, *place) for place in places])
+    return found, {
+        packed: way for (_, packed), way in zip(places, ways, strict=True) if way is not None
+    }
+
+
+def unanswered() -> dict[int, str]:
+    """By index of a device: a neighbour whose MAC was asked for there in vain (NUD_FAILED).
+
+    Raises KernelError.
+    """
+    return {
+        message["ifindex"]: message.get_attr("NDA_DST")
+        for message in _asked("list of neighbours", lambda socket: list(socket.get_neighbours()))
+        if message["state"] & NUD_FAILED and message["family"] in (AF_INET, AF_INET6)
+    }
+
+
+def _asked(
+    operation: str, work: Callable[[Any], list[Any]], opened: Callable[[], Any] = IPRoute
+) -> list[Any]:
+    """What *work* gives of a socket; again while the kernel says that it is inconsistent."""
+    for _ in range(DUMP_TRIES):
+        try:
+            with opened() as socket:
+                return work(socket)
+        except NetlinkDumpInterrupted:
+            continue
+        except ERRORS as problem:
+            code = getattr(problem, "code", 0) or getattr(problem, "errno", 0) or EBADMSG
+            raise errors.kernel_error(operation, abs(code)) from None
+    raise errors.kernel_error(operation, EINTR)
 
 
 def _route(message: Any) -> Route:
@@ -131,18 +166,17 @@ def firewall() -> set[tuple[str, str, str]]:
     Raises KernelError, NotPermitted without CAP_NET_ADMIN.
     """
     found: set[tuple[str, str, str]] = set()
-    try:
-        with NFTables(nfgen_family=0) as socket:
-            rules, sets = socket.get_rules(), socket.get_sets()
-        for message in rules:
-            _note(found, message, message.get_attr("NFTA_RULE_TABLE"), message["nfgen_family"])
-        for one in sets:
-            if _holds_names(one.get_attr("NFTA_SET_KEY_TYPE") or 0):
-                for message in _elements(one):
-                    table = one.get_attr("NFTA_SET_TABLE")
-                    _note(found, message, table, one["nfgen_family"])
-    except (NetlinkError, OSError) as problem:
-        raise _refused("firewall tables", problem) from None
+    rules, sets = _asked(
+        "firewall tables",
+        lambda socket: [socket.get_rules(), socket.get_sets()],
+        lambda: NFTables(nfgen_family=0),
+    )
+    for message in rules:
+        _note(found, message, message.get_attr("NFTA_RULE_TABLE"), message["nfgen_family"])
+    for one in sets:
+        if _holds_names(one.get_attr("NFTA_SET_KEY_TYPE") or 0):
+            for message in _elements(one):
+                _note(found, message, one.get_attr("NFTA_SET_TABLE"), one["nfgen_family"])
     return found
 
 
@@ -161,8 +195,11 @@ def _elements(one: Any) -> list[Any]:
         ("NFTA_SET_ELEM_LIST_SET", one.get_attr("NFTA_SET_NAME")),
     ]
     # The library asks for the family of the socket.
-    with NFTables(nfgen_family=one["nfgen_family"]) as socket:
-        return list(socket.request_get(wanted, NFT_MSG_GETSETELEM))
+    return _asked(
+        "firewall tables",
+        lambda socket: list(socket.request_get(wanted, NFT_MSG_GETSETELEM)),
+        lambda: NFTables(nfgen_family=one["nfgen_family"]),
+    )
 
 
 def _note(found: set[tuple[str, str, str]], message: Any, table: str, family: int) -> None:
@@ -186,8 +223,3 @@ def _data(value: Any) -> Iterator[bytes]:
             yield inner
         else:
             yield from _data(inner)
-
-
-def _refused(operation: str, problem: Exception) -> errors.KernelError:
-    code = getattr(problem, "code", 0) or getattr(problem, "errno", 0) or 0
-    return errors.kernel_error(operation, code)

@@ -167,10 +167,13 @@ def test_a_name_too_long_for_a_label() -> None:
     slots = {2: f"{name}:9", 3: f"{name}:10"}
     commands = []
     for slot in slots.values():
-        stats = Stats(rx_packets=0, tx_packets=10)
+        stats = Stats(rx_packets=0, tx_packets=3)
         device_of = alias(altnames=[slot], ifalias=f"netalias {slot}", stats=stats)
         world = World(Snapshot([device(2, name), device_of], [address(10, ALIAS)]), lazy())
-        commands += [one.command for one in unheard(Reading(world))]
+        found = Reading(world)
+        assert list(unheard(found)) == []
+        found.unanswered[device_of.index] = "10.0.0.9"
+        commands += [one.command for one in unheard(found)]
     assert commands == [f"netalias {name}:9 kind label", ""]
 
 
