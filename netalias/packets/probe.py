@@ -121,11 +121,16 @@ class Links:
         raise errors.kernel_error("state of a device", code, text)
 
     def without(self) -> list[int]:
-        """The devices that have no carrier now. Raises MainDown for one that is down."""
+        """The devices that speak ARP and have no carrier now. Raises MainDown for one down."""
+        missing = []
         for index, flags in self.flags.items():
+            if flags & IFF_NOARP:
+                continue
             if not flags & IFF_UP:
                 raise errors.MainDown(f"{self._edge.name(index)} is down")
-        return [index for index, flags in self.flags.items() if flags & CARRIER != CARRIER]
+            if flags & CARRIER != CARRIER:
+                missing.append(index)
+        return missing
 
     def await_carrier(self, limit: float) -> None:
         """Until all have one. Raises StateError after *limit* seconds, and as ``look``."""

@@ -50,7 +50,7 @@ class Bucket:
         now = self._clock()
         self._full = min(BURST, self._full + (now - self._since) * self._rate)
         self._since = now
-        taken = min(wanted, int(self._full))
+        taken = min(wanted, int(self._full + 1e-9))  # what rounding took away is given back
         self._full -= taken
         return taken
 

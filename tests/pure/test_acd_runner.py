@@ -1,0 +1,327 @@
+"""The check with everything around it played: time, devices, frames, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from netalias import errors
+from netalias.kernel import wire
+from netalias.model import IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP
+from netalias.packets import frames, probe
+from netalias.packets.acd import FAST, RFC
+
+MAC = bytes.fromhex("020000000001")
+OTHER = bytes.fromhex("0200000000ff")
+ADDRESS = bytes([192, 0, 2, 10])
+NEXT = bytes([192, 0, 2, 11])
+READY = IFF_UP | IFF_RUNNING | IFF_LOWER_UP
+
+
+class Socket:
+    """What a played socket has in common: whether it was closed."""
+
+    closed = False
+
+    def fileno(self) -> int:
+        """None is needed here."""
+        return -1
+
+    def close(self) -> None:
+        """It is never closed twice."""
+        assert not self.closed
+        self.closed = True
+
+
+class Events(Socket):
+    """Devices that change at given times: (time, index, flags or None for a deleted one)."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+        self.asked: list[int] = []
+
+    def ask_links(self, indexes: Sequence[int]) -> None:
+        """The answer is there at once, as the kernel's is."""
+        self.asked += indexes
+
+    def read(self) -> Iterator[Any]:
+        """Answers, then what was announced until now; None where it was lost."""
+        for index in self.asked:
+            flags = self.edge.links.get(index)
+            yield self.link(index, flags) if flags is not None else self.missing()
+        self.asked = []
+        while self.edge.changes and self.edge.changes[0][0] <= self.edge.now:
+            _, index, flags = self.edge.changes.pop(0)
+            if flags is None:
+                self.edge.links.pop(index, None)
+            else:
+                self.edge.links[index] = flags
+            yield None if self.edge.deaf else self.link(index, flags)
+        if self.asked:
+            yield from self.read()
+
+    def link(self, index: int, flags: int | None) -> tuple[Any, ...]:
+        """RTM_NEWLINK or RTM_DELLINK."""
+        kind = wire.RTM_DELLINK if flags is None else wire.RTM_NEWLINK
+        body = wire.ifinfo(index, flags or 0, family=self.edge.family)
+        return kind, 0, 0, body, 0, len(body)
+
+    def missing(self) -> tuple[Any, ...]:
+        """NLMSG_ERROR: ENODEV."""
+        body = (-19).to_bytes(4, "little", signed=True) + wire.ifinfo(0)
+        return wire.NLMSG_ERROR, 0, 1, body, 0, len(body)
+
+
+class Port(Socket):
+    """Frames that come at given times, and all that was sent."""
+
+    def __init__(self, edge: Edge, index: int) -> None:
+        self.edge = edge
+        self.index = index
+        self.name = edge.name(index)
+        self.mac = MAC
+        self.ethernet = index not in edge.tunnels
+        self.sent: list[bytes] = []
+
+    def send(self, packed: Sequence[bytes]) -> None:
+        """Sending takes the time of ``slow`` for each frame."""
+        self.sent += packed
+        self.edge.now += self.edge.slow * len(packed)
+
+    def receive(self) -> list[bytes]:
+        """What has come until now."""
+        inbox = self.edge.frames.get(self.index, [])
+        found = [frame for at, frame in inbox if at <= self.edge.now]
+        self.edge.frames[self.index] = [entry for entry in inbox if entry[0] > self.edge.now]
+        return found
+
+    def lost(self) -> int:
+        """As the test has it."""
+        return self.edge.overrun
+
+
+class Edge:
+    """Simulated time, in which nothing happens but what stands in the tables."""
+
+    def __init__(self, **links: int) -> None:
+        self.now = 100.0
+        self.links = {int(name[3:]): flags for name, flags in links.items()}
+        self.changes: list[tuple[float, int, int | None]] = []
+        self.frames: dict[int, list[tuple[float, bytes]]] = {}
+        self.tunnels: set[int] = set()
+        self.ports: list[Port] = []
+        self.opened: list[Socket] = []
+        self.left: list[Port] = []
+        self.family = 0
+        self.deaf = False
+        self.overrun = 0
+        self.slow = 0.0
+        self.interrupt = 1e9
+
+    def clock(self) -> float:
+        """Simulated."""
+        return self.now
+
+    def random(self) -> float:
+        """Always the middle."""
+        return 0.5
+
+    def name(self, index: int) -> str:
+        """eth and the index."""
+        if index not in self.links:
+            raise errors.NoSuchDevice(f"the device of index {index} has vanished")
+        return f"eth{index}"
+
+    def events(self) -> Events:
+        """Remembered, to see whether it is closed."""
+        self.opened.append(Events(self))
+        return self.opened[-1]  # type: ignore[return-value]
+
+    def port(self, index: int) -> Port:
+        """Remembered, too."""
+        self.ports.append(Port(self, index))
+        self.opened.append(self.ports[-1])
+        return self.ports[-1]
+
+    def wait(self, files: Sequence[Socket], seconds: float) -> None:
+        """Until the next thing happens, or the time is over; ^C at the time of ``interrupt``."""
+        if any(isinstance(one, Events) and one.asked for one in files):
+            return
+        times = [at for at, _, _ in self.changes]
+        times += [at for inbox in self.frames.values() for at, _ in inbox]
+        end = self.now + seconds
+        self.now = min([end, *(at for at in times if at > self.now)])
+        if self.now >= self.interrupt:
+            raise KeyboardInterrupt
+
+    def leave(self, ports: Sequence[Port]) -> None:
+        """Remembered."""
+        self.left = list(ports)
+
+    def check(self, *asked: tuple[int, bytes], timing: Any = FAST, **more: Any) -> Any:
+        """The check; however it ends, every socket is closed."""
+        try:
+            return probe.check(asked, {MAC}, timing, 5.0, edge=self, **more)  # type: ignore[arg-type]
+        finally:
+            assert all(one.closed for one in self.opened)
+
+
+def test_nobody_has_them() -> None:
+    """Every address is probed, nobody answers, it takes 200 ms."""
+    edge = Edge(eth1=READY, eth2=READY)
+    assert edge.check((1, ADDRESS), (1, NEXT), (2, ADDRESS)) == []
+    assert [port.sent for port in edge.ports] == [
+        [frames.probe(MAC, ADDRESS), frames.probe(MAC, NEXT)],
+        [frames.probe(MAC, ADDRESS)],
+    ]
+    assert edge.now == pytest.approx(100.2, abs=0.001)
+
+
+def test_a_conflict_names_address_device_and_mac() -> None:
+    """The same address on the other device is free."""
+    edge = Edge(eth1=READY, eth2=READY)
+    edge.frames[2] = [(100.1, frames.reply(OTHER, ADDRESS))]
+    (found,) = edge.check((1, ADDRESS), (2, ADDRESS), (2, NEXT))
+    assert found == probe.Conflict(ADDRESS, 2, "eth2", OTHER)
+    assert str(found) == "192.0.2.10 is in use on eth2 by 02:00:00:00:00:ff"
+
+
+def test_who_was_not_heard_has_no_name() -> None:
+    """A conflict that the kernel found by itself."""
+    found = probe.Conflict(bytes(15) + b"\1", 2, "eth2", b"")
+    assert str(found) == "::1 is in use on eth2"
+
+
+def test_an_answer_in_the_last_instant_is_heard() -> None:
+    """What is there when the time is over is read before anything is found to be clear."""
+    edge = Edge(eth1=READY)
+    edge.frames[1] = [(100.2, frames.reply(OTHER, ADDRESS))]
+    assert [found.mac for found in edge.check((1, ADDRESS))] == [OTHER]
+
+
+def test_a_slow_device_gets_its_time() -> None:
+    """Ten seconds for a frame: the 200 ms begin when it is out."""
+    edge = Edge(eth1=READY)
+    edge.slow = 10.0
+    edge.frames[1] = [(110.15, frames.reply(OTHER, ADDRESS))]
+    assert [found.mac for found in edge.check((1, ADDRESS))] == [OTHER]
+
+
+def test_all_devices_are_checked_at_the_same_time() -> None:
+    """Thirty devices by the full timing take no longer than one."""
+    edge = Edge(**{f"eth{index}": READY for index in range(1, 31)})
+    assert edge.check(*((index, ADDRESS) for index in range(1, 31)), timing=RFC) == []
+    assert edge.now < 107.1
+    assert all(len(port.sent) == 3 for port in edge.ports)
+
+
+def test_a_carrier_is_waited_for() -> None:
+    """Nothing is sent, no port is opened, before the device has one."""
+    edge = Edge(eth1=IFF_UP)
+    edge.changes = [(101.0, 1, IFF_UP | IFF_LOWER_UP), (103.0, 1, READY)]
+    assert edge.check((1, ADDRESS)) == []
+    assert edge.now == pytest.approx(103.2, abs=0.001)
+
+
+def test_no_carrier_in_time_is_an_error() -> None:
+    """It says which device, and nothing was sent."""
+    edge = Edge(eth1=READY, eth2=IFF_UP)
+    with pytest.raises(errors.StateError, match=r"^eth2 has no carrier$"):
+        edge.check((1, ADDRESS), (2, ADDRESS))
+    assert edge.now == pytest.approx(105.0)
+    assert not edge.ports
+
+
+def test_a_carrier_lost_during_the_check_is_an_error() -> None:
+    """Silence on a cut cable is no answer."""
+    edge = Edge(eth1=READY)
+    edge.changes = [(100.1, 1, IFF_UP)]
+    with pytest.raises(errors.StateError, match=r"^eth1 lost its carrier while"):
+        edge.check((1, ADDRESS))
+
+
+@pytest.mark.parametrize("at", [99.0, 100.1])
+def test_a_device_that_is_down_is_an_error(at: float) -> None:
+    """Before and during the check; nobody waits for an administrator."""
+    edge = Edge(eth1=READY)
+    edge.changes = [(at, 1, 0)]
+    with pytest.raises(errors.MainDown, match=r"^eth1 is down$"):
+        edge.check((1, ADDRESS))
+    assert edge.now < 100.2
+
+
+@pytest.mark.parametrize("at", [99.0, 100.1])
+def test_a_device_that_vanishes_is_an_error(at: float) -> None:
+    """Before and during the check."""
+    edge = Edge(eth1=READY)
+    edge.changes = [(at, 1, None)]
+    with pytest.raises(errors.NoSuchDevice, match="index 1 has vanished"):
+        edge.check((1, ADDRESS))
+
+
+def test_a_device_that_never_was_is_an_error() -> None:
+    """The kernel refuses the question."""
+    with pytest.raises(errors.NoSuchDevice, match="index 7 has vanished"):
+        Edge(eth1=READY).check((7, ADDRESS))
+
+
+def test_a_bridge_tells_of_its_ports_and_is_not_believed() -> None:
+    """RTM_NEWLINK and RTM_DELLINK of AF_BRIDGE are about the port of a bridge."""
+    edge = Edge(eth1=READY)
+    edge.family = 7
+    with pytest.raises(errors.MainDown):  # the state was never told
+        edge.check((1, ADDRESS))
+
+
+def test_lost_announcements_are_asked_for_again() -> None:
+    """ENOBUFS: the carrier that came meanwhile is seen."""
+    edge = Edge(eth1=IFF_UP)
+    edge.deaf = True
+    edge.changes = [(102.0, 1, READY)]
+    assert edge.check((1, ADDRESS)) == []
+
+
+def test_lost_frames_are_an_error() -> None:
+    """The conflict may have been among them."""
+    edge = Edge(eth1=READY)
+    edge.frames[1] = [(100.1, b"")]
+    edge.overrun = 17
+    with pytest.raises(errors.StateError, match=r"^eth1 is flooded: 17 frames were lost"):
+        edge.check((1, ADDRESS))
+
+
+def test_hostile_frames_disturb_nothing() -> None:
+    """Whatever cannot be read is passed over, and the answer behind it is found."""
+    edge = Edge(eth1=READY)
+    good = frames.reply(OTHER, ADDRESS)
+    junk = [good[:size] for size in range(len(good))] + [b"\xff" * 60, bytes(1500)]
+    edge.frames[1] = [(100.1, frame) for frame in [*junk, good, *junk]]
+    assert [found.mac for found in edge.check((1, ADDRESS))] == [OTHER]
+
+
+def test_where_no_arp_is_spoken_nobody_conflicts() -> None:
+    """A dummy has IFF_NOARP, whatever its state; a tunnel is no Ethernet: nothing is sent."""
+    edge = Edge(eth1=IFF_NOARP, eth2=READY)
+    edge.tunnels = {2}
+    assert edge.check((1, ADDRESS), (2, ADDRESS)) == []
+    assert edge.now == 100.0
+    assert [port.sent for port in edge.ports] == [[]]
+
+
+def test_an_interruption_leaves_nothing_open() -> None:
+    """^C in the middle closes every socket, and is passed on."""
+    edge = Edge(eth1=READY, eth2=READY)
+    edge.interrupt = 100.1
+    with pytest.raises(KeyboardInterrupt):
+        edge.check((1, ADDRESS), (2, ADDRESS))
+    assert len(edge.opened) == 3
+
+
+def test_closing_is_left_to_a_child_where_wished() -> None:
+    """All ports at once."""
+    edge = Edge(eth1=READY, eth2=READY)
+    edge.check((1, ADDRESS), (2, ADDRESS), aside=True)
+    assert edge.left == edge.ports
+    assert len(edge.left) == 2

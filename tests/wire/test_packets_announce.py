@@ -1,0 +1,216 @@
+"""Announcing with a played sender and clock: what leaves by which device, how fast, what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from errno import EAGAIN, EIO, ENETDOWN, ENOBUFS, ENODEV, ENXIO, EPERM
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netalias import errors
+from netalias.packets import announce, frames, gratuitous, sending
+from netalias.packets.announce import NEAR, Announcement
+
+MAC = bytes.fromhex("020000000001")
+IPV6 = bytes.fromhex("20010db8000000000000000000000010")
+
+
+class Edge(announce.Edge):
+    """Simulated time; what is sent is kept with its time and device."""
+
+    def __init__(self, refusing: Iterable[str] = ()) -> None:
+        self.now = 0.0
+        self.sent: list[tuple[float, str, bytes]] = []
+        self.closed = 0
+        self.left: list[int] = []
+        self.refusing = refusing
+
+    def clock(self) -> float:  # type: ignore[override]
+        """Simulated."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:  # type: ignore[override]
+        """The only way in which time goes by."""
+        self.now += seconds
+
+    def name(self, index: int) -> str:  # type: ignore[override]
+        """eth and the index."""
+        return f"eth{index}"
+
+    def leave(self, file: int) -> None:  # type: ignore[override]
+        """Kept."""
+        self.left.append(file)
+
+    def sender(self) -> Edge:  # type: ignore[override]
+        """It is its own."""
+        return self
+
+    def fileno(self) -> int:
+        """Any."""
+        return 7
+
+    def close(self) -> None:
+        """Counted."""
+        self.closed += 1
+
+    def send(self, device: str, packed: Iterable[bytes]) -> None:
+        """Kept, or refused."""
+        if device in self.refusing:
+            raise errors.MainDown(f"{device} is down")
+        self.sent += [(self.now, device, frame) for frame in packed]
+
+
+def items(count: int, main: int = 1) -> list[Announcement]:
+    """So many aliases above one main device, each with a device and a MAC of its own."""
+    return [
+        Announcement(
+            main * 10_000 + number,
+            main,
+            b"\x02\0" + number.to_bytes(4, "big"),
+            b"\x0a\0" + number.to_bytes(2, "big"),
+        )
+        for number in range(count)
+    ]
+
+
+def test_few_leave_by_their_own_devices() -> None:
+    """Up to NEAR of a main device, so that their siblings hear them too."""
+    edge = Edge()
+    few = items(NEAR)
+    assert announce.announce(few, edge=edge) == []
+    assert [(device, frame) for _, device, frame in edge.sent] == [
+        (f"eth{item.index}", frame)
+        for item in few
+        for frame in (
+            frames.request(item.mac, item.address),
+            frames.reply(item.mac, item.address),
+        )
+    ]
+    assert edge.closed == 1
+
+
+def test_many_leave_by_the_main_device_with_their_own_macs() -> None:
+    """The devices are counted for each main device by itself."""
+    edge = Edge()
+    many, few = items(NEAR + 1), items(2, main=2)
+    announce.announce([*many, *few], edge=edge)
+    assert {device for _, device, _ in edge.sent} == {"eth1", "eth20000", "eth20001"}
+    assert {frame[6:12] for _, device, frame in edge.sent if device == "eth1"} == {
+        item.mac for item in many
+    }
+
+
+def test_ipv6_is_advertised() -> None:
+    """One frame, and no ARP."""
+    edge = Edge()
+    announce.announce([Announcement(3, 1, MAC, IPV6)], edge=edge)
+    assert edge.sent == [(0.0, "eth3", frames.advertisement(MAC, IPV6))]
+
+
+@given(count=st.integers(1, 700), rate=st.floats(100, 10_000))
+def test_the_rate_is_kept(count: int, rate: float) -> None:
+    """In no stretch of time more than BURST and what the rate allows; and none is slower."""
+    edge = Edge()
+    announce.announce(items(count), rate, edge=edge)
+    assert len(edge.sent) == 2 * count
+    times = [at for at, _, _ in edge.sent]
+    for first in range(0, len(times), 97):
+        for last in range(first, len(times), 89):
+            allowed = sending.BURST + (times[last] - times[first]) * rate
+            assert last - first + 1 <= allowed + 1e-6
+    assert edge.now <= max(0.0, 2 * count - sending.BURST) / rate + sending.CLUMP / rate + 1e-6
+
+
+def test_no_rate_is_no_limit() -> None:
+    """Nobody waits."""
+    edge = Edge()
+    announce.announce(items(4000), 0, edge=edge)
+    assert (len(edge.sent), edge.now) == (8000, 0.0)
+
+
+def test_rounds_are_their_interval_apart() -> None:
+    """ANNOUNCE_NUM and ANNOUNCE_INTERVAL of RFC 5227, where wished."""
+    edge = Edge()
+    announce.announce(items(1), rounds=3, edge=edge)
+    assert sorted({at for at, _, _ in edge.sent}) == [0.0, 2.0, 4.0]
+
+
+def test_a_device_that_refuses_does_not_keep_the_others() -> None:
+    """Its error is given once, not for each round."""
+    edge = Edge(refusing=["eth10001"])
+    (error,) = announce.announce(items(3), rounds=2, edge=edge)
+    assert str(error) == "eth10001 is down"
+    assert {device for _, device, _ in edge.sent} == {"eth10000", "eth10002"}
+    assert edge.closed == 1
+
+
+def test_the_socket_is_left_to_a_child_where_wished() -> None:
+    """Before it is closed here."""
+    edge = Edge()
+    announce.announce(items(1), edge=edge, aside=True)
+    assert (edge.left, edge.closed) == ([7], 1)
+
+
+class Stuck:
+    """A send that is refused some times before it works."""
+
+    def __init__(self, *codes: int) -> None:
+        self.codes = list(codes)
+        self.sent: list[bytes] = []
+
+    def __call__(self, frame: bytes, flags: int) -> None:
+        """One code each time."""
+        if self.codes:
+            raise OSError(self.codes.pop(0), "")
+        self.sent.append(frame)
+
+
+@pytest.fixture
+def writable() -> int:
+    """A descriptor that can always be written to."""
+    with open("/dev/null", "wb", buffering=0) as file:
+        yield file.fileno()  # type: ignore[misc]
+
+
+def test_a_full_queue_loses_nothing(writable: int) -> None:
+    """EAGAIN and ENOBUFS: the same frame again, in order."""
+    send = Stuck(EAGAIN, ENOBUFS, ENOBUFS)
+    sending.push("eth1", writable, send, [b"one", b"two"])
+    assert send.sent == [b"one", b"two"]
+
+
+def test_a_device_that_takes_nothing_is_given_up(
+    writable: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its name, after STALL seconds."""
+    monkeypatch.setattr(sending, "STALL", 0.0)
+    with pytest.raises(errors.StateError, match=r"^eth1 has taken no frame for 0 s$"):
+        sending.push("eth1", writable, Stuck(*[ENOBUFS] * 1000), [b"one"])
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "text"),
+    [
+        (ENETDOWN, errors.MainDown, "eth1 is down"),
+        (ENXIO, errors.NoSuchDevice, "eth1 has vanished"),
+        (ENODEV, errors.NoSuchDevice, "eth1 has vanished"),
+        (EPERM, errors.NotPermitted, "frames over eth1: Operation not permitted"),
+        (EIO, errors.KernelError, "frames over eth1: Input/output error"),
+    ],
+)
+def test_every_refusal_names_the_device(
+    writable: int, code: int, kind: type[errors.NetaliasError], text: str
+) -> None:
+    """Down, vanished, not permitted, and whatever else the kernel may say."""
+    with pytest.raises(kind) as caught:
+        sending.push("eth1", writable, Stuck(code), [b"one"])
+    assert (type(caught.value), str(caught.value)) == (kind, text)
+    with pytest.raises(kind):  # the same in the middle of waiting
+        sending.push("eth1", writable, Stuck(EAGAIN, code), [b"one"])
+
+
+def test_permission_is_that_for_raw_frames() -> None:
+    """The hint names CAP_NET_RAW, which is not the capability of the rest."""
+    assert "CAP_NET_RAW" in gratuitous.refused("eth1", OSError(EPERM, "")).hint
