@@ -81,8 +81,17 @@ _COMMON: list[Code] = [
     (_EQUAL, 0, "", _DROP),
     (_LOAD_HALF, 12, "", ""),
 ]
-ARP = assembled([*_COMMON, (_EQUAL, ETH_P_ARP, _TAKE, _DROP)])
-"""Filter: ARP of this network."""
+ARP = assembled(
+    [
+        *_COMMON,
+        (_EQUAL, ETH_P_ARP, "", _DROP),
+        (_LOAD_WORD, 14, "", ""),
+        (_EQUAL, 0x00010800, "", _DROP),
+        (_LOAD_HALF, 18, "", ""),
+        (_EQUAL, 0x0604, _TAKE, _DROP),
+    ]
+)
+"""Filter: ARP of this network, for IPv4 over Ethernet."""
 NEIGHBOUR = assembled(
     [
         *_COMMON,
