@@ -44,6 +44,7 @@ lint: $(VENV)/.linters
 bench: $(VENV)/.built
 	@$(BIN)/python tools/bench/bench.py
 	@$(BIN)/python tools/bench/many.py $(BENCH)
+	@$(BIN)/python tools/bench/packets.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) .venvs build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

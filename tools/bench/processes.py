@@ -49,11 +49,11 @@ class Place:
 
     def __init__(self) -> None:
         _check(_libc.unshare(CLONE_NEWNET))
-        self._file = os.open(NAMESPACE, os.O_RDONLY | os.O_CLOEXEC)
+        self.file = os.open(NAMESPACE, os.O_RDONLY | os.O_CLOEXEC)
 
     def enter(self) -> None:
         """Be in this one from now on."""
-        _check(_libc.setns(self._file, CLONE_NEWNET))
+        _check(_libc.setns(self.file, CLONE_NEWNET))
 
 
 def _check(result: int) -> None:

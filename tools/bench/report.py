@@ -20,6 +20,8 @@ BARE = "python -c pass"
 OWN = "netalias"
 PAGE = REPO / "docs" / "performance.md"
 PICTURE = REPO / "docs" / "performance.svg"
+PACKETS = "## Conflict check and announcement"
+"""The heading of the section that packets.py writes: the last one."""
 FACTOR = 20
 """How many times faster than those who are slow."""
 MEGABYTES = 120
@@ -281,8 +283,18 @@ def write(results: Results, installs: Installs) -> None:
     ]
     for kind, count in results.sizes():
         parts += ["", f"### {count} {kind}s", "", figures(results, kind, count)]
+    packets = PACKETS + PAGE.read_text(encoding="utf-8").partition(PACKETS)[2]
     PAGE.write_text("\n".join([*parts, "", NOTES]), encoding="utf-8")
+    keep(packets)
     _draw(results, installs.python())
+
+
+def keep(section: str) -> None:
+    """The section of packets.py at the end of the page, in place of what it was."""
+    if section == PACKETS:
+        return
+    page = PAGE.read_text(encoding="utf-8").partition(PACKETS)[0]
+    PAGE.write_text(f"{page.rstrip()}\n\n{section}", encoding="utf-8")
 
 
 def _draw(results: Results, python: Path) -> None:

@@ -54,7 +54,7 @@ class Stage(Place):
             captured(["umount", "/sys"])
         for main in self._mains:
             captured([IP, "link", "del", main])
-        os.close(self._file)
+        os.close(self.file)
 
 
 def idle() -> None:

@@ -1,0 +1,175 @@
+"""Conflict check and announcement of many addresses: ``python tools/bench/packets.py [OPTION...]``.
+
+    --quick     one round in place of three
+    --rounds N  so many
+    --write     put the figures into docs/performance.md
+
+Started with the Python of an environment in which netalias is installed (``make bench``). Two
+private namespaces with a cable between them; the far end has one of the addresses. arping (iputils)
+runs once for each of a few addresses, and its time is scaled. Both take turns in every round.
+Nothing here decides anything: the exit status is 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+
+from installs import REPO
+from processes import Failed, Place, captured, silent
+from report import PACKETS, duration, keep, table
+from stage import IP
+
+COUNT = 4000
+FEW = 10
+"""So many addresses for arping: it waits a second for each."""
+ROUNDS = 3
+HERE = "/proc/self/ns/net"
+
+PROGRAM = (
+    """\
+import sys, time
+from _socket import if_nametoindex
+from netalias.packets import acd, announce, probe
+main = if_nametoindex("eth9")
+asked = [(10 << 24 | number).to_bytes(4, "big") for number in range(1, %d + 1)]
+begin = time.perf_counter()
+if sys.argv[1] == "check":
+    found = probe.check([(main, one) for one in asked], set(), acd.FAST, 5.0, aside=True)
+    assert [conflict.address for conflict in found] == [bytes([10, 0, 7, 7])], found
+else:
+    mac = bytes([2, 0, 0, 0, 0, 1])
+    items = [announce.Announcement(main, main, mac, one) for one in asked]
+    assert announce.announce(items, float(sys.argv[2]), aside=True) == []
+print((time.perf_counter() - begin) * 1000)
+"""
+    % COUNT
+)
+
+LIMITS = {"check": 500.0, "announce": 200.0}
+"""Milliseconds of the call, for COUNT addresses."""
+
+
+def cable() -> None:
+    """Be in a namespace with eth9; the far end is in another one, and has 10.0.7.7."""
+    far = Place()
+    captured([IP, "link", "set", "lo", "up"])
+    near = Place()
+    words = ["link", "add", "eth9", "type", "veth", "peer", "name", "p9", "netns"]
+    captured([IP, *words, f"/proc/{os.getpid()}/fd/{far.file}"])
+    captured([IP, "link", "set", "eth9", "addrgenmode", "none", "up"])
+    far.enter()
+    captured([IP, "link", "set", "p9", "addrgenmode", "none", "up"])
+    captured([IP, "addr", "add", "10.0.7.7/32", "dev", "p9"])
+    near.enter()
+    captured([IP, "addr", "add", "10.0.0.1/32", "dev", "eth9"])
+
+
+def ours(words: Sequence[str]) -> tuple[float, float]:
+    """Milliseconds of the whole process and of the call in it. Raises Failed."""
+    begin = time.perf_counter()
+    output = captured([sys.executable, "-I", "-c", PROGRAM, *words])
+    return (time.perf_counter() - begin) * 1000, float(output)
+
+
+def arping(words: Sequence[str], addresses: Sequence[str]) -> float:
+    """Milliseconds of a loop over *addresses*, scaled to COUNT. Raises Failed."""
+    program = shutil.which("arping")
+    if program is None:
+        raise Failed("arping (iputils-arping) is not installed")
+    taken = sum(silent([program, *words, "-I", "eth9", one]) for one in addresses)
+    return taken * COUNT / len(addresses)
+
+
+def measure(rounds: int) -> dict[str, list[float]]:
+    """Milliseconds by what was measured; without arping where there is none."""
+    cable()
+    found: dict[str, list[float]] = {}
+    free = [f"10.0.1.{number + 1}" for number in range(FEW)]
+    jobs = [
+        ("check", ["check"], ["-D", "-q", "-c1", "-w1"], free),
+        ("announce", ["announce", "0"], ["-A", "-q", "-c1"], ["10.0.0.1"] * FEW),
+    ]
+    for _ in range(rounds):
+        for name, words, theirs, addresses in jobs:
+            whole, call = ours(words)
+            found.setdefault(f"{name} process", []).append(whole)
+            found.setdefault(f"{name} call", []).append(call)
+            try:
+                taken = arping(theirs, addresses)
+            except Failed as problem:
+                print(problem, file=sys.stderr)
+                continue
+            found.setdefault(f"{name} arping", []).append(taken)
+    return found
+
+
+def section(found: dict[str, list[float]]) -> str:
+    """The figures as Markdown."""
+    rows = []
+    for name, limit in LIMITS.items():
+        call = statistics.median(found[f"{name} call"])
+        process = statistics.median(found[f"{name} process"])
+        theirs = found.get(f"{name} arping")
+        other = statistics.median(theirs) if theirs else 0.0
+        rows.append(
+            [
+                TITLES[name],
+                duration(call),
+                f"<= {limit:.0f} ms",
+                "reached" if call <= limit else "missed",
+                duration(process),
+                duration(other) if other else "-",
+                f"{other / process:.0f} x" if other else "-",
+            ]
+        )
+    head = ("", "the call", "limit", "", "whole process", "arping, scaled", "ratio")
+    return f"{PACKETS}\n\n{INTRODUCTION}\n{table(head, rows)}\n"
+
+
+TITLES = {
+    "check": "check, one probe and 200 ms, a conflict planted and found",
+    "announce": "announce as request and as reply, no rate limit",
+}
+INTRODUCTION = f"""\
+Written by `python tools/bench/packets.py --write`. {COUNT} IPv4 addresses over one veth device, the
+far end in another namespace; medians. arping runs once for each of {FEW} addresses
+(`-D -c1 -w1`, `-A -c1`), which is multiplied by {COUNT // FEW}; the ratio is that of whole
+processes.
+"""
+
+
+def main() -> int:
+    """Go into a namespace, measure, print, and write if asked to."""
+    options = _options()
+    if not options.outside:
+        inode = str(os.stat(HERE).st_ino)
+        helper = str(REPO / "tools" / "in-namespace")
+        words = [sys.executable, __file__, *sys.argv[1:], "--outside", inode]
+        os.execv(helper, [helper, *words])
+    if str(os.stat(HERE).st_ino) == options.outside:
+        print("no packets: no private namespace can be made here")
+        return 0
+    text = section(measure(options.rounds or (1 if options.quick else ROUNDS)))
+    print(text)
+    if options.write:
+        keep(text)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Conflict check and announcement, and arping.")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--outside", default="", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
