@@ -7,6 +7,7 @@ from shlex import quote
 from netalias.doctor.finding import ERROR, WARNING, Finding, listed
 from netalias.doctor.reading import ALL, FOLDERS, contains, network_text, text_of
 from netalias.doctor.states import finding, relabelled
+from netalias.mains import NEEDED
 from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, address_text
 
 TYPE_CHECKING = False
@@ -123,7 +124,7 @@ def ignored(reading: Reading) -> Iterator[Finding]:
         if _answers(level, own=own, host=alias.prefixlen == len(alias.address) * 8):
             continue
         command = lowered(reading, device, "arp_ignore", ARP_IGNORE_LOCAL if own else 0)
-        if not own and _separate(reading, alias.main):
+        if not own and _needing(reading, alias.main, "arp_ignore"):
             command = relabelled(alias)  # the others need the setting
         yield finding(
             alias,
@@ -145,40 +146,49 @@ def _answers(level: int, *, own: bool, host: bool) -> bool:
     return level != ARP_IGNORE_EVERYTHING
 
 
-def _separate(reading: Reading, main: Device) -> list[Alias]:
-    """The aliases of *main* that have a MAC of their own and an IPv4 address."""
-    return [one for one in _inet(reading) if one.main is main and one.kind == "macvlan"]
+def _needing(reading: Reading, main: Device, key: str) -> list[Alias]:
+    """The IPv4 aliases of *main* whose kind needs this setting of it (netalias/mains.py)."""
+    return [one for one in _inet(reading) if one.main is main and key in NEEDED.get(one.kind, ())]
 
 
 def flux(reading: Reading) -> Iterator[Finding]:
     """The main device answers ARP for the addresses of its aliases too, with its own MAC."""
+    key = "arp_ignore"
     for main in reading.mains:
-        names = [str(alias.name) for alias in _separate(reading, main)]
-        if not names or not main.up or not reading.known(main, "arp_ignore"):
+        names = [str(alias.name) for alias in _needing(reading, main, key)]
+        if not names or not main.up or not reading.known(main, key):
             continue
-        if reading.effective(main, "arp_ignore") == 0:
+        if reading.effective(main, key) == 0:
             yield _of_main(
                 main,
                 f"it answers ARP for {listed(names)} too",
-                f"arp_ignore of {main.name} is 0, so peers may learn its MAC instead of the"
-                " alias's own",
-                f"sysctl -w {setting(main.name, 'arp_ignore', ARP_IGNORE_LOCAL)}",
+                f"{reading.said(main, key)}, so peers may learn its MAC instead of the alias's own",
+                f"sysctl -w {setting(main.name, key, ARP_IGNORE_LOCAL)}",
             )
 
 
 def announced(reading: Reading) -> Iterator[Finding]:
-    """The main device asks for MACs in the name of its aliases, with its own MAC."""
+    """The main device asks for MACs in the name of its aliases, with its own MAC.
+
+    Peers remember that MAC; what is for an ipvlan, the answer too, never comes to the main device.
+    """
+    key = "arp_announce"
     for main in reading.mains:
-        names = [str(alias.name) for alias in _separate(reading, main)]
-        if not names or not main.up or not reading.known(main, "arp_announce"):
+        aliases = _needing(reading, main, key)
+        if not aliases or not main.up or not reading.known(main, key):
             continue
-        if reading.effective(main, "arp_announce") < ARP_ANNOUNCE_BEST:
+        if reading.effective(main, key) < ARP_ANNOUNCE_BEST:
+            own = any(alias.kind == "macvlan" for alias in aliases)
             yield _of_main(
                 main,
-                f"it asks by ARP in the name of {listed(names)}",
-                f"{reading.said(main, 'arp_announce')}, so peers may learn its MAC instead of the"
-                " alias's own",
-                f"sysctl -w {setting(main.name, 'arp_announce', ARP_ANNOUNCE_BEST)}",
+                f"it asks by ARP in the name of {listed([str(one.name) for one in aliases])}",
+                f"{reading.said(main, key)}, so "
+                + (
+                    "peers may learn its MAC instead of the alias's own"
+                    if own
+                    else "the answers go to the alias"
+                ),
+                f"sysctl -w {setting(main.name, key, ARP_ANNOUNCE_BEST)}",
             )
 
 

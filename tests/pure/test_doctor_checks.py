@@ -228,6 +228,18 @@ def test_why_a_main_device_has_no_carrier(
     assert finding.command == (f"ip link set {command} up" if command else "")
 
 
+def test_a_main_device_that_asks_for_its_ipvlans() -> None:
+    """The answer goes to the ipvlan, and the main device never learns it."""
+    found = staged("ipvlan")
+    found.settings[AF_INET, "eth0", "arp_announce"] = 0
+    found.settings[AF_INET, "eth0", "arp_ignore"] = 0
+    assert only(found, "arp-announce").lines() == [
+        "eth0: it asks by ARP in the name of eth0:0",
+        "arp_announce of eth0 is 0, so the answers go to the alias",
+        "sysctl -w net.ipv4.conf.eth0.arp_announce=2",
+    ]
+
+
 def test_a_full_table_of_neighbours() -> None:
     """New neighbours are not found any more when it reaches gc_thresh3."""
     found = staged()

@@ -66,7 +66,7 @@ ARROWS = {
     " declared restore measure",
     "exchange": "errors names model sources declarations fold interfaces unlocked chain steps query"
     " engine batch adopt views output cli kernel",
-    "doctor": "errors names model kinds query netns sources strays kernel views output cli",
+    "doctor": "errors names model kinds mains query netns sources strays kernel views output cli",
     "__main__": "cli",
 }
 """Every room, the lowest first, and what it may import: rooms further up in this table only."""

@@ -585,6 +585,20 @@ def test_a_name_with_a_dot(netns: Namespace) -> None:
     forget(netns)
 
 
+def test_what_hands_off_leaves_undone(cli: Doctor) -> None:
+    """The main device was not touched: what that means is found, and the commands do it."""
+    for slot in range(4):
+        cli.silent(f"eth9:{slot}-")
+    for key in MAIN_SETTINGS:
+        set_sysctl(cli.namespace, f"ipv4/conf/eth9/{key}", 0)
+    cli.run("-q", "--hands-off", "eth9:0", "10.0.0.5", "kind", "macvlan")
+    found = cli.findings()
+    assert [one["check"] for one in found] == ["arp-flux", "arp-announce"]
+    for one in found:
+        cli.sh(one["command"])
+    cli.content()
+
+
 def test_another_namespace(cli: Doctor) -> None:
     """-n looks there, at its settings and its routes too."""
     cli.sh("sysctl -w net.ipv4.conf.eth9_0.rp_filter=1")
