@@ -1,5 +1,6 @@
 # make demo    a tour in a private namespace, no root needed
 # make test    every test
+# make traffic who reaches an alias, as a table; TRAFFIC=--write: into docs/traffic.md
 # make lint    ruff and mypy --strict
 # make bench   figures, as ratios measured in one run; BENCH=--quick: without the slow peers
 # make clean   remove what was built
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml README.md tools/netalias docs/netalias.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py')
 
-.PHONY: demo test test-pythons lint bench clean
+.PHONY: demo test test-pythons traffic lint bench clean
 
 # The product is installed as a user would have it, and tested so.
 $(VENV)/.built: $(SOURCES)
@@ -36,6 +37,9 @@ test: $(VENV)/.built test-pythons
 
 test-pythons: $(VENV)/.built
 	@tools/test-pythons $(BIN)/python tests/pure tests/wire
+
+traffic: $(VENV)/.built
+	@tools/in-namespace $(BIN)/python tests/traffic $(TRAFFIC)
 
 lint: $(VENV)/.linters
 	$(BIN)/ruff check --config .ci/ruff.toml .

@@ -149,7 +149,7 @@ def test_a_renamed_main(main: Command) -> None:
     """It is the device that has them, not its name."""
     main.silent("eth9:0", ALIAS, *NEW)
     main.namespace.ip("link set eth9 name eth7")
-    main("eth9:0-")
+    main("eth7:0-")
     assert settings(main.namespace, "eth7") == BEFORE
 
 

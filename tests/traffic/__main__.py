@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE.parent / "root"), str(HERE)]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "root"), str(HERE)]
 
 import matrix  # noqa: E402  (the path comes first)
 from places import ARP_IGNORE, COLUMNS, KINDS, RP_FILTER  # noqa: E402

@@ -33,9 +33,7 @@ class Asker:
         self.inet6 = ":" in address
         protocol = ETH_P_IPV6 if self.inet6 else ETH_P_ARP
         with namespace:
-            self.socket = socket.socket(
-                socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol)
-            )
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
             self.socket.bind((device, protocol))
 
     def __enter__(self) -> Asker:
@@ -47,9 +45,10 @@ class Asker:
     def answers(self, target: str, known: dict[str, str]) -> list[str]:
         """The MACs that answer for *target*, each as often as it answers.
 
-        *known* are addresses with the MACs that surely answer for them when they are asked for
-        from the address ``plain``. They are asked for after *target*; whoever answers for it has done so when those answers are there, since a device
-        handles what it is asked in order. Raises AssertionError when one of them does not come.
+        *known* are addresses with the MACs that surely answer for them when ``plain`` asks. They
+        are asked for after *target*; whoever answers for it has done so when those answers are
+        there, since a device handles what it is asked in order. Raises AssertionError when one of
+        them does not come.
         """
         found: list[str] = []
         awaited = dict(known)

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "root"))
 
-from wiring import Wires  # noqa: E402  (the path comes first)
+from wiring import Wires
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def asked(stage: Stage, place: Place) -> str:
     An ipvlan and its main device may both answer: they are one station.
     """
     wanted = stage.macs[place.alias]
-    for sender in {place.peer, OWN[place.family].peer}:
+    for sender in dict.fromkeys((place.peer, OWN[place.family].peer)):
         answers = stage.ask(place.alias, stage.known(place.family), sender)
         if answers == [wanted] or (stage.kind == "ipvlan" and set(answers) == {wanted}):
             continue
@@ -128,15 +128,16 @@ def column(kind: str, rp_filter: int, arp_ignore: int) -> dict[Row, Cell]:
 def _cell(stage: Stage, row: Row, arp_ignore: int) -> Cell:
     said, wanted = stage.said[row.place], sentences.expected(row.kind, row.place, arp_ignore)
     if said != wanted:
-        return Cell(FAILED, f"netalias said {said or 'nothing'!r}, not {wanted or 'nothing'!r}")
+        return Cell(FAILED, f"netalias said {said or 'nothing'}, not {wanted or 'nothing'}")
+    told = "; ".join(said)
     if row.place in stage.refused:
-        return Cell(REFUSED, said)
+        return Cell(REFUSED, told)
     if row.way == "device" and row.kind in NO_DEVICE_WHY:
         return Cell(NO_DEVICE, NO_DEVICE_WHY[row.kind])
     stage.forget_neighbours()
     if said:
         problem = _really(stage, row, said)
-        return Cell(FAILED, problem) if problem else Cell(WARNED, said)
+        return Cell(FAILED, problem) if problem else Cell(WARNED, told)
     try:
         problem = TRIES[row.way](stage, row.place)
     except (Lost, OSError, AssertionError) as lost:
@@ -148,17 +149,18 @@ def _cell(stage: Stage, row: Row, arp_ignore: int) -> Cell:
     return Cell(OK)
 
 
-def _really(stage: Stage, row: Row, said: str) -> str:
+def _really(stage: Stage, row: Row, said: list[str]) -> str:
     """What a warning tells is so, as far as that can be seen without waiting; empty if it is."""
-    if row.way == "asked" and not said.startswith(sentences.ROUTE):
-        if stage.ask(row.place.alias, stage.known(row.place.family), row.place.peer):
-            return f"it warned needlessly: {said}"
-    if row.way == "from" and said.startswith(sentences.ROUTE):
+    place = row.place
+    if row.way == "asked" and said[0].startswith((sentences.ARP, sentences.NDP)):
+        answers = stage.ask(place.alias, stage.known(place.family), place.peer)
+        return f"it warned needlessly: {said[0]}" if answers else ""
+    if row.way == "from" and said[-1].startswith(sentences.ROUTE):
         try:
-            echo.udp(stage.call(row.place.peer, row.place.alias))
+            echo.udp(stage.call(place.peer, place.alias))
         except OSError as error:
             return "" if error.errno == ENETUNREACH else str(error)
-        return f"it warned needlessly: {said}"
+        return f"it warned needlessly: {said[-1]}"
     return ""
 
 

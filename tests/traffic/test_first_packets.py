@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from errno import ECONNREFUSED
 
 import pytest
 from command import client, set_sysctl, wait_for_local_route
@@ -88,9 +87,8 @@ def test_a_closed_port_is_refused(wires: Wires, kind: str, family: str) -> None:
     with client(wires.peer, inet, socket.SOCK_DGRAM) as caller:
         caller.connect((ALIAS[family], 9))
         caller.send(b"?")
-        with pytest.raises(OSError) as error:
+        with pytest.raises(ConnectionRefusedError):
             caller.recv(9)
-    assert error.value.errno == ECONNREFUSED
 
 
 def test_an_alias_that_is_gone_answers_no_more(wires: Wires, kind: str) -> None:
@@ -105,5 +103,5 @@ def test_lost_is_lost(wires: Wires) -> None:
     """The tests' own instrument: what nobody answers is reported as lost."""
     wires.here.ip("addr add 10.0.0.5/32 dev lo")
     set_sysctl(wires.here, "ipv4/conf/eth9/arp_ignore", 1)
-    with pytest.raises(Lost, match="udp the peer -> 10.0.0.5: No route to host|no answer"):
+    with pytest.raises(Lost, match=r"udp the peer -> 10.0.0.5: No route to host|no answer"):
         wires.called(ALIAS["IPv4"]).try_all()

@@ -102,7 +102,7 @@ class Stage(Wires):
     def __init__(self, kind: str, rp_filter: int, arp_ignore: int) -> None:
         super().__init__(rp_filter, arp_ignore)
         self.kind = kind
-        self.said: dict[Place, str] = {}
+        self.said: dict[Place, list[str]] = {}
         self.refused: set[Place] = set()
         try:
             self._people()
@@ -114,10 +114,9 @@ class Stage(Wires):
         for place in PLACES:
             done = self.cli.run(place.name, place.given, "kind", self.kind)
             begin = WARNING if not done.returncode else "netalias: "
-            lines = [
+            self.said[place] = [
                 line.removeprefix(f"{begin}{place.name}: ") for line in done.stderr.splitlines()
             ]
-            self.said[place] = "\n".join(lines)
             if done.returncode:
                 self.refused.add(place)
         for name, address in SIBLINGS.values():
