@@ -287,3 +287,39 @@ def test_a_filter_for_all(main: Command) -> None:
         " arp_filter of all is 1"
     )
     assert settings(main.namespace) == (0, 2)
+
+
+def test_show_tells(main: Command) -> None:
+    """``show -d`` says what is set on a main device, and what it was; nothing where nothing is."""
+    put(main.namespace, 0, 1)
+    main.silent("eth9:0", ALIAS, *NEW)
+    lines = [line.strip() for line in main("show", "-d").splitlines()]
+    begin = lines.index("eth9: set for its aliases")
+    assert sorted(lines[begin + 1 :]) == ["arp_announce 2, before: 1", "arp_ignore 1, before: 0"]
+    main.silent("eth9:0", "2001:db8::5")
+    assert "set for its aliases" not in main("show", "-d")
+
+
+def test_a_main_that_is_a_macvlan(main: Command) -> None:
+    """Aliases of a macvlan stand on the device below, which hears what they hear."""
+    main.namespace.ip("link add mv9 link eth9 type macvlan mode bridge")
+    main.namespace.ip("link set mv9 up")
+    put(main.namespace, *BEFORE, "mv9")
+    main.silent("mv9:0", ALIAS, *NEW)
+    assert (settings(main.namespace, "mv9"), settings(main.namespace)) == (DURING, DURING)
+    main.silent("mv9:0-")
+    assert (settings(main.namespace, "mv9"), settings(main.namespace)) == (BEFORE, BEFORE)
+
+
+def test_an_address_that_comes_later(main: Command) -> None:
+    """An alias of lo inside the network of eth9 is answered for by eth9 alone, so arp_ignore goes
+    back to what it was, and comes again when that alias has gone."""
+    main.namespace.ip("link set lo up")
+    main.silent("eth9:0", ALIAS, *NEW)
+    assert settings(main.namespace) == DURING
+    main.run("lo:0", "10.0.0.53")
+    assert settings(main.namespace) == (0, 2)
+    main.run("lo:0-")
+    assert settings(main.namespace) == DURING
+    main.silent("eth9:0-")
+    assert settings(main.namespace) == BEFORE
