@@ -247,7 +247,7 @@ def _leaves(alias: Alias, main: Device, world: World) -> bool:
     """Whether nothing may need the settings any more, or nothing stands in their way."""
     if alias.kind in ("label", "dummy"):
         return alias.kind == "dummy" or bool(main.flags & IFF_LOOPBACK)
-    return main.arp_announce > 0 and not any(
+    return main.arp_announce + main.arp_ignore > 0 and not any(
         other is not alias
         and other.main is main
         and other.kind == alias.kind

@@ -252,15 +252,16 @@ class _Settlement:
 
     def _dummy(self, goal: Goal) -> Iterator[str]:
         main, address = goal.main, goal.type.format(goal.address)
+        inside = goal.entry is not None and self._routed(goal)
+        if goal.entry is None or not (goal.entry.networked or inside):
+            return  # nobody asks for a host of no network: it is routed to
         if goal.type.family != AF_INET:
-            if goal.entry is not None:
-                yield (
-                    f"{goal.name}: nobody answers NDP for {address}:"
-                    " a dummy is reached only by routes"
-                )
+            yield (
+                f"{goal.name}: nobody answers NDP for {address}: a dummy is reached only by routes"
+            )
             return
         yield from self._unanswered(goal, main)
-        if goal.entry is not None and goal.entry.networked and not self._routed(goal):
+        if not inside:
             network = _network(goal)
             yield (
                 f"{goal.name}: no route leads to {network}: a dummy brings none"

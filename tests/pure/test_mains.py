@@ -214,12 +214,28 @@ def test_dummies_say_what_they_lack(stage: Stage) -> None:
         "eth0:0: no route leads to 10.9.9.0/24: a dummy brings none"
         " (ip route add 10.9.9.0/24 dev eth0 src 10.9.9.1)",
     ]
+    stage.kernel.add_address("eth0", "2001:db8::1/64")
     assert stage("eth0:1 2001:db8::5 kind dummy").notes == [
         "eth0:1: nobody answers NDP for 2001:db8::5: a dummy is reached only by routes"
     ]
     assert stage("lo:0 10.0.0.7").notes == [
         "lo:0: nobody answers ARP for 10.0.0.7: arp_ignore of eth0 is 1"
     ]
+
+
+@pytest.mark.parametrize("address", ["10.8.8.1", "2001:db8:8::1"])
+def test_a_dummy_that_is_routed_to_lacks_nothing(stage: Stage, address: str) -> None:
+    """Nobody asks ARP or NDP for a host address outside every network of the main device."""
+    put(stage, "eth0", arp_ignore=1)
+    assert stage(f"eth0:0 {address} kind dummy").notes == []
+
+
+def test_what_somebody_put_back_hides_nothing(stage: Stage) -> None:
+    """The other setting is given back all the same."""
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    put(stage, "eth0", arp_announce=0)
+    stage("eth0:0-")
+    assert settings(stage) == (0, 0)
 
 
 def test_another_mark_needs_it_too(stage: Stage) -> None:
