@@ -187,6 +187,8 @@ VERBS = {
     "import": "exchange.import_",
     "adopt": "exchange.adopt_",
     "doctor": "doctor.doctor",
+    "publish": "published.publish",
+    "unpublish": "published.unpublish",
     "emulate": "verbs.emulate",
     "help": "verbs.usage",
 }
@@ -205,6 +207,7 @@ MEANT = {
     "diff": "check",
     "list": "show",
     "ls": "show",
+    "proxy": "publish",
     "sync": "reconcile",
 }
 """Words of other commands, and what stands for them here."""

@@ -161,7 +161,8 @@ def _rehearse(engine: Engine) -> None:
     from netalias.kernel.memory import KINDS, Memory
 
     kernel = engine.kernel
-    engine.kernel = Memory.holding(kernel.snapshot(), [kind for kind in KINDS if engine.able(kind)])
+    kinds = [kind for kind in KINDS if engine.able(kind)]
+    engine.kernel = Memory.holding(kernel.snapshot(), kinds, kernel.proxies())
     kernel.close()
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.kinds import World
     from netalias.model import Alias
+    from netalias.views.published import Published
 
 
 def detail(options: Options, engine: Engine, name: str) -> int:
@@ -39,54 +40,80 @@ def show(options: Options, words: list[str]) -> int:
 
     with options.engine() as engine:
         world = engine.world()
+        proxies = engine.kernel.proxies()
     aliases = select(world, words)
     if options.family:
         aliases = [alias for alias in aliases if alias.family == options.family]
+    found: Sequence[Published] = ()
+    if proxies:
+        from netalias.views import published
+
+        found = published.select(proxies, world.snapshot, words, options.family)
     if options.details:
-        return _details(options, world, aliases, engine.kept(world).values)
-    return _list(options, world, aliases)
+        return _details(options, world, aliases, engine.kept(world).values, found)
+    return _list(options, world, aliases, found)
 
 
 def _details(
-    options: Options, world: World, aliases: list[Alias], old: Mapping[int, Mapping[str, int]]
+    options: Options,
+    world: World,
+    aliases: list[Alias],
+    old: Mapping[int, Mapping[str, int]],
+    others: Sequence[Published],
 ) -> int:
     """All that there is to say, and what was set on the main devices for it."""
     from netalias.views import plain
 
     if options.json or options.brief or options.tree:
-        return _list(options, world, aliases)
+        return _list(options, world, aliases, others)
     between = "\\  " if options.oneline else "\n    "
     blocks = [plain.detail(alias, world.registry) for alias in aliases]
+    if others:
+        from netalias.views import published
+
+        blocks += [published.detail(one) for one in others]
     mains = {alias.main.index: alias.main for alias in aliases if alias.main is not None}
     blocks += [plain.settings(main, old[index]) for index, main in mains.items() if index in old]
     write("".join(between.join(map(printable, block)) + "\n" for block in blocks))
     return errors.STATUS_OK
 
 
-def _list(options: Options, world: World, aliases: list[Alias]) -> int:
+def _list(
+    options: Options, world: World, aliases: list[Alias], others: Sequence[Published] = ()
+) -> int:
+    """*others* come after the aliases, in a tree after those of their device."""
     from netalias import views as rows
 
+    if others:
+        from netalias.views import published
     registry = world.registry
     if options.json:
         from netalias.views import json
 
         objects = [rows.fields(alias, registry) for alias in aliases]
+        objects += [published.fields(one) for one in others]
         write(json.render(objects, pretty=options.pretty))
     elif options.tree:
         from netalias.views import tree
 
         encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
-        lines = tree.render(aliases, world.snapshot, registry, unicode=encoding == "utf8")
-        write("".join(printable(line[:-1]) + "\n" for line in lines))
+        more = published.branches(others) if others else {}
+        drawn = tree.render(
+            aliases, world.snapshot, registry, unicode=encoding == "utf8", more=more
+        )
+        write("".join(printable(line[:-1]) + "\n" for line in drawn))
     elif options.oneline:
         from netalias.views import plain
 
-        lines = ("\\  ".join(plain.detail(alias, registry)) for alias in aliases)
+        lines = ["\\  ".join(plain.detail(alias, registry)) for alias in aliases]
+        lines += ["\\  ".join(published.detail(one)) for one in others]
         write("".join(printable(line) + "\n" for line in lines))
     else:
         columns = rows.BRIEF if options.brief else rows.COLUMNS
         headings = [heading for heading, _ in columns]
-        _table(options, headings, rows.rows(aliases, registry, columns))
+        texts = rows.rows(aliases, registry, columns)
+        texts += [published.row(one, headings) for one in others]
+        _table(options, headings, texts)
     return errors.STATUS_OK
 
 

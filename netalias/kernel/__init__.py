@@ -1,7 +1,8 @@
 """The seam towards the kernel: one reading, one way to execute steps.
 
-Whoever implements ``snapshot``, ``able``, ``permitted``, ``send`` and ``close`` is a Kernel;
-netlink.py, memory.py and iproute.py do, and one contract suite runs over all three.
+Whoever implements ``snapshot``, ``proxies``, ``surroundings``, ``able``, ``permitted``, ``send``
+and ``close`` is a Kernel; netlink.py, memory.py and iproute.py do, and one contract suite runs over
+all three.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from netalias.names import AliasName
+    from netalias.proxies import Proxy, Surroundings
     from netalias.steps import Step
 
 
@@ -36,8 +38,10 @@ class Failure:
         self.error = error
         self.left: list[Step] = []
 
-    def explained(self, name: AliasName, lost: Sequence[Failure] = ()) -> errors.NetaliasError:
-        """The error with the name of the alias before it, and what is left after it.
+    def explained(
+        self, name: AliasName | str, lost: Sequence[Failure] = ()
+    ) -> errors.NetaliasError:
+        """The error with the name of the alias or device before it, and what is left after it.
 
         *lost* are the failures of bringing the alias back.
         """
@@ -76,6 +80,19 @@ class Kernel:
         whole = self.snapshot()
         found = {device.index: device for name in names if (device := whole.device(name))}
         return Snapshot(found.values(), [one for index in found for one in whole.on(index)])
+
+    def proxies(self) -> list[Proxy]:
+        """The proxy neighbour entries of every family, in no special order."""
+        raise NotImplementedError
+
+    def surroundings(
+        self, index: int, family: int, addresses: Sequence[bytes]
+    ) -> list[Surroundings]:
+        """What surrounds these addresses, one by one, on a device that is to answer for them.
+
+        Empty where nothing is known.
+        """
+        raise NotImplementedError
 
     def able(self, kind: str) -> bool:
         """Whether the kernel can make devices of this IFLA_INFO_KIND; asks once and remembers."""

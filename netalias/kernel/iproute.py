@@ -26,7 +26,7 @@ from pyroute2.netlink.rtnl import RTM_SETLINK  # type: ignore[import-untyped]
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyped]
 
 from netalias import errors
-from netalias.kernel import Kernel, refused
+from netalias.kernel import Kernel, iproute_proxies, refused
 from netalias.kernel.wire import DEVCONF
 from netalias.marking import MarkAddress
 from netalias.model import (
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from netalias.proxies import Proxy, Surroundings
     from netalias.steps import Step
 
 DUMP_TRIES = 10
@@ -107,6 +108,24 @@ class Iproute(Kernel):
         return self._call(  # type: ignore[no-any-return]
             "netlink answer",
             lambda: Snapshot(map(_device, links), map(_address, addresses)),
+        )
+
+    def proxies(self) -> list[Proxy]:
+        """One dump."""
+        return self._call(  # type: ignore[no-any-return]
+            "list of proxies", lambda: iproute_proxies.proxies(self._route)
+        )
+
+    def surroundings(
+        self, index: int, family: int, addresses: Sequence[bytes]
+    ) -> list[Surroundings]:
+        """Everything is asked for anew for each address."""
+        return self._call(  # type: ignore[no-any-return]
+            "surroundings",
+            lambda: [
+                iproute_proxies.surroundings(self._route, index, family, local)
+                for local in addresses
+            ],
         )
 
     def _dump(self, operation: str, work: Callable[[], list[Any]]) -> list[Any]:
@@ -425,4 +444,5 @@ WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {
     AddAddress: lambda route, index, step: route.addr("add", **_full(index, step.address)),
     MarkAddress: lambda route, index, step: route.addr("replace", **_full(index, step.address)),
     DelAddress: lambda route, index, step: route.addr("del", **_words(index, step.address)),
+    **iproute_proxies.WRITERS,
 }

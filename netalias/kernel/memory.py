@@ -25,7 +25,7 @@ from errno import (
 )
 
 from netalias import errors, names
-from netalias.kernel import Kernel, refused
+from netalias.kernel import Kernel, memory_proxies, refused
 from netalias.kernel import memory_addresses as inet
 from netalias.kernel.memory_addresses import POLICY, Refusal
 from netalias.kernel.memory_links import LinkTable
@@ -39,6 +39,7 @@ from netalias.model import (
     Device,
     Snapshot,
 )
+from netalias.proxies import AddProxy, DelProxy
 from netalias.steps import (
     AddAddress,
     AddAltname,
@@ -51,9 +52,10 @@ from netalias.steps import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from netalias.proxies import Proxy, Surroundings
     from netalias.steps import Step
 
 KINDS = ("macvlan", "ipvlan", "dummy", "veth", "bridge")
@@ -74,7 +76,8 @@ class Memory(Kernel):
 
     ``kinds`` are the device kinds it can make; without ``privileged`` it refuses every change;
     without ``has_protocol`` it forgets IFA_PROTO, as kernels before 5.18 do. ``shared`` are the
-    settings of net.ipv4.conf.all.
+    settings of net.ipv4.conf.all. It has no routes: ``around`` is what surroundings() says of every
+    address, None when it says nothing.
 
     The methods after ``close`` set the stage as ip(8) would: they need no privilege, and raise
     KernelError where the kernel refuses. Their devices are given by primary or alternative name.
@@ -91,14 +94,20 @@ class Memory(Kernel):
         self.privileged = privileged
         self.has_protocol = has_protocol
         self.shared: dict[str, int] = {}
+        self.around: Surroundings | None = None
         self._links = LinkTable()
         self._made: dict[str, int] = {}
 
     @classmethod
-    def holding(cls, snapshot: Snapshot, kinds: Sequence[str] = KINDS) -> Memory:
+    def holding(
+        cls, snapshot: Snapshot, kinds: Sequence[str] = KINDS, proxies: Iterable[Proxy] = ()
+    ) -> Memory:
         """A kernel in the state of *snapshot*, to try a plan on."""
         made = cls(kinds)
         made._links.load(snapshot)
+        for proxy in proxies:
+            if proxy.index in made._links.nodes:
+                memory_proxies.put(made._links.nodes[proxy.index], proxy)
         return made
 
     # Kernel
@@ -147,6 +156,16 @@ class Memory(Kernel):
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def proxies(self) -> list[Proxy]:
+        """The entries themselves: they never change."""
+        return [one for node in self._links.nodes.values() for one in node.proxies.values()]
+
+    def surroundings(
+        self, index: int, family: int, addresses: Sequence[bytes]
+    ) -> list[Surroundings]:
+        """``around`` for each address."""
+        return [] if self.around is None else [self.around] * len(addresses)
 
     # The stage
 
@@ -243,12 +262,18 @@ class Memory(Kernel):
             self._add_address(node, entry)
         return entry
 
+    def add_proxy(self, device: str, proxy: Proxy) -> None:
+        """``ip neigh add proxy``; ``proxy.index`` is not looked at."""
+        node = self._named(device, f"neigh add proxy dev {device}")
+        with _Stage(f"neigh add proxy dev {device}"):
+            memory_proxies.put(node, proxy)
+
     def remove_address(self, device: str, address: Address | str) -> None:
         """``ip addr del``."""
         node = self._named(device, f"addr del dev {device}")
         entry = address if isinstance(address, Address) else _parse(address)
         with _Stage(f"addr del dev {device}"):
-            inet.delete(node.entries, entry, node.promote)
+            self._delete_address(node, entry)
 
     def _named(self, name: str | int, operation: str) -> Node:
         node = self._links.nodes.get(name) if isinstance(name, int) else self._links.named(name)
@@ -363,7 +388,12 @@ class Memory(Kernel):
             raise Refusal(EOPNOTSUPP)
         if step.address.family == AF_INET6 and not node.inet6:
             raise Refusal(ENXIO, "ipv6: IPv6 is disabled on this device")
-        inet.delete(node.entries, step.address, node.promote)
+        self._delete_address(node, step.address)
+
+    def _delete_address(self, node: Node, address: Address) -> None:
+        inet.delete(node.entries, address, node.promote)
+        if all(entry.family != AF_INET for entry in node.entries):
+            memory_proxies.forget(node, AF_INET)
 
 
 class _Stage:
@@ -411,4 +441,6 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     AddAddress: Memory._new_address,
     MarkAddress: Memory._mark_address,
     DelAddress: Memory._del_address,
+    AddProxy: lambda kernel, step: memory_proxies.put(kernel._node(step), step.proxy),
+    DelProxy: lambda kernel, step: memory_proxies.remove(kernel._node(step), step.proxy),
 }

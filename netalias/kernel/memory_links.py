@@ -8,6 +8,7 @@ from __future__ import annotations
 from errno import EADDRINUSE, EBUSY, EEXIST, EINVAL, ENODEV, EOPNOTSUPP
 
 from netalias.kernel import memory_addresses as inet
+from netalias.kernel import memory_proxies
 from netalias.kernel.memory_addresses import Refusal
 from netalias.kernel.memory_nodes import (
     STACKED,
@@ -19,6 +20,7 @@ from netalias.kernel.memory_nodes import (
     operstate,
 )
 from netalias.model import (
+    AF_INET6,
     ARPHRD_ETHER,
     ARPHRD_LOOPBACK,
     IFF_LOWER_UP,
@@ -266,6 +268,7 @@ class LinkTable:
         if node.mtu < MTU_INET6:
             node.inet6 = node.loopback
             inet.flush6(node.entries)
+            memory_proxies.forget(node, AF_INET6)
         elif not node.inet6:
             node.inet6 = True
             if node.up:
@@ -285,6 +288,7 @@ class LinkTable:
             node.flags &= ~IFF_UP
             self._unhash(node)
             inet.flush6(node.entries)
+            node.proxies.clear()
         if up and node.loopback:
             inet.loopback_up(node.entries, node.index, node.name, node.mtu >= MTU_INET6)
         self.settle(node)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netalias.model import Address
+    from netalias.proxies import Proxy
 
 STACKED = ("macvlan", "ipvlan")
 """Kinds that stand on another device and receive by its handler."""
@@ -47,7 +48,7 @@ class Node(Device):
     settings by sysctl name, ``entries`` the addresses, IPv4 first.
     """
 
-    __slots__ = ("addrgen", "carrier", "conf", "entries")
+    __slots__ = ("addrgen", "carrier", "conf", "entries", "proxies")
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class Node(Device):
         self.carrier = True
         self.conf: dict[str, int] = {}
         self.entries: list[Address] = []
+        self.proxies: dict[tuple[int, bytes], Proxy] = {}
 
     def configure(self, conf: Mapping[str, int]) -> None:
         """Change IPv4 settings, by sysctl name."""

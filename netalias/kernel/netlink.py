@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from netalias.kernel.bulk import Reader
     from netalias.model import Address, Device
+    from netalias.proxies import Proxy, Surroundings
     from netalias.steps import Step
 
     T = TypeVar("T")
@@ -146,6 +147,24 @@ class Netlink(Kernel):
     def _links(self) -> list[Device]:
         return self._dump("list of devices", wire.get_links, wire.RTM_NEWLINK, wire.read_link)
 
+    def proxies(self) -> list[Proxy]:
+        """One dump; what reads an entry is loaded where there is one."""
+
+        def read(data: bytes, start: int, end: int) -> Proxy:
+            from netalias.kernel.neighbours import read_proxy
+
+            return read_proxy(data, start, end)
+
+        return self._dump("list of proxies", wire.get_proxies, wire.RTM_NEWNEIGH, read)
+
+    def surroundings(
+        self, index: int, family: int, addresses: Sequence[bytes]
+    ) -> list[Surroundings]:
+        """Two dumps, and a question for each address."""
+        from netalias.kernel import neighbours
+
+        return neighbours.surroundings(self._dump, self._one, index, family, addresses)
+
     def _dump(
         self,
         operation: str,
@@ -188,7 +207,7 @@ class Netlink(Kernel):
                     whole = False
                 if kind == wanted:
                     found.append(read(data, start, end))
-                    if len(found) == MANY and read is not wire.read_name:
+                    if len(found) == MANY and read in (wire.read_link, wire.read_address):
                         read = self._by_layout(wanted)
                 elif kind == wire.NLMSG_DONE:
                     text = wire.read_text(data, flags, start + 4, end)
@@ -234,7 +253,9 @@ class Netlink(Kernel):
         """Pack the steps into few sends; a device made here is known to later steps by name."""
         doomed = [step for step in steps if isinstance(step, DelLink)]
         if len(doomed) > 1:
-            return self._send_with_set(steps, doomed)
+            from netalias.kernel.rare import send_with_set
+
+            return send_with_set(self._send_packs, self._leaving, steps, doomed)
         results = self._send_packs(steps)
         made, lost = [], False
         for step, error in zip(steps, results, strict=True):
@@ -262,36 +283,6 @@ class Netlink(Kernel):
             if self.progress is not None:
                 self.progress(len(pack))
         return results
-
-    def _send_with_set(
-        self, steps: Sequence[Step], doomed: Sequence[DelLink]
-    ) -> list[errors.NetaliasError | None]:
-        """The deletions as a set for each mark; what stands behind the last of them comes later."""
-        from netalias.kernel.rare import DelGroup, Move
-
-        answers: dict[int, errors.NetaliasError | None] = {}
-        end = max(place for place, step in enumerate(steps) if isinstance(step, DelLink))
-        first = [step for step in steps[:end] if not isinstance(step, DelLink)]
-        for step, answer in zip(first, self._send_packs(first), strict=True):
-            answers[id(step)] = answer
-        for group in {step.group | SCRATCH for step in doomed}:  # remnants go with their kin
-            marked = [step for step in doomed if step.group | SCRATCH == group]
-            if not self._alone(group, marked):
-                for step, answer in zip(marked, self._send_packs(marked, whole=True), strict=True):
-                    answers[id(step)] = answer
-                continue
-            moves = [Move(step.device, step.index, step.group) for step in marked]
-            *moved, deleted = self._send_packs([*moves, DelGroup(group)], whole=True)
-            for step, answer in zip(marked, moved, strict=True):
-                answers[id(step)] = answer or deleted
-        last = steps[end + 1 :]
-        return [*(answers[id(step)] for step in steps[: end + 1]), *self._send_packs(last)]
-
-    def _alone(self, group: int, doomed: Sequence[DelLink]) -> bool:
-        """Whether nothing of others carries a scratch mark: it would be deleted too."""
-        ours = {step.index for step in doomed}
-        leaving = self._leaving.items()
-        return all(index in ours for index, found in leaving if found == group)
 
     def _send_pack(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """One send. The results are in the order of the steps."""
@@ -371,15 +362,25 @@ class Netlink(Kernel):
 
     def _link(self, name: str) -> list[Device]:
         """The device of this name; none when it has gone, all when the answer was lost."""
+        answer = self._one("new device", lambda sequence: wire.get_link(sequence, name))
+        if answer is None:
+            return self._links()
+        kind, data, start, end = answer
+        return [wire.read_link(data, start, end)] if kind == wire.RTM_NEWLINK else []
+
+    def _one(
+        self, operation: str, request: Callable[[int], bytes]
+    ) -> tuple[int, bytes, int, int] | None:
+        """The one answer to a question: its type, and where its body is; None when it was lost."""
         self._sequence += 1
-        self._send("new device", wire.get_link(self._sequence, name))
+        self._send(operation, request(self._sequence))
         while True:
-            data = self._receive("new device")
+            data = self._receive(operation)
             if data is None:
-                return self._links()
+                return None
             for kind, _, sequence, start, end in wire.messages(data):
                 if sequence == self._sequence:
-                    return [wire.read_link(data, start, end)] if kind == wire.RTM_NEWLINK else []
+                    return kind, data, start, end
 
     # The socket
 

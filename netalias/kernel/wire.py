@@ -31,6 +31,8 @@ RTM_SETLINK = 19
 RTM_NEWADDR = 20
 RTM_DELADDR = 21
 RTM_GETADDR = 22
+RTM_NEWNEIGH = 28
+RTM_GETNEIGH = 30
 RTM_NEWLINKPROP = 108
 RTM_DELLINKPROP = 109
 
@@ -187,6 +189,11 @@ def get_link(sequence: int, name: str) -> bytes:
 def get_addresses(sequence: int, family: int, index: int = 0) -> bytes:
     """RTM_GETADDR for one family, or for all with AF_UNSPEC; of one device, or of all with 0."""
     return message(RTM_GETADDR, NLM_F_DUMP, sequence, IFADDR.pack(family, 0, 0, 0, index))
+
+
+def get_proxies(sequence: int) -> bytes:
+    """RTM_GETNEIGH for the proxy entries of every family: struct ndmsg with NTF_PROXY."""
+    return message(RTM_GETNEIGH, NLM_F_DUMP, sequence, b"\0\0\0\0\0\0\0\0\0\0\x08\0")
 
 
 def probe_kind(sequence: int, kind: str) -> bytes:

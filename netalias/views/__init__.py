@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from netalias.alias_type import Registry
-    from netalias.model import Alias
+    from netalias.model import Alias, Device
 
 IF_OPER_DOWN = 2
 IF_OPER_LOWERLAYERDOWN = 3
@@ -61,15 +61,9 @@ def _text(alias: Alias, registry: Registry) -> str:
 
 def state(alias: Alias) -> str:
     """``up``, ``down`` or ``no-carrier``, and after commas what is out of the ordinary."""
-    device = alias.carrier
-    words = ["down"]
-    if device is not None and device.up:
-        # On Linux 6.1 an ipvlan does not follow its main device down.
-        below = alias.main if alias.kind in ("macvlan", "ipvlan") else None
-        dead = device.operstate in (IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN) or (
-            below is not None and not below.up
-        )
-        words = ["no-carrier" if dead else "up"]
+    # On Linux 6.1 an ipvlan does not follow its main device down.
+    below = alias.main if alias.kind in ("macvlan", "ipvlan") else None
+    words = [carried(alias.carrier, below)]
     if alias.entry is not None:
         if alias.entry.flags & IFA_F_DADFAILED:
             words.append("dadfailed")
@@ -82,6 +76,16 @@ def state(alias: Alias) -> str:
     elif not alias.whole:
         words.append("renamed" if _has_old_name(alias) else "half-made")
     return ",".join(words)
+
+
+def carried(device: Device | None, below: Device | None = None) -> str:
+    """``up``, ``down`` or ``no-carrier``, of a device that may stand on another one."""
+    if device is None or not device.up:
+        return "down"
+    dead = device.operstate in (IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN) or (
+        below is not None and not below.up
+    )
+    return "no-carrier" if dead else "up"
 
 
 def _lost(alias: Alias) -> bool:

@@ -6,7 +6,7 @@ from netalias.views import address, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netalias.alias_type import Registry
     from netalias.model import Alias, Snapshot
@@ -16,9 +16,17 @@ MARKS = {True: ("├─ ", "└─ "), False: ("|- ", "`- ")}
 
 
 def render(
-    aliases: Sequence[Alias], snapshot: Snapshot, registry: Registry, *, unicode: bool
+    aliases: Sequence[Alias],
+    snapshot: Snapshot,
+    registry: Registry,
+    *,
+    unicode: bool,
+    more: Mapping[int, Sequence[str]] = {},
 ) -> Iterator[str]:
-    """One line a device; *aliases* are in chain order, and mains without aliases are shown too."""
+    """One line a device; *aliases* are in chain order, and mains without aliases are shown too.
+
+    *more* are texts behind the aliases of a device, by its index.
+    """
     own = {alias.device.index for alias in aliases if alias.device is not None}
     blocks: dict[int, list[Alias]] = {index: [] for index in snapshot.devices if index not in own}
     orphans = []
@@ -30,14 +38,19 @@ def render(
     for index, block in blocks.items():
         main = snapshot.devices[index]
         yield f"{main.name} {'up' if main.up else 'down'}\n"
-        yield from _block(block, registry, unicode)
+        yield from _block(block, registry, unicode, more.get(index, ()))
     if orphans:
         yield "(main device gone)\n"
         yield from _block(orphans, registry, unicode)
 
 
-def _block(block: Sequence[Alias], registry: Registry, unicode: bool) -> Iterator[str]:
+def _block(
+    block: Sequence[Alias], registry: Registry, unicode: bool, more: Sequence[str] = ()
+) -> Iterator[str]:
     middle, last = MARKS[unicode]
-    for place, alias in enumerate(block, 1):
-        mark = last if place == len(block) else middle
-        yield f"{mark}{alias.name} {address(alias, registry)} {alias.kind} {state(alias)}\n"
+    texts = [
+        f"{alias.name} {address(alias, registry)} {alias.kind} {state(alias)}" for alias in block
+    ]
+    texts += more
+    for place, text in enumerate(texts, 1):
+        yield f"{last if place == len(texts) else middle}{text}\n"

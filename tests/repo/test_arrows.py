@@ -23,6 +23,7 @@ ARROWS = {
     "model": "names",
     "steps": "model",
     "marking": "model steps",
+    "proxies": "model steps",
     "describe": "model names steps marking",
     "alias_type": "errors model steps",
     "lookup": "model",
@@ -44,7 +45,8 @@ ARROWS = {
     "likeness": "model wishes kinds",
     "agenda": "errors names model steps wishes declarations kinds future strays plan mains"
     " likeness",
-    "kernel": "errors names model steps marking",
+    "publish": "errors model alias_type proxies kinds",
+    "kernel": "errors names model steps marking proxies",
     "packets": "errors model kernel",
     "engine": "errors names model alias_type unlocked lock wishes kinds query plan mains kept"
     " kernel",
@@ -52,7 +54,7 @@ ARROWS = {
     "batch": "errors names declarations model steps wishes kinds future"
     " networks plan agenda engine reconcile",
     "adopt": "errors names model steps query engine marking",
-    "views": "errors names model steps describe alias_type chain kinds plan agenda procfs",
+    "views": "errors names model steps proxies describe alias_type chain kinds plan agenda procfs",
     "emulator": "errors names model alias_type chain families views.proc procfs",
     "netalias": "errors model alias_type kernel lock netns engine emulator",
     "usage": "errors",
@@ -67,6 +69,7 @@ ARROWS = {
     "exchange": "errors names model sources declarations fold interfaces unlocked chain steps query"
     " engine batch adopt views output cli kernel",
     "doctor": "errors names model kinds mains query netns sources strays kernel views output cli",
+    "published": "errors names model steps proxies publish engine output cli",
     "__main__": "cli",
 }
 """Every room, the lowest first, and what it may import: rooms further up in this table only."""
@@ -111,7 +114,13 @@ TYPES_ONLY = {
     ("adopt", "engine"),
     ("adopt", "names"),
     ("adopt", "steps"),
+    ("publish", "alias_type"),
+    ("publish", "proxies"),
+    ("published", "cli"),
+    ("published", "engine"),
+    ("published", "steps"),
     ("views", "kinds"),
+    ("views", "proxies"),
     ("views", "plan"),
     ("cli", "engine"),
     ("verbs", "cli"),
@@ -147,10 +156,10 @@ OUTSIDE = {
         "packets.sending",
         "session",
     },
-    "socket": {"kernel.iproute"},
+    "socket": {"kernel.iproute", "kernel.iproute_proxies"},
     "fcntl": {"lock"},
     "ctypes": {"netns"},
-    "pyroute2": {"kernel.iproute", "kernel.survey"},
+    "pyroute2": {"kernel.iproute", "kernel.iproute_proxies", "kernel.survey"},
     "construct": {"kernel.spec", "packets.formats"},
     "rich": {"views.progress", "views.table"},
     "json": {"views.json"},
@@ -176,6 +185,7 @@ ONLY_NAMES = {
     ("packets.sending", "_socket"): {"MSG_DONTWAIT"},
     ("kernel.iproute", "socket"): {"inet_pton"},
     ("kernel.survey", "_socket"): {"inet_pton"},
+    ("kernel.iproute_proxies", "socket"): {"inet_pton"},
 }
 """Where of such a module nothing but these names is taken: text to bytes, no socket."""
 
