@@ -8,33 +8,30 @@ down loses its entries, one that loses its last IPv4 address, or IPv6, those of 
 
 from __future__ import annotations
 
-from errno import EAFNOSUPPORT, EINVAL, ENOBUFS, ENOENT
+from errno import ENOBUFS, ENOENT
 
 from netalias.kernel.memory_addresses import Refusal
-from netalias.model import AF_INET, AF_INET6
+from netalias.model import AF_INET6
 from netalias.proxies import Proxy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.kernel.memory_nodes import Node
 
-SIZES = {AF_INET: 4, AF_INET6: 16}
-
 
 def put(node: Node, wanted: Proxy) -> None:
     """Add or overwrite an entry of *node*. Raises Refusal."""
-    local = _checked(wanted)
+    key = wanted.family, wanted.local
     if wanted.family == AF_INET6 and not node.inet6:
         raise Refusal(ENOBUFS)
-    before = node.proxies.get((wanted.family, local))
+    before = node.proxies.get(key)
     protocol = wanted.protocol or (before.protocol if before is not None else 0)
-    made = Proxy(node.index, wanted.family, local, protocol, wanted.flags)
-    node.proxies[wanted.family, local] = made
+    node.proxies[key] = Proxy(node.index, *key, protocol, wanted.flags)
 
 
 def remove(node: Node, wanted: Proxy) -> None:
     """Take an entry away. Raises Refusal."""
-    if node.proxies.pop((wanted.family, _checked(wanted)), None) is None:
+    if node.proxies.pop((wanted.family, wanted.local), None) is None:
         raise Refusal(ENOENT)
 
 
@@ -42,12 +39,3 @@ def forget(node: Node, family: int) -> None:
     """What the kernel does by itself."""
     for key in [key for key in node.proxies if key[0] == family]:
         del node.proxies[key]
-
-
-def _checked(wanted: Proxy) -> bytes:
-    size = SIZES.get(wanted.family)
-    if size is None:
-        raise Refusal(EAFNOSUPPORT)
-    if len(wanted.local) < size:
-        raise Refusal(EINVAL, "Invalid network address")
-    return wanted.local[:size]

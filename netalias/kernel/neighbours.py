@@ -8,8 +8,9 @@ made, removed or found.
 from __future__ import annotations
 
 from _struct import Struct, error  # type: ignore[attr-defined]
+from errno import ENOBUFS
 
-from netalias.errors import WireError
+from netalias.errors import WireError, kernel_error
 from netalias.kernel.wire import (
     NLM_F_CREATE,
     NLM_F_DUMP,
@@ -217,6 +218,8 @@ def _way(
     one: Callable[..., tuple[int, bytes, int, int] | None], family: int, local: bytes
 ) -> Route:
     answer = one("route", lambda sequence: get_route(sequence, family, local))
-    if answer is None or answer[0] != RTM_NEWROUTE:
+    if answer is None:
+        raise kernel_error("route", ENOBUFS)
+    if answer[0] != RTM_NEWROUTE:
         return NOWHERE  # refused: there is none
     return read_route(*answer[1:])

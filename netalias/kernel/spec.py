@@ -1,13 +1,14 @@
 """The wire formats of rtnetlink as an executable specification.
 
-Every layout that ``netalias.kernel.wire`` reads or writes stands here once more, as declarations of
-the library construct: what it does by offsets and ``struct``, these say by names. Slow, so only
-tests and tools that decode traces import it.
+Every layout that ``netalias.kernel.wire`` and ``netalias.kernel.neighbours`` read or write stands
+here once more, as declarations of the library construct: what they do by offsets and ``struct``,
+these say by names. Slow, so only tests and tools that decode traces import it.
 
 Sources: linux/netlink.h (struct nlmsghdr, nlattr, nlmsgerr), linux/rtnetlink.h (RTM_*, struct
 ifinfomsg), linux/if_link.h (IFLA_*, struct rtnl_link_stats64), linux/if_addr.h (IFA_*, struct
-ifaddrmsg, ifa_cacheinfo), linux/if.h (IFF_*), linux/ip.h (IPV4_DEVCONF_*). All numbers are in the
-byte order of the host; link-layer and network addresses are bytes in the order of the network.
+ifaddrmsg, ifa_cacheinfo), linux/if.h (IFF_*), linux/ip.h (IPV4_DEVCONF_*), linux/neighbour.h
+(struct ndmsg, ndtmsg), linux/netconf.h (struct netconfmsg). All numbers are in the byte order of
+the host; link-layer and network addresses are bytes in the order of the network.
 
 A message is a Container::
 
@@ -71,6 +72,15 @@ TYPES = {
     "RTM_NEWADDR": 20,
     "RTM_DELADDR": 21,
     "RTM_GETADDR": 22,
+    "RTM_NEWROUTE": 24,
+    "RTM_GETROUTE": 26,
+    "RTM_NEWNEIGH": 28,
+    "RTM_DELNEIGH": 29,
+    "RTM_GETNEIGH": 30,
+    "RTM_NEWNEIGHTBL": 64,
+    "RTM_GETNEIGHTBL": 66,
+    "RTM_NEWNETCONF": 80,
+    "RTM_GETNETCONF": 82,
     "RTM_NEWLINKPROP": 108,
     "RTM_DELLINKPROP": 109,
 }
@@ -105,6 +115,15 @@ NLM_F = {
     "RTM_NEWADDR": _NEW,
     "RTM_DELADDR": _DELETE,
     "RTM_GETADDR": _GET,
+    "RTM_NEWROUTE": _NEW,
+    "RTM_GETROUTE": _GET,
+    "RTM_NEWNEIGH": _NEW,
+    "RTM_DELNEIGH": _DELETE,
+    "RTM_GETNEIGH": _GET,
+    "RTM_NEWNEIGHTBL": _NEW,
+    "RTM_GETNEIGHTBL": _GET,
+    "RTM_NEWNETCONF": _NEW,
+    "RTM_GETNETCONF": _GET,
     "RTM_NEWLINKPROP": _NEW,
     "RTM_DELLINKPROP": _DELETE,
 }
@@ -148,6 +167,30 @@ IFA_F = {
     "IFA_F_STABLE_PRIVACY": 0x800,
 }
 """ifa_flags (the low eight) and IFA_FLAGS: linux/if_addr.h."""
+
+NTF = {
+    "NTF_USE": 0x01,
+    "NTF_SELF": 0x02,
+    "NTF_MASTER": 0x04,
+    "NTF_PROXY": 0x08,
+    "NTF_EXT_LEARNED": 0x10,
+    "NTF_OFFLOADED": 0x20,
+    "NTF_STICKY": 0x40,
+    "NTF_ROUTER": 0x80,
+}
+"""ndm_flags: linux/neighbour.h."""
+
+NUD = {
+    "NUD_INCOMPLETE": 0x01,
+    "NUD_REACHABLE": 0x02,
+    "NUD_STALE": 0x04,
+    "NUD_DELAY": 0x08,
+    "NUD_PROBE": 0x10,
+    "NUD_FAILED": 0x20,
+    "NUD_NOARP": 0x40,
+    "NUD_PERMANENT": 0x80,
+}
+"""ndm_state: linux/neighbour.h."""
 
 
 def _number(names: str) -> dict[str, int]:
@@ -202,6 +245,44 @@ IFA = _number(
     """
     IFA_UNSPEC IFA_ADDRESS IFA_LOCAL IFA_LABEL IFA_BROADCAST IFA_ANYCAST IFA_CACHEINFO
     IFA_MULTICAST IFA_FLAGS IFA_RT_PRIORITY IFA_TARGET_NETNSID IFA_PROTO
+    """
+)
+NDA = _number(
+    """
+    NDA_UNSPEC NDA_DST NDA_LLADDR NDA_CACHEINFO NDA_PROBES NDA_VLAN NDA_PORT NDA_VNI NDA_IFINDEX
+    NDA_MASTER NDA_LINK_NETNSID NDA_SRC_VNI NDA_PROTOCOL NDA_NH_ID NDA_FDB_EXT_ATTRS NDA_FLAGS_EXT
+    """
+)
+NDTA = _number(
+    """
+    NDTA_UNSPEC NDTA_NAME NDTA_THRESH1 NDTA_THRESH2 NDTA_THRESH3 NDTA_CONFIG NDTA_PARMS NDTA_STATS
+    NDTA_GC_INTERVAL NDTA_PAD
+    """
+)
+NDTPA = _number(
+    """
+    NDTPA_UNSPEC NDTPA_IFINDEX NDTPA_REFCNT NDTPA_REACHABLE_TIME NDTPA_BASE_REACHABLE_TIME
+    NDTPA_RETRANS_TIME NDTPA_GC_STALETIME NDTPA_DELAY_PROBE_TIME NDTPA_QUEUE_LEN NDTPA_APP_PROBES
+    NDTPA_UCAST_PROBES NDTPA_MCAST_PROBES NDTPA_ANYCAST_DELAY NDTPA_PROXY_DELAY NDTPA_PROXY_QLEN
+    NDTPA_LOCKTIME NDTPA_QUEUE_LENBYTES NDTPA_MCAST_REPROBES NDTPA_PAD
+    """
+)
+NETCONFA = _number(
+    """
+    NETCONFA_UNSPEC NETCONFA_IFINDEX NETCONFA_FORWARDING NETCONFA_RP_FILTER NETCONFA_MC_FORWARDING
+    NETCONFA_PROXY_NEIGH NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN NETCONFA_INPUT NETCONFA_BC_FORWARDING
+    """
+)
+RTA = _number(
+    """
+    RTA_UNSPEC RTA_DST RTA_SRC RTA_IIF RTA_OIF RTA_GATEWAY RTA_PRIORITY RTA_PREFSRC RTA_METRICS
+    RTA_MULTIPATH RTA_PROTOINFO RTA_FLOW RTA_CACHEINFO RTA_SESSION RTA_MP_ALGO RTA_TABLE
+    """
+)
+RTN = _number(
+    """
+    RTN_UNSPEC RTN_UNICAST RTN_LOCAL RTN_BROADCAST RTN_ANYCAST RTN_MULTICAST RTN_BLACKHOLE
+    RTN_UNREACHABLE RTN_PROHIBIT RTN_THROW RTN_NAT RTN_XRESOLVE
     """
 )
 NLMSGERR_ATTR = _number(
@@ -487,6 +568,57 @@ IFADDRMSG = Struct(
 )
 """linux/if_addr.h struct ifaddrmsg, and the attributes behind it."""
 
+NDMSG = Struct(
+    "ndm_family" / Default(Int8un, 0),
+    Padding(3),
+    "ndm_ifindex" / Default(Int32sn, 0),
+    "ndm_state" / Default(_flags(Int16un, NUD), 0),
+    "ndm_flags" / Default(_flags(Int8un, NTF), 0),
+    "ndm_type" / Default(_named(Int8un, RTN), 0),
+    "attributes" / Default(attributes(NDA, {"NDA_PROTOCOL": U8, "NDA_IFINDEX": U32}), []),
+)
+"""linux/neighbour.h struct ndmsg, and the attributes behind it."""
+
+NDTMSG = Struct(
+    "ndtm_family" / Default(Int8un, 0),
+    Padding(3),
+    "attributes"
+    / Default(
+        attributes(
+            NDTA,
+            {
+                "NDTA_NAME": TEXT,
+                "NDTA_PARMS": attributes(
+                    NDTPA, {"NDTPA_IFINDEX": U32, "NDTPA_PROXY_DELAY": _whole(Int64un)}
+                ),
+            },
+        ),
+        [],
+    ),
+)
+"""linux/neighbour.h struct ndtmsg, and the attributes behind it; times are in milliseconds."""
+
+NETCONFMSG = Struct(
+    "ncm_family" / Default(Int8un, 0),
+    Padding(3),
+    "attributes" / Default(attributes(NETCONFA, dict.fromkeys(NETCONFA, S32)), []),
+)
+"""linux/netconf.h struct netconfmsg, and the attributes behind it."""
+
+RTMSG = Struct(
+    "rtm_family" / Default(Int8un, 0),
+    "rtm_dst_len" / Default(Int8un, 0),
+    "rtm_src_len" / Default(Int8un, 0),
+    "rtm_tos" / Default(Int8un, 0),
+    "rtm_table" / Default(Int8un, 0),
+    "rtm_protocol" / Default(Int8un, 0),
+    "rtm_scope" / Default(Int8un, 0),
+    "rtm_type" / Default(_named(Int8un, RTN), 0),
+    "rtm_flags" / Default(Int32un, 0),
+    "attributes" / Default(attributes(RTA, {"RTA_OIF": U32, "RTA_TABLE": U32}), []),
+)
+"""linux/rtnetlink.h struct rtmsg, and the attributes behind it."""
+
 NLMSGHDR = Struct(
     "length" / Int32un,
     "type" / _named(Int16un, TYPES),
@@ -535,6 +667,15 @@ BODIES = {
     "RTM_NEWADDR": IFADDRMSG,
     "RTM_DELADDR": IFADDRMSG,
     "RTM_GETADDR": IFADDRMSG,
+    "RTM_NEWROUTE": RTMSG,
+    "RTM_GETROUTE": RTMSG,
+    "RTM_NEWNEIGH": NDMSG,
+    "RTM_DELNEIGH": NDMSG,
+    "RTM_GETNEIGH": NDMSG,
+    "RTM_NEWNEIGHTBL": NDTMSG,
+    "RTM_GETNEIGHTBL": NDTMSG,
+    "RTM_NEWNETCONF": NETCONFMSG,
+    "RTM_GETNETCONF": NETCONFMSG,
 }
 
 MESSAGE = Aligned(
