@@ -142,7 +142,7 @@ def batch(options: Options, words: list[str]) -> int:
             _rehearse(engine)
         work = Batch(
             engine,
-            _runner(engine, lock.folder, options.dry_run),
+            _runner(engine, lock.folder, options),
             _warner(options, name),
             force=options.force,
         )
@@ -170,9 +170,15 @@ def _tell(steps: Iterable[Step]) -> None:
     write("".join(f"{step.describe()}\n" for step in steps))
 
 
-def _runner(engine: Engine, folder: str, rehearsal: bool) -> Callable[[list[str]], int]:
-    """A function that executes the words of one line; a *rehearsal* leaves no file behind."""
+def _runner(engine: Engine, folder: str, batch: Options) -> Callable[[list[str]], int]:
+    """A function that executes the words of one line; a rehearsal leaves no file behind.
+
+    *batch* are the options of the batch itself: what prints the steps, prints those of each line.
+    """
     from netalias import cli
+
+    rehearsal = batch.dry_run
+    verbose = batch.dry_run or batch.verbose
 
     def opener(options: Options) -> Engine:
         if options.netns or options.group or options.wait:
@@ -188,7 +194,9 @@ def _runner(engine: Engine, folder: str, rehearsal: bool) -> Callable[[list[str]
             raise errors.UsageError("batch: a batch in a batch")
         if rehearsal and words[0] == "confirm":
             return errors.STATUS_OK
-        return cli.run(words, cli.Options(opener))
+        options = cli.Options(opener)
+        options.verbose = verbose
+        return cli.run(words, options)
 
     return run
 

@@ -150,6 +150,13 @@ def test_a_plan_with_a_device_of_its_own(kernel: Kernel) -> None:
 
 # What surrounds them
 
+on_linux = pytest.mark.parametrize(
+    "kernel",
+    [pytest.param(name, marks=pytest.mark.root) for name in ("netlink", "iproute")],
+    indirect=True,
+)
+"""There are no routes in memory."""
+
 
 def setting(namespace: Namespace, key: str, value: int) -> None:
     """A value below /proc/sys/net of a namespace."""
@@ -163,8 +170,6 @@ def setting(namespace: Namespace, key: str, value: int) -> None:
 @pytest.fixture
 def routed(kernel: Kernel, request: pytest.FixtureRequest) -> Namespace:
     """The namespace of a kernel that has routes: eth9 and br9, each with a network."""
-    if isinstance(kernel, Memory):
-        pytest.skip("there are no routes in memory")
     namespace: Namespace = request.getfixturevalue("veth")
     for words in (
         "link add br9 type bridge", "link set br9 addrgenmode none", "link set br9 up",
@@ -185,6 +190,7 @@ def around(kernel: Kernel, text: str) -> Surroundings:
     return answer
 
 
+@on_linux
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
 def test_settings(kernel: Kernel, routed: Namespace, family: str) -> None:
     """Each setting is the one of its device, or of all."""
@@ -211,6 +217,7 @@ def test_settings(kernel: Kernel, routed: Namespace, family: str) -> None:
     assert not around(kernel, text).answering
 
 
+@on_linux
 @pytest.mark.parametrize(
     ("text", "device", "local"),
     [
@@ -233,6 +240,7 @@ def test_routes(kernel: Kernel, routed: Namespace, text: str, device: str, local
     assert (names[answer.out], answer.local) == (device, local)
 
 
+@on_linux
 @pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit", "throw"])
 @pytest.mark.parametrize("text", ["10.8.0.5", "2001:db8:8::5"])
 def test_routes_that_lead_nowhere(kernel: Kernel, routed: Namespace, text: str, kind: str) -> None:
@@ -242,6 +250,7 @@ def test_routes_that_lead_nowhere(kernel: Kernel, routed: Namespace, text: str, 
     assert around(kernel, text).out == 0
 
 
+@on_linux
 def test_several_at_once(kernel: Kernel, routed: Namespace) -> None:
     """One answer for each address, in their order."""
     one, other = proxy("10.8.0.5"), proxy("10.7.0.5")
