@@ -38,6 +38,8 @@ Verbs
   import [FILE]                    lines out of interfaces(5), and of labels made by others
   adopt NAME...                    take over labels made by others
   doctor [MAIN | NAME]...          what keeps aliases from working, why, and what mends it
+  publish ADDRESS... dev MAIN      answer for addresses that live behind another device
+  unpublish ADDRESS... [dev MAIN]  no longer
   emulate [FILE | -]               the engine of Linux 2.0 in memory, without privilege
   help [VERB]                      this text, or that of a verb
 
@@ -85,7 +87,8 @@ VERBS = {
 netalias [OPTION]... show [MAIN | NAME]...
 
 Print the aliases in chain order: every main device in turn, and its aliases in the order in which
-they were made. With words, only the aliases of these main devices and these aliases.
+they were made. With words, only the aliases of these main devices and these aliases. Behind them
+what is published on these main devices, by whomever: KIND is published then.
 
   ALIAS    the name, eth0:0
   DEVICE   the device that carries the address, by its primary name
@@ -226,6 +229,28 @@ Exit status 0, and no text, when nothing was found; 3 when something was. Withou
 firewall tables cannot be read; what was not looked at is said on standard error.
 
 Options: -j -p -q -n NAME
+""",
+    "publish": """\
+netalias [OPTION]... publish ADDRESS... dev MAIN
+
+Let a device answer for addresses that live behind another one: proxy ARP and proxy NDP, address by
+address (ip neigh add proxy). What is published already stays as it is.
+
+A warning tells what keeps it from being of use, with the command that mends it: the device is down,
+is a port, does not forward, has no proxy_ndp or answers late (proxy_delay); no route leads to the
+address through another device. An address of this host answers by itself; nothing is made then.
+
+The kernel forgets it when the device goes down.
+
+Options: -v -q --dry-run --wait SECONDS -n NAME
+""",
+    "unpublish": """\
+netalias [OPTION]... unpublish ADDRESS... [dev MAIN]
+
+Take away what publish made: on one device, or on all. Exit status 2 when an address is not
+published, or not by netalias; then nothing is taken away.
+
+Options: -v --dry-run --wait SECONDS -n NAME
 """,
     "emulate": """\
 netalias emulate [--variant 0.43|0.50] [--unprivileged] [--no-sel] [--check] [FILE | -]
