@@ -65,11 +65,12 @@ def row(one: Published, headings: Sequence[str]) -> tuple[str, ...]:
 def detail(one: Published) -> list[str]:
     """An entry in lines, in the manner of those of an alias."""
     main, proxy = one.main, one.proxy
+    mark = f" proto {proxy.protocol}" if proxy.protocol else ""
     return [
         f"{main.name}: kind {KIND} state {one.state}",
         f"device {main.name} index {main.index}",
         f"lladdr {mac_text(main.mac) or NOTHING}",
-        f"{FAMILIES[proxy.family]} {proxy.text}" + f" proto {proxy.protocol}" * bool(proxy.protocol),
+        f"{FAMILIES[proxy.family]} {proxy.text}{mark}",
     ]
 
 

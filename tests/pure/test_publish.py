@@ -99,7 +99,7 @@ def test_words(text: str) -> None:
     ],
 )  # fmt: skip
 def test_errors(run: Command, text: str, status: int, message: str) -> None:
-    """S11: one line, the status, and nothing changed."""
+    """One line, the status, and nothing changed."""
     assert message in run.refused(text, status)
     assert run.memory.proxies() == []
 
