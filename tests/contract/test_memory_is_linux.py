@@ -16,6 +16,7 @@ from support import Namespace, veth_pair
 
 from netalias.kernel import Kernel
 from netalias.model import GROUP, IFA_F_TENTATIVE, RT_SCOPE_LINK, Address, Device, Snapshot
+from netalias.proxies import AddProxy, DelProxy, Proxy
 from netalias.steps import (
     AddAddress,
     AddAltname,
@@ -34,6 +35,8 @@ ADDRESSES = (
     "10.9.0.1/24", "10.9.0.2/24", "10.9.0.3/24", "10.9.0.1/25", "10.9.1.1/24",
     "2001:db8::1/64", "2001:db8::2/64",
 )  # fmt: skip
+
+PUBLISHED = ("10.9.0.9/32", "2001:db8::9/128")
 
 name = st.sampled_from(NAMES)
 mac = st.sampled_from((b"", MAC, OTHER_MAC, b"\1" + bytes(5)))
@@ -65,6 +68,19 @@ def about(cls: type[Step]) -> st.SearchStrategy[Maker]:
     )
 
 
+def proxy(cls: type[Step]) -> st.SearchStrategy[Maker]:
+    """A step about one device and one published address."""
+
+    def make(device: str, text: str, protocol: int) -> Maker:
+        entry = inet(text)
+        return lambda kernel: cls(  # type: ignore[call-arg]
+            device, number := index(kernel, device),
+            Proxy(number, entry.family, entry.local, protocol),
+        )  # fmt: skip
+
+    return st.builds(make, name, st.sampled_from(PUBLISHED), st.sampled_from((0, 97)))
+
+
 def change(
     devices: tuple[str, ...] = NAMES, **words: st.SearchStrategy[object]
 ) -> st.SearchStrategy[Maker]:
@@ -83,6 +99,9 @@ STEPS = st.one_of(
     on(DelAltname, *ALTNAMES),
     about(AddAddress),
     about(DelAddress),
+    proxy(AddProxy),
+    proxy(AddProxy),
+    proxy(DelProxy),
     change(up=st.booleans(), ifalias=st.sampled_from(("", "x")), mtu=st.just(None)),
     change(mtu=st.sampled_from((1300, 1400, 1500, 1501)), mac=st.sampled_from((None, MAC))),
     # Not lo: with a small MTU it loses one address family after the other, in a way of its own.
@@ -100,6 +119,13 @@ def picture(snapshot: Snapshot) -> dict[str, object]:
         )
         for device in snapshot.devices.values()
     }
+
+
+def published(kernel: Kernel) -> list[tuple[str, str, int]]:
+    """The proxy entries, by the names of their devices."""
+    devices = kernel.snapshot().devices
+    found = ((devices[one.index].name, one.text, one.protocol) for one in kernel.proxies())
+    return sorted(found)
 
 
 LEFT_OUT = ("index", "stats", "mac", "link", "flags", "operstate")
@@ -136,3 +162,4 @@ def _compare(model: Kernel, real: Kernel, makers: list[Maker]) -> None:
             answers.append((errorcode[error.errno], getattr(error, "text", "")) if error else None)
         assert answers[0] == answers[1], step.describe()
         assert picture(model.snapshot()) == picture(real.snapshot()), step.describe()
+        assert published(model) == published(real), step.describe()
