@@ -7,12 +7,12 @@ import socket
 import pytest
 from command import client, set_sysctl, wait_for_local_route
 from echo import Call, Lost, tcp, udp
-from places import FAR, ROUTER
+from places import FAR, FAR_HOST, HERE, PEER, ROUTER
+from support import until
 from wiring import Wires
 
 ALIAS = {"IPv4": "10.0.0.5", "IPv6": "2001:db8::5"}
-PEER = {"IPv4": "10.0.0.200", "IPv6": "2001:db8::200"}
-FAR_HOST = {"IPv4": "172.16.0.2", "IPv6": "2001:db8:f::2"}
+NEIGHBOUR = {"IPv4": "10.0.0.200", "IPv6": "2001:db8::200"}
 FAMILIES = tuple(ALIAS)
 KINDS = ("macvlan", "label")
 
@@ -31,16 +31,19 @@ def test_the_first_packet_arrives(wires: Wires, kind: str) -> None:
 
 def test_tentative_says_so(wires: Wires, kind: str) -> None:
     """While an IPv6 address is checked nobody can bind to it, and the state tells; as soon as it
-    does not the first packet arrives."""
-    set_sysctl(wires.here, "ipv6/conf/default/accept_dad", 1)
-    set_sysctl(wires.here, "ipv6/conf/eth9/accept_dad", 1)
-    for scope in ("default", "eth9"):
-        set_sysctl(wires.here, f"ipv6/conf/{scope}/dad_transmits", 2)
-    wires.cli.silent("eth9:0", ALIAS["IPv6"], "kind", kind)
+    does not the first packet arrives. Without a carrier the check does not begin."""
+    for scope in ("default", HERE):
+        set_sysctl(wires.here, f"ipv6/conf/{scope}/accept_dad", 1)
+    set_sysctl(wires.peer, "ipv6/conf/all/keep_addr_on_down", 1)
+    wires.peer.ip(f"link set {PEER} down")
+    until(lambda: "NO-CARRIER" in wires.here.ip(f"link show {HERE}"))
+    wires.cli("eth9:0", ALIAS["IPv6"], "kind", kind)
     assert "tentative" in wires.cli.one("eth9:0")["state"]
     with pytest.raises(OSError, match="Cannot assign requested address"):
         udp(wires.called(ALIAS["IPv6"]))
-    wires.cli.settled("eth9:0")
+    wires.peer.ip(f"link set {PEER} up")
+    until(lambda: wires.cli.one("eth9:0")["state"] == "up", 20)
+    wait_for_local_route(wires.here, ALIAS["IPv6"])
     udp(wires.called(ALIAS["IPv6"]))
 
 
@@ -50,7 +53,7 @@ def test_fragments(wires: Wires, kind: str, family: str) -> None:
     wires.cli.silent("eth9:0", ALIAS[family], "kind", kind)
     wait_for_local_route(wires.here, ALIAS[family])
     udp(wires.called(ALIAS[family]), 5000)
-    udp(wires.call(PEER[family], ALIAS[family]), 5000)
+    udp(wires.call(NEIGHBOUR[family], ALIAS[family]), 5000)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
