@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 
-from asking import Asker
 from command import Command, forget, ip_json, set_sysctl, wait_for_local_route, wait_for_state
 from echo import Call
 from neighbours import Watch, table
 from places import FAR, HERE, MAIN, PEER, PLACES, ROUTER, SIBLINGS, STATIONS, Place
 from sentences import no_kind
 from support import Namespace, veth_pair
+from who_has import Asker
 
 WARNING = "netalias: warning: "
 NEUTRAL = ("rp_filter", "arp_ignore", "arp_announce", "arp_filter", "proxy_arp", "forwarding")
@@ -81,7 +81,7 @@ class Wires:
             namespace.ip("neigh flush all", check=False)
 
     def ask(self, target: str, known: dict[str, str], sender: str = "") -> list[str]:
-        """The MACs that answer the peer for *target*; see asking.py."""
+        """The MACs that answer the peer for *target*; see who_has.py."""
         plain = "2001:db8::200" if ":" in target else "10.0.0.200"
         place = (self.peer, PEER, self.mac(PEER, self.peer))
         with Asker(*place, sender or plain, plain) as asker:
