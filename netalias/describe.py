@@ -59,6 +59,8 @@ def _create(step: CreateLink) -> str:
         words += ["address", mac_text(step.mac)]
     if step.mtu:
         words += ["mtu", str(step.mtu)]
+    if step.inside:
+        words += ["master", step.inside]
     words += ["group", str(step.group), "type", step.kind]
     if step.mode >= 0:
         words += ["mode", MODES[step.kind][step.mode]]

@@ -7,7 +7,7 @@ in place, what is missing is not created by being looked at.
 from __future__ import annotations
 
 from netalias import errors, kinds, names
-from netalias.kinds import Goal, carries, port_of
+from netalias.kinds import Goal, carries, port_of, vrf_of
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -252,6 +252,7 @@ def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias 
         mac=wish.mac,
         lenient=wish.lenient,
         group=world.group,
+        vrf=vrf_of(main, world.snapshot),
     )
 
 
@@ -346,6 +347,7 @@ def _as_it_is(alias: Alias, world: World) -> Goal:
         mtu=device.mtu if device is not None else 0,
         mac=device.mac if device is not None and alias.kind != "ipvlan" else b"",
         group=world.group,
+        vrf=vrf_of(alias.main, world.snapshot),
     )
 
 

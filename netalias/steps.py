@@ -75,10 +75,11 @@ class CreateLink(Step):
 
     ``kind`` is IFLA_INFO_KIND, ``mode`` its mode or -1, ``link`` and ``below`` index and name of
     the device below or 0 and empty, ``mac`` empty for one of the kernel's choice, ``mtu`` 0 for the
-    default.
+    default, ``master`` and ``inside`` index and name of the VRF that it is a member of, or 0 and
+    empty.
     """
 
-    __slots__ = ("below", "group", "kind", "link", "mac", "mode", "mtu")
+    __slots__ = ("below", "group", "inside", "kind", "link", "mac", "master", "mode", "mtu")
 
     def __init__(
         self,
@@ -91,6 +92,8 @@ class CreateLink(Step):
         below: str = "",
         mac: bytes = b"",
         mtu: int = 0,
+        master: int = 0,
+        inside: str = "",
     ) -> None:
         super().__init__(device, 0, CREATE)
         self.kind = kind
@@ -100,6 +103,8 @@ class CreateLink(Step):
         self.below = below
         self.mac = mac
         self.mtu = mtu
+        self.master = master
+        self.inside = inside
 
     def inverse(self) -> Step:
         return DelLink(self.device, self.index, self.group)

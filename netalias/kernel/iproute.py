@@ -351,6 +351,8 @@ def _create(route: Any, index: int, step: CreateLink) -> None:
         words["address"] = mac_text(step.mac)
     if step.mtu:
         words["mtu"] = step.mtu
+    if step.master:
+        words["master"] = step.master
     if step.mode >= 0:
         words[f"{step.kind}_mode"] = _mode_word(step.kind, step.mode)
     route.link("add", **words)

@@ -298,7 +298,11 @@ class Memory(Kernel):
             raise Refusal(EOPNOTSUPP, "Unknown device type")
         node = Node(0, step.device, kind=step.kind, mode=step.mode, link=step.link)
         node.group, node.mac, node.mtu = step.group, step.mac, step.mtu
+        if step.master and step.master not in self._links.nodes:
+            raise Refusal(EINVAL)
         self._made[step.device] = self._links.create(node)
+        if step.master:
+            self._links.enslave(node, step.master)
 
     def _delete(self, step: DelLink) -> None:
         self._links.remove(self._node(step))

@@ -433,6 +433,7 @@ def _create(sequence: int, index: int, step: CreateLink) -> bytes:
         link=step.link,
         mac=step.mac,
         mtu=step.mtu,
+        master=step.master,
     )
 
 

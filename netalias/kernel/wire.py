@@ -227,6 +227,7 @@ def create_link(
     link: int = 0,
     mac: bytes = b"",
     mtu: int = 0,
+    master: int = 0,
 ) -> bytes:
     """RTM_NEWLINK of a new device, born down. The kernel ignores altname and ifalias here."""
     body = [ifinfo(), attr_text(IFLA_IFNAME, name), attr_u32(IFLA_GROUP, group)]
@@ -236,6 +237,8 @@ def create_link(
         body.append(attr(IFLA_ADDRESS, mac))
     if mtu:
         body.append(attr_u32(IFLA_MTU, mtu))
+    if master:
+        body.append(attr_u32(IFLA_MASTER, master))
     body.append(nest(IFLA_LINKINFO, attr_text(IFLA_INFO_KIND, kind), _mode(kind, mode)))
     return message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sequence, b"".join(body))
 

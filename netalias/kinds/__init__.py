@@ -70,7 +70,8 @@ class Goal:
     """A wish with nothing left open: what the alias shall be.
 
     ``entry`` is None for an alias whose family the kernel keeps no addresses of; ``mtu`` 0 and
-    ``mac`` empty mean: the kernel's choice; ``lenient``: a kind without an MTU passes it over.
+    ``mac`` empty mean: the kernel's choice; ``lenient``: a kind without an MTU passes it over;
+    ``vrf`` is the VRF that the main device is a member of, and so a new device.
     """
 
     __slots__ = (
@@ -85,6 +86,7 @@ class Goal:
         "prefixlen",
         "type",
         "up",
+        "vrf",
     )
 
     def __init__(
@@ -101,6 +103,7 @@ class Goal:
         mac: bytes = b"",
         lenient: bool = False,
         group: int = 0,
+        vrf: Device | None = None,
     ) -> None:
         self.name = name
         self.main = main
@@ -113,6 +116,7 @@ class Goal:
         self.mac = mac
         self.lenient = lenient
         self.group = group
+        self.vrf = vrf
 
     def record(self) -> str:
         """The ifalias text: ``netalias eth0:0``, and the address if the kernel may forget it."""
@@ -193,6 +197,12 @@ def port_of(main: Device, snapshot: Snapshot) -> Device | None:
     """The bridge, bond or team whose port *main* is."""
     master = snapshot.devices.get(main.master)
     return master if master is not None and master.kind in PORT_MASTERS else None
+
+
+def vrf_of(main: Device, snapshot: Snapshot) -> Device | None:
+    """The VRF that *main* is a member of."""
+    master = snapshot.devices.get(main.master)
+    return master if master is not None and master.kind == "vrf" else None
 
 
 def carries(main: Device, snapshot: Snapshot, kind: str) -> bool:

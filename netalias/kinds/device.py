@@ -60,7 +60,10 @@ class DeviceKind(Kind):
         once more for it, and with thousands of siblings that takes longer than raising it.
         """
         device = names.primary(goal.name)
-        steps: list[Step] = [self.create(device, goal)]
+        created = self.create(device, goal)
+        if goal.vrf is not None:
+            created.master, created.inside = goal.vrf.index, goal.vrf.name
+        steps: list[Step] = [created]
         if goal.type.family != AF_INET6 and goal.main.inet6:
             steps.append(_quiet(device, 0))
         steps.append(AddAltname(device, 0, str(goal.name)))

@@ -10,6 +10,7 @@ from errno import (
     EADDRINUSE,
     EADDRNOTAVAIL,
     EEXIST,
+    EINVAL,
 )
 from socket import inet_pton
 
@@ -24,6 +25,7 @@ from stage import (
     index,
     inet,
     refused,
+    settled,
     state,
     texts,
 )
@@ -55,7 +57,7 @@ from netalias.steps import (
 
 def test_snapshot_of_the_stage(kernel: Kernel) -> None:
     """A fresh lo is down, a veth with a peer elsewhere is remote, and neither has addresses."""
-    snapshot = kernel.snapshot()
+    snapshot = settled(kernel)
     common = {
         "altnames": (), "group": 0, "ifalias": "", "inet6": True, "link": "", "master": "",
         "mode": -1, "promote": False, "arp_announce": 0, "arp_ignore": 0,
@@ -115,7 +117,7 @@ def test_permitted(kernel: Kernel) -> None:
 def test_alias_is_made(kernel: Kernel) -> None:
     """S85: the address label equals the primary name; the altname is the alias name itself."""
     assert kernel.apply(alias(kernel, 0, "10.9.0.1/24")) == []
-    snapshot = kernel.snapshot()
+    snapshot = settled(kernel)
     assert device_values(snapshot, "eth9_0") == {
         "altnames": ("eth9:0",), "flags": 0x11043, "group": GROUP, "ifalias": "netalias eth9:0",
         "inet6": True, "kind": "macvlan", "link": "eth9", "master": "", "mode": BRIDGE,
@@ -160,6 +162,19 @@ def test_alias_is_deleted(kernel: Kernel) -> None:
     assert kernel.apply(alias(kernel, 0, "10.9.0.1/24")) == []
     assert kernel.apply([DelLink("eth9_0", index(kernel, "eth9:0"), GROUP)]) == []
     assert state(kernel) == before
+
+
+def test_born_inside_a_master(port: Kernel) -> None:
+    """A new device has its master at once; one that is not there is refused."""
+    master = index(port, "br9")
+    done(port, CreateLink("x", "bridge", group=GROUP))
+    refusal = refused(port, CreateLink("y", "macvlan", group=GROUP, link=index(port, "x"),
+                                       mode=BRIDGE, master=9999))  # fmt: skip
+    assert refusal.errno == EINVAL
+    assert port.snapshot().device("y") is None
+    done(port, CreateLink("y", "macvlan", group=GROUP, link=index(port, "x"), mode=BRIDGE,
+                          master=master))  # fmt: skip
+    assert device_values(port.snapshot(), "y")["master"] == "br9"
 
 
 def test_altname_taken(kernel: Kernel) -> None:
@@ -301,7 +316,7 @@ def test_main_down(kernel: Kernel) -> None:
     """S45: the kernel lets an alias be made on a main device that is down; it has no carrier."""
     done(kernel, SetLink("eth9", index(kernel, "eth9"), up=False))
     assert kernel.apply(alias(kernel, 0, "10.9.0.1/24")) == []
-    values = device_values(kernel.snapshot(), "eth9_0")
+    values = device_values(settled(kernel), "eth9_0")
     assert (values["flags"], values["operstate"]) == (0x1003, 3)
 
 

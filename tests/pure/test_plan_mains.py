@@ -64,6 +64,18 @@ def test_vrf() -> None:
     assert stage.engine.get("red:0").kind == "label"
 
 
+@pytest.mark.parametrize("kind", ["macvlan", "dummy"])
+def test_member_of_a_vrf(kind: str) -> None:
+    """The device of an alias is born a member of the VRF that its main device is in."""
+    kernel = Memory(kinds=("macvlan", "dummy", "vrf"))
+    stage = Stage(kernel)
+    kernel.add_device("red", "vrf", up=True)
+    kernel.set_device("eth0", master="red")
+    made = stage(f"eth0:0 200.1.1.1 kind {kind}").steps[0]
+    assert "master red" in made.describe()
+    assert stage.device("eth0_0").master == stage.device("red").index
+
+
 def test_readdressed_label_keeps_foreign_secondaries(stage: Stage) -> None:
     """S30: a label that was the primary of a network goes to another one alone."""
     stage("eth0:0 10.0.0.1/24 kind label")

@@ -76,12 +76,15 @@ def text(packed: bytes) -> str | None:
 def test_pyroute2_reads_a_new_link(
     sequence: int, name: str, kind: str, group: int, data: st.DataObject
 ) -> None:
-    """Name, group, kind, mode, device below, MAC and MTU are where pyroute2 looks for them."""
+    """Name, group, kind, mode, device below, MAC, MTU, master are where pyroute2 looks for them."""
     mode = data.draw(st.sampled_from([-1, *MODES.get(kind, ())]))
     link = data.draw(indexes)
     mac = data.draw(macs)
     mtu = data.draw(st.integers(1, 65535))
-    packed = wire.create_link(sequence, name, kind, group, mode=mode, link=link, mac=mac, mtu=mtu)
+    master = data.draw(indexes)
+    packed = wire.create_link(
+        sequence, name, kind, group, mode=mode, link=link, mac=mac, mtu=mtu, master=master
+    )
     message = decoded(ifinfmsg, packed)
     assert message["header"]["type"] == wire.RTM_NEWLINK
     assert message["header"]["sequence_number"] == sequence
@@ -91,6 +94,7 @@ def test_pyroute2_reads_a_new_link(
     assert message.get_attr("IFLA_LINK") == link
     assert message.get_attr("IFLA_ADDRESS") == mac.hex(":")
     assert message.get_attr("IFLA_MTU") == mtu
+    assert message.get_attr("IFLA_MASTER") == master
     info = message.get_attr("IFLA_LINKINFO")
     assert info.get_attr("IFLA_INFO_KIND") == kind
     inside = info.get_attr("IFLA_INFO_DATA")

@@ -147,7 +147,10 @@ def test_create_link(sequence: int, name: str, kind: str, group: int, data: st.D
     link = data.draw(st.just(0) | indexes)
     mac = data.draw(st.just(b"") | macs)
     mtu = data.draw(st.integers(0, 65535))
-    packed = wire.create_link(sequence, name, kind, group, mode=mode, link=link, mac=mac, mtu=mtu)
+    master = data.draw(st.just(0) | indexes)
+    packed = wire.create_link(
+        sequence, name, kind, group, mode=mode, link=link, mac=mac, mtu=mtu, master=master
+    )
     made = body(packed, "RTM_NEWLINK", CREATE, sequence)
     assert (made.ifi_index, made.ifi_flags, made.ifi_change) == (0, 0, 0)
     assert spec.find(made, "IFLA_IFNAME") == name
@@ -155,6 +158,7 @@ def test_create_link(sequence: int, name: str, kind: str, group: int, data: st.D
     assert spec.find(made, "IFLA_LINK") == (link or None)
     assert spec.find(made, "IFLA_ADDRESS") == (mac or None)
     assert spec.find(made, "IFLA_MTU") == (mtu or None)
+    assert spec.find(made, "IFLA_MASTER") == (master or None)
     (info,) = (item for item in made.attributes if item.type == "IFLA_LINKINFO")
     assert info.nested
     assert info.value[0].value == kind
