@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
     """Mark the labels called *names*; the steps that were done. What is ours already stays so.
 
-    Raises NoSuchDevice, KernelError; StateError on Linux before 5.18, which keeps no mark.
+    Raises NoSuchDevice, KernelError; StateError where the kernel leaves the mark of an address as
+    it was made (IPv4 on Linux 6.1), or keeps none (before 5.18).
     """
     steps = plan(engine, names)
     failures = engine.kernel.apply(steps, ordered=True)
@@ -29,7 +30,8 @@ def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
     world = engine.world()
     if steps and not all(query.find(world, name).ours for name in names):
         raise errors.StateError(
-            f"{names[0]}: this kernel keeps no mark on addresses", "IFA_PROTO is there since 5.18"
+            f"{names[0]}: this kernel does not change the mark of an address that is there",
+            f"delete the label, netalias {names[0]}-, and create it again",
         )
     return steps
 

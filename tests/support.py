@@ -23,6 +23,9 @@ FALLBACK = {
 }  # fmt: skip
 """The kernel puts these into every new namespace once their modules are loaded."""
 
+LINUX = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2])
+"""The kernel that the tests are run on, as (6, 1)."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -124,7 +127,8 @@ def veth_pair(here: Namespace, there: Namespace, name: str = "eth9", peer: str =
     for namespace, device in ((there, peer), (here, name)):
         namespace.ip(f"link set {device} addrgenmode none")
         namespace.ip(f"link set {device} up")
-    until(lambda: "LOWER_UP" in here.ip(f"link show {name}"))
+    for namespace, device in ((there, peer), (here, name)):
+        until(lambda: "state UP" in namespace.ip(f"link show {device}"))  # noqa: B023 it is over by then
 
 
 def until(predicate: Callable[[], T], seconds: float = 5.0) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from socket import inet_pton
 
-from support import Namespace
+from support import LINUX, Namespace, until
 
 from netalias import errors, kinds
 from netalias.families.inet import Inet
@@ -18,6 +18,8 @@ from netalias.model import (
     GROUP,
     IFA_F_SECONDARY,
     IFA_F_TENTATIVE,
+    IFF_LOWER_UP,
+    IFF_UP,
     PROTOCOL,
     Address,
     Device,
@@ -32,6 +34,7 @@ from netalias.steps import (
 MAC = bytes.fromhex("020000000501")
 OTHER_MAC = bytes.fromhex("020000000502")
 BRIDGE = 4
+IF_OPER_UP = 6
 
 
 def netlink() -> Kernel:
@@ -119,6 +122,20 @@ def refused(kernel: Kernel, step: Step) -> errors.NetaliasError:
     return error
 
 
+def settled(kernel: Kernel) -> Snapshot:
+    """A snapshot in which the state of every device has followed its carrier: 6.1 answers
+    before linkwatch has done its work."""
+    return until(lambda: next(filter(_followed, [kernel.snapshot()]), None))
+
+
+def _followed(snapshot: Snapshot) -> bool:
+    return all(
+        bool(device.flags & IFF_LOWER_UP) == (device.operstate == IF_OPER_UP)
+        for device in snapshot.devices.values()
+        if device.flags & IFF_UP and device.name != "lo"
+    )
+
+
 def device_values(snapshot: Snapshot, name: str) -> dict[str, object]:
     """Everything about a device but its numbers; devices it refers to by name."""
     device = snapshot.device(name)
@@ -147,6 +164,16 @@ def address_values(snapshot: Snapshot, name: str) -> list[dict[str, object]]:
     return values
 
 
+WORDS_SINCE = {"ipv6: address lifetime invalid": (6, 18), "ipv": (6, 12)}
+"""Beginning of what a kernel says -> the first one of those we run that says it."""
+
+
+def same_words(found: str, wanted: str) -> bool:
+    """Whether *found* is what the kernel says, or nothing where it does not say it yet."""
+    since = next((WORDS_SINCE[one] for one in WORDS_SINCE if wanted.startswith(one)), (0, 0))
+    return found == wanted or (not found and since > LINUX)
+
+
 def texts(kernel: Kernel, name: str) -> list[str]:
     """The addresses of a device; a secondary has a star."""
     star = {0: "", IFA_F_SECONDARY: "*"}
@@ -158,7 +185,7 @@ def texts(kernel: Kernel, name: str) -> list[str]:
 
 def state(kernel: Kernel) -> dict[str, object]:
     """All that a refused plan must not have changed."""
-    snapshot = kernel.snapshot()
+    snapshot = settled(kernel)
     return {
         device.name: (device_values(snapshot, device.name), address_values(snapshot, device.name))
         for device in snapshot.devices.values()

@@ -8,9 +8,12 @@ from errno import EADDRNOTAVAIL, EINVAL, ENODEV, EPERM
 from socket import AF_NETLINK, MSG_DONTWAIT, SOCK_RAW, inet_pton, socket
 
 import pytest
-from stage import address_values, alias, done, index, inet, refused, state, texts
-from support import Namespace
+from stage import address_values, alias, done, index, inet, refused, same_words, state, texts
+from support import LINUX, Namespace
 
+from netalias import errors
+from netalias.adopt import adopt
+from netalias.engine import Engine
 from netalias.kernel import Kernel, wire
 from netalias.kernel.memory import Memory
 from netalias.marking import MarkAddress
@@ -23,6 +26,7 @@ from netalias.model import (
     PROTOCOL,
     Address,
 )
+from netalias.names import AliasName
 from netalias.steps import AddAddress, AddAltname, DelAddress
 
 RTMGRP_IPV4_IFADDR = 0x10
@@ -53,6 +57,12 @@ def mark(kernel: Kernel, entry: Address, protocol: int = PROTOCOL) -> MarkAddres
     return MarkAddress("eth9", eth9, found.copy(protocol=protocol), before)
 
 
+def needs_marks(kernel: Kernel) -> None:
+    """inet_rtm_newaddr of 6.1 takes everything of a message but the protocol; adopt says so."""
+    if not isinstance(kernel, Memory) and LINUX < (6, 12):
+        pytest.skip("this kernel does not change the protocol of an IPv4 address")
+
+
 def placed(kernel: Kernel, entry: Address, protocol: int = 0) -> Address:
     """Put *entry* on eth9, between two others."""
     eth9 = index(kernel, "eth9")
@@ -68,6 +78,8 @@ def placed(kernel: Kernel, entry: Address, protocol: int = 0) -> Address:
 @pytest.mark.parametrize("name", ENTRIES)
 def test_only_the_protocol_changes(kernel: Kernel, name: str) -> None:
     """Label, broadcast, peer, scope, metric, flags, lifetimes and place stay as they are."""
+    if ENTRIES[name].family == AF_INET:
+        needs_marks(kernel)
     entry = placed(kernel, ENTRIES[name])
     before = address_values(kernel.snapshot(), "eth9")
     assert kernel.apply([mark(kernel, entry)]) == []
@@ -92,6 +104,7 @@ def test_an_undoing_puts_the_former_protocol_back(kernel: Kernel, name: str, for
 
 def test_a_refused_neighbour_keeps_its_mark(kernel: Kernel) -> None:
     """Only the owner whose step is refused is undone."""
+    needs_marks(kernel)
     eth9 = index(kernel, "eth9")
     for text in ("10.9.0.1/32", "10.9.0.2/32"):
         done(kernel, AddAddress("eth9", eth9, inet(text)))
@@ -117,6 +130,7 @@ def test_a_secondary_stays_one(kernel: Kernel) -> None:
 
 def test_lifetimes_metric_and_protocol_are_what_is_set(kernel: Kernel) -> None:
     """inet_rtm_newaddr: label, broadcast, scope and flags of the message are passed over."""
+    needs_marks(kernel)
     eth9 = index(kernel, "eth9")
     there = inet("10.9.0.1/24", label="eth9:0", broadcast=bytes([10, 9, 0, 255]), metric=7)
     done(kernel, AddAddress("eth9", eth9, there))
@@ -186,12 +200,14 @@ def test_refusals(
         done(kernel, AddAddress("eth9", eth9, inet(there)))
     before = state(kernel)
     error = refused(kernel, MarkAddress("eth9", number or eth9, inet(text, **fields)))
-    assert (error.errno, getattr(error, "text", "")) == (errno, words)
+    assert error.errno == errno
+    assert same_words(getattr(error, "text", ""), words)
     assert state(kernel) == before
 
 
 def test_a_device_made_in_the_same_plan(kernel: Kernel) -> None:
     """Without an index the device is known by its name."""
+    needs_marks(kernel)
     steps = alias(kernel, 0, "10.9.0.1/24")
     again = MarkAddress("eth9_0", 0, inet("10.9.0.1/24", protocol=5, label="eth9_0"))
     again.phase = steps[-1].phase
@@ -207,6 +223,14 @@ def test_a_kernel_that_keeps_no_protocol() -> None:
     before = state(kernel)
     done(kernel, MarkAddress("lo", 1, inet("10.9.0.1/32", label="lo:0", protocol=PROTOCOL)))
     assert state(kernel) == before
+
+
+def test_adopt_where_the_mark_is_not_changed() -> None:
+    """A kernel that took the step and left the mark alone: adopt does not say that it is done."""
+    kernel = Memory(has_protocol=False)
+    done(kernel, AddAddress("lo", 1, inet("10.9.0.1/32", label="lo:0")))
+    with pytest.raises(errors.StateError, match="lo:0: this kernel does not change the mark"):
+        adopt(Engine(kernel), [AliasName("lo", 0)])
 
 
 def test_not_permitted_in_memory() -> None:

@@ -11,7 +11,7 @@ from errno import errorcode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stage import BRIDGE, MAC, OTHER_MAC, index, inet, memory, netlink
+from stage import BRIDGE, MAC, OTHER_MAC, index, inet, memory, netlink, same_words
 from support import Namespace, veth_pair
 
 from netalias.kernel import Kernel
@@ -153,13 +153,16 @@ def test_same_answers_and_states(makers: list[Maker]) -> None:
         there.close()
 
 
+def _answer(kernel: Kernel, maker: Maker) -> tuple[str, str]:
+    (error,) = kernel.send([maker(kernel)])
+    return (errorcode[error.errno], getattr(error, "text", "")) if error else ("", "")
+
+
 def _compare(model: Kernel, real: Kernel, makers: list[Maker]) -> None:
     for maker in makers:
         step = maker(real)
-        answers = []
-        for kernel in (model, real):
-            (error,) = kernel.send([maker(kernel)])
-            answers.append((errorcode[error.errno], getattr(error, "text", "")) if error else None)
-        assert answers[0] == answers[1], step.describe()
+        expected, found = _answer(model, maker), _answer(real, maker)
+        assert found[0] == expected[0], step.describe()
+        assert same_words(found[1], expected[1]), step.describe()
         assert picture(model.snapshot()) == picture(real.snapshot()), step.describe()
         assert published(model) == published(real), step.describe()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Namespace, until
+from support import LINUX, Namespace, until
 
 from netalias import lock
 
@@ -118,6 +118,16 @@ def wait_for_local_route(namespace: Namespace, address: str) -> None:
     """The kernel works on with a new IPv6 address after it has taken it: the last is its route."""
     if ":" in address:
         until(lambda: f"local {address} " in namespace.ip("-6 route show table local"))
+
+
+def rename(namespace: Namespace, old: str, new: str) -> None:
+    """Give a device that is up another name; Linux 6.1 renames only what is down."""
+    words = [f"{old} name {new}"]
+    if LINUX < (6, 12):
+        words = [f"{old} down", *words, f"{new} up"]
+    for one in words:
+        namespace.ip(f"link set {one}")
+    wait_for_state(namespace, new, "UP")
 
 
 def devices(namespace: Namespace) -> str:

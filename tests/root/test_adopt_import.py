@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from command import Command, command, devices, ip_json
 from declaring import settled
+from support import LINUX
 
 USAGE, REFUSED = 1, 2
+
+marks = pytest.mark.skipif(
+    LINUX < (6, 12), reason="this kernel does not change the protocol of an IPv4 address"
+)
 
 
 def labels(cli: Command) -> list[tuple[str, str, bool]]:
@@ -31,6 +36,7 @@ def made(cli: Command) -> Command:
     return cli
 
 
+@marks
 def test_adopt_marks_and_changes_nothing_else(made: Command) -> None:
     """Address, order, flags and routes stay; now it is ours, and goes when it is not declared."""
     before = settled(made.namespace)
@@ -57,6 +63,7 @@ def test_adopt_marks_and_changes_nothing_else(made: Command) -> None:
     assert labels(made) == [("eth9:1", "10.7.0.2/24", False)]
 
 
+@marks
 def test_a_declared_label_that_others_made_is_in_the_way_until_it_is_adopted(
     made: Command,
 ) -> None:
@@ -66,6 +73,15 @@ def test_a_declared_label_that_others_made_is_in_the_way_until_it_is_adopted(
     made.silent("adopt", "eth9:2")
     done = made.run("reconcile", "-", input=text)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(LINUX >= (6, 12), reason="this kernel changes the mark of an address")
+def test_adopt_where_the_kernel_leaves_the_mark(made: Command) -> None:
+    """Linux 6.1: it is told, and everything is as it was."""
+    before = devices(made.namespace)
+    line = made.fails(REFUSED, "adopt", "eth9:2")
+    assert line.startswith("netalias: eth9:2: this kernel does not change the mark of an address")
+    assert devices(made.namespace) == before
 
 
 def test_adopt_of_many_is_all_or_nothing(made: Command) -> None:
@@ -91,6 +107,7 @@ def test_adopt_touches_no_device_of_others(cli: Command) -> None:
     assert devices(cli.namespace) == before
 
 
+@marks
 def test_dry_run_of_adopt(made: Command) -> None:
     """The step, and nothing is done; -v prints it when it is done."""
     before = devices(made.namespace)
@@ -114,6 +131,7 @@ def test_import_of_labels(made: Command) -> None:
     assert settled(made.namespace) == before
 
 
+@marks
 def test_from_import_to_in_sync(made: Command) -> None:
     """What import printed is a file; after adopt it plans nothing."""
     said = made("import", "/dev/null")
@@ -162,6 +180,7 @@ def test_import_of_interfaces(made: Command, tmp_path: Path) -> None:
     assert (quiet.stdout, quiet.stderr) == (done.stdout, "")
 
 
+@marks
 def test_a_machine_moves_over(made: Command, tmp_path: Path) -> None:
     """import, adopt, reconcile: the addresses that were there never leave."""
     file = tmp_path / "interfaces"

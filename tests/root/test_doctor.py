@@ -12,7 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import COMMAND, Command, Json, forget, picture, set_sysctl, wait_for_state, without_dad
+from command import (
+    COMMAND,
+    Command,
+    Json,
+    forget,
+    picture,
+    rename,
+    set_sysctl,
+    wait_for_state,
+    without_dad,
+)
 from support import Namespace, until, veth_pair
 
 FOUND = 3
@@ -498,14 +508,15 @@ def test_a_name_that_ifconfig_cuts(netns: Namespace) -> None:
     )
     assert found[0]["why"] == f"ifconfig cuts names at 15 bytes; ifconfig {device} is the alias"
     assert (found[0]["level"], found[0]["command"]) == ("hint", "")
-    cli.sh("ip link set enx001122334455 name eth9 && netalias eth9:0 up")
+    rename(netns, "enx001122334455", "eth9")
+    cli.sh("netalias eth9:0 up")
     cli.content()
     forget(netns)
 
 
 def test_a_renamed_main_device(cli: Doctor) -> None:
     """Its aliases are called after it again."""
-    cli.sh("ip link set eth9 name wan")
+    rename(cli.namespace, "eth9", "wan")
     found = cli.findings()
     assert [(one["check"], one["text"]) for one in found] == [
         ("renamed", f"wan:{slot}: it still goes by another name") for slot in (0, 1, 3)
@@ -522,7 +533,8 @@ def test_an_address_that_has_lost_its_slot(veth: Namespace) -> None:
     cli = Doctor(veth)
     cli.silent("eth9:2", "10.0.0.7", "kind", "label")
     cli.silent("eth9:0", "10.0.0.8", "kind", "label")
-    cli.sh("ip link set eth9 name wan && netalias wan:0 up")
+    rename(veth, "eth9", "wan")
+    cli.sh("netalias wan:0 up")
     held(
         cli,
         "stray",

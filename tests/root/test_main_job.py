@@ -19,6 +19,7 @@ from command import (
     lock_file,
     one_line,
     picture,
+    rename,
     set_sysctl,
     sysctl,
     talk,
@@ -201,7 +202,7 @@ def test_largest_slot(cli: Command) -> None:
 def test_long_name_of_a_main(cli: Command) -> None:
     """S19: no name is cut. The altname is whole, the primary name is a digest of at most 15 bytes,
     and the alias of another slot has another one."""
-    cli.namespace.ip("link set eth9 name enx001122334455")
+    rename(cli.namespace, "eth9", "enx001122334455")
     for slot in (0, 1, 65535):
         name = f"enx001122334455:{slot}"
         cli.silent(name, f"10.9.{slot % 256}.1")
@@ -612,8 +613,9 @@ def test_main_renamed(cli: Command) -> None:
     """S44: the alias is known by the new name and shown as renamed; the next command to it gives
     it the new altname, and the old one is free again."""
     cli.silent("eth9:0", V4)
-    cli.namespace.ip("link set eth9 name wan9")
-    assert [(one["altname"], one["state"]) for one in cli.json()] == [("wan9:0", "up,renamed")]
+    rename(cli.namespace, "eth9", "wan9")
+    until(lambda: cli.json()[0]["state"] == "up,renamed")
+    assert cli.names() == ["wan9:0"]
     cli.silent("wan9:0", V4)
     assert link(cli.namespace, "wan9:0")["altnames"] == ["wan9:0"]
     assert link(cli.namespace, "wan9:0")["ifalias"] == "netalias wan9:0"
@@ -833,16 +835,11 @@ def test_bridge_itself(bare: Command) -> None:
 
 def test_kind_that_the_kernel_has_not(cli: Command) -> None:
     """A kind is tried in the kernel; what is missing is said, and nothing is left."""
-    for kind in ("ipvlan", "dummy"):
-        made = cli.namespace.run(["ip", "link", "add", "t9", "type", "dummy"], check=False)
-        if kind == "dummy" and not made.returncode:
+    for kind, below in (("ipvlan", ["link", "eth9"]), ("dummy", [])):
+        words = ["ip", "link", "add", "t9", *below, "type", kind]
+        if not cli.namespace.run(words, check=False).returncode:
             cli.namespace.ip("link del t9")
             continue
-        if kind == "ipvlan":
-            words = ["ip", "link", "add", "t9", "link", "eth9", "type", "ipvlan"]
-            if not cli.namespace.run(words, check=False).returncode:
-                cli.namespace.ip("link del t9")
-                continue
         before = picture(cli.namespace)
         assert kind in cli.fails(2, "eth9:0", V4, "kind", kind)
         assert picture(cli.namespace) == before
@@ -863,7 +860,7 @@ def test_label_is_an_address_of_the_main(cli: Command) -> None:
 
 def test_label_too_long(cli: Command) -> None:
     """S19: a label over 15 bytes is an error, never cut."""
-    cli.namespace.ip("link set eth9 name enx001122334455")
+    rename(cli.namespace, "eth9", "enx001122334455")
     before = picture(cli.namespace)
     assert "15" in cli.fails(2, "enx001122334455:0", V4, "kind", "label")
     assert picture(cli.namespace) == before
@@ -893,7 +890,7 @@ def test_label_after_a_rename(cli: Command) -> None:
     address stay."""
     cli.namespace.ip("addr add 10.2.0.1/32 dev eth9")
     cli.silent("eth9:4", "10.1.0.1", "kind", "label")
-    cli.namespace.ip("link set eth9 name wan9")
+    rename(cli.namespace, "eth9", "wan9")
     (found,) = cli.json()
     assert (found["altname"], found["local"], found["owned"]) == ("wan9:4", "10.1.0.1", True)
     cli.silent("wan9:4-")

@@ -28,7 +28,7 @@ from command import (
     wait_for_state,
 )
 from declaring import settled
-from support import Namespace
+from support import LINUX, Namespace
 
 DONE, USAGE, REFUSED, DRIFT, DENIED, UNVERIFIED, BUSY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 75, 130
 
@@ -216,8 +216,9 @@ def test_verbose_prints_steps_that_ip_would_take(cli: Command, declare: Declare)
         if line.startswith("    ip "):
             # This ip(8) may be too old to set the mark.
             cli.namespace.ip(re.sub(r" proto \d+$", "", line).strip().removeprefix("ip "))
-    cli("adopt", "eth9:0", "eth9:1")
-    in_sync(cli, file)
+    if LINUX >= (6, 12):  # 6.1 does not change the mark of an address that is there
+        cli("adopt", "eth9:0", "eth9:1")
+        in_sync(cli, file)
 
 
 def test_standard_input(cli: Command) -> None:
