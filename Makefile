@@ -1,6 +1,8 @@
 # make demo    a tour in a private namespace, no root needed
 # make test    every test
 # make traffic who reaches an alias, as a table; TRAFFIC=--write: into docs/traffic.md
+# make test-kernels  the tests in other kernels, booted by qemu; KERNELS="6.1" SUITES="contract kinds"
+#              and LIMIT=SECONDS choose (docs/kernels.md); all of it takes an hour and more
 # make lint    ruff and mypy --strict
 # make bench   figures, as ratios measured in one run; BENCH=--quick: without the slow peers
 # make clean   remove what was built
@@ -11,7 +13,7 @@ BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml README.md tools/netalias docs/netalias.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py')
 
-.PHONY: demo test test-pythons traffic lint bench clean
+.PHONY: demo test test-pythons test-kernels traffic lint bench clean
 
 # The product is installed as a user would have it, and tested so.
 $(VENV)/.built: $(SOURCES)
@@ -31,6 +33,7 @@ demo: $(VENV)/.built
 
 # A folder of its own for temporary files: root of a user namespace may not use that of real root.
 test: $(VENV)/.built test-pythons
+	@echo 'On other kernels than this one: make test-kernels KERNELS="6.1" SUITES="contract kinds"'
 	@scratch=$$(mktemp -d) && status=0 && \
 	PYTEST_DEBUG_TEMPROOT=$$scratch tools/in-namespace $(BIN)/pytest || status=$$?; \
 	rm -rf "$$scratch"; exit $$status
@@ -40,6 +43,9 @@ test-pythons: $(VENV)/.built
 
 traffic: $(VENV)/.built
 	@tools/in-namespace $(BIN)/python tests/traffic $(TRAFFIC)
+
+test-kernels: $(VENV)/.built
+	@$(BIN)/python tools/kernels --kernels "$(KERNELS)" --suites "$(SUITES)" $(if $(LIMIT),--seconds $(LIMIT))
 
 lint: $(VENV)/.linters
 	$(BIN)/ruff check --config .ci/ruff.toml .
@@ -51,5 +57,5 @@ bench: $(VENV)/.built
 	@$(BIN)/python tools/bench/packets.py $(BENCH)
 
 clean:
-	rm -rf $(VENV) .venvs build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venvs .kernels build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

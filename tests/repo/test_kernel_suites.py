@@ -1,0 +1,53 @@
+"""What is run in other kernels (tools/kernels): every test file is in a suite or left out."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[2]
+_spec = importlib.util.spec_from_file_location("choice", REPO / "tools" / "kernels" / "choice.py")
+assert _spec is not None
+assert _spec.loader is not None
+choice = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(choice)
+
+FILES = sorted(str(path.relative_to(REPO)) for path in (REPO / "tests").rglob("test_*.py"))
+
+
+def holders(file: str) -> list[str]:
+    """The suites in which pytest would collect *file*."""
+    found = []
+    for name in choice.SUITES:
+        words = choice.words(name)
+        ignored = tuple(
+            word.removeprefix("--ignore=") for word in words if word.startswith("--ignore=")
+        )
+        if file.startswith(choice.SUITES[name].paths) and not file.startswith(ignored):
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_file_is_run_once_or_left_out(file: str) -> None:
+    """In exactly one suite, or in none, with the reason."""
+    reasons = [path for path in choice.LEFT_OUT if "::" not in path and file.startswith(path)]
+    assert len(holders(file)) + len(reasons) == 1, (holders(file), reasons)
+
+
+@pytest.mark.parametrize("place", choice.LEFT_OUT)
+def test_what_is_left_out_is_there(place: str) -> None:
+    """A reason for a file that has gone would be believed for ever."""
+    file, _, test = place.partition("::")
+    path = REPO / file
+    assert path.exists()
+    if test:
+        assert f"def {test.partition('[')[0]}(" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("place", choice.LEFT_OUT)
+def test_what_is_left_out_is_in_the_document(place: str) -> None:
+    """docs/kernels.md names it."""
+    assert f"`{place}`" in (REPO / "docs" / "kernels.md").read_text(encoding="utf-8")

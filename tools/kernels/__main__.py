@@ -1,0 +1,115 @@
+"""Run the tests in other kernels than this machine's: ``python tools/kernels [OPTION...]``.
+
+    --kernels "6.1"          those, by the beginning of their version, in place of all
+    --suites "contract"      those, in place of contract, root, kinds and traffic
+    --options "-k dummy"     further words for pytest
+    --cache FOLDER           where kernels are kept, in place of .kernels
+    --seconds N              the time that a guest may take, in place of three hours
+    --fetch                  only look whether it can be done here, and download
+
+Debian's kernels are booted by qemu, without KVM, from a file that holds this machine's Python, the
+environment whose Python this is (``make test-kernels``), and the tests. Exit status 0: every suite
+ran in every kernel and passed; 1: not so; 3: it cannot be done here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import choice
+import image
+import packages
+from machine import QEMU, Guest, summary
+
+NEEDED = {QEMU: "qemu-system-x86", "busybox": "busybox-static", "xz": "xz-utils", "ip": "iproute2",
+          "ifconfig": "net-tools"}  # fmt: skip
+"""Program -> Debian's package."""
+
+FAILED = 1
+CANNOT = 3
+
+
+def main() -> int:
+    """See above."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))  # guests are ended on the way
+    words = _words()
+    missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
+    if missing:
+        return _say(f"missing: sudo apt-get install --no-install-recommends {' '.join(missing)}")
+    try:
+        kernels = [
+            packages.Kernel(release, words.cache)
+            for release in packages.choose(words.kernels.split())
+        ]
+        for kernel in kernels:
+            kernel.fetch()
+    except packages.Unavailable as error:
+        return _say(str(error))
+    if words.fetch:
+        return 0
+    asked = words.suites.split() or choice.SUITES
+    unknown = [name for name in asked if name not in choice.SUITES]
+    if unknown:
+        return _say(f"no such suite: {unknown[0]}; there are {', '.join(choice.SUITES)}", FAILED)
+    suites = [name for name in choice.SUITES if name in asked and _is_there(name)]
+    return _run(kernels, suites, words)
+
+
+def _is_there(suite: str) -> bool:
+    return all((image.REPO / path).exists() for path in choice.SUITES[suite].paths)
+
+
+def _words() -> argparse.Namespace:
+    usage, *_ = str(__doc__).splitlines()
+    parser = argparse.ArgumentParser(prog="tools/kernels", description=usage)
+    parser.add_argument("--kernels", default="")
+    parser.add_argument("--suites", default="")
+    parser.add_argument("--options", default="")
+    parser.add_argument("--cache", type=Path, default=image.REPO / ".kernels")
+    parser.add_argument("--seconds", type=float, default=3 * 3600.0)
+    parser.add_argument("--fetch", action="store_true")
+    return parser.parse_args()
+
+
+def _say(text: str, status: int = CANNOT) -> int:
+    print(f"tools/kernels: {text}", file=sys.stderr)
+    return status
+
+
+def _run(kernels: list[packages.Kernel], suites: list[str], words: argparse.Namespace) -> int:
+    """All guests side by side, each on its own core; what they said one after the other."""
+    guests: list[tuple[str, Guest]] = []
+    status = 0
+    try:
+        for kernel in kernels:
+            path = words.cache / kernel.release
+            initramfs = path.with_name(path.name + ".cpio")
+            image.build(kernel, suites, words.options.split(), initramfs)
+            guests.append((kernel.release, Guest(kernel.image, initramfs, path)))
+            print(f"Linux {kernel.release}: {', '.join(suites)}: {guests[-1][1].log}", flush=True)
+        for release, guest in guests:
+            status |= _report(release, guest, suites, words.seconds)
+    finally:
+        for _, guest in guests:
+            guest.stop()
+    return status
+
+
+def _report(release: str, guest: Guest, suites: list[str], seconds: float) -> int:
+    problem = guest.wait(seconds)
+    results = guest.results()
+    for suite in suites:
+        if suite in results:
+            print(f"Linux {release}, {suite}:")
+            print(summary(results[suite][1]), end="", flush=True)
+    if problem:
+        return _say(f"Linux {release}: {problem}", FAILED)
+    passed = [suite for suite in suites if results.get(suite, (FAILED, ""))[0] == 0]
+    return 0 if passed == suites else FAILED
+
+
+sys.exit(main())

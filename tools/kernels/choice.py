@@ -1,0 +1,44 @@
+"""What is run in a guest, and what is left out, each with its reason."""
+
+from __future__ import annotations
+
+
+class Suite:
+    """Folders and files for pytest, and modules that the guest does without meanwhile."""
+
+    def __init__(self, *paths: str, hidden: tuple[str, ...] = ()) -> None:
+        self.paths = paths
+        self.hidden = hidden
+
+
+KINDS = ("tests/root/test_kinds.py", "tests/root/test_mains.py")
+
+SUITES = {
+    "contract": Suite("tests/contract"),
+    # Its aliases are macvlans, which auto makes where there is no ipvlan.
+    "root": Suite("tests/root", hidden=("ipvlan",)),
+    "kinds": Suite(*KINDS),
+    "traffic": Suite("tests/traffic"),
+}
+"""In the order in which they are run: a module that was loaded once is not hidden any more."""
+
+LEFT_OUT = {
+    "tests/pure": "needs no kernel",
+    "tests/wire": "needs no kernel but one, of which tests/contract asks more",
+    "tests/repo": "reads the repository, and counts instructions of the processor",
+    "tests/root/test_kill.py": "aims two hundred kills by the clock: hours in an emulator",
+    "tests/root/test_cron.py": "needs cron, which needs PAM; nothing in it is the kernel's",
+}
+"""Folder, file or test -> reason. What is in no suite stands here."""
+
+
+def words(name: str) -> list[str]:
+    """The words by which pytest runs what is in a suite, and in no other, and is not left out."""
+    paths = SUITES[name].paths
+    others = [path for other in SUITES.values() for path in other.paths if path not in paths]
+    found = list(paths)
+    for path in (*LEFT_OUT, *others):
+        if path.startswith(paths):
+            option = "--deselect" if "::" in path else "--ignore"
+            found.append(f"{option}={path}")
+    return found
