@@ -26,6 +26,9 @@ FALLBACK = {
 LINUX = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2])
 """The kernel that the tests are run on, as (6, 1)."""
 
+SLOW = float(os.environ.get("NETALIAS_SLOW", "1"))
+"""How much longer than usual is waited for everything; an emulator sets it (tools/kernels)."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -133,7 +136,7 @@ def veth_pair(here: Namespace, there: Namespace, name: str = "eth9", peer: str =
 
 def until(predicate: Callable[[], T], seconds: float = 5.0) -> T:
     """Look until *predicate* gives something true, and give that; else AssertionError."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOW
     while True:
         found = predicate()
         if found:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import LINUX, Namespace, until
+from support import LINUX, SLOW, Namespace, until
 
 from netalias import lock
 
@@ -23,7 +23,7 @@ SCRIPT = Path(sys.executable).parent / "netalias"
 COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "netalias"]
 """The installed command where there is one, else the module."""
 
-SECONDS = 20.0
+SECONDS = 20.0 * SLOW
 """No single command of these tests takes longer; most take a tenth of a second."""
 
 Json = dict[str, Any]
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 def command(*words: str) -> list[str]:
     """The words that start netalias, bounded in time."""
-    return ["timeout", "-k", "1", str(SECONDS), *COMMAND, *words]
+    return ["timeout", "-k", str(SLOW), str(SECONDS), *COMMAND, *words]
 
 
 class Command:
@@ -192,7 +192,7 @@ def listening(
     with namespace:
         server = socket.socket(family, kind)
     with server:
-        server.settimeout(5)
+        server.settimeout(5 * SLOW)
         server.bind((address, 0))
         if kind == socket.SOCK_STREAM:
             server.listen()
@@ -212,7 +212,7 @@ def client(
     with namespace:
         caller = socket.socket(family, kind)
         with caller:
-            caller.settimeout(5)
+            caller.settimeout(5 * SLOW)
             if device:
                 caller.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
             if source:
@@ -234,7 +234,7 @@ def talk(
         accepted, peer = server.accept()
         with accepted:
             caller.sendall(b"ping")
-            accepted.settimeout(5)
+            accepted.settimeout(5 * SLOW)
             assert accepted.recv(4) == b"ping"
             accepted.sendall(b"pong")
             assert caller.recv(4) == b"pong"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from command import (
     COMMAND,
+    SECONDS,
     Command,
     command,
     devices,
@@ -348,7 +349,7 @@ def test_interrupted_while_waiting_for_the_lock(stage: Command) -> None:
         )
         until(lambda: str(path) in _open_files(waiting.pid))
         waiting.send_signal(signal.SIGINT)
-        out, error = waiting.communicate(timeout=10)
+        out, error = waiting.communicate(timeout=SECONDS)
     assert (waiting.returncode, out, error) == (130, "", "netalias: interrupted\n")
     assert devices(stage.namespace) == before
 
@@ -398,7 +399,7 @@ def test_reader_that_has_gone(stage: Command, words: tuple[str, ...], unbuffered
         )
     finally:
         os.close(writing)
-    _, error = done.communicate(timeout=10)
+    _, error = done.communicate(timeout=SECONDS)
     assert (done.returncode, error) == (0, "")
 
 
@@ -413,7 +414,7 @@ def test_output_that_is_full(stage: Command, words: tuple[str, ...], unbuffered:
             stderr=subprocess.PIPE,
             env=environment(PYTHONUNBUFFERED=unbuffered),
         )
-        _, error = done.communicate(timeout=10)
+        _, error = done.communicate(timeout=SECONDS)
     assert done.returncode == REFUSED
     assert error == "netalias: standard output: No space left on device\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from command import COMMAND, Command
+from command import COMMAND, SECONDS, Command
 
 RUNS = 50
 PIPE = -1
@@ -18,7 +18,7 @@ def together(cli: Command, commands: list[list[str]]) -> list[tuple[int, str, st
     ]
     results = []
     for process in started:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=6 * SECONDS)
         results.append((process.returncode, out, err))
     return results
 

@@ -1,4 +1,7 @@
-"""Every kind that makes a device, on a veth: made, reached, changed, shown, lowered, deleted."""
+"""Every kind that makes a device, on a veth: made, reached, changed, shown, lowered, deleted.
+
+What is said of a dummy that nobody finds is held elsewhere: -q.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def reached(cli: Command, peer: Namespace) -> Command:
 
 def test_made_and_marked(cli: Command, kind: str) -> None:
     """The device has our marks, its kind, and the name of the alias as altname."""
-    cli.silent("eth9:0", FIRST, "kind", kind)
+    cli.silent("-q", "eth9:0", FIRST, "kind", kind)
     (device,) = ip_json(cli.namespace, "-d link show dev eth9:0")
     assert (device["ifname"], device["altnames"], device["group"]) == (
         "eth9_0",
@@ -56,9 +59,9 @@ def test_reached_readdressed_and_deleted(reached: Command, peer: Namespace, kind
     """TCP and UDP of the peer reach the first address, then the second; at the end nothing is
     left."""
     before = reached.namespace.names()
-    reached.silent("eth9:0", FIRST, "kind", kind)
+    reached.silent("-q", "eth9:0", FIRST, "kind", kind)
     assert talk(peer, reached.namespace, FIRST) == (PEER4, PEER4)
-    reached.silent("eth9:0", SECOND)
+    reached.silent("-q", "eth9:0", SECOND)
     assert talk(peer, reached.namespace, SECOND) == (PEER4, PEER4)
     assert reached.one("eth9:0")["kind"] == kind
     reached.silent("eth9:0-")
@@ -70,7 +73,7 @@ def test_reached_by_inet6(reached: Command, peer: Namespace, kind: str) -> None:
     """An IPv6 alias answers; a dummy's address has to be routed to."""
     if kind == "dummy":
         peer.ip(f"route add {FIRST6}/128 via {MAIN6} dev p9")
-    reached.silent("eth9:0", FIRST6, "kind", kind)
+    reached.silent("-q", "eth9:0", FIRST6, "kind", kind)
     reached.settled("eth9:0")
     assert talk(peer, reached.namespace, FIRST6) == (PEER6, PEER6)
 
@@ -78,36 +81,36 @@ def test_reached_by_inet6(reached: Command, peer: Namespace, kind: str) -> None:
 def test_same_length_twice(cli: Command, kind: str) -> None:
     """One address with another prefix length, again and again: an ipvlan takes an address once."""
     for length in (24, 32, 28, 24):
-        cli.silent("eth9:0", f"{FIRST}/{length}", "kind", kind)
+        cli.silent("-q", "eth9:0", f"{FIRST}/{length}", "kind", kind)
         assert cli.one("eth9:0")["prefixlen"] == length
 
 
 def test_down_and_up(reached: Command, peer: Namespace, kind: str) -> None:
     """It stays listed with its address, of either family, and answers when it is up again."""
     for address in (FIRST, FIRST6):
-        reached.silent("eth9:0", address, "kind", kind)
+        reached.silent("-q", "eth9:0", address, "kind", kind)
         reached.settled("eth9:0")
         reached.silent("eth9:0", "down")
         found = reached.one("eth9:0")
         assert (found["state"], found["local"]) == ("down", address)
-        reached.silent("eth9:0", "up")
+        reached.silent("-q", "eth9:0", "up")
         assert reached.settled("eth9:0")["local"] == address
         reached.silent("eth9:0-")
 
 
 def test_families_change(cli: Command, kind: str) -> None:
     """From IPv4 to IPv6 and back; no IPv6 address stays on an IPv4 alias."""
-    cli.silent("eth9:0", FIRST, "kind", kind)
-    cli.silent("eth9:0", f"{FIRST6}/64")
+    cli.silent("-q", "eth9:0", FIRST, "kind", kind)
+    cli.silent("-q", "eth9:0", f"{FIRST6}/64")
     assert cli.settled("eth9:0")["local"] == FIRST6
-    cli.silent("eth9:0", FIRST)
+    cli.silent("-q", "eth9:0", FIRST)
     assert "inet6" not in cli.namespace.ip("addr show dev eth9_0")
     assert cli.one("eth9:0")["kind"] == kind
 
 
 def test_shown(cli: Command, kind: str) -> None:
     """A line of show: alias, device, kind, address, state."""
-    cli.silent("eth9:0", FIRST, "kind", kind)
+    cli.silent("-q", "eth9:0", FIRST, "kind", kind)
     until(lambda: cli.one("eth9:0")["state"] == "up")
     (_, line) = cli("show").splitlines()
     assert line.split()[:5] == ["eth9:0", "eth9_0", kind, f"{FIRST}/32", "up"]
@@ -115,7 +118,7 @@ def test_shown(cli: Command, kind: str) -> None:
 
 def test_main_down(cli: Command, kind: str) -> None:
     """Nothing is made while the main device is down; what is there shows it if it stands on it."""
-    cli.silent("eth9:0", FIRST, "kind", kind)
+    cli.silent("-q", "eth9:0", FIRST, "kind", kind)
     cli.namespace.ip("link set eth9 down")
     state = "up" if kind == "dummy" else "no-carrier"
     until(lambda: cli.one("eth9:0")["state"] == state)
@@ -126,7 +129,7 @@ def test_main_down(cli: Command, kind: str) -> None:
 
 def test_main_deleted(cli: Command, kind: str) -> None:
     """macvlan and ipvlan go with it; a dummy stays, is shown, and can be deleted."""
-    cli.silent("eth9:0", FIRST, "kind", kind)
+    cli.silent("-q", "eth9:0", FIRST, "kind", kind)
     cli.namespace.ip("link del eth9")
     assert cli.names() == (["eth9:0"] if kind == "dummy" else [])
     if kind == "dummy":
@@ -142,7 +145,7 @@ def test_a_mac_of_its_own(cli: Command, kind: str) -> None:
         assert "an ipvlan shares the MAC of its main device" in cli.fails(2, *words)
         assert picture(cli.namespace) == before
     else:
-        cli.silent(*words)
+        cli.silent("-q", *words)
         (device,) = ip_json(cli.namespace, "link show dev eth9_0")
         assert device["address"] == "02:00:00:00:00:77"
 
@@ -204,8 +207,8 @@ def test_from_kind_to_kind(cli: Command) -> None:
     cli.namespace.ip("link del t9")
     made(cli.namespace, "link add t9 link eth9 type ipvlan")
     cli.namespace.ip("link del t9")
-    cli.silent("eth9:0", FIRST)
+    cli.silent("-q", "eth9:0", FIRST)
     for kind in ("macvlan", "dummy", "label", "ipvlan", "label", "dummy", "macvlan", "ipvlan"):
-        cli.silent("eth9:0", "kind", kind)
+        cli.silent("-q", "eth9:0", "kind", kind)
         found = cli.one("eth9:0")
         assert (found["kind"], found["local"]) == (kind, FIRST)

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 from command import (
+    SECONDS,
     Command,
     Monitor,
     client,
@@ -983,7 +984,7 @@ def test_twenty_at_once(cli: Command) -> None:
         )
         for number in range(20)
     ]
-    ends = [(*one.communicate(timeout=30), one.returncode) for one in running]
+    ends = [(*one.communicate(timeout=2 * SECONDS), one.returncode) for one in running]
     for out, error, status in ends:
         assert out == ""
         if status:
@@ -1004,7 +1005,7 @@ def test_twenty_slots_at_once(cli: Command) -> None:
         cli.namespace.start(command(f"eth9:{number}", f"10.5.0.{number + 1}/24"))
         for number in range(20)
     ]
-    assert [one.wait(timeout=30) for one in running] == [0] * 20
+    assert [one.wait(timeout=2 * SECONDS) for one in running] == [0] * 20
     assert sorted(cli.names()) == sorted(f"eth9:{number}" for number in range(20))
     assert len(routes(cli.namespace, "10.5.0.0/24")) == 1
 
@@ -1023,7 +1024,7 @@ def test_lock_busy(cli: Command) -> None:
         assert cli("--dry-run", "eth9:0-") == "ip link del eth9_0\n"
         waiting = cli.namespace.start(command("eth9:1", "200.1.1.2"))
         assert picture(cli.namespace) == before
-    assert waiting.wait(timeout=10) == 0
+    assert waiting.wait(timeout=SECONDS) == 0
     assert cli.names() == ["eth9:0", "eth9:1"]
 
 

@@ -197,7 +197,7 @@ def test_alias_of_a_member_is_one_too(cli: Command, peer: Namespace) -> None:
     """An alias of a vrf's member is in the vrf: so its answers take the routes of the vrf."""
     stage = Stage(cli, peer, MAINS["member of a vrf"])
     for kind in ("macvlan", "dummy"):
-        cli.silent(stage.alias, FIRST, "kind", kind)
+        cli.silent("-q", stage.alias, FIRST, "kind", kind)
         (device,) = ip_json(cli.namespace, "link show dev eth9_0")
         assert device["master"] == "red9"
         assert f"local {FIRST} dev eth9_0 table 9" in " ".join(

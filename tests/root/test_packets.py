@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from command import ip_json, set_sysctl, wait_for_state
-from support import Namespace, until, veth_pair
+from support import SLOW, Namespace, until, veth_pair
 
 from netalias import errors
 from netalias.packets import frames, gratuitous, probe
@@ -111,7 +111,7 @@ def test_a_prober_meets_a_prober(veth: Namespace, peer: Namespace) -> None:
 
     Who hears the other first gives up, perhaps before it has asked: then the other one has it.
     """
-    ready = threading.Barrier(2, timeout=10)
+    ready = threading.Barrier(2, timeout=10 * SLOW)
     found: dict[str, list[bytes]] = {}
 
     class Edge(probe.Edge):
@@ -290,7 +290,7 @@ def test_an_interruption_leaves_nothing_behind(veth: Namespace, peer: Namespace)
     for _ in range(3):
         assert child.stdout.readline() == "waiting\n"
     child.send_signal(signal.SIGINT)
-    _, complaint = child.communicate(timeout=10)
+    _, complaint = child.communicate(timeout=10 * SLOW)
     assert child.returncode == -signal.SIGINT
     assert complaint.rstrip().endswith("KeyboardInterrupt")
     with veth:
@@ -483,7 +483,7 @@ def test_a_child_takes_the_socket_and_nothing_else(veth: Namespace, peer: Namesp
     with veth:
         done = subprocess.run(
             [sys.executable, "-c", SINGLE, STRANGER.hex()], env=environment,
-            capture_output=True, check=False, timeout=10,
+            capture_output=True, check=False, timeout=10 * SLOW,
         )  # fmt: skip
     found: list[bytes] = []
     until(lambda: found.extend(port.receive()) or len(found) >= 2)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from command import (
+    SECONDS,
     Command,
     command,
     devices,
@@ -28,7 +29,7 @@ from command import (
     wait_for_state,
 )
 from declaring import settled
-from support import LINUX, Namespace
+from support import LINUX, SLOW, Namespace
 
 DONE, USAGE, REFUSED, DRIFT, DENIED, UNVERIFIED, BUSY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 75, 130
 
@@ -770,7 +771,7 @@ def test_a_second_run_waits_or_gives_up(cli: Command, declare: Declare) -> None:
         waiting = cli.namespace.start(command("reconcile", file), stdout=subprocess.PIPE)
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(0.3)  # it must not end; how long it lives is not measured
-    out, _ = waiting.communicate(timeout=20)
+    out, _ = waiting.communicate(timeout=SECONDS)
     assert (waiting.returncode, out) == (DONE, "~ lo:0 192.0.2.1/32 -> 192.0.2.2/32\n")
 
 
@@ -785,7 +786,7 @@ class Announcements:
         with namespace:
             self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self.socket.bind((0, group))
-        self.socket.settimeout(10)
+        self.socket.settimeout(10 * SLOW)
         # In a user namespace nobody may have more than rmem_max: then some are lost, never all.
         with contextlib.suppress(PermissionError):
             self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
@@ -818,7 +819,7 @@ def interrupted(
     with heard.socket:
         heard.wait(kind)
         process.send_signal(signal.SIGINT)  # timeout(1) hands it on
-    out, error = process.communicate(timeout=20)
+    out, error = process.communicate(timeout=SECONDS)
     assert process.returncode == INTERRUPTED, (out, error)
     found = re.fullmatch(
         r"netalias: interrupted: (\d+) of (\d+) changes are done, the others undone\n", error
@@ -868,7 +869,7 @@ def test_what_does_not_verify(cli: Command, declare: Declare) -> None:
     with heard.socket:
         heard.wait(RTM_NEWADDR)
         cli.namespace.ip("addr del 10.0.0.0/32 dev eth9")
-    out, error = process.communicate(timeout=20)
+    out, error = process.communicate(timeout=SECONDS)
     assert (process.returncode, error) == (
         UNVERIFIED, "netalias: still different: + eth9:0 10.0.0.0/32 label\n",
     )  # fmt: skip
@@ -967,6 +968,8 @@ COMPARING = {"netalias.declarations", "netalias.agenda", "netalias.reconcile", "
 def test_in_sync_nothing_is_parsed_and_nothing_compared(cli: Command, declare: Declare) -> None:
     """What was found as declared before is recognised by its fingerprint."""
     file = declare("eth9:0-9 10.0.0.0/32+ kind label", "eth9:20 10.1.0.1/24 kind macvlan")
+    cli("reconcile", file)
+    wait_for_state(cli.namespace, "eth9_20", "UP")
     cli("reconcile", file)
     for verb in ("reconcile", "check"):
         assert not COMPARING & loaded(cli, verb, file)

@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "TERM": "dumb",
     "CI": "true",
+    "NETALIAS_SLOW": "10",
 }
 REPORT = "/dev/ttyS1"
 POWER_OFF = 0x4321FEDC
