@@ -90,7 +90,7 @@ def test_down_and_up(reached: Command, peer: Namespace, kind: str) -> None:
     for address in (FIRST, FIRST6):
         reached.silent("-q", "eth9:0", address, "kind", kind)
         reached.settled("eth9:0")
-        reached.silent("eth9:0", "down")
+        reached.silent("-q", "eth9:0", "down")
         found = reached.one("eth9:0")
         assert (found["state"], found["local"]) == ("down", address)
         reached.silent("-q", "eth9:0", "up")
