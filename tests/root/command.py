@@ -186,13 +186,15 @@ def forget(*namespaces: Namespace) -> None:
 
 @contextmanager
 def listening(
-    namespace: Namespace, family: int, kind: int, address: str = ""
+    namespace: Namespace, family: int, kind: int, address: str = "", device: str = ""
 ) -> Iterator[socket.socket]:
-    """A server socket inside; the kernel chooses the port."""
+    """A server socket inside, bound to a device if wished; the kernel chooses the port."""
     with namespace:
         server = socket.socket(family, kind)
     with server:
         server.settimeout(5 * SLOW)
+        if device:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
         server.bind((address, 0))
         if kind == socket.SOCK_STREAM:
             server.listen()
@@ -221,13 +223,20 @@ def client(
 
 
 def talk(
-    here: Namespace, there: Namespace, address: str, *, source: str = "", device: str = ""
+    here: Namespace,
+    there: Namespace,
+    address: str,
+    *,
+    source: str = "",
+    device: str = "",
+    vrf: str = "",
 ) -> tuple[str, str]:
-    """TCP and UDP from *here* to *address* in *there* and back -> the sources that it saw."""
+    """TCP and UDP from *here* to *address* in *there*, in its VRF if it has one, and back -> the
+    sources that it saw."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     seen = []
     with (
-        listening(there, family, socket.SOCK_STREAM, address) as server,
+        listening(there, family, socket.SOCK_STREAM, address, vrf) as server,
         client(here, family, socket.SOCK_STREAM, source=source, device=device) as caller,
     ):
         caller.connect((address, server.getsockname()[1]))
@@ -240,7 +249,7 @@ def talk(
             assert caller.recv(4) == b"pong"
         seen.append(peer[0])
     with (
-        listening(there, family, socket.SOCK_DGRAM, address) as server,
+        listening(there, family, socket.SOCK_DGRAM, address, vrf) as server,
         client(here, family, socket.SOCK_DGRAM, source=source, device=device) as caller,
     ):
         caller.sendto(b"ping", (address, server.getsockname()[1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from command import Command, ip_json, set_sysctl, talk
+from command import Command, ip_json, talk
 from making import has, made
 from support import Namespace, until
 
@@ -17,12 +17,12 @@ class Main:
     """A main device: how it is made here and at the other end, and what auto makes on it.
 
     ``refusal`` is what is said of a device on it; ``far`` the device that carries the network at
-    the other end, empty where no packet can come from there.
+    the other end, empty where no packet can come from there; ``vrf`` what it is a member of.
     """
 
     def __init__(
         self, name: str, *words: str, there: tuple[str, ...] = (), far: str = "",
-        auto: str = DEVICE, refusal: str = "", carrier: bool = True,
+        auto: str = DEVICE, refusal: str = "", carrier: bool = True, vrf: str = "",
     ) -> None:  # fmt: skip
         self.name = name
         self.words = words
@@ -31,6 +31,7 @@ class Main:
         self.auto = auto
         self.refusal = refusal
         self.carrier = carrier
+        self.vrf = vrf
 
 
 MAINS = {
@@ -72,6 +73,7 @@ MAINS = {
         "link set red9 up",
         "link set eth9 master red9",
         far="p9",
+        vrf="red9",
     ),
     "vrf": Main(
         "red9", "link add red9 type vrf table 9", auto="label", refusal="red9 is a vrf"
@@ -101,8 +103,6 @@ class Stage:
         if main.far:
             cli.namespace.ip(f"addr add {MAIN4}/24 dev {main.name}")
             peer.ip(f"addr add {PEER4}/24 dev {main.far}")
-        for key in ("tcp", "udp"):  # a program in no vrf is reached by those in one
-            set_sysctl(cli.namespace, f"ipv4/{key}_l3mdev_accept", 1)
         until(lambda: not main.carrier or "LOWER_UP" in self._flags())
 
     def _flags(self) -> str:
@@ -118,7 +118,8 @@ class Stage:
     def answers(self, address: str) -> None:
         """TCP and UDP reach *address*, from the other end, or in the namespace itself."""
         if self.main.far:
-            assert talk(self.peer, self.cli.namespace, address) == (PEER4, PEER4)
+            found = talk(self.peer, self.cli.namespace, address, vrf=self.main.vrf)
+            assert found == (PEER4, PEER4)
         elif self.auto == "label" and self.main.name == "lo":
             talk(self.cli.namespace, self.cli.namespace, address)
 
