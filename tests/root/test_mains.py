@@ -197,12 +197,12 @@ def test_main_deleted(stage: Stage) -> None:
 def test_alias_of_a_member_is_one_too(cli: Command, peer: Namespace) -> None:
     """An alias of a vrf's member is in the vrf: so its answers take the routes of the vrf."""
     stage = Stage(cli, peer, MAINS["member of a vrf"])
-    for kind in ("macvlan", "dummy"):
-        cli.silent("-q", stage.alias, FIRST, "kind", kind)
+    for kind, address in (("macvlan", FIRST), ("dummy", SECOND)):
+        cli.silent("-q", stage.alias, address, "kind", kind)
         (device,) = ip_json(cli.namespace, "link show dev eth9_0")
         assert device["master"] == "red9"
-        assert f"local {FIRST} dev eth9_0 table 9" in " ".join(
+        assert f"local {address} dev eth9_0 table 9" in " ".join(
             cli.namespace.ip("route show table all").split()
         )
-        stage.answers(FIRST)
+        stage.answers(address)
         cli.silent(f"{stage.alias}-")
