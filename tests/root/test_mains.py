@@ -166,11 +166,16 @@ def test_refused(stage: Stage) -> None:
     """A device that the main device cannot carry is refused with the reason; nothing changes."""
     if not stage.main.refusal:
         pytest.skip("it carries every kind")
-    before = stage.cli.namespace.ip("addr show")
+    before = held(stage.cli.namespace)
     for kind in ("macvlan", "ipvlan"):
         line = stage.cli.fails(2, stage.alias, FIRST, "kind", kind)
         assert f"kind {kind} cannot serve: {stage.main.refusal}" in line
-    assert stage.cli.namespace.ip("addr show") == before
+    assert held(stage.cli.namespace) == before
+
+
+def held(namespace: Namespace) -> tuple[list[str], str]:
+    """The devices and the IPv4 addresses, without states, which may come late."""
+    return namespace.names(), namespace.ip("-4 -o addr show")
 
 
 def test_main_down(stage: Stage) -> None:
