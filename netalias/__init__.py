@@ -92,9 +92,16 @@ def open(
 
         return Lock(wait, namespace)
 
+    def found(engine: Engine) -> Engine:
+        from netalias.segment import Segment
+
+        engine.hands_off = hands_off
+        engine.segment = Segment(engine.within)
+        return engine
+
     if not netns:
         namespace = stat("/proc/thread-self/ns/net").st_ino
-        return Engine(kernel_here(), group=group, lock=lock, hands_off=hands_off)
+        return found(Engine(kernel_here(), group=group, lock=lock))
     from netalias.netns import entered
 
     def within(work: Callable[[], object]) -> object:
@@ -103,7 +110,7 @@ def open(
 
     with entered(netns):
         namespace = stat("/proc/thread-self/ns/net").st_ino
-        return Engine(kernel_here(), group=group, lock=lock, hands_off=hands_off, within=within)
+        return found(Engine(kernel_here(), group=group, lock=lock, within=within))
 
 
 def __getattr__(name: str) -> object:

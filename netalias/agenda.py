@@ -18,7 +18,7 @@ from netalias.strays import strays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from netalias.declarations import Block, Declarations
     from netalias.kinds import World
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netalias.wishes import Wish
 
     _Pair = tuple[int, bytes, Alias | None]
+    Barred = Mapping[tuple[int, bytes], errors.NetaliasError]
 
 SET = "="
 """A setting of a main device."""
@@ -125,14 +126,16 @@ def compare(
     force: bool = False,
     protected: bytes = b"",
     terms: Terms | None = None,
+    barred: Barred | None = None,
 ) -> Agenda:
     """What differs between the declared aliases and ours in *world*.
 
     With *only* a main device, the rest is not looked at. *force* goes on where a main device is
     down. The alias with the *protected* address keeps it. *terms* are those on which main devices
-    are set; without them, their settings are not looked at.
+    are set; without them, their settings are not looked at. *barred* are addresses that cannot
+    come to a main device, by its ifindex and the packed address, with the reason.
     """
-    found = _Comparison(world, able, force, protected).run(declared, only)
+    found = _Comparison(world, able, force, protected, barred or {}).run(declared, only)
     if terms is not None:
         plans = [item.plan for item in found.items]
         main = world.snapshot.device(only) if only else None
@@ -148,8 +151,14 @@ class _Comparison:
     """The work of compare(): first every wish finds its alias, then what differs is planned."""
 
     def __init__(
-        self, world: World, able: Callable[[str], bool], force: bool, protected: bytes
+        self,
+        world: World,
+        able: Callable[[str], bool],
+        force: bool,
+        protected: bytes,
+        barred: Barred,
     ) -> None:
+        self.barred = barred
         self.world = world
         self.able = able
         self.force = force
@@ -355,6 +364,9 @@ class _Comparison:
             return
         if not main.up and not self.force:
             raise main_down(wish.name, main)
+        reason = self.barred.get((main.index, wish.address))
+        if reason is not None:
+            raise reason
         alias = result.alias
         self.ahead.take(alias, result.goal, result.kind)
         item = Item(CHANGED if alias is not None else ADDED, wish.name, result, wish)

@@ -16,7 +16,7 @@ from netalias.model import IFA_F_NOPREFIXROUTE
 from netalias.names import AliasName
 from netalias.networks import bereft
 from netalias.plan import Plan, plan
-from netalias.reconcile import carry_out
+from netalias.reconcile import carry_out, withdraw
 from netalias.steps import REMOVE, RETIRE, AddAddress, DelAddress
 
 TYPE_CHECKING = False
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.kinds import World
     from netalias.model import Alias
+    from netalias.segment import Arriving
     from netalias.steps import Step
     from netalias.wishes import Wish
 
@@ -137,7 +138,7 @@ class Batch:
     ) -> None:
         if result.steps:
             future.take(result.alias, result.goal, result.kind)
-        items[number] = Item(CHANGED, wish.name, result)
+        items[number] = Item(CHANGED, wish.name, result, wish)
 
     def _execute(self, items: dict[int, Item], future: Future, world: World) -> None:
         if not items:
@@ -148,6 +149,10 @@ class Batch:
             self.failed.append((next(iter(items)), error))
             self.skipped += len(items) - 1
             return
+        pairs = [(item.wish, item.plan) for item in items.values()]
+        arriving = self.engine.arriving(world, pairs)
+        if arriving is not None:
+            items = self._free(arriving, items)
         _release(items.values())
         settling = self.engine.settling(world, [item.plan for item in items.values()])
         for number, item in items.items():
@@ -158,19 +163,49 @@ class Batch:
         # With ordered=True what comes after a refusal is undone: nothing goes back after one.
         every.sort(key=_rank)
         settling.begin()
+        if arriving is not None:
+            arriving.follow()
         carry_out(self.engine.kernel, every, ordered=not self.force)
+        if arriving is not None:
+            self._arrived(arriving, items)
         settling.end([item.setting for item in settings if item.setting and not item.error])
         heirs = self._heirs() if future.withdrawn else []
         if self.tell is not None:
             done = [item for item in [*every, *heirs] if not item.error]
             self.tell(step for item in done for step in item.plan.steps)
-        last = max(items)
+        last = max(items, default=0)
         refused = [(number, item.error) for number, item in items.items() if item.error]
         refused += [(last, item.error) for item in [*settings, *heirs] if item.error]
         self.failed = sorted([*self.failed, *refused], key=lambda one: one[0])
         if self._ended():  # what comes after the first error was undone, or not done
             self.skipped += len(self.failed) - 1
             del self.failed[1:]
+
+    def _free(self, arriving: Arriving, items: dict[int, Item]) -> dict[int, Item]:
+        """Those whose addresses nobody else has; without *force* those before the first that is in
+        use, and none at all where that shall end it."""
+        plans = {id(item.plan): number for number, item in items.items()}
+        found = {plans[id(one.plan)]: error for one, error in arriving.look()}
+        if not found:
+            return items
+        self.failed += found.items()
+        last = 0 if any(one.abort for one in arriving.arrivals) else min(found)
+        left = {
+            number: item
+            for number, item in items.items()
+            if number not in found and (number < last or (self.force and last))
+        }
+        self.skipped += len(items) - len(left) - len(found)
+        arriving.only(item.plan for item in left.values())
+        return left
+
+    def _arrived(self, arriving: Arriving, items: dict[int, Item]) -> None:
+        """What the kernel found to be in use goes again, the rest is announced."""
+        with arriving:
+            withdraw(self.engine, [*items.values()], arriving)
+        lost = [item.plan for item in items.values() if item.error is not None]
+        for note in arriving.announce(lost):
+            self._warn(f"{max(items)}: {note}")
 
     def _heirs(self) -> list[Item]:
         """Who lost the route of its network brings it: known once it is clear what was refused."""

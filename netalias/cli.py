@@ -18,9 +18,10 @@ class Options:
     """What the options say, wherever they stood, and the way to an engine."""
 
     __slots__ = (
-        "allow_empty", "allow_shrink", "brief", "color", "confirm", "details", "dry_run", "family",
-        "force", "group", "hands_off", "help", "json", "mac", "metrics", "netns", "oneline", "only",
-        "opener", "pretty", "quiet", "recorded", "special", "tree", "verbose", "version", "wait",
+        "acd", "allow_empty", "allow_shrink", "announce", "brief", "color", "confirm", "conflict",
+        "details", "dry_run", "family", "force", "group", "hands_off", "help", "json", "mac",
+        "metrics", "netns", "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded",
+        "special", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -32,6 +33,7 @@ class Options:
         self.color = "auto"
         self.family = 0
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""
+        self.acd = self.announce = self.conflict = self.rate = ""
         self.special: list[str] = []
 
     def engine(self) -> Engine:
@@ -73,10 +75,14 @@ FLAGS: dict[str, tuple[str, object]] = {
 TAKING: dict[str, str] = {
     "-n": "netns",
     "--netns": "netns",
+    "--acd": "acd",
+    "--announce": "announce",
     "--confirm": "confirm",
+    "--conflict": "conflict",
     "--group": "group",
     "--metrics": "metrics",
     "--only": "only",
+    "--rate": "rate",
     "--wait": "wait",
     "--color": "color",
 }
@@ -305,13 +311,20 @@ def _open(options: Options) -> Engine:
 
     group = number("--group", options.group, 0, 1)
     wait = number("--wait", options.wait, 10, 0)
-    return open(
+    engine = open(
         options.netns,
         group=group,
         wait=wait,
         recorded=options.recorded,
         hands_off=options.hands_off,
     )
+    if engine.segment is not None:
+        engine.segment.aside = True
+    if options.acd or options.announce or options.conflict or options.rate:
+        from netalias.arrival import policy
+
+        engine.policy = policy(options)
+    return engine
 
 
 def number(option: str, text: str, default: int, least: int) -> int:

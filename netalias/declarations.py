@@ -37,7 +37,8 @@ DEFAULTS = "defaults"
 EACH = "each"
 COMMENT = "#"
 DEFAULT_WORDS = (
-    "broadcast", "-broadcast", "down", "kind", "metric", "mtu", "netmask", "prefixlen", "up",
+    "acd", "announce", "broadcast", "-broadcast", "conflict", "down", "kind", "metric", "mtu",
+    "netmask", "optimistic", "prefixlen", "up",
 )  # fmt: skip
 """What may stand behind ``defaults``: all but what belongs to one alias."""
 WITHOUT_MTU = "label"
@@ -311,7 +312,7 @@ def _address_at(words: Sequence[str]) -> tuple[int, str]:
     while index < len(words):
         word = words[index]
         if word in wishes.WORDS:
-            index += 1 + wishes.WORDS[word][0]
+            index += 1 + wishes.arguments(word, "".join(words[index + 1 : index + 2]))
             continue
         guessed = wishes.guess_type(word)
         if guessed:
@@ -375,7 +376,7 @@ def _defaults(words: list[str], registry: Registry) -> Wish | None:
                     f"one of: {' '.join(DEFAULT_WORDS)}",
                 ),
             )
-        index += 1 + wishes.WORDS[words[index]][0]
+        index += 1 + wishes.arguments(words[index], "".join(words[index + 1 : index + 2]))
     name = f"{DEFAULTS}:0"
     try:
         return wishes.parse([name, *words[1:]], registry) if words[1:] else None
@@ -397,6 +398,12 @@ def _inherit(wish: Wish, usual: Wish) -> None:
     if wish.up is None:
         wish.up = usual.up
     wish.kind = wish.kind or usual.kind
+    wish.acd = wish.acd or usual.acd
+    wish.conflict = wish.conflict or usual.conflict
+    if wish.announce is None:
+        wish.announce, wish.every = usual.announce, usual.every
+    if not inet:
+        wish.optimistic = wish.optimistic or usual.optimistic
     if usual.mtu and not wish.mtu and wish.kind != WITHOUT_MTU:
         wish.mtu, wish.lenient = usual.mtu, True
 

@@ -9,10 +9,11 @@ from netalias.model import AF_INET, GROUP, IFF_LOOPBACK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, TypeVar
 
     from netalias.alias_type import Registry
+    from netalias.arrival import Policy
     from netalias.kept import Kept, Settling
     from netalias.kernel import Kernel
     from netalias.kinds import Goal
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from netalias.mains import Terms
     from netalias.model import Alias, Device, Snapshot
     from netalias.plan import Plan
+    from netalias.segment import Arriving, Segment
     from netalias.unlocked import Unlocked
     from netalias.wishes import Wish
 
@@ -31,8 +33,9 @@ class Engine:
 
     ``lock`` makes the context manager that a change is done under; ``group`` is the mark on
     devices; with ``hands_off`` settings of main devices are left alone; ``within`` calls a function
-    inside the namespace. As a context manager the
-    engine closes its kernel.
+    inside the namespace. ``segment`` is how addresses are looked for and announced, None for not at
+    all, ``policy`` what holds where a wish does not say it. As a context manager the engine closes
+    its kernel.
     """
 
     def __init__(
@@ -49,6 +52,8 @@ class Engine:
         self.registry = registry or lazy()
         self.group = group
         self.hands_off = hands_off
+        self.segment: Segment | None = None
+        self.policy: Policy | None = None
         self._within = within
         self._lock = lock
         self._kept: Kept | None = None
@@ -96,22 +101,22 @@ class Engine:
 
         Without the right to ask for kinds, macvlan counts, and what is there to be seen.
         """
-        return self._plan(wish, self.able, force)[0]
+        return self._plan(wish, self.able, force)[1]
 
     def _plan(
         self, wish: Wish, able: Callable[[str], bool], force: bool
-    ) -> tuple[Plan, Settling | None]:
+    ) -> tuple[World, Plan, Settling | None]:
         # Who only looks does not load what it takes to change.
         from netalias.plan import plan
 
         world = self.world()
         result = plan(wish, world, able, force=force)
         if not _concerns_main(result, world):
-            return result, None
+            return world, result, None
         settling = self.settling(world, [result])
         result.steps += [setting.step() for setting in settling.settings]
         result.steps.sort(key=lambda step: step.phase)
-        return result, settling
+        return world, result, settling
 
     def settling(self, world: World, plans: Sequence[Plan]) -> Settling:
         """What *plans* need of their main devices, or do not need any more."""
@@ -162,12 +167,28 @@ class Engine:
 
     def _realise(self, wish: Wish, force: bool) -> Plan:
         try:
-            result, settling = self._plan(wish, self.kernel.able, force)
+            world, result, settling = self._plan(wish, self.kernel.able, force)
         except errors.NetaliasError:
             self.kernel.permitted()
             raise
         if not result.steps:
             self.kernel.permitted()
+        arriving = self.arriving(world, [(wish, result)])
+        if arriving is None:
+            self._carry_out(wish, result, settling)
+            return result
+        with arriving:
+            for _, error in arriving.look():
+                raise error
+            arriving.follow()
+            self._carry_out(wish, result, settling)
+            for _, error in arriving.verdicts():
+                self.withdraw(result)
+                raise error
+            result.notes += arriving.announce()
+        return result
+
+    def _carry_out(self, wish: Wish, result: Plan, settling: Settling | None) -> None:
         if settling is not None:
             settling.begin()
         try:
@@ -181,7 +202,21 @@ class Engine:
             raise failures[0].explained(wish.name, lost)
         if settling is not None:
             settling.end()
-        return result
+
+    def withdraw(self, done: Plan) -> None:
+        """Undo a plan that was carried out, since another host has its address."""
+        self.kernel.undo(done.steps)
+        self.kernel.apply(done.fallback)
+
+    def arriving(self, world: World, pairs: Iterable[tuple[Wish | None, Plan]]) -> Arriving | None:
+        """What these plans bring to the segments of their main devices; None for nothing."""
+        if self.segment is None:
+            return None
+        from netalias.arrival import Policy, arrivals
+
+        policy = self.policy or Policy()
+        found = list(arrivals(pairs, policy))
+        return self.segment.arriving(self.kernel, world.snapshot, found, policy) if found else None
 
     # What a program calls
 

@@ -19,6 +19,7 @@
     │   ├── NotPermitted        EPERM or EACCES
     │   └── WireError           an answer that cannot be read
     ├── PacketError             a frame from the wire that cannot be read
+    ├── Conflict                another host has the address
     └── LockBusy                another run holds the lock of this namespace
 
 Each error has ``errno`` (the historical code where NET_ALIAS had one),
@@ -29,6 +30,7 @@ from __future__ import annotations
 
 from errno import (
     EACCES,
+    EADDRINUSE,
     EAGAIN,
     EBADMSG,
     EEXIST,
@@ -55,6 +57,7 @@ STATUS_DRIFT = 3
 STATUS_PERMISSION = 4
 STATUS_UNVERIFIED = 5
 """``reconcile`` was done, and the second reading is not what was declared."""
+STATUS_CONFLICT = 6
 STATUS_INTERRUPTED = 130
 """128 and the number of SIGINT, as the shells count."""
 STATUS_BUG = 70
@@ -177,6 +180,13 @@ class PacketError(NetaliasError):
     """A frame from the wire that is malformed, or of no concern."""
 
     errno = EBADMSG
+
+
+class Conflict(NetaliasError):
+    """EADDRINUSE: another host has the address."""
+
+    errno = EADDRINUSE
+    status = STATUS_CONFLICT
 
 
 class LockBusy(NetaliasError):

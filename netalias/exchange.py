@@ -117,6 +117,8 @@ class Borrowed(Engine):
         )
         self._folder = folder
         self._kept = engine.remembered()
+        self.segment = engine.segment
+        self.policy = engine.policy
 
     def locked(self) -> Unlocked:
         """It is locked already."""

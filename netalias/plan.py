@@ -14,6 +14,7 @@ from netalias.model import (
     ARPHRD_ETHER,
     GROUP,
     IFA_F_NOPREFIXROUTE,
+    IFA_F_OPTIMISTIC,
     IFF_BROADCAST,
     IFF_LOOPBACK,
     MTU_INET6,
@@ -287,6 +288,8 @@ def _entry(
         metric=wish.metric if wish.metric is not None else _metric(old),
         protocol=PROTOCOL,
     )
+    if wish.optimistic:
+        entry.flags |= IFA_F_OPTIMISTIC
     if wish.broadcast is not None:
         entry.broadcast = wish.broadcast
     elif old is not None and old.prefixlen == prefixlen:

@@ -15,10 +15,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from netalias.agenda import Barred
     from netalias.engine import Engine
     from netalias.kept import Kept
     from netalias.kernel import Failure, Kernel
     from netalias.model import Snapshot
+    from netalias.segment import Arriving
 
 FEW = 128
 """Up to so many changes are verified by reading their devices only."""
@@ -55,15 +57,17 @@ class Outcome:
     """What was done: ``agenda`` as it was planned, its items with the errors of those refused.
 
     ``wrong`` is what the second reading found different still, ``lost`` what could not even be
-    compared any more; ``stopped`` tells that it was interrupted.
+    compared any more; ``notes`` is what could not be announced; ``stopped`` tells that it was
+    interrupted.
     """
 
-    __slots__ = ("agenda", "lost", "stopped", "wrong")
+    __slots__ = ("agenda", "lost", "notes", "stopped", "wrong")
 
     def __init__(self, agenda: Agenda) -> None:
         self.agenda = agenda
         self.wrong: list[Item] = []
         self.lost: list[Skipped] = []
+        self.notes: list[str] = []
         self.stopped = False
 
     @property
@@ -83,6 +87,9 @@ class Outcome:
             return errors.STATUS_INTERRUPTED
         if self.wrong or self.lost:
             return errors.STATUS_UNVERIFIED
+        reasons = [*(one.error for one in self.agenda.skipped), *(one.error for one in self.failed)]
+        if any(isinstance(reason, errors.Conflict) for reason in reasons):
+            return errors.STATUS_CONFLICT
         return errors.STATUS_KERNEL if self.failed or self.agenda.skipped else errors.STATUS_OK
 
 
@@ -91,7 +98,9 @@ def check(engine: Engine, declared: Declarations, rules: Rules) -> Agenda:
     return _look(engine, declared, rules)[0]
 
 
-def _look(engine: Engine, declared: Declarations, rules: Rules) -> tuple[Agenda, Kept]:
+def _look(
+    engine: Engine, declared: Declarations, rules: Rules, barred: Barred | None = None
+) -> tuple[Agenda, World, Kept]:
     world = engine.world()
     if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
         query.only(world, rules.only)
@@ -104,8 +113,9 @@ def _look(engine: Engine, declared: Declarations, rules: Rules) -> tuple[Agenda,
         force=rules.force,
         protected=rules.protected,
         terms=engine.terms(kept),
+        barred=barred,
     )
-    return agenda, kept
+    return agenda, world, kept
 
 
 def reconcile(
@@ -119,25 +129,75 @@ def reconcile(
     *before* is called with what is planned when there is something to do, and before it is done.
     Raises StateError where a guard rail refuses, NotPermitted, KernelError when reading failed.
     """
-    agenda, kept = _look(engine, declared, rules)
+    agenda, world, kept = _look(engine, declared, rules)
     outcome = Outcome(agenda)
-    items = agenda.items
-    if not items:
+    if not agenda.items:
         return outcome
     engine.kernel.permitted()
     refuse(agenda, rules)
-    if before is not None:
-        before(agenda)
+    barred = _barred(engine, world, agenda)
+    if barred:
+        agenda, world, kept = _look(engine, declared, rules, barred)
+        outcome = Outcome(agenda)
+    if agenda.items:
+        if before is not None:
+            before(agenda)
+        _carry_out(engine, world, outcome, kept)
+        outcome.stopped = engine.kernel.stopping and bool(outcome.failed)
+        _verify(engine, declared, rules, outcome, barred)
+    return outcome
+
+
+def _barred(engine: Engine, world: World, agenda: Agenda) -> Barred:
+    """The addresses that others have, or that could not be looked for. Raises Conflict when that
+    shall end it all."""
+    arriving = engine.arriving(world, ((item.wish, item.plan) for item in agenda.items))
+    if arriving is None:
+        return {}
+    found = arriving.look()
+    if any(one.abort for one, _ in found):
+        raise conflicting([error for _, error in found])
+    return {(one.main.index, one.address): error for one, error in found}
+
+
+def conflicting(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
+    """The error that ends a run in which nothing was done."""
+    *others, last = found
+    last.details = [error.line() for error in others]
+    return last
+
+
+def _carry_out(engine: Engine, world: World, outcome: Outcome, kept: Kept) -> None:
+    """All items, the settings of main devices with them, and what they bring to the segments."""
+    agenda = outcome.agenda
+    items = agenda.items
     kept.keep([item.setting for item in items if item.setting is not None])
     returns = [item for item in items if item.setting is not None and item.setting.restores]
-    carry_out(engine.kernel, [item for item in items if item not in returns])
+    arriving = engine.arriving(world, ((item.wish, item.plan) for item in items))
+    changes = [item for item in items if item not in returns]
+    if arriving is None:
+        carry_out(engine.kernel, changes)
+    else:
+        with arriving:
+            arriving.follow()
+            carry_out(engine.kernel, changes)
+            withdraw(engine, items, arriving)
     needed = {item.name.main for item in outcome.failed}
     agenda.items = [item for item in items if item not in returns or item.name.main not in needed]
     carry_out(engine.kernel, [item for item in agenda.items if item in returns])
     kept.forget([item.setting for item in outcome.done if item.setting is not None])
-    outcome.stopped = engine.kernel.stopping and bool(outcome.failed)
-    _verify(engine, declared, rules, outcome)
-    return outcome
+    if arriving is not None:
+        outcome.notes += arriving.announce([item.plan for item in outcome.failed])
+
+
+def withdraw(engine: Engine, items: Sequence[Item], arriving: Arriving) -> None:
+    """What another host has, as the kernel found out, goes again."""
+    owners = {id(item.plan): item for item in items if item.error is None}
+    for one, error in arriving.verdicts():
+        item = owners.get(id(one.plan))
+        if item is not None:
+            engine.withdraw(item.plan)
+            item.error = error
 
 
 def refuse(agenda: Agenda, rules: Rules) -> None:
@@ -190,14 +250,16 @@ def _bring_back(kernel: Kernel, items: Sequence[Item]) -> list[Failure]:
     return kernel.apply(steps, stoppable=False) if steps else []
 
 
-def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> None:
+def _verify(
+    engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome, barred: Barred
+) -> None:
     """Read again: what differs, and is not known to have failed, is wrong."""
     done = outcome.done
     if len(done) <= FEW and all(map(_alone, done)):
         again, outcome.wrong = _wrong_among(engine, done, rules)
     else:
         failed = {item.name for item in outcome.failed}
-        again = check(engine, declared, rules)
+        again, _, _ = _look(engine, declared, rules, barred)
         outcome.wrong = [item for item in again.items if item.name not in failed]
     if not outcome.failed and not outcome.agenda.skipped:
         # A main device that went away meanwhile takes its aliases along.

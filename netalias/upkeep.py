@@ -181,6 +181,8 @@ class Run:
             for item in outcome.done:
                 for note in item.plan.notes:
                     complain(note, "warning: ")
+            for note in outcome.notes:
+                complain(note, "warning: ")
         if outcome.stopped:
             done, all_items = len(outcome.done), len(outcome.agenda.items)
             complain(f"interrupted: {done} of {all_items} changes are done, the others undone")

@@ -5,7 +5,9 @@ Grammar (the words of ifconfig(8), in any order after the name)::
     wish    = reference word*
     word    = [ TYPE ] ADDRESS[/LEN] | "netmask" MASK | "prefixlen" LEN | "broadcast" ADDRESS
             | "-broadcast" | "pointopoint" ADDRESS | "metric" N | "mtu" N | "hw" "ether" MAC
-            | "kind" KIND | "up" | "down"
+            | "kind" KIND | "up" | "down" | "optimistic" | "acd" "off" | "acd" "fast" | "acd" "rfc"
+            | "conflict" "skip" | "conflict" "abort"
+            | "announce" "off" | "announce" N | "announce" "every" SECONDS
 
 What follows a deleting name (``eth0:0-``) is ignored, as in Linux 2.0.
 """
@@ -23,19 +25,27 @@ if TYPE_CHECKING:
     from netalias.names import AliasName
 
 NUMBER_MAX = 0xFFFFFFFF
+ACD = ("off", "fast", "rfc")
+CONFLICT = ("skip", "abort")
 
 
 class Wish:
     """What is wished for one alias; what is None (or empty) was not said.
 
     ``address`` and ``peer`` are packed; ``broadcast`` is None for the usual one and empty for none.
-    ``lenient``: a kind that has no MTU passes it over.
+    ``lenient``: a kind that has no MTU passes it over. How the address comes to the neighbours:
+    ``acd`` and ``conflict`` are words, ``announce`` is how often, ``every`` the seconds after which
+    again and again, ``optimistic`` that it is used while the kernel probes (RFC 4429).
     """
 
     __slots__ = (
+        "acd",
         "address",
+        "announce",
         "broadcast",
+        "conflict",
         "delete",
+        "every",
         "kind",
         "lenient",
         "mac",
@@ -43,6 +53,7 @@ class Wish:
         "mtu",
         "name",
         "netmask",
+        "optimistic",
         "peer",
         "prefixlen",
         "type",
@@ -64,6 +75,10 @@ class Wish:
         self.kind = ""
         self.lenient = False
         self.up: bool | None = None
+        self.acd = self.conflict = ""
+        self.announce: int | None = None
+        self.every = 0
+        self.optimistic = False
 
     @property
     def empty(self) -> bool:
@@ -88,6 +103,11 @@ class Wish:
         new.kind = self.kind
         new.lenient = self.lenient
         new.up = self.up
+        new.acd = self.acd
+        new.conflict = self.conflict
+        new.announce = self.announce
+        new.every = self.every
+        new.optimistic = self.optimistic
         return new
 
     def check(self, alias_type: AliasType) -> None:
@@ -102,6 +122,8 @@ class Wish:
             )
         if self.broadcast and alias_type.size != 4:
             raise errors.UsageError(f"{self.name}: only an IPv4 address has a broadcast address")
+        if self.optimistic and alias_type.size != 16:
+            raise errors.UsageError(f"{self.name}: only an IPv6 address is optimistic")
 
 
 def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX) -> Wish:
@@ -135,11 +157,11 @@ def _take(wish: Wish, rest: list[str], registry: Registry) -> None:
     """Take one word and what belongs to it off the end of *rest*, which is in reverse order."""
     word = rest.pop()
     if word in WORDS:
-        count, what, handler = WORDS[word]
+        _, what, handler = WORDS[word]
+        count = arguments(word, rest[-1] if rest else "")
         if len(rest) < count:
             raise errors.UsageError(f"{wish.name}: {word} needs {what}")
-        arguments = [rest.pop() for _ in range(count)]
-        handler(wish, *arguments)
+        handler(wish, *[rest.pop() for _ in range(count)])
         return
     guessed = guess_type(word)
     if guessed:
@@ -149,6 +171,11 @@ def _take(wish: Wish, rest: list[str], registry: Registry) -> None:
     if not rest or rest[-1] in WORDS:
         raise errors.UsageError(f"{wish.name}: {word} needs an address")
     _address(wish, rest.pop(), found)
+
+
+def arguments(word: str, following: str) -> int:
+    """How many words belong to *word*, a key of WORDS; *following* is the first of them."""
+    return 2 if word == "announce" and following == "every" else WORDS[word][0]
 
 
 def guess_type(word: str) -> str:
@@ -254,6 +281,22 @@ def _kind(wish: Wish, text: str) -> None:
     wish.kind = text
 
 
+def _acd(wish: Wish, text: str) -> None:
+    wish.acd = choice(f"{wish.name}: acd", text, ACD)
+
+
+def _conflict(wish: Wish, text: str) -> None:
+    wish.conflict = choice(f"{wish.name}: conflict", text, CONFLICT)
+
+
+def _announce(wish: Wish, text: str, seconds: str = "") -> None:
+    wish.announce, wish.every = announcement(f"{wish.name}: announce", text, seconds)
+
+
+def _optimistic(wish: Wish) -> None:
+    wish.optimistic = True
+
+
 def _up(wish: Wish) -> None:
     wish.up = True
 
@@ -276,10 +319,36 @@ WORDS: dict[str, tuple[int, str, Callable[..., None]]] = {
     "mtu": (1, "a number of bytes", _mtu),
     "hw": (2, "a class and an address: hw ether 02:00:00:00:00:01", _hardware),
     "kind": (1, "the name of a kind", _kind),
+    "acd": (1, "off, fast or rfc", _acd),
+    "conflict": (1, "skip or abort", _conflict),
+    "announce": (1, "off, a number, or every SECONDS", _announce),
+    "optimistic": (0, "", _optimistic),
     "up": (0, "", _up),
     "down": (0, "", _down),
 }
 """Word: how many arguments, what they are, and what is done with them."""
+
+
+def choice(what: str, text: str, known: Sequence[str]) -> str:
+    """*text*, if it is one of *known*. Raises UsageError."""
+    if text not in known:
+        raise errors.UsageError(f"{what} {text}: one of {', '.join(known)} is needed")
+    return text
+
+
+def announcement(what: str, text: str, seconds: str = "") -> tuple[int, int]:
+    """``off``, a number, ``every SECONDS`` -> how often, and the seconds or 0.
+
+    Raises UsageError.
+    """
+    if text == "off":
+        return 0, 0
+    every = text == "every"
+    found = seconds if every else text
+    if not (found.isascii() and found.isdigit()) or len(found) > 5 or not int(found):
+        needed = "every SECONDS" if every else "off, a number from 1 on, or every SECONDS"
+        raise errors.UsageError(f"{what} {text} {seconds}".rstrip() + f": {needed} is needed")
+    return (1, int(found)) if every else (int(found), 0)
 
 
 def number(wish: Wish, word: str, text: str, limit: int = NUMBER_MAX) -> int:

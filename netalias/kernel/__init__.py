@@ -156,6 +156,10 @@ class Kernel:
         finally:
             self._deaf = before
 
+    def undo(self, steps: Sequence[Step]) -> None:
+        """Undo what apply() has done, as far as it can be."""
+        self._undo(steps, {})
+
     def _apply(self, steps: Iterable[Step], ordered: bool) -> list[Failure]:
         failures: dict[int, Failure] = {}
         done: list[Step] = []

@@ -17,7 +17,7 @@ from _socket import inet_ntop
 
 from netalias import errors
 from netalias.kernel import wire
-from netalias.model import AF_INET6, IFA_F_DADFAILED, IFA_F_TENTATIVE
+from netalias.model import AF_INET6, IFA_F_DADFAILED, IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
 from netalias.packets import NEIGHBOR_ADVERTISEMENT
 from netalias.packets.events import RTNLGRP_IPV6_IFADDR, Events
 from netalias.packets.heard import parse
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     Place = tuple[int, bytes]
     """A device's index and a packed IPv6 address."""
 
-IFA_F_OPTIMISTIC = 0x04
 GONE = -1
 """In place of flags: the address was there."""
 _UNSPECIFIED = b"\0" * 16

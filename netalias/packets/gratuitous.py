@@ -20,14 +20,15 @@ _DESCRIPTORS = 1 << 20
 def single(name: str, mac: bytes, address: bytes, *, aside: bool = False) -> None:
     """Announce *address* of *mac* over the device *name* (its primary name), once.
 
-    Both packed. ``aside``: a child takes the socket along and is not waited for; for a process of
-    one thread that is about to end. Raises NotPermitted, MainDown, NoSuchDevice, KernelError.
+    Both packed; without a *mac* it is that of the device. ``aside``: a child takes the socket along
+    and is not waited for; for a process of one thread that is about to end. Raises NotPermitted,
+    MainDown, NoSuchDevice, KernelError.
     """
     try:
         sender = opened()
         try:
             sender.bind((name, 0))  # protocol 0: it hears nothing
-            for frame in frames.announcements(mac, address):
+            for frame in frames.announcements(mac or sender.getsockname()[4], address):
                 sender.send(frame)
             if aside:
                 leave(sender.fileno())

@@ -1,0 +1,115 @@
+"""How an address that is new here comes to its neighbours: what a run is asked to do. Pure.
+
+An address arrives when a plan adds it, or raises the device that carries it. Before, it may be
+looked for (RFC 5227; for IPv6 the kernel does that itself, RFC 4862); afterwards it is announced.
+"""
+
+from __future__ import annotations
+
+from netalias import names
+from netalias.model import AF_INET, AF_INET6, IFF_LOOPBACK, IFF_NOARP
+from netalias.steps import AddAddress, SetLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from netalias.cli import Options
+    from netalias.model import Device
+    from netalias.plan import Plan
+    from netalias.steps import Step
+    from netalias.wishes import Wish
+
+OFF = "off"
+ABORT = "abort"
+
+
+class Policy:
+    """What holds for wishes that do not say it: ``acd`` and ``conflict`` are words of a wish,
+    ``announce`` how often, ``every`` the seconds after which again; ``rate`` is frames a second,
+    None for the usual one, 0 for no limit."""
+
+    __slots__ = ("acd", "announce", "conflict", "every", "rate")
+
+    def __init__(self) -> None:
+        self.acd = OFF
+        self.conflict = "skip"
+        self.announce = 1
+        self.every = 0
+        self.rate: float | None = None
+
+
+def policy(options: Options) -> Policy:
+    """What the options say. Raises UsageError."""
+    from netalias.cli import number
+    from netalias.wishes import ACD, CONFLICT, announcement, choice
+
+    found = Policy()
+    if options.acd:
+        found.acd = choice("--acd", options.acd, ACD)
+    if options.conflict:
+        found.conflict = choice("--conflict", options.conflict, CONFLICT)
+    if options.announce:
+        found.announce, found.every = announcement("--announce", *options.announce.split(" ", 1))
+    if options.rate:
+        found.rate = number("--rate", options.rate, 0, 0)
+    return found
+
+
+class Arrival:
+    """One address that arrives.
+
+    ``main`` is its main device, ``device`` the name of the one that carries it; ``own``: that one
+    has a MAC of its own, which is announced. ``new``: it is added, not only raised. ``acd`` and
+    ``abort`` tell how it is looked for, ``rounds`` how often it is announced.
+    """
+
+    __slots__ = (
+        "abort", "acd", "address", "device", "family", "main", "name", "new", "own", "plan",
+        "rounds",
+    )  # fmt: skip
+
+    def __init__(self, wish: Wish, plan: Plan, policy: Policy, *, new: bool) -> None:
+        goal = plan.goal
+        assert goal is not None
+        self.name = goal.name
+        self.plan = plan
+        self.main: Device = goal.main
+        self.device = goal.main.name if plan.kind == "label" else names.primary(goal.name)
+        self.own = plan.kind == "macvlan"
+        self.family = goal.type.family
+        self.address = goal.address
+        self.new = new
+        self.acd = wish.acd or policy.acd
+        self.abort = (wish.conflict or policy.conflict) == ABORT
+        self.rounds = policy.announce if wish.announce is None else wish.announce
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody else is looked for who has it."""
+        return self.new and self.acd != OFF
+
+
+def arrivals(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Arrival]:
+    """The addresses that arrive by these plans, on main devices where somebody can hear of it."""
+    for wish, plan in pairs:
+        goal = plan.goal
+        if wish is None or goal is None or goal.entry is None or not goal.up:
+            continue
+        if goal.type.family not in (AF_INET, AF_INET6) or goal.main.flags & _DEAF:
+            continue
+        new = any(_adds(step, goal.address) for step in plan.steps)
+        if new or any(_raises(step, goal.main) for step in plan.steps):
+            yield Arrival(wish, plan, policy, new=new)
+
+
+_DEAF = IFF_LOOPBACK | IFF_NOARP
+
+
+def _adds(step: Step, address: bytes) -> bool:
+    return isinstance(step, AddAddress) and step.address.local == address
+
+
+def _raises(step: Step, main: Device) -> bool:
+    """Whether it raises the device of the alias."""
+    return isinstance(step, SetLink) and bool(step.up) and step.index != main.index
