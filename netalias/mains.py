@@ -94,6 +94,8 @@ class _Settlement:
         self.common = terms.common
         self.devices = world.snapshot.devices
         self.gone = {id(plan.alias) for plan in plans}
+        self.going = {id(plan.alias.entry) for plan in plans if plan.alias is not None}
+        self.reasons: dict[int, str] = {}
         self.changes: dict[int, dict[str, int]] = {}
 
     def settle(self) -> list[Setting]:
@@ -181,11 +183,16 @@ class _Settlement:
 
     def _withheld(self, main: Device) -> str:
         """Why *main* has to go on answering for others, as the end of a sentence, or empty."""
+        if main.index not in self.reasons:
+            self.reasons[main.index] = self._reason(main)
+        return self.reasons[main.index]
+
+    def _reason(self, main: Device) -> str:
         if self.common.get("arp_filter"):
             return "arp_filter of all is 1"
         networks = list(self._networks(main))
         for device, entry in self._silent():
-            if any(covers(network, entry) for network in networks):
+            if any(_holds(network, entry) for network in networks):
                 address = "%d.%d.%d.%d" % (*entry.local,)
                 return f"{address} of {device.name} needs arp_ignore 0 on {main.name}"
         return ""
@@ -219,8 +226,7 @@ class _Settlement:
 
     def _leaves(self, entry: Address) -> bool:
         """Whether nobody outside asks for it, or it is about to go."""
-        going = (plan.alias.entry for plan in self.plans if plan.alias is not None)
-        return entry.scope >= RT_SCOPE_HOST or any(one is entry for one in going)
+        return entry.scope >= RT_SCOPE_HOST or id(entry) in self.going
 
     # Notes
 
@@ -287,6 +293,14 @@ class _Settlement:
             device = self.devices[index]
             if device.group != self.world.group and any(covers(one, entry) for one in entries):
                 yield device
+
+
+def _holds(network: Address, entry: Address) -> bool:
+    """Whether an IPv4 address lies in the network of another."""
+    if network.family != AF_INET or not network.networked:
+        return False
+    difference = int.from_bytes(network.local, "big") ^ int.from_bytes(entry.local, "big")
+    return difference >> (32 - network.prefixlen) == 0
 
 
 def _network(goal: Goal) -> str:
