@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netalias.kernel import Kernel
     from netalias.lock import Lock
     from netalias.model import Address, Alias, Device, Snapshot
+    from netalias.segment import Segment
 
 __version__ = "0.3.0"
 
@@ -93,10 +94,13 @@ def open(
         return Lock(wait, namespace)
 
     def found(engine: Engine) -> Engine:
-        from netalias.segment import Segment
+        def segment() -> Segment:
+            from netalias.segment import Segment
+
+            return Segment(engine.within, aside=engine.aside)
 
         engine.hands_off = hands_off
-        engine.segment = Segment(engine.within)
+        engine.segment = segment
         return engine
 
     if not netns:

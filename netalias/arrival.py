@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.model import Device
+    from netalias.names import AliasName
     from netalias.plan import Plan
     from netalias.steps import Step
     from netalias.wishes import Wish
@@ -57,7 +58,7 @@ def policy(options: Options) -> Policy:
 
 
 class Arrival:
-    """One address that arrives.
+    """One address that arrives, by ``plan``, or that is only announced again.
 
     ``main`` is its main device, ``device`` the name of the one that carries it; ``own``: that one
     has a MAC of its own, which is announced. ``new``: it is added, not only raised. ``acd`` and
@@ -69,20 +70,28 @@ class Arrival:
         "rounds",
     )  # fmt: skip
 
-    def __init__(self, wish: Wish, plan: Plan, policy: Policy, *, new: bool) -> None:
-        goal = plan.goal
-        assert goal is not None
-        self.name = goal.name
-        self.plan = plan
-        self.main: Device = goal.main
-        self.device = goal.main.name if plan.kind == "label" else names.primary(goal.name)
-        self.own = plan.kind == "macvlan"
-        self.family = goal.type.family
-        self.address = goal.address
-        self.new = new
-        self.acd = wish.acd or policy.acd
-        self.abort = (wish.conflict or policy.conflict) == ABORT
-        self.rounds = policy.announce if wish.announce is None else wish.announce
+    def __init__(
+        self, name: AliasName, main: Device, kind: str, family: int, address: bytes, policy: Policy
+    ) -> None:
+        self.name = name
+        self.main = main
+        self.device = main.name if kind == "label" else names.primary(name)
+        self.own = kind == "macvlan"
+        self.family = family
+        self.address = address
+        self.acd = policy.acd
+        self.abort = policy.conflict == ABORT
+        self.rounds = policy.announce
+        self.new = False
+        self.plan: Plan | None = None
+
+    def wished(self, wish: Wish) -> None:
+        """Take over what a wish says."""
+        self.acd = wish.acd or self.acd
+        if wish.conflict:
+            self.abort = wish.conflict == ABORT
+        if wish.announce is not None:
+            self.rounds = wish.announce
 
     @property
     def asked(self) -> bool:
@@ -100,7 +109,10 @@ def arrivals(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Itera
             continue
         new = any(_adds(step, goal.address) for step in plan.steps)
         if new or any(_raises(step, goal.main) for step in plan.steps):
-            yield Arrival(wish, plan, policy, new=new)
+            one = Arrival(goal.name, goal.main, plan.kind, goal.type.family, goal.address, policy)
+            one.wished(wish)
+            one.new, one.plan = new, plan
+            yield one
 
 
 _DEAF = IFF_LOOPBACK | IFF_NOARP

@@ -91,6 +91,10 @@ TAKING: dict[str, str] = {
 SPECIAL: dict[str, tuple[str, ...]] = {
     "-4": ("show",),
     "-6": ("show",),
+    "--acd": ("", "reconcile", "batch"),
+    "--announce": ("", "reconcile", "batch", "announce"),
+    "--conflict": ("", "reconcile", "batch"),
+    "--rate": ("", "reconcile", "batch", "announce"),
     "--allow-empty": ("check", "reconcile"),
     "--allow-shrink": ("check", "reconcile"),
     "--confirm": ("reconcile",),
@@ -98,7 +102,8 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--metrics": ("reconcile",),
     "--only": ("check", "reconcile", "save"),
 }
-"""Option that would promise something to any other verb: the verbs that it belongs to."""
+"""Option that would promise something to any other verb: the verbs that it belongs to; the empty
+one stands for the name of an alias."""
 
 COLORS = ("auto", "always", "never")
 
@@ -192,6 +197,7 @@ VERBS = {
     "save": "exchange.save",
     "import": "exchange.import_",
     "adopt": "exchange.adopt_",
+    "announce": "announcing.announce",
     "doctor": "doctor.doctor",
     "publish": "published.publish",
     "unpublish": "published.unpublish",
@@ -242,7 +248,8 @@ def _check_special(found: Sequence[str], verb: str) -> None:
     """Raises UsageError for an option that promises something to another verb."""
     for option in found:
         if verb not in SPECIAL[option]:
-            raise errors.UsageError(f"{option} belongs to {', '.join(SPECIAL[option])}")
+            verbs = ", ".join(one or "NAME ADDRESS" for one in SPECIAL[option])
+            raise errors.UsageError(f"{option} belongs to {verbs}")
 
 
 def run(words: Sequence[str], options: Options) -> int:
@@ -318,8 +325,7 @@ def _open(options: Options) -> Engine:
         recorded=options.recorded,
         hands_off=options.hands_off,
     )
-    if engine.segment is not None:
-        engine.segment.aside = True
+    engine.aside = True
     if options.acd or options.announce or options.conflict or options.rate:
         from netalias.arrival import policy
 

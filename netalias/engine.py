@@ -33,8 +33,9 @@ class Engine:
 
     ``lock`` makes the context manager that a change is done under; ``group`` is the mark on
     devices; with ``hands_off`` settings of main devices are left alone; ``within`` calls a function
-    inside the namespace. ``segment`` is how addresses are looked for and announced, None for not at
-    all, ``policy`` what holds where a wish does not say it. As a context manager the engine closes
+    inside the namespace. ``segment`` makes what looks for addresses and announces them, None for
+    not at all; ``aside``: this process is about to end, and leaves to a child what takes time;
+    ``policy`` is what holds where a wish does not say it. As a context manager the engine closes
     its kernel.
     """
 
@@ -52,7 +53,8 @@ class Engine:
         self.registry = registry or lazy()
         self.group = group
         self.hands_off = hands_off
-        self.segment: Segment | None = None
+        self.segment: Callable[[], Segment] | None = None
+        self.aside = False
         self.policy: Policy | None = None
         self._within = within
         self._lock = lock
@@ -210,13 +212,16 @@ class Engine:
 
     def arriving(self, world: World, pairs: Iterable[tuple[Wish | None, Plan]]) -> Arriving | None:
         """What these plans bring to the segments of their main devices; None for nothing."""
-        if self.segment is None:
+        coming = [pair for pair in pairs if pair[1].steps and pair[1].goal and pair[1].goal.up]
+        if self.segment is None or not coming:
             return None
         from netalias.arrival import Policy, arrivals
 
         policy = self.policy or Policy()
-        found = list(arrivals(pairs, policy))
-        return self.segment.arriving(self.kernel, world.snapshot, found, policy) if found else None
+        found = list(arrivals(coming, policy))
+        if not found:
+            return None
+        return self.segment().arriving(self.kernel, world.snapshot, found, policy)
 
     # What a program calls
 

@@ -118,6 +118,7 @@ class Borrowed(Engine):
         self._folder = folder
         self._kept = engine.remembered()
         self.segment = engine.segment
+        self.aside = engine.aside
         self.policy = engine.policy
 
     def locked(self) -> Unlocked:

@@ -7,7 +7,7 @@ administrator's own session comes in over is not taken away.
 from __future__ import annotations
 
 from netalias import errors, names, query
-from netalias.agenda import REMOVED, Agenda, Item, Skipped, compare
+from netalias.agenda import REMOVED, Agenda, Item, MainName, Skipped, compare
 from netalias.declarations import Block, Declarations, counted
 from netalias.kinds import World
 
@@ -259,6 +259,7 @@ def _verify(
         again, outcome.wrong = _wrong_among(engine, done, rules)
     else:
         failed = {item.name for item in outcome.failed}
+        failed |= {MainName(name.main) for name in failed}  # its settings stay for what is left
         again, _, _ = _look(engine, declared, rules, barred)
         outcome.wrong = [item for item in again.items if item.name not in failed]
     if not outcome.failed and not outcome.agenda.skipped:

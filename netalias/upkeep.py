@@ -67,9 +67,21 @@ class Run:
             self._disarm()
         self._print(outcome.done, outcome.agenda)
         self._complain(outcome)
-        if outcome.status == errors.STATUS_OK:
+        if self._again(declared) and outcome.status == errors.STATUS_OK:
             self._remember()
         return outcome
+
+    def _again(self, declared: Declarations) -> bool:
+        """Announce what is due again; False where something ever is, so that the next run looks."""
+        from netalias.announcing import again, every
+        from netalias.arrival import Policy
+
+        policy = self.engine.policy or Policy()
+        if not self.folder or not any(every(block.wish, policy) for block in declared.blocks):
+            return True
+        for note in again(self.engine, self.folder, declared):
+            complain(note, "warning: ")
+        return False
 
     def _declared(self, found: list[tuple[str, bytes]]) -> Declarations:
         declared = declarations.parse(sources.decode(found), self.engine.registry)

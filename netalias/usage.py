@@ -23,6 +23,11 @@ Words
   mtu BYTES                        the MTU of the alias device
   hw ether MAC                     the MAC of the alias device
   kind KIND                        auto (default), macvlan, ipvlan, dummy, label
+  acd off | fast | rfc             look for others that have the address; IPv6: await the kernel's
+                                   verdict on it
+  conflict skip | abort            if somebody has it: leave this alias out, or do nothing at all
+  announce off | N | every SECONDS tell the neighbours (default 1); reconcile: again and again
+  optimistic                       use an IPv6 address while the kernel probes for it
   up | down                        raise it, or take it down and keep it
 
 Verbs
@@ -37,6 +42,7 @@ Verbs
   save [MAIN | NAME]...            what the kernel has, as lines of such a file
   import [FILE]                    lines out of interfaces(5), and of labels made by others
   adopt NAME...                    take over labels made by others
+  announce NAME | MAIN | all       tell the neighbours again whose addresses these are
   doctor [MAIN | NAME]...          what keeps aliases from working, why, and what mends it
   publish ADDRESS... dev MAIN      answer for addresses that live behind another device
   unpublish ADDRESS... [dev MAIN]  no longer
@@ -64,6 +70,8 @@ Options, before the verb or behind it; before NAME
   --confirm SECONDS                reconcile: take it back unless netalias confirm comes in time
   --metrics FILE                   reconcile: write figures for Prometheus
   --mac                            save: with the MAC of each device
+  --acd, --conflict, --announce    as the words, for all aliases that do not say it themselves
+  --rate N                         announcements a second (default 2000), 0 for no limit
   --group N                        the mark on alias devices (default 28257)
   --wait SECONDS                   how long to wait for another netalias (default 10)
   -h, --help                       this text; after a verb: that of the verb
@@ -76,6 +84,7 @@ Exit status
   3  check: something differs; doctor: something is wrong
   4  not permitted: CAP_NET_ADMIN is needed
   5  reconcile: the second reading is not what was declared
+  6  another host has the address
   70 a bug in netalias
   75 another netalias holds the lock
   130 interrupted
@@ -251,6 +260,19 @@ Take away what publish made: on one device, or on all. Exit status 2 when an add
 published, or not by netalias; then nothing is taken away.
 
 Options: -v --dry-run --wait SECONDS -n NAME
+""",
+    "announce": """\
+netalias [OPTION]... announce NAME | MAIN | all
+
+Tell the neighbours whose addresses these are: gratuitous ARP as request and as reply, for IPv6 an
+unsolicited neighbour advertisement. What is down, or still being checked, is left out, with a
+warning where it was named.
+
+  --announce N         so often, two seconds apart
+  --announce "every S" every S seconds, until it is interrupted
+  --rate N             announcements a second (default 2000), 0 for no limit
+
+Options: those above, -v -q --dry-run -n NAME
 """,
     "emulate": """\
 netalias emulate [--variant 0.43|0.50] [--unprivileged] [--no-sel] [--check] [FILE | -]

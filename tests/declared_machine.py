@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from netalias import declarations
-from netalias.agenda import Agenda
+from netalias.agenda import Agenda, MainName
 from netalias.alias_type import installed, lazy
 from netalias.engine import Engine
 from netalias.kernel import Kernel
@@ -393,7 +393,8 @@ class DeclaredAliases(RuleBasedStateMachine):
         assert wrong == [] or failed or skipped, wrong
         if not failed:
             mains = {*self.names.values()} - skipped
-            assert list(unsettled(snapshot, mains)) == []
+            off = list(unsettled(snapshot, mains))
+            assert off == [], off
             assert [text for text in wrong if "route" not in text] == []
             assert not any(device.group == GROUP | SCRATCH for device in snapshot.devices.values())
 
@@ -431,7 +432,8 @@ class DeclaredAliases(RuleBasedStateMachine):
         finally:
             kernel.close()
         assert self._lines(outcome.agenda) == self._lines(planned)
-        assert self._lines(outcome.wrong) == []
+        wrong = self._lines(outcome.wrong)
+        assert wrong == [], wrong
         after = self.snapshot()
         self._count(outcome)
         self._spared(before, after)
@@ -442,6 +444,7 @@ class DeclaredAliases(RuleBasedStateMachine):
                 assert str(item.name) in seen(after), "what could not be changed is gone"
         again = self._check(rules)
         failed = {item.name for item in outcome.failed}
+        failed |= {MainName(name.main) for name in failed}
         note(f"failed {[(str(item.name), str(item.error)) for item in outcome.failed]}")
         note(f"then {self._lines(again)} {[one.line() for one in again.skipped]}")
         assert [text for text, item in self._told(again) if item.name not in failed] == []
@@ -494,7 +497,8 @@ class DeclaredAliases(RuleBasedStateMachine):
             shutil.copytree(self._folder, folder, dirs_exist_ok=True)
             engine = Engine(copy, self.registry, lock=lambda: Placed(folder))
             outcome = reconcile(engine, self.declared(), rules)
-        assert self._lines(outcome.wrong) == []
+        wrong = self._lines(outcome.wrong)
+        assert wrong == [], wrong
         return seen(copy.snapshot())
 
     def _lines(self, agenda: Agenda | Sequence[object]) -> list[str]:

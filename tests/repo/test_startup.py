@@ -33,6 +33,9 @@ INET = "netalias.families netalias.families.inet"
 INET6 = f"{INET} netalias.families.inet6"
 MACVLAN = "netalias.kinds.device netalias.kinds.macvlan"
 LABEL = "netalias.kinds.label"
+COMES = "netalias.arrival netalias.segment"
+TOLD = f"{COMES} netalias.packets netalias.packets.frames netalias.packets.gratuitous"
+"""An address that comes; one that is announced at once."""
 
 C = {"__future__", "_socket", "_struct", "errno", "fcntl", "itertools"}
 """Modules of others that every verb may load: five written in C, and one of constants."""
@@ -60,12 +63,13 @@ STAGE = (
 """Aliases that are there before."""
 
 VERBS = (
-    ("eth9:5 192.0.2.15 kind macvlan", 0, f"{CHANGE} {INET} {MACVLAN}"),
-    ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {MACVLAN}"),
+    ("eth9:5 192.0.2.15 kind macvlan", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD}"),
+    ("eth9:5 192.0.2.15 kind macvlan announce off", 0, f"{CHANGE} {INET} {MACVLAN} {COMES}"),
+    ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD}"),
     ("eth9:0 192.0.2.10", 0, f"{CHANGE} {INET} {MACVLAN}"),
     ("eth9:0 down", 0, f"{CHANGE} {INET} {MACVLAN}"),
-    ("eth9:6 2001:db8::6 kind macvlan", 0, f"{CHANGE} {INET6} {MACVLAN}"),
-    ("eth9:7 192.0.2.17 kind label", 0, f"{CHANGE} {INET} {LABEL}"),
+    ("eth9:6 2001:db8::6 kind macvlan", 0, f"{CHANGE} {INET6} {MACVLAN} {COMES}"),
+    ("eth9:7 192.0.2.17 kind label", 0, f"{CHANGE} {INET} {LABEL} {TOLD}"),
     ("eth9:0-", 0, f"{CHANGE} {MACVLAN}"),
     ("show", 0, SHOW),
     ("-br show", 0, SHOW),
