@@ -17,6 +17,7 @@ from netalias.model import (
 )
 from netalias.output import complain, write
 from netalias.query import select
+from netalias.telling import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
         write("".join(_line(one) for one in told))
     if options.dry_run or not told or engine.segment is None:
         return errors.STATUS_OK
-    refused = engine.segment().send(engine.kernel, told, policy)
+    refused = send(engine.segment(), engine.kernel, told, policy)
     for text in refused:
         complain(text)
     return errors.STATUS_KERNEL if refused else errors.STATUS_OK
@@ -125,7 +126,7 @@ def again(engine: Engine, folder: str, declared: Declarations) -> list[str]:
         if alias.ours and (alias.name.main, alias.address) in places and not _mute(alias)
     ]
     _note(folder, last | dict.fromkeys(due, now))
-    return engine.segment().send(engine.kernel, told, policy) if told else []
+    return send(engine.segment(), engine.kernel, told, policy) if told else []
 
 
 def _last(folder: str) -> dict[int, int]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from netalias.kinds import RECORD
 from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
-from netalias.networks import covers
 from netalias.steps import RETIRE, SET, SetLink
 
 TYPE_CHECKING = False
@@ -284,11 +283,15 @@ class _Settlement:
             )
 
     def _routed(self, goal: Goal) -> bool:
+        from netalias.networks import covers
+
         assert goal.entry is not None
         return any(covers(one, goal.entry) for one in self.world.snapshot.on(goal.main.index))
 
     def _around(self, entry: Address) -> Iterator[Device]:
         """Devices in whose network an address lies, aliases excepted."""
+        from netalias.networks import covers
+
         for index, entries in self.world.snapshot.addresses.items():
             device = self.devices[index]
             if device.group != self.world.group and any(covers(one, entry) for one in entries):

@@ -50,6 +50,8 @@ ARROWS = {
     "packets": "errors model kernel",
     "arrival": "names model steps wishes plan",
     "segment": "errors model packets arrival plan kernel",
+    "seeking": "errors model packets arrival kernel segment",
+    "telling": "errors model packets arrival kernel segment seeking",
     "engine": "errors names model alias_type unlocked lock wishes kinds query plan mains kept"
     " kernel arrival segment",
     "reconcile": "errors names model declarations agenda kinds query kept kernel segment engine",
@@ -66,7 +68,7 @@ ARROWS = {
     "declared": "errors sources netalias engine cli",
     "restore": "errors chain declarations fold guard engine reconcile cli",
     "measure": "errors engine reconcile views",
-    "announcing": "errors model wishes declarations arrival query engine output cli",
+    "announcing": "errors model wishes declarations arrival telling query engine output cli",
     "upkeep": "errors declarations sources session guard agenda arrival engine reconcile views"
     " output cli declared restore measure announcing",
     "exchange": "errors names model sources declarations fold interfaces unlocked chain steps query"
@@ -83,6 +85,8 @@ UPWARDS = {
     ("wishes", "families"): "netmask and broadcast are written in IPv4",
     ("wishes", "kinds"): "the word kind is compared with the table of kinds",
     ("cli", "verbs"): "a verb is loaded when it is asked for",
+    ("segment", "seeking"): "whoever looks for nobody does not load it",
+    ("segment", "telling"): "neither does who announces one address",
     ("arrival", "cli"): "options are read where they mean something",
     ("declared", "upkeep"): "a run that finds nothing changed does not load the rest",
 }
@@ -112,6 +116,13 @@ TYPES_ONLY = {
     ("engine", "segment"),
     ("reconcile", "segment"),
     ("segment", "arrival"),
+    ("seeking", "arrival"),
+    ("seeking", "kernel"),
+    ("seeking", "segment"),
+    ("telling", "arrival"),
+    ("telling", "kernel"),
+    ("telling", "model"),
+    ("telling", "segment"),
     ("segment", "kernel"),
     ("segment", "plan"),
     ("mains", "plan"),
