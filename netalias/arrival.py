@@ -107,6 +107,8 @@ def arrivals(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Itera
             continue
         if goal.type.family not in (AF_INET, AF_INET6) or goal.main.flags & _DEAF:
             continue
+        if not goal.main.up:
+            continue  # forced: nobody is behind it yet
         new = any(_adds(step, goal.address) for step in plan.steps)
         if new or any(_raises(step, goal.main) for step in plan.steps):
             one = Arrival(goal.name, goal.main, plan.kind, goal.type.family, goal.address, policy)

@@ -159,6 +159,15 @@ class Engine:
             self._kept = Kept("")
         return self._kept
 
+    def rehearse(self, kernel: Kernel) -> None:
+        """From now on work on *kernel*, a copy in memory: no lock, no file, no packet."""
+        from netalias.kept import Kept
+
+        values = self.kept(self.world()).values
+        self._kept = Kept("")
+        self._kept.values = values
+        self.kernel, self._lock, self.segment = kernel, None, None
+
     def realise(self, wish: Wish, *, force: bool = False) -> Plan:
         """Make *wish* true, or leave everything as it was.
 

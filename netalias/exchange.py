@@ -165,7 +165,7 @@ def _rehearse(engine: Engine) -> None:
 
     kernel = engine.kernel
     kinds = [kind for kind in KINDS if engine.able(kind)]
-    engine.kernel = Memory.holding(kernel.snapshot(), kinds, kernel.proxies())
+    engine.rehearse(Memory.holding(kernel.snapshot(), kinds, kernel.proxies()))
     kernel.close()
 
 

@@ -50,7 +50,7 @@ class Segment:
         now = [one for one in told if one.family == AF_INET or one.asked]
         later = [one for one in told if one.family != AF_INET and not one.asked]
         rounds = max(one.rounds for one in told)
-        if len(told) == rounds == 1 and told[0].family == AF_INET:
+        if len(told) == rounds == 1 and told[0].family == AF_INET and told[0].device.isascii():
             return self._single(told[0])
         from netalias import telling
 

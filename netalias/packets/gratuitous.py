@@ -27,7 +27,7 @@ def single(name: str, mac: bytes, address: bytes, *, aside: bool = False) -> Non
     try:
         sender = opened()
         try:
-            sender.bind((name, 0))  # protocol 0: it hears nothing
+            bind(sender, name, 0)  # protocol 0: it hears nothing
             for frame in frames.announcements(mac or sender.getsockname()[4], address):
                 sender.send(frame)
             if aside:
@@ -36,6 +36,16 @@ def single(name: str, mac: bytes, address: bytes, *, aside: bool = False) -> Non
             sender.close()
     except OSError as error:
         raise refused(name, error) from None
+
+
+def bind(to: socket, name: str, protocol: int) -> None:
+    """Bind a packet socket to the device of this name. Raises OSError."""
+    try:
+        to.bind((name, protocol))
+    except UnicodeEncodeError:
+        from netalias.packets import octets
+
+        octets.bind(to.fileno(), name, protocol)
 
 
 def opened() -> socket:

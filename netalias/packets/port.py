@@ -25,7 +25,7 @@ from netalias.packets import (
     NEIGHBOR_ADVERTISEMENT,
     NEIGHBOR_SOLICITATION,
 )
-from netalias.packets.gratuitous import opened, refused
+from netalias.packets.gratuitous import bind, opened, refused
 from netalias.packets.sending import push
 
 TYPE_CHECKING = False
@@ -121,7 +121,7 @@ class Port:
             raise refused(self.name, error) from None
         try:
             self._options(program)
-            self._socket.bind((self.name, ETH_P_ALL))
+            bind(self._socket, self.name, ETH_P_ALL)
             _, _, _, kind, self.mac = self._socket.getsockname()
         except OSError as error:
             self._socket.close()

@@ -13,7 +13,7 @@ from time import monotonic, sleep
 
 from netalias import errors
 from netalias.packets import ETH_P_ALL
-from netalias.packets.gratuitous import opened, refused
+from netalias.packets.gratuitous import bind, opened, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,4 +117,11 @@ class Sender:
         def send(frame: bytes, flags: int) -> object:
             return sendto(frame, flags, to)
 
-        push(name, self._socket.fileno(), send, frames)
+        if name.isascii():
+            push(name, self._socket.fileno(), send, frames)
+            return
+        try:
+            bind(self._socket, name, 0)
+        except OSError as error:
+            raise refused(name, error) from None
+        push(name, self._socket.fileno(), self._socket.send, frames)
