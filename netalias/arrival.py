@@ -125,5 +125,7 @@ def _adds(step: Step, address: bytes) -> bool:
 
 
 def _raises(step: Step, main: Device) -> bool:
-    """Whether it raises the device of the alias."""
-    return isinstance(step, SetLink) and bool(step.up) and step.index != main.index
+    """Whether it raises the device of the alias, or gives it another MAC."""
+    if not isinstance(step, SetLink) or step.index == main.index:
+        return False
+    return bool(step.up or step.mac)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netalias import errors, names
 from netalias.alias_type import lazy
 from netalias.kinds import World
-from netalias.model import AF_INET, GROUP, IFF_LOOPBACK
+from netalias.model import AF_INET, GROUP, IFF_LOOPBACK, IFF_NOARP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,6 +184,12 @@ class Engine:
             raise
         if not result.steps:
             self.kernel.permitted()
+        plain = self.policy is None and wish.acd in ("", "off")
+        if plain and (wish.announce == 0 or (wish.announce is None and _greets(result))):
+            self._carry_out(wish, result, settling)
+            if wish.announce is None and self.segment is not None:
+                result.notes += self._greet(result)
+            return result
         arriving = self.arriving(world, [(wish, result)])
         if arriving is None:
             self._carry_out(wish, result, settling)
@@ -213,6 +219,21 @@ class Engine:
             raise failures[0].explained(wish.name, lost)
         if settling is not None:
             settling.end()
+
+    def _greet(self, result: Plan) -> list[str]:
+        """Announce one IPv4 address, without loading what can do more; what could not be, as
+        sentences."""
+        from netalias.packets.gratuitous import single
+
+        goal = result.goal
+        assert goal is not None
+        own = result.kind == "macvlan"
+        device, mac = (names.primary(goal.name), b"") if own else (goal.main.name, goal.main.mac)
+        try:
+            self.within(lambda: single(device, mac, goal.address, aside=self.aside))
+        except errors.NetaliasError as error:
+            return [f"{goal.name}: it was not announced: {error}"]
+        return []
 
     def withdraw(self, done: Plan) -> None:
         """Undo a plan that was carried out, since another host has its address."""
@@ -279,6 +300,16 @@ def _concerns_main(result: Plan, world: World) -> bool:
     if goal is not None and result.kind == alias.kind and goal.type.family == AF_INET:
         return False
     return _leaves(alias, alias.main, world)
+
+
+def _greets(result: Plan) -> bool:
+    """Whether it is nothing but one IPv4 address that comes, or has changed (see arrival.py)."""
+    goal = result.goal
+    if goal is None or goal.entry is None or not (goal.up and result.steps and goal.main.up):
+        return False
+    main = goal.main
+    deaf = main.flags & (IFF_LOOPBACK | IFF_NOARP)
+    return goal.type.family == AF_INET and not deaf and main.name.isascii()
 
 
 def _asks(goal: Goal, kind: str) -> bool:

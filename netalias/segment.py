@@ -1,12 +1,11 @@
 """The network segments that aliases stand on, as far as a run that brings addresses needs them.
 
-One IPv4 address is announced here; who has an address already is found by seeking.py, and what
-takes more than one announcement is done by telling.py.
+Who has an address already is found by seeking.py, announced is by telling.py. One IPv4 address for
+which nothing is wished does not come here: the engine announces it.
 """
 
 from __future__ import annotations
 
-from netalias import errors
 from netalias.model import AF_INET
 
 TYPE_CHECKING = False
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from netalias import errors
     from netalias.arrival import Arrival, Policy
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
@@ -50,25 +50,12 @@ class Segment:
         now = [one for one in told if one.family == AF_INET or one.asked]
         later = [one for one in told if one.family != AF_INET and not one.asked]
         rounds = max(one.rounds for one in told)
-        if len(told) == rounds == 1 and told[0].family == AF_INET and told[0].device.isascii():
-            return self._single(told[0])
         from netalias import telling
 
         if self.aside and (later or rounds > 1 or len(now) > AT_ONCE):
             telling.leave(self, kernel, now, later, policy)
             return []
         return telling.send(self, kernel, now, policy)
-
-    def _single(self, one: Arrival) -> list[str]:
-        from netalias.packets.gratuitous import single
-
-        name = one.device if one.own else one.main.name
-        mac = b"" if one.own else one.main.mac
-        try:
-            self.within(lambda: single(name, mac, one.address, aside=self.aside))
-        except errors.NetaliasError as error:
-            return [f"{one.name}: it was not announced: {error}"]
-        return []
 
 
 class Arriving:

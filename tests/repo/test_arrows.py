@@ -49,11 +49,11 @@ ARROWS = {
     "kernel": "errors names model steps marking proxies",
     "packets": "errors model kernel",
     "arrival": "names model steps wishes plan",
-    "segment": "errors model packets arrival plan kernel",
+    "segment": "errors model arrival plan kernel",
     "seeking": "errors model packets arrival kernel segment",
     "telling": "errors model packets arrival kernel segment seeking",
     "engine": "errors names model alias_type unlocked lock wishes kinds query plan mains kept"
-    " kernel arrival segment",
+    " kernel packets arrival segment",
     "reconcile": "errors names model declarations agenda kinds query kept kernel segment engine",
     "batch": "errors names declarations model steps wishes kinds future"
     " networks plan agenda segment engine reconcile",
@@ -86,7 +86,7 @@ UPWARDS = {
     ("wishes", "kinds"): "the word kind is compared with the table of kinds",
     ("cli", "verbs"): "a verb is loaded when it is asked for",
     ("segment", "seeking"): "whoever looks for nobody does not load it",
-    ("segment", "telling"): "neither does who announces one address",
+    ("segment", "telling"): "whoever announces nothing does not load it",
     ("arrival", "cli"): "options are read where they mean something",
     ("declared", "upkeep"): "a run that finds nothing changed does not load the rest",
 }
@@ -116,6 +116,7 @@ TYPES_ONLY = {
     ("engine", "segment"),
     ("reconcile", "segment"),
     ("segment", "arrival"),
+    ("segment", "errors"),
     ("seeking", "arrival"),
     ("seeking", "kernel"),
     ("seeking", "segment"),

@@ -33,9 +33,9 @@ INET = "netalias.families netalias.families.inet"
 INET6 = f"{INET} netalias.families.inet6"
 MACVLAN = "netalias.kinds.device netalias.kinds.macvlan"
 LABEL = "netalias.kinds.label"
-COMES = "netalias.arrival netalias.segment"
-TOLD = f"{COMES} netalias.packets netalias.packets.frames netalias.packets.gratuitous"
-"""An address that comes; one that is announced at once."""
+TOLD = "netalias.packets netalias.packets.frames netalias.packets.gratuitous"
+LATER = "netalias.arrival netalias.segment netalias.telling"
+"""An address that is announced; one that a child announces later."""
 
 C = {"__future__", "_socket", "_struct", "errno", "fcntl", "itertools"}
 """Modules of others that every verb may load: five written in C, and one of constants."""
@@ -64,11 +64,11 @@ STAGE = (
 
 VERBS = (
     ("eth9:5 192.0.2.15 kind macvlan", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD}"),
-    ("eth9:5 192.0.2.15 kind macvlan announce off", 0, f"{CHANGE} {INET} {MACVLAN} {COMES}"),
+    ("eth9:5 192.0.2.15 kind macvlan announce off", 0, f"{CHANGE} {INET} {MACVLAN}"),
     ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD}"),
     ("eth9:0 192.0.2.10", 0, f"{CHANGE} {INET} {MACVLAN}"),
     ("eth9:0 down", 0, f"{CHANGE} {INET} {MACVLAN}"),
-    ("eth9:6 2001:db8::6 kind macvlan", 0, f"{CHANGE} {INET6} {MACVLAN} {COMES} netalias.telling"),
+    ("eth9:6 2001:db8::6 kind macvlan", 0, f"{CHANGE} {INET6} {MACVLAN} {LATER}"),
     ("eth9:7 192.0.2.17 kind label", 0, f"{CHANGE} {INET} {LABEL} {TOLD}"),
     ("eth9:0-", 0, f"{CHANGE} {MACVLAN}"),
     ("show", 0, SHOW),
@@ -122,9 +122,16 @@ sys.stderr.flush()
 print("\\nmodules", status, *sorted(sys.modules))
 """
 
-RATIO = 1.35 if sys.version_info >= (3, 11) else 1.40
-"""Instructions of a short command over those of a bare Python, at most; an import costs more in
-3.10, which has none of the import system frozen but its core."""
+RATIOS = (
+    ("eth9:0 192.0.2.10 kind macvlan", 1.47),  # sets the main device, keeps what was, announces
+    ("eth9:1 192.0.2.11 kind macvlan", 1.43),  # announces
+    ("eth9:2 192.0.2.12 kind macvlan announce off", 1.41),
+    ("show", 1.35),
+    ("eth9:1-", 1.37),
+)
+"""Instructions of a short command over those of a bare Python, at most."""
+SLOWER = 0.0 if sys.version_info >= (3, 11) else 0.06
+"""What imports cost more in 3.10, which has none of the import system frozen but its core."""
 MEMORY = 1.5
 """The same for the peak of the memory."""
 
@@ -299,13 +306,11 @@ def test_a_guess_costs_difflib(loader: Path) -> None:
 @pytest.mark.root
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 def test_a_short_command_takes_few_instructions(launched: Launched) -> None:
-    """Create, piped show and delete: at most RATIO times the instructions of a bare Python."""
+    """Create, piped show and delete, over those of a bare Python (RATIOS)."""
     bare = launched.instructions([sys.executable, "-c", "pass"])
-    ratios = {
-        line: launched.instructions(launched.words(line)) / bare
-        for line in ("eth9:0 192.0.2.10 kind macvlan", "show", "eth9:0-")
-    }
-    assert max(ratios.values()) <= RATIO, ratios
+    found = [(line, launched.instructions(launched.words(line)) / bare) for line, _ in RATIOS]
+    over = [one for one, (_, limit) in zip(found, RATIOS, strict=True) if one[1] > limit + SLOWER]
+    assert not over, found
 
 
 @pytest.mark.root
