@@ -4,6 +4,8 @@ verdict on an IPv6 address. A command leaves them to a child, a program that use
 
 from __future__ import annotations
 
+from time import sleep
+
 from netalias import errors
 
 TYPE_CHECKING = False
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 DESCRIPTORS = 1 << 20
 """NR_OPEN of linux/fs.h."""
+AT_ONCE = 1000
+"""Addresses that a child announces without looking whether they are there still: one second."""
+INTERVAL = 2.0
+"""ANNOUNCE_INTERVAL of RFC 5227, 1.1."""
 
 
 def send(
@@ -44,15 +50,39 @@ def leave(
     later: Sequence[Arrival],
     policy: Policy,
 ) -> None:
-    """A child announces, at a rate and as often as wished; *later* once the kernel has decided."""
+    """A child announces, at a rate and as often as wished; *later* once the kernel has decided.
+
+    It looks again before every thousand: what has gone meanwhile may belong to another host.
+    """
     snapshot = kernel.part(_names([*now, *later]))
 
     def work() -> None:
-        if later:
-            _rounds(_placed(snapshot, _good(later, snapshot)), policy, aside=False)
-        _rounds(_placed(snapshot, now), policy, aside=False)
+        told = [*now, *_good(later, snapshot)]
+        for number in range(max((one.rounds for one in told), default=0)):
+            if number:
+                sleep(INTERVAL)
+            due = [one for one in told if one.rounds > number]
+            for first in range(0, len(due), AT_ONCE):
+                _still(due[first : first + AT_ONCE], policy)
 
     _child(lambda: segment.within(work))
+
+
+def _still(arrivals: Sequence[Arrival], policy: Policy) -> None:
+    """Announce once what stands where it stood."""
+    from netalias.kernel.netlink import Netlink
+
+    with Netlink() as kernel:
+        snapshot = kernel.snapshot()
+    standing = {
+        (device.name, entry.local)
+        for index, device in snapshot.devices.items()
+        if device.up
+        for entry in snapshot.on(index)
+    }
+    left = [one for one in arrivals if (one.device, one.address) in standing]
+    items = _placed(snapshot, left)
+    _rounds({1: [item for group in items.values() for item in group]}, policy, aside=False)
 
 
 def _rounds(
