@@ -10,7 +10,6 @@ from netalias.model import (
     AF_INET,
     AF_INET6,
     IFA_F_DADFAILED,
-    IFA_F_OPTIMISTIC,
     IFA_F_TENTATIVE,
     IFF_LOOPBACK,
     IFF_NOARP,
@@ -21,11 +20,17 @@ from netalias.telling import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from netalias.cli import Options
     from netalias.declarations import Declarations
     from netalias.engine import Engine
     from netalias.model import Alias
+    from netalias.names import AliasName
     from netalias.wishes import Wish
+
+    Turn = tuple[str, int]
+    """A main device, and a period in seconds."""
 
 ALL = "all"
 FILE = "/announced"
@@ -35,10 +40,14 @@ def announce(options: Options, words: list[str]) -> int:
     """Announce the addresses of aliases, once, N times, or every S seconds until interrupted."""
     if not words:
         raise errors.UsageError("announce needs the name of an alias or a main device, or all")
-    wanted = [word for word in words if word != ALL]
+    wanted = [] if ALL in words else words
     with options.engine() as engine:
-        status = _round(options, engine, wanted)
         policy = engine.policy or Policy()
+        if not policy.announce:
+            raise errors.UsageError("--announce off: announce announces")
+        if policy.every:
+            engine.aside = False  # this process is not about to end
+        status = _round(options, engine, wanted)
         while policy.every and not options.dry_run:
             from time import sleep
 
@@ -50,11 +59,11 @@ def announce(options: Options, words: list[str]) -> int:
 def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
     world = engine.world()
     policy = engine.policy or Policy()
-    aliases = [alias for alias in select(world, wanted) if alias.ours]
+    named = {id(one) for word in wanted if ":" in word for one in select(world, [word])}
     told: list[Arrival] = []
-    for alias in aliases:
+    for alias in select(world, wanted):
         reason = _mute(alias)
-        if reason and wanted and not options.quiet:
+        if reason and id(alias) in named and not options.quiet:
             complain(f"{alias.name}: not announced: {reason}", "warning: ")
         elif not reason:
             told.append(_standing(alias, policy))
@@ -63,14 +72,16 @@ def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
     if options.dry_run or not told or engine.segment is None:
         return errors.STATUS_OK
     refused = send(engine.segment(), engine.kernel, told, policy)
-    for text in refused:
-        complain(text)
-    return errors.STATUS_KERNEL if refused else errors.STATUS_OK
+    for error in refused:
+        complain(f"not announced: {error.line()}")
+    return refused[0].status if refused else errors.STATUS_OK
 
 
 def _mute(alias: Alias) -> str:
     """Why nobody can be told of an address, or empty."""
     entry, main, device = alias.entry, alias.main, alias.carrier
+    if not alias.ours:
+        return "netalias did not make it"
     if main is None or device is None or entry is None or alias.family not in (AF_INET, AF_INET6):
         return "it has no address that a neighbour could know"
     if not (main.up and device.up):
@@ -79,7 +90,7 @@ def _mute(alias: Alias) -> str:
         return f"{main.name} has no neighbours"
     if entry.flags & IFA_F_DADFAILED:
         return "another host has it (dadfailed)"
-    if entry.flags & IFA_F_TENTATIVE and not entry.flags & IFA_F_OPTIMISTIC:
+    if entry.flags & IFA_F_TENTATIVE:  # RFC 4429, 3.3: not even where it is optimistic
         return "it is still being checked (tentative)"
     return ""
 
@@ -103,41 +114,50 @@ def every(wish: Wish, policy: Policy) -> int:
     return policy.every if wish.announce is None else wish.every
 
 
-def again(engine: Engine, folder: str, declared: Declarations) -> list[str]:
-    """Announce what is due; what could not be, as sentences.
+def again(
+    engine: Engine, folder: str, declared: Declarations, only: str, told: Container[AliasName]
+) -> list[str]:
+    """Announce what is due but *told*, which is announced already; what could not be, as sentences.
 
-    When it was done last stands beside the lock, in seconds since the boot.
+    When it was done last stands beside the lock, in seconds since the boot. With *only* a main
+    device, the others are not looked at.
     """
     policy = engine.policy or Policy()
-    now, last = int(clock_gettime(CLOCK_BOOTTIME)), _last(folder)
-    periods = {every(block.wish, policy) for block in declared.blocks} - {0}
-    due = {period for period in periods if now - last.get(period, -period) >= period}
+    world = engine.world()
+    now, known = int(clock_gettime(CLOCK_BOOTTIME)), _last(folder)
+    due: dict[Turn, int] = {}
+    places: set[tuple[str, bytes]] = set()
+    for block in declared.blocks:
+        period, main = every(block.wish, policy), world.snapshot.device(block.wish.name.main)
+        if not period or main is None or only not in ("", main.name, *main.altnames):
+            continue
+        # A clock that was behind the last time is that of another boot.
+        if not 0 <= now - known.get((main.name, period), -period) < period:
+            due[main.name, period] = now
+            places.update((main.name, address) for address in block.addresses)
     if not due or engine.segment is None:
         return []
-    places = {
-        (block.wish.name.main, address)
-        for block in declared.blocks
-        if every(block.wish, policy) in due
-        for address in block.addresses
-    }
-    told = [
+    arrivals = [
         _standing(alias, policy)
-        for alias in engine.world().aliases
-        if alias.ours and (alias.name.main, alias.address) in places and not _mute(alias)
+        for alias in world.aliases
+        if (alias.name.main, alias.address) in places and alias.name not in told
+        if not _mute(alias)
     ]
-    _note(folder, last | dict.fromkeys(due, now))
-    return send(engine.segment(), engine.kernel, told, policy) if told else []
+    _note(folder, known | due)
+    refused = send(engine.segment(), engine.kernel, arrivals, policy) if arrivals else []
+    return [f"not announced: {error.line()}" for error in refused]
 
 
-def _last(folder: str) -> dict[int, int]:
+def _last(folder: str) -> dict[Turn, int]:
+    """A file that cannot be read is none: what it tells is announced once more."""
     try:
-        with open(folder + FILE, encoding="ascii") as file:
+        with open(folder + FILE, encoding="utf-8", errors="surrogateescape") as file:
             lines = [line.split() for line in file]
-        return {int(period): int(when) for period, when in lines}
+        return {(main, int(period)): int(when) for main, period, when in lines}
     except (OSError, ValueError):
         return {}
 
 
-def _note(folder: str, times: dict[int, int]) -> None:
-    with open(folder + FILE, "w", encoding="ascii") as file:
-        file.writelines(f"{period} {when}\n" for period, when in times.items())
+def _note(folder: str, times: dict[Turn, int]) -> None:
+    with open(folder + FILE, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.writelines(f"{main} {period} {when}\n" for (main, period), when in times.items())

@@ -1,7 +1,8 @@
 """How an address that is new here comes to its neighbours: what a run is asked to do. Pure.
 
 An address arrives when a plan adds it, or raises the device that carries it. Before, it may be
-looked for (RFC 5227; for IPv6 the kernel does that itself, RFC 4862); afterwards it is announced.
+looked for (RFC 5227; for IPv6 the kernel does that itself, RFC 4862); afterwards it is announced,
+and so it is when its device gets another MAC.
 """
 
 from __future__ import annotations
@@ -40,12 +41,15 @@ class Policy:
         self.rate: float | None = None
 
 
-def policy(options: Options) -> Policy:
-    """What the options say. Raises UsageError."""
+def policy(options: Options, usual: Policy | None = None) -> Policy:
+    """What the options say, and where they say nothing, *usual*. Raises UsageError."""
     from netalias.cli import number
     from netalias.wishes import ACD, CONFLICT, announcement, choice
 
     found = Policy()
+    if usual is not None:
+        for slot in Policy.__slots__:
+            setattr(found, slot, getattr(usual, slot))
     if options.acd:
         found.acd = choice("--acd", options.acd, ACD)
     if options.conflict:
@@ -61,7 +65,7 @@ class Arrival:
     """One address that arrives, by ``plan``, or that is only announced again.
 
     ``main`` is its main device, ``device`` the name of the one that carries it; ``own``: that one
-    has a MAC of its own, which is announced. ``new``: it is added, not only raised. ``acd`` and
+    has a MAC of its own, which is announced. ``new``: it was not in use before. ``acd`` and
     ``abort`` tell how it is looked for, ``rounds`` how often it is announced.
     """
 
@@ -109,11 +113,14 @@ def arrivals(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Itera
             continue
         if not goal.main.up:
             continue  # forced: nobody is behind it yet
-        new = any(_adds(step, goal.address) for step in plan.steps)
-        if new or any(_raises(step, goal.main) for step in plan.steps):
+        new = any(_adds(step, goal.address) or _raises(step, goal.main) for step in plan.steps)
+        if new or any(isinstance(step, SetLink) and step.mac for step in plan.steps):
             one = Arrival(goal.name, goal.main, plan.kind, goal.type.family, goal.address, policy)
             one.wished(wish)
             one.new, one.plan = new, plan
+            old = plan.alias
+            if old is not None and old.device is not None and old.kind == plan.kind:
+                one.device = old.device.name  # it may have been made when the main had another name
             yield one
 
 
@@ -125,7 +132,5 @@ def _adds(step: Step, address: bytes) -> bool:
 
 
 def _raises(step: Step, main: Device) -> bool:
-    """Whether it raises the device of the alias, or gives it another MAC."""
-    if not isinstance(step, SetLink) or step.index == main.index:
-        return False
-    return bool(step.up or step.mac)
+    """Whether it raises the device of the alias."""
+    return isinstance(step, SetLink) and bool(step.up) and step.index != main.index

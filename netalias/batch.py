@@ -113,8 +113,13 @@ class Batch:
             waiting = waiting[count:]
         self.skipped += len(waiting)
 
-    def _pack(self, waiting: Sequence[tuple[int, Wish]], world: World) -> None:
-        """Plan each as if those before it were done, and execute all."""
+    def _pack(
+        self, waiting: Sequence[tuple[int, Wish]], world: World, *, looked: bool = False
+    ) -> None:
+        """Plan each as if those before it were done, and execute all.
+
+        *looked*: it is known that nobody else has their addresses.
+        """
         future = Future(world, _leaving(waiting, world))
         items: dict[int, Item] = {}
         for number, wish in waiting:
@@ -124,7 +129,8 @@ class Batch:
             result = self._plan(number, wish, future)
             if result is not None:
                 self._keep(number, wish, result, future, items)
-        self._execute(items, future, world)
+        if items and (looked or self._free(waiting, items, world)):
+            self._execute(items, future, world)
 
     def _plan(self, number: int, wish: Wish, future: Future) -> Plan | None:
         try:
@@ -141,18 +147,29 @@ class Batch:
         items[number] = Item(CHANGED, wish.name, result, wish)
 
     def _execute(self, items: dict[int, Item], future: Future, world: World) -> None:
-        if not items:
+        arriving = self._arriving(items, world)
+        if arriving is None:
+            self._carry_out(items, future, world, None)
             return
-        try:
-            self.engine.kernel.permitted()
-        except errors.NetaliasError as error:
-            self.failed.append((next(iter(items)), error))
-            self.skipped += len(items) - 1
-            return
-        pairs = [(item.wish, item.plan) for item in items.values()]
-        arriving = self.engine.arriving(world, pairs)
-        if arriving is not None:
-            items = self._free(arriving, items)
+        with arriving:
+            try:
+                arriving.follow()
+            except errors.NetaliasError as error:
+                self._denied(items, error)
+            else:
+                self._carry_out(items, future, world, arriving)
+
+    def _arriving(self, items: dict[int, Item], world: World) -> Arriving | None:
+        return self.engine.arriving(world, [(item.wish, item.plan) for item in items.values()])
+
+    def _denied(self, items: dict[int, Item], error: errors.NetaliasError) -> None:
+        """Nothing of this can be done."""
+        self.failed.append((next(iter(items)), error))
+        self.skipped += len(items) - 1
+
+    def _carry_out(
+        self, items: dict[int, Item], future: Future, world: World, arriving: Arriving | None
+    ) -> None:
         _release(items.values())
         settling = self.engine.settling(world, [item.plan for item in items.values()])
         for number, item in items.items():
@@ -163,8 +180,6 @@ class Batch:
         # With ordered=True what comes after a refusal is undone: nothing goes back after one.
         every.sort(key=_rank)
         settling.begin()
-        if arriving is not None:
-            arriving.follow()
         carry_out(self.engine.kernel, every, ordered=not self.force)
         if arriving is not None:
             self._arrived(arriving, items)
@@ -173,36 +188,51 @@ class Batch:
         if self.tell is not None:
             done = [item for item in [*every, *heirs] if not item.error]
             self.tell(step for item in done for step in item.plan.steps)
-        last = max(items, default=0)
+        last = max(items)
         refused = [(number, item.error) for number, item in items.items() if item.error]
         refused += [(last, item.error) for item in [*settings, *heirs] if item.error]
+        self._fail(refused)
+
+    def _fail(self, refused: Iterable[tuple[int, errors.NetaliasError]]) -> None:
         self.failed = sorted([*self.failed, *refused], key=lambda one: one[0])
         if self._ended():  # what comes after the first error was undone, or not done
             self.skipped += len(self.failed) - 1
             del self.failed[1:]
 
-    def _free(self, arriving: Arriving, items: dict[int, Item]) -> dict[int, Item]:
-        """Those whose addresses nobody else has; without *force* those before the first that is in
-        use, and none at all where that shall end it."""
+    def _free(
+        self, waiting: Sequence[tuple[int, Wish]], items: dict[int, Item], world: World
+    ) -> bool:
+        """Whether this may be done, and nobody else has an address of it.
+
+        If somebody has one, the others are planned anew, as if it were not wished for: without
+        *force* those before it, and none at all where that shall end it.
+        """
+        try:
+            self.engine.kernel.permitted()
+            arriving = self._arriving(items, world)
+            looked = arriving.look() if arriving is not None else []
+        except errors.NetaliasError as error:
+            self._denied(items, error)
+            return False
+        if not looked:
+            return True
         plans = {id(item.plan): number for number, item in items.items()}
-        found = {plans[id(one.plan)]: error for one, error in arriving.look()}
-        if not found:
-            return items
-        self.failed += found.items()
-        last = 0 if any(one.abort for one in arriving.arrivals) else min(found)
-        left = {
-            number: item
-            for number, item in items.items()
-            if number not in found and (number < last or (self.force and last))
-        }
+        found = {plans[id(one.plan)]: error for one, error in looked}
+        last = 0 if any(one.abort for one, _ in looked) else min(found)
+        left = [
+            (number, wish)
+            for number, wish in waiting
+            if number in items and number not in found and (number < last or (self.force and last))
+        ]
         self.skipped += len(items) - len(left) - len(found)
-        arriving.only(item.plan for item in left.values())
-        return left
+        before, self.failed = self.failed, []
+        self._pack(left, self.engine.world(), looked=True)
+        self._fail([*before, *found.items()])
+        return False
 
     def _arrived(self, arriving: Arriving, items: dict[int, Item]) -> None:
         """What the kernel found to be in use goes again, the rest is announced."""
-        with arriving:
-            withdraw(self.engine, [*items.values()], arriving)
+        withdraw(self.engine, [*items.values()], arriving)
         lost = [item.plan for item in items.values() if item.error is not None]
         for note in arriving.announce(lost):
             self._warn(f"{max(items)}: {note}")

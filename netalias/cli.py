@@ -326,11 +326,16 @@ def _open(options: Options) -> Engine:
         hands_off=options.hands_off,
     )
     engine.aside = True
+    set_policy(engine, options)
+    return engine
+
+
+def set_policy(engine: Engine, options: Options) -> None:
+    """Let hold for *engine* what the options say of addresses that come. Raises UsageError."""
     if options.acd or options.announce or options.conflict or options.rate:
         from netalias.arrival import policy
 
-        engine.policy = policy(options)
-    return engine
+        engine.policy = policy(options, engine.policy)
 
 
 def number(option: str, text: str, default: int, least: int) -> int:

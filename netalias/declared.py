@@ -53,7 +53,7 @@ def salted(found: list[tuple[str, bytes]], options: Options) -> bytes:
     """All that the outcome depends on, beside the kernel."""
     heads = [f"{name}\n{len(content)}\n" for name, content in found]
     hands = "off" if options.hands_off else ""
-    head = "\n".join([__version__, options.group, options.only, hands, *heads])
+    head = "\n".join([__version__, options.group, options.only, hands, options.announce, *heads])
     contents = [content for _, content in found]
     return b"\0".join([head.encode("utf-8", "surrogateescape"), *contents])
 

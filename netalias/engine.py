@@ -6,6 +6,7 @@ from netalias import errors, names
 from netalias.alias_type import lazy
 from netalias.kinds import World
 from netalias.model import AF_INET, GROUP, IFF_LOOPBACK, IFF_NOARP
+from netalias.steps import AddAddress, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from netalias.model import Alias, Device, Snapshot
     from netalias.plan import Plan
     from netalias.segment import Arriving, Segment
+    from netalias.steps import Step
     from netalias.unlocked import Unlocked
     from netalias.wishes import Wish
 
@@ -184,26 +186,36 @@ class Engine:
             raise
         if not result.steps:
             self.kernel.permitted()
-        plain = self.policy is None and wish.acd in ("", "off")
-        if plain and (wish.announce == 0 or (wish.announce is None and _greets(result))):
-            self._carry_out(wish, result, settling)
-            if wish.announce is None and self.segment is not None:
-                result.notes += self._greet(result)
-            return result
-        arriving = self.arriving(world, [(wish, result)])
+        usual = self.policy is None and wish.acd in ("", "off")
+        single = usual and wish.announce is None and _greets(result)
+        quiet = usual and wish.announce == 0
+        arriving = None if single or quiet else self.arriving(world, [(wish, result)])
         if arriving is None:
             self._carry_out(wish, result, settling)
-            return result
+        else:
+            self._bring(wish, result, settling, arriving)
+        if settling is not None:
+            settling.end()
+        if single and self.segment is not None:
+            result.notes += self._greet(result)
+        return result
+
+    def _bring(
+        self, wish: Wish, result: Plan, settling: Settling | None, arriving: Arriving
+    ) -> None:
+        """Carry it out where nobody else has the address, and announce it."""
         with arriving:
             for _, error in arriving.look():
                 raise error
             arriving.follow()
             self._carry_out(wish, result, settling)
-            for _, error in arriving.verdicts():
+            try:
+                for _, error in arriving.verdicts():
+                    raise error
+            except BaseException:
                 self.withdraw(result)
-                raise error
+                raise
             result.notes += arriving.announce()
-        return result
 
     def _carry_out(self, wish: Wish, result: Plan, settling: Settling | None) -> None:
         if settling is not None:
@@ -217,8 +229,6 @@ class Engine:
         if failures:
             lost = self.kernel.apply(result.fallback)
             raise failures[0].explained(wish.name, lost)
-        if settling is not None:
-            settling.end()
 
     def _greet(self, result: Plan) -> list[str]:
         """Announce one IPv4 address, without loading what can do more; what could not be, as
@@ -227,18 +237,22 @@ class Engine:
 
         goal = result.goal
         assert goal is not None
-        own = result.kind == "macvlan"
-        device, mac = (names.primary(goal.name), b"") if own else (goal.main.name, goal.main.mac)
+        device, mac = goal.main.name, goal.main.mac
+        if result.kind == "macvlan":
+            device, mac = names.primary(goal.name), b""
+            old = result.alias
+            if old is not None and old.device is not None and old.kind == result.kind:
+                device = old.device.name  # it may have been made when the main had another name
         try:
             self.within(lambda: single(device, mac, goal.address, aside=self.aside))
         except errors.NetaliasError as error:
-            return [f"{goal.name}: it was not announced: {error}"]
+            return [f"{goal.name}: not announced: {error.line()}"]
         return []
 
     def withdraw(self, done: Plan) -> None:
-        """Undo a plan that was carried out, since another host has its address."""
+        """Undo a plan that was carried out, since another host has its address, or may have it."""
         self.kernel.undo(done.steps)
-        self.kernel.apply(done.fallback)
+        self.kernel.apply(done.fallback, stoppable=False)
 
     def arriving(self, world: World, pairs: Iterable[tuple[Wish | None, Plan]]) -> Arriving | None:
         """What these plans bring to the segments of their main devices; None for nothing."""
@@ -309,7 +323,17 @@ def _greets(result: Plan) -> bool:
         return False
     main = goal.main
     deaf = main.flags & (IFF_LOOPBACK | IFF_NOARP)
-    return goal.type.family == AF_INET and not deaf and main.name.isascii()
+    if goal.type.family != AF_INET or deaf or not main.name.isascii():
+        return False
+    return any(_comes(step, goal) for step in result.steps)
+
+
+def _comes(step: Step, goal: Goal) -> bool:
+    """Whether it adds the address of *goal*, raises its device, or gives that another MAC."""
+    if isinstance(step, AddAddress):
+        return step.address.local == goal.address
+    raised = isinstance(step, SetLink) and step.index != goal.main.index
+    return raised and bool(step.up or step.mac)
 
 
 def _asks(goal: Goal, kind: str) -> bool:

@@ -190,7 +190,9 @@ def _runner(engine: Engine, folder: str, batch: Options) -> Callable[[list[str]]
             raise errors.UsageError("--confirm has no place in a batch")
         if rehearsal:
             options.metrics = ""
-        return Borrowed(engine, "" if rehearsal else folder)
+        borrowed = Borrowed(engine, "" if rehearsal else folder)
+        cli.set_policy(borrowed, options)
+        return borrowed
 
     def run(words: list[str]) -> int:
         if words[0] == "batch":

@@ -57,17 +57,18 @@ class Outcome:
     """What was done: ``agenda`` as it was planned, its items with the errors of those refused.
 
     ``wrong`` is what the second reading found different still, ``lost`` what could not even be
-    compared any more; ``notes`` is what could not be announced; ``stopped`` tells that it was
-    interrupted.
+    compared any more; ``told`` are those that were announced, ``notes`` what could not be;
+    ``stopped`` tells that it was interrupted.
     """
 
-    __slots__ = ("agenda", "lost", "notes", "stopped", "wrong")
+    __slots__ = ("agenda", "lost", "notes", "stopped", "told", "wrong")
 
     def __init__(self, agenda: Agenda) -> None:
         self.agenda = agenda
         self.wrong: list[Item] = []
         self.lost: list[Skipped] = []
         self.notes: list[str] = []
+        self.told: set[names.AliasName] = set()
         self.stopped = False
 
     @property
@@ -161,8 +162,8 @@ def _barred(engine: Engine, world: World, agenda: Agenda) -> Barred:
 
 
 def conflicting(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
-    """The error that ends a run in which nothing was done."""
-    *others, last = found
+    """The error that ends a run in which nothing was done: a conflict, if there is one."""
+    *others, last = sorted(found, key=lambda error: isinstance(error, errors.Conflict))
     last.details = [error.line() for error in others]
     return last
 
@@ -171,15 +172,17 @@ def _carry_out(engine: Engine, world: World, outcome: Outcome, kept: Kept) -> No
     """All items, the settings of main devices with them, and what they bring to the segments."""
     agenda = outcome.agenda
     items = agenda.items
-    kept.keep([item.setting for item in items if item.setting is not None])
+    settings = [item.setting for item in items if item.setting is not None]
     returns = [item for item in items if item.setting is not None and item.setting.restores]
     arriving = engine.arriving(world, ((item.wish, item.plan) for item in items))
     changes = [item for item in items if item not in returns]
     if arriving is None:
+        kept.keep(settings)
         carry_out(engine.kernel, changes)
     else:
         with arriving:
             arriving.follow()
+            kept.keep(settings)
             carry_out(engine.kernel, changes)
             withdraw(engine, items, arriving)
     needed = {item.name.main for item in outcome.failed}
@@ -188,12 +191,21 @@ def _carry_out(engine: Engine, world: World, outcome: Outcome, kept: Kept) -> No
     kept.forget([item.setting for item in outcome.done if item.setting is not None])
     if arriving is not None:
         outcome.notes += arriving.announce([item.plan for item in outcome.failed])
+        outcome.told = {one.name for one in arriving.arrivals}
 
 
 def withdraw(engine: Engine, items: Sequence[Item], arriving: Arriving) -> None:
-    """What another host has, as the kernel found out, goes again."""
+    """What another host has, as the kernel found out, goes again; so does what is not decided on
+    when it is interrupted."""
     owners = {id(item.plan): item for item in items if item.error is None}
-    for one, error in arriving.verdicts():
+    try:
+        found = arriving.verdicts()
+    except BaseException:
+        for plan in arriving.awaited:
+            if id(plan) in owners:
+                engine.withdraw(plan)
+        raise
+    for one, error in found:
         item = owners.get(id(one.plan))
         if item is not None:
             engine.withdraw(item.plan)

@@ -33,6 +33,7 @@ def arm(options: Options, engine: Engine, folder: str, seconds: int, digest: str
             "netalias save shows which",
         )
     options.wait = str(WAIT)
+    options.acd = ""  # what was there comes back, whoever has taken it meanwhile
     # A socket of its own: of one that is shared, each would read the answers of the other.
     with options.engine() as second:
 

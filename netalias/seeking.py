@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.model import AF_INET
+from netalias.model import AF_INET, address_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,16 +86,26 @@ class Verdicts:
             device = snapshot.device(one.device)
             if device is not None:
                 places[device.index, one.address] = one
-        try:
-            taken = self._segment.within(lambda: self._watch.wait(places, VERDICT))
-        except errors.StateError as error:
-            return [(one, _of(one, error)) for one in self._asked]
+        taken, late = self._segment.within(
+            lambda: self._watch.verdicts(places, VERDICT, usable=False)
+        )
         owners = [(places[one.index, one.address], one) for one in taken]
-        return [(one, errors.Conflict(f"{one.name}: {conflict}")) for one, conflict in owners]
+        found: Found = [
+            (one, errors.Conflict(f"{one.name}: {conflict}")) for one, conflict in owners
+        ]
+        return found + [(places[place], _undecided(places[place])) for place in late]
+
+
+def _undecided(one: Arrival) -> errors.StateError:
+    return errors.StateError(
+        f"{one.name}: the kernel is still checking {address_text(one.family, one.address)}"
+        f" after {VERDICT:g} s",
+        "a device without a carrier does not check",
+    )
 
 
 class _Here:
-    """The addresses that are here already, by main device."""
+    """The addresses that are in use here already, by main device."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -106,7 +116,8 @@ class _Here:
         main = one.main
         if main.index not in self._known:
             around = [main, *self._snapshot.uppers(main.index)]
-            entries = (entry for device in around for entry in self._snapshot.on(device.index))
+            up = (device for device in around if device.up)
+            entries = (entry for device in up for entry in self._snapshot.on(device.index))
             self._known[main.index] = {entry.local for entry in entries}
         return one.address in self._known[main.index]
 

@@ -47,15 +47,18 @@ class Segment:
         An IPv6 address is not advertised before the kernel has decided on it (RFC 4862, 5.4): one
         that was not followed is left to a child, or left out.
         """
-        now = [one for one in told if one.family == AF_INET or one.asked]
-        later = [one for one in told if one.family != AF_INET and not one.asked]
-        rounds = max(one.rounds for one in told)
         from netalias import telling
 
-        if self.aside and (later or rounds > 1 or len(now) > AT_ONCE):
-            telling.leave(self, kernel, now, later, policy)
-            return []
-        return telling.send(self, kernel, now, policy)
+        now = [one for one in told if one.family == AF_INET or one.asked]
+        later = [one for one in told if one.family != AF_INET and not one.asked]
+        refused: list[errors.NetaliasError] = []
+        if now:
+            long = len(now) > AT_ONCE or any(one.rounds > 1 for one in now)
+            work = telling.leave if self.aside and long else telling.send
+            refused += work(self, kernel, now, policy)
+        if later and self.aside:
+            refused += telling.leave(self, kernel, later, policy, decided=False)
+        return [f"not announced: {error.line()}" for error in refused]
 
 
 class Arriving:
@@ -103,16 +106,19 @@ class Arriving:
 
             self._verdicts = Verdicts(self._segment, self._snapshot, asked)
 
+    @property
+    def awaited(self) -> list[Plan]:
+        """The plans that bring the addresses followed."""
+        if self._verdicts is None:
+            return []
+        asked = (one.plan for one in self._asked if one.family != AF_INET)
+        return [plan for plan in asked if plan is not None]
+
     def verdicts(self) -> Found:
         """Who has the IPv6 addresses that were added."""
         if self._verdicts is None:
             return []
         return self._verdicts.wait(self._kernel)
-
-    def only(self, plans: Iterable[Plan]) -> None:
-        """Leave out what other plans bring."""
-        left = set(map(id, plans))
-        self.arrivals = [one for one in self.arrivals if id(one.plan) in left]
 
     def announce(self, lost: Iterable[Plan] = ()) -> list[str]:
         """Announce all but those of the plans *lost*; what could not be, as sentences."""

@@ -1,16 +1,19 @@
 """Announcements that take more than a moment: many at a rate, repeated, or after the kernel's
 verdict on an IPv6 address. A command leaves them to a child, a program that uses the library waits.
+
+What does not stand any more when its turn comes is not announced: by then it may be another host's.
 """
 
 from __future__ import annotations
 
-from time import sleep
+from time import monotonic, sleep
 
 from netalias import errors
+from netalias.model import IFA_F_DADFAILED, IFA_F_TENTATIVE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.arrival import Arrival, Policy
     from netalias.kernel import Kernel
@@ -18,54 +21,58 @@ if TYPE_CHECKING:
     from netalias.packets.announce import Announcement
     from netalias.segment import Segment
 
+    Refused = list[errors.NetaliasError]
+
 DESCRIPTORS = 1 << 20
 """NR_OPEN of linux/fs.h."""
-AT_ONCE = 1000
-"""Addresses that a child announces without looking whether they are there still: one second."""
-INTERVAL = 2.0
-"""ANNOUNCE_INTERVAL of RFC 5227, 1.1."""
+FEW = 128
+"""Up to so many devices are read one by one."""
+STRIDE = 1000
+"""So many are announced without looking whether they are there still."""
 
 
-def send(
-    segment: Segment, kernel: Kernel, arrivals: Sequence[Arrival], policy: Policy
-) -> list[str]:
-    """Announce in rounds, and wait for the last one; what was refused, as sentences."""
-    items = _placed(kernel.part(_names(arrivals)), arrivals)
-    refused: list[str] = []
-
-    def work() -> None:
-        refused.extend(f"not announced: {error}" for error in _rounds(items, policy, segment.aside))
-
+def send(segment: Segment, kernel: Kernel, arrivals: Sequence[Arrival], policy: Policy) -> Refused:
+    """Announce in rounds, and wait for the last one; what was refused."""
+    refused: Refused = []
     try:
-        segment.within(work)
+        segment.within(lambda: refused.extend(_rounds(kernel, arrivals, policy, segment.aside)))
     except errors.NetaliasError as error:
-        refused.append(f"not announced: {error}")
+        refused.append(error)
     return refused
 
 
 def leave(
     segment: Segment,
     kernel: Kernel,
-    now: Sequence[Arrival],
-    later: Sequence[Arrival],
+    arrivals: Sequence[Arrival],
     policy: Policy,
-) -> None:
-    """A child announces, at a rate and as often as wished; *later* once the kernel has decided.
+    *,
+    decided: bool = True,
+) -> Refused:
+    """A child announces, at a rate and as often as wished; what is refused before it begins.
 
-    It looks again before every thousand: what has gone meanwhile may belong to another host.
+    Without *decided* it waits for the kernel's verdict first. It holds nothing of this process,
+    *kernel* neither.
     """
-    snapshot = kernel.part(_names([*now, *later]))
+    from netalias.packets.gratuitous import opened, refused
 
     def work() -> None:
-        told = [*now, *_good(later, snapshot)]
-        for number in range(max((one.rounds for one in told), default=0)):
-            if number:
-                sleep(INTERVAL)
-            due = [one for one in told if one.rounds > number]
-            for first in range(0, len(due), AT_ONCE):
-                _still(due[first : first + AT_ONCE], policy)
+        with kernel.twin() as own:
+            good = arrivals if decided else _good(own, arrivals)
+            _rounds(own, good, policy, aside=False)
 
-    _child(lambda: segment.within(work))
+    def begin() -> None:
+        right = opened()  # nobody hears of what is refused to the child
+        _child(work)
+        right.close()
+
+    try:
+        segment.within(begin)
+    except OSError as error:
+        return [refused("any device", error)]
+    except errors.NetaliasError as error:
+        return [error]
+    return []
 
 
 def _still(arrivals: Sequence[Arrival], policy: Policy) -> None:
@@ -86,30 +93,40 @@ def _still(arrivals: Sequence[Arrival], policy: Policy) -> None:
 
 
 def _rounds(
-    items: dict[int, list[Announcement]], policy: Policy, aside: bool
-) -> list[errors.NetaliasError]:
-    from netalias.packets import announce
+    kernel: Kernel, arrivals: Sequence[Arrival], policy: Policy, aside: bool
+) -> Iterable[errors.NetaliasError]:
+    """Each refusal once."""
+    from netalias.packets.announce import INTERVAL, RATE, announce
 
-    rate = announce.RATE if policy.rate is None else policy.rate
-    refused: list[errors.NetaliasError] = []
-    for rounds, group in items.items():
-        refused += announce.announce(group, rate, rounds, aside=aside)
-    return refused
+    rate = RATE if policy.rate is None else policy.rate
+    refused: dict[str, errors.NetaliasError] = {}
+    begin = monotonic()
+    last = max((one.rounds for one in arrivals), default=0) - 1
+    for number in range(last + 1):
+        sleep(max(0.0, begin + number * INTERVAL - monotonic()))
+        due = [one for one in arrivals if one.rounds > number]
+        for first in range(0, len(due), STRIDE):
+            some = due[first : first + STRIDE]
+            end = number == last and first + STRIDE >= len(due)
+            for error in announce(_standing(_read(kernel, some), some), rate, aside=aside and end):
+                refused.setdefault(str(error), error)
+    return refused.values()
 
 
-def _good(asked: Sequence[Arrival], snapshot: Snapshot) -> list[Arrival]:
+def _good(kernel: Kernel, asked: Sequence[Arrival]) -> list[Arrival]:
     """Those of the IPv6 addresses that nobody else has."""
     from netalias.packets.dad import Watch
     from netalias.seeking import VERDICT
 
-    devices = {one.device: snapshot.device(one.device) for one in asked}
-    places = {
-        (device.index, one.address): one
-        for one in asked
-        if (device := devices[one.device]) is not None
-    }
     with Watch({one.main.index for one in asked}) as watch:
-        bad = {(conflict.index, conflict.address) for conflict in watch.wait(places, VERDICT)}
+        snapshot = _read(kernel, asked)
+        places = {
+            (device.index, one.address): one
+            for one in asked
+            if (device := snapshot.device(one.device)) is not None
+        }
+        taken, late = watch.verdicts(places, VERDICT, usable=False)
+    bad = {(conflict.index, conflict.address) for conflict in taken}.union(late)
     return [one for place, one in places.items() if place not in bad]
 
 
@@ -133,18 +150,28 @@ def _child(work: Callable[[], object]) -> None:
         _exit(0)
 
 
-def _names(arrivals: Sequence[Arrival]) -> list[str]:
-    return [name for one in arrivals for name in (one.device, one.main.name)]
+def _read(kernel: Kernel, arrivals: Iterable[Arrival]) -> Snapshot:
+    """The devices of *arrivals* as they are now, and maybe others."""
+    wanted = {name for one in arrivals for name in (one.device, one.main.name)}
+    return kernel.part(wanted) if len(wanted) <= FEW else kernel.snapshot()
 
 
-def _placed(snapshot: Snapshot, arrivals: Sequence[Arrival]) -> dict[int, list[Announcement]]:
-    """What is announced, by the number of rounds; devices that have gone are left out."""
+def _standing(snapshot: Snapshot, arrivals: Iterable[Arrival]) -> list[Announcement]:
+    """How those are announced whose address is there, and decided on."""
     from netalias.packets.announce import Announcement
 
-    found: dict[int, list[Announcement]] = {}
+    present = {
+        (device.index, entry.local)
+        for device in snapshot.devices.values()
+        for entry in snapshot.on(device.index)
+        if not entry.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)
+    }
+    found: list[Announcement] = []
     for one in arrivals:
-        device = snapshot.device(one.device if one.own else one.main.name)
-        if device is not None and device.mac:
-            item = Announcement(device.index, one.main.index, device.mac, one.address)
-            found.setdefault(one.rounds, []).append(item)
+        carrier = snapshot.device(one.device)
+        sender = carrier if one.own else snapshot.device(one.main.name)
+        if carrier is None or sender is None or not sender.mac:
+            continue
+        if (carrier.index, one.address) in present:
+            found.append(Announcement(sender.index, one.main.index, sender.mac, one.address))
     return found

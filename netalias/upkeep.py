@@ -67,11 +67,11 @@ class Run:
             self._disarm()
         self._print(outcome.done, outcome.agenda)
         self._complain(outcome)
-        if self._again(declared) and outcome.status == errors.STATUS_OK:
+        if self._again(declared, outcome) and outcome.status == errors.STATUS_OK:
             self._remember()
         return outcome
 
-    def _again(self, declared: Declarations) -> bool:
+    def _again(self, declared: Declarations, outcome: engine_room.Outcome) -> bool:
         """Announce what is due again; False where something ever is, so that the next run looks."""
         from netalias.announcing import again, every
         from netalias.arrival import Policy
@@ -79,8 +79,10 @@ class Run:
         policy = self.engine.policy or Policy()
         if not self.folder or not any(every(block.wish, policy) for block in declared.blocks):
             return True
-        for note in again(self.engine, self.folder, declared):
-            complain(note, "warning: ")
+        if not outcome.stopped:
+            notes = again(self.engine, self.folder, declared, self.options.only, outcome.told)
+            for note in notes if not self.options.quiet else ():
+                complain(note, "warning: ")
         return False
 
     def _declared(self, found: list[tuple[str, bytes]]) -> Declarations:

@@ -130,6 +130,10 @@ class Kernel:
         """The descriptor that must stay open, or -1."""
         return -1
 
+    def twin(self) -> Kernel:
+        """One of the same namespace for a child process, which must not read from this one."""
+        return self
+
     def close(self) -> None:
         """Let go of what is held; a second call does nothing."""
 

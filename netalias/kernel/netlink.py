@@ -102,6 +102,10 @@ class Netlink(Kernel):
         """That of the socket."""
         return self._socket.fileno()
 
+    def twin(self) -> Netlink:
+        """A socket of its own, in the namespace of the calling thread."""
+        return Netlink()
+
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()

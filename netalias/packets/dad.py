@@ -94,6 +94,18 @@ class Watch:
         The addresses are there already. Raises StateError when some are undecided after *limit*
         seconds, KernelError.
         """
+        found, undecided = self.verdicts(asked, limit)
+        if undecided:
+            raise _late(undecided, limit)
+        return found
+
+    def verdicts(
+        self, asked: Collection[Place], limit: float, *, usable: bool = True
+    ) -> tuple[list[Conflict], list[Place]]:
+        """Those that somebody else has, and those not decided on after *limit* seconds.
+
+        Without *usable* an optimistic address is awaited too. Raises KernelError.
+        """
         edge = self._edge
         end = edge.clock() + limit
         macs: dict[bytes, bytes] = {}
@@ -101,20 +113,22 @@ class Watch:
         self._look()
         if not all(place in self._flags for place in asked):
             self._ask()
-        while undecided := self._undecided(asked):
+        while undecided := self._undecided(asked, usable):
             left = end - edge.clock()
             if left <= 0:
-                raise _late(undecided, limit)
+                break
             edge.wait([self._events, *self._ports], left)
             self._look()
             self._hear(wanted, macs)
         # The verdict was announced after the frame that brought it had passed the port.
         self._hear(wanted, macs)
-        return [
+        late = set(undecided)
+        found = [
             Conflict(address, index, self._name(index), macs.get(address, b""))
             for index, address in asked
-            if self._failed((index, address))
+            if (index, address) not in late and self._failed((index, address))
         ]
+        return found, list(undecided)
 
     def _name(self, index: int) -> str:
         """A device that has gone with its address has no name any more."""
@@ -123,15 +137,19 @@ class Watch:
         except errors.NoSuchDevice:
             return f"index {index}"
 
-    def _undecided(self, asked: Collection[Place]) -> Collection[Place]:
+    def _undecided(self, asked: Collection[Place], usable: bool) -> Collection[Place]:
         """All of them while they are read again."""
-        return asked if self._dumping else [place for place in asked if not self._decided(place)]
+        if self._dumping:
+            return asked
+        return [place for place in asked if not self._decided(place, usable)]
 
-    def _decided(self, place: Place) -> bool:
+    def _decided(self, place: Place, usable: bool) -> bool:
         """An address that a whole dump did not have is gone."""
         flags = self._flags.get(place, GONE)
-        if flags == GONE or flags & (IFA_F_DADFAILED | IFA_F_OPTIMISTIC):
+        if flags == GONE or flags & IFA_F_DADFAILED:
             return True
+        if flags & IFA_F_OPTIMISTIC:
+            return usable
         return not flags & IFA_F_TENTATIVE
 
     def _failed(self, place: Place) -> bool:

@@ -52,7 +52,7 @@ ARROWS = {
     "segment": "errors model arrival plan kernel",
     "seeking": "errors model packets arrival kernel segment",
     "telling": "errors model packets arrival kernel segment seeking",
-    "engine": "errors names model alias_type unlocked lock wishes kinds query plan mains kept"
+    "engine": "errors names model steps alias_type unlocked lock wishes kinds query plan mains kept"
     " kernel packets arrival segment",
     "reconcile": "errors names model declarations agenda kinds query kept kernel segment engine",
     "batch": "errors names declarations model steps wishes kinds future"
@@ -68,7 +68,7 @@ ARROWS = {
     "declared": "errors sources netalias engine cli",
     "restore": "errors chain declarations fold guard engine reconcile cli",
     "measure": "errors engine reconcile views",
-    "announcing": "errors model wishes declarations arrival telling query engine output cli",
+    "announcing": "errors names model wishes declarations arrival telling query engine output cli",
     "upkeep": "errors declarations sources session guard agenda arrival engine reconcile views"
     " output cli declared restore measure announcing",
     "exchange": "errors names model sources declarations fold interfaces unlocked chain steps query"
@@ -110,6 +110,7 @@ TYPES_ONLY = {
     ("announcing", "cli"),
     ("announcing", "declarations"),
     ("announcing", "engine"),
+    ("announcing", "names"),
     ("announcing", "wishes"),
     ("arrival", "plan"),
     ("batch", "segment"),
@@ -121,7 +122,7 @@ TYPES_ONLY = {
     ("seeking", "kernel"),
     ("seeking", "segment"),
     ("telling", "arrival"),
-    ("telling", "model"),
+    ("telling", "kernel"),
     ("telling", "segment"),
     ("segment", "kernel"),
     ("segment", "plan"),

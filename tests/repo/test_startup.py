@@ -68,7 +68,7 @@ VERBS = (
     ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD}"),
     ("eth9:0 192.0.2.10", 0, f"{CHANGE} {INET} {MACVLAN}"),
     ("eth9:0 down", 0, f"{CHANGE} {INET} {MACVLAN}"),
-    ("eth9:6 2001:db8::6 kind macvlan", 0, f"{CHANGE} {INET6} {MACVLAN} {LATER}"),
+    ("eth9:6 2001:db8::6 kind macvlan", 0, f"{CHANGE} {INET6} {MACVLAN} {TOLD} {LATER}"),
     ("eth9:7 192.0.2.17 kind label", 0, f"{CHANGE} {INET} {LABEL} {TOLD}"),
     ("eth9:0-", 0, f"{CHANGE} {MACVLAN}"),
     ("show", 0, SHOW),
