@@ -332,8 +332,9 @@ def _comes(step: Step, goal: Goal) -> bool:
     """Whether it adds the address of *goal*, raises its device, or gives that another MAC."""
     if isinstance(step, AddAddress):
         return step.address.local == goal.address
-    raised = isinstance(step, SetLink) and step.index != goal.main.index
-    return raised and bool(step.up or step.mac)
+    if not isinstance(step, SetLink) or step.index == goal.main.index:
+        return False
+    return bool(step.up or step.mac)
 
 
 def _asks(goal: Goal, kind: str) -> bool:

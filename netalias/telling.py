@@ -75,23 +75,6 @@ def leave(
     return []
 
 
-def _still(arrivals: Sequence[Arrival], policy: Policy) -> None:
-    """Announce once what stands where it stood."""
-    from netalias.kernel.netlink import Netlink
-
-    with Netlink() as kernel:
-        snapshot = kernel.snapshot()
-    standing = {
-        (device.name, entry.local)
-        for index, device in snapshot.devices.items()
-        if device.up
-        for entry in snapshot.on(index)
-    }
-    left = [one for one in arrivals if (one.device, one.address) in standing]
-    items = _placed(snapshot, left)
-    _rounds({1: [item for group in items.values() for item in group]}, policy, aside=False)
-
-
 def _rounds(
     kernel: Kernel, arrivals: Sequence[Arrival], policy: Policy, aside: bool
 ) -> Iterable[errors.NetaliasError]:

@@ -154,7 +154,7 @@ def on(memory: Memory, *, aside: bool = True, **values: Any) -> Engine:
     """An engine with a segment and a policy; as a command has it, or as a program (aside off)."""
     engine = Engine(memory)
     engine.segment = lambda: Segment(engine.within, aside=aside)
-    engine.policy = Policy()
+    engine.policy = Policy() if values else None
     for key, value in values.items():
         setattr(engine.policy, key, value)
     return engine

@@ -365,10 +365,9 @@ def test_the_tables_hold_nothing_that_is_not_so() -> None:
 
 
 def test_the_engine_never_makes_a_kernel() -> None:
-    """Whoever plans is handed a Kernel; a Netlink is made by netalias.open() and nobody else but a
-    child, which closed all that it had."""
+    """Whoever plans is handed a Kernel; a Netlink is made by netalias.open() and nobody else."""
     makers = {one.module for one in OWN if one.target == "kernel.netlink"}
-    assert makers == {"netalias", "telling"}
+    assert makers == {"netalias"}
     assert not [str(one) for one in OWN if one.module == "engine" and one.when != TYPES
                 and one.arrow[1] == "kernel"]  # fmt: skip
 

@@ -35,7 +35,6 @@ from netalias.packets import (
     ARPOP_REQUEST,
     NEIGHBOR_ADVERTISEMENT,
     announce,
-    frames,
     gratuitous,
 )
 from netalias.packets.heard import parse
@@ -506,12 +505,3 @@ def test_the_verb(cli: Command, ear: Ear) -> None:
     line = cli.warns("announce", "eth9:2")
     assert line == "netalias: warning: eth9:2: not announced: eth9_2 is down"
     assert ear.all() == []
-
-
-def test_frames_are_what_they_should_be(cli: Command, ear: Ear) -> None:
-    """To everybody, from the MAC that is announced."""
-    cli.silent("eth9:0", "10.0.0.1", "kind", "macvlan")
-    found: list[bytes] = []
-    until(lambda: found.extend(ear.port.receive()) or len(found) >= 2)
-    own = bytes.fromhex(mac(cli.namespace, "eth9_0").replace(":", ""))
-    assert found == list(frames.announcements(own, bytes([10, 0, 0, 1])))
