@@ -8,9 +8,9 @@ import struct
 from collections.abc import Callable
 
 from command import client, listening
-from support import Namespace
+from support import SLOW, Namespace
 
-LIMIT = 5.0
+LIMIT = 5.0 * SLOW
 """Seconds after which a packet is lost. On these cables it takes microseconds."""
 
 PAYLOAD = b"netalias"

@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from support import Namespace
+from support import SLOW, Namespace
 
 ETH_P_ARP = 0x0806
 ETH_P_IPV6 = 0x86DD
 BROADCAST = b"\xff" * 6
-LIMIT = 5.0
+LIMIT = 5.0 * SLOW
 """Seconds within which those answer who must."""
 
 
@@ -31,10 +31,8 @@ class Asker:
     ) -> None:
         self.mac, self.address, self.plain = packed(mac), address, plain or address
         self.inet6 = ":" in address
-        protocol = ETH_P_IPV6 if self.inet6 else ETH_P_ARP
-        with namespace:
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
-            self.socket.bind((device, protocol))
+        self.protocol = ETH_P_IPV6 if self.inet6 else ETH_P_ARP
+        self.socket = listener(namespace, device, self.protocol)
 
     def __enter__(self) -> Asker:
         return self
@@ -42,19 +40,23 @@ class Asker:
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
-    def answers(self, target: str, known: dict[str, str]) -> list[str]:
+    def answers(self, target: str, known: dict[str, str], late: Ear | None = None) -> list[str]:
         """The MACs that answer for *target*, each as often as it answers.
 
         *known* are addresses with the MACs that surely answer for them when ``plain`` asks. They
         are asked for after *target*; whoever answers for it has done so when those answers are
-        there, since a device handles what it is asked in order. Raises AssertionError when one of
-        them does not come.
+        there, since a device handles what it is asked in order. *late* listens on a device that
+        is handed a broadcast later than others: they are asked for when it has heard the question.
+        Raises AssertionError when one of the answers does not come, or *late* hears nothing.
         """
         found: list[str] = []
         awaited = dict(known)
         deadline = time.monotonic() + LIMIT
         with one_processor():
-            self.socket.send(self.question(target, self.address))
+            question = self.question(target, self.address)
+            self.socket.send(question)
+            if late is not None:
+                late.hear(question, deadline)
             for address in known:
                 self.socket.send(self.question(address, self.plain))
         while awaited:
@@ -106,6 +108,41 @@ class Asker:
         if frame[20:22] != b"\x00\x02":
             return None
         return socket.inet_ntoa(frame[28:32]), frame[22:28].hex(":")
+
+
+class Ear:
+    """Listens on a device for what it is asked.
+
+    An ipvlan is handed broadcasts by a work item of the processor that received them
+    (ipvlan_process_multicast in drivers/net/ipvlan/ipvlan_core.c), its main device at once.
+    """
+
+    def __init__(self, namespace: Namespace, device: str, protocol: int) -> None:
+        self.socket = listener(namespace, device, protocol)
+
+    def __enter__(self) -> Ear:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def hear(self, frame: bytes, deadline: float) -> None:
+        """Wait for *frame* until *deadline* (time.monotonic). Raises AssertionError."""
+        while True:
+            self.socket.settimeout(max(0.001, deadline - time.monotonic()))
+            try:
+                if self.socket.recv(2048).startswith(frame):
+                    return
+            except TimeoutError:
+                raise AssertionError("the device was not handed the question") from None
+
+
+def listener(namespace: Namespace, device: str, protocol: int) -> socket.socket:
+    """A packet socket (packet(7)) on a device inside, for one protocol of Ethernet."""
+    with namespace:
+        found = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
+    found.bind((device, protocol))
+    return found
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from neighbours import Watch, table
 from places import FAR, HERE, MAIN, PEER, PLACES, ROUTER, SIBLINGS, STATIONS, Place
 from sentences import no_kind
 from support import Namespace, veth_pair
-from who_has import Asker
+from who_has import Asker, Ear
 
 WARNING = "netalias: warning: "
 NEUTRAL = ("rp_filter", "arp_ignore", "arp_announce", "arp_filter", "proxy_arp", "forwarding")
@@ -82,10 +82,12 @@ class Wires:
 
     def ask(self, target: str, known: dict[str, str], sender: str = "") -> list[str]:
         """The MACs that answer the peer for *target*; see who_has.py."""
-        plain = "2001:db8::200" if ":" in target else "10.0.0.200"
-        place = (self.peer, PEER, self.mac(PEER, self.peer))
-        with Asker(*place, sender or plain, plain) as asker:
+        with self._asker(target, sender) as asker:
             return asker.answers(target, known)
+
+    def _asker(self, target: str, sender: str) -> Asker:
+        plain = "2001:db8::200" if ":" in target else "10.0.0.200"
+        return Asker(self.peer, PEER, self.mac(PEER, self.peer), sender or plain, plain)
 
     def call(self, address: str, source: str = "", device: str = "") -> Call:
         """From here to *address* of the peer."""
@@ -136,6 +138,14 @@ class Stage(Wires):
         if self.kind != "macvlan":
             return dict.fromkeys((address for address, _ in owners), main)
         return {address: self.mac(device) for address, device in owners}
+
+    def ask(self, target: str, known: dict[str, str], sender: str = "") -> list[str]:
+        """The same; an ipvlan is given the time that its queue takes."""
+        if self.kind != "ipvlan" or target in MAIN.values():
+            return super().ask(target, known, sender)
+        (device,) = [place.device for place in PLACES if place.alias == target]
+        with self._asker(target, sender) as asker, Ear(self.here, device, asker.protocol) as ear:
+            return asker.answers(target, known, ear)
 
     def known(self, family: str) -> dict[str, str]:
         """Who surely answers: the main device, and a sibling unless nobody may answer for it."""
