@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from command import Command, Json, command, forget, ip_json, picture, wait_for_state, without_dad
-from support import Namespace, veth_pair
+from support import Namespace, until, veth_pair
 
 DIFFERENT = ("address", "group", "ifindex", "owned", "protocol", "stats64")
 """Chosen by the kernel for each device, or a mark that an older ip(8) cannot set on an address."""
@@ -125,6 +125,8 @@ def test_the_printed_lines_do_the_same(sequence: str, twins: tuple[Command, Comm
     for words in first:
         told.silent(*words)
         done.silent(*words)
+    for namespace in (told.namespace, done.namespace):
+        until(lambda namespace=namespace: not namespace.ip("-6 addr show up tentative"))
     before = picture(told.namespace)
     lines = told("--dry-run", *last)
     assert picture(told.namespace) == before
