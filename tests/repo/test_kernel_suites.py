@@ -34,7 +34,27 @@ def holders(file: str) -> list[str]:
 def test_every_file_is_run_once_or_left_out(file: str) -> None:
     """In exactly one suite, or in none, with the reason."""
     reasons = [path for path in choice.LEFT_OUT if "::" not in path and file.startswith(path)]
-    assert len(holders(file)) + len(reasons) == 1, (holders(file), reasons)
+    held = [name for name in holders(file) if name not in choice.PARTS]
+    assert len(held) + len(reasons) == 1, (held, reasons)
+
+
+@pytest.mark.parametrize("part", choice.PARTS)
+def test_a_part_is_in_its_suite(part: str) -> None:
+    """Its files are there, and run in the whole suite too; of the two only the part is usual."""
+    whole = choice.PARTS[part]
+    assert set(choice.SUITES[part].paths) <= set(FILES)
+    assert choice.SUITES[part].hidden == choice.SUITES[whole].hidden
+    for file in choice.SUITES[part].paths:
+        assert set(holders(file)) == {part, whole}
+    assert part in choice.USUAL
+    assert whole not in choice.USUAL
+    assert choice.words(part) == list(choice.SUITES[part].paths)
+
+
+@pytest.mark.parametrize("file", choice.CORE)
+def test_the_core_is_in_the_document(file: str) -> None:
+    """docs/kernels.md names each of its files."""
+    assert f"`{file}`" in (REPO / "docs" / "kernels.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("place", choice.LEFT_OUT)

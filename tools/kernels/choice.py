@@ -11,16 +11,28 @@ class Suite:
         self.hidden = hidden
 
 
+CORE = (
+    "tests/root/test_main_job.py",
+    "tests/root/test_main_settings.py",
+    "tests/root/test_reconcile.py",
+)
 KINDS = ("tests/root/test_kinds.py", "tests/root/test_mains.py")
 
 SUITES = {
     "contract": Suite("tests/contract"),
-    # Its aliases are macvlans, which auto makes where there is no ipvlan.
+    # Their aliases are macvlans, which auto makes where there is no ipvlan.
+    "core": Suite(*CORE, hidden=("ipvlan",)),
     "root": Suite("tests/root", hidden=("ipvlan",)),
     "kinds": Suite(*KINDS),
     "traffic": Suite("tests/traffic"),
 }
 """In the order in which they are run: a module that was loaded once is not hidden any more."""
+
+PARTS = {"core": "root"}
+"""Suite -> the suite that it is a part of."""
+
+USUAL = tuple(name for name in SUITES if name not in PARTS.values())
+"""What is run where no suite is named: of a suite with a part, the part."""
 
 LEFT_OUT = {
     "tests/pure": "needs no kernel",
@@ -33,9 +45,11 @@ LEFT_OUT = {
 
 
 def words(name: str) -> list[str]:
-    """The words by which pytest runs what is in a suite, and in no other, and is not left out."""
+    """The words by which pytest runs what is in a suite, and in no other but its part, and is not
+    left out."""
     paths = SUITES[name].paths
-    others = [path for other in SUITES.values() for path in other.paths if path not in paths]
+    apart = [one for one in SUITES if one != name and PARTS.get(one) != name]
+    others = [path for one in apart for path in SUITES[one].paths]
     found = list(paths)
     for path in (*LEFT_OUT, *others):
         if path.startswith(paths):
