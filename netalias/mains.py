@@ -206,7 +206,9 @@ class _Settlement:
                     yield entry
         for plan in self.plans:
             goal = plan.goal
-            if goal is not None and goal.entry is not None and goal.main is main:
+            if goal is None or goal.entry is None or plan.kind == "dummy":
+                continue  # nobody is behind a dummy
+            if goal.main is main:
                 yield goal.entry
 
     def _silent(self) -> Iterator[tuple[Device, Address]]:

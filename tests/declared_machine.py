@@ -722,7 +722,7 @@ def leans(snapshot: Snapshot, main: Device) -> bool:
         for device in snapshot.devices.values()
         if device is main or (device.link == main.index and device.kind in ("macvlan", "ipvlan"))
         for entry in snapshot.on(device.index)
-        if entry.family == AF_INET and covers(entry, entry)
+        if entry.family == AF_INET and entry.networked
     ]
     return any(
         ip_interface(entry.local).ip in network

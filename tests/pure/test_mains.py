@@ -272,3 +272,14 @@ def test_the_oldest_value_is_kept(tmp_path: Path) -> None:
     kept.only({3})
     kept.keep([Setting(Device(3, "eth1", arp_announce=1), {"arp_announce": 2})])
     assert Kept(str(tmp_path)).values == {3: {"arp_announce": 1}}
+
+
+def test_the_network_of_a_dummy_is_nowhere(stage: Stage) -> None:
+    """Its own address in it is no reason to answer for anybody: the same before and after."""
+    first = stage("eth0:1 10.9.0.1/24 kind dummy")
+    assert first.notes
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    assert settings(stage) == (2, 1)
+    stage("eth0:1-")
+    stage("eth0:1 10.9.0.1/24 kind dummy")
+    assert settings(stage) == (2, 1)
