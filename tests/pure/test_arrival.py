@@ -322,9 +322,12 @@ def test_the_device_has_an_older_name(
     memory.set_device("eth0", up=False)
     memory.set_device("eth0", name="lan0")
     memory.set_device("lan0", up=True)
-    do(engine, "lan0:0 up acd fast")
-    assert wire.asked + wire.followed == [packed(address)]
-    assert [(device, told) for device, _, told in wire.told] == [("eth0_0", address)]
+    for acd in ("fast", "off"):
+        do(engine, f"lan0:0 up acd {acd}")
+        assert [(device, told) for device, _, told in wire.told] == [("eth0_0", address)]
+        wire.heard()
+        do(engine, "lan0:0 down")
+    assert packed(address) in wire.asked + wire.followed
 
 
 # Who is told
@@ -513,7 +516,7 @@ def test_a_replaced_alias_comes_back_while_it_is_stopped(memory: Memory, wire: W
     def send(steps: Sequence[Any]) -> list[errors.NetaliasError | None]:
         answers = real(steps)
         sends.append(steps)
-        memory.stopping = any(getattr(s, "up", False) for s in steps)
+        memory.stopping = memory.stopping or any(getattr(s, "up", False) for s in steps)
         return answers
 
     memory.send = send  # type: ignore[method-assign]
