@@ -1024,7 +1024,7 @@ def foreign_stage() -> Stage:
 
 def foreign(kernel: Memory) -> object:
     """Devices without our group, and addresses on them without our mark; what aliases need of
-    their main devices is set (tests/pure/test_mains.py)."""
+    their main devices is set (tests/pure/test_settlement.py)."""
     snapshot = kernel.snapshot()
     return [
         (
