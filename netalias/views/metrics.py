@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SUCCESS = "netalias_last_success_timestamp_seconds"
-CHANGES = ("add", "remove", "change")
+CHANGES = ("add", "remove", "change", "set")
 HEAD = 65536
 """Bytes in which previous_success() looks: it stands first in the file."""
 MODE = 0o644
@@ -39,8 +39,9 @@ def render(
     """The text of the file.
 
     *aliases_by*: (main device, kind, family) -> aliases after the run. *drift*: "add", "remove",
-    "change" -> how many such differences were found. *started* and *last_success* are in seconds of
-    the epoch, *duration* in seconds. *last_success* is 0 while no run has succeeded, and left out.
+    "change", "set" -> how many such differences were found. *started* and *last_success* are in
+    seconds of the epoch, *duration* in seconds. *last_success* is 0 while no run has succeeded, and
+    left out.
     """
     succeeded = {"": repr(last_success)} if last_success else {}
     changes = {f'{{change="{change}"}}': str(drift.get(change, 0)) for change in CHANGES}

@@ -19,7 +19,7 @@ ALIASES = {
     ("eth0", "label", "inet6"): 1,
     ("lo", "label", "inet"): 7,
 }
-DRIFT = {"add": 2, "remove": 0, "change": 1}
+DRIFT = {"add": 2, "remove": 0, "change": 1, "set": 3}
 STARTED = 1717171717.25
 Key = tuple[str, frozenset[tuple[str, str]]]
 
@@ -95,6 +95,7 @@ def test_every_figure_of_a_run_can_be_read_back() -> None:
         key("netalias_drift", change="add"): 2,
         key("netalias_drift", change="remove"): 0,
         key("netalias_drift", change="change"): 1,
+        key("netalias_drift", change="set"): 3,
         key("netalias_errors"): 4,
         key("netalias_skipped"): 5,
         key("netalias_last_run_timestamp_seconds"): STARTED,
@@ -117,9 +118,9 @@ def test_a_success_that_never_was_has_no_time() -> None:
 
 
 def test_a_change_that_was_not_found_is_nought() -> None:
-    """A sample that comes and goes cannot be compared; the three are always there."""
+    """A sample that comes and goes cannot be compared; the four are always there."""
     found = parsed(rendered(drift={}))
-    assert [found[key("netalias_drift", change=change)] for change in DRIFT] == [0, 0, 0]
+    assert [found[key("netalias_drift", change=change)] for change in DRIFT] == [0, 0, 0, 0]
 
 
 def test_without_an_alias_there_is_no_line_of_aliases() -> None:
@@ -153,14 +154,14 @@ def test_any_name_can_be_read_back(name: str) -> None:
     """A reader gets the very name, and no name begins a line or a label of its own."""
     found = parsed(rendered({(name, "label", "inet"): 9}))
     assert found[key("netalias_aliases", main=name, kind="label", family="inet")] == 9
-    assert len(found) == 10
+    assert len(found) == 11
 
 
 @given(name=st.binary(max_size=15))
 def test_a_name_of_any_bytes_leaves_a_file_of_utf_8(name: bytes) -> None:
     """One undecodable byte would make the collector drop all metrics of the file."""
     text = rendered({(name.decode("utf-8", "surrogateescape"), "label", "inet"): 9})
-    assert len(parsed(text.encode("utf-8").decode("utf-8"))) == 10
+    assert len(parsed(text.encode("utf-8").decode("utf-8"))) == 11
 
 
 def test_a_file_can_be_read_by_everybody_whatever_the_umask(tmp_path: Path) -> None:

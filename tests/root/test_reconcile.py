@@ -941,14 +941,16 @@ def test_metrics(cli: Command, declare: Declare, tmp_path: Path) -> None:
     def standing(found: dict[str, float]) -> dict[str, float]:
         return {name: value for name, value in found.items() if 'main="' in name}
 
-    assert cli("--metrics", str(target), "reconcile", file).count("+") == 4
+    said = cli("--metrics", str(target), "reconcile", file)
+    assert (said.count("+"), said.count("=")) == (4, 1)
     first = figures()
     assert sorted(standing(first).values()) == [1, 3]
-    assert sum(v for name, v in first.items() if "drift" in name or "change" in name) == 4
+    drift = [f'netalias_drift{{change="{one}"}}' for one in ("add", "remove", "change", "set")]
+    assert [first[name] for name in drift] == [4, 0, 0, 1]
     cli.silent("--metrics", str(target), "reconcile", file)
     second = figures()
     assert standing(second) == standing(first)
-    assert sum(v for name, v in second.items() if "drift" in name or "change" in name) == 0
+    assert not any(second[name] for name in drift)
     done = cli.run("--metrics", str(target), "reconcile", declare(name="empty"))
     assert done.returncode == REFUSED
     third = figures()
