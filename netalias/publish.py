@@ -57,6 +57,8 @@ def parse(words: Sequence[str], registry: Registry) -> tuple[list[Wanted], str]:
 
 
 def _address(word: str, registry: Registry) -> Wanted:
+    if not (":" in word or word[:1].isdigit()):
+        raise errors.BadAddress(f"{word}: not an address", f"for the device: dev {word}")
     alias_type = registry.get("ipv6" if ":" in word else "ip")
     packed, length = alias_type.parse(word)
     if length not in (None, alias_type.bits):

@@ -233,9 +233,18 @@ def emulate(options: Options, words: list[str]) -> int:
 
 def usage(options: Options, words: list[str]) -> int:
     """The help, or that of one verb."""
+    from netalias.cli import find_verb
     from netalias.usage import text
 
-    write(text(words[0] if words else ""))
+    verb = words[0] if words else ""
+    if ":" in verb:
+        verb = "alias"
+    if verb not in ("", "alias"):
+        try:
+            verb = find_verb(verb)
+        except errors.UsageError as error:
+            raise errors.UsageError(f"help {error}", error.hint) from None
+    write(text(verb))
     return errors.STATUS_OK
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from netalias.names import AliasName
 
 NUMBER_MAX = 0xFFFFFFFF
+ROUNDS_MAX = 99999
+"""How often an alias is announced, or after how many seconds again."""
 ACD = ("off", "fast", "rfc")
 CONFLICT = ("skip", "abort")
 
@@ -346,8 +348,9 @@ def announcement(what: str, text: str, seconds: str = "") -> tuple[int, int]:
     every = text == "every"
     found = seconds if every else text
     if not (found.isascii() and found.isdigit()) or len(found) > 5 or not int(found):
-        needed = "every SECONDS" if every else "off, a number from 1 on, or every SECONDS"
-        raise errors.UsageError(f"{what} {text} {seconds}".rstrip() + f": {needed} is needed")
+        needed = "a number of seconds" if every else "off, every SECONDS, or a number"
+        said = f"{what} {text} {seconds}".rstrip()
+        raise errors.UsageError(f"{said}: {needed} from 1 to {ROUNDS_MAX} is needed")
     return (1, int(found)) if every else (int(found), 0)
 
 

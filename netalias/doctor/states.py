@@ -69,7 +69,7 @@ def down(reading: Reading) -> Iterator[Finding]:
     for alias in reading.aliases:
         if alias.device is None or alias.up or (alias.main is not None and not alias.main.up):
             continue
-        why = f"somebody has taken {alias.device.name} down"
+        why = f"{alias.device.name} is not up, which may be meant so"
         yield finding(alias, HINT, "it is down", why, netalias(alias, "up"))
 
 

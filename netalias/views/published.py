@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.model import PROTOCOL, Value, mac_text
+from netalias.model import AF_INET, PROTOCOL, Value, mac_text
 from netalias.views import FAMILIES, NOTHING, carried
 
 TYPE_CHECKING = False
@@ -65,12 +65,13 @@ def row(one: Published, headings: Sequence[str]) -> tuple[str, ...]:
 def detail(one: Published) -> list[str]:
     """An entry in lines, in the manner of those of an alias."""
     main, proxy = one.main, one.proxy
+    name = "ip" if proxy.family == AF_INET else "ipv6"  # as the alias types are called
     mark = f" proto {proxy.protocol}" if proxy.protocol else ""
     return [
         f"{main.name}: kind {KIND} state {one.state}",
         f"device {main.name} index {main.index}",
         f"lladdr {mac_text(main.mac) or NOTHING}",
-        f"{FAMILIES[proxy.family]} {proxy.text}{mark}",
+        f"{name} {proxy.text}{mark}",
     ]
 
 

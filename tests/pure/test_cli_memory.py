@@ -115,7 +115,10 @@ def test_create_change_delete(run: Command) -> None:
         ("cat", USAGE, "cat needs one name: aliases or alias_types"),
         ("cat x", USAGE, "cat x: there is no such text (aliases or alias_types)"),
         ("types x", USAGE, "types takes no words: x"),
-        ("help x", USAGE, "help x: there is no such verb"),
+        ("help x", USAGE, "help x: neither a verb nor the name of an alias"),
+        ("help publsh", USAGE, "help publsh: neither a verb nor the name of an alias"
+         " (did you mean publish?)"),
+        ("help a", USAGE, "help a: this could be adopt or announce"),
         ("shwo", USAGE, "did you mean show?"),
         ("eth0", USAGE, "an alias is called MAIN:SLOT: eth0:0; netalias show eth0 shows"),
         ("--jsn show", USAGE, "--jsn: there is no such option (did you mean --json?)"),

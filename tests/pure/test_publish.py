@@ -78,7 +78,7 @@ def test_words(text: str) -> None:
         ("publish 10.0.0.5 dev", USAGE, "dev takes the name of one device"),
         ("publish 10.0.0.5 dev eth0 dev eth1", USAGE, "dev takes the name of one device"),
         ("publish 10.0.0 dev eth0", USAGE, "10.0.0: not an IPv4 address"),
-        ("publish eth0 10.0.0.5", USAGE, "eth0: not an IPv4 address"),
+        ("publish eth0 10.0.0.5", USAGE, "eth0: not an address (for the device: dev eth0)"),
         ("publish 10.0.0.5/24 dev eth0", USAGE,
          "10.0.0.5/24: one address is published, not a network"),
         ("publish 2001:db8::/64 dev eth0", USAGE, "one address is published, not a network"),
@@ -259,7 +259,7 @@ def test_oneline(filled: Command) -> None:
     assert len(lines) == 6
     assert lines[4] == (
         "eth0: kind published state up\\  device eth0 index 2\\  lladdr 02:00:00:00:00:01\\  "
-        "inet6 2001:db8::5 proto 97"
+        "ipv6 2001:db8::5 proto 97"
     )
 
 

@@ -143,6 +143,10 @@ def test_missing_address(text: str) -> None:
     ("text", "words"),
     [
         ("200.1.1.1/24 netmask 255.255.0.0", "16 contradicts 24"),
+        ("acd quick", "acd quick: one of off, fast, rfc is needed"),
+        ("announce 0", "announce 0: off, every SECONDS, or a number from 1 to 99999 is needed"),
+        ("announce 100000", "announce 100000: off, every SECONDS, or a number from 1 to 99999 is"),
+        ("announce every 0", "announce every 0: a number of seconds from 1 to 99999 is needed"),
         ("netmask 255.255.0.0 200.1.1.1/24", "24 contradicts 16"),
         ("prefixlen 0 netmask 255.0.0.0", "8 contradicts 0"),
         ("200.1.1.1/24 pointopoint 200.1.1.2/30", "30 contradicts 24"),

@@ -189,7 +189,7 @@ FAULTS = [
         "down",
         "netalias eth9:0 down",
         "eth9:0: it is down",
-        "somebody has taken eth9_0 down",
+        "eth9_0 is not up, which may be meant so",
         "netalias eth9:0 up",
     ),
     (
