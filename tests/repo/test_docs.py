@@ -169,3 +169,10 @@ def test_the_changes_begin_with_this_version() -> None:
     found = re.search(r"^#+ .*?(\d+\.\d+\.\d+)", changes, re.MULTILINE)
     assert found
     assert found[1] == netalias.__version__
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_of_this_version(page: Path) -> None:
+    """Its last line names the version that it describes."""
+    heading = page.read_text(encoding="utf-8").partition("\n")[0]
+    assert f'"netalias {netalias.__version__}"' in heading
