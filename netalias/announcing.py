@@ -159,5 +159,10 @@ def _last(folder: str) -> dict[Turn, int]:
 
 
 def _note(folder: str, times: dict[Turn, int]) -> None:
-    with open(folder + FILE, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.writelines(f"{main} {period} {when}\n" for (main, period), when in times.items())
+    try:
+        with open(folder + FILE, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(f"{main} {period} {when}\n" for (main, period), when in times.items())
+    except OSError as error:
+        raise errors.StateError(
+            f"cannot note in {folder}{FILE} what was announced: {error.strerror}"
+        ) from None

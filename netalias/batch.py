@@ -176,21 +176,26 @@ class Batch:
             for note in item.plan.notes:
                 self._warn(f"{number}: {note}")
         settings = [setting_item(setting) for setting in settling.settings]
-        every = [*items.values(), *settings]
-        # With ordered=True what comes after a refusal is undone: nothing goes back after one.
-        every.sort(key=_rank)
+        returns = [item for item in settings if _restores(item)]
+        raised = [item for item in settings if not _restores(item)]
+        changes = [*raised, *items.values()]
         settling.begin()
-        carry_out(self.engine.kernel, every, ordered=not self.force)
+        carry_out(self.engine.kernel, changes, ordered=not self.force)
         if arriving is not None:
             self._arrived(arriving, items)
-        settling.end([item.setting for item in settings if item.setting and not item.error])
+        if any(item.error for item in changes):
+            # What was made ready for those that were refused goes back, what they still need stays.
+            settling = self.engine.settling(self.engine.world(), [])
+            returns = [setting_item(one) for one in settling.settings if one.restores]
+        carry_out(self.engine.kernel, returns)
+        settling.end([item.setting for item in returns if item.setting and not item.error])
         heirs = self._heirs() if future.withdrawn else []
         if self.tell is not None:
-            done = [item for item in [*every, *heirs] if not item.error]
+            done = [item for item in [*changes, *returns, *heirs] if not item.error]
             self.tell(step for item in done for step in item.plan.steps)
         last = max(items)
         refused = [(number, item.error) for number, item in items.items() if item.error]
-        refused += [(last, item.error) for item in [*settings, *heirs] if item.error]
+        refused += [(last, item.error) for item in [*raised, *returns, *heirs] if item.error]
         self._fail(refused)
 
     def _fail(self, refused: Iterable[tuple[int, errors.NetaliasError]]) -> None:
@@ -245,10 +250,8 @@ class Batch:
         return items
 
 
-def _rank(item: Item) -> int:
-    if item.setting is None:
-        return 1
-    return 2 if item.setting.restores else 0
+def _restores(item: Item) -> bool:
+    return item.setting is not None and item.setting.restores
 
 
 def _release(items: Iterable[Item]) -> None:

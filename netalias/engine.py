@@ -214,6 +214,8 @@ class Engine:
                     raise error
             except BaseException:
                 self.withdraw(result)
+                if settling is not None:
+                    settling.undone()
                 raise
             result.notes += arriving.announce()
 
@@ -228,6 +230,8 @@ class Engine:
             raise
         if failures:
             lost = self.kernel.apply(result.fallback)
+            if settling is not None:
+                settling.undone()
             raise failures[0].explained(wish.name, lost)
 
     def _greet(self, result: Plan) -> list[str]:

@@ -191,6 +191,7 @@ def _runner(engine: Engine, folder: str, batch: Options) -> Callable[[list[str]]
         if rehearsal:
             options.metrics = ""
         borrowed = Borrowed(engine, "" if rehearsal else folder)
+        borrowed.hands_off = engine.hands_off or options.hands_off
         cli.set_policy(borrowed, options)
         return borrowed
 

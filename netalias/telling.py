@@ -116,7 +116,7 @@ def _good(kernel: Kernel, asked: Sequence[Arrival]) -> list[Arrival]:
 def _child(work: Callable[[], object]) -> None:
     """Have *work* done by a process of its own, which holds nothing of this one, and whose errors
     nobody hears of. Where no process can be made it is done here."""
-    from os import _exit, closerange, fork, setsid
+    from os import _exit, chdir, closerange, fork, setsid
 
     try:
         process = fork()
@@ -127,6 +127,7 @@ def _child(work: Callable[[], object]) -> None:
         return
     try:
         setsid()  # what stops the command does not stop it
+        chdir("/")  # nor does it keep a file system mounted
         closerange(0, DESCRIPTORS)
         work()
     finally:

@@ -6,7 +6,8 @@ import os
 from shlex import quote
 
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding
-from netalias.doctor.reading import text_of
+from netalias.doctor.reading import contains, text_of
+from netalias.doctor.settings import setting
 from netalias.doctor.states import finding, fits
 from netalias.model import RT_SCOPE_LINK, address_text
 from netalias.names import NAME_MAX, AliasName
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 
 def labels(reading: Reading) -> Iterator[Finding]:
-    """A label of others has the name of an alias of ours."""
+    """A label of others has the name of an alias of ours: the alias gives way."""
+    taken = set(reading.world.by_name)
     for alias in reading.aliases:
         if not alias.ours:
             continue
@@ -37,8 +39,21 @@ def labels(reading: Reading) -> Iterator[Finding]:
                 WARNING,
                 "its name is there twice",
                 why,
-                f"ip addr del {address} dev {quote(twin.main.name)}",
+                _elsewhere(alias, _free(alias.name.main, taken)),
             )
+
+
+def _elsewhere(alias: Alias, name: AliasName) -> str:
+    """The command that makes the alias in another slot."""
+    words = f"{text_of(alias)}/{alias.prefixlen} kind {alias.kind}"
+    return f"netalias {quote(f'{alias.name}-')} && netalias {quote(str(name))} {words}"
+
+
+def _free(main: str, taken: set[AliasName]) -> AliasName:
+    """The first name that is free; it is taken then."""
+    name = next(one for slot in range(1 << 16) if (one := AliasName(main, slot)) not in taken)
+    taken.add(name)
+    return name
 
 
 def colon(reading: Reading) -> Iterator[Finding]:
@@ -94,18 +109,31 @@ def strays(reading: Reading) -> Iterator[Finding]:
         main = stray.main
         if main is None or main not in reading.mains:
             continue
-        name = next(
-            one for slot in range(1 << 16) if (one := AliasName(main.name, slot)) not in taken
-        )
-        taken.add(name)
+        name = _free(main.name, taken)
         address = f"{address_text(stray.family, local)}/{stray.prefixlen}"
         kind = " kind label" if fits(name) else ""
         yield Finding(
             WARNING,
             f"{main.name}: {address} belongs to no alias",
             f"its label had a slot until {main.name} was renamed, or somebody changed it",
-            f"ip addr del {address} dev {quote(main.name)}"
+            f"{_promoting(reading, stray)}ip addr del {address} dev {quote(main.name)}"
             f" && netalias {quote(str(name))} {address}{kind}",
             main=main.name,
             device=reading.name(index),
         )
+
+
+def _promoting(reading: Reading, stray: Alias) -> str:
+    """What keeps the secondary addresses of a stray, which the kernel would delete with it
+    (inet_del_ifa): empty where there are none."""
+    main, key = stray.main, "promote_secondaries"
+    assert main is not None
+    if stray.entry is None or stray.entry.secondary or reading.effective(main, key):
+        return ""
+    for entry in reading.world.snapshot.on(main.index):
+        inside = entry.prefixlen == stray.prefixlen and contains(
+            stray.address, stray.prefixlen, entry.local
+        )
+        if entry.secondary and inside:
+            return f"sysctl -w {setting(main.name, key, 1)} && "
+    return ""

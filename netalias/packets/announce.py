@@ -18,13 +18,14 @@ from time import monotonic, sleep
 from netalias import errors
 from netalias.model import Value
 from netalias.packets import frames
+from netalias.packets.events import standing
 from netalias.packets.gratuitous import leave
 from netalias.packets.port import name
 from netalias.packets.sending import BURST, Bucket, Sender
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
 RATE = 2000.0
 """Frames a second, behind BURST that go at once. Switches that look at ARP drop what is over their
@@ -34,6 +35,11 @@ inspected ports (15 a second) are out of reach for anybody with many addresses."
 NEAR = 64
 INTERVAL = 2.0
 """ANNOUNCE_INTERVAL of RFC 5227, 1.1."""
+FRESH = 1.0
+"""Seconds after which it is looked at again which addresses are still here."""
+
+Framed = tuple[bytes, bytes]
+"""A packed address and a frame that announces it."""
 
 
 class Announcement(Value):
@@ -55,6 +61,7 @@ class Edge:
     sleep = staticmethod(sleep)
     name = staticmethod(name)
     leave = staticmethod(leave)
+    standing = staticmethod(standing)
     sender = Sender
 
 
@@ -69,6 +76,7 @@ def announce(
 ) -> list[errors.NetaliasError]:
     """Announce all of them, *rounds* times, the rounds *interval* seconds apart.
 
+    What has gone meanwhile is left out: it may be another host's by now.
     *rate* is frames a second, 0 for no limit. A device that refuses (down, vanished, stuck) does
     not keep the others from being announced: its error is returned, once. ``aside``: a child
     closes the socket (``gratuitous.leave``). Raises NotPermitted, KernelError.
@@ -79,13 +87,14 @@ def announce(
     try:
         bucket = Bucket(rate, edge.clock)
         ways = _ways(items)
+        here = _Here(edge)
         begin = edge.clock()
         for number in range(rounds):
             edge.sleep(max(0.0, begin + number * interval - edge.clock()))
             for index, packed in ways.items():
                 if index not in refusals:
                     try:
-                        _over(edge, sender, bucket, edge.name(index), packed)
+                        _over(edge, sender, bucket, edge.name(index), packed, here)
                     except errors.StateError as error:
                         refusals[index] = error
     finally:
@@ -95,25 +104,45 @@ def announce(
     return list(refusals.values())
 
 
-def _ways(items: Iterable[Announcement]) -> dict[int, list[bytes]]:
+class _Here:
+    """The addresses that are here: all of them at first."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._since = edge.clock()
+        self._known: Container[bytes] | None = None
+
+    def frames(self, framed: Iterable[Framed]) -> list[bytes]:
+        """Those whose address is still here. Raises KernelError."""
+        if self._edge.clock() - self._since >= FRESH:
+            self._known = self._edge.standing()
+            self._since = self._edge.clock()
+        known = self._known
+        return [frame for address, frame in framed if known is None or address in known]
+
+
+def _ways(items: Iterable[Announcement]) -> dict[int, list[Framed]]:
     """The frames by the device they leave by, in the order of *items*."""
     mains: dict[int, list[Announcement]] = {}
     for item in items:
         mains.setdefault(item.main, []).append(item)
-    found: dict[int, list[bytes]] = {}
+    found: dict[int, list[Framed]] = {}
     for main, group in mains.items():
         near = len(group) <= NEAR
         for item in group:
             packed = frames.announcements(item.mac, item.address)
-            found.setdefault(item.index if near else main, []).extend(packed)
+            framed = [(item.address, frame) for frame in packed]
+            found.setdefault(item.index if near else main, []).extend(framed)
     return found
 
 
-def _over(edge: Edge, sender: Sender, bucket: Bucket, device: str, packed: list[bytes]) -> None:
+def _over(
+    edge: Edge, sender: Sender, bucket: Bucket, device: str, packed: list[Framed], here: _Here
+) -> None:
     at = 0
     while at < len(packed):
         room = bucket.take(min(BURST, len(packed) - at))
-        sender.send(device, packed[at : at + room])
+        sender.send(device, here.frames(packed[at : at + room]))
         at += room
         if at < len(packed) and not room:
             edge.sleep(bucket.wait(len(packed) - at))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from _socket import AF_NETLINK, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
 from errno import EAGAIN, EINTR, ENOBUFS
+from select import POLLIN, poll
 
 from netalias import errors
 from netalias.kernel import wire
@@ -69,10 +70,11 @@ class Events:
             body = wire.ifinfo(index) + skip
             self._send(wire.message(wire.RTM_GETLINK, 0, self._sequence, body))
 
-    def ask_addresses(self) -> int:
-        """Have all IPv6 addresses announced; NLMSG_DONE with the returned sequence ends them."""
+    def ask_addresses(self, family: int = AF_INET6) -> int:
+        """Have all addresses of a family announced, or of all (0); NLMSG_DONE with the returned
+        sequence ends them."""
         self._sequence += 1
-        self._send(wire.get_addresses(self._sequence, AF_INET6))
+        self._send(wire.get_addresses(self._sequence, family))
         return self._sequence
 
     def _send(self, data: bytes) -> None:
@@ -97,3 +99,28 @@ class Events:
                 continue  # not from the kernel
             for kind, flags, sequence, start, end in wire.messages(data):
                 yield kind, flags, sequence, data, start, end
+
+
+def standing() -> set[bytes]:
+    """The packed addresses that stand on any device of the namespace. Raises KernelError."""
+    events = Events()
+    try:
+        asked = events.ask_addresses(0)
+        ready = poll()
+        ready.register(events.fileno(), POLLIN)
+        found: set[bytes] = set()
+        while True:
+            ready.poll()
+            for event in events.read():
+                if event is None:
+                    raise errors.kernel_error("list of addresses", ENOBUFS)
+                kind, flags, sequence, data, start, end = event
+                if kind == wire.RTM_NEWADDR:
+                    found.add(wire.read_address(data, start, end).local)
+                elif kind == wire.NLMSG_ERROR:
+                    code, text = wire.read_error(data, flags, start, end)
+                    raise errors.kernel_error("list of addresses", code, text)
+                elif kind == wire.NLMSG_DONE and sequence == asked:
+                    return found
+    finally:
+        events.close()

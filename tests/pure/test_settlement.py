@@ -259,8 +259,10 @@ def test_refused_changes_no_setting(stage: Stage) -> None:
 
 def test_unreadable_records_restore_nothing(tmp_path: Path) -> None:
     """A setting is not put back on a guess."""
-    (tmp_path / "settings").write_bytes(b"2 arp_ignore\n\xff\n2 arp_announce x\n3 arp_ignore 1\n")
-    assert Kept(str(tmp_path)).values == {3: {"arp_ignore": 1}}
+    (tmp_path / "settings").write_bytes(
+        b"2 arp_ignore\n\xff\n2 arp_announce x\n2 arp_ignore 99999999999\n2 mtu 0\n3 arp_ignore 0\n"
+    )
+    assert Kept(str(tmp_path)).values == {3: {"arp_ignore": 0}}
 
 
 def test_the_oldest_value_is_kept(tmp_path: Path) -> None:
@@ -269,7 +271,7 @@ def test_the_oldest_value_is_kept(tmp_path: Path) -> None:
     kept.keep([Setting(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
     kept.keep([Setting(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 2})])
     assert Kept(str(tmp_path)).values == {2: {"arp_ignore": 0}}
-    kept.only({3})
+    kept.only({3: Device(3, "eth1")})
     kept.keep([Setting(Device(3, "eth1", arp_announce=1), {"arp_announce": 2})])
     assert Kept(str(tmp_path)).values == {3: {"arp_announce": 1}}
 
@@ -283,3 +285,23 @@ def test_the_network_of_a_dummy_is_nowhere(stage: Stage) -> None:
     stage("eth0:1-")
     stage("eth0:1 10.9.0.1/24 kind dummy")
     assert settings(stage) == (2, 1)
+
+
+def test_a_value_that_is_not_ours_any_more_is_not_put_back(tmp_path: Path) -> None:
+    """Nobody knows what was there before somebody else set another one."""
+    kept = Kept(str(tmp_path))
+    kept.keep([Setting(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
+    kept.only({2: Device(2, "eth0", arp_ignore=1)})
+    assert kept.values == {2: {"arp_ignore": 0}}
+    kept.only({2: Device(2, "eth0", arp_ignore=2)})
+    assert kept.values == {}
+
+
+def test_records_that_somebody_took_away_are_forgotten_without_a_word(tmp_path: Path) -> None:
+    """What was restored stays restored."""
+    setting = Setting(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})
+    kept = Kept(str(tmp_path))
+    kept.keep([setting])
+    (tmp_path / "settings").unlink()
+    kept.forget([Setting(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 0}, restores=True)])
+    assert kept.values == {}

@@ -149,12 +149,17 @@ def test_the_locks_stay_when_the_service_ends() -> None:
 
 
 def test_the_service_may_do_no_more_than_it_needs() -> None:
-    """One capability, one family of sockets, a file system to look at."""
+    """Two capabilities, three families of sockets, a file system to look at."""
     unit = settings(SERVICE)
-    assert unit["Service.CapabilityBoundingSet"] == ["CAP_NET_ADMIN"]
-    assert unit["Service.RestrictAddressFamilies"] == ["AF_NETLINK"]
+    assert unit["Service.CapabilityBoundingSet"] == ["CAP_NET_ADMIN CAP_NET_RAW"]
+    assert unit["Service.RestrictAddressFamilies"] == ["AF_NETLINK AF_PACKET AF_UNIX"]
     assert unit["Service.ProtectSystem"] == ["strict"]
     assert unit["Service.NoNewPrivileges"] == ["yes"]
+
+
+def test_what_is_left_to_a_child_outlives_the_service() -> None:
+    """Announcements at a rate, and of IPv6 addresses."""
+    assert settings(SERVICE)["Service.KillMode"] == ["process"]
 
 
 @needs_systemd

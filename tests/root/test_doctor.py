@@ -485,8 +485,9 @@ def test_a_label_of_others_with_the_name_of_an_alias(cli: Doctor) -> None:
         "label-twin",
         "eth9:0: its name is there twice",
         f"somebody has given 10.9.9.9/32 on eth9 the label eth9:0{also}",
-        "ip addr del 10.9.9.9/32 dev eth9",
+        "netalias eth9:0- && netalias eth9:4 10.0.0.5/32 kind macvlan",
     )
+    assert "10.9.9.9/32" in cli.namespace.ip("addr show dev eth9")
 
 
 @pytest.mark.skipif(shutil.which("ifconfig") is None, reason="ifconfig is not installed")
@@ -542,6 +543,21 @@ def test_an_address_that_has_lost_its_slot(veth: Namespace) -> None:
         "its label had a slot until wan was renamed, or somebody changed it",
         "ip addr del 10.0.0.7/32 dev wan && netalias wan:1 10.0.0.7/32 kind label",
     )
+    forget(veth)
+
+
+def test_a_lost_address_that_others_hang_on(veth: Namespace) -> None:
+    """The kernel would delete them with it."""
+    cli = Doctor(veth)
+    set_sysctl(veth, "ipv4/conf/eth9/promote_secondaries", 0)
+    cli.silent("eth9:2", "10.0.0.7/24", "kind", "label")
+    veth.ip("addr add 10.0.0.99/24 dev eth9")
+    rename(veth, "eth9", "wan")
+    (found,) = [one for one in cli.findings() if one["check"] == "stray"]
+    assert found["command"].startswith("sysctl -w net.ipv4.conf.wan.promote_secondaries=1 && ")
+    cli.sh(found["command"])
+    assert "10.0.0.99/24" in veth.ip("addr show dev wan")
+    assert not [one for one in cli.findings() if one["check"] == "stray"]
     forget(veth)
 
 

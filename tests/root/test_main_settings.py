@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command import COMMAND, Command, set_sysctl, sysctl, wait_for_state
+from command import COMMAND, Command, ip_json, set_sysctl, sysctl, wait_for_state
 from support import Namespace, until, veth_pair
 
 ALIAS = "10.0.0.5"
@@ -320,6 +320,51 @@ def test_an_address_that_comes_later(main: Command) -> None:
     main.run("lo:0", "10.0.0.53")
     assert settings(main.namespace) == (0, 2)
     main.run("lo:0-")
+    assert settings(main.namespace) == DURING
+    main.silent("eth9:0-")
+    assert settings(main.namespace) == BEFORE
+
+
+def test_what_was_refused_leaves_no_record(main: Command) -> None:
+    """Whoever sets the same values later keeps them."""
+    (link,) = ip_json(main.namespace, "link show dev eth9")
+    main.fails(2, "eth9:0", ALIAS, *NEW, "hw", "ether", link["address"])
+    put(main.namespace, *DURING)
+    main.silent("eth9:0", ALIAS, *NEW)
+    main.silent("eth9:0-")
+    assert settings(main.namespace) == DURING
+
+
+def test_hands_off_counts_on_a_line_of_a_batch(main: Command) -> None:
+    """As it does by itself."""
+    done = main.run("-q", "batch", "-", input=f"eth9:0 {ALIAS} kind macvlan --hands-off\n")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert main.names() == ["eth9:0"]
+    assert settings(main.namespace) == BEFORE
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_refused_in_a_batch_leaves_the_main_device(main: Command, force: tuple[str, ...]) -> None:
+    """What was set for an alias that could not be made goes back."""
+    (link,) = ip_json(main.namespace, "link show dev eth9")
+    line = f"eth9:0 {ALIAS} kind macvlan hw ether {link['address']}\n"
+    done = main.run(*force, "batch", "-", input=line)
+    assert done.returncode == 2
+    assert settings(main.namespace) == BEFORE
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_verdict_brings_back_what_the_alias_needs(main: Command, batch: bool) -> None:
+    """An IPv6 address that somebody has leaves the IPv4 alias, its settings and their record."""
+    assert main.namespace.peer is not None
+    set_sysctl(main.namespace, "ipv6/conf/default/accept_dad", 1)
+    set_sysctl(main.namespace, "ipv6/conf/eth9/accept_dad", 1)
+    main.namespace.peer.ip("addr add 2001:db8::9/64 dev p9 nodad")
+    main.silent("eth9:0", ALIAS, *NEW)
+    words = ["eth9:0", "2001:db8::9/64", "acd", "fast"]
+    line = " ".join(words)
+    done = main.run("batch", "-", input=line) if batch else main.run(*words)
+    assert done.returncode == 6, done
     assert settings(main.namespace) == DURING
     main.silent("eth9:0-")
     assert settings(main.namespace) == BEFORE

@@ -22,6 +22,7 @@ class Edge(announce.Edge):
 
     def __init__(self, refusing: Iterable[str] = ()) -> None:
         self.now = 0.0
+        self.gone: dict[bytes, float] = {}
         self.sent: list[tuple[float, str, bytes]] = []
         self.closed = 0
         self.left: list[int] = []
@@ -38,6 +39,12 @@ class Edge(announce.Edge):
     def name(self, index: int) -> str:  # type: ignore[override]
         """eth and the index."""
         return f"eth{index}"
+
+    def standing(self) -> set[bytes]:  # type: ignore[override]
+        """All, but for what has gone by now."""
+        numbers = (number.to_bytes(2, "big") for number in range(1 << 16))
+        gone = {address for address, at in self.gone.items() if at <= self.now}
+        return {b"\x0a\0" + number for number in numbers} - gone
 
     def leave(self, file: int) -> None:  # type: ignore[override]
         """Kept."""
@@ -135,6 +142,19 @@ def test_rounds_are_their_interval_apart() -> None:
     edge = Edge()
     announce.announce(items(1), rounds=3, edge=edge)
     assert sorted({at for at, _, _ in edge.sent}) == [0.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(("rate", "rounds"), [(2000.0, 4), (10.0, 1)])
+def test_what_has_gone_is_not_announced_any_more(rate: float, rounds: int) -> None:
+    """It may be another host's: neither in a later round, nor where the rate makes it late."""
+    edge = Edge()
+    told = items(NEAR * 4)
+    edge.gone[told[-1].address] = 3.0
+    announce.announce(told, rate, rounds, edge=edge)
+    last = frames.request(told[-1].mac, told[-1].address)
+    first = frames.request(told[0].mac, told[0].address)
+    assert all(at < 3.0 + announce.FRESH for at, _, frame in edge.sent if frame == last)
+    assert [frame for _, _, frame in edge.sent].count(first) == rounds
 
 
 def test_a_device_that_refuses_does_not_keep_the_others() -> None:
