@@ -42,7 +42,7 @@ ARROWS = {
     "networks": "model steps kinds future",
     "plan": "errors names model steps alias_type wishes kinds networks",
     "mains": "model steps kinds networks plan",
-    "kept": "errors mains",
+    "kept": "errors model mains",
     "likeness": "model wishes kinds",
     "agenda": "errors names model steps wishes declarations kinds future strays plan mains"
     " likeness",
@@ -67,7 +67,7 @@ ARROWS = {
     "cli": "errors alias_type wishes arrival engine netalias output",
     "verbs": "errors names model alias_type kinds query engine views emulator usage output cli",
     "declared": "errors sources netalias engine cli",
-    "restore": "errors chain declarations fold guard engine reconcile cli",
+    "restore": "errors arrival chain declarations fold guard engine reconcile cli",
     "measure": "errors engine reconcile views",
     "announcing": "errors names model wishes declarations arrival telling query engine output cli",
     "upkeep": "errors declarations sources session guard agenda arrival engine reconcile views"
@@ -128,7 +128,7 @@ TYPES_ONLY = {
     ("segment", "kernel"),
     ("segment", "plan"),
     ("mains", "plan"),
-    ("kept", "mains"),
+    ("kept", "model"),
     ("reconcile", "kept"),
     ("agenda", "declarations"),
     ("agenda", "wishes"),
