@@ -60,8 +60,9 @@ def test_what_was_there_before_comes_back_whoever_has_it(
     cli.silent("eth9:0", TAKEN)
     peer.ip(f"addr add {TAKEN} dev p9")
     words = ("--acd", "fast", "--conflict", "abort", "--confirm", "1")
-    assert cli.run(*words, "reconcile", str(declared)).returncode == 0
-    assert cli.names() == ["eth9:1"]
+    done = cli.run(*words, "reconcile", str(declared))
+    assert done.returncode == 0, done
+    assert "+ eth9:1 10.8.0.8/24" in done.stdout
     rejected = lock_file(cli.namespace).parent / "rejected"
     until(lambda: rejected.exists() and "\nat " in rejected.read_text(), 15)
     assert cli.names() == ["eth9:0"]
