@@ -67,7 +67,7 @@ ARROWS = {
     "cli": "errors alias_type wishes arrival engine netalias output",
     "verbs": "errors names model alias_type kinds query engine views emulator usage output cli",
     "declared": "errors sources netalias engine cli",
-    "restore": "errors arrival chain declarations fold guard engine reconcile cli",
+    "restore": "errors chain declarations fold guard engine reconcile cli",
     "measure": "errors engine reconcile views",
     "announcing": "errors names model wishes declarations arrival telling query engine output cli",
     "upkeep": "errors declarations sources session guard agenda arrival engine reconcile views"
