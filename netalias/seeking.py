@@ -89,10 +89,11 @@ class Verdicts:
         taken, late = self._segment.within(
             lambda: self._watch.verdicts(places, VERDICT, usable=False)
         )
-        owners = [(places[one.index, one.address], one) for one in taken]
-        found: Found = [
-            (one, errors.Conflict(f"{one.name}: {conflict}")) for one, conflict in owners
-        ]
+        found: Found = []
+        for conflict in taken:
+            one = places[conflict.index, conflict.address]
+            conflict.device = one.main.name  # that of the alias is about to go
+            found.append((one, errors.Conflict(f"{one.name}: {conflict}")))
         return found + [(places[place], _undecided(places[place])) for place in late]
 
 

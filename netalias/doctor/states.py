@@ -190,17 +190,17 @@ def _other_mac(device: Device, taken: dict[bytes, Device]) -> str:
 
 
 def unheard(reading: Reading) -> Iterator[Finding]:
-    """A macvlan has asked for neighbours and received nothing at all: its MAC may be filtered."""
+    """A macvlan has asked for neighbours and received nothing for its MAC: it may be filtered."""
     for alias in reading.aliases:
         device = alias.device
-        if device is None or device.stats is None or alias.kind != "macvlan":
+        if device is None or alias.kind != "macvlan":
             continue
         asked = reading.unanswered.get(device.index)
-        if asked is not None and device.stats.rx_packets == 0:
+        if asked is not None:
             yield finding(
                 alias,
                 HINT,
-                f"it has asked for the MAC of {asked} and received nothing at all",
+                f"it has asked for the MAC of {asked} and received nothing for its own MAC",
                 "wireless and many virtual networks drop frames of MACs other than that of"
                 f" {alias.name.main}",
                 relabelled(alias),

@@ -102,15 +102,24 @@ def routes(wanted: Iterable[tuple[int, bytes]]) -> tuple[list[Route], dict[bytes
 
 
 def unanswered() -> dict[int, str]:
-    """By index of a device: a neighbour whose MAC was asked for there in vain (NUD_FAILED).
-
-    Raises KernelError.
+    """By index of a device that has never received a frame for its MAC: a neighbour that was asked
+    for there in vain (NUD_FAILED). Raises KernelError.
     """
-    return {
+    found = {
         message["ifindex"]: message.get_attr("NDA_DST")
         for message in _asked("list of neighbours", lambda socket: list(socket.get_neighbours()))
         if message["state"] & NUD_FAILED and message["family"] in (AF_INET, AF_INET6)
     }
+    if not found:
+        return {}
+    links = _asked("list of devices", lambda socket: list(socket.get_links(*found)))
+    return {link["index"]: found[link["index"]] for link in links if not _received(link)}
+
+
+def _received(link: Any) -> int:
+    """Frames for the MAC of a device: what all hear, such as announcements, is counted apart."""
+    stats = link.get_attr("IFLA_STATS64") or {"rx_packets": 1, "multicast": 0}
+    return int(stats["rx_packets"]) - int(stats["multicast"])
 
 
 def _asked(

@@ -300,7 +300,7 @@ def test_a_conflict_of_ipv6(dad: Command, peer: Namespace) -> None:
     dad.settled("eth9:0")
     for name in ("eth9:0", "eth9:1"):
         line = dad.fails(CONFLICT, name, f"{THEIRS6}/64", "kind", "macvlan", "acd", "fast")
-        assert line.startswith(f"netalias: {name}: {THEIRS6} is in use on eth9_")
+        assert line.startswith(f"netalias: {name}: {THEIRS6} is in use on eth9 by ")
         assert line.endswith(f" by {mac(peer, 'p9')}")
     assert figures(dad, "address", "ifindex") == before
     dad.settled("eth9:0")

@@ -453,7 +453,7 @@ def test_asked_and_never_heard(cli: Doctor) -> None:
     held(
         cli,
         "mac-filter",
-        "eth9:0: it has asked for the MAC of 10.0.0.99 and received nothing at all",
+        "eth9:0: it has asked for the MAC of 10.0.0.99 and received nothing for its own MAC",
         "wireless and many virtual networks drop frames of MACs other than that of eth9",
         "netalias eth9:0 kind label",
     )
