@@ -149,7 +149,7 @@ class Engine:
         from netalias.kept import Kept
 
         folder = self.locked().place()
-        kept = Kept(folder) if folder else self.remembered()
+        kept = Kept(folder, self.kernel.cookie()) if folder else self.remembered()
         kept.only(world.snapshot.devices)
         return kept
 

@@ -1,7 +1,8 @@
 """Old values of settings that netalias changed on main devices, in a file beside the lock.
 
-A line is ``IFINDEX SETTING VALUE``. Without a folder they are kept as long as the process lives.
-A record counts as long as the device has what netalias sets: a run that was refused or killed has
+The first line is ``namespace COOKIE``, since a folder may have belonged to a namespace that has
+gone; each other one is ``IFINDEX SETTING VALUE``. Without a folder they are kept as long as the
+process lives. A record counts as long as the device has what netalias sets: a run that was refused or killed has
 changed nothing, and what somebody else has set since is nobody's to take back.
 """
 
@@ -61,11 +62,12 @@ class Settling:
 
 
 class Kept:
-    """``values``: by ifindex, by sysctl name."""
+    """``values``: by ifindex, by sysctl name. *cookie* is that of the namespace, 0 for unknown."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, cookie: int = 0) -> None:
         self.values: dict[int, dict[str, int]] = {}
         self._folder = folder
+        self._head = f"namespace {cookie}" if cookie else ""
         if folder:
             self._read()
 
@@ -122,6 +124,8 @@ class Kept:
             return
         finally:
             close(file)
+        if not text.startswith(self._head and f"{self._head}\n"):
+            return
         for line in text.split("\n"):
             words = line.split()
             if len(words) == 3 and words[0].isdigit() and words[2].isdigit():
@@ -144,7 +148,8 @@ class Kept:
                 return
             file = os_open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
             try:
-                _write_all(file, "".join(lines).encode())
+                head = self._head and f"{self._head}\n"
+                _write_all(file, "".join([head, *lines]).encode())
             finally:
                 close(file)
             replace(draft, self._folder + FILE)

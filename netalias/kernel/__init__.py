@@ -126,6 +126,11 @@ class Kernel:
         except (OSError, ValueError):
             return 0
 
+    def cookie(self) -> int:
+        """A number that no other network namespace gets until the next boot, as its inode may; 0
+        where there is none."""
+        return 0
+
     def fileno(self) -> int:
         """The descriptor that must stay open, or -1."""
         return -1

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from _socket import AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
 from errno import EACCES, EAGAIN, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+from sys import byteorder
 
 from netalias import errors
 from netalias.kernel import UNKNOWN, Kernel, refused, stopped, wire
@@ -46,6 +47,7 @@ NETLINK_CAP_ACK = 10
 NETLINK_EXT_ACK = 11
 NETLINK_GET_STRICT_CHK = 12
 SO_RCVBUFFORCE = 33
+SO_NETNS_COOKIE = 71
 
 CHUNK = 32768
 """The datagrams of a dump are no larger, unless one device alone needs more (netlink_dump)."""
@@ -97,6 +99,15 @@ class Netlink(Kernel):
         except OSError:
             return PACK_SMALL
         return PACK
+
+    def cookie(self) -> int:
+        """As Kernel.cookie(), from Linux 5.14 on."""
+        try:
+            return int.from_bytes(
+                self._socket.getsockopt(SOL_SOCKET, SO_NETNS_COOKIE, 8), byteorder
+            )
+        except OSError:
+            return 0
 
     def fileno(self) -> int:
         """That of the socket."""

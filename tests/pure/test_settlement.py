@@ -305,3 +305,11 @@ def test_records_that_somebody_took_away_are_forgotten_without_a_word(tmp_path: 
     (tmp_path / "settings").unlink()
     kept.forget([Setting(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 0}, restores=True)])
     assert kept.values == {}
+
+
+def test_what_another_namespace_had_is_not_put_back(tmp_path: Path) -> None:
+    """The kernel gives the inode of one that has gone, and so the folder, to the next one."""
+    kept = Kept(str(tmp_path), 7)
+    kept.keep([Setting(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
+    assert Kept(str(tmp_path), 8).values == {}
+    assert Kept(str(tmp_path), 7).values == {2: {"arp_ignore": 0}}

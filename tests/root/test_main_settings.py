@@ -7,12 +7,13 @@ answers ARP for the alias nor asks with its address (docs/traffic.md).
 from __future__ import annotations
 
 import random
+import re
 import signal
 import time
 from pathlib import Path
 
 import pytest
-from command import COMMAND, Command, ip_json, set_sysctl, sysctl, wait_for_state
+from command import COMMAND, Command, ip_json, lock_file, set_sysctl, sysctl, wait_for_state
 from support import Namespace, until, veth_pair
 
 ALIAS = "10.0.0.5"
@@ -368,3 +369,14 @@ def test_a_verdict_brings_back_what_the_alias_needs(main: Command, batch: bool) 
     assert settings(main.namespace) == DURING
     main.silent("eth9:0-")
     assert settings(main.namespace) == BEFORE
+
+
+def test_a_namespace_that_has_gone_leaves_nothing_to_its_heir(main: Command) -> None:
+    """A folder may have been that of another one, with the same inode."""
+    main.silent("eth9:0", ALIAS, *NEW)
+    kept = lock_file(main.namespace).parent / "settings"
+    head, *lines = kept.read_text().splitlines()
+    assert re.fullmatch(r"namespace [1-9]\d*", head)
+    kept.write_text("\n".join([f"{head}0", *lines, ""]))
+    main.silent("eth9:0-")
+    assert settings(main.namespace) == DURING
