@@ -2,7 +2,9 @@
 
 The first line is ``namespace COOKIE``, since a folder may have belonged to a namespace that has
 gone; each other one is ``IFINDEX SETTING VALUE``. Without a folder they are kept as long as the
-process lives. A record counts as long as the device has what netalias sets: a run that was refused or killed has
+process lives.
+
+A record counts as long as the device has what netalias sets: a run that was refused or killed has
 changed nothing, and what somebody else has set since is nobody's to take back.
 """
 
