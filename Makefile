@@ -2,7 +2,7 @@
 # make test    every test
 # make traffic who reaches an alias, as a table; TRAFFIC=--write: into docs/traffic.md
 # make test-kernels  the tests in other kernels, booted by qemu; KERNELS="6.1" SUITES="contract kinds"
-#              and LIMIT=SECONDS choose (docs/kernels.md); all of it takes an hour and more
+#              and LIMIT=SECONDS choose (docs/kernels.md); SUITES=root: all of tests/root
 # make lint    ruff and mypy --strict
 # make bench   figures, as ratios measured in one run; BENCH=--quick: without the slow peers
 # make clean   remove what was built

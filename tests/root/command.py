@@ -135,8 +135,23 @@ def devices(namespace: Namespace) -> str:
     return namespace.ip("-d -j addr show")
 
 
+FOLLOWERS = ("macvlan", "ipvlan", "veth")
+"""Kinds whose state follows their carrier; that of a dummy is UNKNOWN for ever."""
+
+
+def _watched(namespace: Namespace) -> bool:
+    """Whether linkwatch is done: Linux 6.1 has UNKNOWN or DOWN until then."""
+    return all(
+        (device["operstate"] == "UP") == ("LOWER_UP" in device["flags"])
+        for device in ip_json(namespace, "-d link show up")
+        if device.get("linkinfo", {}).get("info_kind") in FOLLOWERS
+    )
+
+
 def picture(namespace: Namespace) -> str:
-    """The same, and all routes and neighbours."""
+    """The same once the states of devices are those of their carriers, and all routes and
+    neighbours."""
+    until(lambda: _watched(namespace))
     kinds = ("-d -j addr show", "-j route show table all", "-j -6 route show table all")
     return "\n".join(namespace.ip(words) for words in (*kinds, "-j neigh show"))
 

@@ -603,6 +603,7 @@ def test_main_readdressed(cli: Command) -> None:
     """S41: another address of the main device leaves the alias as it is."""
     cli.namespace.ip("addr add 200.1.1.254/24 dev eth9")
     cli.silent("eth9:0", V4)
+    wait_for_state(cli.namespace, "eth9_0", "UP")
     before = cli.one("eth9:0")
     cli.namespace.ip("addr del 200.1.1.254/24 dev eth9")
     cli.namespace.ip("addr add 200.1.1.253/24 dev eth9")

@@ -13,7 +13,16 @@ import time
 from pathlib import Path
 
 import pytest
-from command import COMMAND, Command, ip_json, lock_file, set_sysctl, sysctl, wait_for_state
+from command import (
+    COMMAND,
+    Command,
+    ip_json,
+    lock_file,
+    rename,
+    set_sysctl,
+    sysctl,
+    wait_for_state,
+)
 from support import Namespace, until, veth_pair
 
 ALIAS = "10.0.0.5"
@@ -149,7 +158,7 @@ def test_two_mains(two: Command) -> None:
 def test_a_renamed_main(main: Command) -> None:
     """It is the device that has them, not its name."""
     main.silent("eth9:0", ALIAS, *NEW)
-    main.namespace.ip("link set eth9 name eth7")
+    rename(main.namespace, "eth9", "eth7")
     main("eth7:0-")
     assert settings(main.namespace, "eth7") == BEFORE
 
