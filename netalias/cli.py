@@ -19,20 +19,23 @@ class Options:
 
     __slots__ = (
         "acd", "allow_empty", "allow_shrink", "announce", "brief", "color", "confirm", "conflict",
-        "details", "dry_run", "family", "force", "group", "hands_off", "help", "json", "mac",
-        "metrics", "netns", "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded",
-        "special", "tree", "verbose", "version", "wait",
+        "details", "dry_run", "exit_when_down", "family", "force", "group", "hands_off", "help",
+        "json", "mac", "metrics", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure",
+        "on_down", "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty", "quiet", "rate",
+        "recorded", "special", "timestamps", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
         self.opener = opener
         self.brief = self.details = self.dry_run = self.force = self.hands_off = False
-        self.help = self.json = False
+        self.exit_when_down = self.help = self.json = self.no_initial = self.timestamps = False
         self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
         self.allow_empty = self.allow_shrink = self.mac = self.recorded = False
         self.color = "auto"
         self.family = 0
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""
+        self.on_arrival = self.on_departure = self.on_up = self.on_down = ""
+        self.on_carrier = self.on_no_carrier = ""
         self.acd = self.announce = self.conflict = self.rate = ""
         self.special: list[str] = []
 
@@ -58,6 +61,8 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--pretty": ("pretty", True),
     "-q": ("quiet", True),
     "--quiet": ("quiet", True),
+    "-t": ("timestamps", True),
+    "--timestamps": ("timestamps", True),
     "-v": ("verbose", True),
     "--verbose": ("verbose", True),
     "-V": ("version", True),
@@ -65,9 +70,11 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--allow-empty": ("allow_empty", True),
     "--allow-shrink": ("allow_shrink", True),
     "--dry-run": ("dry_run", True),
+    "--exit-when-down": ("exit_when_down", True),
     "--force": ("force", True),
     "--hands-off": ("hands_off", True),
     "--mac": ("mac", True),
+    "--no-initial": ("no_initial", True),
     "--tree": ("tree", True),
 }
 """Option: the attribute that it sets, and the value."""
@@ -81,6 +88,12 @@ TAKING: dict[str, str] = {
     "--conflict": "conflict",
     "--group": "group",
     "--metrics": "metrics",
+    "--on-arrival": "on_arrival",
+    "--on-carrier": "on_carrier",
+    "--on-departure": "on_departure",
+    "--on-down": "on_down",
+    "--on-no-carrier": "on_no_carrier",
+    "--on-up": "on_up",
     "--only": "only",
     "--rate": "rate",
     "--wait": "wait",
@@ -98,9 +111,19 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--allow-empty": ("check", "reconcile"),
     "--allow-shrink": ("check", "reconcile"),
     "--confirm": ("reconcile",),
+    "--exit-when-down": ("monitor",),
     "--mac": ("save",),
     "--metrics": ("reconcile",),
+    "--no-initial": ("monitor",),
+    "--on-arrival": ("monitor",),
+    "--on-carrier": ("monitor",),
+    "--on-departure": ("monitor",),
+    "--on-down": ("monitor",),
+    "--on-no-carrier": ("monitor",),
+    "--on-up": ("monitor",),
     "--only": ("check", "reconcile", "save"),
+    "--timestamps": ("monitor",),
+    "-t": ("monitor",),
 }
 """Option that would promise something to any other verb: the verbs that it belongs to; the empty
 one stands for the name of an alias."""
@@ -199,6 +222,7 @@ VERBS = {
     "adopt": "exchange.adopt_",
     "announce": "announcing.announce",
     "doctor": "doctor.doctor",
+    "monitor": "monitor.monitor",
     "publish": "published.publish",
     "unpublish": "published.unpublish",
     "emulate": "verbs.emulate",

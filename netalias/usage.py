@@ -42,6 +42,7 @@ Verbs
   adopt NAME...                    take over labels made by others
   announce NAME | MAIN | all       tell the neighbours again whose addresses these are
   doctor [MAIN | NAME]...          what keeps aliases from working, why, and what mends it
+  monitor [MAIN | NAME]...         what happens to devices and addresses, as it happens
   publish ADDRESS... dev MAIN      answer for addresses that live behind another device
   unpublish ADDRESS... [dev MAIN]  no longer
   emulate [FILE | -]               the engine of Linux 2.0 in memory, without privilege
@@ -52,7 +53,8 @@ Options, before the verb or behind it; before NAME
   -p, --pretty                     JSON in indented lines
   -br, --brief                     name, state, address
   -o, --oneline                    all details of an alias in one line
-  -d, --details                    show: all details, and the settings of main devices
+  -d, --details                    show: all details, and the settings of main devices;
+                                   monitor: routes too
   -4, -6                           only IPv4, only IPv6
   --tree                           show the chain as a tree
   -c, --color[=auto|always|never]  colours; NO_COLOR is respected
@@ -70,6 +72,11 @@ Options, before the verb or behind it; before NAME
   --mac                            save: with the MAC of each device
   --acd, --conflict, --announce    as the words, for all aliases that do not say it themselves
   --rate N                         announcements a second (default 2000), 0 for no limit
+  -t, --timestamps                 monitor: with the time of each line
+  --no-initial                     monitor: not what is there, only what happens
+  --on-arrival, --on-departure, --on-up, --on-down, --on-carrier, --on-no-carrier SCRIPT
+                                   monitor: run it then
+  --exit-when-down                 monitor: until a named device goes down
   --group N                        the mark on alias devices (default 28257)
   --wait SECONDS                   how long to wait for another netalias (default 10)
   -h, --help                       this text; after a verb: that of the verb
@@ -236,6 +243,35 @@ Exit status 0, and no text, when nothing was found; 3 when something was. Withou
 firewall tables cannot be read; what was not looked at is said on standard error.
 
 Options: -j -p -q -n NAME
+""",
+    "monitor": """\
+netalias [OPTION]... monitor [MAIN | NAME]...
+
+Print what is there, and then what happens to devices, addresses and media, one line each, until it
+is interrupted. With words, only what concerns these main devices, their aliases, and these aliases;
+a name that is not there yet is awaited.
+
+  = eth0 index 2 <UP,RUNNING> mtu 1500       it was there at the beginning
+  + eth0:0 10.0.0.5/32                       it came
+  - eth0:0 index 7                           it went
+  ~ eth0 NOARP off -> on                     it changed
+
+  -t                  with the time of each line (RFC 3339)
+  -d                  routes too
+  -j                  one JSON object a line
+  --no-initial        not what was there
+  --on-arrival SCRIPT, --on-departure SCRIPT
+                      run it when a device comes or goes
+  --on-up SCRIPT, --on-down SCRIPT
+                      run it when an address comes or goes, but a link-local IPv6 address
+  --on-carrier SCRIPT, --on-no-carrier SCRIPT
+                      run it when a device gets or loses its carrier
+  --exit-when-down    end with status 0 when a named device goes down, or goes
+
+A script is given what ifwatchd(8) gives: the primary name of the device, /dev/null, 9600, the
+address, and the other end or the broadcast address.
+
+Options: those above, --group N -n NAME
 """,
     "publish": """\
 netalias [OPTION]... publish ADDRESS... dev MAIN

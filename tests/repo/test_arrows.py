@@ -25,6 +25,7 @@ ARROWS = {
     "steps": "model",
     "marking": "model steps",
     "proxies": "model steps",
+    "changes": "model",
     "describe": "model names steps marking",
     "alias_type": "errors model steps",
     "lookup": "model",
@@ -47,7 +48,8 @@ ARROWS = {
     "agenda": "errors names model steps wishes declarations kinds future strays plan mains"
     " likeness",
     "publish": "errors model alias_type proxies kinds",
-    "kernel": "errors names model steps marking proxies",
+    "watching": "names model changes kinds",
+    "kernel": "errors names model steps marking proxies changes",
     "packets": "errors model kernel",
     "arrival": "names model steps wishes plan",
     "segment": "errors model arrival plan kernel",
@@ -59,7 +61,8 @@ ARROWS = {
     "batch": "errors names declarations model steps wishes kinds future"
     " networks plan agenda segment engine reconcile",
     "adopt": "errors names model steps query engine marking",
-    "views": "errors names model steps proxies describe alias_type chain kinds plan agenda procfs",
+    "views": "errors names model steps proxies changes describe alias_type chain kinds watching"
+    " plan agenda procfs",
     "emulator": "errors names model alias_type chain families views.proc procfs",
     "netalias": "errors model alias_type kernel lock netns segment engine emulator",
     "usage": "",
@@ -76,6 +79,8 @@ ARROWS = {
     " engine batch adopt views output cli kernel",
     "doctor": "errors names model kinds mains query netns sources strays kernel views output cli",
     "published": "errors names model steps proxies publish engine output cli",
+    "hooks": "model changes",
+    "monitor": "errors names model netns changes watching kernel views output cli hooks",
     "__main__": "cli",
 }
 """Every room, the lowest first, and what it may import: rooms further up in this table only."""
@@ -170,6 +175,7 @@ OUTSIDE = {
     "_socket": {
         "declarations",
         "families.inet6",
+        "kernel.channel",
         "kernel.memory",
         "kernel.netlink",
         "kernel.recorded",

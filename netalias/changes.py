@@ -1,0 +1,311 @@
+"""What happens to devices: a state, what was heard of one object, and the events between. Pure.
+
+A state knows of each object the last word. An object that is heard of again and has not changed
+makes no event; so it does not matter how often the kernel repeats itself.
+"""
+
+from __future__ import annotations
+
+from netalias.model import AF_INET6, FOREVER, Device, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from netalias.model import Address
+
+    Key = tuple[Any, ...]
+    Word = tuple[Key, Any, tuple[int, int] | None]
+
+LINK = "link"
+ADDRESS = "address"
+ROUTE = "route"
+MEDIA = "media"
+NETNS = "netns"
+"""Sorts of objects: the first element of a key. The second is the index of a device, or 0."""
+
+ARRIVAL = "arrival"
+DEPARTURE = "departure"
+FLAG = "flag"
+CARRIER = "carrier"
+"""What happens to a device, besides the names of its attributes."""
+
+FLAGS = (
+    (0x1, "UP"), (0x2, "BROADCAST"), (0x4, "DEBUG"), (0x8, "LOOPBACK"), (0x10, "POINTOPOINT"),
+    (0x20, "NOTRAILERS"), (0x40, "RUNNING"), (0x80, "NOARP"), (0x100, "PROMISC"),
+    (0x200, "ALLMULTI"), (0x400, "MASTER"), (0x800, "SLAVE"), (0x1000, "MULTICAST"),
+    (0x2000, "PORTSEL"), (0x4000, "AUTOMEDIA"), (0x8000, "DYNAMIC"), (0x10000, "LOWER_UP"),
+    (0x20000, "DORMANT"), (0x40000, "ECHO"),
+)  # fmt: skip
+"""IFF_* of linux/if.h."""
+LOWER_UP = "LOWER_UP"
+
+ADDRESS_FLAGS = (
+    (0x02, "nodad"), (0x04, "optimistic"), (0x08, "dadfailed"), (0x10, "home"),
+    (0x20, "deprecated"), (0x40, "tentative"), (0x100, "mngtmpaddr"), (0x200, "noprefixroute"),
+    (0x400, "autojoin"), (0x800, "stable-privacy"),
+)  # fmt: skip
+"""IFA_F_* of linux/if_addr.h; IFA_F_PERMANENT says no more than the lifetime does."""
+IFA_F_FIRST = 0x01
+"""IFA_F_SECONDARY of IPv4, IFA_F_TEMPORARY of IPv6."""
+
+LINK_FIELDS = ("name", "mtu", "mac", "master")
+ADDRESS_FIELDS = (
+    "peer", "prefixlen", "scope", "label", "broadcast", "metric", "protocol",
+)  # fmt: skip
+"""Attributes whose change is an event of the same name."""
+
+
+class Entry(Value):
+    """An address and when its lifetime was set, in hundredths of a second since the boot
+    (tstamp of struct ifa_cacheinfo)."""
+
+    __slots__ = ("address", "stamp")
+
+    def __init__(self, address: Address, stamp: int = 0) -> None:
+        self.address = address
+        self.stamp = stamp
+
+
+class Route(Value):
+    """A route: struct rtmsg and the attributes that tell routes apart. ``network``, ``gateway``
+    and ``source`` are packed and may be empty, ``devices`` are indexes."""
+
+    __slots__ = (
+        "devices", "family", "gateway", "metric", "network", "prefixlen", "protocol", "scope",
+        "source", "table", "tos", "type",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        family: int,
+        network: bytes,
+        prefixlen: int,
+        devices: tuple[int, ...],
+        *,
+        gateway: bytes = b"",
+        source: bytes = b"",
+        metric: int = 0,
+        table: int = 254,
+        protocol: int = 0,
+        scope: int = 0,
+        tos: int = 0,
+        type: int = 1,
+    ) -> None:
+        self.family = family
+        self.network = network
+        self.prefixlen = prefixlen
+        self.devices = devices
+        self.gateway = gateway
+        self.source = source
+        self.metric = metric
+        self.table = table
+        self.protocol = protocol
+        self.scope = scope
+        self.tos = tos
+        self.type = type
+
+
+class Event(Value):
+    """One change of one object.
+
+    ``what``: ARRIVAL, DEPARTURE, FLAG, CARRIER, the name of an attribute of a device, ADDRESS,
+    ROUTE, MEDIA, NETNS. ``field`` is the flag or attribute that changed from ``old`` to ``new``;
+    empty where the object itself came (``old`` is None) or went (``new`` is None). ``device`` is
+    the device as it is now, or was last; ``subject`` the address or route. ``moved`` is the
+    namespace that a device has left for, and its index there.
+    """
+
+    __slots__ = ("device", "field", "key", "moved", "new", "old", "subject", "what")
+
+    def __init__(
+        self,
+        what: str,
+        key: Key,
+        field: str = "",
+        old: object = None,
+        new: object = None,
+        *,
+        device: Device | None = None,
+        subject: Any = None,
+        moved: tuple[int, int] | None = None,
+    ) -> None:
+        self.what = what
+        self.key = key
+        self.field = field
+        self.old = old
+        self.new = new
+        self.device = device
+        self.subject = subject
+        self.moved = moved
+
+
+class State:
+    """Objects by the index of their device, and by key."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self) -> None:
+        self.parts: dict[int, dict[Key, Any]] = {}
+
+    def get(self, key: Key) -> Any:
+        """The object, or None."""
+        return self.parts.get(key[1], {}).get(key)
+
+    def put(self, key: Key, value: Any) -> None:
+        """What an object is now; None: it is no longer there."""
+        if value is not None:
+            self.parts.setdefault(key[1], {})[key] = value
+            return
+        home = self.parts.get(key[1], {})
+        home.pop(key, None)
+        if not home:
+            self.parts.pop(key[1], None)
+
+    def device(self, index: int) -> Device | None:
+        """The device with this index."""
+        found: Device | None = self.get((LINK, index))
+        return found
+
+    def devices(self) -> Iterator[Device]:
+        """All devices."""
+        found = (self.device(index) for index in self.parts)
+        return (device for device in found if device is not None)
+
+    def of(self, index: int, sort: str) -> list[tuple[Key, Any]]:
+        """The objects of one sort that belong to a device."""
+        return [one for one in self.parts.get(index, {}).items() if one[0][0] == sort]
+
+
+def address_key(address: Address) -> Key:
+    """By what the kernel tells addresses of one device apart: ip6_addr by itself
+    (ipv6_chk_same_addr), an IPv4 address with its network and peer (__inet_insert_ifa)."""
+    if address.family == AF_INET6:
+        return ADDRESS, address.index, AF_INET6, address.local
+    return (
+        ADDRESS, address.index, address.family, address.local, address.prefixlen, address.peer,
+    )  # fmt: skip
+
+
+def route_key(route: Route) -> Key:
+    """A route is nothing but its key."""
+    return (ROUTE, route.devices[0] if route.devices else 0, route)
+
+
+def apply(state: State, key: Key, new: Any, moved: tuple[int, int] | None = None) -> list[Event]:
+    """Tell *state* what was heard of one object; what has happened to it by that.
+
+    *new* is a Device, an Entry, a Route, a number, of MEDIA a dict with what is known; None: gone.
+    """
+    old = state.get(key)
+    if key[0] == MEDIA:
+        return _media(state, key, old or {}, new)
+    if old is None and new is None:
+        return []
+    if key[0] == LINK:
+        return _link(state, key, old, new, moved)
+    state.put(key, new)
+    if old is None or new is None:
+        subject = old if new is None else new
+        return [Event(key[0], key, "", old, new, device=state.device(key[1]), subject=subject)]
+    if key[0] == ADDRESS:
+        return list(_address(key, old, new, state.device(key[1])))
+    return []
+
+
+def difference(state: State, fresh: State) -> Iterator[Event]:
+    """Make *state* what *fresh* is; what has happened in between. Media are not compared."""
+    for index, parts in list(state.parts.items()):
+        if (LINK, index) in parts and (LINK, index) not in fresh.parts.get(index, ()):
+            yield from apply(state, (LINK, index), None)
+    for index in [*state.parts, *(index for index in fresh.parts if index not in state.parts)]:
+        present = fresh.parts.get(index, {})
+        if (LINK, index) in present:
+            yield from apply(state, (LINK, index), present[LINK, index])
+        for key in list(state.parts.get(index, ())):
+            if key not in present and key[0] != MEDIA:
+                yield from apply(state, key, None)
+        for key, value in present.items():
+            if key[0] not in (LINK, MEDIA):
+                yield from apply(state, key, value)
+
+
+def _link(
+    state: State, key: Key, old: Device | None, new: Device | None, moved: tuple[int, int] | None
+) -> list[Event]:
+    if new is None:
+        # The kernel drops IPv4 routes without a word.
+        index = key[1]
+        left = [*state.of(index, ROUTE), *state.of(index, ADDRESS)]
+        found = [event for part, _ in left for event in apply(state, part, None)]
+        del state.parts[index]
+        return [*found, Event(DEPARTURE, key, "", old, None, device=old, moved=moved)]
+    if old is not None and old.kind != new.kind:  # re-made with the same index
+        return [*apply(state, key, None), *apply(state, key, new)]
+    state.put(key, new)
+    if old is None:
+        return [Event(ARRIVAL, key, "", None, new, device=new)]
+    return list(_link_changes(key, old, new))
+
+
+def _link_changes(key: Key, old: Device, new: Device) -> Iterator[Event]:
+    for bit, name in FLAGS:
+        if (old.flags ^ new.flags) & bit:
+            what = CARRIER if name == LOWER_UP else FLAG
+            yield Event(what, key, name, bool(old.flags & bit), bool(new.flags & bit), device=new)
+    for field in LINK_FIELDS:
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after:
+            yield Event(field, key, field, before, after, device=new)
+    for altname in old.altnames:
+        if altname not in new.altnames:
+            yield Event("altname", key, "altname", altname, None, device=new)
+    for altname in new.altnames:
+        if altname not in old.altnames:
+            yield Event("altname", key, "altname", None, altname, device=new)
+
+
+def _address(key: Key, old: Entry, new: Entry, device: Device | None) -> Iterator[Event]:
+    def changed(field: str, before: object, after: object) -> Event:
+        return Event(ADDRESS, key, field, before, after, device=device, subject=new)
+
+    was, now = old.address, new.address
+    for bit, name in address_flags(now.family):
+        if (was.flags ^ now.flags) & bit:
+            yield changed(name, bool(was.flags & bit), bool(now.flags & bit))
+    for field in ADDRESS_FIELDS:
+        before, after = getattr(was, field), getattr(now, field)
+        if before != after:
+            yield changed(field, before, after)
+    before, after = (was.valid, was.preferred), (now.valid, now.preferred)
+    # Between two readings of one lifetime there is less left of it, and nothing has happened.
+    ended = _lasts(before) != _lasts(after)
+    if ended or (old.stamp != new.stamp and not _lasts(after)):
+        yield changed("lifetime", before, after)
+
+
+def _lasts(lifetime: tuple[int, int]) -> bool:
+    return lifetime == (FOREVER, FOREVER)
+
+
+def address_flags(family: int) -> tuple[tuple[int, str], ...]:
+    """Bit and word of ip-address(8)."""
+    first = "temporary" if family == AF_INET6 else "secondary"
+    return ((IFA_F_FIRST, first), *ADDRESS_FLAGS)
+
+
+def _media(
+    state: State, key: Key, old: Mapping[str, int], new: Mapping[str, int] | None
+) -> list[Event]:
+    """What was not known before comes as one event."""
+    device = state.device(key[1])
+    if device is None or new is None:
+        return []
+    first = {field: value for field, value in new.items() if field not in old}
+    found = [Event(MEDIA, key, "", None, first, device=device)] if first else []
+    for field, value in new.items():
+        if field in old and old[field] != value:
+            found.append(Event(MEDIA, key, field, old[field], value, device=device))
+    state.put(key, {**old, **new})
+    return found
