@@ -19,6 +19,7 @@ from command import COMMAND, SECONDS, Command, Json, set_sysctl, wait_for_state
 from support import SLOW, Namespace, until
 from telling import Picture, picture, replay
 
+from netalias.changes import State
 from netalias.kernel.events import Stream
 
 FOREVER = 0xFFFFFFFF
@@ -452,6 +453,49 @@ def without_media(known: Picture) -> Picture:
     return {key: value for key, value in known.items() if key[0] != "media"}
 
 
+def test_overflow_while_it_is_read_again(dummy: Namespace, tmp_path: Path) -> None:
+    """What is lost during the reading is not believed to be in it: it is read once more."""
+    commands = tmp_path / "batch"
+    lines = [f"addr add 10.0.{n // 200}.{n % 200 + 1}/32 dev br9" for n in range(400)]
+    commands.write_text("\n".join(lines))
+    rounds: list[State] = []
+
+    class Disturbed(Stream):
+        def _dumped(self) -> State:
+            rounds.append(super()._dumped())
+            if len(rounds) == 1:
+                dummy.ip(f"-batch {commands}")
+            return rounds[-1]
+
+    with dummy:
+        stream = Disturbed(buffer=4096)
+    known: Picture = {}
+    replay(known, stream.start())
+    assert len(rounds) == 2
+    assert known == fresh(dummy)
+    stream.close()
+
+
+def test_what_is_announced_while_it_is_read_again_is_in_it(dummy: Namespace) -> None:
+    """And is not told once more: neither what came before the dump nor what came after it."""
+
+    class Disturbed(Stream):
+        def _dumped(self) -> State:
+            dummy.ip("link set br9 mtu 1400")
+            dummy.ip("link set br9 mtu 1300")
+            found = super()._dumped()
+            dummy.ip("link set br9 mtu 1200")
+            return found
+
+    with dummy:
+        stream = Disturbed()
+    known: Picture = {}
+    replay(known, stream.start())
+    assert list(stream.read()) == []
+    assert known == fresh(dummy)
+    stream.close()
+
+
 def test_overflow_in_a_storm(dummy: Namespace, tmp_path: Path) -> None:
     """It overflows again and again while it reads; in the end the two worlds are one."""
     with dummy:
@@ -563,8 +607,11 @@ def test_a_script_that_cannot_run_is_told(dummy: Namespace, tmp_path: Path) -> N
 
 
 def test_a_script_inherits_nothing(dummy: Namespace, tmp_path: Path) -> None:
-    """No socket; its input is empty, its output is not among the events."""
-    text = f"ls -l /proc/$$/fd >>{tmp_path}/log; echo spoilt"
+    """No socket, no signal that is ignored; its input is empty, its output not among the events."""
+    text = f"""exec 9>>{tmp_path}/log
+        ls -l /proc/$$/fd >&9
+        (yes; echo $? >&9) | head -1
+        echo spoilt"""
     words = ("--on-arrival", script(tmp_path / "fds", text), "br9")
     with open(tmp_path / "errors", "w") as errors:
         watcher = Watcher(dummy, *words, "lo", stderr=errors.fileno())
@@ -577,6 +624,7 @@ def test_a_script_inherits_nothing(dummy: Namespace, tmp_path: Path) -> None:
     links = [line for line in log(tmp_path) if "->" in line]
     assert not [line for line in links if "socket" in line or "anon_inode" in line]
     assert [line for line in links if " 0 -> /dev/null" in line]
+    assert str(128 + signal.SIGPIPE) in log(tmp_path)
 
 
 # Ends
