@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from datetime import datetime
 from select import POLLIN, poll
@@ -33,13 +34,11 @@ def monitor(options: Options, words: list[str]) -> int:
         raise errors.UsageError("--exit-when-down needs the name of a device")
     if sys.stdout is None:
         raise errors.StateError("standard output is closed")
-    run = Monitor(options, words)
+    gc.enable()  # the launcher switches it off, for commands that live for milliseconds
     try:
-        return run.run()
+        return Monitor(options, words).run()
     except KeyboardInterrupt:
         return errors.STATUS_INTERRUPTED
-    finally:
-        run.stream.close()
 
 
 class Monitor:

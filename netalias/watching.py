@@ -81,6 +81,8 @@ class Selection:
             (self._indexes.add if after else self._indexes.discard)(index)
             return
         yield from self._turned(device, after, state)
+        if alias_of(device, self._group) is not None:
+            return  # nothing stands on an alias
         for other in list(state.devices()):
             if other.link == index and not other.remote:
                 yield from self._turned(other, self._is_wanted(other, state), state)
