@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias.alias_type import installed
 from netalias.chain import ordered
-from netalias.views import proc
+from netalias.views import fields, proc
 from procfs import TextFile, Tree
 
 TYPE_CHECKING = False
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
     from netalias.kinds import World
     from netalias.model import Alias
+    from netalias.proxies import Proxy
+
+NAMES = ("aliases", "alias_types")
+"""What texts() holds."""
+WORDS = (*NAMES, "json")
+"""What answer() answers."""
 
 
 def texts(world: Callable[[], World]) -> Tree:
@@ -25,6 +31,18 @@ def texts(world: Callable[[], World]) -> Tree:
     )
 
 
+def answer(word: str, world: World, proxies: Callable[[], Iterable[Proxy]]) -> bytes:
+    """What the socket answers to one of WORDS: a text, or what ``netalias -j show`` prints."""
+    if word in NAMES:
+        return texts(lambda: world).open(word).read()
+    from netalias.views import json, published
+
+    objects = [fields(one, world.registry) for one in ordered(world.aliases, world.snapshot)]
+    others = published.select(proxies(), world.snapshot, (), 0)
+    objects += [published.fields(one) for one in others]
+    return json.render(objects, pretty=False).encode("ascii")
+
+
 def _aliases(world: World) -> Iterable[bytes]:
     registry = world.registry
     aliases = [alias for alias in ordered(world.aliases, world.snapshot) if alias.family]
@@ -35,10 +53,11 @@ def _aliases(world: World) -> Iterable[bytes]:
 
 
 def _device(alias: Alias) -> str:
-    """The column is 16 wide: a longer alias is shown by the primary name of its device."""
+    """The column is 16 wide: a longer alias is shown by the primary name of its device, one that
+    has none, an IPv6 label, by that of the main device."""
     name = str(alias.name)
-    if len(name.encode("utf-8", "surrogateescape")) > proc.NAME_WIDTH and alias.device is not None:
-        return alias.device.name
+    if len(name.encode("utf-8", "surrogateescape")) > proc.NAME_WIDTH and alias.carrier is not None:
+        return alias.carrier.name
     return name
 
 

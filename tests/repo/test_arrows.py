@@ -79,6 +79,8 @@ ARROWS = {
     " engine batch adopt views output cli kernel",
     "doctor": "errors names model kinds mains query netns sources strays kernel views output cli",
     "published": "errors names model steps proxies publish engine output cli",
+    "live": "errors kinds views procfs",
+    "answers": "errors live",
     "hooks": "model changes",
     "monitor": "errors names model netns changes watching kernel views output cli hooks",
     "__main__": "cli",
@@ -165,6 +167,7 @@ TYPES_ONLY = {
     ("restore", "engine"),
     ("measure", "engine"),
     ("measure", "reconcile"),
+    ("live", "kinds"),
     ("upkeep", "agenda"),
     ("upkeep", "engine"),
     ("doctor", "cli"),
@@ -173,6 +176,7 @@ TYPES_ONLY = {
 
 OUTSIDE = {
     "_socket": {
+        "answers",
         "declarations",
         "families.inet6",
         "kernel.channel",
@@ -191,7 +195,7 @@ OUTSIDE = {
         "session",
     },
     "socket": {"kernel.iproute", "kernel.iproute_proxies"},
-    "fcntl": {"lock"},
+    "fcntl": {"live", "lock"},
     "ctypes": {"netns", "packets.octets"},
     "pyroute2": {"kernel.iproute", "kernel.iproute_proxies", "kernel.survey"},
     "construct": {"kernel.spec", "packets.formats"},
