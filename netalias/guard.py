@@ -20,6 +20,7 @@ import os
 from time import CLOCK_BOOTTIME, clock_gettime, sleep, strftime
 
 from netalias import errors
+from netalias.processes import started
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Pending:
     @property
     def alive(self) -> bool:
         """The guard is there: this pid, and not another process that got its number."""
-        return _started(self.pid) == self.start != ""
+        return started(self.pid) == self.start != ""
 
     def words(self) -> dict[str, str]:
         """As it is written; _parse() is the inverse."""
@@ -225,7 +226,7 @@ class _Guard:
 
     def _write_pending(self) -> None:
         pid = os.getpid()
-        me = Pending(pid, _started(pid), self._deadline, self._digest, strftime(NOW))
+        me = Pending(pid, started(pid), self._deadline, self._digest, strftime(NOW))
         self._words = me.words()
         _write(self._path(PENDING), self._words)
 
@@ -354,16 +355,6 @@ def _tell(pipe: int, answer: bytes) -> bool:
 def _drain(end: int) -> bytes:
     with open(end, "rb") as file:
         return file.read()
-
-
-def _started(pid: int) -> str:
-    """Field 22 of /proc/PID/stat (proc_pid_stat(5)): ticks since boot; empty for a dead one."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 
 def _parse(words: dict[str, str]) -> Pending | None:

@@ -305,7 +305,7 @@ def test_unburied_guard_counts_as_nothing(stage: Stage) -> None:
 def test_pid_was_used_again(stage: Stage) -> None:
     """A process that got the number of a dead guard is no guard, and gets no signal."""
     bystander = subprocess.Popen(["sleep", str(LONG)])  # SIGUSR1 would end it
-    start = guard._started(bystander.pid)
+    start = guard.started(bystander.pid)
     words = guard.Pending(bystander.pid, f"{int(start) - 1}", LONG, "beef", "").words()
     guard._write(f"{stage.folder}/{guard.PENDING}", words)
     assert guard.pending(stage.folder) is None
@@ -805,4 +805,4 @@ print(*set(sys.modules) - before)
         [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True
     )
     allowed = {"__future__", "_signal", "errno", "netalias", "netalias.errors", "time"}
-    assert set(done.stdout.split()) - allowed == {"netalias.guard"}
+    assert set(done.stdout.split()) - allowed == {"netalias.guard", "netalias.processes"}

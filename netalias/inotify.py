@@ -1,0 +1,230 @@
+"""Files that are followed: whether what stands under their names may have changed (inotify(7)).
+
+A name is followed link by link: every folder on the way is watched for the one name in it that the
+way goes through, so a file may come, go, be renamed over, or be reached through another link, and
+the folders may do the same. Each watch is older than the look that follows it, so nothing slips
+through between. What is mounted over a folder is not seen.
+
+pyroute2.inotify takes its paths before it starts, watches for renames into folders only, does not
+look at what the kernel refuses, and breaks at an overflow: so these are our own lines of ctypes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from _struct import unpack_from
+from stat import S_ISDIR, S_ISLNK, S_ISREG
+
+from netalias import errors
+from netalias.sources import DEFAULT, FOLDERS, STDIN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+IN_MODIFY = 0x002
+IN_ATTRIB = 0x004
+IN_CLOSE_WRITE = 0x008
+IN_MOVED_FROM = 0x040
+IN_MOVED_TO = 0x080
+IN_CREATE = 0x100
+IN_DELETE = 0x200
+IN_DELETE_SELF = 0x400
+IN_MOVE_SELF = 0x800
+IN_Q_OVERFLOW = 0x4000
+IN_IGNORED = 0x8000
+IN_ONLYDIR = 0x01000000
+"""linux/inotify.h"""
+
+NAMES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB
+FOLDER = NAMES | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
+CONTENT = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB
+"""Of the file itself: it may be written to under another name, or be a mount of its own."""
+
+HEADER = 16
+CHUNK = 65536
+LINKS = 40
+"""MAXSYMLINKS of linux/namei.h."""
+
+SETTLE, MOST = 0.05, 1.0
+"""Seconds without a further change after which a change is over; and what is waited at most."""
+
+
+class Pause:
+    """When to act on changes that come in bursts. Times are seconds of one clock; pure."""
+
+    __slots__ = ("_first", "due")
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self.due: float | None = None
+        """None while nothing has changed."""
+
+    def changed(self, now: float) -> None:
+        """Something has changed."""
+        if self._first is None:
+            self._first = now
+        self.due = min(now + SETTLE, self._first + MOST)
+
+    def over(self, now: float) -> bool:
+        """Whether it is time to act; then the next burst begins."""
+        if self.due is None or now < self.due:
+            return False
+        self._first = self.due = None
+        return True
+
+
+class Followed:
+    """What follow() was told last. Raises StateError where the kernel has no inotify left."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._file = int(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        if self._file < 0:
+            reason = os.strerror(ctypes.get_errno())
+            hint = "sysctl fs.inotify.max_user_instances"
+            raise errors.StateError(f"files cannot be watched: {reason}", hint)
+        self._wanted: dict[int, set[bytes] | None] = {}
+        self._found: dict[int, set[bytes] | None] = {}
+        self._refused: dict[str, str] = {}
+
+    def __enter__(self) -> Followed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """Readable when something happened."""
+        return self._file
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def follow(self, paths: Sequence[str] = ()) -> list[str]:
+        """Follow these files and folders, which need not exist, and nothing else; all places of
+        declarations without any. What cannot be followed, as sentences.
+
+        To be called before they are read: what changes after that is told.
+        """
+        self._found, self._refused = {}, {}
+        for path in paths or (DEFAULT, *FOLDERS):
+            if path != STDIN:
+                self._follow(_absolute(os.fsencode(path)))
+        for watch in self._wanted.keys() - self._found.keys():
+            self._libc.inotify_rm_watch(self._file, watch)
+        self._wanted = self._found
+        return [f"{path}: changes cannot be seen: {why}" for path, why in self._refused.items()]
+
+    def read(self) -> bool:
+        """Whether something that concerns us may have changed since the last call."""
+        changed = False
+        while True:
+            try:
+                data = os.read(self._file, CHUNK)
+            except BlockingIOError:
+                return changed
+            at = 0
+            while at < len(data):
+                watch, mask, _, size = unpack_from("=iIII", data, at)
+                name = data[at + HEADER : at + HEADER + size].rstrip(b"\0")
+                changed = self._concerns(watch, mask, name) or changed
+                at += HEADER + size
+
+    def _concerns(self, watch: int, mask: int, name: bytes) -> bool:
+        if mask & IN_Q_OVERFLOW:
+            return True
+        if watch not in self._wanted:
+            return False  # of one that is not wanted any more
+        names = self._wanted[watch]
+        if mask & IN_IGNORED:
+            del self._wanted[watch]
+        return not name or names is None or name in names
+
+    def _follow(self, path: bytes) -> None:
+        """The folders on the way to *path*, and what stands at its end."""
+        end = self._walk(path)
+        if end is None:
+            return
+        status = _look(end)
+        if status is not None and S_ISDIR(status):
+            self._watch(end, FOLDER, None)
+            for name in _names(end):
+                inner = self._walk(os.path.join(end, name))
+                self._content(inner)
+        else:
+            self._content(end)
+
+    def _content(self, path: bytes | None) -> None:
+        """A device is none: what everybody writes to /dev/null is no declaration."""
+        status = _look(path) if path is not None else None
+        if path is not None and status is not None and S_ISREG(status):
+            self._watch(path, CONTENT, None)
+
+    def _walk(self, path: bytes) -> bytes | None:
+        """Watch the way; where it ends, or None where it is broken off."""
+        here, rest, links = b"/", _parts(path), 0
+        while rest:
+            name = rest.pop(0)
+            if name == b"..":
+                here = os.path.dirname(here)
+                continue
+            self._watch(here, FOLDER, {name})
+            here_name = os.path.join(here, name)
+            status = _look(here_name)
+            if status is None:
+                return None
+            if not S_ISLNK(status):
+                here = here_name
+                continue
+            links += 1
+            target = _target(here_name)
+            if not target or links > LINKS:
+                return None
+            here = b"/" if target.startswith(b"/") else here
+            rest = _parts(target) + rest
+        return here
+
+    def _watch(self, path: bytes, mask: int, names: Iterable[bytes] | None) -> None:
+        watch = self._libc.inotify_add_watch(self._file, path, mask)
+        if watch < 0:
+            code = ctypes.get_errno()
+            if os.path.lexists(path):
+                self._refused[os.fsdecode(path)] = os.strerror(code)
+            return
+        before = self._found.get(watch, set())
+        self._found[watch] = None if before is None or names is None else before.union(names)
+
+
+def _absolute(path: bytes) -> bytes:
+    return path if path.startswith(b"/") else os.path.join(os.getcwdb(), path)
+
+
+def _parts(path: bytes) -> list[bytes]:
+    return [part for part in path.split(b"/") if part not in (b"", b".")]
+
+
+def _look(path: bytes) -> int | None:
+    """Its mode, or None where there is nothing, or no right to look."""
+    try:
+        return os.lstat(path).st_mode
+    except (OSError, ValueError):
+        return None
+
+
+def _target(link: bytes) -> bytes:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return b""
+
+
+def _names(folder: bytes) -> list[bytes]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
