@@ -130,13 +130,9 @@ def rename(namespace: Namespace, old: str, new: str) -> None:
     wait_for_state(namespace, new, "UP")
 
 
-def devices(namespace: Namespace) -> str:
-    """All devices and addresses of the namespace with everything that ip(8) says, as one text."""
-    return namespace.ip("-d -j addr show")
-
-
-FOLLOWERS = ("macvlan", "ipvlan", "veth")
-"""Kinds whose state follows their carrier; that of a dummy is UNKNOWN for ever."""
+FOLLOWERS = ("macvlan", "veth")
+"""Kinds whose state follows their carrier; that of a dummy is UNKNOWN for ever, that of an ipvlan
+until its main device changes."""
 
 
 def _watched(namespace: Namespace) -> bool:
@@ -148,12 +144,21 @@ def _watched(namespace: Namespace) -> bool:
     )
 
 
-def picture(namespace: Namespace) -> str:
-    """The same once the states of devices are those of their carriers, and all routes and
-    neighbours."""
+def wait_for_linkwatch(namespace: Namespace) -> None:
+    """The states of devices are those of their carriers."""
     until(lambda: _watched(namespace))
-    kinds = ("-d -j addr show", "-j route show table all", "-j -6 route show table all")
-    return "\n".join(namespace.ip(words) for words in (*kinds, "-j neigh show"))
+
+
+def devices(namespace: Namespace) -> str:
+    """All devices and addresses of the namespace with everything that ip(8) says, as one text."""
+    wait_for_linkwatch(namespace)
+    return namespace.ip("-d -j addr show")
+
+
+def picture(namespace: Namespace) -> str:
+    """The same, and all routes and neighbours."""
+    kinds = ("-j route show table all", "-j -6 route show table all", "-j neigh show")
+    return "\n".join((devices(namespace), *(namespace.ip(words) for words in kinds)))
 
 
 def sysctl(namespace: Namespace, key: str) -> str:

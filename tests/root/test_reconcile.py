@@ -26,6 +26,7 @@ from command import (
     ip_json,
     lock_file,
     one_line,
+    wait_for_linkwatch,
     wait_for_state,
 )
 from declaring import settled
@@ -171,9 +172,11 @@ def test_drift_is_named_and_healed(
     """What others do to an alias is said in the words of what changed, and undone."""
     file = declare(f"eth9:0 200.1.1.1/24 kind macvlan {declared}")
     cli("reconcile", file)
+    wait_for_linkwatch(cli.namespace)
     before = cli.one("eth9:0")
     cli.namespace.ip(foreign)
     reconciles(cli, file, line)
+    wait_for_linkwatch(cli.namespace)
     after = cli.one("eth9:0")
     for key in ("local", "prefixlen", "operstate", "mtu", "altname", "state"):
         assert after.get(key) == before.get(key)
@@ -684,6 +687,7 @@ def test_the_address_of_the_session_stays(
 ) -> None:
     """Neither removed, re-addressed, replaced nor set down; the rest is done; --force does it."""
     cli("reconcile", declare("eth9:0 10.0.0.1/32 kind macvlan", "lo:0 192.0.2.1"))
+    wait_for_linkwatch(cli.namespace)
     before = ip_json(cli.namespace, "addr show dev eth9_0")
     file = declare(line, "lo:0 192.0.2.2")
     for options in (("check",), ("reconcile",), ("reconcile",)):
