@@ -350,8 +350,16 @@ def _open(options: Options) -> Engine:
         hands_off=options.hands_off,
     )
     engine.aside = True
+    if not options.quiet:
+        engine.warn = _warn
     set_policy(engine, options)
     return engine
+
+
+def _warn(text: str) -> None:
+    from netalias.output import complain
+
+    complain(text, "warning: ")
 
 
 def set_policy(engine: Engine, options: Options) -> None:

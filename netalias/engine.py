@@ -37,8 +37,9 @@ class Engine:
     devices; with ``hands_off`` settings of main devices are left alone; ``within`` calls a function
     inside the namespace. ``segment`` makes what looks for addresses and announces them, None for
     not at all; ``aside``: this process is about to end, and leaves to a child what takes time;
-    ``policy`` is what holds where a wish does not say it. As a context manager the engine closes
-    its kernel.
+    ``policy`` is what holds where a wish does not say it. With ``texts`` every change refreshes
+    those that are there (live.py), and ``warn`` is told what keeps it from doing so. As a context
+    manager the engine closes its kernel.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class Engine:
         self.segment: Callable[[], Segment] | None = None
         self.aside = False
         self.policy: Policy | None = None
+        self.texts = True
+        self.warn: Callable[[str], None] | None = None
         self._within = within
         self._lock = lock
         self._kept: Kept | None = None
@@ -76,10 +79,22 @@ class Engine:
     def locked(self) -> Lock | Unlocked:
         """The lock of the namespace, for a ``with``."""
         if self._lock is not None:
-            return self._lock()
+            lock = self._lock()
+            lock.leaving = self._refresh
+            return lock
         from netalias.unlocked import Unlocked
 
         return Unlocked()
+
+    def _refresh(self, folder: str, namespace: int) -> None:
+        """Let the texts in *folder* tell what was changed."""
+        if not self.texts or not self.kernel.changed:
+            return
+        from netalias.live import refresh
+
+        problem = refresh(folder, namespace, self.world)
+        if problem and self.warn is not None:
+            self.warn(problem)
 
     def snapshot(self) -> Snapshot:
         """One reading of the kernel."""
@@ -168,7 +183,7 @@ class Engine:
         values = self.kept(self.world()).values
         self._kept = Kept("")
         self._kept.values = values
-        self.kernel, self._lock, self.segment = kernel, None, None
+        self.kernel, self._lock, self.segment, self.texts = kernel, None, None, False
 
     def realise(self, wish: Wish, *, force: bool = False) -> Plan:
         """Make *wish* true, or leave everything as it was.

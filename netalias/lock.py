@@ -13,8 +13,14 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 
 from netalias import errors
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 SYSTEM = "/run/netalias"
+TEXTS = f"{SYSTEM}/net"
+"""The folder of texts that every change refreshes, where there is one (live.py)."""
 POLL = 0.01
 """Seconds."""
 
@@ -23,8 +29,11 @@ class Lock:
     """Held from acquire() to release(); the kernel releases it when the process dies.
 
     *wait* is in seconds, *namespace* the inode of the network namespace; ``folder`` is where the
-    lock stands, and whatever else belongs to the namespace.
+    lock stands, and whatever else belongs to the namespace. ``leaving`` is called with TEXTS and
+    the namespace at the end of a ``with``, still under the lock, where there is such a folder.
     """
+
+    leaving: Callable[[str, int], None] | None = None
 
     def __init__(self, wait: float, namespace: int) -> None:
         self._wait = wait
@@ -37,7 +46,11 @@ class Lock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.release()
+        try:
+            if self.leaving is not None and os.path.exists(TEXTS):
+                self.leaving(TEXTS, self._namespace)
+        finally:
+            self.release()
 
     def acquire(self) -> None:
         """Raises LockBusy after the waiting time, StateError when there is no place for it."""

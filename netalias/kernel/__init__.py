@@ -60,10 +60,12 @@ class Kernel:
 
     ``progress`` is called with the number of steps that were answered, whenever some were.
     ``stopping`` ends apply() before the next send: what is not complete by then is undone.
+    ``changed``: steps were sent.
     """
 
     progress: Callable[[int], None] | None = None
     stopping = False
+    changed = False
     _deaf = False
 
     @property
@@ -195,6 +197,7 @@ class Kernel:
     def _run(self, batch: list[Step], done: list[Step], failures: dict[int, Failure]) -> None:
         if not batch:
             return
+        self.changed = True
         for step, error in zip(batch, self.send(batch), strict=True):
             if error is None or error.errno in UNKNOWN:
                 done.append(step)  # without a readable answer: it may be done

@@ -96,6 +96,7 @@ ARROWS = {
 UPWARDS = {
     ("steps", "describe"): "a silent run does not load the words for people",
     ("alias_type", "families"): "the table of built-in types holds their names as texts",
+    ("engine", "live"): "where no texts are kept, nothing is loaded that keeps them",
     ("wishes", "families"): "netmask and broadcast are written in IPv4",
     ("wishes", "kinds"): "the word kind is compared with the table of kinds",
     ("cli", "verbs"): "a verb is loaded when it is asked for",

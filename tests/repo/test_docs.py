@@ -164,9 +164,10 @@ def test_every_target_is_explained() -> None:
 
 
 def test_the_changes_begin_with_this_version() -> None:
-    """The newest heading of CHANGES.md is the version of the package."""
+    """The newest heading with a date in CHANGES.md is the version of the package: one without is
+    not out yet."""
     changes = (REPO / "CHANGES.md").read_text(encoding="utf-8")
-    found = re.search(r"^#+ .*?(\d+\.\d+\.\d+)", changes, re.MULTILINE)
+    found = re.search(r"^#+ .*?(\d+\.\d+\.\d+) \(\d+-\d+-\d+\)", changes, re.MULTILINE)
     assert found
     assert found[1] == netalias.__version__
 
