@@ -385,7 +385,7 @@ def _write(path: str, words: dict[str, str]) -> None:
     new = f"{path}~"
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FLAGS
-        with open(os.open(new, flags, 0o600), "wb") as file:
+        with open(os.open(new, flags, 0o644), "wb") as file:
             file.write(text.encode("utf-8", "surrogateescape"))
         os.rename(new, path)
     except OSError as error:

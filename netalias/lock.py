@@ -2,7 +2,8 @@
 
 The file is ``/run/netalias/<inode of the namespace>/lock``; without the right to write there it
 stands under $XDG_RUNTIME_DIR, or in a folder of the user under /tmp: then only runs of this user
-wait for each other.
+wait for each other. Where /run/netalias belongs to a service that runs as an ordinary user, root
+and the service wait for each other.
 """
 
 from __future__ import annotations
@@ -106,12 +107,29 @@ def _open(namespace: int) -> tuple[int, str]:
             if base == SYSTEM and os.path.exists(path):
                 return os.open(path, FLAGS, 0o600), path
             os.makedirs(base, 0o755, exist_ok=True)
-            if _own(base):  # a folder in /tmp may be anybody's
-                os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-                return os.open(path, FLAGS, 0o600), path
+            # A folder in /tmp may be anybody's; in /run it is root's, or whose root has made it.
+            if base == SYSTEM or _own(base):
+                return _made(base, path), path
         except OSError:
             continue
     raise errors.StateError("there is no folder for the lock that this user may write to")
+
+
+def _made(base: str, path: str) -> int:
+    """The lock file in a folder of its own, opened.
+
+    Where a service has *base*, both become the service's: else it could not take the lock that
+    root was the first to take.
+    """
+    folder, owner = os.path.dirname(path), os.lstat(base).st_uid
+    os.makedirs(folder, 0o755, exist_ok=True)
+    given = owner != os.geteuid() == 0
+    if given:
+        os.chown(folder, owner, -1, follow_symlinks=False)
+    file = os.open(path, FLAGS, 0o600)
+    if given:
+        os.fchown(file, owner, -1)
+    return file
 
 
 def _own(base: str) -> bool:

@@ -101,7 +101,7 @@ def _read_one(file: str, stdin: BinaryIO | None) -> tuple[str, bytes]:
     except (OSError, ValueError) as error:
         raise _failed(file, error) from None
     try:
-        if geteuid() == 0:
+        if geteuid() == 0 or _capable():
             _check_trust(file, fstat(descriptor))
         return file, _limited(file, _reader(descriptor))
     finally:
@@ -129,6 +129,17 @@ def _limited(name: str, take: Callable[[int], bytes]) -> bytes:
             raise errors.StateError(f"{name}: larger than {SIZE_MAX >> 20} MiB")
 
 
+def _capable() -> bool:
+    """Whether this process has a capability (proc_pid_status(5)), as a service of an ordinary user
+    may: others could use it by what they write."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            found = file.read().partition(b"\nCapEff:")[2].split(None, 1)
+    except OSError:
+        return True
+    return int(found[0], 16) != 0
+
+
 def _check_trust(file: str, status: stat_result) -> None:
     """Raises StateError for a file that somebody else could have written.
 
@@ -142,7 +153,7 @@ def _check_trust(file: str, status: stat_result) -> None:
         raise errors.StateError(
             f"{file}: writable by others, so it is not trusted", f"chmod go-w {file}"
         )
-    if str(status.st_uid) not in ("0", environ.get("SUDO_UID")):
+    if str(status.st_uid) not in ("0", str(geteuid()), environ.get("SUDO_UID")):
         raise errors.StateError(
             f"{file}: owned by another user, so it is not trusted", f"chown root {file}"
         )

@@ -240,7 +240,8 @@ def test_nothing_waits(stage: Stage) -> None:
 
 
 def test_what_is_pending(stage: Stage) -> None:
-    """Pid, digest and a deadline on CLOCK_BOOTTIME, in a file of mode 0600."""
+    """Pid, digest and a deadline on CLOCK_BOOTTIME, in a file that a service of another user can
+    read too."""
     first = time.clock_gettime(time.CLOCK_BOOTTIME)
     pid = stage.arm()
     last = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -248,7 +249,7 @@ def test_what_is_pending(stage: Stage) -> None:
     assert found is not None
     assert (found.pid, found.digest, found.alive) == (pid, "c0ffee", True)
     assert first + LONG <= found.deadline <= last + LONG
-    assert Path(stage.folder, guard.PENDING).stat().st_mode & 0o777 == 0o600
+    assert Path(stage.folder, guard.PENDING).stat().st_mode & 0o777 == 0o644
     assert stage.files() == {guard.PENDING}
 
 

@@ -253,10 +253,37 @@ def test_a_device_has_no_writers() -> None:
 def test_who_is_not_root_reads_what_he_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without root's rights nobody can be led to more than he may do himself."""
     monkeypatch.setattr(sources, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sources, "_capable", lambda: False)
     path = tmp_path / "one"
     path.write_bytes(b"x")
     path.chmod(0o666)
     assert sources.read([str(path)]) == [(str(path), b"x")]
+
+
+@pytest.mark.parametrize(("owner", "trusted"), [(0, True), (1000, True), (1001, False)])
+def test_a_service_with_capabilities_is_as_careful_as_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, trusted: bool
+) -> None:
+    """It has rights that others could use: it trusts root's files and its own."""
+    monkeypatch.setattr(sources, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sources, "_capable", lambda: True)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    path = tmp_path / "one"
+    path.write_bytes(b"x")
+    path.chmod(0o644)
+    fstat(monkeypatch, st_uid=owner)
+    if trusted:
+        assert sources.read([str(path)]) == [(str(path), b"x")]
+    else:
+        assert "owned by another user" in str(refused(path))
+    path.chmod(0o666)
+    assert "writable by others" in str(refused(path))
+
+
+def test_capabilities_are_those_of_this_process() -> None:
+    """As the kernel shows them."""
+    words = Path("/proc/self/status").read_text().split()
+    assert sources._capable() == (int(words[words.index("CapEff:") + 1], 16) != 0)
 
 
 @given(st.binary())

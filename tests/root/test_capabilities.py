@@ -1,0 +1,218 @@
+"""As a service of an ordinary user with CAP_NET_ADMIN and CAP_NET_RAW and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command import Command, forget, ip_json
+from support import Namespace, until
+
+from netalias import lock
+
+USER = 65534
+BOTH = "net_admin,net_raw"
+REPO = Path(__file__).parents[2]
+MAIN = "from netalias.cli import program; program()"
+
+
+def can(words: list[str]) -> bool:
+    """Whether the ordinary user can run this at all."""
+    try:
+        return (
+            subprocess.run([*as_user(""), *words], capture_output=True, check=False).returncode == 0
+        )
+    except OSError:
+        return False
+
+
+def as_user(capabilities: str) -> list[str]:
+    """setpriv(1): another user with these capabilities, which also what it executes has."""
+    sets = "-all" + "".join(f",+{name}" for name in capabilities.split(",") if name)
+    return [
+        "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--no-new-privs",
+        f"--inh-caps={sets}", f"--ambient-caps={sets}", f"--bounding-set={sets}",
+    ]  # fmt: skip
+
+
+def interpreter() -> str:
+    """One that the ordinary user may execute and that runs this code, or empty."""
+    old = "import sys; sys.exit(sys.version_info < (3, 10))"
+    found = (sys.executable, shutil.which("python3", path="/usr/bin"))
+    return next((one for one in found if one and can([one, "-c", old])), "")
+
+
+class Service(Command):
+    """``netalias`` as the ordinary user."""
+
+    def __init__(self, namespace: Namespace, python: str, code: Path, capabilities: str) -> None:
+        super().__init__(namespace)
+        self._words = [
+            "env", "-u", "XDG_RUNTIME_DIR", f"PYTHONPATH={code}", *as_user(capabilities), python,
+            "-B", "-c", MAIN,
+        ]  # fmt: skip
+
+    def run(self, *words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
+        return self.namespace.run([*self._words, *words], check=False, input=input)
+
+
+@pytest.fixture
+def code() -> Iterator[Path]:
+    """The sources where everybody may read them."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    for package in ("netalias", "procfs"):
+        shutil.copytree(REPO / package, folder / package, ignore=shutil.ignore_patterns("*.pyc"))
+    subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """/run/netalias, which is the ordinary user's for the time of the test."""
+    if os.geteuid() != 0 or not shutil.which("setpriv") or not can(["true"]):
+        pytest.skip("no process of another user can be made here")
+    path = Path(lock.SYSTEM)
+    try:
+        path.mkdir(exist_ok=True)
+        before = path.stat().st_uid
+        os.chown(path, USER, USER)
+    except OSError as error:
+        pytest.skip(f"{path}: {error.strerror}")
+    yield path
+    os.chown(path, before, before)
+
+
+@pytest.fixture
+def service(cli: Command, runtime: Path, code: Path) -> Service:
+    """The service in the namespace of ``cli``, with both capabilities."""
+    python = interpreter()
+    if not python:
+        pytest.skip("no Python that another user may run")
+    return Service(cli.namespace, python, code, BOTH)
+
+
+def folder(namespace: Namespace) -> Path:
+    return Path(lock.SYSTEM, str(namespace.inode))
+
+
+def test_it_has_exactly_these(service: Service) -> None:
+    """The stage itself: another user, two capabilities, no way to more."""
+    done = service.namespace.run([*as_user(BOTH), "cat", "/proc/self/status"]).stdout.split()
+    sets = {done[done.index(f"Cap{one}:") + 1] for one in ("Inh", "Prm", "Eff", "Bnd", "Amb")}
+    assert sets == {f"{1 << 12 | 1 << 13:016x}"}
+    assert done[done.index("NoNewPrivs:") + 1] == "1"
+    assert done[done.index("Uid:") + 1] == str(USER)
+
+
+@pytest.mark.parametrize("kind", ["macvlan", "label"])
+@pytest.mark.parametrize("address", ["192.0.2.7/24", "2001:db8::7/64"])
+def test_an_alias_comes_and_goes(service: Service, kind: str, address: str) -> None:
+    """Made, shown, re-addressed, taken away; the settings of the main device with it."""
+    service.silent("eth9:0", address, "kind", kind)
+    assert service.one("eth9:0")["kind"] == kind
+    service.silent("eth9:0", address.replace("7/", "8/"))
+    service.silent("eth9:0-")
+    assert service.names() == []
+    assert folder(service.namespace).stat().st_uid == USER
+
+
+def test_a_reconciliation(service: Service, code: Path) -> None:
+    """Files that are root's and readable by all; a second run finds nothing to do."""
+    declared = code / "netalias.conf"
+    declared.write_text("eth9:0-9 192.0.2.10/32+ kind macvlan\neth9:10 192.0.2.1/24 kind label\n")
+    declared.chmod(0o644)
+    service("reconcile", str(declared))
+    assert len(service.names()) == 11
+    service.silent("reconcile", str(declared))
+    service.silent("check", str(declared))
+
+
+def test_a_file_of_others_is_not_trusted(service: Service, code: Path) -> None:
+    """Who could write it could use the capabilities of the service."""
+    declared = code / "netalias.conf"
+    declared.write_text("eth9:0 192.0.2.10\n")
+    declared.chmod(0o666)
+    assert "writable by others" in service.fails(2, "reconcile", str(declared))
+    assert service.names() == []
+
+
+def test_a_conflict_is_found(service: Service, peer: Namespace) -> None:
+    """Frames are sent and heard: the other host has the address."""
+    peer.ip("addr add 192.0.2.9/24 dev p9")
+    said = service.fails(6, "eth9:0", "192.0.2.9/24", "acd", "fast")
+    assert "192.0.2.9 is in use" in said
+    service.silent("eth9:0", "192.0.2.8/24", "acd", "fast")
+
+
+def test_it_announces(service: Service, peer: Namespace) -> None:
+    """The neighbour's cache has the new MAC without having asked."""
+    peer.ip("addr add 192.0.2.9/24 dev p9")
+    peer.ip("neigh add 192.0.2.7 lladdr 02:00:00:00:00:01 dev p9 nud stale")
+    service.silent("eth9:0", "192.0.2.7/24", "kind", "macvlan")
+    (device,) = ip_json(service.namespace, "link show eth9_0")
+    mac = device["address"]
+    until(lambda: ip_json(peer, "neigh show 192.0.2.7")[0]["lladdr"] == mac)
+    service.silent("announce", "eth9:0")
+
+
+def test_root_and_the_service_wait_for_each_other(cli: Command, service: Service) -> None:
+    """One lock, whoever was the first to make it, and what root leaves the service can use."""
+    cli.silent("eth9:0", "192.0.2.7/24", "kind", "macvlan")
+    assert folder(cli.namespace).stat().st_uid == USER
+    assert (folder(cli.namespace) / "lock").stat().st_uid == USER
+    service.silent("eth9:1", "192.0.2.8/24", "kind", "macvlan")
+    with cli.namespace, lock.Lock(0, cli.namespace.inode) as held:
+        assert held.folder == str(folder(cli.namespace))
+        assert "another netalias is at work" in service.fails(75, "--wait", "0", "eth9:1-")
+    service.silent("eth9:1-")
+    cli.silent("eth9:0-")
+
+
+def test_what_root_keeps_the_service_gives_back(cli: Command, service: Service) -> None:
+    """The old settings of a main device are kept for whoever takes the last alias away."""
+    before = service.namespace.ip("-d -j link show eth9")
+    cli.silent("eth9:0", "192.0.2.7/24", "kind", "macvlan")
+    assert (folder(cli.namespace) / "settings").exists()
+    service.silent("eth9:0-")
+    assert not (folder(cli.namespace) / "settings").exists()
+    assert service.namespace.ip("-d -j link show eth9") == before
+
+
+def test_what_waits_for_roots_confirmation_stays(
+    cli: Command, service: Service, code: Path
+) -> None:
+    """The service sees that a change waits, and leaves it alone."""
+    for name, address in (("one", "192.0.2.7"), ("two", "192.0.2.8")):
+        (code / name).write_text(f"eth9:0 {address}/24 kind macvlan\n")
+        (code / name).chmod(0o644)
+    assert cli.run("--confirm", "60", "reconcile", str(code / "one")).returncode == 0
+    assert "waits for its confirmation" in service.fails(2, "reconcile", str(code / "two"))
+    service.silent("confirm")
+
+
+@pytest.mark.parametrize("capabilities", ["", "net_raw", "net_admin"])
+def test_with_fewer_it_says_what_is_missing(
+    cli: Command, service: Service, code: Path, capabilities: str
+) -> None:
+    """Without CAP_NET_ADMIN nothing is changed; without CAP_NET_RAW nothing is announced."""
+    fewer = Service(cli.namespace, service._words[-4], code, capabilities)
+    done = fewer.run("eth9:0", "192.0.2.7/24", "kind", "macvlan")
+    missing = "CAP_NET_RAW" if capabilities == "net_admin" else "CAP_NET_ADMIN"
+    assert missing in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.returncode == (0 if capabilities == "net_admin" else 4)
+
+
+@pytest.fixture(autouse=True)
+def tidy(cli: Command) -> Iterator[None]:
+    """Nothing of the namespace stays behind."""
+    yield
+    forget(cli.namespace)
