@@ -106,6 +106,7 @@ def _won(folder: str) -> int:
     except OSError as error:
         raise _refused(path, error) from None
     try:
+        _give(file, folder, path)
         end = monotonic() + PATIENCE
         while not _locked(file, path):
             found = running(folder)
@@ -118,6 +119,16 @@ def _won(folder: str) -> int:
         os.close(file)
         raise
     return file
+
+
+def _give(file: int, folder: str, path: str) -> None:
+    """What root makes in the folder of a service is the service's (lock.py)."""
+    try:
+        owner = os.lstat(folder).st_uid
+        if owner != os.geteuid() == 0:
+            os.fchown(file, owner, -1)
+    except OSError as error:
+        raise _refused(path, error) from None
 
 
 def _locked(file: int, path: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from command import Command, forget, ip_json
 from support import Namespace, until
 
-from netalias import lock
+from netalias import election, lock
 
 USER = 65534
 BOTH = "net_admin,net_raw"
@@ -53,13 +53,13 @@ class Service(Command):
 
     def __init__(self, namespace: Namespace, python: str, code: Path, capabilities: str) -> None:
         super().__init__(namespace)
-        self._words = [
+        self.words = [
             "env", "-u", "XDG_RUNTIME_DIR", f"PYTHONPATH={code}", *as_user(capabilities), python,
             "-B", "-c", MAIN,
         ]  # fmt: skip
 
     def run(self, *words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
-        return self.namespace.run([*self._words, *words], check=False, input=input)
+        return self.namespace.run([*self.words, *words], check=False, input=input)
 
 
 @pytest.fixture
@@ -198,12 +198,26 @@ def test_what_waits_for_roots_confirmation_stays(
     service.silent("confirm")
 
 
+ELECTED = "import sys; from netalias.election import Election; Election(sys.argv[1])"
+
+
+def test_root_and_the_service_run_for_the_same_seat(cli: Command, service: Service) -> None:
+    """Root was the watcher first: the service is told who runs, and wins once root has left."""
+    cli.silent("eth9:0", "192.0.2.7/24")
+    place = str(folder(cli.namespace))
+    candidate = [*service.words[:-1], ELECTED, place]
+    with election.Election(place):
+        done = cli.namespace.run(candidate, check=False)
+        assert f"runs already in this network namespace: pid {os.getpid()}, since " in done.stderr
+    assert cli.namespace.run(candidate).stderr == ""
+
+
 @pytest.mark.parametrize("capabilities", ["", "net_raw", "net_admin"])
 def test_with_fewer_it_says_what_is_missing(
     cli: Command, service: Service, code: Path, capabilities: str
 ) -> None:
     """Without CAP_NET_ADMIN nothing is changed; without CAP_NET_RAW nothing is announced."""
-    fewer = Service(cli.namespace, service._words[-4], code, capabilities)
+    fewer = Service(cli.namespace, service.words[-4], code, capabilities)
     done = fewer.run("eth9:0", "192.0.2.7/24", "kind", "macvlan")
     missing = "CAP_NET_RAW" if capabilities == "net_admin" else "CAP_NET_ADMIN"
     assert missing in done.stderr
