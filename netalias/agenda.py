@@ -78,6 +78,13 @@ def setting_item(setting: Setting) -> Item:
     return item
 
 
+def removal(alias: Alias, world: World) -> Item:
+    """That an alias goes."""
+    plan = Plan(alias)
+    plan.steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
+    return Item(REMOVED, alias.name, plan)
+
+
 class Skipped:
     """Wishes that cannot be planned: the first one, and how many have the same reason."""
 
@@ -127,15 +134,17 @@ def compare(
     protected: bytes = b"",
     terms: Terms | None = None,
     barred: Barred | None = None,
+    removing: bool = True,
 ) -> Agenda:
     """What differs between the declared aliases and ours in *world*.
 
     With *only* a main device, the rest is not looked at. *force* goes on where a main device is
-    down. The alias with the *protected* address keeps it. *terms* are those on which main devices
+    down; without *removing* what is not declared stays. The alias with the *protected* address keeps it. *terms* are those on which main devices
     are set; without them, their settings are not looked at. *barred* are addresses that cannot
     come to a main device, by its ifindex and the packed address, with the reason.
     """
-    found = _Comparison(world, able, force, protected, barred or {}).run(declared, only)
+    comparison = _Comparison(world, able, force, protected, barred or {})
+    found = comparison.run(declared, only, removing)
     if terms is not None:
         plans = [item.plan for item in found.items]
         main = world.snapshot.device(only) if only else None
@@ -182,7 +191,7 @@ class _Comparison:
                 entries = world.snapshot.on(alias.device.index)
                 self.moving.update(map(id, kinds.surplus(alias.entry, entries)))
 
-    def run(self, declared: Declarations, only: str) -> Agenda:
+    def run(self, declared: Declarations, only: str, removing: bool) -> Agenda:
         """The whole comparison."""
         main = self.world.snapshot.device(only) if only else None
         for block in declared.blocks:
@@ -194,15 +203,12 @@ class _Comparison:
             if alias.ours and (not only or alias.name.main in (only, main.name if main else only))
         ]
         self.agenda.present = len(present)
-        leaving = [alias for alias in present if id(alias) not in self.kept]
+        leaving = [alias for alias in present if removing and id(alias) not in self.kept]
         leaving = [alias for alias in leaving if not self._holds(alias)]
         self.gone.update(map(id, leaving))
         self.agenda.removed = len(leaving)
-        for device in self.world.remnants:
-            self._remove(_remnant(device, self.world))
-        for alias in leaving:
-            self._remove(alias)
-        removals = self.agenda.items
+        remnants = [_remnant(device, self.world) for device in self.world.remnants]
+        removals = [removal(alias, self.world) for alias in remnants * removing + leaving]
         while True:
             self.agenda.items = removals.copy()
             self._wishes()
@@ -309,11 +315,6 @@ class _Comparison:
         return address != self.protected or other_kind or wish.up is False
 
     # Second pass
-
-    def _remove(self, alias: Alias) -> None:
-        result = Plan(alias)
-        result.steps = kinds.get(alias.kind).unmake(alias, self.world.snapshot)
-        self.agenda.items.append(Item(REMOVED, alias.name, result))
 
     def _wishes(self) -> None:
         """Wide networks first: what lies in one that is planned later would be planned again."""

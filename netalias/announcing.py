@@ -20,13 +20,15 @@ from netalias.telling import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container, Sequence
 
     from netalias.cli import Options
     from netalias.declarations import Declarations
     from netalias.engine import Engine
+    from netalias.kernel import Kernel
     from netalias.model import Alias
     from netalias.names import AliasName
+    from netalias.segment import Segment
     from netalias.wishes import Wish
 
     Turn = tuple[str, int]
@@ -62,11 +64,11 @@ def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
     named = {id(one) for word in wanted if ":" in word for one in select(world, [word])}
     told: list[Arrival] = []
     for alias in select(world, wanted):
-        reason = _mute(alias)
+        reason = mute(alias)
         if reason and id(alias) in named and not options.quiet:
             complain(f"{alias.name}: not announced: {reason}", "warning: ")
         elif not reason:
-            told.append(_standing(alias, policy))
+            told.append(standing(alias, policy))
     if options.dry_run or options.verbose:
         write("".join(_line(one) for one in told))
     if options.dry_run or not told or engine.segment is None:
@@ -77,7 +79,7 @@ def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
     return refused[0].status if refused else errors.STATUS_OK
 
 
-def _mute(alias: Alias) -> str:
+def mute(alias: Alias) -> str:
     """Why nobody can be told of an address, or empty."""
     entry, main, device = alias.entry, alias.main, alias.carrier
     if not alias.ours:
@@ -95,7 +97,7 @@ def _mute(alias: Alias) -> str:
     return ""
 
 
-def _standing(alias: Alias, policy: Policy) -> Arrival:
+def standing(alias: Alias, policy: Policy) -> Arrival:
     assert alias.main is not None
     one = Arrival(alias.name, alias.main, alias.kind, alias.family, alias.address, policy)
     assert alias.carrier is not None
@@ -115,7 +117,12 @@ def every(wish: Wish, policy: Policy) -> int:
 
 
 def again(
-    engine: Engine, folder: str, declared: Declarations, only: str, told: Container[AliasName]
+    engine: Engine,
+    folder: str,
+    declared: Declarations,
+    only: str,
+    told: Container[AliasName],
+    how: Callable[[Segment, Kernel, Sequence[Arrival], Policy], list[errors.NetaliasError]] = send,
 ) -> list[str]:
     """Announce what is due but *told*, which is announced already; what could not be, as sentences.
 
@@ -138,13 +145,13 @@ def again(
     if not due or engine.segment is None:
         return []
     arrivals = [
-        _standing(alias, policy)
+        standing(alias, policy)
         for alias in world.aliases
         if (alias.name.main, alias.address) in places and alias.name not in told
-        if not _mute(alias)
+        if not mute(alias)
     ]
     _note(folder, known | due)
-    refused = send(engine.segment(), engine.kernel, arrivals, policy) if arrivals else []
+    refused = how(engine.segment(), engine.kernel, arrivals, policy) if arrivals else []
     return [f"not announced: {error.line()}" for error in refused]
 
 

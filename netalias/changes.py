@@ -50,7 +50,7 @@ ADDRESS_FLAGS = (
 IFA_F_FIRST = 0x01
 """IFA_F_SECONDARY of IPv4, IFA_F_TEMPORARY of IPv6."""
 
-LINK_FIELDS = ("name", "mtu", "mac", "master")
+LINK_FIELDS = ("name", "mtu", "mac", "master", "group", "ifalias")
 ADDRESS_FIELDS = (
     "peer", "prefixlen", "scope", "label", "broadcast", "metric", "protocol",
 )  # fmt: skip

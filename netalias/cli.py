@@ -22,7 +22,8 @@ class Options:
         "details", "dry_run", "exit_when_down", "family", "force", "group", "hands_off", "help",
         "json", "mac", "metrics", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure",
         "on_down", "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty", "quiet", "rate",
-        "recorded", "special", "timestamps", "tree", "verbose", "version", "wait",
+        "recorded", "release", "special", "texts", "timestamps", "tree", "verbose", "version",
+        "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -30,13 +31,13 @@ class Options:
         self.brief = self.details = self.dry_run = self.force = self.hands_off = False
         self.exit_when_down = self.help = self.json = self.no_initial = self.timestamps = False
         self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
-        self.allow_empty = self.allow_shrink = self.mac = self.recorded = False
+        self.allow_empty = self.allow_shrink = self.mac = self.recorded = self.release = False
         self.color = "auto"
         self.family = 0
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""
         self.on_arrival = self.on_departure = self.on_up = self.on_down = ""
         self.on_carrier = self.on_no_carrier = ""
-        self.acd = self.announce = self.conflict = self.rate = ""
+        self.acd = self.announce = self.conflict = self.rate = self.texts = ""
         self.special: list[str] = []
 
     def engine(self) -> Engine:
@@ -75,6 +76,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--hands-off": ("hands_off", True),
     "--mac": ("mac", True),
     "--no-initial": ("no_initial", True),
+    "--release": ("release", True),
     "--tree": ("tree", True),
 }
 """Option: the attribute that it sets, and the value."""
@@ -96,6 +98,7 @@ TAKING: dict[str, str] = {
     "--on-up": "on_up",
     "--only": "only",
     "--rate": "rate",
+    "--texts": "texts",
     "--wait": "wait",
     "--color": "color",
 }
@@ -104,12 +107,12 @@ TAKING: dict[str, str] = {
 SPECIAL: dict[str, tuple[str, ...]] = {
     "-4": ("show",),
     "-6": ("show",),
-    "--acd": ("", "reconcile", "batch"),
-    "--announce": ("", "reconcile", "batch", "announce"),
-    "--conflict": ("", "reconcile", "batch"),
-    "--rate": ("", "reconcile", "batch", "announce"),
-    "--allow-empty": ("check", "reconcile"),
-    "--allow-shrink": ("check", "reconcile"),
+    "--acd": ("", "reconcile", "batch", "watch"),
+    "--announce": ("", "reconcile", "batch", "announce", "watch"),
+    "--conflict": ("", "reconcile", "batch", "watch"),
+    "--rate": ("", "reconcile", "batch", "announce", "watch"),
+    "--allow-empty": ("check", "reconcile", "watch"),
+    "--allow-shrink": ("check", "reconcile", "watch"),
     "--confirm": ("reconcile",),
     "--exit-when-down": ("monitor",),
     "--mac": ("save",),
@@ -118,10 +121,12 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--on-arrival": ("monitor",),
     "--on-carrier": ("monitor",),
     "--on-departure": ("monitor",),
-    "--on-down": ("monitor",),
+    "--on-down": ("monitor", "watch"),
     "--on-no-carrier": ("monitor",),
     "--on-up": ("monitor",),
     "--only": ("check", "reconcile", "save"),
+    "--release": ("watch",),
+    "--texts": ("watch",),
     "--timestamps": ("monitor",),
     "-t": ("monitor",),
 }
@@ -225,6 +230,7 @@ VERBS = {
     "monitor": "monitor.monitor",
     "publish": "published.publish",
     "unpublish": "published.unpublish",
+    "watch": "watch.watch",
     "emulate": "verbs.emulate",
     "help": "verbs.usage",
 }

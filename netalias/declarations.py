@@ -37,8 +37,8 @@ DEFAULTS = "defaults"
 EACH = "each"
 COMMENT = "#"
 DEFAULT_WORDS = (
-    "acd", "announce", "broadcast", "-broadcast", "conflict", "down", "kind", "metric", "mtu",
-    "netmask", "optimistic", "prefixlen", "up",
+    "acd", "announce", "broadcast", "-broadcast", "conflict", "down", "heal", "kind", "metric",
+    "mtu", "netmask", "on-down", "optimistic", "prefixlen", "up",
 )  # fmt: skip
 """What may stand behind ``defaults``: all but what belongs to one alias."""
 WITHOUT_MTU = "label"
@@ -400,6 +400,8 @@ def _inherit(wish: Wish, usual: Wish) -> None:
     wish.kind = wish.kind or usual.kind
     wish.acd = wish.acd or usual.acd
     wish.conflict = wish.conflict or usual.conflict
+    wish.heal = wish.heal or usual.heal
+    wish.on_down = wish.on_down or usual.on_down
     if wish.announce is None:
         wish.announce, wish.every = usual.announce, usual.every
     if not inet:

@@ -7,9 +7,20 @@ administrator's own session comes in over is not taken away.
 from __future__ import annotations
 
 from netalias import errors, names, query
-from netalias.agenda import REMOVED, Agenda, Item, MainName, Skipped, compare
+from netalias.agenda import (
+    REMOVED,
+    Agenda,
+    Item,
+    MainName,
+    Skipped,
+    compare,
+    removal,
+    setting_item,
+)
 from netalias.declarations import Block, Declarations, counted
+from netalias.kept import Kept
 from netalias.kinds import World
+from netalias.mains import settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +28,8 @@ if TYPE_CHECKING:
 
     from netalias.agenda import Barred
     from netalias.engine import Engine
-    from netalias.kept import Kept
     from netalias.kernel import Failure, Kernel
-    from netalias.model import Snapshot
+    from netalias.model import Alias, Snapshot
     from netalias.segment import Arriving
 
 FEW = 128
@@ -32,10 +42,11 @@ class Rules:
     """How far a reconciliation may go.
 
     ``only``: a main device, the others are not looked at. ``force``: also where a main device is
-    down. ``protected``: packed address that stays where it is, whatever is declared.
+    down; without ``removing`` what is not declared stays. ``protected``: packed address that stays
+    where it is, whatever is declared.
     """
 
-    __slots__ = ("allow_empty", "allow_shrink", "force", "only", "protected")
+    __slots__ = ("allow_empty", "allow_shrink", "force", "only", "protected", "removing")
 
     def __init__(
         self,
@@ -44,9 +55,11 @@ class Rules:
         force: bool = False,
         allow_empty: bool = False,
         allow_shrink: bool = False,
+        removing: bool = True,
         protected: bytes = b"",
     ) -> None:
         self.only = only
+        self.removing = removing
         self.force = force
         self.allow_empty = allow_empty
         self.allow_shrink = allow_shrink
@@ -115,6 +128,7 @@ def _look(
         protected=rules.protected,
         terms=engine.terms(kept),
         barred=barred,
+        removing=rules.removing,
     )
     return agenda, world, kept
 
@@ -146,6 +160,35 @@ def reconcile(
         _carry_out(engine, world, outcome, kept)
         outcome.stopped = engine.kernel.stopping and bool(outcome.failed)
         _verify(engine, declared, rules, outcome, barred)
+    return outcome
+
+
+def mend(engine: Engine, world: World, agenda: Agenda) -> Outcome:
+    """Carry out an agenda without settings of main devices; nothing is verified. The caller holds
+    the lock. Raises NotPermitted, KernelError."""
+    outcome = Outcome(agenda)
+    barred = _barred(engine, world, agenda)
+    items = agenda.items
+    for item in items:
+        goal = item.plan.goal
+        item.error = barred.get((goal.main.index, goal.address)) if goal is not None else None
+    agenda.items = [item for item in items if item.error is None]
+    if agenda.items:
+        _carry_out(engine, world, outcome, Kept(""))
+    agenda.items = items
+    return outcome
+
+
+def remove(engine: Engine, world: World, aliases: Sequence[Alias]) -> Outcome:
+    """Take these aliases away, and give back what nobody needs any more of the settings of their
+    main devices. The caller holds the lock. Raises NotPermitted, KernelError."""
+    agenda = Agenda()
+    agenda.items = [removal(alias, world) for alias in aliases]
+    kept = engine.kept(world)
+    plans = [item.plan for item in agenda.items]
+    agenda.items += map(setting_item, settle(world, plans, engine.terms(kept)))
+    outcome = Outcome(agenda)
+    _carry_out(engine, world, outcome, kept)
     return outcome
 
 

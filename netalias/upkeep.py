@@ -60,7 +60,7 @@ class Run:
 
     def _reconcile(self, found: list[tuple[str, bytes]]) -> engine_room.Outcome:
         declared = self._declared(found)
-        self.name = _name(found)
+        self.name = configuration(found)
         self._may_begin()
         outcome = engine_room.reconcile(self.engine, declared, self._rules(), self._begin)
         if self.armed and not outcome.done:
@@ -227,7 +227,7 @@ class Run:
                 unlink(draft)
 
 
-def _name(found: list[tuple[str, bytes]]) -> str:
+def configuration(found: list[tuple[str, bytes]]) -> str:
     """What a configuration is known by: its text, wherever it stands, and whatever is left out."""
     from _blake2 import blake2b
 

@@ -8,6 +8,7 @@ Grammar (the words of ifconfig(8), in any order after the name)::
             | "kind" KIND | "up" | "down" | "optimistic" | "acd" "off" | "acd" "fast" | "acd" "rfc"
             | "conflict" "skip" | "conflict" "abort"
             | "announce" "off" | "announce" N | "announce" "every" SECONDS
+            | "heal" "on" | "heal" "off" | "on-down" "free" | "on-down" "keep"
 
 What follows a deleting name (``eth0:0-``) is ignored, as in Linux 2.0.
 """
@@ -29,6 +30,8 @@ ROUNDS_MAX = 99999
 """How often an alias is announced, or after how many seconds again."""
 ACD = ("off", "fast", "rfc")
 CONFLICT = ("skip", "abort")
+HEAL = ("on", "off")
+ON_DOWN = ("free", "keep")
 
 
 class Wish:
@@ -37,7 +40,8 @@ class Wish:
     ``address`` and ``peer`` are packed; ``broadcast`` is None for the usual one and empty for none.
     ``lenient``: a kind that has no MTU passes it over. How the address comes to the neighbours:
     ``acd`` and ``conflict`` are words, ``announce`` is how often, ``every`` the seconds after which
-    again and again, ``optimistic`` that it is used while the kernel probes (RFC 4429).
+    again and again, ``optimistic`` that it is used while the kernel probes (RFC 4429). ``heal`` and
+    ``on_down`` are words for who watches over it.
     """
 
     __slots__ = (
@@ -48,6 +52,7 @@ class Wish:
         "conflict",
         "delete",
         "every",
+        "heal",
         "kind",
         "lenient",
         "mac",
@@ -55,6 +60,7 @@ class Wish:
         "mtu",
         "name",
         "netmask",
+        "on_down",
         "optimistic",
         "peer",
         "prefixlen",
@@ -77,7 +83,7 @@ class Wish:
         self.kind = ""
         self.lenient = False
         self.up: bool | None = None
-        self.acd = self.conflict = ""
+        self.acd = self.conflict = self.heal = self.on_down = ""
         self.announce: int | None = None
         self.every = 0
         self.optimistic = False
@@ -110,6 +116,8 @@ class Wish:
         new.announce = self.announce
         new.every = self.every
         new.optimistic = self.optimistic
+        new.heal = self.heal
+        new.on_down = self.on_down
         return new
 
     def check(self, alias_type: AliasType) -> None:
@@ -295,6 +303,14 @@ def _announce(wish: Wish, text: str, seconds: str = "") -> None:
     wish.announce, wish.every = announcement(f"{wish.name}: announce", text, seconds)
 
 
+def _heal(wish: Wish, text: str) -> None:
+    wish.heal = choice(f"{wish.name}: heal", text, HEAL)
+
+
+def _on_down(wish: Wish, text: str) -> None:
+    wish.on_down = choice(f"{wish.name}: on-down", text, ON_DOWN)
+
+
 def _optimistic(wish: Wish) -> None:
     wish.optimistic = True
 
@@ -324,6 +340,8 @@ WORDS: dict[str, tuple[int, str, Callable[..., None]]] = {
     "acd": (1, "off, fast or rfc", _acd),
     "conflict": (1, "skip or abort", _conflict),
     "announce": (1, "off, a number, or every SECONDS", _announce),
+    "heal": (1, "on or off", _heal),
+    "on-down": (1, "free or keep", _on_down),
     "optimistic": (0, "", _optimistic),
     "up": (0, "", _up),
     "down": (0, "", _down),

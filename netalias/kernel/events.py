@@ -84,12 +84,15 @@ UPPER = ("macvlan", "macvtap", "ipvlan", "ipvtap", "vlan")
 class Stream:
     """The events of the namespace of the calling thread; ``state`` is what is known.
 
-    *routes*: those of the routing tables too, but the local one. *buffer* is the size of the
-    receive buffers in bytes, 0 for large ones. Raises KernelError.
+    *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
+    *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``port`` is the netlink
+    port of whoever asked for what is being told, 0 where nobody did, or nobody knows.
+    Raises KernelError.
     """
 
-    def __init__(self, *, routes: bool = False, buffer: int = 0) -> None:
+    def __init__(self, *, routes: bool = False, media: bool = True, buffer: int = 0) -> None:
         self.state = State()
+        self.port = 0
         self._routes = routes
         self._stale = False
         self._heard = Channel(NETLINK_ROUTE, buffer)
@@ -97,34 +100,40 @@ class Stream:
             self._heard.join(group)
         self._asked = Channel(NETLINK_ROUTE)
         self._asked.strict()
-        self._media = Media(buffer)
+        self._media = Media(buffer) if media else None
 
     def close(self) -> None:
         """Close the sockets."""
         self._heard.close()
         self._asked.close()
-        self._media.close()
+        if self._media is not None:
+            self._media.close()
 
-    def filenos(self) -> tuple[int, int]:
+    def filenos(self) -> list[int]:
         """Those that are to be polled for reading."""
-        return self._heard.fileno(), self._media.fileno()
+        found = [self._heard.fileno()]
+        return found if self._media is None else [*found, self._media.fileno()]
 
     def start(self) -> Iterator[Event]:
         """Everything that is there, as arrivals."""
         yield from self._again()
-        if self._media.present:
+        if self._media is not None and self._media.present:
             yield from self._told(self._media.all())
 
     def read(self) -> Iterator[Event]:
         """What has happened since; does not wait. Raises WireError, KernelError."""
         for message in self._heard.read():
             if message is None:
+                self.port = 0
                 yield from self._followed(self._again())
                 break
+            self.port = _port(message)
             yield from self._followed(self._applied(self.state, message))
+        self.port = 0
         if self._stale:
             yield from self._reroute()
-        yield from self._told(self._media.read())
+        if self._media is not None:
+            yield from self._told(self._media.read())
 
     def _applied(self, state: State, message: Message) -> Iterator[Event]:
         kind, flags, _, data, start, end = message
@@ -142,12 +151,14 @@ class Stream:
         """The events, and what has to be asked because of them."""
         for event in found:
             yield event
-            if event.what in (ARRIVAL, CARRIER) and self._media.present:
+            if event.what in (ARRIVAL, CARRIER):
                 self._ask(event.key[1])
             self._stale |= self._routes and _drops_routes(event)
 
     def _ask(self, index: int) -> None:
         device = self.state.device(index)
+        if self._media is None or not self._media.present:
+            return
         if device is not None and device.kind not in UPPER:
             self._media.ask(index)
 
@@ -204,6 +215,12 @@ class Stream:
             for key in keys:
                 if other.get(key) is None:
                     yield from apply(self.state, key, None if gone else key[2])
+
+
+def _port(message: Message) -> int:
+    """nlmsg_pid of struct nlmsghdr."""
+    _, _, _, data, start, _ = message
+    return int(_U32.unpack_from(data, start - 4)[0])
 
 
 def _drops_routes(event: Event) -> bool:

@@ -1,0 +1,89 @@
+"""As much of what is known as it takes to look at a few aliases. Pure."""
+
+from __future__ import annotations
+
+from netalias import names
+from netalias.changes import ADDRESS
+from netalias.kinds import KINDS
+from netalias.model import Snapshot
+from netalias.names import AliasName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.changes import State
+    from netalias.declarations import Declarations
+    from netalias.model import Address, Device
+
+
+def snapshot(state: State) -> Snapshot:
+    """All devices and addresses."""
+    addresses = (
+        entry.address
+        for parts in state.parts.values()
+        for key, entry in parts.items()
+        if key[0] == ADDRESS
+    )
+    return Snapshot(state.devices(), addresses)
+
+
+def focused(state: State, wished: Declarations, group: int) -> Snapshot:
+    """What the wishes, all for host addresses, can have to do with.
+
+    All devices but aliases; of these those that are wished for, and one of each kind on each main
+    device, which tells that the kind can stand there. Of the addresses those that are wished, and
+    those of these aliases.
+    """
+    sight = _Sight(state, wished, group)
+    devices = list(sight.devices())
+    return Snapshot(devices, sight.addresses({device.index for device in devices}))
+
+
+class _Sight:
+    def __init__(self, state: State, wished: Declarations, group: int) -> None:
+        self._state = state
+        self._group = group
+        self._locals = {address for block in wished.blocks for address in block.addresses}
+        self._slots: dict[str, set[int]] = {}
+        for block in wished.blocks:
+            self._slots.setdefault(block.wish.name.main, set()).update(block.slots)
+        self._texts: set[str] = set()
+        self._aliases: set[int] = set()
+
+    def devices(self) -> Iterator[Device]:
+        aliases = []
+        for device in self._state.devices():
+            if device.group == self._group and device.kind in KINDS:
+                aliases.append(device)
+            else:
+                self._expect(device)
+                yield device
+        seen = set()
+        for device in aliases:
+            place = device.link, device.kind
+            named = device.name in self._texts or not self._texts.isdisjoint(device.altnames)
+            if named or place not in seen:
+                seen.add(place)
+                self._aliases.add(device.index)
+                yield device
+
+    def _expect(self, main: Device) -> None:
+        """What the wished aliases of this device are called, if it has any."""
+        for called in (main.name, *main.altnames):
+            for slot in self._slots.get(called, ()):
+                name = AliasName(main.name, slot)
+                self._texts |= {names.primary(name), str(name), f"{called}:{slot}"}
+
+    def addresses(self, indexes: set[int]) -> Iterator[Address]:
+        for index, parts in self._state.parts.items():
+            every = index in self._aliases
+            for key, entry in parts.items():
+                if key[0] != ADDRESS or index not in indexes:
+                    continue
+                address = entry.address
+                if every or self._concerns(address):
+                    yield address
+
+    def _concerns(self, address: Address) -> bool:
+        return address.local in self._locals or address.metric > 0 or address.label in self._texts

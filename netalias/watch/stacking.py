@@ -1,0 +1,192 @@
+"""What follows from events for aliases and their main devices. Pure.
+
+A batch of events comes down to: which declared aliases may not be as they are wished, which main
+devices went down, went away, came up, got another name. What is then done is keeping.py's.
+"""
+
+from __future__ import annotations
+
+from netalias import names
+from netalias.changes import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK
+from netalias.kinds import KINDS, UNLINKED
+from netalias.model import GROUP, PROTOCOL
+from netalias.names import AliasName
+from netalias.watching import label_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.changes import Event, State
+    from netalias.model import Device
+    from netalias.watch.wished import Wished
+
+    Port = int
+
+SHAPING = ("mtu", "master", "altname")
+"""Attributes of a main device that decide how its aliases are made."""
+
+
+class News:
+    """What a batch comes to.
+
+    ``dirty``: declared aliases that were touched, with the netlink port of whoever did it.
+    ``down``: main devices, by index, that went down. ``gone``: names of main devices that went
+    away. ``risen``: names of main devices that came, came up, or got that name. ``renamed``: the
+    former name by index. ``relabelled``: slots of labels that have lost them, by index and address,
+    since the kernel gives the first label of a device its new name (inetdev_changename). ``linked``:
+    indexes of main devices that got a carrier. ``whole``: everything has to be compared.
+    ``touched``: there may be other aliases now, or other addresses of them; ``raised``: some device
+    came, or came up.
+    """
+
+    __slots__ = (
+        "dirty", "down", "gone", "linked", "raised", "relabelled", "renamed", "risen", "touched",
+        "whole",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.dirty: dict[AliasName, Port] = {}
+        self.down: dict[int, Device] = {}
+        self.gone: dict[str, None] = {}
+        self.risen: set[str] = set()
+        self.renamed: dict[int, str] = {}
+        self.relabelled: dict[tuple[int, bytes], int] = {}
+        self.linked: set[int] = set()
+        self.whole = self.touched = self.raised = False
+
+    @property
+    def few(self) -> bool:
+        """Whether nothing has happened but to declared aliases."""
+        return not (self.whole or self.down or self.gone or self.renamed)
+
+    @property
+    def pressing(self) -> bool:
+        """Whether something is to be done."""
+        return bool(self.dirty) or not self.few
+
+
+class Stacking:
+    """Events -> ``news``; what was done about them is taken out. *state* is what the events have
+    made, *group* our mark on devices."""
+
+    def __init__(self, state: State, wished: Wished, group: int = GROUP) -> None:
+        self.wished = wished
+        self.news = News()
+        self._state = state
+        self._group = group
+
+    def add(self, event: Event, port: Port = 0) -> None:
+        """One event, asked for by *port*."""
+        device = event.device
+        if device is None or event.key[0] not in (LINK, ADDRESS):
+            return
+        if self._is_alias(device) or (event.what == "group" and event.old == self._group):
+            self.news.touched = True
+            self._mark(self._called(device, event), port)
+        elif event.what == ADDRESS:
+            self._address(event, device, port)
+        else:
+            self._main(event, device)
+
+    def _is_alias(self, device: Device) -> bool:
+        return device.group == self._group and device.kind in KINDS
+
+    def _mark(self, found: Iterator[AliasName], port: Port) -> None:
+        for name in found:
+            if name in self.wished and not self.news.dirty.get(name):
+                self.news.dirty[name] = port
+
+    def _called(self, device: Device, event: Event) -> Iterator[AliasName]:
+        """The names of aliases that a device has, or had before the event."""
+        texts = [*device.altnames]
+        if event.what == "altname" and event.old is not None:
+            texts.append(str(event.old))
+        found = [one for one in map(names.split, texts) if one is not None]
+        primary = device.name if event.what != "name" else str(event.old)
+        split = names.split_primary(primary)
+        if split is not None:
+            found.append(split)
+        yield from found
+        below = None
+        if not device.remote and device.kind not in UNLINKED:
+            below = self._state.device(device.link)
+        if below is not None:
+            for main in (below.name, *below.altnames):
+                yield from (AliasName(main, one.slot) for one in found)
+
+    def _address(self, event: Event, device: Device, port: Port) -> None:
+        """Of a device that is no alias: a label, or what stands in the way of one."""
+        address = event.subject.address
+        slots = {one.slot for one in self._labels(event, device) if one is not None}
+        mains = (device.name, *device.altnames)
+        self._mark((AliasName(main, slot) for slot in slots for main in mains), port)
+        self._mark(iter(self.wished.by_address.get(address.local, ())), port)
+        self.news.touched |= bool(slots)
+        if event.field == "label":
+            self._relabel(event)
+
+    @staticmethod
+    def _labels(event: Event, device: Device) -> Iterator[AliasName | None]:
+        yield label_of(event.subject.address, device)
+        if event.field == "label":
+            yield names.split(str(event.old))
+
+    def _relabel(self, event: Event) -> None:
+        old = names.split(str(event.old))
+        address = event.subject.address
+        if old is not None and address.protocol == PROTOCOL and ":" not in address.label:
+            self.news.relabelled[event.key[1], address.local] = old.slot
+
+    def _main(self, event: Event, device: Device) -> None:
+        called = {device.name, *device.altnames}
+        wanted = not self.wished.mains.isdisjoint(called)
+        news, index = self.news, event.key[1]
+        if event.what == ARRIVAL or (event.what == FLAG and event.field == "UP" and event.new):
+            news.down.pop(index, None)
+            self._rise(called, wanted)
+        elif event.what == FLAG and event.field == "UP":
+            self.fell(device)
+        elif event.what == DEPARTURE:
+            news.down.pop(index, None)
+            if self._carries(device):
+                news.gone[device.name] = None
+                news.touched = True
+        elif event.what == "name":
+            self._rise(called, wanted)
+            if str(event.old) in self.wished.mains or self._carries(device):
+                news.renamed.setdefault(index, str(event.old))
+        elif event.what == CARRIER and event.new and self._carries(device):
+            news.linked.add(index)
+        elif event.what in SHAPING:
+            news.whole |= wanted
+
+    def fell(self, device: Device) -> None:
+        """A device is down, which may have aliases."""
+        self.news.risen -= {device.name, *device.altnames}
+        if self._carries(device):
+            self.news.down[device.index] = device
+
+    def _rise(self, called: set[str], wanted: bool) -> None:
+        news = self.news
+        news.raised = True
+        if wanted:
+            news.risen |= called
+            news.whole = news.touched = True
+
+    def _carries(self, main: Device) -> bool:
+        """Whether there may be aliases on a device. Most devices of a host of containers have none,
+        and come and go."""
+        if any(one.address.protocol == PROTOCOL for _, one in self._state.of(main.index, ADDRESS)):
+            return True
+        return any(
+            (device.link == main.index and not device.remote) or self._noted(device) == main.name
+            for device in self._state.devices()
+            if self._is_alias(device)
+        )
+
+    @staticmethod
+    def _noted(device: Device) -> str:
+        """The name of the main device that an alias carries."""
+        found = (names.split(altname) for altname in device.altnames)
+        return next((one.main for one in found if one is not None), "")

@@ -1,0 +1,363 @@
+"""The watcher: its parts, and what they have to do with each other."""
+
+from __future__ import annotations
+
+import signal
+from os import stat
+from time import monotonic, sleep
+
+from netalias import announcing, declarations, errors, guard, sources, telling
+from netalias import reconcile as engine_room
+from netalias.answers import Answers
+from netalias.arrival import Policy
+from netalias.declarations import counted
+from netalias.election import Election
+from netalias.inotify import Followed, Pause
+from netalias.journal import Journal
+from netalias.kernel.events import Stream
+from netalias.live import Texts
+from netalias.service import Service
+from netalias.signals import Signals
+from netalias.upkeep import configuration
+from netalias.views.texts import WORDS, answer
+from netalias.watch.keeping import Keeping
+from netalias.watch.loop import Ear, Loop, Timer
+from netalias.watch.publishing import Publishing
+from netalias.watch.wished import FREE
+from netalias.wishes import ON_DOWN, choice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.cli import Options
+    from netalias.declarations import Declarations
+    from netalias.engine import Engine
+    from netalias.watch.loop import Part
+
+TEXTS = "/run/netalias/net"
+SOCKET = ".sock"
+"""The folder of the texts, and what is behind its name in that of the socket."""
+LOCKED = 10.0
+"""Seconds that another run is waited for at the beginning."""
+
+
+class Watcher:
+    """One run. Raises what keeps it from beginning: UsageError, StateError, KernelError."""
+
+    def __init__(self, options: Options, engine: Engine, words: list[str]) -> None:
+        self.engine = engine
+        self.status = errors.STATUS_OK
+        self.journal = Journal(quiet=options.quiet, verbose=options.verbose)
+        self.service = Service()
+        self._options = options
+        self._files = words
+        self._policy = engine.policy or Policy()
+        on_down = choice("--on-down", options.on_down or FREE, ON_DOWN)
+        if sources.STDIN in words:
+            raise errors.UsageError("-: standard input cannot be read again", "name a file")
+        found = sources.read(words)
+        self._configuration = configuration(found)
+        self._declared = self._parsed(found)
+        self._folder = self._home()
+        self.stream = engine.within(lambda: Stream(media=False))
+        self.keeping = Keeping(
+            engine,
+            self.stream,
+            self.journal,
+            monotonic,
+            on_down=on_down,
+            allow_empty=options.allow_empty,
+            allow_shrink=options.allow_shrink,
+            paused=self._paused,
+        )
+        self.publishing = Publishing(engine, self.stream.state)
+        self._alive = self._announced = monotonic()
+        self._pause = Pause()
+
+    def _home(self) -> str:
+        """The folder of the namespace, which the lock makes; a run that holds it is waited for."""
+        end = monotonic() + LOCKED
+        while True:
+            try:
+                with self.engine.locked() as lock:
+                    return lock.folder
+            except errors.LockBusy:
+                if monotonic() >= end:
+                    raise
+                sleep(0.01)
+
+    # From the beginning to the end
+
+    def run(self) -> int:
+        """Until a signal ends it; the exit status."""
+        with Election(self._folder, self._files), Signals() as signals:
+            # Who announces is a child, and nobody waits for it.
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            with Followed() as files, Followed() as lock:
+                self._begin(files, lock)
+                self._loop = Loop(self._parts(signals, files, lock), monotonic)
+                try:
+                    self._loop.run()
+                finally:
+                    self._end()
+        return self.status
+
+    def _begin(self, files: Followed, lock: Followed) -> None:
+        self._texts = self._claimed()
+        self._answers = self._answering()
+        self._look_at(files)
+        lock.follow([f"{self._folder}/lock"])
+        for _ in self.stream.start():
+            pass
+        self.keeping.load(self._declared)
+        self.keeping.settle()
+        self.publishing.learn()
+        self._act()
+        self._write(monotonic())
+        self.service.ready(self._summary())
+        self.journal.info(f"watching: {self._summary()}")
+
+    def _end(self) -> None:
+        if self._answers is not None:
+            self._answers.close()
+        if self._texts is not None:
+            self._write(monotonic())
+            self._texts.close()
+        self.stream.close()
+
+    def _parts(self, signals: Signals, files: Followed, lock: Followed) -> list[Part]:
+        parts: list[Part] = [
+            Ear(self.stream.filenos(), self._hear),
+            Timer(self._wake, lambda now: self._act()),
+            Ear([signals.fileno()], lambda: self._signalled(signals.read())),
+            Ear([lock.fileno()], lambda: self._let_go(lock)),
+            Ear([files.fileno()], lambda: self._written(files)),
+            Timer(self._settled, lambda now: self._read(files, now)),
+            Timer(self._next_announcement, self._announce_again),
+        ]
+        self._followed = files
+        if self._texts is not None:
+            parts.append(Timer(self._texts.due, self._write))
+        if self._answers is not None:
+            parts.append(self._answers)
+        if self.service.watchdog is not None:
+            parts.append(Timer(self._next_sign, self._give_sign))
+        return parts
+
+    def _signalled(self, numbers: set[int]) -> None:
+        if signal.SIGHUP in numbers:
+            self._reload(self._followed, forced=True)
+        if not numbers.isdisjoint((signal.SIGTERM, signal.SIGINT)):
+            self.service.stopping()
+            if self._options.release:
+                self._release()
+            if signal.SIGTERM not in numbers:
+                self.status = errors.STATUS_INTERRUPTED
+            self._loop.end()
+
+    def _release(self) -> None:
+        """Take the declared aliases away."""
+        try:
+            with self.engine.locked():
+                world = self.engine.world()
+                leaving = [
+                    alias for alias in world.aliases if alias.ours and self.keeping.is_wished(alias)
+                ]
+                outcome = engine_room.remove(self.engine, world, leaving)
+                self.keeping.hear()
+        except errors.NetaliasError as error:
+            self._failed(error)
+            return
+        for item in outcome.failed:
+            assert item.error is not None
+            self.journal.error(item.error.line())
+        if outcome.failed:
+            self.status = errors.STATUS_KERNEL
+        self.journal.notice(f"{counted(len(leaving), 'alias')} released")
+
+    # What is wished
+
+    def _parsed(self, found: list[tuple[str, bytes]]) -> Declarations:
+        declared = declarations.parse(sources.decode(found), self.engine.registry)
+        declarations.check(declared)
+        return declared
+
+    def _written(self, files: Followed) -> None:
+        """A file may be another one now; whoever writes it may not be ready yet."""
+        if files.read():
+            self._pause.changed(monotonic())
+
+    def _read(self, files: Followed, now: float) -> None:
+        if self._pause.over(now):
+            self._reload(files)
+
+    def _look_at(self, files: Followed) -> None:
+        for problem in files.follow(self._files):
+            self.journal.warning(problem)
+
+    def _reload(self, files: Followed, *, forced: bool = False) -> None:
+        """Read the files again; where something is wrong with them what was wished stays wished."""
+        self.service.reloading()
+        try:
+            self._look_at(files)
+            found = sources.read(self._files)
+            if forced or configuration(found) != self._configuration:
+                declared = self._parsed(found)
+                self._configuration = configuration(found)
+                self.keeping.load(declared)
+                self.journal.info(f"read again: {counted(len(declared), 'alias')} declared")
+                self._act()
+        except errors.NetaliasError as error:
+            self._failed(error)
+            self.journal.error("what was declared before stays")
+        self.service.ready(self._summary())
+
+    def _paused(self) -> str:
+        """Why nothing may be changed: what waits for its confirmation is not to be undone, and what
+        was not confirmed not to be done."""
+        waiting = guard.pending(self._folder)
+        if waiting is not None and waiting.digest != self._configuration:
+            return f"a change waits for its confirmation since {waiting.since}: nothing is kept"
+        if guard.rejected(self._folder) == self._configuration:
+            return "this configuration was not confirmed when it was tried: it is not kept"
+        return ""
+
+    # What happens
+
+    def _hear(self) -> None:
+        self._try(self.keeping.hear)
+        self._act()
+
+    def _act(self) -> None:
+        """Do what follows from what was heard."""
+        keeping = self.keeping
+        self._try(keeping.act)
+        if keeping.touched and self._texts is not None:
+            self._texts.changed()
+        if keeping.raised:
+            self._try(self._publish)
+        if keeping.linked:
+            self._try(self._announce)
+        keeping.touched = keeping.raised = False
+        keeping.linked = set()
+        self._tell_status()
+
+    def _wake(self, now: float) -> float | None:
+        wake = self.keeping.wake
+        return None if wake is None else max(0.0, wake - now)
+
+    def _let_go(self, lock: Followed) -> None:
+        """Another run may have let go of the lock."""
+        if lock.read():
+            self._try(self.publishing.learn)
+
+    def _publish(self) -> None:
+        done, failures = self.publishing.again()
+        for failure in failures:
+            self.journal.error(failure.error.line())
+        if done:
+            self.journal.info(f"{counted(done, 'address')} published again")
+
+    def _announce(self) -> None:
+        """A switch may have forgotten everything while there was no carrier."""
+        if self.engine.segment is None:
+            return
+        told = [
+            announcing.standing(alias, self._policy)
+            for alias in self.keeping.world().aliases
+            if alias.main is not None and alias.main.index in self.keeping.linked
+            if not announcing.mute(alias) and not self.keeping.is_silent(alias)
+        ]
+        if told and self._policy.announce:
+            refused = telling.leave(self.engine.segment(), self.engine.kernel, told, self._policy)
+            self._tell_announced(len(told), refused)
+
+    def _announce_again(self, now: float) -> None:
+        self._announced = now
+        declared = self.keeping.wished.declared
+        try:
+            notes = announcing.again(self.engine, self._folder, declared, "", (), telling.leave)
+        except errors.NetaliasError as error:
+            self._failed(error)
+            return
+        for note in notes:
+            self.journal.warning(note)
+
+    def _next_announcement(self, now: float) -> float | None:
+        blocks = self.keeping.wished.declared.blocks
+        periods = {announcing.every(block.wish, self._policy) for block in blocks} - {0}
+        return max(0.0, self._announced + min(periods) - now) if periods else None
+
+    def _tell_announced(self, count: int, refused: list[errors.NetaliasError]) -> None:
+        for error in refused:
+            self.journal.warning(f"not announced: {error.line()}")
+        if not refused:
+            self.journal.info(f"the carrier is back: {counted(count, 'address')} announced")
+
+    # What is shown
+
+    def _claimed(self) -> Texts | None:
+        path = (self._options.texts or TEXTS).rstrip("/")
+        namespace = self.engine.within(lambda: stat("/proc/thread-self/ns/net").st_ino)
+        texts = Texts(path, namespace)
+        try:
+            texts.claim()
+        except errors.NetaliasError as error:
+            if self._options.texts:
+                raise
+            self.journal.warning(f"no texts: {error.line()}")
+            return None
+        return texts
+
+    def _answering(self) -> Answers | None:
+        if self._texts is None:
+            return None
+        path = (self._options.texts or TEXTS).rstrip("/") + SOCKET
+        return Answers(path, WORDS, self._answer)
+
+    def _answer(self, word: str) -> bytes:
+        """What is there at this moment."""
+        self.keeping.hear()
+        return answer(word, self.keeping.world(), self.engine.kernel.proxies)
+
+    def _write(self, now: float) -> None:
+        if self._texts is not None:
+            problem = self._texts.write(self.keeping.world)
+            if problem:
+                self.journal.warning(problem)
+
+    def _summary(self) -> str:
+        wished, healed = self.keeping.wished, self.keeping.healed
+        text = f"{counted(len(wished), 'alias')} declared on {counted(len(wished.mains), 'device')}"
+        return f"{text}; {healed} put right" if healed else text
+
+    def _tell_status(self) -> None:
+        summary = self._summary()
+        if summary != getattr(self, "_told", ""):
+            self._told = summary
+            self.service.status(summary)
+
+    def _next_sign(self, now: float) -> float | None:
+        assert self.service.watchdog is not None
+        return max(0.0, self._alive + self.service.watchdog - now)
+
+    def _give_sign(self, now: float) -> None:
+        self._alive = now
+        self.service.alive()
+
+    def _settled(self, now: float) -> float | None:
+        due = self._pause.due
+        return None if due is None else max(0.0, due - now)
+
+    def _try(self, work: Callable[[], object]) -> None:
+        """Do it; what is wrong is told, and ends nothing."""
+        try:
+            work()
+        except errors.NetaliasError as error:
+            self._failed(error)
+
+    def _failed(self, error: errors.NetaliasError) -> None:
+        for detail in error.details:
+            self.journal.error(detail)
+        self.journal.error(error.line())

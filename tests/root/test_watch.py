@@ -1,0 +1,557 @@
+"""``netalias watch``: what follows from what happens to main devices, aliases and files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from command import Command, ip_json, wait_for_state
+from support import Namespace, until
+from watcher import Events, Watch, watching
+
+from netalias.changes import ARRIVAL, DEPARTURE, FLAG
+
+UNDO = """
+import os, subprocess, sys
+from netalias.kernel.netlink import Netlink
+from netalias.steps import DelAddress
+kernel = Netlink()
+print(flush=True)
+for _ in sys.stdin:
+    snapshot = kernel.snapshot()
+    main = snapshot.device("eth9")
+    for entry in snapshot.on(main.index):
+        if entry.label == "eth9:0":
+            kernel.send([DelAddress("eth9", main.index, entry)])
+    print(flush=True)
+"""
+"""Deletes the address of a label whenever a line comes, as one process all the time."""
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """A file of two aliases of two kinds."""
+    return written(tmp_path, "eth9:0 10.0.0.1/32 kind macvlan\neth9:1 10.0.0.2/32 kind label\n")
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """Where the texts go."""
+    return tmp_path / "net"
+
+
+@pytest.fixture
+def events(cli: Command) -> Iterator[Events]:
+    """What happens in the namespace."""
+    found = Events(cli.namespace)
+    yield found
+    found.close()
+
+
+def written(folder: Path, text: str) -> Path:
+    """A file of declarations."""
+    file = folder / "netalias.conf"
+    file.write_text(text)
+    file.chmod(0o644)
+    return file
+
+
+def link_names(namespace: Namespace) -> set[str]:
+    """The primary names of all devices."""
+    return set(namespace.names())
+
+
+# The beginning and the end
+
+
+def test_what_is_declared_is_made(cli: Command, conf: Path, texts: Path) -> None:
+    """The texts tell of it, the socket too, and so does the kernel."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        watch.shows("eth9:0", "eth9:1")
+        assert cli.names() == ["eth9:0", "eth9:1"]
+        assert watch.ask("aliases") == (texts / "aliases").read_text()
+        assert watch.ask("alias_types") == (texts / "alias_types").read_text()
+        answered = [one["altname"] for one in json.loads(watch.ask("json"))]
+        assert answered == ["eth9:0", "eth9:1"]
+
+
+def test_what_is_not_declared_any_more_goes(cli: Command, conf: Path, texts: Path) -> None:
+    """At the beginning, as in a reconciliation."""
+    cli.silent("eth9:7", "10.0.0.7")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        watch.shows("eth9:0", "eth9:1")
+
+
+def test_without_declarations_nothing_goes(cli: Command, tmp_path: Path, texts: Path) -> None:
+    """Who declares nothing has not asked for anything to be removed."""
+    cli.silent("eth9:7", "10.0.0.7")
+    with watching(cli.namespace, texts, str(written(tmp_path, ""))) as watch:
+        watch.shows("eth9:7")
+
+
+def test_a_second_one_is_told_of_the_first(cli: Command, conf: Path, texts: Path) -> None:
+    """It ends at once, and names the pid."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        line = cli.fails(2, "watch", "--texts", f"{texts}2", str(conf))
+        assert f"pid {watch.process.pid}" in line
+        watch.shows("eth9:0", "eth9:1")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_ends_it(
+    cli: Command, conf: Path, texts: Path, number: int, status: int
+) -> None:
+    """The aliases stay."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        assert watch.end(number) == status
+    assert cli.names() == ["eth9:0", "eth9:1"]
+    assert not Path(f"{texts}.sock").exists()
+
+
+def test_release(cli: Command, conf: Path, texts: Path) -> None:
+    """What is declared goes with the watcher, what others made stays; so does the truth of the
+    texts."""
+    with watching(cli.namespace, texts, "--release", str(conf)) as watch:
+        cli.silent("eth9:7", "10.0.0.7")
+        watch.shows("eth9:0", "eth9:7", "eth9:1")
+        assert watch.end() == 0
+        assert watch.aliases() == ["eth9:7"]
+    assert cli.names() == ["eth9:7"]
+
+
+def test_after_a_kill_the_next_one_finds_the_world(
+    cli: Command, conf: Path, texts: Path
+) -> None:
+    """Nothing keeps the next one from beginning, and what happened meanwhile is put right."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        assert watch.end(signal.SIGKILL) == -signal.SIGKILL
+    cli.namespace.ip("link del eth9_0")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        watch.shows("eth9:0", "eth9:1")
+
+
+def test_wrong_files_keep_it_from_beginning(
+    cli: Command, tmp_path: Path, texts: Path
+) -> None:
+    """With the place of the error, as in check; nothing is changed."""
+    done = cli.run("watch", "--texts", str(texts), str(written(tmp_path, "eth9:0 10.0.0.300\n")))
+    assert done.returncode == 1
+    assert "netalias.conf:1:8" in done.stderr
+    assert cli.names() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--on-down", "maybe"], "one of free, keep is needed"),
+        (["--dry-run"], "--dry-run"),
+        (["-"], "standard input"),
+        (["--tree", "--confirm", "5"], "--confirm belongs to"),
+    ],
+)
+def test_words_that_mean_nothing_here(cli: Command, words: list[str], part: str) -> None:
+    """Are refused before anything is done."""
+    assert part in cli.fails(1, "watch", *words)
+
+
+# Healing
+
+
+@pytest.mark.parametrize(
+    ("undo", "name"),
+    [
+        ("link del eth9_0", "eth9:0"),
+        ("link set eth9_0 down", "eth9:0"),
+        ("link property del dev eth9_0 altname eth9:0", "eth9:0"),
+        ("link set eth9_0 group 0", "eth9:0"),
+        ("link set eth9_0 alias other", "eth9:0"),
+        ("addr flush dev eth9_0", "eth9:0"),
+        ("addr del 10.0.0.2/32 dev eth9", "eth9:1"),
+    ],
+)
+def test_what_others_undo_is_put_right(
+    cli: Command, conf: Path, texts: Path, undo: str, name: str
+) -> None:
+    """And said, once."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        before = cli.one(name)
+        cli.namespace.ip(undo)
+        watch.says(f"{name} was ")
+        cli.silent("check", str(conf))
+        after = cli.one(name)
+        for key in ("altname", "local", "kind", "state"):
+            assert after[key] == before[key]
+        watch.end(signal.SIGTERM)
+        assert sum("was" in line for line in watch.said) == 1
+
+
+def test_nobody_else_is_touched(
+    cli: Command, tmp_path: Path, texts: Path, events: Events
+) -> None:
+    """One of forty goes and comes back; of the others nothing is announced."""
+    conf = written(tmp_path, "eth9:0-39 10.0.0.1/32+ kind macvlan\n")
+    with watching(cli.namespace, texts, str(conf)):
+        until(lambda: len(cli.names()) == 40)
+        events.until(lambda found: sum(one.what == ARRIVAL for one in found) == 40)
+        mark = Events(cli.namespace)
+        cli.namespace.ip("link del eth9_7")
+        found = mark.until(
+            lambda seen: any(one.what == FLAG and one.field == "UP" and one.new for one in seen)
+        )
+        mark.close()
+        names = {one.device.name for one in found if one.device is not None}
+        assert names - {"eth9"} == {"eth9_7"}
+
+
+def test_an_alias_of_a_network_comes_back(cli: Command, tmp_path: Path, texts: Path) -> None:
+    """With its route."""
+    conf = written(tmp_path, "eth9:0 10.1.0.1/24\neth9:1 10.1.0.2/24\n")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        cli.namespace.ip("link del eth9_0")
+        watch.says("eth9:0 was removed")
+        cli.silent("check", str(conf))
+
+
+def test_heal_off(cli: Command, tmp_path: Path, texts: Path) -> None:
+    """What is marked so stays as others leave it, until the main device comes up again."""
+    conf = written(
+        tmp_path, "eth9:0 10.0.0.1/32 kind label heal off\neth9:1 10.0.0.2/32 kind label\n"
+    )
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        cli.namespace.ip("addr del 10.0.0.1/32 dev eth9")
+        cli.namespace.ip("addr del 10.0.0.2/32 dev eth9")
+        watch.says("eth9:1 was removed")
+        watch.shows("eth9:1")
+        cli.namespace.ip("link set eth9 down")
+        watch.shows()
+        cli.namespace.ip("link set eth9 up")
+        watch.shows("eth9:0", "eth9:1")
+
+
+def test_what_is_undone_again_and_again(cli: Command, tmp_path: Path, texts: Path) -> None:
+    """Takes longer and longer to come back, and whoever does it is named."""
+    conf = written(tmp_path, "eth9:0 10.0.0.1/32 kind label\n")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        other = cli.namespace.start(
+            [sys.executable, "-c", UNDO], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert other.stdin is not None and other.stdout is not None
+        other.stdout.readline()
+        try:
+            while "keeps undoing it" not in (watch.said or [""])[-1]:
+                other.stdin.write(b"\n")
+                other.stdin.flush()
+                other.stdout.readline()
+                watch.says("eth9:0")
+        finally:
+            other.kill()
+            other.wait()
+        line = watch.said[-1]
+        assert f"(pid {other.pid}) keeps undoing it: next try in 1 s" in line
+        assert sum("was removed by" in one for one in watch.said) == 5
+        watch.says("eth9:0 was removed: put right")
+
+
+def test_an_alias_made_by_hand_stays(cli: Command, conf: Path, texts: Path) -> None:
+    """Events put right what is wished; what is not wished is nobody's business until the files are
+    read again."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        cli.silent("eth9:7", "10.0.0.7")
+        cli.namespace.ip("link del eth9_0")
+        watch.shows("eth9:7", "eth9:0", "eth9:1")
+        cli.namespace.ip("link set eth9 mtu 1400")
+        until(lambda: ip_json(cli.namespace, "link show dev eth9_7")[0]["mtu"] == 1400)
+        assert "eth9:7" in cli.names()
+        watch.process.send_signal(signal.SIGHUP)
+        watch.shows("eth9:0", "eth9:1")
+
+
+# Main devices
+
+
+def test_a_main_device_goes_down(
+    cli: Command, conf: Path, texts: Path, events: Events
+) -> None:
+    """S38, S39: its aliases are freed after it, in chain order; the text has its header only."""
+    more = conf.read_text() + "eth9:5 10.0.0.5/32\neth9:3 10.0.0.3/32\n"
+    conf.write_text(more)
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        watch.shows("eth9:0", "eth9:5", "eth9:3", "eth9:1")
+        cli.namespace.ip("link set eth9 down")
+        watch.shows()
+        found = events.until(lambda seen: sum(one.what == DEPARTURE for one in seen) == 3)
+        gone = [one.device.name for one in found if one.what == DEPARTURE and one.device]
+        assert gone == ["eth9_0", "eth9_5", "eth9_3"]
+        assert cli.names() == []
+        assert watch.says("freed") == "netalias: eth9 is down: 4 aliases freed"
+
+
+def test_they_come_back_only_if_they_are_wished(
+    cli: Command, conf: Path, texts: Path
+) -> None:
+    """S40."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        cli.silent("eth9:7", "10.0.0.7")
+        watch.shows("eth9:0", "eth9:7", "eth9:1")
+        cli.namespace.ip("link set eth9 down")
+        watch.shows()
+        cli.namespace.ip("link set eth9 up")
+        watch.shows("eth9:0", "eth9:1")
+        cli.silent("check", str(conf))
+
+
+def test_settings_go_back_with_the_last_alias(cli: Command, conf: Path, texts: Path) -> None:
+    """What was set on the main device for them is as it was."""
+    path = "/proc/sys/net/ipv4/conf/eth9/arp_announce"
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        assert cli.namespace.run(["cat", path]).stdout == "2\n"
+        cli.namespace.ip("link set eth9 down")
+        watch.shows()
+        assert cli.namespace.run(["cat", path]).stdout == "0\n"
+
+
+def test_on_down_keep(cli: Command, conf: Path, texts: Path) -> None:
+    """As a word it is for one alias, as an option for all that do not say it."""
+    conf.write_text(
+        "eth9:0 10.0.0.1/32 on-down keep\neth9:1 10.0.0.2/32\neth9:2 10.0.0.3/32 on-down free\n"
+    )
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        cli.namespace.ip("link set eth9 down")
+        watch.shows("eth9:0")
+        watch.end()
+    cli.namespace.ip("link set eth9 up")
+    with watching(cli.namespace, texts, "--on-down", "keep", str(conf)) as watch:
+        cli.namespace.ip("link set eth9 down")
+        watch.shows("eth9:0", "eth9:1")
+
+
+def test_one_that_is_down_at_the_beginning(cli: Command, conf: Path, texts: Path) -> None:
+    """Has no aliases, as if it went down now; the next one up has them."""
+    cli("reconcile", "-q", str(conf))
+    cli.namespace.ip("link set eth9 down")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        watch.shows()
+        cli.namespace.ip("link set eth9 up")
+        watch.shows("eth9:0", "eth9:1")
+
+
+def test_a_main_device_is_deleted_and_made_again(
+    cli: Command, conf: Path, texts: Path
+) -> None:
+    """S34: its aliases go with it; a new one of its name gets what is wished."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        cli.namespace.ip("link del eth9")
+        watch.shows()
+        cli.namespace.ip("link add eth9 type bridge")
+        cli.namespace.ip("link set eth9 up")
+        watch.shows("eth9:0", "eth9:1")
+
+
+def test_a_main_device_moves_to_another_namespace(
+    cli: Command, conf: Path, texts: Path
+) -> None:
+    """What stood on it here is gone, and comes back with it."""
+    away = Namespace()
+    try:
+        with watching(cli.namespace, texts, str(conf)) as watch:
+            cli.namespace.ip(f"link set eth9 netns {away.path}")
+            watch.shows()
+            assert link_names(cli.namespace) == {"lo"}
+            away.ip(f"link set eth9 netns {cli.namespace.path}")
+            cli.namespace.ip("link set eth9 up")
+            watch.shows("eth9:0", "eth9:1")
+            cli.silent("check", str(conf))
+    finally:
+        away.close()
+
+
+def test_a_main_device_gets_another_name(cli: Command, conf: Path, texts: Path) -> None:
+    """What is declared for the former name waits for it; what is declared for the new one comes."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        cli.namespace.ip("link set eth9 name eth8")
+        watch.says("eth9 is called eth8 now: the aliases declared for eth9 stay as they are")
+        assert "eth9_0" in link_names(cli.namespace)
+        cli.namespace.ip("link set eth8 name eth9")
+        watch.shows("eth9:0", "eth9:1")
+        cli.silent("check", str(conf))
+
+
+@pytest.mark.parametrize("kind", ["macvlan", "label"])
+def test_aliases_that_nobody_declared_get_the_new_name_too(
+    cli: Command, tmp_path: Path, texts: Path, kind: str
+) -> None:
+    """S44, all of them, addresses and routes as they were."""
+    with watching(cli.namespace, texts, str(written(tmp_path, ""))) as watch:
+        cli.silent("eth9:3", "10.0.0.1/24", "kind", kind)
+        cli.silent("eth9:5", "10.0.0.2/32", "kind", kind)
+        watch.shows("eth9:3", "eth9:5")
+        cli.namespace.ip("link set eth9 name eth8")
+        watch.says("eth9 is called eth8 now: 2 aliases renamed" if kind == "macvlan" else "eth8")
+        watch.shows("eth8:3", "eth8:5")
+        assert [one["local"] for one in cli.json()] == ["10.0.0.1", "10.0.0.2"]
+        assert cli.one("eth8:3")["state"] == "up"
+
+
+def test_devices_that_are_no_matter_of_ours(
+    cli: Command, conf: Path, texts: Path, events: Events
+) -> None:
+    """Come and go, up and down, and nobody says a word."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        for _ in range(3):
+            cli.namespace.ip("link add br7 type bridge")
+            cli.namespace.ip("link set br7 up")
+            cli.namespace.ip("addr add 192.0.2.1/24 dev br7")
+            cli.namespace.ip("link set br7 down")
+            cli.namespace.ip("link set br7 name br8")
+            cli.namespace.ip("link del br8")
+        count = len(watch.said)
+        assert watch.end() == 0
+        assert watch.process.stderr is not None
+        assert watch.process.stderr.read() == b""
+        assert len(watch.said) == count
+
+
+def test_what_happened_while_it_slept(cli: Command, tmp_path: Path, texts: Path) -> None:
+    """More than its buffer holds, or not: afterwards the world is as it is wished."""
+    conf = written(tmp_path, "eth9:0-99 10.0.0.1/32+ kind label\n")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        watch.process.send_signal(signal.SIGSTOP)
+        batch = "".join(f"addr del 10.0.0.{slot + 1}/32 dev eth9\n" for slot in range(100))
+        batch += "".join(
+            f"addr {verb} 10.9.{one >> 8}.{one & 255}/32 dev lo\n"
+            for one in range(1, 2000)
+            for verb in ("add", "del")
+        )
+        cli.namespace.run(["ip", "-batch", "-"], input=batch)
+        watch.process.send_signal(signal.SIGCONT)
+        watch.shows(*(f"eth9:{slot}" for slot in range(100)))
+        cli.silent("check", str(conf))
+
+
+# Files
+
+
+def replaced(conf: Path, text: str) -> None:
+    """Another file takes its name."""
+    draft = conf.with_suffix(".new")
+    draft.write_text(text)
+    draft.rename(conf)
+
+
+@pytest.mark.parametrize("write", [Path.write_text, replaced])
+def test_a_changed_file_is_read_again(
+    cli: Command, conf: Path, texts: Path, write: Callable[[Path, str], object]
+) -> None:
+    """Whether it was written to or replaced; what is not in it any more goes."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        write(conf, "eth9:1 10.0.0.2/32 kind label\neth9:2 10.0.0.3/32\n")
+        watch.shows("eth9:2", "eth9:1")
+
+
+def test_a_wrong_file_changes_nothing(cli: Command, conf: Path, texts: Path) -> None:
+    """The error is told with its place, what was wished stays wished, and a mended file counts."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        good = conf.read_text()
+        conf.write_text(good + "eth9:9 nonsense\n")
+        watch.says("netalias.conf:3:")
+        watch.says("what was declared before stays")
+        cli.namespace.ip("link del eth9_0")
+        watch.says("eth9:0 was removed")
+        watch.shows("eth9:0", "eth9:1")
+        conf.write_text(good + "eth9:9 10.0.0.9\n")
+        watch.shows("eth9:0", "eth9:9", "eth9:1")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n"])
+def test_an_empty_file_is_no_order(
+    cli: Command, conf: Path, texts: Path, text: str
+) -> None:
+    """Nothing goes; with --allow-empty everything does."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        replaced(conf, text)
+        watch.says("0 aliases declared")
+        watch.shows("eth9:0", "eth9:1")
+        watch.end()
+    with watching(cli.namespace, texts, "--allow-empty", str(conf)) as watch:
+        watch.shows()
+
+
+def test_a_file_that_is_gone_keeps_its_wishes(cli: Command, conf: Path, texts: Path) -> None:
+    """It may be about to be written again."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        text = conf.read_text()
+        conf.unlink()
+        watch.says("what was declared before stays")
+        watch.shows("eth9:0", "eth9:1")
+        conf.write_text(text.replace("eth9:1 ", "eth9:4 "))
+        watch.shows("eth9:0", "eth9:4")
+
+
+def test_what_waits_for_a_confirmation_is_left_alone(
+    cli: Command, conf: Path, texts: Path, tmp_path: Path
+) -> None:
+    """The watcher does not undo what somebody tries, and goes on when it is decided."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        other = tmp_path / "other.conf"
+        other.write_text("eth9:1 10.0.0.2/32 kind label\neth9:4 10.0.0.4/32\n")
+        other.chmod(0o644)
+        assert cli.run("reconcile", "--confirm", "60", str(other)).returncode == 0
+        watch.says("waits for its confirmation")
+        assert cli.names() == ["eth9:4", "eth9:1"]
+        cli.silent("confirm")
+        watch.says("eth9:0 was removed")
+        watch.shows("eth9:4", "eth9:0", "eth9:1")
+
+
+# Around
+
+
+def test_published_addresses_come_back(cli: Command, conf: Path, texts: Path) -> None:
+    """The kernel forgets them when the device goes down."""
+    with watching(cli.namespace, texts, str(conf)):
+        cli("publish", "-q", "10.7.0.1", "dev", "eth9")
+        cli.namespace.ip("link set eth9 down")
+        assert "10.7.0.1" not in cli.namespace.ip("neigh show proxy")
+        cli.namespace.ip("link set eth9 up")
+        until(lambda: "10.7.0.1 dev eth9 proxy" in cli.namespace.ip("neigh show proxy"))
+        cli("unpublish", "10.7.0.1")
+        cli.namespace.ip("link set eth9 down")
+        cli.namespace.ip("link set eth9 up")
+        wait_for_state(cli.namespace, "eth9", "UP")
+        assert "10.7.0.1" not in cli.namespace.ip("neigh show proxy")
+
+
+def test_a_carrier_that_comes_back_is_greeted(
+    cli: Command, conf: Path, texts: Path, peer: Namespace
+) -> None:
+    """The peer has forgotten everything, and learns it without asking."""
+    peer.ip("addr add 10.0.0.99/24 dev p9")
+    with peer:
+        Path("/proc/sys/net/ipv4/conf/p9/arp_accept").write_text("1")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        peer.ip("link set p9 down")
+        wait_for_state(cli.namespace, "eth9", "LOWERLAYERDOWN")
+        peer.ip("link set p9 up")
+        watch.says("the carrier is back: 2 addresses announced")
+        until(lambda: "10.0.0.2 " in peer.ip("neigh show dev p9"))
+
+
+def test_no_descriptor_and_no_child_is_left(cli: Command, conf: Path, texts: Path) -> None:
+    """However often the carrier comes back and aliases are put right."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        folder = f"/proc/{watch.process.pid}/fd"
+
+        def undo() -> int:
+            cli.namespace.ip("link del eth9_0")
+            watch.says("eth9:0 was removed")
+            return len(os.listdir(folder))
+
+        assert undo() == undo() == undo()
+        children = Path(f"/proc/{watch.process.pid}/task/{watch.process.pid}/children")
+        until(lambda: children.read_text() == "")
