@@ -6,11 +6,23 @@ process has another number, which /proc/net/netlink knows.
 
 from __future__ import annotations
 
-from os import listdir, readlink
+from _socket import AF_NETLINK, SOCK_RAW, socket
+from os import dup, listdir, readlink
 
 from netalias.names import printable
 
 UNKNOWN = ""
+
+
+def port_of(fileno: int) -> int:
+    """The netlink port of a socket of ours; 0 for none."""
+    if fileno < 0:
+        return 0
+    copy = socket(AF_NETLINK, SOCK_RAW, 0, dup(fileno))
+    try:
+        return int(copy.getsockname()[0])
+    finally:
+        copy.close()
 
 
 def who(port: int) -> str:

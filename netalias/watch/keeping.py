@@ -18,7 +18,7 @@ from netalias.kinds import World
 from netalias.model import Alias
 from netalias.names import AliasName
 from netalias.views.difference import line
-from netalias.watch.culprit import who
+from netalias.watch.culprit import port_of, who
 from netalias.watch.focus import focused, snapshot
 from netalias.watch.patience import Patience
 from netalias.watch.stacking import Stacking
@@ -82,8 +82,10 @@ class Keeping:
         self._stacking = Stacking(stream.state, Wished(Declarations([], []), on_down), engine.group)
         self._patience = Patience()
         self._late: dict[AliasName, float] = {}
+        self._waited: set[AliasName] = set()
         self._whole_at: float | None = None
         self._said: set[str] = set()
+        self._own = port_of(engine.kernel.fileno())
 
     @property
     def wished(self) -> Wished:
@@ -117,6 +119,7 @@ class Keeping:
         self._stacking.wished = Wished(declared, self.wished.on_down)
         self._patience = Patience()
         self._late.clear()
+        self._waited.clear()
         self._said.clear()
         news = self._stacking.news
         news.whole = True
@@ -135,7 +138,7 @@ class Keeping:
         """Take in what the kernel has announced. Raises WireError, KernelError."""
         add, stream = self._stacking.add, self._stream
         for event in stream.read():
-            add(event, stream.port)
+            add(event, stream.port if stream.port != self._own else 0)
         news = self._stacking.news
         self.touched |= news.touched
         self.raised |= news.raised
@@ -166,6 +169,7 @@ class Keeping:
     def _due(self, news: News, now: float) -> None:
         for name in [name for name, when in self._late.items() if when <= now]:
             del self._late[name]
+            self._waited.add(name)
             news.dirty.setdefault(name, 0)
         if self._whole_at is not None and self._whole_at <= now:
             self._whole_at = None
@@ -212,15 +216,20 @@ class Keeping:
     def _heal(self, news: News, now: float) -> None:
         """Put right what is not as it is wished, by what the events have told."""
         found = {name: port for name, port in news.dirty.items() if self.wished.heals(name)}
-        if self._compared(found)[1].items:
+        _, agenda = self._compared(found)
+        if agenda.items:
             with self.engine.locked():
                 self.hear()
                 world, agenda = self._compared(found)
                 agenda.items = self._patiently(agenda.items, found, now)
                 if agenda.items:
                     outcome = engine_room.mend(self.engine, world, agenda)
+                    for item in filter(_is_late, outcome.failed):
+                        self._patience.forgive(self._declared(item))
                     self._tell_healed(outcome.done, found)
                     self._tell_trouble(outcome, now)
+        for one in agenda.skipped:
+            self._once(one.line())
         for name in [*found, *(name for name in news.dirty if not self.wished.heals(name))]:
             news.dirty.pop(name, None)
 
@@ -237,7 +246,8 @@ class Keeping:
         ready = []
         for item in items:
             name = self._declared(item)
-            when = self._patience.undone(name, now)
+            when = now if name in self._waited else self._patience.undone(name, now)
+            self._waited.discard(name)
             if when <= now:
                 ready.append(item)
                 continue

@@ -47,6 +47,12 @@ class Patience:
         one.until = now + one.delay
         return one.until
 
+    def forgive(self, key: Hashable) -> None:
+        """The last time does not count: it was the beginning of the next one."""
+        one = self._quarrels.get(key)
+        if one is not None and one.times:
+            one.times.pop()
+
     def until(self, key: Hashable) -> float:
         """When *key* may be put right; 0 for any time."""
         one = self._quarrels.get(key)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SHAPING = ("mtu", "master", "altname")
 """Attributes of a main device that decide how its aliases are made."""
 
+NAMING = (DEPARTURE, "name", "altname")
+"""What may free a name that an alias waits for."""
+
 
 class News:
     """What a batch comes to.
@@ -94,8 +97,8 @@ class Stacking:
 
     def _mark(self, found: Iterator[AliasName], port: Port) -> None:
         for name in found:
-            if name in self.wished and not self.news.dirty.get(name):
-                self.news.dirty[name] = port
+            if name in self.wished:
+                self.news.dirty[name] = port or self.news.dirty.get(name, 0)
 
     def _called(self, device: Device, event: Event) -> Iterator[AliasName]:
         """The names of aliases that a device has, or had before the event."""
@@ -160,6 +163,8 @@ class Stacking:
             news.linked.add(index)
         elif event.what in SHAPING:
             news.whole |= wanted
+        if event.what in NAMING:
+            self._mark(self._called(device, event), 0)
 
     def fell(self, device: Device) -> None:
         """A device is down, which may have aliases."""

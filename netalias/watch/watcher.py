@@ -114,6 +114,7 @@ class Watcher:
         self.keeping.settle()
         self.publishing.learn()
         self._act()
+        self._hear()  # what was done by that is known by its events only
         self._write(monotonic())
         self.service.ready(self._summary())
         self.journal.info(f"watching: {self._summary()}")
