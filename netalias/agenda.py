@@ -139,9 +139,10 @@ def compare(
     """What differs between the declared aliases and ours in *world*.
 
     With *only* a main device, the rest is not looked at. *force* goes on where a main device is
-    down; without *removing* what is not declared stays. The alias with the *protected* address keeps it. *terms* are those on which main devices
-    are set; without them, their settings are not looked at. *barred* are addresses that cannot
-    come to a main device, by its ifindex and the packed address, with the reason.
+    down; without *removing* what is not declared stays. The alias with the *protected* address
+    keeps it. *terms* are those on which main devices are set; without them, their settings are not
+    looked at. *barred* are addresses that cannot come to a main device, by its ifindex and the
+    packed address, with the reason.
     """
     comparison = _Comparison(world, able, force, protected, barred or {})
     found = comparison.run(declared, only, removing)

@@ -26,6 +26,8 @@ Words
   conflict skip | abort            if somebody has it: leave this alias out, or do nothing at all
   announce off | N | every SECONDS tell the neighbours (default 1); reconcile: again and again
   optimistic                       use an IPv6 address while the kernel probes for it
+  heal on | off                    in files: watch puts right what others undo (default on)
+  on-down free | keep              in files: watch frees it when its main device goes down (default)
   up | down                        raise it, or take it down and keep it
 
 Verbs
@@ -43,6 +45,7 @@ Verbs
   announce NAME | MAIN | all       tell the neighbours again whose addresses these are
   doctor [MAIN | NAME]...          what keeps aliases from working, why, and what mends it
   monitor [MAIN | NAME]...         what happens to devices and addresses, as it happens
+  watch [FILE]...                  keep the declared aliases true, as it happens
   publish ADDRESS... dev MAIN      answer for addresses that live behind another device
   unpublish ADDRESS... [dev MAIN]  no longer
   emulate [FILE | -]               the engine of Linux 2.0 in memory, without privilege
@@ -77,6 +80,9 @@ Options, before the verb or behind it; before NAME
   --on-arrival, --on-departure, --on-up, --on-down, --on-carrier, --on-no-carrier SCRIPT
                                    monitor: run it then
   --exit-when-down                 monitor: until a named device goes down
+  --on-down free|keep              watch: for aliases that do not say it themselves
+  --release                        watch: take the declared aliases away at the end
+  --texts FOLDER                   watch: where the texts go (default /run/netalias/net)
   --group N                        the mark on alias devices (default 28257)
   --wait SECONDS                   how long to wait for another netalias (default 10)
   -h, --help                       this text; after a verb: that of the verb
@@ -273,6 +279,29 @@ address, and the other end or the broadcast address.
 
 Options: those above, --group N -n NAME
 """,
+    "watch": """\
+netalias [OPTION]... watch [FILE]...
+
+Keep what the files declare true (see check), by event, until a signal ends it. One watcher a
+network namespace. At the beginning, on SIGHUP and when a file changes it does what reconcile does;
+in between it puts right what others undo, alone, and removes nothing that somebody made.
+
+  main device down       its aliases are freed, those that are declared come back when it is up
+  main device goes       its aliases go with it
+  main device renamed    aliases that are not declared get the new name
+  undone by others       put right at once; if it is undone again and again, later and later
+
+  --on-down free|keep    for aliases that do not say it themselves: free them, or keep them
+  --release              take the declared aliases away at the end
+  --texts FOLDER         where the texts aliases and alias_types go (default /run/netalias/net);
+                         FOLDER.sock answers the words aliases, alias_types, json
+  --allow-empty, --allow-shrink, --acd, --conflict, --announce, --rate, --hands-off
+                         as in reconcile
+
+SIGTERM ends it with status 0; the aliases stay. A service manager is told of it (sd_notify).
+
+Options: those above, -v -q --group N --wait SECONDS -n NAME
+""",
     "publish": """\
 netalias [OPTION]... publish ADDRESS... dev MAIN
 
@@ -283,7 +312,7 @@ A warning tells what keeps it from being of use, with the command that mends it:
 is a port, does not forward, has no proxy_ndp or answers late (proxy_delay); no route leads to the
 address through another device. An address of this host answers by itself; nothing is made then.
 
-The kernel forgets it when the device goes down.
+The kernel forgets it when the device goes down; watch publishes it again.
 
 Options: -v -q --dry-run --wait SECONDS -n NAME
 """,

@@ -37,10 +37,10 @@ class News:
     ``down``: main devices, by index, that went down. ``gone``: names of main devices that went
     away. ``risen``: names of main devices that came, came up, or got that name. ``renamed``: the
     former name by index. ``relabelled``: slots of labels that have lost them, by index and address,
-    since the kernel gives the first label of a device its new name (inetdev_changename). ``linked``:
-    indexes of main devices that got a carrier. ``whole``: everything has to be compared.
-    ``touched``: there may be other aliases now, or other addresses of them; ``raised``: some device
-    came, or came up.
+    since the kernel gives the first label of a device its new name (inetdev_changename).
+    ``linked``: indexes of main devices that got a carrier. ``whole``: everything has to be
+    compared. ``touched``: there may be other aliases now, or other addresses of them; ``raised``:
+    some device came, came up, or got a carrier.
     """
 
     __slots__ = (
@@ -159,8 +159,10 @@ class Stacking:
             self._rise(called, wanted)
             if str(event.old) in self.wished.mains or self._carries(device):
                 news.renamed.setdefault(index, str(event.old))
-        elif event.what == CARRIER and event.new and self._carries(device):
-            news.linked.add(index)
+        elif event.what == CARRIER and event.new:
+            news.raised = True
+            if self._carries(device):
+                news.linked.add(index)
         elif event.what in SHAPING:
             news.whole |= wanted
         if event.what in NAMING:

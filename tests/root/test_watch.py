@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from command import Command, ip_json, wait_for_state
 from support import Namespace, until
-from watcher import Events, Watch, watching
+from watcher import Events, watching
 
 from netalias.changes import ARRIVAL, DEPARTURE, FLAG
 
@@ -104,9 +104,7 @@ def test_a_second_one_is_told_of_the_first(cli: Command, conf: Path, texts: Path
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_a_signal_ends_it(
-    cli: Command, conf: Path, texts: Path, number: int, status: int
-) -> None:
+def test_a_signal_ends_it(cli: Command, conf: Path, texts: Path, number: int, status: int) -> None:
     """The aliases stay."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         assert watch.end(number) == status
@@ -125,9 +123,7 @@ def test_release(cli: Command, conf: Path, texts: Path) -> None:
     assert cli.names() == ["eth9:7"]
 
 
-def test_after_a_kill_the_next_one_finds_the_world(
-    cli: Command, conf: Path, texts: Path
-) -> None:
+def test_after_a_kill_the_next_one_finds_the_world(cli: Command, conf: Path, texts: Path) -> None:
     """Nothing keeps the next one from beginning, and what happened meanwhile is put right."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         assert watch.end(signal.SIGKILL) == -signal.SIGKILL
@@ -136,9 +132,7 @@ def test_after_a_kill_the_next_one_finds_the_world(
         watch.shows("eth9:0", "eth9:1")
 
 
-def test_wrong_files_keep_it_from_beginning(
-    cli: Command, tmp_path: Path, texts: Path
-) -> None:
+def test_wrong_files_keep_it_from_beginning(cli: Command, tmp_path: Path, texts: Path) -> None:
     """With the place of the error, as in check; nothing is changed."""
     done = cli.run("watch", "--texts", str(texts), str(written(tmp_path, "eth9:0 10.0.0.300\n")))
     assert done.returncode == 1
@@ -200,9 +194,7 @@ def test_a_device_that_lost_our_mark(cli: Command, conf: Path, texts: Path) -> N
         watch.shows("eth9:0", "eth9:1")
 
 
-def test_nobody_else_is_touched(
-    cli: Command, tmp_path: Path, texts: Path, events: Events
-) -> None:
+def test_nobody_else_is_touched(cli: Command, tmp_path: Path, texts: Path, events: Events) -> None:
     """One of forty goes and comes back; of the others nothing is announced."""
     conf = written(tmp_path, "eth9:0-39 10.0.0.1/32+ kind macvlan\n")
     with watching(cli.namespace, texts, str(conf)):
@@ -250,7 +242,8 @@ def test_what_is_undone_again_and_again(cli: Command, tmp_path: Path, texts: Pat
         other = cli.namespace.start(
             [sys.executable, "-c", UNDO], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        assert other.stdin is not None and other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout is not None
         other.stdout.readline()
         try:
             while "keeps undoing it" not in watch.said[-1]:
@@ -284,9 +277,7 @@ def test_an_alias_made_by_hand_stays(cli: Command, conf: Path, texts: Path) -> N
 # Main devices
 
 
-def test_a_main_device_goes_down(
-    cli: Command, conf: Path, texts: Path, events: Events
-) -> None:
+def test_a_main_device_goes_down(cli: Command, conf: Path, texts: Path, events: Events) -> None:
     """S38, S39: its aliases are freed after it, in chain order; the text has its header only."""
     more = conf.read_text() + "eth9:5 10.0.0.5/32\neth9:3 10.0.0.3/32\n"
     conf.write_text(more)
@@ -301,9 +292,7 @@ def test_a_main_device_goes_down(
         assert watch.says("freed") == "netalias: eth9 is down: 4 aliases freed"
 
 
-def test_they_come_back_only_if_they_are_wished(
-    cli: Command, conf: Path, texts: Path
-) -> None:
+def test_they_come_back_only_if_they_are_wished(cli: Command, conf: Path, texts: Path) -> None:
     """S40."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         cli.silent("eth9:7", "10.0.0.7")
@@ -350,9 +339,7 @@ def test_one_that_is_down_at_the_beginning(cli: Command, conf: Path, texts: Path
         watch.shows("eth9:0", "eth9:1")
 
 
-def test_a_main_device_is_deleted_and_made_again(
-    cli: Command, conf: Path, texts: Path
-) -> None:
+def test_a_main_device_is_deleted_and_made_again(cli: Command, conf: Path, texts: Path) -> None:
     """S34: its aliases go with it; a new one of its name gets what is wished."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         cli.namespace.ip("link del eth9")
@@ -362,9 +349,7 @@ def test_a_main_device_is_deleted_and_made_again(
         watch.shows("eth9:0", "eth9:1")
 
 
-def test_a_main_device_moves_to_another_namespace(
-    cli: Command, conf: Path, texts: Path
-) -> None:
+def test_a_main_device_moves_to_another_namespace(cli: Command, conf: Path, texts: Path) -> None:
     """What stood on it here is gone, and comes back with it."""
     away = Namespace()
     try:
@@ -439,8 +424,8 @@ def test_what_happened_while_it_slept(cli: Command, tmp_path: Path, texts: Path)
         )
         cli.namespace.run(["ip", "-batch", "-"], input=batch)
         watch.process.send_signal(signal.SIGCONT)
+        until(lambda: cli.run("check", str(conf)).returncode == 0, seconds=10)
         watch.shows(*(f"eth9:{slot}" for slot in range(100)))
-        cli.silent("check", str(conf))
 
 
 # Files
@@ -478,9 +463,7 @@ def test_a_wrong_file_changes_nothing(cli: Command, conf: Path, texts: Path) -> 
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n"])
-def test_an_empty_file_is_no_order(
-    cli: Command, conf: Path, texts: Path, text: str
-) -> None:
+def test_an_empty_file_is_no_order(cli: Command, conf: Path, texts: Path, text: str) -> None:
     """Nothing goes; with --allow-empty everything does."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         replaced(conf, text)
