@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netalias.model import Address, Alias, Device, Snapshot
     from netalias.segment import Segment
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = [
     "Address",

@@ -98,6 +98,7 @@ def mute(alias: Alias) -> str:
 
 
 def standing(alias: Alias, policy: Policy) -> Arrival:
+    """An alias that is there, to be announced as if it had just come; mute() has nothing to say."""
     assert alias.main is not None
     one = Arrival(alias.name, alias.main, alias.kind, alias.family, alias.address, policy)
     assert alias.carrier is not None

@@ -194,6 +194,9 @@ def _alias(options: Options, words: list[str]) -> int:
 
     registry = lazy()
     wish = wishes.parse(words, registry)
+    if wish.heal or wish.on_down:
+        word = "heal" if wish.heal else "on-down"
+        raise errors.UsageError(f"{wish.name}: {word} stands in files only", "netalias help watch")
     with options.engine() as engine:
         engine.registry = registry
         if wish.empty:

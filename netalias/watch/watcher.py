@@ -16,6 +16,7 @@ from netalias.inotify import Followed, Pause
 from netalias.journal import Journal
 from netalias.kernel.events import Stream
 from netalias.live import Texts
+from netalias.lock import TEXTS
 from netalias.service import Service
 from netalias.signals import Signals
 from netalias.upkeep import configuration
@@ -35,9 +36,8 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.watch.loop import Part
 
-TEXTS = "/run/netalias/net"
 SOCKET = ".sock"
-"""The folder of the texts, and what is behind its name in that of the socket."""
+"""What is behind the name of the folder of the texts in that of the socket."""
 LOCKED = 10.0
 """Seconds that another run is waited for at the beginning."""
 
@@ -51,6 +51,7 @@ class Watcher:
         self.journal = Journal(quiet=options.quiet, verbose=options.verbose)
         self.service = Service()
         self._options = options
+        engine.texts = False  # what it changes it writes itself
         self._files = words
         self._policy = engine.policy or Policy()
         on_down = choice("--on-down", options.on_down or FREE, ON_DOWN)

@@ -62,7 +62,8 @@ ARROWS = {
     "telling": "errors model packets arrival kernel segment seeking",
     "engine": "errors names model steps alias_type unlocked lock wishes kinds query plan mains kept"
     " kernel packets arrival segment",
-    "reconcile": "errors names model declarations agenda kinds query kept kernel segment engine",
+    "reconcile": "errors names model declarations agenda kinds query mains kept kernel segment"
+    " engine",
     "batch": "errors names declarations model steps wishes kinds future"
     " networks plan agenda segment engine reconcile",
     "adopt": "errors names model steps query engine marking",
@@ -78,7 +79,8 @@ ARROWS = {
     "declared": "errors sources netalias engine cli",
     "restore": "errors chain declarations fold guard engine reconcile cli",
     "measure": "errors engine reconcile views",
-    "announcing": "errors names model wishes declarations arrival telling query engine output cli",
+    "announcing": "errors names model wishes declarations kernel arrival segment telling query"
+    " engine output cli",
     "upkeep": "errors declarations sources session guard agenda arrival engine reconcile views"
     " output cli declared restore measure announcing",
     "exchange": "errors names model sources declarations fold interfaces unlocked chain steps query"
@@ -89,6 +91,9 @@ ARROWS = {
     "answers": "errors live",
     "hooks": "model changes",
     "monitor": "errors names model netns changes watching kernel views output cli hooks",
+    "watch": "errors names model sources inotify guard service signals proxies changes chain"
+    " wishes declarations fold kinds agenda watching kernel election arrival telling engine"
+    " reconcile views journal cli announcing upkeep live answers",
     "__main__": "cli",
 }
 """Every room, the lowest first, and what it may import: rooms further up in this table only."""
@@ -125,6 +130,8 @@ TYPES_ONLY = {
     ("announcing", "cli"),
     ("announcing", "declarations"),
     ("announcing", "engine"),
+    ("announcing", "kernel"),
+    ("announcing", "segment"),
     ("announcing", "names"),
     ("announcing", "wishes"),
     ("arrival", "plan"),
@@ -143,7 +150,6 @@ TYPES_ONLY = {
     ("segment", "plan"),
     ("mains", "plan"),
     ("kept", "model"),
-    ("reconcile", "kept"),
     ("agenda", "declarations"),
     ("agenda", "wishes"),
     ("engine", "kernel"),
@@ -178,6 +184,8 @@ TYPES_ONLY = {
     ("upkeep", "agenda"),
     ("upkeep", "engine"),
     ("doctor", "cli"),
+    ("watch", "cli"),
+    ("watch", "engine"),
 }
 """Arrows that exist for the type checker only: nothing is loaded along them."""
 
@@ -201,6 +209,7 @@ OUTSIDE = {
         "packets.sending",
         "service",
         "session",
+        "watch.culprit",
     },
     "socket": {"kernel.iproute", "kernel.iproute_proxies"},
     "fcntl": {"election", "live", "lock"},
