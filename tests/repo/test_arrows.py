@@ -92,7 +92,7 @@ ARROWS = {
     "hooks": "model changes",
     "monitor": "errors names model netns changes watching kernel views output cli hooks",
     "watch": "errors names model sources inotify guard service signals proxies changes chain"
-    " wishes declarations fold kinds agenda watching kernel election arrival telling engine"
+    " wishes declarations fold kinds agenda watching kernel election lock arrival telling engine"
     " reconcile views journal cli announcing upkeep live answers",
     "__main__": "cli",
 }
