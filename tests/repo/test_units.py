@@ -10,16 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from netalias import cli
+from netalias import cli, lock
+from netalias.views import texts
 
 CONTRIB = Path(__file__).parents[2] / "tools" / "contrib"
 CRON = CONTRIB / "netalias.cron"
 SERVICE = CONTRIB / "netalias.service"
+WATCH = CONTRIB / "netalias-watch.service"
+SERVICES = (SERVICE, WATCH)
+USER = CONTRIB / "netalias.sysusers"
 TIMER = CONTRIB / "netalias.timer"
 
 EXPOSURE = 20
-"""Tenths, as ``systemd-analyze security`` counts; 16 with systemd 252. A bare unit has 96."""
+"""Tenths, as ``systemd-analyze security`` counts; 17 with systemd 252. A bare unit has 96."""
 ANALYZE = shutil.which("systemd-analyze")
+SYSUSERS = shutil.which("systemd-sysusers")
 needs_systemd = pytest.mark.skipif(not ANALYZE, reason="systemd-analyze is not installed")
 
 FIELD = re.compile(r"(?:\*|\d+(?:-\d+)?)(?:/\d+)?(?:,\d+)*")
@@ -55,19 +60,20 @@ def in_comments() -> list[str]:
 def commands() -> list[list[str]]:
     """Every call of netalias in the folder, without the program."""
     lines = [job[6] for job in jobs()] + settings(SERVICE)["Service.ExecStart"] + in_comments()
-    assert len(lines) >= 3
+    lines += settings(WATCH)["Service.ExecStart"]
+    assert len(lines) >= 4
     words = [shlex.split(line) for line in lines]
     assert {Path(line[0]).name for line in words} == {"netalias"}
     return [line[1:] for line in words]
 
 
-def copy(folder: Path) -> Path:
-    """The units in *folder*, with a program and a page that exist everywhere; the service."""
-    for unit in (SERVICE, TIMER):
+def copy(folder: Path) -> None:
+    """The units in *folder*, with a program, a page and a user that exist everywhere."""
+    for unit in (*SERVICES, TIMER):
         text = unit.read_text(encoding="ascii").replace("=/usr/local/bin/netalias", "=/bin/true")
         text = re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE)
+        text = text.replace("\nUser=netalias\n", "\nUser=daemon\n")
         (folder / unit.name).write_text(text, encoding="ascii")
-    return folder / SERVICE.name
 
 
 def analyze(*words: str) -> subprocess.CompletedProcess[str]:
@@ -81,11 +87,12 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_knows_every_word(words: list[str]) -> None:
     """Each option exists, has its argument and stands in front of the verb, which exists."""
     options = cli.Options(lambda _: pytest.fail("nothing is opened here"))
-    assert cli.parse_options(words, options) == ["reconcile"]
-    assert "reconcile" in cli.VERBS
+    (verb,) = cli.parse_options(words, options)
+    assert verb in ("reconcile", "watch")
+    assert verb in cli.VERBS
 
 
-@pytest.mark.parametrize("path", [CRON, SERVICE, TIMER], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [CRON, *SERVICES, TIMER, USER], ids=lambda path: path.name)
 def test_a_file_ends_with_a_newline(path: Path) -> None:
     """cron(8) passes over a last line without one."""
     text = path.read_bytes()
@@ -133,28 +140,44 @@ def test_the_timer_can_start_the_service_again() -> None:
     assert TIMER.stem == SERVICE.stem
 
 
-def test_the_service_comes_between_the_network_and_who_waits_for_it() -> None:
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+def test_the_service_comes_between_the_network_and_who_waits_for_it(path: Path) -> None:
     """It pulls nothing in: network-online.target is its consumers', systemd.special(7)."""
-    unit = settings(SERVICE)
+    unit = settings(path)
     assert unit["Unit.Before"] == ["network-online.target"]
     assert "network.target" in " ".join(unit["Unit.After"]).split()
     assert not {"Unit.Wants", "Unit.Requires"} & set(unit)
 
 
-def test_the_locks_stay_when_the_service_ends() -> None:
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+def test_the_locks_stay_when_the_service_ends(path: Path) -> None:
     """systemd removes a RuntimeDirectory= with the service, and with it the lock of others."""
-    unit = settings(SERVICE)
+    unit = settings(path)
     assert unit["Service.RuntimeDirectory"] == ["netalias"]
+    assert unit["Service.RuntimeDirectoryMode"] == ["0755"]
     assert unit["Service.RuntimeDirectoryPreserve"] == ["yes"]
+    assert f"/run/{unit['Service.RuntimeDirectory'][0]}" == lock.SYSTEM
 
 
-def test_the_service_may_do_no_more_than_it_needs() -> None:
-    """Two capabilities, three families of sockets, a file system to look at."""
-    unit = settings(SERVICE)
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+def test_the_service_may_do_no_more_than_it_needs(path: Path) -> None:
+    """An ordinary user with two capabilities, three families of sockets, files to look at."""
+    unit = settings(path)
+    assert unit["Service.User"] == ["netalias"]
     assert unit["Service.CapabilityBoundingSet"] == ["CAP_NET_ADMIN CAP_NET_RAW"]
+    assert unit["Service.AmbientCapabilities"] == ["CAP_NET_ADMIN CAP_NET_RAW"]
     assert unit["Service.RestrictAddressFamilies"] == ["AF_NETLINK AF_PACKET AF_UNIX"]
     assert unit["Service.ProtectSystem"] == ["strict"]
     assert unit["Service.NoNewPrivileges"] == ["yes"]
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+def test_the_service_sees_what_it_has_to(path: Path) -> None:
+    """The machine's network; whether the guard of a root's change lives; /proc/sys/net."""
+    unit = settings(path)
+    assert not {"PrivateNetwork", "PrivateUsers", "ProtectProc", "ProcSubset", "DynamicUser"} & {
+        name.partition(".")[2] for name in unit
+    }
 
 
 def test_what_is_left_to_a_child_outlives_the_service() -> None:
@@ -162,22 +185,73 @@ def test_what_is_left_to_a_child_outlives_the_service() -> None:
     assert settings(SERVICE)["Service.KillMode"] == ["process"]
 
 
+def test_the_watcher_is_watched() -> None:
+    """It says when it is ready and that it lives, reads files again at SIGHUP, and comes again."""
+    unit = settings(WATCH)
+    assert unit["Service.Type"] == ["notify"]
+    assert unit["Service.NotifyAccess"] == ["main"]
+    assert unit["Service.ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+    assert unit["Service.WatchdogSec"] == ["30s"]
+    assert unit["Service.Restart"] == ["on-failure"]
+    assert unit["Unit.StartLimitIntervalSec"] == ["0"]
+
+
+def test_both_services_are_as_tight() -> None:
+    """What the one may not do the other one may not do."""
+    own = {"Type", "NotifyAccess", "RemainAfterExit", "ExecStart", "ExecReload", "ExecStopPost",
+           "Restart", "RestartSec", "WatchdogSec", "TimeoutStartSec", "TimeoutStopSec",
+           "KillMode"}  # fmt: skip
+    one, other = (
+        {name: value for name, value in settings(path).items()
+         if name.startswith("Service.") and name.partition(".")[2] not in own}
+        for path in SERVICES
+    )  # fmt: skip
+    assert one == other
+
+
+def test_texts_that_nobody_keeps_true_are_removed() -> None:
+    """Where the watcher writes them, and nothing but them."""
+    (line,) = settings(WATCH)["Service.ExecStopPost"]
+    assert line.split()[:2] == ["/bin/rm", "-f"]
+    assert line.split()[2:] == [f"{lock.SYSTEM}/net/{name}" for name in texts.NAMES]
+
+
+def test_the_user_is_made() -> None:
+    """One line of sysusers.d(5), for the user of both services, without a home or a shell."""
+    lines = USER.read_text(encoding="ascii").splitlines()
+    (line,) = (line for line in lines if not line.startswith("#"))
+    assert shlex.split(line) == ["u", "netalias", "-", "Aliases of network devices"]
+
+
+@pytest.mark.skipif(not SYSUSERS, reason="systemd-sysusers is not installed")
+def test_systemd_makes_the_user(tmp_path: Path) -> None:
+    """systemd-sysusers takes the file, in a root of its own."""
+    words = [str(SYSUSERS), f"--root={tmp_path}", "--dry-run", str(USER)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    if "unrecognized option" in done.stderr:
+        pytest.skip("this systemd-sysusers cannot try")
+    assert done.returncode == 0, done.stderr
+    assert "Invalid" not in done.stderr
+
+
 @needs_systemd
 def test_systemd_takes_the_units_without_a_word(tmp_path: Path) -> None:
     """``systemd-analyze verify``: no unknown setting, no value that is not understood."""
-    service = copy(tmp_path)
-    done = analyze("verify", str(service), str(tmp_path / TIMER.name))
+    copy(tmp_path)
+    done = analyze("verify", *(str(tmp_path / unit.name) for unit in (*SERVICES, TIMER)))
     said = [line for line in done.stderr.splitlines() if SERVICE.stem in line]
     assert (done.returncode, said) == (0, [])
 
 
 @needs_systemd
-def test_systemd_finds_the_service_well_protected(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+def test_systemd_finds_the_service_well_protected(path: Path, tmp_path: Path) -> None:
     """``systemd-analyze security``, without a running systemd."""
-    service = copy(tmp_path)
+    copy(tmp_path)
     done = analyze(
-        "security", "--offline=yes", f"--threshold={EXPOSURE}", "--no-pager", str(service)
-    )
+        "security", "--offline=yes", f"--threshold={EXPOSURE}", "--no-pager",
+        str(tmp_path / path.name),
+    )  # fmt: skip
     if "unrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze cannot look at a file")
     assert done.returncode == 0, done.stdout[-300:] + done.stderr
