@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from command import Command, forget, ip_json
-from support import Namespace, until
+from support import SLOW, Namespace, until
 
 from netalias import election, lock
 
@@ -210,6 +212,66 @@ def test_root_and_the_service_run_for_the_same_seat(cli: Command, service: Servi
         done = cli.namespace.run(candidate, check=False)
         assert f"runs already in this network namespace: pid {os.getpid()}, since " in done.stderr
     assert cli.namespace.run(candidate).stderr == ""
+
+
+class Resident:
+    """``netalias watch`` as the ordinary user, and the manager that it talks to."""
+
+    def __init__(self, service: Service, code: Path, *words: str) -> None:
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager.bind(str(code / "notify"))
+        (code / "notify").chmod(0o777)
+        self.manager.settimeout(20 * SLOW)
+        environ = ["env", f"NOTIFY_SOCKET={code}/notify", "WATCHDOG_USEC=200000"]
+        self.process = service.namespace.start(
+            [*environ, *service.words, "watch", *words], stderr=subprocess.PIPE
+        )
+
+    def __enter__(self) -> Resident:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.manager.close()
+
+    def hears(self, word: str) -> None:
+        """Wait until the manager was told."""
+        while word not in self.manager.recv(4096).decode().split("\n"):
+            pass
+
+    def ends(self) -> str:
+        """It does within a second; what it said."""
+        said = self.process.communicate(timeout=SLOW)[1]
+        assert self.process.returncode == 0
+        return str(said)
+
+
+def test_a_watcher_as_a_service(service: Service, code: Path) -> None:
+    """Ready, alive, reloading, stopping; what is removed comes back, and stays at the end."""
+    declared = code / "netalias.conf"
+    declared.write_text("eth9:0 192.0.2.7/24 kind macvlan\n")
+    declared.chmod(0o644)
+    with Resident(service, code, str(declared)) as resident:
+        resident.hears("READY=1")
+        assert service.names() == ["eth9:0"]
+        found = election.running(str(folder(service.namespace)))
+        assert found is not None
+        assert found.files == (str(declared),)
+        resident.hears("WATCHDOG=1")
+        service.namespace.ip("link del eth9_0")
+        until(lambda: service.names() == ["eth9:0"])
+        declared.write_text("eth9:1 192.0.2.8/24 kind label\n")
+        resident.hears("RELOADING=1")
+        resident.hears("READY=1")
+        assert service.names() == ["eth9:1"]
+        os.kill(found.pid, signal.SIGTERM)
+        resident.hears("STOPPING=1")
+        said = resident.ends()
+    assert "Traceback" not in said
+    assert "warning" not in said
+    assert service.names() == ["eth9:1"]
+    assert election.running(str(folder(service.namespace))) is None
 
 
 @pytest.mark.parametrize("capabilities", ["", "net_raw", "net_admin"])
