@@ -9,7 +9,8 @@
 
 Debian's kernels are booted by qemu, without KVM, from a file that holds this machine's Python, the
 environment whose Python this is (``make test-kernels``), and the tests. Exit status 0: every suite
-ran in every kernel and passed; 1: not so; 3: it cannot be done here.
+ran in every kernel and passed; 1: a test failed, or a guest broke; 3: it cannot be done here; 4: no
+test failed, but some were still to come when the time was over.
 """
 
 from __future__ import annotations
@@ -23,23 +24,22 @@ from pathlib import Path
 import choice
 import image
 import packages
-from machine import QEMU, Guest, summary
+import verdict
+from machine import QEMU, Guest
 
 NEEDED = {QEMU: "qemu-system-x86", "busybox": "busybox-static", "xz": "xz-utils", "ip": "iproute2",
           "ifconfig": "net-tools"}  # fmt: skip
 """Program -> Debian's package."""
 
-FAILED = 1
-CANNOT = 3
-
 
 def main() -> int:
     """See above."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))  # guests are ended on the way
+    # Guests are ended on the way.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(verdict.FAILED))
     words = _words()
     missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
     if missing:
-        return _say(f"missing: sudo apt-get install --no-install-recommends {' '.join(missing)}")
+        return _cannot(f"missing: sudo apt-get install --no-install-recommends {' '.join(missing)}")
     try:
         kernels = [
             packages.Kernel(release, words.cache)
@@ -48,13 +48,14 @@ def main() -> int:
         for kernel in kernels:
             kernel.fetch()
     except packages.Unavailable as error:
-        return _say(str(error))
+        return _cannot(str(error))
     if words.fetch:
         return 0
     asked = words.suites.split() or choice.USUAL
     unknown = [name for name in asked if name not in choice.SUITES]
     if unknown:
-        return _say(f"no such suite: {unknown[0]}; there are {', '.join(choice.SUITES)}", FAILED)
+        verdict.say(f"no such suite: {unknown[0]}; there are {', '.join(choice.SUITES)}")
+        return verdict.FAILED
     suites = [name for name in choice.SUITES if name in asked and _is_there(name)]
     return _run(kernels, suites, words)
 
@@ -75,15 +76,14 @@ def _words() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _say(text: str, status: int = CANNOT) -> int:
-    print(f"tools/kernels: {text}", file=sys.stderr)
-    return status
+def _cannot(why: str) -> int:
+    verdict.say(f"nothing was run: {why}")
+    return verdict.CANNOT
 
 
 def _run(kernels: list[packages.Kernel], suites: list[str], words: argparse.Namespace) -> int:
     """All guests side by side, each on its own core; what they said one after the other."""
     guests: list[tuple[str, Guest]] = []
-    status = 0
     try:
         for kernel in kernels:
             path = words.cache / kernel.release
@@ -91,25 +91,11 @@ def _run(kernels: list[packages.Kernel], suites: list[str], words: argparse.Name
             image.build(kernel, suites, words.options.split(), initramfs)
             guests.append((kernel.release, Guest(kernel.image, initramfs, path)))
             print(f"Linux {kernel.release}: {', '.join(suites)}: {guests[-1][1].log}", flush=True)
-        for release, guest in guests:
-            status |= _report(release, guest, suites, words.seconds)
+        found = {verdict.of(release, guest, suites, words.seconds) for release, guest in guests}
     finally:
         for _, guest in guests:
             guest.stop()
-    return status
-
-
-def _report(release: str, guest: Guest, suites: list[str], seconds: float) -> int:
-    problem = guest.wait(seconds)
-    results = guest.results()
-    for suite in suites:
-        if suite in results:
-            print(f"Linux {release}, {suite}:")
-            print(summary(results[suite][1]), end="", flush=True)
-    if problem:
-        return _say(f"Linux {release}: {problem}", FAILED)
-    passed = [suite for suite in suites if results.get(suite, (FAILED, ""))[0] == 0]
-    return 0 if passed == suites else FAILED
+    return verdict.together(found)
 
 
 sys.exit(main())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import time
 from pathlib import Path
+
+import report
 
 QEMU = "qemu-system-x86_64"
 MEMORY = "1536"
@@ -17,7 +18,13 @@ guards against Meltdown every system call would empty the emulated TLB; on a bus
 seems broken to a kernel that measures it. qemu finds code that it has translated by its virtual
 address: with random ones each process would be translated anew, which is most of a short one."""
 
-PASSED = 0
+
+class Broken(Exception):
+    """A guest did not come to its end; the message says where it was."""
+
+
+class Late(Broken):
+    """Its time was over."""
 
 
 class Guest:
@@ -35,18 +42,17 @@ class Guest:
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def wait(self, seconds: float) -> str:
-        """Wait until it ends -> what was wrong with that, empty if nothing."""
+    def wait(self, seconds: float) -> None:
+        """Wait until it ends, *seconds* from its start at most. Raises Broken, Late."""
         try:
             status = self._process.wait(max(0, self.began + seconds - time.monotonic()))
         except subprocess.TimeoutExpired:
             self.stop()
-            return f"not at its end after {seconds:.0f} s, {self._last()}"
+            raise Late(f"not at its end after {seconds:.0f} s, {self._last()}") from None
         if status:
-            return f"{QEMU} ended with status {status}"
-        if not self._text().endswith("## end\n"):
-            return f"the guest never came to its end, {self._last()}: see {self.console}"
-        return ""
+            raise Broken(f"{QEMU} ended with status {status}")
+        if not self.text().endswith("## end\n"):
+            raise Broken(f"the guest never came to its end, {self._last()}: see {self.console}")
 
     def stop(self) -> None:
         """End it, if it runs."""
@@ -54,31 +60,12 @@ class Guest:
             self._process.kill()
             self._process.wait()
 
-    def results(self) -> dict[str, tuple[int, str]]:
-        """Suite -> exit status of pytest, and all that it said; only suites that came to an end."""
-        found = {}
-        for name, text, status in re.findall(
-            r"^## suite (\S+)\n(.*?)^## status (-?\d+)$", self._text(), re.MULTILINE | re.DOTALL
-        ):
-            found[name] = (int(status), text)
-        return found
-
     def _last(self) -> str:
-        """Where it was, as far as its report goes."""
-        lines = self._text().splitlines()
-        return f"last heard: {lines[-1].strip()}" if lines else "nothing was heard of its tests"
+        return report.last(self.text())
 
-    def _text(self) -> str:
+    def text(self) -> str:
+        """All that its tests have said so far."""
         try:
             return self.log.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return ""
-
-
-def summary(text: str) -> str:
-    """What pytest said last: failures and errors with all their words, else the short summary."""
-    for title in ("ERRORS", "FAILURES", "short test summary info"):
-        found = re.search(rf"^=+ {title} =+$", text, re.MULTILINE)
-        if found is not None:
-            return text[found.start() :]
-    return "".join(text.splitlines(keepends=True)[-1:])
