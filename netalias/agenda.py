@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from netalias import errors, kinds
 from netalias.future import Future
+from netalias.leases import renewals
 from netalias.likeness import Like, usual_mtu
 from netalias.mains import settle
+from netalias.marking import RenewAddress
 from netalias.model import AF_INET, Alias
 from netalias.names import AliasName
 from netalias.plan import Plan, main_down, plan
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from netalias.kinds import World
     from netalias.mains import Setting, Terms
     from netalias.model import Device
+    from netalias.steps import Step
     from netalias.wishes import Wish
 
     _Pair = tuple[int, bytes, Alias | None]
@@ -107,13 +110,17 @@ class Skipped:
 
 
 class Agenda:
-    """What is to be done; ``present``, ``wished`` and ``removed`` are counts of aliases."""
+    """What is to be done; ``present``, ``wished`` and ``removed`` are counts of aliases.
 
-    __slots__ = ("items", "present", "removed", "skipped", "wished")
+    ``renewals`` give those that stay the time that their leases have: no difference.
+    """
+
+    __slots__ = ("items", "present", "removed", "renewals", "skipped", "wished")
 
     def __init__(self) -> None:
         self.items: list[Item] = []
         self.skipped: list[Skipped] = []
+        self.renewals: list[RenewAddress] = []
         self.present = 0
         self.wished = 0
         self.removed = 0
@@ -217,6 +224,9 @@ class _Comparison:
                 break
         for refusal in self.refused.values():
             self._skip(*refusal)
+        leased = [alias for alias in present if alias.lease and id(alias) not in self.gone]
+        if leased:
+            self.agenda.renewals = renewals(leased, self._lengths())
         _untangle(self.agenda.items)
         return self.agenda
 
@@ -329,6 +339,15 @@ class _Comparison:
         if self.ahead is not None and self.ahead.withdrawn:
             self._bereft()
 
+    def _lengths(self) -> dict[AliasName, int]:
+        """The leases that are wished for."""
+        return {
+            AliasName(device.name, slot): block.wish.lease
+            for block, device, pairs in self.pairs
+            if block.wish.lease
+            for slot, _, _ in pairs
+        }
+
     def _staying(self) -> bool:
         """Whether an alias that was thought to make room cannot be changed, and so stays."""
         found = False
@@ -362,7 +381,7 @@ class _Comparison:
             wish.mtu, wish.lenient = usual_mtu(alias, kind, main), True
         # What is as it should be stays so on a main device that is down.
         result = plan(wish, self.ahead, self.able, force=True)
-        if not result.steps:
+        if all(map(_renews, result.steps)):
             return
         if not main.up and not self.force:
             raise main_down(wish.name, main)
@@ -403,6 +422,11 @@ class _Comparison:
             return
         self.reasons[key] = Skipped(place, name, error, count)
         self.agenda.skipped.append(self.reasons[key])
+
+
+def _renews(step: Step) -> bool:
+    """Whether a step changes nothing but the time that is left of a lease."""
+    return isinstance(step, RenewAddress) and step.before is None
 
 
 def _width(wish: Wish) -> int:

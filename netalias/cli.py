@@ -229,6 +229,7 @@ VERBS = {
     "import": "exchange.import_",
     "adopt": "exchange.adopt_",
     "announce": "announcing.announce",
+    "renew": "renewing.renew",
     "doctor": "doctor.doctor",
     "monitor": "monitor.monitor",
     "publish": "published.publish",

@@ -37,8 +37,8 @@ DEFAULTS = "defaults"
 EACH = "each"
 COMMENT = "#"
 DEFAULT_WORDS = (
-    "acd", "announce", "broadcast", "-broadcast", "conflict", "down", "heal", "kind", "metric",
-    "mtu", "netmask", "on-down", "optimistic", "prefixlen", "up",
+    "acd", "announce", "broadcast", "-broadcast", "conflict", "down", "heal", "kind", "lease",
+    "metric", "mtu", "netmask", "on-down", "optimistic", "prefixlen", "up",
 )  # fmt: skip
 """What may stand behind ``defaults``: all but what belongs to one alias."""
 WITHOUT_MTU = "label"
@@ -404,6 +404,8 @@ def _inherit(wish: Wish, usual: Wish) -> None:
     wish.on_down = wish.on_down or usual.on_down
     if wish.announce is None:
         wish.announce, wish.every = usual.announce, usual.every
+    if wish.lease is None and wish.type.bits in (32, 128):
+        wish.lease = usual.lease
     if not inet:
         wish.optimistic = wish.optimistic or usual.optimistic
     if usual.mtu and not wish.mtu and wish.kind != WITHOUT_MTU:

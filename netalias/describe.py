@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.marking import MarkAddress
+from netalias.marking import MarkAddress, RenewAddress
 from netalias.model import (
     FOREVER,
     IFA_F_NODAD,
@@ -96,9 +96,9 @@ def _link_words(step: SetLink) -> list[str]:
     return words
 
 
-def _add_address(step: AddAddress | MarkAddress) -> str:
+def _add_address(step: AddAddress | MarkAddress | RenewAddress) -> str:
     entry = step.address
-    verb = "change" if isinstance(step, MarkAddress) else "add"
+    verb = "add" if isinstance(step, AddAddress) else "change"
     words = ["ip addr", verb, address_words(entry), "dev", step.device]
     if entry.broadcast:
         words += ["broadcast", address_text(entry.family, entry.broadcast)]
@@ -154,6 +154,10 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     MarkAddress: (
         _add_address,
         lambda step: f"mark {address_words(step.address)} on {step.device}",
+    ),
+    RenewAddress: (
+        _add_address,
+        lambda step: f"renew {address_words(step.address)} on {step.device}",
     ),
     DelAddress: (
         lambda step: f"ip addr del {address_words(step.address)} dev {step.device}",

@@ -33,6 +33,7 @@ WORDS = {
     "metric": "metric",
     "mtu": "mtu",
     "address": "hw ether",
+    "lease": "lease",
 }
 """Field of ``save -j`` with a value: the words before that value in a line."""
 SWITCHES = {"broadcast": "-broadcast", "up": "down"}
@@ -40,12 +41,13 @@ SWITCHES = {"broadcast": "-broadcast", "up": "down"}
 
 
 def words(alias: Alias, registry: Registry, *, mac: bool = False) -> list[str] | None:
-    """The words behind ADDRESS/LEN; None for an alias without an address.
+    """The words behind ADDRESS/LEN; None for an alias without an address, and for an expired one,
+    whose address may be somebody else's by now.
 
     A MAC is written when *mac* is true, or when it is universally administered: the kernel's own
     choice never is (eth_random_addr), so somebody gave it.
     """
-    if not alias.family:
+    if not alias.family or alias.expired:
         return None
     found = ["kind", alias.kind]
     for field, value in _settings(alias, registry, mac).items():
@@ -109,7 +111,7 @@ class _Run:
         """Name, address and words, or a comment."""
         low, high = (self.last, self.first) if self.step < 0 else (self.first, self.last)
         if self.words is None:
-            state = "" if low.whole else "half-made, "
+            state = "expired, " if low.expired else "" if low.whole else "half-made, "
             return (f"# {low.name}: {state}without an address",)
         name = str(low.name) if low is high else f"{low.name}-{high.name.slot}"
         return name, _address(low, high, registry), " ".join(self.words)
@@ -167,7 +169,7 @@ def _typed(alias: Alias, registry: Registry) -> str:
 
 def _object(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
     result: dict[str, object] = {"altname": str(alias.name), "kind": alias.kind}
-    if alias.family:
+    if alias.family and not alias.expired:
         found = registry.get(alias.family)
         result["family"] = FAMILIES.get(alias.family) or found.name
         result["local"] = found.format(alias.address)
@@ -194,6 +196,8 @@ def _settings(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
             found["address"] = mac_text(device.mac)
         if not device.up:
             found["up"] = False
+    if alias.ours and alias.lease and not alias.expired:
+        found["lease"] = alias.lease
     return found
 
 

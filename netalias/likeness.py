@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netalias import kinds
-from netalias.model import AF_INET, IFA_F_NOPREFIXROUTE
+from netalias.leases import same
+from netalias.model import AF_INET, FOREVER, IFA_F_NOPREFIXROUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ class Like:
     It says yes only where plan() would have no steps; for everything else plan() is asked.
     """
 
-    __slots__ = ("bits", "family", "main", "plain", "recorded", "type", "wish")
+    __slots__ = ("bits", "family", "lease", "main", "plain", "recorded", "type", "wish")
 
     def __init__(self, wish: Wish, main: Device) -> None:
         assert wish.type is not None
@@ -27,6 +28,7 @@ class Like:
         self.family = wish.type.family
         self.bits = wish.type.bits
         self.recorded = wish.type.recorded
+        self.lease = wish.lease or 0
         self.plain = (
             wish.prefixlen in (None, self.bits)
             and not wish.peer
@@ -49,6 +51,7 @@ class Like:
             or entry.peer
             or entry.broadcast
             or entry.flags & IFA_F_NOPREFIXROUTE
+            or ((self.lease or entry.valid != FOREVER) and not same(entry, self.lease))
         ):
             return False
         device = alias.device
@@ -71,9 +74,9 @@ class Like:
 
     def _record(self, slot: int, address: bytes) -> str:
         text = f"{kinds.RECORD} {self.main.name}:{slot}"
-        if not self.recorded:
-            return text
-        return f"{text} {self.type.name} {self.type.format(address)}/{self.bits}"
+        if self.recorded:
+            text += f" {self.type.name} {self.type.format(address)}/{self.bits}"
+        return f"{text} {kinds.LEASE} {self.lease}" if self.lease else text
 
 
 def usual_mtu(alias: Alias, kind: str, main: Device) -> int:

@@ -1,6 +1,9 @@
-"""The step that takes an address over; apart from the others, since no short command has it."""
+"""The steps that change an address that is there; apart from the others, since few commands have
+them."""
 
 from __future__ import annotations
+
+from errno import EINVAL
 
 from netalias.steps import SET, Step
 
@@ -19,6 +22,27 @@ class MarkAddress(Step):
 
     def __init__(
         self, device: str, index: int, address: Address, before: MarkAddress | None = None
+    ) -> None:
+        super().__init__(device, index, SET)
+        self.address = address
+        self.before = before
+
+    def inverse(self) -> Step | None:
+        return self.before
+
+
+class RenewAddress(Step):
+    """RTM_NEWADDR that sets the lifetimes of an address that is there, and never adds one.
+
+    ``before`` is the step that sets the former ones; None where nothing but time is given back.
+    """
+
+    __slots__ = ("address", "before")
+
+    missing = EINVAL
+
+    def __init__(
+        self, device: str, index: int, address: Address, before: RenewAddress | None = None
     ) -> None:
         super().__init__(device, index, SET)
         self.address = address

@@ -36,6 +36,7 @@ IFA_F_DEPRECATED = 0x20
 IFA_F_TENTATIVE = 0x40
 IFA_F_PERMANENT = 0x80
 IFA_F_NOPREFIXROUTE = 0x200
+IFA_F_MCAUTOJOIN = 0x400
 
 MODES = {
     "macvlan": {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"},
@@ -184,10 +185,12 @@ class Address(Value):
 
     ``local`` is ours; ``peer`` the other end of a point-to-point pair, or empty; ``broadcast`` and
     ``label`` may be empty; ``metric`` is IFA_RT_PRIORITY; ``protocol`` IFA_PROTO; ``valid`` and
-    ``preferred`` are lifetimes in seconds or FOREVER.
+    ``preferred`` are lifetimes in seconds or FOREVER, as much as is left of them. ``age`` tells how
+    long before the reading they were set, in hundredths of a second; it makes no difference.
     """
 
     __slots__ = (
+        "age",
         "broadcast",
         "family",
         "flags",
@@ -219,6 +222,7 @@ class Address(Value):
         metric: int = 0,
         valid: int = FOREVER,
         preferred: int = FOREVER,
+        age: int = 0,
     ) -> None:
         self.index = index
         self.family = family
@@ -233,6 +237,18 @@ class Address(Value):
         self.metric = metric
         self.valid = valid
         self.preferred = preferred
+        self.age = age
+
+    def _key(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__ if name != "age")
+
+    @property
+    def lease(self) -> int:
+        """For how many seconds it was set, 0 for ever.
+
+        One too many when the reading came right after a full second.
+        """
+        return 0 if self.valid == FOREVER else self.valid + self.age // 100
 
     @property
     def networked(self) -> bool:
@@ -249,6 +265,15 @@ class Address(Value):
         values = {name: getattr(self, name) for name in self.__slots__}
         return Address(**{**values, **changes})
 
+    def lasting(self, seconds: int) -> Address:
+        """The same address as it is set for so many seconds, 0 for ever."""
+        lifetime = seconds or FOREVER
+        return self.copy(valid=lifetime, preferred=lifetime, age=0)
+
+    def renewed(self) -> Address:
+        """The same address for as long as it was set; itself where that is for ever."""
+        return self.lasting(self.lease) if self.lease else self
+
 
 class Alias(Value):
     """One alias as it stands in the kernel.
@@ -257,6 +282,7 @@ class Alias(Value):
     a label; ``main`` is None when the main device is gone; ``entry`` is the address as the kernel
     has it, None when only the record in the ifalias text knows it (an IPv6 alias that is down).
     ``ours`` tells our mark; ``whole`` is False for what an interrupted run left half-made.
+    ``lease`` is for how many seconds its address is, or was, unless it is renewed; 0 for ever.
     """
 
     __slots__ = (
@@ -265,6 +291,7 @@ class Alias(Value):
         "entry",
         "family",
         "kind",
+        "lease",
         "main",
         "name",
         "ours",
@@ -285,6 +312,7 @@ class Alias(Value):
         entry: Address | None = None,
         ours: bool = True,
         whole: bool = True,
+        lease: int = 0,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -296,6 +324,7 @@ class Alias(Value):
         self.entry = entry
         self.ours = ours
         self.whole = whole
+        self.lease = lease
 
     @property
     def carrier(self) -> Device | None:
@@ -306,6 +335,14 @@ class Alias(Value):
     def up(self) -> bool:
         """Whether the device that carries the address is up."""
         return self.carrier is not None and self.carrier.up
+
+    @property
+    def expired(self) -> bool:
+        """Whether its lease has run out: the address is gone, its device is left.
+
+        An IPv6 alias that is down has lost its address in any case.
+        """
+        return bool(self.lease) and self.entry is None and (self.up or not self.family)
 
 
 class Snapshot:

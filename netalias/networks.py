@@ -96,7 +96,8 @@ def _waits(alias: Alias, entry: Address) -> bool:
 
 
 def _bringing(entry: Address) -> Address:
-    return entry.copy(flags=entry.flags & ~(IFA_F_NOPREFIXROUTE | IFA_F_PERMANENT))
+    flags = entry.flags & ~(IFA_F_NOPREFIXROUTE | IFA_F_PERMANENT)
+    return entry.renewed().copy(flags=flags)
 
 
 def _swap(device: Device, entry: Address, heir: Address) -> list[Step]:

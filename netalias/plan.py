@@ -235,7 +235,12 @@ def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias 
     up = wish.up
     if up is None:
         up = True if alias is None or wish.address else alias.up
+    lease = wish.lease
+    if lease is None:
+        lease = 0 if alias is None or wish.address else alias.lease
     entry = _entry(wish, alias_type, address, prefixlen, main, alias)
+    if entry is not None and lease:
+        entry.valid = entry.preferred = lease
     if entry is not None and entry.networked:
         from netalias.networks import inside
 
@@ -254,6 +259,8 @@ def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias 
         lenient=wish.lenient,
         group=world.group,
         vrf=vrf_of(main, world.snapshot),
+        lease=lease,
+        renew=bool(wish.lease),
     )
 
 
@@ -267,10 +274,10 @@ def _entry(
 ) -> Address | None:
     """The address as the kernel shall have it; None for a family that it keeps no addresses of."""
     if alias_type.family not in (AF_INET, AF_INET6):
-        if wish.broadcast or wish.peer or wish.metric:
+        if wish.broadcast or wish.peer or wish.metric or wish.lease:
             raise errors.KindError(
                 f"{wish.name}: the kernel keeps no addresses of type {alias_type.name}:"
-                " there is no broadcast, pointopoint or metric"
+                " there is no broadcast, pointopoint, metric or lease"
             )
         return None
     if alias_type.family == AF_INET6 and 0 < wish.mtu < MTU_INET6:
@@ -345,12 +352,13 @@ def _as_it_is(alias: Alias, world: World) -> Goal:
         world.registry.get(alias.family),
         alias.address,
         alias.prefixlen,
-        entry=alias.entry,
+        entry=alias.entry and alias.entry.renewed(),
         up=alias.up,
         mtu=device.mtu if device is not None else 0,
         mac=device.mac if device is not None and alias.kind != "ipvlan" else b"",
         group=world.group,
         vrf=vrf_of(alias.main, world.snapshot),
+        lease=alias.lease,
     )
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netalias.agenda import Barred
     from netalias.engine import Engine
     from netalias.kernel import Failure, Kernel
+    from netalias.marking import RenewAddress
     from netalias.model import Alias, Snapshot
     from netalias.segment import Arriving
 
@@ -71,10 +72,10 @@ class Outcome:
 
     ``wrong`` is what the second reading found different still, ``lost`` what could not even be
     compared any more; ``told`` are those that were announced, ``notes`` what could not be;
-    ``stopped`` tells that it was interrupted.
+    ``renewed`` is how many leases were; ``stopped`` tells that it was interrupted.
     """
 
-    __slots__ = ("agenda", "lost", "notes", "stopped", "told", "wrong")
+    __slots__ = ("agenda", "lost", "notes", "renewed", "stopped", "told", "wrong")
 
     def __init__(self, agenda: Agenda) -> None:
         self.agenda = agenda
@@ -82,6 +83,7 @@ class Outcome:
         self.lost: list[Skipped] = []
         self.notes: list[str] = []
         self.told: set[names.AliasName] = set()
+        self.renewed = 0
         self.stopped = False
 
     @property
@@ -145,15 +147,23 @@ def reconcile(
     Raises StateError where a guard rail refuses, NotPermitted, KernelError when reading failed.
     """
     agenda, world, kept = _look(engine, declared, rules)
+    if agenda.items or agenda.renewals:
+        engine.kernel.permitted()
+    renewed = len(agenda.renewals)
+    if renewed and renew(engine.kernel, agenda.renewals):
+        # What was read of the others may be as old: that they stay is no news until it is read.
+        agenda, world, kept = _look(engine, declared, rules)
+        renewed = len(agenda.renewals) - len(renew(engine.kernel, agenda.renewals))
     outcome = Outcome(agenda)
+    outcome.renewed = renewed
     if not agenda.items:
         return outcome
-    engine.kernel.permitted()
     refuse(agenda, rules)
     barred = _barred(engine, world, agenda)
     if barred:
         agenda, world, kept = _look(engine, declared, rules, barred)
         outcome = Outcome(agenda)
+        outcome.renewed = renewed
     if agenda.items:
         if before is not None:
             before(agenda)
@@ -190,6 +200,11 @@ def remove(engine: Engine, world: World, aliases: Sequence[Alias]) -> Outcome:
     outcome = Outcome(agenda)
     _carry_out(engine, world, outcome, kept)
     return outcome
+
+
+def renew(kernel: Kernel, renewals: Sequence[RenewAddress]) -> list[Failure]:
+    """Give leases their time again, in one go; those that were not there any more."""
+    return kernel.apply(renewals, stoppable=False) if renewals else []
 
 
 def _barred(engine: Engine, world: World, agenda: Agenda) -> Barred:

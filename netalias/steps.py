@@ -46,6 +46,8 @@ class Step(Value):
 
     hints: Mapping[int, str] = {}
     """What may help, by the errno of a refusal."""
+    missing = 0
+    """The errno by which the kernel says that what is to be changed is not there."""
 
     def __init__(self, device: str, index: int, phase: int) -> None:
         self.device = device
@@ -210,4 +212,4 @@ class DelAddress(Step):
         self.address = address
 
     def inverse(self) -> Step:
-        return AddAddress(self.device, self.index, self.address)
+        return AddAddress(self.device, self.index, self.address.renewed())

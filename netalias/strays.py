@@ -52,5 +52,6 @@ def strays(world: World) -> dict[tuple[int, bytes], Alias]:
                     main=main,
                     entry=entry,
                     whole=False,
+                    lease=entry.lease,
                 )
     return found

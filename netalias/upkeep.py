@@ -66,19 +66,23 @@ class Run:
         if self.armed and not outcome.done:
             self._disarm()
         self._print(outcome.done, outcome.agenda)
+        if outcome.renewed and self.options.verbose and not self.options.json:
+            write(f"renewed {declarations.counted(outcome.renewed, 'lease')}\n")
         self._complain(outcome)
         if self._again(declared, outcome) and outcome.status == errors.STATUS_OK:
             self._remember()
         return outcome
 
     def _again(self, declared: Declarations, outcome: engine_room.Outcome) -> bool:
-        """Announce what is due again; False where something ever is, so that the next run looks."""
+        """Announce what is due again; False where something ever is, or is renewed, so that the
+        next run looks."""
         from netalias.announcing import again, every
         from netalias.arrival import Policy
 
         policy = self.engine.policy or Policy()
+        leased = any(block.wish.lease for block in declared.blocks)
         if not self.folder or not any(every(block.wish, policy) for block in declared.blocks):
-            return True
+            return not leased
         if not outcome.stopped:
             notes = again(self.engine, self.folder, declared, self.options.only, outcome.told)
             for note in notes if not self.options.quiet else ():

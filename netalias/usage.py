@@ -28,6 +28,7 @@ Words
   optimistic                       use an IPv6 address while the kernel probes for it
   heal on | off                    in files: watch puts right what others undo (default on)
   on-down free | keep              in files: watch frees it when its main device goes down (default)
+  lease SECONDS | off              the kernel drops the address then, unless it is renewed
   up | down                        raise it, or take it down and keep it
 
 Verbs
@@ -44,6 +45,7 @@ Verbs
   adopt NAME...                    take over labels made by others
   announce NAME | MAIN | all       tell the neighbours again whose addresses these are
   doctor [MAIN | NAME]...          what keeps aliases from working, why, and what mends it
+  renew [MAIN | NAME | all]...     give leases their time again, remove what is left of expired ones
   monitor [MAIN | NAME]...         what happens to devices and addresses, as it happens
   watch [FILE]...                  keep the declared aliases true, as it happens
   publish ADDRESS... dev MAIN      answer for addresses that live behind another device
@@ -115,8 +117,8 @@ what is published on these main devices, by whomever: KIND is published then.
   KIND     how the alias is realised
   ADDRESS  address and prefix length
   STATE    up, down, no-carrier; then tentative, dadfailed, no-address (others took it away),
-           half-made (an interrupted run left it), renamed (the main device was),
-           foreign (a label that netalias did not make)
+           expired (its lease was not renewed), half-made (an interrupted run left it),
+           renamed (the main device was), foreign (a label that netalias did not make)
   MAC      the MAC that the alias is reached by
   RX, TX   packets; a label has no counters of its own
 
@@ -336,6 +338,20 @@ warning where it was named.
   --rate N             announcements a second (default 2000), 0 for no limit
 
 Options: those above, -v -q --dry-run -n NAME
+""",
+    "renew": """\
+netalias [OPTION]... renew [MAIN | NAME | all]...
+
+Give the leases of aliases (lease SECONDS) their time again, each by its own length; without a word
+those of all. No file is needed. Devices whose lease has expired are removed: the kernel has dropped
+their addresses, and they are never added again here, since somebody else may have them by now.
+
+A lease must be longer than the longest time between two renewals: where cron renews every minute,
+150.
+
+Exit status 2 when a NAME has no lease, or its lease has expired.
+
+Options: -v --dry-run --wait SECONDS -n NAME
 """,
     "emulate": """\
 netalias emulate [--variant 0.43|0.50] [--unprivileged] [--no-sel] [--check] [FILE | -]

@@ -9,6 +9,7 @@ Grammar (the words of ifconfig(8), in any order after the name)::
             | "conflict" "skip" | "conflict" "abort"
             | "announce" "off" | "announce" N | "announce" "every" SECONDS
             | "heal" "on" | "heal" "off" | "on-down" "free" | "on-down" "keep"
+            | "lease" SECONDS | "lease" "off"
 
 What follows a deleting name (``eth0:0-``) is ignored, as in Linux 2.0.
 """
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from netalias.names import AliasName
 
 NUMBER_MAX = 0xFFFFFFFF
+LEASE_MAX = NUMBER_MAX - 1
+"""The largest number of seconds that is not for ever."""
 ROUNDS_MAX = 99999
 """How often an alias is announced, or after how many seconds again."""
 ACD = ("off", "fast", "rfc")
@@ -41,7 +44,8 @@ class Wish:
     ``lenient``: a kind that has no MTU passes it over. How the address comes to the neighbours:
     ``acd`` and ``conflict`` are words, ``announce`` is how often, ``every`` the seconds after which
     again and again, ``optimistic`` that it is used while the kernel probes (RFC 4429). ``heal`` and
-    ``on_down`` are words for who watches over it.
+    ``on_down`` are words for who watches over it. ``lease`` is after how many seconds the kernel
+    drops it unless it is renewed, 0 for never.
     """
 
     __slots__ = (
@@ -54,6 +58,7 @@ class Wish:
         "every",
         "heal",
         "kind",
+        "lease",
         "lenient",
         "mac",
         "metric",
@@ -87,6 +92,7 @@ class Wish:
         self.announce: int | None = None
         self.every = 0
         self.optimistic = False
+        self.lease: int | None = None
 
     @property
     def empty(self) -> bool:
@@ -118,6 +124,7 @@ class Wish:
         new.optimistic = self.optimistic
         new.heal = self.heal
         new.on_down = self.on_down
+        new.lease = self.lease
         return new
 
     def check(self, alias_type: AliasType) -> None:
@@ -311,6 +318,18 @@ def _on_down(wish: Wish, text: str) -> None:
     wish.on_down = choice(f"{wish.name}: on-down", text, ON_DOWN)
 
 
+def _lease(wish: Wish, text: str) -> None:
+    if text == "off":
+        wish.lease = 0
+        return
+    plain = text.isascii() and text.isdigit() and len(text) <= 10
+    if not plain or not 0 < int(text) <= LEASE_MAX:
+        raise errors.UsageError(
+            f"{wish.name}: lease {text}: off, or seconds from 1 to {LEASE_MAX} are needed"
+        )
+    wish.lease = int(text)
+
+
 def _optimistic(wish: Wish) -> None:
     wish.optimistic = True
 
@@ -343,6 +362,7 @@ WORDS: dict[str, tuple[int, str, Callable[..., None]]] = {
     "heal": (1, "on or off", _heal),
     "on-down": (1, "free or keep", _on_down),
     "optimistic": (0, "", _optimistic),
+    "lease": (1, "a number of seconds, or off", _lease),
     "up": (0, "", _up),
     "down": (0, "", _down),
 }

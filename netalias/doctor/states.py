@@ -77,6 +77,10 @@ def lost(reading: Reading) -> Iterator[Finding]:
     """The address of the alias is gone, and nothing else tells why."""
     for alias in reading.aliases:
         words = state(alias).split(",")
+        if alias.ours and alias.expired:
+            command = "netalias reconcile" if reading.declared else "netalias renew"
+            why = "its lease has expired: nothing has renewed it in time"
+            yield finding(alias, ERROR, "it has no address", why, command)
         if not alias.ours or "no-address" not in words:
             continue
         why = "somebody has taken its address away"

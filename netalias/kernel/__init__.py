@@ -251,6 +251,8 @@ def refused(step: Step, errno: int, text: str = "", sequence: int = 0) -> errors
         return errors.KernelError(
             step.title(), errno, why, sequence, "sysctl net.ipv6.conf.all.disable_ipv6"
         )
+    if errno == step.missing:
+        return errors.KernelError(step.title(), EADDRNOTAVAIL, "it is not there", sequence)
     error = errors.kernel_error(step.title(), errno, text, sequence)
     error.hint = error.hint or step.hints.get(errno, "")
     return error

@@ -46,10 +46,9 @@ ADDRESS_VALUES = {
     wire.IFA_PROTO: U8,
     wire.IFA_FLAGS: U32,
     wire.IFA_RT_PRIORITY: U32,
-    wire.IFA_CACHEINFO: "8s",
+    wire.IFA_CACHEINFO: "16s",
 }
 
-_LIFETIMES = Struct("=II")
 _STATS = Struct("=QQQQ")
 
 
@@ -223,7 +222,10 @@ def _address(layout: _Layout, data: bytes, start: int) -> Address:
         values[place] for place in layout.places
     ]
     local = local or outer
-    preferred, valid = _LIFETIMES.unpack(lifetimes) if lifetimes else (0xFFFFFFFF, 0xFFFFFFFF)
+    preferred = valid = 0xFFFFFFFF
+    stamp = 0
+    if lifetimes:
+        preferred, valid, _, stamp = wire.CACHEINFO.unpack(lifetimes)
     return Address(
         values[4],
         values[0],
@@ -238,6 +240,7 @@ def _address(layout: _Layout, data: bytes, start: int) -> Address:
         metric=metric or 0,
         valid=valid,
         preferred=preferred,
+        age=0 if valid == 0xFFFFFFFF else wire.since(stamp),
     )
 
 

@@ -27,12 +27,13 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyp
 
 from netalias import errors
 from netalias.kernel import Kernel, iproute_proxies, refused
-from netalias.kernel.wire import DEVCONF
-from netalias.marking import MarkAddress
+from netalias.kernel.wire import DEVCONF, since
+from netalias.marking import MarkAddress, RenewAddress
 from netalias.model import (
     AF_INET,
     AF_INET6,
     FOREVER,
+    IFA_F_MCAUTOJOIN,
     IFF_UP,
     MODES,
     Address,
@@ -288,6 +289,7 @@ def _address(message: Any) -> Address:
     local = _packed(family, message.get_attr("IFA_LOCAL")) or outer
     flags = message.get_attr("IFA_FLAGS")
     life = message.get_attr("IFA_CACHEINFO") or {}
+    valid = life.get("ifa_valid", FOREVER)
     return Address(
         message["index"],
         family,
@@ -300,8 +302,9 @@ def _address(message: Any) -> Address:
         label=_text(message.get_attr("IFA_LABEL")),
         protocol=message.get_attr("IFA_PROTO") or 0,
         metric=message.get_attr("IFA_RT_PRIORITY") or 0,
-        valid=life.get("ifa_valid", FOREVER),
+        valid=valid,
         preferred=life.get("ifa_preferred", FOREVER),
+        age=0 if valid == FOREVER else since(life["tstamp"]),
     )
 
 
@@ -433,6 +436,13 @@ def _full(index: int, entry: Address) -> dict[str, Any]:
     return words
 
 
+def _renewing(index: int, entry: Address) -> dict[str, Any]:
+    """As wire.renew_address()."""
+    if entry.family == AF_INET6:
+        return _full(index, entry) | {"prefixlen": 129}
+    return _full(index, entry.copy(flags=entry.flags | IFA_F_MCAUTOJOIN))
+
+
 WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {
     CreateLink: _create,
     SetLink: _set,
@@ -445,6 +455,9 @@ WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {
     ),
     AddAddress: lambda route, index, step: route.addr("add", **_full(index, step.address)),
     MarkAddress: lambda route, index, step: route.addr("replace", **_full(index, step.address)),
+    RenewAddress: lambda route, index, step: route.addr(
+        "replace", **_renewing(index, step.address)
+    ),
     DelAddress: lambda route, index, step: route.addr("del", **_words(index, step.address)),
     **iproute_proxies.WRITERS,
 }

@@ -30,7 +30,7 @@ from netalias.kernel import memory_addresses as inet
 from netalias.kernel.memory_addresses import POLICY, Refusal
 from netalias.kernel.memory_links import LinkTable
 from netalias.kernel.memory_nodes import Node, plain
-from netalias.marking import MarkAddress
+from netalias.marking import MarkAddress, RenewAddress
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -281,6 +281,13 @@ class Memory(Kernel):
             raise errors.kernel_error(f"{operation}: {name}", ENODEV)
         return node
 
+    def pass_time(self, seconds: int) -> None:
+        """Let finite lifetimes run down; an address whose last second is over goes."""
+        for node in self._links.nodes.values():
+            for entry in inet.grow_old(node.entries, seconds):
+                if any(other is entry for other in node.entries):  # not gone with its primary
+                    self._delete_address(node, entry)
+
     # The steps
 
     def _node(self, step: Step, text: str = "") -> Node:
@@ -369,6 +376,10 @@ class Memory(Kernel):
         node = self._node(step, GONE.get(step.address.family, ""))
         self._add_address(node, step.address, inet.replace)
 
+    def _renew_address(self, step: RenewAddress) -> None:
+        node = self._node(step, GONE.get(step.address.family, ""))
+        self._add_address(node, step.address, inet.renew)
+
     def _add_address(
         self,
         node: Node,
@@ -444,6 +455,7 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     SetLink: Memory._set,
     AddAddress: Memory._new_address,
     MarkAddress: Memory._mark_address,
+    RenewAddress: Memory._renew_address,
     DelAddress: Memory._del_address,
     AddProxy: lambda kernel, step: memory_proxies.put(kernel._node(step), step.proxy),
     DelProxy: lambda kernel, step: memory_proxies.remove(kernel._node(step), step.proxy),

@@ -10,7 +10,7 @@ Rules:
   secondaries. An address in a network that is there already is a secondary, and has its scope;
 - IPv6: wider scopes first, the newest first within a scope; one address stands there once,
   whatever its prefix length;
-- time does not pass: lifetimes do not run down, duplicate address detection is over at once.
+- time passes only where grow_old() is told so; duplicate address detection is over at once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from netalias.model import (
     FOREVER,
     IFA_F_DADFAILED,
     IFA_F_DEPRECATED,
+    IFA_F_MCAUTOJOIN,
     IFA_F_NODAD,
     IFA_F_NOPREFIXROUTE,
     IFA_F_PERMANENT,
@@ -43,7 +44,6 @@ IFAPROT_KERNEL_LL = 3
 IFA_F_OPTIMISTIC = 0x04
 IFA_F_HOMEADDRESS = 0x10
 IFA_F_MANAGETEMPADDR = 0x100
-IFA_F_MCAUTOJOIN = 0x400
 
 IPV6ONLY_FLAGS = (
     IFA_F_NODAD
@@ -98,6 +98,7 @@ def insert(entries: list[Address], wanted: Address, loopback: bool) -> None:
     """Add a copy of *wanted* to the addresses of one device. Raises Refusal."""
     _check_label(wanted)
     entry = copy(wanted)
+    entry.age = 0
     if entry.family == AF_INET:
         _insert4(entries, entry)
     else:
@@ -114,6 +115,28 @@ def replace(entries: list[Address], wanted: Address, loopback: bool) -> None:
     modify = _modify4 if wanted.family == AF_INET else _modify6
     if not modify(entries, wanted):
         insert(entries, wanted, loopback)
+
+
+def renew(entries: list[Address], wanted: Address, loopback: bool) -> None:
+    """As replace(), asked for so that nothing can be added (wire.renew_address). Raises Refusal."""
+    _check_label(wanted)
+    modify, text = {
+        AF_INET: (_modify4, "ipv4: Multicast auto join failed"),
+        AF_INET6: (_modify6, "ipv6: Invalid prefix length"),
+    }[wanted.family]
+    if not modify(entries, wanted):
+        raise Refusal(EINVAL, text)
+
+
+def grow_old(entries: list[Address], seconds: int) -> list[Address]:
+    """Let finite lifetimes run down; the addresses whose time is over (check_lifetime)."""
+    for entry in entries:
+        if entry.valid != FOREVER:
+            entry.age += seconds * 100
+            entry.valid = max(entry.valid - seconds, 0)
+            entry.preferred = max(entry.preferred - seconds, 0)
+            entry.flags |= 0 if entry.preferred else IFA_F_DEPRECATED
+    return [entry for entry in entries if not entry.valid]
 
 
 def delete(entries: list[Address], wanted: Address, promote: bool) -> None:
@@ -178,6 +201,7 @@ def _modify4(entries: list[Address], wanted: Address) -> bool:
             entry.flags = kept | _lifetime_flags(wanted)
             entry.valid = wanted.valid
             entry.preferred = FOREVER if wanted.valid == FOREVER else wanted.preferred
+            entry.age = 0
             entry.metric, entry.protocol = wanted.metric, wanted.protocol
             return True
     return False
@@ -262,7 +286,7 @@ def _modify6(entries: list[Address], wanted: Address) -> bool:
         if entry.local == wanted.local:
             flags = wanted.flags & INET6_FLAGS & ~IFA_F_OPTIMISTIC
             entry.flags = entry.flags & ~MODIFIED_FLAGS | flags | _lifetime_flags(wanted)
-            entry.valid, entry.preferred = wanted.valid, wanted.preferred
+            entry.valid, entry.preferred, entry.age = wanted.valid, wanted.preferred, 0
             entry.metric = wanted.metric or entry.metric
             entry.peer = wanted.peer or entry.peer
             entry.protocol = wanted.protocol

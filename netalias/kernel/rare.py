@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.kernel import neighbours, wire
-from netalias.marking import MarkAddress
+from netalias.marking import MarkAddress, RenewAddress
 from netalias.model import SCRATCH
 from netalias.steps import DelLink
 
@@ -35,6 +35,7 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     Move: lambda sequence, index, step: wire.set_group(sequence, index, step.group | SCRATCH),
     DelGroup: lambda sequence, index, step: wire.del_group(sequence, step.group | SCRATCH),
     MarkAddress: lambda sequence, index, step: wire.change_address(sequence, index, step.address),
+    RenewAddress: lambda sequence, index, step: wire.renew_address(sequence, index, step.address),
     **neighbours.ENCODERS,
 }
 """Step: (sequence, ifindex, step) -> message."""

@@ -16,7 +16,16 @@ from __future__ import annotations
 from _struct import Struct, error, pack  # type: ignore[attr-defined]
 
 from netalias.errors import WireError
-from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, IFF_UP, Address, Device, Stats
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    AF_UNSPEC,
+    IFA_F_MCAUTOJOIN,
+    IFF_UP,
+    Address,
+    Device,
+    Stats,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -329,6 +338,22 @@ def change_address(sequence: int, index: int, entry: Address) -> bytes:
     return message(RTM_NEWADDR, NLM_F_REPLACE, sequence, _address(index, entry, full=True))
 
 
+def renew_address(sequence: int, index: int, entry: Address) -> bytes:
+    """RTM_NEWADDR that sets the lifetimes of an address that is there.
+
+    Where it is not there it is refused (EINVAL), and nothing is added.
+
+    The kernel adds what it does not find, whatever NLM_F_CREATE says. What only adding looks at is
+    therefore impossible: IPv4 a multicast group to join (inet_rtm_newaddr in net/ipv4/devinet.c),
+    IPv6 the prefix length (inet6_addr_add in net/ipv6/addrconf.c).
+    """
+    if entry.family == AF_INET6:
+        asked = entry.copy(prefixlen=129)
+    else:
+        asked = entry.copy(flags=entry.flags | IFA_F_MCAUTOJOIN)
+    return change_address(sequence, index, asked)
+
+
 def del_address(sequence: int, index: int, entry: Address) -> bytes:
     """RTM_DELADDR; local address, peer and label are given, so nothing else can match."""
     return message(RTM_DELADDR, 0, sequence, _address(index, entry, full=False))
@@ -485,8 +510,11 @@ def read_address(data: bytes, start: int, end: int) -> Address:
         if IFA_FLAGS in found:
             (flags,) = _U32.unpack(found[IFA_FLAGS])
         preferred = valid = 0xFFFFFFFF
+        age = 0
         if IFA_CACHEINFO in found:
-            preferred, valid, _, _ = CACHEINFO.unpack(found[IFA_CACHEINFO])
+            preferred, valid, _, stamp = CACHEINFO.unpack(found[IFA_CACHEINFO])
+            if valid != 0xFFFFFFFF:
+                age = since(stamp)
         return Address(
             index,
             family,
@@ -501,9 +529,17 @@ def read_address(data: bytes, start: int, end: int) -> Address:
             metric=_number(found, IFA_RT_PRIORITY),
             valid=valid,
             preferred=preferred,
+            age=age,
         )
     except (error, IndexError) as problem:
         raise WireError(f"an address message is malformed: {problem}") from None
+
+
+def since(stamp: int) -> int:
+    """The age of finite lifetimes, which few addresses have."""
+    from netalias.kernel.clock import age
+
+    return age(stamp)
 
 
 def _text(payload: bytes) -> str:

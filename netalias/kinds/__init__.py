@@ -10,6 +10,7 @@ from __future__ import annotations
 from netalias import errors, names
 from netalias.model import (
     AF_INET6,
+    FOREVER,
     GROUP,
     IFA_F_NOPREFIXROUTE,
     PROTOCOL,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 RECORD = "netalias"
 """First word of the ifalias text of our devices."""
+LEASE = "lease"
+"""Last word but one of the text of an alias with a lease."""
 
 KINDS = {
     "macvlan": "Macvlan",
@@ -71,19 +74,22 @@ class Goal:
 
     ``entry`` is None for an alias whose family the kernel keeps no addresses of; ``mtu`` 0 and
     ``mac`` empty mean: the kernel's choice; ``lenient``: a kind without an MTU passes it over;
-    ``vrf`` is the VRF that the main device is a member of, and so a new device.
+    ``vrf`` is the VRF that the main device is a member of, and so a new device. ``lease`` is the
+    lifetime of the entry, 0 for ever; ``renew``: it is set even though it is the present one.
     """
 
     __slots__ = (
         "address",
         "entry",
         "group",
+        "lease",
         "lenient",
         "mac",
         "main",
         "mtu",
         "name",
         "prefixlen",
+        "renew",
         "type",
         "up",
         "vrf",
@@ -104,6 +110,8 @@ class Goal:
         lenient: bool = False,
         group: int = 0,
         vrf: Device | None = None,
+        lease: int = 0,
+        renew: bool = False,
     ) -> None:
         self.name = name
         self.main = main
@@ -117,13 +125,17 @@ class Goal:
         self.lenient = lenient
         self.group = group
         self.vrf = vrf
+        self.lease = lease
+        self.renew = renew
 
     def record(self) -> str:
-        """The ifalias text: ``netalias eth0:0``, and the address if the kernel may forget it."""
-        if not self.type.recorded:
-            return f"{RECORD} {self.name}"
-        address = self.type.format(self.address)
-        return f"{RECORD} {self.name} {self.type.name} {address}/{self.prefixlen}"
+        """The ifalias text: ``netalias eth0:0``, and the address if the kernel may forget it, and
+        the lease if it has one."""
+        text = f"{RECORD} {self.name}"
+        if self.type.recorded:
+            address = self.type.format(self.address)
+            text += f" {self.type.name} {address}/{self.prefixlen}"
+        return f"{text} {LEASE} {self.lease}" if self.lease else text
 
 
 class Kind:
@@ -168,6 +180,16 @@ def differs(present: Address | None, wanted: Address | None) -> bool:
         or bool((present.flags ^ wanted.flags) & IFA_F_NOPREFIXROUTE)
         or (":" in present.label + wanted.label and present.label != wanted.label)
     )
+
+
+def lifetimes(alias: Alias, goal: Goal) -> list[Step]:
+    """The step that sets the lease of an address that stays, or lets it last for ever."""
+    entry = alias.entry
+    if entry is None or (entry.valid == FOREVER and not goal.lease):
+        return []
+    from netalias.leases import renewal, same
+
+    return [renewal(alias, goal.lease)] if goal.renew or not same(entry, goal.lease) else []
 
 
 def clashes(present: Address, wanted: Address | None, *, promote: bool = False) -> bool:
@@ -304,7 +326,7 @@ def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Ali
     """
     if device.kind not in KINDS:
         return None
-    noted, recorded = _noted(device)
+    noted, recorded, lease = _noted(device)
     named = _main_by_name if device.kind in UNLINKED else _main_below
     main = named(device, snapshot, noted)
     name = noted or _from_primary(device, main)
@@ -324,7 +346,11 @@ def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Ali
         alias.entry = entry
         alias.family, alias.address = entry.family, entry.local
         alias.prefixlen = entry.prefixlen
-    elif recorded:
+        if entry.valid != FOREVER:
+            alias.lease = lease or entry.lease
+        return alias
+    alias.lease = lease
+    if recorded:
         _recall(alias, registry, *recorded)
     return alias
 
@@ -357,17 +383,27 @@ def _main_by_name(device: Device, snapshot: Snapshot, noted: AliasName | None) -
     return None
 
 
-def _noted(device: Device) -> tuple[AliasName | None, list[str]]:
-    """The alias name on the device, and the recorded type and address."""
+def _noted(device: Device) -> tuple[AliasName | None, list[str], int]:
+    """The alias name on the device, the recorded type and address, and the lease or 0."""
     words = device.ifalias.split()
+    lease = 0
+    if len(words) > 3 and words[-2] == LEASE:
+        lease = _seconds(words[-1])
+        del words[-2:]
     recorded = words[2:4] if len(words) >= 4 and words[0] == RECORD else []
     for altname in device.altnames:
         name = names.split(altname)
         if name is not None:
-            return name, recorded
+            return name, recorded, lease
     if len(words) > 1 and words[0] == RECORD:
-        return names.split(words[1]), recorded
-    return None, recorded
+        return names.split(words[1]), recorded, lease
+    return None, recorded, lease
+
+
+def _seconds(text: str) -> int:
+    """A number that others have spoilt is none."""
+    plain = text.isascii() and text.isdigit() and len(text) <= 10
+    return int(text) if plain and int(text) < FOREVER else 0
 
 
 def _from_primary(device: Device, main: Device | None) -> AliasName | None:

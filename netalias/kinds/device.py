@@ -5,7 +5,17 @@ from __future__ import annotations
 from errno import EAFNOSUPPORT
 
 from netalias import names
-from netalias.kinds import SIBLINGS, Goal, Kind, carries, clashes, differs, port_of, surplus
+from netalias.kinds import (
+    SIBLINGS,
+    Goal,
+    Kind,
+    carries,
+    clashes,
+    differs,
+    lifetimes,
+    port_of,
+    surplus,
+)
 from netalias.model import AF_INET6, ARPHRD_ETHER, MTU_INET6, Alias
 from netalias.steps import (
     QUIET,
@@ -88,6 +98,8 @@ class DeviceKind(Kind):
             steps += goal.type.attach(device.name, device.index, goal.entry)
         if alias.entry is not None and swap:
             steps.append(self._retire(device, alias.entry, goal))
+        if not swap:
+            steps += lifetimes(alias, goal)
         return steps
 
     def _settings(self, alias: Alias, device: Device, goal: Goal, swap: bool) -> list[Step]:

@@ -7,7 +7,7 @@ An IPv6 address has no label. There the slot stands in the metric of the prefix 
 from __future__ import annotations
 
 from netalias import errors, names
-from netalias.kinds import Goal, Kind, clashes, differs
+from netalias.kinds import Goal, Kind, clashes, differs, lifetimes
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -75,7 +75,7 @@ class Label(Kind):
         assert alias.entry is not None
         assert goal.entry is not None
         if not differs(alias.entry, goal.entry):
-            return []
+            return lifetimes(alias, goal)
         main = goal.main
         phase = REMOVE if clashes(alias.entry, goal.entry) else RETIRE
         return [
@@ -124,6 +124,7 @@ def _alias(entry: Address, main: Device) -> Alias | None:
         entry=entry,
         ours=ours,
         whole=name.main == main.name,
+        lease=entry.lease if ours else 0,
     )
 
 

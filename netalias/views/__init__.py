@@ -69,6 +69,8 @@ def state(alias: Alias) -> str:
             words.append("dadfailed")
         elif alias.entry.flags & IFA_F_TENTATIVE:
             words.append("tentative")
+    elif alias.expired:
+        words.append("expired")
     elif alias.device is not None and _lost(alias):
         words.append("no-address")
     if not alias.ours:
@@ -188,6 +190,9 @@ def fields(alias: Alias, registry: Registry) -> dict[str, object]:
         result["protocol"] = entry.protocol
         result["valid_life_time"] = entry.valid
         result["preferred_life_time"] = entry.preferred
+    if alias.lease:
+        result["lease"] = alias.lease
+        result["remaining"] = alias.entry.valid if alias.entry is not None else 0
     if alias.device is not None and alias.device.stats is not None:
         stats = alias.device.stats
         result["stats64"] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias.agenda import ADDED, CHANGED, REMOVED, SET
 from netalias.describe import address_words
+from netalias.leases import same
 from netalias.model import AF_INET6, IFA_F_NOPREFIXROUTE, address_text, mac_text
 from netalias.names import printable
 from netalias.steps import DelAddress
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change", SET: "set"}
 """Sign: the word that JSON has for it."""
 ADDRESS = "address"
-NUMBERS = ("mtu", "metric")
+NUMBERS = ("lease", "mtu", "metric")
 """What JSON has as numbers."""
 NONE = "none"
 ABSENT = (NONE, NOTHING)
@@ -121,6 +122,7 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         ("state", _state(alias.up), _state(goal.up)),
         *_of_device(alias, goal, plan.kind),
         *_of_entry(alias, goal, plan.kind),
+        *_of_lease(alias, goal),
         ("name", _name(alias), str(goal.name)),
     ]
     changes = [(key, old, new) for key, old, new in pairs if old != new]
@@ -170,6 +172,12 @@ def _of_entry(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]
             ("broadcast", text(old.broadcast), text(new.broadcast)),
         ]
     return [*found, ("metric", _metric(old, alias.kind), _metric(new, kind))]
+
+
+def _of_lease(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
+    if alias.entry is None or same(alias.entry, goal.lease):
+        return []
+    return [("lease", str(alias.lease or NONE), str(goal.lease or NONE))]
 
 
 def _metric(entry: Address, kind: str) -> str:

@@ -24,6 +24,11 @@ def detail(alias: Alias, registry: Registry) -> list[str]:
         lines.append(f"device {device.name} index {device.index} <{flags}> mtu {device.mtu}{on}")
         lines.append(f"lladdr {mac(alias)} group {device.group}")
     lines.append(_address_line(alias, registry))
+    if alias.lease:
+        left = "expired" if alias.expired else "not running while the alias is down"
+        if alias.entry is not None:
+            left = f"remaining {alias.entry.valid}"
+        lines.append(f"lease {alias.lease} {left}")
     stats = alias.device.stats if alias.device is not None else None
     if stats is not None:
         lines.append(f"RX packets {stats.rx_packets} bytes {stats.rx_bytes}")
@@ -45,7 +50,8 @@ def _address_line(alias: Alias, registry: Registry) -> str:
     words = [registry.get(alias.family).name, text]
     entry = alias.entry
     if entry is None:
-        return " ".join([*words, "(not in force while the alias is down)"])
+        why = "its lease has expired" if alias.expired else "not in force while the alias is down"
+        return " ".join([*words, f"({why})"])
     for word, packed in (("pointopoint", entry.peer), ("broadcast", entry.broadcast)):
         if packed:
             words += [word, address_text(entry.family, packed)]

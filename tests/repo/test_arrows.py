@@ -29,6 +29,7 @@ ARROWS = {
     "model": "names",
     "steps": "model",
     "marking": "model steps",
+    "leases": "names model marking",
     "proxies": "model steps",
     "changes": "model",
     "describe": "model names steps marking",
@@ -41,7 +42,7 @@ ARROWS = {
     "families": "errors model steps alias_type",
     "fold": "model alias_type",
     "interfaces": "errors names alias_type wishes families fold model",
-    "kinds": "errors names model steps alias_type",
+    "kinds": "errors names model steps alias_type leases",
     "query": "errors names model chain lookup kinds",
     "future": "model kinds",
     "strays": "names model kinds",
@@ -49,9 +50,9 @@ ARROWS = {
     "plan": "errors names model steps alias_type wishes kinds networks",
     "mains": "model steps kinds networks plan",
     "kept": "errors model mains",
-    "likeness": "model wishes kinds",
-    "agenda": "errors names model steps wishes declarations kinds future strays plan mains"
-    " likeness",
+    "likeness": "model leases wishes kinds",
+    "agenda": "errors names model steps marking leases wishes declarations kinds future strays plan"
+    " mains likeness",
     "publish": "errors model alias_type proxies kinds",
     "watching": "names model changes kinds",
     "kernel": "errors names model steps marking proxies changes",
@@ -62,13 +63,13 @@ ARROWS = {
     "telling": "errors model packets arrival kernel segment seeking",
     "engine": "errors names model steps alias_type unlocked lock wishes kinds query plan mains kept"
     " kernel packets arrival segment",
-    "reconcile": "errors names model declarations agenda kinds query mains kept kernel segment"
+    "reconcile": "errors names model marking declarations agenda kinds query mains kept kernel segment"
     " engine",
     "batch": "errors names declarations model steps wishes kinds future"
     " networks plan agenda segment engine reconcile",
     "adopt": "errors names model steps query engine marking",
-    "views": "errors names model steps proxies changes describe alias_type chain kinds watching"
-    " plan agenda procfs",
+    "views": "errors names model steps leases proxies changes describe alias_type chain kinds"
+    " watching plan agenda procfs",
     "emulator": "errors names model alias_type chain families views.proc procfs",
     "netalias": "errors model alias_type kernel lock netns segment engine emulator",
     "usage": "",
@@ -81,6 +82,7 @@ ARROWS = {
     "measure": "errors engine reconcile views",
     "announcing": "errors names model wishes declarations kernel arrival segment telling query"
     " engine output cli",
+    "renewing": "errors names model steps marking leases kinds query plan kept engine output cli",
     "upkeep": "errors declarations sources session guard agenda arrival engine reconcile views"
     " output cli declared restore measure announcing",
     "exchange": "errors names model sources declarations fold interfaces unlocked chain steps query"
@@ -114,6 +116,14 @@ UPWARDS = {
 
 TYPES_ONLY = {
     ("model", "names"),
+    ("leases", "names"),
+    ("reconcile", "marking"),
+    ("renewing", "cli"),
+    ("renewing", "engine"),
+    ("renewing", "kept"),
+    ("renewing", "marking"),
+    ("renewing", "model"),
+    ("renewing", "steps"),
     ("alias_type", "model"),
     ("alias_type", "steps"),
     ("marking", "model"),
