@@ -27,13 +27,12 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyp
 
 from netalias import errors
 from netalias.kernel import Kernel, iproute_proxies, refused
-from netalias.kernel.wire import DEVCONF, since
+from netalias.kernel.wire import DEVCONF, MCAUTOJOIN, since
 from netalias.marking import MarkAddress, RenewAddress
 from netalias.model import (
     AF_INET,
     AF_INET6,
     FOREVER,
-    IFA_F_MCAUTOJOIN,
     IFF_UP,
     MODES,
     Address,
@@ -440,7 +439,7 @@ def _renewing(index: int, entry: Address) -> dict[str, Any]:
     """As wire.renew_address()."""
     if entry.family == AF_INET6:
         return _full(index, entry) | {"prefixlen": 129}
-    return _full(index, entry.copy(flags=entry.flags | IFA_F_MCAUTOJOIN))
+    return _full(index, entry.copy(flags=entry.flags | MCAUTOJOIN))
 
 
 WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {

@@ -16,16 +16,7 @@ from __future__ import annotations
 from _struct import Struct, error, pack  # type: ignore[attr-defined]
 
 from netalias.errors import WireError
-from netalias.model import (
-    AF_INET,
-    AF_INET6,
-    AF_UNSPEC,
-    IFA_F_MCAUTOJOIN,
-    IFF_UP,
-    Address,
-    Device,
-    Stats,
-)
+from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, IFF_UP, Address, Device, Stats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,6 +130,8 @@ _I32 = Struct("=i")
 _STATS64 = Struct("=QQQQ")
 
 _MODE_KINDS = ("macvlan", "macvtap", "ipvlan", "ipvtap")
+MCAUTOJOIN = 0x400
+"""IFA_F_MCAUTOJOIN."""
 _MAX_ERRNO = 4095
 _SIZES = {AF_INET: 4, AF_INET6: 16}
 
@@ -350,7 +343,7 @@ def renew_address(sequence: int, index: int, entry: Address) -> bytes:
     if entry.family == AF_INET6:
         asked = entry.copy(prefixlen=129)
     else:
-        asked = entry.copy(flags=entry.flags | IFA_F_MCAUTOJOIN)
+        asked = entry.copy(flags=entry.flags | MCAUTOJOIN)
     return change_address(sequence, index, asked)
 
 

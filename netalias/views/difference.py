@@ -175,7 +175,11 @@ def _of_entry(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]
 
 
 def _of_lease(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
-    if alias.entry is None or same(alias.entry, goal.lease):
+    if alias.entry is None:
+        return []
+    # A label has its lease from a reading, which may be a second off.
+    alike = same(alias.entry, goal.lease)
+    if alike and (alias.device is None or alias.lease == goal.lease):
         return []
     return [("lease", str(alias.lease or NONE), str(goal.lease or NONE))]
 
