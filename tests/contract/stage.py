@@ -158,7 +158,8 @@ def address_values(snapshot: Snapshot, name: str) -> list[dict[str, object]]:
     assert device is not None
     values = []
     for entry in snapshot.on(device.index):
-        found = {key: getattr(entry, key) for key in Address.__slots__ if key not in ("index", "age")}
+        keys = [key for key in Address.__slots__ if key not in ("index", "age")]
+        found = {key: getattr(entry, key) for key in keys}
         found["flags"] = entry.flags & ~IFA_F_TENTATIVE
         values.append(found)
     return values
