@@ -63,8 +63,8 @@ ARROWS = {
     "telling": "errors model packets arrival kernel segment seeking",
     "engine": "errors names model steps alias_type unlocked lock wishes kinds query plan mains kept"
     " kernel packets arrival segment",
-    "reconcile": "errors names model marking declarations agenda kinds query mains kept kernel segment"
-    " engine",
+    "reconcile": "errors names model marking declarations agenda kinds query mains kept kernel"
+    " segment engine",
     "batch": "errors names declarations model steps wishes kinds future"
     " networks plan agenda segment engine reconcile",
     "adopt": "errors names model steps query engine marking",
