@@ -206,6 +206,8 @@ def test_data_of_a_mounted_map(followed: Followed, tmp_path: Path) -> None:
     followed.read()
     rewrite(tmp_path / "..1" / "netalias.conf")
     assert not followed.read()  # the old one is of no concern any more
+    (tmp_path / "..2" / "other.conf").touch()
+    assert not followed.read()  # nor is what stands beside
     rewrite(tmp_path / "..2" / "netalias.conf")
     assert followed.read()
 

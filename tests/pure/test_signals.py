@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support import until
@@ -108,7 +109,12 @@ def test_a_child_can_be_ended(signals: Signals) -> None:
             signal.pause()
     assert os.read(end, 1) == b"x"
     os.kill(child, signal.SIGUSR2)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGUSR2
+    try:
+        until(lambda: Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGUSR2
     assert not readable(signals)
     os.close(end)
     os.close(begin)
