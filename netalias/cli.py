@@ -45,97 +45,6 @@ class Options:
         return self.opener(self)
 
 
-FLAGS: dict[str, tuple[str, object]] = {
-    "-4": ("family", 2),
-    "-6": ("family", 10),
-    "-br": ("brief", True),
-    "--brief": ("brief", True),
-    "-d": ("details", True),
-    "--details": ("details", True),
-    "-h": ("help", True),
-    "--help": ("help", True),
-    "-j": ("json", True),
-    "--json": ("json", True),
-    "-o": ("oneline", True),
-    "--oneline": ("oneline", True),
-    "-p": ("pretty", True),
-    "--pretty": ("pretty", True),
-    "-q": ("quiet", True),
-    "--quiet": ("quiet", True),
-    "-t": ("timestamps", True),
-    "--timestamps": ("timestamps", True),
-    "-v": ("verbose", True),
-    "--verbose": ("verbose", True),
-    "-V": ("version", True),
-    "--version": ("version", True),
-    "--allow-empty": ("allow_empty", True),
-    "--allow-shrink": ("allow_shrink", True),
-    "--dry-run": ("dry_run", True),
-    "--exit-when-down": ("exit_when_down", True),
-    "--force": ("force", True),
-    "--hands-off": ("hands_off", True),
-    "--mac": ("mac", True),
-    "--no-initial": ("no_initial", True),
-    "--release": ("release", True),
-    "--tree": ("tree", True),
-}
-"""Option: the attribute that it sets, and the value."""
-
-TAKING: dict[str, str] = {
-    "-n": "netns",
-    "--netns": "netns",
-    "--acd": "acd",
-    "--announce": "announce",
-    "--confirm": "confirm",
-    "--conflict": "conflict",
-    "--group": "group",
-    "--metrics": "metrics",
-    "--on-arrival": "on_arrival",
-    "--on-carrier": "on_carrier",
-    "--on-departure": "on_departure",
-    "--on-down": "on_down",
-    "--on-no-carrier": "on_no_carrier",
-    "--on-up": "on_up",
-    "--only": "only",
-    "--rate": "rate",
-    "--texts": "texts",
-    "--wait": "wait",
-    "--color": "color",
-}
-"""Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute that it sets."""
-
-SPECIAL: dict[str, tuple[str, ...]] = {
-    "-4": ("show",),
-    "-6": ("show",),
-    "--acd": ("", "reconcile", "batch", "watch"),
-    "--announce": ("", "reconcile", "batch", "announce", "watch"),
-    "--conflict": ("", "reconcile", "batch", "watch"),
-    "--rate": ("", "reconcile", "batch", "announce", "watch"),
-    "--allow-empty": ("check", "reconcile", "watch"),
-    "--allow-shrink": ("check", "reconcile", "watch"),
-    "--confirm": ("reconcile",),
-    "--exit-when-down": ("monitor",),
-    "--mac": ("save",),
-    "--metrics": ("reconcile",),
-    "--no-initial": ("monitor",),
-    "--on-arrival": ("monitor",),
-    "--on-carrier": ("monitor",),
-    "--on-departure": ("monitor",),
-    "--on-down": ("monitor", "watch"),
-    "--on-no-carrier": ("monitor",),
-    "--on-up": ("monitor",),
-    "--only": ("check", "reconcile", "save"),
-    "--release": ("watch",),
-    "--texts": ("watch",),
-    "--timestamps": ("monitor",),
-    "-t": ("monitor",),
-}
-"""Option that would promise something to any other verb: the verbs that it belongs to; the empty
-one stands for the name of an alias."""
-
-COLORS = ("auto", "always", "never")
-
-
 def parse_options(words: Sequence[str], options: Options) -> list[str]:
     """Set *options* from the words and give back the verb and its words. Raises UsageError.
 
@@ -143,48 +52,30 @@ def parse_options(words: Sequence[str], options: Options) -> list[str]:
     which have such words of their own, only the long flags are options.
     """
     rest = list(words)
+    if any(word.startswith("-") for word in rest):
+        return _parse_options(rest, options)
+    return rest
+
+
+def _parse_options(rest: list[str], options: Options) -> list[str]:
+    from netalias.options import FLAGS, take
+
     while rest and rest[0].startswith("-") and rest[0] != "-":
         word = rest.pop(0)
         if word == "--":
             break
-        _option(word, rest, options)
+        take(word, rest, options)
     found, rest = rest[:1], rest[1:]
     own = bool(found) and (":" in found[0] or found[0] == "emulate")
     while rest:
         word = rest.pop(0)
         if word in FLAGS and (word.startswith("--") or word == "-h"):
-            _option(word, rest, options)
+            take(word, rest, options)
         elif own or word == "-" or not word.startswith("-"):
             found.append(word)
         else:
-            _option(word, rest, options)
+            take(word, rest, options)
     return found
-
-
-def _option(word: str, rest: list[str], options: Options) -> None:
-    name, equals, value = word.partition("=")
-    if name in SPECIAL:
-        options.special.append(name)
-    if word in FLAGS:
-        setattr(options, *FLAGS[word])
-    elif name in ("-c", "--color"):
-        # As in ip: bare -c means always.
-        options.color = value if equals else "always"
-        if options.color not in COLORS:
-            raise errors.UsageError(f"{word}: one of {', '.join(COLORS)} is needed")
-    elif name in TAKING:
-        if not equals and rest:
-            value = rest.pop(0)
-        if not value:  # an empty name of a namespace must not mean this one
-            raise errors.UsageError(f"{name} needs an argument")
-        setattr(options, TAKING[name], value)
-    else:
-        from netalias.wishes import nearest
-
-        near = nearest(word, [*FLAGS, *TAKING])
-        raise errors.UsageError(
-            f"{word}: there is no such option", f"did you mean {near}?" if near else "see --help"
-        )
 
 
 def _alias(options: Options, words: list[str]) -> int:
@@ -244,21 +135,6 @@ SHORT = {"s": "show", "c": "cat"}
 """What these letters stood for before other verbs began with them."""
 
 
-MEANT = {
-    "add": "netalias NAME ADDRESS",
-    "del": "netalias NAME-",
-    "delete": "netalias NAME-",
-    "rm": "netalias NAME-",
-    "apply": "reconcile",
-    "diff": "check",
-    "list": "show",
-    "ls": "show",
-    "proxy": "publish",
-    "sync": "reconcile",
-}
-"""Words of other commands, and what stands for them here."""
-
-
 def find_verb(word: str) -> str:
     """The verb that *word* is, or begins uniquely. Raises UsageError."""
     word = SHORT.get(word, word)
@@ -269,6 +145,7 @@ def find_verb(word: str) -> str:
         return begun[0]
     if begun:
         raise errors.UsageError(f"{word}: this could be {' or '.join(begun)}")
+    from netalias.options import MEANT
     from netalias.wishes import nearest
 
     near = MEANT.get(word) or nearest(word, list(VERBS))
@@ -276,14 +153,6 @@ def find_verb(word: str) -> str:
     if near:
         hint = f"did you mean {near}?"
     raise errors.UsageError(f"{word}: neither a verb nor the name of an alias", hint)
-
-
-def _check_special(found: Sequence[str], verb: str) -> None:
-    """Raises UsageError for an option that promises something to another verb."""
-    for option in found:
-        if verb not in SPECIAL[option]:
-            verbs = ", ".join(one or "NAME ADDRESS" for one in SPECIAL[option])
-            raise errors.UsageError(f"{option} belongs to {verbs}")
 
 
 def run(words: Sequence[str], options: Options) -> int:
@@ -297,7 +166,10 @@ def run(words: Sequence[str], options: Options) -> int:
         return errors.STATUS_OK
     first = rest[0] if rest else "show"
     verb = "" if ":" in first else find_verb(first)
-    _check_special(options.special, verb)
+    if options.special:
+        from netalias.options import check_special
+
+        check_special(options.special, verb)
     if options.help:
         verb, rest = "help", ["help", verb or "alias"] if rest else []
     if not verb:

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from netalias.agenda import Agenda, Item
     from netalias.engine import Engine
-    from netalias.journal import Journal
     from netalias.kernel.events import Stream
     from netalias.reconcile import Outcome
+    from netalias.watch.journal import Journal
     from netalias.watch.stacking import News
 
 BUSY = 0.02

@@ -8,22 +8,22 @@ from time import monotonic, sleep
 
 from netalias import announcing, declarations, errors, guard, sources, telling
 from netalias import reconcile as engine_room
-from netalias.answers import Answers
 from netalias.arrival import Policy
 from netalias.declarations import counted
-from netalias.election import Election
-from netalias.inotify import Followed, Pause
-from netalias.journal import Journal
 from netalias.kernel.events import Stream
 from netalias.live import Texts
 from netalias.lock import TEXTS
-from netalias.service import Service
-from netalias.signals import Signals
 from netalias.upkeep import configuration
 from netalias.views.texts import WORDS, answer
+from netalias.watch.answers import Answers
+from netalias.watch.election import Election
+from netalias.watch.inotify import Followed, Pause
+from netalias.watch.journal import Journal
 from netalias.watch.keeping import Keeping
 from netalias.watch.loop import Ear, Loop, Timer
 from netalias.watch.publishing import Publishing
+from netalias.watch.service import Service
+from netalias.watch.signals import Signals
 from netalias.watch.wished import FREE
 from netalias.wishes import ON_DOWN, choice
 

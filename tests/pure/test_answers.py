@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from support import until
 
-from netalias import answers, errors
-from netalias.answers import CLIENTS, HELD, IDLE, LONGEST, PAUSE, WORD_MAX, Answers
+from netalias import errors
+from netalias.watch import answers
+from netalias.watch.answers import CLIENTS, HELD, IDLE, LONGEST, PAUSE, WORD_MAX, Answers
 
 WORDS = ("aliases", "json")
 

@@ -15,6 +15,7 @@ import netalias
 from netalias import cli, errors, usage, wishes
 from netalias.engine import Engine
 from netalias.kernel.memory import Memory
+from netalias.options import FLAGS, TAKING
 from netalias.steps import AddAltname
 
 KERNEL, USAGE, PERMISSION = errors.STATUS_KERNEL, errors.STATUS_USAGE, errors.STATUS_PERMISSION
@@ -389,7 +390,7 @@ def test_help_of_an_alias(run: Command) -> None:
 def test_help_says_everything() -> None:
     """Every word, verb and option stands in the help."""
     words = usage.MAIN.replace(",", " ").replace("[=", " ").split()
-    for one in (*wishes.WORDS, *cli.VERBS, *cli.FLAGS, *cli.TAKING):
+    for one in (*wishes.WORDS, *cli.VERBS, *FLAGS, *TAKING):
         assert one in words, one
 
 
@@ -505,7 +506,7 @@ def test_altname_with_a_newline(run: Command) -> None:
 # Any words ----------------------------------------------------------------------------------
 
 REAL = [
-    *cli.VERBS, *cli.FLAGS, *wishes.WORDS,
+    *cli.VERBS, *FLAGS, *wishes.WORDS,
     "sh", "eth0:0", "eth0:1", "eth1:0", "lo:0", "eth0:0-", "eth0:00", "eth2:0", "eth0", "nodev:0",
     "200.1.1.1", "200.1.1.2/24", "10.0.0.1/16", "2001:db8::1/64", "255.255.255.0", "24", "1400",
     "ether", "02:00:00:00:00:01", "macvlan", "ipvlan", "dummy", "label", "auto", "inet", "inet6",
@@ -523,6 +524,9 @@ def test_any_words(
     memory = kernel()
     # The emulator has tests of its own; here it would read files of the machine.
     monkeypatch.setattr("netalias.verbs.emulate", lambda options, words: 0)
+    # These stay, and hear a real kernel.
+    monkeypatch.setattr("netalias.monitor.monitor", lambda options, words: 0)
+    monkeypatch.setattr("netalias.watch.watch", lambda options, words: 0)
     monkeypatch.setattr("netalias.alias_type._load_entry_point", lambda name: None)
     for words in lines:
         capsys.readouterr()

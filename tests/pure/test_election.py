@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import until
 
-from netalias import election, errors
-from netalias.election import Election, running
+from netalias import errors
+from netalias.watch import election
+from netalias.watch.election import Election, running
 
 CANDIDATE = """\
 import sys
-from netalias.election import Election
+from netalias.watch.election import Election
 from netalias.errors import StateError
 sys.stdin.readline()
 try:

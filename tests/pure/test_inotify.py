@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias import errors, inotify, sources
-from netalias.inotify import MOST, SETTLE, Followed, Pause
+from netalias import errors, sources
+from netalias.watch import inotify
+from netalias.watch.inotify import MOST, SETTLE, Followed, Pause
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias.journal import DEBUG, ERROR, INFO, NOTICE, WARNING, Journal
+from netalias.watch.journal import DEBUG, ERROR, INFO, NOTICE, WARNING, Journal
 
 
 @pytest.fixture

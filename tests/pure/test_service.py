@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias import service
-from netalias.service import Service
+from netalias.watch import service
+from netalias.watch.service import Service
 
 
 class Manager:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import until
 
-from netalias.signals import DEFAULT, Signals
+from netalias.watch.signals import DEFAULT, Signals
 
 
 @pytest.fixture

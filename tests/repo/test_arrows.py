@@ -17,12 +17,8 @@ ARROWS = {
     "session": "",
     "unlocked": "",
     "processes": "",
-    "service": "",
-    "signals": "",
     "sources": "errors",
-    "inotify": "errors sources",
     "guard": "errors processes",
-    "election": "errors processes",
     "lock": "errors",
     "netns": "errors",
     "names": "errors",
@@ -74,8 +70,8 @@ ARROWS = {
     "netalias": "errors model alias_type kernel lock netns segment engine emulator",
     "usage": "",
     "output": "errors names",
-    "journal": "names",
     "cli": "errors alias_type wishes arrival engine netalias output",
+    "options": "errors wishes cli",
     "verbs": "errors names model alias_type kinds query engine views emulator usage output cli",
     "declared": "errors sources netalias engine cli",
     "restore": "errors chain declarations fold guard engine reconcile cli",
@@ -90,12 +86,11 @@ ARROWS = {
     "doctor": "errors names model kinds mains query netns sources strays kernel views output cli",
     "published": "errors names model steps proxies publish engine output cli",
     "live": "errors kinds views procfs",
-    "answers": "errors live",
     "hooks": "model changes",
     "monitor": "errors names model netns changes watching kernel views output cli hooks",
-    "watch": "errors names model sources inotify guard service signals proxies changes chain"
-    " wishes declarations fold kinds agenda watching kernel election lock arrival telling engine"
-    " reconcile views journal cli announcing upkeep live answers",
+    "watch": "errors names model sources processes guard proxies changes chain wishes declarations"
+    " fold kinds agenda watching kernel lock arrival telling engine reconcile views cli announcing"
+    " upkeep live",
     "__main__": "cli",
 }
 """Every room, the lowest first, and what it may import: rooms further up in this table only."""
@@ -106,6 +101,7 @@ UPWARDS = {
     ("engine", "live"): "where no texts are kept, nothing is loaded that keeps them",
     ("wishes", "families"): "netmask and broadcast are written in IPv4",
     ("wishes", "kinds"): "the word kind is compared with the table of kinds",
+    ("cli", "options"): "a command without options does not load them",
     ("cli", "verbs"): "a verb is loaded when it is asked for",
     ("segment", "seeking"): "whoever looks for nobody does not load it",
     ("segment", "telling"): "whoever announces nothing does not load it",
@@ -194,6 +190,7 @@ TYPES_ONLY = {
     ("upkeep", "agenda"),
     ("upkeep", "engine"),
     ("doctor", "cli"),
+    ("options", "cli"),
     ("watch", "cli"),
     ("watch", "engine"),
 }
@@ -201,7 +198,6 @@ TYPES_ONLY = {
 
 OUTSIDE = {
     "_socket": {
-        "answers",
         "declarations",
         "families.inet6",
         "kernel.channel",
@@ -217,13 +213,14 @@ OUTSIDE = {
         "packets.port",
         "packets.probe",
         "packets.sending",
-        "service",
         "session",
+        "watch.answers",
         "watch.culprit",
+        "watch.service",
     },
     "socket": {"kernel.iproute", "kernel.iproute_proxies"},
-    "fcntl": {"election", "live", "lock"},
-    "ctypes": {"inotify", "netns", "packets.octets"},
+    "fcntl": {"live", "lock", "watch.election"},
+    "ctypes": {"netns", "packets.octets", "watch.inotify"},
     "pyroute2": {"kernel.iproute", "kernel.iproute_proxies", "kernel.survey"},
     "construct": {"kernel.spec", "packets.formats"},
     "rich": {"views.progress", "views.table"},

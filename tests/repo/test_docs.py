@@ -12,13 +12,14 @@ import pytest
 
 import netalias
 from netalias import cli, declarations, doctor, errors, kinds, sources, usage, wishes
+from netalias.options import FLAGS, TAKING
 
 REPO = Path(__file__).parents[2]
 MAN = REPO / "docs" / "netalias.8"
 PAGES = (MAN, REPO / "docs" / "netalias.conf.5")
 INTERRUPTED = 130
 
-OPTIONS = sorted({*cli.FLAGS, *cli.TAKING, "-c"})
+OPTIONS = sorted({*FLAGS, *TAKING, "-c"})
 WORDS = sorted(wishes.WORDS)
 VERBS = sorted(cli.VERBS)
 STATUSES = sorted(

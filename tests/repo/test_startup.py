@@ -20,6 +20,8 @@ from support import Namespace
 
 CORE = "netalias netalias.cli netalias.errors"
 """Whatever is asked for."""
+OPTIONS = "netalias.options"
+"""Where there is one, and where a word is not known."""
 NAMES = "netalias.names netalias.model"
 WISH = f"{NAMES} netalias.alias_type netalias.wishes"
 READ = f"{NAMES} netalias.steps netalias.alias_type netalias.kinds netalias.engine"
@@ -253,7 +255,7 @@ def test_a_verb_loads_what_is_stated(
 ) -> None:
     """A verb loads its own modules and none of the slow ones; a pipe gets no rich."""
     done = staged.run([sys.executable, str(loader), *line.split()])
-    held(loader, done.stdout, status, stated)
+    held(loader, done.stdout, status, f"{stated} {options_of(line)}")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,12 @@ def test_what_needs_no_kernel_loads_none(loader: Path, line: str, status: int, s
     done = subprocess.run(
         [sys.executable, str(loader), *line.split()], capture_output=True, text=True, check=False
     )
-    held(loader, done.stdout, status, stated)
+    held(loader, done.stdout, status, f"{stated} {options_of(line)}")
+
+
+def options_of(line: str) -> str:
+    """What is loaded for the options in a line."""
+    return OPTIONS if any(word.startswith("-") for word in line.split()) else ""
 
 
 @pytest.mark.root
@@ -274,7 +281,7 @@ def test_json_is_the_only_addition_of_json(staged: Namespace, loader: Path) -> N
     status, modules = beyond_bare(loader, done.stdout)
     assert status == 0
     mine = {name for name in modules if name.startswith("netalias")}
-    assert mine == set(f"{SHOW} netalias.views.json".split())
+    assert mine == set(f"{SHOW} {OPTIONS} netalias.views.json".split())
     assert not modules - mine - with_module("json") - C
 
 
@@ -299,7 +306,7 @@ def test_a_guess_costs_difflib(loader: Path) -> None:
     status, modules = beyond_bare(loader, done.stdout)
     assert status == 1
     mine = {name for name in modules if name.startswith("netalias")}
-    assert mine == set(f"{CORE} {OUTPUT} netalias.alias_type netalias.wishes".split())
+    assert mine == set(f"{CORE} {OUTPUT} {OPTIONS} netalias.alias_type netalias.wishes".split())
     assert not modules - mine - with_module("difflib") - C
 
 

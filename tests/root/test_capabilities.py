@@ -16,7 +16,8 @@ import pytest
 from command import Command, forget, ip_json
 from support import SLOW, Namespace, until
 
-from netalias import election, lock
+from netalias import lock
+from netalias.watch import election
 
 USER = 65534
 BOTH = "net_admin,net_raw"
@@ -200,7 +201,7 @@ def test_what_waits_for_roots_confirmation_stays(
     service.silent("confirm")
 
 
-ELECTED = "import sys; from netalias.election import Election; Election(sys.argv[1])"
+ELECTED = "import sys; from netalias.watch.election import Election; Election(sys.argv[1])"
 
 
 def test_root_and_the_service_run_for_the_same_seat(cli: Command, service: Service) -> None:
