@@ -15,6 +15,7 @@ from netalias.declarations import Declarations, counted, parse
 from netalias.fold import lines
 from netalias.kernel import GONE
 from netalias.kinds import World
+from netalias.leases import leftovers
 from netalias.model import Alias
 from netalias.names import AliasName
 from netalias.views.difference import line
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from netalias.reconcile import Outcome
     from netalias.watch.journal import Journal
     from netalias.watch.stacking import News
+    from netalias.wishes import Wish
 
 BUSY = 0.02
 """Seconds after which the lock is asked for again."""
@@ -98,14 +100,10 @@ class Keeping:
 
     # What is wished
 
-    def is_wished(self, alias: Alias) -> bool:
-        """Whether it is declared, by any name of its main device."""
-        return any(name in self.wished for name in self._called(alias))
-
-    def is_silent(self, alias: Alias) -> bool:
-        """Whether it is not to be announced."""
-        found = (self.wished.wish(name) for name in self._called(alias) if name in self.wished)
-        return any(wish.announce == 0 for wish in found)
+    def wish(self, alias: Alias) -> Wish | None:
+        """What is declared for it, by any name of its main device; the wish of its line."""
+        names = (name for name in self._called(alias) if name in self.wished)
+        return next((self.wished.wish(name) for name in names), None)
 
     @staticmethod
     def _called(alias: Alias) -> Iterable[AliasName]:
@@ -194,6 +192,7 @@ class Keeping:
             self.hear()
             self._free(news)
             self._follow(news)
+            self._sweep(news)
             if self._fresh:
                 self._fresh = False  # a guard rail that refuses it refuses it once
                 self._reconcile(self.wished.declared, self._rules, {}, now)
@@ -318,6 +317,20 @@ class Keeping:
             self._tell_trouble(outcome, self._clock())
         news.down.clear()
         news.gone.clear()
+
+    def _sweep(self, news: News) -> None:
+        """What is left of leases that nobody has renewed, nor declared."""
+        if not news.expired:
+            return
+        news.expired = False
+        world = self.engine.world()
+        left = [alias for alias in leftovers(world.aliases) if self.wish(alias) is None]
+        if left:
+            outcome = engine_room.remove(self.engine, world, left)
+            for item in outcome.done:
+                if item.sign == REMOVED:
+                    self._journal.notice(f"{item.name}: its lease has expired, and it is removed")
+            self._tell_trouble(outcome, self._clock())
 
     def _goes(self, alias: Alias, news: News) -> bool:
         main = alias.main

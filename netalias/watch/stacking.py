@@ -9,7 +9,7 @@ from __future__ import annotations
 from netalias import names
 from netalias.changes import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK
 from netalias.kinds import KINDS, UNLINKED
-from netalias.model import GROUP, PROTOCOL
+from netalias.model import FOREVER, GROUP, PROTOCOL
 from netalias.names import AliasName
 from netalias.watching import label_of
 
@@ -40,12 +40,12 @@ class News:
     since the kernel gives the first label of a device its new name (inetdev_changename).
     ``linked``: indexes of main devices that got a carrier. ``whole``: everything has to be
     compared. ``touched``: there may be other aliases now, or other addresses of them; ``raised``:
-    some device came, came up, or got a carrier.
+    some device came, came up, or got a carrier; ``expired``: a lease may have run out.
     """
 
     __slots__ = (
-        "dirty", "down", "gone", "linked", "raised", "relabelled", "renamed", "risen", "touched",
-        "whole",
+        "dirty", "down", "expired", "gone", "linked", "raised", "relabelled", "renamed", "risen",
+        "touched", "whole",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -56,12 +56,12 @@ class News:
         self.renamed: dict[int, str] = {}
         self.relabelled: dict[tuple[int, bytes], int] = {}
         self.linked: set[int] = set()
-        self.whole = self.touched = self.raised = False
+        self.whole = self.expired = self.touched = self.raised = False
 
     @property
     def few(self) -> bool:
         """Whether nothing has happened but to declared aliases."""
-        return not (self.whole or self.down or self.gone or self.renamed)
+        return not (self.whole or self.down or self.gone or self.renamed or self.expired)
 
     @property
     def pressing(self) -> bool:
@@ -87,6 +87,8 @@ class Stacking:
         if self._is_alias(device) or (event.what == "group" and event.old == self._group):
             self.news.touched = True
             self._mark(self._called(device, event), port)
+            if event.what == ADDRESS and event.new is None:
+                self.news.expired |= event.subject.address.valid != FOREVER
         elif event.what == ADDRESS:
             self._address(event, device, port)
         else:

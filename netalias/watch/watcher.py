@@ -20,6 +20,7 @@ from netalias.watch.election import Election
 from netalias.watch.inotify import Followed, Pause
 from netalias.watch.journal import Journal
 from netalias.watch.keeping import Keeping
+from netalias.watch.leasing import Leasing
 from netalias.watch.loop import Ear, Loop, Timer
 from netalias.watch.publishing import Publishing
 from netalias.watch.service import Service
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from netalias.cli import Options
     from netalias.declarations import Declarations
     from netalias.engine import Engine
+    from netalias.model import Alias
     from netalias.watch.loop import Part
 
 SOCKET = ".sock"
@@ -74,6 +76,7 @@ class Watcher:
         )
         self.publishing = Publishing(engine, self.stream.state)
         self._alive = self._announced = monotonic()
+        self.leasing = Leasing(self.keeping, self._alive)
         self._pause = Pause()
 
     def _home(self) -> str:
@@ -137,6 +140,7 @@ class Watcher:
             Ear([files.fileno()], lambda: self._written(files)),
             Timer(self._settled, lambda now: self._read(files, now)),
             Timer(self._next_announcement, self._announce_again),
+            Timer(self.leasing.due, self._renew),
         ]
         self._followed = files
         if self._texts is not None:
@@ -163,9 +167,8 @@ class Watcher:
         try:
             with self.engine.locked():
                 world = self.engine.world()
-                leaving = [
-                    alias for alias in world.aliases if alias.ours and self.keeping.is_wished(alias)
-                ]
+                ours = (alias for alias in world.aliases if alias.ours)
+                leaving = [alias for alias in ours if self.keeping.wish(alias) is not None]
                 outcome = engine_room.remove(self.engine, world, leaving)
                 self.keeping.hear()
         except errors.NetaliasError as error:
@@ -261,6 +264,15 @@ class Watcher:
         if done:
             self.journal.info(f"{counted(done, 'address')} published again")
 
+    def _renew(self, now: float) -> None:
+        try:
+            failures = self.leasing.renew(now)
+        except errors.NetaliasError as error:
+            self._failed(error)
+            return
+        for failure in failures:
+            self.journal.error(failure.error.line())
+
     def _announce(self) -> None:
         """A switch may have forgotten everything while there was no carrier."""
         if self.engine.segment is None:
@@ -269,11 +281,15 @@ class Watcher:
             announcing.standing(alias, self._policy)
             for alias in self.keeping.world().aliases
             if alias.main is not None and alias.main.index in self.keeping.linked
-            if not announcing.mute(alias) and not self.keeping.is_silent(alias)
+            if not announcing.mute(alias) and not self._is_silent(alias)
         ]
         if told and self._policy.announce:
             refused = telling.leave(self.engine.segment(), self.engine.kernel, told, self._policy)
             self._tell_announced(len(told), refused)
+
+    def _is_silent(self, alias: Alias) -> bool:
+        wish = self.keeping.wish(alias)
+        return wish is not None and wish.announce == 0
 
     def _announce_again(self, now: float) -> None:
         self._announced = now
