@@ -9,6 +9,7 @@ from __future__ import annotations
 from netalias import names
 from netalias.changes import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK
 from netalias.kinds import KINDS, UNLINKED
+from netalias.leases import same
 from netalias.model import FOREVER, GROUP, PROTOCOL
 from netalias.names import AliasName
 from netalias.watching import label_of
@@ -82,7 +83,7 @@ class Stacking:
     def add(self, event: Event, port: Port = 0) -> None:
         """One event, asked for by *port*."""
         device = event.device
-        if device is None or event.key[0] not in (LINK, ADDRESS):
+        if device is None or event.key[0] not in (LINK, ADDRESS) or self._renews(event):
             return
         if self._is_alias(device) or (event.what == "group" and event.old == self._group):
             self.news.touched = True
@@ -93,6 +94,15 @@ class Stacking:
             self._address(event, device, port)
         else:
             self._main(event, device)
+
+    def _renews(self, event: Event) -> bool:
+        """Whether nothing has happened but that a lease was given its time again: else renewing
+        would be followed by a comparison of everything, and that by renewing."""
+        if event.field != "lifetime":
+            return False
+        address = event.subject.address
+        wishes = map(self.wished.wish, self.wished.by_address.get(address.local, ()))
+        return any(same(address, wish.lease or 0) for wish in wishes)
 
     def _is_alias(self, device: Device) -> bool:
         return device.group == self._group and device.kind in KINDS

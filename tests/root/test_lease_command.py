@@ -72,11 +72,14 @@ class Heard:
                     found.append((kind, text))
         return found
 
+    def wait(self) -> None:
+        """Until something is said."""
+        assert select.select([self.socket], [], [], 20 * SLOW)[0], "nothing happens"
+
     def gone(self, *texts: str) -> None:
         """Wait until none of these is there."""
         while {str(one.get("local")) for one in entries(self.namespace)} & {*texts}:
-            ready, _, _ = select.select([self.socket], [], [], 20 * SLOW)
-            assert ready, f"one of {texts} is still there, and nothing happens"
+            self.wait()
             self.now()
 
 
@@ -123,7 +126,7 @@ def test_it_is_gone_after_kill(cli: Command, declare: Declare, kind: str, addres
         try:
             said = 0
             while said < 3:  # added once, and renewed
-                assert select.select([heard.socket], [], [], 10 * SLOW)[0]
+                heard.wait()
                 said += sum(text == local(address) for _, text in heard.now())
         finally:
             os.killpg(renewing.pid, signal.SIGKILL)

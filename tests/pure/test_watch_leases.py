@@ -1,0 +1,153 @@
+"""What the watcher makes of leases: when they are renewed, and that a renewal is no news."""
+
+from __future__ import annotations
+
+import pytest
+from test_plan import Stage
+
+from netalias import declarations
+from netalias.alias_type import lazy
+from netalias.changes import ADDRESS, LINK, Entry, State, address_key, apply
+from netalias.declarations import Declarations
+from netalias.kernel.memory import Memory
+from netalias.model import Address, Alias
+from netalias.watch.leasing import Leasing
+from netalias.watch.stacking import Stacking
+from netalias.watch.wished import Wished
+from netalias.wishes import Wish
+
+TWO = "eth0:0 10.0.0.1/24 kind macvlan lease 30\neth0:1 fd00::1 kind label lease 60\n"
+
+
+def declared(text: str) -> Declarations:
+    found = declarations.parse([("f", text)], lazy())
+    assert found.errors == []
+    return found
+
+
+class Kept:
+    """In the place of Keeping: the wishes, and the aliases of a kernel in memory."""
+
+    def __init__(self, stage: Stage, text: str) -> None:
+        self.engine = stage.engine
+        self.wished = Wished(declared(text))
+
+    def wish(self, alias: Alias) -> Wish | None:
+        return self.wished.wish(alias.name) if alias.name in self.wished else None
+
+
+@pytest.fixture
+def stage() -> Stage:
+    made = Stage(Memory(kinds=("macvlan",)))
+    for line in [*TWO.splitlines(), "eth1:0 10.0.0.9 kind label lease 90"]:
+        made(line)
+    return made
+
+
+def left(stage: Stage) -> dict[str, int]:
+    found = {}
+    for alias in stage.engine.show():
+        assert alias.entry is not None
+        found[str(alias.name)] = alias.entry.valid
+    return found
+
+
+def leasing(stage: Stage, text: str) -> Leasing:
+    return Leasing(Kept(stage, text), 0.0)  # type: ignore[arg-type]
+
+
+def test_what_is_declared_is_renewed(stage: Stage) -> None:
+    """All that has used up its share, and nothing else."""
+    stage.kernel.pass_time(20)
+    assert leasing(stage, TWO).renew(0.0) == []
+    assert left(stage) == {"eth0:0": 30, "eth0:1": 60, "eth1:0": 70}
+
+
+def test_when_it_is_due(stage: Stage) -> None:
+    """Whenever a third of the shortest lease is over."""
+    found = leasing(stage, TWO)
+    found.renew(100.0)
+    assert found.due(100.0) == pytest.approx(10.0)
+    assert found.due(107.5) == pytest.approx(2.5)
+    assert found.due(200.0) == 0.0
+
+
+def test_without_a_lease_it_is_never(stage: Stage) -> None:
+    """So an idle watcher sleeps."""
+    text = "eth0:0 10.0.0.1/24\neth0:1 fd00::1 lease off\n"
+    assert leasing(stage, text).due(100.0) is None
+
+
+def test_what_has_run_out_is_not_added(stage: Stage) -> None:
+    """Not even where it runs out between the reading and the renewal; it is healed when it is
+    heard of."""
+    kept = Kept(stage, TWO)
+    stage.kernel.pass_time(29)
+    world = stage.engine.world()
+    stage.engine.world = lambda: world  # type: ignore[method-assign]
+    stage.kernel.pass_time(1)
+    assert Leasing(kept, 0.0).renew(0.0) == []  # type: ignore[arg-type]
+    eth0 = stage.kernel.snapshot().device("eth0_0")
+    assert eth0 is not None
+    assert [one for one in stage.kernel.snapshot().on(eth0.index) if one.lease] == []
+
+
+class Heard:
+    """A state with the aliases of a stage, and what follows from events."""
+
+    def __init__(self, stage: Stage, text: str) -> None:
+        self.state = State()
+        self.stacking = Stacking(self.state, Wished(declared(text)))
+        snapshot = stage.kernel.snapshot()
+        for device in snapshot.devices.values():
+            apply(self.state, (LINK, device.index), device)
+        for index in snapshot.addresses:
+            for entry in snapshot.on(index):
+                apply(self.state, address_key(entry), Entry(entry, 1))
+
+    def changed(self, local: bytes, seconds: int) -> list[str]:
+        """The names that are touched when an address gets another lifetime."""
+        key, entry = self._find(local)
+        for event in apply(self.state, key, Entry(entry.address.lasting(seconds), 2)):
+            self.stacking.add(event)
+        return [str(name) for name in self.stacking.news.dirty]
+
+    def _find(self, local: bytes) -> tuple[tuple[object, ...], Entry]:
+        for parts in self.state.parts.values():
+            for key, one in parts.items():
+                if key[0] == ADDRESS and one.address.local == local:
+                    return key, one
+        raise AssertionError(local)
+
+
+V4, V6 = b"\n\0\0\1", bytes.fromhex("fd00") + bytes(13) + b"\1"
+
+
+@pytest.mark.parametrize(("local", "lease"), [(V4, 30), (V6, 60)])
+def test_a_renewal_is_no_news(stage: Stage, local: bytes, lease: int) -> None:
+    """Else renewing would be followed by a comparison, and that by renewing."""
+    heard = Heard(stage, TWO)
+    assert heard.changed(local, lease) == []
+    assert not heard.stacking.news.touched
+    assert not heard.stacking.news.pressing
+
+
+@pytest.mark.parametrize(("local", "name"), [(V4, "eth0:0"), (V6, "eth0:1")])
+@pytest.mark.parametrize("seconds", [0, 45])
+def test_another_lease_is_news(stage: Stage, local: bytes, name: str, seconds: int) -> None:
+    """Somebody else has changed it."""
+    assert Heard(stage, TWO).changed(local, seconds) == [name]
+
+
+def test_a_lease_that_is_not_wished_is_news(stage: Stage) -> None:
+    """The wish says nothing of a lease, so it lasts for ever."""
+    heard = Heard(stage, TWO.replace(" lease 30", ""))
+    assert heard.changed(V4, 45) == ["eth0:0"]
+
+
+def test_an_address_is_what_it_was(stage: Stage) -> None:
+    """The state has the new lifetime all the same."""
+    heard = Heard(stage, TWO)
+    heard.changed(V4, 30)
+    found: Address = heard._find(V4)[1].address
+    assert (found.valid, found.lease) == (30, 30)
