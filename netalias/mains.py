@@ -83,8 +83,14 @@ def settle(world: World, plans: Sequence[Plan], terms: Terms) -> list[Setting]:
     return _Settlement(world, plans, terms).settle()
 
 
+def returning(world: World, plans: Sequence[Plan], terms: Terms) -> list[Setting]:
+    """What can go back once *plans* are carried out in *world*, and no others."""
+    work = _Settlement(world, plans, terms)
+    return list(work.returns(work.wanted()))
+
+
 class _Settlement:
-    """The work of settle()."""
+    """The work of settle() and returning()."""
 
     def __init__(self, world: World, plans: Sequence[Plan], terms: Terms) -> None:
         self.world = world
@@ -99,7 +105,7 @@ class _Settlement:
 
     def settle(self) -> list[Setting]:
         """As the function."""
-        wanted = self._wanted()
+        wanted = self.wanted()
         found: list[Setting] = []
         if not self.terms.hands_off:
             for index, values in wanted.items():
@@ -107,7 +113,7 @@ class _Settlement:
                 lower = {key: value for key, value in values.items() if getattr(main, key) < value}
                 if lower:
                     found.append(Setting(main, lower))
-            found += self._returns(wanted)
+            found += self.returns(wanted)
         for setting in found:
             self.changes.setdefault(setting.main.index, {}).update(setting.after)
         for plan in self.plans:
@@ -115,7 +121,7 @@ class _Settlement:
                 plan.notes += self._notes(plan.goal, plan.kind)
         return found
 
-    def _wanted(self) -> dict[int, dict[str, int]]:
+    def wanted(self) -> dict[int, dict[str, int]]:
         """The least values by ifindex of main devices."""
         found: dict[int, dict[str, int]] = {}
         for kind, main in self._carrying():
@@ -164,7 +170,7 @@ class _Settlement:
         if main.kind == "macvlan" and not main.remote and main.link in self.devices:
             yield self.devices[main.link]
 
-    def _returns(self, wanted: Mapping[int, Mapping[str, int]]) -> Iterator[Setting]:
+    def returns(self, wanted: Mapping[int, Mapping[str, int]]) -> Iterator[Setting]:
         """What nothing needs any more, and still has the value that was set."""
         full = NEEDED["macvlan"]
         for index, old in self.terms.old.items():

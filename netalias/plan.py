@@ -339,7 +339,7 @@ def _replace(result: Plan, alias: Alias, kind: str, goal: Goal, world: World) ->
     """Another kind is another object under the same name: the old one has to go first."""
     old = kinds.get(alias.kind)
     result.steps = [*old.unmake(alias, world.snapshot), *kinds.get(kind).make(goal)]
-    if alias.family and alias.device is not None and alias.main is not None:
+    if alias.device is not None and alias.main is not None:
         result.fallback = old.make(_as_it_is(alias, world))
 
 
@@ -349,7 +349,7 @@ def _as_it_is(alias: Alias, world: World) -> Goal:
     return Goal(
         alias.name,
         alias.main,
-        world.registry.get(alias.family),
+        world.registry.get(alias.family or AF_INET),  # what has no address is quiet as well
         alias.address,
         alias.prefixlen,
         entry=alias.entry and alias.entry.renewed(),

@@ -20,7 +20,7 @@ from netalias.agenda import (
 from netalias.declarations import Block, Declarations, counted
 from netalias.kept import Kept
 from netalias.kinds import World
-from netalias.mains import settle
+from netalias.mains import returning, settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -243,9 +243,14 @@ def _carry_out(engine: Engine, world: World, outcome: Outcome, kept: Kept) -> No
             kept.keep(settings)
             carry_out(engine.kernel, changes)
             withdraw(engine, items, arriving)
-    needed = {item.name.main for item in outcome.failed}
-    agenda.items = [item for item in items if item not in returns or item.name.main not in needed]
-    carry_out(engine.kernel, [item for item in agenda.items if item in returns])
+    if returns and outcome.failed:
+        # What those that were refused still need stays.
+        done = [item.plan for item in changes if item.error is None]
+        planned = {item.name for item in returns}
+        due = map(setting_item, returning(world, done, engine.terms(kept)))
+        returns = [item for item in due if item.name in planned]
+        agenda.items = [*changes, *returns]
+    carry_out(engine.kernel, returns)
     kept.forget([item.setting for item in outcome.done if item.setting is not None])
     if arriving is not None:
         outcome.notes += arriving.announce([item.plan for item in outcome.failed])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import EEXIST
 
 import pytest
 from test_plan import Stage
@@ -40,6 +41,21 @@ def test_change_of_kind_is_interrupted(kind: str) -> None:
     (alias,) = stage.engine.show()
     assert (str(alias.name), alias.kind, state(alias)) == ("eth0:0", "macvlan", "up")
     assert stage.on("eth0_0") == ["10.0.0.1/24"]
+
+
+def test_refused_change_of_kind_of_an_alias_without_address() -> None:
+    """An alias that has lost its address, and cannot become a label, stands there as before."""
+    stage = Stage(Memory(kinds=("ipvlan",)))
+    stage("eth0:0 10.0.0.1 kind ipvlan")
+    stage.kernel.remove_address("eth0_0", "10.0.0.1/32")
+    stage.kernel.set_device("eth0_0", up=False)
+    stage.kernel.add_address("eth0", "10.0.0.2/32")
+    with pytest.raises(errors.KernelError, match="cannot add 10.0.0.2") as caught:
+        stage("eth0:0 10.0.0.2 kind label")
+    assert caught.value.errno == EEXIST
+    (alias,) = stage.engine.show()
+    assert (str(alias.name), alias.kind, alias.whole, alias.up) == ("eth0:0", "ipvlan", True, False)
+    assert stage.device("eth0_0").ifalias == "netalias eth0:0"
 
 
 def test_creation_is_interrupted() -> None:

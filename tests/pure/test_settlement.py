@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from test_plan import Stage
 
-from netalias import errors
+from netalias import declarations, errors
 from netalias.engine import Engine
 from netalias.kept import Kept
 from netalias.mains import Setting
 from netalias.model import Device, mac_text
+from netalias.reconcile import Rules, reconcile
 from netalias.steps import SetLink
 from netalias.unlocked import Unlocked
 
@@ -255,6 +256,30 @@ def test_refused_changes_no_setting(stage: Stage) -> None:
     words = f"eth0:0 10.0.0.5 kind macvlan hw ether {mac}"
     stage.refused(words, errors.KernelError, EADDRINUSE)
     assert settings(stage) == (0, 0)
+
+
+def reconciled(stage: Stage, text: str) -> list[str]:
+    """What was refused when the file was made so."""
+    parsed = declarations.parse([("t.conf", text)], stage.engine.registry)
+    outcome = reconcile(stage.engine, parsed, Rules())
+    return [str(item.name) for item in outcome.failed]
+
+
+def test_what_is_refused_keeps_no_setting_that_it_does_not_need(stage: Stage) -> None:
+    """In one reconciliation the last macvlan goes and a label is refused: the settings go back."""
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    stage.kernel.add_address("eth0", "10.0.0.6/32")
+    assert reconciled(stage, "eth0:1 10.0.0.6 kind label\n") == ["eth0:1"]
+    assert settings(stage) == (0, 0)
+
+
+def test_what_comes_back_keeps_its_settings(stage: Stage) -> None:
+    """A macvlan that could not become a label in a reconciliation has what it needs of its main."""
+    stage("eth0:0 10.0.0.5 kind macvlan")
+    stage.kernel.add_address("eth0", "10.0.0.6/32")
+    assert reconciled(stage, "eth0:0 10.0.0.6 kind label\n") == ["eth0:0"]
+    assert stage.device("eth0_0").kind == "macvlan"
+    assert settings(stage) == (2, 1)
 
 
 def test_unreadable_records_restore_nothing(tmp_path: Path) -> None:
