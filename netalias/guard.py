@@ -135,8 +135,11 @@ def confirm(folder: str) -> str:
         hint = "its guard was killed: what was changed stays"
         raise errors.StateError("nothing waits for a confirmation", hint)
     words = _read(f"{folder}/{REJECTED}")
+    restoring = _restoring(words)
+    if words and not restoring:
+        words = _read(f"{folder}/{REJECTED}")  # its guard may have told, and left, in between
     if words:
-        raise errors.StateError(_outcome(words))
+        raise errors.StateError(_outcome(words, restoring))
     raise errors.StateError("nothing waits for a confirmation")
 
 
@@ -290,7 +293,7 @@ def _refuse_second(folder: str) -> None:
         )
     words = _read(f"{folder}/{REJECTED}")
     if _restoring(words):
-        raise errors.StateError(_outcome(words))
+        raise errors.StateError(_outcome(words, restoring=True))
 
 
 def _restoring(words: dict[str, str]) -> bool:
@@ -298,7 +301,7 @@ def _restoring(words: dict[str, str]) -> bool:
     return guard is not None and "at" not in words and guard.alive
 
 
-def _outcome(words: dict[str, str]) -> str:
+def _outcome(words: dict[str, str], restoring: bool) -> str:
     """What a ``rejected`` tells."""
     late = "not confirmed in time"
     if "verdict" in words:
@@ -306,7 +309,7 @@ def _outcome(words: dict[str, str]) -> str:
         return f"{late}: what was there before was restored at {when}; {words['verdict']}"
     if "error" in words:
         return f"{late}, and what was there before could not be restored: {words['error']}"
-    if _restoring(words):
+    if restoring:
         return f"{late}: what was there before is being restored"
     return f"{late}, and the guard died before it told whether what was there before is restored"
 

@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -517,18 +518,25 @@ def test_signals_of_the_command(stage: Stage) -> None:
 
 def test_interrupted_while_arming(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """^C in arm() is heard, and no guard is left behind."""
-    fork = os.fork
+    fork, release = os.fork, guard._release
     command = os.getpid()
 
     def interrupted() -> int:
         if os.getpid() == command:
-            os.kill(command, signal.SIGINT)
+            # To this thread: one that others have left would let it through.
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         return fork()
 
+    def released(folder: str, found: guard.Pending) -> bool:
+        stage.guards.append(found.pid)
+        return release(folder, found)
+
     monkeypatch.setattr(os, "fork", interrupted)
+    monkeypatch.setattr(guard, "_release", released)
     with pytest.raises(KeyboardInterrupt):
         guard.arm(stage.folder, LONG, "beef", stage.restore)
-    assert stage.orphan() == 0
+    (pid,) = stage.guards
+    assert stage.ended(pid) == 0
     assert (stage.notes, stage.files()) == ([], set())
 
 
@@ -720,6 +728,26 @@ def test_killed_while_it_restored(stage: Stage) -> None:
     second = stage.arm()
     guard.confirm(stage.folder)
     assert stage.ended(second) == 0
+    os.close(pipe)
+
+
+def test_it_tells_and_leaves_while_it_is_looked_at(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A guard that was not done when its file was read, and is gone when it is looked for, has
+    told in between."""
+    pid, pipe = in_restoration(stage)
+    parse = guard._parse
+
+    def slowly(words: dict[str, str]) -> guard.Pending | None:
+        if pid in stage.guards and "start" in words:
+            os.write(pipe, b".")
+            assert stage.ended(pid) == 0
+        return parse(words)
+
+    monkeypatch.setattr(guard, "_parse", slowly)
+    with pytest.raises(errors.StateError, match=r"was restored at .*; as before$"):
+        guard.confirm(stage.folder)
     os.close(pipe)
 
 
