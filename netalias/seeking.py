@@ -38,13 +38,13 @@ def conflicts(segment: Segment, snapshot: Snapshot, arrivals: Sequence[Arrival])
 
 def _look(segment: Segment, snapshot: Snapshot, asked: Sequence[Arrival], acd: str) -> Found:
     from netalias.packets import acd as timings
-    from netalias.packets.probe import check
+    from netalias.packets.probe import flooded, verdicts
 
     timing = timings.FAST if acd == "fast" else timings.RFC
     pairs = [(one.main.index, one.address) for one in asked]
     macs, aside = _macs(snapshot), segment.aside
     try:
-        taken = segment.within(lambda: check(pairs, macs, timing, CARRIER, aside=aside))
+        taken, unheard = segment.within(lambda: verdicts(pairs, macs, timing, CARRIER, aside=aside))
     except errors.StateError as error:
         mains = dict.fromkeys(one.main.index for one in asked)
         if len(mains) == 1:
@@ -53,11 +53,15 @@ def _look(segment: Segment, snapshot: Snapshot, asked: Sequence[Arrival], acd: s
         groups = ([one for one in asked if one.main.index == main] for main in mains)
         return [pair for group in groups for pair in _look(segment, snapshot, group, acd)]
     texts = {(one.index, one.address): str(one) for one in taken}
-    return [
-        (one, errors.Conflict(f"{one.name}: {texts[one.main.index, one.address]}"))
-        for one in asked
-        if (one.main.index, one.address) in texts
-    ]
+    undecided = set(unheard)
+    found: Found = []
+    for one in asked:
+        place = one.main.index, one.address
+        if place in texts:
+            found.append((one, errors.Conflict(f"{one.name}: {texts[place]}")))
+        elif place in undecided:
+            found.append((one, errors.StateError(f"{one.name}: {flooded(one.main.name)}")))
+    return found
 
 
 class Verdicts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,10 @@ ROOT_FOLDERS = ("root", "traffic")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Markers, and the Hypothesis profile: no stopwatch anywhere, no dice where CI=true."""
+    """Markers, ^C, and the Hypothesis profile: no stopwatch anywhere, no dice where CI=true."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell does that to what it starts with &, and the commands under test would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "root: needs a network namespace of its own")
     settings.register_profile("here", deadline=None)
     settings.register_profile("ci", deadline=None, derandomize=True)

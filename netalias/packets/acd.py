@@ -7,7 +7,9 @@ Rules:
   another host probes for it; what comes from MACs of this host is not looked at;
 - whoever is heard before all addresses are done counts, even after the time of the address itself;
 - probes that were handed out count as sent when ``due`` is called again: a slow device does not
-  shorten the time to listen.
+  shorten the time to listen;
+- where frames were lost, who is being listened for is asked for again, and given up when they are
+  lost again and again: silence was no answer.
 
 Whoever drives it reads the time first, then all frames that are there, then calls ``due`` with
 that time: an address is clear only when everything of its time was heard.
@@ -35,6 +37,8 @@ ANNOUNCE_WAIT = 2.0
 
 BATCH = 64
 """So many probes are handed out at once: they are sent before the clock is looked at again."""
+AGAIN = 4
+"""So often an address is asked for again, since frames were lost."""
 _ANY = b"\0\0\0\0"
 
 
@@ -70,11 +74,13 @@ class Prober:
     """The addresses of one device; *ours* are the MACs of this host, *mac* the one that asks.
 
     ``random()`` gives numbers from 0 to 1, times are seconds of any clock. ``conflicts`` are the
-    addresses in use with the MAC of their owner, ``clear`` those that nobody has.
+    addresses in use with the MAC of their owner, ``clear`` those that nobody has, ``unheard`` those
+    given up.
     """
 
     __slots__ = (
-        "_handed", "_left", "_mac", "_ours", "_queue", "_random", "_timing", "clear", "conflicts",
+        "_again", "_handed", "_left", "_mac", "_ours", "_queue", "_random", "_timing", "clear",
+        "conflicts", "unheard",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +99,8 @@ class Prober:
         self._left = dict.fromkeys(asked, timing.probe_num)
         self._queue: list[tuple[float, bytes]] = []
         self._handed: list[bytes] = []
+        self._again: dict[bytes, int] = {}
+        self.unheard: set[bytes] = set()
         self.conflicts: dict[bytes, bytes] = {}
         self.clear: set[bytes] = set()
         apart = 1 / timing.rate if timing.rate else 0.0
@@ -102,9 +110,7 @@ class Prober:
 
     def due(self, now: float) -> list[bytes]:
         """The probes to send now, at most BATCH; call again once they are sent."""
-        for address in self._handed:
-            self._sent(address, now)
-        self._handed = []
+        self._count(now)
         while self._queue and self._queue[0][0] <= now and len(self._handed) < BATCH:
             _, address = heappop(self._queue)
             left = self._left.get(address)
@@ -114,6 +120,11 @@ class Prober:
                 del self._left[address]
                 self.clear.add(address)
         return frames.probes(self._mac, self._handed)
+
+    def _count(self, now: float) -> None:
+        for address in self._handed:
+            self._sent(address, now)
+        self._handed = []
 
     def _sent(self, address: bytes, now: float) -> None:
         if address not in self._left:
@@ -134,13 +145,32 @@ class Prober:
             return 0.0
         return max(0.0, self._queue[0][0] - now)
 
+    def lost(self, now: float) -> None:
+        """Frames were lost: there may have been answers to what was sent by now."""
+        self._count(now)
+        for address in [address for address, left in self._left.items() if not left]:
+            times = self._again.get(address, 0)
+            if times < AGAIN:
+                self._again[address] = times + 1
+                self._left[address] = 1
+            else:
+                del self._left[address]
+                self.unheard.add(address)
+
+    @property
+    def open(self) -> set[bytes]:
+        """The addresses that may still turn out to be in use."""
+        return {*self._left, *self.clear, *self.unheard}
+
     def heard(self, heard: Heard) -> None:
         """An ARP message came in on the device."""
         address = heard.sender
         if address == _ANY and heard.operation == ARPOP_REQUEST:
             address = heard.target
-        if heard.mac in self._ours or not (address in self._left or address in self.clear):
+        known = address in self._left or address in self.clear or address in self.unheard
+        if heard.mac in self._ours or not known:
             return
         self._left.pop(address, None)
         self.clear.discard(address)
+        self.unheard.discard(address)
         self.conflicts[address] = heard.mac

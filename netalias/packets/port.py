@@ -6,7 +6,8 @@ Rules:
   (__netif_receive_skb_core in net/core/dev.c); the filter keeps what is of concern;
 - a frame for a VLAN on the device has lost its tag before the filter sees it: the tag is asked for
   (SKF_AD_VLAN_TAG of linux/filter.h), and only number 0 passes;
-- own frames are not heard (PACKET_IGNORE_OUTGOING of linux/if_packet.h).
+- own frames are not heard (PACKET_IGNORE_OUTGOING of linux/if_packet.h);
+- what is asked for can be told to the filter (``only``): a flood about anything else takes no room.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from _socket import MSG_DONTWAIT, SO_RCVBUF, SOL_SOCKET, if_indextoname
 from _struct import Struct, pack
 from array import array
 from errno import EAGAIN, EINTR, ENETDOWN, ENODEV, ENXIO
+from itertools import pairwise
 
 from netalias import errors
 from netalias.model import ARPHRD_ETHER
@@ -46,18 +48,19 @@ AT_ONCE = 1024
 """Frames of one reading, so that a flood does not keep the rest from being done."""
 
 _LOAD_BYTE, _LOAD_HALF, _LOAD_WORD = 0x30, 0x28, 0x20
-_AND, _EQUAL, _RETURN = 0x54, 0x15, 0x06
+_AND, _EQUAL, _GREATER, _AT_LEAST, _RETURN = 0x54, 0x15, 0x25, 0x35, 0x06
 _ANCILLARY = 0xFFFFF000
 _PKTTYPE, _VLAN_TAG = _ANCILLARY + 4, _ANCILLARY + 44
 _PACKET_OUTGOING = 4
-_TAKE, _DROP = "take", "drop"
+_TAKE, _DROP, _SKIP = "take", "drop", "skip"
 
 _INSTRUCTION = Struct("=HBBI")
 _STATISTICS = Struct("=II")
 """struct tpacket_stats of linux/if_packet.h."""
 
 Code = tuple[int, int, str, str]
-"""Operation and operand of classic BPF, where to go when equal and when not; empty: the next."""
+"""Operation and operand of classic BPF, where to go when it holds and when not; empty: the next,
+skip: the one behind that."""
 
 
 def assembled(code: Sequence[Code]) -> bytes:
@@ -66,7 +69,8 @@ def assembled(code: Sequence[Code]) -> bytes:
     places = {_TAKE: take, _DROP: drop}
     packed = []
     for place, (operation, operand, equal, unequal) in enumerate(code):
-        jumps = [places[to] - place - 1 if to else 0 for to in (equal, unequal)]
+        places |= {"": place + 1, _SKIP: place + 2}
+        jumps = [places[to] - place - 1 for to in (equal, unequal)]
         packed.append(_INSTRUCTION.pack(operation, *jumps, operand))
     packed.append(_INSTRUCTION.pack(_RETURN, 0, 0, LONGEST))
     packed.append(_INSTRUCTION.pack(_RETURN, 0, 0, 0))
@@ -81,17 +85,18 @@ _COMMON: list[Code] = [
     (_EQUAL, 0, "", _DROP),
     (_LOAD_HALF, 12, "", ""),
 ]
-ARP = assembled(
-    [
-        *_COMMON,
-        (_EQUAL, ETH_P_ARP, "", _DROP),
-        (_LOAD_WORD, 14, "", ""),
-        (_EQUAL, 0x00010800, "", _DROP),
-        (_LOAD_HALF, 18, "", ""),
-        (_EQUAL, 0x0604, _TAKE, _DROP),
-    ]
-)
+_ARP: list[Code] = [
+    *_COMMON,
+    (_EQUAL, ETH_P_ARP, "", _DROP),
+    (_LOAD_WORD, 14, "", ""),
+    (_EQUAL, 0x00010800, "", _DROP),
+    (_LOAD_HALF, 18, "", ""),
+    (_EQUAL, 0x0604, "", _DROP),
+]
+ARP = assembled(_ARP)
 """Filter: ARP of this network, for IPv4 over Ethernet."""
+RANGES = 100
+"""So many runs of addresses are told apart: a jump goes no further than 255 instructions."""
 NEIGHBOUR = assembled(
     [
         *_COMMON,
@@ -104,6 +109,32 @@ NEIGHBOUR = assembled(
     ]
 )
 """Filter: neighbour solicitations and advertisements of this network."""
+
+
+def about(addresses: Iterable[bytes]) -> bytes:
+    """Filter: ARP that claims one of these packed IPv4 addresses, or probes for it (RFC 5227,
+    2.1.1). Of more than RANGES runs of addresses those nearest to each other count as one."""
+    code: list[Code] = [
+        *_ARP,
+        (_LOAD_WORD, 28, "", ""),  # the address of the sender
+        (_EQUAL, 0, "", _SKIP),
+        (_LOAD_WORD, 38, "", ""),  # that of the target
+    ]
+    for low, high in _runs(sorted({int.from_bytes(address, "big") for address in addresses})):
+        code += [(_AT_LEAST, low, "", _DROP), (_GREATER, high, "", _TAKE)]
+    return assembled([*code, (_AT_LEAST, 0, _DROP, _DROP)])
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of each run in ascending *numbers*."""
+    if not numbers:
+        return []
+    gaps = [pair for pair in pairwise(numbers) if pair[1] - pair[0] > 1]
+    gaps.sort(key=lambda pair: pair[0] - pair[1])
+    widest = sorted(gaps[: RANGES - 1])
+    firsts = [numbers[0], *(after for _, after in widest)]
+    lasts = [*(before for before, _ in widest), numbers[-1]]
+    return list(zip(firsts, lasts, strict=True))
 
 
 class Port:
@@ -128,10 +159,20 @@ class Port:
             raise refused(self.name, error) from None
         self.ethernet = kind == ARPHRD_ETHER
 
-    def _options(self, program: bytes) -> None:
+    def only(self, addresses: Iterable[bytes]) -> None:
+        """From now on nothing comes in but ARP about these. Raises KernelError."""
+        try:
+            self._attach(about(addresses))
+        except OSError as error:
+            raise refused(self.name, error) from None
+
+    def _attach(self, program: bytes) -> None:
         code = array("B", program)
         filters = pack("@HP", len(program) // _INSTRUCTION.size, code.buffer_info()[0])
         self._socket.setsockopt(SOL_SOCKET, SO_ATTACH_FILTER, filters)
+
+    def _options(self, program: bytes) -> None:
+        self._attach(program)
         try:
             self._socket.setsockopt(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
         except OSError:  # CAP_NET_RAW without CAP_NET_ADMIN

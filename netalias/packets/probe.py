@@ -4,7 +4,8 @@ Rules:
 - a device without a carrier is waited for, since a probe right after link-up finds nobody; one
   that loses it during the check has not been heard out, which is an error and not an answer;
 - where no ARP is spoken (IFF_NOARP, no Ethernet), nobody can be asked, and nobody conflicts;
-- frames that found no room in the socket may have been the conflict: that is an error too;
+- frames that found no room in the socket may have been the conflict: what was asked by then is
+  asked again, with a filter that keeps out what is known, and undecided if that does not help;
 - every way out closes every socket.
 """
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from netalias.packets.acd import Timing
 
+READINGS = 64
+"""So many readings (port.AT_ONCE) empty a buffer that is full: whatever was there before is heard,
+and a flood that goes on does not keep the check from its end."""
 CARRIER = IFF_UP | IFF_RUNNING | IFF_LOWER_UP
 
 
@@ -159,9 +163,36 @@ def check(
 ) -> list[Conflict]:
     """Which of *asked*, pairs of a device's index and a packed IPv4 address, somebody has.
 
+    As ``verdicts``; raises StateError too when frames were lost so that some are undecided.
+    """
+    edge = edge or Edge()
+    found, undecided = verdicts(asked, ours, timing, limit, edge=edge, aside=aside)
+    if undecided:
+        index, _ = undecided[0]
+        raise errors.StateError(flooded(edge.name(index)))
+    return found
+
+
+def flooded(device: str) -> str:
+    """Why addresses are undecided."""
+    return f"{device} is flooded: frames were lost while conflicts were looked for"
+
+
+def verdicts(
+    asked: Iterable[tuple[int, bytes]],
+    ours: Collection[bytes],
+    timing: Timing,
+    limit: float,
+    *,
+    edge: Edge | None = None,
+    aside: bool = False,
+) -> tuple[list[Conflict], list[tuple[int, bytes]]]:
+    """Which of *asked*, pairs of a device's index and a packed IPv4 address, somebody has, and
+    which are undecided, since frames were lost again and again.
+
     *ours* are the MACs of this host, *limit* the seconds to wait for a carrier. ``aside``: a child
     closes the sockets, for a process of one thread that is about to end. Raises NotPermitted,
-    NoSuchDevice, MainDown, StateError (no carrier; frames lost), KernelError.
+    NoSuchDevice, MainDown, StateError (no carrier), KernelError.
     """
     edge = edge or Edge()
     groups: dict[int, list[bytes]] = {}
@@ -178,6 +209,7 @@ def check(
             port = edge.port(index)
             ports.append(port)
             if port.ethernet:
+                port.only(addresses)
                 ours_here = {*ours, port.mac}
                 now = edge.clock()
                 probers.append(
@@ -190,11 +222,12 @@ def check(
             edge.leave(ports)
         for port in ports:
             port.close()
-    return [
+    found = [
         Conflict(address, port.index, port.name, mac)
         for port, prober in probers
         for address, mac in prober.conflicts.items()
     ]
+    return found, [(port.index, one) for port, prober in probers for one in prober.unheard]
 
 
 def _run(edge: Edge, links: Links, probers: Sequence[tuple[Port, Prober]]) -> None:
@@ -204,7 +237,7 @@ def _run(edge: Edge, links: Links, probers: Sequence[tuple[Port, Prober]]) -> No
         # What came before now is heard before anything is found to be clear by now.
         waits = []
         for port, prober in probers:
-            _hear(port, prober)
+            _hear(port, prober, now)
             port.send(prober.due(now))
             wait = prober.next(edge.clock())
             if wait is not None:
@@ -220,15 +253,16 @@ def _run(edge: Edge, links: Links, probers: Sequence[tuple[Port, Prober]]) -> No
             edge.wait([links.events, *(port for port, _ in probers)], min(waits))
 
 
-def _hear(port: Port, prober: Prober) -> None:
-    while frames := port.receive():
+def _hear(port: Port, prober: Prober, now: float) -> None:
+    for _ in range(READINGS):
+        frames = port.receive()
+        if not frames:
+            return
         for frame in frames:
             try:
                 prober.heard(parse(frame))
             except errors.PacketError:
                 continue  # whatever it is, it is not the ARP of a neighbour
-        lost = port.lost()
-        if lost:
-            raise errors.StateError(
-                f"{port.name} is flooded: {lost} frames were lost while conflicts were looked for"
-            )
+        if port.lost():
+            prober.lost(now)
+            port.only(prober.open)

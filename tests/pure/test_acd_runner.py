@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from netalias import errors
 from netalias.kernel import wire
 from netalias.model import IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP
 from netalias.packets import frames, probe
-from netalias.packets.acd import FAST, RFC
+from netalias.packets.acd import AGAIN, FAST, RFC
 
 MAC = bytes.fromhex("020000000001")
 OTHER = bytes.fromhex("0200000000ff")
@@ -97,9 +97,14 @@ class Port(Socket):
         self.edge.frames[self.index] = [entry for entry in inbox if entry[0] > self.edge.now]
         return found
 
+    def only(self, addresses: Iterable[bytes]) -> None:
+        """Other frames do not come any more."""
+        self.wanted = set(addresses)
+
     def lost(self) -> int:
-        """As the test has it."""
-        return self.edge.overrun
+        """As the test has it: so many times."""
+        self.edge.overrun -= 1
+        return self.edge.overrun >= 0
 
 
 class Edge:
@@ -283,13 +288,41 @@ def test_lost_announcements_are_asked_for_again() -> None:
     assert edge.check((1, ADDRESS)) == []
 
 
-def test_lost_frames_are_an_error() -> None:
+def test_where_frames_were_lost_it_asks_again() -> None:
     """The conflict may have been among them."""
     edge = Edge(eth1=READY)
-    edge.frames[1] = [(100.1, b"")]
-    edge.overrun = 17
-    with pytest.raises(errors.StateError, match=r"^eth1 is flooded: 17 frames were lost"):
+    edge.frames[1] = [(100.1, b""), (100.3, frames.reply(OTHER, ADDRESS))]
+    edge.overrun = 1
+    (found,) = edge.check((1, ADDRESS), (1, NEXT))
+    assert (found.address, found.mac) == (ADDRESS, OTHER)
+    assert edge.ports[0].sent == [frames.probe(MAC, ADDRESS), frames.probe(MAC, NEXT)] * 2
+
+
+def test_a_flood_that_does_not_end_decides_nothing() -> None:
+    """It is an error for those that were not heard out; who was heard is in use all the same."""
+    edge = Edge(eth1=READY)
+    edge.frames[1] = [(100 + number / 10, b"") for number in range(100)]
+    edge.frames[1].append((100.1, frames.reply(OTHER, NEXT)))
+    edge.overrun = 1000
+    asked = [(1, ADDRESS), (1, NEXT)]
+    found, undecided = probe.verdicts(asked, {MAC}, FAST, 5.0, edge=edge)  # type: ignore[arg-type]
+    assert ([one.address for one in found], undecided) == ([NEXT], [(1, ADDRESS)])
+    assert edge.ports[0].sent.count(frames.probe(MAC, ADDRESS)) == 1 + AGAIN
+    assert edge.now < 102.0
+    edge.frames[1] = [(edge.now + number / 10, b"") for number in range(100)]
+    with pytest.raises(errors.StateError, match=r"^eth1 is flooded: frames were lost while"):
         edge.check((1, ADDRESS))
+
+
+def test_only_what_is_asked_for_is_let_in() -> None:
+    """Where frames are lost, what is known to be in use is kept out too."""
+    edge = Edge(eth1=READY)
+    edge.check((1, ADDRESS), (1, NEXT))
+    assert edge.ports[0].wanted == {ADDRESS, NEXT}
+    edge.frames[1] = [(edge.now + 0.1, frames.reply(OTHER, NEXT))]
+    edge.overrun = 1
+    edge.check((1, ADDRESS), (1, NEXT))
+    assert edge.ports[1].wanted == {ADDRESS}
 
 
 def test_hostile_frames_disturb_nothing() -> None:

@@ -72,7 +72,7 @@ class Wire:
                 return [Conflict(address, i, f"i{i}", STRANGER) for i, address in bad], late
 
         monkeypatch.setattr(dad, "Watch", Watch)
-        monkeypatch.setattr(probe, "check", self.check)
+        monkeypatch.setattr(probe, "verdicts", self.verdicts)
         monkeypatch.setattr(gratuitous, "single", self.single)
         monkeypatch.setattr(gratuitous, "opened", self.opened)
         monkeypatch.setattr(announce, "announce", self.announce)
@@ -94,7 +94,7 @@ class Wire:
 
         return Socket()
 
-    def check(
+    def verdicts(
         self,
         pairs: Sequence[tuple[int, bytes]],
         ours: Collection[bytes],
@@ -102,13 +102,14 @@ class Wire:
         limit: float,
         *,
         aside: bool,
-    ) -> list[Conflict]:
+    ) -> tuple[list[Conflict], list[tuple[int, bytes]]]:
         self.open()
         for index, _ in pairs:
             if index in self.dead:
                 raise errors.StateError(f"i{index} has no carrier", "is the cable plugged in?")
         self.asked += [address for _, address in pairs]
-        return [Conflict(one, i, "eth0", STRANGER) for i, one in pairs if one in self.taken]
+        bad = [Conflict(one, i, "eth0", STRANGER) for i, one in pairs if one in self.taken]
+        return bad, [pair for pair in pairs if pair[1] in self.late]
 
     def single(self, name: str, mac: bytes, address: bytes, *, aside: bool = False) -> None:
         self.open()
@@ -214,7 +215,7 @@ def test_who_does_not_ask_opens_nothing_to_ask(
     engine: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     """Not even where somebody has the address: nothing of the checks is so much as loaded."""
-    monkeypatch.setattr(probe, "check", None)
+    monkeypatch.setattr(probe, "verdicts", None)
     engine.segment = lambda: Segment(engine.within)  # a program does not follow the kernel either
     monkeypatch.setattr(dad, "Watch", None)
     do(engine, f"eth0:0 {line} kind macvlan")
@@ -472,6 +473,18 @@ def test_one_that_cannot_come_stays_as_it_is(memory: Memory, wire: Wire) -> None
     outcome = declared(engine, "eth0:0 10.0.0.9 kind label", "eth0:1 10.0.0.3 kind label")
     assert outcome.status == 6
     assert aliases(engine) == {"eth0:0": "10.0.0.1", "eth0:1": "10.0.0.3"}
+
+
+def test_what_was_not_heard_through_a_flood_stays_away(memory: Memory, wire: Wire) -> None:
+    """With an error of its own, and no other alias with it."""
+    engine = on(memory, acd="fast")
+    wire.late, wire.taken = {packed("10.0.0.2")}, {packed("10.0.0.3")}
+    outcome = declared(engine, "eth0:1-4 10.0.0.1-4/32 kind macvlan")
+    assert aliases(engine) == {"eth0:1": "10.0.0.1", "eth0:4": "10.0.0.4"}
+    assert [str(one.error) for one in outcome.agenda.skipped] == [
+        "eth0:2: eth0 is flooded: frames were lost while conflicts were looked for",
+        "eth0:3: 10.0.0.3 is in use on eth0 by 02:00:00:00:ee:01",
+    ]
 
 
 def test_a_network_is_planned_without_the_one_that_cannot_come(memory: Memory, wire: Wire) -> None:

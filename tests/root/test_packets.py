@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from support import SLOW, Namespace, until, veth_pair
 
 from netalias import errors
 from netalias.packets import frames, gratuitous, probe
-from netalias.packets.acd import FAST
+from netalias.packets.acd import FAST, Timing
 from netalias.packets.announce import NEAR, Announcement, announce
 from netalias.packets.dad import Watch
+from netalias.packets.events import Events
 from netalias.packets.port import ARP, NEIGHBOUR, Port
 from netalias.packets.sending import Sender
 
@@ -154,7 +155,7 @@ def test_hostile_frames_disturb_nothing(veth: Namespace, peer: Namespace) -> Non
 
     def hostile() -> None:
         sender.send("p9", junk)
-        time.sleep(0.001)  # as much as can be read: a flood is an error of its own
+        time.sleep(0.001)  # as much as can be read; for a flood see below
 
     with beside(hostile):
         found = check(veth, MANY[:2000])
@@ -162,6 +163,121 @@ def test_hostile_frames_disturb_nothing(veth: Namespace, peer: Namespace) -> Non
     assert [conflict.mac for conflict in found if conflict.address == bytes([10, 0, 7, 7])] == [
         mac(peer, "p9")
     ]
+
+
+FLOOD = """\
+import socket, sys
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("p9", 0x0806))
+frames = [bytes.fromhex(word) for word in sys.argv[1:]]
+print("flooding", flush=True)
+while True:
+    for frame in frames:
+        try:
+            wire.send(frame)
+        except OSError:
+            break  # the cable has gone: so does this
+"""
+
+
+@contextmanager
+def flood(peer: Namespace, sent: list[bytes]) -> Iterator[None]:
+    """A process behind the cable that sends these frames as fast as it can."""
+    words = [sys.executable, "-c", FLOOD, *(frame.hex() for frame in sent)]
+    child = peer.start(words, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "flooding\n"
+        yield
+    finally:
+        child.kill()
+        child.communicate()
+
+
+PATIENT = Timing(0.0, 5, 0.1, 0.2, 0.3)
+"""Five probes: a full backlog of the kernel may swallow one, and nobody learns of it."""
+
+
+class Narrow(probe.Edge):
+    """Ports with a buffer for a few dozens of frames, which no flood leaves room in."""
+
+    def port(self, index: int) -> Port:
+        port = super().port(index)
+        port._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 15)
+        return port
+
+
+@pytest.mark.parametrize(
+    ("claimed", "also"),
+    [(bytes([10, 0, 200, 1]), []), (MANY[0], [MANY[0]])],
+    ids=["about others", "about one of them"],
+)
+def test_a_conflict_is_found_through_a_flood(
+    veth: Namespace, peer: Namespace, claimed: bytes, also: list[bytes]
+) -> None:
+    """What is not asked for, or is known by then, takes nobody's room; the rest is asked again."""
+    peer.ip("addr add 10.0.0.7/32 dev p9")
+    main = index(veth, "eth9")
+    asked = [(main, address) for address in MANY[:16]]
+    with flood(peer, [frames.request(STRANGER, claimed), frames.reply(STRANGER, claimed)]), veth:
+        found, undecided = probe.verdicts(asked, set(), PATIENT, 5.0, edge=Narrow())
+    assert undecided == []
+    assert {one.address for one in found} == {bytes([10, 0, 0, 7]), *also}
+
+
+def test_what_cannot_be_heard_through_a_flood_is_undecided(
+    veth: Namespace, peer: Namespace
+) -> None:
+    """Probes of a MAC of this host pass the filter and tell nothing: the check ends, and says for
+    which addresses silence was no answer."""
+    with peer:
+        sender = Sender()
+
+    class Flooded(Narrow):
+        def wait(self, files: Sequence[Events | Port], seconds: float) -> None:
+            sender.send("p9", [frames.probe(STRANGER, MANY[0])] * 200)
+            super().wait(files, seconds)
+
+    main = index(veth, "eth9")
+    asked = [(main, address) for address in MANY[:2]]
+    with veth:
+        found, undecided = probe.verdicts(asked, {STRANGER}, FAST, 5.0, edge=Flooded())
+    sender.close()
+    assert found == []
+    assert sorted(undecided) == asked
+
+
+@pytest.mark.parametrize("apart", [1, 2, 3000])
+def test_a_port_hears_only_what_is_asked_for(veth: Namespace, peer: Namespace, apart: int) -> None:
+    """Claims and probes, whether the addresses stand side by side or not; of many that do not,
+    those between them too."""
+    there = mac(peer, "p9")
+    numbers = range(10 << 24, (10 << 24) + 90 * apart, apart)
+    asked = [number.to_bytes(4, "big") for number in numbers]
+    with veth:
+        port = Port(index(veth, "eth9"), ARP)
+    with peer:
+        sender = Sender()
+    other = [(number + 1).to_bytes(4, "big") for number in numbers if number + 1 not in numbers]
+    outside = [((10 << 24) - 1).to_bytes(4, "big"), (numbers[-1] + 1).to_bytes(4, "big")]
+    question = frames.request(there, outside[0])[:38]
+    unasked = [frames.reply(there, one) for one in [*other, *outside]]
+    unasked += [question + one for one in asked]  # an ordinary one, of somebody who has an address
+    wanted = [make(there, one) for one in asked for make in (frames.reply, frames.probe)]
+    try:
+        port.only(asked)
+        sender.send("p9", [*unasked, *wanted])
+        heard: list[bytes] = []
+        until(lambda: heard.extend(port.receive()) or len(heard) >= len(wanted))
+        assert [frame[:42] for frame in heard] == wanted
+        port.only((number * 3).to_bytes(4, "big") for number in range(1000, 9000))
+        inside = frames.reply(there, (4000).to_bytes(4, "big"))
+        sender.send("p9", [frames.reply(there, bytes(3) + b"\7"), inside])
+        until(lambda: heard.extend(port.receive()) or len(heard) > len(wanted))
+        assert [frame[:42] for frame in heard[len(wanted) :]] == [inside]
+    finally:
+        port.close()
+        sender.close()
 
 
 def test_a_port_hears_its_own_network_only(veth: Namespace, peer: Namespace) -> None:
