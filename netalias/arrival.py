@@ -8,7 +8,7 @@ and so it is when its device gets another MAC.
 from __future__ import annotations
 
 from netalias import names
-from netalias.model import AF_INET, AF_INET6, IFF_LOOPBACK, IFF_NOARP
+from netalias.model import AF_INET, AF_INET6, IFF_LOOPBACK, IFF_NOARP, address_text
 from netalias.steps import AddAddress, SetLink
 
 TYPE_CHECKING = False
@@ -104,24 +104,35 @@ class Arrival:
 
 
 def arrivals(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Arrival]:
-    """The addresses that arrive by these plans, on main devices where somebody can hear of it."""
+    """The addresses that arrive by these plans, on main devices where somebody can hear of it.
+
+    A plan gets a note where somebody should be asked, and nobody can be.
+    """
     for wish, plan in pairs:
         goal = plan.goal
         if wish is None or goal is None or goal.entry is None or not goal.up:
             continue
         if goal.type.family not in (AF_INET, AF_INET6) or goal.main.flags & _DEAF:
             continue
-        if not goal.main.up:
-            continue  # forced: nobody is behind it yet
         new = any(_adds(step, goal.address) or _raises(step, goal.main) for step in plan.steps)
         if new or any(isinstance(step, SetLink) and step.mac for step in plan.steps):
             one = Arrival(goal.name, goal.main, plan.kind, goal.type.family, goal.address, policy)
             one.wished(wish)
             one.new, one.plan = new, plan
+            if not goal.main.up:  # forced: nobody is behind it yet
+                _unasked(one, plan)
+                continue
             old = plan.alias
             if old is not None and old.device is not None and old.kind == plan.kind:
                 one.device = old.device.name  # it may have been made when the main had another name
             yield one
+
+
+def _unasked(one: Arrival, plan: Plan) -> None:
+    text = address_text(one.family, one.address)
+    note = f"{one.name}: nobody was asked whether {text} is in use: {one.main.name} is down"
+    if one.asked and note not in plan.notes:
+        plan.notes.append(note)
 
 
 _DEAF = IFF_LOOPBACK | IFF_NOARP

@@ -19,6 +19,14 @@ CARRIER = 5.0
 """Seconds that a carrier is waited for."""
 VERDICT = 8.0
 """Seconds that the kernel's verdict is waited for: it takes one or two (RFC 4862, 5.1)."""
+EACH = 0.06
+"""Seconds more for each address: the kernel works through them one by one, and hands every probe of
+a macvlan to all its siblings."""
+
+
+def patience(count: int) -> float:
+    """Seconds that the kernel's verdict on so many addresses is waited for."""
+    return VERDICT + EACH * count
 
 
 def conflicts(segment: Segment, snapshot: Snapshot, arrivals: Sequence[Arrival]) -> Found:
@@ -90,23 +98,38 @@ class Verdicts:
             device = snapshot.device(one.device)
             if device is not None:
                 places[device.index, one.address] = one
+        limit = patience(len(places))
         taken, late = self._segment.within(
-            lambda: self._watch.verdicts(places, VERDICT, usable=False)
+            lambda: self._watch.verdicts(places, limit, usable=False)
         )
+        standing: set[bytes] = set()
+        if not all(conflict.mac for conflict in taken):
+            snapshot = kernel.part({one.device for one in self._asked})
+            entries = (entry for index in snapshot.devices for entry in snapshot.on(index))
+            standing = {entry.local for entry in entries}
         found: Found = []
         for conflict in taken:
             one = places[conflict.index, conflict.address]
             conflict.device = one.main.name  # that of the alias is about to go
-            found.append((one, errors.Conflict(f"{one.name}: {conflict}")))
-        return found + [(places[place], _undecided(places[place])) for place in late]
+            known = conflict.mac or conflict.address in standing
+            error = errors.Conflict(f"{one.name}: {conflict}") if known else _dropped(one)
+            found.append((one, error))
+        return found + [(places[place], _undecided(places[place], limit)) for place in late]
 
 
-def _undecided(one: Arrival) -> errors.StateError:
+def _undecided(one: Arrival, limit: float) -> errors.StateError:
     return errors.StateError(
         f"{one.name}: the kernel is still checking {address_text(one.family, one.address)}"
-        f" after {VERDICT:g} s",
+        f" after {limit:g} s",
         "a device without a carrier does not check",
     )
+
+
+def _dropped(one: Arrival) -> errors.StateError:
+    """One that is in use stays, marked as such (IFA_F_DADFAILED); short of memory for its route the
+    kernel drops it when the device goes up (addrconf_permanent_addr of net/ipv6/addrconf.c)."""
+    text = address_text(one.family, one.address)
+    return errors.StateError(f"{one.name}: {text} is gone: the kernel or somebody has removed it")
 
 
 class _Here:

@@ -99,7 +99,7 @@ def _rounds(
 def _good(kernel: Kernel, asked: Sequence[Arrival]) -> list[Arrival]:
     """Those of the IPv6 addresses that nobody else has."""
     from netalias.packets.dad import Watch
-    from netalias.seeking import VERDICT
+    from netalias.seeking import patience
 
     with Watch({one.main.index for one in asked}) as watch:
         snapshot = _read(kernel, asked)
@@ -108,7 +108,7 @@ def _good(kernel: Kernel, asked: Sequence[Arrival]) -> list[Arrival]:
             for one in asked
             if (device := snapshot.device(one.device)) is not None
         }
-        taken, late = watch.verdicts(places, VERDICT, usable=False)
+        taken, late = watch.verdicts(places, patience(len(places)), usable=False)
     bad = {(conflict.index, conflict.address) for conflict in taken}.union(late)
     return [one for place, one in places.items() if place not in bad]
 

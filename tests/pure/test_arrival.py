@@ -39,6 +39,8 @@ class Wire:
         self.taken: set[bytes] = set()
         self.dead: set[int] = set()
         self.late: set[bytes] = set()
+        self.unnamed: set[bytes] = set()
+        self.limits: list[float] = []
         self.forbidden = False
         self.interrupted = False
         self.asked: list[bytes] = []
@@ -66,10 +68,13 @@ class Wire:
                 assert not usable
                 if wire.interrupted:
                     raise KeyboardInterrupt
+                wire.limits.append(limit)
                 wire.followed += [address for _, address in places]
                 bad = [place for place in places if place[1] in wire.taken]
                 late = [place for place in places if place[1] in wire.late]
-                return [Conflict(address, i, f"i{i}", STRANGER) for i, address in bad], late
+                macs = [STRANGER if address not in wire.unnamed else b"" for _, address in bad]
+                pairs = zip(bad, macs, strict=True)
+                return [Conflict(address, i, f"i{i}", mac) for (i, address), mac in pairs], late
 
         monkeypatch.setattr(dad, "Watch", Watch)
         monkeypatch.setattr(probe, "verdicts", self.verdicts)
@@ -312,6 +317,35 @@ def test_no_verdict_is_an_error(engine: Engine, memory: Memory, wire: Wire) -> N
     with pytest.raises(errors.StateError, match=f"^eth0:0: the kernel is still checking {V6}"):
         do(engine, f"eth0:0 {V6} kind macvlan acd fast")
     assert state(memory) == before
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_an_address_that_is_gone_is_no_conflict(
+    engine: Engine, memory: Memory, wire: Wire, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    """One that another host has is there still, whether that host was heard or not."""
+    wire.taken = wire.unnamed = {packed(V6)}
+    if gone:
+        verdicts = dad.Watch.verdicts
+
+        def dropped(self: Any, places: Any, limit: float, **more: Any) -> Any:
+            memory.remove_address("eth0_0", f"{V6}/128")
+            return verdicts(self, places, limit, **more)
+
+        monkeypatch.setattr(dad.Watch, "verdicts", dropped)
+    kind, why = (errors.StateError, "is gone") if gone else (errors.Conflict, "is in use on eth0$")
+    with pytest.raises(kind, match=f"^eth0:0: {V6} {why}"):
+        do(engine, f"eth0:0 {V6} kind macvlan acd fast")
+    assert aliases(engine) == {}
+
+
+def test_more_addresses_get_more_time(engine: Engine, wire: Wire) -> None:
+    """A few need what one needs, thousands take the kernel minutes."""
+    declared(engine, "eth0:0-3 2001:db8::1-4 kind macvlan acd fast")
+    declared(engine, "eth1:0-999 2001:db8::1:0+ kind label acd fast", allow_shrink=True)
+    few, many = wire.limits
+    assert few < 10
+    assert many > 60
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", V6])
@@ -559,6 +593,19 @@ def batch(engine: Engine, *lines: str, force: bool = False) -> Batch:
     work = Batch(engine, lambda words: 0, lambda text: None, force=force)
     work.run(lines)
     return work
+
+
+def test_nobody_is_asked_on_a_main_device_that_is_down(memory: Memory, wire: Wire) -> None:
+    """Forced, the alias is made; a warning says so once, in a reconciliation too. Who did not want
+    to ask is told nothing."""
+    engine = on(memory, acd="fast")
+    memory.set_device("eth0", up=False)
+    why = "nobody was asked whether {} is in use: eth0 is down"
+    lines = [f"eth0:0 {V6} kind label", "eth0:1 10.0.0.1 kind label acd off"]
+    outcome = declared(engine, *lines, force=True)
+    notes = [item.plan.notes for item in outcome.done]
+    assert notes == [[f"eth0:0: {why.format(V6)}"], []]
+    assert wire.asked == wire.followed == wire.told == []
 
 
 LINES = [f"eth0:{n} 10.0.0.{n}/24 kind macvlan" for n in range(1, 6)]

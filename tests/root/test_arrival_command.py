@@ -239,12 +239,16 @@ def test_without_a_carrier(cli: Command, peer: Namespace, monkeypatch: pytest.Mo
 
 
 def test_a_main_device_that_is_down(cli: Command) -> None:
-    """As without a check; with force nobody is behind it, so nobody is asked or told."""
+    """As without a check; with force nobody is behind it, so nobody is asked, which is said, or
+    told."""
     cli.namespace.ip("link set eth9 down")
     words = ("eth9:0", "10.0.0.1", "kind", "label", "acd", "fast")
     assert "main device eth9 is down" in cli.fails(2, *words)
-    cli.silent("--force", *words)
+    line = cli.warns("--force", *words)
+    warning = "netalias: warning: eth9:0: nobody was asked whether 10.0.0.1 is in use: eth9 is down"
+    assert line == warning
     assert cli.names() == ["eth9:0"]
+    cli.silent("-q", "--force", "eth9:1", *words[1:2], "kind", "macvlan", "acd", "fast")
 
 
 def powerless(cli: Command, *words: str) -> subprocess.CompletedProcess[str]:
