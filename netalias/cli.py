@@ -166,7 +166,7 @@ def run(words: Sequence[str], options: Options) -> int:
         return errors.STATUS_OK
     first = rest[0] if rest else "show"
     verb = "" if ":" in first else find_verb(first)
-    if options.special:
+    if options.special and not options.help:
         from netalias.options import check_special
 
         check_special(options.special, verb)

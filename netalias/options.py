@@ -69,9 +69,22 @@ TAKING: dict[str, str] = {
 }
 """Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute that it sets."""
 
+_DETAIL = ("", "show")
+_ROWS = ("", "show", "lookup", "types", "check", "reconcile", "save", "doctor")
+_DECLARED = ("", "check", "reconcile", "batch")
 SPECIAL: dict[str, tuple[str, ...]] = {
     "-4": ("show",),
     "-6": ("show",),
+    "-br": _DETAIL,
+    "--brief": _DETAIL,
+    "-d": (*_DETAIL, "monitor"),
+    "--details": (*_DETAIL, "monitor"),
+    "-j": (*_ROWS, "monitor"),
+    "--json": (*_ROWS, "monitor"),
+    "-o": _DETAIL,
+    "--oneline": _DETAIL,
+    "-p": _ROWS,
+    "--pretty": _ROWS,
     "--acd": ("", "reconcile", "batch", "watch"),
     "--announce": ("", "reconcile", "batch", "announce", "watch"),
     "--conflict": ("", "reconcile", "batch", "watch"),
@@ -79,7 +92,10 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--allow-empty": ("check", "reconcile", "watch"),
     "--allow-shrink": ("check", "reconcile", "watch"),
     "--confirm": ("reconcile",),
+    "--dry-run": (*_DECLARED, "adopt", "announce", "renew", "publish", "unpublish"),
     "--exit-when-down": ("monitor",),
+    "--force": _DECLARED,
+    "--hands-off": (*_DECLARED, "watch"),
     "--mac": ("save",),
     "--metrics": ("reconcile",),
     "--no-initial": ("monitor",),
@@ -93,10 +109,11 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--release": ("watch",),
     "--texts": ("watch",),
     "--timestamps": ("monitor",),
+    "--tree": ("show",),
     "-t": ("monitor",),
 }
 """Option that would promise something to any other verb: the verbs that it belongs to; the empty
-one stands for the name of an alias."""
+one stands for the name of an alias. What the others promise is kept by every verb."""
 
 COLORS = ("auto", "always", "never")
 
@@ -148,4 +165,5 @@ def check_special(found: Sequence[str], verb: str) -> None:
     for option in found:
         if verb not in SPECIAL[option]:
             verbs = ", ".join(one or "NAME ADDRESS" for one in SPECIAL[option])
-            raise errors.UsageError(f"{option} belongs to {verbs}")
+            hint = f"netalias help {verb}" if verb else "netalias --help"
+            raise errors.UsageError(f"{option} belongs to {verbs}", hint)

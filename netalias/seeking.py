@@ -19,7 +19,7 @@ CARRIER = 5.0
 """Seconds that a carrier is waited for."""
 VERDICT = 8.0
 """Seconds that the kernel's verdict is waited for: it takes one or two (RFC 4862, 5.1)."""
-EACH = 0.06
+EACH = 0.15
 """Seconds more for each address: the kernel works through them one by one, and hands every probe of
 a macvlan to all its siblings."""
 

@@ -122,7 +122,7 @@ what is published on these main devices, by whomever: KIND is published then.
   MAC      the MAC that the alias is reached by
   RX, TX   packets; a label has no counters of its own
 
-Options: -j -p -br -o -4 -6 -c --tree -n NAME
+Options: -j -p -br -o -d -4 -6 -c --tree -n NAME
 """,
     "lookup": """\
 netalias [OPTION]... lookup [TYPE] ADDRESS
@@ -170,7 +170,9 @@ A line of a file is the words after netalias, and many aliases can stand in one:
 
 Exit status 0 when nothing differs, 3 when something does. -v prints the steps too.
 
-Options: -j -p -v --only MAIN --force -n NAME
+--dry-run, --allow-empty and --allow-shrink of reconcile change nothing here.
+
+Options: those above, -j -p --only MAIN --force --hands-off -n NAME
 """,
     "reconcile": """\
 netalias [OPTION]... reconcile [FILE | -]...
@@ -191,7 +193,7 @@ and the rest is made.
 Exit status 0 when all is as declared, 2 when something could not be made, 5 when it was made and is
 not there, 75 when another netalias was at work.
 
-Options: those above, -j -p -v -q -n NAME
+Options: those above, -j -p -v -q --hands-off --acd --conflict --announce --rate -n NAME
 """,
     "confirm": """\
 netalias [-n NAME] confirm
@@ -207,7 +209,8 @@ after netalias, # begins a comment. Commands whose order does not matter go to t
 The first error ends it, and its line is named; with --force all errors are named and the rest is
 done.
 
-Options: -v -q --dry-run --force --group N --wait SECONDS -n NAME
+Options: -v -q --dry-run --force --hands-off --acd --conflict --announce --rate --group N
+--wait SECONDS -n NAME
 """,
     "save": """\
 netalias [OPTION]... save [MAIN | NAME]...

@@ -758,7 +758,11 @@ def test_one_that_cannot_be_told_is_named(verb: Verb, wire: Wire, words: str, wh
         ("announce no0", 2, "no0: there is no such device"),
         ("announce eth0:7", 2, "eth0:7: there is no such alias (an address creates it)"),
         ("--announce off announce all", 1, "--announce off: announce announces"),
-        ("--acd fast announce all", 1, "--acd belongs to NAME ADDRESS, reconcile, batch"),
+        (
+            "--acd fast announce all",
+            1,
+            "--acd belongs to NAME ADDRESS, reconcile, batch (netalias help announce)",
+        ),
     ],
 )
 def test_what_announce_refuses(verb: Verb, words: str, status: int, text: str) -> None:

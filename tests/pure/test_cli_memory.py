@@ -15,7 +15,7 @@ import netalias
 from netalias import cli, errors, usage, wishes
 from netalias.engine import Engine
 from netalias.kernel.memory import Memory
-from netalias.options import FLAGS, TAKING
+from netalias.options import FLAGS, SPECIAL, TAKING
 from netalias.steps import AddAltname
 
 KERNEL, USAGE, PERMISSION = errors.STATUS_KERNEL, errors.STATUS_USAGE, errors.STATUS_PERMISSION
@@ -408,15 +408,34 @@ def test_options_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
         seen.append(options)
         return Engine(Memory())
 
-    words = "-n a --netns=b --group 7 --wait=3 -c -4 -6 -j -p -br -o -v -q --force --tree -- show"
+    words = "-n a --netns=b --group 7 --wait=3 -c -4 -6 -j -p -br -o -v -q --tree -- show"
     assert cli.main(words.split(), opener) == 0
     (options,) = seen
     assert (options.netns, options.group, options.wait, options.color) == ("b", "7", "3", "always")
     assert options.family == 10
-    for name in ("json", "pretty", "brief", "oneline", "verbose", "quiet", "force", "tree"):
+    for name in ("json", "pretty", "brief", "oneline", "verbose", "quiet", "tree"):
         assert getattr(options, name) is True, name
     assert not options.dry_run
     assert capsys.readouterr().out == "[]\n"
+
+
+@pytest.mark.parametrize("option", SPECIAL)
+def test_an_option_that_means_nothing_is_refused(run: Command, option: str) -> None:
+    """With the verbs that it belongs to, and where the others are told; --help needs none."""
+    value = " 1" if option in TAKING else ""
+    verb = next(verb for verb in ("cat", "help") if verb not in SPECIAL[option])
+    text = run.refused(f"{option}{value} {verb}", USAGE)
+    assert text.startswith(f"{option} belongs to ")
+    assert text.endswith(f" (netalias help {verb})")
+    words = f"{option}{value}".split()
+    assert run(*words, verb, "--help") == usage.VERBS[verb]
+
+
+@pytest.mark.parametrize("option", ["-c", "-n x", "-q", "-v", "--group 7", "--wait 60"])
+@pytest.mark.parametrize("verb", ["show", "check /dev/null", "types"])
+def test_options_that_every_verb_takes(run: Command, option: str, verb: str) -> None:
+    """Scripts put them before anything."""
+    run(*option.split(), *verb.split())
 
 
 @pytest.mark.parametrize("option", ["--group", "--wait"])

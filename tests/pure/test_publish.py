@@ -95,7 +95,7 @@ def test_words(text: str) -> None:
         ("unpublish 10.0.0.5 dev nodev", KERNEL, "nodev: there is no such device"),
         ("unpublish 10.0.0.5", KERNEL, "10.0.0.5: it is not published"),
         ("unpublish 10.0.0.5 dev eth0", KERNEL, "10.0.0.5: it is not published on eth0"),
-        ("--force --only eth0 publish 10.0.0.5 dev eth0", USAGE, "--only belongs to"),
+        ("--only eth0 publish 10.0.0.5 dev eth0", USAGE, "--only belongs to"),
     ],
 )  # fmt: skip
 def test_errors(run: Command, text: str, status: int, message: str) -> None:

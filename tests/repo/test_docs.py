@@ -12,7 +12,7 @@ import pytest
 
 import netalias
 from netalias import cli, declarations, doctor, errors, kinds, sources, usage, wishes
-from netalias.options import FLAGS, TAKING
+from netalias.options import FLAGS, SPECIAL, TAKING
 
 REPO = Path(__file__).parents[2]
 MAN = REPO / "docs" / "netalias.8"
@@ -78,6 +78,20 @@ def test_help_lists_every_exit_status(status: int) -> None:
     """Every number that the command can end with stands under "Exit status"."""
     listed = usage.MAIN.partition("Exit status")[2]
     assert re.search(rf"^  {status} ", listed, re.MULTILINE)
+
+
+TWINS = {
+    "--brief": "-br", "--details": "-d", "--json": "-j", "--oneline": "-o", "--pretty": "-p",
+    "--timestamps": "-t",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_lists_the_options_that_it_takes(verb: str) -> None:
+    """Those that do not belong to every verb are refused unless they are listed."""
+    text = re.sub(r'"[a-z].*?"', "", usage.text(verb))  # without commands that are quoted
+    listed = {option for option in SPECIAL if mentions(text, TWINS.get(option, option))}
+    assert listed == {option for option, verbs in SPECIAL.items() if verb in verbs}
 
 
 def test_help_lists_nothing_that_is_not_there() -> None:

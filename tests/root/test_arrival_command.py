@@ -438,6 +438,16 @@ def test_ipv6_in_a_set(dad: Command, peer: Namespace, declare: Callable[..., str
     assert dad.names() == ["eth9:0", "eth9:5", "eth9:6", "eth9:8", "eth9:9"]
 
 
+def test_hundreds_of_ipv6(dad: Command, peer: Namespace, declare: Callable[..., str]) -> None:
+    """The kernel is waited for until it has decided on all; the one of another host goes again."""
+    file = declare("eth9:0-599 2001:db8::1+ kind label acd fast announce off")
+    done = dad.run("reconcile", file)
+    assert done.returncode == CONFLICT
+    one_line(done.stderr, f"netalias: {file}:1: eth9:6: {THEIRS6} is in use on eth9 by ")
+    assert len(dad.names()) == 599
+    assert "tentative" not in dad.namespace.ip("-6 addr show to 2001:db8::/64")
+
+
 def test_every_so_often(cli: Command, ear: Ear, declare: Callable[..., str]) -> None:
     """Each run looks whether it is due, whatever was found before; as an option, and as a word of
     a file."""
