@@ -761,7 +761,7 @@ def test_one_that_cannot_be_told_is_named(verb: Verb, wire: Wire, words: str, wh
         (
             "--acd fast announce all",
             1,
-            "--acd belongs to NAME ADDRESS, reconcile, batch (netalias help announce)",
+            "--acd belongs to NAME ADDRESS, reconcile, batch, watch (netalias help announce)",
         ),
     ],
 )
@@ -805,7 +805,7 @@ def test_an_address_that_is_being_checked_is_not_announced(
         alias = Engine(memory).get("eth0:1")
         assert alias.entry is not None
         alias.entry.flags |= flags
-        assert announcing._mute(alias) == "it is still being checked (tentative)"
+        assert announcing.mute(alias) == "it is still being checked (tentative)"
 
 
 def test_options_of_a_line_of_a_batch(verb: Verb, wire: Wire, tmp_path: Path) -> None:
