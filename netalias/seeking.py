@@ -111,7 +111,7 @@ class Verdicts:
         for conflict in taken:
             one = places[conflict.index, conflict.address]
             conflict.device = one.main.name  # that of the alias is about to go
-            known = conflict.mac or conflict.address in standing
+            known = conflict.mac or conflict.address in standing or _mortal(one)
             error = errors.Conflict(f"{one.name}: {conflict}") if known else _dropped(one)
             found.append((one, error))
         return found + [(places[place], _undecided(places[place], limit)) for place in late]
@@ -125,8 +125,14 @@ def _undecided(one: Arrival, limit: float) -> errors.StateError:
     )
 
 
+def _mortal(one: Arrival) -> bool:
+    """Whether it is a lease: the kernel removes one that is in use (addrconf_dad_stop)."""
+    goal = one.plan.goal if one.plan is not None else None
+    return goal is not None and goal.entry is not None and goal.entry.lease > 0
+
+
 def _dropped(one: Arrival) -> errors.StateError:
-    """One that is in use stays, marked as such (IFA_F_DADFAILED); short of memory for its route the
+    """One for ever that is in use stays, marked as such (IFA_F_DADFAILED); short of memory for its route the
     kernel drops it when the device goes up (addrconf_permanent_addr of net/ipv6/addrconf.c)."""
     text = address_text(one.family, one.address)
     return errors.StateError(f"{one.name}: {text} is gone: the kernel or somebody has removed it")

@@ -242,8 +242,6 @@ def confirm(options: Options, words: list[str]) -> int:
     """What ``reconcile --confirm`` changed stays."""
     if words:
         raise errors.UsageError(f"confirm takes no words: {words[0]}")
-    if options.dry_run:
-        raise errors.UsageError("confirm has no rehearsal: --dry-run")
     from netalias import guard
 
     with options.engine() as engine:

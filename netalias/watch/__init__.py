@@ -11,8 +11,6 @@ watcher.py    the parts together
 
 from __future__ import annotations
 
-from netalias import errors
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.cli import Options
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
 def watch(options: Options, words: list[str]) -> int:
     """Keep what the files declare true, until a signal ends it."""
-    if options.dry_run:
-        raise errors.UsageError("watch has no rehearsal: --dry-run", "netalias check")
     import gc
 
     from netalias.watch.watcher import Watcher
