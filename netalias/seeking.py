@@ -132,8 +132,9 @@ def _mortal(one: Arrival) -> bool:
 
 
 def _dropped(one: Arrival) -> errors.StateError:
-    """One for ever that is in use stays, marked as such (IFA_F_DADFAILED); short of memory for its route the
-    kernel drops it when the device goes up (addrconf_permanent_addr of net/ipv6/addrconf.c)."""
+    """One for ever that is in use stays, marked as such (IFA_F_DADFAILED); short of memory for its
+    route the kernel drops it when the device goes up (addrconf_permanent_addr of
+    net/ipv6/addrconf.c)."""
     text = address_text(one.family, one.address)
     return errors.StateError(f"{one.name}: {text} is gone: the kernel or somebody has removed it")
 
