@@ -146,7 +146,7 @@ def test_wrong_files_keep_it_from_beginning(cli: Command, tmp_path: Path, texts:
         (["--on-down", "maybe"], "one of free, keep is needed"),
         (["--dry-run"], "--dry-run"),
         (["-"], "standard input"),
-        (["--tree", "--confirm", "5"], "--confirm belongs to"),
+        (["--confirm", "5"], "--confirm belongs to"),
     ],
 )
 def test_words_that_mean_nothing_here(cli: Command, words: list[str], part: str) -> None:
