@@ -6,9 +6,12 @@ Where no namespace can be made it runs on the in-memory kernel, and says so.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
+import time
 from collections.abc import Callable
 from contextlib import redirect_stderr
 
@@ -35,6 +38,20 @@ TOUR = (
     ("Nothing is left:", "show"),
 )
 """What is said, and the command."""
+
+DECLARED = "eth0:0 200.1.1.1 kind macvlan\neth0:1 10.20.0.5/32 kind label\n"
+WATCHED = (
+    ("What stands in a file is kept true by netalias watch; its texts tell of it:", ""),
+    ("Somebody deletes an alias, and it is back:", "ip link del eth0_0"),
+    (
+        "The main device goes down, and its aliases with it, as in Linux 2.0:",
+        "ip link set eth0 down",
+    ),
+    ("It is up again, and they are back:", "ip link set eth0 up"),
+)
+"""What is said, and what is done before the text is shown."""
+SETTLING = 0.5
+"""Seconds."""
 
 TUNNELS = {
     "gre0",
@@ -66,7 +83,32 @@ def main() -> int:
         print(f"$ netalias {words}", flush=True)
         run(words.split())
     print("\nThat was: 4 aliases created, one re-addressed, one taken down, all deleted.")
+    if run is _run_real and shutil.which("ip"):
+        with tempfile.TemporaryDirectory() as folder:
+            _watched(folder)
     return 0
+
+
+def _watched(folder: str) -> None:
+    """The tour of the watcher, with its files in *folder*."""
+    conf, texts = f"{folder}/netalias.conf", f"{folder}/net"
+    with open(conf, "w", encoding="ascii") as file:
+        file.write(DECLARED)
+    words = [_command(), "watch", "--texts", texts, conf]
+    with subprocess.Popen(words, stderr=sys.stdout) as watcher:
+        try:
+            for text, command in WATCHED:
+                time.sleep(SETTLING)
+                print(f"\n{text}", flush=True)
+                if command:
+                    print(f"$ {command}", flush=True)
+                    subprocess.run(command.split(), check=True)
+                    time.sleep(SETTLING)
+                print(f"$ cat {texts}/aliases", flush=True)
+                with open(f"{texts}/aliases", encoding="ascii") as file:
+                    print(file.read(), end="", flush=True)
+        finally:
+            watcher.terminate()
 
 
 def _alone() -> bool:
@@ -92,8 +134,11 @@ def _stage() -> bool:
 
 
 def _run_real(words: list[str]) -> None:
-    command = os.path.join(sysconfig.get_path("scripts"), "netalias")
-    subprocess.run([command, *words], stderr=sys.stdout, check=False)
+    subprocess.run([_command(), *words], stderr=sys.stdout, check=False)
+
+
+def _command() -> str:
+    return os.path.join(sysconfig.get_path("scripts"), "netalias")
 
 
 def _memory() -> Callable[[list[str]], None]:
