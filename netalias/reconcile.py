@@ -44,10 +44,11 @@ class Rules:
 
     ``only``: a main device, the others are not looked at. ``force``: also where a main device is
     down; without ``removing`` what is not declared stays. ``protected``: packed address that stays
-    where it is, whatever is declared.
+    where it is, whatever is declared. Without ``abort`` one conflict does not end it all, whatever
+    is wished.
     """
 
-    __slots__ = ("allow_empty", "allow_shrink", "force", "only", "protected", "removing")
+    __slots__ = ("abort", "allow_empty", "allow_shrink", "force", "only", "protected", "removing")
 
     def __init__(
         self,
@@ -57,9 +58,11 @@ class Rules:
         allow_empty: bool = False,
         allow_shrink: bool = False,
         removing: bool = True,
+        abort: bool = True,
         protected: bytes = b"",
     ) -> None:
         self.only = only
+        self.abort = abort
         self.removing = removing
         self.force = force
         self.allow_empty = allow_empty
@@ -159,7 +162,7 @@ def reconcile(
     if not agenda.items:
         return outcome
     refuse(agenda, rules)
-    barred = _barred(engine, world, agenda)
+    barred = _barred(engine, world, agenda, abort=rules.abort)
     if barred:
         agenda, world, kept = _look(engine, declared, rules, barred)
         outcome = Outcome(agenda)
@@ -174,10 +177,10 @@ def reconcile(
 
 
 def mend(engine: Engine, world: World, agenda: Agenda) -> Outcome:
-    """Carry out an agenda without settings of main devices; nothing is verified. The caller holds
-    the lock. Raises NotPermitted, KernelError."""
+    """Carry out an agenda without settings of main devices; nothing is verified, and a conflict
+    concerns nobody else. The caller holds the lock. Raises NotPermitted, KernelError."""
     outcome = Outcome(agenda)
-    barred = _barred(engine, world, agenda)
+    barred = _barred(engine, world, agenda, abort=False)
     items = agenda.items
     for item in items:
         goal = item.plan.goal
@@ -207,14 +210,14 @@ def renew(kernel: Kernel, renewals: Sequence[RenewAddress]) -> list[Failure]:
     return kernel.apply(renewals, stoppable=False) if renewals else []
 
 
-def _barred(engine: Engine, world: World, agenda: Agenda) -> Barred:
-    """The addresses that others have, or that could not be looked for. Raises Conflict when that
-    shall end it all."""
+def _barred(engine: Engine, world: World, agenda: Agenda, *, abort: bool) -> Barred:
+    """The addresses that others have, or that could not be looked for. With *abort* it raises
+    Conflict where that is wished to end it all."""
     arriving = engine.arriving(world, ((item.wish, item.plan) for item in agenda.items))
     if arriving is None:
         return {}
     found = arriving.look()
-    if any(one.abort for one, _ in found):
+    if abort and any(one.abort for one, _ in found):
         raise conflicting([error for _, error in found])
     return {(one.main.index, one.address): error for one, error in found}
 

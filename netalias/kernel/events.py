@@ -29,7 +29,7 @@ from netalias.changes import (
     difference,
     route_key,
 )
-from netalias.errors import WireError
+from netalias.errors import NetaliasError, WireError
 from netalias.kernel import wire
 from netalias.kernel.channel import NETLINK_ROUTE, Channel
 from netalias.kernel.media import Media
@@ -86,13 +86,15 @@ class Stream:
 
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
     *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``port`` is the netlink
-    port of whoever asked for what is being told, 0 where nobody did, or nobody knows.
+    port of whoever asked for what is being told, 0 where nobody did, or nobody knows. ``lost``:
+    announcements were lost, and reading everything again has failed; read() tries it again.
     Raises KernelError.
     """
 
     def __init__(self, *, routes: bool = False, media: bool = True, buffer: int = 0) -> None:
         self.state = State()
         self.port = 0
+        self.lost = False
         self._routes = routes
         self._stale = False
         self._heard = Channel(NETLINK_ROUTE, buffer)
@@ -122,16 +124,24 @@ class Stream:
 
     def read(self) -> Iterator[Event]:
         """What has happened since; does not wait. Raises WireError, KernelError."""
-        for message in self._heard.read():
-            if message is None:
-                self.port = 0
+        try:
+            if self.lost:
                 yield from self._followed(self._again())
-                break
-            self.port = _port(message)
-            yield from self._followed(self._applied(self.state, message))
-        self.port = 0
-        if self._stale:
-            yield from self._reroute()
+            for message in self._heard.read():
+                if message is None:
+                    self.port = 0
+                    yield from self._followed(self._again())
+                    break
+                self.port = _port(message)
+                yield from self._followed(self._applied(self.state, message))
+            self.port = 0
+            if self._stale:
+                yield from self._reroute()
+        except NetaliasError:
+            self.lost = True
+            raise
+        finally:
+            self.port = 0
         if self._media is not None:
             yield from self._told(self._media.read())
 
@@ -182,6 +192,7 @@ class Stream:
                         pass
             if not lost:
                 break
+        self.lost = False
         yield from difference(self.state, fresh)
 
     def _dumped(self) -> State:

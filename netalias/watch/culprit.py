@@ -1,7 +1,8 @@
 """Who asked the kernel for a change: its announcement carries the netlink port of the request.
 
-A port is the pid of its process where the kernel chose it (netlink_autobind); a second socket of a
-process has another number, which /proc/net/netlink knows.
+The port tells the socket (/proc/net/netlink), and that the process. Mostly the port is a pid, where
+the kernel has chosen it (netlink_autobind), but that of the process's own pid namespace: so nobody
+is named who does not have that socket open.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from os import dup, listdir, readlink
 
 from netalias.names import printable
 
-UNKNOWN = ""
+PIDS = 1 << 22
+"""PID_MAX_LIMIT of linux/threads.h; a second socket of a process gets a number above."""
 
 
 def port_of(fileno: int) -> int:
@@ -26,27 +28,31 @@ def port_of(fileno: int) -> int:
 
 
 def who(port: int) -> str:
-    """``keepalived (pid 4711)``; empty where it cannot be told, such as when it has ended."""
-    if not port:
-        return UNKNOWN
-    found = _named(port) if port < 1 << 22 else UNKNOWN
-    return found or _named(_holder(_inode(port)))
+    """``keepalived (pid 4711)``; empty where it cannot be told, such as when it has ended.
+
+    To be called in the network namespace of the port.
+    """
+    inode = _inode(port) if port else ""
+    if not inode:
+        return ""
+    if port < PIDS and _holds(str(port), inode):
+        return _named(str(port))
+    found = (pid for pid in listdir("/proc") if pid.isdigit() and _holds(pid, inode))
+    return _named(next(found, ""))
 
 
-def _named(pid: int) -> str:
-    if not pid:
-        return UNKNOWN
+def _named(pid: str) -> str:
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
             return f"{printable(file.read().rstrip())} (pid {pid})"
     except OSError:
-        return UNKNOWN
+        return ""
 
 
 def _inode(port: int) -> str:
     """That of the socket with this port of NETLINK_ROUTE."""
     try:
-        with open("/proc/self/net/netlink", encoding="ascii", errors="replace") as file:
+        with open("/proc/thread-self/net/netlink", encoding="ascii", errors="replace") as file:
             rows = [line.split() for line in file]
     except OSError:
         return ""
@@ -54,15 +60,10 @@ def _inode(port: int) -> str:
     return next(found, "")
 
 
-def _holder(inode: str) -> int:
-    """The process that has a socket of this inode open, or 0."""
-    if not inode:
-        return 0
-    for pid in filter(str.isdigit, listdir("/proc")):
-        try:
-            files = listdir(f"/proc/{pid}/fd")
-            if any(readlink(f"/proc/{pid}/fd/{file}") == f"socket:[{inode}]" for file in files):
-                return int(pid)
-        except OSError:
-            continue  # it has ended, or is another user's
-    return 0
+def _holds(pid: str, inode: str) -> bool:
+    """Whether a process has a socket open."""
+    try:
+        files = listdir(f"/proc/{pid}/fd")
+        return any(readlink(f"/proc/{pid}/fd/{file}") == f"socket:[{inode}]" for file in files)
+    except OSError:
+        return False  # it has ended, or is another user's

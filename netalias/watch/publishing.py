@@ -11,6 +11,8 @@ from netalias.proxies import AddProxy, Proxy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netalias.changes import State
     from netalias.engine import Engine
     from netalias.kernel import Failure
@@ -24,13 +26,16 @@ class Publishing:
         self._state = state
         self._known: dict[str, list[Proxy]] = {}
 
-    def learn(self) -> None:
-        """Read what is published; of a device that is down it is what it was. Raises
-        KernelError."""
+    def read(self) -> list[Proxy]:
+        """What the kernel has of ours. Raises KernelError."""
+        return [one for one in self._engine.kernel.proxies() if one.protocol == PROTOCOL]
+
+    def learn(self, proxies: Iterable[Proxy]) -> None:
+        """These are published; by a device that is down it is what it was."""
         found: dict[str, list[Proxy]] = {}
-        for proxy in self._engine.kernel.proxies():
+        for proxy in proxies:
             device = self._state.device(proxy.index)
-            if device is not None and proxy.protocol == PROTOCOL:
+            if device is not None:
                 found.setdefault(device.name, []).append(proxy)
         up = {device.name for device in self._state.devices() if device.up}
         self._known = {name: old for name, old in self._known.items() if name not in up} | found

@@ -12,11 +12,12 @@ from netalias.kinds import KINDS, UNLINKED
 from netalias.leases import same
 from netalias.model import FOREVER, GROUP, PROTOCOL
 from netalias.names import AliasName
+from netalias.watch.wished import Declared
 from netalias.watching import label_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from netalias.changes import Event, State
     from netalias.model import Device
@@ -51,7 +52,7 @@ class News:
 
     def __init__(self) -> None:
         self.dirty: dict[AliasName, Port] = {}
-        self.down: dict[int, Device] = {}
+        self.down: set[int] = set()
         self.gone: dict[str, None] = {}
         self.risen: set[str] = set()
         self.renamed: dict[int, str] = {}
@@ -75,10 +76,15 @@ class Stacking:
     made, *group* our mark on devices."""
 
     def __init__(self, state: State, wished: Wished, group: int = GROUP) -> None:
-        self.wished = wished
         self.news = News()
         self._state = state
         self._group = group
+        self.load(wished)
+
+    def load(self, wished: Wished) -> None:
+        """From now on these are the wishes."""
+        self.wished = wished
+        self._declared: Declared | None = None
 
     def add(self, event: Event, port: Port = 0) -> None:
         """One event, asked for by *port*."""
@@ -107,10 +113,14 @@ class Stacking:
     def _is_alias(self, device: Device) -> bool:
         return device.group == self._group and device.kind in KINDS
 
-    def _mark(self, found: Iterator[AliasName], port: Port) -> None:
-        for name in found:
-            if name in self.wished:
-                self.news.dirty[name] = port or self.news.dirty.get(name, 0)
+    def _mark(self, found: Iterable[AliasName], port: Port) -> None:
+        dirty = self.news.dirty
+        for one in found:
+            if self._declared is None:
+                self._declared = Declared(self.wished, self._state.devices())
+            for name in {one, self._declared.name(one)}:
+                if name in self.wished:
+                    dirty[name] = port or dirty.get(name, 0)
 
     def _called(self, device: Device, event: Event) -> Iterator[AliasName]:
         """The names of aliases that a device has, or had before the event."""
@@ -127,16 +137,14 @@ class Stacking:
         if not device.remote and device.kind not in UNLINKED:
             below = self._state.device(device.link)
         if below is not None:
-            for main in (below.name, *below.altnames):
-                yield from (AliasName(main, one.slot) for one in found)
+            yield from (AliasName(below.name, one.slot) for one in found)
 
     def _address(self, event: Event, device: Device, port: Port) -> None:
         """Of a device that is no alias: a label, or what stands in the way of one."""
         address = event.subject.address
         slots = {one.slot for one in self._labels(event, device) if one is not None}
-        mains = (device.name, *device.altnames)
-        self._mark((AliasName(main, slot) for slot in slots for main in mains), port)
-        self._mark(iter(self.wished.by_address.get(address.local, ())), port)
+        self._mark([AliasName(device.name, slot) for slot in slots], port)
+        self._mark(self.wished.by_address.get(address.local, ()), port)
         self.news.touched |= bool(slots)
         if event.field == "label":
             self._relabel(event)
@@ -155,22 +163,27 @@ class Stacking:
 
     def _main(self, event: Event, device: Device) -> None:
         called = {device.name, *device.altnames}
+        if event.what == ARRIVAL or event.what in NAMING:
+            self._declared = None
         wanted = not self.wished.mains.isdisjoint(called)
         news, index = self.news, event.key[1]
         if event.what == ARRIVAL or (event.what == FLAG and event.field == "UP" and event.new):
-            news.down.pop(index, None)
+            news.down.discard(index)
             self._rise(called, wanted)
+            if not device.up:
+                self.fell(device)
         elif event.what == FLAG and event.field == "UP":
             self.fell(device)
         elif event.what == DEPARTURE:
-            news.down.pop(index, None)
-            if self._carries(device):
+            news.down.discard(index)
+            if wanted or self._carries(device):
                 news.gone[device.name] = None
                 news.touched = True
         elif event.what == "name":
             self._rise(called, wanted)
             if str(event.old) in self.wished.mains or self._carries(device):
                 news.renamed.setdefault(index, str(event.old))
+                news.touched = True
         elif event.what == CARRIER and event.new:
             news.raised = True
             if self._carries(device):
@@ -184,7 +197,7 @@ class Stacking:
         """A device is down, which may have aliases."""
         self.news.risen -= {device.name, *device.altnames}
         if self._carries(device):
-            self.news.down[device.index] = device
+            self.news.down.add(device.index)
 
     def _rise(self, called: set[str], wanted: bool) -> None:
         news = self.news
@@ -198,14 +211,10 @@ class Stacking:
         and come and go."""
         if any(one.address.protocol == PROTOCOL for _, one in self._state.of(main.index, ADDRESS)):
             return True
+        begin = f"{main.name}:"
         return any(
-            (device.link == main.index and not device.remote) or self._noted(device) == main.name
+            (device.link == main.index and not device.remote)
+            or any(altname.startswith(begin) for altname in device.altnames)
             for device in self._state.devices()
             if self._is_alias(device)
         )
-
-    @staticmethod
-    def _noted(device: Device) -> str:
-        """The name of the main device that an alias carries."""
-        found = (names.split(altname) for altname in device.altnames)
-        return next((one.main for one in found if one is not None), "")

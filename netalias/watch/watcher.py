@@ -8,6 +8,7 @@ from time import monotonic, sleep
 
 from netalias import announcing, declarations, errors, guard, sources, telling
 from netalias import reconcile as engine_room
+from netalias.agenda import REMOVED
 from netalias.arrival import Policy
 from netalias.declarations import counted
 from netalias.kernel.events import Stream
@@ -31,23 +32,34 @@ from netalias.wishes import ON_DOWN, choice
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from netalias.cli import Options
     from netalias.declarations import Declarations
     from netalias.engine import Engine
     from netalias.model import Alias
+    from netalias.reconcile import Outcome
     from netalias.watch.loop import Part
+
+    T = TypeVar("T")
 
 SOCKET = ".sock"
 """What is behind the name of the folder of the texts in that of the socket."""
-LOCKED = 10.0
+LOCKED = 10
 """Seconds that another run is waited for at the beginning."""
+RELEASE = 0.5
+"""Seconds that it is waited for at the end: a service that does not stop is killed."""
 
 
 class Watcher:
-    """One run. Raises what keeps it from beginning: UsageError, StateError, KernelError."""
+    """One run. *engine* does not wait for the lock; *wait* is in seconds, for it at the beginning.
 
-    def __init__(self, options: Options, engine: Engine, words: list[str]) -> None:
+    Raises what keeps it from beginning: UsageError, StateError, LockBusy, KernelError.
+    """
+
+    def __init__(
+        self, options: Options, engine: Engine, words: list[str], wait: float = LOCKED
+    ) -> None:
         self.engine = engine
         self.status = errors.STATUS_OK
         self.journal = Journal(quiet=options.quiet, verbose=options.verbose)
@@ -62,7 +74,7 @@ class Watcher:
         found = sources.read(words)
         self._configuration = configuration(found)
         self._declared = self._parsed(found)
-        self._folder = self._home()
+        self._folder = self._locked(str, wait)
         self.stream = engine.within(lambda: Stream(media=False))
         self.keeping = Keeping(
             engine,
@@ -79,13 +91,13 @@ class Watcher:
         self.leasing = Leasing(self.keeping, self._alive)
         self._pause = Pause()
 
-    def _home(self) -> str:
-        """The folder of the namespace, which the lock makes; a run that holds it is waited for."""
-        end = monotonic() + LOCKED
+    def _locked(self, work: Callable[[str], T], wait: float) -> T:
+        """Do it under the lock, with the folder of that; a run that holds it is waited for."""
+        end = monotonic() + wait
         while True:
             try:
                 with self.engine.locked() as lock:
-                    return lock.folder
+                    return work(lock.folder)
             except errors.LockBusy:
                 if monotonic() >= end:
                     raise
@@ -116,7 +128,7 @@ class Watcher:
             pass
         self.keeping.load(self._declared)
         self.keeping.settle()
-        self.publishing.learn()
+        self.publishing.learn(self.publishing.read())
         self._act()
         self._hear()  # what was done by that is known by its events only
         self._write(monotonic())
@@ -165,21 +177,24 @@ class Watcher:
     def _release(self) -> None:
         """Take the declared aliases away."""
         try:
-            with self.engine.locked():
-                world = self.engine.world()
-                ours = (alias for alias in world.aliases if alias.ours)
-                leaving = [alias for alias in ours if self.keeping.wish(alias) is not None]
-                outcome = engine_room.remove(self.engine, world, leaving)
-                self.keeping.hear()
+            outcome = self._locked(lambda _: self._taken_away(), RELEASE)
+            self.keeping.hear()
         except errors.NetaliasError as error:
             self._failed(error)
+            self.status = error.status
             return
         for item in outcome.failed:
             assert item.error is not None
             self.journal.error(item.error.line())
         if outcome.failed:
             self.status = errors.STATUS_KERNEL
-        self.journal.notice(f"{counted(len(leaving), 'alias')} released")
+        gone = sum(item.sign == REMOVED for item in outcome.done)
+        self.journal.notice(f"{counted(gone, 'alias')} released")
+
+    def _taken_away(self) -> Outcome:
+        world = self.engine.world()
+        leaving = [one for one in world.aliases if one.ours and self.keeping.wish(one)]
+        return engine_room.remove(self.engine, world, leaving)
 
     # What is wished
 
@@ -255,7 +270,15 @@ class Watcher:
     def _let_go(self, lock: Followed) -> None:
         """Another run may have let go of the lock."""
         if lock.read():
-            self._try(self.publishing.learn)
+            self._try(self._learn)
+            self._act()
+
+    def _learn(self) -> None:
+        """What is published now. A device that has just come up has forgotten what it was."""
+        found = self.publishing.read()
+        self.keeping.hear()
+        if not self.keeping.raised:
+            self.publishing.learn(found)
 
     def _publish(self) -> None:
         done, failures = self.publishing.again()

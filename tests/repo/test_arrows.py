@@ -191,7 +191,6 @@ TYPES_ONLY = {
     ("upkeep", "engine"),
     ("doctor", "cli"),
     ("options", "cli"),
-    ("watch", "cli"),
     ("watch", "engine"),
 }
 """Arrows that exist for the type checker only: nothing is loaded along them."""

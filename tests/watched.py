@@ -1,0 +1,149 @@
+"""A watcher's keeping over the kernel in memory, with a clock that tests move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+
+from netalias import declarations, errors
+from netalias.changes import LINK, Entry, Event, State, address_key, apply, difference
+from netalias.engine import Engine
+from netalias.watch.journal import Journal
+from netalias.kernel.memory import Memory
+from netalias.model import Snapshot
+from netalias.watch.keeping import Keeping
+
+
+def state_of(snapshot: Snapshot) -> State:
+    """What a stream knows when the kernel is so."""
+    state = State()
+    for device in snapshot.devices.values():
+        apply(state, (LINK, device.index), device)
+    for entries in snapshot.addresses.values():
+        for entry in entries:
+            apply(state, address_key(entry), Entry(entry))
+    return state
+
+
+class Heard:
+    """A stream that is told of the kernel in memory when it is read; in ``fails`` reading does."""
+
+    def __init__(self, kernel: Memory) -> None:
+        self.kernel = kernel
+        self.state = State()
+        self.port = 0
+        self.lost = False
+        self.fails = 0
+
+    def read(self) -> Iterator[Event]:
+        if self.fails:
+            self.fails -= 1
+            self.lost = True
+            raise errors.kernel_error("announcements of the kernel", 4)
+        self.lost = False
+        yield from difference(self.state, state_of(self.kernel.snapshot()))
+
+
+class Busy:
+    """A lock that another run holds while ``held``."""
+
+    def __init__(self) -> None:
+        self.held = False
+
+    def __call__(self) -> Busy:
+        return self
+
+    def __enter__(self) -> Busy:
+        if self.held:
+            raise errors.LockBusy("another netalias is at work")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing."""
+
+    def place(self) -> str:
+        """Nowhere."""
+        return ""
+
+
+class Watched:
+    """Keeping of what *text* declares; lo, eth0 and eth1 are up."""
+
+    def __init__(self, text: str, kernel: Memory | None = None, **options: object) -> None:
+        self.kernel = kernel or Memory()
+        self.kernel.set_device("lo", up=True)
+        for name in ("eth0", "eth1"):
+            self.kernel.add_device(name, up=True)
+        self.now = 1000.0
+        self.reason = ""
+        self.journal = StringIO()
+        self.lock = Busy()
+        self.engine = Engine(self.kernel, lock=self.lock)  # type: ignore[arg-type]
+        self.stream = Heard(self.kernel)
+        self.keeping = Keeping(
+            self.engine,
+            self.stream,  # type: ignore[arg-type]
+            Journal(stream=self.journal, environ={}),
+            lambda: self.now,
+            paused=lambda: self.reason,
+            **options,  # type: ignore[arg-type]
+        )
+        for _ in self.stream.read():
+            pass
+        self.load(text)
+
+    def load(self, text: str) -> None:
+        """Other files, and what follows."""
+        found = declarations.parse([("t.conf", text)], self.engine.registry)
+        assert found.errors == []
+        self.keeping.load(found)
+        self.quiet()
+
+    def quiet(self, *, port: int = 0) -> None:
+        """Hear and act until there is nothing to do at this moment. What happened was asked for
+        by *port*."""
+        self.stream.port = port
+        self.keeping.hear()
+        self.stream.port = 0
+        self.act()
+        for _ in range(20):
+            if not self.due:
+                return
+            self.keeping.hear()
+            self.act()
+        raise AssertionError("it never comes to rest")
+
+    def act(self) -> None:
+        """Once; what was raised is told, as the watcher does."""
+        try:
+            self.keeping.act()
+        except errors.NetaliasError as error:
+            self.journal.write(f"error: {error.line()}\n")
+        self.keeping.touched = self.keeping.raised = False
+        self.keeping.linked = set()
+
+    @property
+    def due(self) -> bool:
+        """Whether act() is to be called now."""
+        wake = self.keeping.wake
+        return wake is not None and wake <= self.now
+
+    def wait(self) -> float:
+        """Until it is time to act, and do it; how many seconds that took."""
+        wake = self.keeping.wake
+        assert wake is not None
+        assert wake > self.now
+        waited, self.now = wake - self.now, wake
+        self.quiet()
+        return waited
+
+    def names(self) -> list[str]:
+        """The aliases that are there, in chain order."""
+        return [str(alias.name) for alias in self.engine.show()]
+
+    def said(self) -> list[str]:
+        """What the journal was told since the last time."""
+        text = self.journal.getvalue()
+        self.journal.seek(0)
+        self.journal.truncate()
+        return text.splitlines()
