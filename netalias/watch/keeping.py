@@ -113,18 +113,20 @@ class Keeping:
     def hear(self) -> None:
         """Take in what the kernel has announced; what follows from it is due at once. Raises
         WireError, KernelError; what was not heard by that is heard by act()."""
-        add, stream, news = self._stacking.add, self._stream, self._stacking.news
+        stream, news = self._stream, self._stacking.news
         try:
             for event in stream.read():
-                add(event, stream.port if stream.port != self._own else 0)
+                self._stacking.add(event, stream.port if stream.port != self._own else 0)
+                self.wake = 0.0
+        except errors.NetaliasError:
+            self.wake = 0.0
+            raise
         finally:
             self.touched |= news.touched
             self.raised |= news.raised
             self.linked |= news.linked
             news.touched = news.raised = False
             news.linked = set()
-            if news.pressing or self.touched or self.raised or self.linked or stream.lost:
-                self.wake = self._clock()
 
     def act(self) -> None:
         """Do what is to be done now. Raises NetaliasError; what was not done is tried again, later
