@@ -8,9 +8,9 @@ from io import StringIO
 from netalias import declarations, errors
 from netalias.changes import LINK, Entry, Event, State, address_key, apply, difference
 from netalias.engine import Engine
-from netalias.watch.journal import Journal
 from netalias.kernel.memory import Memory
 from netalias.model import Snapshot
+from netalias.watch.journal import Journal
 from netalias.watch.keeping import Keeping
 
 
