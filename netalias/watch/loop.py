@@ -87,7 +87,7 @@ class Loop:
         self._ended = False
 
     def end(self) -> None:
-        """Let run() return when what is being done is done."""
+        """Let run() return when what is being done is done: nobody else has a turn."""
         self._ended = True
 
     def run(self) -> None:
@@ -97,9 +97,10 @@ class Loop:
             ready = self._poll.poll(self._patience())
             now = self._clock()
             for fileno, events in ready:
-                owners[fileno].ready(fileno, events, now)
+                if not self._ended:
+                    owners[fileno].ready(fileno, events, now)
             for part in self._parts:
-                wait = part.due(now)
+                wait = None if self._ended else part.due(now)
                 if wait is not None and wait <= 0:
                     part.tick(now)
 
