@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import COMMAND, Command, ip_json
+from command import COMMAND, Command, ip_json, lock_file
 from support import SLOW, Namespace
 
 from netalias.alias_type import lazy
@@ -191,6 +191,18 @@ def test_what_was_renewed_is_not_remembered(cli: Command, declare: Declare) -> N
         for _ in range(3):
             cli.silent("reconcile", file)
             assert heard.now() == [(wire.RTM_NEWADDR, "10.9.0.1")]
+
+
+def test_nor_is_what_was_made(cli: Command, declare: Declare) -> None:
+    """So many that all is read again to verify them: that reading is not remembered either."""
+    lines = ["eth9:0-199 10.1.0.0/24+ kind label", "eth9:200 10.2.0.1 kind label lease 300"]
+    cli("reconcile", declare(lines[0]))
+    fingerprint = lock_file(cli.namespace).with_name("fingerprint")
+    cli.silent("reconcile", declare(lines[0]))
+    assert fingerprint.exists()
+    fingerprint.unlink()
+    cli("reconcile", declare(lines[0].replace("10.1", "10.3"), lines[1]))
+    assert not fingerprint.exists()
 
 
 def test_a_permanent_address_is_given_a_lease(cli: Command, declare: Declare) -> None:
