@@ -10,7 +10,7 @@ from netalias.model import AF_INET6, FOREVER, Device, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from netalias.model import Address
@@ -163,6 +163,13 @@ class State:
         if not home:
             self.parts.pop(key[1], None)
 
+    def arrange(self, index: int, keys: Iterable[Key]) -> None:
+        """Have the objects of a device in this order: that of the kernel."""
+        parts = self.parts.get(index, {})
+        for key in keys:
+            if key in parts:
+                parts[key] = parts.pop(key)
+
     def device(self, index: int) -> Device | None:
         """The device with this index."""
         found: Device | None = self.get((LINK, index))
@@ -229,6 +236,7 @@ def difference(state: State, fresh: State) -> Iterator[Event]:
         for key, value in present.items():
             if key[0] not in (LINK, MEDIA):
                 yield from apply(state, key, value)
+        state.arrange(index, present)
 
 
 def _link(

@@ -201,14 +201,16 @@ class Stream:
         links = wire.ifinfo() + wire.attr_u32(wire.IFLA_EXT_MASK, wire.RTEXT_FILTER_SKIP_STATS)
         self._take(fresh, wire.RTM_GETLINK, links)
         for body in address:
-            self._take(fresh, wire.RTM_GETADDR, body)
+            # The kernel's list of IPv6 addresses begins with the newest (ipv6_link_dev_addr).
+            self._take(fresh, wire.RTM_GETADDR, body, backwards=body is address[1])
         self._take(fresh, RTM_GETNSID, bytes(4))
         if self._routes:
             self._take_routes(fresh)
         return fresh
 
-    def _take(self, fresh: State, kind: int, body: bytes) -> None:
-        for message in self._asked.dump(kind, body):
+    def _take(self, fresh: State, kind: int, body: bytes, *, backwards: bool = False) -> None:
+        found = self._asked.dump(kind, body)
+        for message in reversed(found) if backwards else found:
             for _ in self._applied(fresh, message):
                 pass
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netalias import names
 from netalias.changes import ADDRESS
 from netalias.kinds import KINDS
-from netalias.model import Snapshot
+from netalias.model import AF_INET, Snapshot
 from netalias.names import AliasName
 
 TYPE_CHECKING = False
@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 
 
 def snapshot(state: State) -> Snapshot:
-    """All devices and addresses."""
-    addresses = (
-        entry.address
-        for parts in state.parts.values()
-        for key, entry in parts.items()
-        if key[0] == ADDRESS
-    )
-    return Snapshot(state.devices(), addresses)
+    """All devices and addresses, in the order in which the kernel lists them."""
+    devices = sorted(state.devices(), key=lambda device: device.index)
+    return Snapshot(devices, (one for device in devices for one in _listed(state, device.index)))
+
+
+def _listed(state: State, index: int) -> list[Address]:
+    """An IPv4 address comes after the older ones, secondary ones after all others
+    (__inet_insert_ifa); an IPv6 address before the older ones of its scope (ipv6_link_dev_addr)."""
+    found = [entry.address for _, entry in state.of(index, ADDRESS)]
+    old = [one for one in found if one.family == AF_INET]
+    old.sort(key=lambda one: one.secondary)
+    new = [one for one in reversed(found) if one.family != AF_INET]
+    new.sort(key=lambda one: one.scope)
+    return old + new
 
 
 def focused(state: State, wished: Declarations, group: int) -> Snapshot:

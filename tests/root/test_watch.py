@@ -274,6 +274,26 @@ def test_an_alias_made_by_hand_stays(cli: Command, conf: Path, texts: Path) -> N
         watch.shows("eth9:0", "eth9:1")
 
 
+def test_the_texts_have_the_order_of_the_kernel(cli: Command, tmp_path: Path, texts: Path) -> None:
+    """Its list of IPv6 addresses begins with the newest; what was secondary in IPv4 comes last."""
+    conf = written(
+        tmp_path,
+        "eth9:0-2 2001:db8::1/128+ kind label\neth9:5-6 10.0.0.5/24+ kind label\n"
+        "eth9:8 10.1.0.1/32 kind label\n",
+    )
+    cli.namespace.ip("addr add 10.0.0.1/24 dev eth9")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+
+        def same() -> bool:
+            return watch.ask("aliases") == cli("cat", "aliases")
+
+        until(same)
+        for words in ("2001:db8::2/128", "10.0.0.5/24", "10.1.0.1/32"):
+            cli.namespace.ip(f"addr del {words} dev eth9")
+            watch.says("was removed")
+            until(same)
+
+
 # Main devices
 
 
