@@ -423,7 +423,9 @@ class Soak:
             if state in (UP, RENAMED) or (state == DOWN and "on-down keep" in line):
                 allowed.add(name)
         if self._states["eth9"] in (UP, RENAMED):
-            allowed |= self._by_hand | {f"eth9x:{name[5:]}" for name in self._by_hand}
+            allowed |= self._by_hand
+        for main in (main for main, state in self._states.items() if state == RENAMED):
+            allowed |= {name.replace(main, f"{main}x") for name in allowed}
         missing, many = needed - set(found), set(found) - allowed
         if missing or many:
             return f"missing: {sorted(missing)}; too many: {sorted(many)}"
