@@ -466,7 +466,7 @@ class Soak:
         lines = named(self._lines)
         for one in json.loads(done.stdout or "[]"):
             name = one.get("altname", "")
-            state = self._states.get(name.partition(":")[0], UP)
+            state = self._states.get(name.partition(":")[0])
             if one["change"] == "skip" or state != UP or name in self._by_hand:
                 continue
             if "heal off" not in lines.get(name, ""):
