@@ -3,6 +3,7 @@
 # make traffic who reaches an alias, as a table; TRAFFIC=--write: into docs/traffic.md
 # make test-kernels  the tests in other kernels, booted by qemu; KERNELS="6.1" SUITES="contract kinds"
 #              and LIMIT=SECONDS choose (docs/kernels.md); SUITES=root: all of tests/root
+# make soak    random changes around a watcher, five minutes of them; SOAK="--seconds 60 --seed 7"
 # make lint    ruff and mypy --strict
 # make bench   figures, as ratios measured in one run; BENCH=--quick: without the slow peers
 # make clean   remove what was built
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml README.md tools/netalias docs/netalias.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py')
 
-.PHONY: demo test test-pythons test-kernels traffic lint bench clean
+.PHONY: demo test test-pythons test-kernels traffic soak lint bench clean
 
 # The product is installed as a user would have it, and tested so.
 $(VENV)/.built: $(SOURCES)
@@ -46,6 +47,9 @@ traffic: $(VENV)/.built
 
 test-kernels: $(VENV)/.built
 	@$(BIN)/python tools/kernels --kernels "$(KERNELS)" --suites "$(SUITES)" $(if $(LIMIT),--seconds $(LIMIT))
+
+soak: $(VENV)/.built
+	@tools/in-namespace $(BIN)/python tools/soak.py $(SOAK)
 
 lint: $(VENV)/.linters
 	$(BIN)/ruff check --config .ci/ruff.toml .

@@ -31,6 +31,9 @@ SO_RCVBUFFORCE = 33
 RECEIVE_BUFFER = 16 << 20
 CHUNK = 65536
 """No datagram of a dump or of an event is larger (netlink_dump, rtnl_fill_ifinfo)."""
+ROOM = 1 << 16
+"""More datagrams than a receive buffer holds: the kernel takes twice what is asked for, and counts
+some 768 bytes for each at least (SKB_TRUESIZE)."""
 DUMP_TRIES = 10
 
 OPERATION = "announcements of the kernel"
@@ -91,12 +94,13 @@ class Channel:
             raise errors.kernel_error(OPERATION, error.errno or 0) from None
         return self.sequence
 
-    def read(self, flags: int = MSG_DONTWAIT) -> Iterator[Message | None]:
+    def read(self, flags: int = MSG_DONTWAIT, most: int = ROOM) -> Iterator[Message | None]:
         """All that is there, None where something was lost; one datagram with *flags* 0.
 
-        Raises WireError, KernelError.
+        No more than *most* datagrams: who announces may be faster than who reads. Raises WireError,
+        KernelError.
         """
-        while True:
+        for _ in range(most):
             try:
                 data, source = self._socket.recvfrom(CHUNK, flags)
             except OSError as error:

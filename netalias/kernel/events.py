@@ -31,7 +31,7 @@ from netalias.changes import (
 )
 from netalias.errors import NetaliasError, WireError
 from netalias.kernel import wire
-from netalias.kernel.channel import NETLINK_ROUTE, Channel
+from netalias.kernel.channel import NETLINK_ROUTE, ROOM, Channel
 from netalias.kernel.media import Media
 from netalias.model import AF_INET, AF_INET6, AF_UNSPEC
 
@@ -77,6 +77,8 @@ NEXTHOP = Struct("=HBBi")
 _U32 = Struct("=I")
 _I32 = Struct("=i")
 
+TURN = 4096
+"""Announcements that are read in a tenth of a second."""
 UPPER = ("macvlan", "macvtap", "ipvlan", "ipvtap", "vlan")
 """Kinds that answer with the media of the device below."""
 
@@ -122,12 +124,13 @@ class Stream:
         if self._media is not None and self._media.present:
             yield from self._told(self._media.all())
 
-    def read(self) -> Iterator[Event]:
-        """What has happened since; does not wait. Raises WireError, KernelError."""
+    def read(self, most: int = ROOM) -> Iterator[Event]:
+        """What has happened since; does not wait. No more than *most* announcements: in a flood the
+        rest can be read at once, when other things are done. Raises WireError, KernelError."""
         try:
             if self.lost:
                 yield from self._followed(self._again())
-            for message in self._heard.read():
+            for message in self._heard.read(most=most):
                 if message is None:
                     self.port = 0
                     yield from self._followed(self._again())

@@ -6,6 +6,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias import reconcile as engine_room
 from netalias.declarations import Declarations
+from netalias.kernel.channel import ROOM
 from netalias.kinds import World
 from netalias.watch.culprit import port_of
 from netalias.watch.devices import Devices
@@ -110,12 +111,13 @@ class Keeping:
             if not device.up:
                 self._stacking.fell(device)
 
-    def hear(self) -> None:
-        """Take in what the kernel has announced; what follows from it is due at once. Raises
-        WireError, KernelError; what was not heard by that is heard by act()."""
+    def hear(self, most: int = ROOM) -> None:
+        """Take in what the kernel has announced, of a flood *most* announcements; what follows from
+        it is due at once. Raises WireError, KernelError; what was not heard by that is heard by
+        act()."""
         stream, news = self._stream, self._stacking.news
         try:
-            for event in stream.read():
+            for event in stream.read(most):
                 self._stacking.add(event, stream.port if stream.port != self._own else 0)
                 self.wake = 0.0
         except errors.NetaliasError:

@@ -11,7 +11,8 @@ from netalias import reconcile as engine_room
 from netalias.agenda import REMOVED
 from netalias.arrival import Policy
 from netalias.declarations import counted
-from netalias.kernel.events import Stream
+from netalias.kernel.channel import ROOM
+from netalias.kernel.events import TURN, Stream
 from netalias.live import Texts
 from netalias.lock import TEXTS
 from netalias.upkeep import configuration
@@ -145,7 +146,7 @@ class Watcher:
 
     def _parts(self, signals: Signals, files: Followed, lock: Followed) -> list[Part]:
         parts: list[Part] = [
-            Ear(self.stream.filenos(), self._hear),
+            Ear(self.stream.filenos(), lambda: self._hear(TURN)),
             Timer(self._wake, lambda now: self._act()),
             Ear([signals.fileno()], lambda: self._signalled(signals.read())),
             Ear([lock.fileno()], lambda: self._let_go(lock)),
@@ -245,8 +246,8 @@ class Watcher:
 
     # What happens
 
-    def _hear(self) -> None:
-        self._try(self.keeping.hear)
+    def _hear(self, most: int = ROOM) -> None:
+        self._try(lambda: self.keeping.hear(most))
         self._act()
 
     def _act(self) -> None:

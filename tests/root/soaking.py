@@ -1,25 +1,20 @@
-"""Random changes around a running ``netalias watch``, and what has to hold at every quiet moment.
-
-The changes are drawn from a seed. A main device is in one of a few states; whatever is done to it,
-to aliases, to files and to the watcher itself: once nothing more happens, the aliases are those
-that are declared, and everybody who is asked says the same.
+"""What has to hold of a running ``netalias watch`` at every quiet moment, whatever was done before
+(mischief.py): the aliases are those that are declared, everybody who is asked says the same, and
+nothing that the watcher holds grows.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
-import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from command import COMMAND, Command
-from storm import Storm
+from mischief import DOWN, RENAMED, UP, Mischief, named
 from support import SLOW, Namespace, until
 
 from netalias.alias_type import installed
@@ -29,8 +24,6 @@ from netalias.model import GROUP
 
 SETTLED = 90.0
 """Seconds: who keeps being undone waits up to sixty."""
-FLOOD = 60_000
-"""Changes that no receive buffer holds."""
 WARM = 8
 """Quiet moments before the memory is looked at."""
 GROWTH = 12 << 10
@@ -38,44 +31,11 @@ GROWTH = 12 << 10
 LAST = 12
 """Changes that are told where something is wrong."""
 
-LINES = (
-    "eth9:0-9 10.0.0.1/32+ kind macvlan",
-    "eth9:20-29 10.0.1.1/32+ kind label",
-    "eth9:40-42 10.1.0.1/24+ kind macvlan",
-    "eth9:50-52 10.2.0.1/24+ kind label",
-    "eth9:60-64 2001:db8::1/128+ kind macvlan",
-    "eth9:70-72 2001:db8:1::1/128+ kind label",
-    "eth9:80-81 10.3.0.1/32+ kind macvlan heal off",
-    "eth9:82-83 10.3.1.1/32+ kind label heal off",
-    "eth9:90-91 10.4.0.1/32+ kind label on-down keep",
-    "br7:0-3 10.5.0.1/32+ kind macvlan",
-    "br7:10-13 10.5.1.1/32+ kind label",
-)
-VARIANTS = (
-    LINES,
-    LINES[1:] + ("eth9:0-7 10.0.0.1/32+ kind macvlan",),
-    LINES[:1] + LINES[2:] + ("eth9:20-29 10.0.2.1/32+ kind label",),
-    LINES[:-2] + ("br7:0-3 10.5.0.1/32+ kind label", "br7:10-13 10.5.1.1/32+ kind macvlan"),
-)
-"""Files that are written in turn: none leaves out more than a guard rail lets go."""
 LAX = ("heal off", "on-down keep")
-
-UP, DOWN, RENAMED, AWAY, NONE = "up", "down", "renamed", "away", "none"
 
 
 class Broken(AssertionError):
     """Something does not hold; the text tells what, and what had happened."""
-
-
-def named(lines: tuple[str, ...]) -> dict[str, str]:
-    """Each declared alias, and its line."""
-    found = {}
-    for line in lines:
-        main, _, slots = line.split()[0].partition(":")
-        first, _, last = slots.partition("-")
-        for slot in range(int(first), int(last or first) + 1):
-            found[f"{main}:{slot}"] = line
-    return found
 
 
 class Subject:
@@ -116,265 +76,42 @@ class Soak:
     """*namespace* holds eth9, whose other end is elsewhere; *folder* is for files of the run."""
 
     def __init__(self, namespace: Namespace, folder: Path, seed: int) -> None:
-        self.dice = random.Random(seed)
         self.seed = seed
-        self.changes: list[str] = []
         self.moments = 0
         self.slowest = 0.0
         self.held: set[tuple[int, int]] = set()
         self.memory: list[int] = []
+        conf = folder / "soak.conf"
+        self.mischief = Mischief(namespace, conf, seed)
+        self.subject = Subject(namespace, folder, conf)
+        self.mischief.signal = self.subject.process.send_signal
         self._namespace = namespace
         self._cli = Command(namespace)
-        self._away = Namespace()
-        self._conf = folder / "soak.conf"
-        self._lines: tuple[str, ...] = LINES
-        self._states = {"eth9": UP, "br7": UP}
-        self._by_hand: set[str] = set()
+        self._conf = conf
         with namespace:
             self._kernel = Netlink()
-            self._storm = Storm(1)
-        namespace.ip("link add br7 type bridge")
-        namespace.ip("link set br7 up")
-        self._write()
-        self.subject = Subject(namespace, folder, self._conf)
-        self._deeds = [deed for deed, weight in self._weights() for _ in range(weight)]
 
     def close(self) -> None:
         """End the watcher, whatever it does."""
         self.subject.end()
-        self._storm.close()
         self._kernel.close()
-        self._away.close()
+        self.mischief.close()
+
+    def round(self) -> None:
+        """Some changes, then a quiet moment."""
+        self.mischief.some()
+        self.quiet()
 
     def summary(self) -> str:
         """Figures."""
         held = ", ".join(f"{files} descriptors, {threads} thread" for files, threads in self.held)
         sizes = self.memory or [self.subject.memory()]
+        first, most, last = sizes[0], max(sizes), sizes[-1]
         return (
-            f"{len(self.changes)} changes, {self.moments} quiet moments, everything held; the longest"
-            f" way to one took {self.slowest:.1f} s\nthe watcher: {held};"
-            f" {sizes[0]} KiB after {WARM} moments, {max(sizes)} KiB at most, {sizes[-1]} KiB at last"
+            f"{len(self.mischief.changes)} changes, {self.moments} quiet moments, everything held;"
+            f" the longest way to one took {self.slowest:.1f} s\nthe watcher: {held};"
+            f" {first} KiB after {WARM} moments, {most} KiB at most, {last} KiB at last"
         )
-
-    # What is done
-
-    def _weights(self) -> list[tuple[Callable[[], None], int]]:
-        return [
-            (self._remove, 6),
-            (self._remove_some, 3),
-            (self._bend, 6),
-            (self._move_main, 4),
-            (self._flap, 2),
-            (self._again, 2),
-            (self._shape, 1),
-            (self._foreign, 3),
-            (self._by_command, 2),
-            (self._rewrite, 2),
-            (self._spoil, 1),
-            (self._hang_up, 1),
-            (self._doze, 1),
-            (self._flood, 1),
-        ]
-
-    def round(self) -> None:
-        """Some changes, then a quiet moment."""
-        for _ in range(self.dice.randint(1, 6)):
-            self.dice.choice(self._deeds)()
-        self.quiet()
-
-    def _note(self, text: str) -> None:
-        self.changes.append(text)
-
-    def _ip(self, *lines: str) -> None:
-        """In one process; what is refused is refused."""
-        for line in lines:
-            self._note(f"ip {line}")
-        text = "".join(f"{line}\n" for line in lines)
-        self._namespace.run(["ip", "-force", "-batch", "-"], check=False, input=text)
-
-    def _slot(self) -> tuple[str, str, str]:
-        """A declared alias: main device, slot, line."""
-        name = self.dice.choice(sorted(named(self._lines)))
-        main, _, slot = name.partition(":")
-        return main, slot, named(self._lines)[name]
-
-    def _removal(self) -> str:
-        main, slot, line = self._slot()
-        if "kind macvlan" in line:
-            return f"link del {main}_{slot}"
-        first = line.split()[1].removesuffix("+").split("/")[0]
-        head, mark, tail = first.rpartition(":" if ":" in first else ".")
-        begin = int(line.split()[0].partition(":")[2].split("-")[0])
-        number = int(tail, 16 if mark == ":" else 10) + int(slot) - begin
-        digits = f"{number:x}" if mark == ":" else f"{number}"
-        length = "128" if mark == ":" else "32"
-        if "10.2.0." in line and slot == "50":
-            length = "24"
-        return f"addr del {head}{mark}{digits}/{length} dev {main}"
-
-    def _remove(self) -> None:
-        self._ip(self._removal())
-
-    def _remove_some(self) -> None:
-        self._ip(*(self._removal() for _ in range(self.dice.randint(2, 12))))
-
-    def _bend(self) -> None:
-        main, slot, line = self._slot()
-        name = f"{main}_{slot}"
-        if "kind macvlan" not in line:
-            self._ip(self._removal())
-            return
-        lines = self.dice.choice(
-            (
-                (f"link set {name} down",),
-                (f"link property del dev {name} altname {main}:{slot}",),
-                (f"link set {name} alias other",),
-                (f"addr flush dev {name}",),
-                (f"addr flush dev {name}", f"addr add 10.99.0.{slot}/32 dev {name}"),
-                (f"addr add 10.99.1.{slot}/32 dev {name}",),
-                (f"link set {name} group 0", f"link del {name}"),
-                (f"link set {name} down", f"link set {name} name odd9", "link set odd9 up"),
-            )
-        )
-        self._ip(*lines)
-
-    def _move_main(self) -> None:
-        """From a state to another, or back."""
-        main = self.dice.choice(sorted(self._states))
-        if self._states[main] != UP:
-            self._restore(main)
-            return
-        state = self.dice.choice((DOWN, RENAMED, AWAY, NONE))
-        self._ip(
-            {
-                DOWN: f"link set {main} down",
-                RENAMED: f"link set {main} name {main}x",
-                AWAY: f"link set {main} netns {self._away.path}",
-                NONE: f"link del {main}",
-            }[state]
-        )
-        if state == AWAY and main == "br7":
-            state = UP  # it does not leave: NETIF_F_NETNS_LOCAL
-            if not self._present(main):
-                state = AWAY
-        self._states[main] = state
-
-    def _present(self, main: str) -> bool:
-        return main in self._namespace.names()
-
-    def _restore(self, main: str) -> None:
-        state = self._states[main]
-        if state == AWAY:
-            self._note(f"{main} comes back")
-            self._away.ip(f"link set {main} netns {self._namespace.path}")
-        if state == NONE:
-            self._ip(*self._making(main))
-        if state == RENAMED:
-            self._ip(f"link set {main}x name {main}")
-        self._ip(f"link set {main} up")
-        self._states[main] = UP
-
-    @staticmethod
-    def _making(main: str) -> tuple[str, ...]:
-        if main == "br7":
-            return ("link add br7 type bridge",)
-        return ("link add eth9 type veth peer name p9", "link set p9 up")
-
-    def _flap(self) -> None:
-        main = self.dice.choice(sorted(self._states))
-        if self._states[main] == UP:
-            self._ip(f"link set {main} down", f"link set {main} up")
-
-    def _again(self) -> None:
-        """Deleted and made again, or renamed there and back, before anybody can look."""
-        main = self.dice.choice(sorted(self._states))
-        if self._states[main] != UP:
-            return
-        if self.dice.random() < 0.5:
-            self._ip(f"link set {main} name odd8", f"link set odd8 name {main}")
-        else:
-            self._ip(f"link del {main}", *self._making(main), f"link set {main} up")
-
-    def _shape(self) -> None:
-        main = self.dice.choice(sorted(self._states))
-        mtu = self.dice.choice((1500, 1400, 9000))
-        self._ip(f"link set {main} mtu {mtu}")
-
-    def _foreign(self) -> None:
-        number = self.dice.randint(1, 9)
-        self._ip(
-            *self.dice.choice(
-                (
-                    (f"link add br{20 + number} type bridge", f"link set br{20 + number} up"),
-                    (f"link del br{20 + number}",),
-                    (f"addr add 192.0.2.{number}/24 dev lo",),
-                    (f"addr del 192.0.2.{number}/24 dev lo",),
-                    (f"addr add 198.51.100.{number}/24 dev eth9",),
-                    (f"addr add 198.51.100.{number}/24 dev eth9 label eth9:15{number}",),
-                    ("link set lo down", "link set lo up"),
-                )
-            )
-        )
-
-    def _by_command(self) -> None:
-        if self.dice.random() < 0.3:
-            self._note("netalias reconcile")
-            self._cli.run("reconcile", "-q", "--wait", "20", str(self._conf))
-            return
-        slot = self.dice.randint(200, 209)
-        kind = self.dice.choice(("macvlan", "label"))
-        words = [f"eth9:{slot}", f"10.77.0.{slot}", "kind", kind]
-        self._note(f"netalias {' '.join(words)}")
-        self._by_hand.add(words[0])
-        self._cli.run("--wait", "20", *words)
-
-    # Files and signals
-
-    def _write(self, *, replacing: bool = False) -> None:
-        draft = self._conf.with_suffix(".new") if replacing else self._conf
-        draft.write_text("".join(f"{line}\n" for line in self._lines))
-        draft.chmod(0o644)
-        if replacing:
-            draft.rename(self._conf)
-
-    def _rewrite(self) -> None:
-        self._lines = self.dice.choice(VARIANTS)
-        replacing = self.dice.random() < 0.5
-        self._note(f"file {VARIANTS.index(self._lines)} {'replaced' if replacing else 'written'}")
-        self._write(replacing=replacing)
-
-    def _spoil(self) -> None:
-        """The file is wrong, or away, for a while: what was wished stays wished."""
-        if self.dice.random() < 0.5:
-            self._note("file wrong")
-            self._conf.write_text("eth9:9 nonsense\n")
-        else:
-            self._note("file away")
-            self._conf.unlink()
-        self._remove()
-        self._write()
-        self._note("file back")
-
-    def _signal(self, number: signal.Signals) -> None:
-        self._note(number.name)
-        self.subject.process.send_signal(number)
-
-    def _hang_up(self) -> None:
-        self._signal(signal.SIGHUP)
-
-    def _doze(self) -> None:
-        self._signal(signal.SIGSTOP)
-        for _ in range(self.dice.randint(1, 4)):
-            self.dice.choice((self._remove, self._remove_some, self._bend, self._flap))()
-        self._signal(signal.SIGCONT)
-
-    def _flood(self) -> None:
-        """It does not listen while more is announced than it has room for."""
-        self._signal(signal.SIGSTOP)
-        self._note(f"{FLOOD} changes")
-        self._storm.blow(FLOOD)
-        self._remove()
-        self._signal(signal.SIGCONT)
 
     # What has to hold
 
@@ -395,13 +132,13 @@ class Soak:
         self._same()
 
     def _told(self, wrong: str) -> str:
-        last = "\n  ".join(self.changes[-LAST:])
+        last = "\n  ".join(self.mischief.changes[-LAST:])
         log = "\n  ".join(self.subject.log.read_text().splitlines()[-2 * LAST :])
         ended = self.subject.process.poll()
         alive = "" if ended is None else f"\nthe watcher ended with {ended}"
         return (
             f"seed {self.seed}, quiet moment {self.moments + 1}: {wrong}{alive}\nmain devices:"
-            f" {self._states}\nthe last changes:\n  {last}\nthe watcher said:\n  {log}"
+            f" {self.mischief.states}\nthe last changes:\n  {last}\nthe watcher said:\n  {log}"
         )
 
     def _wrong(self) -> str:
@@ -416,15 +153,15 @@ class Soak:
         if len(found) != len(set(found)):
             return f"an alias is there twice: {found}"
         needed, allowed = set(), set()
-        for name, line in named(self._lines).items():
-            state = self._states[name.partition(":")[0]]
+        for name, line in named(self.mischief.lines).items():
+            state = self.mischief.states[name.partition(":")[0]]
             if state == UP and not any(word in line for word in LAX):
                 needed.add(name)
             if state in (UP, RENAMED) or (state == DOWN and "on-down keep" in line):
                 allowed.add(name)
-        if self._states["eth9"] in (UP, RENAMED):
-            allowed |= self._by_hand
-        for main in (main for main, state in self._states.items() if state == RENAMED):
+        if self.mischief.states["eth9"] in (UP, RENAMED):
+            allowed |= self.mischief.by_hand
+        for main in (main for main, state in self.mischief.states.items() if state == RENAMED):
             allowed |= {name.replace(main, f"{main}x") for name in allowed}
         missing, many = needed - set(found), set(found) - allowed
         if missing or many:
@@ -463,11 +200,11 @@ class Soak:
     def _wrong_check(self) -> str:
         """Everything is as it is declared, where its main device is up."""
         done = self._cli.run("-j", "check", "--wait", "20", str(self._conf))
-        lines = named(self._lines)
+        lines = named(self.mischief.lines)
         for one in json.loads(done.stdout or "[]"):
             name = one.get("altname", "")
-            state = self._states.get(name.partition(":")[0])
-            if one["change"] == "skip" or state != UP or name in self._by_hand:
+            state = self.mischief.states.get(name.partition(":")[0])
+            if one["change"] == "skip" or state != UP or name in self.mischief.by_hand:
                 continue
             if "heal off" not in lines.get(name, ""):
                 return f"check: {one}"

@@ -35,7 +35,9 @@ class Storm:
         self._number = (self._number + 1) & 0xFFFF
         local = bytes((10, 200, self._number >> 8, self._number & 255))
         entry = Address(self._index, AF_INET, local, 32)
-        return b"".join(make(0, self._index, entry) for make in (wire.add_address, wire.del_address))
+        return b"".join(
+            make(0, self._index, entry) for make in (wire.add_address, wire.del_address)
+        )
 
     def _refusals(self) -> None:
         try:

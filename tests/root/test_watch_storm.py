@@ -1,0 +1,109 @@
+"""``netalias watch`` while more happens than it can hear of."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from command import Command
+from storm import Storm
+from support import Namespace, until
+from watcher import Watch, watching
+
+from netalias.kernel.events import Stream
+
+CHANGES = 10_000
+GROWTH = 24 << 10
+"""KiB: what it hears is held for a moment, what it does not hear by the kernel."""
+
+ENDLESS = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from storm import Storm
+storm = Storm(1)
+while True:
+    storm.blow(2000)
+    print(flush=True)
+"""
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """Fifty labels."""
+    file = tmp_path / "netalias.conf"
+    file.write_text("eth9:0-49 10.0.0.1/32+ kind label\n")
+    file.chmod(0o644)
+    return file
+
+
+def memory(watch: Watch) -> int:
+    """KiB of its resident set."""
+    text = Path(f"/proc/{watch.process.pid}/status").read_text()
+    return int(next(line.split()[1] for line in text.splitlines() if line[:6] == "VmRSS:"))
+
+
+@contextmanager
+def storming(namespace: Namespace) -> Iterator[None]:
+    """Another process changes addresses without end, as fast as it can."""
+    process = namespace.start([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "\n"
+        yield
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_after_a_storm_everything_is_as_it_is_wished(
+    cli: Command, conf: Path, tmp_path: Path
+) -> None:
+    """Three times ten thousand changes, aliases among them; the memory stays what it was."""
+    names = [f"eth9:{slot}" for slot in range(50)]
+    with cli.namespace:
+        storm = Storm(1)
+    with watching(cli.namespace, tmp_path / "net", str(conf)) as watch:
+        before = memory(watch)
+        for slot in (3, 7, 11):
+            storm.blow(CHANGES // 2)
+            cli.namespace.ip(f"addr del 10.0.0.{slot}/32 dev eth9")
+            storm.blow(CHANGES // 2)
+            until(lambda: cli.run("check", str(conf)).returncode == 0, seconds=20)
+            until(lambda: sorted(watch.aliases()) == sorted(names), seconds=20)
+        assert memory(watch) < before + GROWTH
+    storm.close()
+
+
+def test_a_flood_is_heard_in_parts(cli: Command) -> None:
+    """Whoever reads gets to other things in between; nothing of it is lost."""
+    with cli.namespace:
+        stream, storm = Stream(media=False), Storm(1)
+    for _ in stream.start():
+        pass
+    storm.blow(100)
+    parts = [len(list(stream.read(30))) for _ in range(4)]
+    assert parts == [30, 30, 30, 10]
+    assert list(stream.read()) == []
+    storm.close()
+    stream.close()
+
+
+def test_it_heals_while_a_storm_goes_on(cli: Command, conf: Path, tmp_path: Path) -> None:
+    """It does not wait for the end of what never ends."""
+    with watching(cli.namespace, tmp_path / "net", str(conf)) as watch, storming(cli.namespace):
+        cli.namespace.ip("addr del 10.0.0.7/32 dev eth9")
+        until(lambda: "10.0.0.7/32" in cli.namespace.ip("addr show dev eth9"), seconds=20)
+        watch.says("eth9:6 was removed")
+
+
+def test_a_signal_ends_it_in_a_storm(cli: Command, conf: Path, tmp_path: Path) -> None:
+    """However much there would be to hear."""
+    with watching(cli.namespace, tmp_path / "net", str(conf)) as watch, storming(cli.namespace):
+        assert watch.end(signal.SIGTERM) == 0
