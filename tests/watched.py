@@ -36,7 +36,7 @@ class Heard:
         self.fails = 0
         self.told = 0
 
-    def read(self) -> Iterator[Event]:
+    def read(self, most: int = 0) -> Iterator[Event]:
         if self.fails:
             self.fails -= 1
             self.lost = True
