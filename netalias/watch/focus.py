@@ -37,9 +37,9 @@ def _listed(state: State, index: int) -> list[Address]:
 def focused(state: State, wished: Declarations, group: int) -> Snapshot:
     """What the wishes, all for host addresses, can have to do with.
 
-    All devices but aliases; of these those that are wished for, and one of each kind on each main
-    device, which tells that the kind can stand there. Of the addresses those that are wished, and
-    those of these aliases.
+    All devices but aliases; of these those that are wished for, and one more of each kind on each
+    main device, which tells that the kind can stand there, and no other. Of the addresses those
+    that are wished, and those of these aliases.
     """
     sight = _Sight(state, wished, group)
     devices = list(sight.devices())
@@ -55,6 +55,7 @@ class _Sight:
         for block in wished.blocks:
             self._slots.setdefault(block.wish.name.main, set()).update(block.slots)
         self._texts: set[str] = set()
+        self._noted: dict[int, set[str]] = {}
         self._aliases: set[int] = set()
 
     def devices(self) -> Iterator[Device]:
@@ -65,14 +66,15 @@ class _Sight:
             else:
                 self._expect(device)
                 yield device
-        seen = set()
+        others = {}
         for device in aliases:
-            place = device.link, device.kind
-            named = device.name in self._texts or not self._texts.isdisjoint(device.altnames)
-            if named or place not in seen:
-                seen.add(place)
+            if self._is_wished(device):
                 self._aliases.add(device.index)
                 yield device
+            else:
+                others[device.link, device.kind] = device
+        self._aliases.update(device.index for device in others.values())
+        yield from others.values()
 
     def _expect(self, main: Device) -> None:
         """What the wished aliases of this device are called, if it has any."""
@@ -80,6 +82,17 @@ class _Sight:
             for slot in self._slots.get(called, ()):
                 name = AliasName(main.name, slot)
                 self._texts |= {names.primary(name), str(name), f"{called}:{slot}"}
+                self._noted.setdefault(main.index, set()).add(str(slot))
+
+    def _is_wished(self, device: Device) -> bool:
+        if device.name in self._texts or not self._texts.isdisjoint(device.altnames):
+            return True
+        slots = self._noted.get(device.link)
+        if slots is None:
+            return False
+        # It may be called by a former name of its main device.
+        noted = (*device.altnames, device.ifalias.partition(" ")[2].partition(" ")[0])
+        return any(text.rpartition(":")[2] in slots for text in noted)
 
     def addresses(self, indexes: set[int]) -> Iterator[Address]:
         for index, parts in self._state.parts.items():
