@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import pytest
@@ -258,6 +259,68 @@ def test_what_is_undone_again_and_again(cli: Command, tmp_path: Path, texts: Pat
         assert f"(pid {other.pid}) keeps undoing it: next try in 1 s" in line
         assert sum("was removed by" in one for one in watch.said) == 5
         watch.says("eth9:0 was removed: put right")
+
+
+def test_whoever_undoes_it_in_a_container(cli: Command, tmp_path: Path, texts: Path) -> None:
+    """Has another number inside, which is that of somebody else outside."""
+    conf = written(tmp_path, "eth9:0 10.0.0.1/32 kind label\n")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        other = cli.namespace.start(
+            ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", UNDO],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdout.readline()
+        try:
+            other.stdin.write("\n")
+            other.stdin.flush()
+            line = watch.says("eth9:0 was removed")
+            inside = Path(f"/proc/{other.pid}/task/{other.pid}/children").read_text().strip()
+            assert line.endswith(f" (pid {inside}): put right")
+        finally:
+            other.kill()
+            other.wait()
+
+
+def test_another_run_at_work(cli: Command, conf: Path, texts: Path) -> None:
+    """It is not waited for inside: readers are answered, and what is to be put right is put right
+    when the lock is free."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        with open(f"/run/netalias/{cli.namespace.inode}/lock", "rb") as lock:
+            flock(lock, LOCK_EX)
+            cli.namespace.ip("link del eth9_0")
+            watch.shows("eth9:1")
+            assert "eth9:0" not in watch.ask("aliases")
+        watch.shows("eth9:0", "eth9:1")
+        assert watch.end() == 0
+
+
+def test_an_altname_of_the_main_device(cli: Command, tmp_path: Path, texts: Path) -> None:
+    """Aliases may be declared by it, of every kind."""
+    cli.namespace.ip("link property add dev eth9 altname lan")
+    conf = written(tmp_path, "lan:0 10.0.0.1/32 kind macvlan\nlan:1 10.0.0.2/32 kind label\n")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        cli.namespace.ip("link del eth9_0")
+        watch.says("eth9:0 was removed")
+        cli.namespace.ip("addr del 10.0.0.2/32 dev eth9")
+        watch.says("eth9:1 was removed")
+        cli.silent("check", str(conf))
+
+
+def test_an_ipv6_alias_that_is_kept(cli: Command, tmp_path: Path, texts: Path) -> None:
+    """The kernel drops addresses of a device that goes down; they are back when it is up."""
+    conf = written(
+        tmp_path,
+        "eth9:0 fd00::1 kind macvlan on-down keep\neth9:1 fd00::2 kind label on-down keep\n",
+    )
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        cli.namespace.ip("link set eth9 down")
+        watch.shows("eth9:0")
+        cli.namespace.ip("link set eth9 up")
+        watch.shows("eth9:0", "eth9:1")
+        until(lambda: cli.run("check", str(conf)).returncode == 0)
 
 
 def test_an_alias_made_by_hand_stays(cli: Command, conf: Path, texts: Path) -> None:
