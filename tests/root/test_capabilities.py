@@ -89,7 +89,13 @@ def runtime() -> Iterator[Path]:
         os.chown(path, USER, USER)
     except OSError as error:
         pytest.skip(f"{path}: {error.strerror}")
+    there = set(path.iterdir())
     yield path
+    for left in set(path.iterdir()) - there:
+        if left.name.startswith(
+            "net"
+        ):  # the texts of a watcher, which later commands would refresh
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
     os.chown(path, before, before)
 
 
