@@ -258,6 +258,10 @@ class Mischief:
             draft.rename(self._conf)
 
     def _rewrite(self) -> None:
+        """Not while a device has another name: what it carries then is nobody's to remove, and
+        stays until the files are read once more."""
+        if RENAMED in self.states.values():
+            return
         self.lines = self._dice.choice(VARIANTS)
         replacing = self._dice.random() < 0.5
         self._note(f"file {VARIANTS.index(self.lines)} {'replaced' if replacing else 'written'}")

@@ -39,6 +39,7 @@ LEFT_OUT = {
     "tests/wire": "needs no kernel but one, of which tests/contract asks more",
     "tests/repo": "reads the repository, and counts instructions of the processor",
     "tests/root/test_kill.py": "aims two hundred kills by the clock: hours in an emulator",
+    "tests/root/test_watch_kill.py": "kills by the clock, a hundred starts",
     "tests/root/test_soak.py": "hundreds of commands at random: `make soak` on the kernel itself",
     "tests/root/test_watch_storm.py": "floods by the speed of the processor",
     "tests/root/test_cron.py": "needs cron, which needs PAM; nothing in it is the kernel's",
