@@ -38,6 +38,8 @@ VARIANTS = (
 """Files that are written in turn: none leaves out more than a guard rail lets go."""
 
 UP, DOWN, RENAMED, AWAY, NONE = "up", "down", "renamed", "away", "none"
+STATES = DOWN, RENAMED, AWAY, NONE
+BY_HAND = "10.77.0."
 
 
 def named(lines: tuple[str, ...]) -> dict[str, str]:
@@ -62,6 +64,7 @@ class Mischief:
         self.states = {"eth9": UP, "br7": UP}
         self.by_hand: set[str] = set()
         self.signal: Callable[[int], None] = lambda number: None
+        self._written = False
         self._dice = random.Random(seed)
         self._namespace = namespace
         self._cli = Command(namespace)
@@ -81,6 +84,7 @@ class Mischief:
 
     def some(self) -> None:
         """A few changes."""
+        self._written = False
         for _ in range(self._dice.randint(1, 6)):
             self._dice.choice(self._deeds)()
 
@@ -164,7 +168,7 @@ class Mischief:
         if self.states[main] != UP:
             self._restore(main)
             return
-        state = self._dice.choice((DOWN, RENAMED, AWAY, NONE))
+        state = self._dice.choice((DOWN, AWAY, NONE) if self._written else STATES)
         self._ip(
             {
                 DOWN: f"link set {main} down",
@@ -210,7 +214,7 @@ class Mischief:
         main = self._dice.choice(sorted(self.states))
         if self.states[main] != UP:
             return
-        if self._dice.random() < 0.5:
+        if self._dice.random() < 0.5 and not self._written:
             self._ip(f"link set {main} name odd8", f"link set odd8 name {main}")
         else:
             self._ip(f"link del {main}", *self._making(main), f"link set {main} up")
@@ -243,7 +247,7 @@ class Mischief:
             return
         slot = self._dice.randint(200, 209)
         kind = self._dice.choice(("macvlan", "label"))
-        words = [f"eth9:{slot}", f"10.77.0.{slot}", "kind", kind]
+        words = [f"eth9:{slot}", f"{BY_HAND}{slot}", "kind", kind]
         self._note(f"netalias {' '.join(words)}")
         self.by_hand.add(words[0])
         self._cli.run("--wait", "20", *words)
@@ -262,6 +266,7 @@ class Mischief:
         stays until the files are read once more."""
         if RENAMED in self.states.values():
             return
+        self._written = True
         self.lines = self._dice.choice(VARIANTS)
         replacing = self._dice.random() < 0.5
         self._note(f"file {VARIANTS.index(self.lines)} {'replaced' if replacing else 'written'}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from command import COMMAND, Command
-from mischief import DOWN, RENAMED, UP, Mischief, named
+from mischief import BY_HAND, DOWN, RENAMED, UP, Mischief, named
 from support import SLOW, Namespace, until
 
 from netalias.alias_type import installed
@@ -204,7 +204,7 @@ class Soak:
         for one in json.loads(done.stdout or "[]"):
             name = one.get("altname", "")
             state = self.mischief.states.get(name.partition(":")[0])
-            if one["change"] == "skip" or state != UP or name in self.mischief.by_hand:
+            if one["change"] == "skip" or state != UP or one["address"].startswith(BY_HAND):
                 continue
             if "heal off" not in lines.get(name, ""):
                 return f"check: {one}"

@@ -21,7 +21,9 @@ OWN = "netalias"
 PAGE = REPO / "docs" / "performance.md"
 PICTURE = REPO / "docs" / "performance.svg"
 PACKETS = "## Conflict check and announcement"
-"""The heading of the section that packets.py writes: the last one."""
+"""The heading of the section that packets.py writes: the first one that is not ours."""
+WATCHING = "## Watching"
+"""That of watching.py."""
 FACTOR = 20
 """How many times faster than those who are slow."""
 MEGABYTES = 120
@@ -290,11 +292,14 @@ def write(results: Results, installs: Installs) -> None:
 
 
 def keep(section: str) -> None:
-    """The section of packets.py at the end of the page, in place of what it was."""
-    if section == PACKETS:
+    """A section, or several, in the page in place of what it was; a new one at the end."""
+    heading, _, body = section.partition("\n")
+    if not body:
         return
-    page = PAGE.read_text(encoding="utf-8").partition(PACKETS)[0]
-    PAGE.write_text(f"{page.rstrip()}\n\n{section}", encoding="utf-8")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(f"{heading}\n")
+    _, mark, others = rest.partition("\n## ")
+    after = f"\n## {others}" if mark else ""
+    PAGE.write_text(f"{before.rstrip()}\n\n{section.rstrip()}\n{after}", encoding="utf-8")
 
 
 def _draw(results: Results, python: Path) -> None:
