@@ -48,6 +48,9 @@ SOCKET = ".sock"
 """What is behind the name of the folder of the texts in that of the socket."""
 LOCKED = 10
 """Seconds that another run is waited for at the beginning."""
+GRACE = 0.02
+"""Seconds that a change is kept from the texts: what follows from it comes first, and is written
+with it."""
 RELEASE = 0.5
 """Seconds that it is waited for at the end: a service that does not stop is killed."""
 
@@ -88,7 +91,7 @@ class Watcher:
             paused=self._paused,
         )
         self.publishing = Publishing(engine, self.stream.state)
-        self._alive = self._announced = monotonic()
+        self._alive = self._announced = self._since = monotonic()
         self.leasing = Leasing(self.keeping, self._alive)
         self._pause = Pause()
 
@@ -157,7 +160,7 @@ class Watcher:
         ]
         self._followed = files
         if self._texts is not None:
-            parts.append(Timer(self._texts.due, self._write))
+            parts.append(Timer(self._unwritten, self._write))
         if self._answers is not None:
             parts.append(self._answers)
         if self.service.watchdog is not None:
@@ -254,8 +257,8 @@ class Watcher:
         """Do what follows from what was heard."""
         keeping = self.keeping
         self._try(keeping.act)
-        if keeping.touched and self._texts is not None:
-            self._texts.changed()
+        if keeping.touched:
+            self._changed()
         if keeping.raised:
             self._try(self._publish)
         if keeping.linked:
@@ -362,6 +365,18 @@ class Watcher:
         """What is there at this moment."""
         self.keeping.hear()
         return answer(word, self.keeping.world(), self.engine.kernel.proxies)
+
+    def _changed(self) -> None:
+        if self._texts is not None:
+            now = monotonic()
+            if self._texts.due(now) is None:
+                self._since = now
+            self._texts.changed()
+
+    def _unwritten(self, now: float) -> float | None:
+        assert self._texts is not None
+        due = self._texts.due(now)
+        return None if due is None else max(due, self._since + GRACE - now)
 
     def _write(self, now: float) -> None:
         if self._texts is not None:
