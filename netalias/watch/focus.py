@@ -55,7 +55,7 @@ class _Sight:
         for block in wished.blocks:
             self._slots.setdefault(block.wish.name.main, set()).update(block.slots)
         self._texts: set[str] = set()
-        self._noted: dict[int, set[str]] = {}
+        self._noted: dict[int, set[str]] = {}  # slots by the index of the main device
         self._aliases: set[int] = set()
 
     def devices(self) -> Iterator[Device]:
@@ -87,12 +87,12 @@ class _Sight:
     def _is_wished(self, device: Device) -> bool:
         if device.name in self._texts or not self._texts.isdisjoint(device.altnames):
             return True
-        slots = self._noted.get(device.link)
-        if slots is None:
-            return False
+        slots = self._noted.get(device.link, ())
         # It may be called by a former name of its main device.
-        noted = (*device.altnames, device.ifalias.partition(" ")[2].partition(" ")[0])
-        return any(text.rpartition(":")[2] in slots for text in noted)
+        for text in device.altnames or device.ifalias.split(" ", 2)[1:2]:
+            if text.rpartition(":")[2] in slots:
+                return True
+        return False
 
     def addresses(self, indexes: set[int]) -> Iterator[Address]:
         for index, parts in self._state.parts.items():
