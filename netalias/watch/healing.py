@@ -101,7 +101,7 @@ class Healing:
 
     def fresh(self, rules: Rules) -> bool:
         """Do what a reconciliation does; whether there was trouble. The caller holds the lock.
-        Raises StateError, Conflict, NotPermitted, KernelError."""
+        Raises StateError, NotPermitted, KernelError."""
         self._report.turn()
         outcome = engine_room.reconcile(self._engine, self._wished.declared, rules)
         self._report.done(outcome.done)

@@ -61,7 +61,9 @@ class Keeping:
         self._clock = clock
         self._paused = paused
         self._reason = ""
-        self._rules = engine_room.Rules(allow_empty=allow_empty, allow_shrink=allow_shrink)
+        self._rules = engine_room.Rules(
+            allow_empty=allow_empty, allow_shrink=allow_shrink, abort=False
+        )
         self._fresh = False
         wished = Wished(Declarations([], []), on_down)
         self._stacking = Stacking(stream.state, wished, engine.group)

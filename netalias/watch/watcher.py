@@ -94,6 +94,9 @@ class Watcher:
         self._alive = self._announced = self._since = monotonic()
         self.leasing = Leasing(self.keeping, self._alive)
         self._pause = Pause()
+        self._texts: Texts | None = None
+        self._answers: Answers | None = None
+        self._told = ""
 
     def _locked(self, work: Callable[[str], T], wait: float) -> T:
         """Do it under the lock, with the folder of that; a run that holds it is waited for."""
@@ -115,18 +118,20 @@ class Watcher:
             # Who announces is a child, and nobody waits for it.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             with Followed() as files, Followed() as lock:
-                self._begin(files, lock)
-                self._loop = Loop(self._parts(signals, files, lock), monotonic)
                 try:
+                    self._begin(files, lock)
+                    self._loop = Loop(self._parts(signals, files, lock), monotonic)
                     self._loop.run()
+                    self._write(monotonic())
                 finally:
-                    self._end()
+                    self._close()
         return self.status
 
     def _begin(self, files: Followed, lock: Followed) -> None:
         self._texts = self._claimed()
         self._answers = self._answering()
         self._look_at(files)
+        self._pause.changed(monotonic())  # they may have changed since they were read
         lock.follow([f"{self._folder}/lock"])
         for _ in self.stream.start():
             pass
@@ -139,11 +144,10 @@ class Watcher:
         self.service.ready(self._summary())
         self.journal.info(f"watching: {self._summary()}")
 
-    def _end(self) -> None:
+    def _close(self) -> None:
         if self._answers is not None:
             self._answers.close()
         if self._texts is not None:
-            self._write(monotonic())
             self._texts.close()
         self.stream.close()
 
@@ -391,7 +395,7 @@ class Watcher:
 
     def _tell_status(self) -> None:
         summary = self._summary()
-        if summary != getattr(self, "_told", ""):
+        if summary != self._told:
             self._told = summary
             self.service.status(summary)
 

@@ -105,7 +105,7 @@ def test_a_conflict_concerns_nobody_else(stage: Declared, conflict: str) -> None
 
 
 def test_a_conflict_ends_a_run_only_where_it_may(stage: Declared) -> None:
-    """The rules of a reconciliation say it."""
+    """The rules of a reconciliation say it; those of a watcher do not."""
     stage.engine.segment = Segment(2)  # type: ignore[assignment]
     with pytest.raises(errors.Conflict):
         reconcile(stage.engine, stage.parsed(asking("abort")), Rules())

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from fcntl import LOCK_EX, flock
+from fcntl import LOCK_EX, LOCK_UN, flock
 from pathlib import Path
+from select import select
 
 import pytest
-from command import Command, ip_json, wait_for_state
+from command import SECONDS, Command, ip_json, wait_for_state
 from support import Namespace, until
 from watcher import Events, watching
 
 from netalias.changes import ARRIVAL, DEPARTURE, FLAG
+from netalias.watch.inotify import Followed
 
 UNDO = """
 import os, subprocess, sys
@@ -131,6 +134,36 @@ def test_after_a_kill_the_next_one_finds_the_world(cli: Command, conf: Path, tex
     cli.namespace.ip("link del eth9_0")
     with watching(cli.namespace, texts, str(conf)) as watch:
         watch.shows("eth9:0", "eth9:1")
+
+
+def test_a_file_that_changes_while_it_begins(cli: Command, conf: Path, texts: Path) -> None:
+    """It is read before the lock is asked for, and again."""
+    cli("reconcile", "-q", str(conf))
+    path = f"/run/netalias/{cli.namespace.inode}/lock"
+    with open(path, "rb") as lock, Followed() as tries:
+        flock(lock, LOCK_EX)
+        tries.follow([path])
+        with watching(cli.namespace, texts, str(conf), ready=False) as watch:
+            assert select([tries.fileno()], [], [], SECONDS)[0]
+            conf.write_text("eth9:4 10.0.0.4\n" + conf.read_text())
+            flock(lock, LOCK_UN)
+            watch.says("watching: ")
+            watch.shows("eth9:0", "eth9:4", "eth9:1")
+
+
+def test_what_cannot_begin_leaves_the_texts_as_they_are(
+    cli: Command, conf: Path, texts: Path
+) -> None:
+    """They are true, and it knows nothing yet."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        watch.shows("eth9:0", "eth9:1")
+        watch.end()
+    text = (texts / "aliases").read_text()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(f"{texts}.sock")
+        other.listen()
+        assert ".sock" in cli.fails(2, "watch", "--texts", str(texts), str(conf))
+    assert (texts / "aliases").read_text() == text
 
 
 def test_wrong_files_keep_it_from_beginning(cli: Command, tmp_path: Path, texts: Path) -> None:
