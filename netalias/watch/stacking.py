@@ -194,9 +194,10 @@ class Stacking:
             self._mark(self._called(device, event), 0)
 
     def fell(self, device: Device) -> None:
-        """A device is down, which may have aliases."""
-        self.news.risen -= {device.name, *device.altnames}
-        if self._carries(device):
+        """A device is down, which may have aliases; wished ones may be about to come."""
+        called = {device.name, *device.altnames}
+        self.news.risen -= called
+        if not self.wished.mains.isdisjoint(called) or self._carries(device):
             self.news.down.add(device.index)
 
     def _rise(self, called: set[str], wanted: bool) -> None:

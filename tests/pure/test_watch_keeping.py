@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from watched import Watched
 
+from netalias import errors
 from netalias.kernel.memory import Memory
-from netalias.steps import AddAltname
+from netalias.steps import AddAltname, Step
 from netalias.watch.keeping import BUSY
 from netalias.watch.patience import BURST, LONGEST, SHORTEST
 
@@ -321,6 +324,31 @@ def test_what_cannot_be_freed_is_tried_again() -> None:
     assert watched.wait() >= SHORTEST
     assert watched.names() == []
     assert watched.keeping.wake is None
+
+
+class Falling(Memory):
+    """A kernel whose eth0 goes down just before something is done, once it is ``loose``."""
+
+    loose = False
+
+    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        if self.loose:
+            self.loose = False
+            self.set_device("eth0", up=False)
+        return super().send(steps)
+
+
+def test_down_before_the_first_alias_is_there() -> None:
+    """What is made meanwhile goes as well: the kernel makes it on a device that is down."""
+    kernel = Falling()
+    watched = Watched("", kernel)
+    kernel.loose = True
+    watched.load(TWO)
+    assert not kernel.device("eth0").up
+    assert watched.names() == []
+    kernel.set_device("eth0", up=True)
+    watched.quiet()
+    assert watched.names() == ["eth0:0", "eth0:1"]
 
 
 def test_a_new_name() -> None:

@@ -136,7 +136,7 @@ CASES: list[tuple[str, Callable[[World], object], dict[str, object]]] = [
     (
         "it comes, and is down",
         lambda world: world.kernel.add_device("eth7"),
-        {"whole": True, "raised": True, "touched": True},
+        {"down": {6}, "whole": True, "raised": True, "touched": True},
     ),
     (
         "another one comes",
