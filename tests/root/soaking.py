@@ -204,7 +204,7 @@ class Soak:
         for one in json.loads(done.stdout or "[]"):
             name = one.get("altname", "")
             state = self.mischief.states.get(name.partition(":")[0])
-            if one["change"] == "skip" or state != UP or one["address"].startswith(BY_HAND):
+            if one["change"] == "skip" or state != UP or BY_HAND in one.get("address", ""):
                 continue
             if "heal off" not in lines.get(name, ""):
                 return f"check: {one}"
