@@ -52,11 +52,13 @@ class Busy:
 
     def __init__(self) -> None:
         self.held = False
+        self.asked = 0
 
     def __call__(self) -> Busy:
         return self
 
     def __enter__(self) -> Busy:
+        self.asked += 1
         if self.held:
             raise errors.LockBusy("another netalias is at work")
         return self

@@ -37,8 +37,15 @@ def who(port: int) -> str:
         return ""
     if port < PIDS and _holds(str(port), inode):
         return _named(str(port))
-    found = (pid for pid in listdir("/proc") if pid.isdigit() and _holds(pid, inode))
+    found = (pid for pid in _processes() if _holds(pid, inode))
     return _named(next(found, ""))
+
+
+def _processes() -> list[str]:
+    try:
+        return [name for name in listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []  # no descriptor is left
 
 
 def _named(pid: str) -> str:

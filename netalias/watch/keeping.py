@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from netalias.wishes import Wish
 
 BUSY = 0.02
-"""Seconds after which the lock is asked for again."""
+"""Seconds after which the lock is asked for again, and not before: who asks in vain closes its file,
+which looks as if another run had let go of it."""
 
 
 class Keeping:
@@ -71,7 +72,7 @@ class Keeping:
         self._devices = Devices(engine, self._report)
         self._healing = Healing(engine, stream.state, self._report, wished)
         self._delay, self._pause = Delay(), Delay()
-        self._hold = 0.0
+        self._hold = self._busy = 0.0
         self._whole_at: float | None = None
         self._own = port_of(engine.kernel.fileno())
 
@@ -138,10 +139,12 @@ class Keeping:
         now = self._clock()
         retry = None
         try:
-            if now >= self._hold:
+            if now < self._busy:
+                retry = self._busy
+            elif now >= self._hold:
                 retry = self._act(self._stacking.news, now)
         except errors.LockBusy:
-            retry = now + BUSY
+            retry = self._busy = now + BUSY
         except errors.NetaliasError:
             self._hold = self._later(now)
             raise

@@ -62,7 +62,10 @@ class Service:
         if not (self._address and lines):
             return
         content = "\n".join(lines).encode("utf-8", "surrogateescape")
-        channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC)
+        try:
+            channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC)
+        except OSError:
+            return  # no descriptor is left: that ends no service
         try:
             channel.settimeout(SECONDS)
             channel.connect(self._address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -187,3 +188,16 @@ def test_no_descriptor_stays_open(manager: Manager) -> None:
     Service(manager.environ()).ready()
     Service({"NOTIFY_SOCKET": "/nowhere/at/all"}).ready()
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_without_a_descriptor_left_nothing_is_said(manager: Manager) -> None:
+    """That ends no service; what is said later is heard."""
+    me = Service(manager.environ())
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        me.alive()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    me.ready()
+    assert manager.heard() == ["READY=1"]

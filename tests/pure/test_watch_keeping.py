@@ -390,6 +390,22 @@ def test_busy() -> None:
     assert watched.keeping.wake is None
 
 
+def test_a_lock_is_not_asked_for_in_a_ring() -> None:
+    """Asking in vain wakes whoever waits for the lock; that alone is no reason to ask again."""
+    watched = Watched(TWO)
+    watched.lock.held = True
+    undo(watched)
+    watched.quiet()
+    asked = watched.lock.asked
+    for _ in range(5):
+        watched.keeping.hear()
+        watched.act()
+    assert watched.lock.asked == asked
+    assert watched.keeping.wake == watched.now + BUSY
+    watched.wait()
+    assert watched.lock.asked > asked
+
+
 def test_an_error_is_tried_again_later_and_later() -> None:
     """Whatever happens meanwhile; when it is over nothing was forgotten, and the next error is
     tried again soon."""

@@ -1,0 +1,34 @@
+"""Who asked the kernel for a change, where it cannot be told."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+
+import pytest
+
+from netalias.watch import culprit
+
+
+def test_the_process_of_a_port() -> None:
+    """By its name and pid, whatever the number of the port."""
+    with (
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as first,
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as second,
+    ):
+        for one in (first, second):
+            one.bind((0, 0))
+            port = culprit.port_of(one.fileno())
+            assert culprit.who(port).endswith(f"(pid {os.getpid()})")
+
+
+def test_without_a_descriptor_left_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no error: what was to be put right is put right by then."""
+    monkeypatch.setattr(culprit, "_inode", lambda port: "1")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        assert culprit.who(culprit.PIDS + 1) == ""
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
