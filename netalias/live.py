@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from errno import EACCES, EAGAIN, ELOOP, ENOTDIR
 from fcntl import LOCK_EX, LOCK_NB, flock
+from stat import S_ISVTX
 from time import monotonic, sleep
 
 from netalias import errors
@@ -60,9 +61,10 @@ class Folder:
         try:
             status = os.fstat(self._fd)
             if status.st_uid not in (0, os.geteuid()) or status.st_mode & WRITABLE:
-                raise errors.StateError(
-                    f"{path}: others can write to it", f"chown root: {path}; chmod 755 {path}"
-                )
+                hint = f"chown root: {path}; chmod 755 {path}"
+                if status.st_mode & S_ISVTX:  # /tmp is for everybody
+                    hint = "a folder below it can be for one alone"
+                raise errors.StateError(f"{path}: others can write to it", hint)
         except BaseException:
             self.close()
             raise

@@ -14,7 +14,7 @@ from netalias.hooks import OCCASIONS, Hooks, Occasions, start
 from netalias.kernel.events import Stream
 from netalias.model import GROUP
 from netalias.names import printable
-from netalias.netns import entered
+from netalias.netns import entered, held
 from netalias.output import complain
 from netalias.views.stream import Lines
 from netalias.watching import Selection
@@ -48,6 +48,7 @@ class Monitor:
         self._options = options
         group = number("--group", options.group, GROUP, 1)
         self._selection = Selection(words, group)
+        options.netns = options.netns and held(options.netns)
         if options.netns:
             with entered(options.netns):
                 self.stream = Stream(routes=options.details)

@@ -46,6 +46,13 @@ class entered:
         os.close(self._home)
 
 
+def held(name: str) -> str:
+    """A path that leads to the namespace called *name* as long as this process lives, whoever gets
+    that name later. Raises as entered."""
+    with entered(name):
+        return f"/proc/self/fd/{_open(name)}"
+
+
 def _open(name: str) -> int:
     if not name or "\0" in name or name in (".", ".."):
         raise errors.UsageError(f"netns {name!r}: not the name of a network namespace")

@@ -102,7 +102,6 @@ class Devices:
         self._report.journal.notice(f"{old} is called {main.name} now: {count} renamed")
         return self._report.trouble(outcome)
 
-
     def sweep(self, news: News, wished: Wished) -> bool:
         """What is left of leases that nobody has renewed, nor declared."""
         if not news.expired:

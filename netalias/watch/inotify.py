@@ -49,6 +49,8 @@ LINKS = 40
 
 SETTLE, MOST = 0.05, 1.0
 """Seconds without a further change after which a change is over; and what is waited at most."""
+OPEN = 10.0
+"""Seconds that are waited at most for whoever writes to close the file: half of it is no wish."""
 
 
 class Pause:
@@ -61,11 +63,11 @@ class Pause:
         self.due: float | None = None
         """None while nothing has changed."""
 
-    def changed(self, now: float) -> None:
-        """Something has changed."""
+    def changed(self, now: float, *, unfinished: bool = False) -> None:
+        """Something has changed; *unfinished*: a file is still being written."""
         if self._first is None:
             self._first = now
-        self.due = min(now + SETTLE, self._first + MOST)
+        self.due = self._first + OPEN if unfinished else min(now + SETTLE, self._first + MOST)
 
     def over(self, now: float) -> bool:
         """Whether it is time to act; then the next burst begins."""
@@ -88,12 +90,18 @@ class Followed:
         self._wanted: dict[int, set[bytes] | None] = {}
         self._found: dict[int, set[bytes] | None] = {}
         self._refused: dict[str, str] = {}
+        self._written: set[int] = set()
 
     def __enter__(self) -> Followed:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a file was written to, and not closed yet."""
+        return bool(self._written)
 
     def fileno(self) -> int:
         """Readable when something happened."""
@@ -118,6 +126,7 @@ class Followed:
         for watch in self._wanted.keys() - self._found.keys():
             self._libc.inotify_rm_watch(self._file, watch)
         self._wanted = self._found
+        self._written &= self._wanted.keys()
         return [f"{path}: changes cannot be seen: {why}" for path, why in self._refused.items()]
 
     def read(self) -> bool:
@@ -137,10 +146,15 @@ class Followed:
 
     def _concerns(self, watch: int, mask: int, name: bytes) -> bool:
         if mask & IN_Q_OVERFLOW:
+            self._written.clear()
             return True
         if watch not in self._wanted:
             return False  # of one that is not wanted any more
         names = self._wanted[watch]
+        if mask & IN_MODIFY:
+            self._written.add(watch)
+        elif mask & (IN_CLOSE_WRITE | IN_IGNORED):
+            self._written.discard(watch)
         if mask & IN_IGNORED:
             del self._wanted[watch]
         return not name or names is None or name in names

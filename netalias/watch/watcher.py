@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from os import stat
+from os.path import abspath
 from time import monotonic, sleep
 
 from netalias import announcing, declarations, errors, guard, sources, telling
@@ -71,13 +72,12 @@ class Watcher:
         self._options = options
         engine.texts = False  # what it changes it writes itself
         self._files = words
+        self._place = abspath(options.texts or TEXTS)
         self._policy = engine.policy or Policy()
         on_down = choice("--on-down", options.on_down or FREE, ON_DOWN)
         if sources.STDIN in words:
             raise errors.UsageError("-: standard input cannot be read again", "name a file")
-        found = sources.read(words)
-        self._configuration = configuration(found)
-        self._declared = self._parsed(found)
+        self._take()
         self._folder = self._locked(str, wait)
         self.stream = engine.within(lambda: Stream(media=False))
         self.keeping = Keeping(
@@ -131,7 +131,7 @@ class Watcher:
         self._texts = self._claimed()
         self._answers = self._answering()
         self._look_at(files)
-        self._pause.changed(monotonic())  # they may have changed since they were read
+        self._take()  # they may have changed before they were followed
         lock.follow([f"{self._folder}/lock"])
         for _ in self.stream.start():
             pass
@@ -206,6 +206,11 @@ class Watcher:
 
     # What is wished
 
+    def _take(self) -> None:
+        found = sources.read(self._files)
+        self._configuration = configuration(found)
+        self._declared = self._parsed(found)
+
     def _parsed(self, found: list[tuple[str, bytes]]) -> Declarations:
         declared = declarations.parse(sources.decode(found), self.engine.registry)
         declarations.check(declared)
@@ -214,7 +219,7 @@ class Watcher:
     def _written(self, files: Followed) -> None:
         """A file may be another one now; whoever writes it may not be ready yet."""
         if files.read():
-            self._pause.changed(monotonic())
+            self._pause.changed(monotonic(), unfinished=files.unfinished)
 
     def _read(self, files: Followed, now: float) -> None:
         if self._pause.over(now):
@@ -347,9 +352,8 @@ class Watcher:
     # What is shown
 
     def _claimed(self) -> Texts | None:
-        path = (self._options.texts or TEXTS).rstrip("/")
         namespace = self.engine.within(lambda: stat("/proc/thread-self/ns/net").st_ino)
-        texts = Texts(path, namespace)
+        texts = Texts(self._place, namespace)
         try:
             texts.claim()
         except errors.NetaliasError as error:
@@ -362,8 +366,13 @@ class Watcher:
     def _answering(self) -> Answers | None:
         if self._texts is None:
             return None
-        path = (self._options.texts or TEXTS).rstrip("/") + SOCKET
-        return Answers(path, WORDS, self._answer)
+        try:
+            return Answers(self._place + SOCKET, WORDS, self._answer)
+        except errors.NetaliasError as error:
+            if self._options.texts:
+                raise
+            self.journal.warning(f"no socket: {error.line()}")
+            return None
 
     def _answer(self, word: str) -> bytes:
         """What is there at this moment."""

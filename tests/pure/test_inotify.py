@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from netalias import errors, sources
 from netalias.watch import inotify
-from netalias.watch.inotify import MOST, SETTLE, Followed, Pause
+from netalias.watch.inotify import MOST, OPEN, SETTLE, Followed, Pause
 
 
 @pytest.fixture
@@ -386,6 +386,32 @@ def test_no_descriptor_stays_open(file: Path) -> None:
     followed.close()
     followed.close()
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_file_that_is_being_written(followed: Followed, file: Path) -> None:
+    """It is unfinished until it is closed, or another one takes its place."""
+    followed.follow([str(file)])
+    for end in (lambda handle: handle.close(), lambda handle: replace(file)):
+        with file.open("w") as handle:
+            handle.write("eth0:0 192.0.2.1")
+            handle.flush()
+            assert followed.read()
+            assert followed.unfinished
+            end(handle)
+            assert followed.read()
+            followed.follow([str(file)])
+            assert not followed.unfinished
+
+
+def test_a_pause_while_a_file_is_written() -> None:
+    """Half of it is not acted on, unless it stays open for ever."""
+    pause = Pause()
+    pause.changed(100.0, unfinished=True)
+    pause.changed(100.0 + 2 * MOST, unfinished=True)
+    assert not pause.over(100.0 + 3 * MOST)
+    assert pause.due == 100.0 + OPEN
+    pause.changed(100.0 + 4 * MOST)
+    assert pause.over(100.0 + 4 * MOST)
 
 
 def test_a_pause_after_one_change() -> None:

@@ -280,6 +280,16 @@ def test_a_folder_of_another_user(stage: Stage):
     assert os.listdir(stage.folder) == []
 
 
+def test_nobody_is_told_to_close_tmp(stage: Stage):
+    """A folder that is for everybody stays so; every other one can be made root's."""
+    stage.folder.mkdir()
+    for mode, part in ((0o1777, "a folder below it"), (0o777, "chmod 755")):
+        stage.folder.chmod(mode)
+        with pytest.raises(errors.StateError) as caught:
+            stage.texts()
+        assert part in str(caught.value.hint)
+
+
 def test_symbolic_links(stage: Stage, tmp_path: Path):
     """Nothing is written through one: neither the folder, nor the claim, nor a text."""
     target = tmp_path / "target"

@@ -16,6 +16,7 @@ from support import Namespace, veth_pair
 
 import netalias
 from netalias import errors
+from netalias.netns import entered, held
 
 THREAD = "/proc/thread-self/ns/net"
 
@@ -233,3 +234,20 @@ def test_many_engines_leave_no_descriptor(cli: Command) -> None:
         with netalias.open(netns=cli.namespace.path) as engine:
             engine.show()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_held_namespace(cli: Command, tmp_path: Path) -> None:
+    """A path of it leads there when its name is another one's; what is none is refused by name."""
+    name, other = tmp_path / "name", Namespace()
+    name.symlink_to(cli.namespace.path)
+    path = held(str(name))
+    name.unlink()
+    name.symlink_to(other.path)
+    with entered(path):
+        assert os.stat(THREAD).st_ino == cli.namespace.inode
+    with entered(str(name)):
+        assert os.stat(THREAD).st_ino == other.inode
+    os.close(int(path.rpartition("/")[2]))
+    other.close()
+    with pytest.raises(errors.NoSuchDevice, match=str(tmp_path)):
+        held(str(tmp_path / "none"))

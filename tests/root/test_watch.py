@@ -14,7 +14,7 @@ from pathlib import Path
 from select import select
 
 import pytest
-from command import SECONDS, Command, ip_json, wait_for_state
+from command import COMMAND, SECONDS, Command, ip_json, lock_file, wait_for_state
 from support import Namespace, until
 from watcher import Events, watching
 
@@ -114,6 +114,49 @@ def test_a_signal_ends_it(cli: Command, conf: Path, texts: Path, number: int, st
         assert watch.end(number) == status
     assert cli.names() == ["eth9:0", "eth9:1"]
     assert not Path(f"{texts}.sock").exists()
+
+
+def test_files_that_change_before_they_are_followed(cli: Command, conf: Path, texts: Path) -> None:
+    """While another run was waited for: what counts is what is in them now."""
+    cli.silent("eth9:7", "10.0.0.7")
+    lock = lock_file(cli.namespace)
+    with Followed() as asked, lock.open("r+") as held:
+        flock(held, LOCK_EX)
+        asked.follow([str(lock)])
+        with watching(cli.namespace, texts, str(conf), ready=False) as watch:
+            until(asked.read, seconds=10)  # by now it has read the file
+            written(conf.parent, "eth9:5 10.0.0.5/32 kind label\n")
+            flock(held, LOCK_UN)
+            watch.says("watching: ")
+            watch.shows("eth9:5")
+
+
+def test_texts_in_the_working_folder(
+    cli: Command, conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket stands beside them."""
+    monkeypatch.chdir(tmp_path)
+    with watching(cli.namespace, Path("net"), str(conf)) as watch:
+        watch.shows("eth9:0", "eth9:1")
+        assert watch.ask("aliases") == Path("net/aliases").read_text()
+
+
+def test_without_a_socket_it_watches(cli: Command, conf: Path) -> None:
+    """Something else stands in the usual place of it: that is no reason to let aliases go."""
+    private = ["unshare", "-m", "sh", "-ec", 'mount -t tmpfs tmpfs /run; "$@"', "sh"]
+    if cli.namespace.run([*private, "true"], check=False).returncode:
+        pytest.skip("no private /run can be made here")
+    private[4] = 'mount -t tmpfs tmpfs /run; mkdir -p /run/netalias/net.sock; exec "$@"'
+    words = [*private, *COMMAND, "watch", str(conf)]
+    with cli.namespace.start(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stderr is not None
+            assert "no socket: /run/netalias/net.sock: " in process.stderr.readline()
+            until(lambda: cli.names() == ["eth9:0", "eth9:1"], seconds=10)
+            process.terminate()
+            assert process.wait(SECONDS) == 0
+        finally:
+            process.kill()
 
 
 def test_release(cli: Command, conf: Path, texts: Path) -> None:
@@ -554,6 +597,20 @@ def replaced(conf: Path, text: str) -> None:
     draft.rename(conf)
 
 
+def test_half_a_file_is_no_wish(cli: Command, conf: Path, texts: Path) -> None:
+    """As long as it is being written what was declared before stays."""
+    first, second = conf.read_text().splitlines(keepends=True)
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        with conf.open("w") as file:
+            for line in (first, second, "eth9:2 10.0.0.3/32 kind label\n"):
+                file.write(line)
+                file.flush()
+                with pytest.raises(AssertionError):
+                    until(lambda: cli.names() != ["eth9:0", "eth9:1"], seconds=0.2)
+        watch.shows("eth9:0", "eth9:1", "eth9:2")
+        assert sum("read again" in line for line in watch.said) <= 1
+
+
 @pytest.mark.parametrize("write", [Path.write_text, replaced])
 def test_a_changed_file_is_read_again(
     cli: Command, conf: Path, texts: Path, write: Callable[[Path, str], object]
@@ -694,3 +751,21 @@ def test_no_descriptor_and_no_child_is_left(cli: Command, conf: Path, texts: Pat
         until(lambda: len(os.listdir(folder)) <= first)
         children = Path(f"/proc/{watch.process.pid}/task/{watch.process.pid}/children")
         until(lambda: children.read_text() == "")
+
+
+def test_a_namespace_keeps_its_watcher(cli: Command, conf: Path, texts: Path) -> None:
+    """Whoever gets the name of it meanwhile: nothing is done there, and nothing is amiss."""
+    name, other = texts.with_name("blue"), Namespace()
+    name.symlink_to(cli.namespace.path)
+    with watching(other, texts, "-n", str(name), str(conf)) as watch:
+        name.unlink()
+        cli.namespace.ip("link del eth9_0")
+        watch.shows("eth9:0", "eth9:1")
+        name.symlink_to(other.path)
+        cli.namespace.ip("link del eth9_0")
+        watch.shows("eth9:0", "eth9:1")
+        assert watch.end() == 0
+        assert watch.process.stderr is not None
+        watch.said += watch.process.stderr.read().splitlines()
+        assert not [line for line in watch.said if "netns" in line or "not announced" in line]
+    other.close()
