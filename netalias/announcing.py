@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from time import CLOCK_BOOTTIME, clock_gettime
 
 from netalias import errors
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 ALL = "all"
 FILE = "/announced"
+FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def announce(options: Options, words: list[str]) -> int:
@@ -159,7 +161,8 @@ def again(
 def _last(folder: str) -> dict[Turn, int]:
     """A file that cannot be read is none: what it tells is announced once more."""
     try:
-        with open(folder + FILE, encoding="utf-8", errors="surrogateescape") as file:
+        descriptor = os.open(folder + FILE, os.O_RDONLY | os.O_NONBLOCK | FLAGS)
+        with open(descriptor, encoding="utf-8", errors="surrogateescape") as file:
             lines = [line.split() for line in file]
         return {(main, int(period)): int(when) for main, period, when in lines}
     except (OSError, ValueError):
@@ -167,9 +170,12 @@ def _last(folder: str) -> dict[Turn, int]:
 
 
 def _note(folder: str, times: dict[Turn, int]) -> None:
+    draft = f"{folder}{FILE}.new"  # what another user has left is replaced, not written to
     try:
-        with open(folder + FILE, "w", encoding="utf-8", errors="surrogateescape") as file:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FLAGS, 0o644)
+        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.writelines(f"{main} {period} {when}\n" for (main, period), when in times.items())
+        os.replace(draft, folder + FILE)
     except OSError as error:
         raise errors.StateError(
             f"cannot note in {folder}{FILE} what was announced: {error.strerror}"

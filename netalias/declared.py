@@ -69,10 +69,10 @@ def _known(engine: Engine, folder: str, salt: bytes) -> bool:
 
 def recall(folder: str) -> bytes:
     """The fingerprint of what was last found as it should be, or empty."""
-    from os import O_CLOEXEC, O_RDONLY, close, open, read
+    from os import O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, close, open, read
 
     try:
-        file = open(folder + STATE, O_RDONLY | O_CLOEXEC)
+        file = open(folder + STATE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     except OSError:
         return b""
     try:

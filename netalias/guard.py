@@ -372,7 +372,7 @@ def _parse(words: dict[str, str]) -> Pending | None:
 def _read(path: str) -> dict[str, str]:
     """Word: value; empty when there is no such file. Raises StateError."""
     try:
-        with open(os.open(path, os.O_RDONLY | FLAGS), "rb") as file:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | FLAGS), "rb") as file:
             text = file.read().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return {}

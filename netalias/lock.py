@@ -9,7 +9,7 @@ and the service wait for each other.
 from __future__ import annotations
 
 import os
-from errno import EACCES, EAGAIN
+from errno import EACCES, EAGAIN, ELOOP, ENOTDIR
 from fcntl import LOCK_EX, LOCK_NB, flock
 
 from netalias import errors
@@ -105,7 +105,7 @@ def _open(namespace: int) -> tuple[int, str]:
         path = f"{base}/{namespace}/lock"
         try:
             if base == SYSTEM and os.path.exists(path):
-                return os.open(path, FLAGS, 0o600), path
+                return _file(f"{base}/{namespace}"), path
             os.makedirs(base, 0o755, exist_ok=True)
             # A folder in /tmp may be anybody's; in /run it is root's, or whose root has made it.
             if base == SYSTEM or _own(base):
@@ -122,13 +122,33 @@ def _made(base: str, path: str) -> int:
     root was the first to take.
     """
     folder, owner = os.path.dirname(path), os.lstat(base).st_uid
-    os.makedirs(folder, 0o755, exist_ok=True)
-    given = owner != os.geteuid() == 0
-    if given:
-        os.chown(folder, owner, -1, follow_symlinks=False)
-    file = os.open(path, FLAGS, 0o600)
-    if given:
-        os.fchown(file, owner, -1)
+    try:
+        os.mkdir(folder, 0o755)
+    except FileExistsError:
+        pass
+    return _file(folder, owner if owner != os.geteuid() == 0 else -1)
+
+
+def _file(folder: str, owner: int = -1) -> int:
+    """The lock file, opened; both become the *owner*'s.
+
+    The folder is no link: a service that has the one above could lead root anywhere by it. Raises
+    StateError.
+    """
+    try:
+        home = os.open(folder, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (ELOOP, ENOTDIR):
+            raise errors.StateError(f"{folder}: it is not a folder") from None
+        raise
+    try:
+        if owner >= 0:
+            os.fchown(home, owner, -1)
+        file = os.open("lock", FLAGS, 0o600, dir_fd=home)
+        if owner >= 0:
+            os.fchown(file, owner, -1)
+    finally:
+        os.close(home)
     return file
 
 

@@ -7,7 +7,18 @@ printed, and written for Prometheus; an interruption ends it between two sends.
 from __future__ import annotations
 
 import sys
-from os import O_CLOEXEC, O_CREAT, O_TRUNC, O_WRONLY, close, getpid, path, replace, unlink
+from os import (
+    O_CLOEXEC,
+    O_CREAT,
+    O_NOFOLLOW,
+    O_TRUNC,
+    O_WRONLY,
+    close,
+    getpid,
+    path,
+    replace,
+    unlink,
+)
 from os import open as os_open
 from os import write as os_write
 
@@ -220,7 +231,7 @@ class Run:
             return
         draft = f"{self.folder}{STATE}.{getpid()}"
         try:
-            file = os_open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            file = os_open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
             try:
                 os_write(file, digest)
             finally:

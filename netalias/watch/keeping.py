@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from netalias.wishes import Wish
 
 BUSY = 0.02
-"""Seconds after which the lock is asked for again, and not before: who asks in vain closes its file,
-which looks as if another run had let go of it."""
+"""Seconds after which the lock is asked for again, and not before: who asks in vain closes its
+file, which looks as if another run had let go of it."""
 
 
 class Keeping:

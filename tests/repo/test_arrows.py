@@ -90,7 +90,7 @@ ARROWS = {
     "monitor": "errors names model netns changes watching kernel views output cli hooks",
     "watch": "errors names model sources processes guard proxies changes chain wishes declarations"
     " fold leases kinds agenda watching kernel lock arrival telling engine reconcile views cli"
-    " announcing upkeep live",
+    " announcing upkeep live netns",
     "__main__": "cli",
 }
 """Every room, the lowest first, and what it may import: rooms further up in this table only."""

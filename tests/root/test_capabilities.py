@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import Command, forget, ip_json
+from command import COMMAND, Command, forget, ip_json
 from support import SLOW, Namespace, until
 
 from netalias import lock
@@ -193,6 +193,52 @@ def test_what_root_keeps_the_service_gives_back(cli: Command, service: Service) 
     service.silent("eth9:0-")
     assert not (folder(cli.namespace) / "settings").exists()
     assert service.namespace.ip("-d -j link show eth9") == before
+
+
+def test_what_root_has_announced_the_service_announces_again(
+    cli: Command, service: Service, code: Path
+) -> None:
+    """Whoever of them was the first to note when."""
+    declared = code / "netalias.conf"
+    declared.write_text("eth9:0 192.0.2.7/24 kind label announce every 1\n")
+    declared.chmod(0o644)
+    noted = folder(cli.namespace) / "announced"
+    cli("reconcile", str(declared))
+    before = noted.read_text()
+    assert noted.stat().st_uid == 0
+    until(lambda: service("reconcile", str(declared)) == "" and noted.read_text() != before)
+    assert noted.stat().st_uid == USER
+
+
+@pytest.mark.parametrize("place", ["fingerprint.$$", "announced", "announced.new"])
+def test_root_writes_through_no_link_of_the_service(
+    cli: Command, service: Service, code: Path, tmp_path: Path, place: str
+) -> None:
+    """The service could have anything overwritten by it."""
+    declared, target = code / "netalias.conf", tmp_path / "target"
+    target.write_text("precious")
+    folder(cli.namespace).mkdir()
+    link = f'ln -sf {target} {folder(cli.namespace)}/{place}; exec "$@"'
+    for announce in ("every 60", "off"):
+        declared.write_text(f"eth9:0 192.0.2.7/24 kind label announce {announce}\n")
+        declared.chmod(0o644)
+        for _ in range(2):  # the second run finds everything as it should be
+            cli.namespace.run(
+                ["sh", "-c", link, "sh", *COMMAND, "reconcile", str(declared)], check=False
+            )
+    assert cli.names() == ["eth9:0"]
+    assert target.read_text() == "precious"
+
+
+def test_root_follows_no_folder_of_the_service(
+    cli: Command, service: Service, tmp_path: Path
+) -> None:
+    """A link in the place of it could lead anywhere; nothing is made there."""
+    here = folder(cli.namespace)
+    here.symlink_to(tmp_path)
+    assert f"{here}: it is not a folder" in cli.fails(2, "eth9:0", "192.0.2.7/24")
+    assert list(tmp_path.iterdir()) == []
+    here.unlink()
 
 
 def test_what_waits_for_roots_confirmation_stays(
