@@ -14,7 +14,7 @@ from pathlib import Path
 from select import select
 
 import pytest
-from command import COMMAND, SECONDS, Command, ip_json, lock_file, wait_for_state
+from command import COMMAND, SECONDS, Command, ip_json, wait_for_state
 from support import Namespace, until
 from watcher import Events, watching
 
@@ -114,21 +114,6 @@ def test_a_signal_ends_it(cli: Command, conf: Path, texts: Path, number: int, st
         assert watch.end(number) == status
     assert cli.names() == ["eth9:0", "eth9:1"]
     assert not Path(f"{texts}.sock").exists()
-
-
-def test_files_that_change_before_they_are_followed(cli: Command, conf: Path, texts: Path) -> None:
-    """While another run was waited for: what counts is what is in them now."""
-    cli.silent("eth9:7", "10.0.0.7")
-    lock = lock_file(cli.namespace)
-    with Followed() as asked, lock.open("r+") as held:
-        flock(held, LOCK_EX)
-        asked.follow([str(lock)])
-        with watching(cli.namespace, texts, str(conf), ready=False) as watch:
-            until(asked.read, seconds=10)  # by now it has read the file
-            written(conf.parent, "eth9:5 10.0.0.5/32 kind label\n")
-            flock(held, LOCK_UN)
-            watch.says("watching: ")
-            watch.shows("eth9:5")
 
 
 def test_texts_in_the_working_folder(
