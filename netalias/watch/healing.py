@@ -8,7 +8,7 @@ it worked, the next events tell.
 from __future__ import annotations
 
 from netalias import reconcile as engine_room
-from netalias.agenda import compare
+from netalias.agenda import ADDED, compare
 from netalias.errors import MainDown, NoSuchDevice
 from netalias.kinds import World
 from netalias.watch.focus import focused, snapshot
@@ -66,20 +66,23 @@ class Healing:
         """Put right what is not as it is wished of *dirty*, aliases that have nothing to do with
         others, and take them out; whether there was trouble. *hear* takes in what was announced.
         Raises LockBusy, NotPermitted, KernelError."""
-        found = dict(dirty)
+        found, trouble = dict(dirty), False
         outcome = None
         _, agenda = self._compared(found)
         if agenda.items:
             with self._engine.locked():
                 hear()
                 world, agenda = self._compared(found)
-                agenda.items = self._patiently(agenda.items, found, now)
-                if agenda.items:
-                    outcome = engine_room.mend(self._engine, world, agenda)
+                if any(_leads(item, world) for item in agenda.items):
+                    trouble = self.all(found, set(), now)
+                else:
+                    agenda.items = self._patiently(agenda.items, found, now)
+                    if agenda.items:
+                        outcome = engine_room.mend(self._engine, world, agenda)
         for name in found:
             dirty.pop(name, None)
         self._skipped(agenda)
-        return outcome is not None and self._mended(outcome, found)
+        return trouble or (outcome is not None and self._mended(outcome, found))
 
     def all(self, dirty: Ports, risen: set[str], now: float) -> bool:
         """Compare everything with what is wished, but remove nothing; whether there was trouble.
@@ -156,3 +159,14 @@ class Healing:
         for one in agenda.skipped:
             if not isinstance(one.error, (MainDown, NoSuchDevice)):
                 self._report.once(one.line())
+
+
+def _leads(item: Item, world: World) -> bool:
+    """Whether an alias is the first one of its kind on its main device: settings of that which it
+    needs (mains.py) may have gone back with the last one."""
+    goal, kind = item.plan.goal, item.plan.kind
+    if item.sign != ADDED or goal is None or kind == "label":
+        return False
+    return not any(
+        alias.ours and alias.main is goal.main and alias.kind == kind for alias in world.aliases
+    )

@@ -225,6 +225,17 @@ def count_reads(watched: Watched) -> list[int]:
     return reads
 
 
+def test_the_first_of_its_kind_brings_the_settings() -> None:
+    """Whoever has deleted the last one has given back what it needs of its main device."""
+    watched = Watched("eth0:0 10.0.0.1 kind macvlan\n")
+    watched.engine.delete("eth0:0")
+    assert watched.kernel.device("eth0").arp_announce == 0
+    watched.quiet()
+    assert watched.names() == ["eth0:0"]
+    assert watched.kernel.device("eth0").arp_announce == 2
+    assert watched.keeping.healed == 1
+
+
 def test_an_altname_of_the_main_device() -> None:
     """A wish may call it by that; every kind is put right, and counts in a quarrel."""
     watched = Watched("")
