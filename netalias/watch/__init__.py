@@ -8,7 +8,10 @@ devices.py    of main devices that go down, go away, or get another name
 healing.py    of aliases that are not as they are wished
 report.py     what is told of it
 culprit.py    who has asked the kernel for a change
-publishing.py published addresses after a flap
+publishing.py greeting.py leasing.py    published addresses, announcements and leases, again
+showing.py answers.py    the texts and the socket
+election.py service.py journal.py    one a namespace; its manager, its log
+signals.py inotify.py    signals and files as descriptors
 watcher.py    the parts together
 """
 

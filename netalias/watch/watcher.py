@@ -7,19 +7,16 @@ from os import stat
 from os.path import abspath
 from time import monotonic, sleep
 
-from netalias import announcing, declarations, errors, guard, sources, telling
+from netalias import declarations, errors, guard, sources
 from netalias import reconcile as engine_room
 from netalias.agenda import REMOVED
-from netalias.arrival import Policy
 from netalias.declarations import counted
 from netalias.kernel.channel import ROOM
 from netalias.kernel.events import TURN, Stream
-from netalias.live import Texts
 from netalias.lock import TEXTS
 from netalias.upkeep import configuration
-from netalias.views.texts import WORDS, answer
-from netalias.watch.answers import Answers
 from netalias.watch.election import Election
+from netalias.watch.greeting import Greeting
 from netalias.watch.inotify import Followed, Pause
 from netalias.watch.journal import Journal
 from netalias.watch.keeping import Keeping
@@ -27,6 +24,7 @@ from netalias.watch.leasing import Leasing
 from netalias.watch.loop import Ear, Loop, Timer
 from netalias.watch.publishing import Publishing
 from netalias.watch.service import Service
+from netalias.watch.showing import Showing
 from netalias.watch.signals import Signals
 from netalias.watch.wished import FREE
 from netalias.wishes import ON_DOWN, choice
@@ -39,19 +37,13 @@ if TYPE_CHECKING:
     from netalias.cli import Options
     from netalias.declarations import Declarations
     from netalias.engine import Engine
-    from netalias.model import Alias
     from netalias.reconcile import Outcome
     from netalias.watch.loop import Part
 
     T = TypeVar("T")
 
-SOCKET = ".sock"
-"""What is behind the name of the folder of the texts in that of the socket."""
 LOCKED = 10
 """Seconds that another run is waited for at the beginning."""
-GRACE = 0.02
-"""Seconds that a change is kept from the texts: what follows from it comes first, and is written
-with it."""
 RELEASE = 0.5
 """Seconds that it is waited for at the end: a service that does not stop is killed."""
 
@@ -73,7 +65,6 @@ class Watcher:
         engine.texts = False  # what it changes it writes itself
         self._files = words
         self._place = abspath(options.texts or TEXTS)
-        self._policy = engine.policy or Policy()
         on_down = choice("--on-down", options.on_down or FREE, ON_DOWN)
         if sources.STDIN in words:
             raise errors.UsageError("-: standard input cannot be read again", "name a file")
@@ -91,11 +82,10 @@ class Watcher:
             paused=self._paused,
         )
         self.publishing = Publishing(engine, self.stream.state)
-        self._alive = self._announced = self._since = monotonic()
+        self._alive = monotonic()
         self.leasing = Leasing(self.keeping, self._alive)
+        self.greeting = Greeting(self.keeping, self.journal, self._folder, self._alive)
         self._pause = Pause()
-        self._texts: Texts | None = None
-        self._answers: Answers | None = None
         self._told = ""
 
     def _locked(self, work: Callable[[str], T], wait: float) -> T:
@@ -118,18 +108,18 @@ class Watcher:
             # Who announces is a child, and nobody waits for it.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             with Followed() as files, Followed() as lock:
+                self.showing = self._shown()
                 try:
                     self._begin(files, lock)
                     self._loop = Loop(self._parts(signals, files, lock), monotonic)
                     self._loop.run()
-                    self._write(monotonic())
+                    self.showing.write(monotonic())
                 finally:
-                    self._close()
+                    self.showing.close()
+                    self.stream.close()
         return self.status
 
     def _begin(self, files: Followed, lock: Followed) -> None:
-        self._texts = self._claimed()
-        self._answers = self._answering()
         self._look_at(files)
         self._take()  # they may have changed before they were followed
         lock.follow([f"{self._folder}/lock"])
@@ -140,16 +130,20 @@ class Watcher:
         self.publishing.learn(self.publishing.read())
         self._act()
         self._hear()  # what was done by that is known by its events only
-        self._write(monotonic())
+        self.showing.write(monotonic())
         self.service.ready(self._summary())
         self.journal.info(f"watching: {self._summary()}")
 
-    def _close(self) -> None:
-        if self._answers is not None:
-            self._answers.close()
-        if self._texts is not None:
-            self._texts.close()
-        self.stream.close()
+    def _shown(self) -> Showing:
+        namespace = self.engine.within(lambda: stat("/proc/thread-self/ns/net").st_ino)
+        return Showing(
+            self.keeping,
+            self.journal,
+            monotonic,
+            place=self._place,
+            namespace=namespace,
+            wanted=bool(self._options.texts),
+        )
 
     def _parts(self, signals: Signals, files: Followed, lock: Followed) -> list[Part]:
         parts: list[Part] = [
@@ -159,14 +153,11 @@ class Watcher:
             Ear([lock.fileno()], lambda: self._let_go(lock)),
             Ear([files.fileno()], lambda: self._written(files)),
             Timer(self._settled, lambda now: self._read(files, now)),
-            Timer(self._next_announcement, self._announce_again),
+            Timer(self.greeting.due, self._announce_again),
             Timer(self.leasing.due, self._renew),
+            *self.showing.parts(),
         ]
         self._followed = files
-        if self._texts is not None:
-            parts.append(Timer(self._unwritten, self._write))
-        if self._answers is not None:
-            parts.append(self._answers)
         if self.service.watchdog is not None:
             parts.append(Timer(self._next_sign, self._give_sign))
         return parts
@@ -267,11 +258,11 @@ class Watcher:
         keeping = self.keeping
         self._try(keeping.act)
         if keeping.touched:
-            self._changed()
+            self.showing.changed()
         if keeping.raised:
             self._try(self._publish)
         if keeping.linked:
-            self._try(self._announce)
+            self._try(lambda: self.greeting.back(keeping.linked))
         keeping.touched = keeping.raised = False
         keeping.linked = set()
         self._tell_status()
@@ -309,93 +300,10 @@ class Watcher:
         for failure in failures:
             self.journal.error(failure.error.line())
 
-    def _announce(self) -> None:
-        """A switch may have forgotten everything while there was no carrier."""
-        if self.engine.segment is None:
-            return
-        told = [
-            announcing.standing(alias, self._policy)
-            for alias in self.keeping.world().aliases
-            if alias.main is not None and alias.main.index in self.keeping.linked
-            if not announcing.mute(alias) and not self._is_silent(alias)
-        ]
-        if told and self._policy.announce:
-            refused = telling.leave(self.engine.segment(), self.engine.kernel, told, self._policy)
-            self._tell_announced(len(told), refused)
-
-    def _is_silent(self, alias: Alias) -> bool:
-        wish = self.keeping.wish(alias)
-        return wish is not None and wish.announce == 0
-
     def _announce_again(self, now: float) -> None:
-        self._announced = now
-        declared = self.keeping.wished.declared
-        try:
-            notes = announcing.again(self.engine, self._folder, declared, "", (), telling.leave)
-        except errors.NetaliasError as error:
-            self._failed(error)
-            return
-        for note in notes:
-            self.journal.warning(note)
-
-    def _next_announcement(self, now: float) -> float | None:
-        blocks = self.keeping.wished.declared.blocks
-        periods = {announcing.every(block.wish, self._policy) for block in blocks} - {0}
-        return max(0.0, self._announced + min(periods) - now) if periods else None
-
-    def _tell_announced(self, count: int, refused: list[errors.NetaliasError]) -> None:
-        for error in refused:
-            self.journal.warning(f"not announced: {error.line()}")
-        if not refused:
-            self.journal.info(f"the carrier is back: {counted(count, 'address')} announced")
+        self._try(lambda: self.greeting.again(now))
 
     # What is shown
-
-    def _claimed(self) -> Texts | None:
-        namespace = self.engine.within(lambda: stat("/proc/thread-self/ns/net").st_ino)
-        texts = Texts(self._place, namespace)
-        try:
-            texts.claim()
-        except errors.NetaliasError as error:
-            if self._options.texts:
-                raise
-            self.journal.warning(f"no texts: {error.line()}")
-            return None
-        return texts
-
-    def _answering(self) -> Answers | None:
-        if self._texts is None:
-            return None
-        try:
-            return Answers(self._place + SOCKET, WORDS, self._answer)
-        except errors.NetaliasError as error:
-            if self._options.texts:
-                raise
-            self.journal.warning(f"no socket: {error.line()}")
-            return None
-
-    def _answer(self, word: str) -> bytes:
-        """What is there at this moment."""
-        self.keeping.hear()
-        return answer(word, self.keeping.world(), self.engine.kernel.proxies)
-
-    def _changed(self) -> None:
-        if self._texts is not None:
-            now = monotonic()
-            if self._texts.due(now) is None:
-                self._since = now
-            self._texts.changed()
-
-    def _unwritten(self, now: float) -> float | None:
-        assert self._texts is not None
-        due = self._texts.due(now)
-        return None if due is None else max(due, self._since + GRACE - now)
-
-    def _write(self, now: float) -> None:
-        if self._texts is not None:
-            problem = self._texts.write(self.keeping.world)
-            if problem:
-                self.journal.warning(problem)
 
     def _summary(self) -> str:
         wished, healed = self.keeping.wished, self.keeping.healed

@@ -178,7 +178,7 @@ def test_root_and_the_service_wait_for_each_other(cli: Command, service: Service
     assert folder(cli.namespace).stat().st_uid == USER
     assert (folder(cli.namespace) / "lock").stat().st_uid == USER
     service.silent("eth9:1", "192.0.2.8/24", "kind", "macvlan")
-    with cli.namespace, lock.Lock(0, cli.namespace.inode) as held:
+    with cli.namespace, lock.Lock(10, cli.namespace.inode) as held:
         assert held.folder == str(folder(cli.namespace))
         assert "another netalias is at work" in service.fails(75, "--wait", "0", "eth9:1-")
     service.silent("eth9:1-")
