@@ -24,9 +24,15 @@ def snapshot(state: State) -> Snapshot:
 
 
 def _listed(state: State, index: int) -> list[Address]:
-    """An IPv4 address comes after the older ones, secondary ones after all others
-    (__inet_insert_ifa); an IPv6 address before the older ones of its scope (ipv6_link_dev_addr)."""
-    found = [entry.address for _, entry in state.of(index, ADDRESS)]
+    return _ordered([entry.address for _, entry in state.of(index, ADDRESS)])
+
+
+def _ordered(found: list[Address]) -> list[Address]:
+    """Addresses of one device, in the order in which they were heard of, as the kernel lists them.
+
+    An IPv4 address comes after the older ones, secondary ones after all others
+    (__inet_insert_ifa); an IPv6 address before the older ones of its scope (ipv6_link_dev_addr).
+    """
     old = [one for one in found if one.family == AF_INET]
     old.sort(key=lambda one: one.secondary)
     new = [one for one in reversed(found) if one.family != AF_INET]
@@ -97,12 +103,9 @@ class _Sight:
     def addresses(self, indexes: set[int]) -> Iterator[Address]:
         for index, parts in self._state.parts.items():
             every = index in self._aliases
-            for key, entry in parts.items():
-                if key[0] != ADDRESS or index not in indexes:
-                    continue
-                address = entry.address
-                if every or self._concerns(address):
-                    yield address
+            if index in indexes:
+                found = (entry.address for key, entry in parts.items() if key[0] == ADDRESS)
+                yield from _ordered([one for one in found if every or self._concerns(one)])
 
     def _concerns(self, address: Address) -> bool:
         return address.local in self._locals or address.metric > 0 or address.label in self._texts

@@ -692,25 +692,6 @@ def test_a_carrier_that_comes_back_is_greeted(
         until(lambda: "10.0.0.2 " in peer.ip("neigh show dev p9"))
 
 
-@pytest.mark.parametrize("words", ["10.0.0.8 kind macvlan", "10.0.0.8 kind label", "fd00::8"])
-def test_declared_leases_are_renewed(cli: Command, tmp_path: Path, texts: Path, words: str) -> None:
-    """As long as the watcher lives, with never an address gone; when it is killed the kernel drops
-    them, and the next one makes them again."""
-    conf = written(tmp_path, f"eth9:0 {words} lease 6\n")
-    with watching(cli.namespace, texts, str(conf)) as watch:
-        events = Events(cli.namespace)
-        renewed = events.until(
-            lambda seen: sum(one.what == "address" and one.field == "lifetime" for one in seen) >= 4
-        )
-        assert not [one for one in renewed if one.what == "address" and one.new is None]
-        watch.end(signal.SIGKILL)
-        events.until(lambda seen: any(one.what == "address" and one.new is None for one in seen))
-        events.close()
-    with watching(cli.namespace, texts, str(conf)) as watch:
-        watch.shows("eth9:0")
-        cli.silent("check", str(conf))
-
-
 def test_what_is_left_of_a_lease_of_others_goes(cli: Command, conf: Path, texts: Path) -> None:
     """Nobody renews it, and the watcher does not either: it only takes the device away."""
     with watching(cli.namespace, texts, str(conf)) as watch:
