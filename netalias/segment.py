@@ -27,13 +27,18 @@ AT_ONCE = 64
 """So many IPv4 addresses go out together (packets/sending.py, BURST)."""
 
 
+def _call(work: Callable[[], Any]) -> Any:
+    return work()
+
+
 class Segment:
     """``within`` calls a function inside the namespace; ``aside``: this process is about to end,
-    and leaves what takes time to a child."""
+    and leaves what takes time to a child; ``waiting`` calls what waits for other hosts."""
 
     def __init__(self, within: Within, *, aside: bool = False) -> None:
         self.within = within
         self.aside = aside
+        self.waiting: Within = _call
 
     def arriving(
         self, kernel: Kernel, snapshot: Snapshot, arrivals: Sequence[Arrival], policy: Policy
@@ -96,7 +101,7 @@ class Arriving:
             return []
         from netalias.seeking import conflicts
 
-        return conflicts(self._segment, self._snapshot, self._asked)
+        return self._wait(lambda: conflicts(self._segment, self._snapshot, self._asked))
 
     def follow(self) -> None:
         """Follow the kernel from now on, for the IPv6 addresses that are about to be added."""
@@ -116,9 +121,12 @@ class Arriving:
 
     def verdicts(self) -> Found:
         """Who has the IPv6 addresses that were added."""
-        if self._verdicts is None:
-            return []
-        return self._verdicts.wait(self._kernel)
+        verdicts = self._verdicts
+        return self._wait(lambda: verdicts.wait(self._kernel)) if verdicts is not None else []
+
+    def _wait(self, work: Callable[[], Found]) -> Found:
+        found: Found = self._segment.waiting(work)
+        return found
 
     def announce(self, lost: Iterable[Plan] = ()) -> list[str]:
         """Announce all but those of the plans *lost*; what could not be, as sentences."""

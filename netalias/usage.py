@@ -298,7 +298,8 @@ in between it puts right what others undo, alone, and removes nothing that someb
 
   --on-down free|keep    for aliases that do not say it themselves: free them, or keep them
   --release              take the declared aliases away at the end
-  --texts FOLDER         where the texts aliases and alias_types go (default /run/netalias/net);
+  --texts FOLDER         where the texts aliases and alias_types go (default /run/netalias/net,
+                         with -n /run/netalias/INODE/net);
                          FOLDER.sock answers the words aliases, alias_types, json
   --allow-empty, --allow-shrink, --acd, --conflict, --announce, --rate, --hands-off
                          as in reconcile

@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell does that to what it starts with &, and the commands under test would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup(1) ignores it, for them too
     config.addinivalue_line("markers", "root: needs a network namespace of its own")
     settings.register_profile("here", deadline=None)
     settings.register_profile("ci", deadline=None, derandomize=True)

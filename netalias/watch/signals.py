@@ -12,10 +12,14 @@ import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 CHUNK = 4096
-DEFAULT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ENDING = (signal.SIGTERM, signal.SIGINT)
+DEFAULT = (*ENDING, signal.SIGHUP)
 
 
 class Signals:
@@ -28,6 +32,7 @@ class Signals:
 
     def __init__(self, numbers: Iterable[int] = DEFAULT) -> None:
         self._came: set[int] = set()
+        self._waiting = False
         self._end, self._begin = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wakeup = signal.set_wakeup_fd(self._begin, warn_on_full_buffer=False)
         self._before = {
@@ -57,6 +62,17 @@ class Signals:
         came, self._came = self._came, set()
         return came
 
+    def interruptible(self, work: Callable[[], T]) -> T:
+        """Call *work*, which may wait long. Raises KeyboardInterrupt when a signal that ends the
+        process came, or comes meanwhile; read() tells of it all the same."""
+        self._waiting = True
+        try:
+            if not self._came.isdisjoint(ENDING):
+                raise KeyboardInterrupt
+            return work()
+        finally:
+            self._waiting = False
+
     def close(self) -> None:
         """The handlers that were there before."""
         if self._end < 0:
@@ -71,3 +87,5 @@ class Signals:
 
     def _note(self, number: int, _: object) -> None:
         self._came.add(number)
+        if self._waiting and number in ENDING:
+            raise KeyboardInterrupt

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from netalias.declarations import Declarations
     from netalias.engine import Engine
     from netalias.reconcile import Outcome
+    from netalias.segment import Segment
     from netalias.watch.loop import Part
 
     T = TypeVar("T")
@@ -64,12 +65,14 @@ class Watcher:
         self._options = options
         engine.texts = False  # what it changes it writes itself
         self._files = words
-        self._place = abspath(options.texts or TEXTS)
         on_down = choice("--on-down", options.on_down or FREE, ON_DOWN)
         if sources.STDIN in words:
             raise errors.UsageError("-: standard input cannot be read again", "name a file")
         self._take()
         self._folder = self._locked(str, wait)
+        # The usual place belongs to the namespace that commands without -n work in.
+        usual = f"{self._folder}/net" if options.netns else TEXTS
+        self._place = abspath(options.texts or usual)
         self.stream = engine.within(lambda: Stream(media=False))
         self.keeping = Keeping(
             engine,
@@ -107,6 +110,7 @@ class Watcher:
         with Election(self._folder, self._files), Signals() as signals:
             # Who announces is a child, and nobody waits for it.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            self._let_interrupt(signals)
             with Followed() as files, Followed() as lock:
                 self.showing = self._shown()
                 try:
@@ -118,6 +122,19 @@ class Watcher:
                     self.showing.close()
                     self.stream.close()
         return self.status
+
+    def _let_interrupt(self, signals: Signals) -> None:
+        """Who waits for other hosts, seconds long, does not keep a signal waiting."""
+        made = self.engine.segment
+        if made is None:
+            return
+
+        def segment() -> Segment:
+            found = made()
+            found.waiting = signals.interruptible
+            return found
+
+        self.engine.segment = segment
 
     def _begin(self, files: Followed, lock: Followed) -> None:
         self._look_at(files)
@@ -256,7 +273,10 @@ class Watcher:
     def _act(self) -> None:
         """Do what follows from what was heard."""
         keeping = self.keeping
-        self._try(keeping.act)
+        try:
+            self._try(keeping.act)
+        except KeyboardInterrupt:
+            return  # what is told by the signals is next
         if keeping.touched:
             self.showing.changed()
         if keeping.raised:

@@ -144,6 +144,42 @@ def test_without_a_socket_it_watches(cli: Command, conf: Path) -> None:
             process.kill()
 
 
+def test_a_signal_does_not_wait_for_other_hosts(cli: Command, tmp_path: Path, texts: Path) -> None:
+    """A conflict check of seven seconds is broken off, and nothing half-made is left."""
+    conf = written(tmp_path, "eth9:0 10.0.0.1/32 kind macvlan acd rfc\n")
+    with watching(cli.namespace, texts, str(conf), ready=False) as watch:
+        until(lambda: Path(f"{texts}.sock").exists())
+        until(lambda: sockets(watch.process.pid) > 0)
+        assert watch.end() == 0
+        assert "eth9_0" not in link_names(cli.namespace)
+
+
+def sockets(pid: int) -> int:
+    """How many packet sockets a process has."""
+    mine = {os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir() if one.is_symlink()}
+    rows = Path(f"/proc/{pid}/net/packet").read_text().splitlines()[1:]
+    return sum(f"socket:[{row.split()[-1]}]" in mine for row in rows)
+
+
+def test_the_texts_of_another_namespace(cli: Command, conf: Path) -> None:
+    """With -n they stand in the folder of that namespace: the usual one is not its."""
+    away = Namespace()
+    words = [*COMMAND, "-n", cli.namespace.path, "watch", str(conf)]
+    process = away.start(words, stderr=subprocess.PIPE)
+    try:
+        assert process.stderr is not None
+        while "watching: " not in process.stderr.readline():
+            pass
+        (found,) = Path("/run/netalias").glob(f"{cli.namespace.inode}/net/aliases")
+        assert "eth9:0 " in found.read_text()
+        claim = Path("/run/netalias/net/.namespace")
+        assert not claim.exists() or int(claim.read_text()) != cli.namespace.inode
+    finally:
+        process.terminate()
+        process.communicate()
+        away.close()
+
+
 def test_release(cli: Command, conf: Path, texts: Path) -> None:
     """What is declared goes with the watcher, what others made stays; so does the truth of the
     texts."""
