@@ -89,8 +89,8 @@ ARROWS = {
     "hooks": "model changes",
     "monitor": "errors names model netns changes watching kernel views output cli hooks",
     "watch": "errors names model sources processes guard proxies changes chain wishes declarations"
-    " fold leases kinds agenda watching kernel lock arrival telling engine reconcile views cli"
-    " announcing upkeep live netns",
+    " fold leases kinds agenda watching kernel lock arrival segment telling engine reconcile views"
+    " cli announcing upkeep live netns",
     "__main__": "cli",
 }
 """Every room, the lowest first, and what it may import: rooms further up in this table only."""
@@ -192,6 +192,7 @@ TYPES_ONLY = {
     ("doctor", "cli"),
     ("options", "cli"),
     ("watch", "engine"),
+    ("watch", "segment"),
 }
 """Arrows that exist for the type checker only: nothing is loaded along them."""
 
