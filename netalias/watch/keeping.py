@@ -110,9 +110,7 @@ class Keeping:
 
     def settle(self) -> None:
         """A main device that is down when the watching begins has no aliases either."""
-        for device in list(self._stream.state.devices()):
-            if not device.up:
-                self._stacking.fell(device)
+        self._stacking.settle()
 
     def hear(self, most: int = ROOM) -> None:
         """Take in what the kernel has announced, of a flood *most* announcements; what follows from

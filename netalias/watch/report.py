@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.agenda import ADDED, CHANGED
+from netalias.agenda import ADDED, CHANGED, REMOVED, SET
 from netalias.declarations import counted
 from netalias.kernel import GONE
 from netalias.views.difference import line
@@ -26,6 +26,14 @@ SOMEBODY = "somebody"
 
 DID = {ADDED: "removed", CHANGED: "changed"}
 """Sign of a difference: what others have done to the alias."""
+
+DONE = {
+    ADDED: ("alias", "made"),
+    CHANGED: ("alias", "changed"),
+    REMOVED: ("alias", "removed"),
+    SET: ("setting", "changed"),
+}
+"""Sign of a difference: what was changed, and how."""
 
 
 class Report:
@@ -61,8 +69,14 @@ class Report:
         """What was changed."""
         for item in items:
             self.journal.debug(line(item, self._registry))
-        if items:
-            self.journal.info(counted(len(items), "change"))
+        signs = [item.sign for item in items]
+        told = [
+            f"{counted(signs.count(s), what)} {how}"
+            for s, (what, how) in DONE.items()
+            if s in signs
+        ]
+        if told:
+            self.journal.info(", ".join(told))
 
     def mended(self, items: Sequence[tuple[Item, int]]) -> None:
         """Aliases that are as they were, each with the netlink port of whoever had undone it."""

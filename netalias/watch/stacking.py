@@ -171,9 +171,9 @@ class Stacking:
             news.down.discard(index)
             self._rise(called, wanted)
             if not device.up:
-                self.fell(device)
+                self._fell(device)
         elif event.what == FLAG and event.field == "UP":
-            self.fell(device)
+            self._fell(device)
         elif event.what == DEPARTURE:
             news.down.discard(index)
             if wanted or self._carries(device):
@@ -193,7 +193,14 @@ class Stacking:
         if event.what in NAMING:
             self._mark(self._called(device, event), 0)
 
-    def fell(self, device: Device) -> None:
+    def settle(self) -> None:
+        """What is down at the beginning went down. Devices of aliases carry none, and there may be
+        thousands that a run which was killed had not raised yet."""
+        for device in list(self._state.devices()):
+            if not device.up and not self._is_alias(device):
+                self._fell(device)
+
+    def _fell(self, device: Device) -> None:
         """A device is down, which may have aliases; wished ones may be about to come."""
         called = {device.name, *device.altnames}
         self.news.risen -= called

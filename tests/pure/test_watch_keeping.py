@@ -34,7 +34,7 @@ def test_what_is_declared_is_made() -> None:
     watched = Watched(TWO)
     assert watched.names() == ["eth0:0", "eth0:1"]
     assert watched.keeping.wake is None
-    assert watched.said() == ["netalias: 3 changes"]
+    assert watched.said() == ["netalias: 2 aliases made, 1 setting changed"]
 
 
 def test_a_main_device_that_never_comes_is_told_once() -> None:

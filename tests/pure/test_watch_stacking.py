@@ -193,6 +193,26 @@ def test_down_and_up_is_up(world: World) -> None:
     assert "risen" not in news
 
 
+def test_what_is_down_at_the_beginning(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A main device has fallen. The devices of its aliases are not looked at for aliases of their
+    own: thousands that a killed run left down would cost the square of their number."""
+    asked = []
+    carries = Stacking._carries
+    monkeypatch.setattr(
+        Stacking, "_carries", lambda self, main: asked.append(main.name) or carries(self, main)
+    )
+    world.kernel.set_device("eth0:0", up=False)
+    world.kernel.add_device("eth2")
+    for name in ("eth0", "eth1"):
+        world.kernel.set_device(name, up=False)
+    world.heard()
+    world.stacking.news = type(world.stacking.news)()
+    asked.clear()
+    world.stacking.settle()
+    assert world.stacking.news.down == {world.index("eth0")}
+    assert asked == ["lo", "eth1", "eth2"]
+
+
 def test_a_new_name(world: World) -> None:
     """The former name is remembered, the first one of several, and slots that labels have lost."""
     world.kernel.set_device("eth0", name="wan0")
