@@ -52,7 +52,8 @@ RELEASE = 0.5
 class Watcher:
     """One run. *engine* does not wait for the lock; *wait* is in seconds, for it at the beginning.
 
-    Raises what keeps it from beginning: UsageError, StateError, LockBusy, KernelError.
+    Raises what keeps it from beginning: UsageError, StateError, NotPermitted, LockBusy,
+    KernelError.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Watcher:
         if sources.STDIN in words:
             raise errors.UsageError("-: standard input cannot be read again", "name a file")
         self._take()
+        engine.kernel.permitted()
         self._folder = self._locked(str, wait)
         # The usual place belongs to the namespace that commands without -n work in.
         usual = f"{self._folder}/net" if options.netns else TEXTS

@@ -252,6 +252,17 @@ def test_words_that_mean_nothing_here(cli: Command, words: list[str], part: str)
     assert part in cli.fails(1, "watch", *words)
 
 
+def test_without_the_right_to_change_anything(cli: Command, conf: Path, texts: Path) -> None:
+    """It ends at once: nothing could be kept."""
+    words = ["watch", "--texts", str(texts), str(conf)]
+    done = cli.namespace.run(
+        ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin", *COMMAND, *words],
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "CAP_NET_ADMIN" in done.stderr
+
+
 # Healing
 
 
