@@ -82,9 +82,7 @@ class Report:
         """Aliases that are as they were, each with the netlink port of whoever had undone it."""
         self.healed += len(items)
         for item, port in items[:FEW]:
-            by = self._who(port)
-            did = DID.get(item.sign, "changed") + (f" by {by}" if by else "")
-            self.journal.info(f"{item.name} was {did}: put right")
+            self.journal.info(f"{self._undoing(item, port)}: put right")
         if len(items) > FEW:
             self.journal.info(f"{counted(len(items) - FEW, 'alias')} more put right")
         for item, _ in items:
@@ -97,6 +95,14 @@ class Report:
             self.journal.warning(f"{name}: {by} keeps undoing it: next try in {wait:.0f} s")
         if len(found) > FEW:
             self.journal.warning(f"so it is with {counted(len(found) - FEW, 'alias')} more")
+
+    def _undoing(self, item: Item, port: int) -> str:
+        old = item.plan.alias
+        if old is not None and old.expired:
+            return f"the lease of {item.name} had run out"
+        by = self._who(port)
+        did = DID.get(item.sign, "changed") + (f" by {by}" if by else "")
+        return f"{item.name} was {did}"
 
     def _who(self, port: int) -> str:
         return self._engine.within(lambda: who(port))

@@ -739,6 +739,19 @@ def test_a_carrier_that_comes_back_is_greeted(
         until(lambda: "10.0.0.2 " in peer.ip("neigh show dev p9"))
 
 
+def test_a_lease_that_ran_out_meanwhile(
+    cli: Command, tmp_path: Path, texts: Path, events: Events
+) -> None:
+    """It is made again, and nobody is said to have taken it away."""
+    conf = written(tmp_path, "eth9:0 10.0.0.1/32 kind macvlan lease 2\n")
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        watch.process.send_signal(signal.SIGSTOP)
+        events.until(lambda seen: any(one.what == "address" and one.new is None for one in seen))
+        watch.process.send_signal(signal.SIGCONT)
+        watch.says("the lease of eth9:0 had run out: put right")
+        cli.silent("check", str(conf))
+
+
 def test_what_is_left_of_a_lease_of_others_goes(cli: Command, conf: Path, texts: Path) -> None:
     """Nobody renews it, and the watcher does not either: it only takes the device away."""
     with watching(cli.namespace, texts, str(conf)) as watch:
