@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 from _socket import AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
-from errno import EACCES, EAGAIN, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+from errno import EACCES, EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 from sys import byteorder
 
 from netalias import errors
@@ -194,6 +194,10 @@ class Netlink(Kernel):
                 return self._collect(operation, wanted, read)
             except _Inconsistent:
                 continue
+            except errors.KernelError as error:
+                if error.errno != EBUSY:
+                    raise
+                self._drain(operation)  # the last dump was not at its end
             except errors.WireError:
                 self._drain(operation)
                 raise

@@ -273,7 +273,10 @@ def test_a_folder_that_others_can_write_to(stage: Stage, mode: int):
 def test_a_folder_of_another_user(stage: Stage):
     """Root does not write where a user may put what root then follows."""
     stage.folder.mkdir(0o755)
-    os.chown(stage.folder, 12345, 12345)
+    try:
+        os.chown(stage.folder, 12345, 12345)
+    except OSError as error:
+        pytest.skip(f"there is no other user here: {error.strerror}")
     assert stage.refresh() == ""
     with pytest.raises(errors.StateError, match="others can write to it"):
         stage.texts()

@@ -12,6 +12,7 @@ from support import Namespace
 @pytest.fixture
 def bare(netns: Namespace) -> Iterator[Command]:
     """The command in a namespace with nothing but ``lo``, which is up."""
+    forget(netns)  # the inode may have been that of another one
     netns.ip("link set lo up")
     yield Command(netns)
     forget(netns)
@@ -20,6 +21,7 @@ def bare(netns: Namespace) -> Iterator[Command]:
 @pytest.fixture
 def cli(veth: Namespace) -> Iterator[Command]:
     """The command in a namespace with eth9, whose other end is p9 in ``namespace.peer``."""
+    forget(veth)  # the inode may have been that of another one
     veth.ip("link set lo up")
     without_dad(veth)
     wait_for_state(veth, "eth9", "UP")

@@ -19,7 +19,7 @@ from netalias.alias_type import lazy
 from netalias.declarations import parse
 from netalias.engine import Engine
 from netalias.kernel import wire
-from netalias.kernel.netlink import PACK, Netlink
+from netalias.kernel.netlink import PACK, PACK_SMALL, Netlink
 from netalias.model import address_text
 from netalias.reconcile import Rules, reconcile
 
@@ -259,7 +259,7 @@ def test_a_thousand_in_one_batch(veth: Namespace, address: str) -> None:
     assert outcome.agenda.items == []
     assert outcome.renewed == 1000
     assert sum(kernel.sent) == 1000
-    assert len(kernel.sent) == -(-1000 // PACK)
+    assert len(kernel.sent) in (-(-1000 // PACK), -(-1000 // PACK_SMALL))
 
 
 def test_the_printed_command_renews(cli: Command) -> None:

@@ -293,7 +293,7 @@ def test_a_second_one_at_the_same_time(stage: Namespace) -> None:
         entry = Address(0, AF_INET, inet_aton("10.9.4.1"), 32)
         for step in (AddAddress("eth9", eth9.index, entry), DelAddress("eth9", eth9.index, entry)):
             assert second.send([step]) == [None]
-        assert same(first.snapshot(), second.snapshot())
+        until(lambda: same(first.snapshot(), second.snapshot()))  # linkwatch may be late
         digest = first.digest(SALT)
     assert digest == fresh(stage)
 

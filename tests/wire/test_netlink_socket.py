@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from errno import EACCES, EEXIST, EINTR, EINVAL, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+from errno import EACCES, EBUSY, EEXIST, EINTR, EINVAL, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 from typing import Any
 
 import pytest
@@ -70,6 +70,24 @@ def test_an_interrupted_dump_is_repeated(
     assert snapshot.device("old") is None
     assert player.count("RTM_GETLINK") == 2
     assert player.count("RTM_GETADDR") == 1
+
+
+def test_a_dump_while_the_last_one_goes_on(player: Player, kernel: netlink.Netlink) -> None:
+    """EBUSY (netlink_dump_start): what is left of it is read, and the dump is asked for again."""
+
+    def answer(request: Any) -> Iterator[bytes]:
+        if request.type != "RTM_GETLINK":
+            yield from acknowledge(request)
+        elif player.count("RTM_GETLINK") == 1:
+            yield spec.build(error_message(EBUSY, request.sequence))
+            yield spec.build(link_message(ETH0, request.sequence - 1))
+        else:
+            yield spec.build(link_message(LO, request.sequence))
+            yield spec.build(done_message(0, request.sequence))
+
+    player.answer = answer
+    assert list(kernel.snapshot().devices.values()) == [LO]
+    assert player.count("RTM_GETLINK") == 2
 
 
 def test_a_dump_that_never_settles_is_given_up(player: Player, kernel: netlink.Netlink) -> None:
