@@ -111,7 +111,7 @@ class Watch:
         macs: dict[bytes, bytes] = {}
         wanted = {address for _, address in asked}
         self._look()
-        if not all(place in self._flags for place in asked):
+        if not self._dumping and not all(place in self._flags for place in asked):
             self._ask()
         while undecided := self._undecided(asked, usable):
             left = end - edge.clock()

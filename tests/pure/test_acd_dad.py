@@ -239,6 +239,14 @@ def test_lost_announcements_are_read_again() -> None:
     assert edge.dumps == 1
 
 
+def test_what_was_lost_before_the_first_look_is_read_once() -> None:
+    """A second list is not asked for before the first one has come: that would be EBUSY."""
+    edge = Edge((0.0, 5, ADDRESS, LOST))
+    edge.addresses[5, ADDRESS] = GOOD
+    assert edge.watch((5, ADDRESS)) == []
+    assert edge.dumps == 1
+
+
 def test_a_list_that_changed_while_it_was_read_is_read_again() -> None:
     """NLM_F_DUMP_INTR: what it does not have may be there."""
     edge = Edge()
