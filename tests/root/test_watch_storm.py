@@ -22,13 +22,14 @@ GROWTH = 24 << 10
 """KiB: what it hears is held for a moment, what it does not hear by the kernel."""
 
 ENDLESS = f"""
-import sys
+import sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from storm import Storm
 storm = Storm(1)
 while True:
-    storm.blow(2000)
+    storm.blow(1000)
     print(flush=True)
+    time.sleep(0.1)
 """
 
 
@@ -49,7 +50,7 @@ def memory(watch: Watch) -> int:
 
 @contextmanager
 def storming(namespace: Namespace) -> Iterator[None]:
-    """Another process changes addresses without end, as fast as it can."""
+    """Another process changes addresses without end, ten thousand times a second at most."""
     process = namespace.start([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
