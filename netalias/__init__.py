@@ -10,13 +10,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netalias.alias_type import AliasType, Registry
+    from netalias.claim.session import Segment
     from netalias.engine import Engine
     from netalias.errors import NetaliasError
+    from netalias.families import AliasType, Registry
     from netalias.kernel import Kernel
-    from netalias.lock import Lock
     from netalias.model import Address, Alias, Device, Snapshot
-    from netalias.segment import Segment
+    from netalias.runtime import Lock
 
 __version__ = "0.4.0"
 
@@ -36,12 +36,12 @@ __all__ = [
 _HOMES = {
     "Address": "model",
     "Alias": "model",
-    "AliasType": "alias_type",
+    "AliasType": "families",
     "Device": "model",
     "Engine": "engine",
     "Kernel": "kernel",
     "NetaliasError": "errors",
-    "Registry": "alias_type",
+    "Registry": "families",
     "Snapshot": "model",
 }
 
@@ -81,7 +81,7 @@ def open(
 
     def kernel_here() -> Kernel:
         if recorded:
-            from netalias.kernel.recorded import Recorded
+            from netalias.kernel.netlink.fingerprint import Recorded
 
             return Recorded()
         from netalias.kernel.netlink import Netlink
@@ -89,13 +89,13 @@ def open(
         return Netlink()
 
     def lock() -> Lock:
-        from netalias.lock import Lock
+        from netalias.runtime import Lock
 
         return Lock(wait, namespace)
 
     def found(engine: Engine) -> Engine:
         def segment() -> Segment:
-            from netalias.segment import Segment
+            from netalias.claim.session import Segment
 
             return Segment(engine.within, aside=engine.aside)
 
@@ -106,7 +106,7 @@ def open(
     if not netns:
         namespace = stat("/proc/thread-self/ns/net").st_ino
         return found(Engine(kernel_here(), group=group, lock=lock))
-    from netalias.netns import entered
+    from netalias.system.netns import entered
 
     def within(work: Callable[[], object]) -> object:
         with entered(netns):

@@ -6,14 +6,14 @@ from time import monotonic, time
 
 from netalias import errors
 from netalias.views import FAMILIES, metrics
-from netalias.views.difference import WORDS
+from netalias.views.diff import WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netalias.engine import Engine
-    from netalias.reconcile import Outcome
+    from netalias.engine.reconcile import Outcome
 
 
 def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:

@@ -19,10 +19,10 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from netalias import declarations
-from netalias.agenda import Agenda, Item, MainName
-from netalias.alias_type import installed, lazy
+from netalias.desired import declarations
 from netalias.engine import Engine
+from netalias.engine.reconcile import Outcome, Rules, check, reconcile
+from netalias.families import installed, lazy
 from netalias.kernel import Kernel
 from netalias.kinds import World
 from netalias.model import (
@@ -41,8 +41,7 @@ from netalias.model import (
     Device,
     Snapshot,
 )
-from netalias.reconcile import Outcome, Rules, check, reconcile
-from netalias.steps import (
+from netalias.model.steps import (
     AddAddress,
     AddAltname,
     CreateLink,
@@ -52,8 +51,9 @@ from netalias.steps import (
     SetLink,
     Step,
 )
-from netalias.unlocked import Unlocked
-from netalias.views.difference import line
+from netalias.plan.compare import Agenda, Item, MainName
+from netalias.runtime.unlocked import Unlocked
+from netalias.views.diff import line
 
 MAINS = ("eth1", "eth2", "eth3")
 OTHER_NAMES = ("lan1", "lan2", "lan3")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import StringIO
 
-from netalias import declarations, errors
-from netalias.changes import LINK, Entry, Event, State, address_key, apply, difference
+from netalias import errors
+from netalias.desired import declarations
 from netalias.engine import Engine
 from netalias.kernel.memory import Memory
 from netalias.model import Snapshot
-from netalias.watch.journal import Journal
-from netalias.watch.keeping import Keeping
+from netalias.model.events import LINK, Entry, Event, State, address_key, apply, difference
+from netalias.system.journal import Journal
+from netalias.watch.controller import Keeping
 
 
 def state_of(snapshot: Snapshot) -> State:

@@ -9,54 +9,54 @@ from __future__ import annotations
 from shlex import quote
 
 from netalias import errors
-from netalias.doctor import (
+from netalias.cli.output import complain, write
+from netalias.doctor.checks import (
     addresses,
+    aliases,
     firewall,
-    inet6,
+    ipv6,
     mains,
     managers,
     routes,
-    settings,
-    states,
+    sysctls,
 )
-from netalias.doctor.reading import read
-from netalias.names import printable
-from netalias.output import complain, write
+from netalias.doctor.facts import read
+from netalias.model.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from netalias.cli import Options
+    from netalias.doctor.facts import Reading
     from netalias.doctor.finding import Finding
-    from netalias.doctor.reading import Reading
 
 CHECKS: dict[str, Callable[[Reading], Iterator[Finding]]] = {
-    "main-gone": states.orphaned,
+    "main-gone": aliases.orphaned,
     "main-down": mains.down,
     "main-carrier": mains.carrier,
     "main-port": mains.port,
     "main-vrf": mains.vrf,
     "noarp": mains.noarp,
-    "rp-filter": settings.reverse,
-    "arp-filter": settings.filtered,
-    "arp-ignore": settings.ignored,
-    "arp-flux": settings.flux,
-    "arp-announce": settings.announced,
-    "promote-secondaries": settings.secondary,
-    "neighbours": settings.neighbours,
-    "down": states.down,
-    "no-address": states.lost,
-    "half-made": states.incomplete,
-    "renamed": states.renamed,
-    "remnant": states.remnants,
-    "mtu": states.mtu,
-    "same-mac": states.twins,
-    "mac-filter": states.unheard,
-    "disable-ipv6": inet6.off,
-    "mtu-ipv6": inet6.small,
-    "dadfailed": inet6.taken,
-    "tentative": inet6.waiting,
+    "rp-filter": sysctls.reverse,
+    "arp-filter": sysctls.filtered,
+    "arp-ignore": sysctls.ignored,
+    "arp-flux": sysctls.flux,
+    "arp-announce": sysctls.announced,
+    "promote-secondaries": sysctls.secondary,
+    "neighbours": sysctls.neighbours,
+    "down": aliases.down,
+    "no-address": aliases.lost,
+    "half-made": aliases.incomplete,
+    "renamed": aliases.renamed,
+    "remnant": aliases.remnants,
+    "mtu": aliases.mtu,
+    "same-mac": aliases.twins,
+    "mac-filter": aliases.unheard,
+    "disable-ipv6": ipv6.off,
+    "mtu-ipv6": ipv6.small,
+    "dadfailed": ipv6.taken,
+    "tentative": ipv6.waiting,
     "label-twin": addresses.labels,
     "ifconfig": addresses.colon,
     "duplicate": addresses.duplicates,

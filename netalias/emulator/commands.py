@@ -5,9 +5,9 @@ from __future__ import annotations
 from errno import EINVAL
 
 from netalias import errors
-from netalias.alias_type import load
 from netalias.emulator.device import Device
 from netalias.emulator.variants import IFF_SOFTHEADERS, SMALL
+from netalias.families import load
 from netalias.families.inet import netmask, prefix_length
 from netalias.model import (
     AF_INET,
@@ -27,8 +27,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from netalias.alias_type import AliasType
     from netalias.emulator.engine import Emulator
+    from netalias.families import AliasType
 
 MANY = 1000
 """As many words as one likes."""

@@ -9,9 +9,9 @@ from netalias import model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.alias_type import AliasType
     from netalias.emulator.buckets import Block
-    from netalias.names import AliasName
+    from netalias.families import AliasType
+    from netalias.model.names import AliasName
 
 ETH_HLEN = 14
 """linux/if_ether.h: bytes of an Ethernet header."""

@@ -5,9 +5,9 @@ Functions named after those of the kernel (dev_chk, rcv_sel, dev_tx) take and gi
 
 from __future__ import annotations
 
-from netalias.alias_type import Registry
 from netalias.emulator.device import Device
 from netalias.emulator.machine import Machine
+from netalias.families import Registry
 from netalias.families.inet import Inet
 from netalias.families.inet6 import Inet6
 from netalias.model import AF_INET, AF_INET6, IFF_UP
@@ -19,8 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from netalias.alias_type import AliasType
     from netalias.emulator.device import Alias
+    from netalias.families import AliasType
 
 
 class Emulator(Machine):

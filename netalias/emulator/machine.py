@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from errno import EINVAL, ENOENT, EPERM
 
-from netalias import errors, names
-from netalias.chain import Chain
+from netalias import errors
 from netalias.emulator.buckets import Block
 from netalias.emulator.device import Alias, Device, newborn, store
 from netalias.emulator.routes import Routes
@@ -27,14 +26,16 @@ from netalias.model import (
     IFF_POINTOPOINT,
     IFF_RUNNING,
     IFF_UP,
+    names,
 )
+from netalias.observed.chain import Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from netalias.alias_type import AliasType, Registry
-    from netalias.names import AliasName
+    from netalias.families import AliasType, Registry
+    from netalias.model.names import AliasName
 
 SETTABLE = IFF_BROADCAST | IFF_LOOPBACK | IFF_POINTOPOINT | IFF_RUNNING | IFF_NOARP | IFF_MULTICAST
 """The flags that SIOCSIFFLAGS stores as they are; IFF_UP opens and closes instead."""

@@ -25,7 +25,7 @@ from netalias import errors
 from netalias.emulator.commands import COMMANDS, alias_command
 from netalias.emulator.engine import Emulator
 from netalias.emulator.variants import VARIANTS
-from netalias.names import printable
+from netalias.model.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,1 +1,241 @@
-"""The built-in alias types, one address family a file."""
+"""Alias types: what netalias knows of one address family, and the registry of them.
+
+The shape is that of struct net_alias_type (include/linux/net_alias.h of Linux 2.0): a family, a
+name, and hooks that may be left out. A third party ships a type as an entry point of the group
+``netalias.alias_types``, under the name of its type and under ``netalias-<family>``, the name that
+the 1.3.68 kernel asked kerneld for. It is loaded when its name or its family is asked for.
+"""
+
+from __future__ import annotations
+
+from errno import EEXIST, EINVAL
+
+from netalias import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from netalias.model import Address, Alias
+    from netalias.model.steps import Step
+
+ENTRY_POINTS = "netalias.alias_types"
+NAME_MAX = 15
+"""A name has 15 characters: char name[16] in struct net_alias_type."""
+
+_BUILTIN: dict[int | str, tuple[str, str]] = {
+    2: ("netalias.families.inet", "Inet"),
+    10: ("netalias.families.inet6", "Inet6"),
+}
+BUILTIN_WORDS = {"inet": 2, "ip": 2, "inet6": 10, "ipv6": 10}
+"""Word of a built-in family: its number."""
+
+
+class AliasType:
+    """One address family. Subclasses set the data and override what the family has.
+
+    ``family`` is the kernel's number (AF_*), ``name`` stands in alias_types, ``size`` is the
+    length of a packed address in bytes. ``recorded`` tells that the ifalias text of the device
+    carries the address too, because the kernel does not keep it in every state.
+    """
+
+    family = 0
+    name = ""
+    size = 0
+    recorded = True
+
+    dev_select: Callable[[object, bytes], object] | None = None
+    """(main, source address) -> the device closest to that source; None: not supported."""
+
+    def parse(self, text: str) -> tuple[bytes, int | None]:
+        """``ADDRESS[/LEN]`` -> (packed address, prefix length or None). Raises BadAddress."""
+        raise errors.BadAddress(f"{text}: addresses of type {self.name} have no text form")
+
+    def format(self, address: bytes) -> str:
+        """The text of a packed address."""
+        return "-"
+
+    @property
+    def bits(self) -> int:
+        """The longest prefix length."""
+        return self.size * 8
+
+    def get_addr32(self, address: bytes) -> int:
+        """32-bit digest that the historical hash is made of; here: the first four bytes."""
+        return int.from_bytes(address[:4], "big")
+
+    def dev_addr_chk(self, alias: Alias, address: bytes) -> bool:
+        """Whether *alias* owns *address*; here: the digests are equal."""
+        return self.get_addr32(alias.address) == self.get_addr32(address)
+
+    def alias_init(self, alias: Alias) -> None:
+        """Called before *alias* is bound to this type; an exception prevents it."""
+
+    def alias_done(self, alias: Alias) -> None:
+        """Called after *alias* was unbound from this type."""
+
+    def alias_print(self, alias: Alias) -> str:
+        """The address in /proc/net/aliases, at most 39 characters of it are shown."""
+        return self.format(alias.address)
+
+    def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
+        """The steps that put *address* on a device; a family unknown to the kernel has none."""
+        return ()
+
+
+class Registry:
+    """The registered types, how many aliases are bound to each, and the loader.
+
+    ``loader`` is asked once for a family or a name that is not registered.
+    """
+
+    def __init__(self, loader: Callable[[int | str], AliasType | None] | None = None) -> None:
+        self._types: dict[int, AliasType] = {}
+        self._attached: dict[int, int] = {}
+        self._asked: set[int | str] = set()
+        self._loader = loader
+
+    def register(self, alias_type: AliasType | None) -> None:
+        """Add a type with n_attach 0.
+
+        EINVAL for None, an unusable name or family, EEXIST for a twin.
+        """
+        if alias_type is None:
+            raise errors.FamilyError("there is no alias type to register", errno=EINVAL)
+        if alias_type.family <= 0:
+            raise errors.FamilyError(
+                f"{alias_type.name}: {alias_type.family} is no address family", errno=EINVAL
+            )
+        if not 0 < len(alias_type.name) <= NAME_MAX:
+            raise errors.FamilyError(
+                f"{alias_type.name!r}: the name of an alias type has 1 to {NAME_MAX} characters",
+                errno=EINVAL,
+            )
+        if alias_type.family in self._types:
+            raise errors.FamilyError(
+                f"family {alias_type.family} is served by {self._types[alias_type.family].name}",
+                errno=EEXIST,
+            )
+        self._types[alias_type.family] = alias_type
+        self._attached[alias_type.family] = 0
+
+    def unregister(self, alias_type: AliasType | None) -> None:
+        """Remove a type. EINVAL for None, an unknown type, or one that aliases are bound to."""
+        if alias_type is None or self._types.get(alias_type.family) is not alias_type:
+            raise errors.FamilyError("this alias type is not registered", errno=EINVAL)
+        if self._attached[alias_type.family]:
+            count = self._attached[alias_type.family]
+            raise errors.FamilyError(
+                f"{alias_type.name}: {count} aliases are bound to it", errno=EINVAL
+            )
+        del self._types[alias_type.family]
+        # What went may be asked for again.
+        self._asked -= {alias_type.family, alias_type.name}
+
+    def find(self, key: int | str) -> AliasType | None:
+        """The type with this family or name, loaded if need be; None when there is none."""
+        family = family_of(key)
+        found = self.known(family)
+        if found is None and self._loader is not None and family not in self._asked:
+            self._asked.add(family)
+            loaded = self._loader(family)
+            if loaded is not None:
+                found = self.known(loaded.family)
+                if type(found) is not type(loaded):
+                    self.register(loaded)  # a twin is refused
+                    found = loaded
+        return found
+
+    def known(self, key: int | str) -> AliasType | None:
+        """The type with this family or name if it is registered; nothing is loaded."""
+        if isinstance(key, int):
+            return self._types.get(key)
+        return next((one for one in self._types.values() if one.name == key), None)
+
+    def get(self, key: int | str) -> AliasType:
+        """The type with this family or name. Raises FamilyError (EINVAL)."""
+        found = self.find(key)
+        if found is None:
+            what = f"family {key}" if isinstance(key, int) else f"{key}"
+            raise errors.FamilyError(f"{what}: no alias type serves it")
+        return found
+
+    def bind(self, alias_type: AliasType, alias: Alias) -> None:
+        """Count *alias*, after its init hook; an error of the hook leaves everything as it was."""
+        alias_type.alias_init(alias)
+        self._attached[alias_type.family] += 1
+
+    def unbind(self, alias_type: AliasType, alias: Alias) -> None:
+        """Undo bind()."""
+        self._attached[alias_type.family] -= 1
+        alias_type.alias_done(alias)
+
+    def n_attach(self, alias_type: AliasType) -> int:
+        """How many aliases are bound to a registered type."""
+        return self._attached[alias_type.family]
+
+    def recount(self, aliases: Iterable[Alias]) -> None:
+        """Set every count from a reading of the kernel, loading the types that are in use."""
+        counts: dict[int, int] = {}
+        for alias in aliases:
+            counts[alias.family] = counts.get(alias.family, 0) + 1
+        counts.pop(0, None)  # an alias without an address
+        for family in counts:
+            self.find(family)
+        self._attached = {family: counts.get(family, 0) for family in self._types}
+
+    def types(self) -> list[AliasType]:
+        """In the order of /proc/net/alias_types: 16 chains by family, newest first in each."""
+        newest_first = reversed(self._types.values())
+        return sorted(newest_first, key=lambda one: one.family & 15)
+
+
+def load(key: int | str) -> AliasType | None:
+    """The built-in or third-party type for a family or a name, or None. Imports what it needs."""
+    family = family_of(key)
+    if family in _BUILTIN:
+        module, name = _BUILTIN[family]
+        return getattr(__import__(module, fromlist=[name]), name)()  # type: ignore[no-any-return]
+    made = _load_entry_point(f"netalias-{key}" if isinstance(key, int) else key)
+    if made is None:
+        return None
+    if made.family in _BUILTIN or (isinstance(key, int) and made.family != key):
+        raise errors.FamilyError(
+            f"{key}: the alias type that is installed for it, {made.name}, is of family"
+            f" {made.family}"
+        )
+    return made
+
+
+def family_of(key: int | str) -> int | str:
+    """The number of a built-in family that *key* is a word for; else *key* itself."""
+    return BUILTIN_WORDS.get(key, key) if isinstance(key, str) else key
+
+
+def _load_entry_point(name: str) -> AliasType | None:
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+        try:
+            made = entry.load()()
+        except Exception as error:  # a plug-in may raise anything; it must not become a traceback
+            raise errors.FamilyError(
+                f"{name}: the alias type in {entry.value} cannot be loaded: {error}"
+            ) from error
+        if not isinstance(made, AliasType):
+            raise errors.FamilyError(f"{name}: {entry.value} is not an AliasType")
+        return made
+    return None
+
+
+def installed() -> Registry:
+    """A registry with the built-in types; others are loaded when they are asked for."""
+    registry = Registry(load)
+    for family in _BUILTIN:
+        registry.find(family)
+    return registry
+
+
+def lazy() -> Registry:
+    """A registry that loads even the built-in types only when they are asked for."""
+    return Registry(load)

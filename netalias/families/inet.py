@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.alias_type import AliasType
+from netalias.families import AliasType
 from netalias.model import AF_INET, address_text
-from netalias.steps import AddAddress
+from netalias.model.steps import AddAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netalias.model import Address
-    from netalias.steps import Step
+    from netalias.model.steps import Step
 
 
 class Inet(AliasType):

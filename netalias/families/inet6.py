@@ -6,17 +6,17 @@ from _socket import AF_INET6 as _AF_INET6
 from _socket import inet_pton
 
 from netalias import errors
-from netalias.alias_type import AliasType
+from netalias.families import AliasType
 from netalias.families.inet import prefix_length
 from netalias.model import AF_INET6, address_text
-from netalias.steps import AddAddress
+from netalias.model.steps import AddAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netalias.model import Address
-    from netalias.steps import Step
+    from netalias.model.steps import Step
 
 
 class Inet6(AliasType):

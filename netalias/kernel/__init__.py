@@ -11,15 +11,15 @@ from errno import EACCES, EADDRNOTAVAIL, EBADMSG, EINTR, ENOBUFS, ENODEV, ENOENT
 
 from netalias import errors
 from netalias.model import AF_INET6, Snapshot
-from netalias.steps import BARRIERS, AddAddress, DelLink, SetLink
+from netalias.model.steps import BARRIERS, AddAddress, DelLink, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from netalias.names import AliasName
-    from netalias.proxies import Proxy, Surroundings
-    from netalias.steps import Step
+    from netalias.model.names import AliasName
+    from netalias.model.neighbours import Proxy, Surroundings
+    from netalias.model.steps import Step
 
 
 UNKNOWN = (ENOBUFS, EBADMSG)

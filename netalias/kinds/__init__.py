@@ -7,7 +7,7 @@ subclass of Kind or DeviceKind, and one line in KINDS.
 
 from __future__ import annotations
 
-from netalias import errors, names
+from netalias import errors
 from netalias.model import (
     AF_INET6,
     FOREVER,
@@ -17,16 +17,17 @@ from netalias.model import (
     RT_SCOPE_LINK,
     SCRATCH,
     Alias,
+    names,
 )
-from netalias.names import AliasName
+from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.alias_type import AliasType, Registry
+    from netalias.families import AliasType, Registry
     from netalias.model import Address, Device, Snapshot
-    from netalias.steps import Step
+    from netalias.model.steps import Step
 
 RECORD = "netalias"
 """First word of the ifalias text of our devices."""
@@ -187,7 +188,7 @@ def lifetimes(alias: Alias, goal: Goal) -> list[Step]:
     entry = alias.entry
     if entry is None or (entry.valid == FOREVER and not goal.lease):
         return []
-    from netalias.leases import renewal, same
+    from netalias.model.leases import renewal, same
 
     return [renewal(alias, goal.lease)] if goal.renew or not same(entry, goal.lease) else []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from errno import EAFNOSUPPORT
 
-from netalias import names
 from netalias.kinds import (
     SIBLINGS,
     Goal,
@@ -16,8 +15,8 @@ from netalias.kinds import (
     port_of,
     surplus,
 )
-from netalias.model import AF_INET6, ARPHRD_ETHER, MTU_INET6, Alias
-from netalias.steps import (
+from netalias.model import AF_INET6, ARPHRD_ETHER, MTU_INET6, Alias, names
+from netalias.model.steps import (
     QUIET,
     RAISE,
     REMOVE,
@@ -34,7 +33,7 @@ from netalias.steps import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.model import Address, Device, Snapshot
-    from netalias.steps import Step
+    from netalias.model.steps import Step
 
 CONF = {
     "rp_filter": 2,

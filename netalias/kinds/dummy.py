@@ -8,7 +8,7 @@ from __future__ import annotations
 from netalias.kinds import Goal
 from netalias.kinds.device import DeviceKind
 from netalias.model import IFA_F_NOPREFIXROUTE
-from netalias.steps import CreateLink
+from netalias.model.steps import CreateLink
 
 
 class Dummy(DeviceKind):

@@ -6,7 +6,7 @@ from netalias import errors
 from netalias.kinds import SIBLINGS, Goal
 from netalias.kinds.device import DeviceKind, vlan_refusal
 from netalias.model import MODES
-from netalias.steps import CreateLink
+from netalias.model.steps import CreateLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

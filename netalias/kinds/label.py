@@ -6,7 +6,7 @@ An IPv6 address has no label. There the slot stands in the metric of the prefix 
 
 from __future__ import annotations
 
-from netalias import errors, names
+from netalias import errors
 from netalias.kinds import Goal, Kind, clashes, differs, lifetimes
 from netalias.model import (
     AF_INET,
@@ -17,13 +17,14 @@ from netalias.model import (
     PROTOCOL,
     Address,
     Alias,
+    names,
 )
-from netalias.steps import REMOVE, RETIRE, AddAddress, DelAddress, SetLink
+from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.model import Device, Snapshot
-    from netalias.steps import Step
+    from netalias.model.steps import Step
 
 MAGIC = GROUP << 16
 """Upper half of the metric of an IPv6 label; the slot is the lower half."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias.kinds import SIBLINGS, Goal
 from netalias.kinds.device import DeviceKind, vlan_refusal
-from netalias.steps import CreateLink
+from netalias.model.steps import CreateLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from netalias.packets.heard import Heard
+    from netalias.packets.parse import Heard
 
 PROBE_WAIT = 1.0
 PROBE_NUM = 3

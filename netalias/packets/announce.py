@@ -20,8 +20,8 @@ from netalias.model import Value
 from netalias.packets import frames
 from netalias.packets.events import standing
 from netalias.packets.gratuitous import leave
-from netalias.packets.port import name
-from netalias.packets.sending import BURST, Bucket, Sender
+from netalias.packets.pacing import BURST, Bucket, Sender
+from netalias.packets.socket import name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

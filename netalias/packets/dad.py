@@ -16,19 +16,19 @@ from __future__ import annotations
 from _socket import inet_ntop
 
 from netalias import errors
-from netalias.kernel import wire
+from netalias.kernel.netlink import codec
 from netalias.model import AF_INET6, IFA_F_DADFAILED, IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
 from netalias.packets import NEIGHBOR_ADVERTISEMENT
 from netalias.packets.events import RTNLGRP_IPV6_IFADDR, Events
-from netalias.packets.heard import parse
-from netalias.packets.port import NEIGHBOUR, Port
+from netalias.packets.parse import parse
 from netalias.packets.probe import Conflict, Edge
+from netalias.packets.socket import NEIGHBOUR, Port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from netalias.packets.heard import Heard
+    from netalias.packets.parse import Heard
 
     Place = tuple[int, bytes]
     """A device's index and a packed IPv6 address."""
@@ -175,17 +175,17 @@ class Watch:
     def _take(
         self, kind: int, flags: int, sequence: int, data: bytes, start: int, end: int
     ) -> None:
-        if flags & wire.NLM_F_DUMP_INTR:
+        if flags & codec.NLM_F_DUMP_INTR:
             self._doubt = True
-        if kind in (wire.RTM_NEWADDR, wire.RTM_DELADDR):
-            entry = wire.read_address(data, start, end)
+        if kind in (codec.RTM_NEWADDR, codec.RTM_DELADDR):
+            entry = codec.read_address(data, start, end)
             if entry.family == AF_INET6:
                 place = entry.index, entry.local
-                self._flags[place] = entry.flags if kind == wire.RTM_NEWADDR else GONE
-        elif sequence == self._dumping and kind in (wire.NLMSG_DONE, wire.NLMSG_ERROR):
+                self._flags[place] = entry.flags if kind == codec.RTM_NEWADDR else GONE
+        elif sequence == self._dumping and kind in (codec.NLMSG_DONE, codec.NLMSG_ERROR):
             self._dumping = 0
-            if kind == wire.NLMSG_ERROR:
-                code, text = wire.read_error(data, flags, start, end)
+            if kind == codec.NLMSG_ERROR:
+                code, text = codec.read_error(data, flags, start, end)
                 raise errors.kernel_error("list of addresses", code, text)
 
     def _hear(self, wanted: Collection[bytes], macs: dict[bytes, bytes]) -> None:

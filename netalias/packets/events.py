@@ -12,7 +12,7 @@ from errno import EAGAIN, EINTR, ENOBUFS
 from select import POLLIN, poll
 
 from netalias import errors
-from netalias.kernel import wire
+from netalias.kernel.netlink import codec
 from netalias.model import AF_INET6
 
 TYPE_CHECKING = False
@@ -64,17 +64,17 @@ class Events:
 
     def ask_links(self, indexes: Iterable[int]) -> None:
         """Have the state of these devices announced; NLMSG_ERROR for one that is not there."""
-        skip = wire.attr_u32(wire.IFLA_EXT_MASK, wire.RTEXT_FILTER_SKIP_STATS)
+        skip = codec.attr_u32(codec.IFLA_EXT_MASK, codec.RTEXT_FILTER_SKIP_STATS)
         for index in indexes:
             self._sequence += 1
-            body = wire.ifinfo(index) + skip
-            self._send(wire.message(wire.RTM_GETLINK, 0, self._sequence, body))
+            body = codec.ifinfo(index) + skip
+            self._send(codec.message(codec.RTM_GETLINK, 0, self._sequence, body))
 
     def ask_addresses(self, family: int = AF_INET6) -> int:
         """Have all addresses of a family announced, or of all (0); NLMSG_DONE with the returned
         sequence ends them."""
         self._sequence += 1
-        self._send(wire.get_addresses(self._sequence, family))
+        self._send(codec.get_addresses(self._sequence, family))
         return self._sequence
 
     def _send(self, data: bytes) -> None:
@@ -97,7 +97,7 @@ class Events:
                 raise errors.kernel_error(OPERATION, error.errno or 0) from None
             if source[0]:
                 continue  # not from the kernel
-            for kind, flags, sequence, start, end in wire.messages(data):
+            for kind, flags, sequence, start, end in codec.messages(data):
                 yield kind, flags, sequence, data, start, end
 
 
@@ -115,12 +115,12 @@ def standing() -> set[bytes]:
                 if event is None:
                     raise errors.kernel_error("list of addresses", ENOBUFS)
                 kind, flags, sequence, data, start, end = event
-                if kind == wire.RTM_NEWADDR:
-                    found.add(wire.read_address(data, start, end).local)
-                elif kind == wire.NLMSG_ERROR:
-                    code, text = wire.read_error(data, flags, start, end)
+                if kind == codec.RTM_NEWADDR:
+                    found.add(codec.read_address(data, start, end).local)
+                elif kind == codec.NLMSG_ERROR:
+                    code, text = codec.read_error(data, flags, start, end)
                     raise errors.kernel_error("list of addresses", code, text)
-                elif kind == wire.NLMSG_DONE and sequence == asked:
+                elif kind == codec.NLMSG_DONE and sequence == asked:
                     return found
     finally:
         events.close()

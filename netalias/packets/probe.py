@@ -17,13 +17,13 @@ from select import POLLIN, poll
 from time import monotonic
 
 from netalias import errors
-from netalias.kernel import wire
+from netalias.kernel.netlink import codec
 from netalias.model import AF_INET, AF_INET6, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP, Value
 from netalias.packets.acd import Prober
 from netalias.packets.events import RTNLGRP_LINK, Events
 from netalias.packets.gratuitous import leave
-from netalias.packets.heard import parse
-from netalias.packets.port import ARP, Port, name
+from netalias.packets.parse import parse
+from netalias.packets.socket import ARP, Port, name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,16 +105,16 @@ class Links:
                 self.events.ask_links(self.flags)
                 continue
             kind, flags, sequence, data, start, end = event
-            if kind == wire.NLMSG_ERROR and sequence:
-                self._missing(*wire.read_error(data, flags, start, end))
-            elif kind in (wire.RTM_NEWLINK, wire.RTM_DELLINK) and end - start >= 16:
+            if kind == codec.NLMSG_ERROR and sequence:
+                self._missing(*codec.read_error(data, flags, start, end))
+            elif kind in (codec.RTM_NEWLINK, codec.RTM_DELLINK) and end - start >= 16:
                 self._take(kind, data, start)
 
     def _take(self, kind: int, data: bytes, start: int) -> None:
-        family, _, index, flags, _ = wire.IFINFO.unpack_from(data, start)
+        family, _, index, flags, _ = codec.IFINFO.unpack_from(data, start)
         if family or index not in self.flags:  # AF_BRIDGE tells of ports, not of devices
             return
-        if kind == wire.RTM_DELLINK:
+        if kind == codec.RTM_DELLINK:
             raise errors.NoSuchDevice(f"the device of index {index} has vanished")
         self.flags[index] = flags
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from itertools import chain
 
-from netalias import names
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -19,13 +18,14 @@ from netalias.model import (
     RT_SCOPE_UNIVERSE,
     address_text,
     mac_text,
+    names,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from netalias.alias_type import Registry
+    from netalias.families import Registry
     from netalias.model import Alias, Device
 
 IF_OPER_DOWN = 2

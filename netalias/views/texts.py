@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netalias.alias_type import installed
-from netalias.chain import ordered
+from netalias.families import installed
+from netalias.observed.chain import ordered
 from netalias.views import fields, proc
 from procfs import TextFile, Tree
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from netalias.kinds import World
     from netalias.model import Alias
-    from netalias.proxies import Proxy
+    from netalias.model.neighbours import Proxy
 
 NAMES = ("aliases", "alias_types")
 """What texts() holds."""
@@ -35,7 +35,8 @@ def answer(word: str, world: World, proxies: Callable[[], Iterable[Proxy]]) -> b
     """What the socket answers to one of WORDS: a text, or what ``netalias -j show`` prints."""
     if word in NAMES:
         return texts(lambda: world).open(word).read()
-    from netalias.views import json, published
+    from netalias.views import json
+    from netalias.views import proxies as published
 
     objects = [fields(one, world.registry) for one in ordered(world.aliases, world.snapshot)]
     others = published.select(proxies(), world.snapshot, (), 0)

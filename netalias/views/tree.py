@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from netalias.alias_type import Registry
+    from netalias.families import Registry
     from netalias.model import Alias, Snapshot
 
 MARKS = {True: ("├─ ", "└─ "), False: ("|- ", "`- ")}

@@ -27,7 +27,7 @@ def watch(options: Options, words: list[str]) -> int:
     import gc
 
     from netalias.cli import number
-    from netalias.netns import held
+    from netalias.system.netns import held
     from netalias.watch.watcher import LOCKED, Watcher
 
     gc.enable()  # the launcher switches it off, for commands that live for milliseconds

@@ -3,15 +3,16 @@ forgotten everything meanwhile, and as often as it is wished. A child does it, n
 
 from __future__ import annotations
 
-from netalias import announcing, telling
-from netalias.arrival import Policy
-from netalias.declarations import counted
+from netalias.claim import Policy
+from netalias.claim import announce as telling
+from netalias.desired.declarations import counted
+from netalias.engine import announce
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.model import Alias
-    from netalias.watch.journal import Journal
-    from netalias.watch.keeping import Keeping
+    from netalias.system.journal import Journal
+    from netalias.watch.controller import Keeping
 
 
 class Greeting:
@@ -28,10 +29,10 @@ class Greeting:
     def back(self, indexes: set[int]) -> None:
         """These main devices have got a carrier."""
         told = [
-            announcing.standing(alias, self._policy)
+            announce.standing(alias, self._policy)
             for alias in self._keeping.world().aliases
             if alias.main is not None and alias.main.index in indexes
-            if not announcing.mute(alias) and not self._is_silent(alias)
+            if not announce.mute(alias) and not self._is_silent(alias)
         ]
         if not told or not self._policy.announce or self._engine.segment is None:
             return
@@ -45,14 +46,14 @@ class Greeting:
     def due(self, now: float) -> float | None:
         """Seconds until again(); None where nothing is announced again and again."""
         blocks = self._keeping.wished.declared.blocks
-        periods = {announcing.every(block.wish, self._policy) for block in blocks} - {0}
+        periods = {announce.every(block.wish, self._policy) for block in blocks} - {0}
         return max(0.0, self._last + min(periods) - now) if periods else None
 
     def again(self, now: float) -> None:
         """Announce what is due. Raises StateError."""
         self._last = now
         declared = self._keeping.wished.declared
-        for note in announcing.again(self._engine, self._folder, declared, "", (), telling.leave):
+        for note in announce.again(self._engine, self._folder, declared, "", (), telling.leave):
             self._journal.warning(note)
 
     def _is_silent(self, alias: Alias) -> bool:

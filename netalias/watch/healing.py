@@ -7,25 +7,25 @@ it worked, the next events tell.
 
 from __future__ import annotations
 
-from netalias import reconcile as engine_room
-from netalias.agenda import ADDED, compare
+from netalias.desired.index import Declared, Wished
+from netalias.engine import reconcile as engine_room
 from netalias.errors import MainDown, NoSuchDevice
 from netalias.kinds import World
-from netalias.watch.focus import focused, snapshot
-from netalias.watch.patience import Patience
+from netalias.plan.compare import ADDED, compare
+from netalias.system.backoff import Patience
 from netalias.watch.report import is_late
-from netalias.watch.wished import Declared, Wished
+from netalias.watch.snapshots import focused, snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from netalias.agenda import Agenda, Item
-    from netalias.changes import State
     from netalias.engine import Engine
+    from netalias.engine.reconcile import Outcome, Rules
     from netalias.model import Snapshot
-    from netalias.names import AliasName
-    from netalias.reconcile import Outcome, Rules
+    from netalias.model.events import State
+    from netalias.model.names import AliasName
+    from netalias.plan.compare import Agenda, Item
     from netalias.watch.report import Report
 
     Ports = dict[AliasName, int]

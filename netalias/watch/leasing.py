@@ -8,13 +8,13 @@ hands shall not cost addresses.
 from __future__ import annotations
 
 from netalias.kernel import GONE
-from netalias.leases import PARTS, renewals, running
+from netalias.model.leases import PARTS, renewals, running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.kernel import Failure
-    from netalias.names import AliasName
-    from netalias.watch.keeping import Keeping
+    from netalias.model.names import AliasName
+    from netalias.watch.controller import Keeping
 
 
 class Leasing:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from netalias.agenda import ADDED, CHANGED, REMOVED, SET
-from netalias.declarations import counted
+from netalias.desired.declarations import counted
 from netalias.kernel import GONE
-from netalias.views.difference import line
-from netalias.watch.culprit import who
+from netalias.plan.compare import ADDED, CHANGED, REMOVED, SET
+from netalias.views.diff import line
+from netalias.watch.originator import who
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netalias.agenda import Item
     from netalias.engine import Engine
-    from netalias.names import AliasName
-    from netalias.reconcile import Outcome
-    from netalias.watch.journal import Journal
+    from netalias.engine.reconcile import Outcome
+    from netalias.model.names import AliasName
+    from netalias.plan.compare import Item
+    from netalias.system.journal import Journal
 
 FEW = 8
 """So many aliases are named one by one."""

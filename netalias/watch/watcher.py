@@ -7,39 +7,40 @@ from os import stat
 from os.path import abspath
 from time import monotonic, sleep
 
-from netalias import declarations, errors, guard, sources
-from netalias import reconcile as engine_room
-from netalias.agenda import REMOVED
-from netalias.declarations import counted
-from netalias.kernel.channel import ROOM
-from netalias.kernel.events import TURN, Stream
-from netalias.lock import TEXTS
-from netalias.upkeep import configuration
-from netalias.watch.election import Election
+from netalias import errors, sources
+from netalias.cli.converge import configuration
+from netalias.desired import ON_DOWN, choice, declarations
+from netalias.desired.declarations import counted
+from netalias.desired.index import FREE
+from netalias.engine import checkpoint
+from netalias.engine import reconcile as engine_room
+from netalias.kernel.netlink.monitor import TURN, Stream
+from netalias.kernel.netlink.subscription import ROOM
+from netalias.plan.compare import REMOVED
+from netalias.runtime import TEXTS
+from netalias.runtime.instance import Election
+from netalias.system.inotify import Followed, Pause
+from netalias.system.journal import Journal
+from netalias.system.loop import Ear, Loop, Timer
+from netalias.system.sdnotify import Service
+from netalias.system.signals import Signals
+from netalias.watch.controller import Keeping
 from netalias.watch.greeting import Greeting
-from netalias.watch.inotify import Followed, Pause
-from netalias.watch.journal import Journal
-from netalias.watch.keeping import Keeping
 from netalias.watch.leasing import Leasing
-from netalias.watch.loop import Ear, Loop, Timer
-from netalias.watch.publishing import Publishing
-from netalias.watch.service import Service
-from netalias.watch.showing import Showing
-from netalias.watch.signals import Signals
-from netalias.watch.wished import FREE
-from netalias.wishes import ON_DOWN, choice
+from netalias.watch.periodic import Publishing
+from netalias.watch.texts import Showing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
+    from netalias.claim.session import Segment
     from netalias.cli import Options
-    from netalias.declarations import Declarations
+    from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
-    from netalias.reconcile import Outcome
-    from netalias.segment import Segment
-    from netalias.watch.loop import Part
+    from netalias.engine.reconcile import Outcome
+    from netalias.system.loop import Part
 
     T = TypeVar("T")
 
@@ -259,10 +260,10 @@ class Watcher:
     def _paused(self) -> str:
         """Why nothing may be changed: what waits for its confirmation is not to be undone, and what
         was not confirmed not to be done."""
-        waiting = guard.pending(self._folder)
+        waiting = checkpoint.pending(self._folder)
         if waiting is not None and waiting.digest != self._configuration:
             return f"a change waits for its confirmation since {waiting.since}: nothing is kept"
-        if guard.rejected(self._folder) == self._configuration:
+        if checkpoint.rejected(self._folder) == self._configuration:
             return "this configuration was not confirmed when it was tried: it is not kept"
         return ""
 

@@ -25,11 +25,8 @@ from netalias.model import (
     Device,
     Snapshot,
 )
-from netalias.names import AliasName
-from netalias.steps import (
-    CreateLink,
-    Step,
-)
+from netalias.model.names import AliasName
+from netalias.model.steps import CreateLink, Step
 
 MAC = bytes.fromhex("020000000501")
 OTHER_MAC = bytes.fromhex("020000000502")
@@ -46,7 +43,7 @@ def netlink() -> Kernel:
 
 def iproute() -> Kernel:
     """Through pyroute2."""
-    from netalias.kernel.iproute import Iproute
+    from netalias.kernel.pyroute import Iproute
 
     return Iproute()
 

@@ -7,7 +7,7 @@ from stage import done, index, inet, macvlan, state
 
 from netalias.kernel import Kernel
 from netalias.model import GROUP, SCRATCH
-from netalias.steps import AddAddress, AddAltname, DelLink, SetLink, Step
+from netalias.model.steps import AddAddress, AddAltname, DelLink, SetLink, Step
 
 
 def made(kernel: Kernel, count: int, group: int = GROUP, letter: str = "d") -> list[str]:

@@ -43,7 +43,7 @@ from netalias.model import (
     RT_SCOPE_LINK,
     Address,
 )
-from netalias.steps import (
+from netalias.model.steps import (
     RAISE,
     SET,
     AddAddress,

@@ -40,7 +40,7 @@ from netalias.kernel.memory import Memory
 from netalias.model import (
     Address,
 )
-from netalias.steps import (
+from netalias.model.steps import (
     AddAddress,
     AddAltname,
     CreateLink,
@@ -151,7 +151,7 @@ import sys
 from netalias.errors import NotPermitted
 from netalias.kernel import {module}
 from netalias.model import Address
-from netalias.steps import AddAddress
+from netalias.model.steps import AddAddress
 kernel = {module}.{name}()
 assert kernel.snapshot().device("lo") is not None
 for ask in (kernel.permitted, lambda: kernel.able("macvlan")):

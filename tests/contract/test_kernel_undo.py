@@ -9,7 +9,7 @@ from stage import MAC, OTHER_MAC, alias, done, index, inet, macvlan, refused, st
 
 from netalias import errors
 from netalias.kernel import Kernel
-from netalias.steps import RAISE, SET, AddAddress, AddAltname, DelAddress, SetLink, Step
+from netalias.model.steps import RAISE, SET, AddAddress, AddAltname, DelAddress, SetLink, Step
 
 
 def twins(kernel: Kernel) -> tuple[int, SetLink]:

@@ -12,11 +12,11 @@ from stage import address_values, alias, done, index, inet, refused, same_words,
 from support import LINUX, Namespace
 
 from netalias import errors
-from netalias.adopt import adopt
 from netalias.engine import Engine
-from netalias.kernel import Kernel, wire
+from netalias.engine.adopt import adopt
+from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
-from netalias.marking import MarkAddress
+from netalias.kernel.netlink import codec
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -26,8 +26,9 @@ from netalias.model import (
     PROTOCOL,
     Address,
 )
-from netalias.names import AliasName
-from netalias.steps import AddAddress, AddAltname, DelAddress
+from netalias.model.marking import MarkAddress
+from netalias.model.names import AliasName
+from netalias.model.steps import AddAddress, AddAltname, DelAddress
 
 RTMGRP_IPV4_IFADDR = 0x10
 RTMGRP_IPV6_IFADDR = 0x100
@@ -262,8 +263,8 @@ def announced(listening: socket, local: bytes) -> list[int]:
             data = listening.recv(65536, MSG_DONTWAIT)
         except BlockingIOError:
             return found
-        for kind, _, _, start, end in wire.messages(data):
-            if wire.read_address(data, start, end).local == local:
+        for kind, _, _, start, end in codec.messages(data):
+            if codec.read_address(data, start, end).local == local:
                 found.append(kind)
 
 
@@ -276,9 +277,9 @@ def test_no_address_goes(veth: Namespace, kernel: Kernel, name: str) -> None:
     step = mark(kernel, entry)
     with monitor(veth) as listening:
         done(kernel, step)
-        assert set(announced(listening, entry.local)) == {wire.RTM_NEWADDR}
+        assert set(announced(listening, entry.local)) == {codec.RTM_NEWADDR}
         (failure,) = kernel.apply([step, AddAltname("zz", 9999, "b")])
         assert failure.error.errno == ENODEV
-        assert set(announced(listening, entry.local)) == {wire.RTM_NEWADDR}
+        assert set(announced(listening, entry.local)) == {codec.RTM_NEWADDR}
         done(kernel, DelAddress("eth9", step.index, step.address))
-        assert wire.RTM_DELADDR in announced(listening, entry.local)
+        assert codec.RTM_DELADDR in announced(listening, entry.local)

@@ -16,8 +16,8 @@ from support import Namespace, veth_pair
 
 from netalias.kernel import Kernel
 from netalias.model import GROUP, IFA_F_TENTATIVE, RT_SCOPE_LINK, Address, Device, Snapshot
-from netalias.proxies import AddProxy, DelProxy, Proxy
-from netalias.steps import (
+from netalias.model.neighbours import AddProxy, DelProxy, Proxy
+from netalias.model.steps import (
     AddAddress,
     AddAltname,
     CreateLink,

@@ -12,9 +12,9 @@ from stage import address_values, done, index, inet, refused, state
 from support import Namespace
 
 from netalias import errors
-from netalias.kernel import Kernel, wire
+from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
-from netalias.marking import RenewAddress
+from netalias.kernel.netlink import codec
 from netalias.model import (
     AF_INET6,
     FOREVER,
@@ -24,7 +24,8 @@ from netalias.model import (
     PROTOCOL,
     Address,
 )
-from netalias.steps import AddAddress, DelAddress
+from netalias.model.marking import RenewAddress
+from netalias.model.steps import AddAddress, DelAddress
 
 RTMGRP_IPV4_IFADDR = 0x10
 RTMGRP_IPV6_IFADDR = 0x100
@@ -237,8 +238,8 @@ def announced(heard: socket, local: bytes) -> list[int]:
             data = heard.recv(65536, MSG_DONTWAIT)
         except BlockingIOError:
             return types
-        for kind, _, _, start, end in wire.messages(data):
-            if wire.read_address(data, start, end).local == local:
+        for kind, _, _, start, end in codec.messages(data):
+            if codec.read_address(data, start, end).local == local:
                 types.append(kind)
 
 
@@ -250,6 +251,6 @@ def test_no_address_goes(veth: Namespace, kernel: Kernel, name: str) -> None:
     entry = placed(kernel, name, 300)
     with listening(veth) as heard:
         done(kernel, renewal(kernel, entry, 300))
-        assert set(announced(heard, entry.local)) == {wire.RTM_NEWADDR}
+        assert set(announced(heard, entry.local)) == {codec.RTM_NEWADDR}
         done(kernel, DelAddress("eth9", index(kernel, "eth9"), entry))
-        assert wire.RTM_DELADDR in announced(heard, entry.local)
+        assert codec.RTM_DELADDR in announced(heard, entry.local)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netalias.packets import acd, frames
 from netalias.packets.acd import FAST, RFC, Prober, Timing
-from netalias.packets.heard import Heard, parse
+from netalias.packets.parse import Heard, parse
 
 OURS = bytes.fromhex("020000000001")
 ALIAS = bytes.fromhex("0200000000a1")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from netalias import errors
-from netalias.kernel import wire
+from netalias.kernel.netlink import codec
 from netalias.model import IFA_F_DADFAILED, IFA_F_PERMANENT, IFA_F_TENTATIVE, Address
 from netalias.packets import dad, frames
 from netalias.packets.dad import IFA_F_OPTIMISTIC, Watch
@@ -52,7 +52,7 @@ class Events:
             if flags == LOST:
                 yield None
                 continue
-            kind = wire.RTM_DELADDR if flags == GONE else wire.RTM_NEWADDR
+            kind = codec.RTM_DELADDR if flags == GONE else codec.RTM_NEWADDR
             if flags == GONE:
                 edge.addresses.pop((index, address), None)
             else:
@@ -62,8 +62,8 @@ class Events:
             marks = edge.broken.pop(0) if edge.broken else 0
             for (index, address), flags in edge.addresses.items():
                 if not marks:
-                    yield message(wire.RTM_NEWADDR, marks, sequence, index, address, flags)
-            yield wire.NLMSG_DONE, marks, sequence, bytes(4), 0, 4
+                    yield message(codec.RTM_NEWADDR, marks, sequence, index, address, flags)
+            yield codec.NLMSG_DONE, marks, sequence, bytes(4), 0, 4
         self.dumps = []
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ def message(
     kind: int, marks: int, sequence: int, index: int, address: bytes, flags: int
 ) -> tuple[Any, ...]:
     """One address as an event."""
-    data = wire.add_address(0, index, Address(index, INET6, address, 128, flags))
+    data = codec.add_address(0, index, Address(index, INET6, address, 128, flags))
     return kind, marks, sequence, data, 16, len(data)
 
 
@@ -185,7 +185,7 @@ def test_a_duplicate_is_named_by_its_advertisement() -> None:
 
 def test_who_only_asks_for_the_address_is_not_its_owner() -> None:
     """A solicitation with a source address wants to talk to it; the owner stays unnamed."""
-    from netalias.packets.formats import FRAME
+    from netalias.packets.spec import FRAME
 
     node = b"\xff\x02" + bytes(9) + b"\x01\xff" + ADDRESS[13:]
     frame = {
@@ -251,7 +251,7 @@ def test_a_list_that_changed_while_it_was_read_is_read_again() -> None:
     """NLM_F_DUMP_INTR: what it does not have may be there."""
     edge = Edge()
     edge.addresses[5, ADDRESS] = GOOD
-    edge.broken = [wire.NLM_F_DUMP_INTR]
+    edge.broken = [codec.NLM_F_DUMP_INTR]
     assert edge.watch((5, ADDRESS)) == []
     assert edge.dumps == 2
 
@@ -275,6 +275,6 @@ def test_a_main_device_that_is_not_there_leaves_nothing_open() -> None:
 
 def test_numbers_are_those_of_the_header() -> None:
     """linux/if_addr.h."""
-    from netalias.kernel.spec import IFA_F
+    from netalias.kernel.netlink.spec import IFA_F
 
     assert IFA_F["IFA_F_OPTIMISTIC"] == dad.IFA_F_OPTIMISTIC

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from netalias import errors
-from netalias.kernel import wire
+from netalias.kernel.netlink import codec
 from netalias.model import IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP
 from netalias.packets import frames, probe
 from netalias.packets.acd import AGAIN, FAST, RFC
@@ -64,14 +64,14 @@ class Events(Socket):
 
     def link(self, index: int, flags: int | None) -> tuple[Any, ...]:
         """RTM_NEWLINK or RTM_DELLINK."""
-        kind = wire.RTM_DELLINK if flags is None else wire.RTM_NEWLINK
-        body = wire.ifinfo(index, flags or 0, family=self.edge.family)
+        kind = codec.RTM_DELLINK if flags is None else codec.RTM_NEWLINK
+        body = codec.ifinfo(index, flags or 0, family=self.edge.family)
         return kind, 0, 0, body, 0, len(body)
 
     def missing(self) -> tuple[Any, ...]:
         """NLMSG_ERROR: ENODEV."""
-        body = (-19).to_bytes(4, "little", signed=True) + wire.ifinfo(0)
-        return wire.NLMSG_ERROR, 0, 1, body, 0, len(body)
+        body = (-19).to_bytes(4, "little", signed=True) + codec.ifinfo(0)
+        return codec.NLMSG_ERROR, 0, 1, body, 0, len(body)
 
 
 class Port(Socket):

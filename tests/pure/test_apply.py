@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from netalias import errors
 from netalias.kernel import Failure, Kernel, sends
 from netalias.kernel.memory import Memory
-from netalias.marking import MarkAddress
 from netalias.model import GROUP, PROTOCOL, Address, Device
-from netalias.steps import (
+from netalias.model.marking import MarkAddress
+from netalias.model.steps import (
     ADDRESS,
     BARRIERS,
     CREATE,

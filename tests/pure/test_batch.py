@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netalias import errors, wishes
-from netalias.batch import Batch
-from netalias.declarations import words_of
+from netalias import desired, errors
+from netalias.desired.declarations import words_of
 from netalias.engine import Engine
+from netalias.engine.batch import Batch
 from netalias.kernel.memory import Memory
 from netalias.model import IFA_F_NOPREFIXROUTE
-from netalias.steps import AddAltname, Step
+from netalias.model.steps import AddAltname, Step
 
 
 class Counting(Memory):
@@ -256,7 +256,7 @@ def one_by_one(memory: Memory, lines: Sequence[str], *, force: bool) -> list[int
     for number, line in enumerate(lines, 1):
         engine = Engine(memory)
         try:
-            engine.realise(wishes.parse(line.split(), engine.registry))
+            engine.realise(desired.parse(line.split(), engine.registry))
         except errors.NetaliasError:
             failed.append(number)
             if not force:

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import netalias
-from netalias import cli, errors, usage, wishes
+from netalias import cli, desired, errors
+from netalias.cli import help
+from netalias.cli.flags import FLAGS, SPECIAL, TAKING
 from netalias.engine import Engine
 from netalias.kernel.memory import Memory
-from netalias.options import FLAGS, SPECIAL, TAKING
-from netalias.steps import AddAltname
+from netalias.model.steps import AddAltname
 
 KERNEL, USAGE, PERMISSION = errors.STATUS_KERNEL, errors.STATUS_USAGE, errors.STATUS_PERMISSION
 
@@ -370,13 +371,13 @@ def test_emulate(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("words", ["help", "-h", "--help", "h"])
 def test_help(run: Command, words: str) -> None:
     """All of it, on standard output."""
-    assert run(words) == usage.MAIN
+    assert run(words) == help.MAIN
 
 
 @pytest.mark.parametrize("verb", [*cli.VERBS])
 def test_help_of_a_verb(run: Command, verb: str) -> None:
     """In every way to ask for it."""
-    text = usage.VERBS[verb]
+    text = help.VERBS[verb]
     assert run("help", verb) == text
     for words in (("-h", verb), ("--help", verb), (verb, "-h"), (verb, "--help")):
         assert run(*words) == text
@@ -384,13 +385,13 @@ def test_help_of_a_verb(run: Command, verb: str) -> None:
 
 def test_help_of_an_alias(run: Command) -> None:
     """A name before or behind the option asks for the words of an alias."""
-    assert run("eth0:0", "--help") == run("-h", "eth0:0") == usage.MAIN
+    assert run("eth0:0", "--help") == run("-h", "eth0:0") == help.MAIN
 
 
 def test_help_says_everything() -> None:
     """Every word, verb and option stands in the help."""
-    words = usage.MAIN.replace(",", " ").replace("[=", " ").split()
-    for one in (*wishes.WORDS, *cli.VERBS, *FLAGS, *TAKING):
+    words = help.MAIN.replace(",", " ").replace("[=", " ").split()
+    for one in (*desired.WORDS, *cli.VERBS, *FLAGS, *TAKING):
         assert one in words, one
 
 
@@ -428,7 +429,7 @@ def test_an_option_that_means_nothing_is_refused(run: Command, option: str) -> N
     assert text.startswith(f"{option} belongs to ")
     assert text.endswith(f" (netalias help {verb})")
     words = f"{option}{value}".split()
-    assert run(*words, verb, "--help") == usage.VERBS[verb]
+    assert run(*words, verb, "--help") == help.VERBS[verb]
 
 
 @pytest.mark.parametrize("option", ["-c", "-n x", "-q", "-v", "--group 7", "--wait 60"])
@@ -525,7 +526,7 @@ def test_altname_with_a_newline(run: Command) -> None:
 # Any words ----------------------------------------------------------------------------------
 
 REAL = [
-    *cli.VERBS, *FLAGS, *wishes.WORDS,
+    *cli.VERBS, *FLAGS, *desired.WORDS,
     "sh", "eth0:0", "eth0:1", "eth1:0", "lo:0", "eth0:0-", "eth0:00", "eth2:0", "eth0", "nodev:0",
     "200.1.1.1", "200.1.1.2/24", "10.0.0.1/16", "2001:db8::1/64", "255.255.255.0", "24", "1400",
     "ether", "02:00:00:00:00:01", "macvlan", "ipvlan", "dummy", "label", "auto", "inet", "inet6",
@@ -542,11 +543,11 @@ def test_any_words(
     """Whatever is typed: a known status, no bug, at most one line of error, or only warnings."""
     memory = kernel()
     # The emulator has tests of its own; here it would read files of the machine.
-    monkeypatch.setattr("netalias.verbs.emulate", lambda options, words: 0)
+    monkeypatch.setattr("netalias.cli.show.emulate", lambda options, words: 0)
     # These stay, and hear a real kernel.
     monkeypatch.setattr("netalias.monitor.monitor", lambda options, words: 0)
     monkeypatch.setattr("netalias.watch.watch", lambda options, words: 0)
-    monkeypatch.setattr("netalias.alias_type._load_entry_point", lambda name: None)
+    monkeypatch.setattr("netalias.families._load_entry_point", lambda name: None)
     for words in lines:
         capsys.readouterr()
         status = cli.main(words, lambda options: Engine(memory))

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from netalias.watch import culprit
+from netalias.watch import originator
 
 
 def test_the_process_of_a_port() -> None:
@@ -19,16 +19,16 @@ def test_the_process_of_a_port() -> None:
     ):
         for one in (first, second):
             one.bind((0, 0))
-            port = culprit.port_of(one.fileno())
-            assert culprit.who(port).endswith(f"(pid {os.getpid()})")
+            port = originator.port_of(one.fileno())
+            assert originator.who(port).endswith(f"(pid {os.getpid()})")
 
 
 def test_without_a_descriptor_left_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no error: what was to be put right is put right by then."""
-    monkeypatch.setattr(culprit, "_inode", lambda port: "1")
+    monkeypatch.setattr(originator, "_inode", lambda port: "1")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
     try:
-        assert culprit.who(culprit.PIDS + 1) == ""
+        assert originator.who(originator.PIDS + 1) == ""
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)

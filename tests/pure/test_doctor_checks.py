@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from netalias import doctor
-from netalias.alias_type import lazy
-from netalias.doctor import managers
+from netalias.doctor.checks import managers
+from netalias.doctor.checks.aliases import unheard
+from netalias.doctor.checks.firewall import XTABLES, colons, named
+from netalias.doctor.checks.sysctls import neighbours, setting
+from netalias.doctor.facts import ALL, Reading, contains
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, listed
-from netalias.doctor.firewall import XTABLES, colons, named
-from netalias.doctor.reading import ALL, Reading, contains
-from netalias.doctor.settings import neighbours, setting
-from netalias.doctor.states import unheard
-from netalias.kernel.survey import Route
+from netalias.families import lazy
+from netalias.kernel.pyroute.survey import Route
 from netalias.kinds import World
 from netalias.model import (
     AF_INET,

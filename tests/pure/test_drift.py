@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_plan import Stage
 
-from netalias import declarations, errors
-from netalias.future import Future
-from netalias.likeness import Like
-from netalias.names import AliasName
+from netalias import errors
+from netalias.desired import declarations
+from netalias.engine.reconcile import Outcome, Rules, check, reconcile
+from netalias.model.names import AliasName
+from netalias.model.steps import DelAltname, SetLink
+from netalias.observed.planned import Future
 from netalias.plan import plan
-from netalias.reconcile import Outcome, Rules, check, reconcile
-from netalias.steps import DelAltname, SetLink
-from netalias.views.difference import line
+from netalias.plan.unchanged import Like
+from netalias.views.diff import line
 
 
 def declared(stage: Stage, text: str) -> declarations.Declarations:

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netalias import errors, model
-from netalias.alias_type import AliasType, Registry
 from netalias.emulator import Emulator, main
+from netalias.families import AliasType, Registry
 from netalias.families.inet import Inet
 from netalias.families.inet6 import Inet6
 

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netalias import errors, wishes
-from netalias.alias_type import AliasType, Registry, lazy
+from netalias import desired, errors
 from netalias.engine import Engine
+from netalias.families import AliasType, Registry, lazy
 from netalias.kernel.memory import Memory
 from netalias.model import (
     ARPHRD_ETHER,
@@ -36,9 +36,9 @@ from netalias.model import (
     Snapshot,
     address_text,
 )
+from netalias.model.steps import AddAltname, CreateLink, DelLink, SetLink, Step
 from netalias.plan import Plan
-from netalias.steps import AddAltname, CreateLink, DelLink, SetLink, Step
-from netalias.unlocked import Unlocked
+from netalias.runtime.unlocked import Unlocked
 from netalias.views import state as state_of
 
 NO_ROUTE = "noprefixroute"
@@ -56,8 +56,8 @@ class Stage:
         for name in ("eth0", "eth1", "eth2"):
             self.kernel.add_device(name, up=name != "eth2")
 
-    def wish(self, text: str) -> wishes.Wish:
-        return wishes.parse(text.split(), self.engine.registry)
+    def wish(self, text: str) -> desired.Wish:
+        return desired.parse(text.split(), self.engine.registry)
 
     def __call__(self, text: str, *, force: bool = False) -> Plan:
         """Do one command."""
@@ -529,7 +529,7 @@ class Odd(AliasType):
 
 
 def with_odd(key: int | str) -> AliasType | None:
-    from netalias.alias_type import load
+    from netalias.families import load
 
     return Odd() if key in (99, "odd") else load(key)
 
@@ -1143,7 +1143,7 @@ def test_lock(stage: Stage) -> None:
             seen.append("out")
 
     engine = Engine(stage.kernel, lock=Watched)
-    wish = wishes.parse(["eth0:0", "200.1.1.1"], engine.registry)
+    wish = desired.parse(["eth0:0", "200.1.1.1"], engine.registry)
     engine.plan(wish)
     assert seen == []
     engine.realise(wish)

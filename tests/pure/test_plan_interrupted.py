@@ -8,11 +8,11 @@ from errno import EEXIST
 import pytest
 from test_plan import Stage
 
-from netalias import errors, wishes
-from netalias.alias_type import lazy
+from netalias import desired, errors
+from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model import FOREVER
-from netalias.steps import AddAddress, Step
+from netalias.model.steps import AddAddress, Step
 from netalias.views import state
 
 
@@ -72,14 +72,14 @@ def test_creation_is_interrupted() -> None:
 def test_options_behind_a_deleting_name(word: str) -> None:
     """S23: words are ignored, but an option that was ignored would delete something else."""
     with pytest.raises(errors.UsageError, match="options stand before the name"):
-        wishes.parse(["eth0:0-", word, "blue"], lazy())
+        desired.parse(["eth0:0-", word, "blue"], lazy())
 
 
 def test_netmask_of_ipv6() -> None:
     """A mask of IPv4 says nothing of an IPv6 address, whichever comes first."""
     for words in ("2001:db8::1 netmask 255.255.0.0", "netmask 255.255.0.0 2001:db8::1"):
         with pytest.raises(errors.UsageError, match="only an IPv4 address has a netmask"):
-            wishes.parse(["eth0:0", *words.split()], lazy())
+            desired.parse(["eth0:0", *words.split()], lazy())
 
 
 @pytest.fixture

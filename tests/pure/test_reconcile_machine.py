@@ -15,7 +15,7 @@ from netalias.errors import NetaliasError
 from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
 from netalias.model import Snapshot
-from netalias.steps import Step
+from netalias.model.steps import Step
 
 MET = (
     "status 0", "status 2", "+", "-", "~", "replaced", "killed",

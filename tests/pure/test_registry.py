@@ -8,12 +8,12 @@ from errno import EEXIST, EINVAL
 
 import pytest
 
-from netalias import alias_type, errors
-from netalias.alias_type import AliasType, Registry
+from netalias import errors, families
+from netalias.families import AliasType, Registry
 from netalias.families.inet import Inet
 from netalias.families.inet6 import Inet6
 from netalias.model import Alias
-from netalias.names import AliasName
+from netalias.model.names import AliasName
 
 
 def made(family: int = 5, name: str = "ddp") -> AliasType:
@@ -225,7 +225,7 @@ def test_loader_cannot_shadow() -> None:
 
 def test_builtin_words() -> None:
     """ip, inet and 2 are one type; so are ipv6, inet6 and 10."""
-    registry = alias_type.lazy()
+    registry = families.lazy()
     assert registry.types() == []
     assert registry.get("inet") is registry.get("ip") is registry.get(2)
     assert isinstance(registry.get(2), Inet)
@@ -235,7 +235,7 @@ def test_builtin_words() -> None:
 
 def test_installed() -> None:
     """The built-in types, idle, and nothing of third parties until it is asked for."""
-    registry = alias_type.installed()
+    registry = families.installed()
     found = [(one.family, one.name, registry.n_attach(one)) for one in registry.types()]
     assert found == [(2, "ip", 0), (10, "ipv6", 0)]
 
@@ -272,7 +272,7 @@ def test_entry_points(entries: dict[str, object]) -> None:
     for name, key in (("ddp", "ddp"), ("netalias-5", 5)):
         entries.clear()
         entries[name] = made
-        found = alias_type.lazy().get(key)
+        found = families.lazy().get(key)
         assert (found.family, found.name) == (5, "ddp")
 
 
@@ -283,7 +283,7 @@ def test_two_words_for_one_type(entries: dict[str, object]) -> None:
         family, name = 5, "ddp"
 
     entries.update({"ddp": Ddp, "appletalk": Ddp, "netalias-5": Ddp})
-    registry = alias_type.lazy()
+    registry = families.lazy()
     first = registry.get("ddp")
     assert registry.get("appletalk") is first
     assert registry.get(5) is first
@@ -304,7 +304,7 @@ def test_two_words_for_one_type(entries: dict[str, object]) -> None:
 def test_broken_entry_point(entries: dict[str, object], thing: object) -> None:
     """A plug-in that raises, or gives something else, is a FamilyError that names it."""
     entries["ddp"] = thing
-    error = refused(alias_type.lazy().find, "ddp")
+    error = refused(families.lazy().find, "ddp")
     assert (error.errno, error.status) == (EINVAL, errors.STATUS_KERNEL)
     assert str(error).startswith("ddp: ")
     assert "somewhere:Thing" in str(error)
@@ -313,13 +313,13 @@ def test_broken_entry_point(entries: dict[str, object], thing: object) -> None:
 def test_entry_point_of_a_builtin_family(entries: dict[str, object]) -> None:
     """S50: nobody takes over IPv4 under another word."""
     entries["fast"] = lambda: made(2, "fast")
-    assert "of family 2" in str(refused(alias_type.lazy().find, "fast"))
+    assert "of family 2" in str(refused(families.lazy().find, "fast"))
 
 
 def test_entry_point_of_another_family(entries: dict[str, object]) -> None:
     """``netalias-5`` has to be of family 5."""
     entries["netalias-5"] = lambda: made(6, "x")
-    assert "of family 6" in str(refused(alias_type.lazy().find, 5))
+    assert "of family 6" in str(refused(families.lazy().find, 5))
 
 
 # What a type need not have ------------------------------------------------------------------

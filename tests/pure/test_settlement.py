@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from test_plan import Stage
 
-from netalias import declarations, errors
+from netalias import errors
+from netalias.desired import declarations
 from netalias.engine import Engine
-from netalias.kept import Kept
-from netalias.mains import Setting
+from netalias.engine.reconcile import Rules, reconcile
 from netalias.model import Device, mac_text
-from netalias.reconcile import Rules, reconcile
-from netalias.steps import SetLink
-from netalias.unlocked import Unlocked
+from netalias.model.steps import SetLink
+from netalias.plan.sysctls import Setting
+from netalias.runtime.sysctls import Kept
+from netalias.runtime.unlocked import Unlocked
 
 
 class Placed(Unlocked):

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 from test_plan import Stage
 
-from netalias import declarations
-from netalias.alias_type import lazy
-from netalias.changes import ADDRESS, LINK, Entry, State, address_key, apply
-from netalias.declarations import Declarations
+from netalias.desired import Wish, declarations
+from netalias.desired.declarations import Declarations
+from netalias.desired.index import Wished
+from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model import Address, Alias
+from netalias.model.events import ADDRESS, LINK, Entry, State, address_key, apply
+from netalias.watch.impact import Stacking
 from netalias.watch.leasing import Leasing
-from netalias.watch.stacking import Stacking
-from netalias.watch.wished import Wished
-from netalias.wishes import Wish
 
 TWO = "eth0:0 10.0.0.1/24 kind macvlan lease 30\neth0:1 fd00::1 kind label lease 60\n"
 

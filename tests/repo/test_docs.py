@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 import netalias
-from netalias import cli, declarations, doctor, errors, kinds, sources, usage, wishes
-from netalias.options import FLAGS, SPECIAL, TAKING
+from netalias import cli, desired, doctor, errors, kinds, sources
+from netalias.cli import help
+from netalias.cli.flags import FLAGS, SPECIAL, TAKING
+from netalias.desired import declarations
 
 REPO = Path(__file__).parents[2]
 MAN = REPO / "docs" / "netalias.8"
@@ -20,7 +22,7 @@ PAGES = (MAN, REPO / "docs" / "netalias.conf.5")
 INTERRUPTED = 130
 
 OPTIONS = sorted({*FLAGS, *TAKING, "-c"})
-WORDS = sorted(wishes.WORDS)
+WORDS = sorted(desired.WORDS)
 VERBS = sorted(cli.VERBS)
 STATUSES = sorted(
     {value for name, value in vars(errors).items() if name.startswith("STATUS_")} | {INTERRUPTED}
@@ -51,32 +53,32 @@ def rendered(page: Path = MAN) -> list[str]:
 @pytest.mark.parametrize("option", OPTIONS)
 def test_help_lists_every_option(option: str) -> None:
     """No option is secret."""
-    assert mentions(usage.MAIN, option)
+    assert mentions(help.MAIN, option)
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_help_lists_every_word(word: str) -> None:
     """No word of a wish is secret."""
-    assert mentions(usage.MAIN, word)
+    assert mentions(help.MAIN, word)
 
 
 @pytest.mark.parametrize("kind", [kinds.AUTO, *kinds.KINDS])
 def test_help_lists_every_kind(kind: str) -> None:
     """No kind is secret."""
-    assert mentions(usage.MAIN, kind)
+    assert mentions(help.MAIN, kind)
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_lists_every_verb(verb: str) -> None:
     """Every verb stands in the text, and has one of its own."""
-    assert mentions(usage.MAIN, verb)
-    assert mentions(usage.text(verb), verb)
+    assert mentions(help.MAIN, verb)
+    assert mentions(help.text(verb), verb)
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_help_lists_every_exit_status(status: int) -> None:
     """Every number that the command can end with stands under "Exit status"."""
-    listed = usage.MAIN.partition("Exit status")[2]
+    listed = help.MAIN.partition("Exit status")[2]
     assert re.search(rf"^  {status} ", listed, re.MULTILINE)
 
 
@@ -89,14 +91,14 @@ TWINS = {
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_a_verb_lists_the_options_that_it_takes(verb: str) -> None:
     """Those that do not belong to every verb are refused unless they are listed."""
-    text = re.sub(r'"[a-z].*?"', "", usage.text(verb))  # without commands that are quoted
+    text = re.sub(r'"[a-z].*?"', "", help.text(verb))  # without commands that are quoted
     listed = {option for option in SPECIAL if mentions(text, TWINS.get(option, option))}
     assert listed == {option for option, verbs in SPECIAL.items() if verb in verbs}
 
 
 def test_help_lists_nothing_that_is_not_there() -> None:
     """What the text calls an option is one."""
-    listed = usage.MAIN.partition("Options,")[2].partition("Exit status")[0]
+    listed = help.MAIN.partition("Options,")[2].partition("Exit status")[0]
     named = re.findall(r"(?<![\w-])--?[a-zA-Z46][\w-]*", listed)
     assert set(named) <= {*OPTIONS, "--color"}
 
@@ -105,12 +107,12 @@ def test_help_names_the_usual_mark() -> None:
     """The default of --group is the number in the code."""
     from netalias.model import GROUP
 
-    assert f"(default {GROUP})" in usage.MAIN
+    assert f"(default {GROUP})" in help.MAIN
 
 
 def test_help_fits_a_terminal() -> None:
     """No line of a help text is over 100 columns, and none ends in a blank."""
-    for text in (usage.MAIN, *usage.VERBS.values()):
+    for text in (help.MAIN, *help.VERBS.values()):
         for line in text.splitlines():
             assert len(line) <= 100
             assert line == line.rstrip()
@@ -119,7 +121,7 @@ def test_help_fits_a_terminal() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_function(verb: str) -> None:
     """The table of verbs names functions that exist."""
-    module, _, name = cli.VERBS[verb].partition(".")
+    module, _, name = cli.VERBS[verb].rpartition(".")
     assert callable(getattr(importlib.import_module(f"netalias.{module}"), name))
 
 

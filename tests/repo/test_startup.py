@@ -20,23 +20,24 @@ from support import Namespace
 
 CORE = "netalias netalias.cli netalias.errors"
 """Whatever is asked for."""
-OPTIONS = "netalias.options"
+OPTIONS = "netalias.cli.flags"
 """Where there is one, and where a word is not known."""
-NAMES = "netalias.names netalias.model"
-WISH = f"{NAMES} netalias.alias_type netalias.wishes"
-READ = f"{NAMES} netalias.steps netalias.alias_type netalias.kinds netalias.engine"
-KERNEL = "netalias.kernel netalias.kernel.netlink netalias.kernel.wire"
-CHANGE = f"{CORE} {WISH} {READ} {KERNEL} netalias.lock netalias.plan"
-OUTPUT = "netalias.output netalias.names"
-VERB = f"{CORE} netalias.verbs {OUTPUT}"
-SHOW = f"{VERB} {READ} {KERNEL} netalias.query netalias.chain netalias.views"
-PLAIN = "netalias.views netalias.views.plain"
+NAMES = "netalias.model.names netalias.model"
+WISH = f"{NAMES} netalias.families netalias.desired"
+READ = f"{NAMES} netalias.model.steps netalias.families netalias.kinds netalias.engine"
+KERNEL = "netalias.kernel netalias.kernel.netlink netalias.kernel.netlink.codec"
+CHANGE = f"{CORE} {WISH} {READ} {KERNEL} netalias.runtime netalias.plan"
+OUTPUT = "netalias.cli.output netalias.model netalias.model.names"
+VERB = f"{CORE} netalias.cli.show {OUTPUT}"
+FOUND = "netalias.observed netalias.observed.query netalias.observed.chain"
+SHOW = f"{VERB} {READ} {KERNEL} {FOUND} netalias.views"
+PLAIN = "netalias.views netalias.views.detail"
 INET = "netalias.families netalias.families.inet"
 INET6 = f"{INET} netalias.families.inet6"
 MACVLAN = "netalias.kinds.device netalias.kinds.macvlan"
 LABEL = "netalias.kinds.label"
 TOLD = "netalias.packets netalias.packets.frames netalias.packets.gratuitous"
-LATER = "netalias.arrival netalias.segment netalias.telling"
+LATER = "netalias.claim netalias.claim.session netalias.claim.announce"
 """An address that is announced; one that a child announces later."""
 
 C = {"__future__", "_socket", "_struct", "errno", "fcntl", "itertools"}
@@ -53,8 +54,8 @@ SLOW = {
 DECLARED = "eth9:0-1 192.0.2.10-11/32 kind macvlan\n"
 """What the stage has, as a file."""
 KNOWN = (
-    f"{CORE} netalias.declared netalias.sources {READ} {KERNEL} netalias.kernel.recorded"
-    " netalias.lock"
+    f"{CORE} netalias.cli.reconcile netalias.sources {READ} {KERNEL}"
+    " netalias.kernel.netlink.fingerprint netalias.runtime"
 )
 """A reconciliation that finds what it knows."""
 
@@ -80,23 +81,24 @@ VERBS = (
     (
         "lookup 192.0.2.11",
         0,
-        f"{VERB} {READ} {KERNEL} netalias.query netalias.lookup {INET}",
+        f"{VERB} {READ} {KERNEL} netalias.observed netalias.observed.query"
+        f" netalias.observed.index {INET}",
     ),
     (
         "eth9:0",
         0,
-        f"{VERB} {WISH} {READ} {KERNEL} netalias.query netalias.chain {INET} {PLAIN}",
+        f"{VERB} {WISH} {READ} {KERNEL} {FOUND} {INET} {PLAIN}",
     ),
     (
         "--dry-run eth9:8 192.0.2.18 kind macvlan",
         0,
-        f"{CORE} {WISH} {READ} {KERNEL} netalias.plan netalias.describe netalias.marking"
-        f" {OUTPUT} {INET} {MACVLAN}",
+        f"{CORE} {WISH} {READ} {KERNEL} netalias.plan netalias.model.commands"
+        f" netalias.model.marking {OUTPUT} {INET} {MACVLAN}",
     ),
     (
         "cat aliases",
         0,
-        f"{VERB} {READ} {KERNEL} netalias.chain netalias.views {INET}"
+        f"{VERB} {READ} {KERNEL} netalias.observed netalias.observed.chain netalias.views {INET}"
         " netalias.views.texts netalias.views.proc"
         " procfs procfs.seqfile procfs.tree",
     ),
@@ -107,8 +109,8 @@ VERBS = (
 
 WITHOUT_KERNEL = (
     ("--version", 0, f"{CORE} {OUTPUT}"),
-    ("help", 0, f"{VERB} netalias.usage"),
-    ("-h show", 0, f"{VERB} netalias.usage"),
+    ("help", 0, f"{VERB} netalias.cli.help"),
+    ("-h show", 0, f"{VERB} netalias.cli.help"),
     ("--wait", 1, f"{CORE} {OUTPUT}"),
 )
 """The same for what ends before anything is asked of the kernel."""
@@ -306,7 +308,7 @@ def test_a_guess_costs_difflib(loader: Path) -> None:
     status, modules = beyond_bare(loader, done.stdout)
     assert status == 1
     mine = {name for name in modules if name.startswith("netalias")}
-    assert mine == set(f"{CORE} {OUTPUT} {OPTIONS} netalias.alias_type netalias.wishes".split())
+    assert mine == set(f"{CORE} {OUTPUT} {OPTIONS} netalias.families netalias.desired".split())
     assert not modules - mine - with_module("difflib") - C
 
 

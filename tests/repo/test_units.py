@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netalias import cli, lock
+from netalias import cli, runtime
 from netalias.views import texts
 
 CONTRIB = Path(__file__).parents[2] / "tools" / "contrib"
@@ -156,7 +156,7 @@ def test_the_locks_stay_when_the_service_ends(path: Path) -> None:
     assert unit["Service.RuntimeDirectory"] == ["netalias"]
     assert unit["Service.RuntimeDirectoryMode"] == ["0755"]
     assert unit["Service.RuntimeDirectoryPreserve"] == ["yes"]
-    assert f"/run/{unit['Service.RuntimeDirectory'][0]}" == lock.SYSTEM
+    assert f"/run/{unit['Service.RuntimeDirectory'][0]}" == runtime.SYSTEM
 
 
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
@@ -213,7 +213,7 @@ def test_texts_that_nobody_keeps_true_are_removed() -> None:
     """Where the watcher writes them, and nothing but them."""
     (line,) = settings(WATCH)["Service.ExecStopPost"]
     assert line.split()[:2] == ["/bin/rm", "-f"]
-    assert line.split()[2:] == [f"{lock.SYSTEM}/net/{name}" for name in texts.NAMES]
+    assert line.split()[2:] == [f"{runtime.SYSTEM}/net/{name}" for name in texts.NAMES]
 
 
 def test_the_user_is_made() -> None:

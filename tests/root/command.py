@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from support import LINUX, SLOW, Namespace, until
 
-from netalias import lock
+from netalias import runtime
 
 SCRIPT = Path(sys.executable).parent / "netalias"
 COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "netalias"]
@@ -189,14 +189,14 @@ def without_dad(namespace: Namespace) -> None:
 def lock_file(namespace: Namespace) -> Path:
     """The lock of the namespace, once somebody has made it."""
     inode = namespace.inode
-    places = [Path(base, str(inode), "lock") for base in lock._bases()]
+    places = [Path(base, str(inode), "lock") for base in runtime._bases()]
     return next(place for place in places if place.exists())
 
 
 def forget(*namespaces: Namespace) -> None:
     """Remove the lock folders of namespaces that are about to go."""
     for namespace in namespaces:
-        for base in lock._bases():
+        for base in runtime._bases():
             place = f"{base}/{namespace.inode}"
             if os.path.isdir(place):
                 shutil.rmtree(place, ignore_errors=True)

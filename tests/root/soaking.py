@@ -17,7 +17,7 @@ from command import COMMAND, Command
 from mischief import BY_HAND, DOWN, RENAMED, UP, Mischief, named
 from support import SLOW, Namespace, until
 
-from netalias.alias_type import installed
+from netalias.families import installed
 from netalias.kernel.netlink import Netlink
 from netalias.kinds import World
 from netalias.model import GROUP

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from netalias.kernel import wire
+from netalias.kernel.netlink import codec
 from netalias.model import AF_INET, Address
 
 PACKED = 256
@@ -36,7 +36,7 @@ class Storm:
         local = bytes((10, 200, self._number >> 8, self._number & 255))
         entry = Address(self._index, AF_INET, local, 32)
         return b"".join(
-            make(0, self._index, entry) for make in (wire.add_address, wire.del_address)
+            make(0, self._index, entry) for make in (codec.add_address, codec.del_address)
         )
 
     def _refusals(self) -> None:

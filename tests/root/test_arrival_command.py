@@ -28,7 +28,8 @@ from making import has, made
 from support import SLOW, Namespace, until
 
 import netalias
-from netalias import errors, seeking
+from netalias import errors
+from netalias.claim import check
 from netalias.model import address_text
 from netalias.packets import (
     ARPOP_REPLY,
@@ -37,8 +38,8 @@ from netalias.packets import (
     announce,
     gratuitous,
 )
-from netalias.packets.heard import parse
-from netalias.packets.port import ARP, NEIGHBOUR, Port
+from netalias.packets.parse import parse
+from netalias.packets.socket import ARP, NEIGHBOUR, Port
 
 CONFLICT, INTERRUPTED = 6, 130
 THEIRS = "10.0.0.7"
@@ -229,7 +230,7 @@ def test_in_a_named_namespace(cli: Command, peer: Namespace, ear: Ear) -> None:
 
 def test_without_a_carrier(cli: Command, peer: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is waited for, then it is an error that names the main device; nothing is made."""
-    monkeypatch.setattr(seeking, "CARRIER", 0.1)
+    monkeypatch.setattr(check, "CARRIER", 0.1)
     peer.ip("link set p9 down")
     until(lambda: "NO-CARRIER" in cli.namespace.ip("link show eth9"))
     with cli.namespace, netalias.open() as engine:

@@ -16,8 +16,8 @@ import pytest
 from command import COMMAND, Command, forget, ip_json
 from support import SLOW, Namespace, until
 
-from netalias import lock
-from netalias.watch import election
+from netalias import runtime as lock
+from netalias.runtime import instance
 
 USER = 65534
 BOTH = "net_admin,net_raw"
@@ -253,7 +253,7 @@ def test_what_waits_for_roots_confirmation_stays(
     service.silent("confirm")
 
 
-ELECTED = "import sys; from netalias.watch.election import Election; Election(sys.argv[1])"
+ELECTED = "import sys; from netalias.runtime.instance import Election; Election(sys.argv[1])"
 
 
 def test_root_and_the_service_run_for_the_same_seat(cli: Command, service: Service) -> None:
@@ -261,7 +261,7 @@ def test_root_and_the_service_run_for_the_same_seat(cli: Command, service: Servi
     cli.silent("eth9:0", "192.0.2.7/24")
     place = str(folder(cli.namespace))
     candidate = [*service.words[:-1], ELECTED, place]
-    with election.Election(place):
+    with instance.Election(place):
         done = cli.namespace.run(candidate, check=False)
         assert f"runs already in this network namespace: pid {os.getpid()}, since " in done.stderr
     assert cli.namespace.run(candidate).stderr == ""
@@ -308,7 +308,7 @@ def test_a_watcher_as_a_service(service: Service, code: Path) -> None:
     with Resident(service, code, str(declared)) as resident:
         resident.hears("READY=1")
         assert service.names() == ["eth9:0"]
-        found = election.running(str(folder(service.namespace)))
+        found = instance.running(str(folder(service.namespace)))
         assert found is not None
         assert found.files == (str(declared),)
         resident.hears("WATCHDOG=1")
@@ -324,7 +324,7 @@ def test_a_watcher_as_a_service(service: Service, code: Path) -> None:
     assert "Traceback" not in said
     assert "warning" not in said
     assert service.names() == ["eth9:1"]
-    assert election.running(str(folder(service.namespace))) is None
+    assert instance.running(str(folder(service.namespace))) is None
 
 
 @pytest.mark.parametrize("capabilities", ["", "net_raw", "net_admin"])

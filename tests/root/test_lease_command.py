@@ -15,13 +15,12 @@ import pytest
 from command import COMMAND, Command, ip_json, lock_file
 from support import SLOW, Namespace
 
-from netalias.alias_type import lazy
-from netalias.declarations import parse
+from netalias.desired.declarations import parse
 from netalias.engine import Engine
-from netalias.kernel import wire
-from netalias.kernel.netlink import PACK, PACK_SMALL, Netlink
+from netalias.engine.reconcile import Rules, reconcile
+from netalias.families import lazy
+from netalias.kernel.netlink import PACK, PACK_SMALL, Netlink, codec
 from netalias.model import address_text
-from netalias.reconcile import Rules, reconcile
 
 Declare = Callable[..., str]
 
@@ -65,8 +64,8 @@ class Heard:
         found = []
         while select.select([self.socket], [], [], 0)[0]:
             data = self.socket.recv(1 << 16)
-            for kind, _, _, start, end in wire.messages(data):
-                entry = wire.read_address(data, start, end)
+            for kind, _, _, start, end in codec.messages(data):
+                entry = codec.read_address(data, start, end)
                 text = address_text(entry.family, entry.local)
                 if not text.startswith("fe80"):
                     found.append((kind, text))
@@ -178,7 +177,7 @@ def test_a_renewal_disturbs_nobody(cli: Command, declare: Declare, verb: str) ->
                 cli.silent(*line.split())
         else:
             cli.silent(verb, *([file] if verb == "reconcile" else []))
-        assert sorted(heard.now()) == sorted((wire.RTM_NEWADDR, text) for text in texts)
+        assert sorted(heard.now()) == sorted((codec.RTM_NEWADDR, text) for text in texts)
     assert cli("-v", "reconcile", file) == "renewed 4 leases\n"
     cli.silent("check", file)
 
@@ -190,7 +189,7 @@ def test_what_was_renewed_is_not_remembered(cli: Command, declare: Declare) -> N
     with listening(cli.namespace) as heard:
         for _ in range(3):
             cli.silent("reconcile", file)
-            assert heard.now() == [(wire.RTM_NEWADDR, "10.9.0.1")]
+            assert heard.now() == [(codec.RTM_NEWADDR, "10.9.0.1")]
 
 
 def test_nor_is_what_was_made(cli: Command, declare: Declare) -> None:
@@ -226,7 +225,7 @@ def test_a_permanent_address_is_given_a_lease(cli: Command, declare: Declare) ->
             assert done.stdout.replace("lease 301", "lease 300").count(f" {said}\n") == len(PLACES)
             assert len(cli("reconcile", path).splitlines()) == len(PLACES)
             cli.silent("check", path)
-        assert {kind for kind, _ in heard.now()} == {wire.RTM_NEWADDR}
+        assert {kind for kind, _ in heard.now()} == {codec.RTM_NEWADDR}
 
 
 class Counting(Netlink):
@@ -238,7 +237,7 @@ class Counting(Netlink):
 
     def _send(self, operation: str, data: bytes) -> None:
         if operation == "changes":
-            self.sent.append(len(list(wire.messages(data))))
+            self.sent.append(len(list(codec.messages(data))))
         super()._send(operation, data)
 
 
@@ -255,7 +254,7 @@ def test_a_thousand_in_one_batch(veth: Namespace, address: str) -> None:
         kernel.sent.clear()
         with listening(veth) as heard:
             outcome = reconcile(engine, declared, Rules())
-            assert {kind for kind, _ in heard.now()} <= {wire.RTM_NEWADDR}
+            assert {kind for kind, _ in heard.now()} <= {codec.RTM_NEWADDR}
     assert outcome.agenda.items == []
     assert outcome.renewed == 1000
     assert sum(kernel.sent) == 1000
@@ -270,7 +269,7 @@ def test_the_printed_command_renews(cli: Command) -> None:
     assert said == f"{line} proto 97\n"
     with listening(cli.namespace) as heard:
         cli.namespace.run(line.split())  # not every ip(8) knows proto
-        assert heard.now() == [(wire.RTM_NEWADDR, "10.9.0.1")]
+        assert heard.now() == [(codec.RTM_NEWADDR, "10.9.0.1")]
 
 
 def test_a_batch_renews(cli: Command) -> None:
@@ -280,7 +279,7 @@ def test_a_batch_renews(cli: Command) -> None:
     with listening(cli.namespace) as heard:
         done = cli.run("batch", "-", input=text)
         assert (done.returncode, done.stdout, done.stderr) == (DONE, "", "")
-        assert heard.now() == [(wire.RTM_NEWADDR, "10.9.0.1")] * 3
+        assert heard.now() == [(codec.RTM_NEWADDR, "10.9.0.1")] * 3
 
 
 def test_restored_with_its_lease(cli: Command, declare: Declare) -> None:

@@ -10,7 +10,7 @@ from command import Command
 from test_lease_command import PLACES, listening, local
 from watcher import watching
 
-from netalias.kernel import wire
+from netalias.kernel.netlink import codec
 
 
 @pytest.mark.parametrize(("kind", "address"), PLACES)
@@ -23,7 +23,7 @@ def test_watched_and_killed(cli: Command, tmp_path: Path, kind: str, address: st
             cli.settled("eth9:0")
             heard.now()
             heard.wait()
-            assert heard.now() == [(wire.RTM_NEWADDR, local(address))]
+            assert heard.now() == [(codec.RTM_NEWADDR, local(address))]
             watch.end(signal.SIGKILL)
         heard.gone(local(address))
         with watching(cli.namespace, tmp_path / "net", str(file)) as watch:

@@ -17,7 +17,7 @@ from netalias.kernel import Kernel, netlink
 from netalias.kernel.memory import Memory
 from netalias.kernel.netlink import Netlink
 from netalias.model import AF_INET6, GROUP, Snapshot
-from netalias.steps import Step
+from netalias.model.steps import Step
 
 MET = ("status 0", "status 2", "+", "-", "~", "killed")
 """What fifty runs meet."""

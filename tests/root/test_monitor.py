@@ -15,12 +15,12 @@ from pathlib import Path
 from select import select
 
 import pytest
+from announcements import Picture, picture, replay
 from command import COMMAND, SECONDS, Command, Json, set_sysctl, wait_for_state
 from support import SLOW, Namespace, another_user, until
-from telling import Picture, picture, replay
 
-from netalias.changes import State
-from netalias.kernel.events import Stream
+from netalias.kernel.netlink.monitor import Stream
+from netalias.model.events import State
 
 FOREVER = 0xFFFFFFFF
 TUNSETIFF = 0x400454CA

@@ -16,7 +16,7 @@ from support import Namespace, veth_pair
 
 import netalias
 from netalias import errors
-from netalias.netns import entered, held
+from netalias.system.netns import entered, held
 
 THREAD = "/proc/thread-self/ns/net"
 

@@ -23,8 +23,8 @@ from netalias.packets.acd import FAST, Timing
 from netalias.packets.announce import NEAR, Announcement, announce
 from netalias.packets.dad import Watch
 from netalias.packets.events import Events
-from netalias.packets.port import ARP, NEIGHBOUR, Port
-from netalias.packets.sending import Sender
+from netalias.packets.pacing import Sender
+from netalias.packets.socket import ARP, NEIGHBOUR, Port
 
 REPO = Path(__file__).parents[2]
 MANY = [(10 << 24 | number).to_bytes(4, "big") for number in range(1, 4001)]

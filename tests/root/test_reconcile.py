@@ -977,7 +977,12 @@ def loaded(cli: Command, *words: str) -> set[str]:
     return {name for name in names if name.startswith("netalias")}
 
 
-COMPARING = {"netalias.declarations", "netalias.agenda", "netalias.reconcile", "netalias.plan"}
+COMPARING = {
+    "netalias.desired.declarations",
+    "netalias.plan.compare",
+    "netalias.engine.reconcile",
+    "netalias.plan",
+}
 
 
 def test_in_sync_nothing_is_parsed_and_nothing_compared(cli: Command, declare: Declare) -> None:

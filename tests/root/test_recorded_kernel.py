@@ -12,10 +12,10 @@ from command import Command
 from support import Namespace, until
 
 from netalias.kernel.netlink import Netlink
-from netalias.kernel.recorded import Recorded
-from netalias.marking import MarkAddress
+from netalias.kernel.netlink.fingerprint import Recorded
 from netalias.model import PROTOCOL, Address, Snapshot
-from netalias.steps import AddAddress, AddAltname, CreateLink, DelAddress, SetLink
+from netalias.model.marking import MarkAddress
+from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress, SetLink
 
 SALT = b"salt"
 MACVLAN_MODE_BRIDGE = 4
@@ -83,7 +83,7 @@ def test_another_process_finds_the_same(stage: Namespace) -> None:
     """Nothing of the process is in the digest."""
     program = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
-        "from netalias.kernel.recorded import Recorded\n"
+        "from netalias.kernel.netlink.fingerprint import Recorded\n"
         "kernel = Recorded()\n"
         "kernel.listen()\n"
         f"print(kernel.digest({SALT!r}).hex())\n"

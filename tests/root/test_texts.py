@@ -10,7 +10,7 @@ import pytest
 from command import Command, command
 from support import Namespace, until
 
-from netalias.live import CLAIM, Texts
+from netalias.engine.texts import CLAIM, Texts
 
 HOLD = "mount -t tmpfs tmpfs /run && mkdir -p /run/netalias/net && echo && exec cat"
 

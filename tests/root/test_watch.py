@@ -18,13 +18,13 @@ from command import COMMAND, SECONDS, Command, ip_json, wait_for_state
 from support import Namespace, until
 from watcher import Events, watching
 
-from netalias.changes import ARRIVAL, DEPARTURE, FLAG
-from netalias.watch.inotify import Followed
+from netalias.model.events import ARRIVAL, DEPARTURE, FLAG
+from netalias.system.inotify import Followed
 
 UNDO = """
 import os, subprocess, sys
 from netalias.kernel.netlink import Netlink
-from netalias.steps import DelAddress
+from netalias.model.steps import DelAddress
 kernel = Netlink()
 print(flush=True)
 for _ in sys.stdin:

@@ -15,7 +15,7 @@ from storm import Storm
 from support import Namespace, until
 from watcher import Watch, watching
 
-from netalias.kernel.events import Stream
+from netalias.kernel.netlink.monitor import Stream
 
 CHANGES = 10_000
 GROWTH = 24 << 10

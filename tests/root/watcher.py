@@ -14,8 +14,8 @@ from select import select
 from command import COMMAND, SECONDS
 from support import SLOW, Namespace, until
 
-from netalias.changes import Event
-from netalias.kernel.events import Stream
+from netalias.kernel.netlink.monitor import Stream
+from netalias.model.events import Event
 
 HEADER = "device           family address".ljust(63) + "\n"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from wire_cases import address_message, done_message, error_message, link_message
 
-from netalias.kernel import spec
+from netalias.kernel.netlink import spec
 from netalias.model import AF_INET, Address, Device
 
 LO = Device(1, "lo", 0x49, 772, mtu=65536)

@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 from wire_cases import address_message, addresses, devices, few, link_message
 
 from netalias import errors
-from netalias.kernel import bulk, spec, wire
+from netalias.kernel.netlink import codec, layouts, spec
 from netalias.model import AF_INET, Address, Device
 
 
 def packed(device: Device, extra: list[tuple[int, bytes]] | None = None) -> bytes:
     """A link message without its header."""
     body = [
-        wire.ifinfo(device.index, device.flags),
-        wire.attr_text(wire.IFLA_IFNAME, device.name),
-        wire.attr_u32(wire.IFLA_MTU, device.mtu),
-        *(wire.attr(kind, payload) for kind, payload in extra or []),
+        codec.ifinfo(device.index, device.flags),
+        codec.attr_text(codec.IFLA_IFNAME, device.name),
+        codec.attr_u32(codec.IFLA_MTU, device.mtu),
+        *(codec.attr(kind, payload) for kind, payload in extra or []),
     ]
     return b"".join(body)
 
 
 EXTRAS = st.lists(
     st.tuples(
-        st.sampled_from([wire.IFLA_MASTER, wire.IFLA_GROUP, 60, 61, wire.IFLA_LINK_NETNSID]),
+        st.sampled_from([codec.IFLA_MASTER, codec.IFLA_GROUP, 60, 61, codec.IFLA_LINK_NETNSID]),
         st.just(bytes(4)) | st.binary(min_size=4, max_size=4),
     ),
     max_size=4,
@@ -38,34 +38,34 @@ EXTRAS = st.lists(
 @given(st.lists(st.tuples(st.sampled_from(["eth0", "eth1", "a", "long"]), EXTRAS), max_size=12))
 def test_messages_of_one_length(cases: list[tuple[str, list[tuple[int, bytes]]]]) -> None:
     """Attributes of the same size in another order, or of another type, are told apart."""
-    reader = bulk.links()
+    reader = layouts.links()
     for index, (name, extra) in enumerate(cases, 1):
         data = packed(Device(index, name, mtu=1500 + index), extra)
-        assert reader(data, 0, len(data)) == wire.read_link(data, 0, len(data))
+        assert reader(data, 0, len(data)) == codec.read_link(data, 0, len(data))
 
 
 @few
 @given(st.lists(devices(), max_size=4))
 def test_whole_devices(given_devices: list[Device]) -> None:
     """Each of some devices, read three times over, is what it is."""
-    reader = bulk.links()
+    reader = layouts.links()
     for _ in range(3):
         for device in given_devices:
             data = spec.build(link_message(device))
-            ((_, _, _, start, end),) = wire.messages(data)
+            ((_, _, _, start, end),) = codec.messages(data)
             assert reader(data, start, end) == device
 
 
 @pytest.mark.parametrize("at", range(16, 40, 4))
 def test_garbage_after_a_layout_is_known(at: int) -> None:
     """A message of a known length with a spoilt header raises WireError, or is read as it is."""
-    reader = bulk.links()
+    reader = layouts.links()
     data = packed(Device(1, "eth0"))
     for _ in range(3):
         reader(data, 0, len(data))
     spoilt = data[:at] + b"\xff\xff" + data[at + 2 :]
     try:
-        expected: object = wire.read_link(spoilt, 0, len(spoilt))
+        expected: object = codec.read_link(spoilt, 0, len(spoilt))
     except errors.WireError:
         with pytest.raises(errors.WireError):
             reader(spoilt, 0, len(spoilt))
@@ -77,22 +77,22 @@ def test_garbage_after_a_layout_is_known(at: int) -> None:
 @given(st.lists(addresses(), max_size=6))
 def test_whole_addresses(given_addresses: list[Address]) -> None:
     """Each of some addresses, read three times over, is what wire.read_address gives."""
-    reader = bulk.addresses()
+    reader = layouts.addresses()
     for _ in range(3):
         for address in given_addresses:
             data = spec.build(address_message(address))
-            ((_, _, _, start, end),) = wire.messages(data)
-            assert reader(data, start, end) == wire.read_address(data, start, end)
+            ((_, _, _, start, end),) = codec.messages(data)
+            assert reader(data, start, end) == codec.read_address(data, start, end)
 
 
 @pytest.mark.parametrize("texts", [("eth0:1", "eth0:12", "eth0:123"), ("a", "ab", "abc", "abcd")])
 def test_labels_of_one_padded_length(texts: tuple[str, ...]) -> None:
     """Labels that are padded to the same length stay what they are."""
-    reader = bulk.addresses()
+    reader = layouts.addresses()
     for _ in range(3):
         for text in texts:
             entry = Address(2, AF_INET, b"\x0a\0\0\1", 32, label=text, protocol=97)
-            data = wire.add_address(1, 2, entry)
+            data = codec.add_address(1, 2, entry)
             assert reader(data, 16, len(data)).label == text
 
 
@@ -100,15 +100,15 @@ def test_labels_of_one_padded_length(texts: tuple[str, ...]) -> None:
 @given(st.data())
 def test_a_spoilt_byte_of_an_address(data: st.DataObject) -> None:
     """A known layout with any one byte changed is read, or refused, as byte by byte."""
-    reader = bulk.addresses()
+    reader = layouts.addresses()
     message = bytearray(spec.build(address_message(data.draw(addresses()))))
-    ((_, _, _, start, end),) = wire.messages(bytes(message))
+    ((_, _, _, start, end),) = codec.messages(bytes(message))
     for _ in range(3):
         reader(bytes(message), start, end)
     at = data.draw(st.integers(start, end - 1))
     message[at] = data.draw(st.integers(0, 255))
     assert outcome(reader, bytes(message), start, end) == outcome(
-        wire.read_address, bytes(message), start, end
+        codec.read_address, bytes(message), start, end
     )
 
 
@@ -116,15 +116,15 @@ def test_a_spoilt_byte_of_an_address(data: st.DataObject) -> None:
 @given(st.data())
 def test_a_spoilt_byte_of_a_device(data: st.DataObject) -> None:
     """The same for a device."""
-    reader = bulk.links()
+    reader = layouts.links()
     message = bytearray(spec.build(link_message(data.draw(devices()))))
-    ((_, _, _, start, end),) = wire.messages(bytes(message))
+    ((_, _, _, start, end),) = codec.messages(bytes(message))
     for _ in range(3):
         reader(bytes(message), start, end)
     at = data.draw(st.integers(start, end - 1))
     message[at] = data.draw(st.integers(0, 255))
     assert outcome(reader, bytes(message), start, end) == outcome(
-        wire.read_link, bytes(message), start, end
+        codec.read_link, bytes(message), start, end
     )
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from player import Player, acknowledge, is_dump, is_probe, wants_ack
 from wire_cases import error_message, few, link_message
 
-from netalias.kernel import netlink, spec
+from netalias.kernel import netlink
+from netalias.kernel.netlink import spec
 from netalias.model import GROUP, SCRATCH, Device
-from netalias.steps import AddAltname, DelLink, Step
+from netalias.model.steps import AddAltname, DelLink, Step
 
 FIRST = 100
 """The index of the first device."""

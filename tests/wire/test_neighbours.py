@@ -15,9 +15,10 @@ from player import Player, acknowledge
 from wire_cases import done_message, error_message, few, indexes, message, sequences, u8, u64
 
 from netalias import errors
-from netalias.kernel import neighbours, netlink, spec, wire
+from netalias.kernel import netlink
+from netalias.kernel.netlink import codec, neighbours, spec
 from netalias.model import AF_INET, AF_INET6
-from netalias.proxies import Proxy, Surroundings
+from netalias.model.neighbours import Proxy, Surroundings
 
 SIZES = {AF_INET: 4, AF_INET6: 16}
 NTF_PROXY = spec.NTF["NTF_PROXY"]
@@ -98,7 +99,7 @@ def parsed(packed: bytes, type: str, flags: list[str], sequence: int) -> Any:
 def read(reader: Callable[[bytes, int, int], Any], made: dict[str, Any]) -> Any:
     """What a reader makes of one message."""
     data = spec.build(made)
-    ((_, _, _, start, end),) = wire.messages(data)
+    ((_, _, _, start, end),) = codec.messages(data)
     return reader(data, start, end)
 
 
@@ -152,7 +153,7 @@ def test_del_proxy(sequence: int, index: int, proxy: Proxy) -> None:
 def test_questions(sequence: int, family: int, data: st.DataObject) -> None:
     """Headers of dumps are zero but for what is asked, as strict checking wants it."""
     dump = ["NLM_F_REQUEST", "NLM_F_ROOT", "NLM_F_MATCH"]
-    made = parsed(wire.get_proxies(sequence), "RTM_GETNEIGH", dump, sequence)
+    made = parsed(codec.get_proxies(sequence), "RTM_GETNEIGH", dump, sequence)
     assert (made.ndm_family, made.ndm_ifindex, made.ndm_state) == (0, 0, 0)
     assert (made.ndm_flags, made.ndm_type, made.attributes) == (NTF_PROXY, "RTN_UNSPEC", [])
     made = parsed(neighbours.get_tables(sequence, family), "RTM_GETNEIGHTBL", dump, sequence)
@@ -301,7 +302,7 @@ def test_pyroute2_reads_an_entry() -> None:
     proxy = Proxy(7, AF_INET6, bytes(15) + b"\5", 97, 0x80)
     found = ndmsg(neighbours.add_proxy(9, 7, proxy))
     found.decode()
-    assert found["header"]["type"] == wire.RTM_NEWNEIGH
+    assert found["header"]["type"] == codec.RTM_NEWNEIGH
     assert (found["family"], found["ifindex"], found["state"]) == (AF_INET6, 7, 0x80)
     assert found["flags"] == 0x88
     assert (found.get_attr("NDA_DST"), found.get_attr("NDA_PROTOCOL")) == ("::5", 97)

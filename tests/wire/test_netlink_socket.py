@@ -11,9 +11,10 @@ from player import ETH0, HOME, LO, Player, acknowledge, failing, is_dump, is_pro
 from wire_cases import done_message, error_message, link_message
 
 from netalias import errors
-from netalias.kernel import netlink, spec
+from netalias.kernel import netlink
+from netalias.kernel.netlink import spec
 from netalias.model import AF_INET6, Device
-from netalias.steps import AddAddress, AddAltname, CreateLink, SetLink
+from netalias.model.steps import AddAddress, AddAltname, CreateLink, SetLink
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias import errors
-from netalias.packets import announce, frames, gratuitous, sending
+from netalias.packets import announce, frames, gratuitous, pacing
 from netalias.packets.announce import NEAR, Announcement
 
 MAC = bytes.fromhex("020000000001")
@@ -125,9 +125,9 @@ def test_the_rate_is_kept(count: int, rate: float) -> None:
     times = [at for at, _, _ in edge.sent]
     for first in range(0, len(times), 97):
         for last in range(first, len(times), 89):
-            allowed = sending.BURST + (times[last] - times[first]) * rate
+            allowed = pacing.BURST + (times[last] - times[first]) * rate
             assert last - first + 1 <= allowed + 1e-6
-    assert edge.now <= max(0.0, 2 * count - sending.BURST) / rate + sending.CLUMP / rate + 1e-6
+    assert edge.now <= max(0.0, 2 * count - pacing.BURST) / rate + pacing.CLUMP / rate + 1e-6
 
 
 def test_no_rate_is_no_limit() -> None:
@@ -197,7 +197,7 @@ def writable() -> int:
 def test_a_full_queue_loses_nothing(writable: int) -> None:
     """EAGAIN and ENOBUFS: the same frame again, in order."""
     send = Stuck(EAGAIN, ENOBUFS, ENOBUFS)
-    sending.push("eth1", writable, send, [b"one", b"two"])
+    pacing.push("eth1", writable, send, [b"one", b"two"])
     assert send.sent == [b"one", b"two"]
 
 
@@ -205,9 +205,9 @@ def test_a_device_that_takes_nothing_is_given_up(
     writable: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With its name, after STALL seconds."""
-    monkeypatch.setattr(sending, "STALL", 0.0)
+    monkeypatch.setattr(pacing, "STALL", 0.0)
     with pytest.raises(errors.StateError, match=r"^eth1 has taken no frame for 0 s$"):
-        sending.push("eth1", writable, Stuck(*[ENOBUFS] * 1000), [b"one"])
+        pacing.push("eth1", writable, Stuck(*[ENOBUFS] * 1000), [b"one"])
 
 
 @pytest.mark.parametrize(
@@ -225,10 +225,10 @@ def test_every_refusal_names_the_device(
 ) -> None:
     """Down, vanished, not permitted, and whatever else the kernel may say."""
     with pytest.raises(kind) as caught:
-        sending.push("eth1", writable, Stuck(code), [b"one"])
+        pacing.push("eth1", writable, Stuck(code), [b"one"])
     assert (type(caught.value), str(caught.value)) == (kind, text)
     with pytest.raises(kind):  # the same in the middle of waiting
-        sending.push("eth1", writable, Stuck(EAGAIN, code), [b"one"])
+        pacing.push("eth1", writable, Stuck(EAGAIN, code), [b"one"])
 
 
 def test_permission_is_that_for_raw_frames() -> None:

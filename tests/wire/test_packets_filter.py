@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias.packets import frames
-from netalias.packets.port import RANGES, about
+from netalias.packets.socket import RANGES, about
 
 MAC = bytes.fromhex("02000a0b0c0d")
 LOADS = {0x30: 1, 0x28: 2, 0x20: 4}

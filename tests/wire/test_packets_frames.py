@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias.packets import frames
-from netalias.packets.formats import FRAME
+from netalias.packets.spec import FRAME
 
 # Nothing is sent: layers are built and taken apart, no more.
 l2 = pytest.importorskip("scapy.layers.l2")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from netalias.errors import PacketError
 from netalias.packets import frames
-from netalias.packets.formats import FRAME
-from netalias.packets.heard import Heard, parse
+from netalias.packets.parse import Heard, parse
+from netalias.packets.spec import FRAME
 
 MAC = bytes.fromhex("02000a0b0c0d")
 OTHER = bytes.fromhex("02000a0b0cff")
@@ -143,7 +143,7 @@ def with_options(data: bytes) -> bytes:
     frame = NA[:78] + data
     frame = changed(frame, 18, (24 + len(data)).to_bytes(2, "big"))
     blank = changed(frame, 56, b"\x00\x00")
-    from netalias.packets.formats import checksum, pseudo_header
+    from netalias.packets.spec import checksum, pseudo_header
 
     head = pseudo_header(blank[22:38], blank[38:54], 24 + len(data))
     return changed(blank, 56, checksum(head + blank[54:]).to_bytes(2, "big"))

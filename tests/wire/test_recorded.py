@@ -22,10 +22,11 @@ from wire_cases import (
 )
 
 from netalias import errors
-from netalias.kernel import netlink, spec, wire
-from netalias.kernel.recorded import PORT, Recorded
+from netalias.kernel import netlink
+from netalias.kernel.netlink import codec, spec
+from netalias.kernel.netlink.fingerprint import PORT, Recorded
 from netalias.model import AF_INET6, PROTOCOL, Address, Device, Snapshot, Stats
-from netalias.steps import AddAltname
+from netalias.model.steps import AddAltname
 
 Message = dict[str, Any]
 
@@ -429,8 +430,8 @@ def raw(links: Sequence[RawLink]) -> Any:
     def answer(request: Any) -> Iterator[bytes]:
         if request.type == "RTM_GETLINK":
             for index, attributes in links:
-                body = wire.ifinfo(index) + b"".join(wire.attr(*one) for one in attributes)
-                yield wire.message(wire.RTM_NEWLINK, wire.NLM_F_MULTI, request.sequence, body)
+                body = codec.ifinfo(index) + b"".join(codec.attr(*one) for one in attributes)
+                yield codec.message(codec.RTM_NEWLINK, codec.NLM_F_MULTI, request.sequence, body)
         yield spec.build(done_message(0, request.sequence))
 
     return answer

@@ -25,7 +25,7 @@ from wire_cases import (
     u32,
 )
 
-from netalias.kernel import spec, wire
+from netalias.kernel.netlink import codec, spec
 from netalias.model import AF_INET, IFF_UP, Address, Device, Stats
 
 pyroute2 = pytest.importorskip("pyroute2")
@@ -58,7 +58,7 @@ def encoded(made: type, type: int, fields: dict[str, Any], attributes: list[Any]
 
 def body(packed: bytes, type: int) -> tuple[int, int]:
     """Begin and end of the only message, after a look at its type."""
-    ((kind, _, sequence, start, end),) = wire.messages(packed)
+    ((kind, _, sequence, start, end),) = codec.messages(packed)
     assert (kind, sequence, end) == (type, 1, len(packed))
     return start, end
 
@@ -82,11 +82,11 @@ def test_pyroute2_reads_a_new_link(
     mac = data.draw(macs)
     mtu = data.draw(st.integers(1, 65535))
     master = data.draw(indexes)
-    packed = wire.create_link(
+    packed = codec.create_link(
         sequence, name, kind, group, mode=mode, link=link, mac=mac, mtu=mtu, master=master
     )
     message = decoded(ifinfmsg, packed)
-    assert message["header"]["type"] == wire.RTM_NEWLINK
+    assert message["header"]["type"] == codec.RTM_NEWLINK
     assert message["header"]["sequence_number"] == sequence
     assert message["header"]["length"] == len(packed)
     assert message.get_attr("IFLA_IFNAME") == name
@@ -124,11 +124,11 @@ def test_pyroute2_reads_a_changed_link(
     sequence: int, index: int, up: bool, mtu: int, mac: bytes, ifalias: str, addrgen: int
 ) -> None:
     """What RTM_SETLINK sets is what pyroute2 finds."""
-    packed = wire.set_link(
+    packed = codec.set_link(
         sequence, index, up=up, mtu=mtu, mac=mac, ifalias=ifalias, addrgen=addrgen
     )
     message = decoded(ifinfmsg, packed)
-    assert message["header"]["type"] == wire.RTM_SETLINK
+    assert message["header"]["type"] == codec.RTM_SETLINK
     assert (message["index"], message["change"]) == (index, IFF_UP)
     assert message["flags"] == (IFF_UP if up else 0)
     assert message.get_attr("IFLA_MTU") == mtu
@@ -142,8 +142,8 @@ def test_pyroute2_reads_a_changed_link(
 @given(sequences, indexes, clean_names(127), st.booleans())
 def test_pyroute2_reads_an_altname(sequence: int, index: int, altname: str, delete: bool) -> None:
     """The altname is in a property list, whether given or taken."""
-    message = decoded(ifinfmsg, wire.alt_name(sequence, index, altname, delete=delete))
-    wanted = wire.RTM_DELLINKPROP if delete else wire.RTM_NEWLINKPROP
+    message = decoded(ifinfmsg, codec.alt_name(sequence, index, altname, delete=delete))
+    wanted = codec.RTM_DELLINKPROP if delete else codec.RTM_NEWLINKPROP
     assert message["header"]["type"] == wanted
     assert message["index"] == index
     assert list(message.get_attr("IFLA_PROP_LIST").altnames()) == [altname]
@@ -153,9 +153,9 @@ def test_pyroute2_reads_an_altname(sequence: int, index: int, altname: str, dele
 @given(sequences, indexes, addresses(clean_names()), st.booleans())
 def test_pyroute2_reads_an_address(sequence: int, index: int, entry: Address, delete: bool) -> None:
     """Everything of a new address, and what identifies one to be deleted."""
-    write = wire.del_address if delete else wire.add_address
+    write = codec.del_address if delete else codec.add_address
     message = decoded(ifaddrmsg, write(sequence, index, entry))
-    assert message["header"]["type"] == (wire.RTM_DELADDR if delete else wire.RTM_NEWADDR)
+    assert message["header"]["type"] == (codec.RTM_DELADDR if delete else codec.RTM_NEWADDR)
     assert (message["family"], message["prefixlen"]) == (entry.family, entry.prefixlen)
     assert (message["scope"], message["index"]) == (entry.scope, index)
     assert message.get_attr("IFA_LOCAL") == text(entry.local)
@@ -179,12 +179,12 @@ def test_pyroute2_reads_an_address(sequence: int, index: int, entry: Address, de
 
 def test_pyroute2_reads_the_questions() -> None:
     """A dump is a dump, with the mask that spares the long statistics."""
-    message = decoded(ifinfmsg, wire.get_links(5))
-    assert message["header"]["type"] == wire.RTM_GETLINK
-    assert message["header"]["flags"] == wire.NLM_F_REQUEST | wire.NLM_F_DUMP
-    assert message.get_attr("IFLA_EXT_MASK") == wire.RTEXT_FILTER_SKIP_STATS
-    message = decoded(ifaddrmsg, wire.get_addresses(6, AF_INET))
-    assert message["header"]["type"] == wire.RTM_GETADDR
+    message = decoded(ifinfmsg, codec.get_links(5))
+    assert message["header"]["type"] == codec.RTM_GETLINK
+    assert message["header"]["flags"] == codec.NLM_F_REQUEST | codec.NLM_F_DUMP
+    assert message.get_attr("IFLA_EXT_MASK") == codec.RTEXT_FILTER_SKIP_STATS
+    message = decoded(ifaddrmsg, codec.get_addresses(6, AF_INET))
+    assert message["header"]["type"] == codec.RTM_GETADDR
     assert message["family"] == AF_INET
 
 
@@ -202,7 +202,7 @@ def info(device: Device) -> dict[str, Any]:
 
 def af_spec(device: Device) -> dict[str, Any]:
     """IFLA_AF_SPEC in the words of pyroute2, whose first setting is the attribute's header."""
-    header = int.from_bytes(struct.pack("=HH", 4 + 28 * 4, wire.IFLA_INET_CONF), sys.byteorder)
+    header = int.from_bytes(struct.pack("=HH", 4 + 28 * 4, codec.IFLA_INET_CONF), sys.byteorder)
     conf = {
         "dummy": header,
         "arp_announce": device.arp_announce,
@@ -244,8 +244,8 @@ def test_a_link_of_pyroute2(device: Device) -> None:
         counters = {name: getattr(device.stats, name) for name in Stats.__slots__}
         attributes.append(("IFLA_STATS64", counters))
     fields = {"ifi_type": device.type, "index": device.index, "flags": device.flags}
-    packed = encoded(ifinfmsg, wire.RTM_NEWLINK, fields, attributes)
-    assert wire.read_link(packed, *body(packed, wire.RTM_NEWLINK)) == device
+    packed = encoded(ifinfmsg, codec.RTM_NEWLINK, fields, attributes)
+    assert codec.read_link(packed, *body(packed, codec.RTM_NEWLINK)) == device
 
 
 @few
@@ -272,8 +272,8 @@ def test_an_address_of_pyroute2(entry: Address) -> None:
         "scope": entry.scope,
         "index": entry.index,
     }
-    packed = encoded(ifaddrmsg, wire.RTM_NEWADDR, fields, attributes)
-    assert wire.read_address(packed, *body(packed, wire.RTM_NEWADDR)) == entry
+    packed = encoded(ifaddrmsg, codec.RTM_NEWADDR, fields, attributes)
+    assert codec.read_address(packed, *body(packed, codec.RTM_NEWADDR)) == entry
 
 
 @few
@@ -282,9 +282,9 @@ def test_an_error_is_the_same_to_both(code: int, words: str, payload: bytes) -> 
     """Errno and text, behind the echo of a request; pyroute2 asks for whole echoes only."""
     packed = spec.build(error_message(code, 1, words, capped=False, payload=payload))
     message = decoded(nlmsgerr, packed)
-    ((_, flags, _, start, end),) = wire.messages(packed)
-    assert wire.read_error(packed, flags, start, end) == (
+    ((_, flags, _, start, end),) = codec.messages(packed)
+    assert codec.read_error(packed, flags, start, end) == (
         -message["error"],
         message.get_attr("NLMSGERR_ATTR_MSG") or "",
     )
-    assert wire.read_error(packed, flags, start, end) == (code, words)
+    assert codec.read_error(packed, flags, start, end) == (code, words)

@@ -30,7 +30,7 @@ from wire_cases import (
 )
 
 from netalias import model
-from netalias.kernel import spec, wire
+from netalias.kernel.netlink import codec, spec
 from netalias.model import AF_INET, AF_INET6, Address, Device
 
 NEW = spec.NLM_F["RTM_NEWLINK"]
@@ -62,17 +62,17 @@ def types(body: Any) -> list[str]:
 def read(packed: bytes) -> list[Any]:
     """What wire.py makes of a datagram: values in order."""
     values: list[Any] = []
-    for kind, flags, _, start, end in wire.messages(packed):
-        if kind == wire.RTM_NEWLINK:
-            values.append(wire.read_link(packed, start, end))
-        elif kind == wire.RTM_NEWADDR:
-            values.append(wire.read_address(packed, start, end))
-        elif kind == wire.NLMSG_ERROR:
-            values.append(wire.read_error(packed, flags, start, end))
+    for kind, flags, _, start, end in codec.messages(packed):
+        if kind == codec.RTM_NEWLINK:
+            values.append(codec.read_link(packed, start, end))
+        elif kind == codec.RTM_NEWADDR:
+            values.append(codec.read_address(packed, start, end))
+        elif kind == codec.NLMSG_ERROR:
+            values.append(codec.read_error(packed, flags, start, end))
         else:
-            assert kind == wire.NLMSG_DONE
-            text = wire.read_text(packed, flags, start + 4, end)
-            values.append((wire.read_done(packed, start, end), text))
+            assert kind == codec.NLMSG_DONE
+            text = codec.read_text(packed, flags, start + 4, end)
+            values.append((codec.read_done(packed, start, end), text))
     return values
 
 
@@ -87,10 +87,10 @@ def numbers(module: Any, prefix: str) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("module", "prefix", "table"),
     [
-        (wire, "RTM_", spec.TYPES),
-        (wire, "NLMSG_", spec.TYPES),
+        (codec, "RTM_", spec.TYPES),
+        (codec, "NLMSG_", spec.TYPES),
         (
-            wire,
+            codec,
             "IFLA_",
             {
                 **spec.IFLA,
@@ -101,9 +101,9 @@ def numbers(module: Any, prefix: str) -> dict[str, int]:
                 **spec.IFLA_INET6,
             },
         ),
-        (wire, "IFA_", spec.IFA),
-        (wire, "NLMSGERR_", spec.NLMSGERR_ATTR),
-        (wire, "NLA_", {"NLA_TYPE_MASK": 0x3FFF, "NLA_F_NESTED": 0x8000}),
+        (codec, "IFA_", spec.IFA),
+        (codec, "NLMSGERR_", spec.NLMSGERR_ATTR),
+        (codec, "NLA_", {"NLA_TYPE_MASK": 0x3FFF, "NLA_F_NESTED": 0x8000}),
         (model, "IFF_", spec.IFF),
         (model, "IFA_F_", spec.IFA_F),
     ],
@@ -120,14 +120,14 @@ def test_both_know_the_same_message_flags() -> None:
     groups = {}
     for table in spec.NLM_F.values():
         groups.update(table)
-    constants = numbers(wire, "NLM_F_")
+    constants = numbers(codec, "NLM_F_")
     assert constants.pop("NLM_F_DUMP") == groups["NLM_F_ROOT"] | groups["NLM_F_MATCH"]
     assert constants == {name: groups[name] for name in constants}
 
 
 def test_both_know_the_same_ipv4_settings() -> None:
     """The settings that are written have the numbers of linux/ip.h."""
-    assert {name: spec.IPV4_DEVCONF[name] for name in wire.DEVCONF} == wire.DEVCONF
+    assert {name: spec.IPV4_DEVCONF[name] for name in codec.DEVCONF} == codec.DEVCONF
 
 
 # What wire.py writes
@@ -148,7 +148,7 @@ def test_create_link(sequence: int, name: str, kind: str, group: int, data: st.D
     mac = data.draw(st.just(b"") | macs)
     mtu = data.draw(st.integers(0, 65535))
     master = data.draw(st.just(0) | indexes)
-    packed = wire.create_link(
+    packed = codec.create_link(
         sequence, name, kind, group, mode=mode, link=link, mac=mac, mtu=mtu, master=master
     )
     made = body(packed, "RTM_NEWLINK", CREATE, sequence)
@@ -179,7 +179,7 @@ def test_create_link(sequence: int, name: str, kind: str, group: int, data: st.D
     st.none() | u32,
     st.none() | macs,
     st.none() | names(200),
-    st.dictionaries(st.sampled_from(sorted(wire.DEVCONF)), u32),
+    st.dictionaries(st.sampled_from(sorted(codec.DEVCONF)), u32),
     st.none() | st.integers(0, 3),
 )
 def test_set_link(
@@ -193,7 +193,7 @@ def test_set_link(
     addrgen: int | None,
 ) -> None:
     """RTM_SETLINK names what is not None; IFF_UP is in the mask only when it is to change."""
-    packed = wire.set_link(
+    packed = codec.set_link(
         sequence, index, up=up, mtu=mtu, mac=mac, ifalias=ifalias, conf=conf, addrgen=addrgen
     )
     made = body(packed, "RTM_SETLINK", REQUEST, sequence)
@@ -212,7 +212,7 @@ def test_set_link(
 @given(
     st.lists(
         st.tuples(
-            st.dictionaries(st.sampled_from(sorted(wire.DEVCONF)), st.integers(0, 2)),
+            st.dictionaries(st.sampled_from(sorted(codec.DEVCONF)), st.integers(0, 2)),
             st.none() | st.integers(0, 1),
         ),
         min_size=2,
@@ -224,7 +224,7 @@ def test_settings_of_one_message_are_not_those_of_another(
 ) -> None:
     """What is kept of earlier messages never comes into later ones, in whatever order."""
     for conf, addrgen in [*settings, *settings[::-1]]:
-        made = body(wire.set_link(1, 7, conf=conf, addrgen=addrgen), "RTM_SETLINK", REQUEST, 1)
+        made = body(codec.set_link(1, 7, conf=conf, addrgen=addrgen), "RTM_SETLINK", REQUEST, 1)
         found = spec.find(made, "IFLA_AF_SPEC", "AF_INET", "IFLA_INET_CONF")
         assert {item.type: item.value for item in found or ()} == conf
         assert spec.find(made, "IFLA_AF_SPEC", "AF_INET6", "IFLA_INET6_ADDR_GEN_MODE") == addrgen
@@ -233,16 +233,16 @@ def test_settings_of_one_message_are_not_those_of_another(
 def test_settings_that_were_changed_since() -> None:
     """A mapping is looked at anew, though it is the same object."""
     conf = {"rp_filter": 1}
-    before = wire.set_link(1, 7, conf=conf)
+    before = codec.set_link(1, 7, conf=conf)
     conf["rp_filter"] = 2
-    assert wire.set_link(1, 7, conf=conf) == wire.set_link(1, 7, conf={"rp_filter": 2}) != before
+    assert codec.set_link(1, 7, conf=conf) == codec.set_link(1, 7, conf={"rp_filter": 2}) != before
 
 
 @few
 @given(sequences, indexes, u32)
 def test_set_group(sequence: int, index: int, group: int) -> None:
     """RTM_SETLINK of the mark alone: no flag changes."""
-    made = body(wire.set_group(sequence, index, group), "RTM_SETLINK", REQUEST, sequence)
+    made = body(codec.set_group(sequence, index, group), "RTM_SETLINK", REQUEST, sequence)
     assert (made.ifi_index, made.ifi_flags, made.ifi_change) == (index, 0, 0)
     assert types(made) == ["IFLA_GROUP"]
     assert spec.find(made, "IFLA_GROUP") == group
@@ -252,7 +252,7 @@ def test_set_group(sequence: int, index: int, group: int) -> None:
 @given(sequences, u32)
 def test_del_group(sequence: int, group: int) -> None:
     """RTM_DELLINK without an index or a name, which would come before the group (rtnl_dellink)."""
-    made = body(wire.del_group(sequence, group), "RTM_DELLINK", REQUEST, sequence)
+    made = body(codec.del_group(sequence, group), "RTM_DELLINK", REQUEST, sequence)
     assert made.ifi_index == 0
     assert types(made) == ["IFLA_GROUP"]
     assert spec.find(made, "IFLA_GROUP") == group
@@ -262,7 +262,7 @@ def test_del_group(sequence: int, group: int) -> None:
 @given(sequences, indexes, names(127), st.booleans())
 def test_alt_name(sequence: int, index: int, altname: str, delete: bool) -> None:
     """One alternative name, given with NLM_F_APPEND or taken away."""
-    packed = wire.alt_name(sequence, index, altname, delete=delete)
+    packed = codec.alt_name(sequence, index, altname, delete=delete)
     if delete:
         made = body(packed, "RTM_DELLINKPROP", REQUEST, sequence)
     else:
@@ -277,7 +277,7 @@ def test_alt_name(sequence: int, index: int, altname: str, delete: bool) -> None
 @given(sequences, indexes)
 def test_del_link(sequence: int, index: int) -> None:
     """A device is deleted by its index alone."""
-    made = body(wire.del_link(sequence, index), "RTM_DELLINK", REQUEST, sequence)
+    made = body(codec.del_link(sequence, index), "RTM_DELLINK", REQUEST, sequence)
     assert made.ifi_index == index
     assert made.attributes == []
 
@@ -286,7 +286,7 @@ def test_del_link(sequence: int, index: int) -> None:
 @given(sequences, indexes, addresses())
 def test_add_address(sequence: int, index: int, entry: Address) -> None:
     """RTM_NEWADDR says all of an address, on the device that is asked for."""
-    made = body(wire.add_address(sequence, index, entry), "RTM_NEWADDR", CREATE, sequence)
+    made = body(codec.add_address(sequence, index, entry), "RTM_NEWADDR", CREATE, sequence)
     assert (made.ifa_family, made.ifa_prefixlen) == (entry.family, entry.prefixlen)
     assert (made.ifa_scope, made.ifa_index) == (entry.scope, index)
     assert spec.find(made, "IFA_LOCAL") == entry.local
@@ -307,16 +307,16 @@ def test_add_address(sequence: int, index: int, entry: Address) -> None:
 @given(sequences, indexes, addresses())
 def test_change_address(sequence: int, index: int, entry: Address) -> None:
     """All that a new address says, with NLM_F_REPLACE and nothing else in the header."""
-    changed = wire.change_address(sequence, index, entry)
+    changed = codec.change_address(sequence, index, entry)
     made = body(changed, "RTM_NEWADDR", REQUEST | NEW["NLM_F_REPLACE"], sequence)
-    assert made == body(wire.add_address(sequence, index, entry), "RTM_NEWADDR", CREATE, sequence)
+    assert made == body(codec.add_address(sequence, index, entry), "RTM_NEWADDR", CREATE, sequence)
 
 
 @few
 @given(sequences, indexes, addresses())
 def test_del_address(sequence: int, index: int, entry: Address) -> None:
     """RTM_DELADDR carries what identifies an address, and no settings."""
-    made = body(wire.del_address(sequence, index, entry), "RTM_DELADDR", REQUEST, sequence)
+    made = body(codec.del_address(sequence, index, entry), "RTM_DELADDR", REQUEST, sequence)
     assert (made.ifa_family, made.ifa_prefixlen) == (entry.family, entry.prefixlen)
     assert made.ifa_index == index
     assert spec.find(made, "IFA_LOCAL") == entry.local
@@ -331,14 +331,14 @@ def test_questions(sequence: int, name: str, family: int) -> None:
     """The dumps ask for everything; the header of a dump is zero, as strict checking wants it."""
     get = spec.NLM_F["RTM_GETLINK"]
     dump = REQUEST | get["NLM_F_ROOT"] | get["NLM_F_MATCH"]
-    links = body(wire.get_links(sequence), "RTM_GETLINK", dump, sequence)
+    links = body(codec.get_links(sequence), "RTM_GETLINK", dump, sequence)
     assert [(item.type, item.value) for item in links.attributes] == [("IFLA_EXT_MASK", 8)]
-    link = body(wire.get_link(sequence, name), "RTM_GETLINK", REQUEST, sequence)
+    link = body(codec.get_link(sequence, name), "RTM_GETLINK", REQUEST, sequence)
     assert spec.find(link, "IFLA_IFNAME") == name
     for made in (links, link):
         assert (made.ifi_family, made.ifi_type, made.ifi_index) == (0, 0, 0)
         assert (made.ifi_flags, made.ifi_change) == (0, 0)
-    entries = body(wire.get_addresses(sequence, family), "RTM_GETADDR", dump, sequence)
+    entries = body(codec.get_addresses(sequence, family), "RTM_GETADDR", dump, sequence)
     assert entries.ifa_family == family
     assert (entries.ifa_prefixlen, entries.ifa_flags, entries.ifa_scope) == (0, 0, 0)
     assert entries.ifa_index == 0
@@ -349,10 +349,10 @@ def test_questions(sequence: int, name: str, family: int) -> None:
 @given(sequences, names())
 def test_probes(sequence: int, kind: str) -> None:
     """Each probe asks for an answer and names what cannot be."""
-    made = body(wire.probe_kind(sequence, kind), "RTM_NEWLINK", CREATE | ACK, sequence)
+    made = body(codec.probe_kind(sequence, kind), "RTM_NEWLINK", CREATE | ACK, sequence)
     assert spec.find(made, "IFLA_LINKINFO", "IFLA_INFO_KIND") == kind
     assert spec.find(made, "IFLA_NUM_TX_QUEUES") > 4096
-    made = body(wire.probe_permission(sequence), "RTM_DELADDR", REQUEST | ACK, sequence)
+    made = body(codec.probe_permission(sequence), "RTM_DELADDR", REQUEST | ACK, sequence)
     assert made.ifa_index == 0x7FFFFFFF
 
 
@@ -360,13 +360,13 @@ def test_probes(sequence: int, kind: str) -> None:
 @given(sequences, indexes)
 def test_with_ack_sets_one_bit(sequence: int, index: int) -> None:
     """A message that asks for an acknowledgement is otherwise the same; twice is once."""
-    plain = wire.del_link(sequence, index)
-    asking = wire.with_ack(plain)
+    plain = codec.del_link(sequence, index)
+    asking = codec.with_ack(plain)
     message = one(asking)
     assert message.flags == REQUEST | ACK
     message.flags = REQUEST
     assert spec.build(message) == plain
-    assert wire.with_ack(asking) == asking
+    assert codec.with_ack(asking) == asking
 
 
 @few
@@ -374,7 +374,7 @@ def test_with_ack_sets_one_bit(sequence: int, index: int) -> None:
 def test_several_messages_are_one_datagram(wanted: list[tuple[int, str]]) -> None:
     """Messages of any length stand one behind the other without a gap or a prefix."""
     packed = b"".join(
-        wire.alt_name(place, index, name) for place, (index, name) in enumerate(wanted)
+        codec.alt_name(place, index, name) for place, (index, name) in enumerate(wanted)
     )
     messages = spec.parse(packed)
     assert [message.sequence for message in messages] == list(range(len(wanted)))
@@ -448,7 +448,7 @@ def test_read_done(code: int, text: str) -> None:
 
 def test_read_done_without_a_number() -> None:
     """An NLMSG_DONE without a payload is an end without an error."""
-    packed = wire.HEADER.pack(16, wire.NLMSG_DONE, 0, 1, 0)
+    packed = codec.HEADER.pack(16, codec.NLMSG_DONE, 0, 1, 0)
     assert read(packed) == [(0, "")]
 
 
@@ -468,7 +468,7 @@ def test_several_messages_are_read_in_order(values: list[Any], sequence: int) ->
     made = [write(value, sequence) for value, write in values]
     packed = spec.build(*made, done_message(0, sequence))
     assert read(packed) == [*(value for value, _ in values), (0, "")]
-    assert {found[2] for found in wire.messages(packed)} == {sequence}
+    assert {found[2] for found in codec.messages(packed)} == {sequence}
 
 
 # What spec.py refuses

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from netalias.kernel import wire
+from netalias.kernel.netlink import codec
 from netalias.model import AF_INET, AF_INET6, Address, Device
 
 pytestmark = pytest.mark.skipif(
@@ -250,70 +250,70 @@ LABELLED = Address(
 
 def test_a_new_macvlan() -> None:
     """``ip link add eth0_0 link eth0 group 28257 type macvlan mode bridge``."""
-    assert wire.create_link(1, "eth0_0", "macvlan", 28257, mode=4, link=2) == CREATE
+    assert codec.create_link(1, "eth0_0", "macvlan", 28257, mode=4, link=2) == CREATE
 
 
 def test_an_altname() -> None:
     """``ip link property add dev eth0_0 altname eth0:0``."""
-    assert wire.alt_name(2, 7, "eth0:0") == ALTNAME
+    assert codec.alt_name(2, 7, "eth0:0") == ALTNAME
 
 
 def test_raising_a_device() -> None:
     """``ip link set eth0_0 up addrgenmode none`` and one sysctl in one message."""
-    assert wire.set_link(3, 7, up=True, conf={"rp_filter": 2}, addrgen=1) == RAISE
+    assert codec.set_link(3, 7, up=True, conf={"rp_filter": 2}, addrgen=1) == RAISE
 
 
 def test_a_new_address() -> None:
     """``ip addr add 200.1.1.1/24 broadcast 200.1.1.255 label eth0:0 proto 97 dev eth0_0``."""
-    assert wire.add_address(4, 7, LABELLED) == INET
+    assert codec.add_address(4, 7, LABELLED) == INET
 
 
 def test_a_mark_on_an_address() -> None:
     """``ip addr change`` of the same: nothing but the flags of the message is another."""
-    replace = (wire.NLM_F_REQUEST | wire.NLM_F_REPLACE).to_bytes(2, "little")
-    assert wire.change_address(4, 7, LABELLED) == INET[:6] + replace + INET[8:]
+    replace = (codec.NLM_F_REQUEST | codec.NLM_F_REPLACE).to_bytes(2, "little")
+    assert codec.change_address(4, 7, LABELLED) == INET[:6] + replace + INET[8:]
     assert replace == b"\1\1"
 
 
 def test_moving_a_device_to_a_group() -> None:
     """``ip link set eth0_0 group 93793``."""
-    assert wire.set_group(7, 7, 93793) == MOVED
+    assert codec.set_group(7, 7, 93793) == MOVED
 
 
 def test_deleting_a_group() -> None:
     """``ip link del group 93793``."""
-    assert wire.del_group(8, 93793) == CLEARED
+    assert codec.del_group(8, 93793) == CLEARED
 
 
 def only(data: bytes, kind: int, flags: int, sequence: int) -> tuple[int, int]:
     """Begin and end of the only message."""
-    assert list(wire.messages(data)) == [(kind, flags, sequence, 16, len(data))]
+    assert list(codec.messages(data)) == [(kind, flags, sequence, 16, len(data))]
     return 16, len(data)
 
 
 def test_an_address_of_a_dump() -> None:
     """An IPv6 address with lifetimes; a header's flags count when there is no IFA_FLAGS."""
     entry = Address(1, AF_INET6, bytes(15) + b"\1", 128, 0x80, 254, valid=60, preferred=30)
-    bounds = only(INET6, wire.RTM_NEWADDR, wire.NLM_F_MULTI, 5)
-    assert wire.read_address(INET6, *bounds) == entry
+    bounds = only(INET6, codec.RTM_NEWADDR, codec.NLM_F_MULTI, 5)
+    assert codec.read_address(INET6, *bounds) == entry
 
 
 def test_a_link_of_a_dump() -> None:
     """The loopback device; an attribute that is not known is passed over."""
     device = Device(1, "lo", 0x10049, 772, mtu=65536, mac=bytes(6), operstate=6, inet6=False)
-    assert wire.read_link(LINK, *only(LINK, wire.RTM_NEWLINK, wire.NLM_F_MULTI, 6)) == device
+    assert codec.read_link(LINK, *only(LINK, codec.RTM_NEWLINK, codec.NLM_F_MULTI, 6)) == device
 
 
 def test_a_refusal() -> None:
     """The kernel's own words stand behind the echoed header."""
-    flags = wire.NLM_F_CAPPED | wire.NLM_F_ACK_TLVS
-    bounds = only(REFUSED, wire.NLMSG_ERROR, flags, 2)
-    assert wire.read_error(REFUSED, flags, *bounds) == (19, "ipv4: Device not found")
+    flags = codec.NLM_F_CAPPED | codec.NLM_F_ACK_TLVS
+    bounds = only(REFUSED, codec.NLMSG_ERROR, flags, 2)
+    assert codec.read_error(REFUSED, flags, *bounds) == (19, "ipv4: Device not found")
 
 
 def test_the_end_of_a_refused_dump() -> None:
     """At the end of a dump they stand behind the errno."""
-    flags = wire.NLM_F_MULTI | wire.NLM_F_ACK_TLVS
-    start, end = only(DONE, wire.NLMSG_DONE, flags, 5)
-    assert wire.read_done(DONE, start, end) == 22
-    assert wire.read_text(DONE, flags, start + 4, end) == "Unknown attribute type"
+    flags = codec.NLM_F_MULTI | codec.NLM_F_ACK_TLVS
+    start, end = only(DONE, codec.NLMSG_DONE, flags, 5)
+    assert codec.read_done(DONE, start, end) == 22
+    assert codec.read_text(DONE, flags, start + 4, end) == "Unknown attribute type"

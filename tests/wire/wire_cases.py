@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from netalias.kernel import spec
+from netalias.kernel.netlink import spec
 from netalias.model import AF_INET, AF_INET6, Address, Device, Stats
 
 few = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])

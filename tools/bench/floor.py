@@ -57,9 +57,9 @@ def record(file: str, words: list[str]) -> int:
 
 def _changes(data: bytes) -> bool:
     """Whether it is a send of changes: neither a dump nor a question that cannot succeed."""
-    from netalias.kernel import wire
+    from netalias.kernel.netlink import codec
 
-    questions = (wire.probe_permission(0), wire.probe_kind(0, "macvlan"))
+    questions = (codec.probe_permission(0), codec.probe_kind(0, "macvlan"))
     kind = HEADER.unpack_from(data)[1]
     return kind % 4 != GET and data[:8] + data[12:] not in [
         question[:8] + question[12:] for question in questions

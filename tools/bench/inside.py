@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from netalias import views
-from netalias.lookup import DictIndex
 from netalias.model import Alias
-from netalias.names import AliasName
+from netalias.model.names import AliasName
+from netalias.observed.index import DictIndex
 from netalias.views import proc
 
 AF_INET = 2

@@ -16,10 +16,10 @@ from processes import ENVIRONMENT, Failed, captured
 from stage import IP
 from witness import COUNT, LABEL, MACVLAN, PATIENCE, address, gone
 
-from netalias.changes import ADDRESS, DEPARTURE
-from netalias.kernel import wire
-from netalias.kernel.events import Stream
+from netalias.kernel.netlink import codec
+from netalias.kernel.netlink.monitor import Stream
 from netalias.model import AF_INET, GROUP, Address
+from netalias.model.events import ADDRESS, DEPARTURE
 
 RUN = Path("/run/watching")
 
@@ -105,7 +105,7 @@ class Floor:
             select.select(stream.filenos(), [], [])
             for event in list(stream.read()):
                 if kind == LABEL and gone(event) and event.what == ADDRESS:
-                    out.send(wire.add_address(0, main, event.old.address))
+                    out.send(codec.add_address(0, main, event.old.address))
                 if kind == MACVLAN and event.what == DEPARTURE and event.device is not None:
                     _remake(out, socket.if_nametoindex, event.device.name, main)
 
@@ -113,13 +113,13 @@ class Floor:
 def _remake(out: object, index_of: Callable[[str], int], name: str, main: int) -> None:
     send = out.send  # type: ignore[attr-defined]
     number = int(name.partition("_")[2])
-    send(wire.create_link(0, name, MACVLAN, GROUP, mode=4, link=main))
+    send(codec.create_link(0, name, MACVLAN, GROUP, mode=4, link=main))
     index = index_of(name)
     entry = Address(index, AF_INET, bytes(map(int, address(number).split("."))), 32)
     parts = (
-        wire.alt_name(0, index, name.replace("_", ":")),
-        wire.add_address(0, index, entry),
-        wire.set_link(0, index, up=True),
+        codec.alt_name(0, index, name.replace("_", ":")),
+        codec.add_address(0, index, entry),
+        codec.set_link(0, index, up=True),
     )
     send(b"".join(parts))
 

@@ -40,7 +40,7 @@ from witness import (
     undone,
 )
 
-from netalias.kernel import wire
+from netalias.kernel.netlink import codec
 from netalias.model import AF_INET, Address
 
 HERE = "/proc/self/ns/net"
@@ -198,7 +198,7 @@ def stormed(kind: str, rate: int, changes: int) -> tuple[float, float]:
         packed = b"".join(
             make(0, lo, Address(lo, AF_INET, bytes((10, 200, number & 255, one)), 32))
             for one in range(50)
-            for make in (wire.add_address, wire.del_address)
+            for make in (codec.add_address, codec.del_address)
         )
         if number == changes // 100 - 1:
             captured([IP, *undone(kind, 500)])

@@ -9,9 +9,9 @@ import time
 from processes import ENVIRONMENT, Failed
 from stage import IP
 
-from netalias.changes import ADDRESS, DEPARTURE, LINK, Event
-from netalias.kernel.events import Stream
+from netalias.kernel.netlink.monitor import Stream
 from netalias.model import Address
+from netalias.model.events import ADDRESS, DEPARTURE, LINK, Event
 
 MACVLAN, LABEL = "macvlan", "label"
 COUNT = 1000

@@ -1,0 +1,139 @@
+"""The network segments that aliases stand on, as far as a run that brings addresses needs them.
+
+Who has an address already is found by seeking.py, announced is by telling.py. One IPv4 address for
+which nothing is wished does not come here: the engine announces it.
+"""
+
+from __future__ import annotations
+
+from netalias.model import AF_INET
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from netalias import errors
+    from netalias.claim import Arrival, Policy
+    from netalias.claim.check import Verdicts
+    from netalias.kernel import Kernel
+    from netalias.model import Snapshot
+    from netalias.plan import Plan
+
+    Within = Callable[[Callable[[], Any]], Any]
+    Found = list[tuple[Arrival, errors.NetaliasError]]
+
+AT_ONCE = 64
+"""So many IPv4 addresses go out together (packets/sending.py, BURST)."""
+
+
+def _call(work: Callable[[], Any]) -> Any:
+    return work()
+
+
+class Segment:
+    """``within`` calls a function inside the namespace; ``aside``: this process is about to end,
+    and leaves what takes time to a child; ``waiting`` calls what waits for other hosts."""
+
+    def __init__(self, within: Within, *, aside: bool = False) -> None:
+        self.within = within
+        self.aside = aside
+        self.waiting: Within = _call
+
+    def arriving(
+        self, kernel: Kernel, snapshot: Snapshot, arrivals: Sequence[Arrival], policy: Policy
+    ) -> Arriving:
+        """One run that brings *arrivals*."""
+        return Arriving(self, kernel, snapshot, arrivals, policy)
+
+    def announce(self, kernel: Kernel, told: Sequence[Arrival], policy: Policy) -> list[str]:
+        """Announce what has arrived; what could not be, as sentences.
+
+        An IPv6 address is not advertised before the kernel has decided on it (RFC 4862, 5.4): one
+        that was not followed is left to a child, or left out.
+        """
+        from netalias.claim import announce as telling
+
+        now = [one for one in told if one.family == AF_INET or one.asked]
+        later = [one for one in told if one.family != AF_INET and not one.asked]
+        refused: list[errors.NetaliasError] = []
+        if now:
+            long = len(now) > AT_ONCE or any(one.rounds > 1 for one in now)
+            work = telling.leave if self.aside and long else telling.send
+            refused += work(self, kernel, now, policy)
+        if later and self.aside:
+            refused += telling.leave(self, kernel, later, policy, decided=False)
+        return [f"not announced: {error.line()}" for error in refused]
+
+
+class Arriving:
+    """One run: ``look`` and ``follow`` before it, ``verdicts`` and ``announce`` after it.
+
+    Pairs are an arrival and the error that keeps it away. As a context manager it closes what
+    follows the kernel.
+    """
+
+    def __init__(
+        self,
+        segment: Segment,
+        kernel: Kernel,
+        snapshot: Snapshot,
+        arrivals: Sequence[Arrival],
+        policy: Policy,
+    ) -> None:
+        self.arrivals = arrivals
+        self._segment = segment
+        self._kernel = kernel
+        self._snapshot = snapshot
+        self._policy = policy
+        self._verdicts: Verdicts | None = None
+
+    def __enter__(self) -> Arriving:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._verdicts is not None:
+            self._verdicts.close()
+
+    def look(self) -> Found:
+        """Who has the IPv4 addresses that are to be looked for."""
+        if not self._asked:
+            return []
+        from netalias.claim.check import conflicts
+
+        return self._wait(lambda: conflicts(self._segment, self._snapshot, self._asked))
+
+    def follow(self) -> None:
+        """Follow the kernel from now on, for the IPv6 addresses that are about to be added."""
+        asked = [one for one in self._asked if one.family != AF_INET]
+        if asked:
+            from netalias.claim.check import Verdicts
+
+            self._verdicts = Verdicts(self._segment, self._snapshot, asked)
+
+    @property
+    def awaited(self) -> list[Plan]:
+        """The plans that bring the addresses followed."""
+        if self._verdicts is None:
+            return []
+        asked = (one.plan for one in self._asked if one.family != AF_INET)
+        return [plan for plan in asked if plan is not None]
+
+    def verdicts(self) -> Found:
+        """Who has the IPv6 addresses that were added."""
+        verdicts = self._verdicts
+        return self._wait(lambda: verdicts.wait(self._kernel)) if verdicts is not None else []
+
+    def _wait(self, work: Callable[[], Found]) -> Found:
+        found: Found = self._segment.waiting(work)
+        return found
+
+    def announce(self, lost: Iterable[Plan] = ()) -> list[str]:
+        """Announce all but those of the plans *lost*; what could not be, as sentences."""
+        gone = set(map(id, lost))
+        told = [one for one in self.arrivals if one.rounds and id(one.plan) not in gone]
+        return self._segment.announce(self._kernel, told, self._policy) if told else []
+
+    @property
+    def _asked(self) -> list[Arrival]:
+        return [one for one in self.arrivals if one.asked]

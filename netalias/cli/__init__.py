@@ -1,0 +1,261 @@
+"""The command line: words -> verb -> exit status. Tables decide; nothing here knows the kernel."""
+
+from __future__ import annotations
+
+import sys
+
+from netalias import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
+
+    from netalias.engine import Engine
+
+
+class Options:
+    """What the options say, wherever they stood, and the way to an engine."""
+
+    __slots__ = (
+        "acd", "allow_empty", "allow_shrink", "announce", "brief", "color", "confirm", "conflict",
+        "details", "dry_run", "exit_when_down", "family", "force", "group", "hands_off", "help",
+        "json", "mac", "metrics", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure",
+        "on_down", "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty", "quiet", "rate",
+        "recorded", "release", "special", "texts", "timestamps", "tree", "verbose", "version",
+        "wait",
+    )  # fmt: skip
+
+    def __init__(self, opener: Callable[[Options], Engine]) -> None:
+        self.opener = opener
+        self.brief = self.details = self.dry_run = self.force = self.hands_off = False
+        self.exit_when_down = self.help = self.json = self.no_initial = self.timestamps = False
+        self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
+        self.allow_empty = self.allow_shrink = self.mac = self.recorded = self.release = False
+        self.color = "auto"
+        self.family = 0
+        self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""
+        self.on_arrival = self.on_departure = self.on_up = self.on_down = ""
+        self.on_carrier = self.on_no_carrier = ""
+        self.acd = self.announce = self.conflict = self.rate = self.texts = ""
+        self.special: list[str] = []
+
+    def engine(self) -> Engine:
+        """An engine as the options wish it. Raises UsageError, NoSuchDevice."""
+        return self.opener(self)
+
+
+def parse_options(words: Sequence[str], options: Options) -> list[str]:
+    """Set *options* from the words and give back the verb and its words. Raises UsageError.
+
+    Options stand before the verb, or behind it. Behind the name of an alias and behind emulate,
+    which have such words of their own, only the long flags are options.
+    """
+    rest = list(words)
+    if any(word.startswith("-") for word in rest):
+        return _parse_options(rest, options)
+    return rest
+
+
+def _parse_options(rest: list[str], options: Options) -> list[str]:
+    from netalias.cli.flags import FLAGS, take
+
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
+        if word == "--":
+            break
+        take(word, rest, options)
+    found, rest = rest[:1], rest[1:]
+    own = bool(found) and (":" in found[0] or found[0] == "emulate")
+    while rest:
+        word = rest.pop(0)
+        if word in FLAGS and (word.startswith("--") or word == "-h"):
+            take(word, rest, options)
+        elif own or word == "-" or not word.startswith("-"):
+            found.append(word)
+        else:
+            take(word, rest, options)
+    return found
+
+
+def _alias(options: Options, words: list[str]) -> int:
+    """``NAME``, ``NAME WORD...``, ``NAME-``."""
+    from netalias import desired
+    from netalias.families import lazy
+
+    registry = lazy()
+    wish = desired.parse(words, registry)
+    if wish.heal or wish.on_down:
+        word = "heal" if wish.heal else "on-down"
+        raise errors.UsageError(f"{wish.name}: {word} stands in files only", "netalias help watch")
+    with options.engine() as engine:
+        engine.registry = registry
+        if wish.empty:
+            from netalias.cli.show import detail
+
+            return detail(options, engine, words[0])
+        work = engine.plan if options.dry_run else engine.realise
+        done = work(wish, force=options.force)
+    if options.dry_run or options.verbose or done.notes:
+        from netalias.cli.output import complain, write
+
+        for note in done.notes:
+            if not options.quiet:
+                complain(note, "warning: ")
+        if options.dry_run or options.verbose:
+            write("".join(f"{step.describe()}\n" for step in done.steps))
+    return errors.STATUS_OK
+
+
+VERBS = {
+    "show": "cli.show.show",
+    "lookup": "cli.show.lookup",
+    "cat": "cli.show.cat",
+    "types": "cli.show.types",
+    "check": "cli.reconcile.check",
+    "reconcile": "cli.reconcile.reconcile",
+    "confirm": "cli.converge.confirm",
+    "batch": "cli.save.batch",
+    "save": "cli.save.save",
+    "import": "cli.save.import_",
+    "adopt": "cli.save.adopt_",
+    "announce": "engine.announce.announce",
+    "renew": "engine.renew.renew",
+    "doctor": "doctor.doctor",
+    "monitor": "monitor.monitor",
+    "publish": "engine.proxies.publish",
+    "unpublish": "engine.proxies.unpublish",
+    "watch": "watch.watch",
+    "emulate": "cli.show.emulate",
+    "help": "cli.show.usage",
+}
+"""Verb: the module and the function in it."""
+
+SHORT = {"s": "show", "c": "cat"}
+"""What these letters stood for before other verbs began with them."""
+
+
+def find_verb(word: str) -> str:
+    """The verb that *word* is, or begins uniquely. Raises UsageError."""
+    word = SHORT.get(word, word)
+    if word in VERBS:
+        return word
+    begun = [verb for verb in VERBS if word and verb.startswith(word)]
+    if len(begun) == 1:
+        return begun[0]
+    if begun:
+        raise errors.UsageError(f"{word}: this could be {' or '.join(begun)}")
+    from netalias.cli.flags import MEANT
+    from netalias.desired import nearest
+
+    near = MEANT.get(word) or nearest(word, list(VERBS))
+    hint = f"an alias is called MAIN:SLOT: {word}:0; netalias show {word} shows those of a device"
+    if near:
+        hint = f"did you mean {near}?"
+    raise errors.UsageError(f"{word}: neither a verb nor the name of an alias", hint)
+
+
+def run(words: Sequence[str], options: Options) -> int:
+    """Execute one command. Raises NetaliasError."""
+    rest = parse_options(words, options)
+    if options.version:
+        from netalias import __version__
+        from netalias.cli.output import write
+
+        write(f"netalias {__version__}\n")
+        return errors.STATUS_OK
+    first = rest[0] if rest else "show"
+    verb = "" if ":" in first else find_verb(first)
+    if options.special and not options.help:
+        from netalias.cli.flags import check_special
+
+        check_special(options.special, verb)
+    if options.help:
+        verb, rest = "help", ["help", verb or "alias"] if rest else []
+    if not verb:
+        return _alias(options, rest)
+    module, _, name = VERBS[verb].rpartition(".")
+    home = __import__(f"netalias.{module}", fromlist=[name])
+    return int(getattr(home, name)(options, rest[1:]))
+
+
+def main(
+    argv: Sequence[str] | None = None, opener: Callable[[Options], Engine] | None = None
+) -> int:
+    """The command with these words (default: those of the process) -> exit status.
+
+    *opener* makes the engine; the default is the real kernel.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        try:
+            return run(words, Options(opener or _open))
+        finally:
+            if sys.stdout is not None:
+                _flush()
+    except BaseException as error:  # each has its exit status; none becomes a traceback
+        from netalias.cli.output import failed
+
+        return failed(error)
+
+
+def _flush() -> None:
+    """Who read us may have seen enough: that changes nothing in the exit status."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        from netalias.cli.output import abandon
+
+        abandon()
+
+
+def program() -> NoReturn:
+    """The command, and the end of the process.
+
+    Nothing is finalised: there is no thread, no child, and no file that is not flushed.
+    """
+    from os import _exit
+
+    _exit(main())
+
+
+def _open(options: Options) -> Engine:
+    from netalias import open
+
+    group = number("--group", options.group, 0, 1)
+    wait = number("--wait", options.wait, 10, 0)
+    engine = open(
+        options.netns,
+        group=group,
+        wait=wait,
+        recorded=options.recorded,
+        hands_off=options.hands_off,
+    )
+    engine.aside = True
+    if not options.quiet:
+        engine.warn = _warn
+    set_policy(engine, options)
+    return engine
+
+
+def _warn(text: str) -> None:
+    from netalias.cli.output import complain
+
+    complain(text, "warning: ")
+
+
+def set_policy(engine: Engine, options: Options) -> None:
+    """Let hold for *engine* what the options say of addresses that come. Raises UsageError."""
+    if options.acd or options.announce or options.conflict or options.rate:
+        from netalias.claim import policy
+
+        engine.policy = policy(options, engine.policy)
+
+
+def number(option: str, text: str, default: int, least: int) -> int:
+    """The number that an option was given. Raises UsageError."""
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < least:
+        raise errors.UsageError(f"{option} {text}: a number of at least {least} is needed")
+    return int(text)

@@ -1,0 +1,263 @@
+"""The verbs check, reconcile and confirm: all that is around a comparison.
+
+The files become declarations; a guard is armed where one is asked for; what was found and done is
+printed, and written for Prometheus; an interruption ends it between two sends.
+"""
+
+from __future__ import annotations
+
+import sys
+from os import (
+    O_CLOEXEC,
+    O_CREAT,
+    O_NOFOLLOW,
+    O_TRUNC,
+    O_WRONLY,
+    close,
+    getpid,
+    path,
+    replace,
+    unlink,
+)
+from os import open as os_open
+from os import write as os_write
+
+from netalias import errors, sources
+from netalias.cli import number
+from netalias.cli.output import complain, write
+from netalias.cli.reconcile import STATE
+from netalias.desired import declarations
+from netalias.engine import reconcile as engine_room
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # The public module imports enum; its C half has the same functions.
+    import signal as _signal
+    from collections.abc import Iterable
+
+    from netalias.cli import Options
+    from netalias.desired.declarations import Declarations
+    from netalias.engine import Engine
+    from netalias.plan.compare import Agenda, Item
+else:
+    import _signal
+
+GUARD_FILES = ("pending", "rejected")
+
+
+class Run:
+    """One command; ``folder`` is where the state of the namespace is kept, empty for nowhere."""
+
+    def __init__(self, options: Options, engine: Engine, salt: bytes, folder: str = "") -> None:
+        self.options = options
+        self.engine = engine
+        self.salt = salt
+        self.folder = folder
+        self.armed = False
+        self.name = ""
+
+    def check(self, found: list[tuple[str, bytes]]) -> int:
+        """Compare and print; STATUS_DRIFT when something differs."""
+        agenda = engine_room.check(self.engine, self._declared(found), self._rules())
+        self._print(agenda.items, agenda)
+        return errors.STATUS_OK if agenda.same else errors.STATUS_DRIFT
+
+    def reconcile(self, found: list[tuple[str, bytes]]) -> int:
+        """Compare, change, verify and print."""
+        if not self.options.metrics:
+            return self._reconcile(found).status
+        from netalias.measure import measured
+
+        return measured(self.options.metrics, self.engine, lambda: self._reconcile(found))
+
+    def _reconcile(self, found: list[tuple[str, bytes]]) -> engine_room.Outcome:
+        declared = self._declared(found)
+        self.name = configuration(found)
+        self._may_begin()
+        outcome = engine_room.reconcile(self.engine, declared, self._rules(), self._begin)
+        if self.armed and not outcome.done:
+            self._disarm()
+        self._print(outcome.done, outcome.agenda)
+        if outcome.renewed and self.options.verbose and not self.options.json:
+            write(f"renewed {declarations.counted(outcome.renewed, 'lease')}\n")
+        self._complain(outcome)
+        if self._again(declared, outcome) and outcome.status == errors.STATUS_OK:
+            self._remember()
+        return outcome
+
+    def _again(self, declared: Declarations, outcome: engine_room.Outcome) -> bool:
+        """Announce what is due again; False where something ever is, or is renewed, so that the
+        next run looks."""
+        from netalias.claim import Policy
+        from netalias.engine.announce import again, every
+
+        policy = self.engine.policy or Policy()
+        leased = any(block.wish.lease for block in declared.blocks)
+        if not self.folder or not any(every(block.wish, policy) for block in declared.blocks):
+            return not leased
+        if not outcome.stopped:
+            notes = again(self.engine, self.folder, declared, self.options.only, outcome.told)
+            for note in notes if not self.options.quiet else ():
+                complain(note, "warning: ")
+        return False
+
+    def _declared(self, found: list[tuple[str, bytes]]) -> Declarations:
+        declared = declarations.parse(sources.decode(found), self.engine.registry)
+        declarations.check(declared)
+        return declared
+
+    def _rules(self) -> engine_room.Rules:
+        from netalias.system.ssh import address
+
+        options = self.options
+        return engine_room.Rules(
+            only=options.only,
+            force=options.force,
+            allow_empty=options.allow_empty,
+            allow_shrink=options.allow_shrink,
+            protected=address(),
+        )
+
+    # What waits for a confirmation
+
+    def _may_begin(self) -> None:
+        """Raises StateError where a change waits, or this configuration was not confirmed."""
+        if not self.folder or not any(path.exists(f"{self.folder}/{one}") for one in GUARD_FILES):
+            return
+        from netalias.engine import checkpoint
+
+        waiting = checkpoint.pending(self.folder)
+        if waiting is not None and (self.options.confirm or waiting.digest != self.name):
+            raise errors.StateError(
+                f"a change waits for its confirmation since {waiting.since}", "netalias confirm"
+            )
+        if self.options.confirm or checkpoint.rejected(self.folder) != self.name:
+            return
+        if not self.options.force:
+            raise errors.StateError(
+                "this configuration was not confirmed when it was tried",
+                "reconcile --confirm SECONDS tries it again, --force takes it as it is",
+            )
+        checkpoint.forget(self.folder)
+
+    def _begin(self, agenda: Agenda) -> None:
+        """What is done before the first change."""
+        seconds = number("--confirm", self.options.confirm, 0, 1)
+        if seconds:
+            self._arm(seconds)
+        self._listen_to_interruptions()
+        if not self.options.quiet and sys.stderr is not None and sys.stderr.isatty():
+            from netalias.views.progress import Progress
+
+            steps = sum(len(item.plan.steps) for item in agenda.items)
+            self.engine.kernel.progress = Progress(steps, sys.stderr).advance
+
+    def _arm(self, seconds: int) -> None:
+        if not self.folder:
+            raise errors.StateError("there is no folder to keep what waits for a confirmation in")
+        from netalias.engine.rollback import arm
+
+        arm(self.options, self.engine, self.folder, seconds, self.name)
+        self.armed = True
+        complain(
+            f"what was there before comes back in {seconds} s, unless it is confirmed"
+            " (netalias confirm)"
+        )
+
+    def _disarm(self) -> None:
+        from netalias.engine.checkpoint import disarm
+
+        disarm(self.folder)
+
+    def _listen_to_interruptions(self) -> None:
+        """The first SIGINT ends the work between two sends; the second one ends it at once."""
+
+        def stop(signum: int, frame: object) -> None:
+            self.engine.kernel.stopping = True
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+
+        _signal.signal(_signal.SIGINT, stop)
+
+    # What is said
+
+    def _print(self, items: Iterable[Item], agenda: Agenda) -> None:
+        from netalias.views import diff
+
+        registry = self.engine.registry
+        if self.options.json:
+            from netalias.views import json
+
+            objects = [diff.fields(item, registry) for item in agenda.items]
+            objects += [diff.skipped(one) for one in agenda.skipped]
+            write(json.render(objects, pretty=self.options.pretty))
+        else:
+            write("".join(self._lines(items)))
+        for one in agenda.skipped:
+            complain(one.line())
+
+    def _lines(self, items: Iterable[Item]) -> Iterable[str]:
+        from netalias.views.diff import line
+
+        for item in items:
+            yield f"{line(item, self.engine.registry)}\n"
+            if self.options.verbose:
+                for step in item.plan.steps:
+                    yield "".join(f"    {text}\n" for text in step.describe().split("\n"))
+
+    def _complain(self, outcome: engine_room.Outcome) -> None:
+        from netalias.views.diff import line
+
+        if not self.options.quiet:
+            for item in outcome.done:
+                for note in item.plan.notes:
+                    complain(note, "warning: ")
+            for note in outcome.notes:
+                complain(note, "warning: ")
+        if outcome.stopped:
+            done, all_items = len(outcome.done), len(outcome.agenda.items)
+            complain(f"interrupted: {done} of {all_items} changes are done, the others undone")
+        for item in outcome.failed if not outcome.stopped else ():
+            assert item.error is not None
+            where = f"{item.place}: " if item.place else ""
+            complain(f"{where}{item.error.line()}")
+        for item in outcome.wrong if not outcome.stopped else ():
+            complain(f"still different: {line(item, self.engine.registry)}")
+        for one in outcome.lost if not outcome.stopped else ():
+            complain(f"still different: {one.line()}")
+
+    def _remember(self) -> None:
+        """That the last reading is what is declared. Nothing is lost where it cannot be written."""
+        digest = self.engine.kernel.digest(self.salt)
+        if not digest or not self.folder:
+            return
+        draft = f"{self.folder}{STATE}.{getpid()}"
+        try:
+            file = os_open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
+            try:
+                os_write(file, digest)
+            finally:
+                close(file)
+            replace(draft, self.folder + STATE)
+        except OSError:
+            if path.exists(draft):
+                unlink(draft)
+
+
+def configuration(found: list[tuple[str, bytes]]) -> str:
+    """What a configuration is known by: its text, wherever it stands, and whatever is left out."""
+    from _blake2 import blake2b
+
+    return blake2b(b"\0".join(content for _, content in found), digest_size=16).hexdigest()
+
+
+def confirm(options: Options, words: list[str]) -> int:
+    """What ``reconcile --confirm`` changed stays."""
+    if words:
+        raise errors.UsageError(f"confirm takes no words: {words[0]}")
+    from netalias.engine import checkpoint
+
+    with options.engine() as engine:
+        engine.kernel.permitted()  # others have a folder of their own, where nothing waits
+        with engine.locked() as lock:
+            checkpoint.confirm(lock.folder)
+    return errors.STATUS_OK

@@ -1,0 +1,169 @@
+"""The options and what they set. Loaded when there is one: a short command has none."""
+
+from __future__ import annotations
+
+from netalias import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.cli import Options
+
+FLAGS: dict[str, tuple[str, object]] = {
+    "-4": ("family", 2),
+    "-6": ("family", 10),
+    "-br": ("brief", True),
+    "--brief": ("brief", True),
+    "-d": ("details", True),
+    "--details": ("details", True),
+    "-h": ("help", True),
+    "--help": ("help", True),
+    "-j": ("json", True),
+    "--json": ("json", True),
+    "-o": ("oneline", True),
+    "--oneline": ("oneline", True),
+    "-p": ("pretty", True),
+    "--pretty": ("pretty", True),
+    "-q": ("quiet", True),
+    "--quiet": ("quiet", True),
+    "-t": ("timestamps", True),
+    "--timestamps": ("timestamps", True),
+    "-v": ("verbose", True),
+    "--verbose": ("verbose", True),
+    "-V": ("version", True),
+    "--version": ("version", True),
+    "--allow-empty": ("allow_empty", True),
+    "--allow-shrink": ("allow_shrink", True),
+    "--dry-run": ("dry_run", True),
+    "--exit-when-down": ("exit_when_down", True),
+    "--force": ("force", True),
+    "--hands-off": ("hands_off", True),
+    "--mac": ("mac", True),
+    "--no-initial": ("no_initial", True),
+    "--release": ("release", True),
+    "--tree": ("tree", True),
+}
+"""Option: the attribute that it sets, and the value."""
+
+TAKING: dict[str, str] = {
+    "-n": "netns",
+    "--netns": "netns",
+    "--acd": "acd",
+    "--announce": "announce",
+    "--confirm": "confirm",
+    "--conflict": "conflict",
+    "--group": "group",
+    "--metrics": "metrics",
+    "--on-arrival": "on_arrival",
+    "--on-carrier": "on_carrier",
+    "--on-departure": "on_departure",
+    "--on-down": "on_down",
+    "--on-no-carrier": "on_no_carrier",
+    "--on-up": "on_up",
+    "--only": "only",
+    "--rate": "rate",
+    "--texts": "texts",
+    "--wait": "wait",
+    "--color": "color",
+}
+"""Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute that it sets."""
+
+_DETAIL = ("", "show")
+_ROWS = ("", "show", "lookup", "types", "check", "reconcile", "save", "doctor")
+_DECLARED = ("", "check", "reconcile", "batch")
+SPECIAL: dict[str, tuple[str, ...]] = {
+    "-4": ("show",),
+    "-6": ("show",),
+    "-br": _DETAIL,
+    "--brief": _DETAIL,
+    "-d": (*_DETAIL, "monitor"),
+    "--details": (*_DETAIL, "monitor"),
+    "-j": (*_ROWS, "monitor"),
+    "--json": (*_ROWS, "monitor"),
+    "-o": _DETAIL,
+    "--oneline": _DETAIL,
+    "-p": _ROWS,
+    "--pretty": _ROWS,
+    "--acd": ("", "reconcile", "batch", "watch"),
+    "--announce": ("", "reconcile", "batch", "announce", "watch"),
+    "--conflict": ("", "reconcile", "batch", "watch"),
+    "--rate": ("", "reconcile", "batch", "announce", "watch"),
+    "--allow-empty": ("check", "reconcile", "watch"),
+    "--allow-shrink": ("check", "reconcile", "watch"),
+    "--confirm": ("reconcile",),
+    "--dry-run": (*_DECLARED, "adopt", "announce", "renew", "publish", "unpublish"),
+    "--exit-when-down": ("monitor",),
+    "--force": _DECLARED,
+    "--hands-off": (*_DECLARED, "watch"),
+    "--mac": ("save",),
+    "--metrics": ("reconcile",),
+    "--no-initial": ("monitor",),
+    "--on-arrival": ("monitor",),
+    "--on-carrier": ("monitor",),
+    "--on-departure": ("monitor",),
+    "--on-down": ("monitor", "watch"),
+    "--on-no-carrier": ("monitor",),
+    "--on-up": ("monitor",),
+    "--only": ("check", "reconcile", "save"),
+    "--release": ("watch",),
+    "--texts": ("watch",),
+    "--timestamps": ("monitor",),
+    "--tree": ("show",),
+    "-t": ("monitor",),
+}
+"""Option that would promise something to any other verb: the verbs that it belongs to; the empty
+one stands for the name of an alias. What the others promise is kept by every verb."""
+
+COLORS = ("auto", "always", "never")
+
+
+MEANT = {
+    "add": "netalias NAME ADDRESS",
+    "del": "netalias NAME-",
+    "delete": "netalias NAME-",
+    "rm": "netalias NAME-",
+    "apply": "reconcile",
+    "diff": "check",
+    "list": "show",
+    "ls": "show",
+    "proxy": "publish",
+    "sync": "reconcile",
+}
+"""Words of other commands, and what stands for them here."""
+
+
+def take(word: str, rest: list[str], options: Options) -> None:
+    """Set what *word* says; its argument is taken from *rest*. Raises UsageError."""
+    name, equals, value = word.partition("=")
+    if name in SPECIAL:
+        options.special.append(name)
+    if word in FLAGS:
+        setattr(options, *FLAGS[word])
+    elif name in ("-c", "--color"):
+        # As in ip: bare -c means always.
+        options.color = value if equals else "always"
+        if options.color not in COLORS:
+            raise errors.UsageError(f"{word}: one of {', '.join(COLORS)} is needed")
+    elif name in TAKING:
+        if not equals and rest:
+            value = rest.pop(0)
+        if not value:  # an empty name of a namespace must not mean this one
+            raise errors.UsageError(f"{name} needs an argument")
+        setattr(options, TAKING[name], value)
+    else:
+        from netalias.desired import nearest
+
+        near = nearest(word, [*FLAGS, *TAKING])
+        raise errors.UsageError(
+            f"{word}: there is no such option", f"did you mean {near}?" if near else "see --help"
+        )
+
+
+def check_special(found: Sequence[str], verb: str) -> None:
+    """Raises UsageError for an option that promises something to another verb."""
+    for option in found:
+        if verb not in SPECIAL[option]:
+            verbs = ", ".join(one or "NAME ADDRESS" for one in SPECIAL[option])
+            hint = f"netalias help {verb}" if verb else "netalias --help"
+            raise errors.UsageError(f"{option} belongs to {verbs}", hint)

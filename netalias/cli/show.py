@@ -1,0 +1,253 @@
+"""The verbs that read: what is asked for, and in which view."""
+
+from __future__ import annotations
+
+import sys
+
+from netalias import errors
+from netalias.cli.output import write
+from netalias.model.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netalias.cli import Options
+    from netalias.engine import Engine
+    from netalias.kinds import World
+    from netalias.model import Alias
+    from netalias.views.proxies import Published
+
+
+def detail(options: Options, engine: Engine, name: str) -> int:
+    """``netalias eth0:0``: all that there is to say of one alias."""
+    from netalias.observed.query import select
+
+    world = engine.world()
+    aliases = select(world, [name])
+    if options.json or options.brief:
+        return _list(options, world, aliases)
+    from netalias.views import detail as plain
+
+    between = "\\  " if options.oneline else "\n    "
+    write(between.join(map(printable, plain.detail(aliases[0], world.registry))) + "\n")
+    return errors.STATUS_OK
+
+
+def show(options: Options, words: list[str]) -> int:
+    """All aliases in chain order, or those of some main devices or names."""
+    from netalias.observed.query import select
+
+    with options.engine() as engine:
+        world = engine.world()
+        proxies = engine.kernel.proxies()
+    aliases = select(world, words)
+    if options.family:
+        aliases = [alias for alias in aliases if alias.family == options.family]
+    found: Sequence[Published] = ()
+    if proxies:
+        from netalias.views import proxies as published
+
+        found = published.select(proxies, world.snapshot, words, options.family)
+    if options.details:
+        return _details(options, world, aliases, engine.kept(world).values, found)
+    return _list(options, world, aliases, found)
+
+
+def _details(
+    options: Options,
+    world: World,
+    aliases: list[Alias],
+    old: Mapping[int, Mapping[str, int]],
+    others: Sequence[Published],
+) -> int:
+    """All that there is to say, and what was set on the main devices for it."""
+    from netalias.views import detail as plain
+
+    if options.json or options.brief or options.tree:
+        return _list(options, world, aliases, others)
+    between = "\\  " if options.oneline else "\n    "
+    blocks = [plain.detail(alias, world.registry) for alias in aliases]
+    if others:
+        from netalias.views import proxies as published
+
+        blocks += [published.detail(one) for one in others]
+    mains = {alias.main.index: alias.main for alias in aliases if alias.main is not None}
+    blocks += [plain.settings(main, old[index]) for index, main in mains.items() if index in old]
+    write("".join(between.join(map(printable, block)) + "\n" for block in blocks))
+    return errors.STATUS_OK
+
+
+def _list(
+    options: Options, world: World, aliases: list[Alias], others: Sequence[Published] = ()
+) -> int:
+    """*others* come after the aliases, in a tree after those of their device."""
+    from netalias import views as rows
+
+    if others:
+        from netalias.views import proxies as published
+    registry = world.registry
+    if options.json:
+        from netalias.views import json
+
+        objects = [rows.fields(alias, registry) for alias in aliases]
+        objects += [published.fields(one) for one in others]
+        write(json.render(objects, pretty=options.pretty))
+    elif options.tree:
+        from netalias.views import tree
+
+        encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+        more = published.branches(others) if others else {}
+        drawn = tree.render(
+            aliases, world.snapshot, registry, unicode=encoding == "utf8", more=more
+        )
+        write("".join(printable(line[:-1]) + "\n" for line in drawn))
+    elif options.oneline:
+        from netalias.views import detail as plain
+
+        lines = ["\\  ".join(plain.detail(alias, registry)) for alias in aliases]
+        lines += ["\\  ".join(published.detail(one)) for one in others]
+        write("".join(printable(line) + "\n" for line in lines))
+    else:
+        columns = rows.BRIEF if options.brief else rows.COLUMNS
+        headings = [heading for heading, _ in columns]
+        texts = rows.rows(aliases, registry, columns)
+        texts += [published.row(one, headings) for one in others]
+        _table(options, headings, texts)
+    return errors.STATUS_OK
+
+
+ROWS_DRAWN = 1000
+"""More rows than that are streamed as plain text: drawing them takes a terminal's user seconds."""
+
+
+def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]]) -> None:
+    if not rows and not options.brief:
+        return
+    from netalias.views import aligned
+
+    if not all(text.isprintable() for row in rows for text in row):
+        rows = [tuple(map(printable, row)) for row in rows]
+    if not options.brief and len(rows) <= ROWS_DRAWN and _draws(options):
+        from netalias.views.table import render
+
+        drawn = render(headings, rows, sys.stdout, color=_colors(options))
+        if drawn:
+            write(drawn)
+            return
+    if options.brief:
+        write(aligned(rows[0], rows[1:]) if rows else "")
+    else:
+        write(aligned(headings, rows))
+
+
+def _draws(options: Options) -> bool:
+    """Whether there is a terminal that can show a drawn table."""
+    from os import environ
+
+    if sys.stdout is None:
+        return False
+    if options.color == "always":
+        return True
+    return environ.get("TERM", "dumb") != "dumb" and sys.stdout.isatty()
+
+
+def _colors(options: Options) -> bool:
+    """NO_COLOR (no-color.org) counts when it is not empty, and --color=always overrides it."""
+    from os import environ
+
+    if options.color == "auto":
+        return not environ.get("NO_COLOR")
+    return options.color == "always"
+
+
+def lookup(options: Options, words: list[str]) -> int:
+    """The alias that owns an address; STATUS_NONE when there is none."""
+    if not 1 <= len(words) <= 2:
+        raise errors.UsageError("lookup needs one address")
+    from netalias.observed.query import lookup as owner
+
+    with options.engine() as engine:
+        world = engine.world()
+    alias = owner(world, words[-1], words[0] if len(words) > 1 else "")
+    if alias is None:
+        return errors.STATUS_NONE
+    if options.json:
+        return _list(options, world, [alias])
+    if not options.quiet:
+        write(f"{printable(str(alias.name))}\n")
+    return errors.STATUS_OK
+
+
+def cat(options: Options, words: list[str]) -> int:
+    """One of the texts that Linux 2.0 had in /proc/net."""
+    if len(words) != 1:
+        raise errors.UsageError("cat needs one name: aliases or alias_types")
+    from netalias.views.texts import texts
+
+    with options.engine() as engine:
+        tree = texts(engine.world)
+        if words[0] not in tree.listdir():
+            raise errors.UsageError(
+                f"cat {words[0]}: there is no such text", "aliases or alias_types"
+            )
+        with tree.open(words[0]) as handle:
+            text = handle.read().decode("utf-8", "surrogateescape")
+        if sys.stdout is not None and sys.stdout.isatty():  # elsewhere every byte counts
+            text = "".join(printable(line) + "\n" for line in text.split("\n")[:-1])
+        write(text)
+    return errors.STATUS_OK
+
+
+def types(options: Options, words: list[str]) -> int:
+    """The alias types, and how many aliases are bound to each."""
+    _none_more("types", words)
+    from netalias.families import installed
+
+    with options.engine() as engine:
+        engine.registry = installed()
+        world = engine.world()
+    registry = world.registry
+    registry.recount(world.aliases)
+    found = [(one.family, one.name, registry.n_attach(one)) for one in registry.types()]
+    if options.json:
+        from netalias.views import json
+
+        keys = ("family", "name", "n_attach")
+        objects = [dict(zip(keys, row, strict=True)) for row in found]
+        write(json.render(objects, pretty=options.pretty))
+    else:
+        rows = [(str(family), name, str(count)) for family, name, count in found]
+        _table(options, ["FAMILY", "NAME", "N_ATTACH"], rows)
+    return errors.STATUS_OK
+
+
+def emulate(options: Options, words: list[str]) -> int:
+    """The engine of Linux 2.0 in memory, played by a script."""
+    from netalias import emulator
+
+    if sys.stdin is None or sys.stdout is None:
+        raise errors.StateError("standard input or output is closed")
+    return emulator.main(words, sys.stdin, sys.stdout, sys.stderr)
+
+
+def usage(options: Options, words: list[str]) -> int:
+    """The help, or that of one verb."""
+    from netalias.cli import find_verb
+    from netalias.cli.help import text
+
+    verb = words[0] if words else ""
+    if ":" in verb:
+        verb = "alias"
+    if verb not in ("", "alias"):
+        try:
+            verb = find_verb(verb)
+        except errors.UsageError as error:
+            raise errors.UsageError(f"help {error}", error.hint) from None
+    write(text(verb))
+    return errors.STATUS_OK
+
+
+def _none_more(verb: str, words: list[str]) -> None:
+    if words:
+        raise errors.UsageError(f"{verb} takes no words: {words[0]}")

@@ -1,0 +1,426 @@
+"""The words after ``netalias`` -> a wish.
+
+Grammar (the words of ifconfig(8), in any order after the name)::
+
+    wish    = reference word*
+    word    = [ TYPE ] ADDRESS[/LEN] | "netmask" MASK | "prefixlen" LEN | "broadcast" ADDRESS
+            | "-broadcast" | "pointopoint" ADDRESS | "metric" N | "mtu" N | "hw" "ether" MAC
+            | "kind" KIND | "up" | "down" | "optimistic" | "acd" "off" | "acd" "fast" | "acd" "rfc"
+            | "conflict" "skip" | "conflict" "abort"
+            | "announce" "off" | "announce" N | "announce" "every" SECONDS
+            | "heal" "on" | "heal" "off" | "on-down" "free" | "on-down" "keep"
+            | "lease" SECONDS | "lease" "off"
+
+What follows a deleting name (``eth0:0-``) is ignored, as in Linux 2.0.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.families import BUILTIN_WORDS
+from netalias.model import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netalias.families import AliasType, Registry
+    from netalias.model.names import AliasName
+
+NUMBER_MAX = 0xFFFFFFFF
+LEASE_MAX = NUMBER_MAX - 1
+"""The largest number of seconds that is not for ever."""
+ROUNDS_MAX = 99999
+"""How often an alias is announced, or after how many seconds again."""
+ACD = ("off", "fast", "rfc")
+CONFLICT = ("skip", "abort")
+HEAL = ("on", "off")
+ON_DOWN = ("free", "keep")
+
+
+class Wish:
+    """What is wished for one alias; what is None (or empty) was not said.
+
+    ``address`` and ``peer`` are packed; ``broadcast`` is None for the usual one and empty for none.
+    ``lenient``: a kind that has no MTU passes it over. How the address comes to the neighbours:
+    ``acd`` and ``conflict`` are words, ``announce`` is how often, ``every`` the seconds after which
+    again and again, ``optimistic`` that it is used while the kernel probes (RFC 4429). ``heal`` and
+    ``on_down`` are words for who watches over it. ``lease`` is after how many seconds the kernel
+    drops it unless it is renewed, 0 for never.
+    """
+
+    __slots__ = (
+        "acd",
+        "address",
+        "announce",
+        "broadcast",
+        "conflict",
+        "delete",
+        "every",
+        "heal",
+        "kind",
+        "lease",
+        "lenient",
+        "mac",
+        "metric",
+        "mtu",
+        "name",
+        "netmask",
+        "on_down",
+        "optimistic",
+        "peer",
+        "prefixlen",
+        "type",
+        "up",
+    )
+
+    def __init__(self, name: AliasName, delete: bool = False) -> None:
+        self.name = name
+        self.delete = delete
+        self.type: AliasType | None = None
+        self.address = b""
+        self.prefixlen: int | None = None
+        self.netmask = False
+        self.peer = b""
+        self.broadcast: bytes | None = None
+        self.metric: int | None = None
+        self.mtu = 0
+        self.mac = b""
+        self.kind = ""
+        self.lenient = False
+        self.up: bool | None = None
+        self.acd = self.conflict = self.heal = self.on_down = ""
+        self.announce: int | None = None
+        self.every = 0
+        self.optimistic = False
+        self.lease: int | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is wished: the alias is only looked at."""
+        fresh = Wish(self.name)
+        return all(getattr(self, slot) == getattr(fresh, slot) for slot in self.__slots__)
+
+    def copy(self, name: AliasName, address: bytes) -> Wish:
+        """The same wish for another alias."""
+        new = Wish.__new__(Wish)
+        new.name = name
+        new.delete = self.delete
+        new.type = self.type
+        new.address = address
+        new.prefixlen = self.prefixlen
+        new.netmask = self.netmask
+        new.peer = self.peer
+        new.broadcast = self.broadcast
+        new.metric = self.metric
+        new.mtu = self.mtu
+        new.mac = self.mac
+        new.kind = self.kind
+        new.lenient = self.lenient
+        new.up = self.up
+        new.acd = self.acd
+        new.conflict = self.conflict
+        new.announce = self.announce
+        new.every = self.every
+        new.optimistic = self.optimistic
+        new.heal = self.heal
+        new.on_down = self.on_down
+        new.lease = self.lease
+        return new
+
+    def check(self, alias_type: AliasType) -> None:
+        """What can only be said once the type of the address is known. Raises UsageError."""
+        if self.prefixlen is not None and self.prefixlen > alias_type.bits:
+            raise errors.UsageError(
+                f"{self.name}: prefix length {self.prefixlen} is over {alias_type.bits}"
+            )
+        if self.netmask and alias_type.size != 4:
+            raise errors.UsageError(
+                f"{self.name}: only an IPv4 address has a netmask", "prefixlen, or ADDRESS/LEN"
+            )
+        if self.broadcast and alias_type.size != 4:
+            raise errors.UsageError(f"{self.name}: only an IPv4 address has a broadcast address")
+        if self.optimistic and alias_type.size != 16:
+            raise errors.UsageError(f"{self.name}: only an IPv6 address is optimistic")
+
+
+def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX) -> Wish:
+    """One command. Raises UsageError (BadName, BadAddress) or FamilyError.
+
+    *limit* is the largest slot. ``word`` of a UsageError is the index of the wrong one of *words*.
+    """
+    name, delete = names.parse(words[0], limit)
+    wish = Wish(name, delete)
+    take = _ignore if delete else _take
+    rest = list(words[:0:-1])
+    try:
+        while rest:
+            take(wish, rest, registry)
+    except errors.UsageError as error:
+        error.word = len(words) - 1 - len(rest)
+        raise
+    if wish.type is not None:
+        wish.check(wish.type)
+    return wish
+
+
+def _ignore(wish: Wish, rest: list[str], registry: Registry) -> None:
+    """What is ignored are words; an option that is ignored would delete something else."""
+    word = rest.pop()
+    if word.startswith("-"):
+        raise errors.UsageError(f"{wish.name}: {word}: options stand before the name")
+
+
+def _take(wish: Wish, rest: list[str], registry: Registry) -> None:
+    """Take one word and what belongs to it off the end of *rest*, which is in reverse order."""
+    word = rest.pop()
+    if word in WORDS:
+        _, what, handler = WORDS[word]
+        count = arguments(word, rest[-1] if rest else "")
+        if len(rest) < count:
+            raise errors.UsageError(f"{wish.name}: {word} needs {what}")
+        handler(wish, *[rest.pop() for _ in range(count)])
+        return
+    guessed = guess_type(word)
+    if guessed:
+        _address(wish, word, registry.get(guessed))
+        return
+    found = _named_type(wish, word, registry)
+    if not rest or rest[-1] in WORDS:
+        raise errors.UsageError(f"{wish.name}: {word} needs an address")
+    _address(wish, rest.pop(), found)
+
+
+def arguments(word: str, following: str) -> int:
+    """How many words belong to *word*, a key of WORDS; *following* is the first of them."""
+    return 2 if word == "announce" and following == "every" else WORDS[word][0]
+
+
+def guess_type(word: str) -> str:
+    """The type of the address that *word* looks like, or empty."""
+    if ":" in word:
+        return "inet6"
+    return "inet" if word[:1].isdigit() else ""
+
+
+def _named_type(wish: Wish, word: str, registry: Registry) -> AliasType:
+    if word.startswith("-"):
+        raise errors.UsageError(f"{wish.name}: {word}: options stand before the name")
+    found = registry.find(word)
+    if found is not None:
+        return found
+    near = nearest(word, [*WORDS, *BUILTIN_WORDS])
+    hint = f"did you mean {near}?" if near else "an address, or one of: " + " ".join(WORDS)
+    raise errors.UsageError(f"{wish.name}: {word!r} is not a word that netalias knows", hint)
+
+
+def _address(wish: Wish, text: str, found: AliasType) -> None:
+    if wish.address:
+        raise errors.UsageError(
+            f"{wish.name}: {text}: one alias has one address", "use another slot"
+        )
+    address, prefixlen = _parsed(wish, text, found)
+    if not any(address):
+        raise errors.BadAddress(
+            f"{wish.name}: {text} cannot be the address of an alias",
+            f"netalias {wish.name}- deletes the alias",
+        )
+    wish.type, wish.address = found, address
+    if prefixlen is not None:
+        _set_prefix(wish, prefixlen)
+
+
+def _parsed(wish: Wish, text: str, found: AliasType) -> tuple[bytes, int | None]:
+    try:
+        return found.parse(text)
+    except errors.BadAddress as error:
+        raise errors.BadAddress(f"{wish.name}: {error}", error.hint) from None
+
+
+def _set_prefix(wish: Wish, prefixlen: int) -> None:
+    if wish.prefixlen not in (None, prefixlen):
+        raise errors.UsageError(
+            f"{wish.name}: prefix length {prefixlen} contradicts {wish.prefixlen}"
+        )
+    wish.prefixlen = prefixlen
+
+
+def _netmask(wish: Wish, text: str) -> None:
+    from netalias.families.inet import netmask
+
+    _set_prefix(wish, netmask(text))
+    wish.netmask = True
+
+
+def _prefixlen(wish: Wish, text: str) -> None:
+    _set_prefix(wish, number(wish, "prefixlen", text, 128))
+
+
+def _broadcast(wish: Wish, text: str) -> None:
+    from netalias.families.inet import quad
+
+    packed = quad(text)
+    if packed is None:
+        raise errors.BadAddress(f"{wish.name}: broadcast {text}: not an IPv4 address")
+    wish.broadcast = packed
+
+
+def _peer(wish: Wish, text: str) -> None:
+    if wish.type is None:
+        raise errors.UsageError(f"{wish.name}: pointopoint comes after the address")
+    wish.peer, length = _parsed(wish, text, wish.type)
+    if length is not None:
+        _set_prefix(wish, length)
+
+
+def _mtu(wish: Wish, text: str) -> None:
+    wish.mtu = number(wish, "mtu", text)
+    if not wish.mtu:
+        raise errors.UsageError(f"{wish.name}: mtu {text}: an MTU is at least 68 bytes")
+
+
+def _metric(wish: Wish, text: str) -> None:
+    wish.metric = number(wish, "metric", text)
+
+
+def _hardware(wish: Wish, kind: str, text: str) -> None:
+    if kind != "ether":
+        raise errors.UsageError(f"{wish.name}: hw {kind}: only 'hw ether MAC' is known")
+    wish.mac = mac(f"{wish.name}: hw ether", text)
+
+
+def _kind(wish: Wish, text: str) -> None:
+    from netalias import kinds
+
+    if text not in (kinds.AUTO, *kinds.KINDS):
+        near = nearest(text, [kinds.AUTO, *kinds.KINDS])
+        hint = f"did you mean {near}?" if near else f"one of {kinds.choices()}"
+        raise errors.UsageError(f"{wish.name}: kind {text}: there is no such kind", hint)
+    wish.kind = text
+
+
+def _acd(wish: Wish, text: str) -> None:
+    wish.acd = choice(f"{wish.name}: acd", text, ACD)
+
+
+def _conflict(wish: Wish, text: str) -> None:
+    wish.conflict = choice(f"{wish.name}: conflict", text, CONFLICT)
+
+
+def _announce(wish: Wish, text: str, seconds: str = "") -> None:
+    wish.announce, wish.every = announcement(f"{wish.name}: announce", text, seconds)
+
+
+def _heal(wish: Wish, text: str) -> None:
+    wish.heal = choice(f"{wish.name}: heal", text, HEAL)
+
+
+def _on_down(wish: Wish, text: str) -> None:
+    wish.on_down = choice(f"{wish.name}: on-down", text, ON_DOWN)
+
+
+def _lease(wish: Wish, text: str) -> None:
+    if text == "off":
+        wish.lease = 0
+        return
+    plain = text.isascii() and text.isdigit() and len(text) <= 10
+    if not plain or not 0 < int(text) <= LEASE_MAX:
+        raise errors.UsageError(
+            f"{wish.name}: lease {text}: off, or seconds from 1 to {LEASE_MAX} are needed"
+        )
+    wish.lease = int(text)
+
+
+def _optimistic(wish: Wish) -> None:
+    wish.optimistic = True
+
+
+def _up(wish: Wish) -> None:
+    wish.up = True
+
+
+def _down(wish: Wish) -> None:
+    wish.up = False
+
+
+def _no_broadcast(wish: Wish) -> None:
+    wish.broadcast = b""
+
+
+WORDS: dict[str, tuple[int, str, Callable[..., None]]] = {
+    "netmask": (1, "a mask such as 255.255.255.0", _netmask),
+    "prefixlen": (1, "a number of bits", _prefixlen),
+    "broadcast": (1, "an address", _broadcast),
+    "-broadcast": (0, "", _no_broadcast),
+    "pointopoint": (1, "an address", _peer),
+    "metric": (1, "a number", _metric),
+    "mtu": (1, "a number of bytes", _mtu),
+    "hw": (2, "a class and an address: hw ether 02:00:00:00:00:01", _hardware),
+    "kind": (1, "the name of a kind", _kind),
+    "acd": (1, "off, fast or rfc", _acd),
+    "conflict": (1, "skip or abort", _conflict),
+    "announce": (1, "off, a number, or every SECONDS", _announce),
+    "heal": (1, "on or off", _heal),
+    "on-down": (1, "free or keep", _on_down),
+    "optimistic": (0, "", _optimistic),
+    "lease": (1, "a number of seconds, or off", _lease),
+    "up": (0, "", _up),
+    "down": (0, "", _down),
+}
+"""Word: how many arguments, what they are, and what is done with them."""
+
+
+def choice(what: str, text: str, known: Sequence[str]) -> str:
+    """*text*, if it is one of *known*. Raises UsageError."""
+    if text not in known:
+        raise errors.UsageError(f"{what} {text}: one of {', '.join(known)} is needed")
+    return text
+
+
+def announcement(what: str, text: str, seconds: str = "") -> tuple[int, int]:
+    """``off``, a number, ``every SECONDS`` -> how often, and the seconds or 0.
+
+    Raises UsageError.
+    """
+    if text == "off":
+        return 0, 0
+    every = text == "every"
+    found = seconds if every else text
+    if not (found.isascii() and found.isdigit()) or len(found) > 5 or not int(found):
+        needed = "a number of seconds" if every else "off, every SECONDS, or a number"
+        said = f"{what} {text} {seconds}".rstrip()
+        raise errors.UsageError(f"{said}: {needed} from 1 to {ROUNDS_MAX} is needed")
+    return (1, int(found)) if every else (int(found), 0)
+
+
+def number(wish: Wish, word: str, text: str, limit: int = NUMBER_MAX) -> int:
+    """A decimal number from 0 to *limit*. Raises UsageError."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > limit:
+        raise errors.UsageError(f"{wish.name}: {word} {text}: a number from 0 to {limit} is needed")
+    return int(text)
+
+
+def mac(what: str, text: str) -> bytes:
+    """Six bytes from ``02:00:00:00:00:01``. Raises BadAddress for group addresses and zero too."""
+    parts = text.replace("-", ":").split(":")
+    try:
+        if text.isascii() and len(parts) == 6 and all(map(_is_byte, parts)):
+            packed = bytes(int(part, 16) for part in parts)
+            if packed[0] & 1 or not any(packed):
+                raise errors.BadAddress(f"{what} {text}: not the address of one station")
+            return packed
+    except ValueError:
+        pass  # a digit that is not hexadecimal: the sentence below says it all
+    raise errors.BadAddress(f"{what} {text}: not a MAC", "such as 02:00:00:00:00:01")
+
+
+def _is_byte(text: str) -> bool:
+    """One or two digits, or what looks like them: int() takes signs and blanks too."""
+    return len(text) in (1, 2) and text.isalnum()
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The known word that *word* is probably meant to be, or empty."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, known, 1, 0.7)), "")

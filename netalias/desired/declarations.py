@@ -1,0 +1,425 @@
+"""Declared aliases: the text of files -> wishes, every error with its place.
+
+Grammar: a line is the words after ``netalias``, with ranges (ranges.py)::
+
+    line     = [ alias | defaults ] [ comment ]
+    alias    = slots word*                  the words of wishes.py, an address among them
+    defaults = "defaults" word*             for the lines below it in this file
+    comment  = "#" anything                 where a word could begin
+
+    eth0:0        200.1.1.1/24
+    eth0:1-50     10.0.0.1-50/32     kind label
+    eth0:100-199  2001:db8::100/64+             # the first address, then counting up
+    defaults      kind macvlan mtu 1400
+
+All errors of all files are found, and nothing here does anything.
+"""
+
+from __future__ import annotations
+
+from _socket import AF_INET, inet_pton
+
+from netalias import desired, errors
+from netalias.desired import ranges
+from netalias.families import BUILTIN_WORDS
+from netalias.model.names import SLOT_MAX, AliasName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import TypeVar
+
+    from netalias.desired import Wish
+    from netalias.families import AliasType, Registry
+
+    Key = TypeVar("Key")
+
+DEFAULTS = "defaults"
+EACH = "each"
+COMMENT = "#"
+DEFAULT_WORDS = (
+    "acd", "announce", "broadcast", "-broadcast", "conflict", "down", "heal", "kind", "lease",
+    "metric", "mtu", "netmask", "on-down", "optimistic", "prefixlen", "up",
+)  # fmt: skip
+"""What may stand behind ``defaults``: all but what belongs to one alias."""
+WITHOUT_MTU = "label"
+"""The kind whose aliases have no MTU of their own."""
+MULTICAST = 224
+"""The first byte of what is plainly an address, IPv4 or IPv6, is below this, and not zero."""
+SHOWN = 400
+"""Characters of one error that are shown: a line may have a megabyte."""
+
+
+class Block:
+    """What one line declares: one alias, or many.
+
+    ``wish`` is the complete wish of the first alias; the others differ in slot and address.
+    ``addresses`` are packed, as many as ``slots``.
+    """
+
+    __slots__ = ("addresses", "line", "slots", "source", "wish")
+
+    def __init__(
+        self, wish: Wish, slots: range, addresses: Sequence[bytes], source: str, line: int
+    ) -> None:
+        self.wish = wish
+        self.slots = slots
+        self.addresses = addresses
+        self.source = source
+        self.line = line
+
+    @property
+    def place(self) -> str:
+        """``file:line``."""
+        return f"{self.source}:{self.line}"
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def wishes(self) -> Iterator[Wish]:
+        """One wish for each alias."""
+        copy, main = self.wish.copy, self.wish.name.main
+        for slot, address in zip(self.slots, self.addresses, strict=True):
+            yield copy(AliasName(main, slot), address)
+
+
+class Declarations:
+    """What files declare; ``errors`` has ``file:line:column: what`` of all that is wrong."""
+
+    __slots__ = ("blocks", "errors")
+
+    def __init__(self, blocks: list[Block], errors: list[str]) -> None:
+        self.blocks = blocks
+        self.errors = errors
+
+    def __len__(self) -> int:
+        return sum(map(len, self.blocks))
+
+    def __iter__(self) -> Iterator[tuple[Wish, str]]:
+        """Each wish and its place."""
+        for block in self.blocks:
+            place = block.place
+            for wish in block.wishes():
+                yield wish, place
+
+    def only(self, main: str) -> Declarations:
+        """Those of one main device."""
+        mine = [block for block in self.blocks if block.wish.name.main == main]
+        return Declarations(mine, self.errors)
+
+
+def parse(sources: Iterable[tuple[str, str]], registry: Registry) -> Declarations:
+    """(name of a file, its text) of each file -> what they declare. Bad text is no exception."""
+    reader = _Reader(registry)
+    for name, text in sources:
+        reader.read(name, text)
+    return Declarations(reader.blocks, reader.errors)
+
+
+class DeclarationError(errors.UsageError):
+    """What is wrong in files: ``details`` has ``file:line:column: what`` of each error."""
+
+    def __init__(self, details: list[str]) -> None:
+        super().__init__(f"{counted(len(details), 'error')}; nothing was changed")
+        self.details = details
+
+
+def check(declarations: Declarations) -> None:
+    """Raises DeclarationError when there are errors."""
+    if declarations.errors:
+        raise DeclarationError(declarations.errors)
+
+
+class _Reader:
+    """What was read so far.
+
+    ``slots`` has the block of each declared slot by main device, ``owners`` that of each address by
+    family, ``templates`` the wish of plain lines by all that stands in them but slot and address.
+    """
+
+    __slots__ = (
+        "blocks", "defaults", "errors", "owners", "registry", "slots", "source", "templates",
+    )  # fmt: skip
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.blocks: list[Block] = []
+        self.errors: list[str] = []
+        self.slots: dict[str, dict[int, Block]] = {}
+        self.owners: dict[int, dict[bytes, Block]] = {}
+        self.templates: dict[object, Wish] = {}
+        self.source = ""
+        self.defaults: Wish | None = None
+
+    def read(self, source: str, text: str) -> None:
+        """One file."""
+        self.source = source
+        self._use(None)
+        for number, line in enumerate(text.split("\n"), 1):
+            words = line.split(None, 2)
+            if words and not self._known(words, number):
+                self._line(line, number)
+
+    def _known(self, words: Sequence[str], number: int) -> bool:
+        """Whether the line was plain, and like one before it in all but slot and address.
+
+        *words* are slot, address and all the rest. What is not quite right is left to _line().
+        """
+        wish = self.templates.get(_shape(words))
+        if wish is None:
+            return False
+        main, _, digits = words[0].partition(":")
+        known = self.slots.get(main)
+        if known is None or len(digits) > 5 or not (digits.isascii() and digits.isdigit()):
+            return False
+        slot = int(digits)
+        family = wish.type.family  # type: ignore[union-attr]
+        owners = self.owners[family]
+        try:
+            packed = inet_pton(family, words[1].partition("/")[0])
+        except (OSError, ValueError):
+            return False
+        if slot > SLOT_MAX or slot in known or packed in owners or not 0 < packed[0] < MULTICAST:
+            return False
+        block = Block(
+            wish.copy(AliasName(main, slot), packed), range(slot, slot + 1), (packed,),
+            self.source, number,
+        )  # fmt: skip
+        known[slot] = owners[packed] = block
+        self.blocks.append(block)
+        return True
+
+    def _line(self, line: str, number: int) -> None:
+        """Any line."""
+        words = words_of(line)
+        # What differs from known lines in its comment or its blanks only is known too.
+        if not words or self._known([*words[:2], " ".join(words[2:])], number):
+            return
+        try:
+            if words[0] == DEFAULTS:
+                self._use(_defaults(words, self.registry))
+            else:
+                self._alias(words, line, number)
+        except errors.NetaliasError as error:
+            word = error.word if isinstance(error, errors.UsageError) else 0
+            self._wrong(line, number, word, error.line())
+
+    def _use(self, defaults: Wish | None) -> None:
+        self.defaults = defaults
+        self.templates.clear()
+
+    def _alias(self, words: list[str], line: str, number: int) -> None:
+        """A line that declares. Raises UsageError, FamilyError."""
+        if ":" not in words[0]:
+            raise errors.BadName(
+                f"{words[0]}: not an alias name",
+                "a file declares aliases: eth0:0 200.1.1.1/24; verbs belong to batch",
+            )
+        main, slots = ranges.slots(words[0])
+        first = str(AliasName(main, slots[0]))
+        at, type_word = _address_at(words)
+        each = words[at + 1 : at + 2] == [EACH]
+        many: Sequence[bytes] = ()
+        if type_word in BUILTIN_WORDS and (each or ranges.is_range(words[at])):
+            alias_type = self.registry.get(type_word)
+            many, text = _many(words, at, each, alias_type, len(slots))
+            wish = self._wish([first, *words[1:at], text, *words[at + 1 + each :]], at, each)
+        else:
+            wish = self._wish([first, *words[1:]], at, False)
+        if wish.mac and len(slots) > 1:
+            raise errors.UsageError(f"{words[0]}: hw ether: a MAC belongs to one alias")
+        addresses = many or (wish.address,)
+        if len(addresses) != len(slots):
+            raise _at(
+                at,
+                errors.UsageError(
+                    f"{words[0]}: {counted(len(slots), 'slot')} and"
+                    f" {counted(len(addresses), 'address')} do not pair up",
+                    "" if many else "a range such as 10.0.0.1-50, or 10.0.0.1+ to count up",
+                ),
+            )
+        if not many and at == 1:
+            self.templates[_shape(line.split(None, 2))] = wish
+            self.templates[_shape([*words[:2], " ".join(words[2:])])] = wish
+        self._add(Block(wish, slots, addresses, self.source, number), line, at)
+
+    def _wish(self, words: list[str], at: int, each: bool) -> Wish:
+        """The complete wish of a line without ranges. Raises UsageError, FamilyError.
+
+        *each* tells that a word was left out behind the one at *at*.
+        """
+        try:
+            wish = desired.parse(words, self.registry)
+        except errors.UsageError as error:
+            error.word += each and error.word > at
+            raise
+        if wish.type is None:
+            raise errors.UsageError(f"{wish.name}: an address is needed")
+        if self.defaults is not None:
+            _inherit(wish, self.defaults)
+            wish.check(wish.type)
+        return wish
+
+    def _add(self, block: Block, line: str, at: int) -> None:
+        """Keep a block; what is declared already is an error."""
+        assert block.wish.type is not None
+        slots = self.slots.setdefault(block.wish.name.main, {})
+        owners = self.owners.setdefault(block.wish.type.family, {})
+        found = len(self.errors)
+        if not _claim(slots, block.slots, block):
+            slot = next(slot for slot in block.slots if slots[slot] is not block)
+            name = AliasName(block.wish.name.main, slot)
+            text = f"{name} is declared already, at {slots[slot].place}"
+            self._wrong(line, block.line, 0, text)
+        if not _claim(owners, block.addresses, block):
+            self._wrong(line, block.line, at, _owned(block, owners))
+        if len(self.errors) == found:
+            self.blocks.append(block)
+
+    def _wrong(self, line: str, number: int, word: int, text: str) -> None:
+        """Note an error of the word with this index."""
+        if len(text) > SHOWN:
+            text = f"{text[: SHOWN // 2]}...{text[-SHOWN // 2 :]}"
+        self.errors.append(f"{self.source}:{number}:{_column(line, word)}: {text}")
+
+
+def _shape(words: Sequence[str]) -> tuple[object, ...]:
+    """What a plain line has beside slot and address: family, prefix length, the rest."""
+    address, slash, length = words[1].partition("/") if len(words) > 1 else ("", "", "")
+    return ":" in address, slash, length, words[2] if len(words) > 2 else ""
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a line without its comment."""
+    words = line.split()
+    for index, word in enumerate(words):
+        if word.startswith(COMMENT):
+            return words[:index]
+    return words
+
+
+def _column(line: str, index: int) -> int:
+    """Where the word with this index begins, counted from 1."""
+    column = 0
+    for word in line.split()[: index + 1]:
+        begin = line.index(word, column)
+        column = begin + len(word)
+    return begin + 1
+
+
+def _address_at(words: Sequence[str]) -> tuple[int, str]:
+    """Where the address stands, and the word for its type; (0, "") when there is none."""
+    index = 1
+    while index < len(words):
+        word = words[index]
+        if word in desired.WORDS:
+            index += 1 + desired.arguments(word, "".join(words[index + 1 : index + 2]))
+            continue
+        guessed = desired.guess_type(word)
+        if guessed:
+            return index, guessed
+        if index + 1 == len(words) or words[index + 1] in desired.WORDS:
+            break
+        return index + 1, word
+    return 0, ""
+
+
+def _many(
+    words: Sequence[str], at: int, each: bool, alias_type: AliasType, count: int
+) -> tuple[Sequence[bytes], str]:
+    """The addresses of a range, and the text of the first. Raises BadAddress."""
+    try:
+        if each:
+            many, length = ranges.hosts(words[at], alias_type), None
+        else:
+            many, length = ranges.addresses(words[at], alias_type, count)
+    except errors.BadAddress as error:
+        raise _at(at, errors.BadAddress(f"{words[0]}: {error}", error.hint)) from None
+    text = alias_type.format(many[0])
+    return many, text if length is None else f"{text}/{length}"
+
+
+def _claim(known: dict[Key, Block], keys: Sequence[Key], block: Block) -> bool:
+    """Note the block of each key that has none; whether none had, and no key stands there twice."""
+    new = dict.fromkeys(keys, block)
+    if len(new) == len(keys) and known.keys().isdisjoint(new):
+        known.update(new)
+        return True
+    for key in new:
+        known.setdefault(key, block)
+    return False
+
+
+def _owned(block: Block, owners: Mapping[bytes, Block]) -> str:
+    """Who has the first address of a block that is not its own."""
+    seen: set[bytes] = set()
+    for packed in block.addresses:
+        if owners[packed] is not block or packed in seen:
+            break
+        seen.add(packed)
+    owner = owners[packed]
+    slot = owner.slots[owner.addresses.index(packed)]
+    assert block.wish.type is not None
+    text = block.wish.type.format(packed)
+    name = AliasName(owner.wish.name.main, slot)
+    return f"{text} is declared already, at {owner.place} ({name})"
+
+
+def _defaults(words: list[str], registry: Registry) -> Wish | None:
+    """What stands behind ``defaults``. Raises UsageError."""
+    index = 1
+    while index < len(words):
+        if words[index] not in DEFAULT_WORDS:
+            raise _at(
+                index,
+                errors.UsageError(
+                    f"{DEFAULTS}: {words[index]}: not a default of many aliases",
+                    f"one of: {' '.join(DEFAULT_WORDS)}",
+                ),
+            )
+        index += 1 + desired.arguments(words[index], "".join(words[index + 1 : index + 2]))
+    name = f"{DEFAULTS}:0"
+    try:
+        return desired.parse([name, *words[1:]], registry) if words[1:] else None
+    except errors.UsageError as error:
+        text = str(error).replace(name, DEFAULTS, 1)
+        raise _at(error.word, errors.UsageError(text, error.hint)) from None
+
+
+def _inherit(wish: Wish, usual: Wish) -> None:
+    """Take from the defaults what *wish* does not say and can have."""
+    assert wish.type is not None
+    inet = wish.type.family == AF_INET
+    if wish.prefixlen is None and (inet or not usual.netmask):
+        wish.prefixlen, wish.netmask = usual.prefixlen, usual.netmask
+    if wish.broadcast is None and inet:
+        wish.broadcast = usual.broadcast
+    if wish.metric is None:
+        wish.metric = usual.metric
+    if wish.up is None:
+        wish.up = usual.up
+    wish.kind = wish.kind or usual.kind
+    wish.acd = wish.acd or usual.acd
+    wish.conflict = wish.conflict or usual.conflict
+    wish.heal = wish.heal or usual.heal
+    wish.on_down = wish.on_down or usual.on_down
+    if wish.announce is None:
+        wish.announce, wish.every = usual.announce, usual.every
+    if wish.lease is None and wish.type.bits in (32, 128):
+        wish.lease = usual.lease
+    if not inet:
+        wish.optimistic = wish.optimistic or usual.optimistic
+    if usual.mtu and not wish.mtu and wish.kind != WITHOUT_MTU:
+        wish.mtu, wish.lenient = usual.mtu, True
+
+
+def _at(index: int, error: errors.UsageError) -> errors.UsageError:
+    """*error*, of the word with this index."""
+    error.word = index
+    return error
+
+
+def counted(number: int, what: str) -> str:
+    """``1 slot``, ``2 slots``, ``3 aliases``."""
+    plural = "es" if what.endswith("s") else "s"
+    return f"{number} {what}{'' if number == 1 else plural}"

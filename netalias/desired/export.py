@@ -1,0 +1,224 @@
+"""Aliases as the kernel has them -> lines of the file grammar, folded into ranges. Pure.
+
+The inverse of declarations.py: what is written here plans nothing when it is read back, as far as
+the grammar can say it::
+
+    eth0:1-50     10.0.0.1-50/32     kind label
+    eth0:60-69    10.0.0.250/32+     kind label
+    eth0:70       2001:db8::1/64     kind macvlan mtu 1400
+    eth0:71       ddp 1000.12        kind macvlan
+    # eth0:72: half-made, without an address
+"""
+
+from __future__ import annotations
+
+from netalias.model import AF_INET, AF_INET6, IFF_BROADCAST, MTU_INET6, address_text, mac_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from netalias.families import Registry
+    from netalias.model import Address, Alias, Device
+
+FAMILIES = {AF_INET: "inet", AF_INET6: "inet6"}
+"""The families whose text tells the family, and which have ranges."""
+LABEL = "label"
+OWN_MAC = ("macvlan", "dummy")
+"""Kinds whose device has a MAC of its own; an ipvlan has that of its main device."""
+
+WORDS = {
+    "address_peer": "pointopoint",
+    "broadcast": "broadcast",
+    "metric": "metric",
+    "mtu": "mtu",
+    "address": "hw ether",
+    "lease": "lease",
+}
+"""Field of ``save -j`` with a value: the words before that value in a line."""
+SWITCHES = {"broadcast": "-broadcast", "up": "down"}
+"""Field of ``save -j`` that is null or false: the word for that."""
+
+
+def words(alias: Alias, registry: Registry, *, mac: bool = False) -> list[str] | None:
+    """The words behind ADDRESS/LEN; None for an alias without an address, and for an expired one,
+    whose address may be somebody else's by now.
+
+    A MAC is written when *mac* is true, or when it is universally administered: the kernel's own
+    choice never is (eth_random_addr), so somebody gave it.
+    """
+    if not alias.family or alias.expired:
+        return None
+    found = ["kind", alias.kind]
+    for field, value in _settings(alias, registry, mac).items():
+        found += [SWITCHES[field]] if not value else [*WORDS[field].split(), str(value)]
+    return found
+
+
+def lines(aliases: Iterable[Alias], registry: Registry, *, mac: bool = False) -> list[str]:
+    """Ours of *aliases*, in their order, as aligned lines of the file grammar."""
+    ours = (alias for alias in aliases if alias.ours)
+    return aligned([run.row(registry) for run in _runs(ours, registry, mac)])
+
+
+def foreign(aliases: Iterable[Alias], registry: Registry) -> list[str]:
+    """The labels that others made, one a line, not folded."""
+    others = [alias for alias in aliases if not alias.ours]
+    return aligned([_Run(alias, words(alias, registry)).row(registry) for alias in others])
+
+
+def objects(
+    aliases: Iterable[Alias], registry: Registry, *, mac: bool = False
+) -> list[dict[str, object]]:
+    """Ours of *aliases* for JSON, by the field names of views: what it takes to make them again.
+
+    What is the default is left out; ``broadcast`` is null where there is none against the custom;
+    without ``local`` the alias is half-made.
+    """
+    return [_object(alias, registry, mac) for alias in aliases if alias.ours]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """(name, address, the rest) of each row as lines; a row of one text stays as it is."""
+    whole = [row for row in rows if len(row) > 1]
+    if not whole:
+        return [row[0] for row in rows]
+    form = "%%-%ds  %%-%ds  %%s" % tuple(max(len(row[at]) for row in whole) for at in (0, 1))
+    return [form % tuple(row) if len(row) > 1 else row[0] for row in rows]
+
+
+class _Run:
+    """Aliases that one line tells of: slots and addresses from ``first`` count up, or down."""
+
+    __slots__ = ("first", "last", "step", "words")
+
+    def __init__(self, alias: Alias, words: list[str] | None) -> None:
+        self.first = alias
+        self.last = alias
+        self.step = 0
+        self.words = words
+
+    def take(self, alias: Alias, words: list[str] | None) -> bool:
+        """Whether *alias* comes next in this run; then it belongs to it."""
+        step = _step(self.last, alias)
+        if not step or self.step not in (0, step) or words != self.words:
+            return False
+        self.step = step
+        self.last = alias
+        return True
+
+    def row(self, registry: Registry) -> tuple[str, ...]:
+        """Name, address and words, or a comment."""
+        low, high = (self.last, self.first) if self.step < 0 else (self.first, self.last)
+        if self.words is None:
+            state = "expired, " if low.expired else "" if low.whole else "half-made, "
+            return (f"# {low.name}: {state}without an address",)
+        name = str(low.name) if low is high else f"{low.name}-{high.name.slot}"
+        return name, _address(low, high, registry), " ".join(self.words)
+
+
+def _runs(aliases: Iterable[Alias], registry: Registry, mac: bool) -> Iterator[_Run]:
+    run = None
+    for alias in aliases:
+        said = words(alias, registry, mac=mac)
+        if run is None or not run.take(alias, said):
+            if run is not None:
+                yield run
+            run = _Run(alias, said)
+    if run is not None:
+        yield run
+
+
+def _step(last: Alias, alias: Alias) -> int:
+    """1 or -1 when slot and address of *alias* follow those of *last* that way, otherwise 0.
+
+    Downwards for labels only, since the kernel lists the IPv6 addresses of a device newest first
+    (ipv6_link_dev_addr); the order of devices is the chain order, which a file keeps.
+    """
+    step = alias.name.slot - last.name.slot
+    if step != 1 and (step != -1 or alias.kind != LABEL):
+        return 0
+    if (
+        alias.family not in FAMILIES
+        or alias.family != last.family
+        or alias.prefixlen != last.prefixlen
+        or alias.name.main != last.name.main
+    ):
+        return 0
+    distance = int.from_bytes(alias.address, "big") - int.from_bytes(last.address, "big")
+    return step if distance == step else 0
+
+
+def _address(low: Alias, high: Alias, registry: Registry) -> str:
+    """``10.0.0.1/24``, ``10.0.0.1-50/24``, ``2001:db8::1/64+``, ``ddp 1000.12``."""
+    if low.family not in FAMILIES:
+        return _typed(low, registry)
+    text = address_text(low.family, low.address)
+    if low is high:
+        return f"{text}/{low.prefixlen}"
+    if low.family == AF_INET and low.address[:3] == high.address[:3]:
+        return f"{text}-{high.address[3]}/{low.prefixlen}"
+    return f"{text}/{low.prefixlen}+"
+
+
+def _typed(alias: Alias, registry: Registry) -> str:
+    found = registry.get(alias.family)
+    text = f"{found.name} {found.format(alias.address)}"
+    return text if alias.prefixlen == found.bits else f"{text}/{alias.prefixlen}"
+
+
+def _object(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
+    result: dict[str, object] = {"altname": str(alias.name), "kind": alias.kind}
+    if alias.family and not alias.expired:
+        found = registry.get(alias.family)
+        result["family"] = FAMILIES.get(alias.family) or found.name
+        result["local"] = found.format(alias.address)
+        result["prefixlen"] = alias.prefixlen
+    return result | _settings(alias, registry, mac)
+
+
+def _settings(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
+    """By field what netalias would not do by itself; see WORDS and SWITCHES."""
+    found: dict[str, object] = {}
+    entry, device = alias.entry, alias.device
+    if entry is not None:
+        if entry.peer:
+            found["address_peer"] = registry.get(entry.family).format(entry.peer)
+        if entry.family == AF_INET and entry.broadcast != _usual_broadcast(entry, alias.main):
+            found["broadcast"] = address_text(AF_INET, entry.broadcast) if entry.broadcast else None
+        # The metric of an IPv6 label is its slot.
+        if entry.metric and (alias.kind != LABEL or entry.family != AF_INET6):
+            found["metric"] = entry.metric
+    if device is not None:
+        if _own_mtu(alias, device):
+            found["mtu"] = device.mtu
+        if alias.kind in OWN_MAC and _told(device.mac, mac):
+            found["address"] = mac_text(device.mac)
+        if not device.up:
+            found["up"] = False
+    if alias.ours and alias.lease and not alias.expired:
+        found["lease"] = alias.lease
+    return found
+
+
+def _usual_broadcast(entry: Address, main: Device | None) -> bytes | None:
+    """What a wish without a broadcast gives (plan.py); None, which equals nothing, if unknown."""
+    if main is None:
+        return None
+    if entry.peer or entry.prefixlen > 30 or not main.flags & IFF_BROADCAST:
+        return b""
+    host = 0xFFFFFFFF >> entry.prefixlen
+    return (int.from_bytes(entry.local, "big") | host).to_bytes(4, "big")
+
+
+def _own_mtu(alias: Alias, device: Device) -> bool:
+    if alias.main is not None and device.mtu == alias.main.mtu:
+        return False
+    return alias.family != AF_INET6 or device.mtu >= MTU_INET6
+
+
+def _told(mac: bytes, every: bool) -> bool:
+    """Whether a MAC is written: that of one station, and given, or *every* is."""
+    if len(mac) != 6 or mac[0] & 1 or not any(mac):
+        return False
+    return every or not mac[0] & 2

@@ -1,0 +1,129 @@
+"""What is declared, by name and by address. Pure."""
+
+from __future__ import annotations
+
+from netalias.desired.declarations import Block, Declarations
+from netalias.model import names
+from netalias.model.names import AliasName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from netalias.desired import Wish
+    from netalias.model import Alias, Device
+
+FREE = "free"
+KEEP = "keep"
+OFF = "off"
+
+
+class Wished:
+    """``on_down`` is what holds where nothing is said of it: FREE or KEEP."""
+
+    def __init__(self, declared: Declarations, on_down: str = FREE) -> None:
+        self.declared = declared
+        self.on_down = on_down
+        self.mains = {block.wish.name.main for block in declared.blocks}
+        self.by_address: dict[bytes, list[AliasName]] = {}
+        self._places: dict[AliasName, tuple[Block, int]] = {}
+        for block in declared.blocks:
+            for place, (slot, address) in enumerate(zip(block.slots, block.addresses, strict=True)):
+                name = AliasName(block.wish.name.main, slot)
+                self._places[name] = block, place
+                self.by_address.setdefault(address, []).append(name)
+
+    def __contains__(self, name: AliasName) -> bool:
+        return name in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def some(self, found: Iterable[AliasName]) -> Declarations:
+        """The wishes for these names, which are declared."""
+        places = (self._places[name] for name in found)
+        return Declarations([_part(block, at, at + 1) for block, at in places], [])
+
+    def wish(self, name: AliasName) -> Wish:
+        """The wish of its line, which may be that for another alias of it."""
+        return self._places[name][0].wish
+
+    def of(self, alias: Alias) -> Wish | None:
+        """The wish of the line that an alias is declared in, by any name of it."""
+        return next((self.wish(name) for name in called(alias) if name in self), None)
+
+    def heals(self, name: AliasName) -> bool:
+        """Whether it is put right when others undo it."""
+        return self.wish(name).heal != OFF
+
+    def simple(self, name: AliasName) -> bool:
+        """Whether it has nothing to do with the others: no network that they may be in."""
+        wish = self.wish(name)
+        assert wish.type is not None
+        return wish.prefixlen in (None, wish.type.bits)
+
+    def healing(self, risen: Collection[str], resting: Collection[AliasName] = ()) -> Declarations:
+        """What is put right on any occasion, all that is wished of main devices that have just
+        come, or come up, and nothing of *resting*."""
+        blocks = self.declared.blocks
+        kept = [one for one in blocks if one.wish.heal != OFF or one.wish.name.main in risen]
+        return Declarations([part for one in kept for part in _without(one, resting)], [])
+
+    def freed(self, alias: Alias) -> bool:
+        """Whether an alias goes with its main device."""
+        wish = self.of(alias)
+        return ((wish.on_down if wish is not None else "") or self.on_down) == FREE
+
+
+class Declared:
+    """Aliases of *devices*, which are called by the primary names of their main devices, by the
+    names that are *wished*."""
+
+    def __init__(self, wished: Wished, devices: Iterable[Device]) -> None:
+        self._wished = wished
+        self._mains: dict[str, list[str]] = {}
+        for device in devices:
+            found = wished.mains.intersection((device.name, *device.altnames))
+            if found:
+                self._mains[device.name] = sorted(found)
+
+    def name(self, name: AliasName) -> AliasName:
+        """The name by which it is declared; the same where it is not."""
+        mains = self._mains.get(name.main, ())
+        found = (AliasName(main, name.slot) for main in mains)
+        return next((one for one in found if one in self._wished), name)
+
+
+def called(alias: Alias) -> Iterator[AliasName]:
+    """The names of an alias: by those of its main device, and what it is called in the kernel,
+    which may be by a former one."""
+    main, slot = alias.main, alias.name.slot
+    if main is not None:
+        yield from (AliasName(one, slot) for one in (main.name, *main.altnames))
+    else:
+        yield alias.name
+    for altname in alias.device.altnames if alias.device is not None else ():
+        found = names.split(altname)
+        if found is not None:
+            yield found
+
+
+def _part(block: Block, begin: int, end: int) -> Block:
+    """The aliases of a line from the place *begin* to before *end*."""
+    slots, addresses = block.slots[begin:end], block.addresses[begin:end]
+    wish = block.wish.copy(AliasName(block.wish.name.main, slots[0]), addresses[0])
+    return Block(wish, slots, addresses, block.source, block.line)
+
+
+def _without(block: Block, resting: Collection[AliasName]) -> Iterator[Block]:
+    """A line without some of its aliases."""
+    main, begin = block.wish.name.main, 0
+    slots = {name.slot for name in resting if name.main == main}
+    if slots.isdisjoint(block.slots):
+        yield block
+        return
+    for place, slot in enumerate([*block.slots, min(slots)]):
+        if slot in slots:
+            if begin < place:
+                yield _part(block, begin, place)
+            begin = place + 1

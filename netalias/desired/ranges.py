@@ -1,0 +1,171 @@
+"""Many aliases in one line: ranges of slots, ranges and lists of addresses.
+
+Slots::
+
+    eth0:5        eth0:1-50
+
+Addresses, IPv4 or IPv6, with one prefix length for all::
+
+    10.0.0.1-50/32               the last number counts
+    10.0.0.250-10.0.1.20         first and last
+    2001:db8::1-ff/64            the last group counts, in hexadecimal
+    2001:db8:1-f::1/64           a group before the last counts
+    1.2.3.4-6,1.2.3.9/32         a list of any of these
+    2001:db8::100/64+            this one, and counting up, as many as there are slots
+    10.1.0.0/24 each             every host address of a network
+
+The ranges in the last number and the group are those of rc.conf(5) of FreeBSD. Other families
+have no ranges: their addresses may contain anything.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.model import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.families import AliasType
+
+LIMIT = names.SLOT_MAX + 1
+"""No line makes more aliases than a main device has slots."""
+
+
+def slots(text: str) -> tuple[str, range]:
+    """``eth0:1-50`` -> ("eth0", range(1, 51)). Raises BadName."""
+    main, _, rest = text.partition(":")
+    first, dash, last = rest.partition("-")
+    if not last:
+        name, _ = names.parse(text)
+        if dash:
+            raise errors.BadName(f"{text}: a declaration does not delete", "a range is eth0:1-50")
+        return name.main, range(name.slot, name.slot + 1)
+    names.check_device(main, text)
+    low = names.parse_slot(first, text)
+    high = names.parse_slot(last, text)
+    if high < low:
+        raise errors.BadName(f"{text}: the range ends before it begins")
+    return main, range(low, high + 1)
+
+
+def is_range(word: str) -> bool:
+    """Whether *word*, where an address is due, is of a form that can stand for more than one."""
+    return "-" in word or "," in word or word.endswith("+")
+
+
+def addresses(word: str, alias_type: AliasType, count: int) -> tuple[Sequence[bytes], int | None]:
+    """The packed addresses of a range or list, and their prefix length or None.
+
+    *count* is how many the counting form (``+``) gives. Raises BadAddress.
+    """
+    if word.endswith("+"):
+        packed, length = alias_type.parse(word[:-1])
+        first = int.from_bytes(packed, "big")
+        return _packed(range(first, first + count), alias_type, word), length
+    found: list[bytes] = []
+    lengths: dict[str, None] = {}
+    for part in word.split(","):
+        body, slash, length_text = part.partition("/")
+        found += _part(body, alias_type, word)
+        if slash:
+            lengths[length_text] = None
+        if len(found) > LIMIT:
+            raise _too_many(word)
+    if len(lengths) > 1:
+        raise errors.BadAddress(f"{word}: the addresses of one line have one prefix length")
+    for length_text in lengths:
+        return found, alias_type.parse(f"{alias_type.format(found[0])}/{length_text}")[1]
+    return found, None
+
+
+def hosts(word: str, alias_type: AliasType) -> Sequence[bytes]:
+    """The host addresses of the network *word*.
+
+    Neither the network nor the broadcast address of IPv4 (RFC 1122 section 3.2.1.3), nor the
+    Subnet-Router anycast address of IPv6 (RFC 4291 section 2.6.1); a link of two has them all
+    (RFC 3021, RFC 6164). Raises BadAddress.
+    """
+    packed, length = alias_type.parse(word)
+    if length is None:
+        raise errors.BadAddress(f"{word} each: a prefix length is needed")
+    count = 1 << alias_type.bits - length
+    first = int.from_bytes(packed, "big")
+    if first % count:
+        start = alias_type.format((first - first % count).to_bytes(alias_type.size, "big"))
+        raise errors.BadAddress(
+            f"{word} each: not the address of a network", f"that is {start}/{length}"
+        )
+    last = first + count
+    if count > 2:
+        first += 1
+        last -= alias_type.size == 4
+    return _packed(range(first, last), alias_type, f"{word} each")
+
+
+def _part(body: str, alias_type: AliasType, whole: str) -> Sequence[bytes]:
+    """The addresses of one part of a list, without its prefix length."""
+    low, dash, high = body.partition("-")
+    if not dash:
+        packed, _ = alias_type.parse(body)
+        if not any(packed):
+            raise _zero(whole)
+        return (packed,)
+    separator = "." if "." in low else ":"
+    if ":" in high and not _is_address(low, alias_type):
+        return _packed(_groups(low, high, alias_type), alias_type, whole)
+    if separator not in high:
+        high = low[: low.rfind(separator) + 1] + high
+    return _packed(
+        range(_number(low, alias_type), _number(high, alias_type) + 1), alias_type, whole
+    )
+
+
+def _groups(low: str, high: str, alias_type: AliasType) -> range:
+    """``2001:db8:1`` and ``f::1`` -> the addresses with 1 to f in the third group."""
+    head, _, first = low.rpartition(":")
+    last, colon, tail = high.partition(":")
+    if not first or not last:
+        raise errors.BadAddress(f"{low}-{high}: not a range of IPv6 addresses")
+    start = _number(f"{low}{colon}{tail}", alias_type)
+    end = _number(f"{head}:{last}{colon}{tail}" if head else high, alias_type)
+    # Both are addresses, so both groups are hexadecimal numbers.
+    count = int(last, 16) - int(first, 16)
+    return range(start, end + 1, (end - start) // count if count > 0 else 1)
+
+
+def _is_address(text: str, alias_type: AliasType) -> bool:
+    try:
+        alias_type.parse(text)
+    except errors.BadAddress:
+        return False
+    return True
+
+
+def _number(text: str, alias_type: AliasType) -> int:
+    return int.from_bytes(alias_type.parse(text)[0], "big")
+
+
+def _packed(numbers: range, alias_type: AliasType, whole: str) -> Sequence[bytes]:
+    """The addresses with these numbers, all of them legal. Raises BadAddress."""
+    if not numbers:
+        raise errors.BadAddress(f"{whole}: the range ends before it begins")
+    if numbers[LIMIT:]:
+        raise _too_many(whole)
+    size = alias_type.size
+    if numbers[-1] >> size * 8:
+        raise errors.BadAddress(f"{whole}: the range goes past the last address")
+    if not numbers[0]:
+        raise _zero(whole)
+    # What no alias can have are blocks longer than a range: the ends tell.
+    alias_type.parse(alias_type.format(numbers[-1].to_bytes(size, "big")))
+    return [number.to_bytes(size, "big") for number in numbers]
+
+
+def _zero(whole: str) -> errors.BadAddress:
+    return errors.BadAddress(f"{whole}: zero cannot be the address of an alias")
+
+
+def _too_many(whole: str) -> errors.BadAddress:
+    return errors.BadAddress(f"{whole}: more than {LIMIT} addresses in one line")

@@ -1,0 +1,1 @@
+"""Checks of the doctor: one file a subject, each a function from facts to findings."""

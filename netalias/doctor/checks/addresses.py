@@ -1,0 +1,139 @@
+"""Addresses and names that are there twice, or belong to nobody."""
+
+from __future__ import annotations
+
+import os
+from shlex import quote
+
+from netalias.doctor.checks.aliases import finding, fits
+from netalias.doctor.checks.sysctls import setting
+from netalias.doctor.facts import contains, text_of
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding
+from netalias.model import RT_SCOPE_LINK, address_text
+from netalias.model.names import NAME_MAX, AliasName
+from netalias.observed.orphans import strays as found_strays
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.doctor.facts import Reading
+    from netalias.model import Alias
+
+
+def labels(reading: Reading) -> Iterator[Finding]:
+    """A label of others has the name of an alias of ours: the alias gives way."""
+    taken = set(reading.world.by_name)
+    for alias in reading.aliases:
+        if not alias.ours:
+            continue
+        for twin in reading.world.by_name[alias.name]:
+            if twin.ours or twin.main is None:
+                continue
+            address = f"{text_of(twin)}/{twin.prefixlen}"
+            why = f"somebody has given {address} on {twin.main.name} the label {alias.name}"
+            if reading.ifconfig:
+                why += f"; ifconfig {alias.name} shows and changes that"
+            yield finding(
+                alias,
+                WARNING,
+                "its name is there twice",
+                why,
+                _elsewhere(alias, _free(alias.name.main, taken)),
+            )
+
+
+def _elsewhere(alias: Alias, name: AliasName) -> str:
+    """The command that makes the alias in another slot."""
+    words = f"{text_of(alias)}/{alias.prefixlen} kind {alias.kind}"
+    return f"netalias {quote(f'{alias.name}-')} && netalias {quote(str(name))} {words}"
+
+
+def _free(main: str, taken: set[AliasName]) -> AliasName:
+    """The first name that is free; it is taken then."""
+    name = next(one for slot in range(1 << 16) if (one := AliasName(main, slot)) not in taken)
+    taken.add(name)
+    return name
+
+
+def colon(reading: Reading) -> Iterator[Finding]:
+    """ifconfig cuts names at 15 bytes: of the name of an alias the main device is left."""
+    for alias in reading.aliases:
+        device, main = alias.device, alias.name.main
+        if device is None or not reading.ifconfig:
+            continue
+        if len(os.fsencode(main)) == NAME_MAX:
+            yield finding(
+                alias,
+                HINT,
+                f"ifconfig {alias.name} ADDRESS replaces the address of {main} itself",
+                f"ifconfig cuts names at {NAME_MAX} bytes; ifconfig {device.name} is the alias",
+            )
+
+
+def duplicates(reading: Reading) -> Iterator[Finding]:
+    """The address of an alias stands on another device, or twice on one."""
+    seen: set[int] = set()
+    standing: dict[bytes, list[int]] = {}
+    for index, entries in reading.world.snapshot.addresses.items():
+        for entry in entries:
+            if entry.scope != RT_SCOPE_LINK:
+                standing.setdefault(entry.local, []).append(index)
+    for alias in sorted(reading.aliases, key=_index, reverse=True):
+        if not alias.ours or alias.entry is None or id(alias) in seen:
+            continue
+        places = list(standing[alias.address]) if alias.address in standing else []
+        if alias.carrier is not None and alias.carrier.index in places:
+            places.remove(alias.carrier.index)
+        if not places:
+            continue
+        seen |= {id(one) for one in reading.world.aliases if one.address == alias.address}
+        yield finding(
+            alias,
+            ERROR,
+            f"{text_of(alias)} is there twice",
+            f"it stands on {reading.name(places[0])} too, and packets go to one of them",
+            f"netalias {quote(f'{alias.name}-')}",
+        )
+
+
+def _index(alias: Alias) -> int:
+    """Of two aliases the later one has the higher number."""
+    return alias.device.index if alias.device is not None else 0
+
+
+def strays(reading: Reading) -> Iterator[Finding]:
+    """An address with our mark has lost its slot."""
+    taken = set(reading.world.by_name)
+    for (index, local), stray in found_strays(reading.world).items():
+        main = stray.main
+        if main is None or main not in reading.mains:
+            continue
+        name = _free(main.name, taken)
+        address = f"{address_text(stray.family, local)}/{stray.prefixlen}"
+        kind = " kind label" if fits(name) else ""
+        yield Finding(
+            WARNING,
+            f"{main.name}: {address} belongs to no alias",
+            f"its label had a slot until {main.name} was renamed, or somebody changed it",
+            f"{_promoting(reading, stray)}ip addr del {address} dev {quote(main.name)}"
+            f" && netalias {quote(str(name))} {address}{kind}",
+            main=main.name,
+            device=reading.name(index),
+        )
+
+
+def _promoting(reading: Reading, stray: Alias) -> str:
+    """What keeps the secondary addresses of a stray, which the kernel would delete with it
+    (inet_del_ifa): empty where there are none."""
+    main, key = stray.main, "promote_secondaries"
+    assert main is not None
+    if stray.entry is None or stray.entry.secondary or reading.effective(main, key):
+        return ""
+    for entry in reading.world.snapshot.on(main.index):
+        inside = entry.prefixlen == stray.prefixlen and contains(
+            stray.address, stray.prefixlen, entry.local
+        )
+        if entry.secondary and inside:
+            return f"sysctl -w {setting(main.name, key, 1)} && "
+    return ""

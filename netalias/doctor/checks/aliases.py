@@ -1,0 +1,211 @@
+"""Aliases by themselves: their state, their MTU, their MAC, their names."""
+
+from __future__ import annotations
+
+import os
+from hashlib import blake2b
+from shlex import quote
+
+from netalias.doctor.facts import text_of
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding
+from netalias.kinds import UNLINKED
+from netalias.model import AF_INET6, MTU_INET6, mac_text
+from netalias.model.names import NAME_MAX
+from netalias.views import state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.doctor.facts import Reading
+    from netalias.model import Alias, Device
+    from netalias.model.names import AliasName
+
+
+def finding(alias: Alias, level: str, text: str, why: str, command: str = "") -> Finding:
+    """One about an alias; the name stands before the text."""
+    device = alias.carrier
+    return Finding(
+        level,
+        f"{alias.name}: {text}",
+        why,
+        command,
+        main=alias.name.main,
+        alias=str(alias.name),
+        device=device.name if device is not None else "",
+    )
+
+
+def netalias(alias: Alias, words: str) -> str:
+    """``netalias eth0:0 WORDS``."""
+    return f"netalias {quote(str(alias.name))} {words}"
+
+
+def relabelled(alias: Alias) -> str:
+    """The command that makes a label of an alias; empty where the name is too long for one."""
+    return netalias(alias, "kind label") if fits(alias.name) else ""
+
+
+def fits(name: AliasName) -> bool:
+    """Whether a label has room for the name."""
+    return len(os.fsencode(str(name))) <= NAME_MAX
+
+
+def orphaned(reading: Reading) -> Iterator[Finding]:
+    """The main device is gone; only a dummy outlives it."""
+    for alias in reading.aliases:
+        if alias.main is None and alias.kind in UNLINKED:
+            yield finding(
+                alias,
+                ERROR,
+                f"nobody is told the MAC of {text_of(alias)}",
+                f"there is no device {alias.name.main} any more",
+                f"netalias {quote(f'{alias.name}-')}",
+            )
+
+
+def down(reading: Reading) -> Iterator[Finding]:
+    """The alias is down and its main device is up."""
+    for alias in reading.aliases:
+        if alias.device is None or alias.up or (alias.main is not None and not alias.main.up):
+            continue
+        why = f"{alias.device.name} is not up, which may be meant so"
+        yield finding(alias, HINT, "it is down", why, netalias(alias, "up"))
+
+
+def lost(reading: Reading) -> Iterator[Finding]:
+    """The address of the alias is gone, and nothing else tells why."""
+    for alias in reading.aliases:
+        words = state(alias).split(",")
+        if alias.ours and alias.expired:
+            command = "netalias reconcile" if reading.declared else "netalias renew"
+            why = "its lease has expired: nothing has renewed it in time"
+            yield finding(alias, ERROR, "it has no address", why, command)
+        if not alias.ours or "no-address" not in words:
+            continue
+        why = "somebody has taken its address away"
+        if alias.family == AF_INET6:
+            if _explained(alias, reading):
+                continue
+            command = netalias(alias, f"{text_of(alias)}/{alias.prefixlen}")
+        elif reading.declared:
+            command = "netalias reconcile"
+        else:
+            why += ", and which it was stands nowhere"
+            command = f"netalias {quote(f'{alias.name}-')}"
+        yield finding(alias, ERROR, "it has no address", why, command)
+
+
+def _explained(alias: Alias, reading: Reading) -> bool:
+    """Whether IPv6 has a reason to forget an address; inet6.py has findings for both."""
+    device = alias.device
+    assert device is not None
+    return device.mtu < MTU_INET6 or bool(reading.own(device.name, "disable_ipv6", AF_INET6))
+
+
+def incomplete(reading: Reading) -> Iterator[Finding]:
+    """An interrupted run left the alias half-made, or others have spoilt its names."""
+    for alias in reading.aliases:
+        if alias.ours and "half-made" in state(alias).split(","):
+            yield finding(
+                alias,
+                WARNING,
+                "it is half-made",
+                "an interrupted run has left it so, or somebody has taken a name of it away",
+                netalias(alias, "up" if alias.up else "down"),
+            )
+
+
+def renamed(reading: Reading) -> Iterator[Finding]:
+    """The alias goes by a name that its main device has no longer."""
+    for alias in reading.aliases:
+        if alias.ours and "renamed" in state(alias).split(","):
+            yield finding(
+                alias,
+                WARNING,
+                "it still goes by another name",
+                f"its main device is called {alias.name.main} now",
+                netalias(alias, "up" if alias.up else "down"),
+            )
+
+
+def remnants(reading: Reading) -> Iterator[Finding]:
+    """An interrupted run was about to delete a device."""
+    for device in reading.world.remnants:
+        main = reading.world.snapshot.devices.get(device.link)
+        if main in reading.mains:
+            assert main is not None
+            yield Finding(
+                WARNING,
+                f"{device.name}: it should be gone",
+                "an interrupted run was about to delete it",
+                f"ip link del {quote(device.name)}",
+                main=main.name,
+                device=device.name,
+            )
+
+
+def mtu(reading: Reading) -> Iterator[Finding]:
+    """The MTU of an alias device is not that of its main device."""
+    for alias in reading.aliases:
+        device, main = alias.device, alias.main
+        if device is None or main is None or alias.kind == "dummy" or device.mtu == main.mtu:
+            continue
+        if alias.family != AF_INET6 or device.mtu >= MTU_INET6:
+            yield finding(
+                alias,
+                HINT,
+                f"packets of more than {min(device.mtu, main.mtu)} bytes are cut or dropped",
+                f"the MTU of {device.name} is {device.mtu}, that of {main.name} {main.mtu}",
+                netalias(alias, f"mtu {main.mtu}"),
+            )
+
+
+def twins(reading: Reading) -> Iterator[Finding]:
+    """Two devices on one main device have one MAC: only one of them can be up (EADDRINUSE)."""
+    for main in reading.mains:
+        taken: dict[bytes, Device] = {main.mac: main}
+        aliases = [one for one in reading.world.aliases if one.main is main]
+        for alias in sorted(aliases, key=lambda one: not one.up):
+            device = alias.device
+            if device is None or alias.kind != "macvlan" or not device.mac:
+                continue
+            twin = taken.setdefault(device.mac, device)
+            if twin is not device and alias in reading.aliases:
+                yield finding(
+                    alias,
+                    ERROR,
+                    "it cannot be raised" if not alias.up else "its packets go astray",
+                    f"{device.name} and {twin.name} have the same MAC, {mac_text(device.mac)}",
+                    f"ip link set {quote(device.name)} address {_other_mac(device, taken)}"
+                    + ("" if alias.up else f" && {netalias(alias, 'up')}"),
+                )
+
+
+def _other_mac(device: Device, taken: dict[bytes, Device]) -> str:
+    """A locally administered MAC that nobody here has; the same whenever it is asked for."""
+    seed = device.name.encode("utf-8", "surrogateescape")
+    while True:
+        digest = blake2b(seed, digest_size=6).digest()
+        mac = bytes([digest[0] & 0xFC | 0x02]) + digest[1:]
+        if mac not in taken:
+            return mac_text(mac)
+        seed = digest
+
+
+def unheard(reading: Reading) -> Iterator[Finding]:
+    """A macvlan has asked for neighbours and received nothing for its MAC: it may be filtered."""
+    for alias in reading.aliases:
+        device = alias.device
+        if device is None or alias.kind != "macvlan":
+            continue
+        asked = reading.unanswered.get(device.index)
+        if asked is not None:
+            yield finding(
+                alias,
+                HINT,
+                f"it has asked for the MAC of {asked} and received nothing for its own MAC",
+                "wireless and many virtual networks drop frames of MACs other than that of"
+                f" {alias.name.main}",
+                relabelled(alias),
+            )

@@ -1,0 +1,94 @@
+"""Firewall tables that name an alias by its colon: they compare it with primary names."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from shlex import quote
+
+from netalias.doctor.checks.aliases import finding
+from netalias.doctor.facts import text_of
+from netalias.doctor.finding import ERROR, Finding
+from netalias.model import AF_INET6
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.doctor.facts import Reading
+    from netalias.model import Alias
+
+XTABLES = "iptables"
+"""What stands in place of a family for a table of the old iptables."""
+OPTIONS = ("-i", "--in-interface", "-o", "--out-interface")
+
+
+def named(saved: str) -> set[tuple[str, str, str]]:
+    """XTABLES, table and name of each device in the output of iptables-save(8).
+
+    iptables-nft prints tables of nftables, which are read from the kernel.
+    """
+    found: set[tuple[str, str, str]] = set()
+    table = ""
+    for line in saved.splitlines():
+        if line.startswith("# Generated") and "nf_tables" in line:
+            return set()
+        if line.startswith("*"):
+            table = line[1:]
+        words = line.split()
+        for option, word in pairwise(words):
+            if option in OPTIONS and ":" in word:
+                found.add((XTABLES, table, word))
+    return found
+
+
+def colons(reading: Reading) -> Iterator[Finding]:
+    """A rule that names ``eth0:0`` never matches."""
+    aliases = {str(alias.name): alias for alias in reading.aliases if alias.carrier is not None}
+    for family, table, name in sorted(reading.firewall):
+        alias = aliases.get(name)
+        if alias is None:
+            continue
+        device = alias.device
+        seen = f"they see {device.name}" if device is not None else "they see a label nowhere"
+        yield finding(
+            alias,
+            ERROR,
+            f"a rule in the table {family} {table} that names it never matches",
+            f"firewalls know primary names only: {seen}",
+            _xtables(alias) if family == XTABLES else _nftables(alias, family, table),
+        )
+
+
+def _nftables(alias: Alias, family: str, table: str) -> str:
+    """The table is replaced in one transaction, by itself with the other name."""
+    name = _escaped(f'"{alias.name}"')
+    edits = [f"s/{name}/{_escaped(_quoted(alias))}/g"]
+    if alias.device is None:
+        ip = "ip6" if alias.family == AF_INET6 else "ip"
+        edits = [
+            f"s/{side}ifname {name}/{side}ifname {_escaped(_quoted(alias))} {ip} {end} "
+            f"{text_of(alias)}/g"
+            for side, end in (("i", "daddr"), ("o", "saddr"))
+        ]
+    place = f"{family} {quote(table)}"
+    edit = quote("; ".join(edits))
+    return f"(echo delete table {place}; nft list table {place} | sed {edit}) | nft -f -"
+
+
+def _quoted(alias: Alias) -> str:
+    return f'"{alias.carrier.name if alias.carrier else ""}"'
+
+
+def _xtables(alias: Alias) -> str:
+    new = alias.carrier.name if alias.carrier else ""
+    ends = (f" -d {text_of(alias)}", f" -s {text_of(alias)}") if alias.device is None else ("", "")
+    edits = [
+        f"s/ {option} {_escaped(str(alias.name))} / {option} {_escaped(new)}{end} /"
+        for option, end in zip(("-i", "-o"), ends, strict=True)
+    ]
+    return f"iptables-save | sed {quote('; '.join(edits))} | iptables-restore"
+
+
+def _escaped(text: str) -> str:
+    """As a part of the s command of sed(1)."""
+    return "".join(f"\\{one}" if one in "\\/.*[]^$&" else one for one in text)

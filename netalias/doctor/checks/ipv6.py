@@ -1,0 +1,92 @@
+"""IPv6: what makes the kernel forget an address, or not use it."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from netalias.doctor.checks.aliases import finding, netalias
+from netalias.doctor.checks.sysctls import setting
+from netalias.doctor.facts import text_of
+from netalias.doctor.finding import ERROR, Finding
+from netalias.model import (
+    AF_INET6,
+    IFA_F_DADFAILED,
+    IFA_F_TENTATIVE,
+    IFF_LOWER_UP,
+    MTU_INET6,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.doctor.facts import Reading
+    from netalias.model import Alias
+
+
+def _those(reading: Reading) -> Iterator[Alias]:
+    return (alias for alias in reading.aliases if alias.family == AF_INET6)
+
+
+def _again(alias: Alias) -> str:
+    return netalias(alias, f"{text_of(alias)}/{alias.prefixlen}")
+
+
+def off(reading: Reading) -> Iterator[Finding]:
+    """IPv6 is switched off on the device (disable_ipv6); that forgets its addresses."""
+    for alias in _those(reading):
+        device = alias.carrier
+        if device is not None and reading.own(device.name, "disable_ipv6", AF_INET6):
+            command = f"sysctl -w {setting(device.name, 'disable_ipv6', 0, AF_INET6)}"
+            yield finding(
+                alias,
+                ERROR,
+                f"{text_of(alias)} is not in force",
+                f"disable_ipv6 of {device.name} is 1",
+                f"{command} && {_again(alias)}",
+            )
+
+
+def small(reading: Reading) -> Iterator[Finding]:
+    """The MTU is below that of IPv6: the kernel takes IPv6 off the device."""
+    for alias in _those(reading):
+        device, main = alias.carrier, alias.main
+        if device is None or main is None or device.mtu >= MTU_INET6:
+            continue
+        raised = f"ip link set {quote(main.name)} mtu {MTU_INET6} && "
+        words = f" mtu {max(main.mtu, MTU_INET6)}" if alias.device is not None else ""
+        yield finding(
+            alias,
+            ERROR,
+            f"{text_of(alias)} is not in force",
+            f"the MTU of {device.name} is {device.mtu}, and IPv6 needs {MTU_INET6}",
+            (raised if main.mtu < MTU_INET6 else "") + _again(alias) + words,
+        )
+
+
+def taken(reading: Reading) -> Iterator[Finding]:
+    """Duplicate address detection has found somebody else with the address (RFC 4862, 5.4)."""
+    for alias in _those(reading):
+        if alias.entry is not None and alias.entry.flags & IFA_F_DADFAILED:
+            yield finding(
+                alias,
+                ERROR,
+                f"{text_of(alias)} is not in force",
+                "another host on this network has it (dadfailed)",
+                f"netalias {quote(f'{alias.name}-')}",
+            )
+
+
+def waiting(reading: Reading) -> Iterator[Finding]:
+    """The address is tentative and stays it, because there is no carrier to ask over."""
+    for alias in _those(reading):
+        device, entry = alias.carrier, alias.entry
+        if device is None or entry is None or entry.flags & IFA_F_DADFAILED:
+            continue
+        if entry.flags & IFA_F_TENTATIVE and device.up and not device.flags & IFF_LOWER_UP:
+            yield finding(
+                alias,
+                ERROR,
+                f"{text_of(alias)} is not in force",
+                f"it is tentative until {device.name} has a carrier",
+            )

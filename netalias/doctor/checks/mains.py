@@ -1,0 +1,133 @@
+"""Main devices: what keeps all their aliases from working."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from netalias.doctor.facts import text_of
+from netalias.doctor.finding import ERROR, WARNING, Finding
+from netalias.kinds import PORT_MASTERS, port_of
+from netalias.model import ARPHRD_ETHER, IFF_LOWER_UP, IFF_NOARP
+from netalias.model.names import AliasName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.doctor.facts import Reading
+    from netalias.model import Alias, Device
+
+
+def down(reading: Reading) -> Iterator[Finding]:
+    """The main device is down."""
+    for main in reading.mains:
+        if not main.up:
+            yield Finding(
+                ERROR,
+                f"{main.name}: no alias on it can be reached",
+                f"{main.name} is down",
+                f"ip link set {quote(main.name)} up",
+                main=main.name,
+                device=main.name,
+            )
+
+
+def carrier(reading: Reading) -> Iterator[Finding]:
+    """The main device is up and has no carrier."""
+    for main in reading.mains:
+        if main.up and not main.flags & IFF_LOWER_UP:
+            why, command = _no_carrier(main, reading)
+            yield Finding(
+                ERROR,
+                f"{main.name}: no alias on it can be reached",
+                f"{main.name} has no carrier: {why}",
+                command,
+                main=main.name,
+                device=main.name,
+            )
+
+
+def _no_carrier(main: Device, reading: Reading) -> tuple[str, str]:
+    """Why, and the command that ends it."""
+    snapshot = reading.world.snapshot
+    lower = None if main.remote else snapshot.devices.get(main.link)
+    if lower is not None and not lower.up:
+        return f"{lower.name}, which it depends on, is down", f"ip link set {quote(lower.name)} up"
+    if main.kind in PORT_MASTERS:
+        ports = [one for one in snapshot.uppers(main.index) if one.master == main.index]
+        asleep = [one for one in ports if not one.up]
+        if asleep:
+            return f"its port {asleep[0].name} is down", f"ip link set {quote(asleep[0].name)} up"
+        return ("no port of it has one" if ports else f"the {main.kind} has no port"), ""
+    if main.kind == "tun":
+        return "no program has it open", ""
+    return "the cable, or the other end of it", ""
+
+
+def port(reading: Reading) -> Iterator[Finding]:
+    """Aliases stand on the port of a bridge, bond or team, which takes every frame."""
+    for main in reading.mains:
+        master = port_of(main, reading.world.snapshot)
+        if master is None:
+            continue
+        for alias in reading.on(main):
+            if alias.ours and alias.family:
+                yield Finding(
+                    WARNING,
+                    f"{alias.name}: nothing that is sent to {text_of(alias)} arrives at"
+                    f" {main.name}",
+                    f"{main.name} is a port of the {master.kind} {master.name}, which takes its"
+                    " frames",
+                    _move(alias, master, reading),
+                    main=main.name,
+                    alias=str(alias.name),
+                    device=main.name,
+                )
+
+
+def _move(alias: Alias, master: Device, reading: Reading) -> str:
+    slot = alias.name.slot
+    while AliasName(master.name, slot) in reading.world.by_name:
+        slot += 1
+    there = quote(f"{master.name}:{slot}")
+    address = f"{text_of(alias)}/{alias.prefixlen}"
+    return f"netalias {quote(f'{alias.name}-')} && netalias {there} {address}"
+
+
+def vrf(reading: Reading) -> Iterator[Finding]:
+    """The main device is in a VRF and the device of an alias is not."""
+    for alias in reading.aliases:
+        if alias.main is None or alias.device is None or alias.kind == "dummy":
+            continue
+        master = reading.world.snapshot.devices.get(alias.main.master)
+        if master is not None and master.kind == "vrf" and alias.device.master != master.index:
+            yield Finding(
+                ERROR,
+                f"{alias.name}: programs in the VRF {master.name} do not see its packets",
+                f"{alias.main.name} is in {master.name} and {alias.device.name} is not",
+                f"ip link set {quote(alias.device.name)} master {quote(master.name)}",
+                main=alias.main.name,
+                alias=str(alias.name),
+                device=alias.device.name,
+            )
+
+
+def noarp(reading: Reading) -> Iterator[Finding]:
+    """ARP and neighbour discovery are switched off where they should be answered (IFF_NOARP)."""
+    seen: set[int] = set()
+    for alias in reading.aliases:
+        device = reading.receiver(alias)
+        if device is None or device.index in seen or not device.flags & IFF_NOARP:
+            continue
+        if device.type != ARPHRD_ETHER or (device.kind == "ipvlan" and device.mode > 0):
+            continue  # these have none by their nature
+        seen.add(device.index)
+        yield Finding(
+            ERROR,
+            f"{alias.name}: nobody is told the MAC of {text_of(alias) or device.name}",
+            f"ARP is switched off on {device.name} (NOARP)",
+            f"ip link set {quote(device.name)} arp on",
+            main=alias.name.main,
+            alias=str(alias.name),
+            device=device.name,
+        )

@@ -1,0 +1,126 @@
+"""Routes: whether packets for an alias are taken, and whether answers find their way."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from netalias.doctor.checks.aliases import finding
+from netalias.doctor.facts import network_of, network_text, text_of
+from netalias.doctor.finding import ERROR, Finding
+from netalias.kernel.pyroute.survey import RTN_LOCAL
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    IFA_F_DADFAILED,
+    IFA_F_TENTATIVE,
+    IFF_LOOPBACK,
+    IFF_LOWER_UP,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.doctor.facts import Reading
+    from netalias.model import Alias, Device
+
+NOT_YET = IFA_F_TENTATIVE | IFA_F_DADFAILED
+METRIC_KERNEL = 256
+"""IP6_RT_PRIO_ADDRCONF of net/ip6_route.h."""
+METRIC_AHEAD = 128
+
+
+def _in_force(reading: Reading) -> Iterator[Alias]:
+    for alias in reading.aliases:
+        if alias.entry is None or alias.main is None or alias.family not in (AF_INET, AF_INET6):
+            continue
+        if alias.up and not alias.entry.flags & NOT_YET:
+            yield alias
+
+
+def local(reading: Reading) -> Iterator[Finding]:
+    """No local route: the kernel does not take packets for the address as its own."""
+    taken = {
+        route.network
+        for route in reading.routes
+        if route.type == RTN_LOCAL and route.prefixlen == len(route.network) * 8
+    }
+    for alias in _in_force(reading):
+        if alias.address not in taken:
+            yield finding(
+                alias,
+                ERROR,
+                f"packets to {text_of(alias)} are not taken",
+                "its local route is gone",
+                _add_local(alias),
+            )
+
+
+def _add_local(alias: Alias) -> str:
+    address, device = text_of(alias), quote(alias.carrier.name if alias.carrier else "")
+    if alias.family == AF_INET6:
+        return f"ip -6 route add local {address} dev {device} table local proto kernel metric 0"
+    return (
+        f"ip route add local {address} dev {device} table local proto kernel scope host"
+        f" src {address}"
+    )
+
+
+def connected(reading: Reading) -> Iterator[Finding]:
+    """The route to the network of an alias is not there, or leads elsewhere.
+
+    One alias of each network tells. A dummy brings none: nobody is behind it.
+    """
+    told: set[tuple[int, bytes, int]] = set()
+    for alias in _in_force(reading):
+        other = reading.peer(alias)
+        assert alias.main is not None
+        if not other or alias.kind == "dummy" or _apart(alias.main, reading):
+            continue
+        way = reading.ways.get(other)
+        mine = way is not None and not way.gateway
+        key = alias.main.index, network_of(alias), alias.prefixlen
+        if key in told or (mine and way is not None and way.device in reading.kin(alias.main)):
+            continue
+        told.add(key)
+        network = network_text(alias.family, network_of(alias), alias.prefixlen)
+        if way is None:
+            why = "there is no route to it"
+        elif way.gateway:
+            why = f"the route to it goes to a router on {reading.name(way.device)}"
+        else:
+            why = f"the route to it is that of {reading.name(way.device)}"
+        yield finding(
+            alias,
+            ERROR,
+            f"answers do not arrive in {network}",
+            why,
+            _add_connected(reading, alias, network, ahead=way is not None),
+        )
+
+
+def _apart(main: Device, reading: Reading) -> bool:
+    """Whether there is nothing to be routed to, or by another table: a loopback device takes all of
+    a network as its own, and a VRF has routes of its own."""
+    master = reading.world.snapshot.devices.get(main.master)
+    vrf = master is not None and master.kind == "vrf"
+    return vrf or bool(main.flags & IFF_LOOPBACK) or not main.flags & IFF_LOWER_UP
+
+
+def _add_connected(reading: Reading, alias: Alias, network: str, *, ahead: bool) -> str:
+    """The command that adds the route; *ahead* of another one."""
+    carrier = alias.carrier
+    assert carrier is not None
+    device = quote(carrier.name)
+    if alias.family == AF_INET6:
+        metric = METRIC_AHEAD if ahead else METRIC_KERNEL
+        return f"ip -6 route add {network} dev {device} proto kernel metric {metric}"
+    command = (
+        f"ip route prepend {network} dev {device} proto kernel scope link src {text_of(alias)}"
+    )
+    present = any(
+        route.devices == (carrier.index,) and not route.gateway
+        for route in reading.unicast(AF_INET)
+        if (route.network, route.prefixlen) == (network_of(alias), alias.prefixlen)
+    )
+    return f"ip route del {network} dev {device} && {command}" if present else command

@@ -1,0 +1,288 @@
+"""One reading of everything that decides whether an alias works, as a plain value.
+
+The checks are pure functions of it. What the caller may not look at is missing in it, and named.
+"""
+
+from __future__ import annotations
+
+from os import path, stat, strerror
+from shutil import which
+
+from netalias import errors
+from netalias.kernel.pyroute import survey
+from netalias.kernel.pyroute.survey import RT_TABLE_MAIN, RTN_UNICAST
+from netalias.kinds import port_of
+from netalias.model import AF_INET, AF_INET6, SCRATCH, address_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from netalias.doctor.checks.managers import Manager
+    from netalias.kernel.pyroute.survey import Route, Way
+    from netalias.kinds import World
+    from netalias.model import Alias, Device
+
+ALL = "all"
+SETTINGS = {
+    AF_INET: ("arp_announce", "arp_filter", "arp_ignore", "promote_secondaries", "rp_filter"),
+    AF_INET6: ("disable_ipv6",),
+}
+"""Settings of a device that are looked at (Documentation/networking/ip-sysctl.rst)."""
+FOLDERS = {AF_INET: "ipv4", AF_INET6: "ipv6"}
+TABLES = {AF_INET: "arp_cache", AF_INET6: "ndisc_cache"}
+"""Files of /proc/net/stat about the neighbours of a family."""
+
+
+class Reading:
+    """What was read.
+
+    ``aliases`` and ``mains`` are those that are asked for; ``settings`` holds numbers by family,
+    device (ALL for all) and key; ``ways`` is where the network of an alias leads, by the address
+    of a peer (peer()); ``firewall`` holds family, table and name; ``managers`` who else manages
+    a device, by index; ``neighbours`` entries and limit of a family's table;
+    ``unanswered`` whom a device has asked for in vain, by index; ``root`` stands in
+    front of the paths of others; ``unseen`` says what could not be looked at.
+    """
+
+    __slots__ = (
+        "_here",
+        "_kin",
+        "aliases",
+        "declared",
+        "firewall",
+        "ifconfig",
+        "mains",
+        "managers",
+        "neighbours",
+        "root",
+        "routes",
+        "settings",
+        "unanswered",
+        "unseen",
+        "ways",
+        "world",
+    )
+
+    def __init__(
+        self,
+        world: World,
+        aliases: Sequence[Alias] | None = None,
+        mains: Sequence[Device] = (),
+        *,
+        root: str = "",
+    ) -> None:
+        self.world = world
+        self.aliases = list(world.aliases if aliases is None else aliases)
+        self.mains = _unique([*mains, *(one.main for one in self.aliases if one.main is not None)])
+        self.root = root
+        self.settings: dict[tuple[int, str, str], int] = {}
+        self.routes: list[Route] = []
+        self.ways: dict[bytes, Way] = {}
+        self.firewall: set[tuple[str, str, str]] = set()
+        self.managers: dict[int, Manager] = {}
+        self.neighbours: dict[int, tuple[int, int]] = {}
+        self.ifconfig = False
+        self.declared = False
+        self.unanswered: dict[int, str] = {}
+        self.unseen: list[str] = []
+        entries = world.snapshot.addresses.values()
+        self._kin: dict[int, set[int]] = {}
+        self._here = {entry.local for some in entries for entry in some}
+
+    def own(self, device: str, key: str, family: int = AF_INET) -> int:
+        """The setting of the device itself, or ALL; 0 where it cannot be read."""
+        return self.settings.get((family, device, key), 0)
+
+    def effective(self, device: Device, key: str) -> int:
+        """The IPv4 setting that counts: the larger one of the device and of all (IN_DEV_MAXCONF,
+        IN_DEV_ORCONF of linux/inetdevice.h)."""
+        return max(self.own(ALL, key), self.own(device.name, key))
+
+    def said(self, device: Device, key: str) -> str:
+        """``rp_filter of eth0_0 is 1``: whose setting it is that counts."""
+        whole, own = self.own(ALL, key), self.own(device.name, key)
+        return f"{key} of {device.name if own >= whole else 'all devices'} is {max(own, whole)}"
+
+    def on(self, main: Device) -> list[Alias]:
+        """The aliases of a main device that are asked for."""
+        return [alias for alias in self.aliases if alias.main is main]
+
+    def known(self, device: Device, key: str) -> bool:
+        """Whether the IPv4 setting of a device could be read."""
+        return (AF_INET, device.name, key) in self.settings
+
+    def kin(self, main: Device) -> set[int]:
+        """The indexes of a main device and of the devices of all its aliases."""
+        if main.index not in self._kin:
+            on = [one.device for one in self.world.aliases if one.main is main]
+            self._kin[main.index] = {main.index, *(one.index for one in on if one is not None)}
+        return self._kin[main.index]
+
+    def receiver(self, alias: Alias) -> Device | None:
+        """The device that packets for the alias arrive at."""
+        if alias.device is not None and alias.kind != "dummy":
+            return alias.device
+        if alias.main is None:
+            return None
+        return port_of(alias.main, self.world.snapshot) or alias.main
+
+    def unicast(self, family: int) -> Iterator[Route]:
+        """The routes of the main table that packets to others take."""
+        for route in self.routes:
+            if (route.table, route.type, route.family) == (RT_TABLE_MAIN, RTN_UNICAST, family):
+                yield route
+
+    def peer(self, alias: Alias) -> bytes:
+        """An address that somebody else in the network of the alias may have; empty without one."""
+        entry = alias.entry
+        if entry is None or not entry.networked or alias.family not in FOLDERS:
+            return b""
+        size = len(alias.address)
+        first = int.from_bytes(network_of(alias), "big")
+        hosts = 1 << (size * 8 - alias.prefixlen)
+        # In a network of two both addresses belong to hosts (RFC 3021, RFC 6164).
+        numbers = range(2) if hosts == 2 else range(1, hosts - 1)
+        found = ((first + number).to_bytes(size, "big") for number in numbers)
+        return next((one for one in found if one not in self._here), b"")
+
+    def name(self, index: int) -> str:
+        """The primary name of the device with this index."""
+        device = self.world.snapshot.devices.get(index)
+        return device.name if device is not None else f"device {index}"
+
+
+def _unique(devices: Iterable[Device]) -> list[Device]:
+    return list({device.index: device for device in devices}.values())
+
+
+def contains(network: bytes, prefixlen: int, packed: bytes) -> bool:
+    """Whether *packed* lies in *network*/*prefixlen*; of another family it does not."""
+    shift = len(network) * 8 - prefixlen
+    return len(network) == len(packed) and (
+        int.from_bytes(network, "big") >> shift == int.from_bytes(packed, "big") >> shift
+    )
+
+
+def network_of(alias: Alias) -> bytes:
+    """The first address of the network of an alias."""
+    size = len(alias.address)
+    shift = size * 8 - alias.prefixlen
+    return (int.from_bytes(alias.address, "big") >> shift << shift).to_bytes(size, "big")
+
+
+def network_text(family: int, network: bytes, prefixlen: int) -> str:
+    """``10.0.0.0/24``."""
+    return f"{address_text(family, network)}/{prefixlen}"
+
+
+def text_of(alias: Alias) -> str:
+    """The address of an alias without its length."""
+    return address_text(alias.family, alias.address)
+
+
+def read(
+    world: World, words: Sequence[str] = (), *, netns: str = "", root: str | None = None
+) -> Reading:
+    """Read what belongs to the aliases and main devices that *words* name; without words, to all.
+
+    *netns* is where *world* was read. *root* stands in front of the paths of other managers, and
+    says that they manage this namespace, as do those of the machine its own. Raises KernelError,
+    and as query.select() does.
+    """
+    from netalias.observed.query import select
+
+    aliases = select(world, words)
+    named = [world.snapshot.device(word) for word in words if ":" not in word]
+    ours = (world.group, world.group | SCRATCH)
+    mains = [one for one in named if one is not None and one.group not in ours]
+    reading = Reading(world, aliases, mains, root=root or "")
+    if netns:
+        from netalias.system.netns import entered
+
+        with entered(netns):
+            _read(reading, machine=root is not None or _is_machine(netns))
+    else:
+        _read(reading, machine=root is not None or _is_machine(netns))
+    return reading
+
+
+def _read(reading: Reading, *, machine: bool) -> None:
+    _settings(reading)
+    wanted = {(alias.family, one) for alias in reading.aliases if (one := reading.peer(alias))}
+    reading.routes, reading.ways = survey.routes(wanted)
+    reading.unanswered = survey.unanswered()
+    try:
+        reading.firewall = survey.firewall()
+    except errors.KernelError as error:
+        reading.unseen.append(f"firewall tables: {strerror(error.errno)}")
+    _iptables(reading)
+    reading.ifconfig = which("ifconfig") is not None
+    if machine:
+        from netalias.doctor.checks import managers
+        from netalias.sources import default_files
+
+        indexes = [device.index for device in _devices(reading)]
+        reading.managers = managers.read(reading.root, indexes, reading.unseen)
+        reading.declared = bool(default_files(reading.root))
+        reading.neighbours = dict(_neighbours())
+
+
+def _is_machine(netns: str) -> bool:
+    """Whether the thread is in the namespace of the first process, whose managers manage it."""
+    try:
+        return stat("/proc/thread-self/ns/net").st_ino == stat("/proc/1/ns/net").st_ino
+    except OSError:
+        return not netns  # an ordinary user may not compare, and is where he has logged in
+
+
+def _devices(reading: Reading) -> list[Device]:
+    own = [one.device for one in reading.aliases if one.device is not None]
+    ports = [port_of(main, reading.world.snapshot) for main in reading.mains]
+    return _unique([*reading.mains, *own, *(port for port in ports if port is not None)])
+
+
+def _settings(reading: Reading) -> None:
+    devices = [ALL, *(device.name for device in _devices(reading))]
+    for family, keys in SETTINGS.items():
+        for device in devices:
+            for key in keys:
+                text = _content(f"/proc/sys/net/{FOLDERS[family]}/conf/{device}/{key}").strip()
+                if text:
+                    reading.settings[family, device, key] = int(text)
+    if not reading.settings:
+        reading.unseen.append("settings of the kernel: there is no /proc/sys/net")
+
+
+def _neighbours() -> Iterator[tuple[int, tuple[int, int]]]:
+    """By family: how many neighbours there are, and gc_thresh3. One table serves all namespaces."""
+    for family, table in TABLES.items():
+        lines = _content(f"/proc/thread-self/net/stat/{table}").splitlines()
+        limit = _content(f"/proc/sys/net/{FOLDERS[family]}/neigh/default/gc_thresh3").strip()
+        if len(lines) > 1 and limit:
+            yield family, (int(lines[1].split()[0], 16), int(limit))
+
+
+def _iptables(reading: Reading) -> None:
+    """Names in tables of the old iptables; those of iptables-nft are tables of nftables."""
+    program = which("iptables-legacy-save") or which("iptables-save")
+    if program is None or not path.exists("/proc/thread-self/net/ip_tables_names"):
+        return
+    from subprocess import DEVNULL, run
+
+    done = run([program], stdin=DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        reading.unseen.append("iptables: " + (done.stderr.decode("utf-8", "replace").strip()))
+        return
+    from netalias.doctor.checks.firewall import named
+
+    reading.firewall |= named(done.stdout.decode("utf-8", "surrogateescape"))
+
+
+def _content(file: str) -> str:
+    """Of a file below /proc; empty where there is none."""
+    try:
+        with open(file, encoding="ascii") as opened:
+            return opened.read()
+    except OSError:
+        return ""

@@ -1,0 +1,173 @@
+"""The verbs publish and unpublish: proxy neighbour entries that carry our mark."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.cli.output import complain, write
+from netalias.model import PROTOCOL
+from netalias.model.names import printable
+from netalias.model.neighbours import AddProxy, DelProxy, Proxy
+from netalias.plan import proxies as conditions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netalias.cli import Options
+    from netalias.engine import Engine
+    from netalias.model import Device, Snapshot
+    from netalias.model.neighbours import Surroundings
+    from netalias.model.steps import Step
+    from netalias.plan.proxies import Wanted
+
+    Planner = Callable[[Engine, list[Wanted], str], "Publication"]
+
+
+class Publication:
+    """What is to be done, or was: ``steps``, and ``notes`` for people."""
+
+    __slots__ = ("notes", "steps")
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.notes: list[str] = []
+
+
+def publish(options: Options, words: list[str]) -> int:
+    """Let a device answer for addresses that live behind another one."""
+    return _verb(options, words, planned, "publish", needs_device=True)
+
+
+def unpublish(options: Options, words: list[str]) -> int:
+    """Take away what publish made."""
+    return _verb(options, words, withdrawn, "unpublish", needs_device=False)
+
+
+def _verb(
+    options: Options, words: list[str], plan: Planner, verb: str, *, needs_device: bool
+) -> int:
+    with options.engine() as engine:
+        wanted, name = conditions.parse(words, engine.registry)
+        if not wanted or (needs_device and not name):
+            raise errors.UsageError(
+                f"{verb} needs an address" + " and a device" * needs_device,
+                f"netalias {verb} 10.0.0.5 dev eth0",
+            )
+        if options.dry_run:
+            done = plan(engine, wanted, name)
+        else:
+            with engine.locked():
+                done = carried_out(engine, lambda: plan(engine, wanted, name))
+    for note in () if options.quiet else done.notes:
+        complain(note, "warning: ")
+    if options.dry_run or options.verbose:
+        write("".join(f"{printable(step.describe())}\n" for step in done.steps))
+    return errors.STATUS_OK
+
+
+def planned(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
+    """How the device *name* comes to answer for *wanted*. What is ours already stays as it is.
+
+    Raises NoSuchDevice, KindError.
+    """
+    snapshot = engine.snapshot()
+    main = _device(snapshot, name)
+    there = {
+        (one.family, one.local): one for one in engine.kernel.proxies() if one.index == main.index
+    }
+    result = Publication()
+    missing = []
+    for family, local in wanted:
+        conditions.check(main, family)
+        present = there.get((family, local))
+        if present is None:
+            missing.append(Proxy(main.index, family, local, PROTOCOL))
+        elif present.protocol != PROTOCOL:
+            says = f"{main.name} answers for it already, and not by netalias: left as it is"
+            result.notes.append(f"{present.text}: {says}")
+    made = []
+    for case in _cases(engine, missing, main, snapshot):
+        why = conditions.needless(case)
+        if why:
+            result.notes.append(why)
+        else:
+            made.append(case)
+    result.steps += [AddProxy(main.name, main.index, case.proxy) for case in made]
+    result.notes += conditions.faults(made)
+    return result
+
+
+def _cases(
+    engine: Engine, missing: Sequence[Proxy], main: Device, snapshot: Snapshot
+) -> list[conditions.Case]:
+    found = []
+    for family in dict.fromkeys(proxy.family for proxy in missing):
+        those = [proxy for proxy in missing if proxy.family == family]
+        arounds: Sequence[Surroundings | None] = engine.kernel.surroundings(
+            main.index, family, [proxy.local for proxy in those]
+        )
+        arounds = arounds or [None] * len(those)
+        found += [
+            conditions.Case(proxy, main, around, snapshot)
+            for proxy, around in zip(those, arounds, strict=True)
+        ]
+    return found
+
+
+def withdrawn(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
+    """How *wanted* come to be answered for no more: on the device *name*, or on any.
+
+    Raises NoSuchDevice for what is not there, NotOurs for what others have made.
+    """
+    snapshot = engine.snapshot()
+    main = _device(snapshot, name) if name else None
+    proxies = [
+        one
+        for one in engine.kernel.proxies()
+        if one.index in snapshot.devices and (main is None or one.index == main.index)
+    ]
+    result = Publication()
+    for family, local in wanted:
+        found = [one for one in proxies if (one.family, one.local) == (family, local)]
+        ours = [one for one in found if one.protocol == PROTOCOL]
+        if not ours:
+            raise _missing(Proxy(0, family, local), found, snapshot, name)
+        for one in ours:
+            result.steps.append(DelProxy(snapshot.devices[one.index].name, one.index, one))
+    return result
+
+
+def _missing(
+    wanted: Proxy, found: Sequence[Proxy], snapshot: Snapshot, name: str
+) -> errors.StateError:
+    if not found:
+        where = f" on {name}" if name else ""
+        return errors.NoSuchDevice(f"{wanted.text}: it is not published{where}")
+    device = snapshot.devices[found[0].index].name
+    command = DelProxy(device, found[0].index, found[0]).describe()
+    return errors.NotOurs(f"{wanted.text}: netalias did not publish it on {device}", command)
+
+
+def _device(snapshot: Snapshot, name: str) -> Device:
+    found = snapshot.device(name)
+    if found is None:
+        raise errors.NoSuchDevice(f"{name}: there is no such device")
+    return found
+
+
+def carried_out(engine: Engine, plan: Callable[[], Publication]) -> Publication:
+    """Make it so, all of it or nothing.
+
+    Raises KernelError; NotPermitted comes before any other.
+    """
+    try:
+        result = plan()
+    except errors.NetaliasError:
+        engine.kernel.permitted()
+        raise
+    if not result.steps:
+        engine.kernel.permitted()
+    failures = engine.kernel.apply(result.steps)
+    if failures:
+        raise failures[0].explained(failures[0].step.device)
+    return result

@@ -1,0 +1,125 @@
+"""The verb renew: leases are given their time again, and what is left of expired ones goes.
+
+Nothing is ever added: the kernel refuses a renewal where the address is not there any more
+(wire.renew_address), since somebody else may have it by then.
+"""
+
+from __future__ import annotations
+
+from errno import EADDRNOTAVAIL, ENODEV
+
+from netalias import errors, kinds
+from netalias.cli.output import explain, write
+from netalias.model import names
+from netalias.model.leases import leftovers, renewals, running
+from netalias.observed.query import find, select
+from netalias.plan import Plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.cli import Options
+    from netalias.engine import Engine
+    from netalias.kinds import World
+    from netalias.model import Alias
+    from netalias.model.marking import RenewAddress
+    from netalias.model.names import AliasName
+    from netalias.model.steps import Step
+    from netalias.runtime.sysctls import Settling
+
+ALL = "all"
+BOUNDARY = 10
+"""So many hundredths of a second after a full one a reading may be a second off (model.Address)."""
+
+
+def renew(options: Options, words: list[str]) -> int:
+    """Renew the leases of aliases; with no word, or ``all``, of every one."""
+    with options.engine() as engine, engine.locked():
+        world = engine.world()
+        chosen = select(world, [] if ALL in words else words)
+        named = [_leased(world, word) for word in words if ":" in word]
+        lengths = _lengths(engine, chosen)
+        if options.dry_run:
+            steps: list[Step] = [*renewals(chosen, lengths)]
+            steps += _removal(engine, world, leftovers(chosen))[0]
+            lost: set[AliasName] = set()
+        else:
+            engine.kernel.permitted()
+            steps, lost = _carry_out(engine, world, chosen, lengths)
+    if options.dry_run or options.verbose:
+        write("".join(f"{step.describe()}\n" for step in steps))
+    gone = [alias.name for alias in named if alias.expired or alias.name in lost]
+    for name in gone:
+        explain(errors.StateError(f"{name}: its lease has expired", "an address creates it anew"))
+    return errors.STATUS_KERNEL if gone else errors.STATUS_OK
+
+
+def _leased(world: World, word: str) -> Alias:
+    """The alias that a word names. Raises NotOurs, and StateError for one without a lease."""
+    alias = find(world, names.parse(word)[0])
+    if not alias.ours:
+        raise errors.NotOurs(f"{alias.name}: a label that netalias did not make")
+    if not alias.lease:
+        raise errors.StateError(
+            f"{alias.name}: it has no lease", f"netalias {alias.name} lease SECONDS gives it one"
+        )
+    return alias
+
+
+def _lengths(engine: Engine, chosen: Sequence[Alias]) -> dict[AliasName, int]:
+    """The leases of labels, which stand nowhere, where one reading is not certain: the lesser of
+    two. Without that a lease would grow, a second now and a second then."""
+    labels = [alias for alias in chosen if alias.device is None and running(alias)]
+    if not any(alias.entry and alias.entry.age % 100 < BOUNDARY for alias in labels):
+        return {}
+    from time import sleep
+
+    sleep(2 * BOUNDARY / 100)
+    again = {alias.name: alias.lease for alias in engine.world().aliases if running(alias)}
+    return {alias.name: min(alias.lease, again.get(alias.name, alias.lease)) for alias in labels}
+
+
+def _carry_out(
+    engine: Engine, world: World, chosen: Sequence[Alias], lengths: dict[AliasName, int]
+) -> tuple[list[Step], set[AliasName]]:
+    """What was done, and whose lease ran out before it could be renewed. Raises KernelError."""
+    steps = renewals(chosen, lengths)
+    late = _late(engine, [alias for alias in chosen if running(alias)], steps)
+    expired = leftovers(chosen)
+    if late:
+        world = engine.world()
+        expired = leftovers(select(world))
+        chose = {alias.name for alias in chosen}
+        expired = [alias for alias in expired if alias.name in chose]
+    removal, settling = _removal(engine, world, expired)
+    settling.begin()
+    for failure in engine.kernel.apply(removal):
+        settling.undone()
+        raise failure.error
+    settling.end()
+    return [*steps, *removal], late
+
+
+def _late(
+    engine: Engine, aliases: Sequence[Alias], steps: Sequence[RenewAddress]
+) -> set[AliasName]:
+    """Renew; whose address was gone already. *aliases* are the owners of *steps*."""
+    late: set[AliasName] = set()
+    for failure in engine.kernel.apply(steps):
+        name = aliases[failure.step.owner].name
+        if failure.error.errno not in (EADDRNOTAVAIL, ENODEV):
+            raise failure.explained(name)
+        late.add(name)
+    return late
+
+
+def _removal(engine: Engine, world: World, expired: Sequence[Alias]) -> tuple[list[Step], Settling]:
+    """The steps that take away what is left, and what only it needed of its main device."""
+    plans = []
+    for alias in expired:
+        plans.append(Plan(alias))
+        plans[-1].steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
+    settling = engine.settling(world, plans)
+    steps = [step for plan in plans for step in plan.steps]
+    return [*steps, *(setting.step() for setting in settling.settings)], settling

@@ -1,0 +1,57 @@
+"""What the guard of ``reconcile --confirm`` brings back: the aliases as they were before."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.desired import declarations, export
+from netalias.engine import checkpoint
+from netalias.engine.reconcile import Rules, reconcile
+from netalias.observed.chain import ordered
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.cli import Options
+    from netalias.engine import Engine
+
+WAIT = 600
+"""Seconds that the guard waits for the lock: the command it guards may still hold it."""
+SOURCE = "what was there before"
+
+
+def arm(options: Options, engine: Engine, folder: str, seconds: int, digest: str) -> None:
+    """Start the guard. Raises StateError."""
+    world = engine.world()
+    lines = export.lines(ordered(world.aliases, world.snapshot), world.registry, mac=True)
+    before = declarations.parse([(SOURCE, "\n".join(lines))], engine.registry)
+    if before.errors:
+        raise errors.StateError(f"it could not be restored: {before.errors[0]}")
+    lost = sum(alias.ours for alias in world.aliases) - len(before)
+    if lost:
+        raise errors.StateError(
+            f"{declarations.counted(lost, 'alias')} could not be restored: no line of a file says"
+            " what it is",
+            "netalias save shows which",
+        )
+    options.wait = str(WAIT)
+    options.acd = ""  # what was there comes back, whoever has taken it meanwhile
+    # A socket of its own: of one that is shared, each would read the answers of the other.
+    with options.engine() as second:
+
+        def restore(still: Callable[[], bool]) -> str | None:
+            with second.locked():
+                return _restore(second, before) if still() else None
+
+        checkpoint.arm(folder, seconds, digest, restore, [second.kernel.fileno()])
+
+
+def _restore(engine: Engine, before: declarations.Declarations) -> str:
+    outcome = reconcile(engine, before, Rules(allow_empty=True, force=True))
+    if outcome.status != errors.STATUS_OK:
+        bad = [str(item.name) for item in (*outcome.failed, *outcome.wrong)]
+        bad += [str(one.name) for one in (*outcome.agenda.skipped, *outcome.lost)]
+        count = declarations.counted(len(bad), "alias")
+        raise errors.StateError(f"{count} could not be restored, {bad[0]} among them")
+    count = declarations.counted(len(outcome.done), "change")
+    return f"{count} taken back, and verified by a second reading"

@@ -1,0 +1,464 @@
+"""A kernel in memory with the rules of Linux 6.x: for dry runs, tests, and without CAP_NET_ADMIN.
+
+What it answers was read off a 6.18 kernel, errno by errno; the contract suite holds both
+together. Rules about addresses are in memory_addresses.py, those about devices here:
+
+- a name is taken when any device has it as primary or alternative name;
+- macvlan and ipvlan stand on Ethernet, never both on one device, never on the port of a bridge, and
+  one that is put on another of its kind lands on the device below that one;
+- two macvlans of one device cannot be up with one MAC, nor with that of the device;
+- they go with the device they stand on; their carrier is its carrier, their MTU at most its MTU;
+- a change of several things is done in a fixed order, and what came before a refusal stays done.
+"""
+
+from __future__ import annotations
+
+from errno import (
+    EAFNOSUPPORT,
+    EINVAL,
+    ENODEV,
+    ENOENT,
+    ENXIO,
+    EOPNOTSUPP,
+    EPERM,
+    ERANGE,
+)
+
+from netalias import errors
+from netalias.kernel import Kernel, refused
+from netalias.kernel.memory import addresses as inet
+from netalias.kernel.memory import proxies as memory_proxies
+from netalias.kernel.memory.addresses import POLICY, Refusal
+from netalias.kernel.memory.devices import Node, plain
+from netalias.kernel.memory.links import LinkTable
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    ARPHRD_ETHER,
+    Address,
+    Device,
+    Snapshot,
+    names,
+)
+from netalias.model.marking import MarkAddress, RenewAddress
+from netalias.model.neighbours import AddProxy, DelProxy
+from netalias.model.steps import (
+    AddAddress,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    DelAltname,
+    DelLink,
+    SetLink,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from netalias.model.neighbours import Proxy, Surroundings
+    from netalias.model.steps import Step
+
+KINDS = ("macvlan", "ipvlan", "dummy", "veth", "bridge")
+
+ALTNAME_MAX = 127
+"""ALTIFNAMSIZ - 1 of linux/if.h, in bytes."""
+ALTNAMES_MAX = 496
+"""So many fit the property list, whose size is counted in 16 bits (rtnl_alt_ifname)."""
+IFALIAS_MAX = 254
+ADDRGEN_MAX = 3
+ADDRGEN_STABLE = 2
+"""Refused while no secret is set."""
+GONE = {AF_INET: "ipv4: Device not found", AF_INET6: "ipv6: Unable to find the interface"}
+
+
+class Memory(Kernel):
+    """A Kernel that holds nothing but ``lo`` (index 1, down) at first.
+
+    ``kinds`` are the device kinds it can make; without ``privileged`` it refuses every change;
+    without ``has_protocol`` it forgets IFA_PROTO, as kernels before 5.18 do. ``shared`` are the
+    settings of net.ipv4.conf.all. It has no routes: ``around`` is what surroundings() says of every
+    address, None when it says nothing.
+
+    The methods after ``close`` set the stage as ip(8) would: they need no privilege, and raise
+    KernelError where the kernel refuses. Their devices are given by primary or alternative name.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[str] = KINDS,
+        *,
+        privileged: bool = True,
+        has_protocol: bool = True,
+    ) -> None:
+        self.kinds = tuple(kinds)
+        self.privileged = privileged
+        self.has_protocol = has_protocol
+        self.shared: dict[str, int] = {}
+        self.around: Surroundings | None = None
+        self._links = LinkTable()
+        self._made: dict[str, int] = {}
+
+    @classmethod
+    def holding(
+        cls, snapshot: Snapshot, kinds: Sequence[str] = KINDS, proxies: Iterable[Proxy] = ()
+    ) -> Memory:
+        """A kernel in the state of *snapshot*, to try a plan on."""
+        made = cls(kinds)
+        made._links.load(snapshot)
+        for proxy in proxies:
+            if proxy.index in made._links.nodes:
+                memory_proxies.put(made._links.nodes[proxy.index], proxy)
+        return made
+
+    # Kernel
+
+    def snapshot(self, family: int = 0) -> Snapshot:
+        """Copies: later changes do not show in them."""
+        return Snapshot(
+            [plain(node) for node in self._links.nodes.values()],
+            [
+                inet.copy(entry)
+                for node in self._links.nodes.values()
+                for entry in node.entries
+                if family in (0, entry.family)
+            ],
+        )
+
+    def able(self, kind: str) -> bool:
+        """Whether *kind* is one of ``kinds``."""
+        self.permitted()
+        return kind in self.kinds
+
+    def permitted(self) -> None:
+        """EPERM unless ``privileged``."""
+        if not self.privileged:
+            raise errors.kernel_error("changing addresses", EPERM)
+
+    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        """Each step by its rule in RULES."""
+        answers = []
+        for step in steps:
+            answers.append(self._answer(step))
+            if self.progress is not None:
+                self.progress(1)
+        return answers
+
+    def _answer(self, step: Step) -> errors.NetaliasError | None:
+        try:
+            if not self.privileged:
+                raise Refusal(EPERM)
+            RULES[type(step)](self, step)
+        except Refusal as no:
+            if no.errno in getattr(step, "tolerate", ()):
+                return None
+            return refused(step, no.errno, no.text)
+        return None
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def proxies(self) -> list[Proxy]:
+        """The entries themselves: they never change."""
+        return [one for node in self._links.nodes.values() for one in node.proxies.values()]
+
+    def surroundings(
+        self, index: int, family: int, addresses: Sequence[bytes]
+    ) -> list[Surroundings]:
+        """``around`` for each address."""
+        return [] if self.around is None else [self.around] * len(addresses)
+
+    # The stage
+
+    def device(self, name: str) -> Device:
+        """A copy of the device with this name. Raises KernelError (ENODEV)."""
+        return plain(self._named(name, "device"))
+
+    def common(self, setting: str) -> int:
+        """As Kernel.common(); ``shared`` holds them."""
+        return self.shared.get(setting, 0)
+
+    def setting(self, name: str, key: str) -> int:
+        """The IPv4 setting *key* (a sysctl name) of a device; 0 until it is set."""
+        return self._named(name, "setting").conf.get(key, 0)
+
+    def add_device(
+        self,
+        name: str,
+        kind: str = "",
+        *,
+        type: int = ARPHRD_ETHER,
+        up: bool = False,
+        mac: bytes | None = None,
+        mtu: int = 0,
+        mode: int = -1,
+        link: str | int = 0,
+        remote: bool = False,
+        master: str | int = 0,
+        group: int = 0,
+        ifalias: str = "",
+        altnames: Sequence[str] = (),
+    ) -> Device:
+        """``ip link add``, then what ``ip link set`` and ``ip link property add`` do.
+
+        *link* and *master* are names or indexes; *remote*: *link* counts in another namespace;
+        *mac* is made up for Ethernet unless given; *mtu* 0 is the default.
+        """
+        node = Node(0, name, type=type, kind=kind, mode=mode, group=group, mtu=mtu)
+        node.link = link if isinstance(link, int) else self._named(link, f"add {name}").index
+        node.remote, node.ifalias, node.altnames = remote, ifalias, tuple(altnames)
+        node.mac = mac if mac is not None else b""
+        with _Stage(f"add {name}"):
+            for altname in altnames:
+                self._links.check_free(altname)
+            self._links.create(node)
+        self.set_device(name, up=up or None, master=master or None)
+        return plain(node)
+
+    def remove_device(self, name: str) -> None:
+        """``ip link del``, of anybody's device."""
+        node = self._named(name, f"del {name}")
+        with _Stage(f"del {name}"):
+            self._links.remove(node)
+
+    def set_device(
+        self,
+        device: str,
+        /,
+        *,
+        up: bool | None = None,
+        carrier: bool | None = None,
+        addrgen: int | None = None,
+        master: str | int | None = None,
+        name: str | None = None,
+        group: int | None = None,
+        mac: bytes | None = None,
+        mtu: int | None = None,
+    ) -> None:
+        """``ip link set``; *carrier* is a cable that is pulled or plugged, *master* 0 none."""
+        node = self._named(device, f"set {device}")
+        with _Stage(f"set {device}"):
+            if name is not None:
+                self._links.rename(node, name)
+            if master is not None:
+                found = self._named(master, f"set {device}").index if master else 0
+                self._links.enslave(node, found)
+            if group is not None:
+                node.group = group
+            if addrgen is not None:
+                _check_addrgen(node, addrgen)
+                node.addrgen = addrgen
+            if carrier is not None:
+                node.carrier = carrier
+                self._links.settle(node)
+            self._change(node, mac=mac, mtu=mtu, up=up)
+
+    def add_address(self, device: str, address: Address | str, **fields: object) -> Address:
+        """``ip addr add``: an Address, or ``10.0.0.1/24`` and the *fields* of an Address."""
+        node = self._named(device, f"addr add dev {device}")
+        entry = inet.copy(address) if isinstance(address, Address) else _parse(address)
+        for key, value in fields.items():
+            setattr(entry, key, value)
+        with _Stage(f"addr add dev {device}"):
+            self._add_address(node, entry)
+        return entry
+
+    def add_proxy(self, device: str, proxy: Proxy) -> None:
+        """``ip neigh add proxy``; ``proxy.index`` is not looked at."""
+        node = self._named(device, f"neigh add proxy dev {device}")
+        with _Stage(f"neigh add proxy dev {device}"):
+            memory_proxies.put(node, proxy)
+
+    def remove_address(self, device: str, address: Address | str) -> None:
+        """``ip addr del``."""
+        node = self._named(device, f"addr del dev {device}")
+        entry = address if isinstance(address, Address) else _parse(address)
+        with _Stage(f"addr del dev {device}"):
+            self._delete_address(node, entry)
+
+    def _named(self, name: str | int, operation: str) -> Node:
+        node = self._links.nodes.get(name) if isinstance(name, int) else self._links.named(name)
+        if node is None:
+            raise errors.kernel_error(f"{operation}: {name}", ENODEV)
+        return node
+
+    def pass_time(self, seconds: int) -> None:
+        """Let finite lifetimes run down; an address whose last second is over goes."""
+        for node in self._links.nodes.values():
+            for entry in inet.grow_old(node.entries, seconds):
+                if any(other is entry for other in node.entries):  # not gone with its primary
+                    self._delete_address(node, entry)
+
+    # The steps
+
+    def _node(self, step: Step, text: str = "") -> Node:
+        """As the netlink socket has it: an index, or the name of a device that was made here."""
+        node = self._links.nodes.get(step.index or self._made.get(step.device, 0))
+        if node is None:
+            raise Refusal(ENODEV, text)
+        return node
+
+    def _create(self, step: CreateLink) -> None:
+        if len(_bytes(step.device)) > names.NAME_MAX:
+            raise Refusal(ERANGE, POLICY)
+        if step.kind not in self.kinds:
+            self._links.check_free(step.device)
+            raise Refusal(EOPNOTSUPP, "Unknown device type")
+        node = Node(0, step.device, kind=step.kind, mode=step.mode, link=step.link)
+        node.group, node.mac, node.mtu = step.group, step.mac, step.mtu
+        if step.master and step.master not in self._links.nodes:
+            raise Refusal(EINVAL)
+        self._made[step.device] = self._links.create(node)
+        if step.master:
+            self._links.enslave(node, step.master)
+
+    def _delete(self, step: DelLink) -> None:
+        self._links.remove(self._node(step))
+
+    def _add_altname(self, step: AddAltname) -> None:
+        node = self._node(step)
+        if len(_bytes(step.altname)) > ALTNAME_MAX:
+            raise Refusal(ERANGE, POLICY)
+        if len(node.altnames) >= ALTNAMES_MAX:
+            raise Refusal(EINVAL, "effective property list too long")
+        self._links.check_free(step.altname)
+        node.altnames += (step.altname,)
+        self._links.learn(node)
+
+    def _del_altname(self, step: DelAltname) -> None:
+        node = self._node(step)
+        if len(_bytes(step.altname)) > ALTNAME_MAX:
+            raise Refusal(ERANGE, POLICY)
+        if self._links.named(step.altname) is None:
+            raise Refusal(ENOENT)
+        if step.altname not in node.altnames:
+            raise Refusal(EINVAL)
+        self._links.forget(node)
+        node.altnames = tuple(name for name in node.altnames if name != step.altname)
+        self._links.learn(node)
+
+    def _set(self, step: SetLink) -> None:
+        node = self._node(step)
+        if step.ifalias is not None and len(_bytes(step.ifalias)) > IFALIAS_MAX:
+            raise Refusal(ERANGE, POLICY)
+        if step.mac is not None and len(step.mac) != len(node.mac):
+            raise Refusal(EINVAL)
+        if step.addrgen is not None:
+            _check_addrgen(node, step.addrgen)
+        self._change(node, mac=step.mac, mtu=step.mtu, ifalias=step.ifalias, up=step.up)
+        # The families come last, after the device went up (do_setlink in net/core/rtnetlink.c).
+        node.configure(step.conf or {})
+        if step.addrgen is not None:
+            node.addrgen = step.addrgen
+
+    def _change(
+        self,
+        node: Node,
+        *,
+        mac: bytes | None = None,
+        mtu: int | None = None,
+        ifalias: str | None = None,
+        up: bool | None = None,
+    ) -> None:
+        """In the order of do_setlink; what is None stays."""
+        if mac is not None:
+            self._links.set_mac(node, mac)
+        if mtu is not None:
+            self._links.set_mtu(node, mtu)
+        if ifalias is not None:
+            node.ifalias = ifalias
+        if up is not None:
+            self._links.set_up(node, up)
+
+    def _new_address(self, step: AddAddress) -> None:
+        self._add_address(self._node(step, GONE.get(step.address.family, "")), step.address)
+
+    def _mark_address(self, step: MarkAddress) -> None:
+        node = self._node(step, GONE.get(step.address.family, ""))
+        self._add_address(node, step.address, inet.replace)
+
+    def _renew_address(self, step: RenewAddress) -> None:
+        node = self._node(step, GONE.get(step.address.family, ""))
+        self._add_address(node, step.address, inet.renew)
+
+    def _add_address(
+        self,
+        node: Node,
+        wanted: Address,
+        put: Callable[[list[Address], Address, bool], None] = inet.insert,
+    ) -> None:
+        if wanted.family not in GONE:
+            raise Refusal(EOPNOTSUPP)
+        if wanted.family == AF_INET6 and not node.inet6:
+            raise Refusal(EINVAL)
+        entry = inet.copy(wanted)
+        entry.index = node.index
+        entry.label = entry.label or node.name
+        if not self.has_protocol:
+            entry.protocol = 0
+        put(node.entries, entry, node.loopback)
+
+    def _del_address(self, step: DelAddress) -> None:
+        node = self._node(step, GONE.get(step.address.family, ""))
+        if step.address.family not in GONE:
+            raise Refusal(EOPNOTSUPP)
+        if step.address.family == AF_INET6 and not node.inet6:
+            raise Refusal(ENXIO, "ipv6: IPv6 is disabled on this device")
+        self._delete_address(node, step.address)
+
+    def _delete_address(self, node: Node, address: Address) -> None:
+        inet.delete(node.entries, address, node.promote)
+        if all(entry.family != AF_INET for entry in node.entries):
+            memory_proxies.forget(node, AF_INET)
+
+
+class _Stage:
+    """Turns a Refusal inside the block into a KernelError."""
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, Refusal):
+            raise errors.kernel_error(self.operation, problem.errno, problem.text) from None
+
+
+def _check_addrgen(node: Node, mode: int) -> None:
+    """As inet6_validate_link_af: before anything is changed."""
+    if not node.inet6:
+        raise Refusal(EAFNOSUPPORT)
+    if mode > ADDRGEN_MAX or mode == ADDRGEN_STABLE:
+        raise Refusal(EINVAL)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _parse(text: str) -> Address:
+    """``10.0.0.1/24`` or ``2001:db8::1``."""
+    from _socket import inet_pton
+
+    word, slash, length = text.partition("/")
+    family = AF_INET6 if ":" in word else AF_INET
+    local = inet_pton(family, word)
+    return Address(0, family, local, int(length) if slash else len(local) * 8)
+
+
+RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
+    CreateLink: Memory._create,
+    DelLink: Memory._delete,
+    AddAltname: Memory._add_altname,
+    DelAltname: Memory._del_altname,
+    SetLink: Memory._set,
+    AddAddress: Memory._new_address,
+    MarkAddress: Memory._mark_address,
+    RenewAddress: Memory._renew_address,
+    DelAddress: Memory._del_address,
+    AddProxy: lambda kernel, step: memory_proxies.put(kernel._node(step), step.proxy),
+    DelProxy: lambda kernel, step: memory_proxies.remove(kernel._node(step), step.proxy),
+}

@@ -1,0 +1,374 @@
+"""The address rules of the in-memory kernel: which addresses one device takes, and in what order.
+
+After ``inet_rtm_newaddr``, ``inet_insert_ifa``, ``__inet_del_ifa`` and ``inetdev_event`` of
+net/ipv4/devinet.c, and ``inet6_addr_add``, ``inet6_addr_modify``, ``inet6_addr_del`` and
+``ipv6_link_dev_addr`` of net/ipv6/addrconf.c (6.x).
+Every function works on the list of addresses of one device; none knows of another device.
+
+Rules:
+- IPv4: primaries first, each behind the last primary of its scope or a wider one; then
+  secondaries. An address in a network that is there already is a secondary, and has its scope;
+- IPv6: wider scopes first, the newest first within a scope; one address stands there once,
+  whatever its prefix length;
+- time passes only where grow_old() is told so; duplicate address detection is over at once.
+"""
+
+from __future__ import annotations
+
+from errno import EADDRNOTAVAIL, EEXIST, EINVAL, ERANGE
+
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    FOREVER,
+    IFA_F_DADFAILED,
+    IFA_F_DEPRECATED,
+    IFA_F_NODAD,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_PERMANENT,
+    IFA_F_SECONDARY,
+    IFA_F_TENTATIVE,
+    RT_SCOPE_HOST,
+    RT_SCOPE_LINK,
+    RT_SCOPE_UNIVERSE,
+    Address,
+)
+from netalias.model.names import NAME_MAX
+
+RT_SCOPE_SITE = 200
+IFAPROT_KERNEL_LO = 1
+IFAPROT_KERNEL_LL = 3
+"""Who made the address: enum of linux/if_addr.h."""
+
+IFA_F_OPTIMISTIC = 0x04
+IFA_F_HOMEADDRESS = 0x10
+IFA_F_MANAGETEMPADDR = 0x100
+IFA_F_MCAUTOJOIN = 0x400
+
+IPV6ONLY_FLAGS = (
+    IFA_F_NODAD
+    | IFA_F_OPTIMISTIC
+    | IFA_F_DADFAILED
+    | IFA_F_HOMEADDRESS
+    | IFA_F_TENTATIVE
+    | IFA_F_MANAGETEMPADDR
+)
+"""What an IPv4 address cannot have (net/ipv4/devinet.c)."""
+INET6_FLAGS = (
+    IFA_F_NODAD
+    | IFA_F_OPTIMISTIC
+    | IFA_F_HOMEADDRESS
+    | IFA_F_MANAGETEMPADDR
+    | IFA_F_NOPREFIXROUTE
+    | IFA_F_MCAUTOJOIN
+)
+"""What inet6_rtm_newaddr takes over from the message."""
+MODIFIED_FLAGS = (
+    IFA_F_DEPRECATED
+    | IFA_F_PERMANENT
+    | IFA_F_NODAD
+    | IFA_F_HOMEADDRESS
+    | IFA_F_MANAGETEMPADDR
+    | IFA_F_NOPREFIXROUTE
+)
+"""What inet6_addr_modify takes away before it sets the flags of the message."""
+
+POLICY = "Attribute failed policy validation"
+LOOPBACK6 = bytes(15) + b"\1"
+
+
+class Refusal(Exception):
+    """What the kernel answers: an errno and the text of the extended acknowledgement, or none."""
+
+    def __init__(self, errno: int, text: str = "") -> None:
+        super().__init__(errno, text)
+        self.errno = errno
+        self.text = text
+
+
+def copy(entry: Address) -> Address:
+    """Another Address with the same values."""
+    twin = Address.__new__(Address)
+    for name in Address.__slots__:
+        setattr(twin, name, getattr(entry, name))
+    return twin
+
+
+def insert(entries: list[Address], wanted: Address, loopback: bool) -> None:
+    """Add a copy of *wanted* to the addresses of one device. Raises Refusal."""
+    _check_label(wanted)
+    entry = copy(wanted)
+    entry.age = 0
+    if entry.family == AF_INET:
+        _insert4(entries, entry)
+    else:
+        _insert6(entries, entry, loopback)
+
+
+def replace(entries: list[Address], wanted: Address, loopback: bool) -> None:
+    """NLM_F_REPLACE: lifetimes, metric and protocol of an address that is there. Raises Refusal.
+
+    Label, broadcast and scope stay; of IPv6 the prefix length stays, and the peer and the flags are
+    set too. One that is not there is added: NLM_F_CREATE is not asked for.
+    """
+    _check_label(wanted)
+    modify = _modify4 if wanted.family == AF_INET else _modify6
+    if not modify(entries, wanted):
+        insert(entries, wanted, loopback)
+
+
+def renew(entries: list[Address], wanted: Address, loopback: bool) -> None:
+    """As replace(), asked for so that nothing can be added (wire.renew_address). Raises Refusal."""
+    _check_label(wanted)
+    modify, text = {
+        AF_INET: (_modify4, "ipv4: Multicast auto join failed"),
+        AF_INET6: (_modify6, "ipv6: Invalid prefix length"),
+    }[wanted.family]
+    if not modify(entries, wanted):
+        raise Refusal(EINVAL, text)
+
+
+def grow_old(entries: list[Address], seconds: int) -> list[Address]:
+    """Let finite lifetimes run down; the addresses whose time is over (check_lifetime)."""
+    for entry in entries:
+        if entry.valid != FOREVER:
+            entry.age += seconds * 100
+            entry.valid = max(entry.valid - seconds, 0)
+            entry.preferred = max(entry.preferred - seconds, 0)
+            entry.flags |= 0 if entry.preferred else IFA_F_DEPRECATED
+    return [entry for entry in entries if not entry.valid]
+
+
+def delete(entries: list[Address], wanted: Address, promote: bool) -> None:
+    """Remove *wanted*, and its secondaries unless *promote*. Raises Refusal."""
+    _check_label(wanted)
+    if wanted.family == AF_INET:
+        _delete4(entries, wanted, promote)
+    else:
+        _delete6(entries, wanted)
+
+
+def _check_label(wanted: Address) -> None:
+    if len(wanted.label.encode("utf-8", "surrogateescape")) > NAME_MAX:
+        raise Refusal(ERANGE, POLICY)
+
+
+def _check_common(entry: Address, words: str) -> None:
+    if entry.prefixlen > len(entry.local) * 8:
+        raise Refusal(EINVAL, f"{words}: Invalid prefix length")
+    _check_lifetime(entry, words)
+
+
+def _check_lifetime(entry: Address, words: str) -> None:
+    if not entry.valid or entry.preferred > entry.valid:
+        raise Refusal(EINVAL, f"{words}: address lifetime invalid")
+
+
+def _lifetime_flags(entry: Address) -> int:
+    """IFA_F_PERMANENT and IFA_F_DEPRECATED follow from the lifetimes (set_ifa_lifetime)."""
+    flags = IFA_F_PERMANENT if entry.valid == FOREVER else 0
+    return flags | (0 if entry.preferred else IFA_F_DEPRECATED)
+
+
+# IPv4 -----------------------------------------------------------------------------------------
+
+
+def _insert4(entries: list[Address], entry: Address) -> None:
+    _check_common(entry, "ipv4")
+    if not any(entry.local):
+        return  # accepted and forgotten
+    entry.flags &= ~(IPV6ONLY_FLAGS | IFA_F_SECONDARY | IFA_F_PERMANENT | IFA_F_DEPRECATED)
+    entry.flags |= _lifetime_flags(entry)
+    if entry.valid == FOREVER:
+        entry.preferred = FOREVER
+    for other in entries:
+        if not same_network(other, entry):
+            continue
+        if other.local == entry.local:
+            raise Refusal(EEXIST, "ipv4: Address already assigned")
+        if other.scope != entry.scope:
+            raise Refusal(EINVAL, "ipv4: Invalid scope value")
+        entry.flags |= IFA_F_SECONDARY
+    entries.insert(_place4(entries, entry), entry)
+
+
+def _modify4(entries: list[Address], wanted: Address) -> bool:
+    """Whether it was there (find_matching_ifa)."""
+    _check_common(wanted, "ipv4")
+    for entry in entries:
+        if entry.local == wanted.local and same_network(entry, wanted):
+            kept = entry.flags & ~(IFA_F_PERMANENT | IFA_F_DEPRECATED)
+            entry.flags = kept | _lifetime_flags(wanted)
+            entry.valid = wanted.valid
+            entry.preferred = FOREVER if wanted.valid == FOREVER else wanted.preferred
+            entry.age = 0
+            entry.metric, entry.protocol = wanted.metric, wanted.protocol
+            return True
+    return False
+
+
+def _place4(entries: list[Address], entry: Address) -> int:
+    last = 0
+    for place, other in enumerate(entries, 1):
+        if other.family != AF_INET:
+            break
+        primary = not other.flags & IFA_F_SECONDARY and entry.scope <= other.scope
+        if entry.flags & IFA_F_SECONDARY or primary:
+            last = place
+    return last
+
+
+def same_network(one: Address, other: Address) -> bool:
+    """Same mask, same network; of a pair with a peer the peer counts (inet_ifa_match)."""
+    if one.family != AF_INET or one.prefixlen != other.prefixlen:
+        return False
+    return _network(one) == _network(other)
+
+
+def _network(entry: Address) -> int:
+    return int.from_bytes(entry.peer or entry.local, "big") >> (32 - entry.prefixlen)
+
+
+def _delete4(entries: list[Address], wanted: Address, promote: bool) -> None:
+    found = next((entry for entry in entries if _matches4(entry, wanted)), None)
+    if found is None:
+        raise Refusal(EADDRNOTAVAIL, "ipv4: Address not found")
+    entries.remove(found)
+    if found.flags & IFA_F_SECONDARY:
+        return
+    secondaries = [
+        entry for entry in entries if entry.flags & IFA_F_SECONDARY and same_network(entry, found)
+    ]
+    if promote and secondaries:
+        heir = secondaries[0]
+        entries.remove(heir)
+        heir.flags &= ~IFA_F_SECONDARY
+        entries.insert(_place4(entries, heir), heir)
+        return
+    for entry in secondaries:
+        entries.remove(entry)
+
+
+def _matches4(entry: Address, wanted: Address) -> bool:
+    return (
+        entry.local == wanted.local
+        and same_network(entry, wanted)
+        and (not wanted.label or wanted.label == entry.label)
+    )
+
+
+# IPv6 -----------------------------------------------------------------------------------------
+
+
+def _insert6(entries: list[Address], entry: Address, loopback: bool) -> None:
+    _check_common(entry, "ipv6")
+    entry.scope = scope6(entry.local)
+    if not any(entry.local):
+        raise Refusal(EADDRNOTAVAIL, "ipv6: Invalid address")
+    if entry.local[0] == 0xFF and not entry.flags & IFA_F_MCAUTOJOIN:
+        raise Refusal(
+            EADDRNOTAVAIL,
+            'ipv6: Cannot assign multicast address without "IFA_F_MCAUTOJOIN" flag',
+        )
+    if entry.local == LOOPBACK6 and not loopback:
+        raise Refusal(EADDRNOTAVAIL, "ipv6: Cannot assign loopback address on this device")
+    if any(other.local == entry.local for other in entries):
+        raise Refusal(EEXIST, "ipv6: address already assigned")
+    entry.flags = (entry.flags & INET6_FLAGS) | _lifetime_flags(entry)
+    entry.label, entry.broadcast = "", b""
+    entries.insert(_place6(entries, entry), entry)
+
+
+def _modify6(entries: list[Address], wanted: Address) -> bool:
+    """Whether it was there, under any prefix length. No metric leaves the one that it has."""
+    _check_lifetime(wanted, "ipv6")
+    for entry in entries:
+        if entry.local == wanted.local:
+            flags = wanted.flags & INET6_FLAGS & ~IFA_F_OPTIMISTIC
+            entry.flags = entry.flags & ~MODIFIED_FLAGS | flags | _lifetime_flags(wanted)
+            entry.valid, entry.preferred, entry.age = wanted.valid, wanted.preferred, 0
+            entry.metric = wanted.metric or entry.metric
+            entry.peer = wanted.peer or entry.peer
+            entry.protocol = wanted.protocol
+            return True
+    return False
+
+
+def _place6(entries: list[Address], entry: Address) -> int:
+    for place, other in enumerate(entries):
+        if other.family == AF_INET6 and _rank6(entry) >= _rank6(other):
+            return place
+    return len(entries)
+
+
+def _rank6(entry: Address) -> int:
+    """Wide scopes are great (ipv6_addr_src_scope); numbers of RT_SCOPE_* are great when narrow."""
+    return 255 - entry.scope
+
+
+def scope6(local: bytes) -> int:
+    """RT_SCOPE_* that follows from the address itself (__ipv6_addr_type)."""
+    if local == LOOPBACK6:
+        return RT_SCOPE_HOST
+    first = int.from_bytes(local[:2], "big") & 0xFFC0
+    return {0xFE80: RT_SCOPE_LINK, 0xFEC0: RT_SCOPE_SITE}.get(first, RT_SCOPE_UNIVERSE)
+
+
+def _delete6(entries: list[Address], wanted: Address) -> None:
+    for place, entry in enumerate(entries):
+        if entry.local == wanted.local and entry.prefixlen == wanted.prefixlen:
+            del entries[place]
+            return
+    raise Refusal(EADDRNOTAVAIL, "ipv6: address not found")
+
+
+# What the kernel adds and removes by itself ---------------------------------------------------
+
+
+def loopback_up(entries: list[Address], index: int, name: str, inet6: bool) -> None:
+    """127.0.0.1/8, unless another address is in its way, and ::1."""
+    if inet6:
+        _kernel6(entries, Address(index, AF_INET6, LOOPBACK6, 128, protocol=IFAPROT_KERNEL_LO))
+    local = b"\x7f\0\0\1"
+    try:
+        _insert4(entries, Address(index, AF_INET, local, 8, scope=RT_SCOPE_HOST, label=name))
+    except Refusal:
+        return
+
+
+def link_local(entries: list[Address], index: int, eui64: bytes) -> None:
+    """fe80::/64 with an interface identifier, unless it is there."""
+    local = b"\xfe\x80" + bytes(6) + eui64
+    _kernel6(entries, Address(index, AF_INET6, local, 64, protocol=IFAPROT_KERNEL_LL))
+
+
+def _kernel6(entries: list[Address], entry: Address) -> None:
+    if all(other.local != entry.local for other in entries):
+        _insert6(entries, entry, loopback=True)
+
+
+def flush6(entries: list[Address]) -> None:
+    """What a device that goes down forgets (addrconf_ifdown without keep_addr_on_down)."""
+    entries[:] = [entry for entry in entries if entry.family != AF_INET6]
+
+
+def relabel(entries: list[Address], name: str) -> None:
+    """IPv4 labels after a rename (inetdev_changename): the first is the name, others keep ``:x``.
+
+    Which number an address without a suffix gets, and how a label that is too long loses its
+    front, is the kernel's as well.
+    """
+    for place, entry in enumerate(entry for entry in entries if entry.family == AF_INET):
+        if not place:
+            entry.label = name
+            continue
+        colon = entry.label.find(":")
+        suffix = entry.label[colon:] if colon >= 0 else f":{place + 1}"
+        entry.label = name[: NAME_MAX - len(suffix)] + suffix
+
+
+def eui64(mac: bytes, number: int = 0) -> bytes:
+    """RFC 4291 appendix A; *number* is dev_id, with which devices tell a shared MAC apart."""
+    if number:
+        return mac[:3] + number.to_bytes(2, "big") + mac[3:]
+    return bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]

@@ -1,0 +1,142 @@
+"""What the in-memory kernel keeps of one device, and what follows from that device alone."""
+
+from __future__ import annotations
+
+from errno import EADDRNOTAVAIL, EINVAL
+
+from netalias import errors
+from netalias.kernel.memory.addresses import Refusal
+from netalias.model import (
+    ARPHRD_ETHER,
+    ARPHRD_LOOPBACK,
+    IFF_BROADCAST,
+    IFF_LOOPBACK,
+    IFF_LOWER_UP,
+    IFF_MULTICAST,
+    IFF_NOARP,
+    IFF_POINTOPOINT,
+    MODES,
+    Device,
+    Stats,
+    names,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netalias.model import Address
+    from netalias.model.neighbours import Proxy
+
+STACKED = ("macvlan", "ipvlan")
+"""Kinds that stand on another device and receive by its handler."""
+DEFAULT_MODE = {"macvlan": 2, "ipvlan": 1}
+"""MACVLAN_MODE_VEPA and IPVLAN_MODE_L3: what ``ip link add`` without a mode makes."""
+
+IF_OPER_UNKNOWN = 0
+IF_OPER_DOWN = 2
+IF_OPER_LOWERLAYERDOWN = 3
+IF_OPER_UP = 6
+
+_BORN = {"dummy": IFF_BROADCAST | IFF_NOARP, "tun": IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST}
+_UNKNOWN_STATE = ("dummy", "lo")
+
+
+class Node(Device):
+    """A Device and what the kernel keeps of it besides.
+
+    ``addrgen`` is IN6_ADDR_GEN_MODE_*, ``carrier`` whether a cable is plugged, ``conf`` the IPv4
+    settings by sysctl name, ``entries`` the addresses, IPv4 first.
+    """
+
+    __slots__ = ("addrgen", "carrier", "conf", "entries", "proxies")
+
+    def __init__(
+        self,
+        index: int,
+        name: str,
+        *,
+        type: int = ARPHRD_ETHER,
+        kind: str = "",
+        mode: int = -1,
+        link: int = 0,
+        group: int = 0,
+        mtu: int = 0,
+    ) -> None:
+        super().__init__(index, name, type=type, kind=kind, mode=mode, link=link, group=group)
+        self.mtu = mtu
+        self.stats = Stats()
+        self.addrgen = 0
+        self.carrier = True
+        self.conf: dict[str, int] = {}
+        self.entries: list[Address] = []
+        self.proxies: dict[tuple[int, bytes], Proxy] = {}
+
+    def configure(self, conf: Mapping[str, int]) -> None:
+        """Change IPv4 settings, by sysctl name."""
+        self.conf.update(conf)
+        self.arp_announce = self.conf.get("arp_announce", 0)
+        self.arp_ignore = self.conf.get("arp_ignore", 0)
+        self.promote = bool(self.conf.get("promote_secondaries", 0))
+
+    @property
+    def loopback(self) -> bool:
+        """IFF_LOOPBACK."""
+        return bool(self.flags & IFF_LOOPBACK)
+
+    @property
+    def running(self) -> bool:
+        """Up and with carrier."""
+        return bool(self.flags & IFF_LOWER_UP)
+
+
+def plain(node: Node) -> Device:
+    """A Device of the model with the same values."""
+    device = Device.__new__(Device)
+    for name in Device.__slots__:
+        setattr(device, name, getattr(node, name))
+    return device
+
+
+def born(node: Node) -> int:
+    """The flags of a new device."""
+    if node.type == ARPHRD_LOOPBACK:
+        return IFF_LOOPBACK
+    return _BORN.get(node.kind, IFF_BROADCAST | IFF_MULTICAST)
+
+
+def check_name(name: str) -> None:
+    """dev_valid_name: EINVAL."""
+    try:
+        names.check_device(name)
+    except errors.BadName:
+        raise Refusal(EINVAL) from None
+    if ":" in name:
+        raise Refusal(EINVAL)
+
+
+def check_ethernet(mac: bytes) -> None:
+    """is_valid_ether_addr: EADDRNOTAVAIL for multicast and for zero."""
+    if mac[0] & 1 or not any(mac):
+        raise Refusal(EADDRNOTAVAIL)
+
+
+def mode_of(node: Node) -> int:
+    """The mode it was given, or the default of its kind; EINVAL for one that the kind has not."""
+    if node.kind not in MODES:
+        return -1
+    if node.mode < 0:
+        return DEFAULT_MODE[node.kind]
+    if node.mode not in MODES[node.kind]:
+        raise Refusal(EINVAL)
+    return node.mode
+
+
+def operstate(node: Node, running: bool) -> int:
+    """IF_OPER_* (RFC 2863) of a device that has carrier and is up, or not."""
+    if running:
+        unknown = node.loopback or node.kind in _UNKNOWN_STATE
+        return IF_OPER_UNKNOWN if unknown else IF_OPER_UP
+    if node.up and node.kind in (*STACKED, "veth"):
+        return IF_OPER_LOWERLAYERDOWN
+    return IF_OPER_DOWN

@@ -1,0 +1,493 @@
+"""One rtnetlink socket: packed sends, answers matched by sequence, the kernel's words kept.
+
+Rules:
+- a send holds whole messages, and only its last one asks for an acknowledgement: errors come back
+  unasked, one datagram each, and the acknowledgement tells that all before it were processed;
+- a dump that the kernel marks as inconsistent (NLM_F_DUMP_INTR) is repeated;
+- many devices are deleted as a set: each is moved to a scratch group, and one message deletes the
+  group: 20 ms for all in place of 20 ms for each (dev_deactivate_many and the RCU grace periods);
+- lost answers (ENOBUFS) leave steps with an unknown outcome: they are reported as failed, and the
+  undoing that follows does not mind what was never done.
+"""
+
+from __future__ import annotations
+
+from _socket import AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
+from errno import EACCES, EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+from sys import byteorder
+
+from netalias import errors
+from netalias.kernel import UNKNOWN, Kernel, refused, stopped
+from netalias.kernel.netlink import codec
+from netalias.model import SCRATCH, Snapshot
+from netalias.model.steps import (
+    AddAddress,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    DelAltname,
+    DelLink,
+    SetLink,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, TypeVar
+
+    from netalias.kernel.netlink.layouts import Reader
+    from netalias.model import Address, Device
+    from netalias.model.neighbours import Proxy, Surroundings
+    from netalias.model.steps import Step
+
+    T = TypeVar("T")
+
+NETLINK_ROUTE = 0
+SOL_NETLINK = 270
+NETLINK_CAP_ACK = 10
+NETLINK_EXT_ACK = 11
+NETLINK_GET_STRICT_CHK = 12
+SO_RCVBUFFORCE = 33
+SO_NETNS_COOKIE = 71
+
+CHUNK = 32768
+"""The datagrams of a dump are no larger, unless one device alone needs more (netlink_dump)."""
+PACK = 400
+"""Messages in one send: they fit the send buffer, and their answers the receive buffer below."""
+PACK_SMALL = 150
+"""The same for a socket that was refused the larger receive buffer."""
+RECEIVE_BUFFER = 4 << 20
+DUMP_TRIES = 10
+MANY = 32
+"""From so many messages on a dump is read by layout (bulk.py)."""
+FEW = 16
+"""Up to so many new devices are asked for their index one by one, more by one dump."""
+
+
+class _Inconsistent(Exception):
+    """What was read of a dump is not a picture of one moment."""
+
+
+class Netlink(Kernel):
+    """A Kernel on AF_NETLINK. The network namespace is that of the thread that makes it."""
+
+    def __init__(self) -> None:
+        try:
+            self._socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
+            self._bind()
+        except OSError as error:
+            raise errors.kernel_error("rtnetlink socket", error.errno or 0) from None
+        self._sequence = 0
+        self._able: dict[str, bool] = {}
+        self._indexes: dict[str, int] = {}
+        self._leaving: dict[int, int] = {}
+        self._buffer = bytearray(CHUNK)
+        self._bulk: dict[int, Reader] = {}
+        self._pack = self._options()
+
+    def _bind(self) -> None:
+        """Let the kernel choose a port id."""
+        self._socket.bind((0, 0))
+
+    def _options(self) -> int:
+        for option in (NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK):
+            try:
+                self._socket.setsockopt(SOL_NETLINK, option, 1)
+            except OSError:
+                continue  # an older kernel: no texts, longer errors, no checks; all work without
+        try:
+            self._socket.setsockopt(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+        except OSError:
+            return PACK_SMALL
+        return PACK
+
+    def cookie(self) -> int:
+        """As Kernel.cookie(), from Linux 5.14 on."""
+        try:
+            return int.from_bytes(
+                self._socket.getsockopt(SOL_SOCKET, SO_NETNS_COOKIE, 8), byteorder
+            )
+        except OSError:
+            return 0
+
+    def fileno(self) -> int:
+        """That of the socket."""
+        return self._socket.fileno()
+
+    def twin(self) -> Netlink:
+        """A socket of its own, in the namespace of the calling thread."""
+        return Netlink()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    # Reading
+
+    def snapshot(self, family: int = 0) -> Snapshot:
+        """Two dumps, each repeated until it is consistent."""
+        self._indexes = {}
+        links = self._links()
+        self._leaving = {link.index: link.group for link in links if link.group & SCRATCH}
+        return Snapshot(
+            links,
+            self._dump(
+                "list of addresses",
+                lambda sequence: codec.get_addresses(sequence, family),
+                codec.RTM_NEWADDR,
+                codec.read_address,
+            ),
+        )
+
+    def part(self, names: Iterable[str]) -> Snapshot:
+        """Each device is asked for by name, then the addresses of each."""
+        devices = {device.index: device for name in names for device in self._link(name)}
+        return Snapshot(
+            devices.values(),
+            [
+                entry
+                for index in devices
+                for entry in self._on(index)
+                if entry.index == index  # a kernel without strict checks lists them all
+            ],
+        )
+
+    def _on(self, index: int) -> list[Address]:
+        return self._dump(
+            "list of addresses",
+            lambda sequence: codec.get_addresses(sequence, 0, index),
+            codec.RTM_NEWADDR,
+            codec.read_address,
+        )
+
+    def _links(self) -> list[Device]:
+        return self._dump("list of devices", codec.get_links, codec.RTM_NEWLINK, codec.read_link)
+
+    def proxies(self) -> list[Proxy]:
+        """One dump; what reads an entry is loaded where there is one."""
+
+        def read(data: bytes, start: int, end: int) -> Proxy:
+            from netalias.kernel.netlink.neighbours import read_proxy
+
+            return read_proxy(data, start, end)
+
+        return self._dump("list of proxies", codec.get_proxies, codec.RTM_NEWNEIGH, read)
+
+    def surroundings(
+        self, index: int, family: int, addresses: Sequence[bytes]
+    ) -> list[Surroundings]:
+        """Two dumps, and a question for each address."""
+        from netalias.kernel.netlink import neighbours
+
+        return neighbours.surroundings(self._dump, self._one, index, family, addresses)
+
+    def _dump(
+        self,
+        operation: str,
+        request: Callable[[int], bytes],
+        wanted: int,
+        read: Callable[[bytes, int, int], T],
+    ) -> list[T]:
+        for _ in range(DUMP_TRIES):
+            self._sequence += 1
+            self._send(operation, request(self._sequence))
+            try:
+                return self._collect(operation, wanted, read)
+            except _Inconsistent:
+                continue
+            except errors.KernelError as error:
+                if error.errno != EBUSY:
+                    raise
+                self._drain(operation)  # the last dump was not at its end
+            except errors.WireError:
+                self._drain(operation)
+                raise
+        raise errors.KernelError(
+            operation, EINTR, f"it changed during each of {DUMP_TRIES} readings", self._sequence
+        )
+
+    def _collect(
+        self, operation: str, wanted: int, read: Callable[[bytes, int, int], T]
+    ) -> list[T]:
+        """Read one dump to its end."""
+        found: list[T] = []
+        whole = True
+        while True:
+            data = self._receive(operation, 0 if whole else MSG_DONTWAIT)
+            if data is None:
+                # Read on to the end: the kernel has no second dump begun before the first is over.
+                whole = False
+                continue
+            if not data:
+                raise _Inconsistent  # the end was among what was lost
+            for kind, flags, sequence, start, end in codec.messages(data):
+                if sequence != self._sequence:
+                    continue
+                if flags & codec.NLM_F_DUMP_INTR:
+                    whole = False
+                if kind == wanted:
+                    found.append(read(data, start, end))
+                    if len(found) == MANY and read in (codec.read_link, codec.read_address):
+                        read = self._by_layout(wanted)
+                elif kind == codec.NLMSG_DONE:
+                    text = codec.read_text(data, flags, start + 4, end)
+                    _refuse(operation, (codec.read_done(data, start, end), text), sequence)
+                    if not whole:
+                        raise _Inconsistent
+                    return found
+                elif kind == codec.NLMSG_ERROR:
+                    _refuse(operation, codec.read_error(data, flags, start, end), sequence)
+
+    def _by_layout(self, wanted: int) -> Callable[[bytes, int, int], Any]:
+        """The quick reader of a type of message; its module is not worth loading for a few."""
+        from netalias.kernel.netlink import layouts
+
+        if wanted not in self._bulk:
+            self._bulk[wanted] = layouts.READERS[wanted]()
+        return self._bulk[wanted]
+
+    def able(self, kind: str) -> bool:
+        """Asks with a request that cannot succeed (wire.probe_kind)."""
+        if kind not in self._able:
+            answer = self._ask(f"kind {kind}", lambda sequence: codec.probe_kind(sequence, kind))
+            if answer[0] in (EPERM, EACCES, ENOBUFS):
+                _refuse(f"kind {kind}", answer, self._sequence)
+            self._able[kind] = answer[0] != EOPNOTSUPP
+        return self._able[kind]
+
+    def permitted(self) -> None:
+        """Asks with a request that cannot succeed (wire.probe_permission)."""
+        answer = self._ask("changing addresses", codec.probe_permission)
+        if answer[0] in (EPERM, EACCES):
+            _refuse("changing addresses", answer, self._sequence)
+
+    def _ask(self, operation: str, request: Callable[[int], bytes]) -> tuple[int, str]:
+        self._sequence += 1
+        sequence = self._sequence
+        self._send(operation, request(sequence))
+        return self._answers(operation, sequence)[0].get(sequence, (ENOBUFS, ""))
+
+    # Writing
+
+    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        """Pack the steps into few sends; a device made here is known to later steps by name."""
+        doomed = [step for step in steps if isinstance(step, DelLink)]
+        if len(doomed) > 1:
+            from netalias.kernel.netlink.group_delete import send_with_set
+
+            return send_with_set(self._send_packs, self._leaving, steps, doomed)
+        results = self._send_packs(steps)
+        made, lost = [], False
+        for step, error in zip(steps, results, strict=True):
+            if isinstance(step, CreateLink) and (error is None or error.errno in UNKNOWN):
+                made.append(step)
+                lost = lost or error is not None
+        if made:
+            self._learn(made, lost)
+        return results
+
+    def _send_packs(
+        self, steps: Sequence[Step], *, whole: bool = False
+    ) -> list[errors.NetaliasError | None]:
+        """*whole*: ``stopping`` does not end it in the middle."""
+        results: list[errors.NetaliasError | None] = []
+        for at in range(0, len(steps), self._pack):
+            pack = steps[at : at + self._pack]
+            if self.halted and not whole:
+                results += map(stopped, pack)
+                continue
+            try:
+                results += self._send_pack(pack)
+            except errors.KernelError as error:
+                results += [error] * len(pack)
+            if self.progress is not None:
+                self.progress(len(pack))
+        return results
+
+    def _send_pack(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        """One send. The results are in the order of the steps."""
+        results: list[errors.NetaliasError | None] = [None] * len(steps)
+        places: dict[int, int] = {}
+        packed = []
+        for place, step in enumerate(steps):
+            index = step.index or self._indexes.get(step.device, 0)
+            if not index and isinstance(step, DelLink):
+                index = self._unlearned(step)
+            if not index and not isinstance(step, CreateLink):
+                results[place] = refused(step, ENODEV)
+                continue
+            self._sequence += 1
+            encode = ENCODERS.get(type(step)) or _rare(step)
+            packed.append(encode(self._sequence, index, step))
+            places[self._sequence] = place
+        if not packed:
+            return results
+        packed[-1] = codec.with_ack(packed[-1])
+        self._send("changes", b"".join(packed))
+        answers, lost = self._answers("changes", self._sequence)
+        for sequence, place in places.items():
+            step = steps[place]
+            code, text = answers.get(
+                sequence, (ENOBUFS, "its answer was lost") if lost else (0, "")
+            )
+            if code and code not in getattr(step, "tolerate", ()):
+                results[place] = refused(step, code, text, sequence)
+        return results
+
+    def _answers(self, operation: str, last: int) -> tuple[dict[int, tuple[int, str]], bool]:
+        """Errors and acknowledgements by sequence until that of *last*; whether some were lost."""
+        answers: dict[int, tuple[int, str]] = {}
+        lost = asked = False
+        while last not in answers:
+            data = self._receive(operation, MSG_DONTWAIT if lost and not asked else 0)
+            if data is None:
+                lost, asked = True, False
+                continue
+            if not data:
+                # The acknowledgement was among what was lost. Only now that the queue is empty the
+                # kernel queues again: ask for another one.
+                asked = True
+                self._sequence += 1
+                last = self._sequence
+                self._send(operation, codec.probe_permission(last))
+                continue
+            for kind, flags, sequence, start, end in codec.messages(data):
+                if kind == codec.NLMSG_ERROR:
+                    answers[sequence] = codec.read_error(data, flags, start, end)
+        return answers, lost
+
+    def _learn(self, made: Sequence[CreateLink], lost: bool) -> None:
+        """Find the index of new devices, which the next phase needs.
+
+        Where an answer was *lost*, the mark tells a device of ours from one that was there before.
+        """
+        if len(made) > FEW and not lost:
+            ours = {step.device for step in made}
+            found = self._dump("new devices", codec.get_links, codec.RTM_NEWLINK, codec.read_name)
+            self._indexes = {name: index for name, index in found if name in ours}
+            return
+        if len(made) > FEW:
+            links = self._links()
+        else:
+            links = [device for step in made for device in self._link(step.device)]
+        groups = {step.device: step.group for step in made}
+        self._indexes = {
+            device.name: device.index for device in links if groups.get(device.name) == device.group
+        }
+
+    def _unlearned(self, step: DelLink) -> int:
+        """The index of a device that an interrupted send may have made; 0 if it has not."""
+        found = (device for device in self._link(step.device) if device.name == step.device)
+        return next((device.index for device in found if device.group == step.group), 0)
+
+    def _link(self, name: str) -> list[Device]:
+        """The device of this name; none when it has gone, all when the answer was lost."""
+        answer = self._one("new device", lambda sequence: codec.get_link(sequence, name))
+        if answer is None:
+            return self._links()
+        kind, data, start, end = answer
+        return [codec.read_link(data, start, end)] if kind == codec.RTM_NEWLINK else []
+
+    def _one(
+        self, operation: str, request: Callable[[int], bytes]
+    ) -> tuple[int, bytes, int, int] | None:
+        """The one answer to a question: its type, and where its body is; None when it was lost."""
+        self._sequence += 1
+        self._send(operation, request(self._sequence))
+        while True:
+            data = self._receive(operation)
+            if data is None:
+                return None
+            for kind, _, sequence, start, end in codec.messages(data):
+                if sequence == self._sequence:
+                    return kind, data, start, end
+
+    # The socket
+
+    def _send(self, operation: str, data: bytes) -> None:
+        try:
+            self._socket.send(data)
+        except OSError as error:
+            raise errors.kernel_error(operation, error.errno or 0) from None
+
+    def _drain(self, operation: str) -> None:
+        """Read what is left of a dump, so that the next one can begin."""
+        while self._receive(operation, MSG_DONTWAIT) != b"":
+            pass
+
+    def _receive(self, operation: str, flags: int = 0) -> bytes | None:
+        """One datagram of the kernel; None when something was lost (ENOBUFS, a short buffer).
+
+        With MSG_DONTWAIT in *flags* it is empty when there is none.
+        """
+        while True:
+            try:
+                size, source = self._socket.recvfrom_into(self._buffer, 0, MSG_TRUNC | flags)
+            except OSError as error:
+                if error.errno == ENOBUFS:
+                    return None
+                if error.errno == EAGAIN:
+                    return b""
+                raise errors.kernel_error(operation, error.errno or 0) from None
+            if source[0]:
+                continue  # not from the kernel
+            if size > len(self._buffer):
+                self._buffer = bytearray(size + CHUNK)
+                return None
+            return bytes(memoryview(self._buffer)[:size])
+
+
+def _refuse(operation: str, answer: tuple[int, str], sequence: int) -> None:
+    code, text = answer
+    if code:
+        raise errors.kernel_error(operation, code, text, sequence)
+
+
+def _create(sequence: int, index: int, step: CreateLink) -> bytes:
+    return codec.create_link(
+        sequence,
+        step.device,
+        step.kind,
+        step.group,
+        mode=step.mode,
+        link=step.link,
+        mac=step.mac,
+        mtu=step.mtu,
+        master=step.master,
+    )
+
+
+def _set(sequence: int, index: int, step: SetLink) -> bytes:
+    return codec.set_link(
+        sequence,
+        index,
+        up=step.up,
+        mtu=step.mtu,
+        mac=step.mac,
+        ifalias=step.ifalias,
+        conf=step.conf,
+        addrgen=step.addrgen,
+    )
+
+
+def _name(sequence: int, index: int, step: AddAltname | DelAltname) -> bytes:
+    delete = isinstance(step, DelAltname)
+    return codec.alt_name(sequence, index, step.altname, delete=delete)
+
+
+def _rare(step: Step) -> Callable[[int, int, Any], bytes]:
+    from netalias.kernel.netlink.group_delete import ENCODERS
+
+    return ENCODERS[type(step)]
+
+
+ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
+    CreateLink: _create,
+    SetLink: _set,
+    DelLink: lambda sequence, index, step: codec.del_link(sequence, index),
+    AddAltname: _name,
+    DelAltname: _name,
+    AddAddress: lambda sequence, index, step: codec.add_address(sequence, index, step.address),
+    DelAddress: lambda sequence, index, step: codec.del_address(sequence, index, step.address),
+}
+"""Step: (sequence, ifindex, step) -> message."""

@@ -1,0 +1,588 @@
+"""The rtnetlink messages of the hot path: values to bytes and back. No socket, no state.
+
+Layouts are those of linux/netlink.h, linux/rtnetlink.h, linux/if_link.h and linux/if_addr.h, in
+host byte order; ``netalias.kernel.spec`` writes the same down as constructs, and the tests hold
+the two together. Anything malformed raises WireError, never another error.
+
+Rules:
+- every message begins with struct nlmsghdr: length, type, flags, sequence, port id;
+- an attribute is struct nlattr (length, type) and a payload, padded to 4 bytes;
+- the upper two bits of an attribute's type are flags (NLA_F_NESTED, NLA_F_NET_BYTEORDER).
+"""
+
+from __future__ import annotations
+
+# The module behind struct: one file less to load in a command that lives for milliseconds.
+from _struct import Struct, error, pack  # type: ignore[attr-defined]
+
+from netalias.errors import WireError
+from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, IFF_UP, Address, Device, Stats
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping
+
+NLMSG_ERROR = 2
+NLMSG_DONE = 3
+RTM_NEWLINK = 16
+RTM_DELLINK = 17
+RTM_GETLINK = 18
+RTM_SETLINK = 19
+RTM_NEWADDR = 20
+RTM_DELADDR = 21
+RTM_GETADDR = 22
+RTM_NEWNEIGH = 28
+RTM_GETNEIGH = 30
+RTM_NEWLINKPROP = 108
+RTM_DELLINKPROP = 109
+
+NLM_F_REQUEST = 0x01
+NLM_F_MULTI = 0x02
+NLM_F_ACK = 0x04
+NLM_F_DUMP_INTR = 0x10
+NLM_F_CAPPED = 0x100
+NLM_F_ACK_TLVS = 0x200
+NLM_F_REPLACE = 0x100
+NLM_F_EXCL = 0x200
+NLM_F_DUMP = 0x300
+NLM_F_CREATE = 0x400
+NLM_F_APPEND = 0x800
+
+NLA_TYPE_MASK = 0x3FFF
+NLA_F_NESTED = 0x8000
+
+NLMSGERR_ATTR_MSG = 1
+
+IFLA_ADDRESS = 1
+IFLA_IFNAME = 3
+IFLA_MTU = 4
+IFLA_LINK = 5
+IFLA_STATS = 7
+IFLA_MASTER = 10
+IFLA_OPERSTATE = 16
+IFLA_LINKINFO = 18
+IFLA_IFALIAS = 20
+IFLA_STATS64 = 23
+IFLA_AF_SPEC = 26
+IFLA_GROUP = 27
+IFLA_EXT_MASK = 29
+IFLA_NUM_TX_QUEUES = 31
+IFLA_LINK_NETNSID = 37
+IFLA_PROP_LIST = 52
+IFLA_ALT_IFNAME = 53
+LINK_ATTRIBUTES = frozenset(
+    {
+        IFLA_ADDRESS,
+        IFLA_IFNAME,
+        IFLA_MTU,
+        IFLA_LINK,
+        IFLA_MASTER,
+        IFLA_OPERSTATE,
+        IFLA_LINKINFO,
+        IFLA_IFALIAS,
+        IFLA_STATS64,
+        IFLA_AF_SPEC,
+        IFLA_GROUP,
+        IFLA_LINK_NETNSID,
+        IFLA_PROP_LIST,
+    }
+)
+"""What is read of the fifty that the kernel sends with a device."""
+IFLA_INFO_KIND = 1
+IFLA_INFO_DATA = 2
+IFLA_MACVLAN_MODE = 1
+IFLA_IPVLAN_MODE = 1
+IFLA_INET_CONF = 1
+IFLA_INET6_ADDR_GEN_MODE = 8
+RTEXT_FILTER_SKIP_STATS = 8
+
+IFA_ADDRESS = 1
+IFA_LOCAL = 2
+IFA_LABEL = 3
+IFA_BROADCAST = 4
+IFA_CACHEINFO = 6
+IFA_FLAGS = 8
+IFA_RT_PRIORITY = 9
+IFA_PROTO = 11
+
+DEVCONF = {
+    "rp_filter": 8,
+    "arp_filter": 13,
+    "medium_id": 14,
+    "arp_announce": 18,
+    "arp_ignore": 19,
+    "promote_secondaries": 20,
+}
+"""IPV4_DEVCONF_* of linux/ip.h by sysctl name."""
+
+HEADER = Struct("=IHHII")
+IFINFO = Struct("=BxHiII")
+IFADDR = Struct("=BBBBI")
+ATTR = Struct("=HH")
+CACHEINFO = Struct("=IIII")
+CONF = Struct("=iii")
+"""arp_announce, arp_ignore, promote_secondaries in struct devconf."""
+CONF_AT = (DEVCONF["arp_announce"] - 1) * 4
+"""An array of 32-bit values, the first one has number 1."""
+_U16 = Struct("=H")
+_U32 = Struct("=I")
+_I32 = Struct("=i")
+_STATS64 = Struct("=QQQQ")
+
+_MODE_KINDS = ("macvlan", "macvtap", "ipvlan", "ipvtap")
+MCAUTOJOIN = 0x400
+"""IFA_F_MCAUTOJOIN."""
+_MAX_ERRNO = 4095
+_SIZES = {AF_INET: 4, AF_INET6: 16}
+
+
+# Writing --------------------------------------------------------------------------------------
+
+
+def message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
+    """A whole message; *body* is the family header and the attributes, padded."""
+    return HEADER.pack(16 + len(body), kind, flags | NLM_F_REQUEST, sequence, 0) + body
+
+
+def with_ack(packed: bytes) -> bytes:
+    """The same message, asking for an acknowledgement."""
+    (flags,) = _U16.unpack_from(packed, 6)
+    return packed[:6] + _U16.pack(flags | NLM_F_ACK) + packed[8:]
+
+
+def attr(kind: int, payload: bytes) -> bytes:
+    """One attribute with its padding."""
+    size = len(payload)
+    return ATTR.pack(size + 4, kind) + payload + b"\0\0\0"[: -size % 4]
+
+
+def attr_u32(kind: int, value: int) -> bytes:
+    """One attribute with a 32-bit number."""
+    return pack("=HHI", 8, kind, value)
+
+
+def attr_text(kind: int, text: str) -> bytes:
+    """One attribute with a NUL-terminated text."""
+    return attr(kind, text.encode("utf-8", "surrogateescape") + b"\0")
+
+
+def nest(kind: int, *attributes: bytes) -> bytes:
+    """An attribute made of attributes."""
+    return attr(kind | NLA_F_NESTED, b"".join(attributes))
+
+
+def ifinfo(index: int = 0, flags: int = 0, change: int = 0, family: int = AF_UNSPEC) -> bytes:
+    """struct ifinfomsg."""
+    return IFINFO.pack(family, 0, index, flags, change)
+
+
+def get_links(sequence: int) -> bytes:
+    """RTM_GETLINK for all devices, without the long ICMPv6 statistics in IFLA_AF_SPEC."""
+    body = ifinfo() + attr_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+    return message(RTM_GETLINK, NLM_F_DUMP, sequence, body)
+
+
+def get_link(sequence: int, name: str) -> bytes:
+    """RTM_GETLINK for the device with this primary name."""
+    body = ifinfo() + attr_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+    return message(RTM_GETLINK, 0, sequence, body + attr_text(IFLA_IFNAME, name))
+
+
+def get_addresses(sequence: int, family: int, index: int = 0) -> bytes:
+    """RTM_GETADDR for one family, or for all with AF_UNSPEC; of one device, or of all with 0."""
+    return message(RTM_GETADDR, NLM_F_DUMP, sequence, IFADDR.pack(family, 0, 0, 0, index))
+
+
+def get_proxies(sequence: int) -> bytes:
+    """RTM_GETNEIGH for the proxy entries of every family: struct ndmsg with NTF_PROXY."""
+    return message(RTM_GETNEIGH, NLM_F_DUMP, sequence, b"\0\0\0\0\0\0\0\0\0\0\x08\0")
+
+
+def probe_kind(sequence: int, kind: str) -> bytes:
+    """RTM_NEWLINK that can never succeed but tells whether the kernel has *kind*.
+
+    The number of queues is checked after the kind was found (and its module loaded) and before
+    anything is made (rtnl_create_link in net/core/rtnetlink.c): EOPNOTSUPP means there is no such
+    kind, EINVAL that there is.
+    """
+    body = (
+        ifinfo()
+        + nest(IFLA_LINKINFO, attr_text(IFLA_INFO_KIND, kind))
+        + attr_u32(IFLA_NUM_TX_QUEUES, 0xFFFF)
+    )
+    return message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, sequence, body)
+
+
+def probe_permission(sequence: int) -> bytes:
+    """RTM_DELADDR on a device that cannot exist: EPERM comes before any other answer."""
+    body = IFADDR.pack(AF_INET, 32, 0, 0, 0x7FFFFFFF) + attr(IFA_LOCAL, b"\0" * 4)
+    return message(RTM_DELADDR, NLM_F_ACK, sequence, body)
+
+
+def create_link(
+    sequence: int,
+    name: str,
+    kind: str,
+    group: int,
+    *,
+    mode: int = -1,
+    link: int = 0,
+    mac: bytes = b"",
+    mtu: int = 0,
+    master: int = 0,
+) -> bytes:
+    """RTM_NEWLINK of a new device, born down. The kernel ignores altname and ifalias here."""
+    body = [ifinfo(), attr_text(IFLA_IFNAME, name), attr_u32(IFLA_GROUP, group)]
+    if link:
+        body.append(attr_u32(IFLA_LINK, link))
+    if mac:
+        body.append(attr(IFLA_ADDRESS, mac))
+    if mtu:
+        body.append(attr_u32(IFLA_MTU, mtu))
+    if master:
+        body.append(attr_u32(IFLA_MASTER, master))
+    body.append(nest(IFLA_LINKINFO, attr_text(IFLA_INFO_KIND, kind), _mode(kind, mode)))
+    return message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sequence, b"".join(body))
+
+
+def _mode(kind: str, mode: int) -> bytes:
+    if mode < 0:
+        return b""
+    if kind in ("ipvlan", "ipvtap"):
+        return nest(IFLA_INFO_DATA, attr(IFLA_IPVLAN_MODE, pack("=H", mode)))
+    return nest(IFLA_INFO_DATA, attr_u32(IFLA_MACVLAN_MODE, mode))
+
+
+def del_link(sequence: int, index: int) -> bytes:
+    """RTM_DELLINK of one device."""
+    return message(RTM_DELLINK, 0, sequence, ifinfo(index))
+
+
+def del_group(sequence: int, group: int) -> bytes:
+    """RTM_DELLINK of all devices with this mark (rtnl_group_dellink in net/core/rtnetlink.c)."""
+    return message(RTM_DELLINK, 0, sequence, ifinfo() + attr_u32(IFLA_GROUP, group))
+
+
+def set_group(sequence: int, index: int, group: int) -> bytes:
+    """RTM_SETLINK of the mark."""
+    return message(RTM_SETLINK, 0, sequence, ifinfo(index) + attr_u32(IFLA_GROUP, group))
+
+
+def alt_name(sequence: int, index: int, altname: str, *, delete: bool = False) -> bytes:
+    """RTM_NEWLINKPROP or RTM_DELLINKPROP with one alternative name."""
+    body = ifinfo(index) + nest(IFLA_PROP_LIST, attr_text(IFLA_ALT_IFNAME, altname))
+    if delete:
+        return message(RTM_DELLINKPROP, 0, sequence, body)
+    flags = NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND
+    return message(RTM_NEWLINKPROP, flags, sequence, body)
+
+
+def set_link(
+    sequence: int,
+    index: int,
+    *,
+    up: bool | None = None,
+    mtu: int | None = None,
+    mac: bytes | None = None,
+    ifalias: str | None = None,
+    conf: Mapping[str, int] | None = None,
+    addrgen: int | None = None,
+) -> bytes:
+    """RTM_SETLINK of what is not None."""
+    body = [ifinfo(index, IFF_UP if up else 0, 0 if up is None else IFF_UP)]
+    if mac is not None:
+        body.append(attr(IFLA_ADDRESS, mac))
+    if mtu is not None:
+        body.append(attr_u32(IFLA_MTU, mtu))
+    if ifalias is not None:
+        body.append(attr_text(IFLA_IFALIAS, ifalias))
+    if conf or addrgen is not None:
+        key = tuple(conf.items()) if conf else (), addrgen
+        families = _families.get(key)
+        if families is None:
+            families = _families[key] = _family_settings(*key)
+        body.append(families)
+    return message(RTM_SETLINK, 0, sequence, b"".join(body))
+
+
+_families: dict[tuple[tuple[tuple[str, int], ...], int | None], bytes] = {}
+"""IFLA_AF_SPEC by settings: of thousands of aliases it is one and the same."""
+
+
+def _family_settings(conf: tuple[tuple[str, int], ...], addrgen: int | None) -> bytes:
+    families = []
+    if conf:
+        values = [attr_u32(DEVCONF[key], value & 0xFFFFFFFF) for key, value in conf]
+        families.append(nest(AF_INET, nest(IFLA_INET_CONF, *values)))
+    if addrgen is not None:
+        families.append(nest(AF_INET6, attr(IFLA_INET6_ADDR_GEN_MODE, bytes([addrgen]))))
+    return nest(IFLA_AF_SPEC, *families)
+
+
+def add_address(sequence: int, index: int, entry: Address) -> bytes:
+    """RTM_NEWADDR of a new address; ``entry.index`` is not looked at."""
+    return message(
+        RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sequence, _address(index, entry, full=True)
+    )
+
+
+def change_address(sequence: int, index: int, entry: Address) -> bytes:
+    """RTM_NEWADDR of an address that is there: lifetimes, metric and protocol are set anew."""
+    return message(RTM_NEWADDR, NLM_F_REPLACE, sequence, _address(index, entry, full=True))
+
+
+def renew_address(sequence: int, index: int, entry: Address) -> bytes:
+    """RTM_NEWADDR that sets the lifetimes of an address that is there.
+
+    Where it is not there it is refused (EINVAL), and nothing is added.
+
+    The kernel adds what it does not find, whatever NLM_F_CREATE says. What only adding looks at is
+    therefore impossible: IPv4 a multicast group to join (inet_rtm_newaddr in net/ipv4/devinet.c),
+    IPv6 the prefix length (inet6_addr_add in net/ipv6/addrconf.c).
+    """
+    if entry.family == AF_INET6:
+        asked = entry.copy(prefixlen=129)
+    else:
+        asked = entry.copy(flags=entry.flags | MCAUTOJOIN)
+    return change_address(sequence, index, asked)
+
+
+def del_address(sequence: int, index: int, entry: Address) -> bytes:
+    """RTM_DELADDR; local address, peer and label are given, so nothing else can match."""
+    return message(RTM_DELADDR, 0, sequence, _address(index, entry, full=False))
+
+
+def _address(index: int, entry: Address, *, full: bool) -> bytes:
+    body = [
+        IFADDR.pack(entry.family, entry.prefixlen, 0, entry.scope, index),
+        attr(IFA_LOCAL, entry.local),
+        attr(IFA_ADDRESS, entry.peer or entry.local),
+    ]
+    if entry.label:
+        body.append(attr_text(IFA_LABEL, entry.label))
+    if not full:
+        return b"".join(body)
+    if entry.broadcast:
+        body.append(attr(IFA_BROADCAST, entry.broadcast))
+    if entry.flags:
+        body.append(attr_u32(IFA_FLAGS, entry.flags))
+    if entry.metric:
+        body.append(attr_u32(IFA_RT_PRIORITY, entry.metric))
+    if entry.protocol:
+        body.append(attr(IFA_PROTO, bytes([entry.protocol])))
+    if (entry.valid & entry.preferred) != 0xFFFFFFFF:
+        body.append(attr(IFA_CACHEINFO, CACHEINFO.pack(entry.preferred, entry.valid, 0, 0)))
+    return b"".join(body)
+
+
+# Reading --------------------------------------------------------------------------------------
+
+
+def messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
+    """The messages of one datagram: (type, flags, sequence, start of the body, its end)."""
+    offset, size = 0, len(data)
+    while offset < size:
+        if size - offset < 16:
+            raise WireError(f"{size - offset} bytes where a message header has 16")
+        length, kind, flags, sequence, _ = HEADER.unpack_from(data, offset)
+        if length < 16 or offset + length > size:
+            raise WireError(f"a message claims {length} of {size - offset} bytes")
+        yield kind, flags, sequence, offset + 16, offset + length
+        offset += (length + 3) & ~3
+
+
+def attributes(
+    data: bytes, start: int, end: int, wanted: Container[int] = range(NLA_TYPE_MASK + 1)
+) -> dict[int, bytes]:
+    """The *wanted* attributes between two offsets by type; of a repeated type the last."""
+    found: dict[int, bytes] = {}
+    unpack = ATTR.unpack_from
+    while end - start >= 4:
+        length, kind = unpack(data, start)
+        if length < 4 or start + length > end:
+            raise WireError(f"an attribute claims {length} of {end - start} bytes")
+        kind &= NLA_TYPE_MASK
+        if kind in wanted:
+            found[kind] = data[start + 4 : start + length]
+        start += (length + 3) & ~3
+    return found
+
+
+def read_error(data: bytes, flags: int, start: int, end: int) -> tuple[int, str]:
+    """NLMSG_ERROR -> (errno or 0, extended acknowledgement or "")."""
+    if end - start < 20:
+        raise WireError(f"an acknowledgement of {end - start} bytes")
+    code = _errno(data, start)
+    (length,) = _U32.unpack_from(data, start + 4)
+    echo = 16 if flags & NLM_F_CAPPED else (max(length, 16) + 3) & ~3
+    return code, read_text(data, flags, start + 4 + echo, end)
+
+
+def read_done(data: bytes, start: int, end: int) -> int:
+    """NLMSG_DONE -> errno or 0. The extended acknowledgement begins at ``start + 4``."""
+    return _errno(data, start) if end - start >= 4 else 0
+
+
+def read_text(data: bytes, flags: int, start: int, end: int) -> str:
+    """The text of an extended acknowledgement whose attributes begin at *start*, or ""."""
+    if not flags & NLM_F_ACK_TLVS:
+        return ""
+    return _text(attributes(data, start, end).get(NLMSGERR_ATTR_MSG, b""))
+
+
+def _errno(data: bytes, start: int) -> int:
+    (code,) = _I32.unpack_from(data, start)
+    if not -_MAX_ERRNO <= code <= 0:
+        raise WireError(f"an acknowledgement with the error {code}")
+    return int(-code)
+
+
+def read_link(data: bytes, start: int, end: int) -> Device:
+    """RTM_NEWLINK -> Device."""
+    if end - start < 16:
+        raise WireError(f"a link message of {end - start} bytes")
+    return _device(data, start, attributes(data, start + 16, end, LINK_ATTRIBUTES))
+
+
+def read_name(data: bytes, start: int, end: int) -> tuple[str, int]:
+    """RTM_NEWLINK -> primary name and index; the name is the first attribute (rtnl_fill_ifinfo)."""
+    if end - start < 20:
+        raise WireError(f"a link message of {end - start} bytes")
+    length, kind = ATTR.unpack_from(data, start + 16)
+    if kind != IFLA_IFNAME or length < 4 or start + 16 + length > end:
+        device = read_link(data, start, end)
+        return device.name, device.index
+    _, _, index, _, _ = IFINFO.unpack_from(data, start)
+    return _text(data[start + 20 : start + 16 + length]), index
+
+
+def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:
+    _, arphrd, index, flags, _ = IFINFO.unpack_from(data, start)
+    try:
+        kind, mode = _info(found.get(IFLA_LINKINFO))
+        inet6, (announce, ignore, promote) = _af_spec(found.get(IFLA_AF_SPEC))
+        return Device(
+            index,
+            _text(found[IFLA_IFNAME]),
+            flags,
+            arphrd,
+            altnames=_altnames(found.get(IFLA_PROP_LIST)),
+            mtu=_number(found, IFLA_MTU),
+            mac=found.get(IFLA_ADDRESS, b""),
+            kind=kind,
+            mode=mode,
+            link=_number(found, IFLA_LINK),
+            remote=IFLA_LINK_NETNSID in found,
+            master=_number(found, IFLA_MASTER),
+            group=_number(found, IFLA_GROUP),
+            ifalias=_text(found.get(IFLA_IFALIAS, b"")),
+            operstate=found.get(IFLA_OPERSTATE, b"\0")[0],
+            inet6=inet6,
+            arp_announce=announce,
+            arp_ignore=ignore,
+            promote=bool(promote),
+            stats=_stats(found.get(IFLA_STATS64)),
+        )
+    except (error, IndexError, KeyError) as problem:
+        raise WireError(f"a link message lacks what it must have: {problem}") from None
+
+
+def read_address(data: bytes, start: int, end: int) -> Address:
+    """RTM_NEWADDR -> Address."""
+    if end - start < 8:
+        raise WireError(f"an address message of {end - start} bytes")
+    family, prefixlen, flags, scope, index = IFADDR.unpack_from(data, start)
+    found = attributes(data, start + 8, end)
+    outer = found.get(IFA_ADDRESS, b"")
+    local = found.get(IFA_LOCAL, outer)
+    broadcast = found.get(IFA_BROADCAST, b"")
+    size = _SIZES.get(family)
+    if size and not (len(local) == size and {len(outer), len(broadcast)} <= {0, size}):
+        raise WireError(f"an address of family {family} that has not {size} bytes")
+    try:
+        if IFA_FLAGS in found:
+            (flags,) = _U32.unpack(found[IFA_FLAGS])
+        preferred = valid = 0xFFFFFFFF
+        age = 0
+        if IFA_CACHEINFO in found:
+            preferred, valid, _, stamp = CACHEINFO.unpack(found[IFA_CACHEINFO])
+            if valid != 0xFFFFFFFF:
+                age = since(stamp)
+        return Address(
+            index,
+            family,
+            local,
+            prefixlen,
+            flags,
+            scope,
+            peer=outer if outer != local else b"",
+            broadcast=broadcast,
+            label=_text(found.get(IFA_LABEL, b"")),
+            protocol=found.get(IFA_PROTO, b"\0")[0],
+            metric=_number(found, IFA_RT_PRIORITY),
+            valid=valid,
+            preferred=preferred,
+            age=age,
+        )
+    except (error, IndexError) as problem:
+        raise WireError(f"an address message is malformed: {problem}") from None
+
+
+def since(stamp: int) -> int:
+    """The age of finite lifetimes, which few addresses have."""
+    from netalias.kernel.netlink.jiffies import age
+
+    return age(stamp)
+
+
+def _text(payload: bytes) -> str:
+    return payload.rstrip(b"\0").decode("utf-8", "surrogateescape")
+
+
+def _number(found: dict[int, bytes], kind: int) -> int:
+    payload = found.get(kind)
+    return int(_U32.unpack(payload)[0]) if payload is not None else 0
+
+
+def _info(payload: bytes | None) -> tuple[str, int]:
+    if payload is None:
+        return "", -1
+    found = attributes(payload, 0, len(payload))
+    kind = _text(found.get(IFLA_INFO_KIND, b""))
+    data = found.get(IFLA_INFO_DATA)
+    if data is None or kind not in _MODE_KINDS:
+        return kind, -1
+    mode = attributes(data, 0, len(data)).get(IFLA_MACVLAN_MODE)
+    # u32 for macvlan, u16 for ipvlan.
+    return kind, int.from_bytes(mode, "little" if pack("=H", 1)[0] else "big") if mode else -1
+
+
+def _af_spec(payload: bytes | None) -> tuple[bool, tuple[int, int, int]]:
+    """Whether IPv6 is there, and the IPv4 settings that stand side by side in struct devconf."""
+    if payload is None:
+        return False, (0, 0, 0)
+    families = attributes(payload, 0, len(payload))
+    inet = families.get(AF_INET)
+    conf = attributes(inet, 0, len(inet)).get(IFLA_INET_CONF, b"") if inet is not None else b""
+    if len(conf) < CONF_AT + CONF.size:
+        return AF_INET6 in families, (0, 0, 0)
+    return AF_INET6 in families, CONF.unpack_from(conf, CONF_AT)
+
+
+def _altnames(payload: bytes | None) -> tuple[str, ...]:
+    if payload is None:
+        return ()
+    names = []
+    offset, end = 0, len(payload)
+    while end - offset >= 4:
+        length, kind = ATTR.unpack_from(payload, offset)
+        if length < 4 or offset + length > end:
+            raise WireError(f"an alternative name claims {length} of {end - offset} bytes")
+        if kind & NLA_TYPE_MASK == IFLA_ALT_IFNAME:
+            names.append(_text(payload[offset + 4 : offset + length]))
+        offset += (length + 3) & ~3
+    return tuple(names)
+
+
+def _stats(payload: bytes | None) -> Stats | None:
+    return Stats(*_STATS64.unpack_from(payload)) if payload is not None else None

@@ -1,0 +1,147 @@
+"""Media of devices: what the generic netlink family ``ethtool`` announces, and answers.
+
+linux/ethtool_netlink.h. The kernel announces what somebody has set (the group ``monitor``); what a
+card has negotiated with its neighbour it announces nowhere, so that is asked for when a carrier
+comes. Questions are asked over the listening socket: answers and announcements are in one order.
+"""
+
+from __future__ import annotations
+
+from errno import ENOENT
+from sys import byteorder
+
+from netalias import errors
+from netalias.kernel.netlink import codec
+from netalias.kernel.netlink.subscription import NETLINK_GENERIC, Channel
+from netalias.model.events import MEDIA
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.kernel.netlink.subscription import Message
+    from netalias.model.events import Word
+
+GENL_ID_CTRL = 0x10
+CTRL_CMD_GETFAMILY = 3
+CTRL_ATTR_FAMILY_ID = 1
+CTRL_ATTR_FAMILY_NAME = 2
+CTRL_ATTR_MCAST_GROUPS = 7
+CTRL_ATTR_MCAST_GRP_NAME = 1
+CTRL_ATTR_MCAST_GRP_ID = 2
+"""linux/genetlink.h"""
+
+FAMILY = "ethtool"
+GROUP = "monitor"
+VERSION = 1
+LINKINFO_GET = 2
+LINKMODES_GET = 4
+HEADER = 1
+HEADER_DEV_INDEX = 1
+HEADER_FLAGS = 3
+COMPACT_BITSETS = 1
+
+FIELDS: dict[int, dict[int, str]] = {
+    2: {2: "port"},
+    3: {2: "port"},
+    4: {2: "autoneg", 5: "speed", 6: "duplex"},
+    5: {2: "autoneg", 5: "speed", 6: "duplex"},
+}
+"""ETHTOOL_MSG_LINKINFO_GET_REPLY, _LINKINFO_NTF, _LINKMODES_GET_REPLY, _LINKMODES_NTF: the
+attributes that are read of them."""
+
+
+class Media:
+    """A socket of the family; ``present`` tells whether the kernel has it. Raises KernelError."""
+
+    def __init__(self, buffer: int = 0) -> None:
+        self._channel = Channel(NETLINK_GENERIC, buffer)
+        self._family, group = self._resolve()
+        self.present = bool(group)
+        if group:
+            self._channel.join(group)
+
+    def fileno(self) -> int:
+        """That of the socket."""
+        return self._channel.fileno()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._channel.close()
+
+    def ask(self, index: int) -> None:
+        """Have the media of one device told; nothing is told where it has none."""
+        for command in (LINKINFO_GET, LINKMODES_GET):
+            self._channel.send(self._family, 0, _request(command, index))
+
+    def all(self) -> Iterator[Word]:
+        """The media of all devices, and what is announced meanwhile. Raises WireError."""
+        for command in (LINKINFO_GET, LINKMODES_GET):
+            try:
+                for message in self._channel.answers(self._family, _request(command)):
+                    yield from self._words(message)
+            except errors.KernelError:
+                continue  # a driver that fails ends the list; what was told is so
+
+    def read(self) -> Iterator[Word]:
+        """What was announced or answered. Raises WireError, KernelError."""
+        for message in self._channel.read():
+            if message is None:
+                self._channel.drain()
+                yield from self.all()
+                return
+            yield from self._words(message)
+
+    def _words(self, message: Message) -> Iterator[Word]:
+        kind, _, _, data, start, end = message
+        if kind != self._family or end - start < 4:
+            return
+        fields = FIELDS.get(data[start], {})
+        found = codec.attributes(data, start + 4, end)
+        header = found.get(HEADER, b"")
+        index = codec.attributes(header, 0, len(header)).get(HEADER_DEV_INDEX, b"")
+        values = {name: _number(found[one]) for one, name in fields.items() if one in found}
+        if values and index:
+            yield (MEDIA, _number(index)), values, None
+
+    def _resolve(self) -> tuple[int, int]:
+        """The numbers of the family and of its group; zeros where the kernel has none."""
+        body = _generic(CTRL_CMD_GETFAMILY) + codec.attr_text(CTRL_ATTR_FAMILY_NAME, FAMILY)
+        self._channel.send(GENL_ID_CTRL, 0, body)
+        for message in self._channel.read(0):
+            if message is None:
+                continue
+            kind, flags, _, data, start, end = message
+            if kind == codec.NLMSG_ERROR:
+                code, text = codec.read_error(data, flags, start, end)
+                if code not in (0, ENOENT):
+                    raise errors.kernel_error("ethtool netlink", code, text)
+                return 0, 0
+            found = codec.attributes(data, start + 4, end)
+            return _number(found.get(CTRL_ATTR_FAMILY_ID, b"")), _group(found)
+        return 0, 0
+
+
+def _group(found: dict[int, bytes]) -> int:
+    groups = found.get(CTRL_ATTR_MCAST_GROUPS, b"")
+    for one in codec.attributes(groups, 0, len(groups)).values():
+        group = codec.attributes(one, 0, len(one))
+        if group.get(CTRL_ATTR_MCAST_GRP_NAME, b"").rstrip(b"\0") == GROUP.encode():
+            return _number(group.get(CTRL_ATTR_MCAST_GRP_ID, b""))
+    return 0
+
+
+def _generic(command: int) -> bytes:
+    """struct genlmsghdr."""
+    return bytes((command, VERSION, 0, 0))
+
+
+def _request(command: int, index: int = 0) -> bytes:
+    parts = [codec.attr_u32(HEADER_DEV_INDEX, index)] if index else []
+    header = codec.nest(HEADER, *parts, codec.attr_u32(HEADER_FLAGS, COMPACT_BITSETS))
+    return _generic(command) + header
+
+
+def _number(payload: bytes) -> int:
+    """A number of as many bytes as it has, in host byte order."""
+    return int.from_bytes(payload, byteorder)

@@ -1,0 +1,252 @@
+"""A reading of the kernel that can be recognised again: nothing is compared where nothing changed.
+
+A dump is bytes; of a kernel that did not change they are the same bytes, if the requests are the
+same too. So the socket has a fixed port id and the dumps have fixed sequence numbers, and what
+changes by itself is left out: the counters of the devices and IFLA_AF_SPEC, in which the kernel
+draws the ND reachable time anew every few minutes (neigh_rand_reach_time).
+The lifetimes of addresses of others, which count down, are left out too; where they stand is kept
+with the digest, so that recognising needs no look at each message.
+
+Rules:
+- the digest is made of the very bytes that are parsed, so it stands for what was compared; what is
+  sent afterwards makes it empty;
+- whatever is unusual (the port id is taken, a dump was repeated) makes the digest empty, and an
+  empty digest is equal to nothing.
+"""
+
+from __future__ import annotations
+
+from _socket import MSG_DONTWAIT
+from _struct import Struct
+from errno import EADDRINUSE
+
+from netalias.kernel.netlink import Netlink, codec
+from netalias.model import PROTOCOL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netalias import errors
+    from netalias.model import Snapshot
+    from netalias.model.steps import Step
+
+PORT = 0x6E6100
+"""Port id of the socket: above every process id (PID_MAX_LIMIT), below what the kernel draws."""
+LINKS, ADDRESSES = 1, 2
+"""Sequence numbers of the two dumps."""
+DIGEST_SIZE = 32
+HOLE = Struct("=I")
+LIFETIMES = 8
+"""Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
+FOREVER = b"\xff" * 4
+OURS = (b"macvlan", b"ipvlan", b"dummy")
+LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64, codec.IFLA_AF_SPEC})
+
+
+class Recorded(Netlink):
+    """A Netlink that keeps the bytes of its last reading."""
+
+    def __init__(self) -> None:
+        self._fixed = True
+        self._heard: list[bytes] = []
+        self._ahead: list[bytes] = []
+        self._recording = False
+        super().__init__()
+
+    def _bind(self) -> None:
+        try:
+            self._socket.bind((PORT, 0))
+        except OSError as error:
+            if error.errno != EADDRINUSE:
+                raise
+            self._fixed = False
+            super()._bind()
+
+    def listen(self) -> None:
+        """Read and do not look: what was read is given to digest(), and to the next snapshot()."""
+        self._heard, self._ahead = [], []
+        if not self._fixed:
+            return
+        heard: list[bytes] = []
+        for request in (codec.get_links(LINKS), codec.get_addresses(ADDRESSES, 0)):
+            super()._send("reading", request)
+            while data := super()._receive("reading", MSG_DONTWAIT):
+                heard.append(data)
+            if data is None or not _whole(heard):
+                self._drain("reading")
+                return
+        # What was read first is taken first, off the end.
+        self._heard, self._ahead = heard, heard[::-1]
+
+    def snapshot(self, family: int = 0) -> Snapshot:
+        """Two dumps, or what listen() has read."""
+        ahead, before, usual = bool(self._ahead), self._sequence, False
+        self._sequence, self._recording = 0, True
+        if not ahead:
+            self._heard = []
+        try:
+            found = super().snapshot(family)
+            usual = self._sequence == ADDRESSES and not family
+        finally:
+            self._ahead, self._recording = [], False
+            self._sequence = max(before, self._sequence)
+            if not usual:
+                self._heard = []
+        return found if usual or not ahead else self.snapshot(family)
+
+    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        """What was read is no longer what is there."""
+        self._heard, self._ahead = [], []
+        return super().send(steps)
+
+    def digest(self, salt: bytes) -> bytes:
+        """For *salt* and the last reading; empty when it cannot be recognised again.
+
+        First where lifetimes count down: offsets in the list of addresses, 4 bytes each, however
+        it was cut into datagrams; then the hash.
+        """
+        if not self._heard or not self._fixed:
+            return b""
+        holes = b"".join(map(HOLE.pack, _holes(self._dumped(ADDRESSES))))
+        return holes + self._hash(salt, holes)
+
+    def recognises(self, salt: bytes, before: bytes) -> bool:
+        """Whether *before* is the digest() of *salt* and the last reading."""
+        holes = before[:-DIGEST_SIZE]
+        if not self._heard or not self._fixed or len(holes) % HOLE.size:
+            return False
+        return before == holes + self._hash(salt, holes)
+
+    def _hash(self, salt: bytes, holes: bytes) -> bytes:
+        from _blake2 import blake2b
+
+        found = blake2b(salt, digest_size=DIGEST_SIZE)
+        found.update(holes)
+        for part in _lasting(self._dumped(LINKS)):
+            found.update(part)
+        view, low = memoryview(self._dumped(ADDRESSES)), 0
+        for (hole,) in HOLE.iter_unpack(holes):
+            found.update(view[low:hole])
+            low = hole + LIFETIMES
+        found.update(view[low:])
+        return found.digest()
+
+    def _dumped(self, sequence: int) -> bytes:
+        """One dump, however it was cut into datagrams."""
+        return b"".join(
+            data for data in self._heard if codec.HEADER.unpack_from(data)[3] == sequence
+        )
+
+    def _send(self, operation: str, data: bytes) -> None:
+        if not (self._recording and self._ahead):
+            super()._send(operation, data)
+
+    def _receive(self, operation: str, flags: int = 0) -> bytes | None:
+        if self._recording and self._ahead:
+            return self._ahead.pop()
+        data = super()._receive(operation, flags)
+        if self._recording and data:
+            self._heard.append(data)
+        return data
+
+
+def _whole(heard: list[bytes]) -> bool:
+    """Whether a dump came to its end, and nothing changed meanwhile."""
+    if not heard or any(map(_interrupted, heard)):
+        return False
+    data = heard[-1]
+    *_, (kind, flags, _, start, end) = codec.messages(data)
+    interrupted = flags & codec.NLM_F_DUMP_INTR
+    return kind == codec.NLMSG_DONE and not interrupted and not codec.read_done(data, start, end)
+
+
+def _interrupted(data: bytes) -> bool:
+    """The kernel says so in the first message of a datagram (nl_dump_check_consistent)."""
+    _, flags, _, _, _ = next(codec.messages(data))
+    return bool(flags & codec.NLM_F_DUMP_INTR)
+
+
+def _holes(data: bytes) -> Iterator[int]:
+    """Where the lifetimes of addresses of others count down."""
+    for kind, _, _, start, end in codec.messages(data):
+        offset = _lifetimes(data, start + 8, end) if kind == codec.RTM_NEWADDR else 0
+        if offset:
+            yield offset
+
+
+def _lifetimes(data: bytes, start: int, end: int) -> int:
+    """Where the lifetimes of an address stand if they are finite and it is not ours, or 0."""
+    found = 0
+    while end - start >= 4:
+        length, kind = codec.ATTR.unpack_from(data, start)
+        if kind == codec.IFA_CACHEINFO and data[start + 8 : start + 12] != FOREVER:
+            found = start + 4
+        elif kind == codec.IFA_PROTO and data[start + 4] == PROTOCOL:
+            return 0
+        start += (max(length, 4) + 3) & ~3
+    return found
+
+
+def _lasting(data: bytes) -> Iterator[memoryview]:
+    """The parts of the dump of devices that change only when something is changed."""
+    view = memoryview(data)
+    # By length of the message: of thousands of devices it is the same.
+    shapes: dict[int, _Shape] = {}
+    for kind, _, _, start, end in codec.messages(data):
+        start -= 16
+        if kind != codec.RTM_NEWLINK:
+            yield view[start:end]
+            continue
+        shape = shapes.get(end - start)
+        if shape is None or not shape.fits(data, start):
+            shape = shapes[end - start] = _Shape(data[start:end])
+        for low, high in shape.parts:
+            yield view[start + low : start + high]
+
+
+def _kept(message: bytes, kind: int, at: int, end: int) -> int:
+    """Up to where an attribute that begins at *at* lasts.
+
+    Of IFLA_LINKINFO it is the kind, unless that is one of ours: bridges and their ports have timers
+    behind it.
+    """
+    if kind in LEFT_OUT:
+        return at + 4
+    if kind != codec.IFLA_LINKINFO or end - at < 8:
+        return end
+    length, inner = codec.ATTR.unpack_from(message, at + 4)
+    if inner != codec.IFLA_INFO_KIND:
+        return at + 4
+    behind = min(at + 4 + max(length, 4), end)
+    return end if message[at + 8 : behind].rstrip(b"\0") in OURS else behind
+
+
+class _Shape:
+    """Where in a link message what lasts is: ``parts``, from and to.
+
+    ``headers`` are those of the attributes LEFT_OUT, and where they stand: a message that has
+    something else there is of another shape, or its values would be taken for counters.
+    """
+
+    __slots__ = ("headers", "parts")
+
+    def __init__(self, message: bytes) -> None:
+        self.parts: list[tuple[int, int]] = []
+        self.headers: list[tuple[int, bytes]] = []
+        size, low = len(message), 0
+        at = 32  # behind struct nlmsghdr and struct ifinfomsg
+        while size - at >= 4:
+            length, kind = codec.ATTR.unpack_from(message, at)
+            end = min(at + max(length, 4), size)
+            kept = _kept(message, kind & codec.NLA_TYPE_MASK, at, end)
+            if kept < end:
+                self.headers.append((at, message[at:kept]))
+                self.parts.append((low, kept))
+                low = end
+            at += (max(length, 4) + 3) & ~3
+        self.parts.append((low, size))
+
+    def fits(self, data: bytes, start: int) -> bool:
+        """Whether the message at *start*, which is as long, is of this shape."""
+        return all(data.startswith(header, start + at) for at, header in self.headers)

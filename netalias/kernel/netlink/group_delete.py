@@ -1,0 +1,76 @@
+"""Steps and messages that no short command needs: deleting as a set, taking over, publishing."""
+
+from __future__ import annotations
+
+from netalias.kernel.netlink import codec, neighbours
+from netalias.model import SCRATCH
+from netalias.model.marking import MarkAddress, RenewAddress
+from netalias.model.steps import DelLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from netalias import errors
+    from netalias.model.steps import Step
+
+
+class Move(DelLink):
+    """First half of deleting a set: RTM_SETLINK of the scratch mark."""
+
+    __slots__ = ()
+
+
+class DelGroup(DelLink):
+    """Second half: RTM_DELLINK of all that carry the scratch mark; the index is not looked at."""
+
+    __slots__ = ()
+
+    def __init__(self, group: int) -> None:
+        super().__init__(f"the devices of group {group | SCRATCH}", -1, group)
+
+
+ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
+    Move: lambda sequence, index, step: codec.set_group(sequence, index, step.group | SCRATCH),
+    DelGroup: lambda sequence, index, step: codec.del_group(sequence, step.group | SCRATCH),
+    MarkAddress: lambda sequence, index, step: codec.change_address(sequence, index, step.address),
+    RenewAddress: lambda sequence, index, step: codec.renew_address(sequence, index, step.address),
+    **neighbours.ENCODERS,
+}
+"""Step: (sequence, ifindex, step) -> message."""
+
+
+def send_with_set(
+    send: Callable[..., list[errors.NetaliasError | None]],
+    leaving: Mapping[int, int],
+    steps: Sequence[Step],
+    doomed: Sequence[DelLink],
+) -> list[errors.NetaliasError | None]:
+    """The deletions as a set for each mark; what stands behind the last of them comes later.
+
+    *send* is that of the packs of Netlink, *leaving* index and mark of what has a scratch mark.
+    """
+    answers: dict[int, errors.NetaliasError | None] = {}
+    end = max(place for place, step in enumerate(steps) if isinstance(step, DelLink))
+    first = [step for step in steps[:end] if not isinstance(step, DelLink)]
+    for step, answer in zip(first, send(first), strict=True):
+        answers[id(step)] = answer
+    for group in {step.group | SCRATCH for step in doomed}:  # remnants go with their kin
+        marked = [step for step in doomed if step.group | SCRATCH == group]
+        if not _alone(group, marked, leaving):
+            for step, answer in zip(marked, send(marked, whole=True), strict=True):
+                answers[id(step)] = answer
+            continue
+        moves = [Move(step.device, step.index, step.group) for step in marked]
+        *moved, deleted = send([*moves, DelGroup(group)], whole=True)
+        for step, answer in zip(marked, moved, strict=True):
+            answers[id(step)] = answer or deleted
+    last = steps[end + 1 :]
+    return [*(answers[id(step)] for step in steps[: end + 1]), *send(last)]
+
+
+def _alone(group: int, doomed: Sequence[DelLink], leaving: Mapping[int, int]) -> bool:
+    """Whether nothing of others carries a scratch mark: it would be deleted too."""
+    ours = {step.index for step in doomed}
+    return all(index in ours for index, found in leaving.items() if found == group)

@@ -1,0 +1,361 @@
+"""What happens to devices, as one ordered stream of events.
+
+One socket hears announcements, another one reads everything. Where announcements were lost
+(ENOBUFS), what is left of them is dropped, everything is read, what was announced during the
+reading is taken into it, and the difference to what was known is reported: every change once.
+
+IPv4 routes go without a word when a device goes down or an address goes (fib_flush); so they are
+read again then.
+"""
+
+from __future__ import annotations
+
+from _struct import Struct, error  # type: ignore[attr-defined]
+
+from netalias.errors import NetaliasError, WireError
+from netalias.kernel.netlink import codec
+from netalias.kernel.netlink.ethtool import Media
+from netalias.kernel.netlink.subscription import NETLINK_ROUTE, ROOM, Channel
+from netalias.model import AF_INET, AF_INET6, AF_UNSPEC
+from netalias.model.events import (
+    ADDRESS,
+    ARRIVAL,
+    CARRIER,
+    DEPARTURE,
+    FLAG,
+    LINK,
+    NETNS,
+    ROUTE,
+    Entry,
+    Route,
+    State,
+    address_key,
+    apply,
+    difference,
+    route_key,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from netalias.kernel.netlink.subscription import Message
+    from netalias.model.events import Event, Key, Word
+
+RTM_NEWROUTE = 24
+RTM_DELROUTE = 25
+RTM_GETROUTE = 26
+RTM_NEWNSID = 88
+RTM_DELNSID = 89
+RTM_GETNSID = 90
+RTNLGRP_LINK = 1
+RTNLGRP_IPV4_IFADDR = 5
+RTNLGRP_IPV4_ROUTE = 7
+RTNLGRP_IPV6_IFADDR = 9
+RTNLGRP_IPV6_ROUTE = 11
+RTNLGRP_NSID = 28
+NETNSA_NSID = 1
+IFLA_NEW_NETNSID = 45
+IFLA_NEW_IFINDEX = 49
+RTA_DST = 1
+RTA_OIF = 4
+RTA_GATEWAY = 5
+RTA_PRIORITY = 6
+RTA_PREFSRC = 7
+RTA_MULTIPATH = 9
+RTA_TABLE = 15
+RTA_VIA = 18
+RTM_F_CLONED = 0x200
+RT_TABLE_LOCAL = 255
+"""linux/rtnetlink.h, linux/net_namespace.h, linux/if_link.h"""
+
+GROUPS = (RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NSID)
+ROUTE_GROUPS = (RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE)
+
+RTMSG = Struct("=BBBBBBBBI")
+NEXTHOP = Struct("=HBBi")
+_U32 = Struct("=I")
+_I32 = Struct("=i")
+
+TURN = 4096
+"""Announcements that are read in a tenth of a second."""
+UPPER = ("macvlan", "macvtap", "ipvlan", "ipvtap", "vlan")
+"""Kinds that answer with the media of the device below."""
+
+
+class Stream:
+    """The events of the namespace of the calling thread; ``state`` is what is known.
+
+    *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
+    *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``port`` is the netlink
+    port of whoever asked for what is being told, 0 where nobody did, or nobody knows. ``lost``:
+    announcements were lost, and reading everything again has failed; read() tries it again.
+    Raises KernelError.
+    """
+
+    def __init__(self, *, routes: bool = False, media: bool = True, buffer: int = 0) -> None:
+        self.state = State()
+        self.port = 0
+        self.lost = False
+        self._routes = routes
+        self._stale = False
+        self._heard = Channel(NETLINK_ROUTE, buffer)
+        for group in GROUPS + (ROUTE_GROUPS if routes else ()):
+            self._heard.join(group)
+        self._asked = Channel(NETLINK_ROUTE)
+        self._asked.strict()
+        self._media = Media(buffer) if media else None
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._heard.close()
+        self._asked.close()
+        if self._media is not None:
+            self._media.close()
+
+    def filenos(self) -> list[int]:
+        """Those that are to be polled for reading."""
+        found = [self._heard.fileno()]
+        return found if self._media is None else [*found, self._media.fileno()]
+
+    def start(self) -> Iterator[Event]:
+        """Everything that is there, as arrivals."""
+        yield from self._again()
+        if self._media is not None and self._media.present:
+            yield from self._told(self._media.all())
+
+    def read(self, most: int = ROOM) -> Iterator[Event]:
+        """What has happened since; does not wait. No more than *most* announcements: in a flood the
+        rest can be read at once, when other things are done. Raises WireError, KernelError."""
+        try:
+            if self.lost:
+                yield from self._followed(self._again())
+            for message in self._heard.read(most=most):
+                if message is None:
+                    self.port = 0
+                    yield from self._followed(self._again())
+                    break
+                self.port = _port(message)
+                yield from self._followed(self._applied(self.state, message))
+            self.port = 0
+            if self._stale:
+                yield from self._reroute()
+        except NetaliasError:
+            self.lost = True
+            raise
+        finally:
+            self.port = 0
+        if self._media is not None:
+            yield from self._told(self._media.read())
+
+    def _applied(self, state: State, message: Message) -> Iterator[Event]:
+        kind, flags, _, data, start, end = message
+        reader = READERS.get(kind)
+        word = reader(data, start, end) if reader is not None else None
+        if word is None:
+            return
+        # The route that a new one replaces, and those that it is joined with, are not named.
+        key = word[0]
+        if key[0] == ROUTE and (flags & codec.NLM_F_REPLACE or len(key[2].devices) != 1):
+            self._stale = True
+        yield from apply(state, *word)
+
+    def _followed(self, found: Iterator[Event]) -> Iterator[Event]:
+        """The events, and what has to be asked because of them."""
+        for event in found:
+            yield event
+            if event.what in (ARRIVAL, CARRIER):
+                self._ask(event.key[1])
+            self._stale |= self._routes and _drops_routes(event)
+
+    def _ask(self, index: int) -> None:
+        device = self.state.device(index)
+        if self._media is None or not self._media.present:
+            return
+        if device is not None and device.kind not in UPPER:
+            self._media.ask(index)
+
+    def _told(self, words: Iterator[Word]) -> Iterator[Event]:
+        for key, values, _ in words:
+            device = self.state.device(key[1])
+            if device is not None and device.kind not in UPPER:
+                yield from apply(self.state, key, values)
+
+    def _again(self) -> Iterator[Event]:
+        """Read everything; what has changed."""
+        while True:
+            self._heard.drain()
+            fresh = self._dumped()
+            lost = False
+            for message in self._heard.read():
+                if message is None:
+                    lost = True
+                elif not lost:
+                    for _ in self._applied(fresh, message):
+                        pass
+            if not lost:
+                break
+        self.lost = False
+        yield from difference(self.state, fresh)
+
+    def _dumped(self) -> State:
+        fresh = State()
+        address = [codec.IFADDR.pack(family, 0, 0, 0, 0) for family in (AF_INET, AF_INET6)]
+        links = codec.ifinfo() + codec.attr_u32(codec.IFLA_EXT_MASK, codec.RTEXT_FILTER_SKIP_STATS)
+        self._take(fresh, codec.RTM_GETLINK, links)
+        for body in address:
+            # The kernel's list of IPv6 addresses begins with the newest (ipv6_link_dev_addr).
+            self._take(fresh, codec.RTM_GETADDR, body, backwards=body is address[1])
+        self._take(fresh, RTM_GETNSID, bytes(4))
+        if self._routes:
+            self._take_routes(fresh)
+        return fresh
+
+    def _take(self, fresh: State, kind: int, body: bytes, *, backwards: bool = False) -> None:
+        found = self._asked.dump(kind, body)
+        for message in reversed(found) if backwards else found:
+            for _ in self._applied(fresh, message):
+                pass
+
+    def _take_routes(self, fresh: State) -> None:
+        self._stale = False
+        for family in (AF_INET, AF_INET6):
+            self._take(fresh, RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
+        self._stale = False  # what a dump says needs no second one
+
+    def _reroute(self) -> Iterator[Event]:
+        fresh = State()
+        self._take_routes(fresh)
+        for state, other, gone in ((self.state, fresh, True), (fresh, self.state, False)):
+            keys = [key for parts in state.parts.values() for key in parts if key[0] == ROUTE]
+            for key in keys:
+                if other.get(key) is None:
+                    yield from apply(self.state, key, None if gone else key[2])
+
+
+def _port(message: Message) -> int:
+    """nlmsg_pid of struct nlmsghdr."""
+    _, _, _, data, start, _ = message
+    return int(_U32.unpack_from(data, start - 4)[0])
+
+
+def _drops_routes(event: Event) -> bool:
+    if event.what == FLAG:
+        return event.field == "UP" and not event.new
+    return event.what == DEPARTURE or (event.what == ADDRESS and event.new is None)
+
+
+def _link(data: bytes, start: int, end: int) -> Word | None:
+    """RTM_NEWLINK; None for what bridges and radios say of their own under this name."""
+    key = _index(data, start, end)
+    if key is None or codec.IFLA_IFNAME not in codec.attributes(data, start + 16, end):
+        return None
+    return key, codec.read_link(data, start, end), None
+
+
+def _no_link(data: bytes, start: int, end: int) -> Word | None:
+    key = _index(data, start, end)
+    if key is None:
+        return None
+    found = codec.attributes(data, start + 16, end)
+    moved = None
+    if IFLA_NEW_NETNSID in found:
+        moved = _signed(found, IFLA_NEW_NETNSID), _signed(found, IFLA_NEW_IFINDEX)
+    return key, None, moved
+
+
+def _index(data: bytes, start: int, end: int) -> Key | None:
+    if end - start < 16:
+        raise WireError(f"a link message of {end - start} bytes")
+    family, _, index, _, _ = codec.IFINFO.unpack_from(data, start)
+    return (LINK, index) if family == AF_UNSPEC else None
+
+
+def _address(data: bytes, start: int, end: int) -> Word | None:
+    address = codec.read_address(data, start, end)
+    times = codec.attributes(data, start + 8, end).get(codec.IFA_CACHEINFO)
+    stamp = codec.CACHEINFO.unpack(times)[3] if times else 0
+    return address_key(address), Entry(address, stamp), None
+
+
+def _no_address(data: bytes, start: int, end: int) -> Word | None:
+    return address_key(codec.read_address(data, start, end)), None, None
+
+
+def _route(data: bytes, start: int, end: int) -> Word | None:
+    """RTM_NEWROUTE; None for what is in the local table, or was cloned."""
+    if end - start < RTMSG.size:
+        raise WireError(f"a route message of {end - start} bytes")
+    family, length, _, tos, table, protocol, scope, kind, flags = RTMSG.unpack_from(data, start)
+    found = codec.attributes(data, start + RTMSG.size, end)
+    try:
+        table = _U32.unpack(found[RTA_TABLE])[0] if RTA_TABLE in found else table
+        if table == RT_TABLE_LOCAL or flags & RTM_F_CLONED or family not in (AF_INET, AF_INET6):
+            return None
+        route = Route(
+            family,
+            found.get(RTA_DST, b""),
+            length,
+            _devices(found),
+            gateway=found.get(RTA_GATEWAY, found.get(RTA_VIA, b"")[2:]),
+            source=found.get(RTA_PREFSRC, b""),
+            metric=_U32.unpack(found[RTA_PRIORITY])[0] if RTA_PRIORITY in found else 0,
+            table=table,
+            protocol=protocol,
+            scope=scope,
+            tos=tos,
+            type=kind,
+        )
+    except error as problem:
+        raise WireError(f"a route message is malformed: {problem}") from None
+    return route_key(route), route, None
+
+
+def _no_route(data: bytes, start: int, end: int) -> Word | None:
+    word = _route(data, start, end)
+    return (word[0], None, None) if word is not None else None
+
+
+def _devices(found: dict[int, bytes]) -> tuple[int, ...]:
+    """RTA_OIF, or the index of each struct rtnexthop of RTA_MULTIPATH."""
+    hops = found.get(RTA_MULTIPATH)
+    if hops is None:
+        return (_I32.unpack(found[RTA_OIF])[0],) if RTA_OIF in found else ()
+    indexes, offset = [], 0
+    while len(hops) - offset >= NEXTHOP.size:
+        length, _, _, index = NEXTHOP.unpack_from(hops, offset)
+        if length < NEXTHOP.size:
+            raise WireError(f"a next hop claims {length} bytes")
+        indexes.append(index)
+        offset += (length + 3) & ~3
+    return tuple(indexes)
+
+
+def _netns(data: bytes, start: int, end: int) -> Word | None:
+    number = _signed(codec.attributes(data, start + 4, end), NETNSA_NSID)
+    return (NETNS, 0, number), number, None
+
+
+def _no_netns(data: bytes, start: int, end: int) -> Word | None:
+    word = _netns(data, start, end)
+    return (word[0], None, None) if word is not None else None
+
+
+def _signed(found: dict[int, bytes], kind: int) -> int:
+    try:
+        return int(_I32.unpack(found[kind])[0]) if kind in found else -1
+    except error as problem:
+        raise WireError(f"a number is malformed: {problem}") from None
+
+
+READERS: dict[int, Callable[[bytes, int, int], Word | None]] = {
+    codec.RTM_NEWLINK: _link,
+    codec.RTM_DELLINK: _no_link,
+    codec.RTM_NEWADDR: _address,
+    codec.RTM_DELADDR: _no_address,
+    RTM_NEWROUTE: _route,
+    RTM_DELROUTE: _no_route,
+    RTM_NEWNSID: _netns,
+    RTM_DELNSID: _no_netns,
+}
+"""Type of message: what it says of which object."""

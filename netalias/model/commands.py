@@ -1,0 +1,167 @@
+"""Steps in words: the command that does the same, and what failed. One table, one line a step."""
+
+from __future__ import annotations
+
+from netalias.model import (
+    FOREVER,
+    IFA_F_NODAD,
+    IFA_F_NOPREFIXROUTE,
+    MODES,
+    address_text,
+    mac_text,
+)
+from netalias.model.marking import MarkAddress, RenewAddress
+from netalias.model.names import printable
+from netalias.model.steps import (
+    AddAddress,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    DelAltname,
+    DelLink,
+    SetLink,
+    Step,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from netalias.model import Address
+
+ADDRGEN = {0: "eui64", 1: "none", 2: "stable_secret", 3: "random"}
+"""enum in6_addr_gen_mode of linux/if_link.h."""
+
+ADDRESS_FLAGS = ((IFA_F_NODAD, "nodad"), (IFA_F_NOPREFIXROUTE, "noprefixroute"))
+
+
+def command(step: Step) -> str:
+    """The step in the words of ip(8) and sysctl(8); one line each."""
+    return "\n".join(map(printable, _words(step)[0](step).split("\n")))
+
+
+def title(step: Step) -> str:
+    """What cannot be done when the step fails, as the beginning of a sentence."""
+    return f"cannot {_words(step)[1](step)}"
+
+
+def _words(step: Step) -> tuple[Callable[[Any], str], Callable[[Any], str]]:
+    """Those of its class; a class that a kernel derives for itself is called like its base."""
+    return next(WORDS[base] for base in type(step).__mro__ if base in WORDS)
+
+
+def _create(step: CreateLink) -> str:
+    words = ["ip link add", step.device]
+    if step.below:
+        words += ["link", step.below]
+    if step.mac:
+        words += ["address", mac_text(step.mac)]
+    if step.mtu:
+        words += ["mtu", str(step.mtu)]
+    if step.inside:
+        words += ["master", step.inside]
+    words += ["group", str(step.group), "type", step.kind]
+    if step.mode >= 0:
+        words += ["mode", MODES[step.kind][step.mode]]
+    return " ".join(words)
+
+
+def _set(step: SetLink) -> str:
+    lines = []
+    words = _link_words(step)
+    if step.ifalias is not None:
+        words.insert(0, f"alias '{step.ifalias}'")
+    if words:
+        lines.append(" ".join(["ip link set dev", step.device, *words]))
+    if step.conf:
+        # A dot in the name of a device would be a separator.
+        mark = "/" if "." in step.device else "."
+        path = mark.join(("net", "ipv4", "conf", step.device))
+        pairs = (f"{path}{mark}{key}={value}" for key, value in step.conf.items())
+        lines.append(" ".join(["sysctl -qw", *pairs]))
+    return "\n".join(lines)
+
+
+def _link_words(step: SetLink) -> list[str]:
+    words = []
+    if step.mac is not None:
+        words += ["address", mac_text(step.mac)]
+    if step.mtu is not None:
+        words += ["mtu", str(step.mtu)]
+    if step.addrgen is not None:
+        words += ["addrgenmode", ADDRGEN.get(step.addrgen, str(step.addrgen))]
+    if step.up is not None:
+        words.append("up" if step.up else "down")
+    return words
+
+
+def _add_address(step: AddAddress | MarkAddress | RenewAddress) -> str:
+    entry = step.address
+    verb = "add" if isinstance(step, AddAddress) else "change"
+    words = ["ip addr", verb, address_words(entry), "dev", step.device]
+    if entry.broadcast:
+        words += ["broadcast", address_text(entry.family, entry.broadcast)]
+    if entry.label and entry.label != step.device:
+        words += ["label", entry.label]
+    if entry.metric:
+        words += ["metric", str(entry.metric)]
+    words += [word for bit, word in ADDRESS_FLAGS if entry.flags & bit]
+    if entry.valid != FOREVER:
+        words += ["valid_lft", str(entry.valid), "preferred_lft", str(entry.preferred)]
+    if entry.protocol:
+        words += ["proto", str(entry.protocol)]
+    return " ".join(words)
+
+
+def _property(verb: str) -> Callable[[AddAltname | DelAltname], str]:
+    return lambda step: f"ip link property {verb} dev {step.device} altname {step.altname}"
+
+
+def address_words(entry: Address) -> str:
+    """``200.1.1.1/24`` or ``10.0.0.1 peer 10.0.0.2/32``."""
+    local = address_text(entry.family, entry.local)
+    if entry.peer:
+        return f"{local} peer {address_text(entry.family, entry.peer)}/{entry.prefixlen}"
+    return f"{local}/{entry.prefixlen}"
+
+
+WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
+    CreateLink: (
+        _create,
+        lambda step: f"create {step.kind} {step.device}" + f" on {step.below}" * bool(step.below),
+    ),
+    DelLink: (
+        lambda step: f"ip link del {step.device}",
+        lambda step: f"delete {step.device}",
+    ),
+    AddAltname: (
+        _property("add"),
+        lambda step: f"give {step.device} the altname {step.altname}",
+    ),
+    DelAltname: (
+        _property("del"),
+        lambda step: f"take the altname {step.altname} from {step.device}",
+    ),
+    SetLink: (
+        _set,
+        lambda step: " ".join(["set", step.device, *_link_words(step)]),
+    ),
+    AddAddress: (
+        _add_address,
+        lambda step: f"add {address_words(step.address)} to {step.device}",
+    ),
+    MarkAddress: (
+        _add_address,
+        lambda step: f"mark {address_words(step.address)} on {step.device}",
+    ),
+    RenewAddress: (
+        _add_address,
+        lambda step: f"renew {address_words(step.address)} on {step.device}",
+    ),
+    DelAddress: (
+        lambda step: f"ip addr del {address_words(step.address)} dev {step.device}",
+        lambda step: f"delete {address_words(step.address)} from {step.device}",
+    ),
+}
+"""Step: the command, and what a failure of it could not do."""

@@ -1,0 +1,114 @@
+"""Published addresses: the entry, what decides whether it is of use, and the steps.
+
+Apart from steps.py and describe.py, words for people included, since no short command has them.
+"""
+
+from __future__ import annotations
+
+from netalias.model import Value, address_text
+from netalias.model.steps import ADDRESS, RETIRE, Step
+
+
+class Proxy(Value):
+    """A proxy neighbour entry: the device ``index`` answers for the address ``local``.
+
+    ``protocol`` is NDA_PROTOCOL, ``flags`` are those of linux/neighbour.h beside NTF_PROXY: with
+    NTF_ROUTER (0x80) the answer calls the owner a router.
+    """
+
+    __slots__ = ("family", "flags", "index", "local", "protocol")
+
+    def __init__(
+        self, index: int, family: int, local: bytes, protocol: int = 0, flags: int = 0
+    ) -> None:
+        self.index = index
+        self.family = family
+        self.local = local
+        self.protocol = protocol
+        self.flags = flags
+
+    @property
+    def text(self) -> str:
+        """The address."""
+        return address_text(self.family, self.local)
+
+
+class Surroundings(Value):
+    """What decides whether a device answers for an address, and where its packets go.
+
+    ``forwarding`` is that of the device, ``everywhere`` that of all (net.ipv6.conf.all),
+    ``answering`` its proxy_ndp or that of all, ``delay`` its proxy_delay in milliseconds; ``out``
+    is the index of the device that the route to the address leads through, 0 where none does,
+    ``back`` the forwarding of that device, ``local`` whether the route ends at this host.
+    """
+
+    __slots__ = ("answering", "back", "delay", "everywhere", "forwarding", "local", "out")
+
+    def __init__(
+        self,
+        *,
+        forwarding: bool,
+        everywhere: bool,
+        answering: bool,
+        delay: int,
+        out: int,
+        back: bool,
+        local: bool = False,
+    ) -> None:
+        self.forwarding = forwarding
+        self.everywhere = everywhere
+        self.answering = answering
+        self.delay = delay
+        self.out = out
+        self.back = back
+        self.local = local
+
+
+class AddProxy(Step):
+    """RTM_NEWNEIGH with NTF_PROXY.
+
+    The kernel has no NLM_F_EXCL here: it overwrites flags and protocol of an entry that is there
+    (neigh_add in net/core/neighbour.c), so whoever makes one must have looked.
+    """
+
+    __slots__ = ("proxy",)
+
+    def __init__(self, device: str, index: int, proxy: Proxy) -> None:
+        super().__init__(device, index, ADDRESS)
+        self.proxy = proxy
+
+    def describe(self) -> str:
+        return f"ip neigh add {_words(self.proxy, self.device)}{_mark(self.proxy)}"
+
+    def title(self) -> str:
+        return f"cannot publish {self.proxy.text}"
+
+    def inverse(self) -> Step:
+        return DelProxy(self.device, self.index, self.proxy)
+
+
+class DelProxy(Step):
+    """RTM_DELNEIGH with NTF_PROXY, of exactly this device and address."""
+
+    __slots__ = ("proxy",)
+
+    def __init__(self, device: str, index: int, proxy: Proxy) -> None:
+        super().__init__(device, index, RETIRE)
+        self.proxy = proxy
+
+    def describe(self) -> str:
+        return f"ip neigh del {_words(self.proxy, self.device)}"
+
+    def title(self) -> str:
+        return f"cannot unpublish {self.proxy.text}"
+
+    def inverse(self) -> Step:
+        return AddProxy(self.device, self.index, self.proxy)
+
+
+def _words(proxy: Proxy, device: str) -> str:
+    return f"proxy {proxy.text} dev {device}"
+
+
+def _mark(proxy: Proxy) -> str:
+    return f" protocol {proxy.protocol}" if proxy.protocol else ""

@@ -1,0 +1,215 @@
+"""Effects as values: what a plan consists of and what a Kernel executes.
+
+A step names its device by the primary name; ``index`` is its ifindex, or 0 when an earlier step of
+the same plan makes it. ``owner`` is the number of the wish it serves: when a step of an owner
+fails, the rest of that owner's steps are dropped and those done are undone.
+
+Rules:
+- steps are executed by ``phase``, in given order within a phase;
+- before CREATE and RETIRE every answer is read and what failed is dropped: later messages of a
+  send must never run on a device that a failed create did not make;
+- inverse() undoes a step, or is None where the undoing of another step covers it;
+- the words for people stand in describe.py, so that a silent run does not load them.
+"""
+
+from __future__ import annotations
+
+from errno import EADDRINUSE
+
+from netalias.model import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netalias.model import Address
+
+REMOVE = 0
+"""What frees a name or an address for a later phase."""
+CREATE = 1
+QUIET = 2
+NAME = 3
+SET = 4
+ADDRESS = 5
+RAISE = 6
+RETIRE = 7
+"""What a successful ADDRESS phase replaced."""
+
+BARRIERS = (CREATE, QUIET, RETIRE)
+"""Phases that begin a send of their own."""
+
+
+class Step(Value):
+    """Base of all steps."""
+
+    __slots__ = ("device", "index", "owner", "phase")
+
+    hints: Mapping[int, str] = {}
+    """What may help, by the errno of a refusal."""
+    missing = 0
+    """The errno by which the kernel says that what is to be changed is not there."""
+
+    def __init__(self, device: str, index: int, phase: int) -> None:
+        self.device = device
+        self.index = index
+        self.phase = phase
+        self.owner = 0
+
+    def describe(self) -> str:
+        """The step in the words of ip(8) and sysctl(8)."""
+        from netalias.model.commands import command
+
+        return command(self)
+
+    def title(self) -> str:
+        """What cannot be done when it fails, as the beginning of a sentence."""
+        from netalias.model.commands import title
+
+        return title(self)
+
+    def inverse(self) -> Step | None:
+        """The step that undoes this one."""
+        return None
+
+
+class CreateLink(Step):
+    """RTM_NEWLINK with NLM_F_CREATE and NLM_F_EXCL; the device is born down.
+
+    ``kind`` is IFLA_INFO_KIND, ``mode`` its mode or -1, ``link`` and ``below`` index and name of
+    the device below or 0 and empty, ``mac`` empty for one of the kernel's choice, ``mtu`` 0 for the
+    default, ``master`` and ``inside`` index and name of the VRF that it is a member of, or 0 and
+    empty.
+    """
+
+    __slots__ = ("below", "group", "inside", "kind", "link", "mac", "master", "mode", "mtu")
+
+    def __init__(
+        self,
+        device: str,
+        kind: str,
+        *,
+        group: int,
+        mode: int = -1,
+        link: int = 0,
+        below: str = "",
+        mac: bytes = b"",
+        mtu: int = 0,
+        master: int = 0,
+        inside: str = "",
+    ) -> None:
+        super().__init__(device, 0, CREATE)
+        self.kind = kind
+        self.group = group
+        self.mode = mode
+        self.link = link
+        self.below = below
+        self.mac = mac
+        self.mtu = mtu
+        self.master = master
+        self.inside = inside
+
+    def inverse(self) -> Step:
+        return DelLink(self.device, self.index, self.group)
+
+
+class DelLink(Step):
+    """RTM_DELLINK by index; ``group`` is the mark that the planner saw on the device."""
+
+    __slots__ = ("group",)
+
+    def __init__(self, device: str, index: int, group: int) -> None:
+        super().__init__(device, index, REMOVE)
+        self.group = group
+
+
+class AddAltname(Step):
+    """RTM_NEWLINKPROP with one IFLA_ALT_IFNAME."""
+
+    __slots__ = ("altname",)
+
+    def __init__(self, device: str, index: int, altname: str) -> None:
+        super().__init__(device, index, NAME)
+        self.altname = altname
+
+    def inverse(self) -> Step:
+        return DelAltname(self.device, self.index, self.altname)
+
+
+class DelAltname(Step):
+    """RTM_DELLINKPROP with one IFLA_ALT_IFNAME."""
+
+    __slots__ = ("altname",)
+
+    def __init__(self, device: str, index: int, altname: str) -> None:
+        super().__init__(device, index, REMOVE)
+        self.altname = altname
+
+    def inverse(self) -> Step:
+        return AddAltname(self.device, self.index, self.altname)
+
+
+class SetLink(Step):
+    """RTM_SETLINK: what is None stays as it is.
+
+    ``up`` is IFF_UP, ``conf`` IPv4 device settings by sysctl name (IFLA_INET_CONF), ``addrgen``
+    IFLA_INET6_ADDR_GEN_MODE (0 eui64, 1 none). ``before`` holds the values to go back to.
+    ``tolerate`` are errnos that count as done.
+    """
+
+    __slots__ = ("addrgen", "before", "conf", "ifalias", "mac", "mtu", "tolerate", "up")
+
+    hints = {EADDRINUSE: "another device on the same main device has this MAC"}
+
+    def __init__(
+        self,
+        device: str,
+        index: int,
+        phase: int = SET,
+        *,
+        up: bool | None = None,
+        mtu: int | None = None,
+        mac: bytes | None = None,
+        ifalias: str | None = None,
+        conf: Mapping[str, int] | None = None,
+        addrgen: int | None = None,
+        before: SetLink | None = None,
+        tolerate: tuple[int, ...] = (),
+    ) -> None:
+        super().__init__(device, index, phase)
+        self.up = up
+        self.mtu = mtu
+        self.mac = mac
+        self.ifalias = ifalias
+        self.conf = conf
+        self.addrgen = addrgen
+        self.before = before
+        self.tolerate = tolerate
+
+    def inverse(self) -> Step | None:
+        return self.before
+
+
+class AddAddress(Step):
+    """RTM_NEWADDR with NLM_F_CREATE and NLM_F_EXCL."""
+
+    __slots__ = ("address",)
+
+    def __init__(self, device: str, index: int, address: Address, phase: int = ADDRESS) -> None:
+        super().__init__(device, index, phase)
+        self.address = address
+
+    def inverse(self) -> Step:
+        return DelAddress(self.device, self.index, self.address)
+
+
+class DelAddress(Step):
+    """RTM_DELADDR of exactly this device, address and prefix length, and label if it has one."""
+
+    __slots__ = ("address",)
+
+    def __init__(self, device: str, index: int, address: Address, phase: int = RETIRE) -> None:
+        super().__init__(device, index, phase)
+        self.address = address
+
+    def inverse(self) -> Step:
+        return AddAddress(self.device, self.index, self.address.renewed())

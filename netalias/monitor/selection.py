@@ -1,0 +1,117 @@
+"""Whose events are wanted: names of main devices and aliases, which may come and go. Pure.
+
+A name that nobody has is awaited. A device that gets a wanted name arrives by that, with its
+addresses; one that loses its last wanted name departs.
+"""
+
+from __future__ import annotations
+
+from netalias.kinds import KINDS
+from netalias.kinds.label import MAGIC
+from netalias.model import AF_INET6, GROUP, PROTOCOL, names
+from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, LINK, Event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from netalias.model import Address, Device
+    from netalias.model.events import State
+
+NAMING = ("name", "altname")
+"""Events by which a device may become a wanted one."""
+
+
+def alias_of(device: Device, group: int = GROUP) -> names.AliasName | None:
+    """The alias that a device with our mark is, by the names that it has."""
+    if device.group != group or device.kind not in KINDS:
+        return None
+    found = (names.split(altname) for altname in device.altnames)
+    return next((one for one in found if one), None) or names.split_primary(device.name)
+
+
+def label_of(address: Address, device: Device) -> names.AliasName | None:
+    """The alias that an address of a main device is (kinds.label)."""
+    if address.family == AF_INET6:
+        ours = address.protocol == PROTOCOL and address.metric & ~0xFFFF == MAGIC
+        return names.AliasName(device.name, address.metric & 0xFFFF) if ours else None
+    name = names.split(address.label)
+    return names.AliasName(device.name, name.slot) if name is not None else None
+
+
+class Selection:
+    """The events of main devices and aliases called *words*, and of the aliases of those; all
+    events without words. Raises BadName."""
+
+    def __init__(self, words: Iterable[str] = (), group: int = GROUP) -> None:
+        self._wanted = {self._checked(word) for word in words}
+        self._group = group
+        self._indexes: set[int] = set()
+
+    @staticmethod
+    def _checked(word: str) -> str:
+        if ":" in word:
+            return str(names.parse(word)[0])
+        names.check_device(word)
+        return word
+
+    def named(self, device: Device) -> bool:
+        """Whether one of the words is this very device."""
+        alias = alias_of(device, self._group)
+        return not self._wanted.isdisjoint({device.name, *device.altnames, str(alias)})
+
+    def pick(self, event: Event, state: State) -> Iterator[Event]:
+        """What an event is to those who want only these: itself, nothing, or more."""
+        if not self._wanted:
+            yield event
+        elif event.what in (ARRIVAL, DEPARTURE, *NAMING):
+            yield from self._present(event, state)
+        elif event.key[1] in self._indexes or self._is_label(event):
+            yield event
+
+    def _present(self, event: Event, state: State) -> Iterator[Event]:
+        index, device = event.key[1], event.device
+        assert device is not None
+        before = index in self._indexes
+        after = event.what != DEPARTURE and self._is_wanted(device, state)
+        if before or (after and event.what == ARRIVAL):
+            yield event
+        if event.what in (ARRIVAL, DEPARTURE):
+            (self._indexes.add if after else self._indexes.discard)(index)
+            return
+        yield from self._turned(device, after, state)
+        if alias_of(device, self._group) is not None:
+            return  # nothing stands on an alias
+        for other in list(state.devices()):
+            if other.link == index and not other.remote:
+                yield from self._turned(other, self._is_wanted(other, state), state)
+
+    def _turned(self, device: Device, after: bool, state: State) -> Iterator[Event]:
+        """A name came or went: the arrival or departure that it is, if it is one."""
+        index, key = device.index, (LINK, device.index)
+        if after and index not in self._indexes:
+            self._indexes.add(index)
+            yield Event(ARRIVAL, key, "", None, device, device=device)
+            for part, entry in state.of(index, ADDRESS):
+                yield Event(ADDRESS, part, "", None, entry, device=device, subject=entry)
+        elif not after and index in self._indexes:
+            self._indexes.discard(index)
+            yield Event(DEPARTURE, key, "", device, None, device=device)
+
+    def _is_wanted(self, device: Device, state: State) -> bool:
+        if self.named(device):
+            return True
+        alias = alias_of(device, self._group)
+        if alias is None:
+            return False
+        mains = {alias.main}
+        below = None if device.remote else state.device(device.link)
+        if below is not None:
+            mains |= {below.name, *below.altnames}
+        aliases = {str(names.AliasName(main, alias.slot)) for main in mains}
+        return not self._wanted.isdisjoint(mains | aliases)
+
+    def _is_label(self, event: Event) -> bool:
+        if event.what != ADDRESS or event.device is None:
+            return False
+        return str(label_of(event.subject.address, event.device)) in self._wanted

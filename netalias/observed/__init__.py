@@ -1,0 +1,1 @@
+"""Observed state: a snapshot of the kernel and the aliases found in it."""

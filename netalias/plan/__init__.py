@@ -1,0 +1,397 @@
+"""(wish, snapshot) -> steps. Pure: nothing is read and nothing is changed here.
+
+The rules of history stand here: a main device that is down refuses (EIO), an alias is re-addressed
+in place, what is missing is not created by being looked at.
+"""
+
+from __future__ import annotations
+
+from netalias import errors, kinds
+from netalias.kinds import Goal, carries, port_of, vrf_of
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    ARPHRD_ETHER,
+    GROUP,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_OPTIMISTIC,
+    IFF_BROADCAST,
+    IFF_LOOPBACK,
+    MTU_INET6,
+    PROTOCOL,
+    RT_SCOPE_HOST,
+    RT_SCOPE_UNIVERSE,
+    SCRATCH,
+    Address,
+    Snapshot,
+    names,
+)
+from netalias.model.steps import DelLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.desired import Wish
+    from netalias.families import AliasType, Registry
+    from netalias.kinds import World
+    from netalias.model import Alias, Device
+    from netalias.model.names import AliasName
+    from netalias.model.steps import Step
+
+
+class Plan:
+    """Steps, the alias they start from (None: there was none), and what the user should know.
+
+    ``goal`` is what the alias shall be, None when it shall not be; ``kind`` how. ``fallback`` are
+    the steps that bring the alias back when it was removed to be replaced, and the replacement was
+    refused.
+    """
+
+    __slots__ = ("alias", "fallback", "goal", "kind", "notes", "steps")
+
+    def __init__(self, alias: Alias | None = None) -> None:
+        self.alias = alias
+        self.goal: Goal | None = None
+        self.kind = ""
+        self.steps: list[Step] = []
+        self.fallback: list[Step] = []
+        self.notes: list[str] = []
+
+
+def plan(wish: Wish, world: World, able: Callable[[str], bool], *, force: bool = False) -> Plan:
+    """The steps that make *wish* true; none when it is true. Raises StateError or UsageError."""
+    if wish.delete:
+        return _delete(wish, world)
+    main = world.main(wish.name)
+    name = names.AliasName(main.name, wish.name.slot)
+    alias = world.find(name)
+    result = Plan(alias if alias is not None and alias.ours else None)
+    if result.alias is None:
+        remnants = _may_begin(wish, name, alias, world, main)
+        if alias is not None:
+            result.notes.append(_twin(name, alias, world))
+    if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
+        raise main_down(name, main)
+    kind = _kind(wish, name, main, world, able, result.alias)
+    goal = _goal(wish, name, main, world, result.alias)
+    if result.alias is not None and result.alias.kind != kind:
+        _keep(goal, result.alias, kind)
+    goal = kinds.get(kind).fit(goal)
+    result.goal, result.kind = goal, kind
+    result.notes += _shared_address(goal, world, result.alias)
+    if result.alias is None:
+        result.steps = [*remnants, *kinds.get(kind).make(goal)]
+        return _in_order(result)
+    if result.alias.kind == kind:
+        result.steps = kinds.get(kind).change(result.alias, goal, world.snapshot)
+    else:
+        _replace(result, result.alias, kind, goal, world)
+    if result.steps and world.bequeaths:
+        _bequeath(result, goal, world)
+    if not goal.up and result.alias.up:
+        result.notes += _forgotten(result.alias, goal)
+    return _in_order(result)
+
+
+def main_down(name: AliasName, main: Device) -> errors.MainDown:
+    """The refusal of history."""
+    return errors.MainDown(
+        f"{name}: main device {main.name} is down", f"ip link set {main.name} up, or --force"
+    )
+
+
+def _bequeath(result: Plan, goal: Goal | None, world: World) -> None:
+    """The route of a network that the alias brought goes to another alias of that network."""
+    alias = result.alias
+    if alias is not None and alias.entry is not None and alias.entry.networked:
+        from netalias.plan.routes import inherit
+
+        result.steps += inherit(alias, goal, world)
+
+
+def _keep(goal: Goal, alias: Alias, kind: str) -> None:
+    """A device of another kind has the MTU and the MAC of the old one, if they were its own."""
+    device = alias.device
+    if device is None or kind == "label":
+        return
+    if device.mtu != goal.main.mtu:
+        goal.mtu = goal.mtu or device.mtu
+    if "ipvlan" not in (alias.kind, kind):
+        goal.mac = goal.mac or device.mac
+
+
+def _forgotten(alias: Alias, goal: Goal) -> list[str]:
+    """A note on what the kernel forgets of an address while the device is down."""
+    if alias.entry is None or not goal.type.recorded:
+        return []
+    lost = [word for word in ("metric", "peer") if getattr(alias.entry, word)]
+    text = " and ".join(lost)
+    return [f"{alias.name}: the {text} must be given again when it is raised"] if lost else []
+
+
+def _may_begin(
+    wish: Wish, name: AliasName, alias: Alias | None, world: World, main: Device
+) -> list[Step]:
+    """Whether an alias that is not there may be made. Raises what history answered.
+
+    The steps remove what was about to be deleted when that was interrupted.
+    """
+    remnants: list[Step] = []
+    if not wish.address:
+        if alias is not None:
+            raise errors.NotOurs(
+                f"{name}: a label that netalias did not make",
+                "only deleting it by name is possible",
+            )
+        raise errors.NoSuchDevice(f"{name}: there is no such alias", "an address creates it")
+    for taken in (str(name), names.primary(name)):
+        device = world.snapshot.device(taken)
+        if device is None:
+            continue
+        if device.group == world.group | SCRATCH:
+            remnants = [DelLink(device.name, device.index, device.group)]
+            continue
+        if device.group != world.group:
+            raise errors.AlreadyExists(
+                f"{name}: {taken} names the device {device.name}, which netalias did not make"
+            )
+        other = next((str(one.name) for one in world.aliases if one.device is device), device.name)
+        raise errors.AlreadyExists(f"{name}: {taken} names the alias {other} already")
+    return remnants
+
+
+def _twin(name: AliasName, alias: Alias, world: World) -> str:
+    address = _text(world.registry, alias)
+    return (
+        f"{name}: {name.main} carries a label of that name already, {address}, made by others;"
+        " ifconfig and getifaddrs(3) will go on showing that one"
+    )
+
+
+def _text(registry: Registry, alias: Alias) -> str:
+    return f"{registry.get(alias.family).format(alias.address)}/{alias.prefixlen}"
+
+
+def _kind(
+    wish: Wish,
+    name: AliasName,
+    main: Device,
+    world: World,
+    able: Callable[[str], bool],
+    alias: Alias | None,
+) -> str:
+    """The kind to use. Raises KindError where a wished kind cannot serve."""
+    wished = wish.kind if wish.kind != kinds.AUTO else ""
+    if alias is not None and wished in ("", alias.kind):
+        return alias.kind
+    snapshot = _without(alias, world.snapshot, main)
+    kind = wished or _choose(main, snapshot, able, mac=bool(wish.mac))
+    reason = kinds.get(kind).refuse(main, snapshot)
+    if not reason and wished not in ("", "label") and not able(wished):
+        reason = "this kernel does not have it"
+    if reason:
+        raise errors.KindError(f"{name}: kind {kind} cannot serve: {reason}")
+    return kind
+
+
+def _without(alias: Alias | None, snapshot: Snapshot, main: Device) -> Snapshot:
+    """The devices that are there once *alias* has gone, to be replaced."""
+    if alias is None or alias.device is None or alias.device.index not in snapshot.devices:
+        return snapshot
+    left = Snapshot(device for device in snapshot.devices.values() if device is not alias.device)
+    for upper in snapshot.uppers(main.index):
+        if upper.index not in snapshot.devices:  # it is only planned
+            left.stack(upper)
+    return left
+
+
+def _choose(main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, mac: bool) -> str:
+    """The kind that ``auto`` means for *main*; *mac*: a MAC of its own is wished for."""
+    if main.flags & IFF_LOOPBACK or main.type != ARPHRD_ETHER or port_of(main, snapshot):
+        return "label"
+    if mac or carries(main, snapshot, "macvlan"):
+        return "macvlan"
+    for kind in ("ipvlan", "macvlan"):
+        if (carries(main, snapshot, kind) or able(kind)) and not kinds.get(kind).refuse(
+            main, snapshot
+        ):
+            return kind
+    return "label"
+
+
+def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias | None) -> Goal:
+    """Everything that the wish leaves open is taken from the alias, or from the defaults."""
+    if wish.address:
+        assert wish.type is not None
+        alias_type, address = wish.type, wish.address
+        prefixlen = alias_type.bits if wish.prefixlen is None else wish.prefixlen
+    else:
+        assert alias is not None
+        if not alias.family:
+            raise errors.StateError(f"{name}: the alias has no address", "give it one")
+        alias_type, address = world.registry.get(alias.family), alias.address
+        wish.check(alias_type)
+        prefixlen = alias.prefixlen if wish.prefixlen is None else wish.prefixlen
+    up = wish.up
+    if up is None:
+        up = True if alias is None or wish.address else alias.up
+    lease = wish.lease
+    if lease is None:
+        lease = 0 if alias is None or wish.address else alias.lease
+    entry = _entry(wish, alias_type, address, prefixlen, main, alias)
+    if entry is not None and lease:
+        entry.valid = entry.preferred = lease
+    if entry is not None and entry.networked:
+        from netalias.plan.routes import inside
+
+        if inside(entry, main, world, alias, up=up):
+            entry.flags |= IFA_F_NOPREFIXROUTE
+    return Goal(
+        name,
+        main,
+        alias_type,
+        address,
+        prefixlen,
+        entry=entry,
+        up=up,
+        mtu=wish.mtu,
+        mac=wish.mac,
+        lenient=wish.lenient,
+        group=world.group,
+        vrf=vrf_of(main, world.snapshot),
+        lease=lease,
+        renew=bool(wish.lease),
+    )
+
+
+def _entry(
+    wish: Wish,
+    alias_type: AliasType,
+    address: bytes,
+    prefixlen: int,
+    main: Device,
+    alias: Alias | None,
+) -> Address | None:
+    """The address as the kernel shall have it; None for a family that it keeps no addresses of."""
+    if alias_type.family not in (AF_INET, AF_INET6):
+        if wish.broadcast or wish.peer or wish.metric or wish.lease:
+            raise errors.KindError(
+                f"{wish.name}: the kernel keeps no addresses of type {alias_type.name}:"
+                " there is no broadcast, pointopoint, metric or lease"
+            )
+        return None
+    if alias_type.family == AF_INET6 and 0 < wish.mtu < MTU_INET6:
+        raise errors.UsageError(f"{wish.name}: mtu {wish.mtu}: IPv6 needs {MTU_INET6} bytes")
+    old = alias.entry if alias is not None and not wish.address else None
+    loopback = alias_type.family == AF_INET and address[0] == 127
+    entry = Address(
+        0,
+        alias_type.family,
+        address,
+        prefixlen,
+        0,
+        RT_SCOPE_HOST if loopback else RT_SCOPE_UNIVERSE,
+        peer=wish.peer or (old.peer if old else b""),
+        metric=wish.metric if wish.metric is not None else _metric(old),
+        protocol=PROTOCOL,
+    )
+    if wish.optimistic:
+        entry.flags |= IFA_F_OPTIMISTIC
+    if wish.broadcast is not None:
+        entry.broadcast = wish.broadcast
+    elif old is not None and old.prefixlen == prefixlen:
+        entry.broadcast = old.broadcast
+    elif main.flags & IFF_BROADCAST and not entry.peer and alias_type.family == AF_INET:
+        entry.broadcast = _broadcast(address, prefixlen)
+    return entry
+
+
+def _metric(old: Address | None) -> int:
+    """What a metric was wished to be; that of an IPv6 label is its slot."""
+    if old is None or old.metric >> 16 == GROUP:
+        return 0
+    return old.metric
+
+
+def _broadcast(address: bytes, prefixlen: int) -> bytes:
+    """The last address of the network, for networks that have one (devinet_ioctl, RFC 3021)."""
+    if prefixlen > 30:
+        return b""
+    host = 0xFFFFFFFF >> prefixlen
+    return (int.from_bytes(address, "big") | host).to_bytes(4, "big")
+
+
+def _shared_address(goal: Goal, world: World, alias: Alias | None) -> list[str]:
+    """A note when the address stands elsewhere in this namespace too."""
+    own = alias.entry if alias is not None else None
+    if own is not None and own.local == goal.address:
+        return []
+    for other in world.standing(goal.address):
+        if other is not own:
+            device = world.snapshot.devices.get(other.index)
+            where = device.name if device is not None else f"device {other.index}"
+            text = goal.type.format(goal.address)
+            return [f"{goal.name}: {text} is an address of {where} too"]
+    return []
+
+
+def _replace(result: Plan, alias: Alias, kind: str, goal: Goal, world: World) -> None:
+    """Another kind is another object under the same name: the old one has to go first."""
+    old = kinds.get(alias.kind)
+    result.steps = [*old.unmake(alias, world.snapshot), *kinds.get(kind).make(goal)]
+    if alias.device is not None and alias.main is not None:
+        result.fallback = old.make(_as_it_is(alias, world))
+
+
+def _as_it_is(alias: Alias, world: World) -> Goal:
+    assert alias.main is not None
+    device = alias.device
+    return Goal(
+        alias.name,
+        alias.main,
+        world.registry.get(alias.family or AF_INET),  # what has no address is quiet as well
+        alias.address,
+        alias.prefixlen,
+        entry=alias.entry and alias.entry.renewed(),
+        up=alias.up,
+        mtu=device.mtu if device is not None else 0,
+        mac=device.mac if device is not None and alias.kind != "ipvlan" else b"",
+        group=world.group,
+        vrf=vrf_of(alias.main, world.snapshot),
+        lease=alias.lease,
+    )
+
+
+def _delete(wish: Wish, world: World) -> Plan:
+    main = world.snapshot.device(wish.name.main)
+    name = names.AliasName(main.name, wish.name.slot) if main is not None else wish.name
+    alias = world.find(name)
+    if alias is None:
+        device = world.snapshot.device(str(name))
+        if device is not None and device.group == world.group:
+            now = next((one.name for one in world.aliases if one.device is device), device.name)
+            raise errors.NoSuchDevice(f"{name}: it is called {now} now", f"netalias {now}-")
+        if device is not None:
+            raise errors.NotOurs(
+                f"{name}: {device.name} is a device that netalias did not make",
+                f"ip link del {device.name}",
+            )
+        if main is None:
+            raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
+        raise errors.NoSuchDevice(f"{name}: there is no such alias")
+    result = Plan(alias)
+    if not alias.ours:
+        result.notes.append(
+            f"{name}: this label, {_text(world.registry, alias)}, was made by others"
+        )
+    result.steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
+    if world.bequeaths:
+        _bequeath(result, None, world)
+    return _in_order(result)
+
+
+def _in_order(result: Plan) -> Plan:
+    """With the steps as they are executed, so that they can be repeated as they are printed."""
+    result.steps.sort(key=lambda step: step.phase)
+    return result

@@ -1,0 +1,320 @@
+"""IPv4 settings of main devices that aliases need, and the way back. Pure.
+
+A macvlan has a MAC of its own and answers ARP itself. Its main device must not answer for it as
+well, nor ask for others with its address: either teaches the neighbours the wrong MAC, and under
+strict rp_filter what then comes in over the main device is lost. An ipvlan gets every ARP answer
+that is for its address, so a main device that asks with it never learns anything. A dummy is the
+contrary of a macvlan: the main device has to answer for it.
+
+A setting is raised where it is too low. What it was is kept until the last alias that needs it has
+gone; who changed it in between is left alone. Settings of all devices (net.ipv4.conf.all) are never
+touched, and neither is rp_filter: aliases have 2, and the larger value of all and the device
+counts.
+"""
+
+from __future__ import annotations
+
+from netalias.kinds import RECORD
+from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
+from netalias.model.steps import RETIRE, SET, SetLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from netalias.kinds import Goal, World
+    from netalias.model import Address, Alias, Device
+    from netalias.model.steps import Step
+    from netalias.plan import Plan
+
+ASKS = {"arp_announce": 2}
+ANSWERS = {"arp_ignore": 1}
+NEEDED = {"ipvlan": ASKS, "macvlan": {**ASKS, **ANSWERS}}
+"""Kind: the least values of its main device (Documentation/networking/ip-sysctl.rst). 2: the best
+address of the device for the one that is asked; 1: only for addresses of the device itself."""
+COMMON = ("arp_announce", "arp_filter", "arp_ignore")
+"""What counts of net.ipv4.conf.all."""
+
+
+class Setting:
+    """One change of a main device: values by sysctl name; ``restores``: nothing needs it more."""
+
+    __slots__ = ("after", "before", "main", "restores")
+
+    def __init__(self, main: Device, after: dict[str, int], *, restores: bool = False) -> None:
+        self.main = main
+        self.before = {key: getattr(main, key) for key in after}
+        self.after = after
+        self.restores = restores
+
+    def step(self) -> Step:
+        """What does it; before aliases come up, and after the last has gone."""
+        place = (self.main.name, self.main.index, RETIRE if self.restores else SET)
+        return SetLink(*place, conf=self.after, before=SetLink(*place, conf=self.before))
+
+
+class Terms:
+    """What is known beside a World.
+
+    ``old`` are the values before netalias changed them, by ifindex and sysctl name; ``common``
+    those of net.ipv4.conf.all by the names in COMMON, 0 where missing. With ``hands_off`` nothing
+    is touched.
+    """
+
+    __slots__ = ("common", "hands_off", "old")
+
+    def __init__(
+        self,
+        old: Mapping[int, Mapping[str, int]],
+        common: Mapping[str, int],
+        *,
+        hands_off: bool = False,
+    ) -> None:
+        self.old = old
+        self.common = common
+        self.hands_off = hands_off
+
+
+def settle(world: World, plans: Sequence[Plan], terms: Terms) -> list[Setting]:
+    """What has to be set once *plans* are carried out in *world*, and what can go back.
+
+    Plans are given notes on what will not work.
+    """
+    return _Settlement(world, plans, terms).settle()
+
+
+def returning(world: World, plans: Sequence[Plan], terms: Terms) -> list[Setting]:
+    """What can go back once *plans* are carried out in *world*, and no others."""
+    work = _Settlement(world, plans, terms)
+    return list(work.returns(work.wanted()))
+
+
+class _Settlement:
+    """The work of settle() and returning()."""
+
+    def __init__(self, world: World, plans: Sequence[Plan], terms: Terms) -> None:
+        self.world = world
+        self.plans = plans
+        self.terms = terms
+        self.common = terms.common
+        self.devices = world.snapshot.devices
+        self.gone = {id(plan.alias) for plan in plans}
+        self.going = {id(plan.alias.entry) for plan in plans if plan.alias is not None}
+        self.reasons: dict[int, str] = {}
+        self.changes: dict[int, dict[str, int]] = {}
+
+    def settle(self) -> list[Setting]:
+        """As the function."""
+        wanted = self.wanted()
+        found: list[Setting] = []
+        if not self.terms.hands_off:
+            for index, values in wanted.items():
+                main = self.devices[index]
+                lower = {key: value for key, value in values.items() if getattr(main, key) < value}
+                if lower:
+                    found.append(Setting(main, lower))
+            found += self.returns(wanted)
+        for setting in found:
+            self.changes.setdefault(setting.main.index, {}).update(setting.after)
+        for plan in self.plans:
+            if plan.goal is not None and plan.steps:
+                plan.notes += self._notes(plan.goal, plan.kind)
+        return found
+
+    def wanted(self) -> dict[int, dict[str, int]]:
+        """The least values by ifindex of main devices."""
+        found: dict[int, dict[str, int]] = {}
+        for kind, main in self._carrying():
+            for device in self._carriers(main):
+                values = found.setdefault(device.index, {})
+                values |= NEEDED[kind]
+                if "arp_ignore" in values and self._withheld(device):
+                    del values["arp_ignore"]
+        return found
+
+    def _carrying(self) -> Iterator[tuple[str, Device]]:
+        """Kind and main device of the IPv4 aliases that will need something."""
+        found: dict[tuple[str, int], Device] = {}
+        for alias in self._staying():
+            if alias.kind in NEEDED and alias.main is not None:
+                found[alias.kind, alias.main.index] = alias.main
+        for plan in self.plans:
+            goal = plan.goal
+            if goal is not None and plan.kind in NEEDED and goal.type.family == AF_INET:
+                found[plan.kind, goal.main.index] = goal.main
+        for device, main in self._others():
+            found[device.kind, main.index] = main
+        return ((kind, main) for (kind, _), main in found.items())
+
+    def _others(self) -> Iterator[tuple[Device, Device]]:
+        """Aliases with another mark on main devices that were changed, and these."""
+        for index in self.terms.old:
+            for device in self.world.snapshot.uppers(index):
+                if device.kind in NEEDED and device.group & ~SCRATCH != self.world.group:
+                    entries = self.world.snapshot.on(device.index)
+                    if device.ifalias.startswith(f"{RECORD} ") and any(
+                        entry.family == AF_INET for entry in entries
+                    ):
+                        yield device, self.devices[index]
+
+    def _staying(self) -> Iterator[Alias]:
+        """Our IPv4 aliases that no plan changes."""
+        for alias in self.world.aliases:
+            if alias.ours and alias.family == AF_INET and id(alias) not in self.gone:
+                yield alias
+
+    def _carriers(self, main: Device) -> Iterator[Device]:
+        """The devices whose ARP is in question: a macvlan on a macvlan stands on what is below."""
+        if main.index in self.devices:
+            yield main
+        if main.kind == "macvlan" and not main.remote and main.link in self.devices:
+            yield self.devices[main.link]
+
+    def returns(self, wanted: Mapping[int, Mapping[str, int]]) -> Iterator[Setting]:
+        """What nothing needs any more, and still has the value that was set."""
+        full = NEEDED["macvlan"]
+        for index, old in self.terms.old.items():
+            main = self.devices.get(index)
+            if main is None:
+                continue
+            still = wanted.get(index, {})
+            after = {
+                key: value
+                for key, value in old.items()
+                if key not in still and getattr(main, key) == full.get(key)
+            }
+            if after:
+                yield Setting(main, after, restores=True)
+
+    def _withheld(self, main: Device) -> str:
+        """Why *main* has to go on answering for others, as the end of a sentence, or empty."""
+        if main.index not in self.reasons:
+            self.reasons[main.index] = self._reason(main)
+        return self.reasons[main.index]
+
+    def _reason(self, main: Device) -> str:
+        if self.common.get("arp_filter"):
+            return "arp_filter of all is 1"
+        networks = list(self._networks(main))
+        for device, entry in self._silent():
+            if any(_holds(network, entry) for network in networks):
+                address = "%d.%d.%d.%d" % (*entry.local,)
+                return f"{address} of {device.name} needs arp_ignore 0 on {main.name}"
+        return ""
+
+    def _networks(self, main: Device) -> Iterator[Address]:
+        """Addresses that bring the networks behind *main*: its own, and those of its aliases."""
+        snapshot = self.world.snapshot
+        uppers = [upper for upper in snapshot.uppers(main.index) if upper.kind in NEEDED]
+        for device in [main, *uppers]:
+            for entry in snapshot.on(device.index):
+                if entry.networked and not self._leaves(entry):
+                    yield entry
+        for plan in self.plans:
+            goal = plan.goal
+            if goal is None or goal.entry is None or plan.kind == "dummy":
+                continue  # nobody is behind a dummy
+            if goal.main is main:
+                yield goal.entry
+
+    def _silent(self) -> Iterator[tuple[Device, Address]]:
+        """Addresses that nobody answers for but another device: on lo, and on dummies."""
+        for device in self.devices.values():
+            if device.flags & IFF_LOOPBACK or device.kind == "dummy":
+                for entry in self.world.snapshot.on(device.index):
+                    if entry.family == AF_INET and not self._leaves(entry):
+                        yield device, entry
+        for plan in self.plans:
+            goal = plan.goal
+            if goal is None or goal.entry is None or goal.type.family != AF_INET:
+                continue
+            if plan.kind == "dummy" or goal.main.flags & IFF_LOOPBACK:
+                yield goal.main, goal.entry
+
+    def _leaves(self, entry: Address) -> bool:
+        """Whether nobody outside asks for it, or it is about to go."""
+        return entry.scope >= RT_SCOPE_HOST or id(entry) in self.going
+
+    # Notes
+
+    def _now(self, main: Device, key: str) -> int:
+        """What counts once all is set."""
+        own: int = self.changes.get(main.index, {}).get(key, getattr(main, key))
+        return max(own, self.common.get(key, 0))
+
+    def _notes(self, goal: Goal, kind: str) -> Iterator[str]:
+        """What will not work, with the alias that comes."""
+        if kind in NEEDED and goal.type.family == AF_INET:
+            yield from self._flux(goal, kind)
+        elif kind == "dummy":
+            yield from self._dummy(goal)
+        elif kind == "label" and goal.main.flags & IFF_LOOPBACK and goal.entry is not None:
+            for main in self._around(goal.entry):
+                yield from self._unanswered(goal, main)
+
+    def _flux(self, goal: Goal, kind: str) -> Iterator[str]:
+        main, address = goal.main, goal.type.format(goal.address)
+        if kind == "macvlan" and not self._now(main, "arp_ignore"):
+            why = self._withheld(main) or f"its arp_ignore is {main.arp_ignore}"
+            too = ", not the alias" if self.common.get("arp_filter") else " too"
+            yield f"{goal.name}: {main.name} answers ARP for {address}{too}: {why}"
+        announce = self._now(main, "arp_announce")
+        if announce < ASKS["arp_announce"]:
+            how = f"its arp_announce is {announce}"
+            yield f"{goal.name}: {main.name} asks ARP with {address}: {how}"
+
+    def _dummy(self, goal: Goal) -> Iterator[str]:
+        main, address = goal.main, goal.type.format(goal.address)
+        inside = goal.entry is not None and self._routed(goal)
+        if goal.entry is None or not (goal.entry.networked or inside):
+            return  # nobody asks for a host of no network: it is routed to
+        if goal.type.family != AF_INET:
+            yield (
+                f"{goal.name}: nobody answers NDP for {address}: a dummy is reached only by routes"
+            )
+            return
+        yield from self._unanswered(goal, main)
+        if not inside:
+            network = _network(goal)
+            yield (
+                f"{goal.name}: no route leads to {network}: a dummy brings none"
+                f" (ip route add {network} dev {main.name} src {address})"
+            )
+
+    def _unanswered(self, goal: Goal, main: Device) -> Iterator[str]:
+        ignore = self._now(main, "arp_ignore")
+        if ignore:
+            address = goal.type.format(goal.address)
+            yield (
+                f"{goal.name}: nobody answers ARP for {address}:"
+                f" arp_ignore of {main.name} is {ignore}"
+            )
+
+    def _routed(self, goal: Goal) -> bool:
+        from netalias.plan.routes import covers
+
+        assert goal.entry is not None
+        return any(covers(one, goal.entry) for one in self.world.snapshot.on(goal.main.index))
+
+    def _around(self, entry: Address) -> Iterator[Device]:
+        """Devices in whose network an address lies, aliases excepted."""
+        from netalias.plan.routes import covers
+
+        for index, entries in self.world.snapshot.addresses.items():
+            device = self.devices[index]
+            if device.group != self.world.group and any(covers(one, entry) for one in entries):
+                yield device
+
+
+def _holds(network: Address, entry: Address) -> bool:
+    """Whether an IPv4 address lies in the network of another."""
+    if network.family != AF_INET or not network.networked:
+        return False
+    difference = int.from_bytes(network.local, "big") ^ int.from_bytes(entry.local, "big")
+    return difference >> (32 - network.prefixlen) == 0
+
+
+def _network(goal: Goal) -> str:
+    bits = goal.type.bits - goal.prefixlen
+    number = int.from_bytes(goal.address, "big") >> bits << bits
+    return f"{goal.type.format(number.to_bytes(4, 'big'))}/{goal.prefixlen}"

@@ -1,0 +1,90 @@
+"""The quick answer to whether an alias is already what a line of a file wishes."""
+
+from __future__ import annotations
+
+from netalias import kinds
+from netalias.model import AF_INET, FOREVER, IFA_F_NOPREFIXROUTE
+from netalias.model.leases import same
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.desired import Wish
+    from netalias.model import Alias, Device
+
+
+class Like:
+    """Whether an alias is already what a line wishes: the quick answer, for host addresses.
+
+    It says yes only where plan() would have no steps; for everything else plan() is asked.
+    """
+
+    __slots__ = ("bits", "family", "lease", "main", "plain", "recorded", "type", "wish")
+
+    def __init__(self, wish: Wish, main: Device) -> None:
+        assert wish.type is not None
+        self.wish = wish
+        self.main = main
+        self.type = wish.type
+        self.family = wish.type.family
+        self.bits = wish.type.bits
+        self.recorded = wish.type.recorded
+        self.lease = wish.lease or 0
+        self.plain = (
+            wish.prefixlen in (None, self.bits)
+            and not wish.peer
+            and not wish.broadcast
+            and not wish.metric
+            and wish.up is not False
+        )
+
+    def holds(self, alias: Alias, slot: int, address: bytes) -> bool:
+        """For the alias of that slot, which is ours."""
+        entry, wish = alias.entry, self.wish
+        if (
+            not self.plain
+            or not alias.whole
+            or wish.kind not in ("", kinds.AUTO, alias.kind)
+            or entry is None
+            or entry.local != address
+            or entry.family != self.family
+            or entry.prefixlen != self.bits
+            or entry.peer
+            or entry.broadcast
+            or entry.flags & IFA_F_NOPREFIXROUTE
+            or ((self.lease or entry.valid != FOREVER) and not same(entry, self.lease))
+        ):
+            return False
+        device = alias.device
+        if device is None:
+            return self._label(entry.label, slot)
+        return (
+            not entry.metric
+            and ":" not in entry.label
+            and device.up
+            and device.mtu == (wish.mtu or usual_mtu(alias, alias.kind, self.main))
+            and wish.mac in (b"", device.mac)
+            and device.ifalias == self._record(slot, address)
+        )
+
+    def _label(self, label: str, slot: int) -> bool:
+        """An IPv6 label is known by its metric, so that one is right."""
+        if self.wish.mac or (self.wish.mtu and not self.wish.lenient):
+            return False
+        return self.family != AF_INET or label == f"{self.main.name}:{slot}"
+
+    def _record(self, slot: int, address: bytes) -> str:
+        text = f"{kinds.RECORD} {self.main.name}:{slot}"
+        if self.recorded:
+            text += f" {self.type.name} {self.type.format(address)}/{self.bits}"
+        return f"{text} {kinds.LEASE} {self.lease}" if self.lease else text
+
+
+def usual_mtu(alias: Alias, kind: str, main: Device) -> int:
+    """The MTU of an alias for which none is declared: that of the device it stands on.
+
+    The kernel lowers it with that of the main device, and does not raise it again. 0 where the
+    kind that it has, or gets, has no such device.
+    """
+    if kind in kinds.SIBLINGS:
+        return main.mtu
+    return alias.device.mtu if alias.device is not None and alias.kind == kind else 0

@@ -1,0 +1,205 @@
+"""Differences for people and for programs: ``+`` added, ``-`` removed, ``~`` changed."""
+
+from __future__ import annotations
+
+from netalias.model import AF_INET6, IFA_F_NOPREFIXROUTE, address_text, mac_text
+from netalias.model.commands import address_words
+from netalias.model.leases import same
+from netalias.model.names import printable
+from netalias.model.steps import DelAddress
+from netalias.plan.compare import ADDED, CHANGED, REMOVED, SET
+from netalias.views import NOTHING, address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.families import Registry
+    from netalias.kinds import Goal
+    from netalias.model import Address, Alias
+    from netalias.plan import Plan
+    from netalias.plan.compare import Item, Skipped
+
+WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change", SET: "set"}
+"""Sign: the word that JSON has for it."""
+ADDRESS = "address"
+NUMBERS = ("lease", "mtu", "metric")
+"""What JSON has as numbers."""
+NONE = "none"
+ABSENT = (NONE, NOTHING)
+"""What JSON has as null."""
+
+
+def line(item: Item, registry: Registry) -> str:
+    """``+ eth0:1 10.0.0.2/32 macvlan``, ``~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24``,
+    ``= eth0 arp_ignore 0 -> 1``."""
+    if item.setting is not None:
+        pairs = item.setting.after.items()
+        changes = [f"{key} {item.setting.before[key]} -> {value}" for key, value in pairs]
+        return printable(f"{item.sign} {item.name} {', '.join(changes)}")
+    return printable(f"{item.sign} {item.name} {TEXTS[item.sign](item.plan, registry)}")
+
+
+def fields(item: Item, registry: Registry) -> dict[str, object]:
+    """The same for JSON: ``before`` and ``after`` hold what a change changes."""
+    key = "altname" if item.setting is None else "ifname"
+    found: dict[str, object] = {"change": WORDS[item.sign], key: str(item.name)}
+    plan = item.plan
+    if item.setting is not None:
+        found["before"], found["after"] = item.setting.before, item.setting.after
+    elif item.sign == CHANGED:
+        changes = _changes(plan, registry)
+        found["before"] = {key: _value(key, old) for key, old, _ in changes}
+        found["after"] = {key: _value(key, new) for key, _, new in changes}
+    elif plan.goal is not None:
+        found["address"], found["kind"] = _wanted(plan.goal), plan.kind
+    elif plan.alias is not None:
+        found["address"], found["kind"] = address(plan.alias, registry), plan.alias.kind
+    if item.error is not None:
+        found["error"] = str(item.error)
+    if item.place:
+        found["place"] = item.place
+    return found
+
+
+def skipped(one: Skipped) -> dict[str, object]:
+    """A wish that could not be planned, for JSON."""
+    found: dict[str, object] = {"change": "skip", "altname": str(one.name), "count": one.count}
+    found["error"] = str(one.error)
+    if one.place:
+        found["place"] = one.place
+    return found
+
+
+def _value(key: str, text: str) -> object:
+    if text in ABSENT:
+        return None
+    return int(text) if key in NUMBERS else text
+
+
+def _added(plan: Plan, registry: Registry) -> str:
+    goal = plan.goal
+    assert goal is not None
+    return f"{_wanted(goal)} {plan.kind}"
+
+
+def _removed(plan: Plan, registry: Registry) -> str:
+    alias = plan.alias
+    assert alias is not None
+    return f"{address(alias, registry)} {alias.kind}"
+
+
+def _changed(plan: Plan, registry: Registry) -> str:
+    alias = plan.alias
+    assert alias is not None
+    changes = _changes(plan, registry)
+    texts = [f"{key} {old} -> {new}" for key, old, new in changes]
+    if changes[0][0] == ADDRESS:
+        return ", ".join([texts[0].removeprefix(f"{ADDRESS} "), *texts[1:]])
+    return f"{address(alias, registry)} {', '.join(texts)}"
+
+
+TEXTS: dict[str, Callable[[Plan, Registry], str]] = {
+    ADDED: _added,
+    REMOVED: _removed,
+    CHANGED: _changed,
+}
+"""Sign: what stands behind the name."""
+
+
+def _wanted(goal: Goal) -> str:
+    return f"{goal.type.format(goal.address)}/{goal.prefixlen}"
+
+
+def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
+    """(what, old, new) of everything that a plan changes; at least one."""
+    alias, goal = plan.alias, plan.goal
+    assert alias is not None
+    assert goal is not None
+    pairs = [
+        (ADDRESS, address(alias, registry) if alias.family else NONE, _wanted(goal)),
+        ("kind", alias.kind, plan.kind),
+        ("state", _state(alias.up), _state(goal.up)),
+        *_of_device(alias, goal, plan.kind),
+        *_of_entry(alias, goal, plan.kind),
+        *_of_lease(alias, goal),
+        ("name", _name(alias), str(goal.name)),
+    ]
+    changes = [(key, old, new) for key, old, new in pairs if old != new]
+    return changes or [_unseen(plan, alias, goal)]
+
+
+def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
+    """What no column shows: an address too many, or the note on the device."""
+    for step in plan.steps:
+        if isinstance(step, DelAddress):
+            return "surplus", address_words(step.address), NONE
+    note = alias.device.ifalias if alias.device is not None else ""
+    return "ifalias", note or NOTHING, goal.record()
+
+
+def _state(up: bool) -> str:
+    return "up" if up else "down"
+
+
+def _of_device(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]:
+    device = alias.device
+    if device is None or kind != alias.kind:
+        return []
+    found = []
+    if goal.mtu:
+        found.append(("mtu", str(device.mtu), str(goal.mtu)))
+    if goal.mac:
+        found.append(("mac", mac_text(device.mac), mac_text(goal.mac)))
+    return found
+
+
+def _of_entry(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]:
+    old, new = alias.entry, goal.entry
+    if old is None or new is None:
+        # Without a record of it the address is what has changed.
+        lost = old is None and new is not None and goal.up and alias.family
+        return [("entry", "missing", "present")] if lost else []
+    family = new.family
+
+    def text(packed: bytes) -> str:
+        return address_text(family, packed) if packed else NOTHING
+
+    found = [("peer", text(old.peer), text(new.peer))]
+    if old.local == new.local and old.prefixlen == new.prefixlen:
+        found += [
+            ("route", _route(old.flags), _route(new.flags)),
+            ("broadcast", text(old.broadcast), text(new.broadcast)),
+        ]
+    return [*found, ("metric", _metric(old, alias.kind), _metric(new, kind))]
+
+
+def _of_lease(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
+    if alias.entry is None:
+        return []
+    # A label has its lease from a reading, which may be a second off.
+    alike = same(alias.entry, goal.lease)
+    if alike and (alias.device is None or alias.lease == goal.lease):
+        return []
+    return [("lease", str(alias.lease or NONE), str(goal.lease or NONE))]
+
+
+def _metric(entry: Address, kind: str) -> str:
+    """That of an IPv6 label is its slot."""
+    return "0" if kind == "label" and entry.family == AF_INET6 else str(entry.metric)
+
+
+def _route(flags: int) -> str:
+    return NONE if flags & IFA_F_NOPREFIXROUTE else "connected"
+
+
+def _name(alias: Alias) -> str:
+    """What the alias is called in the kernel."""
+    if alias.whole:
+        return str(alias.name)
+    if alias.device is None:
+        return alias.entry.label if alias.entry is not None else NOTHING
+    texts = [name for name in alias.device.altnames if ":" in name]
+    if str(alias.name) in texts:
+        return str(alias.name)
+    return texts[0] if texts else "half-made"

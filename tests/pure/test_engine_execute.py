@@ -1,0 +1,137 @@
+"""mend() and remove() of reconcile.py: what a watcher does to a few aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from test_plan_compare import Declared
+
+from netalias import errors
+from netalias.claim import Arrival
+from netalias.engine.reconcile import Outcome, Rules, mend, reconcile, remove
+from netalias.kernel.memory import Memory
+from netalias.plan.compare import REMOVED, compare
+
+LINES = "eth0:0 10.0.0.1 kind macvlan\neth0:1 10.0.0.2 kind macvlan\neth1:0 10.0.0.3 kind label\n"
+
+
+def asking(conflict: str) -> str:
+    """The same lines, but others are looked for who have the addresses."""
+    return LINES.replace("\n", f" acd fast conflict {conflict}\n")
+
+
+class Seeking:
+    """One run on a segment where others have some addresses."""
+
+    def __init__(self, arrivals: Sequence[Arrival], taken: set[bytes]) -> None:
+        self.arrivals = arrivals
+        self.awaited: list[object] = []
+        self._taken = taken
+
+    def __enter__(self) -> Seeking:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing."""
+
+    def look(self) -> list[tuple[Arrival, errors.NetaliasError]]:
+        found = [one for one in self.arrivals if one.asked and one.address in self._taken]
+        return [(one, errors.Conflict(f"{one.name}: in use")) for one in found]
+
+    def follow(self) -> None:
+        """Nothing."""
+
+    def verdicts(self) -> list[object]:
+        return []
+
+    def announce(self, lost: object) -> list[str]:
+        return []
+
+
+class Segment:
+    """Where others have the addresses *taken*."""
+
+    def __init__(self, *taken: int) -> None:
+        self._taken = {bytes((10, 0, 0, last)) for last in taken}
+
+    def __call__(self) -> Segment:
+        return self
+
+    def arriving(self, kernel: object, snapshot: object, found: Any, policy: object) -> Seeking:
+        return Seeking(found, self._taken)
+
+
+@pytest.fixture
+def stage() -> Declared:
+    return Declared(Memory(kinds=("macvlan", "dummy")))
+
+
+def mended(stage: Declared, text: str = LINES) -> Outcome:
+    """What mend() does for these lines."""
+    world = stage.engine.world()
+    agenda = compare(stage.parsed(text), world, stage.engine.able, removing=False)
+    return mend(stage.engine, world, agenda)
+
+
+def test_what_is_missing_comes(stage: Declared) -> None:
+    """Of what is not in these lines nothing is touched."""
+    stage("eth0:7 10.0.0.7")
+    stage("eth0:0 10.0.0.1 kind macvlan")
+    outcome = mended(stage)
+    assert [str(item.name) for item in outcome.done] == ["eth0:1", "eth1:0"]
+    assert stage.names() == ["eth0:7", "eth0:0", "eth0:1", "eth1:0"]
+    assert mended(stage).agenda.items == []
+
+
+def test_who_is_refused_is_refused_alone(stage: Declared) -> None:
+    """It has an error, and the others are done."""
+    mac = stage.device("eth0").mac.hex(":")
+    outcome = mended(stage, LINES + f"eth0:5 10.0.0.5 kind macvlan hw ether {mac}\n")
+    assert [str(item.name) for item in outcome.failed] == ["eth0:5"]
+    assert stage.names() == ["eth0:0", "eth0:1", "eth1:0"]
+
+
+@pytest.mark.parametrize("conflict", ["skip", "abort"])
+def test_a_conflict_concerns_nobody_else(stage: Declared, conflict: str) -> None:
+    """There is no run that it could end: the others have been there all the time."""
+    stage.engine.segment = Segment(2)  # type: ignore[assignment]
+    outcome = mended(stage, asking(conflict))
+    assert [str(item.name) for item in outcome.agenda.items] == ["eth0:0", "eth0:1", "eth1:0"]
+    assert [str(item.name) for item in outcome.failed] == ["eth0:1"]
+    assert outcome.status == errors.STATUS_CONFLICT
+    assert stage.names() == ["eth0:0", "eth1:0"]
+
+
+def test_a_conflict_ends_a_run_only_where_it_may(stage: Declared) -> None:
+    """The rules of a reconciliation say it; those of a watcher do not."""
+    stage.engine.segment = Segment(2)  # type: ignore[assignment]
+    with pytest.raises(errors.Conflict):
+        reconcile(stage.engine, stage.parsed(asking("abort")), Rules())
+    assert stage.names() == []
+    reconcile(stage.engine, stage.parsed(asking("abort")), Rules(abort=False))
+    assert stage.names() == ["eth0:0", "eth1:0"]
+
+
+def test_removing(stage: Declared) -> None:
+    """In the order that is given; the last one that needs a setting gives it back."""
+    mended(stage)
+    reconcile(stage.engine, stage.parsed(LINES), Rules())
+    assert stage.device("eth0").arp_announce == 2
+    world = stage.engine.world()
+    found = [alias for alias in world.aliases if alias.name.main == "eth0"]
+    outcome = remove(stage.engine, world, found[:1])
+    assert [item.sign for item in outcome.done] == [REMOVED]
+    assert stage.device("eth0").arp_announce == 2
+    world = stage.engine.world()
+    found = [alias for alias in world.aliases if alias.name.main == "eth0"]
+    outcome = remove(stage.engine, world, found)
+    assert [item.sign for item in outcome.done] == [REMOVED, "="]
+    assert stage.device("eth0").arp_announce == 0
+    assert stage.names() == ["eth1:0"]
+
+
+def test_removing_nothing(stage: Declared) -> None:
+    assert remove(stage.engine, stage.engine.world(), []).agenda.items == []
+    assert mended(stage, "").agenda.items == []

@@ -1,0 +1,491 @@
+"""interfaces(5) -> lines of the file grammar: what ifup(8) would make of it, and no more."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netalias import errors
+from netalias.desired.declarations import parse as declared
+from netalias.families import lazy
+from netalias.importers import ifupdown
+
+ROOT = Path(ifupdown.__file__).parents[2]
+
+
+def found(text: str) -> ifupdown.Found:
+    return ifupdown.convert(ifupdown.parse(text, "f"))
+
+
+def stanza(*options: str, head: str = "eth0:0 inet static") -> str:
+    """An alias that is brought up at boot."""
+    return "\n".join(["auto eth0:0", f"iface {head}", *(f"    {line}" for line in options)])
+
+
+def line(*options: str, head: str = "eth0:0 inet static") -> str:
+    """The words of the only line; nothing must have been noted."""
+    result = found(stanza(*options, head=head))
+    assert result.notes == []
+    (only,) = result.lines
+    words, _, place = only.partition("   # ")
+    assert place == "f:2"
+    return " ".join(words.split())
+
+
+def notes(*options: str, head: str = "eth0:0 inet static") -> list[str]:
+    return found(stanza(*options, head=head)).notes
+
+
+def tree(root: Path, **files: str) -> None:
+    """Files by path below /etc/network, ``__`` for a slash, and the first one is the main one."""
+    for name, text in files.items():
+        path = root / "etc/network" / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def alias(slot: int) -> str:
+    return f"auto lo:{slot}\niface lo:{slot} inet static\n address 192.0.2.{slot}/32\n"
+
+
+def slots(result: ifupdown.Found) -> list[str]:
+    return [text.split()[0] for text in result.lines]
+
+
+# One stanza ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["address 200.1.1.1/24"], "200.1.1.1/24 kind label"),
+        (["address 200.1.1.1", "netmask 255.255.0.0"], "200.1.1.1/16 kind label"),
+        (["address 200.1.1.1", "netmask 27"], "200.1.1.1/27 kind label"),
+        (["netmask 16", "address 200.1.1.1/24"], "200.1.1.1/16 kind label"),
+        (["address 200.1.1.1/255.255.255.0"], "200.1.1.1/24 kind label"),
+        (["address 10.0.0.1"], "10.0.0.1/8 kind label"),
+        (["address 127.9.9.9"], "127.9.9.9/8 kind label"),
+        (["address 128.0.0.1"], "128.0.0.1/16 kind label"),
+        (["address 192.0.2.1"], "192.0.2.1/24 kind label"),
+        (["address 240.0.0.1"], "240.0.0.1/32 kind label"),
+        (["address 10.0.0.1/24", "broadcast +"], "10.0.0.1/24 kind label"),
+        (["address 10.0.0.1/24", "broadcast -"], "10.0.0.1/24 kind label -broadcast"),
+        (["address 10.0.0.1/24", "broadcast 10.0.0.9"],
+         "10.0.0.1/24 kind label broadcast 10.0.0.9"),
+        (["address 10.0.0.1", "pointopoint 10.0.0.2"],
+         "10.0.0.1/32 kind label pointopoint 10.0.0.2"),
+        (["address 10.0.0.1/24", "pointopoint 10.0.0.2/30"],
+         "10.0.0.1/30 kind label pointopoint 10.0.0.2"),
+    ],
+)  # fmt: skip
+def test_inet(options: list[str], words: str) -> None:
+    """As ifup 0.8.41 calls ip(8): netmask before /LEN before the class; a peer has the length."""
+    assert line(*options) == f"eth0:0 {words}"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["address 2001:db8::1/64"], "2001:db8::1/64"),
+        (["address 2001:db8::1"], "2001:db8::1/128"),
+        (["address 2001:db8::1/48", "netmask 64"], "2001:db8::1/64"),
+    ],
+)
+def test_inet6(options: list[str], words: str) -> None:
+    """IPv6 has no classes: without a length it is one address."""
+    assert line(*options, head="eth0:0 inet6 static") == f"eth0:0 {words} kind label"
+
+
+@pytest.mark.parametrize(
+    ("head", "option", "why"),
+    [
+        ("inet", "address 10.0.0.256/24", "not an IPv4 address"),
+        ("inet", "address 010.0.0.1/24", "not an IPv4 address"),
+        ("inet", "address 2001:db8::1/64", "not an IPv4 address"),
+        ("inet", "address host.example", "not an IPv4 address"),
+        ("inet", "address 224.0.0.1/24", "a multicast address cannot be an alias"),
+        ("inet", "address 0.0.0.0/24", "cannot be the address of an alias"),
+        ("inet", "address 10.0.0.1/33", "a prefix length is a number from 0 to 32"),
+        ("inet", "address 10.0.0.1/24   # here", "a prefix length is a number from 0 to 32"),
+        ("inet", "address 10.0.0.1/255.0.255.0", "not a netmask"),
+        ("inet", "netmask 24", "there is no address"),
+        ("inet6", "address 10.0.0.1/24", "not an IPv6 address"),
+        ("inet6", "address 2001:db8::1/129", "a prefix length is a number from 0 to 128"),
+        ("inet6", "address 2001:db8::1/255.0.0.0", "a prefix length is a number from 0 to 128"),
+    ],
+)
+def test_bad_address(head: str, option: str, why: str) -> None:
+    """What is no address of an alias is a note with the place and the name, and no line."""
+    result = found(stanza(option, head=f"eth0:0 {head} static"))
+    (note,) = result.notes
+    assert result.lines == []
+    assert note.startswith("f:2: eth0:0: ")
+    assert why in note
+
+
+def test_bad_broadcast_and_peer() -> None:
+    """The other addresses are checked as those of a command are."""
+    assert "broadcast x: not an IPv4 address" in notes("address 10.0.0.1/24", "broadcast x")[0]
+    assert "not an IPv4 address" in notes("address 10.0.0.1/24", "pointopoint x")[0]
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["gateway 10.0.0.254", "metric 5", "mtu 1400", "hwaddress ether 02:00:00:00:00:01",
+     "scope host", "up ip route add default via 10.0.0.254", "post-up true", "pre-up true",
+     "down true", "pre-down true", "post-down true", "dns-nameservers 192.0.2.53",
+     "description web", "allow- eth0:0"],
+)  # fmt: skip
+def test_not_carried_over(option: str) -> None:
+    """One note for each option that an alias cannot have, at its own line; the alias stays."""
+    result = found(stanza("address 10.0.0.1/24", option, option))
+    word = option.split()[0]
+    assert [note.partition(": it")[0].split(" is not")[0] for note in result.notes] == [
+        f"f:4: eth0:0: {word}",
+        f"f:5: eth0:0: {word}",
+    ]
+    assert slots(result) == ["eth0:0"]
+
+
+def test_second_address() -> None:
+    """The first address counts, as it does to ifup."""
+    result = found(stanza("address 10.0.0.1/24", "address 10.0.0.2/24"))
+    assert "10.0.0.1/24" in result.lines[0]
+    assert result.notes == [
+        "f:4: eth0:0: a second address, 10.0.0.2/24, is not carried over: it has 10.0.0.1/24"
+    ]
+
+
+@pytest.mark.parametrize("method", ["manual", "dhcp", "loopback", "tunnel", "ppp"])
+def test_other_methods(method: str) -> None:
+    """Only static has an address that is known beforehand."""
+    result = found(stanza("address 10.0.0.1/24", head=f"eth0:0 inet {method}"))
+    assert result.lines == []
+    assert result.notes == [
+        f"f:2: eth0:0: inet {method} is not carried over (an alias has a fixed address)"
+    ]
+
+
+@pytest.mark.parametrize("family", ["ipx", "can"])
+def test_other_families(family: str) -> None:
+    """inet and inet6 only."""
+    assert f"{family} static is not carried over" in notes(head=f"eth0:0 {family} static")[0]
+
+
+@pytest.mark.parametrize("head", ["eth0:0", "eth0:0 inet", "eth0:0 static", "eth0:0 inet a b"])
+def test_short_head(head: str) -> None:
+    """ifup refuses such a line; here it is a note."""
+    assert notes("address 10.0.0.1/24", head=head) == [
+        "f:2: eth0:0: an address family and a method are needed"
+    ]
+
+
+@pytest.mark.parametrize("slot", ["web", "0-", "", "1a", "-1"])
+def test_slots_are_numbers(slot: str) -> None:
+    """eth0:web was possible to ifconfig; here it is a note that says so."""
+    (note,) = notes("address 10.0.0.1/24", head=f"eth0:{slot} inet static")
+    assert note.startswith(f"f:2: eth0:{slot}: slots are numbers")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("eth0:65536", "slot is over the limit"),
+        ("eth0:0:1", "an alias cannot have aliases"),
+        ("enx001122334455:0", "an address label has 15 bytes at most"),
+        ("enx00112233445566:0", "a device name has 15 at most"),
+        (":0", "the name of the main device is missing"),
+    ],
+)
+def test_bad_names(name: str, why: str) -> None:
+    """A name that no label of the kernel can have is a note."""
+    result = found(stanza("address 10.0.0.1/24", head=f"{name} inet static"))
+    assert result.lines == []
+    assert why in result.notes[0]
+
+
+def test_inherits() -> None:
+    """What comes from a template is not there; what the stanza itself says is."""
+    result = found(stanza("address 10.0.0.1/24", head="eth0:0 inet static inherits web"))
+    assert slots(result) == ["eth0:0"]
+    assert result.notes == ["f:2: eth0:0: what it inherits from web is not carried over"]
+    assert notes(head="eth0:0 inherits web") == [
+        "f:2: eth0:0: an address family and a method are needed, and web is not asked"
+    ]
+
+
+# Several stanzas ----------------------------------------------------------------------------
+
+
+def test_main_devices_are_passed_over() -> None:
+    """Many addresses of a main device are no aliases; nothing is said about them."""
+    text = """\
+auto lo eth0
+iface lo inet loopback
+iface eth0 inet static
+    address 10.0.0.1/24
+    address 10.0.0.2/24
+    gateway 10.0.0.254
+    up echo hello
+iface eth0 inet static
+    address 10.0.0.3/24
+iface eth0 inet6 auto
+iface web inet static inherits eth0
+rename a=b
+no-auto-down eth0
+no-scripts eth0
+"""
+    result = found(text)
+    assert (result.lines, result.notes) == ([], [])
+
+
+@pytest.mark.parametrize("word", ["auto", "allow-auto", "allow-hotplug", "allow-mine"])
+@pytest.mark.parametrize("before", [True, False])
+def test_brought_up(word: str, before: bool) -> None:
+    """The words that bring an alias up may stand anywhere, and several names after one."""
+    parts = ["iface eth0:0 inet static\n address 10.0.0.1/24", f"{word} lo eth0:0"]
+    result = found("\n".join(reversed(parts) if before else parts))
+    assert slots(result) == ["eth0:0"]
+
+
+@pytest.mark.parametrize("word", ["auto eth0", "auto /eth*", "no-auto-down eth0:0", ""])
+def test_not_brought_up(word: str) -> None:
+    """Nobody brings it up: a comment that says so. A pattern means devices that are there."""
+    result = found(f"{word}\niface eth0:0 inet static\n address 10.0.0.1/24\n")
+    assert result.lines == [
+        "# eth0:0  10.0.0.1/24  kind label   # f:2: not brought up automatically"
+        " (neither auto nor allow-hotplug)"
+    ]
+    assert result.notes == []
+
+
+def test_logical_interfaces() -> None:
+    """Mappings, and logical names of aliases, are notes."""
+    text = "mapping eth0 eth1\n script /bin/x\n map a b\nauto eth0=home eth0:0=web\n"
+    assert found(text).notes == [
+        "f:1: mapping eth0 eth1: logical interfaces are not carried over",
+        "f:4: eth0:0=web: logical interfaces are not carried over",
+    ]
+
+
+def test_second_stanza() -> None:
+    """One alias has one address: another one is a note, the same one again is not."""
+    text = stanza("address 10.0.0.1/24")
+    again = found(text + "\n" + text)
+    assert (slots(again), again.notes) == (["eth0:0"], [])
+    other = found(f"{text}\niface eth0:00 inet6 static\n address 2001:db8::1/64\n")
+    assert slots(other) == ["eth0:0"]
+    assert other.notes == [
+        "f:4: eth0:0: 2001:db8::1/64 is not carried over: one alias has one address,"
+        " and f:2 gives it 10.0.0.1/24"
+    ]
+
+
+def test_one_address_twice() -> None:
+    """A file declares an address once; an alias that nobody brings up takes none away."""
+    text = "iface lo:{0} inet static\n address 10.0.0.1/{1}\n"
+    both = found("auto lo:0 lo:1\n" + text.format(0, 24) + text.format(1, 32))
+    assert slots(both) == ["lo:0"]
+    assert both.notes == ["f:4: lo:1: 10.0.0.1/32 is not carried over: lo:0 at f:2 has it"]
+    for number, order in ((1, ["#", "lo:1"]), (0, ["lo:0", "#"])):
+        one = found(f"auto lo:{number}\n" + text.format(0, 24) + text.format(1, 32))
+        assert (slots(one), one.notes) == (order, [])
+
+
+def test_lines_are_aligned() -> None:
+    """Names and addresses stand in columns."""
+    result = found(alias(1) + alias(100))
+    assert result.lines == [
+        "lo:1    192.0.2.1/32    kind label   # f:2",
+        "lo:100  192.0.2.100/32  kind label   # f:5",
+    ]
+
+
+# Lines --------------------------------------------------------------------------------------
+
+
+def test_comments_and_continuation() -> None:
+    """A comment is a line of its own, and ends at its end; a backslash at the very end joins."""
+    text = """\
+# auto lo:9 \\
+auto lo:0 \\
+   lo:1
+
+  # iface lo:0 inet static
+iface lo:0 \\
+ inet static
+ addr\\
+ess 192.0.2.1/32
+\t# in a stanza
+iface lo:1 inet static\t
+\taddress  192.0.2.2/32 \r
+"""
+    result = found(text)
+    assert [text.split() for text in result.lines] == [
+        ["lo:0", "192.0.2.1/32", "kind", "label", "#", "f:6"],
+        ["lo:1", "192.0.2.2/32", "kind", "label", "#", "f:11"],
+    ]
+    assert result.notes == []
+
+
+def test_no_comment_in_a_continued_line() -> None:
+    """What follows a backslash is part of the value, whatever it looks like."""
+    assert "broadcast # no: not" in notes("address 10.0.0.1/24", "broadcast \\", "# no")[0]
+
+
+def test_backslash_at_the_end_of_the_file() -> None:
+    """It joins nothing."""
+    assert line("address 10.0.0.1/24\\") == "eth0:0 10.0.0.1/24 kind label"
+
+
+def test_misplaced() -> None:
+    """An option outside of a stanza is a note; ``auto`` ends a stanza."""
+    assert found("address 10.0.0.1\n").notes == ["f:1: address: an option outside of a stanza"]
+    text = stanza() + "\nauto eth1\n address 10.0.0.1/24\n"
+    assert found(text).notes[0] == "f:2: eth0:0: there is no address"
+    assert "outside of a stanza" in found(text).notes[1]
+
+
+# Files --------------------------------------------------------------------------------------
+
+
+def read(root: Path) -> ifupdown.Found:
+    return ifupdown.read(root=str(root))
+
+
+def test_source(tmp_path: Path) -> None:
+    """Relative to the file that says it, or absolute; several words; globs in order."""
+    tree(
+        tmp_path,
+        interfaces="source d/*.cfg /etc/network/one\n" + alias(9),
+        d__b_cfg="never",
+        one=alias(3),
+    )
+    tree(
+        tmp_path,
+        **{"d__b.cfg": alias(2), "d__a.cfg": "source ../e/x\n" + alias(1), "e__x": alias(0)},
+    )
+    result = read(tmp_path.rename(tmp_path.with_name("[root]")))
+    assert slots(result) == ["lo:0", "lo:1", "lo:2", "lo:3", "lo:9"]
+    assert result.notes == []
+    places = [text.rpartition("# ")[2] for text in result.lines]
+    assert places == [
+        "/etc/network/e/x:2",
+        "/etc/network/d/a.cfg:3",
+        "/etc/network/d/b.cfg:2",
+        "/etc/network/one:2",
+        "/etc/network/interfaces:3",
+    ]
+
+
+@pytest.mark.parametrize("word", ["source-directory", "source-dir"])
+def test_source_directory(tmp_path: Path, word: str) -> None:
+    """Only plain names: letters, digits, underscores and hyphens; the folder may be a glob."""
+    tree(tmp_path, interfaces=f"{word} */inc\n")
+    plain = {"x__inc__b-1": alias(2), "x__inc__A_0": alias(1), "y__inc__z": alias(3)}
+    tree(tmp_path, **plain)
+    tree(tmp_path, **{"x__inc__c.cfg": alias(4), "x__inc__c~": alias(5), "x__inc__é": alias(6)})
+    result = read(tmp_path)
+    assert (slots(result), result.notes) == (["lo:1", "lo:2", "lo:3"], [])
+
+
+def test_auto_in_another_file(tmp_path: Path) -> None:
+    """All files are one configuration."""
+    tree(tmp_path, interfaces="iface lo:1 inet static\n address 192.0.2.1/32\nsource up\n")
+    tree(tmp_path, up="auto lo:1\n")
+    assert slots(read(tmp_path)) == ["lo:1"]
+
+
+def test_a_stanza_ends_with_its_file(tmp_path: Path) -> None:
+    """Options after ``source`` belong to nothing."""
+    tree(tmp_path, interfaces=f"source a\n address 192.0.2.9/32\n{alias(1)}", a=alias(2))
+    result = read(tmp_path)
+    assert slots(result) == ["lo:2", "lo:1"]
+    assert result.notes == ["/etc/network/interfaces:2: address: an option outside of a stanza"]
+
+
+def test_loops(tmp_path: Path) -> None:
+    """A file that includes itself, straight or by another, is read once, with a note."""
+    tree(
+        tmp_path,
+        interfaces=f"source a ./interfaces\n{alias(1)}",
+        a=f"source ../network/i*\n{alias(2)}",
+    )
+    result = read(tmp_path)
+    assert slots(result) == ["lo:2", "lo:1"]
+    assert result.notes == [
+        "/etc/network/a:1: /etc/network/interfaces includes itself",
+        "/etc/network/interfaces:1: /etc/network/interfaces includes itself",
+    ]
+
+
+def test_unreadable(tmp_path: Path) -> None:
+    """Of an included file a note, of the file itself an error; no match of a glob is nothing."""
+    tree(tmp_path, interfaces="source none d none*\nsource-directory nod\n")
+    (tmp_path / "etc/network/d").mkdir()
+    assert read(tmp_path).notes == [
+        "/etc/network/interfaces:1: /etc/network/none: No such file or directory",
+        "/etc/network/interfaces:1: /etc/network/d: Is a directory",
+    ]
+    with pytest.raises(errors.StateError, match=r"^/nowhere: No such file or directory$"):
+        ifupdown.read("/nowhere", str(tmp_path))
+
+
+@pytest.mark.parametrize("word", ["$HOME/x", "~/x", "`date`", "{a,b}", "'a'", "a\0"])
+def test_shell_words(tmp_path: Path, word: str) -> None:
+    """wordexp(3) would expand it; here it is a note."""
+    tree(tmp_path, interfaces=f"source {word}\n")
+    (note,) = read(tmp_path).notes
+    assert note.endswith("not read, for it needs a shell to expand it")
+
+
+def test_hostile_names(tmp_path: Path) -> None:
+    """A file name cannot smuggle a line into the result, nor move the cursor of a terminal."""
+    folder = tmp_path / "etc/network/d"
+    folder.mkdir(parents=True)
+    (folder / "a\nlo:7 192.0.2.7 #").write_text(alias(1) + "iface lo:\x1b[2J inet static\n")
+    (folder / os.fsdecode(b"\xff")).write_bytes(alias(2).encode() + b"iface lo:\xff inet static\n")
+    (folder / "gone\x1b[2J").symlink_to("nowhere")
+    tree(tmp_path, interfaces="source d/*\n")
+    result = read(tmp_path)
+    assert slots(result) == ["lo:1", "lo:2"]
+    assert len(result.notes) == 3
+    assert all(text.isprintable() for text in result.lines + result.notes)
+
+
+# Any text -----------------------------------------------------------------------------------
+
+WORDS = st.sampled_from(
+    ["auto", "iface", "lo:0", "eth0:1", "eth0", "inet", "inet6", "static", "manual", "\n", "\n ",
+     "address", "netmask", "10.0.0.1/24", "10.0.0.2", "2001:db8::1/64", "255.0.0.0", "64",
+     "broadcast", "+", "-", "pointopoint", "inherits", "mapping", "source", "#", "\\\n", "mtu"]
+)  # fmt: skip
+
+
+@given(st.lists(WORDS | st.text(max_size=4), max_size=60).map(" ".join) | st.text())
+def test_any_text(text: str) -> None:
+    """Nothing raises, and every line that comes out is one that a file may have."""
+    result = found(text)
+    assert declared([("f", "\n".join(result.lines))], lazy()).errors == []
+    for comment in result.lines:
+        bare = comment.removeprefix("# ")
+        assert declared([("f", bare)], lazy()).errors == []
+    assert not any("\n" in text for text in result.lines + result.notes)
+
+
+def test_loads_no_regular_expressions() -> None:
+    """Reading a file without wildcards loads neither re nor glob."""
+    program = "import sys; sys.path.insert(0, sys.argv[2]); from netalias.importers"
+    program += " import ifupdown; ifupdown.read(sys.argv[1]);"
+    program += "print(sorted({'re', 'glob', 'typing'} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, os.devnull, str(ROOT)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "[]\n"

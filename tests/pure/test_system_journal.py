@@ -1,0 +1,103 @@
+"""Lines of a service: with a priority where the journal reads them, for people else."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netalias.system.journal import DEBUG, ERROR, INFO, NOTICE, WARNING, Journal
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Iterator[TextIO]:
+    """Stands for standard error."""
+    with (tmp_path / "stderr").open("w+") as file:
+        yield file
+
+
+def place(stream: TextIO) -> str:
+    status = os.fstat(stream.fileno())
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+def said(stream: TextIO) -> list[str]:
+    stream.seek(0)
+    return stream.read().splitlines()
+
+
+def say_all(journal: Journal) -> None:
+    journal.error("e")
+    journal.warning("w")
+    journal.notice("n")
+    journal.info("i")
+    journal.debug("d")
+
+
+def test_the_journal_gets_priorities(stream: TextIO) -> None:
+    """Those of syslog(3), and no name of the program: the journal knows it."""
+    say_all(Journal(verbose=True, stream=stream, environ={"JOURNAL_STREAM": place(stream)}))
+    assert said(stream) == ["<3>e", "<4>w", "<5>n", "<6>i", "<7>d"]
+    assert (ERROR, WARNING, NOTICE, INFO, DEBUG) == (3, 4, 5, 6, 7)
+
+
+@pytest.mark.parametrize("other", ["", "1:2", "nonsense", ":", "0:0"])
+def test_people_get_the_name_of_the_program(stream: TextIO, other: str) -> None:
+    """As in every line of netalias; also where standard error was redirected since."""
+    say_all(Journal(verbose=True, stream=stream, environ={"JOURNAL_STREAM": other}))
+    assert said(stream) == [
+        "netalias: e", "netalias: warning: w", "netalias: n", "netalias: i", "netalias: d",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("quiet", "verbose", "letters"),
+    [(False, False, "ewni"), (True, False, "ewn"), (False, True, "ewnid"), (True, True, "ewn")],
+)
+def test_quiet_and_verbose(stream: TextIO, quiet: bool, verbose: bool, letters: str) -> None:
+    """-q drops what is of no concern, -v adds what was done; -q wins."""
+    say_all(Journal(quiet=quiet, verbose=verbose, stream=stream, environ={}))
+    assert [line[-1] for line in said(stream)] == list(letters)
+
+
+@given(st.text())
+def test_an_event_is_one_line(text: str) -> None:
+    """Whatever a name holds: no newline, no escape sequence."""
+    stream = io.StringIO()
+    Journal(stream=stream, environ={}).error(text)
+    line = stream.getvalue()
+    assert line.count("\n") == 1
+    assert line[:-1].isprintable()
+
+
+class Broken(io.StringIO):
+    """Standard error whose reader has gone."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+def test_nobody_reads() -> None:
+    """The service goes on."""
+    Journal(stream=Broken(), environ={}).error("e")
+    closed = io.StringIO()
+    closed.close()
+    Journal(stream=closed, environ={"JOURNAL_STREAM": "1:2"}).error("e")
+
+
+def test_without_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be closed from the start."""
+    monkeypatch.setattr("sys.stderr", None)
+    Journal(environ={"JOURNAL_STREAM": "1:2"}).error("e")
+
+
+def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    """That of the moment, not of the import."""
+    Journal().warning("w")
+    assert capsys.readouterr().err == "netalias: warning: w\n"

@@ -1,0 +1,203 @@
+"""The protocol of sd_notify(3), against a socket that plays the manager."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netalias.system import sdnotify
+from netalias.system.sdnotify import Service
+
+
+class Manager:
+    """A socket that hears."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(address.replace("@", "\0", 1) if address[0] == "@" else address)
+        self.socket.settimeout(5)
+
+    def heard(self) -> list[str]:
+        """The lines of the next datagram."""
+        return self.socket.recv(65536).decode("utf-8", "surrogateescape").split("\n")
+
+    def environ(self, **more: str) -> dict[str, str]:
+        return {"NOTIFY_SOCKET": self.address, **more}
+
+
+@pytest.fixture(params=["path", "abstract"])
+def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]:
+    """One with a path, and one with a name that is in no file system."""
+    names = {"path": str(tmp_path / "notify"), "abstract": f"@netalias-test-{os.getpid()}"}
+    found = Manager(names[request.param])
+    yield found
+    found.socket.close()
+
+
+def test_a_life(manager: Manager) -> None:
+    """What a manager hears from the start to the end."""
+    me = Service(manager.environ())
+    me.ready("3 aliases")
+    assert manager.heard() == ["READY=1", "STATUS=3 aliases"]
+    me.status("4 aliases")
+    assert manager.heard() == ["STATUS=4 aliases"]
+    before = time.monotonic_ns() // 1000
+    me.reloading()
+    word, stamp = manager.heard()
+    assert word == "RELOADING=1"
+    name, _, value = stamp.partition("=")
+    assert name == "MONOTONIC_USEC"
+    assert before <= int(value) <= time.monotonic_ns() // 1000
+    me.ready()
+    assert manager.heard() == ["READY=1"]
+    me.alive()
+    assert manager.heard() == ["WATCHDOG=1"]
+    me.stopping()
+    assert manager.heard() == ["STOPPING=1"]
+
+
+def test_children_get_none_of_the_variables(manager: Manager) -> None:
+    """A script that speaks the protocol would speak for us."""
+    environ = manager.environ(WATCHDOG_USEC="1000000", WATCHDOG_PID=str(os.getpid()), OTHER="x")
+    assert Service(environ).watchdog == 0.5
+    assert environ == {"OTHER": "x"}
+
+
+def test_the_environment_of_the_process_is_the_default(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no other one is given."""
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
+    Service().ready()
+    assert manager.heard() == ["READY=1"]
+    assert "NOTIFY_SOCKET" not in os.environ
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "/", "@", "relative", "vsock:2:1234", "/nowhere/at/all", "/x" * 200, "@" + "x" * 200,
+        "/caf\udce9", "/nul\0byte",
+    ],
+)  # fmt: skip
+def test_where_nobody_hears_nothing_happens(address: str) -> None:
+    """No socket, no such socket, no name for a socket."""
+    me = Service({"NOTIFY_SOCKET": address})
+    me.ready("up")
+    me.alive()
+    me.stopping()
+
+
+def test_a_manager_that_does_not_read_is_not_waited_for_long(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its queue is full: what it does not take is lost, and the service goes on."""
+    monkeypatch.setattr(sdnotify, "SECONDS", 0.01)
+    me = Service(manager.environ())
+    for _ in range(2000):
+        me.alive()
+        if len(open_queue(manager)) > 0:
+            break
+    assert manager.heard() == ["WATCHDOG=1"]
+
+
+def open_queue(manager: Manager) -> str:
+    """Not empty once nothing more goes in."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.setblocking(False)
+        other.connect(manager.socket.getsockname())
+        try:
+            other.send(b"x")
+        except BlockingIOError:
+            return "full"
+    return ""
+
+
+def test_a_manager_that_comes_back_is_heard(tmp_path: Path) -> None:
+    """Under the same name, as after systemctl daemon-reexec."""
+    first = Manager(str(tmp_path / "notify"))
+    me = Service(first.environ())
+    me.ready()
+    first.socket.close()
+    me.alive()
+    (tmp_path / "notify").unlink()
+    second = Manager(str(tmp_path / "notify"))
+    me.alive()
+    assert second.heard() == ["WATCHDOG=1"]
+    second.socket.close()
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "pid", "seconds"),
+    [
+        ("30000000", "", 15.0),
+        ("30000000", "me", 15.0),
+        ("30000000", "1", None),
+        ("30000000", "me too", None),
+        ("0", "", None),
+        ("", "", None),
+        ("-1", "", None),
+        ("1e6", "", None),
+        ("٣", "", None),
+    ],
+)
+def test_the_watchdog(microseconds: str, pid: str, seconds: float | None) -> None:
+    """Half of what the manager waits, where it waits for this very process."""
+    environ = {
+        "WATCHDOG_USEC": microseconds,
+        "WATCHDOG_PID": str(os.getpid()) if pid == "me" else pid,
+    }
+    assert Service(environ).watchdog == seconds
+
+
+@given(st.text())
+def test_a_status_is_one_line_that_fits(text: str) -> None:
+    """A newline would be a word of its own to the manager, and what is too long is dropped."""
+    lines = sdnotify._status(text)
+    assert len(lines) <= 1
+    for line in lines:
+        assert "\n" not in line
+        assert len(line.encode("utf-8", "surrogatepass")) <= sdnotify.STATUS_MAX + len("STATUS=")
+
+
+def test_a_long_status_is_seen_to_be_cut(manager: Manager) -> None:
+    """What was left out is marked, and no character is cut in two."""
+    Service(manager.environ()).status("ü" * 3000)
+    (line,) = manager.heard()
+    assert line.endswith("ü...")
+
+
+def test_a_name_that_is_not_utf_8(manager: Manager) -> None:
+    """Its bytes go through."""
+    Service(manager.environ()).status("caf\udce9")
+    assert manager.heard() == ["STATUS=caf\udce9"]
+
+
+def test_no_descriptor_stays_open(manager: Manager) -> None:
+    """Neither after success nor after failure."""
+    before = set(os.listdir("/proc/self/fd"))
+    Service(manager.environ()).ready()
+    Service({"NOTIFY_SOCKET": "/nowhere/at/all"}).ready()
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_without_a_descriptor_left_nothing_is_said(manager: Manager) -> None:
+    """That ends no service; what is said later is heard."""
+    me = Service(manager.environ())
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        me.alive()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    me.ready()
+    assert manager.heard() == ["READY=1"]

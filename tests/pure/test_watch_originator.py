@@ -1,0 +1,117 @@
+"""Who is behind a netlink port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netalias.watch.originator import PIDS, port_of, who
+
+OPEN = """
+import os, socket, sys
+one, other = (socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) for _ in range(2))
+for each in (one, other):
+    each.bind((0, 0))
+print(one.getsockname()[0], other.getsockname()[0], flush=True)
+sys.stdin.readline()
+one.close()
+print(flush=True)
+sys.stdin.readline()
+"""
+"""Two sockets; the first one is closed at the first line."""
+
+
+class Other:
+    """A process with two netlink sockets."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", OPEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.first, self.second = map(int, self.line().split())
+
+    def line(self) -> str:
+        """What it says."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def go_on(self) -> None:
+        """To its next line."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self.line()
+
+
+@pytest.fixture
+def other() -> Iterator[Other]:
+    """That process."""
+    found = Other()
+    yield found
+    found.process.kill()
+    found.process.communicate()
+
+
+def netlink(port: int = 0) -> socket.socket:
+    """A socket of this process."""
+    made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+    made.bind((port, 0))
+    return made
+
+
+def test_the_port_of_a_socket() -> None:
+    """Which stays open; nothing has none."""
+    with netlink() as made:
+        assert port_of(made.fileno()) == made.getsockname()[0]
+        assert made.getsockname()[0]
+    assert port_of(-1) == 0
+
+
+def test_its_first_socket(other: Other) -> None:
+    """By its pid."""
+    assert other.first == other.process.pid
+    assert who(other.first).endswith(f" (pid {other.process.pid})")
+
+
+def test_a_second_socket(other: Other) -> None:
+    """Has another number, but the same holder."""
+    assert other.second >= PIDS
+    assert who(other.second).endswith(f" (pid {other.process.pid})")
+
+
+def test_a_socket_that_is_closed(other: Other) -> None:
+    """A process of that pid may be another one: ports are pids of the pid namespace that the
+    process is in."""
+    other.go_on()
+    assert who(other.first) == ""
+
+
+def test_a_pid_of_another(other: Other) -> None:
+    """Whoever has taken a port that looks like the pid of another process is named himself."""
+    other.go_on()
+    with netlink(other.process.pid):
+        assert who(other.process.pid).endswith(f" (pid {os.getpid()})")
+
+
+@pytest.mark.parametrize("port", [0, PIDS - 1, 1 << 31])
+def test_nobody(port: int) -> None:
+    """Neither the kernel nor who has ended."""
+    assert who(port) == ""
+
+
+def test_a_name_that_would_move_the_cursor() -> None:
+    """Everybody can call himself anything."""
+    comm = Path("/proc/self/comm")
+    before = comm.read_text()
+    try:
+        comm.write_text("\x1b[2Jroot")
+        with netlink() as made:
+            assert who(made.getsockname()[0]) == rf"\x1b[2Jroot (pid {os.getpid()})"
+    finally:
+        comm.write_text(before)

@@ -1,0 +1,111 @@
+"""Published addresses over the kernel in memory, which forgets them as Linux does."""
+
+from __future__ import annotations
+
+import pytest
+from watched import state_of
+
+from netalias.engine import Engine
+from netalias.kernel.memory import Memory
+from netalias.model import AF_INET, PROTOCOL
+from netalias.model.events import State, difference
+from netalias.model.neighbours import DelProxy, Proxy
+from netalias.watch.periodic import Publishing
+
+
+class World:
+    """eth0 and eth1 are up; eth0 answers for 10.7.0.1, and for somebody else's 10.7.0.9."""
+
+    def __init__(self) -> None:
+        self.kernel = Memory()
+        for name in ("eth0", "eth1"):
+            self.kernel.add_device(name, up=True)
+        self.state = State()
+        self.publishing = Publishing(Engine(self.kernel), self.state)
+        self.publish("eth0", 1, PROTOCOL)
+        self.publish("eth0", 9, 0)
+        self.hear()
+        self.learn()
+
+    def publish(self, name: str, last: int, protocol: int) -> None:
+        index = self.kernel.device(name).index
+        local = bytes((10, 7, 0, last))
+        self.kernel.add_proxy(name, Proxy(index, AF_INET, local, protocol))
+
+    def hear(self) -> None:
+        list(difference(self.state, state_of(self.kernel.snapshot())))
+
+    def learn(self) -> None:
+        self.publishing.learn(self.publishing.read())
+
+    def there(self) -> list[int]:
+        return sorted(proxy.local[3] for proxy in self.kernel.proxies())
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_nothing_is_missing(world: World) -> None:
+    assert world.publishing.missing() == []
+    assert world.publishing.again() == (0, [])
+
+
+def test_after_a_flap(world: World) -> None:
+    """Ours come back, those of others do not."""
+    world.kernel.set_device("eth0", up=False)
+    world.hear()
+    assert world.there() == []
+    assert world.publishing.again() == (0, [])
+    world.kernel.set_device("eth0", up=True)
+    world.hear()
+    assert world.publishing.again() == (1, [])
+    assert world.there() == [1]
+
+
+def test_what_is_read_while_it_is_down(world: World) -> None:
+    """It is not forgotten by that; what another device has is known."""
+    world.kernel.set_device("eth0", up=False)
+    world.publish("eth1", 2, PROTOCOL)
+    world.hear()
+    world.learn()
+    for name in ("eth0", "eth1"):
+        world.kernel.set_device(name, up=False)
+        world.kernel.set_device(name, up=True)
+    world.hear()
+    assert world.publishing.again() == (2, [])
+    assert world.there() == [1, 2]
+
+
+def test_what_was_taken_back(world: World) -> None:
+    """Is not published again."""
+    proxy = next(one for one in world.kernel.proxies() if one.local[3] == 1)
+    world.kernel.apply([DelProxy("eth0", proxy.index, proxy)])
+    world.learn()
+    world.kernel.set_device("eth0", up=False)
+    world.kernel.set_device("eth0", up=True)
+    world.hear()
+    assert world.publishing.again() == (0, [])
+
+
+def test_a_device_that_is_made_again(world: World) -> None:
+    """By its name, with another index."""
+    world.kernel.remove_device("eth0")
+    world.hear()
+    world.learn()
+    world.kernel.add_device("eth2", up=True)
+    world.kernel.add_device("eth0", up=True)
+    world.hear()
+    assert world.publishing.again() == (1, [])
+    assert world.there() == [1]
+
+
+def test_refused(world: World) -> None:
+    """It is told, and counts for nothing."""
+    world.kernel.set_device("eth0", up=False)
+    world.kernel.set_device("eth0", up=True)
+    world.hear()
+    world.kernel.privileged = False
+    done, failures = world.publishing.again()
+    assert (done, len(failures)) == (0, 1)

@@ -1,0 +1,68 @@
+"""Few wishes see in a part of the world what they would see in all of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from declared_machine import DeclaredAliases
+from hypothesis import settings
+from hypothesis.stateful import invariant, run_state_machine_as_test
+from test_reconcile_machine import OverMemory
+from watched import state_of
+
+from netalias.desired.declarations import Declarations
+from netalias.desired.index import Wished
+from netalias.kinds import World
+from netalias.model import GROUP, Snapshot
+from netalias.model.commands import command
+from netalias.model.events import State
+from netalias.plan.compare import Agenda, compare
+from netalias.watch.snapshots import focused, snapshot
+
+
+class Focused(OverMemory):
+    """Random worlds, as reconciliations meet them, seen in both ways whenever they have changed."""
+
+    tally: Counter[str] = Counter()
+
+    @invariant()
+    def the_part_is_enough(self) -> None:
+        if not hasattr(self, "names"):
+            return
+        state = state_of(self.snapshot())
+        called = {
+            (self.names.get(main, main), slot): self.lines[main, slot] for main, slot in self.lines
+        }
+        for lines in (self.lines, called) if called != self.lines else (called,):
+            self.compare(self.declared(lines), state)
+
+    def compare(self, declared: Declarations, state: State) -> None:
+        """All of the simple wishes together, and each alone."""
+        wished = Wished(declared)
+        simple = [wish.name for wish, _ in declared if wished.simple(wish.name)]
+        for names in [simple, *([one] for one in simple)]:
+            wanted = wished.some(names)
+            whole = self.seen(wanted, snapshot(state))
+            assert self.seen(wanted, focused(state, wanted, GROUP)) == whole
+            self.tally.update(text.split()[0] for text in whole)
+
+    def seen(self, wanted: Declarations, world: Snapshot) -> list[str]:
+        """What is to be done, and what cannot be."""
+        able = self.ground.kernel().able
+        found: Agenda = compare(wanted, World(world, self.registry), able, removing=False)
+        done = [
+            f"{item.sign} {item.name} {[(step.phase, command(step)) for step in item.plan.steps]}"
+            for item in found.items
+        ]
+        return done + [f"skipped {one.line()}" for one in found.skipped]
+
+
+def test_over_memory() -> None:
+    """For host addresses, alone and together: the same differences, the same steps in the same
+    order, the same reasons."""
+    assert issubclass(Focused, DeclaredAliases)
+    run_state_machine_as_test(
+        Focused,
+        settings=settings(max_examples=60, stateful_step_count=10, report_multiple_bugs=False),
+    )
+    assert min(Focused.tally[what] for what in ("+", "~", "skipped")) > 0, Focused.tally
