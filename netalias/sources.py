@@ -163,3 +163,10 @@ def _failed(file: str, error: OSError | ValueError) -> errors.StateError:
     if isinstance(error, OSError) and error.errno:
         return errors.StateError(f"{file}: {strerror(error.errno)}", errno=error.errno)
     return errors.StateError(f"{file}: {error}")  # a NUL in the name
+
+
+def configuration(found: list[tuple[str, bytes]]) -> str:
+    """What a configuration is known by: its text, wherever it stands, and whatever is left out."""
+    from _blake2 import blake2b
+
+    return blake2b(b"\0".join(content for _, content in found), digest_size=16).hexdigest()

@@ -24,7 +24,6 @@ from netalias.engine import Engine
 from netalias.engine.reconcile import Outcome, Rules, check, reconcile
 from netalias.families import installed, lazy
 from netalias.kernel import Kernel
-from netalias.kinds import World
 from netalias.model import (
     AF_INET,
     GROUP,
@@ -41,6 +40,7 @@ from netalias.model import (
     Device,
     Snapshot,
 )
+from netalias.model.commands import command
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -51,8 +51,9 @@ from netalias.model.steps import (
     SetLink,
     Step,
 )
-from netalias.plan.compare import Agenda, Item, MainName
-from netalias.runtime.unlocked import Unlocked
+from netalias.observed import World
+from netalias.plan.diff import Agenda, Item, MainName
+from netalias.runtime import Unlocked
 from netalias.views.diff import line
 
 MAINS = ("eth1", "eth2", "eth3")
@@ -423,7 +424,7 @@ class DeclaredAliases(RuleBasedStateMachine):
         note(f"the file is {self.lines}, the mains {self.names}")
         note(f"found {seen(before)}")
         note(f"planned {self._lines(planned)} {[one.line() for one in planned.skipped]}")
-        note("".join(f"{step.describe()}\n" for item in planned.items for step in item.plan.steps))
+        note("".join(f"{command(step)}\n" for item in planned.items for step in item.plan.steps))
         if planned.same and not rules.only and not rules.protected:
             assert faults(before, self._wanted()) == []
         foretold = self._foretold(rules, before)

@@ -7,7 +7,16 @@ and so it is when its device gets another MAC.
 
 from __future__ import annotations
 
-from netalias.model import AF_INET, AF_INET6, IFF_LOOPBACK, IFF_NOARP, address_text, names
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    IFA_F_DADFAILED,
+    IFA_F_TENTATIVE,
+    IFF_LOOPBACK,
+    IFF_NOARP,
+    address_text,
+    names,
+)
 from netalias.model.steps import AddAddress, SetLink
 
 TYPE_CHECKING = False
@@ -16,13 +25,20 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.desired import Wish
-    from netalias.model import Device
+    from netalias.model import Alias, Device
     from netalias.model.names import AliasName
     from netalias.model.steps import Step
     from netalias.plan import Plan
 
 OFF = "off"
 ABORT = "abort"
+
+
+VERDICT = 8.0
+"""Seconds that the kernel's verdict is waited for: it takes one or two (RFC 4862, 5.1)."""
+EACH = 0.15
+"""Seconds more for each address: the kernel works through them one by one, and hands every probe of
+a macvlan to all its siblings."""
 
 
 class Policy:
@@ -144,3 +160,35 @@ def _adds(step: Step, address: bytes) -> bool:
 def _raises(step: Step, main: Device) -> bool:
     """Whether it raises the device of the alias."""
     return isinstance(step, SetLink) and bool(step.up) and step.index != main.index
+
+
+def mute(alias: Alias) -> str:
+    """Why nobody can be told of an address, or empty."""
+    entry, main, device = alias.entry, alias.main, alias.carrier
+    if not alias.ours:
+        return "netalias did not make it"
+    if main is None or device is None or entry is None or alias.family not in (AF_INET, AF_INET6):
+        return "it has no address that a neighbour could know"
+    if not (main.up and device.up):
+        return f"{(device if main.up else main).name} is down"
+    if main.flags & (IFF_LOOPBACK | IFF_NOARP):
+        return f"{main.name} has no neighbours"
+    if entry.flags & IFA_F_DADFAILED:
+        return "another host has it (dadfailed)"
+    if entry.flags & IFA_F_TENTATIVE:  # RFC 4429, 3.3: not even where it is optimistic
+        return "it is still being checked (tentative)"
+    return ""
+
+
+def standing(alias: Alias, policy: Policy) -> Arrival:
+    """An alias that is there, to be announced as if it had just come; mute() has nothing to say."""
+    assert alias.main is not None
+    one = Arrival(alias.name, alias.main, alias.kind, alias.family, alias.address, policy)
+    assert alias.carrier is not None
+    one.device = alias.carrier.name
+    return one
+
+
+def patience(count: int) -> float:
+    """Seconds that the kernel's verdict on so many addresses is waited for."""
+    return VERDICT + EACH * count

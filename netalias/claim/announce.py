@@ -54,7 +54,7 @@ def leave(
     Without *decided* it waits for the kernel's verdict first. It holds nothing of this process,
     *kernel* neither.
     """
-    from netalias.packets.gratuitous import opened, refused
+    from netalias.packets import opened, refused
 
     def work() -> None:
         with kernel.twin() as own:
@@ -98,7 +98,7 @@ def _rounds(
 
 def _good(kernel: Kernel, asked: Sequence[Arrival]) -> list[Arrival]:
     """Those of the IPv6 addresses that nobody else has."""
-    from netalias.claim.check import patience
+    from netalias.claim import patience
     from netalias.packets.dad import Watch
 
     with Watch({one.main.index for one in asked}) as watch:

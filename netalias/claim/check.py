@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
+from netalias.claim import patience
 from netalias.model import AF_INET, address_text
 
 TYPE_CHECKING = False
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
 
 CARRIER = 5.0
 """Seconds that a carrier is waited for."""
-VERDICT = 8.0
-"""Seconds that the kernel's verdict is waited for: it takes one or two (RFC 4862, 5.1)."""
-EACH = 0.15
-"""Seconds more for each address: the kernel works through them one by one, and hands every probe of
-a macvlan to all its siblings."""
-
-
-def patience(count: int) -> float:
-    """Seconds that the kernel's verdict on so many addresses is waited for."""
-    return VERDICT + EACH * count
 
 
 def conflicts(segment: Segment, snapshot: Snapshot, arrivals: Sequence[Arrival]) -> Found:

@@ -98,12 +98,13 @@ def _alias(options: Options, words: list[str]) -> int:
         done = work(wish, force=options.force)
     if options.dry_run or options.verbose or done.notes:
         from netalias.cli.output import complain, write
+        from netalias.model.commands import command
 
         for note in done.notes:
             if not options.quiet:
                 complain(note, "warning: ")
         if options.dry_run or options.verbose:
-            write("".join(f"{step.describe()}\n" for step in done.steps))
+            write("".join(f"{command(step)}\n" for step in done.steps))
     return errors.STATUS_OK
 
 
@@ -115,19 +116,19 @@ VERBS = {
     "check": "cli.reconcile.check",
     "reconcile": "cli.reconcile.reconcile",
     "confirm": "cli.converge.confirm",
-    "batch": "cli.save.batch",
+    "batch": "cli.batch.batch",
     "save": "cli.save.save",
     "import": "cli.save.import_",
     "adopt": "cli.save.adopt_",
-    "announce": "engine.announce.announce",
-    "renew": "engine.renew.renew",
-    "doctor": "doctor.doctor",
-    "monitor": "monitor.monitor",
-    "publish": "engine.proxies.publish",
-    "unpublish": "engine.proxies.unpublish",
-    "watch": "watch.watch",
+    "announce": "cli.announce.announce",
+    "renew": "cli.renew.renew",
+    "doctor": "cli.doctor.doctor",
+    "monitor": "cli.monitor.monitor",
+    "publish": "cli.publish.publish",
+    "unpublish": "cli.publish.unpublish",
+    "watch": "cli.watch.watch",
     "emulate": "cli.show.emulate",
-    "help": "cli.show.usage",
+    "help": "cli.help.usage",
 }
 """Verb: the module and the function in it."""
 

@@ -21,24 +21,30 @@ from os import (
 )
 from os import open as os_open
 from os import write as os_write
+from time import monotonic, time
 
 from netalias import errors, sources
 from netalias.cli import number
 from netalias.cli.output import complain, write
-from netalias.cli.reconcile import STATE
 from netalias.desired import declarations
 from netalias.engine import reconcile as engine_room
+from netalias.model.commands import command
+from netalias.runtime import STATE
+from netalias.sources import configuration
+from netalias.views import FAMILIES, metrics
+from netalias.views.diff import WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     # The public module imports enum; its C half has the same functions.
     import signal as _signal
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from netalias.cli import Options
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
-    from netalias.plan.compare import Agenda, Item
+    from netalias.engine.reconcile import Outcome
+    from netalias.plan.diff import Agenda, Item
 else:
     import _signal
 
@@ -66,7 +72,7 @@ class Run:
         """Compare, change, verify and print."""
         if not self.options.metrics:
             return self._reconcile(found).status
-        from netalias.measure import measured
+        pass
 
         return measured(self.options.metrics, self.engine, lambda: self._reconcile(found))
 
@@ -202,7 +208,7 @@ class Run:
             yield f"{line(item, self.engine.registry)}\n"
             if self.options.verbose:
                 for step in item.plan.steps:
-                    yield "".join(f"    {text}\n" for text in step.describe().split("\n"))
+                    yield "".join(f"    {text}\n" for text in command(step).split("\n"))
 
     def _complain(self, outcome: engine_room.Outcome) -> None:
         from netalias.views.diff import line
@@ -243,13 +249,6 @@ class Run:
                 unlink(draft)
 
 
-def configuration(found: list[tuple[str, bytes]]) -> str:
-    """What a configuration is known by: its text, wherever it stands, and whatever is left out."""
-    from _blake2 import blake2b
-
-    return blake2b(b"\0".join(content for _, content in found), digest_size=16).hexdigest()
-
-
 def confirm(options: Options, words: list[str]) -> int:
     """What ``reconcile --confirm`` changed stays."""
     if words:
@@ -261,3 +260,44 @@ def confirm(options: Options, words: list[str]) -> int:
         with engine.locked() as lock:
             checkpoint.confirm(lock.folder)
     return errors.STATUS_OK
+
+
+def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:
+    """Do *work*, and write the file whatever comes of it; the exit status. Raises as *work*."""
+    started, begun = time(), monotonic()
+
+    def note(outcome: Outcome | None) -> None:
+        success = outcome is not None and outcome.status == errors.STATUS_OK
+        drift = dict.fromkeys(WORDS.values(), 0)
+        for item in outcome.agenda.items if outcome is not None else ():
+            drift[WORDS[item.sign]] += 1
+        text = metrics.render(
+            _standing(engine),
+            drift,
+            len(outcome.failed) + len(outcome.wrong) if outcome is not None else 1,
+            sum(one.count for one in outcome.agenda.skipped) if outcome is not None else 0,
+            started,
+            monotonic() - begun,
+            success,
+            started if success else metrics.previous_success(path),
+        )
+        metrics.write(path, text)
+
+    try:
+        outcome = work()
+    except errors.NetaliasError:
+        note(None)
+        raise
+    note(outcome)
+    return outcome.status
+
+
+def _standing(engine: Engine) -> dict[tuple[str, str, str], int]:
+    """(main device, kind, family) -> how many of our aliases."""
+    found: dict[tuple[str, str, str], int] = {}
+    for alias in engine.world().aliases:
+        if alias.ours:
+            family = FAMILIES.get(alias.family, str(alias.family))
+            key = alias.name.main, alias.kind, family
+            found[key] = found.get(key, 0) + 1
+    return found

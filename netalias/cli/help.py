@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from netalias import errors
+from netalias.cli.output import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.cli import Options
+
+
 MAIN = """\
 netalias - alias devices: eth0:0 as a real device
 
@@ -382,3 +390,20 @@ Lines that begin with > or ! state the output or the error that is expected; --c
 def text(verb: str) -> str:
     """The help for a verb, or for all where it is empty."""
     return VERBS[verb] if verb else MAIN
+
+
+def usage(options: Options, words: list[str]) -> int:
+    """The help, or that of one verb."""
+    from netalias.cli import find_verb
+    from netalias.cli.help import text
+
+    verb = words[0] if words else ""
+    if ":" in verb:
+        verb = "alias"
+    if verb not in ("", "alias"):
+        try:
+            verb = find_verb(verb)
+        except errors.UsageError as error:
+            raise errors.UsageError(f"help {error}", error.hint) from None
+    write(text(verb))
+    return errors.STATUS_OK

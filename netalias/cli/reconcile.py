@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from netalias import __version__, errors, sources
 from netalias.cli import number
+from netalias.runtime import recall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.cli import Options
     from netalias.engine import Engine
-
-STATE = "/fingerprint"
-SIZE_MAX = 1 << 20
 
 
 def check(options: Options, words: list[str]) -> int:
@@ -65,17 +63,3 @@ def _known(engine: Engine, folder: str, salt: bytes) -> bool:
         return False
     engine.kernel.listen()
     return engine.kernel.recognises(salt, before)
-
-
-def recall(folder: str) -> bytes:
-    """The fingerprint of what was last found as it should be, or empty."""
-    from os import O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, close, open, read
-
-    try:
-        file = open(folder + STATE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    except OSError:
-        return b""
-    try:
-        return read(file, SIZE_MAX)
-    finally:
-        close(file)

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.engine import Engine
-    from netalias.kinds import World
     from netalias.model import Alias
+    from netalias.observed import World
     from netalias.views.proxies import Published
 
 
 def detail(options: Options, engine: Engine, name: str) -> int:
     """``netalias eth0:0``: all that there is to say of one alias."""
-    from netalias.observed.query import select
+    from netalias.observed import select
 
     world = engine.world()
     aliases = select(world, [name])
@@ -36,7 +36,7 @@ def detail(options: Options, engine: Engine, name: str) -> int:
 
 def show(options: Options, words: list[str]) -> int:
     """All aliases in chain order, or those of some main devices or names."""
-    from netalias.observed.query import select
+    from netalias.observed import select
 
     with options.engine() as engine:
         world = engine.world()
@@ -165,7 +165,7 @@ def lookup(options: Options, words: list[str]) -> int:
     """The alias that owns an address; STATUS_NONE when there is none."""
     if not 1 <= len(words) <= 2:
         raise errors.UsageError("lookup needs one address")
-    from netalias.observed.query import lookup as owner
+    from netalias.observed import lookup as owner
 
     with options.engine() as engine:
         world = engine.world()
@@ -229,23 +229,6 @@ def emulate(options: Options, words: list[str]) -> int:
     if sys.stdin is None or sys.stdout is None:
         raise errors.StateError("standard input or output is closed")
     return emulator.main(words, sys.stdin, sys.stdout, sys.stderr)
-
-
-def usage(options: Options, words: list[str]) -> int:
-    """The help, or that of one verb."""
-    from netalias.cli import find_verb
-    from netalias.cli.help import text
-
-    verb = words[0] if words else ""
-    if ":" in verb:
-        verb = "alias"
-    if verb not in ("", "alias"):
-        try:
-            verb = find_verb(verb)
-        except errors.UsageError as error:
-            raise errors.UsageError(f"help {error}", error.hint) from None
-    write(text(verb))
-    return errors.STATUS_OK
 
 
 def _none_more(verb: str, words: list[str]) -> None:

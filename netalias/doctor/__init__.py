@@ -6,10 +6,6 @@ and nothing is sent.
 
 from __future__ import annotations
 
-from shlex import quote
-
-from netalias import errors
-from netalias.cli.output import complain, write
 from netalias.doctor.checks import (
     addresses,
     aliases,
@@ -20,14 +16,11 @@ from netalias.doctor.checks import (
     routes,
     sysctls,
 )
-from netalias.doctor.facts import read
-from netalias.model.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from netalias.cli import Options
     from netalias.doctor.facts import Reading
     from netalias.doctor.finding import Finding
 
@@ -70,28 +63,6 @@ CHECKS: dict[str, Callable[[Reading], Iterator[Finding]]] = {
 """Name of a check, as JSON has it, and what finds it: causes before their consequences."""
 
 
-def doctor(options: Options, words: list[str]) -> int:
-    """Print what is wrong with the aliases; STATUS_DRIFT when something is."""
-    with options.engine() as engine:
-        world = engine.world()
-    reading = read(world, words, netns=options.netns)
-    findings = examine(reading)
-    if options.netns:
-        for finding in findings:
-            finding.command = inside(options.netns, finding.command)
-    if not options.quiet:
-        for what in reading.unseen:
-            complain(f"not looked at: {what}")
-    if options.json:
-        from netalias.views import json
-
-        objects = [finding.fields() for finding in findings]
-        write(json.render(objects, pretty=options.pretty))
-    else:
-        write("".join(map(block, findings)))
-    return errors.STATUS_DRIFT if findings else errors.STATUS_OK
-
-
 def examine(reading: Reading) -> list[Finding]:
     """All findings, in the order of the table."""
     found = []
@@ -100,18 +71,3 @@ def examine(reading: Reading) -> list[Finding]:
             finding.check = name
             found.append(finding)
     return found
-
-
-def inside(netns: str, command: str) -> str:
-    """*command* as it is run in another network namespace."""
-    if not command:
-        return ""
-    words = f"sh -c {quote(command)}" if set(command) & set("&|;<>'\"") else command
-    if "/" in netns:
-        return f"nsenter --net={quote(netns)} {words}"
-    return f"ip netns exec {quote(netns)} {words}"
-
-
-def block(finding: Finding) -> str:
-    """A finding as text: what is wrong; indented, why, and the command."""
-    return "\n    ".join(map(printable, finding.lines())) + "\n"

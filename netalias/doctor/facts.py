@@ -5,23 +5,18 @@ The checks are pure functions of it. What the caller may not look at is missing 
 
 from __future__ import annotations
 
-from os import path, stat, strerror
-from shutil import which
-
-from netalias import errors
-from netalias.kernel.pyroute import survey
 from netalias.kernel.pyroute.survey import RT_TABLE_MAIN, RTN_UNICAST
 from netalias.kinds import port_of
-from netalias.model import AF_INET, AF_INET6, SCRATCH, address_text
+from netalias.model import AF_INET, AF_INET6, address_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from netalias.doctor.checks.managers import Manager
+    from netalias.doctor.foreign import Manager
     from netalias.kernel.pyroute.survey import Route, Way
-    from netalias.kinds import World
     from netalias.model import Alias, Device
+    from netalias.observed import World
 
 ALL = "all"
 SETTINGS = {
@@ -179,110 +174,3 @@ def network_text(family: int, network: bytes, prefixlen: int) -> str:
 def text_of(alias: Alias) -> str:
     """The address of an alias without its length."""
     return address_text(alias.family, alias.address)
-
-
-def read(
-    world: World, words: Sequence[str] = (), *, netns: str = "", root: str | None = None
-) -> Reading:
-    """Read what belongs to the aliases and main devices that *words* name; without words, to all.
-
-    *netns* is where *world* was read. *root* stands in front of the paths of other managers, and
-    says that they manage this namespace, as do those of the machine its own. Raises KernelError,
-    and as query.select() does.
-    """
-    from netalias.observed.query import select
-
-    aliases = select(world, words)
-    named = [world.snapshot.device(word) for word in words if ":" not in word]
-    ours = (world.group, world.group | SCRATCH)
-    mains = [one for one in named if one is not None and one.group not in ours]
-    reading = Reading(world, aliases, mains, root=root or "")
-    if netns:
-        from netalias.system.netns import entered
-
-        with entered(netns):
-            _read(reading, machine=root is not None or _is_machine(netns))
-    else:
-        _read(reading, machine=root is not None or _is_machine(netns))
-    return reading
-
-
-def _read(reading: Reading, *, machine: bool) -> None:
-    _settings(reading)
-    wanted = {(alias.family, one) for alias in reading.aliases if (one := reading.peer(alias))}
-    reading.routes, reading.ways = survey.routes(wanted)
-    reading.unanswered = survey.unanswered()
-    try:
-        reading.firewall = survey.firewall()
-    except errors.KernelError as error:
-        reading.unseen.append(f"firewall tables: {strerror(error.errno)}")
-    _iptables(reading)
-    reading.ifconfig = which("ifconfig") is not None
-    if machine:
-        from netalias.doctor.checks import managers
-        from netalias.sources import default_files
-
-        indexes = [device.index for device in _devices(reading)]
-        reading.managers = managers.read(reading.root, indexes, reading.unseen)
-        reading.declared = bool(default_files(reading.root))
-        reading.neighbours = dict(_neighbours())
-
-
-def _is_machine(netns: str) -> bool:
-    """Whether the thread is in the namespace of the first process, whose managers manage it."""
-    try:
-        return stat("/proc/thread-self/ns/net").st_ino == stat("/proc/1/ns/net").st_ino
-    except OSError:
-        return not netns  # an ordinary user may not compare, and is where he has logged in
-
-
-def _devices(reading: Reading) -> list[Device]:
-    own = [one.device for one in reading.aliases if one.device is not None]
-    ports = [port_of(main, reading.world.snapshot) for main in reading.mains]
-    return _unique([*reading.mains, *own, *(port for port in ports if port is not None)])
-
-
-def _settings(reading: Reading) -> None:
-    devices = [ALL, *(device.name for device in _devices(reading))]
-    for family, keys in SETTINGS.items():
-        for device in devices:
-            for key in keys:
-                text = _content(f"/proc/sys/net/{FOLDERS[family]}/conf/{device}/{key}").strip()
-                if text:
-                    reading.settings[family, device, key] = int(text)
-    if not reading.settings:
-        reading.unseen.append("settings of the kernel: there is no /proc/sys/net")
-
-
-def _neighbours() -> Iterator[tuple[int, tuple[int, int]]]:
-    """By family: how many neighbours there are, and gc_thresh3. One table serves all namespaces."""
-    for family, table in TABLES.items():
-        lines = _content(f"/proc/thread-self/net/stat/{table}").splitlines()
-        limit = _content(f"/proc/sys/net/{FOLDERS[family]}/neigh/default/gc_thresh3").strip()
-        if len(lines) > 1 and limit:
-            yield family, (int(lines[1].split()[0], 16), int(limit))
-
-
-def _iptables(reading: Reading) -> None:
-    """Names in tables of the old iptables; those of iptables-nft are tables of nftables."""
-    program = which("iptables-legacy-save") or which("iptables-save")
-    if program is None or not path.exists("/proc/thread-self/net/ip_tables_names"):
-        return
-    from subprocess import DEVNULL, run
-
-    done = run([program], stdin=DEVNULL, capture_output=True, check=False)
-    if done.returncode:
-        reading.unseen.append("iptables: " + (done.stderr.decode("utf-8", "replace").strip()))
-        return
-    from netalias.doctor.checks.firewall import named
-
-    reading.firewall |= named(done.stdout.decode("utf-8", "surrogateescape"))
-
-
-def _content(file: str) -> str:
-    """Of a file below /proc; empty where there is none."""
-    try:
-        with open(file, encoding="ascii") as opened:
-            return opened.read()
-    except OSError:
-        return ""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from shlex import quote
+
 from netalias.model import Value
+from netalias.model.names import NAME_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from netalias.model import Alias
+    from netalias.model.names import AliasName
 
 ERROR = "error"
 """Something does not arrive, or does not stay."""
@@ -64,3 +71,32 @@ def listed(words: Sequence[str]) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def finding(alias: Alias, level: str, text: str, why: str, command: str = "") -> Finding:
+    """One about an alias; the name stands before the text."""
+    device = alias.carrier
+    return Finding(
+        level,
+        f"{alias.name}: {text}",
+        why,
+        command,
+        main=alias.name.main,
+        alias=str(alias.name),
+        device=device.name if device is not None else "",
+    )
+
+
+def netalias(alias: Alias, words: str) -> str:
+    """``netalias eth0:0 WORDS``."""
+    return f"netalias {quote(str(alias.name))} {words}"
+
+
+def relabelled(alias: Alias) -> str:
+    """The command that makes a label of an alias; empty where the name is too long for one."""
+    return netalias(alias, "kind label") if fits(alias.name) else ""
+
+
+def fits(name: AliasName) -> bool:
+    """Whether a label has room for the name."""
+    return len(os.fsencode(str(name))) <= NAME_MAX

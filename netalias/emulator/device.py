@@ -9,7 +9,10 @@ from netalias import model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.emulator.buckets import Block
+    pass
+    from collections.abc import Callable
+
+    from netalias.emulator.variants import Variant
     from netalias.families import AliasType
     from netalias.model.names import AliasName
 
@@ -123,3 +126,56 @@ def classful(address: bytes) -> int:
     if first >= 224 or not any(address):
         return 0
     return 8 if first < 128 else 16 if first < 192 else 24
+
+
+class Block:
+    """What hangs on a main device while it has aliases.
+
+    ``maximum`` was captured with the first alias: slots go up to one less. ``rows`` are the
+    buckets.
+    """
+
+    __slots__ = ("count", "maximum", "rows", "variant")
+
+    def __init__(self, variant: Variant, maximum: int) -> None:
+        self.variant = variant
+        self.maximum = maximum
+        self.count = 0
+        self.rows: list[list[Alias]] = [[] for _ in range(variant.size(maximum))]
+
+    def bucket(self, digest: int, family: int) -> int:
+        """The number of the row for a 32-bit digest of an address."""
+        return self.variant.bucket(digest, family, len(self.rows))
+
+    def add(self, alias: Alias) -> None:
+        """Put *alias* in front of the row for its address."""
+        alias.block = self
+        alias.bucket = self.bucket(alias.type.get_addr32(alias.address), alias.family)
+        self.rows[alias.bucket].insert(0, alias)
+        self.count += 1
+
+    def remove(self, alias: Alias) -> bool:
+        """Take *alias* out of the row that it remembers; True if that was the last one."""
+        self.rows[alias.bucket].remove(alias)
+        self.count -= 1
+        return not self.count
+
+    def find(self, digest: int, family: int, accept: Callable[[Alias], bool]) -> Device | None:
+        """The first alias of *family* in the row of *digest* that *accept* takes, or None."""
+        for alias in self.rows[self.bucket(digest, family)]:
+            if alias.family == family and accept(alias):
+                return alias.device
+        return None
+
+    def widen(self, maximum: int) -> None:
+        """Go on with a larger maximum, and with a larger table where that asks for one."""
+        self.maximum = maximum
+        size = self.variant.size(maximum)
+        if size == len(self.rows):
+            return
+        # The oldest first, so that owners of one address keep their order.
+        aliases = [alias for row in self.rows for alias in reversed(row)]
+        self.rows = [[] for _ in range(size)]
+        self.count = 0
+        for alias in aliases:
+            self.add(alias)

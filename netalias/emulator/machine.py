@@ -11,8 +11,8 @@ from __future__ import annotations
 from errno import EINVAL, ENOENT, EPERM
 
 from netalias import errors
-from netalias.emulator.buckets import Block
-from netalias.emulator.device import Alias, Device, newborn, store
+from netalias.emulator.chain import Chain
+from netalias.emulator.device import Alias, Block, Device, newborn, store
 from netalias.emulator.routes import Routes
 from netalias.emulator.variants import MAX_ALIASES, VARIANTS
 from netalias.model import (
@@ -28,7 +28,6 @@ from netalias.model import (
     IFF_UP,
     names,
 )
-from netalias.observed.chain import Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

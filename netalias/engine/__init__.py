@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.families import lazy
-from netalias.kinds import World
 from netalias.model import AF_INET, GROUP, IFF_LOOPBACK, IFF_NOARP, names
 from netalias.model.steps import AddAddress, SetLink
+from netalias.observed import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from netalias.model.steps import Step
     from netalias.plan import Plan
     from netalias.plan.sysctls import Terms
-    from netalias.runtime import Lock
+    from netalias.runtime import Lock, Unlocked
     from netalias.runtime.sysctls import Kept, Settling
-    from netalias.runtime.unlocked import Unlocked
 
     T = TypeVar("T")
 
@@ -82,7 +81,7 @@ class Engine:
             lock = self._lock()
             lock.leaving = self._refresh
             return lock
-        from netalias.runtime.unlocked import Unlocked
+        from netalias.runtime import Unlocked
 
         return Unlocked()
 
@@ -252,7 +251,7 @@ class Engine:
     def _greet(self, result: Plan) -> list[str]:
         """Announce one IPv4 address, without loading what can do more; what could not be, as
         sentences."""
-        from netalias.packets.gratuitous import single
+        from netalias.packets import single
 
         goal = result.goal
         assert goal is not None
@@ -306,21 +305,21 @@ class Engine:
 
     def get(self, name: str) -> Alias:
         """The alias called *name*. Raises BadName, NoSuchDevice."""
-        from netalias.observed import query
+        from netalias import observed
 
-        return query.find(self.world(), names.parse(name)[0])
+        return observed.find(self.world(), names.parse(name)[0])
 
     def show(self, *wanted: str) -> list[Alias]:
         """All aliases in chain order, or those of some main devices or names."""
-        from netalias.observed import query
+        from netalias import observed
 
-        return query.select(self.world(), wanted)
+        return observed.select(self.world(), wanted)
 
     def lookup(self, address: str, type_name: str = "") -> Alias | None:
         """The alias that owns *address*, a text; None when there is none. Raises BadAddress."""
-        from netalias.observed import query
+        from netalias import observed
 
-        return query.lookup(self.world(), address, type_name)
+        return observed.lookup(self.world(), address, type_name)
 
 
 def _concerns_main(result: Plan, world: World) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from netalias import errors
+from netalias import errors, observed
 from netalias.model import PROTOCOL
-from netalias.model.marking import MarkAddress
-from netalias.observed import query
+from netalias.model.steps import MarkAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
         first = min(failures, key=lambda failure: failure.step.owner)
         raise first.explained(names[first.step.owner])
     world = engine.world()
-    if steps and not all(query.find(world, name).ours for name in names):
+    if steps and not all(observed.find(world, name).ours for name in names):
         raise errors.StateError(
             f"{names[0]}: this kernel does not change the mark of an address that is there",
             f"delete the label, netalias {names[0]}-, and create it again",
@@ -44,7 +43,7 @@ def plan(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
     """
     world = engine.world()
     try:
-        found = [query.find(world, name) for name in names]
+        found = [observed.find(world, name) for name in names]
     except errors.NoSuchDevice as error:
         error.hint = ""  # it is not to be created
         raise

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from netalias import desired, errors
 from netalias.desired.declarations import words_of
-from netalias.engine.reconcile import carry_out, withdraw
+from netalias.engine import Engine
+from netalias.engine.execute import carry_out, withdraw
 from netalias.kinds import AUTO
 from netalias.model import IFA_F_NOPREFIXROUTE
 from netalias.model.names import AliasName
 from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress
 from netalias.observed.planned import Future
 from netalias.plan import Plan, plan
-from netalias.plan.compare import CHANGED, Item, setting_item
+from netalias.plan.diff import CHANGED, Item, setting_item
 from netalias.plan.routes import bereft
+from netalias.runtime import Unlocked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     from netalias.claim.session import Arriving
     from netalias.desired import Wish
     from netalias.engine import Engine
-    from netalias.kinds import World
     from netalias.model import Alias
     from netalias.model.steps import Step
+    from netalias.observed import World
 
 
 class Batch:
@@ -322,3 +324,33 @@ def _name(wish: Wish, world: World) -> AliasName:
     """By the primary name of the main device."""
     main = world.snapshot.device(wish.name.main)
     return AliasName(main.name, wish.name.slot) if main is not None else wish.name
+
+
+class Borrowed(Engine):
+    """The engine of a batch for one of its commands, which neither locks nor closes it.
+
+    *folder* is that of the lock that is held.
+    """
+
+    def __init__(self, engine: Engine, folder: str) -> None:
+        super().__init__(
+            engine.kernel,
+            engine.registry,
+            group=engine.group,
+            hands_off=engine.hands_off,
+            within=engine.within,
+        )
+        self._folder = folder
+        self._kept = engine.remembered()
+        self.segment = engine.segment
+        self.aside = engine.aside
+        self.policy = engine.policy
+
+    def locked(self) -> Unlocked:
+        """It is locked already."""
+        held = Unlocked()
+        held.folder = self._folder
+        return held
+
+    def close(self) -> None:
+        """It is used further."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.cli.output import complain, write
 from netalias.model import PROTOCOL
-from netalias.model.names import printable
-from netalias.model.neighbours import AddProxy, DelProxy, Proxy
+from netalias.model.commands import command
+from netalias.model.neighbours import Proxy
+from netalias.model.steps import AddProxy, DelProxy
 from netalias.plan import proxies as conditions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netalias.cli import Options
     from netalias.engine import Engine
     from netalias.model import Device, Snapshot
     from netalias.model.neighbours import Surroundings
@@ -31,38 +30,6 @@ class Publication:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.notes: list[str] = []
-
-
-def publish(options: Options, words: list[str]) -> int:
-    """Let a device answer for addresses that live behind another one."""
-    return _verb(options, words, planned, "publish", needs_device=True)
-
-
-def unpublish(options: Options, words: list[str]) -> int:
-    """Take away what publish made."""
-    return _verb(options, words, withdrawn, "unpublish", needs_device=False)
-
-
-def _verb(
-    options: Options, words: list[str], plan: Planner, verb: str, *, needs_device: bool
-) -> int:
-    with options.engine() as engine:
-        wanted, name = conditions.parse(words, engine.registry)
-        if not wanted or (needs_device and not name):
-            raise errors.UsageError(
-                f"{verb} needs an address" + " and a device" * needs_device,
-                f"netalias {verb} 10.0.0.5 dev eth0",
-            )
-        if options.dry_run:
-            done = plan(engine, wanted, name)
-        else:
-            with engine.locked():
-                done = carried_out(engine, lambda: plan(engine, wanted, name))
-    for note in () if options.quiet else done.notes:
-        complain(note, "warning: ")
-    if options.dry_run or options.verbose:
-        write("".join(f"{printable(step.describe())}\n" for step in done.steps))
-    return errors.STATUS_OK
 
 
 def planned(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
@@ -144,8 +111,8 @@ def _missing(
         where = f" on {name}" if name else ""
         return errors.NoSuchDevice(f"{wanted.text}: it is not published{where}")
     device = snapshot.devices[found[0].index].name
-    command = DelProxy(device, found[0].index, found[0]).describe()
-    return errors.NotOurs(f"{wanted.text}: netalias did not publish it on {device}", command)
+    hint = command(DelProxy(device, found[0].index, found[0]))
+    return errors.NotOurs(f"{wanted.text}: netalias did not publish it on {device}", hint)
 
 
 def _device(snapshot: Snapshot, name: str) -> Device:

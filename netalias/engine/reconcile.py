@@ -6,21 +6,13 @@ administrator's own session comes in over is not taken away.
 
 from __future__ import annotations
 
-from netalias import errors
+from netalias import errors, observed
 from netalias.desired.declarations import Block, Declarations, counted
-from netalias.kinds import World
+from netalias.engine.execute import carry_out, withdraw
 from netalias.model import names
-from netalias.observed import query
-from netalias.plan.compare import (
-    REMOVED,
-    Agenda,
-    Item,
-    MainName,
-    Skipped,
-    compare,
-    removal,
-    setting_item,
-)
+from netalias.observed import World
+from netalias.plan.compare import compare
+from netalias.plan.diff import REMOVED, Agenda, Item, MainName, Skipped, removal, setting_item
 from netalias.plan.sysctls import returning, settle
 from netalias.runtime.sysctls import Kept
 
@@ -28,11 +20,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netalias.claim.session import Arriving
     from netalias.engine import Engine
     from netalias.kernel import Failure, Kernel
     from netalias.model import Alias, Snapshot
-    from netalias.model.marking import RenewAddress
+    from netalias.model.steps import RenewAddress
     from netalias.plan.compare import Barred
 
 FEW = 128
@@ -124,7 +115,7 @@ def _look(
 ) -> tuple[Agenda, World, Kept]:
     world = engine.world()
     if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
-        query.only(world, rules.only)
+        observed.only(world, rules.only)
     kept = engine.kept(world)
     agenda = compare(
         declared,
@@ -262,24 +253,6 @@ def _carry_out(engine: Engine, world: World, outcome: Outcome, kept: Kept) -> No
         outcome.told = {one.name for one in arriving.arrivals}
 
 
-def withdraw(engine: Engine, items: Sequence[Item], arriving: Arriving) -> None:
-    """What another host has, as the kernel found out, goes again; so does what is not decided on
-    when it is interrupted."""
-    owners = {id(item.plan): item for item in items if item.error is None}
-    try:
-        found = arriving.verdicts()
-    except BaseException:
-        for plan in arriving.awaited:
-            if id(plan) in owners:
-                engine.withdraw(plan)
-        raise
-    for one, error in found:
-        item = owners.get(id(one.plan))
-        if item is not None:
-            engine.withdraw(item.plan)
-            item.error = error
-
-
 def refuse(agenda: Agenda, rules: Rules) -> None:
     """Raises StateError for what cannot be meant: no wishes at all, or far fewer than before."""
     removed, where = agenda.removed, f" on {rules.only}" if rules.only else ""
@@ -295,39 +268,6 @@ def refuse(agenda: Agenda, rules: Rules) -> None:
             f"{removed} of {counted(agenda.present, 'alias')}{where} would be removed",
             "--allow-shrink, if that is meant",
         )
-
-
-def carry_out(kernel: Kernel, items: Sequence[Item], *, ordered: bool = False) -> None:
-    """Execute the plans of all items at once; those that are refused get their ``error``.
-
-    *ordered*: what comes after the first refusal is undone.
-    """
-    for number, item in enumerate(items):
-        for step in item.plan.steps:
-            step.owner = number
-    steps = [step for item in items for step in item.plan.steps]
-    try:
-        failures = kernel.apply(steps, ordered=ordered)
-    except BaseException:
-        _bring_back(kernel, items)
-        raise
-    lost = _bring_back(kernel, [items[failure.step.owner] for failure in failures])
-    for number, failure in enumerate(failures):
-        item = items[failure.step.owner]
-        left = [one for one in lost if one.step.owner == number]
-        item.error = failure.explained(item.name, left)
-
-
-def _bring_back(kernel: Kernel, items: Sequence[Item]) -> list[Failure]:
-    """What was removed to be replaced, and was not replaced, comes back; what did not.
-
-    An interruption does not stop that. Where the old alias still stands nothing is made beside it.
-    """
-    for number, item in enumerate(items):
-        for step in item.plan.fallback:
-            step.owner = number
-    steps = [step for item in items for step in item.plan.fallback]
-    return kernel.apply(steps, stoppable=False) if steps else []
 
 
 def _verify(

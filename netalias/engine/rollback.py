@@ -6,7 +6,7 @@ from netalias import errors
 from netalias.desired import declarations, export
 from netalias.engine import checkpoint
 from netalias.engine.reconcile import Rules, reconcile
-from netalias.observed.chain import ordered
+from netalias.observed import ordered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from stat import S_ISVTX
 from time import monotonic, sleep
 
 from netalias import errors
+from netalias.system.backoff import PACE, Pace
 from netalias.views.texts import NAMES, texts
 from procfs.publish import publish
 
@@ -22,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netalias.kinds import World
+    from netalias.observed import World
 
 CLAIM = ".namespace"
 CLAIM_MAX = 64
@@ -30,14 +31,8 @@ CLAIM_MAX = 64
 FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
 WRITABLE = 0o022
 """S_IWGRP | S_IWOTH"""
-PACE = 0.02
-"""Seconds between the beginnings of two writings, at least."""
-LATEST = 0.1
-"""Seconds after which a change is in the texts, as long as writing takes a third of that."""
 PATIENCE = 1.0
 """Seconds that a resident waits for a command that is writing."""
-RETRY = 1.0
-"""Seconds after which what could not be written is tried again."""
 
 
 class Folder:
@@ -163,42 +158,6 @@ def _inode(file: int) -> int:
 def _unwritten(path: str, error: Exception) -> str:
     why = error.strerror if isinstance(error, OSError) else error
     return f"{path}: the texts do not tell what is there now: {why}"
-
-
-class Pace:
-    """When the next writing is due. Pure; times are seconds of one clock.
-
-    The first change after a pause is written at once. Under storm a quarter of the time is spent on
-    writing, more where the last change would be later than LATEST, but never more than a half.
-    """
-
-    __slots__ = ("_dirty", "_next")
-
-    def __init__(self) -> None:
-        self._dirty = False
-        self._next = float("-inf")
-
-    def changed(self) -> None:
-        """Something is not written yet."""
-        self._dirty = True
-
-    def due(self, now: float) -> float | None:
-        """Seconds until it may be written; None while there is nothing to be written."""
-        return max(0.0, self._next - now) if self._dirty else None
-
-    def begun(self) -> None:
-        """What changes from now on is not in what is written."""
-        self._dirty = False
-
-    def written(self, begin: float, end: float) -> None:
-        """It was, from *begin* to *end*."""
-        cost = end - begin
-        self._next = begin + max(PACE, min(4 * cost, max(LATEST - cost, 2 * cost)))
-
-    def failed(self, now: float) -> None:
-        """It was not; it is tried again in RETRY."""
-        self._dirty = True
-        self._next = now + RETRY
 
 
 class Texts:

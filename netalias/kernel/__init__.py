@@ -240,20 +240,24 @@ def _stop(batch: Sequence[Step], failures: dict[int, Failure]) -> None:
 
 def stopped(step: Step) -> errors.KernelError:
     """The error for a step that an interruption prevented."""
-    return errors.KernelError(step.title(), EINTR, "stopped before it was done")
+    from netalias.model.commands import title
+
+    return errors.KernelError(title(step), EINTR, "stopped before it was done")
 
 
 def refused(step: Step, errno: int, text: str = "", sequence: int = 0) -> errors.KernelError:
     """The error for a step that the kernel answered with *errno*."""
+    from netalias.model.commands import title
+
     if errno == EACCES and isinstance(step, AddAddress) and step.address.family == AF_INET6:
         # inet6_addr_add; the missing right is EPERM
         why = text or "IPv6 is disabled on this device"
         return errors.KernelError(
-            step.title(), errno, why, sequence, "sysctl net.ipv6.conf.all.disable_ipv6"
+            title(step), errno, why, sequence, "sysctl net.ipv6.conf.all.disable_ipv6"
         )
     if errno == step.missing:
-        return errors.KernelError(step.title(), EADDRNOTAVAIL, "it is not there", sequence)
-    error = errors.kernel_error(step.title(), errno, text, sequence)
+        return errors.KernelError(title(step), EADDRNOTAVAIL, "it is not there", sequence)
+    error = errors.kernel_error(title(step), errno, text, sequence)
     error.hint = error.hint or step.hints.get(errno, "")
     return error
 

@@ -8,24 +8,12 @@ subclass of Kind or DeviceKind, and one line in KINDS.
 from __future__ import annotations
 
 from netalias import errors
-from netalias.model import (
-    AF_INET6,
-    FOREVER,
-    GROUP,
-    IFA_F_NOPREFIXROUTE,
-    PROTOCOL,
-    RT_SCOPE_LINK,
-    SCRATCH,
-    Alias,
-    names,
-)
+from netalias.model import AF_INET6, FOREVER, GROUP, IFA_F_NOPREFIXROUTE, PROTOCOL, Alias
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from netalias.families import AliasType, Registry
+    from netalias.families import AliasType
     from netalias.model import Address, Device, Snapshot
     from netalias.model.steps import Step
 
@@ -52,6 +40,10 @@ PORT_MASTERS = ("bridge", "bond", "team")
 """Masters that take every frame of their ports (rx_handler), so nothing can stand on a port."""
 
 _loaded: dict[str, Kind] = {}
+
+
+MAGIC = GROUP << 16
+"""Upper half of the metric of an IPv6 label; the slot is the lower half."""
 
 
 def get(name: str) -> Kind:
@@ -236,212 +228,6 @@ def carries(main: Device, snapshot: Snapshot, kind: str) -> bool:
     )
 
 
-class World:
-    """A snapshot with its aliases found in it, by name.
-
-    ``bequeaths``: the plan for one alias takes care of the others in its network (networks.py).
-    """
-
-    __slots__ = ("aliases", "by_name", "group", "registry", "snapshot")
-
-    bequeaths = True
-
-    def __init__(self, snapshot: Snapshot, registry: Registry, group: int = GROUP) -> None:
-        self.snapshot = snapshot
-        self.registry = registry
-        self.group = group
-        self.aliases = recognise(snapshot, registry, group)
-        self.by_name: dict[AliasName, list[Alias]] = {}
-        for alias in self.aliases:
-            self.by_name.setdefault(alias.name, []).append(alias)
-
-    @property
-    def remnants(self) -> list[Device]:
-        """Devices of ours that an interrupted run was about to delete, or had not named yet when
-        the main device got another name."""
-        marks = (self.group, self.group | SCRATCH)
-        devices = self.snapshot.devices.values()
-        ours = [device for device in devices if device.group in marks and device.kind in KINDS]
-        known = {id(alias.device) for alias in self.aliases}
-        return [device for device in ours if id(device) not in known and self._is_named(device)]
-
-    def _is_named(self, device: Device) -> bool:
-        """Whether a device carries a name that we give."""
-        if names.split_primary(device.name) is not None:
-            return True
-        return recognise_one(device, self.snapshot, self.registry) is not None
-
-    def main(self, name: AliasName) -> Device:
-        """The main device of *name*. Raises NoSuchDevice."""
-        device = self.snapshot.device(name.main)
-        if device is None:
-            raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
-        if device.group == self.group and recognise_one(device, self.snapshot, self.registry):
-            raise errors.BadName(
-                f"{name}: {name.main} is an alias, and an alias cannot have aliases"
-            )
-        return device
-
-    def find(self, name: AliasName) -> Alias | None:
-        """Our alias of that name, or else somebody's label."""
-        found = self.by_name.get(name, ())
-        return next((alias for alias in found if alias.ours), next(iter(found), None))
-
-    def around(self, main: Device, entry: Address) -> Iterator[Address]:
-        """Whatever may bring a connected route that serves *entry*: the addresses of a main
-        device, and of all aliases that are up."""
-        for index, entries in self.snapshot.addresses.items():
-            device = self.snapshot.devices.get(index)
-            alias = device is not None and device.group == self.group
-            if index == main.index or (alias and device.up):  # type: ignore[union-attr]
-                yield from entries
-            elif not alias:
-                yield from (entry for entry in entries if entry.protocol == PROTOCOL)
-
-    def standing(self, local: bytes) -> Iterator[Address]:
-        """Where an address stands already."""
-        for entries in self.snapshot.addresses.values():
-            for entry in entries:
-                if entry.local == local:
-                    yield entry
-
-
-def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]:
-    """Every alias in *snapshot*: devices with our mark, labels of anybody. In no special order."""
-    found = []
-    for device in snapshot.devices.values():
-        alias = recognise_one(device, snapshot, registry) if device.group == group else None
-        if alias is not None:
-            found.append(alias)
-    if any(_may_be_label(entry) for entries in snapshot.addresses.values() for entry in entries):
-        from netalias.kinds.label import labels
-
-        found += labels(snapshot, group)
-    return found
-
-
-def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Alias | None:
-    """The alias that a device with our mark is, or None.
-
-    It is known by its names: altname, ifalias text, primary name, in this order.
-    """
-    if device.kind not in KINDS:
-        return None
-    noted, recorded, lease = _noted(device)
-    named = _main_by_name if device.kind in UNLINKED else _main_below
-    main = named(device, snapshot, noted)
-    name = noted or _from_primary(device, main)
-    if name is None:
-        return None
-    if main is not None:
-        name = AliasName(main.name, name.slot)
-    alias = Alias(name, device.kind, main=main, device=device)
-    entries = snapshot.on(device.index)
-    entry = _own_entry(entries)
-    alias.whole = (
-        str(name) in device.altnames
-        and device.ifalias.startswith(f"{RECORD} ")
-        and not (len(entries) > 1 and surplus(entry, entries))
-    )
-    if entry is not None:
-        alias.entry = entry
-        alias.family, alias.address = entry.family, entry.local
-        alias.prefixlen = entry.prefixlen
-        if entry.valid != FOREVER:
-            alias.lease = lease or entry.lease
-        return alias
-    alias.lease = lease
-    if recorded:
-        _recall(alias, registry, *recorded)
-    return alias
-
-
-def _main_below(device: Device, snapshot: Snapshot, noted: AliasName | None) -> Device | None:
-    """The device below (IFLA_LINK).
-
-    A macvlan on a macvlan is put on the real device below both, so a main that is noted and
-    stands on the same device counts as the main.
-    """
-    if device.remote:
-        return None
-    if noted is not None:
-        main = snapshot.device(noted.main)
-        if main is not None and main.kind == device.kind and main.link == device.link:
-            return main
-    return snapshot.devices.get(device.link)
-
-
-def _main_by_name(device: Device, snapshot: Snapshot, noted: AliasName | None) -> Device | None:
-    """The device of the noted name; of a half-made one that whose alias it can be."""
-    if noted is not None:
-        return snapshot.device(noted.main)
-    found = names.split_primary(device.name)
-    if found is None:
-        return None
-    for main in snapshot.devices.values():
-        if names.primary(AliasName(main.name, found.slot)) == device.name:
-            return main
-    return None
-
-
-def _noted(device: Device) -> tuple[AliasName | None, list[str], int]:
-    """The alias name on the device, the recorded type and address, and the lease or 0."""
-    words = device.ifalias.split()
-    lease = 0
-    if len(words) > 3 and words[-2] == LEASE:
-        lease = _seconds(words[-1])
-        del words[-2:]
-    recorded = words[2:4] if len(words) >= 4 and words[0] == RECORD else []
-    for altname in device.altnames:
-        name = names.split(altname)
-        if name is not None:
-            return name, recorded, lease
-    if len(words) > 1 and words[0] == RECORD:
-        return names.split(words[1]), recorded, lease
-    return None, recorded, lease
-
-
-def _seconds(text: str) -> int:
-    """A number that others have spoilt is none."""
-    plain = text.isascii() and text.isdigit() and len(text) <= 10
-    return int(text) if plain and int(text) < FOREVER else 0
-
-
-def _from_primary(device: Device, main: Device | None) -> AliasName | None:
-    """The name of a device that an interrupted run left with nothing but its primary name."""
-    name = names.split_primary(device.name)
-    if name is not None and main is not None:
-        name = AliasName(main.name, name.slot)
-        return name if names.primary(name) == device.name else None
-    return name
-
-
-def _own_entry(entries: list[Address]) -> Address | None:
-    """The address of the alias: the one with our mark; without marks (before 5.18) the first."""
-    for entry in entries:
-        if entry.protocol == PROTOCOL:
-            return entry
-    usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
-    return usable[0] if usable and not any(entry.protocol for entry in usable) else None
-
-
 def surplus(own: Address | None, entries: list[Address]) -> list[Address]:
     """What else has our mark on an alias device: a change was interrupted that replaces one."""
     return [entry for entry in entries if entry.protocol == PROTOCOL and entry is not own]
-
-
-def _recall(alias: Alias, registry: Registry, type_name: str, text: str) -> None:
-    """Take the address from the record; what others have spoilt, or nobody can read, is none."""
-    try:
-        found = registry.find(type_name)
-        if found is None:
-            return
-        alias.address, length = found.parse(text)
-    except (errors.BadAddress, errors.FamilyError):
-        return
-    alias.family = found.family
-    alias.prefixlen = found.bits if length is None else length
-
-
-def _may_be_label(entry: Address) -> bool:
-    return ":" in entry.label or entry.metric > 0

@@ -7,14 +7,11 @@ An IPv6 address has no label. There the slot stands in the metric of the prefix 
 from __future__ import annotations
 
 from netalias import errors
-from netalias.kinds import Goal, Kind, clashes, differs, lifetimes
+from netalias.kinds import MAGIC, Goal, Kind, clashes, differs, lifetimes
 from netalias.model import (
     AF_INET,
-    AF_INET6,
-    GROUP,
     IFA_F_NOPREFIXROUTE,
     IFA_F_SECONDARY,
-    PROTOCOL,
     Address,
     Alias,
     names,
@@ -25,9 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.model import Device, Snapshot
     from netalias.model.steps import Step
-
-MAGIC = GROUP << 16
-"""Upper half of the metric of an IPv6 label; the slot is the lower half."""
 
 
 class Label(Kind):
@@ -89,44 +83,6 @@ class Label(Kind):
         assert alias.main is not None
         assert alias.entry is not None
         return _delete(alias.main, alias.entry, snapshot, REMOVE)
-
-
-def labels(snapshot: Snapshot, group: int) -> list[Alias]:
-    """Every address that is a label alias, of whomever it is."""
-    found = []
-    for index, entries in snapshot.addresses.items():
-        main = snapshot.devices.get(index)
-        if main is None or main.group == group:
-            continue
-        for entry in entries:
-            alias = _alias(entry, main)
-            if alias is not None:
-                found.append(alias)
-    return found
-
-
-def _alias(entry: Address, main: Device) -> Alias | None:
-    ours = entry.protocol == PROTOCOL
-    if entry.family == AF_INET:
-        name = names.split(entry.label)
-    elif entry.family == AF_INET6 and entry.metric & ~0xFFFF == MAGIC:
-        name = names.AliasName(main.name, entry.metric & 0xFFFF)
-    else:
-        return None
-    if name is None or (name.main != main.name and not ours):
-        return None
-    return Alias(
-        names.AliasName(main.name, name.slot),
-        Label.name,
-        family=entry.family,
-        address=entry.local,
-        prefixlen=entry.prefixlen,
-        main=main,
-        entry=entry,
-        ours=ours,
-        whole=name.main == main.name,
-        lease=entry.lease if ours else 0,
-    )
 
 
 def _delete(main: Device, entry: Address, snapshot: Snapshot, phase: int) -> list[Step]:

@@ -10,15 +10,18 @@ from netalias.model import (
     address_text,
     mac_text,
 )
-from netalias.model.marking import MarkAddress, RenewAddress
 from netalias.model.names import printable
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
+    AddProxy,
     CreateLink,
     DelAddress,
     DelAltname,
     DelLink,
+    DelProxy,
+    MarkAddress,
+    RenewAddress,
     SetLink,
     Step,
 )
@@ -126,6 +129,10 @@ def address_words(entry: Address) -> str:
     return f"{local}/{entry.prefixlen}"
 
 
+def _proxy(step: AddProxy | DelProxy) -> str:
+    return f"proxy {step.proxy.text} dev {step.device}"
+
+
 WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     CreateLink: (
         _create,
@@ -158,6 +165,17 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     RenewAddress: (
         _add_address,
         lambda step: f"renew {address_words(step.address)} on {step.device}",
+    ),
+    AddProxy: (
+        lambda step: (
+            f"ip neigh add {_proxy(step)}"
+            + f" protocol {step.proxy.protocol}" * bool(step.proxy.protocol)
+        ),
+        lambda step: f"publish {step.proxy.text}",
+    ),
+    DelProxy: (
+        lambda step: f"ip neigh del {_proxy(step)}",
+        lambda step: f"unpublish {step.proxy.text}",
     ),
     DelAddress: (
         lambda step: f"ip addr del {address_words(step.address)} dev {step.device}",

@@ -7,7 +7,7 @@ a device without its address; of a label nothing is left.
 from __future__ import annotations
 
 from netalias.model import FOREVER
-from netalias.model.marking import RenewAddress
+from netalias.model.steps import RenewAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,12 +1,8 @@
-"""Published addresses: the entry, what decides whether it is of use, and the steps.
-
-Apart from steps.py and describe.py, words for people included, since no short command has them.
-"""
+"""Published addresses: the proxy neighbour entry, and the conditions under which it is of use."""
 
 from __future__ import annotations
 
 from netalias.model import Value, address_text
-from netalias.model.steps import ADDRESS, RETIRE, Step
 
 
 class Proxy(Value):
@@ -62,53 +58,3 @@ class Surroundings(Value):
         self.out = out
         self.back = back
         self.local = local
-
-
-class AddProxy(Step):
-    """RTM_NEWNEIGH with NTF_PROXY.
-
-    The kernel has no NLM_F_EXCL here: it overwrites flags and protocol of an entry that is there
-    (neigh_add in net/core/neighbour.c), so whoever makes one must have looked.
-    """
-
-    __slots__ = ("proxy",)
-
-    def __init__(self, device: str, index: int, proxy: Proxy) -> None:
-        super().__init__(device, index, ADDRESS)
-        self.proxy = proxy
-
-    def describe(self) -> str:
-        return f"ip neigh add {_words(self.proxy, self.device)}{_mark(self.proxy)}"
-
-    def title(self) -> str:
-        return f"cannot publish {self.proxy.text}"
-
-    def inverse(self) -> Step:
-        return DelProxy(self.device, self.index, self.proxy)
-
-
-class DelProxy(Step):
-    """RTM_DELNEIGH with NTF_PROXY, of exactly this device and address."""
-
-    __slots__ = ("proxy",)
-
-    def __init__(self, device: str, index: int, proxy: Proxy) -> None:
-        super().__init__(device, index, RETIRE)
-        self.proxy = proxy
-
-    def describe(self) -> str:
-        return f"ip neigh del {_words(self.proxy, self.device)}"
-
-    def title(self) -> str:
-        return f"cannot unpublish {self.proxy.text}"
-
-    def inverse(self) -> Step:
-        return AddProxy(self.device, self.index, self.proxy)
-
-
-def _words(proxy: Proxy, device: str) -> str:
-    return f"proxy {proxy.text} dev {device}"
-
-
-def _mark(proxy: Proxy) -> str:
-    return f" protocol {proxy.protocol}" if proxy.protocol else ""

@@ -9,12 +9,12 @@ Rules:
 - before CREATE and RETIRE every answer is read and what failed is dropped: later messages of a
   send must never run on a device that a failed create did not make;
 - inverse() undoes a step, or is None where the undoing of another step covers it;
-- the words for people stand in describe.py, so that a silent run does not load them.
+- the words for people stand in commands.py, so that a silent run does not load them.
 """
 
 from __future__ import annotations
 
-from errno import EADDRINUSE
+from errno import EADDRINUSE, EINVAL
 
 from netalias.model import Value
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netalias.model import Address
+    from netalias.model.neighbours import Proxy
 
 REMOVE = 0
 """What frees a name or an address for a later phase."""
@@ -54,18 +55,6 @@ class Step(Value):
         self.index = index
         self.phase = phase
         self.owner = 0
-
-    def describe(self) -> str:
-        """The step in the words of ip(8) and sysctl(8)."""
-        from netalias.model.commands import command
-
-        return command(self)
-
-    def title(self) -> str:
-        """What cannot be done when it fails, as the beginning of a sentence."""
-        from netalias.model.commands import title
-
-        return title(self)
 
     def inverse(self) -> Step | None:
         """The step that undoes this one."""
@@ -213,3 +202,73 @@ class DelAddress(Step):
 
     def inverse(self) -> Step:
         return AddAddress(self.device, self.index, self.address.renewed())
+
+
+class AddProxy(Step):
+    """RTM_NEWNEIGH with NTF_PROXY.
+
+    The kernel has no NLM_F_EXCL here: it overwrites flags and protocol of an entry that is there
+    (neigh_add in net/core/neighbour.c), so whoever makes one must have looked.
+    """
+
+    __slots__ = ("proxy",)
+
+    def __init__(self, device: str, index: int, proxy: Proxy) -> None:
+        super().__init__(device, index, ADDRESS)
+        self.proxy = proxy
+
+    def inverse(self) -> Step:
+        return DelProxy(self.device, self.index, self.proxy)
+
+
+class DelProxy(Step):
+    """RTM_DELNEIGH with NTF_PROXY, of exactly this device and address."""
+
+    __slots__ = ("proxy",)
+
+    def __init__(self, device: str, index: int, proxy: Proxy) -> None:
+        super().__init__(device, index, RETIRE)
+        self.proxy = proxy
+
+    def inverse(self) -> Step:
+        return AddProxy(self.device, self.index, self.proxy)
+
+
+class MarkAddress(Step):
+    """RTM_NEWADDR with NLM_F_REPLACE: the protocol of an address that is there.
+
+    ``before`` is the step that puts the former one back.
+    """
+
+    __slots__ = ("address", "before")
+
+    def __init__(
+        self, device: str, index: int, address: Address, before: MarkAddress | None = None
+    ) -> None:
+        super().__init__(device, index, SET)
+        self.address = address
+        self.before = before
+
+    def inverse(self) -> Step | None:
+        return self.before
+
+
+class RenewAddress(Step):
+    """RTM_NEWADDR that sets the lifetimes of an address that is there, and never adds one.
+
+    ``before`` is the step that sets the former ones; None where nothing but time is given back.
+    """
+
+    __slots__ = ("address", "before")
+
+    missing = EINVAL
+
+    def __init__(
+        self, device: str, index: int, address: Address, before: RenewAddress | None = None
+    ) -> None:
+        super().__init__(device, index, SET)
+        self.address = address
+        self.before = before
+
+    def inverse(self) -> Step | None:
+        return self.before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from datetime import datetime
 from select import POLLIN, poll
@@ -25,20 +24,6 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.model.events import Event
-
-
-def monitor(options: Options, words: list[str]) -> int:
-    """Print what is there and what happens, until it is interrupted, nobody reads any more, or,
-    with ``--exit-when-down``, a named device goes down."""
-    if options.exit_when_down and not words:
-        raise errors.UsageError("--exit-when-down needs the name of a device")
-    if sys.stdout is None:
-        raise errors.StateError("standard output is closed")
-    gc.enable()  # the launcher switches it off, for commands that live for milliseconds
-    try:
-        return Monitor(options, words).run()
-    except KeyboardInterrupt:
-        return errors.STATUS_INTERRUPTED
 
 
 class Monitor:

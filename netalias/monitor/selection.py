@@ -6,37 +6,20 @@ addresses; one that loses its last wanted name departs.
 
 from __future__ import annotations
 
-from netalias.kinds import KINDS
-from netalias.kinds.label import MAGIC
-from netalias.model import AF_INET6, GROUP, PROTOCOL, names
+from netalias.model import GROUP, names
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, LINK, Event
+from netalias.observed import alias_of
+from netalias.observed.labels import label_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from netalias.model import Address, Device
+    from netalias.model import Device
     from netalias.model.events import State
 
 NAMING = ("name", "altname")
 """Events by which a device may become a wanted one."""
-
-
-def alias_of(device: Device, group: int = GROUP) -> names.AliasName | None:
-    """The alias that a device with our mark is, by the names that it has."""
-    if device.group != group or device.kind not in KINDS:
-        return None
-    found = (names.split(altname) for altname in device.altnames)
-    return next((one for one in found if one), None) or names.split_primary(device.name)
-
-
-def label_of(address: Address, device: Device) -> names.AliasName | None:
-    """The alias that an address of a main device is (kinds.label)."""
-    if address.family == AF_INET6:
-        ours = address.protocol == PROTOCOL and address.metric & ~0xFFFF == MAGIC
-        return names.AliasName(device.name, address.metric & 0xFFFF) if ours else None
-    name = names.split(address.label)
-    return names.AliasName(device.name, name.slot) if name is not None else None
 
 
 class Selection:

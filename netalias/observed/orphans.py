@@ -7,13 +7,13 @@ may: whose address it is.
 
 from __future__ import annotations
 
-from netalias.kinds import recognise_one
 from netalias.model import PROTOCOL, SCRATCH, Alias
 from netalias.model.names import AliasName
+from netalias.observed import recognise_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.kinds import World
+    from netalias.observed import World
 
 KIND = "label"
 

@@ -6,8 +6,9 @@ World is answered here from indexes, and take() keeps them true from one plan to
 
 from __future__ import annotations
 
-from netalias.kinds import SIBLINGS, World
+from netalias.kinds import SIBLINGS
 from netalias.model import IFA_F_NOPREFIXROUTE, PROTOCOL, Device, Snapshot
+from netalias.observed import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,28 +1,40 @@
-"""Frames on the wire: who has an address already (RFC 5227, RFC 4862), and that it is ours now.
+"""ARP and neighbour discovery on the wire: a library that knows no alias.
 
 ::
 
-    formats.py      the specification, as constructs; loaded by tests and tools only
-    frames.py       byte templates: probes, announcements, advertisements, one or thousands
-    heard.py        a frame -> what it says, or PacketError
-    acd.py          address conflict detection as a state machine: no socket, no clock
-    port.py         a packet socket on one device, its filter, and what errors mean
-    sending.py      many frames over many devices at a rate, over one socket
-    events.py       devices and addresses as the kernel announces them
-    probe.py        acd.py over ports: a list of conflicts of IPv4 addresses
-    dad.py          the same for IPv6: the kernel probes, its verdict is awaited
-    gratuitous.py   one announcement, for a process that lives for milliseconds
-    announce.py     thousands
+    __init__.py     byte templates of frames, a packet socket, one announcement
+    spec.py         the layouts as constructs; loaded by tests and tools only
+    parse.py        a frame -> a Message, or PacketError
+    bpf.py          the socket filter, assembled
+    socket.py       a packet socket on one device, and the meaning of its errors
+    pacing.py       many frames over many devices at a rate, over one socket
+    acd.py          address conflict detection (RFC 5227) as a state machine: no socket, no clock
+    probe.py        acd.py over sockets: the conflicts of a list of IPv4 addresses
+    dad.py          the same for IPv6 (RFC 4862): the kernel probes, its verdict is awaited
+    announce.py     thousands of announcements
 
+Layouts: RFC 826 over Ethernet II, RFC 4861 4.4 and 4.6.1. Frames have no padding: drivers add it.
 Numbers are those of linux/if_ether.h, linux/if_arp.h and RFC 4861; addresses and MACs are packed
-bytes in network order, devices are indexes, times seconds.
+bytes in network order (6 bytes a MAC, 4 an IPv4 address, 16 an IPv6 address), devices are indexes,
+times seconds.
 
 The last close of a packet socket waits for a grace period of RCU (synchronize_net in
-packet_release, net/packet/af_packet.c): 12 ms and more, each. So there are few of them, and who is
-in a hurry has a child do it (``gratuitous.leave``).
+packet_release, net/packet/af_packet.c): 12 ms and more, each. So sockets are few, and a process
+that is about to end leaves the close to a child (``leave``).
 """
 
 from __future__ import annotations
+
+from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, htons, if_nametoindex, socket
+from errno import EACCES, ENETDOWN, ENODEV, ENXIO, EPERM
+from posix import _exit, closerange, fork
+
+from netalias import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 ETH_P_ALL = 0x0003
 ETH_P_ARP = 0x0806
@@ -35,3 +47,153 @@ ARPOP_REPLY = 2
 NEIGHBOR_SOLICITATION = 135
 NEIGHBOR_ADVERTISEMENT = 136
 """RFC 4861, 4.3 and 4.4: types of ICMPv6."""
+
+
+_EVERYBODY = b"\xff\xff\xff\xff\xff\xff"
+_ARP = b"\x08\x06\x00\x01\x08\x00\x06\x04\x00"
+"""ETH_P_ARP, ARPHRD_ETHER, ETH_P_IP, both lengths, and the upper byte of the operation."""
+_REQUEST = _ARP + b"\x01"
+_REPLY = _ARP + b"\x02"
+_NOBODY = b"\0\0\0\0\0\0"
+_ANY = b"\0\0\0\0"
+_ALL_NODES_MAC = b"\x33\x33\x00\x00\x00\x01"
+_IPV6 = b"\x86\xdd\x60\x00\x00\x00\x00\x20\x3a\xff"
+"""ETH_P_IPV6, version 6, 32 bytes of payload, ICMPv6, hop limit 255."""
+_ADVERTISEMENT = b"\xff\x02" + b"\0" * 13 + b"\x01\x88\x00"
+"""ff02::1; type and code."""
+_OVERRIDE = b"\x20\x00\x00\x00"
+_LINK_LAYER = b"\x02\x01"
+"""Target link-layer address, eight bytes."""
+_SUM = 32 + 58 + 0xFF02 + 0x0001 + 0x8800 + 0x2000 + 0x0201
+"""The words of an advertisement and its pseudo header that are always the same."""
+
+
+_DESCRIPTORS = 1 << 20
+"""More than any process has (NR_OPEN of linux/fs.h)."""
+
+
+def arp_probe(mac: bytes, address: bytes) -> bytes:
+    """ARP probe (RFC 5227, 2.1.1): a request from *mac*, which has no address yet."""
+    return _EVERYBODY + mac + _REQUEST + mac + _ANY + _NOBODY + address
+
+
+def arp_request(mac: bytes, address: bytes) -> bytes:
+    """ARP announcement (RFC 5227, 2.3): a request whose sender asks for itself."""
+    return _EVERYBODY + mac + _REQUEST + mac + address + _NOBODY + address
+
+
+def arp_reply(mac: bytes, address: bytes) -> bytes:
+    """The same as a broadcast reply, which some switches and routers take only.
+
+    The target's MAC is the sender's (RFC 5944, 4.6): else Linux does not take it for one
+    (arp_is_garp in net/ipv4/arp.c).
+    """
+    return _EVERYBODY + mac + _REPLY + mac + address + mac + address
+
+
+def advertisement(mac: bytes, address: bytes) -> bytes:
+    """Unsolicited neighbour advertisement to all nodes (RFC 4861, 7.2.6), override set.
+
+    The router flag is clear: hosts drop a default router that says it is none, so it is wrong for
+    the link-local address by which a router is known, and for no other address.
+    """
+    # Modulo 0xFFFF a number is congruent to the sum of its 16-bit words, which makes the
+    # checksum of RFC 1071 a remainder.
+    total = _SUM + 2 * int.from_bytes(address, "big") + int.from_bytes(mac, "big")
+    checksum = (-total % 0xFFFF).to_bytes(2, "big")
+    head = _ALL_NODES_MAC + mac + _IPV6 + address + _ADVERTISEMENT
+    return head + checksum + _OVERRIDE + address + _LINK_LAYER + mac
+
+
+def arp_probes(mac: bytes, addresses: Iterable[bytes]) -> list[bytes]:
+    """A probe from *mac* for each of *addresses*."""
+    head = arp_probe(mac, b"")
+    return [head + address for address in addresses]
+
+
+def announcements(mac: bytes, address: bytes) -> tuple[bytes, ...]:
+    """All that announces an address: two frames for IPv4, one for IPv6."""
+    if len(address) == 16:
+        return (advertisement(mac, address),)
+    return arp_request(mac, address), arp_reply(mac, address)
+
+
+def single(name: str, mac: bytes, address: bytes, *, aside: bool = False) -> None:
+    """Announce *address* of *mac* over the device *name* (its primary name), once.
+
+    Both packed; without a *mac* it is that of the device. ``aside``: a child takes the socket along
+    and is not waited for; for a process of one thread that is about to end. Raises NotPermitted,
+    MainDown, NoSuchDevice, KernelError.
+    """
+    try:
+        sender = opened()
+        try:
+            bind(sender, name, 0)  # protocol 0: it hears nothing
+            for frame in announcements(mac or sender.getsockname()[4], address):
+                sender.send(frame)
+            if aside:
+                leave(sender.fileno())
+        finally:
+            sender.close()
+    except OSError as error:
+        raise refused(name, error) from None
+
+
+def bind(to: socket, name: str, protocol: int) -> None:
+    """Bind a packet socket to the device of this name. Raises OSError."""
+    try:
+        to.bind((name, protocol))
+    except UnicodeEncodeError:
+        _bind_by_index(to.fileno(), name, protocol)
+
+
+def _bind_by_index(file: int, name: str, protocol: int) -> None:
+    """bind(2) with struct sockaddr_ll of linux/if_packet.h, for a name that is not UTF-8.
+
+    Python binds packet sockets only to names that are. Raises OSError.
+    """
+    import ctypes
+    from _struct import pack
+
+    place = pack("=HHiHBB8x", AF_PACKET, htons(protocol), if_nametoindex(name), 0, 0, 0)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.bind(file, place, len(place)):
+        code = ctypes.get_errno()
+        raise OSError(code, "bind")
+
+
+def opened() -> socket:
+    """A packet socket that sends, and hears nothing until it is bound. Raises OSError."""
+    return socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
+
+
+def refused(name: str, error: OSError) -> errors.NetaliasError:
+    """The error that names the device."""
+    code = error.errno or 0
+    if code in (EPERM, EACCES):
+        hint = "CAP_NET_RAW is needed in this network namespace: try sudo"
+        return errors.NotPermitted(f"frames over {name}", code, hint=hint)
+    if code == ENETDOWN:
+        return errors.MainDown(f"{name} is down")
+    if code in (ENXIO, ENODEV):
+        return errors.NoSuchDevice(f"{name} has vanished")
+    return errors.KernelError(f"frames over {name}", code)
+
+
+def leave(*files: int) -> None:
+    """A child keeps these descriptors, and nothing else, until they are closed here; then it ends.
+
+    What is closed here is not the last reference any more, so nobody waits. The child is a zombie
+    until this process ends.
+    """
+    try:
+        if fork():
+            return
+    except OSError:
+        return  # no room for a child: closing takes its time
+    begin = 0
+    for file in sorted(files):
+        closerange(begin, file)
+        begin = file + 1
+    closerange(begin, _DESCRIPTORS)
+    _exit(0)

@@ -19,8 +19,9 @@ from __future__ import annotations
 
 from _heapq import heappop, heappush
 
+from netalias import packets
 from netalias.model import Value
-from netalias.packets import ARPOP_REQUEST, frames
+from netalias.packets import ARPOP_REQUEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Prober:
             elif left == 0:
                 del self._left[address]
                 self.clear.add(address)
-        return frames.probes(self._mac, self._handed)
+        return packets.arp_probes(self._mac, self._handed)
 
     def _count(self, now: float) -> None:
         for address in self._handed:

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 from time import monotonic, sleep
 
-from netalias import errors
+from netalias import errors, packets
 from netalias.model import Value
-from netalias.packets import frames
+from netalias.packets import leave
 from netalias.packets.events import standing
-from netalias.packets.gratuitous import leave
 from netalias.packets.pacing import BURST, Bucket, Sender
 from netalias.packets.socket import name
 
@@ -79,7 +78,7 @@ def announce(
     What has gone meanwhile is left out: it may be another host's by now.
     *rate* is frames a second, 0 for no limit. A device that refuses (down, vanished, stuck) does
     not keep the others from being announced: its error is returned, once. ``aside``: a child
-    closes the socket (``gratuitous.leave``). Raises NotPermitted, KernelError.
+    closes the socket (``packets.leave``). Raises NotPermitted, KernelError.
     """
     edge = edge or Edge()
     sender = edge.sender()
@@ -130,7 +129,7 @@ def _ways(items: Iterable[Announcement]) -> dict[int, list[Framed]]:
     for main, group in mains.items():
         near = len(group) <= NEAR
         for item in group:
-            packed = frames.announcements(item.mac, item.address)
+            packed = packets.announcements(item.mac, item.address)
             framed = [(item.address, frame) for frame in packed]
             found.setdefault(item.index if near else main, []).extend(framed)
     return found

@@ -19,10 +19,11 @@ from netalias import errors
 from netalias.kernel.netlink import codec
 from netalias.model import AF_INET6, IFA_F_DADFAILED, IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
 from netalias.packets import NEIGHBOR_ADVERTISEMENT
+from netalias.packets.bpf import NEIGHBOUR
 from netalias.packets.events import RTNLGRP_IPV6_IFADDR, Events
 from netalias.packets.parse import parse
 from netalias.packets.probe import Conflict, Edge
-from netalias.packets.socket import NEIGHBOUR, Port
+from netalias.packets.socket import Port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Watch:
         self.close()
 
     def close(self, *, aside: bool = False) -> None:
-        """Close the sockets; ``aside``: a child does it (``gratuitous.leave``)."""
+        """Close the sockets; ``aside``: a child does it (``packets.leave``)."""
         self._events.close()
         if aside and self._ports:
             self._edge.leave(self._ports)

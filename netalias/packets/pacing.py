@@ -12,8 +12,7 @@ from select import POLLOUT, poll
 from time import monotonic, sleep
 
 from netalias import errors
-from netalias.packets import ETH_P_ALL
-from netalias.packets.gratuitous import bind, opened, refused
+from netalias.packets import ETH_P_ALL, bind, opened, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Bucket:
 def push(name: str, file: int, send: Send, frames: Iterable[bytes]) -> None:
     """Send each frame over the device *name*; *file* tells when it goes on.
 
-    Raises StateError after STALL seconds without a frame, and what ``gratuitous.refused`` gives.
+    Raises StateError after STALL seconds without a frame, and what ``packets.refused`` gives.
     """
     for frame in frames:
         try:
@@ -106,7 +105,7 @@ class Sender:
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Close the socket: 12 ms, unless it was left to a child (``gratuitous.leave``)."""
+        """Close the socket: 12 ms, unless it was left to a child (``packets.leave``)."""
         self._socket.close()
 
     def send(self, name: str, frames: Iterable[bytes]) -> None:

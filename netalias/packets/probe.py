@@ -19,11 +19,12 @@ from time import monotonic
 from netalias import errors
 from netalias.kernel.netlink import codec
 from netalias.model import AF_INET, AF_INET6, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP, Value
+from netalias.packets import leave
 from netalias.packets.acd import Prober
+from netalias.packets.bpf import ARP
 from netalias.packets.events import RTNLGRP_LINK, Events
-from netalias.packets.gratuitous import leave
 from netalias.packets.parse import parse
-from netalias.packets.socket import ARP, Port, name
+from netalias.packets.socket import Port, name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Edge:
         ready.poll(max(0, -int(-seconds * 1000 // 1)))
 
     def leave(self, ports: Sequence[Port]) -> None:
-        """The ports are closed by a child (``gratuitous.leave``)."""
+        """The ports are closed by a child (``packets.leave``)."""
         leave(*(port.fileno() for port in ports))
 
 

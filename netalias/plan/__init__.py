@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from netalias.desired import Wish
     from netalias.families import AliasType, Registry
-    from netalias.kinds import World
     from netalias.model import Alias, Device
     from netalias.model.names import AliasName
     from netalias.model.steps import Step
+    from netalias.observed import World
 
 
 class Plan:

@@ -6,15 +6,15 @@ order of the files. What cannot be planned is skipped, with its reason, and stop
 
 from __future__ import annotations
 
-from netalias import errors, kinds
+from netalias import errors, kinds, observed
 from netalias.model import AF_INET, Alias
 from netalias.model.leases import renewals
-from netalias.model.marking import RenewAddress
 from netalias.model.names import AliasName
-from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress
+from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, RenewAddress
 from netalias.observed.orphans import strays
 from netalias.observed.planned import Future
-from netalias.plan import Plan, main_down, plan
+from netalias.plan import main_down, plan
+from netalias.plan.diff import ADDED, CHANGED, Agenda, Item, Skipped, removal, setting_item
 from netalias.plan.sysctls import settle
 from netalias.plan.unchanged import Like, usual_mtu
 
@@ -24,111 +24,13 @@ if TYPE_CHECKING:
 
     from netalias.desired import Wish
     from netalias.desired.declarations import Block, Declarations
-    from netalias.kinds import World
     from netalias.model import Device
     from netalias.model.steps import Step
-    from netalias.plan.sysctls import Setting, Terms
+    from netalias.observed import World
+    from netalias.plan.sysctls import Terms
 
     _Pair = tuple[int, bytes, Alias | None]
     Barred = Mapping[tuple[int, bytes], errors.NetaliasError]
-
-SET = "="
-"""A setting of a main device."""
-ADDED = "+"
-REMOVED = "-"
-CHANGED = "~"
-
-
-class Item:
-    """One difference: ``sign`` and the plan that ends it.
-
-    ``place`` is ``file:line`` of the wish, empty for a removal, ``rank`` the number of its line;
-    ``error`` is set when the kernel refused the plan. ``setting`` is what changes of a main device
-    where it is not an alias that does.
-    """
-
-    __slots__ = ("error", "name", "place", "plan", "rank", "setting", "sign", "wish")
-
-    def __init__(self, sign: str, name: AliasName, plan: Plan, wish: Wish | None = None) -> None:
-        self.sign = sign
-        self.name = name
-        self.plan = plan
-        self.wish = wish
-        self.place = ""
-        self.rank = -1
-        self.error: errors.NetaliasError | None = None
-        self.setting: Setting | None = None
-
-
-class MainName(AliasName):
-    """In the place of the name of an alias where a main device is meant."""
-
-    __slots__ = ()
-
-    def __init__(self, main: str) -> None:
-        super().__init__(main, -1)
-
-    def __str__(self) -> str:
-        return self.main
-
-
-def setting_item(setting: Setting) -> Item:
-    """The difference in the settings of a main device."""
-    plan = Plan()
-    plan.steps = [setting.step()]
-    item = Item(SET, MainName(setting.main.name), plan)
-    item.setting = setting
-    return item
-
-
-def removal(alias: Alias, world: World) -> Item:
-    """That an alias goes."""
-    plan = Plan(alias)
-    plan.steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
-    return Item(REMOVED, alias.name, plan)
-
-
-class Skipped:
-    """Wishes that cannot be planned: the first one, and how many have the same reason."""
-
-    __slots__ = ("count", "error", "name", "place")
-
-    def __init__(
-        self, place: str, name: AliasName, error: errors.NetaliasError, count: int = 1
-    ) -> None:
-        self.place = place
-        self.name = name
-        self.error = error
-        self.count = count
-
-    def line(self) -> str:
-        """One sentence with the place of the wish."""
-        where = f"{self.place}: " if self.place else ""
-        notes = [f"{self.count} aliases"] if self.count > 1 else []
-        notes += [self.error.hint] if self.error.hint else []
-        return f"{where}{self.error}" + (f" ({'; '.join(notes)})" if notes else "")
-
-
-class Agenda:
-    """What is to be done; ``present``, ``wished`` and ``removed`` are counts of aliases.
-
-    ``renewals`` give those that stay the time that their leases have: no difference.
-    """
-
-    __slots__ = ("items", "present", "removed", "renewals", "skipped", "wished")
-
-    def __init__(self) -> None:
-        self.items: list[Item] = []
-        self.skipped: list[Skipped] = []
-        self.renewals: list[RenewAddress] = []
-        self.present = 0
-        self.wished = 0
-        self.removed = 0
-
-    @property
-    def same(self) -> bool:
-        """Whether the world is as it is declared."""
-        return not self.items and not self.skipped
 
 
 def compare(
@@ -437,7 +339,7 @@ def _width(wish: Wish) -> int:
 
 def _remnant(device: Device, world: World) -> Alias:
     """What an interrupted run was about to delete; by its primary name when it has no other."""
-    found = kinds.recognise_one(device, world.snapshot, world.registry)
+    found = observed.recognise_one(device, world.snapshot, world.registry)
     return found or Alias(AliasName(device.name, 0), device.kind, device=device)
 
 

@@ -10,9 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.kinds import Goal, World
+    from netalias.kinds import Goal
     from netalias.model import Address, Alias, Device
     from netalias.model.steps import Step
+    from netalias.observed import World
     from netalias.observed.planned import Future
 
 

@@ -22,9 +22,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from netalias.kinds import Goal, World
+    from netalias.kinds import Goal
     from netalias.model import Address, Alias, Device
     from netalias.model.steps import Step
+    from netalias.observed import World
     from netalias.plan import Plan
 
 ASKS = {"arp_announce": 2}

@@ -47,35 +47,6 @@ CHUNK = 65536
 LINKS = 40
 """MAXSYMLINKS of linux/namei.h."""
 
-SETTLE, MOST = 0.05, 1.0
-"""Seconds without a further change after which a change is over; and what is waited at most."""
-OPEN = 10.0
-"""Seconds that are waited at most for whoever writes to close the file: half of it is no wish."""
-
-
-class Pause:
-    """When to act on changes that come in bursts. Times are seconds of one clock; pure."""
-
-    __slots__ = ("_first", "due")
-
-    def __init__(self) -> None:
-        self._first: float | None = None
-        self.due: float | None = None
-        """None while nothing has changed."""
-
-    def changed(self, now: float, *, unfinished: bool = False) -> None:
-        """Something has changed; *unfinished*: a file is still being written."""
-        if self._first is None:
-            self._first = now
-        self.due = self._first + OPEN if unfinished else min(now + SETTLE, self._first + MOST)
-
-    def over(self, now: float) -> bool:
-        """Whether it is time to act; then the next burst begins."""
-        if self.due is None or now < self.due:
-            return False
-        self._first = self.due = None
-        return True
-
 
 class Followed:
     """What follow() was told last. Raises StateError where the kernel has no inotify left."""

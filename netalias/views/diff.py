@@ -7,7 +7,7 @@ from netalias.model.commands import address_words
 from netalias.model.leases import same
 from netalias.model.names import printable
 from netalias.model.steps import DelAddress
-from netalias.plan.compare import ADDED, CHANGED, REMOVED, SET
+from netalias.plan.diff import ADDED, CHANGED, REMOVED, SET
 from netalias.views import NOTHING, address
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netalias.kinds import Goal
     from netalias.model import Address, Alias
     from netalias.plan import Plan
-    from netalias.plan.compare import Item, Skipped
+    from netalias.plan.diff import Item, Skipped
 
 WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change", SET: "set"}
 """Sign: the word that JSON has for it."""

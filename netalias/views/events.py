@@ -15,7 +15,8 @@ from netalias.model.events import (
     ROUTE,
     address_flags,
 )
-from netalias.monitor.selection import alias_of, label_of
+from netalias.observed import alias_of
+from netalias.observed.labels import label_of
 from netalias.views import FAMILIES, NOTHING, OPERSTATES, SCOPES
 
 TYPE_CHECKING = False

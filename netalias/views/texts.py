@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.families import installed
-from netalias.observed.chain import ordered
+from netalias.observed import ordered
 from netalias.views import fields, proc
 from procfs import TextFile, Tree
 
@@ -11,9 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from netalias.kinds import World
     from netalias.model import Alias
     from netalias.model.neighbours import Proxy
+    from netalias.observed import World
 
 NAMES = ("aliases", "alias_types")
 """What texts() holds."""

@@ -7,13 +7,12 @@ from netalias import errors
 from netalias.desired.declarations import Declarations
 from netalias.desired.index import FREE, Wished
 from netalias.engine import reconcile as engine_room
-from netalias.kernel.netlink.subscription import ROOM
-from netalias.kinds import World
+from netalias.kernel.netlink.subscription import ROOM, port_of
+from netalias.observed import World
 from netalias.system.backoff import Delay
 from netalias.watch.healing import Healing
 from netalias.watch.impact import Stacking
 from netalias.watch.lifecycle import Devices
-from netalias.watch.originator import port_of
 from netalias.watch.report import Report
 from netalias.watch.snapshots import snapshot
 

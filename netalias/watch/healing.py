@@ -10,8 +10,9 @@ from __future__ import annotations
 from netalias.desired.index import Declared, Wished
 from netalias.engine import reconcile as engine_room
 from netalias.errors import MainDown, NoSuchDevice
-from netalias.kinds import World
-from netalias.plan.compare import ADDED, compare
+from netalias.observed import World
+from netalias.plan.compare import compare
+from netalias.plan.diff import ADDED
 from netalias.system.backoff import Patience
 from netalias.watch.report import is_late
 from netalias.watch.snapshots import focused, snapshot
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from netalias.model import Snapshot
     from netalias.model.events import State
     from netalias.model.names import AliasName
-    from netalias.plan.compare import Agenda, Item
+    from netalias.plan.diff import Agenda, Item
     from netalias.watch.report import Report
 
     Ports = dict[AliasName, int]

@@ -12,7 +12,7 @@ from netalias.model import FOREVER, GROUP, PROTOCOL, names
 from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK
 from netalias.model.leases import same
 from netalias.model.names import AliasName
-from netalias.monitor.selection import label_of
+from netalias.observed.labels import label_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

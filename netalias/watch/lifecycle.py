@@ -5,12 +5,12 @@ from __future__ import annotations
 from netalias.desired.declarations import Declarations, counted, parse
 from netalias.desired.export import lines
 from netalias.engine import reconcile as engine_room
-from netalias.kinds import World
 from netalias.model import Alias
 from netalias.model.leases import leftovers
 from netalias.model.names import AliasName
-from netalias.observed.chain import ordered
-from netalias.plan.compare import REMOVED, compare
+from netalias.observed import World, ordered
+from netalias.plan.compare import compare
+from netalias.plan.diff import REMOVED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

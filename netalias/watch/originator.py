@@ -7,24 +7,12 @@ is named who does not have that socket open.
 
 from __future__ import annotations
 
-from _socket import AF_NETLINK, SOCK_RAW, socket
-from os import dup, listdir, readlink
+from os import listdir, readlink
 
 from netalias.model.names import printable
 
 PIDS = 1 << 22
 """PID_MAX_LIMIT of linux/threads.h; a second socket of a process gets a number above."""
-
-
-def port_of(fileno: int) -> int:
-    """The netlink port of a socket of ours; 0 for none."""
-    if fileno < 0:
-        return 0
-    copy = socket(AF_NETLINK, SOCK_RAW, 0, dup(fileno))
-    try:
-        return int(copy.getsockname()[0])
-    finally:
-        copy.close()
 
 
 def who(port: int) -> str:

@@ -6,8 +6,16 @@ So they are read whenever another run has let go of the lock, since they may be 
 
 from __future__ import annotations
 
+from netalias import claim
+from netalias.claim import Policy
+from netalias.claim import announce as telling
+from netalias.desired.declarations import counted
+from netalias.engine import announce
+from netalias.kernel import GONE
 from netalias.model import PROTOCOL
-from netalias.model.neighbours import AddProxy, Proxy
+from netalias.model.leases import PARTS, renewals, running
+from netalias.model.neighbours import Proxy
+from netalias.model.steps import AddProxy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +23,11 @@ if TYPE_CHECKING:
 
     from netalias.engine import Engine
     from netalias.kernel import Failure
+    from netalias.model import Alias
     from netalias.model.events import State
+    from netalias.model.names import AliasName
+    from netalias.system.journal import Journal
+    from netalias.watch.controller import Keeping
 
 
 class Publishing:
@@ -60,3 +72,80 @@ class Publishing:
             step.owner = number
         failures = self._engine.kernel.apply(steps) if steps else []
         return len(steps) - len(failures), failures
+
+
+class Greeting:
+    """*folder* is that of the namespace, *now* the time of the loop's clock."""
+
+    def __init__(self, keeping: Keeping, journal: Journal, folder: str, now: float) -> None:
+        self._keeping = keeping
+        self._engine = keeping.engine
+        self._journal = journal
+        self._folder = folder
+        self._policy = self._engine.policy or Policy()
+        self._last = now
+
+    def back(self, indexes: set[int]) -> None:
+        """These main devices have got a carrier."""
+        told = [
+            claim.standing(alias, self._policy)
+            for alias in self._keeping.world().aliases
+            if alias.main is not None and alias.main.index in indexes
+            if not claim.mute(alias) and not self._is_silent(alias)
+        ]
+        if not told or not self._policy.announce or self._engine.segment is None:
+            return
+        refused = telling.leave(self._engine.segment(), self._engine.kernel, told, self._policy)
+        for error in refused:
+            self._journal.warning(f"not announced: {error.line()}")
+        if not refused:
+            count = counted(len(told), "address")
+            self._journal.info(f"the carrier is back: {count} announced")
+
+    def due(self, now: float) -> float | None:
+        """Seconds until again(); None where nothing is announced again and again."""
+        blocks = self._keeping.wished.declared.blocks
+        periods = {announce.every(block.wish, self._policy) for block in blocks} - {0}
+        return max(0.0, self._last + min(periods) - now) if periods else None
+
+    def again(self, now: float) -> None:
+        """Announce what is due. Raises StateError."""
+        self._last = now
+        declared = self._keeping.wished.declared
+        for note in announce.again(self._engine, self._folder, declared, "", (), telling.leave):
+            self._journal.warning(note)
+
+    def _is_silent(self, alias: Alias) -> bool:
+        wish = self._keeping.wish(alias)
+        return wish is not None and wish.announce == 0
+
+
+class Leasing:
+    """The leases among the wishes of *keeping*."""
+
+    def __init__(self, keeping: Keeping, now: float) -> None:
+        self._keeping = keeping
+        self._last = now
+
+    def due(self, now: float) -> float | None:
+        """Seconds until renew(); None without a declared lease."""
+        blocks = self._keeping.wished.declared.blocks
+        shortest = min((block.wish.lease for block in blocks if block.wish.lease), default=0)
+        return max(0.0, self._last + shortest / PARTS - now) if shortest else None
+
+    def renew(self, now: float) -> list[Failure]:
+        """Renew what has used up its share of time, all in one batch; what was refused, but for
+        what is not there any more. Raises KernelError."""
+        self._last = now
+        keeping = self._keeping
+        lengths: dict[AliasName, int] = {}
+        aging = []
+        for alias in keeping.engine.world().aliases:
+            wish = keeping.wish(alias)
+            if wish is not None and wish.lease and running(alias):
+                assert alias.entry is not None
+                lengths[alias.name] = wish.lease
+                if alias.entry.valid <= wish.lease * (PARTS - 1) / PARTS + 1:
+                    aging.append(alias)
+        failures = keeping.engine.kernel.apply(renewals(aging, lengths))
+        return [one for one in failures if one.error.errno not in GONE]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias.desired.declarations import counted
 from netalias.kernel import GONE
-from netalias.plan.compare import ADDED, CHANGED, REMOVED, SET
+from netalias.plan.diff import ADDED, CHANGED, REMOVED, SET
 from netalias.views.diff import line
 from netalias.watch.originator import who
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
     from netalias.model.names import AliasName
-    from netalias.plan.compare import Item
+    from netalias.plan.diff import Item
     from netalias.system.journal import Journal
 
 FEW = 8

@@ -8,7 +8,6 @@ from os.path import abspath
 from time import monotonic, sleep
 
 from netalias import errors, sources
-from netalias.cli.converge import configuration
 from netalias.desired import ON_DOWN, choice, declarations
 from netalias.desired.declarations import counted
 from netalias.desired.index import FREE
@@ -16,18 +15,18 @@ from netalias.engine import checkpoint
 from netalias.engine import reconcile as engine_room
 from netalias.kernel.netlink.monitor import TURN, Stream
 from netalias.kernel.netlink.subscription import ROOM
-from netalias.plan.compare import REMOVED
+from netalias.plan.diff import REMOVED
 from netalias.runtime import TEXTS
 from netalias.runtime.instance import Election
-from netalias.system.inotify import Followed, Pause
+from netalias.sources import configuration
+from netalias.system.backoff import Pause
+from netalias.system.inotify import Followed
 from netalias.system.journal import Journal
 from netalias.system.loop import Ear, Loop, Timer
 from netalias.system.sdnotify import Service
 from netalias.system.signals import Signals
 from netalias.watch.controller import Keeping
-from netalias.watch.greeting import Greeting
-from netalias.watch.leasing import Leasing
-from netalias.watch.periodic import Publishing
+from netalias.watch.periodic import Greeting, Leasing, Publishing
 from netalias.watch.texts import Showing
 
 TYPE_CHECKING = False

@@ -25,6 +25,7 @@ from netalias.model import (
     Device,
     Snapshot,
 )
+from netalias.model.commands import command
 from netalias.model.names import AliasName
 from netalias.model.steps import CreateLink, Step
 
@@ -115,7 +116,7 @@ def done(kernel: Kernel, *steps: Step) -> None:
 def refused(kernel: Kernel, step: Step) -> errors.NetaliasError:
     """Send a step that must not succeed."""
     (error,) = kernel.send([step])
-    assert error is not None, step.describe()
+    assert error is not None, command(step)
     return error
 
 

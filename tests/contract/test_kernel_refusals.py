@@ -40,6 +40,7 @@ from netalias.kernel.memory import Memory
 from netalias.model import (
     Address,
 )
+from netalias.model.commands import title
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -104,7 +105,7 @@ def test_refusal(kernel: Kernel, step: Callable[[Kernel], Step], errno: int, tex
     error = refused(kernel, asked)
     assert isinstance(error, errors.KernelError)
     assert errorcode[error.errno] == errorcode[errno]
-    assert str(error).startswith(asked.title())
+    assert str(error).startswith(title(asked))
     if text:
         assert same_words(error.text, text)
     assert state(kernel) == before

@@ -26,9 +26,8 @@ from netalias.model import (
     PROTOCOL,
     Address,
 )
-from netalias.model.marking import MarkAddress
 from netalias.model.names import AliasName
-from netalias.model.steps import AddAddress, AddAltname, DelAddress
+from netalias.model.steps import AddAddress, AddAltname, DelAddress, MarkAddress
 
 RTMGRP_IPV4_IFADDR = 0x10
 RTMGRP_IPV6_IFADDR = 0x100

@@ -16,14 +16,17 @@ from support import Namespace, veth_pair
 
 from netalias.kernel import Kernel
 from netalias.model import GROUP, IFA_F_TENTATIVE, RT_SCOPE_LINK, Address, Device, Snapshot
-from netalias.model.neighbours import AddProxy, DelProxy, Proxy
+from netalias.model.commands import command
+from netalias.model.neighbours import Proxy
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
+    AddProxy,
     CreateLink,
     DelAddress,
     DelAltname,
     DelLink,
+    DelProxy,
     SetLink,
     Step,
 )
@@ -162,7 +165,7 @@ def _compare(model: Kernel, real: Kernel, makers: list[Maker]) -> None:
     for maker in makers:
         step = maker(real)
         expected, found = _answer(model, maker), _answer(real, maker)
-        assert found[0] == expected[0], step.describe()
-        assert same_words(found[1], expected[1]), step.describe()
-        assert picture(model.snapshot()) == picture(real.snapshot()), step.describe()
-        assert published(model) == published(real), step.describe()
+        assert found[0] == expected[0], command(step)
+        assert same_words(found[1], expected[1]), command(step)
+        assert picture(model.snapshot()) == picture(real.snapshot()), command(step)
+        assert published(model) == published(real), command(step)

@@ -24,8 +24,7 @@ from netalias.model import (
     PROTOCOL,
     Address,
 )
-from netalias.model.marking import RenewAddress
-from netalias.model.steps import AddAddress, DelAddress
+from netalias.model.steps import AddAddress, DelAddress, RenewAddress
 
 RTMGRP_IPV4_IFADDR = 0x10
 RTMGRP_IPV6_IFADDR = 0x100

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias.packets import acd, frames
+from netalias import packets
+from netalias.packets import acd
 from netalias.packets.acd import FAST, RFC, Prober, Timing
 from netalias.packets.parse import Heard, parse
 
@@ -61,7 +62,7 @@ def length(timing: Timing, seed: int) -> float:
 def test_fast_sends_one_probe_and_listens_for_a_fifth_of_a_second() -> None:
     """FAST: 200 ms, no random wait."""
     one = prober()
-    assert one.due(0.0) == [frames.probe(OURS, ADDRESS)]
+    assert one.due(0.0) == [packets.arp_probe(OURS, ADDRESS)]
     assert one.due(0.0) == []
     assert one.next(0.0) == 0.2
     assert one.due(0.199) == []
@@ -76,7 +77,7 @@ def test_the_timing_is_that_of_the_rfc(seed: int) -> None:
     one = prober(RFC, seed=seed)
     ends: list[float] = []
     sent = run(one, before=ends.append)
-    assert [frame for _, frame in sent] == [frames.probe(OURS, ADDRESS)] * 3
+    assert [frame for _, frame in sent] == [packets.arp_probe(OURS, ADDRESS)] * 3
     first, second, third = (at for at, _ in sent)
     assert 0 <= first <= 1
     assert 1 <= second - first <= 2
@@ -195,7 +196,7 @@ def test_the_first_owner_is_named_once_found() -> None:
 def test_our_own_frames_never_conflict(timing: Timing, seed: int) -> None:
     """A reflecting switch sends all back to us, announcements of ours among them."""
     one = prober(timing, seed=seed)
-    echo: list[bytes] = [frames.request(ALIAS, ADDRESS), frames.reply(OURS, ADDRESS)]
+    echo: list[bytes] = [packets.arp_request(ALIAS, ADDRESS), packets.arp_reply(OURS, ADDRESS)]
     now = 0.0
     while True:
         for frame in echo:
@@ -228,7 +229,7 @@ class Host:
         """What it answers."""
         if self.owner:
             heard = parse(frame)
-            return [frames.reply(self.mac, ADDRESS)] if heard.target == ADDRESS else []
+            return [packets.arp_reply(self.mac, ADDRESS)] if heard.target == ADDRESS else []
         self.prober.heard(parse(frame))
         if self.prober.next(0.0) is None:
             self.wake = None

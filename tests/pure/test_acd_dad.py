@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from netalias import errors
+from netalias import errors, packets
 from netalias.kernel.netlink import codec
 from netalias.model import IFA_F_DADFAILED, IFA_F_PERMANENT, IFA_F_TENTATIVE, Address
-from netalias.packets import dad, frames
+from netalias.packets import dad
 from netalias.packets.dad import IFA_F_OPTIMISTIC, Watch
 from netalias.packets.probe import Conflict
 
@@ -174,10 +174,10 @@ def test_a_duplicate_is_named_by_its_advertisement() -> None:
     """The kernel's verdict, and the MAC that was heard before it; others' frames do not count."""
     edge = Edge((0, 5, ADDRESS, TENTATIVE), (0, 5, NEXT, TENTATIVE))
     edge.frames = [
-        (0.5, frames.advertisement(MAC, ADDRESS)),
-        (0.6, frames.advertisement(bytes(6), bytes(16))),
+        (0.5, packets.advertisement(MAC, ADDRESS)),
+        (0.6, packets.advertisement(bytes(6), bytes(16))),
         (0.6, b"\xff" * 90),
-        (0.7, frames.advertisement(OTHER, ADDRESS)),
+        (0.7, packets.advertisement(OTHER, ADDRESS)),
     ]
     edge.changes += [(0.7, 5, ADDRESS, FAILED), (1.0, 5, NEXT, GOOD)]
     assert edge.watch((5, ADDRESS), (5, NEXT)) == [Conflict(ADDRESS, 5, "eth5", OTHER)]

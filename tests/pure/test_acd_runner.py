@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from netalias import errors
+from netalias import errors, packets
 from netalias.kernel.netlink import codec
 from netalias.model import IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP
-from netalias.packets import frames, probe
+from netalias.packets import probe
 from netalias.packets.acd import AGAIN, FAST, RFC
 
 MAC = bytes.fromhex("020000000001")
@@ -178,8 +178,8 @@ def test_nobody_has_them() -> None:
     edge = Edge(eth1=READY, eth2=READY)
     assert edge.check((1, ADDRESS), (1, NEXT), (2, ADDRESS)) == []
     assert [port.sent for port in edge.ports] == [
-        [frames.probe(MAC, ADDRESS), frames.probe(MAC, NEXT)],
-        [frames.probe(MAC, ADDRESS)],
+        [packets.arp_probe(MAC, ADDRESS), packets.arp_probe(MAC, NEXT)],
+        [packets.arp_probe(MAC, ADDRESS)],
     ]
     assert edge.now == pytest.approx(100.2, abs=0.001)
 
@@ -187,7 +187,7 @@ def test_nobody_has_them() -> None:
 def test_a_conflict_names_address_device_and_mac() -> None:
     """The same address on the other device is free."""
     edge = Edge(eth1=READY, eth2=READY)
-    edge.frames[2] = [(100.1, frames.reply(OTHER, ADDRESS))]
+    edge.frames[2] = [(100.1, packets.arp_reply(OTHER, ADDRESS))]
     (found,) = edge.check((1, ADDRESS), (2, ADDRESS), (2, NEXT))
     assert found == probe.Conflict(ADDRESS, 2, "eth2", OTHER)
     assert str(found) == "192.0.2.10 is in use on eth2 by 02:00:00:00:00:ff"
@@ -202,7 +202,7 @@ def test_who_was_not_heard_has_no_name() -> None:
 def test_an_answer_in_the_last_instant_is_heard() -> None:
     """What is there when the time is over is read before anything is found to be clear."""
     edge = Edge(eth1=READY)
-    edge.frames[1] = [(100.2, frames.reply(OTHER, ADDRESS))]
+    edge.frames[1] = [(100.2, packets.arp_reply(OTHER, ADDRESS))]
     assert [found.mac for found in edge.check((1, ADDRESS))] == [OTHER]
 
 
@@ -210,7 +210,7 @@ def test_a_slow_device_gets_its_time() -> None:
     """Ten seconds for a frame: the 200 ms begin when it is out."""
     edge = Edge(eth1=READY)
     edge.slow = 10.0
-    edge.frames[1] = [(110.15, frames.reply(OTHER, ADDRESS))]
+    edge.frames[1] = [(110.15, packets.arp_reply(OTHER, ADDRESS))]
     assert [found.mac for found in edge.check((1, ADDRESS))] == [OTHER]
 
 
@@ -291,23 +291,23 @@ def test_lost_announcements_are_asked_for_again() -> None:
 def test_where_frames_were_lost_it_asks_again() -> None:
     """The conflict may have been among them."""
     edge = Edge(eth1=READY)
-    edge.frames[1] = [(100.1, b""), (100.3, frames.reply(OTHER, ADDRESS))]
+    edge.frames[1] = [(100.1, b""), (100.3, packets.arp_reply(OTHER, ADDRESS))]
     edge.overrun = 1
     (found,) = edge.check((1, ADDRESS), (1, NEXT))
     assert (found.address, found.mac) == (ADDRESS, OTHER)
-    assert edge.ports[0].sent == [frames.probe(MAC, ADDRESS), frames.probe(MAC, NEXT)] * 2
+    assert edge.ports[0].sent == [packets.arp_probe(MAC, ADDRESS), packets.arp_probe(MAC, NEXT)] * 2
 
 
 def test_a_flood_that_does_not_end_decides_nothing() -> None:
     """It is an error for those that were not heard out; who was heard is in use all the same."""
     edge = Edge(eth1=READY)
     edge.frames[1] = [(100 + number / 10, b"") for number in range(100)]
-    edge.frames[1].append((100.1, frames.reply(OTHER, NEXT)))
+    edge.frames[1].append((100.1, packets.arp_reply(OTHER, NEXT)))
     edge.overrun = 1000
     asked = [(1, ADDRESS), (1, NEXT)]
     found, undecided = probe.verdicts(asked, {MAC}, FAST, 5.0, edge=edge)  # type: ignore[arg-type]
     assert ([one.address for one in found], undecided) == ([NEXT], [(1, ADDRESS)])
-    assert edge.ports[0].sent.count(frames.probe(MAC, ADDRESS)) == 1 + AGAIN
+    assert edge.ports[0].sent.count(packets.arp_probe(MAC, ADDRESS)) == 1 + AGAIN
     assert edge.now < 102.0
     edge.frames[1] = [(edge.now + number / 10, b"") for number in range(100)]
     with pytest.raises(errors.StateError, match=r"^eth1 is flooded: frames were lost while"):
@@ -319,7 +319,7 @@ def test_only_what_is_asked_for_is_let_in() -> None:
     edge = Edge(eth1=READY)
     edge.check((1, ADDRESS), (1, NEXT))
     assert edge.ports[0].wanted == {ADDRESS, NEXT}
-    edge.frames[1] = [(edge.now + 0.1, frames.reply(OTHER, NEXT))]
+    edge.frames[1] = [(edge.now + 0.1, packets.arp_reply(OTHER, NEXT))]
     edge.overrun = 1
     edge.check((1, ADDRESS), (1, NEXT))
     assert edge.ports[1].wanted == {ADDRESS}
@@ -328,7 +328,7 @@ def test_only_what_is_asked_for_is_let_in() -> None:
 def test_hostile_frames_disturb_nothing() -> None:
     """Whatever cannot be read is passed over, and the answer behind it is found."""
     edge = Edge(eth1=READY)
-    good = frames.reply(OTHER, ADDRESS)
+    good = packets.arp_reply(OTHER, ADDRESS)
     junk = [good[:size] for size in range(len(good))] + [b"\xff" * 60, bytes(1500)]
     edge.frames[1] = [(100.1, frame) for frame in [*junk, good, *junk]]
     assert [found.mac for found in edge.check((1, ADDRESS))] == [OTHER]

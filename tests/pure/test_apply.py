@@ -15,7 +15,7 @@ from netalias import errors
 from netalias.kernel import Failure, Kernel, sends
 from netalias.kernel.memory import Memory
 from netalias.model import GROUP, PROTOCOL, Address, Device
-from netalias.model.marking import MarkAddress
+from netalias.model.commands import title
 from netalias.model.steps import (
     ADDRESS,
     BARRIERS,
@@ -32,6 +32,7 @@ from netalias.model.steps import (
     DelAddress,
     DelAltname,
     DelLink,
+    MarkAddress,
     SetLink,
     Step,
 )
@@ -442,7 +443,7 @@ def test_stopping_says_which_step_was_prevented() -> None:
     steps = owned(0, make(kernel, 0))
     (failure,) = kernel.apply(steps)
     assert failure.step is steps[0]
-    assert str(failure.error).startswith(steps[0].title())
+    assert str(failure.error).startswith(title(steps[0]))
     assert "stopped before it was done" in str(failure.error)
     assert isinstance(failure.error, errors.KernelError)
 

@@ -14,6 +14,7 @@ from netalias.engine import Engine
 from netalias.engine.batch import Batch
 from netalias.kernel.memory import Memory
 from netalias.model import IFA_F_NOPREFIXROUTE
+from netalias.model.commands import command
 from netalias.model.steps import AddAltname, Step
 
 
@@ -219,7 +220,7 @@ def test_steps_are_told() -> None:
     told: list[str] = []
     memory = kernel()
     batch = Told(memory)
-    batch.tell = lambda steps: told.extend(step.describe() for step in steps)
+    batch.tell = lambda steps: told.extend(command(step) for step in steps)
     batch.run(["lo:0 10.0.0.1", "lo:1 10.0.0.1", "lo:2 10.0.0.2"])
     assert [line.split()[3] for line in told] == ["10.0.0.1/32"]
 

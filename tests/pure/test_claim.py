@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from netalias import cli, desired, errors
+from netalias import claim, cli, desired, errors, packets
 from netalias.claim import Policy
 from netalias.claim import announce as telling
 from netalias.claim.session import Segment
@@ -22,7 +22,7 @@ from netalias.kernel.memory import Memory
 from netalias.model import IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
 from netalias.model.names import AliasName
 from netalias.model.steps import AddAltname
-from netalias.packets import announce, dad, gratuitous, probe
+from netalias.packets import announce, dad, probe
 from netalias.packets.probe import Conflict
 
 STRANGER = bytes.fromhex("02000000ee01")
@@ -81,8 +81,8 @@ class Wire:
 
         monkeypatch.setattr(dad, "Watch", Watch)
         monkeypatch.setattr(probe, "verdicts", self.verdicts)
-        monkeypatch.setattr(gratuitous, "single", self.single)
-        monkeypatch.setattr(gratuitous, "opened", self.opened)
+        monkeypatch.setattr(packets, "single", self.single)
+        monkeypatch.setattr(packets, "opened", self.opened)
         monkeypatch.setattr(announce, "announce", self.announce)
         monkeypatch.setattr(telling, "_child", lambda work: work())
         monkeypatch.setattr(telling, "sleep", lambda seconds: seconds and self.slept())
@@ -822,7 +822,7 @@ def test_an_address_that_is_being_checked_is_not_announced(
         alias = Engine(memory).get("eth0:1")
         assert alias.entry is not None
         alias.entry.flags |= flags
-        assert announcing.mute(alias) == "it is still being checked (tentative)"
+        assert claim.mute(alias) == "it is still being checked (tentative)"
 
 
 def test_options_of_a_line_of_a_batch(verb: Verb, wire: Wire, tmp_path: Path) -> None:

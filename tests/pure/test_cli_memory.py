@@ -545,8 +545,8 @@ def test_any_words(
     # The emulator has tests of its own; here it would read files of the machine.
     monkeypatch.setattr("netalias.cli.show.emulate", lambda options, words: 0)
     # These stay, and hear a real kernel.
-    monkeypatch.setattr("netalias.monitor.monitor", lambda options, words: 0)
-    monkeypatch.setattr("netalias.watch.watch", lambda options, words: 0)
+    monkeypatch.setattr("netalias.cli.monitor.monitor", lambda options, words: 0)
+    monkeypatch.setattr("netalias.cli.watch.watch", lambda options, words: 0)
     monkeypatch.setattr("netalias.families._load_entry_point", lambda name: None)
     for words in lines:
         capsys.readouterr()

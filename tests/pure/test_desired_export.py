@@ -23,6 +23,7 @@ from netalias.model import (
     Alias,
     Device,
 )
+from netalias.model.commands import command
 from netalias.model.names import AliasName
 
 
@@ -54,7 +55,7 @@ class Stage:
         read = declarations.parse([("f", "\n".join(lines))], self.registry)
         assert read.errors == []
         return [
-            f"{wish.name}: {step.describe()}"
+            f"{wish.name}: {command(step)}"
             for wish, _ in read
             for step in self.engine.plan(wish).steps
         ]

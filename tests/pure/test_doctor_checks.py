@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from netalias import doctor
-from netalias.doctor.checks import managers
+from netalias.cli import doctor as cli_doctor
+from netalias.doctor import foreign
 from netalias.doctor.checks.aliases import unheard
-from netalias.doctor.checks.firewall import XTABLES, colons, named
+from netalias.doctor.checks.firewall import colons
 from netalias.doctor.checks.sysctls import neighbours, setting
 from netalias.doctor.facts import ALL, Reading, contains
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, listed
+from netalias.doctor.foreign import XTABLES, named
 from netalias.families import lazy
 from netalias.kernel.pyroute.survey import Route
-from netalias.kinds import World
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -32,6 +33,7 @@ from netalias.model import (
     Snapshot,
     Stats,
 )
+from netalias.observed import World
 
 RUNNING = IFF_UP | IFF_LOWER_UP
 MAIN = bytes((10, 0, 0, 1))
@@ -179,13 +181,14 @@ def test_a_name_too_long_for_a_label() -> None:
 
 def test_commands_for_another_namespace() -> None:
     """They are run there; a shell is called where there is something for it."""
-    assert doctor.inside("blue", "ip link set eth0 up") == (
+    assert cli_doctor.inside("blue", "ip link set eth0 up") == (
         "ip netns exec blue ip link set eth0 up"
     )
     assert (
-        doctor.inside("/proc/1/ns/net", "a && b") == "nsenter --net=/proc/1/ns/net sh -c 'a && b'"
+        cli_doctor.inside("/proc/1/ns/net", "a && b")
+        == "nsenter --net=/proc/1/ns/net sh -c 'a && b'"
     )
-    assert doctor.inside("blue", "") == ""
+    assert cli_doctor.inside("blue", "") == ""
 
 
 def test_what_has_no_arp_by_its_nature() -> None:
@@ -296,7 +299,7 @@ def label() -> Reading:
 def managed(found: Reading, root: Path) -> Reading:
     """The same with the managers that are found under *root*."""
     found.root = str(root)
-    found.managers = managers.read(found.root, list(found.world.snapshot.devices), found.unseen)
+    found.managers = foreign.read(found.root, list(found.world.snapshot.devices), found.unseen)
     return found
 
 
@@ -453,7 +456,7 @@ def test_a_peer_is_somebody_else() -> None:
 def test_the_text_of_a_finding_cannot_move_the_cursor() -> None:
     """A name with a control character is printed as an escape."""
     finding = Finding(HINT, "eth\x1b0: text", "why", "command\n")
-    assert doctor.block(finding) == "eth\\x1b0: text\n    why\n    command\\n\n"
+    assert cli_doctor.block(finding) == "eth\\x1b0: text\n    why\n    command\\n\n"
 
 
 def test_every_check_has_a_word_of_its_own() -> None:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netalias.emulator.chain import Chain
 from netalias.model import Alias, Device, Snapshot
 from netalias.model.names import AliasName
-from netalias.observed.chain import Chain, ordered
+from netalias.observed import ordered
 
 
 def chain(*blocks: str) -> Chain:

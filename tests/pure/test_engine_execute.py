@@ -12,7 +12,8 @@ from netalias import errors
 from netalias.claim import Arrival
 from netalias.engine.reconcile import Outcome, Rules, mend, reconcile, remove
 from netalias.kernel.memory import Memory
-from netalias.plan.compare import REMOVED, compare
+from netalias.plan.compare import compare
+from netalias.plan.diff import REMOVED
 
 LINES = "eth0:0 10.0.0.1 kind macvlan\neth0:1 10.0.0.2 kind macvlan\neth1:0 10.0.0.3 kind label\n"
 

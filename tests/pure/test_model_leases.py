@@ -17,9 +17,8 @@ from netalias.engine.reconcile import Rules, reconcile
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.kernel.netlink import jiffies
-from netalias.model import FOREVER, GROUP, PROTOCOL, Address, Alias, leases
-from netalias.model.marking import RenewAddress
-from netalias.model.steps import AddAddress, DelAddress, DelLink, SetLink
+from netalias.model import FOREVER, GROUP, PROTOCOL, Address, Alias, commands, leases
+from netalias.model.steps import AddAddress, DelAddress, DelLink, RenewAddress, SetLink
 from netalias.plan import Plan
 from netalias.views import state
 
@@ -46,7 +45,7 @@ class Leased(Declared):
         return device.ifalias
 
     def steps(self, text: str) -> list[str]:
-        return [step.describe() for step in self.engine.plan(self.wish(text)).steps]
+        return [commands.command(step) for step in self.engine.plan(self.wish(text)).steps]
 
     def state(self, name: str) -> str:
         return state(self.engine.get(name))
@@ -148,7 +147,7 @@ def test_the_same_command_renews(stage: Leased, kind: str, address: str) -> None
     (step,) = stage.engine.plan(stage.wish(command)).steps
     assert isinstance(step, RenewAddress)
     assert step.inverse() is None
-    assert step.describe().startswith("ip addr change ")
+    assert commands.command(step).startswith("ip addr change ")
     stage(command)
     assert stage.left("eth0:0") == (30, 30)
 

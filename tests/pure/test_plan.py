@@ -36,9 +36,10 @@ from netalias.model import (
     Snapshot,
     address_text,
 )
+from netalias.model.commands import command, title
 from netalias.model.steps import AddAltname, CreateLink, DelLink, SetLink, Step
 from netalias.plan import Plan
-from netalias.runtime.unlocked import Unlocked
+from netalias.runtime import Unlocked
 from netalias.views import state as state_of
 
 NO_ROUTE = "noprefixroute"
@@ -313,7 +314,7 @@ def test_main_is_renamed(stage: Stage) -> None:
     (alias,) = stage.engine.show()
     assert (str(alias.name), state_of(alias)) == ("lan0:0", "up,renamed")
     done = stage("lan0:0 200.1.1.1")
-    assert [step.describe() for step in done.steps] == [
+    assert [command(step) for step in done.steps] == [
         "ip link property del dev eth0_0 altname eth0:0",
         "ip link property add dev eth0_0 altname lan0:0",
         "ip link set dev eth0_0 alias 'netalias lan0:0'\n"
@@ -840,7 +841,7 @@ def test_kind_change_without_return(stage: Stage, monkeypatch: pytest.MonkeyPatc
     def send(steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         answers = work([step for step in steps if not isinstance(step, CreateLink)])
         return [
-            errors.kernel_error(step.title(), EBUSY)
+            errors.kernel_error(title(step), EBUSY)
             if isinstance(step, CreateLink)
             else answers.pop(0)
             for step in steps
@@ -1053,7 +1054,7 @@ def test_second_time_nothing(commands: list[str]) -> None:
     for text, plan in played(stage, commands):
         if plan is not None and "-" not in text.split()[0]:
             again = stage.plan(text)
-            assert [step.describe() for step in again.steps] == [], text
+            assert [command(step) for step in again.steps] == [], text
 
 
 @given(st.lists(COMMANDS, max_size=12))
@@ -1081,7 +1082,7 @@ def test_dry_run_is_the_run(commands: list[str], last: str) -> None:
     texts: list[list[str]] = []
     for work in (stage.plan, stage):
         try:
-            texts.append([step.describe() for step in work(last).steps])
+            texts.append([command(step) for step in work(last).steps])
         except errors.KernelError:
             break  # what the kernel refuses no plan can know
         except errors.NetaliasError as error:

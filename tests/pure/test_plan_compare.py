@@ -19,7 +19,8 @@ from netalias.kernel.memory import Memory
 from netalias.model import GROUP, SCRATCH
 from netalias.model.steps import REMOVE, DelAddress, DelLink, SetLink
 from netalias.plan import compare as agenda
-from netalias.plan.compare import Agenda, compare
+from netalias.plan.compare import compare
+from netalias.plan.diff import Agenda
 from netalias.views.diff import line
 
 randoms = st.randoms(use_true_random=True)

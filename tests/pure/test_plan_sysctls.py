@@ -12,6 +12,7 @@ from netalias.families import Registry, load
 from netalias.kernel import refused
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET6, GROUP, Address, names
+from netalias.model.commands import command
 from netalias.model.steps import REMOVE, AddAddress, DelAddress
 from netalias.views import state
 
@@ -72,7 +73,7 @@ def test_member_of_a_vrf(kind: str) -> None:
     kernel.add_device("red", "vrf", up=True)
     kernel.set_device("eth0", master="red")
     made = stage(f"eth0:0 200.1.1.1 kind {kind}").steps[0]
-    assert "master red" in made.describe()
+    assert "master red" in command(made)
     assert stage.device("eth0_0").master == stage.device("red").index
 
 

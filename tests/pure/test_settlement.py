@@ -15,8 +15,8 @@ from netalias.engine.reconcile import Rules, reconcile
 from netalias.model import Device, mac_text
 from netalias.model.steps import SetLink
 from netalias.plan.sysctls import Setting
+from netalias.runtime import Unlocked
 from netalias.runtime.sysctls import Kept
-from netalias.runtime.unlocked import Unlocked
 
 
 class Placed(Unlocked):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from netalias import errors, sources
 from netalias.system import inotify
-from netalias.system.inotify import MOST, OPEN, SETTLE, Followed, Pause
+from netalias.system.backoff import MOST, OPEN, SETTLE, Pause
+from netalias.system.inotify import Followed
 
 
 @pytest.fixture

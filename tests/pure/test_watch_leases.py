@@ -13,7 +13,7 @@ from netalias.kernel.memory import Memory
 from netalias.model import Address, Alias
 from netalias.model.events import ADDRESS, LINK, Entry, State, address_key, apply
 from netalias.watch.impact import Stacking
-from netalias.watch.leasing import Leasing
+from netalias.watch.periodic import Leasing
 
 TWO = "eth0:0 10.0.0.1/24 kind macvlan lease 30\neth0:1 fd00::1 kind label lease 60\n"
 

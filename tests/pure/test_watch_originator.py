@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from netalias.watch.originator import PIDS, port_of, who
+from netalias.kernel.netlink.subscription import port_of
+from netalias.watch.originator import PIDS, who
 
 OPEN = """
 import os, socket, sys

@@ -12,11 +12,12 @@ from watched import state_of
 
 from netalias.desired.declarations import Declarations
 from netalias.desired.index import Wished
-from netalias.kinds import World
 from netalias.model import GROUP, Snapshot
 from netalias.model.commands import command
 from netalias.model.events import State
-from netalias.plan.compare import Agenda, compare
+from netalias.observed import World
+from netalias.plan.compare import compare
+from netalias.plan.diff import Agenda
 from netalias.watch.snapshots import focused, snapshot
 
 

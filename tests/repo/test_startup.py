@@ -24,19 +24,21 @@ OPTIONS = "netalias.cli.flags"
 """Where there is one, and where a word is not known."""
 NAMES = "netalias.model.names netalias.model"
 WISH = f"{NAMES} netalias.families netalias.desired"
-READ = f"{NAMES} netalias.model.steps netalias.families netalias.kinds netalias.engine"
+READ = (
+    f"{NAMES} netalias.model.steps netalias.families netalias.kinds netalias.observed"
+    " netalias.engine"
+)
 KERNEL = "netalias.kernel netalias.kernel.netlink netalias.kernel.netlink.codec"
 CHANGE = f"{CORE} {WISH} {READ} {KERNEL} netalias.runtime netalias.plan"
 OUTPUT = "netalias.cli.output netalias.model netalias.model.names"
 VERB = f"{CORE} netalias.cli.show {OUTPUT}"
-FOUND = "netalias.observed netalias.observed.query netalias.observed.chain"
-SHOW = f"{VERB} {READ} {KERNEL} {FOUND} netalias.views"
+SHOW = f"{VERB} {READ} {KERNEL} netalias.views"
 PLAIN = "netalias.views netalias.views.detail"
 INET = "netalias.families netalias.families.inet"
 INET6 = f"{INET} netalias.families.inet6"
 MACVLAN = "netalias.kinds.device netalias.kinds.macvlan"
 LABEL = "netalias.kinds.label"
-TOLD = "netalias.packets netalias.packets.frames netalias.packets.gratuitous"
+TOLD = "netalias.packets"
 LATER = "netalias.claim netalias.claim.session netalias.claim.announce"
 """An address that is announced; one that a child announces later."""
 
@@ -81,24 +83,23 @@ VERBS = (
     (
         "lookup 192.0.2.11",
         0,
-        f"{VERB} {READ} {KERNEL} netalias.observed netalias.observed.query"
-        f" netalias.observed.index {INET}",
+        f"{VERB} {READ} {KERNEL} netalias.observed.index {INET}",
     ),
     (
         "eth9:0",
         0,
-        f"{VERB} {WISH} {READ} {KERNEL} {FOUND} {INET} {PLAIN}",
+        f"{VERB} {WISH} {READ} {KERNEL} {INET} {PLAIN}",
     ),
     (
         "--dry-run eth9:8 192.0.2.18 kind macvlan",
         0,
         f"{CORE} {WISH} {READ} {KERNEL} netalias.plan netalias.model.commands"
-        f" netalias.model.marking {OUTPUT} {INET} {MACVLAN}",
+        f" {OUTPUT} {INET} {MACVLAN}",
     ),
     (
         "cat aliases",
         0,
-        f"{VERB} {READ} {KERNEL} netalias.observed netalias.observed.chain netalias.views {INET}"
+        f"{VERB} {READ} {KERNEL} netalias.views {INET}"
         " netalias.views.texts netalias.views.proc"
         " procfs procfs.seqfile procfs.tree",
     ),
@@ -109,8 +110,8 @@ VERBS = (
 
 WITHOUT_KERNEL = (
     ("--version", 0, f"{CORE} {OUTPUT}"),
-    ("help", 0, f"{VERB} netalias.cli.help"),
-    ("-h show", 0, f"{VERB} netalias.cli.help"),
+    ("help", 0, f"{CORE} netalias.cli.help {OUTPUT}"),
+    ("-h show", 0, f"{CORE} netalias.cli.help {OUTPUT}"),
     ("--wait", 1, f"{CORE} {OUTPUT}"),
 )
 """The same for what ends before anything is asked of the kernel."""

@@ -19,8 +19,8 @@ from support import SLOW, Namespace, until
 
 from netalias.families import installed
 from netalias.kernel.netlink import Netlink
-from netalias.kinds import World
 from netalias.model import GROUP
+from netalias.observed import World
 
 SETTLED = 90.0
 """Seconds: who keeps being undone waits up to sixty."""

@@ -28,7 +28,7 @@ from making import has, made
 from support import SLOW, Namespace, until
 
 import netalias
-from netalias import errors
+from netalias import errors, packets
 from netalias.claim import check
 from netalias.model import address_text
 from netalias.packets import (
@@ -36,10 +36,10 @@ from netalias.packets import (
     ARPOP_REQUEST,
     NEIGHBOR_ADVERTISEMENT,
     announce,
-    gratuitous,
 )
+from netalias.packets.bpf import ARP, NEIGHBOUR
 from netalias.packets.parse import parse
-from netalias.packets.socket import ARP, NEIGHBOUR, Port
+from netalias.packets.socket import Port
 
 CONFLICT, INTERRUPTED = 6, 130
 THEIRS = "10.0.0.7"
@@ -75,7 +75,7 @@ class Ear:
     def all(self) -> list[tuple[int, str, str]]:
         """All announcements until now: what was sent before a fence is heard before it."""
         with self.namespace:
-            gratuitous.single("eth9", b"\2\0\0\0\0\1", FENCE)
+            packets.single("eth9", b"\2\0\0\0\0\1", FENCE)
         fence = [(ARPOP_REQUEST, address_text(2, FENCE)), (ARPOP_REPLY, address_text(2, FENCE))]
 
         def over() -> bool:

@@ -17,14 +17,15 @@ import pytest
 from command import ip_json, set_sysctl, wait_for_state
 from support import SLOW, Namespace, another_user, until, veth_pair
 
-from netalias import errors
-from netalias.packets import frames, gratuitous, probe
+from netalias import errors, packets
+from netalias.packets import probe
 from netalias.packets.acd import FAST, Timing
 from netalias.packets.announce import NEAR, Announcement, announce
+from netalias.packets.bpf import ARP, NEIGHBOUR
 from netalias.packets.dad import Watch
 from netalias.packets.events import Events
 from netalias.packets.pacing import Sender
-from netalias.packets.socket import ARP, NEIGHBOUR, Port
+from netalias.packets.socket import Port
 
 REPO = Path(__file__).parents[2]
 MANY = [(10 << 24 | number).to_bytes(4, "big") for number in range(1, 4001)]
@@ -147,7 +148,7 @@ def test_macs_of_this_host_are_no_conflict(veth: Namespace, peer: Namespace) -> 
 def test_hostile_frames_disturb_nothing(veth: Namespace, peer: Namespace) -> None:
     """Garbage of every length during the check: the conflict is found, no other is."""
     peer.ip("addr add 10.0.7.7/32 dev p9")
-    good = frames.reply(STRANGER, bytes([192, 0, 2, 1]))
+    good = packets.arp_reply(STRANGER, bytes([192, 0, 2, 1]))
     junk = [good[:size] + os.urandom(50 - size) for size in range(14, 42, 3)]
     junk += [good[:12] + b"\x08\x06" + os.urandom(size) for size in (1, 5, 20, 27, 1400)]
     with peer:
@@ -219,7 +220,10 @@ def test_a_conflict_is_found_through_a_flood(
     peer.ip("addr add 10.0.0.7/32 dev p9")
     main = index(veth, "eth9")
     asked = [(main, address) for address in MANY[:16]]
-    with flood(peer, [frames.request(STRANGER, claimed), frames.reply(STRANGER, claimed)]), veth:
+    with (
+        flood(peer, [packets.arp_request(STRANGER, claimed), packets.arp_reply(STRANGER, claimed)]),
+        veth,
+    ):
         found, undecided = probe.verdicts(asked, set(), PATIENT, 5.0, edge=Narrow())
     assert undecided == []
     assert {one.address for one in found} == {bytes([10, 0, 0, 7]), *also}
@@ -235,7 +239,7 @@ def test_what_cannot_be_heard_through_a_flood_is_undecided(
 
     class Flooded(Narrow):
         def wait(self, files: Sequence[Events | Port], seconds: float) -> None:
-            sender.send("p9", [frames.probe(STRANGER, MANY[0])] * 200)
+            sender.send("p9", [packets.arp_probe(STRANGER, MANY[0])] * 200)
             super().wait(files, seconds)
 
     main = index(veth, "eth9")
@@ -260,10 +264,10 @@ def test_a_port_hears_only_what_is_asked_for(veth: Namespace, peer: Namespace, a
         sender = Sender()
     other = [(number + 1).to_bytes(4, "big") for number in numbers if number + 1 not in numbers]
     outside = [((10 << 24) - 1).to_bytes(4, "big"), (numbers[-1] + 1).to_bytes(4, "big")]
-    question = frames.request(there, outside[0])[:38]
-    unasked = [frames.reply(there, one) for one in [*other, *outside]]
+    question = packets.arp_request(there, outside[0])[:38]
+    unasked = [packets.arp_reply(there, one) for one in [*other, *outside]]
     unasked += [question + one for one in asked]  # an ordinary one, of somebody who has an address
-    wanted = [make(there, one) for one in asked for make in (frames.reply, frames.probe)]
+    wanted = [make(there, one) for one in asked for make in (packets.arp_reply, packets.arp_probe)]
     try:
         port.only(asked)
         sender.send("p9", [*unasked, *wanted])
@@ -271,8 +275,8 @@ def test_a_port_hears_only_what_is_asked_for(veth: Namespace, peer: Namespace, a
         until(lambda: heard.extend(port.receive()) or len(heard) >= len(wanted))
         assert [frame[:42] for frame in heard] == wanted
         port.only((number * 3).to_bytes(4, "big") for number in range(1000, 9000))
-        inside = frames.reply(there, (4000).to_bytes(4, "big"))
-        sender.send("p9", [frames.reply(there, bytes(3) + b"\7"), inside])
+        inside = packets.arp_reply(there, (4000).to_bytes(4, "big"))
+        sender.send("p9", [packets.arp_reply(there, bytes(3) + b"\7"), inside])
         until(lambda: heard.extend(port.receive()) or len(heard) > len(wanted))
         assert [frame[:42] for frame in heard[len(wanted) :]] == [inside]
     finally:
@@ -288,11 +292,11 @@ def test_a_port_hears_its_own_network_only(veth: Namespace, peer: Namespace) -> 
         port = Port(index(veth, "eth9"), ARP)
     with peer:
         sender = Sender()
-    reply = frames.reply(there, ADDRESS)
+    reply = packets.arp_reply(there, ADDRESS)
     tagged = reply[:12] + b"\x81\x00\x00\x07" + reply[12:]
     priority = reply[:12] + b"\x81\x00\xe0\x00" + reply[12:]
-    sender.send("p9", [tagged, frames.advertisement(there, PACKED6), priority, reply])
-    port.send([frames.request(STRANGER, ADDRESS)])
+    sender.send("p9", [tagged, packets.advertisement(there, PACKED6), priority, reply])
+    port.send([packets.arp_request(STRANGER, ADDRESS)])
     try:
         assert port.mac == mac(veth, "eth9")
         until(lambda: heard.extend(port.receive()) or len(heard) >= 2)
@@ -309,8 +313,8 @@ def test_a_port_for_neighbours_hears_both_messages(veth: Namespace, peer: Namesp
         port = Port(index(veth, "eth9"), NEIGHBOUR)
     with peer:
         sender = Sender()
-    frame = frames.advertisement(STRANGER, PACKED6)
-    sender.send("p9", [frames.reply(STRANGER, ADDRESS), frame])
+    frame = packets.advertisement(STRANGER, PACKED6)
+    sender.send("p9", [packets.arp_reply(STRANGER, ADDRESS), frame])
     try:
         until(lambda: found.extend(port.receive()) or found)
         assert found == [frame]
@@ -378,11 +382,11 @@ def test_a_device_that_is_down_is_an_error(veth: Namespace, peer: Namespace) -> 
         with pytest.raises(errors.MainDown, match=r"^eth9 is down$"):
             probe.check([(main, ADDRESS)], set(), FAST, 5.0)
         with pytest.raises(errors.MainDown, match=r"^eth9 is down$"):
-            gratuitous.single("eth9", STRANGER, ADDRESS)
+            packets.single("eth9", STRANGER, ADDRESS)
         (refusal,) = announce([Announcement(main, main, STRANGER, ADDRESS)])
         assert (type(refusal), str(refusal)) == (errors.MainDown, "eth9 is down")
         with pytest.raises(errors.NoSuchDevice, match=r"^eth8 has vanished$"):
-            gratuitous.single("eth8", STRANGER, ADDRESS)
+            packets.single("eth8", STRANGER, ADDRESS)
 
 
 CHECK = """\
@@ -418,15 +422,15 @@ def test_without_the_right_nothing_is_opened(veth: Namespace) -> None:
     program = (
         "import os, sys; os.setresuid(65534, 65534, 65534)\n"
         "from netalias import errors\n"
-        "from netalias.packets import gratuitous\n"
+        "from netalias import packets\n"
         "try:\n"
-        "    gratuitous.single('eth9', bytes(6), bytes(4))\n"
+        "    packets.single('eth9', bytes(6), bytes(4))\n"
         "except errors.NotPermitted as error:\n"
         "    print(error.line())\n"
     )
     if not another_user():
         pytest.skip("there is no other user here")
-    preload = "import netalias.errors, netalias.packets.gratuitous\n"
+    preload = "import netalias.errors, netalias.packets\n"
     with veth:
         done = subprocess.run(
             [sys.executable, "-c", preload + program],
@@ -581,14 +585,14 @@ def test_an_announcement_moves_the_neighbours_entry(lan: Lan, address: str, form
         if form == "many":
             assert announce([Announcement(main, main, hardware, packed)]) == []
         else:
-            gratuitous.single("eth9", hardware, packed)
+            packets.single("eth9", hardware, packed)
     until(lambda: lan.entry(address) == hardware.hex(":"), seconds=1.0)
 
 
 SINGLE = """\
 import os, sys
-from netalias.packets import gratuitous
-gratuitous.single("eth9", bytes.fromhex(sys.argv[1]), b"\\x0a\\0\\0\\1", aside=True)
+from netalias import packets
+packets.single("eth9", bytes.fromhex(sys.argv[1]), b"\\x0a\\0\\0\\1", aside=True)
 os._exit(0)
 """
 
@@ -607,7 +611,7 @@ def test_a_child_takes_the_socket_and_nothing_else(veth: Namespace, peer: Namesp
     until(lambda: found.extend(port.receive()) or len(found) >= 2)
     port.close()
     assert (done.returncode, done.stderr) == (0, b"")
-    assert found == list(frames.announcements(STRANGER, ADDRESS))
+    assert found == list(packets.announcements(STRANGER, ADDRESS))
     with veth:
         until(lambda: len(Path("/proc/thread-self/net/packet").read_text().splitlines()) == 1)
 
@@ -642,12 +646,12 @@ def test_peer_hears_all_and_siblings_hear_a_few(
     with veth:
         near = Port(items[1].index, ARP)
         assert announce(items, 0) == []
-    wished = [one for item in items for one in frames.announcements(item.mac, item.address)]
+    wished = [one for item in items for one in packets.announcements(item.mac, item.address)]
     beyond: list[bytes] = []
     until(lambda: beyond.extend(far.receive()) or len(beyond) >= len(wished))
     assert sorted(beyond) == sorted(wished)
     sibling: list[bytes] = []
-    first = list(frames.announcements(items[0].mac, items[0].address))
+    first = list(packets.announcements(items[0].mac, items[0].address))
     if count <= NEAR:
         until(lambda: sibling.extend(near.receive()) or len(sibling) >= 2)
         assert sibling == first
@@ -666,7 +670,7 @@ def test_four_thousand_are_announced_and_none_is_lost(veth: Namespace, peer: Nam
         assert announce([Announcement(main, main, hardware, one) for one in MANY], 0) == []
     found: list[bytes] = []
     until(lambda: found.extend(port.receive()) or len(found) >= 2 * len(MANY))
-    assert found == [one for address in MANY for one in frames.announcements(hardware, address)]
+    assert found == [one for address in MANY for one in packets.announcements(hardware, address)]
     assert port.lost() == 0
     port.close()
 
@@ -675,12 +679,12 @@ def test_a_single_announcement_loads_next_to_nothing() -> None:
     """A process that lives for milliseconds: three small modules, none that is slow."""
     program = (
         "import sys, netalias.errors; before = set(sys.modules)\n"
-        "import netalias.packets.gratuitous; print(*sorted(set(sys.modules) - before))"
+        "import netalias.packets; print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(REPO)},
     )  # fmt: skip
     assert set(done.stdout.split()) == {
-        "_socket", "netalias.packets", "netalias.packets.frames", "netalias.packets.gratuitous",
+        "_socket", "netalias.packets",
     }  # fmt: skip

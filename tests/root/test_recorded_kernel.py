@@ -14,8 +14,14 @@ from support import Namespace, until
 from netalias.kernel.netlink import Netlink
 from netalias.kernel.netlink.fingerprint import Recorded
 from netalias.model import PROTOCOL, Address, Snapshot
-from netalias.model.marking import MarkAddress
-from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress, SetLink
+from netalias.model.steps import (
+    AddAddress,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    MarkAddress,
+    SetLink,
+)
 
 SALT = b"salt"
 MACVLAN_MODE_BRIDGE = 4

@@ -14,6 +14,7 @@ from netalias import errors
 from netalias.kernel import netlink
 from netalias.kernel.netlink import spec
 from netalias.model import AF_INET6, Device
+from netalias.model.commands import title
 from netalias.model.steps import AddAddress, AddAltname, CreateLink, SetLink
 
 
@@ -294,7 +295,7 @@ def test_the_words_of_the_kernel_are_kept(player: Player, kernel: netlink.Netlin
     (result,) = kernel.send(changes(1))
     assert isinstance(result, errors.KernelError)
     assert result.text == "Invalid macvlan mode"
-    assert changes(1)[0].title() in str(result)
+    assert title(changes(1)[0]) in str(result)
     assert "Invalid macvlan mode" in str(result)
     assert result.sequence == player.requests[0].sequence
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias import errors
-from netalias.packets import announce, frames, gratuitous, pacing
+from netalias import errors, packets
+from netalias.packets import announce, pacing
 from netalias.packets.announce import NEAR, Announcement
 
 MAC = bytes.fromhex("020000000001")
@@ -91,8 +91,8 @@ def test_few_leave_by_their_own_devices() -> None:
         (f"eth{item.index}", frame)
         for item in few
         for frame in (
-            frames.request(item.mac, item.address),
-            frames.reply(item.mac, item.address),
+            packets.arp_request(item.mac, item.address),
+            packets.arp_reply(item.mac, item.address),
         )
     ]
     assert edge.closed == 1
@@ -113,7 +113,7 @@ def test_ipv6_is_advertised() -> None:
     """One frame, and no ARP."""
     edge = Edge()
     announce.announce([Announcement(3, 1, MAC, IPV6)], edge=edge)
-    assert edge.sent == [(0.0, "eth3", frames.advertisement(MAC, IPV6))]
+    assert edge.sent == [(0.0, "eth3", packets.advertisement(MAC, IPV6))]
 
 
 @given(count=st.integers(1, 700), rate=st.floats(100, 10_000))
@@ -151,8 +151,8 @@ def test_what_has_gone_is_not_announced_any_more(rate: float, rounds: int) -> No
     told = items(NEAR * 4)
     edge.gone[told[-1].address] = 3.0
     announce.announce(told, rate, rounds, edge=edge)
-    last = frames.request(told[-1].mac, told[-1].address)
-    first = frames.request(told[0].mac, told[0].address)
+    last = packets.arp_request(told[-1].mac, told[-1].address)
+    first = packets.arp_request(told[0].mac, told[0].address)
     assert all(at < 3.0 + announce.FRESH for at, _, frame in edge.sent if frame == last)
     assert [frame for _, _, frame in edge.sent].count(first) == rounds
 
@@ -233,4 +233,4 @@ def test_every_refusal_names_the_device(
 
 def test_permission_is_that_for_raw_frames() -> None:
     """The hint names CAP_NET_RAW, which is not the capability of the rest."""
-    assert "CAP_NET_RAW" in gratuitous.refused("eth1", OSError(EPERM, "")).hint
+    assert "CAP_NET_RAW" in packets.refused("eth1", OSError(EPERM, "")).hint

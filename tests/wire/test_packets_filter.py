@@ -7,8 +7,8 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias.packets import frames
-from netalias.packets.socket import RANGES, about
+from netalias import packets
+from netalias.packets.bpf import RANGES, about
 
 MAC = bytes.fromhex("02000a0b0c0d")
 LOADS = {0x30: 1, 0x28: 2, 0x20: 4}
@@ -50,7 +50,7 @@ def test_what_is_asked_for_passes(asked: set[bytes], other: bytes) -> None:
     """All of it; and nothing else, unless there are more runs of addresses than fit."""
     program = about(asked)
     for address in [*asked, other]:
-        for frame in (frames.request(MAC, address), frames.probe(MAC, address)):
+        for frame in (packets.arp_request(MAC, address), packets.arp_probe(MAC, address)):
             if address in asked or len(asked) <= RANGES:
                 assert passes(program, frame) == (address in asked), (address, frame)
 
@@ -60,9 +60,9 @@ def test_what_somebody_else_asks_for_does_not_pass(asked: set[bytes]) -> None:
     """A question of one who has an address, and other protocols."""
     program = about(asked)
     for address in asked:
-        question = frames.request(MAC, bytes([192, 0, 2, 1]))[:38] + address
+        question = packets.arp_request(MAC, bytes([192, 0, 2, 1]))[:38] + address
         assert not passes(program, question)
-    assert not passes(program, frames.advertisement(MAC, bytes(16)))
+    assert not passes(program, packets.advertisement(MAC, bytes(16)))
 
 
 def test_thousands_of_runs_become_a_hundred() -> None:
@@ -71,6 +71,6 @@ def test_thousands_of_runs_become_a_hundred() -> None:
     far = [(1 << 30).to_bytes(4, "big"), (3 << 30).to_bytes(4, "big")]
     program = about([*asked, *far])
     assert len(program) // 8 < 256
-    assert all(passes(program, frames.reply(MAC, address)) for address in [*asked, *far])
-    assert passes(program, frames.reply(MAC, (26_000).to_bytes(4, "big")))
-    assert not passes(program, frames.reply(MAC, (2 << 30).to_bytes(4, "big")))
+    assert all(passes(program, packets.arp_reply(MAC, address)) for address in [*asked, *far])
+    assert passes(program, packets.arp_reply(MAC, (26_000).to_bytes(4, "big")))
+    assert not passes(program, packets.arp_reply(MAC, (2 << 30).to_bytes(4, "big")))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias.packets import frames
+from netalias import packets
 from netalias.packets.spec import FRAME
 
 # Nothing is sent: layers are built and taken apart, no more.
@@ -25,22 +25,22 @@ ipv6 = st.binary(min_size=16, max_size=16).filter(lambda address: address[0] != 
 
 GOLDEN = [
     (
-        frames.probe(MAC, IPV4),
+        packets.arp_probe(MAC, IPV4),
         "ffffffffffff 02000a0b0c0d 0806 0001 0800 06 04 0001"
         " 02000a0b0c0d 00000000 000000000000 c000020a",
     ),
     (
-        frames.request(MAC, IPV4),
+        packets.arp_request(MAC, IPV4),
         "ffffffffffff 02000a0b0c0d 0806 0001 0800 06 04 0001"
         " 02000a0b0c0d c000020a 000000000000 c000020a",
     ),
     (
-        frames.reply(MAC, IPV4),
+        packets.arp_reply(MAC, IPV4),
         "ffffffffffff 02000a0b0c0d 0806 0001 0800 06 04 0002"
         " 02000a0b0c0d c000020a 02000a0b0c0d c000020a",
     ),
     (
-        frames.advertisement(MAC, IPV6),
+        packets.advertisement(MAC, IPV6),
         "333300000001 02000a0b0c0d 86dd 60000000 0020 3a ff"
         " 20010db8000000000000000000000010 ff020000000000000000000000000001"
         " 88 00 e2f5 20000000 20010db8000000000000000000000010 0201 02000a0b0c0d",
@@ -68,11 +68,13 @@ def arp(operation: str, **fields: bytes) -> dict[str, Any]:
 def test_arp_is_what_the_specification_builds(mac: bytes, address: bytes) -> None:
     """Probe, request and reply, byte for byte; and they are read as such."""
     built = {
-        frames.probe(mac, address): arp("request", sender_mac=mac, sender=bytes(4), target=address),
-        frames.request(mac, address): arp(
+        packets.arp_probe(mac, address): arp(
+            "request", sender_mac=mac, sender=bytes(4), target=address
+        ),
+        packets.arp_request(mac, address): arp(
             "request", sender_mac=mac, sender=address, target=address
         ),
-        frames.reply(mac, address): arp(
+        packets.arp_reply(mac, address): arp(
             "reply", sender_mac=mac, sender=address, target_mac=mac, target=address
         ),
     }
@@ -103,7 +105,7 @@ def advertised(mac: bytes, address: bytes) -> dict[str, Any]:
 @given(mac=macs, address=ipv6)
 def test_an_advertisement_is_what_the_specification_builds(mac: bytes, address: bytes) -> None:
     """Byte for byte, the checksum included, which the specification sums word by word."""
-    frame = frames.advertisement(mac, address)
+    frame = packets.advertisement(mac, address)
     assert frame == FRAME.build(advertised(mac, address))
     assert FRAME.build(FRAME.parse(frame)) == frame
 
@@ -114,9 +116,9 @@ def test_a_checksum_of_zero_stays_zero() -> None:
     address = next(
         address
         for address in (base + number.to_bytes(4, "big") for number in range(1 << 17))
-        if frames.advertisement(MAC, address)[56:58] == b"\0\0"
+        if packets.advertisement(MAC, address)[56:58] == b"\0\0"
     )
-    assert frames.advertisement(MAC, address) == FRAME.build(advertised(MAC, address))
+    assert packets.advertisement(MAC, address) == FRAME.build(advertised(MAC, address))
 
 
 @given(mac=macs, address=ipv4)
@@ -127,15 +129,15 @@ def test_scapy_builds_the_same_arp(mac: bytes, address: bytes) -> None:
     probe = ether / l2.ARP(op=1, hwsrc=text, psrc="0.0.0.0", hwdst="00:00:00:00:00:00", pdst=ip)
     request = ether / l2.ARP(op=1, hwsrc=text, psrc=ip, hwdst="00:00:00:00:00:00", pdst=ip)
     reply = ether / l2.ARP(op=2, hwsrc=text, psrc=ip, hwdst=text, pdst=ip)
-    assert bytes(probe) == frames.probe(mac, address)
-    assert bytes(request) == frames.request(mac, address)
-    assert bytes(reply) == frames.reply(mac, address)
+    assert bytes(probe) == packets.arp_probe(mac, address)
+    assert bytes(request) == packets.arp_request(mac, address)
+    assert bytes(reply) == packets.arp_reply(mac, address)
 
 
 @given(mac=macs, address=ipv6)
 def test_scapy_reads_an_advertisement_and_builds_the_same(mac: bytes, address: bytes) -> None:
     """Its fields by their names, and its checksum computed anew."""
-    frame = frames.advertisement(mac, address)
+    frame = packets.advertisement(mac, address)
     read = l2.Ether(frame)
     advertisement = read[inet6.ICMPv6ND_NA]
     assert (advertisement.R, advertisement.S, advertisement.O) == (0, 0, 1)
@@ -149,10 +151,15 @@ def test_scapy_reads_an_advertisement_and_builds_the_same(mac: bytes, address: b
 @given(mac=macs, addresses=st.lists(ipv4, max_size=20))
 def test_thousands_are_like_one(mac: bytes, addresses: list[bytes]) -> None:
     """The bulk builder makes the same frames, in order."""
-    assert frames.probes(mac, addresses) == [frames.probe(mac, address) for address in addresses]
+    assert packets.arp_probes(mac, addresses) == [
+        packets.arp_probe(mac, address) for address in addresses
+    ]
 
 
 def test_an_address_is_announced_in_every_form_of_its_family() -> None:
     """IPv4 as request and as reply, IPv6 as an advertisement."""
-    assert frames.announcements(MAC, IPV4) == (frames.request(MAC, IPV4), frames.reply(MAC, IPV4))
-    assert frames.announcements(MAC, IPV6) == (frames.advertisement(MAC, IPV6),)
+    assert packets.announcements(MAC, IPV4) == (
+        packets.arp_request(MAC, IPV4),
+        packets.arp_reply(MAC, IPV4),
+    )
+    assert packets.announcements(MAC, IPV6) == (packets.advertisement(MAC, IPV6),)

@@ -9,8 +9,8 @@ from construct import ConstructError  # type: ignore[import-untyped]
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from netalias import packets
 from netalias.errors import PacketError
-from netalias.packets import frames
 from netalias.packets.parse import Heard, parse
 from netalias.packets.spec import FRAME
 
@@ -39,13 +39,13 @@ def option(kind: int, mac: bytes = OTHER) -> dict[str, Any]:
 
 
 GOOD = {
-    "probe": (frames.probe(MAC, IPV4), Heard(1, MAC, bytes(4), IPV4)),
-    "request": (frames.request(MAC, IPV4), Heard(1, MAC, IPV4, IPV4)),
-    "reply": (frames.reply(MAC, IPV4), Heard(2, MAC, IPV4, IPV4)),
-    "padded": (frames.reply(MAC, IPV4) + b"\x55" * 18, Heard(2, MAC, IPV4, IPV4)),
-    "advertisement": (frames.advertisement(MAC, IPV6), Heard(136, MAC, IPV6, IPV6)),
+    "probe": (packets.arp_probe(MAC, IPV4), Heard(1, MAC, bytes(4), IPV4)),
+    "request": (packets.arp_request(MAC, IPV4), Heard(1, MAC, IPV4, IPV4)),
+    "reply": (packets.arp_reply(MAC, IPV4), Heard(2, MAC, IPV4, IPV4)),
+    "padded": (packets.arp_reply(MAC, IPV4) + b"\x55" * 18, Heard(2, MAC, IPV4, IPV4)),
+    "advertisement": (packets.advertisement(MAC, IPV6), Heard(136, MAC, IPV6, IPV6)),
     "padded advertisement": (
-        frames.advertisement(MAC, IPV6) + b"\x55",
+        packets.advertisement(MAC, IPV6) + b"\x55",
         Heard(136, MAC, IPV6, IPV6),
     ),
     "without an option": (neighbour("advertisement", IPV6), Heard(136, MAC, IPV6, IPV6)),
@@ -67,7 +67,7 @@ GOOD = {
         Heard(136, OTHER, IPV6, IPV6),
     ),
     "priority tag": (
-        frames.reply(MAC, IPV4)[:12] + b"\x81\x00\xe0\x00" + frames.reply(MAC, IPV4)[12:],
+        packets.arp_reply(MAC, IPV4)[:12] + b"\x81\x00\xe0\x00" + packets.arp_reply(MAC, IPV4)[12:],
         Heard(2, MAC, IPV4, IPV4),
     ),
 }  # fmt: skip
@@ -78,8 +78,8 @@ def changed(frame: bytes, at: int, new: bytes) -> bytes:
     return frame[:at] + new + frame[at + len(new) :]
 
 
-ARP = frames.request(MAC, IPV4)
-NA = frames.advertisement(MAC, IPV6)
+ARP = packets.arp_request(MAC, IPV4)
+NA = packets.advertisement(MAC, IPV6)
 
 BAD = {
     "nothing": (b"", "0 bytes where a header of Ethernet has 14"),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from shlex import quote
 
-from netalias.doctor.checks.aliases import finding, fits
 from netalias.doctor.checks.sysctls import setting
 from netalias.doctor.facts import contains, text_of
-from netalias.doctor.finding import ERROR, HINT, WARNING, Finding
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, fits
 from netalias.model import RT_SCOPE_LINK, address_text
 from netalias.model.names import NAME_MAX, AliasName
 from netalias.observed.orphans import strays as found_strays

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from hashlib import blake2b
 from shlex import quote
 
 from netalias.doctor.facts import text_of
-from netalias.doctor.finding import ERROR, HINT, WARNING, Finding
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, netalias, relabelled
 from netalias.kinds import UNLINKED
 from netalias.model import AF_INET6, MTU_INET6, mac_text
-from netalias.model.names import NAME_MAX
 from netalias.views import state
 
 TYPE_CHECKING = False
@@ -19,36 +17,6 @@ if TYPE_CHECKING:
 
     from netalias.doctor.facts import Reading
     from netalias.model import Alias, Device
-    from netalias.model.names import AliasName
-
-
-def finding(alias: Alias, level: str, text: str, why: str, command: str = "") -> Finding:
-    """One about an alias; the name stands before the text."""
-    device = alias.carrier
-    return Finding(
-        level,
-        f"{alias.name}: {text}",
-        why,
-        command,
-        main=alias.name.main,
-        alias=str(alias.name),
-        device=device.name if device is not None else "",
-    )
-
-
-def netalias(alias: Alias, words: str) -> str:
-    """``netalias eth0:0 WORDS``."""
-    return f"netalias {quote(str(alias.name))} {words}"
-
-
-def relabelled(alias: Alias) -> str:
-    """The command that makes a label of an alias; empty where the name is too long for one."""
-    return netalias(alias, "kind label") if fits(alias.name) else ""
-
-
-def fits(name: AliasName) -> bool:
-    """Whether a label has room for the name."""
-    return len(os.fsencode(str(name))) <= NAME_MAX
 
 
 def orphaned(reading: Reading) -> Iterator[Finding]:

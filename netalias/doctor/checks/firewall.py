@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from shlex import quote
 
-from netalias.doctor.checks.aliases import finding
 from netalias.doctor.facts import text_of
-from netalias.doctor.finding import ERROR, Finding
+from netalias.doctor.finding import ERROR, Finding, finding
+from netalias.doctor.foreign import XTABLES
 from netalias.model import AF_INET6
 
 TYPE_CHECKING = False
@@ -16,29 +15,6 @@ if TYPE_CHECKING:
 
     from netalias.doctor.facts import Reading
     from netalias.model import Alias
-
-XTABLES = "iptables"
-"""What stands in place of a family for a table of the old iptables."""
-OPTIONS = ("-i", "--in-interface", "-o", "--out-interface")
-
-
-def named(saved: str) -> set[tuple[str, str, str]]:
-    """XTABLES, table and name of each device in the output of iptables-save(8).
-
-    iptables-nft prints tables of nftables, which are read from the kernel.
-    """
-    found: set[tuple[str, str, str]] = set()
-    table = ""
-    for line in saved.splitlines():
-        if line.startswith("# Generated") and "nf_tables" in line:
-            return set()
-        if line.startswith("*"):
-            table = line[1:]
-        words = line.split()
-        for option, word in pairwise(words):
-            if option in OPTIONS and ":" in word:
-                found.add((XTABLES, table, word))
-    return found
 
 
 def colons(reading: Reading) -> Iterator[Finding]:

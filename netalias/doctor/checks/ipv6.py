@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from shlex import quote
 
-from netalias.doctor.checks.aliases import finding, netalias
 from netalias.doctor.checks.sysctls import setting
 from netalias.doctor.facts import text_of
-from netalias.doctor.finding import ERROR, Finding
+from netalias.doctor.finding import ERROR, Finding, finding, netalias
 from netalias.model import (
     AF_INET6,
     IFA_F_DADFAILED,

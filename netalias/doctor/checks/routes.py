@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from shlex import quote
 
-from netalias.doctor.checks.aliases import finding
 from netalias.doctor.facts import network_of, network_text, text_of
-from netalias.doctor.finding import ERROR, Finding
+from netalias.doctor.finding import ERROR, Finding, finding
 from netalias.kernel.pyroute.survey import RTN_LOCAL
 from netalias.model import (
     AF_INET,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from shlex import quote
 
-from netalias.doctor.checks.aliases import finding, relabelled
 from netalias.doctor.facts import ALL, FOLDERS, contains, network_text, text_of
-from netalias.doctor.finding import ERROR, WARNING, Finding, listed
+from netalias.doctor.finding import ERROR, WARNING, Finding, finding, listed, relabelled
 from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, address_text
 from netalias.plan.sysctls import NEEDED
 

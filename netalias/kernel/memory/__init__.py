@@ -27,7 +27,7 @@ from errno import (
 from netalias import errors
 from netalias.kernel import Kernel, refused
 from netalias.kernel.memory import addresses as inet
-from netalias.kernel.memory import proxies as memory_proxies
+from netalias.kernel.memory import devices
 from netalias.kernel.memory.addresses import POLICY, Refusal
 from netalias.kernel.memory.devices import Node, plain
 from netalias.kernel.memory.links import LinkTable
@@ -40,15 +40,17 @@ from netalias.model import (
     Snapshot,
     names,
 )
-from netalias.model.marking import MarkAddress, RenewAddress
-from netalias.model.neighbours import AddProxy, DelProxy
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
+    AddProxy,
     CreateLink,
     DelAddress,
     DelAltname,
     DelLink,
+    DelProxy,
+    MarkAddress,
+    RenewAddress,
     SetLink,
 )
 
@@ -109,7 +111,7 @@ class Memory(Kernel):
         made._links.load(snapshot)
         for proxy in proxies:
             if proxy.index in made._links.nodes:
-                memory_proxies.put(made._links.nodes[proxy.index], proxy)
+                devices.put(made._links.nodes[proxy.index], proxy)
         return made
 
     # Kernel
@@ -268,7 +270,7 @@ class Memory(Kernel):
         """``ip neigh add proxy``; ``proxy.index`` is not looked at."""
         node = self._named(device, f"neigh add proxy dev {device}")
         with _Stage(f"neigh add proxy dev {device}"):
-            memory_proxies.put(node, proxy)
+            devices.put(node, proxy)
 
     def remove_address(self, device: str, address: Address | str) -> None:
         """``ip addr del``."""
@@ -410,7 +412,7 @@ class Memory(Kernel):
     def _delete_address(self, node: Node, address: Address) -> None:
         inet.delete(node.entries, address, node.promote)
         if all(entry.family != AF_INET for entry in node.entries):
-            memory_proxies.forget(node, AF_INET)
+            devices.forget(node, AF_INET)
 
 
 class _Stage:
@@ -459,6 +461,6 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     MarkAddress: Memory._mark_address,
     RenewAddress: Memory._renew_address,
     DelAddress: Memory._del_address,
-    AddProxy: lambda kernel, step: memory_proxies.put(kernel._node(step), step.proxy),
-    DelProxy: lambda kernel, step: memory_proxies.remove(kernel._node(step), step.proxy),
+    AddProxy: lambda kernel, step: devices.put(kernel._node(step), step.proxy),
+    DelProxy: lambda kernel, step: devices.remove(kernel._node(step), step.proxy),
 }

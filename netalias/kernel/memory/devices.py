@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from errno import EADDRNOTAVAIL, EINVAL
+from errno import EADDRNOTAVAIL, EINVAL, ENOBUFS, ENOENT
 
 from netalias import errors
 from netalias.kernel.memory.addresses import Refusal
 from netalias.model import (
+    AF_INET6,
     ARPHRD_ETHER,
     ARPHRD_LOOPBACK,
     IFF_BROADCAST,
@@ -20,6 +21,7 @@ from netalias.model import (
     Stats,
     names,
 )
+from netalias.model.neighbours import Proxy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,3 +142,25 @@ def operstate(node: Node, running: bool) -> int:
     if node.up and node.kind in (*STACKED, "veth"):
         return IF_OPER_LOWERLAYERDOWN
     return IF_OPER_DOWN
+
+
+def put(node: Node, wanted: Proxy) -> None:
+    """Add or overwrite an entry of *node*. Raises Refusal."""
+    key = wanted.family, wanted.local
+    if wanted.family == AF_INET6 and not node.inet6:
+        raise Refusal(ENOBUFS)
+    before = node.proxies.get(key)
+    protocol = wanted.protocol or (before.protocol if before is not None else 0)
+    node.proxies[key] = Proxy(node.index, *key, protocol, wanted.flags)
+
+
+def remove(node: Node, wanted: Proxy) -> None:
+    """Take an entry away. Raises Refusal."""
+    if node.proxies.pop((wanted.family, wanted.local), None) is None:
+        raise Refusal(ENOENT)
+
+
+def forget(node: Node, family: int) -> None:
+    """What the kernel does by itself."""
+    for key in [key for key in node.proxies if key[0] == family]:
+        del node.proxies[key]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from errno import EADDRINUSE, EBUSY, EEXIST, EINVAL, ENODEV, EOPNOTSUPP
 
 from netalias.kernel.memory import addresses as inet
-from netalias.kernel.memory import proxies
+from netalias.kernel.memory import devices
 from netalias.kernel.memory.addresses import Refusal
 from netalias.kernel.memory.devices import (
     STACKED,
@@ -268,7 +268,7 @@ class LinkTable:
         if node.mtu < MTU_INET6:
             node.inet6 = node.loopback
             inet.flush6(node.entries)
-            proxies.forget(node, AF_INET6)
+            devices.forget(node, AF_INET6)
         elif not node.inet6:
             node.inet6 = True
             if node.up:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from netalias.kernel.netlink import codec, neighbours
 from netalias.model import SCRATCH
-from netalias.model.marking import MarkAddress, RenewAddress
-from netalias.model.steps import DelLink
+from netalias.model.steps import DelLink, MarkAddress, RenewAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from netalias.kernel.netlink.codec import (
     attributes,
     message,
 )
-from netalias.model.neighbours import AddProxy, DelProxy, Proxy, Surroundings
+from netalias.model.neighbours import Proxy, Surroundings
+from netalias.model.steps import AddProxy, DelProxy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

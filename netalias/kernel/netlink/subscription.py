@@ -12,6 +12,7 @@ from _socket import (
     socket,
 )
 from errno import EAGAIN, EINTR, ENOBUFS
+from os import dup
 
 from netalias import errors
 from netalias.kernel.netlink import codec
@@ -150,3 +151,14 @@ class Channel:
             if not any(flags & codec.NLM_F_DUMP_INTR for _, flags, *_ in found):
                 return found
         raise errors.kernel_error(OPERATION, EINTR)
+
+
+def port_of(fileno: int) -> int:
+    """The netlink port of a socket of ours; 0 for none."""
+    if fileno < 0:
+        return 0
+    copy = socket(AF_NETLINK, SOCK_RAW, 0, dup(fileno))
+    try:
+        return int(copy.getsockname()[0])
+    finally:
+        copy.close()

@@ -42,7 +42,7 @@ from netalias.model import (
     address_text,
     mac_text,
 )
-from netalias.model.marking import MarkAddress, RenewAddress
+from netalias.model.commands import title
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -50,6 +50,8 @@ from netalias.model.steps import (
     DelAddress,
     DelAltname,
     DelLink,
+    MarkAddress,
+    RenewAddress,
     SetLink,
 )
 
@@ -180,7 +182,7 @@ class Iproute(Kernel):
         if not index and not isinstance(step, CreateLink):
             return refused(step, ENODEV)
         try:
-            self._call(step.title(), lambda: WRITERS[type(step)](self._route, index, step))
+            self._call(title(step), lambda: WRITERS[type(step)](self._route, index, step))
         except errors.KernelError as error:
             tolerated = error.errno in getattr(step, "tolerate", ())
             return None if tolerated else refused(step, error.errno, error.text)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from netalias.model import Alias, Snapshot
+    from collections.abc import Iterator
 
 
 class Chain:
@@ -74,29 +72,3 @@ class Chain:
     def _refuse_known(self, name: str) -> None:
         if name in self:
             raise KeyError(f"{name} stands in the chain already")
-
-
-def ordered(aliases: Iterable[Alias], snapshot: Snapshot) -> list[Alias]:
-    """*aliases* in chain order, as far as the kernel has kept it.
-
-    Main devices in the order of *snapshot*; in a block what has a device of its own by the index
-    of it, which grows with every creation, then the labels in the order given, which is that of
-    the address list. Aliases without a main device come last, by name.
-    """
-    places = {index: place for place, index in enumerate(snapshot.devices)}
-    last = len(places)
-
-    def place_of(alias: Alias) -> int:
-        # One number sorts several times faster than a tuple. An index has 31 bits; a label
-        # gets the next bit, so that it stands after every device.
-        main = alias.main.index if alias.main is not None else 0
-        index = alias.device.index if alias.device is not None else 1 << 31
-        return places.get(main, last) << 32 | index
-
-    standing: list[Alias] = []
-    lost: list[Alias] = []
-    for alias in aliases:
-        (lost if alias.main is None else standing).append(alias)
-    standing.sort(key=place_of)
-    lost.sort(key=lambda alias: (alias.name.main, alias.name.slot))
-    return standing + lost

@@ -1,0 +1,65 @@
+"""The verb announce."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.claim import Policy, mute, standing
+from netalias.claim.announce import send
+from netalias.cli.output import complain, write
+from netalias.observed import select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.claim import Arrival
+    from netalias.cli import Options
+    from netalias.engine import Engine
+
+
+ALL = "all"
+
+
+def announce(options: Options, words: list[str]) -> int:
+    """Announce the addresses of aliases, once, N times, or every S seconds until interrupted."""
+    if not words:
+        raise errors.UsageError("announce needs the name of an alias or a main device, or all")
+    wanted = [] if ALL in words else words
+    with options.engine() as engine:
+        policy = engine.policy or Policy()
+        if not policy.announce:
+            raise errors.UsageError("--announce off: announce announces")
+        if policy.every:
+            engine.aside = False  # this process is not about to end
+        status = _round(options, engine, wanted)
+        while policy.every and not options.dry_run:
+            from time import sleep
+
+            sleep(policy.every)
+            status = _round(options, engine, wanted)
+    return status
+
+
+def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
+    world = engine.world()
+    policy = engine.policy or Policy()
+    named = {id(one) for word in wanted if ":" in word for one in select(world, [word])}
+    told: list[Arrival] = []
+    for alias in select(world, wanted):
+        reason = mute(alias)
+        if reason and id(alias) in named and not options.quiet:
+            complain(f"{alias.name}: not announced: {reason}", "warning: ")
+        elif not reason:
+            told.append(standing(alias, policy))
+    if options.dry_run or options.verbose:
+        write("".join(_line(one) for one in told))
+    if options.dry_run or not told or engine.segment is None:
+        return errors.STATUS_OK
+    refused = send(engine.segment(), engine.kernel, told, policy)
+    for error in refused:
+        complain(f"not announced: {error.line()}")
+    return refused[0].status if refused else errors.STATUS_OK
+
+
+def _line(one: Arrival) -> str:
+    from netalias.model import address_text
+
+    return f"announce {address_text(one.family, one.address)} of {one.name} on {one.main.name}\n"

@@ -1,0 +1,100 @@
+"""The verb batch: many commands in one process."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.cli.output import complain, explain, write
+from netalias.engine.batch import Borrowed
+from netalias.model.commands import command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from netalias.cli import Options
+    from netalias.engine import Engine
+    from netalias.model.steps import Step
+
+
+def batch(options: Options, words: list[str]) -> int:
+    """Many commands in one process."""
+    if len(words) != 1:
+        raise errors.UsageError("batch needs one file, or - for standard input")
+    from netalias import sources
+    from netalias.desired.declarations import counted
+    from netalias.engine.batch import Batch
+
+    ((name, text),) = sources.decode(sources.read(words))
+    with options.engine() as engine, engine.locked() as lock:
+        if options.dry_run:
+            _rehearse(engine)
+        work = Batch(
+            engine,
+            _runner(engine, lock.folder, options),
+            _warner(options, name),
+            force=options.force,
+        )
+        if options.dry_run or options.verbose:
+            work.tell = _tell
+        work.run(text.split("\n"))
+    for number, error in work.failed:
+        explain(error, f"{name}:{number}: ")
+    if work.skipped:
+        complain(f"{name}: not done after that: {counted(work.skipped, 'command')}")
+    return work.failed[0][1].status if work.failed else errors.STATUS_OK
+
+
+def _rehearse(engine: Engine) -> None:
+    """Put a copy in memory in the place of the kernel: each command sees what those before did."""
+    from netalias.kernel.memory import KINDS, Memory
+
+    kernel = engine.kernel
+    kinds = [kind for kind in KINDS if engine.able(kind)]
+    engine.rehearse(Memory.holding(kernel.snapshot(), kinds, kernel.proxies()))
+    kernel.close()
+
+
+def _tell(steps: Iterable[Step]) -> None:
+    write("".join(f"{command(step)}\n" for step in steps))
+
+
+def _runner(engine: Engine, folder: str, batch: Options) -> Callable[[list[str]], int]:
+    """A function that executes the words of one line; a rehearsal leaves no file behind.
+
+    *batch* are the options of the batch itself: what prints the steps, prints those of each line.
+    """
+    from netalias import cli
+
+    rehearsal = batch.dry_run
+    verbose = batch.dry_run or batch.verbose
+
+    def opener(options: Options) -> Engine:
+        if options.netns or options.group or options.wait:
+            raise errors.UsageError("--netns, --group and --wait stand before batch")
+        if options.confirm:
+            raise errors.UsageError("--confirm has no place in a batch")
+        if rehearsal:
+            options.metrics = ""
+        borrowed = Borrowed(engine, "" if rehearsal else folder)
+        borrowed.hands_off = engine.hands_off or options.hands_off
+        cli.set_policy(borrowed, options)
+        return borrowed
+
+    def run(words: list[str]) -> int:
+        if words[0] == "batch":
+            raise errors.UsageError("batch: a batch in a batch")
+        if rehearsal and words[0] == "confirm":
+            return errors.STATUS_OK
+        options = cli.Options(opener)
+        options.verbose = verbose
+        return cli.run(words, options)
+
+    return run
+
+
+def _warner(options: Options, name: str) -> Callable[[str], None]:
+    def warn(text: str) -> None:
+        if not options.quiet:
+            complain(f"{name}:{text}", "warning: ")
+
+    return warn

@@ -1,0 +1,53 @@
+"""The verbs publish and unpublish."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.cli.output import complain, write
+from netalias.engine.proxies import carried_out, planned, withdrawn
+from netalias.model.commands import command
+from netalias.model.names import printable
+from netalias.plan import proxies as conditions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netalias.cli import Options
+    from netalias.engine import Engine
+    from netalias.engine.proxies import Publication
+    from netalias.plan.proxies import Wanted
+
+    Planner = Callable[[Engine, list[Wanted], str], Publication]
+
+
+def publish(options: Options, words: list[str]) -> int:
+    """Let a device answer for addresses that live behind another one."""
+    return _verb(options, words, planned, "publish", needs_device=True)
+
+
+def unpublish(options: Options, words: list[str]) -> int:
+    """Take away what publish made."""
+    return _verb(options, words, withdrawn, "unpublish", needs_device=False)
+
+
+def _verb(
+    options: Options, words: list[str], plan: Planner, verb: str, *, needs_device: bool
+) -> int:
+    with options.engine() as engine:
+        wanted, name = conditions.parse(words, engine.registry)
+        if not wanted or (needs_device and not name):
+            raise errors.UsageError(
+                f"{verb} needs an address" + " and a device" * needs_device,
+                f"netalias {verb} 10.0.0.5 dev eth0",
+            )
+        if options.dry_run:
+            done = plan(engine, wanted, name)
+        else:
+            with engine.locked():
+                done = carried_out(engine, lambda: plan(engine, wanted, name))
+    for note in () if options.quiet else done.notes:
+        complain(note, "warning: ")
+    if options.dry_run or options.verbose:
+        write("".join(f"{printable(command(step))}\n" for step in done.steps))
+    return errors.STATUS_OK

@@ -1,0 +1,56 @@
+"""The verb renew."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.cli.output import explain, write
+from netalias.engine.renew import _carry_out, _lengths, _removal
+from netalias.model import names
+from netalias.model.commands import command
+from netalias.model.leases import leftovers, renewals
+from netalias.observed import find, select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.cli import Options
+    from netalias.model import Alias
+    from netalias.model.names import AliasName
+    from netalias.model.steps import Step
+    from netalias.observed import World
+
+
+ALL = "all"
+
+
+def renew(options: Options, words: list[str]) -> int:
+    """Renew the leases of aliases; with no word, or ``all``, of every one."""
+    with options.engine() as engine, engine.locked():
+        world = engine.world()
+        chosen = select(world, [] if ALL in words else words)
+        named = [_leased(world, word) for word in words if ":" in word]
+        lengths = _lengths(engine, chosen)
+        if options.dry_run:
+            steps: list[Step] = [*renewals(chosen, lengths)]
+            steps += _removal(engine, world, leftovers(chosen))[0]
+            lost: set[AliasName] = set()
+        else:
+            engine.kernel.permitted()
+            steps, lost = _carry_out(engine, world, chosen, lengths)
+    if options.dry_run or options.verbose:
+        write("".join(f"{command(step)}\n" for step in steps))
+    gone = [alias.name for alias in named if alias.expired or alias.name in lost]
+    for name in gone:
+        explain(errors.StateError(f"{name}: its lease has expired", "an address creates it anew"))
+    return errors.STATUS_KERNEL if gone else errors.STATUS_OK
+
+
+def _leased(world: World, word: str) -> Alias:
+    """The alias that a word names. Raises NotOurs, and StateError for one without a lease."""
+    alias = find(world, names.parse(word)[0])
+    if not alias.ours:
+        raise errors.NotOurs(f"{alias.name}: a label that netalias did not make")
+    if not alias.lease:
+        raise errors.StateError(
+            f"{alias.name}: it has no lease", f"netalias {alias.name} lease SECONDS gives it one"
+        )
+    return alias
