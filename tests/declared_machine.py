@@ -51,8 +51,8 @@ from netalias.model.steps import (
     SetLink,
     Step,
 )
-from netalias.observed import World
-from netalias.plan.diff import Agenda, Item, MainName
+from netalias.observed import Observed
+from netalias.plan.diff import Diff, Item, MainName
 from netalias.runtime import Unlocked
 from netalias.views.diff import line
 
@@ -486,7 +486,7 @@ class DeclaredAliases(RuleBasedStateMachine):
     def _engine(self, kernel: Kernel) -> Engine:
         return Engine(kernel, self.registry, lock=lambda: Placed(self._folder))
 
-    def _check(self, rules: Rules) -> Agenda:
+    def _check(self, rules: Rules) -> Diff:
         kernel = self.ground.kernel()
         try:
             return check(self._engine(kernel), self.declared(), rules)
@@ -504,11 +504,11 @@ class DeclaredAliases(RuleBasedStateMachine):
         assert wrong == [], wrong
         return seen(copy.snapshot())
 
-    def _lines(self, agenda: Agenda | Sequence[object]) -> list[str]:
-        items = agenda.items if isinstance(agenda, Agenda) else agenda
+    def _lines(self, agenda: Diff | Sequence[object]) -> list[str]:
+        items = agenda.items if isinstance(agenda, Diff) else agenda
         return [line(item, self.registry) for item in items]  # type: ignore[arg-type]
 
-    def _due(self, agenda: Agenda, needed: Set[str]) -> list[str]:
+    def _due(self, agenda: Diff, needed: Set[str]) -> list[str]:
         """The lines without what goes back on the mains *needed* by aliases that were refused."""
         return [
             text
@@ -516,7 +516,7 @@ class DeclaredAliases(RuleBasedStateMachine):
             if item.setting is None or not item.setting.restores or item.name.main not in needed
         ]
 
-    def _told(self, agenda: Agenda) -> list[tuple[str, Item]]:
+    def _told(self, agenda: Diff) -> list[tuple[str, Item]]:
         return list(zip(self._lines(agenda), agenda.items, strict=True))
 
     def _wanted(self) -> dict[str, str]:
@@ -712,7 +712,7 @@ def unsettled(snapshot: Snapshot, wanted: Set[str]) -> Iterator[str]:
     Nobody has changed them before, so 0 is what they were. *wanted*: those to look at.
     """
     kinds: dict[str, set[str]] = {}
-    for alias in World(snapshot, lazy()).aliases:
+    for alias in Observed(snapshot, lazy()).aliases:
         if alias.ours and alias.family == AF_INET:
             kinds.setdefault(alias.name.main, set()).add(alias.kind)
     for device in snapshot.devices.values():

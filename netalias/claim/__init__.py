@@ -76,7 +76,7 @@ def policy(options: Options, usual: Policy | None = None) -> Policy:
     return found
 
 
-class Arrival:
+class Claim:
     """One address that arrives, by ``plan``, or that is only announced again.
 
     ``main`` is its main device, ``device`` the name of the one that carries it; ``own``: that one
@@ -118,7 +118,7 @@ class Arrival:
         return self.new and self.acd != OFF
 
 
-def arrivals(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Arrival]:
+def arrivals(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Claim]:
     """The addresses that arrive by these plans, on main devices where somebody can hear of it.
 
     A plan gets a note where somebody should be asked, and nobody can be.
@@ -131,7 +131,7 @@ def arrivals(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Itera
             continue
         new = any(_adds(step, goal.address) or _raises(step, goal.main) for step in plan.steps)
         if new or any(isinstance(step, SetLink) and step.mac for step in plan.steps):
-            one = Arrival(goal.name, goal.main, plan.kind, goal.type.family, goal.address, policy)
+            one = Claim(goal.name, goal.main, plan.kind, goal.type.family, goal.address, policy)
             one.wished(wish)
             one.new, one.plan = new, plan
             if not goal.main.up:  # forced: nobody is behind it yet
@@ -143,7 +143,7 @@ def arrivals(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Itera
             yield one
 
 
-def _unasked(one: Arrival, plan: Plan) -> None:
+def _unasked(one: Claim, plan: Plan) -> None:
     text = address_text(one.family, one.address)
     note = f"{one.name}: nobody was asked whether {text} is in use: {one.main.name} is down"
     if one.asked and note not in plan.notes:
@@ -180,10 +180,10 @@ def mute(alias: Alias) -> str:
     return ""
 
 
-def standing(alias: Alias, policy: Policy) -> Arrival:
+def standing(alias: Alias, policy: Policy) -> Claim:
     """An alias that is there, to be announced as if it had just come; mute() has nothing to say."""
     assert alias.main is not None
-    one = Arrival(alias.name, alias.main, alias.kind, alias.family, alias.address, policy)
+    one = Claim(alias.name, alias.main, alias.kind, alias.family, alias.address, policy)
     assert alias.carrier is not None
     one.device = alias.carrier.name
     return one

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from netalias.claim import Arrival, Policy
+    from netalias.claim import Claim, Policy
     from netalias.claim.session import Segment
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
@@ -31,7 +31,7 @@ STRIDE = 1000
 """So many are announced without looking whether they are there still."""
 
 
-def send(segment: Segment, kernel: Kernel, arrivals: Sequence[Arrival], policy: Policy) -> Refused:
+def send(segment: Segment, kernel: Kernel, arrivals: Sequence[Claim], policy: Policy) -> Refused:
     """Announce in rounds, and wait for the last one; what was refused."""
     refused: Refused = []
     try:
@@ -44,7 +44,7 @@ def send(segment: Segment, kernel: Kernel, arrivals: Sequence[Arrival], policy: 
 def leave(
     segment: Segment,
     kernel: Kernel,
-    arrivals: Sequence[Arrival],
+    arrivals: Sequence[Claim],
     policy: Policy,
     *,
     decided: bool = True,
@@ -76,7 +76,7 @@ def leave(
 
 
 def _rounds(
-    kernel: Kernel, arrivals: Sequence[Arrival], policy: Policy, aside: bool
+    kernel: Kernel, arrivals: Sequence[Claim], policy: Policy, aside: bool
 ) -> Iterable[errors.NetaliasError]:
     """Each refusal once."""
     from netalias.packets.announce import INTERVAL, RATE, announce
@@ -96,7 +96,7 @@ def _rounds(
     return refused.values()
 
 
-def _good(kernel: Kernel, asked: Sequence[Arrival]) -> list[Arrival]:
+def _good(kernel: Kernel, asked: Sequence[Claim]) -> list[Claim]:
     """Those of the IPv6 addresses that nobody else has."""
     from netalias.claim import patience
     from netalias.packets.dad import Watch
@@ -134,13 +134,13 @@ def _child(work: Callable[[], object]) -> None:
         _exit(0)
 
 
-def _read(kernel: Kernel, arrivals: Iterable[Arrival]) -> Snapshot:
+def _read(kernel: Kernel, arrivals: Iterable[Claim]) -> Snapshot:
     """The devices of *arrivals* as they are now, and maybe others."""
     wanted = {name for one in arrivals for name in (one.device, one.main.name)}
     return kernel.part(wanted) if len(wanted) <= FEW else kernel.snapshot()
 
 
-def _standing(snapshot: Snapshot, arrivals: Iterable[Arrival]) -> list[Announcement]:
+def _standing(snapshot: Snapshot, arrivals: Iterable[Claim]) -> list[Announcement]:
     """How those are announced whose address is there, and decided on."""
     from netalias.packets.announce import Announcement
 

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netalias.claim import Arrival
+    from netalias.claim import Claim
     from netalias.claim.session import Found, Segment
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
@@ -20,7 +20,7 @@ CARRIER = 5.0
 """Seconds that a carrier is waited for."""
 
 
-def conflicts(segment: Segment, snapshot: Snapshot, arrivals: Sequence[Arrival]) -> Found:
+def conflicts(segment: Segment, snapshot: Snapshot, arrivals: Sequence[Claim]) -> Found:
     """Look for others that have the IPv4 addresses among *arrivals*.
 
     Each that is in use with a Conflict, each that could not be looked for with its StateError.
@@ -35,7 +35,7 @@ def conflicts(segment: Segment, snapshot: Snapshot, arrivals: Sequence[Arrival])
     return found
 
 
-def _look(segment: Segment, snapshot: Snapshot, asked: Sequence[Arrival], acd: str) -> Found:
+def _look(segment: Segment, snapshot: Snapshot, asked: Sequence[Claim], acd: str) -> Found:
     from netalias.packets import acd as timings
     from netalias.packets.probe import flooded, verdicts
 
@@ -69,7 +69,7 @@ class Verdicts:
     Raises NotPermitted, KernelError.
     """
 
-    def __init__(self, segment: Segment, snapshot: Snapshot, asked: Sequence[Arrival]) -> None:
+    def __init__(self, segment: Segment, snapshot: Snapshot, asked: Sequence[Claim]) -> None:
         from netalias.packets.dad import Watch
 
         self._segment = segment
@@ -84,7 +84,7 @@ class Verdicts:
     def wait(self, kernel: Kernel) -> Found:
         """Those that somebody else has, or that could not be decided on, each with its error."""
         snapshot = kernel.part({one.device for one in self._asked})
-        places: dict[tuple[int, bytes], Arrival] = {}
+        places: dict[tuple[int, bytes], Claim] = {}
         for one in self._asked:
             device = snapshot.device(one.device)
             if device is not None:
@@ -108,7 +108,7 @@ class Verdicts:
         return found + [(places[place], _undecided(places[place], limit)) for place in late]
 
 
-def _undecided(one: Arrival, limit: float) -> errors.StateError:
+def _undecided(one: Claim, limit: float) -> errors.StateError:
     return errors.StateError(
         f"{one.name}: the kernel is still checking {address_text(one.family, one.address)}"
         f" after {limit:g} s",
@@ -116,13 +116,13 @@ def _undecided(one: Arrival, limit: float) -> errors.StateError:
     )
 
 
-def _mortal(one: Arrival) -> bool:
+def _mortal(one: Claim) -> bool:
     """Whether it is a lease: the kernel removes one that is in use (addrconf_dad_stop)."""
     goal = one.plan.goal if one.plan is not None else None
     return goal is not None and goal.entry is not None and goal.entry.lease > 0
 
 
-def _dropped(one: Arrival) -> errors.StateError:
+def _dropped(one: Claim) -> errors.StateError:
     """One for ever that is in use stays, marked as such (IFA_F_DADFAILED); short of memory for its
     route the kernel drops it when the device goes up (addrconf_permanent_addr of
     net/ipv6/addrconf.c)."""
@@ -137,7 +137,7 @@ class _Here:
         self._snapshot = snapshot
         self._known: dict[int, set[bytes]] = {}
 
-    def has(self, one: Arrival) -> bool:
+    def has(self, one: Claim) -> bool:
         """Whether an address stands on the main device, or on one that stands on that."""
         main = one.main
         if main.index not in self._known:
@@ -152,6 +152,6 @@ def _macs(snapshot: Snapshot) -> set[bytes]:
     return {device.mac for device in snapshot.devices.values()}
 
 
-def _of(one: Arrival, error: errors.StateError) -> errors.StateError:
+def _of(one: Claim, error: errors.StateError) -> errors.StateError:
     """The same error for one of several that it is true of."""
     return errors.StateError(f"{one.name}: {error}", error.hint)

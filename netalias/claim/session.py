@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from netalias import errors
-    from netalias.claim import Arrival, Policy
+    from netalias.claim import Claim, Policy
     from netalias.claim.check import Verdicts
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
     from netalias.plan import Plan
 
     Within = Callable[[Callable[[], Any]], Any]
-    Found = list[tuple[Arrival, errors.NetaliasError]]
+    Found = list[tuple[Claim, errors.NetaliasError]]
 
 AT_ONCE = 64
 """So many IPv4 addresses go out together (packets/sending.py, BURST)."""
@@ -41,12 +41,12 @@ class Segment:
         self.waiting: Within = _call
 
     def arriving(
-        self, kernel: Kernel, snapshot: Snapshot, arrivals: Sequence[Arrival], policy: Policy
-    ) -> Arriving:
+        self, kernel: Kernel, snapshot: Snapshot, arrivals: Sequence[Claim], policy: Policy
+    ) -> ClaimSession:
         """One run that brings *arrivals*."""
-        return Arriving(self, kernel, snapshot, arrivals, policy)
+        return ClaimSession(self, kernel, snapshot, arrivals, policy)
 
-    def announce(self, kernel: Kernel, told: Sequence[Arrival], policy: Policy) -> list[str]:
+    def announce(self, kernel: Kernel, told: Sequence[Claim], policy: Policy) -> list[str]:
         """Announce what has arrived; what could not be, as sentences.
 
         An IPv6 address is not advertised before the kernel has decided on it (RFC 4862, 5.4): one
@@ -66,7 +66,7 @@ class Segment:
         return [f"not announced: {error.line()}" for error in refused]
 
 
-class Arriving:
+class ClaimSession:
     """One run: ``look`` and ``follow`` before it, ``verdicts`` and ``announce`` after it.
 
     Pairs are an arrival and the error that keeps it away. As a context manager it closes what
@@ -78,7 +78,7 @@ class Arriving:
         segment: Segment,
         kernel: Kernel,
         snapshot: Snapshot,
-        arrivals: Sequence[Arrival],
+        arrivals: Sequence[Claim],
         policy: Policy,
     ) -> None:
         self.arrivals = arrivals
@@ -88,7 +88,7 @@ class Arriving:
         self._policy = policy
         self._verdicts: Verdicts | None = None
 
-    def __enter__(self) -> Arriving:
+    def __enter__(self) -> ClaimSession:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -135,5 +135,5 @@ class Arriving:
         return self._segment.announce(self._kernel, told, self._policy) if told else []
 
     @property
-    def _asked(self) -> list[Arrival]:
+    def _asked(self) -> list[Claim]:
         return [one for one in self.arrivals if one.asked]

@@ -10,7 +10,7 @@ from netalias.observed import select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.claim import Arrival
+    from netalias.claim import Claim
     from netalias.cli import Options
     from netalias.engine import Engine
 
@@ -39,11 +39,11 @@ def announce(options: Options, words: list[str]) -> int:
 
 
 def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
-    world = engine.world()
+    observed = engine.observe()
     policy = engine.policy or Policy()
-    named = {id(one) for word in wanted if ":" in word for one in select(world, [word])}
-    told: list[Arrival] = []
-    for alias in select(world, wanted):
+    named = {id(one) for word in wanted if ":" in word for one in select(observed, [word])}
+    told: list[Claim] = []
+    for alias in select(observed, wanted):
         reason = mute(alias)
         if reason and id(alias) in named and not options.quiet:
             complain(f"{alias.name}: not announced: {reason}", "warning: ")
@@ -59,7 +59,7 @@ def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
     return refused[0].status if refused else errors.STATUS_OK
 
 
-def _line(one: Arrival) -> str:
+def _line(one: Claim) -> str:
     from netalias.model import address_text
 
     return f"announce {address_text(one.family, one.address)} of {one.name} on {one.main.name}\n"

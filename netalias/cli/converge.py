@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
-    from netalias.plan.diff import Agenda, Item
+    from netalias.plan.diff import Diff, Item
 else:
     import _signal
 
@@ -146,7 +146,7 @@ class Run:
             )
         checkpoint.forget(self.folder)
 
-    def _begin(self, agenda: Agenda) -> None:
+    def _begin(self, agenda: Diff) -> None:
         """What is done before the first change."""
         seconds = number("--confirm", self.options.confirm, 0, 1)
         if seconds:
@@ -186,7 +186,7 @@ class Run:
 
     # What is said
 
-    def _print(self, items: Iterable[Item], agenda: Agenda) -> None:
+    def _print(self, items: Iterable[Item], agenda: Diff) -> None:
         from netalias.views import diff
 
         registry = self.engine.registry
@@ -295,7 +295,7 @@ def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:
 def _standing(engine: Engine) -> dict[tuple[str, str, str], int]:
     """(main device, kind, family) -> how many of our aliases."""
     found: dict[tuple[str, str, str], int] = {}
-    for alias in engine.world().aliases:
+    for alias in engine.observe().aliases:
         if alias.ours:
             family = FAMILIES.get(alias.family, str(alias.family))
             key = alias.name.main, alias.kind, family

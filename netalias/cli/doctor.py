@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def doctor(options: Options, words: list[str]) -> int:
     """Print what is wrong with the aliases; STATUS_DRIFT when something is."""
     with options.engine() as engine:
-        world = engine.world()
-    reading = read(world, words, netns=options.netns)
+        observed = engine.observe()
+    reading = read(observed, words, netns=options.netns)
     findings = examine(reading)
     if options.netns:
         for finding in findings:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from netalias.model import Alias
     from netalias.model.names import AliasName
     from netalias.model.steps import Step
-    from netalias.observed import World
+    from netalias.observed import Observed
 
 
 ALL = "all"
@@ -25,17 +25,17 @@ ALL = "all"
 def renew(options: Options, words: list[str]) -> int:
     """Renew the leases of aliases; with no word, or ``all``, of every one."""
     with options.engine() as engine, engine.locked():
-        world = engine.world()
-        chosen = select(world, [] if ALL in words else words)
-        named = [_leased(world, word) for word in words if ":" in word]
+        observed = engine.observe()
+        chosen = select(observed, [] if ALL in words else words)
+        named = [_leased(observed, word) for word in words if ":" in word]
         lengths = _lengths(engine, chosen)
         if options.dry_run:
             steps: list[Step] = [*renewals(chosen, lengths)]
-            steps += _removal(engine, world, leftovers(chosen))[0]
+            steps += _removal(engine, observed, leftovers(chosen))[0]
             lost: set[AliasName] = set()
         else:
             engine.kernel.permitted()
-            steps, lost = _carry_out(engine, world, chosen, lengths)
+            steps, lost = _carry_out(engine, observed, chosen, lengths)
     if options.dry_run or options.verbose:
         write("".join(f"{command(step)}\n" for step in steps))
     gone = [alias.name for alias in named if alias.expired or alias.name in lost]
@@ -44,9 +44,9 @@ def renew(options: Options, words: list[str]) -> int:
     return errors.STATUS_KERNEL if gone else errors.STATUS_OK
 
 
-def _leased(world: World, word: str) -> Alias:
+def _leased(observed: Observed, word: str) -> Alias:
     """The alias that a word names. Raises NotOurs, and StateError for one without a lease."""
-    alias = find(world, names.parse(word)[0])
+    alias = find(observed, names.parse(word)[0])
     if not alias.ours:
         raise errors.NotOurs(f"{alias.name}: a label that netalias did not make")
     if not alias.lease:

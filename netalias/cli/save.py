@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 def save(options: Options, words: list[str]) -> int:
     """What the kernel has, as lines of a file."""
-    from netalias import observed
+    from netalias.observed import only, select
 
     with options.engine() as engine:
-        world = engine.world()
-    aliases = _by_slot(observed.select(world, words))
+        observed = engine.observe()
+    aliases = _by_slot(select(observed, words))
     if options.only:
-        main = observed.only(world, options.only)
+        main = only(observed, options.only)
         aliases = [alias for alias in aliases if alias.main is main]
     if options.json:
         from netalias.views import json
 
-        objects = export.objects(aliases, world.registry, mac=options.mac)
+        objects = export.objects(aliases, observed.registry, mac=options.mac)
         write(json.render(objects, pretty=options.pretty))
     else:
-        lines = export.lines(aliases, world.registry, mac=options.mac)
+        lines = export.lines(aliases, observed.registry, mac=options.mac)
         shown = printable if sys.stdout is not None and sys.stdout.isatty() else str
         write("".join(f"{shown(line)}\n" for line in lines))
     lost = [alias for alias in aliases if alias.ours and alias.name.main.startswith("#")]
@@ -58,14 +58,14 @@ def import_(options: Options, words: list[str]) -> int:
         raise errors.UsageError(f"import takes one file: {words[1]}")
     lines, notes = _interfaces(words)
     with options.engine() as engine:
-        world = engine.world()
+        observed = engine.observe()
     said = {line.split()[0] for line in lines}
     others = [
         alias
-        for alias in ordered(world.aliases, world.snapshot)
+        for alias in ordered(observed.aliases, observed.snapshot)
         if not alias.ours and str(alias.name) not in said
     ]
-    lines += export.foreign(others, world.registry)
+    lines += export.foreign(others, observed.registry)
     write("".join(f"{printable(line)}\n" for line in lines))
     for note in notes if not options.quiet else ():
         complain(note, "warning: ")

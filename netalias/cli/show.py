@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netalias.cli import Options
     from netalias.engine import Engine
     from netalias.model import Alias
-    from netalias.observed import World
+    from netalias.observed import Observed
     from netalias.views.proxies import Published
 
 
@@ -23,14 +23,14 @@ def detail(options: Options, engine: Engine, name: str) -> int:
     """``netalias eth0:0``: all that there is to say of one alias."""
     from netalias.observed import select
 
-    world = engine.world()
-    aliases = select(world, [name])
+    observed = engine.observe()
+    aliases = select(observed, [name])
     if options.json or options.brief:
-        return _list(options, world, aliases)
+        return _list(options, observed, aliases)
     from netalias.views import detail as plain
 
     between = "\\  " if options.oneline else "\n    "
-    write(between.join(map(printable, plain.detail(aliases[0], world.registry))) + "\n")
+    write(between.join(map(printable, plain.detail(aliases[0], observed.registry))) + "\n")
     return errors.STATUS_OK
 
 
@@ -39,24 +39,24 @@ def show(options: Options, words: list[str]) -> int:
     from netalias.observed import select
 
     with options.engine() as engine:
-        world = engine.world()
+        observed = engine.observe()
         proxies = engine.kernel.proxies()
-    aliases = select(world, words)
+    aliases = select(observed, words)
     if options.family:
         aliases = [alias for alias in aliases if alias.family == options.family]
     found: Sequence[Published] = ()
     if proxies:
         from netalias.views import proxies as published
 
-        found = published.select(proxies, world.snapshot, words, options.family)
+        found = published.select(proxies, observed.snapshot, words, options.family)
     if options.details:
-        return _details(options, world, aliases, engine.kept(world).values, found)
-    return _list(options, world, aliases, found)
+        return _details(options, observed, aliases, engine.kept(observed).values, found)
+    return _list(options, observed, aliases, found)
 
 
 def _details(
     options: Options,
-    world: World,
+    observed: Observed,
     aliases: list[Alias],
     old: Mapping[int, Mapping[str, int]],
     others: Sequence[Published],
@@ -65,9 +65,9 @@ def _details(
     from netalias.views import detail as plain
 
     if options.json or options.brief or options.tree:
-        return _list(options, world, aliases, others)
+        return _list(options, observed, aliases, others)
     between = "\\  " if options.oneline else "\n    "
-    blocks = [plain.detail(alias, world.registry) for alias in aliases]
+    blocks = [plain.detail(alias, observed.registry) for alias in aliases]
     if others:
         from netalias.views import proxies as published
 
@@ -79,14 +79,14 @@ def _details(
 
 
 def _list(
-    options: Options, world: World, aliases: list[Alias], others: Sequence[Published] = ()
+    options: Options, observed: Observed, aliases: list[Alias], others: Sequence[Published] = ()
 ) -> int:
     """*others* come after the aliases, in a tree after those of their device."""
     from netalias import views as rows
 
     if others:
         from netalias.views import proxies as published
-    registry = world.registry
+    registry = observed.registry
     if options.json:
         from netalias.views import json
 
@@ -99,7 +99,7 @@ def _list(
         encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
         more = published.branches(others) if others else {}
         drawn = tree.render(
-            aliases, world.snapshot, registry, unicode=encoding == "utf8", more=more
+            aliases, observed.snapshot, registry, unicode=encoding == "utf8", more=more
         )
         write("".join(printable(line[:-1]) + "\n" for line in drawn))
     elif options.oneline:
@@ -168,12 +168,12 @@ def lookup(options: Options, words: list[str]) -> int:
     from netalias.observed import lookup as owner
 
     with options.engine() as engine:
-        world = engine.world()
-    alias = owner(world, words[-1], words[0] if len(words) > 1 else "")
+        observed = engine.observe()
+    alias = owner(observed, words[-1], words[0] if len(words) > 1 else "")
     if alias is None:
         return errors.STATUS_NONE
     if options.json:
-        return _list(options, world, [alias])
+        return _list(options, observed, [alias])
     if not options.quiet:
         write(f"{printable(str(alias.name))}\n")
     return errors.STATUS_OK
@@ -186,7 +186,7 @@ def cat(options: Options, words: list[str]) -> int:
     from netalias.views.texts import texts
 
     with options.engine() as engine:
-        tree = texts(engine.world)
+        tree = texts(engine.observe)
         if words[0] not in tree.listdir():
             raise errors.UsageError(
                 f"cat {words[0]}: there is no such text", "aliases or alias_types"
@@ -206,9 +206,9 @@ def types(options: Options, words: list[str]) -> int:
 
     with options.engine() as engine:
         engine.registry = installed()
-        world = engine.world()
-    registry = world.registry
-    registry.recount(world.aliases)
+        observed = engine.observe()
+    registry = observed.registry
+    registry.recount(observed.aliases)
     found = [(one.family, one.name, registry.n_attach(one)) for one in registry.types()]
     if options.json:
         from netalias.views import json

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from netalias.doctor.foreign import Manager
     from netalias.kernel.pyroute.survey import Route, Way
     from netalias.model import Alias, Device
-    from netalias.observed import World
+    from netalias.observed import Observed
 
 ALL = "all"
 SETTINGS = {
@@ -50,25 +50,25 @@ class Reading:
         "mains",
         "managers",
         "neighbours",
+        "observed",
         "root",
         "routes",
         "settings",
         "unanswered",
         "unseen",
         "ways",
-        "world",
     )
 
     def __init__(
         self,
-        world: World,
+        observed: Observed,
         aliases: Sequence[Alias] | None = None,
         mains: Sequence[Device] = (),
         *,
         root: str = "",
     ) -> None:
-        self.world = world
-        self.aliases = list(world.aliases if aliases is None else aliases)
+        self.observed = observed
+        self.aliases = list(observed.aliases if aliases is None else aliases)
         self.mains = _unique([*mains, *(one.main for one in self.aliases if one.main is not None)])
         self.root = root
         self.settings: dict[tuple[int, str, str], int] = {}
@@ -81,7 +81,7 @@ class Reading:
         self.declared = False
         self.unanswered: dict[int, str] = {}
         self.unseen: list[str] = []
-        entries = world.snapshot.addresses.values()
+        entries = observed.snapshot.addresses.values()
         self._kin: dict[int, set[int]] = {}
         self._here = {entry.local for some in entries for entry in some}
 
@@ -110,7 +110,7 @@ class Reading:
     def kin(self, main: Device) -> set[int]:
         """The indexes of a main device and of the devices of all its aliases."""
         if main.index not in self._kin:
-            on = [one.device for one in self.world.aliases if one.main is main]
+            on = [one.device for one in self.observed.aliases if one.main is main]
             self._kin[main.index] = {main.index, *(one.index for one in on if one is not None)}
         return self._kin[main.index]
 
@@ -120,7 +120,7 @@ class Reading:
             return alias.device
         if alias.main is None:
             return None
-        return port_of(alias.main, self.world.snapshot) or alias.main
+        return port_of(alias.main, self.observed.snapshot) or alias.main
 
     def unicast(self, family: int) -> Iterator[Route]:
         """The routes of the main table that packets to others take."""
@@ -143,7 +143,7 @@ class Reading:
 
     def name(self, index: int) -> str:
         """The primary name of the device with this index."""
-        device = self.world.snapshot.devices.get(index)
+        device = self.observed.snapshot.devices.get(index)
         return device.name if device is not None else f"device {index}"
 
 

@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netalias.model import Device
-    from netalias.observed import World
+    from netalias.observed import Observed
 
 
 def read(
-    world: World, words: Sequence[str] = (), *, netns: str = "", root: str | None = None
+    observed: Observed, words: Sequence[str] = (), *, netns: str = "", root: str | None = None
 ) -> Reading:
     """Read what belongs to the aliases and main devices that *words* name; without words, to all.
 
-    *netns* is where *world* was read. *root* stands in front of the paths of other managers, and
+    *netns* is where *observed* was read. *root* stands in front of the paths of other managers, and
     says that they manage this namespace, as do those of the machine its own. Raises KernelError,
     and as query.select() does.
     """
     from netalias.observed import select
 
-    aliases = select(world, words)
-    named = [world.snapshot.device(word) for word in words if ":" not in word]
-    ours = (world.group, world.group | SCRATCH)
+    aliases = select(observed, words)
+    named = [observed.snapshot.device(word) for word in words if ":" not in word]
+    ours = (observed.group, observed.group | SCRATCH)
     mains = [one for one in named if one is not None and one.group not in ours]
-    reading = Reading(world, aliases, mains, root=root or "")
+    reading = Reading(observed, aliases, mains, root=root or "")
     if netns:
         from netalias.system.netns import entered
 
@@ -76,7 +76,7 @@ def _is_machine(netns: str) -> bool:
 
 def _devices(reading: Reading) -> list[Device]:
     own = [one.device for one in reading.aliases if one.device is not None]
-    ports = [port_of(main, reading.world.snapshot) for main in reading.mains]
+    ports = [port_of(main, reading.observed.snapshot) for main in reading.mains]
     return _unique([*reading.mains, *own, *(port for port in ports if port is not None)])
 
 

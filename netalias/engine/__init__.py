@@ -6,7 +6,7 @@ from netalias import errors
 from netalias.families import lazy
 from netalias.model import AF_INET, GROUP, IFF_LOOPBACK, IFF_NOARP, names
 from netalias.model.steps import AddAddress, SetLink
-from netalias.observed import World
+from netalias.observed import Observed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from netalias.claim import Policy
-    from netalias.claim.session import Arriving, Segment
+    from netalias.claim.session import ClaimSession, Segment
     from netalias.desired import Wish
     from netalias.families import Registry
     from netalias.kernel import Kernel
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from netalias.model import Alias, Device, Snapshot
     from netalias.model.steps import Step
     from netalias.plan import Plan
-    from netalias.plan.sysctls import Terms
+    from netalias.plan.sysctls import SysctlTerms
     from netalias.runtime import Lock, Unlocked
-    from netalias.runtime.sysctls import Kept, Settling
+    from netalias.runtime.sysctls import SavedSysctls, Settling
 
     T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Engine:
         self.warn: Callable[[str], None] | None = None
         self._within = within
         self._lock = lock
-        self._kept: Kept | None = None
+        self._kept: SavedSysctls | None = None
         self._seen: dict[str, bool] = {}
 
     def __enter__(self) -> Engine:
@@ -91,7 +91,7 @@ class Engine:
             return
         from netalias.engine.texts import refresh
 
-        problem = refresh(folder, namespace, self.world)
+        problem = refresh(folder, namespace, self.observe)
         if problem and self.warn is not None:
             self.warn(problem)
 
@@ -110,9 +110,9 @@ class Engine:
                 self._seen[kind] = kind == "macvlan" or there
             return self._seen[kind]
 
-    def world(self) -> World:
+    def observe(self) -> Observed:
         """One reading of the kernel with the aliases found in it."""
-        return World(self.kernel.snapshot(), self.registry, self.group)
+        return Observed(self.kernel.snapshot(), self.registry, self.group)
 
     def plan(self, wish: Wish, *, force: bool = False) -> Plan:
         """What would be done to make *wish* true; nothing is. Raises StateError, KernelError.
@@ -123,26 +123,26 @@ class Engine:
 
     def _plan(
         self, wish: Wish, able: Callable[[str], bool], force: bool
-    ) -> tuple[World, Plan, Settling | None]:
+    ) -> tuple[Observed, Plan, Settling | None]:
         # Who only looks does not load what it takes to change.
         from netalias.plan import plan
 
-        world = self.world()
-        result = plan(wish, world, able, force=force)
-        if not _concerns_main(result, world):
-            return world, result, None
-        settling = self.settling(world, [result])
+        observed = self.observe()
+        result = plan(wish, observed, able, force=force)
+        if not _concerns_main(result, observed):
+            return observed, result, None
+        settling = self.settling(observed, [result])
         result.steps += [setting.step() for setting in settling.settings]
         result.steps.sort(key=lambda step: step.phase)
-        return world, result, settling
+        return observed, result, settling
 
-    def settling(self, world: World, plans: Sequence[Plan]) -> Settling:
+    def settling(self, observed: Observed, plans: Sequence[Plan]) -> Settling:
         """What *plans* need of their main devices, or do not need any more."""
         from netalias.plan.sysctls import settle
         from netalias.runtime.sysctls import Settling
 
-        kept = self.kept(world)
-        return Settling(settle(world, plans, self.terms(kept)), kept)
+        kept = self.kept(observed)
+        return Settling(settle(observed, plans, self.terms(kept)), kept)
 
     def within(self, work: Callable[[], T]) -> T:
         """Call *work* inside the namespace."""
@@ -151,36 +151,36 @@ class Engine:
         found: T = self._within(work)
         return found
 
-    def terms(self, kept: Kept) -> Terms:
-        """What there is to know of the settings of main devices, beside a World."""
-        from netalias.plan.sysctls import COMMON, Terms
+    def terms(self, kept: SavedSysctls) -> SysctlTerms:
+        """What there is to know of the settings of main devices, beside a Observed."""
+        from netalias.plan.sysctls import COMMON, SysctlTerms
 
         common = self.within(lambda: {key: self.kernel.common(key) for key in COMMON})
-        return Terms(kept.values, common, hands_off=self.hands_off)
+        return SysctlTerms(kept.values, common, hands_off=self.hands_off)
 
-    def kept(self, world: World) -> Kept:
-        """Settings of the devices of *world* as they were before netalias changed them."""
-        from netalias.runtime.sysctls import Kept
+    def kept(self, observed: Observed) -> SavedSysctls:
+        """Settings of the devices of *observed* as they were before netalias changed them."""
+        from netalias.runtime.sysctls import SavedSysctls
 
         folder = self.locked().place()
-        kept = Kept(folder, self.kernel.cookie()) if folder else self.remembered()
-        kept.only(world.snapshot.devices)
+        kept = SavedSysctls(folder, self.kernel.cookie()) if folder else self.remembered()
+        kept.only(observed.snapshot.devices)
         return kept
 
-    def remembered(self) -> Kept:
+    def remembered(self) -> SavedSysctls:
         """What there is no folder for."""
         if self._kept is None:
-            from netalias.runtime.sysctls import Kept
+            from netalias.runtime.sysctls import SavedSysctls
 
-            self._kept = Kept("")
+            self._kept = SavedSysctls("")
         return self._kept
 
     def rehearse(self, kernel: Kernel) -> None:
         """From now on work on *kernel*, a copy in memory: no lock, no file, no packet."""
-        from netalias.runtime.sysctls import Kept
+        from netalias.runtime.sysctls import SavedSysctls
 
-        values = self.kept(self.world()).values
-        self._kept = Kept("")
+        values = self.kept(self.observe()).values
+        self._kept = SavedSysctls("")
         self._kept.values = values
         self.kernel, self._lock, self.segment, self.texts = kernel, None, None, False
 
@@ -194,7 +194,7 @@ class Engine:
 
     def _realise(self, wish: Wish, force: bool) -> Plan:
         try:
-            world, result, settling = self._plan(wish, self.kernel.able, force)
+            observed, result, settling = self._plan(wish, self.kernel.able, force)
         except errors.NetaliasError:
             self.kernel.permitted()
             raise
@@ -203,7 +203,7 @@ class Engine:
         usual = self.policy is None and wish.acd in ("", "off")
         single = usual and wish.announce is None and _greets(result)
         quiet = usual and wish.announce == 0
-        arriving = None if single or quiet else self.arriving(world, [(wish, result)])
+        arriving = None if single or quiet else self.arriving(observed, [(wish, result)])
         if arriving is None:
             self._carry_out(wish, result, settling)
         else:
@@ -215,7 +215,7 @@ class Engine:
         return result
 
     def _bring(
-        self, wish: Wish, result: Plan, settling: Settling | None, arriving: Arriving
+        self, wish: Wish, result: Plan, settling: Settling | None, arriving: ClaimSession
     ) -> None:
         """Carry it out where nobody else has the address, and announce it."""
         with arriving:
@@ -272,7 +272,9 @@ class Engine:
         self.kernel.undo(done.steps)
         self.kernel.apply(done.fallback, stoppable=False)
 
-    def arriving(self, world: World, pairs: Iterable[tuple[Wish | None, Plan]]) -> Arriving | None:
+    def arriving(
+        self, observed: Observed, pairs: Iterable[tuple[Wish | None, Plan]]
+    ) -> ClaimSession | None:
         """What these plans bring to the segments of their main devices; None for nothing."""
         coming = [pair for pair in pairs if pair[1].steps and pair[1].goal and pair[1].goal.up]
         if self.segment is None or not coming:
@@ -283,7 +285,7 @@ class Engine:
         found = list(arrivals(coming, policy))
         if not found:
             return None
-        return self.segment().arriving(self.kernel, world.snapshot, found, policy)
+        return self.segment().arriving(self.kernel, observed.snapshot, found, policy)
 
     # What a program calls
 
@@ -305,24 +307,24 @@ class Engine:
 
     def get(self, name: str) -> Alias:
         """The alias called *name*. Raises BadName, NoSuchDevice."""
-        from netalias import observed
+        from netalias.observed import find
 
-        return observed.find(self.world(), names.parse(name)[0])
+        return find(self.observe(), names.parse(name)[0])
 
     def show(self, *wanted: str) -> list[Alias]:
         """All aliases in chain order, or those of some main devices or names."""
-        from netalias import observed
+        from netalias.observed import select
 
-        return observed.select(self.world(), wanted)
+        return select(self.observe(), wanted)
 
     def lookup(self, address: str, type_name: str = "") -> Alias | None:
         """The alias that owns *address*, a text; None when there is none. Raises BadAddress."""
-        from netalias import observed
+        from netalias.observed import lookup
 
-        return observed.lookup(self.world(), address, type_name)
+        return lookup(self.observe(), address, type_name)
 
 
-def _concerns_main(result: Plan, world: World) -> bool:
+def _concerns_main(result: Plan, observed: Observed) -> bool:
     """Whether settings of main devices may have to change (see mains.py), at a glance."""
     goal, alias = result.goal, result.alias
     if goal is not None and _asks(goal, result.kind):
@@ -331,7 +333,7 @@ def _concerns_main(result: Plan, world: World) -> bool:
         return False
     if goal is not None and result.kind == alias.kind and goal.type.family == AF_INET:
         return False
-    return _leaves(alias, alias.main, world)
+    return _leaves(alias, alias.main, observed)
 
 
 def _greets(result: Plan) -> bool:
@@ -366,7 +368,7 @@ def _asks(goal: Goal, kind: str) -> bool:
     return goal.main.arp_announce < 2 or (kind == "macvlan" and not goal.main.arp_ignore)
 
 
-def _leaves(alias: Alias, main: Device, world: World) -> bool:
+def _leaves(alias: Alias, main: Device, observed: Observed) -> bool:
     """Whether nothing may need the settings any more, or nothing stands in their way."""
     if alias.kind in ("label", "dummy"):
         return alias.kind == "dummy" or bool(main.flags & IFF_LOOPBACK)
@@ -375,5 +377,5 @@ def _leaves(alias: Alias, main: Device, world: World) -> bool:
         and other.main is main
         and other.kind == alias.kind
         and other.family == AF_INET
-        for other in world.aliases
+        for other in observed.aliases
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from netalias import errors, observed
+from netalias import errors
 from netalias.model import PROTOCOL
 from netalias.model.steps import MarkAddress
+from netalias.observed import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
     if failures:
         first = min(failures, key=lambda failure: failure.step.owner)
         raise first.explained(names[first.step.owner])
-    world = engine.world()
-    if steps and not all(observed.find(world, name).ours for name in names):
+    observed = engine.observe()
+    if steps and not all(find(observed, name).ours for name in names):
         raise errors.StateError(
             f"{names[0]}: this kernel does not change the mark of an address that is there",
             f"delete the label, netalias {names[0]}-, and create it again",
@@ -41,14 +42,14 @@ def plan(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
 
     Raises NoSuchDevice, AlreadyExists.
     """
-    world = engine.world()
+    observed = engine.observe()
     try:
-        found = [observed.find(world, name) for name in names]
+        found = [find(observed, name) for name in names]
     except errors.NoSuchDevice as error:
         error.hint = ""  # it is not to be created
         raise
     for alias in found:
-        if alias.ours and len(world.by_name[alias.name]) > 1:
+        if alias.ours and len(observed.by_name[alias.name]) > 1:
             raise errors.AlreadyExists(
                 f"{alias.name}: this is an alias of ours, and a label of others too",
                 "of two only one can be called so",

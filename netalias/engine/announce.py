@@ -6,7 +6,7 @@ import os
 from time import CLOCK_BOOTTIME, clock_gettime
 
 from netalias import errors
-from netalias.claim import Arrival, Policy, mute, standing
+from netalias.claim import Claim, Policy, mute, standing
 from netalias.claim.announce import send
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ def again(
     declared: Declarations,
     only: str,
     told: Container[AliasName],
-    how: Callable[[Segment, Kernel, Sequence[Arrival], Policy], list[errors.NetaliasError]] = send,
+    how: Callable[[Segment, Kernel, Sequence[Claim], Policy], list[errors.NetaliasError]] = send,
 ) -> list[str]:
     """Announce what is due but *told*, which is announced already; what could not be, as sentences.
 
@@ -46,12 +46,12 @@ def again(
     device, the others are not looked at.
     """
     policy = engine.policy or Policy()
-    world = engine.world()
+    observed = engine.observe()
     now, known = int(clock_gettime(CLOCK_BOOTTIME)), _last(folder)
     due: dict[Turn, int] = {}
     places: set[tuple[str, bytes]] = set()
     for block in declared.blocks:
-        period, main = every(block.wish, policy), world.snapshot.device(block.wish.name.main)
+        period, main = every(block.wish, policy), observed.snapshot.device(block.wish.name.main)
         if not period or main is None or only not in ("", main.name, *main.altnames):
             continue
         # A clock that was behind the last time is that of another boot.
@@ -62,7 +62,7 @@ def again(
         return []
     arrivals = [
         standing(alias, policy)
-        for alias in world.aliases
+        for alias in observed.aliases
         if (alias.name.main, alias.address) in places and alias.name not in told
         if not mute(alias)
     ]

@@ -15,7 +15,7 @@ from netalias.kinds import AUTO
 from netalias.model import IFA_F_NOPREFIXROUTE
 from netalias.model.names import AliasName
 from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress
-from netalias.observed.planned import Future
+from netalias.observed.planned import Planned
 from netalias.plan import Plan, plan
 from netalias.plan.diff import CHANGED, Item, setting_item
 from netalias.plan.routes import bereft
@@ -25,12 +25,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from netalias.claim.session import Arriving
+    from netalias.claim.session import ClaimSession
     from netalias.desired import Wish
     from netalias.engine import Engine
     from netalias.model import Alias
     from netalias.model.steps import Step
-    from netalias.observed import World
+    from netalias.observed import Observed
 
 
 class Batch:
@@ -109,20 +109,20 @@ class Batch:
     def _flush(self) -> None:
         waiting, self._waiting = list(self._waiting.values()), {}
         while waiting and not self._ended():
-            world = self.engine.world()
-            count = _together(waiting, world)
-            self._pack(waiting[:count], world)
+            observed = self.engine.observe()
+            count = _together(waiting, observed)
+            self._pack(waiting[:count], observed)
             waiting = waiting[count:]
         self.skipped += len(waiting)
 
     def _pack(
-        self, waiting: Sequence[tuple[int, Wish]], world: World, *, looked: bool = False
+        self, waiting: Sequence[tuple[int, Wish]], observed: Observed, *, looked: bool = False
     ) -> None:
         """Plan each as if those before it were done, and execute all.
 
         *looked*: it is known that nobody else has their addresses.
         """
-        future = Future(world, _leaving(waiting, world))
+        future = Planned(observed, _leaving(waiting, observed))
         items: dict[int, Item] = {}
         for number, wish in waiting:
             if self._ended():
@@ -131,10 +131,10 @@ class Batch:
             result = self._plan(number, wish, future)
             if result is not None:
                 self._keep(number, wish, result, future, items)
-        if items and (looked or self._free(waiting, items, world)):
-            self._execute(items, future, world)
+        if items and (looked or self._free(waiting, items, observed)):
+            self._execute(items, future, observed)
 
-    def _plan(self, number: int, wish: Wish, future: Future) -> Plan | None:
+    def _plan(self, number: int, wish: Wish, future: Planned) -> Plan | None:
         try:
             return plan(wish, future, self.engine.able)
         except errors.NetaliasError as error:
@@ -142,16 +142,16 @@ class Batch:
             return None
 
     def _keep(
-        self, number: int, wish: Wish, result: Plan, future: Future, items: dict[int, Item]
+        self, number: int, wish: Wish, result: Plan, future: Planned, items: dict[int, Item]
     ) -> None:
         if result.steps:
             future.take(result.alias, result.goal, result.kind)
         items[number] = Item(CHANGED, wish.name, result, wish)
 
-    def _execute(self, items: dict[int, Item], future: Future, world: World) -> None:
-        arriving = self._arriving(items, world)
+    def _execute(self, items: dict[int, Item], future: Planned, observed: Observed) -> None:
+        arriving = self._arriving(items, observed)
         if arriving is None:
-            self._carry_out(items, future, world, None)
+            self._carry_out(items, future, observed, None)
             return
         with arriving:
             try:
@@ -159,10 +159,10 @@ class Batch:
             except errors.NetaliasError as error:
                 self._denied(items, error)
             else:
-                self._carry_out(items, future, world, arriving)
+                self._carry_out(items, future, observed, arriving)
 
-    def _arriving(self, items: dict[int, Item], world: World) -> Arriving | None:
-        return self.engine.arriving(world, [(item.wish, item.plan) for item in items.values()])
+    def _arriving(self, items: dict[int, Item], observed: Observed) -> ClaimSession | None:
+        return self.engine.arriving(observed, [(item.wish, item.plan) for item in items.values()])
 
     def _denied(self, items: dict[int, Item], error: errors.NetaliasError) -> None:
         """Nothing of this can be done."""
@@ -170,10 +170,14 @@ class Batch:
         self.skipped += len(items) - 1
 
     def _carry_out(
-        self, items: dict[int, Item], future: Future, world: World, arriving: Arriving | None
+        self,
+        items: dict[int, Item],
+        future: Planned,
+        observed: Observed,
+        arriving: ClaimSession | None,
     ) -> None:
         _release(items.values())
-        settling = self.engine.settling(world, [item.plan for item in items.values()])
+        settling = self.engine.settling(observed, [item.plan for item in items.values()])
         for number, item in items.items():
             for note in item.plan.notes:
                 self._warn(f"{number}: {note}")
@@ -187,7 +191,7 @@ class Batch:
             self._arrived(arriving, items)
         if any(item.error for item in changes):
             # What was made ready for those that were refused goes back, what they still need stays.
-            settling = self.engine.settling(self.engine.world(), [])
+            settling = self.engine.settling(self.engine.observe(), [])
             returns = [setting_item(one) for one in settling.settings if one.restores]
         carry_out(self.engine.kernel, returns)
         settling.end([item.setting for item in returns if item.setting and not item.error])
@@ -207,7 +211,7 @@ class Batch:
             del self.failed[1:]
 
     def _free(
-        self, waiting: Sequence[tuple[int, Wish]], items: dict[int, Item], world: World
+        self, waiting: Sequence[tuple[int, Wish]], items: dict[int, Item], observed: Observed
     ) -> bool:
         """Whether this may be done, and nobody else has an address of it.
 
@@ -216,7 +220,7 @@ class Batch:
         """
         try:
             self.engine.kernel.permitted()
-            arriving = self._arriving(items, world)
+            arriving = self._arriving(items, observed)
             looked = arriving.look() if arriving is not None else []
         except errors.NetaliasError as error:
             self._denied(items, error)
@@ -233,11 +237,11 @@ class Batch:
         ]
         self.skipped += len(items) - len(left) - len(found)
         before, self.failed = self.failed, []
-        self._pack(left, self.engine.world(), looked=True)
+        self._pack(left, self.engine.observe(), looked=True)
         self._fail([*before, *found.items()])
         return False
 
-    def _arrived(self, arriving: Arriving, items: dict[int, Item]) -> None:
+    def _arrived(self, arriving: ClaimSession, items: dict[int, Item]) -> None:
         """What the kernel found to be in use goes again, the rest is announced."""
         withdraw(self.engine, [*items.values()], arriving)
         lost = [item.plan for item in items.values() if item.error is not None]
@@ -246,8 +250,8 @@ class Batch:
 
     def _heirs(self) -> list[Item]:
         """Who lost the route of its network brings it: known once it is clear what was refused."""
-        world = self.engine.world()
-        items = [_heir(alias, steps) for alias, steps in bereft(Future(world))]
+        observed = self.engine.observe()
+        items = [_heir(alias, steps) for alias, steps in bereft(Planned(observed))]
         carry_out(self.engine.kernel, items)
         return items
 
@@ -274,26 +278,26 @@ def _heir(alias: Alias, steps: list[Step]) -> Item:
     return Item(CHANGED, alias.name, result)
 
 
-def _together(waiting: Sequence[tuple[int, Wish]], world: World) -> int:
+def _together(waiting: Sequence[tuple[int, Wish]], observed: Observed) -> int:
     """How many of the first commands can be planned without a look at what the others did."""
     names: set[AliasName] = set()
     for count, (_, wish) in enumerate(waiting):
-        name = _name(wish, world)
+        name = _name(wish, observed)
         if name in names:  # by another name of its main device
             return count
-        if _alone(wish, world):
+        if _alone(wish, observed):
             return max(count, 1)
         names.add(name)
     return len(waiting)
 
 
-def _alone(wish: Wish, world: World) -> bool:
+def _alone(wish: Wish, observed: Observed) -> bool:
     """Whether the plans of others hang on what becomes of this command.
 
     So it is where an alias gets another kind, or takes the route of its network away: who inherits
     it is known once that is done.
     """
-    alias = world.find(_name(wish, world))
+    alias = observed.find(_name(wish, observed))
     if alias is None or wish.delete:
         return False
     entry = alias.entry
@@ -305,9 +309,9 @@ def _alone(wish: Wish, world: World) -> bool:
     return brings and (not (stays or same) or bool(wish.peer) or wish.up is False)
 
 
-def _leaving(waiting: Sequence[tuple[int, Wish]], world: World) -> set[int]:
+def _leaving(waiting: Sequence[tuple[int, Wish]], observed: Observed) -> set[int]:
     """id() of the aliases that are deleted or replaced."""
-    found = ((wish, world.find(_name(wish, world))) for _, wish in waiting)
+    found = ((wish, observed.find(_name(wish, observed))) for _, wish in waiting)
     return {
         id(alias)
         for wish, alias in found
@@ -320,9 +324,9 @@ def _replaces(wish: Wish, alias: Alias) -> bool:
     return wish.kind not in ("", AUTO, alias.kind)
 
 
-def _name(wish: Wish, world: World) -> AliasName:
+def _name(wish: Wish, observed: Observed) -> AliasName:
     """By the primary name of the main device."""
-    main = world.snapshot.device(wish.name.main)
+    main = observed.snapshot.device(wish.name.main)
     return AliasName(main.name, wish.name.slot) if main is not None else wish.name
 
 

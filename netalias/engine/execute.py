@@ -6,13 +6,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netalias.claim.session import Arriving
+    from netalias.claim.session import ClaimSession
     from netalias.engine import Engine
     from netalias.kernel import Failure, Kernel
     from netalias.plan.diff import Item
 
 
-def withdraw(engine: Engine, items: Sequence[Item], arriving: Arriving) -> None:
+def withdraw(engine: Engine, items: Sequence[Item], arriving: ClaimSession) -> None:
     """What another host has, as the kernel found out, goes again; so does what is not decided on
     when it is interrupted."""
     owners = {id(item.plan): item for item in items if item.error is None}

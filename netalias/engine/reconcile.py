@@ -6,15 +6,15 @@ administrator's own session comes in over is not taken away.
 
 from __future__ import annotations
 
-from netalias import errors, observed
+from netalias import errors
 from netalias.desired.declarations import Block, Declarations, counted
 from netalias.engine.execute import carry_out, withdraw
 from netalias.model import names
-from netalias.observed import World
+from netalias.observed import Observed, only
 from netalias.plan.compare import compare
-from netalias.plan.diff import REMOVED, Agenda, Item, MainName, Skipped, removal, setting_item
+from netalias.plan.diff import REMOVED, Diff, Item, MainName, Skipped, removal, setting_item
 from netalias.plan.sysctls import returning, settle
-from netalias.runtime.sysctls import Kept
+from netalias.runtime.sysctls import SavedSysctls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Outcome:
 
     __slots__ = ("agenda", "lost", "notes", "renewed", "stopped", "told", "wrong")
 
-    def __init__(self, agenda: Agenda) -> None:
+    def __init__(self, agenda: Diff) -> None:
         self.agenda = agenda
         self.wrong: list[Item] = []
         self.lost: list[Skipped] = []
@@ -105,21 +105,21 @@ class Outcome:
         return errors.STATUS_KERNEL if self.failed or self.agenda.skipped else errors.STATUS_OK
 
 
-def check(engine: Engine, declared: Declarations, rules: Rules) -> Agenda:
+def check(engine: Engine, declared: Declarations, rules: Rules) -> Diff:
     """What reconcile() would do; nothing is done. Raises KernelError, NoSuchDevice."""
     return _look(engine, declared, rules)[0]
 
 
 def _look(
     engine: Engine, declared: Declarations, rules: Rules, barred: Barred | None = None
-) -> tuple[Agenda, World, Kept]:
-    world = engine.world()
+) -> tuple[Diff, Observed, SavedSysctls]:
+    observed = engine.observe()
     if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
-        observed.only(world, rules.only)
-    kept = engine.kept(world)
+        only(observed, rules.only)
+    kept = engine.kept(observed)
     agenda = compare(
         declared,
-        world,
+        observed,
         engine.able,
         only=rules.only,
         force=rules.force,
@@ -128,73 +128,73 @@ def _look(
         barred=barred,
         removing=rules.removing,
     )
-    return agenda, world, kept
+    return agenda, observed, kept
 
 
 def reconcile(
     engine: Engine,
     declared: Declarations,
     rules: Rules,
-    before: Callable[[Agenda], None] | None = None,
+    before: Callable[[Diff], None] | None = None,
 ) -> Outcome:
     """Make it so, and verify it by a second reading. The caller holds the lock.
 
     *before* is called with what is planned when there is something to do, and before it is done.
     Raises StateError where a guard rail refuses, NotPermitted, KernelError when reading failed.
     """
-    agenda, world, kept = _look(engine, declared, rules)
+    agenda, observed, kept = _look(engine, declared, rules)
     if agenda.items or agenda.renewals:
         engine.kernel.permitted()
     renewed = len(agenda.renewals)
     if renewed and renew(engine.kernel, agenda.renewals):
         # What was read of the others may be as old: that they stay is no news until it is read.
-        agenda, world, kept = _look(engine, declared, rules)
+        agenda, observed, kept = _look(engine, declared, rules)
         renewed = len(agenda.renewals) - len(renew(engine.kernel, agenda.renewals))
     outcome = Outcome(agenda)
     outcome.renewed = renewed
     if not agenda.items:
         return outcome
     refuse(agenda, rules)
-    barred = _barred(engine, world, agenda, abort=rules.abort)
+    barred = _barred(engine, observed, agenda, abort=rules.abort)
     if barred:
-        agenda, world, kept = _look(engine, declared, rules, barred)
+        agenda, observed, kept = _look(engine, declared, rules, barred)
         outcome = Outcome(agenda)
         outcome.renewed = renewed
     if agenda.items:
         if before is not None:
             before(agenda)
-        _carry_out(engine, world, outcome, kept)
+        _carry_out(engine, observed, outcome, kept)
         outcome.stopped = engine.kernel.stopping and bool(outcome.failed)
         _verify(engine, declared, rules, outcome, barred)
     return outcome
 
 
-def mend(engine: Engine, world: World, agenda: Agenda) -> Outcome:
+def mend(engine: Engine, observed: Observed, agenda: Diff) -> Outcome:
     """Carry out an agenda without settings of main devices; nothing is verified, and a conflict
     concerns nobody else. The caller holds the lock. Raises NotPermitted, KernelError."""
     outcome = Outcome(agenda)
-    barred = _barred(engine, world, agenda, abort=False)
+    barred = _barred(engine, observed, agenda, abort=False)
     items = agenda.items
     for item in items:
         goal = item.plan.goal
         item.error = barred.get((goal.main.index, goal.address)) if goal is not None else None
     agenda.items = [item for item in items if item.error is None]
     if agenda.items:
-        _carry_out(engine, world, outcome, Kept(""))
+        _carry_out(engine, observed, outcome, SavedSysctls(""))
     agenda.items = items
     return outcome
 
 
-def remove(engine: Engine, world: World, aliases: Sequence[Alias]) -> Outcome:
+def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outcome:
     """Take these aliases away, and give back what nobody needs any more of the settings of their
     main devices. The caller holds the lock. Raises NotPermitted, KernelError."""
-    agenda = Agenda()
-    agenda.items = [removal(alias, world) for alias in aliases]
-    kept = engine.kept(world)
+    agenda = Diff()
+    agenda.items = [removal(alias, observed) for alias in aliases]
+    kept = engine.kept(observed)
     plans = [item.plan for item in agenda.items]
-    agenda.items += map(setting_item, settle(world, plans, engine.terms(kept)))
+    agenda.items += map(setting_item, settle(observed, plans, engine.terms(kept)))
     outcome = Outcome(agenda)
-    _carry_out(engine, world, outcome, kept)
+    _carry_out(engine, observed, outcome, kept)
     return outcome
 
 
@@ -203,10 +203,10 @@ def renew(kernel: Kernel, renewals: Sequence[RenewAddress]) -> list[Failure]:
     return kernel.apply(renewals, stoppable=False) if renewals else []
 
 
-def _barred(engine: Engine, world: World, agenda: Agenda, *, abort: bool) -> Barred:
+def _barred(engine: Engine, observed: Observed, agenda: Diff, *, abort: bool) -> Barred:
     """The addresses that others have, or that could not be looked for. With *abort* it raises
     Conflict where that is wished to end it all."""
-    arriving = engine.arriving(world, ((item.wish, item.plan) for item in agenda.items))
+    arriving = engine.arriving(observed, ((item.wish, item.plan) for item in agenda.items))
     if arriving is None:
         return {}
     found = arriving.look()
@@ -222,13 +222,13 @@ def conflicting(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
     return last
 
 
-def _carry_out(engine: Engine, world: World, outcome: Outcome, kept: Kept) -> None:
+def _carry_out(engine: Engine, observed: Observed, outcome: Outcome, kept: SavedSysctls) -> None:
     """All items, the settings of main devices with them, and what they bring to the segments."""
     agenda = outcome.agenda
     items = agenda.items
     settings = [item.setting for item in items if item.setting is not None]
     returns = [item for item in items if item.setting is not None and item.setting.restores]
-    arriving = engine.arriving(world, ((item.wish, item.plan) for item in items))
+    arriving = engine.arriving(observed, ((item.wish, item.plan) for item in items))
     changes = [item for item in items if item not in returns]
     if arriving is None:
         kept.keep(settings)
@@ -243,7 +243,7 @@ def _carry_out(engine: Engine, world: World, outcome: Outcome, kept: Kept) -> No
         # What those that were refused still need stays.
         done = [item.plan for item in changes if item.error is None]
         planned = {item.name for item in returns}
-        due = map(setting_item, returning(world, done, engine.terms(kept)))
+        due = map(setting_item, returning(observed, done, engine.terms(kept)))
         returns = [item for item in due if item.name in planned]
         agenda.items = [*changes, *returns]
     carry_out(engine.kernel, returns)
@@ -253,7 +253,7 @@ def _carry_out(engine: Engine, world: World, outcome: Outcome, kept: Kept) -> No
         outcome.told = {one.name for one in arriving.arrivals}
 
 
-def refuse(agenda: Agenda, rules: Rules) -> None:
+def refuse(agenda: Diff, rules: Rules) -> None:
     """Raises StateError for what cannot be meant: no wishes at all, or far fewer than before."""
     removed, where = agenda.removed, f" on {rules.only}" if rules.only else ""
     if rules.allow_empty or not removed:
@@ -296,7 +296,7 @@ def _alone(item: Item) -> bool:
     return wish.prefixlen in (None, wish.type.bits)
 
 
-def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> tuple[Agenda, list[Item]]:
+def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> tuple[Diff, list[Item]]:
     """What still differs of a few items, by a reading of nothing but their devices."""
     wanted = {item.name for item in items if item.setting is None}
     texts = [text for name in wanted for text in (name.main, names.primary(name), str(name))]
@@ -305,9 +305,9 @@ def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> tuple[A
     snapshot = engine.kernel.part(dict.fromkeys(texts))
     undone = [item for item in settings if not _stands(item, snapshot)]
     _leave_out_others(snapshot, set(texts), items)
-    world = World(snapshot, engine.registry, engine.group)
+    observed = Observed(snapshot, engine.registry, engine.group)
     blocks = [_block(item) for item in items if item.wish is not None]
-    again = compare(Declarations(blocks, []), world, engine.able, force=rules.force)
+    again = compare(Declarations(blocks, []), observed, engine.able, force=rules.force)
     # Of two aliases of one name the one that is declared is no wish of these items.
     removed = {_object(item) for item in items if item.sign == REMOVED}
     return again, undone + [

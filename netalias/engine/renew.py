@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netalias.model import Alias
     from netalias.model.names import AliasName
     from netalias.model.steps import RenewAddress, Step
-    from netalias.observed import World
+    from netalias.observed import Observed
     from netalias.runtime.sysctls import Settling
 
 BOUNDARY = 10
@@ -37,23 +37,23 @@ def _lengths(engine: Engine, chosen: Sequence[Alias]) -> dict[AliasName, int]:
     from time import sleep
 
     sleep(2 * BOUNDARY / 100)
-    again = {alias.name: alias.lease for alias in engine.world().aliases if running(alias)}
+    again = {alias.name: alias.lease for alias in engine.observe().aliases if running(alias)}
     return {alias.name: min(alias.lease, again.get(alias.name, alias.lease)) for alias in labels}
 
 
 def _carry_out(
-    engine: Engine, world: World, chosen: Sequence[Alias], lengths: dict[AliasName, int]
+    engine: Engine, observed: Observed, chosen: Sequence[Alias], lengths: dict[AliasName, int]
 ) -> tuple[list[Step], set[AliasName]]:
     """What was done, and whose lease ran out before it could be renewed. Raises KernelError."""
     steps = renewals(chosen, lengths)
     late = _late(engine, [alias for alias in chosen if running(alias)], steps)
     expired = leftovers(chosen)
     if late:
-        world = engine.world()
-        expired = leftovers(select(world))
+        observed = engine.observe()
+        expired = leftovers(select(observed))
         chose = {alias.name for alias in chosen}
         expired = [alias for alias in expired if alias.name in chose]
-    removal, settling = _removal(engine, world, expired)
+    removal, settling = _removal(engine, observed, expired)
     settling.begin()
     for failure in engine.kernel.apply(removal):
         settling.undone()
@@ -75,12 +75,14 @@ def _late(
     return late
 
 
-def _removal(engine: Engine, world: World, expired: Sequence[Alias]) -> tuple[list[Step], Settling]:
+def _removal(
+    engine: Engine, observed: Observed, expired: Sequence[Alias]
+) -> tuple[list[Step], Settling]:
     """The steps that take away what is left, and what only it needed of its main device."""
     plans = []
     for alias in expired:
         plans.append(Plan(alias))
-        plans[-1].steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
-    settling = engine.settling(world, plans)
+        plans[-1].steps = kinds.get(alias.kind).unmake(alias, observed.snapshot)
+    settling = engine.settling(observed, plans)
     steps = [step for plan in plans for step in plan.steps]
     return [*steps, *(setting.step() for setting in settling.settings)], settling

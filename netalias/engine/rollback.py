@@ -22,12 +22,12 @@ SOURCE = "what was there before"
 
 def arm(options: Options, engine: Engine, folder: str, seconds: int, digest: str) -> None:
     """Start the guard. Raises StateError."""
-    world = engine.world()
-    lines = export.lines(ordered(world.aliases, world.snapshot), world.registry, mac=True)
+    observed = engine.observe()
+    lines = export.lines(ordered(observed.aliases, observed.snapshot), observed.registry, mac=True)
     before = declarations.parse([(SOURCE, "\n".join(lines))], engine.registry)
     if before.errors:
         raise errors.StateError(f"it could not be restored: {before.errors[0]}")
-    lost = sum(alias.ours for alias in world.aliases) - len(before)
+    lost = sum(alias.ours for alias in observed.aliases) - len(before)
     if lost:
         raise errors.StateError(
             f"{declarations.counted(lost, 'alias')} could not be restored: no line of a file says"

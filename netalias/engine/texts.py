@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netalias.observed import World
+    from netalias.observed import Observed
 
 CLAIM = ".namespace"
 CLAIM_MAX = 64
@@ -124,12 +124,12 @@ class Folder:
             return False
         return all(map(os.path.samestat, here, (os.fstat(self._fd), os.fstat(self._claim))))
 
-    def write(self, world: World) -> None:
+    def write(self, observed: Observed) -> None:
         """Write what has changed. Raises OSError."""
-        publish(f"/proc/self/fd/{self._fd}", texts(lambda: world))
+        publish(f"/proc/self/fd/{self._fd}", texts(lambda: observed))
 
 
-def refresh(path: str, namespace: int, world: Callable[[], World]) -> str:
+def refresh(path: str, namespace: int, observed: Callable[[], Observed]) -> str:
     """What a command does for the texts after a change, and under the lock of its namespace.
 
     The folder is left alone where it is another namespace's, where a resident holds it, and where
@@ -143,7 +143,7 @@ def refresh(path: str, namespace: int, world: Callable[[], World]) -> str:
             if owner in (0, namespace) and folder.lock():
                 folder.name(namespace)
                 mine = True
-                folder.write(world())
+                folder.write(observed())
     except (OSError, errors.NetaliasError) as error:
         return _unwritten(path, error) if mine else ""
     return ""
@@ -218,8 +218,8 @@ class Texts:
         """Seconds until write() is to be called; None while the texts are true."""
         return self._pace.due(now)
 
-    def write(self, world: Callable[[], World]) -> str:
-        """Write what *world* gives now: what was heard up to then is in it.
+    def write(self, observed: Callable[[], Observed]) -> str:
+        """Write what *observed* gives now: what was heard up to then is in it.
 
         What keeps it from being written, as a sentence, once; else empty.
         """
@@ -229,7 +229,7 @@ class Texts:
             if self._folder is None or not self._folder.stands():
                 self.claim(0)  # somebody has taken the folder away
             assert self._folder is not None
-            self._folder.write(world())
+            self._folder.write(observed())
         except (OSError, errors.NetaliasError) as error:
             self._pace.failed(self._clock())
             trouble = _unwritten(self._path, error)

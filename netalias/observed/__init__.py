@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netalias.model import Address, Alias, Device, Snapshot
 
 
-class World:
+class Observed:
     """A snapshot with its aliases found in it, by name.
 
     ``bequeaths``: the plan for one alias takes care of the others in its network (networks.py).
@@ -255,11 +255,11 @@ def ordered(aliases: Iterable[Alias], snapshot: Snapshot) -> list[Alias]:
     return standing + lost
 
 
-def find(world: World, name: names.AliasName) -> Alias:
+def find(observed: Observed, name: names.AliasName) -> Alias:
     """The alias called *name*, by any name of its main device. Raises NoSuchDevice."""
-    main = world.snapshot.device(name.main)
+    main = observed.snapshot.device(name.main)
     wanted = names.AliasName(main.name, name.slot) if main is not None else name
-    alias = world.find(wanted)
+    alias = observed.find(wanted)
     if alias is None:
         if main is None:
             raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
@@ -267,38 +267,38 @@ def find(world: World, name: names.AliasName) -> Alias:
     return alias
 
 
-def select(world: World, wanted: Sequence[str] = ()) -> list[Alias]:
-    """The aliases of *world* in chain order; of main devices and names if any are given.
+def select(observed: Observed, wanted: Sequence[str] = ()) -> list[Alias]:
+    """The aliases of *observed* in chain order; of main devices and names if any are given.
 
     Raises BadName, NoSuchDevice for a word that means nothing.
     """
     if not wanted:
-        return ordered(world.aliases, world.snapshot)
+        return ordered(observed.aliases, observed.snapshot)
     chosen: list[Alias] = []
     for word in wanted:
         if ":" in word:
             # Of one name there may be an alias of ours and a label of others.
-            chosen += world.by_name[find(world, names.parse(word)[0]).name]
+            chosen += observed.by_name[find(observed, names.parse(word)[0]).name]
             continue
         names.check_device(word)
-        main = world.snapshot.device(word)
+        main = observed.snapshot.device(word)
         if main is None:
             raise errors.NoSuchDevice(f"{word}: there is no such device")
-        chosen += [alias for alias in world.aliases if main in (alias.main, alias.device)]
-    return ordered(list({id(alias): alias for alias in chosen}.values()), world.snapshot)
+        chosen += [alias for alias in observed.aliases if main in (alias.main, alias.device)]
+    return ordered(list({id(alias): alias for alias in chosen}.values()), observed.snapshot)
 
 
-def only(world: World, name: str) -> Device:
+def only(observed: Observed, name: str) -> Device:
     """The main device *name* of ``--only``. Raises NoSuchDevice, BadName for that of an alias."""
-    main = world.snapshot.device(name)
+    main = observed.snapshot.device(name)
     if main is None:
         raise errors.NoSuchDevice(f"--only {name}: there is no such device")
-    if main.group in (world.group, world.group | SCRATCH):
+    if main.group in (observed.group, observed.group | SCRATCH):
         raise errors.BadName(f"--only {name}: this is an alias, a main device is needed")
     return main
 
 
-def lookup(world: World, address: str, type_name: str = "") -> Alias | None:
+def lookup(observed: Observed, address: str, type_name: str = "") -> Alias | None:
     """The alias that owns *address*; of several the one that is up, then ours, then the newest.
 
     *type_name* is that of an alias type; without one the text tells IPv4 from IPv6. Raises
@@ -306,11 +306,11 @@ def lookup(world: World, address: str, type_name: str = "") -> Alias | None:
     """
     from netalias.observed.index import DictIndex
 
-    alias_type = world.registry.get(type_name or ("ipv6" if ":" in address else "ip"))
+    alias_type = observed.registry.get(type_name or ("ipv6" if ":" in address else "ip"))
     packed, _ = alias_type.parse(address)
     # Of equal addresses the index finds what was added last.
-    index = DictIndex(sorted(world.aliases, key=_precedence))
-    mains = {alias.name.main for alias in world.aliases}
+    index = DictIndex(sorted(observed.aliases, key=_precedence))
+    mains = {alias.name.main for alias in observed.aliases}
     found = (index.find(main, alias_type.family, packed) for main in mains)
     owners = [alias for alias in found if alias and alias_type.dev_addr_chk(alias, packed)]
     return max(owners, key=_precedence, default=None)

@@ -13,7 +13,7 @@ from netalias.observed import recognise_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.observed import World
+    from netalias.observed import Observed
 
 KIND = "label"
 
@@ -30,18 +30,18 @@ class Nameless(AliasName):
         return f"{self.main}:?"
 
 
-def strays(world: World) -> dict[tuple[int, bytes], Alias]:
+def strays(observed: Observed) -> dict[tuple[int, bytes], Alias]:
     """By index of the device and address: each stray as an alias without a slot."""
-    owned = {id(alias.entry) for alias in world.aliases}
-    ours = (world.group, world.group | SCRATCH)
+    owned = {id(alias.entry) for alias in observed.aliases}
+    ours = (observed.group, observed.group | SCRATCH)
     found: dict[tuple[int, bytes], Alias] = {}
-    for index, entries in world.snapshot.addresses.items():
-        main = world.snapshot.devices.get(index)
+    for index, entries in observed.snapshot.addresses.items():
+        main = observed.snapshot.devices.get(index)
         if main is None or main.group in ours:
             continue
         for entry in entries:
             if entry.protocol == PROTOCOL and id(entry) not in owned:
-                if recognise_one(main, world.snapshot, world.registry):
+                if recognise_one(main, observed.snapshot, observed.registry):
                     break  # an alias device that carries another mark, or has lost ours
                 found[index, entry.local] = Alias(
                     Nameless(main.name),

@@ -1,14 +1,14 @@
-"""The world as it will be once the plans made so far are carried out.
+"""The observed state as it will be once the plans made so far are carried out.
 
 Planning one alias looks at all others; planning thousands must not. So what plan.py asks of a
-World is answered here from indexes, and take() keeps them true from one plan to the next.
+Observed is answered here from indexes, and take() keeps them true from one plan to the next.
 """
 
 from __future__ import annotations
 
 from netalias.kinds import SIBLINGS
 from netalias.model import IFA_F_NOPREFIXROUTE, PROTOCOL, Device, Snapshot
-from netalias.observed import World
+from netalias.observed import Observed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ PLANNED = -1
 """Index of a device that is not there yet."""
 
 
-class Future(World):
-    """*world* without the aliases whose id() is in *gone*: they are removed, or replaced.
+class Planned(Observed):
+    """*observed* without the aliases whose id() is in *gone*: they are removed, or replaced.
 
     The addresses whose id() is in *moving* are about to change: they bring no route any more.
     ``withdrawn`` tells that an address that brought the route of a network is no longer there.
@@ -35,18 +35,18 @@ class Future(World):
     bequeaths = False
 
     def __init__(
-        self, world: World, gone: Collection[int] = (), moving: Collection[int] = ()
+        self, observed: Observed, gone: Collection[int] = (), moving: Collection[int] = ()
     ) -> None:
-        self.registry = world.registry
-        self.group = world.group
-        self.by_name = world.by_name
-        left = [alias for alias in world.aliases if id(alias) in gone] if gone else []
-        remnants = world.remnants
-        self.aliases = world.aliases
-        self.snapshot = world.snapshot
+        self.registry = observed.registry
+        self.group = observed.group
+        self.by_name = observed.by_name
+        left = [alias for alias in observed.aliases if id(alias) in gone] if gone else []
+        remnants = observed.remnants
+        self.aliases = observed.aliases
+        self.snapshot = observed.snapshot
         if left or remnants:
-            self.aliases = [alias for alias in world.aliases if id(alias) not in gone]
-            self.snapshot = _without(world.snapshot, left, remnants)
+            self.aliases = [alias for alias in observed.aliases if id(alias) not in gone]
+            self.snapshot = _without(observed.snapshot, left, remnants)
         self._bringers: dict[_Network, list[tuple[int, Address]]] | None = None
         self._lengths: set[tuple[int, int]] = set()
         self._strangers: dict[bytes, Address] | None = None
@@ -54,7 +54,7 @@ class Future(World):
         self._moving = moving
 
     def around(self, main: Device, entry: Address) -> Iterator[Address]:
-        """As World.around(), of the networks that *entry* lies in."""
+        """As Observed.around(), of the networks that *entry* lies in."""
         bringers = self._index()
         for family, length in self._lengths:
             if family != entry.family or length > entry.prefixlen:

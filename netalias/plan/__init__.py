@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from netalias.model import Alias, Device
     from netalias.model.names import AliasName
     from netalias.model.steps import Step
-    from netalias.observed import World
+    from netalias.observed import Observed
 
 
 class Plan:
@@ -59,36 +59,38 @@ class Plan:
         self.notes: list[str] = []
 
 
-def plan(wish: Wish, world: World, able: Callable[[str], bool], *, force: bool = False) -> Plan:
+def plan(
+    wish: Wish, observed: Observed, able: Callable[[str], bool], *, force: bool = False
+) -> Plan:
     """The steps that make *wish* true; none when it is true. Raises StateError or UsageError."""
     if wish.delete:
-        return _delete(wish, world)
-    main = world.main(wish.name)
+        return _delete(wish, observed)
+    main = observed.main(wish.name)
     name = names.AliasName(main.name, wish.name.slot)
-    alias = world.find(name)
+    alias = observed.find(name)
     result = Plan(alias if alias is not None and alias.ours else None)
     if result.alias is None:
-        remnants = _may_begin(wish, name, alias, world, main)
+        remnants = _may_begin(wish, name, alias, observed, main)
         if alias is not None:
-            result.notes.append(_twin(name, alias, world))
+            result.notes.append(_twin(name, alias, observed))
     if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
         raise main_down(name, main)
-    kind = _kind(wish, name, main, world, able, result.alias)
-    goal = _goal(wish, name, main, world, result.alias)
+    kind = _kind(wish, name, main, observed, able, result.alias)
+    goal = _goal(wish, name, main, observed, result.alias)
     if result.alias is not None and result.alias.kind != kind:
         _keep(goal, result.alias, kind)
     goal = kinds.get(kind).fit(goal)
     result.goal, result.kind = goal, kind
-    result.notes += _shared_address(goal, world, result.alias)
+    result.notes += _shared_address(goal, observed, result.alias)
     if result.alias is None:
         result.steps = [*remnants, *kinds.get(kind).make(goal)]
         return _in_order(result)
     if result.alias.kind == kind:
-        result.steps = kinds.get(kind).change(result.alias, goal, world.snapshot)
+        result.steps = kinds.get(kind).change(result.alias, goal, observed.snapshot)
     else:
-        _replace(result, result.alias, kind, goal, world)
-    if result.steps and world.bequeaths:
-        _bequeath(result, goal, world)
+        _replace(result, result.alias, kind, goal, observed)
+    if result.steps and observed.bequeaths:
+        _bequeath(result, goal, observed)
     if not goal.up and result.alias.up:
         result.notes += _forgotten(result.alias, goal)
     return _in_order(result)
@@ -101,13 +103,13 @@ def main_down(name: AliasName, main: Device) -> errors.MainDown:
     )
 
 
-def _bequeath(result: Plan, goal: Goal | None, world: World) -> None:
+def _bequeath(result: Plan, goal: Goal | None, observed: Observed) -> None:
     """The route of a network that the alias brought goes to another alias of that network."""
     alias = result.alias
     if alias is not None and alias.entry is not None and alias.entry.networked:
         from netalias.plan.routes import inherit
 
-        result.steps += inherit(alias, goal, world)
+        result.steps += inherit(alias, goal, observed)
 
 
 def _keep(goal: Goal, alias: Alias, kind: str) -> None:
@@ -131,7 +133,7 @@ def _forgotten(alias: Alias, goal: Goal) -> list[str]:
 
 
 def _may_begin(
-    wish: Wish, name: AliasName, alias: Alias | None, world: World, main: Device
+    wish: Wish, name: AliasName, alias: Alias | None, observed: Observed, main: Device
 ) -> list[Step]:
     """Whether an alias that is not there may be made. Raises what history answered.
 
@@ -146,23 +148,25 @@ def _may_begin(
             )
         raise errors.NoSuchDevice(f"{name}: there is no such alias", "an address creates it")
     for taken in (str(name), names.primary(name)):
-        device = world.snapshot.device(taken)
+        device = observed.snapshot.device(taken)
         if device is None:
             continue
-        if device.group == world.group | SCRATCH:
+        if device.group == observed.group | SCRATCH:
             remnants = [DelLink(device.name, device.index, device.group)]
             continue
-        if device.group != world.group:
+        if device.group != observed.group:
             raise errors.AlreadyExists(
                 f"{name}: {taken} names the device {device.name}, which netalias did not make"
             )
-        other = next((str(one.name) for one in world.aliases if one.device is device), device.name)
+        other = next(
+            (str(one.name) for one in observed.aliases if one.device is device), device.name
+        )
         raise errors.AlreadyExists(f"{name}: {taken} names the alias {other} already")
     return remnants
 
 
-def _twin(name: AliasName, alias: Alias, world: World) -> str:
-    address = _text(world.registry, alias)
+def _twin(name: AliasName, alias: Alias, observed: Observed) -> str:
+    address = _text(observed.registry, alias)
     return (
         f"{name}: {name.main} carries a label of that name already, {address}, made by others;"
         " ifconfig and getifaddrs(3) will go on showing that one"
@@ -177,7 +181,7 @@ def _kind(
     wish: Wish,
     name: AliasName,
     main: Device,
-    world: World,
+    observed: Observed,
     able: Callable[[str], bool],
     alias: Alias | None,
 ) -> str:
@@ -185,7 +189,7 @@ def _kind(
     wished = wish.kind if wish.kind != kinds.AUTO else ""
     if alias is not None and wished in ("", alias.kind):
         return alias.kind
-    snapshot = _without(alias, world.snapshot, main)
+    snapshot = _without(alias, observed.snapshot, main)
     kind = wished or _choose(main, snapshot, able, mac=bool(wish.mac))
     reason = kinds.get(kind).refuse(main, snapshot)
     if not reason and wished not in ("", "label") and not able(wished):
@@ -220,7 +224,9 @@ def _choose(main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, ma
     return "label"
 
 
-def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias | None) -> Goal:
+def _goal(
+    wish: Wish, name: AliasName, main: Device, observed: Observed, alias: Alias | None
+) -> Goal:
     """Everything that the wish leaves open is taken from the alias, or from the defaults."""
     if wish.address:
         assert wish.type is not None
@@ -230,7 +236,7 @@ def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias 
         assert alias is not None
         if not alias.family:
             raise errors.StateError(f"{name}: the alias has no address", "give it one")
-        alias_type, address = world.registry.get(alias.family), alias.address
+        alias_type, address = observed.registry.get(alias.family), alias.address
         wish.check(alias_type)
         prefixlen = alias.prefixlen if wish.prefixlen is None else wish.prefixlen
     up = wish.up
@@ -245,7 +251,7 @@ def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias 
     if entry is not None and entry.networked:
         from netalias.plan.routes import inside
 
-        if inside(entry, main, world, alias, up=up):
+        if inside(entry, main, observed, alias, up=up):
             entry.flags |= IFA_F_NOPREFIXROUTE
     return Goal(
         name,
@@ -258,8 +264,8 @@ def _goal(wish: Wish, name: AliasName, main: Device, world: World, alias: Alias 
         mtu=wish.mtu,
         mac=wish.mac,
         lenient=wish.lenient,
-        group=world.group,
-        vrf=vrf_of(main, world.snapshot),
+        group=observed.group,
+        vrf=vrf_of(main, observed.snapshot),
         lease=lease,
         renew=bool(wish.lease),
     )
@@ -322,55 +328,55 @@ def _broadcast(address: bytes, prefixlen: int) -> bytes:
     return (int.from_bytes(address, "big") | host).to_bytes(4, "big")
 
 
-def _shared_address(goal: Goal, world: World, alias: Alias | None) -> list[str]:
+def _shared_address(goal: Goal, observed: Observed, alias: Alias | None) -> list[str]:
     """A note when the address stands elsewhere in this namespace too."""
     own = alias.entry if alias is not None else None
     if own is not None and own.local == goal.address:
         return []
-    for other in world.standing(goal.address):
+    for other in observed.standing(goal.address):
         if other is not own:
-            device = world.snapshot.devices.get(other.index)
+            device = observed.snapshot.devices.get(other.index)
             where = device.name if device is not None else f"device {other.index}"
             text = goal.type.format(goal.address)
             return [f"{goal.name}: {text} is an address of {where} too"]
     return []
 
 
-def _replace(result: Plan, alias: Alias, kind: str, goal: Goal, world: World) -> None:
+def _replace(result: Plan, alias: Alias, kind: str, goal: Goal, observed: Observed) -> None:
     """Another kind is another object under the same name: the old one has to go first."""
     old = kinds.get(alias.kind)
-    result.steps = [*old.unmake(alias, world.snapshot), *kinds.get(kind).make(goal)]
+    result.steps = [*old.unmake(alias, observed.snapshot), *kinds.get(kind).make(goal)]
     if alias.device is not None and alias.main is not None:
-        result.fallback = old.make(_as_it_is(alias, world))
+        result.fallback = old.make(_as_it_is(alias, observed))
 
 
-def _as_it_is(alias: Alias, world: World) -> Goal:
+def _as_it_is(alias: Alias, observed: Observed) -> Goal:
     assert alias.main is not None
     device = alias.device
     return Goal(
         alias.name,
         alias.main,
-        world.registry.get(alias.family or AF_INET),  # what has no address is quiet as well
+        observed.registry.get(alias.family or AF_INET),  # what has no address is quiet as well
         alias.address,
         alias.prefixlen,
         entry=alias.entry and alias.entry.renewed(),
         up=alias.up,
         mtu=device.mtu if device is not None else 0,
         mac=device.mac if device is not None and alias.kind != "ipvlan" else b"",
-        group=world.group,
-        vrf=vrf_of(alias.main, world.snapshot),
+        group=observed.group,
+        vrf=vrf_of(alias.main, observed.snapshot),
         lease=alias.lease,
     )
 
 
-def _delete(wish: Wish, world: World) -> Plan:
-    main = world.snapshot.device(wish.name.main)
+def _delete(wish: Wish, observed: Observed) -> Plan:
+    main = observed.snapshot.device(wish.name.main)
     name = names.AliasName(main.name, wish.name.slot) if main is not None else wish.name
-    alias = world.find(name)
+    alias = observed.find(name)
     if alias is None:
-        device = world.snapshot.device(str(name))
-        if device is not None and device.group == world.group:
-            now = next((one.name for one in world.aliases if one.device is device), device.name)
+        device = observed.snapshot.device(str(name))
+        if device is not None and device.group == observed.group:
+            now = next((one.name for one in observed.aliases if one.device is device), device.name)
             raise errors.NoSuchDevice(f"{name}: it is called {now} now", f"netalias {now}-")
         if device is not None:
             raise errors.NotOurs(
@@ -383,11 +389,11 @@ def _delete(wish: Wish, world: World) -> Plan:
     result = Plan(alias)
     if not alias.ours:
         result.notes.append(
-            f"{name}: this label, {_text(world.registry, alias)}, was made by others"
+            f"{name}: this label, {_text(observed.registry, alias)}, was made by others"
         )
-    result.steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
-    if world.bequeaths:
-        _bequeath(result, None, world)
+    result.steps = kinds.get(alias.kind).unmake(alias, observed.snapshot)
+    if observed.bequeaths:
+        _bequeath(result, None, observed)
     return _in_order(result)
 
 

@@ -1,4 +1,4 @@
-"""Declared aliases against the world: what differs, and the steps that make it the same. Pure.
+"""The comparison of declared aliases with the observed ones: differences, with their plans. Pure.
 
 Order: what is not declared any more goes first, then declared aliases are changed or added in the
 order of the files. What cannot be planned is skipped, with its reason, and stops nothing else.
@@ -6,17 +6,18 @@ order of the files. What cannot be planned is skipped, with its reason, and stop
 
 from __future__ import annotations
 
-from netalias import errors, kinds, observed
+from netalias import errors, kinds
 from netalias.model import AF_INET, Alias
 from netalias.model.leases import renewals
 from netalias.model.names import AliasName
 from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, RenewAddress
+from netalias.observed import recognise_one
 from netalias.observed.orphans import strays
-from netalias.observed.planned import Future
+from netalias.observed.planned import Planned
 from netalias.plan import main_down, plan
-from netalias.plan.diff import ADDED, CHANGED, Agenda, Item, Skipped, removal, setting_item
+from netalias.plan.diff import ADDED, CHANGED, Diff, Item, Skipped, removal, setting_item
 from netalias.plan.sysctls import settle
-from netalias.plan.unchanged import Like, usual_mtu
+from netalias.plan.unchanged import Unchanged, usual_mtu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from netalias.desired.declarations import Block, Declarations
     from netalias.model import Device
     from netalias.model.steps import Step
-    from netalias.observed import World
-    from netalias.plan.sysctls import Terms
+    from netalias.observed import Observed
+    from netalias.plan.sysctls import SysctlTerms
 
     _Pair = tuple[int, bytes, Alias | None]
     Barred = Mapping[tuple[int, bytes], errors.NetaliasError]
@@ -35,17 +36,17 @@ if TYPE_CHECKING:
 
 def compare(
     declared: Declarations,
-    world: World,
+    observed: Observed,
     able: Callable[[str], bool],
     *,
     only: str = "",
     force: bool = False,
     protected: bytes = b"",
-    terms: Terms | None = None,
+    terms: SysctlTerms | None = None,
     barred: Barred | None = None,
     removing: bool = True,
-) -> Agenda:
-    """What differs between the declared aliases and ours in *world*.
+) -> Diff:
+    """What differs between the declared aliases and ours in *observed*.
 
     With *only* a main device, the rest is not looked at. *force* goes on where a main device is
     down; without *removing* what is not declared stays. The alias with the *protected* address
@@ -53,14 +54,14 @@ def compare(
     looked at. *barred* are addresses that cannot come to a main device, by its ifindex and the
     packed address, with the reason.
     """
-    comparison = _Comparison(world, able, force, protected, barred or {})
+    comparison = _Comparison(observed, able, force, protected, barred or {})
     found = comparison.run(declared, only, removing)
     if terms is not None:
         plans = [item.plan for item in found.items]
-        main = world.snapshot.device(only) if only else None
+        main = observed.snapshot.device(only) if only else None
         found.items += [
             setting_item(setting)
-            for setting in settle(world, plans, terms)
+            for setting in settle(observed, plans, terms)
             if main is None or setting.main is main
         ]
     return found
@@ -71,18 +72,18 @@ class _Comparison:
 
     def __init__(
         self,
-        world: World,
+        observed: Observed,
         able: Callable[[str], bool],
         force: bool,
         protected: bytes,
         barred: Barred,
     ) -> None:
         self.barred = barred
-        self.world = world
+        self.observed = observed
         self.able = able
         self.force = force
         self.protected = protected
-        self.agenda = Agenda()
+        self.agenda = Diff()
         self.kept: set[int] = set()
         self.gone: set[int] = set()
         self.moving: set[int] = set()
@@ -92,24 +93,24 @@ class _Comparison:
         self.reasons: dict[tuple[str, str], Skipped] = {}
         self.noted: dict[str, list[Alias]] | None = None
         self.labels: dict[tuple[int, bytes], list[Alias]] = {}
-        self.ahead: Future | None = None
+        self.ahead: Planned | None = None
         self.rank = 0
-        self.strays = strays(world)
-        world.aliases += self.strays.values()
-        for alias in world.aliases:
+        self.strays = strays(observed)
+        observed.aliases += self.strays.values()
+        for alias in observed.aliases:
             if not alias.whole and alias.device is not None:
-                entries = world.snapshot.on(alias.device.index)
+                entries = observed.snapshot.on(alias.device.index)
                 self.moving.update(map(id, kinds.surplus(alias.entry, entries)))
 
-    def run(self, declared: Declarations, only: str, removing: bool) -> Agenda:
+    def run(self, declared: Declarations, only: str, removing: bool) -> Diff:
         """The whole comparison."""
-        main = self.world.snapshot.device(only) if only else None
+        main = self.observed.snapshot.device(only) if only else None
         for block in declared.blocks:
-            if not only or _is_of(block.wish.name.main, only, main, self.world):
+            if not only or _is_of(block.wish.name.main, only, main, self.observed):
                 self._match(block)
         present = [
             alias
-            for alias in self.world.aliases
+            for alias in self.observed.aliases
             if alias.ours and (not only or alias.name.main in (only, main.name if main else only))
         ]
         self.agenda.present = len(present)
@@ -117,8 +118,8 @@ class _Comparison:
         leaving = [alias for alias in leaving if not self._holds(alias)]
         self.gone.update(map(id, leaving))
         self.agenda.removed = len(leaving)
-        remnants = [_remnant(device, self.world) for device in self.world.remnants]
-        removals = [removal(alias, self.world) for alias in remnants * removing + leaving]
+        remnants = [_remnant(device, self.observed) for device in self.observed.remnants]
+        removals = [removal(alias, self.observed) for alias in remnants * removing + leaving]
         while True:
             self.agenda.items = removals.copy()
             self._wishes()
@@ -138,7 +139,7 @@ class _Comparison:
         self.agenda.wished += len(block)
         wish = block.wish
         try:
-            device = self.world.main(wish.name)
+            device = self.observed.main(wish.name)
         except errors.NetaliasError as error:
             self._skip(block.place, wish.name, error, len(block))
             self._keep_of(block)
@@ -152,7 +153,7 @@ class _Comparison:
                 again = errors.UsageError(f"{wish.name.main}:{slot}: {name} is declared already")
                 self._skip(block.place, name, again)
                 continue
-            aliases = self.world.by_name.get(name, ())
+            aliases = self.observed.by_name.get(name, ())
             alias = next((alias for alias in aliases if alias.ours), None)
             if alias is None and self.strays:
                 alias = self._named(name, kind, device, address)
@@ -175,14 +176,14 @@ class _Comparison:
         if stray is None or kind not in ("", kinds.AUTO, stray.kind):
             return None
         stray.name = name
-        self.world.by_name.setdefault(name, []).append(stray)
+        self.observed.by_name.setdefault(name, []).append(stray)
         return stray
 
     def _keep_of(self, block: Block) -> None:
         """An alias whose main device was renamed is kept by the wish for its former name."""
         if self.noted is None:
             self.noted = {}
-            for alias in self.world.aliases:
+            for alias in self.observed.aliases:
                 for text in _noted(alias):
                     self.noted.setdefault(text, []).append(alias)
                 if alias.device is None:
@@ -219,7 +220,7 @@ class _Comparison:
             return False
         if alias.whole or alias.device is None:
             return alias.address == self.protected
-        entries = self.world.snapshot.on(alias.device.index)
+        entries = self.observed.snapshot.on(alias.device.index)
         return any(entry.local == self.protected for entry in entries)
 
     def _loses(self, alias: Alias, wish: Wish, address: bytes) -> bool:
@@ -254,7 +255,7 @@ class _Comparison:
         """Whether an alias that was thought to make room cannot be changed, and so stays."""
         found = False
         for name in self.refused:
-            alias = self.world.find(name)
+            alias = self.observed.find(name)
             if alias is None or not (id(alias) in self.gone or id(alias.entry) in self.moving):
                 continue
             self.gone.discard(id(alias))
@@ -263,7 +264,7 @@ class _Comparison:
         return found
 
     def _block(self, block: Block, device: Device, pairs: list[_Pair]) -> None:
-        like = Like(block.wish, device)
+        like = Unchanged(block.wish, device)
         for slot, address, alias in pairs:
             if alias is None or not like.holds(alias, slot, address):
                 self._wish(block, AliasName(device.name, slot), address, device)
@@ -276,8 +277,8 @@ class _Comparison:
 
     def _plan(self, wish: Wish, main: Device, place: str) -> None:
         if self.ahead is None:
-            self.ahead = Future(self.world, self.gone, self.moving)
-        alias = self.world.find(wish.name)
+            self.ahead = Planned(self.observed, self.gone, self.moving)
+        alias = self.observed.find(wish.name)
         if alias is not None and alias.ours and not wish.mtu:
             kind = alias.kind if wish.kind in ("", kinds.AUTO) else wish.kind
             wish.mtu, wish.lenient = usual_mtu(alias, kind, main), True
@@ -301,7 +302,7 @@ class _Comparison:
         planned = {item.name for item in self.agenda.items}.union(self.refused)
         for rank, (block, device, pairs) in enumerate(self.pairs):
             self.rank = rank
-            if Like(block.wish, device).plain:
+            if Unchanged(block.wish, device).plain:
                 continue
             for _, address, alias in pairs:
                 if alias is not None and alias.name not in planned:
@@ -337,15 +338,15 @@ def _width(wish: Wish) -> int:
     return wish.type.bits if wish.prefixlen is None else wish.prefixlen
 
 
-def _remnant(device: Device, world: World) -> Alias:
+def _remnant(device: Device, observed: Observed) -> Alias:
     """What an interrupted run was about to delete; by its primary name when it has no other."""
-    found = observed.recognise_one(device, world.snapshot, world.registry)
+    found = recognise_one(device, observed.snapshot, observed.registry)
     return found or Alias(AliasName(device.name, 0), device.kind, device=device)
 
 
-def _is_of(name: str, only: str, main: Device | None, world: World) -> bool:
+def _is_of(name: str, only: str, main: Device | None, observed: Observed) -> bool:
     """Whether a wish for *name* is one for the main device *only*, by any name of it."""
-    return name == only or (main is not None and world.snapshot.device(name) is main)
+    return name == only or (main is not None and observed.snapshot.device(name) is main)
 
 
 def _noted(alias: Alias) -> Iterator[str]:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from netalias.desired import Wish
     from netalias.model import Alias
     from netalias.model.steps import RenewAddress
-    from netalias.observed import World
-    from netalias.plan.sysctls import Setting
+    from netalias.observed import Observed
+    from netalias.plan.sysctls import SysctlChange
 
 
 SET = "="
@@ -41,7 +41,7 @@ class Item:
         self.place = ""
         self.rank = -1
         self.error: errors.NetaliasError | None = None
-        self.setting: Setting | None = None
+        self.setting: SysctlChange | None = None
 
 
 class MainName(AliasName):
@@ -56,7 +56,7 @@ class MainName(AliasName):
         return self.main
 
 
-def setting_item(setting: Setting) -> Item:
+def setting_item(setting: SysctlChange) -> Item:
     """The difference in the settings of a main device."""
     plan = Plan()
     plan.steps = [setting.step()]
@@ -65,10 +65,10 @@ def setting_item(setting: Setting) -> Item:
     return item
 
 
-def removal(alias: Alias, world: World) -> Item:
+def removal(alias: Alias, observed: Observed) -> Item:
     """That an alias goes."""
     plan = Plan(alias)
-    plan.steps = kinds.get(alias.kind).unmake(alias, world.snapshot)
+    plan.steps = kinds.get(alias.kind).unmake(alias, observed.snapshot)
     return Item(REMOVED, alias.name, plan)
 
 
@@ -93,7 +93,7 @@ class Skipped:
         return f"{where}{self.error}" + (f" ({'; '.join(notes)})" if notes else "")
 
 
-class Agenda:
+class Diff:
     """What is to be done; ``present``, ``wished`` and ``removed`` are counts of aliases.
 
     ``renewals`` give those that stay the time that their leases have: no difference.
@@ -111,5 +111,5 @@ class Agenda:
 
     @property
     def same(self) -> bool:
-        """Whether the world is as it is declared."""
+        """Whether the observed state is the declared one."""
         return not self.items and not self.skipped

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from netalias.kinds import Goal
     from netalias.model import Address, Alias, Device
     from netalias.model.steps import Step
-    from netalias.observed import World
-    from netalias.observed.planned import Future
+    from netalias.observed import Observed
+    from netalias.observed.planned import Planned
 
 
 def inside(
-    entry: Address, main: Device, world: World, alias: Alias | None, *, up: bool = True
+    entry: Address, main: Device, observed: Observed, alias: Alias | None, *, up: bool = True
 ) -> bool:
     """Whether a connected route for the network, or a wider one, is there without this alias.
 
@@ -26,10 +26,10 @@ def inside(
     be it one that inherits the route from this alias. *up* tells whether it shall be up.
     """
     own = alias.entry if alias is not None else None
-    leaving = _surplus(alias, world)
+    leaving = _surplus(alias, observed)
     around = (
         other
-        for other in world.around(main, entry)
+        for other in observed.around(main, entry)
         if other is not own and not (leaving and id(other) in leaving)
     )
     if alias is not None and own is not None and _same(own, entry):
@@ -41,16 +41,16 @@ def inside(
             return any(other.prefixlen == own.prefixlen and covers(other, own) for other in around)
     if any(covers(other, entry) for other in around):
         return True
-    return world.bequeaths and any(
-        covers(heir, entry) for _, _, heir in _heirs(alias, entry, world)
+    return observed.bequeaths and any(
+        covers(heir, entry) for _, _, heir in _heirs(alias, entry, observed)
     )
 
 
-def _surplus(alias: Alias | None, world: World) -> set[int]:
+def _surplus(alias: Alias | None, observed: Observed) -> set[int]:
     """id() of what an interrupted change has left on the device of the alias."""
     if alias is None or alias.whole or alias.device is None:
         return set()
-    return set(map(id, kinds.surplus(alias.entry, world.snapshot.on(alias.device.index))))
+    return set(map(id, kinds.surplus(alias.entry, observed.snapshot.on(alias.device.index))))
 
 
 def _same(own: Address, entry: Address) -> bool:
@@ -72,13 +72,13 @@ def covers(other: Address, entry: Address) -> bool:
     return difference >> (len(entry.local) * 8 - other.prefixlen) == 0
 
 
-def inherit(gone: Alias, goal: Goal | None, world: World) -> list[Step]:
+def inherit(gone: Alias, goal: Goal | None, observed: Observed) -> list[Step]:
     """The steps by which another alias brings the network's route that *gone* brought."""
     wanted = goal.entry if goal is not None and goal.up else None
-    return [step for heir in _heirs(gone, wanted, world) for step in _swap(*heir)]
+    return [step for heir in _heirs(gone, wanted, observed) for step in _swap(*heir)]
 
 
-def bereft(future: Future) -> Iterator[tuple[Alias, list[Step]]]:
+def bereft(future: Planned) -> Iterator[tuple[Alias, list[Step]]]:
     """Each alias that lost the route of its network by what is planned, and how it brings it."""
     for alias in future.aliases:
         entry, device, main = alias.entry, alias.device, alias.main
@@ -110,14 +110,14 @@ def _swap(device: Device, entry: Address, heir: Address) -> list[Step]:
 
 
 def _heirs(
-    gone: Alias | None, wanted: Address | None, world: World
+    gone: Alias | None, wanted: Address | None, observed: Observed
 ) -> list[tuple[Device, Address, Address]]:
     """Who brings the route when *gone* has *wanted* in place of its address: device, old, new."""
     if gone is None or gone.entry is None or not gone.entry.networked:
         return []
     coming = [wanted] if wanted is not None else []
     heirs: list[tuple[Device, Address, Address]] = []
-    for alias in world.aliases:
+    for alias in observed.aliases:
         entry, device = alias.entry, alias.device
         if entry is None or device is None or alias.main is None or alias is gone:
             continue
@@ -126,7 +126,7 @@ def _heirs(
         # What is coming first: of many aliases in one network the first one inherits.
         if any(covers(other, entry) for other in coming):
             continue
-        around = world.around(alias.main, entry)
+        around = observed.around(alias.main, entry)
         left = (other for other in around if other is not gone.entry)
         if any(covers(other, entry) for other in left):
             continue

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from netalias.kinds import Goal
     from netalias.model import Address, Alias, Device
     from netalias.model.steps import Step
-    from netalias.observed import World
+    from netalias.observed import Observed
     from netalias.plan import Plan
 
 ASKS = {"arp_announce": 2}
@@ -37,7 +37,7 @@ COMMON = ("arp_announce", "arp_filter", "arp_ignore")
 """What counts of net.ipv4.conf.all."""
 
 
-class Setting:
+class SysctlChange:
     """One change of a main device: values by sysctl name; ``restores``: nothing needs it more."""
 
     __slots__ = ("after", "before", "main", "restores")
@@ -54,8 +54,8 @@ class Setting:
         return SetLink(*place, conf=self.after, before=SetLink(*place, conf=self.before))
 
 
-class Terms:
-    """What is known beside a World.
+class SysctlTerms:
+    """What is known beside a Observed.
 
     ``old`` are the values before netalias changed them, by ifindex and sysctl name; ``common``
     those of net.ipv4.conf.all by the names in COMMON, 0 where missing. With ``hands_off`` nothing
@@ -76,44 +76,44 @@ class Terms:
         self.hands_off = hands_off
 
 
-def settle(world: World, plans: Sequence[Plan], terms: Terms) -> list[Setting]:
-    """What has to be set once *plans* are carried out in *world*, and what can go back.
+def settle(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -> list[SysctlChange]:
+    """What has to be set once *plans* are carried out in *observed*, and what can go back.
 
     Plans are given notes on what will not work.
     """
-    return _Settlement(world, plans, terms).settle()
+    return _Settlement(observed, plans, terms).settle()
 
 
-def returning(world: World, plans: Sequence[Plan], terms: Terms) -> list[Setting]:
-    """What can go back once *plans* are carried out in *world*, and no others."""
-    work = _Settlement(world, plans, terms)
+def returning(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -> list[SysctlChange]:
+    """What can go back once *plans* are carried out in *observed*, and no others."""
+    work = _Settlement(observed, plans, terms)
     return list(work.returns(work.wanted()))
 
 
 class _Settlement:
     """The work of settle() and returning()."""
 
-    def __init__(self, world: World, plans: Sequence[Plan], terms: Terms) -> None:
-        self.world = world
+    def __init__(self, observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -> None:
+        self.observed = observed
         self.plans = plans
         self.terms = terms
         self.common = terms.common
-        self.devices = world.snapshot.devices
+        self.devices = observed.snapshot.devices
         self.gone = {id(plan.alias) for plan in plans}
         self.going = {id(plan.alias.entry) for plan in plans if plan.alias is not None}
         self.reasons: dict[int, str] = {}
         self.changes: dict[int, dict[str, int]] = {}
 
-    def settle(self) -> list[Setting]:
+    def settle(self) -> list[SysctlChange]:
         """As the function."""
         wanted = self.wanted()
-        found: list[Setting] = []
+        found: list[SysctlChange] = []
         if not self.terms.hands_off:
             for index, values in wanted.items():
                 main = self.devices[index]
                 lower = {key: value for key, value in values.items() if getattr(main, key) < value}
                 if lower:
-                    found.append(Setting(main, lower))
+                    found.append(SysctlChange(main, lower))
             found += self.returns(wanted)
         for setting in found:
             self.changes.setdefault(setting.main.index, {}).update(setting.after)
@@ -150,9 +150,9 @@ class _Settlement:
     def _others(self) -> Iterator[tuple[Device, Device]]:
         """Aliases with another mark on main devices that were changed, and these."""
         for index in self.terms.old:
-            for device in self.world.snapshot.uppers(index):
-                if device.kind in NEEDED and device.group & ~SCRATCH != self.world.group:
-                    entries = self.world.snapshot.on(device.index)
+            for device in self.observed.snapshot.uppers(index):
+                if device.kind in NEEDED and device.group & ~SCRATCH != self.observed.group:
+                    entries = self.observed.snapshot.on(device.index)
                     if device.ifalias.startswith(f"{RECORD} ") and any(
                         entry.family == AF_INET for entry in entries
                     ):
@@ -160,7 +160,7 @@ class _Settlement:
 
     def _staying(self) -> Iterator[Alias]:
         """Our IPv4 aliases that no plan changes."""
-        for alias in self.world.aliases:
+        for alias in self.observed.aliases:
             if alias.ours and alias.family == AF_INET and id(alias) not in self.gone:
                 yield alias
 
@@ -171,7 +171,7 @@ class _Settlement:
         if main.kind == "macvlan" and not main.remote and main.link in self.devices:
             yield self.devices[main.link]
 
-    def returns(self, wanted: Mapping[int, Mapping[str, int]]) -> Iterator[Setting]:
+    def returns(self, wanted: Mapping[int, Mapping[str, int]]) -> Iterator[SysctlChange]:
         """What nothing needs any more, and still has the value that was set."""
         full = NEEDED["macvlan"]
         for index, old in self.terms.old.items():
@@ -185,7 +185,7 @@ class _Settlement:
                 if key not in still and getattr(main, key) == full.get(key)
             }
             if after:
-                yield Setting(main, after, restores=True)
+                yield SysctlChange(main, after, restores=True)
 
     def _withheld(self, main: Device) -> str:
         """Why *main* has to go on answering for others, as the end of a sentence, or empty."""
@@ -205,7 +205,7 @@ class _Settlement:
 
     def _networks(self, main: Device) -> Iterator[Address]:
         """Addresses that bring the networks behind *main*: its own, and those of its aliases."""
-        snapshot = self.world.snapshot
+        snapshot = self.observed.snapshot
         uppers = [upper for upper in snapshot.uppers(main.index) if upper.kind in NEEDED]
         for device in [main, *uppers]:
             for entry in snapshot.on(device.index):
@@ -222,7 +222,7 @@ class _Settlement:
         """Addresses that nobody answers for but another device: on lo, and on dummies."""
         for device in self.devices.values():
             if device.flags & IFF_LOOPBACK or device.kind == "dummy":
-                for entry in self.world.snapshot.on(device.index):
+                for entry in self.observed.snapshot.on(device.index):
                     if entry.family == AF_INET and not self._leaves(entry):
                         yield device, entry
         for plan in self.plans:
@@ -295,15 +295,15 @@ class _Settlement:
         from netalias.plan.routes import covers
 
         assert goal.entry is not None
-        return any(covers(one, goal.entry) for one in self.world.snapshot.on(goal.main.index))
+        return any(covers(one, goal.entry) for one in self.observed.snapshot.on(goal.main.index))
 
     def _around(self, entry: Address) -> Iterator[Device]:
         """Devices in whose network an address lies, aliases excepted."""
         from netalias.plan.routes import covers
 
-        for index, entries in self.world.snapshot.addresses.items():
+        for index, entries in self.observed.snapshot.addresses.items():
             device = self.devices[index]
-            if device.group != self.world.group and any(covers(one, entry) for one in entries):
+            if device.group != self.observed.group and any(covers(one, entry) for one in entries):
                 yield device
 
 

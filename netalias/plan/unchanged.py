@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from netalias.model import Alias, Device
 
 
-class Like:
+class Unchanged:
     """Whether an alias is already what a line wishes: the quick answer, for host addresses.
 
     It says yes only where plan() would have no steps; for everything else plan() is asked.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from netalias.model import Device
-    from netalias.plan.sysctls import Setting
+    from netalias.plan.sysctls import SysctlChange
 
 FILE = "/settings"
 FULL = NEEDED["macvlan"]
@@ -44,7 +44,7 @@ SIZE_MAX = 1 << 20
 class Settling:
     """Settings that are about to change, and the record of what they were."""
 
-    def __init__(self, settings: list[Setting], kept: Kept) -> None:
+    def __init__(self, settings: list[SysctlChange], kept: SavedSysctls) -> None:
         self.settings = settings
         self._kept = kept
         self._before = kept.values
@@ -58,12 +58,12 @@ class Settling:
         """In place of the last: all is as it was. Raises StateError."""
         self._kept.reset(self._before)
 
-    def end(self, settings: Iterable[Setting] | None = None) -> None:
+    def end(self, settings: Iterable[SysctlChange] | None = None) -> None:
         """After the last, of all or of those that were done. Raises StateError."""
         self._kept.forget(self.settings if settings is None else settings)
 
 
-class Kept:
+class SavedSysctls:
     """``values``: by ifindex, by sysctl name. *cookie* is that of the namespace, 0 for unknown."""
 
     def __init__(self, folder: str, cookie: int = 0) -> None:
@@ -83,7 +83,7 @@ class Kept:
         }
         self.values = {index: old for index, old in found.items() if old}
 
-    def keep(self, settings: Iterable[Setting]) -> None:
+    def keep(self, settings: Iterable[SysctlChange]) -> None:
         """Remember what is about to be changed; what is known already is older, and stays.
 
         Raises StateError where that cannot be written.
@@ -97,7 +97,7 @@ class Kept:
         if repr(self.values) != before:
             self._write()
 
-    def forget(self, settings: Iterable[Setting]) -> None:
+    def forget(self, settings: Iterable[SysctlChange]) -> None:
         """Forget what was restored. Raises StateError where it cannot be written."""
         before = repr(self.values)
         for setting in settings:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from netalias.model import Alias
     from netalias.model.neighbours import Proxy
-    from netalias.observed import World
+    from netalias.observed import Observed
 
 NAMES = ("aliases", "alias_types")
 """What texts() holds."""
@@ -21,32 +21,34 @@ WORDS = (*NAMES, "json")
 """What answer() answers."""
 
 
-def texts(world: Callable[[], World]) -> Tree:
-    """``aliases`` and ``alias_types``; *world* is asked once for each opening."""
+def texts(observed: Callable[[], Observed]) -> Tree:
+    """``aliases`` and ``alias_types``; *observed* is asked once for each opening."""
     return Tree(
         {
-            "aliases": TextFile(lambda: _aliases(world())),
-            "alias_types": TextFile(lambda: _alias_types(world())),
+            "aliases": TextFile(lambda: _aliases(observed())),
+            "alias_types": TextFile(lambda: _alias_types(observed())),
         }
     )
 
 
-def answer(word: str, world: World, proxies: Callable[[], Iterable[Proxy]]) -> bytes:
+def answer(word: str, observed: Observed, proxies: Callable[[], Iterable[Proxy]]) -> bytes:
     """What the socket answers to one of WORDS: a text, or what ``netalias -j show`` prints."""
     if word in NAMES:
-        return texts(lambda: world).open(word).read()
+        return texts(lambda: observed).open(word).read()
     from netalias.views import json
     from netalias.views import proxies as published
 
-    objects = [fields(one, world.registry) for one in ordered(world.aliases, world.snapshot)]
-    others = published.select(proxies(), world.snapshot, (), 0)
+    objects = [
+        fields(one, observed.registry) for one in ordered(observed.aliases, observed.snapshot)
+    ]
+    others = published.select(proxies(), observed.snapshot, (), 0)
     objects += [published.fields(one) for one in others]
     return json.render(objects, pretty=False).encode("ascii")
 
 
-def _aliases(world: World) -> Iterable[bytes]:
-    registry = world.registry
-    aliases = [alias for alias in ordered(world.aliases, world.snapshot) if alias.family]
+def _aliases(observed: Observed) -> Iterable[bytes]:
+    registry = observed.registry
+    aliases = [alias for alias in ordered(observed.aliases, observed.snapshot) if alias.family]
     return proc.aliases(
         (_device(alias), alias.family, registry.get(alias.family).alias_print(alias))
         for alias in aliases
@@ -62,9 +64,9 @@ def _device(alias: Alias) -> str:
     return name
 
 
-def _alias_types(world: World) -> Iterable[bytes]:
+def _alias_types(observed: Observed) -> Iterable[bytes]:
     registry = installed()
-    registry.recount(world.aliases)
+    registry.recount(observed.aliases)
     return proc.alias_types(
         (one.family, one.name, registry.n_attach(one)) for one in registry.types()
     )

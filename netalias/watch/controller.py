@@ -8,7 +8,7 @@ from netalias.desired.declarations import Declarations
 from netalias.desired.index import FREE, Wished
 from netalias.engine import reconcile as engine_room
 from netalias.kernel.netlink.subscription import ROOM, port_of
-from netalias.observed import World
+from netalias.observed import Observed
 from netalias.system.backoff import Delay
 from netalias.watch.healing import Healing
 from netalias.watch.impact import Stacking
@@ -85,9 +85,9 @@ class Keeping:
         """How many aliases were put right."""
         return self._report.healed
 
-    def world(self) -> World:
+    def observe(self) -> Observed:
         """The aliases, as the events have told of them."""
-        return World(snapshot(self._stream.state), self.engine.registry, self.engine.group)
+        return Observed(snapshot(self._stream.state), self.engine.registry, self.engine.group)
 
     def wish(self, alias: Alias) -> Wish | None:
         """What is declared for it, by any name of it; the wish of its line."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from netalias.desired.index import Declared, Wished
 from netalias.engine import reconcile as engine_room
 from netalias.errors import MainDown, NoSuchDevice
-from netalias.observed import World
+from netalias.observed import Observed
 from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
 from netalias.system.backoff import Patience
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netalias.model import Snapshot
     from netalias.model.events import State
     from netalias.model.names import AliasName
-    from netalias.plan.diff import Agenda, Item
+    from netalias.plan.diff import Diff, Item
     from netalias.watch.report import Report
 
     Ports = dict[AliasName, int]
@@ -73,13 +73,13 @@ class Healing:
         if agenda.items:
             with self._engine.locked():
                 hear()
-                world, agenda = self._compared(found)
-                if any(_leads(item, world) for item in agenda.items):
+                observed, agenda = self._compared(found)
+                if any(_leads(item, observed) for item in agenda.items):
                     trouble = self.all(found, set(), now)
                 else:
                     agenda.items = self._patiently(agenda.items, found, now)
                     if agenda.items:
-                        outcome = engine_room.mend(self._engine, world, agenda)
+                        outcome = engine_room.mend(self._engine, observed, agenda)
         for name in found:
             dirty.pop(name, None)
         self._skipped(agenda)
@@ -115,12 +115,12 @@ class Healing:
 
     def _compared(
         self, found: Iterable[AliasName], seen: Snapshot | None = None
-    ) -> tuple[World, Agenda]:
+    ) -> tuple[Observed, Diff]:
         """In *seen*, or in as much as host addresses need."""
         engine, wanted = self._engine, self._wished.some(found)
         seen = seen or focused(self._state, wanted, engine.group)
-        world = World(seen, engine.registry, engine.group)
-        return world, compare(wanted, world, engine.able, removing=False)
+        observed = Observed(seen, engine.registry, engine.group)
+        return observed, compare(wanted, observed, engine.able, removing=False)
 
     def _patiently(self, items: Iterable[Item], found: Ports, now: float) -> list[Item]:
         """Those that may be put right now; the others have their time."""
@@ -155,19 +155,19 @@ class Healing:
     def _declared(self) -> Declared:
         return Declared(self._wished, self._state.devices())
 
-    def _skipped(self, agenda: Agenda) -> None:
+    def _skipped(self, agenda: Diff) -> None:
         """That a main device is down or away is known by then."""
         for one in agenda.skipped:
             if not isinstance(one.error, (MainDown, NoSuchDevice)):
                 self._report.once(one.line())
 
 
-def _leads(item: Item, world: World) -> bool:
+def _leads(item: Item, observed: Observed) -> bool:
     """Whether an alias is the first one of its kind on its main device: settings of that which it
     needs (mains.py) may have gone back with the last one."""
     goal, kind = item.plan.goal, item.plan.kind
     if item.sign != ADDED or goal is None or kind == "label":
         return False
     return not any(
-        alias.ours and alias.main is goal.main and alias.kind == kind for alias in world.aliases
+        alias.ours and alias.main is goal.main and alias.kind == kind for alias in observed.aliases
     )

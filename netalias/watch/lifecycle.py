@@ -8,7 +8,7 @@ from netalias.engine import reconcile as engine_room
 from netalias.model import Alias
 from netalias.model.leases import leftovers
 from netalias.model.names import AliasName
-from netalias.observed import World, ordered
+from netalias.observed import Observed, ordered
 from netalias.plan.compare import compare
 from netalias.plan.diff import REMOVED
 
@@ -44,13 +44,13 @@ class Devices:
         """Aliases go with a main device that went down, or away: it first, they in chain order."""
         if not (news.down or news.gone):
             return False
-        world = self._engine.world()
+        observed = self._engine.observe()
         leaving = [
             alias
-            for alias in ordered(world.aliases, world.snapshot)
+            for alias in ordered(observed.aliases, observed.snapshot)
             if alias.ours and _goes(alias, news, wished)
         ]
-        outcome = engine_room.remove(self._engine, world, leaving) if leaving else None
+        outcome = engine_room.remove(self._engine, observed, leaving) if leaving else None
         self._tell_freed(news, outcome)
         trouble = outcome is not None and self._report.trouble(outcome)
         if trouble:
@@ -72,16 +72,16 @@ class Devices:
         if not news.renamed:
             return False
         trouble = False
-        world = self._engine.world()
+        observed = self._engine.observe()
         for index, old in news.renamed.items():
-            main = world.snapshot.devices.get(index)
+            main = observed.snapshot.devices.get(index)
             if main is None or main.name == old:
                 continue
             if old in wished.mains:
                 says = f"the aliases declared for {old} stay as they are"
                 self._report.journal.warning(f"{old} is called {main.name} now: {says}")
             else:
-                trouble |= self._rename(main, old, list(_aliases(main, world, news)), wished)
+                trouble |= self._rename(main, old, list(_aliases(main, observed, news)), wished)
         news.renamed.clear()
         news.relabelled.clear()
         return trouble
@@ -91,13 +91,13 @@ class Devices:
         found = [one for one in found if AliasName(main.name, one.name.slot) not in wished]
         text = "\n".join(lines(found, engine.registry, mac=True))
         wanted = parse([(f"aliases of {old}", text)], engine.registry)
-        world = engine.world()
+        observed = engine.observe()
         agenda = compare(
-            Declarations(wanted.blocks, []), world, engine.able, removing=False, force=True
+            Declarations(wanted.blocks, []), observed, engine.able, removing=False, force=True
         )
         if not agenda.items:
             return False
-        outcome = engine_room.mend(engine, world, agenda)
+        outcome = engine_room.mend(engine, observed, agenda)
         count = counted(len(outcome.done), "alias")
         self._report.journal.notice(f"{old} is called {main.name} now: {count} renamed")
         return self._report.trouble(outcome)
@@ -106,12 +106,12 @@ class Devices:
         """What is left of leases that nobody has renewed, nor declared."""
         if not news.expired:
             return False
-        world = self._engine.world()
-        left = [alias for alias in leftovers(world.aliases) if wished.of(alias) is None]
+        observed = self._engine.observe()
+        left = [alias for alias in leftovers(observed.aliases) if wished.of(alias) is None]
         news.expired = False
         if not left:
             return False
-        outcome = engine_room.remove(self._engine, world, left)
+        outcome = engine_room.remove(self._engine, observed, left)
         for item in outcome.done:
             if item.sign == REMOVED:
                 says = "its lease has expired, and it is removed"
@@ -126,10 +126,10 @@ def _goes(alias: Alias, news: News, wished: Wished) -> bool:
     return main.index in news.down and not main.up and wished.freed(alias)
 
 
-def _aliases(main: Device, world: World, news: News) -> Iterator[Alias]:
+def _aliases(main: Device, observed: Observed, news: News) -> Iterator[Alias]:
     """Ours on a device that got another name, with the labels that have lost their slots by it."""
-    yield from (alias for alias in world.aliases if alias.ours and alias.main is main)
-    for entry in world.snapshot.on(main.index):
+    yield from (alias for alias in observed.aliases if alias.ours and alias.main is main)
+    for entry in observed.snapshot.on(main.index):
         slot = news.relabelled.get((main.index, entry.local))
         if slot is not None and ":" not in entry.label:
             alias = Alias(AliasName(main.name, slot), "label", main=main, entry=entry)

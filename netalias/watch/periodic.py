@@ -89,7 +89,7 @@ class Greeting:
         """These main devices have got a carrier."""
         told = [
             claim.standing(alias, self._policy)
-            for alias in self._keeping.world().aliases
+            for alias in self._keeping.observe().aliases
             if alias.main is not None and alias.main.index in indexes
             if not claim.mute(alias) and not self._is_silent(alias)
         ]
@@ -140,7 +140,7 @@ class Leasing:
         keeping = self._keeping
         lengths: dict[AliasName, int] = {}
         aging = []
-        for alias in keeping.engine.world().aliases:
+        for alias in keeping.engine.observe().aliases:
             wish = keeping.wish(alias)
             if wish is not None and wish.lease and running(alias):
                 assert alias.entry is not None

@@ -85,7 +85,7 @@ class Showing:
     def write(self, now: float) -> None:
         """Write what the events have told."""
         if self._texts is not None:
-            problem = self._texts.write(self._keeping.world)
+            problem = self._texts.write(self._keeping.observe)
             if problem:
                 self._journal.warning(problem)
 
@@ -97,4 +97,4 @@ class Showing:
     def _answer(self, word: str) -> bytes:
         """What is there at this moment."""
         self._keeping.hear()
-        return answer(word, self._keeping.world(), self._keeping.engine.kernel.proxies)
+        return answer(word, self._keeping.observe(), self._keeping.engine.kernel.proxies)

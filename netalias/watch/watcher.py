@@ -210,9 +210,9 @@ class Watcher:
         self.journal.notice(f"{counted(gone, 'alias')} released")
 
     def _taken_away(self) -> Outcome:
-        world = self.engine.world()
-        leaving = [one for one in world.aliases if one.ours and self.keeping.wish(one)]
-        return engine_room.remove(self.engine, world, leaving)
+        observed = self.engine.observe()
+        leaving = [one for one in observed.aliases if one.ours and self.keeping.wish(one)]
+        return engine_room.remove(self.engine, observed, leaving)
 
     # What is wished
 

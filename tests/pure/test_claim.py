@@ -816,7 +816,7 @@ def test_an_address_that_is_being_checked_is_not_announced(
     verb: Verb, memory: Memory, wire: Wire
 ) -> None:
     """Optimistic or not (RFC 4429, 3.3)."""
-    entry = next(e for e in Engine(memory).world().aliases if str(e.name) == "eth0:1").entry
+    entry = next(e for e in Engine(memory).observe().aliases if str(e.name) == "eth0:1").entry
     assert entry is not None
     for flags in (IFA_F_TENTATIVE, IFA_F_TENTATIVE | IFA_F_OPTIMISTIC):
         alias = Engine(memory).get("eth0:1")

@@ -33,7 +33,7 @@ from netalias.model import (
     Snapshot,
     Stats,
 )
-from netalias.observed import World
+from netalias.observed import Observed
 
 RUNNING = IFF_UP | IFF_LOWER_UP
 MAIN = bytes((10, 0, 0, 1))
@@ -66,8 +66,8 @@ def address(index: int, local: bytes, prefixlen: int = 32, *, ours: bool = True)
 
 def reading(devices: Sequence[Device], addresses: Sequence[Address], root: str = "") -> Reading:
     """All is as it should be: routes of the networks, local routes, ARP of the main device."""
-    world = World(Snapshot(devices, addresses), lazy())
-    found = Reading(world, root=root)
+    observed = Observed(Snapshot(devices, addresses), lazy())
+    found = Reading(observed, root=root)
     for one in addresses:
         found.routes.append(Route(AF_INET, one.local, 32, (one.index,), type=2, table=255))
     found.routes.append(Route(AF_INET, bytes((10, 0, 0, 0)), 24, (2,)))
@@ -171,8 +171,8 @@ def test_a_name_too_long_for_a_label() -> None:
     for slot in slots.values():
         stats = Stats(rx_packets=0, tx_packets=3)
         device_of = alias(altnames=[slot], ifalias=f"netalias {slot}", stats=stats)
-        world = World(Snapshot([device(2, name), device_of], [address(10, ALIAS)]), lazy())
-        found = Reading(world)
+        observed = Observed(Snapshot([device(2, name), device_of], [address(10, ALIAS)]), lazy())
+        found = Reading(observed)
         assert list(unheard(found)) == []
         found.unanswered[device_of.index] = "10.0.0.9"
         commands += [one.command for one in unheard(found)]
@@ -299,7 +299,7 @@ def label() -> Reading:
 def managed(found: Reading, root: Path) -> Reading:
     """The same with the managers that are found under *root*."""
     found.root = str(root)
-    found.managers = foreign.read(found.root, list(found.world.snapshot.devices), found.unseen)
+    found.managers = foreign.read(found.root, list(found.observed.snapshot.devices), found.unseen)
     return found
 
 

@@ -13,9 +13,9 @@ from netalias.desired import declarations
 from netalias.engine.reconcile import Outcome, Rules, check, reconcile
 from netalias.model.names import AliasName
 from netalias.model.steps import DelAltname, SetLink
-from netalias.observed.planned import Future
+from netalias.observed.planned import Planned
 from netalias.plan import plan
-from netalias.plan.unchanged import Like
+from netalias.plan.unchanged import Unchanged
 from netalias.views.diff import line
 
 
@@ -110,11 +110,11 @@ def test_the_quick_answer_is_that_of_the_plan(
         stage("eth0:0 " + "".join(made))
     disturb(stage, change)
     found = declarations.parse([("f", "eth0:0 " + "".join(wished))], stage.engine.registry)
-    world = stage.engine.world()
-    alias = world.find(AliasName("eth0", 0))
+    observed = stage.engine.observe()
+    alias = observed.find(AliasName("eth0", 0))
     if found.errors or alias is None:
         return
     (block,) = found.blocks
-    if Like(block.wish, stage.kernel.device("eth0")).holds(alias, 0, block.addresses[0]):
-        result = plan(block.wish, Future(world), stage.engine.able, force=True)
+    if Unchanged(block.wish, stage.kernel.device("eth0")).holds(alias, 0, block.addresses[0]):
+        result = plan(block.wish, Planned(observed), stage.engine.able, force=True)
         assert result.steps == []

@@ -9,7 +9,7 @@ import pytest
 from test_plan_compare import Declared
 
 from netalias import errors
-from netalias.claim import Arrival
+from netalias.claim import Claim
 from netalias.engine.reconcile import Outcome, Rules, mend, reconcile, remove
 from netalias.kernel.memory import Memory
 from netalias.plan.compare import compare
@@ -26,7 +26,7 @@ def asking(conflict: str) -> str:
 class Seeking:
     """One run on a segment where others have some addresses."""
 
-    def __init__(self, arrivals: Sequence[Arrival], taken: set[bytes]) -> None:
+    def __init__(self, arrivals: Sequence[Claim], taken: set[bytes]) -> None:
         self.arrivals = arrivals
         self.awaited: list[object] = []
         self._taken = taken
@@ -37,7 +37,7 @@ class Seeking:
     def __exit__(self, *_: object) -> None:
         """Nothing."""
 
-    def look(self) -> list[tuple[Arrival, errors.NetaliasError]]:
+    def look(self) -> list[tuple[Claim, errors.NetaliasError]]:
         found = [one for one in self.arrivals if one.asked and one.address in self._taken]
         return [(one, errors.Conflict(f"{one.name}: in use")) for one in found]
 
@@ -71,9 +71,9 @@ def stage() -> Declared:
 
 def mended(stage: Declared, text: str = LINES) -> Outcome:
     """What mend() does for these lines."""
-    world = stage.engine.world()
-    agenda = compare(stage.parsed(text), world, stage.engine.able, removing=False)
-    return mend(stage.engine, world, agenda)
+    observed = stage.engine.observe()
+    agenda = compare(stage.parsed(text), observed, stage.engine.able, removing=False)
+    return mend(stage.engine, observed, agenda)
 
 
 def test_what_is_missing_comes(stage: Declared) -> None:
@@ -120,19 +120,19 @@ def test_removing(stage: Declared) -> None:
     mended(stage)
     reconcile(stage.engine, stage.parsed(LINES), Rules())
     assert stage.device("eth0").arp_announce == 2
-    world = stage.engine.world()
-    found = [alias for alias in world.aliases if alias.name.main == "eth0"]
-    outcome = remove(stage.engine, world, found[:1])
+    observed = stage.engine.observe()
+    found = [alias for alias in observed.aliases if alias.name.main == "eth0"]
+    outcome = remove(stage.engine, observed, found[:1])
     assert [item.sign for item in outcome.done] == [REMOVED]
     assert stage.device("eth0").arp_announce == 2
-    world = stage.engine.world()
-    found = [alias for alias in world.aliases if alias.name.main == "eth0"]
-    outcome = remove(stage.engine, world, found)
+    observed = stage.engine.observe()
+    found = [alias for alias in observed.aliases if alias.name.main == "eth0"]
+    outcome = remove(stage.engine, observed, found)
     assert [item.sign for item in outcome.done] == [REMOVED, "="]
     assert stage.device("eth0").arp_announce == 0
     assert stage.names() == ["eth1:0"]
 
 
 def test_removing_nothing(stage: Declared) -> None:
-    assert remove(stage.engine, stage.engine.world(), []).agenda.items == []
+    assert remove(stage.engine, stage.engine.observe(), []).agenda.items == []
     assert mended(stage, "").agenda.items == []

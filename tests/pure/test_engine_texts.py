@@ -51,7 +51,7 @@ class Stage:
         self.path = str(folder)
 
     def refresh(self, namespace: int = HERE) -> str:
-        return refresh(self.path, namespace, self.engine.world)
+        return refresh(self.path, namespace, self.engine.observe)
 
     def texts(self, namespace: int = HERE) -> Texts:
         made = Texts(self.path, namespace)
@@ -188,7 +188,7 @@ def test_a_command_leaves_the_texts_to_a_resident(stage: Stage):
     resident = stage.texts()
     assert stage.refresh() == ""
     assert not (stage.folder / "aliases").exists()
-    assert resident.write(stage.engine.world) == ""
+    assert resident.write(stage.engine.observe) == ""
     stage.engine.create("eth0:1", "192.0.2.2/32")
     assert stage.refresh() == ""
     assert stage.lines == ["eth0:0"]
@@ -202,7 +202,7 @@ def test_a_resident_makes_the_folder(stage: Stage):
     """Everybody can read it, whatever the umask, and nobody else write."""
     before = os.umask(0o077)
     try:
-        stage.texts().write(stage.engine.world)
+        stage.texts().write(stage.engine.observe)
     finally:
         os.umask(before)
     assert stage.folder.stat().st_mode & 0o777 == 0o755
@@ -214,11 +214,11 @@ def test_a_resident_makes_the_folder(stage: Stage):
 def test_a_resident_takes_over_what_nobody_holds(stage: Stage):
     """The claim of another namespace counts for commands; for residents its holder counts."""
     other = stage.texts(THERE)
-    other.write(stage.engine.world)
+    other.write(stage.engine.observe)
     with pytest.raises(errors.StateError, match="another netalias watch"):
         stage.texts(HERE)
     other.close()
-    assert stage.texts(HERE).write(stage.engine.world) == ""
+    assert stage.texts(HERE).write(stage.engine.observe) == ""
     assert (stage.folder / live.CLAIM).read_text() == f"{HERE}\n"
 
 
@@ -329,10 +329,10 @@ def test_symbolic_links(stage: Stage, tmp_path: Path):
 def test_a_reader_keeps_its_snapshot(stage: Stage):
     """What was opened is the text of that moment, however often it is replaced."""
     resident = stage.texts()
-    resident.write(stage.engine.world)
+    resident.write(stage.engine.observe)
     with open(stage.folder / "aliases", "rb") as reader:
         stage.engine.delete("eth0:0")
-        resident.write(stage.engine.world)
+        resident.write(stage.engine.observe)
         assert b"eth0:0" in reader.read()
     assert (stage.folder / "aliases").read_bytes() == ALIASES_HEADER
 
@@ -343,7 +343,7 @@ def test_a_name_longer_than_the_column(stage: Stage):
     assert isinstance(kernel, Memory)
     kernel.add_device("enp0s31f6abcde", up=True)
     stage.engine.create("enp0s31f6abcde:10", "2001:db8::1", "kind", "label")
-    stage.texts().write(stage.engine.world)
+    stage.texts().write(stage.engine.observe)
     assert stage.lines == ["eth0:0", "enp0s31f6abcde"]
 
 
@@ -359,16 +359,16 @@ def test_trouble_is_told_once(stage: Stage, monkeypatch: pytest.MonkeyPatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(live, "publish", full)
-        assert "No space left" in resident.write(stage.engine.world)
+        assert "No space left" in resident.write(stage.engine.observe)
         assert resident.due(clock()) == RETRY
-        assert resident.write(stage.engine.world) == ""
+        assert resident.write(stage.engine.observe) == ""
         assert resident.due(clock()) == RETRY
-    assert resident.write(stage.engine.world) == ""
+    assert resident.write(stage.engine.observe) == ""
     assert resident.due(clock()) is None
     resident.changed()
     assert resident.due(clock()) == pytest.approx(PACE)
     monkeypatch.setattr(live, "publish", full)
-    assert "No space left" in resident.write(stage.engine.world)
+    assert "No space left" in resident.write(stage.engine.observe)
 
 
 def test_a_command_tells_what_it_could_not_write(stage: Stage, monkeypatch: pytest.MonkeyPatch):
@@ -388,12 +388,12 @@ def test_a_command_tells_what_it_could_not_write(stage: Stage, monkeypatch: pyte
 def test_a_resident_whose_folder_was_taken_away(stage: Stage, whole: bool):
     """It makes and claims it again: in a removed folder it would write for nobody."""
     resident = stage.texts()
-    resident.write(stage.engine.world)
+    resident.write(stage.engine.observe)
     for name in os.listdir(stage.folder) if whole else (live.CLAIM, "aliases", "alias_types"):
         (stage.folder / name).unlink()
     if whole:
         stage.folder.rmdir()
-    assert resident.write(stage.engine.world) == ""
+    assert resident.write(stage.engine.observe) == ""
     assert stage.lines == ["eth0:0"]
     assert stage.refresh() == ""  # it is held again
     with pytest.raises(errors.StateError, match="another netalias watch"):
@@ -407,6 +407,6 @@ def test_answers_are_what_the_command_prints(stage: Stage, capsys: pytest.Captur
     engine.kernel.apply([AddProxy("eth0", 2, Proxy(2, AF_INET, b"\xc0\0\2\7", PROTOCOL))])
     for word, words in (*((name, ["cat", name]) for name in NAMES), ("json", ["-j", "show"])):
         assert cli.main(words, lambda options: engine) == 0
-        found = answer(word, engine.world(), engine.kernel.proxies)
+        found = answer(word, engine.observe(), engine.kernel.proxies)
         assert found.decode() == capsys.readouterr().out
     assert b"published" in found

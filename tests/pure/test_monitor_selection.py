@@ -57,7 +57,7 @@ def alias(name: str = "eth9_0", altname: str = "eth9:0", **more: Any) -> Device:
     return Device(3, name, altnames=altnames, kind="macvlan", group=GROUP, link=2, **more)
 
 
-class World:
+class Observed:
     """A state, and what somebody who wants only some names hears of it."""
 
     def __init__(self, *words: str) -> None:
@@ -99,59 +99,59 @@ def whats(events: list[Event]) -> list[tuple[str, int]]:
 
 def test_events_of_others_are_not_heard() -> None:
     """Neither of their addresses nor of namespaces."""
-    world = World("eth9")
-    assert world.events(Device(5, "eth5")) == []
-    assert world.events(Device(5, "eth5", IFF_UP)) == []
-    assert world.events(Address(5, AF_INET, b"\n\0\0\1", 24)) == []
-    assert world.events(((NETNS, 0, 1), 1)) == []
-    assert world.events(Device(5, "eth5"), gone=True) == []
+    observed = Observed("eth9")
+    assert observed.events(Device(5, "eth5")) == []
+    assert observed.events(Device(5, "eth5", IFF_UP)) == []
+    assert observed.events(Address(5, AF_INET, b"\n\0\0\1", 24)) == []
+    assert observed.events(((NETNS, 0, 1), 1)) == []
+    assert observed.events(Device(5, "eth5"), gone=True) == []
 
 
 def test_without_names_everything_is_heard() -> None:
     """Namespaces too."""
-    world = World()
-    assert world.hear(((NETNS, 0, 1), 1)) == ["+ netns 1"]
-    assert whats(world.events(Device(5, "eth5"))) == [(ARRIVAL, 5)]
+    observed = Observed()
+    assert observed.hear(((NETNS, 0, 1), 1)) == ["+ netns 1"]
+    assert whats(observed.events(Device(5, "eth5"))) == [(ARRIVAL, 5)]
 
 
 def test_the_aliases_of_a_main_device_are_wanted_with_it() -> None:
     """By its primary name and by any alternative one; before they have their own name too."""
     for word in ("eth9", "wan"):
-        world = World(word)
-        world.events(eth9(altnames=("wan",)))
-        assert whats(world.events(alias(altname=""))) == [(ARRIVAL, 3)]
-        assert whats(world.events(alias())) == [("altname", 3)]
+        observed = Observed(word)
+        observed.events(eth9(altnames=("wan",)))
+        assert whats(observed.events(alias(altname=""))) == [(ARRIVAL, 3)]
+        assert whats(observed.events(alias())) == [("altname", 3)]
 
 
 def test_an_alias_is_wanted_by_its_own_name() -> None:
     """Not its main device; and a label is an address alone."""
-    world = World("eth9:0", "eth9:7", "eth9:8")
-    assert world.events(eth9()) == []
-    assert whats(world.events(alias())) == [(ARRIVAL, 3)]
-    assert world.events(V4) == []
-    assert world.hear(LABEL) == ["+ eth9:7 10.0.0.7/32"]
-    assert world.hear(LABEL6) == ["+ eth9:8 2001:db8::1/128"]
-    assert world.hear(LABEL, gone=True) == ["- eth9:7 10.0.0.7/32"]
+    observed = Observed("eth9:0", "eth9:7", "eth9:8")
+    assert observed.events(eth9()) == []
+    assert whats(observed.events(alias())) == [(ARRIVAL, 3)]
+    assert observed.events(V4) == []
+    assert observed.hear(LABEL) == ["+ eth9:7 10.0.0.7/32"]
+    assert observed.hear(LABEL6) == ["+ eth9:8 2001:db8::1/128"]
+    assert observed.hear(LABEL, gone=True) == ["- eth9:7 10.0.0.7/32"]
 
 
 def test_a_name_that_a_device_gets_later_is_awaited() -> None:
     """It arrives with its addresses, and its aliases with it."""
-    world = World("lan")
-    world.events(eth9())
-    world.events(V4)
-    world.events(alias(altname="eth9:0"))
-    found = world.events(eth9(name="lan"))
+    observed = Observed("lan")
+    observed.events(eth9())
+    observed.events(V4)
+    observed.events(alias(altname="eth9:0"))
+    found = observed.events(eth9(name="lan"))
     assert whats(found) == [(ARRIVAL, 2), (ADDRESS, 2), (ARRIVAL, 3)]
-    assert whats(world.events(eth9(IFF_UP, name="lan"))) == [("flag", 2)]
+    assert whats(observed.events(eth9(IFF_UP, name="lan"))) == [("flag", 2)]
 
 
 def test_a_name_that_a_device_loses_departs() -> None:
     """The change itself is told first; nothing is told of the device after it."""
-    world = World("eth9")
-    world.events(eth9())
-    assert whats(world.events(eth9(name="lan"))) == [("name", 2), (DEPARTURE, 2)]
-    assert world.events(eth9(IFF_UP, name="lan")) == []
-    assert world.events(eth9(name="lan"), gone=True) == []
+    observed = Observed("eth9")
+    observed.events(eth9())
+    assert whats(observed.events(eth9(name="lan"))) == [("name", 2), (DEPARTURE, 2)]
+    assert observed.events(eth9(IFF_UP, name="lan")) == []
+    assert observed.events(eth9(name="lan"), gone=True) == []
 
 
 def test_a_word_that_cannot_be_a_name_is_refused() -> None:
@@ -163,80 +163,80 @@ def test_a_word_that_cannot_be_a_name_is_refused() -> None:
 
 def test_lines() -> None:
     """What comes, what goes, what changes; the alias is called by its name."""
-    world = World()
+    observed = Observed()
     first = "index 2 <> mtu 1500 mac 02:00:00:00:00:01"
-    assert world.hear(eth9()) == [f"+ eth9 {first}"]
-    assert world.hear(eth9(IFF_UP)) == ["~ eth9 UP off -> on"]
-    assert world.hear(eth9(IFF_UP | IFF_LOWER_UP)) == ["~ eth9 carrier off -> on"]
-    assert world.hear(eth9(IFF_UP | IFF_LOWER_UP, mtu=1400)) == ["~ eth9 mtu 1500 -> 1400"]
-    assert world.hear(eth9(mtu=1400, altnames=("wan",)))[-1] == "~ eth9 altname - -> wan"
-    assert world.hear(eth9(mtu=1400, name="lan")) == [
+    assert observed.hear(eth9()) == [f"+ eth9 {first}"]
+    assert observed.hear(eth9(IFF_UP)) == ["~ eth9 UP off -> on"]
+    assert observed.hear(eth9(IFF_UP | IFF_LOWER_UP)) == ["~ eth9 carrier off -> on"]
+    assert observed.hear(eth9(IFF_UP | IFF_LOWER_UP, mtu=1400)) == ["~ eth9 mtu 1500 -> 1400"]
+    assert observed.hear(eth9(mtu=1400, altnames=("wan",)))[-1] == "~ eth9 altname - -> wan"
+    assert observed.hear(eth9(mtu=1400, name="lan")) == [
         "~ eth9 name eth9 -> lan",
         "~ lan altname wan -> -",
     ]
-    assert world.hear(alias(master=2))[0].endswith("master lan altname eth9:0")
-    assert world.hear(alias()) == ["~ eth9:0 master lan -> -"]
-    assert world.hear(V4.copy(flags=0x60)) == ["+ lan 10.0.0.1/24 deprecated tentative"]
-    assert world.hear(V4.copy(flags=0x20)) == ["~ lan 10.0.0.1/24 tentative on -> off"]
-    assert world.hear(V4.copy(flags=0x20, valid=60, preferred=0)) == [
+    assert observed.hear(alias(master=2))[0].endswith("master lan altname eth9:0")
+    assert observed.hear(alias()) == ["~ eth9:0 master lan -> -"]
+    assert observed.hear(V4.copy(flags=0x60)) == ["+ lan 10.0.0.1/24 deprecated tentative"]
+    assert observed.hear(V4.copy(flags=0x20)) == ["~ lan 10.0.0.1/24 tentative on -> off"]
+    assert observed.hear(V4.copy(flags=0x20, valid=60, preferred=0)) == [
         "~ lan 10.0.0.1/24 lifetime forever/forever -> 60/0"
     ]
-    assert world.hear(((MEDIA, 2), {"speed": 10, "duplex": 0})) == ["+ lan speed 10 duplex half"]
-    assert world.hear(((MEDIA, 2), {"speed": 0xFFFFFFFF})) == ["~ lan speed 10 -> -"]
+    assert observed.hear(((MEDIA, 2), {"speed": 10, "duplex": 0})) == ["+ lan speed 10 duplex half"]
+    assert observed.hear(((MEDIA, 2), {"speed": 0xFFFFFFFF})) == ["~ lan speed 10 -> -"]
     route = Route(AF_INET, b"\n\0\0\0", 8, (2,), gateway=b"\n\0\0\2", metric=5, table=9)
-    assert world.hear(route) == ["+ lan route 10.0.0.0/8 via 10.0.0.2 metric 5 table 9"]
+    assert observed.hear(route) == ["+ lan route 10.0.0.0/8 via 10.0.0.2 metric 5 table 9"]
     hole = Route(AF_INET, b"", 0, (), type=6)
-    assert world.hear(hole) == ["+ index 0 route blackhole 0.0.0.0/0"]
-    assert world.hear(eth9(), gone=True)[-1] == "- lan index 2"
+    assert observed.hear(hole) == ["+ index 0 route blackhole 0.0.0.0/0"]
+    assert observed.hear(eth9(), gone=True)[-1] == "- lan index 2"
 
 
 def test_where_a_device_went() -> None:
     """The number of the namespace as this one counts, and the index there."""
-    world = World()
-    world.events(eth9())
-    (event,) = apply(world.state, (LINK, 2), None, (1, 7))
-    assert world.lines.text(event) == "- eth9 index 2 to netns 1 index 7"
-    fields = world.lines.fields(event)
+    observed = Observed()
+    observed.events(eth9())
+    (event,) = apply(observed.state, (LINK, 2), None, (1, 7))
+    assert observed.lines.text(event) == "- eth9 index 2 to netns 1 index 7"
+    fields = observed.lines.fields(event)
     assert (fields["event"], fields["netnsid"], fields["new_ifindex"]) == ("departure", 1, 7)
 
 
 def test_what_is_run() -> None:
     """The occasions of ifwatchd: nothing for a link-local address, a flag, or a name."""
-    world = World()
-    assert world.runs(eth9()) == [("arrival", "eth9", "", "")]
-    assert world.runs(eth9(IFF_UP)) == []
-    assert world.runs(eth9(IFF_UP | IFF_LOWER_UP)) == [("carrier", "eth9", "", "")]
-    assert world.runs(V4) == [("up", "eth9", "10.0.0.1", "10.0.0.255")]
-    assert world.runs(LOCAL) == []
-    assert world.runs(LOCAL, gone=True) == []
-    assert world.runs(V6) == [("up", "eth9", "2001:db8::1", "")]
-    assert world.runs(V4.copy(flags=0x20)) == []
-    assert world.runs(V4, gone=True) == [("down", "eth9", "10.0.0.1", "10.0.0.255")]
-    assert world.runs(eth9(IFF_UP)) == [("no-carrier", "eth9", "", "")]
-    assert world.runs(eth9(), gone=True)[-1] == ("departure", "eth9", "", "")
+    observed = Observed()
+    assert observed.runs(eth9()) == [("arrival", "eth9", "", "")]
+    assert observed.runs(eth9(IFF_UP)) == []
+    assert observed.runs(eth9(IFF_UP | IFF_LOWER_UP)) == [("carrier", "eth9", "", "")]
+    assert observed.runs(V4) == [("up", "eth9", "10.0.0.1", "10.0.0.255")]
+    assert observed.runs(LOCAL) == []
+    assert observed.runs(LOCAL, gone=True) == []
+    assert observed.runs(V6) == [("up", "eth9", "2001:db8::1", "")]
+    assert observed.runs(V4.copy(flags=0x20)) == []
+    assert observed.runs(V4, gone=True) == [("down", "eth9", "10.0.0.1", "10.0.0.255")]
+    assert observed.runs(eth9(IFF_UP)) == [("no-carrier", "eth9", "", "")]
+    assert observed.runs(eth9(), gone=True)[-1] == ("departure", "eth9", "", "")
 
 
 def test_what_is_run_for_what_was_there() -> None:
     """Arrival and carrier; addresses where the device is up."""
-    world = World()
-    assert world.runs(eth9(IFF_UP | IFF_LOWER_UP), initial=True) == [
+    observed = Observed()
+    assert observed.runs(eth9(IFF_UP | IFF_LOWER_UP), initial=True) == [
         ("arrival", "eth9", "", ""),
         ("carrier", "eth9", "", ""),
     ]
-    assert [run[0] for run in world.runs(V4, initial=True)] == ["up"]
-    world = World()
-    assert [run[0] for run in world.runs(eth9(), initial=True)] == ["arrival"]
-    assert world.runs(V4, initial=True) == []
+    assert [run[0] for run in observed.runs(V4, initial=True)] == ["up"]
+    observed = Observed()
+    assert [run[0] for run in observed.runs(eth9(), initial=True)] == ["arrival"]
+    assert observed.runs(V4, initial=True) == []
 
 
 def test_point_to_point_waits_for_its_connection() -> None:
     """A device that is up and not connected has its addresses up when it is: once."""
     waiting = IFF_UP | IFF_POINTOPOINT
-    world = World()
-    world.runs(eth9(waiting))
+    observed = Observed()
+    observed.runs(eth9(waiting))
     entry = Address(2, AF_INET, b"\n\0\0\1", 32, peer=b"\n\0\0\2")
-    assert world.runs(entry) == []
+    assert observed.runs(entry) == []
     up = ("up", "eth9", "10.0.0.1", "10.0.0.2")
-    assert world.runs(eth9(waiting | IFF_LOWER_UP)) == [("carrier", "eth9", "", ""), up]
-    assert world.runs(eth9(waiting)) == [("no-carrier", "eth9", "", "")]
-    assert world.runs(eth9(waiting | IFF_LOWER_UP)) == [("carrier", "eth9", "", "")]
+    assert observed.runs(eth9(waiting | IFF_LOWER_UP)) == [("carrier", "eth9", "", ""), up]
+    assert observed.runs(eth9(waiting)) == [("no-carrier", "eth9", "", "")]
+    assert observed.runs(eth9(waiting | IFF_LOWER_UP)) == [("carrier", "eth9", "", "")]

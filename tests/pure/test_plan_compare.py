@@ -20,7 +20,7 @@ from netalias.model import GROUP, SCRATCH
 from netalias.model.steps import REMOVE, DelAddress, DelLink, SetLink
 from netalias.plan import compare as agenda
 from netalias.plan.compare import compare
-from netalias.plan.diff import Agenda
+from netalias.plan.diff import Diff
 from netalias.views.diff import line
 
 randoms = st.randoms(use_true_random=True)
@@ -34,7 +34,7 @@ class Declared(Stage):
         assert found.errors == []
         return found
 
-    def check(self, text: str, rules: Rules | None = None) -> Agenda:
+    def check(self, text: str, rules: Rules | None = None) -> Diff:
         return check(self.engine, self.parsed(text), rules or Rules(allow_empty=True))
 
     def reconcile(self, text: str, rules: Rules | None = None) -> Outcome:
@@ -267,7 +267,7 @@ def test_guard_rails(
     present: int, wished: int, removed: int, words: dict[str, bool], message: str
 ) -> None:
     """An empty answer is not an order, nor is one that halves ten aliases or more."""
-    found = Agenda()
+    found = Diff()
     found.present, found.wished, found.removed = present, wished, removed
     rules = Rules(**words)  # type: ignore[arg-type]
     if not message:
@@ -308,13 +308,13 @@ def test_the_quick_answer_is_that_of_the_plan(random: Random) -> None:
 
     def compared() -> tuple[list[str], list[str]]:
         engine = Engine(machine.ground.kernel(), machine.registry)
-        found = compare(declared, engine.world(), engine.able)
+        found = compare(declared, engine.observe(), engine.able)
         lines = [line(item, machine.registry) for item in found.items]
         return lines, [one.line() for one in found.skipped]
 
     quick = compared()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agenda.Like, "holds", lambda *_: False)
+        patch.setattr(agenda.Unchanged, "holds", lambda *_: False)
         assert compared() == quick
 
 

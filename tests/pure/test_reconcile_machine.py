@@ -45,26 +45,26 @@ class InMemory(Ground):
     kinds = ("auto", "macvlan", "ipvlan", "dummy", "label")
 
     def __init__(self) -> None:
-        self.world = Mortal()
-        self.world.set_device("lo", up=True)
+        self.observed = Mortal()
+        self.observed.set_device("lo", up=True)
 
     def kernel(self, fuse: int = -1) -> Kernel:
-        self.world.fuse = Fuse(fuse)
-        return self.world
+        self.observed.fuse = Fuse(fuse)
+        return self.observed
 
     def copy(self, snapshot: Snapshot) -> Kernel:
-        return deepcopy(self.world)
+        return deepcopy(self.observed)
 
     def add_main(self, name: str) -> None:
-        self.world.add_device(name, "veth", link=2 + MAINS.index(name), remote=True)
-        self.world.set_device(name, addrgen=1)
-        self.world.set_device(name, up=True)
+        self.observed.add_device(name, "veth", link=2 + MAINS.index(name), remote=True)
+        self.observed.set_device(name, addrgen=1)
+        self.observed.set_device(name, up=True)
 
     def rename(self, name: str, new: str) -> None:
-        self.world.set_device(name, name=new)
+        self.observed.set_device(name, name=new)
 
     def regroup(self, name: str, group: int) -> None:
-        self.world.set_device(name, group=group)
+        self.observed.set_device(name, group=group)
 
 
 class OverMemory(DeclaredAliases):

@@ -14,9 +14,9 @@ from netalias.engine import Engine
 from netalias.engine.reconcile import Rules, reconcile
 from netalias.model import Device, mac_text
 from netalias.model.steps import SetLink
-from netalias.plan.sysctls import Setting
+from netalias.plan.sysctls import SysctlChange
 from netalias.runtime import Unlocked
-from netalias.runtime.sysctls import Kept
+from netalias.runtime.sysctls import SavedSysctls
 
 
 class Placed(Unlocked):
@@ -288,18 +288,18 @@ def test_unreadable_records_restore_nothing(tmp_path: Path) -> None:
     (tmp_path / "settings").write_bytes(
         b"2 arp_ignore\n\xff\n2 arp_announce x\n2 arp_ignore 99999999999\n2 mtu 0\n3 arp_ignore 0\n"
     )
-    assert Kept(str(tmp_path)).values == {3: {"arp_ignore": 0}}
+    assert SavedSysctls(str(tmp_path)).values == {3: {"arp_ignore": 0}}
 
 
 def test_the_oldest_value_is_kept(tmp_path: Path) -> None:
     """Whatever is set later; and devices that have gone are forgotten."""
-    kept = Kept(str(tmp_path))
-    kept.keep([Setting(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
-    kept.keep([Setting(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 2})])
-    assert Kept(str(tmp_path)).values == {2: {"arp_ignore": 0}}
+    kept = SavedSysctls(str(tmp_path))
+    kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
+    kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 2})])
+    assert SavedSysctls(str(tmp_path)).values == {2: {"arp_ignore": 0}}
     kept.only({3: Device(3, "eth1")})
-    kept.keep([Setting(Device(3, "eth1", arp_announce=1), {"arp_announce": 2})])
-    assert Kept(str(tmp_path)).values == {3: {"arp_announce": 1}}
+    kept.keep([SysctlChange(Device(3, "eth1", arp_announce=1), {"arp_announce": 2})])
+    assert SavedSysctls(str(tmp_path)).values == {3: {"arp_announce": 1}}
 
 
 def test_the_network_of_a_dummy_is_nowhere(stage: Stage) -> None:
@@ -315,8 +315,8 @@ def test_the_network_of_a_dummy_is_nowhere(stage: Stage) -> None:
 
 def test_a_value_that_is_not_ours_any_more_is_not_put_back(tmp_path: Path) -> None:
     """Nobody knows what was there before somebody else set another one."""
-    kept = Kept(str(tmp_path))
-    kept.keep([Setting(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
+    kept = SavedSysctls(str(tmp_path))
+    kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
     kept.only({2: Device(2, "eth0", arp_ignore=1)})
     assert kept.values == {2: {"arp_ignore": 0}}
     kept.only({2: Device(2, "eth0", arp_ignore=2)})
@@ -325,17 +325,17 @@ def test_a_value_that_is_not_ours_any_more_is_not_put_back(tmp_path: Path) -> No
 
 def test_records_that_somebody_took_away_are_forgotten_without_a_word(tmp_path: Path) -> None:
     """What was restored stays restored."""
-    setting = Setting(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})
-    kept = Kept(str(tmp_path))
+    setting = SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})
+    kept = SavedSysctls(str(tmp_path))
     kept.keep([setting])
     (tmp_path / "settings").unlink()
-    kept.forget([Setting(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 0}, restores=True)])
+    kept.forget([SysctlChange(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 0}, restores=True)])
     assert kept.values == {}
 
 
 def test_what_another_namespace_had_is_not_put_back(tmp_path: Path) -> None:
     """The kernel gives the inode of one that has gone, and so the folder, to the next one."""
-    kept = Kept(str(tmp_path), 7)
-    kept.keep([Setting(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
-    assert Kept(str(tmp_path), 8).values == {}
-    assert Kept(str(tmp_path), 7).values == {2: {"arp_ignore": 0}}
+    kept = SavedSysctls(str(tmp_path), 7)
+    kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
+    assert SavedSysctls(str(tmp_path), 8).values == {}
+    assert SavedSysctls(str(tmp_path), 7).values == {2: {"arp_ignore": 0}}

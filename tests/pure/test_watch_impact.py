@@ -25,7 +25,7 @@ eth7:0 10.0.0.7
 """
 
 
-class World:
+class Observed:
     """eth0, called lan too, with the aliases of TEXT; eth1 with none; what was heard of them."""
 
     def __init__(self) -> None:
@@ -56,105 +56,107 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def observed() -> Observed:
+    return Observed()
 
 
-CASES: list[tuple[str, Callable[[World], object], dict[str, object]]] = [
-    ("nothing", lambda world: None, {}),
+CASES: list[tuple[str, Callable[[Observed], object], dict[str, object]]] = [
+    ("nothing", lambda observed: None, {}),
     (
         "a device alias is deleted",
-        lambda world: world.kernel.remove_device("eth0:0"),
+        lambda observed: observed.kernel.remove_device("eth0:0"),
         {"dirty": {"eth0:0": 7}, "touched": True},
     ),
     (
         "a device alias is taken down",
-        lambda world: world.kernel.set_device("eth0:0", up=False),
+        lambda observed: observed.kernel.set_device("eth0:0", up=False),
         {"dirty": {"eth0:0": 7}, "touched": True},
     ),
     (
         "it loses its name",
-        lambda world: world.kernel.apply([DelAltname("eth0_0", world.index("eth0_0"), "eth0:0")]),
+        lambda observed: observed.kernel.apply(
+            [DelAltname("eth0_0", observed.index("eth0_0"), "eth0:0")]
+        ),
         {"dirty": {"eth0:0": 7}, "touched": True},
     ),
     (
         "it loses our mark",
-        lambda world: world.kernel.set_device("eth0:0", group=0),
+        lambda observed: observed.kernel.set_device("eth0:0", group=0),
         {"dirty": {"eth0:0": 7}, "touched": True},
     ),
     (
         "one that is declared by an altname",
-        lambda world: world.kernel.set_device("eth0:2", up=False),
+        lambda observed: observed.kernel.set_device("eth0:2", up=False),
         {"dirty": {"lan:2": 7}, "touched": True},
     ),
     (
         "a label is deleted",
-        lambda world: world.kernel.remove_address("eth0", "10.0.0.2/32"),
+        lambda observed: observed.kernel.remove_address("eth0", "10.0.0.2/32"),
         {"dirty": {"eth0:1": 7}, "touched": True},
     ),
     (
         "an IPv6 label is deleted",
-        lambda world: world.kernel.remove_address("eth0", "2001:db8::3/128"),
+        lambda observed: observed.kernel.remove_address("eth0", "2001:db8::3/128"),
         {"dirty": {"eth0:3": 7}, "touched": True},
     ),
     (
         "somebody else has the address of an alias",
-        lambda world: world.kernel.add_address("eth1", "10.0.0.1/24"),
+        lambda observed: observed.kernel.add_address("eth1", "10.0.0.1/24"),
         {"dirty": {"eth0:0": 7}},
     ),
     (
         "an alias that nobody declared",
-        lambda world: world.engine.create("eth1:5", "10.0.0.9", "kind", "macvlan"),
+        lambda observed: observed.engine.create("eth1:5", "10.0.0.9", "kind", "macvlan"),
         {"touched": True},
     ),
     (
         "an address that is no matter of ours",
-        lambda world: world.kernel.add_address("eth1", "192.0.2.1/24"),
+        lambda observed: observed.kernel.add_address("eth1", "192.0.2.1/24"),
         {},
     ),
     (
         "a main device with aliases goes down",
-        lambda world: world.kernel.set_device("eth0", up=False),
+        lambda observed: observed.kernel.set_device("eth0", up=False),
         {"down": {2}, "dirty": {"eth0:0": 7, "eth0:3": 7}, "touched": True},
     ),
     (
         "one without aliases goes down",
-        lambda world: world.kernel.set_device("eth1", up=False),
+        lambda observed: observed.kernel.set_device("eth1", up=False),
         {},
     ),
     (
         "it is deleted",
-        lambda world: world.kernel.remove_device("eth1"),
+        lambda observed: observed.kernel.remove_device("eth1"),
         {},
     ),
     (
         "a main device that is awaited comes",
-        lambda world: world.kernel.add_device("eth7", up=True),
+        lambda observed: observed.kernel.add_device("eth7", up=True),
         {"risen": {"eth7"}, "whole": True, "raised": True, "touched": True},
     ),
     (
         "it comes, and is down",
-        lambda world: world.kernel.add_device("eth7"),
+        lambda observed: observed.kernel.add_device("eth7"),
         {"down": {6}, "whole": True, "raised": True, "touched": True},
     ),
     (
         "another one comes",
-        lambda world: world.kernel.add_device("eth8", up=True),
+        lambda observed: observed.kernel.add_device("eth8", up=True),
         {"raised": True},
     ),
     (
         "a device gets the name of one that is awaited",
-        lambda world: world.kernel.set_device("eth1", name="eth7"),
+        lambda observed: observed.kernel.set_device("eth1", name="eth7"),
         {"risen": {"eth7"}, "whole": True, "raised": True, "touched": True},
     ),
     (
         "another MTU",
-        lambda world: world.kernel.set_device("eth0", mtu=1600),
+        lambda observed: observed.kernel.set_device("eth0", mtu=1600),
         {"whole": True},
     ),
     (
         "another MTU of one that is no matter of ours",
-        lambda world: world.kernel.set_device("eth1", mtu=1600),
+        lambda observed: observed.kernel.set_device("eth1", mtu=1600),
         {},
     ),
 ]
@@ -163,36 +165,38 @@ CASES: list[tuple[str, Callable[[World], object], dict[str, object]]] = [
 @pytest.mark.parametrize(
     ("change", "news"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_news(world: World, change: Callable[[World], object], news: dict[str, object]) -> None:
+def test_news(
+    observed: Observed, change: Callable[[Observed], object], news: dict[str, object]
+) -> None:
     """What was asked for by the port 7."""
-    change(world)
-    assert world.heard(7) == news
+    change(observed)
+    assert observed.heard(7) == news
 
 
-def test_a_main_device_is_deleted(world: World) -> None:
+def test_a_main_device_is_deleted(observed: Observed) -> None:
     """It is gone by the name that its aliases were declared for; macvlans and labels go with it."""
-    world.kernel.remove_device("eth0")
-    news = world.heard()
+    observed.kernel.remove_device("eth0")
+    news = observed.heard()
     assert news["gone"] == {"eth0": None}
     assert "down" not in news
     assert {"eth0:0", "eth0:1", "eth0:3"} <= set(news["dirty"])  # type: ignore[call-overload]
 
 
-def test_down_and_up_is_up(world: World) -> None:
+def test_down_and_up_is_up(observed: Observed) -> None:
     """Who has come up by the time that it is acted on, frees nothing."""
-    world.kernel.set_device("eth0", up=False)
-    assert world.heard()["down"] == {2}
-    world.kernel.set_device("eth0", up=True)
-    news = world.heard()
+    observed.kernel.set_device("eth0", up=False)
+    assert observed.heard()["down"] == {2}
+    observed.kernel.set_device("eth0", up=True)
+    news = observed.heard()
     assert "down" not in news
     assert news["risen"] == {"eth0", "lan"}
-    world.kernel.set_device("eth0", up=False)
-    news = world.heard()
+    observed.kernel.set_device("eth0", up=False)
+    news = observed.heard()
     assert news["down"] == {2}
     assert "risen" not in news
 
 
-def test_what_is_down_at_the_beginning(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_down_at_the_beginning(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
     """A main device has fallen. The devices of its aliases are not looked at for aliases of their
     own: thousands that a killed run left down would cost the square of their number."""
     asked = []
@@ -200,56 +204,56 @@ def test_what_is_down_at_the_beginning(world: World, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         Stacking, "_carries", lambda self, main: asked.append(main.name) or carries(self, main)
     )
-    world.kernel.set_device("eth0:0", up=False)
-    world.kernel.add_device("eth2")
+    observed.kernel.set_device("eth0:0", up=False)
+    observed.kernel.add_device("eth2")
     for name in ("eth0", "eth1"):
-        world.kernel.set_device(name, up=False)
-    world.heard()
-    world.stacking.news = type(world.stacking.news)()
+        observed.kernel.set_device(name, up=False)
+    observed.heard()
+    observed.stacking.news = type(observed.stacking.news)()
     asked.clear()
-    world.stacking.settle()
-    assert world.stacking.news.down == {world.index("eth0")}
+    observed.stacking.settle()
+    assert observed.stacking.news.down == {observed.index("eth0")}
     assert asked == ["lo", "eth1", "eth2"]
 
 
-def test_a_new_name(world: World) -> None:
+def test_a_new_name(observed: Observed) -> None:
     """The former name is remembered, the first one of several, and slots that labels have lost."""
-    world.kernel.set_device("eth0", name="wan0")
-    world.heard()
-    world.kernel.set_device("wan0", name="wan1")
-    news = world.heard()
+    observed.kernel.set_device("eth0", name="wan0")
+    observed.heard()
+    observed.kernel.set_device("wan0", name="wan1")
+    news = observed.heard()
     assert news["renamed"] == {2: "eth0"}
     assert news["relabelled"] == {(2, bytes((10, 0, 0, 2))): 1}
 
 
-def test_carrier(world: World) -> None:
+def test_carrier(observed: Observed) -> None:
     """Of a main device with aliases it is told which one."""
     for name in ("eth0", "eth1"):
-        world.kernel.set_device(name, carrier=False)
-    world.heard()
-    world.stacking.news = type(world.stacking.news)()
+        observed.kernel.set_device(name, carrier=False)
+    observed.heard()
+    observed.stacking.news = type(observed.stacking.news)()
     for name in ("eth0", "eth1"):
-        world.kernel.set_device(name, carrier=True)
-    news = world.heard()
+        observed.kernel.set_device(name, carrier=True)
+    news = observed.heard()
     assert news["linked"] == {2}
     assert news["raised"]
 
 
-def test_who_did_it_is_remembered(world: World) -> None:
+def test_who_did_it_is_remembered(observed: Observed) -> None:
     """What follows from it by itself does not hide the port."""
-    world.kernel.set_device("eth0:0", up=False)
-    world.heard(7)
-    world.kernel.remove_device("eth0:0")
-    assert world.heard(0)["dirty"] == {"eth0:0": 7}
+    observed.kernel.set_device("eth0:0", up=False)
+    observed.heard(7)
+    observed.kernel.remove_device("eth0:0")
+    assert observed.heard(0)["dirty"] == {"eth0:0": 7}
 
 
-def test_devices_that_come_and_go_leave_nothing(world: World) -> None:
+def test_devices_that_come_and_go_leave_nothing(observed: Observed) -> None:
     """As those of containers do all day."""
     for _ in range(50):
-        world.kernel.add_device("veth1", up=True)
-        world.heard()
-        world.kernel.set_device("veth1", name="veth2")
-        world.heard()
-        world.kernel.remove_device("veth2")
-        world.heard()
-    assert world.heard() == {"raised": True}
+        observed.kernel.add_device("veth1", up=True)
+        observed.heard()
+        observed.kernel.set_device("veth1", name="veth2")
+        observed.heard()
+        observed.kernel.remove_device("veth2")
+        observed.heard()
+    assert observed.heard() == {"raised": True}

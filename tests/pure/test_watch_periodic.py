@@ -14,7 +14,7 @@ from netalias.model.steps import DelProxy
 from netalias.watch.periodic import Publishing
 
 
-class World:
+class Observed:
     """eth0 and eth1 are up; eth0 answers for 10.7.0.1, and for somebody else's 10.7.0.9."""
 
     def __init__(self) -> None:
@@ -44,69 +44,69 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def observed() -> Observed:
+    return Observed()
 
 
-def test_nothing_is_missing(world: World) -> None:
-    assert world.publishing.missing() == []
-    assert world.publishing.again() == (0, [])
+def test_nothing_is_missing(observed: Observed) -> None:
+    assert observed.publishing.missing() == []
+    assert observed.publishing.again() == (0, [])
 
 
-def test_after_a_flap(world: World) -> None:
+def test_after_a_flap(observed: Observed) -> None:
     """Ours come back, those of others do not."""
-    world.kernel.set_device("eth0", up=False)
-    world.hear()
-    assert world.there() == []
-    assert world.publishing.again() == (0, [])
-    world.kernel.set_device("eth0", up=True)
-    world.hear()
-    assert world.publishing.again() == (1, [])
-    assert world.there() == [1]
+    observed.kernel.set_device("eth0", up=False)
+    observed.hear()
+    assert observed.there() == []
+    assert observed.publishing.again() == (0, [])
+    observed.kernel.set_device("eth0", up=True)
+    observed.hear()
+    assert observed.publishing.again() == (1, [])
+    assert observed.there() == [1]
 
 
-def test_what_is_read_while_it_is_down(world: World) -> None:
+def test_what_is_read_while_it_is_down(observed: Observed) -> None:
     """It is not forgotten by that; what another device has is known."""
-    world.kernel.set_device("eth0", up=False)
-    world.publish("eth1", 2, PROTOCOL)
-    world.hear()
-    world.learn()
+    observed.kernel.set_device("eth0", up=False)
+    observed.publish("eth1", 2, PROTOCOL)
+    observed.hear()
+    observed.learn()
     for name in ("eth0", "eth1"):
-        world.kernel.set_device(name, up=False)
-        world.kernel.set_device(name, up=True)
-    world.hear()
-    assert world.publishing.again() == (2, [])
-    assert world.there() == [1, 2]
+        observed.kernel.set_device(name, up=False)
+        observed.kernel.set_device(name, up=True)
+    observed.hear()
+    assert observed.publishing.again() == (2, [])
+    assert observed.there() == [1, 2]
 
 
-def test_what_was_taken_back(world: World) -> None:
+def test_what_was_taken_back(observed: Observed) -> None:
     """Is not published again."""
-    proxy = next(one for one in world.kernel.proxies() if one.local[3] == 1)
-    world.kernel.apply([DelProxy("eth0", proxy.index, proxy)])
-    world.learn()
-    world.kernel.set_device("eth0", up=False)
-    world.kernel.set_device("eth0", up=True)
-    world.hear()
-    assert world.publishing.again() == (0, [])
+    proxy = next(one for one in observed.kernel.proxies() if one.local[3] == 1)
+    observed.kernel.apply([DelProxy("eth0", proxy.index, proxy)])
+    observed.learn()
+    observed.kernel.set_device("eth0", up=False)
+    observed.kernel.set_device("eth0", up=True)
+    observed.hear()
+    assert observed.publishing.again() == (0, [])
 
 
-def test_a_device_that_is_made_again(world: World) -> None:
+def test_a_device_that_is_made_again(observed: Observed) -> None:
     """By its name, with another index."""
-    world.kernel.remove_device("eth0")
-    world.hear()
-    world.learn()
-    world.kernel.add_device("eth2", up=True)
-    world.kernel.add_device("eth0", up=True)
-    world.hear()
-    assert world.publishing.again() == (1, [])
-    assert world.there() == [1]
+    observed.kernel.remove_device("eth0")
+    observed.hear()
+    observed.learn()
+    observed.kernel.add_device("eth2", up=True)
+    observed.kernel.add_device("eth0", up=True)
+    observed.hear()
+    assert observed.publishing.again() == (1, [])
+    assert observed.there() == [1]
 
 
-def test_refused(world: World) -> None:
+def test_refused(observed: Observed) -> None:
     """It is told, and counts for nothing."""
-    world.kernel.set_device("eth0", up=False)
-    world.kernel.set_device("eth0", up=True)
-    world.hear()
-    world.kernel.privileged = False
-    done, failures = world.publishing.again()
+    observed.kernel.set_device("eth0", up=False)
+    observed.kernel.set_device("eth0", up=True)
+    observed.hear()
+    observed.kernel.privileged = False
+    done, failures = observed.publishing.again()
     assert (done, len(failures)) == (0, 1)

@@ -15,9 +15,9 @@ from netalias.desired.index import Wished
 from netalias.model import GROUP, Snapshot
 from netalias.model.commands import command
 from netalias.model.events import State
-from netalias.observed import World
+from netalias.observed import Observed
 from netalias.plan.compare import compare
-from netalias.plan.diff import Agenda
+from netalias.plan.diff import Diff
 from netalias.watch.snapshots import focused, snapshot
 
 
@@ -47,10 +47,10 @@ class Focused(OverMemory):
             assert self.seen(wanted, focused(state, wanted, GROUP)) == whole
             self.tally.update(text.split()[0] for text in whole)
 
-    def seen(self, wanted: Declarations, world: Snapshot) -> list[str]:
+    def seen(self, wanted: Declarations, observed: Snapshot) -> list[str]:
         """What is to be done, and what cannot be."""
         able = self.ground.kernel().able
-        found: Agenda = compare(wanted, World(world, self.registry), able, removing=False)
+        found: Diff = compare(wanted, Observed(observed, self.registry), able, removing=False)
         done = [
             f"{item.sign} {item.name} {[(step.phase, command(step)) for step in item.plan.steps]}"
             for item in found.items

@@ -20,7 +20,7 @@ from support import SLOW, Namespace, until
 from netalias.families import installed
 from netalias.kernel.netlink import Netlink
 from netalias.model import GROUP
-from netalias.observed import World
+from netalias.observed import Observed
 
 SETTLED = 90.0
 """Seconds: who keeps being undone waits up to sixty."""
@@ -148,8 +148,8 @@ class Soak:
     def _wrong_names(self) -> str:
         """Of a fresh dump."""
         with self._namespace:
-            world = World(self._kernel.snapshot(), installed(), GROUP)
-        found = [str(alias.name) for alias in world.aliases if alias.ours]
+            observed = Observed(self._kernel.snapshot(), installed(), GROUP)
+        found = [str(alias.name) for alias in observed.aliases if alias.ours]
         if len(found) != len(set(found)):
             return f"an alias is there twice: {found}"
         needed, allowed = set(), set()

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 def labels(reading: Reading) -> Iterator[Finding]:
     """A label of others has the name of an alias of ours: the alias gives way."""
-    taken = set(reading.world.by_name)
+    taken = set(reading.observed.by_name)
     for alias in reading.aliases:
         if not alias.ours:
             continue
-        for twin in reading.world.by_name[alias.name]:
+        for twin in reading.observed.by_name[alias.name]:
             if twin.ours or twin.main is None:
                 continue
             address = f"{text_of(twin)}/{twin.prefixlen}"
@@ -74,7 +74,7 @@ def duplicates(reading: Reading) -> Iterator[Finding]:
     """The address of an alias stands on another device, or twice on one."""
     seen: set[int] = set()
     standing: dict[bytes, list[int]] = {}
-    for index, entries in reading.world.snapshot.addresses.items():
+    for index, entries in reading.observed.snapshot.addresses.items():
         for entry in entries:
             if entry.scope != RT_SCOPE_LINK:
                 standing.setdefault(entry.local, []).append(index)
@@ -86,7 +86,7 @@ def duplicates(reading: Reading) -> Iterator[Finding]:
             places.remove(alias.carrier.index)
         if not places:
             continue
-        seen |= {id(one) for one in reading.world.aliases if one.address == alias.address}
+        seen |= {id(one) for one in reading.observed.aliases if one.address == alias.address}
         yield finding(
             alias,
             ERROR,
@@ -103,8 +103,8 @@ def _index(alias: Alias) -> int:
 
 def strays(reading: Reading) -> Iterator[Finding]:
     """An address with our mark has lost its slot."""
-    taken = set(reading.world.by_name)
-    for (index, local), stray in found_strays(reading.world).items():
+    taken = set(reading.observed.by_name)
+    for (index, local), stray in found_strays(reading.observed).items():
         main = stray.main
         if main is None or main not in reading.mains:
             continue
@@ -129,7 +129,7 @@ def _promoting(reading: Reading, stray: Alias) -> str:
     assert main is not None
     if stray.entry is None or stray.entry.secondary or reading.effective(main, key):
         return ""
-    for entry in reading.world.snapshot.on(main.index):
+    for entry in reading.observed.snapshot.on(main.index):
         inside = entry.prefixlen == stray.prefixlen and contains(
             stray.address, stray.prefixlen, entry.local
         )

@@ -99,8 +99,8 @@ def renamed(reading: Reading) -> Iterator[Finding]:
 
 def remnants(reading: Reading) -> Iterator[Finding]:
     """An interrupted run was about to delete a device."""
-    for device in reading.world.remnants:
-        main = reading.world.snapshot.devices.get(device.link)
+    for device in reading.observed.remnants:
+        main = reading.observed.snapshot.devices.get(device.link)
         if main in reading.mains:
             assert main is not None
             yield Finding(
@@ -133,7 +133,7 @@ def twins(reading: Reading) -> Iterator[Finding]:
     """Two devices on one main device have one MAC: only one of them can be up (EADDRINUSE)."""
     for main in reading.mains:
         taken: dict[bytes, Device] = {main.mac: main}
-        aliases = [one for one in reading.world.aliases if one.main is main]
+        aliases = [one for one in reading.observed.aliases if one.main is main]
         for alias in sorted(aliases, key=lambda one: not one.up):
             device = alias.device
             if device is None or alias.kind != "macvlan" or not device.mac:

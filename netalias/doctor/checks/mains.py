@@ -49,7 +49,7 @@ def carrier(reading: Reading) -> Iterator[Finding]:
 
 def _no_carrier(main: Device, reading: Reading) -> tuple[str, str]:
     """Why, and the command that ends it."""
-    snapshot = reading.world.snapshot
+    snapshot = reading.observed.snapshot
     lower = None if main.remote else snapshot.devices.get(main.link)
     if lower is not None and not lower.up:
         return f"{lower.name}, which it depends on, is down", f"ip link set {quote(lower.name)} up"
@@ -67,7 +67,7 @@ def _no_carrier(main: Device, reading: Reading) -> tuple[str, str]:
 def port(reading: Reading) -> Iterator[Finding]:
     """Aliases stand on the port of a bridge, bond or team, which takes every frame."""
     for main in reading.mains:
-        master = port_of(main, reading.world.snapshot)
+        master = port_of(main, reading.observed.snapshot)
         if master is None:
             continue
         for alias in reading.on(main):
@@ -87,7 +87,7 @@ def port(reading: Reading) -> Iterator[Finding]:
 
 def _move(alias: Alias, master: Device, reading: Reading) -> str:
     slot = alias.name.slot
-    while AliasName(master.name, slot) in reading.world.by_name:
+    while AliasName(master.name, slot) in reading.observed.by_name:
         slot += 1
     there = quote(f"{master.name}:{slot}")
     address = f"{text_of(alias)}/{alias.prefixlen}"
@@ -99,7 +99,7 @@ def vrf(reading: Reading) -> Iterator[Finding]:
     for alias in reading.aliases:
         if alias.main is None or alias.device is None or alias.kind == "dummy":
             continue
-        master = reading.world.snapshot.devices.get(alias.main.master)
+        master = reading.observed.snapshot.devices.get(alias.main.master)
         if master is not None and master.kind == "vrf" and alias.device.master != master.index:
             yield Finding(
                 ERROR,

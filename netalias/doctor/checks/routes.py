@@ -101,7 +101,7 @@ def connected(reading: Reading) -> Iterator[Finding]:
 def _apart(main: Device, reading: Reading) -> bool:
     """Whether there is nothing to be routed to, or by another table: a loopback device takes all of
     a network as its own, and a VRF has routes of its own."""
-    master = reading.world.snapshot.devices.get(main.master)
+    master = reading.observed.snapshot.devices.get(main.master)
     vrf = master is not None and master.kind == "vrf"
     return vrf or bool(main.flags & IFF_LOOPBACK) or not main.flags & IFF_LOWER_UP
 

@@ -211,7 +211,7 @@ def secondary(reading: Reading) -> Iterator[Finding]:
         key = "promote_secondaries"
         if not reading.known(device, key) or reading.effective(device, key):
             continue
-        first = _primary(entry, reading.world.snapshot.on(device.index))
+        first = _primary(entry, reading.observed.snapshot.on(device.index))
         yield finding(
             alias,
             WARNING,
