@@ -83,7 +83,7 @@ def test_what_has_run_out_is_not_added(stage: Stage) -> None:
     kept = Kept(stage, TWO)
     stage.kernel.pass_time(29)
     observed = stage.engine.observe()
-    stage.engine.observed = lambda: observed  # type: ignore[method-assign]
+    stage.engine.observe = lambda: observed  # type: ignore[method-assign]
     stage.kernel.pass_time(1)
     assert Leasing(kept, 0.0).renew(0.0) == []  # type: ignore[arg-type]
     eth0 = stage.kernel.snapshot().device("eth0_0")
