@@ -243,7 +243,7 @@ class Batch:
 
     def _arrived(self, arriving: ClaimSession, items: dict[int, Item]) -> None:
         """What the kernel found to be in use goes again, the rest is announced."""
-        withdraw(self.engine, [*items.values()], arriving)
+        withdraw(self.engine.kernel, [*items.values()], arriving)
         lost = [item.plan for item in items.values() if item.error is not None]
         for note in arriving.announce(lost):
             self._warn(f"{max(items)}: {note}")

@@ -238,7 +238,7 @@ def _carry_out(engine: Engine, observed: Observed, outcome: Outcome, kept: Saved
             arriving.follow()
             kept.keep(settings)
             carry_out(engine.kernel, changes)
-            withdraw(engine, items, arriving)
+            withdraw(engine.kernel, items, arriving)
     if returns and outcome.failed:
         # What those that were refused still need stays.
         done = [item.plan for item in changes if item.error is None]

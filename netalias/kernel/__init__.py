@@ -45,7 +45,9 @@ class Failure:
 
         *lost* are the failures of bringing the alias back.
         """
-        message = f"{name}: {self.error}"
+        message = str(self.error)
+        if not message.startswith(f"{name}: "):
+            message = f"{name}: {message}"
         left = [step for one in (self, *lost) for step in one.left]
         if left:
             message += f"; left behind: {', '.join(step.device for step in left)}"
@@ -167,10 +169,6 @@ class Kernel:
         finally:
             self._deaf = before
 
-    def undo(self, steps: Sequence[Step]) -> None:
-        """Undo what apply() has done, as far as it can be."""
-        self._undo(steps, {})
-
     def _apply(self, steps: Iterable[Step], ordered: bool) -> list[Failure]:
         failures: dict[int, Failure] = {}
         done: list[Step] = []
@@ -185,13 +183,14 @@ class Kernel:
                     self._run(batch, done, failures)
         except BaseException:
             # How far the last batch came is not known; undoing what was never done does no harm.
-            self._undo([*done, *batch], {})
+            self.undo([*done, *batch])
             raise
         if failures and ordered:
             first = min(failures)
             _stop([step for step in done if step.owner > first], failures)
         if failures:
-            self._undo([step for step in done if step.owner in failures], failures)
+            for step in self.undo([step for step in done if step.owner in failures]):
+                failures[step.owner].left.append(step)
         return list(failures.values())
 
     def _run(self, batch: list[Step], done: list[Step], failures: dict[int, Failure]) -> None:
@@ -206,7 +205,8 @@ class Kernel:
             if error is not None and step.owner not in failures:
                 failures[step.owner] = Failure(step, error)
 
-    def _undo(self, done: Sequence[Step], failures: dict[int, Failure]) -> None:
+    def undo(self, done: Sequence[Step]) -> list[Step]:
+        """Undo what apply() has done; the undoing steps that were refused, for unwind()."""
         inverses: list[Step] = []
         gone: set[tuple[int, str]] = set()
         for step in done:
@@ -222,14 +222,20 @@ class Kernel:
                 continue
             inverse.owner = step.owner
             inverses.append(inverse)
+        return self.unwind(inverses)
+
+    def unwind(self, inverses: Sequence[Step]) -> list[Step]:
+        """Send undoing steps in the given order; those that were refused."""
         if not inverses:
-            return
+            return []
         before, self._deaf = self._deaf, True  # what was begun is undone to the end
         answers = self.send(inverses)
         self._deaf = before
-        for step, error in zip(inverses, answers, strict=True):
-            if error is not None and error.errno not in GONE and step.owner in failures:
-                failures[step.owner].left.append(step)
+        return [
+            step
+            for step, error in zip(inverses, answers, strict=True)
+            if error is not None and error.errno not in GONE
+        ]
 
 
 def _stop(batch: Sequence[Step], failures: dict[int, Failure]) -> None:
