@@ -3,21 +3,25 @@ the same run has put in its place goes again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from errno import EIO
+from random import Random
 
 import declared_machine
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_claim import Wire, on, packed
 from test_plan_compare import Declared
-from test_reconcile_machine import OverMemory
+from test_reconcile_machine import InMemory, Mortal, OverMemory
 
 from netalias import errors
 from netalias.engine.batch import Batch
-from netalias.engine.reconcile import Outcome
-from netalias.kernel import refused
+from netalias.engine.reconcile import Outcome, Rules, reconcile
+from netalias.kernel import Failure, refused
 from netalias.kernel.memory import Memory
-from netalias.model.steps import AddAddress, Step
+from netalias.kinds import World
+from netalias.model.steps import AddAddress, AddAltname, CreateLink, Step
 
 BAD = "10.0.0.9"
 """The kernel refuses this address."""
@@ -145,6 +149,78 @@ def test_back_in_a_batch(stage: Declared) -> None:
     assert aliases(stage) == [f"eth0:{n} label 10.0.0.{n + 1}" for n in range(3)]
 
 
+class Moody(Mortal):
+    """A kernel that refuses some steps of some plans by dice; never what undoes or brings back."""
+
+    dice: Random | None = None
+
+    def apply(
+        self, steps: Iterable[Step], *, ordered: bool = False, stoppable: bool = True
+    ) -> list[Failure]:
+        steps = list(steps)
+        if self.dice is not None and stoppable:
+            owners = sorted({step.owner for step in steps})
+            self.unlucky = {owner for owner in owners if self.dice.random() < 0.4}
+        return super().apply(steps, ordered=ordered, stoppable=stoppable)
+
+    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        return [
+            refused(step, EIO) if self._refuses(step) else super(Moody, self).send([step])[0]
+            for step in steps
+        ]
+
+    def _refuses(self, step: Step) -> bool:
+        if self.dice is None or self._deaf or step.owner not in self.unlucky:
+            return False
+        return isinstance(step, (AddAddress, AddAltname, CreateLink)) and self.dice.random() < 0.5
+
+
+class Refused(OverMemory):
+    """The state machine over a kernel in memory that may be moody."""
+
+    def make_ground(self) -> InMemory:
+        ground = InMemory()
+        ground.world = Moody()
+        ground.world.set_device("lo", up=True)
+        return ground
+
+    def run(self, dice: Random | None = None) -> Outcome:
+        """One reconciliation without a check of the rest."""
+        world = self.ground.kernel()
+        assert isinstance(world, Moody)
+        world.dice = dice
+        return reconcile(self._engine(world), self.declared(), Rules(allow_empty=True))
+
+    def held(self) -> dict[str, list[tuple[object, ...]]]:
+        """Name: what stands there, whatever brings the routes; indexes and MACs may be new ones."""
+        found: dict[str, list[tuple[object, ...]]] = {}
+        for alias in World(self.snapshot(), self.registry).aliases:
+            mtu = alias.device.mtu if alias.device is not None else 0
+            value = alias.kind, alias.address, alias.prefixlen, alias.up, mtu
+            found.setdefault(str(alias.name), []).append(value)
+        return found
+
+
+@settings(max_examples=150)
+@given(st.randoms(use_true_random=True))
+def test_whoever_is_refused_is_as_before(random: Random) -> None:
+    """Whatever else is done in that run, and whatever the kernel refuses: an alias that could not
+    be changed has all that it had, and one that could not be made is not there."""
+    machine = Refused()
+    machine.begin(random.randrange(10_000))
+    machine.disturb(random, 2)
+    machine.run()
+    machine.write(random, 6)
+    before = machine.held()
+    outcome = machine.run(random)
+    after = machine.held()
+    for item in outcome.failed:
+        alias = item.plan.alias
+        if item.setting is None and (alias is None or alias.whole):
+            assert after.get(str(item.name)) == before.get(str(item.name)), str(item.error)
+        assert not any(words in str(item.error) for words in ("is gone", "left behind"))
+
+
 FOUND = {
     "an ipvlan and a label change places, and a macvlan comes": (
         "eth2:0 10.1.1.2 kind label; eth2:2 2001:db8::2/64 kind ipvlan;"
@@ -169,7 +245,7 @@ def test_found_by_dice(found: tuple[str, str, list[str]], monkeypatch: pytest.Mo
         names = [(name.split(":"), words) for name, words in lines]
         machine.lines = {(main, int(slot)): words for (main, slot), words in names}
         before = declared_machine.seen(machine.snapshot())
-        outcome = machine._run(declared_machine.Rules(allow_empty=True))
+        outcome = machine._run(Rules(allow_empty=True))
     after = declared_machine.seen(machine.snapshot())
     assert [str(item.name) for item in outcome.failed] == failing
     assert {name: after.get(name) for name in failing} == {n: before.get(n) for n in failing}
