@@ -20,8 +20,8 @@ from netalias.engine.batch import Batch
 from netalias.engine.reconcile import Outcome, Rules, reconcile
 from netalias.kernel import Failure, refused
 from netalias.kernel.memory import Memory
-from netalias.kinds import World
 from netalias.model.steps import AddAddress, AddAltname, CreateLink, Step
+from netalias.observed import Observed
 
 BAD = "10.0.0.9"
 """The kernel refuses this address."""
@@ -180,25 +180,26 @@ class Refused(OverMemory):
 
     def make_ground(self) -> InMemory:
         ground = InMemory()
-        ground.world = Moody()
-        ground.world.set_device("lo", up=True)
+        ground.observed = Moody()
+        ground.observed.set_device("lo", up=True)
         return ground
 
     def run(self, dice: Random | None = None) -> Outcome:
         """One reconciliation without a check of the rest."""
-        world = self.ground.kernel()
-        assert isinstance(world, Moody)
-        world.dice = dice
-        return reconcile(self._engine(world), self.declared(), Rules(allow_empty=True))
+        observed = self.ground.kernel()
+        assert isinstance(observed, Moody)
+        observed.dice = dice
+        return reconcile(self._engine(observed), self.declared(), Rules(allow_empty=True))
 
     def held(self) -> dict[str, list[tuple[object, ...]]]:
         """Name: what stands there, whatever brings the routes; indexes and MACs may be new ones."""
         found: dict[str, list[tuple[object, ...]]] = {}
-        for alias in World(self.snapshot(), self.registry).aliases:
+        aliases = Observed(self.snapshot(), self.registry).aliases
+        for alias in filter(lambda alias: alias.ours, aliases):
             mtu = alias.device.mtu if alias.device is not None else 0
             value = alias.kind, alias.address, alias.prefixlen, alias.up, mtu
             found.setdefault(str(alias.name), []).append(value)
-        return found
+        return {name: sorted(values, key=repr) for name, values in found.items()}
 
 
 @settings(max_examples=150)
