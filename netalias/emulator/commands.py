@@ -5,10 +5,20 @@ from __future__ import annotations
 from errno import EINVAL
 
 from netalias import errors
-from netalias.emulator.device import Device
-from netalias.emulator.variants import IFF_SOFTHEADERS, SMALL
+from netalias.emulator.device import Device, has_number
+from netalias.emulator.trace import Trace
+from netalias.emulator.variants import (
+    IFF_ALLMULTI,
+    IFF_DEBUG,
+    IFF_MASTER,
+    IFF_NOTRAILERS,
+    IFF_PROMISC,
+    IFF_SLAVE,
+    IFF_SOFTHEADERS,
+    SMALL,
+)
 from netalias.families import load
-from netalias.families.inet import netmask, prefix_length
+from netalias.families.inet import Inet, netmask, prefix_length, quad
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -36,10 +46,16 @@ MANY = 1000
 FLAGS = (
     (IFF_UP, "UP"),
     (IFF_BROADCAST, "BROADCAST"),
+    (IFF_DEBUG, "DEBUG"),
     (IFF_LOOPBACK, "LOOPBACK"),
     (IFF_POINTOPOINT, "POINTOPOINT"),
+    (IFF_NOTRAILERS, "NOTRAILERS"),
     (IFF_RUNNING, "RUNNING"),
     (IFF_NOARP, "NOARP"),
+    (IFF_PROMISC, "PROMISC"),
+    (IFF_ALLMULTI, "ALLMULTI"),
+    (IFF_MASTER, "MASTER"),
+    (IFF_SLAVE, "SLAVE"),
     (IFF_MULTICAST, "MULTICAST"),
     (IFF_SOFTHEADERS, "SOFTHEADERS"),
 )
@@ -51,12 +67,13 @@ _WORDS = {"inet": AF_INET, "inet6": AF_INET6}
 class Wish:
     """What the words after a name ask for; None or empty: not said."""
 
-    __slots__ = ("address", "metric", "mtu", "prefixlen", "type", "up")
+    __slots__ = ("address", "flags", "metric", "mtu", "prefixlen", "type", "up")
 
     def __init__(self) -> None:
         self.type: AliasType | None = None
         self.address = b""
         self.prefixlen: int | None = None
+        self.flags: int | None = None
         self.metric: int | None = None
         self.mtu: int | None = None
         self.up: bool | None = None
@@ -74,7 +91,7 @@ def alias_command(emulator: Emulator, name: str, words: Sequence[str]) -> Iterat
     if wish.type is not None:
         emulator.set_address(name, wish.address, wish.type.family)
     _apply(emulator, name, wish)
-    if wish.type is not None and wish.up is not False:
+    if wish.type is not None and wish.up is not False and wish.flags is None:
         emulator.up(name)  # as ifconfig does, by a second ioctl
 
 
@@ -85,6 +102,8 @@ def _apply(emulator: Emulator, name: str, wish: Wish) -> None:
         emulator.set_metric(name, wish.metric)
     if wish.mtu is not None:
         emulator.set_mtu(name, wish.mtu)
+    if wish.flags is not None:
+        emulator.set_flags(name, wish.flags)
     if wish.up is not None:
         (emulator.up if wish.up else emulator.down)(name)
 
@@ -117,7 +136,7 @@ def _take_address(emulator: Emulator, wish: Wish, word: str, rest: list[str]) ->
         word = rest.pop(0)
     else:
         wish.type = _type_of(emulator, word)
-    wish.address, prefixlen = wish.type.parse(word)
+    wish.address, prefixlen = _parsed(wish.type, word)
     if prefixlen is not None:
         wish.prefixlen = prefixlen
 
@@ -128,7 +147,29 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _signed(text: str) -> int:
+    # The kernel reads one minus sign.
+    minus = text.isascii() and text[:1] == "-" and text[1:].isdigit()
+    return -_number(text[1:]) if minus else _number(text)
+
+
+def _flags(text: str) -> int:
+    flags = 0
+    for word in text.split(","):
+        if word in _BITS:
+            flags |= _BITS[word]
+        elif word[:2] == "0x" and 2 < len(word) <= 6 and not set(word[2:]) - _HEX:
+            flags |= int(word, 16)
+        else:
+            raise errors.UsageError(f"{word}: no flag is called so", "such as UP,NOARP or 0x81")
+    return flags
+
+
+_BITS = {word: bit for bit, word in FLAGS}
+_HEX = frozenset("0123456789abcdefABCDEF")
+
 _VALUES: dict[str, tuple[str, Callable[[str], int]]] = {
+    "flags": ("flags", _flags),
     "netmask": ("prefixlen", netmask),
     "prefixlen": ("prefixlen", lambda text: prefix_length(text, text, 128)),
     "metric": ("metric", _number),
@@ -140,11 +181,14 @@ def _device(emulator: Emulator, name: str, *words: str) -> Iterator[str]:
     if words == ("remove",):
         emulator.remove_device(name)
         return
+    wish = _parse(emulator, words)
     if emulator.find(name) is None:
         loopback = name == "lo"
         kind = ARPHRD_LOOPBACK if loopback else ARPHRD_ETHER
-        emulator.add_device(name, IFF_LOOPBACK if loopback else IFF_BROADCAST, kind)
-    wish = _parse(emulator, words)
+        born = IFF_LOOPBACK if loopback else IFF_BROADCAST
+        if wish.flags is not None:
+            born = wish.flags & ~IFF_UP  # the driver's: an ioctl has no say in some of them
+        emulator.add_device(name, born, kind)
     if wish.type is not None:
         emulator.set_address(name, wish.address, wish.type.family)
     _apply(emulator, name, wish)
@@ -175,6 +219,23 @@ def _hash(emulator: Emulator, text: str) -> Iterator[str]:
         yield f"{text} bucket {number} of {size}"
 
 
+def _receive32(emulator: Emulator, *words: str) -> Iterator[str]:
+    *mains, text, target = words
+    source = 0 if text == "-" else _number32(text)
+    main = emulator.get(mains[0]) if mains else next(iter(_receivers(emulator)), None)
+    device = emulator.rcv_sel32(main, AF_INET, source, _number32(target))
+    if device is None:
+        raise errors.NoSuchDevice("no main device is up")
+    yield device.name
+
+
+def _number32(text: str) -> int:
+    packed = quad(text)
+    if packed is None:
+        raise errors.BadAddress(f"{text}: not an IPv4 address")
+    return int.from_bytes(packed, "big")
+
+
 def _receive(emulator: Emulator, *words: str) -> Iterator[str]:
     *mains, text, target = words
     found, destination = _address(emulator, target)
@@ -185,7 +246,7 @@ def _receive(emulator: Emulator, *words: str) -> Iterator[str]:
     # Without a main device named: the first that has the address, or an alias that is chosen.
     for main in chosen:
         device = emulator.rcv_sel(main, source, destination, found.family)
-        if device is not None and (device is not main or main.address == destination):
+        if device is not None and (device is not main or has_number(main, destination)):
             yield device.name
             return
     yield chosen[0].name
@@ -203,7 +264,7 @@ def _transmit(emulator: Emulator, name: str) -> Iterator[str]:
 
 def _route(emulator: Emulator, network: str, name: str) -> Iterator[str]:
     found = _type_of(emulator, network)
-    address, length = found.parse(network)
+    address, length = _parsed(found, network)
     if length is None:
         length = found.bits
     emulator.routes.add(found.family, address, length, emulator.get(name).name)
@@ -226,8 +287,25 @@ def _types(emulator: Emulator) -> Iterator[str]:
         yield f"{one.family} {one.name} {emulator.registry.n_attach(one)}"
 
 
-def _type(emulator: Emulator, verb: str, word: str) -> Iterator[str]:
+class Plain(Inet):
+    """A type of four bytes without hooks of its own, as most families would have had one."""
+
+    def __init__(self, family: int, name: str) -> None:
+        self.family = family
+        self.name = name
+
+    def alias_print(self, alias: object) -> str:
+        """A hyphen: the kernel printed it where a type had no printer."""
+        return "-"
+
+
+def _type(emulator: Emulator, verb: str, word: str, *family: str) -> Iterator[str]:
     registry = emulator.registry
+    if family:
+        if verb != "add":
+            raise errors.UsageError(f"type {verb}: one NAME or FAMILY")
+        registry.register(Plain(_number(family[0]), word))
+        return
     key: int | str = int(word) if word.isdecimal() and len(word) < 6 else word
     known = {one.name: one for one in registry.types()} | {
         one.family: one for one in registry.types()
@@ -246,9 +324,15 @@ def _type(emulator: Emulator, verb: str, word: str) -> Iterator[str]:
     yield from ()
 
 
+def _trace(emulator: Emulator) -> Iterator[str]:
+    if emulator.trace is None:
+        emulator.trace = Trace(emulator)
+    yield from emulator.trace.take()
+
+
 def _max(emulator: Emulator, *values: str) -> Iterator[str]:
     if values:
-        emulator.maximum = _number(values[0])
+        emulator.maximum = _signed(values[0])
     else:
         yield str(emulator.maximum)
 
@@ -271,9 +355,11 @@ COMMANDS: dict[str, tuple[str, int, int, Callable[..., Iterator[str]]]] = {
     "max": ("[N]", 0, 1, _max),
     "route": ("NETWORK/LEN DEVICE", 2, 2, _route),
     "rx": ("[MAIN] SRC|- DST", 2, 3, _receive),
+    "rx32": ("[MAIN] SRC|- DST", 2, 3, _receive32),
     "show": ("[MAIN|NAME...]", 0, MANY, _show),
+    "trace": ("", 0, 0, _trace),
     "tx": ("NAME", 1, 1, _transmit),
-    "type": ("add|remove NAME|FAMILY", 2, 2, _type),
+    "type": ("add|remove NAME|FAMILY, or add NAME FAMILY", 2, 3, _type),
     "types": ("", 0, 0, _types),
 }
 """Name: arguments, least and greatest number of them, function."""
@@ -285,7 +371,19 @@ def _type_of(emulator: Emulator, text: str) -> AliasType:
 
 def _address(emulator: Emulator, text: str) -> tuple[AliasType, bytes]:
     found = _type_of(emulator, text)
-    return found, found.parse(text)[0]
+    return found, _parsed(found, text)[0]
+
+
+def _parsed(found: AliasType, text: str) -> tuple[bytes, int | None]:
+    """``ADDRESS[/LEN]`` as parse() of a type, but four numbers are an address of any class.
+
+    The type refuses those of groups, which no host has for itself; the kernel of 1997 did not look.
+    """
+    address, slash, length = text.partition("/")
+    packed = quad(address) if isinstance(found, Inet) else None
+    if packed is None:
+        return found.parse(text)
+    return packed, prefix_length(length, text) if slash else None
 
 
 def _line(emulator: Emulator, device: Device) -> str:

@@ -109,15 +109,33 @@ def newborn(index: int, name: AliasName, main: Device, mask: int, type: AliasTyp
 def store(device: Device, family: int, address: bytes, prefixlen: int | None = None) -> None:
     """Store an address, in the alias too if it is the device of one.
 
-    Without *prefixlen* the mask stays; where there is none, or of another family, it becomes the
-    usual one: the first address decides (1.3.99).
+    Without *prefixlen* the mask stays, whatever the families: the first address decides (1.3.99).
+    Where there is none it becomes the usual one. So it does for an address of another length, which
+    the mask would not fit; there was none then.
     """
     if prefixlen is None:
-        kept = device.prefixlen if device.family == family else 0
-        prefixlen = kept or (classful(address) if family == model.AF_INET else len(address) * 8)
+        fits = device.family == family or len(device.address or _UNSET) == len(address)
+        prefixlen = (device.prefixlen if fits else 0) or usual(address)
     targets: tuple[Device | Alias, ...] = (device, device.alias) if device.alias else (device,)
     for target in targets:
         target.family, target.address, target.prefixlen = family, address, prefixlen
+
+
+_UNSET = bytes(4)
+"""pa_addr of struct device while no address was set."""
+
+
+def has_number(device: Device, address: bytes) -> bool:
+    """Whether *address* is the number that *device* has, whatever the family: 0 while none is set.
+
+    An address of another length is never equal.
+    """
+    return (device.address or bytes(len(address))) == address
+
+
+def usual(address: bytes) -> int:
+    """The prefix length of an address whose mask was never set: by its class, or all of it."""
+    return classful(address) if len(address) == 4 else len(address) * 8
 
 
 def classful(address: bytes) -> int:

@@ -5,7 +5,7 @@ Functions named after those of the kernel (dev_chk, rcv_sel, dev_tx) take and gi
 
 from __future__ import annotations
 
-from netalias.emulator.device import Device
+from netalias.emulator.device import Device, has_number
 from netalias.emulator.machine import Machine
 from netalias.families import Registry
 from netalias.families.inet import Inet
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from netalias.emulator.device import Alias
+    from netalias.emulator.trace import Trace
     from netalias.families import AliasType
 
 
@@ -29,7 +30,7 @@ class Emulator(Machine):
     ``registry`` holds the alias types; without one there are ``ip`` and ``ipv6``, which select by
     the ``routes`` of the emulator, and no loader. ``no_sel`` turns the selection by source off;
     ``privileged`` is False for a caller who is not root. ``texts`` has ``aliases`` and
-    ``alias_types`` as they were in /proc/net.
+    ``alias_types`` as they were in /proc/net; ``trace`` is for scripts that ask for one.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Emulator(Machine):
     ) -> None:
         super().__init__(variant, Registry() if registry is None else registry, privileged)
         self.no_sel = no_sel
+        self.trace: Trace | None = None
         self.texts = Tree(
             {
                 "aliases": TextFile(self._aliases_text),
@@ -86,9 +88,10 @@ class Emulator(Machine):
     ) -> Device | None:
         """net_alias_dev_rcv_sel: the device that a packet received on *main* belongs to.
 
-        None only for no main device. A *source* of zeros, or empty, is unknown.
+        None only for no main device. A *source* of zeros, or empty, is unknown. The address of
+        *main* counts as a number: its family makes no difference, and one never set is 0.
         """
-        if main is None or main.block is None or self._has(main, family, target):
+        if main is None or main.block is None or has_number(main, target):
             return main
         found = self._registered(family)
         if found is None:
@@ -97,15 +100,18 @@ class Emulator(Machine):
         return self._received(chosen) if chosen is not None else main
 
     def rcv_sel32(self, main: Device | None, family: int, src32: int, dst32: int) -> Device | None:
-        """net_alias_dev_rcv_sel32: rcv_sel() by 32-bit numbers."""
-        target = dst32.to_bytes(4, "big")
-        if main is None or main.block is None or self._has(main, family, target):
+        """net_alias_dev_rcv_sel32: rcv_sel() by 32-bit numbers, as IP and ARP called it.
+
+        No alias is looked up by the number 0.
+        """
+        if main is None or main.block is None or has_number(main, dst32.to_bytes(4, "big")):
             return main
         found = self._registered(family)
         if found is None:
             return main
         source = src32.to_bytes(4, "big")
-        chosen = self.dev_chk32(main, family, dst32) or self._by_source(main, found, source)
+        owner = self.dev_chk32(main, family, dst32) if dst32 else None
+        chosen = owner or self._by_source(main, found, source)
         return self._received(chosen) if chosen is not None else main
 
     def dev_tx(self, device: Device) -> Device:
@@ -120,7 +126,7 @@ class Emulator(Machine):
         """The first device in chain order that is up and owns *address*, aliases by dev_chk()."""
         for main in self:
             if main.alias is None:
-                if main.up and self._has(main, family, address):
+                if main.up and (main.family, main.address) == (family, address):
                     return main
                 alias = self.dev_chk(main, address, family)
                 if alias is not None:
@@ -160,9 +166,6 @@ class Emulator(Machine):
         if device.alias is not None:
             device.alias.rx_lookups += self.variant.counting
         return device
-
-    def _has(self, main: Device, family: int, address: bytes) -> bool:
-        return main.family == family and main.address == address
 
     def _registered(self, family: int) -> AliasType | None:
         """A look-up never loads a type."""

@@ -12,9 +12,20 @@ from errno import EINVAL, ENOENT, EPERM
 
 from netalias import errors
 from netalias.emulator.chain import Chain
-from netalias.emulator.device import Alias, Block, Device, newborn, store
+from netalias.emulator.device import Alias, Block, Device, has_number, newborn, store
 from netalias.emulator.routes import Routes
-from netalias.emulator.variants import MAX_ALIASES, VARIANTS
+from netalias.emulator.variants import (
+    IFF_ALLMULTI,
+    IFF_DEBUG,
+    IFF_MASTER,
+    IFF_NOTRAILERS,
+    IFF_PROMISC,
+    IFF_SLAVE,
+    IFF_SOFTHEADERS,
+    MAX_ALIASES,
+    VARIANTS,
+)
+from netalias.families import AliasType
 from netalias.model import (
     AF_INET,
     AF_UNSPEC,
@@ -33,21 +44,36 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from netalias.families import AliasType, Registry
+    from netalias.emulator.routes import Table
+    from netalias.families import Registry
     from netalias.model.names import AliasName
 
-SETTABLE = IFF_BROADCAST | IFF_LOOPBACK | IFF_POINTOPOINT | IFF_RUNNING | IFF_NOARP | IFF_MULTICAST
+SETTABLE = (
+    IFF_BROADCAST | IFF_DEBUG | IFF_LOOPBACK | IFF_POINTOPOINT | IFF_NOTRAILERS | IFF_RUNNING
+    | IFF_NOARP | IFF_PROMISC | IFF_ALLMULTI | IFF_MASTER | IFF_SLAVE | IFF_MULTICAST
+)  # fmt: skip
 """The flags that SIOCSIFFLAGS stores as they are; IFF_UP opens and closes instead."""
+
+MTU_MIN = 68
+"""dev_ifsioc in net/core/dev.c: the datagram that every gateway forwards whole (RFC 791)."""
 
 _ANY_SLOT = 10**99
 """No limit while a name is read: which error a large slot gets depends on the variant."""
+
+
+class _Silent(AliasType):
+    """A stand-in for a type whose done hook was called already."""
+
+    def __init__(self, one: AliasType) -> None:
+        self.family = one.family
 
 
 class Machine:
     """The devices of one machine, changed by name as ioctl(2) does.
 
     Whatever is appended to ``notifier`` is called with ``"up"``, ``"down"`` or ``"free"`` and the
-    device, as a netdevice notifier of the kernel.
+    device, as a netdevice notifier of the kernel; whatever is appended to ``hooks`` with ``"init"``
+    or ``"done"``, the type and the alias, when the type is called.
     """
 
     def __init__(self, variant: str, registry: Registry, privileged: bool) -> None:
@@ -57,6 +83,7 @@ class Machine:
         self.chain = Chain()
         self.routes = Routes()
         self.notifier: list[Callable[[str, Device], None]] = []
+        self.hooks: list[Callable[[str, AliasType, Alias], None]] = []
         self._devices: dict[str, Device] = {}
         self._maximum = MAX_ALIASES
         self._made = 0
@@ -159,7 +186,7 @@ class Machine:
         """SIOCSIFFLAGS: store IFF_* flags, open or close. EPERM, ENODEV."""
         device = self._changeable(name)
         was_up = device.up
-        device.flags = flags & SETTABLE | device.flags & ~SETTABLE
+        device.flags = flags & SETTABLE | device.flags & (IFF_UP | IFF_SOFTHEADERS)
         if flags & IFF_UP and not was_up:
             device.flags |= IFF_UP | IFF_RUNNING
             self._notify("up", device)
@@ -175,8 +202,13 @@ class Machine:
         self.set_flags(name, self._changeable(name).flags & ~IFF_UP)
 
     def set_mtu(self, name: str, mtu: int) -> None:
-        """SIOCSIFMTU; aliases do not follow. EPERM, ENODEV."""
-        self._changeable(name).mtu = mtu
+        """SIOCSIFMTU; aliases do not follow. EPERM, ENODEV, EINVAL below 68."""
+        device = self._changeable(name)
+        if mtu < MTU_MIN:
+            raise errors.LimitError(
+                f"{name}: an MTU is {MTU_MIN} bytes at least, not {mtu}", errno=EINVAL
+            )
+        device.mtu = mtu
 
     def set_metric(self, name: str, metric: int) -> None:
         """SIOCSIFMETRIC; aliases do not follow. EPERM, ENODEV."""
@@ -186,8 +218,8 @@ class Machine:
     def maximum(self) -> int:
         """/proc/sys/net/core/net_alias_max; 256 where there is no such file.
 
-        Raising it holds at once for every main device, lowering it for those without aliases.
-        Setting raises EPERM, ENOENT in 0.43, EINVAL below 0.
+        Raising it holds at once for every main device, lowering it for those without aliases. A
+        number below 0 is taken, and no slot is below it. Setting raises EPERM, ENOENT in 0.43.
         """
         return self._maximum
 
@@ -198,8 +230,6 @@ class Machine:
             raise errors.StateError(
                 f"version {self.variant.name} has no net_alias_max", errno=ENOENT
             )
-        if value < 0:
-            raise errors.LimitError(f"net_alias_max cannot be {value}", errno=EINVAL)
         self._maximum = value
         for device in self._devices.values():
             if device.block is not None and device.block.maximum < value:
@@ -213,7 +243,7 @@ class Machine:
         self._type_for(str(wanted), family, address)
         born_as = self.registry.get(main.family)
         alias = newborn(self._index(), wanted, main, self.variant.flags, born_as)
-        self.registry.bind(born_as, alias)
+        self._bind(born_as, alias)
         self._attach(alias)
         try:
             self._readdress(alias.device, family, address)
@@ -231,26 +261,51 @@ class Machine:
         main.block.add(alias)
 
     def _delete(self, alias: Alias) -> None:
-        self.chain.remove(alias.device.name)
-        self._destroy(alias)
+        """net_alias_dev_delete: the type first, while the alias still stands in the chain."""
+        try:
+            self._unbind(alias.type, alias)
+        finally:
+            self.chain.remove(alias.device.name)
+            del self._devices[alias.device.name]
+            self._free(alias)
 
     def _destroy(self, alias: Alias) -> None:
-        """Unbind, close and free an alias that is out of the chain already."""
+        """The end of an alias that went out of the chain with its whole block."""
         try:
-            self.registry.unbind(alias.type, alias)
+            self._unbind(alias.type, alias)
         finally:
-            self._close(alias.device)
-            if alias.block.remove(alias):
-                alias.main.block = None
-            del self._devices[alias.device.name]
-            self._notify("free", alias.device)
+            self._free(alias)
+
+    def _free(self, alias: Alias) -> None:
+        """Close and free an alias that is unbound and out of the chain."""
+        self._close(alias.device)
+        if alias.block.remove(alias):
+            alias.main.block = None
+        self._notify("free", alias.device)
+
+    def _bind(self, new: AliasType, alias: Alias) -> None:
+        self._called("init", new, alias)
+        self.registry.bind(new, alias)
+
+    def _unbind(self, old: AliasType, alias: Alias) -> None:
+        """nat_unbind: the done hook, then the count, which falls even if the hook fails."""
+        try:
+            self._called("done", old, alias)
+            old.alias_done(alias)
+        finally:
+            # By itself the registry counts first.
+            self.registry.unbind(_Silent(old), alias)
 
     def _close(self, device: Device, aliases: Iterable[str] = ()) -> None:
         """dev_close, then the end of its *aliases*, which are out of the chain already."""
+        gone = list(self._aliases(aliases))
+        for alias in gone:
+            del self._devices[alias.device.name]
+        device.block = None
         device.flags &= ~(IFF_UP | IFF_RUNNING)
         self._announce_down(device)
         failures = []
-        for alias in list(self._aliases(aliases)):
+        for alias in gone:
             try:
                 self._destroy(alias)
             except Exception as failure:  # a foreign hook; the rest of the block must go too
@@ -267,7 +322,7 @@ class Machine:
                 self._rehash(device.alias, new, address)
         elif family == AF_UNSPEC:
             device.mac = address
-        elif (device.family, device.address) != (family, address):
+        elif device.family != family or not has_number(device, address):
             self._while_down(device, lambda: store(device, family, address))
 
     def _rehash(self, alias: Alias, new: AliasType, address: bytes) -> None:
@@ -276,30 +331,29 @@ class Machine:
         stays = new is alias.type and (
             block.bucket(new.get_addr32(address), new.family) == alias.bucket
         )
-        if new is not alias.type:
-            self._rebind(alias, new, address)
 
         def change() -> None:
+            if new is not alias.type:
+                self._rebind(alias, new)
             if not stays:
                 block.remove(alias)
+            alias.type = new
             store(alias.device, new.family, address)
             if not stays:
                 block.add(alias)
 
         self._while_down(alias.device, change)
 
-    def _rebind(self, alias: Alias, new: AliasType, address: bytes) -> None:
-        """From one type to another; an init hook that fails brings the old one back."""
-        old, before, prefixlen = alias.type, alias.address, alias.prefixlen
-        self.registry.unbind(old, alias)
-        store(alias.device, new.family, address)
-        alias.type = new
+    def _rebind(self, alias: Alias, new: AliasType) -> None:
+        """From one type to another, which both see the old address.
+
+        An init hook that fails brings the old type back.
+        """
+        self._unbind(alias.type, alias)
         try:
-            self.registry.bind(new, alias)
+            self._bind(new, alias)
         except BaseException:
-            store(alias.device, old.family, before, prefixlen)
-            alias.type = old
-            self.registry.bind(old, alias)
+            self._bind(alias.type, alias)
             raise
 
     def _type_for(self, name: str, family: int, address: bytes) -> AliasType:
@@ -316,20 +370,32 @@ class Machine:
     # Small things
 
     def _while_down(self, device: Device, change: Callable[[], None]) -> None:
-        """Announce a device that is up as down and up again around *change*: routes are lost."""
-        if device.up:
-            self._announce_down(device)
-        change()
-        if device.up:
-            self._notify("up", device)
+        """Announce a device that is up as down and up again around *change*: routes are lost.
 
-    def _announce_down(self, device: Device) -> None:
-        self.routes.flush(device.name)
+        They come back if *change* fails, since an error changes nothing.
+        """
+        lost = self._announce_down(device) if device.up else {}
+        try:
+            change()
+        except BaseException:
+            self.routes.restore(lost)
+            raise
+        finally:
+            if device.up:
+                self._notify("up", device)
+
+    def _announce_down(self, device: Device) -> Table:
+        lost = self.routes.flush(device.name)
         self._notify("down", device)
+        return lost
 
     def _notify(self, event: str, device: Device) -> None:
         for listener in self.notifier:
             listener(event, device)
+
+    def _called(self, hook: str, one: AliasType, alias: Alias) -> None:
+        for listener in self.hooks:
+            listener(hook, one, alias)
 
     def _aliases(self, chosen: Iterable[str]) -> Iterator[Alias]:
         for name in chosen:
@@ -353,7 +419,7 @@ class Machine:
 def _check_slot(machine: Machine, main: Device, wanted: AliasName) -> None:
     limit = machine.maximum if main.block is None else main.block.maximum
     if wanted.slot >= limit:
-        highest = f"slots go up to {limit - 1}" if limit else "the maximum is 0"
+        highest = f"slots go up to {limit - 1}" if limit > 0 else f"the maximum is {limit}"
         raise machine.variant.slot_error(f"{wanted}: {highest}")
     size = len(str(wanted).encode("utf-8", "surrogateescape"))
     if size > names.NAME_MAX:

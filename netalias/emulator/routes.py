@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    Table = dict[tuple[int, int, bytes], str]
+
 
 class Routes:
     """(family, network, prefix length) -> name of a device; the longest prefix decides."""
@@ -13,7 +15,7 @@ class Routes:
     __slots__ = ("_devices",)
 
     def __init__(self) -> None:
-        self._devices: dict[tuple[int, int, bytes], str] = {}
+        self._devices: Table = {}
 
     def __iter__(self) -> Iterator[tuple[int, bytes, int, str]]:
         for (family, length, network), device in self._devices.items():
@@ -31,9 +33,16 @@ class Routes:
                 return device
         return None
 
-    def flush(self, device: str) -> None:
-        """Forget all routes through *device*."""
-        self._devices = {key: name for key, name in self._devices.items() if name != device}
+    def flush(self, device: str) -> Table:
+        """Forget all routes through *device*; they are returned, for restore()."""
+        lost = {key: name for key, name in self._devices.items() if name == device}
+        for key in lost:
+            del self._devices[key]
+        return lost
+
+    def restore(self, lost: Table) -> None:
+        """Put routes back that flush() took away."""
+        self._devices.update(lost)
 
 
 def _masked(address: bytes, length: int) -> bytes:

@@ -2,15 +2,24 @@
 
 Commands::
 
-    device NAME [ADDRESS[/LEN]] [up|down|remove]     a main device, made when first named
-    NAME:SLOT [TYPE] ADDRESS[/LEN] [netmask MASK] [prefixlen LEN] [metric N] [mtu N] [up|down]
-    NAME:SLOT up|down
+    device NAME [[TYPE] ADDRESS[/LEN]] [WORD...]     a main device, made when first named
+    device NAME remove
+    NAME:SLOT [TYPE] ADDRESS[/LEN] [WORD...]
+    NAME:SLOT WORD...
     NAME:SLOT                                        one alias
     NAME:SLOT- [WORD...]                             delete it
     show [MAIN|NAME...]    chain    types    counters    cat aliases|alias_types
     lookup ADDRESS         hash ADDRESS              rx [MAIN] SRC|- DST   tx NAME
-    route NETWORK/LEN DEVICE                         max [N]
-    type add|remove NAME|FAMILY
+    rx32 [MAIN] SRC|- DST                            max [N]
+    route NETWORK/LEN DEVICE                         trace
+    type add|remove NAME|FAMILY                      type add NAME FAMILY
+
+A WORD is ``netmask MASK``, ``prefixlen LEN``, ``metric N``, ``mtu N``, ``up``, ``down``, or
+``flags`` with a number such as 0x81 or names such as UP,NOARP: all flags in one request, or, for a
+main device that is being made, those that its driver sets. ``rx32`` is the selection that IP and
+ARP used, by 32-bit numbers. ``type add NAME FAMILY`` makes a type of four bytes without hooks of
+its own. ``trace`` prints which hooks were called, and which devices went up and down or were freed,
+since the last one; the first begins it.
 
 A word that begins with "#" starts a comment. A line ``> text`` after a command holds the next line
 that it prints, ``! ENODEV`` the error that it ends with: ``--check`` compares them, blanks at the

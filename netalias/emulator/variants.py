@@ -8,8 +8,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-IFF_SOFTHEADERS = 0x8000
-"""linux/if.h of 2.0.31: headers are built by software."""
+IFF_DEBUG = 0x4
+IFF_NOTRAILERS = 0x20
+IFF_PROMISC = 0x100
+IFF_ALLMULTI = 0x200
+IFF_MASTER = 0x400
+IFF_SLAVE = 0x800
+IFF_SOFTHEADERS = 0x2000
+"""linux/if.h of 2.0: headers are built by software. Today that bit is IFF_PORTSEL."""
 
 MAX_ALIASES = 256
 """Slots 0 to 255 unless net_alias_max says otherwise."""

@@ -508,6 +508,44 @@ class TestMainDevice:
             eth0.type, eth0.mac, eth0.mtu, eth0.metric, eth0.header_len,
         )  # fmt: skip
 
+    @pytest.mark.parametrize(("variant", "kept"), [("0.43", 0), ("0.50", 0x2000)])
+    def test_softheaders(self, variant, kept):
+        """S35: SOFTHEADERS is 0x2000, 0.50 passes it on; no ioctl sets or clears it."""
+        emulator = machine(variant)
+        emulator.get("eth0").flags |= 0x2000 | 0x8000
+        device = emulator.set_address("eth0:0", A)
+        assert device.flags & 0xA000 == kept
+        emulator.set_flags("eth0:0", 0xA000)
+        assert device.flags == kept
+        emulator.set_flags("eth0:0", 0)
+        assert device.flags == kept
+
+    @both
+    def test_flags_of_an_ioctl(self, variant):
+        """S36: SIOCSIFFLAGS stores twelve flags beside UP, and none that it does not know."""
+        emulator = machine(variant)
+        device = emulator.set_address("eth0:0", A)
+        emulator.set_flags("eth0:0", 0xDFFE)
+        assert device.flags == 0x1FFE
+        emulator.set_flags("eth0:0", 0)
+        assert device.flags == 0
+
+    @both
+    def test_mtu(self, variant):
+        """S4, S43: an MTU below 68 is EINVAL, after privilege and name."""
+        emulator = machine(variant)
+        add(emulator, ("eth0:0", A))
+        for name in ("eth0", "eth0:0"):
+            for mtu in (67, 0, -1):
+                with pytest.raises(errors.LimitError) as caught:
+                    emulator.set_mtu(name, mtu)
+                assert caught.value.errno == errno.EINVAL
+            assert emulator.get(name).mtu == 1400
+            emulator.set_mtu(name, 68)
+            assert emulator.get(name).mtu == 68
+        with pytest.raises(errors.NoSuchDevice):
+            emulator.set_mtu("eth0:1", 67)
+
     @pytest.mark.parametrize(
         ("address", "length"),
         [("10.0.0.1", 8), ("130.1.1.1", 16), ("200.1.1.1", 24), ("255.255.255.255", 0)],
@@ -516,6 +554,33 @@ class TestMainDevice:
         """S1: the mask is that of the class, until one is set."""
         emulator = machine()
         assert emulator.set_address("eth0:0", quad(address)).prefixlen == length
+
+    def test_mask_in_another_family(self):
+        """S2: the mask stays in another family; without one the number decides, not the family."""
+        emulator = machine()
+        emulator.registry.register(Recorder(4, "four"))
+        emulator.set_address("eth0:0", A)
+        emulator.set_prefixlen("eth0:0", 30)
+        assert emulator.set_address("eth0:0", C, 4).prefixlen == 30
+        assert emulator.set_address("eth0:0", A).prefixlen == 30
+        assert emulator.set_address("eth0:1", C, 4).prefixlen == 8
+        # Before the first address too, on a main device.
+        emulator.set_prefixlen("eth1", 20)
+        assert emulator.set_address("eth1", C, 4).prefixlen == 20
+        assert emulator.set_address("eth1", V6, 10).prefixlen == 128
+
+    @both
+    def test_zero_for_a_main_without_an_address(self, variant):
+        """S3: a device that never had an address has 0.0.0.0: to set it changes nothing."""
+        emulator = machine(variant)
+        emulator.up("eth1")
+        emulator.routes.add(2, C, 8, "eth1")
+        seen = []
+        emulator.notifier.append(lambda event, device: seen.append(event))
+        emulator.set_address("eth1", bytes(4))
+        assert (seen, len(list(emulator.routes))) == ([], 1)
+        emulator.set_address("eth1", bytes(4), 4)
+        assert (seen, len(list(emulator.routes))) == (["down", "up"], 0)
 
     def test_first_address_decides(self):
         """S2: a new address keeps the mask."""
@@ -632,6 +697,94 @@ class TestTypes:
         assert emulator.get("eth0:0").alias.prefixlen == 24
         assert emulator.owner(A).name == "eth0:0"
         assert (count(emulator, 2), count(emulator, 4)) == (1, 0)
+
+    def watched(self, *families: int) -> tuple[Emulator, list[str]]:
+        """An emulator with eth0:0, and what its types and devices see from now on."""
+        seen: list[str] = []
+
+        class Watcher(Recorder):
+            def note(self, hook: str, alias: model.Alias) -> None:
+                place = "chained" if str(alias.name) in emulator.chain else "unchained"
+                found = "known" if emulator.find(str(alias.name)) else "unknown"
+                number = emulator.registry.n_attach(self)
+                seen.append(f"{hook} {self.name} {alias.address[3]} {number} {place} {found}")
+
+            def alias_init(self, alias: model.Alias) -> None:
+                self.note("init", alias)
+                super().alias_init(alias)
+
+            def alias_done(self, alias: model.Alias) -> None:
+                self.note("done", alias)
+                super().alias_done(alias)
+
+        watchers = [Watcher(family, f"f{family}") for family in families]
+        emulator = recorded(*watchers)
+        emulator.notifier.append(
+            lambda event, device: seen.append(f"{event} {device.name} {chain(emulator)}")
+        )
+        add(emulator, ("eth0:0", A))
+        seen.clear()
+        return emulator, seen
+
+    def test_order_of_deleting(self):
+        """S27, S51: the done hook, the count, the chain; then the device is closed and freed."""
+        emulator, seen = self.watched(2)
+        emulator.set_address("eth0:0-", b"")
+        assert seen == [
+            "done f2 1 1 chained known", "down eth0:0 lo eth0 eth1", "free eth0:0 lo eth0 eth1",
+        ]  # fmt: skip
+        assert count(emulator) == 0
+
+    def test_order_of_a_main_going_down(self):
+        """S38, S39: the block is cut; then each alias sees its type go, and is closed and freed."""
+        emulator, seen = self.watched(2)
+        add(emulator, ("eth0:1", B))
+        seen.clear()
+        emulator.down("eth0")
+        assert [line.removesuffix(" lo eth0 eth1") for line in seen] == [
+            "down eth0",
+            "done f2 1 2 unchained unknown", "down eth0:0", "free eth0:0",
+            "done f2 2 1 unchained unknown", "down eth0:1", "free eth0:1",
+        ]  # fmt: skip
+
+    def test_order_of_a_change_of_family(self):
+        """S52: down, the hooks and counts of both types with the old address, the new one, up."""
+        emulator, seen = self.watched(2, 4)
+        emulator.notifier.append(lambda event, device: seen.append(f"{device.address[3]}"))
+        emulator.set_address("eth0:0", B, 4)
+        assert seen == [
+            "down eth0:0 lo eth0 eth0:0 eth1", "1",
+            "done f2 1 1 chained known", "init f4 1 0 chained known",
+            "up eth0:0 lo eth0 eth0:0 eth1", "2",
+        ]  # fmt: skip
+
+    def test_failing_init_hook_brings_routes_back(self):
+        """S54: an init hook that fails while the alias is up costs no route."""
+        emulator = recorded(Recorder(2, "one"), Recorder(4, "two", fail=True))
+        add(emulator, ("eth0:0", A))
+        emulator.routes.add(2, C, 8, "eth0:0")
+        seen = []
+        emulator.notifier.append(lambda event, device: seen.append(event))
+        assert refused(emulator, "eth0:0", B, 4) == errno.EOPNOTSUPP
+        assert (seen, len(list(emulator.routes))) == (["down", "up"], 1)
+        emulator.set_address("eth0:0", B)
+        assert list(emulator.routes) == []
+
+    def test_failing_done_hook(self):
+        """S51: a done hook that fails does not keep an alias that is deleted."""
+
+        class Bad(Recorder):
+            def alias_done(self, alias: model.Alias) -> None:
+                raise errors.KindError("no")
+
+        emulator = recorded(Bad(2, "bad"))
+        add(emulator, ("eth0:0", A))
+        with pytest.raises(errors.KindError):
+            emulator.set_address("eth0:0-", b"")
+        assert chain(emulator) == "lo eth0 eth1"
+        assert emulator.find("eth0:0") is None
+        assert emulator.get("eth0").block is None
+        assert count(emulator) == 0
 
     def test_missing_hooks(self):
         """S55, S77: the defaults of the hooks: four bytes, equality, no selection, "-"."""
@@ -825,6 +978,45 @@ class TestSelection:
         assert emulator.rcv_sel32(eth0, 2, 0, number) is eth0
 
     @both
+    def test_main_without_an_address(self, variant):
+        """S63: the number of a main device that never had an address is 0."""
+        emulator = machine(variant)
+        eth1 = emulator.get("eth1")
+        emulator.up("eth1")
+        add(emulator, ("eth1:0", A), ("eth1:1", bytes(4)))
+        emulator.routes.add(2, quad("10.0.0.0"), 8, "eth1:0")
+        assert emulator.rcv_sel(eth1, C, bytes(4)) is eth1
+        assert emulator.rcv_sel32(eth1, 2, int.from_bytes(C, "big"), 0) is eth1
+        assert emulator.rcv_sel(eth1, C, B).name == "eth1:0"
+        assert emulator.owner(bytes(4)).name == "eth1:1"
+
+    @both
+    def test_no_alias_by_the_number_0(self, variant):
+        """S63, S64: the form by numbers looks no alias up for destination 0."""
+        emulator = machine(variant)
+        eth0 = emulator.get("eth0")
+        add(emulator, ("eth0:0", bytes(4)), ("eth0:1", A))
+        assert emulator.rcv_sel32(eth0, 2, 0, 0) is eth0
+        assert emulator.rcv_sel(eth0, b"", bytes(4)).name == "eth0:0"
+        emulator.routes.add(2, quad("10.0.0.0"), 8, "eth0:1")
+        assert emulator.rcv_sel32(eth0, 2, int.from_bytes(C, "big"), 0).name == "eth0:1"
+
+    @both
+    def test_a_main_of_another_family(self, variant):
+        """S63: a main device wins by its number, whatever its family."""
+        emulator = machine(variant)
+        eth0 = emulator.get("eth0")
+        add(emulator, ("eth0:0", A))
+        emulator.set_address("eth0", A, 4)
+        number = int.from_bytes(A, "big")
+        assert emulator.rcv_sel(eth0, b"", A) is eth0
+        assert emulator.rcv_sel32(eth0, 2, 0, number) is eth0
+        assert emulator.owner(A).name == "eth0:0"
+        emulator.set_address("eth0", A + bytes(12), 10)
+        assert emulator.rcv_sel(eth0, b"", A).name == "eth0:0"
+        assert emulator.rcv_sel32(eth0, 2, 0, number).name == "eth0:0"
+
+    @both
     def test_by_source(self, variant):
         """S64: the alias of this main that the route to the source leads through."""
         emulator = machine(variant)
@@ -963,9 +1155,18 @@ class TestLimits:
             emulator.maximum = 10
         assert caught.value.errno == errno.ENOENT
         assert emulator.maximum == 256
-        with pytest.raises(errors.LimitError) as wrong:
-            machine("0.50").maximum = -1
-        assert wrong.value.errno == errno.EINVAL
+
+    def test_below_zero(self):
+        """S70: a maximum below 0 is taken, and blocks main devices without aliases only."""
+        emulator = machine("0.50")
+        add(emulator, ("eth0:0", A))
+        emulator.maximum = -5
+        assert emulator.maximum == -5
+        assert refused(emulator, "lo:0") == errno.EINVAL
+        with pytest.raises(errors.LimitError, match="lo:0: the maximum is -5"):
+            emulator.set_address("lo:0", A)
+        add(emulator, ("eth0:255", B))
+        assert refused(emulator, "lo:0-") == errno.ENODEV
 
 
 class TestTexts:
@@ -1026,6 +1227,38 @@ class TestTexts:
 
 
 class TestProgram:
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("max -x", "-x: not a number [EINVAL]"),
+            ("max --1", "--1: not a number [EINVAL]"),
+            ("eth0:0 mtu 67", "eth0:0: an MTU is 68 bytes at least, not 67 [EINVAL]"),
+            ("eth0:0 flags UP,x", "x: no flag is called so (such as UP,NOARP or 0x81) [EINVAL]"),
+            ("eth0:0 flags 0x", "0x: no flag is called so (such as UP,NOARP or 0x81) [EINVAL]"),
+            ("rx32 eth0 - ::1", "::1: not an IPv4 address [EINVAL]"),
+            ("rx32 - 1.1.1", "1.1.1: not an IPv4 address [EINVAL]"),
+            ("eth0:0 224.1.1", "224.1.1: not an IPv4 address [EINVAL]"),
+            ("type add ip 0", "ip: 0 is no address family [EINVAL]"),
+            ("type add other 2", "family 2 is served by ip [EEXIST]"),
+            ("type remove ip 2", "type remove: one NAME or FAMILY [EINVAL]"),
+            ("device eth7 nonsense", "nonsense: not an IPv4 address [EINVAL]"),
+        ],
+    )
+    def test_refusals(self, line, said):
+        """A refusal names the words that are wrong, and nothing is made."""
+        script = f"device eth0 up\neth0:0 1.1.1.1\n{line}\nchain\n"
+        status, out, err = self.run(script, "--variant=0.50")
+        assert (out, err) == ("eth0 eth0:0\n", f"<stdin>:3: {said}\n")
+        assert status != 0
+
+    def test_no_main_is_up(self):
+        """The selection by numbers needs a main device that is up, or a name."""
+        script = "device eth0 1.1.1.1\nrx32 - 1.1.1.1\nrx32 eth0 - 1.1.1.1\n"
+        status, out, err = self.run(script)
+        assert out == "eth0\n"
+        assert err == "<stdin>:2: no main device is up [ENODEV]\n"
+        assert status == errors.STATUS_KERNEL
+
     def run(self, text: str, *argv: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
         return main(argv, io.StringIO(text), out, err), out.getvalue(), err.getvalue()

@@ -37,4 +37,4 @@ def test_script(path):
 
 def test_there_are_scripts():
     """The folder is found."""
-    assert len(SCRIPTS) >= 4
+    assert len(SCRIPTS) >= 14
