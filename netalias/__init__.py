@@ -9,14 +9,14 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-    from netalias.claim.session import Segment
+    from netalias.claim import Policy
     from netalias.engine import Engine
     from netalias.errors import NetaliasError
     from netalias.families import AliasType, Registry
     from netalias.kernel import Kernel
     from netalias.model import Address, Alias, Device, Snapshot
-    from netalias.runtime import Lock
 
 __version__ = "0.4.0"
 
@@ -50,23 +50,25 @@ def open(
     netns: str = "",
     *,
     kernel: Kernel | None = None,
+    registry: Registry | None = None,
     group: int = 0,
     wait: float = 10.0,
     recorded: bool = False,
     hands_off: bool = False,
+    aside: bool = False,
+    policy: Policy | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Engine:
     """An Engine for the network namespace *netns*, or for that of the calling thread.
 
     *netns* is a name of ``ip netns`` or a path; the thread is back where it was when this returns.
     With a *kernel* (netalias.kernel.memory.Memory for one) nothing is opened and nothing is locked.
-    *group* is the mark on devices, 0 for the usual one; *wait* is how many seconds a change waits
-    for another run; *recorded*: readings can be recognised again (kernel/recorded.py);
-    *hands_off*: settings of main devices are left alone. Raises NoSuchDevice for an unknown
-    namespace, KernelError.
+    *group* is the mark on devices, 0 for the usual one; *wait* is the time in seconds that a change
+    waits for another run; *recorded*: a reading can be recognised again
+    (kernel/netlink/fingerprint.py). The others are those of engine.Setup. Raises NoSuchDevice for
+    an unknown namespace, UsageError, KernelError.
     """
-    from os import stat
-
-    from netalias.engine import Engine
+    from netalias.engine import Engine, Setup, call
     from netalias.model import GROUP, SCRATCH
 
     group = group or GROUP
@@ -77,44 +79,51 @@ def open(
             f"group {group}: bit 16 marks what is about to be deleted", "a number below 65536"
         )
     if kernel is not None:
-        return Engine(kernel, group=group, hands_off=hands_off)
+        return Engine(
+            Setup(kernel, registry, group=group, hands_off=hands_off, policy=policy, warn=warn)
+        )
+    within: Callable[[Callable[[], Any]], Any] = _inside(netns) if netns else call
+    kernel, namespace = within(lambda: _opened(recorded))
+    return Engine(
+        Setup(
+            kernel,
+            registry,
+            group=group,
+            namespace=namespace,
+            wait=wait,
+            within=within,
+            claims=True,
+            aside=aside,
+            policy=policy,
+            hands_off=hands_off,
+            warn=warn,
+        )
+    )
 
-    def kernel_here() -> Kernel:
-        if recorded:
-            from netalias.kernel.netlink.fingerprint import Recorded
 
-            return Recorded()
-        from netalias.kernel.netlink import Netlink
-
-        return Netlink()
-
-    def lock() -> Lock:
-        from netalias.runtime import Lock
-
-        return Lock(wait, namespace)
-
-    def found(engine: Engine) -> Engine:
-        def segment() -> Segment:
-            from netalias.claim.session import Segment
-
-            return Segment(engine.within, aside=engine.aside)
-
-        engine.hands_off = hands_off
-        engine.segment = segment
-        return engine
-
-    if not netns:
-        namespace = stat("/proc/thread-self/ns/net").st_ino
-        return found(Engine(kernel_here(), group=group, lock=lock))
+def _inside(netns: str) -> Callable[[Callable[[], Any]], Any]:
+    """A function that calls another one inside a namespace."""
     from netalias.system.netns import entered
 
-    def within(work: Callable[[], object]) -> object:
+    def within(work: Callable[[], Any]) -> Any:
         with entered(netns):
             return work()
 
-    with entered(netns):
-        namespace = stat("/proc/thread-self/ns/net").st_ino
-        return found(Engine(kernel_here(), group=group, lock=lock, within=within))
+    return within
+
+
+def _opened(recorded: bool) -> tuple[Kernel, int]:
+    """The kernel of the thread's namespace, and the inode of that."""
+    from os import stat
+
+    namespace = stat("/proc/thread-self/ns/net").st_ino
+    if recorded:
+        from netalias.kernel.netlink.fingerprint import Recorded
+
+        return Recorded(), namespace
+    from netalias.kernel.netlink import Netlink
+
+    return Netlink(), namespace
 
 
 def __getattr__(name: str) -> object:

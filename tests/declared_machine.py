@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from netalias.desired import declarations
-from netalias.engine import Engine
-from netalias.engine.reconcile import Outcome, Rules, check, reconcile
+from netalias.engine import Engine, Setup
+from netalias.engine.reconcile import Outcome, Rules, look, reconcile
 from netalias.families import installed, lazy
 from netalias.kernel import Kernel
 from netalias.model import (
@@ -36,7 +36,6 @@ from netalias.model import (
     RT_SCOPE_LINK,
     SCRATCH,
     Address,
-    Alias,
     Device,
     Snapshot,
 )
@@ -52,8 +51,10 @@ from netalias.model.steps import (
     Step,
 )
 from netalias.observed import Observed
-from netalias.plan.diff import Diff, Item, MainName
-from netalias.runtime import Unlocked
+from netalias.plan import Difference
+from netalias.plan.diff import Diff
+from netalias.plan.sysctls import MainName
+from netalias.runtime.private import PrivateDirectory
 from netalias.views.diff import line
 
 MAINS = ("eth1", "eth2", "eth3")
@@ -84,13 +85,6 @@ devices = st.sampled_from(MAINS)
 pick = st.integers(0, 10_000)
 randoms = st.randoms(use_true_random=True)
 """Uniform dice: most of what happens needs a world that is full already."""
-
-
-class Placed(Unlocked):
-    """A folder, and no lock on it."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
 
 
 class Killed(BaseException):
@@ -382,7 +376,7 @@ class DeclaredAliases(RuleBasedStateMachine):
         """What is asked of every reconciliation, and of the world after it."""
         outcome = self._run(Rules(allow_empty=True))
         snapshot = self.snapshot()
-        skipped = {one.name.main for one in outcome.agenda.skipped}
+        skipped = {one.name.main for one in outcome.diff.skipped}
         skipped |= {self.names.get(main, main) for main in skipped}
         failed = {str(item.name) for item in outcome.failed}
         wrong = [
@@ -433,8 +427,8 @@ class DeclaredAliases(RuleBasedStateMachine):
             outcome = reconcile(self._engine(kernel), self.declared(), rules)
         finally:
             kernel.close()
-        needed = {item.name.main for item in outcome.failed if needs(item.plan.alias)}
-        assert self._due(outcome.agenda, needed) == self._due(planned, needed)
+        mains = {item.name.main for item in outcome.failed}
+        assert self._due(outcome.diff, mains) == self._due(planned, mains)
         wrong = self._lines(outcome.wrong)
         assert wrong == [], wrong
         after = self.snapshot()
@@ -453,16 +447,16 @@ class DeclaredAliases(RuleBasedStateMachine):
         assert [text for text, item in self._told(again) if item.name not in failed] == []
         # What is spared for a session may have another reason to be skipped once the rest is done.
         if not rules.protected:
-            lines = [one.line() for one in outcome.agenda.skipped]
+            lines = [one.line() for one in outcome.diff.skipped]
             assert [one.line() for one in again.skipped] == lines
         return outcome
 
     def _count(self, outcome: Outcome) -> None:
         self.tally[f"status {outcome.status}"] += 1
-        self.tally.update(item.sign for item in outcome.agenda.items)
-        self.tally.update(type(one.error).__name__ for one in outcome.agenda.skipped)
+        self.tally.update(item.sign for item in outcome.diff.items)
+        self.tally.update(type(one.error).__name__ for one in outcome.diff.skipped)
         self.tally["refused"] += len(outcome.failed)
-        for item in outcome.agenda.items:
+        for item in outcome.diff.items:
             alias, kind = item.plan.alias, item.plan.kind
             self.tally["replaced"] += alias is not None and kind not in ("", alias.kind)
 
@@ -484,12 +478,12 @@ class DeclaredAliases(RuleBasedStateMachine):
         return self._place.name
 
     def _engine(self, kernel: Kernel) -> Engine:
-        return Engine(kernel, self.registry, lock=lambda: Placed(self._folder))
+        return Engine(Setup(kernel, self.registry, runtime=PrivateDirectory(str(self._folder))))
 
     def _check(self, rules: Rules) -> Diff:
         kernel = self.ground.kernel()
         try:
-            return check(self._engine(kernel), self.declared(), rules)
+            return look(self._engine(kernel), self.declared(), rules)
         finally:
             kernel.close()
 
@@ -498,7 +492,7 @@ class DeclaredAliases(RuleBasedStateMachine):
         copy = self.ground.copy(before)
         with TemporaryDirectory() as folder:
             shutil.copytree(self._folder, folder, dirs_exist_ok=True)
-            engine = Engine(copy, self.registry, lock=lambda: Placed(folder))
+            engine = Engine(Setup(copy, self.registry, runtime=PrivateDirectory(str(folder))))
             outcome = reconcile(engine, self.declared(), rules)
         wrong = self._lines(outcome.wrong)
         assert wrong == [], wrong
@@ -508,15 +502,15 @@ class DeclaredAliases(RuleBasedStateMachine):
         items = agenda.items if isinstance(agenda, Diff) else agenda
         return [line(item, self.registry) for item in items]  # type: ignore[arg-type]
 
-    def _due(self, agenda: Diff, needed: Set[str]) -> list[str]:
-        """The lines without what goes back on the mains *needed* by aliases that were refused."""
+    def _due(self, agenda: Diff, mains: Set[str]) -> list[str]:
+        """The lines without the sysctls of *mains*, which have refused aliases."""
         return [
             text
             for text, item in self._told(agenda)
-            if item.setting is None or not item.setting.restores or item.name.main not in needed
+            if item.setting is None or item.name.main not in mains
         ]
 
-    def _told(self, agenda: Diff) -> list[tuple[str, Item]]:
+    def _told(self, agenda: Diff) -> list[tuple[str, Difference]]:
         return list(zip(self._lines(agenda), agenda.items, strict=True))
 
     def _wanted(self) -> dict[str, str]:
@@ -724,11 +718,6 @@ def unsettled(snapshot: Snapshot, wanted: Set[str]) -> Iterator[str]:
         silent = "macvlan" in here and not leans(snapshot, device)
         if (announce, ignore) != (2 * asked, 1 * silent):
             yield f"{device.name}: {sorted(here)}, arp_announce {announce}, arp_ignore {ignore}"
-
-
-def needs(alias: Alias | None) -> bool:
-    """Whether an alias needs settings of its main device."""
-    return alias is not None and alias.family == AF_INET and alias.kind in ("macvlan", "ipvlan")
 
 
 def leans(snapshot: Snapshot, main: Device) -> bool:

@@ -7,10 +7,11 @@ from io import StringIO
 
 from netalias import errors
 from netalias.desired import declarations
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
 from netalias.model import Snapshot
 from netalias.model.events import LINK, Entry, Event, State, address_key, apply, difference
+from netalias.runtime.private import PrivateDirectory
 from netalias.system.journal import Journal
 from netalias.watch.controller import Keeping
 
@@ -48,28 +49,18 @@ class Heard:
             yield event
 
 
-class Busy:
-    """A lock that another run holds while ``held``."""
+class Busy(PrivateDirectory):
+    """A runtime directory whose lock another run holds while ``held``."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.held = False
         self.asked = 0
 
-    def __call__(self) -> Busy:
-        return self
-
-    def __enter__(self) -> Busy:
+    def acquire(self) -> None:
         self.asked += 1
         if self.held:
             raise errors.LockBusy("another netalias is at work")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing."""
-
-    def place(self) -> str:
-        """Nowhere."""
-        return ""
 
 
 class Watched:
@@ -84,7 +75,7 @@ class Watched:
         self.reason = ""
         self.journal = StringIO()
         self.lock = Busy()
-        self.engine = Engine(self.kernel, lock=self.lock)  # type: ignore[arg-type]
+        self.engine = Engine(Setup(self.kernel, runtime=self.lock))
         self.stream = Heard(self.kernel)
         self.keeping = Keeping(
             self.engine,

@@ -143,7 +143,7 @@ def _command() -> str:
 
 def _memory() -> Callable[[list[str]], None]:
     from netalias import cli
-    from netalias.engine import Engine
+    from netalias.engine import Engine, Setup
     from netalias.kernel.memory import Memory
 
     kernel = Memory(kinds=("macvlan",))
@@ -152,7 +152,7 @@ def _memory() -> Callable[[list[str]], None]:
 
     def run(words: list[str]) -> None:
         with redirect_stderr(sys.stdout):
-            cli.main(words, opener=lambda options: Engine(kernel))
+            cli.main(words, opener=lambda options: Engine(Setup(kernel, options.registry)))
 
     return run
 

@@ -1,8 +1,7 @@
-"""How an address that is new here comes to its neighbours: what a run is asked to do. Pure.
+"""Claims: addresses that a run brings to the links of their main devices, as values. Pure.
 
-An address arrives when a plan adds it, or raises the device that carries it. Before, it may be
-looked for (RFC 5227; for IPv6 the kernel does that itself, RFC 4862); afterwards it is announced,
-and so it is when its device gets another MAC.
+Before an address comes it may be probed for (RFC 5227; for IPv6 the kernel does that itself, RFC
+4862); afterwards it is announced (claim/session.py), and so it is when its device gets another MAC.
 """
 
 from __future__ import annotations
@@ -12,23 +11,24 @@ from netalias.model import (
     AF_INET6,
     IFA_F_DADFAILED,
     IFA_F_TENTATIVE,
-    IFF_LOOPBACK,
-    IFF_NOARP,
     address_text,
     names,
 )
-from netalias.model.steps import AddAddress, SetLink
+from netalias.plan import NO_NEIGHBOURS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
-    from netalias.cli import Options
+    from netalias import errors
     from netalias.desired import Wish
     from netalias.model import Alias, Device
     from netalias.model.names import AliasName
-    from netalias.model.steps import Step
     from netalias.plan import Plan
+
+    Call = Callable[[Callable[[], Any]], Any]
+    Found = list[tuple["Claim", errors.NetaliasError]]
 
 OFF = "off"
 ABORT = "abort"
@@ -39,6 +39,19 @@ VERDICT = 8.0
 EACH = 0.15
 """Seconds more for each address: the kernel works through them one by one, and hands every probe of
 a macvlan to all its siblings."""
+
+
+class Context:
+    """The way to the neighbours: ``within`` calls a function inside the namespace, ``waiting`` one
+    that waits for other hosts; ``aside``: the process is about to end, and leaves slow work to a
+    child."""
+
+    __slots__ = ("aside", "waiting", "within")
+
+    def __init__(self, within: Call, *, aside: bool, waiting: Call) -> None:
+        self.within = within
+        self.aside = aside
+        self.waiting = waiting
 
 
 class Policy:
@@ -54,26 +67,6 @@ class Policy:
         self.announce = 1
         self.every = 0
         self.rate: float | None = None
-
-
-def policy(options: Options, usual: Policy | None = None) -> Policy:
-    """What the options say, and where they say nothing, *usual*. Raises UsageError."""
-    from netalias.cli import number
-    from netalias.desired import ACD, CONFLICT, announcement, choice
-
-    found = Policy()
-    if usual is not None:
-        for slot in Policy.__slots__:
-            setattr(found, slot, getattr(usual, slot))
-    if options.acd:
-        found.acd = choice("--acd", options.acd, ACD)
-    if options.conflict:
-        found.conflict = choice("--conflict", options.conflict, CONFLICT)
-    if options.announce:
-        found.announce, found.every = announcement("--announce", *options.announce.split(" ", 1))
-    if options.rate:
-        found.rate = number("--rate", options.rate, 0, 0)
-    return found
 
 
 class Claim:
@@ -118,29 +111,28 @@ class Claim:
         return self.new and self.acd != OFF
 
 
-def arrivals(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Claim]:
-    """The addresses that arrive by these plans, on main devices where somebody can hear of it.
+def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Claim]:
+    """The addresses that come by these plans, on main devices where somebody can hear of it.
 
-    A plan gets a note where somebody should be asked, and nobody can be.
+    A plan gets a note where neighbours should be asked, and nobody can be.
     """
     for wish, plan in pairs:
         goal = plan.goal
-        if wish is None or goal is None or goal.entry is None or not goal.up:
+        if wish is None or goal is None or goal.type.family not in (AF_INET, AF_INET6):
             continue
-        if goal.type.family not in (AF_INET, AF_INET6) or goal.main.flags & _DEAF:
+        new, told = plan.arrival
+        if not told:
             continue
-        new = any(_adds(step, goal.address) or _raises(step, goal.main) for step in plan.steps)
-        if new or any(isinstance(step, SetLink) and step.mac for step in plan.steps):
-            one = Claim(goal.name, goal.main, plan.kind, goal.type.family, goal.address, policy)
-            one.wished(wish)
-            one.new, one.plan = new, plan
-            if not goal.main.up:  # forced: nobody is behind it yet
-                _unasked(one, plan)
-                continue
-            old = plan.alias
-            if old is not None and old.device is not None and old.kind == plan.kind:
-                one.device = old.device.name  # it may have been made when the main had another name
-            yield one
+        one = Claim(goal.name, goal.main, plan.kind, goal.type.family, goal.address, policy)
+        one.wished(wish)
+        one.new, one.plan = new, plan
+        if not goal.main.up:  # forced: nobody is behind it yet
+            _unasked(one, plan)
+            continue
+        old = plan.alias
+        if old is not None and old.device is not None and old.kind == plan.kind:
+            one.device = old.device.name  # it may have been made when the main had another name
+        yield one
 
 
 def _unasked(one: Claim, plan: Plan) -> None:
@@ -150,19 +142,7 @@ def _unasked(one: Claim, plan: Plan) -> None:
         plan.notes.append(note)
 
 
-_DEAF = IFF_LOOPBACK | IFF_NOARP
-
-
-def _adds(step: Step, address: bytes) -> bool:
-    return isinstance(step, AddAddress) and step.address.local == address
-
-
-def _raises(step: Step, main: Device) -> bool:
-    """Whether it raises the device of the alias."""
-    return isinstance(step, SetLink) and bool(step.up) and step.index != main.index
-
-
-def mute(alias: Alias) -> str:
+def reason_not_to_announce(alias: Alias) -> str:
     """Why nobody can be told of an address, or empty."""
     entry, main, device = alias.entry, alias.main, alias.carrier
     if not alias.ours:
@@ -171,7 +151,7 @@ def mute(alias: Alias) -> str:
         return "it has no address that a neighbour could know"
     if not (main.up and device.up):
         return f"{(device if main.up else main).name} is down"
-    if main.flags & (IFF_LOOPBACK | IFF_NOARP):
+    if main.flags & NO_NEIGHBOURS:
         return f"{main.name} has no neighbours"
     if entry.flags & IFA_F_DADFAILED:
         return "another host has it (dadfailed)"
@@ -180,8 +160,11 @@ def mute(alias: Alias) -> str:
     return ""
 
 
-def standing(alias: Alias, policy: Policy) -> Claim:
-    """An alias that is there, to be announced as if it had just come; mute() has nothing to say."""
+def reannouncement(alias: Alias, policy: Policy) -> Claim:
+    """The claim of an alias that is there, announced as if it had just come.
+
+    reason_not_to_announce() must be empty for it.
+    """
     assert alias.main is not None
     one = Claim(alias.name, alias.main, alias.kind, alias.family, alias.address, policy)
     assert alias.carrier is not None

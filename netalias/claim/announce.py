@@ -15,8 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from netalias.claim import Claim, Policy
-    from netalias.claim.session import Segment
+    from netalias.claim import Claim, Context, Policy
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
     from netalias.packets.announce import Announcement
@@ -31,20 +30,20 @@ STRIDE = 1000
 """So many are announced without looking whether they are there still."""
 
 
-def send(segment: Segment, kernel: Kernel, arrivals: Sequence[Claim], policy: Policy) -> Refused:
+def send(context: Context, kernel: Kernel, claims: Sequence[Claim], policy: Policy) -> Refused:
     """Announce in rounds, and wait for the last one; what was refused."""
     refused: Refused = []
     try:
-        segment.within(lambda: refused.extend(_rounds(kernel, arrivals, policy, segment.aside)))
+        context.within(lambda: refused.extend(_rounds(kernel, claims, policy, context.aside)))
     except errors.NetaliasError as error:
         refused.append(error)
     return refused
 
 
 def leave(
-    segment: Segment,
+    context: Context,
     kernel: Kernel,
-    arrivals: Sequence[Claim],
+    claims: Sequence[Claim],
     policy: Policy,
     *,
     decided: bool = True,
@@ -58,7 +57,7 @@ def leave(
 
     def work() -> None:
         with kernel.twin() as own:
-            good = arrivals if decided else _good(own, arrivals)
+            good = claims if decided else _good(own, claims)
             _rounds(own, good, policy, aside=False)
 
     def begin() -> None:
@@ -67,7 +66,7 @@ def leave(
         right.close()
 
     try:
-        segment.within(begin)
+        context.within(begin)
     except OSError as error:
         return [refused("any device", error)]
     except errors.NetaliasError as error:
@@ -76,7 +75,7 @@ def leave(
 
 
 def _rounds(
-    kernel: Kernel, arrivals: Sequence[Claim], policy: Policy, aside: bool
+    kernel: Kernel, claims: Sequence[Claim], policy: Policy, aside: bool
 ) -> Iterable[errors.NetaliasError]:
     """Each refusal once."""
     from netalias.packets.announce import INTERVAL, RATE, announce
@@ -84,10 +83,10 @@ def _rounds(
     rate = RATE if policy.rate is None else policy.rate
     refused: dict[str, errors.NetaliasError] = {}
     begin = monotonic()
-    last = max((one.rounds for one in arrivals), default=0) - 1
+    last = max((one.rounds for one in claims), default=0) - 1
     for number in range(last + 1):
         sleep(max(0.0, begin + number * INTERVAL - monotonic()))
-        due = [one for one in arrivals if one.rounds > number]
+        due = [one for one in claims if one.rounds > number]
         for first in range(0, len(due), STRIDE):
             some = due[first : first + STRIDE]
             end = number == last and first + STRIDE >= len(due)
@@ -134,13 +133,13 @@ def _child(work: Callable[[], object]) -> None:
         _exit(0)
 
 
-def _read(kernel: Kernel, arrivals: Iterable[Claim]) -> Snapshot:
-    """The devices of *arrivals* as they are now, and maybe others."""
-    wanted = {name for one in arrivals for name in (one.device, one.main.name)}
+def _read(kernel: Kernel, claims: Iterable[Claim]) -> Snapshot:
+    """The devices of *claims* as they are now, and maybe others."""
+    wanted = {name for one in claims for name in (one.device, one.main.name)}
     return kernel.part(wanted) if len(wanted) <= FEW else kernel.snapshot()
 
 
-def _standing(snapshot: Snapshot, arrivals: Iterable[Claim]) -> list[Announcement]:
+def _standing(snapshot: Snapshot, claims: Iterable[Claim]) -> list[Announcement]:
     """How those are announced whose address is there, and decided on."""
     from netalias.packets.announce import Announcement
 
@@ -151,7 +150,7 @@ def _standing(snapshot: Snapshot, arrivals: Iterable[Claim]) -> list[Announcemen
         if not entry.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)
     }
     found: list[Announcement] = []
-    for one in arrivals:
+    for one in claims:
         carrier = snapshot.device(one.device)
         sender = carrier if one.own else snapshot.device(one.main.name)
         if carrier is None or sender is None or not sender.mac:

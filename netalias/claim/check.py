@@ -1,4 +1,4 @@
-"""Who has an address that is about to come: by asking (IPv4), or by following the kernel (IPv6)."""
+"""The hosts that have an address already, by probing (IPv4) or by the kernel's probes (IPv6)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netalias.claim import Claim
-    from netalias.claim.session import Found, Segment
+    from netalias.claim import Claim, Context, Found
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
     from netalias.packets.dad import Watch
@@ -20,37 +19,37 @@ CARRIER = 5.0
 """Seconds that a carrier is waited for."""
 
 
-def conflicts(segment: Segment, snapshot: Snapshot, arrivals: Sequence[Claim]) -> Found:
-    """Look for others that have the IPv4 addresses among *arrivals*.
+def conflicts(context: Context, snapshot: Snapshot, claims: Sequence[Claim]) -> Found:
+    """Look for others that have the IPv4 addresses among *claims*.
 
     Each that is in use with a Conflict, each that could not be looked for with its StateError.
-    What stands on the same segment already, and is ours, only moves. Raises NotPermitted,
+    What stands on the same context already, and is ours, only moves. Raises NotPermitted,
     KernelError.
     """
     found: Found = []
     here = _Here(snapshot)
-    wanted = [one for one in arrivals if one.family == AF_INET and not here.has(one)]
+    wanted = [one for one in claims if one.family == AF_INET and not here.has(one)]
     for acd in dict.fromkeys(one.acd for one in wanted):
-        found += _look(segment, snapshot, [one for one in wanted if one.acd == acd], acd)
+        found += _look(context, snapshot, [one for one in wanted if one.acd == acd], acd)
     return found
 
 
-def _look(segment: Segment, snapshot: Snapshot, asked: Sequence[Claim], acd: str) -> Found:
+def _look(context: Context, snapshot: Snapshot, asked: Sequence[Claim], acd: str) -> Found:
     from netalias.packets import acd as timings
     from netalias.packets.probe import flooded, verdicts
 
     timing = timings.FAST if acd == "fast" else timings.RFC
     pairs = [(one.main.index, one.address) for one in asked]
-    macs, aside = _macs(snapshot), segment.aside
+    macs, aside = _macs(snapshot), context.aside
     try:
-        taken, unheard = segment.within(lambda: verdicts(pairs, macs, timing, CARRIER, aside=aside))
+        taken, unheard = context.within(lambda: verdicts(pairs, macs, timing, CARRIER, aside=aside))
     except errors.StateError as error:
         mains = dict.fromkeys(one.main.index for one in asked)
         if len(mains) == 1:
             return [(one, _of(one, error)) for one in asked]
         # One main device that cannot be asked on must not keep the others from being served.
         groups = ([one for one in asked if one.main.index == main] for main in mains)
-        return [pair for group in groups for pair in _look(segment, snapshot, group, acd)]
+        return [pair for group in groups for pair in _look(context, snapshot, group, acd)]
     texts = {(one.index, one.address): str(one) for one in taken}
     undecided = set(unheard)
     found: Found = []
@@ -69,17 +68,17 @@ class Verdicts:
     Raises NotPermitted, KernelError.
     """
 
-    def __init__(self, segment: Segment, snapshot: Snapshot, asked: Sequence[Claim]) -> None:
+    def __init__(self, context: Context, snapshot: Snapshot, asked: Sequence[Claim]) -> None:
         from netalias.packets.dad import Watch
 
-        self._segment = segment
+        self._context = context
         self._asked = asked
         mains, macs = {one.main.index for one in asked}, _macs(snapshot)
-        self._watch: Watch = segment.within(lambda: Watch(mains, macs))
+        self._watch: Watch = context.within(lambda: Watch(mains, macs))
 
     def close(self) -> None:
         """Let go of the sockets."""
-        self._watch.close(aside=self._segment.aside)
+        self._watch.close(aside=self._context.aside)
 
     def wait(self, kernel: Kernel) -> Found:
         """Those that somebody else has, or that could not be decided on, each with its error."""
@@ -90,7 +89,7 @@ class Verdicts:
             if device is not None:
                 places[device.index, one.address] = one
         limit = patience(len(places))
-        taken, late = self._segment.within(
+        taken, late = self._context.within(
             lambda: self._watch.verdicts(places, limit, usable=False)
         )
         standing: set[bytes] = set()

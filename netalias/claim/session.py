@@ -1,7 +1,7 @@
-"""The network segments that aliases stand on, as far as a run that brings addresses needs them.
+"""One session of claiming: probe for addresses, follow the kernel's verdicts, announce.
 
-Who has an address already is found by seeking.py, announced is by telling.py. One IPv4 address for
-which nothing is wished does not come here: the engine announces it.
+Probing stands in check.py, announcing in announce.py. One IPv4 address for which nothing is wished
+does not come here: the engine announces it.
 """
 
 from __future__ import annotations
@@ -11,78 +11,57 @@ from netalias.model import AF_INET
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
 
     from netalias import errors
-    from netalias.claim import Claim, Policy
+    from netalias.claim import Claim, Context, Found, Policy
     from netalias.claim.check import Verdicts
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
     from netalias.plan import Plan
 
-    Within = Callable[[Callable[[], Any]], Any]
-    Found = list[tuple[Claim, errors.NetaliasError]]
-
 AT_ONCE = 64
-"""So many IPv4 addresses go out together (packets/sending.py, BURST)."""
+"""The number of IPv4 addresses that go out in one burst (packets/pacing.py, BURST)."""
 
 
-def _call(work: Callable[[], Any]) -> Any:
-    return work()
+def announce(
+    context: Context, kernel: Kernel, claims: Sequence[Claim], policy: Policy
+) -> list[str]:
+    """Announce addresses that have come; failures, as sentences.
 
+    An IPv6 address is not advertised before the kernel has decided on it (RFC 4862, 5.4): one that
+    was not followed is left to a child, or left out.
+    """
+    from netalias.claim.announce import leave, send
 
-class Segment:
-    """``within`` calls a function inside the namespace; ``aside``: this process is about to end,
-    and leaves what takes time to a child; ``waiting`` calls what waits for other hosts."""
-
-    def __init__(self, within: Within, *, aside: bool = False) -> None:
-        self.within = within
-        self.aside = aside
-        self.waiting: Within = _call
-
-    def arriving(
-        self, kernel: Kernel, snapshot: Snapshot, arrivals: Sequence[Claim], policy: Policy
-    ) -> ClaimSession:
-        """One run that brings *arrivals*."""
-        return ClaimSession(self, kernel, snapshot, arrivals, policy)
-
-    def announce(self, kernel: Kernel, told: Sequence[Claim], policy: Policy) -> list[str]:
-        """Announce what has arrived; what could not be, as sentences.
-
-        An IPv6 address is not advertised before the kernel has decided on it (RFC 4862, 5.4): one
-        that was not followed is left to a child, or left out.
-        """
-        from netalias.claim import announce as telling
-
-        now = [one for one in told if one.family == AF_INET or one.asked]
-        later = [one for one in told if one.family != AF_INET and not one.asked]
-        refused: list[errors.NetaliasError] = []
-        if now:
-            long = len(now) > AT_ONCE or any(one.rounds > 1 for one in now)
-            work = telling.leave if self.aside and long else telling.send
-            refused += work(self, kernel, now, policy)
-        if later and self.aside:
-            refused += telling.leave(self, kernel, later, policy, decided=False)
-        return [f"not announced: {error.line()}" for error in refused]
+    now = [one for one in claims if one.family == AF_INET or one.asked]
+    later = [one for one in claims if one.family != AF_INET and not one.asked]
+    refused: list[errors.NetaliasError] = []
+    if now:
+        long = len(now) > AT_ONCE or any(one.rounds > 1 for one in now)
+        work = leave if context.aside and long else send
+        refused += work(context, kernel, now, policy)
+    if later and context.aside:
+        refused += leave(context, kernel, later, policy, decided=False)
+    return [f"not announced: {error.line()}" for error in refused]
 
 
 class ClaimSession:
     """One run: ``look`` and ``follow`` before it, ``verdicts`` and ``announce`` after it.
 
-    Pairs are an arrival and the error that keeps it away. As a context manager it closes what
+    Pairs are a claim and the error that keeps it away. As a context manager it closes what
     follows the kernel.
     """
 
     def __init__(
         self,
-        segment: Segment,
+        context: Context,
         kernel: Kernel,
         snapshot: Snapshot,
-        arrivals: Sequence[Claim],
+        claims: Sequence[Claim],
         policy: Policy,
     ) -> None:
-        self.arrivals = arrivals
-        self._segment = segment
+        self.claims = claims
+        self._context = context
         self._kernel = kernel
         self._snapshot = snapshot
         self._policy = policy
@@ -101,7 +80,7 @@ class ClaimSession:
             return []
         from netalias.claim.check import conflicts
 
-        return self._wait(lambda: conflicts(self._segment, self._snapshot, self._asked))
+        return self._wait(lambda: conflicts(self._context, self._snapshot, self._asked))
 
     def follow(self) -> None:
         """Follow the kernel from now on, for the IPv6 addresses that are about to be added."""
@@ -109,7 +88,7 @@ class ClaimSession:
         if asked:
             from netalias.claim.check import Verdicts
 
-            self._verdicts = Verdicts(self._segment, self._snapshot, asked)
+            self._verdicts = Verdicts(self._context, self._snapshot, asked)
 
     @property
     def awaited(self) -> list[Plan]:
@@ -125,15 +104,15 @@ class ClaimSession:
         return self._wait(lambda: verdicts.wait(self._kernel)) if verdicts is not None else []
 
     def _wait(self, work: Callable[[], Found]) -> Found:
-        found: Found = self._segment.waiting(work)
+        found: Found = self._context.waiting(work)
         return found
 
     def announce(self, lost: Iterable[Plan] = ()) -> list[str]:
         """Announce all but those of the plans *lost*; what could not be, as sentences."""
         gone = set(map(id, lost))
-        told = [one for one in self.arrivals if one.rounds and id(one.plan) not in gone]
-        return self._segment.announce(self._kernel, told, self._policy) if told else []
+        told = [one for one in self.claims if one.rounds and id(one.plan) not in gone]
+        return announce(self._context, self._kernel, told, self._policy) if told else []
 
     @property
     def _asked(self) -> list[Claim]:
-        return [one for one in self.arrivals if one.asked]
+        return [one for one in self.claims if one.asked]

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
+    from netalias.claim import Policy
     from netalias.engine import Engine
+    from netalias.families import Registry
 
 
 class Options:
@@ -22,8 +24,8 @@ class Options:
         "details", "dry_run", "exit_when_down", "family", "force", "group", "hands_off", "help",
         "json", "mac", "metrics", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure",
         "on_down", "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty", "quiet", "rate",
-        "recorded", "release", "special", "texts", "timestamps", "tree", "verbose", "version",
-        "wait",
+        "recorded", "registry", "release", "special", "texts", "timestamps", "tree", "verbose",
+        "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -38,6 +40,7 @@ class Options:
         self.on_arrival = self.on_departure = self.on_up = self.on_down = ""
         self.on_carrier = self.on_no_carrier = ""
         self.acd = self.announce = self.conflict = self.rate = self.texts = ""
+        self.registry: Registry | None = None
         self.special: list[str] = []
 
     def engine(self) -> Engine:
@@ -58,24 +61,35 @@ def parse_options(words: Sequence[str], options: Options) -> list[str]:
 
 
 def _parse_options(rest: list[str], options: Options) -> list[str]:
-    from netalias.cli.flags import FLAGS, take
+    from netalias.cli.flags import FLAGS
 
     while rest and rest[0].startswith("-") and rest[0] != "-":
         word = rest.pop(0)
         if word == "--":
             break
-        take(word, rest, options)
+        _take(word, rest, options)
     found, rest = rest[:1], rest[1:]
     own = bool(found) and (":" in found[0] or found[0] == "emulate")
     while rest:
         word = rest.pop(0)
         if word in FLAGS and (word.startswith("--") or word == "-h"):
-            take(word, rest, options)
+            _take(word, rest, options)
         elif own or word == "-" or not word.startswith("-"):
             found.append(word)
         else:
-            take(word, rest, options)
+            _take(word, rest, options)
     return found
+
+
+def _take(word: str, rest: list[str], options: Options) -> None:
+    """Set the option that *word* is; its argument is taken from *rest*. Raises UsageError."""
+    from netalias.cli.flags import SPECIAL, take
+
+    name, value = take(word, rest)
+    setattr(options, name, value)
+    option = word.partition("=")[0]
+    if option in SPECIAL:
+        options.special.append(option)
 
 
 def _alias(options: Options, words: list[str]) -> int:
@@ -83,17 +97,14 @@ def _alias(options: Options, words: list[str]) -> int:
     from netalias import desired
     from netalias.families import lazy
 
-    registry = lazy()
+    options.registry = registry = lazy()
     wish = desired.parse(words, registry)
     if wish.heal or wish.on_down:
         word = "heal" if wish.heal else "on-down"
         raise errors.UsageError(f"{wish.name}: {word} stands in files only", "netalias help watch")
     with options.engine() as engine:
-        engine.registry = registry
         if wish.empty:
-            from netalias.cli.show import detail
-
-            return detail(options, engine, words[0])
+            return int(_function("cli.show.detail")(options, engine, words[0]))
         work = engine.plan if options.dry_run else engine.realise
         done = work(wish, force=options.force)
     if options.dry_run or options.verbose or done.notes:
@@ -104,7 +115,7 @@ def _alias(options: Options, words: list[str]) -> int:
             if not options.quiet:
                 complain(note, "warning: ")
         if options.dry_run or options.verbose:
-            write("".join(f"{command(step)}\n" for step in done.steps))
+            write("".join(f"{command(step)}\n" for step in done.all_steps))
     return errors.STATUS_OK
 
 
@@ -156,6 +167,16 @@ def find_verb(word: str) -> str:
     raise errors.UsageError(f"{word}: neither a verb nor the name of an alias", hint)
 
 
+def _helped(word: str) -> str:
+    """The verb that help is asked about; ``alias`` for the name of one. Raises UsageError."""
+    if ":" in word or word == "alias":
+        return "alias"
+    try:
+        return find_verb(word)
+    except errors.UsageError as error:
+        raise errors.UsageError(f"help {error}", error.hint) from None
+
+
 def run(words: Sequence[str], options: Options) -> int:
     """Execute one command. Raises NetaliasError."""
     rest = parse_options(words, options)
@@ -173,11 +194,19 @@ def run(words: Sequence[str], options: Options) -> int:
         check_special(options.special, verb)
     if options.help:
         verb, rest = "help", ["help", verb or "alias"] if rest else []
+    elif verb == "help" and len(rest) > 1:
+        rest[1] = _helped(rest[1])
     if not verb:
         return _alias(options, rest)
-    module, _, name = VERBS[verb].rpartition(".")
+    return int(_function(VERBS[verb])(options, rest[1:]))
+
+
+def _function(place: str) -> Callable[..., int]:
+    """The function of a verb; its module is loaded when it is asked for."""
+    module, _, name = place.rpartition(".")
     home = __import__(f"netalias.{module}", fromlist=[name])
-    return int(getattr(home, name)(options, rest[1:]))
+    found: Callable[..., int] = getattr(home, name)
+    return found
 
 
 def main(
@@ -223,20 +252,17 @@ def program() -> NoReturn:
 def _open(options: Options) -> Engine:
     from netalias import open
 
-    group = number("--group", options.group, 0, 1)
-    wait = number("--wait", options.wait, 10, 0)
-    engine = open(
+    return open(
         options.netns,
-        group=group,
-        wait=wait,
+        registry=options.registry,
+        group=number("--group", options.group, 0, 1),
+        wait=number("--wait", options.wait, 10, 0),
         recorded=options.recorded,
         hands_off=options.hands_off,
+        aside=True,
+        policy=policy(options),
+        warn=None if options.quiet else _warn,
     )
-    engine.aside = True
-    if not options.quiet:
-        engine.warn = _warn
-    set_policy(engine, options)
-    return engine
 
 
 def _warn(text: str) -> None:
@@ -245,12 +271,14 @@ def _warn(text: str) -> None:
     complain(text, "warning: ")
 
 
-def set_policy(engine: Engine, options: Options) -> None:
-    """Let hold for *engine* what the options say of addresses that come. Raises UsageError."""
-    if options.acd or options.announce or options.conflict or options.rate:
-        from netalias.claim import policy
+def policy(options: Options, usual: Policy | None = None) -> Policy | None:
+    """The policy of claims by the options; *usual* where they say nothing. Raises UsageError."""
+    if not (options.acd or options.announce or options.conflict or options.rate):
+        return usual
+    from netalias.cli.flags import policy_of
 
-        engine.policy = policy(options, engine.policy)
+    rate = number("--rate", options.rate, 0, 0) if options.rate else None
+    return policy_of(options.acd, options.announce, options.conflict, rate, usual)
 
 
 def number(option: str, text: str, default: int, least: int) -> int:

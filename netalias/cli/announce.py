@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.claim import Policy, mute, standing
+from netalias.claim import Policy, reannouncement, reason_not_to_announce
 from netalias.claim.announce import send
 from netalias.cli.output import complain, write
 from netalias.observed import select
@@ -28,7 +28,7 @@ def announce(options: Options, words: list[str]) -> int:
         if not policy.announce:
             raise errors.UsageError("--announce off: announce announces")
         if policy.every:
-            engine.aside = False  # this process is not about to end
+            engine = engine.derived(aside=False)  # this process is not about to end
         status = _round(options, engine, wanted)
         while policy.every and not options.dry_run:
             from time import sleep
@@ -44,16 +44,17 @@ def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
     named = {id(one) for word in wanted if ":" in word for one in select(observed, [word])}
     told: list[Claim] = []
     for alias in select(observed, wanted):
-        reason = mute(alias)
+        reason = reason_not_to_announce(alias)
         if reason and id(alias) in named and not options.quiet:
             complain(f"{alias.name}: not announced: {reason}", "warning: ")
         elif not reason:
-            told.append(standing(alias, policy))
+            told.append(reannouncement(alias, policy))
     if options.dry_run or options.verbose:
         write("".join(_line(one) for one in told))
-    if options.dry_run or not told or engine.segment is None:
+    context = engine.context
+    if options.dry_run or not told or context is None:
         return errors.STATUS_OK
-    refused = send(engine.segment(), engine.kernel, told, policy)
+    refused = send(context, engine.kernel, told, policy)
     for error in refused:
         complain(f"not announced: {error.line()}")
     return refused[0].status if refused else errors.STATUS_OK

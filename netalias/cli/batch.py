@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli.output import complain, explain, write
-from netalias.engine.batch import Borrowed
 from netalias.model.commands import command
 
 TYPE_CHECKING = False
@@ -25,12 +24,11 @@ def batch(options: Options, words: list[str]) -> int:
     from netalias.engine.batch import Batch
 
     ((name, text),) = sources.decode(sources.read(words))
-    with options.engine() as engine, engine.locked() as lock:
-        if options.dry_run:
-            _rehearse(engine)
+    with options.engine() as first, first.transaction() as transaction:
+        engine = _rehearsal(first) if options.dry_run else first
         work = Batch(
             engine,
-            _runner(engine, lock.folder, options),
+            _runner(engine, "" if options.dry_run else transaction.path, options),
             _warner(options, name),
             force=options.force,
         )
@@ -44,26 +42,30 @@ def batch(options: Options, words: list[str]) -> int:
     return work.failed[0][1].status if work.failed else errors.STATUS_OK
 
 
-def _rehearse(engine: Engine) -> None:
-    """Put a copy in memory in the place of the kernel: each command sees what those before did."""
+def _rehearsal(engine: Engine) -> Engine:
+    """An engine over a copy of the kernel in memory: each command sees what those before it did.
+
+    It takes no lock, writes no file and sends no packet.
+    """
     from netalias.kernel.memory import KINDS, Memory
 
     kernel = engine.kernel
     kinds = [kind for kind in KINDS if engine.able(kind)]
-    engine.rehearse(Memory.holding(kernel.snapshot(), kinds, kernel.proxies()))
-    kernel.close()
+    return engine.rehearsal(Memory.holding(kernel.snapshot(), kinds, kernel.proxies()))
 
 
 def _tell(steps: Iterable[Step]) -> None:
     write("".join(f"{command(step)}\n" for step in steps))
 
 
-def _runner(engine: Engine, folder: str, batch: Options) -> Callable[[list[str]], int]:
+def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[str]], int]:
     """A function that executes the words of one line; a rehearsal leaves no file behind.
 
-    *batch* are the options of the batch itself: what prints the steps, prints those of each line.
+    *directory* is the runtime directory, whose lock is held. *batch* are the options of the batch
+    itself: those that print the steps count for each line.
     """
     from netalias import cli
+    from netalias.runtime.private import PrivateDirectory
 
     rehearsal = batch.dry_run
     verbose = batch.dry_run or batch.verbose
@@ -75,10 +77,12 @@ def _runner(engine: Engine, folder: str, batch: Options) -> Callable[[list[str]]
             raise errors.UsageError("--confirm has no place in a batch")
         if rehearsal:
             options.metrics = ""
-        borrowed = Borrowed(engine, "" if rehearsal else folder)
-        borrowed.hands_off = engine.hands_off or options.hands_off
-        cli.set_policy(borrowed, options)
-        return borrowed
+        return engine.lent(
+            runtime=PrivateDirectory(directory),
+            registry=options.registry or engine.registry,
+            hands_off=engine.setup.hands_off or options.hands_off,
+            policy=cli.policy(options, engine.policy),
+        )
 
     def run(words: list[str]) -> int:
         if words[0] == "batch":

@@ -8,28 +8,17 @@ from __future__ import annotations
 
 import sys
 from os import (
-    O_CLOEXEC,
-    O_CREAT,
-    O_NOFOLLOW,
-    O_TRUNC,
-    O_WRONLY,
-    close,
-    getpid,
     path,
-    replace,
-    unlink,
 )
-from os import open as os_open
-from os import write as os_write
 from time import monotonic, time
 
 from netalias import errors, sources
 from netalias.cli import number
 from netalias.cli.output import complain, write
 from netalias.desired import declarations
-from netalias.engine import reconcile as engine_room
+from netalias.engine import reconcile as converging
 from netalias.model.commands import command
-from netalias.runtime import STATE
+from netalias.runtime import remember
 from netalias.sources import configuration
 from netalias.views import FAMILIES, metrics
 from netalias.views.diff import WORDS
@@ -44,7 +33,8 @@ if TYPE_CHECKING:
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
-    from netalias.plan.diff import Diff, Item
+    from netalias.plan import Difference
+    from netalias.plan.diff import Diff
 else:
     import _signal
 
@@ -64,34 +54,37 @@ class Run:
 
     def check(self, found: list[tuple[str, bytes]]) -> int:
         """Compare and print; STATUS_DRIFT when something differs."""
-        agenda = engine_room.check(self.engine, self._declared(found), self._rules())
-        self._print(agenda.items, agenda)
-        return errors.STATUS_OK if agenda.same else errors.STATUS_DRIFT
+        diff = converging.look(self.engine, self._declared(found), self._rules())
+        self._print(diff.items, diff)
+        return errors.STATUS_OK if diff.same else errors.STATUS_DRIFT
 
     def reconcile(self, found: list[tuple[str, bytes]]) -> int:
         """Compare, change, verify and print."""
         if not self.options.metrics:
             return self._reconcile(found).status
-        pass
-
         return measured(self.options.metrics, self.engine, lambda: self._reconcile(found))
 
-    def _reconcile(self, found: list[tuple[str, bytes]]) -> engine_room.Outcome:
+    def _reconcile(self, found: list[tuple[str, bytes]]) -> converging.Outcome:
         declared = self._declared(found)
         self.name = configuration(found)
         self._may_begin()
-        outcome = engine_room.reconcile(self.engine, declared, self._rules(), self._begin)
+        rules = self._rules()
+        prepared = converging.prepare(self.engine, declared, rules)
+        if prepared.diff.items:
+            self._begin(prepared.diff)
+        outcome = converging.carry_out(self.engine, prepared)
+        converging.verify(self.engine, declared, rules, outcome)
         if self.armed and not outcome.done:
             self._disarm()
-        self._print(outcome.done, outcome.agenda)
-        if outcome.renewed and self.options.verbose and not self.options.json:
-            write(f"renewed {declarations.counted(outcome.renewed, 'lease')}\n")
+        self._print(outcome.done, outcome.diff)
+        if prepared.renewed and self.options.verbose and not self.options.json:
+            write(f"renewed {declarations.counted(prepared.renewed, 'lease')}\n")
         self._complain(outcome)
         if self._again(declared, outcome) and outcome.status == errors.STATUS_OK:
             self._remember()
         return outcome
 
-    def _again(self, declared: Declarations, outcome: engine_room.Outcome) -> bool:
+    def _again(self, declared: Declarations, outcome: converging.Outcome) -> bool:
         """Announce what is due again; False where something ever is, or is renewed, so that the
         next run looks."""
         from netalias.claim import Policy
@@ -102,7 +95,7 @@ class Run:
         if not self.folder or not any(every(block.wish, policy) for block in declared.blocks):
             return not leased
         if not outcome.stopped:
-            notes = again(self.engine, self.folder, declared, self.options.only, outcome.told)
+            notes = again(self.engine, self.folder, declared, self.options.only, outcome.announced)
             for note in notes if not self.options.quiet else ():
                 complain(note, "warning: ")
         return False
@@ -112,11 +105,11 @@ class Run:
         declarations.check(declared)
         return declared
 
-    def _rules(self) -> engine_room.Rules:
+    def _rules(self) -> converging.Rules:
         from netalias.system.ssh import address
 
         options = self.options
-        return engine_room.Rules(
+        return converging.Rules(
             only=options.only,
             force=options.force,
             allow_empty=options.allow_empty,
@@ -146,7 +139,7 @@ class Run:
             )
         checkpoint.forget(self.folder)
 
-    def _begin(self, agenda: Diff) -> None:
+    def _begin(self, diff: Diff) -> None:
         """What is done before the first change."""
         seconds = number("--confirm", self.options.confirm, 0, 1)
         if seconds:
@@ -155,15 +148,18 @@ class Run:
         if not self.options.quiet and sys.stderr is not None and sys.stderr.isatty():
             from netalias.views.progress import Progress
 
-            steps = sum(len(item.plan.steps) for item in agenda.items)
+            steps = sum(len(item.plan.steps) for item in diff.items)
             self.engine.kernel.progress = Progress(steps, sys.stderr).advance
 
     def _arm(self, seconds: int) -> None:
         if not self.folder:
             raise errors.StateError("there is no folder to keep what waits for a confirmation in")
-        from netalias.engine.rollback import arm
+        from netalias.engine import rollback
 
-        arm(self.options, self.engine, self.folder, seconds, self.name)
+        self.options.wait = str(rollback.WAIT)
+        self.options.acd = ""  # what was there comes back, whoever has taken it meanwhile
+        with self.options.engine() as second:
+            rollback.arm(self.engine, second, self.folder, seconds, self.name)
         self.armed = True
         complain(
             f"what was there before comes back in {seconds} s, unless it is confirmed"
@@ -186,22 +182,22 @@ class Run:
 
     # What is said
 
-    def _print(self, items: Iterable[Item], agenda: Diff) -> None:
-        from netalias.views import diff
+    def _print(self, items: Iterable[Difference], diff: Diff) -> None:
+        from netalias.views import diff as view
 
         registry = self.engine.registry
         if self.options.json:
             from netalias.views import json
 
-            objects = [diff.fields(item, registry) for item in agenda.items]
-            objects += [diff.skipped(one) for one in agenda.skipped]
+            objects = [view.fields(item, registry) for item in diff.items]
+            objects += [view.skipped(one) for one in diff.skipped]
             write(json.render(objects, pretty=self.options.pretty))
         else:
             write("".join(self._lines(items)))
-        for one in agenda.skipped:
+        for one in diff.skipped:
             complain(one.line())
 
-    def _lines(self, items: Iterable[Item]) -> Iterable[str]:
+    def _lines(self, items: Iterable[Difference]) -> Iterable[str]:
         from netalias.views.diff import line
 
         for item in items:
@@ -210,7 +206,7 @@ class Run:
                 for step in item.plan.steps:
                     yield "".join(f"    {text}\n" for text in command(step).split("\n"))
 
-    def _complain(self, outcome: engine_room.Outcome) -> None:
+    def _complain(self, outcome: converging.Outcome) -> None:
         from netalias.views.diff import line
 
         if not self.options.quiet:
@@ -220,7 +216,7 @@ class Run:
             for note in outcome.notes:
                 complain(note, "warning: ")
         if outcome.stopped:
-            done, all_items = len(outcome.done), len(outcome.agenda.items)
+            done, all_items = len(outcome.done), len(outcome.diff.items)
             complain(f"interrupted: {done} of {all_items} changes are done, the others undone")
         for item in outcome.failed if not outcome.stopped else ():
             assert item.error is not None
@@ -232,21 +228,10 @@ class Run:
             complain(f"still different: {one.line()}")
 
     def _remember(self) -> None:
-        """That the last reading is what is declared. Nothing is lost where it cannot be written."""
+        """Keep the fingerprint of the last reading, which is what is declared."""
         digest = self.engine.kernel.digest(self.salt)
-        if not digest or not self.folder:
-            return
-        draft = f"{self.folder}{STATE}.{getpid()}"
-        try:
-            file = os_open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
-            try:
-                os_write(file, digest)
-            finally:
-                close(file)
-            replace(draft, self.folder + STATE)
-        except OSError:
-            if path.exists(draft):
-                unlink(draft)
+        if digest and self.folder:
+            remember(self.folder, digest)
 
 
 def confirm(options: Options, words: list[str]) -> int:
@@ -257,8 +242,8 @@ def confirm(options: Options, words: list[str]) -> int:
 
     with options.engine() as engine:
         engine.kernel.permitted()  # others have a folder of their own, where nothing waits
-        with engine.locked() as lock:
-            checkpoint.confirm(lock.folder)
+        with engine.transaction() as transaction:
+            checkpoint.confirm(transaction.path)
     return errors.STATUS_OK
 
 
@@ -269,13 +254,13 @@ def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:
     def note(outcome: Outcome | None) -> None:
         success = outcome is not None and outcome.status == errors.STATUS_OK
         drift = dict.fromkeys(WORDS.values(), 0)
-        for item in outcome.agenda.items if outcome is not None else ():
+        for item in outcome.diff.items if outcome is not None else ():
             drift[WORDS[item.sign]] += 1
         text = metrics.render(
             _standing(engine),
             drift,
             len(outcome.failed) + len(outcome.wrong) if outcome is not None else 1,
-            sum(one.count for one in outcome.agenda.skipped) if outcome is not None else 0,
+            sum(one.count for one in outcome.diff.skipped) if outcome is not None else 0,
             started,
             monotonic() - begun,
             success,

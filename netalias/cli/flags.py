@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netalias.cli import Options
+    from netalias.claim import Policy
 
 FLAGS: dict[str, tuple[str, object]] = {
     "-4": ("family", 2),
@@ -133,31 +133,54 @@ MEANT = {
 """Words of other commands, and what stands for them here."""
 
 
-def take(word: str, rest: list[str], options: Options) -> None:
-    """Set what *word* says; its argument is taken from *rest*. Raises UsageError."""
+def take(word: str, rest: list[str]) -> tuple[str, object]:
+    """The attribute that an option sets, and the value; its argument is taken from *rest*.
+
+    Raises UsageError.
+    """
     name, equals, value = word.partition("=")
-    if name in SPECIAL:
-        options.special.append(name)
     if word in FLAGS:
-        setattr(options, *FLAGS[word])
-    elif name in ("-c", "--color"):
+        return FLAGS[word]
+    if name in ("-c", "--color"):
         # As in ip: bare -c means always.
-        options.color = value if equals else "always"
-        if options.color not in COLORS:
+        color = value if equals else "always"
+        if color not in COLORS:
             raise errors.UsageError(f"{word}: one of {', '.join(COLORS)} is needed")
-    elif name in TAKING:
+        return "color", color
+    if name in TAKING:
         if not equals and rest:
             value = rest.pop(0)
         if not value:  # an empty name of a namespace must not mean this one
             raise errors.UsageError(f"{name} needs an argument")
-        setattr(options, TAKING[name], value)
-    else:
-        from netalias.desired import nearest
+        return TAKING[name], value
+    from netalias.desired import nearest
 
-        near = nearest(word, [*FLAGS, *TAKING])
-        raise errors.UsageError(
-            f"{word}: there is no such option", f"did you mean {near}?" if near else "see --help"
-        )
+    near = nearest(word, [*FLAGS, *TAKING])
+    raise errors.UsageError(
+        f"{word}: there is no such option", f"did you mean {near}?" if near else "see --help"
+    )
+
+
+def policy_of(
+    acd: str, announce: str, conflict: str, rate: int | None, usual: Policy | None
+) -> Policy:
+    """The policy of claims by the values of these options; an empty one, or None for *rate*, leaves
+    what *usual* has. Raises UsageError."""
+    from netalias.claim import Policy
+    from netalias.desired import ACD, CONFLICT, announcement, choice
+
+    found = Policy()
+    for slot in Policy.__slots__ if usual is not None else ():
+        setattr(found, slot, getattr(usual, slot))
+    if acd:
+        found.acd = choice("--acd", acd, ACD)
+    if conflict:
+        found.conflict = choice("--conflict", conflict, CONFLICT)
+    if announce:
+        found.announce, found.every = announcement("--announce", *announce.split(" ", 1))
+    if rate is not None:
+        found.rate = rate
+    return found
 
 
 def check_special(found: Sequence[str], verb: str) -> None:

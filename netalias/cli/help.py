@@ -393,17 +393,6 @@ def text(verb: str) -> str:
 
 
 def usage(options: Options, words: list[str]) -> int:
-    """The help, or that of one verb."""
-    from netalias.cli import find_verb
-    from netalias.cli.help import text
-
-    verb = words[0] if words else ""
-    if ":" in verb:
-        verb = "alias"
-    if verb not in ("", "alias"):
-        try:
-            verb = find_verb(verb)
-        except errors.UsageError as error:
-            raise errors.UsageError(f"help {error}", error.hint) from None
-    write(text(verb))
+    """Print the help, or that of one verb."""
+    write(text(words[0] if words else ""))
     return errors.STATUS_OK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli.output import complain, write
-from netalias.engine.proxies import carried_out, planned, withdrawn
+from netalias.engine.proxies import carry_out, planned, withdrawn
 from netalias.model.commands import command
 from netalias.model.names import printable
 from netalias.plan import proxies as conditions
@@ -44,8 +44,8 @@ def _verb(
         if options.dry_run:
             done = plan(engine, wanted, name)
         else:
-            with engine.locked():
-                done = carried_out(engine, lambda: plan(engine, wanted, name))
+            with engine.transaction():
+                done = carry_out(engine, lambda: plan(engine, wanted, name))
     for note in () if options.quiet else done.notes:
         complain(note, "warning: ")
     if options.dry_run or options.verbose:

@@ -1,8 +1,8 @@
 """The verbs check and reconcile, as far as it takes to find that nothing has changed.
 
-What was found as it should be is remembered as a fingerprint of the declarations and of the
-kernel's answer (kernel/recorded.py), beside the lock. Where it fits, nothing is parsed and nothing
-is compared; where it does not, upkeep.py does all of it.
+A state that was found as declared is remembered in the runtime directory, as a fingerprint of the
+declarations and of the kernel's answer (kernel/netlink/fingerprint.py). Where it fits, nothing is
+parsed and nothing is compared; else converge.py does all of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def check(options: Options, words: list[str]) -> int:
     salt = salted(found, options)
     options.recorded = True
     with options.engine() as engine:
-        if not (options.json or options.metrics) and _known(engine, engine.locked().place(), salt):
+        if not (options.json or options.metrics) and _known(engine, engine.runtime.path, salt):
             return errors.STATUS_OK
         from netalias.cli.converge import Run
 
@@ -38,13 +38,13 @@ def reconcile(options: Options, words: list[str]) -> int:
     found = sources.read(words)
     salt = salted(found, options)
     options.recorded = True
-    with options.engine() as engine, engine.locked() as lock:
+    with options.engine() as engine, engine.transaction() as transaction:
         whole = options.json or options.metrics or options.confirm
-        if not whole and _known(engine, lock.folder, salt):
+        if not whole and _known(engine, transaction.path, salt):
             return errors.STATUS_OK
         from netalias.cli.converge import Run
 
-        return Run(options, engine, salt, lock.folder).reconcile(found)
+        return Run(options, engine, salt, transaction.path).reconcile(found)
 
 
 def salted(found: list[tuple[str, bytes]], options: Options) -> bytes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli.output import explain, write
-from netalias.engine.renew import _carry_out, _lengths, _removal
+from netalias.engine.renew import lengths_of, removals
+from netalias.engine.renew import renew as renew_leases
 from netalias.model import names
 from netalias.model.commands import command
 from netalias.model.leases import leftovers, renewals
 from netalias.observed import find, select
+from netalias.plan import steps_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,18 +26,18 @@ ALL = "all"
 
 def renew(options: Options, words: list[str]) -> int:
     """Renew the leases of aliases; with no word, or ``all``, of every one."""
-    with options.engine() as engine, engine.locked():
+    with options.engine() as engine, engine.transaction():
         observed = engine.observe()
         chosen = select(observed, [] if ALL in words else words)
         named = [_leased(observed, word) for word in words if ":" in word]
-        lengths = _lengths(engine, chosen)
+        lengths = lengths_of(engine, chosen)
         if options.dry_run:
             steps: list[Step] = [*renewals(chosen, lengths)]
-            steps += _removal(engine, observed, leftovers(chosen))[0]
+            steps += steps_of(removals(engine, observed, leftovers(chosen)))
             lost: set[AliasName] = set()
         else:
             engine.kernel.permitted()
-            steps, lost = _carry_out(engine, observed, chosen, lengths)
+            steps, lost = renew_leases(engine, observed, chosen, lengths)
     if options.dry_run or options.verbose:
         write("".join(f"{command(step)}\n" for step in steps))
     gone = [alias.name for alias in named if alias.expired or alias.name in lost]

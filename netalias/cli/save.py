@@ -89,11 +89,14 @@ def adopt_(options: Options, words: list[str]) -> int:
     if not words:
         raise errors.UsageError("adopt needs the name of a label: netalias adopt eth0:0")
     from netalias.engine import adopt
+    from netalias.plan import steps_of
 
     wanted = [names.parse(word)[0] for word in words]
-    with options.engine() as engine, engine.locked():
-        work = adopt.plan if options.dry_run else adopt.adopt
-        steps = work(engine, wanted)
+    with options.engine() as engine, engine.transaction():
+        if options.dry_run:
+            steps = steps_of(adopt.plan(engine.observe(), wanted))
+        else:
+            steps = adopt.adopt(engine, wanted)
     if options.dry_run or options.verbose:
         write("".join(f"{command(step)}\n" for step in steps))
     return errors.STATUS_OK

@@ -50,7 +50,7 @@ def show(options: Options, words: list[str]) -> int:
 
         found = published.select(proxies, observed.snapshot, words, options.family)
     if options.details:
-        return _details(options, observed, aliases, engine.kept(observed).values, found)
+        return _details(options, observed, aliases, engine.saved(observed).values, found)
     return _list(options, observed, aliases, found)
 
 
@@ -204,8 +204,8 @@ def types(options: Options, words: list[str]) -> int:
     _none_more("types", words)
     from netalias.families import installed
 
+    options.registry = installed()
     with options.engine() as engine:
-        engine.registry = installed()
         observed = engine.observe()
     registry = observed.registry
     registry.recount(observed.aliases)

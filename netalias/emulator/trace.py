@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.emulator.device import Alias, Device
-    from netalias.emulator.engine import Emulator
+    from netalias.emulator.machine import Machine
     from netalias.families import AliasType
 
 
@@ -18,7 +18,7 @@ class Trace:
 
     __slots__ = ("_emulator", "_lines")
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Machine) -> None:
         self._emulator = emulator
         self._lines: list[str] = []
         emulator.hooks.append(self._hook)

@@ -1,11 +1,15 @@
-"""The verbs: read, plan, apply. The engine is handed a Kernel and never makes one."""
+"""The engine: read, plan, carry out. It is handed a Kernel and never makes one.
+
+execute() is the one way in which plans are carried out, in this order: the record of former
+sysctls, all changes at once, the return of aliases that were refused (undo.py), the kernel's
+verdicts on IPv6 addresses, sysctls that nothing needs any more, and last the announcements.
+"""
 
 from __future__ import annotations
 
 from netalias import errors
 from netalias.families import lazy
-from netalias.model import AF_INET, GROUP, IFF_LOOPBACK, IFF_NOARP, names
-from netalias.model.steps import AddAddress, SetLink
+from netalias.model import GROUP, names
 from netalias.observed import Observed
 
 TYPE_CHECKING = False
@@ -13,33 +17,47 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any, TypeVar
 
-    from netalias.claim import Policy
-    from netalias.claim.session import ClaimSession, Segment
+    from netalias.claim import Context, Policy
+    from netalias.claim.session import ClaimSession
     from netalias.desired import Wish
+    from netalias.engine.undo import Undoing
     from netalias.families import Registry
     from netalias.kernel import Kernel
-    from netalias.kinds import Goal
-    from netalias.model import Alias, Device, Snapshot
-    from netalias.model.steps import Step
-    from netalias.plan import Plan
+    from netalias.model import Alias, Snapshot
+    from netalias.plan import Difference, Plan
     from netalias.plan.sysctls import SysctlTerms
-    from netalias.runtime import Lock, Unlocked
-    from netalias.runtime.sysctls import SavedSysctls, Settling
+    from netalias.runtime import RuntimeDirectory
+    from netalias.runtime.private import PrivateDirectory
+    from netalias.runtime.sysctls import SavedSysctls
 
     T = TypeVar("T")
+    Call = Callable[[Callable[[], Any]], Any]
+    Directory = RuntimeDirectory | PrivateDirectory
 
 
-class Engine:
-    """Aliases of one network namespace.
+def call(work: Callable[[], T]) -> T:
+    """Call *work* right here."""
+    return work()
 
-    ``lock`` makes the context manager that a change is done under; ``group`` is the mark on
-    devices; with ``hands_off`` settings of main devices are left alone; ``within`` calls a function
-    inside the namespace. ``segment`` makes what looks for addresses and announces them, None for
-    not at all; ``aside``: this process is about to end, and leaves to a child what takes time;
-    ``policy`` is what holds where a wish does not say it. With ``texts`` every change refreshes
-    those that are there (live.py), and ``warn`` is told what keeps it from doing so. As a context
-    manager the engine closes its kernel.
+
+class Setup:
+    """The choices of an engine, made once.
+
+    ``kernel`` and ``registry``; ``group`` is the mark on devices. ``namespace`` is the inode of the
+    network namespace, 0 for one that nobody shares; ``wait`` the seconds that a transaction waits
+    for another one there; ``runtime`` the runtime directory, None for the usual one. ``within``
+    calls a function inside the namespace.
+    ``claims``: addresses are probed for and announced; ``aside``: the process is about to end, and
+    leaves slow work to a child; ``waiting`` calls a function that waits for other hosts; ``policy``
+    holds where a wish does not say it, None for the usual one. ``hands_off``: sysctls of main
+    devices are left alone. ``texts``: every change refreshes the texts that are there, and ``warn``
+    is told the reason where that fails.
     """
+
+    __slots__ = (
+        "aside", "claims", "group", "hands_off", "kernel", "namespace", "policy", "registry",
+        "runtime", "texts", "wait", "waiting", "warn", "within",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -47,22 +65,49 @@ class Engine:
         registry: Registry | None = None,
         *,
         group: int = GROUP,
-        lock: Callable[[], Lock] | None = None,
+        namespace: int = 0,
+        wait: float = 10.0,
+        runtime: Directory | None = None,
+        within: Call = call,
+        claims: bool = False,
+        aside: bool = False,
+        waiting: Call = call,
+        policy: Policy | None = None,
         hands_off: bool = False,
-        within: Callable[[Callable[[], Any]], Any] | None = None,
+        texts: bool = True,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self.kernel = kernel
-        self.registry = registry or lazy()
+        self.registry = registry
         self.group = group
+        self.namespace = namespace
+        self.wait = wait
+        self.runtime = runtime
+        self.within = within
+        self.claims = claims
+        self.aside = aside
+        self.waiting = waiting
+        self.policy = policy
         self.hands_off = hands_off
-        self.segment: Callable[[], Segment] | None = None
-        self.aside = False
-        self.policy: Policy | None = None
-        self.texts = True
-        self.warn: Callable[[str], None] | None = None
-        self._within = within
-        self._lock = lock
-        self._kept: SavedSysctls | None = None
+        self.texts = texts
+        self.warn = warn
+
+
+class Engine:
+    """The aliases of one network namespace, by the choices of a Setup.
+
+    As a context manager it closes its kernel.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.kernel = setup.kernel
+        self.registry = setup.registry or lazy()
+        self.group = setup.group
+        self.policy = setup.policy
+        self._runtime = setup.runtime
+        self._owns_kernel = True
+        self._saved: SavedSysctls | None = None
         self._seen: dict[str, bool] = {}
 
     def __enter__(self) -> Engine:
@@ -73,31 +118,71 @@ class Engine:
 
     def close(self) -> None:
         """Close the kernel."""
-        self.kernel.close()
+        if self._owns_kernel:
+            self.kernel.close()
 
-    def locked(self) -> Lock | Unlocked:
-        """The lock of the namespace, for a ``with``."""
-        if self._lock is not None:
-            lock = self._lock()
-            lock.leaving = self._refresh
-            return lock
-        from netalias.runtime import Unlocked
+    def derived(self, **changes: object) -> Engine:
+        """An engine of the same registry that differs in some choices of its Setup."""
+        choices = {name: getattr(self.setup, name) for name in Setup.__slots__}
+        choices |= {"registry": self.registry} | changes
+        other = Engine(Setup(choices.pop("kernel"), **choices))
+        other._saved = self._saved
+        return other
 
-        return Unlocked()
+    def within(self, work: Callable[[], T]) -> T:
+        """The result of *work*, called inside the namespace."""
+        found: T = self.setup.within(work)
+        return found
 
-    def _refresh(self, folder: str, namespace: int) -> None:
-        """Let the texts in *folder* tell what was changed."""
-        if not self.texts or not self.kernel.changed:
-            return
-        from netalias.engine.texts import refresh
+    def rehearsal(self, kernel: Kernel) -> Engine:
+        """An engine over *kernel*, a copy in memory: no lock, no file, no packet."""
+        from netalias.runtime.private import PrivateDirectory
 
-        problem = refresh(folder, namespace, self.observe)
-        if problem and self.warn is not None:
-            self.warn(problem)
+        saved = self.saved(self.observe())
+        other = self.derived(kernel=kernel, runtime=PrivateDirectory(), claims=False, texts=False)
+        other._saved = saved.in_memory()
+        return other
+
+    def lent(self, **changes: object) -> Engine:
+        """The same as derived(), for a part of a transaction: closing it closes nothing."""
+        if not self.runtime.path:
+            self.saved(self.observe())  # both remember the same
+        other = self.derived(texts=False, **changes)
+        other._owns_kernel = False
+        return other
+
+    @property
+    def runtime(self) -> Directory:
+        """The runtime directory of the namespace."""
+        if self._runtime is None:
+            setup = self.setup
+            if setup.namespace:
+                from netalias.runtime import RuntimeDirectory
+
+                self._runtime = RuntimeDirectory(setup.namespace, setup.wait)
+            else:
+                from netalias.runtime.private import PrivateDirectory
+
+                self._runtime = PrivateDirectory()
+        return self._runtime
+
+    def transaction(self) -> Transaction:
+        """A change of the namespace, for a ``with``."""
+        return Transaction(self)
+
+    # Reading
 
     def snapshot(self) -> Snapshot:
         """One reading of the kernel."""
         return self.kernel.snapshot()
+
+    def observe(self) -> Observed:
+        """One reading of the kernel, with the aliases found in it."""
+        return self.recognise(self.kernel.snapshot())
+
+    def recognise(self, snapshot: Snapshot) -> Observed:
+        """A snapshot with the aliases found in it."""
+        return Observed(snapshot, self.registry, self.group, self.able)
 
     def able(self, kind: str) -> bool:
         """Whether the kernel has a kind; without the right to ask, whether one is to be seen."""
@@ -110,147 +195,91 @@ class Engine:
                 self._seen[kind] = kind == "macvlan" or there
             return self._seen[kind]
 
-    def observe(self) -> Observed:
-        """One reading of the kernel with the aliases found in it."""
-        return Observed(self.kernel.snapshot(), self.registry, self.group)
+    # Sysctls of main devices
 
-    def plan(self, wish: Wish, *, force: bool = False) -> Plan:
-        """What would be done to make *wish* true; nothing is. Raises StateError, KernelError.
+    def saved(self, observed: Observed) -> SavedSysctls:
+        """Former values of sysctls that netalias has set on the devices of *observed*."""
+        from netalias.plan.sysctls import NEEDED
+        from netalias.runtime.sysctls import SavedSysctls
 
-        Without the right to ask for kinds, macvlan counts, and what is there to be seen.
-        """
-        return self._plan(wish, self.able, force)[1]
+        path = self.runtime.path
+        if path or self._saved is None:
+            self._saved = SavedSysctls(NEEDED["macvlan"], path, self.kernel.cookie() if path else 0)
+        self._saved.only(observed.snapshot.devices)
+        return self._saved
 
-    def _plan(
-        self, wish: Wish, able: Callable[[str], bool], force: bool
-    ) -> tuple[Observed, Plan, Settling | None]:
-        # Who only looks does not load what it takes to change.
-        from netalias.plan import plan
-
-        observed = self.observe()
-        result = plan(wish, observed, able, force=force)
-        if not _concerns_main(result, observed):
-            return observed, result, None
-        settling = self.settling(observed, [result])
-        result.steps += [setting.step() for setting in settling.settings]
-        result.steps.sort(key=lambda step: step.phase)
-        return observed, result, settling
-
-    def settling(self, observed: Observed, plans: Sequence[Plan]) -> Settling:
-        """What *plans* need of their main devices, or do not need any more."""
-        from netalias.plan.sysctls import settle
-        from netalias.runtime.sysctls import Settling
-
-        kept = self.kept(observed)
-        return Settling(settle(observed, plans, self.terms(kept)), kept)
-
-    def within(self, work: Callable[[], T]) -> T:
-        """Call *work* inside the namespace."""
-        if self._within is None:
-            return work()
-        found: T = self._within(work)
-        return found
-
-    def terms(self, kept: SavedSysctls) -> SysctlTerms:
-        """What there is to know of the settings of main devices, beside a Observed."""
+    def terms(self, observed: Observed) -> SysctlTerms:
+        """The values that the sysctls of main devices depend on, beside *observed*."""
         from netalias.plan.sysctls import COMMON, SysctlTerms
 
         common = self.within(lambda: {key: self.kernel.common(key) for key in COMMON})
-        return SysctlTerms(kept.values, common, hands_off=self.hands_off)
+        saved = self.saved(observed).values
+        return SysctlTerms(saved, common, hands_off=self.setup.hands_off)
 
-    def kept(self, observed: Observed) -> SavedSysctls:
-        """Settings of the devices of *observed* as they were before netalias changed them."""
-        from netalias.runtime.sysctls import SavedSysctls
+    def sysctls(self, observed: Observed, plans: Sequence[Plan]) -> list[Difference]:
+        """The sysctls of main devices that *plans* need, or do not need any more."""
+        from netalias.plan.sysctls import settle, sysctl_difference
 
-        folder = self.locked().place()
-        kept = SavedSysctls(folder, self.kernel.cookie()) if folder else self.remembered()
-        kept.only(observed.snapshot.devices)
-        return kept
+        return [sysctl_difference(one) for one in settle(observed, plans, self.terms(observed))]
 
-    def remembered(self) -> SavedSysctls:
-        """What there is no folder for."""
-        if self._kept is None:
-            from netalias.runtime.sysctls import SavedSysctls
+    # One wish
 
-            self._kept = SavedSysctls("")
-        return self._kept
+    def plan(self, wish: Wish, *, force: bool = False) -> Plan:
+        """The plan that makes *wish* true; nothing is done. Raises StateError, KernelError.
 
-    def rehearse(self, kernel: Kernel) -> None:
-        """From now on work on *kernel*, a copy in memory: no lock, no file, no packet."""
-        from netalias.runtime.sysctls import SavedSysctls
+        Without the right to ask for kinds, macvlan counts, and those that are to be seen.
+        """
+        return self._plan(wish, self.observe(), force)
 
-        values = self.kept(self.observe()).values
-        self._kept = SavedSysctls("")
-        self._kept.values = values
-        self.kernel, self._lock, self.segment, self.texts = kernel, None, None, False
+    def _plan(self, wish: Wish, observed: Observed, force: bool) -> Plan:
+        # A command that only looks does not load the means to change.
+        from netalias.plan import concerns_sysctls, plan
+
+        result = plan(wish, observed, force=force)
+        if concerns_sysctls(result, observed):
+            result.sysctls = self.sysctls(observed, [result])
+        return result
 
     def realise(self, wish: Wish, *, force: bool = False) -> Plan:
         """Make *wish* true, or leave everything as it was.
 
         Raises StateError, KernelError or LockBusy; NotPermitted comes before any other.
         """
-        with self.locked():
-            return self._realise(wish, force)
+        with self.transaction():
+            observed, result = permitted_first(self.kernel, lambda: self._ready(wish, force))
+            if not result.all_steps:
+                self.kernel.permitted()
+                return result
+            from netalias.plan import Difference
 
-    def _realise(self, wish: Wish, force: bool) -> Plan:
-        try:
-            observed, result, settling = self._plan(wish, self.kernel.able, force)
-        except errors.NetaliasError:
-            self.kernel.permitted()
-            raise
-        if not result.steps:
-            self.kernel.permitted()
-        usual = self.policy is None and wish.acd in ("", "off")
-        single = usual and wish.announce is None and _greets(result)
-        quiet = usual and wish.announce == 0
-        arriving = None if single or quiet else self.arriving(observed, [(wish, result)])
-        if arriving is None:
-            self._carry_out(wish, result, settling)
-        else:
-            self._bring(wish, result, settling, arriving)
-        if settling is not None:
-            settling.end()
-        if single and self.segment is not None:
-            result.notes += self._greet(result)
+            difference = Difference("", wish.name, result, wish)
+            quick = self._is_quick(wish, result)
+            session = None if quick else self.claiming(observed, [difference])
+            for _, error in session.look() if session is not None else ():
+                raise error
+            items = [difference, *result.sysctls]
+            result.notes += execute(self, observed, items, session, atomic=True)
+            for item in items:
+                if item.error is not None:
+                    raise item.error
+            if quick and wish.announce is None:
+                result.notes += self._announce_one(result)
         return result
 
-    def _bring(
-        self, wish: Wish, result: Plan, settling: Settling | None, arriving: ClaimSession
-    ) -> None:
-        """Carry it out where nobody else has the address, and announce it."""
-        with arriving:
-            for _, error in arriving.look():
-                raise error
-            arriving.follow()
-            self._carry_out(wish, result, settling)
-            try:
-                for _, error in arriving.verdicts():
-                    raise error
-            except BaseException:
-                self.withdraw(result)
-                if settling is not None:
-                    settling.undone()
-                raise
-            result.notes += arriving.announce()
+    def _ready(self, wish: Wish, force: bool) -> tuple[Observed, Plan]:
+        observed = Observed(self.kernel.snapshot(), self.registry, self.group, self.kernel.able)
+        return observed, self._plan(wish, observed, force)
 
-    def _carry_out(self, wish: Wish, result: Plan, settling: Settling | None) -> None:
-        if settling is not None:
-            settling.begin()
-        try:
-            failures = self.kernel.apply(result.steps)
-        except BaseException:
-            # Where the old alias still stands, nothing can be made beside it.
-            self.kernel.apply(result.fallback)
-            raise
-        if failures:
-            lost = self.kernel.apply(result.fallback)
-            if settling is not None:
-                settling.undone()
-            raise failures[0].explained(wish.name, lost)
+    def _is_quick(self, wish: Wish, result: Plan) -> bool:
+        """Whether one IPv4 address needs nothing but one announcement, or not even that."""
+        if self.policy is not None or wish.acd not in ("", "off"):
+            return False
+        return wish.announce == 0 or (wish.announce is None and result.greets)
 
-    def _greet(self, result: Plan) -> list[str]:
-        """Announce one IPv4 address, without loading what can do more; what could not be, as
-        sentences."""
+    def _announce_one(self, result: Plan) -> list[str]:
+        """Announce one IPv4 address without loading what announces many; notes on a failure."""
+        if not self.setup.claims:
+            return []
         from netalias.packets import single
 
         goal = result.goal
@@ -262,37 +291,46 @@ class Engine:
             if old is not None and old.device is not None and old.kind == result.kind:
                 device = old.device.name  # it may have been made when the main had another name
         try:
-            self.within(lambda: single(device, mac, goal.address, aside=self.aside))
+            self.within(lambda: single(device, mac, goal.address, aside=self.setup.aside))
         except errors.NetaliasError as error:
             return [f"{goal.name}: not announced: {error.line()}"]
         return []
 
-    def withdraw(self, done: Plan) -> None:
-        """Undo a plan that was carried out, since another host has its address, or may have it."""
-        self.kernel.undo(done.steps)
-        self.kernel.apply(done.fallback, stoppable=False)
+    # Claims
 
-    def arriving(
-        self, observed: Observed, pairs: Iterable[tuple[Wish | None, Plan]]
-    ) -> ClaimSession | None:
-        """What these plans bring to the segments of their main devices; None for nothing."""
-        coming = [pair for pair in pairs if pair[1].steps and pair[1].goal and pair[1].goal.up]
-        if self.segment is None or not coming:
+    @property
+    def context(self) -> Context | None:
+        """The way to the neighbours; None where addresses are neither probed for nor announced."""
+        if not self.setup.claims:
             return None
-        from netalias.claim import Policy, arrivals
+        from netalias.claim import Context
+
+        return Context(self.within, aside=self.setup.aside, waiting=self.setup.waiting)
+
+    def claiming(
+        self, observed: Observed, differences: Iterable[Difference]
+    ) -> ClaimSession | None:
+        """The session that claims the addresses that *differences* bring; None for none."""
+        plans = ((one, one.plan.goal) for one in differences if one.plan.steps)
+        coming = [one for one, goal in plans if goal is not None and goal.up]
+        context = self.context if coming else None
+        if context is None:
+            return None
+        from netalias.claim import Policy, claims
+        from netalias.claim.session import ClaimSession
 
         policy = self.policy or Policy()
-        found = list(arrivals(coming, policy))
+        found = list(claims(((one.wish, one.plan) for one in coming), policy))
         if not found:
             return None
-        return self.segment().arriving(self.kernel, observed.snapshot, found, policy)
+        return ClaimSession(context, self.kernel, observed.snapshot, found, policy)
 
-    # What a program calls
+    # Calls of a program
 
     def create(self, name: str, address: str, *words: str, force: bool = False) -> Alias:
         """``create("eth0:0", "200.1.1.1/24", "mtu", "1400")`` -> the alias as it stands now.
 
-        An alias of that name is re-addressed in place. Raises as realise() and wishes.parse() do.
+        An alias of that name is re-addressed in place. Raises as realise() and desired.parse() do.
         """
         from netalias import desired
 
@@ -324,58 +362,192 @@ class Engine:
         return lookup(self.observe(), address, type_name)
 
 
-def _concerns_main(result: Plan, observed: Observed) -> bool:
-    """Whether settings of main devices may have to change (see mains.py), at a glance."""
-    goal, alias = result.goal, result.alias
-    if goal is not None and _asks(goal, result.kind):
-        return True
-    if alias is None or alias.main is None or alias.family != AF_INET:
-        return False
-    if goal is not None and result.kind == alias.kind and goal.type.family == AF_INET:
-        return False
-    return _leaves(alias, alias.main, observed)
+class Transaction:
+    """One change under the lock of the namespace; when it is left, the texts are refreshed.
+
+    ``path`` is that of the runtime directory.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.path = ""
+
+    def __enter__(self) -> Transaction:
+        """Raises LockBusy after the waiting time, StateError where there is no place for it."""
+        runtime = self._engine.runtime
+        runtime.acquire()
+        self.path = runtime.path
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._refresh()
+        finally:
+            self._engine.runtime.release()
+
+    def _refresh(self) -> None:
+        """Let the texts tell the change, where there are any."""
+        engine = self._engine
+        namespace = engine.runtime.namespace
+        if not (namespace and engine.setup.texts and engine.kernel.changed):
+            return
+        from os.path import exists
+
+        from netalias.runtime import TEXTS
+
+        if not exists(TEXTS):
+            return
+        from netalias.engine.texts import refresh
+
+        problem = refresh(TEXTS, namespace, engine.observe)
+        if problem and engine.setup.warn is not None:
+            engine.setup.warn(problem)
 
 
-def _greets(result: Plan) -> bool:
-    """Whether it is nothing but one IPv4 address that comes, or has changed (see arrival.py)."""
-    goal = result.goal
-    if goal is None or goal.entry is None or not (goal.up and result.steps and goal.main.up):
-        return False
-    main = goal.main
-    deaf = main.flags & (IFF_LOOPBACK | IFF_NOARP)
-    if goal.type.family != AF_INET or deaf or not main.name.isascii():
-        return False
-    return any(_comes(step, goal) for step in result.steps)
+def execute(
+    engine: Engine,
+    observed: Observed,
+    items: list[Difference],
+    session: ClaimSession | None = None,
+    *,
+    ordered: bool = False,
+    atomic: bool = False,
+) -> list[str]:
+    """Carry out differences; each one that is refused gets its ``error``, and is undone.
+
+    *session* claims the addresses that they bring. With *ordered* those after the first refused one
+    are undone too, with *atomic* all of them. Sysctls that an alias needed which was refused go
+    back: they are added to *items*. Returns notes on addresses that could not be announced. Raises
+    StateError where the record of sysctls cannot be written, KernelError where following fails.
+    """
+    if session is None:
+        _change(engine, observed, items, None, ordered, atomic)
+        return []
+    with session:
+        session.follow()
+        _change(engine, observed, items, session, ordered, atomic)
+        return session.announce([item.plan for item in items if item.error is not None])
 
 
-def _comes(step: Step, goal: Goal) -> bool:
-    """Whether it adds the address of *goal*, raises its device, or gives that another MAC."""
-    if isinstance(step, AddAddress):
-        return step.address.local == goal.address
-    if not isinstance(step, SetLink) or step.index == goal.main.index:
-        return False
-    return bool(step.up or step.mac)
+def _change(
+    engine: Engine,
+    observed: Observed,
+    items: list[Difference],
+    session: ClaimSession | None,
+    ordered: bool,
+    atomic: bool,
+) -> None:
+    sysctls = [item.setting for item in items if item.setting is not None]
+    if not sysctls:
+        _run(engine.kernel, items, session, ordered, atomic)
+        return
+    saved = engine.saved(observed)
+    before = saved.copied()
+    saved.keep(sysctls)
+    later = [] if atomic else [item for item in items if _restores(item)]
+    now = [item for item in items if item not in later]
+    try:
+        _run(engine.kernel, now, session, ordered, atomic)
+    except BaseException:
+        if atomic:
+            saved.reset(before)
+        raise
+    if atomic and items[0].error is not None:
+        saved.reset(before)
+        return
+    if any(item.error is not None for item in now):
+        later = _unneeded(engine, items, later)
+    _run(engine.kernel, later, None, False, False)
+    done = [item for item in (*now, *later) if item.error is None]
+    saved.forget([item.setting for item in done if item.setting is not None])
 
 
-def _asks(goal: Goal, kind: str) -> bool:
-    """Whether an alias of this kind may need something, or stand in the way."""
-    if kind == "dummy":
-        return True
-    if goal.type.family != AF_INET:
-        return False
-    if kind == "label":
-        return bool(goal.main.flags & IFF_LOOPBACK)
-    return goal.main.arp_announce < 2 or (kind == "macvlan" and not goal.main.arp_ignore)
+def _restores(item: Difference) -> bool:
+    return item.setting is not None and item.setting.restores
 
 
-def _leaves(alias: Alias, main: Device, observed: Observed) -> bool:
-    """Whether nothing may need the settings any more, or nothing stands in their way."""
-    if alias.kind in ("label", "dummy"):
-        return alias.kind == "dummy" or bool(main.flags & IFF_LOOPBACK)
-    return main.arp_announce + main.arp_ignore > 0 and not any(
-        other is not alias
-        and other.main is main
-        and other.kind == alias.kind
-        and other.family == AF_INET
-        for other in observed.aliases
-    )
+def _unneeded(engine: Engine, items: list[Difference], later: list[Difference]) -> list[Difference]:
+    """The sysctls that can go back after a refusal; they take the place of *later* in *items*.
+
+    Those are the ones of *later* that nothing needs all the same, and those that were made ready
+    for a refused alias; the latter leave no difference, so they are not listed.
+    """
+    raised = {item.name: item for item in items if item.setting is not None and item not in later}
+    concerned = raised.keys() | {item.name for item in later}
+    found = engine.sysctls(engine.observe(), [])
+    found = [one for one in found if one.name in concerned and _restores(one)]
+    cancelled = {one.name for one in found if one.name in raised and _undoes(one, raised[one.name])}
+    listed = [item for item in items if item not in later]
+    items[:] = [
+        item for item in (*listed, *found) if item.setting is None or item.name not in cancelled
+    ]
+    return found
+
+
+def _undoes(back: Difference, raised: Difference) -> bool:
+    """Whether *back* takes exactly those sysctls back that *raised* has set."""
+    assert back.setting is not None
+    assert raised.setting is not None
+    return back.setting.after == raised.setting.before
+
+
+def _run(
+    kernel: Kernel,
+    items: Sequence[Difference],
+    session: ClaimSession | None,
+    ordered: bool,
+    atomic: bool,
+) -> None:
+    """Execute all items at once; each that is refused, or that *session* finds in use, gets its
+    ``error``."""
+    if not items:
+        return
+    # The steps of each item have its number as owner, so that each is undone by itself.
+    for number, item in enumerate(items):
+        for step in (*item.plan.steps, *item.plan.fallback):
+            step.owner = 0 if atomic else number
+    steps = [step for item in items for step in item.plan.steps]
+    try:
+        failures = kernel.apply(steps, ordered=ordered)
+    except BaseException:
+        _undoing(kernel, items, atomic).bring_back(range(len(items)))
+        raise
+    if failures:
+        found = {failure.step.owner: failure for failure in failures}
+        _undoing(kernel, items, atomic).settle(found)
+    if session is not None:
+        _heed(kernel, items, session, atomic)
+
+
+def _heed(kernel: Kernel, items: Sequence[Difference], session: ClaimSession, atomic: bool) -> None:
+    """Undo the items whose address another host has, by the kernel's verdict.
+
+    An interruption undoes those that are not decided on.
+    """
+    try:
+        verdicts = session.verdicts()
+    except BaseException:
+        _undoing(kernel, items, atomic).stop(session.awaited)
+        raise
+    found = [(one.plan, error) for one, error in verdicts if one.plan is not None]
+    if found:
+        _undoing(kernel, items, atomic).take_back(found)
+
+
+def _undoing(kernel: Kernel, items: Sequence[Difference], atomic: bool) -> Undoing:
+    """Loaded only where something is refused."""
+    from netalias.engine.undo import Undoing
+
+    return Undoing(kernel, items, atomic)
+
+
+def permitted_first(kernel: Kernel, work: Callable[[], T]) -> T:
+    """The result of *work*, which plans a change; a missing right is told before any other refusal.
+
+    Raises NotPermitted, or the error of *work*.
+    """
+    try:
+        return work()
+    except errors.NetaliasError:
+        kernel.permitted()
+        raise

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from netalias import errors
+from netalias.engine import execute
 from netalias.model import PROTOCOL
 from netalias.model.steps import MarkAddress
 from netalias.observed import find
+from netalias.plan import Difference, Plan, steps_of
+from netalias.plan.diff import CHANGED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from netalias.model import Alias
     from netalias.model.names import AliasName
     from netalias.model.steps import Step
+    from netalias.observed import Observed
 
 
 def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
@@ -23,26 +27,26 @@ def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
     Raises NoSuchDevice, KernelError; StateError where the kernel leaves the mark of an address as
     it was made (IPv4 on Linux 6.1), or keeps none (before 5.18).
     """
-    steps = plan(engine, names)
-    failures = engine.kernel.apply(steps, ordered=True)
-    if failures:
-        first = min(failures, key=lambda failure: failure.step.owner)
-        raise first.explained(names[first.step.owner])
     observed = engine.observe()
-    if steps and not all(find(observed, name).ours for name in names):
+    items = plan(observed, names)
+    execute(engine, observed, items, ordered=True)
+    for item in items:
+        if item.error is not None:
+            raise item.error
+    observed = engine.observe()
+    if items and not all(find(observed, name).ours for name in names):
         raise errors.StateError(
             f"{names[0]}: this kernel does not change the mark of an address that is there",
             f"delete the label, netalias {names[0]}-, and create it again",
         )
-    return steps
+    return steps_of(items)
 
 
-def plan(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
-    """The steps that mark the labels called *names*, each with the number of its name as owner.
+def plan(observed: Observed, names: Sequence[AliasName]) -> list[Difference]:
+    """The differences that the labels called *names* do not carry our mark.
 
     Raises NoSuchDevice, AlreadyExists.
     """
-    observed = engine.observe()
     try:
         found = [find(observed, name) for name in names]
     except errors.NoSuchDevice as error:
@@ -54,15 +58,15 @@ def plan(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
                 f"{alias.name}: this is an alias of ours, and a label of others too",
                 "of two only one can be called so",
             )
-    return [_mark(alias, number) for number, alias in enumerate(found) if not alias.ours]
+    return [_mark(alias) for alias in found if not alias.ours]
 
 
-def _mark(alias: Alias, number: int) -> Step:
+def _mark(alias: Alias) -> Difference:
     main, entry = alias.main, alias.entry
     assert main is not None
     assert entry is not None
     marked = entry.copy(protocol=PROTOCOL)
     before = MarkAddress(main.name, main.index, entry)
-    step = MarkAddress(main.name, main.index, marked, before)
-    step.owner = number
-    return step
+    plan = Plan(alias)
+    plan.steps = [MarkAddress(main.name, main.index, marked, before)]
+    return Difference(CHANGED, alias.name, plan)

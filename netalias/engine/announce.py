@@ -1,19 +1,19 @@
-"""The verb announce, and what is announced again and again."""
+"""Announcements that are repeated every so many seconds, by every run."""
 
 from __future__ import annotations
 
-import os
 from time import CLOCK_BOOTTIME, clock_gettime
 
 from netalias import errors
-from netalias.claim import Claim, Policy, mute, standing
+from netalias.claim import Claim, Policy, reannouncement, reason_not_to_announce
 from netalias.claim.announce import send
+from netalias.runtime import read_file, replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
-    from netalias.claim.session import Segment
+    from netalias.claim import Context
     from netalias.desired import Wish
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     """A main device, and a period in seconds."""
 
 FILE = "/announced"
-FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def every(wish: Wish, policy: Policy) -> int:
-    """After how many seconds an alias is announced again, or 0."""
+    """The seconds after which an alias is announced again; 0 for never."""
     return policy.every if wish.announce is None else wish.every
 
 
@@ -38,12 +37,12 @@ def again(
     declared: Declarations,
     only: str,
     told: Container[AliasName],
-    how: Callable[[Segment, Kernel, Sequence[Claim], Policy], list[errors.NetaliasError]] = send,
+    how: Callable[[Context, Kernel, Sequence[Claim], Policy], list[errors.NetaliasError]] = send,
 ) -> list[str]:
-    """Announce what is due but *told*, which is announced already; what could not be, as sentences.
+    """Announce the addresses that are due, but those in *told*; failures, as sentences.
 
-    When it was done last stands beside the lock, in seconds since the boot. With *only* a main
-    device, the others are not looked at.
+    The time of the last round stands in the runtime directory, in seconds since the boot. With
+    *only* a main device, the others are not looked at.
     """
     policy = engine.policy or Policy()
     observed = engine.observe()
@@ -58,38 +57,35 @@ def again(
         if not 0 <= now - known.get((main.name, period), -period) < period:
             due[main.name, period] = now
             places.update((main.name, address) for address in block.addresses)
-    if not due or engine.segment is None:
+    context = engine.context if due else None
+    if context is None:
         return []
     arrivals = [
-        standing(alias, policy)
+        reannouncement(alias, policy)
         for alias in observed.aliases
         if (alias.name.main, alias.address) in places and alias.name not in told
-        if not mute(alias)
+        if not reason_not_to_announce(alias)
     ]
     _note(folder, known | due)
-    refused = how(engine.segment(), engine.kernel, arrivals, policy) if arrivals else []
+    refused = how(context, engine.kernel, arrivals, policy) if arrivals else []
     return [f"not announced: {error.line()}" for error in refused]
 
 
-def _last(folder: str) -> dict[Turn, int]:
-    """A file that cannot be read is none: what it tells is announced once more."""
+def _last(directory: str) -> dict[Turn, int]:
+    """The time of the last announcement of each turn; a file that cannot be read is none."""
     try:
-        descriptor = os.open(folder + FILE, os.O_RDONLY | os.O_NONBLOCK | FLAGS)
-        with open(descriptor, encoding="utf-8", errors="surrogateescape") as file:
-            lines = [line.split() for line in file]
+        text = read_file(directory + FILE).decode("utf-8", "surrogateescape")
+        lines = [line.split() for line in text.split("\n") if line]
         return {(main, int(period)): int(when) for main, period, when in lines}
     except (OSError, ValueError):
         return {}
 
 
-def _note(folder: str, times: dict[Turn, int]) -> None:
-    draft = f"{folder}{FILE}.new"  # what another user has left is replaced, not written to
+def _note(directory: str, times: dict[Turn, int]) -> None:
+    lines = [f"{main} {period} {when}\n" for (main, period), when in times.items()]
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FLAGS, 0o644)
-        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.writelines(f"{main} {period} {when}\n" for (main, period), when in times.items())
-        os.replace(draft, folder + FILE)
+        replace_file(directory + FILE, "".join(lines).encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise errors.StateError(
-            f"cannot note in {folder}{FILE} what was announced: {error.strerror}"
+            f"cannot note in {directory}{FILE} what was announced: {error.strerror}"
         ) from None

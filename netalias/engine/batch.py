@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from netalias import desired, errors
 from netalias.desired.declarations import words_of
-from netalias.engine import Engine
-from netalias.engine.execute import carry_out, withdraw
+from netalias.engine import execute
 from netalias.kinds import AUTO
 from netalias.model import IFA_F_NOPREFIXROUTE
 from netalias.model.names import AliasName
-from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress
 from netalias.observed.planned import Planned
-from netalias.plan import Plan, plan
-from netalias.plan.diff import CHANGED, Item, setting_item
-from netalias.plan.routes import bereft
-from netalias.runtime import Unlocked
+from netalias.plan import Difference, Plan, plan
+from netalias.plan.diff import CHANGED
+from netalias.plan.order import untangle
+from netalias.plan.routes import without_route
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,87 +120,68 @@ class Batch:
 
         *looked*: it is known that nobody else has their addresses.
         """
-        future = Planned(observed, _leaving(waiting, observed))
-        items: dict[int, Item] = {}
+        planned = Planned(observed, _leaving(waiting, observed))
+        items: dict[int, Difference] = {}
         for number, wish in waiting:
             if self._ended():
                 self.skipped += 1
                 continue
-            result = self._plan(number, wish, future)
+            result = self._plan(number, wish, planned)
             if result is not None:
-                self._keep(number, wish, result, future, items)
-        if items and (looked or self._free(waiting, items, observed)):
-            self._execute(items, future, observed)
+                self._keep(number, wish, result, planned, items)
+        if items:
+            session = self.engine.claiming(observed, items.values())
+            if looked or self._free(waiting, items, session):
+                self._execute(items, planned, session)
 
-    def _plan(self, number: int, wish: Wish, future: Planned) -> Plan | None:
+    def _plan(self, number: int, wish: Wish, planned: Planned) -> Plan | None:
         try:
-            return plan(wish, future, self.engine.able)
+            return plan(wish, planned)
         except errors.NetaliasError as error:
             self.failed.append((number, error))
             return None
 
     def _keep(
-        self, number: int, wish: Wish, result: Plan, future: Planned, items: dict[int, Item]
+        self, number: int, wish: Wish, result: Plan, planned: Planned, items: dict[int, Difference]
     ) -> None:
         if result.steps:
-            future.take(result.alias, result.goal, result.kind)
-        items[number] = Item(CHANGED, wish.name, result, wish)
+            planned.take(result.alias, result.goal, result.kind)
+        items[number] = Difference(CHANGED, wish.name, result, wish)
 
-    def _execute(self, items: dict[int, Item], future: Planned, observed: Observed) -> None:
-        arriving = self._arriving(items, observed)
-        if arriving is None:
-            self._carry_out(items, future, observed, None)
-            return
-        with arriving:
-            try:
-                arriving.follow()
-            except errors.NetaliasError as error:
-                self._denied(items, error)
-            else:
-                self._carry_out(items, future, observed, arriving)
-
-    def _arriving(self, items: dict[int, Item], observed: Observed) -> ClaimSession | None:
-        return self.engine.arriving(observed, [(item.wish, item.plan) for item in items.values()])
-
-    def _denied(self, items: dict[int, Item], error: errors.NetaliasError) -> None:
-        """Nothing of this can be done."""
-        self.failed.append((next(iter(items)), error))
-        self.skipped += len(items) - 1
-
-    def _carry_out(
-        self,
-        items: dict[int, Item],
-        future: Planned,
-        observed: Observed,
-        arriving: ClaimSession | None,
+    def _execute(
+        self, items: dict[int, Difference], planned: Planned, session: ClaimSession | None
     ) -> None:
-        _release(items.values())
-        settling = self.engine.settling(observed, [item.plan for item in items.values()])
+        """Carry out *items*, and pass the routes on that were lost by it."""
+        changes = list(items.values())
+        untangle(changes, ordered=True)
+        sysctls = self.engine.sysctls(planned.observed, [item.plan for item in changes])
         for number, item in items.items():
             for note in item.plan.notes:
                 self._warn(f"{number}: {note}")
-        settings = [setting_item(setting) for setting in settling.settings]
-        returns = [item for item in settings if _restores(item)]
-        raised = [item for item in settings if not _restores(item)]
-        changes = [*raised, *items.values()]
-        settling.begin()
-        carry_out(self.engine.kernel, changes, ordered=not self.force)
-        if arriving is not None:
-            self._arrived(arriving, items)
-        if any(item.error for item in changes):
-            # What was made ready for those that were refused goes back, what they still need stays.
-            settling = self.engine.settling(self.engine.observe(), [])
-            returns = [setting_item(one) for one in settling.settings if one.restores]
-        carry_out(self.engine.kernel, returns)
-        settling.end([item.setting for item in returns if item.setting and not item.error])
-        heirs = self._heirs() if future.withdrawn else []
-        if self.tell is not None:
-            done = [item for item in [*changes, *returns, *heirs] if not item.error]
-            self.tell(step for item in done for step in item.plan.steps)
+        raised = [item for item in sysctls if item.setting and not item.setting.restores]
+        returned = [item for item in sysctls if item not in raised]
+        work = [*raised, *changes, *returned]
         last = max(items)
+        try:
+            notes = execute(self.engine, planned.observed, work, session, ordered=not self.force)
+        except errors.NetaliasError as error:
+            self._denied(items, error)
+            return
+        for note in notes:
+            self._warn(f"{last}: {note}")
+        successors = self._successors() if planned.withdrawn else []
+        work += successors
+        if self.tell is not None:
+            done = [item for item in work if not item.error]
+            self.tell(step for item in done for step in item.plan.steps)
         refused = [(number, item.error) for number, item in items.items() if item.error]
-        refused += [(last, item.error) for item in [*raised, *returns, *heirs] if item.error]
+        refused += [(last, item.error) for item in work if item.error and item not in changes]
         self._fail(refused)
+
+    def _denied(self, items: dict[int, Difference], error: errors.NetaliasError) -> None:
+        """Nothing of this can be done."""
+        self.failed.append((next(iter(items)), error))
+        self.skipped += len(items) - 1
 
     def _fail(self, refused: Iterable[tuple[int, errors.NetaliasError]]) -> None:
         self.failed = sorted([*self.failed, *refused], key=lambda one: one[0])
@@ -211,7 +190,10 @@ class Batch:
             del self.failed[1:]
 
     def _free(
-        self, waiting: Sequence[tuple[int, Wish]], items: dict[int, Item], observed: Observed
+        self,
+        waiting: Sequence[tuple[int, Wish]],
+        items: dict[int, Difference],
+        session: ClaimSession | None,
     ) -> bool:
         """Whether this may be done, and nobody else has an address of it.
 
@@ -220,8 +202,7 @@ class Batch:
         """
         try:
             self.engine.kernel.permitted()
-            arriving = self._arriving(items, observed)
-            looked = arriving.look() if arriving is not None else []
+            looked = session.look() if session is not None else []
         except errors.NetaliasError as error:
             self._denied(items, error)
             return False
@@ -241,41 +222,21 @@ class Batch:
         self._fail([*before, *found.items()])
         return False
 
-    def _arrived(self, arriving: ClaimSession, items: dict[int, Item]) -> None:
-        """What the kernel found to be in use goes again, the rest is announced."""
-        withdraw(self.engine.kernel, [*items.values()], arriving)
-        lost = [item.plan for item in items.values() if item.error is not None]
-        for note in arriving.announce(lost):
-            self._warn(f"{max(items)}: {note}")
+    def _successors(self) -> list[Difference]:
+        """Let aliases bring the route of their network that have lost it.
 
-    def _heirs(self) -> list[Item]:
-        """Who lost the route of its network brings it: known once it is clear what was refused."""
+        Which ones is known once it is clear which commands were refused.
+        """
         observed = self.engine.observe()
-        items = [_heir(alias, steps) for alias, steps in bereft(Planned(observed))]
-        carry_out(self.engine.kernel, items)
+        items = [_successor(*pair) for pair in without_route(Planned(observed))]
+        execute(self.engine, observed, items)
         return items
 
 
-def _restores(item: Item) -> bool:
-    return item.setting is not None and item.setting.restores
-
-
-def _release(items: Iterable[Item]) -> None:
-    """An address that one command gives up and a later one takes leaves before it comes back."""
-    leaving: dict[bytes, Step] = {}
-    for item in items:
-        for step in item.plan.steps:
-            if isinstance(step, AddAddress) and step.address.local in leaving:
-                leaving[step.address.local].phase = REMOVE
-        for step in item.plan.steps:
-            if isinstance(step, DelAddress) and step.phase == RETIRE:
-                leaving[step.address.local] = step
-
-
-def _heir(alias: Alias, steps: list[Step]) -> Item:
+def _successor(alias: Alias, steps: list[Step]) -> Difference:
     result = Plan(alias)
     result.steps = steps
-    return Item(CHANGED, alias.name, result)
+    return Difference(CHANGED, alias.name, result)
 
 
 def _together(waiting: Sequence[tuple[int, Wish]], observed: Observed) -> int:
@@ -328,33 +289,3 @@ def _name(wish: Wish, observed: Observed) -> AliasName:
     """By the primary name of the main device."""
     main = observed.snapshot.device(wish.name.main)
     return AliasName(main.name, wish.name.slot) if main is not None else wish.name
-
-
-class Borrowed(Engine):
-    """The engine of a batch for one of its commands, which neither locks nor closes it.
-
-    *folder* is that of the lock that is held.
-    """
-
-    def __init__(self, engine: Engine, folder: str) -> None:
-        super().__init__(
-            engine.kernel,
-            engine.registry,
-            group=engine.group,
-            hands_off=engine.hands_off,
-            within=engine.within,
-        )
-        self._folder = folder
-        self._kept = engine.remembered()
-        self.segment = engine.segment
-        self.aside = engine.aside
-        self.policy = engine.policy
-
-    def locked(self) -> Unlocked:
-        """It is locked already."""
-        held = Unlocked()
-        held.folder = self._folder
-        return held
-
-    def close(self) -> None:
-        """It is used further."""

@@ -20,6 +20,7 @@ import os
 from time import CLOCK_BOOTTIME, clock_gettime, sleep, strftime
 
 from netalias import errors
+from netalias.runtime import read_file, remove_file, replace_file
 from netalias.system.process import started
 
 TYPE_CHECKING = False
@@ -32,7 +33,6 @@ else:
 
 PENDING = "pending"
 REJECTED = "rejected"
-FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 READY = b"ready"
 NOW = "%Y-%m-%d %H:%M:%S"
 SLICE = 5.0
@@ -372,10 +372,7 @@ def _parse(words: dict[str, str]) -> Pending | None:
 def _read(path: str) -> dict[str, str]:
     """Word: value; empty when there is no such file. Raises StateError."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | FLAGS), "rb") as file:
-            text = file.read().decode("utf-8", "surrogateescape")
-    except FileNotFoundError:
-        return {}
+        text = read_file(path).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise _refused(path, error) from None
     lines = (line.partition(" ") for line in text.split("\n") if line)
@@ -385,12 +382,8 @@ def _read(path: str) -> dict[str, str]:
 def _write(path: str, words: dict[str, str]) -> None:
     """The file is whole or not there. Raises StateError."""
     text = "".join(f"{word} {value}\n" for word, value in words.items())
-    new = f"{path}~"
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FLAGS
-        with open(os.open(new, flags, 0o644), "wb") as file:
-            file.write(text.encode("utf-8", "surrogateescape"))
-        os.rename(new, path)
+        replace_file(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise _refused(path, error) from None
 
@@ -398,12 +391,9 @@ def _write(path: str, words: dict[str, str]) -> None:
 def _remove(path: str) -> bool:
     """False when it was not there. Raises StateError."""
     try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return False
+        return remove_file(path)
     except OSError as error:
         raise _refused(path, error) from None
-    return True
 
 
 def _refused(path: str, error: OSError) -> errors.StateError:

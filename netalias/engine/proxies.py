@@ -1,20 +1,23 @@
-"""The verbs publish and unpublish: proxy neighbour entries that carry our mark."""
+"""Publication: proxy neighbour entries that carry our mark."""
 
 from __future__ import annotations
 
 from netalias import errors
-from netalias.model import PROTOCOL
+from netalias.engine import execute, permitted_first
+from netalias.model import PROTOCOL, Snapshot
 from netalias.model.commands import command
-from netalias.model.neighbours import Proxy
-from netalias.model.steps import AddProxy, DelProxy
+from netalias.model.neighbours import AddProxy, DelProxy, Proxy
+from netalias.plan import Difference, Plan
 from netalias.plan import proxies as conditions
+from netalias.plan.diff import CHANGED
+from netalias.plan.sysctls import MainName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netalias.engine import Engine
-    from netalias.model import Device, Snapshot
+    from netalias.model import Device
     from netalias.model.neighbours import Surroundings
     from netalias.model.steps import Step
     from netalias.plan.proxies import Wanted
@@ -122,19 +125,22 @@ def _device(snapshot: Snapshot, name: str) -> Device:
     return found
 
 
-def carried_out(engine: Engine, plan: Callable[[], Publication]) -> Publication:
-    """Make it so, all of it or nothing.
+def carry_out(engine: Engine, work: Callable[[], Publication]) -> Publication:
+    """Carry out the publication that *work* plans, all of it or nothing.
 
     Raises KernelError; NotPermitted comes before any other.
     """
-    try:
-        result = plan()
-    except errors.NetaliasError:
-        engine.kernel.permitted()
-        raise
+    result = permitted_first(engine.kernel, work)
     if not result.steps:
         engine.kernel.permitted()
-    failures = engine.kernel.apply(result.steps)
-    if failures:
-        raise failures[0].explained(failures[0].step.device)
+    items = [_difference(step) for step in result.steps]
+    execute(engine, engine.recognise(Snapshot([])), items, atomic=True)
+    if items and items[0].error is not None:
+        raise items[0].error
     return result
+
+
+def _difference(step: Step) -> Difference:
+    plan = Plan()
+    plan.steps = [step]
+    return Difference(CHANGED, MainName(step.device), plan)

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.desired.declarations import Block, Declarations, counted
-from netalias.engine.execute import carry_out, withdraw
+from netalias.engine import execute
 from netalias.model import names
 from netalias.observed import Observed, only
+from netalias.plan import Difference
 from netalias.plan.compare import compare
-from netalias.plan.diff import REMOVED, Diff, Item, MainName, Skipped, removal, setting_item
-from netalias.plan.sysctls import returning, settle
-from netalias.runtime.sysctls import SavedSysctls
+from netalias.plan.diff import REMOVED, Diff, Skipped, removal
+from netalias.plan.sysctls import MainName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from netalias.claim.session import ClaimSession
     from netalias.engine import Engine
     from netalias.kernel import Failure, Kernel
     from netalias.model import Alias, Snapshot
-    from netalias.model.steps import RenewAddress
-    from netalias.plan.compare import Barred
+    from netalias.model.leases import RenewAddress
+    from netalias.plan.compare import Conflicts
 
 FEW = 128
 """Up to so many changes are verified by reading their devices only."""
@@ -63,34 +64,54 @@ class Rules:
         self.protected = b"" if force else protected
 
 
-class Outcome:
-    """What was done: ``agenda`` as it was planned, its items with the errors of those refused.
+class Prepared:
+    """Differences that may be carried out now.
 
-    ``wrong`` is what the second reading found different still, ``lost`` what could not even be
-    compared any more; ``told`` are those that were announced, ``notes`` what could not be;
-    ``renewed`` is how many leases were; ``stopped`` tells that it was interrupted.
+    ``conflicts`` are the addresses that cannot come, with their reasons; ``session`` claims those
+    that do, None for none; ``renewed`` is the number of leases that were renewed.
     """
 
-    __slots__ = ("agenda", "lost", "notes", "renewed", "stopped", "told", "wrong")
+    __slots__ = ("conflicts", "diff", "renewed", "session")
 
-    def __init__(self, agenda: Diff) -> None:
-        self.agenda = agenda
-        self.wrong: list[Item] = []
+    def __init__(self, diff: Diff, session: ClaimSession | None = None) -> None:
+        self.diff = diff
+        self.session = session
+        self.conflicts: Conflicts = {}
+        self.renewed = 0
+
+
+class Outcome:
+    """The outcome of a reconciliation: its differences, with the errors of those refused.
+
+    ``wrong`` are the differences that the second reading found still, ``lost`` the wishes that
+    could not even be compared any more; ``announced`` are the aliases whose addresses were
+    announced, and ``notes`` tell of failures to do so; ``stopped`` tells of an interruption.
+    """
+
+    __slots__ = ("announced", "lost", "notes", "prepared", "stopped", "wrong")
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self.wrong: list[Difference] = []
         self.lost: list[Skipped] = []
         self.notes: list[str] = []
-        self.told: set[names.AliasName] = set()
-        self.renewed = 0
+        self.announced: set[names.AliasName] = set()
         self.stopped = False
 
     @property
-    def done(self) -> list[Item]:
-        """What was changed."""
-        return [item for item in self.agenda.items if item.error is None]
+    def diff(self) -> Diff:
+        """The differences as they were carried out."""
+        return self.prepared.diff
 
     @property
-    def failed(self) -> list[Item]:
+    def done(self) -> list[Difference]:
+        """What was changed."""
+        return [item for item in self.diff.items if item.error is None]
+
+    @property
+    def failed(self) -> list[Difference]:
         """What the kernel refused, or an interruption prevented."""
-        return [item for item in self.agenda.items if item.error is not None]
+        return [item for item in self.diff.items if item.error is not None]
 
     @property
     def status(self) -> int:
@@ -99,103 +120,112 @@ class Outcome:
             return errors.STATUS_INTERRUPTED
         if self.wrong or self.lost:
             return errors.STATUS_UNVERIFIED
-        reasons = [*(one.error for one in self.agenda.skipped), *(one.error for one in self.failed)]
+        reasons = [*(one.error for one in self.diff.skipped), *(one.error for one in self.failed)]
         if any(isinstance(reason, errors.Conflict) for reason in reasons):
             return errors.STATUS_CONFLICT
-        return errors.STATUS_KERNEL if self.failed or self.agenda.skipped else errors.STATUS_OK
+        return errors.STATUS_KERNEL if self.failed or self.diff.skipped else errors.STATUS_OK
 
 
-def check(engine: Engine, declared: Declarations, rules: Rules) -> Diff:
-    """What reconcile() would do; nothing is done. Raises KernelError, NoSuchDevice."""
-    return _look(engine, declared, rules)[0]
+def look(
+    engine: Engine, declared: Declarations, rules: Rules, conflicts: Conflicts | None = None
+) -> Diff:
+    """The differences between *declared* and the kernel, by one reading.
 
-
-def _look(
-    engine: Engine, declared: Declarations, rules: Rules, barred: Barred | None = None
-) -> tuple[Diff, Observed, SavedSysctls]:
+    *conflicts* are addresses that cannot come. Raises KernelError, NoSuchDevice.
+    """
     observed = engine.observe()
     if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
         only(observed, rules.only)
-    kept = engine.kept(observed)
-    agenda = compare(
+    diff = compare(
         declared,
         observed,
-        engine.able,
         only=rules.only,
         force=rules.force,
         protected=rules.protected,
-        terms=engine.terms(kept),
-        barred=barred,
+        conflicts=conflicts,
         removing=rules.removing,
     )
-    return agenda, observed, kept
+    main = observed.snapshot.device(rules.only) if rules.only else None
+    sysctls = engine.sysctls(observed, [item.plan for item in diff.items])
+    diff.items += [one for one in sysctls if main is None or str(one.name) == main.name]
+    return diff
 
 
-def reconcile(
-    engine: Engine,
-    declared: Declarations,
-    rules: Rules,
-    before: Callable[[Diff], None] | None = None,
-) -> Outcome:
-    """Make it so, and verify it by a second reading. The caller holds the lock.
+def prepare(engine: Engine, declared: Declarations, rules: Rules) -> Prepared:
+    """Look, renew leases, hold the guard rails, and probe for the addresses that are to come.
 
-    *before* is called with what is planned when there is something to do, and before it is done.
-    Raises StateError where a guard rail refuses, NotPermitted, KernelError when reading failed.
+    The caller is in a transaction. Raises StateError
+    where a guard rail refuses, Conflict where a conflict is to end all, NotPermitted, KernelError.
     """
-    agenda, observed, kept = _look(engine, declared, rules)
-    if agenda.items or agenda.renewals:
+    diff = look(engine, declared, rules)
+    if diff.items or diff.renewals:
         engine.kernel.permitted()
-    renewed = len(agenda.renewals)
-    if renewed and renew(engine.kernel, agenda.renewals):
+    renewed = len(diff.renewals)
+    if renewed and renew(engine.kernel, diff.renewals):
         # What was read of the others may be as old: that they stay is no news until it is read.
-        agenda, observed, kept = _look(engine, declared, rules)
-        renewed = len(agenda.renewals) - len(renew(engine.kernel, agenda.renewals))
-    outcome = Outcome(agenda)
-    outcome.renewed = renewed
-    if not agenda.items:
-        return outcome
-    refuse(agenda, rules)
-    barred = _barred(engine, observed, agenda, abort=rules.abort)
-    if barred:
-        agenda, observed, kept = _look(engine, declared, rules, barred)
-        outcome = Outcome(agenda)
-        outcome.renewed = renewed
-    if agenda.items:
-        if before is not None:
-            before(agenda)
-        _carry_out(engine, observed, outcome, kept)
+        diff = look(engine, declared, rules)
+        renewed = len(diff.renewals) - len(renew(engine.kernel, diff.renewals))
+    if diff.items:
+        hold_rails(diff, rules)
+    found = probe(engine, diff, abort=rules.abort)
+    if found.conflicts:
+        found.diff = look(engine, declared, rules, found.conflicts)
+        found.session = engine.claiming(found.diff.observed, found.diff.items)
+    found.renewed = renewed
+    return found
+
+
+def carry_out(engine: Engine, prepared: Prepared) -> Outcome:
+    """Carry out all differences, and announce the addresses that they bring.
+
+    The caller is in a transaction. Raises NotPermitted, KernelError.
+    """
+    outcome, diff, session = Outcome(prepared), prepared.diff, prepared.session
+    if diff.items:
+        outcome.notes = execute(engine, diff.observed, diff.items, session)
         outcome.stopped = engine.kernel.stopping and bool(outcome.failed)
-        _verify(engine, declared, rules, outcome, barred)
+        if session is not None:
+            outcome.announced = {one.name for one in session.claims}
     return outcome
 
 
-def mend(engine: Engine, observed: Observed, agenda: Diff) -> Outcome:
-    """Carry out an agenda without settings of main devices; nothing is verified, and a conflict
-    concerns nobody else. The caller holds the lock. Raises NotPermitted, KernelError."""
-    outcome = Outcome(agenda)
-    barred = _barred(engine, observed, agenda, abort=False)
-    items = agenda.items
-    for item in items:
-        goal = item.plan.goal
-        item.error = barred.get((goal.main.index, goal.address)) if goal is not None else None
-    agenda.items = [item for item in items if item.error is None]
-    if agenda.items:
-        _carry_out(engine, observed, outcome, SavedSysctls(""))
-    agenda.items = items
+def reconcile(engine: Engine, declared: Declarations, rules: Rules) -> Outcome:
+    """Make the kernel agree with *declared*, and verify it by a second reading.
+
+    The caller is in a transaction. Raises as prepare() and carry_out() do.
+    """
+    outcome = carry_out(engine, prepare(engine, declared, rules))
+    verify(engine, declared, rules, outcome)
+    return outcome
+
+
+def mend(engine: Engine, diff: Diff) -> Outcome:
+    """Carry out differences of aliases; nothing is verified, and one conflict concerns nobody else.
+
+    The caller is in a transaction. Raises NotPermitted, KernelError.
+    """
+    prepared, items = probe(engine, diff, abort=False), diff.items
+    if prepared.conflicts:
+        for item in items:
+            goal = item.plan.goal
+            place = (goal.main.index, goal.address) if goal is not None else (0, b"")
+            item.error = prepared.conflicts.get(place)
+        diff.items = [item for item in items if item.error is None]
+        prepared.session = engine.claiming(diff.observed, diff.items)
+    outcome = carry_out(engine, prepared)
+    diff.items = items
     return outcome
 
 
 def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outcome:
-    """Take these aliases away, and give back what nobody needs any more of the settings of their
-    main devices. The caller holds the lock. Raises NotPermitted, KernelError."""
-    agenda = Diff()
-    agenda.items = [removal(alias, observed) for alias in aliases]
-    kept = engine.kept(observed)
-    plans = [item.plan for item in agenda.items]
-    agenda.items += map(setting_item, settle(observed, plans, engine.terms(kept)))
-    outcome = Outcome(agenda)
-    _carry_out(engine, observed, outcome, kept)
-    return outcome
+    """Take these aliases away, and give back the sysctls of their main devices that nothing needs.
+
+    The caller is in a transaction. Raises NotPermitted, KernelError.
+    """
+    diff = Diff(observed)
+    diff.items = [removal(alias, observed) for alias in aliases]
+    diff.items += engine.sysctls(observed, [item.plan for item in diff.items])
+    return carry_out(engine, Prepared(diff))
 
 
 def renew(kernel: Kernel, renewals: Sequence[RenewAddress]) -> list[Failure]:
@@ -203,16 +233,18 @@ def renew(kernel: Kernel, renewals: Sequence[RenewAddress]) -> list[Failure]:
     return kernel.apply(renewals, stoppable=False) if renewals else []
 
 
-def _barred(engine: Engine, observed: Observed, agenda: Diff, *, abort: bool) -> Barred:
-    """The addresses that others have, or that could not be looked for. With *abort* it raises
-    Conflict where that is wished to end it all."""
-    arriving = engine.arriving(observed, ((item.wish, item.plan) for item in agenda.items))
-    if arriving is None:
-        return {}
-    found = arriving.look()
+def probe(engine: Engine, diff: Diff, *, abort: bool) -> Prepared:
+    """Probe for the addresses that *diff* brings.
+
+    Conflicts are the addresses that others have, or that could not be probed for. With *abort* it
+    raises Conflict where one is to end all.
+    """
+    prepared = Prepared(diff, engine.claiming(diff.observed, diff.items))
+    found = prepared.session.look() if prepared.session is not None else []
     if abort and any(one.abort for one, _ in found):
         raise conflicting([error for _, error in found])
-    return {(one.main.index, one.address): error for one, error in found}
+    prepared.conflicts = {(one.main.index, one.address): error for one, error in found}
+    return prepared
 
 
 def conflicting(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
@@ -222,72 +254,41 @@ def conflicting(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
     return last
 
 
-def _carry_out(engine: Engine, observed: Observed, outcome: Outcome, kept: SavedSysctls) -> None:
-    """All items, the settings of main devices with them, and what they bring to the segments."""
-    agenda = outcome.agenda
-    items = agenda.items
-    settings = [item.setting for item in items if item.setting is not None]
-    returns = [item for item in items if item.setting is not None and item.setting.restores]
-    arriving = engine.arriving(observed, ((item.wish, item.plan) for item in items))
-    changes = [item for item in items if item not in returns]
-    if arriving is None:
-        kept.keep(settings)
-        carry_out(engine.kernel, changes)
-    else:
-        with arriving:
-            arriving.follow()
-            kept.keep(settings)
-            carry_out(engine.kernel, changes)
-            withdraw(engine.kernel, items, arriving)
-    if returns and outcome.failed:
-        # What those that were refused still need stays.
-        done = [item.plan for item in changes if item.error is None]
-        planned = {item.name for item in returns}
-        due = map(setting_item, returning(observed, done, engine.terms(kept)))
-        returns = [item for item in due if item.name in planned]
-        agenda.items = [*changes, *returns]
-    carry_out(engine.kernel, returns)
-    kept.forget([item.setting for item in outcome.done if item.setting is not None])
-    if arriving is not None:
-        outcome.notes += arriving.announce([item.plan for item in outcome.failed])
-        outcome.told = {one.name for one in arriving.arrivals}
-
-
-def refuse(agenda: Diff, rules: Rules) -> None:
+def hold_rails(diff: Diff, rules: Rules) -> None:
     """Raises StateError for what cannot be meant: no wishes at all, or far fewer than before."""
-    removed, where = agenda.removed, f" on {rules.only}" if rules.only else ""
+    removed, where = diff.removed, f" on {rules.only}" if rules.only else ""
     if rules.allow_empty or not removed:
         return
-    if not agenda.wished:
+    if not diff.wished:
         raise errors.StateError(
             f"nothing is declared{where}, and {counted(removed, 'alias')} would be removed",
             "--allow-empty, if that is meant",
         )
-    if agenda.present >= SHRINK_LEAST and removed * 2 > agenda.present and not rules.allow_shrink:
+    if diff.present >= SHRINK_LEAST and removed * 2 > diff.present and not rules.allow_shrink:
         raise errors.StateError(
-            f"{removed} of {counted(agenda.present, 'alias')}{where} would be removed",
+            f"{removed} of {counted(diff.present, 'alias')}{where} would be removed",
             "--allow-shrink, if that is meant",
         )
 
 
-def _verify(
-    engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome, barred: Barred
-) -> None:
-    """Read again: what differs, and is not known to have failed, is wrong."""
+def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> None:
+    """Read again: a difference that is not known to have failed is wrong."""
     done = outcome.done
+    if not outcome.diff.items:
+        return
     if len(done) <= FEW and all(map(_alone, done)):
         again, outcome.wrong = _wrong_among(engine, done, rules)
     else:
         failed = {item.name for item in outcome.failed}
         failed |= {MainName(name.main) for name in failed}  # its settings stay for what is left
-        again, _, _ = _look(engine, declared, rules, barred)
+        again = look(engine, declared, rules, outcome.prepared.conflicts)
         outcome.wrong = [item for item in again.items if item.name not in failed]
-    if not outcome.failed and not outcome.agenda.skipped:
+    if not outcome.failed and not outcome.diff.skipped:
         # A main device that went away meanwhile takes its aliases along.
         outcome.lost = again.skipped
 
 
-def _alone(item: Item) -> bool:
+def _alone(item: Difference) -> bool:
     """Whether an item can be verified without the rest: no network that others may be in."""
     wish = item.wish
     if wish is None:
@@ -296,7 +297,9 @@ def _alone(item: Item) -> bool:
     return wish.prefixlen in (None, wish.type.bits)
 
 
-def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> tuple[Diff, list[Item]]:
+def _wrong_among(
+    engine: Engine, items: Sequence[Difference], rules: Rules
+) -> tuple[Diff, list[Difference]]:
     """What still differs of a few items, by a reading of nothing but their devices."""
     wanted = {item.name for item in items if item.setting is None}
     texts = [text for name in wanted for text in (name.main, names.primary(name), str(name))]
@@ -305,9 +308,9 @@ def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> tuple[D
     snapshot = engine.kernel.part(dict.fromkeys(texts))
     undone = [item for item in settings if not _stands(item, snapshot)]
     _leave_out_others(snapshot, set(texts), items)
-    observed = Observed(snapshot, engine.registry, engine.group)
+    observed = engine.recognise(snapshot)
     blocks = [_block(item) for item in items if item.wish is not None]
-    again = compare(Declarations(blocks, []), observed, engine.able, force=rules.force)
+    again = compare(Declarations(blocks, []), observed, force=rules.force)
     # Of two aliases of one name the one that is declared is no wish of these items.
     removed = {_object(item) for item in items if item.sign == REMOVED}
     return again, undone + [
@@ -317,7 +320,7 @@ def _wrong_among(engine: Engine, items: Sequence[Item], rules: Rules) -> tuple[D
     ]
 
 
-def _stands(item: Item, snapshot: Snapshot) -> bool:
+def _stands(item: Difference, snapshot: Snapshot) -> bool:
     """Whether a setting is what it was set to; of a main device that has gone nothing is wanted."""
     assert item.setting is not None
     main = snapshot.devices.get(item.setting.main.index)
@@ -325,7 +328,7 @@ def _stands(item: Item, snapshot: Snapshot) -> bool:
     return main is None or all(getattr(main, key) == value for key, value in after.items())
 
 
-def _block(item: Item) -> Block:
+def _block(item: Difference) -> Block:
     """The wish of an item by itself."""
     wish = item.wish
     assert wish is not None
@@ -333,14 +336,14 @@ def _block(item: Item) -> Block:
     return Block(wish, range(slot, slot + 1), [wish.address], source, int(line))
 
 
-def _object(item: Item) -> tuple[names.AliasName, str, bytes]:
+def _object(item: Difference) -> tuple[names.AliasName, str, bytes]:
     """What a removal removes."""
     alias = item.plan.alias
     assert alias is not None
     return item.name, alias.kind, alias.address
 
 
-def _leave_out_others(snapshot: Snapshot, labels: set[str], items: Sequence[Item]) -> None:
+def _leave_out_others(snapshot: Snapshot, labels: set[str], items: Sequence[Difference]) -> None:
     """Of thousands of addresses on a main device only those that may be a label of *items*."""
     addresses = {item.plan.goal.address for item in items if item.plan.goal is not None}
     for name in {item.name.main for item in items}:

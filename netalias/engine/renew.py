@@ -1,17 +1,18 @@
-"""The verb renew: leases are given their time again, and what is left of expired ones goes.
+"""The renewal of leases, and the removal of aliases whose lease has expired.
 
 Nothing is ever added: the kernel refuses a renewal where the address is not there any more
-(wire.renew_address), since somebody else may have it by then.
+(codec.renew_address), since somebody else may have it by then.
 """
 
 from __future__ import annotations
 
 from errno import EADDRNOTAVAIL, ENODEV
 
-from netalias import kinds
+from netalias.engine import execute
 from netalias.model.leases import leftovers, renewals, running
 from netalias.observed import select
-from netalias.plan import Plan
+from netalias.plan import steps_of
+from netalias.plan.diff import removal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,18 +20,22 @@ if TYPE_CHECKING:
 
     from netalias.engine import Engine
     from netalias.model import Alias
+    from netalias.model.leases import RenewAddress
     from netalias.model.names import AliasName
-    from netalias.model.steps import RenewAddress, Step
+    from netalias.model.steps import Step
     from netalias.observed import Observed
-    from netalias.runtime.sysctls import Settling
+    from netalias.plan import Difference
 
 BOUNDARY = 10
 """So many hundredths of a second after a full one a reading may be a second off (model.Address)."""
 
 
-def _lengths(engine: Engine, chosen: Sequence[Alias]) -> dict[AliasName, int]:
-    """The leases of labels, which stand nowhere, where one reading is not certain: the lesser of
-    two. Without that a lease would grow, a second now and a second then."""
+def lengths_of(engine: Engine, chosen: Sequence[Alias]) -> dict[AliasName, int]:
+    """The leases of labels in seconds, where one reading is not certain: the lesser of two.
+
+    The lease of a label stands nowhere else; without a second reading it would grow, a second now
+    and a second then.
+    """
     labels = [alias for alias in chosen if alias.device is None and running(alias)]
     if not any(alias.entry and alias.entry.age % 100 < BOUNDARY for alias in labels):
         return {}
@@ -41,10 +46,14 @@ def _lengths(engine: Engine, chosen: Sequence[Alias]) -> dict[AliasName, int]:
     return {alias.name: min(alias.lease, again.get(alias.name, alias.lease)) for alias in labels}
 
 
-def _carry_out(
+def renew(
     engine: Engine, observed: Observed, chosen: Sequence[Alias], lengths: dict[AliasName, int]
 ) -> tuple[list[Step], set[AliasName]]:
-    """What was done, and whose lease ran out before it could be renewed. Raises KernelError."""
+    """Renew the leases of *chosen*, and remove the expired ones; *lengths* are theirs in seconds.
+
+    Returns the steps done, and the aliases whose lease ran out before it could be renewed. Raises
+    KernelError.
+    """
     steps = renewals(chosen, lengths)
     late = _late(engine, [alias for alias in chosen if running(alias)], steps)
     expired = leftovers(chosen)
@@ -53,19 +62,21 @@ def _carry_out(
         expired = leftovers(select(observed))
         chose = {alias.name for alias in chosen}
         expired = [alias for alias in expired if alias.name in chose]
-    removal, settling = _removal(engine, observed, expired)
-    settling.begin()
-    for failure in engine.kernel.apply(removal):
-        settling.undone()
-        raise failure.error
-    settling.end()
-    return [*steps, *removal], late
+    items = removals(engine, observed, expired)
+    execute(engine, observed, items, atomic=True)
+    for item in items:
+        if item.error is not None:
+            raise item.error
+    return [*steps, *steps_of(items)], late
 
 
 def _late(
     engine: Engine, aliases: Sequence[Alias], steps: Sequence[RenewAddress]
 ) -> set[AliasName]:
-    """Renew; whose address was gone already. *aliases* are the owners of *steps*."""
+    """Send renewals; the aliases whose address was gone already.
+
+    *aliases* are the owners of *steps*. Raises KernelError.
+    """
     late: set[AliasName] = set()
     for failure in engine.kernel.apply(steps):
         name = aliases[failure.step.owner].name
@@ -75,14 +86,7 @@ def _late(
     return late
 
 
-def _removal(
-    engine: Engine, observed: Observed, expired: Sequence[Alias]
-) -> tuple[list[Step], Settling]:
-    """The steps that take away what is left, and what only it needed of its main device."""
-    plans = []
-    for alias in expired:
-        plans.append(Plan(alias))
-        plans[-1].steps = kinds.get(alias.kind).unmake(alias, observed.snapshot)
-    settling = engine.settling(observed, plans)
-    steps = [step for plan in plans for step in plan.steps]
-    return [*steps, *(setting.step() for setting in settling.settings)], settling
+def removals(engine: Engine, observed: Observed, expired: Sequence[Alias]) -> list[Difference]:
+    """The differences that remove *expired*, with the sysctls that only they needed."""
+    items = [removal(alias, observed) for alias in expired]
+    return [*items, *engine.sysctls(observed, [item.plan for item in items])]

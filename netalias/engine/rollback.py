@@ -12,7 +12,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netalias.cli import Options
     from netalias.engine import Engine
 
 WAIT = 600
@@ -20,8 +19,12 @@ WAIT = 600
 SOURCE = "what was there before"
 
 
-def arm(options: Options, engine: Engine, folder: str, seconds: int, digest: str) -> None:
-    """Start the guard. Raises StateError."""
+def arm(engine: Engine, second: Engine, directory: str, seconds: int, digest: str) -> None:
+    """Start the guard of a change that is about to begin.
+
+    *second* is an engine with a socket of its own, since of one that is shared each process would
+    read the answers of the other; it waits WAIT seconds for the lock. Raises StateError.
+    """
     observed = engine.observe()
     lines = export.lines(ordered(observed.aliases, observed.snapshot), observed.registry, mac=True)
     before = declarations.parse([(SOURCE, "\n".join(lines))], engine.registry)
@@ -34,23 +37,19 @@ def arm(options: Options, engine: Engine, folder: str, seconds: int, digest: str
             " what it is",
             "netalias save shows which",
         )
-    options.wait = str(WAIT)
-    options.acd = ""  # what was there comes back, whoever has taken it meanwhile
-    # A socket of its own: of one that is shared, each would read the answers of the other.
-    with options.engine() as second:
 
-        def restore(still: Callable[[], bool]) -> str | None:
-            with second.locked():
-                return _restore(second, before) if still() else None
+    def restore(still: Callable[[], bool]) -> str | None:
+        with second.transaction():
+            return _restore(second, before) if still() else None
 
-        checkpoint.arm(folder, seconds, digest, restore, [second.kernel.fileno()])
+    checkpoint.arm(directory, seconds, digest, restore, [second.kernel.fileno()])
 
 
 def _restore(engine: Engine, before: declarations.Declarations) -> str:
     outcome = reconcile(engine, before, Rules(allow_empty=True, force=True))
     if outcome.status != errors.STATUS_OK:
         bad = [str(item.name) for item in (*outcome.failed, *outcome.wrong)]
-        bad += [str(one.name) for one in (*outcome.agenda.skipped, *outcome.lost)]
+        bad += [str(one.name) for one in (*outcome.diff.skipped, *outcome.lost)]
         count = declarations.counted(len(bad), "alias")
         raise errors.StateError(f"{count} could not be restored, {bad[0]} among them")
     count = declarations.counted(len(outcome.done), "change")

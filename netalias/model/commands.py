@@ -10,18 +10,17 @@ from netalias.model import (
     address_text,
     mac_text,
 )
+from netalias.model.leases import RenewAddress
 from netalias.model.names import printable
+from netalias.model.neighbours import AddProxy, DelProxy
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
-    AddProxy,
     CreateLink,
     DelAddress,
     DelAltname,
     DelLink,
-    DelProxy,
     MarkAddress,
-    RenewAddress,
     SetLink,
     Step,
 )

@@ -6,8 +6,10 @@ a device without its address; of a label nothing is left.
 
 from __future__ import annotations
 
+from errno import EINVAL
+
 from netalias.model import FOREVER
-from netalias.model.steps import RenewAddress
+from netalias.model.steps import SET, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,3 +82,24 @@ def due(aliases: Iterable[Alias]) -> float | None:
 def leftovers(aliases: Iterable[Alias]) -> list[Alias]:
     """Devices of ours whose lease has run out."""
     return [alias for alias in aliases if alias.ours and alias.expired]
+
+
+class RenewAddress(Step):
+    """RTM_NEWADDR that sets the lifetimes of an address that is there, and never adds one.
+
+    ``before`` is the step that sets the former ones; None where nothing but time is given back.
+    """
+
+    __slots__ = ("address", "before")
+
+    missing = EINVAL
+
+    def __init__(
+        self, device: str, index: int, address: Address, before: RenewAddress | None = None
+    ) -> None:
+        super().__init__(device, index, SET)
+        self.address = address
+        self.before = before
+
+    def inverse(self) -> Step | None:
+        return self.before

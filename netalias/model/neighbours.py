@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias.model import Value, address_text
+from netalias.model.steps import ADDRESS, RETIRE, Step
 
 
 class Proxy(Value):
@@ -58,3 +59,33 @@ class Surroundings(Value):
         self.out = out
         self.back = back
         self.local = local
+
+
+class AddProxy(Step):
+    """RTM_NEWNEIGH with NTF_PROXY.
+
+    The kernel has no NLM_F_EXCL here: it overwrites flags and protocol of an entry that is there
+    (neigh_add in net/core/neighbour.c), so whoever makes one must have looked.
+    """
+
+    __slots__ = ("proxy",)
+
+    def __init__(self, device: str, index: int, proxy: Proxy) -> None:
+        super().__init__(device, index, ADDRESS)
+        self.proxy = proxy
+
+    def inverse(self) -> Step:
+        return DelProxy(self.device, self.index, self.proxy)
+
+
+class DelProxy(Step):
+    """RTM_DELNEIGH with NTF_PROXY, of exactly this device and address."""
+
+    __slots__ = ("proxy",)
+
+    def __init__(self, device: str, index: int, proxy: Proxy) -> None:
+        super().__init__(device, index, RETIRE)
+        self.proxy = proxy
+
+    def inverse(self) -> Step:
+        return AddProxy(self.device, self.index, self.proxy)

@@ -14,7 +14,7 @@ Rules:
 
 from __future__ import annotations
 
-from errno import EADDRINUSE, EINVAL
+from errno import EADDRINUSE
 
 from netalias.model import Value
 
@@ -22,8 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netalias.model import Address
-    from netalias.model.neighbours import Proxy
+    from netalias.model import Address, Device
 
 REMOVE = 0
 """What frees a name or an address for a later phase."""
@@ -204,36 +203,6 @@ class DelAddress(Step):
         return AddAddress(self.device, self.index, self.address.renewed())
 
 
-class AddProxy(Step):
-    """RTM_NEWNEIGH with NTF_PROXY.
-
-    The kernel has no NLM_F_EXCL here: it overwrites flags and protocol of an entry that is there
-    (neigh_add in net/core/neighbour.c), so whoever makes one must have looked.
-    """
-
-    __slots__ = ("proxy",)
-
-    def __init__(self, device: str, index: int, proxy: Proxy) -> None:
-        super().__init__(device, index, ADDRESS)
-        self.proxy = proxy
-
-    def inverse(self) -> Step:
-        return DelProxy(self.device, self.index, self.proxy)
-
-
-class DelProxy(Step):
-    """RTM_DELNEIGH with NTF_PROXY, of exactly this device and address."""
-
-    __slots__ = ("proxy",)
-
-    def __init__(self, device: str, index: int, proxy: Proxy) -> None:
-        super().__init__(device, index, RETIRE)
-        self.proxy = proxy
-
-    def inverse(self) -> Step:
-        return AddProxy(self.device, self.index, self.proxy)
-
-
 class MarkAddress(Step):
     """RTM_NEWADDR with NLM_F_REPLACE: the protocol of an address that is there.
 
@@ -253,22 +222,18 @@ class MarkAddress(Step):
         return self.before
 
 
-class RenewAddress(Step):
-    """RTM_NEWADDR that sets the lifetimes of an address that is there, and never adds one.
+class SysctlChange:
+    """One change of a main device: values by sysctl name; ``restores``: nothing needs it more."""
 
-    ``before`` is the step that sets the former ones; None where nothing but time is given back.
-    """
+    __slots__ = ("after", "before", "main", "restores")
 
-    __slots__ = ("address", "before")
+    def __init__(self, main: Device, after: dict[str, int], *, restores: bool = False) -> None:
+        self.main = main
+        self.before = {key: getattr(main, key) for key in after}
+        self.after = after
+        self.restores = restores
 
-    missing = EINVAL
-
-    def __init__(
-        self, device: str, index: int, address: Address, before: RenewAddress | None = None
-    ) -> None:
-        super().__init__(device, index, SET)
-        self.address = address
-        self.before = before
-
-    def inverse(self) -> Step | None:
-        return self.before
+    def step(self) -> Step:
+        """What does it; before aliases come up, and after the last has gone."""
+        place = (self.main.name, self.main.index, RETIRE if self.restores else SET)
+        return SetLink(*place, conf=self.after, before=SetLink(*place, conf=self.before))

@@ -9,7 +9,7 @@ from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from netalias.families import Registry
     from netalias.model import Address, Alias, Device, Snapshot
@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 class Observed:
     """A snapshot with its aliases found in it, by name.
 
-    ``bequeaths``: the plan for one alias takes care of the others in its network (networks.py).
+    ``hands_over``: the plan for one alias takes care of the others in its network (networks.py).
     """
 
-    __slots__ = ("aliases", "by_name", "group", "registry", "snapshot")
+    __slots__ = ("_abilities", "_ask", "aliases", "by_name", "group", "registry", "snapshot")
 
-    bequeaths = True
+    hands_over = True
 
-    def __init__(self, snapshot: Snapshot, registry: Registry, group: int = GROUP) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        registry: Registry,
+        group: int = GROUP,
+        able: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._ask = able
+        self._abilities: dict[str, bool] = {}
         self.snapshot = snapshot
         self.registry = registry
         self.group = group
@@ -33,6 +41,12 @@ class Observed:
         self.by_name: dict[AliasName, list[Alias]] = {}
         for alias in self.aliases:
             self.by_name.setdefault(alias.name, []).append(alias)
+
+    def able(self, kind: str) -> bool:
+        """Whether the kernel can make devices of this kind: asked once, when a plan needs it."""
+        if kind not in self._abilities:
+            self._abilities[kind] = self._ask is None or self._ask(kind)
+        return self._abilities[kind]
 
     @property
     def remnants(self) -> list[Device]:

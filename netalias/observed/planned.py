@@ -30,13 +30,16 @@ class Planned(Observed):
     ``withdrawn`` tells that an address that brought the route of a network is no longer there.
     """
 
-    __slots__ = ("_bringers", "_lengths", "_moving", "_strangers", "withdrawn")
+    __slots__ = ("_bringers", "_lengths", "_moving", "_strangers", "observed", "withdrawn")
 
-    bequeaths = False
+    hands_over = False
 
     def __init__(
         self, observed: Observed, gone: Collection[int] = (), moving: Collection[int] = ()
     ) -> None:
+        self.observed = observed
+        self._ask = observed.able
+        self._abilities = {}
         self.registry = observed.registry
         self.group = observed.group
         self.by_name = observed.by_name

@@ -17,6 +17,7 @@ from netalias.model import (
     IFA_F_OPTIMISTIC,
     IFF_BROADCAST,
     IFF_LOOPBACK,
+    IFF_NOARP,
     MTU_INET6,
     PROTOCOL,
     RT_SCOPE_HOST,
@@ -26,29 +27,33 @@ from netalias.model import (
     Snapshot,
     names,
 )
-from netalias.model.steps import DelLink
+from netalias.model.steps import AddAddress, DelLink, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from netalias.desired import Wish
     from netalias.families import AliasType, Registry
     from netalias.model import Alias, Device
     from netalias.model.names import AliasName
-    from netalias.model.steps import Step
+    from netalias.model.steps import Step, SysctlChange
     from netalias.observed import Observed
 
 
-class Plan:
-    """Steps, the alias they start from (None: there was none), and what the user should know.
+NO_NEIGHBOURS = IFF_LOOPBACK | IFF_NOARP
+"""Flags of a main device behind which nobody asks for addresses."""
 
-    ``goal`` is what the alias shall be, None when it shall not be; ``kind`` how. ``fallback`` are
+
+class Plan:
+    """Steps, the alias they start from (None: there was none), and notes for people.
+
+    ``goal`` is the alias as it shall be, None when it shall not be; ``kind`` how. ``fallback`` are
     the steps that bring the alias back when it was removed to be replaced, and the replacement was
-    refused.
+    refused. ``sysctls`` are the differences in the sysctls of main devices that come with it.
     """
 
-    __slots__ = ("alias", "fallback", "goal", "kind", "notes", "steps")
+    __slots__ = ("alias", "fallback", "goal", "kind", "notes", "steps", "sysctls")
 
     def __init__(self, alias: Alias | None = None) -> None:
         self.alias = alias
@@ -57,11 +62,64 @@ class Plan:
         self.steps: list[Step] = []
         self.fallback: list[Step] = []
         self.notes: list[str] = []
+        self.sysctls: list[Difference] = []
+
+    @property
+    def all_steps(self) -> list[Step]:
+        """The steps with those of the sysctls, in the order of execution."""
+        if not self.sysctls:
+            return self.steps
+        steps = [*self.steps, *(step for one in self.sysctls for step in one.plan.steps)]
+        return sorted(steps, key=lambda step: step.phase)
+
+    @property
+    def arrival(self) -> tuple[bool, bool]:
+        """Whether the address of the goal is new on its link, and whether neighbours must be told.
+
+        New is an address that is added, or whose device is raised; neighbours must be told of that,
+        and of another MAC.
+        """
+        goal = self.goal
+        if goal is None or goal.entry is None or not goal.up or goal.main.flags & NO_NEIGHBOURS:
+            return False, False
+        links = [step for step in self.steps if isinstance(step, SetLink)]
+        new = any(step.up and step.index != goal.main.index for step in links) or any(
+            isinstance(step, AddAddress) and step.address.local == goal.address
+            for step in self.steps
+        )
+        return new, new or any(step.mac for step in links)
+
+    @property
+    def greets(self) -> bool:
+        """Whether one announcement of one IPv4 address is all that neighbours need."""
+        goal = self.goal
+        if goal is None or goal.type.family != AF_INET or not goal.main.up:
+            return False
+        return goal.main.name.isascii() and self.arrival[1]
 
 
-def plan(
-    wish: Wish, observed: Observed, able: Callable[[str], bool], *, force: bool = False
-) -> Plan:
+class Difference:
+    """One difference between the desired and the observed state, and the plan that ends it.
+
+    ``sign`` is one of those in plan/diff.py. ``place`` is ``file:line`` of the wish, empty for a
+    removal, ``rank`` the number of its line; ``error`` is set when the plan was refused.
+    ``setting`` is the change of a main device's sysctls where no alias changes.
+    """
+
+    __slots__ = ("error", "name", "place", "plan", "rank", "setting", "sign", "wish")
+
+    def __init__(self, sign: str, name: AliasName, plan: Plan, wish: Wish | None = None) -> None:
+        self.sign = sign
+        self.name = name
+        self.plan = plan
+        self.wish = wish
+        self.place = ""
+        self.rank = -1
+        self.error: errors.NetaliasError | None = None
+        self.setting: SysctlChange | None = None
+
+
+def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     """The steps that make *wish* true; none when it is true. Raises StateError or UsageError."""
     if wish.delete:
         return _delete(wish, observed)
@@ -75,7 +133,7 @@ def plan(
             result.notes.append(_twin(name, alias, observed))
     if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
         raise main_down(name, main)
-    kind = _kind(wish, name, main, observed, able, result.alias)
+    kind = _kind(wish, name, main, observed, result.alias)
     goal = _goal(wish, name, main, observed, result.alias)
     if result.alias is not None and result.alias.kind != kind:
         _keep(goal, result.alias, kind)
@@ -89,8 +147,8 @@ def plan(
         result.steps = kinds.get(kind).change(result.alias, goal, observed.snapshot)
     else:
         _replace(result, result.alias, kind, goal, observed)
-    if result.steps and observed.bequeaths:
-        _bequeath(result, goal, observed)
+    if result.steps and observed.hands_over:
+        _hand_over(result, goal, observed)
     if not goal.up and result.alias.up:
         result.notes += _forgotten(result.alias, goal)
     return _in_order(result)
@@ -103,13 +161,13 @@ def main_down(name: AliasName, main: Device) -> errors.MainDown:
     )
 
 
-def _bequeath(result: Plan, goal: Goal | None, observed: Observed) -> None:
+def _hand_over(result: Plan, goal: Goal | None, observed: Observed) -> None:
     """The route of a network that the alias brought goes to another alias of that network."""
     alias = result.alias
     if alias is not None and alias.entry is not None and alias.entry.networked:
-        from netalias.plan.routes import inherit
+        from netalias.plan.routes import take_over
 
-        result.steps += inherit(alias, goal, observed)
+        result.steps += take_over(alias, goal, observed)
 
 
 def _keep(goal: Goal, alias: Alias, kind: str) -> None:
@@ -182,7 +240,6 @@ def _kind(
     name: AliasName,
     main: Device,
     observed: Observed,
-    able: Callable[[str], bool],
     alias: Alias | None,
 ) -> str:
     """The kind to use. Raises KindError where a wished kind cannot serve."""
@@ -190,9 +247,9 @@ def _kind(
     if alias is not None and wished in ("", alias.kind):
         return alias.kind
     snapshot = _without(alias, observed.snapshot, main)
-    kind = wished or _choose(main, snapshot, able, mac=bool(wish.mac))
+    kind = wished or _choose(main, snapshot, observed.able, mac=bool(wish.mac))
     reason = kinds.get(kind).refuse(main, snapshot)
-    if not reason and wished not in ("", "label") and not able(wished):
+    if not reason and wished not in ("", "label") and not observed.able(wished):
         reason = "this kernel does not have it"
     if reason:
         raise errors.KindError(f"{name}: kind {kind} cannot serve: {reason}")
@@ -392,8 +449,8 @@ def _delete(wish: Wish, observed: Observed) -> Plan:
             f"{name}: this label, {_text(observed.registry, alias)}, was made by others"
         )
     result.steps = kinds.get(alias.kind).unmake(alias, observed.snapshot)
-    if observed.bequeaths:
-        _bequeath(result, None, observed)
+    if observed.hands_over:
+        _hand_over(result, None, observed)
     return _in_order(result)
 
 
@@ -401,3 +458,44 @@ def _in_order(result: Plan) -> Plan:
     """With the steps as they are executed, so that they can be repeated as they are printed."""
     result.steps.sort(key=lambda step: step.phase)
     return result
+
+
+def concerns_sysctls(result: Plan, observed: Observed) -> bool:
+    """Whether sysctls of main devices may have to change (plan/sysctls.py), at a glance."""
+    goal, alias = result.goal, result.alias
+    if goal is not None and _needs_sysctls(goal, result.kind):
+        return True
+    if alias is None or alias.main is None or alias.family != AF_INET:
+        return False
+    if goal is not None and result.kind == alias.kind and goal.type.family == AF_INET:
+        return False
+    return _releases_sysctls(alias, alias.main, observed)
+
+
+def _needs_sysctls(goal: Goal, kind: str) -> bool:
+    """Whether an alias of this kind may need sysctls, or stand in the way of one."""
+    if kind == "dummy":
+        return True
+    if goal.type.family != AF_INET:
+        return False
+    if kind == "label":
+        return bool(goal.main.flags & IFF_LOOPBACK)
+    return goal.main.arp_announce < 2 or (kind == "macvlan" and not goal.main.arp_ignore)
+
+
+def _releases_sysctls(alias: Alias, main: Device, observed: Observed) -> bool:
+    """Whether nothing may need the sysctls any more, or nothing stands in their way."""
+    if alias.kind in ("label", "dummy"):
+        return alias.kind == "dummy" or bool(main.flags & IFF_LOOPBACK)
+    return main.arp_announce + main.arp_ignore > 0 and not any(
+        other is not alias
+        and other.main is main
+        and other.kind == alias.kind
+        and other.family == AF_INET
+        for other in observed.aliases
+    )
+
+
+def steps_of(items: Sequence[Difference]) -> list[Step]:
+    """The steps of all *items*."""
+    return [step for item in items for step in item.plan.steps]

@@ -7,64 +7,50 @@ order of the files. What cannot be planned is skipped, with its reason, and stop
 from __future__ import annotations
 
 from netalias import errors, kinds
-from netalias.model import AF_INET, Alias
-from netalias.model.leases import renewals
+from netalias.model import Alias
+from netalias.model.leases import RenewAddress, renewals
 from netalias.model.names import AliasName
-from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, RenewAddress
 from netalias.observed import recognise_one
 from netalias.observed.orphans import strays
 from netalias.observed.planned import Planned
-from netalias.plan import main_down, plan
-from netalias.plan.diff import ADDED, CHANGED, Diff, Item, Skipped, removal, setting_item
-from netalias.plan.sysctls import settle
+from netalias.plan import Difference, main_down, plan
+from netalias.plan.diff import ADDED, CHANGED, Diff, Skipped, removal
+from netalias.plan.order import untangle
 from netalias.plan.unchanged import Unchanged, usual_mtu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from netalias.desired import Wish
     from netalias.desired.declarations import Block, Declarations
     from netalias.model import Device
     from netalias.model.steps import Step
     from netalias.observed import Observed
-    from netalias.plan.sysctls import SysctlTerms
 
     _Pair = tuple[int, bytes, Alias | None]
-    Barred = Mapping[tuple[int, bytes], errors.NetaliasError]
+    Conflicts = Mapping[tuple[int, bytes], errors.NetaliasError]
 
 
 def compare(
     declared: Declarations,
     observed: Observed,
-    able: Callable[[str], bool],
     *,
     only: str = "",
     force: bool = False,
     protected: bytes = b"",
-    terms: SysctlTerms | None = None,
-    barred: Barred | None = None,
+    conflicts: Conflicts | None = None,
     removing: bool = True,
 ) -> Diff:
-    """What differs between the declared aliases and ours in *observed*.
+    """The differences between the declared aliases and ours in *observed*; sysctls are left out.
 
     With *only* a main device, the rest is not looked at. *force* goes on where a main device is
-    down; without *removing* what is not declared stays. The alias with the *protected* address
-    keeps it. *terms* are those on which main devices are set; without them, their settings are not
-    looked at. *barred* are addresses that cannot come to a main device, by its ifindex and the
-    packed address, with the reason.
+    down; without *removing*, aliases that are not declared stay. The alias with the *protected*
+    address keeps it. *conflicts* are addresses that cannot come to a main device, by its ifindex
+    and the packed address, each with the reason.
     """
-    comparison = _Comparison(observed, able, force, protected, barred or {})
-    found = comparison.run(declared, only, removing)
-    if terms is not None:
-        plans = [item.plan for item in found.items]
-        main = observed.snapshot.device(only) if only else None
-        found.items += [
-            setting_item(setting)
-            for setting in settle(observed, plans, terms)
-            if main is None or setting.main is main
-        ]
-    return found
+    comparison = _Comparison(observed, force, protected, conflicts or {})
+    return comparison.run(declared, only, removing)
 
 
 class _Comparison:
@@ -73,17 +59,15 @@ class _Comparison:
     def __init__(
         self,
         observed: Observed,
-        able: Callable[[str], bool],
         force: bool,
         protected: bytes,
-        barred: Barred,
+        conflicts: Conflicts,
     ) -> None:
-        self.barred = barred
+        self.conflicts = conflicts
         self.observed = observed
-        self.able = able
         self.force = force
         self.protected = protected
-        self.agenda = Diff()
+        self.agenda = Diff(observed)
         self.kept: set[int] = set()
         self.gone: set[int] = set()
         self.moving: set[int] = set()
@@ -130,7 +114,7 @@ class _Comparison:
         leased = [alias for alias in present if alias.lease and id(alias) not in self.gone]
         if leased:
             self.agenda.renewals = renewals(leased, self._lengths())
-        _untangle(self.agenda.items)
+        untangle(self.agenda.items)
         return self.agenda
 
     # First pass
@@ -283,17 +267,17 @@ class _Comparison:
             kind = alias.kind if wish.kind in ("", kinds.AUTO) else wish.kind
             wish.mtu, wish.lenient = usual_mtu(alias, kind, main), True
         # What is as it should be stays so on a main device that is down.
-        result = plan(wish, self.ahead, self.able, force=True)
+        result = plan(wish, self.ahead, force=True)
         if all(map(_renews, result.steps)):
             return
         if not main.up and not self.force:
             raise main_down(wish.name, main)
-        reason = self.barred.get((main.index, wish.address))
+        reason = self.conflicts.get((main.index, wish.address))
         if reason is not None:
             raise reason
         alias = result.alias
         self.ahead.take(alias, result.goal, result.kind)
-        item = Item(CHANGED if alias is not None else ADDED, wish.name, result, wish)
+        item = Difference(CHANGED if alias is not None else ADDED, wish.name, result, wish)
         item.place, item.rank = place, self.rank
         self.agenda.items.append(item)
 
@@ -355,33 +339,3 @@ def _noted(alias: Alias) -> Iterator[str]:
         yield from alias.device.altnames
     elif alias.entry is not None:
         yield alias.entry.label
-
-
-def _untangle(items: list[Item]) -> None:
-    """What stands in the way of another alias leaves before that one comes.
-
-    An address would be there twice, which labels of one device and ipvlans refuse; and a label in
-    the network of one that leaves would be its secondary, and go with it.
-    """
-    taken: dict[object, set[int]] = {}
-    for item in items:
-        for step in item.plan.steps:
-            if isinstance(step, AddAddress):
-                for key in _places(step):
-                    taken.setdefault(key, set()).add(id(item))
-    for item in items:
-        last = [step for step in item.plan.steps if step.phase == RETIRE]
-        leaving = (step for step in last if isinstance(step, DelAddress))
-        if any(taken.get(key, set()) - {id(item)} for step in leaving for key in _places(step)):
-            for step in last:
-                if not isinstance(step, AddAddress):
-                    step.phase = REMOVE
-
-
-def _places(step: AddAddress | DelAddress) -> list[object]:
-    """What an address takes: itself, and with IPv4 a network of its device."""
-    entry = step.address
-    if entry.family != AF_INET or not entry.networked or not step.index:
-        return [entry.local]
-    network = int.from_bytes(entry.local, "big") >> (32 - entry.prefixlen)
-    return [entry.local, (step.index, entry.prefixlen, network)]

@@ -1,75 +1,29 @@
-"""The difference between the desired and the observed state, as values."""
+"""The differences between the desired and the observed state, as values."""
 
 from __future__ import annotations
 
 from netalias import kinds
 from netalias.model.names import AliasName
-from netalias.plan import Plan
+from netalias.plan import Difference, Plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias import errors
-    from netalias.desired import Wish
     from netalias.model import Alias
-    from netalias.model.steps import RenewAddress
+    from netalias.model.leases import RenewAddress
     from netalias.observed import Observed
-    from netalias.plan.sysctls import SysctlChange
 
 
-SET = "="
-"""A setting of a main device."""
 ADDED = "+"
 REMOVED = "-"
 CHANGED = "~"
 
 
-class Item:
-    """One difference: ``sign`` and the plan that ends it.
-
-    ``place`` is ``file:line`` of the wish, empty for a removal, ``rank`` the number of its line;
-    ``error`` is set when the kernel refused the plan. ``setting`` is what changes of a main device
-    where it is not an alias that does.
-    """
-
-    __slots__ = ("error", "name", "place", "plan", "rank", "setting", "sign", "wish")
-
-    def __init__(self, sign: str, name: AliasName, plan: Plan, wish: Wish | None = None) -> None:
-        self.sign = sign
-        self.name = name
-        self.plan = plan
-        self.wish = wish
-        self.place = ""
-        self.rank = -1
-        self.error: errors.NetaliasError | None = None
-        self.setting: SysctlChange | None = None
-
-
-class MainName(AliasName):
-    """In the place of the name of an alias where a main device is meant."""
-
-    __slots__ = ()
-
-    def __init__(self, main: str) -> None:
-        super().__init__(main, -1)
-
-    def __str__(self) -> str:
-        return self.main
-
-
-def setting_item(setting: SysctlChange) -> Item:
-    """The difference in the settings of a main device."""
-    plan = Plan()
-    plan.steps = [setting.step()]
-    item = Item(SET, MainName(setting.main.name), plan)
-    item.setting = setting
-    return item
-
-
-def removal(alias: Alias, observed: Observed) -> Item:
-    """That an alias goes."""
+def removal(alias: Alias, observed: Observed) -> Difference:
+    """The difference that an alias is there which shall not be."""
     plan = Plan(alias)
     plan.steps = kinds.get(alias.kind).unmake(alias, observed.snapshot)
-    return Item(REMOVED, alias.name, plan)
+    return Difference(REMOVED, alias.name, plan)
 
 
 class Skipped:
@@ -94,15 +48,17 @@ class Skipped:
 
 
 class Diff:
-    """What is to be done; ``present``, ``wished`` and ``removed`` are counts of aliases.
+    """All differences; ``present``, ``wished`` and ``removed`` are counts of aliases.
 
-    ``renewals`` give those that stay the time that their leases have: no difference.
+    ``observed`` is the state that was compared. ``renewals`` give the aliases that stay the time
+    that their leases have, which is no difference.
     """
 
-    __slots__ = ("items", "present", "removed", "renewals", "skipped", "wished")
+    __slots__ = ("items", "observed", "present", "removed", "renewals", "skipped", "wished")
 
-    def __init__(self) -> None:
-        self.items: list[Item] = []
+    def __init__(self, observed: Observed) -> None:
+        self.observed = observed
+        self.items: list[Difference] = []
         self.skipped: list[Skipped] = []
         self.renewals: list[RenewAddress] = []
         self.present = 0

@@ -41,8 +41,8 @@ def inside(
             return any(other.prefixlen == own.prefixlen and covers(other, own) for other in around)
     if any(covers(other, entry) for other in around):
         return True
-    return observed.bequeaths and any(
-        covers(heir, entry) for _, _, heir in _heirs(alias, entry, observed)
+    return observed.hands_over and any(
+        covers(successor, entry) for _, _, successor in _successors(alias, entry, observed)
     )
 
 
@@ -72,22 +72,22 @@ def covers(other: Address, entry: Address) -> bool:
     return difference >> (len(entry.local) * 8 - other.prefixlen) == 0
 
 
-def inherit(gone: Alias, goal: Goal | None, observed: Observed) -> list[Step]:
+def take_over(gone: Alias, goal: Goal | None, observed: Observed) -> list[Step]:
     """The steps by which another alias brings the network's route that *gone* brought."""
     wanted = goal.entry if goal is not None and goal.up else None
-    return [step for heir in _heirs(gone, wanted, observed) for step in _swap(*heir)]
+    return [step for successor in _successors(gone, wanted, observed) for step in _swap(*successor)]
 
 
-def bereft(future: Planned) -> Iterator[tuple[Alias, list[Step]]]:
+def without_route(planned: Planned) -> Iterator[tuple[Alias, list[Step]]]:
     """Each alias that lost the route of its network by what is planned, and how it brings it."""
-    for alias in future.aliases:
+    for alias in planned.aliases:
         entry, device, main = alias.entry, alias.device, alias.main
         if entry is None or device is None or main is None or not _waits(alias, entry):
             continue
-        if not any(covers(other, entry) for other in future.around(main, entry)):
-            heir = _bringing(entry)
-            future.bring(device.index, heir)
-            yield alias, _swap(device, entry, heir)
+        if not any(covers(other, entry) for other in planned.around(main, entry)):
+            successor = _bringing(entry)
+            planned.bring(device.index, successor)
+            yield alias, _swap(device, entry, successor)
 
 
 def _waits(alias: Alias, entry: Address) -> bool:
@@ -101,22 +101,22 @@ def _bringing(entry: Address) -> Address:
     return entry.renewed().copy(flags=flags)
 
 
-def _swap(device: Device, entry: Address, heir: Address) -> list[Step]:
+def _swap(device: Device, entry: Address, successor: Address) -> list[Step]:
     """The kernel cannot change the flag of an address in place: deleted and added in one send."""
     return [
         DelAddress(device.name, device.index, entry),
-        AddAddress(device.name, device.index, heir, RETIRE),
+        AddAddress(device.name, device.index, successor, RETIRE),
     ]
 
 
-def _heirs(
+def _successors(
     gone: Alias | None, wanted: Address | None, observed: Observed
 ) -> list[tuple[Device, Address, Address]]:
     """Who brings the route when *gone* has *wanted* in place of its address: device, old, new."""
     if gone is None or gone.entry is None or not gone.entry.networked:
         return []
     coming = [wanted] if wanted is not None else []
-    heirs: list[tuple[Device, Address, Address]] = []
+    successors: list[tuple[Device, Address, Address]] = []
     for alias in observed.aliases:
         entry, device = alias.entry, alias.device
         if entry is None or device is None or alias.main is None or alias is gone:
@@ -130,7 +130,7 @@ def _heirs(
         left = (other for other in around if other is not gone.entry)
         if any(covers(other, entry) for other in left):
             continue
-        heir = _bringing(entry)
-        coming.append(heir)
-        heirs.append((device, entry, heir))
-    return heirs
+        successor = _bringing(entry)
+        coming.append(successor)
+        successors.append((device, entry, successor))
+    return successors

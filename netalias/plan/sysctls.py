@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from netalias.kinds import RECORD
 from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
-from netalias.model.steps import RETIRE, SET, SetLink
+from netalias.model.names import AliasName
+from netalias.model.steps import SysctlChange
+from netalias.plan import Difference, Plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +26,7 @@ if TYPE_CHECKING:
 
     from netalias.kinds import Goal
     from netalias.model import Address, Alias, Device
-    from netalias.model.steps import Step
     from netalias.observed import Observed
-    from netalias.plan import Plan
 
 ASKS = {"arp_announce": 2}
 ANSWERS = {"arp_ignore": 1}
@@ -36,22 +36,29 @@ address of the device for the one that is asked; 1: only for addresses of the de
 COMMON = ("arp_announce", "arp_filter", "arp_ignore")
 """What counts of net.ipv4.conf.all."""
 
+SET = "="
+"""A setting of a main device."""
 
-class SysctlChange:
-    """One change of a main device: values by sysctl name; ``restores``: nothing needs it more."""
 
-    __slots__ = ("after", "before", "main", "restores")
+class MainName(AliasName):
+    """The name of a main device, in the place of that of an alias."""
 
-    def __init__(self, main: Device, after: dict[str, int], *, restores: bool = False) -> None:
-        self.main = main
-        self.before = {key: getattr(main, key) for key in after}
-        self.after = after
-        self.restores = restores
+    __slots__ = ()
 
-    def step(self) -> Step:
-        """What does it; before aliases come up, and after the last has gone."""
-        place = (self.main.name, self.main.index, RETIRE if self.restores else SET)
-        return SetLink(*place, conf=self.after, before=SetLink(*place, conf=self.before))
+    def __init__(self, main: str) -> None:
+        super().__init__(main, -1)
+
+    def __str__(self) -> str:
+        return self.main
+
+
+def sysctl_difference(setting: SysctlChange) -> Difference:
+    """The difference in the sysctls of a main device."""
+    plan = Plan()
+    plan.steps = [setting.step()]
+    item = Difference(SET, MainName(setting.main.name), plan)
+    item.setting = setting
+    return item
 
 
 class SysctlTerms:

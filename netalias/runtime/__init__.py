@@ -1,6 +1,7 @@
-"""One lock a network namespace, so that two runs never interleave (flock(2)).
+"""The runtime directory of a network namespace: one lock, so that two runs never interleave, and
+small files beside it.
 
-The file is ``/run/netalias/<inode of the namespace>/lock``; without the right to write there it
+The directory is ``/run/netalias/<inode of the namespace>``; without the right to write there it
 stands under $XDG_RUNTIME_DIR, or in a folder of the user under /tmp: then only runs of this user
 wait for each other. Where /run/netalias belongs to a service that runs as an ordinary user, root
 and the service wait for each other.
@@ -14,64 +15,52 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 
 from netalias import errors
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+NOFOLLOW = os.O_CLOEXEC | os.O_NOFOLLOW
+"""A service that owns the directory could lead root anywhere by a link."""
 SYSTEM = "/run/netalias"
 TEXTS = f"{SYSTEM}/net"
-"""The folder of texts that every change refreshes, where there is one (live.py)."""
+"""The folder of texts that every change refreshes, where there is one (engine/texts.py)."""
 POLL = 0.01
-"""Seconds."""
-
-
-STATE = "/fingerprint"
+"""Seconds between two attempts to take the lock."""
+FINGERPRINT = "/fingerprint"
 SIZE_MAX = 1 << 20
+"""Bytes that are read of a small file."""
 
 
-class Lock:
-    """Held from acquire() to release(); the kernel releases it when the process dies.
+class RuntimeDirectory:
+    """The directory of the namespace with this inode; acquire() waits *wait* seconds at most."""
 
-    *wait* is in seconds, *namespace* the inode of the network namespace; ``folder`` is where the
-    lock stands, and whatever else belongs to the namespace. ``leaving`` is called with TEXTS and
-    the namespace at the end of a ``with``, still under the lock, where there is such a folder.
-    """
-
-    leaving: Callable[[str, int], None] | None = None
-
-    def __init__(self, wait: float, namespace: int) -> None:
-        self._wait = wait
-        self._namespace = namespace
+    def __init__(self, namespace: int, wait: float) -> None:
+        self.namespace = namespace
+        self.wait = wait
+        self._path = ""
         self._file = -1
-        self.folder = ""
 
-    def __enter__(self) -> Lock:
-        self.acquire()
-        return self
+    @property
+    def path(self) -> str:
+        """The directory, if the lock of this namespace has ever been taken; else empty."""
+        if not self._path:
+            self._path = self._found()
+        return self._path
 
-    def __exit__(self, *_: object) -> None:
-        try:
-            if self.leaving is not None and os.path.exists(TEXTS):
-                self.leaving(TEXTS, self._namespace)
-        finally:
-            self.release()
-
-    def acquire(self) -> None:
-        """Raises LockBusy after the waiting time, StateError when there is no place for it."""
-        self._file, path = _open(self._namespace)
-        self.folder = path.removesuffix("/lock")
-        if not self._try():
-            self._await(path)
-
-    def place(self) -> str:
-        """The folder, if the lock of this namespace has ever been taken; else empty."""
+    def _found(self) -> str:
         for base in _bases():
-            path = f"{base}/{self._namespace}"
-            # A folder in /tmp may be anybody's: what stands in it is believed.
+            path = f"{base}/{self.namespace}"
+            # A folder in /tmp may be anybody's, and its files would be believed.
             if os.path.exists(f"{path}/lock") and (base == SYSTEM or _own(base)):
                 return path
         return ""
+
+    def acquire(self) -> None:
+        """Take the lock (flock(2)); the kernel releases it when the process dies.
+
+        The directory is made where there is none. Raises LockBusy after the waiting time,
+        StateError where there is no place for it.
+        """
+        self._file, path = _open(self.namespace)
+        self._path = path.removesuffix("/lock")
+        if not self._try():
+            self._await(path)
 
     def release(self) -> None:
         """Let the next one in."""
@@ -93,14 +82,70 @@ class Lock:
         # library: so it is asked again and again.
         from time import monotonic, sleep
 
-        end = monotonic() + self._wait
+        end = monotonic() + self.wait
         while not self._try():
             if monotonic() >= end:
                 self.release()
                 raise errors.LockBusy(
-                    f"another netalias is at work (waited {self._wait:g} s for {path})"
+                    f"another netalias is at work (waited {self.wait:g} s for {path})"
                 )
             sleep(POLL)
+
+
+def read_file(path: str) -> bytes:
+    """The content of a small file, at most SIZE_MAX bytes; empty where there is none.
+
+    Nothing but a regular file is waited for or followed. Raises OSError.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW)
+    except FileNotFoundError:
+        return b""
+    try:
+        return os.read(file, SIZE_MAX)
+    finally:
+        os.close(file)
+
+
+def replace_file(path: str, content: bytes) -> None:
+    """Let a small file have this content, whole, or what it had before. Raises OSError."""
+    draft = f"{path}.new"  # one that another user has left is replaced, not written to
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW, 0o644)
+    try:
+        try:
+            while content:  # a folder that fills up takes a part first; the next part is refused
+                content = content[os.write(file, content) :]
+        finally:
+            os.close(file)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+
+
+def remove_file(path: str) -> bool:
+    """Remove a small file; False where there was none. Raises OSError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def recall(directory: str) -> bytes:
+    """The fingerprint of the state that was last found as declared; empty for none."""
+    try:
+        return read_file(directory + FINGERPRINT)
+    except OSError:
+        return b""
+
+
+def remember(directory: str, fingerprint: bytes) -> None:
+    """Keep a fingerprint for recall(). Where it cannot be written the next run compares."""
+    try:
+        replace_file(directory + FINGERPRINT, fingerprint)
+    except OSError:
+        pass
 
 
 def _open(namespace: int) -> tuple[int, str]:
@@ -140,7 +185,7 @@ def _file(folder: str, owner: int = -1) -> int:
     StateError.
     """
     try:
-        home = os.open(folder, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        home = os.open(folder, os.O_DIRECTORY | NOFOLLOW)
     except OSError as error:
         if error.errno in (ELOOP, ENOTDIR):
             raise errors.StateError(f"{folder}: it is not a folder") from None
@@ -148,7 +193,7 @@ def _file(folder: str, owner: int = -1) -> int:
     try:
         if owner >= 0:
             os.fchown(home, owner, -1)
-        file = os.open("lock", FLAGS, 0o600, dir_fd=home)
+        file = os.open("lock", os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600, dir_fd=home)
         if owner >= 0:
             os.fchown(file, owner, -1)
     finally:
@@ -165,33 +210,3 @@ def _bases() -> list[str]:
     user = os.environ.get("XDG_RUNTIME_DIR", "")
     private = f"/tmp/netalias-{os.geteuid()}-{os.stat('/proc/self/ns/user').st_ino}"
     return [SYSTEM, *([f"{user}/netalias"] if user.startswith("/") else []), private]
-
-
-class Unlocked:
-    """Has what lock.Lock has; there is no folder."""
-
-    folder = ""
-
-    def __enter__(self) -> Unlocked:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def place(self) -> str:
-        """As Lock.place()."""
-        return self.folder
-
-
-def recall(folder: str) -> bytes:
-    """The fingerprint of what was last found as it should be, or empty."""
-    from os import O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, close, open, read
-
-    try:
-        file = open(folder + STATE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    except OSError:
-        return b""
-    try:
-        return read(file, SIZE_MAX)
-    finally:
-        close(file)

@@ -10,74 +10,41 @@ changed nothing, and what somebody else has set since is nobody's to take back.
 
 from __future__ import annotations
 
-from os import (
-    O_CLOEXEC,
-    O_CREAT,
-    O_NOFOLLOW,
-    O_RDONLY,
-    O_TRUNC,
-    O_WRONLY,
-    close,
-    read,
-    replace,
-    unlink,
-)
-from os import open as os_open
-from os import write as os_write
-
 from netalias import errors
-from netalias.plan.sysctls import NEEDED
+from netalias.runtime import read_file, remove_file, replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from netalias.model import Device
-    from netalias.plan.sysctls import SysctlChange
+    from netalias.model.steps import SysctlChange
+
+    Values = dict[int, dict[str, int]]
 
 FILE = "/settings"
-FULL = NEEDED["macvlan"]
-"""What netalias sets, by sysctl name: more than what it was."""
-SIZE_MAX = 1 << 20
-
-
-class Settling:
-    """Settings that are about to change, and the record of what they were."""
-
-    def __init__(self, settings: list[SysctlChange], kept: SavedSysctls) -> None:
-        self.settings = settings
-        self._kept = kept
-        self._before = kept.values
-
-    def begin(self) -> None:
-        """Before the first step. Raises StateError."""
-        self._before = {index: dict(old) for index, old in self._kept.values.items()}
-        self._kept.keep(self.settings)
-
-    def undone(self) -> None:
-        """In place of the last: all is as it was. Raises StateError."""
-        self._kept.reset(self._before)
-
-    def end(self, settings: Iterable[SysctlChange] | None = None) -> None:
-        """After the last, of all or of those that were done. Raises StateError."""
-        self._kept.forget(self.settings if settings is None else settings)
 
 
 class SavedSysctls:
-    """``values``: by ifindex, by sysctl name. *cookie* is that of the namespace, 0 for unknown."""
+    """``values``: the former value by ifindex and sysctl name.
 
-    def __init__(self, folder: str, cookie: int = 0) -> None:
-        self.values: dict[int, dict[str, int]] = {}
-        self._folder = folder
+    *full* are the values that netalias sets, each higher than the former one; *directory* is the
+    runtime directory, empty for none; *cookie* that of the namespace, 0 for unknown.
+    """
+
+    def __init__(self, full: Mapping[str, int], directory: str = "", cookie: int = 0) -> None:
+        self.values: Values = {}
+        self._full = full
+        self._folder = directory
         self._head = f"namespace {cookie}" if cookie else ""
-        if folder:
+        if directory:
             self._read()
 
     def only(self, present: Mapping[int, Device]) -> None:
         """Forget devices that are gone, and what they do not have any more; the file follows with
         the next change."""
         found = {
-            index: {key: old[key] for key in old if getattr(present[index], key) == FULL[key]}
+            index: {key: old[key] for key in old if getattr(present[index], key) == self._full[key]}
             for index, old in self.values.items()
             if index in present
         }
@@ -108,7 +75,17 @@ class SavedSysctls:
         if repr(self.values) != before:
             self._write()
 
-    def reset(self, values: dict[int, dict[str, int]]) -> None:
+    def copied(self) -> Values:
+        """The values as they are now, for reset()."""
+        return {index: dict(old) for index, old in self.values.items()}
+
+    def in_memory(self) -> SavedSysctls:
+        """The same values without a file."""
+        other = SavedSysctls(self._full)
+        other.values = self.copied()
+        return other
+
+    def reset(self, values: Values) -> None:
         """Remember just these. Raises StateError where that cannot be written."""
         if values != self.values:
             self.values = values
@@ -117,22 +94,16 @@ class SavedSysctls:
     def _read(self) -> None:
         """A line that cannot be read is none: a setting is not restored on a guess."""
         try:
-            file = os_open(self._folder + FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+            text = read_file(self._folder + FILE).decode("ascii", "replace")
         except OSError:
             return
-        try:
-            text = read(file, SIZE_MAX).decode("ascii", "replace")
-        except OSError:
-            return
-        finally:
-            close(file)
         if not text.startswith(self._head and f"{self._head}\n"):
             return
         for line in text.split("\n"):
             words = line.split()
             if len(words) == 3 and words[0].isdigit() and words[2].isdigit():
                 index, key, value = int(words[0]), words[1], int(words[2])
-                if value < FULL.get(key, 0):
+                if value < self._full.get(key, 0):
                     self.values.setdefault(index, {})[key] = value
 
     def _write(self) -> None:
@@ -143,32 +114,14 @@ class SavedSysctls:
             for index, old in self.values.items()
             for key, value in old.items()
         ]
-        draft = f"{self._folder}{FILE}.new"
+        path = self._folder + FILE
         try:
-            if not lines:
-                _remove(self._folder + FILE)
-                return
-            file = os_open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
-            try:
+            if lines:
                 head = self._head and f"{self._head}\n"
-                _write_all(file, "".join([head, *lines]).encode())
-            finally:
-                close(file)
-            replace(draft, self._folder + FILE)
+                replace_file(path, "".join([head, *lines]).encode())
+            else:
+                remove_file(path)
         except OSError as error:
             raise errors.StateError(
-                f"cannot keep the old settings in {self._folder}{FILE}: {error.strerror}"
+                f"cannot keep the old settings in {path}: {error.strerror}"
             ) from None
-
-
-def _remove(path: str) -> None:
-    try:
-        unlink(path)
-    except FileNotFoundError:
-        pass  # somebody has taken it away: that is what is wanted
-
-
-def _write_all(file: int, data: bytes) -> None:
-    """A folder that fills up takes a part first; the next part is refused."""
-    while data:
-        data = data[os_write(file, data) :]

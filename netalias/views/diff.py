@@ -7,7 +7,8 @@ from netalias.model.commands import address_words
 from netalias.model.leases import same
 from netalias.model.names import printable
 from netalias.model.steps import DelAddress
-from netalias.plan.diff import ADDED, CHANGED, REMOVED, SET
+from netalias.plan.diff import ADDED, CHANGED, REMOVED
+from netalias.plan.sysctls import SET
 from netalias.views import NOTHING, address
 
 TYPE_CHECKING = False
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from netalias.families import Registry
     from netalias.kinds import Goal
     from netalias.model import Address, Alias
-    from netalias.plan import Plan
-    from netalias.plan.diff import Item, Skipped
+    from netalias.plan import Difference, Plan
+    from netalias.plan.diff import Skipped
 
 WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change", SET: "set"}
 """Sign: the word that JSON has for it."""
@@ -30,7 +31,7 @@ ABSENT = (NONE, NOTHING)
 """What JSON has as null."""
 
 
-def line(item: Item, registry: Registry) -> str:
+def line(item: Difference, registry: Registry) -> str:
     """``+ eth0:1 10.0.0.2/32 macvlan``, ``~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24``,
     ``= eth0 arp_ignore 0 -> 1``."""
     if item.setting is not None:
@@ -40,7 +41,7 @@ def line(item: Item, registry: Registry) -> str:
     return printable(f"{item.sign} {item.name} {TEXTS[item.sign](item.plan, registry)}")
 
 
-def fields(item: Item, registry: Registry) -> dict[str, object]:
+def fields(item: Difference, registry: Registry) -> dict[str, object]:
     """The same for JSON: ``before`` and ``after`` hold what a change changes."""
     key = "altname" if item.setting is None else "ifname"
     found: dict[str, object] = {"change": WORDS[item.sign], key: str(item.name)}

@@ -87,7 +87,7 @@ class Keeping:
 
     def observe(self) -> Observed:
         """The aliases, as the events have told of them."""
-        return Observed(snapshot(self._stream.state), self.engine.registry, self.engine.group)
+        return self.engine.recognise(snapshot(self._stream.state))
 
     def wish(self, alias: Alias) -> Wish | None:
         """What is declared for it, by any name of it; the wish of its line."""
@@ -165,7 +165,7 @@ class Keeping:
         if news.few and all(map(self.wished.simple, news.dirty)):
             trouble = self._healing.some(news.dirty, self.hear, now)
         else:
-            with self.engine.locked():
+            with self.engine.transaction():
                 self.hear()
                 self._healing.rest(news.dirty, now)
                 trouble = self._devices.free(news, self.wished)

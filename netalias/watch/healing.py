@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from netalias.model import Snapshot
     from netalias.model.events import State
     from netalias.model.names import AliasName
-    from netalias.plan.diff import Diff, Item
+    from netalias.plan import Difference
+    from netalias.plan.diff import Diff
     from netalias.watch.report import Report
 
     Ports = dict[AliasName, int]
@@ -71,7 +72,7 @@ class Healing:
         outcome = None
         _, agenda = self._compared(found)
         if agenda.items:
-            with self._engine.locked():
+            with self._engine.transaction():
                 hear()
                 observed, agenda = self._compared(found)
                 if any(_leads(item, observed) for item in agenda.items):
@@ -79,7 +80,7 @@ class Healing:
                 else:
                     agenda.items = self._patiently(agenda.items, found, now)
                     if agenda.items:
-                        outcome = engine_room.mend(self._engine, observed, agenda)
+                        outcome = engine_room.mend(self._engine, agenda)
         for name in found:
             dirty.pop(name, None)
         self._skipped(agenda)
@@ -98,7 +99,7 @@ class Healing:
         rules = engine_room.Rules(removing=False, abort=False)
         self._report.turn()
         outcome = engine_room.reconcile(self._engine, declared, rules)
-        self._skipped(outcome.agenda)
+        self._skipped(outcome.diff)
         for one in outcome.lost:
             self._report.once(one.line())
         return self._mended(outcome, touched)
@@ -109,7 +110,7 @@ class Healing:
         self._report.turn()
         outcome = engine_room.reconcile(self._engine, self._wished.declared, rules)
         self._report.done(outcome.done)
-        for one in [*outcome.agenda.skipped, *outcome.lost]:
+        for one in [*outcome.diff.skipped, *outcome.lost]:
             self._report.once(one.line())
         return self._report.trouble(outcome)
 
@@ -119,10 +120,10 @@ class Healing:
         """In *seen*, or in as much as host addresses need."""
         engine, wanted = self._engine, self._wished.some(found)
         seen = seen or focused(self._state, wanted, engine.group)
-        observed = Observed(seen, engine.registry, engine.group)
-        return observed, compare(wanted, observed, engine.able, removing=False)
+        observed = engine.recognise(seen)
+        return observed, compare(wanted, observed, removing=False)
 
-    def _patiently(self, items: Iterable[Item], found: Ports, now: float) -> list[Item]:
+    def _patiently(self, items: Iterable[Difference], found: Ports, now: float) -> list[Difference]:
         """Those that may be put right now; the others have their time."""
         declared = self._declared()
         ready, waiting = [], []
@@ -162,7 +163,7 @@ class Healing:
                 self._report.once(one.line())
 
 
-def _leads(item: Item, observed: Observed) -> bool:
+def _leads(item: Difference, observed: Observed) -> bool:
     """Whether an alias is the first one of its kind on its main device: settings of that which it
     needs (mains.py) may have gone back with the last one."""
     goal, kind = item.plan.goal, item.plan.kind

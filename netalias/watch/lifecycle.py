@@ -92,12 +92,10 @@ class Devices:
         text = "\n".join(lines(found, engine.registry, mac=True))
         wanted = parse([(f"aliases of {old}", text)], engine.registry)
         observed = engine.observe()
-        agenda = compare(
-            Declarations(wanted.blocks, []), observed, engine.able, removing=False, force=True
-        )
+        agenda = compare(Declarations(wanted.blocks, []), observed, removing=False, force=True)
         if not agenda.items:
             return False
-        outcome = engine_room.mend(engine, observed, agenda)
+        outcome = engine_room.mend(engine, agenda)
         count = counted(len(outcome.done), "alias")
         self._report.journal.notice(f"{old} is called {main.name} now: {count} renamed")
         return self._report.trouble(outcome)

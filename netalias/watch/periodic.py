@@ -14,8 +14,7 @@ from netalias.engine import announce
 from netalias.kernel import GONE
 from netalias.model import PROTOCOL
 from netalias.model.leases import PARTS, renewals, running
-from netalias.model.neighbours import Proxy
-from netalias.model.steps import AddProxy
+from netalias.model.neighbours import AddProxy, Proxy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,14 +87,15 @@ class Greeting:
     def back(self, indexes: set[int]) -> None:
         """These main devices have got a carrier."""
         told = [
-            claim.standing(alias, self._policy)
+            claim.reannouncement(alias, self._policy)
             for alias in self._keeping.observe().aliases
             if alias.main is not None and alias.main.index in indexes
-            if not claim.mute(alias) and not self._is_silent(alias)
+            if not claim.reason_not_to_announce(alias) and not self._is_silent(alias)
         ]
-        if not told or not self._policy.announce or self._engine.segment is None:
+        context = self._engine.context if told and self._policy.announce else None
+        if context is None:
             return
-        refused = telling.leave(self._engine.segment(), self._engine.kernel, told, self._policy)
+        refused = telling.leave(context, self._engine.kernel, told, self._policy)
         for error in refused:
             self._journal.warning(f"not announced: {error.line()}")
         if not refused:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from netalias.desired.declarations import counted
 from netalias.kernel import GONE
-from netalias.plan.diff import ADDED, CHANGED, REMOVED, SET
+from netalias.plan.diff import ADDED, CHANGED, REMOVED
+from netalias.plan.sysctls import SET
 from netalias.views.diff import line
 from netalias.watch.originator import who
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
     from netalias.model.names import AliasName
-    from netalias.plan.diff import Item
+    from netalias.plan import Difference
     from netalias.system.journal import Journal
 
 FEW = 8
@@ -65,7 +66,7 @@ class Report:
         if text not in self._before:
             self.journal.warning(text)
 
-    def done(self, items: Sequence[Item]) -> None:
+    def done(self, items: Sequence[Difference]) -> None:
         """What was changed."""
         for item in items:
             self.journal.debug(line(item, self._registry))
@@ -78,7 +79,7 @@ class Report:
         if told:
             self.journal.info(", ".join(told))
 
-    def mended(self, items: Sequence[tuple[Item, int]]) -> None:
+    def mended(self, items: Sequence[tuple[Difference, int]]) -> None:
         """Aliases that are as they were, each with the netlink port of whoever had undone it."""
         self.healed += len(items)
         for item, port in items[:FEW]:
@@ -96,7 +97,7 @@ class Report:
         if len(found) > FEW:
             self.journal.warning(f"so it is with {counted(len(found) - FEW, 'alias')} more")
 
-    def _undoing(self, item: Item, port: int) -> str:
+    def _undoing(self, item: Difference, port: int) -> str:
         old = item.plan.alias
         if old is not None and old.expired:
             return f"the lease of {item.name} had run out"
@@ -120,7 +121,7 @@ class Report:
         return bool(failed or outcome.wrong)
 
 
-def is_late(item: Item) -> bool:
+def is_late(item: Difference) -> bool:
     """Whether what it was about had gone by then: the kernel takes a device down before it deletes
     it, and the next event tells."""
     return item.error is not None and item.error.errno in GONE

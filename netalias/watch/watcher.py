@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from netalias.claim.session import Segment
     from netalias.cli import Options
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
@@ -59,12 +58,13 @@ class Watcher:
     def __init__(
         self, options: Options, engine: Engine, words: list[str], wait: float = LOCKED
     ) -> None:
+        self._signals: Signals | None = None
+        engine = engine.derived(texts=False, waiting=self._waited)  # it writes the texts itself
         self.engine = engine
         self.status = errors.STATUS_OK
         self.journal = Journal(quiet=options.quiet, verbose=options.verbose)
         self.service = Service()
         self._options = options
-        engine.texts = False  # what it changes it writes itself
         self._files = words
         on_down = choice("--on-down", options.on_down or FREE, ON_DOWN)
         if sources.STDIN in words:
@@ -98,8 +98,8 @@ class Watcher:
         end = monotonic() + wait
         while True:
             try:
-                with self.engine.locked() as lock:
-                    return work(lock.folder)
+                with self.engine.transaction() as transaction:
+                    return work(transaction.path)
             except errors.LockBusy:
                 if monotonic() >= end:
                     raise
@@ -112,7 +112,7 @@ class Watcher:
         with Election(self._folder, self._files), Signals() as signals:
             # Who announces is a child, and nobody waits for it.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-            self._let_interrupt(signals)
+            self._signals = signals
             with Followed() as files, Followed() as lock:
                 self.showing = self._shown()
                 try:
@@ -125,18 +125,9 @@ class Watcher:
                     self.stream.close()
         return self.status
 
-    def _let_interrupt(self, signals: Signals) -> None:
-        """Who waits for other hosts, seconds long, does not keep a signal waiting."""
-        made = self.engine.segment
-        if made is None:
-            return
-
-        def segment() -> Segment:
-            found = made()
-            found.waiting = signals.interruptible
-            return found
-
-        self.engine.segment = segment
+    def _waited(self, work: Callable[[], T]) -> T:
+        """Call a function that waits for other hosts, seconds long; a signal does not wait."""
+        return self._signals.interruptible(work) if self._signals is not None else work()
 
     def _begin(self, files: Followed, lock: Followed) -> None:
         self._look_at(files)

@@ -12,7 +12,7 @@ from stage import address_values, alias, done, index, inet, refused, same_words,
 from support import LINUX, Namespace
 
 from netalias import errors
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.engine.adopt import adopt
 from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
@@ -230,7 +230,7 @@ def test_adopt_where_the_mark_is_not_changed() -> None:
     kernel = Memory(has_protocol=False)
     done(kernel, AddAddress("lo", 1, inet("10.9.0.1/32", label="lo:0")))
     with pytest.raises(errors.StateError, match="lo:0: this kernel does not change the mark"):
-        adopt(Engine(kernel), [AliasName("lo", 0)])
+        adopt(Engine(Setup(kernel)), [AliasName("lo", 0)])
 
 
 def test_not_permitted_in_memory() -> None:

@@ -17,16 +17,14 @@ from support import Namespace, veth_pair
 from netalias.kernel import Kernel
 from netalias.model import GROUP, IFA_F_TENTATIVE, RT_SCOPE_LINK, Address, Device, Snapshot
 from netalias.model.commands import command
-from netalias.model.neighbours import Proxy
+from netalias.model.neighbours import AddProxy, DelProxy, Proxy
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
-    AddProxy,
     CreateLink,
     DelAddress,
     DelAltname,
     DelLink,
-    DelProxy,
     SetLink,
     Step,
 )

@@ -13,8 +13,8 @@ from support import Namespace, until
 from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, AF_INET6, IFA_F_NODAD, IFA_F_PERMANENT, PROTOCOL
-from netalias.model.neighbours import Proxy, Surroundings
-from netalias.model.steps import AddAddress, AddProxy, DelAddress, DelLink, DelProxy, SetLink
+from netalias.model.neighbours import AddProxy, DelProxy, Proxy, Surroundings
+from netalias.model.steps import AddAddress, DelAddress, DelLink, SetLink
 
 TEXTS = ("10.9.0.5", "2001:db8::5")
 

@@ -24,7 +24,8 @@ from netalias.model import (
     PROTOCOL,
     Address,
 )
-from netalias.model.steps import AddAddress, DelAddress, RenewAddress
+from netalias.model.leases import RenewAddress
+from netalias.model.steps import AddAddress, DelAddress
 
 RTMGRP_IPV4_IFADDR = 0x10
 RTMGRP_IPV6_IFADDR = 0x100

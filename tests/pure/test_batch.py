@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from netalias import desired, errors
 from netalias.desired.declarations import words_of
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.engine.batch import Batch
 from netalias.kernel.memory import Memory
 from netalias.model import IFA_F_NOPREFIXROUTE
@@ -46,11 +46,11 @@ class Told(Batch):
         self.warnings: list[str] = []
         self.fails = fails
         self.memory = memory
-        super().__init__(Engine(memory), self.verb, self.warnings.append, force=force)
+        super().__init__(Engine(Setup(memory)), self.verb, self.warnings.append, force=force)
 
     def verb(self, words: list[str]) -> int:
         """What a verb sees."""
-        there = sorted(str(alias.name) for alias in Engine(self.memory).show())
+        there = sorted(str(alias.name) for alias in Engine(Setup(self.memory)).show())
         self.verbs.append((words, there))
         return 3 if self.fails else 0
 
@@ -109,7 +109,7 @@ def test_many_are_few_sends() -> None:
         run(memory, *(f"eth0:{slot} 10.0.0.{slot} kind macvlan" for slot in range(count)))
         made, memory.sends = memory.sends, 0
         run(memory, *(f"eth0:{slot}-" for slot in range(count)))
-        assert Engine(memory).show() == []
+        assert Engine(Setup(memory)).show() == []
         return made, memory.sends
 
     assert sends(100) == sends(2)
@@ -131,7 +131,7 @@ def test_verbs_see_what_stands_before_them() -> None:
     assert batch.verbs == [
         (["show"], ["lo:0"]), (["lo:1"], ["lo:0", "lo:1"]), (["-j", "show"], ["lo:1"]),
     ]  # fmt: skip
-    assert [str(alias.name) for alias in Engine(memory).show()] == ["lo:1", "lo:2"]
+    assert [str(alias.name) for alias in Engine(Setup(memory)).show()] == ["lo:1", "lo:2"]
 
 
 def test_options_behind_a_name_are_left_to_the_command_line() -> None:
@@ -161,7 +161,7 @@ def test_the_first_error_ends_it(bad: str) -> None:
     assert [number for number, _ in batch.problems()] == [2]
     assert batch.skipped == 3
     assert batch.verbs == []
-    assert [str(alias.name) for alias in Engine(memory).show()] == ["lo:0"]
+    assert [str(alias.name) for alias in Engine(Setup(memory)).show()] == ["lo:0"]
 
 
 def test_only_the_first_error_is_told() -> None:
@@ -180,7 +180,7 @@ def test_force_goes_on() -> None:
     )  # fmt: skip
     assert [number for number, _ in batch.problems()] == [1, 3, 5, 6]
     assert batch.skipped == 0
-    there = [str(alias.name) for alias in Engine(memory).show()]
+    there = [str(alias.name) for alias in Engine(Setup(memory)).show()]
     assert there == ["lo:0", "lo:1", "lo:3"]
 
 
@@ -190,7 +190,7 @@ def test_what_comes_after_a_refusal_is_undone() -> None:
     batch = run(memory, "lo:0 10.0.0.1", "lo:1 10.0.0.1", "lo:2 10.0.0.2", "eth0:0 10.0.0.3")
     assert [number for number, _ in batch.problems()] == [2]
     assert batch.skipped == 2
-    assert [str(alias.name) for alias in Engine(memory).show()] == ["lo:0"]
+    assert [str(alias.name) for alias in Engine(Setup(memory)).show()] == ["lo:0"]
 
 
 def test_without_privilege_the_first_change_is_the_error() -> None:
@@ -255,7 +255,7 @@ def one_by_one(memory: Memory, lines: Sequence[str], *, force: bool) -> list[int
     """Each command by itself; the lines of the errors."""
     failed = []
     for number, line in enumerate(lines, 1):
-        engine = Engine(memory)
+        engine = Engine(Setup(memory))
         try:
             engine.realise(desired.parse(line.split(), engine.registry))
         except errors.NetaliasError:

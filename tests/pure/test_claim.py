@@ -12,9 +12,8 @@ import pytest
 from netalias import claim, cli, desired, errors, packets
 from netalias.claim import Policy
 from netalias.claim import announce as telling
-from netalias.claim.session import Segment
 from netalias.desired import declarations
-from netalias.engine import Engine, reconcile
+from netalias.engine import Engine, Setup, reconcile
 from netalias.engine import announce as announcing
 from netalias.engine.batch import Batch
 from netalias.families import lazy
@@ -161,12 +160,10 @@ def wire(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 def on(memory: Memory, *, aside: bool = True, **values: Any) -> Engine:
     """An engine with a segment and a policy; as a command has it, or as a program (aside off)."""
-    engine = Engine(memory)
-    engine.segment = lambda: Segment(engine.within, aside=aside)
-    engine.policy = Policy() if values else None
+    policy = Policy() if values else None
     for key, value in values.items():
-        setattr(engine.policy, key, value)
-    return engine
+        setattr(policy, key, value)
+    return Engine(Setup(memory, claims=True, aside=aside, policy=policy))
 
 
 @pytest.fixture
@@ -214,17 +211,17 @@ def test_a_conflict_leaves_nothing(
     assert str(caught.value) == "eth0:0: 10.0.0.1 is in use on eth0 by 02:00:00:00:ee:01"
     assert caught.value.status == 6
     assert state(memory) == before
-    assert engine.remembered().values == {}
+    assert engine.saved(engine.observe()).values == {}
     assert wire.told == []
 
 
 @pytest.mark.parametrize("line", ["10.0.0.1 acd off", "10.0.0.1", f"{V6} acd off", V6])
 def test_who_does_not_ask_opens_nothing_to_ask(
-    engine: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch, line: str
+    memory: Memory, wire: Wire, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     """Not even where somebody has the address: nothing of the checks is so much as loaded."""
     monkeypatch.setattr(probe, "verdicts", None)
-    engine.segment = lambda: Segment(engine.within)  # a program does not follow the kernel either
+    engine = on(memory, aside=False)  # a program does not follow the kernel either
     monkeypatch.setattr(dad, "Watch", None)
     do(engine, f"eth0:0 {line} kind macvlan")
     assert wire.asked == wire.followed == []
@@ -254,11 +251,11 @@ def test_old_settings_are_known_after_a_conflict(
 ) -> None:
     """The last IPv4 alias stays one, so its main device gets its settings back later."""
     do(engine, "eth0:0 10.0.0.1/24 kind macvlan")
-    known = dict(engine.remembered().values)
+    known = engine.saved(engine.observe()).copied()
     wire.taken = {packed(V6)}
     with pytest.raises(errors.Conflict):
         do(engine, f"eth0:0 {V6} acd fast")
-    assert engine.remembered().values == known != {}
+    assert engine.saved(engine.observe()).values == known != {}
     do(engine, "eth0:0-")
     assert memory.device("eth0").arp_ignore == 0
 
@@ -419,7 +416,7 @@ def test_when_neighbours_are_told(engine: Engine, wire: Wire, address: str) -> N
 
 def test_a_memory_alone_has_no_neighbours(memory: Memory, wire: Wire) -> None:
     """An engine over it asks and tells nobody."""
-    Engine(memory).create("eth0:0", "10.0.0.1", "acd", "fast")
+    Engine(Setup(memory)).create("eth0:0", "10.0.0.1", "acd", "fast")
     assert wire.asked == wire.told == []
 
 
@@ -434,7 +431,7 @@ def test_a_program_waits_and_does_not_tell_what_is_undecided(memory: Memory, wir
 
 def test_what_has_gone_is_not_announced_again(engine: Engine, memory: Memory, wire: Wire) -> None:
     """Between two rounds the alias is deleted: by then the address may be that of another host."""
-    wire.slept = lambda: Engine(memory).delete("eth0:0")
+    wire.slept = lambda: Engine(Setup(memory)).delete("eth0:0")
     do(engine, "eth0:0 10.0.0.1 kind label announce 3")
     assert wire.heard() == ["10.0.0.1"]
 
@@ -475,7 +472,7 @@ def test_one_of_three_hundred(memory: Memory, wire: Wire) -> None:
     wire.taken = {packed("10.0.0.77")}
     lines = ["eth0:0-253 10.0.0.1-254/32 kind label", "eth1:0-45 10.0.1.1-46/32 kind macvlan"]
     outcome = declared(engine, *lines)
-    (skipped,) = outcome.agenda.skipped
+    (skipped,) = outcome.diff.skipped
     assert skipped.line() == ("file:1: eth0:76: 10.0.0.77 is in use on eth0 by 02:00:00:00:ee:01")
     assert outcome.status == 6
     assert len(aliases(engine)) == len(wire.heard()) == 299
@@ -532,7 +529,7 @@ def test_what_was_not_heard_through_a_flood_stays_away(memory: Memory, wire: Wir
     wire.late, wire.taken = {packed("10.0.0.2")}, {packed("10.0.0.3")}
     outcome = declared(engine, "eth0:1-4 10.0.0.1-4/32 kind macvlan")
     assert aliases(engine) == {"eth0:1": "10.0.0.1", "eth0:4": "10.0.0.4"}
-    assert [str(one.error) for one in outcome.agenda.skipped] == [
+    assert [str(one.error) for one in outcome.diff.skipped] == [
         "eth0:2: eth0 is flooded: frames were lost while conflicts were looked for",
         "eth0:3: 10.0.0.3 is in use on eth0 by 02:00:00:00:ee:01",
     ]
@@ -594,7 +591,7 @@ def test_a_main_without_carrier_keeps_only_its_own(memory: Memory, wire: Wire) -
     index = memory.device("eth1").index
     wire.dead = {index}
     outcome = declared(engine, "eth0:0 10.0.0.1", "eth1:0-1 10.0.0.2-3")
-    (skipped,) = outcome.agenda.skipped
+    (skipped,) = outcome.diff.skipped
     assert skipped.line() == (
         f"file:2: eth1:0: i{index} has no carrier (2 aliases; is the cable plugged in?)"
     )
@@ -712,8 +709,7 @@ class Verb:
     def opened(self, options: cli.Options) -> Engine:
         """As cli does."""
         engine = on(self.memory)
-        cli.set_policy(engine, options)
-        return engine
+        return engine.derived(policy=cli.policy(options, engine.policy))
 
 
 @pytest.fixture
@@ -816,13 +812,15 @@ def test_an_address_that_is_being_checked_is_not_announced(
     verb: Verb, memory: Memory, wire: Wire
 ) -> None:
     """Optimistic or not (RFC 4429, 3.3)."""
-    entry = next(e for e in Engine(memory).observe().aliases if str(e.name) == "eth0:1").entry
+    entry = next(
+        e for e in Engine(Setup(memory)).observe().aliases if str(e.name) == "eth0:1"
+    ).entry
     assert entry is not None
     for flags in (IFA_F_TENTATIVE, IFA_F_TENTATIVE | IFA_F_OPTIMISTIC):
-        alias = Engine(memory).get("eth0:1")
+        alias = Engine(Setup(memory)).get("eth0:1")
         assert alias.entry is not None
         alias.entry.flags |= flags
-        assert claim.mute(alias) == "it is still being checked (tentative)"
+        assert claim.reason_not_to_announce(alias) == "it is still being checked (tentative)"
 
 
 def test_options_of_a_line_of_a_batch(verb: Verb, wire: Wire, tmp_path: Path) -> None:
@@ -878,8 +876,8 @@ def test_what_is_announced_every_so_often(
         return wire.heard()
 
     outcome = reconcile.reconcile(engine, found, reconcile.Rules())
-    assert len(wire.heard()) == len(outcome.told) == 4
-    assert run(told=outcome.told) == []
+    assert len(wire.heard()) == len(outcome.announced) == 4
+    assert run(told=outcome.announced) == []
     clock.now += 59
     assert run() == []
     clock.now += 1

@@ -15,7 +15,7 @@ import netalias
 from netalias import cli, desired, errors
 from netalias.cli import help
 from netalias.cli.flags import FLAGS, SPECIAL, TAKING
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
 from netalias.model.steps import AddAltname
 
@@ -57,7 +57,7 @@ class Command:
         return err[len("netalias: ") : -1]
 
     def run(self, words: list[str], status: int) -> tuple[str, str]:
-        found = cli.main(words, lambda options: Engine(self.memory))
+        found = cli.main(words, lambda options: Engine(Setup(self.memory, options.registry)))
         out, err = self.capsys.readouterr()
         assert found == status, err
         return out, err
@@ -407,7 +407,7 @@ def test_options_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
 
     def opener(options: cli.Options) -> Engine:
         seen.append(options)
-        return Engine(Memory())
+        return Engine(Setup(Memory()))
 
     words = "-n a --netns=b --group 7 --wait=3 -c -4 -6 -j -p -br -o -v -q --tree -- show"
     assert cli.main(words.split(), opener) == 0
@@ -497,7 +497,10 @@ def test_control_characters(run: Command, words: str) -> None:
     run.memory.add_device(EVIL, up=True)
     run(f"{EVIL}:0", "200.1.1.1")
     run.capsys.readouterr()
-    cli.main(words.replace("{}", EVIL).split(" "), lambda options: Engine(run.memory))
+    cli.main(
+        words.replace("{}", EVIL).split(" "),
+        lambda options: Engine(Setup(run.memory, options.registry)),
+    )
     out, err = run.capsys.readouterr()
     assert out + err
     for text in (out + err).splitlines():
@@ -550,7 +553,7 @@ def test_any_words(
     monkeypatch.setattr("netalias.families._load_entry_point", lambda name: None)
     for words in lines:
         capsys.readouterr()
-        status = cli.main(words, lambda options: Engine(memory))
+        status = cli.main(words, lambda options: Engine(Setup(memory, options.registry)))
         out, err = capsys.readouterr()
         assert status in (0, USAGE, KERNEL, PERMISSION), (words, err)
         assert "Traceback" not in out + err

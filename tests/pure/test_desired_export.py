@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from netalias import desired, errors
 from netalias.desired import declarations, export
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.families import AliasType, Registry, lazy
 from netalias.kernel.memory import Memory
 from netalias.model import (
@@ -32,7 +32,7 @@ class Stage:
 
     def __init__(self, registry: Registry | None = None) -> None:
         self.kernel = Memory()
-        self.engine = Engine(self.kernel, registry)
+        self.engine = Engine(Setup(self.kernel, registry))
         self.kernel.set_device("lo", up=True)
         self.kernel.add_device("eth0", up=True)
         self.kernel.add_device("eth1", up=True)

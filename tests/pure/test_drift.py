@@ -10,7 +10,7 @@ from test_plan import Stage
 
 from netalias import errors
 from netalias.desired import declarations
-from netalias.engine.reconcile import Outcome, Rules, check, reconcile
+from netalias.engine.reconcile import Outcome, Rules, look, reconcile
 from netalias.model.names import AliasName
 from netalias.model.steps import DelAltname, SetLink
 from netalias.observed.planned import Planned
@@ -33,7 +33,7 @@ def done(stage: Stage, text: str) -> Outcome:
 
 def drift(stage: Stage, text: str) -> list[str]:
     """The lines of a check."""
-    agenda = check(stage.engine, declared(stage, text), Rules())
+    agenda = look(stage.engine, declared(stage, text), Rules())
     return [line(item, stage.engine.registry) for item in agenda.items]
 
 
@@ -116,5 +116,5 @@ def test_the_quick_answer_is_that_of_the_plan(
         return
     (block,) = found.blocks
     if Unchanged(block.wish, stage.kernel.device("eth0")).holds(alias, 0, block.addresses[0]):
-        result = plan(block.wish, Planned(observed), stage.engine.able, force=True)
+        result = plan(block.wish, Planned(observed), force=True)
         assert result.steps == []

@@ -23,45 +23,18 @@ def asking(conflict: str) -> str:
     return LINES.replace("\n", f" acd fast conflict {conflict}\n")
 
 
-class Seeking:
-    """One run on a segment where others have some addresses."""
+@pytest.fixture
+def taken(stage: Declared, monkeypatch: pytest.MonkeyPatch) -> Declared:
+    """The stage, where another host has 10.0.0.2."""
 
-    def __init__(self, arrivals: Sequence[Claim], taken: set[bytes]) -> None:
-        self.arrivals = arrivals
-        self.awaited: list[object] = []
-        self._taken = taken
-
-    def __enter__(self) -> Seeking:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing."""
-
-    def look(self) -> list[tuple[Claim, errors.NetaliasError]]:
-        found = [one for one in self.arrivals if one.asked and one.address in self._taken]
+    def conflicts(context: object, snapshot: object, claims: Sequence[Claim]) -> list[Any]:
+        found = [one for one in claims if one.address == bytes((10, 0, 0, 2))]
         return [(one, errors.Conflict(f"{one.name}: in use")) for one in found]
 
-    def follow(self) -> None:
-        """Nothing."""
-
-    def verdicts(self) -> list[object]:
-        return []
-
-    def announce(self, lost: object) -> list[str]:
-        return []
-
-
-class Segment:
-    """Where others have the addresses *taken*."""
-
-    def __init__(self, *taken: int) -> None:
-        self._taken = {bytes((10, 0, 0, last)) for last in taken}
-
-    def __call__(self) -> Segment:
-        return self
-
-    def arriving(self, kernel: object, snapshot: object, found: Any, policy: object) -> Seeking:
-        return Seeking(found, self._taken)
+    monkeypatch.setattr("netalias.claim.check.conflicts", conflicts)
+    monkeypatch.setattr("netalias.claim.session.announce", lambda *_: [])
+    stage.engine = stage.engine.derived(claims=True)
+    return stage
 
 
 @pytest.fixture
@@ -72,8 +45,8 @@ def stage() -> Declared:
 def mended(stage: Declared, text: str = LINES) -> Outcome:
     """What mend() does for these lines."""
     observed = stage.engine.observe()
-    agenda = compare(stage.parsed(text), observed, stage.engine.able, removing=False)
-    return mend(stage.engine, observed, agenda)
+    agenda = compare(stage.parsed(text), observed, removing=False)
+    return mend(stage.engine, agenda)
 
 
 def test_what_is_missing_comes(stage: Declared) -> None:
@@ -83,7 +56,7 @@ def test_what_is_missing_comes(stage: Declared) -> None:
     outcome = mended(stage)
     assert [str(item.name) for item in outcome.done] == ["eth0:1", "eth1:0"]
     assert stage.names() == ["eth0:7", "eth0:0", "eth0:1", "eth1:0"]
-    assert mended(stage).agenda.items == []
+    assert mended(stage).diff.items == []
 
 
 def test_who_is_refused_is_refused_alone(stage: Declared) -> None:
@@ -95,19 +68,19 @@ def test_who_is_refused_is_refused_alone(stage: Declared) -> None:
 
 
 @pytest.mark.parametrize("conflict", ["skip", "abort"])
-def test_a_conflict_concerns_nobody_else(stage: Declared, conflict: str) -> None:
+def test_a_conflict_concerns_nobody_else(taken: Declared, conflict: str) -> None:
     """There is no run that it could end: the others have been there all the time."""
-    stage.engine.segment = Segment(2)  # type: ignore[assignment]
+    stage = taken
     outcome = mended(stage, asking(conflict))
-    assert [str(item.name) for item in outcome.agenda.items] == ["eth0:0", "eth0:1", "eth1:0"]
+    assert [str(item.name) for item in outcome.diff.items] == ["eth0:0", "eth0:1", "eth1:0"]
     assert [str(item.name) for item in outcome.failed] == ["eth0:1"]
     assert outcome.status == errors.STATUS_CONFLICT
     assert stage.names() == ["eth0:0", "eth1:0"]
 
 
-def test_a_conflict_ends_a_run_only_where_it_may(stage: Declared) -> None:
+def test_a_conflict_ends_a_run_only_where_it_may(taken: Declared) -> None:
     """The rules of a reconciliation say it; those of a watcher do not."""
-    stage.engine.segment = Segment(2)  # type: ignore[assignment]
+    stage = taken
     with pytest.raises(errors.Conflict):
         reconcile(stage.engine, stage.parsed(asking("abort")), Rules())
     assert stage.names() == []
@@ -134,5 +107,5 @@ def test_removing(stage: Declared) -> None:
 
 
 def test_removing_nothing(stage: Declared) -> None:
-    assert remove(stage.engine, stage.engine.observe(), []).agenda.items == []
-    assert mended(stage, "").agenda.items == []
+    assert remove(stage.engine, stage.engine.observe(), []).diff.items == []
+    assert mended(stage, "").diff.items == []

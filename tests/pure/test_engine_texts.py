@@ -20,8 +20,7 @@ from netalias.engine import texts as live
 from netalias.engine.texts import Folder, Texts, refresh
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, PROTOCOL
-from netalias.model.neighbours import Proxy
-from netalias.model.steps import AddProxy
+from netalias.model.neighbours import AddProxy, Proxy
 from netalias.system.backoff import LATEST, PACE, RETRY, Pace
 from netalias.views.proc import ALIASES_HEADER
 from netalias.views.texts import NAMES, answer

@@ -12,13 +12,14 @@ from test_plan_compare import Declared
 
 from netalias import cli, desired, errors
 from netalias.desired import declarations, export
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.engine.reconcile import Rules, reconcile
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.kernel.netlink import jiffies
 from netalias.model import FOREVER, GROUP, PROTOCOL, Address, Alias, commands, leases
-from netalias.model.steps import AddAddress, DelAddress, DelLink, RenewAddress, SetLink
+from netalias.model.leases import RenewAddress
+from netalias.model.steps import AddAddress, DelAddress, DelLink, SetLink
 from netalias.plan import Plan
 from netalias.views import state
 
@@ -335,7 +336,7 @@ def test_a_renewal_is_no_difference(stage: Leased) -> None:
     stage.kernel.pass_time(20)
     assert stage.check(TWO).same
     outcome = stage.reconcile(TWO)
-    assert (outcome.agenda.items, outcome.renewed) == ([], 2)
+    assert (outcome.diff.items, outcome.prepared.renewed) == ([], 2)
     assert stage.left("eth0:0") == (30, 30)
     assert stage.left("eth0:1") == (40, 40)
 
@@ -405,8 +406,8 @@ def test_what_is_left_alone_is_renewed(stage: Leased) -> None:
     stage.kernel.pass_time(20)
     stage.kernel.set_device("eth0", name="lan")
     outcome = stage.reconcile("eth0:0 10.0.0.1 lease 30\neth0:1 10.0.0.2 lease 30")
-    assert len(outcome.agenda.skipped) == 1
-    assert outcome.renewed == 2
+    assert len(outcome.diff.skipped) == 1
+    assert outcome.prepared.renewed == 2
     assert stage.left("lan:0") == (30, 30)
 
 
@@ -424,7 +425,7 @@ def test_other_main_devices_are_not_looked_at(stage: Leased) -> None:
     text = "eth0:0 10.0.0.1 lease 30\neth1:0 10.0.0.2 lease 30"
     stage.reconcile(text)
     stage.kernel.pass_time(20)
-    assert stage.reconcile(text, Rules(only="eth1")).renewed == 1
+    assert stage.reconcile(text, Rules(only="eth1")).prepared.renewed == 1
     assert stage.left("eth0:0") == (30, 10)
     assert stage.left("eth1:0") == (30, 30)
 
@@ -456,7 +457,7 @@ def test_what_runs_out_in_the_last_moment_is_compared_anew() -> None:
     kernel.late = 30
     outcome = stage.reconcile(TWO)
     assert [str(item.name) for item in outcome.done] == ["eth0:0"]
-    assert outcome.renewed == 1
+    assert outcome.prepared.renewed == 1
     assert stage.left("eth0:0") == (30, 30)
     assert stage.left("eth0:1") == (40, 40)
 
@@ -530,7 +531,9 @@ class Command:
         self.capsys = capsys
 
     def __call__(self, text: str, status: int = 0) -> tuple[str, str]:
-        found = cli.main(text.split(), lambda options: Engine(self.stage.kernel))
+        found = cli.main(
+            text.split(), lambda options: Engine(Setup(self.stage.kernel, options.registry))
+        )
         out, err = self.capsys.readouterr()
         assert found == status, err
         return out, err

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netalias import desired, errors
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.families import AliasType, Registry, lazy
 from netalias.kernel.memory import Memory
 from netalias.model import (
@@ -39,7 +39,7 @@ from netalias.model import (
 from netalias.model.commands import command, title
 from netalias.model.steps import AddAltname, CreateLink, DelLink, SetLink, Step
 from netalias.plan import Plan
-from netalias.runtime import Unlocked
+from netalias.runtime.private import PrivateDirectory
 from netalias.views import state as state_of
 
 NO_ROUTE = "noprefixroute"
@@ -52,7 +52,7 @@ class Stage:
 
     def __init__(self, kernel: Memory | None = None, registry: Registry | None = None) -> None:
         self.kernel = kernel or Memory()
-        self.engine = Engine(self.kernel, registry)
+        self.engine = Engine(Setup(self.kernel, registry))
         self.kernel.set_device("lo", up=True)
         for name in ("eth0", "eth1", "eth2"):
             self.kernel.add_device(name, up=name != "eth2")
@@ -540,7 +540,7 @@ def test_family_is_unregistered() -> None:
     stage = Stage(registry=Registry(with_odd))
     stage("eth0:0 200.1.1.1")
     without = Stage.__new__(Stage)
-    without.kernel, without.engine = stage.kernel, Engine(stage.kernel)
+    without.kernel, without.engine = stage.kernel, Engine(Setup(stage.kernel))
     before = everything(stage.kernel)
     with pytest.raises(errors.UsageError):
         without("eth0:0 odd 7")
@@ -1135,15 +1135,14 @@ def test_lock(stage: Stage) -> None:
     """A change is done under the lock of the engine; a plan is not."""
     seen: list[str] = []
 
-    class Watched(Unlocked):
-        def __enter__(self) -> Unlocked:
+    class Watched(PrivateDirectory):
+        def acquire(self) -> None:
             seen.append("in")
-            return self
 
-        def __exit__(self, *_: object) -> None:
+        def release(self) -> None:
             seen.append("out")
 
-    engine = Engine(stage.kernel, lock=Watched)
+    engine = Engine(Setup(stage.kernel, runtime=Watched()))
     wish = desired.parse(["eth0:0", "200.1.1.1"], engine.registry)
     engine.plan(wish)
     assert seen == []
@@ -1153,7 +1152,7 @@ def test_lock(stage: Stage) -> None:
 
 def test_group(stage: Stage) -> None:
     """Engines with different marks do not see each other's aliases."""
-    other = Engine(stage.kernel, group=77)
+    other = Engine(Setup(stage.kernel, group=77))
     stage("eth0:0 200.1.1.1")
     assert other.show() == []
     with pytest.raises(errors.AlreadyExists):

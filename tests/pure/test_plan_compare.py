@@ -13,8 +13,8 @@ from test_reconcile_machine import OverMemory
 
 from netalias import errors
 from netalias.desired import declarations
-from netalias.engine import Engine
-from netalias.engine.reconcile import Outcome, Rules, check, reconcile, refuse
+from netalias.engine import Engine, Setup
+from netalias.engine.reconcile import Outcome, Rules, hold_rails, look, reconcile
 from netalias.kernel.memory import Memory
 from netalias.model import GROUP, SCRATCH
 from netalias.model.steps import REMOVE, DelAddress, DelLink, SetLink
@@ -35,7 +35,7 @@ class Declared(Stage):
         return found
 
     def check(self, text: str, rules: Rules | None = None) -> Diff:
-        return check(self.engine, self.parsed(text), rules or Rules(allow_empty=True))
+        return look(self.engine, self.parsed(text), rules or Rules(allow_empty=True))
 
     def reconcile(self, text: str, rules: Rules | None = None) -> Outcome:
         rules = rules or Rules(allow_empty=True)
@@ -188,7 +188,7 @@ def test_who_was_to_leave_and_stays(stage: Declared) -> None:
     """Nobody takes over the route of an alias whose change is refused."""
     stage.reconcile("eth0:0 10.0.0.1/24 kind label\n")
     outcome = stage.reconcile("eth0:0 10.9.0.1/24 down\neth0:1 10.0.0.2/24 kind label\n")
-    assert [one.name.slot for one in outcome.agenda.skipped] == [0]
+    assert [one.name.slot for one in outcome.diff.skipped] == [0]
     assert stage.on("eth0") == ["10.0.0.1/24 label=eth0:0", "10.0.0.2/32 label=eth0:1"]
 
 
@@ -214,7 +214,7 @@ def test_rivals_of_one_main(kinds: tuple[str, str]) -> None:
     text = f"eth0:0 10.1.0.5 kind {kinds[0]}\neth0:2 10.1.0.3/24 kind {kinds[1]}\n"
     outcome = stage.reconcile(text)
     assert outcome.failed == []
-    assert len(outcome.agenda.skipped) == 1
+    assert len(outcome.diff.skipped) == 1
 
 
 # The session ----------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def test_session_keeps_its_address(stage: Declared, wish: str) -> None:
     index = stage.device("eth0_0").index
     rules = Rules(allow_empty=True, protected=b"\x0a\0\0\1")
     outcome = stage.reconcile(f"{wish}\neth0:3 10.0.0.3\n", rules)
-    assert [str(one.error) for one in outcome.agenda.skipped] == [
+    assert [str(one.error) for one in outcome.diff.skipped] == [
         "eth0:0: this SSH session comes in over its address"
     ]
     assert stage.device("eth0_0").index == index
@@ -267,14 +267,14 @@ def test_guard_rails(
     present: int, wished: int, removed: int, words: dict[str, bool], message: str
 ) -> None:
     """An empty answer is not an order, nor is one that halves ten aliases or more."""
-    found = Diff()
+    found = Diff(Stage().engine.observe())
     found.present, found.wished, found.removed = present, wished, removed
     rules = Rules(**words)  # type: ignore[arg-type]
     if not message:
-        refuse(found, rules)
+        hold_rails(found, rules)
         return
     with pytest.raises(errors.StateError) as caught:
-        refuse(found, rules)
+        hold_rails(found, rules)
     assert str(caught.value) == message
     assert caught.value.hint.startswith("--allow-")
 
@@ -307,8 +307,8 @@ def test_the_quick_answer_is_that_of_the_plan(random: Random) -> None:
     declared = machine.declared()
 
     def compared() -> tuple[list[str], list[str]]:
-        engine = Engine(machine.ground.kernel(), machine.registry)
-        found = compare(declared, engine.observe(), engine.able)
+        engine = Engine(Setup(machine.ground.kernel(), machine.registry))
+        found = compare(declared, engine.observe())
         lines = [line(item, machine.registry) for item in found.items]
         return lines, [one.line() for one in found.skipped]
 
@@ -332,8 +332,8 @@ def test_many_at_once_are_as_one_after_the_other(random: Random) -> None:
         machine._address(random)
     machine.write(random, 8)
     declared = machine.declared()
-    single = Engine(machine.ground.copy(machine.snapshot()), machine.registry)
-    together = Engine(machine.ground.kernel(), machine.registry)
+    single = Engine(Setup(machine.ground.copy(machine.snapshot()), machine.registry))
+    together = Engine(Setup(machine.ground.kernel(), machine.registry))
     outcome = reconcile(together, declared, Rules())
     for block in sorted(declared.blocks, key=lambda block: agenda._width(block.wish)):
         for wish in block.wishes():

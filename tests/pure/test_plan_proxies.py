@@ -9,7 +9,7 @@ import pytest
 from test_cli_memory import Command
 
 from netalias import errors
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.families import Registry
 from netalias.families.inet import Inet
 from netalias.families.inet6 import Inet6
@@ -202,7 +202,7 @@ def test_dry_run_and_quiet(run: Command) -> None:
 
 def test_an_interruption_leaves_nothing(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was begun is undone, and the interruption goes on upwards."""
-    engine = Engine(run.memory)
+    engine = Engine(Setup(run.memory))
     sent = Memory.send
     broken = [True]
 
@@ -217,7 +217,7 @@ def test_an_interruption_leaves_nothing(run: Command, monkeypatch: pytest.Monkey
 
     wanted = [(AF_INET, bytes([10, 0, 0, 5]))]
     with pytest.raises(KeyboardInterrupt):
-        proxies.carried_out(engine, lambda: proxies.planned(engine, wanted, "eth0"))
+        proxies.carry_out(engine, lambda: proxies.planned(engine, wanted, "eth0"))
     assert run.memory.proxies() == []
 
 

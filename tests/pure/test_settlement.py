@@ -10,27 +10,22 @@ from test_plan import Stage
 
 from netalias import errors
 from netalias.desired import declarations
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.engine.reconcile import Rules, reconcile
 from netalias.model import Device, mac_text
-from netalias.model.steps import SetLink
-from netalias.plan.sysctls import SysctlChange
-from netalias.runtime import Unlocked
+from netalias.model.steps import SetLink, SysctlChange
+from netalias.plan.sysctls import NEEDED
+from netalias.runtime.private import PrivateDirectory
 from netalias.runtime.sysctls import SavedSysctls
 
-
-class Placed(Unlocked):
-    """A folder, and no lock on it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = str(folder)
+FULL = NEEDED["macvlan"]
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     """Main devices with a network each; old settings are kept in a folder."""
     found = Stage()
-    found.engine = Engine(found.kernel, lock=lambda: Placed(tmp_path))
+    found.engine = Engine(Setup(found.kernel, runtime=PrivateDirectory(str(tmp_path))))
     found.kernel.add_address("eth0", "10.0.0.1/24")
     return found
 
@@ -70,7 +65,7 @@ def test_the_least_that_a_kind_needs(stage: Stage, words: str, expected: tuple[i
 
 def test_the_last_one_gives_back(stage: Stage) -> None:
     """Not before; and the record goes with it."""
-    folder = Path(stage.engine.locked().place())
+    folder = Path(stage.engine.runtime.path)
     stage("eth0:0 10.0.0.5 kind macvlan")
     stage("eth0:1 10.0.0.6 kind macvlan")
     assert sorted((folder / "settings").read_text().split("\n")) == [
@@ -146,15 +141,15 @@ def test_a_main_that_is_a_macvlan(stage: Stage) -> None:
 
 def test_hands_off(stage: Stage) -> None:
     """Nothing of the main device is touched, neither way, and the alias says what that means."""
-    stage.engine.hands_off = True
+    stage.engine = stage.engine.derived(hands_off=True)
     assert stage("eth0:0 10.0.0.5 kind macvlan").notes == [
         "eth0:0: eth0 answers ARP for 10.0.0.5 too: its arp_ignore is 0",
         "eth0:0: eth0 asks ARP with 10.0.0.5: its arp_announce is 0",
     ]
     assert settings(stage) == (0, 0)
-    stage.engine.hands_off = False
+    stage.engine = stage.engine.derived(hands_off=False)
     stage("eth0:1 10.0.0.6 kind macvlan")
-    stage.engine.hands_off = True
+    stage.engine = stage.engine.derived(hands_off=True)
     stage("eth0:1-")
     stage("eth0:0-")
     assert settings(stage) == (2, 1)
@@ -163,7 +158,7 @@ def test_hands_off(stage: Stage) -> None:
 def test_all_devices_count_too(stage: Stage) -> None:
     """With the settings of all there is nothing to say, even with hands off."""
     stage.kernel.shared.update(arp_announce=2, arp_ignore=1)
-    stage.engine.hands_off = True
+    stage.engine = stage.engine.derived(hands_off=True)
     assert stage("eth0:0 10.0.0.5 kind macvlan").notes == []
 
 
@@ -242,7 +237,7 @@ def test_what_somebody_put_back_hides_nothing(stage: Stage) -> None:
 
 def test_another_mark_needs_it_too(stage: Stage) -> None:
     """Aliases of another group are not ours to count, but nothing is taken from under them."""
-    other = Engine(stage.kernel, group=77, lock=stage.engine.locked)  # type: ignore[arg-type]
+    other = Engine(Setup(stage.kernel, group=77, runtime=stage.engine.runtime))
     stage("eth0:0 10.0.0.5 kind macvlan")
     other.create("eth0:1", "10.0.0.6", "kind", "macvlan")
     stage("eth0:0-")
@@ -288,18 +283,18 @@ def test_unreadable_records_restore_nothing(tmp_path: Path) -> None:
     (tmp_path / "settings").write_bytes(
         b"2 arp_ignore\n\xff\n2 arp_announce x\n2 arp_ignore 99999999999\n2 mtu 0\n3 arp_ignore 0\n"
     )
-    assert SavedSysctls(str(tmp_path)).values == {3: {"arp_ignore": 0}}
+    assert SavedSysctls(FULL, str(tmp_path)).values == {3: {"arp_ignore": 0}}
 
 
 def test_the_oldest_value_is_kept(tmp_path: Path) -> None:
     """Whatever is set later; and devices that have gone are forgotten."""
-    kept = SavedSysctls(str(tmp_path))
+    kept = SavedSysctls(FULL, str(tmp_path))
     kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
     kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 2})])
-    assert SavedSysctls(str(tmp_path)).values == {2: {"arp_ignore": 0}}
+    assert SavedSysctls(FULL, str(tmp_path)).values == {2: {"arp_ignore": 0}}
     kept.only({3: Device(3, "eth1")})
     kept.keep([SysctlChange(Device(3, "eth1", arp_announce=1), {"arp_announce": 2})])
-    assert SavedSysctls(str(tmp_path)).values == {3: {"arp_announce": 1}}
+    assert SavedSysctls(FULL, str(tmp_path)).values == {3: {"arp_announce": 1}}
 
 
 def test_the_network_of_a_dummy_is_nowhere(stage: Stage) -> None:
@@ -315,7 +310,7 @@ def test_the_network_of_a_dummy_is_nowhere(stage: Stage) -> None:
 
 def test_a_value_that_is_not_ours_any_more_is_not_put_back(tmp_path: Path) -> None:
     """Nobody knows what was there before somebody else set another one."""
-    kept = SavedSysctls(str(tmp_path))
+    kept = SavedSysctls(FULL, str(tmp_path))
     kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
     kept.only({2: Device(2, "eth0", arp_ignore=1)})
     assert kept.values == {2: {"arp_ignore": 0}}
@@ -326,7 +321,7 @@ def test_a_value_that_is_not_ours_any_more_is_not_put_back(tmp_path: Path) -> No
 def test_records_that_somebody_took_away_are_forgotten_without_a_word(tmp_path: Path) -> None:
     """What was restored stays restored."""
     setting = SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})
-    kept = SavedSysctls(str(tmp_path))
+    kept = SavedSysctls(FULL, str(tmp_path))
     kept.keep([setting])
     (tmp_path / "settings").unlink()
     kept.forget([SysctlChange(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 0}, restores=True)])
@@ -335,7 +330,7 @@ def test_records_that_somebody_took_away_are_forgotten_without_a_word(tmp_path: 
 
 def test_what_another_namespace_had_is_not_put_back(tmp_path: Path) -> None:
     """The kernel gives the inode of one that has gone, and so the folder, to the next one."""
-    kept = SavedSysctls(str(tmp_path), 7)
+    kept = SavedSysctls(FULL, str(tmp_path), 7)
     kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
-    assert SavedSysctls(str(tmp_path), 8).values == {}
-    assert SavedSysctls(str(tmp_path), 7).values == {2: {"arp_ignore": 0}}
+    assert SavedSysctls(FULL, str(tmp_path), 8).values == {}
+    assert SavedSysctls(FULL, str(tmp_path), 7).values == {2: {"arp_ignore": 0}}

@@ -22,7 +22,7 @@ ROOT = Path(netalias.__file__).parents[1]
 PROGRAM = """\
 import contextlib, io, json, sys
 from netalias.cli import main
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
 
 memory = Memory()
@@ -31,7 +31,7 @@ results = []
 for words in json.load(sys.stdin):
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = main(words.split(), lambda options: Engine(memory))
+        status = main(words.split(), lambda options: Engine(Setup(memory, options.registry)))
     notes = {device.name: device.ifalias for device in memory.snapshot().devices.values()}
     loaded = "netalias_ddp" in sys.modules
     results.append([status, out.getvalue(), err.getvalue(), notes.get("eth0_0"), loaded])

@@ -9,7 +9,7 @@ from watched import state_of
 
 from netalias.desired import declarations, parse
 from netalias.desired.index import Wished
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model.events import State, difference
@@ -30,7 +30,7 @@ class Observed:
 
     def __init__(self) -> None:
         self.kernel = Memory()
-        self.engine = Engine(self.kernel)
+        self.engine = Engine(Setup(self.kernel))
         for name in ("eth0", "eth1"):
             self.kernel.add_device(name, up=True)
         self.kernel.apply([AddAltname("eth0", self.index("eth0"), "lan")])

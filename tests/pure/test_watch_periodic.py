@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from watched import state_of
 
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, PROTOCOL
 from netalias.model.events import State, difference
-from netalias.model.neighbours import Proxy
-from netalias.model.steps import DelProxy
+from netalias.model.neighbours import DelProxy, Proxy
 from netalias.watch.periodic import Publishing
 
 
@@ -22,7 +21,7 @@ class Observed:
         for name in ("eth0", "eth1"):
             self.kernel.add_device(name, up=True)
         self.state = State()
-        self.publishing = Publishing(Engine(self.kernel), self.state)
+        self.publishing = Publishing(Engine(Setup(self.kernel)), self.state)
         self.publish("eth0", 1, PROTOCOL)
         self.publish("eth0", 9, 0)
         self.hear()

@@ -50,7 +50,7 @@ class Focused(OverMemory):
     def seen(self, wanted: Declarations, observed: Snapshot) -> list[str]:
         """What is to be done, and what cannot be."""
         able = self.ground.kernel().able
-        found: Diff = compare(wanted, Observed(observed, self.registry), able, removing=False)
+        found: Diff = compare(wanted, Observed(observed, self.registry, able=able), removing=False)
         done = [
             f"{item.sign} {item.name} {[(step.phase, command(step)) for step in item.plan.steps]}"
             for item in found.items

@@ -16,7 +16,7 @@ import pytest
 from command import COMMAND, Command, forget, ip_json
 from support import SLOW, Namespace, until
 
-from netalias import runtime as lock
+from netalias import runtime as runtime_directory
 from netalias.runtime import instance
 
 USER = 65534
@@ -82,7 +82,7 @@ def runtime() -> Iterator[Path]:
     """/run/netalias, which is the ordinary user's for the time of the test."""
     if os.geteuid() != 0 or not shutil.which("setpriv") or not can(["true"]):
         pytest.skip("no process of another user can be made here")
-    path = Path(lock.SYSTEM)
+    path = Path(runtime_directory.SYSTEM)
     try:
         path.mkdir(exist_ok=True)
         before = path.stat().st_uid
@@ -109,7 +109,7 @@ def service(cli: Command, runtime: Path, code: Path) -> Service:
 
 
 def folder(namespace: Namespace) -> Path:
-    return Path(lock.SYSTEM, str(namespace.inode))
+    return Path(runtime_directory.SYSTEM, str(namespace.inode))
 
 
 def test_it_has_exactly_these(service: Service) -> None:
@@ -178,9 +178,11 @@ def test_root_and_the_service_wait_for_each_other(cli: Command, service: Service
     assert folder(cli.namespace).stat().st_uid == USER
     assert (folder(cli.namespace) / "lock").stat().st_uid == USER
     service.silent("eth9:1", "192.0.2.8/24", "kind", "macvlan")
-    with cli.namespace, lock.Lock(10, cli.namespace.inode) as held:
-        assert held.folder == str(folder(cli.namespace))
-        assert "another netalias is at work" in service.fails(75, "--wait", "0", "eth9:1-")
+    held = runtime_directory.RuntimeDirectory(cli.namespace.inode, 10)
+    held.acquire()
+    assert held.path == str(folder(cli.namespace))
+    assert "another netalias is at work" in service.fails(75, "--wait", "0", "eth9:1-")
+    held.release()
     service.silent("eth9:1-")
     cli.silent("eth9:0-")
 

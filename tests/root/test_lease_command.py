@@ -16,7 +16,7 @@ from command import COMMAND, Command, ip_json, lock_file
 from support import SLOW, Namespace
 
 from netalias.desired.declarations import parse
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.engine.reconcile import Rules, reconcile
 from netalias.families import lazy
 from netalias.kernel.netlink import PACK, PACK_SMALL, Netlink, codec
@@ -249,14 +249,14 @@ def test_a_thousand_in_one_batch(veth: Namespace, address: str) -> None:
     assert declared.errors == []
     with veth:
         kernel = Counting()
-    with Engine(kernel) as engine:
+    with Engine(Setup(kernel)) as engine:
         reconcile(engine, declared, Rules())
         kernel.sent.clear()
         with listening(veth) as heard:
             outcome = reconcile(engine, declared, Rules())
             assert {kind for kind, _ in heard.now()} <= {codec.RTM_NEWADDR}
-    assert outcome.agenda.items == []
-    assert outcome.renewed == 1000
+    assert outcome.diff.items == []
+    assert outcome.prepared.renewed == 1000
     assert sum(kernel.sent) == 1000
     assert len(kernel.sent) in (-(-1000 // PACK), -(-1000 // PACK_SMALL))
 

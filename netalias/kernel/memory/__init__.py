@@ -40,17 +40,16 @@ from netalias.model import (
     Snapshot,
     names,
 )
+from netalias.model.leases import RenewAddress
+from netalias.model.neighbours import AddProxy, DelProxy
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
-    AddProxy,
     CreateLink,
     DelAddress,
     DelAltname,
     DelLink,
-    DelProxy,
     MarkAddress,
-    RenewAddress,
     SetLink,
 )
 

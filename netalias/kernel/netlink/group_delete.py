@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from netalias.kernel.netlink import codec, neighbours
 from netalias.model import SCRATCH
-from netalias.model.steps import DelLink, MarkAddress, RenewAddress
+from netalias.model.leases import RenewAddress
+from netalias.model.steps import DelLink, MarkAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ from netalias.kernel.netlink.codec import (
     attributes,
     message,
 )
-from netalias.model.neighbours import Proxy, Surroundings
-from netalias.model.steps import AddProxy, DelProxy
+from netalias.model.neighbours import AddProxy, DelProxy, Proxy, Surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -43,6 +43,7 @@ from netalias.model import (
     mac_text,
 )
 from netalias.model.commands import title
+from netalias.model.leases import RenewAddress
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -51,7 +52,6 @@ from netalias.model.steps import (
     DelAltname,
     DelLink,
     MarkAddress,
-    RenewAddress,
     SetLink,
 )
 

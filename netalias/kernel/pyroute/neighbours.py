@@ -14,8 +14,7 @@ from pyroute2.netlink.rtnl import (  # type: ignore[import-untyped]
 from pyroute2.netlink.rtnl.ndmsg import ndmsg  # type: ignore[import-untyped]
 
 from netalias.model import address_text
-from netalias.model.neighbours import Proxy, Surroundings
-from netalias.model.steps import AddProxy, DelProxy
+from netalias.model.neighbours import AddProxy, DelProxy, Proxy, Surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
