@@ -195,17 +195,13 @@ def clashes(present: Address, wanted: Address | None, *, promote: bool = False) 
         return False
     if present.local == wanted.local:
         return present.prefixlen == wanted.prefixlen or present.family == AF_INET6
-    shift = len(present.local) * 8 - present.prefixlen
-    return (
-        present.family != AF_INET6
-        and not promote
-        and present.prefixlen == wanted.prefixlen
-        and _number(present) >> shift == _number(wanted) >> shift
+    if present.family == AF_INET6 or promote or present.prefixlen != wanted.prefixlen:
+        return False
+    from netalias.model import prefix
+
+    return prefix.contains(
+        present.peer or present.local, present.prefixlen, wanted.peer or wanted.local
     )
-
-
-def _number(entry: Address) -> int:
-    return int.from_bytes(entry.peer or entry.local, "big")
 
 
 def port_of(main: Device, snapshot: Snapshot) -> Device | None:

@@ -15,6 +15,7 @@ from netalias.model import (
     Address,
     Alias,
     names,
+    prefix,
 )
 from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, SetLink
 
@@ -103,12 +104,10 @@ def _has_secondaries(entry: Address, entries: list[Address]) -> bool:
         return False
     if entry.prefixlen == 32 and not entry.peer:
         return False  # its network is itself
-    shift = 32 - entry.prefixlen
-    network = int.from_bytes(entry.peer or entry.local, "big") >> shift
     return any(
         other.flags & IFA_F_SECONDARY
         and other.prefixlen == entry.prefixlen
-        and int.from_bytes(other.peer or other.local, "big") >> shift == network
+        and prefix.contains(entry.peer or entry.local, entry.prefixlen, other.peer or other.local)
         for other in entries
         if other.family == AF_INET
     )

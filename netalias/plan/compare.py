@@ -7,7 +7,7 @@ order of the files. What cannot be planned is skipped, with its reason, and stop
 from __future__ import annotations
 
 from netalias import errors, kinds
-from netalias.model import AF_INET, Alias
+from netalias.model import AF_INET, Alias, prefix
 from netalias.model.leases import renewals
 from netalias.model.names import AliasName
 from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, RenewAddress
@@ -383,5 +383,5 @@ def _places(step: AddAddress | DelAddress) -> list[object]:
     entry = step.address
     if entry.family != AF_INET or not entry.networked or not step.index:
         return [entry.local]
-    network = int.from_bytes(entry.local, "big") >> (32 - entry.prefixlen)
+    network = prefix.network(entry.local, entry.prefixlen)
     return [entry.local, (step.index, entry.prefixlen, network)]

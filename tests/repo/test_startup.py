@@ -36,6 +36,8 @@ SHOW = f"{VERB} {READ} {KERNEL} netalias.views"
 PLAIN = "netalias.views netalias.views.detail"
 INET = "netalias.families netalias.families.inet"
 INET6 = f"{INET} netalias.families.inet6"
+PREFIX = "netalias.model.prefix"
+"""Where an IPv4 address gets its broadcast address."""
 MACVLAN = "netalias.kinds.device netalias.kinds.macvlan"
 LABEL = "netalias.kinds.label"
 TOLD = "netalias.packets"
@@ -68,13 +70,13 @@ STAGE = (
 """Aliases that are there before."""
 
 VERBS = (
-    ("eth9:5 192.0.2.15 kind macvlan", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD}"),
-    ("eth9:5 192.0.2.15 kind macvlan announce off", 0, f"{CHANGE} {INET} {MACVLAN}"),
-    ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD}"),
-    ("eth9:0 192.0.2.10", 0, f"{CHANGE} {INET} {MACVLAN}"),
+    ("eth9:5 192.0.2.15 kind macvlan", 0, f"{CHANGE} {INET} {PREFIX} {MACVLAN} {TOLD}"),
+    ("eth9:5 192.0.2.15 kind macvlan announce off", 0, f"{CHANGE} {INET} {PREFIX} {MACVLAN}"),
+    ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {PREFIX} {MACVLAN} {TOLD}"),
+    ("eth9:0 192.0.2.10", 0, f"{CHANGE} {INET} {PREFIX} {MACVLAN}"),
     ("eth9:0 down", 0, f"{CHANGE} {INET} {MACVLAN}"),
     ("eth9:6 2001:db8::6 kind macvlan", 0, f"{CHANGE} {INET6} {MACVLAN} {TOLD} {LATER}"),
-    ("eth9:7 192.0.2.17 kind label", 0, f"{CHANGE} {INET} {LABEL} {TOLD}"),
+    ("eth9:7 192.0.2.17 kind label", 0, f"{CHANGE} {INET} {PREFIX} {LABEL} {TOLD}"),
     ("eth9:0-", 0, f"{CHANGE} {MACVLAN}"),
     ("show", 0, SHOW),
     ("-br show", 0, SHOW),
@@ -94,7 +96,7 @@ VERBS = (
         "--dry-run eth9:8 192.0.2.18 kind macvlan",
         0,
         f"{CORE} {WISH} {READ} {KERNEL} netalias.plan netalias.model.commands"
-        f" {OUTPUT} {INET} {MACVLAN}",
+        f" {OUTPUT} {INET} {PREFIX} {MACVLAN}",
     ),
     (
         "cat aliases",
@@ -210,7 +212,7 @@ def launched(veth: Namespace) -> Launched:
     launcher = Path(sysconfig.get_path("scripts")) / "netalias"
     if not launcher.is_file():
         pytest.skip("netalias is not installed beside this Python")
-    purelib = Path(sysconfig.get_path("purelib")) / "netalias" / "cli.py"
+    purelib = Path(sysconfig.get_path("purelib")) / "netalias" / "cli" / "__init__.py"
     compiled = Path(importlib.util.cache_from_source(str(purelib)))
     if not compiled.is_file() or compiled.stat().st_mtime < purelib.stat().st_mtime - 1:
         pytest.skip("the installed netalias is not compiled")

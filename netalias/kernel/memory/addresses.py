@@ -32,6 +32,7 @@ from netalias.model import (
     RT_SCOPE_LINK,
     RT_SCOPE_UNIVERSE,
     Address,
+    prefix,
 )
 from netalias.model.names import NAME_MAX
 
@@ -222,11 +223,7 @@ def same_network(one: Address, other: Address) -> bool:
     """Same mask, same network; of a pair with a peer the peer counts (inet_ifa_match)."""
     if one.family != AF_INET or one.prefixlen != other.prefixlen:
         return False
-    return _network(one) == _network(other)
-
-
-def _network(entry: Address) -> int:
-    return int.from_bytes(entry.peer or entry.local, "big") >> (32 - entry.prefixlen)
+    return prefix.contains(one.peer or one.local, one.prefixlen, other.peer or other.local)
 
 
 def _delete4(entries: list[Address], wanted: Address, promote: bool) -> None:
