@@ -25,7 +25,8 @@ that is about to end leaves the close to a child (``leave``).
 
 from __future__ import annotations
 
-from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, htons, if_nametoindex, socket
+from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, htons, if_nametoindex
+from _socket import socket as _Socket  # netalias.packets.socket is a module of ours
 from errno import EACCES, ENETDOWN, ENODEV, ENXIO, EPERM
 from posix import _exit, closerange, fork
 
@@ -139,7 +140,7 @@ def single(name: str, mac: bytes, address: bytes, *, aside: bool = False) -> Non
         raise refused(name, error) from None
 
 
-def bind(to: socket, name: str, protocol: int) -> None:
+def bind(to: _Socket, name: str, protocol: int) -> None:
     """Bind a packet socket to the device of this name. Raises OSError."""
     try:
         to.bind((name, protocol))
@@ -162,9 +163,9 @@ def _bind_by_index(file: int, name: str, protocol: int) -> None:
         raise OSError(code, "bind")
 
 
-def opened() -> socket:
+def opened() -> _Socket:
     """A packet socket that sends, and hears nothing until it is bound. Raises OSError."""
-    return socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
+    return _Socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
 
 
 def refused(name: str, error: OSError) -> errors.NetaliasError:
