@@ -5,17 +5,18 @@ The checks are pure functions of it. What the caller may not look at is missing 
 
 from __future__ import annotations
 
-from netalias.kernel.pyroute.survey import RT_TABLE_MAIN, RTN_UNICAST
 from netalias.kinds import port_of
 from netalias.model import AF_INET, AF_INET6, address_text, prefix
+from netalias.model.events import RT_TABLE_MAIN, RTN_UNICAST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from netalias.doctor.foreign import Manager
-    from netalias.kernel.pyroute.survey import Route, Way
+    from netalias.kernel.pyroute.survey import Way
     from netalias.model import Alias, Device
+    from netalias.model.events import Route
     from netalias.observed import Observed
 
 ALL = "all"

@@ -68,6 +68,13 @@ class Entry(Value):
         self.stamp = stamp
 
 
+# Values of struct rtmsg: linux/rtnetlink.h.
+RT_TABLE_MAIN = 254
+RT_TABLE_LOCAL = 255
+RTN_UNICAST = 1
+RTN_LOCAL = 2
+
+
 class Route(Value):
     """A route: struct rtmsg and the attributes that tell routes apart. ``network``, ``gateway``
     and ``source`` are packed and may be empty, ``devices`` are indexes."""
@@ -87,11 +94,11 @@ class Route(Value):
         gateway: bytes = b"",
         source: bytes = b"",
         metric: int = 0,
-        table: int = 254,
+        table: int = RT_TABLE_MAIN,
         protocol: int = 0,
         scope: int = 0,
         tos: int = 0,
-        type: int = 1,
+        type: int = RTN_UNICAST,
     ) -> None:
         self.family = family
         self.network = network

@@ -16,9 +16,9 @@ from __future__ import annotations
 from time import monotonic, sleep
 
 from netalias import errors, packets
+from netalias.kernel.netlink.subscription import local_addresses
 from netalias.model import Value
 from netalias.packets import leave
-from netalias.packets.events import standing
 from netalias.packets.pacing import BURST, Bucket, Sender
 from netalias.packets.socket import name
 
@@ -60,7 +60,7 @@ class Edge:
     sleep = staticmethod(sleep)
     name = staticmethod(name)
     leave = staticmethod(leave)
-    standing = staticmethod(standing)
+    local_addresses = staticmethod(local_addresses)
     sender = Sender
 
 
@@ -114,7 +114,7 @@ class _Here:
     def frames(self, framed: Iterable[Framed]) -> list[bytes]:
         """Those whose address is still here. Raises KernelError."""
         if self._edge.clock() - self._since >= FRESH:
-            self._known = self._edge.standing()
+            self._known = self._edge.local_addresses()
             self._since = self._edge.clock()
         known = self._known
         return [frame for address, frame in framed if known is None or address in known]

@@ -17,10 +17,10 @@ from _socket import inet_ntop
 
 from netalias import errors
 from netalias.kernel.netlink import codec
+from netalias.kernel.netlink.subscription import Subscription
 from netalias.model import AF_INET6, IFA_F_DADFAILED, IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
 from netalias.packets import NEIGHBOR_ADVERTISEMENT
 from netalias.packets.bpf import NEIGHBOUR
-from netalias.packets.events import RTNLGRP_IPV6_IFADDR, Events
 from netalias.packets.parse import parse
 from netalias.packets.probe import Conflict, Edge
 from netalias.packets.socket import Port
@@ -42,9 +42,9 @@ _UNSPECIFIED = b"\0" * 16
 class Outside(Edge):
     """The same edge with the announcements of addresses, and ports that hear neighbours."""
 
-    def events(self) -> Events:
-        """Addresses as they change."""
-        return Events(RTNLGRP_IPV6_IFADDR)
+    def events(self) -> Subscription:
+        """The IPv6 addresses as they change."""
+        return Subscription(groups=(codec.RTNLGRP_IPV6_IFADDR,))
 
     def port(self, index: int) -> Port:
         """A port that hears neighbour discovery."""

@@ -18,11 +18,11 @@ from time import monotonic
 
 from netalias import errors
 from netalias.kernel.netlink import codec
+from netalias.kernel.netlink.subscription import Subscription
 from netalias.model import AF_INET, AF_INET6, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP, Value
 from netalias.packets import leave
 from netalias.packets.acd import Prober
 from netalias.packets.bpf import ARP
-from netalias.packets.events import RTNLGRP_LINK, Events
 from netalias.packets.parse import parse
 from netalias.packets.socket import Port, name
 
@@ -67,9 +67,9 @@ class Edge:
         self.random: Callable[[], float] = Random().random
         """From 0 to 1, seeded by the kernel."""
 
-    def events(self) -> Events:
-        """Devices as they change."""
-        return Events(RTNLGRP_LINK)
+    def events(self) -> Subscription:
+        """The devices as they change."""
+        return Subscription(groups=(codec.RTNLGRP_LINK,))
 
     def port(self, index: int) -> Port:
         """A port that hears ARP."""
@@ -79,7 +79,7 @@ class Edge:
         """That of a device. Raises NoSuchDevice."""
         return name(index)
 
-    def wait(self, files: Sequence[Events | Port], seconds: float) -> None:
+    def wait(self, files: Sequence[Subscription | Port], seconds: float) -> None:
         """Until one of the sockets can be read, or the time is over (rounded up to 1 ms)."""
         ready = poll()
         for file in files:

@@ -18,6 +18,7 @@ from array import array
 from errno import EAGAIN, EINTR, ENETDOWN, ENODEV, ENXIO
 
 from netalias import errors
+from netalias.kernel.netlink import SO_RCVBUFFORCE
 from netalias.model import ARPHRD_ETHER
 from netalias.packets import (
     ETH_P_ALL,
@@ -32,7 +33,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SO_RCVBUFFORCE = 33
 SOL_PACKET = 263
 PACKET_STATISTICS = 6
 PACKET_IGNORE_OUTGOING = 23

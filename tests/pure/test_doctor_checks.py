@@ -19,7 +19,6 @@ from netalias.doctor.facts import ALL, Reading
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, listed
 from netalias.doctor.foreign import XTABLES, named
 from netalias.families import lazy
-from netalias.kernel.pyroute.survey import Route
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -33,6 +32,7 @@ from netalias.model import (
     Snapshot,
     Stats,
 )
+from netalias.model.events import Route
 from netalias.observed import Observed
 
 RUNNING = IFF_UP | IFF_LOWER_UP

@@ -18,12 +18,12 @@ from command import ip_json, set_sysctl, wait_for_state
 from support import SLOW, Namespace, another_user, until, veth_pair
 
 from netalias import errors, packets
+from netalias.kernel.netlink.subscription import Subscription
 from netalias.packets import probe
 from netalias.packets.acd import FAST, Timing
 from netalias.packets.announce import NEAR, Announcement, announce
 from netalias.packets.bpf import ARP, NEIGHBOUR
 from netalias.packets.dad import Watch
-from netalias.packets.events import Events
 from netalias.packets.pacing import Sender
 from netalias.packets.socket import Port
 
@@ -238,7 +238,7 @@ def test_what_cannot_be_heard_through_a_flood_is_undecided(
         sender = Sender()
 
     class Flooded(Narrow):
-        def wait(self, files: Sequence[Events | Port], seconds: float) -> None:
+        def wait(self, files: Sequence[Subscription | Port], seconds: float) -> None:
             sender.send("p9", [packets.arp_probe(STRANGER, MANY[0])] * 200)
             super().wait(files, seconds)
 

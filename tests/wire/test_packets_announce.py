@@ -40,7 +40,7 @@ class Edge(announce.Edge):
         """eth and the index."""
         return f"eth{index}"
 
-    def standing(self) -> set[bytes]:  # type: ignore[override]
+    def local_addresses(self) -> set[bytes]:  # type: ignore[override]
         """All, but for what has gone by now."""
         numbers = (number.to_bytes(2, "big") for number in range(1 << 16))
         gone = {address for address, at in self.gone.items() if at <= self.now}

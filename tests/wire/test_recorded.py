@@ -24,7 +24,7 @@ from wire_cases import (
 from netalias import errors
 from netalias.kernel import netlink
 from netalias.kernel.netlink import codec, spec
-from netalias.kernel.netlink.fingerprint import PORT, Recorded
+from netalias.kernel.netlink.fingerprint import PORT_ID, Recorded
 from netalias.model import AF_INET6, PROTOCOL, Address, Device, Snapshot, Stats
 from netalias.model.steps import AddAltname
 
@@ -91,7 +91,7 @@ def opened(answer: Any, *, taken: bool = False) -> Recorded:
     """A Recorded on a socket of its own, behind which *answer* is played."""
     player = Player()
     player.answer = answer
-    player.taken = {PORT} if taken else set()
+    player.taken = {PORT_ID} if taken else set()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(netlink, "socket", lambda *_: player)
         return Recorded()
@@ -138,7 +138,7 @@ def test_nothing_was_read(kernel: Recorded) -> None:
 
 def test_the_port_id_is_always_the_same(player: Player, kernel: Recorded) -> None:
     """It stands in every message."""
-    assert player.port == PORT
+    assert player.port == PORT_ID
 
 
 def test_listening_reads_ahead(player: Player, kernel: Recorded) -> None:

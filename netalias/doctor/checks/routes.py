@@ -6,7 +6,6 @@ from shlex import quote
 
 from netalias.doctor.facts import network_text, text_of
 from netalias.doctor.finding import ERROR, Finding, finding
-from netalias.kernel.pyroute.survey import RTN_LOCAL
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -16,6 +15,7 @@ from netalias.model import (
     IFF_LOWER_UP,
     prefix,
 )
+from netalias.model.events import RTN_LOCAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netalias.doctor.facts import Reading
-    from netalias.kernel.pyroute.survey import Route
     from netalias.model import Address, Alias, Device
+    from netalias.model.events import Route
 
 STRICT, LOOSE = 1, 2
 """Values of rp_filter (RFC 3704)."""
@@ -66,7 +66,7 @@ def _detour(reading: Reading, alias: Alias, device: Device) -> Route | None:
         # Others come by the main device and leave by it, but for those of the alias's network.
         longest = max(within, key=lambda one: one.prefixlen, default=None)
         return longest if longest is not None and longest.prefixlen else None
-    near = [one for one in found if not one.gateway]
+    near = [one for one in found if not one.gateway and len(one.devices) == 1]
     return next(iter([*sorted(within, key=lambda one: -one.prefixlen), *near, *found]), None)
 
 

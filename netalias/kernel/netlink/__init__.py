@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 from _socket import AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
-from errno import EACCES, EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+from errno import EACCES, EADDRINUSE, EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 from sys import byteorder
 
 from netalias import errors
@@ -42,8 +42,11 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+# Protocols and options of netlink sockets: linux/netlink.h, linux/socket.h, asm-generic/socket.h.
 NETLINK_ROUTE = 0
+NETLINK_GENERIC = 16
 SOL_NETLINK = 270
+NETLINK_ADD_MEMBERSHIP = 1
 NETLINK_CAP_ACK = 10
 NETLINK_EXT_ACK = 11
 NETLINK_GET_STRICT_CHK = 12
@@ -58,8 +61,9 @@ PACK_SMALL = 150
 """The same for a socket that was refused the larger receive buffer."""
 RECEIVE_BUFFER = 4 << 20
 DUMP_TRIES = 10
+"""Dumps that a change of the kernel's state has made inconsistent, until it is an error."""
 MANY = 32
-"""From so many messages on a dump is read by layout (bulk.py)."""
+"""From so many messages on a dump is read by layout (layouts.py)."""
 FEW = 16
 """Up to so many new devices are asked for their index one by one, more by one dump."""
 
@@ -71,12 +75,11 @@ class _Inconsistent(Exception):
 class Netlink(Kernel):
     """A Kernel on AF_NETLINK. The network namespace is that of the thread that makes it."""
 
+    _port_id = 0
+    """The port id of the socket; 0 lets the kernel choose one."""
+
     def __init__(self) -> None:
-        try:
-            self._socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
-            self._bind()
-        except OSError as error:
-            raise errors.kernel_error("rtnetlink socket", error.errno or 0) from None
+        self._socket = opened("rtnetlink socket", NETLINK_ROUTE, self._port_id)
         self._sequence = 0
         self._able: dict[str, bool] = {}
         self._indexes: dict[str, int] = {}
@@ -84,10 +87,6 @@ class Netlink(Kernel):
         self._buffer = bytearray(CHUNK)
         self._bulk: dict[int, Reader] = {}
         self._pack = self._options()
-
-    def _bind(self) -> None:
-        """Let the kernel choose a port id."""
-        self._socket.bind((0, 0))
 
     def _options(self) -> int:
         for option in (NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK):
@@ -416,25 +415,48 @@ class Netlink(Kernel):
             pass
 
     def _receive(self, operation: str, flags: int = 0) -> bytes | None:
-        """One datagram of the kernel; None when something was lost (ENOBUFS, a short buffer).
+        return received(operation, self._socket, self._buffer, flags)
 
-        With MSG_DONTWAIT in *flags* it is empty when there is none.
-        """
-        while True:
-            try:
-                size, source = self._socket.recvfrom_into(self._buffer, 0, MSG_TRUNC | flags)
-            except OSError as error:
-                if error.errno == ENOBUFS:
-                    return None
-                if error.errno == EAGAIN:
-                    return b""
-                raise errors.kernel_error(operation, error.errno or 0) from None
-            if source[0]:
-                continue  # not from the kernel
-            if size > len(self._buffer):
-                self._buffer = bytearray(size + CHUNK)
+
+def opened(operation: str, protocol: int, port_id: int = 0) -> socket:
+    """A netlink socket in the namespace of the calling thread.
+
+    It gets this *port_id* unless another socket has it; 0 lets the kernel choose one. Raises
+    KernelError.
+    """
+    try:
+        made = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
+        try:
+            made.bind((port_id, 0))
+        except OSError as error:
+            if not port_id or error.errno != EADDRINUSE:
+                raise
+            made.bind((0, 0))
+    except OSError as error:
+        raise errors.kernel_error(operation, error.errno or 0) from None
+    return made
+
+
+def received(operation: str, source: socket, buffer: bytearray, flags: int) -> bytes | None:
+    """One datagram of the kernel; None when one was lost (ENOBUFS, a short buffer, which grows).
+
+    With MSG_DONTWAIT in *flags* it is empty when there is none. Raises KernelError.
+    """
+    while True:
+        try:
+            size, sender = source.recvfrom_into(buffer, 0, MSG_TRUNC | flags)
+        except OSError as error:
+            if error.errno == ENOBUFS:
                 return None
-            return bytes(memoryview(self._buffer)[:size])
+            if error.errno == EAGAIN:
+                return b""
+            raise errors.kernel_error(operation, error.errno or 0) from None
+        if sender[0]:
+            continue  # not from the kernel
+        if size > len(buffer):
+            buffer.extend(bytes(size + CHUNK - len(buffer)))
+            return None
+        return bytes(memoryview(buffer)[:size])
 
 
 def _refuse(operation: str, answer: tuple[int, str], sequence: int) -> None:

@@ -11,8 +11,8 @@ from errno import ENOENT
 from sys import byteorder
 
 from netalias import errors
-from netalias.kernel.netlink import codec
-from netalias.kernel.netlink.subscription import NETLINK_GENERIC, Channel
+from netalias.kernel.netlink import NETLINK_GENERIC, codec
+from netalias.kernel.netlink.subscription import Subscription
 from netalias.model.events import MEDIA
 
 TYPE_CHECKING = False
@@ -55,39 +55,39 @@ class Media:
     """A socket of the family; ``present`` tells whether the kernel has it. Raises KernelError."""
 
     def __init__(self, buffer: int = 0) -> None:
-        self._channel = Channel(NETLINK_GENERIC, buffer)
+        self._subscription = Subscription(NETLINK_GENERIC, buffer=buffer)
         self._family, group = self._resolve()
         self.present = bool(group)
         if group:
-            self._channel.join(group)
+            self._subscription.join(group)
 
     def fileno(self) -> int:
         """That of the socket."""
-        return self._channel.fileno()
+        return self._subscription.fileno()
 
     def close(self) -> None:
         """Close the socket."""
-        self._channel.close()
+        self._subscription.close()
 
     def ask(self, index: int) -> None:
         """Have the media of one device told; nothing is told where it has none."""
         for command in (LINKINFO_GET, LINKMODES_GET):
-            self._channel.send(self._family, 0, _request(command, index))
+            self._subscription.send(self._family, 0, _request(command, index))
 
     def all(self) -> Iterator[Word]:
         """The media of all devices, and what is announced meanwhile. Raises WireError."""
         for command in (LINKINFO_GET, LINKMODES_GET):
             try:
-                for message in self._channel.answers(self._family, _request(command)):
+                for message in self._subscription.answers(self._family, _request(command)):
                     yield from self._words(message)
             except errors.KernelError:
                 continue  # a driver that fails ends the list; what was told is so
 
     def read(self) -> Iterator[Word]:
         """What was announced or answered. Raises WireError, KernelError."""
-        for message in self._channel.read():
+        for message in self._subscription.read():
             if message is None:
-                self._channel.drain()
+                self._subscription.drain()
                 yield from self.all()
                 return
             yield from self._words(message)
@@ -107,8 +107,8 @@ class Media:
     def _resolve(self) -> tuple[int, int]:
         """The numbers of the family and of its group; zeros where the kernel has none."""
         body = _generic(CTRL_CMD_GETFAMILY) + codec.attr_text(CTRL_ATTR_FAMILY_NAME, FAMILY)
-        self._channel.send(GENL_ID_CTRL, 0, body)
-        for message in self._channel.read(0):
+        self._subscription.send(GENL_ID_CTRL, 0, body)
+        for message in self._subscription.read(0):
             if message is None:
                 continue
             kind, flags, _, data, start, end = message

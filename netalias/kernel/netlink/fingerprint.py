@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from _socket import MSG_DONTWAIT
 from _struct import Struct
-from errno import EADDRINUSE
 
 from netalias.kernel.netlink import Netlink, codec
 from netalias.model import PROTOCOL
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from netalias.model import Snapshot
     from netalias.model.steps import Step
 
-PORT = 0x6E6100
+PORT_ID = 0x6E6100
 """Port id of the socket: above every process id (PID_MAX_LIMIT), below what the kernel draws."""
 LINKS, ADDRESSES = 1, 2
 """Sequence numbers of the two dumps."""
@@ -47,21 +46,14 @@ LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64, codec.IFLA_AF_SPEC})
 class Recorded(Netlink):
     """A Netlink that keeps the bytes of its last reading."""
 
+    _port_id = PORT_ID
+
     def __init__(self) -> None:
-        self._fixed = True
         self._heard: list[bytes] = []
         self._ahead: list[bytes] = []
         self._recording = False
         super().__init__()
-
-    def _bind(self) -> None:
-        try:
-            self._socket.bind((PORT, 0))
-        except OSError as error:
-            if error.errno != EADDRINUSE:
-                raise
-            self._fixed = False
-            super()._bind()
+        self._fixed = self._socket.getsockname()[0] == PORT_ID
 
     def listen(self) -> None:
         """Read and do not look: what was read is given to digest(), and to the next snapshot()."""

@@ -15,11 +15,17 @@ from netalias.kernel.netlink.codec import (
     NLM_F_CREATE,
     NLM_F_DUMP,
     NLM_F_EXCL,
+    RTA_DST,
+    RTA_OIF,
+    RTM_GETROUTE,
     RTM_NEWNEIGH,
+    RTM_NEWROUTE,
+    RTMSG,
     attr,
     attributes,
     message,
 )
+from netalias.model.events import RTN_LOCAL, RTN_UNICAST
 from netalias.model.neighbours import Proxy, Surroundings
 from netalias.model.steps import AddProxy, DelProxy
 
@@ -30,8 +36,6 @@ if TYPE_CHECKING:
 
     from netalias.model.steps import Step
 
-RTM_NEWROUTE = 24
-RTM_GETROUTE = 26
 RTM_DELNEIGH = 29
 RTM_NEWNEIGHTBL = 64
 RTM_GETNEIGHTBL = 66
@@ -51,10 +55,6 @@ NETCONFA_IFINDEX = 1
 NETCONFA_FORWARDING = 2
 NETCONFA_PROXY_NEIGH = 5
 NETCONFA_IFINDEX_ALL = -1
-RTA_DST = 1
-RTA_OIF = 4
-RTN_UNICAST = 1
-RTN_LOCAL = 2
 
 Route = tuple[int, bool]
 NOWHERE: Route = (0, False)
@@ -63,7 +63,6 @@ OFF = (False, False)
 NDMSG = Struct("=BxHiHBB")
 NDTMSG = Struct("=B3x")
 NETCONFMSG = Struct("=B3x")
-RTMSG = Struct("=BBBBBBBBI")
 _I32 = Struct("=i")
 _U64 = Struct("=Q")
 

@@ -27,6 +27,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyp
 
 from netalias import errors
 from netalias.kernel import Kernel, refused
+from netalias.kernel.netlink import DUMP_TRIES
 from netalias.kernel.netlink.codec import DEVCONF, MCAUTOJOIN, since
 from netalias.kernel.pyroute import neighbours
 from netalias.model import (
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.steps import Step
 
-DUMP_TRIES = 10
 QUEUES_TOO_MANY = 0xFFFF
 """Checked after the kind was found and before a device is made (rtnl_create_link)."""
 INDEX_NONE = 0x7FFFFFFF

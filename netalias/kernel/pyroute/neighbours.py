@@ -13,7 +13,10 @@ from pyroute2.netlink.rtnl import (  # type: ignore[import-untyped]
 )
 from pyroute2.netlink.rtnl.ndmsg import ndmsg  # type: ignore[import-untyped]
 
+from netalias.kernel.netlink.neighbours import NETCONFA_IFINDEX_ALL as ALL
+from netalias.kernel.netlink.neighbours import NTF_PROXY, NUD_PERMANENT
 from netalias.model import address_text
+from netalias.model.events import RTN_LOCAL, RTN_UNICAST
 from netalias.model.neighbours import Proxy, Surroundings
 from netalias.model.steps import AddProxy, DelProxy
 
@@ -23,12 +26,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from netalias.model.steps import Step
-
-NTF_PROXY = 0x08
-NUD_PERMANENT = 0x80
-RTN_UNICAST = 1
-RTN_LOCAL = 2
-ALL = -1
 
 
 class _Netconf(nlmsg):  # type: ignore[misc]

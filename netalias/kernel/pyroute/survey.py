@@ -22,21 +22,18 @@ from pyroute2.netlink.nfnetlink.nftsocket import (  # type: ignore[import-untype
 from pyroute2.nftables.main import NFTables  # type: ignore[import-untyped]
 
 from netalias import errors
+from netalias.kernel.netlink import DUMP_TRIES
 from netalias.model import AF_INET, AF_INET6, Value, address_text
+from netalias.model.events import RTN_UNICAST, Route
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-DUMP_TRIES = 10
 ERRORS = (NetlinkError, NetlinkDecodeError, OSError)
 """What a request can end with: the kernel's answer, one that cannot be read, a dead socket."""
 
-RTN_UNICAST = 1
-RTN_LOCAL = 2
-"""Types of routes (linux/rtnetlink.h)."""
-RT_TABLE_MAIN = 254
 NUD_FAILED = 0x20
 """linux/neighbour.h"""
 
@@ -46,35 +43,6 @@ NFT_IFNAME = 41
 NFT_TYPE_BITS = 6
 """datatypes of nftables: the name of a device; a concatenation holds several, 6 bits each."""
 IFNAME_SIZE = 16
-
-
-class Route(Value):
-    """A route: where *network*/*prefixlen* of *family* is.
-
-    ``devices`` are the indexes that it leaves by, ``gateway`` whether a router stands between;
-    ``type`` and ``table`` are those of linux/rtnetlink.h.
-    """
-
-    __slots__ = ("devices", "family", "gateway", "network", "prefixlen", "table", "type")
-
-    def __init__(
-        self,
-        family: int,
-        network: bytes,
-        prefixlen: int,
-        devices: tuple[int, ...],
-        *,
-        gateway: bool = False,
-        type: int = RTN_UNICAST,
-        table: int = RT_TABLE_MAIN,
-    ) -> None:
-        self.family = family
-        self.network = network
-        self.prefixlen = prefixlen
-        self.devices = devices
-        self.gateway = gateway
-        self.type = type
-        self.table = table
 
 
 class Way(Value):
@@ -149,14 +117,17 @@ def _route(message: Any) -> Route:
         inet_pton(family, text) if text else bytes(size),
         message["dst_len"],
         tuple(devices),
-        gateway=bool(hops or _gateway(message)),
+        gateway=_gateway(message),
         type=message["type"],
         table=message.get_attr("RTA_TABLE") or message["table"],
     )
 
 
-def _gateway(message: Any) -> object:
-    return message.get_attr("RTA_GATEWAY") or message.get_attr("RTA_VIA")
+def _gateway(message: Any) -> bytes:
+    """The router, packed; empty for none, and for next hops, which may have one each."""
+    via = message.get_attr("RTA_VIA") or {}
+    text = message.get_attr("RTA_GATEWAY") or via.get("addr")
+    return inet_pton(AF_INET6 if ":" in text else AF_INET, text) if text else b""
 
 
 def _way(socket: Any, family: int, packed: bytes) -> Way | None:
