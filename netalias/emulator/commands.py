@@ -21,6 +21,7 @@ from netalias.model import (
     IFF_POINTOPOINT,
     IFF_RUNNING,
     IFF_UP,
+    names,
 )
 
 TYPE_CHECKING = False
@@ -123,9 +124,10 @@ def _take_address(emulator: Emulator, wish: Wish, word: str, rest: list[str]) ->
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+    number = names.number(text, 9)
+    if number < 0:
         raise errors.UsageError(f"{text}: not a number")
-    return int(text)
+    return number
 
 
 _VALUES: dict[str, tuple[str, Callable[[str], int]]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.families import AliasType
 from netalias.model import AF_INET, address_text
+from netalias.model.names import number
 from netalias.model.steps import AddAddress
 
 TYPE_CHECKING = False
@@ -48,18 +49,17 @@ def quad(text: str) -> bytes | None:
     if len(parts) != 4:
         return None
     for part in parts:
-        if not (part.isascii() and part.isdigit()) or len(part) > 3:
-            return None
-        if (part[0] == "0" and len(part) > 1) or int(part) > 255:
+        if not 0 <= number(part, 3) <= 255 or (part[0] == "0" and len(part) > 1):
             return None
     return bytes(map(int, parts))
 
 
 def prefix_length(text: str, whole: str, bits: int = 32) -> int:
     """The number after the slash. Raises BadAddress with *whole* in front."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 3 or int(text) > bits:
+    length = number(text, 3)
+    if not 0 <= length <= bits:
         raise errors.BadAddress(f"{whole}: a prefix length is a number from 0 to {bits}")
-    return int(text)
+    return length
 
 
 def netmask(text: str) -> int:

@@ -86,6 +86,15 @@ def split(text: str) -> AliasName | None:
     return AliasName(main, slot)
 
 
+def number(text: str, longest: int = 10) -> int:
+    """The value of *text*, decimal ASCII digits, *longest* of them at most; -1 for any other text.
+
+    int() also takes signs, blanks, underscores and the digits of other scripts; and of a megabyte
+    of digits nobody wants the value.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else -1
+
+
 def check_device(name: str, text: str = "") -> None:
     """Raises BadName unless the kernel could have a device called *name*."""
     text = text or name

@@ -26,6 +26,7 @@ from os import open as os_open
 from os import write as os_write
 
 from netalias import errors
+from netalias.model.names import number
 from netalias.plan.sysctls import NEEDED
 
 TYPE_CHECKING = False
@@ -130,9 +131,9 @@ class SavedSysctls:
             return
         for line in text.split("\n"):
             words = line.split()
-            if len(words) == 3 and words[0].isdigit() and words[2].isdigit():
-                index, key, value = int(words[0]), words[1], int(words[2])
-                if value < FULL.get(key, 0):
+            if len(words) == 3:
+                index, key, value = number(words[0]), words[1], number(words[2])
+                if index >= 0 and 0 <= value < FULL.get(key, 0):
                     self.values.setdefault(index, {})[key] = value
 
     def _write(self) -> None:
