@@ -72,7 +72,7 @@ class AliasType:
         """Called before *alias* is bound to this type; an exception prevents it."""
 
     def alias_done(self, alias: Alias) -> None:
-        """Called after *alias* was unbound from this type."""
+        """Called before *alias* is counted out of this type."""
 
     def alias_print(self, alias: Alias) -> str:
         """The address in /proc/net/aliases, at most 39 characters of it are shown."""
@@ -166,9 +166,11 @@ class Registry:
         self._attached[alias_type.family] += 1
 
     def unbind(self, alias_type: AliasType, alias: Alias) -> None:
-        """Undo bind()."""
-        self._attached[alias_type.family] -= 1
-        alias_type.alias_done(alias)
+        """Undo bind(): the done hook, then the count, whatever the hook raises."""
+        try:
+            alias_type.alias_done(alias)
+        finally:
+            self._attached[alias_type.family] -= 1
 
     def n_attach(self, alias_type: AliasType) -> int:
         """How many aliases are bound to a registered type."""
