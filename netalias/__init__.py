@@ -81,9 +81,9 @@ def open(
 
     def kernel_here() -> Kernel:
         if recorded:
-            from netalias.kernel.netlink.fingerprint import Recorded
+            from netalias.kernel.netlink.fingerprint import Fingerprinted
 
-            return Recorded()
+            return Fingerprinted()
         from netalias.kernel.netlink import Netlink
 
         return Netlink()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netalias.claim.session import Found, Segment
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
-    from netalias.packets.dad import Watch
+    from netalias.packets.dad import DadMonitor
 
 CARRIER = 5.0
 """Seconds that a carrier is waited for."""
@@ -70,12 +70,12 @@ class Verdicts:
     """
 
     def __init__(self, segment: Segment, snapshot: Snapshot, asked: Sequence[Claim]) -> None:
-        from netalias.packets.dad import Watch
+        from netalias.packets.dad import DadMonitor
 
         self._segment = segment
         self._asked = asked
         mains, macs = {one.main.index for one in asked}, _macs(snapshot)
-        self._watch: Watch = segment.within(lambda: Watch(mains, macs))
+        self._watch: DadMonitor = segment.within(lambda: DadMonitor(mains, macs))
 
     def close(self) -> None:
         """Let go of the sockets."""

@@ -66,12 +66,12 @@ class Kernel:
     progress: Callable[[int], None] | None = None
     stopping = False
     changed = False
-    _deaf = False
+    _undoing = False
 
     @property
-    def halted(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether nothing more shall be sent; what undoes, or brings back, is sent all the same."""
-        return self.stopping and not self._deaf
+        return self.stopping and not self._undoing
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """All devices, and the addresses of *family* (0: of every family). Raises KernelError."""
@@ -137,7 +137,7 @@ class Kernel:
         """The descriptor that must stay open, or -1."""
         return -1
 
-    def twin(self) -> Kernel:
+    def reopened(self) -> Kernel:
         """One of the same namespace for a child process, which must not read from this one."""
         return self
 
@@ -161,11 +161,11 @@ class Kernel:
         counts only where *stoppable*.
         *ordered*: after the first owner that fails, those with a higher number are undone too.
         """
-        before, self._deaf = self._deaf, not stoppable
+        before, self._undoing = self._undoing, not stoppable
         try:
             return self._apply(steps, ordered)
         finally:
-            self._deaf = before
+            self._undoing = before
 
     def undo(self, steps: Sequence[Step]) -> None:
         """Undo what apply() has done, as far as it can be."""
@@ -179,7 +179,7 @@ class Kernel:
             for batch in sends(steps):
                 if failures:
                     batch = [step for step in batch if step.owner not in failures]
-                if self.halted:
+                if self.stop_requested:
                     _stop(batch, failures)
                 else:
                     self._run(batch, done, failures)
@@ -224,9 +224,9 @@ class Kernel:
             inverses.append(inverse)
         if not inverses:
             return
-        before, self._deaf = self._deaf, True  # what was begun is undone to the end
+        before, self._undoing = self._undoing, True  # what was begun is undone to the end
         answers = self.send(inverses)
-        self._deaf = before
+        self._undoing = before
         for step, error in zip(inverses, answers, strict=True):
             if error is not None and error.errno not in GONE and step.owner in failures:
                 failures[step.owner].left.append(step)

@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from netalias.packets.parse import Heard
+    from netalias.packets.parse import Message
 
 PROBE_WAIT = 1.0
 PROBE_NUM = 3
@@ -163,15 +163,15 @@ class Prober:
         """The addresses that may still turn out to be in use."""
         return {*self._left, *self.clear, *self.unheard}
 
-    def heard(self, heard: Heard) -> None:
+    def heard(self, message: Message) -> None:
         """An ARP message came in on the device."""
-        address = heard.sender
-        if address == _ANY and heard.operation == ARPOP_REQUEST:
-            address = heard.target
+        address = message.sender
+        if address == _ANY and message.operation == ARPOP_REQUEST:
+            address = message.target
         known = address in self._left or address in self.clear or address in self.unheard
-        if heard.mac in self._ours or not known:
+        if message.mac in self._ours or not known:
             return
         self._left.pop(address, None)
         self.clear.discard(address)
         self.unheard.discard(address)
-        self.conflicts[address] = heard.mac
+        self.conflicts[address] = message.mac

@@ -53,7 +53,7 @@ class Announcement(Value):
         self.address = address
 
 
-class Edge:
+class Environment:
     """What announcing asks of the machine: tests put their own in its place."""
 
     clock = staticmethod(monotonic)
@@ -70,7 +70,7 @@ def announce(
     rounds: int = 1,
     interval: float = INTERVAL,
     *,
-    edge: Edge | None = None,
+    environment: Environment | None = None,
     aside: bool = False,
 ) -> list[errors.NetaliasError]:
     """Announce all of them, *rounds* times, the rounds *interval* seconds apart.
@@ -80,25 +80,25 @@ def announce(
     not keep the others from being announced: its error is returned, once. ``aside``: a child
     closes the socket (``packets.leave``). Raises NotPermitted, KernelError.
     """
-    edge = edge or Edge()
-    sender = edge.sender()
+    environment = environment or Environment()
+    sender = environment.sender()
     refusals: dict[int, errors.NetaliasError] = {}
     try:
-        bucket = Bucket(rate, edge.clock)
+        bucket = Bucket(rate, environment.clock)
         ways = _ways(items)
-        here = _Here(edge)
-        begin = edge.clock()
+        here = _Here(environment)
+        begin = environment.clock()
         for number in range(rounds):
-            edge.sleep(max(0.0, begin + number * interval - edge.clock()))
+            environment.sleep(max(0.0, begin + number * interval - environment.clock()))
             for index, packed in ways.items():
                 if index not in refusals:
                     try:
-                        _over(edge, sender, bucket, edge.name(index), packed, here)
+                        _over(environment, sender, bucket, environment.name(index), packed, here)
                     except errors.StateError as error:
                         refusals[index] = error
     finally:
         if aside:
-            edge.leave(sender.fileno())
+            environment.leave(sender.fileno())
         sender.close()
     return list(refusals.values())
 
@@ -106,16 +106,16 @@ def announce(
 class _Here:
     """The addresses that are here: all of them at first."""
 
-    def __init__(self, edge: Edge) -> None:
-        self._edge = edge
-        self._since = edge.clock()
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._since = environment.clock()
         self._known: Container[bytes] | None = None
 
     def frames(self, framed: Iterable[Framed]) -> list[bytes]:
         """Those whose address is still here. Raises KernelError."""
-        if self._edge.clock() - self._since >= FRESH:
-            self._known = self._edge.local_addresses()
-            self._since = self._edge.clock()
+        if self._environment.clock() - self._since >= FRESH:
+            self._known = self._environment.local_addresses()
+            self._since = self._environment.clock()
         known = self._known
         return [frame for address, frame in framed if known is None or address in known]
 
@@ -136,7 +136,12 @@ def _ways(items: Iterable[Announcement]) -> dict[int, list[Framed]]:
 
 
 def _over(
-    edge: Edge, sender: Sender, bucket: Bucket, device: str, packed: list[Framed], here: _Here
+    environment: Environment,
+    sender: Sender,
+    bucket: Bucket,
+    device: str,
+    packed: list[Framed],
+    here: _Here,
 ) -> None:
     at = 0
     while at < len(packed):
@@ -144,4 +149,4 @@ def _over(
         sender.send(device, here.frames(packed[at : at + room]))
         at += room
         if at < len(packed) and not room:
-            edge.sleep(bucket.wait(len(packed) - at))
+            environment.sleep(bucket.wait(len(packed) - at))

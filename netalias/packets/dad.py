@@ -1,6 +1,6 @@
 """Whether somebody has these IPv6 addresses: the kernel probes, and its verdict is awaited.
 
-A ``Watch`` is opened before the addresses are added: then none of its announcements can be missed.
+A ``DadMonitor`` is opened before the addresses are added, so that it misses no announcement.
 
 Rules:
 - an address is good once it is not tentative any more, or optimistic (RFC 4429), which is usable;
@@ -22,14 +22,14 @@ from netalias.model import AF_INET6, IFA_F_DADFAILED, IFA_F_OPTIMISTIC, IFA_F_TE
 from netalias.packets import NEIGHBOR_ADVERTISEMENT
 from netalias.packets.bpf import NEIGHBOUR
 from netalias.packets.parse import parse
-from netalias.packets.probe import Conflict, Edge
-from netalias.packets.socket import Port
+from netalias.packets.probe import Environment, InUse
+from netalias.packets.socket import PacketSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from netalias.packets.parse import Heard
+    from netalias.packets.parse import Message
 
     Place = tuple[int, bytes]
     """A device's index and a packed IPv6 address."""
@@ -39,42 +39,46 @@ GONE = -1
 _UNSPECIFIED = b"\0" * 16
 
 
-class Outside(Edge):
-    """The same edge with the announcements of addresses, and ports that hear neighbours."""
+class DadEnvironment(Environment):
+    """The environment with announcements of addresses, and sockets for neighbour discovery."""
 
     def events(self) -> Subscription:
         """The IPv6 addresses as they change."""
         return Subscription(groups=(codec.RTNLGRP_IPV6_IFADDR,))
 
-    def port(self, index: int) -> Port:
-        """A port that hears neighbour discovery."""
-        return Port(index, NEIGHBOUR)
+    def packet_socket(self, index: int) -> PacketSocket:
+        """A listener that hears neighbour discovery."""
+        return PacketSocket(index, NEIGHBOUR)
 
 
-class Watch:
+class DadMonitor:
     """Follows IPv6 addresses from now on, and listens on the devices *mains* (indexes).
 
     *ours* are the MACs of this host. Raises NotPermitted, NoSuchDevice, MainDown, KernelError.
     """
 
     def __init__(
-        self, mains: Iterable[int], ours: Collection[bytes] = (), *, edge: Edge | None = None
+        self,
+        mains: Iterable[int],
+        ours: Collection[bytes] = (),
+        *,
+        environment: Environment | None = None,
     ) -> None:
-        self._edge = edge or Outside()
+        self._environment = environment or DadEnvironment()
         self._ours = ours
         self._flags: dict[Place, int] = {}
         self._dumping = 0
         self._doubt = False
-        self._ports: list[Port] = []
-        self._events = self._edge.events()
+        self._listeners: list[PacketSocket] = []
+        self._events = self._environment.events()
         try:
             for index in dict.fromkeys(mains):
-                self._ports.append(self._edge.port(index))
+                self._listeners.append(self._environment.packet_socket(index))
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> DadMonitor:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -83,13 +87,13 @@ class Watch:
     def close(self, *, aside: bool = False) -> None:
         """Close the sockets; ``aside``: a child does it (``packets.leave``)."""
         self._events.close()
-        if aside and self._ports:
-            self._edge.leave(self._ports)
-        for port in self._ports:
-            port.close()
-        self._ports = []
+        if aside and self._listeners:
+            self._environment.leave(self._listeners)
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
 
-    def wait(self, asked: Collection[Place], limit: float) -> list[Conflict]:
+    def wait(self, asked: Collection[Place], limit: float) -> list[InUse]:
         """Until the kernel has decided on each; those that somebody else has.
 
         The addresses are there already. Raises StateError when some are undecided after *limit*
@@ -102,30 +106,30 @@ class Watch:
 
     def verdicts(
         self, asked: Collection[Place], limit: float, *, usable: bool = True
-    ) -> tuple[list[Conflict], list[Place]]:
+    ) -> tuple[list[InUse], list[Place]]:
         """Those that somebody else has, and those not decided on after *limit* seconds.
 
         Without *usable* an optimistic address is awaited too. Raises KernelError.
         """
-        edge = self._edge
-        end = edge.clock() + limit
+        environment = self._environment
+        end = environment.clock() + limit
         macs: dict[bytes, bytes] = {}
         wanted = {address for _, address in asked}
         self._look()
         if not self._dumping and not all(place in self._flags for place in asked):
             self._ask()
         while undecided := self._undecided(asked, usable):
-            left = end - edge.clock()
+            left = end - environment.clock()
             if left <= 0:
                 break
-            edge.wait([self._events, *self._ports], left)
+            environment.wait([self._events, *self._listeners], left)
             self._look()
             self._hear(wanted, macs)
-        # The verdict was announced after the frame that brought it had passed the port.
+        # The verdict was announced after the frame that brought it had passed the listener.
         self._hear(wanted, macs)
         late = set(undecided)
         found = [
-            Conflict(address, index, self._name(index), macs.get(address, b""))
+            InUse(address, index, self._name(index), macs.get(address, b""))
             for index, address in asked
             if (index, address) not in late and self._failed((index, address))
         ]
@@ -134,7 +138,7 @@ class Watch:
     def _name(self, index: int) -> str:
         """A device that has gone with its address has no name any more."""
         try:
-            return self._edge.name(index)
+            return self._environment.name(index)
         except errors.NoSuchDevice:
             return f"index {index}"
 
@@ -191,19 +195,19 @@ class Watch:
 
     def _hear(self, wanted: Collection[bytes], macs: dict[bytes, bytes]) -> None:
         """Who says to have one of them, or tries to."""
-        for port in self._ports:
-            for frame in port.receive():
+        for listener in self._listeners:
+            for frame in listener.receive():
                 try:
-                    heard = parse(frame)
+                    message = parse(frame)
                 except errors.PacketError:
                     continue
-                if heard.target in wanted and heard.mac not in self._ours and _claims(heard):
-                    macs[heard.target] = heard.mac
+                if message.target in wanted and message.mac not in self._ours and _claims(message):
+                    macs[message.target] = message.mac
 
 
-def _claims(heard: Heard) -> bool:
+def _claims(message: Message) -> bool:
     """An advertisement, or a probe; whoever resolves the address only wants to talk to it."""
-    return heard.operation == NEIGHBOR_ADVERTISEMENT or heard.sender == _UNSPECIFIED
+    return message.operation == NEIGHBOR_ADVERTISEMENT or message.sender == _UNSPECIFIED
 
 
 def _late(places: Collection[Place], limit: float) -> errors.StateError:

@@ -39,7 +39,7 @@ _SOLICITED_NODE = b"\xff\x02" + b"\0" * 9 + b"\x01\xff"
 _SOURCE_LINK_LAYER, _TARGET_LINK_LAYER = 1, 2
 
 
-class Heard(Value):
+class Message(Value):
     """What a frame says.
 
     ``operation`` is ARPOP_* or the type of ICMPv6, ``mac`` the hardware address of the sender by
@@ -56,7 +56,7 @@ class Heard(Value):
         self.target = target
 
 
-def parse(frame: bytes) -> Heard:
+def parse(frame: bytes) -> Message:
     """An Ethernet frame, without its checksum. Raises PacketError."""
     if len(frame) < 14:
         raise PacketError(f"{len(frame)} bytes where a header of Ethernet has 14")
@@ -80,7 +80,7 @@ def _tagged(frame: bytes) -> tuple[int, int]:
     return _U16.unpack_from(frame, 16)[0], 18
 
 
-def _arp(frame: bytes, start: int) -> Heard:
+def _arp(frame: bytes, start: int) -> Message:
     if len(frame) - start < 28:
         raise PacketError(f"{len(frame) - start} bytes where ARP has 28")
     if frame[start : start + 6] != _ARP_HEAD:
@@ -88,10 +88,10 @@ def _arp(frame: bytes, start: int) -> Heard:
     operation, mac, sender, _, target = _ARP.unpack_from(frame, start + 6)
     if operation not in (ARPOP_REQUEST, ARPOP_REPLY):
         raise PacketError(f"ARP operation {operation}")
-    return Heard(operation, mac, sender, target)
+    return Message(operation, mac, sender, target)
 
 
-def _neighbour(frame: bytes, start: int) -> Heard:
+def _neighbour(frame: bytes, start: int) -> Message:
     if len(frame) - start < 64:
         raise PacketError(f"{len(frame) - start} bytes where neighbour discovery has 64")
     version, length, header, hops, source, destination = _IPV6.unpack_from(frame, start)
@@ -115,7 +115,7 @@ def _neighbour(frame: bytes, start: int) -> Heard:
         raise PacketError("the target is a multicast address")
     options = _options(frame, start + 24, end)
     option = check(source, destination, flags, options)
-    return Heard(operation, options.get(option, frame[6:12]), source, target)
+    return Message(operation, options.get(option, frame[6:12]), source, target)
 
 
 def _checksum(addresses: bytes, length: int, payload: bytes) -> int:

@@ -47,7 +47,7 @@ _STATISTICS = Struct("=II")
 """struct tpacket_stats of linux/if_packet.h."""
 
 
-class Port:
+class PacketSocket:
     """A packet socket on the device *index*; ``name`` and ``mac`` are those of the device.
 
     Raises NotPermitted, NoSuchDevice, MainDown, KernelError, each with the name of the device.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netalias import packets
 from netalias.errors import PacketError
-from netalias.packets.parse import Heard, parse
+from netalias.packets.parse import Message, parse
 from netalias.packets.spec import FRAME
 
 MAC = bytes.fromhex("02000a0b0c0d")
@@ -39,36 +39,39 @@ def option(kind: int, mac: bytes = OTHER) -> dict[str, Any]:
 
 
 GOOD = {
-    "probe": (packets.arp_probe(MAC, IPV4), Heard(1, MAC, bytes(4), IPV4)),
-    "request": (packets.arp_request(MAC, IPV4), Heard(1, MAC, IPV4, IPV4)),
-    "reply": (packets.arp_reply(MAC, IPV4), Heard(2, MAC, IPV4, IPV4)),
-    "padded": (packets.arp_reply(MAC, IPV4) + b"\x55" * 18, Heard(2, MAC, IPV4, IPV4)),
-    "advertisement": (packets.advertisement(MAC, IPV6), Heard(136, MAC, IPV6, IPV6)),
+    "probe": (packets.arp_probe(MAC, IPV4), Message(1, MAC, bytes(4), IPV4)),
+    "request": (packets.arp_request(MAC, IPV4), Message(1, MAC, IPV4, IPV4)),
+    "reply": (packets.arp_reply(MAC, IPV4), Message(2, MAC, IPV4, IPV4)),
+    "padded": (packets.arp_reply(MAC, IPV4) + b"\x55" * 18, Message(2, MAC, IPV4, IPV4)),
+    "advertisement": (packets.advertisement(MAC, IPV6), Message(136, MAC, IPV6, IPV6)),
     "padded advertisement": (
         packets.advertisement(MAC, IPV6) + b"\x55",
-        Heard(136, MAC, IPV6, IPV6),
+        Message(136, MAC, IPV6, IPV6),
     ),
-    "without an option": (neighbour("advertisement", IPV6), Heard(136, MAC, IPV6, IPV6)),
+    "without an option": (neighbour("advertisement", IPV6), Message(136, MAC, IPV6, IPV6)),
     "solicited": (
         neighbour("advertisement", IPV6, IPV6, flags={"solicited": True}, options=[option(2)]),
-        Heard(136, OTHER, IPV6, IPV6),
+        Message(136, OTHER, IPV6, IPV6),
     ),
     "solicitation": (
         neighbour("solicitation", IPV6, NODE, options=[option(1)]),
-        Heard(135, OTHER, IPV6, IPV6),
+        Message(135, OTHER, IPV6, IPV6),
     ),
-    "probe of IPv6": (neighbour("solicitation", bytes(16), NODE), Heard(135, MAC, bytes(16), IPV6)),
+    "probe of IPv6": (
+        neighbour("solicitation", bytes(16), NODE),
+        Message(135, MAC, bytes(16), IPV6),
+    ),
     "probe with a nonce": (
         neighbour("solicitation", bytes(16), NODE, options=[option(14)]),
-        Heard(135, MAC, bytes(16), IPV6),
+        Message(135, MAC, bytes(16), IPV6),
     ),
     "of two the first": (
         neighbour("advertisement", IPV6, options=[option(2), option(2, MAC)]),
-        Heard(136, OTHER, IPV6, IPV6),
+        Message(136, OTHER, IPV6, IPV6),
     ),
     "priority tag": (
         packets.arp_reply(MAC, IPV4)[:12] + b"\x81\x00\xe0\x00" + packets.arp_reply(MAC, IPV4)[12:],
-        Heard(2, MAC, IPV4, IPV4),
+        Message(2, MAC, IPV4, IPV4),
     ),
 }  # fmt: skip
 
@@ -167,7 +170,7 @@ def test_options_that_lie_about_their_length_are_refused(data: bytes, reason: st
     agreed(with_options(data))
 
 
-def specified(frame: bytes) -> Heard | None:
+def specified(frame: bytes) -> Message | None:
     """What the specification reads; None where it refuses."""
     try:
         found = FRAME.parse(frame)
@@ -178,17 +181,17 @@ def specified(frame: bytes) -> Heard | None:
     payload = found.payload
     if str(found.type) == "ARP":
         operation = OPERATIONS[str(payload.operation)]
-        return Heard(operation, payload.sender_mac, payload.sender, payload.target)
+        return Message(operation, payload.sender_mac, payload.sender, payload.target)
     message = payload.message
     operation = OPERATIONS[str(message.type)]
     macs = [one.value for one in message.options if int(one.type) == operation - 134]
-    return Heard(operation, macs[0] if macs else found.source, payload.source, message.target)
+    return Message(operation, macs[0] if macs else found.source, payload.source, message.target)
 
 
 def agreed(frame: bytes) -> None:
     """The reader and the specification say the same; nothing but PacketError is ever raised."""
     try:
-        read: Heard | None = parse(frame)
+        read: Message | None = parse(frame)
     except PacketError:
         read = None
     assert read == specified(frame)

@@ -113,7 +113,7 @@ class Netlink(Kernel):
         """That of the socket."""
         return self._socket.fileno()
 
-    def twin(self) -> Netlink:
+    def reopened(self) -> Netlink:
         """A socket of its own, in the namespace of the calling thread."""
         return Netlink()
 
@@ -292,7 +292,7 @@ class Netlink(Kernel):
         results: list[errors.NetaliasError | None] = []
         for at in range(0, len(steps), self._pack):
             pack = steps[at : at + self._pack]
-            if self.halted and not whole:
+            if self.stop_requested and not whole:
                 results += map(stopped, pack)
                 continue
             try:

@@ -43,7 +43,7 @@ OURS = (b"macvlan", b"ipvlan", b"dummy")
 LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64, codec.IFLA_AF_SPEC})
 
 
-class Recorded(Netlink):
+class Fingerprinted(Netlink):
     """A Netlink that keeps the bytes of its last reading."""
 
     _port_id = PORT_ID
