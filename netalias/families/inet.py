@@ -1,4 +1,4 @@
-"""AF_INET, the type ``ip`` of net/ipv4/ip_alias.c."""
+"""AF_INET: the type ``ip`` of net/ipv4/ip_alias.c (Linux 2.0)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Inet(AliasType):
     recorded = False
 
     def parse(self, text: str) -> tuple[bytes, int | None]:
-        """``200.1.1.1`` or ``200.1.1.1/24``; exactly four decimal numbers, no octal."""
+        """``200.1.1.1`` or ``200.1.1.1/24``: exactly four decimal numbers, no octal."""
         address, slash, length = text.partition("/")
         packed = quad(address)
         if packed is None:
@@ -35,7 +35,7 @@ class Inet(AliasType):
         return packed, (prefix_length(length, text) if slash else None)
 
     def format(self, address: bytes) -> str:
-        """Dotted quad."""
+        """The dotted quad."""
         return address_text(AF_INET, address)
 
     def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
@@ -44,7 +44,7 @@ class Inet(AliasType):
 
 
 def quad(text: str) -> bytes | None:
-    """``a.b.c.d`` packed, or None. Leading zeros are refused: to inet_aton(3) they mean octal."""
+    """``a.b.c.d`` packed, or None. Leading zeros are refused, since inet_aton(3) reads octal."""
     parts = text.split(".")
     if len(parts) != 4:
         return None
@@ -55,7 +55,7 @@ def quad(text: str) -> bytes | None:
 
 
 def prefix_length(text: str, whole: str, bits: int = 32) -> int:
-    """The number after the slash. Raises BadAddress with *whole* in front."""
+    """The number after the slash. Raises BadAddress with the text *whole* in front."""
     length = number(text, 3)
     if not 0 <= length <= bits:
         raise errors.BadAddress(f"{whole}: a prefix length is a number from 0 to {bits}")
@@ -63,7 +63,7 @@ def prefix_length(text: str, whole: str, bits: int = 32) -> int:
 
 
 def netmask(text: str) -> int:
-    """``255.255.255.0`` -> 24. Raises BadAddress for a mask with holes."""
+    """The prefix length of ``255.255.255.0``: 24. Raises BadAddress for a mask with holes."""
     packed = quad(text)
     if packed is not None:
         inverse = int.from_bytes(packed, "big") ^ 0xFFFFFFFF

@@ -20,7 +20,9 @@ def broadcast(packed: bytes, prefixlen: int) -> bytes:
 
 
 def contains(place: bytes, prefixlen: int, packed: bytes) -> bool:
-    """Whether *packed* lies in the network *place*/*prefixlen*; an address of another family does
-    not. *place* may have host bits."""
+    """Whether *packed* lies in the network of *place*/*prefixlen*, which may have host bits.
+
+    An address of another family does not.
+    """
     difference = int.from_bytes(place, "big") ^ int.from_bytes(packed, "big")
     return len(place) == len(packed) and not difference >> (len(place) * 8 - prefixlen)
