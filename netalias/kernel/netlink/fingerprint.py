@@ -1,17 +1,17 @@
-"""A reading of the kernel that can be recognised again: nothing is compared where nothing changed.
+"""Digests of readings: a state of the kernel that was compared before is recognised at once.
 
-A dump is bytes; of a kernel that did not change they are the same bytes, if the requests are the
-same too. So the socket has a fixed port id and the dumps have fixed sequence numbers, and what
-changes by itself is left out: the counters of the devices and IFLA_AF_SPEC, in which the kernel
-draws the ND reachable time anew every few minutes (neigh_rand_reach_time).
-The lifetimes of addresses of others, which count down, are left out too; where they stand is kept
-with the digest, so that recognising needs no look at each message.
+The dumps of an unchanged kernel are equal byte by byte if the requests are. So the socket has a
+fixed port id and the dumps have fixed sequence numbers, and the digest leaves out values that
+change by themselves: the counters of the devices, and IFLA_AF_SPEC, for which the kernel draws a
+new ND reachable time every few minutes (neigh_rand_reach_time). It also leaves out the lifetimes of
+addresses without the mark of netalias, which count down; their offsets are kept with the digest, so
+that a recognition need not decode each message.
 
 Rules:
-- the digest is made of the very bytes that are parsed, so it stands for what was compared; what is
-  sent afterwards makes it empty;
-- whatever is unusual (the port id is taken, a dump was repeated) makes the digest empty, and an
-  empty digest is equal to nothing.
+- the digest is made of the very bytes that are decoded, so it stands for the state that was
+  compared; a later send makes it empty;
+- anything unusual (the port id is taken, a dump was repeated) makes the digest empty, and an empty
+  digest equals nothing.
 """
 
 from __future__ import annotations
@@ -31,16 +31,18 @@ if TYPE_CHECKING:
     from netalias.model.steps import Step
 
 PORT_ID = 0x6E6100
-"""Port id of the socket: above every process id (PID_MAX_LIMIT), below what the kernel draws."""
+"""Port id of the socket: above every process id (PID_MAX_LIMIT), below those of the kernel."""
 LINKS, ADDRESSES = 1, 2
 """Sequence numbers of the two dumps."""
 DIGEST_SIZE = 32
 HOLE = Struct("=I")
+"""Offset of a hole: of lifetimes that are left out."""
 LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
-OURS = (b"macvlan", b"ipvlan", b"dummy")
+ALIAS_KINDS = (b"macvlan", b"ipvlan", b"dummy")
 LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64, codec.IFLA_AF_SPEC})
+"""Attributes of devices that change by themselves."""
 
 
 class Fingerprinted(Netlink):
@@ -56,7 +58,7 @@ class Fingerprinted(Netlink):
         self._fixed = self._socket.getsockname()[0] == PORT_ID
 
     def listen(self) -> None:
-        """Read and do not look: what was read is given to digest(), and to the next snapshot()."""
+        """Read both dumps without decoding them, for digest() and the next snapshot()."""
         self._heard, self._ahead = [], []
         if not self._fixed:
             return
@@ -68,11 +70,11 @@ class Fingerprinted(Netlink):
             if data is None or not _whole(heard):
                 self._drain("reading")
                 return
-        # What was read first is taken first, off the end.
+        # The first datagram is at the end, where pop() takes it.
         self._heard, self._ahead = heard, heard[::-1]
 
     def snapshot(self, family: int = 0) -> Snapshot:
-        """Two dumps, or what listen() has read."""
+        """The devices and addresses that listen() has read, or two new dumps."""
         ahead, before, usual = bool(self._ahead), self._sequence, False
         self._sequence, self._recording = 0, True
         if not ahead:
@@ -88,15 +90,14 @@ class Fingerprinted(Netlink):
         return found if usual or not ahead else self.snapshot(family)
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
-        """What was read is no longer what is there."""
+        """Send as Netlink does; the last reading has no digest any more."""
         self._heard, self._ahead = [], []
         return super().send(steps)
 
     def digest(self, salt: bytes) -> bytes:
-        """For *salt* and the last reading; empty when it cannot be recognised again.
+        """The digest of *salt* and the last reading; empty when there is none.
 
-        First where lifetimes count down: offsets in the list of addresses, 4 bytes each, however
-        it was cut into datagrams; then the hash.
+        First the offsets of the holes in the whole dump of addresses, 4 bytes each; then the hash.
         """
         if not self._heard or not self._fixed:
             return b""
@@ -125,7 +126,7 @@ class Fingerprinted(Netlink):
         return found.digest()
 
     def _dumped(self, sequence: int) -> bytes:
-        """One dump, however it was cut into datagrams."""
+        """The datagrams of one dump, joined."""
         return b"".join(
             data for data in self._heard if codec.HEADER.unpack_from(data)[3] == sequence
         )
@@ -144,7 +145,7 @@ class Fingerprinted(Netlink):
 
 
 def _whole(heard: list[bytes]) -> bool:
-    """Whether a dump came to its end, and nothing changed meanwhile."""
+    """Whether a dump is complete and consistent."""
     if not heard or any(map(_interrupted, heard)):
         return False
     data = heard[-1]
@@ -154,13 +155,13 @@ def _whole(heard: list[bytes]) -> bool:
 
 
 def _interrupted(data: bytes) -> bool:
-    """The kernel says so in the first message of a datagram (nl_dump_check_consistent)."""
+    """Whether the first message of a datagram has the flag (nl_dump_check_consistent)."""
     _, flags, _, _, _ = next(codec.messages(data))
     return bool(flags & codec.NLM_F_DUMP_INTR)
 
 
 def _holes(data: bytes) -> Iterator[int]:
-    """Where the lifetimes of addresses of others count down."""
+    """Offsets of the finite lifetimes of addresses without the mark of netalias."""
     for kind, _, _, start, end in codec.messages(data):
         offset = _lifetimes(data, start + 8, end) if kind == codec.RTM_NEWADDR else 0
         if offset:
@@ -168,7 +169,7 @@ def _holes(data: bytes) -> Iterator[int]:
 
 
 def _lifetimes(data: bytes, start: int, end: int) -> int:
-    """Where the lifetimes of an address stand if they are finite and it is not ours, or 0."""
+    """Offset of the lifetimes of an address if they are finite and it has no mark, or 0."""
     found = 0
     while end - start >= 4:
         length, kind = codec.ATTR.unpack_from(data, start)
@@ -181,9 +182,9 @@ def _lifetimes(data: bytes, start: int, end: int) -> int:
 
 
 def _lasting(data: bytes) -> Iterator[memoryview]:
-    """The parts of the dump of devices that change only when something is changed."""
+    """The parts of the dump of devices that change only with the configuration."""
     view = memoryview(data)
-    # By length of the message: of thousands of devices it is the same.
+    # By length of the message, which thousands of devices share.
     shapes: dict[int, _Shape] = {}
     for kind, _, _, start, end in codec.messages(data):
         start -= 16
@@ -198,10 +199,10 @@ def _lasting(data: bytes) -> Iterator[memoryview]:
 
 
 def _kept(message: bytes, kind: int, at: int, end: int) -> int:
-    """Up to where an attribute that begins at *at* lasts.
+    """End of the part of an attribute, from *at* to *end*, that enters the digest.
 
-    Of IFLA_LINKINFO it is the kind, unless that is one of ours: bridges and their ports have timers
-    behind it.
+    Of IFLA_LINKINFO only the kind does, unless it is one of aliases: bridges and their ports have
+    timers behind it.
     """
     if kind in LEFT_OUT:
         return at + 4
@@ -211,14 +212,14 @@ def _kept(message: bytes, kind: int, at: int, end: int) -> int:
     if inner != codec.IFLA_INFO_KIND:
         return at + 4
     behind = min(at + 4 + max(length, 4), end)
-    return end if message[at + 8 : behind].rstrip(b"\0") in OURS else behind
+    return end if message[at + 8 : behind].rstrip(b"\0") in ALIAS_KINDS else behind
 
 
 class _Shape:
-    """Where in a link message what lasts is: ``parts``, from and to.
+    """``parts``: start and end of the parts of a link message that enter the digest.
 
-    ``headers`` are those of the attributes LEFT_OUT, and where they stand: a message that has
-    something else there is of another shape, or its values would be taken for counters.
+    ``headers`` are offsets and bytes of the attributes LEFT_OUT: a message with other bytes there
+    has another shape, or its values would be taken for counters.
     """
 
     __slots__ = ("headers", "parts")
@@ -240,5 +241,5 @@ class _Shape:
         self.parts.append((low, size))
 
     def fits(self, data: bytes, start: int) -> bool:
-        """Whether the message at *start*, which is as long, is of this shape."""
+        """Whether the message at *start*, of the same length, has this shape."""
         return all(data.startswith(header, start + at) for at, header in self.headers)

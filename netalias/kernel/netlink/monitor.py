@@ -1,11 +1,11 @@
-"""What happens to devices, as one ordered stream of events.
+"""An rtnetlink monitor: changes of devices, addresses and routes as one ordered stream of events.
 
-One socket hears announcements, another one reads everything. Where announcements were lost
-(ENOBUFS), what is left of them is dropped, everything is read, what was announced during the
-reading is taken into it, and the difference to what was known is reported: every change once.
+One socket receives announcements, another one reads dumps. Where announcements were lost (ENOBUFS),
+the rest of them is dropped, everything is read again, announcements during the reading are applied
+to it, and the difference to the known state is reported: every change once.
 
-IPv4 routes go without a word when a device goes down or an address goes (fib_flush); so they are
-read again then.
+The kernel does not announce the IPv4 routes that it drops when a device goes down or an address is
+removed (fib_flush); so they are read again then.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from netalias.kernel.netlink.subscription import Message
     from netalias.model.events import Event, Key, Word
 
+# linux/rtnetlink.h, linux/net_namespace.h, linux/if_link.h.
 RTM_NEWNSID = 88
 RTM_DELNSID = 89
 RTM_GETNSID = 90
@@ -50,7 +51,6 @@ NETNSA_NSID = 1
 IFLA_NEW_NETNSID = 45
 IFLA_NEW_IFINDEX = 49
 RTM_F_CLONED = 0x200
-"""linux/rtnetlink.h, linux/net_namespace.h, linux/if_link.h"""
 
 GROUPS = (
     codec.RTNLGRP_LINK,
@@ -65,9 +65,9 @@ _U32 = Struct("=I")
 _I32 = Struct("=i")
 
 TURN = 4096
-"""Announcements that are read in a tenth of a second."""
+"""Announcements that are handled in a tenth of a second."""
 UPPER = ("macvlan", "macvtap", "ipvlan", "ipvtap", "vlan")
-"""Kinds that answer with the media of the device below."""
+"""Kinds that answer with the media of their lower device."""
 
 
 class Stream:
@@ -232,7 +232,7 @@ def _drops_routes(event: Event) -> bool:
 
 
 def _link(data: bytes, start: int, end: int) -> Word | None:
-    """RTM_NEWLINK; None for what bridges and radios say of their own under this name."""
+    """The change by an RTM_NEWLINK; None for those of bridge ports and radios (other families)."""
     key = _index(data, start, end)
     if key is None or codec.IFLA_IFNAME not in codec.attributes(data, start + 16, end):
         return None
@@ -269,7 +269,7 @@ def _no_address(data: bytes, start: int, end: int) -> Word | None:
 
 
 def _route(data: bytes, start: int, end: int) -> Word | None:
-    """RTM_NEWROUTE; None for what is in the local table, or was cloned."""
+    """The change by an RTM_NEWROUTE; None for one of the local table, or a cloned one."""
     if end - start < codec.RTMSG.size:
         raise WireError(f"a route message of {end - start} bytes")
     family, length, _, tos, table, protocol, scope, kind, flags = codec.RTMSG.unpack_from(
@@ -346,4 +346,4 @@ READERS: dict[int, Callable[[bytes, int, int], Word | None]] = {
     RTM_NEWNSID: _netns,
     RTM_DELNSID: _no_netns,
 }
-"""Type of message: what it says of which object."""
+"""Type of message: its reader, which gives the object and its value."""

@@ -1,8 +1,8 @@
 """The wire formats of rtnetlink as an executable specification.
 
-Every layout that ``netalias.kernel.wire`` and ``netalias.kernel.neighbours`` read or write stands
-here once more, as declarations of the library construct: what they do by offsets and ``struct``,
-these say by names. Slow, so only tests and tools that decode traces import it.
+Every layout that codec.py and neighbours.py encode or decode stands here once more, as declarations
+of the library construct: by names in place of offsets and ``struct``. It is slow, so only tests and
+tools that decode traces import it.
 
 Sources: linux/netlink.h (struct nlmsghdr, nlattr, nlmsgerr), linux/rtnetlink.h (RTM_*, struct
 ifinfomsg), linux/if_link.h (IFLA_*, struct rtnl_link_stats64), linux/if_addr.h (IFA_*, struct
