@@ -40,6 +40,7 @@ IFA_F_DEPRECATED = 0x20
 IFA_F_TENTATIVE = 0x40
 IFA_F_PERMANENT = 0x80
 IFA_F_NOPREFIXROUTE = 0x200
+IFA_F_MCAUTOJOIN = 0x400
 
 MODES = {
     "macvlan": {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"},

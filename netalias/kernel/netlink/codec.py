@@ -16,7 +16,17 @@ from __future__ import annotations
 from _struct import Struct, error, pack  # type: ignore[attr-defined]
 
 from netalias.errors import WireError
-from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, IFF_UP, Address, Device, Stats
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    AF_UNSPEC,
+    FOREVER,
+    IFA_F_MCAUTOJOIN,
+    IFF_UP,
+    Address,
+    Device,
+    Stats,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,8 +170,6 @@ _I32 = Struct("=i")
 _STATS64 = Struct("=QQQQ")
 
 _MODE_KINDS = ("macvlan", "macvtap", "ipvlan", "ipvtap")
-MCAUTOJOIN = 0x400
-"""IFA_F_MCAUTOJOIN of linux/if_addr.h."""
 _MAX_ERRNO = 4095
 _SIZES = {AF_INET: 4, AF_INET6: 16}
 
@@ -372,7 +380,7 @@ def renew_address(sequence: int, index: int, entry: Address) -> bytes:
     if entry.family == AF_INET6:
         asked = entry.copy(prefixlen=129)
     else:
-        asked = entry.copy(flags=entry.flags | MCAUTOJOIN)
+        asked = entry.copy(flags=entry.flags | IFA_F_MCAUTOJOIN)
     return change_address(sequence, index, asked)
 
 
@@ -399,7 +407,7 @@ def _address(index: int, entry: Address, *, full: bool) -> bytes:
         body.append(attr_u32(IFA_RT_PRIORITY, entry.metric))
     if entry.protocol:
         body.append(attr(IFA_PROTO, bytes([entry.protocol])))
-    if (entry.valid & entry.preferred) != 0xFFFFFFFF:
+    if (entry.valid & entry.preferred) != FOREVER:
         body.append(attr(IFA_CACHEINFO, CACHEINFO.pack(entry.preferred, entry.valid, 0, 0)))
     return b"".join(body)
 
@@ -531,11 +539,11 @@ def read_address(data: bytes, start: int, end: int) -> Address:
     try:
         if IFA_FLAGS in found:
             (flags,) = _U32.unpack(found[IFA_FLAGS])
-        preferred = valid = 0xFFFFFFFF
+        preferred = valid = FOREVER
         age = 0
         if IFA_CACHEINFO in found:
             preferred, valid, _, stamp = CACHEINFO.unpack(found[IFA_CACHEINFO])
-            if valid != 0xFFFFFFFF:
+            if valid != FOREVER:
                 age = since(stamp)
         return Address(
             index,

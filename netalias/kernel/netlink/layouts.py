@@ -10,7 +10,7 @@ from __future__ import annotations
 from _struct import Struct
 
 from netalias.kernel.netlink import codec
-from netalias.model import AF_INET, Address, Device, Stats
+from netalias.model import AF_INET, FOREVER, Address, Device, Stats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _address(layout: _Layout, data: bytes, start: int) -> Address:
         values[place] for place in layout.places
     ]
     local = local or outer
-    preferred = valid = 0xFFFFFFFF
+    preferred = valid = FOREVER
     stamp = 0
     if lifetimes:
         preferred, valid, _, stamp = codec.CACHEINFO.unpack(lifetimes)
@@ -239,7 +239,7 @@ def _address(layout: _Layout, data: bytes, start: int) -> Address:
         metric=metric or 0,
         valid=valid,
         preferred=preferred,
-        age=0 if valid == 0xFFFFFFFF else codec.since(stamp),
+        age=0 if valid == FOREVER else codec.since(stamp),
     )
 
 

@@ -1,4 +1,4 @@
-"""Proxy neighbour entries through pyroute2, and what tells what they are worth."""
+"""Proxy neighbour entries through pyroute2, and the conditions under which they work."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Netconf(nlmsg):  # type: ignore[misc]
 
 
 def proxies(route: Any) -> list[Proxy]:
-    """All entries: the library cannot ask for them in words of its own."""
+    """All proxy entries; the library has no method that requests them."""
     request = ndmsg()
     request["flags"] = NTF_PROXY
     return [
@@ -57,7 +57,7 @@ def proxies(route: Any) -> list[Proxy]:
 
 
 def surroundings(route: Any, index: int, family: int, local: bytes) -> Surroundings:
-    """As Kernel.surroundings(), of one address."""
+    """The Surroundings of one address, for the device *index*."""
     route.asyncore.marshal.msg_map[RTM_NEWNETCONF] = _Netconf
     request = _Netconf()
     request["family"] = family
@@ -87,7 +87,7 @@ def _setting(found: Any, name: str) -> bool:
 
 
 def _way(route: Any, family: int, local: bytes) -> tuple[int, int]:
-    """RTN_* and the device of a route that leads somewhere, or zeros."""
+    """Type (RTN_*) and device of the route to an address, or zeros without one."""
     try:
         (found,) = route.route("get", family=family, dst=address_text(family, local))
     except NetlinkError:
