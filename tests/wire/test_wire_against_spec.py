@@ -101,7 +101,7 @@ def numbers(module: Any, prefix: str) -> dict[str, int]:
                 **spec.IFLA_INET6,
             },
         ),
-        (codec, "IFA_", spec.IFA),
+        (codec, "IFA_", {**spec.IFA, **spec.IFA_F}),
         (codec, "NLMSGERR_", spec.NLMSGERR_ATTR),
         (codec, "NLA_", {"NLA_TYPE_MASK": 0x3FFF, "NLA_F_NESTED": 0x8000}),
         (model, "IFF_", spec.IFF),
