@@ -1,14 +1,14 @@
-"""Whether somebody has these IPv6 addresses: the kernel probes, and its verdict is awaited.
+"""IPv6 addresses that are in use: the kernel probes, and its verdict is awaited.
 
 A ``DadMonitor`` is opened before the addresses are added, so that it misses no announcement.
 
 Rules:
-- an address is good once it is not tentative any more, or optimistic (RFC 4429), which is usable;
-- it is in use when the kernel says so (IFA_F_DADFAILED), or when it is gone: the kernel removes
-  one whose lifetimes are not infinite;
-- lost announcements (ENOBUFS), and an address never announced, are asked for by a dump;
-- the other one is named by its neighbour advertisement, or its own probe (RFC 4862, 5.4.3): heard
-  on the main device, where it passes before the kernel looks at it.
+- an address is good once it is no longer tentative, or optimistic (RFC 4429), which is usable;
+- it is in use when the kernel has set IFA_F_DADFAILED, or when it is gone: the kernel removes one
+  with a finite lifetime;
+- after a loss of announcements (ENOBUFS), and for an address without one, all are read by a dump;
+- the MAC of the other host is in its neighbour advertisement or probe (RFC 4862, 5.4.3), received
+  on the main device before the kernel handles it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     """A device's index and a packed IPv6 address."""
 
 GONE = -1
-"""In place of flags: the address was there."""
+"""In place of the flags of an address that was removed."""
 _UNSPECIFIED = b"\0" * 16
 
 
@@ -43,16 +43,16 @@ class DadEnvironment(Environment):
     """The environment with announcements of addresses, and sockets for neighbour discovery."""
 
     def events(self) -> Subscription:
-        """The IPv6 addresses as they change."""
+        """A subscription to changes of IPv6 addresses."""
         return Subscription(groups=(codec.RTNLGRP_IPV6_IFADDR,))
 
     def packet_socket(self, index: int) -> PacketSocket:
-        """A listener that hears neighbour discovery."""
+        """A packet socket that receives neighbour discovery."""
         return PacketSocket(index, NEIGHBOUR)
 
 
 class DadMonitor:
-    """Follows IPv6 addresses from now on, and listens on the devices *mains* (indexes).
+    """A monitor of IPv6 addresses, with a packet socket on each of the devices *mains* (indexes).
 
     *ours* are the MACs of this host. Raises NotPermitted, NoSuchDevice, MainDown, KernelError.
     """
@@ -85,7 +85,7 @@ class DadMonitor:
         self.close()
 
     def close(self, *, aside: bool = False) -> None:
-        """Close the sockets; ``aside``: a child does it (``packets.leave``)."""
+        """Close the sockets; with *aside* a child holds them meanwhile (``packets.leave``)."""
         self._events.close()
         if aside and self._listeners:
             self._environment.leave(self._listeners)
@@ -94,10 +94,9 @@ class DadMonitor:
         self._listeners = []
 
     def wait(self, asked: Collection[Place], limit: float) -> list[InUse]:
-        """Until the kernel has decided on each; those that somebody else has.
+        """The addresses in use, once the kernel has decided on all of *asked*, which exist already.
 
-        The addresses are there already. Raises StateError when some are undecided after *limit*
-        seconds, KernelError.
+        Raises StateError when some are undecided after *limit* seconds, KernelError.
         """
         found, undecided = self.verdicts(asked, limit)
         if undecided:
@@ -107,7 +106,7 @@ class DadMonitor:
     def verdicts(
         self, asked: Collection[Place], limit: float, *, usable: bool = True
     ) -> tuple[list[InUse], list[Place]]:
-        """Those that somebody else has, and those not decided on after *limit* seconds.
+        """The addresses in use, and those that are undecided after *limit* seconds.
 
         Without *usable* an optimistic address is awaited too. Raises KernelError.
         """
@@ -125,7 +124,7 @@ class DadMonitor:
             environment.wait([self._events, *self._listeners], left)
             self._look()
             self._hear(wanted, macs)
-        # The verdict was announced after the frame that brought it had passed the listener.
+        # The kernel announces a verdict after the socket has received the frame that caused it.
         self._hear(wanted, macs)
         late = set(undecided)
         found = [
@@ -136,20 +135,20 @@ class DadMonitor:
         return found, list(undecided)
 
     def _name(self, index: int) -> str:
-        """A device that has gone with its address has no name any more."""
+        """The name of a device, which may have vanished with its address."""
         try:
             return self._environment.name(index)
         except errors.NoSuchDevice:
             return f"index {index}"
 
     def _undecided(self, asked: Collection[Place], usable: bool) -> Collection[Place]:
-        """All of them while they are read again."""
+        """The undecided ones of *asked*: all of them while a dump is read."""
         if self._dumping:
             return asked
         return [place for place in asked if not self._decided(place, usable)]
 
     def _decided(self, place: Place, usable: bool) -> bool:
-        """An address that a whole dump did not have is gone."""
+        """Whether there is a verdict; an address missing in a complete dump is gone."""
         flags = self._flags.get(place, GONE)
         if flags == GONE or flags & IFA_F_DADFAILED:
             return True
@@ -162,13 +161,13 @@ class DadMonitor:
         return flags == GONE or bool(flags & IFA_F_DADFAILED)
 
     def _ask(self) -> None:
-        """Have all announced again, and forget what is known: it may be gone."""
+        """Request a dump, and drop the known flags: an address may be gone."""
         self._flags.clear()
         self._doubt = False
         self._dumping = self._events.ask_addresses()
 
     def _look(self) -> None:
-        """Take in what was announced."""
+        """Apply the announcements that are there."""
         for event in self._events.read():
             if event is None:
                 self._doubt = True
@@ -194,7 +193,7 @@ class DadMonitor:
                 raise errors.kernel_error("list of addresses", code, text)
 
     def _hear(self, wanted: Collection[bytes], macs: dict[bytes, bytes]) -> None:
-        """Who says to have one of them, or tries to."""
+        """Note the MACs of hosts that claim one of the *wanted* addresses, or probe for it."""
         for listener in self._listeners:
             for frame in listener.receive():
                 try:
@@ -206,7 +205,7 @@ class DadMonitor:
 
 
 def _claims(message: Message) -> bool:
-    """An advertisement, or a probe; whoever resolves the address only wants to talk to it."""
+    """Whether it is an advertisement or a probe, and no mere resolution of the address."""
     return message.operation == NEIGHBOR_ADVERTISEMENT or message.sender == _UNSPECIFIED
 
 

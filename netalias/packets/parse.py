@@ -1,9 +1,9 @@
-"""A frame that came in -> what it says of addresses. Anything malformed raises PacketError.
+"""Decoder of received frames. Malformed ones raise PacketError.
 
 Rules:
-- ARP for IPv4 over Ethernet (RFC 826), requests and replies, whatever stands behind as padding;
+- ARP for IPv4 over Ethernet (RFC 826), requests and replies, with any padding;
 - neighbour solicitations and advertisements that are valid by RFC 4861, 7.1.1 and 7.1.2;
-- a tag of VLAN 0 is a priority and is passed over; other tags are another network's.
+- the tag of VLAN 0 is a priority and is skipped; a frame with another tag is refused.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _SOURCE_LINK_LAYER, _TARGET_LINK_LAYER = 1, 2
 
 
 class Message(Value):
-    """What a frame says.
+    """An ARP or neighbour discovery message.
 
-    ``operation`` is ARPOP_* or the type of ICMPv6, ``mac`` the hardware address of the sender by
-    its own words (an ND message without one: the source of the frame), ``sender`` and ``target``
-    are packed addresses; the sender is all zero in probes.
+    ``operation`` is ARPOP_* or the type of ICMPv6, ``mac`` the sender's link-layer address in the
+    message (of an ND message without one, the source of the frame), ``sender`` and ``target`` are
+    packed addresses; the sender is all zero in probes.
     """
 
     __slots__ = ("mac", "operation", "sender", "target")
@@ -57,7 +57,7 @@ class Message(Value):
 
 
 def parse(frame: bytes) -> Message:
-    """An Ethernet frame, without its checksum. Raises PacketError."""
+    """The Message in an Ethernet frame without its checksum. Raises PacketError."""
     if len(frame) < 14:
         raise PacketError(f"{len(frame)} bytes where a header of Ethernet has 14")
     (kind,) = _U16.unpack_from(frame, 12)
@@ -119,7 +119,7 @@ def _neighbour(frame: bytes, start: int) -> Message:
 
 
 def _checksum(addresses: bytes, length: int, payload: bytes) -> int:
-    """The sum of pseudo header and payload (RFC 8200, 8.1) modulo 0xFFFF: 0 when it is right.
+    """The sum of pseudo header and payload (RFC 8200, 8.1) modulo 0xFFFF; 0 when it is valid.
 
     Modulo 0xFFFF a number is congruent to the sum of its 16-bit words.
     """
@@ -128,7 +128,7 @@ def _checksum(addresses: bytes, length: int, payload: bytes) -> int:
 
 
 def _options(frame: bytes, start: int, end: int) -> dict[int, bytes]:
-    """The link-layer addresses by the type of their option (RFC 4861, 4.6); others are skipped."""
+    """Link-layer addresses by the type of their option (RFC 4861, 4.6); skips other options."""
     found: dict[int, bytes] = {}
     while start < end:
         if end - start < 2:
@@ -145,7 +145,7 @@ def _options(frame: bytes, start: int, end: int) -> dict[int, bytes]:
 
 
 def _solicitation(source: bytes, destination: bytes, _: int, options: dict[int, bytes]) -> int:
-    """RFC 4861, 7.1.1; gives the option that names the sender."""
+    """The option with the sender's MAC, of a message valid by RFC 4861, 7.1.1."""
     if source == _UNSPECIFIED:
         if not destination.startswith(_SOLICITED_NODE):
             raise PacketError("a probe that is not for a solicited-node address")
@@ -155,7 +155,7 @@ def _solicitation(source: bytes, destination: bytes, _: int, options: dict[int, 
 
 
 def _advertisement(_: bytes, destination: bytes, flags: int, __: dict[int, bytes]) -> int:
-    """RFC 4861, 7.1.2; gives the option that names the sender."""
+    """The option with the sender's MAC, of a message valid by RFC 4861, 7.1.2."""
     if destination[0] == 0xFF and flags & _SOLICITED:
         raise PacketError("an answer to nobody in particular")
     return _TARGET_LINK_LAYER

@@ -1,11 +1,11 @@
-"""Whether somebody has these IPv4 addresses: acd.py over one listener a device, all in parallel.
+"""IPv4 addresses that are in use: acd.py over one packet socket a device, all in parallel.
 
 Rules:
-- a device without a carrier is waited for, since a probe right after link-up finds nobody; one
-  that loses it during the check has not been heard out, which is an error and not an answer;
-- where no ARP is spoken (IFF_NOARP, no Ethernet), nobody can be asked, and nobody conflicts;
-- frames that found no room in the socket may have been the conflict: what was asked by then is
-  asked again, with a filter that keeps out what is known, and undecided if that does not help;
+- a device without a carrier is waited for, since a probe right after link-up finds nobody; the loss
+  of a carrier during the check is an error and not an answer;
+- on a device without ARP (IFF_NOARP, no Ethernet) there is nobody to ask, and no conflict;
+- frames without room in the socket may have been a conflict: the addresses probed by then are
+  probed again, with a filter without the known ones, and are undecided if that does not help;
 - every way out closes every socket.
 """
 
@@ -39,9 +39,9 @@ CARRIER = IFF_UP | IFF_RUNNING | IFF_LOWER_UP
 
 
 class InUse(Value):
-    """*address* (packed) is used on the device *index*, called *device*, by *mac*.
+    """A packed *address* that the host with *mac* uses, on the device *index*, called *device*.
 
-    ``mac`` is empty where the other one was not heard.
+    ``mac`` is empty where no frame of that host was received.
     """
 
     __slots__ = ("address", "device", "index", "mac")
@@ -59,40 +59,40 @@ class InUse(Value):
 
 
 class Environment:
-    """What a check asks of the machine: tests put their own in its place."""
+    """Clock, devices and sockets of the machine; tests put their own in its place."""
 
     clock = staticmethod(monotonic)
 
     def __init__(self) -> None:
         self.random: Callable[[], float] = Random().random
-        """From 0 to 1, seeded by the kernel."""
+        """Random numbers from 0 to 1, seeded by the kernel."""
 
     def events(self) -> Subscription:
-        """The devices as they change."""
+        """A subscription to changes of devices."""
         return Subscription(groups=(codec.RTNLGRP_LINK,))
 
     def packet_socket(self, index: int) -> PacketSocket:
-        """A listener that hears ARP."""
+        """A packet socket that receives ARP."""
         return PacketSocket(index, ARP)
 
     def name(self, index: int) -> str:
-        """That of a device. Raises NoSuchDevice."""
+        """The primary name of a device. Raises NoSuchDevice."""
         return name(index)
 
     def wait(self, files: Sequence[Subscription | PacketSocket], seconds: float) -> None:
-        """Until one of the sockets can be read, or the time is over (rounded up to 1 ms)."""
+        """Wait until a socket is readable or *seconds* are over (rounded up to 1 ms)."""
         ready = poll()
         for file in files:
             ready.register(file.fileno(), POLLIN)
         ready.poll(max(0, -int(-seconds * 1000 // 1)))
 
     def leave(self, listeners: Sequence[PacketSocket]) -> None:
-        """The listeners are closed by a child (``packets.leave``)."""
+        """Have a child hold the sockets, so that closing them takes no time (``packets.leave``)."""
         leave(*(listener.fileno() for listener in listeners))
 
 
 class Links:
-    """The flags of devices, followed by event."""
+    """The flags of devices, kept current by events."""
 
     def __init__(self, environment: Environment, indexes: Iterable[int]) -> None:
         self._environment = environment
@@ -100,7 +100,7 @@ class Links:
         self.events = environment.events()
 
     def look(self) -> None:
-        """Take in what was announced. Raises NoSuchDevice, KernelError."""
+        """Apply the announcements that are there. Raises NoSuchDevice, KernelError."""
         for event in self.events.read():
             if event is None:
                 self.events.ask_links(self.flags)
@@ -113,20 +113,20 @@ class Links:
 
     def _take(self, kind: int, data: bytes, start: int) -> None:
         family, _, index, flags, _ = codec.IFINFO.unpack_from(data, start)
-        if family or index not in self.flags:  # AF_BRIDGE tells of ports, not of devices
+        if family or index not in self.flags:  # AF_BRIDGE is about ports of a bridge
             return
         if kind == codec.RTM_DELLINK:
             raise errors.NoSuchDevice(f"the device of index {index} has vanished")
         self.flags[index] = flags
 
     def _missing(self, code: int, text: str) -> None:
-        """A question was refused: for a device that is not there, by its name if it has one."""
+        """Raise the error of a refused request: NoSuchDevice where a device is missing."""
         for index in self.flags:
             self._environment.name(index)
         raise errors.kernel_error("state of a device", code, text)
 
     def without(self) -> list[int]:
-        """The devices that speak ARP and have no carrier now. Raises MainDown for one down."""
+        """The devices with ARP and without a carrier. Raises MainDown for one that is down."""
         missing = []
         for index, flags in self.flags.items():
             if flags & IFF_NOARP:
@@ -138,7 +138,7 @@ class Links:
         return missing
 
     def await_carrier(self, limit: float) -> None:
-        """Until all have one. Raises StateError after *limit* seconds, and as ``look``."""
+        """Wait for all carriers. Raises StateError after *limit* seconds, and as ``look``."""
         environment = self._environment
         end = environment.clock() + limit
         self.events.ask_links(self.flags)
@@ -162,9 +162,9 @@ def check(
     environment: Environment | None = None,
     aside: bool = False,
 ) -> list[InUse]:
-    """Which of *asked*, pairs of a device's index and a packed IPv4 address, somebody has.
+    """The addresses of *asked* that are in use, as ``verdicts`` finds them.
 
-    As ``verdicts``; raises StateError too when frames were lost so that some are undecided.
+    Raises StateError too when some are undecided.
     """
     environment = environment or Environment()
     found, undecided = verdicts(asked, ours, timing, limit, environment=environment, aside=aside)
@@ -175,7 +175,7 @@ def check(
 
 
 def flooded(device: str) -> str:
-    """Why addresses are undecided."""
+    """The reason why addresses are undecided, as a sentence."""
     return f"{device} is flooded: frames were lost while conflicts were looked for"
 
 
@@ -188,12 +188,12 @@ def verdicts(
     environment: Environment | None = None,
     aside: bool = False,
 ) -> tuple[list[InUse], list[tuple[int, bytes]]]:
-    """Which of *asked*, pairs of a device's index and a packed IPv4 address, somebody has, and
-    which are undecided, since frames were lost again and again.
+    """The addresses in use, and the undecided ones, for which frames were lost again and again.
 
-    *ours* are the MACs of this host, *limit* the seconds to wait for a carrier. ``aside``: a child
-    closes the sockets, for a process of one thread that is about to end. Raises NotPermitted,
-    NoSuchDevice, MainDown, StateError (no carrier), KernelError.
+    *asked* are pairs of a device's index and a packed IPv4 address, *ours* the MACs of this host,
+    *limit* is the time to wait for a carrier in seconds. With *aside* a child closes the sockets,
+    for a process of one thread that is about to end. Raises NotPermitted, NoSuchDevice, MainDown,
+    StateError (no carrier), KernelError.
     """
     environment = environment or Environment()
     groups: dict[int, list[bytes]] = {}
@@ -237,10 +237,10 @@ def verdicts(
 def _run(
     environment: Environment, links: Links, probers: Sequence[tuple[PacketSocket, Prober]]
 ) -> None:
-    """Until every address of every device is clear or in use."""
+    """Run until every address of every device is clear, in use or given up."""
     while True:
         now = environment.clock()
-        # What came before now is heard before anything is found to be clear by now.
+        # All frames from before now are read before an address is found to be clear at now.
         waits = []
         for listener, prober in probers:
             _hear(listener, prober, now)
@@ -268,7 +268,7 @@ def _hear(listener: PacketSocket, prober: Prober, now: float) -> None:
             try:
                 prober.heard(parse(frame))
             except errors.PacketError:
-                continue  # whatever it is, it is not the ARP of a neighbour
+                continue  # not a valid ARP message
         if listener.lost():
             prober.lost(now)
             listener.only(prober.open)
