@@ -60,7 +60,7 @@ def open(
     *netns* is a name of ``ip netns`` or a path; the thread is back where it was when this returns.
     With a *kernel* (netalias.kernel.memory.Memory for one) nothing is opened and nothing is locked.
     *group* is the mark on devices, 0 for the usual one; *wait* is how many seconds a change waits
-    for another run; *recorded*: readings can be recognised again (kernel/recorded.py);
+    for another run; *recorded*: readings can be recognised again (kernel/netlink/fingerprint.py);
     *hands_off*: settings of main devices are left alone. Raises NoSuchDevice for an unknown
     namespace, KernelError.
     """

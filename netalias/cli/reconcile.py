@@ -1,8 +1,8 @@
 """The verbs check and reconcile, as far as it takes to find that nothing has changed.
 
 What was found as it should be is remembered as a fingerprint of the declarations and of the
-kernel's answer (kernel/recorded.py), beside the lock. Where it fits, nothing is parsed and nothing
-is compared; where it does not, upkeep.py does all of it.
+kernel's answer (kernel/netlink/fingerprint.py), beside the lock. Where it fits, nothing is parsed
+and nothing is compared; where it does not, converge.py does all of it.
 """
 
 from __future__ import annotations

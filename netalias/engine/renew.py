@@ -1,7 +1,7 @@
 """The verb renew: leases are given their time again, and what is left of expired ones goes.
 
 Nothing is ever added: the kernel refuses a renewal where the address is not there any more
-(wire.renew_address), since somebody else may have it by then.
+(codec.renew_address), since somebody else may have it by then.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def _size(text: str) -> int:
     try:
         return len(text.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
-        raise errors.BadName(f"{text!a}: not a text that a device can be called") from None
+        raise errors.BadName(f"{text!a}: cannot be the name of a device") from None
 
 
 def _digest(text: str) -> str:

@@ -76,12 +76,12 @@ class Prober:
 
     *mac* sends the probes, *ours* are the MACs of this host, ``random()`` gives numbers from 0 to
     1, times are seconds of any clock. ``conflicts`` has the addresses in use with the MAC of their
-    owner, ``clear`` the free ones, ``unheard`` those given up.
+    owner, ``clear`` the free ones, ``undecided`` those given up.
     """
 
     __slots__ = (
         "_again", "_handed", "_left", "_mac", "_ours", "_queue", "_random", "_timing", "clear",
-        "conflicts", "unheard",
+        "conflicts", "undecided",
     )  # fmt: skip
 
     def __init__(
@@ -101,7 +101,7 @@ class Prober:
         self._queue: list[tuple[float, bytes]] = []
         self._handed: list[bytes] = []
         self._again: dict[bytes, int] = {}
-        self.unheard: set[bytes] = set()
+        self.undecided: set[bytes] = set()
         self.conflicts: dict[bytes, bytes] = {}
         self.clear: set[bytes] = set()
         apart = 1 / timing.rate if timing.rate else 0.0
@@ -156,22 +156,22 @@ class Prober:
                 self._left[address] = 1
             else:
                 del self._left[address]
-                self.unheard.add(address)
+                self.undecided.add(address)
 
     @property
     def open(self) -> set[bytes]:
         """The addresses that may still turn out to be in use."""
-        return {*self._left, *self.clear, *self.unheard}
+        return {*self._left, *self.clear, *self.undecided}
 
-    def heard(self, message: Message) -> None:
+    def receive(self, message: Message) -> None:
         """Note an ARP message that the device has received."""
         address = message.sender
         if address == _ANY and message.operation == ARPOP_REQUEST:
             address = message.target
-        known = address in self._left or address in self.clear or address in self.unheard
+        known = address in self._left or address in self.clear or address in self.undecided
         if message.mac in self._ours or not known:
             return
         self._left.pop(address, None)
         self.clear.discard(address)
-        self.unheard.discard(address)
+        self.undecided.discard(address)
         self.conflicts[address] = message.mac

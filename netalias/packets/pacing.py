@@ -73,7 +73,7 @@ def _again(name: str, file: int, send: Send, frame: bytes, problem: OSError) -> 
     end = monotonic() + STALL
     while problem.errno in (EAGAIN, ENOBUFS, EINTR):
         if monotonic() > end:
-            raise errors.StateError(f"{name} has taken no frame for {STALL:.0f} s")
+            raise errors.StateError(f"{name} has accepted no frame for {STALL:.0f} s")
         if problem.errno == ENOBUFS:
             sleep(PAUSE)
         ready = poll()

@@ -84,7 +84,7 @@ def _arp(frame: bytes, start: int) -> Message:
     if len(frame) - start < 28:
         raise PacketError(f"{len(frame) - start} bytes where ARP has 28")
     if frame[start : start + 6] != _ARP_HEAD:
-        raise PacketError("ARP for something else than IPv4 over Ethernet")
+        raise PacketError("ARP for other protocols than IPv4 over Ethernet")
     operation, mac, sender, _, target = _ARP.unpack_from(frame, start + 6)
     if operation not in (ARPOP_REQUEST, ARPOP_REPLY):
         raise PacketError(f"ARP operation {operation}")
@@ -157,7 +157,7 @@ def _solicitation(source: bytes, destination: bytes, _: int, options: dict[int, 
 def _advertisement(_: bytes, destination: bytes, flags: int, __: dict[int, bytes]) -> int:
     """The option with the sender's MAC, of a message valid by RFC 4861, 7.1.2."""
     if destination[0] == 0xFF and flags & _SOLICITED:
-        raise PacketError("an answer to nobody in particular")
+        raise PacketError("a solicited advertisement to a multicast address")
     return _TARGET_LINK_LAYER
 
 

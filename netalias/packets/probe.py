@@ -231,7 +231,9 @@ def verdicts(
         for listener, prober in probers
         for address, mac in prober.conflicts.items()
     ]
-    return found, [(listener.index, one) for listener, prober in probers for one in prober.unheard]
+    return found, [
+        (listener.index, one) for listener, prober in probers for one in prober.undecided
+    ]
 
 
 def _run(
@@ -266,7 +268,7 @@ def _hear(listener: PacketSocket, prober: Prober, now: float) -> None:
             return
         for frame in frames:
             try:
-                prober.heard(parse(frame))
+                prober.receive(parse(frame))
             except errors.PacketError:
                 continue  # not a valid ARP message
         if listener.lost():

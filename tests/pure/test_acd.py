@@ -116,7 +116,7 @@ def test_the_time_to_listen_begins_when_the_probe_was_sent() -> None:
     assert one.due(1.0) == []  # it took a second to send
     assert one.next(1.0) == pytest.approx(0.2)
     one.due(1.1)
-    one.heard(Message(2, OTHER, ADDRESS, NOBODY))
+    one.receive(Message(2, OTHER, ADDRESS, NOBODY))
     assert one.conflicts == {ADDRESS: OTHER}
 
 
@@ -147,7 +147,7 @@ def test_what_is_a_conflict(heard: Message, conflict: bool) -> None:
     """
     one = prober()
     one.due(0.0)
-    one.heard(heard)
+    one.receive(heard)
     assert one.conflicts == ({ADDRESS: heard.mac} if conflict else {})
     run(one)
     assert one.clear == (set() if conflict else {ADDRESS})
@@ -166,7 +166,7 @@ def test_a_conflict_at_any_instant_is_found(
         # A conflict that came at *at* is read when the prober wakes up next.
         if now >= at and not said:
             said.append(now)
-            one.heard(Message(operation, OTHER, ADDRESS, ADDRESS))
+            one.receive(Message(operation, OTHER, ADDRESS, ADDRESS))
 
     run(one, before=speak)
     assert said
@@ -179,15 +179,15 @@ def test_a_late_word_counts_while_others_are_being_checked() -> None:
     for now in (0.0, 0.0001, 0.01, 0.205):
         one.due(now)
     assert (one.clear, one.next(0.205) is None) == ({ADDRESS}, False)
-    one.heard(Message(2, OTHER, ADDRESS, NOBODY))
+    one.receive(Message(2, OTHER, ADDRESS, NOBODY))
     assert (one.clear, one.conflicts) == (set(), {ADDRESS: OTHER})
 
 
 def test_the_first_owner_is_named_once_found() -> None:
     """A second one does not take its place, and no more probes are sent for the address."""
     one = prober(RFC)
-    one.heard(Message(2, OTHER, ADDRESS, NOBODY))
-    one.heard(Message(2, bytes(6), ADDRESS, NOBODY))
+    one.receive(Message(2, OTHER, ADDRESS, NOBODY))
+    one.receive(Message(2, bytes(6), ADDRESS, NOBODY))
     assert run(one) == []
     assert one.conflicts == {ADDRESS: OTHER}
 
@@ -200,7 +200,7 @@ def test_our_own_frames_never_conflict(timing: Timing, seed: int) -> None:
     now = 0.0
     while True:
         for frame in echo:
-            one.heard(parse(frame))
+            one.receive(parse(frame))
         echo += one.due(now)
         wait = one.next(now)
         if wait is None:
@@ -230,7 +230,7 @@ class Host:
         if self.owner:
             heard = parse(frame)
             return [packets.arp_reply(self.mac, ADDRESS)] if heard.target == ADDRESS else []
-        self.prober.heard(parse(frame))
+        self.prober.receive(parse(frame))
         if self.prober.next(0.0) is None:
             self.wake = None
         return []

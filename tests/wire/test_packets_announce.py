@@ -206,7 +206,7 @@ def test_a_device_that_takes_nothing_is_given_up(
 ) -> None:
     """With its name, after STALL seconds."""
     monkeypatch.setattr(pacing, "STALL", 0.0)
-    with pytest.raises(errors.StateError, match=r"^eth1 has taken no frame for 0 s$"):
+    with pytest.raises(errors.StateError, match=r"^eth1 has accepted no frame for 0 s$"):
         pacing.push("eth1", writable, Stuck(*[ENOBUFS] * 1000), [b"one"])
 
 

@@ -89,10 +89,10 @@ BAD = {
     "no payload": (ARP[:14], "0 bytes where ARP has 28"),
     "a byte short": (ARP[:-1], "27 bytes where ARP has 28"),
     "IPv4": (changed(ARP, 12, b"\x08\x00"), "neither ARP nor IPv6: Ethernet type 0x0800"),
-    "another medium": (changed(ARP, 14, b"\x00\x06"), "something else than IPv4 over Ethernet"),
-    "another family": (changed(ARP, 16, b"\x86\xdd"), "something else than IPv4 over Ethernet"),
-    "a longer MAC": (changed(ARP, 18, b"\x08"), "something else than IPv4 over Ethernet"),
-    "a shorter address": (changed(ARP, 19, b"\x00"), "something else than IPv4 over Ethernet"),
+    "another medium": (changed(ARP, 14, b"\x00\x06"), "other protocols than IPv4 over Ethernet"),
+    "another family": (changed(ARP, 16, b"\x86\xdd"), "other protocols than IPv4 over Ethernet"),
+    "a longer MAC": (changed(ARP, 18, b"\x08"), "other protocols than IPv4 over Ethernet"),
+    "a shorter address": (changed(ARP, 19, b"\x00"), "other protocols than IPv4 over Ethernet"),
     "RARP": (changed(ARP, 20, b"\x00\x03"), "ARP operation 3"),
     "a VLAN": (ARP[:12] + b"\x81\x00\x00\x07" + ARP[12:], "tagged for VLAN 7"),
     "half a tag": (ARP[:12] + b"\x81\x00\x00\x00", "16 bytes where a tagged header has 18"),
@@ -110,7 +110,7 @@ BAD = {
     "a payload below 24": (changed(NA, 18, b"\x00\x17"), "a payload of 23 in 32 bytes"),
     "solicited by nobody": (
         neighbour("advertisement", IPV6, flags={"solicited": True}),
-        "an answer to nobody in particular",
+        "a solicited advertisement to a multicast address",
     ),
     "probe with a MAC": (
         neighbour("solicitation", bytes(16), NODE, options=[option(1)]),

@@ -236,10 +236,10 @@ def _delete4(entries: list[Address], wanted: Address, promote: bool) -> None:
         entry for entry in entries if entry.flags & IFA_F_SECONDARY and same_network(entry, found)
     ]
     if promote and secondaries:
-        heir = secondaries[0]
-        entries.remove(heir)
-        heir.flags &= ~IFA_F_SECONDARY
-        entries.insert(_place4(entries, heir), heir)
+        first = secondaries[0]
+        entries.remove(first)
+        first.flags &= ~IFA_F_SECONDARY
+        entries.insert(_place4(entries, first), first)
         return
     for entry in secondaries:
         entries.remove(entry)

@@ -270,11 +270,11 @@ class Netlink(Kernel):
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """Send the steps in packs; later steps find a device made here by its name."""
-        doomed = [step for step in steps if isinstance(step, DelLink)]
-        if len(doomed) > 1:
+        deletions = [step for step in steps if isinstance(step, DelLink)]
+        if len(deletions) > 1:
             from netalias.kernel.netlink.group_delete import send_with_set
 
-            return send_with_set(self._send_packs, self._leaving, steps, doomed)
+            return send_with_set(self._send_packs, self._leaving, steps, deletions)
         results = self._send_packs(steps)
         made, lost = [], False
         for step, error in zip(steps, results, strict=True):

@@ -535,7 +535,7 @@ def read_address(data: bytes, start: int, end: int) -> Address:
     broadcast = found.get(IFA_BROADCAST, b"")
     size = _SIZES.get(family)
     if size and not (len(local) == size and {len(outer), len(broadcast)} <= {0, size}):
-        raise WireError(f"an address of family {family} that has not {size} bytes")
+        raise WireError(f"an address of family {family} that does not have {size} bytes")
     try:
         if IFA_FLAGS in found:
             (flags,) = _U32.unpack(found[IFA_FLAGS])

@@ -51,7 +51,7 @@ class Fingerprinted(Netlink):
     _port_id = PORT_ID
 
     def __init__(self) -> None:
-        self._heard: list[bytes] = []
+        self._datagrams: list[bytes] = []
         self._ahead: list[bytes] = []
         self._recording = False
         super().__init__()
@@ -59,26 +59,26 @@ class Fingerprinted(Netlink):
 
     def listen(self) -> None:
         """Read both dumps without decoding them, for digest() and the next snapshot()."""
-        self._heard, self._ahead = [], []
+        self._datagrams, self._ahead = [], []
         if not self._fixed:
             return
-        heard: list[bytes] = []
+        found: list[bytes] = []
         for request in (codec.get_links(LINKS), codec.get_addresses(ADDRESSES, 0)):
             super()._send("reading", request)
             while data := super()._receive("reading", MSG_DONTWAIT):
-                heard.append(data)
-            if data is None or not _whole(heard):
+                found.append(data)
+            if data is None or not _whole(found):
                 self._drain("reading")
                 return
         # The first datagram is at the end, where pop() takes it.
-        self._heard, self._ahead = heard, heard[::-1]
+        self._datagrams, self._ahead = found, found[::-1]
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """The devices and addresses that listen() has read, or two new dumps."""
         ahead, before, usual = bool(self._ahead), self._sequence, False
         self._sequence, self._recording = 0, True
         if not ahead:
-            self._heard = []
+            self._datagrams = []
         try:
             found = super().snapshot(family)
             usual = self._sequence == ADDRESSES and not family
@@ -86,12 +86,12 @@ class Fingerprinted(Netlink):
             self._ahead, self._recording = [], False
             self._sequence = max(before, self._sequence)
             if not usual:
-                self._heard = []
+                self._datagrams = []
         return found if usual or not ahead else self.snapshot(family)
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """Send as Netlink does; the last reading has no digest any more."""
-        self._heard, self._ahead = [], []
+        self._datagrams, self._ahead = [], []
         return super().send(steps)
 
     def digest(self, salt: bytes) -> bytes:
@@ -99,7 +99,7 @@ class Fingerprinted(Netlink):
 
         First the offsets of the holes in the whole dump of addresses, 4 bytes each; then the hash.
         """
-        if not self._heard or not self._fixed:
+        if not self._datagrams or not self._fixed:
             return b""
         holes = b"".join(map(HOLE.pack, _holes(self._dumped(ADDRESSES))))
         return holes + self._hash(salt, holes)
@@ -107,7 +107,7 @@ class Fingerprinted(Netlink):
     def recognises(self, salt: bytes, before: bytes) -> bool:
         """Whether *before* is the digest() of *salt* and the last reading."""
         holes = before[:-DIGEST_SIZE]
-        if not self._heard or not self._fixed or len(holes) % HOLE.size:
+        if not self._datagrams or not self._fixed or len(holes) % HOLE.size:
             return False
         return before == holes + self._hash(salt, holes)
 
@@ -128,7 +128,7 @@ class Fingerprinted(Netlink):
     def _dumped(self, sequence: int) -> bytes:
         """The datagrams of one dump, joined."""
         return b"".join(
-            data for data in self._heard if codec.HEADER.unpack_from(data)[3] == sequence
+            data for data in self._datagrams if codec.HEADER.unpack_from(data)[3] == sequence
         )
 
     def _send(self, operation: str, data: bytes) -> None:
@@ -140,15 +140,15 @@ class Fingerprinted(Netlink):
             return self._ahead.pop()
         data = super()._receive(operation, flags)
         if self._recording and data:
-            self._heard.append(data)
+            self._datagrams.append(data)
         return data
 
 
-def _whole(heard: list[bytes]) -> bool:
+def _whole(found: list[bytes]) -> bool:
     """Whether a dump is complete and consistent."""
-    if not heard or any(map(_interrupted, heard)):
+    if not found or any(map(_interrupted, found)):
         return False
-    data = heard[-1]
+    data = found[-1]
     *_, (kind, flags, _, start, end) = codec.messages(data)
     interrupted = flags & codec.NLM_F_DUMP_INTR
     return kind == codec.NLMSG_DONE and not interrupted and not codec.read_done(data, start, end)

@@ -44,9 +44,9 @@ def send_with_set(
     send: Callable[..., list[errors.NetaliasError | None]],
     leaving: Mapping[int, int],
     steps: Sequence[Step],
-    doomed: Sequence[DelLink],
+    deletions: Sequence[DelLink],
 ) -> list[errors.NetaliasError | None]:
-    """The answers to *steps*, of which the deletions, *doomed*, are sent as one set for each mark.
+    """The answers to *steps*, of which *deletions* are sent as one set for each mark.
 
     Steps behind the last deletion are sent after the sets. *send* is Netlink's way to send packs,
     *leaving* has index and mark of the devices with a scratch mark.
@@ -56,9 +56,9 @@ def send_with_set(
     first = [step for step in steps[:end] if not isinstance(step, DelLink)]
     for step, answer in zip(first, send(first), strict=True):
         answers[id(step)] = answer
-    for group in {step.group | SCRATCH for step in doomed}:  # remnants of an earlier run too
-        marked = [step for step in doomed if step.group | SCRATCH == group]
-        if not _alone(group, marked, leaving):
+    for group in {step.group | SCRATCH for step in deletions}:  # remnants of an earlier run too
+        marked = [step for step in deletions if step.group | SCRATCH == group]
+        if not _only(group, marked, leaving):
             for step, answer in zip(marked, send(marked, whole=True), strict=True):
                 answers[id(step)] = answer
             continue
@@ -70,7 +70,7 @@ def send_with_set(
     return [*(answers[id(step)] for step in steps[: end + 1]), *send(last)]
 
 
-def _alone(group: int, doomed: Sequence[DelLink], leaving: Mapping[int, int]) -> bool:
-    """Whether only the *doomed* devices have the scratch mark: others would be deleted too."""
-    ours = {step.index for step in doomed}
+def _only(group: int, deletions: Sequence[DelLink], leaving: Mapping[int, int]) -> bool:
+    """Whether only devices of *deletions* have the scratch mark: others would be deleted too."""
+    ours = {step.index for step in deletions}
     return all(index in ours for index, found in leaving.items() if found == group)

@@ -133,7 +133,7 @@ def read_delay(data: bytes, start: int, end: int) -> tuple[int, int]:
     try:
         (delay,) = _U64.unpack(parms.get(NDTPA_PROXY_DELAY, bytes(8)))
     except error:
-        raise WireError("a neighbour table whose delay has not 8 bytes") from None
+        raise WireError("a neighbour table with a delay of other than 8 bytes") from None
     return _number(parms, NDTPA_IFINDEX), delay
 
 
@@ -165,7 +165,7 @@ def _number(found: dict[int, bytes], kind: int) -> int:
     try:
         return int(_I32.unpack(found.get(kind, bytes(4)))[0])
     except error:
-        raise WireError(f"attribute {kind} has not 4 bytes") from None
+        raise WireError(f"attribute {kind} does not have 4 bytes") from None
 
 
 # Asking ---------------------------------------------------------------------------------------
