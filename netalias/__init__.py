@@ -118,9 +118,9 @@ def _opened(recorded: bool) -> tuple[Kernel, int]:
 
     namespace = stat("/proc/thread-self/ns/net").st_ino
     if recorded:
-        from netalias.kernel.netlink.fingerprint import Recorded
+        from netalias.kernel.netlink.fingerprint import Fingerprinted
 
-        return Recorded(), namespace
+        return Fingerprinted(), namespace
     from netalias.kernel.netlink import Netlink
 
     return Netlink(), namespace

@@ -56,7 +56,7 @@ def leave(
     from netalias.packets import opened, refused
 
     def work() -> None:
-        with kernel.twin() as own:
+        with kernel.reopened() as own:
             good = claims if decided else _good(own, claims)
             _rounds(own, good, policy, aside=False)
 
@@ -98,9 +98,9 @@ def _rounds(
 def _good(kernel: Kernel, asked: Sequence[Claim]) -> list[Claim]:
     """Those of the IPv6 addresses that nobody else has."""
     from netalias.claim import patience
-    from netalias.packets.dad import Watch
+    from netalias.packets.dad import DadMonitor
 
-    with Watch({one.main.index for one in asked}) as watch:
+    with DadMonitor({one.main.index for one in asked}) as watch:
         snapshot = _read(kernel, asked)
         places = {
             (device.index, one.address): one

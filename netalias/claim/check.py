@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from netalias.claim import Claim, Context, Found
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
-    from netalias.packets.dad import Watch
+    from netalias.packets.dad import DadMonitor
 
 CARRIER = 5.0
 """Seconds that a carrier is waited for."""
@@ -69,12 +69,12 @@ class Verdicts:
     """
 
     def __init__(self, context: Context, snapshot: Snapshot, asked: Sequence[Claim]) -> None:
-        from netalias.packets.dad import Watch
+        from netalias.packets.dad import DadMonitor
 
         self._context = context
         self._asked = asked
         mains, macs = {one.main.index for one in asked}, _macs(snapshot)
-        self._watch: Watch = context.within(lambda: Watch(mains, macs))
+        self._watch: DadMonitor = context.within(lambda: DadMonitor(mains, macs))
 
     def close(self) -> None:
         """Let go of the sockets."""

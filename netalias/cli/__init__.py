@@ -285,6 +285,9 @@ def number(option: str, text: str, default: int, least: int) -> int:
     """The number that an option was given. Raises UsageError."""
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < least:
+    from netalias.model import names
+
+    found = names.number(text, 9)
+    if found < least:
         raise errors.UsageError(f"{option} {text}: a number of at least {least} is needed")
-    return int(text)
+    return found

@@ -323,12 +323,12 @@ def _lease(wish: Wish, text: str) -> None:
     if text == "off":
         wish.lease = 0
         return
-    plain = text.isascii() and text.isdigit() and len(text) <= 10
-    if not plain or not 0 < int(text) <= LEASE_MAX:
+    seconds = names.number(text)
+    if not 0 < seconds <= LEASE_MAX:
         raise errors.UsageError(
             f"{wish.name}: lease {text}: off, or seconds from 1 to {LEASE_MAX} are needed"
         )
-    wish.lease = int(text)
+    wish.lease = seconds
 
 
 def _optimistic(wish: Wish) -> None:
@@ -385,19 +385,20 @@ def announcement(what: str, text: str, seconds: str = "") -> tuple[int, int]:
     if text == "off":
         return 0, 0
     every = text == "every"
-    found = seconds if every else text
-    if not (found.isascii() and found.isdigit()) or len(found) > 5 or not int(found):
+    found = names.number(seconds if every else text, 5)
+    if found < 1:
         needed = "a number of seconds" if every else "off, every SECONDS, or a number"
         said = f"{what} {text} {seconds}".rstrip()
         raise errors.UsageError(f"{said}: {needed} from 1 to {ROUNDS_MAX} is needed")
-    return (1, int(found)) if every else (int(found), 0)
+    return (1, found) if every else (found, 0)
 
 
 def number(wish: Wish, word: str, text: str, limit: int = NUMBER_MAX) -> int:
     """A decimal number from 0 to *limit*. Raises UsageError."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > limit:
+    found = names.number(text)
+    if not 0 <= found <= limit:
         raise errors.UsageError(f"{wish.name}: {word} {text}: a number from 0 to {limit} is needed")
-    return int(text)
+    return found
 
 
 def mac(what: str, text: str) -> bytes:

@@ -22,6 +22,7 @@ from _socket import AF_INET, inet_pton
 from netalias import desired, errors
 from netalias.desired import ranges
 from netalias.families import BUILTIN_WORDS
+from netalias.model import names
 from netalias.model.names import SLOT_MAX, AliasName
 
 TYPE_CHECKING = False
@@ -170,9 +171,9 @@ class _Reader:
             return False
         main, _, digits = words[0].partition(":")
         known = self.slots.get(main)
-        if known is None or len(digits) > 5 or not (digits.isascii() and digits.isdigit()):
+        slot = names.number(digits, 5)
+        if known is None or slot < 0:
             return False
-        slot = int(digits)
         family = wish.type.family  # type: ignore[union-attr]
         owners = self.owners[family]
         try:

@@ -12,7 +12,15 @@ the grammar can say it::
 
 from __future__ import annotations
 
-from netalias.model import AF_INET, AF_INET6, IFF_BROADCAST, MTU_INET6, address_text, mac_text
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    IFF_BROADCAST,
+    MTU_INET6,
+    address_text,
+    mac_text,
+    prefix,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -205,10 +213,9 @@ def _usual_broadcast(entry: Address, main: Device | None) -> bytes | None:
     """What a wish without a broadcast gives (plan.py); None, which equals nothing, if unknown."""
     if main is None:
         return None
-    if entry.peer or entry.prefixlen > 30 or not main.flags & IFF_BROADCAST:
+    if entry.peer or not main.flags & IFF_BROADCAST:
         return b""
-    host = 0xFFFFFFFF >> entry.prefixlen
-    return (int.from_bytes(entry.local, "big") | host).to_bytes(4, "big")
+    return prefix.broadcast(entry.local, entry.prefixlen)
 
 
 def _own_mtu(alias: Alias, device: Device) -> bool:

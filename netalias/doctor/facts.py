@@ -5,17 +5,18 @@ The checks are pure functions of it. What the caller may not look at is missing 
 
 from __future__ import annotations
 
-from netalias.kernel.pyroute.survey import RT_TABLE_MAIN, RTN_UNICAST
 from netalias.kinds import port_of
-from netalias.model import AF_INET, AF_INET6, address_text
+from netalias.model import AF_INET, AF_INET6, address_text, prefix
+from netalias.model.events import RT_TABLE_MAIN, RTN_UNICAST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from netalias.doctor.foreign import Manager
-    from netalias.kernel.pyroute.survey import Route, Way
+    from netalias.kernel.pyroute.survey import Way
     from netalias.model import Alias, Device
+    from netalias.model.events import Route
     from netalias.observed import Observed
 
 ALL = "all"
@@ -134,7 +135,7 @@ class Reading:
         if entry is None or not entry.networked or alias.family not in FOLDERS:
             return b""
         size = len(alias.address)
-        first = int.from_bytes(network_of(alias), "big")
+        first = int.from_bytes(prefix.network(alias.address, alias.prefixlen), "big")
         hosts = 1 << (size * 8 - alias.prefixlen)
         # In a network of two both addresses belong to hosts (RFC 3021, RFC 6164).
         numbers = range(2) if hosts == 2 else range(1, hosts - 1)
@@ -151,24 +152,9 @@ def _unique(devices: Iterable[Device]) -> list[Device]:
     return list({device.index: device for device in devices}.values())
 
 
-def contains(network: bytes, prefixlen: int, packed: bytes) -> bool:
-    """Whether *packed* lies in *network*/*prefixlen*; of another family it does not."""
-    shift = len(network) * 8 - prefixlen
-    return len(network) == len(packed) and (
-        int.from_bytes(network, "big") >> shift == int.from_bytes(packed, "big") >> shift
-    )
-
-
-def network_of(alias: Alias) -> bytes:
-    """The first address of the network of an alias."""
-    size = len(alias.address)
-    shift = size * 8 - alias.prefixlen
-    return (int.from_bytes(alias.address, "big") >> shift << shift).to_bytes(size, "big")
-
-
-def network_text(family: int, network: bytes, prefixlen: int) -> str:
+def network_text(family: int, first: bytes, prefixlen: int) -> str:
     """``10.0.0.0/24``."""
-    return f"{address_text(family, network)}/{prefixlen}"
+    return f"{address_text(family, first)}/{prefixlen}"
 
 
 def text_of(alias: Alias) -> str:

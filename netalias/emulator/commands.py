@@ -31,6 +31,7 @@ from netalias.model import (
     IFF_POINTOPOINT,
     IFF_RUNNING,
     IFF_UP,
+    names,
 )
 
 TYPE_CHECKING = False
@@ -142,9 +143,10 @@ def _take_address(emulator: Emulator, wish: Wish, word: str, rest: list[str]) ->
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+    number = names.number(text, 9)
+    if number < 0:
         raise errors.UsageError(f"{text}: not a number")
-    return int(text)
+    return number
 
 
 def _signed(text: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from netalias.model import prefix
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +25,12 @@ class Routes:
 
     def add(self, family: int, network: bytes, length: int, device: str) -> None:
         """Set the route for a network; a second one for the same network replaces the first."""
-        self._devices[family, length, _masked(network, length)] = device
+        self._devices[family, length, prefix.network(network, length)] = device
 
     def find(self, family: int, address: bytes) -> str | None:
         """The device of the route to *address*, or None."""
         for length in range(len(address) * 8, -1, -1):
-            device = self._devices.get((family, length, _masked(address, length)))
+            device = self._devices.get((family, length, prefix.network(address, length)))
             if device is not None:
                 return device
         return None
@@ -43,9 +45,3 @@ class Routes:
     def restore(self, lost: Table) -> None:
         """Put routes back that flush() took away."""
         self._devices.update(lost)
-
-
-def _masked(address: bytes, length: int) -> bytes:
-    beyond = len(address) * 8 - length
-    number = int.from_bytes(address, "big") >> beyond << beyond
-    return number.to_bytes(len(address), "big")

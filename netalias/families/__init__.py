@@ -1,9 +1,9 @@
-"""Alias types: what netalias knows of one address family, and the registry of them.
+"""Alias types, one for each address family, and their registry.
 
-The shape is that of struct net_alias_type (include/linux/net_alias.h of Linux 2.0): a family, a
-name, and hooks that may be left out. A third party ships a type as an entry point of the group
-``netalias.alias_types``, under the name of its type and under ``netalias-<family>``, the name that
-the 1.3.68 kernel asked kerneld for. It is loaded when its name or its family is asked for.
+A type is a struct net_alias_type (include/linux/net_alias.h of Linux 2.0): a family, a name, and
+optional hooks. A third party ships one as an entry point of the group ``netalias.alias_types``,
+under the name of the type and under ``netalias-<family>``, the name that the 1.3.68 kernel
+requested from kerneld. It is loaded when its name or its family is looked up.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "netalias.alias_types"
 NAME_MAX = 15
-"""A name has 15 characters: char name[16] in struct net_alias_type."""
+"""Length of a name in characters (char name[16] in struct net_alias_type)."""
 
 _BUILTIN: dict[int | str, tuple[str, str]] = {
     2: ("netalias.families.inet", "Inet"),
     10: ("netalias.families.inet6", "Inet6"),
 }
 BUILTIN_WORDS = {"inet": 2, "ip": 2, "inet6": 10, "ipv6": 10}
-"""Word of a built-in family: its number."""
+"""Words for the built-in families: their number."""
 
 
 class AliasType:
-    """One address family. Subclasses set the data and override what the family has.
+    """One address family. Subclasses set the data and override the hooks that the family has.
 
-    ``family`` is the kernel's number (AF_*), ``name`` stands in alias_types, ``size`` is the
-    length of a packed address in bytes. ``recorded`` tells that the ifalias text of the device
-    carries the address too, because the kernel does not keep it in every state.
+    ``family`` is the kernel's number (AF_*), ``name`` that in alias_types, ``size`` the length of a
+    packed address in bytes. ``recorded`` tells that the ifalias text of the device has the address
+    too, because the kernel does not keep it in every state.
     """
 
     family = 0
@@ -45,10 +45,10 @@ class AliasType:
     recorded = True
 
     dev_select: Callable[[object, bytes], object] | None = None
-    """(main, source address) -> the device closest to that source; None: not supported."""
+    """Hook that finds the device closest to a source: (main, source address) -> device, or None."""
 
     def parse(self, text: str) -> tuple[bytes, int | None]:
-        """``ADDRESS[/LEN]`` -> (packed address, prefix length or None). Raises BadAddress."""
+        """``ADDRESS[/LEN]`` as packed address and prefix length, or None. Raises BadAddress."""
         raise errors.BadAddress(f"{text}: addresses of type {self.name} have no text form")
 
     def format(self, address: bytes) -> str:
@@ -61,32 +61,32 @@ class AliasType:
         return self.size * 8
 
     def get_addr32(self, address: bytes) -> int:
-        """32-bit digest that the historical hash is made of; here: the first four bytes."""
+        """The 32-bit digest for the historical hash; by default the first four bytes."""
         return int.from_bytes(address[:4], "big")
 
     def dev_addr_chk(self, alias: Alias, address: bytes) -> bool:
-        """Whether *alias* owns *address*; here: the digests are equal."""
+        """Whether *alias* owns *address*; by default, whether the digests are equal."""
         return self.get_addr32(alias.address) == self.get_addr32(address)
 
     def alias_init(self, alias: Alias) -> None:
         """Called before *alias* is bound to this type; an exception prevents it."""
 
     def alias_done(self, alias: Alias) -> None:
-        """Called after *alias* was unbound from this type."""
+        """Called before *alias* is counted out of this type."""
 
     def alias_print(self, alias: Alias) -> str:
-        """The address in /proc/net/aliases, at most 39 characters of it are shown."""
+        """The address as /proc/net/aliases has it, which shows 39 characters at most."""
         return self.format(alias.address)
 
     def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
-        """The steps that put *address* on a device; a family unknown to the kernel has none."""
+        """The steps that add *address* to a device; none in a family that the kernel lacks."""
         return ()
 
 
 class Registry:
     """The registered types, how many aliases are bound to each, and the loader.
 
-    ``loader`` is asked once for a family or a name that is not registered.
+    ``loader`` is called once for each family or name that is not registered.
     """
 
     def __init__(self, loader: Callable[[int | str], AliasType | None] | None = None) -> None:
@@ -98,7 +98,8 @@ class Registry:
     def register(self, alias_type: AliasType | None) -> None:
         """Add a type with n_attach 0.
 
-        EINVAL for None, an unusable name or family, EEXIST for a twin.
+        Raises FamilyError: EINVAL for None or an unusable name or family, EEXIST for a second type
+        of a family.
         """
         if alias_type is None:
             raise errors.FamilyError("there is no alias type to register", errno=EINVAL)
@@ -120,7 +121,7 @@ class Registry:
         self._attached[alias_type.family] = 0
 
     def unregister(self, alias_type: AliasType | None) -> None:
-        """Remove a type. EINVAL for None, an unknown type, or one that aliases are bound to."""
+        """Remove a type. Raises FamilyError (EINVAL) for None, an unknown type, or one in use."""
         if alias_type is None or self._types.get(alias_type.family) is not alias_type:
             raise errors.FamilyError("this alias type is not registered", errno=EINVAL)
         if self._attached[alias_type.family]:
@@ -129,11 +130,11 @@ class Registry:
                 f"{alias_type.name}: {count} aliases are bound to it", errno=EINVAL
             )
         del self._types[alias_type.family]
-        # What went may be asked for again.
+        # It may be loaded again.
         self._asked -= {alias_type.family, alias_type.name}
 
     def find(self, key: int | str) -> AliasType | None:
-        """The type with this family or name, loaded if need be; None when there is none."""
+        """The type with this family or name, loaded if necessary; None when there is none."""
         family = family_of(key)
         found = self.known(family)
         if found is None and self._loader is not None and family not in self._asked:
@@ -142,12 +143,12 @@ class Registry:
             if loaded is not None:
                 found = self.known(loaded.family)
                 if type(found) is not type(loaded):
-                    self.register(loaded)  # a twin is refused
+                    self.register(loaded)  # a second type of the family is refused
                     found = loaded
         return found
 
     def known(self, key: int | str) -> AliasType | None:
-        """The type with this family or name if it is registered; nothing is loaded."""
+        """The registered type with this family or name, or None; loads nothing."""
         if isinstance(key, int):
             return self._types.get(key)
         return next((one for one in self._types.values() if one.name == key), None)
@@ -161,21 +162,23 @@ class Registry:
         return found
 
     def bind(self, alias_type: AliasType, alias: Alias) -> None:
-        """Count *alias*, after its init hook; an error of the hook leaves everything as it was."""
+        """Run the init hook for *alias*, then count it; an error of the hook prevents that."""
         alias_type.alias_init(alias)
         self._attached[alias_type.family] += 1
 
     def unbind(self, alias_type: AliasType, alias: Alias) -> None:
-        """Undo bind()."""
-        self._attached[alias_type.family] -= 1
-        alias_type.alias_done(alias)
+        """Undo bind(): the done hook, then the count, whatever the hook raises."""
+        try:
+            alias_type.alias_done(alias)
+        finally:
+            self._attached[alias_type.family] -= 1
 
     def n_attach(self, alias_type: AliasType) -> int:
-        """How many aliases are bound to a registered type."""
+        """The number of aliases bound to a registered type."""
         return self._attached[alias_type.family]
 
     def recount(self, aliases: Iterable[Alias]) -> None:
-        """Set every count from a reading of the kernel, loading the types that are in use."""
+        """Set every count from a reading of the kernel; loads the types that are in use."""
         counts: dict[int, int] = {}
         for alias in aliases:
             counts[alias.family] = counts.get(alias.family, 0) + 1
@@ -185,13 +188,13 @@ class Registry:
         self._attached = {family: counts.get(family, 0) for family in self._types}
 
     def types(self) -> list[AliasType]:
-        """In the order of /proc/net/alias_types: 16 chains by family, newest first in each."""
+        """The types in the order of /proc/net/alias_types: 16 chains by family, newest first."""
         newest_first = reversed(self._types.values())
         return sorted(newest_first, key=lambda one: one.family & 15)
 
 
 def load(key: int | str) -> AliasType | None:
-    """The built-in or third-party type for a family or a name, or None. Imports what it needs."""
+    """The built-in or third-party type for a family or a name, imported now, or None."""
     family = family_of(key)
     if family in _BUILTIN:
         module, name = _BUILTIN[family]
@@ -208,7 +211,7 @@ def load(key: int | str) -> AliasType | None:
 
 
 def family_of(key: int | str) -> int | str:
-    """The number of a built-in family that *key* is a word for; else *key* itself."""
+    """The number of the built-in family that *key* names, else *key* itself."""
     return BUILTIN_WORDS.get(key, key) if isinstance(key, str) else key
 
 
@@ -229,7 +232,7 @@ def _load_entry_point(name: str) -> AliasType | None:
 
 
 def installed() -> Registry:
-    """A registry with the built-in types; others are loaded when they are asked for."""
+    """A registry with the built-in types; others are loaded when they are looked up."""
     registry = Registry(load)
     for family in _BUILTIN:
         registry.find(family)
@@ -237,5 +240,5 @@ def installed() -> Registry:
 
 
 def lazy() -> Registry:
-    """A registry that loads even the built-in types only when they are asked for."""
+    """A registry that loads even the built-in types only when they are looked up."""
     return Registry(load)

@@ -1,10 +1,11 @@
-"""AF_INET, the type ``ip`` of net/ipv4/ip_alias.c."""
+"""AF_INET: the type ``ip`` of net/ipv4/ip_alias.c (Linux 2.0)."""
 
 from __future__ import annotations
 
 from netalias import errors
 from netalias.families import AliasType
 from netalias.model import AF_INET, address_text
+from netalias.model.names import number
 from netalias.model.steps import AddAddress
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ class Inet(AliasType):
     recorded = False
 
     def parse(self, text: str) -> tuple[bytes, int | None]:
-        """``200.1.1.1`` or ``200.1.1.1/24``; exactly four decimal numbers, no octal."""
+        """``200.1.1.1`` or ``200.1.1.1/24``: exactly four decimal numbers, no octal."""
         address, slash, length = text.partition("/")
         packed = quad(address)
         if packed is None:
@@ -34,7 +35,7 @@ class Inet(AliasType):
         return packed, (prefix_length(length, text) if slash else None)
 
     def format(self, address: bytes) -> str:
-        """Dotted quad."""
+        """The dotted quad."""
         return address_text(AF_INET, address)
 
     def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
@@ -43,27 +44,26 @@ class Inet(AliasType):
 
 
 def quad(text: str) -> bytes | None:
-    """``a.b.c.d`` packed, or None. Leading zeros are refused: to inet_aton(3) they mean octal."""
+    """``a.b.c.d`` packed, or None. Leading zeros are refused, since inet_aton(3) reads octal."""
     parts = text.split(".")
     if len(parts) != 4:
         return None
     for part in parts:
-        if not (part.isascii() and part.isdigit()) or len(part) > 3:
-            return None
-        if (part[0] == "0" and len(part) > 1) or int(part) > 255:
+        if not 0 <= number(part, 3) <= 255 or (part[0] == "0" and len(part) > 1):
             return None
     return bytes(map(int, parts))
 
 
 def prefix_length(text: str, whole: str, bits: int = 32) -> int:
-    """The number after the slash. Raises BadAddress with *whole* in front."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 3 or int(text) > bits:
+    """The number after the slash. Raises BadAddress with the text *whole* in front."""
+    length = number(text, 3)
+    if not 0 <= length <= bits:
         raise errors.BadAddress(f"{whole}: a prefix length is a number from 0 to {bits}")
-    return int(text)
+    return length
 
 
 def netmask(text: str) -> int:
-    """``255.255.255.0`` -> 24. Raises BadAddress for a mask with holes."""
+    """The prefix length of ``255.255.255.0``: 24. Raises BadAddress for a mask with holes."""
     packed = quad(text)
     if packed is not None:
         inverse = int.from_bytes(packed, "big") ^ 0xFFFFFFFF

@@ -1,4 +1,4 @@
-"""AF_INET6, the type ``ipv6``."""
+"""AF_INET6: the type ``ipv6``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Inet6(AliasType):
     """IPv6: sixteen bytes, the text of RFC 5952.
 
-    The kernel forgets the addresses of a device that goes down (addrconf_ifdown in
-    net/ipv6/addrconf.c), so the ifalias text carries a record.
+    The kernel removes the addresses of a device that goes down (addrconf_ifdown in
+    net/ipv6/addrconf.c), so the ifalias text records the address.
     """
 
     family = AF_INET6
@@ -31,7 +31,7 @@ class Inet6(AliasType):
     size = 16
 
     def parse(self, text: str) -> tuple[bytes, int | None]:
-        """``2001:db8::5`` or ``2001:db8::5/64``; no zone, no multicast, not ``::``."""
+        """``2001:db8::5`` or ``2001:db8::5/64``: no zone, no multicast, not ``::``."""
         address, slash, length = text.partition("/")
         try:
             packed = inet_pton(_AF_INET6, address)
@@ -44,7 +44,7 @@ class Inet6(AliasType):
         return packed, (prefix_length(length, text, 128) if slash else None)
 
     def format(self, address: bytes) -> str:
-        """RFC 5952 text."""
+        """The text of RFC 5952."""
         return address_text(AF_INET6, address)
 
     def get_addr32(self, address: bytes) -> int:
@@ -53,7 +53,7 @@ class Inet6(AliasType):
         return (value ^ value >> 32 ^ value >> 64 ^ value >> 96) & 0xFFFFFFFF
 
     def dev_addr_chk(self, alias: object, address: bytes) -> bool:
-        """All sixteen bytes are equal."""
+        """Whether all sixteen bytes are equal."""
         return getattr(alias, "address", None) == address
 
     def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:

@@ -281,7 +281,7 @@ class _Conversion:
 def _name(text: str) -> names.AliasName:
     """The alias of this name, which must do for a label. Raises BadName, LimitError."""
     _, _, slot = text.partition(":")
-    if ":" not in slot and not (slot.isascii() and slot.isdigit()):
+    if ":" not in slot and names.number(slot, len(slot)) < 0:
         raise errors.BadName(f"{text}: slots are numbers", "give it a number of its own")
     name, _ = names.parse(text)
     names.label(name)

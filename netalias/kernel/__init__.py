@@ -1,8 +1,7 @@
-"""The seam towards the kernel: one reading, one way to execute steps.
+"""The interface to the kernel: readings, and the execution of steps.
 
-Whoever implements ``snapshot``, ``proxies``, ``surroundings``, ``able``, ``permitted``, ``send``
-and ``close`` is a Kernel; netlink.py, memory.py and iproute.py do, and one contract suite runs over
-all three.
+A Kernel implements ``snapshot``, ``proxies``, ``surroundings``, ``able``, ``permitted``, ``send``
+and ``close``; netlink, memory and pyroute do, and one contract suite runs over all three.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
 
 
 UNKNOWN = (ENOBUFS, EBADMSG)
-"""Errnos of answers that were lost, or could not be read."""
+"""Errnos of steps whose answer was lost or could not be read: the outcome is unknown."""
 GONE = (ENODEV, ENOENT, EADDRNOTAVAIL)
-"""Answers to an undoing that say: there is nothing to be undone."""
+"""Errnos of an inverse step that finds nothing to undo."""
 
 
 class Failure:
-    """A step that was refused, and how. ``left`` holds what could not be undone after it."""
+    """A refused step and its error. ``left`` holds the inverse steps that failed afterwards."""
 
     __slots__ = ("error", "left", "step")
 
@@ -41,9 +40,9 @@ class Failure:
     def explained(
         self, name: AliasName | str, lost: Sequence[Failure] = ()
     ) -> errors.NetaliasError:
-        """The error with the name of the alias or device before it, and what is left after it.
+        """The error with the name of the alias or device in front and the remnants behind.
 
-        *lost* are the failures of bringing the alias back.
+        *lost* are the failures when the alias was brought back.
         """
         message = str(self.error)
         if not message.startswith(f"{name}: "):
@@ -58,63 +57,63 @@ class Failure:
 
 
 class Kernel:
-    """What every implementation shares: phases, dropping of what failed, and undoing it.
+    """Base of all implementations: executes steps by phase, and undoes the owners that failed.
 
-    ``progress`` is called with the number of steps that were answered, whenever some were.
-    ``stopping`` ends apply() before the next send: what is not complete by then is undone.
-    ``changed``: steps were sent.
+    ``progress`` is called with the number of steps answered, each time some are. ``stopping`` ends
+    apply() before its next send: owners that are not complete by then are undone. ``changed``
+    tells whether steps were sent.
     """
 
     progress: Callable[[int], None] | None = None
     stopping = False
     changed = False
-    _deaf = False
+    _undoing = False
 
     @property
-    def halted(self) -> bool:
-        """Whether nothing more shall be sent; what undoes, or brings back, is sent all the same."""
-        return self.stopping and not self._deaf
+    def stop_requested(self) -> bool:
+        """Whether to send no more steps; steps that undo or restore are sent all the same."""
+        return self.stopping and not self._undoing
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """All devices, and the addresses of *family* (0: of every family). Raises KernelError."""
         raise NotImplementedError
 
     def part(self, names: Iterable[str]) -> Snapshot:
-        """The devices of these names, as far as there are any, and their addresses."""
+        """The devices with these names, as far as they exist, and their addresses."""
         whole = self.snapshot()
         found = {device.index: device for name in names if (device := whole.device(name))}
         return Snapshot(found.values(), [one for index in found for one in whole.on(index)])
 
     def proxies(self) -> list[Proxy]:
-        """The proxy neighbour entries of every family, in no special order."""
+        """The proxy neighbour entries of every family, in any order."""
         raise NotImplementedError
 
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]
     ) -> list[Surroundings]:
-        """What surrounds these addresses, one by one, on a device that is to answer for them.
+        """The Surroundings of each address, for a device that is to answer for them.
 
-        Empty where nothing is known.
+        Empty where the kernel cannot tell.
         """
         raise NotImplementedError
 
     def able(self, kind: str) -> bool:
-        """Whether the kernel can make devices of this IFLA_INFO_KIND; asks once and remembers."""
+        """Whether the kernel can make devices of this IFLA_INFO_KIND; requested only once."""
         raise NotImplementedError
 
     def permitted(self) -> None:
-        """Raises NotPermitted when the caller may not change anything here."""
+        """Check that the caller may change the namespace. Raises NotPermitted."""
         raise NotImplementedError
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
-        """Execute steps in order and give the answer to each; a refusal does not stop the rest."""
+        """Execute steps in order; the answer to each. A refusal does not stop the rest."""
         raise NotImplementedError
 
     def listen(self) -> None:
         """Read ahead of the next snapshot(), for digest()."""
 
     def digest(self, salt: bytes) -> bytes:
-        """What *salt* and the last reading can be recognised by; empty where they cannot."""
+        """A digest of *salt* and the last reading; empty where there is none."""
         return b""
 
     def recognises(self, salt: bytes, before: bytes) -> bool:
@@ -122,8 +121,8 @@ class Kernel:
         return False
 
     def common(self, setting: str) -> int:
-        """What net.ipv4.conf.all has for the namespace of the calling thread; 0 where it cannot be
-        read."""
+        """The sysctl *setting* of net.ipv4.conf.all in the namespace of the calling thread; 0 where
+        it cannot be read."""
         try:
             with open(f"/proc/sys/net/ipv4/conf/all/{setting}", "rb") as file:
                 return int(file.read())
@@ -131,20 +130,22 @@ class Kernel:
             return 0
 
     def cookie(self) -> int:
-        """A number that no other network namespace gets until the next boot, as its inode may; 0
-        where there is none."""
+        """The cookie of the network namespace (SO_NETNS_COOKIE), 0 where there is none.
+
+        Unlike the inode it is not used again before the next boot.
+        """
         return 0
 
     def fileno(self) -> int:
-        """The descriptor that must stay open, or -1."""
+        """The descriptor that has to stay open, or -1."""
         return -1
 
-    def twin(self) -> Kernel:
-        """One of the same namespace for a child process, which must not read from this one."""
+    def reopened(self) -> Kernel:
+        """A Kernel of the same namespace for a child process, which must not read from this one."""
         return self
 
     def close(self) -> None:
-        """Let go of what is held; a second call does nothing."""
+        """Release all resources; a second call does nothing."""
 
     def __enter__(self) -> Kernel:
         return self
@@ -157,17 +158,17 @@ class Kernel:
     ) -> list[Failure]:
         """Execute a plan.
 
-        Of an owner whose step fails, the later steps are not sent and the earlier ones are undone;
-        other owners are served. An empty list means that everything is done. An interruption
-        undoes what was done and goes on upwards; ``stopping`` only undoes what is not complete, and
-        counts only where *stoppable*.
-        *ordered*: after the first owner that fails, those with a higher number are undone too.
+        When a step of an owner fails, its later steps are not sent and its earlier ones are undone;
+        other owners are served. An empty list means that everything is done. An exception, such as
+        KeyboardInterrupt, undoes all steps and is raised again; ``stopping`` undoes only incomplete
+        owners, and has no effect unless *stoppable*. With *ordered*, owners with a higher number
+        than the first that fails are undone too.
         """
-        before, self._deaf = self._deaf, not stoppable
+        before, self._undoing = self._undoing, not stoppable
         try:
             return self._apply(steps, ordered)
         finally:
-            self._deaf = before
+            self._undoing = before
 
     def _apply(self, steps: Iterable[Step], ordered: bool) -> list[Failure]:
         failures: dict[int, Failure] = {}
@@ -177,12 +178,12 @@ class Kernel:
             for batch in sends(steps):
                 if failures:
                     batch = [step for step in batch if step.owner not in failures]
-                if self.halted:
+                if self.stop_requested:
                     _stop(batch, failures)
                 else:
                     self._run(batch, done, failures)
         except BaseException:
-            # How far the last batch came is not known; undoing what was never done does no harm.
+            # The progress of the last batch is unknown; an inverse step too many does no harm.
             self.undo([*done, *batch])
             raise
         if failures and ordered:
@@ -201,7 +202,7 @@ class Kernel:
             if error is None or error.errno in UNKNOWN:
                 done.append(step)  # without a readable answer: it may be done
             elif isinstance(step, SetLink):
-                done.append(step)  # the kernel keeps what it did before it came to the refusal
+                done.append(step)  # the kernel keeps the changes that it made before the refusal
             if error is not None and step.owner not in failures:
                 failures[step.owner] = Failure(step, error)
 
@@ -217,7 +218,7 @@ class Kernel:
             inverse = step.inverse()
             if inverse is None:
                 continue
-            # Deleting a device that we made undoes everything that was done to it.
+            # Deleting a device that this owner has made undoes all its changes.
             if (step.owner, step.device) in gone and not isinstance(inverse, DelLink):
                 continue
             inverse.owner = step.owner
@@ -228,9 +229,9 @@ class Kernel:
         """Send undoing steps in the given order; those that were refused."""
         if not inverses:
             return []
-        before, self._deaf = self._deaf, True  # what was begun is undone to the end
+        before, self._undoing = self._undoing, True  # a request to stop does not end it half-way
         answers = self.send(inverses)
-        self._deaf = before
+        self._undoing = before
         return [
             step
             for step, error in zip(inverses, answers, strict=True)
@@ -269,7 +270,7 @@ def refused(step: Step, errno: int, text: str = "", sequence: int = 0) -> errors
 
 
 def sends(steps: Iterable[Step]) -> list[list[Step]]:
-    """Steps by phase, cut before each barrier: every list may go out as one send."""
+    """The steps by phase, cut before each barrier: each list may be one send."""
     batches: list[list[Step]] = []
     ordered = sorted(steps, key=lambda step: step.phase)
     last = -1

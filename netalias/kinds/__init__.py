@@ -1,8 +1,8 @@
-"""Kinds: how an alias is realised in the kernel, and the aliases that a snapshot holds.
+"""Kinds: the ways to realise an alias in the kernel.
 
-What every kind answers stands here, what the kinds with a device of their own share in device.py;
-each kind has a file of its own, loaded when it is needed. A new kind is one new file with a
-subclass of Kind or DeviceKind, and one line in KINDS.
+The interface of all kinds stands here, the base of kinds with a device of their own in device.py;
+each kind has a file of its own, loaded on use. A new kind is one new file with a subclass of Kind
+or DeviceKind, and one line in KINDS.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netalias.model.steps import Step
 
 RECORD = "netalias"
-"""First word of the ifalias text of our devices."""
+"""First word of the ifalias text of alias devices."""
 LEASE = "lease"
 """Last word but one of the text of an alias with a lease."""
 
@@ -28,16 +28,16 @@ KINDS = {
     "dummy": "Dummy",
     "label": "Label",
 }
-"""Kind by name: the class in the module of that name."""
+"""Name of a kind: its class in the module of that name."""
 
 UNLINKED = ("dummy",)
-"""Kinds whose device has none below it (IFLA_LINK), so that its names tell the main device."""
+"""Kinds without a lower device (IFLA_LINK): their names tell the main device."""
 
 AUTO = "auto"
 SIBLINGS = {"macvlan": ("macvlan", "macvtap"), "ipvlan": ("ipvlan", "ipvtap")}
-"""Kinds that share one port, by the kind of ours."""
+"""Kinds that share the receive handler of a lower device, by the kind of an alias."""
 PORT_MASTERS = ("bridge", "bond", "team")
-"""Masters that take every frame of their ports (rx_handler), so nothing can stand on a port."""
+"""Masters that take every frame of a port (rx_handler), so that nothing can be stacked on it."""
 
 _loaded: dict[str, Kind] = {}
 
@@ -58,17 +58,17 @@ def get(name: str) -> Kind:
 
 
 def choices() -> str:
-    """The words that ``kind`` takes, for a message."""
+    """The names that ``kind`` takes, as a text for messages."""
     return ", ".join([AUTO, *KINDS])
 
 
 class Goal:
-    """A wish with nothing left open: what the alias shall be.
+    """A wish with every value decided: the alias to be realised.
 
-    ``entry`` is None for an alias whose family the kernel keeps no addresses of; ``mtu`` 0 and
-    ``mac`` empty mean: the kernel's choice; ``lenient``: a kind without an MTU passes it over;
-    ``vrf`` is the VRF that the main device is a member of, and so a new device. ``lease`` is the
-    lifetime of the entry, 0 for ever; ``renew``: it is set even though it is the present one.
+    ``entry`` is None in a family of which the kernel keeps no addresses; ``mtu`` 0 and ``mac``
+    empty leave the choice to the kernel; with ``lenient`` a kind without an MTU ignores it; ``vrf``
+    is the VRF of the main device, which a new device joins. ``lease`` is the lifetime of the entry
+    in seconds, 0 for infinite; with ``renew`` it is set even though it is the present one.
     """
 
     __slots__ = (
@@ -122,8 +122,8 @@ class Goal:
         self.renew = renew
 
     def record(self) -> str:
-        """The ifalias text: ``netalias eth0:0``, and the address if the kernel may forget it, and
-        the lease if it has one."""
+        """The ifalias text: ``netalias eth0:0``, then the address if the kernel does not always
+        keep it, then the lease if there is one."""
         text = f"{RECORD} {self.name}"
         if self.type.recorded:
             address = self.type.format(self.address)
@@ -136,31 +136,31 @@ class Kind:
 
     name = ""
     routed = True
-    """Whether an address may bring the connected route of its network."""
+    """Whether its address may bring the connected route of its network."""
 
     def refuse(self, main: Device, snapshot: Snapshot) -> str:
-        """Why this kind cannot serve *main*, as the rest of a sentence; empty when it can."""
+        """The reason why *main* cannot have this kind, as a clause; empty when it can."""
         return ""
 
     def fit(self, goal: Goal) -> Goal:
-        """*goal* as this kind realises it. Raises KindError or LimitError where it cannot."""
+        """*goal* adapted to this kind. Raises KindError or LimitError where it cannot be."""
         return goal
 
     def make(self, goal: Goal) -> list[Step]:
-        """The steps that bring the alias into being."""
+        """The steps that create the alias."""
         raise NotImplementedError
 
     def change(self, alias: Alias, goal: Goal, snapshot: Snapshot) -> list[Step]:
-        """The steps from an alias of this kind to *goal*; empty when they are the same."""
+        """The steps from an alias of this kind to *goal*; empty when nothing differs."""
         raise NotImplementedError
 
     def unmake(self, alias: Alias, snapshot: Snapshot) -> list[Step]:
-        """The steps that take the alias away, and nothing else."""
+        """The steps that remove the alias, and nothing else."""
         raise NotImplementedError
 
 
 def differs(present: Address | None, wanted: Address | None) -> bool:
-    """Whether an address must be replaced to become the wanted one."""
+    """Whether the *present* address has to be replaced by the *wanted* one."""
     if present is None or wanted is None:
         return present is not wanted
     return (
@@ -176,7 +176,7 @@ def differs(present: Address | None, wanted: Address | None) -> bool:
 
 
 def lifetimes(alias: Alias, goal: Goal) -> list[Step]:
-    """The step that sets the lease of an address that stays, or lets it last for ever."""
+    """The step that sets the lifetime of an address that stays, or none."""
     entry = alias.entry
     if entry is None or (entry.valid == FOREVER and not goal.lease):
         return []
@@ -186,26 +186,22 @@ def lifetimes(alias: Alias, goal: Goal) -> list[Step]:
 
 
 def clashes(present: Address, wanted: Address | None, *, promote: bool = False) -> bool:
-    """Whether one device cannot hold both, so the old address must go first.
+    """Whether one device cannot have both, so that the *present* address must go first.
 
-    One address cannot stand there twice (EEXIST), and an IPv4 address in the network of another is
-    its secondary, and goes with it unless the device has promote_secondaries.
+    The kernel refuses an address twice (EEXIST), and an IPv4 address in the network of another is
+    its secondary, removed with it unless the device has promote_secondaries (*promote*).
     """
     if wanted is None or present.family != wanted.family:
         return False
     if present.local == wanted.local:
         return present.prefixlen == wanted.prefixlen or present.family == AF_INET6
-    shift = len(present.local) * 8 - present.prefixlen
-    return (
-        present.family != AF_INET6
-        and not promote
-        and present.prefixlen == wanted.prefixlen
-        and _number(present) >> shift == _number(wanted) >> shift
+    if present.family == AF_INET6 or promote or present.prefixlen != wanted.prefixlen:
+        return False
+    from netalias.model import prefix
+
+    return prefix.contains(
+        present.peer or present.local, present.prefixlen, wanted.peer or wanted.local
     )
-
-
-def _number(entry: Address) -> int:
-    return int.from_bytes(entry.peer or entry.local, "big")
 
 
 def port_of(main: Device, snapshot: Snapshot) -> Device | None:
@@ -221,7 +217,7 @@ def vrf_of(main: Device, snapshot: Snapshot) -> Device | None:
 
 
 def carries(main: Device, snapshot: Snapshot, kind: str) -> bool:
-    """Whether a device of this IFLA_INFO_KIND, ours or not, stands on *main*."""
+    """Whether any device of this IFLA_INFO_KIND, alias or not, is stacked on *main*."""
     return any(
         upper.kind in SIBLINGS[kind] and upper.link == main.index
         for upper in snapshot.uppers(main.index)
@@ -229,5 +225,5 @@ def carries(main: Device, snapshot: Snapshot, kind: str) -> bool:
 
 
 def surplus(own: Address | None, entries: list[Address]) -> list[Address]:
-    """What else has our mark on an alias device: a change was interrupted that replaces one."""
+    """The marked addresses of an alias device besides *own*: remnants of an interrupted change."""
     return [entry for entry in entries if entry.protocol == PROTOCOL and entry is not own]

@@ -1,4 +1,4 @@
-"""What the kinds share whose alias is a device of its own."""
+"""Base of the kinds whose alias is a device of its own."""
 
 from __future__ import annotations
 
@@ -43,30 +43,31 @@ CONF = {
     "arp_ignore": 1,
     "promote_secondaries": 1,
 }
-"""IPv4 settings of an alias device (Documentation/networking/ip-sysctl.rst): loose reverse path,
-since answers may leave by the main device; ARP only for addresses of the device itself, whatever
-way leads to the asker, and for nobody else (medium_id -1: no proxy_arp)."""
+"""IPv4 sysctls of an alias device (Documentation/networking/ip-sysctl.rst): loose reverse path
+filter, since answers may leave by the main device; ARP only for the addresses of the device itself,
+whatever the route to the sender, and no proxy ARP (medium_id -1)."""
 
+# IFLA_INET6_ADDR_GEN_MODE and IFLA_MACVLAN_MODE: linux/if_link.h.
 ADDRGEN_EUI64 = 0
 ADDRGEN_NONE = 1
 MACVLAN_MODE_PASSTHRU = 8
 
 
 class DeviceKind(Kind):
-    """A kind whose alias is a device. Subclasses say what is created."""
+    """A kind whose alias is a device. Subclasses create it."""
 
     exclusive = False
-    """Whether an address may stand only once on all devices of one main, whatever its length."""
+    """Whether the devices of one main may have an address only once, whatever its length."""
 
     def create(self, device: str, goal: Goal) -> CreateLink:
         """The step that makes the device."""
         raise NotImplementedError
 
     def make(self, goal: Goal) -> list[Step]:
-        """Create, quieten IPv6, name, set, address, raise.
+        """Create, keep IPv6 quiet, name, set, address, raise.
 
-        What is set is not set by the message that raises: the kernel would announce the device
-        once more for it, and with thousands of siblings that takes longer than raising it.
+        The message that raises the device sets nothing else: the kernel would announce the device
+        once more for it, which with thousands of siblings takes longer than raising it.
         """
         device = names.primary(goal.name)
         created = self.create(device, goal)
@@ -84,7 +85,7 @@ class DeviceKind(Kind):
         return steps
 
     def change(self, alias: Alias, goal: Goal, snapshot: Snapshot) -> list[Step]:
-        """Complete what is half-made, set what differs, and swap the address."""
+        """Complete a half-made alias, set the attributes that differ, and replace the address."""
         device = alias.device
         assert device is not None
         steps = _names(device, goal)
@@ -152,7 +153,7 @@ class DeviceKind(Kind):
         return DelAddress(device.name, device.index, present, REMOVE if first else RETIRE)
 
     def unmake(self, alias: Alias, snapshot: Snapshot) -> list[Step]:
-        """One message: routes, neighbours and addresses of the device go with it."""
+        """One step: the kernel removes routes, neighbours and addresses with the device."""
         assert alias.device is not None
         return [DelLink(alias.device.name, alias.device.index, alias.device.group)]
 
@@ -197,7 +198,7 @@ def _quiet(device: str, index: int) -> SetLink:
 
 
 def _names(device: Device, goal: Goal) -> list[Step]:
-    """The altname under which the alias is known, in place of one of an earlier main name."""
+    """Steps for the altname of the alias, in place of one after a former name of its main."""
     wanted = str(goal.name)
     if wanted in device.altnames:
         return []
@@ -210,7 +211,7 @@ def _names(device: Device, goal: Goal) -> list[Step]:
 
 
 def vlan_refusal(main: Device, snapshot: Snapshot, rival: str) -> str:
-    """Why *main* can carry neither macvlan nor ipvlan, or not this one beside its *rival*."""
+    """The reason why *main* can have neither macvlan nor ipvlan, or no kind beside its *rival*."""
     if main.type != ARPHRD_ETHER:
         return f"{main.name} is not an Ethernet device"
     if main.kind == "vrf":

@@ -1,6 +1,6 @@
-"""Kind ``dummy``: a device that stands alone (drivers/net/dummy.c); the main device answers for it.
+"""Kind ``dummy``: a device of its own (drivers/net/dummy.c); the main device answers ARP for it.
 
-The kernel does not tie a dummy to its main device, so its names do.
+The kernel does not link a dummy to its main device, so its names do.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from netalias.model.steps import CreateLink
 
 
 class Dummy(DeviceKind):
-    """For mains that carry nothing, and for addresses that are only routed to."""
+    """For main devices that can carry no other kind, and for addresses reached only by routes."""
 
     name = "dummy"
     routed = False
 
     def fit(self, goal: Goal) -> Goal:
-        """Nobody is behind a dummy: a route for its network would lead nowhere."""
+        """Set IFA_F_NOPREFIXROUTE: a connected route through a dummy would lead nowhere."""
         if goal.entry is not None and goal.entry.prefixlen < goal.type.bits:
             goal.entry.flags |= IFA_F_NOPREFIXROUTE
         return goal

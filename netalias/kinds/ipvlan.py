@@ -1,4 +1,4 @@
-"""Kind ``ipvlan``: a device that shares the MAC of its main (drivers/net/ipvlan), in mode L2."""
+"""Kind ``ipvlan``: a device with the MAC of its main device (drivers/net/ipvlan), in mode L2."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ IPVLAN_MODE_L2 = 0
 
 
 class Ipvlan(DeviceKind):
-    """No new MAC on the wire, so it passes switches and hypervisors that filter them."""
+    """An ipvlan puts no new MAC on the wire, so it passes switches and hypervisors with filters."""
 
     name = "ipvlan"
     exclusive = True
 
     def refuse(self, main: Device, snapshot: Snapshot) -> str:
-        """Ethernet only; not on a port; not beside macvlan."""
+        """Reasons: no Ethernet, a port of a bridge, a macvlan on it, another mode than L2."""
         reason = vlan_refusal(main, snapshot, "macvlan")
         if reason:
             return reason
-        # The mode is one for all on a device: the newest sets it (ipvlan_set_port_mode).
+        # All ipvlans of a device have one mode: the newest sets it (ipvlan_set_port_mode).
         family = SIBLINGS["ipvlan"]
         base = main.link if main.kind in family and not main.remote else main.index
         for other in [main, *snapshot.uppers(base)]:
             if other.kind in family and other.mode not in (-1, IPVLAN_MODE_L2):
                 mode = MODES["ipvlan"][other.mode]
-                return f"{other.name} has put it into mode {mode}, which is one for all"
+                return f"{other.name} has set the mode of all its ipvlan devices to {mode}"
         return ""
 
     def fit(self, goal: Goal) -> Goal:
-        """A MAC of its own is what an ipvlan does not have."""
+        """Refuse a MAC, which an ipvlan cannot have of its own. Raises KindError."""
         if goal.mac:
             raise errors.KindError(
                 f"{goal.name}: an ipvlan shares the MAC of its main device", "hw needs kind macvlan"

@@ -1,7 +1,7 @@
 """Kind ``label``: an address on the main device itself, known by its label (IFA_LABEL).
 
-An IPv6 address has no label. There the slot stands in the metric of the prefix route
-(IFA_RT_PRIORITY), which an address of full length does not use otherwise.
+An IPv6 address has no label: its slot stands in the metric of the prefix route (IFA_RT_PRIORITY),
+which an address of full length does not use otherwise.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from netalias.model import (
     Address,
     Alias,
     names,
+    prefix,
 )
 from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, SetLink
 
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class Label(Kind):
-    """For lo, tun, ppp, and ports of a bridge; and where many devices would hurt."""
+    """For lo, tun, ppp and ports of a bridge, and where thousands of devices cost too much."""
 
     name = "label"
 
     def fit(self, goal: Goal) -> Goal:
-        """Name the entry; inside a network that is there already it becomes a host address."""
+        """Set the label of the entry; inside a network of the device it becomes a host address."""
         if not goal.up:
             raise errors.KindError(
                 f"{goal.name}: a label cannot be down", f"netalias {goal.name}- deletes it"
@@ -48,7 +49,7 @@ class Label(Kind):
                 "kind macvlan or dummy",
             )
         if entry.flags & IFA_F_NOPREFIXROUTE and not entry.peer:
-            # A host address is nobody's secondary: it outlives the other addresses of its network.
+            # A host address is never a secondary: it outlives the other addresses of the network.
             entry.prefixlen = goal.prefixlen = goal.type.bits
             entry.flags &= ~IFA_F_NOPREFIXROUTE
             entry.broadcast = b""
@@ -61,12 +62,12 @@ class Label(Kind):
         return goal
 
     def make(self, goal: Goal) -> list[Step]:
-        """One address."""
+        """One step: the address."""
         assert goal.entry is not None
         return list(goal.type.attach(goal.main.name, goal.main.index, goal.entry))
 
     def change(self, alias: Alias, goal: Goal, snapshot: Snapshot) -> list[Step]:
-        """Add the new address, then delete the old one; the other way round where they clash."""
+        """Add the new address, then delete the old one, or first delete it where they clash."""
         assert alias.entry is not None
         assert goal.entry is not None
         if not differs(alias.entry, goal.entry):
@@ -79,14 +80,14 @@ class Label(Kind):
         ]
 
     def unmake(self, alias: Alias, snapshot: Snapshot) -> list[Step]:
-        """One address."""
+        """The steps that delete the address."""
         assert alias.main is not None
         assert alias.entry is not None
         return _delete(alias.main, alias.entry, snapshot, REMOVE)
 
 
 def _delete(main: Device, entry: Address, snapshot: Snapshot, phase: int) -> list[Step]:
-    """Delete an address; secondaries of others that hang on it are promoted, not lost."""
+    """Steps that delete an address; its secondaries are promoted, not lost."""
     steps: list[Step] = [DelAddress(main.name, main.index, entry, phase)]
     if main.promote or not _has_secondaries(entry, snapshot.on(main.index)):
         return steps
@@ -103,12 +104,10 @@ def _has_secondaries(entry: Address, entries: list[Address]) -> bool:
         return False
     if entry.prefixlen == 32 and not entry.peer:
         return False  # its network is itself
-    shift = 32 - entry.prefixlen
-    network = int.from_bytes(entry.peer or entry.local, "big") >> shift
     return any(
         other.flags & IFA_F_SECONDARY
         and other.prefixlen == entry.prefixlen
-        and int.from_bytes(other.peer or other.local, "big") >> shift == network
+        and prefix.contains(entry.peer or entry.local, entry.prefixlen, other.peer or other.local)
         for other in entries
         if other.family == AF_INET
     )

@@ -14,12 +14,12 @@ MACVLAN_MODE_BRIDGE = 4
 
 
 class Macvlan(DeviceKind):
-    """Bridge mode: aliases of one main device reach each other."""
+    """A macvlan in bridge mode: aliases of one main device reach each other."""
 
     name = "macvlan"
 
     def refuse(self, main: Device, snapshot: Snapshot) -> str:
-        """Ethernet only; not on a port; not beside ipvlan."""
+        """Reasons: no Ethernet, a port of a bridge, an ipvlan on it."""
         if main.kind in SIBLINGS["ipvlan"]:
             return f"{main.name} is an {main.kind} device"
         return vlan_refusal(main, snapshot, "ipvlan")

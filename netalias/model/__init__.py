@@ -1,7 +1,7 @@
-"""Values: what a reading of the kernel holds. No behaviour beyond looking up and comparing.
+"""Values of a reading of the kernel: devices, addresses, aliases. No behaviour beyond lookups.
 
 Addresses are packed bytes in network order (4 for IPv4, 6 for a MAC, 16 for IPv6); lifetimes are
-seconds; numbers are those of the kernel's headers (linux/if.h, linux/if_addr.h, linux/if_link.h).
+seconds; numbers are those of linux/if.h, linux/if_addr.h, linux/if_link.h and linux/rtnetlink.h.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
     from netalias.model.names import AliasName
 
+# Address families: linux/socket.h.
 AF_UNSPEC = 0
 AF_INET = 2
 AF_INET6 = 10
 
+# Flags of a device: linux/if.h.
 IFF_UP = 0x1
 IFF_BROADCAST = 0x2
 IFF_LOOPBACK = 0x8
@@ -25,9 +27,11 @@ IFF_NOARP = 0x80
 IFF_MULTICAST = 0x1000
 IFF_LOWER_UP = 0x10000
 
+# Hardware types: linux/if_arp.h.
 ARPHRD_ETHER = 1
 ARPHRD_LOOPBACK = 772
 
+# Flags of an address: linux/if_addr.h.
 IFA_F_SECONDARY = 0x01
 IFA_F_NODAD = 0x02
 IFA_F_OPTIMISTIC = 0x04
@@ -36,32 +40,34 @@ IFA_F_DEPRECATED = 0x20
 IFA_F_TENTATIVE = 0x40
 IFA_F_PERMANENT = 0x80
 IFA_F_NOPREFIXROUTE = 0x200
+IFA_F_MCAUTOJOIN = 0x400
 
 MODES = {
     "macvlan": {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"},
     "ipvlan": {0: "l2", 1: "l3", 2: "l3s"},
 }
-"""enum macvlan_mode and enum ipvlan_mode of linux/if_link.h."""
+"""Kind: its modes by number (enum macvlan_mode, IPVLAN_MODE_* of linux/if_link.h)."""
 
+# Scopes of an address: enum rt_scope_t of linux/rtnetlink.h.
 RT_SCOPE_UNIVERSE = 0
 RT_SCOPE_LINK = 253
 RT_SCOPE_HOST = 254
 
 FOREVER = 0xFFFFFFFF
-"""INFINITY_LIFE_TIME of net/addrconf.h."""
+"""Infinite lifetime (INFINITY_LIFE_TIME of net/addrconf.h)."""
 
 GROUP = 28257
-"""Our mark on devices (IFLA_GROUP): the letters "na"."""
+"""Mark of netalias on devices (IFLA_GROUP): the letters "na"."""
 MTU_INET6 = 1280
-"""IPV6_MIN_MTU of linux/ipv6.h: below it a device has no IPv6, and forgets its addresses."""
+"""Least MTU of IPv6 (IPV6_MIN_MTU of linux/ipv6.h): below it a device loses its addresses."""
 SCRATCH = 0x10000
-"""The bit in the mark of devices that are being deleted together (see kernel/netlink.py)."""
+"""Bit in the mark of devices that are being deleted together (kernel/netlink/group_delete.py)."""
 PROTOCOL = 97
-"""Our mark on addresses (IFA_PROTO, one byte): the low byte of GROUP."""
+"""Mark of netalias on addresses (IFA_PROTO, one byte): the low byte of GROUP."""
 
 
 class Value:
-    """Equality and text by the slots of the class."""
+    """Base of values: equality, hash and text by the slots of the class."""
 
     __slots__: tuple[str, ...] = ()
 
@@ -98,11 +104,11 @@ class Stats(Value):
 class Device(Value):
     """A network device.
 
-    ``link`` is the index of the device below (IFLA_LINK) or 0, ``remote`` tells that this device
-    below lives in another namespace (IFLA_LINK_NETNSID), ``kind`` is IFLA_INFO_KIND or empty,
-    ``mode`` IFLA_MACVLAN_MODE or IFLA_IPVLAN_MODE or -1, ``inet6`` whether IPv6 stands on the
+    ``link`` is the index of the lower device (IFLA_LINK) or 0, ``remote`` tells that the lower
+    device is in another namespace (IFLA_LINK_NETNSID), ``kind`` is IFLA_INFO_KIND or empty,
+    ``mode`` IFLA_MACVLAN_MODE or IFLA_IPVLAN_MODE or -1, ``inet6`` whether IPv6 is enabled on the
     device; ``arp_announce``, ``arp_ignore`` and ``promote`` (promote_secondaries) are its own IPv4
-    settings, whatever is set for all devices.
+    sysctls, whatever net.ipv4.conf.all has.
     """
 
     __slots__ = (
@@ -175,17 +181,18 @@ class Device(Value):
 
     @property
     def up(self) -> bool:
-        """Administratively up (IFF_UP)."""
+        """Whether it is administratively up (IFF_UP)."""
         return bool(self.flags & IFF_UP)
 
 
 class Address(Value):
     """An address on a device.
 
-    ``local`` is ours; ``peer`` the other end of a point-to-point pair, or empty; ``broadcast`` and
-    ``label`` may be empty; ``metric`` is IFA_RT_PRIORITY; ``protocol`` IFA_PROTO; ``valid`` and
-    ``preferred`` are lifetimes in seconds or FOREVER, as much as is left of them. ``age`` tells how
-    long before the reading they were set, in hundredths of a second; it makes no difference.
+    ``local`` is the address itself (IFA_LOCAL); ``peer`` the other end of a point-to-point pair, or
+    empty; ``broadcast`` and ``label`` may be empty; ``metric`` is IFA_RT_PRIORITY, ``protocol``
+    IFA_PROTO; ``valid`` and ``preferred`` are the remaining lifetimes in seconds, or FOREVER.
+    ``age`` is the time from their setting to the reading in hundredths of a second; it takes no
+    part in comparisons.
     """
 
     __slots__ = (
@@ -243,45 +250,45 @@ class Address(Value):
 
     @property
     def lease(self) -> int:
-        """For how many seconds it was set, 0 for ever.
+        """The lifetime in seconds that was set, 0 for infinite.
 
-        One too many when the reading came right after a full second.
+        It is one second too long when the reading came right after a full second.
         """
         return 0 if self.valid == FOREVER else self.valid + self.age // 100
 
     @property
     def networked(self) -> bool:
-        """Whether a network, and so a connected route, belongs to it."""
+        """Whether it has a network, and so a connected route."""
         return self.prefixlen < len(self.local) * 8 and not self.peer
 
     @property
     def secondary(self) -> bool:
-        """Whether it hangs on another address of its network, and so brings no route. IPv4 only."""
+        """Whether it is a secondary IPv4 address, which brings no connected route."""
         return self.family == AF_INET and bool(self.flags & IFA_F_SECONDARY)
 
     def copy(self, **changes: int) -> Address:
-        """The same address with other flags, or another protocol."""
+        """The same address with *changes* of its fields."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return Address(**{**values, **changes})
 
     def lasting(self, seconds: int) -> Address:
-        """The same address as it is set for so many seconds, 0 for ever."""
+        """The same address with a lifetime of *seconds*, 0 for infinite."""
         lifetime = seconds or FOREVER
         return self.copy(valid=lifetime, preferred=lifetime, age=0)
 
     def renewed(self) -> Address:
-        """The same address for as long as it was set; itself where that is for ever."""
+        """The same address with its whole lifetime again; itself where that is infinite."""
         return self.lasting(self.lease) if self.lease else self
 
 
 class Alias(Value):
-    """One alias as it stands in the kernel.
+    """One alias as the kernel has it.
 
     ``family`` is 0 and ``address`` empty while it has none. ``device`` is its own device, None for
-    a label; ``main`` is None when the main device is gone; ``entry`` is the address as the kernel
-    has it, None when only the record in the ifalias text knows it (an IPv6 alias that is down).
-    ``ours`` tells our mark; ``whole`` is False for what an interrupted run left half-made.
-    ``lease`` is for how many seconds its address is, or was, unless it is renewed; 0 for ever.
+    a label; ``main`` is None when the main device is gone; ``entry`` is the address of the kernel,
+    None when only the record in the ifalias text has it (an IPv6 alias that is down). ``ours``
+    tells whether it has the mark of netalias; ``whole`` is False when an interrupted run left it
+    half-made. ``lease`` is the lifetime of its address in seconds, 0 for infinite.
     """
 
     __slots__ = (
@@ -327,7 +334,7 @@ class Alias(Value):
 
     @property
     def carrier(self) -> Device | None:
-        """The device the address stands on: its own, or for a label the main device."""
+        """The device that has the address: its own, or for a label the main device."""
         return self.device or self.main
 
     @property
@@ -337,15 +344,15 @@ class Alias(Value):
 
     @property
     def expired(self) -> bool:
-        """Whether its lease has run out: the address is gone, its device is left.
+        """Whether its lease has run out: the address is gone and the device is left.
 
-        An IPv6 alias that is down has lost its address in any case.
+        An IPv6 alias that is down has no address in any case, so it is not expired.
         """
         return bool(self.lease) and self.entry is None and (self.up or not self.family)
 
 
 class Snapshot:
-    """One consistent reading: devices by index in the order of the index, addresses by device."""
+    """One consistent reading: devices by index, in ascending order, and addresses by device."""
 
     __slots__ = ("_names", "_uppers", "addresses", "devices")
 
@@ -372,7 +379,7 @@ class Snapshot:
         return self.addresses.get(index, [])
 
     def uppers(self, index: int) -> list[Device]:
-        """The devices that stand directly on the one with this index, or are enslaved to it."""
+        """The upper devices of the one with this index: stacked on it, or enslaved to it."""
         if self._uppers is None:
             self._uppers = {}
             for device in self.devices.values():
@@ -382,14 +389,14 @@ class Snapshot:
         return self._uppers.get(index, [])
 
     def stack(self, device: Device) -> None:
-        """Let uppers() tell of a device that is only planned."""
+        """Add a device that is only planned to the answers of uppers()."""
         self.uppers(device.link)
         assert self._uppers is not None
         self._uppers.setdefault(device.link, []).append(device)
 
 
 def mac_text(mac: bytes) -> str:
-    """``02:00:00:00:00:01``."""
+    """The text of a MAC: ``02:00:00:00:00:01``."""
     return mac.hex(":")
 
 

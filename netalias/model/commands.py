@@ -1,4 +1,4 @@
-"""Steps in words: the command that does the same, and what failed. One table, one line a step."""
+"""Steps as texts: the command with the same effect, and the title of a failure."""
 
 from __future__ import annotations
 
@@ -33,23 +33,24 @@ if TYPE_CHECKING:
     from netalias.model import Address
 
 ADDRGEN = {0: "eui64", 1: "none", 2: "stable_secret", 3: "random"}
-"""enum in6_addr_gen_mode of linux/if_link.h."""
+"""Words for IFLA_INET6_ADDR_GEN_MODE (enum in6_addr_gen_mode of linux/if_link.h)."""
 
 ADDRESS_FLAGS = ((IFA_F_NODAD, "nodad"), (IFA_F_NOPREFIXROUTE, "noprefixroute"))
+"""Bits of IFA_FLAGS and their words in ip-address(8)."""
 
 
 def command(step: Step) -> str:
-    """The step in the words of ip(8) and sysctl(8); one line each."""
+    """The step as commands of ip(8) and sysctl(8), one a line."""
     return "\n".join(map(printable, _words(step)[0](step).split("\n")))
 
 
 def title(step: Step) -> str:
-    """What cannot be done when the step fails, as the beginning of a sentence."""
+    """The beginning of the sentence that reports a failure of the step: ``cannot create ...``."""
     return f"cannot {_words(step)[1](step)}"
 
 
 def _words(step: Step) -> tuple[Callable[[Any], str], Callable[[Any], str]]:
-    """Those of its class; a class that a kernel derives for itself is called like its base."""
+    """The row of its class in WORDS; a class that a kernel derives has that of its base."""
     return next(WORDS[base] for base in type(step).__mro__ if base in WORDS)
 
 
@@ -121,7 +122,7 @@ def _property(verb: str) -> Callable[[AddAltname | DelAltname], str]:
 
 
 def address_words(entry: Address) -> str:
-    """``200.1.1.1/24`` or ``10.0.0.1 peer 10.0.0.2/32``."""
+    """The address as ip-address(8) takes it: ``200.1.1.1/24``, ``10.0.0.1 peer 10.0.0.2/32``."""
     local = address_text(entry.family, entry.local)
     if entry.peer:
         return f"{local} peer {address_text(entry.family, entry.peer)}/{entry.prefixlen}"
@@ -181,4 +182,4 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
         lambda step: f"delete {address_words(step.address)} from {step.device}",
     ),
 }
-"""Step: the command, and what a failure of it could not do."""
+"""Class of step: the command, and the verb phrase of its title."""

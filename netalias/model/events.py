@@ -1,7 +1,7 @@
-"""What happens to devices: a state, what was heard of one object, and the events between. Pure.
+"""Events of devices, addresses and routes: differences between a state and a newer one. Pure.
 
-A state knows of each object the last word. An object that is heard of again and has not changed
-makes no event; so it does not matter how often the kernel repeats itself.
+A state holds the last value of each object. A message about an object that has not changed makes
+no event, so it does not matter how often the kernel repeats itself.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     Key = tuple[Any, ...]
     Word = tuple[Key, Any, tuple[int, int] | None]
 
+# Sorts of objects: the first element of a key. The second is the index of a device, or 0.
 LINK = "link"
 ADDRESS = "address"
 ROUTE = "route"
 MEDIA = "media"
 NETNS = "netns"
-"""Sorts of objects: the first element of a key. The second is the index of a device, or 0."""
 
+# Sorts of events of a device, besides the names of its attributes.
 ARRIVAL = "arrival"
 DEPARTURE = "departure"
 FLAG = "flag"
 CARRIER = "carrier"
-"""What happens to a device, besides the names of its attributes."""
 
 FLAGS = (
     (0x1, "UP"), (0x2, "BROADCAST"), (0x4, "DEBUG"), (0x8, "LOOPBACK"), (0x10, "POINTOPOINT"),
@@ -38,7 +38,7 @@ FLAGS = (
     (0x2000, "PORTSEL"), (0x4000, "AUTOMEDIA"), (0x8000, "DYNAMIC"), (0x10000, "LOWER_UP"),
     (0x20000, "DORMANT"), (0x40000, "ECHO"),
 )  # fmt: skip
-"""IFF_* of linux/if.h."""
+"""Bits and words of IFF_* (linux/if.h)."""
 LOWER_UP = "LOWER_UP"
 
 ADDRESS_FLAGS = (
@@ -46,19 +46,19 @@ ADDRESS_FLAGS = (
     (0x20, "deprecated"), (0x40, "tentative"), (0x100, "mngtmpaddr"), (0x200, "noprefixroute"),
     (0x400, "autojoin"), (0x800, "stable-privacy"),
 )  # fmt: skip
-"""IFA_F_* of linux/if_addr.h; IFA_F_PERMANENT says no more than the lifetime does."""
+"""Bits and words of IFA_F_* (linux/if_addr.h), without IFA_F_PERMANENT: the lifetime has that."""
 IFA_F_FIRST = 0x01
 """IFA_F_SECONDARY of IPv4, IFA_F_TEMPORARY of IPv6."""
 
+# Attributes whose change is an event of the same name.
 LINK_FIELDS = ("name", "mtu", "mac", "master", "group", "ifalias")
 ADDRESS_FIELDS = (
     "peer", "prefixlen", "scope", "label", "broadcast", "metric", "protocol",
 )  # fmt: skip
-"""Attributes whose change is an event of the same name."""
 
 
 class Entry(Value):
-    """An address and when its lifetime was set, in hundredths of a second since the boot
+    """An address, and the time when its lifetime was set, in hundredths of a second since the boot
     (tstamp of struct ifa_cacheinfo)."""
 
     __slots__ = ("address", "stamp")
@@ -68,9 +68,19 @@ class Entry(Value):
         self.stamp = stamp
 
 
+# Values of struct rtmsg: linux/rtnetlink.h.
+RT_TABLE_MAIN = 254
+RT_TABLE_LOCAL = 255
+RTN_UNICAST = 1
+RTN_LOCAL = 2
+
+
 class Route(Value):
-    """A route: struct rtmsg and the attributes that tell routes apart. ``network``, ``gateway``
-    and ``source`` are packed and may be empty, ``devices`` are indexes."""
+    """A route: struct rtmsg and the attributes that tell routes apart.
+
+    ``network``, ``gateway`` and ``source`` are packed and may be empty; ``devices`` are indexes,
+    one for each next hop.
+    """
 
     __slots__ = (
         "devices", "family", "gateway", "metric", "network", "prefixlen", "protocol", "scope",
@@ -87,11 +97,11 @@ class Route(Value):
         gateway: bytes = b"",
         source: bytes = b"",
         metric: int = 0,
-        table: int = 254,
+        table: int = RT_TABLE_MAIN,
         protocol: int = 0,
         scope: int = 0,
         tos: int = 0,
-        type: int = 1,
+        type: int = RTN_UNICAST,
     ) -> None:
         self.family = family
         self.network = network
@@ -113,8 +123,8 @@ class Event(Value):
     ``what``: ARRIVAL, DEPARTURE, FLAG, CARRIER, the name of an attribute of a device, ADDRESS,
     ROUTE, MEDIA, NETNS. ``field`` is the flag or attribute that changed from ``old`` to ``new``;
     empty where the object itself came (``old`` is None) or went (``new`` is None). ``device`` is
-    the device as it is now, or was last; ``subject`` the address or route. ``moved`` is the
-    namespace that a device has left for, and its index there.
+    the last known value of the device, ``subject`` the address or route. ``moved`` is the id of the
+    namespace that a device was moved to, and its index there.
     """
 
     __slots__ = ("device", "field", "key", "moved", "new", "old", "subject", "what")
@@ -142,7 +152,7 @@ class Event(Value):
 
 
 class State:
-    """Objects by the index of their device, and by key."""
+    """The objects of a namespace by the index of their device, and by key."""
 
     __slots__ = ("parts",)
 
@@ -154,7 +164,7 @@ class State:
         return self.parts.get(key[1], {}).get(key)
 
     def put(self, key: Key, value: Any) -> None:
-        """What an object is now; None: it is no longer there."""
+        """Store the value of an object; None removes it."""
         if value is not None:
             self.parts.setdefault(key[1], {})[key] = value
             return
@@ -164,7 +174,7 @@ class State:
             self.parts.pop(key[1], None)
 
     def arrange(self, index: int, keys: Iterable[Key]) -> None:
-        """Have the objects of a device in this order: that of the kernel."""
+        """Bring the objects of a device into this order, that of the kernel."""
         parts = self.parts.get(index, {})
         for key in keys:
             if key in parts:
@@ -176,7 +186,7 @@ class State:
         return found
 
     def devices(self) -> Iterator[Device]:
-        """All devices."""
+        """All devices that are known."""
         found = (self.device(index) for index in self.parts)
         return (device for device in found if device is not None)
 
@@ -186,8 +196,8 @@ class State:
 
 
 def address_key(address: Address) -> Key:
-    """By what the kernel tells addresses of one device apart: ip6_addr by itself
-    (ipv6_chk_same_addr), an IPv4 address with its network and peer (__inet_insert_ifa)."""
+    """The fields by which the kernel tells addresses of one device apart: for IPv6 the address
+    (ipv6_chk_same_addr), for IPv4 also its network and peer (__inet_insert_ifa)."""
     if address.family == AF_INET6:
         return ADDRESS, address.index, AF_INET6, address.local
     return (
@@ -196,14 +206,15 @@ def address_key(address: Address) -> Key:
 
 
 def route_key(route: Route) -> Key:
-    """A route is nothing but its key."""
+    """The key of a route: all of its fields."""
     return (ROUTE, route.devices[0] if route.devices else 0, route)
 
 
 def apply(state: State, key: Key, new: Any, moved: tuple[int, int] | None = None) -> list[Event]:
-    """Tell *state* what was heard of one object; what has happened to it by that.
+    """Store the value *new* of one object in *state*; the events that follow from it.
 
-    *new* is a Device, an Entry, a Route, a number, of MEDIA a dict with what is known; None: gone.
+    *new* is a Device, an Entry, a Route, a number, or for MEDIA a dict of the known fields; None
+    for an object that is gone.
     """
     old = state.get(key)
     if key[0] == MEDIA:
@@ -222,7 +233,7 @@ def apply(state: State, key: Key, new: Any, moved: tuple[int, int] | None = None
 
 
 def difference(state: State, fresh: State) -> Iterator[Event]:
-    """Make *state* what *fresh* is; what has happened in between. Media are not compared."""
+    """Make *state* equal to *fresh*; the events between them. Media are not compared."""
     for index, parts in list(state.parts.items()):
         if (LINK, index) in parts and (LINK, index) not in fresh.parts.get(index, ()):
             yield from apply(state, (LINK, index), None)
@@ -243,7 +254,7 @@ def _link(
     state: State, key: Key, old: Device | None, new: Device | None, moved: tuple[int, int] | None
 ) -> list[Event]:
     if new is None:
-        # The kernel drops IPv4 routes without a word.
+        # The kernel does not announce the IPv4 routes that it drops.
         index = key[1]
         left = [*state.of(index, ROUTE), *state.of(index, ADDRESS)]
         found = [event for part, _ in left for event in apply(state, part, None)]
@@ -287,7 +298,7 @@ def _address(key: Key, old: Entry, new: Entry, device: Device | None) -> Iterato
         if before != after:
             yield changed(field, before, after)
     before, after = (was.valid, was.preferred), (now.valid, now.preferred)
-    # Between two readings of one lifetime there is less left of it, and nothing has happened.
+    # A lifetime that runs down between two readings is no event.
     ended = _lasts(before) != _lasts(after)
     if ended or (old.stamp != new.stamp and not _lasts(after)):
         yield changed("lifetime", before, after)
@@ -298,7 +309,7 @@ def _lasts(lifetime: tuple[int, int]) -> bool:
 
 
 def address_flags(family: int) -> tuple[tuple[int, str], ...]:
-    """Bit and word of ip-address(8)."""
+    """Bits of IFA_FLAGS in a family, and their words in ip-address(8)."""
     first = "temporary" if family == AF_INET6 else "secondary"
     return ((IFA_F_FIRST, first), *ADDRESS_FLAGS)
 
@@ -306,7 +317,7 @@ def address_flags(family: int) -> tuple[tuple[int, str], ...]:
 def _media(
     state: State, key: Key, old: Mapping[str, int], new: Mapping[str, int] | None
 ) -> list[Event]:
-    """What was not known before comes as one event."""
+    """The events of a change; fields that were not known before are one event together."""
     device = state.device(key[1])
     if device is None or new is None:
         return []

@@ -1,7 +1,7 @@
-"""Leases: the kernel drops an address by itself unless somebody renews it in time. Pure.
+"""Leases: finite lifetimes of addresses, which the kernel removes unless they are renewed. Pure.
 
-An alias has a lease when the lifetime of its address is finite. What is left when it has run out is
-a device without its address; of a label nothing is left.
+When the lease of an alias has run out, its device is left without its address; of a label nothing
+is left.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from netalias.model.names import AliasName
 
 PARTS = 3
-"""A lease is renewed when a third of it is over, so that two renewals may fail."""
+"""A lease is renewed when the first of so many parts is over, so that two renewals may fail."""
 
 
 def same(entry: Address, seconds: int) -> bool:
-    """Whether an address was set for so many seconds, 0 for ever.
+    """Whether an address has a lifetime of *seconds*, 0 for infinite.
 
-    A reading may be one second off (model.Address.lease).
+    The reading may be one second off (model.Address.lease).
     """
     if entry.valid == FOREVER or not seconds:
         return entry.valid == FOREVER and not seconds
@@ -33,8 +33,8 @@ def same(entry: Address, seconds: int) -> bool:
 
 
 def renewal(alias: Alias, seconds: int) -> RenewAddress:
-    """The step that sets the lifetime of the address of *alias*, which must have one: *seconds*, 0
-    for ever."""
+    """The step that sets the lifetime of the address of *alias*, which must have one, to *seconds*,
+    0 for infinite."""
     device, entry = alias.carrier, alias.entry
     assert device is not None
     assert entry is not None
@@ -44,24 +44,24 @@ def renewal(alias: Alias, seconds: int) -> RenewAddress:
 
 
 def running(alias: Alias) -> bool:
-    """Whether an alias of ours has a lease that has not run out."""
+    """Whether *alias* has the mark of netalias and a lease that has not run out."""
     return bool(alias.lease) and alias.ours and alias.entry is not None
 
 
 def renewals(
     aliases: Iterable[Alias], wished: Mapping[AliasName, int] | None = None
 ) -> list[RenewAddress]:
-    """The steps that renew the leases of *aliases*, each with an owner of its own: its number.
+    """The steps that renew the leases of *aliases*, numbered as their owners.
 
-    Each by the length that is *wished* for it, else by its own. Where another length is wished than
-    it has, it has its own: to change it takes a plan.
+    Each lease is renewed by the length in *wished* where that is the present one, else by its own:
+    a change of the length takes a plan.
     """
     steps: list[RenewAddress] = []
     for alias in aliases:
         if running(alias):
             assert alias.entry is not None
             seconds = wished.get(alias.name, 0) if wished else 0
-            # What was read may be one second too long: many times renewed it would grow.
+            # The reading may be one second too long: renewed again and again it would grow.
             right = seconds and same(alias.entry, seconds)
             step = renewal(alias, seconds if right else alias.lease)
             step.owner, step.before = len(steps), None
@@ -70,7 +70,7 @@ def renewals(
 
 
 def due(aliases: Iterable[Alias]) -> float | None:
-    """In how many seconds after they were read the next renewal is due; None for never."""
+    """Seconds from the reading of *aliases* to the next renewal; None for never."""
     left = [
         alias.entry.valid - alias.lease * (PARTS - 1) / PARTS
         for alias in aliases
@@ -80,14 +80,14 @@ def due(aliases: Iterable[Alias]) -> float | None:
 
 
 def leftovers(aliases: Iterable[Alias]) -> list[Alias]:
-    """Devices of ours whose lease has run out."""
+    """The aliases with the mark of netalias whose lease has run out."""
     return [alias for alias in aliases if alias.ours and alias.expired]
 
 
 class RenewAddress(Step):
     """RTM_NEWADDR that sets the lifetimes of an address that is there, and never adds one.
 
-    ``before`` is the step that sets the former ones; None where nothing but time is given back.
+    ``before`` is the step that sets the former ones; None for a mere renewal, which stays.
     """
 
     __slots__ = ("address", "before")

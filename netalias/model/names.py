@@ -1,4 +1,4 @@
-"""Names: ``eth0:0`` and what the kernel may call it.
+"""Names of aliases, ``eth0:0``, and the names of their devices in the kernel.
 
 Grammar (net/core/net_alias.c of Linux 2.0, without its bugs)::
 
@@ -23,7 +23,7 @@ _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 class AliasName:
-    """Main device and slot; ``str()`` is ``eth0:0``. Equal names are equal, and hash so."""
+    """The name of an alias: main device and slot. ``str()`` is ``eth0:0``."""
 
     __slots__ = ("main", "slot")
 
@@ -47,9 +47,9 @@ class AliasName:
 
 
 def parse(text: str, limit: int = SLOT_MAX) -> tuple[AliasName, bool]:
-    """``eth0:0`` or ``eth0:0-`` -> (name, whether it ends in the deleting "-").
+    """The name in ``eth0:0`` or ``eth0:0-``, and whether it ends in the deleting "-".
 
-    Raises BadName (ENODEV). *limit* is the largest slot.
+    *limit* is the largest slot. Raises BadName (ENODEV).
     """
     main, colon, rest = text.partition(":")
     if not colon:
@@ -61,7 +61,7 @@ def parse(text: str, limit: int = SLOT_MAX) -> tuple[AliasName, bool]:
 
 
 def parse_slot(digits: str, text: str, limit: int = SLOT_MAX) -> int:
-    """The slot; *text* is the whole name, for the message. Raises BadName."""
+    """The slot as a number; *text* is the whole name, for the message. Raises BadName."""
     if not digits:
         raise errors.BadName(f"{text}: the slot is missing", "a decimal number follows the colon")
     if ":" in digits:
@@ -76,7 +76,7 @@ def parse_slot(digits: str, text: str, limit: int = SLOT_MAX) -> int:
 
 
 def split(text: str) -> AliasName | None:
-    """The name that *text* spells exactly and canonically, or None. Never raises."""
+    """The name that *text* spells canonically, or None. Never raises."""
     main, _, digits = text.partition(":")
     if not main or not digits or digits.strip(_DIGITS) or len(digits) > 5:
         return None
@@ -86,8 +86,17 @@ def split(text: str) -> AliasName | None:
     return AliasName(main, slot)
 
 
+def number(text: str, longest: int = 10) -> int:
+    """The value of *text*, decimal ASCII digits, *longest* of them at most; -1 for any other text.
+
+    int() also takes signs, blanks, underscores and the digits of other scripts, and its time grows
+    with the square of their number.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else -1
+
+
 def check_device(name: str, text: str = "") -> None:
-    """Raises BadName unless the kernel could have a device called *name*."""
+    """Check that the kernel could have a device called *name*. Raises BadName."""
     text = text or name
     if not name:
         raise errors.BadName(f"{text}: the name of the main device is missing")
@@ -101,7 +110,7 @@ def check_device(name: str, text: str = "") -> None:
 
 
 def primary(name: AliasName) -> str:
-    """The kernel's name of the alias device: ``eth0_0``, at most 15 bytes.
+    """The primary name of the alias device: ``eth0_0``, at most 15 bytes.
 
     A main device too long for that is abbreviated to three characters and a digest of six, so the
     result depends on nothing but the name: ``enx001122334455:0`` -> ``enx`` + digest + ``_0``.
@@ -114,13 +123,13 @@ def primary(name: AliasName) -> str:
 
 
 def split_primary(text: str) -> AliasName | None:
-    """The inverse of primary() for names that were not abbreviated; else None."""
+    """The inverse of primary(); None for an abbreviated name."""
     main, _, digits = text.rpartition("_")
     return split(f"{main}:{digits}")
 
 
 def label(name: AliasName) -> str:
-    """The address label of *name*. Raises LimitError over 15 bytes: a label is never cut."""
+    """The address label of *name*. Raises LimitError over 15 bytes, since a label is never cut."""
     text = str(name)
     size = _size(text)
     if size > NAME_MAX:
@@ -132,7 +141,7 @@ def label(name: AliasName) -> str:
 
 
 def printable(text: str) -> str:
-    """*text* with what could move the cursor of a terminal, or hide itself, as an escape."""
+    """*text* with its unprintable characters, such as terminal controls, as escapes."""
     if text.isprintable():
         return text
     return "".join(
@@ -141,11 +150,11 @@ def printable(text: str) -> str:
 
 
 def _size(text: str) -> int:
-    """Bytes of a name. Raises BadName for what no name of the kernel decodes to."""
+    """Size of a name in bytes. Raises BadName for a text that no bytes decode to."""
     try:
         return len(text.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
-        raise errors.BadName(f"{text!a}: not a text that a device can be called") from None
+        raise errors.BadName(f"{text!a}: cannot be the name of a device") from None
 
 
 def _digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Published addresses: the proxy neighbour entry, and the conditions under which it is of use."""
+"""Published addresses: the proxy neighbour entry, and the conditions under which it works."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from netalias.model.steps import ADDRESS, RETIRE, Step
 class Proxy(Value):
     """A proxy neighbour entry: the device ``index`` answers for the address ``local``.
 
-    ``protocol`` is NDA_PROTOCOL, ``flags`` are those of linux/neighbour.h beside NTF_PROXY: with
-    NTF_ROUTER (0x80) the answer calls the owner a router.
+    ``protocol`` is NDA_PROTOCOL; ``flags`` are NTF_* of linux/neighbour.h without NTF_PROXY: with
+    NTF_ROUTER (0x80) the answer has the router flag.
     """
 
     __slots__ = ("family", "flags", "index", "local", "protocol")
@@ -26,17 +26,18 @@ class Proxy(Value):
 
     @property
     def text(self) -> str:
-        """The address."""
+        """The text of the address."""
         return address_text(self.family, self.local)
 
 
 class Surroundings(Value):
-    """What decides whether a device answers for an address, and where its packets go.
+    """The sysctls and the route that decide whether a device answers for an address.
 
-    ``forwarding`` is that of the device, ``everywhere`` that of all (net.ipv6.conf.all),
-    ``answering`` its proxy_ndp or that of all, ``delay`` its proxy_delay in milliseconds; ``out``
-    is the index of the device that the route to the address leads through, 0 where none does,
-    ``back`` the forwarding of that device, ``local`` whether the route ends at this host.
+    ``forwarding`` is the sysctl of the device, ``everywhere`` that of net.ipv6.conf.all,
+    ``answering`` proxy_arp or proxy_ndp of the device or of all, ``delay`` its proxy_delay in
+    milliseconds; ``out`` is the index of the device that the route to the address leads through, 0
+    without a route, ``back`` forwarding of that device, ``local`` whether the route ends at this
+    host.
     """
 
     __slots__ = ("answering", "back", "delay", "everywhere", "forwarding", "local", "out")
@@ -65,7 +66,7 @@ class AddProxy(Step):
     """RTM_NEWNEIGH with NTF_PROXY.
 
     The kernel has no NLM_F_EXCL here: it overwrites flags and protocol of an entry that is there
-    (neigh_add in net/core/neighbour.c), so whoever makes one must have looked.
+    (neigh_add in net/core/neighbour.c), so the planner must look for one first.
     """
 
     __slots__ = ("proxy",)

@@ -1,4 +1,4 @@
-"""Effects as values: what a plan consists of and what a Kernel executes.
+"""Steps: the effects of a plan as values, executed by a Kernel.
 
 A step names its device by the primary name; ``index`` is its ifindex, or 0 when an earlier step of
 the same plan makes it. ``owner`` is the number of the wish it serves: when a step of an owner
@@ -6,10 +6,10 @@ fails, the rest of that owner's steps are dropped and those done are undone.
 
 Rules:
 - steps are executed by ``phase``, in given order within a phase;
-- before CREATE and RETIRE every answer is read and what failed is dropped: later messages of a
-  send must never run on a device that a failed create did not make;
+- before CREATE, QUIET and RETIRE every answer is read and the owners that failed are dropped: later
+  messages of a send must never run on a device that a failed create did not make;
 - inverse() undoes a step, or is None where the undoing of another step covers it;
-- the words for people stand in commands.py, so that a silent run does not load them.
+- their texts stand in commands.py, so that a silent run does not load them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from netalias.model import Address, Device
 
+# Phases, in the order of their execution.
 REMOVE = 0
-"""What frees a name or an address for a later phase."""
+"""Frees names and addresses for later phases."""
 CREATE = 1
 QUIET = 2
 NAME = 3
@@ -33,7 +34,7 @@ SET = 4
 ADDRESS = 5
 RAISE = 6
 RETIRE = 7
-"""What a successful ADDRESS phase replaced."""
+"""Removes the objects that the ADDRESS phase has replaced."""
 
 BARRIERS = (CREATE, QUIET, RETIRE)
 """Phases that begin a send of their own."""
@@ -45,9 +46,9 @@ class Step(Value):
     __slots__ = ("device", "index", "owner", "phase")
 
     hints: Mapping[int, str] = {}
-    """What may help, by the errno of a refusal."""
+    """Hints by the errno of a refusal."""
     missing = 0
-    """The errno by which the kernel says that what is to be changed is not there."""
+    """The errno by which the kernel says that the object to change is not there."""
 
     def __init__(self, device: str, index: int, phase: int) -> None:
         self.device = device
@@ -61,11 +62,11 @@ class Step(Value):
 
 
 class CreateLink(Step):
-    """RTM_NEWLINK with NLM_F_CREATE and NLM_F_EXCL; the device is born down.
+    """RTM_NEWLINK with NLM_F_CREATE and NLM_F_EXCL; the new device is down.
 
-    ``kind`` is IFLA_INFO_KIND, ``mode`` its mode or -1, ``link`` and ``below`` index and name of
-    the device below or 0 and empty, ``mac`` empty for one of the kernel's choice, ``mtu`` 0 for the
-    default, ``master`` and ``inside`` index and name of the VRF that it is a member of, or 0 and
+    ``kind`` is IFLA_INFO_KIND, ``mode`` its mode or -1, ``link`` and ``below`` are index and name
+    of the lower device or 0 and empty, ``mac`` is empty for one of the kernel's choice, ``mtu`` 0
+    for the default; ``master`` and ``inside`` are index and name of the VRF that it joins, or 0 and
     empty.
     """
 
@@ -137,11 +138,11 @@ class DelAltname(Step):
 
 
 class SetLink(Step):
-    """RTM_SETLINK: what is None stays as it is.
+    """RTM_SETLINK; a field that is None stays as it is.
 
-    ``up`` is IFF_UP, ``conf`` IPv4 device settings by sysctl name (IFLA_INET_CONF), ``addrgen``
-    IFLA_INET6_ADDR_GEN_MODE (0 eui64, 1 none). ``before`` holds the values to go back to.
-    ``tolerate`` are errnos that count as done.
+    ``up`` is IFF_UP, ``conf`` holds IPv4 sysctls of the device (IFLA_INET_CONF), ``addrgen`` is
+    IFLA_INET6_ADDR_GEN_MODE (0 eui64, 1 none). ``before`` is the step that restores the former
+    values. ``tolerate`` are errnos that count as done.
     """
 
     __slots__ = ("addrgen", "before", "conf", "ifalias", "mac", "mtu", "tolerate", "up")
@@ -191,7 +192,7 @@ class AddAddress(Step):
 
 
 class DelAddress(Step):
-    """RTM_DELADDR of exactly this device, address and prefix length, and label if it has one."""
+    """RTM_DELADDR of exactly this device, address, prefix length and label, if it has one."""
 
     __slots__ = ("address",)
 
@@ -204,9 +205,9 @@ class DelAddress(Step):
 
 
 class MarkAddress(Step):
-    """RTM_NEWADDR with NLM_F_REPLACE: the protocol of an address that is there.
+    """RTM_NEWADDR with NLM_F_REPLACE: sets the protocol of an address that is there.
 
-    ``before`` is the step that puts the former one back.
+    ``before`` is the step that restores the former protocol.
     """
 
     __slots__ = ("address", "before")

@@ -196,8 +196,8 @@ def _noted(device: Device) -> tuple[AliasName | None, list[str], int]:
 
 def _seconds(text: str) -> int:
     """A number that others have spoilt is none."""
-    plain = text.isascii() and text.isdigit() and len(text) <= 10
-    return int(text) if plain and int(text) < FOREVER else 0
+    seconds = names.number(text)
+    return seconds if 0 <= seconds < FOREVER else 0
 
 
 def _from_primary(device: Device, main: Device | None) -> AliasName | None:

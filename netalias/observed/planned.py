@@ -7,7 +7,7 @@ Observed is answered here from indexes, and take() keeps them true from one plan
 from __future__ import annotations
 
 from netalias.kinds import SIBLINGS
-from netalias.model import IFA_F_NOPREFIXROUTE, PROTOCOL, Device, Snapshot
+from netalias.model import IFA_F_NOPREFIXROUTE, PROTOCOL, Device, Snapshot, prefix
 from netalias.observed import Observed
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netalias.kinds import Goal
     from netalias.model import Address, Alias
 
-    _Network = tuple[int, int, int]
+    _Network = tuple[int, bytes]
 
 PLANNED = -1
 """Index of a device that is not there yet."""
@@ -62,7 +62,8 @@ class Planned(Observed):
         for family, length in self._lengths:
             if family != entry.family or length > entry.prefixlen:
                 continue
-            for index, other in bringers.get(_network(entry, length), ()):
+            network = length, prefix.network(entry.local, length)
+            for index, other in bringers.get(network, ()):
                 if index in (main.index, PLANNED) or self._serves(index, other):
                     yield other
 
@@ -101,7 +102,8 @@ class Planned(Observed):
 
     def _withdraw(self, old: Address) -> None:
         self.withdrawn = True
-        places = self._index().get(_network(old, old.prefixlen), [])
+        network = old.prefixlen, prefix.network(old.local, old.prefixlen)
+        places = self._index().get(network, [])
         places[:] = [place for place in places if place[1] is not old]
 
     def _index(self) -> dict[_Network, list[tuple[int, Address]]]:
@@ -116,7 +118,7 @@ class Planned(Observed):
     def bring(self, index: int, entry: Address) -> None:
         """Let an address bring the route of its network."""
         self._lengths.add((entry.family, entry.prefixlen))
-        network = _network(entry, entry.prefixlen)
+        network = entry.prefixlen, prefix.network(entry.local, entry.prefixlen)
         self._index().setdefault(network, []).append((index, entry))
 
     def _serves(self, index: int, entry: Address) -> bool:
@@ -129,11 +131,6 @@ class Planned(Observed):
 def _brings(entry: Address) -> bool:
     """Whether the kernel makes a connected route for this address."""
     return entry.networked and not entry.flags & IFA_F_NOPREFIXROUTE and not entry.secondary
-
-
-def _network(entry: Address, length: int) -> _Network:
-    bits = len(entry.local) * 8
-    return entry.family, length, int.from_bytes(entry.local, "big") >> (bits - length)
 
 
 def _without(snapshot: Snapshot, left: list[Alias], remnants: list[Device]) -> Snapshot:

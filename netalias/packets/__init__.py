@@ -1,15 +1,15 @@
-"""ARP and neighbour discovery on the wire: a library that knows no alias.
+"""ARP and neighbour discovery on the wire: a library without any notion of aliases.
 
 ::
 
-    __init__.py     byte templates of frames, a packet socket, one announcement
+    __init__.py     frames from byte templates, a sending socket, one announcement
     spec.py         the layouts as constructs; loaded by tests and tools only
-    parse.py        a frame -> a Message, or PacketError
-    bpf.py          the socket filter, assembled
-    socket.py       a packet socket on one device, and the meaning of its errors
-    pacing.py       many frames over many devices at a rate, over one socket
+    parse.py        decoder: a frame -> a Message, or PacketError
+    bpf.py          socket filters, and their assembler
+    socket.py       a receiving packet socket on one device
+    pacing.py       frames over many devices at a rate, over one socket
     acd.py          address conflict detection (RFC 5227) as a state machine: no socket, no clock
-    probe.py        acd.py over sockets: the conflicts of a list of IPv4 addresses
+    probe.py        acd.py over sockets: the IPv4 addresses that are in use
     dad.py          the same for IPv6 (RFC 4862): the kernel probes, its verdict is awaited
     announce.py     thousands of announcements
 
@@ -26,7 +26,7 @@ that is about to end leaves the close to a child (``leave``).
 from __future__ import annotations
 
 from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, htons, if_nametoindex
-from _socket import socket as Socket  # packets/socket.py is an attribute of this package too
+from _socket import socket as _Socket  # netalias.packets.socket is a module of ours
 from errno import EACCES, ENETDOWN, ENODEV, ENXIO, EPERM
 from posix import _exit, closerange, fork
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+# Ethernet types (linux/if_ether.h), ARP operations (linux/if_arp.h), ICMPv6 types (RFC 4861, 4).
 ETH_P_ALL = 0x0003
 ETH_P_ARP = 0x0806
 ETH_P_8021Q = 0x8100
@@ -47,9 +48,8 @@ ARPOP_REPLY = 2
 
 NEIGHBOR_SOLICITATION = 135
 NEIGHBOR_ADVERTISEMENT = 136
-"""RFC 4861, 4.3 and 4.4: types of ICMPv6."""
 
-
+# Parts of frames, in network order.
 _EVERYBODY = b"\xff\xff\xff\xff\xff\xff"
 _ARP = b"\x08\x06\x00\x01\x08\x00\x06\x04\x00"
 """ETH_P_ARP, ARPHRD_ETHER, ETH_P_IP, both lengths, and the upper byte of the operation."""
@@ -61,45 +61,44 @@ _ALL_NODES_MAC = b"\x33\x33\x00\x00\x00\x01"
 _IPV6 = b"\x86\xdd\x60\x00\x00\x00\x00\x20\x3a\xff"
 """ETH_P_IPV6, version 6, 32 bytes of payload, ICMPv6, hop limit 255."""
 _ADVERTISEMENT = b"\xff\x02" + b"\0" * 13 + b"\x01\x88\x00"
-"""ff02::1; type and code."""
+"""ff02::1, type and code."""
 _OVERRIDE = b"\x20\x00\x00\x00"
 _LINK_LAYER = b"\x02\x01"
-"""Target link-layer address, eight bytes."""
+"""Option target link-layer address, of eight bytes."""
 _SUM = 32 + 58 + 0xFF02 + 0x0001 + 0x8800 + 0x2000 + 0x0201
-"""The words of an advertisement and its pseudo header that are always the same."""
-
+"""Sum of the constant words of an advertisement and its pseudo header."""
 
 _DESCRIPTORS = 1 << 20
-"""More than any process has (NR_OPEN of linux/fs.h)."""
+"""Upper limit of the descriptors of a process (NR_OPEN of linux/fs.h)."""
 
 
 def arp_probe(mac: bytes, address: bytes) -> bytes:
-    """ARP probe (RFC 5227, 2.1.1): a request from *mac*, which has no address yet."""
+    """An ARP probe (RFC 5227, 2.1.1): a request from *mac* with an empty sender address."""
     return _EVERYBODY + mac + _REQUEST + mac + _ANY + _NOBODY + address
 
 
 def arp_request(mac: bytes, address: bytes) -> bytes:
-    """ARP announcement (RFC 5227, 2.3): a request whose sender asks for itself."""
+    """An ARP announcement (RFC 5227, 2.3): a request with equal sender and target."""
     return _EVERYBODY + mac + _REQUEST + mac + address + _NOBODY + address
 
 
 def arp_reply(mac: bytes, address: bytes) -> bytes:
-    """The same as a broadcast reply, which some switches and routers take only.
+    """A gratuitous ARP reply to the broadcast address, for devices that ignore the request.
 
-    The target's MAC is the sender's (RFC 5944, 4.6): else Linux does not take it for one
+    The target's MAC is the sender's (RFC 5944, 4.6): Linux accepts no other as gratuitous
     (arp_is_garp in net/ipv4/arp.c).
     """
     return _EVERYBODY + mac + _REPLY + mac + address + mac + address
 
 
 def advertisement(mac: bytes, address: bytes) -> bytes:
-    """Unsolicited neighbour advertisement to all nodes (RFC 4861, 7.2.6), override set.
+    """An unsolicited neighbour advertisement to all nodes (RFC 4861, 7.2.6), override set.
 
-    The router flag is clear: hosts drop a default router that says it is none, so it is wrong for
-    the link-local address by which a router is known, and for no other address.
+    The router flag is clear: hosts drop a default router that clears it, which concerns only the
+    link-local address by which a router is known.
     """
-    # Modulo 0xFFFF a number is congruent to the sum of its 16-bit words, which makes the
-    # checksum of RFC 1071 a remainder.
+    # Modulo 0xFFFF a number is congruent to the sum of its 16-bit words, so the checksum of
+    # RFC 1071 is a remainder.
     total = _SUM + 2 * int.from_bytes(address, "big") + int.from_bytes(mac, "big")
     checksum = (-total % 0xFFFF).to_bytes(2, "big")
     head = _ALL_NODES_MAC + mac + _IPV6 + address + _ADVERTISEMENT
@@ -107,29 +106,29 @@ def advertisement(mac: bytes, address: bytes) -> bytes:
 
 
 def arp_probes(mac: bytes, addresses: Iterable[bytes]) -> list[bytes]:
-    """A probe from *mac* for each of *addresses*."""
+    """The ARP probes from *mac* for *addresses*."""
     head = arp_probe(mac, b"")
     return [head + address for address in addresses]
 
 
 def announcements(mac: bytes, address: bytes) -> tuple[bytes, ...]:
-    """All that announces an address: two frames for IPv4, one for IPv6."""
+    """The frames that announce an address: two for IPv4, one for IPv6."""
     if len(address) == 16:
         return (advertisement(mac, address),)
     return arp_request(mac, address), arp_reply(mac, address)
 
 
 def single(name: str, mac: bytes, address: bytes, *, aside: bool = False) -> None:
-    """Announce *address* of *mac* over the device *name* (its primary name), once.
+    """Announce the packed *address* once, over the device with the primary name *name*.
 
-    Both packed; without a *mac* it is that of the device. ``aside``: a child takes the socket along
-    and is not waited for; for a process of one thread that is about to end. Raises NotPermitted,
-    MainDown, NoSuchDevice, KernelError.
+    An empty *mac* stands for that of the device. With *aside* a child closes the socket
+    (``leave``), for a process of one thread that is about to end. Raises NotPermitted, MainDown,
+    NoSuchDevice, KernelError.
     """
     try:
         sender = opened()
         try:
-            bind(sender, name, 0)  # protocol 0: it hears nothing
+            bind(sender, name, 0)  # protocol 0: it receives nothing
             for frame in announcements(mac or sender.getsockname()[4], address):
                 sender.send(frame)
             if aside:
@@ -140,8 +139,8 @@ def single(name: str, mac: bytes, address: bytes, *, aside: bool = False) -> Non
         raise refused(name, error) from None
 
 
-def bind(to: Socket, name: str, protocol: int) -> None:
-    """Bind a packet socket to the device of this name. Raises OSError."""
+def bind(to: _Socket, name: str, protocol: int) -> None:
+    """Bind a packet socket to the device with this name. Raises OSError."""
     try:
         to.bind((name, protocol))
     except UnicodeEncodeError:
@@ -151,7 +150,7 @@ def bind(to: Socket, name: str, protocol: int) -> None:
 def _bind_by_index(file: int, name: str, protocol: int) -> None:
     """bind(2) with struct sockaddr_ll of linux/if_packet.h, for a name that is not UTF-8.
 
-    Python binds packet sockets only to names that are. Raises OSError.
+    Python takes only names in UTF-8. Raises OSError.
     """
     import ctypes
     from _struct import pack
@@ -163,13 +162,13 @@ def _bind_by_index(file: int, name: str, protocol: int) -> None:
         raise OSError(code, "bind")
 
 
-def opened() -> Socket:
-    """A packet socket that sends, and hears nothing until it is bound. Raises OSError."""
-    return Socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
+def opened() -> _Socket:
+    """A packet socket for sending, which receives nothing until it is bound. Raises OSError."""
+    return _Socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
 
 
 def refused(name: str, error: OSError) -> errors.NetaliasError:
-    """The error that names the device."""
+    """The error for *error* with the name of the device."""
     code = error.errno or 0
     if code in (EPERM, EACCES):
         hint = "CAP_NET_RAW is needed in this network namespace: try sudo"
@@ -182,10 +181,10 @@ def refused(name: str, error: OSError) -> errors.NetaliasError:
 
 
 def leave(*files: int) -> None:
-    """A child keeps these descriptors, and nothing else, until they are closed here; then it ends.
+    """Fork a child that inherits these descriptors, so that this process closes them without delay.
 
-    What is closed here is not the last reference any more, so nobody waits. The child is a zombie
-    until this process ends.
+    The child closes all others and ends: the grace period of the last close is its own. It is a
+    zombie until this process ends.
     """
     try:
         if fork():

@@ -2,17 +2,17 @@
 
 Rules:
 - each address has a schedule of its own: a random wait, probes, and a time to listen after the
-  last one; all run beside each other;
+  last one; the schedules run in parallel;
 - an address is in use when any ARP message, request or reply, has it as sender address, or when
-  another host probes for it; what comes from MACs of this host is not looked at;
-- whoever is heard before all addresses are done counts, even after the time of the address itself;
-- probes that were handed out count as sent when ``due`` is called again: a slow device does not
-  shorten the time to listen;
-- where frames were lost, who is being listened for is asked for again, and given up when they are
-  lost again and again: silence was no answer.
+  another host probes for it; messages from MACs of this host are ignored;
+- a message counts until all addresses are done, even after the schedule of its own address;
+- probes count as sent when ``due`` is called again, so that a slow device does not shorten the time
+  to listen;
+- where frames were lost, addresses that were being listened for are probed again; they are given up
+  when that happens again and again, since silence was no answer.
 
-Whoever drives it reads the time first, then all frames that are there, then calls ``due`` with
-that time: an address is clear only when everything of its time was heard.
+The caller reads the clock first, then all frames that are there, then calls ``due`` with that time:
+an address is clear only when all frames of its time were read.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from netalias.packets.parse import Heard
+    from netalias.packets.parse import Message
 
+# RFC 5227, 1.1: seconds, and a number of probes.
 PROBE_WAIT = 1.0
 PROBE_NUM = 3
 PROBE_MIN = 1.0
 PROBE_MAX = 2.0
 ANNOUNCE_WAIT = 2.0
-"""RFC 5227, 1.1: seconds, and a number."""
 
 BATCH = 64
-"""So many probes are handed out at once: they are sent before the clock is looked at again."""
+"""Probes of one call of due(), which are sent before the clock is read again."""
 AGAIN = 4
-"""So often an address is asked for again, since frames were lost."""
+"""Times that an address is probed again after a loss of frames."""
 _ANY = b"\0\0\0\0"
 
 
 class Timing(Value):
-    """``probe_wait`` .. ``announce_wait`` as in RFC 5227; ``rate``: first probes a second, or 0."""
+    """Times of RFC 5227 in seconds; ``rate`` limits the first probes a second, 0 for no limit."""
 
     __slots__ = ("announce_wait", "probe_max", "probe_min", "probe_num", "probe_wait", "rate")
 
@@ -72,16 +72,16 @@ FAST = Timing(0.0, 1, 0.0, 0.0, 0.2, rate=20_000.0)
 
 
 class Prober:
-    """The addresses of one device; *ours* are the MACs of this host, *mac* the one that asks.
+    """The schedules of the addresses *asked* on one device.
 
-    ``random()`` gives numbers from 0 to 1, times are seconds of any clock. ``conflicts`` are the
-    addresses in use with the MAC of their owner, ``clear`` those that nobody has, ``unheard`` those
-    given up.
+    *mac* sends the probes, *ours* are the MACs of this host, ``random()`` gives numbers from 0 to
+    1, times are seconds of any clock. ``conflicts`` has the addresses in use with the MAC of their
+    owner, ``clear`` the free ones, ``undecided`` those given up.
     """
 
     __slots__ = (
         "_again", "_handed", "_left", "_mac", "_ours", "_queue", "_random", "_timing", "clear",
-        "conflicts", "unheard",
+        "conflicts", "undecided",
     )  # fmt: skip
 
     def __init__(
@@ -101,7 +101,7 @@ class Prober:
         self._queue: list[tuple[float, bytes]] = []
         self._handed: list[bytes] = []
         self._again: dict[bytes, int] = {}
-        self.unheard: set[bytes] = set()
+        self.undecided: set[bytes] = set()
         self.conflicts: dict[bytes, bytes] = {}
         self.clear: set[bytes] = set()
         apart = 1 / timing.rate if timing.rate else 0.0
@@ -110,7 +110,7 @@ class Prober:
             heappush(self._queue, (at, address))
 
     def due(self, now: float) -> list[bytes]:
-        """The probes to send now, at most BATCH; call again once they are sent."""
+        """The probes to send now, BATCH at most; to be called again once they are sent."""
         self._count(now)
         while self._queue and self._queue[0][0] <= now and len(self._handed) < BATCH:
             _, address = heappop(self._queue)
@@ -139,7 +139,7 @@ class Prober:
         heappush(self._queue, (now + wait, address))
 
     def next(self, now: float) -> float | None:
-        """Seconds until ``due`` has to be called; None when all addresses are done."""
+        """Seconds until the next call of ``due``; None when all addresses are done."""
         if not self._left:
             return None
         if self._handed:
@@ -147,7 +147,7 @@ class Prober:
         return max(0.0, self._queue[0][0] - now)
 
     def lost(self, now: float) -> None:
-        """Frames were lost: there may have been answers to what was sent by now."""
+        """Note a loss of frames, which may have been answers to the probes sent until *now*."""
         self._count(now)
         for address in [address for address, left in self._left.items() if not left]:
             times = self._again.get(address, 0)
@@ -156,22 +156,22 @@ class Prober:
                 self._left[address] = 1
             else:
                 del self._left[address]
-                self.unheard.add(address)
+                self.undecided.add(address)
 
     @property
     def open(self) -> set[bytes]:
         """The addresses that may still turn out to be in use."""
-        return {*self._left, *self.clear, *self.unheard}
+        return {*self._left, *self.clear, *self.undecided}
 
-    def heard(self, heard: Heard) -> None:
-        """An ARP message came in on the device."""
-        address = heard.sender
-        if address == _ANY and heard.operation == ARPOP_REQUEST:
-            address = heard.target
-        known = address in self._left or address in self.clear or address in self.unheard
-        if heard.mac in self._ours or not known:
+    def receive(self, message: Message) -> None:
+        """Note an ARP message that the device has received."""
+        address = message.sender
+        if address == _ANY and message.operation == ARPOP_REQUEST:
+            address = message.target
+        known = address in self._left or address in self.clear or address in self.undecided
+        if message.mac in self._ours or not known:
             return
         self._left.pop(address, None)
         self.clear.discard(address)
-        self.unheard.discard(address)
-        self.conflicts[address] = heard.mac
+        self.undecided.discard(address)
+        self.conflicts[address] = message.mac

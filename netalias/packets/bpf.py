@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 SO_ATTACH_FILTER = 26
 LONGEST = 2048
-"""Bytes of a frame that are read: neighbour discovery fits, jumbo frames are cut and malformed."""
+"""Bytes of a frame that are received: neighbour discovery fits, jumbo frames are cut."""
+
+# Operations, ancillary data (SKF_AD_*) and jumps of linux/filter.h.
 _LOAD_BYTE, _LOAD_HALF, _LOAD_WORD = 0x30, 0x28, 0x20
 _AND, _EQUAL, _GREATER, _AT_LEAST, _RETURN = 0x54, 0x15, 0x25, 0x35, 0x06
 _ANCILLARY = 0xFFFFF000
@@ -23,8 +25,8 @@ _PACKET_OUTGOING = 4
 _TAKE, _DROP, _SKIP = "take", "drop", "skip"
 _INSTRUCTION = Struct("=HBBI")
 Code = tuple[int, int, str, str]
-"""Operation and operand of classic BPF, where to go when it holds and when not; empty: the next,
-skip: the one behind that."""
+"""Operation, operand, and the targets when it holds and when not; an empty target is the next
+instruction, skip the one behind that."""
 _COMMON: list[Code] = [
     (_LOAD_WORD, _PKTTYPE, "", ""),
     (_EQUAL, _PACKET_OUTGOING, _DROP, ""),
@@ -44,7 +46,7 @@ _ARP: list[Code] = [
 
 
 def assembled(code: Sequence[Code]) -> bytes:
-    """struct sock_filter of linux/filter.h, one for each instruction, and the two ways out."""
+    """The program as an array of struct sock_filter, ending in the instructions take and drop."""
     take, drop = len(code), len(code) + 1
     places = {_TAKE: take, _DROP: drop}
     packed = []
@@ -58,9 +60,9 @@ def assembled(code: Sequence[Code]) -> bytes:
 
 
 ARP = assembled(_ARP)
-"""Filter: ARP of this network, for IPv4 over Ethernet."""
+"""Filter for untagged ARP for IPv4 over Ethernet."""
 RANGES = 100
-"""So many runs of addresses are told apart: a jump goes no further than 255 instructions."""
+"""Runs of addresses in one filter: a jump spans 255 instructions at most."""
 NEIGHBOUR = assembled(
     [
         *_COMMON,
@@ -72,17 +74,17 @@ NEIGHBOUR = assembled(
         (_EQUAL, NEIGHBOR_ADVERTISEMENT, _TAKE, _DROP),
     ]
 )
-"""Filter: neighbour solicitations and advertisements of this network."""
+"""Filter for untagged neighbour solicitations and advertisements."""
 
 
 def about(addresses: Iterable[bytes]) -> bytes:
-    """Filter: ARP that claims one of these packed IPv4 addresses, or probes for it (RFC 5227,
+    """A filter for ARP that claims one of these packed IPv4 addresses, or probes for it (RFC 5227,
     2.1.1). Of more than RANGES runs of addresses those nearest to each other count as one."""
     code: list[Code] = [
         *_ARP,
         (_LOAD_WORD, 28, "", ""),  # the address of the sender
         (_EQUAL, 0, "", _SKIP),
-        (_LOAD_WORD, 38, "", ""),  # that of the target
+        (_LOAD_WORD, 38, "", ""),  # the address of the target
     ]
     for low, high in _runs(sorted({int.from_bytes(address, "big") for address in addresses})):
         code += [(_AT_LEAST, low, "", _DROP), (_GREATER, high, "", _TAKE)]
@@ -90,7 +92,7 @@ def about(addresses: Iterable[bytes]) -> bytes:
 
 
 def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last of each run in ascending *numbers*."""
+    """First and last number of each run in ascending *numbers*."""
     if not numbers:
         return []
     gaps = [pair for pair in pairwise(numbers) if pair[1] - pair[0] > 1]

@@ -1,14 +1,14 @@
-"""Whether somebody has these IPv6 addresses: the kernel probes, and its verdict is awaited.
+"""IPv6 addresses that are in use: the kernel probes, and its verdict is awaited.
 
-A ``Watch`` is opened before the addresses are added: then none of its announcements can be missed.
+A ``DadMonitor`` is opened before the addresses are added, so that it misses no announcement.
 
 Rules:
-- an address is good once it is not tentative any more, or optimistic (RFC 4429), which is usable;
-- it is in use when the kernel says so (IFA_F_DADFAILED), or when it is gone: the kernel removes
-  one whose lifetimes are not infinite;
-- lost announcements (ENOBUFS), and an address never announced, are asked for by a dump;
-- the other one is named by its neighbour advertisement, or its own probe (RFC 4862, 5.4.3): heard
-  on the main device, where it passes before the kernel looks at it.
+- an address is good once it is no longer tentative, or optimistic (RFC 4429), which is usable;
+- it is in use when the kernel has set IFA_F_DADFAILED, or when it is gone: the kernel removes one
+  with a finite lifetime;
+- after a loss of announcements (ENOBUFS), and for an address without one, all are read by a dump;
+- the MAC of the other host is in its neighbour advertisement or probe (RFC 4862, 5.4.3), received
+  on the main device before the kernel handles it.
 """
 
 from __future__ import annotations
@@ -17,83 +17,86 @@ from _socket import inet_ntop
 
 from netalias import errors
 from netalias.kernel.netlink import codec
+from netalias.kernel.netlink.subscription import Subscription
 from netalias.model import AF_INET6, IFA_F_DADFAILED, IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
 from netalias.packets import NEIGHBOR_ADVERTISEMENT
 from netalias.packets.bpf import NEIGHBOUR
-from netalias.packets.events import RTNLGRP_IPV6_IFADDR, Events
 from netalias.packets.parse import parse
-from netalias.packets.probe import Conflict, Edge
-from netalias.packets.socket import Port
+from netalias.packets.probe import Environment, InUse
+from netalias.packets.socket import PacketSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from netalias.packets.parse import Heard
+    from netalias.packets.parse import Message
 
     Place = tuple[int, bytes]
     """A device's index and a packed IPv6 address."""
 
 GONE = -1
-"""In place of flags: the address was there."""
+"""In place of the flags of an address that was removed."""
 _UNSPECIFIED = b"\0" * 16
 
 
-class Outside(Edge):
-    """The same edge with the announcements of addresses, and ports that hear neighbours."""
+class DadEnvironment(Environment):
+    """The environment with announcements of addresses, and sockets for neighbour discovery."""
 
-    def events(self) -> Events:
-        """Addresses as they change."""
-        return Events(RTNLGRP_IPV6_IFADDR)
+    def events(self) -> Subscription:
+        """A subscription to changes of IPv6 addresses."""
+        return Subscription(groups=(codec.RTNLGRP_IPV6_IFADDR,))
 
-    def port(self, index: int) -> Port:
-        """A port that hears neighbour discovery."""
-        return Port(index, NEIGHBOUR)
+    def packet_socket(self, index: int) -> PacketSocket:
+        """A packet socket that receives neighbour discovery."""
+        return PacketSocket(index, NEIGHBOUR)
 
 
-class Watch:
-    """Follows IPv6 addresses from now on, and listens on the devices *mains* (indexes).
+class DadMonitor:
+    """A monitor of IPv6 addresses, with a packet socket on each of the devices *mains* (indexes).
 
     *ours* are the MACs of this host. Raises NotPermitted, NoSuchDevice, MainDown, KernelError.
     """
 
     def __init__(
-        self, mains: Iterable[int], ours: Collection[bytes] = (), *, edge: Edge | None = None
+        self,
+        mains: Iterable[int],
+        ours: Collection[bytes] = (),
+        *,
+        environment: Environment | None = None,
     ) -> None:
-        self._edge = edge or Outside()
+        self._environment = environment or DadEnvironment()
         self._ours = ours
         self._flags: dict[Place, int] = {}
         self._dumping = 0
         self._doubt = False
-        self._ports: list[Port] = []
-        self._events = self._edge.events()
+        self._listeners: list[PacketSocket] = []
+        self._events = self._environment.events()
         try:
             for index in dict.fromkeys(mains):
-                self._ports.append(self._edge.port(index))
+                self._listeners.append(self._environment.packet_socket(index))
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> DadMonitor:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self, *, aside: bool = False) -> None:
-        """Close the sockets; ``aside``: a child does it (``packets.leave``)."""
+        """Close the sockets; with *aside* a child holds them meanwhile (``packets.leave``)."""
         self._events.close()
-        if aside and self._ports:
-            self._edge.leave(self._ports)
-        for port in self._ports:
-            port.close()
-        self._ports = []
+        if aside and self._listeners:
+            self._environment.leave(self._listeners)
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
 
-    def wait(self, asked: Collection[Place], limit: float) -> list[Conflict]:
-        """Until the kernel has decided on each; those that somebody else has.
+    def wait(self, asked: Collection[Place], limit: float) -> list[InUse]:
+        """The addresses in use, once the kernel has decided on all of *asked*, which exist already.
 
-        The addresses are there already. Raises StateError when some are undecided after *limit*
-        seconds, KernelError.
+        Raises StateError when some are undecided after *limit* seconds, KernelError.
         """
         found, undecided = self.verdicts(asked, limit)
         if undecided:
@@ -102,50 +105,50 @@ class Watch:
 
     def verdicts(
         self, asked: Collection[Place], limit: float, *, usable: bool = True
-    ) -> tuple[list[Conflict], list[Place]]:
-        """Those that somebody else has, and those not decided on after *limit* seconds.
+    ) -> tuple[list[InUse], list[Place]]:
+        """The addresses in use, and those that are undecided after *limit* seconds.
 
         Without *usable* an optimistic address is awaited too. Raises KernelError.
         """
-        edge = self._edge
-        end = edge.clock() + limit
+        environment = self._environment
+        end = environment.clock() + limit
         macs: dict[bytes, bytes] = {}
         wanted = {address for _, address in asked}
         self._look()
         if not self._dumping and not all(place in self._flags for place in asked):
             self._ask()
         while undecided := self._undecided(asked, usable):
-            left = end - edge.clock()
+            left = end - environment.clock()
             if left <= 0:
                 break
-            edge.wait([self._events, *self._ports], left)
+            environment.wait([self._events, *self._listeners], left)
             self._look()
             self._hear(wanted, macs)
-        # The verdict was announced after the frame that brought it had passed the port.
+        # The kernel announces a verdict after the socket has received the frame that caused it.
         self._hear(wanted, macs)
         late = set(undecided)
         found = [
-            Conflict(address, index, self._name(index), macs.get(address, b""))
+            InUse(address, index, self._name(index), macs.get(address, b""))
             for index, address in asked
             if (index, address) not in late and self._failed((index, address))
         ]
         return found, list(undecided)
 
     def _name(self, index: int) -> str:
-        """A device that has gone with its address has no name any more."""
+        """The name of a device, which may have vanished with its address."""
         try:
-            return self._edge.name(index)
+            return self._environment.name(index)
         except errors.NoSuchDevice:
             return f"index {index}"
 
     def _undecided(self, asked: Collection[Place], usable: bool) -> Collection[Place]:
-        """All of them while they are read again."""
+        """The undecided ones of *asked*: all of them while a dump is read."""
         if self._dumping:
             return asked
         return [place for place in asked if not self._decided(place, usable)]
 
     def _decided(self, place: Place, usable: bool) -> bool:
-        """An address that a whole dump did not have is gone."""
+        """Whether there is a verdict; an address missing in a complete dump is gone."""
         flags = self._flags.get(place, GONE)
         if flags == GONE or flags & IFA_F_DADFAILED:
             return True
@@ -158,13 +161,13 @@ class Watch:
         return flags == GONE or bool(flags & IFA_F_DADFAILED)
 
     def _ask(self) -> None:
-        """Have all announced again, and forget what is known: it may be gone."""
+        """Request a dump, and drop the known flags: an address may be gone."""
         self._flags.clear()
         self._doubt = False
         self._dumping = self._events.ask_addresses()
 
     def _look(self) -> None:
-        """Take in what was announced."""
+        """Apply the announcements that are there."""
         for event in self._events.read():
             if event is None:
                 self._doubt = True
@@ -190,20 +193,20 @@ class Watch:
                 raise errors.kernel_error("list of addresses", code, text)
 
     def _hear(self, wanted: Collection[bytes], macs: dict[bytes, bytes]) -> None:
-        """Who says to have one of them, or tries to."""
-        for port in self._ports:
-            for frame in port.receive():
+        """Note the MACs of hosts that claim one of the *wanted* addresses, or probe for it."""
+        for listener in self._listeners:
+            for frame in listener.receive():
                 try:
-                    heard = parse(frame)
+                    message = parse(frame)
                 except errors.PacketError:
                     continue
-                if heard.target in wanted and heard.mac not in self._ours and _claims(heard):
-                    macs[heard.target] = heard.mac
+                if message.target in wanted and message.mac not in self._ours and _claims(message):
+                    macs[message.target] = message.mac
 
 
-def _claims(heard: Heard) -> bool:
-    """An advertisement, or a probe; whoever resolves the address only wants to talk to it."""
-    return heard.operation == NEIGHBOR_ADVERTISEMENT or heard.sender == _UNSPECIFIED
+def _claims(message: Message) -> bool:
+    """Whether it is an advertisement or a probe, and no mere resolution of the address."""
+    return message.operation == NEIGHBOR_ADVERTISEMENT or message.sender == _UNSPECIFIED
 
 
 def _late(places: Collection[Place], limit: float) -> errors.StateError:

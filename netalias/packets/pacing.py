@@ -1,7 +1,7 @@
-"""Many frames, at a rate, and none of them lost on the way out.
+"""Sending of many frames at a rate, without a loss in the queue of a device.
 
-A device whose queue is full says EAGAIN (the send buffer is used up) or ENOBUFS (the queue has
-dropped the frame): then the same frame is sent again once the socket can be written to.
+When its queue is full, send(2) gives EAGAIN (the send buffer is used up) or ENOBUFS (the queue has
+dropped the frame): then the same frame is sent again once the socket is writable.
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ if TYPE_CHECKING:
     Send = Callable[[bytes, int], object]
 
 STALL = 5.0
-"""Seconds after which a device that takes no frame is given up."""
+"""Seconds without a sent frame after which a device is given up."""
 PAUSE = 0.001
-"""Seconds between two trials after ENOBUFS, which poll(2) knows nothing of."""
+"""Seconds between two attempts after ENOBUFS, which poll(2) does not report."""
 BURST = 128
-"""Frames that may go at once after a pause: the announcements of 64 IPv4 addresses."""
-
+"""Frames that may be sent at once after a pause: the announcements of 64 IPv4 addresses."""
 CLUMP = 32
-"""Frames that are waited for."""
+"""Frames for which wait() waits, so that they are not sent one by one."""
 
 
 class Bucket:
-    """A token bucket: *rate* frames a second, or any number with 0, BURST after a pause."""
+    """A token bucket: *rate* frames a second, 0 for no limit, and BURST after a pause."""
 
     __slots__ = ("_clock", "_full", "_rate", "_since")
 
@@ -43,7 +42,7 @@ class Bucket:
         self._full = float(BURST)
 
     def take(self, wanted: int) -> int:
-        """How many of *wanted* frames may go now."""
+        """The number of frames, of *wanted*, that may be sent now."""
         if not self._rate:
             return wanted
         now = self._clock()
@@ -54,14 +53,14 @@ class Bucket:
         return taken
 
     def wait(self, wanted: int) -> float:
-        """Seconds until some of *wanted* frames may go: not one by one."""
+        """Seconds until CLUMP of *wanted* frames may be sent."""
         return max(0.0, (min(wanted, CLUMP) - self._full) / self._rate) if self._rate else 0.0
 
 
 def push(name: str, file: int, send: Send, frames: Iterable[bytes]) -> None:
-    """Send each frame over the device *name*; *file* tells when it goes on.
+    """Send each frame over the device *name* with *send*; *file* is the descriptor to poll.
 
-    Raises StateError after STALL seconds without a frame, and what ``packets.refused`` gives.
+    Raises StateError after STALL seconds without a sent frame, and the errors of packets.refused().
     """
     for frame in frames:
         try:
@@ -74,7 +73,7 @@ def _again(name: str, file: int, send: Send, frame: bytes, problem: OSError) -> 
     end = monotonic() + STALL
     while problem.errno in (EAGAIN, ENOBUFS, EINTR):
         if monotonic() > end:
-            raise errors.StateError(f"{name} has taken no frame for {STALL:.0f} s")
+            raise errors.StateError(f"{name} has accepted no frame for {STALL:.0f} s")
         if problem.errno == ENOBUFS:
             sleep(PAUSE)
         ready = poll()
@@ -89,7 +88,7 @@ def _again(name: str, file: int, send: Send, frame: bytes, problem: OSError) -> 
 
 
 class Sender:
-    """One socket for all devices, which hears nothing.
+    """One sending socket for all devices.
 
     Raises NotPermitted, KernelError.
     """
@@ -101,15 +100,15 @@ class Sender:
             raise refused("any device", error) from None
 
     def fileno(self) -> int:
-        """That of the socket."""
+        """The descriptor of the socket."""
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Close the socket: 12 ms, unless it was left to a child (``packets.leave``)."""
+        """Close the socket, in 12 ms unless a child holds it too (``packets.leave``)."""
         self._socket.close()
 
     def send(self, name: str, frames: Iterable[bytes]) -> None:
-        """All of them over the device of this primary name. Raises as ``push``."""
+        """Send *frames* over the device with this primary name. Raises as ``push``."""
         sendto = self._socket.sendto
         to = name, ETH_P_ALL  # the kernel looks for the protocol in the frame
 

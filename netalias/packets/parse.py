@@ -1,9 +1,9 @@
-"""A frame that came in -> what it says of addresses. Anything malformed raises PacketError.
+"""Decoder of received frames. Malformed ones raise PacketError.
 
 Rules:
-- ARP for IPv4 over Ethernet (RFC 826), requests and replies, whatever stands behind as padding;
+- ARP for IPv4 over Ethernet (RFC 826), requests and replies, with any padding;
 - neighbour solicitations and advertisements that are valid by RFC 4861, 7.1.1 and 7.1.2;
-- a tag of VLAN 0 is a priority and is passed over; other tags are another network's.
+- the tag of VLAN 0 is a priority and is skipped; a frame with another tag is refused.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _SOLICITED_NODE = b"\xff\x02" + b"\0" * 9 + b"\x01\xff"
 _SOURCE_LINK_LAYER, _TARGET_LINK_LAYER = 1, 2
 
 
-class Heard(Value):
-    """What a frame says.
+class Message(Value):
+    """An ARP or neighbour discovery message.
 
-    ``operation`` is ARPOP_* or the type of ICMPv6, ``mac`` the hardware address of the sender by
-    its own words (an ND message without one: the source of the frame), ``sender`` and ``target``
-    are packed addresses; the sender is all zero in probes.
+    ``operation`` is ARPOP_* or the type of ICMPv6, ``mac`` the sender's link-layer address in the
+    message (of an ND message without one, the source of the frame), ``sender`` and ``target`` are
+    packed addresses; the sender is all zero in probes.
     """
 
     __slots__ = ("mac", "operation", "sender", "target")
@@ -56,8 +56,8 @@ class Heard(Value):
         self.target = target
 
 
-def parse(frame: bytes) -> Heard:
-    """An Ethernet frame, without its checksum. Raises PacketError."""
+def parse(frame: bytes) -> Message:
+    """The Message in an Ethernet frame without its checksum. Raises PacketError."""
     if len(frame) < 14:
         raise PacketError(f"{len(frame)} bytes where a header of Ethernet has 14")
     (kind,) = _U16.unpack_from(frame, 12)
@@ -80,18 +80,18 @@ def _tagged(frame: bytes) -> tuple[int, int]:
     return _U16.unpack_from(frame, 16)[0], 18
 
 
-def _arp(frame: bytes, start: int) -> Heard:
+def _arp(frame: bytes, start: int) -> Message:
     if len(frame) - start < 28:
         raise PacketError(f"{len(frame) - start} bytes where ARP has 28")
     if frame[start : start + 6] != _ARP_HEAD:
-        raise PacketError("ARP for something else than IPv4 over Ethernet")
+        raise PacketError("ARP for other protocols than IPv4 over Ethernet")
     operation, mac, sender, _, target = _ARP.unpack_from(frame, start + 6)
     if operation not in (ARPOP_REQUEST, ARPOP_REPLY):
         raise PacketError(f"ARP operation {operation}")
-    return Heard(operation, mac, sender, target)
+    return Message(operation, mac, sender, target)
 
 
-def _neighbour(frame: bytes, start: int) -> Heard:
+def _neighbour(frame: bytes, start: int) -> Message:
     if len(frame) - start < 64:
         raise PacketError(f"{len(frame) - start} bytes where neighbour discovery has 64")
     version, length, header, hops, source, destination = _IPV6.unpack_from(frame, start)
@@ -115,11 +115,11 @@ def _neighbour(frame: bytes, start: int) -> Heard:
         raise PacketError("the target is a multicast address")
     options = _options(frame, start + 24, end)
     option = check(source, destination, flags, options)
-    return Heard(operation, options.get(option, frame[6:12]), source, target)
+    return Message(operation, options.get(option, frame[6:12]), source, target)
 
 
 def _checksum(addresses: bytes, length: int, payload: bytes) -> int:
-    """The sum of pseudo header and payload (RFC 8200, 8.1) modulo 0xFFFF: 0 when it is right.
+    """The sum of pseudo header and payload (RFC 8200, 8.1) modulo 0xFFFF; 0 when it is valid.
 
     Modulo 0xFFFF a number is congruent to the sum of its 16-bit words.
     """
@@ -128,7 +128,7 @@ def _checksum(addresses: bytes, length: int, payload: bytes) -> int:
 
 
 def _options(frame: bytes, start: int, end: int) -> dict[int, bytes]:
-    """The link-layer addresses by the type of their option (RFC 4861, 4.6); others are skipped."""
+    """Link-layer addresses by the type of their option (RFC 4861, 4.6); skips other options."""
     found: dict[int, bytes] = {}
     while start < end:
         if end - start < 2:
@@ -145,7 +145,7 @@ def _options(frame: bytes, start: int, end: int) -> dict[int, bytes]:
 
 
 def _solicitation(source: bytes, destination: bytes, _: int, options: dict[int, bytes]) -> int:
-    """RFC 4861, 7.1.1; gives the option that names the sender."""
+    """The option with the sender's MAC, of a message valid by RFC 4861, 7.1.1."""
     if source == _UNSPECIFIED:
         if not destination.startswith(_SOLICITED_NODE):
             raise PacketError("a probe that is not for a solicited-node address")
@@ -155,9 +155,9 @@ def _solicitation(source: bytes, destination: bytes, _: int, options: dict[int, 
 
 
 def _advertisement(_: bytes, destination: bytes, flags: int, __: dict[int, bytes]) -> int:
-    """RFC 4861, 7.1.2; gives the option that names the sender."""
+    """The option with the sender's MAC, of a message valid by RFC 4861, 7.1.2."""
     if destination[0] == 0xFF and flags & _SOLICITED:
-        raise PacketError("an answer to nobody in particular")
+        raise PacketError("a solicited advertisement to a multicast address")
     return _TARGET_LINK_LAYER
 
 

@@ -1,11 +1,11 @@
-"""Whether somebody has these IPv4 addresses: acd.py over one port a device, all in parallel.
+"""IPv4 addresses that are in use: acd.py over one packet socket a device, all in parallel.
 
 Rules:
-- a device without a carrier is waited for, since a probe right after link-up finds nobody; one
-  that loses it during the check has not been heard out, which is an error and not an answer;
-- where no ARP is spoken (IFF_NOARP, no Ethernet), nobody can be asked, and nobody conflicts;
-- frames that found no room in the socket may have been the conflict: what was asked by then is
-  asked again, with a filter that keeps out what is known, and undecided if that does not help;
+- a device without a carrier is waited for, since a probe right after link-up finds nobody; the loss
+  of a carrier during the check is an error and not an answer;
+- on a device without ARP (IFF_NOARP, no Ethernet) there is nobody to ask, and no conflict;
+- frames without room in the socket may have been a conflict: the addresses probed by then are
+  probed again, with a filter without the known ones, and are undecided if that does not help;
 - every way out closes every socket.
 """
 
@@ -18,13 +18,13 @@ from time import monotonic
 
 from netalias import errors
 from netalias.kernel.netlink import codec
+from netalias.kernel.netlink.subscription import Subscription
 from netalias.model import AF_INET, AF_INET6, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP, Value
 from netalias.packets import leave
 from netalias.packets.acd import Prober
 from netalias.packets.bpf import ARP
-from netalias.packets.events import RTNLGRP_LINK, Events
 from netalias.packets.parse import parse
-from netalias.packets.socket import Port, name
+from netalias.packets.socket import PacketSocket, name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from netalias.packets.acd import Timing
 
 READINGS = 64
-"""So many readings (port.AT_ONCE) empty a buffer that is full: whatever was there before is heard,
-and a flood that goes on does not keep the check from its end."""
+"""Readings of socket.AT_ONCE frames that empty a full buffer: every frame from before them is
+heard, and a flood that goes on does not keep the check from its end."""
 CARRIER = IFF_UP | IFF_RUNNING | IFF_LOWER_UP
 
 
-class Conflict(Value):
-    """*address* (packed) is used on the device *index*, called *device*, by *mac*.
+class InUse(Value):
+    """A packed *address* that the host with *mac* uses, on the device *index*, called *device*.
 
-    ``mac`` is empty where the other one was not heard.
+    ``mac`` is empty where no frame of that host was received.
     """
 
     __slots__ = ("address", "device", "index", "mac")
@@ -58,49 +58,49 @@ class Conflict(Value):
         return f"{text} by {self.mac.hex(':')}" if self.mac else text
 
 
-class Edge:
-    """What a check asks of the machine: tests put their own in its place."""
+class Environment:
+    """Clock, devices and sockets of the machine; tests put their own in its place."""
 
     clock = staticmethod(monotonic)
 
     def __init__(self) -> None:
         self.random: Callable[[], float] = Random().random
-        """From 0 to 1, seeded by the kernel."""
+        """Random numbers from 0 to 1, seeded by the kernel."""
 
-    def events(self) -> Events:
-        """Devices as they change."""
-        return Events(RTNLGRP_LINK)
+    def events(self) -> Subscription:
+        """A subscription to changes of devices."""
+        return Subscription(groups=(codec.RTNLGRP_LINK,))
 
-    def port(self, index: int) -> Port:
-        """A port that hears ARP."""
-        return Port(index, ARP)
+    def packet_socket(self, index: int) -> PacketSocket:
+        """A packet socket that receives ARP."""
+        return PacketSocket(index, ARP)
 
     def name(self, index: int) -> str:
-        """That of a device. Raises NoSuchDevice."""
+        """The primary name of a device. Raises NoSuchDevice."""
         return name(index)
 
-    def wait(self, files: Sequence[Events | Port], seconds: float) -> None:
-        """Until one of the sockets can be read, or the time is over (rounded up to 1 ms)."""
+    def wait(self, files: Sequence[Subscription | PacketSocket], seconds: float) -> None:
+        """Wait until a socket is readable or *seconds* are over (rounded up to 1 ms)."""
         ready = poll()
         for file in files:
             ready.register(file.fileno(), POLLIN)
         ready.poll(max(0, -int(-seconds * 1000 // 1)))
 
-    def leave(self, ports: Sequence[Port]) -> None:
-        """The ports are closed by a child (``packets.leave``)."""
-        leave(*(port.fileno() for port in ports))
+    def leave(self, listeners: Sequence[PacketSocket]) -> None:
+        """Have a child hold the sockets, so that closing them takes no time (``packets.leave``)."""
+        leave(*(listener.fileno() for listener in listeners))
 
 
 class Links:
-    """The flags of devices, followed by event."""
+    """The flags of devices, kept current by events."""
 
-    def __init__(self, edge: Edge, indexes: Iterable[int]) -> None:
-        self._edge = edge
+    def __init__(self, environment: Environment, indexes: Iterable[int]) -> None:
+        self._environment = environment
         self.flags = dict.fromkeys(indexes, 0)
-        self.events = edge.events()
+        self.events = environment.events()
 
     def look(self) -> None:
-        """Take in what was announced. Raises NoSuchDevice, KernelError."""
+        """Apply the announcements that are there. Raises NoSuchDevice, KernelError."""
         for event in self.events.read():
             if event is None:
                 self.events.ask_links(self.flags)
@@ -113,43 +113,43 @@ class Links:
 
     def _take(self, kind: int, data: bytes, start: int) -> None:
         family, _, index, flags, _ = codec.IFINFO.unpack_from(data, start)
-        if family or index not in self.flags:  # AF_BRIDGE tells of ports, not of devices
+        if family or index not in self.flags:  # AF_BRIDGE is about ports of a bridge
             return
         if kind == codec.RTM_DELLINK:
             raise errors.NoSuchDevice(f"the device of index {index} has vanished")
         self.flags[index] = flags
 
     def _missing(self, code: int, text: str) -> None:
-        """A question was refused: for a device that is not there, by its name if it has one."""
+        """Raise the error of a refused request: NoSuchDevice where a device is missing."""
         for index in self.flags:
-            self._edge.name(index)
+            self._environment.name(index)
         raise errors.kernel_error("state of a device", code, text)
 
     def without(self) -> list[int]:
-        """The devices that speak ARP and have no carrier now. Raises MainDown for one down."""
+        """The devices with ARP and without a carrier. Raises MainDown for one that is down."""
         missing = []
         for index, flags in self.flags.items():
             if flags & IFF_NOARP:
                 continue
             if not flags & IFF_UP:
-                raise errors.MainDown(f"{self._edge.name(index)} is down")
+                raise errors.MainDown(f"{self._environment.name(index)} is down")
             if flags & CARRIER != CARRIER:
                 missing.append(index)
         return missing
 
     def await_carrier(self, limit: float) -> None:
-        """Until all have one. Raises StateError after *limit* seconds, and as ``look``."""
-        edge = self._edge
-        end = edge.clock() + limit
+        """Wait for all carriers. Raises StateError after *limit* seconds, and as ``look``."""
+        environment = self._environment
+        end = environment.clock() + limit
         self.events.ask_links(self.flags)
-        edge.wait([self.events], limit)
+        environment.wait([self.events], limit)
         self.look()
         while missing := self.without():
-            left = end - edge.clock()
+            left = end - environment.clock()
             if left <= 0:
-                device = edge.name(missing[0])
+                device = environment.name(missing[0])
                 raise errors.StateError(f"{device} has no carrier", "is the cable plugged in?")
-            edge.wait([self.events], left)
+            environment.wait([self.events], left)
             self.look()
 
 
@@ -159,23 +159,23 @@ def check(
     timing: Timing,
     limit: float,
     *,
-    edge: Edge | None = None,
+    environment: Environment | None = None,
     aside: bool = False,
-) -> list[Conflict]:
-    """Which of *asked*, pairs of a device's index and a packed IPv4 address, somebody has.
+) -> list[InUse]:
+    """The addresses of *asked* that are in use, as ``verdicts`` finds them.
 
-    As ``verdicts``; raises StateError too when frames were lost so that some are undecided.
+    Raises StateError too when some are undecided.
     """
-    edge = edge or Edge()
-    found, undecided = verdicts(asked, ours, timing, limit, edge=edge, aside=aside)
+    environment = environment or Environment()
+    found, undecided = verdicts(asked, ours, timing, limit, environment=environment, aside=aside)
     if undecided:
         index, _ = undecided[0]
-        raise errors.StateError(flooded(edge.name(index)))
+        raise errors.StateError(flooded(environment.name(index)))
     return found
 
 
 def flooded(device: str) -> str:
-    """Why addresses are undecided."""
+    """The reason why addresses are undecided, as a sentence."""
     return f"{device} is flooded: frames were lost while conflicts were looked for"
 
 
@@ -185,85 +185,92 @@ def verdicts(
     timing: Timing,
     limit: float,
     *,
-    edge: Edge | None = None,
+    environment: Environment | None = None,
     aside: bool = False,
-) -> tuple[list[Conflict], list[tuple[int, bytes]]]:
-    """Which of *asked*, pairs of a device's index and a packed IPv4 address, somebody has, and
-    which are undecided, since frames were lost again and again.
+) -> tuple[list[InUse], list[tuple[int, bytes]]]:
+    """The addresses in use, and the undecided ones, for which frames were lost again and again.
 
-    *ours* are the MACs of this host, *limit* the seconds to wait for a carrier. ``aside``: a child
-    closes the sockets, for a process of one thread that is about to end. Raises NotPermitted,
-    NoSuchDevice, MainDown, StateError (no carrier), KernelError.
+    *asked* are pairs of a device's index and a packed IPv4 address, *ours* the MACs of this host,
+    *limit* is the time to wait for a carrier in seconds. With *aside* a child closes the sockets,
+    for a process of one thread that is about to end. Raises NotPermitted, NoSuchDevice, MainDown,
+    StateError (no carrier), KernelError.
     """
-    edge = edge or Edge()
+    environment = environment or Environment()
     groups: dict[int, list[bytes]] = {}
     for index, address in asked:
         groups.setdefault(index, []).append(address)
-    ports: list[Port] = []
-    links = Links(edge, groups)
+    listeners: list[PacketSocket] = []
+    links = Links(environment, groups)
     try:
         links.await_carrier(limit)
         probers = []
         for index, addresses in groups.items():
             if links.flags[index] & IFF_NOARP:
                 continue
-            port = edge.port(index)
-            ports.append(port)
-            if port.ethernet:
-                port.only(addresses)
-                ours_here = {*ours, port.mac}
-                now = edge.clock()
+            listener = environment.packet_socket(index)
+            listeners.append(listener)
+            if listener.ethernet:
+                listener.only(addresses)
+                ours_here = {*ours, listener.mac}
+                now = environment.clock()
                 probers.append(
-                    (port, Prober(port.mac, addresses, ours_here, timing, now, edge.random))
+                    (
+                        listener,
+                        Prober(listener.mac, addresses, ours_here, timing, now, environment.random),
+                    )
                 )
-        _run(edge, links, probers)
+        _run(environment, links, probers)
     finally:
         links.events.close()
-        if aside and ports:
-            edge.leave(ports)
-        for port in ports:
-            port.close()
+        if aside and listeners:
+            environment.leave(listeners)
+        for listener in listeners:
+            listener.close()
     found = [
-        Conflict(address, port.index, port.name, mac)
-        for port, prober in probers
+        InUse(address, listener.index, listener.name, mac)
+        for listener, prober in probers
         for address, mac in prober.conflicts.items()
     ]
-    return found, [(port.index, one) for port, prober in probers for one in prober.unheard]
+    return found, [
+        (listener.index, one) for listener, prober in probers for one in prober.undecided
+    ]
 
 
-def _run(edge: Edge, links: Links, probers: Sequence[tuple[Port, Prober]]) -> None:
-    """Until every address of every device is clear or in use."""
+def _run(
+    environment: Environment, links: Links, probers: Sequence[tuple[PacketSocket, Prober]]
+) -> None:
+    """Run until every address of every device is clear, in use or given up."""
     while True:
-        now = edge.clock()
-        # What came before now is heard before anything is found to be clear by now.
+        now = environment.clock()
+        # All frames from before now are read before an address is found to be clear at now.
         waits = []
-        for port, prober in probers:
-            _hear(port, prober, now)
-            port.send(prober.due(now))
-            wait = prober.next(edge.clock())
+        for listener, prober in probers:
+            _hear(listener, prober, now)
+            listener.send(prober.due(now))
+            wait = prober.next(environment.clock())
             if wait is not None:
                 waits.append(wait)
         links.look()
         missing = links.without()
         if missing:
-            device = edge.name(missing[0])
+            device = environment.name(missing[0])
             raise errors.StateError(f"{device} lost its carrier while conflicts were looked for")
         if not waits:
             return
         if min(waits):
-            edge.wait([links.events, *(port for port, _ in probers)], min(waits))
+            environment.wait([links.events, *(listener for listener, _ in probers)], min(waits))
 
 
-def _hear(port: Port, prober: Prober, now: float) -> None:
+def _hear(listener: PacketSocket, prober: Prober, now: float) -> None:
     for _ in range(READINGS):
-        frames = port.receive()
+        frames = listener.receive()
         if not frames:
             return
         for frame in frames:
             try:
-                prober.heard(parse(frame))
+                prober.receive(parse(frame))
             except errors.PacketError:
-                continue  # whatever it is, it is not the ARP of a neighbour
-        if port.lost():
+                continue  # not a valid ARP message
+        if listener.lost():
             prober.lost(now)
-            port.only(prober.open)
+            listener.only(prober.open)

@@ -1,13 +1,13 @@
-"""A packet socket on one device: it hears what a filter lets through, and sends whole frames.
+"""A packet socket on one device: receives the frames that pass a filter, and sends frames.
 
 Rules:
-- the filter stands before the socket is bound: nothing else ever comes in;
-- all protocols are tapped, since a tap hears before a bridge or a macvlan takes the frame away
-  (__netif_receive_skb_core in net/core/dev.c); the filter keeps what is of concern;
-- a frame for a VLAN on the device has lost its tag before the filter sees it: the tag is asked for
+- the filter is attached before the socket is bound, so that no other frame ever comes in;
+- the socket taps all protocols, since such a tap gets a frame before a bridge or a macvlan takes it
+  (__netif_receive_skb_core in net/core/dev.c);
+- the kernel removes the tag of a VLAN before the filter runs: the filter loads it separately
   (SKF_AD_VLAN_TAG of linux/filter.h), and only number 0 passes;
-- own frames are not heard (PACKET_IGNORE_OUTGOING of linux/if_packet.h);
-- what is asked for can be told to the filter (``only``): a flood about anything else takes no room.
+- own frames do not come in (PACKET_IGNORE_OUTGOING of linux/if_packet.h);
+- ``only`` narrows the filter to some addresses, so that a flood about others takes no room.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from array import array
 from errno import EAGAIN, EINTR, ENETDOWN, ENODEV, ENXIO
 
 from netalias import errors
+from netalias.kernel.netlink import SO_RCVBUFFORCE
 from netalias.model import ARPHRD_ETHER
 from netalias.packets import (
     ETH_P_ALL,
@@ -32,23 +33,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SO_RCVBUFFORCE = 33
+# Options of packet sockets: linux/if_packet.h.
 SOL_PACKET = 263
 PACKET_STATISTICS = 6
 PACKET_IGNORE_OUTGOING = 23
 
 RECEIVE_BUFFER = 16 << 20
-"""A short frame takes 768 bytes or more of it: some 20 000 wait until they are read."""
+"""Receive buffer in bytes: some 20 000 short frames, which take 768 bytes each at least."""
 AT_ONCE = 1024
-"""Frames of one reading, so that a flood does not keep the rest from being done."""
+"""Frames of one reading, so that a flood does not delay everything else."""
 
 
 _STATISTICS = Struct("=II")
 """struct tpacket_stats of linux/if_packet.h."""
 
 
-class Port:
-    """A packet socket on the device *index*; ``name`` and ``mac`` are those of the device.
+class PacketSocket:
+    """A packet socket on the device *index*, with the filter *program*.
+
+    ``name`` and ``mac`` are those of the device, ``ethernet`` tells whether it is Ethernet.
 
     Raises NotPermitted, NoSuchDevice, MainDown, KernelError, each with the name of the device.
     """
@@ -70,7 +73,7 @@ class Port:
         self.ethernet = kind == ARPHRD_ETHER
 
     def only(self, addresses: Iterable[bytes]) -> None:
-        """From now on nothing comes in but ARP about these. Raises KernelError."""
+        """Receive only ARP about these addresses from now on. Raises KernelError."""
         try:
             self._attach(about(addresses))
         except OSError as error:
@@ -93,19 +96,19 @@ class Port:
             return  # before Linux 4.20; the filter drops them too
 
     def fileno(self) -> int:
-        """That of the socket."""
+        """The descriptor of the socket."""
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Close the socket: 12 ms, unless it was left to a child (``packets.leave``)."""
+        """Close the socket, in 12 ms unless a child holds it too (``packets.leave``)."""
         self._socket.close()
 
     def send(self, frames: Iterable[bytes]) -> None:
-        """Send all of them, and wait where the device is slow. Raises StateError."""
+        """Send all *frames*, waiting for a slow device. Raises StateError."""
         push(self.name, self._socket.fileno(), self._socket.send, frames)
 
     def receive(self) -> list[bytes]:
-        """The frames that are there, at most AT_ONCE."""
+        """The frames that have come in, AT_ONCE at most."""
         found: list[bytes] = []
         take = self._socket.recv
         try:
@@ -117,7 +120,7 @@ class Port:
         return found
 
     def _gone(self, error: OSError) -> errors.NetaliasError:
-        """A device that goes is ENETDOWN too (packet_notifier)."""
+        """The error for *error*, which is ENETDOWN also for a vanished device (packet_notifier)."""
         if error.errno == ENETDOWN:
             try:
                 if_indextoname(self.index)
@@ -126,14 +129,14 @@ class Port:
         return refused(self.name, error)
 
     def lost(self) -> int:
-        """How many frames found no room since the last call."""
+        """The number of frames dropped for want of room since the last call."""
         counts = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, _STATISTICS.size)
         _, drops = _STATISTICS.unpack(counts)
         return int(drops)
 
 
 def name(index: int) -> str:
-    """The primary name of a device. Raises NoSuchDevice."""
+    """The primary name of the device *index*. Raises NoSuchDevice."""
     try:
         return if_indextoname(index)
     except OSError as error:

@@ -1,7 +1,7 @@
 """The frames as an executable specification: Ethernet II, ARP, IPv6 and neighbour discovery.
 
-Every layout that ``netalias.packets.frames`` writes and ``heard`` reads stands here once more, as
-declarations of the library construct. Slow, so only tests and tools import it.
+The layouts of the frames that netalias.packets builds and parse.py decodes stand here once more,
+as declarations of the library construct. It is slow, so only tests and tools import it.
 
 Sources: RFC 894 and IEEE 802.1Q (Ethernet II, one tag when reading), RFC 826 (ARP, for IPv4 over
 Ethernet), RFC 8200 3 and 8.1 (IPv6, pseudo header), RFC 1071 (checksum), RFC 4861 4.3, 4.4 and

@@ -366,7 +366,9 @@ def _entry(
     elif old is not None and old.prefixlen == prefixlen:
         entry.broadcast = old.broadcast
     elif main.flags & IFF_BROADCAST and not entry.peer and alias_type.family == AF_INET:
-        entry.broadcast = _broadcast(address, prefixlen)
+        from netalias.model import prefix
+
+        entry.broadcast = prefix.broadcast(address, prefixlen)
     return entry
 
 
@@ -375,14 +377,6 @@ def _metric(old: Address | None) -> int:
     if old is None or old.metric >> 16 == GROUP:
         return 0
     return old.metric
-
-
-def _broadcast(address: bytes, prefixlen: int) -> bytes:
-    """The last address of the network, for networks that have one (devinet_ioctl, RFC 3021)."""
-    if prefixlen > 30:
-        return b""
-    host = 0xFFFFFFFF >> prefixlen
-    return (int.from_bytes(address, "big") | host).to_bytes(4, "big")
 
 
 def _shared_address(goal: Goal, observed: Observed, alias: Alias | None) -> list[str]:

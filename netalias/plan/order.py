@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.model import AF_INET
+from netalias.model import AF_INET, prefix
 from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress
 
 TYPE_CHECKING = False
@@ -40,5 +40,5 @@ def _places(step: AddAddress | DelAddress) -> list[object]:
     entry = step.address
     if entry.family != AF_INET or not entry.networked or not step.index:
         return [entry.local]
-    network = int.from_bytes(entry.local, "big") >> (32 - entry.prefixlen)
+    network = prefix.network(entry.local, entry.prefixlen)
     return [entry.local, (step.index, entry.prefixlen, network)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import kinds
-from netalias.model import IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT
+from netalias.model import IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT, prefix
 from netalias.model.steps import RETIRE, AddAddress, DelAddress
 
 TYPE_CHECKING = False
@@ -68,8 +68,7 @@ def covers(other: Address, entry: Address) -> bool:
         or other.secondary
     ):
         return False
-    difference = int.from_bytes(other.local, "big") ^ int.from_bytes(entry.local, "big")
-    return difference >> (len(entry.local) * 8 - other.prefixlen) == 0
+    return prefix.contains(other.local, other.prefixlen, entry.local)
 
 
 def take_over(gone: Alias, goal: Goal | None, observed: Observed) -> list[Step]:

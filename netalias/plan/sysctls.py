@@ -15,7 +15,7 @@ counts.
 from __future__ import annotations
 
 from netalias.kinds import RECORD
-from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
+from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH, prefix
 from netalias.model.names import AliasName
 from netalias.model.steps import SysctlChange
 from netalias.plan import Difference, Plan
@@ -205,24 +205,24 @@ class _Settlement:
             return "arp_filter of all is 1"
         networks = list(self._networks(main))
         for device, entry in self._silent():
-            if any(_holds(network, entry) for network in networks):
+            if any(prefix.contains(one.local, one.prefixlen, entry.local) for one in networks):
                 address = "%d.%d.%d.%d" % (*entry.local,)
                 return f"{address} of {device.name} needs arp_ignore 0 on {main.name}"
         return ""
 
     def _networks(self, main: Device) -> Iterator[Address]:
-        """Addresses that bring the networks behind *main*: its own, and those of its aliases."""
+        """IPv4 addresses of the networks behind *main*: its own, and those of its aliases."""
         snapshot = self.observed.snapshot
         uppers = [upper for upper in snapshot.uppers(main.index) if upper.kind in NEEDED]
         for device in [main, *uppers]:
             for entry in snapshot.on(device.index):
-                if entry.networked and not self._leaves(entry):
+                if entry.family == AF_INET and entry.networked and not self._leaves(entry):
                     yield entry
         for plan in self.plans:
             goal = plan.goal
             if goal is None or goal.entry is None or plan.kind == "dummy":
                 continue  # nobody is behind a dummy
-            if goal.main is main:
+            if goal.main is main and goal.type.family == AF_INET and goal.entry.networked:
                 yield goal.entry
 
     def _silent(self) -> Iterator[tuple[Device, Address]]:
@@ -283,7 +283,8 @@ class _Settlement:
             return
         yield from self._unanswered(goal, main)
         if not inside:
-            network = _network(goal)
+            first = goal.type.format(prefix.network(goal.address, goal.prefixlen))
+            network = f"{first}/{goal.prefixlen}"
             yield (
                 f"{goal.name}: no route leads to {network}: a dummy brings none"
                 f" (ip route add {network} dev {main.name} src {address})"
@@ -312,17 +313,3 @@ class _Settlement:
             device = self.devices[index]
             if device.group != self.observed.group and any(covers(one, entry) for one in entries):
                 yield device
-
-
-def _holds(network: Address, entry: Address) -> bool:
-    """Whether an IPv4 address lies in the network of another."""
-    if network.family != AF_INET or not network.networked:
-        return False
-    difference = int.from_bytes(network.local, "big") ^ int.from_bytes(entry.local, "big")
-    return difference >> (32 - network.prefixlen) == 0
-
-
-def _network(goal: Goal) -> str:
-    bits = goal.type.bits - goal.prefixlen
-    number = int.from_bytes(goal.address, "big") >> bits << bits
-    return f"{goal.type.format(number.to_bytes(4, 'big'))}/{goal.prefixlen}"

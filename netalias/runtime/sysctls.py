@@ -11,6 +11,7 @@ changed nothing, and what somebody else has set since is nobody's to take back.
 from __future__ import annotations
 
 from netalias import errors
+from netalias.model.names import number
 from netalias.runtime import read_file, remove_file, replace_file
 
 TYPE_CHECKING = False
@@ -101,9 +102,9 @@ class SavedSysctls:
             return
         for line in text.split("\n"):
             words = line.split()
-            if len(words) == 3 and words[0].isdigit() and words[2].isdigit():
-                index, key, value = int(words[0]), words[1], int(words[2])
-                if value < self._full.get(key, 0):
+            if len(words) == 3:
+                index, key, value = number(words[0]), words[1], number(words[2])
+                if index >= 0 and 0 <= value < self._full.get(key, 0):
                     self.values.setdefault(index, {})[key] = value
 
     def _write(self) -> None:

@@ -10,6 +10,8 @@ import os
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, socket
 from time import CLOCK_MONOTONIC, clock_gettime_ns
 
+from netalias.model.names import number
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -87,9 +89,8 @@ def _address(text: str) -> bytes:
 def _half(microseconds: str, pid: str) -> float | None:
     if pid and pid != str(os.getpid()):
         return None
-    if not (microseconds.isascii() and microseconds.isdigit() and int(microseconds)):
-        return None
-    return int(microseconds) / 2e6
+    interval = number(microseconds, 20)
+    return interval / 2e6 if interval > 0 else None
 
 
 def _status(text: str) -> list[str]:

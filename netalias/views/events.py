@@ -13,6 +13,7 @@ from netalias.model.events import (
     MEDIA,
     NETNS,
     ROUTE,
+    RT_TABLE_MAIN,
     address_flags,
 )
 from netalias.observed import alias_of
@@ -36,7 +37,6 @@ ROUTE_TYPES = {
     7: "unreachable", 8: "prohibit", 9: "throw", 10: "nat",
 }  # fmt: skip
 """RTN_* of linux/rtnetlink.h."""
-RT_TABLE_MAIN = 254
 
 
 class Lines:

@@ -7,7 +7,7 @@ from netalias import errors
 from netalias.desired.declarations import Declarations
 from netalias.desired.index import FREE, Wished
 from netalias.engine import reconcile as engine_room
-from netalias.kernel.netlink.subscription import ROOM, port_of
+from netalias.kernel.netlink.subscription import ROOM, port_id_of
 from netalias.observed import Observed
 from netalias.system.backoff import Delay
 from netalias.watch.healing import Healing
@@ -73,7 +73,7 @@ class Keeping:
         self._delay, self._pause = Delay(), Delay()
         self._hold = self._busy = 0.0
         self._whole_at: float | None = None
-        self._own = port_of(engine.kernel.fileno())
+        self._own = port_id_of(engine.kernel.fileno())
 
     @property
     def wished(self) -> Wished:

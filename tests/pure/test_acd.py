@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from netalias import packets
 from netalias.packets import acd
 from netalias.packets.acd import FAST, RFC, Prober, Timing
-from netalias.packets.parse import Heard, parse
+from netalias.packets.parse import Message, parse
 
 OURS = bytes.fromhex("020000000001")
 ALIAS = bytes.fromhex("0200000000a1")
@@ -116,30 +116,30 @@ def test_the_time_to_listen_begins_when_the_probe_was_sent() -> None:
     assert one.due(1.0) == []  # it took a second to send
     assert one.next(1.0) == pytest.approx(0.2)
     one.due(1.1)
-    one.heard(Heard(2, OTHER, ADDRESS, NOBODY))
+    one.receive(Message(2, OTHER, ADDRESS, NOBODY))
     assert one.conflicts == {ADDRESS: OTHER}
 
 
 @pytest.mark.parametrize(
     ("heard", "conflict"),
     [
-        (Heard(2, OTHER, ADDRESS, NOBODY), True),
-        (Heard(1, OTHER, ADDRESS, NEXT), True),
-        (Heard(1, OTHER, ADDRESS, ADDRESS), True),
-        (Heard(1, OTHER, NOBODY, ADDRESS), True),
-        (Heard(1, OTHER, NEXT, ADDRESS), False),
-        (Heard(2, OTHER, NOBODY, ADDRESS), False),
-        (Heard(2, OTHER, NEXT, ADDRESS), False),
-        (Heard(1, OTHER, NOBODY, NEXT), False),
-        (Heard(2, OURS, ADDRESS, ADDRESS), False),
-        (Heard(1, ALIAS, ADDRESS, ADDRESS), False),
-        (Heard(1, ALIAS, NOBODY, ADDRESS), False),
-        (Heard(135, OTHER, bytes(16), bytes(16)), False),
-        (Heard(136, OTHER, ADDRESS * 4, ADDRESS * 4), False),
+        (Message(2, OTHER, ADDRESS, NOBODY), True),
+        (Message(1, OTHER, ADDRESS, NEXT), True),
+        (Message(1, OTHER, ADDRESS, ADDRESS), True),
+        (Message(1, OTHER, NOBODY, ADDRESS), True),
+        (Message(1, OTHER, NEXT, ADDRESS), False),
+        (Message(2, OTHER, NOBODY, ADDRESS), False),
+        (Message(2, OTHER, NEXT, ADDRESS), False),
+        (Message(1, OTHER, NOBODY, NEXT), False),
+        (Message(2, OURS, ADDRESS, ADDRESS), False),
+        (Message(1, ALIAS, ADDRESS, ADDRESS), False),
+        (Message(1, ALIAS, NOBODY, ADDRESS), False),
+        (Message(135, OTHER, bytes(16), bytes(16)), False),
+        (Message(136, OTHER, ADDRESS * 4, ADDRESS * 4), False),
     ],
     ids=str,
 )
-def test_what_is_a_conflict(heard: Heard, conflict: bool) -> None:
+def test_what_is_a_conflict(heard: Message, conflict: bool) -> None:
     """RFC 5227, 2.1.1: any ARP whose sender has the address, another host's probe for it.
 
     Somebody who asks for it with an address of his own only wants to talk to it; and we are not
@@ -147,7 +147,7 @@ def test_what_is_a_conflict(heard: Heard, conflict: bool) -> None:
     """
     one = prober()
     one.due(0.0)
-    one.heard(heard)
+    one.receive(heard)
     assert one.conflicts == ({ADDRESS: heard.mac} if conflict else {})
     run(one)
     assert one.clear == (set() if conflict else {ADDRESS})
@@ -166,7 +166,7 @@ def test_a_conflict_at_any_instant_is_found(
         # A conflict that came at *at* is read when the prober wakes up next.
         if now >= at and not said:
             said.append(now)
-            one.heard(Heard(operation, OTHER, ADDRESS, ADDRESS))
+            one.receive(Message(operation, OTHER, ADDRESS, ADDRESS))
 
     run(one, before=speak)
     assert said
@@ -179,15 +179,15 @@ def test_a_late_word_counts_while_others_are_being_checked() -> None:
     for now in (0.0, 0.0001, 0.01, 0.205):
         one.due(now)
     assert (one.clear, one.next(0.205) is None) == ({ADDRESS}, False)
-    one.heard(Heard(2, OTHER, ADDRESS, NOBODY))
+    one.receive(Message(2, OTHER, ADDRESS, NOBODY))
     assert (one.clear, one.conflicts) == (set(), {ADDRESS: OTHER})
 
 
 def test_the_first_owner_is_named_once_found() -> None:
     """A second one does not take its place, and no more probes are sent for the address."""
     one = prober(RFC)
-    one.heard(Heard(2, OTHER, ADDRESS, NOBODY))
-    one.heard(Heard(2, bytes(6), ADDRESS, NOBODY))
+    one.receive(Message(2, OTHER, ADDRESS, NOBODY))
+    one.receive(Message(2, bytes(6), ADDRESS, NOBODY))
     assert run(one) == []
     assert one.conflicts == {ADDRESS: OTHER}
 
@@ -200,7 +200,7 @@ def test_our_own_frames_never_conflict(timing: Timing, seed: int) -> None:
     now = 0.0
     while True:
         for frame in echo:
-            one.heard(parse(frame))
+            one.receive(parse(frame))
         echo += one.due(now)
         wait = one.next(now)
         if wait is None:
@@ -230,7 +230,7 @@ class Host:
         if self.owner:
             heard = parse(frame)
             return [packets.arp_reply(self.mac, ADDRESS)] if heard.target == ADDRESS else []
-        self.prober.heard(parse(frame))
+        self.prober.receive(parse(frame))
         if self.prober.next(0.0) is None:
             self.wake = None
         return []

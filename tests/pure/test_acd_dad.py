@@ -11,8 +11,8 @@ from netalias import errors, packets
 from netalias.kernel.netlink import codec
 from netalias.model import IFA_F_DADFAILED, IFA_F_PERMANENT, IFA_F_TENTATIVE, Address
 from netalias.packets import dad
-from netalias.packets.dad import IFA_F_OPTIMISTIC, Watch
-from netalias.packets.probe import Conflict
+from netalias.packets.dad import IFA_F_OPTIMISTIC, DadMonitor
+from netalias.packets.probe import InUse
 
 MAC = bytes.fromhex("020000000001")
 OTHER = bytes.fromhex("0200000000ff")
@@ -34,33 +34,33 @@ class Events:
 
     closed = False
 
-    def __init__(self, edge: Edge) -> None:
-        self.edge = edge
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
         self.dumps: list[int] = []
 
     def ask_addresses(self) -> int:
         """The sequence numbers count the dumps."""
-        self.edge.dumps += 1
-        self.dumps.append(self.edge.dumps)
-        return self.edge.dumps
+        self.environment.dumps += 1
+        self.dumps.append(self.environment.dumps)
+        return self.environment.dumps
 
     def read(self) -> Iterator[Any]:
         """What was announced until now, and the answers."""
-        edge = self.edge
-        while edge.changes and edge.changes[0][0] <= edge.now:
-            _, index, address, flags = edge.changes.pop(0)
+        environment = self.environment
+        while environment.changes and environment.changes[0][0] <= environment.now:
+            _, index, address, flags = environment.changes.pop(0)
             if flags == LOST:
                 yield None
                 continue
             kind = codec.RTM_DELADDR if flags == GONE else codec.RTM_NEWADDR
             if flags == GONE:
-                edge.addresses.pop((index, address), None)
+                environment.addresses.pop((index, address), None)
             else:
-                edge.addresses[index, address] = flags
+                environment.addresses[index, address] = flags
             yield message(kind, 0, 0, index, address, max(flags, 0))
         for sequence in self.dumps:
-            marks = edge.broken.pop(0) if edge.broken else 0
-            for (index, address), flags in edge.addresses.items():
+            marks = environment.broken.pop(0) if environment.broken else 0
+            for (index, address), flags in environment.addresses.items():
                 if not marks:
                     yield message(codec.RTM_NEWADDR, marks, sequence, index, address, flags)
             yield codec.NLMSG_DONE, marks, sequence, bytes(4), 0, 4
@@ -79,19 +79,21 @@ def message(
     return kind, marks, sequence, data, 16, len(data)
 
 
-class Port:
+class PacketSocket:
     """Frames at given times."""
 
     closed = False
 
-    def __init__(self, edge: Edge, index: int) -> None:
-        self.edge = edge
+    def __init__(self, environment: Environment, index: int) -> None:
+        self.environment = environment
         self.index = index
 
     def receive(self) -> list[bytes]:
         """What has come until now."""
-        found = [frame for at, frame in self.edge.frames if at <= self.edge.now]
-        self.edge.frames = [entry for entry in self.edge.frames if entry[0] > self.edge.now]
+        found = [frame for at, frame in self.environment.frames if at <= self.environment.now]
+        self.environment.frames = [
+            entry for entry in self.environment.frames if entry[0] > self.environment.now
+        ]
         return found
 
     def close(self) -> None:
@@ -99,7 +101,7 @@ class Port:
         self.closed = True
 
 
-class Edge:
+class Environment:
     """Simulated time and what happens in it."""
 
     def __init__(self, *changes: Change) -> None:
@@ -128,11 +130,11 @@ class Edge:
         self.opened.append(Events(self))
         return self.opened[-1]  # type: ignore[no-any-return]
 
-    def port(self, index: int) -> Port:
+    def packet_socket(self, index: int) -> PacketSocket:
         """Remembered."""
         if index in self.missing:
             raise errors.NoSuchDevice("it has vanished")
-        self.opened.append(Port(self, index))
+        self.opened.append(PacketSocket(self, index))
         return self.opened[-1]  # type: ignore[no-any-return]
 
     def wait(self, files: Sequence[Any], seconds: float) -> None:
@@ -143,13 +145,13 @@ class Edge:
         times = [at for at, *_ in self.changes] + [at for at, _ in self.frames]
         self.now = min([self.now + seconds, *(at for at in times if at > self.now)])
 
-    def leave(self, ports: Sequence[Port]) -> None:
+    def leave(self, listeners: Sequence[PacketSocket]) -> None:
         """Nothing to see."""
 
-    def watch(self, *asked: tuple[int, bytes], limit: float = 5.0) -> list[Conflict]:
+    def watch(self, *asked: tuple[int, bytes], limit: float = 5.0) -> list[InUse]:
         """A watch on the device 1, and its verdict; everything is closed in the end."""
         try:
-            with Watch([1], {MAC}, edge=self) as watch:  # type: ignore[arg-type]
+            with DadMonitor([1], {MAC}, environment=self) as watch:  # type: ignore[arg-type]
                 return watch.wait(asked, limit)
         finally:
             assert all(one.closed for one in self.opened)
@@ -157,30 +159,30 @@ class Edge:
 
 def test_an_address_is_good_when_it_is_not_tentative_any_more() -> None:
     """Two announcements, two looks: nothing is asked, nobody polls."""
-    edge = Edge((0, 5, ADDRESS, TENTATIVE), (1.5, 5, ADDRESS, GOOD))
-    assert edge.watch((5, ADDRESS)) == []
-    assert (edge.now, edge.waits, edge.dumps) == (1.5, 1, 0)
+    environment = Environment((0, 5, ADDRESS, TENTATIVE), (1.5, 5, ADDRESS, GOOD))
+    assert environment.watch((5, ADDRESS)) == []
+    assert (environment.now, environment.waits, environment.dumps) == (1.5, 1, 0)
 
 
 @pytest.mark.parametrize("flags", [GOOD, TENTATIVE | IFA_F_OPTIMISTIC, IFA_F_OPTIMISTIC])
 def test_what_can_be_used_is_not_waited_for(flags: int) -> None:
     """Without DAD, or optimistic: it is over at once."""
-    edge = Edge((0, 5, ADDRESS, flags))
-    assert edge.watch((5, ADDRESS)) == []
-    assert (edge.now, edge.waits) == (0.0, 0)
+    environment = Environment((0, 5, ADDRESS, flags))
+    assert environment.watch((5, ADDRESS)) == []
+    assert (environment.now, environment.waits) == (0.0, 0)
 
 
 def test_a_duplicate_is_named_by_its_advertisement() -> None:
     """The kernel's verdict, and the MAC that was heard before it; others' frames do not count."""
-    edge = Edge((0, 5, ADDRESS, TENTATIVE), (0, 5, NEXT, TENTATIVE))
-    edge.frames = [
+    environment = Environment((0, 5, ADDRESS, TENTATIVE), (0, 5, NEXT, TENTATIVE))
+    environment.frames = [
         (0.5, packets.advertisement(MAC, ADDRESS)),
         (0.6, packets.advertisement(bytes(6), bytes(16))),
         (0.6, b"\xff" * 90),
         (0.7, packets.advertisement(OTHER, ADDRESS)),
     ]
-    edge.changes += [(0.7, 5, ADDRESS, FAILED), (1.0, 5, NEXT, GOOD)]
-    assert edge.watch((5, ADDRESS), (5, NEXT)) == [Conflict(ADDRESS, 5, "eth5", OTHER)]
+    environment.changes += [(0.7, 5, ADDRESS, FAILED), (1.0, 5, NEXT, GOOD)]
+    assert environment.watch((5, ADDRESS), (5, NEXT)) == [InUse(ADDRESS, 5, "eth5", OTHER)]
 
 
 def test_who_only_asks_for_the_address_is_not_its_owner() -> None:
@@ -198,79 +200,79 @@ def test_who_only_asks_for_the_address_is_not_its_owner() -> None:
             "message": {"type": "solicitation", "flags": {}, "target": ADDRESS, "options": []},
         },
     }
-    edge = Edge((0, 5, ADDRESS, TENTATIVE), (1.0, 5, ADDRESS, FAILED))
-    edge.frames = [(0.5, FRAME.build(frame))]
-    assert [found.mac for found in edge.watch((5, ADDRESS))] == [b""]
+    environment = Environment((0, 5, ADDRESS, TENTATIVE), (1.0, 5, ADDRESS, FAILED))
+    environment.frames = [(0.5, FRAME.build(frame))]
+    assert [found.mac for found in environment.watch((5, ADDRESS))] == [b""]
     frame["payload"]["source"] = bytes(16)  # type: ignore[index]
-    edge = Edge((0, 5, ADDRESS, TENTATIVE), (1.0, 5, ADDRESS, FAILED))
-    edge.frames = [(0.5, FRAME.build(frame))]
-    assert [found.mac for found in edge.watch((5, ADDRESS))] == [OTHER]
+    environment = Environment((0, 5, ADDRESS, TENTATIVE), (1.0, 5, ADDRESS, FAILED))
+    environment.frames = [(0.5, FRAME.build(frame))]
+    assert [found.mac for found in environment.watch((5, ADDRESS))] == [OTHER]
 
 
 def test_an_address_that_is_gone_has_failed() -> None:
     """The kernel removes one with a lifetime; its device may be gone with it."""
-    edge = Edge((0, 5, ADDRESS, TENTATIVE), (1.0, 5, ADDRESS, GONE))
-    edge.missing = {5}
-    assert edge.watch((5, ADDRESS)) == [Conflict(ADDRESS, 5, "index 5", b"")]
+    environment = Environment((0, 5, ADDRESS, TENTATIVE), (1.0, 5, ADDRESS, GONE))
+    environment.missing = {5}
+    assert environment.watch((5, ADDRESS)) == [InUse(ADDRESS, 5, "index 5", b"")]
 
 
 def test_an_address_that_never_was_has_failed() -> None:
     """Nothing was announced: the list is asked for, once."""
-    edge = Edge((0, 5, NEXT, GOOD))
-    assert [found.address for found in edge.watch((5, ADDRESS), (5, NEXT))] == [ADDRESS]
-    assert edge.dumps == 1
+    environment = Environment((0, 5, NEXT, GOOD))
+    assert [found.address for found in environment.watch((5, ADDRESS), (5, NEXT))] == [ADDRESS]
+    assert environment.dumps == 1
 
 
 def test_what_was_there_before_the_watch_is_asked_for() -> None:
     """Opened too late, it is found by the list."""
-    edge = Edge((1.0, 5, ADDRESS, GOOD))
-    edge.addresses[5, ADDRESS] = TENTATIVE
-    assert edge.watch((5, ADDRESS)) == []
-    assert (edge.dumps, edge.now) == (1, 1.0)
+    environment = Environment((1.0, 5, ADDRESS, GOOD))
+    environment.addresses[5, ADDRESS] = TENTATIVE
+    assert environment.watch((5, ADDRESS)) == []
+    assert (environment.dumps, environment.now) == (1, 1.0)
 
 
 def test_lost_announcements_are_read_again() -> None:
     """ENOBUFS: the verdict was among them."""
-    edge = Edge((0, 5, ADDRESS, TENTATIVE), (1.0, 0, b"", LOST))
-    with Watch([1], edge=edge) as watch:  # type: ignore[arg-type]
+    environment = Environment((0, 5, ADDRESS, TENTATIVE), (1.0, 0, b"", LOST))
+    with DadMonitor([1], environment=environment) as watch:  # type: ignore[arg-type]
         watch._look()
-        edge.addresses[5, ADDRESS] = FAILED
+        environment.addresses[5, ADDRESS] = FAILED
         assert [found.address for found in watch.wait([(5, ADDRESS)], 5.0)] == [ADDRESS]
-    assert edge.dumps == 1
+    assert environment.dumps == 1
 
 
 def test_what_was_lost_before_the_first_look_is_read_once() -> None:
     """A second list is not asked for before the first one has come: that would be EBUSY."""
-    edge = Edge((0.0, 5, ADDRESS, LOST))
-    edge.addresses[5, ADDRESS] = GOOD
-    assert edge.watch((5, ADDRESS)) == []
-    assert edge.dumps == 1
+    environment = Environment((0.0, 5, ADDRESS, LOST))
+    environment.addresses[5, ADDRESS] = GOOD
+    assert environment.watch((5, ADDRESS)) == []
+    assert environment.dumps == 1
 
 
 def test_a_list_that_changed_while_it_was_read_is_read_again() -> None:
     """NLM_F_DUMP_INTR: what it does not have may be there."""
-    edge = Edge()
-    edge.addresses[5, ADDRESS] = GOOD
-    edge.broken = [codec.NLM_F_DUMP_INTR]
-    assert edge.watch((5, ADDRESS)) == []
-    assert edge.dumps == 2
+    environment = Environment()
+    environment.addresses[5, ADDRESS] = GOOD
+    environment.broken = [codec.NLM_F_DUMP_INTR]
+    assert environment.watch((5, ADDRESS)) == []
+    assert environment.dumps == 2
 
 
 def test_no_verdict_in_time_is_an_error() -> None:
     """It names an address, and says how many there are."""
-    edge = Edge((0, 5, ADDRESS, TENTATIVE), (0, 5, NEXT, TENTATIVE))
+    environment = Environment((0, 5, ADDRESS, TENTATIVE), (0, 5, NEXT, TENTATIVE))
     with pytest.raises(errors.StateError, match=r"2001:db8::10 is still being checked after 3 s"):
-        edge.watch((5, ADDRESS), (5, NEXT), limit=3.0)
-    assert edge.now == pytest.approx(3.0)
+        environment.watch((5, ADDRESS), (5, NEXT), limit=3.0)
+    assert environment.now == pytest.approx(3.0)
 
 
 def test_a_main_device_that_is_not_there_leaves_nothing_open() -> None:
     """The watch is not made, and its socket is closed."""
-    edge = Edge()
-    edge.missing = {1}
+    environment = Environment()
+    environment.missing = {1}
     with pytest.raises(errors.NoSuchDevice):
-        edge.watch((5, ADDRESS))
-    assert len(edge.opened) == 1
+        environment.watch((5, ADDRESS))
+    assert len(environment.opened) == 1
 
 
 def test_numbers_are_those_of_the_header() -> None:

@@ -38,8 +38,8 @@ class Socket:
 class Events(Socket):
     """Devices that change at given times: (time, index, flags or None for a deleted one)."""
 
-    def __init__(self, edge: Edge) -> None:
-        self.edge = edge
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
         self.asked: list[int] = []
 
     def ask_links(self, indexes: Sequence[int]) -> None:
@@ -49,23 +49,23 @@ class Events(Socket):
     def read(self) -> Iterator[Any]:
         """Answers, then what was announced until now; None where it was lost."""
         for index in self.asked:
-            flags = self.edge.links.get(index)
+            flags = self.environment.links.get(index)
             yield self.link(index, flags) if flags is not None else self.missing()
         self.asked = []
-        while self.edge.changes and self.edge.changes[0][0] <= self.edge.now:
-            _, index, flags = self.edge.changes.pop(0)
+        while self.environment.changes and self.environment.changes[0][0] <= self.environment.now:
+            _, index, flags = self.environment.changes.pop(0)
             if flags is None:
-                self.edge.links.pop(index, None)
+                self.environment.links.pop(index, None)
             else:
-                self.edge.links[index] = flags
-            yield None if self.edge.deaf else self.link(index, flags)
+                self.environment.links[index] = flags
+            yield None if self.environment.deaf else self.link(index, flags)
         if self.asked:
             yield from self.read()
 
     def link(self, index: int, flags: int | None) -> tuple[Any, ...]:
         """RTM_NEWLINK or RTM_DELLINK."""
         kind = codec.RTM_DELLINK if flags is None else codec.RTM_NEWLINK
-        body = codec.ifinfo(index, flags or 0, family=self.edge.family)
+        body = codec.ifinfo(index, flags or 0, family=self.environment.family)
         return kind, 0, 0, body, 0, len(body)
 
     def missing(self) -> tuple[Any, ...]:
@@ -74,27 +74,29 @@ class Events(Socket):
         return codec.NLMSG_ERROR, 0, 1, body, 0, len(body)
 
 
-class Port(Socket):
+class PacketSocket(Socket):
     """Frames that come at given times, and all that was sent."""
 
-    def __init__(self, edge: Edge, index: int) -> None:
-        self.edge = edge
+    def __init__(self, environment: Environment, index: int) -> None:
+        self.environment = environment
         self.index = index
-        self.name = edge.name(index)
+        self.name = environment.name(index)
         self.mac = MAC
-        self.ethernet = index not in edge.tunnels
+        self.ethernet = index not in environment.tunnels
         self.sent: list[bytes] = []
 
     def send(self, packed: Sequence[bytes]) -> None:
         """Sending takes the time of ``slow`` for each frame."""
         self.sent += packed
-        self.edge.now += self.edge.slow * len(packed)
+        self.environment.now += self.environment.slow * len(packed)
 
     def receive(self) -> list[bytes]:
         """What has come until now."""
-        inbox = self.edge.frames.get(self.index, [])
-        found = [frame for at, frame in inbox if at <= self.edge.now]
-        self.edge.frames[self.index] = [entry for entry in inbox if entry[0] > self.edge.now]
+        inbox = self.environment.frames.get(self.index, [])
+        found = [frame for at, frame in inbox if at <= self.environment.now]
+        self.environment.frames[self.index] = [
+            entry for entry in inbox if entry[0] > self.environment.now
+        ]
         return found
 
     def only(self, addresses: Iterable[bytes]) -> None:
@@ -103,11 +105,11 @@ class Port(Socket):
 
     def lost(self) -> int:
         """As the test has it: so many times."""
-        self.edge.overrun -= 1
-        return self.edge.overrun >= 0
+        self.environment.overrun -= 1
+        return self.environment.overrun >= 0
 
 
-class Edge:
+class Environment:
     """Simulated time, in which nothing happens but what stands in the tables."""
 
     def __init__(self, **links: int) -> None:
@@ -116,9 +118,9 @@ class Edge:
         self.changes: list[tuple[float, int, int | None]] = []
         self.frames: dict[int, list[tuple[float, bytes]]] = {}
         self.tunnels: set[int] = set()
-        self.ports: list[Port] = []
+        self.listeners: list[PacketSocket] = []
         self.opened: list[Socket] = []
-        self.left: list[Port] = []
+        self.left: list[PacketSocket] = []
         self.family = 0
         self.deaf = False
         self.overrun = 0
@@ -144,11 +146,11 @@ class Edge:
         self.opened.append(Events(self))
         return self.opened[-1]  # type: ignore[return-value]
 
-    def port(self, index: int) -> Port:
+    def packet_socket(self, index: int) -> PacketSocket:
         """Remembered, too."""
-        self.ports.append(Port(self, index))
-        self.opened.append(self.ports[-1])
-        return self.ports[-1]
+        self.listeners.append(PacketSocket(self, index))
+        self.opened.append(self.listeners[-1])
+        return self.listeners[-1]
 
     def wait(self, files: Sequence[Socket], seconds: float) -> None:
         """Until the next thing happens, or the time is over; ^C at the time of ``interrupt``."""
@@ -161,200 +163,203 @@ class Edge:
         if self.now >= self.interrupt:
             raise KeyboardInterrupt
 
-    def leave(self, ports: Sequence[Port]) -> None:
+    def leave(self, listeners: Sequence[PacketSocket]) -> None:
         """Remembered."""
-        self.left = list(ports)
+        self.left = list(listeners)
 
     def check(self, *asked: tuple[int, bytes], timing: Any = FAST, **more: Any) -> Any:
         """The check; however it ends, every socket is closed."""
         try:
-            return probe.check(asked, {MAC}, timing, 5.0, edge=self, **more)  # type: ignore[arg-type]
+            return probe.check(asked, {MAC}, timing, 5.0, environment=self, **more)  # type: ignore[arg-type]
         finally:
             assert all(one.closed for one in self.opened)
 
 
 def test_nobody_has_them() -> None:
     """Every address is probed, nobody answers, it takes 200 ms."""
-    edge = Edge(eth1=READY, eth2=READY)
-    assert edge.check((1, ADDRESS), (1, NEXT), (2, ADDRESS)) == []
-    assert [port.sent for port in edge.ports] == [
+    environment = Environment(eth1=READY, eth2=READY)
+    assert environment.check((1, ADDRESS), (1, NEXT), (2, ADDRESS)) == []
+    assert [listener.sent for listener in environment.listeners] == [
         [packets.arp_probe(MAC, ADDRESS), packets.arp_probe(MAC, NEXT)],
         [packets.arp_probe(MAC, ADDRESS)],
     ]
-    assert edge.now == pytest.approx(100.2, abs=0.001)
+    assert environment.now == pytest.approx(100.2, abs=0.001)
 
 
 def test_a_conflict_names_address_device_and_mac() -> None:
     """The same address on the other device is free."""
-    edge = Edge(eth1=READY, eth2=READY)
-    edge.frames[2] = [(100.1, packets.arp_reply(OTHER, ADDRESS))]
-    (found,) = edge.check((1, ADDRESS), (2, ADDRESS), (2, NEXT))
-    assert found == probe.Conflict(ADDRESS, 2, "eth2", OTHER)
+    environment = Environment(eth1=READY, eth2=READY)
+    environment.frames[2] = [(100.1, packets.arp_reply(OTHER, ADDRESS))]
+    (found,) = environment.check((1, ADDRESS), (2, ADDRESS), (2, NEXT))
+    assert found == probe.InUse(ADDRESS, 2, "eth2", OTHER)
     assert str(found) == "192.0.2.10 is in use on eth2 by 02:00:00:00:00:ff"
 
 
 def test_who_was_not_heard_has_no_name() -> None:
     """A conflict that the kernel found by itself."""
-    found = probe.Conflict(bytes(15) + b"\1", 2, "eth2", b"")
+    found = probe.InUse(bytes(15) + b"\1", 2, "eth2", b"")
     assert str(found) == "::1 is in use on eth2"
 
 
 def test_an_answer_in_the_last_instant_is_heard() -> None:
     """What is there when the time is over is read before anything is found to be clear."""
-    edge = Edge(eth1=READY)
-    edge.frames[1] = [(100.2, packets.arp_reply(OTHER, ADDRESS))]
-    assert [found.mac for found in edge.check((1, ADDRESS))] == [OTHER]
+    environment = Environment(eth1=READY)
+    environment.frames[1] = [(100.2, packets.arp_reply(OTHER, ADDRESS))]
+    assert [found.mac for found in environment.check((1, ADDRESS))] == [OTHER]
 
 
 def test_a_slow_device_gets_its_time() -> None:
     """Ten seconds for a frame: the 200 ms begin when it is out."""
-    edge = Edge(eth1=READY)
-    edge.slow = 10.0
-    edge.frames[1] = [(110.15, packets.arp_reply(OTHER, ADDRESS))]
-    assert [found.mac for found in edge.check((1, ADDRESS))] == [OTHER]
+    environment = Environment(eth1=READY)
+    environment.slow = 10.0
+    environment.frames[1] = [(110.15, packets.arp_reply(OTHER, ADDRESS))]
+    assert [found.mac for found in environment.check((1, ADDRESS))] == [OTHER]
 
 
 def test_all_devices_are_checked_at_the_same_time() -> None:
     """Thirty devices by the full timing take no longer than one."""
-    edge = Edge(**{f"eth{index}": READY for index in range(1, 31)})
-    assert edge.check(*((index, ADDRESS) for index in range(1, 31)), timing=RFC) == []
-    assert edge.now < 107.1
-    assert all(len(port.sent) == 3 for port in edge.ports)
+    environment = Environment(**{f"eth{index}": READY for index in range(1, 31)})
+    assert environment.check(*((index, ADDRESS) for index in range(1, 31)), timing=RFC) == []
+    assert environment.now < 107.1
+    assert all(len(listener.sent) == 3 for listener in environment.listeners)
 
 
 def test_a_carrier_is_waited_for() -> None:
-    """Nothing is sent, no port is opened, before the device has one."""
-    edge = Edge(eth1=IFF_UP)
-    edge.changes = [(101.0, 1, IFF_UP | IFF_LOWER_UP), (103.0, 1, READY)]
-    assert edge.check((1, ADDRESS)) == []
-    assert edge.now == pytest.approx(103.2, abs=0.001)
+    """Nothing is sent, no listener is opened, before the device has one."""
+    environment = Environment(eth1=IFF_UP)
+    environment.changes = [(101.0, 1, IFF_UP | IFF_LOWER_UP), (103.0, 1, READY)]
+    assert environment.check((1, ADDRESS)) == []
+    assert environment.now == pytest.approx(103.2, abs=0.001)
 
 
 def test_no_carrier_in_time_is_an_error() -> None:
     """It says which device, and nothing was sent."""
-    edge = Edge(eth1=READY, eth2=IFF_UP)
+    environment = Environment(eth1=READY, eth2=IFF_UP)
     with pytest.raises(errors.StateError, match=r"^eth2 has no carrier$"):
-        edge.check((1, ADDRESS), (2, ADDRESS))
-    assert edge.now == pytest.approx(105.0)
-    assert not edge.ports
+        environment.check((1, ADDRESS), (2, ADDRESS))
+    assert environment.now == pytest.approx(105.0)
+    assert not environment.listeners
 
 
 def test_a_carrier_lost_during_the_check_is_an_error() -> None:
     """Silence on a cut cable is no answer."""
-    edge = Edge(eth1=READY)
-    edge.changes = [(100.1, 1, IFF_UP)]
+    environment = Environment(eth1=READY)
+    environment.changes = [(100.1, 1, IFF_UP)]
     with pytest.raises(errors.StateError, match=r"^eth1 lost its carrier while"):
-        edge.check((1, ADDRESS))
+        environment.check((1, ADDRESS))
 
 
 @pytest.mark.parametrize("at", [99.0, 100.1])
 def test_a_device_that_is_down_is_an_error(at: float) -> None:
     """Before and during the check; nobody waits for an administrator."""
-    edge = Edge(eth1=READY)
-    edge.changes = [(at, 1, 0)]
+    environment = Environment(eth1=READY)
+    environment.changes = [(at, 1, 0)]
     with pytest.raises(errors.MainDown, match=r"^eth1 is down$"):
-        edge.check((1, ADDRESS))
-    assert edge.now < 100.2
+        environment.check((1, ADDRESS))
+    assert environment.now < 100.2
 
 
 @pytest.mark.parametrize("at", [99.0, 100.1])
 def test_a_device_that_vanishes_is_an_error(at: float) -> None:
     """Before and during the check."""
-    edge = Edge(eth1=READY)
-    edge.changes = [(at, 1, None)]
+    environment = Environment(eth1=READY)
+    environment.changes = [(at, 1, None)]
     with pytest.raises(errors.NoSuchDevice, match="index 1 has vanished"):
-        edge.check((1, ADDRESS))
+        environment.check((1, ADDRESS))
 
 
 def test_a_device_that_never_was_is_an_error() -> None:
     """The kernel refuses the question."""
     with pytest.raises(errors.NoSuchDevice, match="index 7 has vanished"):
-        Edge(eth1=READY).check((7, ADDRESS))
+        Environment(eth1=READY).check((7, ADDRESS))
 
 
 def test_a_bridge_tells_of_its_ports_and_is_not_believed() -> None:
     """RTM_NEWLINK and RTM_DELLINK of AF_BRIDGE are about the port of a bridge."""
-    edge = Edge(eth1=READY)
-    edge.family = 7
+    environment = Environment(eth1=READY)
+    environment.family = 7
     with pytest.raises(errors.MainDown):  # the state was never told
-        edge.check((1, ADDRESS))
+        environment.check((1, ADDRESS))
 
 
 def test_lost_announcements_are_asked_for_again() -> None:
     """ENOBUFS: the carrier that came meanwhile is seen."""
-    edge = Edge(eth1=IFF_UP)
-    edge.deaf = True
-    edge.changes = [(102.0, 1, READY)]
-    assert edge.check((1, ADDRESS)) == []
+    environment = Environment(eth1=IFF_UP)
+    environment.deaf = True
+    environment.changes = [(102.0, 1, READY)]
+    assert environment.check((1, ADDRESS)) == []
 
 
 def test_where_frames_were_lost_it_asks_again() -> None:
     """The conflict may have been among them."""
-    edge = Edge(eth1=READY)
-    edge.frames[1] = [(100.1, b""), (100.3, packets.arp_reply(OTHER, ADDRESS))]
-    edge.overrun = 1
-    (found,) = edge.check((1, ADDRESS), (1, NEXT))
+    environment = Environment(eth1=READY)
+    environment.frames[1] = [(100.1, b""), (100.3, packets.arp_reply(OTHER, ADDRESS))]
+    environment.overrun = 1
+    (found,) = environment.check((1, ADDRESS), (1, NEXT))
     assert (found.address, found.mac) == (ADDRESS, OTHER)
-    assert edge.ports[0].sent == [packets.arp_probe(MAC, ADDRESS), packets.arp_probe(MAC, NEXT)] * 2
+    assert (
+        environment.listeners[0].sent
+        == [packets.arp_probe(MAC, ADDRESS), packets.arp_probe(MAC, NEXT)] * 2
+    )
 
 
 def test_a_flood_that_does_not_end_decides_nothing() -> None:
     """It is an error for those that were not heard out; who was heard is in use all the same."""
-    edge = Edge(eth1=READY)
-    edge.frames[1] = [(100 + number / 10, b"") for number in range(100)]
-    edge.frames[1].append((100.1, packets.arp_reply(OTHER, NEXT)))
-    edge.overrun = 1000
+    environment = Environment(eth1=READY)
+    environment.frames[1] = [(100 + number / 10, b"") for number in range(100)]
+    environment.frames[1].append((100.1, packets.arp_reply(OTHER, NEXT)))
+    environment.overrun = 1000
     asked = [(1, ADDRESS), (1, NEXT)]
-    found, undecided = probe.verdicts(asked, {MAC}, FAST, 5.0, edge=edge)  # type: ignore[arg-type]
+    found, undecided = probe.verdicts(asked, {MAC}, FAST, 5.0, environment=environment)  # type: ignore[arg-type]
     assert ([one.address for one in found], undecided) == ([NEXT], [(1, ADDRESS)])
-    assert edge.ports[0].sent.count(packets.arp_probe(MAC, ADDRESS)) == 1 + AGAIN
-    assert edge.now < 102.0
-    edge.frames[1] = [(edge.now + number / 10, b"") for number in range(100)]
+    assert environment.listeners[0].sent.count(packets.arp_probe(MAC, ADDRESS)) == 1 + AGAIN
+    assert environment.now < 102.0
+    environment.frames[1] = [(environment.now + number / 10, b"") for number in range(100)]
     with pytest.raises(errors.StateError, match=r"^eth1 is flooded: frames were lost while"):
-        edge.check((1, ADDRESS))
+        environment.check((1, ADDRESS))
 
 
 def test_only_what_is_asked_for_is_let_in() -> None:
     """Where frames are lost, what is known to be in use is kept out too."""
-    edge = Edge(eth1=READY)
-    edge.check((1, ADDRESS), (1, NEXT))
-    assert edge.ports[0].wanted == {ADDRESS, NEXT}
-    edge.frames[1] = [(edge.now + 0.1, packets.arp_reply(OTHER, NEXT))]
-    edge.overrun = 1
-    edge.check((1, ADDRESS), (1, NEXT))
-    assert edge.ports[1].wanted == {ADDRESS}
+    environment = Environment(eth1=READY)
+    environment.check((1, ADDRESS), (1, NEXT))
+    assert environment.listeners[0].wanted == {ADDRESS, NEXT}
+    environment.frames[1] = [(environment.now + 0.1, packets.arp_reply(OTHER, NEXT))]
+    environment.overrun = 1
+    environment.check((1, ADDRESS), (1, NEXT))
+    assert environment.listeners[1].wanted == {ADDRESS}
 
 
 def test_hostile_frames_disturb_nothing() -> None:
     """Whatever cannot be read is passed over, and the answer behind it is found."""
-    edge = Edge(eth1=READY)
+    environment = Environment(eth1=READY)
     good = packets.arp_reply(OTHER, ADDRESS)
     junk = [good[:size] for size in range(len(good))] + [b"\xff" * 60, bytes(1500)]
-    edge.frames[1] = [(100.1, frame) for frame in [*junk, good, *junk]]
-    assert [found.mac for found in edge.check((1, ADDRESS))] == [OTHER]
+    environment.frames[1] = [(100.1, frame) for frame in [*junk, good, *junk]]
+    assert [found.mac for found in environment.check((1, ADDRESS))] == [OTHER]
 
 
 def test_where_no_arp_is_spoken_nobody_conflicts() -> None:
     """A dummy has IFF_NOARP, whatever its state; a tunnel is no Ethernet: nothing is sent."""
-    edge = Edge(eth1=IFF_NOARP, eth2=READY)
-    edge.tunnels = {2}
-    assert edge.check((1, ADDRESS), (2, ADDRESS)) == []
-    assert edge.now == 100.0
-    assert [port.sent for port in edge.ports] == [[]]
+    environment = Environment(eth1=IFF_NOARP, eth2=READY)
+    environment.tunnels = {2}
+    assert environment.check((1, ADDRESS), (2, ADDRESS)) == []
+    assert environment.now == 100.0
+    assert [listener.sent for listener in environment.listeners] == [[]]
 
 
 def test_an_interruption_leaves_nothing_open() -> None:
     """^C in the middle closes every socket, and is passed on."""
-    edge = Edge(eth1=READY, eth2=READY)
-    edge.interrupt = 100.1
+    environment = Environment(eth1=READY, eth2=READY)
+    environment.interrupt = 100.1
     with pytest.raises(KeyboardInterrupt):
-        edge.check((1, ADDRESS), (2, ADDRESS))
-    assert len(edge.opened) == 3
+        environment.check((1, ADDRESS), (2, ADDRESS))
+    assert len(environment.opened) == 3
 
 
 def test_closing_is_left_to_a_child_where_wished() -> None:
-    """All ports at once."""
-    edge = Edge(eth1=READY, eth2=READY)
-    edge.check((1, ADDRESS), (2, ADDRESS), aside=True)
-    assert edge.left == edge.ports
-    assert len(edge.left) == 2
+    """All listeners at once."""
+    environment = Environment(eth1=READY, eth2=READY)
+    environment.check((1, ADDRESS), (2, ADDRESS), aside=True)
+    assert environment.left == environment.listeners
+    assert len(environment.left) == 2

@@ -22,7 +22,7 @@ from netalias.model import IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
 from netalias.model.names import AliasName
 from netalias.model.steps import AddAltname
 from netalias.packets import announce, dad, probe
-from netalias.packets.probe import Conflict
+from netalias.packets.probe import InUse
 
 STRANGER = bytes.fromhex("02000000ee01")
 V6 = "2001:db8::1"
@@ -51,11 +51,11 @@ class Wire:
         self.slept: Callable[[], object] = lambda: None
         wire = self
 
-        class Watch:
+        class DadMonitor:
             def __init__(self, mains: Iterable[int], ours: Collection[bytes] = ()) -> None:
                 wire.open()
 
-            def __enter__(self) -> Watch:
+            def __enter__(self) -> DadMonitor:
                 return self
 
             def __exit__(self, *_: object) -> None:
@@ -66,7 +66,7 @@ class Wire:
 
             def verdicts(
                 self, places: Collection[tuple[int, bytes]], limit: float, *, usable: bool
-            ) -> tuple[list[Conflict], list[tuple[int, bytes]]]:
+            ) -> tuple[list[InUse], list[tuple[int, bytes]]]:
                 assert not usable
                 if wire.interrupted:
                     raise KeyboardInterrupt
@@ -76,9 +76,9 @@ class Wire:
                 late = [place for place in places if place[1] in wire.late]
                 macs = [STRANGER if address not in wire.unnamed else b"" for _, address in bad]
                 pairs = zip(bad, macs, strict=True)
-                return [Conflict(address, i, f"i{i}", mac) for (i, address), mac in pairs], late
+                return [InUse(address, i, f"i{i}", mac) for (i, address), mac in pairs], late
 
-        monkeypatch.setattr(dad, "Watch", Watch)
+        monkeypatch.setattr(dad, "DadMonitor", DadMonitor)
         monkeypatch.setattr(probe, "verdicts", self.verdicts)
         monkeypatch.setattr(packets, "single", self.single)
         monkeypatch.setattr(packets, "opened", self.opened)
@@ -109,13 +109,13 @@ class Wire:
         limit: float,
         *,
         aside: bool,
-    ) -> tuple[list[Conflict], list[tuple[int, bytes]]]:
+    ) -> tuple[list[InUse], list[tuple[int, bytes]]]:
         self.open()
         for index, _ in pairs:
             if index in self.dead:
                 raise errors.StateError(f"i{index} has no carrier", "is the cable plugged in?")
         self.asked += [address for _, address in pairs]
-        bad = [Conflict(one, i, "eth0", STRANGER) for i, one in pairs if one in self.taken]
+        bad = [InUse(one, i, "eth0", STRANGER) for i, one in pairs if one in self.taken]
         return bad, [pair for pair in pairs if pair[1] in self.late]
 
     def single(self, name: str, mac: bytes, address: bytes, *, aside: bool = False) -> None:
@@ -222,7 +222,7 @@ def test_who_does_not_ask_opens_nothing_to_ask(
     """Not even where somebody has the address: nothing of the checks is so much as loaded."""
     monkeypatch.setattr(probe, "verdicts", None)
     engine = on(memory, aside=False)  # a program does not follow the kernel either
-    monkeypatch.setattr(dad, "Watch", None)
+    monkeypatch.setattr(dad, "DadMonitor", None)
     do(engine, f"eth0:0 {line} kind macvlan")
     assert wire.asked == wire.followed == []
 
@@ -340,13 +340,13 @@ def test_an_address_that_is_gone_is_no_conflict(
     engine = on(memory)
     wire.taken = wire.unnamed = {packed(V6)}
     if gone:
-        verdicts = dad.Watch.verdicts
+        verdicts = dad.DadMonitor.verdicts
 
         def dropped(self: Any, places: Any, limit: float, **more: Any) -> Any:
             memory.remove_address("eth0_0", f"{V6}/128")
             return verdicts(self, places, limit, **more)
 
-        monkeypatch.setattr(dad.Watch, "verdicts", dropped)
+        monkeypatch.setattr(dad.DadMonitor, "verdicts", dropped)
     why = "is gone" if kind is errors.StateError else "is in use on eth0$"
     with pytest.raises(kind, match=f"^eth0:0: {V6} {why}"):
         do(engine, f"eth0:0 {V6} kind macvlan acd fast {words}")

@@ -170,7 +170,7 @@ class Moody(Mortal):
         ]
 
     def _refuses(self, step: Step) -> bool:
-        if self.dice is None or self._deaf or step.owner not in self.unlucky:
+        if self.dice is None or self._undoing or step.owner not in self.unlucky:
             return False
         return isinstance(step, (AddAddress, AddAltname, CreateLink)) and self.dice.random() < 0.5
 

@@ -20,7 +20,7 @@ def test_the_process_of_a_port() -> None:
     ):
         for one in (first, second):
             one.bind((0, 0))
-            port = subscription.port_of(one.fileno())
+            port = subscription.port_id_of(one.fileno())
             assert originator.who(port).endswith(f"(pid {os.getpid()})")
 
 

@@ -15,11 +15,10 @@ from netalias.doctor import foreign
 from netalias.doctor.checks.aliases import unheard
 from netalias.doctor.checks.firewall import colons
 from netalias.doctor.checks.sysctls import neighbours, setting
-from netalias.doctor.facts import ALL, Reading, contains
+from netalias.doctor.facts import ALL, Reading
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, listed
 from netalias.doctor.foreign import XTABLES, named
 from netalias.families import lazy
-from netalias.kernel.pyroute.survey import Route
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -33,6 +32,7 @@ from netalias.model import (
     Snapshot,
     Stats,
 )
+from netalias.model.events import Route
 from netalias.observed import Observed
 
 RUNNING = IFF_UP | IFF_LOWER_UP
@@ -427,14 +427,6 @@ def test_lists_stay_short() -> None:
     assert listed(["a", "b"]) == "a and b"
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert listed(["a", "b", "c", "d", "e"]) == "a, b and 3 more"
-
-
-def test_networks() -> None:
-    """An address lies in a network of its own family only."""
-    assert contains(bytes((10, 0, 0, 0)), 24, ALIAS)
-    assert contains(bytes(4), 0, ALIAS)
-    assert not contains(bytes((10, 0, 1, 0)), 24, ALIAS)
-    assert not contains(bytes(16), 0, ALIAS)
 
 
 def test_a_peer_is_somebody_else() -> None:

@@ -226,3 +226,24 @@ def test_check_device() -> None:
         names.check_device("")
     with pytest.raises(errors.BadName, match="whole: 'a b' cannot be"):
         names.check_device("a b", "whole")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0),
+        ("007", 7),
+        ("4294967295", 4294967295),
+        ("42949672950", -1),
+        ("", -1),
+        ("-1", -1),
+        ("+1", -1),
+        (" 1", -1),
+        ("1_0", -1),
+        ("\N{ARABIC-INDIC DIGIT ONE}", -1),
+        ("\N{SUPERSCRIPT TWO}", -1),
+    ],
+)
+def test_numbers(text: str, value: int) -> None:
+    """Only ASCII digits are a number, and no more of them than asked for."""
+    assert names.number(text) == value

@@ -144,7 +144,7 @@ def test_init_that_raises() -> None:
 
 
 def test_hooks_see_the_alias() -> None:
-    """S51: init before the count goes up, done after it went down, each once."""
+    """S51: init before the count goes up, done before it goes down, each once."""
     seen: list[tuple[str, Alias, int]] = []
     registry = Registry()
 
@@ -162,7 +162,7 @@ def test_hooks_see_the_alias() -> None:
     registry.bind(one, bound)
     assert registry.n_attach(one) == 1
     registry.unbind(one, bound)
-    assert seen == [("init", bound, 0), ("done", bound, 0)]
+    assert seen == [("init", bound, 0), ("done", bound, 1)]
 
 
 def test_recount() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from netalias.kernel.netlink.subscription import port_of
+from netalias.kernel.netlink.subscription import port_id_of
 from netalias.watch.originator import PIDS, who
 
 OPEN = """
@@ -69,9 +69,9 @@ def netlink(port: int = 0) -> socket.socket:
 def test_the_port_of_a_socket() -> None:
     """Which stays open; nothing has none."""
     with netlink() as made:
-        assert port_of(made.fileno()) == made.getsockname()[0]
+        assert port_id_of(made.fileno()) == made.getsockname()[0]
         assert made.getsockname()[0]
-    assert port_of(-1) == 0
+    assert port_id_of(-1) == 0
 
 
 def test_its_first_socket(other: Other) -> None:

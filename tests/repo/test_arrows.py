@@ -271,7 +271,9 @@ def test_the_engine_never_makes_a_kernel() -> None:
     """The engine is handed a Kernel; netalias.open() makes the Netlink, and nobody else."""
     netlink = ("kernel.netlink", "kernel.netlink.fingerprint")
     makers = {
-        one.module for one in OWN if one.target in netlink and one.names & {"Netlink", "Recorded"}
+        one.module
+        for one in OWN
+        if one.target in netlink and one.names & {"Netlink", "Fingerprinted"}
     }
     assert makers <= {"netalias", "kernel.netlink.fingerprint"}
 

@@ -39,7 +39,7 @@ from netalias.packets import (
 )
 from netalias.packets.bpf import ARP, NEIGHBOUR
 from netalias.packets.parse import parse
-from netalias.packets.socket import Port
+from netalias.packets.socket import PacketSocket
 
 CONFLICT, INTERRUPTED = 6, 130
 THEIRS = "10.0.0.7"
@@ -61,7 +61,7 @@ class Ear:
         self.namespace = namespace
         index: int = ip_json(peer, "link show dev p9")[0]["ifindex"]
         with peer:
-            self.port = Port(index, program)
+            self.port = PacketSocket(index, program)
         self.found: list[tuple[int, str, str]] = []
 
     def listen(self) -> None:

@@ -18,14 +18,14 @@ from command import ip_json, set_sysctl, wait_for_state
 from support import SLOW, Namespace, another_user, until, veth_pair
 
 from netalias import errors, packets
+from netalias.kernel.netlink.subscription import Subscription
 from netalias.packets import probe
 from netalias.packets.acd import FAST, Timing
 from netalias.packets.announce import NEAR, Announcement, announce
 from netalias.packets.bpf import ARP, NEIGHBOUR
-from netalias.packets.dad import Watch
-from netalias.packets.events import Events
+from netalias.packets.dad import DadMonitor
 from netalias.packets.pacing import Sender
-from netalias.packets.socket import Port
+from netalias.packets.socket import PacketSocket
 
 REPO = Path(__file__).parents[2]
 MANY = [(10 << 24 | number).to_bytes(4, "big") for number in range(1, 4001)]
@@ -57,7 +57,7 @@ def mac(namespace: Namespace, device: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
-def check(namespace: Namespace, asked: list[bytes], limit: float = 5.0) -> list[probe.Conflict]:
+def check(namespace: Namespace, asked: list[bytes], limit: float = 5.0) -> list[probe.InUse]:
     """The fast check on eth9."""
     main = index(namespace, "eth9")
     with namespace:
@@ -88,9 +88,7 @@ def test_a_conflict_among_four_thousand_is_found_and_named(
     """The kernel of the peer answers for the one that it has; all others are free."""
     peer.ip("addr add 10.0.7.7/32 dev p9")
     (found,) = check(veth, MANY)
-    assert found == probe.Conflict(
-        bytes([10, 0, 7, 7]), index(veth, "eth9"), "eth9", mac(peer, "p9")
-    )
+    assert found == probe.InUse(bytes([10, 0, 7, 7]), index(veth, "eth9"), "eth9", mac(peer, "p9"))
 
 
 def test_nobody_has_any(veth: Namespace, peer: Namespace) -> None:
@@ -116,16 +114,16 @@ def test_a_prober_meets_a_prober(veth: Namespace, peer: Namespace) -> None:
     ready = threading.Barrier(2, timeout=10 * SLOW)
     found: dict[str, list[bytes]] = {}
 
-    class Edge(probe.Edge):
-        def port(self, index: int) -> Port:
-            port = super().port(index)
+    class Environment(probe.Environment):
+        def packet_socket(self, index: int) -> PacketSocket:
+            port = super().packet_socket(index)
             ready.wait()  # both listen before one of them asks
             return port
 
     def host(namespace: Namespace, device: str) -> None:
         main = index(namespace, device)
         with namespace:
-            conflicts = probe.check([(main, ADDRESS)], set(), FAST, 5.0, edge=Edge())
+            conflicts = probe.check([(main, ADDRESS)], set(), FAST, 5.0, environment=Environment())
         found[device] = [conflict.mac for conflict in conflicts]
 
     other = threading.Thread(target=host, args=(peer, "p9"))
@@ -199,11 +197,11 @@ PATIENT = Timing(0.0, 5, 0.1, 0.2, 0.3)
 """Five probes: a full backlog of the kernel may swallow one, and nobody learns of it."""
 
 
-class Narrow(probe.Edge):
+class Narrow(probe.Environment):
     """Ports with a buffer for a few dozens of frames, which no flood leaves room in."""
 
-    def port(self, index: int) -> Port:
-        port = super().port(index)
+    def packet_socket(self, index: int) -> PacketSocket:
+        port = super().packet_socket(index)
         port._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 15)
         return port
 
@@ -224,7 +222,7 @@ def test_a_conflict_is_found_through_a_flood(
         flood(peer, [packets.arp_request(STRANGER, claimed), packets.arp_reply(STRANGER, claimed)]),
         veth,
     ):
-        found, undecided = probe.verdicts(asked, set(), PATIENT, 5.0, edge=Narrow())
+        found, undecided = probe.verdicts(asked, set(), PATIENT, 5.0, environment=Narrow())
     assert undecided == []
     assert {one.address for one in found} == {bytes([10, 0, 0, 7]), *also}
 
@@ -238,14 +236,14 @@ def test_what_cannot_be_heard_through_a_flood_is_undecided(
         sender = Sender()
 
     class Flooded(Narrow):
-        def wait(self, files: Sequence[Events | Port], seconds: float) -> None:
+        def wait(self, files: Sequence[Subscription | PacketSocket], seconds: float) -> None:
             sender.send("p9", [packets.arp_probe(STRANGER, MANY[0])] * 200)
             super().wait(files, seconds)
 
     main = index(veth, "eth9")
     asked = [(main, address) for address in MANY[:2]]
     with veth:
-        found, undecided = probe.verdicts(asked, {STRANGER}, FAST, 5.0, edge=Flooded())
+        found, undecided = probe.verdicts(asked, {STRANGER}, FAST, 5.0, environment=Flooded())
     sender.close()
     assert found == []
     assert sorted(undecided) == asked
@@ -259,7 +257,7 @@ def test_a_port_hears_only_what_is_asked_for(veth: Namespace, peer: Namespace, a
     numbers = range(10 << 24, (10 << 24) + 90 * apart, apart)
     asked = [number.to_bytes(4, "big") for number in numbers]
     with veth:
-        port = Port(index(veth, "eth9"), ARP)
+        port = PacketSocket(index(veth, "eth9"), ARP)
     with peer:
         sender = Sender()
     other = [(number + 1).to_bytes(4, "big") for number in numbers if number + 1 not in numbers]
@@ -289,7 +287,7 @@ def test_a_port_hears_its_own_network_only(veth: Namespace, peer: Namespace) -> 
     heard: list[bytes] = []
     there = mac(peer, "p9")
     with veth:
-        port = Port(index(veth, "eth9"), ARP)
+        port = PacketSocket(index(veth, "eth9"), ARP)
     with peer:
         sender = Sender()
     reply = packets.arp_reply(there, ADDRESS)
@@ -310,7 +308,7 @@ def test_a_port_for_neighbours_hears_both_messages(veth: Namespace, peer: Namesp
     """Advertisements, and no ARP."""
     found: list[bytes] = []
     with veth:
-        port = Port(index(veth, "eth9"), NEIGHBOUR)
+        port = PacketSocket(index(veth, "eth9"), NEIGHBOUR)
     with peer:
         sender = Sender()
     frame = packets.advertisement(STRANGER, PACKED6)
@@ -329,7 +327,7 @@ def test_a_carrier_is_waited_for(veth: Namespace, peer: Namespace) -> None:
     peer.ip("link set p9 down")
     until(lambda: "NO-CARRIER" in veth.ip("link show eth9"))
 
-    class Edge(probe.Edge):
+    class Environment(probe.Environment):
         def wait(self, files: object, seconds: float) -> None:
             if seconds > 1:  # it waits for the carrier: now it comes
                 peer.ip("link set p9 up")
@@ -337,7 +335,7 @@ def test_a_carrier_is_waited_for(veth: Namespace, peer: Namespace) -> None:
 
     main = index(veth, "eth9")
     with veth:
-        found = probe.check([(main, ADDRESS)], set(), FAST, 5.0, edge=Edge())
+        found = probe.check([(main, ADDRESS)], set(), FAST, 5.0, environment=Environment())
     assert [conflict.mac for conflict in found] == [mac(peer, "p9")]
 
 
@@ -361,17 +359,17 @@ def test_what_happens_to_the_device_ends_the_check(
 ) -> None:
     """Silence is no answer when the cable is cut or the device deleted."""
 
-    class Edge(probe.Edge):
+    class Environment(probe.Environment):
         done = False
 
-        def port(self, number: int) -> Port:
-            port = super().port(number)
+        def packet_socket(self, number: int) -> PacketSocket:
+            port = super().packet_socket(number)
             peer.ip(words)
             return port
 
     main = index(veth, "eth9")
     with veth, pytest.raises(kind, match=text):
-        probe.check([(main, ADDRESS)], set(), FAST, 5.0, edge=Edge())
+        probe.check([(main, ADDRESS)], set(), FAST, 5.0, environment=Environment())
 
 
 def test_a_device_that_is_down_is_an_error(veth: Namespace, peer: Namespace) -> None:
@@ -393,11 +391,11 @@ CHECK = """\
 import sys
 from netalias.packets import probe, acd
 main = int(sys.argv[1])
-class Edge(probe.Edge):
+class Environment(probe.Environment):
     def wait(self, files, seconds):
         print("waiting", flush=True)
         super().wait(files, seconds)
-probe.check([(main, b"\\x0a\\0\\0\\1")], set(), acd.RFC, 60.0, edge=Edge())
+probe.check([(main, b"\\x0a\\0\\0\\1")], set(), acd.RFC, 60.0, environment=Environment())
 """
 
 
@@ -461,11 +459,11 @@ def test_a_duplicate_of_ipv6_is_found_by_event_and_named(dad: Namespace, peer: N
     """The kernel's verdict, with the MAC that it does not tell."""
     main = index(dad, "eth9")
     good = socket.inet_pton(socket.AF_INET6, "2001:db8::11")
-    with dad, Watch([main], {mac(dad, "eth9")}) as watch:
+    with dad, DadMonitor([main], {mac(dad, "eth9")}) as watch:
         dad.ip(f"-6 addr add {IPV6}/64 dev eth9")
         dad.ip("-6 addr add 2001:db8::11/64 dev eth9")
         found = watch.wait({(main, PACKED6), (main, good)}, 10.0)
-    assert found == [probe.Conflict(PACKED6, main, "eth9", mac(peer, "p9"))]
+    assert found == [probe.InUse(PACKED6, main, "eth9", mac(peer, "p9"))]
     assert "dadfailed" in dad.ip(f"-6 addr show to {IPV6}")
     assert "tentative" not in dad.ip("-6 addr show to 2001:db8::11")
 
@@ -475,19 +473,19 @@ def test_a_duplicate_on_an_alias_is_named_by_what_its_main_device_hears(
 ) -> None:
     """A macvlan made after the watch was opened: nothing is opened on it."""
     main = index(dad, "eth9")
-    with dad, Watch([main]) as watch:
+    with dad, DadMonitor([main]) as watch:
         dad.ip("link add eth9_0 link eth9 type macvlan mode bridge")
         dad.ip("link set eth9_0 addrgenmode none up")
         dad.ip(f"-6 addr add {IPV6}/64 dev eth9_0")
         alias = index(dad, "eth9_0")
         found = watch.wait({(alias, PACKED6)}, 10.0)
-    assert found == [probe.Conflict(PACKED6, alias, "eth9_0", mac(peer, "p9"))]
+    assert found == [probe.InUse(PACKED6, alias, "eth9_0", mac(peer, "p9"))]
 
 
 def test_an_address_that_goes_while_it_is_awaited_has_failed(dad: Namespace) -> None:
     """Deleted by somebody else."""
     main = index(dad, "eth9")
-    with dad, Watch([main]) as watch:
+    with dad, DadMonitor([main]) as watch:
         dad.ip("-6 addr add 2001:db8::12/64 dev eth9")
         dad.ip("-6 addr del 2001:db8::12/64 dev eth9")
         packed = socket.inet_pton(socket.AF_INET6, "2001:db8::12")
@@ -499,7 +497,7 @@ def test_what_needs_no_detection_is_done_at_once(dad: Namespace) -> None:
     main = index(dad, "eth9")
     before, after = (socket.inet_pton(socket.AF_INET6, f"2001:db8::{n}") for n in (21, 22))
     dad.ip("-6 addr add 2001:db8::21/64 dev eth9 nodad")
-    with dad, Watch([main]) as watch:
+    with dad, DadMonitor([main]) as watch:
         dad.ip("-6 addr add 2001:db8::22/64 dev eth9 nodad")
         assert watch.wait({(main, before), (main, after)}, 5.0) == []
 
@@ -509,7 +507,7 @@ def test_a_device_without_a_carrier_never_decides(dad: Namespace, peer: Namespac
     peer.ip("link set p9 down")
     until(lambda: "NO-CARRIER" in dad.ip("link show eth9"))
     main = index(dad, "eth9")
-    with dad, Watch([main]) as watch:
+    with dad, DadMonitor([main]) as watch:
         dad.ip(f"-6 addr add {IPV6}/64 dev eth9")
         with pytest.raises(errors.StateError, match="is still being checked"):
             watch.wait({(main, PACKED6)}, 0.1)
@@ -600,7 +598,7 @@ os._exit(0)
 def test_a_child_takes_the_socket_and_nothing_else(veth: Namespace, peer: Namespace) -> None:
     """The frames are out, the pipe to the reader is closed, the child ends by itself."""
     with peer:
-        port = Port(index(peer, "p9"), ARP)
+        port = PacketSocket(index(peer, "p9"), ARP)
     environment = {**os.environ, "PYTHONPATH": str(REPO)}
     with veth:
         done = subprocess.run(
@@ -642,9 +640,9 @@ def test_peer_hears_all_and_siblings_hear_a_few(
     items = aliases(veth, count)
     wait_for_state(veth, "eth9_1", "UP")
     with peer:
-        far = Port(index(peer, "p9"), ARP)
+        far = PacketSocket(index(peer, "p9"), ARP)
     with veth:
-        near = Port(items[1].index, ARP)
+        near = PacketSocket(items[1].index, ARP)
         assert announce(items, 0) == []
     wished = [one for item in items for one in packets.announcements(item.mac, item.address)]
     beyond: list[bytes] = []
@@ -665,7 +663,7 @@ def test_four_thousand_are_announced_and_none_is_lost(veth: Namespace, peer: Nam
     """Every frame arrives at the peer, in both forms."""
     main, hardware = index(veth, "eth9"), mac(veth, "eth9")
     with peer:
-        port = Port(index(peer, "p9"), ARP)
+        port = PacketSocket(index(peer, "p9"), ARP)
     with veth:
         assert announce([Announcement(main, main, hardware, one) for one in MANY], 0) == []
     found: list[bytes] = []

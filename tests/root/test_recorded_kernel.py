@@ -1,4 +1,4 @@
-"""recorded.Recorded on the real kernel: a reading is recognised while nothing was changed."""
+"""Fingerprinted on the real kernel: a reading is recognised while nothing was changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from command import Command
 from support import Namespace, until
 
 from netalias.kernel.netlink import Netlink
-from netalias.kernel.netlink.fingerprint import Recorded
+from netalias.kernel.netlink.fingerprint import Fingerprinted
 from netalias.model import PROTOCOL, Address, Snapshot
 from netalias.model.steps import (
     AddAddress,
@@ -52,10 +52,10 @@ def settled(namespace: Namespace) -> bytes:
     return until(lambda: (one := fresh(namespace)) == fresh(namespace) and one)
 
 
-def opened(namespace: Namespace) -> Recorded:
+def opened(namespace: Namespace) -> Fingerprinted:
     """A socket inside."""
     with namespace:
-        return Recorded()
+        return Fingerprinted()
 
 
 def fresh(namespace: Namespace) -> bytes:
@@ -89,8 +89,8 @@ def test_another_process_finds_the_same(stage: Namespace) -> None:
     """Nothing of the process is in the digest."""
     program = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
-        "from netalias.kernel.netlink.fingerprint import Recorded\n"
-        "kernel = Recorded()\n"
+        "from netalias.kernel.netlink.fingerprint import Fingerprinted\n"
+        "kernel = Fingerprinted()\n"
         "kernel.listen()\n"
         f"print(kernel.digest({SALT!r}).hex())\n"
     )
@@ -205,7 +205,7 @@ def test_the_protocol_of_an_address(stage: Namespace) -> None:
 # What is no change
 
 
-def raw(kernel: Recorded) -> bytes:
+def raw(kernel: Fingerprinted) -> bytes:
     """The bytes of a reading."""
     kernel.listen()
     return b"".join(kernel._heard)

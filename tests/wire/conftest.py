@@ -1,4 +1,4 @@
-"""The fixture ``player``: every socket that netlink.py opens is played."""
+"""The fixture ``player``: every socket that kernel.netlink opens is played."""
 
 from __future__ import annotations
 

@@ -58,6 +58,9 @@ class Player:
             raise OSError(EADDRINUSE, "Address already in use")
         self.port = address[0]
 
+    def getsockname(self) -> tuple[int, int]:
+        return self.port or 1, 0
+
     def setsockopt(self, level: int, option: int, value: int) -> None:
         if option in self.refused:
             raise OSError(EPERM, "not this option")

@@ -17,7 +17,7 @@ MAC = bytes.fromhex("020000000001")
 IPV6 = bytes.fromhex("20010db8000000000000000000000010")
 
 
-class Edge(announce.Edge):
+class Environment(announce.Environment):
     """Simulated time; what is sent is kept with its time and device."""
 
     def __init__(self, refusing: Iterable[str] = ()) -> None:
@@ -40,7 +40,7 @@ class Edge(announce.Edge):
         """eth and the index."""
         return f"eth{index}"
 
-    def standing(self) -> set[bytes]:  # type: ignore[override]
+    def local_addresses(self) -> set[bytes]:  # type: ignore[override]
         """All, but for what has gone by now."""
         numbers = (number.to_bytes(2, "big") for number in range(1 << 16))
         gone = {address for address, at in self.gone.items() if at <= self.now}
@@ -50,7 +50,7 @@ class Edge(announce.Edge):
         """Kept."""
         self.left.append(file)
 
-    def sender(self) -> Edge:  # type: ignore[override]
+    def sender(self) -> Environment:  # type: ignore[override]
         """It is its own."""
         return self
 
@@ -84,10 +84,10 @@ def items(count: int, main: int = 1) -> list[Announcement]:
 
 def test_few_leave_by_their_own_devices() -> None:
     """Up to NEAR of a main device, so that their siblings hear them too."""
-    edge = Edge()
+    environment = Environment()
     few = items(NEAR)
-    assert announce.announce(few, edge=edge) == []
-    assert [(device, frame) for _, device, frame in edge.sent] == [
+    assert announce.announce(few, environment=environment) == []
+    assert [(device, frame) for _, device, frame in environment.sent] == [
         (f"eth{item.index}", frame)
         for item in few
         for frame in (
@@ -95,82 +95,82 @@ def test_few_leave_by_their_own_devices() -> None:
             packets.arp_reply(item.mac, item.address),
         )
     ]
-    assert edge.closed == 1
+    assert environment.closed == 1
 
 
 def test_many_leave_by_the_main_device_with_their_own_macs() -> None:
     """The devices are counted for each main device by itself."""
-    edge = Edge()
+    environment = Environment()
     many, few = items(NEAR + 1), items(2, main=2)
-    announce.announce([*many, *few], edge=edge)
-    assert {device for _, device, _ in edge.sent} == {"eth1", "eth20000", "eth20001"}
-    assert {frame[6:12] for _, device, frame in edge.sent if device == "eth1"} == {
+    announce.announce([*many, *few], environment=environment)
+    assert {device for _, device, _ in environment.sent} == {"eth1", "eth20000", "eth20001"}
+    assert {frame[6:12] for _, device, frame in environment.sent if device == "eth1"} == {
         item.mac for item in many
     }
 
 
 def test_ipv6_is_advertised() -> None:
     """One frame, and no ARP."""
-    edge = Edge()
-    announce.announce([Announcement(3, 1, MAC, IPV6)], edge=edge)
-    assert edge.sent == [(0.0, "eth3", packets.advertisement(MAC, IPV6))]
+    environment = Environment()
+    announce.announce([Announcement(3, 1, MAC, IPV6)], environment=environment)
+    assert environment.sent == [(0.0, "eth3", packets.advertisement(MAC, IPV6))]
 
 
 @given(count=st.integers(1, 700), rate=st.floats(100, 10_000))
 def test_the_rate_is_kept(count: int, rate: float) -> None:
     """In no stretch of time more than BURST and what the rate allows; and none is slower."""
-    edge = Edge()
-    announce.announce(items(count), rate, edge=edge)
-    assert len(edge.sent) == 2 * count
-    times = [at for at, _, _ in edge.sent]
+    environment = Environment()
+    announce.announce(items(count), rate, environment=environment)
+    assert len(environment.sent) == 2 * count
+    times = [at for at, _, _ in environment.sent]
     for first in range(0, len(times), 97):
         for last in range(first, len(times), 89):
             allowed = pacing.BURST + (times[last] - times[first]) * rate
             assert last - first + 1 <= allowed + 1e-6
-    assert edge.now <= max(0.0, 2 * count - pacing.BURST) / rate + pacing.CLUMP / rate + 1e-6
+    assert environment.now <= max(0.0, 2 * count - pacing.BURST) / rate + pacing.CLUMP / rate + 1e-6
 
 
 def test_no_rate_is_no_limit() -> None:
     """Nobody waits."""
-    edge = Edge()
-    announce.announce(items(4000), 0, edge=edge)
-    assert (len(edge.sent), edge.now) == (8000, 0.0)
+    environment = Environment()
+    announce.announce(items(4000), 0, environment=environment)
+    assert (len(environment.sent), environment.now) == (8000, 0.0)
 
 
 def test_rounds_are_their_interval_apart() -> None:
     """ANNOUNCE_NUM and ANNOUNCE_INTERVAL of RFC 5227, where wished."""
-    edge = Edge()
-    announce.announce(items(1), rounds=3, edge=edge)
-    assert sorted({at for at, _, _ in edge.sent}) == [0.0, 2.0, 4.0]
+    environment = Environment()
+    announce.announce(items(1), rounds=3, environment=environment)
+    assert sorted({at for at, _, _ in environment.sent}) == [0.0, 2.0, 4.0]
 
 
 @pytest.mark.parametrize(("rate", "rounds"), [(2000.0, 4), (10.0, 1)])
 def test_what_has_gone_is_not_announced_any_more(rate: float, rounds: int) -> None:
     """It may be another host's: neither in a later round, nor where the rate makes it late."""
-    edge = Edge()
+    environment = Environment()
     told = items(NEAR * 4)
-    edge.gone[told[-1].address] = 3.0
-    announce.announce(told, rate, rounds, edge=edge)
+    environment.gone[told[-1].address] = 3.0
+    announce.announce(told, rate, rounds, environment=environment)
     last = packets.arp_request(told[-1].mac, told[-1].address)
     first = packets.arp_request(told[0].mac, told[0].address)
-    assert all(at < 3.0 + announce.FRESH for at, _, frame in edge.sent if frame == last)
-    assert [frame for _, _, frame in edge.sent].count(first) == rounds
+    assert all(at < 3.0 + announce.FRESH for at, _, frame in environment.sent if frame == last)
+    assert [frame for _, _, frame in environment.sent].count(first) == rounds
 
 
 def test_a_device_that_refuses_does_not_keep_the_others() -> None:
     """Its error is given once, not for each round."""
-    edge = Edge(refusing=["eth10001"])
-    (error,) = announce.announce(items(3), rounds=2, edge=edge)
+    environment = Environment(refusing=["eth10001"])
+    (error,) = announce.announce(items(3), rounds=2, environment=environment)
     assert str(error) == "eth10001 is down"
-    assert {device for _, device, _ in edge.sent} == {"eth10000", "eth10002"}
-    assert edge.closed == 1
+    assert {device for _, device, _ in environment.sent} == {"eth10000", "eth10002"}
+    assert environment.closed == 1
 
 
 def test_the_socket_is_left_to_a_child_where_wished() -> None:
     """Before it is closed here."""
-    edge = Edge()
-    announce.announce(items(1), edge=edge, aside=True)
-    assert (edge.left, edge.closed) == ([7], 1)
+    environment = Environment()
+    announce.announce(items(1), environment=environment, aside=True)
+    assert (environment.left, environment.closed) == ([7], 1)
 
 
 class Stuck:
@@ -206,7 +206,7 @@ def test_a_device_that_takes_nothing_is_given_up(
 ) -> None:
     """With its name, after STALL seconds."""
     monkeypatch.setattr(pacing, "STALL", 0.0)
-    with pytest.raises(errors.StateError, match=r"^eth1 has taken no frame for 0 s$"):
+    with pytest.raises(errors.StateError, match=r"^eth1 has accepted no frame for 0 s$"):
         pacing.push("eth1", writable, Stuck(*[ENOBUFS] * 1000), [b"one"])
 
 

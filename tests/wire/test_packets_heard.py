@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netalias import packets
 from netalias.errors import PacketError
-from netalias.packets.parse import Heard, parse
+from netalias.packets.parse import Message, parse
 from netalias.packets.spec import FRAME
 
 MAC = bytes.fromhex("02000a0b0c0d")
@@ -39,36 +39,39 @@ def option(kind: int, mac: bytes = OTHER) -> dict[str, Any]:
 
 
 GOOD = {
-    "probe": (packets.arp_probe(MAC, IPV4), Heard(1, MAC, bytes(4), IPV4)),
-    "request": (packets.arp_request(MAC, IPV4), Heard(1, MAC, IPV4, IPV4)),
-    "reply": (packets.arp_reply(MAC, IPV4), Heard(2, MAC, IPV4, IPV4)),
-    "padded": (packets.arp_reply(MAC, IPV4) + b"\x55" * 18, Heard(2, MAC, IPV4, IPV4)),
-    "advertisement": (packets.advertisement(MAC, IPV6), Heard(136, MAC, IPV6, IPV6)),
+    "probe": (packets.arp_probe(MAC, IPV4), Message(1, MAC, bytes(4), IPV4)),
+    "request": (packets.arp_request(MAC, IPV4), Message(1, MAC, IPV4, IPV4)),
+    "reply": (packets.arp_reply(MAC, IPV4), Message(2, MAC, IPV4, IPV4)),
+    "padded": (packets.arp_reply(MAC, IPV4) + b"\x55" * 18, Message(2, MAC, IPV4, IPV4)),
+    "advertisement": (packets.advertisement(MAC, IPV6), Message(136, MAC, IPV6, IPV6)),
     "padded advertisement": (
         packets.advertisement(MAC, IPV6) + b"\x55",
-        Heard(136, MAC, IPV6, IPV6),
+        Message(136, MAC, IPV6, IPV6),
     ),
-    "without an option": (neighbour("advertisement", IPV6), Heard(136, MAC, IPV6, IPV6)),
+    "without an option": (neighbour("advertisement", IPV6), Message(136, MAC, IPV6, IPV6)),
     "solicited": (
         neighbour("advertisement", IPV6, IPV6, flags={"solicited": True}, options=[option(2)]),
-        Heard(136, OTHER, IPV6, IPV6),
+        Message(136, OTHER, IPV6, IPV6),
     ),
     "solicitation": (
         neighbour("solicitation", IPV6, NODE, options=[option(1)]),
-        Heard(135, OTHER, IPV6, IPV6),
+        Message(135, OTHER, IPV6, IPV6),
     ),
-    "probe of IPv6": (neighbour("solicitation", bytes(16), NODE), Heard(135, MAC, bytes(16), IPV6)),
+    "probe of IPv6": (
+        neighbour("solicitation", bytes(16), NODE),
+        Message(135, MAC, bytes(16), IPV6),
+    ),
     "probe with a nonce": (
         neighbour("solicitation", bytes(16), NODE, options=[option(14)]),
-        Heard(135, MAC, bytes(16), IPV6),
+        Message(135, MAC, bytes(16), IPV6),
     ),
     "of two the first": (
         neighbour("advertisement", IPV6, options=[option(2), option(2, MAC)]),
-        Heard(136, OTHER, IPV6, IPV6),
+        Message(136, OTHER, IPV6, IPV6),
     ),
     "priority tag": (
         packets.arp_reply(MAC, IPV4)[:12] + b"\x81\x00\xe0\x00" + packets.arp_reply(MAC, IPV4)[12:],
-        Heard(2, MAC, IPV4, IPV4),
+        Message(2, MAC, IPV4, IPV4),
     ),
 }  # fmt: skip
 
@@ -86,10 +89,10 @@ BAD = {
     "no payload": (ARP[:14], "0 bytes where ARP has 28"),
     "a byte short": (ARP[:-1], "27 bytes where ARP has 28"),
     "IPv4": (changed(ARP, 12, b"\x08\x00"), "neither ARP nor IPv6: Ethernet type 0x0800"),
-    "another medium": (changed(ARP, 14, b"\x00\x06"), "something else than IPv4 over Ethernet"),
-    "another family": (changed(ARP, 16, b"\x86\xdd"), "something else than IPv4 over Ethernet"),
-    "a longer MAC": (changed(ARP, 18, b"\x08"), "something else than IPv4 over Ethernet"),
-    "a shorter address": (changed(ARP, 19, b"\x00"), "something else than IPv4 over Ethernet"),
+    "another medium": (changed(ARP, 14, b"\x00\x06"), "other protocols than IPv4 over Ethernet"),
+    "another family": (changed(ARP, 16, b"\x86\xdd"), "other protocols than IPv4 over Ethernet"),
+    "a longer MAC": (changed(ARP, 18, b"\x08"), "other protocols than IPv4 over Ethernet"),
+    "a shorter address": (changed(ARP, 19, b"\x00"), "other protocols than IPv4 over Ethernet"),
     "RARP": (changed(ARP, 20, b"\x00\x03"), "ARP operation 3"),
     "a VLAN": (ARP[:12] + b"\x81\x00\x00\x07" + ARP[12:], "tagged for VLAN 7"),
     "half a tag": (ARP[:12] + b"\x81\x00\x00\x00", "16 bytes where a tagged header has 18"),
@@ -107,7 +110,7 @@ BAD = {
     "a payload below 24": (changed(NA, 18, b"\x00\x17"), "a payload of 23 in 32 bytes"),
     "solicited by nobody": (
         neighbour("advertisement", IPV6, flags={"solicited": True}),
-        "an answer to nobody in particular",
+        "a solicited advertisement to a multicast address",
     ),
     "probe with a MAC": (
         neighbour("solicitation", bytes(16), NODE, options=[option(1)]),
@@ -167,7 +170,7 @@ def test_options_that_lie_about_their_length_are_refused(data: bytes, reason: st
     agreed(with_options(data))
 
 
-def specified(frame: bytes) -> Heard | None:
+def specified(frame: bytes) -> Message | None:
     """What the specification reads; None where it refuses."""
     try:
         found = FRAME.parse(frame)
@@ -178,17 +181,17 @@ def specified(frame: bytes) -> Heard | None:
     payload = found.payload
     if str(found.type) == "ARP":
         operation = OPERATIONS[str(payload.operation)]
-        return Heard(operation, payload.sender_mac, payload.sender, payload.target)
+        return Message(operation, payload.sender_mac, payload.sender, payload.target)
     message = payload.message
     operation = OPERATIONS[str(message.type)]
     macs = [one.value for one in message.options if int(one.type) == operation - 134]
-    return Heard(operation, macs[0] if macs else found.source, payload.source, message.target)
+    return Message(operation, macs[0] if macs else found.source, payload.source, message.target)
 
 
 def agreed(frame: bytes) -> None:
     """The reader and the specification say the same; nothing but PacketError is ever raised."""
     try:
-        read: Heard | None = parse(frame)
+        read: Message | None = parse(frame)
     except PacketError:
         read = None
     assert read == specified(frame)

@@ -1,4 +1,4 @@
-"""recorded.Recorded against a kernel that is played: when a reading is recognised, and when not."""
+"""Fingerprinted against a kernel that is played: when a reading is recognised, and when not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wire_cases import (
 from netalias import errors
 from netalias.kernel import netlink
 from netalias.kernel.netlink import codec, spec
-from netalias.kernel.netlink.fingerprint import PORT, Recorded
+from netalias.kernel.netlink.fingerprint import PORT_ID, Fingerprinted
 from netalias.model import AF_INET6, PROTOCOL, Address, Device, Snapshot, Stats
 from netalias.model.steps import AddAltname
 
@@ -87,14 +87,14 @@ def machine(
     )
 
 
-def opened(answer: Any, *, taken: bool = False) -> Recorded:
-    """A Recorded on a socket of its own, behind which *answer* is played."""
+def opened(answer: Any, *, taken: bool = False) -> Fingerprinted:
+    """A Fingerprinted on a socket of its own, behind which *answer* is played."""
     player = Player()
     player.answer = answer
-    player.taken = {PORT} if taken else set()
+    player.taken = {PORT_ID} if taken else set()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(netlink, "socket", lambda *_: player)
-        return Recorded()
+        return Fingerprinted()
 
 
 def heard(answer: Any) -> bytes:
@@ -117,9 +117,9 @@ def same(one: Snapshot, other: Snapshot) -> bool:
 
 
 @pytest.fixture
-def kernel(player: Player) -> Recorded:
+def kernel(player: Player) -> Fingerprinted:
     player.answer = machine([LO, ETH0], [HOME])
-    return Recorded()
+    return Fingerprinted()
 
 
 def reads(player: Player) -> list[str]:
@@ -131,17 +131,17 @@ TWO = ["RTM_GETLINK", "RTM_GETADDR"]
 # What is read
 
 
-def test_nothing_was_read(kernel: Recorded) -> None:
+def test_nothing_was_read(kernel: Fingerprinted) -> None:
     """Nothing can be recognised then."""
     assert kernel.digest(b"salt") == b""
 
 
-def test_the_port_id_is_always_the_same(player: Player, kernel: Recorded) -> None:
+def test_the_port_id_is_always_the_same(player: Player, kernel: Fingerprinted) -> None:
     """It stands in every message."""
-    assert player.port == PORT
+    assert player.port == PORT_ID
 
 
-def test_listening_reads_ahead(player: Player, kernel: Recorded) -> None:
+def test_listening_reads_ahead(player: Player, kernel: Fingerprinted) -> None:
     """Two dumps, whose bytes are those of the next snapshot; nothing is asked twice."""
     kernel.listen()
     assert reads(player) == TWO
@@ -151,7 +151,7 @@ def test_listening_reads_ahead(player: Player, kernel: Recorded) -> None:
     assert not player.queue
 
 
-def test_the_same_bytes_have_the_same_digest(player: Player, kernel: Recorded) -> None:
+def test_the_same_bytes_have_the_same_digest(player: Player, kernel: Fingerprinted) -> None:
     """32 bytes: of reading ahead, of the snapshot made of that, of a fresh one, of any kernel."""
     kernel.listen()
     found = [kernel.digest(b"salt")]
@@ -165,13 +165,13 @@ def test_the_same_bytes_have_the_same_digest(player: Player, kernel: Recorded) -
     assert len(set(found)) == 1
 
 
-def test_another_salt_is_another_digest(kernel: Recorded) -> None:
+def test_another_salt_is_another_digest(kernel: Fingerprinted) -> None:
     """The digest stands for declarations too."""
     kernel.listen()
     assert kernel.digest(b"a") != kernel.digest(b"b")
 
 
-def test_what_was_read_ahead_serves_once(player: Player, kernel: Recorded) -> None:
+def test_what_was_read_ahead_serves_once(player: Player, kernel: Fingerprinted) -> None:
     """A second snapshot reads what is there by then."""
     kernel.listen()
     kernel.snapshot()
@@ -180,7 +180,7 @@ def test_what_was_read_ahead_serves_once(player: Player, kernel: Recorded) -> No
     assert reads(player) == TWO * 2
 
 
-def test_listening_again_forgets_what_was_heard(player: Player, kernel: Recorded) -> None:
+def test_listening_again_forgets_what_was_heard(player: Player, kernel: Fingerprinted) -> None:
     """The last reading counts."""
     kernel.listen()
     before = kernel.digest(b"salt")
@@ -191,7 +191,7 @@ def test_listening_again_forgets_what_was_heard(player: Player, kernel: Recorded
 
 
 @pytest.mark.parametrize("ahead", [False, True])
-def test_one_family_is_not_the_whole(player: Player, kernel: Recorded, ahead: bool) -> None:
+def test_one_family_is_not_the_whole(player: Player, kernel: Fingerprinted, ahead: bool) -> None:
     """A snapshot of one family is asked for as such, and has no digest."""
     if ahead:
         kernel.listen()
@@ -203,7 +203,7 @@ def test_one_family_is_not_the_whole(player: Player, kernel: Recorded, ahead: bo
 # Requests in between
 
 
-def test_questions_do_not_spoil_what_was_read_ahead(player: Player, kernel: Recorded) -> None:
+def test_questions_do_not_spoil_what_was_read_ahead(player: Player, kernel: Fingerprinted) -> None:
     """Permission, kinds and single devices are asked of the socket, not of the bytes kept."""
     kernel.listen()
     before = kernel.digest(b"salt")
@@ -219,7 +219,7 @@ def test_questions_do_not_spoil_what_was_read_ahead(player: Player, kernel: Reco
 
 @pytest.mark.parametrize("ahead", [False, True])
 def test_a_change_makes_the_reading_one_of_the_past(
-    player: Player, kernel: Recorded, ahead: bool
+    player: Player, kernel: Fingerprinted, ahead: bool
 ) -> None:
     """After send() there is no digest until the next reading, and that is a fresh one."""
     if ahead:
@@ -234,7 +234,7 @@ def test_a_change_makes_the_reading_one_of_the_past(
     assert kernel.digest(b"salt") == heard(machine([LO]))
 
 
-def test_a_partial_reading_after_a_change(player: Player, kernel: Recorded) -> None:
+def test_a_partial_reading_after_a_change(player: Player, kernel: Fingerprinted) -> None:
     """Reading a part brings no digest back: that of before the change would be a lie."""
     kernel.snapshot()
     kernel.send([STEP])
@@ -242,7 +242,7 @@ def test_a_partial_reading_after_a_change(player: Player, kernel: Recorded) -> N
     assert kernel.digest(b"salt") == b""
 
 
-def test_numbers_go_on_upwards(player: Player, kernel: Recorded) -> None:
+def test_numbers_go_on_upwards(player: Player, kernel: Fingerprinted) -> None:
     """A dump has the numbers 1 and 2; the number of a change was not used for another one."""
     numbers = []
     for _ in range(3):
@@ -287,7 +287,7 @@ def test_an_interrupted_dump_of_a_snapshot(place: int, chunk: int) -> None:
 
 
 @pytest.mark.parametrize("type", TWO)
-def test_lost_answers(player: Player, kernel: Recorded, type: str) -> None:
+def test_lost_answers(player: Player, kernel: Fingerprinted, type: str) -> None:
     """ENOBUFS while reading ahead: no digest, nothing left in the queue, and a fresh snapshot."""
     whole = player.answer
 
@@ -304,7 +304,7 @@ def test_lost_answers(player: Player, kernel: Recorded, type: str) -> None:
     assert kernel.digest(b"salt") == heard(whole)
 
 
-def test_a_datagram_that_does_not_fit(player: Player, kernel: Recorded) -> None:
+def test_a_datagram_that_does_not_fit(player: Player, kernel: Fingerprinted) -> None:
     """No digest; the snapshot is read with the larger buffer, and the next reading has one."""
     attributes = [spec.attribute("IFLA_IFNAME", "lo"), spec.attribute(99, bytes(50000))]
     player.answer = Machine([link_message(LO, 1, attributes)])
@@ -316,7 +316,7 @@ def test_a_datagram_that_does_not_fit(player: Player, kernel: Recorded) -> None:
 
 
 @pytest.mark.parametrize("type", TWO)
-def test_a_refused_dump(player: Player, kernel: Recorded, type: str) -> None:
+def test_a_refused_dump(player: Player, kernel: Fingerprinted, type: str) -> None:
     """NLMSG_ERROR, or an errno at the end: no digest, and the snapshot has the error."""
     whole = player.answer
     for build in (error_message, done_message):
@@ -334,7 +334,7 @@ def test_a_refused_dump(player: Player, kernel: Recorded, type: str) -> None:
         player.answer = whole
 
 
-def test_a_snapshot_that_failed_half_way(player: Player, kernel: Recorded) -> None:
+def test_a_snapshot_that_failed_half_way(player: Player, kernel: Fingerprinted) -> None:
     """The first dump alone is nothing to be recognised by."""
     whole = player.answer
     player.answer = lambda request: (
@@ -348,7 +348,7 @@ def test_a_snapshot_that_failed_half_way(player: Player, kernel: Recorded) -> No
 
 
 @pytest.mark.parametrize("size", [4, 7, 16, 24, 40])
-def test_garbage(player: Player, kernel: Recorded, size: int) -> None:
+def test_garbage(player: Player, kernel: Fingerprinted, size: int) -> None:
     """Bytes that are no message are a WireError, and the next reading is a whole one."""
     whole = player.answer
     player.answer = lambda request: iter([b"\xff" * size])
@@ -380,10 +380,10 @@ def test_another_trouble_with_the_port_id_is_told(
 
     monkeypatch.setattr(player, "bind", refuse)
     with pytest.raises(errors.NotPermitted, match="rtnetlink socket"):
-        Recorded()
+        Fingerprinted()
 
 
-def test_changes_fail_as_ever(player: Player, kernel: Recorded) -> None:
+def test_changes_fail_as_ever(player: Player, kernel: Fingerprinted) -> None:
     """The answers to changes are those of Netlink."""
     player.answer = failing(ENODEV, "gone")
     (error,) = kernel.send([STEP])

@@ -1,4 +1,4 @@
-"""wire.py = pyroute2: a second oracle, written by other people from the same headers."""
+"""codec.py = pyroute2: a second oracle, written by other people from the same headers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def text(packed: bytes) -> str | None:
     return str(ip_address(packed)) if packed else None
 
 
-# What wire.py writes
+# What codec.py writes
 
 
 @few
@@ -188,7 +188,7 @@ def test_pyroute2_reads_the_questions() -> None:
     assert message["family"] == AF_INET
 
 
-# What wire.py reads
+# What codec.py reads
 
 
 def info(device: Device) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""wire.py = spec.py: what one writes the other reads, whole and several to a datagram."""
+"""codec.py = spec.py: what one writes the other reads, whole and several to a datagram."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def types(body: Any) -> list[str]:
 
 
 def read(packed: bytes) -> list[Any]:
-    """What wire.py makes of a datagram: values in order."""
+    """What codec.py makes of a datagram: values in order."""
     values: list[Any] = []
     for kind, flags, _, start, end in codec.messages(packed):
         if kind == codec.RTM_NEWLINK:
@@ -101,7 +101,7 @@ def numbers(module: Any, prefix: str) -> dict[str, int]:
                 **spec.IFLA_INET6,
             },
         ),
-        (codec, "IFA_", spec.IFA),
+        (codec, "IFA_", {**spec.IFA, **spec.IFA_F}),
         (codec, "NLMSGERR_", spec.NLMSGERR_ATTR),
         (codec, "NLA_", {"NLA_TYPE_MASK": 0x3FFF, "NLA_F_NESTED": 0x8000}),
         (model, "IFF_", spec.IFF),
@@ -130,7 +130,7 @@ def test_both_know_the_same_ipv4_settings() -> None:
     assert {name: spec.IPV4_DEVCONF[name] for name in codec.DEVCONF} == codec.DEVCONF
 
 
-# What wire.py writes
+# What codec.py writes
 
 
 @few
@@ -384,7 +384,7 @@ def test_several_messages_are_one_datagram(wanted: list[tuple[int, str]]) -> Non
     ] == wanted
 
 
-# What wire.py reads
+# What codec.py reads
 
 
 @few

@@ -1,4 +1,4 @@
-"""wire.py on anything at all: a value or WireError, at once."""
+"""codec.py on anything at all: a value or WireError, at once."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@ import os
 from shlex import quote
 
 from netalias.doctor.checks.sysctls import setting
-from netalias.doctor.facts import contains, text_of
+from netalias.doctor.facts import text_of
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, fits
-from netalias.model import RT_SCOPE_LINK, address_text
+from netalias.model import RT_SCOPE_LINK, address_text, prefix
 from netalias.model.names import NAME_MAX, AliasName
 from netalias.observed.orphans import strays as found_strays
 
@@ -130,7 +130,7 @@ def _promoting(reading: Reading, stray: Alias) -> str:
     if stray.entry is None or stray.entry.secondary or reading.effective(main, key):
         return ""
     for entry in reading.observed.snapshot.on(main.index):
-        inside = entry.prefixlen == stray.prefixlen and contains(
+        inside = entry.prefixlen == stray.prefixlen and prefix.contains(
             stray.address, stray.prefixlen, entry.local
         )
         if entry.secondary and inside:

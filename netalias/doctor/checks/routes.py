@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from shlex import quote
 
-from netalias.doctor.facts import network_of, network_text, text_of
+from netalias.doctor.facts import network_text, text_of
 from netalias.doctor.finding import ERROR, Finding, finding
-from netalias.kernel.pyroute.survey import RTN_LOCAL
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -14,7 +13,9 @@ from netalias.model import (
     IFA_F_TENTATIVE,
     IFF_LOOPBACK,
     IFF_LOWER_UP,
+    prefix,
 )
+from netalias.model.events import RTN_LOCAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,11 +79,12 @@ def connected(reading: Reading) -> Iterator[Finding]:
             continue
         way = reading.ways.get(other)
         mine = way is not None and not way.gateway
-        key = alias.main.index, network_of(alias), alias.prefixlen
+        first = prefix.network(alias.address, alias.prefixlen)
+        key = alias.main.index, first, alias.prefixlen
         if key in told or (mine and way is not None and way.device in reading.kin(alias.main)):
             continue
         told.add(key)
-        network = network_text(alias.family, network_of(alias), alias.prefixlen)
+        network = network_text(alias.family, first, alias.prefixlen)
         if way is None:
             why = "there is no route to it"
         elif way.gateway:
@@ -117,9 +119,10 @@ def _add_connected(reading: Reading, alias: Alias, network: str, *, ahead: bool)
     command = (
         f"ip route prepend {network} dev {device} proto kernel scope link src {text_of(alias)}"
     )
+    own = prefix.network(alias.address, alias.prefixlen), alias.prefixlen
     present = any(
         route.devices == (carrier.index,) and not route.gateway
         for route in reading.unicast(AF_INET)
-        if (route.network, route.prefixlen) == (network_of(alias), alias.prefixlen)
+        if (route.network, route.prefixlen) == own
     )
     return f"ip route del {network} dev {device} && {command}" if present else command

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from shlex import quote
 
-from netalias.doctor.facts import ALL, FOLDERS, contains, network_text, text_of
+from netalias.doctor.facts import ALL, FOLDERS, network_text, text_of
 from netalias.doctor.finding import ERROR, WARNING, Finding, finding, listed, relabelled
-from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, address_text
+from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, address_text, prefix
 from netalias.plan.sysctls import NEEDED
 
 TYPE_CHECKING = False
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netalias.doctor.facts import Reading
-    from netalias.kernel.pyroute.survey import Route
     from netalias.model import Address, Alias, Device
+    from netalias.model.events import Route
 
 STRICT, LOOSE = 1, 2
 """Values of rp_filter (RFC 3704)."""
@@ -61,12 +61,12 @@ def _detour(reading: Reading, alias: Alias, device: Device) -> Route | None:
         for route in reading.unicast(AF_INET)
         if route.devices[0] in others and device.index not in route.devices
     ]
-    within = [one for one in found if contains(one.network, one.prefixlen, alias.address)]
+    within = [one for one in found if prefix.contains(one.network, one.prefixlen, alias.address)]
     if device.index == alias.main.index:
         # Others come by the main device and leave by it, but for those of the alias's network.
         longest = max(within, key=lambda one: one.prefixlen, default=None)
         return longest if longest is not None and longest.prefixlen else None
-    near = [one for one in found if not one.gateway]
+    near = [one for one in found if not one.gateway and len(one.devices) == 1]
     return next(iter([*sorted(within, key=lambda one: -one.prefixlen), *near, *found]), None)
 
 
@@ -226,7 +226,7 @@ def _primary(entry: Address, entries: list[Address]) -> str:
     for other in entries:
         if other.secondary or other.prefixlen != entry.prefixlen:
             continue
-        if contains(other.local, other.prefixlen, entry.local):
+        if prefix.contains(other.local, other.prefixlen, entry.local):
             return address_text(AF_INET, other.local)
     return "the first of its network"
 

@@ -1,14 +1,14 @@
 """A kernel in memory with the rules of Linux 6.x: for dry runs, tests, and without CAP_NET_ADMIN.
 
-What it answers was read off a 6.18 kernel, errno by errno; the contract suite holds both
-together. Rules about addresses are in memory_addresses.py, those about devices here:
+Its answers were read off a 6.18 kernel, errno by errno; the contract suite holds both together. The
+rules of addresses are in addresses.py, those of devices in links.py and devices.py:
 
 - a name is taken when any device has it as primary or alternative name;
-- macvlan and ipvlan stand on Ethernet, never both on one device, never on the port of a bridge, and
-  one that is put on another of its kind lands on the device below that one;
+- macvlan and ipvlan need an Ethernet device, never both on one device, never on the port of a
+  bridge; one on another of its kind gets the lower device of that one;
 - two macvlans of one device cannot be up with one MAC, nor with that of the device;
-- they go with the device they stand on; their carrier is its carrier, their MTU at most its MTU;
-- a change of several things is done in a fixed order, and what came before a refusal stays done.
+- they are removed with their lower device; their carrier is its carrier, their MTU at most its MTU;
+- a change of several attributes has a fixed order, and those before a refusal stay changed.
 """
 
 from __future__ import annotations
@@ -66,24 +66,24 @@ KINDS = ("macvlan", "ipvlan", "dummy", "veth", "bridge")
 ALTNAME_MAX = 127
 """ALTIFNAMSIZ - 1 of linux/if.h, in bytes."""
 ALTNAMES_MAX = 496
-"""So many fit the property list, whose size is counted in 16 bits (rtnl_alt_ifname)."""
+"""Altnames that fit the property list, whose size has 16 bits (rtnl_alt_ifname)."""
 IFALIAS_MAX = 254
 ADDRGEN_MAX = 3
 ADDRGEN_STABLE = 2
-"""Refused while no secret is set."""
+"""Mode stable_secret, refused while no secret is set."""
 GONE = {AF_INET: "ipv4: Device not found", AF_INET6: "ipv6: Unable to find the interface"}
 
 
 class Memory(Kernel):
     """A Kernel that holds nothing but ``lo`` (index 1, down) at first.
 
-    ``kinds`` are the device kinds it can make; without ``privileged`` it refuses every change;
-    without ``has_protocol`` it forgets IFA_PROTO, as kernels before 5.18 do. ``shared`` are the
-    settings of net.ipv4.conf.all. It has no routes: ``around`` is what surroundings() says of every
-    address, None when it says nothing.
+    ``kinds`` are the device kinds that it can make; without ``privileged`` it refuses every change;
+    without ``has_protocol`` it drops IFA_PROTO, as kernels before 5.18 do. ``shared`` holds the
+    sysctls of net.ipv4.conf.all. It has no routes: ``around`` is the answer of surroundings() for
+    every address, None for no answer.
 
-    The methods after ``close`` set the stage as ip(8) would: they need no privilege, and raise
-    KernelError where the kernel refuses. Their devices are given by primary or alternative name.
+    The methods under "The stage" do as ip(8) does: they need no privilege, and raise KernelError
+    where the kernel refuses. They take devices by primary or alternative name.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Memory(Kernel):
     def holding(
         cls, snapshot: Snapshot, kinds: Sequence[str] = KINDS, proxies: Iterable[Proxy] = ()
     ) -> Memory:
-        """A kernel in the state of *snapshot*, to try a plan on."""
+        """A kernel in the state of *snapshot*, for a trial of a plan."""
         made = cls(kinds)
         made._links.load(snapshot)
         for proxy in proxies:
@@ -116,7 +116,7 @@ class Memory(Kernel):
     # Kernel
 
     def snapshot(self, family: int = 0) -> Snapshot:
-        """Copies: later changes do not show in them."""
+        """Copies of the devices and addresses: later changes do not show in them."""
         return Snapshot(
             [plain(node) for node in self._links.nodes.values()],
             [
@@ -133,12 +133,12 @@ class Memory(Kernel):
         return kind in self.kinds
 
     def permitted(self) -> None:
-        """EPERM unless ``privileged``."""
+        """Check ``privileged``. Raises NotPermitted."""
         if not self.privileged:
             raise errors.kernel_error("changing addresses", EPERM)
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
-        """Each step by its rule in RULES."""
+        """Execute each step by its rule in RULES."""
         answers = []
         for step in steps:
             answers.append(self._answer(step))
@@ -158,10 +158,10 @@ class Memory(Kernel):
         return None
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources."""
 
     def proxies(self) -> list[Proxy]:
-        """The entries themselves: they never change."""
+        """The entries themselves, which never change."""
         return [one for node in self._links.nodes.values() for one in node.proxies.values()]
 
     def surroundings(
@@ -177,11 +177,11 @@ class Memory(Kernel):
         return plain(self._named(name, "device"))
 
     def common(self, setting: str) -> int:
-        """As Kernel.common(); ``shared`` holds them."""
+        """The sysctl of net.ipv4.conf.all in ``shared``, or 0."""
         return self.shared.get(setting, 0)
 
     def setting(self, name: str, key: str) -> int:
-        """The IPv4 setting *key* (a sysctl name) of a device; 0 until it is set."""
+        """The IPv4 sysctl *key* of a device; 0 until it is set."""
         return self._named(name, "setting").conf.get(key, 0)
 
     def add_device(
@@ -201,10 +201,10 @@ class Memory(Kernel):
         ifalias: str = "",
         altnames: Sequence[str] = (),
     ) -> Device:
-        """``ip link add``, then what ``ip link set`` and ``ip link property add`` do.
+        """``ip link add``, then ``ip link set`` and ``ip link property add``.
 
-        *link* and *master* are names or indexes; *remote*: *link* counts in another namespace;
-        *mac* is made up for Ethernet unless given; *mtu* 0 is the default.
+        *link* and *master* are names or indexes; with *remote*, *link* is an index in another
+        namespace; *mac* is generated for Ethernet unless given; *mtu* 0 is the default.
         """
         node = Node(0, name, type=type, kind=kind, mode=mode, group=group, mtu=mtu)
         node.link = link if isinstance(link, int) else self._named(link, f"add {name}").index
@@ -218,7 +218,7 @@ class Memory(Kernel):
         return plain(node)
 
     def remove_device(self, name: str) -> None:
-        """``ip link del``, of anybody's device."""
+        """``ip link del``, of any device."""
         node = self._named(name, f"del {name}")
         with _Stage(f"del {name}"):
             self._links.remove(node)
@@ -237,7 +237,7 @@ class Memory(Kernel):
         mac: bytes | None = None,
         mtu: int | None = None,
     ) -> None:
-        """``ip link set``; *carrier* is a cable that is pulled or plugged, *master* 0 none."""
+        """``ip link set``; *carrier* plugs or pulls the cable, *master* 0 frees a port."""
         node = self._named(device, f"set {device}")
         with _Stage(f"set {device}"):
             if name is not None:
@@ -266,7 +266,7 @@ class Memory(Kernel):
         return entry
 
     def add_proxy(self, device: str, proxy: Proxy) -> None:
-        """``ip neigh add proxy``; ``proxy.index`` is not looked at."""
+        """``ip neigh add proxy``; ``proxy.index`` is ignored."""
         node = self._named(device, f"neigh add proxy dev {device}")
         with _Stage(f"neigh add proxy dev {device}"):
             devices.put(node, proxy)
@@ -285,16 +285,16 @@ class Memory(Kernel):
         return node
 
     def pass_time(self, seconds: int) -> None:
-        """Let finite lifetimes run down; an address whose last second is over goes."""
+        """Let finite lifetimes run down; an address is removed at the end of its last second."""
         for node in self._links.nodes.values():
             for entry in inet.grow_old(node.entries, seconds):
-                if any(other is entry for other in node.entries):  # not gone with its primary
+                if any(other is entry for other in node.entries):  # not removed with its primary
                     self._delete_address(node, entry)
 
     # The steps
 
     def _node(self, step: Step, text: str = "") -> Node:
-        """As the netlink socket has it: an index, or the name of a device that was made here."""
+        """The device of a step, by index or by the name of a device made here. Raises Refusal."""
         node = self._links.nodes.get(step.index or self._made.get(step.device, 0))
         if node is None:
             raise Refusal(ENODEV, text)
@@ -362,7 +362,7 @@ class Memory(Kernel):
         ifalias: str | None = None,
         up: bool | None = None,
     ) -> None:
-        """In the order of do_setlink; what is None stays."""
+        """Change attributes in the order of do_setlink; None leaves one as it is."""
         if mac is not None:
             self._links.set_mac(node, mac)
         if mtu is not None:
@@ -429,7 +429,7 @@ class _Stage:
 
 
 def _check_addrgen(node: Node, mode: int) -> None:
-    """As inet6_validate_link_af: before anything is changed."""
+    """Check an ADDR_GEN_MODE before any change (inet6_validate_link_af). Raises Refusal."""
     if not node.inet6:
         raise Refusal(EAFNOSUPPORT)
     if mode > ADDRGEN_MAX or mode == ADDRGEN_STABLE:
@@ -441,7 +441,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _parse(text: str) -> Address:
-    """``10.0.0.1/24`` or ``2001:db8::1``."""
+    """The Address in ``10.0.0.1/24`` or ``2001:db8::1``."""
     from _socket import inet_pton
 
     word, slash, length = text.partition("/")

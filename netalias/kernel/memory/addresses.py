@@ -1,16 +1,16 @@
-"""The address rules of the in-memory kernel: which addresses one device takes, and in what order.
+"""Address rules of the kernel in memory: the addresses that a device accepts, and their order.
 
 After ``inet_rtm_newaddr``, ``inet_insert_ifa``, ``__inet_del_ifa`` and ``inetdev_event`` of
 net/ipv4/devinet.c, and ``inet6_addr_add``, ``inet6_addr_modify``, ``inet6_addr_del`` and
 ``ipv6_link_dev_addr`` of net/ipv6/addrconf.c (6.x).
-Every function works on the list of addresses of one device; none knows of another device.
+Every function works on the list of addresses of one device.
 
 Rules:
 - IPv4: primaries first, each behind the last primary of its scope or a wider one; then
-  secondaries. An address in a network that is there already is a secondary, and has its scope;
-- IPv6: wider scopes first, the newest first within a scope; one address stands there once,
-  whatever its prefix length;
-- time passes only where grow_old() is told so; duplicate address detection is over at once.
+  secondaries. A second address of a network is a secondary and must have the same scope;
+- IPv6: wider scopes first, the newest first within a scope; an address exists only once, whatever
+  its prefix length;
+- time passes only by grow_old(); duplicate address detection ends at once.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from netalias.model import (
     FOREVER,
     IFA_F_DADFAILED,
     IFA_F_DEPRECATED,
+    IFA_F_MCAUTOJOIN,
     IFA_F_NODAD,
     IFA_F_NOPREFIXROUTE,
+    IFA_F_OPTIMISTIC,
     IFA_F_PERMANENT,
     IFA_F_SECONDARY,
     IFA_F_TENTATIVE,
@@ -32,18 +34,16 @@ from netalias.model import (
     RT_SCOPE_LINK,
     RT_SCOPE_UNIVERSE,
     Address,
+    prefix,
 )
 from netalias.model.names import NAME_MAX
 
+# linux/rtnetlink.h, linux/if_addr.h.
 RT_SCOPE_SITE = 200
 IFAPROT_KERNEL_LO = 1
 IFAPROT_KERNEL_LL = 3
-"""Who made the address: enum of linux/if_addr.h."""
-
-IFA_F_OPTIMISTIC = 0x04
 IFA_F_HOMEADDRESS = 0x10
 IFA_F_MANAGETEMPADDR = 0x100
-IFA_F_MCAUTOJOIN = 0x400
 
 IPV6ONLY_FLAGS = (
     IFA_F_NODAD
@@ -53,7 +53,7 @@ IPV6ONLY_FLAGS = (
     | IFA_F_TENTATIVE
     | IFA_F_MANAGETEMPADDR
 )
-"""What an IPv4 address cannot have (net/ipv4/devinet.c)."""
+"""Flags that an IPv4 address cannot have (net/ipv4/devinet.c)."""
 INET6_FLAGS = (
     IFA_F_NODAD
     | IFA_F_OPTIMISTIC
@@ -62,7 +62,7 @@ INET6_FLAGS = (
     | IFA_F_NOPREFIXROUTE
     | IFA_F_MCAUTOJOIN
 )
-"""What inet6_rtm_newaddr takes over from the message."""
+"""Flags that inet6_rtm_newaddr takes from the message."""
 MODIFIED_FLAGS = (
     IFA_F_DEPRECATED
     | IFA_F_PERMANENT
@@ -71,14 +71,14 @@ MODIFIED_FLAGS = (
     | IFA_F_MANAGETEMPADDR
     | IFA_F_NOPREFIXROUTE
 )
-"""What inet6_addr_modify takes away before it sets the flags of the message."""
+"""Flags that inet6_addr_modify clears before it sets those of the message."""
 
 POLICY = "Attribute failed policy validation"
 LOOPBACK6 = bytes(15) + b"\1"
 
 
 class Refusal(Exception):
-    """What the kernel answers: an errno and the text of the extended acknowledgement, or none."""
+    """A refusal by the kernel: errno, and the text of the extended acknowledgement or none."""
 
     def __init__(self, errno: int, text: str = "") -> None:
         super().__init__(errno, text)
@@ -88,10 +88,10 @@ class Refusal(Exception):
 
 def copy(entry: Address) -> Address:
     """Another Address with the same values."""
-    twin = Address.__new__(Address)
+    made = Address.__new__(Address)
     for name in Address.__slots__:
-        setattr(twin, name, getattr(entry, name))
-    return twin
+        setattr(made, name, getattr(entry, name))
+    return made
 
 
 def insert(entries: list[Address], wanted: Address, loopback: bool) -> None:
@@ -106,10 +106,10 @@ def insert(entries: list[Address], wanted: Address, loopback: bool) -> None:
 
 
 def replace(entries: list[Address], wanted: Address, loopback: bool) -> None:
-    """NLM_F_REPLACE: lifetimes, metric and protocol of an address that is there. Raises Refusal.
+    """Set lifetimes, metric and protocol of an address (NLM_F_REPLACE). Raises Refusal.
 
-    Label, broadcast and scope stay; of IPv6 the prefix length stays, and the peer and the flags are
-    set too. One that is not there is added: NLM_F_CREATE is not asked for.
+    Label, broadcast and scope stay; for IPv6 the prefix length stays, and peer and flags are set
+    too. A missing address is added: the kernel does not ask for NLM_F_CREATE.
     """
     _check_label(wanted)
     modify = _modify4 if wanted.family == AF_INET else _modify6
@@ -118,7 +118,7 @@ def replace(entries: list[Address], wanted: Address, loopback: bool) -> None:
 
 
 def renew(entries: list[Address], wanted: Address, loopback: bool) -> None:
-    """As replace(), asked for so that nothing can be added (wire.renew_address). Raises Refusal."""
+    """As replace(), but nothing can be added (codec.renew_address). Raises Refusal."""
     _check_label(wanted)
     modify, text = {
         AF_INET: (_modify4, "ipv4: Multicast auto join failed"),
@@ -129,7 +129,7 @@ def renew(entries: list[Address], wanted: Address, loopback: bool) -> None:
 
 
 def grow_old(entries: list[Address], seconds: int) -> list[Address]:
-    """Let finite lifetimes run down; the addresses whose time is over (check_lifetime)."""
+    """Let finite lifetimes run down; the addresses whose lifetime is over (check_lifetime)."""
     for entry in entries:
         if entry.valid != FOREVER:
             entry.age += seconds * 100
@@ -176,7 +176,7 @@ def _lifetime_flags(entry: Address) -> int:
 def _insert4(entries: list[Address], entry: Address) -> None:
     _check_common(entry, "ipv4")
     if not any(entry.local):
-        return  # accepted and forgotten
+        return  # the kernel accepts 0.0.0.0 and adds nothing
     entry.flags &= ~(IPV6ONLY_FLAGS | IFA_F_SECONDARY | IFA_F_PERMANENT | IFA_F_DEPRECATED)
     entry.flags |= _lifetime_flags(entry)
     if entry.valid == FOREVER:
@@ -193,7 +193,7 @@ def _insert4(entries: list[Address], entry: Address) -> None:
 
 
 def _modify4(entries: list[Address], wanted: Address) -> bool:
-    """Whether it was there (find_matching_ifa)."""
+    """Set the fields of the address; whether it exists (find_matching_ifa)."""
     _check_common(wanted, "ipv4")
     for entry in entries:
         if entry.local == wanted.local and same_network(entry, wanted):
@@ -219,14 +219,10 @@ def _place4(entries: list[Address], entry: Address) -> int:
 
 
 def same_network(one: Address, other: Address) -> bool:
-    """Same mask, same network; of a pair with a peer the peer counts (inet_ifa_match)."""
+    """Whether mask and network are equal; with a peer, those of the peer (inet_ifa_match)."""
     if one.family != AF_INET or one.prefixlen != other.prefixlen:
         return False
-    return _network(one) == _network(other)
-
-
-def _network(entry: Address) -> int:
-    return int.from_bytes(entry.peer or entry.local, "big") >> (32 - entry.prefixlen)
+    return prefix.contains(one.peer or one.local, one.prefixlen, other.peer or other.local)
 
 
 def _delete4(entries: list[Address], wanted: Address, promote: bool) -> None:
@@ -240,10 +236,10 @@ def _delete4(entries: list[Address], wanted: Address, promote: bool) -> None:
         entry for entry in entries if entry.flags & IFA_F_SECONDARY and same_network(entry, found)
     ]
     if promote and secondaries:
-        heir = secondaries[0]
-        entries.remove(heir)
-        heir.flags &= ~IFA_F_SECONDARY
-        entries.insert(_place4(entries, heir), heir)
+        first = secondaries[0]
+        entries.remove(first)
+        first.flags &= ~IFA_F_SECONDARY
+        entries.insert(_place4(entries, first), first)
         return
     for entry in secondaries:
         entries.remove(entry)
@@ -280,7 +276,7 @@ def _insert6(entries: list[Address], entry: Address, loopback: bool) -> None:
 
 
 def _modify6(entries: list[Address], wanted: Address) -> bool:
-    """Whether it was there, under any prefix length. No metric leaves the one that it has."""
+    """Set the fields of the address; whether it exists, under any prefix length. Metric 0 stays."""
     _check_lifetime(wanted, "ipv6")
     for entry in entries:
         if entry.local == wanted.local:
@@ -302,7 +298,7 @@ def _place6(entries: list[Address], entry: Address) -> int:
 
 
 def _rank6(entry: Address) -> int:
-    """Wide scopes are great (ipv6_addr_src_scope); numbers of RT_SCOPE_* are great when narrow."""
+    """The rank of the scope, wide ones higher (ipv6_addr_src_scope), unlike RT_SCOPE_*."""
     return 255 - entry.scope
 
 
@@ -322,11 +318,11 @@ def _delete6(entries: list[Address], wanted: Address) -> None:
     raise Refusal(EADDRNOTAVAIL, "ipv6: address not found")
 
 
-# What the kernel adds and removes by itself ---------------------------------------------------
+# Addresses that the kernel adds and removes by itself -----------------------------------------
 
 
 def loopback_up(entries: list[Address], index: int, name: str, inet6: bool) -> None:
-    """127.0.0.1/8, unless another address is in its way, and ::1."""
+    """Add 127.0.0.1/8, unless another address prevents it, and ::1."""
     if inet6:
         _kernel6(entries, Address(index, AF_INET6, LOOPBACK6, 128, protocol=IFAPROT_KERNEL_LO))
     local = b"\x7f\0\0\1"
@@ -337,7 +333,7 @@ def loopback_up(entries: list[Address], index: int, name: str, inet6: bool) -> N
 
 
 def link_local(entries: list[Address], index: int, eui64: bytes) -> None:
-    """fe80::/64 with an interface identifier, unless it is there."""
+    """Add fe80::/64 with an interface identifier, unless it exists."""
     local = b"\xfe\x80" + bytes(6) + eui64
     _kernel6(entries, Address(index, AF_INET6, local, 64, protocol=IFAPROT_KERNEL_LL))
 
@@ -348,15 +344,15 @@ def _kernel6(entries: list[Address], entry: Address) -> None:
 
 
 def flush6(entries: list[Address]) -> None:
-    """What a device that goes down forgets (addrconf_ifdown without keep_addr_on_down)."""
+    """Remove all IPv6 addresses (addrconf_ifdown without keep_addr_on_down)."""
     entries[:] = [entry for entry in entries if entry.family != AF_INET6]
 
 
 def relabel(entries: list[Address], name: str) -> None:
-    """IPv4 labels after a rename (inetdev_changename): the first is the name, others keep ``:x``.
+    """Set IPv4 labels after a rename (inetdev_changename): the name first, others keep ``:x``.
 
-    Which number an address without a suffix gets, and how a label that is too long loses its
-    front, is the kernel's as well.
+    A label without a suffix gets a number, and a label that is too long is cut in front, as in the
+    kernel.
     """
     for place, entry in enumerate(entry for entry in entries if entry.family == AF_INET):
         if not place:
@@ -368,7 +364,10 @@ def relabel(entries: list[Address], name: str) -> None:
 
 
 def eui64(mac: bytes, number: int = 0) -> bytes:
-    """RFC 4291 appendix A; *number* is dev_id, with which devices tell a shared MAC apart."""
+    """The interface identifier of a MAC (RFC 4291, appendix A).
+
+    *number* is dev_id, by which devices with one MAC differ (addrconf_ifid_eui48).
+    """
     if number:
         return mac[:3] + number.to_bytes(2, "big") + mac[3:]
     return bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]

@@ -1,4 +1,4 @@
-"""What the in-memory kernel keeps of one device, and what follows from that device alone."""
+"""Devices of the kernel in memory: their state, and the rules that need no other device."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from netalias.model.neighbours import Proxy
 
 STACKED = ("macvlan", "ipvlan")
-"""Kinds that stand on another device and receive by its handler."""
+"""Kinds on a lower device, which receive by its handler."""
 DEFAULT_MODE = {"macvlan": 2, "ipvlan": 1}
-"""MACVLAN_MODE_VEPA and IPVLAN_MODE_L3: what ``ip link add`` without a mode makes."""
+"""Modes of ``ip link add`` without a mode: MACVLAN_MODE_VEPA and IPVLAN_MODE_L3."""
 
 IF_OPER_UNKNOWN = 0
 IF_OPER_DOWN = 2
@@ -45,7 +45,7 @@ _UNKNOWN_STATE = ("dummy", "lo")
 
 
 class Node(Device):
-    """A Device and what the kernel keeps of it besides.
+    """A Device with the further state that the kernel keeps.
 
     ``addrgen`` is IN6_ADDR_GEN_MODE_*, ``carrier`` whether a cable is plugged, ``conf`` the IPv4
     settings by sysctl name, ``entries`` the addresses, IPv4 first.
@@ -75,7 +75,7 @@ class Node(Device):
         self.proxies: dict[tuple[int, bytes], Proxy] = {}
 
     def configure(self, conf: Mapping[str, int]) -> None:
-        """Change IPv4 settings, by sysctl name."""
+        """Change IPv4 sysctls, by name."""
         self.conf.update(conf)
         self.arp_announce = self.conf.get("arp_announce", 0)
         self.arp_ignore = self.conf.get("arp_ignore", 0)
@@ -83,12 +83,12 @@ class Node(Device):
 
     @property
     def loopback(self) -> bool:
-        """IFF_LOOPBACK."""
+        """Whether it is the loopback device (IFF_LOOPBACK)."""
         return bool(self.flags & IFF_LOOPBACK)
 
     @property
     def running(self) -> bool:
-        """Up and with carrier."""
+        """Whether it is up and has a carrier (IFF_LOWER_UP)."""
         return bool(self.flags & IFF_LOWER_UP)
 
 
@@ -108,7 +108,7 @@ def born(node: Node) -> int:
 
 
 def check_name(name: str) -> None:
-    """dev_valid_name: EINVAL."""
+    """Check a device name (dev_valid_name). Raises Refusal (EINVAL)."""
     try:
         names.check_device(name)
     except errors.BadName:
@@ -118,13 +118,13 @@ def check_name(name: str) -> None:
 
 
 def check_ethernet(mac: bytes) -> None:
-    """is_valid_ether_addr: EADDRNOTAVAIL for multicast and for zero."""
+    """Check a MAC (is_valid_ether_addr). Raises Refusal (EADDRNOTAVAIL) for multicast and zero."""
     if mac[0] & 1 or not any(mac):
         raise Refusal(EADDRNOTAVAIL)
 
 
 def mode_of(node: Node) -> int:
-    """The mode it was given, or the default of its kind; EINVAL for one that the kind has not."""
+    """The mode of *node*, or the default of its kind. Raises Refusal (EINVAL) for another one."""
     if node.kind not in MODES:
         return -1
     if node.mode < 0:
@@ -135,7 +135,7 @@ def mode_of(node: Node) -> int:
 
 
 def operstate(node: Node, running: bool) -> int:
-    """IF_OPER_* (RFC 2863) of a device that has carrier and is up, or not."""
+    """The operational state (IF_OPER_*, RFC 2863) of a device that is *running* or not."""
     if running:
         unknown = node.loopback or node.kind in _UNKNOWN_STATE
         return IF_OPER_UNKNOWN if unknown else IF_OPER_UP
@@ -155,12 +155,12 @@ def put(node: Node, wanted: Proxy) -> None:
 
 
 def remove(node: Node, wanted: Proxy) -> None:
-    """Take an entry away. Raises Refusal."""
+    """Remove an entry. Raises Refusal."""
     if node.proxies.pop((wanted.family, wanted.local), None) is None:
         raise Refusal(ENOENT)
 
 
 def forget(node: Node, family: int) -> None:
-    """What the kernel does by itself."""
+    """Remove all entries of a family."""
     for key in [key for key in node.proxies if key[0] == family]:
         del node.proxies[key]

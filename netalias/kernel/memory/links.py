@@ -1,4 +1,4 @@
-"""The device rules of the in-memory kernel: names, what stands on what, carrier, MTU, MAC.
+"""Device rules of the kernel in memory: names, lower and upper devices, carrier, MTU, MAC.
 
 After net/core/dev.c, net/core/rtnetlink.c, drivers/net/macvlan.c and drivers/net/ipvlan (6.x).
 """
@@ -26,6 +26,7 @@ from netalias.model import (
     IFF_LOWER_UP,
     IFF_RUNNING,
     IFF_UP,
+    MTU_INET6,
     RT_SCOPE_LINK,
     Device,
 )
@@ -39,17 +40,15 @@ MTU_MIN = 68
 MTU_MAX = 65535
 MTU_DEFAULT = 1500
 MTU_LOOPBACK = 65536
-MTU_INET6 = 1280
-"""IPv6 leaves a device with a smaller one (addrconf_notify)."""
 
 ADDRGEN_NONE = 1
 
 MAC_PREFIX = b"\x02\x6e\x61"
-"""Locally administered, and "na"; a counter follows."""
+"""First bytes of generated MACs: locally administered, and "na"; a counter follows."""
 
 
 class LinkTable:
-    """All devices of one kernel, by index in the order of their making."""
+    """All devices of one kernel, by index in the order of their creation."""
 
     def __init__(self) -> None:
         self.nodes: dict[int, Node] = {}
@@ -63,7 +62,7 @@ class LinkTable:
         self.create(lo)
 
     def load(self, snapshot: Snapshot) -> None:
-        """Become what *snapshot* shows."""
+        """Take over the state of *snapshot*."""
         self.nodes.clear()
         self._names.clear()
         self._uppers.clear()
@@ -95,22 +94,22 @@ class LinkTable:
         return self._names.get(name)
 
     def check_free(self, name: str) -> None:
-        """EEXIST when any device has it as primary or alternative name."""
+        """Check that no device has this primary or alternative name. Raises Refusal (EEXIST)."""
         if name in self._names:
             raise Refusal(EEXIST)
 
     def learn(self, node: Node) -> None:
-        """Take the names of *node* into the table."""
+        """Add the names of *node* to the table."""
         for name in (node.name, *node.altnames):
             self._names[name] = node
 
     def forget(self, node: Node) -> None:
-        """Take them out again."""
+        """Remove the names of *node* from the table."""
         for name in (node.name, *node.altnames):
             self._names.pop(name, None)
 
     def rename(self, node: Node, name: str) -> None:
-        """dev_change_name: altnames stay, labels of IPv4 addresses follow."""
+        """Rename *node*: altnames stay, labels of IPv4 addresses follow (dev_change_name)."""
         if name == node.name:
             return
         check_name(name)
@@ -123,7 +122,7 @@ class LinkTable:
     # Making and removing
 
     def create(self, node: Node) -> int:
-        """Give *node* its index and what follows from its kind. Raises Refusal."""
+        """Add *node*, with the flags, MTU and MAC of its kind; its index. Raises Refusal."""
         self._check_mac(node)
         node.mode = mode_of(node)
         self.check_free(node.name)
@@ -149,7 +148,7 @@ class LinkTable:
             self._uppers.setdefault(node.link, {})[node.index] = node
 
     def _stack(self, node: Node) -> None:
-        """Put a macvlan or ipvlan on its device (macvlan_common_newlink, ipvlan_link_new)."""
+        """Put a macvlan or ipvlan on its lower device (macvlan_common_newlink, ipvlan_link_new)."""
         if not node.link:
             raise Refusal(EINVAL)
         if node.remote:
@@ -168,7 +167,7 @@ class LinkTable:
             node.mac = below.mac
 
     def _handler(self, below: Node, node: Node) -> bool:
-        """Whether the one receive handler of *below* is taken (netdev_rx_handler_register)."""
+        """Whether *below* has a receive handler of another kind (netdev_rx_handler_register)."""
         master = self.nodes.get(below.master)
         if master is not None and master.kind in PORT_MASTERS:
             return True
@@ -183,7 +182,7 @@ class LinkTable:
         return MAC_PREFIX + self._macs.to_bytes(3, "big")
 
     def remove(self, node: Node) -> None:
-        """The device, what stands on it, and the other end of a veth."""
+        """Remove a device, its upper devices, and the other end of a veth."""
         if node.name == "lo":
             raise Refusal(EOPNOTSUPP)
         for upper in list(self._uppers.get(node.index, {}).values()):
@@ -201,7 +200,7 @@ class LinkTable:
         self._settle_master(node)
 
     def enslave(self, node: Node, master: int) -> None:
-        """Make *node* a port, or free it with 0."""
+        """Make *node* a port of *master*; 0 frees it."""
         found = self.nodes.get(master)
         if found is not None and found.kind in PORT_MASTERS and self._first_upper(node):
             raise Refusal(EBUSY)
@@ -220,7 +219,7 @@ class LinkTable:
             check_ethernet(node.mac)
 
     def set_mac(self, node: Node, mac: bytes) -> None:
-        """dev_set_mac_address; macvlan_set_mac_address looks at its siblings."""
+        """Set the MAC, unless a sibling of a macvlan has it (macvlan_set_mac_address)."""
         if node.type == ARPHRD_ETHER:
             check_ethernet(mac)
         if node.kind == "macvlan" and mac != node.mac:
@@ -253,7 +252,7 @@ class LinkTable:
             raise Refusal(EINVAL, "mtu greater than device maximum")
 
     def set_mtu(self, node: Node, mtu: int) -> None:
-        """dev_set_mtu: aliases are lowered with their device, and never raised with it."""
+        """Set the MTU (dev_set_mtu): that of upper devices is lowered with it, and never raised."""
         self._check_range(mtu, node)
         below = self.nodes.get(node.link)
         if node.kind == "macvlan" and below is not None and mtu > below.mtu and not node.remote:
@@ -275,7 +274,7 @@ class LinkTable:
                 self._addresses_up(node)
 
     def set_up(self, node: Node, up: bool) -> None:
-        """__dev_change_flags of IFF_UP, and what follows for addresses and for devices above."""
+        """Set IFF_UP (__dev_change_flags), with the effects on addresses and upper devices."""
         if up == node.up:
             return
         if up and node.kind == "macvlan":
@@ -296,7 +295,7 @@ class LinkTable:
     # Carrier
 
     def settle(self, node: Node) -> None:
-        """Work out carrier and operational state of *node* and of all that depends on it."""
+        """Update carrier and operational state of *node* and of all devices that depend on it."""
         before = (node.flags, node.operstate)
         carrier = self._carrier(node)
         running = node.up and carrier
@@ -333,7 +332,7 @@ class LinkTable:
         return True
 
     def _addresses_up(self, node: Node) -> None:
-        """addrconf_dev_config: a link-local address on what has a MAC, unless told otherwise."""
+        """Add a link-local address to a device with a MAC (addrconf_dev_config)."""
         if node.addrgen == ADDRGEN_NONE or not node.inet6 or not node.running:
             return
         if node.type == ARPHRD_ETHER and len(node.mac) == 6 and not self._is_port(node):

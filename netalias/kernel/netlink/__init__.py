@@ -1,19 +1,19 @@
-"""One rtnetlink socket: packed sends, answers matched by sequence, the kernel's words kept.
+"""A Kernel on one rtnetlink socket: packed sends, answers matched by sequence.
 
 Rules:
-- a send holds whole messages, and only its last one asks for an acknowledgement: errors come back
-  unasked, one datagram each, and the acknowledgement tells that all before it were processed;
+- a send holds whole messages, and only the last one requests an acknowledgement: the kernel reports
+  errors in any case, and the acknowledgement tells that all messages before it were processed;
 - a dump that the kernel marks as inconsistent (NLM_F_DUMP_INTR) is repeated;
 - many devices are deleted as a set: each is moved to a scratch group, and one message deletes the
-  group: 20 ms for all in place of 20 ms for each (dev_deactivate_many and the RCU grace periods);
-- lost answers (ENOBUFS) leave steps with an unknown outcome: they are reported as failed, and the
-  undoing that follows does not mind what was never done.
+  group, in 20 ms for all instead of 20 ms for each (dev_deactivate_many, RCU grace periods);
+- lost answers (ENOBUFS) leave steps with an unknown outcome: they are reported as failed, and
+  undone in case they were done.
 """
 
 from __future__ import annotations
 
 from _socket import AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
-from errno import EACCES, EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+from errno import EACCES, EADDRINUSE, EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 from sys import byteorder
 
 from netalias import errors
@@ -42,8 +42,11 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+# Protocols and options of netlink sockets: linux/netlink.h, linux/socket.h, asm-generic/socket.h.
 NETLINK_ROUTE = 0
+NETLINK_GENERIC = 16
 SOL_NETLINK = 270
+NETLINK_ADD_MEMBERSHIP = 1
 NETLINK_CAP_ACK = 10
 NETLINK_EXT_ACK = 11
 NETLINK_GET_STRICT_CHK = 12
@@ -51,32 +54,32 @@ SO_RCVBUFFORCE = 33
 SO_NETNS_COOKIE = 71
 
 CHUNK = 32768
-"""The datagrams of a dump are no larger, unless one device alone needs more (netlink_dump)."""
+"""Size of the buffer: a datagram of a dump is larger only for one large device (netlink_dump)."""
 PACK = 400
-"""Messages in one send: they fit the send buffer, and their answers the receive buffer below."""
+"""Messages in one send: they fit the send buffer, and their answers RECEIVE_BUFFER."""
 PACK_SMALL = 150
-"""The same for a socket that was refused the larger receive buffer."""
+"""Messages in one send without CAP_NET_ADMIN, which RECEIVE_BUFFER needs."""
 RECEIVE_BUFFER = 4 << 20
 DUMP_TRIES = 10
+"""Attempts at a dump, each of them made inconsistent by a change, before it is an error."""
 MANY = 32
-"""From so many messages on a dump is read by layout (bulk.py)."""
+"""Messages from which on a dump is read by layout (layouts.py)."""
 FEW = 16
-"""Up to so many new devices are asked for their index one by one, more by one dump."""
+"""New devices whose indexes are read one by one; those of more are read by one dump."""
 
 
 class _Inconsistent(Exception):
-    """What was read of a dump is not a picture of one moment."""
+    """A dump is inconsistent or has lost a part."""
 
 
 class Netlink(Kernel):
-    """A Kernel on AF_NETLINK. The network namespace is that of the thread that makes it."""
+    """A Kernel on AF_NETLINK, in the network namespace of the thread that makes it."""
+
+    _port_id = 0
+    """The port id of the socket; 0 lets the kernel choose one."""
 
     def __init__(self) -> None:
-        try:
-            self._socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
-            self._bind()
-        except OSError as error:
-            raise errors.kernel_error("rtnetlink socket", error.errno or 0) from None
+        self._socket = opened("rtnetlink socket", NETLINK_ROUTE, self._port_id)
         self._sequence = 0
         self._able: dict[str, bool] = {}
         self._indexes: dict[str, int] = {}
@@ -84,10 +87,6 @@ class Netlink(Kernel):
         self._buffer = bytearray(CHUNK)
         self._bulk: dict[int, Reader] = {}
         self._pack = self._options()
-
-    def _bind(self) -> None:
-        """Let the kernel choose a port id."""
-        self._socket.bind((0, 0))
 
     def _options(self) -> int:
         for option in (NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK):
@@ -102,7 +101,7 @@ class Netlink(Kernel):
         return PACK
 
     def cookie(self) -> int:
-        """As Kernel.cookie(), from Linux 5.14 on."""
+        """The cookie of the namespace (SO_NETNS_COOKIE, Linux 5.14), or 0."""
         try:
             return int.from_bytes(
                 self._socket.getsockopt(SOL_SOCKET, SO_NETNS_COOKIE, 8), byteorder
@@ -111,11 +110,11 @@ class Netlink(Kernel):
             return 0
 
     def fileno(self) -> int:
-        """That of the socket."""
+        """The descriptor of the socket."""
         return self._socket.fileno()
 
-    def twin(self) -> Netlink:
-        """A socket of its own, in the namespace of the calling thread."""
+    def reopened(self) -> Netlink:
+        """A Kernel with a socket of its own, in the namespace of the calling thread."""
         return Netlink()
 
     def close(self) -> None:
@@ -125,7 +124,7 @@ class Netlink(Kernel):
     # Reading
 
     def snapshot(self, family: int = 0) -> Snapshot:
-        """Two dumps, each repeated until it is consistent."""
+        """The devices and addresses, by two dumps, each repeated until it is consistent."""
         self._indexes = {}
         links = self._links()
         self._leaving = {link.index: link.group for link in links if link.group & SCRATCH}
@@ -140,7 +139,7 @@ class Netlink(Kernel):
         )
 
     def part(self, names: Iterable[str]) -> Snapshot:
-        """Each device is asked for by name, then the addresses of each."""
+        """The devices, read by name, and the addresses of each."""
         devices = {device.index: device for name in names for device in self._link(name)}
         return Snapshot(
             devices.values(),
@@ -148,7 +147,7 @@ class Netlink(Kernel):
                 entry
                 for index in devices
                 for entry in self._on(index)
-                if entry.index == index  # a kernel without strict checks lists them all
+                if entry.index == index  # a kernel without strict checks lists all devices
             ],
         )
 
@@ -164,7 +163,7 @@ class Netlink(Kernel):
         return self._dump("list of devices", codec.get_links, codec.RTM_NEWLINK, codec.read_link)
 
     def proxies(self) -> list[Proxy]:
-        """One dump; what reads an entry is loaded where there is one."""
+        """The proxy entries, by one dump; their decoder is loaded with the first entry."""
 
         def read(data: bytes, start: int, end: int) -> Proxy:
             from netalias.kernel.netlink.neighbours import read_proxy
@@ -176,7 +175,7 @@ class Netlink(Kernel):
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]
     ) -> list[Surroundings]:
-        """Two dumps, and a question for each address."""
+        """The Surroundings, by two dumps and one request for each address."""
         from netalias.kernel.netlink import neighbours
 
         return neighbours.surroundings(self._dump, self._one, index, family, addresses)
@@ -198,7 +197,7 @@ class Netlink(Kernel):
             except errors.KernelError as error:
                 if error.errno != EBUSY:
                     raise
-                self._drain(operation)  # the last dump was not at its end
+                self._drain(operation)  # the last dump was not read to its end
             except errors.WireError:
                 self._drain(operation)
                 raise
@@ -215,11 +214,11 @@ class Netlink(Kernel):
         while True:
             data = self._receive(operation, 0 if whole else MSG_DONTWAIT)
             if data is None:
-                # Read on to the end: the kernel has no second dump begun before the first is over.
+                # Read on to the end: until then the kernel refuses another dump (EBUSY).
                 whole = False
                 continue
             if not data:
-                raise _Inconsistent  # the end was among what was lost
+                raise _Inconsistent  # NLMSG_DONE was lost too
             for kind, flags, sequence, start, end in codec.messages(data):
                 if sequence != self._sequence:
                     continue
@@ -239,7 +238,7 @@ class Netlink(Kernel):
                     _refuse(operation, codec.read_error(data, flags, start, end), sequence)
 
     def _by_layout(self, wanted: int) -> Callable[[bytes, int, int], Any]:
-        """The quick reader of a type of message; its module is not worth loading for a few."""
+        """The reader by layout of a message type; its module is not worth loading for a few."""
         from netalias.kernel.netlink import layouts
 
         if wanted not in self._bulk:
@@ -247,7 +246,7 @@ class Netlink(Kernel):
         return self._bulk[wanted]
 
     def able(self, kind: str) -> bool:
-        """Asks with a request that cannot succeed (wire.probe_kind)."""
+        """Whether the kernel has *kind*, by a request that cannot succeed (codec.probe_kind)."""
         if kind not in self._able:
             answer = self._ask(f"kind {kind}", lambda sequence: codec.probe_kind(sequence, kind))
             if answer[0] in (EPERM, EACCES, ENOBUFS):
@@ -256,7 +255,7 @@ class Netlink(Kernel):
         return self._able[kind]
 
     def permitted(self) -> None:
-        """Asks with a request that cannot succeed (wire.probe_permission)."""
+        """Check the permission by a request that cannot succeed (codec.probe_permission)."""
         answer = self._ask("changing addresses", codec.probe_permission)
         if answer[0] in (EPERM, EACCES):
             _refuse("changing addresses", answer, self._sequence)
@@ -270,12 +269,12 @@ class Netlink(Kernel):
     # Writing
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
-        """Pack the steps into few sends; a device made here is known to later steps by name."""
-        doomed = [step for step in steps if isinstance(step, DelLink)]
-        if len(doomed) > 1:
+        """Send the steps in packs; later steps find a device made here by its name."""
+        deletions = [step for step in steps if isinstance(step, DelLink)]
+        if len(deletions) > 1:
             from netalias.kernel.netlink.group_delete import send_with_set
 
-            return send_with_set(self._send_packs, self._leaving, steps, doomed)
+            return send_with_set(self._send_packs, self._leaving, steps, deletions)
         results = self._send_packs(steps)
         made, lost = [], False
         for step, error in zip(steps, results, strict=True):
@@ -289,11 +288,11 @@ class Netlink(Kernel):
     def _send_packs(
         self, steps: Sequence[Step], *, whole: bool = False
     ) -> list[errors.NetaliasError | None]:
-        """*whole*: ``stopping`` does not end it in the middle."""
+        """The answers to all packs; with *whole* a request to stop does not end them half-way."""
         results: list[errors.NetaliasError | None] = []
         for at in range(0, len(steps), self._pack):
             pack = steps[at : at + self._pack]
-            if self.halted and not whole:
+            if self.stop_requested and not whole:
                 results += map(stopped, pack)
                 continue
             try:
@@ -305,7 +304,7 @@ class Netlink(Kernel):
         return results
 
     def _send_pack(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
-        """One send. The results are in the order of the steps."""
+        """The answers to one send, in the order of the steps."""
         results: list[errors.NetaliasError | None] = [None] * len(steps)
         places: dict[int, int] = {}
         packed = []
@@ -335,7 +334,7 @@ class Netlink(Kernel):
         return results
 
     def _answers(self, operation: str, last: int) -> tuple[dict[int, tuple[int, str]], bool]:
-        """Errors and acknowledgements by sequence until that of *last*; whether some were lost."""
+        """Errors and acknowledgements by sequence, up to *last*, and whether some were lost."""
         answers: dict[int, tuple[int, str]] = {}
         lost = asked = False
         while last not in answers:
@@ -344,8 +343,8 @@ class Netlink(Kernel):
                 lost, asked = True, False
                 continue
             if not data:
-                # The acknowledgement was among what was lost. Only now that the queue is empty the
-                # kernel queues again: ask for another one.
+                # The acknowledgement was lost too. The kernel queues again only now that the queue
+                # is empty: request another one.
                 asked = True
                 self._sequence += 1
                 last = self._sequence
@@ -357,9 +356,9 @@ class Netlink(Kernel):
         return answers, lost
 
     def _learn(self, made: Sequence[CreateLink], lost: bool) -> None:
-        """Find the index of new devices, which the next phase needs.
+        """Read the indexes of new devices, which the next phase needs.
 
-        Where an answer was *lost*, the mark tells a device of ours from one that was there before.
+        Where an answer was *lost*, the mark tells a new device from an older one of its name.
         """
         if len(made) > FEW and not lost:
             ours = {step.device for step in made}
@@ -376,12 +375,12 @@ class Netlink(Kernel):
         }
 
     def _unlearned(self, step: DelLink) -> int:
-        """The index of a device that an interrupted send may have made; 0 if it has not."""
+        """The index of a device that an interrupted send may have made, or 0."""
         found = (device for device in self._link(step.device) if device.name == step.device)
         return next((device.index for device in found if device.group == step.group), 0)
 
     def _link(self, name: str) -> list[Device]:
-        """The device of this name; none when it has gone, all when the answer was lost."""
+        """The device with this name; none when it has gone, all when the answer was lost."""
         answer = self._one("new device", lambda sequence: codec.get_link(sequence, name))
         if answer is None:
             return self._links()
@@ -391,7 +390,7 @@ class Netlink(Kernel):
     def _one(
         self, operation: str, request: Callable[[int], bytes]
     ) -> tuple[int, bytes, int, int] | None:
-        """The one answer to a question: its type, and where its body is; None when it was lost."""
+        """The answer to a request: type, datagram, start and end of its body; None when lost."""
         self._sequence += 1
         self._send(operation, request(self._sequence))
         while True:
@@ -411,30 +410,53 @@ class Netlink(Kernel):
             raise errors.kernel_error(operation, error.errno or 0) from None
 
     def _drain(self, operation: str) -> None:
-        """Read what is left of a dump, so that the next one can begin."""
+        """Read the rest of a dump, so that the next one can begin."""
         while self._receive(operation, MSG_DONTWAIT) != b"":
             pass
 
     def _receive(self, operation: str, flags: int = 0) -> bytes | None:
-        """One datagram of the kernel; None when something was lost (ENOBUFS, a short buffer).
+        return received(operation, self._socket, self._buffer, flags)
 
-        With MSG_DONTWAIT in *flags* it is empty when there is none.
-        """
-        while True:
-            try:
-                size, source = self._socket.recvfrom_into(self._buffer, 0, MSG_TRUNC | flags)
-            except OSError as error:
-                if error.errno == ENOBUFS:
-                    return None
-                if error.errno == EAGAIN:
-                    return b""
-                raise errors.kernel_error(operation, error.errno or 0) from None
-            if source[0]:
-                continue  # not from the kernel
-            if size > len(self._buffer):
-                self._buffer = bytearray(size + CHUNK)
+
+def opened(operation: str, protocol: int, port_id: int = 0) -> socket:
+    """A netlink socket in the namespace of the calling thread.
+
+    It gets this *port_id* unless another socket has it; 0 lets the kernel choose one. Raises
+    KernelError.
+    """
+    try:
+        made = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
+        try:
+            made.bind((port_id, 0))
+        except OSError as error:
+            if not port_id or error.errno != EADDRINUSE:
+                raise
+            made.bind((0, 0))
+    except OSError as error:
+        raise errors.kernel_error(operation, error.errno or 0) from None
+    return made
+
+
+def received(operation: str, source: socket, buffer: bytearray, flags: int) -> bytes | None:
+    """One datagram of the kernel; None when one was lost (ENOBUFS, a short buffer, which grows).
+
+    With MSG_DONTWAIT in *flags* it is empty when there is none. Raises KernelError.
+    """
+    while True:
+        try:
+            size, sender = source.recvfrom_into(buffer, 0, MSG_TRUNC | flags)
+        except OSError as error:
+            if error.errno == ENOBUFS:
                 return None
-            return bytes(memoryview(self._buffer)[:size])
+            if error.errno == EAGAIN:
+                return b""
+            raise errors.kernel_error(operation, error.errno or 0) from None
+        if sender[0]:
+            continue  # not from the kernel
+        if size > len(buffer):
+            buffer.extend(bytes(size + CHUNK - len(buffer)))
+            return None
+        return bytes(memoryview(buffer)[:size])
 
 
 def _refuse(operation: str, answer: tuple[int, str], sequence: int) -> None:
@@ -490,4 +512,4 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     AddAddress: lambda sequence, index, step: codec.add_address(sequence, index, step.address),
     DelAddress: lambda sequence, index, step: codec.del_address(sequence, index, step.address),
 }
-"""Step: (sequence, ifindex, step) -> message."""
+"""Class of step: its encoder, (sequence, ifindex, step) -> message."""

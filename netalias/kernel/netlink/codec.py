@@ -1,8 +1,8 @@
-"""The rtnetlink messages of the hot path: values to bytes and back. No socket, no state.
+"""Encoder and decoder of the rtnetlink messages of every command. No socket, no state.
 
 Layouts are those of linux/netlink.h, linux/rtnetlink.h, linux/if_link.h and linux/if_addr.h, in
-host byte order; ``netalias.kernel.spec`` writes the same down as constructs, and the tests hold
-the two together. Anything malformed raises WireError, never another error.
+host byte order; spec.py declares the same as constructs, and the tests hold the two together.
+Malformed data raises WireError, never another error.
 
 Rules:
 - every message begins with struct nlmsghdr: length, type, flags, sequence, port id;
@@ -12,16 +12,27 @@ Rules:
 
 from __future__ import annotations
 
-# The module behind struct: one file less to load in a command that lives for milliseconds.
+# The C module behind struct: one file less to load in a command of some milliseconds.
 from _struct import Struct, error, pack  # type: ignore[attr-defined]
 
 from netalias.errors import WireError
-from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, IFF_UP, Address, Device, Stats
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    AF_UNSPEC,
+    FOREVER,
+    IFA_F_MCAUTOJOIN,
+    IFF_UP,
+    Address,
+    Device,
+    Stats,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
+# Message types: linux/netlink.h, linux/rtnetlink.h.
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
 RTM_NEWLINK = 16
@@ -31,11 +42,23 @@ RTM_SETLINK = 19
 RTM_NEWADDR = 20
 RTM_DELADDR = 21
 RTM_GETADDR = 22
+RTM_NEWROUTE = 24
+RTM_DELROUTE = 25
+RTM_GETROUTE = 26
 RTM_NEWNEIGH = 28
 RTM_GETNEIGH = 30
 RTM_NEWLINKPROP = 108
 RTM_DELLINKPROP = 109
 
+# Multicast groups: enum rtnetlink_groups of linux/rtnetlink.h.
+RTNLGRP_LINK = 1
+RTNLGRP_IPV4_IFADDR = 5
+RTNLGRP_IPV4_ROUTE = 7
+RTNLGRP_IPV6_IFADDR = 9
+RTNLGRP_IPV6_ROUTE = 11
+RTNLGRP_NSID = 28
+
+# Flags of a message: linux/netlink.h.
 NLM_F_REQUEST = 0x01
 NLM_F_MULTI = 0x02
 NLM_F_ACK = 0x04
@@ -48,11 +71,13 @@ NLM_F_DUMP = 0x300
 NLM_F_CREATE = 0x400
 NLM_F_APPEND = 0x800
 
+# Attributes: linux/netlink.h.
 NLA_TYPE_MASK = 0x3FFF
 NLA_F_NESTED = 0x8000
 
 NLMSGERR_ATTR_MSG = 1
 
+# Attributes of a device: linux/if_link.h.
 IFLA_ADDRESS = 1
 IFLA_IFNAME = 3
 IFLA_MTU = 4
@@ -87,7 +112,9 @@ LINK_ATTRIBUTES = frozenset(
         IFLA_PROP_LIST,
     }
 )
-"""What is read of the fifty that the kernel sends with a device."""
+"""The attributes that are decoded, of some fifty that the kernel sends with a device."""
+
+# Nested attributes of a device: linux/if_link.h, linux/ip.h.
 IFLA_INFO_KIND = 1
 IFLA_INFO_DATA = 2
 IFLA_MACVLAN_MODE = 1
@@ -96,6 +123,7 @@ IFLA_INET_CONF = 1
 IFLA_INET6_ADDR_GEN_MODE = 8
 RTEXT_FILTER_SKIP_STATS = 8
 
+# Attributes of an address: linux/if_addr.h.
 IFA_ADDRESS = 1
 IFA_LOCAL = 2
 IFA_LABEL = 3
@@ -104,6 +132,16 @@ IFA_CACHEINFO = 6
 IFA_FLAGS = 8
 IFA_RT_PRIORITY = 9
 IFA_PROTO = 11
+
+# Attributes of a route: linux/rtnetlink.h.
+RTA_DST = 1
+RTA_OIF = 4
+RTA_GATEWAY = 5
+RTA_PRIORITY = 6
+RTA_PREFSRC = 7
+RTA_MULTIPATH = 9
+RTA_TABLE = 15
+RTA_VIA = 18
 
 DEVCONF = {
     "rp_filter": 8,
@@ -115,23 +153,23 @@ DEVCONF = {
 }
 """IPV4_DEVCONF_* of linux/ip.h by sysctl name."""
 
+# struct nlmsghdr, ifinfomsg, ifaddrmsg, rtmsg, nlattr, ifa_cacheinfo.
 HEADER = Struct("=IHHII")
 IFINFO = Struct("=BxHiII")
 IFADDR = Struct("=BBBBI")
+RTMSG = Struct("=BBBBBBBBI")
 ATTR = Struct("=HH")
 CACHEINFO = Struct("=IIII")
 CONF = Struct("=iii")
 """arp_announce, arp_ignore, promote_secondaries in struct devconf."""
 CONF_AT = (DEVCONF["arp_announce"] - 1) * 4
-"""An array of 32-bit values, the first one has number 1."""
+"""Offset of CONF: struct devconf is an array of 32-bit values, numbered from 1."""
 _U16 = Struct("=H")
 _U32 = Struct("=I")
 _I32 = Struct("=i")
 _STATS64 = Struct("=QQQQ")
 
 _MODE_KINDS = ("macvlan", "macvtap", "ipvlan", "ipvtap")
-MCAUTOJOIN = 0x400
-"""IFA_F_MCAUTOJOIN."""
 _MAX_ERRNO = 4095
 _SIZES = {AF_INET: 4, AF_INET6: 16}
 
@@ -140,12 +178,12 @@ _SIZES = {AF_INET: 4, AF_INET6: 16}
 
 
 def message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
-    """A whole message; *body* is the family header and the attributes, padded."""
+    """A message; *body* is the family header and the padded attributes."""
     return HEADER.pack(16 + len(body), kind, flags | NLM_F_REQUEST, sequence, 0) + body
 
 
 def with_ack(packed: bytes) -> bytes:
-    """The same message, asking for an acknowledgement."""
+    """The same message with NLM_F_ACK."""
     (flags,) = _U16.unpack_from(packed, 6)
     return packed[:6] + _U16.pack(flags | NLM_F_ACK) + packed[8:]
 
@@ -167,7 +205,7 @@ def attr_text(kind: int, text: str) -> bytes:
 
 
 def nest(kind: int, *attributes: bytes) -> bytes:
-    """An attribute made of attributes."""
+    """An attribute that holds other attributes."""
     return attr(kind | NLA_F_NESTED, b"".join(attributes))
 
 
@@ -199,11 +237,11 @@ def get_proxies(sequence: int) -> bytes:
 
 
 def probe_kind(sequence: int, kind: str) -> bytes:
-    """RTM_NEWLINK that can never succeed but tells whether the kernel has *kind*.
+    """RTM_NEWLINK that cannot succeed but tells whether the kernel has *kind*.
 
-    The number of queues is checked after the kind was found (and its module loaded) and before
-    anything is made (rtnl_create_link in net/core/rtnetlink.c): EOPNOTSUPP means there is no such
-    kind, EINVAL that there is.
+    The kernel checks the number of queues after it has found the kind (and loaded its module) and
+    before it makes a device (rtnl_create_link in net/core/rtnetlink.c): EOPNOTSUPP means that there
+    is no such kind, EINVAL that there is.
     """
     body = (
         ifinfo()
@@ -231,7 +269,7 @@ def create_link(
     mtu: int = 0,
     master: int = 0,
 ) -> bytes:
-    """RTM_NEWLINK of a new device, born down. The kernel ignores altname and ifalias here."""
+    """RTM_NEWLINK of a new device, which is down. The kernel ignores altname and ifalias here."""
     body = [ifinfo(), attr_text(IFLA_IFNAME, name), attr_u32(IFLA_GROUP, group)]
     if link:
         body.append(attr_u32(IFLA_LINK, link))
@@ -288,7 +326,7 @@ def set_link(
     conf: Mapping[str, int] | None = None,
     addrgen: int | None = None,
 ) -> bytes:
-    """RTM_SETLINK of what is not None."""
+    """RTM_SETLINK of the settings that are not None."""
     body = [ifinfo(index, IFF_UP if up else 0, 0 if up is None else IFF_UP)]
     if mac is not None:
         body.append(attr(IFLA_ADDRESS, mac))
@@ -306,7 +344,7 @@ def set_link(
 
 
 _families: dict[tuple[tuple[tuple[str, int], ...], int | None], bytes] = {}
-"""IFLA_AF_SPEC by settings: of thousands of aliases it is one and the same."""
+"""Encoded IFLA_AF_SPEC by its settings, which thousands of aliases share."""
 
 
 def _family_settings(conf: tuple[tuple[str, int], ...], addrgen: int | None) -> bytes:
@@ -320,35 +358,34 @@ def _family_settings(conf: tuple[tuple[str, int], ...], addrgen: int | None) -> 
 
 
 def add_address(sequence: int, index: int, entry: Address) -> bytes:
-    """RTM_NEWADDR of a new address; ``entry.index`` is not looked at."""
+    """RTM_NEWADDR of a new address; ``entry.index`` is ignored."""
     return message(
         RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sequence, _address(index, entry, full=True)
     )
 
 
 def change_address(sequence: int, index: int, entry: Address) -> bytes:
-    """RTM_NEWADDR of an address that is there: lifetimes, metric and protocol are set anew."""
+    """RTM_NEWADDR that sets lifetimes, metric and protocol of an address that is there."""
     return message(RTM_NEWADDR, NLM_F_REPLACE, sequence, _address(index, entry, full=True))
 
 
 def renew_address(sequence: int, index: int, entry: Address) -> bytes:
     """RTM_NEWADDR that sets the lifetimes of an address that is there.
 
-    Where it is not there it is refused (EINVAL), and nothing is added.
-
-    The kernel adds what it does not find, whatever NLM_F_CREATE says. What only adding looks at is
-    therefore impossible: IPv4 a multicast group to join (inet_rtm_newaddr in net/ipv4/devinet.c),
-    IPv6 the prefix length (inet6_addr_add in net/ipv6/addrconf.c).
+    The kernel refuses it (EINVAL) where the address is missing, and adds nothing. Without a trick
+    it would add the address, whatever NLM_F_CREATE says; so a field that is checked only when an
+    address is added has an impossible value: IPv4 a multicast group to join (inet_rtm_newaddr in
+    net/ipv4/devinet.c), IPv6 the prefix length (inet6_addr_add in net/ipv6/addrconf.c).
     """
     if entry.family == AF_INET6:
         asked = entry.copy(prefixlen=129)
     else:
-        asked = entry.copy(flags=entry.flags | MCAUTOJOIN)
+        asked = entry.copy(flags=entry.flags | IFA_F_MCAUTOJOIN)
     return change_address(sequence, index, asked)
 
 
 def del_address(sequence: int, index: int, entry: Address) -> bytes:
-    """RTM_DELADDR; local address, peer and label are given, so nothing else can match."""
+    """RTM_DELADDR with local address, peer and label, so that no other address matches."""
     return message(RTM_DELADDR, 0, sequence, _address(index, entry, full=False))
 
 
@@ -370,7 +407,7 @@ def _address(index: int, entry: Address, *, full: bool) -> bytes:
         body.append(attr_u32(IFA_RT_PRIORITY, entry.metric))
     if entry.protocol:
         body.append(attr(IFA_PROTO, bytes([entry.protocol])))
-    if (entry.valid & entry.preferred) != 0xFFFFFFFF:
+    if (entry.valid & entry.preferred) != FOREVER:
         body.append(attr(IFA_CACHEINFO, CACHEINFO.pack(entry.preferred, entry.valid, 0, 0)))
     return b"".join(body)
 
@@ -379,7 +416,7 @@ def _address(index: int, entry: Address, *, full: bool) -> bytes:
 
 
 def messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
-    """The messages of one datagram: (type, flags, sequence, start of the body, its end)."""
+    """The messages of one datagram: type, flags, sequence, start and end of the body."""
     offset, size = 0, len(data)
     while offset < size:
         if size - offset < 16:
@@ -394,7 +431,7 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
 def attributes(
     data: bytes, start: int, end: int, wanted: Container[int] = range(NLA_TYPE_MASK + 1)
 ) -> dict[int, bytes]:
-    """The *wanted* attributes between two offsets by type; of a repeated type the last."""
+    """The payloads of the *wanted* attributes between two offsets, by type; the last of a type."""
     found: dict[int, bytes] = {}
     unpack = ATTR.unpack_from
     while end - start >= 4:
@@ -409,7 +446,7 @@ def attributes(
 
 
 def read_error(data: bytes, flags: int, start: int, end: int) -> tuple[int, str]:
-    """NLMSG_ERROR -> (errno or 0, extended acknowledgement or "")."""
+    """The errno, or 0, and the text of an NLMSG_ERROR (extended acknowledgement), or ""."""
     if end - start < 20:
         raise WireError(f"an acknowledgement of {end - start} bytes")
     code = _errno(data, start)
@@ -419,7 +456,7 @@ def read_error(data: bytes, flags: int, start: int, end: int) -> tuple[int, str]
 
 
 def read_done(data: bytes, start: int, end: int) -> int:
-    """NLMSG_DONE -> errno or 0. The extended acknowledgement begins at ``start + 4``."""
+    """The errno of an NLMSG_DONE, or 0. The extended acknowledgement begins at ``start + 4``."""
     return _errno(data, start) if end - start >= 4 else 0
 
 
@@ -445,7 +482,7 @@ def read_link(data: bytes, start: int, end: int) -> Device:
 
 
 def read_name(data: bytes, start: int, end: int) -> tuple[str, int]:
-    """RTM_NEWLINK -> primary name and index; the name is the first attribute (rtnl_fill_ifinfo)."""
+    """Primary name and index of an RTM_NEWLINK; the name comes first (rtnl_fill_ifinfo)."""
     if end - start < 20:
         raise WireError(f"a link message of {end - start} bytes")
     length, kind = ATTR.unpack_from(data, start + 16)
@@ -488,7 +525,7 @@ def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:
 
 
 def read_address(data: bytes, start: int, end: int) -> Address:
-    """RTM_NEWADDR -> Address."""
+    """The Address of an RTM_NEWADDR."""
     if end - start < 8:
         raise WireError(f"an address message of {end - start} bytes")
     family, prefixlen, flags, scope, index = IFADDR.unpack_from(data, start)
@@ -498,15 +535,15 @@ def read_address(data: bytes, start: int, end: int) -> Address:
     broadcast = found.get(IFA_BROADCAST, b"")
     size = _SIZES.get(family)
     if size and not (len(local) == size and {len(outer), len(broadcast)} <= {0, size}):
-        raise WireError(f"an address of family {family} that has not {size} bytes")
+        raise WireError(f"an address of family {family} that does not have {size} bytes")
     try:
         if IFA_FLAGS in found:
             (flags,) = _U32.unpack(found[IFA_FLAGS])
-        preferred = valid = 0xFFFFFFFF
+        preferred = valid = FOREVER
         age = 0
         if IFA_CACHEINFO in found:
             preferred, valid, _, stamp = CACHEINFO.unpack(found[IFA_CACHEINFO])
-            if valid != 0xFFFFFFFF:
+            if valid != FOREVER:
                 age = since(stamp)
         return Address(
             index,
@@ -529,7 +566,7 @@ def read_address(data: bytes, start: int, end: int) -> Address:
 
 
 def since(stamp: int) -> int:
-    """The age of finite lifetimes, which few addresses have."""
+    """The age of a lifetime (jiffies.py, loaded here: few addresses have a finite one)."""
     from netalias.kernel.netlink.jiffies import age
 
     return age(stamp)
@@ -558,7 +595,7 @@ def _info(payload: bytes | None) -> tuple[str, int]:
 
 
 def _af_spec(payload: bytes | None) -> tuple[bool, tuple[int, int, int]]:
-    """Whether IPv6 is there, and the IPv4 settings that stand side by side in struct devconf."""
+    """Whether IPv6 is enabled, and the three IPv4 sysctls of CONF."""
     if payload is None:
         return False, (0, 0, 0)
     families = attributes(payload, 0, len(payload))

@@ -1,8 +1,8 @@
-"""Media of devices: what the generic netlink family ``ethtool`` announces, and answers.
+"""Media of devices, by the generic netlink family ``ethtool`` (linux/ethtool_netlink.h).
 
-linux/ethtool_netlink.h. The kernel announces what somebody has set (the group ``monitor``); what a
-card has negotiated with its neighbour it announces nowhere, so that is asked for when a carrier
-comes. Questions are asked over the listening socket: answers and announcements are in one order.
+The kernel announces settings by a user to the group ``monitor``. It never announces the result of a
+negotiation with the peer, so that is requested when a carrier comes, over the subscribed socket:
+answers and announcements are in one order.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from errno import ENOENT
 from sys import byteorder
 
 from netalias import errors
-from netalias.kernel.netlink import codec
-from netalias.kernel.netlink.subscription import NETLINK_GENERIC, Channel
+from netalias.kernel.netlink import NETLINK_GENERIC, codec
+from netalias.kernel.netlink.subscription import Subscription
 from netalias.model.events import MEDIA
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netalias.kernel.netlink.subscription import Message
     from netalias.model.events import Word
 
+# The controller of generic netlink: linux/genetlink.h.
 GENL_ID_CTRL = 0x10
 CTRL_CMD_GETFAMILY = 3
 CTRL_ATTR_FAMILY_ID = 1
@@ -29,8 +30,8 @@ CTRL_ATTR_FAMILY_NAME = 2
 CTRL_ATTR_MCAST_GROUPS = 7
 CTRL_ATTR_MCAST_GRP_NAME = 1
 CTRL_ATTR_MCAST_GRP_ID = 2
-"""linux/genetlink.h"""
 
+# Messages and attributes of the family: ETHTOOL_* of linux/ethtool_netlink.h.
 FAMILY = "ethtool"
 GROUP = "monitor"
 VERSION = 1
@@ -47,47 +48,47 @@ FIELDS: dict[int, dict[int, str]] = {
     4: {2: "autoneg", 5: "speed", 6: "duplex"},
     5: {2: "autoneg", 5: "speed", 6: "duplex"},
 }
-"""ETHTOOL_MSG_LINKINFO_GET_REPLY, _LINKINFO_NTF, _LINKMODES_GET_REPLY, _LINKMODES_NTF: the
-attributes that are read of them."""
+"""ETHTOOL_MSG_LINKINFO_GET_REPLY, _LINKINFO_NTF, _LINKMODES_GET_REPLY, _LINKMODES_NTF: names of
+the attributes that are decoded."""
 
 
 class Media:
-    """A socket of the family; ``present`` tells whether the kernel has it. Raises KernelError."""
+    """A socket of the family, if the kernel has it (``present``). Raises KernelError."""
 
     def __init__(self, buffer: int = 0) -> None:
-        self._channel = Channel(NETLINK_GENERIC, buffer)
+        self._subscription = Subscription(NETLINK_GENERIC, buffer=buffer)
         self._family, group = self._resolve()
         self.present = bool(group)
         if group:
-            self._channel.join(group)
+            self._subscription.join(group)
 
     def fileno(self) -> int:
-        """That of the socket."""
-        return self._channel.fileno()
+        """The descriptor of the socket."""
+        return self._subscription.fileno()
 
     def close(self) -> None:
         """Close the socket."""
-        self._channel.close()
+        self._subscription.close()
 
     def ask(self, index: int) -> None:
-        """Have the media of one device told; nothing is told where it has none."""
+        """Request the media of one device; read() gives them, if it has any."""
         for command in (LINKINFO_GET, LINKMODES_GET):
-            self._channel.send(self._family, 0, _request(command, index))
+            self._subscription.send(self._family, 0, _request(command, index))
 
     def all(self) -> Iterator[Word]:
-        """The media of all devices, and what is announced meanwhile. Raises WireError."""
+        """The media of all devices, and announcements between them. Raises WireError."""
         for command in (LINKINFO_GET, LINKMODES_GET):
             try:
-                for message in self._channel.answers(self._family, _request(command)):
+                for message in self._subscription.answers(self._family, _request(command)):
                     yield from self._words(message)
             except errors.KernelError:
-                continue  # a driver that fails ends the list; what was told is so
+                continue  # a driver that fails ends the list; the answers before it are right
 
     def read(self) -> Iterator[Word]:
-        """What was announced or answered. Raises WireError, KernelError."""
-        for message in self._channel.read():
+        """The announcements and answers that are there. Raises WireError, KernelError."""
+        for message in self._subscription.read():
             if message is None:
-                self._channel.drain()
+                self._subscription.drain()
                 yield from self.all()
                 return
             yield from self._words(message)
@@ -105,10 +106,10 @@ class Media:
             yield (MEDIA, _number(index)), values, None
 
     def _resolve(self) -> tuple[int, int]:
-        """The numbers of the family and of its group; zeros where the kernel has none."""
+        """The ids of the family and of its group; zeros where the kernel has none."""
         body = _generic(CTRL_CMD_GETFAMILY) + codec.attr_text(CTRL_ATTR_FAMILY_NAME, FAMILY)
-        self._channel.send(GENL_ID_CTRL, 0, body)
-        for message in self._channel.read(0):
+        self._subscription.send(GENL_ID_CTRL, 0, body)
+        for message in self._subscription.read(0):
             if message is None:
                 continue
             kind, flags, _, data, start, end = message
@@ -143,5 +144,5 @@ def _request(command: int, index: int = 0) -> bytes:
 
 
 def _number(payload: bytes) -> int:
-    """A number of as many bytes as it has, in host byte order."""
+    """A number of any size, in host byte order."""
     return int.from_bytes(payload, byteorder)

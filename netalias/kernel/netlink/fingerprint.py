@@ -1,24 +1,23 @@
-"""A reading of the kernel that can be recognised again: nothing is compared where nothing changed.
+"""Digests of readings: a state of the kernel that was compared before is recognised at once.
 
-A dump is bytes; of a kernel that did not change they are the same bytes, if the requests are the
-same too. So the socket has a fixed port id and the dumps have fixed sequence numbers, and what
-changes by itself is left out: the counters of the devices and IFLA_AF_SPEC, in which the kernel
-draws the ND reachable time anew every few minutes (neigh_rand_reach_time).
-The lifetimes of addresses of others, which count down, are left out too; where they stand is kept
-with the digest, so that recognising needs no look at each message.
+The dumps of an unchanged kernel are equal byte by byte if the requests are. So the socket has a
+fixed port id and the dumps have fixed sequence numbers, and the digest leaves out values that
+change by themselves: the counters of the devices, and IFLA_AF_SPEC, for which the kernel draws a
+new ND reachable time every few minutes (neigh_rand_reach_time). It also leaves out the lifetimes of
+addresses without the mark of netalias, which count down; their offsets are kept with the digest, so
+that a recognition need not decode each message.
 
 Rules:
-- the digest is made of the very bytes that are parsed, so it stands for what was compared; what is
-  sent afterwards makes it empty;
-- whatever is unusual (the port id is taken, a dump was repeated) makes the digest empty, and an
-  empty digest is equal to nothing.
+- the digest is made of the very bytes that are decoded, so it stands for the state that was
+  compared; a later send makes it empty;
+- anything unusual (the port id is taken, a dump was repeated) makes the digest empty, and an empty
+  digest equals nothing.
 """
 
 from __future__ import annotations
 
 from _socket import MSG_DONTWAIT
 from _struct import Struct
-from errno import EADDRINUSE
 
 from netalias.kernel.netlink import Netlink, codec
 from netalias.model import PROTOCOL
@@ -31,60 +30,55 @@ if TYPE_CHECKING:
     from netalias.model import Snapshot
     from netalias.model.steps import Step
 
-PORT = 0x6E6100
-"""Port id of the socket: above every process id (PID_MAX_LIMIT), below what the kernel draws."""
+PORT_ID = 0x6E6100
+"""Port id of the socket: above every process id (PID_MAX_LIMIT), below those of the kernel."""
 LINKS, ADDRESSES = 1, 2
 """Sequence numbers of the two dumps."""
 DIGEST_SIZE = 32
 HOLE = Struct("=I")
+"""Offset of a hole: of lifetimes that are left out."""
 LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
-OURS = (b"macvlan", b"ipvlan", b"dummy")
+ALIAS_KINDS = (b"macvlan", b"ipvlan", b"dummy")
 LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64, codec.IFLA_AF_SPEC})
+"""Attributes of devices that change by themselves."""
 
 
-class Recorded(Netlink):
+class Fingerprinted(Netlink):
     """A Netlink that keeps the bytes of its last reading."""
 
+    _port_id = PORT_ID
+
     def __init__(self) -> None:
-        self._fixed = True
-        self._heard: list[bytes] = []
+        self._datagrams: list[bytes] = []
         self._ahead: list[bytes] = []
         self._recording = False
         super().__init__()
-
-    def _bind(self) -> None:
-        try:
-            self._socket.bind((PORT, 0))
-        except OSError as error:
-            if error.errno != EADDRINUSE:
-                raise
-            self._fixed = False
-            super()._bind()
+        self._fixed = self._socket.getsockname()[0] == PORT_ID
 
     def listen(self) -> None:
-        """Read and do not look: what was read is given to digest(), and to the next snapshot()."""
-        self._heard, self._ahead = [], []
+        """Read both dumps without decoding them, for digest() and the next snapshot()."""
+        self._datagrams, self._ahead = [], []
         if not self._fixed:
             return
-        heard: list[bytes] = []
+        found: list[bytes] = []
         for request in (codec.get_links(LINKS), codec.get_addresses(ADDRESSES, 0)):
             super()._send("reading", request)
             while data := super()._receive("reading", MSG_DONTWAIT):
-                heard.append(data)
-            if data is None or not _whole(heard):
+                found.append(data)
+            if data is None or not _whole(found):
                 self._drain("reading")
                 return
-        # What was read first is taken first, off the end.
-        self._heard, self._ahead = heard, heard[::-1]
+        # The first datagram is at the end, where pop() takes it.
+        self._datagrams, self._ahead = found, found[::-1]
 
     def snapshot(self, family: int = 0) -> Snapshot:
-        """Two dumps, or what listen() has read."""
+        """The devices and addresses that listen() has read, or two new dumps."""
         ahead, before, usual = bool(self._ahead), self._sequence, False
         self._sequence, self._recording = 0, True
         if not ahead:
-            self._heard = []
+            self._datagrams = []
         try:
             found = super().snapshot(family)
             usual = self._sequence == ADDRESSES and not family
@@ -92,21 +86,20 @@ class Recorded(Netlink):
             self._ahead, self._recording = [], False
             self._sequence = max(before, self._sequence)
             if not usual:
-                self._heard = []
+                self._datagrams = []
         return found if usual or not ahead else self.snapshot(family)
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
-        """What was read is no longer what is there."""
-        self._heard, self._ahead = [], []
+        """Send as Netlink does; the last reading has no digest any more."""
+        self._datagrams, self._ahead = [], []
         return super().send(steps)
 
     def digest(self, salt: bytes) -> bytes:
-        """For *salt* and the last reading; empty when it cannot be recognised again.
+        """The digest of *salt* and the last reading; empty when there is none.
 
-        First where lifetimes count down: offsets in the list of addresses, 4 bytes each, however
-        it was cut into datagrams; then the hash.
+        First the offsets of the holes in the whole dump of addresses, 4 bytes each; then the hash.
         """
-        if not self._heard or not self._fixed:
+        if not self._datagrams or not self._fixed:
             return b""
         holes = b"".join(map(HOLE.pack, _holes(self._dumped(ADDRESSES))))
         return holes + self._hash(salt, holes)
@@ -114,7 +107,7 @@ class Recorded(Netlink):
     def recognises(self, salt: bytes, before: bytes) -> bool:
         """Whether *before* is the digest() of *salt* and the last reading."""
         holes = before[:-DIGEST_SIZE]
-        if not self._heard or not self._fixed or len(holes) % HOLE.size:
+        if not self._datagrams or not self._fixed or len(holes) % HOLE.size:
             return False
         return before == holes + self._hash(salt, holes)
 
@@ -133,9 +126,9 @@ class Recorded(Netlink):
         return found.digest()
 
     def _dumped(self, sequence: int) -> bytes:
-        """One dump, however it was cut into datagrams."""
+        """The datagrams of one dump, joined."""
         return b"".join(
-            data for data in self._heard if codec.HEADER.unpack_from(data)[3] == sequence
+            data for data in self._datagrams if codec.HEADER.unpack_from(data)[3] == sequence
         )
 
     def _send(self, operation: str, data: bytes) -> None:
@@ -147,28 +140,28 @@ class Recorded(Netlink):
             return self._ahead.pop()
         data = super()._receive(operation, flags)
         if self._recording and data:
-            self._heard.append(data)
+            self._datagrams.append(data)
         return data
 
 
-def _whole(heard: list[bytes]) -> bool:
-    """Whether a dump came to its end, and nothing changed meanwhile."""
-    if not heard or any(map(_interrupted, heard)):
+def _whole(found: list[bytes]) -> bool:
+    """Whether a dump is complete and consistent."""
+    if not found or any(map(_interrupted, found)):
         return False
-    data = heard[-1]
+    data = found[-1]
     *_, (kind, flags, _, start, end) = codec.messages(data)
     interrupted = flags & codec.NLM_F_DUMP_INTR
     return kind == codec.NLMSG_DONE and not interrupted and not codec.read_done(data, start, end)
 
 
 def _interrupted(data: bytes) -> bool:
-    """The kernel says so in the first message of a datagram (nl_dump_check_consistent)."""
+    """Whether the first message of a datagram has the flag (nl_dump_check_consistent)."""
     _, flags, _, _, _ = next(codec.messages(data))
     return bool(flags & codec.NLM_F_DUMP_INTR)
 
 
 def _holes(data: bytes) -> Iterator[int]:
-    """Where the lifetimes of addresses of others count down."""
+    """Offsets of the finite lifetimes of addresses without the mark of netalias."""
     for kind, _, _, start, end in codec.messages(data):
         offset = _lifetimes(data, start + 8, end) if kind == codec.RTM_NEWADDR else 0
         if offset:
@@ -176,7 +169,7 @@ def _holes(data: bytes) -> Iterator[int]:
 
 
 def _lifetimes(data: bytes, start: int, end: int) -> int:
-    """Where the lifetimes of an address stand if they are finite and it is not ours, or 0."""
+    """Offset of the lifetimes of an address if they are finite and it has no mark, or 0."""
     found = 0
     while end - start >= 4:
         length, kind = codec.ATTR.unpack_from(data, start)
@@ -189,9 +182,9 @@ def _lifetimes(data: bytes, start: int, end: int) -> int:
 
 
 def _lasting(data: bytes) -> Iterator[memoryview]:
-    """The parts of the dump of devices that change only when something is changed."""
+    """The parts of the dump of devices that change only with the configuration."""
     view = memoryview(data)
-    # By length of the message: of thousands of devices it is the same.
+    # By length of the message, which thousands of devices share.
     shapes: dict[int, _Shape] = {}
     for kind, _, _, start, end in codec.messages(data):
         start -= 16
@@ -206,10 +199,10 @@ def _lasting(data: bytes) -> Iterator[memoryview]:
 
 
 def _kept(message: bytes, kind: int, at: int, end: int) -> int:
-    """Up to where an attribute that begins at *at* lasts.
+    """End of the part of an attribute, from *at* to *end*, that enters the digest.
 
-    Of IFLA_LINKINFO it is the kind, unless that is one of ours: bridges and their ports have timers
-    behind it.
+    Of IFLA_LINKINFO only the kind does, unless it is one of aliases: bridges and their ports have
+    timers behind it.
     """
     if kind in LEFT_OUT:
         return at + 4
@@ -219,14 +212,14 @@ def _kept(message: bytes, kind: int, at: int, end: int) -> int:
     if inner != codec.IFLA_INFO_KIND:
         return at + 4
     behind = min(at + 4 + max(length, 4), end)
-    return end if message[at + 8 : behind].rstrip(b"\0") in OURS else behind
+    return end if message[at + 8 : behind].rstrip(b"\0") in ALIAS_KINDS else behind
 
 
 class _Shape:
-    """Where in a link message what lasts is: ``parts``, from and to.
+    """``parts``: start and end of the parts of a link message that enter the digest.
 
-    ``headers`` are those of the attributes LEFT_OUT, and where they stand: a message that has
-    something else there is of another shape, or its values would be taken for counters.
+    ``headers`` are offsets and bytes of the attributes LEFT_OUT: a message with other bytes there
+    has another shape, or its values would be taken for counters.
     """
 
     __slots__ = ("headers", "parts")
@@ -248,5 +241,5 @@ class _Shape:
         self.parts.append((low, size))
 
     def fits(self, data: bytes, start: int) -> bool:
-        """Whether the message at *start*, which is as long, is of this shape."""
+        """Whether the message at *start*, of the same length, has this shape."""
         return all(data.startswith(header, start + at) for at, header in self.headers)

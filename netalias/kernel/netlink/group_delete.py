@@ -1,4 +1,4 @@
-"""Steps and messages that no short command needs: deleting as a set, taking over, publishing."""
+"""Deletion of many devices as a set, and the encoders of rare steps: none for a short command."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class Move(DelLink):
-    """First half of deleting a set: RTM_SETLINK of the scratch mark."""
+    """First half of the deletion of a set: RTM_SETLINK of the scratch mark."""
 
     __slots__ = ()
 
 
 class DelGroup(DelLink):
-    """Second half: RTM_DELLINK of all that carry the scratch mark; the index is not looked at."""
+    """Second half: RTM_DELLINK of all devices with the scratch mark; the index is ignored."""
 
     __slots__ = ()
 
@@ -38,27 +38,28 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     RenewAddress: lambda sequence, index, step: codec.renew_address(sequence, index, step.address),
     **neighbours.ENCODERS,
 }
-"""Step: (sequence, ifindex, step) -> message."""
+"""Class of step: its encoder, (sequence, ifindex, step) -> message."""
 
 
 def send_with_set(
     send: Callable[..., list[errors.NetaliasError | None]],
     leaving: Mapping[int, int],
     steps: Sequence[Step],
-    doomed: Sequence[DelLink],
+    deletions: Sequence[DelLink],
 ) -> list[errors.NetaliasError | None]:
-    """The deletions as a set for each mark; what stands behind the last of them comes later.
+    """The answers to *steps*, of which *deletions* are sent as one set for each mark.
 
-    *send* is that of the packs of Netlink, *leaving* index and mark of what has a scratch mark.
+    Steps behind the last deletion are sent after the sets. *send* is Netlink's way to send packs,
+    *leaving* has index and mark of the devices with a scratch mark.
     """
     answers: dict[int, errors.NetaliasError | None] = {}
     end = max(place for place, step in enumerate(steps) if isinstance(step, DelLink))
     first = [step for step in steps[:end] if not isinstance(step, DelLink)]
     for step, answer in zip(first, send(first), strict=True):
         answers[id(step)] = answer
-    for group in {step.group | SCRATCH for step in doomed}:  # remnants go with their kin
-        marked = [step for step in doomed if step.group | SCRATCH == group]
-        if not _alone(group, marked, leaving):
+    for group in {step.group | SCRATCH for step in deletions}:  # remnants of an earlier run too
+        marked = [step for step in deletions if step.group | SCRATCH == group]
+        if not _only(group, marked, leaving):
             for step, answer in zip(marked, send(marked, whole=True), strict=True):
                 answers[id(step)] = answer
             continue
@@ -70,7 +71,7 @@ def send_with_set(
     return [*(answers[id(step)] for step in steps[: end + 1]), *send(last)]
 
 
-def _alone(group: int, doomed: Sequence[DelLink], leaving: Mapping[int, int]) -> bool:
-    """Whether nothing of others carries a scratch mark: it would be deleted too."""
-    ours = {step.index for step in doomed}
+def _only(group: int, deletions: Sequence[DelLink], leaving: Mapping[int, int]) -> bool:
+    """Whether only devices of *deletions* have the scratch mark: others would be deleted too."""
+    ours = {step.index for step in deletions}
     return all(index in ours for index, found in leaving.items() if found == group)

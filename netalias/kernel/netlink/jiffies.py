@@ -1,8 +1,8 @@
-"""The clock of struct ifa_cacheinfo: hundredths of a second since the boot, as the kernel ticks.
+"""The clock of struct ifa_cacheinfo: jiffies since the boot, in hundredths of a second.
 
-times(2) tells the same count (jiffies_64), from INITIAL_JIFFIES on: five minutes before 32 bits
-overflow (include/linux/jiffies.h). CLOCK_MONOTONIC began some hundredths before it, and would be
-one second off now and then; it tells which of the usual tick rates the count is made of.
+times(2) has the same count (jiffies_64), which begins with INITIAL_JIFFIES: five minutes before 32
+bits overflow (include/linux/jiffies.h). CLOCK_MONOTONIC begins some hundredths earlier and would be
+one second off now and then; it only decides which of the usual tick rates the kernel has.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from time import CLOCK_MONOTONIC, clock_gettime
 RATES = (100, 250, 300, 1000)
 """CONFIG_HZ."""
 APART = 100 * 86400
-"""What is further from CLOCK_MONOTONIC is not this clock."""
+"""Largest distance from CLOCK_MONOTONIC, in hundredths of a second, at a right tick rate."""
 HALF = 1 << 31
 
 
@@ -22,8 +22,8 @@ def _ticks() -> int:
 
 
 def _first(rate: int) -> int:
-    """INITIAL_JIFFIES by jiffies_64_to_clock_t (kernel/time/time.c), which takes whole nanoseconds
-    for a tick."""
+    """INITIAL_JIFFIES in hundredths of a second at a tick *rate*, by jiffies_64_to_clock_t
+    (kernel/time/time.c), which has whole nanoseconds for a tick."""
     nanoseconds = (1_000_000_000 + rate // 2) // rate
     return ((1 << 32) - 300 * rate) * nanoseconds // 10_000_000
 
@@ -33,7 +33,7 @@ def _monotonic() -> int:
 
 
 def _beginning() -> int:
-    """What times(2) had at the boot; 0 where it is none of the usual rates."""
+    """The value of times(2) at the boot; 0 when no usual rate fits."""
     nearest = min(map(_first, RATES), key=lambda first: abs(_ticks() - first - _monotonic()))
     return nearest if abs(_ticks() - nearest - _monotonic()) < APART else 0
 

@@ -1,11 +1,11 @@
-"""What happens to devices, as one ordered stream of events.
+"""An rtnetlink monitor: changes of devices, addresses and routes as one ordered stream of events.
 
-One socket hears announcements, another one reads everything. Where announcements were lost
-(ENOBUFS), what is left of them is dropped, everything is read, what was announced during the
-reading is taken into it, and the difference to what was known is reported: every change once.
+One socket receives announcements, another one reads dumps. Where announcements were lost (ENOBUFS),
+the rest of them is dropped, everything is read again, announcements during the reading are applied
+to it, and the difference to the known state is reported: every change once.
 
-IPv4 routes go without a word when a device goes down or an address goes (fib_flush); so they are
-read again then.
+The kernel does not announce the IPv4 routes that it drops when a device goes down or an address is
+removed (fib_flush); so they are read again then.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from _struct import Struct, error  # type: ignore[attr-defined]
 from netalias.errors import NetaliasError, WireError
 from netalias.kernel.netlink import codec
 from netalias.kernel.netlink.ethtool import Media
-from netalias.kernel.netlink.subscription import NETLINK_ROUTE, ROOM, Channel
+from netalias.kernel.netlink.subscription import ROOM, Subscription
 from netalias.model import AF_INET, AF_INET6, AF_UNSPEC
 from netalias.model.events import (
     ADDRESS,
@@ -26,6 +26,7 @@ from netalias.model.events import (
     LINK,
     NETNS,
     ROUTE,
+    RT_TABLE_LOCAL,
     Entry,
     Route,
     State,
@@ -42,45 +43,31 @@ if TYPE_CHECKING:
     from netalias.kernel.netlink.subscription import Message
     from netalias.model.events import Event, Key, Word
 
-RTM_NEWROUTE = 24
-RTM_DELROUTE = 25
-RTM_GETROUTE = 26
+# linux/rtnetlink.h, linux/net_namespace.h, linux/if_link.h.
 RTM_NEWNSID = 88
 RTM_DELNSID = 89
 RTM_GETNSID = 90
-RTNLGRP_LINK = 1
-RTNLGRP_IPV4_IFADDR = 5
-RTNLGRP_IPV4_ROUTE = 7
-RTNLGRP_IPV6_IFADDR = 9
-RTNLGRP_IPV6_ROUTE = 11
-RTNLGRP_NSID = 28
 NETNSA_NSID = 1
 IFLA_NEW_NETNSID = 45
 IFLA_NEW_IFINDEX = 49
-RTA_DST = 1
-RTA_OIF = 4
-RTA_GATEWAY = 5
-RTA_PRIORITY = 6
-RTA_PREFSRC = 7
-RTA_MULTIPATH = 9
-RTA_TABLE = 15
-RTA_VIA = 18
 RTM_F_CLONED = 0x200
-RT_TABLE_LOCAL = 255
-"""linux/rtnetlink.h, linux/net_namespace.h, linux/if_link.h"""
 
-GROUPS = (RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NSID)
-ROUTE_GROUPS = (RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE)
+GROUPS = (
+    codec.RTNLGRP_LINK,
+    codec.RTNLGRP_IPV4_IFADDR,
+    codec.RTNLGRP_IPV6_IFADDR,
+    codec.RTNLGRP_NSID,
+)
+ROUTE_GROUPS = (codec.RTNLGRP_IPV4_ROUTE, codec.RTNLGRP_IPV6_ROUTE)
 
-RTMSG = Struct("=BBBBBBBBI")
 NEXTHOP = Struct("=HBBi")
 _U32 = Struct("=I")
 _I32 = Struct("=i")
 
 TURN = 4096
-"""Announcements that are read in a tenth of a second."""
+"""Announcements that are handled in a tenth of a second."""
 UPPER = ("macvlan", "macvtap", "ipvlan", "ipvtap", "vlan")
-"""Kinds that answer with the media of the device below."""
+"""Kinds that answer with the media of their lower device."""
 
 
 class Stream:
@@ -99,10 +86,9 @@ class Stream:
         self.lost = False
         self._routes = routes
         self._stale = False
-        self._heard = Channel(NETLINK_ROUTE, buffer)
-        for group in GROUPS + (ROUTE_GROUPS if routes else ()):
-            self._heard.join(group)
-        self._asked = Channel(NETLINK_ROUTE)
+        groups = GROUPS + (ROUTE_GROUPS if routes else ())
+        self._heard = Subscription(groups=groups, buffer=buffer)
+        self._asked = Subscription()
         self._asked.strict()
         self._media = Media(buffer) if media else None
 
@@ -220,7 +206,7 @@ class Stream:
     def _take_routes(self, fresh: State) -> None:
         self._stale = False
         for family in (AF_INET, AF_INET6):
-            self._take(fresh, RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
+            self._take(fresh, codec.RTM_GETROUTE, codec.RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
         self._stale = False  # what a dump says needs no second one
 
     def _reroute(self) -> Iterator[Event]:
@@ -246,7 +232,7 @@ def _drops_routes(event: Event) -> bool:
 
 
 def _link(data: bytes, start: int, end: int) -> Word | None:
-    """RTM_NEWLINK; None for what bridges and radios say of their own under this name."""
+    """The change by an RTM_NEWLINK; None for those of bridge ports and radios (other families)."""
     key = _index(data, start, end)
     if key is None or codec.IFLA_IFNAME not in codec.attributes(data, start + 16, end):
         return None
@@ -283,23 +269,25 @@ def _no_address(data: bytes, start: int, end: int) -> Word | None:
 
 
 def _route(data: bytes, start: int, end: int) -> Word | None:
-    """RTM_NEWROUTE; None for what is in the local table, or was cloned."""
-    if end - start < RTMSG.size:
+    """The change by an RTM_NEWROUTE; None for one of the local table, or a cloned one."""
+    if end - start < codec.RTMSG.size:
         raise WireError(f"a route message of {end - start} bytes")
-    family, length, _, tos, table, protocol, scope, kind, flags = RTMSG.unpack_from(data, start)
-    found = codec.attributes(data, start + RTMSG.size, end)
+    family, length, _, tos, table, protocol, scope, kind, flags = codec.RTMSG.unpack_from(
+        data, start
+    )
+    found = codec.attributes(data, start + codec.RTMSG.size, end)
     try:
-        table = _U32.unpack(found[RTA_TABLE])[0] if RTA_TABLE in found else table
+        table = _U32.unpack(found[codec.RTA_TABLE])[0] if codec.RTA_TABLE in found else table
         if table == RT_TABLE_LOCAL or flags & RTM_F_CLONED or family not in (AF_INET, AF_INET6):
             return None
         route = Route(
             family,
-            found.get(RTA_DST, b""),
+            found.get(codec.RTA_DST, b""),
             length,
             _devices(found),
-            gateway=found.get(RTA_GATEWAY, found.get(RTA_VIA, b"")[2:]),
-            source=found.get(RTA_PREFSRC, b""),
-            metric=_U32.unpack(found[RTA_PRIORITY])[0] if RTA_PRIORITY in found else 0,
+            gateway=found.get(codec.RTA_GATEWAY, found.get(codec.RTA_VIA, b"")[2:]),
+            source=found.get(codec.RTA_PREFSRC, b""),
+            metric=_U32.unpack(found[codec.RTA_PRIORITY])[0] if codec.RTA_PRIORITY in found else 0,
             table=table,
             protocol=protocol,
             scope=scope,
@@ -318,9 +306,9 @@ def _no_route(data: bytes, start: int, end: int) -> Word | None:
 
 def _devices(found: dict[int, bytes]) -> tuple[int, ...]:
     """RTA_OIF, or the index of each struct rtnexthop of RTA_MULTIPATH."""
-    hops = found.get(RTA_MULTIPATH)
+    hops = found.get(codec.RTA_MULTIPATH)
     if hops is None:
-        return (_I32.unpack(found[RTA_OIF])[0],) if RTA_OIF in found else ()
+        return (_I32.unpack(found[codec.RTA_OIF])[0],) if codec.RTA_OIF in found else ()
     indexes, offset = [], 0
     while len(hops) - offset >= NEXTHOP.size:
         length, _, _, index = NEXTHOP.unpack_from(hops, offset)
@@ -353,9 +341,9 @@ READERS: dict[int, Callable[[bytes, int, int], Word | None]] = {
     codec.RTM_DELLINK: _no_link,
     codec.RTM_NEWADDR: _address,
     codec.RTM_DELADDR: _no_address,
-    RTM_NEWROUTE: _route,
-    RTM_DELROUTE: _no_route,
+    codec.RTM_NEWROUTE: _route,
+    codec.RTM_DELROUTE: _no_route,
     RTM_NEWNSID: _netns,
     RTM_DELNSID: _no_netns,
 }
-"""Type of message: what it says of which object."""
+"""Type of message: its reader, which gives the object and its value."""

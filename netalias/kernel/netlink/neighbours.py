@@ -1,8 +1,7 @@
-"""The messages about proxy neighbour entries, and the questions that tell what they are worth.
+"""Messages about proxy neighbour entries, and requests for the conditions under which they work.
 
 Layouts are those of linux/neighbour.h (struct ndmsg, ndtmsg), linux/netconf.h (struct netconfmsg)
-and linux/rtnetlink.h (struct rtmsg); spec.py writes them down once more. Loaded where an entry is
-made, removed or found.
+and linux/rtnetlink.h (struct rtmsg); spec.py declares them once more. Loaded only with an entry.
 """
 
 from __future__ import annotations
@@ -15,11 +14,17 @@ from netalias.kernel.netlink.codec import (
     NLM_F_CREATE,
     NLM_F_DUMP,
     NLM_F_EXCL,
+    RTA_DST,
+    RTA_OIF,
+    RTM_GETROUTE,
     RTM_NEWNEIGH,
+    RTM_NEWROUTE,
+    RTMSG,
     attr,
     attributes,
     message,
 )
+from netalias.model.events import RTN_LOCAL, RTN_UNICAST
 from netalias.model.neighbours import AddProxy, DelProxy, Proxy, Surroundings
 
 TYPE_CHECKING = False
@@ -29,8 +34,6 @@ if TYPE_CHECKING:
 
     from netalias.model.steps import Step
 
-RTM_NEWROUTE = 24
-RTM_GETROUTE = 26
 RTM_DELNEIGH = 29
 RTM_NEWNEIGHTBL = 64
 RTM_GETNEIGHTBL = 66
@@ -50,19 +53,15 @@ NETCONFA_IFINDEX = 1
 NETCONFA_FORWARDING = 2
 NETCONFA_PROXY_NEIGH = 5
 NETCONFA_IFINDEX_ALL = -1
-RTA_DST = 1
-RTA_OIF = 4
-RTN_UNICAST = 1
-RTN_LOCAL = 2
 
-Route = tuple[int, bool]
-NOWHERE: Route = (0, False)
+Way = tuple[int, bool]
+"""Index of the device that a route leads through, and whether it ends at this host."""
+NOWHERE: Way = (0, False)
 OFF = (False, False)
 
 NDMSG = Struct("=BxHiHBB")
 NDTMSG = Struct("=B3x")
 NETCONFMSG = Struct("=B3x")
-RTMSG = Struct("=BBBBBBBBI")
 _I32 = Struct("=i")
 _U64 = Struct("=Q")
 
@@ -79,7 +78,7 @@ def add_proxy(sequence: int, index: int, proxy: Proxy) -> bytes:
 
 
 def del_proxy(sequence: int, index: int, proxy: Proxy) -> bytes:
-    """RTM_DELNEIGH: an entry is known by device and address."""
+    """RTM_DELNEIGH of an entry, which device and address identify."""
     return message(RTM_DELNEIGH, 0, sequence, _entry(index, proxy, 0, 0))
 
 
@@ -89,17 +88,17 @@ def _entry(index: int, proxy: Proxy, state: int, flags: int) -> bytes:
 
 
 def get_tables(sequence: int, family: int) -> bytes:
-    """RTM_GETNEIGHTBL: the neighbour table of a family, with its settings by device."""
+    """RTM_GETNEIGHTBL: request for the neighbour tables of a family, with their settings."""
     return message(RTM_GETNEIGHTBL, NLM_F_DUMP, sequence, NDTMSG.pack(family))
 
 
 def get_settings(sequence: int, family: int) -> bytes:
-    """RTM_GETNETCONF: some settings of every device, of all, and of those to come."""
+    """RTM_GETNETCONF: request for some sysctls of every device, of all and of default."""
     return message(RTM_GETNETCONF, NLM_F_DUMP, sequence, NETCONFMSG.pack(family))
 
 
 def get_route(sequence: int, family: int, local: bytes) -> bytes:
-    """RTM_GETROUTE: the way that a packet of this host would take."""
+    """RTM_GETROUTE: request for the route of a packet from this host to *local*."""
     header = RTMSG.pack(family, len(local) * 8, 0, 0, 0, 0, 0, 0, 0)
     return message(RTM_GETROUTE, 0, sequence, bytes(header) + attr(RTA_DST, local))
 
@@ -108,14 +107,14 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     AddProxy: lambda sequence, index, step: add_proxy(sequence, index, step.proxy),
     DelProxy: lambda sequence, index, step: del_proxy(sequence, index, step.proxy),
 }
-"""Step: (sequence, ifindex, step) -> message."""
+"""Class of step: its encoder, (sequence, ifindex, step) -> message."""
 
 
 # Reading --------------------------------------------------------------------------------------
 
 
 def read_proxy(data: bytes, start: int, end: int) -> Proxy:
-    """RTM_NEWNEIGH -> Proxy."""
+    """The Proxy of an RTM_NEWNEIGH."""
     found = _attributes(data, start, end, NDMSG)
     family, _, index, _, flags, _ = NDMSG.unpack_from(data, start)
     local = found.get(NDA_DST, b"")
@@ -126,27 +125,27 @@ def read_proxy(data: bytes, start: int, end: int) -> Proxy:
 
 
 def read_delay(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """RTM_NEWNEIGHTBL -> (ifindex, proxy_delay in milliseconds); 0 is the default of devices."""
+    """Index and proxy_delay in milliseconds of an RTM_NEWNEIGHTBL; index 0 is the default."""
     found = _attributes(data, start, end, NDTMSG)
     inside = found.get(NDTA_PARMS, b"")
     parms = attributes(inside, 0, len(inside))
     try:
         (delay,) = _U64.unpack(parms.get(NDTPA_PROXY_DELAY, bytes(8)))
     except error:
-        raise WireError("a neighbour table whose delay has not 8 bytes") from None
+        raise WireError("a neighbour table with a delay of other than 8 bytes") from None
     return _number(parms, NDTPA_IFINDEX), delay
 
 
 def read_settings(data: bytes, start: int, end: int) -> tuple[int, tuple[bool, bool]]:
-    """RTM_NEWNETCONF -> (ifindex, (forwarding, proxy_arp or proxy_ndp))."""
+    """Index, forwarding and proxy_arp or proxy_ndp of an RTM_NEWNETCONF."""
     found = _attributes(data, start, end, NETCONFMSG)
     values = (NETCONFA_FORWARDING, NETCONFA_PROXY_NEIGH)
     forwarding, answering = (_number(found, kind) != 0 for kind in values)
     return _number(found, NETCONFA_IFINDEX), (forwarding, answering)
 
 
-def read_route(data: bytes, start: int, end: int) -> Route:
-    """RTM_NEWROUTE -> (index of the device that it leads through, whether it ends at this host)."""
+def read_route(data: bytes, start: int, end: int) -> Way:
+    """Index of the device of an RTM_NEWROUTE, and whether the route ends at this host."""
     found = _attributes(data, start, end, RTMSG)
     kind = RTMSG.unpack_from(data, start)[7]
     if kind not in (RTN_UNICAST, RTN_LOCAL):
@@ -155,7 +154,7 @@ def read_route(data: bytes, start: int, end: int) -> Route:
 
 
 def _attributes(data: bytes, start: int, end: int, header: Struct) -> dict[int, bytes]:
-    """Those behind a family header that must be there whole."""
+    """The attributes behind a family header, which must be complete."""
     if end - start < header.size:
         raise WireError(f"{end - start} bytes where a header has {header.size}")
     return attributes(data, start + header.size, end)
@@ -165,7 +164,7 @@ def _number(found: dict[int, bytes], kind: int) -> int:
     try:
         return int(_I32.unpack(found.get(kind, bytes(4)))[0])
     except error:
-        raise WireError(f"attribute {kind} has not 4 bytes") from None
+        raise WireError(f"attribute {kind} does not have 4 bytes") from None
 
 
 # Asking ---------------------------------------------------------------------------------------
@@ -178,7 +177,7 @@ def surroundings(
     family: int,
     addresses: Sequence[bytes],
 ) -> list[Surroundings]:
-    """What surrounds each address on a device; *dump* and *one* are those of Netlink."""
+    """The Surroundings of each address on a device; *dump* and *one* are those of Netlink."""
     settings: dict[int, tuple[bool, bool]] = dict(
         dump(
             "settings of devices",
@@ -214,9 +213,7 @@ def surroundings(
     return found
 
 
-def _way(
-    one: Callable[..., tuple[int, bytes, int, int] | None], family: int, local: bytes
-) -> Route:
+def _way(one: Callable[..., tuple[int, bytes, int, int] | None], family: int, local: bytes) -> Way:
     answer = one("route", lambda sequence: get_route(sequence, family, local))
     if answer is None:
         raise kernel_error("route", ENOBUFS)

@@ -1,8 +1,8 @@
 """The wire formats of rtnetlink as an executable specification.
 
-Every layout that ``netalias.kernel.wire`` and ``netalias.kernel.neighbours`` read or write stands
-here once more, as declarations of the library construct: what they do by offsets and ``struct``,
-these say by names. Slow, so only tests and tools that decode traces import it.
+Every layout that codec.py and neighbours.py encode or decode stands here once more, as declarations
+of the library construct: by names in place of offsets and ``struct``. It is slow, so only tests and
+tools that decode traces import it.
 
 Sources: linux/netlink.h (struct nlmsghdr, nlattr, nlmsgerr), linux/rtnetlink.h (RTM_*, struct
 ifinfomsg), linux/if_link.h (IFLA_*, struct rtnl_link_stats64), linux/if_addr.h (IFA_*, struct
@@ -73,6 +73,7 @@ TYPES = {
     "RTM_DELADDR": 21,
     "RTM_GETADDR": 22,
     "RTM_NEWROUTE": 24,
+    "RTM_DELROUTE": 25,
     "RTM_GETROUTE": 26,
     "RTM_NEWNEIGH": 28,
     "RTM_DELNEIGH": 29,
@@ -116,6 +117,7 @@ NLM_F = {
     "RTM_DELADDR": _DELETE,
     "RTM_GETADDR": _GET,
     "RTM_NEWROUTE": _NEW,
+    "RTM_DELROUTE": _DELETE,
     "RTM_GETROUTE": _GET,
     "RTM_NEWNEIGH": _NEW,
     "RTM_DELNEIGH": _DELETE,
@@ -668,6 +670,7 @@ BODIES = {
     "RTM_DELADDR": IFADDRMSG,
     "RTM_GETADDR": IFADDRMSG,
     "RTM_NEWROUTE": RTMSG,
+    "RTM_DELROUTE": RTMSG,
     "RTM_GETROUTE": RTMSG,
     "RTM_NEWNEIGH": NDMSG,
     "RTM_DELNEIGH": NDMSG,

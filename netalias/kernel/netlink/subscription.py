@@ -1,33 +1,33 @@
-"""One netlink socket for those who listen: groups joined, everything that is there read at once."""
+"""A netlink socket that joins multicast groups: announcements, and the answers to its requests.
+
+An object that was there before the socket is asked for with ``ask_links`` or ``ask_addresses``;
+answers and announcements arrive in one order, so the last message about an object is the truth.
+Where announcements were lost (ENOBUFS) ``read`` says so, and everything has to be asked for again.
+"""
 
 from __future__ import annotations
 
-from _socket import (
-    AF_NETLINK,
-    MSG_DONTWAIT,
-    SO_RCVBUF,
-    SOCK_CLOEXEC,
-    SOCK_RAW,
-    SOL_SOCKET,
-    socket,
-)
-from errno import EAGAIN, EINTR, ENOBUFS
+from _socket import AF_NETLINK, MSG_DONTWAIT, SO_RCVBUF, SOCK_RAW, SOL_SOCKET, socket
+from errno import EINTR
 from os import dup
 
 from netalias import errors
-from netalias.kernel.netlink import codec
+from netalias.kernel.netlink import (
+    DUMP_TRIES,
+    NETLINK_ADD_MEMBERSHIP,
+    NETLINK_GET_STRICT_CHK,
+    NETLINK_ROUTE,
+    SO_RCVBUFFORCE,
+    SOL_NETLINK,
+    codec,
+    opened,
+    received,
+)
+from netalias.model import AF_INET6, AF_UNSPEC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-NETLINK_ROUTE = 0
-NETLINK_GENERIC = 16
-SOL_NETLINK = 270
-NETLINK_ADD_MEMBERSHIP = 1
-NETLINK_GET_STRICT_CHK = 12
-SO_RCVBUFFORCE = 33
-"""linux/netlink.h and asm-generic/socket.h."""
+    from collections.abc import Iterable, Iterator
 
 RECEIVE_BUFFER = 16 << 20
 CHUNK = 65536
@@ -35,7 +35,6 @@ CHUNK = 65536
 ROOM = 1 << 16
 """More datagrams than a receive buffer holds: the kernel takes twice what is asked for, and counts
 some 768 bytes for each at least (SKB_TRUESIZE)."""
-DUMP_TRIES = 10
 
 OPERATION = "announcements of the kernel"
 
@@ -43,19 +42,21 @@ Message = tuple[int, int, int, bytes, int, int]
 """Type, flags, sequence (0: nobody asked), datagram, start and end of the body in it."""
 
 
-class Channel:
-    """A socket of this *protocol*. *buffer* is its receive buffer in bytes, 0 for a large one.
+class Subscription:
+    """A socket of this *protocol* that has joined *groups* (RTNLGRP_*).
 
-    The namespace is that of the calling thread. Raises KernelError.
+    *buffer* is its receive buffer in bytes, 0 for a large one. The namespace is that of the calling
+    thread. Raises KernelError.
     """
 
-    def __init__(self, protocol: int, buffer: int = 0) -> None:
-        try:
-            self._socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
-            self._socket.bind((0, 0))
-        except OSError as error:
-            raise errors.kernel_error(OPERATION, error.errno or 0) from None
+    def __init__(
+        self, protocol: int = NETLINK_ROUTE, groups: Iterable[int] = (), buffer: int = 0
+    ) -> None:
+        self._socket = opened(OPERATION, protocol)
+        self._buffer = bytearray(CHUNK)
         self.sequence = 0
+        for group in groups:
+            self.join(group)
         if buffer:
             self._socket.setsockopt(SOL_SOCKET, SO_RCVBUF, buffer)
             return
@@ -65,7 +66,7 @@ class Channel:
             pass  # without CAP_NET_ADMIN it overflows sooner, and all is read again
 
     def join(self, group: int) -> None:
-        """Hear what is announced to this group. Raises KernelError."""
+        """Receive the announcements to this group. Raises KernelError."""
         try:
             self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
         except OSError as error:
@@ -79,7 +80,7 @@ class Channel:
             pass  # an older kernel
 
     def fileno(self) -> int:
-        """That of the socket."""
+        """The descriptor of the socket."""
         return self._socket.fileno()
 
     def close(self) -> None:
@@ -95,38 +96,44 @@ class Channel:
             raise errors.kernel_error(OPERATION, error.errno or 0) from None
         return self.sequence
 
-    def read(self, flags: int = MSG_DONTWAIT, most: int = ROOM) -> Iterator[Message | None]:
-        """All that is there, None where something was lost; one datagram with *flags* 0.
+    def ask_links(self, indexes: Iterable[int]) -> None:
+        """Request the state of these devices; NLMSG_ERROR answers for one that is not there."""
+        skip = codec.attr_u32(codec.IFLA_EXT_MASK, codec.RTEXT_FILTER_SKIP_STATS)
+        for index in indexes:
+            self.send(codec.RTM_GETLINK, 0, codec.ifinfo(index) + skip)
 
-        No more than *most* datagrams: who announces may be faster than who reads. Raises WireError,
-        KernelError.
+    def ask_addresses(self, family: int = AF_INET6) -> int:
+        """Request all addresses of a family, or of all (0); NLMSG_DONE with the returned sequence
+        ends them."""
+        return self.send(codec.RTM_GETADDR, codec.NLM_F_DUMP, codec.IFADDR.pack(family, 0, 0, 0, 0))
+
+    def read(self, flags: int = MSG_DONTWAIT, most: int = ROOM) -> Iterator[Message | None]:
+        """All messages that are there, None where some were lost; one datagram with *flags* 0.
+
+        No more than *most* datagrams, since the kernel may announce faster than they are read.
+        Raises WireError, KernelError.
         """
         for _ in range(most):
-            try:
-                data, source = self._socket.recvfrom(CHUNK, flags)
-            except OSError as error:
-                if error.errno == ENOBUFS:
-                    yield None
-                    continue
-                if error.errno in (EAGAIN, EINTR):
-                    return
-                raise errors.kernel_error(OPERATION, error.errno or 0) from None
-            if source[0]:
-                continue  # not from the kernel
+            data = received(OPERATION, self._socket, self._buffer, flags)
+            if data is None:
+                yield None
+                continue
+            if not data:
+                return
             for kind, own, sequence, start, end in codec.messages(data):
                 yield kind, own, sequence, data, start, end
             if not flags:
                 return
 
     def drain(self) -> None:
-        """Drop all that is there. Only when nothing is left the kernel queues again."""
+        """Drop all messages that are there. The kernel queues again only when none is left."""
         for _ in self.read():
             pass
 
     def answers(self, kind: int, body: bytes) -> Iterator[Message]:
-        """The answers to a dump as they come, and what was announced meanwhile.
+        """The answers to a dump as they come, and the announcements between them.
 
-        Raises KernelError where it was refused, or broken off.
+        Raises KernelError where the dump was refused, or broken off.
         """
         wanted = self.send(kind, codec.NLM_F_DUMP, body)
         while True:
@@ -145,7 +152,7 @@ class Channel:
                 yield message
 
     def dump(self, kind: int, body: bytes) -> list[Message]:
-        """All answers to a dump, as a picture of one moment. Raises KernelError."""
+        """All answers to a dump, consistent with each other. Raises KernelError."""
         for _ in range(DUMP_TRIES):
             found = list(self.answers(kind, body))
             if not any(flags & codec.NLM_F_DUMP_INTR for _, flags, *_ in found):
@@ -153,8 +160,22 @@ class Channel:
         raise errors.kernel_error(OPERATION, EINTR)
 
 
-def port_of(fileno: int) -> int:
-    """The netlink port of a socket of ours; 0 for none."""
+def local_addresses() -> set[bytes]:
+    """The packed addresses of all devices of the namespace. Raises KernelError."""
+    subscription = Subscription()
+    try:
+        found = subscription.answers(codec.RTM_GETADDR, codec.IFADDR.pack(AF_UNSPEC, 0, 0, 0, 0))
+        return {
+            codec.read_address(data, start, end).local
+            for kind, _, _, data, start, end in found
+            if kind == codec.RTM_NEWADDR
+        }
+    finally:
+        subscription.close()
+
+
+def port_id_of(fileno: int) -> int:
+    """The netlink port id of a socket of this process, 0 for descriptor -1."""
     if fileno < 0:
         return 0
     copy = socket(AF_NETLINK, SOCK_RAW, 0, dup(fileno))

@@ -1,10 +1,10 @@
-"""A Kernel through pyroute2: slow, and independent of wire.py: an alternative and an oracle.
+"""A Kernel on pyroute2: slow, and independent of codec.py; an alternative and a test oracle.
 
-Every step is one request and one answer. pyroute2's own words serve where it has them; a change
-of a device is a message of its own (_SetMessage), because the library cannot write IFLA_INET_CONF.
+Every step is one request with one answer, by a method of pyroute2 where there is one; a change of a
+device is a message of our own (_SetMessage), because the library cannot encode IFLA_INET_CONF.
 
 Rules:
-- nothing but KernelError leaves this module, whatever the library raises (ERRORS);
+- this module raises only KernelError, whatever the library raises (ERRORS);
 - the namespace is that of the thread that makes the object, and only this thread may use it:
   the library keeps a socket for every thread.
 """
@@ -27,12 +27,14 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyp
 
 from netalias import errors
 from netalias.kernel import Kernel, refused
-from netalias.kernel.netlink.codec import DEVCONF, MCAUTOJOIN, since
+from netalias.kernel.netlink import DUMP_TRIES
+from netalias.kernel.netlink.codec import DEVCONF, since
 from netalias.kernel.pyroute import neighbours
 from netalias.model import (
     AF_INET,
     AF_INET6,
     FOREVER,
+    IFA_F_MCAUTOJOIN,
     IFF_UP,
     MODES,
     Address,
@@ -63,18 +65,18 @@ if TYPE_CHECKING:
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.steps import Step
 
-DUMP_TRIES = 10
 QUEUES_TOO_MANY = 0xFFFF
-"""Checked after the kind was found and before a device is made (rtnl_create_link)."""
+"""Number of queues that the kernel refuses, after it has found the kind (rtnl_create_link)."""
 INDEX_NONE = 0x7FFFFFFF
+"""Index that no device has."""
 
 ERRORS = (NetlinkError, NetlinkDecodeError, OSError, StructError, LookupError, RuntimeError,
           TypeError, ValueError, AttributeError)  # fmt: skip
-"""What a request can end with: the kernel's answer, a dead socket, and values that the library
-cannot write (a MAC of five bytes) or read."""
+"""Exceptions of a request: the kernel's refusal, a dead socket, and values that the library cannot
+encode (a MAC of five bytes) or decode."""
 
 OPERSTATES = ("UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP")
-"""RFC 2863, in the order of linux/if.h."""
+"""Operational states (RFC 2863) in the order of IF_OPER_* of linux/if.h."""
 
 
 class Iproute(Kernel):
@@ -93,7 +95,7 @@ class Iproute(Kernel):
             self._route = None
 
     def _call(self, operation: str, work: Callable[[], Any]) -> Any:
-        """*work*, with every foreign exception as a KernelError."""
+        """The result of *work*; raises every foreign exception as a KernelError."""
         try:
             return work()
         except ERRORS as problem:
@@ -103,7 +105,7 @@ class Iproute(Kernel):
     # Reading
 
     def snapshot(self, family: int = 0) -> Snapshot:
-        """Two dumps, each repeated while the kernel says that it is inconsistent."""
+        """The devices and addresses, by two dumps, each repeated while it is inconsistent."""
         links = self._dump("list of devices", lambda: list(self._route.get_links()))
         addresses = self._dump(
             "list of addresses", lambda: list(self._route.get_addr(family=family))
@@ -114,7 +116,7 @@ class Iproute(Kernel):
         )
 
     def proxies(self) -> list[Proxy]:
-        """One dump."""
+        """The proxy entries, by one dump."""
         return self._call(  # type: ignore[no-any-return]
             "list of proxies", lambda: neighbours.proxies(self._route)
         )
@@ -140,7 +142,7 @@ class Iproute(Kernel):
         raise errors.kernel_error(operation, EINTR)
 
     def able(self, kind: str) -> bool:
-        """Asks with a request that cannot succeed: too many queues."""
+        """Whether the kernel has *kind*, by a request with too many queues."""
         if kind not in self._able:
             code = self._probe(
                 f"kind {kind}",
@@ -150,7 +152,7 @@ class Iproute(Kernel):
         return self._able[kind]
 
     def permitted(self) -> None:
-        """Asks with a request that cannot succeed: an address of a device that cannot exist."""
+        """Check the permission by a deletion on a device that cannot exist. Raises NotPermitted."""
         self._probe(
             "changing addresses",
             lambda: self._route.addr("del", index=INDEX_NONE, address="0.0.0.0", prefixlen=32),
@@ -169,7 +171,7 @@ class Iproute(Kernel):
     # Writing
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
-        """One request a step."""
+        """Execute each step by one request."""
         answers = []
         for step in steps:
             answers.append(self._answer(step))
@@ -191,7 +193,7 @@ class Iproute(Kernel):
         return None
 
     def _learn(self, device: str) -> None:
-        """Find the index of a new device; one that is gone already has none."""
+        """Read the index of a new device; one that is gone already has none."""
         self._indexes.pop(device, None)
         try:
             found = self._call("new device", lambda: self._route.link("get", ifname=device))
@@ -205,7 +207,7 @@ def _open() -> IPRoute:
 
 
 def _why(problem: BaseException) -> tuple[int, str]:
-    """Errno and text of a foreign exception."""
+    """The errno and the text of a foreign exception."""
     if isinstance(problem, NetlinkDumpInterrupted):
         return EINTR, ""
     if isinstance(problem, NetlinkError):
@@ -220,7 +222,7 @@ def _why(problem: BaseException) -> tuple[int, str]:
 
 
 def _text(value: Any) -> str:
-    """The library leaves bytes that are not UTF-8 as they are."""
+    """A text; the library gives bytes for one that is not UTF-8."""
     if isinstance(value, bytes):
         return value.rstrip(b"\0").decode("utf-8", "surrogateescape")
     return value or ""
@@ -408,7 +410,7 @@ def _name(text: str) -> str | bytes:
 
 
 def _words(index: int, entry: Address) -> dict[str, Any]:
-    """What tells one address from all others."""
+    """The arguments that identify an address."""
     words: dict[str, Any] = {
         "index": index,
         "family": entry.family,
@@ -438,10 +440,10 @@ def _full(index: int, entry: Address) -> dict[str, Any]:
 
 
 def _renewing(index: int, entry: Address) -> dict[str, Any]:
-    """As wire.renew_address()."""
+    """The arguments of a renewal, as in codec.renew_address()."""
     if entry.family == AF_INET6:
         return _full(index, entry) | {"prefixlen": 129}
-    return _full(index, entry.copy(flags=entry.flags | MCAUTOJOIN))
+    return _full(index, entry.copy(flags=entry.flags | IFA_F_MCAUTOJOIN))
 
 
 WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {

@@ -1,4 +1,4 @@
-"""Proxy neighbour entries through pyroute2, and what tells what they are worth."""
+"""Proxy neighbour entries through pyroute2, and the conditions under which they work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from pyroute2.netlink.rtnl import (  # type: ignore[import-untyped]
 )
 from pyroute2.netlink.rtnl.ndmsg import ndmsg  # type: ignore[import-untyped]
 
+from netalias.kernel.netlink.neighbours import NETCONFA_IFINDEX_ALL as ALL
+from netalias.kernel.netlink.neighbours import NTF_PROXY, NUD_PERMANENT
 from netalias.model import address_text
+from netalias.model.events import RTN_LOCAL, RTN_UNICAST
 from netalias.model.neighbours import AddProxy, DelProxy, Proxy, Surroundings
 
 TYPE_CHECKING = False
@@ -22,12 +25,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from netalias.model.steps import Step
-
-NTF_PROXY = 0x08
-NUD_PERMANENT = 0x80
-RTN_UNICAST = 1
-RTN_LOCAL = 2
-ALL = -1
 
 
 class _Netconf(nlmsg):  # type: ignore[misc]
@@ -43,7 +40,7 @@ class _Netconf(nlmsg):  # type: ignore[misc]
 
 
 def proxies(route: Any) -> list[Proxy]:
-    """All entries: the library cannot ask for them in words of its own."""
+    """All proxy entries; the library has no method that requests them."""
     request = ndmsg()
     request["flags"] = NTF_PROXY
     return [
@@ -59,7 +56,7 @@ def proxies(route: Any) -> list[Proxy]:
 
 
 def surroundings(route: Any, index: int, family: int, local: bytes) -> Surroundings:
-    """As Kernel.surroundings(), of one address."""
+    """The Surroundings of one address, for the device *index*."""
     route.asyncore.marshal.msg_map[RTM_NEWNETCONF] = _Netconf
     request = _Netconf()
     request["family"] = family
@@ -89,7 +86,7 @@ def _setting(found: Any, name: str) -> bool:
 
 
 def _way(route: Any, family: int, local: bytes) -> tuple[int, int]:
-    """RTN_* and the device of a route that leads somewhere, or zeros."""
+    """Type (RTN_*) and device of the route to an address, or zeros without one."""
     try:
         (found,) = route.route("get", family=family, dst=address_text(family, local))
     except NetlinkError:

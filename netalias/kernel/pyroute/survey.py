@@ -1,7 +1,7 @@
-"""Wide readings through pyroute2: routes, ways, neighbours, names in firewall tables.
+"""Readings for a diagnosis through pyroute2: routes, neighbours, names in firewall tables.
 
-What decides whether an alias works, and no short command asks for. The namespace is that of the
-calling thread; nothing is changed and nothing is sent.
+No short command needs them. The namespace is that of the calling thread; nothing is changed, and no
+packet is sent.
 """
 
 from __future__ import annotations
@@ -22,63 +22,32 @@ from pyroute2.netlink.nfnetlink.nftsocket import (  # type: ignore[import-untype
 from pyroute2.nftables.main import NFTables  # type: ignore[import-untyped]
 
 from netalias import errors
+from netalias.kernel.netlink import DUMP_TRIES
 from netalias.model import AF_INET, AF_INET6, Value, address_text
+from netalias.model.events import RTN_UNICAST, Route
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-DUMP_TRIES = 10
 ERRORS = (NetlinkError, NetlinkDecodeError, OSError)
-"""What a request can end with: the kernel's answer, one that cannot be read, a dead socket."""
+"""Exceptions of a request: the kernel's refusal, an undecodable answer, a dead socket."""
 
-RTN_UNICAST = 1
-RTN_LOCAL = 2
-"""Types of routes (linux/rtnetlink.h)."""
-RT_TABLE_MAIN = 254
 NUD_FAILED = 0x20
-"""linux/neighbour.h"""
+"""State of a neighbour that did not answer (linux/neighbour.h)."""
 
 NFT_FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
-"""NFPROTO_* of linux/netfilter.h in the words of nft(8)."""
+"""NFPROTO_* of linux/netfilter.h as nft(8) names them."""
+
+# Data types of nftables (include/datatype.h there): a concatenation has 6 bits for each type.
 NFT_IFNAME = 41
 NFT_TYPE_BITS = 6
-"""datatypes of nftables: the name of a device; a concatenation holds several, 6 bits each."""
 IFNAME_SIZE = 16
 
 
-class Route(Value):
-    """A route: where *network*/*prefixlen* of *family* is.
-
-    ``devices`` are the indexes that it leaves by, ``gateway`` whether a router stands between;
-    ``type`` and ``table`` are those of linux/rtnetlink.h.
-    """
-
-    __slots__ = ("devices", "family", "gateway", "network", "prefixlen", "table", "type")
-
-    def __init__(
-        self,
-        family: int,
-        network: bytes,
-        prefixlen: int,
-        devices: tuple[int, ...],
-        *,
-        gateway: bool = False,
-        type: int = RTN_UNICAST,
-        table: int = RT_TABLE_MAIN,
-    ) -> None:
-        self.family = family
-        self.network = network
-        self.prefixlen = prefixlen
-        self.devices = devices
-        self.gateway = gateway
-        self.type = type
-        self.table = table
-
-
 class Way(Value):
-    """Where a packet to an address would go: the index of the device, and whether to a router."""
+    """The path of a packet to an address: index of the device, and whether to a router."""
 
     __slots__ = ("device", "gateway")
 
@@ -88,9 +57,9 @@ class Way(Value):
 
 
 def routes(wanted: Iterable[tuple[int, bytes]]) -> tuple[list[Route], dict[bytes, Way]]:
-    """All routes of all tables, and the kernel's way to each wanted (family, address).
+    """All routes of all tables, and the Way to each *wanted* (family, address) that has a route.
 
-    Who cannot be reached has no way. Raises KernelError.
+    Raises KernelError.
     """
     messages = _asked("list of routes", lambda socket: list(socket.get_routes()))
     found = [_route(one) for one in messages if one["family"] in (AF_INET, AF_INET6)]
@@ -102,8 +71,8 @@ def routes(wanted: Iterable[tuple[int, bytes]]) -> tuple[list[Route], dict[bytes
 
 
 def unanswered() -> dict[int, str]:
-    """By index of a device that has never received a frame for its MAC: a neighbour that was asked
-    for there in vain (NUD_FAILED). Raises KernelError.
+    """Devices that have never received a frame for their MAC: index, and the text of a neighbour
+    there that did not answer (NUD_FAILED). Raises KernelError.
     """
     found = {
         message["ifindex"]: message.get_attr("NDA_DST")
@@ -117,7 +86,7 @@ def unanswered() -> dict[int, str]:
 
 
 def _received(link: Any) -> int:
-    """Frames for the MAC of a device: what all hear, such as announcements, is counted apart."""
+    """The number of frames for the MAC of a device; multicasts are counted apart."""
     stats = link.get_attr("IFLA_STATS64") or {"rx_packets": 1, "multicast": 0}
     return int(stats["rx_packets"]) - int(stats["multicast"])
 
@@ -125,7 +94,7 @@ def _received(link: Any) -> int:
 def _asked(
     operation: str, work: Callable[[Any], list[Any]], opened: Callable[[], Any] = IPRoute
 ) -> list[Any]:
-    """What *work* gives of a socket; again while the kernel says that it is inconsistent."""
+    """The result of *work*, repeated while a dump is inconsistent. Raises KernelError."""
     for _ in range(DUMP_TRIES):
         try:
             with opened() as socket:
@@ -149,28 +118,31 @@ def _route(message: Any) -> Route:
         inet_pton(family, text) if text else bytes(size),
         message["dst_len"],
         tuple(devices),
-        gateway=bool(hops or _gateway(message)),
+        gateway=_gateway(message),
         type=message["type"],
         table=message.get_attr("RTA_TABLE") or message["table"],
     )
 
 
-def _gateway(message: Any) -> object:
-    return message.get_attr("RTA_GATEWAY") or message.get_attr("RTA_VIA")
+def _gateway(message: Any) -> bytes:
+    """The router, packed; empty for none, and for next hops, which may have one each."""
+    via = message.get_attr("RTA_VIA") or {}
+    text = message.get_attr("RTA_GATEWAY") or via.get("addr")
+    return inet_pton(AF_INET6 if ":" in text else AF_INET, text) if text else b""
 
 
 def _way(socket: Any, family: int, packed: bytes) -> Way | None:
     try:
         (found,) = socket.route("get", family=family, dst=address_text(family, packed))
     except NetlinkError:
-        return None  # ENETUNREACH, EHOSTUNREACH, and what a rule of the policy answers
+        return None  # ENETUNREACH, EHOSTUNREACH, or the answer of a policy rule
     if found["type"] != RTN_UNICAST:
         return None
     return Way(found.get_attr("RTA_OIF") or 0, bool(_gateway(found)))
 
 
 def firewall() -> set[tuple[str, str, str]]:
-    """Family, table and text of all that nftables may compare with the name of a device.
+    """Family, table and text of all values that nftables may compare with a device name.
 
     Raises KernelError, NotPermitted without CAP_NET_ADMIN.
     """
@@ -203,7 +175,7 @@ def _elements(one: Any) -> list[Any]:
         ("NFTA_SET_ELEM_LIST_TABLE", one.get_attr("NFTA_SET_TABLE")),
         ("NFTA_SET_ELEM_LIST_SET", one.get_attr("NFTA_SET_NAME")),
     ]
-    # The library asks for the family of the socket.
+    # The library takes the family of the socket for the request.
     return _asked(
         "firewall tables",
         lambda socket: list(socket.request_get(wanted, NFT_MSG_GETSETELEM)),
@@ -216,13 +188,13 @@ def _note(found: set[tuple[str, str, str]], message: Any, table: str, family: in
         # Parts of a concatenation begin at multiples of four bytes.
         for at in range(0, len(data), 4):
             text, end, _ = data[at : at + IFNAME_SIZE].partition(b"\0")
-            if b":" in text and end:  # without the end it is the beginning of names, "eth0*"
+            if b":" in text and end:  # without a NUL it is a prefix of names, "eth0*"
                 name = text.decode("utf-8", "surrogateescape")
                 found.add((NFT_FAMILIES.get(family, str(family)), table, name))
 
 
 def _data(value: Any) -> Iterator[bytes]:
-    """The bytes of every NFTA_DATA_VALUE below."""
+    """The bytes of every NFTA_DATA_VALUE in *value*."""
     if isinstance(value, (list, tuple)):
         for one in value:
             yield from _data(one)
