@@ -20,13 +20,13 @@ def doctor(options: Options, words: list[str]) -> int:
     """Print what is wrong with the aliases; STATUS_DRIFT when something is."""
     with options.engine() as engine:
         observed = engine.observe()
-    reading = read(observed, words, netns=options.netns)
-    findings = examine(reading)
+    facts = read(observed, words, netns=options.netns)
+    findings = examine(facts)
     if options.netns:
         for finding in findings:
             finding.command = inside(options.netns, finding.command)
     if not options.quiet:
-        for what in reading.unseen:
+        for what in facts.unseen:
             complain(f"not looked at: {what}")
     if options.json:
         from netalias.views import json

@@ -1,4 +1,4 @@
-"""One reading of everything that decides whether an alias works, as a plain value.
+"""One facts of everything that decides whether an alias works, as a plain value.
 
 The checks are pure functions of it. What the caller may not look at is missing in it, and named.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
 
 ALL = "all"
-SETTINGS = {
+SYSCTLS = {
     AF_INET: ("arp_announce", "arp_filter", "arp_ignore", "promote_secondaries", "rp_filter"),
     AF_INET6: ("disable_ipv6",),
 }
@@ -30,7 +30,7 @@ TABLES = {AF_INET: "arp_cache", AF_INET6: "ndisc_cache"}
 """Files of /proc/net/stat about the neighbours of a family."""
 
 
-class Reading:
+class Facts:
     """What was read.
 
     ``aliases`` and ``mains`` are those that are asked for; ``settings`` holds numbers by family,
@@ -43,7 +43,7 @@ class Reading:
 
     __slots__ = (
         "_here",
-        "_kin",
+        "_with_aliases",
         "aliases",
         "declared",
         "firewall",
@@ -54,7 +54,7 @@ class Reading:
         "observed",
         "root",
         "routes",
-        "settings",
+        "sysctls",
         "unanswered",
         "unseen",
         "ways",
@@ -70,9 +70,9 @@ class Reading:
     ) -> None:
         self.observed = observed
         self.aliases = list(observed.aliases if aliases is None else aliases)
-        self.mains = _unique([*mains, *(one.main for one in self.aliases if one.main is not None)])
+        self.mains = unique([*mains, *(one.main for one in self.aliases if one.main is not None)])
         self.root = root
-        self.settings: dict[tuple[int, str, str], int] = {}
+        self.sysctls: dict[tuple[int, str, str], int] = {}
         self.routes: list[Route] = []
         self.ways: dict[bytes, Way] = {}
         self.firewall: set[tuple[str, str, str]] = set()
@@ -83,19 +83,19 @@ class Reading:
         self.unanswered: dict[int, str] = {}
         self.unseen: list[str] = []
         entries = observed.snapshot.addresses.values()
-        self._kin: dict[int, set[int]] = {}
+        self._with_aliases: dict[int, set[int]] = {}
         self._here = {entry.local for some in entries for entry in some}
 
     def own(self, device: str, key: str, family: int = AF_INET) -> int:
         """The setting of the device itself, or ALL; 0 where it cannot be read."""
-        return self.settings.get((family, device, key), 0)
+        return self.sysctls.get((family, device, key), 0)
 
     def effective(self, device: Device, key: str) -> int:
         """The IPv4 setting that counts: the larger one of the device and of all (IN_DEV_MAXCONF,
         IN_DEV_ORCONF of linux/inetdevice.h)."""
         return max(self.own(ALL, key), self.own(device.name, key))
 
-    def said(self, device: Device, key: str) -> str:
+    def sysctl_text(self, device: Device, key: str) -> str:
         """``rp_filter of eth0_0 is 1``: whose setting it is that counts."""
         whole, own = self.own(ALL, key), self.own(device.name, key)
         return f"{key} of {device.name if own >= whole else 'all devices'} is {max(own, whole)}"
@@ -106,14 +106,17 @@ class Reading:
 
     def known(self, device: Device, key: str) -> bool:
         """Whether the IPv4 setting of a device could be read."""
-        return (AF_INET, device.name, key) in self.settings
+        return (AF_INET, device.name, key) in self.sysctls
 
-    def kin(self, main: Device) -> set[int]:
+    def with_aliases(self, main: Device) -> set[int]:
         """The indexes of a main device and of the devices of all its aliases."""
-        if main.index not in self._kin:
-            on = [one.device for one in self.observed.aliases if one.main is main]
-            self._kin[main.index] = {main.index, *(one.index for one in on if one is not None)}
-        return self._kin[main.index]
+        if main.index not in self._with_aliases:
+            own = [one.device for one in self.observed.aliases if one.main is main]
+            self._with_aliases[main.index] = {
+                main.index,
+                *(one.index for one in own if one is not None),
+            }
+        return self._with_aliases[main.index]
 
     def receiver(self, alias: Alias) -> Device | None:
         """The device that packets for the alias arrive at."""
@@ -148,7 +151,8 @@ class Reading:
         return device.name if device is not None else f"device {index}"
 
 
-def _unique(devices: Iterable[Device]) -> list[Device]:
+def unique(devices: Iterable[Device]) -> list[Device]:
+    """The devices in their order, each index once."""
     return list({device.index: device for device in devices}.values())
 
 

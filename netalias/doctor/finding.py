@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from shlex import quote
 
-from netalias.model import Value
+from netalias.doctor.facts import FOLDERS
+from netalias.model import AF_INET, Value
 from netalias.model.names import NAME_MAX
 
 TYPE_CHECKING = False
@@ -85,6 +86,12 @@ def finding(alias: Alias, level: str, text: str, why: str, command: str = "") ->
         alias=str(alias.name),
         device=device.name if device is not None else "",
     )
+
+
+def assignment(device: str, key: str, value: int, family: int = AF_INET) -> str:
+    """``net.ipv4.conf.eth0.arp_ignore=1``; with slashes where the name of the device has a dot."""
+    words = ["net", FOLDERS[family], "conf", device, key]
+    return quote(f"{('/' if '.' in device else '.').join(words)}={value}")
 
 
 def netalias(alias: Alias, words: str) -> str:

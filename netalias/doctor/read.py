@@ -1,4 +1,4 @@
-"""The reading of the doctor: kernel, firewall tables, other managers, as Reading holds them."""
+"""The facts of the doctor: kernel, firewall tables, other managers, as Facts holds them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from shutil import which
 
 from netalias import errors
 from netalias.doctor import foreign
-from netalias.doctor.facts import ALL, FOLDERS, SETTINGS, TABLES, Reading, _unique
+from netalias.doctor.facts import ALL, FOLDERS, SYSCTLS, TABLES, Facts, unique
 from netalias.kernel.pyroute import survey
 from netalias.kinds import port_of
 from netalias.model import SCRATCH
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def read(
     observed: Observed, words: Sequence[str] = (), *, netns: str = "", root: str | None = None
-) -> Reading:
+) -> Facts:
     """Read what belongs to the aliases and main devices that *words* name; without words, to all.
 
     *netns* is where *observed* was read. *root* stands in front of the paths of other managers, and
@@ -35,35 +35,35 @@ def read(
     named = [observed.snapshot.device(word) for word in words if ":" not in word]
     ours = (observed.group, observed.group | SCRATCH)
     mains = [one for one in named if one is not None and one.group not in ours]
-    reading = Reading(observed, aliases, mains, root=root or "")
+    facts = Facts(observed, aliases, mains, root=root or "")
     if netns:
         from netalias.system.netns import entered
 
         with entered(netns):
-            _read(reading, machine=root is not None or _is_machine(netns))
+            _read(facts, machine=root is not None or _is_machine(netns))
     else:
-        _read(reading, machine=root is not None or _is_machine(netns))
-    return reading
+        _read(facts, machine=root is not None or _is_machine(netns))
+    return facts
 
 
-def _read(reading: Reading, *, machine: bool) -> None:
-    _settings(reading)
-    wanted = {(alias.family, one) for alias in reading.aliases if (one := reading.peer(alias))}
-    reading.routes, reading.ways = survey.routes(wanted)
-    reading.unanswered = survey.unanswered()
+def _read(facts: Facts, *, machine: bool) -> None:
+    _sysctls(facts)
+    wanted = {(alias.family, one) for alias in facts.aliases if (one := facts.peer(alias))}
+    facts.routes, facts.ways = survey.routes(wanted)
+    facts.unanswered = survey.unanswered()
     try:
-        reading.firewall = survey.firewall()
+        facts.firewall = survey.firewall()
     except errors.KernelError as error:
-        reading.unseen.append(f"firewall tables: {strerror(error.errno)}")
-    _iptables(reading)
-    reading.ifconfig = which("ifconfig") is not None
+        facts.unseen.append(f"firewall tables: {strerror(error.errno)}")
+    _iptables(facts)
+    facts.ifconfig = which("ifconfig") is not None
     if machine:
         from netalias.sources import default_files
 
-        indexes = [device.index for device in _devices(reading)]
-        reading.managers = foreign.read(reading.root, indexes, reading.unseen)
-        reading.declared = bool(default_files(reading.root))
-        reading.neighbours = dict(_neighbours())
+        indexes = [device.index for device in _devices(facts)]
+        facts.managers = foreign.read(facts.root, indexes, facts.unseen)
+        facts.declared = bool(default_files(facts.root))
+        facts.neighbours = dict(_neighbours())
 
 
 def _is_machine(netns: str) -> bool:
@@ -74,22 +74,22 @@ def _is_machine(netns: str) -> bool:
         return not netns  # an ordinary user may not compare, and is where he has logged in
 
 
-def _devices(reading: Reading) -> list[Device]:
-    own = [one.device for one in reading.aliases if one.device is not None]
-    ports = [port_of(main, reading.observed.snapshot) for main in reading.mains]
-    return _unique([*reading.mains, *own, *(port for port in ports if port is not None)])
+def _devices(facts: Facts) -> list[Device]:
+    own = [one.device for one in facts.aliases if one.device is not None]
+    ports = [port_of(main, facts.observed.snapshot) for main in facts.mains]
+    return unique([*facts.mains, *own, *(port for port in ports if port is not None)])
 
 
-def _settings(reading: Reading) -> None:
-    devices = [ALL, *(device.name for device in _devices(reading))]
-    for family, keys in SETTINGS.items():
+def _sysctls(facts: Facts) -> None:
+    devices = [ALL, *(device.name for device in _devices(facts))]
+    for family, keys in SYSCTLS.items():
         for device in devices:
             for key in keys:
                 text = _content(f"/proc/sys/net/{FOLDERS[family]}/conf/{device}/{key}").strip()
                 if text:
-                    reading.settings[family, device, key] = int(text)
-    if not reading.settings:
-        reading.unseen.append("settings of the kernel: there is no /proc/sys/net")
+                    facts.sysctls[family, device, key] = int(text)
+    if not facts.sysctls:
+        facts.unseen.append("settings of the kernel: there is no /proc/sys/net")
 
 
 def _neighbours() -> Iterator[tuple[int, tuple[int, int]]]:
@@ -101,7 +101,7 @@ def _neighbours() -> Iterator[tuple[int, tuple[int, int]]]:
             yield family, (int(lines[1].split()[0], 16), int(limit))
 
 
-def _iptables(reading: Reading) -> None:
+def _iptables(facts: Facts) -> None:
     """Names in tables of the old iptables; those of iptables-nft are tables of nftables."""
     program = which("iptables-legacy-save") or which("iptables-save")
     if program is None or not path.exists("/proc/thread-self/net/ip_tables_names"):
@@ -110,9 +110,9 @@ def _iptables(reading: Reading) -> None:
 
     done = run([program], stdin=DEVNULL, capture_output=True, check=False)
     if done.returncode:
-        reading.unseen.append("iptables: " + (done.stderr.decode("utf-8", "replace").strip()))
+        facts.unseen.append("iptables: " + (done.stderr.decode("utf-8", "replace").strip()))
         return
-    reading.firewall |= foreign.named(done.stdout.decode("utf-8", "surrogateescape"))
+    facts.firewall |= foreign.named(done.stdout.decode("utf-8", "surrogateescape"))
 
 
 def _content(file: str) -> str:

@@ -30,7 +30,7 @@ class Nameless(AliasName):
         return f"{self.main}:?"
 
 
-def strays(observed: Observed) -> dict[tuple[int, bytes], Alias]:
+def orphans(observed: Observed) -> dict[tuple[int, bytes], Alias]:
     """By index of the device and address: each stray as an alias without a slot."""
     owned = {id(alias.entry) for alias in observed.aliases}
     ours = (observed.group, observed.group | SCRATCH)

@@ -5,33 +5,32 @@ from __future__ import annotations
 import os
 from shlex import quote
 
-from netalias.doctor.checks.sysctls import setting
 from netalias.doctor.facts import text_of
-from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, fits
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, assignment, finding, fits
 from netalias.model import RT_SCOPE_LINK, address_text, prefix
 from netalias.model.names import NAME_MAX, AliasName
-from netalias.observed.orphans import strays as found_strays
+from netalias.observed.orphans import orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Alias
 
 
-def labels(reading: Reading) -> Iterator[Finding]:
+def label_twin(facts: Facts) -> Iterator[Finding]:
     """A label of others has the name of an alias of ours: the alias gives way."""
-    taken = set(reading.observed.by_name)
-    for alias in reading.aliases:
+    taken = set(facts.observed.by_name)
+    for alias in facts.aliases:
         if not alias.ours:
             continue
-        for twin in reading.observed.by_name[alias.name]:
+        for twin in facts.observed.by_name[alias.name]:
             if twin.ours or twin.main is None:
                 continue
             address = f"{text_of(twin)}/{twin.prefixlen}"
             why = f"somebody has given {address} on {twin.main.name} the label {alias.name}"
-            if reading.ifconfig:
+            if facts.ifconfig:
                 why += f"; ifconfig {alias.name} shows and changes that"
             yield finding(
                 alias,
@@ -55,11 +54,11 @@ def _free(main: str, taken: set[AliasName]) -> AliasName:
     return name
 
 
-def colon(reading: Reading) -> Iterator[Finding]:
+def ifconfig(facts: Facts) -> Iterator[Finding]:
     """ifconfig cuts names at 15 bytes: of the name of an alias the main device is left."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         device, main = alias.device, alias.name.main
-        if device is None or not reading.ifconfig:
+        if device is None or not facts.ifconfig:
             continue
         if len(os.fsencode(main)) == NAME_MAX:
             yield finding(
@@ -70,15 +69,15 @@ def colon(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def duplicates(reading: Reading) -> Iterator[Finding]:
+def duplicate(facts: Facts) -> Iterator[Finding]:
     """The address of an alias stands on another device, or twice on one."""
     seen: set[int] = set()
     standing: dict[bytes, list[int]] = {}
-    for index, entries in reading.observed.snapshot.addresses.items():
+    for index, entries in facts.observed.snapshot.addresses.items():
         for entry in entries:
             if entry.scope != RT_SCOPE_LINK:
                 standing.setdefault(entry.local, []).append(index)
-    for alias in sorted(reading.aliases, key=_index, reverse=True):
+    for alias in sorted(facts.aliases, key=_index, reverse=True):
         if not alias.ours or alias.entry is None or id(alias) in seen:
             continue
         places = list(standing[alias.address]) if alias.address in standing else []
@@ -86,12 +85,12 @@ def duplicates(reading: Reading) -> Iterator[Finding]:
             places.remove(alias.carrier.index)
         if not places:
             continue
-        seen |= {id(one) for one in reading.observed.aliases if one.address == alias.address}
+        seen |= {id(one) for one in facts.observed.aliases if one.address == alias.address}
         yield finding(
             alias,
             ERROR,
             f"{text_of(alias)} is there twice",
-            f"it stands on {reading.name(places[0])} too, and packets go to one of them",
+            f"it stands on {facts.name(places[0])} too, and packets go to one of them",
             f"netalias {quote(f'{alias.name}-')}",
         )
 
@@ -101,12 +100,12 @@ def _index(alias: Alias) -> int:
     return alias.device.index if alias.device is not None else 0
 
 
-def strays(reading: Reading) -> Iterator[Finding]:
+def stray(facts: Facts) -> Iterator[Finding]:
     """An address with our mark has lost its slot."""
-    taken = set(reading.observed.by_name)
-    for (index, local), stray in found_strays(reading.observed).items():
+    taken = set(facts.observed.by_name)
+    for (index, local), stray in orphans(facts.observed).items():
         main = stray.main
-        if main is None or main not in reading.mains:
+        if main is None or main not in facts.mains:
             continue
         name = _free(main.name, taken)
         address = f"{address_text(stray.family, local)}/{stray.prefixlen}"
@@ -115,24 +114,24 @@ def strays(reading: Reading) -> Iterator[Finding]:
             WARNING,
             f"{main.name}: {address} belongs to no alias",
             f"its label had a slot until {main.name} was renamed, or somebody changed it",
-            f"{_promoting(reading, stray)}ip addr del {address} dev {quote(main.name)}"
+            f"{_promoting(facts, stray)}ip addr del {address} dev {quote(main.name)}"
             f" && netalias {quote(str(name))} {address}{kind}",
             main=main.name,
-            device=reading.name(index),
+            device=facts.name(index),
         )
 
 
-def _promoting(reading: Reading, stray: Alias) -> str:
+def _promoting(facts: Facts, stray: Alias) -> str:
     """What keeps the secondary addresses of a stray, which the kernel would delete with it
     (inet_del_ifa): empty where there are none."""
     main, key = stray.main, "promote_secondaries"
     assert main is not None
-    if stray.entry is None or stray.entry.secondary or reading.effective(main, key):
+    if stray.entry is None or stray.entry.secondary or facts.effective(main, key):
         return ""
-    for entry in reading.observed.snapshot.on(main.index):
+    for entry in facts.observed.snapshot.on(main.index):
         inside = entry.prefixlen == stray.prefixlen and prefix.contains(
             stray.address, stray.prefixlen, entry.local
         )
         if entry.secondary and inside:
-            return f"sysctl -w {setting(main.name, key, 1)} && "
+            return f"sysctl -w {assignment(main.name, key, 1)} && "
     return ""

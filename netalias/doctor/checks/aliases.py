@@ -15,13 +15,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Alias, Device
 
 
-def orphaned(reading: Reading) -> Iterator[Finding]:
+def main_gone(facts: Facts) -> Iterator[Finding]:
     """The main device is gone; only a dummy outlives it."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         if alias.main is None and alias.kind in UNLINKED:
             yield finding(
                 alias,
@@ -32,31 +32,31 @@ def orphaned(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def down(reading: Reading) -> Iterator[Finding]:
+def down(facts: Facts) -> Iterator[Finding]:
     """The alias is down and its main device is up."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         if alias.device is None or alias.up or (alias.main is not None and not alias.main.up):
             continue
         why = f"{alias.device.name} is not up, which may be meant so"
         yield finding(alias, HINT, "it is down", why, netalias(alias, "up"))
 
 
-def lost(reading: Reading) -> Iterator[Finding]:
+def no_address(facts: Facts) -> Iterator[Finding]:
     """The address of the alias is gone, and nothing else tells why."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         words = state(alias).split(",")
         if alias.ours and alias.expired:
-            command = "netalias reconcile" if reading.declared else "netalias renew"
+            command = "netalias reconcile" if facts.declared else "netalias renew"
             why = "its lease has expired: nothing has renewed it in time"
             yield finding(alias, ERROR, "it has no address", why, command)
         if not alias.ours or "no-address" not in words:
             continue
         why = "somebody has taken its address away"
         if alias.family == AF_INET6:
-            if _explained(alias, reading):
+            if _explained(alias, facts):
                 continue
             command = netalias(alias, f"{text_of(alias)}/{alias.prefixlen}")
-        elif reading.declared:
+        elif facts.declared:
             command = "netalias reconcile"
         else:
             why += ", and which it was stands nowhere"
@@ -64,16 +64,16 @@ def lost(reading: Reading) -> Iterator[Finding]:
         yield finding(alias, ERROR, "it has no address", why, command)
 
 
-def _explained(alias: Alias, reading: Reading) -> bool:
+def _explained(alias: Alias, facts: Facts) -> bool:
     """Whether IPv6 has a reason to forget an address; inet6.py has findings for both."""
     device = alias.device
     assert device is not None
-    return device.mtu < MTU_INET6 or bool(reading.own(device.name, "disable_ipv6", AF_INET6))
+    return device.mtu < MTU_INET6 or bool(facts.own(device.name, "disable_ipv6", AF_INET6))
 
 
-def incomplete(reading: Reading) -> Iterator[Finding]:
+def half_made(facts: Facts) -> Iterator[Finding]:
     """An interrupted run left the alias half-made, or others have spoilt its names."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         if alias.ours and "half-made" in state(alias).split(","):
             yield finding(
                 alias,
@@ -84,9 +84,9 @@ def incomplete(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def renamed(reading: Reading) -> Iterator[Finding]:
+def renamed(facts: Facts) -> Iterator[Finding]:
     """The alias goes by a name that its main device has no longer."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         if alias.ours and "renamed" in state(alias).split(","):
             yield finding(
                 alias,
@@ -97,11 +97,11 @@ def renamed(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def remnants(reading: Reading) -> Iterator[Finding]:
+def remnant(facts: Facts) -> Iterator[Finding]:
     """An interrupted run was about to delete a device."""
-    for device in reading.observed.remnants:
-        main = reading.observed.snapshot.devices.get(device.link)
-        if main in reading.mains:
+    for device in facts.observed.remnants:
+        main = facts.observed.snapshot.devices.get(device.link)
+        if main in facts.mains:
             assert main is not None
             yield Finding(
                 WARNING,
@@ -113,9 +113,9 @@ def remnants(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def mtu(reading: Reading) -> Iterator[Finding]:
+def mtu(facts: Facts) -> Iterator[Finding]:
     """The MTU of an alias device is not that of its main device."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         device, main = alias.device, alias.main
         if device is None or main is None or alias.kind == "dummy" or device.mtu == main.mtu:
             continue
@@ -129,17 +129,17 @@ def mtu(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def twins(reading: Reading) -> Iterator[Finding]:
+def same_mac(facts: Facts) -> Iterator[Finding]:
     """Two devices on one main device have one MAC: only one of them can be up (EADDRINUSE)."""
-    for main in reading.mains:
+    for main in facts.mains:
         taken: dict[bytes, Device] = {main.mac: main}
-        aliases = [one for one in reading.observed.aliases if one.main is main]
+        aliases = [one for one in facts.observed.aliases if one.main is main]
         for alias in sorted(aliases, key=lambda one: not one.up):
             device = alias.device
             if device is None or alias.kind != "macvlan" or not device.mac:
                 continue
             twin = taken.setdefault(device.mac, device)
-            if twin is not device and alias in reading.aliases:
+            if twin is not device and alias in facts.aliases:
                 yield finding(
                     alias,
                     ERROR,
@@ -161,13 +161,13 @@ def _other_mac(device: Device, taken: dict[bytes, Device]) -> str:
         seed = digest
 
 
-def unheard(reading: Reading) -> Iterator[Finding]:
+def mac_filter(facts: Facts) -> Iterator[Finding]:
     """A macvlan has asked for neighbours and received nothing for its MAC: it may be filtered."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         device = alias.device
         if device is None or alias.kind != "macvlan":
             continue
-        asked = reading.unanswered.get(device.index)
+        asked = facts.unanswered.get(device.index)
         if asked is not None:
             yield finding(
                 alias,

@@ -13,14 +13,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Alias
 
 
-def colons(reading: Reading) -> Iterator[Finding]:
+def firewall(facts: Facts) -> Iterator[Finding]:
     """A rule that names ``eth0:0`` never matches."""
-    aliases = {str(alias.name): alias for alias in reading.aliases if alias.carrier is not None}
-    for family, table, name in sorted(reading.firewall):
+    aliases = {str(alias.name): alias for alias in facts.aliases if alias.carrier is not None}
+    for family, table, name in sorted(facts.firewall):
         alias = aliases.get(name)
         if alias is None:
             continue

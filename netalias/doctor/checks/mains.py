@@ -14,13 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Alias, Device
 
 
-def down(reading: Reading) -> Iterator[Finding]:
+def main_down(facts: Facts) -> Iterator[Finding]:
     """The main device is down."""
-    for main in reading.mains:
+    for main in facts.mains:
         if not main.up:
             yield Finding(
                 ERROR,
@@ -32,11 +32,11 @@ def down(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def carrier(reading: Reading) -> Iterator[Finding]:
+def main_carrier(facts: Facts) -> Iterator[Finding]:
     """The main device is up and has no carrier."""
-    for main in reading.mains:
+    for main in facts.mains:
         if main.up and not main.flags & IFF_LOWER_UP:
-            why, command = _no_carrier(main, reading)
+            why, command = _no_carrier(main, facts)
             yield Finding(
                 ERROR,
                 f"{main.name}: no alias on it can be reached",
@@ -47,9 +47,9 @@ def carrier(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def _no_carrier(main: Device, reading: Reading) -> tuple[str, str]:
+def _no_carrier(main: Device, facts: Facts) -> tuple[str, str]:
     """Why, and the command that ends it."""
-    snapshot = reading.observed.snapshot
+    snapshot = facts.observed.snapshot
     lower = None if main.remote else snapshot.devices.get(main.link)
     if lower is not None and not lower.up:
         return f"{lower.name}, which it depends on, is down", f"ip link set {quote(lower.name)} up"
@@ -64,13 +64,13 @@ def _no_carrier(main: Device, reading: Reading) -> tuple[str, str]:
     return "the cable, or the other end of it", ""
 
 
-def port(reading: Reading) -> Iterator[Finding]:
+def main_port(facts: Facts) -> Iterator[Finding]:
     """Aliases stand on the port of a bridge, bond or team, which takes every frame."""
-    for main in reading.mains:
-        master = port_of(main, reading.observed.snapshot)
+    for main in facts.mains:
+        master = port_of(main, facts.observed.snapshot)
         if master is None:
             continue
-        for alias in reading.on(main):
+        for alias in facts.on(main):
             if alias.ours and alias.family:
                 yield Finding(
                     WARNING,
@@ -78,28 +78,28 @@ def port(reading: Reading) -> Iterator[Finding]:
                     f" {main.name}",
                     f"{main.name} is a port of the {master.kind} {master.name}, which takes its"
                     " frames",
-                    _move(alias, master, reading),
+                    _move(alias, master, facts),
                     main=main.name,
                     alias=str(alias.name),
                     device=main.name,
                 )
 
 
-def _move(alias: Alias, master: Device, reading: Reading) -> str:
+def _move(alias: Alias, master: Device, facts: Facts) -> str:
     slot = alias.name.slot
-    while AliasName(master.name, slot) in reading.observed.by_name:
+    while AliasName(master.name, slot) in facts.observed.by_name:
         slot += 1
     there = quote(f"{master.name}:{slot}")
     address = f"{text_of(alias)}/{alias.prefixlen}"
     return f"netalias {quote(f'{alias.name}-')} && netalias {there} {address}"
 
 
-def vrf(reading: Reading) -> Iterator[Finding]:
+def main_vrf(facts: Facts) -> Iterator[Finding]:
     """The main device is in a VRF and the device of an alias is not."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         if alias.main is None or alias.device is None or alias.kind == "dummy":
             continue
-        master = reading.observed.snapshot.devices.get(alias.main.master)
+        master = facts.observed.snapshot.devices.get(alias.main.master)
         if master is not None and master.kind == "vrf" and alias.device.master != master.index:
             yield Finding(
                 ERROR,
@@ -112,11 +112,11 @@ def vrf(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def noarp(reading: Reading) -> Iterator[Finding]:
+def noarp(facts: Facts) -> Iterator[Finding]:
     """ARP and neighbour discovery are switched off where they should be answered (IFF_NOARP)."""
     seen: set[int] = set()
-    for alias in reading.aliases:
-        device = reading.receiver(alias)
+    for alias in facts.aliases:
+        device = facts.receiver(alias)
         if device is None or device.index in seen or not device.flags & IFF_NOARP:
             continue
         if device.type != ARPHRD_ETHER or (device.kind == "ipvlan" and device.mode > 0):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from netalias.doctor.facts import ALL, FOLDERS, network_text, text_of
-from netalias.doctor.finding import ERROR, WARNING, Finding, finding, listed, relabelled
+from netalias.doctor.finding import ERROR, WARNING, Finding, assignment, finding, listed, relabelled
 from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, address_text, prefix
 from netalias.plan.sysctls import NEEDED
 
@@ -13,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Address, Alias, Device
     from netalias.model.events import Route
 
@@ -30,21 +28,15 @@ FULL = 0.9
 """Part of gc_thresh3 above which a table of neighbours counts as full."""
 
 
-def setting(device: str, key: str, value: int, family: int = AF_INET) -> str:
-    """``net.ipv4.conf.eth0.arp_ignore=1``; with slashes where the name of the device has a dot."""
-    words = ["net", FOLDERS[family], "conf", device, key]
-    return quote(f"{('/' if '.' in device else '.').join(words)}={value}")
-
-
-def lowered(reading: Reading, device: Device, key: str, value: int) -> str:
+def lowered(facts: Facts, device: Device, key: str, value: int) -> str:
     """The command after which the setting that counts is *value* at most."""
-    high = [one for one in (ALL, device.name) if reading.own(one, key) > value]
-    return " ".join(["sysctl -w", *(setting(one, key, value) for one in high)])
+    high = [one for one in (ALL, device.name) if facts.own(one, key) > value]
+    return " ".join(["sysctl -w", *(assignment(one, key, value) for one in high)])
 
 
-def _inet(reading: Reading) -> Iterator[Alias]:
+def _inet(facts: Facts) -> Iterator[Alias]:
     """IPv4 aliases in force, on main devices that have ARP."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         main = alias.main
         if main is None or main.type != ARPHRD_ETHER or not alias.up:
             continue
@@ -52,13 +44,13 @@ def _inet(reading: Reading) -> Iterator[Alias]:
             yield alias
 
 
-def _detour(reading: Reading, alias: Alias, device: Device) -> Route | None:
+def _detour(facts: Facts, alias: Alias, device: Device) -> Route | None:
     """A route to peers of the alias that does not leave by the device where they arrive."""
     assert alias.main is not None
-    others = reading.kin(alias.main) - {device.index}
+    others = facts.with_aliases(alias.main) - {device.index}
     found = [
         route
-        for route in reading.unicast(AF_INET)
+        for route in facts.unicast(AF_INET)
         if route.devices[0] in others and device.index not in route.devices
     ]
     within = [one for one in found if prefix.contains(one.network, one.prefixlen, alias.address)]
@@ -70,66 +62,66 @@ def _detour(reading: Reading, alias: Alias, device: Device) -> Route | None:
     return next(iter([*sorted(within, key=lambda one: -one.prefixlen), *near, *found]), None)
 
 
-def reverse(reading: Reading) -> Iterator[Finding]:
+def rp_filter(facts: Facts) -> Iterator[Finding]:
     """Strict reverse path filtering drops what comes where it would not leave (RFC 3704)."""
-    for alias in _inet(reading):
-        device = reading.receiver(alias)
+    for alias in _inet(facts):
+        device = facts.receiver(alias)
         if alias.main is None or device is None:
             continue
-        if reading.effective(device, "rp_filter") != STRICT:
+        if facts.effective(device, "rp_filter") != STRICT:
             continue
-        route = _detour(reading, alias, device)
+        route = _detour(facts, alias, device)
         if route is not None:
             network = network_text(AF_INET, route.network, route.prefixlen)
             yield finding(
                 alias,
                 ERROR,
                 f"packets from {network} to {text_of(alias)} are dropped",
-                f"{reading.said(device, 'rp_filter')} and the way back to {network} is"
-                f" {reading.name(route.devices[0])}",
-                f"sysctl -w {setting(device.name, 'rp_filter', LOOSE)}",
+                f"{facts.sysctl_text(device, 'rp_filter')} and the way back to {network} is"
+                f" {facts.name(route.devices[0])}",
+                f"sysctl -w {assignment(device.name, 'rp_filter', LOOSE)}",
             )
 
 
-def filtered(reading: Reading) -> Iterator[Finding]:
+def arp_filter(facts: Facts) -> Iterator[Finding]:
     """arp_filter: no answer to whom the way back is another device."""
-    for alias in _inet(reading):
-        device = reading.receiver(alias)
-        if alias.main is None or device is None or not reading.effective(device, "arp_filter"):
+    for alias in _inet(facts):
+        device = facts.receiver(alias)
+        if alias.main is None or device is None or not facts.effective(device, "arp_filter"):
             continue
-        route = _detour(reading, alias, device)
+        route = _detour(facts, alias, device)
         if route is not None:
             network = network_text(AF_INET, route.network, route.prefixlen)
             yield finding(
                 alias,
                 ERROR,
                 f"nobody in {network} is told the MAC of {text_of(alias)}",
-                f"{reading.said(device, 'arp_filter')} and the way back to {network} is"
-                f" {reading.name(route.devices[0])}",
-                lowered(reading, device, "arp_filter", 0),
+                f"{facts.sysctl_text(device, 'arp_filter')} and the way back to {network} is"
+                f" {facts.name(route.devices[0])}",
+                lowered(facts, device, "arp_filter", 0),
             )
 
 
-def ignored(reading: Reading) -> Iterator[Finding]:
+def arp_ignore(facts: Facts) -> Iterator[Finding]:
     """arp_ignore keeps the device that is asked for the address from answering."""
-    for alias in _inet(reading):
-        device = reading.receiver(alias)
+    for alias in _inet(facts):
+        device = facts.receiver(alias)
         if alias.main is None or device is None:
             continue
         own = alias.carrier is device
         if not own and device is not alias.main:
             continue  # the main device is a port, of which main-port tells
-        level = reading.effective(device, "arp_ignore")
+        level = facts.effective(device, "arp_ignore")
         if _answers(level, own=own, host=alias.prefixlen == len(alias.address) * 8):
             continue
-        command = lowered(reading, device, "arp_ignore", ARP_IGNORE_LOCAL if own else 0)
-        if not own and _needing(reading, alias.main, "arp_ignore"):
+        command = lowered(facts, device, "arp_ignore", ARP_IGNORE_LOCAL if own else 0)
+        if not own and _needing(facts, alias.main, "arp_ignore"):
             command = relabelled(alias)  # the others need the setting
         yield finding(
             alias,
             ERROR,
             f"nobody is told the MAC of {text_of(alias)}",
-            reading.said(device, "arp_ignore")
+            facts.sysctl_text(device, "arp_ignore")
             + ("" if own else f", and the address is not one of {device.name}"),
             command,
         )
@@ -145,49 +137,50 @@ def _answers(level: int, *, own: bool, host: bool) -> bool:
     return level != ARP_IGNORE_EVERYTHING
 
 
-def _needing(reading: Reading, main: Device, key: str) -> list[Alias]:
+def _needing(facts: Facts, main: Device, key: str) -> list[Alias]:
     """The IPv4 aliases of *main* whose kind needs this setting of it (netalias/mains.py)."""
-    return [one for one in _inet(reading) if one.main is main and key in NEEDED.get(one.kind, ())]
+    return [one for one in _inet(facts) if one.main is main and key in NEEDED.get(one.kind, ())]
 
 
-def flux(reading: Reading) -> Iterator[Finding]:
+def arp_flux(facts: Facts) -> Iterator[Finding]:
     """The main device answers ARP for the addresses of its aliases too, with its own MAC."""
     key = "arp_ignore"
-    for main in reading.mains:
-        names = [str(alias.name) for alias in _needing(reading, main, key)]
-        if not names or not main.up or not reading.known(main, key):
+    for main in facts.mains:
+        names = [str(alias.name) for alias in _needing(facts, main, key)]
+        if not names or not main.up or not facts.known(main, key):
             continue
-        if reading.effective(main, key) == 0:
+        if facts.effective(main, key) == 0:
             yield _of_main(
                 main,
                 f"it answers ARP for {listed(names)} too",
-                f"{reading.said(main, key)}, so peers may learn its MAC instead of the alias's own",
-                f"sysctl -w {setting(main.name, key, ARP_IGNORE_LOCAL)}",
+                f"{facts.sysctl_text(main, key)},"
+                " so peers may learn its MAC instead of the alias's own",
+                f"sysctl -w {assignment(main.name, key, ARP_IGNORE_LOCAL)}",
             )
 
 
-def announced(reading: Reading) -> Iterator[Finding]:
+def arp_announce(facts: Facts) -> Iterator[Finding]:
     """The main device asks for MACs in the name of its aliases, with its own MAC.
 
     Peers remember that MAC; what is for an ipvlan, the answer too, never comes to the main device.
     """
     key = "arp_announce"
-    for main in reading.mains:
-        aliases = _needing(reading, main, key)
-        if not aliases or not main.up or not reading.known(main, key):
+    for main in facts.mains:
+        aliases = _needing(facts, main, key)
+        if not aliases or not main.up or not facts.known(main, key):
             continue
-        if reading.effective(main, key) < ARP_ANNOUNCE_BEST:
+        if facts.effective(main, key) < ARP_ANNOUNCE_BEST:
             own = any(alias.kind == "macvlan" for alias in aliases)
             yield _of_main(
                 main,
                 f"it asks by ARP in the name of {listed([str(one.name) for one in aliases])}",
-                f"{reading.said(main, key)}, so "
+                f"{facts.sysctl_text(main, key)}, so "
                 + (
                     "peers may learn its MAC instead of the alias's own"
                     if own
                     else "the answers go to the alias"
                 ),
-                f"sysctl -w {setting(main.name, key, ARP_ANNOUNCE_BEST)}",
+                f"sysctl -w {assignment(main.name, key, ARP_ANNOUNCE_BEST)}",
             )
 
 
@@ -202,22 +195,22 @@ def _of_main(main: Device, text: str, why: str, command: str) -> Finding:
     )
 
 
-def secondary(reading: Reading) -> Iterator[Finding]:
+def promote_secondaries(facts: Facts) -> Iterator[Finding]:
     """The address of an alias hangs on another one, and goes with it (inet_del_ifa)."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         device, entry = alias.carrier, alias.entry
         if device is None or entry is None or not entry.secondary:
             continue
         key = "promote_secondaries"
-        if not reading.known(device, key) or reading.effective(device, key):
+        if not facts.known(device, key) or facts.effective(device, key):
             continue
-        first = _primary(entry, reading.observed.snapshot.on(device.index))
+        first = _primary(entry, facts.observed.snapshot.on(device.index))
         yield finding(
             alias,
             WARNING,
             f"{text_of(alias)} goes when {first} is deleted",
-            f"it is a secondary address of {device.name}, and {reading.said(device, key)}",
-            f"sysctl -w {setting(device.name, key, 1)}",
+            f"it is a secondary address of {device.name}, and {facts.sysctl_text(device, key)}",
+            f"sysctl -w {assignment(device.name, key, 1)}",
         )
 
 
@@ -231,10 +224,10 @@ def _primary(entry: Address, entries: list[Address]) -> str:
     return "the first of its network"
 
 
-def neighbours(reading: Reading) -> Iterator[Finding]:
+def neighbours(facts: Facts) -> Iterator[Finding]:
     """The table of neighbours is nearly full: new ones, of any device, are not found any more."""
-    for family, (count, limit) in reading.neighbours.items():
-        if reading.aliases and count >= limit * FULL:
+    for family, (count, limit) in facts.neighbours.items():
+        if facts.aliases and count >= limit * FULL:
             word = {AF_INET: "IPv4", AF_INET6: "IPv6"}[family]
             yield Finding(
                 WARNING,
