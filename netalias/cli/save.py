@@ -56,32 +56,22 @@ def import_(options: Options, words: list[str]) -> int:
     """Lines of a file out of interfaces(5), and of labels that others made."""
     if len(words) > 1:
         raise errors.UsageError(f"import takes one file: {words[1]}")
-    lines, notes = _interfaces(words)
+    from netalias import importers
+
+    imported = importers.read(*words)
     with options.engine() as engine:
         observed = engine.observe()
-    said = {line.split()[0] for line in lines}
+    said = {line.split()[0] for line in imported.lines}
     others = [
         alias
         for alias in ordered(observed.aliases, observed.snapshot)
         if not alias.ours and str(alias.name) not in said
     ]
-    lines += export.foreign(others, observed.registry)
+    lines = imported.lines + export.foreign(others, observed.registry)
     write("".join(f"{printable(line)}\n" for line in lines))
-    for note in notes if not options.quiet else ():
+    for note in imported.notes if not options.quiet else ():
         complain(note, "warning: ")
     return errors.STATUS_OK
-
-
-def _interfaces(words: list[str]) -> tuple[list[str], list[str]]:
-    """Lines and notes out of the file that is named; the usual one may be missing."""
-    from os.path import exists
-
-    from netalias.importers import ifupdown
-
-    if not words and not exists(ifupdown.DEFAULT):
-        return [], []
-    found = ifupdown.read(*words)
-    return found.lines, found.notes
 
 
 def adopt_(options: Options, words: list[str]) -> int:

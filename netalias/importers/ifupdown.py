@@ -17,6 +17,7 @@ from os import strerror
 from netalias import desired, errors, families
 from netalias.desired.export import aligned
 from netalias.families.inet import netmask, prefix_length
+from netalias.importers import Imported, Importer
 from netalias.model import AF_INET, names
 
 TYPE_CHECKING = False
@@ -62,16 +63,6 @@ REASONS = {
 OTHER_REASON = "netalias has nothing like it"
 
 
-class Found:
-    """``lines`` of the file grammar, and ``notes`` on what cannot be said in them, with places."""
-
-    __slots__ = ("lines", "notes")
-
-    def __init__(self, lines: list[str], notes: list[str]) -> None:
-        self.lines = lines
-        self.notes = notes
-
-
 class Option:
     """One line of a stanza; ``value`` is the rest of the line."""
 
@@ -95,7 +86,17 @@ class Stanza:
         self.options: list[Option] = []
 
 
-def read(path: str = DEFAULT, root: str = "") -> Found:
+class Interfaces(Importer):
+    """The importer of interfaces(5)."""
+
+    usual = DEFAULT
+
+    def read(self, path: str) -> Imported:
+        """The aliases in a file and in all that it includes; see read()."""
+        return read(path)
+
+
+def read(path: str = DEFAULT, root: str = "") -> Imported:
     """The aliases in a file and in all that it includes.
 
     *root* stands before every path that is opened, and is not shown. Raises StateError when the
@@ -107,7 +108,7 @@ def read(path: str = DEFAULT, root: str = "") -> Found:
     except OSError as error:
         raise errors.StateError(f"{names.printable(path)}: {error.strerror}") from None
     found = convert(stanzas)
-    return Found(found.lines, notes + found.notes)
+    return Imported(found.lines, notes + found.notes)
 
 
 def parse(text: str, name: str) -> list[Stanza]:
@@ -129,7 +130,7 @@ def parse(text: str, name: str) -> list[Stanza]:
     return stanzas
 
 
-def convert(stanzas: Iterable[Stanza]) -> Found:
+def convert(stanzas: Iterable[Stanza]) -> Imported:
     """What the stanzas of all files mean for aliases; those of other devices are passed over."""
     stanzas = list(stanzas)
     return _Conversion(stanzas).run(stanzas)
@@ -177,7 +178,7 @@ class _Conversion:
         self.taken: dict[names.AliasName, tuple[str, str]] = {}
         self.addresses: dict[bytes, str] = {}
 
-    def run(self, stanzas: Iterable[Stanza]) -> Found:
+    def run(self, stanzas: Iterable[Stanza]) -> Imported:
         for stanza in stanzas:
             if stanza.word == IFACE:
                 self._iface(stanza)
@@ -188,7 +189,7 @@ class _Conversion:
                 self._selection(stanza)
             elif not _is_keyword(stanza.word):
                 self._note(stanza.place, f"{stanza.word}: an option outside of a stanza")
-        return Found(aligned(self.rows), self.notes)
+        return Imported(aligned(self.rows), self.notes)
 
     def _note(self, place: str, text: str) -> None:
         self.notes.append(f"{place}: {names.printable(text)}")

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from netalias import errors
 from netalias.desired.declarations import parse as declared
 from netalias.families import lazy
-from netalias.importers import ifupdown
+from netalias.importers import FORMATS, Imported, Importer, get, ifupdown
+from netalias.importers import read as imported
 
 ROOT = Path(ifupdown.__file__).parents[2]
 
 
-def found(text: str) -> ifupdown.Found:
+def found(text: str) -> Imported:
     return ifupdown.convert(ifupdown.parse(text, "f"))
 
 
@@ -54,7 +55,7 @@ def alias(slot: int) -> str:
     return f"auto lo:{slot}\niface lo:{slot} inet static\n address 192.0.2.{slot}/32\n"
 
 
-def slots(result: ifupdown.Found) -> list[str]:
+def slots(result: Imported) -> list[str]:
     return [text.split()[0] for text in result.lines]
 
 
@@ -355,7 +356,7 @@ def test_misplaced() -> None:
 # Files --------------------------------------------------------------------------------------
 
 
-def read(root: Path) -> ifupdown.Found:
+def read(root: Path) -> Imported:
     return ifupdown.read(root=str(root))
 
 
@@ -489,3 +490,29 @@ def test_loads_no_regular_expressions() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "[]\n"
+
+
+# The table of formats -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_an_importer(name: str) -> None:
+    """The table names importers that exist, each with a usual file that it claims."""
+    importer = get(name)
+    assert isinstance(importer, Importer)
+    assert importer.claims(importer.usual)
+
+
+def test_a_file_of_any_name_is_read_as_interfaces(tmp_path: Path) -> None:
+    """A file that no importer claims has the first format of the table."""
+    path = tmp_path / "x"
+    path.write_text(alias(1))
+    assert slots(imported(str(path))) == ["lo:1"]
+
+
+def test_usual_files_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a path the usual files are read, and only those that exist."""
+    monkeypatch.setattr(ifupdown.Interfaces, "usual", str(tmp_path / "interfaces"))
+    assert imported().lines == []
+    (tmp_path / "interfaces").write_text(alias(2))
+    assert slots(imported()) == ["lo:2"]
