@@ -1,7 +1,7 @@
-"""The verb doctor: everything that decides whether an alias works, what is wrong, and the remedy.
+"""The doctor: checks that find why an alias does not work, and the command that mends it.
 
-One facts (facts.py), one table of checks over it, findings as text or JSON. Nothing is changed
-and nothing is sent.
+read.py reads the facts once, CHECKS is the table of checks over them, and finding.py has what they
+find. Nothing is changed and nothing is sent.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "managed-main": managers.managed_main,
     "firewall": firewall.firewall,
 }
-"""Name of a check, as JSON has it, and what finds it: causes before their consequences."""
+"""Name of each check in JSON, and its function; causes stand before their consequences."""
 
 
 def examine(facts: Facts) -> list[Finding]:
-    """All findings, in the order of the table."""
+    """The findings of all checks, in the order of the table."""
     found = []
     for name, check in CHECKS.items():
         for finding in check(facts):

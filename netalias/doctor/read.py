@@ -1,4 +1,4 @@
-"""The facts of the doctor: kernel, firewall tables, other managers, as Facts holds them."""
+"""Reading the facts of the doctor: from the kernel, firewall tables and other managers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def read(
     observed: Observed, words: Sequence[str] = (), *, netns: str = "", root: str | None = None
 ) -> Facts:
-    """Read what belongs to the aliases and main devices that *words* name; without words, to all.
+    """The facts about the aliases and main devices that *words* name, or about all.
 
-    *netns* is where *observed* was read. *root* stands in front of the paths of other managers, and
-    says that they manage this namespace, as do those of the machine its own. Raises KernelError,
-    and as query.select() does.
+    *netns* is the namespace of *observed*. *root* is put before the paths of other managers; with
+    one, they are taken as managers of this namespace. Otherwise they are read only in the namespace
+    of the machine. Raises KernelError, and NoSuchDevice as observed.select() does.
     """
     from netalias.observed import select
 
@@ -67,11 +67,13 @@ def _read(facts: Facts, *, machine: bool) -> None:
 
 
 def _is_machine(netns: str) -> bool:
-    """Whether the thread is in the namespace of the first process, whose managers manage it."""
+    """Whether this thread is in the network namespace of process 1, where managers work."""
     try:
         return stat("/proc/thread-self/ns/net").st_ino == stat("/proc/1/ns/net").st_ino
     except OSError:
-        return not netns  # an ordinary user may not compare, and is where he has logged in
+        return (
+            not netns
+        )  # an ordinary user may not compare; a login is in the namespace of process 1
 
 
 def _devices(facts: Facts) -> list[Device]:
@@ -89,11 +91,11 @@ def _sysctls(facts: Facts) -> None:
                 if text:
                     facts.sysctls[family, device, key] = int(text)
     if not facts.sysctls:
-        facts.unseen.append("settings of the kernel: there is no /proc/sys/net")
+        facts.unseen.append("sysctls: there is no /proc/sys/net")
 
 
 def _neighbours() -> Iterator[tuple[int, tuple[int, int]]]:
-    """By family: how many neighbours there are, and gc_thresh3. One table serves all namespaces."""
+    """Family, number of neighbours and gc_thresh3. One table serves all namespaces."""
     for family, table in TABLES.items():
         lines = _content(f"/proc/thread-self/net/stat/{table}").splitlines()
         limit = _content(f"/proc/sys/net/{FOLDERS[family]}/neigh/default/gc_thresh3").strip()
@@ -102,7 +104,7 @@ def _neighbours() -> Iterator[tuple[int, tuple[int, int]]]:
 
 
 def _iptables(facts: Facts) -> None:
-    """Names in tables of the old iptables; those of iptables-nft are tables of nftables."""
+    """Add the rules of legacy iptables; those of iptables-nft are nftables."""
     program = which("iptables-legacy-save") or which("iptables-save")
     if program is None or not path.exists("/proc/thread-self/net/ip_tables_names"):
         return
@@ -112,11 +114,11 @@ def _iptables(facts: Facts) -> None:
     if done.returncode:
         facts.unseen.append("iptables: " + (done.stderr.decode("utf-8", "replace").strip()))
         return
-    facts.firewall |= foreign.named(done.stdout.decode("utf-8", "surrogateescape"))
+    facts.firewall |= foreign.device_names(done.stdout.decode("utf-8", "surrogateescape"))
 
 
 def _content(file: str) -> str:
-    """Of a file below /proc; empty where there is none."""
+    """The text of a file below /proc; empty without one."""
     try:
         with open(file, encoding="ascii") as opened:
             return opened.read()

@@ -17,7 +17,7 @@ from netalias.doctor.checks.firewall import firewall
 from netalias.doctor.checks.sysctls import neighbours
 from netalias.doctor.facts import ALL, Facts
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, assignment, listed
-from netalias.doctor.foreign import XTABLES, named
+from netalias.doctor.foreign import XTABLES, device_names
 from netalias.families import lazy
 from netalias.model import (
     AF_INET,
@@ -120,7 +120,7 @@ def test_a_dummy_needs_its_main_device_to_answer() -> None:
     found = staged("dummy")
     finding = only(found, "arp-ignore")
     assert finding.lines() == [
-        "eth0:0: nobody is told the MAC of 10.0.0.5",
+        "eth0:0: hosts cannot learn the MAC of 10.0.0.5",
         "arp_ignore of eth0 is 1, and the address is not one of eth0",
         "sysctl -w net.ipv4.conf.eth0.arp_ignore=0",
     ]
@@ -148,7 +148,7 @@ def test_a_dummy_without_its_main_device() -> None:
     """It outlives the main device, and nobody answers for it."""
     finding = only(facts([alias(kind="dummy")], [address(10, ALIAS)]), "main-gone")
     assert finding.lines() == [
-        "eth0:0: nobody is told the MAC of 10.0.0.5",
+        "eth0:0: hosts cannot learn the MAC of 10.0.0.5",
         "there is no device eth0 any more",
         "netalias eth0:0-",
     ]
@@ -211,11 +211,11 @@ def test_what_has_no_arp_by_its_nature() -> None:
         (
             {"kind": "bond"},
             [device(3, "eth1", IFF_UP, master=2)],
-            "no port of it has one",
+            "none of its ports has one",
             "",
         ),
         ({"kind": "tun"}, [], "no program has it open", ""),
-        ({"link": 3, "remote": True}, [], "the cable, or the other end of it", ""),
+        ({"link": 3, "remote": True}, [], "check the cable and its other end", ""),
     ],
 )  # fmt: skip
 def test_why_a_main_device_has_no_carrier(
@@ -237,7 +237,7 @@ def test_a_main_device_that_asks_for_its_ipvlans() -> None:
     found.sysctls[AF_INET, "eth0", "arp_announce"] = 0
     found.sysctls[AF_INET, "eth0", "arp_ignore"] = 0
     assert only(found, "arp-announce").lines() == [
-        "eth0: it asks by ARP in the name of eth0:0",
+        "eth0: it sends ARP requests in the name of eth0:0",
         "arp_announce of eth0 is 0, so the answers go to the alias",
         "sysctl -w net.ipv4.conf.eth0.arp_announce=2",
     ]
@@ -249,7 +249,7 @@ def test_a_full_table_of_neighbours() -> None:
     found.neighbours = {AF_INET: (1000, 1024), AF_INET6: (10, 1024)}
     finding = only(found, "neighbours")
     assert finding.lines() == [
-        "the table of IPv4 neighbours is full: 1000 of 1024",
+        "the IPv4 neighbour table is full: 1000 of 1024",
         "gc_thresh3 is 1024 for all devices together",
         "sysctl -w net.ipv4.neigh.default.gc_thresh3=4096",
     ]
@@ -380,8 +380,8 @@ COMMIT
 
 def test_the_old_iptables() -> None:
     """Devices are named behind -i and -o; what iptables-nft prints is read elsewhere."""
-    assert named(SAVED) == {(XTABLES, "filter", "eth0:0"), (XTABLES, "nat", "eth0:9")}
-    assert named(SAVED.replace("v1.8.9", "v1.8.9 (nf_tables)")) == set()
+    assert device_names(SAVED) == {(XTABLES, "filter", "eth0:0"), (XTABLES, "nat", "eth0:9")}
+    assert device_names(SAVED.replace("v1.8.9", "v1.8.9 (nf_tables)")) == set()
 
 
 def edited(command: str) -> str:
@@ -398,7 +398,7 @@ def edited(command: str) -> str:
 def test_the_command_for_the_old_iptables() -> None:
     """The rules get the primary name; for a label its main device and its address."""
     found = staged()
-    found.firewall = named(SAVED)
+    found.firewall = device_names(SAVED)
     (finding,) = firewall(found)
     assert finding.text == (
         "eth0:0: a rule in the table iptables filter that names it never matches"
@@ -406,7 +406,7 @@ def test_the_command_for_the_old_iptables() -> None:
     text = edited(finding.command)
     assert text == SAVED.replace("eth0:0", "eth0_0")
     found = label()
-    found.firewall = named(SAVED)
+    found.firewall = device_names(SAVED)
     (finding,) = firewall(found)
     text = edited(finding.command)
     assert "-A INPUT -i eth0 -d 10.0.0.5 -p tcp -j ACCEPT\n" in text

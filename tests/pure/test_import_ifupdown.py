@@ -443,7 +443,7 @@ def test_shell_words(tmp_path: Path, word: str) -> None:
     """wordexp(3) would expand it; here it is a note."""
     tree(tmp_path, interfaces=f"source {word}\n")
     (note,) = read(tmp_path).notes
-    assert note.endswith("not read, for it needs a shell to expand it")
+    assert note.endswith("not read, since only a shell can expand it")
 
 
 def test_hostile_names(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""IPv6: what makes the kernel forget an address, or not use it."""
+"""Checks of IPv6: reasons for the kernel to drop an address, or not to use it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _readdress(alias: Alias) -> str:
 
 
 def disable_ipv6(facts: Facts) -> Iterator[Finding]:
-    """IPv6 is switched off on the device (disable_ipv6); that forgets its addresses."""
+    """IPv6 is disabled on the device (disable_ipv6), which drops its addresses."""
     for alias in _inet6(facts):
         device = alias.carrier
         if device is not None and facts.own(device.name, "disable_ipv6", AF_INET6):
@@ -46,7 +46,7 @@ def disable_ipv6(facts: Facts) -> Iterator[Finding]:
 
 
 def mtu_ipv6(facts: Facts) -> Iterator[Finding]:
-    """The MTU is below that of IPv6: the kernel takes IPv6 off the device."""
+    """The MTU is below the minimum of IPv6, so the kernel removes IPv6 from the device."""
     for alias in _inet6(facts):
         device, main = alias.carrier, alias.main
         if device is None or main is None or device.mtu >= MTU_INET6:
@@ -63,7 +63,7 @@ def mtu_ipv6(facts: Facts) -> Iterator[Finding]:
 
 
 def dadfailed(facts: Facts) -> Iterator[Finding]:
-    """Duplicate address detection has found somebody else with the address (RFC 4862, 5.4)."""
+    """Duplicate address detection found another host with the address (RFC 4862, 5.4)."""
     for alias in _inet6(facts):
         if alias.entry is not None and alias.entry.flags & IFA_F_DADFAILED:
             yield finding(
@@ -76,7 +76,7 @@ def dadfailed(facts: Facts) -> Iterator[Finding]:
 
 
 def tentative(facts: Facts) -> Iterator[Finding]:
-    """The address is tentative and stays it, because there is no carrier to ask over."""
+    """The address stays tentative, since without a carrier the kernel cannot probe for it."""
     for alias in _inet6(facts):
         device, entry = alias.carrier, alias.entry
         if device is None or entry is None or entry.flags & IFA_F_DADFAILED:

@@ -1,4 +1,4 @@
-"""Main devices: what keeps all their aliases from working."""
+"""Checks of main devices: faults that keep all their aliases from working."""
 
 from __future__ import annotations
 
@@ -48,24 +48,24 @@ def main_carrier(facts: Facts) -> Iterator[Finding]:
 
 
 def _no_carrier(main: Device, facts: Facts) -> tuple[str, str]:
-    """Why, and the command that ends it."""
+    """The reason for the missing carrier, and the command that mends it, or empty."""
     snapshot = facts.observed.snapshot
     lower = None if main.remote else snapshot.devices.get(main.link)
     if lower is not None and not lower.up:
         return f"{lower.name}, which it depends on, is down", f"ip link set {quote(lower.name)} up"
     if main.kind in PORT_MASTERS:
         ports = [one for one in snapshot.uppers(main.index) if one.master == main.index]
-        asleep = [one for one in ports if not one.up]
-        if asleep:
-            return f"its port {asleep[0].name} is down", f"ip link set {quote(asleep[0].name)} up"
-        return ("no port of it has one" if ports else f"the {main.kind} has no port"), ""
+        down = [one for one in ports if not one.up]
+        if down:
+            return f"its port {down[0].name} is down", f"ip link set {quote(down[0].name)} up"
+        return ("none of its ports has one" if ports else f"the {main.kind} has no port"), ""
     if main.kind == "tun":
         return "no program has it open", ""
-    return "the cable, or the other end of it", ""
+    return "check the cable and its other end", ""
 
 
 def main_port(facts: Facts) -> Iterator[Finding]:
-    """Aliases stand on the port of a bridge, bond or team, which takes every frame."""
+    """Aliases are on a port of a bridge, bond or team, which takes every frame."""
     for main in facts.mains:
         master = port_of(main, facts.observed.snapshot)
         if master is None:
@@ -113,18 +113,18 @@ def main_vrf(facts: Facts) -> Iterator[Finding]:
 
 
 def noarp(facts: Facts) -> Iterator[Finding]:
-    """ARP and neighbour discovery are switched off where they should be answered (IFF_NOARP)."""
+    """ARP and neighbour discovery are off on the device that should answer (IFF_NOARP)."""
     seen: set[int] = set()
     for alias in facts.aliases:
         device = facts.receiver(alias)
         if device is None or device.index in seen or not device.flags & IFF_NOARP:
             continue
         if device.type != ARPHRD_ETHER or (device.kind == "ipvlan" and device.mode > 0):
-            continue  # these have none by their nature
+            continue  # devices that never use ARP
         seen.add(device.index)
         yield Finding(
             ERROR,
-            f"{alias.name}: nobody is told the MAC of {text_of(alias) or device.name}",
+            f"{alias.name}: hosts cannot learn the MAC of {text_of(alias) or device.name}",
             f"ARP is switched off on {device.name} (NOARP)",
             f"ip link set {quote(device.name)} arp on",
             main=alias.name.main,

@@ -1,4 +1,4 @@
-"""Other managers: systemd-networkd and NetworkManager, by the files that they leave in /run."""
+"""Checks of other managers: systemd-networkd and NetworkManager, known by files in /run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def managed_alias(facts: Facts) -> Iterator[Finding]:
-    """The device of an alias is managed: its address is not one that the manager knows."""
+    """Another manager manages the device of an alias, and does not know its address."""
     for alias in facts.aliases:
         if alias.device is None or not alias.ours:
             continue
@@ -49,12 +49,14 @@ def _leave_nm(root: str, device: Device) -> str:
 
 
 LEAVE = {NETWORKD: _leave_networkd, NM: _leave_nm}
-"""By manager: the command that makes it leave a device alone."""
+"""Manager: the function for the command that makes it ignore a device."""
 
 
 def managed_main(facts: Facts) -> Iterator[Finding]:
-    """A main device is managed, and labels stand on it: addresses of others go with the next
-    reconfiguration. Alias devices stay."""
+    """Another manager manages a main device with labels, and removes foreign addresses.
+
+    It does so at its next reconfiguration; alias devices stay.
+    """
     for main in facts.mains:
         manager = facts.managers.get(main.index)
         labels = [one for one in facts.on(main) if one.device is None and one.ours]

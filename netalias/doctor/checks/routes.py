@@ -1,4 +1,4 @@
-"""Routes: whether packets for an alias are taken, and whether answers find their way."""
+"""Checks of routes: whether packets for an alias are accepted, and whether answers return."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from netalias.doctor.facts import Facts
     from netalias.model import Alias, Device
 
-NOT_YET = IFA_F_TENTATIVE | IFA_F_DADFAILED
+NOT_IN_FORCE = IFA_F_TENTATIVE | IFA_F_DADFAILED
 METRIC_KERNEL = 256
 """IP6_RT_PRIO_ADDRCONF of net/ip6_route.h."""
 METRIC_AHEAD = 128
@@ -34,12 +34,12 @@ def _in_force(facts: Facts) -> Iterator[Alias]:
     for alias in facts.aliases:
         if alias.entry is None or alias.main is None or alias.family not in (AF_INET, AF_INET6):
             continue
-        if alias.up and not alias.entry.flags & NOT_YET:
+        if alias.up and not alias.entry.flags & NOT_IN_FORCE:
             yield alias
 
 
 def local_route(facts: Facts) -> Iterator[Finding]:
-    """No local route: the kernel does not take packets for the address as its own."""
+    """The local route is gone, so the kernel does not accept packets for the address."""
     taken = {
         route.network
         for route in facts.routes
@@ -50,7 +50,7 @@ def local_route(facts: Facts) -> Iterator[Finding]:
             yield finding(
                 alias,
                 ERROR,
-                f"packets to {text_of(alias)} are not taken",
+                f"packets to {text_of(alias)} are not accepted",
                 "its local route is gone",
                 _add_local(alias),
             )
@@ -67,9 +67,9 @@ def _add_local(alias: Alias) -> str:
 
 
 def network_route(facts: Facts) -> Iterator[Finding]:
-    """The route to the network of an alias is not there, or leads elsewhere.
+    """The route to the network of an alias is gone, or leads elsewhere.
 
-    One alias of each network tells. A dummy brings none: nobody is behind it.
+    There is one finding for each network, and none for a dummy: no host is behind it.
     """
     told: set[tuple[int, bytes, int]] = set()
     for alias in _in_force(facts):
@@ -103,15 +103,18 @@ def network_route(facts: Facts) -> Iterator[Finding]:
 
 
 def _apart(main: Device, facts: Facts) -> bool:
-    """Whether there is nothing to be routed to, or by another table: a loopback device takes all of
-    a network as its own, and a VRF has routes of its own."""
+    """Whether the route of a main device does not matter.
+
+    A loopback device accepts a whole network as local, a VRF has a table of its own, and nothing
+    leaves without a carrier.
+    """
     master = facts.observed.snapshot.devices.get(main.master)
     vrf = master is not None and master.kind == "vrf"
     return vrf or bool(main.flags & IFF_LOOPBACK) or not main.flags & IFF_LOWER_UP
 
 
 def _add_connected(facts: Facts, alias: Alias, network: str, *, ahead: bool) -> str:
-    """The command that adds the route; *ahead* of another one."""
+    """The command that adds the route; *ahead*: it must win over another route."""
     carrier = alias.carrier
     assert carrier is not None
     device = quote(carrier.name)

@@ -1,4 +1,4 @@
-"""Settings of the kernel: reverse path, ARP, promotion of secondaries, the size of tables."""
+"""Checks of sysctls: reverse path, ARP, promotion of secondaries, size of neighbour tables."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ if TYPE_CHECKING:
     from netalias.model import Address, Alias, Device
     from netalias.model.events import Route
 
+# Values of rp_filter (RFC 3704).
 STRICT, LOOSE = 1, 2
-"""Values of rp_filter (RFC 3704)."""
 ARP_IGNORE_LOCAL = 1
-"""arp_ignore: answer only for addresses of the device that was asked on."""
+"""Value of arp_ignore: answer only for addresses of the device that received the request."""
 ARP_IGNORE_SUBNET = 2
-"""The same, and only to somebody in the network of the address."""
+"""Value of arp_ignore: the same, and only to hosts in the network of the address."""
 ARP_IGNORE_EVERYTHING = 8
+"""Value of arp_ignore: answer for no local address."""
 ARP_ANNOUNCE_BEST = 2
-"""arp_announce: ask in the name of an address of the device that asks."""
+"""Value of arp_announce: requests carry an address of the device that sends them."""
 FULL = 0.9
-"""Part of gc_thresh3 above which a table of neighbours counts as full."""
+"""Share of gc_thresh3 from which a neighbour table counts as full."""
 
 
 def lowered(facts: Facts, device: Device, key: str, value: int) -> str:
-    """The command after which the setting that counts is *value* at most."""
+    """The command after which the sysctl in force is *value* at most."""
     high = [one for one in (ALL, device.name) if facts.own(one, key) > value]
     return " ".join(["sysctl -w", *(assignment(one, key, value) for one in high)])
 
 
 def _inet(facts: Facts) -> Iterator[Alias]:
-    """IPv4 aliases in force, on main devices that have ARP."""
+    """The IPv4 aliases in force on main devices with ARP."""
     for alias in facts.aliases:
         main = alias.main
         if main is None or main.type != ARPHRD_ETHER or not alias.up:
@@ -45,7 +46,7 @@ def _inet(facts: Facts) -> Iterator[Alias]:
 
 
 def _detour(facts: Facts, alias: Alias, device: Device) -> Route | None:
-    """A route to peers of the alias that does not leave by the device where they arrive."""
+    """A route to peers of the alias that does not leave by *device*, at which they arrive."""
     assert alias.main is not None
     others = facts.with_aliases(alias.main) - {device.index}
     found = [
@@ -55,7 +56,7 @@ def _detour(facts: Facts, alias: Alias, device: Device) -> Route | None:
     ]
     within = [one for one in found if prefix.contains(one.network, one.prefixlen, alias.address)]
     if device.index == alias.main.index:
-        # Others come by the main device and leave by it, but for those of the alias's network.
+        # Other packets come and leave by the main device, except those of the alias's network.
         longest = max(within, key=lambda one: one.prefixlen, default=None)
         return longest if longest is not None and longest.prefixlen else None
     near = [one for one in found if not one.gateway and len(one.devices) == 1]
@@ -63,7 +64,7 @@ def _detour(facts: Facts, alias: Alias, device: Device) -> Route | None:
 
 
 def rp_filter(facts: Facts) -> Iterator[Finding]:
-    """Strict reverse path filtering drops what comes where it would not leave (RFC 3704)."""
+    """Strict reverse path filtering drops packets: answers leave by another device (RFC 3704)."""
     for alias in _inet(facts):
         device = facts.receiver(alias)
         if alias.main is None or device is None:
@@ -84,7 +85,7 @@ def rp_filter(facts: Facts) -> Iterator[Finding]:
 
 
 def arp_filter(facts: Facts) -> Iterator[Finding]:
-    """arp_filter: no answer to whom the way back is another device."""
+    """arp_filter suppresses ARP answers: the way back is another device."""
     for alias in _inet(facts):
         device = facts.receiver(alias)
         if alias.main is None or device is None or not facts.effective(device, "arp_filter"):
@@ -95,7 +96,7 @@ def arp_filter(facts: Facts) -> Iterator[Finding]:
             yield finding(
                 alias,
                 ERROR,
-                f"nobody in {network} is told the MAC of {text_of(alias)}",
+                f"hosts in {network} cannot learn the MAC of {text_of(alias)}",
                 f"{facts.sysctl_text(device, 'arp_filter')} and the way back to {network} is"
                 f" {facts.name(route.devices[0])}",
                 lowered(facts, device, "arp_filter", 0),
@@ -103,14 +104,14 @@ def arp_filter(facts: Facts) -> Iterator[Finding]:
 
 
 def arp_ignore(facts: Facts) -> Iterator[Finding]:
-    """arp_ignore keeps the device that is asked for the address from answering."""
+    """arp_ignore suppresses the ARP answers of the device that receives the requests."""
     for alias in _inet(facts):
         device = facts.receiver(alias)
         if alias.main is None or device is None:
             continue
         own = alias.carrier is device
         if not own and device is not alias.main:
-            continue  # the main device is a port, of which main-port tells
+            continue  # the main device is a port: see main-port
         level = facts.effective(device, "arp_ignore")
         if _answers(level, own=own, host=alias.prefixlen == len(alias.address) * 8):
             continue
@@ -120,7 +121,7 @@ def arp_ignore(facts: Facts) -> Iterator[Finding]:
         yield finding(
             alias,
             ERROR,
-            f"nobody is told the MAC of {text_of(alias)}",
+            f"hosts cannot learn the MAC of {text_of(alias)}",
             facts.sysctl_text(device, "arp_ignore")
             + ("" if own else f", and the address is not one of {device.name}"),
             command,
@@ -128,9 +129,9 @@ def arp_ignore(facts: Facts) -> Iterator[Finding]:
 
 
 def _answers(level: int, *, own: bool, host: bool) -> bool:
-    """Whether ARP is answered (arp_ignore() of net/ipv4/arp.c).
+    """Whether ARP requests are answered (arp_ignore() of net/ipv4/arp.c).
 
-    *own*: the address stands on the device that is asked; *host*: it has no network.
+    *own*: the address is on the device that receives them; *host*: it has no network.
     """
     if level in (ARP_IGNORE_LOCAL, ARP_IGNORE_SUBNET):
         return own and not (host and level == ARP_IGNORE_SUBNET)
@@ -138,12 +139,12 @@ def _answers(level: int, *, own: bool, host: bool) -> bool:
 
 
 def _needing(facts: Facts, main: Device, key: str) -> list[Alias]:
-    """The IPv4 aliases of *main* whose kind needs this setting of it (netalias/mains.py)."""
+    """The IPv4 aliases of *main* whose kind needs this sysctl of it (plan/sysctls.py)."""
     return [one for one in _inet(facts) if one.main is main and key in NEEDED.get(one.kind, ())]
 
 
 def arp_flux(facts: Facts) -> Iterator[Finding]:
-    """The main device answers ARP for the addresses of its aliases too, with its own MAC."""
+    """The main device also answers ARP for its aliases, with its own MAC."""
     key = "arp_ignore"
     for main in facts.mains:
         names = [str(alias.name) for alias in _needing(facts, main, key)]
@@ -160,9 +161,9 @@ def arp_flux(facts: Facts) -> Iterator[Finding]:
 
 
 def arp_announce(facts: Facts) -> Iterator[Finding]:
-    """The main device asks for MACs in the name of its aliases, with its own MAC.
+    """The main device sends ARP requests with the address of an alias and its own MAC.
 
-    Peers remember that MAC; what is for an ipvlan, the answer too, never comes to the main device.
+    Peers remember that MAC; with an ipvlan, the answers never reach the main device.
     """
     key = "arp_announce"
     for main in facts.mains:
@@ -171,9 +172,10 @@ def arp_announce(facts: Facts) -> Iterator[Finding]:
             continue
         if facts.effective(main, key) < ARP_ANNOUNCE_BEST:
             own = any(alias.kind == "macvlan" for alias in aliases)
+            names = listed([str(one.name) for one in aliases])
             yield _of_main(
                 main,
-                f"it asks by ARP in the name of {listed([str(one.name) for one in aliases])}",
+                f"it sends ARP requests in the name of {names}",
                 f"{facts.sysctl_text(main, key)}, so "
                 + (
                     "peers may learn its MAC instead of the alias's own"
@@ -196,7 +198,7 @@ def _of_main(main: Device, text: str, why: str, command: str) -> Finding:
 
 
 def promote_secondaries(facts: Facts) -> Iterator[Finding]:
-    """The address of an alias hangs on another one, and goes with it (inet_del_ifa)."""
+    """The address of an alias is secondary to another one, and goes with it (inet_del_ifa)."""
     for alias in facts.aliases:
         device, entry = alias.carrier, alias.entry
         if device is None or entry is None or not entry.secondary:
@@ -215,7 +217,7 @@ def promote_secondaries(facts: Facts) -> Iterator[Finding]:
 
 
 def _primary(entry: Address, entries: list[Address]) -> str:
-    """The text of the address that *entry* hangs on."""
+    """The primary address of the secondary *entry*, as text."""
     for other in entries:
         if other.secondary or other.prefixlen != entry.prefixlen:
             continue
@@ -225,13 +227,13 @@ def _primary(entry: Address, entries: list[Address]) -> str:
 
 
 def neighbours(facts: Facts) -> Iterator[Finding]:
-    """The table of neighbours is nearly full: new ones, of any device, are not found any more."""
+    """A neighbour table is nearly full: soon no device finds new neighbours."""
     for family, (count, limit) in facts.neighbours.items():
         if facts.aliases and count >= limit * FULL:
             word = {AF_INET: "IPv4", AF_INET6: "IPv6"}[family]
             yield Finding(
                 WARNING,
-                f"the table of {word} neighbours is full: {count} of {limit}",
+                f"the {word} neighbour table is full: {count} of {limit}",
                 f"gc_thresh3 is {limit} for all devices together",
                 f"sysctl -w net.{FOLDERS[family]}.neigh.default.gc_thresh3={limit * 4}",
             )
