@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def doctor(options: Options, words: list[str]) -> int:
-    """Print what is wrong with the aliases; STATUS_DRIFT when something is."""
+    """Print the findings; returns STATUS_DRIFT when there are any."""
     with options.engine() as engine:
         observed = engine.observe()
     facts = read(observed, words, netns=options.netns)
@@ -39,7 +39,7 @@ def doctor(options: Options, words: list[str]) -> int:
 
 
 def inside(netns: str, command: str) -> str:
-    """*command* as it is run in another network namespace."""
+    """The command that runs *command* in the network namespace *netns*."""
     if not command:
         return ""
     words = f"sh -c {quote(command)}" if set(command) & set("&|;<>'\"") else command
@@ -49,5 +49,5 @@ def inside(netns: str, command: str) -> str:
 
 
 def block(finding: Finding) -> str:
-    """A finding as text: what is wrong; indented, why, and the command."""
+    """A finding as text: the fault, then indented the reason and the command."""
     return "\n    ".join(map(printable, finding.lines())) + "\n"

@@ -141,7 +141,7 @@ class Wish:
         if self.broadcast and alias_type.size != 4:
             raise errors.UsageError(f"{self.name}: only an IPv4 address has a broadcast address")
         if self.optimistic and alias_type.size != 16:
-            raise errors.UsageError(f"{self.name}: only an IPv6 address is optimistic")
+            raise errors.UsageError(f"{self.name}: only an IPv6 address can be optimistic")
 
 
 def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX) -> Wish:
@@ -267,7 +267,7 @@ def _broadcast(wish: Wish, text: str) -> None:
 
 def _peer(wish: Wish, text: str) -> None:
     if wish.type is None:
-        raise errors.UsageError(f"{wish.name}: pointopoint comes after the address")
+        raise errors.UsageError(f"{wish.name}: pointopoint must follow the address")
     wish.peer, length = _parsed(wish, text, wish.type)
     if length is not None:
         _set_prefix(wish, length)
@@ -408,7 +408,7 @@ def mac(what: str, text: str) -> bytes:
         if text.isascii() and len(parts) == 6 and all(map(_is_byte, parts)):
             packed = bytes(int(part, 16) for part in parts)
             if packed[0] & 1 or not any(packed):
-                raise errors.BadAddress(f"{what} {text}: not the address of one station")
+                raise errors.BadAddress(f"{what} {text}: not the MAC of a single station")
             return packed
     except ValueError:
         pass  # a digit that is not hexadecimal; the error below covers it

@@ -274,7 +274,7 @@ class _Reader:
         if not _register(slots, block.slots, block):
             slot = next(slot for slot in block.slots if slots[slot] is not block)
             name = AliasName(block.wish.name.main, slot)
-            text = f"{name} is declared already, at {slots[slot].place}"
+            text = f"{name} is already declared at {slots[slot].place}"
             self._report(line, block.line, 0, text)
         if not _register(owners, block.addresses, block):
             self._report(line, block.line, at, _duplicate(block, owners))
@@ -370,7 +370,7 @@ def _duplicate(block: Block, owners: Mapping[bytes, Block]) -> str:
     assert block.wish.type is not None
     text = block.wish.type.format(packed)
     name = AliasName(owner.wish.name.main, slot)
-    return f"{text} is declared already, at {owner.place} ({name})"
+    return f"{text} is already declared at {owner.place} ({name})"
 
 
 def _defaults(words: list[str], registry: Registry) -> Wish | None:
@@ -381,7 +381,7 @@ def _defaults(words: list[str], registry: Registry) -> Wish | None:
             raise _at(
                 index,
                 errors.UsageError(
-                    f"{DEFAULTS}: {words[index]}: not a default of many aliases",
+                    f"{DEFAULTS}: {words[index]}: not a word for defaults",
                     f"one of: {' '.join(DEFAULT_WORDS)}",
                 ),
             )

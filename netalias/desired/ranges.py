@@ -95,7 +95,7 @@ def hosts(word: str, alias_type: AliasType) -> Sequence[bytes]:
     if first % count:
         start = alias_type.format((first - first % count).to_bytes(alias_type.size, "big"))
         raise errors.BadAddress(
-            f"{word} each: not the address of a network", f"that is {start}/{length}"
+            f"{word} each: not the address of a network", f"the network is {start}/{length}"
         )
     last = first + count
     if count > 2:

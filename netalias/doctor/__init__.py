@@ -1,7 +1,7 @@
 """The doctor: checks that find why an alias does not work, and the command that mends it.
 
-read.py reads the facts once, CHECKS is the table of checks over them, and finding.py has what they
-find. Nothing is changed and nothing is sent.
+read.py reads the facts once, CHECKS is the table of checks over them, and finding.py defines their
+results. Nothing is changed and nothing is sent.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ FORMATS = {
 
 
 class Imported:
-    """Aliases from a file: ``lines`` of netalias.conf(5), and ``notes`` on what those cannot say.
+    """Aliases from a file: ``lines`` of netalias.conf(5), and ``notes`` on lost options.
 
     A note begins with ``file:line``.
     """

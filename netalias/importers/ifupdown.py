@@ -215,7 +215,9 @@ class _Conversion:
         self, stanza: Stanza, name: names.AliasName, family: str, method: str, parent: str
     ) -> None:
         if parent:
-            self._note(stanza.place, f"{name}: what it inherits from {parent} is not carried over")
+            self._note(
+                stanza.place, f"{name}: options inherited from {parent} are not carried over"
+            )
         if family not in OPTIONS or method != "static":
             raise errors.UsageError(
                 f"{name}: {family} {method} is not carried over", "an alias has a fixed address"

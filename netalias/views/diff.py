@@ -136,7 +136,7 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
 
 
 def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
-    """What no column shows: an address too many, or the note on the device."""
+    """Changes that no column shows: an additional address, or the ifalias text of the device."""
     for step in plan.steps:
         if isinstance(step, DelAddress):
             return "surplus", address_words(step.address), NONE

@@ -158,7 +158,7 @@ def test_missing_address(text: str) -> None:
         ("prefixlen 64 200.1.1.1", "64 is over 32"),
         ("2001:db8::5 broadcast 200.1.1.255", "only an IPv4 address has a broadcast"),
         ("broadcast 200.1.1.255 2001:db8::5", "only an IPv4 address has a broadcast"),
-        ("pointopoint 200.1.1.2", "comes after the address"),
+        ("pointopoint 200.1.1.2", "must follow the address"),
     ],
 )
 def test_contradiction(text: str, words: str) -> None:

@@ -271,7 +271,7 @@ def test_only() -> None:
                                     " -broadcast pointopoint metric mtu hw kind acd"
                                     " conflict announce heal on-down optimistic lease up down)"),
         ("eth0:1 10.0.0.1 prefixlen 40", "f:1:1: eth0:1: prefix length 40 is over 32"),
-        ("defaults 10.0.0.1", "f:1:10: defaults: 10.0.0.1: not a default of many aliases"
+        ("defaults 10.0.0.1", "f:1:10: defaults: 10.0.0.1: not a word for defaults"
                               " (one of: acd announce broadcast -broadcast conflict down"
                               " heal kind lease metric mtu netmask on-down optimistic"
                               " prefixlen up)"),
@@ -288,7 +288,7 @@ def test_error(text: str, expected: str) -> None:
 def test_what_belongs_to_one_alias_is_no_default(word: str) -> None:
     """Addresses, peers and MACs cannot be those of many."""
     (error,) = wrong(f"defaults up {word} 1.2.3.4")
-    assert error.startswith(f"f:1:13: defaults: {word}: not a default of many aliases")
+    assert error.startswith(f"f:1:13: defaults: {word}: not a word for defaults")
 
 
 def test_all_errors_of_all_files() -> None:
@@ -314,35 +314,35 @@ def test_check() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("eth0:0 10.0.0.1\neth0:0 10.0.0.2", ["f:2:1: eth0:0 is declared already, at f:1"]),
-        ("eth0:0 10.0.0.1 up\n eth0:00 10.0.0.2 up", ["f:2:2: eth0:0 is declared already, at f:1"]),
+        ("eth0:0 10.0.0.1\neth0:0 10.0.0.2", ["f:2:1: eth0:0 is already declared at f:1"]),
+        ("eth0:0 10.0.0.1 up\n eth0:00 10.0.0.2 up", ["f:2:2: eth0:0 is already declared at f:1"]),
         ("eth0:0 10.0.0.1\neth0:1 10.0.0.1",
-         ["f:2:8: 10.0.0.1 is declared already, at f:1 (eth0:0)"]),
+         ["f:2:8: 10.0.0.1 is already declared at f:1 (eth0:0)"]),
         ("eth0:0 10.0.0.1/24\n\neth1:0 mtu 1400 ip 10.0.0.1/32",
-         ["f:3:20: 10.0.0.1 is declared already, at f:1 (eth0:0)"]),
+         ["f:3:20: 10.0.0.1 is already declared at f:1 (eth0:0)"]),
         ("eth0:0 2001:db8::1\neth0:1 2001:DB8:0::1/64",
-         ["f:2:8: 2001:db8::1 is declared already, at f:1 (eth0:0)"]),
+         ["f:2:8: 2001:db8::1 is already declared at f:1 (eth0:0)"]),
         ("eth0:0 10.0.0.1\neth0:0 10.0.0.1",
-         ["f:2:1: eth0:0 is declared already, at f:1",
-          "f:2:8: 10.0.0.1 is declared already, at f:1 (eth0:0)"]),
+         ["f:2:1: eth0:0 is already declared at f:1",
+          "f:2:8: 10.0.0.1 is already declared at f:1 (eth0:0)"]),
         ("eth0:0-9 10.0.0.1+\neth0:5 10.0.1.1\neth1:0-5 10.0.0.8+",
-         ["f:2:1: eth0:5 is declared already, at f:1",
-          "f:3:10: 10.0.0.8 is declared already, at f:1 (eth0:7)"]),
+         ["f:2:1: eth0:5 is already declared at f:1",
+          "f:3:10: 10.0.0.8 is already declared at f:1 (eth0:7)"]),
         ("eth0:5 10.0.1.5\neth0:0-9 10.0.1.0-9",
-         ["f:2:1: eth0:5 is declared already, at f:1",
-          "f:2:10: 10.0.1.5 is declared already, at f:1 (eth0:5)"]),
+         ["f:2:1: eth0:5 is already declared at f:1",
+          "f:2:10: 10.0.1.5 is already declared at f:1 (eth0:5)"]),
         ("eth0:0-2 1.2.3.4-5,1.2.3.4",
-         ["f:1:10: 1.2.3.4 is declared already, at f:1 (eth0:0)"]),
+         ["f:1:10: 1.2.3.4 is already declared at f:1 (eth0:0)"]),
         ("eth0:0 10.0.0.1\neth0:0-1 10.0.0.5+\neth0:1 10.0.0.9\neth0:2 10.0.0.6",
-         ["f:2:1: eth0:0 is declared already, at f:1",
-          "f:3:1: eth0:1 is declared already, at f:2",
-          "f:4:8: 10.0.0.6 is declared already, at f:2 (eth0:1)"]),
+         ["f:2:1: eth0:0 is already declared at f:1",
+          "f:3:1: eth0:1 is already declared at f:2",
+          "f:4:8: 10.0.0.6 is already declared at f:2 (eth0:1)"]),
         ("eth0:0 10.0.0.1\neth0:0 10.0.0.2\neth0:0 10.0.0.1",
-         ["f:2:1: eth0:0 is declared already, at f:1",
-          "f:3:1: eth0:0 is declared already, at f:1",
-          "f:3:8: 10.0.0.1 is declared already, at f:1 (eth0:0)"]),
+         ["f:2:1: eth0:0 is already declared at f:1",
+          "f:3:1: eth0:0 is already declared at f:1",
+          "f:3:8: 10.0.0.1 is already declared at f:1 (eth0:0)"]),
         ("eth0:0 letters a\neth0:1 letters a/3",
-         ["f:2:16: a is declared already, at f:1 (eth0:0)"]),
+         ["f:2:16: a is already declared at f:1 (eth0:0)"]),
     ],
 )  # fmt: skip
 def test_declared_twice(text: str, expected: list[str]) -> None:
@@ -353,7 +353,7 @@ def test_declared_twice(text: str, expected: list[str]) -> None:
 def test_declared_twice_in_two_files() -> None:
     """The first place may be in another file."""
     assert wrong("\neth0:0 10.0.0.1", "eth0:0 10.0.0.2") == [
-        "g:1:1: eth0:0 is declared already, at f:2"
+        "g:1:1: eth0:0 is already declared at f:2"
     ]
 
 

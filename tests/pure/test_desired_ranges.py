@@ -197,8 +197,8 @@ def test_hosts(word: str, first: str, last: str, count: int) -> None:
     ("word", "words", "hint"),
     [
         ("10.1.0.0", "a prefix length is needed", ""),
-        ("10.1.0.5/24", "not the address of a network", "that is 10.1.0.0/24"),
-        ("2001:db8::1/64", "not the address of a network", "that is 2001:db8::/64"),
+        ("10.1.0.5/24", "not the address of a network", "the network is 10.1.0.0/24"),
+        ("2001:db8::1/64", "not the address of a network", "the network is 2001:db8::/64"),
         ("10.0.0.0/8", "more than 65536", ""),
         ("2001:db8::/64", "more than 65536", ""),
         ("224.0.0.0/24", "multicast", ""),

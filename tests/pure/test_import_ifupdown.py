@@ -215,7 +215,7 @@ def test_inherits() -> None:
     """What comes from a template is not there; what the stanza itself says is."""
     result = found(stanza("address 10.0.0.1/24", head="eth0:0 inet static inherits web"))
     assert slots(result) == ["eth0:0"]
-    assert result.notes == ["f:2: eth0:0: what it inherits from web is not carried over"]
+    assert result.notes == ["f:2: eth0:0: options inherited from web are not carried over"]
     assert notes(head="eth0:0 inherits web") == [
         "f:2: eth0:0: an address family and a method are needed, and web is not asked"
     ]
