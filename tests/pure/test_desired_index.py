@@ -1,4 +1,4 @@
-"""What is declared, by name: single aliases out of lines for many."""
+"""The index of declarations: single aliases from lines for many."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def pairs(declared: declarations.Declarations) -> list[str]:
 
 @pytest.fixture
 def wished() -> Wished:
-    """What TEXT declares."""
+    """The index of TEXT."""
     return Wished(parsed())
 
 
@@ -121,7 +121,7 @@ def test_on_down_of_a_renamed_one(wished: Wished) -> None:
 
 
 def test_declared_names(wished: Wished) -> None:
-    """By any name of the main device; what is not declared keeps its own."""
+    """A name is found by any name of the main device; an undeclared one stays as it is."""
     devices = [Device(2, "eth5", altnames=("lan", "dmz")), Device(3, "eth0")]
     declared = Declared(wished, devices)
     assert declared.name(name("eth5:0")) == name("lan:0")

@@ -1,4 +1,4 @@
-"""Ranges of slots and of addresses: the text -> what it stands for, or BadName, BadAddress."""
+"""Ranges of slots and of addresses: their values, or BadName, BadAddress."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_addresses(word: str, first: str, last: str, count: int, length: int | N
 
 
 def test_a_group_counts_alone() -> None:
-    """What is counted is the group with the range; what stands behind it stays."""
+    """The group with the range counts up; the groups after it stay."""
     assert addresses("2001:db8:9-b::5")[0] == [
         "2001:db8:9::5", "2001:db8:a::5", "2001:db8:b::5",
     ]  # fmt: skip
@@ -160,7 +160,7 @@ def test_counting() -> None:
     ],
 )  # fmt: skip
 def test_bad_addresses(word: str, words: str) -> None:
-    """What is no range is a BadAddress; nothing is made before it is known to be small."""
+    """A word that is no range is a BadAddress; no range is expanded before its size is checked."""
     with pytest.raises(errors.BadAddress, match=words):
         addresses(word, 2)
 

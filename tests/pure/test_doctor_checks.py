@@ -135,7 +135,7 @@ def test_a_dummy_needs_its_main_device_to_answer() -> None:
 
 
 def test_a_dummy_beside_macvlans_becomes_a_label() -> None:
-    """What macvlans need of the main device is not taken from them."""
+    """The command for a dummy leaves the sysctls that macvlans need."""
     other = bytes((10, 0, 0, 6))
     found = facts(
         [device(2, "eth0"), alias(), alias(1, "dummy")],
@@ -145,7 +145,7 @@ def test_a_dummy_beside_macvlans_becomes_a_label() -> None:
 
 
 def test_a_dummy_without_its_main_device() -> None:
-    """It outlives the main device, and nobody answers for it."""
+    """A dummy outlives its main device, and no device answers for it."""
     finding = only(facts([alias(kind="dummy")], [address(10, ALIAS)]), "main-gone")
     assert finding.lines() == [
         "eth0:0: hosts cannot learn the MAC of 10.0.0.5",
@@ -180,7 +180,7 @@ def test_a_name_too_long_for_a_label() -> None:
 
 
 def test_commands_for_another_namespace() -> None:
-    """They are run there; a shell is called where there is something for it."""
+    """Commands run in the namespace, through a shell if they need one."""
     assert cli_doctor.inside("blue", "ip link set eth0 up") == (
         "ip netns exec blue ip link set eth0 up"
     )
@@ -192,7 +192,7 @@ def test_commands_for_another_namespace() -> None:
 
 
 def test_what_has_no_arp_by_its_nature() -> None:
-    """An ipvlan in mode l3 and a device that is no Ethernet are not told to have it."""
+    """An ipvlan in mode l3, and a device other than Ethernet, give no finding for missing ARP."""
     addresses = [address(2, MAIN, 24, ours=False), address(10, ALIAS)]
     l3 = alias(kind="ipvlan", mode=1, flags=RUNNING | IFF_NOARP)
     assert doctor.examine(facts([device(2, "eth0"), l3], addresses)) == []
@@ -258,7 +258,7 @@ def test_a_full_table_of_neighbours() -> None:
 
 
 def networkd(root: Path, index: int, name: str, state: str = "configured") -> None:
-    """What systemd-networkd leaves of a link in /run."""
+    """Write the state file of systemd-networkd for a link."""
     folder = root / "run/systemd/netif/links"
     folder.mkdir(parents=True, exist_ok=True)
     (root / "etc/systemd/network").mkdir(parents=True, exist_ok=True)
@@ -270,7 +270,7 @@ def networkd(root: Path, index: int, name: str, state: str = "configured") -> No
 
 
 def network_manager(root: Path, index: int, managed: str) -> None:
-    """What NetworkManager leaves of a device in /run."""
+    """Write the state file of NetworkManager for a device."""
     folder = root / "run/NetworkManager/devices"
     folder.mkdir(parents=True, exist_ok=True)
     (root / "etc/NetworkManager/conf.d").mkdir(parents=True, exist_ok=True)
@@ -336,7 +336,7 @@ def test_networkd_may_remove_labels(tmp_path: Path) -> None:
 
 
 def test_networkmanager_manages_the_device_of_an_alias(tmp_path: Path) -> None:
-    """It is told to leave it alone."""
+    """The command makes NetworkManager ignore the device."""
     network_manager(tmp_path, 10, "true")
     finding = only(managed(staged(), tmp_path), "managed-alias")
     file = tmp_path / "etc/NetworkManager/conf.d/90-netalias-eth0_0.conf"
@@ -348,7 +348,7 @@ def test_networkmanager_manages_the_device_of_an_alias(tmp_path: Path) -> None:
 
 
 def test_networkmanager_may_remove_labels(tmp_path: Path) -> None:
-    """It has no setting that keeps them; a device stays."""
+    """NetworkManager cannot keep labels, so the command makes them devices."""
     network_manager(tmp_path, 2, "true")
     finding = only(managed(label(), tmp_path), "managed-main")
     assert finding.text == "eth0: NetworkManager may remove eth0:0"
@@ -357,7 +357,7 @@ def test_networkmanager_may_remove_labels(tmp_path: Path) -> None:
 
 
 def test_a_manager_that_hides_its_files_is_said(tmp_path: Path) -> None:
-    """What cannot be read is no finding."""
+    """An unreadable state file is listed in unseen, and is no finding."""
     (tmp_path / "run/systemd/netif/links/2").mkdir(parents=True)
     found = managed(staged(), tmp_path)
     assert doctor.examine(found) == []
@@ -379,7 +379,7 @@ COMMIT
 
 
 def test_the_old_iptables() -> None:
-    """Devices are named behind -i and -o; what iptables-nft prints is read elsewhere."""
+    """Device names follow -i and -o; the output of iptables-nft is ignored."""
     assert device_names(SAVED) == {(XTABLES, "filter", "eth0:0"), (XTABLES, "nat", "eth0:9")}
     assert device_names(SAVED.replace("v1.8.9", "v1.8.9 (nf_tables)")) == set()
 

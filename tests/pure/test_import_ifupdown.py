@@ -1,4 +1,4 @@
-"""interfaces(5) -> lines of the file grammar: what ifup(8) would make of it, and no more."""
+"""interfaces(5) as lines of the file grammar: the aliases that ifup(8) would make."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_inet6(options: list[str], words: str) -> None:
     ],
 )
 def test_bad_address(head: str, option: str, why: str) -> None:
-    """What is no address of an alias is a note with the place and the name, and no line."""
+    """A wrong address becomes a note with place and name, and no line."""
     result = found(stanza(option, head=f"eth0:0 {head} static"))
     (note,) = result.notes
     assert result.lines == []
@@ -212,7 +212,7 @@ def test_bad_names(name: str, why: str) -> None:
 
 
 def test_inherits() -> None:
-    """What comes from a template is not there; what the stanza itself says is."""
+    """Options of a template are left out; those of the stanza are used."""
     result = found(stanza("address 10.0.0.1/24", head="eth0:0 inet static inherits web"))
     assert slots(result) == ["eth0:0"]
     assert result.notes == ["f:2: eth0:0: options inherited from web are not carried over"]
@@ -276,7 +276,7 @@ def test_logical_interfaces() -> None:
 
 
 def test_second_stanza() -> None:
-    """One alias has one address: another one is a note, the same one again is not."""
+    """A second address of an alias is a note; the same address again is not."""
     text = stanza("address 10.0.0.1/24")
     again = found(text + "\n" + text)
     assert (slots(again), again.notes) == (["eth0:0"], [])
@@ -289,7 +289,7 @@ def test_second_stanza() -> None:
 
 
 def test_one_address_twice() -> None:
-    """A file declares an address once; an alias that nobody brings up takes none away."""
+    """A file declares an address once; an alias that is not brought up does not take it."""
     text = "iface lo:{0} inet static\n address 10.0.0.1/{1}\n"
     both = found("auto lo:0 lo:1\n" + text.format(0, 24) + text.format(1, 32))
     assert slots(both) == ["lo:0"]
@@ -336,12 +336,12 @@ iface lo:1 inet static\t
 
 
 def test_no_comment_in_a_continued_line() -> None:
-    """What follows a backslash is part of the value, whatever it looks like."""
+    """A line after a backslash is part of the value, whatever it looks like."""
     assert "broadcast # no: not" in notes("address 10.0.0.1/24", "broadcast \\", "# no")[0]
 
 
 def test_backslash_at_the_end_of_the_file() -> None:
-    """It joins nothing."""
+    """A backslash at the end of the file joins nothing."""
     assert line("address 10.0.0.1/24\\") == "eth0:0 10.0.0.1/24 kind label"
 
 

@@ -42,16 +42,16 @@ ALIASES = (
     "eth9:3 2001:db8::5/64 kind macvlan",
 )
 MAIN_SETTINGS = {"arp_ignore": 1, "arp_announce": 2}
-"""What macvlans with IPv4 need of their main device."""
+"""Sysctls that IPv4 macvlans need on their main device."""
 
 needs_nft = pytest.mark.skipif(shutil.which("nft") is None, reason="nft is not installed")
 
 
 class Doctor(Command):
-    """The command, and a shell for what it recommends."""
+    """The command, and a shell for the commands in its findings."""
 
     def findings(self, *words: str) -> list[Json]:
-        """What ``-j doctor`` says; the status is that of the number of findings."""
+        """The objects of ``-j doctor``; the exit status must match their number."""
         done = self.run("-j", "doctor", *words)
         found: list[Json] = json.loads(done.stdout)
         assert (done.returncode, done.stderr) == (FOUND if found else 0, ""), done
@@ -293,7 +293,7 @@ FAULTS = [
         "ip -6 route add 2001:db8::/64 dev eth9_3 proto kernel metric 256",
     ),
 ]
-"""Check, what makes the fault, and what is said of it."""
+"""Check, the command that makes the fault, and the expected text."""
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_looking_changes_nothing(cli: Doctor) -> None:
 
 
 def test_all_kinds_and_families_are_healthy(cli: Doctor) -> None:
-    """What netalias makes gives no finding, not even under a strict reverse path everywhere."""
+    """Fresh aliases give no finding, not even under a strict reverse path everywhere."""
     set_sysctl(cli.namespace, "ipv4/conf/all/rp_filter", 1)
     cli.silent("eth9:4", "10.30.0.1/24", "kind", "label")
     cli.silent("eth9:5", "2001:db8:1::1/64", "kind", "label")
@@ -346,7 +346,7 @@ def test_all_kinds_and_families_are_healthy(cli: Doctor) -> None:
 
 
 def test_a_fault_of_another_device_is_none_of_this(cli: Doctor) -> None:
-    """With words only what concerns these aliases and main devices is told."""
+    """With words only these aliases and main devices are examined."""
     cli.namespace.ip("link add eth8 type bridge")
     cli.namespace.ip("link set eth9_0 mtu 1400")
     assert [one["alias"] for one in cli.findings("eth9")] == ["eth9:0"]
@@ -379,7 +379,7 @@ def test_the_cable(local: Doctor) -> None:
 
 
 def test_a_cable_that_is_elsewhere(cli: Doctor) -> None:
-    """Where no command here can help there is none; a tentative address says what it waits for."""
+    """A finding has no command if none can help; one on a tentative address names the carrier."""
     assert cli.namespace.peer is not None
     cli.namespace.peer.ip("link set p9 down")
     wait_for_state(cli.namespace, "eth9", "DOWN")
@@ -396,7 +396,7 @@ def test_a_cable_that_is_elsewhere(cli: Doctor) -> None:
 
 
 def test_a_port(cli: Doctor) -> None:
-    """A label on what became the port of a bridge moves to the bridge."""
+    """A label on a device that became a port of a bridge moves to the bridge."""
     for name in ("eth9:0-", "eth9:1-", "eth9:3-"):
         cli.silent(name)
     cli.sh("ip link add br0 type bridge && ip link set br0 up && ip link set eth9 master br0")
@@ -413,7 +413,7 @@ def test_a_port(cli: Doctor) -> None:
 
 
 def test_a_dummy_that_nobody_answers_for(cli: Doctor) -> None:
-    """Where the main device answers for its own addresses only, a dummy becomes a label."""
+    """A dummy becomes a label if the main device answers for its own addresses only."""
     if cli.run("eth9:4", "10.0.0.8", "kind", "dummy").returncode:
         pytest.skip("the kernel has no dummy")
     held(
@@ -443,7 +443,7 @@ def test_the_same_mac_twice(cli: Doctor) -> None:
 
 
 def test_asked_and_never_heard(cli: Doctor) -> None:
-    """A macvlan whose frames nobody answers may be filtered by its MAC."""
+    """A macvlan without any answer may be filtered by its MAC."""
     cli.silent("eth9:1-")
     cli.silent("eth9:3-")
     set_sysctl(cli.namespace, "ipv4/neigh/eth9_0/mcast_solicit", 1)
@@ -477,7 +477,7 @@ def test_somebody_else_has_the_address(cli: Doctor) -> None:
 
 
 def test_a_label_of_others_with_the_name_of_an_alias(cli: Doctor) -> None:
-    """The name is there twice; what ifconfig makes of that is told where there is one."""
+    """A name exists twice; the finding mentions ifconfig if it is installed."""
     cli.sh("ip addr add 10.9.9.9/32 dev eth9 label eth9:0")
     also = "; ifconfig eth9:0 shows and changes that" if shutil.which("ifconfig") else ""
     held(
@@ -516,7 +516,7 @@ def test_a_name_that_ifconfig_cuts(netns: Namespace) -> None:
 
 
 def test_a_renamed_main_device(cli: Doctor) -> None:
-    """Its aliases are called after it again."""
+    """The commands rename the aliases after their main device."""
     rename(cli.namespace, "eth9", "wan")
     found = cli.findings()
     assert [(one["check"], one["text"]) for one in found] == [
@@ -614,7 +614,7 @@ def test_a_name_with_a_dot(netns: Namespace) -> None:
 
 
 def test_what_hands_off_leaves_undone(cli: Doctor) -> None:
-    """The main device was not touched: what that means is found, and the commands do it."""
+    """Effects of --hands-off are found, and the commands mend them."""
     for slot in range(4):
         cli.silent(f"eth9:{slot}-")
     for key in MAIN_SETTINGS:
@@ -648,7 +648,7 @@ def test_another_namespace(cli: Doctor) -> None:
 
 
 def test_what_an_ordinary_user_may_not_see(cli: Doctor) -> None:
-    """It is said in one line, which -q leaves out, and is no finding."""
+    """Unread facts are one line, which -q leaves out, and no finding."""
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         pytest.skip("setpriv is not installed")
