@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from netalias.desired import Wish
     from netalias.model import Alias, Device
 
+# Words of on-down, and the word that ends healing.
 FREE = "free"
 KEEP = "keep"
 OFF = "off"
 
 
-class Wished:
-    """Declared aliases by name and by address.
+class Index:
+    """DeclaredNames aliases by name and by address.
 
     ``on_down``, FREE or KEEP, holds for aliases whose line does not say.
     """
@@ -80,13 +81,13 @@ class Wished:
         return ((wish.on_down if wish is not None else "") or self.on_down) == FREE
 
 
-class Declared:
+class DeclaredNames:
     """A translation of alias names: from the primary names of main devices to the declared ones.
 
     A declaration may use an alternative name of one of *devices*.
     """
 
-    def __init__(self, wished: Wished, devices: Iterable[Device]) -> None:
+    def __init__(self, wished: Index, devices: Iterable[Device]) -> None:
         self._wished = wished
         self._mains: dict[str, list[str]] = {}
         for device in devices:
