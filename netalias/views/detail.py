@@ -36,7 +36,7 @@ def detail(alias: Alias, registry: Registry) -> list[str]:
     return lines
 
 
-def settings(main: Device, kept: Mapping[str, int]) -> list[str]:
+def sysctls(main: Device, kept: Mapping[str, int]) -> list[str]:
     """The sysctls of a main device that netalias has set, as lines.
 
     *kept* maps each sysctl to the value before.
