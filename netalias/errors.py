@@ -1,26 +1,26 @@
-"""Everything netalias raises on purpose.
+"""The exceptions that netalias raises on purpose.
 
 ::
 
     NetaliasError
-    ├── UsageError              the words are wrong; nothing was asked of the kernel
+    ├── UsageError              wrong words; nothing was asked of the kernel
     │   ├── BadName             not a legal alias name
     │   ├── BadAddress          not a legal address, prefix length or MAC
-    │   └── DeclarationError    errors in files (declarations.py)
-    ├── StateError              the words are right, the world does not allow it
+    │   └── DeclarationError    errors in files (desired/declarations.py)
+    ├── StateError              right words that the state of the system does not allow
     │   ├── NoSuchDevice        no such main device, or no such alias
     │   ├── MainDown            the main device is down
-    │   ├── AlreadyExists       a name or an address is taken by somebody else
+    │   ├── AlreadyExists       a name or an address is taken
     │   ├── FamilyError         no alias type serves the family
     │   ├── KindError           the kind cannot serve this main device
     │   ├── NotOurs             the object does not carry our mark
     │   └── LimitError          a length or a number is over its limit
-    ├── KernelError             the kernel said no; its own words are kept
+    ├── KernelError             the kernel refused; its own words are kept
     │   ├── NotPermitted        EPERM or EACCES
-    │   └── WireError           an answer that cannot be read
-    ├── PacketError             a frame from the wire that cannot be read
+    │   └── WireError           an unreadable answer
+    ├── PacketError             an unreadable frame
     ├── Conflict                another host has the address
-    └── LockBusy                another run holds the lock of this namespace
+    └── LockBusy                another netalias holds the lock of this namespace
 
 Each error has ``errno`` (the historical code where NET_ALIAS had one),
 ``status`` (the exit status) and, where there is a remedy, ``hint``.
@@ -50,16 +50,16 @@ if TYPE_CHECKING:
 STATUS_OK = 0
 STATUS_USAGE = 1
 STATUS_NONE = 1
-"""``lookup`` found no owner: the same number as a usage error, as grep(1) has it."""
+"""``lookup`` found no owner. As with grep(1), 1 is "no match"; it is also our usage error."""
 STATUS_KERNEL = 2
 STATUS_DRIFT = 3
-"""``check`` found a difference, or ``doctor`` something wrong."""
+"""``check`` found a difference, or ``doctor`` a fault."""
 STATUS_PERMISSION = 4
 STATUS_UNVERIFIED = 5
-"""``reconcile`` was done, and the second reading is not what was declared."""
+"""``reconcile`` applied its changes, and the kernel then does not hold what was declared."""
 STATUS_CONFLICT = 6
 STATUS_INTERRUPTED = 130
-"""128 and the number of SIGINT, as the shells count."""
+"""128 plus the number of SIGINT, as shells report it."""
 STATUS_BUG = 70
 """EX_SOFTWARE of sysexits.h."""
 STATUS_BUSY = 75
@@ -67,12 +67,12 @@ STATUS_BUSY = 75
 
 
 class NetaliasError(Exception):
-    """Base of all; ``str()`` is one line without the hint."""
+    """Base of all errors; ``str()`` is one line, without the hint."""
 
     errno = EINVAL
     status = STATUS_KERNEL
     details: Sequence[str] = ()
-    """Lines that are said before it."""
+    """Lines to print before the message."""
 
     def __init__(self, message: str, hint: str = "", errno: int = 0) -> None:
         super().__init__(message)
@@ -86,14 +86,14 @@ class NetaliasError(Exception):
 
 
 class UsageError(NetaliasError):
-    """The words are wrong; ``word`` is the index of the wrong one."""
+    """Wrong words; ``word`` is the index of the first wrong one."""
 
     status = STATUS_USAGE
     word = 0
 
 
 class BadName(UsageError):
-    """Not a legal alias name; history answered ENODEV."""
+    """Not a legal alias name; net_alias answered ENODEV."""
 
     errno = ENODEV
 
@@ -103,7 +103,7 @@ class BadAddress(UsageError):
 
 
 class StateError(NetaliasError):
-    """The world does not allow it."""
+    """Right words that the state of the system does not allow."""
 
 
 class NoSuchDevice(StateError):
@@ -119,7 +119,7 @@ class MainDown(StateError):
 
 
 class AlreadyExists(StateError):
-    """The name or the address belongs to somebody else."""
+    """The name or the address is taken."""
 
     errno = EEXIST
 
@@ -129,13 +129,13 @@ class FamilyError(StateError):
 
 
 class KindError(StateError):
-    """The kind cannot serve this main device or this wish."""
+    """The kind cannot serve this main device, or cannot grant this wish."""
 
     errno = EOPNOTSUPP
 
 
 class NotOurs(StateError):
-    """The object does not carry our mark, so it is left alone."""
+    """The object does not carry our mark, so netalias leaves it alone."""
 
     errno = EPERM
 
@@ -149,8 +149,8 @@ class LimitError(StateError):
 class KernelError(NetaliasError):
     """The kernel refused an operation.
 
-    ``operation`` is what was asked, ``text`` the extended acknowledgement
-    (NLMSGERR_ATTR_MSG) or empty, ``sequence`` the number of the message.
+    ``operation`` names the request, ``text`` is the kernel's own message
+    (NLMSGERR_ATTR_MSG) or empty, ``sequence`` the number of the netlink message.
     """
 
     def __init__(
@@ -170,14 +170,14 @@ class NotPermitted(KernelError):
 
 
 class WireError(KernelError):
-    """An answer of the kernel that cannot be read: truncated or malformed."""
+    """A truncated or malformed answer of the kernel."""
 
     def __init__(self, what: str) -> None:
         super().__init__("netlink answer", EBADMSG, what)
 
 
 class PacketError(NetaliasError):
-    """A frame from the wire that is malformed, or of no concern."""
+    """A frame that is malformed, or of a protocol that is not read."""
 
     errno = EBADMSG
 
@@ -190,7 +190,7 @@ class Conflict(NetaliasError):
 
 
 class LockBusy(NetaliasError):
-    """Another run holds the lock of this network namespace."""
+    """Another netalias holds the lock of this network namespace."""
 
     errno = EAGAIN
     status = STATUS_BUSY

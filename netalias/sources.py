@@ -1,8 +1,8 @@
-"""Files of declarations: which there are, whether they can be trusted, what they hold.
+"""Files of declarations: finding them, checking whether they can be trusted, reading them.
 
 The folders follow the convention of systemd (see its environment.d(5), "CONFIGURATION DIRECTORIES
-AND PRECEDENCE"): what the administrator has wins over what is volatile, and that over what the
-vendor has.
+AND PRECEDENCE"): files of the administrator win over volatile files, and those over files of the
+vendor.
 """
 
 from __future__ import annotations
@@ -32,26 +32,27 @@ if TYPE_CHECKING:
 
 DEFAULT = "/etc/netalias.conf"
 FOLDERS = ("/etc/netalias.d", "/run/netalias.d", "/usr/lib/netalias.d")
-"""A file masks those of the same name in the folders behind."""
+"""Folders in order of precedence: a file masks files of the same name in later folders."""
 SUFFIX = ".conf"
 MASK = "/dev/null"
-"""A file that is a link to it masks, and is not read."""
+"""Target of a link that masks a name; the link itself is not read."""
 STDIN = "-"
 STDIN_NAME = "<stdin>"
 SIZE_MAX = 64 << 20
-"""Bytes of one file."""
+"""Largest size of a file, in bytes."""
 CHUNK = 1 << 20
+"""Bytes of one read."""
 
+# File types: linux/stat.h, inode(7).
 S_IFMT = 0o170000
 S_IFCHR = 0o020000
 S_IFDIR = 0o040000
-"""linux/stat.h; stat(7)."""
 
 
 def default_files(root: str = "") -> list[str]:
-    """The files that there are, in the order in which they are read. Raises StateError.
+    """Paths of the declaration files that exist, in reading order. Raises StateError.
 
-    *root* stands in front of every name.
+    *root* is put before every path.
     """
     found: dict[str, str] = {}
     for folder in FOLDERS:
@@ -74,10 +75,10 @@ def _names(folder: str) -> list[str]:
 
 
 def read(paths: Sequence[str], stdin: BinaryIO | None = None) -> list[tuple[str, bytes]]:
-    """The name for messages and the content of each; of the default files when *paths* is empty.
+    """Name and content of each file, or of the default files when *paths* is empty.
 
-    ``-`` is standard input (*stdin*, or descriptor 0). Raises StateError, and UsageError when
-    standard input is asked for twice.
+    ``-`` is standard input (*stdin*, or descriptor 0), named ``<stdin>``. Raises StateError, and
+    UsageError when ``-`` is given twice.
     """
     if list(paths).count(STDIN) > 1:
         raise errors.UsageError("-: standard input can be read only once")
@@ -85,7 +86,7 @@ def read(paths: Sequence[str], stdin: BinaryIO | None = None) -> list[tuple[str,
 
 
 def decode(found: Iterable[tuple[str, bytes]]) -> list[tuple[str, str]]:
-    """Texts from UTF-8, without the byte order mark; what is not UTF-8 becomes surrogates."""
+    """Name and text of each file: UTF-8 without a byte order mark, other bytes as surrogates."""
     return [
         (name, content.decode("utf-8", "surrogateescape").removeprefix("\ufeff"))
         for name, content in found
@@ -113,7 +114,7 @@ def _reader(descriptor: int) -> Callable[[int], bytes]:
 
 
 def _limited(name: str, take: Callable[[int], bytes]) -> bytes:
-    """All that can be read, but no more than SIZE_MAX."""
+    """The whole content. Raises StateError for more than SIZE_MAX bytes."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -130,8 +131,10 @@ def _limited(name: str, take: Callable[[int], bytes]) -> bytes:
 
 
 def _capable() -> bool:
-    """Whether this process has a capability (proc_pid_status(5)), as a service of an ordinary user
-    may: others could use it by what they write."""
+    """Whether this process has any capability (proc_pid_status(5)).
+
+    A service of an ordinary user may have one, and a file written by others would then use it.
+    """
     try:
         with open("/proc/self/status", "rb") as file:
             found = file.read().partition(b"\nCapEff:")[2].split(None, 1)
@@ -141,10 +144,10 @@ def _capable() -> bool:
 
 
 def _check_trust(file: str, status: stat_result) -> None:
-    """Raises StateError for a file that somebody else could have written.
+    """Check that no other user could have written the file. Raises StateError.
 
-    A character device gives what its driver has: /dev/null is writable by all. A folder is refused
-    by read(2), and the advice to change its mode would harm.
+    Character devices pass: /dev/null is writable by all, and its content comes from the driver.
+    Folders pass too: read(2) refuses them, and the advice to change their mode would do harm.
     """
     mode = status.st_mode
     if mode & S_IFMT in (S_IFCHR, S_IFDIR):
@@ -166,7 +169,10 @@ def _failed(file: str, error: OSError | ValueError) -> errors.StateError:
 
 
 def configuration(found: list[tuple[str, bytes]]) -> str:
-    """What a configuration is known by: its text, wherever it stands, and whatever is left out."""
+    """The digest of a configuration, 32 hexadecimal digits: BLAKE2b over the contents of its files.
+
+    Names of files do not count, so a configuration may move.
+    """
     from _blake2 import blake2b
 
     return blake2b(b"\0".join(content for _, content in found), digest_size=16).hexdigest()

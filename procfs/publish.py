@@ -35,7 +35,7 @@ def publish(directory: str | os.PathLike[str], texts: Tree | Entries) -> list[st
     Files get mode 0444.  A text that is already there is left alone, inode and times included;
     other files are not touched.  `directory` and those of the tree are made with mode 0755 when
     missing, but not the parents of `directory`.  All texts are rendered before the first is
-    written, so what a `show` raises changes nothing.
+    written, so an exception in a `show` changes nothing.
 
     OSError: as the kernel reports it; texts before the failing one are in place, the temporary
     file is gone.  ValueError: a name of the form kept for temporary files.
@@ -107,7 +107,7 @@ class _Folder:
             raise
 
     def remove_leftovers(self) -> None:
-        """Remove the temporary files of publishers that are no more."""
+        """Remove the temporary files of publishers that no longer run."""
         with os.scandir(self.fd) as entries:
             for entry in entries:
                 owner = _owner(entry.name)

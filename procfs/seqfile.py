@@ -22,8 +22,8 @@ PERMISSIONS = 0o444
 def padded(line: bytes, width: int) -> bytes:
     """Return `line` as a record of exactly `width` bytes, the last one a newline.
 
-    Short lines are filled with blanks; what goes beyond `width - 1` bytes is cut, as a fixed
-    width has no other way (net/core/net_alias.c).  ValueError: `width` below 1, or a newline
+    Short lines are filled with blanks; bytes beyond `width - 1` are cut, since the width is
+    fixed (net/core/net_alias.c).  ValueError: `width` below 1, or a newline
     within the line, which would make two records of one.
     """
     if width < 1:
@@ -34,7 +34,7 @@ def padded(line: bytes, width: int) -> bytes:
 
 
 class TextFile:
-    """A text that `show` can tell at any time.
+    """A text that `show` renders whenever it is opened.
 
     `show()` gives the lines in order, the header first, each with its own newline; they are
     joined as they are.
@@ -48,7 +48,7 @@ class TextFile:
         self._show = show
 
     def render(self) -> bytes:
-        """Return the text of this moment, whole.  What `show` raises is passed on."""
+        """Return the text of this moment, whole.  Exceptions of `show` are passed on."""
         return b"".join(self._show())
 
     def open(self, mode: str = "r") -> TextHandle:

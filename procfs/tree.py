@@ -66,7 +66,7 @@ class Tree:
         return list(node._nodes)
 
     def stat(self, path: str = "") -> os.stat_result:
-        """Return what /proc would report: st_mode 0o100444 or 0o40555, all else 0 but st_nlink.
+        """Return a status as in /proc: st_mode 0o100444 or 0o40555, all else 0 but st_nlink.
 
         The size is 0 as well: it is known only when the text is opened.  FileNotFoundError,
         NotADirectoryError: no way to `path`.

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def doctor(options: Options, words: list[str]) -> int:
-    """Print what is wrong with the aliases; STATUS_DRIFT when something is."""
+    """Print the findings; returns STATUS_DRIFT when there are any."""
     with options.engine() as engine:
         observed = engine.observe()
-    reading = read(observed, words, netns=options.netns)
-    findings = examine(reading)
+    facts = read(observed, words, netns=options.netns)
+    findings = examine(facts)
     if options.netns:
         for finding in findings:
             finding.command = inside(options.netns, finding.command)
     if not options.quiet:
-        for what in reading.unseen:
+        for what in facts.unseen:
             complain(f"not looked at: {what}")
     if options.json:
         from netalias.views import json
@@ -39,7 +39,7 @@ def doctor(options: Options, words: list[str]) -> int:
 
 
 def inside(netns: str, command: str) -> str:
-    """*command* as it is run in another network namespace."""
+    """The command that runs *command* in the network namespace *netns*."""
     if not command:
         return ""
     words = f"sh -c {quote(command)}" if set(command) & set("&|;<>'\"") else command
@@ -49,5 +49,5 @@ def inside(netns: str, command: str) -> str:
 
 
 def block(finding: Finding) -> str:
-    """A finding as text: what is wrong; indented, why, and the command."""
+    """A finding as text: the fault, then indented the reason and the command."""
     return "\n    ".join(map(printable, finding.lines())) + "\n"

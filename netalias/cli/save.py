@@ -1,4 +1,4 @@
-"""The verbs that take aliases from one place to another: save, import, adopt, batch."""
+"""The verbs save, import and adopt: aliases as lines of a file, and foreign ones taken over."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def save(options: Options, words: list[str]) -> int:
-    """What the kernel has, as lines of a file."""
+    """Print the aliases of the kernel as lines of a file; returns the exit status."""
     from netalias.observed import only, select
 
     with options.engine() as engine:
@@ -39,12 +39,12 @@ def save(options: Options, words: list[str]) -> int:
         write("".join(f"{shown(line)}\n" for line in lines))
     lost = [alias for alias in aliases if alias.ours and alias.name.main.startswith("#")]
     for alias in lost:
-        complain(f"{alias.name}: a file cannot say it: the name begins a comment")
+        complain(f"{alias.name}: a file cannot declare it: its name would begin a comment")
     return errors.STATUS_KERNEL if lost else errors.STATUS_OK
 
 
 def _by_slot(aliases: list[Alias]) -> list[Alias]:
-    """In a file the order of the slots says more than that in which they were made."""
+    """The aliases by main device in chain order, then by slot: easier to read than by creation."""
     mains = {
         name: place
         for place, name in enumerate(dict.fromkeys(alias.name.main for alias in aliases))
@@ -53,39 +53,29 @@ def _by_slot(aliases: list[Alias]) -> list[Alias]:
 
 
 def import_(options: Options, words: list[str]) -> int:
-    """Lines of a file out of interfaces(5), and of labels that others made."""
+    """Print aliases of other formats, and foreign labels, as lines of a file; the exit status."""
     if len(words) > 1:
         raise errors.UsageError(f"import takes one file: {words[1]}")
-    lines, notes = _interfaces(words)
+    from netalias import importers
+
+    imported = importers.read(*words)
     with options.engine() as engine:
         observed = engine.observe()
-    said = {line.split()[0] for line in lines}
+    said = {line.split()[0] for line in imported.lines}
     others = [
         alias
         for alias in ordered(observed.aliases, observed.snapshot)
         if not alias.ours and str(alias.name) not in said
     ]
-    lines += export.foreign(others, observed.registry)
+    lines = imported.lines + export.foreign(others, observed.registry)
     write("".join(f"{printable(line)}\n" for line in lines))
-    for note in notes if not options.quiet else ():
+    for note in imported.notes if not options.quiet else ():
         complain(note, "warning: ")
     return errors.STATUS_OK
 
 
-def _interfaces(words: list[str]) -> tuple[list[str], list[str]]:
-    """Lines and notes out of the file that is named; the usual one may be missing."""
-    from os.path import exists
-
-    from netalias.importers import ifupdown
-
-    if not words and not exists(ifupdown.DEFAULT):
-        return [], []
-    found = ifupdown.read(*words)
-    return found.lines, found.notes
-
-
 def adopt_(options: Options, words: list[str]) -> int:
-    """Put our mark on labels that others made."""
+    """Put our mark on foreign labels; returns the exit status."""
     if not words:
         raise errors.UsageError("adopt needs the name of a label: netalias adopt eth0:0")
     from netalias.engine import adopt

@@ -73,7 +73,7 @@ def _details(
 
         blocks += [published.detail(one) for one in others]
     mains = {alias.main.index: alias.main for alias in aliases if alias.main is not None}
-    blocks += [plain.settings(main, old[index]) for index, main in mains.items() if index in old]
+    blocks += [plain.sysctls(main, old[index]) for index, main in mains.items() if index in old]
     write("".join(between.join(map(printable, block)) + "\n" for block in blocks))
     return errors.STATUS_OK
 

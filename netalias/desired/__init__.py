@@ -1,4 +1,4 @@
-"""The words after ``netalias`` -> a wish.
+"""One alias as it is asked for: the words after ``netalias`` become a wish.
 
 Grammar (the words of ifconfig(8), in any order after the name)::
 
@@ -11,7 +11,7 @@ Grammar (the words of ifconfig(8), in any order after the name)::
             | "heal" "on" | "heal" "off" | "on-down" "free" | "on-down" "keep"
             | "lease" SECONDS | "lease" "off"
 
-What follows a deleting name (``eth0:0-``) is ignored, as in Linux 2.0.
+Words after a deleting name (``eth0:0-``) are ignored, as in Linux 2.0.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 NUMBER_MAX = 0xFFFFFFFF
 LEASE_MAX = NUMBER_MAX - 1
-"""The largest number of seconds that is not for ever."""
+"""Longest lease in seconds; one more means for ever (IFA_CACHEINFO)."""
 ROUNDS_MAX = 99999
-"""How often an alias is announced, or after how many seconds again."""
+"""Largest number of announcements, and longest period between them in seconds."""
 ACD = ("off", "fast", "rfc")
 CONFLICT = ("skip", "abort")
 HEAL = ("on", "off")
@@ -39,14 +39,14 @@ ON_DOWN = ("free", "keep")
 
 
 class Wish:
-    """What is wished for one alias; what is None (or empty) was not said.
+    """One alias as it is asked for; None, or an empty value, stands for a word that was not given.
 
     ``address`` and ``peer`` are packed; ``broadcast`` is None for the usual one and empty for none.
-    ``lenient``: a kind that has no MTU passes it over. How the address comes to the neighbours:
-    ``acd`` and ``conflict`` are words, ``announce`` is how often, ``every`` the seconds after which
-    again and again, ``optimistic`` that it is used while the kernel probes (RFC 4429). ``heal`` and
-    ``on_down`` are words for who watches over it. ``lease`` is after how many seconds the kernel
-    drops it unless it is renewed, 0 for never.
+    ``lenient``: a kind without an MTU ignores ``mtu`` instead of refusing it. ``acd``,
+    ``conflict``, ``heal`` and ``on_down`` hold words of the grammar. ``announce`` is the number of
+    announcements, ``every`` the seconds between repeated ones or 0; ``optimistic``: the address is
+    used while the kernel probes for it (RFC 4429). ``lease`` is the lifetime of the address in
+    seconds, 0 for ever.
     """
 
     __slots__ = (
@@ -97,12 +97,12 @@ class Wish:
 
     @property
     def empty(self) -> bool:
-        """Nothing is wished: the alias is only looked at."""
+        """Whether no word was given: such a command shows the alias."""
         fresh = Wish(self.name)
         return all(getattr(self, slot) == getattr(fresh, slot) for slot in self.__slots__)
 
     def copy(self, name: AliasName, address: bytes) -> Wish:
-        """The same wish for another alias."""
+        """The same wish for another alias; *address* is packed."""
         new = Wish.__new__(Wish)
         new.name = name
         new.delete = self.delete
@@ -129,7 +129,7 @@ class Wish:
         return new
 
     def check(self, alias_type: AliasType) -> None:
-        """What can only be said once the type of the address is known. Raises UsageError."""
+        """Check the words that depend on the type of the address. Raises UsageError."""
         if self.prefixlen is not None and self.prefixlen > alias_type.bits:
             raise errors.UsageError(
                 f"{self.name}: prefix length {self.prefixlen} is over {alias_type.bits}"
@@ -141,13 +141,13 @@ class Wish:
         if self.broadcast and alias_type.size != 4:
             raise errors.UsageError(f"{self.name}: only an IPv4 address has a broadcast address")
         if self.optimistic and alias_type.size != 16:
-            raise errors.UsageError(f"{self.name}: only an IPv6 address is optimistic")
+            raise errors.UsageError(f"{self.name}: only an IPv6 address can be optimistic")
 
 
 def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX) -> Wish:
-    """One command. Raises UsageError (BadName, BadAddress) or FamilyError.
+    """The wish of one command. Raises UsageError (BadName, BadAddress) or FamilyError.
 
-    *limit* is the largest slot. ``word`` of a UsageError is the index of the wrong one of *words*.
+    *limit* is the largest slot. ``word`` of a UsageError is the index of the wrong word.
     """
     name, delete = names.parse(words[0], limit)
     wish = Wish(name, delete)
@@ -165,14 +165,14 @@ def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX)
 
 
 def _ignore(wish: Wish, rest: list[str], registry: Registry) -> None:
-    """What is ignored are words; an option that is ignored would delete something else."""
+    """Drop one word, but refuse an option: ignoring ``-n NAME`` would delete another alias."""
     word = rest.pop()
     if word.startswith("-"):
         raise errors.UsageError(f"{wish.name}: {word}: options stand before the name")
 
 
 def _take(wish: Wish, rest: list[str], registry: Registry) -> None:
-    """Take one word and what belongs to it off the end of *rest*, which is in reverse order."""
+    """Apply one word and its arguments; they are taken off the end of *rest*, a reversed list."""
     word = rest.pop()
     if word in WORDS:
         _, what, handler = WORDS[word]
@@ -192,12 +192,12 @@ def _take(wish: Wish, rest: list[str], registry: Registry) -> None:
 
 
 def arguments(word: str, following: str) -> int:
-    """How many words belong to *word*, a key of WORDS; *following* is the first of them."""
+    """The number of arguments of *word*, a key of WORDS; *following* is the word after it."""
     return 2 if word == "announce" and following == "every" else WORDS[word][0]
 
 
 def guess_type(word: str) -> str:
-    """The type of the address that *word* looks like, or empty."""
+    """The name of the type whose addresses look like *word*, or empty."""
     if ":" in word:
         return "inet6"
     return "inet" if word[:1].isdigit() else ""
@@ -267,7 +267,7 @@ def _broadcast(wish: Wish, text: str) -> None:
 
 def _peer(wish: Wish, text: str) -> None:
     if wish.type is None:
-        raise errors.UsageError(f"{wish.name}: pointopoint comes after the address")
+        raise errors.UsageError(f"{wish.name}: pointopoint must follow the address")
     wish.peer, length = _parsed(wish, text, wish.type)
     if length is not None:
         _set_prefix(wish, length)
@@ -367,20 +367,20 @@ WORDS: dict[str, tuple[int, str, Callable[..., None]]] = {
     "up": (0, "", _up),
     "down": (0, "", _down),
 }
-"""Word: how many arguments, what they are, and what is done with them."""
+"""Word: the number of its arguments, their description, and the function that applies them."""
 
 
 def choice(what: str, text: str, known: Sequence[str]) -> str:
-    """*text*, if it is one of *known*. Raises UsageError."""
+    """*text*, which must be one of *known*. Raises UsageError; *what* begins the message."""
     if text not in known:
         raise errors.UsageError(f"{what} {text}: one of {', '.join(known)} is needed")
     return text
 
 
 def announcement(what: str, text: str, seconds: str = "") -> tuple[int, int]:
-    """``off``, a number, ``every SECONDS`` -> how often, and the seconds or 0.
+    """The number of announcements, and the seconds between repeated ones or 0.
 
-    Raises UsageError.
+    *text* is ``off``, a number, or ``every`` with *seconds*. Raises UsageError.
     """
     if text == "off":
         return 0, 0
@@ -402,26 +402,26 @@ def number(wish: Wish, word: str, text: str, limit: int = NUMBER_MAX) -> int:
 
 
 def mac(what: str, text: str) -> bytes:
-    """Six bytes from ``02:00:00:00:00:01``. Raises BadAddress for group addresses and zero too."""
+    """Six bytes from ``02:00:00:00:00:01``. Raises BadAddress, for zero and group addresses too."""
     parts = text.replace("-", ":").split(":")
     try:
         if text.isascii() and len(parts) == 6 and all(map(_is_byte, parts)):
             packed = bytes(int(part, 16) for part in parts)
             if packed[0] & 1 or not any(packed):
-                raise errors.BadAddress(f"{what} {text}: not the address of one station")
+                raise errors.BadAddress(f"{what} {text}: not the MAC of a single station")
             return packed
     except ValueError:
-        pass  # a digit that is not hexadecimal: the sentence below says it all
+        pass  # a digit that is not hexadecimal; the error below covers it
     raise errors.BadAddress(f"{what} {text}: not a MAC", "such as 02:00:00:00:00:01")
 
 
 def _is_byte(text: str) -> bool:
-    """One or two digits, or what looks like them: int() takes signs and blanks too."""
+    """Whether *text* is one or two letters or digits: int() would take signs and blanks too."""
     return len(text) in (1, 2) and text.isalnum()
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """The known word that *word* is probably meant to be, or empty."""
+    """The known word most like *word*, or empty when none is near."""
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(word, known, 1, 0.7)), "")

@@ -1,9 +1,9 @@
-"""Declared aliases: the text of files -> wishes, every error with its place.
+"""Declared aliases: the text of files becomes wishes, and errors with their places.
 
 Grammar: a line is the words after ``netalias``, with ranges (ranges.py)::
 
     line     = [ alias | defaults ] [ comment ]
-    alias    = slots word*                  the words of wishes.py, an address among them
+    alias    = slots word*                  the words of desired/__init__.py, an address among them
     defaults = "defaults" word*             for the lines below it in this file
     comment  = "#" anything                 where a word could begin
 
@@ -12,7 +12,7 @@ Grammar: a line is the words after ``netalias``, with ranges (ranges.py)::
     eth0:100-199  2001:db8::100/64+             # the first address, then counting up
     defaults      kind macvlan mtu 1400
 
-All errors of all files are found, and nothing here does anything.
+All errors of all files are found. Nothing here reads a file or changes anything.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ DEFAULT_WORDS = (
     "acd", "announce", "broadcast", "-broadcast", "conflict", "down", "heal", "kind", "lease",
     "metric", "mtu", "netmask", "on-down", "optimistic", "prefixlen", "up",
 )  # fmt: skip
-"""What may stand behind ``defaults``: all but what belongs to one alias."""
+"""Words that may follow ``defaults``: all but those that belong to a single alias."""
 WITHOUT_MTU = "label"
-"""The kind whose aliases have no MTU of their own."""
+"""Kind whose aliases have no MTU of their own."""
 MULTICAST = 224
-"""The first byte of what is plainly an address, IPv4 or IPv6, is below this, and not zero."""
+"""First multicast byte of IPv4. From 1 to below it a first byte is legal in both families."""
 SHOWN = 400
-"""Characters of one error that are shown: a line may have a megabyte."""
+"""Longest error text in characters: a line may have a megabyte."""
 
 
 class Block:
-    """What one line declares: one alias, or many.
+    """The aliases of one line.
 
-    ``wish`` is the complete wish of the first alias; the others differ in slot and address.
-    ``addresses`` are packed, as many as ``slots``.
+    ``wish`` is the complete wish of the first alias; the others differ in slot and address only.
+    ``addresses`` are packed, one for each of ``slots``.
     """
 
     __slots__ = ("addresses", "line", "slots", "source", "wish")
@@ -78,14 +78,14 @@ class Block:
         return len(self.slots)
 
     def wishes(self) -> Iterator[Wish]:
-        """One wish for each alias."""
+        """The wish of each alias."""
         copy, main = self.wish.copy, self.wish.name.main
         for slot, address in zip(self.slots, self.addresses, strict=True):
             yield copy(AliasName(main, slot), address)
 
 
 class Declarations:
-    """What files declare; ``errors`` has ``file:line:column: what`` of all that is wrong."""
+    """The aliases that files declare; ``errors`` are texts, each with ``file:line:column``."""
 
     __slots__ = ("blocks", "errors")
 
@@ -104,13 +104,16 @@ class Declarations:
                 yield wish, place
 
     def only(self, main: str) -> Declarations:
-        """Those of one main device."""
+        """The declarations for one main device, with all errors."""
         mine = [block for block in self.blocks if block.wish.name.main == main]
         return Declarations(mine, self.errors)
 
 
 def parse(sources: Iterable[tuple[str, str]], registry: Registry) -> Declarations:
-    """(name of a file, its text) of each file -> what they declare. Bad text is no exception."""
+    """The declarations of files, given as pairs of name and text.
+
+    Errors in a text are collected, not raised.
+    """
     reader = _Reader(registry)
     for name, text in sources:
         reader.read(name, text)
@@ -118,7 +121,7 @@ def parse(sources: Iterable[tuple[str, str]], registry: Registry) -> Declaration
 
 
 class DeclarationError(errors.UsageError):
-    """What is wrong in files: ``details`` has ``file:line:column: what`` of each error."""
+    """Errors in files; ``details`` has a line with ``file:line:column`` for each."""
 
     def __init__(self, details: list[str]) -> None:
         super().__init__(f"{counted(len(details), 'error')}; nothing was changed")
@@ -126,16 +129,16 @@ class DeclarationError(errors.UsageError):
 
 
 def check(declarations: Declarations) -> None:
-    """Raises DeclarationError when there are errors."""
+    """Check that there are no errors. Raises DeclarationError."""
     if declarations.errors:
         raise DeclarationError(declarations.errors)
 
 
 class _Reader:
-    """What was read so far.
+    """The declarations that were read so far.
 
-    ``slots`` has the block of each declared slot by main device, ``owners`` that of each address by
-    family, ``templates`` the wish of plain lines by all that stands in them but slot and address.
+    ``slots`` maps main device and slot to their block, ``owners`` family and address to theirs.
+    ``templates`` maps the shape of plain lines (see _shape()) to the wish of the first such line.
     """
 
     __slots__ = (
@@ -153,18 +156,19 @@ class _Reader:
         self.defaults: Wish | None = None
 
     def read(self, source: str, text: str) -> None:
-        """One file."""
+        """Read one file."""
         self.source = source
         self._use(None)
         for number, line in enumerate(text.split("\n"), 1):
             words = line.split(None, 2)
-            if words and not self._known(words, number):
+            if words and not self._repeated(words, number):
                 self._line(line, number)
 
-    def _known(self, words: Sequence[str], number: int) -> bool:
-        """Whether the line was plain, and like one before it in all but slot and address.
+    def _repeated(self, words: Sequence[str], number: int) -> bool:
+        """Whether the line has the shape of an earlier one; its alias is then declared.
 
-        *words* are slot, address and all the rest. What is not quite right is left to _line().
+        This is the fast path for long files. *words* are slot, address and all the rest. Any doubt
+        is left to _line().
         """
         wish = self.templates.get(_shape(words))
         if wish is None:
@@ -191,10 +195,10 @@ class _Reader:
         return True
 
     def _line(self, line: str, number: int) -> None:
-        """Any line."""
+        """Read any line."""
         words = words_of(line)
-        # What differs from known lines in its comment or its blanks only is known too.
-        if not words or self._known([*words[:2], " ".join(words[2:])], number):
+        # A line may differ from an earlier one in its comment or its blanks only.
+        if not words or self._repeated([*words[:2], " ".join(words[2:])], number):
             return
         try:
             if words[0] == DEFAULTS:
@@ -203,14 +207,14 @@ class _Reader:
                 self._alias(words, line, number)
         except errors.NetaliasError as error:
             word = error.word if isinstance(error, errors.UsageError) else 0
-            self._wrong(line, number, word, error.line())
+            self._report(line, number, word, error.line())
 
     def _use(self, defaults: Wish | None) -> None:
         self.defaults = defaults
         self.templates.clear()
 
     def _alias(self, words: list[str], line: str, number: int) -> None:
-        """A line that declares. Raises UsageError, FamilyError."""
+        """Read a line that declares aliases. Raises UsageError, FamilyError."""
         if ":" not in words[0]:
             raise errors.BadName(
                 f"{words[0]}: not an alias name",
@@ -247,7 +251,7 @@ class _Reader:
     def _wish(self, words: list[str], at: int, each: bool) -> Wish:
         """The complete wish of a line without ranges. Raises UsageError, FamilyError.
 
-        *each* tells that a word was left out behind the one at *at*.
+        *each*: the word ``each`` was left out after the word with the index *at*.
         """
         try:
             wish = desired.parse(words, self.registry)
@@ -257,41 +261,44 @@ class _Reader:
         if wish.type is None:
             raise errors.UsageError(f"{wish.name}: an address is needed")
         if self.defaults is not None:
-            _inherit(wish, self.defaults)
+            _fill(wish, self.defaults)
             wish.check(wish.type)
         return wish
 
     def _add(self, block: Block, line: str, at: int) -> None:
-        """Keep a block; what is declared already is an error."""
+        """Keep a block; a slot or address that is declared twice is an error."""
         assert block.wish.type is not None
         slots = self.slots.setdefault(block.wish.name.main, {})
         owners = self.owners.setdefault(block.wish.type.family, {})
         found = len(self.errors)
-        if not _claim(slots, block.slots, block):
+        if not _register(slots, block.slots, block):
             slot = next(slot for slot in block.slots if slots[slot] is not block)
             name = AliasName(block.wish.name.main, slot)
-            text = f"{name} is declared already, at {slots[slot].place}"
-            self._wrong(line, block.line, 0, text)
-        if not _claim(owners, block.addresses, block):
-            self._wrong(line, block.line, at, _owned(block, owners))
+            text = f"{name} is already declared at {slots[slot].place}"
+            self._report(line, block.line, 0, text)
+        if not _register(owners, block.addresses, block):
+            self._report(line, block.line, at, _duplicate(block, owners))
         if len(self.errors) == found:
             self.blocks.append(block)
 
-    def _wrong(self, line: str, number: int, word: int, text: str) -> None:
-        """Note an error of the word with this index."""
+    def _report(self, line: str, number: int, word: int, text: str) -> None:
+        """Note an error in the word with the index *word*."""
         if len(text) > SHOWN:
             text = f"{text[: SHOWN // 2]}...{text[-SHOWN // 2 :]}"
         self.errors.append(f"{self.source}:{number}:{_column(line, word)}: {text}")
 
 
 def _shape(words: Sequence[str]) -> tuple[object, ...]:
-    """What a plain line has beside slot and address: family, prefix length, the rest."""
+    """The shape of a plain line: all of it but slot and address.
+
+    Family, prefix length and the other words.
+    """
     address, slash, length = words[1].partition("/") if len(words) > 1 else ("", "", "")
     return ":" in address, slash, length, words[2] if len(words) > 2 else ""
 
 
 def words_of(line: str) -> list[str]:
-    """The words of a line without its comment."""
+    """The words of a line, without its comment."""
     words = line.split()
     for index, word in enumerate(words):
         if word.startswith(COMMENT):
@@ -300,7 +307,7 @@ def words_of(line: str) -> list[str]:
 
 
 def _column(line: str, index: int) -> int:
-    """Where the word with this index begins, counted from 1."""
+    """The column at which the word with this index begins, counted from 1."""
     column = 0
     for word in line.split()[: index + 1]:
         begin = line.index(word, column)
@@ -309,7 +316,7 @@ def _column(line: str, index: int) -> int:
 
 
 def _address_at(words: Sequence[str]) -> tuple[int, str]:
-    """Where the address stands, and the word for its type; (0, "") when there is none."""
+    """The index of the address and the word for its type; (0, "") without an address."""
     index = 1
     while index < len(words):
         word = words[index]
@@ -328,7 +335,7 @@ def _address_at(words: Sequence[str]) -> tuple[int, str]:
 def _many(
     words: Sequence[str], at: int, each: bool, alias_type: AliasType, count: int
 ) -> tuple[Sequence[bytes], str]:
-    """The addresses of a range, and the text of the first. Raises BadAddress."""
+    """The packed addresses of a range, and the text of the first. Raises BadAddress."""
     try:
         if each:
             many, length = ranges.hosts(words[at], alias_type), None
@@ -340,8 +347,8 @@ def _many(
     return many, text if length is None else f"{text}/{length}"
 
 
-def _claim(known: dict[Key, Block], keys: Sequence[Key], block: Block) -> bool:
-    """Note the block of each key that has none; whether none had, and no key stands there twice."""
+def _register(known: dict[Key, Block], keys: Sequence[Key], block: Block) -> bool:
+    """Note *block* for each key that is free; whether all were free and no key came twice."""
     new = dict.fromkeys(keys, block)
     if len(new) == len(keys) and known.keys().isdisjoint(new):
         known.update(new)
@@ -351,8 +358,8 @@ def _claim(known: dict[Key, Block], keys: Sequence[Key], block: Block) -> bool:
     return False
 
 
-def _owned(block: Block, owners: Mapping[bytes, Block]) -> str:
-    """Who has the first address of a block that is not its own."""
+def _duplicate(block: Block, owners: Mapping[bytes, Block]) -> str:
+    """The error text for the first address of a block that is declared elsewhere, or twice."""
     seen: set[bytes] = set()
     for packed in block.addresses:
         if owners[packed] is not block or packed in seen:
@@ -363,18 +370,18 @@ def _owned(block: Block, owners: Mapping[bytes, Block]) -> str:
     assert block.wish.type is not None
     text = block.wish.type.format(packed)
     name = AliasName(owner.wish.name.main, slot)
-    return f"{text} is declared already, at {owner.place} ({name})"
+    return f"{text} is already declared at {owner.place} ({name})"
 
 
 def _defaults(words: list[str], registry: Registry) -> Wish | None:
-    """What stands behind ``defaults``. Raises UsageError."""
+    """The wish that a ``defaults`` line makes; None where it has no words. Raises UsageError."""
     index = 1
     while index < len(words):
         if words[index] not in DEFAULT_WORDS:
             raise _at(
                 index,
                 errors.UsageError(
-                    f"{DEFAULTS}: {words[index]}: not a default of many aliases",
+                    f"{DEFAULTS}: {words[index]}: not a word for defaults",
                     f"one of: {' '.join(DEFAULT_WORDS)}",
                 ),
             )
@@ -387,8 +394,8 @@ def _defaults(words: list[str], registry: Registry) -> Wish | None:
         raise _at(error.word, errors.UsageError(text, error.hint)) from None
 
 
-def _inherit(wish: Wish, usual: Wish) -> None:
-    """Take from the defaults what *wish* does not say and can have."""
+def _fill(wish: Wish, usual: Wish) -> None:
+    """Fill the gaps of *wish* with the defaults that its family and kind can have."""
     assert wish.type is not None
     inet = wish.type.family == AF_INET
     if wish.prefixlen is None and (inet or not usual.netmask):
@@ -415,7 +422,7 @@ def _inherit(wish: Wish, usual: Wish) -> None:
 
 
 def _at(index: int, error: errors.UsageError) -> errors.UsageError:
-    """*error*, of the word with this index."""
+    """*error* with the index of its word."""
     error.word = index
     return error
 

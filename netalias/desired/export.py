@@ -1,7 +1,7 @@
-"""Aliases as the kernel has them -> lines of the file grammar, folded into ranges. Pure.
+"""Export: the kernel's aliases as lines of netalias.conf(5), with ranges where slots run on. Pure.
 
-The inverse of declarations.py: what is written here plans nothing when it is read back, as far as
-the grammar can say it::
+The inverse of declarations.py: a file written here plans nothing when it is read back, as far as
+the grammar can express an alias::
 
     eth0:1-50     10.0.0.1-50/32     kind label
     eth0:60-69    10.0.0.250/32+     kind label
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from netalias.model import Address, Alias, Device
 
 FAMILIES = {AF_INET: "inet", AF_INET6: "inet6"}
-"""The families whose text tells the family, and which have ranges."""
+"""Families whose addresses need no type word; these have ranges."""
 LABEL = "label"
 OWN_MAC = ("macvlan", "dummy")
-"""Kinds whose device has a MAC of its own; an ipvlan has that of its main device."""
+"""Kinds with a MAC of their own; an ipvlan has the MAC of its main device."""
 
 WORDS = {
     "address_peer": "pointopoint",
@@ -43,17 +43,17 @@ WORDS = {
     "address": "hw ether",
     "lease": "lease",
 }
-"""Field of ``save -j`` with a value: the words before that value in a line."""
+"""Field of ``save -j``: the words before its value in a line."""
 SWITCHES = {"broadcast": "-broadcast", "up": "down"}
-"""Field of ``save -j`` that is null or false: the word for that."""
+"""Field of ``save -j``: the word for its null or false."""
 
 
 def words(alias: Alias, registry: Registry, *, mac: bool = False) -> list[str] | None:
-    """The words behind ADDRESS/LEN; None for an alias without an address, and for an expired one,
-    whose address may be somebody else's by now.
+    """The words after ADDRESS/LEN; None for an alias without an address.
 
-    A MAC is written when *mac* is true, or when it is universally administered: the kernel's own
-    choice never is (eth_random_addr), so somebody gave it.
+    An expired alias counts as one without: another host may have its address by now. The MAC is
+    written when *mac* is true or when it is universally administered: the kernel never chooses
+    such a MAC (eth_random_addr), so it was given.
     """
     if not alias.family or alias.expired:
         return None
@@ -64,13 +64,13 @@ def words(alias: Alias, registry: Registry, *, mac: bool = False) -> list[str] |
 
 
 def lines(aliases: Iterable[Alias], registry: Registry, *, mac: bool = False) -> list[str]:
-    """Ours of *aliases*, in their order, as aligned lines of the file grammar."""
+    """Aligned lines of the file grammar for those of *aliases* that are ours, in their order."""
     ours = (alias for alias in aliases if alias.ours)
     return aligned([run.row(registry) for run in _runs(ours, registry, mac)])
 
 
 def foreign(aliases: Iterable[Alias], registry: Registry) -> list[str]:
-    """The labels that others made, one a line, not folded."""
+    """Aligned lines for those of *aliases* that are not ours, one alias a line."""
     others = [alias for alias in aliases if not alias.ours]
     return aligned([_Run(alias, words(alias, registry)).row(registry) for alias in others])
 
@@ -78,16 +78,19 @@ def foreign(aliases: Iterable[Alias], registry: Registry) -> list[str]:
 def objects(
     aliases: Iterable[Alias], registry: Registry, *, mac: bool = False
 ) -> list[dict[str, object]]:
-    """Ours of *aliases* for JSON, by the field names of views: what it takes to make them again.
+    """JSON objects for those of *aliases* that are ours, with the field names of views.
 
-    What is the default is left out; ``broadcast`` is null where there is none against the custom;
-    without ``local`` the alias is half-made.
+    They hold what is needed to make the alias again. Defaults are left out; ``broadcast`` is null
+    where the usual one is missing; a half-made alias has no ``local``.
     """
     return [_object(alias, registry, mac) for alias in aliases if alias.ours]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """(name, address, the rest) of each row as lines; a row of one text stays as it is."""
+    """Lines with aligned columns from rows of (name, address, rest).
+
+    A row of one text is a line as it is.
+    """
     whole = [row for row in rows if len(row) > 1]
     if not whole:
         return [row[0] for row in rows]
@@ -96,7 +99,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 class _Run:
-    """Aliases that one line tells of: slots and addresses from ``first`` count up, or down."""
+    """The aliases of one line: slots and addresses count up from ``first``, or down."""
 
     __slots__ = ("first", "last", "step", "words")
 
@@ -107,7 +110,7 @@ class _Run:
         self.words = words
 
     def take(self, alias: Alias, words: list[str] | None) -> bool:
-        """Whether *alias* comes next in this run; then it belongs to it."""
+        """Whether *alias* continues the run; it is then added."""
         step = _step(self.last, alias)
         if not step or self.step not in (0, step) or words != self.words:
             return False
@@ -116,7 +119,7 @@ class _Run:
         return True
 
     def row(self, registry: Registry) -> tuple[str, ...]:
-        """Name, address and words, or a comment."""
+        """The row for aligned(): name, address and words, or a comment."""
         low, high = (self.last, self.first) if self.step < 0 else (self.first, self.last)
         if self.words is None:
             state = "expired, " if low.expired else "" if low.whole else "half-made, "
@@ -138,10 +141,10 @@ def _runs(aliases: Iterable[Alias], registry: Registry, mac: bool) -> Iterator[_
 
 
 def _step(last: Alias, alias: Alias) -> int:
-    """1 or -1 when slot and address of *alias* follow those of *last* that way, otherwise 0.
+    """The step, 1 or -1, from slot and address of *last* to those of *alias*; 0 for no run.
 
-    Downwards for labels only, since the kernel lists the IPv6 addresses of a device newest first
-    (ipv6_link_dev_addr); the order of devices is the chain order, which a file keeps.
+    Only labels run downwards: the kernel lists the IPv6 addresses of a device newest first
+    (ipv6_link_dev_addr). Devices stand in chain order, which a file keeps.
     """
     step = alias.name.slot - last.name.slot
     if step != 1 and (step != -1 or alias.kind != LABEL):
@@ -158,7 +161,7 @@ def _step(last: Alias, alias: Alias) -> int:
 
 
 def _address(low: Alias, high: Alias, registry: Registry) -> str:
-    """``10.0.0.1/24``, ``10.0.0.1-50/24``, ``2001:db8::1/64+``, ``ddp 1000.12``."""
+    """The address word: ``10.0.0.1-50/24``, ``2001:db8::1/64+``, ``ddp 1000.12``."""
     if low.family not in FAMILIES:
         return _typed(low, registry)
     text = address_text(low.family, low.address)
@@ -186,7 +189,7 @@ def _object(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
 
 
 def _settings(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
-    """By field what netalias would not do by itself; see WORDS and SWITCHES."""
+    """Fields that differ from the defaults of netalias; see WORDS and SWITCHES."""
     found: dict[str, object] = {}
     entry, device = alias.entry, alias.device
     if entry is not None:
@@ -200,7 +203,7 @@ def _settings(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
     if device is not None:
         if _own_mtu(alias, device):
             found["mtu"] = device.mtu
-        if alias.kind in OWN_MAC and _told(device.mac, mac):
+        if alias.kind in OWN_MAC and _writes_mac(device.mac, mac):
             found["address"] = mac_text(device.mac)
         if not device.up:
             found["up"] = False
@@ -210,7 +213,10 @@ def _settings(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
 
 
 def _usual_broadcast(entry: Address, main: Device | None) -> bytes | None:
-    """What a wish without a broadcast gives (plan.py); None, which equals nothing, if unknown."""
+    """The broadcast address that a wish without one gets (plan/__init__.py), packed.
+
+    None, which equals no address, without a main device.
+    """
     if main is None:
         return None
     if entry.peer or not main.flags & IFF_BROADCAST:
@@ -224,8 +230,8 @@ def _own_mtu(alias: Alias, device: Device) -> bool:
     return alias.family != AF_INET6 or device.mtu >= MTU_INET6
 
 
-def _told(mac: bytes, every: bool) -> bool:
-    """Whether a MAC is written: that of one station, and given, or *every* is."""
+def _writes_mac(mac: bytes, every: bool) -> bool:
+    """Whether the MAC is written: it must be of one station, and *every* or given."""
     if len(mac) != 6 or mac[0] & 1 or not any(mac):
         return False
     return every or not mac[0] & 2

@@ -1,4 +1,4 @@
-"""What is declared, by name and by address. Pure."""
+"""An index of declarations by name and by address. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from netalias.desired import Wish
     from netalias.model import Alias, Device
 
+# Words of on-down, and the word that ends healing.
 FREE = "free"
 KEEP = "keep"
 OFF = "off"
 
 
-class Wished:
-    """``on_down`` is what holds where nothing is said of it: FREE or KEEP."""
+class Index:
+    """DeclaredNames aliases by name and by address.
+
+    ``on_down``, FREE or KEEP, holds for aliases whose line does not say.
+    """
 
     def __init__(self, declared: Declarations, on_down: str = FREE) -> None:
         self.declared = declared
@@ -40,46 +44,50 @@ class Wished:
         return len(self._places)
 
     def some(self, found: Iterable[AliasName]) -> Declarations:
-        """The wishes for these names, which are declared."""
+        """The declarations of these names, all of which must be declared."""
         places = (self._places[name] for name in found)
         return Declarations([_part(block, at, at + 1) for block, at in places], [])
 
     def wish(self, name: AliasName) -> Wish:
-        """The wish of its line, which may be that for another alias of it."""
+        """The wish of the line that declares *name*; it may name another alias of that line."""
         return self._places[name][0].wish
 
     def of(self, alias: Alias) -> Wish | None:
-        """The wish of the line that an alias is declared in, by any name of it."""
-        return next((self.wish(name) for name in called(alias) if name in self), None)
+        """The wish of the line that declares *alias*, under any of its names; None without one."""
+        return next((self.wish(name) for name in names_of(alias) if name in self), None)
 
     def heals(self, name: AliasName) -> bool:
-        """Whether it is put right when others undo it."""
+        """Whether the alias is restored when somebody else changes it."""
         return self.wish(name).heal != OFF
 
     def simple(self, name: AliasName) -> bool:
-        """Whether it has nothing to do with the others: no network that they may be in."""
+        """Whether the alias is a host, with no network that another alias may lie in."""
         wish = self.wish(name)
         assert wish.type is not None
         return wish.prefixlen in (None, wish.type.bits)
 
     def healing(self, risen: Collection[str], resting: Collection[AliasName] = ()) -> Declarations:
-        """What is put right on any occasion, all that is wished of main devices that have just
-        come, or come up, and nothing of *resting*."""
+        """The declarations to restore: aliases that heal, and all those on the mains in *risen*.
+
+        *risen* are main devices that have just come or come up; *resting* aliases are left out.
+        """
         blocks = self.declared.blocks
         kept = [one for one in blocks if one.wish.heal != OFF or one.wish.name.main in risen]
         return Declarations([part for one in kept for part in _without(one, resting)], [])
 
     def freed(self, alias: Alias) -> bool:
-        """Whether an alias goes with its main device."""
+        """Whether the alias is freed when its main device goes down."""
         wish = self.of(alias)
         return ((wish.on_down if wish is not None else "") or self.on_down) == FREE
 
 
-class Declared:
-    """Aliases of *devices*, which are called by the primary names of their main devices, by the
-    names that are *wished*."""
+class DeclaredNames:
+    """A translation of alias names: from the primary names of main devices to the declared ones.
 
-    def __init__(self, wished: Wished, devices: Iterable[Device]) -> None:
+    A declaration may use an alternative name of one of *devices*.
+    """
+
+    def __init__(self, wished: Index, devices: Iterable[Device]) -> None:
         self._wished = wished
         self._mains: dict[str, list[str]] = {}
         for device in devices:
@@ -88,15 +96,17 @@ class Declared:
                 self._mains[device.name] = sorted(found)
 
     def name(self, name: AliasName) -> AliasName:
-        """The name by which it is declared; the same where it is not."""
+        """The name under which the alias is declared, or *name* itself."""
         mains = self._mains.get(name.main, ())
         found = (AliasName(main, name.slot) for main in mains)
         return next((one for one in found if one in self._wished), name)
 
 
-def called(alias: Alias) -> Iterator[AliasName]:
-    """The names of an alias: by those of its main device, and what it is called in the kernel,
-    which may be by a former one."""
+def names_of(alias: Alias) -> Iterator[AliasName]:
+    """All names of an alias: one for each name of its main device, then its alternative names.
+
+    An alternative name may hold a former name of the main device.
+    """
     main, slot = alias.main, alias.name.slot
     if main is not None:
         yield from (AliasName(one, slot) for one in (main.name, *main.altnames))
@@ -109,14 +119,14 @@ def called(alias: Alias) -> Iterator[AliasName]:
 
 
 def _part(block: Block, begin: int, end: int) -> Block:
-    """The aliases of a line from the place *begin* to before *end*."""
+    """The block with the aliases of a line from index *begin* up to, not including, *end*."""
     slots, addresses = block.slots[begin:end], block.addresses[begin:end]
     wish = block.wish.copy(AliasName(block.wish.name.main, slots[0]), addresses[0])
     return Block(wish, slots, addresses, block.source, block.line)
 
 
 def _without(block: Block, resting: Collection[AliasName]) -> Iterator[Block]:
-    """A line without some of its aliases."""
+    """The blocks that remain of a line without the aliases in *resting*."""
     main, begin = block.wish.name.main, 0
     slots = {name.slot for name in resting if name.main == main}
     if slots.isdisjoint(block.slots):

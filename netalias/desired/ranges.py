@@ -1,4 +1,4 @@
-"""Many aliases in one line: ranges of slots, ranges and lists of addresses.
+"""Ranges: many slots, and ranges and lists of addresses, in one line.
 
 Slots::
 
@@ -6,16 +6,16 @@ Slots::
 
 Addresses, IPv4 or IPv6, with one prefix length for all::
 
-    10.0.0.1-50/32               the last number counts
+    10.0.0.1-50/32               the last number counts up
     10.0.0.250-10.0.1.20         first and last
-    2001:db8::1-ff/64            the last group counts, in hexadecimal
-    2001:db8:1-f::1/64           a group before the last counts
+    2001:db8::1-ff/64            the last group counts up, in hexadecimal
+    2001:db8:1-f::1/64           an earlier group counts up
     1.2.3.4-6,1.2.3.9/32         a list of any of these
-    2001:db8::100/64+            this one, and counting up, as many as there are slots
+    2001:db8::100/64+            counting up from this one, an address for each slot
     10.1.0.0/24 each             every host address of a network
 
-The ranges in the last number and the group are those of rc.conf(5) of FreeBSD. Other families
-have no ranges: their addresses may contain anything.
+Ranges in the last number and in a group follow rc.conf(5) of FreeBSD. Other families have no
+ranges, since their addresses may contain any character.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from netalias.families import AliasType
 
 LIMIT = names.SLOT_MAX + 1
-"""No line makes more aliases than a main device has slots."""
+"""Largest number of aliases in one line: the slots of a main device."""
 
 
 def slots(text: str) -> tuple[str, range]:
-    """``eth0:1-50`` -> ("eth0", range(1, 51)). Raises BadName."""
+    """The main device and the slots of ``eth0:1-50``. Raises BadName."""
     main, _, rest = text.partition(":")
     first, dash, last = rest.partition("-")
     if not last:
@@ -51,14 +51,14 @@ def slots(text: str) -> tuple[str, range]:
 
 
 def is_range(word: str) -> bool:
-    """Whether *word*, where an address is due, is of a form that can stand for more than one."""
+    """Whether *word*, given as an address, has a form that can stand for several addresses."""
     return "-" in word or "," in word or word.endswith("+")
 
 
 def addresses(word: str, alias_type: AliasType, count: int) -> tuple[Sequence[bytes], int | None]:
     """The packed addresses of a range or list, and their prefix length or None.
 
-    *count* is how many the counting form (``+``) gives. Raises BadAddress.
+    *count* is the number of addresses that the counting form (``+``) gives. Raises BadAddress.
     """
     if word.endswith("+"):
         packed, length = alias_type.parse(word[:-1])
@@ -81,11 +81,11 @@ def addresses(word: str, alias_type: AliasType, count: int) -> tuple[Sequence[by
 
 
 def hosts(word: str, alias_type: AliasType) -> Sequence[bytes]:
-    """The host addresses of the network *word*.
+    """The packed host addresses of the network *word*.
 
-    Neither the network nor the broadcast address of IPv4 (RFC 1122 section 3.2.1.3), nor the
-    Subnet-Router anycast address of IPv6 (RFC 4291 section 2.6.1); a link of two has them all
-    (RFC 3021, RFC 6164). Raises BadAddress.
+    Left out are the network and broadcast addresses of IPv4 (RFC 1122 section 3.2.1.3) and the
+    Subnet-Router anycast address of IPv6 (RFC 4291 section 2.6.1), but not on a link of two
+    addresses (RFC 3021, RFC 6164). Raises BadAddress.
     """
     packed, length = alias_type.parse(word)
     if length is None:
@@ -95,7 +95,7 @@ def hosts(word: str, alias_type: AliasType) -> Sequence[bytes]:
     if first % count:
         start = alias_type.format((first - first % count).to_bytes(alias_type.size, "big"))
         raise errors.BadAddress(
-            f"{word} each: not the address of a network", f"that is {start}/{length}"
+            f"{word} each: not the address of a network", f"the network is {start}/{length}"
         )
     last = first + count
     if count > 2:
@@ -105,7 +105,7 @@ def hosts(word: str, alias_type: AliasType) -> Sequence[bytes]:
 
 
 def _part(body: str, alias_type: AliasType, whole: str) -> Sequence[bytes]:
-    """The addresses of one part of a list, without its prefix length."""
+    """The packed addresses of one part of a list; *body* has no prefix length."""
     low, dash, high = body.partition("-")
     if not dash:
         packed, _ = alias_type.parse(body)
@@ -123,7 +123,7 @@ def _part(body: str, alias_type: AliasType, whole: str) -> Sequence[bytes]:
 
 
 def _groups(low: str, high: str, alias_type: AliasType) -> range:
-    """``2001:db8:1`` and ``f::1`` -> the addresses with 1 to f in the third group."""
+    """The numbers of the addresses from ``2001:db8:1`` to ``f::1``: 1 to f in the third group."""
     head, _, first = low.rpartition(":")
     last, colon, tail = high.partition(":")
     if not first or not last:
@@ -148,7 +148,7 @@ def _number(text: str, alias_type: AliasType) -> int:
 
 
 def _packed(numbers: range, alias_type: AliasType, whole: str) -> Sequence[bytes]:
-    """The addresses with these numbers, all of them legal. Raises BadAddress."""
+    """The packed addresses with these numbers. Raises BadAddress unless all are legal."""
     if not numbers:
         raise errors.BadAddress(f"{whole}: the range ends before it begins")
     if numbers[LIMIT:]:
@@ -158,7 +158,7 @@ def _packed(numbers: range, alias_type: AliasType, whole: str) -> Sequence[bytes
         raise errors.BadAddress(f"{whole}: the range goes past the last address")
     if not numbers[0]:
         raise _zero(whole)
-    # What no alias can have are blocks longer than a range: the ends tell.
+    # Illegal addresses come in blocks longer than a range, so checking the ends is enough.
     alias_type.parse(alias_type.format(numbers[-1].to_bytes(size, "big")))
     return [number.to_bytes(size, "big") for number in numbers]
 

@@ -1,7 +1,7 @@
-"""The verb doctor: everything that decides whether an alias works, what is wrong, and the remedy.
+"""The doctor: checks that find why an alias does not work, and the command that mends it.
 
-One reading (reading.py), one table of checks over it, findings as text or JSON. Nothing is changed
-and nothing is sent.
+read.py reads the facts once, CHECKS is the table of checks over them, and finding.py defines their
+results. Nothing is changed and nothing is sent.
 """
 
 from __future__ import annotations
@@ -21,53 +21,53 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.doctor.finding import Finding
 
-CHECKS: dict[str, Callable[[Reading], Iterator[Finding]]] = {
-    "main-gone": aliases.orphaned,
-    "main-down": mains.down,
-    "main-carrier": mains.carrier,
-    "main-port": mains.port,
-    "main-vrf": mains.vrf,
+CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
+    "main-gone": aliases.main_gone,
+    "main-down": mains.main_down,
+    "main-carrier": mains.main_carrier,
+    "main-port": mains.main_port,
+    "main-vrf": mains.main_vrf,
     "noarp": mains.noarp,
-    "rp-filter": sysctls.reverse,
-    "arp-filter": sysctls.filtered,
-    "arp-ignore": sysctls.ignored,
-    "arp-flux": sysctls.flux,
-    "arp-announce": sysctls.announced,
-    "promote-secondaries": sysctls.secondary,
+    "rp-filter": sysctls.rp_filter,
+    "arp-filter": sysctls.arp_filter,
+    "arp-ignore": sysctls.arp_ignore,
+    "arp-flux": sysctls.arp_flux,
+    "arp-announce": sysctls.arp_announce,
+    "promote-secondaries": sysctls.promote_secondaries,
     "neighbours": sysctls.neighbours,
     "down": aliases.down,
-    "no-address": aliases.lost,
-    "half-made": aliases.incomplete,
+    "no-address": aliases.no_address,
+    "half-made": aliases.half_made,
     "renamed": aliases.renamed,
-    "remnant": aliases.remnants,
+    "remnant": aliases.remnant,
     "mtu": aliases.mtu,
-    "same-mac": aliases.twins,
-    "mac-filter": aliases.unheard,
-    "disable-ipv6": ipv6.off,
-    "mtu-ipv6": ipv6.small,
-    "dadfailed": ipv6.taken,
-    "tentative": ipv6.waiting,
-    "label-twin": addresses.labels,
-    "ifconfig": addresses.colon,
-    "duplicate": addresses.duplicates,
-    "stray": addresses.strays,
-    "local-route": routes.local,
-    "network-route": routes.connected,
+    "same-mac": aliases.same_mac,
+    "mac-filter": aliases.mac_filter,
+    "disable-ipv6": ipv6.disable_ipv6,
+    "mtu-ipv6": ipv6.mtu_ipv6,
+    "dadfailed": ipv6.dadfailed,
+    "tentative": ipv6.tentative,
+    "label-twin": addresses.label_twin,
+    "ifconfig": addresses.ifconfig,
+    "duplicate": addresses.duplicate,
+    "stray": addresses.stray,
+    "local-route": routes.local_route,
+    "network-route": routes.network_route,
     "managed-alias": managers.managed_alias,
     "managed-main": managers.managed_main,
-    "firewall": firewall.colons,
+    "firewall": firewall.firewall,
 }
-"""Name of a check, as JSON has it, and what finds it: causes before their consequences."""
+"""Name of each check in JSON, and its function; causes stand before their consequences."""
 
 
-def examine(reading: Reading) -> list[Finding]:
-    """All findings, in the order of the table."""
+def examine(facts: Facts) -> list[Finding]:
+    """The findings of all checks, in the order of the table."""
     found = []
     for name, check in CHECKS.items():
-        for finding in check(reading):
+        for finding in check(facts):
             finding.check = name
             found.append(finding)
     return found

@@ -1,6 +1,7 @@
-"""One reading of everything that decides whether an alias works, as a plain value.
+"""Facts: everything that decides whether an alias works, read once, as a plain value.
 
-The checks are pure functions of it. What the caller may not look at is missing in it, and named.
+The checks are pure functions of the facts. Facts that the caller may not read are missing, and
+``unseen`` names them.
 """
 
 from __future__ import annotations
@@ -20,30 +21,36 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
 
 ALL = "all"
-SETTINGS = {
+"""Pseudo device whose sysctls hold for all devices."""
+SYSCTLS = {
     AF_INET: ("arp_announce", "arp_filter", "arp_ignore", "promote_secondaries", "rp_filter"),
     AF_INET6: ("disable_ipv6",),
 }
-"""Settings of a device that are looked at (Documentation/networking/ip-sysctl.rst)."""
+"""Sysctls of a device that are read, by family (Documentation/networking/ip-sysctl.rst)."""
 FOLDERS = {AF_INET: "ipv4", AF_INET6: "ipv6"}
+"""Folders of /proc/sys/net."""
 TABLES = {AF_INET: "arp_cache", AF_INET6: "ndisc_cache"}
-"""Files of /proc/net/stat about the neighbours of a family."""
+"""Files of /proc/net/stat with the number of neighbours."""
 
 
-class Reading:
-    """What was read.
+class Facts:
+    """The facts about some aliases and main devices.
 
-    ``aliases`` and ``mains`` are those that are asked for; ``settings`` holds numbers by family,
-    device (ALL for all) and key; ``ways`` is where the network of an alias leads, by the address
-    of a peer (peer()); ``firewall`` holds family, table and name; ``managers`` who else manages
-    a device, by index; ``neighbours`` entries and limit of a family's table;
-    ``unanswered`` whom a device has asked for in vain, by index; ``root`` stands in
-    front of the paths of others; ``unseen`` says what could not be looked at.
+    - ``aliases``, ``mains``: the aliases and main devices to be examined
+    - ``sysctls``: numbers by family, device or ALL, and key
+    - ``routes``: all routes; ``ways``: the route to the network of an alias, by peer() of it
+    - ``firewall``: family, table and name of each device that a rule names
+    - ``managers``: other network managers of a device, by its index
+    - ``neighbours``: number and limit of entries in the neighbour table, by family
+    - ``unanswered``: an address that a device asked for without an answer, by index of the device
+    - ``ifconfig``, ``declared``: whether that program, or a file of declarations, is there
+    - ``root``: a path put before those of other managers
+    - ``unseen``: texts that name each fact which could not be read
     """
 
     __slots__ = (
         "_here",
-        "_kin",
+        "_with_aliases",
         "aliases",
         "declared",
         "firewall",
@@ -54,7 +61,7 @@ class Reading:
         "observed",
         "root",
         "routes",
-        "settings",
+        "sysctls",
         "unanswered",
         "unseen",
         "ways",
@@ -70,9 +77,9 @@ class Reading:
     ) -> None:
         self.observed = observed
         self.aliases = list(observed.aliases if aliases is None else aliases)
-        self.mains = _unique([*mains, *(one.main for one in self.aliases if one.main is not None)])
+        self.mains = unique([*mains, *(one.main for one in self.aliases if one.main is not None)])
         self.root = root
-        self.settings: dict[tuple[int, str, str], int] = {}
+        self.sysctls: dict[tuple[int, str, str], int] = {}
         self.routes: list[Route] = []
         self.ways: dict[bytes, Way] = {}
         self.firewall: set[tuple[str, str, str]] = set()
@@ -83,40 +90,45 @@ class Reading:
         self.unanswered: dict[int, str] = {}
         self.unseen: list[str] = []
         entries = observed.snapshot.addresses.values()
-        self._kin: dict[int, set[int]] = {}
+        self._with_aliases: dict[int, set[int]] = {}
         self._here = {entry.local for some in entries for entry in some}
 
     def own(self, device: str, key: str, family: int = AF_INET) -> int:
-        """The setting of the device itself, or ALL; 0 where it cannot be read."""
-        return self.settings.get((family, device, key), 0)
+        """The sysctl of a device or ALL itself; 0 when it could not be read."""
+        return self.sysctls.get((family, device, key), 0)
 
     def effective(self, device: Device, key: str) -> int:
-        """The IPv4 setting that counts: the larger one of the device and of all (IN_DEV_MAXCONF,
-        IN_DEV_ORCONF of linux/inetdevice.h)."""
+        """The IPv4 sysctl in force: the larger value of the device and of ALL.
+
+        Source: IN_DEV_MAXCONF and IN_DEV_ORCONF of linux/inetdevice.h.
+        """
         return max(self.own(ALL, key), self.own(device.name, key))
 
-    def said(self, device: Device, key: str) -> str:
-        """``rp_filter of eth0_0 is 1``: whose setting it is that counts."""
+    def sysctl_text(self, device: Device, key: str) -> str:
+        """The IPv4 sysctl in force and its origin: ``rp_filter of eth0_0 is 1``."""
         whole, own = self.own(ALL, key), self.own(device.name, key)
         return f"{key} of {device.name if own >= whole else 'all devices'} is {max(own, whole)}"
 
     def on(self, main: Device) -> list[Alias]:
-        """The aliases of a main device that are asked for."""
+        """The aliases of *main* that are examined."""
         return [alias for alias in self.aliases if alias.main is main]
 
     def known(self, device: Device, key: str) -> bool:
-        """Whether the IPv4 setting of a device could be read."""
-        return (AF_INET, device.name, key) in self.settings
+        """Whether the IPv4 sysctl of a device could be read."""
+        return (AF_INET, device.name, key) in self.sysctls
 
-    def kin(self, main: Device) -> set[int]:
-        """The indexes of a main device and of the devices of all its aliases."""
-        if main.index not in self._kin:
-            on = [one.device for one in self.observed.aliases if one.main is main]
-            self._kin[main.index] = {main.index, *(one.index for one in on if one is not None)}
-        return self._kin[main.index]
+    def with_aliases(self, main: Device) -> set[int]:
+        """The indexes of a main device and of all its alias devices."""
+        if main.index not in self._with_aliases:
+            own = [one.device for one in self.observed.aliases if one.main is main]
+            self._with_aliases[main.index] = {
+                main.index,
+                *(one.index for one in own if one is not None),
+            }
+        return self._with_aliases[main.index]
 
     def receiver(self, alias: Alias) -> Device | None:
-        """The device that packets for the alias arrive at."""
+        """The device at which packets for the alias arrive; None without a main device."""
         if alias.device is not None and alias.kind != "dummy":
             return alias.device
         if alias.main is None:
@@ -124,13 +136,13 @@ class Reading:
         return port_of(alias.main, self.observed.snapshot) or alias.main
 
     def unicast(self, family: int) -> Iterator[Route]:
-        """The routes of the main table that packets to others take."""
+        """The unicast routes of the main table."""
         for route in self.routes:
             if (route.table, route.type, route.family) == (RT_TABLE_MAIN, RTN_UNICAST, family):
                 yield route
 
     def peer(self, alias: Alias) -> bytes:
-        """An address that somebody else in the network of the alias may have; empty without one."""
+        """An address in the network of the alias that another host may have, packed, or empty."""
         entry = alias.entry
         if entry is None or not entry.networked or alias.family not in FOLDERS:
             return b""
@@ -143,20 +155,21 @@ class Reading:
         return next((one for one in found if one not in self._here), b"")
 
     def name(self, index: int) -> str:
-        """The primary name of the device with this index."""
+        """The primary name of the device with this index, or ``device INDEX``."""
         device = self.observed.snapshot.devices.get(index)
         return device.name if device is not None else f"device {index}"
 
 
-def _unique(devices: Iterable[Device]) -> list[Device]:
+def unique(devices: Iterable[Device]) -> list[Device]:
+    """The devices in their order, each index once."""
     return list({device.index: device for device in devices}.values())
 
 
 def network_text(family: int, first: bytes, prefixlen: int) -> str:
-    """``10.0.0.0/24``."""
+    """A network as text: ``10.0.0.0/24``."""
     return f"{address_text(family, first)}/{prefixlen}"
 
 
 def text_of(alias: Alias) -> str:
-    """The address of an alias without its length."""
+    """The address of an alias without its prefix length."""
     return address_text(alias.family, alias.address)

@@ -1,11 +1,12 @@
-"""What the doctor says: findings, as text and as JSON."""
+"""Findings of the doctor as text and as JSON, and the commands that mend them."""
 
 from __future__ import annotations
 
 import os
 from shlex import quote
 
-from netalias.model import Value
+from netalias.doctor.facts import FOLDERS
+from netalias.model import AF_INET, Value
 from netalias.model.names import NAME_MAX
 
 TYPE_CHECKING = False
@@ -16,19 +17,19 @@ if TYPE_CHECKING:
     from netalias.model.names import AliasName
 
 ERROR = "error"
-"""Something does not arrive, or does not stay."""
+"""Packets do not arrive, or an address does not stay."""
 WARNING = "warning"
-"""Something works by luck, or only for some."""
+"""An alias works by luck, or only for some hosts."""
 HINT = "hint"
-"""It may be meant so."""
+"""The state may be intended."""
 
 
 class Finding(Value):
-    """One thing that is wrong.
+    """One fault.
 
-    ``check`` is the name of the check, ``level`` ERROR, WARNING or HINT; ``text`` says what is
-    wrong, ``why`` the reason, ``command`` what a shell mends it with: empty where no command can.
-    ``main``, ``alias`` and ``device`` are names, empty where none is concerned or several are.
+    ``check`` is the name of the check and ``level`` ERROR, WARNING or HINT. ``text`` states the
+    fault, ``why`` its reason; ``command`` is for a shell and mends it, or is empty. ``main``,
+    ``alias`` and ``device`` are names, empty when none or several are concerned.
     """
 
     __slots__ = ("alias", "check", "command", "device", "level", "main", "text", "why")
@@ -55,17 +56,17 @@ class Finding(Value):
         self.check = check
 
     def lines(self) -> list[str]:
-        """What is wrong; then why, and the command if there is one."""
+        """The fault, its reason, and the command if there is one."""
         return [self.text, self.why, *([self.command] if self.command else [])]
 
     def fields(self) -> dict[str, object]:
-        """The same for JSON."""
+        """The JSON object of the finding."""
         keys = ("check", "level", "main", "alias", "device", "text", "why", "command")
         return {key: getattr(self, key) for key in keys}
 
 
 def listed(words: Sequence[str]) -> str:
-    """``eth0:0``, ``eth0:0 and eth0:1``, ``eth0:0, eth0:1 and 7 more``."""
+    """Words as an enumeration: ``eth0:0 and eth0:1``, ``eth0:0, eth0:1 and 7 more``."""
     if len(words) > 3:
         return f"{words[0]}, {words[1]} and {len(words) - 2} more"
     if len(words) < 2:
@@ -74,7 +75,7 @@ def listed(words: Sequence[str]) -> str:
 
 
 def finding(alias: Alias, level: str, text: str, why: str, command: str = "") -> Finding:
-    """One about an alias; the name stands before the text."""
+    """A finding about an alias; its name is put before the text."""
     device = alias.carrier
     return Finding(
         level,
@@ -87,16 +88,25 @@ def finding(alias: Alias, level: str, text: str, why: str, command: str = "") ->
     )
 
 
+def assignment(device: str, key: str, value: int, family: int = AF_INET) -> str:
+    """A sysctl(8) word: ``net.ipv4.conf.eth0.arp_ignore=1``.
+
+    Slashes separate it when the name of the device has a dot.
+    """
+    words = ["net", FOLDERS[family], "conf", device, key]
+    return quote(f"{('/' if '.' in device else '.').join(words)}={value}")
+
+
 def netalias(alias: Alias, words: str) -> str:
-    """``netalias eth0:0 WORDS``."""
+    """The command ``netalias eth0:0 WORDS``."""
     return f"netalias {quote(str(alias.name))} {words}"
 
 
 def relabelled(alias: Alias) -> str:
-    """The command that makes a label of an alias; empty where the name is too long for one."""
+    """The command that makes the alias a label; empty when its name is too long for one."""
     return netalias(alias, "kind label") if fits(alias.name) else ""
 
 
 def fits(name: AliasName) -> bool:
-    """Whether a label has room for the name."""
+    """Whether *name* fits a label."""
     return len(os.fsencode(str(name))) <= NAME_MAX

@@ -1,7 +1,7 @@
-"""Texts of other programs: iptables-save(8), and the states of networkd and NetworkManager in /run.
+"""Parsers for texts of other programs: iptables-save(8), networkd and NetworkManager.
 
-networkd: links/INDEX of sd-network (ADMIN_STATE, NETWORK_FILE). NetworkManager: devices/INDEX, a
-keyfile (managed).
+Both managers keep a file for each device index in /run: networkd in links/INDEX (ADMIN_STATE,
+NETWORK_FILE), NetworkManager in devices/INDEX, a keyfile (managed).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 XTABLES = "iptables"
-"""What stands in place of a family for a table of the old iptables."""
+"""Word in place of a family for a table of legacy iptables."""
 OPTIONS = ("-i", "--in-interface", "-o", "--out-interface")
-
+"""Options of iptables(8) whose argument is the name of a device."""
 
 NETWORKD = "systemd-networkd"
 NM = "NetworkManager"
@@ -28,16 +28,16 @@ DEVICES = "/run/NetworkManager/devices"
 NETWORKS = "/etc/systemd/network"
 NM_CONF = "/etc/NetworkManager/conf.d"
 MANAGED = ("configured", "configuring", "pending", "degraded")
-"""States of a link that networkd configures (ADMIN_STATE)."""
+"""Values of ADMIN_STATE for a link that networkd configures."""
 DROPINS = (NETWORKS, "/run/systemd/network", "/usr/lib/systemd/network")
 KEEPING = ("yes", "true", "1", "on", "static")
-"""KeepConfiguration= that leaves the addresses of others alone (systemd.network(5))."""
+"""Values of KeepConfiguration= that keep foreign addresses (systemd.network(5))."""
 
 
-def named(saved: str) -> set[tuple[str, str, str]]:
-    """XTABLES, table and name of each device in the output of iptables-save(8).
+def device_names(saved: str) -> set[tuple[str, str, str]]:
+    """XTABLES, table and device name of each rule that names an alias, from iptables-save(8).
 
-    iptables-nft prints tables of nftables, which are read from the kernel.
+    The output of iptables-nft gives none: its tables are nftables, which the kernel lists.
     """
     found: set[tuple[str, str, str]] = set()
     table = ""
@@ -54,7 +54,10 @@ def named(saved: str) -> set[tuple[str, str, str]]:
 
 
 class Manager(Value):
-    """Who manages a device; by which ``file``, and whether that ``keeps`` addresses of others."""
+    """The manager of a device: its name, configuration ``file``, and ``keeps``.
+
+    ``keeps``: it leaves foreign addresses alone.
+    """
 
     __slots__ = ("file", "keeps", "name")
 
@@ -65,7 +68,7 @@ class Manager(Value):
 
 
 def read(root: str, indexes: Sequence[int], unseen: list[str]) -> dict[int, Manager]:
-    """Who manages the devices of these indexes; what cannot be read is told to *unseen*."""
+    """The manager of each managed device, by index; unreadable files are added to *unseen*."""
     found: dict[int, Manager] = {}
     for index in indexes:
         for folder, reader in ((LINKS, _networkd), (DEVICES, _networkmanager)):
@@ -84,7 +87,7 @@ def read(root: str, indexes: Sequence[int], unseen: list[str]) -> dict[int, Mana
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """``KEY=VALUE`` lines; of equal keys the last one counts."""
+    """The values in ``KEY=VALUE`` lines; the last of equal keys counts."""
     pairs = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
     return {key.strip(): value.strip() for key, equals, value in pairs if equals}
 
@@ -101,7 +104,7 @@ def _networkmanager(root: str, state: dict[str, str]) -> Manager | None:
 
 
 def _keeps(root: str, file: str) -> bool:
-    """Whether a .network file or one of its drop-ins keeps what others have configured."""
+    """Whether a .network file with its drop-ins keeps foreign addresses."""
     base = path.basename(file)
     found = ""
     files = [root + file] if file else []

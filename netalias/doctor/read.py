@@ -1,4 +1,4 @@
-"""The reading of the doctor: kernel, firewall tables, other managers, as Reading holds them."""
+"""Reading the facts of the doctor: from the kernel, firewall tables and other managers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from shutil import which
 
 from netalias import errors
 from netalias.doctor import foreign
-from netalias.doctor.facts import ALL, FOLDERS, SETTINGS, TABLES, Reading, _unique
+from netalias.doctor.facts import ALL, FOLDERS, SYSCTLS, TABLES, Facts, unique
 from netalias.kernel.pyroute import survey
 from netalias.kinds import port_of
 from netalias.model import SCRATCH
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 def read(
     observed: Observed, words: Sequence[str] = (), *, netns: str = "", root: str | None = None
-) -> Reading:
-    """Read what belongs to the aliases and main devices that *words* name; without words, to all.
+) -> Facts:
+    """The facts about the aliases and main devices that *words* name, or about all.
 
-    *netns* is where *observed* was read. *root* stands in front of the paths of other managers, and
-    says that they manage this namespace, as do those of the machine its own. Raises KernelError,
-    and as query.select() does.
+    *netns* is the namespace of *observed*. *root* is put before the paths of other managers; with
+    one, they are taken as managers of this namespace. Otherwise they are read only in the namespace
+    of the machine. Raises KernelError, and NoSuchDevice as observed.select() does.
     """
     from netalias.observed import select
 
@@ -35,65 +35,67 @@ def read(
     named = [observed.snapshot.device(word) for word in words if ":" not in word]
     ours = (observed.group, observed.group | SCRATCH)
     mains = [one for one in named if one is not None and one.group not in ours]
-    reading = Reading(observed, aliases, mains, root=root or "")
+    facts = Facts(observed, aliases, mains, root=root or "")
     if netns:
         from netalias.system.netns import entered
 
         with entered(netns):
-            _read(reading, machine=root is not None or _is_machine(netns))
+            _read(facts, machine=root is not None or _is_machine(netns))
     else:
-        _read(reading, machine=root is not None or _is_machine(netns))
-    return reading
+        _read(facts, machine=root is not None or _is_machine(netns))
+    return facts
 
 
-def _read(reading: Reading, *, machine: bool) -> None:
-    _settings(reading)
-    wanted = {(alias.family, one) for alias in reading.aliases if (one := reading.peer(alias))}
-    reading.routes, reading.ways = survey.routes(wanted)
-    reading.unanswered = survey.unanswered()
+def _read(facts: Facts, *, machine: bool) -> None:
+    _sysctls(facts)
+    wanted = {(alias.family, one) for alias in facts.aliases if (one := facts.peer(alias))}
+    facts.routes, facts.ways = survey.routes(wanted)
+    facts.unanswered = survey.unanswered()
     try:
-        reading.firewall = survey.firewall()
+        facts.firewall = survey.firewall()
     except errors.KernelError as error:
-        reading.unseen.append(f"firewall tables: {strerror(error.errno)}")
-    _iptables(reading)
-    reading.ifconfig = which("ifconfig") is not None
+        facts.unseen.append(f"firewall tables: {strerror(error.errno)}")
+    _iptables(facts)
+    facts.ifconfig = which("ifconfig") is not None
     if machine:
         from netalias.sources import default_files
 
-        indexes = [device.index for device in _devices(reading)]
-        reading.managers = foreign.read(reading.root, indexes, reading.unseen)
-        reading.declared = bool(default_files(reading.root))
-        reading.neighbours = dict(_neighbours())
+        indexes = [device.index for device in _devices(facts)]
+        facts.managers = foreign.read(facts.root, indexes, facts.unseen)
+        facts.declared = bool(default_files(facts.root))
+        facts.neighbours = dict(_neighbours())
 
 
 def _is_machine(netns: str) -> bool:
-    """Whether the thread is in the namespace of the first process, whose managers manage it."""
+    """Whether this thread is in the network namespace of process 1, where managers work."""
     try:
         return stat("/proc/thread-self/ns/net").st_ino == stat("/proc/1/ns/net").st_ino
     except OSError:
-        return not netns  # an ordinary user may not compare, and is where he has logged in
+        return (
+            not netns
+        )  # an ordinary user may not compare; a login is in the namespace of process 1
 
 
-def _devices(reading: Reading) -> list[Device]:
-    own = [one.device for one in reading.aliases if one.device is not None]
-    ports = [port_of(main, reading.observed.snapshot) for main in reading.mains]
-    return _unique([*reading.mains, *own, *(port for port in ports if port is not None)])
+def _devices(facts: Facts) -> list[Device]:
+    own = [one.device for one in facts.aliases if one.device is not None]
+    ports = [port_of(main, facts.observed.snapshot) for main in facts.mains]
+    return unique([*facts.mains, *own, *(port for port in ports if port is not None)])
 
 
-def _settings(reading: Reading) -> None:
-    devices = [ALL, *(device.name for device in _devices(reading))]
-    for family, keys in SETTINGS.items():
+def _sysctls(facts: Facts) -> None:
+    devices = [ALL, *(device.name for device in _devices(facts))]
+    for family, keys in SYSCTLS.items():
         for device in devices:
             for key in keys:
                 text = _content(f"/proc/sys/net/{FOLDERS[family]}/conf/{device}/{key}").strip()
                 if text:
-                    reading.settings[family, device, key] = int(text)
-    if not reading.settings:
-        reading.unseen.append("settings of the kernel: there is no /proc/sys/net")
+                    facts.sysctls[family, device, key] = int(text)
+    if not facts.sysctls:
+        facts.unseen.append("sysctls: there is no /proc/sys/net")
 
 
 def _neighbours() -> Iterator[tuple[int, tuple[int, int]]]:
-    """By family: how many neighbours there are, and gc_thresh3. One table serves all namespaces."""
+    """Family, number of neighbours and gc_thresh3. One table serves all namespaces."""
     for family, table in TABLES.items():
         lines = _content(f"/proc/thread-self/net/stat/{table}").splitlines()
         limit = _content(f"/proc/sys/net/{FOLDERS[family]}/neigh/default/gc_thresh3").strip()
@@ -101,8 +103,8 @@ def _neighbours() -> Iterator[tuple[int, tuple[int, int]]]:
             yield family, (int(lines[1].split()[0], 16), int(limit))
 
 
-def _iptables(reading: Reading) -> None:
-    """Names in tables of the old iptables; those of iptables-nft are tables of nftables."""
+def _iptables(facts: Facts) -> None:
+    """Add the rules of legacy iptables; those of iptables-nft are nftables."""
     program = which("iptables-legacy-save") or which("iptables-save")
     if program is None or not path.exists("/proc/thread-self/net/ip_tables_names"):
         return
@@ -110,13 +112,13 @@ def _iptables(reading: Reading) -> None:
 
     done = run([program], stdin=DEVNULL, capture_output=True, check=False)
     if done.returncode:
-        reading.unseen.append("iptables: " + (done.stderr.decode("utf-8", "replace").strip()))
+        facts.unseen.append("iptables: " + (done.stderr.decode("utf-8", "replace").strip()))
         return
-    reading.firewall |= foreign.named(done.stdout.decode("utf-8", "surrogateescape"))
+    facts.firewall |= foreign.device_names(done.stdout.decode("utf-8", "surrogateescape"))
 
 
 def _content(file: str) -> str:
-    """Of a file below /proc; empty where there is none."""
+    """The text of a file below /proc; empty without one."""
     try:
         with open(file, encoding="ascii") as opened:
             return opened.read()

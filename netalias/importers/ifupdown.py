@@ -1,8 +1,8 @@
-"""Aliases out of interfaces(5) of ifupdown -> lines of the file grammar.
+"""interfaces(5) of ifupdown: its aliases as lines of netalias.conf(5).
 
-parse() is the syntax and convert() the meaning, both pure; read() follows ``source``. What
-ifup(8) 0.8 would do decides: an alias there is an address with a label, so all lines are of kind
-label, and what it does besides is noted::
+parse() knows the syntax and convert() the meaning, both pure; read() follows ``source``. The model
+is ifup(8) 0.8: its aliases are addresses with a label, so all lines are of kind label. Options that
+netalias cannot express become notes::
 
     iface eth0:0 inet static         eth0:0  200.1.1.1/24  kind label   # FILE:LINE
         address 200.1.1.1/24
@@ -17,6 +17,7 @@ from os import strerror
 from netalias import desired, errors, families
 from netalias.desired.export import aligned
 from netalias.families.inet import netmask, prefix_length
+from netalias.importers import Imported, Importer
 from netalias.model import AF_INET, names
 
 TYPE_CHECKING = False
@@ -27,15 +28,15 @@ if TYPE_CHECKING:
 
 DEFAULT = "/etc/network/interfaces"
 SIZE_MAX = 16 << 20
-"""Characters of one file."""
+"""Longest file in characters."""
 BLANK = " \t\v\f\r"
-"""isspace(3) of the C locale, without the end of the line."""
+"""White space of isspace(3) in the C locale, without the newline."""
 WILD = "*?["
 SHELL = "$`~'\"\\(){}<>|&;\0"
-"""What wordexp(3) expands or refuses beside wildcards."""
+"""Characters that wordexp(3) expands or refuses, apart from wildcards."""
 
 CLASSES = ((128, 8), (192, 16), (224, 24))
-"""First byte below, prefix length: an IPv4 address without a mask has that of its class."""
+"""Limit of the first byte, and prefix length: the classes of IPv4, for want of a mask."""
 
 IFACE = "iface"
 AUTO = "auto"
@@ -43,15 +44,15 @@ ALLOW = "allow-"
 MAPPING = "mapping"
 SOURCE = "source"
 SOURCE_DIRECTORY = "source-dir"
-"""ifup takes every word that begins so for source-directory."""
+"""ifup takes every word with this beginning for source-directory."""
 WITHOUT_MEANING = ("rename", "no-auto-down", "no-scripts")
 OPEN = (IFACE, MAPPING)
-"""The stanzas that options follow."""
+"""Keywords whose stanzas have options."""
 OPTIONS = {
     "inet": ("address", "netmask", "broadcast", "pointopoint"),
     "inet6": ("address", "netmask"),
 }
-"""Family: the options of its method static that belong to the address."""
+"""Family: options of its method ``static`` that describe the address."""
 REASONS = {
     "mtu": "a label has no MTU of its own (kind macvlan has)",
     "hwaddress": "a label has no MAC of its own (kind macvlan has)",
@@ -62,18 +63,8 @@ REASONS = {
 OTHER_REASON = "netalias has nothing like it"
 
 
-class Found:
-    """``lines`` of the file grammar, and ``notes`` on what cannot be said in them, with places."""
-
-    __slots__ = ("lines", "notes")
-
-    def __init__(self, lines: list[str], notes: list[str]) -> None:
-        self.lines = lines
-        self.notes = notes
-
-
 class Option:
-    """One line of a stanza; ``value`` is the rest of the line."""
+    """One line of a stanza; ``value`` is the rest of it, and ``place`` is ``file:line``."""
 
     __slots__ = ("place", "value", "word")
 
@@ -84,7 +75,7 @@ class Option:
 
 
 class Stanza:
-    """A keyword, the words after it, and the options below it; ``place`` is ``file:line``."""
+    """A stanza: a keyword, the words after it, and its options. ``place`` is ``file:line``."""
 
     __slots__ = ("options", "place", "word", "words")
 
@@ -95,11 +86,21 @@ class Stanza:
         self.options: list[Option] = []
 
 
-def read(path: str = DEFAULT, root: str = "") -> Found:
+class Interfaces(Importer):
+    """The importer of interfaces(5)."""
+
+    usual = DEFAULT
+
+    def read(self, path: str) -> Imported:
+        """The aliases in a file and in all that it includes; see read()."""
+        return read(path)
+
+
+def read(path: str = DEFAULT, root: str = "") -> Imported:
     """The aliases in a file and in all that it includes.
 
-    *root* stands before every path that is opened, and is not shown. Raises StateError when the
-    file itself cannot be read; of an included one that is a note.
+    *root* is put before every path that is opened, and is not shown. Raises StateError when the
+    file itself cannot be read; an included file that cannot be read is a note.
     """
     notes: list[str] = []
     try:
@@ -107,13 +108,13 @@ def read(path: str = DEFAULT, root: str = "") -> Found:
     except OSError as error:
         raise errors.StateError(f"{names.printable(path)}: {error.strerror}") from None
     found = convert(stanzas)
-    return Found(found.lines, notes + found.notes)
+    return Imported(found.lines, notes + found.notes)
 
 
 def parse(text: str, name: str) -> list[Stanza]:
-    """The stanzas of one file, which is called *name*. Never raises.
+    """The stanzas of the file *name*. Never raises.
 
-    An option where none can stand is a stanza of its own.
+    A misplaced option is a stanza of its own.
     """
     stanzas: list[Stanza] = []
     current: Stanza | None = None
@@ -129,16 +130,16 @@ def parse(text: str, name: str) -> list[Stanza]:
     return stanzas
 
 
-def convert(stanzas: Iterable[Stanza]) -> Found:
-    """What the stanzas of all files mean for aliases; those of other devices are passed over."""
+def convert(stanzas: Iterable[Stanza]) -> Imported:
+    """The aliases in the stanzas of all files; stanzas of other devices are ignored."""
     stanzas = list(stanzas)
     return _Conversion(stanzas).run(stanzas)
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Line number and text, without comments, blank lines, and blanks at both ends.
+    """Number and stripped text of each logical line, without comments and blank lines.
 
-    A backslash at the very end joins the next line, even one that looks like a comment.
+    A backslash at the end of a line joins the next one, even if that looks like a comment.
     """
     physical = iter(enumerate(text.split("\n"), 1))
     for number, line in physical:
@@ -160,12 +161,12 @@ def _is_keyword(word: str) -> bool:
 
 
 def _selects(word: str) -> bool:
-    """Whether the interfaces after this keyword are brought up by something."""
+    """Whether this keyword lists interfaces to be brought up."""
     return word == AUTO or (word.startswith(ALLOW) and word != ALLOW)
 
 
 class _Conversion:
-    """The rows and notes of a run, and what is taken so far."""
+    """A conversion: its rows and notes so far, and the names and addresses already used."""
 
     __slots__ = ("addresses", "automatic", "notes", "registry", "rows", "taken")
 
@@ -177,7 +178,7 @@ class _Conversion:
         self.taken: dict[names.AliasName, tuple[str, str]] = {}
         self.addresses: dict[bytes, str] = {}
 
-    def run(self, stanzas: Iterable[Stanza]) -> Found:
+    def run(self, stanzas: Iterable[Stanza]) -> Imported:
         for stanza in stanzas:
             if stanza.word == IFACE:
                 self._iface(stanza)
@@ -188,7 +189,7 @@ class _Conversion:
                 self._selection(stanza)
             elif not _is_keyword(stanza.word):
                 self._note(stanza.place, f"{stanza.word}: an option outside of a stanza")
-        return Found(aligned(self.rows), self.notes)
+        return Imported(aligned(self.rows), self.notes)
 
     def _note(self, place: str, text: str) -> None:
         self.notes.append(f"{place}: {names.printable(text)}")
@@ -199,7 +200,7 @@ class _Conversion:
                 self._note(stanza.place, f"{word}: logical interfaces are not carried over")
 
     def _iface(self, stanza: Stanza) -> None:
-        """One stanza; the name of an alias has a colon."""
+        """Convert one stanza; those of devices, whose names have no colon, are ignored."""
         if not stanza.words or ":" not in stanza.words[0]:
             return
         text = stanza.words[0]
@@ -214,7 +215,9 @@ class _Conversion:
         self, stanza: Stanza, name: names.AliasName, family: str, method: str, parent: str
     ) -> None:
         if parent:
-            self._note(stanza.place, f"{name}: what it inherits from {parent} is not carried over")
+            self._note(
+                stanza.place, f"{name}: options inherited from {parent} are not carried over"
+            )
         if family not in OPTIONS or method != "static":
             raise errors.UsageError(
                 f"{name}: {family} {method} is not carried over", "an alias has a fixed address"
@@ -231,7 +234,7 @@ class _Conversion:
     def _values(
         self, stanza: Stanza, name: names.AliasName, known: tuple[str, ...]
     ) -> dict[str, str]:
-        """The options of the address; a note on each of the others."""
+        """The values of the options in *known*; each other option becomes a note."""
         values: dict[str, str] = {}
         for option in stanza.options:
             if option.word not in known:
@@ -249,7 +252,7 @@ class _Conversion:
         return values
 
     def _is_taken(self, stanza: Stanza, name: names.AliasName, address: str, packed: bytes) -> bool:
-        """Whether the slot or the address is that of an earlier stanza, with a note on it."""
+        """Whether an earlier stanza has the slot or the address; then there is a note."""
         if name in self.taken:
             first, place = self.taken[name]
             if first != address:
@@ -259,7 +262,7 @@ class _Conversion:
                     f" and {place} gives it {first}",
                 )
             return True
-        # What is written as a comment takes no address from anybody.
+        # An alias that is written as a comment does not take the address.
         owner = self.addresses.get(packed) if stanza.words[0] in self.automatic else None
         if owner is not None:
             self._note(stanza.place, f"{name}: {address} is not carried over: {owner} has it")
@@ -279,7 +282,7 @@ class _Conversion:
 
 
 def _name(text: str) -> names.AliasName:
-    """The alias of this name, which must do for a label. Raises BadName, LimitError."""
+    """The alias name in *text*, which must also fit a label. Raises BadName, LimitError."""
     _, _, slot = text.partition(":")
     if ":" not in slot and names.number(slot, len(slot)) < 0:
         raise errors.BadName(f"{text}: slots are numbers", "give it a number of its own")
@@ -307,7 +310,7 @@ def _address(values: dict[str, str], found: AliasType) -> str:
     text, _, length = values["address"].partition("/")
     packed, _ = found.parse(text)
     if "pointopoint" in values:
-        # ip-address(8) takes the length of the peer, and that alone.
+        # ip-address(8) uses the prefix length of the peer only.
         length = values["pointopoint"].partition("/")[2] or str(found.bits)
     elif "netmask" in values:
         length = values["netmask"]
@@ -315,21 +318,21 @@ def _address(values: dict[str, str], found: AliasType) -> str:
 
 
 def _length(mask: str, found: AliasType) -> int:
-    """The prefix length that a number or, of IPv4, a dotted mask says. Raises BadAddress."""
+    """The prefix length from a number or, for IPv4, a dotted mask. Raises BadAddress."""
     if "." in mask and found.family == AF_INET:
         return netmask(mask)
     return prefix_length(mask, f"netmask {mask}", found.bits)
 
 
 def _usual_length(packed: bytes) -> int:
-    """What ifup(8) takes for an address without a mask."""
+    """The prefix length that ifup(8) uses for an address without a mask."""
     if len(packed) > 4:
         return 128
     return next((length for limit, length in CLASSES if packed[0] < limit), 32)
 
 
 def _rest(values: dict[str, str]) -> list[str]:
-    """The words of broadcast and pointopoint."""
+    """The words for broadcast and pointopoint."""
     words: list[str] = []
     if "pointopoint" in values:
         words += ["pointopoint", values["pointopoint"].partition("/")[0]]
@@ -342,7 +345,7 @@ def _rest(values: dict[str, str]) -> list[str]:
 
 
 def _gather(path: str, root: str, notes: list[str], above: tuple[str, ...]) -> Iterator[Stanza]:
-    """The stanzas of a file, and those that it includes in their place. Raises OSError."""
+    """The stanzas of a file, with those of included files in place. Raises OSError."""
     with open(root + path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         text = file.read(SIZE_MAX + 1)
         if len(text) > SIZE_MAX:
@@ -364,13 +367,13 @@ def _gather(path: str, root: str, notes: list[str], above: tuple[str, ...]) -> I
 
 
 def _included(stanza: Stanza, path: str, root: str, notes: list[str]) -> Iterator[str]:
-    """The files that ``source`` and ``source-directory`` mean, in order."""
+    """The paths that ``source`` or ``source-directory`` includes, in order."""
     from os.path import basename, dirname, join, normpath
 
     for word in stanza.words:
         if any(letter in SHELL for letter in word):
             what = names.printable(word)
-            notes.append(f"{stanza.place}: {what}: not read, for it needs a shell to expand it")
+            notes.append(f"{stanza.place}: {what}: not read, since only a shell can expand it")
             continue
         pattern = normpath(join(dirname(path), word))
         found = _expanded(pattern, root)
@@ -383,7 +386,7 @@ def _included(stanza: Stanza, path: str, root: str, notes: list[str]) -> Iterato
 
 
 def _expanded(pattern: str, root: str) -> list[str]:
-    """The paths that match; a pattern without wildcards is one path, there or not."""
+    """The existing paths that match; a pattern without wildcards is itself, even if missing."""
     from glob import escape, glob
 
     if not any(letter in WILD for letter in pattern):
@@ -392,5 +395,5 @@ def _expanded(pattern: str, root: str) -> list[str]:
 
 
 def _is_plain(name: str) -> bool:
-    """``^[a-zA-Z0-9_-]+$``: what source-directory reads."""
+    """Whether source-directory reads a file of this name: ``^[a-zA-Z0-9_-]+$``."""
     return name.isascii() and name.replace("_", "a").replace("-", "a").isalnum()

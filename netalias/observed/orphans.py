@@ -1,8 +1,8 @@
-"""Addresses with our mark that no alias owns: labels whose slot the kernel has dropped.
+"""Orphans: addresses with our mark that no alias owns, since the kernel has dropped their slot.
 
-When a device is renamed, the first of its IPv4 labels becomes the bare name of the device
-(inetdev_changename of net/ipv4/devinet.c), and nothing tells the slot any more. The declarations
-may: whose address it is.
+When a device is renamed, its first IPv4 label becomes the bare name of the device
+(inetdev_changename of net/ipv4/devinet.c), and the slot is lost. Only declarations can tell which
+alias has the address.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KIND = "label"
 
 
 class Nameless(AliasName):
-    """``eth0:?``."""
+    """The name of an alias without a slot: ``eth0:?``."""
 
     __slots__ = ()
 
@@ -30,8 +30,8 @@ class Nameless(AliasName):
         return f"{self.main}:?"
 
 
-def strays(observed: Observed) -> dict[tuple[int, bytes], Alias]:
-    """By index of the device and address: each stray as an alias without a slot."""
+def orphans(observed: Observed) -> dict[tuple[int, bytes], Alias]:
+    """The orphans as aliases without a slot, by index of the device and packed address."""
     owned = {id(alias.entry) for alias in observed.aliases}
     ours = (observed.group, observed.group | SCRATCH)
     found: dict[tuple[int, bytes], Alias] = {}

@@ -11,7 +11,7 @@ from netalias.model import Alias
 from netalias.model.leases import RenewAddress, renewals
 from netalias.model.names import AliasName
 from netalias.observed import recognise_one
-from netalias.observed.orphans import strays
+from netalias.observed.orphans import orphans
 from netalias.observed.planned import Planned
 from netalias.plan import Difference, main_down, plan
 from netalias.plan.diff import ADDED, CHANGED, Diff, Skipped, removal
@@ -79,8 +79,8 @@ class _Comparison:
         self.labels: dict[tuple[int, bytes], list[Alias]] = {}
         self.ahead: Planned | None = None
         self.rank = 0
-        self.strays = strays(observed)
-        observed.aliases += self.strays.values()
+        self.orphans = orphans(observed)
+        observed.aliases += self.orphans.values()
         for alias in observed.aliases:
             if not alias.whole and alias.device is not None:
                 entries = observed.snapshot.on(alias.device.index)
@@ -139,7 +139,7 @@ class _Comparison:
                 continue
             aliases = self.observed.by_name.get(name, ())
             alias = next((alias for alias in aliases if alias.ours), None)
-            if alias is None and self.strays:
+            if alias is None and self.orphans:
                 alias = self._named(name, kind, device, address)
             if alias is not None:
                 self.kept.add(id(alias))
@@ -156,12 +156,12 @@ class _Comparison:
 
     def _named(self, name: AliasName, kind: str, main: Device, address: bytes) -> Alias | None:
         """The label that has lost its slot, and is this one by its address."""
-        stray = self.strays.get((main.index, address))
-        if stray is None or kind not in ("", kinds.AUTO, stray.kind):
+        orphan = self.orphans.get((main.index, address))
+        if orphan is None or kind not in ("", kinds.AUTO, orphan.kind):
             return None
-        stray.name = name
-        self.observed.by_name.setdefault(name, []).append(stray)
-        return stray
+        orphan.name = name
+        self.observed.by_name.setdefault(name, []).append(orphan)
+        return orphan
 
     def _keep_of(self, block: Block) -> None:
         """An alias whose main device was renamed is kept by the wish for its former name."""
@@ -178,9 +178,9 @@ class _Comparison:
         for slot, address in zip(block.slots, block.addresses, strict=True):
             self.kept.update(map(id, self.noted.get(f"{main}:{slot}", ())))
             self.kept.update(map(id, self.labels.get((slot, address), ())))
-        if self.strays:
+        if self.orphans:
             wanted = set(block.addresses)
-            nameless = (alias for (_, address), alias in self.strays.items() if address in wanted)
+            nameless = (alias for (_, address), alias in self.orphans.items() if address in wanted)
             self.kept.update(map(id, nameless))
 
     def _moves(self, wish: Wish, main: Device, alias: Alias, address: bytes) -> bool:

@@ -1,6 +1,6 @@
-"""Views: what each column, and each JSON field, shows of an alias, and the plain table.
+"""Views: an alias as table columns and as JSON fields, and the plain table.
 
-The plain table is aligned, stable, and never cut: for pipes and for many rows.
+The plain table is for pipes and for many rows: aligned, stable, and never cut.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netalias.families import Registry
     from netalias.model import Alias, Device
 
+# linux/if.h
 IF_OPER_DOWN = 2
 IF_OPER_LOWERLAYERDOWN = 3
 
@@ -46,21 +47,24 @@ NOTHING = "-"
 
 
 def address(alias: Alias, registry: Registry) -> str:
-    """``200.1.1.1/24``, or "-" for an alias without an address."""
+    """The address, as in ``200.1.1.1/24``; "-" for an alias without one."""
     if not alias.family:
         return NOTHING
     return f"{_text(alias, registry)}/{alias.prefixlen}"
 
 
 def _text(alias: Alias, registry: Registry) -> str:
-    """The address alone; the type of a family is loaded only where the kernel has no text."""
+    """The address without its prefix length.
+
+    The alias type is loaded only for families that the C library cannot print.
+    """
     if alias.family in FAMILIES:
         return address_text(alias.family, alias.address)
     return registry.get(alias.family).format(alias.address)
 
 
 def state(alias: Alias) -> str:
-    """``up``, ``down`` or ``no-carrier``, and after commas what is out of the ordinary."""
+    """The state: ``up``, ``down`` or ``no-carrier``, and after commas anything unusual."""
     # On Linux 6.1 an ipvlan does not follow its main device down.
     below = alias.main if alias.kind in ("macvlan", "ipvlan") else None
     words = [carried(alias.carrier, below)]
@@ -81,7 +85,7 @@ def state(alias: Alias) -> str:
 
 
 def carried(device: Device | None, below: Device | None = None) -> str:
-    """``up``, ``down`` or ``no-carrier``, of a device that may stand on another one."""
+    """``up``, ``down`` or ``no-carrier`` of a device; *below* is the device that it stands on."""
     if device is None or not device.up:
         return "down"
     dead = device.operstate in (IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN) or (
@@ -91,14 +95,14 @@ def carried(device: Device | None, below: Device | None = None) -> str:
 
 
 def _lost(alias: Alias) -> bool:
-    """Whether others took the address away, or what is recorded of it cannot be read."""
+    """Whether somebody removed the address, or its record in the ifalias text is unreadable."""
     if alias.family:
         return alias.up and alias.family in FAMILIES
     return alias.whole
 
 
 def _has_old_name(alias: Alias) -> bool:
-    """Whether the alias goes by a name of its main device that is no longer."""
+    """Whether the alias bears a former name of its main device."""
     if alias.device is None:
         return True
     others = [altname for altname in alias.device.altnames if altname != str(alias.name)]
@@ -106,7 +110,7 @@ def _has_old_name(alias: Alias) -> bool:
 
 
 def mac(alias: Alias) -> str:
-    """The MAC that the alias is reached by."""
+    """The MAC at which the alias is reached; "-" without one."""
     device = alias.carrier
     return mac_text(device.mac) if device is not None and device.mac else NOTHING
 
@@ -129,10 +133,10 @@ COLUMNS: tuple[tuple[str, Callable[[Alias, Registry], str]], ...] = (
     ("RX", _packets("rx_packets")),
     ("TX", _packets("tx_packets")),
 )
-"""Heading and function; RX and TX count packets. A label has no counters of its own."""
+"""Heading and function of each column. RX and TX count packets; a label has no counters."""
 
 BRIEF = (COLUMNS[0], COLUMNS[4], COLUMNS[3])
-"""What ``ip -brief`` shows: name, state, address."""
+"""The columns of ``ip -brief``: name, state, address."""
 
 
 def rows(
@@ -140,13 +144,13 @@ def rows(
     registry: Registry,
     columns: tuple[tuple[str, Callable[[Alias, Registry], str]], ...] = COLUMNS,
 ) -> list[tuple[str, ...]]:
-    """One tuple of texts an alias."""
+    """One tuple of texts for each alias."""
     functions = [function for _, function in columns]
     return [tuple(function(alias, registry) for function in functions) for alias in aliases]
 
 
 def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Headings and rows as lines; each column is as wide as its widest text."""
+    """Headings and rows as lines; a column is as wide as its longest text."""
     lines = [tuple(headings), *map(tuple, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     # The last column is not padded: no blanks at the end of a line.
@@ -155,7 +159,10 @@ def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def fields(alias: Alias, registry: Registry) -> dict[str, object]:
-    """One alias by the field names of ``ip -json``, and kind, slot, altname, owned of our own."""
+    """The JSON object of an alias: the field names of ``ip -json``, and our own.
+
+    Ours are altname, slot, kind, owned, state, lease and remaining.
+    """
     result: dict[str, object] = {"altname": str(alias.name), "slot": alias.name.slot}
     result["kind"] = alias.kind
     result["owned"] = alias.ours

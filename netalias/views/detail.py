@@ -1,4 +1,4 @@
-"""One alias in detail, as lines."""
+"""Details of one alias as lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def detail(alias: Alias, registry: Registry) -> list[str]:
-    """One alias in lines, in the manner of ``ip -details address show``."""
+    """The details of an alias as lines, in the style of ``ip -details address show``."""
     device = alias.carrier
     lines = [f"{alias.name}: kind {alias.kind} state {state(alias)}"]
     if device is not None:
@@ -36,8 +36,11 @@ def detail(alias: Alias, registry: Registry) -> list[str]:
     return lines
 
 
-def settings(main: Device, kept: Mapping[str, int]) -> list[str]:
-    """What netalias has set on a main device; *kept* are the values before, by sysctl name."""
+def sysctls(main: Device, kept: Mapping[str, int]) -> list[str]:
+    """The sysctls of a main device that netalias has set, as lines.
+
+    *kept* maps each sysctl to the value before.
+    """
     lines = [f"{main.name}: set for its aliases"]
     lines += [f"{key} {getattr(main, key)}, before: {old}" for key, old in kept.items()]
     return lines

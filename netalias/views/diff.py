@@ -1,4 +1,7 @@
-"""Differences for people and for programs: ``+`` added, ``-`` removed, ``~`` changed."""
+"""Differences between declared and observed aliases, as lines and as JSON.
+
+``+`` is added, ``-`` removed, ``~`` changed, ``=`` a sysctl that is set.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +25,21 @@ if TYPE_CHECKING:
     from netalias.plan.diff import Skipped
 
 WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change", SET: "set"}
-"""Sign: the word that JSON has for it."""
+"""Sign: its word in JSON."""
 ADDRESS = "address"
 NUMBERS = ("lease", "mtu", "metric")
-"""What JSON has as numbers."""
+"""Values that are numbers in JSON."""
 NONE = "none"
 ABSENT = (NONE, NOTHING)
-"""What JSON has as null."""
+"""Texts that are null in JSON."""
 
 
 def line(item: Difference, registry: Registry) -> str:
-    """``+ eth0:1 10.0.0.2/32 macvlan``, ``~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24``,
-    ``= eth0 arp_ignore 0 -> 1``."""
+    """One difference as a line.
+
+    ``+ eth0:1 10.0.0.2/32 macvlan``, ``~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24`` or
+    ``= eth0 arp_ignore 0 -> 1``.
+    """
     if item.setting is not None:
         pairs = item.setting.after.items()
         changes = [f"{key} {item.setting.before[key]} -> {value}" for key, value in pairs]
@@ -42,7 +48,7 @@ def line(item: Difference, registry: Registry) -> str:
 
 
 def fields(item: Difference, registry: Registry) -> dict[str, object]:
-    """The same for JSON: ``before`` and ``after`` hold what a change changes."""
+    """The JSON object of a difference; ``before`` and ``after`` hold the changed values."""
     key = "altname" if item.setting is None else "ifname"
     found: dict[str, object] = {"change": WORDS[item.sign], key: str(item.name)}
     plan = item.plan
@@ -64,7 +70,7 @@ def fields(item: Difference, registry: Registry) -> dict[str, object]:
 
 
 def skipped(one: Skipped) -> dict[str, object]:
-    """A wish that could not be planned, for JSON."""
+    """The JSON object of a wish that could not be planned."""
     found: dict[str, object] = {"change": "skip", "altname": str(one.name), "count": one.count}
     found["error"] = str(one.error)
     if one.place:
@@ -105,7 +111,7 @@ TEXTS: dict[str, Callable[[Plan, Registry], str]] = {
     REMOVED: _removed,
     CHANGED: _changed,
 }
-"""Sign: what stands behind the name."""
+"""Sign: the function for the text after the name."""
 
 
 def _wanted(goal: Goal) -> str:
@@ -113,7 +119,7 @@ def _wanted(goal: Goal) -> str:
 
 
 def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
-    """(what, old, new) of everything that a plan changes; at least one."""
+    """(value, old, new) for each change of a plan; at least one."""
     alias, goal = plan.alias, plan.goal
     assert alias is not None
     assert goal is not None
@@ -131,7 +137,7 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
 
 
 def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
-    """What no column shows: an address too many, or the note on the device."""
+    """Changes that no column shows: an additional address, or the ifalias text of the device."""
     for step in plan.steps:
         if isinstance(step, DelAddress):
             return "surplus", address_words(step.address), NONE
@@ -158,7 +164,7 @@ def _of_device(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]
 def _of_entry(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]:
     old, new = alias.entry, goal.entry
     if old is None or new is None:
-        # Without a record of it the address is what has changed.
+        # Without an address entry, its absence is the change.
         lost = old is None and new is not None and goal.up and alias.family
         return [("entry", "missing", "present")] if lost else []
     family = new.family
@@ -178,7 +184,7 @@ def _of_entry(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]
 def _of_lease(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
     if alias.entry is None:
         return []
-    # A label has its lease from a reading, which may be a second off.
+    # The lease of a label is computed from its lifetime, and may be a second off.
     alike = same(alias.entry, goal.lease)
     if alike and (alias.device is None or alias.lease == goal.lease):
         return []
@@ -186,7 +192,7 @@ def _of_lease(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
 
 
 def _metric(entry: Address, kind: str) -> str:
-    """That of an IPv6 label is its slot."""
+    """The metric as text; "0" for an IPv6 label, whose metric holds its slot."""
     return "0" if kind == "label" and entry.family == AF_INET6 else str(entry.metric)
 
 
@@ -195,7 +201,7 @@ def _route(flags: int) -> str:
 
 
 def _name(alias: Alias) -> str:
-    """What the alias is called in the kernel."""
+    """The name of the alias in the kernel."""
     if alias.whole:
         return str(alias.name)
     if alias.device is None:

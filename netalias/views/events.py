@@ -1,4 +1,7 @@
-"""Events as lines: ``+`` what comes, ``-`` what goes, ``~`` what changes, ``=`` what was there."""
+"""Events as lines and as JSON.
+
+``+`` is an arrival, ``-`` a departure, ``~`` a change, ``=`` an object that was there before.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,9 @@ if TYPE_CHECKING:
     from netalias.model import Address, Device
     from netalias.model.events import Event, Route, State
 
+# linux/ethtool.h: DUPLEX_*, PORT_*, SPEED_UNKNOWN
 DUPLEX = {0: "half", 1: "full"}
 PORTS = {0: "tp", 1: "aui", 2: "mii", 3: "fibre", 4: "bnc", 5: "da", 0xEF: "none", 0xFF: "other"}
-"""DUPLEX_* and PORT_* of linux/ethtool.h."""
 SPEED_UNKNOWN = 0xFFFFFFFF
 ROUTE_TYPES = {
     1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast", 6: "blackhole",
@@ -40,14 +43,14 @@ ROUTE_TYPES = {
 
 
 class Lines:
-    """Texts and JSON objects of events, with the names that *state* has. *group* is our mark."""
+    """A printer of events; names come from *state*, and *group* is our mark."""
 
     def __init__(self, state: State, group: int) -> None:
         self._state = state
         self._group = group
 
     def text(self, event: Event, *, initial: bool = False) -> str:
-        """One line without its end."""
+        """An event as a line, without a newline."""
         sign = "=" if initial else "~" if event.field else "-" if event.new is None else "+"
         words = [sign, self._subject(event), *self._thing(event)]
         if event.field:
@@ -57,7 +60,7 @@ class Lines:
         return " ".join(words)
 
     def fields(self, event: Event, *, initial: bool = False) -> dict[str, object]:
-        """One JSON object, by the field names of ``ip -json`` where ip has them."""
+        """An event as a JSON object, with the field names of ``ip -json`` where ip has them."""
         result: dict[str, object] = {"event": event.what}
         if initial:
             result["initial"] = True
@@ -101,7 +104,7 @@ class Lines:
         return self._alias(event) or event.device.name
 
     def _alias(self, event: Event) -> str:
-        """The alias that the device is, or the address; empty for none."""
+        """The name of the alias that the device or the address is; empty for none."""
         device = event.device
         assert device is not None
         alias = alias_of(device, self._group)
@@ -116,7 +119,7 @@ class Lines:
     # Lines
 
     def _thing(self, event: Event) -> list[str]:
-        """What stands behind the name of the device."""
+        """The words after the name of the device."""
         if event.what == ADDRESS:
             return _address_words(event)
         if event.what == ROUTE:
@@ -164,7 +167,7 @@ class Lines:
         return words
 
     def _shown(self, event: Event, value: Any) -> str:
-        """A value in a line."""
+        """A value as text."""
         if event.field == "lifetime":
             return "/".join("forever" if one == FOREVER else str(one) for one in value)
         return _plain(self._value(event, value))
@@ -172,7 +175,7 @@ class Lines:
     # JSON
 
     def _value(self, event: Event, value: Any) -> object:
-        """A value as JSON has it."""
+        """A value for JSON."""
         if event.what == MEDIA:
             return _media(event.field, value)
         if event.what == "master":
@@ -222,7 +225,7 @@ class Lines:
 
 
 OBJECTS = (ADDRESS, ROUTE, MEDIA, NETNS)
-"""Objects of a device, which come, go and change."""
+"""Event types whose objects belong to a device, and come, go and change."""
 
 
 def _flags(device: Device) -> list[str]:
@@ -230,7 +233,7 @@ def _flags(device: Device) -> list[str]:
 
 
 def _address(address: Address, *, whole: bool) -> dict[str, object]:
-    """*whole*: with all that there is to say of it."""
+    """The fields of an address; *whole*: all of them, else only those that identify it."""
     result: dict[str, object] = {
         "family": FAMILIES.get(address.family, str(address.family)),
         "local": address_text(address.family, address.local),
@@ -280,7 +283,7 @@ _MEDIA: dict[str, Callable[[int], object]] = {
     "port": lambda value: PORTS.get(value, str(value)),
     "autoneg": bool,
 }
-"""Speed in Mbit/s; what is unknown to the driver is None."""
+"""Field: the function for its JSON value. Speed is in Mbit/s; None is unknown to the driver."""
 
 
 def _media(field: str, value: int) -> object:

@@ -1,4 +1,4 @@
-"""JSON with the field names of iproute2: one array, one object an alias; one object a line."""
+"""JSON output: an array with one object for each alias, or one object a line."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def render(objects: Sequence[dict[str, object]], *, pretty: bool) -> str:
-    """The array as text with a newline at its end."""
+    """The objects as a JSON array, with a newline at the end."""
     return json.dumps(objects, indent=4 if pretty else None) + "\n"
 
 
 def line(fields: dict[str, object]) -> str:
-    """One object as one line."""
+    """One JSON object as a line."""
     return json.dumps(fields) + "\n"

@@ -1,7 +1,7 @@
-"""What a run of ``reconcile`` found, as a file for the textfile collector of Prometheus.
+"""Metrics of a ``reconcile`` run, as a file for the textfile collector of Prometheus.
 
 Text exposition format 0.0.4: ``# HELP``, ``# TYPE``, and one sample a line; UTF-8. All are gauges:
-a run is a process of its own and has nothing to count on from.
+a run is a process of its own, with no earlier count to go on from.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 SUCCESS = "netalias_last_success_timestamp_seconds"
 CHANGES = ("add", "remove", "change", "set")
 HEAD = 65536
-"""Bytes in which previous_success() looks: it stands first in the file."""
+"""Bytes that previous_success() reads: its sample stands first in the file."""
 MODE = 0o644
-"""The collector is another user."""
+"""The collector runs as another user."""
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-"""O_NONBLOCK: a pipe in the place of the file must not stop the run."""
+"""O_NONBLOCK, since a pipe in place of the file must not stop the run."""
 
 
 def render(
@@ -38,10 +38,9 @@ def render(
 ) -> str:
     """The text of the file.
 
-    *aliases_by*: (main device, kind, family) -> aliases after the run. *drift*: "add", "remove",
-    "change", "set" -> how many such differences were found. *started* and *last_success* are in
-    seconds of the epoch, *duration* in seconds. *last_success* is 0 while no run has succeeded, and
-    left out.
+    *aliases_by* maps (main device, kind, family) to the number of aliases after the run, *drift*
+    the words of CHANGES to numbers of differences. *started* and *last_success* are in seconds
+    since the epoch, *duration* in seconds. *last_success* is 0, and left out, until a run succeeds.
     """
     succeeded = {"": repr(last_success)} if last_success else {}
     changes = {f'{{change="{change}"}}': str(drift.get(change, 0)) for change in CHANGES}
@@ -64,13 +63,13 @@ def _labels(main: str, kind: str, family: str) -> str:
 
 
 def _escaped(value: str) -> str:
-    """A label value between its quotes; bytes of a name that are no UTF-8 in hexadecimal."""
+    """A label value, escaped for its quotes; bytes that are not UTF-8 become hexadecimal."""
     text = value.encode("utf-8", "backslashreplace").decode("utf-8")
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _metric(name: str, help: str, samples: Mapping[str, str]) -> str:
-    """All lines of one metric, none without a sample; *samples*: labels -> value."""
+    """The lines of one metric; none without samples. *samples* maps labels to values."""
     if not samples:
         return ""
     lines = "".join(f"{name}{labels} {value}\n" for labels, value in samples.items())
@@ -78,9 +77,9 @@ def _metric(name: str, help: str, samples: Mapping[str, str]) -> str:
 
 
 def write(path: str, text: str) -> None:
-    """Put *text* at *path* at once: a reader finds the old file or the new one, never a part.
+    """Replace the file at *path* in one step: a reader finds the old file or the new one.
 
-    Raises StateError, with the words of the system or for what is there and is no regular file.
+    Raises StateError, also when there is something other than a regular file.
     """
     try:
         if _is_irregular(path):
@@ -91,7 +90,7 @@ def write(path: str, text: str) -> None:
 
 
 def _is_irregular(path: str) -> bool:
-    """Whether a device, a folder, a symbolic link or the like is there."""
+    """Whether *path* exists and is not a regular file."""
     try:
         return not S_ISREG(os.lstat(path).st_mode)
     except FileNotFoundError:
@@ -100,9 +99,9 @@ def _is_irregular(path: str) -> bool:
 
 def _replace(path: str, content: bytes) -> None:
     folder, base = os.path.split(path)
-    # The collector takes every *.prom of the folder: a draft must not be called so.
+    # The collector reads every *.prom of the folder, so a draft needs another name.
     draft = os.path.join(folder, f".{base}.{os.getpid()}.tmp")
-    _discard(draft)  # of a process that was killed and had the same number
+    _discard(draft)  # left by a killed process with the same pid
     try:
         with open(os.open(draft, CREATE, MODE), "wb") as file:
             os.fchmod(file.fileno(), MODE)  # whatever the umask is
@@ -121,7 +120,7 @@ def _discard(path: str) -> None:
 
 
 def previous_success(path: str) -> float:
-    """The time of the last success as an earlier file has it; 0.0 if there is none to be read."""
+    """The time of the last success in an earlier file, seconds since the epoch; 0.0 without one."""
     try:
         head = _head(path)
     except OSError:
@@ -142,7 +141,7 @@ def _head(path: str) -> bytes:
 
 
 def _seconds(value: bytes) -> float:
-    """A time after the epoch, else 0.0."""
+    """A time after the epoch in seconds; 0.0 for anything else."""
     try:
         seconds = float(value)
     except ValueError:

@@ -1,7 +1,7 @@
 """The lines of /proc/net/aliases and /proc/net/alias_types, byte for byte.
 
-net/core/net_alias.c net_alias_getinfo and net_alias_types_getinfo: fixed records, blanks between,
-so that a record is found by its number.
+Source: net_alias_getinfo and net_alias_types_getinfo of net/core/net_alias.c. Records have a fixed
+length, so a reader finds one by its number.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 RECORD = 64
-"""Bytes of a line of the aliases text, the header included."""
+"""Bytes of a line of the aliases text, header included."""
 NAME_WIDTH = 16
 """Bytes of its first column."""
 ADDRESS_WIDTH = 39
@@ -26,19 +26,22 @@ _ALIAS_TYPE = "%-7d %-15s %-7d\n"
 
 
 def aliases(rows: Iterable[tuple[str, int, str]]) -> Iterator[bytes]:
-    """(device name, family, address text) -> the header and one 64-byte line a row.
+    """The header, and a line of 64 bytes for each (device name, family, address text).
 
-    ValueError: a name over 16 bytes, which must not be cut, or a newline within a text.
+    Raises ValueError for a name over 16 bytes, which must not be cut, and for a newline in a text.
     """
     yield ALIASES_HEADER
     for row in rows:
         line = (_ALIAS % row).encode("utf-8", "surrogateescape")
-        # One test for all that is unusual: a long name, a newline, a character of several bytes.
+        # One test finds all unusual rows: a long name, a newline, a character of several bytes.
         yield line if line.find(b"\n") == RECORD - 1 else _unusual(*row)
 
 
 def alias_types(rows: Iterable[tuple[int, str, int]]) -> Iterator[bytes]:
-    """(family, name of at most 15 bytes, n_attach) -> the header of 33 bytes, lines of 32."""
+    """The header of 33 bytes, and a line of 32 for each (family, name, n_attach).
+
+    A name has at most 15 bytes.
+    """
     yield ALIAS_TYPES_HEADER
     for row in rows:
         yield (_ALIAS_TYPE % row).encode("utf-8", "surrogateescape")

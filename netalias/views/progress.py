@@ -10,25 +10,25 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress as Bar
 
-PATIENCE = 1.0
-"""Seconds before anything is shown."""
+DELAY = 1.0
+"""Seconds before the bar appears."""
 
 
 class Progress:
-    """``advance`` is called with the number of steps that were done; *total* are all."""
+    """A progress bar on *stream*; *total* is the number of steps."""
 
     def __init__(self, total: int, stream: TextIO) -> None:
         self._total = total
         self._stream = stream
         self._begun = monotonic()
-        self._patience = PATIENCE
+        self._delay = DELAY
         self._done = 0
         self._bar: Bar | None = None
 
     def advance(self, count: int) -> None:
-        """Count, and draw once it has taken long enough."""
+        """Count *count* more steps; draw the bar once the work has taken DELAY seconds."""
         self._done += count
-        if self._bar is None and monotonic() - self._begun > self._patience:
+        if self._bar is None and monotonic() - self._begun > self._delay:
             self._draw()
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self._done)
@@ -36,14 +36,14 @@ class Progress:
                 self.stop()
 
     def _draw(self) -> None:
-        """Nothing that has to do with drawing may stop the work."""
+        """Draw the bar; a failure to draw must not stop the work."""
         try:
             self._bar = _bar(self._total, self._stream)
         except (ImportError, OSError):
-            self._patience = float("inf")
+            self._delay = float("inf")
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

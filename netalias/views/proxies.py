@@ -1,4 +1,4 @@
-"""Published addresses beside the aliases: their rows, lines and JSON fields."""
+"""Published addresses as table rows, lines and JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KIND = "published"
 
 
 class Published(Value):
-    """A proxy entry and the device that answers."""
+    """A proxy neighbour entry, and the device that answers."""
 
     __slots__ = ("main", "proxy")
 
@@ -26,7 +26,7 @@ class Published(Value):
 
     @property
     def state(self) -> str:
-        """That of the device; ``foreign`` where netalias did not make the entry."""
+        """The state of the device; ``foreign`` is added when netalias did not make the entry."""
         words = [carried(self.main)]
         if self.proxy.protocol != PROTOCOL:
             words.append("foreign")
@@ -36,7 +36,7 @@ class Published(Value):
 def select(
     proxies: Iterable[Proxy], snapshot: Snapshot, words: Sequence[str], family: int
 ) -> list[Published]:
-    """Those of the devices among *words*, or all without words; in the order of devices."""
+    """The entries of the devices that *words* name, or all; in the order of devices."""
     wanted = [snapshot.device(word) for word in words if ":" not in word]
     found = [
         Published(snapshot.devices[one.index], one)
@@ -49,7 +49,7 @@ def select(
 
 
 def row(one: Published, headings: Sequence[str]) -> tuple[str, ...]:
-    """The texts below *headings*; what an entry has not is "-"."""
+    """The row of an entry under *headings*; "-" for a value that it does not have."""
     main = one.main
     texts = {
         "ALIAS": main.name,
@@ -63,9 +63,9 @@ def row(one: Published, headings: Sequence[str]) -> tuple[str, ...]:
 
 
 def detail(one: Published) -> list[str]:
-    """An entry in lines, in the manner of those of an alias."""
+    """The details of an entry as lines, in the style of those of an alias."""
     main, proxy = one.main, one.proxy
-    name = "ip" if proxy.family == AF_INET else "ipv6"  # as the alias types are called
+    name = "ip" if proxy.family == AF_INET else "ipv6"  # the names of the alias types
     mark = f" proto {proxy.protocol}" if proxy.protocol else ""
     return [
         f"{main.name}: kind {KIND} state {one.state}",
@@ -76,7 +76,7 @@ def detail(one: Published) -> list[str]:
 
 
 def branches(found: Iterable[Published]) -> dict[int, list[str]]:
-    """The lines of a tree by the index of the device."""
+    """The lines of the tree for each device, by its index."""
     result: dict[int, list[str]] = {}
     for one in found:
         text = f"{one.proxy.text} {KIND} {one.state}"
@@ -85,7 +85,7 @@ def branches(found: Iterable[Published]) -> dict[int, list[str]]:
 
 
 def fields(one: Published) -> dict[str, object]:
-    """By the field names of ``ip -json``, and kind, owned, state of our own."""
+    """The JSON object of an entry: the field names of ``ip -json``, and our kind, owned, state."""
     main, proxy = one.main, one.proxy
     return {
         "kind": KIND,

@@ -1,4 +1,4 @@
-"""A table for a terminal, drawn by rich. Imported only when there is a terminal to draw on."""
+"""A table for a terminal, drawn by rich; imported only when there is a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNLIMITED = 1 << 16
 def render(
     headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO, *, color: bool
 ) -> str:
-    """The table as text, drawn for *file*; empty when it does not fit: texts are never cut."""
+    """The table as text for *file*; empty when it is too wide, since texts are never cut."""
     console = Console(
         file=file, force_terminal=True, no_color=not color, highlight=False, emoji=False
     )
@@ -29,10 +29,10 @@ def render(
         drawn.add_column(heading, no_wrap=True, justify="right" if heading in NUMBERS else "left")
     for row in rows:
         drawn.add_row(*(Text(text, style=STYLES.get(text, "")) for text in row))
-    # A measure within the width of the console never exceeds it: ask without a limit.
+    # Measured within the console width, a table never exceeds it, so measure without a limit.
     unlimited = console.options.update_width(UNLIMITED)
     if console.measure(drawn, options=unlimited).maximum > console.width:
         return ""
-    with console.capture() as capture:  # rich would end the process where a reader has gone
+    with console.capture() as capture:  # rich would end the process when its reader is gone
         console.print(drawn)
     return capture.get()

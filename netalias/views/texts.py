@@ -1,4 +1,4 @@
-"""The texts of /proc/net as a tree of virtual files, made from a reading of the kernel."""
+"""The texts of /proc/net as a tree of virtual files, made from observed state."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
 
 NAMES = ("aliases", "alias_types")
-"""What texts() holds."""
+"""Files of texts()."""
 WORDS = (*NAMES, "json")
-"""What answer() answers."""
+"""Words that answer() takes."""
 
 
 def texts(observed: Callable[[], Observed]) -> Tree:
-    """``aliases`` and ``alias_types``; *observed* is asked once for each opening."""
+    """The tree with ``aliases`` and ``alias_types``; each opening calls *observed* once."""
     return Tree(
         {
             "aliases": TextFile(lambda: _aliases(observed())),
@@ -32,7 +32,7 @@ def texts(observed: Callable[[], Observed]) -> Tree:
 
 
 def answer(word: str, observed: Observed, proxies: Callable[[], Iterable[Proxy]]) -> bytes:
-    """What the socket answers to one of WORDS: a text, or what ``netalias -j show`` prints."""
+    """The answer of the socket to one of WORDS: a text, or the output of ``netalias -j show``."""
     if word in NAMES:
         return texts(lambda: observed).open(word).read()
     from netalias.views import json
@@ -56,8 +56,11 @@ def _aliases(observed: Observed) -> Iterable[bytes]:
 
 
 def _device(alias: Alias) -> str:
-    """The column is 16 wide: a longer alias is shown by the primary name of its device, one that
-    has none, an IPv6 label, by that of the main device."""
+    """The name for the first column.
+
+    An alias name over 16 bytes gives way to the primary name of its device, for an IPv6 label of
+    its main device.
+    """
     name = str(alias.name)
     if len(name.encode("utf-8", "surrogateescape")) > proc.NAME_WIDTH and alias.carrier is not None:
         return alias.carrier.name

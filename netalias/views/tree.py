@@ -1,4 +1,4 @@
-"""The chain as a tree: main devices in order, their aliases below them."""
+"""The chain as a tree: main devices in order, each with its aliases below."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from netalias.model import Alias, Snapshot
 
 MARKS = {True: ("├─ ", "└─ "), False: ("|- ", "`- ")}
-"""By whether the output takes more than ASCII: for every alias but the last, and for the last."""
+"""Branch of every alias but the last, and of the last; by whether Unicode can be written."""
 
 
 def render(
@@ -23,9 +23,9 @@ def render(
     unicode: bool,
     more: Mapping[int, Sequence[str]] = {},
 ) -> Iterator[str]:
-    """One line a device; *aliases* are in chain order, and mains without aliases are shown too.
+    """The lines of the tree; main devices without aliases are shown too.
 
-    *more* are texts behind the aliases of a device, by its index.
+    *aliases* are in chain order. *more* holds further lines for a device, by its index.
     """
     own = {alias.device.index for alias in aliases if alias.device is not None}
     blocks: dict[int, list[Alias]] = {index: [] for index in snapshot.devices if index not in own}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.desired.declarations import Declarations
-from netalias.desired.index import FREE, Wished
+from netalias.desired.index import FREE, Index
 from netalias.engine import reconcile as engine_room
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
 from netalias.observed import Observed
@@ -65,7 +65,7 @@ class Keeping:
             allow_empty=allow_empty, allow_shrink=allow_shrink, abort=False
         )
         self._fresh = False
-        wished = Wished(Declarations([], []), on_down)
+        wished = Index(Declarations([], []), on_down)
         self._stacking = Stacking(stream.state, wished, engine.group)
         self._report = Report(journal, engine)
         self._devices = Devices(engine, self._report)
@@ -76,7 +76,7 @@ class Keeping:
         self._own = port_id_of(engine.kernel.fileno())
 
     @property
-    def wished(self) -> Wished:
+    def wished(self) -> Index:
         """What is kept true."""
         return self._stacking.wished
 
@@ -96,7 +96,7 @@ class Keeping:
     def load(self, declared: Declarations) -> None:
         """From now on these are the wishes; act() lets go what is not among them, as a
         reconciliation does. Without any, and without allow_empty, nothing goes."""
-        wished = Wished(declared, self.wished.on_down)
+        wished = Index(declared, self.wished.on_down)
         self._stacking.load(wished)
         self._healing.load(wished)
         self._report.anew()

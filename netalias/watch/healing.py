@@ -7,7 +7,7 @@ it worked, the next events tell.
 
 from __future__ import annotations
 
-from netalias.desired.index import Declared, Wished
+from netalias.desired.index import DeclaredNames, Index
 from netalias.engine import reconcile as engine_room
 from netalias.errors import MainDown, NoSuchDevice
 from netalias.observed import Observed
@@ -37,13 +37,13 @@ class Healing:
     """*state* is what the events have told. ``late``: when aliases come back that somebody keeps
     undoing. Ports are the netlink ports of those who have touched declared aliases."""
 
-    def __init__(self, engine: Engine, state: State, report: Report, wished: Wished) -> None:
+    def __init__(self, engine: Engine, state: State, report: Report, wished: Index) -> None:
         self._engine = engine
         self._state = state
         self._report = report
         self.load(wished)
 
-    def load(self, wished: Wished) -> None:
+    def load(self, wished: Index) -> None:
         """From now on these are the wishes."""
         self.late: dict[AliasName, float] = {}
         self._wished = wished
@@ -153,8 +153,8 @@ class Healing:
         self._report.done(others)
         return self._report.trouble(outcome)
 
-    def _declared(self) -> Declared:
-        return Declared(self._wished, self._state.devices())
+    def _declared(self) -> DeclaredNames:
+        return DeclaredNames(self._wished, self._state.devices())
 
     def _skipped(self, agenda: Diff) -> None:
         """That a main device is down or away is known by then."""

@@ -6,7 +6,7 @@ devices went down, went away, came up, got another name. What is then done is ke
 
 from __future__ import annotations
 
-from netalias.desired.index import Declared
+from netalias.desired.index import DeclaredNames
 from netalias.kinds import KINDS, UNLINKED
 from netalias.model import FOREVER, GROUP, PROTOCOL, names
 from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from netalias.desired.index import Wished
+    from netalias.desired.index import Index
     from netalias.model import Device
     from netalias.model.events import Event, State
 
@@ -74,16 +74,16 @@ class Stacking:
     """Events -> ``news``; what was done about them is taken out. *state* is what the events have
     made, *group* our mark on devices."""
 
-    def __init__(self, state: State, wished: Wished, group: int = GROUP) -> None:
+    def __init__(self, state: State, wished: Index, group: int = GROUP) -> None:
         self.news = News()
         self._state = state
         self._group = group
         self.load(wished)
 
-    def load(self, wished: Wished) -> None:
+    def load(self, wished: Index) -> None:
         """From now on these are the wishes."""
         self.wished = wished
-        self._declared: Declared | None = None
+        self._declared: DeclaredNames | None = None
 
     def add(self, event: Event, port: Port = 0) -> None:
         """One event, asked for by *port*."""
@@ -116,7 +116,7 @@ class Stacking:
         dirty = self.news.dirty
         for one in found:
             if self._declared is None:
-                self._declared = Declared(self.wished, self._state.devices())
+                self._declared = DeclaredNames(self.wished, self._state.devices())
             for name in {one, self._declared.name(one)}:
                 if name in self.wished:
                     dirty[name] = port or dirty.get(name, 0)

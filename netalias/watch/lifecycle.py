@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.desired.index import Wished
+    from netalias.desired.index import Index
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
     from netalias.model import Device
@@ -40,7 +40,7 @@ class Devices:
             news.gone |= gone
         self._left.clear()
 
-    def free(self, news: News, wished: Wished) -> bool:
+    def free(self, news: News, wished: Index) -> bool:
         """Aliases go with a main device that went down, or away: it first, they in chain order."""
         if not (news.down or news.gone):
             return False
@@ -67,7 +67,7 @@ class Devices:
             what = f": {counted(count, 'alias')} freed" if count else ""
             self._report.journal.notice(f"{main} {why}{what}")
 
-    def follow(self, news: News, wished: Wished) -> bool:
+    def follow(self, news: News, wished: Index) -> bool:
         """Aliases that nobody has declared are called as their main device is called now."""
         if not news.renamed:
             return False
@@ -86,7 +86,7 @@ class Devices:
         news.relabelled.clear()
         return trouble
 
-    def _rename(self, main: Device, old: str, found: list[Alias], wished: Wished) -> bool:
+    def _rename(self, main: Device, old: str, found: list[Alias], wished: Index) -> bool:
         engine = self._engine
         found = [one for one in found if AliasName(main.name, one.name.slot) not in wished]
         text = "\n".join(lines(found, engine.registry, mac=True))
@@ -100,7 +100,7 @@ class Devices:
         self._report.journal.notice(f"{old} is called {main.name} now: {count} renamed")
         return self._report.trouble(outcome)
 
-    def sweep(self, news: News, wished: Wished) -> bool:
+    def sweep(self, news: News, wished: Index) -> bool:
         """What is left of leases that nobody has renewed, nor declared."""
         if not news.expired:
             return False
@@ -117,7 +117,7 @@ class Devices:
         return self._report.trouble(outcome)
 
 
-def _goes(alias: Alias, news: News, wished: Wished) -> bool:
+def _goes(alias: Alias, news: News, wished: Index) -> bool:
     main = alias.main
     if main is None:
         return alias.name.main in news.gone

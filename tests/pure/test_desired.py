@@ -28,7 +28,7 @@ def parse(text: str, registry: Registry | None = None) -> Wish:
 
 
 def said(text: str) -> dict[str, object]:
-    """What the words set, by name; the type by its name."""
+    """Attributes of a wish that the words set, by name; the type as its name."""
     wish = parse(text)
     found = {key: getattr(wish, key) for key, usual in DEFAULTS.items()
              if getattr(wish, key) != usual}  # fmt: skip
@@ -124,7 +124,7 @@ def test_any_order(one: str, other: str) -> None:
      "kind", "200.1.1.1 netmask"],
 )  # fmt: skip
 def test_missing_argument(text: str) -> None:
-    """What is needed is said."""
+    """The error names the missing argument."""
     assert f"{text.split()[-1]} needs " in str(refused(text))
 
 
@@ -158,11 +158,11 @@ def test_missing_address(text: str) -> None:
         ("prefixlen 64 200.1.1.1", "64 is over 32"),
         ("2001:db8::5 broadcast 200.1.1.255", "only an IPv4 address has a broadcast"),
         ("broadcast 200.1.1.255 2001:db8::5", "only an IPv4 address has a broadcast"),
-        ("pointopoint 200.1.1.2", "comes after the address"),
+        ("pointopoint 200.1.1.2", "must follow the address"),
     ],
 )
 def test_contradiction(text: str, words: str) -> None:
-    """What cannot be true together is refused, in both orders."""
+    """Words that contradict each other are refused, in both orders."""
     assert words in str(refused(text))
 
 
@@ -202,7 +202,7 @@ def test_zero_says_how_to_delete() -> None:
      "255.255.255", "255.255.255.256", "ffff::"],
 )  # fmt: skip
 def test_bad_mask(mask: str) -> None:
-    """A mask with holes, or what is no mask at all."""
+    """A mask with holes, or a word that is no mask."""
     error = refused(f"200.1.1.1 netmask {mask}")
     assert isinstance(error, errors.BadAddress)
     assert "not a netmask" in str(error)
@@ -288,7 +288,7 @@ def test_type_with_a_name_like_a_word() -> None:
     "words", [[], ["0"], ["0.0.0.0"], ["xyzzy", "hw"], ["mtu"], ["200.1.1.1", "200.1.1.2"]]
 )
 def test_deleting_ignores_the_rest(words: list[str]) -> None:
-    """S23, S88: what follows ``eth0:0-`` is not looked at."""
+    """S23, S88: words after ``eth0:0-`` are ignored."""
     wish = desired.parse(["eth0:0-", *words], lazy())
     assert wish.delete
     assert not wish.empty
@@ -380,5 +380,5 @@ def test_any_words(name: str, words: list[str]) -> None:
 
 
 def _builtin(key: int | str) -> AliasType | None:
-    """The loader without a search for what is installed."""
+    """A registry without a search for installed types."""
     return {2: Inet, 10: Inet6}.get(key, lambda: None)()  # type: ignore[call-overload, no-any-return]

@@ -36,7 +36,7 @@ LOADERS: dict[int | str, type[AliasType]] = {2: Inet, 10: Inet6, "letters": Lett
 
 
 def registry() -> Registry:
-    """Two families and one more, without a search for what is installed."""
+    """A registry of two families and one more, without a search for installed types."""
     return Registry(load)
 
 
@@ -94,7 +94,7 @@ LINES = [
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("form", ["{}", "{}\n", "{}\r\n", " \t{} \t# and more\n", "\n{} #\n"])
 def test_a_line_is_what_a_command_is(line: str, form: str) -> None:
-    """A line means what its words mean behind ``netalias``, however it is ended or indented."""
+    """A line has the meaning of its words after ``netalias``, whatever its end and indentation."""
     (wish,) = right(form.format(line))
     assert said(wish) == said(desired.parse(line.split(), registry()))
 
@@ -119,7 +119,7 @@ PLAIN = st.tuples(
 
 @given(st.lists(PLAIN, max_size=30, unique_by=(lambda one: one[:2], lambda one: one[2])))
 def test_the_next_of_many_is_read_as_the_first(lines: list[tuple[object, ...]]) -> None:
-    """What a line is like is remembered; the result is that of each line alone."""
+    """The fast path for lines of one shape gives the same result as each line alone."""
     texts = [
         f"{main}:{slot} {address}{length} {tail}" for main, slot, address, length, tail in lines
     ]
@@ -163,7 +163,7 @@ def test_what_is_remembered_lets_nothing_through(name: str, address: str) -> Non
     ],
 )
 def test_near_a_known_line(known: str, line: str, expected: str) -> None:
-    """What is remembered of a line is no licence for one that only looks like it."""
+    """A line that only resembles an earlier one is still checked."""
     (error,) = wrong(f"{known}\n{line}")
     assert error.startswith(expected)
 
@@ -185,7 +185,7 @@ def test_near_a_known_line(known: str, line: str, expected: str) -> None:
     ],
 )  # fmt: skip
 def test_ranges_pair_up(line: str, expected: list[str]) -> None:
-    """The first slot has the first address, and so on; what stands behind is said of each."""
+    """The first slot has the first address, and so on; the other words hold for each alias."""
     assert brief(line) == expected
     tail = [said(wish)["kind"] for wish in right(line)]
     assert len(set(tail)) == 1
@@ -271,7 +271,7 @@ def test_only() -> None:
                                     " -broadcast pointopoint metric mtu hw kind acd"
                                     " conflict announce heal on-down optimistic lease up down)"),
         ("eth0:1 10.0.0.1 prefixlen 40", "f:1:1: eth0:1: prefix length 40 is over 32"),
-        ("defaults 10.0.0.1", "f:1:10: defaults: 10.0.0.1: not a default of many aliases"
+        ("defaults 10.0.0.1", "f:1:10: defaults: 10.0.0.1: not a word for defaults"
                               " (one of: acd announce broadcast -broadcast conflict down"
                               " heal kind lease metric mtu netmask on-down optimistic"
                               " prefixlen up)"),
@@ -280,7 +280,7 @@ def test_only() -> None:
     ],
 )  # fmt: skip
 def test_error(text: str, expected: str) -> None:
-    """File, line, column of the wrong word, what is wrong, and what was expected."""
+    """An error has file, line, column of the wrong word, the fault and the expected words."""
     assert wrong(text) == [expected]
 
 
@@ -288,7 +288,7 @@ def test_error(text: str, expected: str) -> None:
 def test_what_belongs_to_one_alias_is_no_default(word: str) -> None:
     """Addresses, peers and MACs cannot be those of many."""
     (error,) = wrong(f"defaults up {word} 1.2.3.4")
-    assert error.startswith(f"f:1:13: defaults: {word}: not a default of many aliases")
+    assert error.startswith(f"f:1:13: defaults: {word}: not a word for defaults")
 
 
 def test_all_errors_of_all_files() -> None:
@@ -305,7 +305,7 @@ def test_all_errors_of_all_files() -> None:
 
 
 def test_check() -> None:
-    """One error is an error; none is none."""
+    """check() raises for one error, and for none it does not."""
     with pytest.raises(declarations.DeclarationError, match="1 error; nothing was changed"):
         declarations.check(parse("x"))
     declarations.check(parse("eth0:0 10.0.0.1"))
@@ -314,35 +314,35 @@ def test_check() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("eth0:0 10.0.0.1\neth0:0 10.0.0.2", ["f:2:1: eth0:0 is declared already, at f:1"]),
-        ("eth0:0 10.0.0.1 up\n eth0:00 10.0.0.2 up", ["f:2:2: eth0:0 is declared already, at f:1"]),
+        ("eth0:0 10.0.0.1\neth0:0 10.0.0.2", ["f:2:1: eth0:0 is already declared at f:1"]),
+        ("eth0:0 10.0.0.1 up\n eth0:00 10.0.0.2 up", ["f:2:2: eth0:0 is already declared at f:1"]),
         ("eth0:0 10.0.0.1\neth0:1 10.0.0.1",
-         ["f:2:8: 10.0.0.1 is declared already, at f:1 (eth0:0)"]),
+         ["f:2:8: 10.0.0.1 is already declared at f:1 (eth0:0)"]),
         ("eth0:0 10.0.0.1/24\n\neth1:0 mtu 1400 ip 10.0.0.1/32",
-         ["f:3:20: 10.0.0.1 is declared already, at f:1 (eth0:0)"]),
+         ["f:3:20: 10.0.0.1 is already declared at f:1 (eth0:0)"]),
         ("eth0:0 2001:db8::1\neth0:1 2001:DB8:0::1/64",
-         ["f:2:8: 2001:db8::1 is declared already, at f:1 (eth0:0)"]),
+         ["f:2:8: 2001:db8::1 is already declared at f:1 (eth0:0)"]),
         ("eth0:0 10.0.0.1\neth0:0 10.0.0.1",
-         ["f:2:1: eth0:0 is declared already, at f:1",
-          "f:2:8: 10.0.0.1 is declared already, at f:1 (eth0:0)"]),
+         ["f:2:1: eth0:0 is already declared at f:1",
+          "f:2:8: 10.0.0.1 is already declared at f:1 (eth0:0)"]),
         ("eth0:0-9 10.0.0.1+\neth0:5 10.0.1.1\neth1:0-5 10.0.0.8+",
-         ["f:2:1: eth0:5 is declared already, at f:1",
-          "f:3:10: 10.0.0.8 is declared already, at f:1 (eth0:7)"]),
+         ["f:2:1: eth0:5 is already declared at f:1",
+          "f:3:10: 10.0.0.8 is already declared at f:1 (eth0:7)"]),
         ("eth0:5 10.0.1.5\neth0:0-9 10.0.1.0-9",
-         ["f:2:1: eth0:5 is declared already, at f:1",
-          "f:2:10: 10.0.1.5 is declared already, at f:1 (eth0:5)"]),
+         ["f:2:1: eth0:5 is already declared at f:1",
+          "f:2:10: 10.0.1.5 is already declared at f:1 (eth0:5)"]),
         ("eth0:0-2 1.2.3.4-5,1.2.3.4",
-         ["f:1:10: 1.2.3.4 is declared already, at f:1 (eth0:0)"]),
+         ["f:1:10: 1.2.3.4 is already declared at f:1 (eth0:0)"]),
         ("eth0:0 10.0.0.1\neth0:0-1 10.0.0.5+\neth0:1 10.0.0.9\neth0:2 10.0.0.6",
-         ["f:2:1: eth0:0 is declared already, at f:1",
-          "f:3:1: eth0:1 is declared already, at f:2",
-          "f:4:8: 10.0.0.6 is declared already, at f:2 (eth0:1)"]),
+         ["f:2:1: eth0:0 is already declared at f:1",
+          "f:3:1: eth0:1 is already declared at f:2",
+          "f:4:8: 10.0.0.6 is already declared at f:2 (eth0:1)"]),
         ("eth0:0 10.0.0.1\neth0:0 10.0.0.2\neth0:0 10.0.0.1",
-         ["f:2:1: eth0:0 is declared already, at f:1",
-          "f:3:1: eth0:0 is declared already, at f:1",
-          "f:3:8: 10.0.0.1 is declared already, at f:1 (eth0:0)"]),
+         ["f:2:1: eth0:0 is already declared at f:1",
+          "f:3:1: eth0:0 is already declared at f:1",
+          "f:3:8: 10.0.0.1 is already declared at f:1 (eth0:0)"]),
         ("eth0:0 letters a\neth0:1 letters a/3",
-         ["f:2:16: a is declared already, at f:1 (eth0:0)"]),
+         ["f:2:16: a is already declared at f:1 (eth0:0)"]),
     ],
 )  # fmt: skip
 def test_declared_twice(text: str, expected: list[str]) -> None:
@@ -353,7 +353,7 @@ def test_declared_twice(text: str, expected: list[str]) -> None:
 def test_declared_twice_in_two_files() -> None:
     """The first place may be in another file."""
     assert wrong("\neth0:0 10.0.0.1", "eth0:0 10.0.0.2") == [
-        "g:1:1: eth0:0 is declared already, at f:2"
+        "g:1:1: eth0:0 is already declared at f:2"
     ]
 
 
@@ -363,7 +363,7 @@ def test_not_declared_twice() -> None:
 
 
 def usual(defaults: str, line: str) -> dict[str, object]:
-    """What a line without slot says below these defaults, without what is not said."""
+    """Attributes of a line below these defaults, without those that are not set."""
     (wish,) = right(f"defaults {defaults}\neth0:0 {line}")
     bare = said(Wish(AliasName("eth0", 0)))
     return {key: value for key, value in said(wish).items()
@@ -408,7 +408,7 @@ TAKEN = {"mtu": 1400, "lenient": True}
     ],
 )  # fmt: skip
 def test_defaults(defaults: str, line: str, expected: dict[str, object]) -> None:
-    """A line takes what it does not say and can have."""
+    """A line takes the defaults that it does not set itself and can have."""
     assert usual(defaults, line) == expected
 
 
@@ -533,7 +533,7 @@ def written(block: Block) -> str:
 
 
 def strict(wish: Wish) -> dict[str, object]:
-    """What a wish says when nothing of it comes from the defaults."""
+    """Attributes of a wish without any mark of defaults."""
     return {**said(wish), "lenient": False}
 
 
@@ -567,7 +567,7 @@ def test_written_blocks_are_read_back(parts: list[tuple[str, int, str, str]]) ->
 
 
 def test_quad() -> None:
-    """inet_pton(3), which reads known lines, and the address family agree on what is an address."""
+    """inet_pton(3), used by the fast path, and the address family accept the same addresses."""
     for text in ("1.2.3.4", "01.2.3.4", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4 ", "0x1.2.3.4",
                  "1.2.3.٣", "1.2.3.+4", "1.2.3.", "", "16909060", "1.2.3.1_0"):  # fmt: skip
         try:

@@ -1,4 +1,4 @@
-"""Folding: what is written of the aliases that are there plans nothing when it is read back."""
+"""Export: lines written from existing aliases plan nothing when they are read back."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Stage:
         return [" ".join(text.split()) for text in self.lines()]
 
     def planned(self, lines: Iterable[str]) -> list[str]:
-        """What is done for these lines, one wish after the other."""
+        """The commands for these lines, planned one wish after the other."""
         read = declarations.parse([("f", "\n".join(lines))], self.registry)
         assert read.errors == []
         return [
@@ -67,7 +67,7 @@ def stage() -> Stage:
 
 
 class Made:
-    """Aliases as values, for what is only counted and folded."""
+    """Aliases as values, for tests that only count and export them."""
 
     def __init__(self) -> None:
         self.main = Device(2, "eth0", IFF_UP | IFF_BROADCAST)
@@ -126,7 +126,7 @@ class Made:
     ],
 )  # fmt: skip
 def test_one(stage: Stage, command: str, line: str) -> None:
-    """Always the kind; of the rest what netalias would not do by itself; it plans nothing."""
+    """A line has the kind, and other words only if they differ from defaults; it plans nothing."""
     if not any(word in command for word in ("kind", "lo:")):
         command += " kind macvlan"
     stage(command)
@@ -153,7 +153,7 @@ def test_every_mac(stage: Stage) -> None:
 
 @pytest.mark.parametrize("mac", ["", "00:00:00:00:00:00", "01:00:5e:00:00:01", "00:16:3e:01"])
 def test_no_station(mac: str) -> None:
-    """What a wish could not say is not written: no MAC, that of nobody, of a group, of IPoIB."""
+    """A MAC that no wish can give is not written: none, zero, of a group, of IPoIB."""
     made = Made()
     packed = bytes.fromhex(mac.replace(":", ""))
     alias = made.label(0, "10.0.0.1")
@@ -273,7 +273,7 @@ def test_not_folded(second: tuple[int, str, int]) -> None:
 
 
 def test_words_part_runs() -> None:
-    """What one alias has of its own is said of that one only."""
+    """Words of a single alias end a range."""
     made = Made()
     metrics = (0, 0, 5, 5, 0)
     run = [made.label(slot, f"10.0.0.{slot}", metric=metric)
@@ -322,7 +322,7 @@ def test_foreign(stage: Stage) -> None:
 
 
 def test_objects(stage: Stage) -> None:
-    """By the field names of ``-j``, without what is the default."""
+    """Objects have the field names of ``-j``, without defaults."""
     stage(
         "eth0:0 200.1.1.1/24 kind macvlan",
         "eth0:1 2001:db8::1/64 kind macvlan mtu 1400 hw ether 00:16:3e:00:00:01 down",

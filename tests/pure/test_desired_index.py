@@ -1,11 +1,11 @@
-"""What is declared, by name: single aliases out of lines for many."""
+"""The index of declarations: single aliases from lines for many."""
 
 from __future__ import annotations
 
 import pytest
 
 from netalias.desired import declarations
-from netalias.desired.index import KEEP, Declared, Wished
+from netalias.desired.index import KEEP, DeclaredNames, Index
 from netalias.families import lazy
 from netalias.model import GROUP, Alias, Device
 from netalias.model.names import AliasName
@@ -41,9 +41,9 @@ def pairs(declared: declarations.Declarations) -> list[str]:
 
 
 @pytest.fixture
-def wished() -> Wished:
-    """What TEXT declares."""
-    return Wished(parsed())
+def wished() -> Index:
+    """The index of TEXT."""
+    return Index(parsed())
 
 
 def alias(text: str, main: Device | None, *altnames: str) -> Alias:
@@ -52,7 +52,7 @@ def alias(text: str, main: Device | None, *altnames: str) -> Alias:
     return Alias(name(text), "macvlan", main=main, device=device)
 
 
-def test_everything_is_found_by_name(wished: Wished) -> None:
+def test_everything_is_found_by_name(wished: Index) -> None:
     assert len(wished) == 16
     assert wished.mains == {"eth0", "eth1", "lan"}
     assert name("eth0:9") in wished
@@ -60,7 +60,7 @@ def test_everything_is_found_by_name(wished: Wished) -> None:
     assert wished.by_address[bytes((10, 0, 0, 7))] == [name("eth0:7")]
 
 
-def test_some(wished: Wished) -> None:
+def test_some(wished: Index) -> None:
     """Each as if it had a line of its own, with the place that it has."""
     found = wished.some([name("eth0:7"), name("eth0:20"), name("eth1:3")])
     assert pairs(found) == [
@@ -70,18 +70,18 @@ def test_some(wished: Wished) -> None:
     ]
 
 
-def test_who_is_put_right(wished: Wished) -> None:
+def test_who_is_put_right(wished: Index) -> None:
     assert not wished.heals(name("eth0:3"))
     assert wished.heals(name("eth0:20"))
 
 
-def test_who_has_to_do_with_others(wished: Wished) -> None:
+def test_who_has_to_do_with_others(wished: Index) -> None:
     """An alias with a network."""
     simple = [one for one in ("eth0:3", "eth0:20", "lan:0", "eth1:0") if wished.simple(name(one))]
     assert simple == ["eth0:3", "lan:0", "eth1:0"]
 
 
-def test_healing(wished: Wished) -> None:
+def test_healing(wished: Index) -> None:
     """Not those that are left to others, unless their main device has just come."""
     assert len(wished.healing(())) == 6
     assert len(wished.healing({"eth1"})) == 6
@@ -92,7 +92,7 @@ def test_healing(wished: Wished) -> None:
     "resting",
     [[], [0], [9], [4], [0, 1], [8, 9], [3, 4, 7], [*range(10)], [*range(1, 9)]],
 )
-def test_without_those_that_rest(wished: Wished, resting: list[int]) -> None:
+def test_without_those_that_rest(wished: Index, resting: list[int]) -> None:
     """The others of their lines stay, with their addresses."""
     rest = {AliasName("eth0", slot) for slot in resting} | {name("lan:0"), name("eth7:0")}
     found = pairs(wished.healing({"eth0"}, rest))
@@ -100,10 +100,10 @@ def test_without_those_that_rest(wished: Wished, resting: list[int]) -> None:
     assert found == [one for one in every if name(one.split()[0]) not in rest]
 
 
-def test_on_down(wished: Wished) -> None:
+def test_on_down(wished: Index) -> None:
     """As its line says, by whatever name of the main device; the option holds where it does not."""
     eth0 = Device(2, "eth0", altnames=("lan",))
-    keeping = Wished(parsed(), KEEP)
+    keeping = Index(parsed(), KEEP)
     assert not wished.freed(alias("eth0:3", eth0))
     assert wished.freed(alias("eth0:20", eth0))
     assert not keeping.freed(alias("eth0:20", eth0))
@@ -112,7 +112,7 @@ def test_on_down(wished: Wished) -> None:
     assert not keeping.freed(alias("wan:0", Device(3, "wan", altnames=("lan",))))
 
 
-def test_on_down_of_a_renamed_one(wished: Wished) -> None:
+def test_on_down_of_a_renamed_one(wished: Index) -> None:
     """An alias still bears the name that it is declared by."""
     wan = Device(2, "wan0")
     assert not wished.freed(alias("wan0:3", wan, "eth0:3"))
@@ -120,10 +120,10 @@ def test_on_down_of_a_renamed_one(wished: Wished) -> None:
     assert wished.of(alias("eth0:3", None)) is not None
 
 
-def test_declared_names(wished: Wished) -> None:
-    """By any name of the main device; what is not declared keeps its own."""
+def test_declared_names(wished: Index) -> None:
+    """A name is found by any name of the main device; an undeclared one stays as it is."""
     devices = [Device(2, "eth5", altnames=("lan", "dmz")), Device(3, "eth0")]
-    declared = Declared(wished, devices)
+    declared = DeclaredNames(wished, devices)
     assert declared.name(name("eth5:0")) == name("lan:0")
     assert declared.name(name("eth5:1")) == name("eth5:1")
     assert declared.name(name("eth0:1")) == name("eth0:1")

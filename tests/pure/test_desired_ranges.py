@@ -1,4 +1,4 @@
-"""Ranges of slots and of addresses: the text -> what it stands for, or BadName, BadAddress."""
+"""Ranges of slots and of addresses: their values, or BadName, BadAddress."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_addresses(word: str, first: str, last: str, count: int, length: int | N
 
 
 def test_a_group_counts_alone() -> None:
-    """What is counted is the group with the range; what stands behind it stays."""
+    """The group with the range counts up; the groups after it stay."""
     assert addresses("2001:db8:9-b::5")[0] == [
         "2001:db8:9::5", "2001:db8:a::5", "2001:db8:b::5",
     ]  # fmt: skip
@@ -160,7 +160,7 @@ def test_counting() -> None:
     ],
 )  # fmt: skip
 def test_bad_addresses(word: str, words: str) -> None:
-    """What is no range is a BadAddress; nothing is made before it is known to be small."""
+    """A word that is no range is a BadAddress; no range is expanded before its size is checked."""
     with pytest.raises(errors.BadAddress, match=words):
         addresses(word, 2)
 
@@ -197,8 +197,8 @@ def test_hosts(word: str, first: str, last: str, count: int) -> None:
     ("word", "words", "hint"),
     [
         ("10.1.0.0", "a prefix length is needed", ""),
-        ("10.1.0.5/24", "not the address of a network", "that is 10.1.0.0/24"),
-        ("2001:db8::1/64", "not the address of a network", "that is 2001:db8::/64"),
+        ("10.1.0.5/24", "not the address of a network", "the network is 10.1.0.0/24"),
+        ("2001:db8::1/64", "not the address of a network", "the network is 2001:db8::/64"),
         ("10.0.0.0/8", "more than 65536", ""),
         ("2001:db8::/64", "more than 65536", ""),
         ("224.0.0.0/24", "multicast", ""),

@@ -1,4 +1,4 @@
-"""The checks of the doctor over readings that are made up: what no namespace of a test can have."""
+"""The checks of the doctor over invented facts: those that no namespace of a test can have."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from netalias import doctor
 from netalias.cli import doctor as cli_doctor
 from netalias.doctor import foreign
-from netalias.doctor.checks.aliases import unheard
-from netalias.doctor.checks.firewall import colons
-from netalias.doctor.checks.sysctls import neighbours, setting
-from netalias.doctor.facts import ALL, Reading
-from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, listed
-from netalias.doctor.foreign import XTABLES, named
+from netalias.doctor.checks.aliases import mac_filter
+from netalias.doctor.checks.firewall import firewall
+from netalias.doctor.checks.sysctls import neighbours
+from netalias.doctor.facts import ALL, Facts
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, assignment, listed
+from netalias.doctor.foreign import XTABLES, device_names
 from netalias.families import lazy
 from netalias.model import (
     AF_INET,
@@ -64,30 +64,30 @@ def address(index: int, local: bytes, prefixlen: int = 32, *, ours: bool = True)
     return Address(index, AF_INET, local, prefixlen, protocol=PROTOCOL if ours else 0)
 
 
-def reading(devices: Sequence[Device], addresses: Sequence[Address], root: str = "") -> Reading:
+def facts(devices: Sequence[Device], addresses: Sequence[Address], root: str = "") -> Facts:
     """All is as it should be: routes of the networks, local routes, ARP of the main device."""
     observed = Observed(Snapshot(devices, addresses), lazy())
-    found = Reading(observed, root=root)
+    found = Facts(observed, root=root)
     for one in addresses:
         found.routes.append(Route(AF_INET, one.local, 32, (one.index,), type=2, table=255))
     found.routes.append(Route(AF_INET, bytes((10, 0, 0, 0)), 24, (2,)))
-    found.settings = {
+    found.sysctls = {
         (AF_INET, "eth0", "arp_ignore"): 1,
         (AF_INET, "eth0", "arp_announce"): 2,
     }
     return found
 
 
-def staged(kind: str = "macvlan", root: str = "", **main: object) -> Reading:
+def staged(kind: str = "macvlan", root: str = "", **main: object) -> Facts:
     """eth0 with 10.0.0.1/24, and eth0:0 with 10.0.0.5."""
-    return reading(
+    return facts(
         [device(2, "eth0", **main), alias(kind=kind)],
         [address(2, MAIN, 24, ours=False), address(10, ALIAS)],
         root,
     )
 
 
-def only(found: Reading, check: str) -> Finding:
+def only(found: Facts, check: str) -> Finding:
     """The only finding."""
     (finding,) = doctor.examine(found)
     assert finding.check == check
@@ -104,14 +104,14 @@ def test_a_main_device_in_a_vrf() -> None:
     """The device of an alias does not follow its main device into a VRF by itself."""
     red = device(3, "red", kind="vrf")
     addresses = [address(2, MAIN, 24, ours=False), address(10, ALIAS)]
-    found = reading([device(2, "eth0", master=3), red, alias()], addresses)
+    found = facts([device(2, "eth0", master=3), red, alias()], addresses)
     finding = only(found, "main-vrf")
     assert finding.lines() == [
         "eth0:0: programs in the VRF red do not see its packets",
         "eth0 is in red and eth0_0 is not",
         "ip link set eth0_0 master red",
     ]
-    found = reading([device(2, "eth0", master=3), red, alias(master=3)], addresses)
+    found = facts([device(2, "eth0", master=3), red, alias(master=3)], addresses)
     assert doctor.examine(found) == []
 
 
@@ -120,24 +120,24 @@ def test_a_dummy_needs_its_main_device_to_answer() -> None:
     found = staged("dummy")
     finding = only(found, "arp-ignore")
     assert finding.lines() == [
-        "eth0:0: nobody is told the MAC of 10.0.0.5",
+        "eth0:0: hosts cannot learn the MAC of 10.0.0.5",
         "arp_ignore of eth0 is 1, and the address is not one of eth0",
         "sysctl -w net.ipv4.conf.eth0.arp_ignore=0",
     ]
-    found.settings[AF_INET, ALL, "arp_ignore"] = 2
+    found.sysctls[AF_INET, ALL, "arp_ignore"] = 2
     finding = only(found, "arp-ignore")
     assert finding.why == ("arp_ignore of all devices is 2, and the address is not one of eth0")
     assert finding.command == (
         "sysctl -w net.ipv4.conf.all.arp_ignore=0 net.ipv4.conf.eth0.arp_ignore=0"
     )
-    found.settings.clear()
+    found.sysctls.clear()
     assert doctor.examine(found) == []
 
 
 def test_a_dummy_beside_macvlans_becomes_a_label() -> None:
-    """What macvlans need of the main device is not taken from them."""
+    """The command for a dummy leaves the sysctls that macvlans need."""
     other = bytes((10, 0, 0, 6))
-    found = reading(
+    found = facts(
         [device(2, "eth0"), alias(), alias(1, "dummy")],
         [address(2, MAIN, 24, ours=False), address(10, ALIAS), address(11, other)],
     )
@@ -145,10 +145,10 @@ def test_a_dummy_beside_macvlans_becomes_a_label() -> None:
 
 
 def test_a_dummy_without_its_main_device() -> None:
-    """It outlives the main device, and nobody answers for it."""
-    finding = only(reading([alias(kind="dummy")], [address(10, ALIAS)]), "main-gone")
+    """A dummy outlives its main device, and no device answers for it."""
+    finding = only(facts([alias(kind="dummy")], [address(10, ALIAS)]), "main-gone")
     assert finding.lines() == [
-        "eth0:0: nobody is told the MAC of 10.0.0.5",
+        "eth0:0: hosts cannot learn the MAC of 10.0.0.5",
         "there is no device eth0 any more",
         "netalias eth0:0-",
     ]
@@ -157,9 +157,9 @@ def test_a_dummy_without_its_main_device() -> None:
 def test_what_cannot_be_read_is_not_believed() -> None:
     """Without /proc/sys no setting counts as wrong."""
     found = staged()
-    found.settings[AF_INET, "eth0", "arp_ignore"] = 0
+    found.sysctls[AF_INET, "eth0", "arp_ignore"] = 0
     assert only(found, "arp-flux").level == WARNING
-    found.settings.clear()
+    found.sysctls.clear()
     assert doctor.examine(found) == []
 
 
@@ -172,15 +172,15 @@ def test_a_name_too_long_for_a_label() -> None:
         stats = Stats(rx_packets=0, tx_packets=3)
         device_of = alias(altnames=[slot], ifalias=f"netalias {slot}", stats=stats)
         observed = Observed(Snapshot([device(2, name), device_of], [address(10, ALIAS)]), lazy())
-        found = Reading(observed)
-        assert list(unheard(found)) == []
+        found = Facts(observed)
+        assert list(mac_filter(found)) == []
         found.unanswered[device_of.index] = "10.0.0.9"
-        commands += [one.command for one in unheard(found)]
+        commands += [one.command for one in mac_filter(found)]
     assert commands == [f"netalias {name}:9 kind label", ""]
 
 
 def test_commands_for_another_namespace() -> None:
-    """They are run there; a shell is called where there is something for it."""
+    """Commands run in the namespace, through a shell if they need one."""
     assert cli_doctor.inside("blue", "ip link set eth0 up") == (
         "ip netns exec blue ip link set eth0 up"
     )
@@ -192,12 +192,12 @@ def test_commands_for_another_namespace() -> None:
 
 
 def test_what_has_no_arp_by_its_nature() -> None:
-    """An ipvlan in mode l3 and a device that is no Ethernet are not told to have it."""
+    """An ipvlan in mode l3, and a device other than Ethernet, give no finding for missing ARP."""
     addresses = [address(2, MAIN, 24, ours=False), address(10, ALIAS)]
     l3 = alias(kind="ipvlan", mode=1, flags=RUNNING | IFF_NOARP)
-    assert doctor.examine(reading([device(2, "eth0"), l3], addresses)) == []
+    assert doctor.examine(facts([device(2, "eth0"), l3], addresses)) == []
     l2 = alias(kind="ipvlan", mode=0, flags=RUNNING | IFF_NOARP)
-    assert only(reading([device(2, "eth0"), l2], addresses), "noarp").command == (
+    assert only(facts([device(2, "eth0"), l2], addresses), "noarp").command == (
         "ip link set eth0_0 arp on"
     )
 
@@ -211,18 +211,18 @@ def test_what_has_no_arp_by_its_nature() -> None:
         (
             {"kind": "bond"},
             [device(3, "eth1", IFF_UP, master=2)],
-            "no port of it has one",
+            "none of its ports has one",
             "",
         ),
         ({"kind": "tun"}, [], "no program has it open", ""),
-        ({"link": 3, "remote": True}, [], "the cable, or the other end of it", ""),
+        ({"link": 3, "remote": True}, [], "check the cable and its other end", ""),
     ],
 )  # fmt: skip
 def test_why_a_main_device_has_no_carrier(
     words: dict[str, object], others: list[Device], why: str, command: str
 ) -> None:
     """A VLAN without its device, a bridge or bond without a port, a tun without a program."""
-    found = reading(
+    found = facts(
         [device(2, "eth0", IFF_UP, **words), *others, alias()],
         [address(2, MAIN, 24, ours=False), address(10, ALIAS)],
     )
@@ -234,10 +234,10 @@ def test_why_a_main_device_has_no_carrier(
 def test_a_main_device_that_asks_for_its_ipvlans() -> None:
     """The answer goes to the ipvlan, and the main device never learns it."""
     found = staged("ipvlan")
-    found.settings[AF_INET, "eth0", "arp_announce"] = 0
-    found.settings[AF_INET, "eth0", "arp_ignore"] = 0
+    found.sysctls[AF_INET, "eth0", "arp_announce"] = 0
+    found.sysctls[AF_INET, "eth0", "arp_ignore"] = 0
     assert only(found, "arp-announce").lines() == [
-        "eth0: it asks by ARP in the name of eth0:0",
+        "eth0: it sends ARP requests in the name of eth0:0",
         "arp_announce of eth0 is 0, so the answers go to the alias",
         "sysctl -w net.ipv4.conf.eth0.arp_announce=2",
     ]
@@ -249,7 +249,7 @@ def test_a_full_table_of_neighbours() -> None:
     found.neighbours = {AF_INET: (1000, 1024), AF_INET6: (10, 1024)}
     finding = only(found, "neighbours")
     assert finding.lines() == [
-        "the table of IPv4 neighbours is full: 1000 of 1024",
+        "the IPv4 neighbour table is full: 1000 of 1024",
         "gc_thresh3 is 1024 for all devices together",
         "sysctl -w net.ipv4.neigh.default.gc_thresh3=4096",
     ]
@@ -258,7 +258,7 @@ def test_a_full_table_of_neighbours() -> None:
 
 
 def networkd(root: Path, index: int, name: str, state: str = "configured") -> None:
-    """What systemd-networkd leaves of a link in /run."""
+    """Write the state file of systemd-networkd for a link."""
     folder = root / "run/systemd/netif/links"
     folder.mkdir(parents=True, exist_ok=True)
     (root / "etc/systemd/network").mkdir(parents=True, exist_ok=True)
@@ -270,7 +270,7 @@ def networkd(root: Path, index: int, name: str, state: str = "configured") -> No
 
 
 def network_manager(root: Path, index: int, managed: str) -> None:
-    """What NetworkManager leaves of a device in /run."""
+    """Write the state file of NetworkManager for a device."""
     folder = root / "run/NetworkManager/devices"
     folder.mkdir(parents=True, exist_ok=True)
     (root / "etc/NetworkManager/conf.d").mkdir(parents=True, exist_ok=True)
@@ -289,14 +289,14 @@ def run(tmp_path: Path, command: str, program: str) -> str:
     return (tmp_path / "called").read_text().strip()
 
 
-def label() -> Reading:
+def label() -> Facts:
     """eth0 with a label of ours."""
     entry = Address(2, AF_INET, ALIAS, 32, label="eth0:0", protocol=PROTOCOL)
-    found = reading([device(2, "eth0")], [address(2, MAIN, 24, ours=False), entry])
+    found = facts([device(2, "eth0")], [address(2, MAIN, 24, ours=False), entry])
     return found
 
 
-def managed(found: Reading, root: Path) -> Reading:
+def managed(found: Facts, root: Path) -> Facts:
     """The same with the managers that are found under *root*."""
     found.root = str(root)
     found.managers = foreign.read(found.root, list(found.observed.snapshot.devices), found.unseen)
@@ -336,7 +336,7 @@ def test_networkd_may_remove_labels(tmp_path: Path) -> None:
 
 
 def test_networkmanager_manages_the_device_of_an_alias(tmp_path: Path) -> None:
-    """It is told to leave it alone."""
+    """The command makes NetworkManager ignore the device."""
     network_manager(tmp_path, 10, "true")
     finding = only(managed(staged(), tmp_path), "managed-alias")
     file = tmp_path / "etc/NetworkManager/conf.d/90-netalias-eth0_0.conf"
@@ -348,7 +348,7 @@ def test_networkmanager_manages_the_device_of_an_alias(tmp_path: Path) -> None:
 
 
 def test_networkmanager_may_remove_labels(tmp_path: Path) -> None:
-    """It has no setting that keeps them; a device stays."""
+    """NetworkManager cannot keep labels, so the command makes them devices."""
     network_manager(tmp_path, 2, "true")
     finding = only(managed(label(), tmp_path), "managed-main")
     assert finding.text == "eth0: NetworkManager may remove eth0:0"
@@ -357,7 +357,7 @@ def test_networkmanager_may_remove_labels(tmp_path: Path) -> None:
 
 
 def test_a_manager_that_hides_its_files_is_said(tmp_path: Path) -> None:
-    """What cannot be read is no finding."""
+    """An unreadable state file is listed in unseen, and is no finding."""
     (tmp_path / "run/systemd/netif/links/2").mkdir(parents=True)
     found = managed(staged(), tmp_path)
     assert doctor.examine(found) == []
@@ -379,9 +379,9 @@ COMMIT
 
 
 def test_the_old_iptables() -> None:
-    """Devices are named behind -i and -o; what iptables-nft prints is read elsewhere."""
-    assert named(SAVED) == {(XTABLES, "filter", "eth0:0"), (XTABLES, "nat", "eth0:9")}
-    assert named(SAVED.replace("v1.8.9", "v1.8.9 (nf_tables)")) == set()
+    """Device names follow -i and -o; the output of iptables-nft is ignored."""
+    assert device_names(SAVED) == {(XTABLES, "filter", "eth0:0"), (XTABLES, "nat", "eth0:9")}
+    assert device_names(SAVED.replace("v1.8.9", "v1.8.9 (nf_tables)")) == set()
 
 
 def edited(command: str) -> str:
@@ -398,16 +398,16 @@ def edited(command: str) -> str:
 def test_the_command_for_the_old_iptables() -> None:
     """The rules get the primary name; for a label its main device and its address."""
     found = staged()
-    found.firewall = named(SAVED)
-    (finding,) = colons(found)
+    found.firewall = device_names(SAVED)
+    (finding,) = firewall(found)
     assert finding.text == (
         "eth0:0: a rule in the table iptables filter that names it never matches"
     )
     text = edited(finding.command)
     assert text == SAVED.replace("eth0:0", "eth0_0")
     found = label()
-    found.firewall = named(SAVED)
-    (finding,) = colons(found)
+    found.firewall = device_names(SAVED)
+    (finding,) = firewall(found)
     text = edited(finding.command)
     assert "-A INPUT -i eth0 -d 10.0.0.5 -p tcp -j ACCEPT\n" in text
     assert "-A OUTPUT -o eth0 -s 10.0.0.5 -j DROP\n" in text
@@ -415,10 +415,10 @@ def test_the_command_for_the_old_iptables() -> None:
 
 def test_settings_of_odd_names() -> None:
     """A dot asks for slashes, and a shell gets nothing to interpret."""
-    assert setting("eth0", "rp_filter", 2) == "net.ipv4.conf.eth0.rp_filter=2"
-    assert setting("eth0.5", "rp_filter", 2) == "net/ipv4/conf/eth0.5/rp_filter=2"
-    assert setting("a;b", "rp_filter", 2) == "'net.ipv4.conf.a;b.rp_filter=2'"
-    assert setting("eth0", "disable_ipv6", 0, AF_INET6) == "net.ipv6.conf.eth0.disable_ipv6=0"
+    assert assignment("eth0", "rp_filter", 2) == "net.ipv4.conf.eth0.rp_filter=2"
+    assert assignment("eth0.5", "rp_filter", 2) == "net/ipv4/conf/eth0.5/rp_filter=2"
+    assert assignment("a;b", "rp_filter", 2) == "'net.ipv4.conf.a;b.rp_filter=2'"
+    assert assignment("eth0", "disable_ipv6", 0, AF_INET6) == "net.ipv6.conf.eth0.disable_ipv6=0"
 
 
 def test_lists_stay_short() -> None:
@@ -438,7 +438,7 @@ def test_a_peer_is_somebody_else() -> None:
         (bytes((10, 0, 0, 2)), 30, b""),
     )
     for local, length, peer in cases:
-        found = reading(
+        found = facts(
             [device(2, "eth0"), alias()],
             [address(2, MAIN, 24, ours=False), address(10, local, length)],
         )

@@ -1,4 +1,4 @@
-"""What the declared aliases differ in when their main device has changed."""
+"""Differences of declared aliases after a change of their main device."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_lowered_mtu() -> None:
 
 
 def test_the_mtu_of_the_defaults() -> None:
-    """It is for whatever has one: a label passes it over."""
+    """A default MTU holds for devices; a label ignores it."""
     stage = Stage()
     text = "defaults mtu 1400\neth0:0 10.0.0.1 kind macvlan\nlo:0 192.0.2.1\n"
     assert done(stage, text).status == 0
@@ -83,7 +83,7 @@ CHANGES = st.sampled_from(
 
 
 def disturb(stage: Stage, change: str) -> None:
-    """What others may do to eth0:0, if it can be done."""
+    """Change eth0:0 as another program might, if the kernel allows it."""
     memory = stage.kernel
     with contextlib.suppress(errors.KernelError):
         if change.startswith("mtu"):
@@ -104,7 +104,7 @@ def disturb(stage: Stage, change: str) -> None:
 def test_the_quick_answer_is_that_of_the_plan(
     made: tuple[str, str], wished: tuple[str, str], change: str
 ) -> None:
-    """What is taken for unchanged without a plan has one without steps."""
+    """An alias that counts as unchanged has a plan without steps."""
     stage = Stage()
     with contextlib.suppress(errors.NetaliasError):
         stage("eth0:0 " + "".join(made))

@@ -1,4 +1,4 @@
-"""interfaces(5) -> lines of the file grammar: what ifup(8) would make of it, and no more."""
+"""interfaces(5) as lines of the file grammar: the aliases that ifup(8) would make."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from netalias import errors
 from netalias.desired.declarations import parse as declared
 from netalias.families import lazy
-from netalias.importers import ifupdown
+from netalias.importers import FORMATS, Imported, Importer, get, ifupdown
+from netalias.importers import read as imported
 
 ROOT = Path(ifupdown.__file__).parents[2]
 
 
-def found(text: str) -> ifupdown.Found:
+def found(text: str) -> Imported:
     return ifupdown.convert(ifupdown.parse(text, "f"))
 
 
@@ -54,7 +55,7 @@ def alias(slot: int) -> str:
     return f"auto lo:{slot}\niface lo:{slot} inet static\n address 192.0.2.{slot}/32\n"
 
 
-def slots(result: ifupdown.Found) -> list[str]:
+def slots(result: Imported) -> list[str]:
     return [text.split()[0] for text in result.lines]
 
 
@@ -121,7 +122,7 @@ def test_inet6(options: list[str], words: str) -> None:
     ],
 )
 def test_bad_address(head: str, option: str, why: str) -> None:
-    """What is no address of an alias is a note with the place and the name, and no line."""
+    """A wrong address becomes a note with place and name, and no line."""
     result = found(stanza(option, head=f"eth0:0 {head} static"))
     (note,) = result.notes
     assert result.lines == []
@@ -211,10 +212,10 @@ def test_bad_names(name: str, why: str) -> None:
 
 
 def test_inherits() -> None:
-    """What comes from a template is not there; what the stanza itself says is."""
+    """Options of a template are left out; those of the stanza are used."""
     result = found(stanza("address 10.0.0.1/24", head="eth0:0 inet static inherits web"))
     assert slots(result) == ["eth0:0"]
-    assert result.notes == ["f:2: eth0:0: what it inherits from web is not carried over"]
+    assert result.notes == ["f:2: eth0:0: options inherited from web are not carried over"]
     assert notes(head="eth0:0 inherits web") == [
         "f:2: eth0:0: an address family and a method are needed, and web is not asked"
     ]
@@ -275,7 +276,7 @@ def test_logical_interfaces() -> None:
 
 
 def test_second_stanza() -> None:
-    """One alias has one address: another one is a note, the same one again is not."""
+    """A second address of an alias is a note; the same address again is not."""
     text = stanza("address 10.0.0.1/24")
     again = found(text + "\n" + text)
     assert (slots(again), again.notes) == (["eth0:0"], [])
@@ -288,7 +289,7 @@ def test_second_stanza() -> None:
 
 
 def test_one_address_twice() -> None:
-    """A file declares an address once; an alias that nobody brings up takes none away."""
+    """A file declares an address once; an alias that is not brought up does not take it."""
     text = "iface lo:{0} inet static\n address 10.0.0.1/{1}\n"
     both = found("auto lo:0 lo:1\n" + text.format(0, 24) + text.format(1, 32))
     assert slots(both) == ["lo:0"]
@@ -335,12 +336,12 @@ iface lo:1 inet static\t
 
 
 def test_no_comment_in_a_continued_line() -> None:
-    """What follows a backslash is part of the value, whatever it looks like."""
+    """A line after a backslash is part of the value, whatever it looks like."""
     assert "broadcast # no: not" in notes("address 10.0.0.1/24", "broadcast \\", "# no")[0]
 
 
 def test_backslash_at_the_end_of_the_file() -> None:
-    """It joins nothing."""
+    """A backslash at the end of the file joins nothing."""
     assert line("address 10.0.0.1/24\\") == "eth0:0 10.0.0.1/24 kind label"
 
 
@@ -355,7 +356,7 @@ def test_misplaced() -> None:
 # Files --------------------------------------------------------------------------------------
 
 
-def read(root: Path) -> ifupdown.Found:
+def read(root: Path) -> Imported:
     return ifupdown.read(root=str(root))
 
 
@@ -442,7 +443,7 @@ def test_shell_words(tmp_path: Path, word: str) -> None:
     """wordexp(3) would expand it; here it is a note."""
     tree(tmp_path, interfaces=f"source {word}\n")
     (note,) = read(tmp_path).notes
-    assert note.endswith("not read, for it needs a shell to expand it")
+    assert note.endswith("not read, since only a shell can expand it")
 
 
 def test_hostile_names(tmp_path: Path) -> None:
@@ -489,3 +490,29 @@ def test_loads_no_regular_expressions() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "[]\n"
+
+
+# The table of formats -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_an_importer(name: str) -> None:
+    """The table names importers that exist, each with a usual file that it claims."""
+    importer = get(name)
+    assert isinstance(importer, Importer)
+    assert importer.claims(importer.usual)
+
+
+def test_a_file_of_any_name_is_read_as_interfaces(tmp_path: Path) -> None:
+    """A file that no importer claims has the first format of the table."""
+    path = tmp_path / "x"
+    path.write_text(alias(1))
+    assert slots(imported(str(path))) == ["lo:1"]
+
+
+def test_usual_files_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a path the usual files are read, and only those that exist."""
+    monkeypatch.setattr(ifupdown.Interfaces, "usual", str(tmp_path / "interfaces"))
+    assert imported().lines == []
+    (tmp_path / "interfaces").write_text(alias(2))
+    assert slots(imported()) == ["lo:2"]

@@ -1,4 +1,4 @@
-"""The file for Prometheus: what it says, and that a reader never sees a part of it."""
+"""The file for Prometheus: its content, and replacement in one step."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rendered(
 
 
 def parsed(text: str) -> dict[Key, float]:
-    """What a strict reader of format 0.0.4 makes of *text*: (name, labels) -> value.
+    """The samples that a strict reader of format 0.0.4 finds: (name, labels) -> value.
 
     It holds each metric to one HELP and one TYPE in front of all its samples.
     """
@@ -87,7 +87,7 @@ def key(name: str, **labels: str) -> Key:
 
 
 def test_every_figure_of_a_run_can_be_read_back() -> None:
-    """Nothing is lost, nothing is added, and each name says what it counts and in which unit."""
+    """All samples are read back, and each name has its subject and unit."""
     assert parsed(rendered()) == {
         key("netalias_aliases", main="eth0", kind="macvlan", family="inet"): 3,
         key("netalias_aliases", main="eth0", kind="label", family="inet6"): 1,
@@ -145,7 +145,7 @@ def test_the_order_of_the_lines_does_not_follow_the_order_of_the_table() -> None
     ],
 )
 def test_an_odd_name_is_escaped(name: str, line: str) -> None:
-    """Backslash, quote and newline as the format says; what is no UTF-8 as ``show`` does."""
+    """Backslash, quote and newline are escaped; bytes that are not UTF-8 appear as in ``show``."""
     assert line in rendered({(name, "label", "inet"): 1})
 
 
@@ -259,7 +259,7 @@ def test_a_draft_of_a_killed_run_is_in_nobodys_way(
 
 
 def test_a_folder_that_is_not_there_is_an_error_of_the_state(tmp_path: Path) -> None:
-    """It says which path, and why, in one sentence."""
+    """The error names the path and the reason."""
     with pytest.raises(errors.StateError, match=r"/none/a\.prom: No such file or directory$"):
         metrics.write(str(tmp_path / "none" / "a.prom"), "text\n")
 

@@ -29,7 +29,7 @@ def test_columns():
 
 @pytest.mark.parametrize("size", [38, 39, 40, 45, 200])
 def test_long_addresses(size):
-    """S76: 39 characters fit whole, what is more is cut."""
+    """S76: 39 characters fit; a longer address is cut."""
     line = aliases(("eth0:0", 10, "f" * size))[1]
     assert len(line) == 64
     assert line[24:63].strip() == b"f" * min(size, 39)

@@ -88,7 +88,7 @@ def umask() -> Iterator[None]:
 
 @pytest.fixture
 def forbidden(directory: Path) -> Iterator[Path]:
-    """A directory where nothing may be made; root passes every check, so it acts as nobody."""
+    """A directory without write permission; root would pass every check, so it acts as nobody."""
     directory.mkdir(0o555)
     if os.geteuid() != 0:
         yield directory
@@ -117,7 +117,7 @@ def test_texts_become_files_and_their_names_are_returned(directory: Path) -> Non
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=5))
 def test_the_last_published_text_is_the_file(contents: list[bytes]) -> None:
-    """Changed is told exactly when the bytes differ from those before."""
+    """A path is reported as changed exactly when its bytes differ."""
     with tempfile.TemporaryDirectory() as directory:
         previous = None
         for content in contents:

@@ -373,7 +373,7 @@ def test_a_newline_within_a_record_is_refused(line: bytes) -> None:
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return the modules that `statement` adds to os, errno and what is built in."""
+    """Return the modules that `statement` adds to os, errno and the built-in ones."""
     root = str(Path(procfs.__file__).parents[1])
     code = (
         "import sys, os, errno, __future__\n"

@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def superuser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files are read by one who has user 0; their owner in the test is whoever runs it."""
+    """Files are read as user 0; the user who runs the test owns them."""
     monkeypatch.setattr(sources, "geteuid", lambda: 0)
     monkeypatch.setenv("SUDO_UID", str(os.getuid()))
 
@@ -81,7 +81,7 @@ def test_null_masks(root: Path, target: str) -> None:
 
 
 def test_other_files_are_not_read(root: Path) -> None:
-    """What an editor or a package manager leaves has another ending, or is hidden."""
+    """Leftovers of editors and package managers have another ending, or are hidden."""
     for name in ("a.conf~", "a.conf.dpkg-old", ".a.conf", "a", "conf"):
         (root / "etc/netalias.d" / name).touch()
     assert named(root) == []
@@ -149,7 +149,7 @@ def test_fifo(tmp_path: Path) -> None:
 
 
 def test_unreadable(tmp_path: Path) -> None:
-    """What cannot be read says why in the words of the system."""
+    """The error for an unreadable file has the words of the system."""
     assert "No such file or directory" in str(refused(tmp_path / "none"))
     assert "Is a directory" in str(refused(tmp_path))
     assert "null" in str(refused("a\0b"))
@@ -251,7 +251,7 @@ def test_a_device_has_no_writers() -> None:
 
 
 def test_who_is_not_root_reads_what_he_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without root's rights nobody can be led to more than he may do himself."""
+    """A user without rights trusts any file: it can do no more than the user may."""
     monkeypatch.setattr(sources, "geteuid", lambda: 1000)
     monkeypatch.setattr(sources, "_capable", lambda: False)
     path = tmp_path / "one"
@@ -264,7 +264,7 @@ def test_who_is_not_root_reads_what_he_can(tmp_path: Path, monkeypatch: pytest.M
 def test_a_service_with_capabilities_is_as_careful_as_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, trusted: bool
 ) -> None:
-    """It has rights that others could use: it trusts root's files and its own."""
+    """A user with capabilities trusts only files of root and its own."""
     monkeypatch.setattr(sources, "geteuid", lambda: 1000)
     monkeypatch.setattr(sources, "_capable", lambda: True)
     monkeypatch.delenv("SUDO_UID", raising=False)
@@ -295,5 +295,5 @@ def test_decode(content: bytes) -> None:
 
 
 def test_byte_order_mark() -> None:
-    """What some editors put in front is no word."""
+    """A byte order mark is not part of the first word."""
     assert sources.decode([("f", b"\xef\xbb\xbfeth0:0")]) == [("f", "eth0:0")]

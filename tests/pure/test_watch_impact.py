@@ -8,7 +8,7 @@ import pytest
 from watched import state_of
 
 from netalias.desired import declarations, parse
-from netalias.desired.index import Wished
+from netalias.desired.index import Index
 from netalias.engine import Engine, Setup
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
@@ -37,7 +37,7 @@ class Observed:
         for line in TEXT.splitlines()[:4]:
             self.engine.realise(parse(line.split(), lazy()))
         self.state = State()
-        wished = Wished(declarations.parse([("t.conf", TEXT)], lazy()))
+        wished = Index(declarations.parse([("t.conf", TEXT)], lazy()))
         self.stacking = Stacking(self.state, wished)
         self.heard()
         self.stacking.news = type(self.stacking.news)()

@@ -7,7 +7,7 @@ from test_plan import Stage
 
 from netalias.desired import Wish, declarations
 from netalias.desired.declarations import Declarations
-from netalias.desired.index import Wished
+from netalias.desired.index import Index
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model import Address, Alias
@@ -29,7 +29,7 @@ class Kept:
 
     def __init__(self, stage: Stage, text: str) -> None:
         self.engine = stage.engine
-        self.wished = Wished(declared(text))
+        self.wished = Index(declared(text))
 
     def wish(self, alias: Alias) -> Wish | None:
         return self.wished.wish(alias.name) if alias.name in self.wished else None
@@ -96,7 +96,7 @@ class Heard:
 
     def __init__(self, stage: Stage, text: str) -> None:
         self.state = State()
-        self.stacking = Stacking(self.state, Wished(declared(text)))
+        self.stacking = Stacking(self.state, Index(declared(text)))
         snapshot = stage.kernel.snapshot()
         for device in snapshot.devices.values():
             apply(self.state, (LINK, device.index), device)

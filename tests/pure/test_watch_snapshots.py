@@ -11,7 +11,7 @@ from test_reconcile_machine import OverMemory
 from watched import state_of
 
 from netalias.desired.declarations import Declarations
-from netalias.desired.index import Wished
+from netalias.desired.index import Index
 from netalias.model import GROUP, Snapshot
 from netalias.model.commands import command
 from netalias.model.events import State
@@ -39,7 +39,7 @@ class Focused(OverMemory):
 
     def compare(self, declared: Declarations, state: State) -> None:
         """All of the simple wishes together, and each alone."""
-        wished = Wished(declared)
+        wished = Index(declared)
         simple = [wish.name for wish, _ in declared if wished.simple(wish.name)]
         for names in [simple, *([one] for one in simple)]:
             wanted = wished.some(names)

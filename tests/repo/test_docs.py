@@ -1,4 +1,4 @@
-"""The documents say what the tables in the code say."""
+"""The documents agree with the tables in the code."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_help_of_a_verb_lists_the_options_that_it_takes(verb: str) -> None:
 
 
 def test_help_lists_nothing_that_is_not_there() -> None:
-    """What the text calls an option is one."""
+    """Every option in the text exists."""
     listed = help.MAIN.partition("Options,")[2].partition("Exit status")[0]
     named = re.findall(r"(?<![\w-])--?[a-zA-Z46][\w-]*", listed)
     assert set(named) <= {*OPTIONS, "--color"}
@@ -133,13 +133,13 @@ def test_the_manual_mentions_every_word(word: str) -> None:
 
 @pytest.mark.parametrize("check", doctor.CHECKS)
 def test_the_manual_lists_every_check(check: str) -> None:
-    """What the doctor looks at has a name, and a level, in netalias(8)."""
+    """netalias(8) lists every check of the doctor with its level."""
     assert re.search(rf"^\.BR {check} \" \(\" (error|warning|hint) \)$", man(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("word", [*declarations.DEFAULT_WORDS, "each", *sources.FOLDERS])
 def test_the_file_manual_mentions_every_word(word: str) -> None:
-    """What may stand in a file, and where it may stand, is in netalias.conf(5)."""
+    """netalias.conf(5) has every word of a file, and every folder."""
     assert mentions(man(PAGES[1]), word)
 
 

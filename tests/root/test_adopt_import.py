@@ -1,4 +1,4 @@
-"""adopt and import on the real kernel: what others made becomes ours, or lines of a file."""
+"""adopt and import on the real kernel: foreign labels become ours, or lines of a file."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_declared_label_that_others_made_is_in_the_way_until_it_is_adopted(
 
 @pytest.mark.skipif(LINUX >= (6, 12), reason="this kernel changes the mark of an address")
 def test_adopt_where_the_kernel_leaves_the_mark(made: Command) -> None:
-    """Linux 6.1: it is told, and everything is as it was."""
+    """On Linux 6.1 adopt reports that it cannot, and changes nothing."""
     before = devices(made.namespace)
     line = made.fails(REFUSED, "adopt", "eth9:2")
     assert line.startswith("netalias: eth9:2: this kernel does not change the mark of an address")
@@ -85,7 +85,7 @@ def test_adopt_where_the_kernel_leaves_the_mark(made: Command) -> None:
 
 
 def test_adopt_of_many_is_all_or_nothing(made: Command) -> None:
-    """One name that is not there: none is marked."""
+    """If one name does not exist, no label is marked."""
     before = devices(made.namespace)
     line = made.fails(REFUSED, "adopt", "eth9:0", "eth9:7", "eth9:1")
     assert line.startswith("netalias: eth9:7: there is no such alias")
@@ -119,7 +119,7 @@ def test_dry_run_of_adopt(made: Command) -> None:
 
 
 def test_import_of_labels(made: Command) -> None:
-    """Each label of others as a line; what has no label, and what is ours, is not said."""
+    """Each foreign label is a line; addresses without a label, and ours, are left out."""
     made("eth9:5", "10.5.0.1", "kind", "label")
     before = settled(made.namespace)
     said = made("import", "/dev/null")
@@ -133,7 +133,7 @@ def test_import_of_labels(made: Command) -> None:
 
 @marks
 def test_from_import_to_in_sync(made: Command) -> None:
-    """What import printed is a file; after adopt it plans nothing."""
+    """The output of import is a file; after adopt it plans nothing."""
     said = made("import", "/dev/null")
     made.silent("adopt", "eth9:0", "eth9:1", "eth9:2")
     done = made.run("reconcile", "-", input=said)
@@ -196,14 +196,14 @@ def test_a_machine_moves_over(made: Command, tmp_path: Path) -> None:
 
 
 def test_import_of_a_file_that_is_not_there(made: Command) -> None:
-    """One that was named is an error; the usual one may be missing."""
+    """A named file must exist; the usual one may be missing."""
     line = made.fails(REFUSED, "import", "/no/such/file")
     assert line == "netalias: /no/such/file: No such file or directory"
     made.fails(USAGE, "import", "/dev/null", "/dev/null")
 
 
 def test_import_needs_no_privilege(made: Command) -> None:
-    """It only looks."""
+    """import needs no privilege."""
     weak = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
     done = made.namespace.run([*weak, *command("import", "/dev/null")], check=False)
     if "setpriv" in done.stderr:

@@ -42,16 +42,16 @@ ALIASES = (
     "eth9:3 2001:db8::5/64 kind macvlan",
 )
 MAIN_SETTINGS = {"arp_ignore": 1, "arp_announce": 2}
-"""What macvlans with IPv4 need of their main device."""
+"""Sysctls that IPv4 macvlans need on their main device."""
 
 needs_nft = pytest.mark.skipif(shutil.which("nft") is None, reason="nft is not installed")
 
 
 class Doctor(Command):
-    """The command, and a shell for what it recommends."""
+    """The command, and a shell for the commands in its findings."""
 
     def findings(self, *words: str) -> list[Json]:
-        """What ``-j doctor`` says; the status is that of the number of findings."""
+        """The objects of ``-j doctor``; the exit status must match their number."""
         done = self.run("-j", "doctor", *words)
         found: list[Json] = json.loads(done.stdout)
         assert (done.returncode, done.stderr) == (FOUND if found else 0, ""), done
@@ -109,14 +109,14 @@ FAULTS = [
     (
         "noarp",
         "ip link set eth9_0 arp off",
-        "eth9:0: nobody is told the MAC of 10.0.0.5",
+        "eth9:0: hosts cannot learn the MAC of 10.0.0.5",
         "ARP is switched off on eth9_0 (NOARP)",
         "ip link set eth9_0 arp on",
     ),
     (
         "noarp",
         "ip link set eth9 arp off",
-        "eth9:2: nobody is told the MAC of 10.0.0.7",
+        "eth9:2: hosts cannot learn the MAC of 10.0.0.7",
         "ARP is switched off on eth9 (NOARP)",
         "ip link set eth9 arp on",
     ),
@@ -144,14 +144,14 @@ FAULTS = [
     (
         "arp-filter",
         "netalias eth9:1- && sysctl -w net.ipv4.conf.eth9_0.arp_filter=1",
-        "eth9:0: nobody in 10.0.0.0/24 is told the MAC of 10.0.0.5",
+        "eth9:0: hosts in 10.0.0.0/24 cannot learn the MAC of 10.0.0.5",
         "arp_filter of eth9_0 is 1 and the way back to 10.0.0.0/24 is eth9",
         "sysctl -w net.ipv4.conf.eth9_0.arp_filter=0",
     ),
     (
         "arp-ignore",
         "sysctl -w net.ipv4.conf.eth9_0.arp_ignore=2",
-        "eth9:0: nobody is told the MAC of 10.0.0.5",
+        "eth9:0: hosts cannot learn the MAC of 10.0.0.5",
         "arp_ignore of eth9_0 is 2",
         "sysctl -w net.ipv4.conf.eth9_0.arp_ignore=1",
     ),
@@ -159,7 +159,7 @@ FAULTS = [
         "arp-ignore",
         "netalias eth9:0- && netalias eth9:1- &&"
         " sysctl -w net.ipv4.conf.all.arp_ignore=8 net.ipv4.conf.eth9.arp_ignore=8",
-        "eth9:2: nobody is told the MAC of 10.0.0.7",
+        "eth9:2: hosts cannot learn the MAC of 10.0.0.7",
         "arp_ignore of eth9 is 8",
         "sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.eth9.arp_ignore=1",
     ),
@@ -173,7 +173,7 @@ FAULTS = [
     (
         "arp-announce",
         "sysctl -w net.ipv4.conf.eth9.arp_announce=1",
-        "eth9: it asks by ARP in the name of eth9:0 and eth9:1",
+        "eth9: it sends ARP requests in the name of eth9:0 and eth9:1",
         "arp_announce of eth9 is 1, so peers may learn its MAC instead of the alias's own",
         "sysctl -w net.ipv4.conf.eth9.arp_announce=2",
     ),
@@ -189,28 +189,28 @@ FAULTS = [
         "down",
         "netalias eth9:0 down",
         "eth9:0: it is down",
-        "eth9_0 is not up, which may be meant so",
+        "eth9_0 is not up, which may be intended",
         "netalias eth9:0 up",
     ),
     (
         "no-address",
         "ip addr del 10.0.0.5/32 dev eth9_0",
         "eth9:0: it has no address",
-        "somebody has taken its address away, and which it was stands nowhere",
+        "somebody removed its address, and there is no record of it",
         "netalias eth9:0-",
     ),
     (
         "no-address",
         "ip addr del 2001:db8::5/64 dev eth9_3",
         "eth9:3: it has no address",
-        "somebody has taken its address away",
+        "somebody removed its address",
         "netalias eth9:3 2001:db8::5/64",
     ),
     (
         "half-made",
         "ip link property del dev eth9_0 altname eth9:0",
         "eth9:0: it is half-made",
-        "an interrupted run has left it so, or somebody has taken a name of it away",
+        "an interrupted run left it so, or somebody removed one of its names",
         "netalias eth9:0 up",
     ),
     (
@@ -244,21 +244,21 @@ FAULTS = [
     (
         "duplicate",
         "ip link add eth8 type bridge && ip addr add 10.0.0.5/32 dev eth8",
-        "eth9:0: 10.0.0.5 is there twice",
-        "it stands on eth8 too, and packets go to one of them",
+        "eth9:0: 10.0.0.5 exists twice",
+        "it is also on eth8, and packets go to only one of them",
         "netalias eth9:0-",
     ),
     (
         "local-route",
         "ip route del local 10.0.0.5 dev eth9_0 table local",
-        "eth9:0: packets to 10.0.0.5 are not taken",
+        "eth9:0: packets to 10.0.0.5 are not accepted",
         "its local route is gone",
         "ip route add local 10.0.0.5 dev eth9_0 table local proto kernel scope host src 10.0.0.5",
     ),
     (
         "local-route",
         "ip -6 route del local 2001:db8::5 dev eth9_3 table local",
-        "eth9:3: packets to 2001:db8::5 are not taken",
+        "eth9:3: packets to 2001:db8::5 are not accepted",
         "its local route is gone",
         "ip -6 route add local 2001:db8::5 dev eth9_3 table local proto kernel metric 0",
     ),
@@ -293,7 +293,7 @@ FAULTS = [
         "ip -6 route add 2001:db8::/64 dev eth9_3 proto kernel metric 256",
     ),
 ]
-"""Check, what makes the fault, and what is said of it."""
+"""Check, the command that makes the fault, and the expected text."""
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_looking_changes_nothing(cli: Doctor) -> None:
 
 
 def test_all_kinds_and_families_are_healthy(cli: Doctor) -> None:
-    """What netalias makes gives no finding, not even under a strict reverse path everywhere."""
+    """Fresh aliases give no finding, not even under a strict reverse path everywhere."""
     set_sysctl(cli.namespace, "ipv4/conf/all/rp_filter", 1)
     cli.silent("eth9:4", "10.30.0.1/24", "kind", "label")
     cli.silent("eth9:5", "2001:db8:1::1/64", "kind", "label")
@@ -346,7 +346,7 @@ def test_all_kinds_and_families_are_healthy(cli: Doctor) -> None:
 
 
 def test_a_fault_of_another_device_is_none_of_this(cli: Doctor) -> None:
-    """With words only what concerns these aliases and main devices is told."""
+    """With words only these aliases and main devices are examined."""
     cli.namespace.ip("link add eth8 type bridge")
     cli.namespace.ip("link set eth9_0 mtu 1400")
     assert [one["alias"] for one in cli.findings("eth9")] == ["eth9:0"]
@@ -379,7 +379,7 @@ def test_the_cable(local: Doctor) -> None:
 
 
 def test_a_cable_that_is_elsewhere(cli: Doctor) -> None:
-    """Where no command here can help there is none; a tentative address says what it waits for."""
+    """A finding has no command if none can help; one on a tentative address names the carrier."""
     assert cli.namespace.peer is not None
     cli.namespace.peer.ip("link set p9 down")
     wait_for_state(cli.namespace, "eth9", "DOWN")
@@ -388,7 +388,7 @@ def test_a_cable_that_is_elsewhere(cli: Doctor) -> None:
     found = {one["check"]: one for one in cli.findings()}
     assert set(found) == {"main-carrier", "tentative"}
     assert found["main-carrier"]["command"] == ""
-    assert found["main-carrier"]["why"] == "eth9 has no carrier: the cable, or the other end of it"
+    assert found["main-carrier"]["why"] == "eth9 has no carrier: check the cable and its other end"
     assert found["tentative"]["text"] == "eth9:4: 2001:db8:4::1 is not in force"
     assert found["tentative"]["why"] == "it is tentative until eth9_4 has a carrier"
     cli.namespace.peer.ip("link set p9 up")
@@ -396,7 +396,7 @@ def test_a_cable_that_is_elsewhere(cli: Doctor) -> None:
 
 
 def test_a_port(cli: Doctor) -> None:
-    """A label on what became the port of a bridge moves to the bridge."""
+    """A label on a device that became a port of a bridge moves to the bridge."""
     for name in ("eth9:0-", "eth9:1-", "eth9:3-"):
         cli.silent(name)
     cli.sh("ip link add br0 type bridge && ip link set br0 up && ip link set eth9 master br0")
@@ -413,13 +413,13 @@ def test_a_port(cli: Doctor) -> None:
 
 
 def test_a_dummy_that_nobody_answers_for(cli: Doctor) -> None:
-    """Where the main device answers for its own addresses only, a dummy becomes a label."""
+    """A dummy becomes a label if the main device answers for its own addresses only."""
     if cli.run("eth9:4", "10.0.0.8", "kind", "dummy").returncode:
         pytest.skip("the kernel has no dummy")
     held(
         cli,
         "arp-ignore",
-        "eth9:4: nobody is told the MAC of 10.0.0.8",
+        "eth9:4: hosts cannot learn the MAC of 10.0.0.8",
         "arp_ignore of eth9 is 1, and the address is not one of eth9",
         "netalias eth9:4 kind label",
     )
@@ -443,7 +443,7 @@ def test_the_same_mac_twice(cli: Doctor) -> None:
 
 
 def test_asked_and_never_heard(cli: Doctor) -> None:
-    """A macvlan whose frames nobody answers may be filtered by its MAC."""
+    """A macvlan without any answer may be filtered by its MAC."""
     cli.silent("eth9:1-")
     cli.silent("eth9:3-")
     set_sysctl(cli.namespace, "ipv4/neigh/eth9_0/mcast_solicit", 1)
@@ -477,13 +477,13 @@ def test_somebody_else_has_the_address(cli: Doctor) -> None:
 
 
 def test_a_label_of_others_with_the_name_of_an_alias(cli: Doctor) -> None:
-    """The name is there twice; what ifconfig makes of that is told where there is one."""
+    """A name exists twice; the finding mentions ifconfig if it is installed."""
     cli.sh("ip addr add 10.9.9.9/32 dev eth9 label eth9:0")
     also = "; ifconfig eth9:0 shows and changes that" if shutil.which("ifconfig") else ""
     held(
         cli,
         "label-twin",
-        "eth9:0: its name is there twice",
+        "eth9:0: its name exists twice",
         f"somebody has given 10.9.9.9/32 on eth9 the label eth9:0{also}",
         "netalias eth9:0- && netalias eth9:4 10.0.0.5/32 kind macvlan",
     )
@@ -516,13 +516,13 @@ def test_a_name_that_ifconfig_cuts(netns: Namespace) -> None:
 
 
 def test_a_renamed_main_device(cli: Doctor) -> None:
-    """Its aliases are called after it again."""
+    """The commands rename the aliases after their main device."""
     rename(cli.namespace, "eth9", "wan")
     found = cli.findings()
     assert [(one["check"], one["text"]) for one in found] == [
-        ("renamed", f"wan:{slot}: it still goes by another name") for slot in (0, 1, 3)
+        ("renamed", f"wan:{slot}: it still has a former name") for slot in (0, 1, 3)
     ]
-    assert found[0]["why"] == "its main device is called wan now"
+    assert found[0]["why"] == "its main device is now called wan"
     assert found[0]["command"] == "netalias wan:0 up"
     for one in found:
         cli.sh(one["command"])
@@ -614,7 +614,7 @@ def test_a_name_with_a_dot(netns: Namespace) -> None:
 
 
 def test_what_hands_off_leaves_undone(cli: Doctor) -> None:
-    """The main device was not touched: what that means is found, and the commands do it."""
+    """Effects of --hands-off are found, and the commands mend them."""
     for slot in range(4):
         cli.silent(f"eth9:{slot}-")
     for key in MAIN_SETTINGS:
@@ -648,7 +648,7 @@ def test_another_namespace(cli: Doctor) -> None:
 
 
 def test_what_an_ordinary_user_may_not_see(cli: Doctor) -> None:
-    """It is said in one line, which -q leaves out, and is no finding."""
+    """Unread facts are one line, which -q leaves out, and no finding."""
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         pytest.skip("setpriv is not installed")

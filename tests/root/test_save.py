@@ -1,4 +1,4 @@
-"""save on the real kernel: what it prints is what it takes to have the same again."""
+"""save on the real kernel: its output makes the same aliases again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFUSED = 2
 
 
 def piped(cli: Command, text: str) -> None:
-    """What save printed is what is there: nothing to do, nothing to say."""
+    """The output of save, reconciled, changes and prints nothing."""
     before = settled(cli.namespace)
     for words in (("check", "-"), ("reconcile", "-"), ("--dry-run", "reconcile", "-")):
         done = cli.run(*words, input=text)
@@ -67,7 +67,7 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_save_is_the_inverse_of_reconcile(cli: Command, name: str) -> None:
-    """What was declared is printed, planned as nothing, and enough to make it again."""
+    """Declared aliases are printed, plan nothing, and can be made again from the output."""
     text = "".join(f"{line}\n" for line in FILES[name])
     done = cli.run("reconcile", "-", input=text)
     assert (done.returncode, done.stderr) == (0, "")
@@ -80,7 +80,7 @@ def test_save_is_the_inverse_of_reconcile(cli: Command, name: str) -> None:
 
 
 def test_the_order_is_that_of_the_slots(cli: Command) -> None:
-    """What was made anew in between stands where it stood, and is folded with its neighbours."""
+    """An alias that was made again stands in order of its slot, within the range."""
     cli.run("reconcile", "-", input="lo:0 192.0.2.1\neth9:0-9 10.0.0.0/32+ kind macvlan\n")
     cli.namespace.ip("link del eth9:4")
     cli("eth9:4", "10.0.0.4", "kind", "macvlan")
@@ -146,7 +146,7 @@ def test_the_macs_on_demand(cli: Command) -> None:
 
 
 def test_json(cli: Command) -> None:
-    """-j: one object an alias, not folded, without what is the default."""
+    """-j prints one object for each alias, without ranges and defaults."""
     text = "eth9:0-1 10.0.0.1/32+ kind label\neth9:5 2001:db8::5/64 kind macvlan mtu 1400 down\n"
     cli.run("reconcile", "-", input=text)
     assert json.loads(cli("-j", "save")) == [
@@ -166,7 +166,7 @@ def test_json(cli: Command) -> None:
 
 
 def test_of_what_others_made_nothing_is_saved(cli: Command) -> None:
-    """It would be a declaration of what is not ours; import prints it."""
+    """Foreign labels are left out; import prints them."""
     cli.namespace.ip("addr add 10.7.0.1/32 dev eth9 label eth9:7")
     cli.namespace.ip("link add eth9_5 link eth9 type macvlan mode bridge")
     assert cli("save") == ""
@@ -183,7 +183,7 @@ def test_of_one_main_or_some_aliases(cli: Command) -> None:
 
 
 def test_a_half_made_alias_is_a_comment(cli: Command) -> None:
-    """It has no address that could be declared; a reconcile of the file removes it."""
+    """A half-made alias has no address to declare; reconciling the file removes it."""
     cli("eth9:0", "10.0.0.1", "kind", "macvlan")
     cli.namespace.ip("link add eth9_1 link eth9 group 28257 type macvlan mode bridge")
     text = cli("save")
@@ -194,7 +194,7 @@ def test_a_half_made_alias_is_a_comment(cli: Command) -> None:
 
 
 def test_after_the_main_was_renamed(cli: Command) -> None:
-    """save prints the new names, so it is what makes the altnames follow."""
+    """save prints the new names, so reconciling its output renames the alternative names."""
     cli.run("reconcile", "-", input="eth9:0-1 10.0.0.1-2/32 kind macvlan\n")
     for words in ("eth9 down", "eth9 name wan0", "wan0 up"):
         cli.namespace.ip(f"link set {words}")

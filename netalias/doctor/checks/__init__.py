@@ -1,1 +1,4 @@
-"""Checks of the doctor: one file a subject, each a function from facts to findings."""
+"""Checks of the doctor: functions from facts to findings, one file for each subject.
+
+The docstring of a check names the fault that it finds.
+"""

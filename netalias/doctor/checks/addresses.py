@@ -1,65 +1,64 @@
-"""Addresses and names that are there twice, or belong to nobody."""
+"""Checks of addresses and names that exist twice, or belong to no alias."""
 
 from __future__ import annotations
 
 import os
 from shlex import quote
 
-from netalias.doctor.checks.sysctls import setting
 from netalias.doctor.facts import text_of
-from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, fits
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, assignment, finding, fits
 from netalias.model import RT_SCOPE_LINK, address_text, prefix
 from netalias.model.names import NAME_MAX, AliasName
-from netalias.observed.orphans import strays as found_strays
+from netalias.observed.orphans import orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Alias
 
 
-def labels(reading: Reading) -> Iterator[Finding]:
-    """A label of others has the name of an alias of ours: the alias gives way."""
-    taken = set(reading.observed.by_name)
-    for alias in reading.aliases:
+def label_twin(facts: Facts) -> Iterator[Finding]:
+    """A foreign label has the name of one of our aliases; the alias gives way."""
+    taken = set(facts.observed.by_name)
+    for alias in facts.aliases:
         if not alias.ours:
             continue
-        for twin in reading.observed.by_name[alias.name]:
-            if twin.ours or twin.main is None:
+        for other in facts.observed.by_name[alias.name]:
+            if other.ours or other.main is None:
                 continue
-            address = f"{text_of(twin)}/{twin.prefixlen}"
-            why = f"somebody has given {address} on {twin.main.name} the label {alias.name}"
-            if reading.ifconfig:
+            address = f"{text_of(other)}/{other.prefixlen}"
+            why = f"somebody has given {address} on {other.main.name} the label {alias.name}"
+            if facts.ifconfig:
                 why += f"; ifconfig {alias.name} shows and changes that"
             yield finding(
                 alias,
                 WARNING,
-                "its name is there twice",
+                "its name exists twice",
                 why,
                 _elsewhere(alias, _free(alias.name.main, taken)),
             )
 
 
 def _elsewhere(alias: Alias, name: AliasName) -> str:
-    """The command that makes the alias in another slot."""
+    """The command that makes the alias anew in another slot."""
     words = f"{text_of(alias)}/{alias.prefixlen} kind {alias.kind}"
     return f"netalias {quote(f'{alias.name}-')} && netalias {quote(str(name))} {words}"
 
 
 def _free(main: str, taken: set[AliasName]) -> AliasName:
-    """The first name that is free; it is taken then."""
+    """The first free name, which is added to *taken*."""
     name = next(one for slot in range(1 << 16) if (one := AliasName(main, slot)) not in taken)
     taken.add(name)
     return name
 
 
-def colon(reading: Reading) -> Iterator[Finding]:
-    """ifconfig cuts names at 15 bytes: of the name of an alias the main device is left."""
-    for alias in reading.aliases:
+def ifconfig(facts: Facts) -> Iterator[Finding]:
+    """ifconfig cuts names at 15 bytes, and so the name of an alias to that of its main device."""
+    for alias in facts.aliases:
         device, main = alias.device, alias.name.main
-        if device is None or not reading.ifconfig:
+        if device is None or not facts.ifconfig:
             continue
         if len(os.fsencode(main)) == NAME_MAX:
             yield finding(
@@ -70,69 +69,71 @@ def colon(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def duplicates(reading: Reading) -> Iterator[Finding]:
-    """The address of an alias stands on another device, or twice on one."""
+def duplicate(facts: Facts) -> Iterator[Finding]:
+    """The address of an alias is also on another device, or twice on its own."""
     seen: set[int] = set()
-    standing: dict[bytes, list[int]] = {}
-    for index, entries in reading.observed.snapshot.addresses.items():
+    places_of: dict[bytes, list[int]] = {}
+    for index, entries in facts.observed.snapshot.addresses.items():
         for entry in entries:
             if entry.scope != RT_SCOPE_LINK:
-                standing.setdefault(entry.local, []).append(index)
-    for alias in sorted(reading.aliases, key=_index, reverse=True):
+                places_of.setdefault(entry.local, []).append(index)
+    for alias in sorted(facts.aliases, key=_index, reverse=True):
         if not alias.ours or alias.entry is None or id(alias) in seen:
             continue
-        places = list(standing[alias.address]) if alias.address in standing else []
+        places = list(places_of[alias.address]) if alias.address in places_of else []
         if alias.carrier is not None and alias.carrier.index in places:
             places.remove(alias.carrier.index)
         if not places:
             continue
-        seen |= {id(one) for one in reading.observed.aliases if one.address == alias.address}
+        seen |= {id(one) for one in facts.observed.aliases if one.address == alias.address}
         yield finding(
             alias,
             ERROR,
-            f"{text_of(alias)} is there twice",
-            f"it stands on {reading.name(places[0])} too, and packets go to one of them",
+            f"{text_of(alias)} exists twice",
+            f"it is also on {facts.name(places[0])}, and packets go to only one of them",
             f"netalias {quote(f'{alias.name}-')}",
         )
 
 
 def _index(alias: Alias) -> int:
-    """Of two aliases the later one has the higher number."""
+    """The index of the alias device: the later of two aliases has the higher one."""
     return alias.device.index if alias.device is not None else 0
 
 
-def strays(reading: Reading) -> Iterator[Finding]:
-    """An address with our mark has lost its slot."""
-    taken = set(reading.observed.by_name)
-    for (index, local), stray in found_strays(reading.observed).items():
-        main = stray.main
-        if main is None or main not in reading.mains:
+def stray(facts: Facts) -> Iterator[Finding]:
+    """An address with our mark has lost its slot, so no alias owns it."""
+    taken = set(facts.observed.by_name)
+    for (index, local), orphan in orphans(facts.observed).items():
+        main = orphan.main
+        if main is None or main not in facts.mains:
             continue
         name = _free(main.name, taken)
-        address = f"{address_text(stray.family, local)}/{stray.prefixlen}"
+        address = f"{address_text(orphan.family, local)}/{orphan.prefixlen}"
         kind = " kind label" if fits(name) else ""
         yield Finding(
             WARNING,
             f"{main.name}: {address} belongs to no alias",
             f"its label had a slot until {main.name} was renamed, or somebody changed it",
-            f"{_promoting(reading, stray)}ip addr del {address} dev {quote(main.name)}"
+            f"{_promoting(facts, orphan)}ip addr del {address} dev {quote(main.name)}"
             f" && netalias {quote(str(name))} {address}{kind}",
             main=main.name,
-            device=reading.name(index),
+            device=facts.name(index),
         )
 
 
-def _promoting(reading: Reading, stray: Alias) -> str:
-    """What keeps the secondary addresses of a stray, which the kernel would delete with it
-    (inet_del_ifa): empty where there are none."""
-    main, key = stray.main, "promote_secondaries"
+def _promoting(facts: Facts, orphan: Alias) -> str:
+    """The command that keeps the secondary addresses of an orphan; empty without any.
+
+    The kernel would delete them with it (inet_del_ifa of net/ipv4/devinet.c).
+    """
+    main, key = orphan.main, "promote_secondaries"
     assert main is not None
-    if stray.entry is None or stray.entry.secondary or reading.effective(main, key):
+    if orphan.entry is None or orphan.entry.secondary or facts.effective(main, key):
         return ""
-    for entry in reading.observed.snapshot.on(main.index):
-        inside = entry.prefixlen == stray.prefixlen and prefix.contains(
-            stray.address, stray.prefixlen, entry.local
+    for entry in facts.observed.snapshot.on(main.index):
+        inside = entry.prefixlen == orphan.prefixlen and prefix.contains(
+            orphan.address, orphan.prefixlen, entry.local
         )
         if entry.secondary and inside:
-            return f"sysctl -w {setting(main.name, key, 1)} && "
+            return f"sysctl -w {assignment(main.name, key, 1)} && "
     return ""

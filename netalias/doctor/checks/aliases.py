@@ -1,4 +1,4 @@
-"""Aliases by themselves: their state, their MTU, their MAC, their names."""
+"""Checks of single aliases: state, MTU, MAC and names."""
 
 from __future__ import annotations
 
@@ -15,93 +15,93 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Alias, Device
 
 
-def orphaned(reading: Reading) -> Iterator[Finding]:
-    """The main device is gone; only a dummy outlives it."""
-    for alias in reading.aliases:
+def main_gone(facts: Facts) -> Iterator[Finding]:
+    """The main device is gone; only a dummy outlives its main device."""
+    for alias in facts.aliases:
         if alias.main is None and alias.kind in UNLINKED:
             yield finding(
                 alias,
                 ERROR,
-                f"nobody is told the MAC of {text_of(alias)}",
+                f"hosts cannot learn the MAC of {text_of(alias)}",
                 f"there is no device {alias.name.main} any more",
                 f"netalias {quote(f'{alias.name}-')}",
             )
 
 
-def down(reading: Reading) -> Iterator[Finding]:
-    """The alias is down and its main device is up."""
-    for alias in reading.aliases:
+def down(facts: Facts) -> Iterator[Finding]:
+    """The alias is down while its main device is up."""
+    for alias in facts.aliases:
         if alias.device is None or alias.up or (alias.main is not None and not alias.main.up):
             continue
-        why = f"{alias.device.name} is not up, which may be meant so"
+        why = f"{alias.device.name} is not up, which may be intended"
         yield finding(alias, HINT, "it is down", why, netalias(alias, "up"))
 
 
-def lost(reading: Reading) -> Iterator[Finding]:
-    """The address of the alias is gone, and nothing else tells why."""
-    for alias in reading.aliases:
+def no_address(facts: Facts) -> Iterator[Finding]:
+    """The address of the alias is gone, and no other check explains it."""
+    for alias in facts.aliases:
         words = state(alias).split(",")
         if alias.ours and alias.expired:
-            command = "netalias reconcile" if reading.declared else "netalias renew"
-            why = "its lease has expired: nothing has renewed it in time"
+            command = "netalias reconcile" if facts.declared else "netalias renew"
+            why = "its lease has expired: it was not renewed in time"
             yield finding(alias, ERROR, "it has no address", why, command)
         if not alias.ours or "no-address" not in words:
             continue
-        why = "somebody has taken its address away"
+        why = "somebody removed its address"
         if alias.family == AF_INET6:
-            if _explained(alias, reading):
+            if _explained(alias, facts):
                 continue
             command = netalias(alias, f"{text_of(alias)}/{alias.prefixlen}")
-        elif reading.declared:
+        elif facts.declared:
             command = "netalias reconcile"
         else:
-            why += ", and which it was stands nowhere"
+            why += ", and there is no record of it"
             command = f"netalias {quote(f'{alias.name}-')}"
         yield finding(alias, ERROR, "it has no address", why, command)
 
 
-def _explained(alias: Alias, reading: Reading) -> bool:
-    """Whether IPv6 has a reason to forget an address; inet6.py has findings for both."""
+def _explained(alias: Alias, facts: Facts) -> bool:
+    """Whether IPv6 has a reason to drop an address; ipv6.py has checks for both reasons."""
     device = alias.device
     assert device is not None
-    return device.mtu < MTU_INET6 or bool(reading.own(device.name, "disable_ipv6", AF_INET6))
+    return device.mtu < MTU_INET6 or bool(facts.own(device.name, "disable_ipv6", AF_INET6))
 
 
-def incomplete(reading: Reading) -> Iterator[Finding]:
-    """An interrupted run left the alias half-made, or others have spoilt its names."""
-    for alias in reading.aliases:
+def half_made(facts: Facts) -> Iterator[Finding]:
+    """An interrupted run left the alias half-made, or somebody removed one of its names."""
+    for alias in facts.aliases:
         if alias.ours and "half-made" in state(alias).split(","):
             yield finding(
                 alias,
                 WARNING,
                 "it is half-made",
-                "an interrupted run has left it so, or somebody has taken a name of it away",
+                "an interrupted run left it so, or somebody removed one of its names",
                 netalias(alias, "up" if alias.up else "down"),
             )
 
 
-def renamed(reading: Reading) -> Iterator[Finding]:
-    """The alias goes by a name that its main device has no longer."""
-    for alias in reading.aliases:
+def renamed(facts: Facts) -> Iterator[Finding]:
+    """The alias bears a former name of its main device."""
+    for alias in facts.aliases:
         if alias.ours and "renamed" in state(alias).split(","):
             yield finding(
                 alias,
                 WARNING,
-                "it still goes by another name",
-                f"its main device is called {alias.name.main} now",
+                "it still has a former name",
+                f"its main device is now called {alias.name.main}",
                 netalias(alias, "up" if alias.up else "down"),
             )
 
 
-def remnants(reading: Reading) -> Iterator[Finding]:
-    """An interrupted run was about to delete a device."""
-    for device in reading.observed.remnants:
-        main = reading.observed.snapshot.devices.get(device.link)
-        if main in reading.mains:
+def remnant(facts: Facts) -> Iterator[Finding]:
+    """A device remains that an interrupted run was about to delete."""
+    for device in facts.observed.remnants:
+        main = facts.observed.snapshot.devices.get(device.link)
+        if main in facts.mains:
             assert main is not None
             yield Finding(
                 WARNING,
@@ -113,9 +113,9 @@ def remnants(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def mtu(reading: Reading) -> Iterator[Finding]:
-    """The MTU of an alias device is not that of its main device."""
-    for alias in reading.aliases:
+def mtu(facts: Facts) -> Iterator[Finding]:
+    """The MTU of an alias device differs from that of its main device."""
+    for alias in facts.aliases:
         device, main = alias.device, alias.main
         if device is None or main is None or alias.kind == "dummy" or device.mtu == main.mtu:
             continue
@@ -129,29 +129,29 @@ def mtu(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def twins(reading: Reading) -> Iterator[Finding]:
-    """Two devices on one main device have one MAC: only one of them can be up (EADDRINUSE)."""
-    for main in reading.mains:
+def same_mac(facts: Facts) -> Iterator[Finding]:
+    """Two devices on one main device share a MAC; only one of them can be up (EADDRINUSE)."""
+    for main in facts.mains:
         taken: dict[bytes, Device] = {main.mac: main}
-        aliases = [one for one in reading.observed.aliases if one.main is main]
+        aliases = [one for one in facts.observed.aliases if one.main is main]
         for alias in sorted(aliases, key=lambda one: not one.up):
             device = alias.device
             if device is None or alias.kind != "macvlan" or not device.mac:
                 continue
-            twin = taken.setdefault(device.mac, device)
-            if twin is not device and alias in reading.aliases:
+            other = taken.setdefault(device.mac, device)
+            if other is not device and alias in facts.aliases:
                 yield finding(
                     alias,
                     ERROR,
-                    "it cannot be raised" if not alias.up else "its packets go astray",
-                    f"{device.name} and {twin.name} have the same MAC, {mac_text(device.mac)}",
+                    "it cannot be raised" if not alias.up else "its packets may go elsewhere",
+                    f"{device.name} and {other.name} have the same MAC, {mac_text(device.mac)}",
                     f"ip link set {quote(device.name)} address {_other_mac(device, taken)}"
                     + ("" if alias.up else f" && {netalias(alias, 'up')}"),
                 )
 
 
 def _other_mac(device: Device, taken: dict[bytes, Device]) -> str:
-    """A locally administered MAC that nobody here has; the same whenever it is asked for."""
+    """A locally administered MAC that is not in *taken*; the same for the same name."""
     seed = device.name.encode("utf-8", "surrogateescape")
     while True:
         digest = blake2b(seed, digest_size=6).digest()
@@ -161,13 +161,13 @@ def _other_mac(device: Device, taken: dict[bytes, Device]) -> str:
         seed = digest
 
 
-def unheard(reading: Reading) -> Iterator[Finding]:
-    """A macvlan has asked for neighbours and received nothing for its MAC: it may be filtered."""
-    for alias in reading.aliases:
+def mac_filter(facts: Facts) -> Iterator[Finding]:
+    """A macvlan asked for a neighbour and received no frame for its MAC; a filter may drop them."""
+    for alias in facts.aliases:
         device = alias.device
         if device is None or alias.kind != "macvlan":
             continue
-        asked = reading.unanswered.get(device.index)
+        asked = facts.unanswered.get(device.index)
         if asked is not None:
             yield finding(
                 alias,

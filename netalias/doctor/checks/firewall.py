@@ -1,4 +1,4 @@
-"""Firewall tables that name an alias by its colon: they compare it with primary names."""
+"""Check of firewall rules that name an alias with its colon; firewalls see primary names only."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Alias
 
 
-def colons(reading: Reading) -> Iterator[Finding]:
-    """A rule that names ``eth0:0`` never matches."""
-    aliases = {str(alias.name): alias for alias in reading.aliases if alias.carrier is not None}
-    for family, table, name in sorted(reading.firewall):
+def firewall(facts: Facts) -> Iterator[Finding]:
+    """A rule names ``eth0:0``, so it never matches."""
+    aliases = {str(alias.name): alias for alias in facts.aliases if alias.carrier is not None}
+    for family, table, name in sorted(facts.firewall):
         alias = aliases.get(name)
         if alias is None:
             continue
         device = alias.device
-        seen = f"they see {device.name}" if device is not None else "they see a label nowhere"
+        seen = f"they see {device.name}" if device is not None else "a label has none"
         yield finding(
             alias,
             ERROR,
@@ -36,7 +36,7 @@ def colons(reading: Reading) -> Iterator[Finding]:
 
 
 def _nftables(alias: Alias, family: str, table: str) -> str:
-    """The table is replaced in one transaction, by itself with the other name."""
+    """The command that replaces the table, with the name corrected, in one transaction."""
     name = _escaped(f'"{alias.name}"')
     edits = [f"s/{name}/{_escaped(_quoted(alias))}/g"]
     if alias.device is None:
@@ -66,5 +66,5 @@ def _xtables(alias: Alias) -> str:
 
 
 def _escaped(text: str) -> str:
-    """As a part of the s command of sed(1)."""
+    """*text* escaped for the s command of sed(1)."""
     return "".join(f"\\{one}" if one in "\\/.*[]^$&" else one for one in text)

@@ -1,12 +1,11 @@
-"""IPv6: what makes the kernel forget an address, or not use it."""
+"""Checks of IPv6: reasons for the kernel to drop an address, or not to use it."""
 
 from __future__ import annotations
 
 from shlex import quote
 
-from netalias.doctor.checks.sysctls import setting
 from netalias.doctor.facts import text_of
-from netalias.doctor.finding import ERROR, Finding, finding, netalias
+from netalias.doctor.finding import ERROR, Finding, assignment, finding, netalias
 from netalias.model import (
     AF_INET6,
     IFA_F_DADFAILED,
@@ -19,36 +18,36 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Alias
 
 
-def _those(reading: Reading) -> Iterator[Alias]:
-    return (alias for alias in reading.aliases if alias.family == AF_INET6)
+def _inet6(facts: Facts) -> Iterator[Alias]:
+    return (alias for alias in facts.aliases if alias.family == AF_INET6)
 
 
-def _again(alias: Alias) -> str:
+def _readdress(alias: Alias) -> str:
     return netalias(alias, f"{text_of(alias)}/{alias.prefixlen}")
 
 
-def off(reading: Reading) -> Iterator[Finding]:
-    """IPv6 is switched off on the device (disable_ipv6); that forgets its addresses."""
-    for alias in _those(reading):
+def disable_ipv6(facts: Facts) -> Iterator[Finding]:
+    """IPv6 is disabled on the device (disable_ipv6), which drops its addresses."""
+    for alias in _inet6(facts):
         device = alias.carrier
-        if device is not None and reading.own(device.name, "disable_ipv6", AF_INET6):
-            command = f"sysctl -w {setting(device.name, 'disable_ipv6', 0, AF_INET6)}"
+        if device is not None and facts.own(device.name, "disable_ipv6", AF_INET6):
+            command = f"sysctl -w {assignment(device.name, 'disable_ipv6', 0, AF_INET6)}"
             yield finding(
                 alias,
                 ERROR,
                 f"{text_of(alias)} is not in force",
                 f"disable_ipv6 of {device.name} is 1",
-                f"{command} && {_again(alias)}",
+                f"{command} && {_readdress(alias)}",
             )
 
 
-def small(reading: Reading) -> Iterator[Finding]:
-    """The MTU is below that of IPv6: the kernel takes IPv6 off the device."""
-    for alias in _those(reading):
+def mtu_ipv6(facts: Facts) -> Iterator[Finding]:
+    """The MTU is below the minimum of IPv6, so the kernel removes IPv6 from the device."""
+    for alias in _inet6(facts):
         device, main = alias.carrier, alias.main
         if device is None or main is None or device.mtu >= MTU_INET6:
             continue
@@ -59,13 +58,13 @@ def small(reading: Reading) -> Iterator[Finding]:
             ERROR,
             f"{text_of(alias)} is not in force",
             f"the MTU of {device.name} is {device.mtu}, and IPv6 needs {MTU_INET6}",
-            (raised if main.mtu < MTU_INET6 else "") + _again(alias) + words,
+            (raised if main.mtu < MTU_INET6 else "") + _readdress(alias) + words,
         )
 
 
-def taken(reading: Reading) -> Iterator[Finding]:
-    """Duplicate address detection has found somebody else with the address (RFC 4862, 5.4)."""
-    for alias in _those(reading):
+def dadfailed(facts: Facts) -> Iterator[Finding]:
+    """Duplicate address detection found another host with the address (RFC 4862, 5.4)."""
+    for alias in _inet6(facts):
         if alias.entry is not None and alias.entry.flags & IFA_F_DADFAILED:
             yield finding(
                 alias,
@@ -76,9 +75,9 @@ def taken(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def waiting(reading: Reading) -> Iterator[Finding]:
-    """The address is tentative and stays it, because there is no carrier to ask over."""
-    for alias in _those(reading):
+def tentative(facts: Facts) -> Iterator[Finding]:
+    """The address stays tentative, since without a carrier the kernel cannot probe for it."""
+    for alias in _inet6(facts):
         device, entry = alias.carrier, alias.entry
         if device is None or entry is None or entry.flags & IFA_F_DADFAILED:
             continue

@@ -1,4 +1,4 @@
-"""Main devices: what keeps all their aliases from working."""
+"""Checks of main devices: faults that keep all their aliases from working."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Alias, Device
 
 
-def down(reading: Reading) -> Iterator[Finding]:
+def main_down(facts: Facts) -> Iterator[Finding]:
     """The main device is down."""
-    for main in reading.mains:
+    for main in facts.mains:
         if not main.up:
             yield Finding(
                 ERROR,
@@ -32,11 +32,11 @@ def down(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def carrier(reading: Reading) -> Iterator[Finding]:
+def main_carrier(facts: Facts) -> Iterator[Finding]:
     """The main device is up and has no carrier."""
-    for main in reading.mains:
+    for main in facts.mains:
         if main.up and not main.flags & IFF_LOWER_UP:
-            why, command = _no_carrier(main, reading)
+            why, command = _no_carrier(main, facts)
             yield Finding(
                 ERROR,
                 f"{main.name}: no alias on it can be reached",
@@ -47,30 +47,30 @@ def carrier(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def _no_carrier(main: Device, reading: Reading) -> tuple[str, str]:
-    """Why, and the command that ends it."""
-    snapshot = reading.observed.snapshot
+def _no_carrier(main: Device, facts: Facts) -> tuple[str, str]:
+    """The reason for the missing carrier, and the command that mends it, or empty."""
+    snapshot = facts.observed.snapshot
     lower = None if main.remote else snapshot.devices.get(main.link)
     if lower is not None and not lower.up:
         return f"{lower.name}, which it depends on, is down", f"ip link set {quote(lower.name)} up"
     if main.kind in PORT_MASTERS:
         ports = [one for one in snapshot.uppers(main.index) if one.master == main.index]
-        asleep = [one for one in ports if not one.up]
-        if asleep:
-            return f"its port {asleep[0].name} is down", f"ip link set {quote(asleep[0].name)} up"
-        return ("no port of it has one" if ports else f"the {main.kind} has no port"), ""
+        down = [one for one in ports if not one.up]
+        if down:
+            return f"its port {down[0].name} is down", f"ip link set {quote(down[0].name)} up"
+        return ("none of its ports has one" if ports else f"the {main.kind} has no port"), ""
     if main.kind == "tun":
         return "no program has it open", ""
-    return "the cable, or the other end of it", ""
+    return "check the cable and its other end", ""
 
 
-def port(reading: Reading) -> Iterator[Finding]:
-    """Aliases stand on the port of a bridge, bond or team, which takes every frame."""
-    for main in reading.mains:
-        master = port_of(main, reading.observed.snapshot)
+def main_port(facts: Facts) -> Iterator[Finding]:
+    """Aliases are on a port of a bridge, bond or team, which takes every frame."""
+    for main in facts.mains:
+        master = port_of(main, facts.observed.snapshot)
         if master is None:
             continue
-        for alias in reading.on(main):
+        for alias in facts.on(main):
             if alias.ours and alias.family:
                 yield Finding(
                     WARNING,
@@ -78,28 +78,28 @@ def port(reading: Reading) -> Iterator[Finding]:
                     f" {main.name}",
                     f"{main.name} is a port of the {master.kind} {master.name}, which takes its"
                     " frames",
-                    _move(alias, master, reading),
+                    _move(alias, master, facts),
                     main=main.name,
                     alias=str(alias.name),
                     device=main.name,
                 )
 
 
-def _move(alias: Alias, master: Device, reading: Reading) -> str:
+def _move(alias: Alias, master: Device, facts: Facts) -> str:
     slot = alias.name.slot
-    while AliasName(master.name, slot) in reading.observed.by_name:
+    while AliasName(master.name, slot) in facts.observed.by_name:
         slot += 1
     there = quote(f"{master.name}:{slot}")
     address = f"{text_of(alias)}/{alias.prefixlen}"
     return f"netalias {quote(f'{alias.name}-')} && netalias {there} {address}"
 
 
-def vrf(reading: Reading) -> Iterator[Finding]:
+def main_vrf(facts: Facts) -> Iterator[Finding]:
     """The main device is in a VRF and the device of an alias is not."""
-    for alias in reading.aliases:
+    for alias in facts.aliases:
         if alias.main is None or alias.device is None or alias.kind == "dummy":
             continue
-        master = reading.observed.snapshot.devices.get(alias.main.master)
+        master = facts.observed.snapshot.devices.get(alias.main.master)
         if master is not None and master.kind == "vrf" and alias.device.master != master.index:
             yield Finding(
                 ERROR,
@@ -112,19 +112,19 @@ def vrf(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def noarp(reading: Reading) -> Iterator[Finding]:
-    """ARP and neighbour discovery are switched off where they should be answered (IFF_NOARP)."""
+def noarp(facts: Facts) -> Iterator[Finding]:
+    """ARP and neighbour discovery are off on the device that should answer (IFF_NOARP)."""
     seen: set[int] = set()
-    for alias in reading.aliases:
-        device = reading.receiver(alias)
+    for alias in facts.aliases:
+        device = facts.receiver(alias)
         if device is None or device.index in seen or not device.flags & IFF_NOARP:
             continue
         if device.type != ARPHRD_ETHER or (device.kind == "ipvlan" and device.mode > 0):
-            continue  # these have none by their nature
+            continue  # devices that never use ARP
         seen.add(device.index)
         yield Finding(
             ERROR,
-            f"{alias.name}: nobody is told the MAC of {text_of(alias) or device.name}",
+            f"{alias.name}: hosts cannot learn the MAC of {text_of(alias) or device.name}",
             f"ARP is switched off on {device.name} (NOARP)",
             f"ip link set {quote(device.name)} arp on",
             main=alias.name.main,

@@ -1,4 +1,4 @@
-"""Other managers: systemd-networkd and NetworkManager, by the files that they leave in /run."""
+"""Checks of other managers: systemd-networkd and NetworkManager, known by files in /run."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Device
 
 
-def managed_alias(reading: Reading) -> Iterator[Finding]:
-    """The device of an alias is managed: its address is not one that the manager knows."""
-    for alias in reading.aliases:
+def managed_alias(facts: Facts) -> Iterator[Finding]:
+    """Another manager manages the device of an alias, and does not know its address."""
+    for alias in facts.aliases:
         if alias.device is None or not alias.ours:
             continue
-        manager = reading.managers.get(alias.device.index)
+        manager = facts.managers.get(alias.device.index)
         if manager is not None:
             by = f" by {path.basename(manager.file)}" if manager.file else ""
             yield Finding(
                 ERROR,
                 f"{alias.name}: {manager.name} manages {alias.device.name}{by}",
                 "it removes addresses that it has not configured",
-                LEAVE[manager.name](reading.root, alias.device),
+                LEAVE[manager.name](facts.root, alias.device),
                 main=alias.name.main,
                 alias=str(alias.name),
                 device=alias.device.name,
@@ -49,22 +49,24 @@ def _leave_nm(root: str, device: Device) -> str:
 
 
 LEAVE = {NETWORKD: _leave_networkd, NM: _leave_nm}
-"""By manager: the command that makes it leave a device alone."""
+"""Manager: the function for the command that makes it ignore a device."""
 
 
-def managed_main(reading: Reading) -> Iterator[Finding]:
-    """A main device is managed, and labels stand on it: addresses of others go with the next
-    reconfiguration. Alias devices stay."""
-    for main in reading.mains:
-        manager = reading.managers.get(main.index)
-        labels = [one for one in reading.on(main) if one.device is None and one.ours]
+def managed_main(facts: Facts) -> Iterator[Finding]:
+    """Another manager manages a main device with labels, and removes foreign addresses.
+
+    It does so at its next reconfiguration; alias devices stay.
+    """
+    for main in facts.mains:
+        manager = facts.managers.get(main.index)
+        labels = [one for one in facts.on(main) if one.device is None and one.ours]
         if manager is None or manager.keeps or not labels:
             continue
         yield Finding(
             WARNING,
             f"{main.name}: {manager.name} may remove {join([str(one.name) for one in labels])}",
             f"it manages {main.name} and removes addresses that it has not configured",
-            _keep_networkd(reading.root, manager.file)
+            _keep_networkd(facts.root, manager.file)
             if manager.name == NETWORKD and manager.file
             else " && ".join(f"netalias {quote(str(one.name))} kind macvlan" for one in labels),
             main=main.name,

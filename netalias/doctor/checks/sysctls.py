@@ -1,11 +1,9 @@
-"""Settings of the kernel: reverse path, ARP, promotion of secondaries, the size of tables."""
+"""Checks of sysctls: reverse path, ARP, promotion of secondaries, size of neighbour tables."""
 
 from __future__ import annotations
 
-from shlex import quote
-
 from netalias.doctor.facts import ALL, FOLDERS, network_text, text_of
-from netalias.doctor.finding import ERROR, WARNING, Finding, finding, listed, relabelled
+from netalias.doctor.finding import ERROR, WARNING, Finding, assignment, finding, listed, relabelled
 from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, address_text, prefix
 from netalias.plan.sysctls import NEEDED
 
@@ -13,38 +11,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netalias.doctor.facts import Reading
+    from netalias.doctor.facts import Facts
     from netalias.model import Address, Alias, Device
     from netalias.model.events import Route
 
+# Values of rp_filter (RFC 3704).
 STRICT, LOOSE = 1, 2
-"""Values of rp_filter (RFC 3704)."""
 ARP_IGNORE_LOCAL = 1
-"""arp_ignore: answer only for addresses of the device that was asked on."""
+"""Value of arp_ignore: answer only for addresses of the device that received the request."""
 ARP_IGNORE_SUBNET = 2
-"""The same, and only to somebody in the network of the address."""
+"""Value of arp_ignore: the same, and only to hosts in the network of the address."""
 ARP_IGNORE_EVERYTHING = 8
+"""Value of arp_ignore: answer for no local address."""
 ARP_ANNOUNCE_BEST = 2
-"""arp_announce: ask in the name of an address of the device that asks."""
+"""Value of arp_announce: requests carry an address of the device that sends them."""
 FULL = 0.9
-"""Part of gc_thresh3 above which a table of neighbours counts as full."""
+"""Share of gc_thresh3 from which a neighbour table counts as full."""
 
 
-def setting(device: str, key: str, value: int, family: int = AF_INET) -> str:
-    """``net.ipv4.conf.eth0.arp_ignore=1``; with slashes where the name of the device has a dot."""
-    words = ["net", FOLDERS[family], "conf", device, key]
-    return quote(f"{('/' if '.' in device else '.').join(words)}={value}")
+def lowered(facts: Facts, device: Device, key: str, value: int) -> str:
+    """The command after which the sysctl in force is *value* at most."""
+    high = [one for one in (ALL, device.name) if facts.own(one, key) > value]
+    return " ".join(["sysctl -w", *(assignment(one, key, value) for one in high)])
 
 
-def lowered(reading: Reading, device: Device, key: str, value: int) -> str:
-    """The command after which the setting that counts is *value* at most."""
-    high = [one for one in (ALL, device.name) if reading.own(one, key) > value]
-    return " ".join(["sysctl -w", *(setting(one, key, value) for one in high)])
-
-
-def _inet(reading: Reading) -> Iterator[Alias]:
-    """IPv4 aliases in force, on main devices that have ARP."""
-    for alias in reading.aliases:
+def _inet(facts: Facts) -> Iterator[Alias]:
+    """The IPv4 aliases in force on main devices with ARP."""
+    for alias in facts.aliases:
         main = alias.main
         if main is None or main.type != ARPHRD_ETHER or not alias.up:
             continue
@@ -52,142 +45,144 @@ def _inet(reading: Reading) -> Iterator[Alias]:
             yield alias
 
 
-def _detour(reading: Reading, alias: Alias, device: Device) -> Route | None:
-    """A route to peers of the alias that does not leave by the device where they arrive."""
+def _detour(facts: Facts, alias: Alias, device: Device) -> Route | None:
+    """A route to peers of the alias that does not leave by *device*, at which they arrive."""
     assert alias.main is not None
-    others = reading.kin(alias.main) - {device.index}
+    others = facts.with_aliases(alias.main) - {device.index}
     found = [
         route
-        for route in reading.unicast(AF_INET)
+        for route in facts.unicast(AF_INET)
         if route.devices[0] in others and device.index not in route.devices
     ]
     within = [one for one in found if prefix.contains(one.network, one.prefixlen, alias.address)]
     if device.index == alias.main.index:
-        # Others come by the main device and leave by it, but for those of the alias's network.
+        # Other packets come and leave by the main device, except those of the alias's network.
         longest = max(within, key=lambda one: one.prefixlen, default=None)
         return longest if longest is not None and longest.prefixlen else None
     near = [one for one in found if not one.gateway and len(one.devices) == 1]
     return next(iter([*sorted(within, key=lambda one: -one.prefixlen), *near, *found]), None)
 
 
-def reverse(reading: Reading) -> Iterator[Finding]:
-    """Strict reverse path filtering drops what comes where it would not leave (RFC 3704)."""
-    for alias in _inet(reading):
-        device = reading.receiver(alias)
+def rp_filter(facts: Facts) -> Iterator[Finding]:
+    """Strict reverse path filtering drops packets: answers leave by another device (RFC 3704)."""
+    for alias in _inet(facts):
+        device = facts.receiver(alias)
         if alias.main is None or device is None:
             continue
-        if reading.effective(device, "rp_filter") != STRICT:
+        if facts.effective(device, "rp_filter") != STRICT:
             continue
-        route = _detour(reading, alias, device)
+        route = _detour(facts, alias, device)
         if route is not None:
             network = network_text(AF_INET, route.network, route.prefixlen)
             yield finding(
                 alias,
                 ERROR,
                 f"packets from {network} to {text_of(alias)} are dropped",
-                f"{reading.said(device, 'rp_filter')} and the way back to {network} is"
-                f" {reading.name(route.devices[0])}",
-                f"sysctl -w {setting(device.name, 'rp_filter', LOOSE)}",
+                f"{facts.sysctl_text(device, 'rp_filter')} and the way back to {network} is"
+                f" {facts.name(route.devices[0])}",
+                f"sysctl -w {assignment(device.name, 'rp_filter', LOOSE)}",
             )
 
 
-def filtered(reading: Reading) -> Iterator[Finding]:
-    """arp_filter: no answer to whom the way back is another device."""
-    for alias in _inet(reading):
-        device = reading.receiver(alias)
-        if alias.main is None or device is None or not reading.effective(device, "arp_filter"):
+def arp_filter(facts: Facts) -> Iterator[Finding]:
+    """arp_filter suppresses ARP answers: the way back is another device."""
+    for alias in _inet(facts):
+        device = facts.receiver(alias)
+        if alias.main is None or device is None or not facts.effective(device, "arp_filter"):
             continue
-        route = _detour(reading, alias, device)
+        route = _detour(facts, alias, device)
         if route is not None:
             network = network_text(AF_INET, route.network, route.prefixlen)
             yield finding(
                 alias,
                 ERROR,
-                f"nobody in {network} is told the MAC of {text_of(alias)}",
-                f"{reading.said(device, 'arp_filter')} and the way back to {network} is"
-                f" {reading.name(route.devices[0])}",
-                lowered(reading, device, "arp_filter", 0),
+                f"hosts in {network} cannot learn the MAC of {text_of(alias)}",
+                f"{facts.sysctl_text(device, 'arp_filter')} and the way back to {network} is"
+                f" {facts.name(route.devices[0])}",
+                lowered(facts, device, "arp_filter", 0),
             )
 
 
-def ignored(reading: Reading) -> Iterator[Finding]:
-    """arp_ignore keeps the device that is asked for the address from answering."""
-    for alias in _inet(reading):
-        device = reading.receiver(alias)
+def arp_ignore(facts: Facts) -> Iterator[Finding]:
+    """arp_ignore suppresses the ARP answers of the device that receives the requests."""
+    for alias in _inet(facts):
+        device = facts.receiver(alias)
         if alias.main is None or device is None:
             continue
         own = alias.carrier is device
         if not own and device is not alias.main:
-            continue  # the main device is a port, of which main-port tells
-        level = reading.effective(device, "arp_ignore")
+            continue  # the main device is a port: see main-port
+        level = facts.effective(device, "arp_ignore")
         if _answers(level, own=own, host=alias.prefixlen == len(alias.address) * 8):
             continue
-        command = lowered(reading, device, "arp_ignore", ARP_IGNORE_LOCAL if own else 0)
-        if not own and _needing(reading, alias.main, "arp_ignore"):
+        command = lowered(facts, device, "arp_ignore", ARP_IGNORE_LOCAL if own else 0)
+        if not own and _needing(facts, alias.main, "arp_ignore"):
             command = relabelled(alias)  # the others need the setting
         yield finding(
             alias,
             ERROR,
-            f"nobody is told the MAC of {text_of(alias)}",
-            reading.said(device, "arp_ignore")
+            f"hosts cannot learn the MAC of {text_of(alias)}",
+            facts.sysctl_text(device, "arp_ignore")
             + ("" if own else f", and the address is not one of {device.name}"),
             command,
         )
 
 
 def _answers(level: int, *, own: bool, host: bool) -> bool:
-    """Whether ARP is answered (arp_ignore() of net/ipv4/arp.c).
+    """Whether ARP requests are answered (arp_ignore() of net/ipv4/arp.c).
 
-    *own*: the address stands on the device that is asked; *host*: it has no network.
+    *own*: the address is on the device that receives them; *host*: it has no network.
     """
     if level in (ARP_IGNORE_LOCAL, ARP_IGNORE_SUBNET):
         return own and not (host and level == ARP_IGNORE_SUBNET)
     return level != ARP_IGNORE_EVERYTHING
 
 
-def _needing(reading: Reading, main: Device, key: str) -> list[Alias]:
-    """The IPv4 aliases of *main* whose kind needs this setting of it (netalias/mains.py)."""
-    return [one for one in _inet(reading) if one.main is main and key in NEEDED.get(one.kind, ())]
+def _needing(facts: Facts, main: Device, key: str) -> list[Alias]:
+    """The IPv4 aliases of *main* whose kind needs this sysctl of it (plan/sysctls.py)."""
+    return [one for one in _inet(facts) if one.main is main and key in NEEDED.get(one.kind, ())]
 
 
-def flux(reading: Reading) -> Iterator[Finding]:
-    """The main device answers ARP for the addresses of its aliases too, with its own MAC."""
+def arp_flux(facts: Facts) -> Iterator[Finding]:
+    """The main device also answers ARP for its aliases, with its own MAC."""
     key = "arp_ignore"
-    for main in reading.mains:
-        names = [str(alias.name) for alias in _needing(reading, main, key)]
-        if not names or not main.up or not reading.known(main, key):
+    for main in facts.mains:
+        names = [str(alias.name) for alias in _needing(facts, main, key)]
+        if not names or not main.up or not facts.known(main, key):
             continue
-        if reading.effective(main, key) == 0:
+        if facts.effective(main, key) == 0:
             yield _of_main(
                 main,
                 f"it answers ARP for {listed(names)} too",
-                f"{reading.said(main, key)}, so peers may learn its MAC instead of the alias's own",
-                f"sysctl -w {setting(main.name, key, ARP_IGNORE_LOCAL)}",
+                f"{facts.sysctl_text(main, key)},"
+                " so peers may learn its MAC instead of the alias's own",
+                f"sysctl -w {assignment(main.name, key, ARP_IGNORE_LOCAL)}",
             )
 
 
-def announced(reading: Reading) -> Iterator[Finding]:
-    """The main device asks for MACs in the name of its aliases, with its own MAC.
+def arp_announce(facts: Facts) -> Iterator[Finding]:
+    """The main device sends ARP requests with the address of an alias and its own MAC.
 
-    Peers remember that MAC; what is for an ipvlan, the answer too, never comes to the main device.
+    Peers remember that MAC; with an ipvlan, the answers never reach the main device.
     """
     key = "arp_announce"
-    for main in reading.mains:
-        aliases = _needing(reading, main, key)
-        if not aliases or not main.up or not reading.known(main, key):
+    for main in facts.mains:
+        aliases = _needing(facts, main, key)
+        if not aliases or not main.up or not facts.known(main, key):
             continue
-        if reading.effective(main, key) < ARP_ANNOUNCE_BEST:
+        if facts.effective(main, key) < ARP_ANNOUNCE_BEST:
             own = any(alias.kind == "macvlan" for alias in aliases)
+            names = listed([str(one.name) for one in aliases])
             yield _of_main(
                 main,
-                f"it asks by ARP in the name of {listed([str(one.name) for one in aliases])}",
-                f"{reading.said(main, key)}, so "
+                f"it sends ARP requests in the name of {names}",
+                f"{facts.sysctl_text(main, key)}, so "
                 + (
                     "peers may learn its MAC instead of the alias's own"
                     if own
                     else "the answers go to the alias"
                 ),
-                f"sysctl -w {setting(main.name, key, ARP_ANNOUNCE_BEST)}",
+                f"sysctl -w {assignment(main.name, key, ARP_ANNOUNCE_BEST)}",
             )
 
 
@@ -202,27 +197,27 @@ def _of_main(main: Device, text: str, why: str, command: str) -> Finding:
     )
 
 
-def secondary(reading: Reading) -> Iterator[Finding]:
-    """The address of an alias hangs on another one, and goes with it (inet_del_ifa)."""
-    for alias in reading.aliases:
+def promote_secondaries(facts: Facts) -> Iterator[Finding]:
+    """The address of an alias is secondary to another one, and goes with it (inet_del_ifa)."""
+    for alias in facts.aliases:
         device, entry = alias.carrier, alias.entry
         if device is None or entry is None or not entry.secondary:
             continue
         key = "promote_secondaries"
-        if not reading.known(device, key) or reading.effective(device, key):
+        if not facts.known(device, key) or facts.effective(device, key):
             continue
-        first = _primary(entry, reading.observed.snapshot.on(device.index))
+        first = _primary(entry, facts.observed.snapshot.on(device.index))
         yield finding(
             alias,
             WARNING,
             f"{text_of(alias)} goes when {first} is deleted",
-            f"it is a secondary address of {device.name}, and {reading.said(device, key)}",
-            f"sysctl -w {setting(device.name, key, 1)}",
+            f"it is a secondary address of {device.name}, and {facts.sysctl_text(device, key)}",
+            f"sysctl -w {assignment(device.name, key, 1)}",
         )
 
 
 def _primary(entry: Address, entries: list[Address]) -> str:
-    """The text of the address that *entry* hangs on."""
+    """The primary address of the secondary *entry*, as text."""
     for other in entries:
         if other.secondary or other.prefixlen != entry.prefixlen:
             continue
@@ -231,14 +226,14 @@ def _primary(entry: Address, entries: list[Address]) -> str:
     return "the first of its network"
 
 
-def neighbours(reading: Reading) -> Iterator[Finding]:
-    """The table of neighbours is nearly full: new ones, of any device, are not found any more."""
-    for family, (count, limit) in reading.neighbours.items():
-        if reading.aliases and count >= limit * FULL:
+def neighbours(facts: Facts) -> Iterator[Finding]:
+    """A neighbour table is nearly full: soon no device finds new neighbours."""
+    for family, (count, limit) in facts.neighbours.items():
+        if facts.aliases and count >= limit * FULL:
             word = {AF_INET: "IPv4", AF_INET6: "IPv6"}[family]
             yield Finding(
                 WARNING,
-                f"the table of {word} neighbours is full: {count} of {limit}",
+                f"the {word} neighbour table is full: {count} of {limit}",
                 f"gc_thresh3 is {limit} for all devices together",
                 f"sysctl -w net.{FOLDERS[family]}.neigh.default.gc_thresh3={limit * 4}",
             )
