@@ -25,7 +25,7 @@ that is about to end leaves the close to a child (``leave``).
 
 from __future__ import annotations
 
-from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, htons, if_nametoindex, socket
+from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, SocketType, htons, if_nametoindex
 from errno import EACCES, ENETDOWN, ENODEV, ENXIO, EPERM
 from posix import _exit, closerange, fork
 
@@ -139,7 +139,7 @@ def single(name: str, mac: bytes, address: bytes, *, aside: bool = False) -> Non
         raise refused(name, error) from None
 
 
-def bind(to: socket, name: str, protocol: int) -> None:
+def bind(to: SocketType, name: str, protocol: int) -> None:
     """Bind a packet socket to the device of this name. Raises OSError."""
     try:
         to.bind((name, protocol))
@@ -162,9 +162,9 @@ def _bind_by_index(file: int, name: str, protocol: int) -> None:
         raise OSError(code, "bind")
 
 
-def opened() -> socket:
+def opened() -> SocketType:
     """A packet socket that sends, and hears nothing until it is bound. Raises OSError."""
-    return socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
+    return SocketType(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
 
 
 def refused(name: str, error: OSError) -> errors.NetaliasError:
