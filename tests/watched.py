@@ -1,4 +1,4 @@
-"""A watcher's keeping over the kernel in memory, with a clock that tests move."""
+"""A watcher's controller over the kernel in memory, with a clock that tests move."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netalias.kernel.memory import Memory
 from netalias.model import Snapshot
 from netalias.model.events import LINK, Entry, Event, State, address_key, apply, difference
 from netalias.system.journal import Journal
-from netalias.watch.controller import Keeping
+from netalias.watch.controller import Controller
 
 
 def state_of(snapshot: Snapshot) -> State:
@@ -73,7 +73,7 @@ class Busy:
 
 
 class Watched:
-    """Keeping of what *text* declares; lo, eth0 and eth1 are up."""
+    """Controller of what *text* declares; lo, eth0 and eth1 are up."""
 
     def __init__(self, text: str, kernel: Memory | None = None, **options: object) -> None:
         self.kernel = kernel or Memory()
@@ -86,7 +86,7 @@ class Watched:
         self.lock = Busy()
         self.engine = Engine(self.kernel, lock=self.lock)  # type: ignore[arg-type]
         self.stream = Heard(self.kernel)
-        self.keeping = Keeping(
+        self.controller = Controller(
             self.engine,
             self.stream,  # type: ignore[arg-type]
             Journal(stream=self.journal, environ={}),
@@ -102,7 +102,7 @@ class Watched:
         """Other files, and what follows."""
         found = declarations.parse([("t.conf", text)], self.engine.registry)
         assert found.errors == []
-        self.keeping.load(found)
+        self.controller.load(found)
         self.quiet()
 
     def quiet(self, *, port: int = 0) -> None:
@@ -115,28 +115,28 @@ class Watched:
                 return
             told = self.stream.told
             self.act()
-            self.keeping.hear()
+            self.controller.hear()
             self.stream.port = 0
         raise AssertionError("it never comes to rest")
 
     def act(self) -> None:
         """Once; what was raised is told, as the watcher does."""
         try:
-            self.keeping.act()
+            self.controller.act()
         except errors.NetaliasError as error:
             self.journal.write(f"error: {error.line()}\n")
-        self.keeping.touched = self.keeping.raised = False
-        self.keeping.linked = set()
+        self.controller.touched = self.controller.raised = False
+        self.controller.linked = set()
 
     @property
     def due(self) -> bool:
         """Whether act() is to be called now."""
-        wake = self.keeping.wake
+        wake = self.controller.wake
         return wake is not None and wake <= self.now
 
     def wait(self) -> float:
         """Until it is time to act, and do it; how many seconds that took."""
-        wake = self.keeping.wake
+        wake = self.controller.wake
         assert wake is not None
         assert wake > self.now
         waited, self.now = wake - self.now, wake

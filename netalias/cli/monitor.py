@@ -6,7 +6,7 @@ import gc
 import sys
 
 from netalias import errors
-from netalias.monitor import Monitor
+from netalias.monitor import EventPrinter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,6 @@ def monitor(options: Options, words: list[str]) -> int:
         raise errors.StateError("standard output is closed")
     gc.enable()  # the launcher switches it off, for commands that live for milliseconds
     try:
-        return Monitor(options, words).run()
+        return EventPrinter(options, words).run()
     except KeyboardInterrupt:
         return errors.STATUS_INTERRUPTED

@@ -9,7 +9,7 @@ from select import POLLIN, poll
 from netalias import errors
 from netalias.cli import number
 from netalias.cli.output import complain
-from netalias.kernel.netlink.monitor import Stream
+from netalias.kernel.netlink.monitor import Monitor
 from netalias.model import GROUP
 from netalias.model.events import DEPARTURE, FLAG
 from netalias.model.names import printable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netalias.model.events import Event
 
 
-class Monitor:
+class EventPrinter:
     """One run. Raises BadName, UsageError, NoSuchDevice for a namespace, KernelError."""
 
     def __init__(self, options: Options, words: list[str]) -> None:
@@ -36,9 +36,9 @@ class Monitor:
         options.netns = options.netns and held(options.netns)
         if options.netns:
             with entered(options.netns):
-                self.stream = Stream(routes=options.details)
+                self.stream = Monitor(routes=options.details)
         else:
-            self.stream = Stream(routes=options.details)
+            self.stream = Monitor(routes=options.details)
         self._lines = Lines(self.stream.state, group)
         self._occasions = Occasions()
         scripts = {one: getattr(options, f"on_{one.replace('-', '_')}") for one in OCCASIONS}

@@ -57,7 +57,7 @@ def running(folder: str) -> Running | None:
     return found if found is not None and found.alive else None
 
 
-class Election:
+class Instance:
     """Won when it is made; held until close(), or the end of the process.
 
     *folder* is that of the namespace (lock.Lock.folder), *files* what is watched. Raises StateError
@@ -75,7 +75,7 @@ class Election:
             os.close(self._file)
             raise
 
-    def __enter__(self) -> Election:
+    def __enter__(self) -> Instance:
         return self
 
     def __exit__(self, *_: object) -> None:

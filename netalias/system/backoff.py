@@ -31,13 +31,13 @@ RETRY = 1.0
 """Seconds after which what could not be written is tried again."""
 
 
-class Delay:
+class Backoff:
     """Seconds to wait: SHORTEST, then twice as long every time, up to LONGEST."""
 
     def __init__(self) -> None:
         self._last = 0.0
 
-    def longer(self) -> float:
+    def next(self) -> float:
         """How long to wait this time."""
         self._last = min(LONGEST, max(SHORTEST, self._last * 2))
         return self._last
@@ -47,7 +47,7 @@ class Delay:
         self._last = 0.0
 
 
-class _Quarrel:
+class _History:
     """``times`` within the window; when the ``last`` one was, and until when it is waited; with
     ``owed`` it may be put right at that time."""
 
@@ -55,26 +55,26 @@ class _Quarrel:
 
     def __init__(self) -> None:
         self.times: list[float] = []
-        self.delay = Delay()
+        self.delay = Backoff()
         self.last = 0.0
         self.until = 0.0
         self.owed = False
 
 
-class Patience:
+class RepairBackoff:
     """What somebody undoes again and again comes back later and later."""
 
     def __init__(self) -> None:
-        self._quarrels: dict[Hashable, _Quarrel] = {}
+        self._histories: dict[Hashable, _History] = {}
 
     def undone(self, key: Hashable, now: float) -> float:
         """*key* was undone; when it may be put right: now, or at a later time.
 
         Asked again at that time it says now, which is no new count.
         """
-        one = self._quarrels.get(key)
+        one = self._histories.get(key)
         if one is None or now > one.until + max(WINDOW, one.until - one.last):
-            one = self._quarrels[key] = _Quarrel()
+            one = self._histories[key] = _History()
         if now < one.until:
             return one.until
         if one.owed:
@@ -83,25 +83,25 @@ class Patience:
         one.times = [time for time in one.times if now - time <= WINDOW]
         one.times.append(now)
         if one.until > one.last or len(one.times) > BURST:
-            one.until, one.owed = now + one.delay.longer(), True
+            one.until, one.owed = now + one.delay.next(), True
         else:
             one.until = now
         one.last = now
         return one.until
 
-    def forgive(self, key: Hashable) -> None:
+    def uncount(self, key: Hashable) -> None:
         """The last time does not count: it was the beginning of the next one."""
-        one = self._quarrels.get(key)
+        one = self._histories.get(key)
         if one is not None and one.times:
             one.times.pop()
 
     def until(self, key: Hashable) -> float:
         """When *key* may be put right; 0 for any time."""
-        one = self._quarrels.get(key)
+        one = self._histories.get(key)
         return one.until if one is not None else 0.0
 
 
-class Pause:
+class Debounce:
     """When to act on changes that come in bursts. Times are seconds of one clock; pure."""
 
     __slots__ = ("_first", "due")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Protocol
 
-    class Part(Protocol):
+    class Pollable(Protocol):
         """What the loop serves."""
 
         def wanted(self, now: float) -> dict[int, int]:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
             """It is time."""
 
 
-class Ear:
+class Reader:
     """A part that is called when one of some descriptors can be read."""
 
     def __init__(self, filenos: Iterable[int], work: Callable[[], object]) -> None:
@@ -79,7 +79,7 @@ class Timer:
 class Loop:
     """Serves *parts*, in this order, until end()."""
 
-    def __init__(self, parts: Iterable[Part], clock: Callable[[], float]) -> None:
+    def __init__(self, parts: Iterable[Pollable], clock: Callable[[], float]) -> None:
         self._parts = list(parts)
         self._clock = clock
         self._poll = poll()
@@ -94,7 +94,7 @@ class Loop:
         """Wait and serve."""
         while not self._ended:
             owners = self._register()
-            ready = self._poll.poll(self._patience())
+            ready = self._poll.poll(self._timeout())
             now = self._clock()
             for fileno, events in ready:
                 if not self._ended:
@@ -104,11 +104,11 @@ class Loop:
                 if wait is not None and wait <= 0:
                     part.tick(now)
 
-    def _register(self) -> dict[int, Part]:
+    def _register(self) -> dict[int, Pollable]:
         """Wait for what is wanted now, and for nothing else."""
         now = self._clock()
         events: dict[int, int] = {}
-        owners: dict[int, Part] = {}
+        owners: dict[int, Pollable] = {}
         for part in self._parts:
             for fileno, mask in part.wanted(now).items():
                 events[fileno], owners[fileno] = mask, part
@@ -120,7 +120,7 @@ class Loop:
         self._events = events
         return owners
 
-    def _patience(self) -> int | None:
+    def _timeout(self) -> int | None:
         """Milliseconds until the first deadline, rounded up, so as not to come too early again and
         again; None without one."""
         now = self._clock()

@@ -81,7 +81,7 @@ class Client:
         return last if self.waits else min(self.seen + IDLE, last)
 
 
-class Answers:
+class Server:
     """A server at *path*; *render* gives the text for one of *words*, *clock* counts seconds.
 
     For a poll loop: wanted() says which descriptors, ready() is told of each that is, due() says

@@ -9,10 +9,10 @@ from netalias.desired.index import FREE, Wished
 from netalias.engine import reconcile as engine_room
 from netalias.kernel.netlink.subscription import ROOM, port_of
 from netalias.observed import Observed
-from netalias.system.backoff import Delay
+from netalias.system.backoff import Backoff
 from netalias.watch.healing import Healing
-from netalias.watch.impact import Stacking
-from netalias.watch.lifecycle import Devices
+from netalias.watch.impact import Impact
+from netalias.watch.lifecycle import Lifecycle
 from netalias.watch.report import Report
 from netalias.watch.snapshots import snapshot
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
     from netalias.desired import Wish
     from netalias.engine import Engine
-    from netalias.kernel.netlink.monitor import Stream
+    from netalias.kernel.netlink.monitor import Monitor
     from netalias.model import Alias
     from netalias.system.journal import Journal
-    from netalias.watch.impact import News
+    from netalias.watch.impact import Affected
 
 BUSY = 0.02
 """Seconds after which the lock is asked for again, and not before: who asks in vain closes its
 file, which looks as if another run had let go of it."""
 
 
-class Keeping:
+class Controller:
     """One namespace. ``wake`` is when act() is to be called again, None for never.
 
     ``touched``: there may be other aliases than before; ``raised``: some device came, or came up;
@@ -43,7 +43,7 @@ class Keeping:
     def __init__(
         self,
         engine: Engine,
-        stream: Stream,
+        stream: Monitor,
         journal: Journal,
         clock: Callable[[], float],
         *,
@@ -66,11 +66,11 @@ class Keeping:
         )
         self._fresh = False
         wished = Wished(Declarations([], []), on_down)
-        self._stacking = Stacking(stream.state, wished, engine.group)
+        self._impact = Impact(stream.state, wished, engine.group)
         self._report = Report(journal, engine)
-        self._devices = Devices(engine, self._report)
+        self._lifecycle = Lifecycle(engine, self._report)
         self._healing = Healing(engine, stream.state, self._report, wished)
-        self._delay, self._pause = Delay(), Delay()
+        self._delay, self._pause = Backoff(), Backoff()
         self._hold = self._busy = 0.0
         self._whole_at: float | None = None
         self._own = port_of(engine.kernel.fileno())
@@ -78,7 +78,7 @@ class Keeping:
     @property
     def wished(self) -> Wished:
         """What is kept true."""
-        return self._stacking.wished
+        return self._impact.wished
 
     @property
     def healed(self) -> int:
@@ -97,38 +97,38 @@ class Keeping:
         """From now on these are the wishes; act() lets go what is not among them, as a
         reconciliation does. Without any, and without allow_empty, nothing goes."""
         wished = Wished(declared, self.wished.on_down)
-        self._stacking.load(wished)
+        self._impact.load(wished)
         self._healing.load(wished)
         self._report.anew()
         self._hold = 0.0
-        news = self._stacking.news
-        news.dirty.clear()
-        news.whole = True
-        news.risen |= wished.mains
+        affected = self._impact.affected
+        affected.dirty.clear()
+        affected.whole = True
+        affected.risen |= wished.mains
         self._fresh = bool(declared.blocks) or self._rules.allow_empty
 
     def settle(self) -> None:
         """A main device that is down when the watching begins has no aliases either."""
-        self._stacking.settle()
+        self._impact.settle()
 
     def hear(self, most: int = ROOM) -> None:
         """Take in what the kernel has announced, of a flood *most* announcements; what follows from
         it is due at once. Raises WireError, KernelError; what was not heard by that is heard by
         act()."""
-        stream, news = self._stream, self._stacking.news
+        stream, affected = self._stream, self._impact.affected
         try:
             for event in stream.read(most):
-                self._stacking.add(event, stream.port if stream.port != self._own else 0)
+                self._impact.add(event, stream.port if stream.port != self._own else 0)
                 self.wake = 0.0
         except errors.NetaliasError:
             self.wake = 0.0
             raise
         finally:
-            self.touched |= news.touched
-            self.raised |= news.raised
-            self.linked |= news.linked
-            news.touched = news.raised = False
-            news.linked = set()
+            self.touched |= affected.touched
+            self.raised |= affected.raised
+            self.linked |= affected.linked
+            affected.touched = affected.raised = False
+            affected.linked = set()
 
     def act(self) -> None:
         """Do what is to be done now. Raises NetaliasError; what was not done is tried again, later
@@ -139,7 +139,7 @@ class Keeping:
             if now < self._busy:
                 retry = self._busy
             elif now >= self._hold:
-                retry = self._act(self._stacking.news, now)
+                retry = self._act(self._impact.affected, now)
         except errors.LockBusy:
             retry = self._busy = now + BUSY
         except errors.NetaliasError:
@@ -150,43 +150,43 @@ class Keeping:
             times = [hold] if hold else [*self._healing.late.values(), self._whole_at, retry]
             self.wake = min((when for when in times if when is not None), default=None)
 
-    def _act(self, news: News, now: float) -> float | None:
+    def _act(self, affected: Affected, now: float) -> float | None:
         """When there is more to do."""
         if self._stream.lost:
             self.hear()
-        self._due(news, now)
-        if not news.pressing:
+        self._due(affected, now)
+        if not affected.pressing:
             return None
         if self._is_paused():
-            return now + self._pause.longer()
-        self._healing.rest(news.dirty, now)
-        if not news.pressing:
+            return now + self._pause.next()
+        self._healing.rest(affected.dirty, now)
+        if not affected.pressing:
             return None
-        if news.few and all(map(self.wished.simple, news.dirty)):
-            trouble = self._healing.some(news.dirty, self.hear, now)
+        if affected.few and all(map(self.wished.simple, affected.dirty)):
+            trouble = self._healing.some(affected.dirty, self.hear, now)
         else:
             with self.engine.locked():
                 self.hear()
-                self._healing.rest(news.dirty, now)
-                trouble = self._devices.free(news, self.wished)
-                trouble |= self._devices.follow(news, self.wished)
-                trouble |= self._devices.sweep(news, self.wished)
-                trouble |= self._heal_all(news, now)
+                self._healing.rest(affected.dirty, now)
+                trouble = self._lifecycle.free(affected, self.wished)
+                trouble |= self._lifecycle.follow(affected, self.wished)
+                trouble |= self._lifecycle.sweep(affected, self.wished)
+                trouble |= self._heal_all(affected, now)
         if trouble:
             self._later(now)
-        return now if news.pressing else None  # it was heard of while the rest was done
+        return now if affected.pressing else None  # it was heard of while the rest was done
 
-    def _due(self, news: News, now: float) -> None:
-        self._healing.due(news.dirty, now)
+    def _due(self, affected: Affected, now: float) -> None:
+        self._healing.due(affected.dirty, now)
         if self._whole_at is not None and self._whole_at <= now:
             self._whole_at = None
-            news.whole = True
-            self._devices.again(news)
+            affected.whole = True
+            self._lifecycle.again(affected)
 
     def _later(self, now: float) -> float:
         """Everything is compared again in a while."""
         if self._whole_at is None:
-            self._whole_at = now + self._delay.longer()
+            self._whole_at = now + self._delay.next()
         return self._whole_at
 
     def _is_paused(self) -> bool:
@@ -197,18 +197,18 @@ class Keeping:
             self._report.journal.warning(self._reason)
         return bool(self._reason)
 
-    def _heal_all(self, news: News, now: float) -> bool:
+    def _heal_all(self, affected: Affected, now: float) -> bool:
         if self._fresh:
             trouble = self._heal_fresh()
-        elif news.whole or news.dirty:
-            trouble = self._healing.all(news.dirty, news.risen, now)
+        elif affected.whole or affected.dirty:
+            trouble = self._healing.all(affected.dirty, affected.risen, now)
         else:
             return False
         if not trouble:
             self._delay.reset()
-        news.whole = False
-        news.risen.clear()
-        news.dirty.clear()
+        affected.whole = False
+        affected.risen.clear()
+        affected.dirty.clear()
         return trouble
 
     def _heal_fresh(self) -> bool:

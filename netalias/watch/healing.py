@@ -13,9 +13,9 @@ from netalias.errors import MainDown, NoSuchDevice
 from netalias.observed import Observed
 from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
-from netalias.system.backoff import Patience
+from netalias.system.backoff import RepairBackoff
 from netalias.watch.report import is_late
-from netalias.watch.snapshots import focused, snapshot
+from netalias.watch.snapshots import relevant, snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Healing:
         """From now on these are the wishes."""
         self.late: dict[AliasName, float] = {}
         self._wished = wished
-        self._patience = Patience()
+        self._backoff = RepairBackoff()
 
     def due(self, dirty: Ports, now: float) -> None:
         """Put those among *dirty* that have waited their time."""
@@ -57,7 +57,7 @@ class Healing:
     def rest(self, dirty: Ports, now: float) -> None:
         """Take out of *dirty* what is left as others leave it, and what has to wait."""
         for name in list(dirty):
-            when = self._patience.until(name)
+            when = self._backoff.until(name)
             if when > now:
                 self.late[name] = when
             if when > now or not self._wished.heals(name):
@@ -118,7 +118,7 @@ class Healing:
     ) -> tuple[Observed, Diff]:
         """In *seen*, or in as much as host addresses need."""
         engine, wanted = self._engine, self._wished.some(found)
-        seen = seen or focused(self._state, wanted, engine.group)
+        seen = seen or relevant(self._state, wanted, engine.group)
         observed = Observed(seen, engine.registry, engine.group)
         return observed, compare(wanted, observed, engine.able, removing=False)
 
@@ -128,7 +128,7 @@ class Healing:
         ready, waiting = [], []
         for item in items:
             name = declared.name(item.name)
-            when = self._patience.undone(name, now)
+            when = self._backoff.undone(name, now)
             if when <= now:
                 ready.append(item)
                 continue
@@ -147,7 +147,7 @@ class Healing:
             else:
                 others.append(item)
         for item in filter(is_late, outcome.failed):
-            self._patience.forgive(declared.name(item.name))
+            self._backoff.uncount(declared.name(item.name))
         self._report.mended(undone)
         self._report.done(others)
         return self._report.trouble(outcome)

@@ -1,7 +1,7 @@
 """What follows from events for aliases and their main devices. Pure.
 
 A batch of events comes down to: which declared aliases may not be as they are wished, which main
-devices went down, went away, came up, got another name. What is then done is keeping.py's.
+devices went down, went away, came up, got another name. What is then done is controller.py's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NAMING = (DEPARTURE, "name", "altname")
 """What may free a name that an alias waits for."""
 
 
-class News:
+class Affected:
     """What a batch comes to.
 
     ``dirty``: declared aliases that were touched, with the netlink port of whoever did it.
@@ -70,12 +70,14 @@ class News:
         return bool(self.dirty) or not self.few
 
 
-class Stacking:
-    """Events -> ``news``; what was done about them is taken out. *state* is what the events have
-    made, *group* our mark on devices."""
+class Impact:
+    """Events -> ``affected``, which whoever acts on it empties.
+
+    *state* is the state after the events, *group* the mark of our devices (IFLA_GROUP).
+    """
 
     def __init__(self, state: State, wished: Wished, group: int = GROUP) -> None:
-        self.news = News()
+        self.affected = Affected()
         self._state = state
         self._group = group
         self.load(wished)
@@ -91,10 +93,10 @@ class Stacking:
         if device is None or event.key[0] not in (LINK, ADDRESS) or self._renews(event):
             return
         if self._is_alias(device) or (event.what == "group" and event.old == self._group):
-            self.news.touched = True
+            self.affected.touched = True
             self._mark(self._called(device, event), port)
             if event.what == ADDRESS and event.new is None:
-                self.news.expired |= event.subject.address.valid != FOREVER
+                self.affected.expired |= event.subject.address.valid != FOREVER
         elif event.what == ADDRESS:
             self._address(event, device, port)
         else:
@@ -113,7 +115,7 @@ class Stacking:
         return device.group == self._group and device.kind in KINDS
 
     def _mark(self, found: Iterable[AliasName], port: Port) -> None:
-        dirty = self.news.dirty
+        dirty = self.affected.dirty
         for one in found:
             if self._declared is None:
                 self._declared = Declared(self.wished, self._state.devices())
@@ -144,7 +146,7 @@ class Stacking:
         slots = {one.slot for one in self._labels(event, device) if one is not None}
         self._mark([AliasName(device.name, slot) for slot in slots], port)
         self._mark(self.wished.by_address.get(address.local, ()), port)
-        self.news.touched |= bool(slots)
+        self.affected.touched |= bool(slots)
         if event.field == "label":
             self._relabel(event)
 
@@ -158,37 +160,37 @@ class Stacking:
         old = names.split(str(event.old))
         address = event.subject.address
         if old is not None and address.protocol == PROTOCOL and ":" not in address.label:
-            self.news.relabelled[event.key[1], address.local] = old.slot
+            self.affected.relabelled[event.key[1], address.local] = old.slot
 
     def _main(self, event: Event, device: Device) -> None:
         called = {device.name, *device.altnames}
         if event.what == ARRIVAL or event.what in NAMING:
             self._declared = None
         wanted = not self.wished.mains.isdisjoint(called)
-        news, index = self.news, event.key[1]
+        affected, index = self.affected, event.key[1]
         if event.what == ARRIVAL or (event.what == FLAG and event.field == "UP" and event.new):
-            news.down.discard(index)
+            affected.down.discard(index)
             self._rise(called, wanted)
             if not device.up:
                 self._fell(device)
         elif event.what == FLAG and event.field == "UP":
             self._fell(device)
         elif event.what == DEPARTURE:
-            news.down.discard(index)
+            affected.down.discard(index)
             if wanted or self._carries(device):
-                news.gone[device.name] = None
-                news.touched = True
+                affected.gone[device.name] = None
+                affected.touched = True
         elif event.what == "name":
             self._rise(called, wanted)
             if str(event.old) in self.wished.mains or self._carries(device):
-                news.renamed.setdefault(index, str(event.old))
-                news.touched = True
+                affected.renamed.setdefault(index, str(event.old))
+                affected.touched = True
         elif event.what == CARRIER and event.new:
-            news.raised = True
+            affected.raised = True
             if self._carries(device):
-                news.linked.add(index)
+                affected.linked.add(index)
         elif event.what in SHAPING:
-            news.whole |= wanted
+            affected.whole |= wanted
         if event.what in NAMING:
             self._mark(self._called(device, event), 0)
 
@@ -202,16 +204,16 @@ class Stacking:
     def _fell(self, device: Device) -> None:
         """A device is down, which may have aliases; wished ones may be about to come."""
         called = {device.name, *device.altnames}
-        self.news.risen -= called
+        self.affected.risen -= called
         if not self.wished.mains.isdisjoint(called) or self._carries(device):
-            self.news.down.add(device.index)
+            self.affected.down.add(device.index)
 
     def _rise(self, called: set[str], wanted: bool) -> None:
-        news = self.news
-        news.raised = True
+        affected = self.affected
+        affected.raised = True
         if wanted:
-            news.risen |= called
-            news.whole = news.touched = True
+            affected.risen |= called
+            affected.whole = affected.touched = True
 
     def _carries(self, main: Device) -> bool:
         """Whether there may be aliases on a device. Most devices of a host of containers have none,

@@ -15,7 +15,7 @@ PIDS = 1 << 22
 """PID_MAX_LIMIT of linux/threads.h; a second socket of a process gets a number above."""
 
 
-def who(port: int) -> str:
+def process_of(port: int) -> str:
     """``keepalived (pid 4711)``; empty where it cannot be told, such as when it has ended.
 
     To be called in the network namespace of the port.

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from netalias.model.events import State
     from netalias.model.names import AliasName
     from netalias.system.journal import Journal
-    from netalias.watch.controller import Keeping
+    from netalias.watch.controller import Controller
 
 
-class Publishing:
+class Republisher:
     """What is published, by the name of the device: it may come again with another index."""
 
     def __init__(self, engine: Engine, state: State) -> None:
@@ -74,12 +74,12 @@ class Publishing:
         return len(steps) - len(failures), failures
 
 
-class Greeting:
+class Reannouncer:
     """*folder* is that of the namespace, *now* the time of the loop's clock."""
 
-    def __init__(self, keeping: Keeping, journal: Journal, folder: str, now: float) -> None:
-        self._keeping = keeping
-        self._engine = keeping.engine
+    def __init__(self, controller: Controller, journal: Journal, folder: str, now: float) -> None:
+        self._controller = controller
+        self._engine = controller.engine
         self._journal = journal
         self._folder = folder
         self._policy = self._engine.policy or Policy()
@@ -89,7 +89,7 @@ class Greeting:
         """These main devices have got a carrier."""
         told = [
             claim.standing(alias, self._policy)
-            for alias in self._keeping.observe().aliases
+            for alias in self._controller.observe().aliases
             if alias.main is not None and alias.main.index in indexes
             if not claim.mute(alias) and not self._is_silent(alias)
         ]
@@ -104,32 +104,32 @@ class Greeting:
 
     def due(self, now: float) -> float | None:
         """Seconds until again(); None where nothing is announced again and again."""
-        blocks = self._keeping.wished.declared.blocks
+        blocks = self._controller.wished.declared.blocks
         periods = {announce.every(block.wish, self._policy) for block in blocks} - {0}
         return max(0.0, self._last + min(periods) - now) if periods else None
 
     def again(self, now: float) -> None:
         """Announce what is due. Raises StateError."""
         self._last = now
-        declared = self._keeping.wished.declared
+        declared = self._controller.wished.declared
         for note in announce.again(self._engine, self._folder, declared, "", (), telling.leave):
             self._journal.warning(note)
 
     def _is_silent(self, alias: Alias) -> bool:
-        wish = self._keeping.wish(alias)
+        wish = self._controller.wish(alias)
         return wish is not None and wish.announce == 0
 
 
-class Leasing:
-    """The leases among the wishes of *keeping*."""
+class LeaseRenewer:
+    """The leases among the wishes of *controller*."""
 
-    def __init__(self, keeping: Keeping, now: float) -> None:
-        self._keeping = keeping
+    def __init__(self, controller: Controller, now: float) -> None:
+        self._controller = controller
         self._last = now
 
     def due(self, now: float) -> float | None:
         """Seconds until renew(); None without a declared lease."""
-        blocks = self._keeping.wished.declared.blocks
+        blocks = self._controller.wished.declared.blocks
         shortest = min((block.wish.lease for block in blocks if block.wish.lease), default=0)
         return max(0.0, self._last + shortest / PARTS - now) if shortest else None
 
@@ -137,15 +137,15 @@ class Leasing:
         """Renew what has used up its share of time, all in one batch; what was refused, but for
         what is not there any more. Raises KernelError."""
         self._last = now
-        keeping = self._keeping
+        controller = self._controller
         lengths: dict[AliasName, int] = {}
         aging = []
-        for alias in keeping.engine.observe().aliases:
-            wish = keeping.wish(alias)
+        for alias in controller.engine.observe().aliases:
+            wish = controller.wish(alias)
             if wish is not None and wish.lease and running(alias):
                 assert alias.entry is not None
                 lengths[alias.name] = wish.lease
                 if alias.entry.valid <= wish.lease * (PARTS - 1) / PARTS + 1:
                     aging.append(alias)
-        failures = keeping.engine.kernel.apply(renewals(aging, lengths))
+        failures = controller.engine.kernel.apply(renewals(aging, lengths))
         return [one for one in failures if one.error.errno not in GONE]

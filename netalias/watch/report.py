@@ -6,7 +6,7 @@ from netalias.desired.declarations import counted
 from netalias.kernel import GONE
 from netalias.plan.diff import ADDED, CHANGED, REMOVED, SET
 from netalias.views.diff import line
-from netalias.watch.originator import who
+from netalias.watch.originator import process_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Report:
         return f"{item.name} was {did}"
 
     def _who(self, port: int) -> str:
-        return self._engine.within(lambda: who(port))
+        return self._engine.within(lambda: process_of(port))
 
     def trouble(self, outcome: Outcome) -> bool:
         """What was refused, or is not as it should be; whether there is anything of the kind."""

@@ -39,19 +39,19 @@ def _ordered(found: list[Address]) -> list[Address]:
     return old + new
 
 
-def focused(state: State, wished: Declarations, group: int) -> Snapshot:
+def relevant(state: State, wished: Declarations, group: int) -> Snapshot:
     """What the wishes, all for host addresses, can have to do with.
 
     All devices but aliases; of these those that are wished for, and one more of each kind on each
     main device, which tells that the kind can stand there, and no other. Of the addresses those
     that are wished, and those of these aliases.
     """
-    sight = _Sight(state, wished, group)
+    sight = _Relevant(state, wished, group)
     devices = list(sight.devices())
     return Snapshot(devices, sight.addresses({device.index for device in devices}))
 
 
-class _Sight:
+class _Relevant:
     def __init__(self, state: State, wished: Declarations, group: int) -> None:
         self._state = state
         self._group = group

@@ -9,7 +9,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.engine.texts import Texts
 from netalias.system.loop import Timer
-from netalias.system.server import Answers
+from netalias.system.server import Server
 from netalias.views.texts import WORDS, answer
 
 TYPE_CHECKING = False
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netalias.system.journal import Journal
-    from netalias.system.loop import Part
-    from netalias.watch.controller import Keeping
+    from netalias.system.loop import Pollable
+    from netalias.watch.controller import Controller
 
 SOCKET = ".sock"
 """What is behind the name of the folder of the texts in that of the socket."""
@@ -27,13 +27,13 @@ GRACE = 0.02
 with it."""
 
 
-class Showing:
+class TextService:
     """*place* is the folder, *wanted* whether it was asked for; *namespace* the inode of the
     network namespace. Raises StateError."""
 
     def __init__(
         self,
-        keeping: Keeping,
+        controller: Controller,
         journal: Journal,
         clock: Callable[[], float],
         *,
@@ -41,17 +41,17 @@ class Showing:
         namespace: int,
         wanted: bool,
     ) -> None:
-        self._keeping = keeping
+        self._controller = controller
         self._journal = journal
         self._clock = clock
         self._since = clock()
         self._texts: Texts | None = None
-        self._answers: Answers | None = None
+        self._server: Server | None = None
         try:
             texts = Texts(place, namespace)
             texts.claim()
             self._texts = texts
-            self._answers = Answers(place + SOCKET, WORDS, self._answer)
+            self._server = Server(place + SOCKET, WORDS, self._answer)
         except errors.NetaliasError as error:
             if wanted:
                 self.close()
@@ -60,18 +60,18 @@ class Showing:
 
     def close(self) -> None:
         """Leave the texts to the commands, and take the socket away."""
-        if self._answers is not None:
-            self._answers.close()
+        if self._server is not None:
+            self._server.close()
         if self._texts is not None:
             self._texts.close()
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Pollable]:
         """What the loop serves."""
-        parts: list[Part] = []
+        parts: list[Pollable] = []
         if self._texts is not None:
             parts.append(Timer(self._due, self.write))
-        if self._answers is not None:
-            parts.append(self._answers)
+        if self._server is not None:
+            parts.append(self._server)
         return parts
 
     def changed(self) -> None:
@@ -85,7 +85,7 @@ class Showing:
     def write(self, now: float) -> None:
         """Write what the events have told."""
         if self._texts is not None:
-            problem = self._texts.write(self._keeping.observe)
+            problem = self._texts.write(self._controller.observe)
             if problem:
                 self._journal.warning(problem)
 
@@ -96,5 +96,5 @@ class Showing:
 
     def _answer(self, word: str) -> bytes:
         """What is there at this moment."""
-        self._keeping.hear()
-        return answer(word, self._keeping.observe(), self._keeping.engine.kernel.proxies)
+        self._controller.hear()
+        return answer(word, self._controller.observe(), self._controller.engine.kernel.proxies)

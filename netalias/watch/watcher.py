@@ -13,21 +13,21 @@ from netalias.desired.declarations import counted
 from netalias.desired.index import FREE
 from netalias.engine import checkpoint
 from netalias.engine import reconcile as engine_room
-from netalias.kernel.netlink.monitor import TURN, Stream
+from netalias.kernel.netlink.monitor import TURN, Monitor
 from netalias.kernel.netlink.subscription import ROOM
 from netalias.plan.diff import REMOVED
 from netalias.runtime import TEXTS
-from netalias.runtime.instance import Election
+from netalias.runtime.instance import Instance
 from netalias.sources import configuration
-from netalias.system.backoff import Pause
+from netalias.system.backoff import Debounce
 from netalias.system.inotify import Followed
 from netalias.system.journal import Journal
-from netalias.system.loop import Ear, Loop, Timer
+from netalias.system.loop import Loop, Reader, Timer
 from netalias.system.sdnotify import Service
 from netalias.system.signals import Signals
-from netalias.watch.controller import Keeping
-from netalias.watch.periodic import Greeting, Leasing, Publishing
-from netalias.watch.texts import Showing
+from netalias.watch.controller import Controller
+from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
+from netalias.watch.texts import TextService
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
-    from netalias.system.loop import Part
+    from netalias.system.loop import Pollable
 
     T = TypeVar("T")
 
@@ -75,8 +75,8 @@ class Watcher:
         # The usual place belongs to the namespace that commands without -n work in.
         usual = f"{self._folder}/net" if options.netns else TEXTS
         self._place = abspath(options.texts or usual)
-        self.stream = engine.within(lambda: Stream(media=False))
-        self.keeping = Keeping(
+        self.stream = engine.within(lambda: Monitor(media=False))
+        self.controller = Controller(
             engine,
             self.stream,
             self.journal,
@@ -86,11 +86,11 @@ class Watcher:
             allow_shrink=options.allow_shrink,
             paused=self._paused,
         )
-        self.publishing = Publishing(engine, self.stream.state)
+        self.republisher = Republisher(engine, self.stream.state)
         self._alive = monotonic()
-        self.leasing = Leasing(self.keeping, self._alive)
-        self.greeting = Greeting(self.keeping, self.journal, self._folder, self._alive)
-        self._pause = Pause()
+        self.renewer = LeaseRenewer(self.controller, self._alive)
+        self.reannouncer = Reannouncer(self.controller, self.journal, self._folder, self._alive)
+        self._pause = Debounce()
         self._told = ""
 
     def _locked(self, work: Callable[[str], T], wait: float) -> T:
@@ -109,19 +109,19 @@ class Watcher:
 
     def run(self) -> int:
         """Until a signal ends it; the exit status."""
-        with Election(self._folder, self._files), Signals() as signals:
+        with Instance(self._folder, self._files), Signals() as signals:
             # Who announces is a child, and nobody waits for it.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             self._let_interrupt(signals)
             with Followed() as files, Followed() as lock:
-                self.showing = self._shown()
+                self.texts = self._shown()
                 try:
                     self._begin(files, lock)
                     self._loop = Loop(self._parts(signals, files, lock), monotonic)
                     self._loop.run()
-                    self.showing.write(monotonic())
+                    self.texts.write(monotonic())
                 finally:
-                    self.showing.close()
+                    self.texts.close()
                     self.stream.close()
         return self.status
 
@@ -144,19 +144,19 @@ class Watcher:
         lock.follow([f"{self._folder}/lock"])
         for _ in self.stream.start():
             pass
-        self.keeping.load(self._declared)
-        self.keeping.settle()
-        self.publishing.learn(self.publishing.read())
+        self.controller.load(self._declared)
+        self.controller.settle()
+        self.republisher.learn(self.republisher.read())
         self._act()
         self._hear()  # what was done by that is known by its events only
-        self.showing.write(monotonic())
+        self.texts.write(monotonic())
         self.service.ready(self._summary())
         self.journal.info(f"watching: {self._summary()}")
 
-    def _shown(self) -> Showing:
+    def _shown(self) -> TextService:
         namespace = self.engine.within(lambda: stat("/proc/thread-self/ns/net").st_ino)
-        return Showing(
-            self.keeping,
+        return TextService(
+            self.controller,
             self.journal,
             monotonic,
             place=self._place,
@@ -164,17 +164,17 @@ class Watcher:
             wanted=bool(self._options.texts),
         )
 
-    def _parts(self, signals: Signals, files: Followed, lock: Followed) -> list[Part]:
-        parts: list[Part] = [
-            Ear(self.stream.filenos(), lambda: self._hear(TURN)),
+    def _parts(self, signals: Signals, files: Followed, lock: Followed) -> list[Pollable]:
+        parts: list[Pollable] = [
+            Reader(self.stream.filenos(), lambda: self._hear(TURN)),
             Timer(self._wake, lambda now: self._act()),
-            Ear([signals.fileno()], lambda: self._signalled(signals.read())),
-            Ear([lock.fileno()], lambda: self._let_go(lock)),
-            Ear([files.fileno()], lambda: self._written(files)),
+            Reader([signals.fileno()], lambda: self._signalled(signals.read())),
+            Reader([lock.fileno()], lambda: self._let_go(lock)),
+            Reader([files.fileno()], lambda: self._written(files)),
             Timer(self._settled, lambda now: self._read(files, now)),
-            Timer(self.greeting.due, self._announce_again),
-            Timer(self.leasing.due, self._renew),
-            *self.showing.parts(),
+            Timer(self.reannouncer.due, self._announce_again),
+            Timer(self.renewer.due, self._renew),
+            *self.texts.parts(),
         ]
         self._followed = files
         if self.service.watchdog is not None:
@@ -196,7 +196,7 @@ class Watcher:
         """Take the declared aliases away."""
         try:
             outcome = self._locked(lambda _: self._taken_away(), RELEASE)
-            self.keeping.hear()
+            self.controller.hear()
         except errors.NetaliasError as error:
             self._failed(error)
             self.status = error.status
@@ -211,7 +211,7 @@ class Watcher:
 
     def _taken_away(self) -> Outcome:
         observed = self.engine.observe()
-        leaving = [one for one in observed.aliases if one.ours and self.keeping.wish(one)]
+        leaving = [one for one in observed.aliases if one.ours and self.controller.wish(one)]
         return engine_room.remove(self.engine, observed, leaving)
 
     # What is wished
@@ -248,7 +248,7 @@ class Watcher:
             if forced or configuration(found) != self._configuration:
                 declared = self._parsed(found)
                 self._configuration = configuration(found)
-                self.keeping.load(declared)
+                self.controller.load(declared)
                 self.journal.info(f"read again: {counted(len(declared), 'alias')} declared")
                 self._act()
         except errors.NetaliasError as error:
@@ -269,28 +269,28 @@ class Watcher:
     # What happens
 
     def _hear(self, most: int = ROOM) -> None:
-        self._try(lambda: self.keeping.hear(most))
+        self._try(lambda: self.controller.hear(most))
         self._act()
 
     def _act(self) -> None:
         """Do what follows from what was heard."""
-        keeping = self.keeping
+        controller = self.controller
         try:
-            self._try(keeping.act)
+            self._try(controller.act)
         except KeyboardInterrupt:
             return  # what is told by the signals is next
-        if keeping.touched:
-            self.showing.changed()
-        if keeping.raised:
+        if controller.touched:
+            self.texts.changed()
+        if controller.raised:
             self._try(self._publish)
-        if keeping.linked:
-            self._try(lambda: self.greeting.back(keeping.linked))
-        keeping.touched = keeping.raised = False
-        keeping.linked = set()
+        if controller.linked:
+            self._try(lambda: self.reannouncer.back(controller.linked))
+        controller.touched = controller.raised = False
+        controller.linked = set()
         self._tell_status()
 
     def _wake(self, now: float) -> float | None:
-        wake = self.keeping.wake
+        wake = self.controller.wake
         return None if wake is None else max(0.0, wake - now)
 
     def _let_go(self, lock: Followed) -> None:
@@ -301,13 +301,13 @@ class Watcher:
 
     def _learn(self) -> None:
         """What is published now. A device that has just come up has forgotten what it was."""
-        found = self.publishing.read()
-        self.keeping.hear()
-        if not self.keeping.raised:
-            self.publishing.learn(found)
+        found = self.republisher.read()
+        self.controller.hear()
+        if not self.controller.raised:
+            self.republisher.learn(found)
 
     def _publish(self) -> None:
-        done, failures = self.publishing.again()
+        done, failures = self.republisher.again()
         for failure in failures:
             self.journal.error(failure.error.line())
         if done:
@@ -315,7 +315,7 @@ class Watcher:
 
     def _renew(self, now: float) -> None:
         try:
-            failures = self.leasing.renew(now)
+            failures = self.renewer.renew(now)
         except errors.NetaliasError as error:
             self._failed(error)
             return
@@ -323,12 +323,12 @@ class Watcher:
             self.journal.error(failure.error.line())
 
     def _announce_again(self, now: float) -> None:
-        self._try(lambda: self.greeting.again(now))
+        self._try(lambda: self.reannouncer.again(now))
 
     # What is shown
 
     def _summary(self) -> str:
-        wished, healed = self.keeping.wished, self.keeping.healed
+        wished, healed = self.controller.wished, self.controller.healed
         text = f"{counted(len(wished), 'alias')} declared on {counted(len(wished.mains), 'device')}"
         return f"{text}; {healed} put right" if healed else text
 

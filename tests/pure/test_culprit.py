@@ -21,7 +21,7 @@ def test_the_process_of_a_port() -> None:
         for one in (first, second):
             one.bind((0, 0))
             port = subscription.port_of(one.fileno())
-            assert originator.who(port).endswith(f"(pid {os.getpid()})")
+            assert originator.process_of(port).endswith(f"(pid {os.getpid()})")
 
 
 def test_without_a_descriptor_left_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,6 +30,6 @@ def test_without_a_descriptor_left_nobody_is_named(monkeypatch: pytest.MonkeyPat
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
     try:
-        assert originator.who(originator.PIDS + 1) == ""
+        assert originator.process_of(originator.PIDS + 1) == ""
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)

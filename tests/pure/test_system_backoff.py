@@ -6,24 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias.system.backoff import BURST, LONGEST, SHORTEST, WINDOW, Delay, Patience
+from netalias.system.backoff import BURST, LONGEST, SHORTEST, WINDOW, Backoff, RepairBackoff
 
 
 @pytest.fixture
-def patience() -> Patience:
+def patience() -> RepairBackoff:
     """One that has put right a burst at the times 0.0, 0.1, 0.2 ..."""
-    found = Patience()
+    found = RepairBackoff()
     for number in range(BURST):
         assert found.undone("a", number / 10) == number / 10
     return found
 
 
-def test_a_burst_is_put_right_at_once(patience: Patience) -> None:
+def test_a_burst_is_put_right_at_once(patience: RepairBackoff) -> None:
     assert patience.until("a") <= BURST / 10
     assert patience.until("b") == 0
 
 
-def test_then_later_and_later(patience: Patience) -> None:
+def test_then_later_and_later(patience: RepairBackoff) -> None:
     """Each time it was put right it is undone at once."""
     now, waits = 1.0, []
     for _ in range(9):
@@ -37,14 +37,14 @@ def test_then_later_and_later(patience: Patience) -> None:
     assert waits[-1] == pytest.approx(LONGEST)
 
 
-def test_who_is_told_a_time_is_told_the_same_again(patience: Patience) -> None:
+def test_who_is_told_a_time_is_told_the_same_again(patience: RepairBackoff) -> None:
     """What is undone meanwhile is no further count."""
     when = patience.undone("a", 1.0)
     assert when == 1 + SHORTEST
     assert {patience.undone("a", 1.0 + part / 10) for part in range(10)} == {when}
 
 
-def test_calm(patience: Patience) -> None:
+def test_calm(patience: RepairBackoff) -> None:
     """After a window without a word everything begins anew."""
     when = patience.undone("a", 1.0)
     later = when + WINDOW + 0.1
@@ -55,13 +55,13 @@ def test_calm(patience: Patience) -> None:
 
 def test_slowly_is_no_quarrel() -> None:
     """A few times in a window, for ever."""
-    patience = Patience()
+    patience = RepairBackoff()
     for number in range(1000):
         now = number * (WINDOW / BURST + 0.1)
         assert patience.undone("a", now) == now
 
 
-def test_a_long_quarrel_takes_a_long_calm(patience: Patience) -> None:
+def test_a_long_quarrel_takes_a_long_calm(patience: RepairBackoff) -> None:
     """Who undoes it once a minute does not begin anew every time."""
     now = 1.0
     for _ in range(12):
@@ -72,22 +72,22 @@ def test_a_long_quarrel_takes_a_long_calm(patience: Patience) -> None:
 
 def test_forgiven() -> None:
     """What was the beginning of the next one does not count."""
-    patience = Patience()
+    patience = RepairBackoff()
     for number in range(3 * BURST - 3):
         assert patience.undone("a", number / 10) == number / 10
         if number % 3:
-            patience.forgive("a")
-    patience.forgive("never heard of")
+            patience.uncount("a")
+    patience.uncount("never heard of")
 
 
-def test_everybody_has_his_own(patience: Patience) -> None:
+def test_everybody_has_his_own(patience: RepairBackoff) -> None:
     assert patience.undone("b", 1.0) == 1.0
 
 
 @given(st.lists(st.floats(0, 100), max_size=60))
 def test_it_is_never_waited_longer_than_the_longest(pauses: list[float]) -> None:
     """Nor is a time told that has gone by."""
-    patience, now = Patience(), 0.0
+    patience, now = RepairBackoff(), 0.0
     for pause in pauses:
         now += pause
         assert now <= patience.undone("a", now) <= now + LONGEST
@@ -95,7 +95,7 @@ def test_it_is_never_waited_longer_than_the_longest(pauses: list[float]) -> None
 
 def test_delay() -> None:
     """Twice as long every time, until it is reset."""
-    delay = Delay()
-    assert [delay.longer() for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    delay = Backoff()
+    assert [delay.next() for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
     delay.reset()
-    assert delay.longer() == SHORTEST
+    assert delay.next() == SHORTEST

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from netalias import errors, sources
 from netalias.system import inotify
-from netalias.system.backoff import MOST, OPEN, SETTLE, Pause
+from netalias.system.backoff import MOST, OPEN, SETTLE, Debounce
 from netalias.system.inotify import Followed
 
 
@@ -406,7 +406,7 @@ def test_a_file_that_is_being_written(followed: Followed, file: Path) -> None:
 
 def test_a_pause_while_a_file_is_written() -> None:
     """Half of it is not acted on, unless it stays open for ever."""
-    pause = Pause()
+    pause = Debounce()
     pause.changed(100.0, unfinished=True)
     pause.changed(100.0 + 2 * MOST, unfinished=True)
     assert not pause.over(100.0 + 3 * MOST)
@@ -417,7 +417,7 @@ def test_a_pause_while_a_file_is_written() -> None:
 
 def test_a_pause_after_one_change() -> None:
     """Nothing is due before something changed; then after a short while, once."""
-    pause = Pause()
+    pause = Debounce()
     assert pause.due is None
     assert not pause.over(1e9)
     pause.changed(10.0)
@@ -431,7 +431,7 @@ def test_a_pause_after_one_change() -> None:
 @given(st.lists(st.floats(0.0, SETTLE * 0.99), min_size=1, max_size=200))
 def test_a_pause_in_a_storm(steps: list[float]) -> None:
     """Each change puts it off, but never beyond what is waited at most."""
-    pause = Pause()
+    pause = Debounce()
     now = 0.0
     pause.changed(now)
     for step in steps:

@@ -8,7 +8,7 @@ from select import POLLIN, POLLOUT
 
 import pytest
 
-from netalias.system.loop import Ear, Loop, Timer
+from netalias.system.loop import Loop, Reader, Timer
 
 
 class Pipe:
@@ -70,7 +70,7 @@ def test_who_is_ready_is_served_in_order(pipes: list[Pipe]) -> None:
     """Each by its own descriptor, none of the others."""
     script = Script(3)
     ears = [
-        Ear([pipe.end], lambda name=name, pipe=pipe: (script.note(name), pipe.drain()))  # type: ignore[misc]
+        Reader([pipe.end], lambda name=name, pipe=pipe: (script.note(name), pipe.drain()))  # type: ignore[misc]
         for name, pipe in zip("abc", pipes, strict=True)
     ]
     pipes[2].fill()
@@ -120,10 +120,10 @@ def test_nobody_is_called_too_early() -> None:
 def test_without_a_deadline_it_waits_for_ever() -> None:
     """Who has nothing to do does nothing."""
     loop = Loop([Timer(lambda now: None, lambda now: None)], lambda: 0.0)
-    assert loop._patience() is None
+    assert loop._timeout() is None
     late, soon = (Timer(lambda now: 7.0, print), Timer(lambda now: 2.0001, print))
     loop = Loop([late, soon], lambda: 0.0)
-    assert loop._patience() == 2001
+    assert loop._timeout() == 2001
 
 
 class Changing:
@@ -168,7 +168,7 @@ def test_a_descriptor_that_is_another_one_now(pipes: list[Pipe]) -> None:
 
     pipes[0].fill()
     turns = iter((swap, lambda: script.note("second")))
-    assert script.run(Ear([number], lambda: next(turns)())) == ["first", "second"]
+    assert script.run(Reader([number], lambda: next(turns)())) == ["first", "second"]
 
 
 def test_nobody_has_a_turn_after_the_end(pipes: list[Pipe]) -> None:
@@ -176,5 +176,5 @@ def test_nobody_has_a_turn_after_the_end(pipes: list[Pipe]) -> None:
     script = Script(1)
     for pipe in pipes:
         pipe.fill()
-    ears = [Ear([pipe.end], lambda: script.note("ear")) for pipe in pipes]
+    ears = [Reader([pipe.end], lambda: script.note("ear")) for pipe in pipes]
     assert script.run(*ears, Timer(lambda now: 0.0, lambda now: script.note("timer"))) == ["ear"]

@@ -33,7 +33,7 @@ def named(watched: Watched) -> None:
 def test_what_is_declared_is_made() -> None:
     watched = Watched(TWO)
     assert watched.names() == ["eth0:0", "eth0:1"]
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
     assert watched.said() == ["netalias: 2 aliases made, 1 setting changed"]
 
 
@@ -44,7 +44,7 @@ def test_a_main_device_that_never_comes_is_told_once() -> None:
     for mtu in (1400, 1300, 1200):
         watched.kernel.set_device("eth0", mtu=mtu)
         watched.quiet()
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
     assert watched.said() == []
 
 
@@ -58,7 +58,7 @@ def test_what_was_deleted_comes_back() -> None:
     watched.quiet()
     assert watched.names() == ["eth0:0", "eth0:1"]
     assert watched.said() == ["netalias: eth0:0 was removed: put right"]
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
 
 
 def test_a_quarrel() -> None:
@@ -145,7 +145,7 @@ def test_a_main_device_that_flaps_is_no_quarrel() -> None:
         watched.kernel.set_device("eth0", up=True)
         watched.quiet()
         assert watched.names() == ["eth0:0", "eth0:1"]
-    assert watched.keeping.healed == 0
+    assert watched.controller.healed == 0
     assert not any("was removed" in line or "keeps" in line for line in watched.said())
 
 
@@ -233,7 +233,7 @@ def test_the_first_of_its_kind_brings_the_settings() -> None:
     watched.quiet()
     assert watched.names() == ["eth0:0"]
     assert watched.kernel.device("eth0").arp_announce == 2
-    assert watched.keeping.healed == 1
+    assert watched.controller.healed == 1
 
 
 def test_an_altname_of_the_main_device() -> None:
@@ -269,7 +269,7 @@ def test_down_frees_what_is_wished_and_what_is_not() -> None:
     watched.quiet()
     assert watched.names() == []
     assert watched.said() == ["netalias: eth0 is down: 3 aliases freed"]
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
 
 
 def test_on_down_in_a_range() -> None:
@@ -334,7 +334,7 @@ def test_what_cannot_be_freed_is_tried_again() -> None:
     watched.kernel.privileged = True
     assert watched.wait() >= SHORTEST
     assert watched.names() == []
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
 
 
 class Falling(Memory):
@@ -392,13 +392,13 @@ def test_busy() -> None:
     undo(watched)
     watched.quiet()
     for _ in range(3):
-        assert watched.keeping.wake == watched.now + BUSY
+        assert watched.controller.wake == watched.now + BUSY
         watched.wait()
     assert watched.names() == ["eth0:1"]
     watched.lock.held = False
     watched.wait()
     assert watched.names() == ["eth0:0", "eth0:1"]
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
 
 
 def test_a_lock_is_not_asked_for_in_a_ring() -> None:
@@ -409,10 +409,10 @@ def test_a_lock_is_not_asked_for_in_a_ring() -> None:
     watched.quiet()
     asked = watched.lock.asked
     for _ in range(5):
-        watched.keeping.hear()
+        watched.controller.hear()
         watched.act()
     assert watched.lock.asked == asked
-    assert watched.keeping.wake == watched.now + BUSY
+    assert watched.controller.wake == watched.now + BUSY
     watched.wait()
     assert watched.lock.asked > asked
 
@@ -437,7 +437,7 @@ def test_an_error_is_tried_again_later_and_later() -> None:
         watched.kernel.privileged = True
         watched.wait()
         assert watched.names() == ["eth0:0"]
-        assert watched.keeping.wake is None
+        assert watched.controller.wake is None
 
 
 def test_what_could_not_be_heard_is_heard_later() -> None:
@@ -447,7 +447,7 @@ def test_what_could_not_be_heard_is_heard_later() -> None:
     undo(watched)
     watched.stream.fails = 2
     with pytest.raises(Exception, match="announcements of the kernel"):
-        watched.keeping.hear()
+        watched.controller.hear()
     assert watched.due
     watched.act()
     assert watched.names() == ["eth0:1"]
@@ -461,13 +461,13 @@ def test_what_was_heard_for_a_reader_is_acted_on() -> None:
     """Whoever asks for the world takes in what was announced; there may be no further event."""
     watched = Watched(TWO)
     undo(watched)
-    watched.keeping.hear()
+    watched.controller.hear()
     assert watched.due
     watched.kernel.add_address("eth1", "10.0.0.9/32", label="eth1:9")
     watched.quiet()
     watched.kernel.remove_address("eth1", "10.0.0.9/32")
-    watched.keeping.hear()
-    assert watched.keeping.touched
+    watched.controller.hear()
+    assert watched.controller.touched
     assert watched.due
 
 
@@ -512,7 +512,7 @@ def test_fewer_than_half() -> None:
     assert any("would be removed" in line for line in watched.said())
     watched.wait()
     assert len(watched.names()) == 21
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
 
 
 def test_an_error_of_the_kernel_is_no_guard_rail() -> None:
@@ -530,6 +530,6 @@ def test_wishes_that_are_gone_are_not_missed() -> None:
     """What was heard of an alias that is not declared any more is forgotten with it."""
     watched = Watched(TWO)
     undo(watched)
-    watched.keeping.hear()
+    watched.controller.hear()
     watched.load("eth0:1 10.0.0.2 kind label\n")
     assert watched.names() == ["eth0:1"]

@@ -1,4 +1,4 @@
-"""Events come down to what follows from them: small worlds, one change, the news."""
+"""Events come down to what follows from them: small worlds, one change, the affected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model.events import State, difference
 from netalias.model.steps import AddAltname, DelAltname
-from netalias.watch.impact import Stacking
+from netalias.watch.impact import Impact
 
 TEXT = """\
 eth0:0 10.0.0.1 kind macvlan
@@ -38,9 +38,9 @@ class Observed:
             self.engine.realise(parse(line.split(), lazy()))
         self.state = State()
         wished = Wished(declarations.parse([("t.conf", TEXT)], lazy()))
-        self.stacking = Stacking(self.state, wished)
+        self.impact = Impact(self.state, wished)
         self.heard()
-        self.stacking.news = type(self.stacking.news)()
+        self.impact.affected = type(self.impact.affected)()
 
     def index(self, name: str) -> int:
         return self.kernel.device(name).index
@@ -48,10 +48,10 @@ class Observed:
     def heard(self, port: int = 0) -> dict[str, object]:
         """The news that are no silence."""
         for event in difference(self.state, state_of(self.kernel.snapshot())):
-            self.stacking.add(event, port)
-        news = self.stacking.news
-        found = {key: getattr(news, key) for key in news.__slots__}
-        found["dirty"] = {str(name): one for name, one in news.dirty.items()}
+            self.impact.add(event, port)
+        affected = self.impact.affected
+        found = {key: getattr(affected, key) for key in affected.__slots__}
+        found["dirty"] = {str(name): one for name, one in affected.dirty.items()}
         return {key: value for key, value in found.items() if value}
 
 
@@ -163,23 +163,23 @@ CASES: list[tuple[str, Callable[[Observed], object], dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(
-    ("change", "news"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+    ("change", "affected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
 def test_news(
-    observed: Observed, change: Callable[[Observed], object], news: dict[str, object]
+    observed: Observed, change: Callable[[Observed], object], affected: dict[str, object]
 ) -> None:
     """What was asked for by the port 7."""
     change(observed)
-    assert observed.heard(7) == news
+    assert observed.heard(7) == affected
 
 
 def test_a_main_device_is_deleted(observed: Observed) -> None:
     """It is gone by the name that its aliases were declared for; macvlans and labels go with it."""
     observed.kernel.remove_device("eth0")
-    news = observed.heard()
-    assert news["gone"] == {"eth0": None}
-    assert "down" not in news
-    assert {"eth0:0", "eth0:1", "eth0:3"} <= set(news["dirty"])  # type: ignore[call-overload]
+    affected = observed.heard()
+    assert affected["gone"] == {"eth0": None}
+    assert "down" not in affected
+    assert {"eth0:0", "eth0:1", "eth0:3"} <= set(affected["dirty"])  # type: ignore[call-overload]
 
 
 def test_down_and_up_is_up(observed: Observed) -> None:
@@ -187,32 +187,32 @@ def test_down_and_up_is_up(observed: Observed) -> None:
     observed.kernel.set_device("eth0", up=False)
     assert observed.heard()["down"] == {2}
     observed.kernel.set_device("eth0", up=True)
-    news = observed.heard()
-    assert "down" not in news
-    assert news["risen"] == {"eth0", "lan"}
+    affected = observed.heard()
+    assert "down" not in affected
+    assert affected["risen"] == {"eth0", "lan"}
     observed.kernel.set_device("eth0", up=False)
-    news = observed.heard()
-    assert news["down"] == {2}
-    assert "risen" not in news
+    affected = observed.heard()
+    assert affected["down"] == {2}
+    assert "risen" not in affected
 
 
 def test_what_is_down_at_the_beginning(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
     """A main device has fallen. The devices of its aliases are not looked at for aliases of their
     own: thousands that a killed run left down would cost the square of their number."""
     asked = []
-    carries = Stacking._carries
+    carries = Impact._carries
     monkeypatch.setattr(
-        Stacking, "_carries", lambda self, main: asked.append(main.name) or carries(self, main)
+        Impact, "_carries", lambda self, main: asked.append(main.name) or carries(self, main)
     )
     observed.kernel.set_device("eth0:0", up=False)
     observed.kernel.add_device("eth2")
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, up=False)
     observed.heard()
-    observed.stacking.news = type(observed.stacking.news)()
+    observed.impact.affected = type(observed.impact.affected)()
     asked.clear()
-    observed.stacking.settle()
-    assert observed.stacking.news.down == {observed.index("eth0")}
+    observed.impact.settle()
+    assert observed.impact.affected.down == {observed.index("eth0")}
     assert asked == ["lo", "eth1", "eth2"]
 
 
@@ -221,9 +221,9 @@ def test_a_new_name(observed: Observed) -> None:
     observed.kernel.set_device("eth0", name="wan0")
     observed.heard()
     observed.kernel.set_device("wan0", name="wan1")
-    news = observed.heard()
-    assert news["renamed"] == {2: "eth0"}
-    assert news["relabelled"] == {(2, bytes((10, 0, 0, 2))): 1}
+    affected = observed.heard()
+    assert affected["renamed"] == {2: "eth0"}
+    assert affected["relabelled"] == {(2, bytes((10, 0, 0, 2))): 1}
 
 
 def test_carrier(observed: Observed) -> None:
@@ -231,12 +231,12 @@ def test_carrier(observed: Observed) -> None:
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, carrier=False)
     observed.heard()
-    observed.stacking.news = type(observed.stacking.news)()
+    observed.impact.affected = type(observed.impact.affected)()
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, carrier=True)
-    news = observed.heard()
-    assert news["linked"] == {2}
-    assert news["raised"]
+    affected = observed.heard()
+    assert affected["linked"] == {2}
+    assert affected["raised"]
 
 
 def test_who_did_it_is_remembered(observed: Observed) -> None:

@@ -1,4 +1,4 @@
-"""What the watcher makes of leases: when they are renewed, and that a renewal is no news."""
+"""What the watcher makes of leases: when they are renewed, and that a renewal is no affected."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model import Address, Alias
 from netalias.model.events import ADDRESS, LINK, Entry, State, address_key, apply
-from netalias.watch.impact import Stacking
-from netalias.watch.periodic import Leasing
+from netalias.watch.impact import Impact
+from netalias.watch.periodic import LeaseRenewer
 
 TWO = "eth0:0 10.0.0.1/24 kind macvlan lease 30\neth0:1 fd00::1 kind label lease 60\n"
 
@@ -25,7 +25,7 @@ def declared(text: str) -> Declarations:
 
 
 class Kept:
-    """In the place of Keeping: the wishes, and the aliases of a kernel in memory."""
+    """In the place of Controller: the wishes, and the aliases of a kernel in memory."""
 
     def __init__(self, stage: Stage, text: str) -> None:
         self.engine = stage.engine
@@ -51,8 +51,8 @@ def left(stage: Stage) -> dict[str, int]:
     return found
 
 
-def leasing(stage: Stage, text: str) -> Leasing:
-    return Leasing(Kept(stage, text), 0.0)  # type: ignore[arg-type]
+def leasing(stage: Stage, text: str) -> LeaseRenewer:
+    return LeaseRenewer(Kept(stage, text), 0.0)  # type: ignore[arg-type]
 
 
 def test_what_is_declared_is_renewed(stage: Stage) -> None:
@@ -85,7 +85,7 @@ def test_what_has_run_out_is_not_added(stage: Stage) -> None:
     observed = stage.engine.observe()
     stage.engine.observed = lambda: observed  # type: ignore[method-assign]
     stage.kernel.pass_time(1)
-    assert Leasing(kept, 0.0).renew(0.0) == []  # type: ignore[arg-type]
+    assert LeaseRenewer(kept, 0.0).renew(0.0) == []  # type: ignore[arg-type]
     eth0 = stage.kernel.snapshot().device("eth0_0")
     assert eth0 is not None
     assert [one for one in stage.kernel.snapshot().on(eth0.index) if one.lease] == []
@@ -96,7 +96,7 @@ class Heard:
 
     def __init__(self, stage: Stage, text: str) -> None:
         self.state = State()
-        self.stacking = Stacking(self.state, Wished(declared(text)))
+        self.impact = Impact(self.state, Wished(declared(text)))
         snapshot = stage.kernel.snapshot()
         for device in snapshot.devices.values():
             apply(self.state, (LINK, device.index), device)
@@ -108,8 +108,8 @@ class Heard:
         """The names that are touched when an address gets another lifetime."""
         key, entry = self._find(local)
         for event in apply(self.state, key, Entry(entry.address.lasting(seconds), 2)):
-            self.stacking.add(event)
-        return [str(name) for name in self.stacking.news.dirty]
+            self.impact.add(event)
+        return [str(name) for name in self.impact.affected.dirty]
 
     def _find(self, local: bytes) -> tuple[tuple[object, ...], Entry]:
         for parts in self.state.parts.values():
@@ -127,8 +127,8 @@ def test_a_renewal_is_no_news(stage: Stage, local: bytes, lease: int) -> None:
     """Else renewing would be followed by a comparison, and that by renewing."""
     heard = Heard(stage, TWO)
     assert heard.changed(local, lease) == []
-    assert not heard.stacking.news.touched
-    assert not heard.stacking.news.pressing
+    assert not heard.impact.affected.touched
+    assert not heard.impact.affected.pressing
 
 
 @pytest.mark.parametrize(("local", "name"), [(V4, "eth0:0"), (V6, "eth0:1")])

@@ -11,7 +11,7 @@ from netalias.model import AF_INET, PROTOCOL
 from netalias.model.events import State, difference
 from netalias.model.neighbours import Proxy
 from netalias.model.steps import DelProxy
-from netalias.watch.periodic import Publishing
+from netalias.watch.periodic import Republisher
 
 
 class Observed:
@@ -22,7 +22,7 @@ class Observed:
         for name in ("eth0", "eth1"):
             self.kernel.add_device(name, up=True)
         self.state = State()
-        self.publishing = Publishing(Engine(self.kernel), self.state)
+        self.republisher = Republisher(Engine(self.kernel), self.state)
         self.publish("eth0", 1, PROTOCOL)
         self.publish("eth0", 9, 0)
         self.hear()
@@ -37,7 +37,7 @@ class Observed:
         list(difference(self.state, state_of(self.kernel.snapshot())))
 
     def learn(self) -> None:
-        self.publishing.learn(self.publishing.read())
+        self.republisher.learn(self.republisher.read())
 
     def there(self) -> list[int]:
         return sorted(proxy.local[3] for proxy in self.kernel.proxies())
@@ -49,8 +49,8 @@ def observed() -> Observed:
 
 
 def test_nothing_is_missing(observed: Observed) -> None:
-    assert observed.publishing.missing() == []
-    assert observed.publishing.again() == (0, [])
+    assert observed.republisher.missing() == []
+    assert observed.republisher.again() == (0, [])
 
 
 def test_after_a_flap(observed: Observed) -> None:
@@ -58,10 +58,10 @@ def test_after_a_flap(observed: Observed) -> None:
     observed.kernel.set_device("eth0", up=False)
     observed.hear()
     assert observed.there() == []
-    assert observed.publishing.again() == (0, [])
+    assert observed.republisher.again() == (0, [])
     observed.kernel.set_device("eth0", up=True)
     observed.hear()
-    assert observed.publishing.again() == (1, [])
+    assert observed.republisher.again() == (1, [])
     assert observed.there() == [1]
 
 
@@ -75,7 +75,7 @@ def test_what_is_read_while_it_is_down(observed: Observed) -> None:
         observed.kernel.set_device(name, up=False)
         observed.kernel.set_device(name, up=True)
     observed.hear()
-    assert observed.publishing.again() == (2, [])
+    assert observed.republisher.again() == (2, [])
     assert observed.there() == [1, 2]
 
 
@@ -87,7 +87,7 @@ def test_what_was_taken_back(observed: Observed) -> None:
     observed.kernel.set_device("eth0", up=False)
     observed.kernel.set_device("eth0", up=True)
     observed.hear()
-    assert observed.publishing.again() == (0, [])
+    assert observed.republisher.again() == (0, [])
 
 
 def test_a_device_that_is_made_again(observed: Observed) -> None:
@@ -98,7 +98,7 @@ def test_a_device_that_is_made_again(observed: Observed) -> None:
     observed.kernel.add_device("eth2", up=True)
     observed.kernel.add_device("eth0", up=True)
     observed.hear()
-    assert observed.publishing.again() == (1, [])
+    assert observed.republisher.again() == (1, [])
     assert observed.there() == [1]
 
 
@@ -108,5 +108,5 @@ def test_refused(observed: Observed) -> None:
     observed.kernel.set_device("eth0", up=True)
     observed.hear()
     observed.kernel.privileged = False
-    done, failures = observed.publishing.again()
+    done, failures = observed.republisher.again()
     assert (done, len(failures)) == (0, 1)

@@ -18,7 +18,7 @@ from netalias.model.events import State
 from netalias.observed import Observed
 from netalias.plan.compare import compare
 from netalias.plan.diff import Diff
-from netalias.watch.snapshots import focused, snapshot
+from netalias.watch.snapshots import relevant, snapshot
 
 
 class Focused(OverMemory):
@@ -44,7 +44,7 @@ class Focused(OverMemory):
         for names in [simple, *([one] for one in simple)]:
             wanted = wished.some(names)
             whole = self.seen(wanted, snapshot(state))
-            assert self.seen(wanted, focused(state, wanted, GROUP)) == whole
+            assert self.seen(wanted, relevant(state, wanted, GROUP)) == whole
             self.tally.update(text.split()[0] for text in whole)
 
     def seen(self, wanted: Declarations, observed: Snapshot) -> list[str]:

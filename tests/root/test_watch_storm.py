@@ -15,7 +15,7 @@ from storm import Storm
 from support import Namespace, until
 from watcher import Watch, watching
 
-from netalias.kernel.netlink.monitor import Stream
+from netalias.kernel.netlink.monitor import Monitor
 
 CHANGES = 10_000
 GROWTH = 24 << 10
@@ -85,7 +85,7 @@ def test_after_a_storm_everything_is_as_it_is_wished(
 def test_a_flood_is_heard_in_parts(cli: Command) -> None:
     """Whoever reads gets to other things in between; nothing of it is lost."""
     with cli.namespace:
-        stream, storm = Stream(media=False), Storm(1)
+        stream, storm = Monitor(media=False), Storm(1)
     for _ in stream.start():
         pass
     storm.blow(100)

@@ -14,7 +14,7 @@ from select import select
 from command import COMMAND, SECONDS
 from support import SLOW, Namespace, until
 
-from netalias.kernel.netlink.monitor import Stream
+from netalias.kernel.netlink.monitor import Monitor
 from netalias.model.events import Event
 
 HEADER = "device           family address".ljust(63) + "\n"
@@ -99,7 +99,7 @@ class Events:
 
     def __init__(self, namespace: Namespace) -> None:
         with namespace:
-            self._stream = Stream(media=False)
+            self._stream = Monitor(media=False)
         for _ in self._stream.start():
             pass
         self.all: list[Event] = []

@@ -83,7 +83,7 @@ UPPER = ("macvlan", "macvtap", "ipvlan", "ipvtap", "vlan")
 """Kinds that answer with the media of the device below."""
 
 
-class Stream:
+class Monitor:
     """The events of the namespace of the calling thread; ``state`` is what is known.
 
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
