@@ -69,14 +69,14 @@ class Script:
 def test_who_is_ready_is_served_in_order(pipes: list[Pipe]) -> None:
     """Each by its own descriptor, none of the others."""
     script = Script(3)
-    ears = [
+    readers = [
         Reader([pipe.end], lambda name=name, pipe=pipe: (script.note(name), pipe.drain()))  # type: ignore[misc]
         for name, pipe in zip("abc", pipes, strict=True)
     ]
     pipes[2].fill()
     pipes[0].fill()
     pipes[2].fill()
-    assert script.run(*ears) == ["a", "c", "c"]
+    assert script.run(*readers) == ["a", "c", "c"]
 
 
 def test_a_time_that_has_come(pipes: list[Pipe]) -> None:
@@ -103,11 +103,11 @@ def test_nobody_is_called_too_early() -> None:
         def register(self, fileno: int, mask: int) -> None:
             """Nothing."""
 
-        def poll(self, patience: int | None) -> list[tuple[int, int]]:
+        def poll(self, timeout: int | None) -> list[tuple[int, int]]:
             """Nobody; the time goes by."""
-            assert patience is not None
-            waited.append(patience)
-            script.now += patience / 1000
+            assert timeout is not None
+            waited.append(timeout)
+            script.now += timeout / 1000
             return []
 
     timer = Timer(lambda now: max(0.0, 0.0153 - now), lambda now: script.note("due"))
@@ -120,10 +120,10 @@ def test_nobody_is_called_too_early() -> None:
 def test_without_a_deadline_it_waits_for_ever() -> None:
     """Who has nothing to do does nothing."""
     loop = Loop([Timer(lambda now: None, lambda now: None)], lambda: 0.0)
-    assert loop._timeout() is None
+    assert loop._tick() is None
     late, soon = (Timer(lambda now: 7.0, print), Timer(lambda now: 2.0001, print))
     loop = Loop([late, soon], lambda: 0.0)
-    assert loop._timeout() == 2001
+    assert loop._tick() == 2001
 
 
 class Changing:
@@ -176,5 +176,6 @@ def test_nobody_has_a_turn_after_the_end(pipes: list[Pipe]) -> None:
     script = Script(1)
     for pipe in pipes:
         pipe.fill()
-    ears = [Reader([pipe.end], lambda: script.note("ear")) for pipe in pipes]
-    assert script.run(*ears, Timer(lambda now: 0.0, lambda now: script.note("timer"))) == ["ear"]
+    readers = [Reader([pipe.end], lambda: script.note("reader")) for pipe in pipes]
+    timer = Timer(lambda now: None if not script.notes else 0.0, lambda now: script.note("timer"))
+    assert script.run(*readers, timer) == ["reader"]
