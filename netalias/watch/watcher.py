@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 LOCKED = 10
 """Seconds that another run is waited for at the beginning."""
+PLACES = (sources.DEFAULT, *sources.FOLDERS)
+"""The files and folders of declarations that are followed when none are named."""
 RELEASE = 0.5
 """Seconds that it is waited for at the end: a service that does not stop is killed."""
 
@@ -236,7 +238,7 @@ class Watcher:
             self._reload(files)
 
     def _look_at(self, files: Followed) -> None:
-        for problem in files.follow(self._files):
+        for problem in files.follow(self._files or PLACES):
             self.journal.warning(problem)
 
     def _reload(self, files: Followed, *, forced: bool = False) -> None:

@@ -153,7 +153,7 @@ def test_the_winner_is_known_to_all(tmp_path: Path) -> None:
 def test_other_files_are_told(tmp_path: Path) -> None:
     """After a reload the watcher says what it watches now."""
     with Instance(str(tmp_path), ["one"]) as held:
-        held.tell(["two", "three"])
+        held.write(["two", "three"])
         found = running(str(tmp_path))
         assert found is not None
         assert found.files == ("two", "three")
@@ -217,9 +217,9 @@ def test_a_lock_that_nobody_explains(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """No pid is better than a wrong one."""
     with Instance(str(tmp_path)):
         (tmp_path / instance.ABOUT).unlink()
-        monkeypatch.setattr(instance, "PATIENCE", 0.0)
+        monkeypatch.setattr(instance, "WAIT", 0.0)
         said = lost(tmp_path)
-    assert said == f"{instance.RUNS} (fuser {tmp_path}/{instance.LOCK} shows who it is)"
+    assert said == f"{instance.RUNS} (fuser {tmp_path}/{instance.LOCK} shows its pid)"
 
 
 def test_a_lock_that_is_let_go_meanwhile_is_taken(tmp_path: Path) -> None:

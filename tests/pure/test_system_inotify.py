@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias import errors, sources
+from netalias import errors
 from netalias.system import inotify
 from netalias.system.backoff import MOST, OPEN, SETTLE, Debounce
 from netalias.system.inotify import Followed
@@ -241,16 +241,6 @@ def test_what_is_written_to_dev_null_is_no_change(followed: Followed, tmp_path: 
     assert not followed.read()
 
 
-def test_standard_input_is_not_followed(
-    followed: Followed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """``-`` is no file of that name."""
-    monkeypatch.chdir(tmp_path)
-    assert followed.follow(["-"]) == []
-    (tmp_path / "-").touch()
-    assert not followed.read()
-
-
 def test_a_name_in_the_working_folder(
     followed: Followed, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,15 +259,10 @@ def test_names_that_are_not_utf_8(followed: Followed, tmp_path: Path) -> None:
     assert followed.read()
 
 
-def test_without_names_it_is_all_places(
-    followed: Followed, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The file and the folders that reconcile reads."""
-    assert inotify.DEFAULT == sources.DEFAULT
+def test_a_file_and_a_folder_that_comes(followed: Followed, file: Path) -> None:
+    """As those that reconcile reads when it is given no names."""
     folder = file.parent / "netalias.d"
-    monkeypatch.setattr(inotify, "DEFAULT", str(file))
-    monkeypatch.setattr(inotify, "FOLDERS", (str(folder),))
-    followed.follow()
+    followed.follow([str(file), str(folder)])
     replace(file)
     assert followed.read()
     folder.mkdir()

@@ -383,15 +383,6 @@ def test_a_socket_that_took_its_place(server: Served):
     other.close()
 
 
-def test_a_folder_that_others_can_write_to(tmp_path: Path):
-    """Somebody else could put a socket of his own in its place."""
-    folder = tmp_path / "open"
-    folder.mkdir()
-    folder.chmod(0o777)
-    with pytest.raises(errors.StateError, match="others can write to it"):
-        Server(str(folder / "net.sock"), WORDS, lambda word: b"")
-
-
 def test_a_path_that_is_too_long(tmp_path: Path):
     """A name is never cut."""
     with pytest.raises(errors.LimitError, match=f"{server_module.PATH_MAX} bytes at most"):
