@@ -1,10 +1,10 @@
-"""What becomes of aliases when their main device goes down, goes away, or gets another name."""
+"""Aliases of main devices that go down, go away, or get another name; and expired leases."""
 
 from __future__ import annotations
 
 from netalias.desired.declarations import Declarations, counted, parse
 from netalias.desired.export import lines
-from netalias.engine import reconcile as engine_room
+from netalias.engine.reconcile import mend, remove
 from netalias.model import Alias
 from netalias.model.leases import leftovers
 from netalias.model.names import AliasName
@@ -25,23 +25,26 @@ if TYPE_CHECKING:
 
 
 class Lifecycle:
-    """Its methods are called under the lock, and take what they have done out of *affected*. They
-    tell whether there was trouble, and raise NotPermitted, StateError, KernelError."""
+    """Changes that follow from main devices.
+
+    The methods are called under the lock and take what they have done out of *affected*. They tell
+    whether something failed, and raise NotPermitted, StateError, KernelError.
+    """
 
     def __init__(self, engine: Engine, report: Report) -> None:
         self._engine = engine
         self._report = report
         self._left: list[tuple[set[int], dict[str, None]]] = []
 
-    def again(self, affected: Affected) -> None:
-        """What could not be freed is to be freed now."""
+    def retry(self, affected: Affected) -> None:
+        """Have the main devices freed again whose aliases could not be removed."""
         for down, gone in self._left:
             affected.down |= down
             affected.gone |= gone
         self._left.clear()
 
     def free(self, affected: Affected, wished: Wished) -> bool:
-        """Aliases go with a main device that went down, or away: it first, they in chain order."""
+        """Remove the aliases of main devices that went down or away, in chain order."""
         if not (affected.down or affected.gone):
             return False
         observed = self._engine.observe()
@@ -50,15 +53,15 @@ class Lifecycle:
             for alias in ordered(observed.aliases, observed.snapshot)
             if alias.ours and _goes(alias, affected, wished)
         ]
-        outcome = engine_room.remove(self._engine, observed, leaving) if leaving else None
-        self._tell_freed(affected, outcome)
-        trouble = outcome is not None and self._report.trouble(outcome)
-        if trouble:
+        outcome = remove(self._engine, observed, leaving) if leaving else None
+        self._report_freed(affected, outcome)
+        failed = outcome is not None and self._report.failures(outcome)
+        if failed:
             self._left.append((affected.down, affected.gone))
         affected.down, affected.gone = set(), {}
-        return trouble
+        return failed
 
-    def _tell_freed(self, affected: Affected, outcome: Outcome | None) -> None:
+    def _report_freed(self, affected: Affected, outcome: Outcome | None) -> None:
         freed = dict.fromkeys(affected.gone, 0)
         for item in outcome.done if outcome is not None else ():
             freed[item.name.main] = freed.get(item.name.main, 0) + (item.sign == REMOVED)
@@ -67,11 +70,11 @@ class Lifecycle:
             what = f": {counted(count, 'alias')} freed" if count else ""
             self._report.journal.notice(f"{main} {why}{what}")
 
-    def follow(self, affected: Affected, wished: Wished) -> bool:
-        """Aliases that nobody has declared are called as their main device is called now."""
+    def rename(self, affected: Affected, wished: Wished) -> bool:
+        """Rename undeclared aliases after their main devices."""
         if not affected.renamed:
             return False
-        trouble = False
+        failed = False
         observed = self._engine.observe()
         for index, old in affected.renamed.items():
             main = observed.snapshot.devices.get(index)
@@ -81,10 +84,10 @@ class Lifecycle:
                 says = f"the aliases declared for {old} stay as they are"
                 self._report.journal.warning(f"{old} is called {main.name} now: {says}")
             else:
-                trouble |= self._rename(main, old, list(_aliases(main, observed, affected)), wished)
+                failed |= self._rename(main, old, list(_aliases(main, observed, affected)), wished)
         affected.renamed.clear()
         affected.relabelled.clear()
-        return trouble
+        return failed
 
     def _rename(self, main: Device, old: str, found: list[Alias], wished: Wished) -> bool:
         engine = self._engine
@@ -97,13 +100,13 @@ class Lifecycle:
         )
         if not agenda.items:
             return False
-        outcome = engine_room.mend(engine, observed, agenda)
+        outcome = mend(engine, observed, agenda)
         count = counted(len(outcome.done), "alias")
         self._report.journal.notice(f"{old} is called {main.name} now: {count} renamed")
-        return self._report.trouble(outcome)
+        return self._report.failures(outcome)
 
-    def sweep(self, affected: Affected, wished: Wished) -> bool:
-        """What is left of leases that nobody has renewed, nor declared."""
+    def remove_expired(self, affected: Affected, wished: Wished) -> bool:
+        """Remove what is left of undeclared aliases whose leases have expired."""
         if not affected.expired:
             return False
         observed = self._engine.observe()
@@ -111,15 +114,16 @@ class Lifecycle:
         affected.expired = False
         if not left:
             return False
-        outcome = engine_room.remove(self._engine, observed, left)
+        outcome = remove(self._engine, observed, left)
         for item in outcome.done:
             if item.sign == REMOVED:
                 says = "its lease has expired, and it is removed"
                 self._report.journal.notice(f"{item.name}: {says}")
-        return self._report.trouble(outcome)
+        return self._report.failures(outcome)
 
 
 def _goes(alias: Alias, affected: Affected, wished: Wished) -> bool:
+    """Whether an alias goes with its main device."""
     main = alias.main
     if main is None:
         return alias.name.main in affected.gone
@@ -127,7 +131,7 @@ def _goes(alias: Alias, affected: Affected, wished: Wished) -> bool:
 
 
 def _aliases(main: Device, observed: Observed, affected: Affected) -> Iterator[Alias]:
-    """Ours on a device that got another name, with the labels that have lost their slots by it."""
+    """Our aliases on a renamed device, with the labels that lost their slots by the renaming."""
     yield from (alias for alias in observed.aliases if alias.ours and alias.main is main)
     for entry in observed.snapshot.on(main.index):
         slot = affected.relabelled.get((main.index, entry.local))

@@ -108,6 +108,6 @@ class TextService:
 
     def _answer(self, word: str) -> bytes:
         """The text for *word*, as of this moment."""
-        self._controller.hear()
+        self._controller.read_events()
         controller = self._controller
         return answer(word, controller.observe(), controller.engine.kernel.proxies)

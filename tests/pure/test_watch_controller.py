@@ -61,7 +61,7 @@ def test_what_was_deleted_comes_back() -> None:
     assert watched.controller.wake is None
 
 
-def test_a_quarrel() -> None:
+def test_what_is_undone_again_and_again() -> None:
     """BURST times at once, then after one second, two, four, up to a minute; and it is told."""
     watched = Watched(TWO)
     for _ in range(BURST):
@@ -87,7 +87,7 @@ def test_a_quarrel() -> None:
     assert len(said) == 9
 
 
-def test_a_quarrel_about_an_alias_of_a_network() -> None:
+def test_an_alias_of_a_network_that_is_undone_again_and_again() -> None:
     """It gives way as well, and says so, though everything is compared for it."""
     watched = Watched("eth0:0 10.1.0.1/24\neth0:1 10.1.0.2/24\n")
     for _ in range(BURST):
@@ -106,7 +106,7 @@ def test_a_quarrel_about_an_alias_of_a_network() -> None:
     assert sum("keeps undoing it" in line for line in watched.said()) == 3
 
 
-def test_nobody_else_waits_for_a_quarrel() -> None:
+def test_back_off_concerns_nobody_else() -> None:
     """What happens to main devices does not end it early, and others are put right meanwhile."""
     watched = Watched(TWO)
     for _ in range(BURST + 1):
@@ -121,7 +121,7 @@ def test_nobody_else_waits_for_a_quarrel() -> None:
     assert watched.names() == ["eth0:0", "eth0:1"]
 
 
-def test_calm_ends_a_quarrel() -> None:
+def test_calm_ends_the_back_off() -> None:
     watched = Watched(TWO)
     for _ in range(BURST + 1):
         undo(watched)
@@ -134,7 +134,7 @@ def test_calm_ends_a_quarrel() -> None:
         assert watched.names() == ["eth0:0", "eth0:1"]
 
 
-def test_a_main_device_that_flaps_is_no_quarrel() -> None:
+def test_a_main_device_that_flaps_causes_no_back_off() -> None:
     """Aliases that go with it were undone by nobody."""
     watched = Watched(TWO)
     watched.said()
@@ -149,7 +149,7 @@ def test_a_main_device_that_flaps_is_no_quarrel() -> None:
     assert not any("was removed" in line or "keeps" in line for line in watched.said())
 
 
-def test_a_main_device_that_is_made_again_and_again_is_no_quarrel() -> None:
+def test_a_main_device_that_is_made_again_and_again_causes_no_back_off() -> None:
     """Nor when its going and its coming are heard together."""
     watched = Watched(TWO)
     watched.said()
@@ -237,7 +237,7 @@ def test_the_first_of_its_kind_brings_the_settings() -> None:
 
 
 def test_an_altname_of_the_main_device() -> None:
-    """A wish may call it by that; every kind is put right, and counts in a quarrel."""
+    """A wish may call it by that; every kind is repaired, with back-off."""
     watched = Watched("")
     kernel = watched.kernel
     named(watched)
@@ -409,7 +409,7 @@ def test_a_lock_is_not_asked_for_in_a_ring() -> None:
     watched.quiet()
     asked = watched.lock.asked
     for _ in range(5):
-        watched.controller.hear()
+        watched.controller.read_events()
         watched.act()
     assert watched.lock.asked == asked
     assert watched.controller.wake == watched.now + BUSY
@@ -440,14 +440,14 @@ def test_an_error_is_tried_again_later_and_later() -> None:
         assert watched.controller.wake is None
 
 
-def test_what_could_not_be_heard_is_heard_later() -> None:
+def test_what_could_not_be_read_is_read_later() -> None:
     """Announcements were lost and reading everything failed: nobody announces that it would work
     now."""
     watched = Watched(TWO)
     undo(watched)
-    watched.stream.fails = 2
+    watched.monitor.fails = 2
     with pytest.raises(Exception, match="announcements of the kernel"):
-        watched.controller.hear()
+        watched.controller.read_events()
     assert watched.due
     watched.act()
     assert watched.names() == ["eth0:1"]
@@ -461,35 +461,51 @@ def test_what_was_heard_for_a_reader_is_acted_on() -> None:
     """Whoever asks for the world takes in what was announced; there may be no further event."""
     watched = Watched(TWO)
     undo(watched)
-    watched.controller.hear()
+    watched.controller.read_events()
     assert watched.due
     watched.kernel.add_address("eth1", "10.0.0.9/32", label="eth1:9")
     watched.quiet()
     watched.kernel.remove_address("eth1", "10.0.0.9/32")
-    watched.controller.hear()
+    watched.controller.read_events()
     assert watched.controller.touched
     assert watched.due
 
 
 def test_paused() -> None:
-    """Nothing is done, the reason is told once, and it is looked at less and less often."""
+    """Nothing is done, and nothing is due: the end of the reason is an event. It is logged once."""
     watched = Watched(TWO)
     watched.said()
     watched.reason = "a change waits"
     undo(watched)
     watched.quiet()
-    waited = [watched.wait() for _ in range(8)]
-    assert waited == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert watched.controller.wake is None
+    watched.kernel.set_device("eth0", mtu=1400)
+    watched.quiet()
+    assert watched.controller.wake is None
     assert watched.said() == ["netalias: warning: a change waits"]
     assert watched.names() == ["eth0:1"]
     watched.reason = ""
+    watched.act()
     watched.quiet()
     assert watched.names() == ["eth0:0", "eth0:1"]
     watched.reason = "a change waits"
     undo(watched)
     watched.quiet()
     assert "netalias: warning: a change waits" in watched.said()
-    assert watched.wait() == SHORTEST
+
+
+@pytest.mark.parametrize("name", ["eth0:0", "eth0:2"])
+def test_paused_just_before_the_lock_was_free(name: str) -> None:
+    """Another run has begun a checkpoint, changed aliases, and released the lock in between."""
+    watched = Watched(TWO + "eth0:2 10.1.0.1/24\n")
+    undo(watched, name)
+    watched.lock.before = lambda: setattr(watched, "reason", "a change waits")
+    watched.quiet()
+    assert name not in watched.names()
+    watched.reason, watched.lock.before = "", lambda: None
+    watched.act()
+    watched.quiet()
+    assert name in watched.names()
 
 
 def test_a_refused_alias_is_told_once_and_tried_again() -> None:
@@ -530,6 +546,6 @@ def test_wishes_that_are_gone_are_not_missed() -> None:
     """What was heard of an alias that is not declared any more is forgotten with it."""
     watched = Watched(TWO)
     undo(watched)
-    watched.controller.hear()
+    watched.controller.read_events()
     watched.load("eth0:1 10.0.0.2 kind label\n")
     assert watched.names() == ["eth0:1"]

@@ -1,4 +1,4 @@
-"""Events come down to what follows from them: small worlds, one change, the affected."""
+"""Events, and what they affect: small worlds, one change, the affected."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ eth7:0 10.0.0.7
 
 
 class Observed:
-    """eth0, called lan too, with the aliases of TEXT; eth1 with none; what was heard of them."""
+    """eth0, called lan too, with the aliases of TEXT; eth1 with none; the impact of its events."""
 
     def __init__(self) -> None:
         self.kernel = Memory()
@@ -39,16 +39,16 @@ class Observed:
         self.state = State()
         wished = Wished(declarations.parse([("t.conf", TEXT)], lazy()))
         self.impact = Impact(self.state, wished)
-        self.heard()
+        self.affected()
         self.impact.affected = type(self.impact.affected)()
 
     def index(self, name: str) -> int:
         return self.kernel.device(name).index
 
-    def heard(self, port: int = 0) -> dict[str, object]:
-        """The news that are no silence."""
+    def affected(self, portid: int = 0) -> dict[str, object]:
+        """What is affected, without empty fields."""
         for event in difference(self.state, state_of(self.kernel.snapshot())):
-            self.impact.add(event, port)
+            self.impact.add(event, portid)
         affected = self.impact.affected
         found = {key: getattr(affected, key) for key in affected.__slots__}
         found["dirty"] = {str(name): one for name, one in affected.dirty.items()}
@@ -165,18 +165,18 @@ CASES: list[tuple[str, Callable[[Observed], object], dict[str, object]]] = [
 @pytest.mark.parametrize(
     ("change", "affected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_news(
+def test_affected(
     observed: Observed, change: Callable[[Observed], object], affected: dict[str, object]
 ) -> None:
-    """What was asked for by the port 7."""
+    """The request came from the port ID 7."""
     change(observed)
-    assert observed.heard(7) == affected
+    assert observed.affected(7) == affected
 
 
 def test_a_main_device_is_deleted(observed: Observed) -> None:
     """It is gone by the name that its aliases were declared for; macvlans and labels go with it."""
     observed.kernel.remove_device("eth0")
-    affected = observed.heard()
+    affected = observed.affected()
     assert affected["gone"] == {"eth0": None}
     assert "down" not in affected
     assert {"eth0:0", "eth0:1", "eth0:3"} <= set(affected["dirty"])  # type: ignore[call-overload]
@@ -185,13 +185,13 @@ def test_a_main_device_is_deleted(observed: Observed) -> None:
 def test_down_and_up_is_up(observed: Observed) -> None:
     """Who has come up by the time that it is acted on, frees nothing."""
     observed.kernel.set_device("eth0", up=False)
-    assert observed.heard()["down"] == {2}
+    assert observed.affected()["down"] == {2}
     observed.kernel.set_device("eth0", up=True)
-    affected = observed.heard()
+    affected = observed.affected()
     assert "down" not in affected
     assert affected["risen"] == {"eth0", "lan"}
     observed.kernel.set_device("eth0", up=False)
-    affected = observed.heard()
+    affected = observed.affected()
     assert affected["down"] == {2}
     assert "risen" not in affected
 
@@ -200,18 +200,18 @@ def test_what_is_down_at_the_beginning(observed: Observed, monkeypatch: pytest.M
     """A main device has fallen. The devices of its aliases are not looked at for aliases of their
     own: thousands that a killed run left down would cost the square of their number."""
     asked = []
-    carries = Impact._carries
+    carries = Impact._has_aliases
     monkeypatch.setattr(
-        Impact, "_carries", lambda self, main: asked.append(main.name) or carries(self, main)
+        Impact, "_has_aliases", lambda self, main: asked.append(main.name) or carries(self, main)
     )
     observed.kernel.set_device("eth0:0", up=False)
     observed.kernel.add_device("eth2")
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, up=False)
-    observed.heard()
+    observed.affected()
     observed.impact.affected = type(observed.impact.affected)()
     asked.clear()
-    observed.impact.settle()
+    observed.impact.add_down()
     assert observed.impact.affected.down == {observed.index("eth0")}
     assert asked == ["lo", "eth1", "eth2"]
 
@@ -219,9 +219,9 @@ def test_what_is_down_at_the_beginning(observed: Observed, monkeypatch: pytest.M
 def test_a_new_name(observed: Observed) -> None:
     """The former name is remembered, the first one of several, and slots that labels have lost."""
     observed.kernel.set_device("eth0", name="wan0")
-    observed.heard()
+    observed.affected()
     observed.kernel.set_device("wan0", name="wan1")
-    affected = observed.heard()
+    affected = observed.affected()
     assert affected["renamed"] == {2: "eth0"}
     assert affected["relabelled"] == {(2, bytes((10, 0, 0, 2))): 1}
 
@@ -230,30 +230,30 @@ def test_carrier(observed: Observed) -> None:
     """Of a main device with aliases it is told which one."""
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, carrier=False)
-    observed.heard()
+    observed.affected()
     observed.impact.affected = type(observed.impact.affected)()
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, carrier=True)
-    affected = observed.heard()
+    affected = observed.affected()
     assert affected["linked"] == {2}
     assert affected["raised"]
 
 
 def test_who_did_it_is_remembered(observed: Observed) -> None:
-    """What follows from it by itself does not hide the port."""
+    """What follows from it by itself does not hide the port ID."""
     observed.kernel.set_device("eth0:0", up=False)
-    observed.heard(7)
+    observed.affected(7)
     observed.kernel.remove_device("eth0:0")
-    assert observed.heard(0)["dirty"] == {"eth0:0": 7}
+    assert observed.affected(0)["dirty"] == {"eth0:0": 7}
 
 
 def test_devices_that_come_and_go_leave_nothing(observed: Observed) -> None:
     """As those of containers do all day."""
     for _ in range(50):
         observed.kernel.add_device("veth1", up=True)
-        observed.heard()
+        observed.affected()
         observed.kernel.set_device("veth1", name="veth2")
-        observed.heard()
+        observed.affected()
         observed.kernel.remove_device("veth2")
-        observed.heard()
-    assert observed.heard() == {"raised": True}
+        observed.affected()
+    assert observed.affected() == {"raised": True}

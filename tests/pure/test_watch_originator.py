@@ -1,8 +1,9 @@
-"""Who is behind a netlink port."""
+"""The process behind a netlink port ID."""
 
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from netalias.kernel.netlink.subscription import port_of
+from netalias.watch import originator
 from netalias.watch.originator import PIDS, process_of
 
 OPEN = """
@@ -116,3 +118,14 @@ def test_a_name_that_would_move_the_cursor() -> None:
             assert process_of(made.getsockname()[0]) == rf"\x1b[2Jroot (pid {os.getpid()})"
     finally:
         comm.write_text(before)
+
+
+def test_without_a_descriptor_left_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no error: the repair is done by then."""
+    monkeypatch.setattr(originator, "_inode", lambda portid: "1")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        assert process_of(PIDS + 1) == ""
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -25,7 +25,7 @@ class Observed:
         self.republisher = Republisher(Engine(self.kernel), self.state)
         self.publish("eth0", 1, PROTOCOL)
         self.publish("eth0", 9, 0)
-        self.hear()
+        self.read_events()
         self.learn()
 
     def publish(self, name: str, last: int, protocol: int) -> None:
@@ -33,7 +33,7 @@ class Observed:
         local = bytes((10, 7, 0, last))
         self.kernel.add_proxy(name, Proxy(index, AF_INET, local, protocol))
 
-    def hear(self) -> None:
+    def read_events(self) -> None:
         list(difference(self.state, state_of(self.kernel.snapshot())))
 
     def learn(self) -> None:
@@ -50,18 +50,18 @@ def observed() -> Observed:
 
 def test_nothing_is_missing(observed: Observed) -> None:
     assert observed.republisher.missing() == []
-    assert observed.republisher.again() == (0, [])
+    assert observed.republisher.restore() == (0, [])
 
 
 def test_after_a_flap(observed: Observed) -> None:
     """Ours come back, those of others do not."""
     observed.kernel.set_device("eth0", up=False)
-    observed.hear()
+    observed.read_events()
     assert observed.there() == []
-    assert observed.republisher.again() == (0, [])
+    assert observed.republisher.restore() == (0, [])
     observed.kernel.set_device("eth0", up=True)
-    observed.hear()
-    assert observed.republisher.again() == (1, [])
+    observed.read_events()
+    assert observed.republisher.restore() == (1, [])
     assert observed.there() == [1]
 
 
@@ -69,13 +69,13 @@ def test_what_is_read_while_it_is_down(observed: Observed) -> None:
     """It is not forgotten by that; what another device has is known."""
     observed.kernel.set_device("eth0", up=False)
     observed.publish("eth1", 2, PROTOCOL)
-    observed.hear()
+    observed.read_events()
     observed.learn()
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, up=False)
         observed.kernel.set_device(name, up=True)
-    observed.hear()
-    assert observed.republisher.again() == (2, [])
+    observed.read_events()
+    assert observed.republisher.restore() == (2, [])
     assert observed.there() == [1, 2]
 
 
@@ -86,19 +86,19 @@ def test_what_was_taken_back(observed: Observed) -> None:
     observed.learn()
     observed.kernel.set_device("eth0", up=False)
     observed.kernel.set_device("eth0", up=True)
-    observed.hear()
-    assert observed.republisher.again() == (0, [])
+    observed.read_events()
+    assert observed.republisher.restore() == (0, [])
 
 
 def test_a_device_that_is_made_again(observed: Observed) -> None:
     """By its name, with another index."""
     observed.kernel.remove_device("eth0")
-    observed.hear()
+    observed.read_events()
     observed.learn()
     observed.kernel.add_device("eth2", up=True)
     observed.kernel.add_device("eth0", up=True)
-    observed.hear()
-    assert observed.republisher.again() == (1, [])
+    observed.read_events()
+    assert observed.republisher.restore() == (1, [])
     assert observed.there() == [1]
 
 
@@ -106,7 +106,7 @@ def test_refused(observed: Observed) -> None:
     """It is told, and counts for nothing."""
     observed.kernel.set_device("eth0", up=False)
     observed.kernel.set_device("eth0", up=True)
-    observed.hear()
+    observed.read_events()
     observed.kernel.privileged = False
-    done, failures = observed.republisher.again()
+    done, failures = observed.republisher.restore()
     assert (done, len(failures)) == (0, 1)

@@ -267,30 +267,31 @@ def test_without_the_right_to_change_anything(cli: Command, conf: Path, texts: P
 
 
 @pytest.mark.parametrize(
-    ("undo", "name"),
+    ("undo", "name", "repair"),
     [
-        ("link del eth9_0", "eth9:0"),
-        ("link set eth9_0 down", "eth9:0"),
-        ("link property del dev eth9_0 altname eth9:0", "eth9:0"),
-        ("link set eth9_0 alias other", "eth9:0"),
-        ("addr flush dev eth9_0", "eth9:0"),
-        ("addr del 10.0.0.2/32 dev eth9", "eth9:1"),
+        ("link del eth9_0", "eth9:0", " was removed: put right"),
+        ("link set eth9_0 down", "eth9:0", ": set up"),
+        ("link property del dev eth9_0 altname eth9:0", "eth9:0", ": altname put back"),
+        ("link set eth9_0 alias other", "eth9:0", ": ifalias put back"),
+        ("link set eth9_0 mtu 1300", "eth9:0", ": mtu put back"),
+        ("addr flush dev eth9_0", "eth9:0", ": address put back"),
+        ("addr del 10.0.0.2/32 dev eth9", "eth9:1", " was removed: put right"),
     ],
 )
 def test_what_others_undo_is_put_right(
-    cli: Command, conf: Path, texts: Path, undo: str, name: str
+    cli: Command, conf: Path, texts: Path, undo: str, name: str, repair: str
 ) -> None:
-    """And said, once."""
+    """And the journal says what was done, once."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         before = cli.one(name)
         cli.namespace.ip(undo)
-        watch.says(f"{name} was ")
+        watch.says(name + repair)
         cli.silent("check", str(conf))
         after = cli.one(name)
         for key in ("altname", "local", "kind", "state"):
             assert after[key] == before[key]
         watch.end(signal.SIGTERM)
-        assert sum("was" in line for line in watch.said) == 1
+        assert sum(name in line for line in watch.said) == 1
 
 
 def test_a_device_that_lost_our_mark(cli: Command, conf: Path, texts: Path) -> None:
@@ -704,6 +705,22 @@ def test_what_waits_for_a_confirmation_is_left_alone(
         cli.silent("confirm")
         watch.says("eth9:0 was removed")
         watch.shows("eth9:4", "eth9:0", "eth9:1")
+
+
+def test_a_guard_that_is_killed(cli: Command, conf: Path, texts: Path, tmp_path: Path) -> None:
+    """Nothing waits any more: the watcher goes on, though the file of the guard stays behind."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        other = tmp_path / "other.conf"
+        other.write_text("eth9:1 10.0.0.2/32 kind label\neth9:4 10.0.0.4/32\n")
+        other.chmod(0o644)
+        assert cli.run("reconcile", "--confirm", "60", str(other)).returncode == 0
+        watch.says("waits for its confirmation")
+        pending = Path(f"/run/netalias/{cli.namespace.inode}/pending")
+        pid = int(pending.read_text().split()[1])
+        os.kill(pid, signal.SIGKILL)
+        watch.says("eth9:0 was removed")
+        watch.shows("eth9:4", "eth9:0", "eth9:1")
+        assert pending.exists()
 
 
 # Around
