@@ -141,7 +141,7 @@ class Watched:
         raise AssertionError("it never comes to rest")
 
     def act(self) -> None:
-        """Once; what was raised is told, as the watcher does."""
+        """Once; an error is logged, as the watcher does."""
         try:
             self.controller.act()
         except errors.NetaliasError as error:
@@ -169,7 +169,7 @@ class Watched:
         return [str(alias.name) for alias in self.engine.show()]
 
     def said(self) -> list[str]:
-        """What the journal was told since the last time."""
+        """The lines of the journal since the last call."""
         text = self.journal.getvalue()
         self.journal.seek(0)
         self.journal.truncate()

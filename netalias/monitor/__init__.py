@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Settings:
-    """What is printed, and how.
+    """Settings of a printer of events.
 
     ``names`` are those of main devices and aliases, none for all; ``group`` is the mark of our
     devices (IFLA_GROUP). ``netns`` is a network namespace by name or path, empty for that of the

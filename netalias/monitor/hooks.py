@@ -46,7 +46,7 @@ class Occasions:
         self._unconnected: dict[Key, Address] = {}
 
     def of(self, event: Event, *, initial: bool = False) -> Iterator[Run]:
-        """The runs for *event*; *initial*: it tells what existed before the first event."""
+        """The runs for *event*; *initial*: its object existed before the first event."""
         device = event.device
         if device is None:
             return

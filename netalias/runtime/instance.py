@@ -169,10 +169,10 @@ def _read(path: str) -> Running | None:
         return None
 
 
-def _write(path: str, who: Running) -> None:
+def _write(path: str, watcher: Running) -> None:
     """Replace the file as a whole, by rename(2)."""
-    lines = [f"pid {who.pid}", f"start {who.start}", f"since {who.since}"]
-    lines += [f"file {_quoted(name)}" for name in who.files]
+    lines = [f"pid {watcher.pid}", f"start {watcher.start}", f"since {watcher.since}"]
+    lines += [f"file {_quoted(name)}" for name in watcher.files]
     draft = f"{path}~"
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FLAGS

@@ -65,7 +65,7 @@ class _History:
 
 
 class RepairBackoff:
-    """Back-off of repairs by key: of what is undone again and again, later and later."""
+    """Back-off of repairs by key: one that is undone again and again comes later and later."""
 
     __slots__ = ("_histories",)
 

@@ -52,7 +52,7 @@ class Journal:
         self.say(ERROR, text)
 
     def warning(self, text: str) -> None:
-        """Log what somebody should look into."""
+        """Log a condition that needs attention."""
         self.say(WARNING, text)
 
     def notice(self, text: str) -> None:

@@ -45,13 +45,13 @@ class Checkpoint:
     def close(self) -> None:
         """Follow nothing any more."""
         self._followed.close()
-        self._let_go()
+        self._close_guard()
 
     def reason(self, digest: str) -> str:
         """The reason not to apply the configuration with this digest now; empty for none.
 
-        What is not confirmed yet must not be undone, and what was not confirmed not be done. An
-        event that the loop has not seen yet counts. Raises StateError.
+        A change must not be undone before it is confirmed, and not be made again after it was not
+        confirmed. An event that the loop has not seen yet counts. Raises StateError.
         """
         if self._followed.read() or self._stale:
             self._read()
@@ -64,7 +64,7 @@ class Checkpoint:
 
     def _read(self) -> None:
         self._stale = True
-        self._let_go()
+        self._close_guard()
         # Follow first: a change after that is an event.
         blind = self._followed.follow(f"{self._folder}/{name}" for name in (PENDING, REJECTED))
         self._pending = pending(self._folder)
@@ -81,10 +81,10 @@ class Checkpoint:
                 self._pending = None
             return
         if not found.alive:  # the pid may have been reused in between
-            self._let_go()
+            self._close_guard()
             self._pending = None
 
-    def _let_go(self) -> None:
+    def _close_guard(self) -> None:
         if self._guard >= 0:
             os.close(self._guard)
             self._guard = -1
@@ -99,8 +99,7 @@ class Checkpoint:
     def ready(self, fileno: int, events: int, now: float) -> None:
         """Note the event of a descriptor."""
         if fileno == self._guard:
-            self._let_go()
-            self._stale = True
+            self._close_guard()
         elif not self._followed.read():
             return
         self._stale = True

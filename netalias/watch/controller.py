@@ -118,9 +118,9 @@ class Controller:
         self._impact.add_down()
 
     def read_events(self, most: int = ROOM) -> int:
-        """Take in what the kernel has announced, *most* announcements at most; how many events.
+        """Take in the announcements of the kernel, *most* at most; the number of events.
 
-        act() is due then. Raises WireError, KernelError; act() reads again what was missed by that.
+        After any event act() is due. Raises WireError, KernelError; act() reads again then.
         """
         monitor, impact, count = self._monitor, self._impact, 0
         own = self._portid
@@ -142,7 +142,7 @@ class Controller:
         return count
 
     def act(self) -> None:
-        """Do what is due. Raises NetaliasError; what was not done is tried again with back-off."""
+        """Act on the events so far. Raises NetaliasError; another try comes with back-off."""
         now = self._clock()
         retry = None
         try:
@@ -156,13 +156,13 @@ class Controller:
             self._hold = self._compare_later(now)
             raise
         finally:
-            times = [self._hold if self._hold > now else None]
-            if times[0] is None:
-                times = [*self._healing.postponed.values(), self._whole_at, retry]
+            times = [*self._healing.postponed.values(), self._whole_at, retry]
+            if self._hold > now:
+                times = [self._hold]
             self.wake = min([when for when in times if when is not None], default=None)
 
     def _act(self, affected: Affected, now: float) -> float | None:
-        """Do what is due; the time of what is left."""
+        """Act on *affected*; the time to go on with the rest of it, None without one."""
         if self._monitor.lost:
             self.read_events()
         healing = self._healing
@@ -177,18 +177,18 @@ class Controller:
         if not affected.pressing:
             return None
         if affected.few and all(map(self.wished.simple, affected.dirty)):
-            trouble = self._heal_few(affected.dirty, now)
+            failed = self._heal_few(affected.dirty, now)
         else:
             with self.engine.locked():
                 if self._is_paused():
-                    return None  # since another process had the lock
+                    return None  # a checkpoint that began before the lock was free
                 self.read_events()
                 healing.postpone(affected.dirty, now)
-                trouble = self._lifecycle.free(affected, self.wished)
-                trouble |= self._lifecycle.rename(affected, self.wished)
-                trouble |= self._lifecycle.remove_expired(affected, self.wished)
-                trouble |= self._heal_all(affected, now)
-        if trouble:
+                failed = self._lifecycle.free(affected, self.wished)
+                failed |= self._lifecycle.rename(affected, self.wished)
+                failed |= self._lifecycle.remove_expired(affected, self.wished)
+                failed |= self._heal_all(affected, now)
+        if failed:
             self._compare_later(now)
         return now if affected.pressing else None  # events that came meanwhile
 

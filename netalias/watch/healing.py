@@ -149,7 +149,8 @@ class Healing:
         return self._report.failures(outcome)
 
     def report_skipped(self, diff: Diff) -> None:
-        """Log what could not be planned; that a main device is down or away was logged before."""
+        """Log declarations that cannot be planned. That a main device is down or away is logged
+        before."""
         for one in diff.skipped:
             if not isinstance(one.error, (MainDown, NoSuchDevice)):
                 self._report.warn_once(one.line())

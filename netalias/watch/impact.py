@@ -30,7 +30,7 @@ NAMING = (DEPARTURE, "name", "altname")
 
 
 class Affected:
-    """What events have affected, and nobody has acted on yet.
+    """The effects of events that were not acted on yet.
 
     ``dirty``: declared aliases that were touched, with the netlink port ID of the last one to do
     so, 0 if unknown. ``down``: indexes of main devices that went down. ``gone``: names of main

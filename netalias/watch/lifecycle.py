@@ -106,7 +106,7 @@ class Lifecycle:
         return self._report.failures(outcome)
 
     def remove_expired(self, affected: Affected, wished: Wished) -> bool:
-        """Remove what is left of undeclared aliases whose leases have expired."""
+        """Remove the remains of undeclared aliases whose leases have expired."""
         if not affected.expired:
             return False
         observed = self._engine.observe()

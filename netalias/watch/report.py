@@ -116,13 +116,13 @@ class Report:
             by = self._process(portid) or SOMEBODY
             self.journal.warning(f"{name}: {by} keeps undoing it: next try in {wait:.0f} s")
         if len(found) > FEW:
-            self.journal.warning(f"so it is with {counted(len(found) - FEW, 'alias')} more")
+            self.journal.warning(f"the same holds for {counted(len(found) - FEW, 'alias')} more")
 
     def _process(self, portid: int) -> str:
         return self._engine.within(lambda: process_of(portid)) if portid else ""
 
     def failures(self, outcome: Outcome) -> bool:
-        """Log what was refused, or still differs; whether there is any of it."""
+        """Log refusals and remaining differences; whether there are any."""
         for note in outcome.notes:
             self.journal.warning(note)
         failed = [item for item in outcome.failed if not is_late(item)]
@@ -159,7 +159,7 @@ def repair(steps: Sequence[Step]) -> str:
     for step in steps:
         if isinstance(step, SetLink):
             words += _set(step)
-    # A step that sets anything has the sysctls of an alias too, whatever they were.
+    # A step that sets anything else sets the sysctls of an alias too.
     return ", ".join(dict.fromkeys(words)) or "settings put back"
 
 

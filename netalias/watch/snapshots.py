@@ -10,20 +10,24 @@ from netalias.model.names import AliasName
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from netalias.desired.declarations import Declarations
     from netalias.model import Address, Device
-    from netalias.model.events import State
+    from netalias.model.events import Key, State
 
 
 def snapshot(state: State) -> Snapshot:
     """All devices and addresses, in the order in which the kernel lists them."""
     devices = sorted(state.devices(), key=lambda device: device.index)
-    return Snapshot(devices, (one for device in devices for one in _listed(state, device.index)))
+    found: list[Address] = []
+    for device in devices:
+        found += _ordered(_addresses(state.parts[device.index]))
+    return Snapshot(devices, found)
 
 
-def _listed(state: State, index: int) -> list[Address]:
-    return _ordered([entry.address for _, entry in state.of(index, ADDRESS)])
+def _addresses(parts: dict[Key, Any]) -> list[Address]:
+    return [entry.address for key, entry in parts.items() if key[0] == ADDRESS]
 
 
 def _ordered(found: list[Address]) -> list[Address]:
@@ -103,7 +107,7 @@ class _Relevant:
         for index, parts in self._state.parts.items():
             every = index in self._aliases
             if index in indexes:
-                found = (entry.address for key, entry in parts.items() if key[0] == ADDRESS)
+                found = _addresses(parts)
                 yield from _ordered([one for one in found if every or self._concerns(one)])
 
     def _concerns(self, address: Address) -> bool:

@@ -149,7 +149,7 @@ class Watcher:
     def run(self) -> int:
         """Watch until a signal; the exit status."""
         with Instance(self._folder, self._settings.files), Signals() as signals:
-            # Announcements are sent by children, which nobody waits for.
+            # Children send announcements; the kernel reaps them.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             self._let_interrupt(signals)
             with Followed() as files, Followed() as lock, self.checkpoint:
@@ -297,7 +297,7 @@ class Watcher:
                 self._act()
         except errors.NetaliasError as error:
             self._failed(error)
-            self.journal.error("what was declared before stays")
+            self.journal.error("the previous declarations stay in force")
         self.service.ready(self._summary())
 
     # Events
@@ -307,7 +307,7 @@ class Watcher:
         self._act()
 
     def _act(self) -> None:
-        """Do what follows from the events."""
+        """Act on the events, and on their effects on texts, proxy entries and announcements."""
         controller = self.controller
         try:
             self._try(controller.act)

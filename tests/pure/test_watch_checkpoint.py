@@ -71,7 +71,7 @@ def woken() -> list[str]:
 
 @pytest.fixture
 def found(tmp_path: Path, woken: list[str]) -> Iterator[Checkpoint]:
-    """What is tested."""
+    """The checkpoint of the folder."""
     with Checkpoint(str(tmp_path), lambda: woken.append("act")) as made:
         yield made
 
@@ -176,7 +176,7 @@ def test_a_file_that_cannot_be_read_is_read_again(found: Checkpoint, tmp_path: P
 
 
 def test_no_descriptor_is_left(guard: Guard, tmp_path: Path) -> None:
-    """Whatever was followed."""
+    """Neither of inotify nor of a guard."""
     before = sorted(Path("/proc/self/fd").iterdir())
     guard.write(PENDING)
     with Checkpoint(str(tmp_path), lambda: None) as made:
