@@ -32,7 +32,7 @@ else:
     print("won", flush=True)
     sys.stdin.readline()
 """
-"""Runs when it is told to; the winner stays until its standard input ends."""
+"""Starts at a line of input; the winner stays until its standard input ends."""
 
 
 class Candidates:
@@ -55,7 +55,7 @@ class Candidates:
             process.communicate()
 
     def run(self) -> tuple[list[int], list[str]]:
-        """All at once -> the pids of those who won, what those who lost were told."""
+        """All at once -> the pids of the winners, and the messages of the losers."""
         for process in self.processes:
             assert process.stdin is not None
             process.stdin.write("go\n")
@@ -95,12 +95,12 @@ def killed(child: int) -> None:
 
 @pytest.mark.parametrize("number", [2, 30])
 def test_one_of_many_wins(tmp_path: Path, number: int) -> None:
-    """Exactly one of those that start at once; all others are told its pid, whoever came first."""
+    """Exactly one of those that start at once; all others get its pid."""
     with Candidates(tmp_path, number) as candidates:
-        winners, told = candidates.run()
+        winners, messages = candidates.run()
         assert len(winners) == 1
-        assert len(told) == number - 1
-        assert all(f": pid {winners[0]}, since " in line for line in told), told
+        assert len(messages) == number - 1
+        assert all(f": pid {winners[0]}, since " in line for line in messages), messages
 
 
 def test_one_of_two_wins_a_hundred_times(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_one_of_two_wins_a_hundred_times(tmp_path: Path) -> None:
 
 
 def test_the_winner_is_known_to_all(tmp_path: Path) -> None:
-    """Who it is, since when and of which files; readable by everybody, the lock by its owner."""
+    """Its pid, start and files; readable by everybody, the lock by its owner."""
     files = ["/etc/netalias.conf", "two\nlines", "back\\slash\\n", "caf\udce9"]
     with Instance(str(tmp_path), files):
         found = running(str(tmp_path))
@@ -151,7 +151,7 @@ def test_the_winner_is_known_to_all(tmp_path: Path) -> None:
 
 
 def test_other_files_are_told(tmp_path: Path) -> None:
-    """After a reload the watcher says what it watches now."""
+    """The file is replaced."""
     with Instance(str(tmp_path), ["one"]) as held:
         held.write(["two", "three"])
         found = running(str(tmp_path))
@@ -171,7 +171,7 @@ def test_an_orderly_end(tmp_path: Path) -> None:
 
 
 def test_a_killed_watcher_lets_go(tmp_path: Path) -> None:
-    """What it said of itself stays behind and is believed by nobody."""
+    """Its file stays behind and is believed by nobody."""
     folder = str(tmp_path)
     child = in_child(lambda: Instance(folder))
     found = running(folder)
@@ -195,7 +195,7 @@ def test_a_pid_that_was_given_again_is_nobody(tmp_path: Path) -> None:
 def test_a_winner_that_has_not_said_who_it_is_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the lock and the words about it nobody is told a wrong pid."""
+    """Between the lock and the file nobody gets a wrong pid."""
     folder = str(tmp_path)
     slept: list[float] = []
     with Instance(folder):
@@ -223,7 +223,7 @@ def test_a_lock_that_nobody_explains(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_lock_that_is_let_go_meanwhile_is_taken(tmp_path: Path) -> None:
-    """Who comes while a watcher ends, or its child has not closed its descriptors, wins yet."""
+    """A new one waits while a watcher ends, or its child has not closed its descriptors."""
     folder = str(tmp_path)
     held = Instance(folder)
     child = os.fork()

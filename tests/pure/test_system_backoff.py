@@ -38,7 +38,7 @@ def test_then_later_and_later(backoff: RepairBackoff) -> None:
 
 
 def test_the_time_stays_until_it_comes(backoff: RepairBackoff) -> None:
-    """Whatever is undone meanwhile counts no more."""
+    """Further changes until then do not count."""
     when = backoff.undone("a", 1.0)
     assert when == 1 + SHORTEST
     assert {backoff.undone("a", 1.0 + part / 10) for part in range(10)} == {when}
@@ -62,7 +62,7 @@ def test_slowly_is_not_delayed() -> None:
 
 
 def test_a_long_backoff_takes_a_long_calm(backoff: RepairBackoff) -> None:
-    """Who undoes it once a minute does not begin anew every time."""
+    """A change once a minute does not begin anew every time."""
     now = 1.0
     for _ in range(12):
         now = backoff.undone("a", now) + 0.1
@@ -71,13 +71,13 @@ def test_a_long_backoff_takes_a_long_calm(backoff: RepairBackoff) -> None:
 
 
 def test_uncounted() -> None:
-    """What was the beginning of the next one does not count."""
+    """A count that is taken back is none."""
     backoff = RepairBackoff()
     for number in range(3 * BURST - 3):
         assert backoff.undone("a", number / 10) == number / 10
         if number % 3:
             backoff.uncount("a")
-    backoff.uncount("never heard of")
+    backoff.uncount("unknown")
 
 
 def test_each_key_has_its_own(backoff: RepairBackoff) -> None:
@@ -86,7 +86,7 @@ def test_each_key_has_its_own(backoff: RepairBackoff) -> None:
 
 @given(st.lists(st.floats(0, 100), max_size=60))
 def test_it_is_never_waited_longer_than_the_longest(pauses: list[float]) -> None:
-    """Nor is a time told that has gone by."""
+    """Nor is a time given that has gone by."""
     backoff, now = RepairBackoff(), 0.0
     for pause in pauses:
         now += pause

@@ -98,7 +98,7 @@ CHANGES = (
 
 
 def again(followed: Followed, path: Path) -> None:
-    """Follow it, and be told of a further change."""
+    """Follow it, and notice a further change."""
     assert followed.follow([str(path)]) == []
     followed.read()
     assert not followed.read()
@@ -165,7 +165,7 @@ def test_a_file_that_comes(followed: Followed, tmp_path: Path) -> None:
 
 
 def test_a_tree_that_comes_at_once(followed: Followed, tmp_path: Path) -> None:
-    """What was made between a look and the next is there when it is read after following."""
+    """A file made between two looks is there when it is read after following."""
     path = tmp_path / "a" / "b" / "netalias.conf"
     followed.follow([str(path)])
     path.parent.mkdir(parents=True)
@@ -215,7 +215,7 @@ def test_data_of_a_mounted_map(followed: Followed, tmp_path: Path) -> None:
 
 
 def test_a_link_to_a_link_that_is_broken(followed: Followed, tmp_path: Path) -> None:
-    """What it points to is awaited where it would be."""
+    """Its target is awaited where it would be."""
     (tmp_path / "far").mkdir()
     (tmp_path / "link").symlink_to("far/file")
     followed.follow([str(tmp_path / "link")])
@@ -282,7 +282,7 @@ def test_what_is_not_followed_any_more(followed: Followed, file: Path) -> None:
 
 
 def test_a_change_just_before_following_again_is_not_lost(followed: Followed, file: Path) -> None:
-    """It is still told, or it is there for whoever reads after following."""
+    """It is an event still, or is there for a reader after following."""
     followed.follow([str(file)])
     rewrite(file)
     followed.follow([str(file)])
@@ -336,7 +336,7 @@ def test_a_file_that_is_taken_for_a_folder(followed: Followed, file: Path) -> No
 
 
 def test_no_more_watches(followed: Followed, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the kernel refuses is told, and no reason to die."""
+    """A refusal of the kernel is reported, and ends nothing."""
 
     class Refusing:
         def inotify_add_watch(self, *_: object) -> int:
@@ -415,7 +415,7 @@ def test_a_pause_after_one_change() -> None:
 
 @given(st.lists(st.floats(0.0, SETTLE * 0.99), min_size=1, max_size=200))
 def test_a_pause_in_a_storm(steps: list[float]) -> None:
-    """Each change puts it off, but never beyond what is waited at most."""
+    """Each change puts it off, but never beyond the longest delay."""
     pause = Debounce()
     now = 0.0
     pause.changed(now)

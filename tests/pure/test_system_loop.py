@@ -41,7 +41,7 @@ def pipes() -> Iterator[list[Pipe]]:
 
 
 class Script:
-    """A loop whose parts note what they are called for, and end it after so many notes."""
+    """A loop whose parts note their calls, and end it after so many notes."""
 
     def __init__(self, count: int) -> None:
         self.notes: list[str] = []
@@ -118,7 +118,7 @@ def test_nobody_is_called_too_early() -> None:
 
 
 def test_without_a_deadline_it_waits_for_ever() -> None:
-    """Who has nothing to do does nothing."""
+    """A timer without a time is no deadline."""
     loop = Loop([Timer(lambda now: None, lambda now: None)], lambda: 0.0)
     assert loop._tick() is None
     late, soon = (Timer(lambda now: 7.0, print), Timer(lambda now: 2.0001, print))
@@ -148,14 +148,14 @@ class Changing:
 
 
 def test_descriptors_that_change(pipes: list[Pipe]) -> None:
-    """What is not wanted any more is not waited for, though it is ready."""
+    """A descriptor that is not wanted any more is not served, though it is ready."""
     script = Script(3)
     pipes[0].fill()
     assert script.run(Changing(script, pipes)) == [str(POLLIN), str(POLLOUT), str(POLLIN)]
 
 
 def test_a_descriptor_that_is_another_one_now(pipes: list[Pipe]) -> None:
-    """A number that was closed and given again belongs to whoever wants it now."""
+    """A number that was closed and given again belongs to the part that wants it now."""
     script = Script(2)
     number = pipes[0].end
 
@@ -172,7 +172,7 @@ def test_a_descriptor_that_is_another_one_now(pipes: list[Pipe]) -> None:
 
 
 def test_nobody_has_a_turn_after_the_end(pipes: list[Pipe]) -> None:
-    """Who takes everything away at the end must not see it put right again."""
+    """A part that removes aliases at the end must not have them repaired by another one."""
     script = Script(1)
     for pipe in pipes:
         pipe.fill()

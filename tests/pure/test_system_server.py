@@ -1,4 +1,4 @@
-"""The socket that answers what is there now, and the clients that it meets."""
+"""The server of texts, and the clients that it meets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Client:
         self.socket.sendall(request)
 
     def over(self) -> bool:
-        """Read what is there; whether that was the end."""
+        """Read without waiting; whether that was the end."""
         try:
             while not self.ended:
                 data = self.socket.recv(1 << 16)
@@ -79,7 +79,7 @@ class Served:
         return made
 
     def turn(self) -> int:
-        """What is to be done now; how much that was: descriptors and timers."""
+        """One turn of a loop; the number of descriptors and timers that were served."""
         waiting = select.poll()
         for fileno, events in self.answers.wanted(self.clock()).items():
             waiting.register(fileno, events)
@@ -103,7 +103,7 @@ class Served:
         until(lambda: (self.turn(), done())[1])
 
     def answer(self, request: bytes) -> bytes:
-        """What one client gets."""
+        """The bytes that one client gets."""
         client = self.client(request)
         self.serve(client.over)
         return client.data
@@ -128,7 +128,7 @@ def server(tmp_path: Path) -> Iterator[Served]:
 
 @pytest.mark.parametrize("request_", [b"aliases\n", b"aliases\r\n", b"  aliases \nmore"])
 def test_a_word_is_answered(server: Served, request_: bytes):
-    """One text, and the end of it: what comes behind the word is no error for who reads."""
+    """One text, and the end of it: bytes behind the word are no error for the reader."""
     assert server.answer(request_) == b"text of aliases\n"
     assert server.connected == 0
 
@@ -185,7 +185,7 @@ def test_an_error_of_ours_is_a_line(server: Served, monkeypatch: pytest.MonkeyPa
 
 
 def test_everybody_may_connect(server: Served):
-    """Whatever the umask of who serves; and only sockets of this server are taken away by it."""
+    """Whatever the umask of the server; and it removes no socket but its own."""
     assert os.stat(server.path).st_mode & 0o777 == 0o666
     server.answers.close()
     assert not os.path.exists(server.path)
@@ -289,7 +289,7 @@ def test_a_hundred_at_once(server: Served):
 
 
 def test_a_thousand_that_say_nothing(server: Served):
-    """Each gets its time, and goes; then whoever asks is served."""
+    """Each gets its time, and goes; then others are served."""
     for _ in range(1000):
         server.client().socket.close()
         server.settle()
@@ -298,7 +298,7 @@ def test_a_thousand_that_say_nothing(server: Served):
 
 
 def test_texts_take_a_quarter_of_the_time(server: Served):
-    """Who asks during the rest shares the next text, which is made after all of them have asked."""
+    """Requests during the pause share the next text, which is made after all of them."""
     server.cost = 0.125
     server.answer(b"json\n")
     asking = [server.client(b"json\n") for _ in range(5)] + [server.client(b"aliases\n")]
@@ -331,7 +331,7 @@ def test_texts_that_nobody_reads_are_bounded(server: Served):
 
 
 def test_no_descriptors_left(server: Served):
-    """Nobody is accepted for a moment, instead of being told the same without end."""
+    """Nothing is accepted for a moment, instead of the same event without end."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     client = server.client(b"aliases\n")
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))

@@ -1,4 +1,4 @@
-"""What is done about events, over the kernel in memory, and when."""
+"""The control loop over the kernel in memory: its acts, and their times."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_is_declared_is_made() -> None:
     assert watched.said() == ["netalias: 2 aliases made, 1 setting changed"]
 
 
-def test_a_main_device_that_never_comes_is_told_once() -> None:
+def test_a_main_device_that_never_comes_is_logged_once() -> None:
     """However much happens to others; nothing is tried by time."""
     watched = Watched("eth0:0 10.0.0.1\neth7:0 10.0.0.7\n")
     assert any("there is no device eth7" in line for line in watched.said())
@@ -62,7 +62,7 @@ def test_what_was_deleted_comes_back() -> None:
 
 
 def test_what_is_undone_again_and_again() -> None:
-    """BURST times at once, then after one second, two, four, up to a minute; and it is told."""
+    """BURST times at once, then after one second, two, four, up to a minute; with a warning."""
     watched = Watched(TWO)
     for _ in range(BURST):
         undo(watched)
@@ -107,7 +107,7 @@ def test_an_alias_of_a_network_that_is_undone_again_and_again() -> None:
 
 
 def test_back_off_concerns_nobody_else() -> None:
-    """What happens to main devices does not end it early, and others are put right meanwhile."""
+    """Events of main devices do not end it early, and other aliases are repaired meanwhile."""
     watched = Watched(TWO)
     for _ in range(BURST + 1):
         undo(watched)
@@ -150,7 +150,7 @@ def test_a_main_device_that_flaps_causes_no_back_off() -> None:
 
 
 def test_a_main_device_that_is_made_again_and_again_causes_no_back_off() -> None:
-    """Nor when its going and its coming are heard together."""
+    """Nor when its going and its coming are read together."""
     watched = Watched(TWO)
     watched.said()
     for _ in range(3 * BURST):
@@ -196,7 +196,7 @@ def test_heal_off_of_a_network_costs_nothing() -> None:
 
 
 def test_one_of_thousands_reads_nothing() -> None:
-    """An alias with a host address comes back by what the events have told."""
+    """An alias with a host address comes back by the events alone."""
     watched = Watched("eth0:0-999 10.0.0.0+ kind label\n")
     reads = count_reads(watched)
     watched.kernel.remove_address("eth0", "10.0.0.7/32")
@@ -226,7 +226,7 @@ def count_reads(watched: Watched) -> list[int]:
 
 
 def test_the_first_of_its_kind_brings_the_settings() -> None:
-    """Whoever has deleted the last one has given back what it needs of its main device."""
+    """The command that deleted the last one restored the settings of the main device."""
     watched = Watched("eth0:0 10.0.0.1 kind macvlan\n")
     watched.engine.delete("eth0:0")
     assert watched.kernel.device("eth0").arp_announce == 0
@@ -350,7 +350,7 @@ class Falling(Memory):
 
 
 def test_down_before_the_first_alias_is_there() -> None:
-    """What is made meanwhile goes as well: the kernel makes it on a device that is down."""
+    """An alias made meanwhile goes as well: the kernel makes it on a device that is down."""
     kernel = Falling()
     watched = Watched("", kernel)
     kernel.loose = True
@@ -402,7 +402,7 @@ def test_busy() -> None:
 
 
 def test_a_lock_is_not_asked_for_in_a_ring() -> None:
-    """Asking in vain wakes whoever waits for the lock; that alone is no reason to ask again."""
+    """A try in vain wakes those that wait for the lock; that alone is no reason for another try."""
     watched = Watched(TWO)
     watched.lock.held = True
     undo(watched)
@@ -418,7 +418,7 @@ def test_a_lock_is_not_asked_for_in_a_ring() -> None:
 
 
 def test_an_error_is_tried_again_later_and_later() -> None:
-    """Whatever happens meanwhile; when it is over nothing was forgotten, and the next error is
+    """Events do not change that; when it is over nothing was forgotten, and the next error is
     tried again soon."""
     watched = Watched("eth0:0 10.1.0.1/24\n")
     watched.said()
@@ -457,8 +457,8 @@ def test_what_could_not_be_read_is_read_later() -> None:
     assert watched.names() == ["eth0:0", "eth0:1"]
 
 
-def test_what_was_heard_for_a_reader_is_acted_on() -> None:
-    """Whoever asks for the world takes in what was announced; there may be no further event."""
+def test_events_read_for_a_text_are_acted_on() -> None:
+    """A reader of the texts takes in announcements; there may be no further event."""
     watched = Watched(TWO)
     undo(watched)
     watched.controller.read_events()
@@ -508,8 +508,8 @@ def test_paused_just_before_the_lock_was_free(name: str) -> None:
     assert name in watched.names()
 
 
-def test_a_refused_alias_is_told_once_and_tried_again() -> None:
-    """The others are made, and what is told goes on lasting."""
+def test_a_refused_alias_is_logged_once_and_tried_again() -> None:
+    """The others are made, and the cause of the warning lasts."""
     kernel = Memory(kinds=("macvlan",))
     kernel.add_device("eth5", up=True, mac=bytes.fromhex("020000000077"))
     watched = Watched("eth5:0 10.0.0.1\neth5:1 10.0.0.2 hw ether 02:00:00:00:00:77\n", kernel)
@@ -520,7 +520,7 @@ def test_a_refused_alias_is_told_once_and_tried_again() -> None:
 
 
 def test_fewer_than_half() -> None:
-    """A guard rail refuses it once; nothing goes, and what is missing comes."""
+    """A guard rail refuses it once; nothing goes, and the missing ones come."""
     watched = Watched("eth0:0-19 10.0.0.0+ kind label\n")
     watched.said()
     watched.load("eth0:20 10.0.0.20 kind label\n")
@@ -532,7 +532,7 @@ def test_fewer_than_half() -> None:
 
 
 def test_an_error_of_the_kernel_is_no_guard_rail() -> None:
-    """What is not declared any more goes when it can."""
+    """Aliases that are not declared any more go when they can."""
     watched = Watched(TWO)
     watched.kernel.privileged = False
     watched.load("eth0:0 10.0.0.1\n")
@@ -543,7 +543,7 @@ def test_an_error_of_the_kernel_is_no_guard_rail() -> None:
 
 
 def test_wishes_that_are_gone_are_not_missed() -> None:
-    """What was heard of an alias that is not declared any more is forgotten with it."""
+    """The events of an alias that is not declared any more are forgotten."""
     watched = Watched(TWO)
     undo(watched)
     watched.controller.read_events()

@@ -1,4 +1,4 @@
-"""Events, and what they affect: small worlds, one change, the affected."""
+"""Events and their effects: a small machine, one change, the affected aliases and devices."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Observed:
         return self.kernel.device(name).index
 
     def affected(self, portid: int = 0) -> dict[str, object]:
-        """What is affected, without empty fields."""
+        """The effects, without empty fields."""
         for event in difference(self.state, state_of(self.kernel.snapshot())):
             self.impact.add(event, portid)
         affected = self.impact.affected
@@ -183,7 +183,7 @@ def test_a_main_device_is_deleted(observed: Observed) -> None:
 
 
 def test_down_and_up_is_up(observed: Observed) -> None:
-    """Who has come up by the time that it is acted on, frees nothing."""
+    """A device that is up again before the controller acts frees nothing."""
     observed.kernel.set_device("eth0", up=False)
     assert observed.affected()["down"] == {2}
     observed.kernel.set_device("eth0", up=True)
@@ -227,7 +227,7 @@ def test_a_new_name(observed: Observed) -> None:
 
 
 def test_carrier(observed: Observed) -> None:
-    """Of a main device with aliases it is told which one."""
+    """Of a main device with aliases the index is noted."""
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, carrier=False)
     observed.affected()
@@ -240,7 +240,7 @@ def test_carrier(observed: Observed) -> None:
 
 
 def test_who_did_it_is_remembered(observed: Observed) -> None:
-    """What follows from it by itself does not hide the port ID."""
+    """Further events without a port ID do not hide it."""
     observed.kernel.set_device("eth0:0", up=False)
     observed.affected(7)
     observed.kernel.remove_device("eth0:0")

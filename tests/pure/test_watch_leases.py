@@ -1,4 +1,4 @@
-"""What the watcher makes of leases: when they are renewed, and that a renewal is no affected."""
+"""Leases under a watcher: when they are renewed, and that a renewal affects nothing."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Other:
         self.first, self.second = map(int, self.line().split())
 
     def line(self) -> str:
-        """What it says."""
+        """The next line of its output."""
         assert self.process.stdout is not None
         return self.process.stdout.readline()
 
@@ -96,7 +96,7 @@ def test_a_socket_that_is_closed(other: Other) -> None:
 
 
 def test_a_pid_of_another(other: Other) -> None:
-    """Whoever has taken a port that looks like the pid of another process is named himself."""
+    """A process whose port ID looks like the pid of another one is named itself."""
     other.go_on()
     with netlink(other.process.pid):
         assert process_of(other.process.pid).endswith(f" (pid {os.getpid()})")
@@ -104,7 +104,7 @@ def test_a_pid_of_another(other: Other) -> None:
 
 @pytest.mark.parametrize("port", [0, PIDS - 1, 1 << 31])
 def test_nobody(port: int) -> None:
-    """Neither the kernel nor who has ended."""
+    """Neither the kernel nor a process that has ended."""
     assert process_of(port) == ""
 
 

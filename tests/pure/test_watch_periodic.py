@@ -103,7 +103,7 @@ def test_a_device_that_is_made_again(observed: Observed) -> None:
 
 
 def test_refused(observed: Observed) -> None:
-    """It is told, and counts for nothing."""
+    """It is reported, and counts for nothing."""
     observed.kernel.set_device("eth0", up=False)
     observed.kernel.set_device("eth0", up=True)
     observed.read_events()

@@ -38,5 +38,5 @@ TWO = Address(7, AF_INET, bytes((10, 0, 0, 2)), 32)
     ],
 )
 def test_a_repair(steps: list[Step], words: str) -> None:
-    """What was done, in the words of ip(8), not that something had been changed."""
+    """The repair itself, in the words of ip(8)."""
     assert repair(steps) == words

@@ -1,4 +1,4 @@
-"""Few wishes see in a part of the world what they would see in all of it."""
+"""A part of the state is enough to compare a few declarations."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Focused(OverMemory):
             self.tally.update(text.split()[0] for text in whole)
 
     def seen(self, wanted: Declarations, observed: Snapshot) -> list[str]:
-        """What is to be done, and what cannot be."""
+        """The planned differences, and the refused ones."""
         able = self.ground.kernel().able
         found: Diff = compare(wanted, Observed(observed, self.registry), able, removing=False)
         done = [
