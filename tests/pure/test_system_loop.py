@@ -126,6 +126,16 @@ def test_without_a_deadline_it_waits_for_ever() -> None:
     assert loop._tick() == 2001
 
 
+def test_a_turn_asks_each_part_once(pipes: list[Pipe]) -> None:
+    """A watcher has ten parts, and a turn for every event."""
+    script = Script(3)
+    asked: list[float] = []
+    pipes[0].fill()
+    reader = Reader([pipes[0].end], lambda: script.note("turn"))
+    assert script.run(reader, Timer(asked.append, lambda now: None)) == ["turn"] * 3
+    assert len(asked) == 3
+
+
 class Changing:
     """A part that waits for another pipe every time, reading or writing."""
 
