@@ -1,8 +1,8 @@
-"""A watcher's keeping over the kernel in memory, with a clock that tests move."""
+"""The controller of a watcher over the kernel in memory, with a clock that tests move."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 
 from netalias import errors
@@ -13,11 +13,12 @@ from netalias.model import Snapshot
 from netalias.model.events import LINK, Entry, Event, State, address_key, apply, difference
 from netalias.runtime.private import PrivateDirectory
 from netalias.system.journal import Journal
-from netalias.watch.controller import Keeping
+from netalias.watch.checkpoint import Checkpoint
+from netalias.watch.controller import Controller
 
 
 def state_of(snapshot: Snapshot) -> State:
-    """What a stream knows when the kernel is so."""
+    """The state of a monitor when the kernel is so."""
     state = State()
     for device in snapshot.devices.values():
         apply(state, (LINK, device.index), device)
@@ -27,16 +28,16 @@ def state_of(snapshot: Snapshot) -> State:
     return state
 
 
-class Heard:
-    """A stream that is told of the kernel in memory when it is read; in ``fails`` reading does."""
+class Announced:
+    """A monitor over the kernel in memory, which counts its events; ``fails`` readings fail."""
 
     def __init__(self, kernel: Memory) -> None:
         self.kernel = kernel
         self.state = State()
-        self.port = 0
+        self.portid = 0
         self.lost = False
         self.fails = 0
-        self.told = 0
+        self.count = 0
 
     def read(self, most: int = 0) -> Iterator[Event]:
         if self.fails:
@@ -45,28 +46,48 @@ class Heard:
             raise errors.kernel_error("announcements of the kernel", 4)
         self.lost = False
         for event in difference(self.state, state_of(self.kernel.snapshot())):
-            self.told += 1
+            self.count += 1
             yield event
 
 
 class Busy(PrivateDirectory):
-    """A runtime directory whose lock another run holds while ``held``."""
+    """A runtime directory whose lock another run holds while ``held``; ``before`` is called by each
+    try."""
 
     def __init__(self) -> None:
         super().__init__()
         self.held = False
         self.asked = 0
+        self.before: Callable[[], object] = lambda: None
 
     def acquire(self) -> None:
         self.asked += 1
+        self.before()
         if self.held:
             raise errors.LockBusy("another netalias is at work")
 
 
-class Watched:
-    """Keeping of what *text* declares; lo, eth0 and eth1 are up."""
+class Paused:
+    """In the place of a checkpoint: the ``reason`` of a test."""
 
-    def __init__(self, text: str, kernel: Memory | None = None, **options: object) -> None:
+    def __init__(self, watched: Watched) -> None:
+        self.watched = watched
+
+    def reason(self, digest: str) -> str:
+        """For any configuration."""
+        return self.watched.reason
+
+
+class Watched:
+    """Controller of what *text* declares; lo, eth0 and eth1 are up."""
+
+    def __init__(
+        self,
+        text: str,
+        kernel: Memory | None = None,
+        checkpoint: Checkpoint | None = None,
+        **options: object,
+    ) -> None:
         self.kernel = kernel or Memory()
         self.kernel.set_device("lo", up=True)
         for name in ("eth0", "eth1"):
@@ -76,16 +97,16 @@ class Watched:
         self.journal = StringIO()
         self.lock = Busy()
         self.engine = Engine(Setup(self.kernel, runtime=self.lock))
-        self.stream = Heard(self.kernel)
-        self.keeping = Keeping(
+        self.monitor = Announced(self.kernel)
+        self.controller = Controller(
             self.engine,
-            self.stream,  # type: ignore[arg-type]
+            self.monitor,  # type: ignore[arg-type]
             Journal(stream=self.journal, environ={}),
             lambda: self.now,
-            paused=lambda: self.reason,
+            checkpoint or Paused(self),  # type: ignore[arg-type]
             **options,  # type: ignore[arg-type]
         )
-        for _ in self.stream.read():
+        for _ in self.monitor.read():
             pass
         self.load(text)
 
@@ -93,41 +114,42 @@ class Watched:
         """Other files, and what follows."""
         found = declarations.parse([("t.conf", text)], self.engine.registry)
         assert found.errors == []
-        self.keeping.load(found)
+        self.controller.load(found)
         self.quiet()
 
-    def quiet(self, *, port: int = 0) -> None:
+    def quiet(self, *, portid: int = 0) -> None:
         """Hear and act until there is nothing to do at this moment. What happened was asked for
-        by *port*."""
-        self.stream.port = port
-        told = -1
+        by the
+        netlink port ID *portid*."""
+        self.monitor.portid = portid
+        count = -1
         for _ in range(20):
-            if told == self.stream.told and not self.due:
+            if count == self.monitor.count and not self.due:
                 return
-            told = self.stream.told
+            count = self.monitor.count
             self.act()
-            self.keeping.hear()
-            self.stream.port = 0
+            self.controller.read_events()
+            self.monitor.portid = 0
         raise AssertionError("it never comes to rest")
 
     def act(self) -> None:
-        """Once; what was raised is told, as the watcher does."""
+        """Once; an error is logged, as the watcher does."""
         try:
-            self.keeping.act()
+            self.controller.act()
         except errors.NetaliasError as error:
             self.journal.write(f"error: {error.line()}\n")
-        self.keeping.touched = self.keeping.raised = False
-        self.keeping.linked = set()
+        self.controller.touched = self.controller.raised = False
+        self.controller.linked = set()
 
     @property
     def due(self) -> bool:
         """Whether act() is to be called now."""
-        wake = self.keeping.wake
+        wake = self.controller.wake
         return wake is not None and wake <= self.now
 
     def wait(self) -> float:
         """Until it is time to act, and do it; how many seconds that took."""
-        wake = self.keeping.wake
+        wake = self.controller.wake
         assert wake is not None
         assert wake > self.now
         waited, self.now = wake - self.now, wake
@@ -139,7 +161,7 @@ class Watched:
         return [str(alias.name) for alias in self.engine.show()]
 
     def said(self) -> list[str]:
-        """What the journal was told since the last time."""
+        """The lines of the journal since the last call."""
         text = self.journal.getvalue()
         self.journal.seek(0)
         self.journal.truncate()

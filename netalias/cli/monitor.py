@@ -6,7 +6,11 @@ import gc
 import sys
 
 from netalias import errors
-from netalias.monitor import Monitor
+from netalias.cli import number
+from netalias.cli.output import complain
+from netalias.model import GROUP
+from netalias.monitor import EventPrinter, Settings
+from netalias.monitor.hooks import OCCASIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,14 +18,25 @@ if TYPE_CHECKING:
 
 
 def monitor(options: Options, words: list[str]) -> int:
-    """Print what is there and what happens, until it is interrupted, nobody reads any more, or,
-    with ``--exit-when-down``, a named device goes down."""
+    """Print what exists and what happens until it is interrupted, the reader has gone, or, with
+    ``--exit-when-down``, a named device goes down; the exit status."""
     if options.exit_when_down and not words:
         raise errors.UsageError("--exit-when-down needs the name of a device")
     if sys.stdout is None:
         raise errors.StateError("standard output is closed")
     gc.enable()  # the launcher switches it off, for commands that live for milliseconds
+    settings = Settings(
+        words,
+        group=number("--group", options.group, GROUP, 1),
+        netns=options.netns,
+        scripts={one: getattr(options, f"on_{one.replace('-', '_')}") for one in OCCASIONS},
+        routes=options.details,
+        json=options.json,
+        timestamps=options.timestamps,
+        initial=not options.no_initial,
+        exit_when_down=options.exit_when_down,
+    )
     try:
-        return Monitor(options, words).run()
+        return EventPrinter(settings, lambda text: complain(text, "warning: ")).run()
     except KeyboardInterrupt:
         return errors.STATUS_INTERRUPTED

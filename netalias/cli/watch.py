@@ -8,16 +8,29 @@ if TYPE_CHECKING:
 
 
 def watch(options: Options, words: list[str]) -> int:
-    """Keep what the files declare true, until a signal ends it."""
+    """Keep the declarations of the files *words* true until a signal; the exit status."""
     import gc
 
     from netalias.cli import number
+    from netalias.desired import ON_DOWN, choice
+    from netalias.desired.index import FREE
     from netalias.system.netns import held
-    from netalias.watch.watcher import LOCKED, Watcher
+    from netalias.watch.watcher import LOCKED, Settings, Watcher
 
     gc.enable()  # the launcher switches it off, for commands that live for milliseconds
-    wait = number("--wait", options.wait, LOCKED, 0)
-    options.wait = "0"  # who is asked for the lock again and again can do something else meanwhile
+    settings = Settings(
+        words,
+        wait=number("--wait", options.wait, LOCKED, 0),
+        on_down=choice("--on-down", options.on_down or FREE, ON_DOWN),
+        texts=options.texts,
+        private_texts=bool(options.netns),
+        release=options.release,
+        allow_empty=options.allow_empty,
+        allow_shrink=options.allow_shrink,
+        quiet=options.quiet,
+        verbose=options.verbose,
+    )
+    options.wait = "0"  # the watcher asks for the lock again and again, and serves others meanwhile
     options.netns = options.netns and held(options.netns)
     with options.engine() as engine:
-        return Watcher(options, engine, words, wait).run()
+        return Watcher(settings, engine).run()

@@ -1,4 +1,4 @@
-"""The verb monitor: what happens to main devices and aliases, line by line, as it happens."""
+"""Events of main devices and aliases, printed line by line as they happen."""
 
 from __future__ import annotations
 
@@ -7,53 +7,90 @@ from datetime import datetime
 from select import POLLIN, poll
 
 from netalias import errors
-from netalias.cli import number
-from netalias.cli.output import complain
-from netalias.kernel.netlink.monitor import Stream
+from netalias.kernel.netlink.monitor import Monitor
 from netalias.model import GROUP
 from netalias.model.events import DEPARTURE, FLAG
 from netalias.model.names import printable
-from netalias.monitor.hooks import OCCASIONS, Hooks, Occasions, start
+from netalias.monitor.hooks import Hooks, Occasions, start
 from netalias.monitor.selection import Selection
 from netalias.system.netns import entered, held
 from netalias.views.events import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from netalias.cli import Options
     from netalias.model.events import Event
 
 
-class Monitor:
-    """One run. Raises BadName, UsageError, NoSuchDevice for a namespace, KernelError."""
+class Settings:
+    """Settings of a printer of events.
 
-    def __init__(self, options: Options, words: list[str]) -> None:
-        self._options = options
-        group = number("--group", options.group, GROUP, 1)
-        self._selection = Selection(words, group)
-        options.netns = options.netns and held(options.netns)
-        if options.netns:
-            with entered(options.netns):
-                self.stream = Stream(routes=options.details)
+    ``names`` are those of main devices and aliases, none for all; ``group`` is the mark of our
+    devices (IFLA_GROUP). ``netns`` is a network namespace by name or path, empty for that of the
+    caller. ``scripts`` has a path by occasion (hooks.OCCASIONS). With ``initial`` the objects that
+    exist already come first; with ``exit_when_down`` a named device that goes down or away ends it.
+    """
+
+    __slots__ = (
+        "exit_when_down", "group", "initial", "json", "names", "netns", "routes", "scripts",
+        "timestamps",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        names: Sequence[str] = (),
+        *,
+        group: int = GROUP,
+        netns: str = "",
+        scripts: Mapping[str, str] | None = None,
+        routes: bool = False,
+        json: bool = False,
+        timestamps: bool = False,
+        initial: bool = True,
+        exit_when_down: bool = False,
+    ) -> None:
+        self.names = names
+        self.group = group
+        self.netns = netns
+        self.scripts = scripts or {}
+        self.routes = routes
+        self.json = json
+        self.timestamps = timestamps
+        self.initial = initial
+        self.exit_when_down = exit_when_down
+
+
+class EventPrinter:
+    """Events on standard output, and the scripts that they start.
+
+    *warn* is called with a sentence for each script that cannot be started. Raises BadName,
+    UsageError, NoSuchDevice for an unknown namespace, KernelError.
+    """
+
+    def __init__(self, settings: Settings, warn: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._selection = Selection(settings.names, settings.group)
+        self._netns = settings.netns and held(settings.netns)
+        if self._netns:
+            with entered(self._netns):
+                self._monitor = Monitor(routes=settings.routes)
         else:
-            self.stream = Stream(routes=options.details)
-        self._lines = Lines(self.stream.state, group)
+            self._monitor = Monitor(routes=settings.routes)
+        self._lines = Lines(self._monitor.state, settings.group)
         self._occasions = Occasions()
-        scripts = {one: getattr(options, f"on_{one.replace('-', '_')}") for one in OCCASIONS}
-        self._hooks = Hooks(scripts, lambda text: complain(text, "warning: "), self._spawn)
+        self._hooks = Hooks(settings.scripts, warn, self._spawn)
         self._done = False
 
     def run(self) -> int:
-        """Until it ends; the exit status."""
-        for event in self._picked(self.stream.start()):
-            if not self._options.no_initial:
-                self._tell(event, initial=True)
+        """Print events until the end; the exit status."""
+        for event in self._picked(self._monitor.start()):
+            if self._settings.initial:
+                self._print(event, initial=True)
         waiting = poll()
-        for fileno in self.stream.filenos():
+        for fileno in self._monitor.filenos():
             waiting.register(fileno, POLLIN)
-        waiting.register(sys.stdout.fileno(), 0)  # POLLERR: who read us has gone
+        waiting.register(sys.stdout.fileno(), 0)  # POLLERR: the reader has gone
         while not self._done:
             running = self._hooks.pidfd
             if running >= 0:
@@ -65,42 +102,40 @@ class Monitor:
                     self._hooks.ended()
             if sys.stdout.fileno() in ready:
                 raise BrokenPipeError
-            for event in self._picked(self.stream.read()):
-                self._tell(event)
+            for event in self._picked(self._monitor.read()):
+                self._print(event)
                 self._done = self._done or self._is_end(event)
         return errors.STATUS_OK
 
     def _picked(self, events: Iterator[Event]) -> Iterator[Event]:
         for event in events:
-            yield from self._selection.pick(event, self.stream.state)
+            yield from self._selection.pick(event, self._monitor.state)
 
-    def _tell(self, event: Event, *, initial: bool = False) -> None:
+    def _print(self, event: Event, *, initial: bool = False) -> None:
         now = ""
-        if self._options.timestamps:
+        if self._settings.timestamps:
             now = datetime.now().astimezone().isoformat(timespec="microseconds")
-        if self._options.json:
+        if self._settings.json:
             from netalias.views import json
 
             stamp = {"time": now} if now else {}
             line = json.line(stamp | self._lines.fields(event, initial=initial))
         else:
-            line = printable(" ".join([now] * bool(now) + [self._text(event, initial)])) + "\n"
+            text = self._lines.text(event, initial=initial)
+            line = printable(f"{now} {text}" if now else text) + "\n"
         sys.stdout.write(line)
         sys.stdout.flush()
         for run in self._occasions.of(event, initial=initial):
             self._hooks.add(run)
 
-    def _text(self, event: Event, initial: bool) -> str:
-        return self._lines.text(event, initial=initial)
-
     def _is_end(self, event: Event) -> bool:
-        if not self._options.exit_when_down or event.device is None:
+        if not self._settings.exit_when_down or event.device is None:
             return False
         down = event.what == FLAG and event.field == "UP" and not event.new
         return (down or event.what == DEPARTURE) and self._selection.named(event.device)
 
     def _spawn(self, words: list[str]) -> int:
-        if not self._options.netns:
+        if not self._netns:
             return start(words)
-        with entered(self._options.netns):
+        with entered(self._netns):
             return start(words)

@@ -1,7 +1,7 @@
-"""Scripts that are run when something happens, with the arguments of ifwatchd(8) of NetBSD.
+"""Scripts run on events, with the arguments of ifwatchd(8) of NetBSD.
 
-They run one after the other, and whoever listens never waits for them: what happens meanwhile
-waits in a queue, and the end of a script is an event of its descriptor (pidfd_open(2)).
+They run one at a time, and the reader of events never waits for them: further runs wait in a
+queue, and the end of a script is an event of its descriptor (pidfd_open(2)).
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
     Run = tuple[str, str, str, str]
     """Occasion, name of the device, address, destination."""
 
+# Arguments of ifwatchd(8) in the place of a terminal and its speed, which scripts of pppd expect.
 TTY = "/dev/null"
 SPEED = "9600"
-"""What ifwatchd gives in place of a terminal and its speed, which scripts of pppd expect."""
 
 OCCASIONS = ("arrival", "departure", "up", "down", "carrier", "no-carrier")
 
 
 class Occasions:
-    """Which events are an occasion to run something. Pure.
+    """Events -> the runs that they cause. Pure.
 
-    An address comes up with a point-to-point device only once that is connected.
+    An address of a point-to-point device counts as up only once the device is connected.
     """
 
     def __init__(self) -> None:
         self._unconnected: dict[Key, Address] = {}
 
     def of(self, event: Event, *, initial: bool = False) -> Iterator[Run]:
-        """What is to be run for *event*; *initial*: it was so before anybody listened."""
+        """The runs for *event*; *initial*: its object existed before the first event."""
         device = event.device
         if device is None:
             return
@@ -96,18 +96,18 @@ def _run(occasion: str, device: Device, address: Address) -> Run:
 class Hooks:
     """A queue of runs, and the one script that is running.
 
-    *scripts*: a path by occasion. *spawn* starts a process, in the namespace that is listened to;
-    *failed* is told what could not be started.
+    *scripts* has a path by occasion. *spawn* starts a process in the monitored namespace and gives
+    its pid; *warn* is called with a sentence when that fails.
     """
 
     def __init__(
         self,
         scripts: Mapping[str, str],
-        failed: Callable[[str], None],
+        warn: Callable[[str], None],
         spawn: Callable[[list[str]], int] | None = None,
     ) -> None:
         self._scripts = scripts
-        self._failed = failed
+        self._warn = warn
         self._spawn = spawn or start
         self._queue: list[list[str]] = []
         self._pid = 0
@@ -115,7 +115,7 @@ class Hooks:
         """Readable when the running script has ended; -1 while none runs."""
 
     def add(self, run: Run) -> None:
-        """Have it run when those before it have ended."""
+        """Queue *run*, if there is a script for its occasion."""
         occasion, *words = run
         script = self._scripts.get(occasion, "")
         if script:
@@ -124,7 +124,7 @@ class Hooks:
             self._next()
 
     def ended(self) -> None:
-        """The running script has ended: take its remains, and start the next one."""
+        """Reap the script that has ended, and start the next one."""
         os.close(self.pidfd)
         os.waitpid(self._pid, 0)
         self.pidfd = -1
@@ -136,14 +136,16 @@ class Hooks:
             try:
                 self._pid = self._spawn(words)
             except OSError as error:
-                self._failed(f"{words[0]}: {error.strerror}")
+                self._warn(f"{words[0]}: {error.strerror}")
                 continue
             self.pidfd = os.pidfd_open(self._pid)
 
 
 def start(words: list[str]) -> int:
-    """Start a script with nothing but the standard descriptors: input from /dev/null, output to
-    standard error, since the events are on standard output. Its pid. Raises OSError."""
+    """Start a script with the standard descriptors only; its pid. Raises OSError.
+
+    Input is /dev/null, output goes to standard error: standard output carries the events.
+    """
     return os.posix_spawn(
         words[0],
         words,

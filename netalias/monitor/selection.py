@@ -1,13 +1,14 @@
-"""Whose events are wanted: names of main devices and aliases, which may come and go. Pure.
+"""Selection of events by names of main devices and aliases, which may come and go. Pure.
 
-A name that nobody has is awaited. A device that gets a wanted name arrives by that, with its
+A name without a device is awaited. A device that gets a wanted name arrives by that, with its
 addresses; one that loses its last wanted name departs.
 """
 
 from __future__ import annotations
 
-from netalias.model import GROUP, names
+from netalias.model import GROUP
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, LINK, Event
+from netalias.model.names import AliasName, check_device, parse
 from netalias.observed import alias_of
 from netalias.observed.labels import label_of
 
@@ -19,32 +20,37 @@ if TYPE_CHECKING:
     from netalias.model.events import State
 
 NAMING = ("name", "altname")
-"""Events by which a device may become a wanted one."""
+"""Events that can make a device a wanted one."""
 
 
 class Selection:
-    """The events of main devices and aliases called *words*, and of the aliases of those; all
-    events without words. Raises BadName."""
+    """Events of the main devices and aliases with these *names*, and of the aliases of the former.
 
-    def __init__(self, words: Iterable[str] = (), group: int = GROUP) -> None:
-        self._wanted = {self._checked(word) for word in words}
+    Without names all events. *group* is the mark of our devices (IFLA_GROUP). Raises BadName.
+    """
+
+    def __init__(self, names: Iterable[str] = (), group: int = GROUP) -> None:
+        self._wanted = {self._checked(name) for name in names}
         self._group = group
         self._indexes: set[int] = set()
 
     @staticmethod
-    def _checked(word: str) -> str:
-        if ":" in word:
-            return str(names.parse(word)[0])
-        names.check_device(word)
-        return word
+    def _checked(name: str) -> str:
+        if ":" in name:
+            return str(parse(name)[0])
+        check_device(name)
+        return name
 
     def named(self, device: Device) -> bool:
-        """Whether one of the words is this very device."""
+        """Whether one of the names is this very device's."""
         alias = alias_of(device, self._group)
         return not self._wanted.isdisjoint({device.name, *device.altnames, str(alias)})
 
     def pick(self, event: Event, state: State) -> Iterator[Event]:
-        """What an event is to those who want only these: itself, nothing, or more."""
+        """The events to report for *event*: itself, none, or arrivals and departures by name.
+
+        *state* is the state after it.
+        """
         if not self._wanted:
             yield event
         elif event.what in (ARRIVAL, DEPARTURE, *NAMING):
@@ -64,13 +70,16 @@ class Selection:
             return
         yield from self._turned(device, after, state)
         if alias_of(device, self._group) is not None:
-            return  # nothing stands on an alias
+            return  # an alias has no aliases
         for other in list(state.devices()):
             if other.link == index and not other.remote:
                 yield from self._turned(other, self._is_wanted(other, state), state)
 
     def _turned(self, device: Device, after: bool, state: State) -> Iterator[Event]:
-        """A name came or went: the arrival or departure that it is, if it is one."""
+        """The arrival or departure that a new or lost name amounts to, if any.
+
+        *after*: the device is a wanted one now.
+        """
         index, key = device.index, (LINK, device.index)
         if after and index not in self._indexes:
             self._indexes.add(index)
@@ -91,7 +100,7 @@ class Selection:
         below = None if device.remote else state.device(device.link)
         if below is not None:
             mains |= {below.name, *below.altnames}
-        aliases = {str(names.AliasName(main, alias.slot)) for main in mains}
+        aliases = {str(AliasName(main, alias.slot)) for main in mains}
         return not self._wanted.isdisjoint(mains | aliases)
 
     def _is_label(self, event: Event) -> bool:

@@ -1,10 +1,10 @@
-"""One watcher a network namespace: whoever holds the lock (flock(2)). In the folder of it stand::
+"""A single watcher per network namespace, by flock(2). Files in the runtime directory::
 
-    watch.lock  locked by the watcher as long as it lives; never removed, never written to
-    watch       who it is: lines of a word and its value; for everybody to read
+    watch.lock  locked by the watcher for its life; never removed, never written to
+    watch       the watcher: lines of a word and its value, readable by everybody
 
-The kernel lets the lock go when the watcher dies, however it does. A child of it that lives on
-must have closed its descriptors, as all children of ours do, and as exec does.
+The kernel releases the lock however the watcher ends. A child that outlives it must have closed its
+descriptors, as all children of ours do, and as exec(3) does.
 """
 
 from __future__ import annotations
@@ -26,16 +26,20 @@ ABOUT = "watch"
 FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 NOW = "%Y-%m-%d %H:%M:%S"
 SIZE_MAX = 1 << 20
-"""Bytes that are read of what a watcher says of itself."""
-PATIENCE = 1.0
-"""Seconds that a winner has to say who it is, and a dying child to let the lock go."""
+"""Bytes of the file ABOUT at most."""
+WAIT = 1.0
+"""Seconds for a new holder of the lock to write ABOUT, and for a dying child to release it."""
 POLL = 0.005
+"""Seconds between two tries."""
 RUNS = "netalias watch runs already in this network namespace"
 
 
 class Running:
-    """A watcher: its pid, when that was started (processes.started), the local time of day since
-    which it watches, and the files that it was given."""
+    """A running watcher.
+
+    ``start`` is the start time of its ``pid`` (system.process.started), ``since`` the local time at
+    which it began to watch, ``files`` are its declarations.
+    """
 
     __slots__ = ("files", "pid", "since", "start")
 
@@ -47,73 +51,73 @@ class Running:
 
     @property
     def alive(self) -> bool:
-        """It is there: this pid, and not another process that got its number."""
+        """Whether the process still runs, and its pid was not reused."""
         return started(self.pid) == self.start != ""
 
 
 def running(folder: str) -> Running | None:
-    """The watcher of the namespace whose folder this is. Locks nothing. Raises StateError."""
+    """The watcher with this runtime directory, None for none. Locks nothing. Raises StateError."""
     found = _read(f"{folder}/{ABOUT}")
     return found if found is not None and found.alive else None
 
 
-class Election:
-    """Won when it is made; held until close(), or the end of the process.
+class Instance:
+    """The single instance: holds the lock until close(), or the end of the process.
 
-    *folder* is that of the namespace (lock.Lock.folder), *files* what is watched. Raises StateError
-    with the pid of the winner when somebody else has won, or when there is no right to the folder.
+    *folder* is the runtime directory (runtime.Lock.folder), *files* are the declarations. Raises
+    StateError with the pid of another instance, or without the right to the directory.
     """
 
     def __init__(self, folder: str, files: Iterable[str] = ()) -> None:
         self._about = f"{folder}/{ABOUT}"
-        self._file = _won(folder)
+        self._file = _held(folder)
         pid = os.getpid()
         self._me = Running(pid, started(pid), strftime(NOW))
         try:
-            self.tell(files)
+            self.write(files)
         except BaseException:
             os.close(self._file)
             raise
 
-    def __enter__(self) -> Election:
+    def __enter__(self) -> Instance:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def tell(self, files: Iterable[str]) -> None:
-        """Say which files are watched from now on. Raises StateError."""
+    def write(self, files: Iterable[str]) -> None:
+        """Write ABOUT with these files. Raises StateError."""
         self._me.files = tuple(files)
         _write(self._about, self._me)
 
     def close(self) -> None:
-        """Let the next one in."""
+        """Remove ABOUT and release the lock."""
         if self._file < 0:
             return
         try:
             os.unlink(self._about)
         except OSError:
-            pass  # whoever reads it finds that the process is no more
+            pass  # a reader finds that the process has ended
         os.close(self._file)
         self._file = -1
 
 
-def _won(folder: str) -> int:
-    """The lock, held. Whoever is about to say who it is, or to let go, is waited for."""
+def _held(folder: str) -> int:
+    """The descriptor of the lock, held; waits up to WAIT for a holder that starts or ends."""
     path = f"{folder}/{LOCK}"
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | FLAGS, 0o600)
     except OSError as error:
         raise _refused(path, error) from None
     try:
-        _give(file, folder, path)
-        end = monotonic() + PATIENCE
+        _give_away(file, folder, path)
+        end = monotonic() + WAIT
         while not _locked(file, path):
             found = running(folder)
             if found is not None:
                 raise errors.StateError(f"{RUNS}: pid {found.pid}, since {found.since}")
             if monotonic() >= end:
-                raise errors.StateError(RUNS, f"fuser {path} shows who it is")
+                raise errors.StateError(RUNS, f"fuser {path} shows its pid")
             sleep(POLL)
     except BaseException:
         os.close(file)
@@ -121,8 +125,8 @@ def _won(folder: str) -> int:
     return file
 
 
-def _give(file: int, folder: str, path: str) -> None:
-    """What root makes in the folder of a service is the service's (lock.py)."""
+def _give_away(file: int, folder: str, path: str) -> None:
+    """Make the owner of the folder own the lock file too, when root has made it for a service."""
     try:
         owner = os.lstat(folder).st_uid
         if owner != os.geteuid() == 0:
@@ -132,6 +136,7 @@ def _give(file: int, folder: str, path: str) -> None:
 
 
 def _locked(file: int, path: str) -> bool:
+    """Take the lock; False while another process holds it."""
     try:
         flock(file, LOCK_EX | LOCK_NB)
     except OSError as error:
@@ -142,7 +147,7 @@ def _locked(file: int, path: str) -> bool:
 
 
 def _read(path: str) -> Running | None:
-    """None for nothing, and for what no watcher has written."""
+    """The watcher that the file names; None without a file, and for any other content."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | FLAGS)
     except FileNotFoundError:
@@ -164,10 +169,10 @@ def _read(path: str) -> Running | None:
         return None
 
 
-def _write(path: str, who: Running) -> None:
-    """The file is whole or not there."""
-    lines = [f"pid {who.pid}", f"start {who.start}", f"since {who.since}"]
-    lines += [f"file {_quoted(name)}" for name in who.files]
+def _write(path: str, watcher: Running) -> None:
+    """Replace the file as a whole, by rename(2)."""
+    lines = [f"pid {watcher.pid}", f"start {watcher.start}", f"since {watcher.since}"]
+    lines += [f"file {_quoted(name)}" for name in watcher.files]
     draft = f"{path}~"
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FLAGS
@@ -179,7 +184,7 @@ def _write(path: str, who: Running) -> None:
 
 
 def _quoted(name: str) -> str:
-    """A name may hold a newline."""
+    """A file name on one line: newlines and backslashes are escaped."""
     return name.replace("\\", "\\\\").replace("\n", "\\n")
 
 

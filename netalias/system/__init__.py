@@ -1,1 +1,1 @@
-"""System: what Linux gives a process (namespaces, signals, inotify, sd_notify); knows no alias."""
+"""Facilities of Linux for a process: namespaces, signals, inotify, sd_notify; knows no alias."""

@@ -1,4 +1,4 @@
-"""How long to wait before something is tried, or put right, once more. Pure.
+"""How long to wait before something is tried or repaired again. Pure.
 
 Times are seconds of any clock that does not go back.
 """
@@ -9,116 +9,121 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-BURST = 5
-"""So often within WINDOW what was undone is put right at once."""
-WINDOW = 10.0
+# Exponential back-off, in seconds.
 SHORTEST = 1.0
 LONGEST = 60.0
-"""Seconds."""
 
+# Repairs of one thing: so many within so many seconds are made without delay.
+BURST = 5
+WINDOW = 10.0
 
-SETTLE, MOST = 0.05, 1.0
-"""Seconds without a further change after which a change is over; and what is waited at most."""
+# Bursts of changes, in seconds: how long it must have been quiet, how long a burst is waited out at
+# most, and how long a writer may take to close its file: half a file is no declaration.
+SETTLE = 0.05
+MOST = 1.0
 OPEN = 10.0
-"""Seconds that are waited at most for whoever writes to close the file: half of it is no wish."""
 
-
+# Writing at a bounded rate, in seconds: between the beginnings of two writings at least; after a
+# change at most, as long as writing takes a third of that; before another try of a failed one.
 PACE = 0.02
-"""Seconds between the beginnings of two writings, at least."""
 LATEST = 0.1
-"""Seconds after which a change is in the texts, as long as writing takes a third of that."""
 RETRY = 1.0
-"""Seconds after which what could not be written is tried again."""
 
 
-class Delay:
-    """Seconds to wait: SHORTEST, then twice as long every time, up to LONGEST."""
+class Backoff:
+    """Exponential back-off: SHORTEST, then twice as long every time, up to LONGEST."""
+
+    __slots__ = ("_last",)
 
     def __init__(self) -> None:
         self._last = 0.0
 
-    def longer(self) -> float:
-        """How long to wait this time."""
+    def next(self) -> float:
+        """Seconds to wait this time."""
         self._last = min(LONGEST, max(SHORTEST, self._last * 2))
         return self._last
 
     def reset(self) -> None:
-        """There is nothing to wait for any more."""
+        """Begin with SHORTEST again."""
         self._last = 0.0
 
 
-class _Quarrel:
-    """``times`` within the window; when the ``last`` one was, and until when it is waited; with
-    ``owed`` it may be put right at that time."""
+class _History:
+    """Repairs of one thing: ``times`` of those within WINDOW, and the time of the ``last``.
 
-    __slots__ = ("delay", "last", "owed", "times", "until")
+    None is due before ``until``; ``granted``: the one at that time is counted already.
+    """
+
+    __slots__ = ("backoff", "granted", "last", "times", "until")
 
     def __init__(self) -> None:
         self.times: list[float] = []
-        self.delay = Delay()
+        self.backoff = Backoff()
         self.last = 0.0
         self.until = 0.0
-        self.owed = False
+        self.granted = False
 
 
-class Patience:
-    """What somebody undoes again and again comes back later and later."""
+class RepairBackoff:
+    """Back-off of repairs by key: one that is undone again and again comes later and later."""
+
+    __slots__ = ("_histories",)
 
     def __init__(self) -> None:
-        self._quarrels: dict[Hashable, _Quarrel] = {}
+        self._histories: dict[Hashable, _History] = {}
 
     def undone(self, key: Hashable, now: float) -> float:
-        """*key* was undone; when it may be put right: now, or at a later time.
+        """Count that *key* was undone; the time of its repair, *now* or later.
 
-        Asked again at that time it says now, which is no new count.
+        A call at that time gives *now*, and counts nothing.
         """
-        one = self._quarrels.get(key)
+        one = self._histories.get(key)
         if one is None or now > one.until + max(WINDOW, one.until - one.last):
-            one = self._quarrels[key] = _Quarrel()
+            one = self._histories[key] = _History()
         if now < one.until:
             return one.until
-        if one.owed:
-            one.owed = False
+        if one.granted:
+            one.granted = False
             return now
         one.times = [time for time in one.times if now - time <= WINDOW]
         one.times.append(now)
         if one.until > one.last or len(one.times) > BURST:
-            one.until, one.owed = now + one.delay.longer(), True
+            one.until, one.granted = now + one.backoff.next(), True
         else:
             one.until = now
         one.last = now
         return one.until
 
-    def forgive(self, key: Hashable) -> None:
-        """The last time does not count: it was the beginning of the next one."""
-        one = self._quarrels.get(key)
+    def uncount(self, key: Hashable) -> None:
+        """Take back the last count: it was one event with the next."""
+        one = self._histories.get(key)
         if one is not None and one.times:
             one.times.pop()
 
     def until(self, key: Hashable) -> float:
-        """When *key* may be put right; 0 for any time."""
-        one = self._quarrels.get(key)
+        """The time before which *key* is not repaired; 0 for none."""
+        one = self._histories.get(key)
         return one.until if one is not None else 0.0
 
 
-class Pause:
-    """When to act on changes that come in bursts. Times are seconds of one clock; pure."""
+class Debounce:
+    """The time to act on changes that come in bursts."""
 
     __slots__ = ("_first", "due")
 
     def __init__(self) -> None:
         self._first: float | None = None
         self.due: float | None = None
-        """None while nothing has changed."""
+        """None without a change."""
 
     def changed(self, now: float, *, unfinished: bool = False) -> None:
-        """Something has changed; *unfinished*: a file is still being written."""
+        """Note a change; *unfinished*: a file is still open for writing."""
         if self._first is None:
             self._first = now
         self.due = self._first + OPEN if unfinished else min(now + SETTLE, self._first + MOST)
 
     def over(self, now: float) -> bool:
-        """Whether it is time to act; then the next burst begins."""
+        """Whether the burst is over; the next change begins another one then."""
         if self.due is None or now < self.due:
             return False
         self._first = self.due = None
@@ -126,10 +131,10 @@ class Pause:
 
 
 class Pace:
-    """When the next writing is due. Pure; times are seconds of one clock.
+    """The time of the next writing of something that changes.
 
-    The first change after a pause is written at once. Under storm a quarter of the time is spent on
-    writing, more where the last change would be later than LATEST, but never more than a half.
+    The first change after a pause is due at once. Under constant change a quarter of the time goes
+    into writing, more where a change would wait longer than LATEST, but never more than half.
     """
 
     __slots__ = ("_dirty", "_next")
@@ -139,23 +144,23 @@ class Pace:
         self._next = float("-inf")
 
     def changed(self) -> None:
-        """Something is not written yet."""
+        """Note a change."""
         self._dirty = True
 
     def due(self, now: float) -> float | None:
-        """Seconds until it may be written; None while there is nothing to be written."""
+        """Seconds until the next writing; None without a change."""
         return max(0.0, self._next - now) if self._dirty else None
 
     def begun(self) -> None:
-        """What changes from now on is not in what is written."""
+        """Note that writing has begun: later changes are not in it."""
         self._dirty = False
 
     def written(self, begin: float, end: float) -> None:
-        """It was, from *begin* to *end*."""
+        """Note a writing from *begin* to *end*."""
         cost = end - begin
         self._next = begin + max(PACE, min(4 * cost, max(LATEST - cost, 2 * cost)))
 
     def failed(self, now: float) -> None:
-        """It was not; it is tried again in RETRY."""
+        """Note a writing that failed; the next one is due in RETRY."""
         self._dirty = True
         self._next = now + RETRY

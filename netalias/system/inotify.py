@@ -1,12 +1,12 @@
-"""Files that are followed: whether what stands under their names may have changed (inotify(7)).
+"""Changes of files under given names, by inotify(7).
 
-A name is followed link by link: every folder on the way is watched for the one name in it that the
-way goes through, so a file may come, go, be renamed over, or be reached through another link, and
-the folders may do the same. Each watch is older than the look that follows it, so nothing slips
-through between. What is mounted over a folder is not seen.
+A path is followed component by component: every folder on it is watched for the one name that the
+path continues with. So a file may come, go, be replaced by rename(2) or be reached through another
+link, and so may the folders. Each watch is older than the look at its object, so no change is lost
+in between. A mount over a folder is not noticed.
 
-pyroute2.inotify takes its paths before it starts, watches for renames into folders only, does not
-look at what the kernel refuses, and breaks at an overflow: so these are our own lines of ctypes.
+pyroute2.inotify takes its paths before it starts, watches for renames into folders only, ignores
+refusals of the kernel, and breaks at an overflow: hence these lines of ctypes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from _struct import unpack_from
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
 from netalias import errors
-from netalias.sources import DEFAULT, FOLDERS, STDIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
+# linux/inotify.h
 IN_MODIFY = 0x002
 IN_ATTRIB = 0x004
 IN_CLOSE_WRITE = 0x008
@@ -35,21 +35,22 @@ IN_MOVE_SELF = 0x800
 IN_Q_OVERFLOW = 0x4000
 IN_IGNORED = 0x8000
 IN_ONLYDIR = 0x01000000
-"""linux/inotify.h"""
 
+# Events of a name in a folder, of a folder, and of a file itself, which may be written to under
+# another name or be a mount of its own.
 NAMES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB
 FOLDER = NAMES | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
 CONTENT = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB
-"""Of the file itself: it may be written to under another name, or be a mount of its own."""
 
 HEADER = 16
+"""Bytes of struct inotify_event before the name."""
 CHUNK = 65536
 LINKS = 40
-"""MAXSYMLINKS of linux/namei.h."""
+"""Symbolic links on a path at most: MAXSYMLINKS of linux/namei.h."""
 
 
 class Followed:
-    """What follow() was told last. Raises StateError where the kernel has no inotify left."""
+    """The files and folders of the last follow(). Raises StateError without an inotify instance."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -71,29 +72,28 @@ class Followed:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a file was written to, and not closed yet."""
+        """Whether a file has been written to and is not closed yet."""
         return bool(self._written)
 
     def fileno(self) -> int:
-        """Readable when something happened."""
+        """Readable after an event."""
         return self._file
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Close the inotify instance."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
-    def follow(self, paths: Sequence[str] = ()) -> list[str]:
-        """Follow these files and folders, which need not exist, and nothing else; all places of
-        declarations without any. What cannot be followed, as sentences.
+    def follow(self, paths: Iterable[str]) -> list[str]:
+        """Follow these files and folders, which need not exist, and no others any more.
 
-        To be called before they are read: what changes after that is told.
+        A sentence for each that cannot be followed. Call it before reading them: read() tells of
+        every change after it.
         """
         self._found, self._refused = {}, {}
-        for path in paths or (DEFAULT, *FOLDERS):
-            if path != STDIN:
-                self._follow(_absolute(os.fsencode(path)))
+        for path in paths:
+            self._follow(_absolute(os.fsencode(path)))
         for watch in self._wanted.keys() - self._found.keys():
             self._libc.inotify_rm_watch(self._file, watch)
         self._wanted = self._found
@@ -101,7 +101,7 @@ class Followed:
         return [f"{path}: changes cannot be seen: {why}" for path, why in self._refused.items()]
 
     def read(self) -> bool:
-        """Whether something that concerns us may have changed since the last call."""
+        """Whether one of the files may have changed since the last call."""
         changed = False
         while True:
             try:
@@ -120,7 +120,7 @@ class Followed:
             self._written.clear()
             return True
         if watch not in self._wanted:
-            return False  # of one that is not wanted any more
+            return False  # of a watch that was removed since
         names = self._wanted[watch]
         if mask & IN_MODIFY:
             self._written.add(watch)
@@ -131,7 +131,7 @@ class Followed:
         return not name or names is None or name in names
 
     def _follow(self, path: bytes) -> None:
-        """The folders on the way to *path*, and what stands at its end."""
+        """Watch the folders on *path*, and the file or folder at its end."""
         end = self._walk(path)
         if end is None:
             return
@@ -145,13 +145,13 @@ class Followed:
             self._content(end)
 
     def _content(self, path: bytes | None) -> None:
-        """A device is none: what everybody writes to /dev/null is no declaration."""
+        """Watch a regular file: everybody writes to /dev/null, which masks a file."""
         status = _look(path) if path is not None else None
         if path is not None and status is not None and S_ISREG(status):
             self._watch(path, CONTENT, None)
 
     def _walk(self, path: bytes) -> bytes | None:
-        """Watch the way; where it ends, or None where it is broken off."""
+        """Watch the folders on *path*; it without links, None where a component is missing."""
         here, rest, links = b"/", _parts(path), 0
         while rest:
             name = rest.pop(0)
@@ -194,7 +194,7 @@ def _parts(path: bytes) -> list[bytes]:
 
 
 def _look(path: bytes) -> int | None:
-    """Its mode, or None where there is nothing, or no right to look."""
+    """st_mode of a file; None without one, or without the right to ask."""
     try:
         return os.lstat(path).st_mode
     except (OSError, ValueError):

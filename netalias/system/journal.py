@@ -1,7 +1,7 @@
-"""Lines of a service on standard error: with their priority where the journal reads them.
+"""Log lines on standard error, with a priority where the journal of systemd reads them.
 
 sd-daemon(3): a line that begins with ``<N>`` has the priority N of syslog(3). The journal reads
-standard error when that is the file which JOURNAL_STREAM names (systemd.exec(5)).
+standard error when JOURNAL_STREAM names its file (systemd.exec(5)).
 """
 
 from __future__ import annotations
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
+# Priorities of syslog.h: LOG_ERR to LOG_DEBUG.
 ERROR, WARNING, NOTICE, INFO, DEBUG = 3, 4, 5, 6, 7
-"""syslog.h: LOG_ERR to LOG_DEBUG."""
 STREAM = "JOURNAL_STREAM"
+"""An environment variable: DEVICE:INODE of the standard error that the journal reads."""
 
+# The beginning of a line for people: by priority, and of all others.
 BEGIN = {WARNING: "netalias: warning: "}
 PLAIN = "netalias: "
-"""How a line begins where people read it."""
 
 
 class Journal:
-    """One line an event. *quiet* drops INFO and what is below, *verbose* lets DEBUG through."""
+    """A log on *stream*, by default standard error.
+
+    *quiet* drops INFO and DEBUG, *verbose* writes DEBUG too. *environ* is that of the process.
+    """
 
     __slots__ = ("_lowest", "_prefixed", "_stream")
 
@@ -44,27 +48,27 @@ class Journal:
         self._prefixed = bool(place) and place == _place(self._stream)
 
     def error(self, text: str) -> None:
-        """What failed."""
+        """Log a failure."""
         self.say(ERROR, text)
 
     def warning(self, text: str) -> None:
-        """What somebody should look at."""
+        """Log a condition that needs attention."""
         self.say(WARNING, text)
 
     def notice(self, text: str) -> None:
-        """What happened, and does not happen every day."""
+        """Log a significant event."""
         self.say(NOTICE, text)
 
     def info(self, text: str) -> None:
-        """What happened."""
+        """Log an event."""
         self.say(INFO, text)
 
     def debug(self, text: str) -> None:
-        """What was done."""
+        """Log a detail."""
         self.say(DEBUG, text)
 
     def say(self, priority: int, text: str) -> None:
-        """One line; what does not go out is lost, since there is nobody else to tell."""
+        """Write one line. Errors are ignored: there is no other place to report them."""
         if priority > self._lowest or self._stream is None:
             return
         begin = f"<{priority}>" if self._prefixed else BEGIN.get(priority, PLAIN)
@@ -76,7 +80,7 @@ class Journal:
 
 
 def _place(stream: TextIO | None) -> str:
-    """``DEVICE:INODE`` of the file behind, or empty."""
+    """``DEVICE:INODE`` of the file of *stream*; empty without one."""
     try:
         status = os.fstat(stream.fileno()) if stream is not None else None
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""One loop that waits for everything. Nothing is polled: without a deadline it waits for ever.
+"""An event loop over poll(2). Without a deadline it sleeps until a descriptor is ready.
 
-A part of it says at every turn which descriptors it waits for (``wanted``), and in how many seconds
-it has something to do (``due``); it is told which are ready, and when its time has come (``tick``).
+At every turn each Pollable names the descriptors that it waits for (``wanted``) and the seconds
+until it has something to do (``due``); its ``ready`` and ``tick`` are called then.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Protocol
 
-    class Part(Protocol):
-        """What the loop serves."""
+    class Pollable(Protocol):
+        """A part of the program that the loop serves."""
 
         def wanted(self, now: float) -> dict[int, int]:
-            """Descriptor: events of poll(2)."""
+            """Descriptor: events of poll(2); 0 for POLLERR and POLLHUP only."""
 
         def ready(self, fileno: int, events: int, now: float) -> None:
-            """One of them has these events."""
+            """One of these descriptors has *events*."""
 
         def due(self, now: float) -> float | None:
-            """Seconds until tick() is to be called; None for never."""
+            """Seconds until tick(); None for never."""
 
-        def tick(self, now: float) -> None:
-            """It is time."""
+        def tick(self, now: float) -> object:
+            """The time of due() has come."""
 
 
-class Ear:
-    """A part that is called when one of some descriptors can be read."""
+class Reader:
+    """Calls *work* when one of some descriptors is readable."""
 
     def __init__(self, filenos: Iterable[int], work: Callable[[], object]) -> None:
         self._wanted = dict.fromkeys(filenos, POLLIN)
         self._work = work
 
     def wanted(self, now: float) -> dict[int, int]:
-        """All of them, always."""
+        """All descriptors, always."""
         return self._wanted
 
     def ready(self, fileno: int, events: int, now: float) -> None:
@@ -52,13 +52,15 @@ class Ear:
 
 
 class Timer:
-    """A part that has something to do at a time: *when* says in how many seconds, or None."""
+    """Calls *work* at a time: *when* gives the seconds until then, or None for never."""
 
     def __init__(
         self, when: Callable[[float], float | None], work: Callable[[float], object]
     ) -> None:
-        self._when = when
-        self._work = work
+        self.due = when
+        """Seconds until tick(); None for never."""
+        self.tick = work
+        """Do the work."""
 
     def wanted(self, now: float) -> dict[int, int]:
         """Nothing."""
@@ -67,19 +69,11 @@ class Timer:
     def ready(self, fileno: int, events: int, now: float) -> None:
         """Nothing."""
 
-    def due(self, now: float) -> float | None:
-        """As *when* says."""
-        return self._when(now)
-
-    def tick(self, now: float) -> None:
-        """Do the work."""
-        self._work(now)
-
 
 class Loop:
     """Serves *parts*, in this order, until end()."""
 
-    def __init__(self, parts: Iterable[Part], clock: Callable[[], float]) -> None:
+    def __init__(self, parts: Iterable[Pollable], clock: Callable[[], float]) -> None:
         self._parts = list(parts)
         self._clock = clock
         self._poll = poll()
@@ -87,28 +81,27 @@ class Loop:
         self._ended = False
 
     def end(self) -> None:
-        """Let run() return when what is being done is done: nobody else has a turn."""
+        """Let run() return after the call that is being made: nothing else is called."""
         self._ended = True
 
     def run(self) -> None:
         """Wait and serve."""
         while not self._ended:
+            timeout = self._tick()
+            if self._ended:
+                return
             owners = self._register()
-            ready = self._poll.poll(self._patience())
+            ready = self._poll.poll(timeout)
             now = self._clock()
             for fileno, events in ready:
                 if not self._ended:
                     owners[fileno].ready(fileno, events, now)
-            for part in self._parts:
-                wait = None if self._ended else part.due(now)
-                if wait is not None and wait <= 0:
-                    part.tick(now)
 
-    def _register(self) -> dict[int, Part]:
-        """Wait for what is wanted now, and for nothing else."""
+    def _register(self) -> dict[int, Pollable]:
+        """The part that waits for each descriptor; poll(2) knows these and no others."""
         now = self._clock()
         events: dict[int, int] = {}
-        owners: dict[int, Part] = {}
+        owners: dict[int, Pollable] = {}
         for part in self._parts:
             for fileno, mask in part.wanted(now).items():
                 events[fileno], owners[fileno] = mask, part
@@ -120,9 +113,21 @@ class Loop:
         self._events = events
         return owners
 
-    def _patience(self) -> int | None:
-        """Milliseconds until the first deadline, rounded up, so as not to come too early again and
-        again; None without one."""
+    def _tick(self) -> int | None:
+        """Call the parts whose time has come.
+
+        The milliseconds until the next deadline, rounded up, since a call before it would be in
+        vain; 0 after a call, which may have changed any of them; None without a deadline.
+        """
         now = self._clock()
-        times = [wait for part in self._parts if (wait := part.due(now)) is not None]
-        return max(0, int(min(times) * 1000 + 0.999)) if times else None
+        first, called = None, False
+        for part in self._parts:
+            wait = None if self._ended else part.due(now)
+            if wait is not None and wait <= 0:
+                part.tick(now)
+                called = True
+            elif wait is not None and (first is None or wait < first):
+                first = wait
+        if called:
+            return 0
+        return None if first is None else int(first * 1000 + 0.999)

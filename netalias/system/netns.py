@@ -1,4 +1,4 @@
-"""Network namespaces by name, as ip-netns(8) keeps them."""
+"""Network namespaces by name (ip-netns(8)) or path."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from errno import EINVAL, ENOENT
 from netalias import errors
 
 FOLDER = "/run/netns"
+"""NETNS_RUN_DIR of ip-netns(8)."""
 CLONE_NEWNET = 0x40000000
 """linux/sched.h"""
 
 
 class entered:
-    """``with entered("blue"):`` runs the thread inside that namespace, and then back where it was.
+    """``with entered("blue"):`` moves the thread into that namespace, and back at the end.
 
-    *name* is a name of ``ip netns`` or a path such as /proc/1234/ns/net.
-    Raises NoSuchDevice when there is none, NotPermitted when it cannot be entered.
+    *name* is a name of ``ip netns`` or a path such as /proc/1234/ns/net. Raises UsageError for
+    neither, NoSuchDevice for an unknown one, NotPermitted without the right to enter.
     """
 
     def __init__(self, name: str) -> None:
@@ -47,8 +48,8 @@ class entered:
 
 
 def held(name: str) -> str:
-    """A path that leads to the namespace called *name* as long as this process lives, whoever gets
-    that name later. Raises as entered."""
+    """A path to the namespace called *name* that stays valid for the life of this process, even if
+    the name is given to another one. Raises as entered."""
     with entered(name):
         return f"/proc/self/fd/{_open(name)}"
 
@@ -58,7 +59,7 @@ def _open(name: str) -> int:
         raise errors.UsageError(f"netns {name!r}: not the name of a network namespace")
     path = name if "/" in name else f"{FOLDER}/{name}"
     try:
-        # Whoever names a FIFO shall not wait for its writer.
+        # O_NONBLOCK: a FIFO by this name is not waited for.
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         if error.errno == ENOENT:

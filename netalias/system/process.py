@@ -1,11 +1,13 @@
-"""Which process a number means: a pid is given again, a pid and its start are not."""
+"""Identity of a process: a pid is reused, a pid with its start time is not."""
 
 from __future__ import annotations
 
 
 def started(pid: int) -> str:
-    """Field 22 of /proc/PID/stat (proc_pid_stat(5)): ticks since boot; empty for a dead one, and
-    for one that this process may not see."""
+    """The start time of a process in clock ticks since boot; empty for a dead or invisible one.
+
+    Field 22 of /proc/PID/stat (proc_pid_stat(5)).
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()

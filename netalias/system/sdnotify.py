@@ -1,7 +1,7 @@
-"""What a service tells its manager: the protocol of sd_notify(3) and sd_watchdog_enabled(3).
+"""Messages to the service manager: sd_notify(3) and sd_watchdog_enabled(3).
 
-Datagrams of lines ``NAME=VALUE`` to the socket in NOTIFY_SOCKET. Without it nothing is said, and
-what is not heard is no error: a service does its work for nobody's applause.
+Datagrams of lines ``NAME=VALUE`` to the socket in NOTIFY_SOCKET. Without the variable nothing is
+sent; a message that cannot be delivered is no error.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+# Environment variables.
 SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
+
 SECONDS = 1.0
-"""How long a manager is waited for that does not read."""
+"""Time limit of a message to a manager that does not read."""
 STATUS_MAX = 1024
-"""Bytes of a status; a datagram over 4096 is dropped (NOTIFY_BUFFER_MAX of systemd)."""
+"""Bytes of a status. systemd drops a datagram of more than 4096 (NOTIFY_BUFFER_MAX)."""
 
 
 class Service:
-    """This process to its manager; takes the variables out of *environ*, so no child has them.
+    """This process as a service. Its variables are taken out of *environ*, so no child has them.
 
-    ``watchdog``: seconds between two signs of life, half of what the manager waits; None where it
-    waits for none.
+    ``watchdog``: seconds between two calls of alive(), half the timeout of the manager; None
+    without a timeout.
     """
 
     __slots__ = ("_address", "watchdog")
@@ -39,47 +41,47 @@ class Service:
         self.watchdog = _half(words[WATCHDOG], words[WATCHDOG_PID])
 
     def ready(self, status: str = "") -> None:
-        """The service is up, or has read its configuration again."""
-        self._tell("READY=1", *_status(status))
+        """Report that start-up, or a reload, is finished."""
+        self._send("READY=1", *_status(status))
 
     def status(self, text: str) -> None:
-        """What it does, for people."""
-        self._tell(*_status(text))
+        """Report a status for people."""
+        self._send(*_status(text))
 
     def reloading(self) -> None:
-        """The configuration is being read again; ready() is the end of it."""
+        """Report that a reload has begun; ready() ends it."""
         now = clock_gettime_ns(CLOCK_MONOTONIC) // 1000
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={now}")
+        self._send("RELOADING=1", f"MONOTONIC_USEC={now}")
 
     def stopping(self) -> None:
-        """The end has begun."""
-        self._tell("STOPPING=1")
+        """Report that shutdown has begun."""
+        self._send("STOPPING=1")
 
     def alive(self) -> None:
-        """The sign of life; due every ``watchdog`` seconds."""
-        self._tell("WATCHDOG=1")
+        """Reset the watchdog; due every ``watchdog`` seconds."""
+        self._send("WATCHDOG=1")
 
-    def _tell(self, *lines: str) -> None:
-        """A socket each time: the manager may be another one by then."""
+    def _send(self, *lines: str) -> None:
+        """Send *lines* as one datagram, over a new socket: the manager may have been replaced."""
         if not (self._address and lines):
             return
         content = "\n".join(lines).encode("utf-8", "surrogateescape")
         try:
             channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC)
         except OSError:
-            return  # no descriptor is left: that ends no service
+            return  # no descriptor is left: no reason for a service to fail
         try:
             channel.settimeout(SECONDS)
             channel.connect(self._address)
             channel.send(content)
         except OSError:
-            pass  # a manager that has gone wants to know nothing
+            pass  # the manager has gone
         finally:
             channel.close()
 
 
 def _address(text: str) -> bytes:
-    """A path, or with @ a name that is in no file system (unix(7)); empty for anything else."""
+    """The address for a path, or for @ and an abstract name (unix(7)); empty for anything else."""
     if text[:1] not in ("/", "@") or len(text) < 2:
         return b""
     name = os.fsencode(text)
@@ -87,6 +89,7 @@ def _address(text: str) -> bytes:
 
 
 def _half(microseconds: str, pid: str) -> float | None:
+    """Half the timeout in seconds; None without one, or where it is meant for another process."""
     if pid and pid != str(os.getpid()):
         return None
     interval = number(microseconds, 20)
@@ -94,7 +97,7 @@ def _half(microseconds: str, pid: str) -> float | None:
 
 
 def _status(text: str) -> list[str]:
-    """One line that fits; what is left out is marked."""
+    """The status in one line of at most STATUS_MAX bytes, with an ellipsis where it is cut."""
     line = " ".join(text.split())
     content = line.encode("utf-8", "surrogateescape")
     if len(content) > STATUS_MAX:

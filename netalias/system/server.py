@@ -1,12 +1,12 @@
-"""A socket that answers what is there at this very moment: one word, one text, and the end.
+"""A server of texts on a socket: one word, one text, end of file.
 
-AF_UNIX, SOCK_STREAM, for everybody: what it tells is no secret, and nothing can be changed through
-it. A client sends a word and a newline, or ends its side, reads the text, and meets the end of it.
-What is no word is answered by a line ``error: ...``.
+AF_UNIX, SOCK_STREAM, for everybody: the texts are no secret, and nothing can be changed through it.
+A client sends a word and a newline, or shuts down its side, and reads the text up to end of file.
+The answer to an unknown word is a line ``error: ...``.
 
-Nothing here waits. Clients can neither stop nor burden who runs it: their number, their words and
-the texts that are held for them are bounded, who does not read is cut off, and a quarter of the
-time at most is spent on making texts; who asks meanwhile shares the next one.
+Nothing here waits. Clients can neither stop nor burden the process: their number, their words and
+the texts held for them are bounded, a client that does not read is dropped, and a quarter of the
+time at most goes into making texts; requests that come meanwhile share the next one.
 """
 
 from __future__ import annotations
@@ -19,37 +19,38 @@ from select import POLLERR, POLLHUP, POLLIN, POLLOUT
 from time import monotonic
 
 from netalias import errors
-from netalias.engine import texts as live
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 CLIENTS = 64
-"""At once; others wait in the queue of the socket."""
+"""Connections at once; others wait in the queue of the socket."""
 BACKLOG = 64
+"""Connections in that queue (listen(2))."""
 WORD_MAX = 64
 """Bytes of a request, its newline included."""
 IDLE = 5.0
-"""Seconds without a byte in either direction, after which a client is cut off."""
+"""Seconds without a byte in either direction, after which a client is dropped."""
 LONGEST = 60.0
-"""Seconds after which it is cut off anyhow."""
+"""Seconds of a connection at most."""
 REST = 3
-"""So many times as long as a text has taken, no other one is made."""
+"""The pause after making a text, in multiples of the time that it took."""
 HELD = 16 << 20
-"""Bytes of texts that are being sent; where it is more, the next one is made later."""
+"""Bytes of texts that are being sent; above it, no further text is made."""
 PATH_MAX = 107
-"""struct sockaddr_un has 108 bytes for the path and its end."""
+"""Bytes of a path in struct sockaddr_un, without its terminating null byte."""
 MODE = 0o666
-"""Connecting takes the right to write (unix(7))."""
+"""connect(2) takes the right to write (unix(7))."""
 PAUSE = 1.0
-"""Seconds without accepting anybody, where there are no descriptors left."""
+"""Seconds without accepting connections, when no descriptor is left."""
 
 
 class Client:
-    """A connection: ``request`` while it is sent, then ``word``, then ``text`` from ``sent`` on.
+    """A connection: ``request`` while it is received, then ``word``, then ``text``.
 
-    ``seen`` is when the last byte went over it, ``since`` when it was accepted.
+    ``sent`` bytes of the text are sent. ``since`` is the time of accept(2), ``seen`` that of the
+    last byte in either direction.
     """
 
     __slots__ = ("connection", "request", "seen", "sent", "since", "text", "word")
@@ -64,30 +65,29 @@ class Client:
 
     @property
     def waits(self) -> bool:
-        """Whether it has asked, and its text is not made yet."""
+        """Whether it has sent its word, and its text is not made yet."""
         return self.word is not None and self.text is None
 
     @property
     def wanted(self) -> int:
-        """The events to poll for; that it has hung up is always told."""
+        """The events for poll(2), which reports POLLHUP always."""
         if self.text is not None:
             return POLLOUT
         return POLLIN if self.word is None else 0
 
     @property
     def deadline(self) -> float:
-        """When it is cut off; while a text is not made yet that is no fault of its own."""
+        """The time at which it is dropped; waiting for its text does not count as idle."""
         last = self.since + LONGEST
         return last if self.waits else min(self.seen + IDLE, last)
 
 
-class Answers:
-    """A server at *path*; *render* gives the text for one of *words*, *clock* counts seconds.
+class Server:
+    """A server at *path*, in a folder that exists; a Pollable (system/loop.py).
 
-    For a poll loop: wanted() says which descriptors, ready() is told of each that is, due() says
-    when tick() is to be called at the latest. Who makes one has the claim of the texts
-    (live.Texts), or knows by other means to be the only one. *render* may raise NetaliasError.
-    Raises StateError where the socket cannot be made, and where somebody serves it already.
+    *render* gives the text for one of *words* and may raise NetaliasError; *clock* counts seconds.
+    The caller makes sure that it is the only one to make a server there. Raises LimitError for a
+    path that is too long, StateError when the socket cannot be made or has a server already.
     """
 
     def __init__(
@@ -107,25 +107,25 @@ class Answers:
         self._file = os.lstat(path)
 
     def close(self) -> None:
-        """Drop all clients and take the socket away, if it is still this one."""
+        """Drop all clients, and unlink the socket unless another one has taken its place."""
         for client in list(self._clients.values()):
             self._drop(client)
         try:
             if os.path.samestat(os.lstat(self._path), self._file):
                 os.unlink(self._path)
         except FileNotFoundError:
-            pass  # somebody has taken it away: that is what is wanted
+            pass  # somebody else has unlinked it
         self._server.close()
 
     def wanted(self, now: float) -> dict[int, int]:
-        """Descriptor: the events of poll(2) to wait for; 0 for none but those that always come."""
+        """Descriptor: events of poll(2)."""
         found = {fileno: client.wanted for fileno, client in self._clients.items()}
         if len(found) < CLIENTS and now >= self._accepting:
             found[self._server.fileno()] = POLLIN
         return found
 
     def due(self, now: float) -> float | None:
-        """Seconds until tick() is to be called; None while nobody is connected."""
+        """Seconds until tick(); None without a connection."""
         times = [client.deadline for client in self._clients.values()]
         if any(client.waits for client in self._clients.values()) and not self._full():
             times.append(self._rested)
@@ -134,7 +134,7 @@ class Answers:
         return max(0.0, min(times) - now) if times else None
 
     def ready(self, fileno: int, events: int, now: float) -> None:
-        """What poll(2) told of one of these descriptors; of others nothing is done."""
+        """Serve a descriptor that has *events*."""
         if fileno == self._server.fileno():
             self._accept(now)
         elif fileno in self._clients:
@@ -142,10 +142,10 @@ class Answers:
             try:
                 self._serve(client, events, now)
             except OSError:
-                self._drop(client)  # it has gone, and that is all there is to say
+                self._drop(client)  # the client has gone: nobody is left to tell
 
     def tick(self, now: float) -> None:
-        """Make the texts that are asked for, and cut off who is late."""
+        """Drop the clients whose time is over, and make the next text."""
         for client in list(self._clients.values()):
             if now >= client.deadline:
                 self._drop(client)
@@ -159,7 +159,7 @@ class Answers:
                 return
             except OSError as error:
                 if error.errno != ECONNABORTED:
-                    self._accepting = now + PAUSE  # EMFILE: it would be told again at once
+                    self._accepting = now + PAUSE  # EMFILE: poll(2) would report it at once
                     return
                 continue
             connection = socket(AF_UNIX, SOCK_STREAM, 0, fileno)
@@ -194,7 +194,7 @@ class Answers:
         return _failure(f"{word[:WORD_MAX]!r} is none of {choice}")
 
     def _make(self, now: float) -> None:
-        """The text that is asked for longest, once for all who ask for it."""
+        """Make the text that was requested first, once for all clients that wait for it."""
         asking = [client for client in self._clients.values() if client.waits]
         if not asking or now < self._rested or self._full():
             return
@@ -235,7 +235,7 @@ class Answers:
             self._finish(client)
 
     def _finish(self, client: Client) -> None:
-        """The end of the text. What is left unread would be ECONNRESET for who reads it."""
+        """End the connection. Unread bytes of the client would give it ECONNRESET."""
         try:
             client.connection.recv(1 << 16)
         except BlockingIOError:
@@ -248,18 +248,18 @@ class Answers:
 
 
 def _bound(path: str) -> socket:
+    """A listening socket at *path*; one without a listener is replaced."""
     size = len(os.fsencode(path))
     if size > PATH_MAX:
         raise errors.LimitError(f"{path}: a socket's path has {PATH_MAX} bytes at most, not {size}")
     server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
     try:
-        live.made(os.path.dirname(path)).close()
         try:
             server.bind(path)
         except OSError as error:
             if error.errno != EADDRINUSE or _served(path):
                 raise
-            os.unlink(path)  # left behind by one that was killed
+            os.unlink(path)  # left by a server that was killed
             server.bind(path)
         os.chmod(path, MODE)  # whatever the umask
         server.listen(BACKLOG)
@@ -273,7 +273,7 @@ def _bound(path: str) -> socket:
 
 
 def _served(path: str) -> bool:
-    """Whether somebody listens there, or it is no socket at all."""
+    """Whether *path* has a listener, or is no socket at all."""
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
         return True
     client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)

@@ -1,8 +1,8 @@
 """Signals as a readable descriptor, for a process that waits in poll(2).
 
-signal.set_wakeup_fd() over a pipe: signalfd(2) would need the signals blocked, and a blocked signal
-stays blocked in every program that is started. The pipe only wakes; what came is noted by the
-handlers, so no flood of one signal hides another one.
+signal.set_wakeup_fd() over a pipe: signalfd(2) needs the signals blocked, and a blocked signal
+stays blocked in every program that is started. The pipe only wakes; handlers note the signals, so a
+flood of one does not hide another.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 CHUNK = 4096
 ENDING = (signal.SIGTERM, signal.SIGINT)
+"""Signals that end the process."""
 DEFAULT = (*ENDING, signal.SIGHUP)
 
 
 class Signals:
-    """From now on *numbers* do nothing but make fileno() readable, until close().
+    """Handlers that make fileno() readable on signals with these *numbers*, until close().
 
-    A SIGINT that is ignored stays so: the shell has it ignored for what runs in the background.
-    In a child made by fork all is as it was before, and nothing of the child gets here. Of the
-    main thread only, as signal.signal() is.
+    An ignored SIGINT stays ignored: the shell sets that for programs in the background. A child
+    made by fork(2) has the handlers of before. For the main thread only, as signal.signal() is.
     """
 
     def __init__(self, numbers: Iterable[int] = DEFAULT) -> None:
@@ -49,7 +49,7 @@ class Signals:
         self.close()
 
     def fileno(self) -> int:
-        """Readable when a signal came."""
+        """Readable after a signal."""
         return self._end
 
     def read(self) -> set[int]:
@@ -58,13 +58,16 @@ class Signals:
             while os.read(self._end, CHUNK):
                 pass
         except BlockingIOError:
-            pass  # all was read; what comes now makes it readable again
+            pass  # empty; the next signal makes it readable again
         came, self._came = self._came, set()
         return came
 
     def interruptible(self, work: Callable[[], T]) -> T:
-        """Call *work*, which may wait long. Raises KeyboardInterrupt when a signal that ends the
-        process came, or comes meanwhile; read() tells of it all the same."""
+        """The result of *work*, which may wait long.
+
+        Raises KeyboardInterrupt when a signal of ENDING has come, or comes meanwhile; read() has it
+        all the same.
+        """
         self._waiting = True
         try:
             if not self._came.isdisjoint(ENDING):
@@ -74,11 +77,11 @@ class Signals:
             self._waiting = False
 
     def close(self) -> None:
-        """The handlers that were there before."""
+        """Restore the handlers of before."""
         if self._end < 0:
             return
         for number, handler in self._before.items():
-            # What was not set by Python cannot be set by it: the default then.
+            # None: Python cannot set a handler that was not set by it.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         signal.set_wakeup_fd(self._wakeup)
         os.close(self._end)

@@ -1,4 +1,4 @@
-"""The SSH session that a command runs in: the address that must not be taken away."""
+"""The SSH session of a command: its local address must not be removed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from _socket import AF_INET, AF_INET6, inet_pton
 from os import environ, getpid
 
 VARIABLE = "SSH_CONNECTION"
-"""sshd(8) sets it: address and port of the client, address and port of the server."""
+"""Set by sshd(8): address and port of the client, address and port of the server."""
 ANCESTORS = 64
-"""More processes than that do not stand between a session and a command."""
+"""Processes between a session and a command at most."""
 MAPPED = b"\0" * 10 + b"\xff\xff"
 """RFC 4291, section 2.5.5.2: an IPv4 address in an IPv6 socket."""
 
 
 def address() -> bytes:
-    """The packed address that the session comes in over; empty when there is no session.
+    """The local address of the session, packed; empty without a session.
 
-    sudo(8) takes the variable away, so it is looked for in the processes above too.
+    sudo(8) removes the variable, so the processes above are searched too.
     """
     value = environ.get(VARIABLE, "")
     pid = getpid()
@@ -39,7 +39,10 @@ def _packed(text: str) -> bytes:
 
 
 def _parent(pid: int) -> int:
-    """proc(5), /proc/PID/stat: the fourth field; the second one may hold blanks and brackets."""
+    """The parent of a process, 0 if unknown: field 4 of /proc/PID/stat (proc_pid_stat(5)).
+
+    Field 2 may hold blanks and parentheses.
+    """
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             return int(file.read().rpartition(")")[2].split()[1])

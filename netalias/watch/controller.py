@@ -1,18 +1,20 @@
-"""What was heard, when it is acted on, and in which order: aliases go with their main devices
-(devices.py), and come back as they are wished (healing.py)."""
+"""The control loop of one namespace: which events are acted on, when, and in which order.
+
+Aliases go with their main devices (lifecycle.py), then come back as they are declared (healing.py).
+"""
 
 from __future__ import annotations
 
 from netalias import errors
 from netalias.desired.declarations import Declarations
 from netalias.desired.index import FREE, Index
-from netalias.engine import reconcile as engine_room
+from netalias.engine.reconcile import Rules
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
 from netalias.observed import Observed
-from netalias.system.backoff import Delay
+from netalias.system.backoff import Backoff
 from netalias.watch.healing import Healing
-from netalias.watch.impact import Stacking
-from netalias.watch.lifecycle import Devices
+from netalias.watch.impact import Impact
+from netalias.watch.lifecycle import Lifecycle
 from netalias.watch.report import Report
 from netalias.watch.snapshots import snapshot
 
@@ -22,200 +24,230 @@ if TYPE_CHECKING:
 
     from netalias.desired import Wish
     from netalias.engine import Engine
-    from netalias.kernel.netlink.monitor import Stream
+    from netalias.kernel.netlink.monitor import Monitor
     from netalias.model import Alias
+    from netalias.model.names import AliasName
     from netalias.system.journal import Journal
-    from netalias.watch.impact import News
+    from netalias.watch.checkpoint import Checkpoint
+    from netalias.watch.impact import Affected
 
 BUSY = 0.02
-"""Seconds after which the lock is asked for again, and not before: who asks in vain closes its
-file, which looks as if another run had let go of it."""
+"""Seconds between two tries to take the lock, at least: a try that fails closes the lock file, and
+that looks like a release by another process."""
 
 
-class Keeping:
-    """One namespace. ``wake`` is when act() is to be called again, None for never.
+class Controller:
+    """``wake`` is the time of the next act(), None for never.
 
-    ``touched``: there may be other aliases than before; ``raised``: some device came, or came up;
-    ``linked``: indexes of main devices that got a carrier; these belong to whoever resets them.
-    *paused* says why nothing may be changed at present, or nothing.
+    ``touched``: the aliases may have changed; ``raised``: a device came, or came up; ``linked``:
+    indexes of main devices that got a carrier. The caller resets these three. *clock* counts
+    seconds. Nothing is changed while *checkpoint* gives a reason.
     """
 
     def __init__(
         self,
         engine: Engine,
-        stream: Stream,
+        monitor: Monitor,
         journal: Journal,
         clock: Callable[[], float],
+        checkpoint: Checkpoint,
         *,
         on_down: str = FREE,
         allow_empty: bool = False,
         allow_shrink: bool = False,
-        paused: Callable[[], str] = str,
     ) -> None:
         self.engine = engine
         self.wake: float | None = None
         self.touched = True
         self.raised = False
         self.linked: set[int] = set()
-        self._stream = stream
+        self._monitor = monitor
         self._clock = clock
-        self._paused = paused
+        self._checkpoint = checkpoint
+        self._digest = ""
         self._reason = ""
-        self._rules = engine_room.Rules(
-            allow_empty=allow_empty, allow_shrink=allow_shrink, abort=False
-        )
+        self._rules = Rules(allow_empty=allow_empty, allow_shrink=allow_shrink, abort=False)
         self._fresh = False
-        wished = Index(Declarations([], []), on_down)
-        self._stacking = Stacking(stream.state, wished, engine.group)
+        self._impact = Impact(monitor.state, Index(Declarations([], []), on_down), engine.group)
         self._report = Report(journal, engine)
-        self._devices = Devices(engine, self._report)
-        self._healing = Healing(engine, stream.state, self._report, wished)
-        self._delay, self._pause = Delay(), Delay()
+        self._lifecycle = Lifecycle(engine, self._report)
+        self._healing = Healing(engine, self._impact, self._report)
+        self._backoff = Backoff()
         self._hold = self._busy = 0.0
         self._whole_at: float | None = None
-        self._own = port_id_of(engine.kernel.fileno())
+        self._portid = port_id_of(engine.kernel.fileno())
 
     @property
     def wished(self) -> Index:
-        """What is kept true."""
-        return self._stacking.wished
+        """The declared aliases."""
+        return self._impact.wished
 
     @property
     def healed(self) -> int:
-        """How many aliases were put right."""
+        """The number of repairs so far."""
         return self._report.healed
 
     def observe(self) -> Observed:
-        """The aliases, as the events have told of them."""
-        return self.engine.recognise(snapshot(self._stream.state))
+        """The state after the events so far, with the aliases in it."""
+        return self.engine.recognise(snapshot(self._monitor.state))
 
     def wish(self, alias: Alias) -> Wish | None:
-        """What is declared for it, by any name of it; the wish of its line."""
+        """The wish of the line that declares an alias, by any name of it."""
         return self.wished.of(alias)
 
-    def load(self, declared: Declarations) -> None:
-        """From now on these are the wishes; act() lets go what is not among them, as a
-        reconciliation does. Without any, and without allow_empty, nothing goes."""
+    def load(self, declared: Declarations, digest: str = "") -> None:
+        """Replace the declarations, a configuration with this digest.
+
+        The next act() removes the aliases that are not among them, as a reconciliation does; none
+        if there are no declarations, unless allow_empty says so.
+        """
         wished = Index(declared, self.wished.on_down)
-        self._stacking.load(wished)
-        self._healing.load(wished)
-        self._report.anew()
+        self._digest = digest
+        self._impact.load(wished)
+        self._healing.reset()
+        self._report.reset()
         self._hold = 0.0
-        news = self._stacking.news
-        news.dirty.clear()
-        news.whole = True
-        news.risen |= wished.mains
+        affected = self._impact.affected
+        affected.dirty.clear()
+        affected.whole = True
+        affected.risen |= wished.mains
         self._fresh = bool(declared.blocks) or self._rules.allow_empty
 
-    def settle(self) -> None:
-        """A main device that is down when the watching begins has no aliases either."""
-        self._stacking.settle()
+    def start(self) -> None:
+        """Have the aliases of main devices that are down at the beginning go."""
+        self._impact.add_down()
 
-    def hear(self, most: int = ROOM) -> None:
-        """Take in what the kernel has announced, of a flood *most* announcements; what follows from
-        it is due at once. Raises WireError, KernelError; what was not heard by that is heard by
-        act()."""
-        stream, news = self._stream, self._stacking.news
+    def read_events(self, most: int = ROOM) -> int:
+        """Take in the announcements of the kernel, *most* at most; the number of events.
+
+        After any event act() is due. Raises WireError, KernelError; act() reads again then.
+        """
+        monitor, impact, count = self._monitor, self._impact, 0
+        own = self._portid
         try:
-            for event in stream.read(most):
-                self._stacking.add(event, stream.port if stream.port != self._own else 0)
+            for event in monitor.read(most):
+                impact.add(event, monitor.portid if monitor.portid != own else 0)
                 self.wake = 0.0
+                count += 1
         except errors.NetaliasError:
             self.wake = 0.0
             raise
         finally:
-            self.touched |= news.touched
-            self.raised |= news.raised
-            self.linked |= news.linked
-            news.touched = news.raised = False
-            news.linked = set()
+            affected = impact.affected
+            self.touched |= affected.touched
+            self.raised |= affected.raised
+            self.linked |= affected.linked
+            affected.touched = affected.raised = False
+            affected.linked = set()
+        return count
 
     def act(self) -> None:
-        """Do what is to be done now. Raises NetaliasError; what was not done is tried again, later
-        and later."""
+        """Act on the events so far. Raises NetaliasError; another try comes with back-off."""
         now = self._clock()
         retry = None
         try:
             if now < self._busy:
                 retry = self._busy
             elif now >= self._hold:
-                retry = self._act(self._stacking.news, now)
+                retry = self._act(self._impact.affected, now)
         except errors.LockBusy:
             retry = self._busy = now + BUSY
         except errors.NetaliasError:
-            self._hold = self._later(now)
+            self._hold = self._compare_later(now)
             raise
         finally:
-            hold = self._hold if self._hold > now else None
-            times = [hold] if hold else [*self._healing.late.values(), self._whole_at, retry]
-            self.wake = min((when for when in times if when is not None), default=None)
+            times = [*self._healing.postponed.values(), self._whole_at, retry]
+            if self._hold > now:
+                times = [self._hold]
+            self.wake = min([when for when in times if when is not None], default=None)
 
-    def _act(self, news: News, now: float) -> float | None:
-        """When there is more to do."""
-        if self._stream.lost:
-            self.hear()
-        self._due(news, now)
-        if not news.pressing:
-            return None
-        if self._is_paused():
-            return now + self._pause.longer()
-        self._healing.rest(news.dirty, now)
-        if not news.pressing:
-            return None
-        if news.few and all(map(self.wished.simple, news.dirty)):
-            trouble = self._healing.some(news.dirty, self.hear, now)
-        else:
-            with self.engine.transaction():
-                self.hear()
-                self._healing.rest(news.dirty, now)
-                trouble = self._devices.free(news, self.wished)
-                trouble |= self._devices.follow(news, self.wished)
-                trouble |= self._devices.sweep(news, self.wished)
-                trouble |= self._heal_all(news, now)
-        if trouble:
-            self._later(now)
-        return now if news.pressing else None  # it was heard of while the rest was done
-
-    def _due(self, news: News, now: float) -> None:
-        self._healing.due(news.dirty, now)
+    def _act(self, affected: Affected, now: float) -> float | None:
+        """Act on *affected*; the time to go on with the rest of it, None without one."""
+        if self._monitor.lost:
+            self.read_events()
+        healing = self._healing
+        healing.collect_due(affected.dirty, now)
         if self._whole_at is not None and self._whole_at <= now:
             self._whole_at = None
-            news.whole = True
-            self._devices.again(news)
-
-    def _later(self, now: float) -> float:
-        """Everything is compared again in a while."""
-        if self._whole_at is None:
-            self._whole_at = now + self._delay.longer()
-        return self._whole_at
+            affected.whole = True
+            self._lifecycle.retry(affected)
+        if not affected.pressing or self._is_paused():
+            return None
+        healing.postpone(affected.dirty, now)
+        if not affected.pressing:
+            return None
+        if affected.few and all(map(self.wished.simple, affected.dirty)):
+            failed = self._heal_few(affected.dirty, now)
+        else:
+            with self.engine.transaction():
+                if self._is_paused():
+                    return None  # a checkpoint that began before the lock was free
+                self.read_events()
+                healing.postpone(affected.dirty, now)
+                failed = self._lifecycle.free(affected, self.wished)
+                failed |= self._lifecycle.rename(affected, self.wished)
+                failed |= self._lifecycle.remove_expired(affected, self.wished)
+                failed |= self._heal_all(affected, now)
+        if failed:
+            self._compare_later(now)
+        return now if affected.pressing else None  # events that came meanwhile
 
     def _is_paused(self) -> bool:
-        before, self._reason = self._reason, self._paused()
-        if not self._reason:
-            self._pause.reset()
-        elif self._reason != before:
+        """Whether nothing may be changed; the end of that is an event, and act() is called then."""
+        before, self._reason = self._reason, self._checkpoint.reason(self._digest)
+        if self._reason and self._reason != before:
             self._report.journal.warning(self._reason)
         return bool(self._reason)
 
-    def _heal_all(self, news: News, now: float) -> bool:
+    def _compare_later(self, now: float) -> float:
+        """Have everything compared again; the time of that."""
+        if self._whole_at is None:
+            self._whole_at = now + self._backoff.next()
+        return self._whole_at
+
+    def _heal_few(self, dirty: dict[AliasName, int], now: float) -> bool:
+        """Repair aliases that do not depend on others, and take them out of *dirty*.
+
+        Whether something failed. Without a difference the lock is not taken.
+        """
+        healing, names = self._healing, dict(dirty)
+        outcome, failed = None, False
+        found = healing.compare(names)
+        if found.diff.items:
+            with self.engine.transaction():
+                if self._is_paused():
+                    return False
+                if self.read_events():
+                    found = healing.compare(names)
+                if found.needs_sysctls:
+                    failed = healing.heal_all(names, set(), now)
+                else:
+                    outcome = healing.repair(found, names, now)
+        for name in names:
+            dirty.pop(name, None)
+        healing.report_skipped(found.diff)
+        return failed if outcome is None else healing.report(outcome, names)
+
+    def _heal_all(self, affected: Affected, now: float) -> bool:
+        """Repair everything, or carry out new declarations; whether something failed."""
         if self._fresh:
-            trouble = self._heal_fresh()
-        elif news.whole or news.dirty:
-            trouble = self._healing.all(news.dirty, news.risen, now)
+            failed = self._apply_declared()
+        elif affected.whole or affected.dirty:
+            failed = self._healing.heal_all(affected.dirty, affected.risen, now)
         else:
             return False
-        if not trouble:
-            self._delay.reset()
-        news.whole = False
-        news.risen.clear()
-        news.dirty.clear()
-        return trouble
+        if not failed:
+            self._backoff.reset()
+        affected.whole = False
+        affected.risen.clear()
+        affected.dirty.clear()
+        return failed
 
-    def _heal_fresh(self) -> bool:
+    def _apply_declared(self) -> bool:
         try:
-            trouble = self._healing.fresh(self._rules)
+            failed = self._healing.apply_declared(self._rules)
         except errors.StateError:
-            self._fresh = False  # a guard rail that refuses it refuses it once
+            self._fresh = False  # a guard rail that refuses would refuse again
             raise
         self._fresh = False
-        return trouble
+        return failed

@@ -1,171 +1,177 @@
-"""Aliases that are not as they are wished are put right.
+"""Repair of aliases that differ from their declarations.
 
-Few wishes for host addresses are compared with what the events have told, so that one alias of
-thousands comes back without a reading of the others; everything else is a reconciliation. Whether
-it worked, the next events tell.
+A few declarations of host addresses are compared with the state after the events, so that one alias
+of thousands comes back without a reading of the others; everything else is a reconciliation. The
+events that follow tell whether a repair has worked.
 """
 
 from __future__ import annotations
 
-from netalias.desired.index import DeclaredNames, Index
-from netalias.engine import reconcile as engine_room
+from netalias.engine.reconcile import Rules, mend, reconcile
 from netalias.errors import MainDown, NoSuchDevice
 from netalias.observed import Observed
 from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
-from netalias.system.backoff import Patience
+from netalias.system.backoff import RepairBackoff
 from netalias.watch.report import is_late
-from netalias.watch.snapshots import focused, snapshot
+from netalias.watch.snapshots import relevant, snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from netalias.engine import Engine
-    from netalias.engine.reconcile import Outcome, Rules
+    from netalias.engine.reconcile import Outcome
     from netalias.model import Snapshot
-    from netalias.model.events import State
     from netalias.model.names import AliasName
     from netalias.plan import Difference
     from netalias.plan.diff import Diff
+    from netalias.watch.impact import Impact
     from netalias.watch.report import Report
 
-    Ports = dict[AliasName, int]
+    Dirty = dict[AliasName, int]
+    """Declared aliases, with the netlink port ID of the last one to touch each; 0 if unknown."""
+
+
+class Comparison:
+    """The differences of some declarations."""
+
+    __slots__ = ("diff",)
+
+    def __init__(self, diff: Diff) -> None:
+        self.diff = diff
+
+    @property
+    def needs_sysctls(self) -> bool:
+        """Whether an alias is the first of its kind on its main device: the sysctls that it needs
+        may have been restored with the last one (plan/sysctls.py)."""
+        return any(_leads(item, self.diff.observed) for item in self.diff.items)
 
 
 class Healing:
-    """*state* is what the events have told. ``late``: when aliases come back that somebody keeps
-    undoing. Ports are the netlink ports of those who have touched declared aliases."""
+    """Repairs of the declared aliases of *impact*, with back-off for each.
 
-    def __init__(self, engine: Engine, state: State, report: Report, wished: Index) -> None:
+    ``postponed``: the time of the repair of those that are undone again and again.
+    """
+
+    def __init__(self, engine: Engine, impact: Impact, report: Report) -> None:
         self._engine = engine
-        self._state = state
+        self._impact = impact
+        self._state = impact.state
         self._report = report
-        self.load(wished)
+        self.reset()
 
-    def load(self, wished: Index) -> None:
-        """From now on these are the wishes."""
-        self.late: dict[AliasName, float] = {}
-        self._wished = wished
-        self._patience = Patience()
+    def reset(self) -> None:
+        """Begin anew, with other declarations."""
+        self.postponed: dict[AliasName, float] = {}
+        self._backoff = RepairBackoff()
 
-    def due(self, dirty: Ports, now: float) -> None:
-        """Put those among *dirty* that have waited their time."""
-        for name in [name for name, when in self.late.items() if when <= now]:
-            del self.late[name]
+    def collect_due(self, dirty: Dirty, now: float) -> None:
+        """Add to *dirty* the postponed aliases whose time has come."""
+        if not self.postponed:
+            return
+        for name in [name for name, when in self.postponed.items() if when <= now]:
+            del self.postponed[name]
             dirty.setdefault(name, 0)
 
-    def rest(self, dirty: Ports, now: float) -> None:
-        """Take out of *dirty* what is left as others leave it, and what has to wait."""
+    def postpone(self, dirty: Dirty, now: float) -> None:
+        """Take out of *dirty* the aliases that are not repaired now, or (``heal off``) at all."""
+        wished = self._impact.wished
         for name in list(dirty):
-            when = self._patience.until(name)
+            when = self._backoff.until(name)
             if when > now:
-                self.late[name] = when
-            if when > now or not self._wished.heals(name):
+                self.postponed[name] = when
+            if when > now or not wished.heals(name):
                 del dirty[name]
 
-    def some(self, dirty: Ports, hear: Callable[[], None], now: float) -> bool:
-        """Put right what is not as it is wished of *dirty*, aliases that have nothing to do with
-        others, and take them out; whether there was trouble. *hear* takes in what was announced.
-        Raises LockBusy, NotPermitted, KernelError."""
-        found, trouble = dict(dirty), False
-        outcome = None
-        _, agenda = self._compared(found)
-        if agenda.items:
-            with self._engine.transaction():
-                hear()
-                observed, agenda = self._compared(found)
-                if any(_leads(item, observed) for item in agenda.items):
-                    trouble = self.all(found, set(), now)
-                else:
-                    agenda.items = self._patiently(agenda.items, found, now)
-                    if agenda.items:
-                        outcome = engine_room.mend(self._engine, agenda)
-        for name in found:
-            dirty.pop(name, None)
-        self._skipped(agenda)
-        return trouble or (outcome is not None and self._mended(outcome, found))
+    def compare(self, names: Iterable[AliasName], seen: Snapshot | None = None) -> Comparison:
+        """The differences of the aliases with these names, in *seen*.
 
-    def all(self, dirty: Ports, risen: set[str], now: float) -> bool:
-        """Compare everything with what is wished, but remove nothing; whether there was trouble.
-        *risen* are names of main devices that have come, or come up. The caller holds the lock.
-        Raises StateError, NotPermitted, KernelError."""
-        # What went with its main device was undone by nobody.
-        touched = {name: port for name, port in dirty.items() if name.main not in risen}
+        By default that is the part of the state which is enough for host addresses.
+        """
+        engine, wanted = self._engine, self._impact.wished.some(names)
+        seen = seen or relevant(self._state, wanted, engine.group)
+        return Comparison(compare(wanted, engine.recognise(seen), removing=False))
+
+    def repair(self, found: Comparison, dirty: Dirty, now: float) -> Outcome | None:
+        """Carry out the differences whose time has come; None where there are none.
+
+        The caller holds the lock. Raises NotPermitted, KernelError.
+        """
+        found.diff.items = self._admitted(found.diff.items, dirty, now)
+        return mend(self._engine, found.diff) if found.diff.items else None
+
+    def heal_all(self, dirty: Dirty, risen: set[str], now: float) -> bool:
+        """Repair all declared aliases, and remove none; whether something failed.
+
+        *risen* are names of main devices that came, or came up. The caller holds the lock. Raises
+        StateError, NotPermitted, KernelError.
+        """
+        # Aliases that went with their main device were not undone by anybody.
+        touched = {name: portid for name, portid in dirty.items() if name.main not in risen}
         if touched:
-            _, agenda = self._compared(touched, snapshot(self._state))
-            self._patiently(agenda.items, touched, now)
-        declared = self._wished.healing(risen, self.late)
-        rules = engine_room.Rules(removing=False, abort=False)
-        self._report.turn()
-        outcome = engine_room.reconcile(self._engine, declared, rules)
-        self._skipped(outcome.diff)
+            found = self.compare(touched, snapshot(self._state))
+            self._admitted(found.diff.items, touched, now)
+        declared = self._impact.wished.healing(risen, self.postponed)
+        self._report.next_round()
+        outcome = reconcile(self._engine, declared, Rules(removing=False, abort=False))
+        self.report_skipped(outcome.diff)
         for one in outcome.lost:
-            self._report.once(one.line())
-        return self._mended(outcome, touched)
+            self._report.warn_once(one.line())
+        return self.report(outcome, touched)
 
-    def fresh(self, rules: Rules) -> bool:
-        """Do what a reconciliation does; whether there was trouble. The caller holds the lock.
-        Raises StateError, NotPermitted, KernelError."""
-        self._report.turn()
-        outcome = engine_room.reconcile(self._engine, self._wished.declared, rules)
-        self._report.done(outcome.done)
+    def apply_declared(self, rules: Rules) -> bool:
+        """Carry out new declarations as a reconciliation does; whether something failed.
+
+        The caller holds the lock. Raises StateError, NotPermitted, KernelError.
+        """
+        self._report.next_round()
+        outcome = reconcile(self._engine, self._impact.wished.declared, rules)
+        self._report.changed(outcome.done)
         for one in [*outcome.diff.skipped, *outcome.lost]:
-            self._report.once(one.line())
-        return self._report.trouble(outcome)
+            self._report.warn_once(one.line())
+        return self._report.failures(outcome)
 
-    def _compared(
-        self, found: Iterable[AliasName], seen: Snapshot | None = None
-    ) -> tuple[Observed, Diff]:
-        """In *seen*, or in as much as host addresses need."""
-        engine, wanted = self._engine, self._wished.some(found)
-        seen = seen or focused(self._state, wanted, engine.group)
-        observed = engine.recognise(seen)
-        return observed, compare(wanted, observed, removing=False)
-
-    def _patiently(self, items: Iterable[Difference], found: Ports, now: float) -> list[Difference]:
-        """Those that may be put right now; the others have their time."""
-        declared = self._declared()
-        ready, waiting = [], []
-        for item in items:
-            name = declared.name(item.name)
-            when = self._patience.undone(name, now)
-            if when <= now:
-                ready.append(item)
-                continue
-            self.late[name] = when
-            waiting.append((name, found.get(name, 0), when - now))
-        self._report.quarrels(waiting)
-        return ready
-
-    def _mended(self, outcome: Outcome, found: Ports) -> bool:
-        declared = self._declared()
-        undone, others = [], []
+    def report(self, outcome: Outcome, dirty: Dirty) -> bool:
+        """Log an outcome: changes of *dirty* aliases as repairs; whether something failed."""
+        repairs, others = [], []
         for item in outcome.done:
-            name = declared.name(item.name)
-            if name in found:
-                undone.append((item, found[name]))
+            name = self._impact.declared(item.name)
+            if name in dirty:
+                repairs.append((item, dirty[name]))
             else:
                 others.append(item)
         for item in filter(is_late, outcome.failed):
-            self._patience.forgive(declared.name(item.name))
-        self._report.mended(undone)
-        self._report.done(others)
-        return self._report.trouble(outcome)
+            self._backoff.uncount(self._impact.declared(item.name))
+        self._report.repaired(repairs)
+        self._report.changed(others)
+        return self._report.failures(outcome)
 
-    def _declared(self) -> DeclaredNames:
-        return DeclaredNames(self._wished, self._state.devices())
-
-    def _skipped(self, agenda: Diff) -> None:
-        """That a main device is down or away is known by then."""
-        for one in agenda.skipped:
+    def report_skipped(self, diff: Diff) -> None:
+        """Log declarations that cannot be planned. That a main device is down or away is logged
+        before."""
+        for one in diff.skipped:
             if not isinstance(one.error, (MainDown, NoSuchDevice)):
-                self._report.once(one.line())
+                self._report.warn_once(one.line())
+
+    def _admitted(self, items: Iterable[Difference], dirty: Dirty, now: float) -> list[Difference]:
+        """Count these differences for the back-off; those that may be repaired now."""
+        ready, waiting = [], []
+        for item in items:
+            name = self._impact.declared(item.name)
+            when = self._backoff.undone(name, now)
+            if when <= now:
+                ready.append(item)
+                continue
+            self.postponed[name] = when
+            waiting.append((name, dirty.get(name, 0), when - now))
+        if waiting:
+            self._report.postponed(waiting)
+        return ready
 
 
 def _leads(item: Difference, observed: Observed) -> bool:
-    """Whether an alias is the first one of its kind on its main device: settings of that which it
-    needs (mains.py) may have gone back with the last one."""
+    """Whether an alias is the first of its kind on its main device."""
     goal, kind = item.plan.goal, item.plan.kind
     if item.sign != ADDED or goal is None or kind == "label":
         return False

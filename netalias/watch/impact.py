@@ -1,7 +1,7 @@
-"""What follows from events for aliases and their main devices. Pure.
+"""Events -> the declared aliases and main devices that they affect. Pure.
 
-A batch of events comes down to: which declared aliases may not be as they are wished, which main
-devices went down, went away, came up, got another name. What is then done is keeping.py's.
+Which aliases may differ from their declarations now; which main devices went down or away, came up,
+or got another name. The controller decides what is done about them.
 """
 
 from __future__ import annotations
@@ -22,26 +22,24 @@ if TYPE_CHECKING:
     from netalias.model import Device
     from netalias.model.events import Event, State
 
-    Port = int
-
 SHAPING = ("mtu", "master", "altname")
-"""Attributes of a main device that decide how its aliases are made."""
+"""Events of a main device that affect how its aliases are made."""
 
 NAMING = (DEPARTURE, "name", "altname")
-"""What may free a name that an alias waits for."""
+"""Events that may free a name that an alias needs."""
 
 
-class News:
-    """What a batch comes to.
+class Affected:
+    """The effects of events that were not acted on yet.
 
-    ``dirty``: declared aliases that were touched, with the netlink port of whoever did it.
-    ``down``: main devices, by index, that went down. ``gone``: names of main devices that went
-    away. ``risen``: names of main devices that came, came up, or got that name. ``renamed``: the
-    former name by index. ``relabelled``: slots of labels that have lost them, by index and address,
-    since the kernel gives the first label of a device its new name (inetdev_changename).
-    ``linked``: indexes of main devices that got a carrier. ``whole``: everything has to be
-    compared. ``touched``: there may be other aliases now, or other addresses of them; ``raised``:
-    some device came, came up, or got a carrier; ``expired``: a lease may have run out.
+    ``dirty``: declared aliases that were touched, with the netlink port ID of the last one to do
+    so, 0 if unknown. ``down``: indexes of main devices that went down. ``gone``: names of main
+    devices that went away. ``risen``: names of main devices that came, came up, or got that name.
+    ``renamed``: former names of main devices by index. ``relabelled``: former slots of labels by
+    index and address, since the kernel gives the first label of a renamed device the name of the
+    device (inetdev_changename). ``linked``: indexes of main devices that got a carrier. ``whole``:
+    everything has to be compared. ``touched``: the aliases or their addresses may have changed;
+    ``raised``: a device came, came up, or got a carrier; ``expired``: a lease may have expired.
     """
 
     __slots__ = (
@@ -50,7 +48,7 @@ class News:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.dirty: dict[AliasName, Port] = {}
+        self.dirty: dict[AliasName, int] = {}
         self.down: set[int] = set()
         self.gone: dict[str, None] = {}
         self.risen: set[str] = set()
@@ -61,48 +59,60 @@ class News:
 
     @property
     def few(self) -> bool:
-        """Whether nothing has happened but to declared aliases."""
+        """Whether nothing but declared aliases is affected."""
         return not (self.whole or self.down or self.gone or self.renamed or self.expired)
 
     @property
     def pressing(self) -> bool:
-        """Whether something is to be done."""
+        """Whether there is anything to act on."""
         return bool(self.dirty) or not self.few
 
 
-class Stacking:
-    """Events -> ``news``; what was done about them is taken out. *state* is what the events have
-    made, *group* our mark on devices."""
+class Impact:
+    """Events -> ``affected``; the part that was acted on is taken out of it.
+
+    ``state`` is the state after the events, *group* the mark of our devices (IFLA_GROUP).
+    """
 
     def __init__(self, state: State, wished: Index, group: int = GROUP) -> None:
-        self.news = News()
-        self._state = state
+        self.affected = Affected()
+        self.state = state
         self._group = group
         self.load(wished)
 
     def load(self, wished: Index) -> None:
-        """From now on these are the wishes."""
+        """Replace the declarations."""
         self.wished = wished
         self._declared: DeclaredNames | None = None
 
-    def add(self, event: Event, port: Port = 0) -> None:
-        """One event, asked for by *port*."""
+    def declared(self, name: AliasName) -> AliasName:
+        """The name by which an alias is declared, which may be by another name of its main device;
+        *name* itself where it is not declared."""
+        if self._declared is None:
+            self._declared = DeclaredNames(self.wished, list(self.state.devices()))
+        return self._declared.name(name)
+
+    def add(self, event: Event, portid: int = 0) -> None:
+        """Take in an event, which the socket with this netlink port ID has caused, 0 if unknown.
+
+        The state has it already.
+        """
         device = event.device
         if device is None or event.key[0] not in (LINK, ADDRESS) or self._renews(event):
             return
         if self._is_alias(device) or (event.what == "group" and event.old == self._group):
-            self.news.touched = True
-            self._mark(self._called(device, event), port)
+            self.affected.touched = True
+            self._mark(self._called(device, event), portid)
             if event.what == ADDRESS and event.new is None:
-                self.news.expired |= event.subject.address.valid != FOREVER
+                self.affected.expired |= event.subject.address.valid != FOREVER
         elif event.what == ADDRESS:
-            self._address(event, device, port)
+            self._address(event, device, portid)
         else:
             self._main(event, device)
 
     def _renews(self, event: Event) -> bool:
-        """Whether nothing has happened but that a lease was given its time again: else renewing
-        would be followed by a comparison of everything, and that by renewing."""
+        """Whether an event is the renewal of a declared lease: as a change it would lead to a
+        comparison, which would lead to a renewal."""
         if event.field != "lifetime":
             return False
         address = event.subject.address
@@ -112,17 +122,15 @@ class Stacking:
     def _is_alias(self, device: Device) -> bool:
         return device.group == self._group and device.kind in KINDS
 
-    def _mark(self, found: Iterable[AliasName], port: Port) -> None:
-        dirty = self.news.dirty
+    def _mark(self, found: Iterable[AliasName], portid: int) -> None:
+        dirty = self.affected.dirty
         for one in found:
-            if self._declared is None:
-                self._declared = DeclaredNames(self.wished, self._state.devices())
-            for name in {one, self._declared.name(one)}:
+            for name in {one, self.declared(one)}:
                 if name in self.wished:
-                    dirty[name] = port or dirty.get(name, 0)
+                    dirty[name] = portid or dirty.get(name, 0)
 
     def _called(self, device: Device, event: Event) -> Iterator[AliasName]:
-        """The names of aliases that a device has, or had before the event."""
+        """The alias names that a device has, or had before the event."""
         texts = [*device.altnames]
         if event.what == "altname" and event.old is not None:
             texts.append(str(event.old))
@@ -134,17 +142,17 @@ class Stacking:
         yield from found
         below = None
         if not device.remote and device.kind not in UNLINKED:
-            below = self._state.device(device.link)
+            below = self.state.device(device.link)
         if below is not None:
             yield from (AliasName(below.name, one.slot) for one in found)
 
-    def _address(self, event: Event, device: Device, port: Port) -> None:
-        """Of a device that is no alias: a label, or what stands in the way of one."""
+    def _address(self, event: Event, device: Device, portid: int) -> None:
+        """An address of another device than an alias: a label, or an obstacle to a declared one."""
         address = event.subject.address
         slots = {one.slot for one in self._labels(event, device) if one is not None}
-        self._mark([AliasName(device.name, slot) for slot in slots], port)
-        self._mark(self.wished.by_address.get(address.local, ()), port)
-        self.news.touched |= bool(slots)
+        self._mark([AliasName(device.name, slot) for slot in slots], portid)
+        self._mark(self.wished.by_address.get(address.local, ()), portid)
+        self.affected.touched |= bool(slots)
         if event.field == "label":
             self._relabel(event)
 
@@ -158,70 +166,73 @@ class Stacking:
         old = names.split(str(event.old))
         address = event.subject.address
         if old is not None and address.protocol == PROTOCOL and ":" not in address.label:
-            self.news.relabelled[event.key[1], address.local] = old.slot
+            self.affected.relabelled[event.key[1], address.local] = old.slot
 
     def _main(self, event: Event, device: Device) -> None:
         called = {device.name, *device.altnames}
         if event.what == ARRIVAL or event.what in NAMING:
             self._declared = None
         wanted = not self.wished.mains.isdisjoint(called)
-        news, index = self.news, event.key[1]
+        affected, index = self.affected, event.key[1]
         if event.what == ARRIVAL or (event.what == FLAG and event.field == "UP" and event.new):
-            news.down.discard(index)
-            self._rise(called, wanted)
+            affected.down.discard(index)
+            self._came_up(called, wanted)
             if not device.up:
-                self._fell(device)
+                self._went_down(device)
         elif event.what == FLAG and event.field == "UP":
-            self._fell(device)
+            self._went_down(device)
         elif event.what == DEPARTURE:
-            news.down.discard(index)
-            if wanted or self._carries(device):
-                news.gone[device.name] = None
-                news.touched = True
+            affected.down.discard(index)
+            if wanted or self._has_aliases(device):
+                affected.gone[device.name] = None
+                affected.touched = True
         elif event.what == "name":
-            self._rise(called, wanted)
-            if str(event.old) in self.wished.mains or self._carries(device):
-                news.renamed.setdefault(index, str(event.old))
-                news.touched = True
+            self._came_up(called, wanted)
+            if str(event.old) in self.wished.mains or self._has_aliases(device):
+                affected.renamed.setdefault(index, str(event.old))
+                affected.touched = True
         elif event.what == CARRIER and event.new:
-            news.raised = True
-            if self._carries(device):
-                news.linked.add(index)
+            affected.raised = True
+            if self._has_aliases(device):
+                affected.linked.add(index)
         elif event.what in SHAPING:
-            news.whole |= wanted
+            affected.whole |= wanted
         if event.what in NAMING:
             self._mark(self._called(device, event), 0)
 
-    def settle(self) -> None:
-        """What is down at the beginning went down. Devices of aliases carry none, and there may be
-        thousands that a run which was killed had not raised yet."""
-        for device in list(self._state.devices()):
+    def add_down(self) -> None:
+        """Take in the devices that are down, as if they went down now.
+
+        Those of aliases are left out: they have no aliases, and a run that was killed may have left
+        thousands that are not up yet.
+        """
+        for device in list(self.state.devices()):
             if not device.up and not self._is_alias(device):
-                self._fell(device)
+                self._went_down(device)
 
-    def _fell(self, device: Device) -> None:
-        """A device is down, which may have aliases; wished ones may be about to come."""
+    def _went_down(self, device: Device) -> None:
+        """Note that a device went down that has aliases, or is about to get declared ones."""
         called = {device.name, *device.altnames}
-        self.news.risen -= called
-        if not self.wished.mains.isdisjoint(called) or self._carries(device):
-            self.news.down.add(device.index)
+        self.affected.risen -= called
+        if not self.wished.mains.isdisjoint(called) or self._has_aliases(device):
+            self.affected.down.add(device.index)
 
-    def _rise(self, called: set[str], wanted: bool) -> None:
-        news = self.news
-        news.raised = True
+    def _came_up(self, called: set[str], wanted: bool) -> None:
+        affected = self.affected
+        affected.raised = True
         if wanted:
-            news.risen |= called
-            news.whole = news.touched = True
+            affected.risen |= called
+            affected.whole = affected.touched = True
 
-    def _carries(self, main: Device) -> bool:
-        """Whether there may be aliases on a device. Most devices of a host of containers have none,
-        and come and go."""
-        if any(one.address.protocol == PROTOCOL for _, one in self._state.of(main.index, ADDRESS)):
+    def _has_aliases(self, main: Device) -> bool:
+        """Whether a device may have aliases. On a host of containers most devices have none, and
+        they come and go."""
+        if any(one.address.protocol == PROTOCOL for _, one in self.state.of(main.index, ADDRESS)):
             return True
         begin = f"{main.name}:"
         return any(
             (device.link == main.index and not device.remote)
             or any(altname.startswith(begin) for altname in device.altnames)
-            for device in self._state.devices()
+            for device in self.state.devices()
             if self._is_alias(device)
         )

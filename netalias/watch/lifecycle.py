@@ -1,10 +1,10 @@
-"""What becomes of aliases when their main device goes down, goes away, or gets another name."""
+"""Aliases of main devices that go down, go away, or get another name; and expired leases."""
 
 from __future__ import annotations
 
 from netalias.desired.declarations import Declarations, counted, parse
 from netalias.desired.export import lines
-from netalias.engine import reconcile as engine_room
+from netalias.engine.reconcile import mend, remove
 from netalias.model import Alias
 from netalias.model.leases import leftovers
 from netalias.model.names import AliasName
@@ -20,60 +20,63 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
     from netalias.model import Device
-    from netalias.watch.impact import News
+    from netalias.watch.impact import Affected
     from netalias.watch.report import Report
 
 
-class Devices:
-    """Its methods are called under the lock, and take what they have done out of the news. They
-    tell whether there was trouble, and raise NotPermitted, StateError, KernelError."""
+class Lifecycle:
+    """Changes that follow from main devices.
+
+    The methods are called under the lock and take what they have done out of *affected*. They tell
+    whether something failed, and raise NotPermitted, StateError, KernelError.
+    """
 
     def __init__(self, engine: Engine, report: Report) -> None:
         self._engine = engine
         self._report = report
         self._left: list[tuple[set[int], dict[str, None]]] = []
 
-    def again(self, news: News) -> None:
-        """What could not be freed is to be freed now."""
+    def retry(self, affected: Affected) -> None:
+        """Have the main devices freed again whose aliases could not be removed."""
         for down, gone in self._left:
-            news.down |= down
-            news.gone |= gone
+            affected.down |= down
+            affected.gone |= gone
         self._left.clear()
 
-    def free(self, news: News, wished: Index) -> bool:
-        """Aliases go with a main device that went down, or away: it first, they in chain order."""
-        if not (news.down or news.gone):
+    def free(self, affected: Affected, wished: Index) -> bool:
+        """Remove the aliases of main devices that went down or away, in chain order."""
+        if not (affected.down or affected.gone):
             return False
         observed = self._engine.observe()
         leaving = [
             alias
             for alias in ordered(observed.aliases, observed.snapshot)
-            if alias.ours and _goes(alias, news, wished)
+            if alias.ours and _goes(alias, affected, wished)
         ]
-        outcome = engine_room.remove(self._engine, observed, leaving) if leaving else None
-        self._tell_freed(news, outcome)
-        trouble = outcome is not None and self._report.trouble(outcome)
-        if trouble:
-            self._left.append((news.down, news.gone))
-        news.down, news.gone = set(), {}
-        return trouble
+        outcome = remove(self._engine, observed, leaving) if leaving else None
+        self._report_freed(affected, outcome)
+        failed = outcome is not None and self._report.failures(outcome)
+        if failed:
+            self._left.append((affected.down, affected.gone))
+        affected.down, affected.gone = set(), {}
+        return failed
 
-    def _tell_freed(self, news: News, outcome: Outcome | None) -> None:
-        freed = dict.fromkeys(news.gone, 0)
+    def _report_freed(self, affected: Affected, outcome: Outcome | None) -> None:
+        freed = dict.fromkeys(affected.gone, 0)
         for item in outcome.done if outcome is not None else ():
             freed[item.name.main] = freed.get(item.name.main, 0) + (item.sign == REMOVED)
         for main, count in freed.items():
-            why = "is gone" if main in news.gone else "is down"
+            why = "is gone" if main in affected.gone else "is down"
             what = f": {counted(count, 'alias')} freed" if count else ""
             self._report.journal.notice(f"{main} {why}{what}")
 
-    def follow(self, news: News, wished: Index) -> bool:
-        """Aliases that nobody has declared are called as their main device is called now."""
-        if not news.renamed:
+    def rename(self, affected: Affected, wished: Index) -> bool:
+        """Rename undeclared aliases after their main devices."""
+        if not affected.renamed:
             return False
-        trouble = False
+        failed = False
         observed = self._engine.observe()
-        for index, old in news.renamed.items():
+        for index, old in affected.renamed.items():
             main = observed.snapshot.devices.get(index)
             if main is None or main.name == old:
                 continue
@@ -81,10 +84,10 @@ class Devices:
                 says = f"the aliases declared for {old} stay as they are"
                 self._report.journal.warning(f"{old} is called {main.name} now: {says}")
             else:
-                trouble |= self._rename(main, old, list(_aliases(main, observed, news)), wished)
-        news.renamed.clear()
-        news.relabelled.clear()
-        return trouble
+                failed |= self._rename(main, old, list(_aliases(main, observed, affected)), wished)
+        affected.renamed.clear()
+        affected.relabelled.clear()
+        return failed
 
     def _rename(self, main: Device, old: str, found: list[Alias], wished: Index) -> bool:
         engine = self._engine
@@ -92,43 +95,44 @@ class Devices:
         text = "\n".join(lines(found, engine.registry, mac=True))
         wanted = parse([(f"aliases of {old}", text)], engine.registry)
         observed = engine.observe()
-        agenda = compare(Declarations(wanted.blocks, []), observed, removing=False, force=True)
-        if not agenda.items:
+        diff = compare(Declarations(wanted.blocks, []), observed, removing=False, force=True)
+        if not diff.items:
             return False
-        outcome = engine_room.mend(engine, agenda)
+        outcome = mend(engine, diff)
         count = counted(len(outcome.done), "alias")
         self._report.journal.notice(f"{old} is called {main.name} now: {count} renamed")
-        return self._report.trouble(outcome)
+        return self._report.failures(outcome)
 
-    def sweep(self, news: News, wished: Index) -> bool:
-        """What is left of leases that nobody has renewed, nor declared."""
-        if not news.expired:
+    def remove_expired(self, affected: Affected, wished: Index) -> bool:
+        """Remove the remains of undeclared aliases whose leases have expired."""
+        if not affected.expired:
             return False
         observed = self._engine.observe()
         left = [alias for alias in leftovers(observed.aliases) if wished.of(alias) is None]
-        news.expired = False
+        affected.expired = False
         if not left:
             return False
-        outcome = engine_room.remove(self._engine, observed, left)
+        outcome = remove(self._engine, observed, left)
         for item in outcome.done:
             if item.sign == REMOVED:
                 says = "its lease has expired, and it is removed"
                 self._report.journal.notice(f"{item.name}: {says}")
-        return self._report.trouble(outcome)
+        return self._report.failures(outcome)
 
 
-def _goes(alias: Alias, news: News, wished: Index) -> bool:
+def _goes(alias: Alias, affected: Affected, wished: Index) -> bool:
+    """Whether an alias goes with its main device."""
     main = alias.main
     if main is None:
-        return alias.name.main in news.gone
-    return main.index in news.down and not main.up and wished.freed(alias)
+        return alias.name.main in affected.gone
+    return main.index in affected.down and not main.up and wished.freed(alias)
 
 
-def _aliases(main: Device, observed: Observed, news: News) -> Iterator[Alias]:
-    """Ours on a device that got another name, with the labels that have lost their slots by it."""
+def _aliases(main: Device, observed: Observed, affected: Affected) -> Iterator[Alias]:
+    """Our aliases on a renamed device, with the labels that lost their slots by the renaming."""
     yield from (alias for alias in observed.aliases if alias.ours and alias.main is main)
     for entry in observed.snapshot.on(main.index):
-        slot = news.relabelled.get((main.index, entry.local))
+        slot = affected.relabelled.get((main.index, entry.local))
         if slot is not None and ":" not in entry.label:
             alias = Alias(AliasName(main.name, slot), "label", main=main, entry=entry)
             alias.family, alias.address = entry.family, entry.local

@@ -1,8 +1,8 @@
-"""Who asked the kernel for a change: its announcement carries the netlink port of the request.
+"""The process behind a change: its announcement carries the netlink port ID of the request.
 
-The port tells the socket (/proc/net/netlink), and that the process. Mostly the port is a pid, where
-the kernel has chosen it (netlink_autobind), but that of the process's own pid namespace: so nobody
-is named who does not have that socket open.
+The port ID tells the socket (/proc/net/netlink), and the socket the process. A port ID chosen by
+the kernel is mostly the pid (netlink_autobind), but in the pid namespace of the process: so a
+process is named only if it has that socket open.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from os import listdir, readlink
 from netalias.model.names import printable
 
 PIDS = 1 << 22
-"""PID_MAX_LIMIT of linux/threads.h; a second socket of a process gets a number above."""
+"""PID_MAX_LIMIT of linux/threads.h; the port ID of a process's second socket is above it."""
 
 
-def who(port: int) -> str:
-    """``keepalived (pid 4711)``; empty where it cannot be told, such as when it has ended.
+def process_of(portid: int) -> str:
+    """``keepalived (pid 4711)``; empty if unknown, as after the end of the process.
 
-    To be called in the network namespace of the port.
+    To be called in the network namespace of the socket.
     """
-    inode = _inode(port) if port else ""
+    inode = _inode(portid) if portid else ""
     if not inode:
         return ""
-    if port < PIDS and _holds(str(port), inode):
-        return _named(str(port))
+    if portid < PIDS and _holds(str(portid), inode):
+        return _named(str(portid))
     found = (pid for pid in _processes() if _holds(pid, inode))
     return _named(next(found, ""))
 
@@ -44,19 +44,19 @@ def _named(pid: str) -> str:
         return ""
 
 
-def _inode(port: int) -> str:
-    """That of the socket with this port of NETLINK_ROUTE."""
+def _inode(portid: int) -> str:
+    """The inode of the NETLINK_ROUTE socket with this port ID; empty without one."""
     try:
         with open("/proc/thread-self/net/netlink", encoding="ascii", errors="replace") as file:
             rows = [line.split() for line in file]
     except OSError:
         return ""
-    found = (row[9] for row in rows if len(row) > 9 and row[1:3] == ["0", str(port)])
+    found = (row[9] for row in rows if len(row) > 9 and row[1:3] == ["0", str(portid)])
     return next(found, "")
 
 
 def _holds(pid: str, inode: str) -> bool:
-    """Whether a process has a socket open."""
+    """Whether a process has the socket with this inode open."""
     try:
         files = listdir(f"/proc/{pid}/fd")
         return any(readlink(f"/proc/{pid}/fd/{file}") == f"socket:[{inode}]" for file in files)

@@ -1,14 +1,15 @@
-"""Published addresses come back with their device: the kernel forgets the proxy entries of one that
-goes down (pneigh_ifdown), and announces neither that nor their coming.
+"""Repetitions: proxy entries after their device came up, announcements and leases by the clock.
 
-So they are read whenever another run has let go of the lock, since they may be others then.
+The kernel drops the proxy entries of a device that goes down (pneigh_ifdown), and announces neither
+that nor new ones. So they are read whenever another process has released the lock of the namespace,
+since it may have changed them.
 """
 
 from __future__ import annotations
 
 from netalias import claim
 from netalias.claim import Policy
-from netalias.claim import announce as telling
+from netalias.claim import announce as claim_announce
 from netalias.desired.declarations import counted
 from netalias.engine import announce
 from netalias.kernel import GONE
@@ -20,17 +21,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from netalias.desired.index import Index
     from netalias.engine import Engine
     from netalias.kernel import Failure
     from netalias.model import Alias
     from netalias.model.events import State
     from netalias.model.names import AliasName
     from netalias.system.journal import Journal
-    from netalias.watch.controller import Keeping
+    from netalias.watch.controller import Controller
 
 
-class Publishing:
-    """What is published, by the name of the device: it may come again with another index."""
+class Republisher:
+    """Our proxy entries, by the name of the device: it may come back with another index."""
 
     def __init__(self, engine: Engine, state: State) -> None:
         self._engine = engine
@@ -38,21 +40,23 @@ class Publishing:
         self._known: dict[str, list[Proxy]] = {}
 
     def read(self) -> list[Proxy]:
-        """What the kernel has of ours. Raises KernelError."""
+        """Our proxy entries in the kernel. Raises KernelError."""
         return [one for one in self._engine.kernel.proxies() if one.protocol == PROTOCOL]
 
     def learn(self, proxies: Iterable[Proxy]) -> None:
-        """These are published; by a device that is down it is what it was."""
+        """Remember these entries; those of a device that is down stay as they were."""
         found: dict[str, list[Proxy]] = {}
         for proxy in proxies:
             device = self._state.device(proxy.index)
             if device is not None:
                 found.setdefault(device.name, []).append(proxy)
+        if not found and not self._known:
+            return
         up = {device.name for device in self._state.devices() if device.up}
         self._known = {name: old for name, old in self._known.items() if name not in up} | found
 
     def missing(self) -> list[AddProxy]:
-        """The steps that publish again what devices have forgotten that are up now."""
+        """The steps that restore the entries of devices that are up again."""
         steps = []
         present = {(one.index, one.local) for one in self._engine.kernel.proxies()}
         for device in self._state.devices():
@@ -62,8 +66,11 @@ class Publishing:
                     steps.append(AddProxy(device.name, device.index, proxy))
         return steps
 
-    def again(self) -> tuple[int, list[Failure]]:
-        """Publish again what was forgotten; how many, and what was refused. Raises KernelError."""
+    def restore(self) -> tuple[int, list[Failure]]:
+        """Restore missing entries; the number of those restored, and the refusals.
+
+        Raises KernelError.
+        """
         if not self._known:
             return 0, []
         steps = self.missing()
@@ -73,79 +80,94 @@ class Publishing:
         return len(steps) - len(failures), failures
 
 
-class Greeting:
-    """*folder* is that of the namespace, *now* the time of the loop's clock."""
+class Reannouncer:
+    """Announcements of declared aliases: periodic, and after a carrier has come back.
 
-    def __init__(self, keeping: Keeping, journal: Journal, folder: str, now: float) -> None:
-        self._keeping = keeping
-        self._engine = keeping.engine
+    *folder* is the runtime directory, *now* a time of the loop's clock.
+    """
+
+    def __init__(self, controller: Controller, journal: Journal, folder: str, now: float) -> None:
+        self._controller = controller
+        self._engine = controller.engine
         self._journal = journal
         self._folder = folder
         self._policy = self._engine.policy or Policy()
         self._last = now
+        self._wished: Index | None = None
+        self._period = 0
 
-    def back(self, indexes: set[int]) -> None:
-        """These main devices have got a carrier."""
-        told = [
+    def after_carrier(self, indexes: set[int]) -> None:
+        """Announce the aliases of these main devices, which have got a carrier."""
+        claims = [
             claim.reannouncement(alias, self._policy)
-            for alias in self._keeping.observe().aliases
+            for alias in self._controller.observe().aliases
             if alias.main is not None and alias.main.index in indexes
             if not claim.reason_not_to_announce(alias) and not self._is_silent(alias)
         ]
-        context = self._engine.context if told and self._policy.announce else None
+        context = self._engine.context if claims and self._policy.announce else None
         if context is None:
             return
-        refused = telling.leave(context, self._engine.kernel, told, self._policy)
+        refused = claim_announce.leave(context, self._engine.kernel, claims, self._policy)
         for error in refused:
             self._journal.warning(f"not announced: {error.line()}")
         if not refused:
-            count = counted(len(told), "address")
+            count = counted(len(claims), "address")
             self._journal.info(f"the carrier is back: {count} announced")
 
     def due(self, now: float) -> float | None:
-        """Seconds until again(); None where nothing is announced again and again."""
-        blocks = self._keeping.wished.declared.blocks
-        periods = {announce.every(block.wish, self._policy) for block in blocks} - {0}
-        return max(0.0, self._last + min(periods) - now) if periods else None
+        """Seconds until announce_due(); None where nothing is announced periodically."""
+        if self._wished is not self._controller.wished:
+            self._wished = self._controller.wished
+            blocks = self._wished.declared.blocks
+            periods = {announce.every(block.wish, self._policy) for block in blocks} - {0}
+            self._period = min(periods, default=0)
+        return max(0.0, self._last + self._period - now) if self._period else None
 
-    def again(self, now: float) -> None:
-        """Announce what is due. Raises StateError."""
+    def announce_due(self, now: float) -> None:
+        """Announce the aliases whose period is over. Raises StateError."""
         self._last = now
-        declared = self._keeping.wished.declared
-        for note in announce.again(self._engine, self._folder, declared, "", (), telling.leave):
+        declared = self._controller.wished.declared
+        how = claim_announce.leave
+        for note in announce.again(self._engine, self._folder, declared, "", (), how):
             self._journal.warning(note)
 
     def _is_silent(self, alias: Alias) -> bool:
-        wish = self._keeping.wish(alias)
+        wish = self._controller.wish(alias)
         return wish is not None and wish.announce == 0
 
 
-class Leasing:
-    """The leases among the wishes of *keeping*."""
+class LeaseRenewer:
+    """Renewals of declared leases; *now* is a time of the loop's clock."""
 
-    def __init__(self, keeping: Keeping, now: float) -> None:
-        self._keeping = keeping
+    def __init__(self, controller: Controller, now: float) -> None:
+        self._controller = controller
         self._last = now
+        self._wished: Index | None = None
+        self._shortest = 0
 
     def due(self, now: float) -> float | None:
         """Seconds until renew(); None without a declared lease."""
-        blocks = self._keeping.wished.declared.blocks
-        shortest = min((block.wish.lease for block in blocks if block.wish.lease), default=0)
-        return max(0.0, self._last + shortest / PARTS - now) if shortest else None
+        if self._wished is not self._controller.wished:
+            self._wished = self._controller.wished
+            leases = [block.wish.lease for block in self._wished.declared.blocks]
+            self._shortest = min((lease for lease in leases if lease), default=0)
+        return max(0.0, self._last + self._shortest / PARTS - now) if self._shortest else None
 
     def renew(self, now: float) -> list[Failure]:
-        """Renew what has used up its share of time, all in one batch; what was refused, but for
-        what is not there any more. Raises KernelError."""
+        """Renew the leases that have used up their share of time, in one batch; the refusals.
+
+        An address that has gone meanwhile is no refusal. Raises KernelError.
+        """
         self._last = now
-        keeping = self._keeping
+        controller = self._controller
         lengths: dict[AliasName, int] = {}
         aging = []
-        for alias in keeping.engine.observe().aliases:
-            wish = keeping.wish(alias)
+        for alias in controller.engine.observe().aliases:
+            wish = controller.wish(alias)
             if wish is not None and wish.lease and running(alias):
                 assert alias.entry is not None
                 lengths[alias.name] = wish.lease
                 if alias.entry.valid <= wish.lease * (PARTS - 1) / PARTS + 1:
                     aging.append(alias)
-        failures = keeping.engine.kernel.apply(renewals(aging, lengths))
+        failures = controller.engine.kernel.apply(renewals(aging, lengths))
         return [one for one in failures if one.error.errno not in GONE]

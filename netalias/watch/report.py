@@ -1,13 +1,23 @@
-"""What the journal is told of what was done, and of what cannot be done."""
+"""Sentences for the journal: changes, repairs, and failures."""
 
 from __future__ import annotations
 
 from netalias.desired.declarations import counted
 from netalias.kernel import GONE
+from netalias.model.leases import RenewAddress
+from netalias.model.steps import (
+    AddAddress,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    DelAltname,
+    MarkAddress,
+    SetLink,
+)
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.plan.sysctls import SET
 from netalias.views.diff import line
-from netalias.watch.originator import who
+from netalias.watch.originator import process_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,17 +26,15 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
     from netalias.model.names import AliasName
+    from netalias.model.steps import Step
     from netalias.plan import Difference
     from netalias.system.journal import Journal
 
 FEW = 8
-"""So many aliases are named one by one."""
+"""Aliases that are named one by one at most."""
 MANY = 1000
-"""So many troubles are remembered at most."""
+"""Warnings that are remembered at most."""
 SOMEBODY = "somebody"
-
-DID = {ADDED: "removed", CHANGED: "changed"}
-"""Sign of a difference: what others have done to the alias."""
 
 DONE = {
     ADDED: ("alias", "made"),
@@ -34,94 +42,133 @@ DONE = {
     REMOVED: ("alias", "removed"),
     SET: ("setting", "changed"),
 }
-"""Sign of a difference: what was changed, and how."""
+"""Sign of a difference: object and verb."""
 
 
 class Report:
-    """A trouble is told once as long as it lasts. ``healed`` counts aliases."""
+    """The journal of a controller. A warning comes once as long as its cause lasts.
+
+    ``healed`` is the number of repairs.
+    """
 
     def __init__(self, journal: Journal, engine: Engine) -> None:
         self.journal = journal
         self.healed = 0
         self._engine = engine
         self._registry = engine.registry
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._before: set[str] = set()
 
-    def turn(self) -> None:
-        """Everything is compared once more: what is not told again by that lasts no longer."""
-        self._before, self._said = self._said, set()
+    def next_round(self) -> None:
+        """Begin a comparison of everything: a warning that does not come again in it is over."""
+        self._before, self._warned = self._warned, set()
 
-    def anew(self) -> None:
-        """Everything is to be told again."""
-        self._before, self._said = set(), set()
+    def reset(self) -> None:
+        """Forget all warnings, so that each comes again."""
+        self._before, self._warned = set(), set()
 
-    def once(self, text: str) -> None:
-        """A trouble."""
-        if text in self._said:
+    def warn_once(self, text: str) -> None:
+        """Log a warning, unless it is logged already."""
+        if text in self._warned:
             return
-        if len(self._said) >= MANY:
-            self.turn()
-        self._said.add(text)
+        if len(self._warned) >= MANY:
+            self.next_round()
+        self._warned.add(text)
         if text not in self._before:
             self.journal.warning(text)
 
-    def done(self, items: Sequence[Difference]) -> None:
-        """What was changed."""
+    def changed(self, items: Sequence[Difference]) -> None:
+        """Log changes, counted by their kind."""
+        if not items:
+            return
         for item in items:
             self.journal.debug(line(item, self._registry))
         signs = [item.sign for item in items]
-        told = [
-            f"{counted(signs.count(s), what)} {how}"
-            for s, (what, how) in DONE.items()
-            if s in signs
+        counts = [
+            f"{counted(signs.count(sign), what)} {verb}"
+            for sign, (what, verb) in DONE.items()
+            if sign in signs
         ]
-        if told:
-            self.journal.info(", ".join(told))
+        self.journal.info(", ".join(counts))
 
-    def mended(self, items: Sequence[tuple[Difference, int]]) -> None:
-        """Aliases that are as they were, each with the netlink port of whoever had undone it."""
+    def repaired(self, items: Sequence[tuple[Difference, int]]) -> None:
+        """Log repairs, each with the netlink port ID behind the change that it undoes."""
         self.healed += len(items)
-        for item, port in items[:FEW]:
-            self.journal.info(f"{self._undoing(item, port)}: put right")
+        for item, portid in items[:FEW]:
+            self.journal.info(self._repair(item, portid))
         if len(items) > FEW:
             self.journal.info(f"{counted(len(items) - FEW, 'alias')} more put right")
         for item, _ in items:
             self.journal.debug(line(item, self._registry))
 
-    def quarrels(self, found: Sequence[tuple[AliasName, int, float]]) -> None:
-        """Aliases that come back later: the netlink port of whoever undoes them, and seconds."""
-        for name, port, wait in found[:FEW]:
-            by = self._who(port) or SOMEBODY
-            self.journal.warning(f"{name}: {by} keeps undoing it: next try in {wait:.0f} s")
-        if len(found) > FEW:
-            self.journal.warning(f"so it is with {counted(len(found) - FEW, 'alias')} more")
-
-    def _undoing(self, item: Difference, port: int) -> str:
+    def _repair(self, item: Difference, portid: int) -> str:
         old = item.plan.alias
         if old is not None and old.expired:
-            return f"the lease of {item.name} had run out"
-        by = self._who(port)
-        did = DID.get(item.sign, "changed") + (f" by {by}" if by else "")
-        return f"{item.name} was {did}"
+            return f"the lease of {item.name} had run out: put right"
+        by = self._process(portid)
+        if item.sign == ADDED:
+            return f"{item.name} was removed{f' by {by}' if by else ''}: put right"
+        after = f" after a change by {by}" if by else ""
+        return f"{item.name}: {repair(item.plan.steps)}{after}"
 
-    def _who(self, port: int) -> str:
-        return self._engine.within(lambda: who(port))
+    def postponed(self, found: Sequence[tuple[AliasName, int, float]]) -> None:
+        """Log repairs that wait: name, netlink port ID behind the last change, and seconds."""
+        for name, portid, wait in found[:FEW]:
+            by = self._process(portid) or SOMEBODY
+            self.journal.warning(f"{name}: {by} keeps undoing it: next try in {wait:.0f} s")
+        if len(found) > FEW:
+            self.journal.warning(f"the same holds for {counted(len(found) - FEW, 'alias')} more")
 
-    def trouble(self, outcome: Outcome) -> bool:
-        """What was refused, or is not as it should be; whether there is anything of the kind."""
+    def _process(self, portid: int) -> str:
+        return self._engine.within(lambda: process_of(portid)) if portid else ""
+
+    def failures(self, outcome: Outcome) -> bool:
+        """Log refusals and remaining differences; whether there are any."""
         for note in outcome.notes:
             self.journal.warning(note)
         failed = [item for item in outcome.failed if not is_late(item)]
         for item in failed:
             assert item.error is not None
-            self.once(f"{f'{item.place}: ' if item.place else ''}{item.error.line()}")
+            self.warn_once(f"{f'{item.place}: ' if item.place else ''}{item.error.line()}")
         for item in outcome.wrong:
-            self.once(f"still different: {line(item, self._registry)}")
+            self.warn_once(f"still different: {line(item, self._registry)}")
         return bool(failed or outcome.wrong)
 
 
 def is_late(item: Difference) -> bool:
-    """Whether what it was about had gone by then: the kernel takes a device down before it deletes
-    it, and the next event tells."""
+    """Whether the object of a failed change had gone by then: the kernel takes a device down before
+    it deletes it, and the next event tells of that."""
     return item.error is not None and item.error.errno in GONE
+
+
+def repair(steps: Sequence[Step]) -> str:
+    """The repair of an alias that is still there, in the words of ip-link(8) and ip-address(8)."""
+    kinds = {type(step) for step in steps}
+    if CreateLink in kinds:
+        return "made again"
+    words = []
+    for kind, text in (
+        (AddAddress, "address changed back" if DelAddress in kinds else "address put back"),
+        (DelAddress, "" if AddAddress in kinds else "other address removed"),
+        (MarkAddress, "protocol of its address put back"),
+        (RenewAddress, "lifetime of its address put back"),
+        (AddAltname, "altname put back"),
+        (DelAltname, "" if AddAltname in kinds else "other altname removed"),
+    ):
+        if kind in kinds and text:
+            words.append(text)
+    for step in steps:
+        if isinstance(step, SetLink):
+            words += _set(step)
+    # A step that sets anything else sets the sysctls of an alias too.
+    return ", ".join(dict.fromkeys(words)) or "settings put back"
+
+
+def _set(step: SetLink) -> list[str]:
+    found = [
+        ("set up" if step.up else "set down", step.up),
+        ("mtu put back", step.mtu),
+        ("MAC address put back", step.mac),
+        ("ifalias put back", step.ifalias),
+    ]
+    return [text for text, value in found if value is not None]

@@ -1,57 +1,61 @@
-"""As much of what is known as it takes to look at a few aliases. Pure."""
+"""Snapshots of the state after the events: whole, or the part that concerns a few aliases. Pure."""
 
 from __future__ import annotations
 
 from netalias.kinds import KINDS
-from netalias.model import AF_INET, Snapshot, names
+from netalias.model import AF_INET, IFA_F_SECONDARY, Snapshot, names
 from netalias.model.events import ADDRESS
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from netalias.desired.declarations import Declarations
     from netalias.model import Address, Device
-    from netalias.model.events import State
+    from netalias.model.events import Key, State
 
 
 def snapshot(state: State) -> Snapshot:
     """All devices and addresses, in the order in which the kernel lists them."""
     devices = sorted(state.devices(), key=lambda device: device.index)
-    return Snapshot(devices, (one for device in devices for one in _listed(state, device.index)))
+    found: list[Address] = []
+    for device in devices:
+        found += _ordered(_addresses(state.parts[device.index]))
+    return Snapshot(devices, found)
 
 
-def _listed(state: State, index: int) -> list[Address]:
-    return _ordered([entry.address for _, entry in state.of(index, ADDRESS)])
+def _addresses(parts: dict[Key, Any]) -> list[Address]:
+    return [entry.address for key, entry in parts.items() if key[0] == ADDRESS]
 
 
 def _ordered(found: list[Address]) -> list[Address]:
-    """Addresses of one device, in the order in which they were heard of, as the kernel lists them.
+    """Addresses of one device, oldest first -> in the order in which the kernel lists them.
 
-    An IPv4 address comes after the older ones, secondary ones after all others
-    (__inet_insert_ifa); an IPv6 address before the older ones of its scope (ipv6_link_dev_addr).
+    An IPv4 address follows the older ones, and a secondary one all others (__inet_insert_ifa); an
+    IPv6 address precedes the older ones of its scope (ipv6_link_dev_addr).
     """
-    old = [one for one in found if one.family == AF_INET]
-    old.sort(key=lambda one: one.secondary)
-    new = [one for one in reversed(found) if one.family != AF_INET]
-    new.sort(key=lambda one: one.scope)
-    return old + new
+    ipv4 = [one for one in found if one.family == AF_INET]
+    ipv4.sort(key=lambda one: one.flags & IFA_F_SECONDARY)
+    ipv6 = [one for one in reversed(found) if one.family != AF_INET]
+    ipv6.sort(key=lambda one: one.scope)
+    return ipv4 + ipv6
 
 
-def focused(state: State, wished: Declarations, group: int) -> Snapshot:
-    """What the wishes, all for host addresses, can have to do with.
+def relevant(state: State, wished: Declarations, group: int) -> Snapshot:
+    """The part of the state that matters for these declarations, all of host addresses.
 
-    All devices but aliases; of these those that are wished for, and one more of each kind on each
-    main device, which tells that the kind can stand there, and no other. Of the addresses those
-    that are wished, and those of these aliases.
+    All devices but aliases; of the aliases the declared ones, and one more of each kind on each
+    main device, which shows which kind the device takes. Of the addresses the declared ones, and
+    those of these aliases.
     """
-    sight = _Sight(state, wished, group)
-    devices = list(sight.devices())
-    return Snapshot(devices, sight.addresses({device.index for device in devices}))
+    part = _Relevant(state, wished, group)
+    devices = part.devices()
+    return Snapshot(devices, part.addresses({device.index for device in devices}))
 
 
-class _Sight:
+class _Relevant:
     def __init__(self, state: State, wished: Declarations, group: int) -> None:
         self._state = state
         self._group = group
@@ -63,26 +67,26 @@ class _Sight:
         self._noted: dict[int, set[str]] = {}  # slots by the index of the main device
         self._aliases: set[int] = set()
 
-    def devices(self) -> Iterator[Device]:
-        aliases = []
-        for device in self._state.devices():
-            if device.group == self._group and device.kind in KINDS:
-                aliases.append(device)
-            else:
-                self._expect(device)
-                yield device
+    def devices(self) -> list[Device]:
+        found: list[Device] = []
+        aliases: list[Device] = []
+        for device in list(self._state.devices()):
+            is_alias = device.group == self._group and device.kind in KINDS
+            (aliases if is_alias else found).append(device)
+        for device in found:
+            self._expect(device)
         others = {}
         for device in aliases:
             if self._is_wished(device):
                 self._aliases.add(device.index)
-                yield device
+                found.append(device)
             else:
                 others[device.link, device.kind] = device
         self._aliases.update(device.index for device in others.values())
-        yield from others.values()
+        return [*found, *others.values()]
 
     def _expect(self, main: Device) -> None:
-        """What the wished aliases of this device are called, if it has any."""
+        """Note the names that the declared aliases of this main device may have."""
         for called in (main.name, *main.altnames):
             for slot in self._slots.get(called, ()):
                 name = AliasName(main.name, slot)
@@ -93,7 +97,7 @@ class _Sight:
         if device.name in self._texts or not self._texts.isdisjoint(device.altnames):
             return True
         slots = self._noted.get(device.link, ())
-        # It may be called by a former name of its main device.
+        # Its name may be made of a former name of its main device.
         for text in device.altnames or device.ifalias.split(" ", 2)[1:2]:
             if text.rpartition(":")[2] in slots:
                 return True
@@ -103,7 +107,7 @@ class _Sight:
         for index, parts in self._state.parts.items():
             every = index in self._aliases
             if index in indexes:
-                found = (entry.address for key, entry in parts.items() if key[0] == ADDRESS)
+                found = _addresses(parts)
                 yield from _ordered([one for one in found if every or self._concerns(one)])
 
     def _concerns(self, address: Address) -> bool:

@@ -1,15 +1,17 @@
-"""What a watcher shows: the texts in a folder, and the socket beside it.
+"""The texts of the watcher: files in a folder, and the socket beside it.
 
-Where there is no right to the usual place, or another one holds it, there are none of them, and a
-warning says so; a place that was asked for must do.
+A usual place that this user may not write to, or that another process holds, is done without, with
+a warning; a place that was asked for is required.
 """
 
 from __future__ import annotations
 
+import os
+
 from netalias import errors
-from netalias.engine.texts import Texts
+from netalias.engine.texts import Texts, made
 from netalias.system.loop import Timer
-from netalias.system.server import Answers
+from netalias.system.server import Server
 from netalias.views.texts import WORDS, answer
 
 TYPE_CHECKING = False
@@ -17,23 +19,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netalias.system.journal import Journal
-    from netalias.system.loop import Part
-    from netalias.watch.controller import Keeping
+    from netalias.system.loop import Pollable
+    from netalias.watch.controller import Controller
 
 SOCKET = ".sock"
-"""What is behind the name of the folder of the texts in that of the socket."""
+"""Suffix of the socket's path behind that of the folder."""
 GRACE = 0.02
-"""Seconds that a change is kept from the texts: what follows from it comes first, and is written
-with it."""
+"""Seconds between a change and its text: a repair comes first, and is written with it."""
 
 
-class Showing:
-    """*place* is the folder, *wanted* whether it was asked for; *namespace* the inode of the
-    network namespace. Raises StateError."""
+class TextService:
+    """The texts in the folder *place*, kept up to date, and a server of them.
+
+    *wanted*: the place was asked for. *namespace* is the inode of the network namespace, *clock*
+    counts seconds. Raises StateError.
+    """
 
     def __init__(
         self,
-        keeping: Keeping,
+        controller: Controller,
         journal: Journal,
         clock: Callable[[], float],
         *,
@@ -41,41 +45,49 @@ class Showing:
         namespace: int,
         wanted: bool,
     ) -> None:
-        self._keeping = keeping
+        self._controller = controller
         self._journal = journal
         self._clock = clock
         self._since = clock()
         self._texts: Texts | None = None
-        self._answers: Answers | None = None
+        self._server: Server | None = None
         try:
             texts = Texts(place, namespace)
             texts.claim()
             self._texts = texts
-            self._answers = Answers(place + SOCKET, WORDS, self._answer)
+            self._server = self._served(place + SOCKET)
         except errors.NetaliasError as error:
             if wanted:
                 self.close()
                 raise
             journal.warning(f"no {'socket' if self._texts else 'texts'}: {error.line()}")
 
+    def _served(self, path: str) -> Server:
+        """A server at *path*, in a folder that nobody else can write to."""
+        try:
+            made(os.path.dirname(path)).close()
+        except OSError as error:
+            raise errors.StateError(f"{path}: {error.strerror}") from None
+        return Server(path, WORDS, self._answer)
+
     def close(self) -> None:
-        """Leave the texts to the commands, and take the socket away."""
-        if self._answers is not None:
-            self._answers.close()
+        """Remove the socket, and leave the files to the commands."""
+        if self._server is not None:
+            self._server.close()
         if self._texts is not None:
             self._texts.close()
 
-    def parts(self) -> list[Part]:
-        """What the loop serves."""
-        parts: list[Part] = []
+    def parts(self) -> list[Pollable]:
+        """The parts for the loop."""
+        parts: list[Pollable] = []
         if self._texts is not None:
             parts.append(Timer(self._due, self.write))
-        if self._answers is not None:
-            parts.append(self._answers)
+        if self._server is not None:
+            parts.append(self._server)
         return parts
 
     def changed(self) -> None:
-        """There may be other aliases."""
+        """Note that the aliases may have changed."""
         if self._texts is not None:
             now = self._clock()
             if self._texts.due(now) is None:
@@ -83,9 +95,9 @@ class Showing:
             self._texts.changed()
 
     def write(self, now: float) -> None:
-        """Write what the events have told."""
+        """Write the texts after the events so far."""
         if self._texts is not None:
-            problem = self._texts.write(self._keeping.observe)
+            problem = self._texts.write(self._controller.observe)
             if problem:
                 self._journal.warning(problem)
 
@@ -95,6 +107,7 @@ class Showing:
         return None if due is None else max(due, self._since + GRACE - now)
 
     def _answer(self, word: str) -> bytes:
-        """What is there at this moment."""
-        self._keeping.hear()
-        return answer(word, self._keeping.observe(), self._keeping.engine.kernel.proxies)
+        """The text for *word*, as of this moment."""
+        self._controller.read_events()
+        controller = self._controller
+        return answer(word, controller.observe(), controller.engine.kernel.proxies)

@@ -1,4 +1,4 @@
-"""The watcher: its parts, and what they have to do with each other."""
+"""The watcher: one controller, and the parts around it, in one loop."""
 
 from __future__ import annotations
 
@@ -8,93 +8,132 @@ from os.path import abspath
 from time import monotonic, sleep
 
 from netalias import errors, sources
-from netalias.desired import ON_DOWN, choice, declarations
+from netalias.desired import declarations
 from netalias.desired.declarations import counted
 from netalias.desired.index import FREE
-from netalias.engine import checkpoint
-from netalias.engine import reconcile as engine_room
-from netalias.kernel.netlink.monitor import TURN, Stream
+from netalias.engine.reconcile import remove
+from netalias.kernel.netlink.monitor import TURN, Monitor
 from netalias.kernel.netlink.subscription import ROOM
 from netalias.plan.diff import REMOVED
 from netalias.runtime import TEXTS
-from netalias.runtime.instance import Election
+from netalias.runtime.instance import Instance
 from netalias.sources import configuration
-from netalias.system.backoff import Pause
+from netalias.system.backoff import Debounce
 from netalias.system.inotify import Followed
 from netalias.system.journal import Journal
-from netalias.system.loop import Ear, Loop, Timer
+from netalias.system.loop import Loop, Reader, Timer
 from netalias.system.sdnotify import Service
 from netalias.system.signals import Signals
-from netalias.watch.controller import Keeping
-from netalias.watch.periodic import Greeting, Leasing, Publishing
-from netalias.watch.texts import Showing
+from netalias.watch.checkpoint import Checkpoint
+from netalias.watch.controller import Controller
+from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
+from netalias.watch.texts import TextService
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TypeVar
 
-    from netalias.cli import Options
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
-    from netalias.system.loop import Part
+    from netalias.system.loop import Pollable
 
     T = TypeVar("T")
 
 LOCKED = 10
-"""Seconds that another run is waited for at the beginning."""
+"""Seconds that the start waits for the lock of the namespace."""
 RELEASE = 0.5
-"""Seconds that it is waited for at the end: a service that does not stop is killed."""
+"""Seconds that the end waits for it: a service that does not stop is killed."""
+PLACES = (sources.DEFAULT, *sources.FOLDERS)
+"""The files and folders of declarations that are followed when none are named."""
+
+
+class Settings:
+    """Settings of a watcher.
+
+    ``files`` are the declarations, the usual ones without any; ``wait`` is how many seconds the
+    start waits for the lock. ``on_down`` is FREE or KEEP, for aliases that do not say it. ``texts``
+    is the folder of the texts, empty for the usual one, which with ``private_texts`` is below the
+    runtime directory of the namespace. ``release`` removes the declared aliases at the end. The
+    others are those of a reconciliation and of a Journal.
+    """
+
+    __slots__ = (
+        "allow_empty", "allow_shrink", "files", "on_down", "private_texts", "quiet", "release",
+        "texts", "verbose", "wait",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        files: Sequence[str] = (),
+        *,
+        wait: float = LOCKED,
+        on_down: str = FREE,
+        texts: str = "",
+        private_texts: bool = False,
+        release: bool = False,
+        allow_empty: bool = False,
+        allow_shrink: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+    ) -> None:
+        self.files = files
+        self.wait = wait
+        self.on_down = on_down
+        self.texts = texts
+        self.private_texts = private_texts
+        self.release = release
+        self.allow_empty = allow_empty
+        self.allow_shrink = allow_shrink
+        self.quiet = quiet
+        self.verbose = verbose
 
 
 class Watcher:
-    """One run. *engine* does not wait for the lock; *wait* is in seconds, for it at the beginning.
+    """One run. *engine* does not wait for the lock.
 
-    Raises what keeps it from beginning: UsageError, StateError, NotPermitted, LockBusy,
+    Raises an error that prevents the start: UsageError, StateError, NotPermitted, LockBusy,
     KernelError.
     """
 
-    def __init__(
-        self, options: Options, engine: Engine, words: list[str], wait: float = LOCKED
-    ) -> None:
+    def __init__(self, settings: Settings, engine: Engine) -> None:
         self._signals: Signals | None = None
-        engine = engine.derived(texts=False, waiting=self._waited)  # it writes the texts itself
+        engine = engine.derived(texts=False, waiting=self._interruptible)  # see TextService
         self.engine = engine
         self.status = errors.STATUS_OK
-        self.journal = Journal(quiet=options.quiet, verbose=options.verbose)
+        self.journal = Journal(quiet=settings.quiet, verbose=settings.verbose)
         self.service = Service()
-        self._options = options
-        self._files = words
-        on_down = choice("--on-down", options.on_down or FREE, ON_DOWN)
-        if sources.STDIN in words:
+        self._settings = settings
+        if sources.STDIN in settings.files:
             raise errors.UsageError("-: standard input cannot be read again", "name a file")
-        self._take()
+        self._read()
         engine.kernel.permitted()
-        self._folder = self._locked(str, wait)
-        # The usual place belongs to the namespace that commands without -n work in.
-        usual = f"{self._folder}/net" if options.netns else TEXTS
-        self._place = abspath(options.texts or usual)
-        self.stream = engine.within(lambda: Stream(media=False))
-        self.keeping = Keeping(
+        self._folder = self._locked(str, settings.wait)
+        usual = f"{self._folder}/net" if settings.private_texts else TEXTS
+        self._place = abspath(settings.texts or usual)
+        self.monitor = engine.within(lambda: Monitor(media=False))
+        self.checkpoint = Checkpoint(self._folder, self._act)
+        self.controller = Controller(
             engine,
-            self.stream,
+            self.monitor,
             self.journal,
             monotonic,
-            on_down=on_down,
-            allow_empty=options.allow_empty,
-            allow_shrink=options.allow_shrink,
-            paused=self._paused,
+            self.checkpoint,
+            on_down=settings.on_down,
+            allow_empty=settings.allow_empty,
+            allow_shrink=settings.allow_shrink,
         )
-        self.publishing = Publishing(engine, self.stream.state)
+        self.republisher = Republisher(engine, self.monitor.state)
         self._alive = monotonic()
-        self.leasing = Leasing(self.keeping, self._alive)
-        self.greeting = Greeting(self.keeping, self.journal, self._folder, self._alive)
-        self._pause = Pause()
-        self._told = ""
+        self.renewer = LeaseRenewer(self.controller, self._alive)
+        self.reannouncer = Reannouncer(self.controller, self.journal, self._folder, self._alive)
+        self._burst = Debounce()
+        self._counted: tuple[object, int] | None = None
+        self._status = ""
 
     def _locked(self, work: Callable[[str], T], wait: float) -> T:
-        """Do it under the lock, with the folder of that; a run that holds it is waited for."""
+        """The result of *work* with the runtime directory, under the lock; waits *wait* seconds."""
         end = monotonic() + wait
         while True:
             try:
@@ -105,71 +144,72 @@ class Watcher:
                     raise
                 sleep(0.01)
 
-    # From the beginning to the end
+    # Start and end
 
     def run(self) -> int:
-        """Until a signal ends it; the exit status."""
-        with Election(self._folder, self._files), Signals() as signals:
-            # Who announces is a child, and nobody waits for it.
+        """Watch until a signal; the exit status."""
+        with Instance(self._folder, self._settings.files), Signals() as signals:
+            # Children send announcements; the kernel reaps them.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             self._signals = signals
-            with Followed() as files, Followed() as lock:
-                self.showing = self._shown()
+            with Followed() as files, Followed() as lock, self.checkpoint:
+                self.texts = self._made_texts()
                 try:
                     self._begin(files, lock)
                     self._loop = Loop(self._parts(signals, files, lock), monotonic)
                     self._loop.run()
-                    self.showing.write(monotonic())
+                    self.texts.write(monotonic())
                 finally:
-                    self.showing.close()
-                    self.stream.close()
+                    self.texts.close()
+                    self.monitor.close()
         return self.status
 
-    def _waited(self, work: Callable[[], T]) -> T:
-        """Call a function that waits for other hosts, seconds long; a signal does not wait."""
+    def _interruptible(self, work: Callable[[], T]) -> T:
+        """The result of *work*, a conflict check of seconds, which a signal may interrupt."""
         return self._signals.interruptible(work) if self._signals is not None else work()
 
     def _begin(self, files: Followed, lock: Followed) -> None:
-        self._look_at(files)
-        self._take()  # they may have changed before they were followed
+        self._follow(files)
+        self._read()  # they may have changed before they were followed
         lock.follow([f"{self._folder}/lock"])
-        for _ in self.stream.start():
+        for _ in self.monitor.start():
             pass
-        self.keeping.load(self._declared)
-        self.keeping.settle()
-        self.publishing.learn(self.publishing.read())
+        self.controller.load(self._declared, self._digest)
+        self.controller.start()
+        self.republisher.learn(self.republisher.read())
         self._act()
-        self._hear()  # what was done by that is known by its events only
-        self.showing.write(monotonic())
+        self._read_events()  # the changes of _act() are known by their events only
+        self.texts.write(monotonic())
         self.service.ready(self._summary())
         self.journal.info(f"watching: {self._summary()}")
 
-    def _shown(self) -> Showing:
+    def _made_texts(self) -> TextService:
         namespace = self.engine.within(lambda: stat("/proc/thread-self/ns/net").st_ino)
-        return Showing(
-            self.keeping,
+        return TextService(
+            self.controller,
             self.journal,
             monotonic,
             place=self._place,
             namespace=namespace,
-            wanted=bool(self._options.texts),
+            wanted=bool(self._settings.texts),
         )
 
-    def _parts(self, signals: Signals, files: Followed, lock: Followed) -> list[Part]:
-        parts: list[Part] = [
-            Ear(self.stream.filenos(), lambda: self._hear(TURN)),
-            Timer(self._wake, lambda now: self._act()),
-            Ear([signals.fileno()], lambda: self._signalled(signals.read())),
-            Ear([lock.fileno()], lambda: self._let_go(lock)),
-            Ear([files.fileno()], lambda: self._written(files)),
-            Timer(self._settled, lambda now: self._read(files, now)),
-            Timer(self.greeting.due, self._announce_again),
-            Timer(self.leasing.due, self._renew),
-            *self.showing.parts(),
+    def _parts(self, signals: Signals, files: Followed, lock: Followed) -> list[Pollable]:
+        parts: list[Pollable] = [
+            Reader(self.monitor.filenos(), lambda: self._read_events(TURN)),
+            Timer(self._until_act, lambda now: self._act()),
+            Reader([signals.fileno()], lambda: self._signalled(signals.read())),
+            Reader([lock.fileno()], lambda: self._lock_released(lock)),
+            Reader([files.fileno()], lambda: self._files_changed(files)),
+            self.checkpoint,
+            Timer(self._until_settled, lambda now: self._files_settled(files, now)),
+            Timer(self.reannouncer.due, self._announce),
+            Timer(self.renewer.due, self._renew),
+            *self.texts.parts(),
         ]
         self._followed = files
         if self.service.watchdog is not None:
-            parts.append(Timer(self._next_sign, self._give_sign))
+            parts.append(Timer(self._until_alive, self._report_alive))
         return parts
 
     def _signalled(self, numbers: set[int]) -> None:
@@ -177,17 +217,17 @@ class Watcher:
             self._reload(self._followed, forced=True)
         if not numbers.isdisjoint((signal.SIGTERM, signal.SIGINT)):
             self.service.stopping()
-            if self._options.release:
+            if self._settings.release:
                 self._release()
             if signal.SIGTERM not in numbers:
                 self.status = errors.STATUS_INTERRUPTED
             self._loop.end()
 
     def _release(self) -> None:
-        """Take the declared aliases away."""
+        """Remove the declared aliases."""
         try:
-            outcome = self._locked(lambda _: self._taken_away(), RELEASE)
-            self.keeping.hear()
+            outcome = self._locked(lambda _: self._remove_declared(), RELEASE)
+            self.controller.read_events()
         except errors.NetaliasError as error:
             self._failed(error)
             self.status = error.status
@@ -200,16 +240,16 @@ class Watcher:
         gone = sum(item.sign == REMOVED for item in outcome.done)
         self.journal.notice(f"{counted(gone, 'alias')} released")
 
-    def _taken_away(self) -> Outcome:
+    def _remove_declared(self) -> Outcome:
         observed = self.engine.observe()
-        leaving = [one for one in observed.aliases if one.ours and self.keeping.wish(one)]
-        return engine_room.remove(self.engine, observed, leaving)
+        leaving = [one for one in observed.aliases if one.ours and self.controller.wish(one)]
+        return remove(self.engine, observed, leaving)
 
-    # What is wished
+    # Declarations
 
-    def _take(self) -> None:
-        found = sources.read(self._files)
-        self._configuration = configuration(found)
+    def _read(self) -> None:
+        found = sources.read(self._settings.files)
+        self._digest = configuration(found)
         self._declared = self._parsed(found)
 
     def _parsed(self, found: list[tuple[str, bytes]]) -> Declarations:
@@ -217,88 +257,82 @@ class Watcher:
         declarations.check(declared)
         return declared
 
-    def _written(self, files: Followed) -> None:
-        """A file may be another one now; whoever writes it may not be ready yet."""
+    def _files_changed(self, files: Followed) -> None:
+        """Note a change; a writer may not have finished yet."""
         if files.read():
-            self._pause.changed(monotonic(), unfinished=files.unfinished)
+            self._burst.changed(monotonic(), unfinished=files.unfinished)
 
-    def _read(self, files: Followed, now: float) -> None:
-        if self._pause.over(now):
+    def _files_settled(self, files: Followed, now: float) -> None:
+        if self._burst.over(now):
             self._reload(files)
 
-    def _look_at(self, files: Followed) -> None:
-        for problem in files.follow(self._files):
+    def _until_settled(self, now: float) -> float | None:
+        due = self._burst.due
+        return None if due is None else max(0.0, due - now)
+
+    def _follow(self, files: Followed) -> None:
+        for problem in files.follow(self._settings.files or PLACES):
             self.journal.warning(problem)
 
     def _reload(self, files: Followed, *, forced: bool = False) -> None:
-        """Read the files again; where something is wrong with them what was wished stays wished."""
+        """Read the files again; with an error in them the declarations of before stay."""
         self.service.reloading()
         try:
-            self._look_at(files)
-            found = sources.read(self._files)
-            if forced or configuration(found) != self._configuration:
+            self._follow(files)
+            found = sources.read(self._settings.files)
+            if forced or configuration(found) != self._digest:
                 declared = self._parsed(found)
-                self._configuration = configuration(found)
-                self.keeping.load(declared)
+                self._digest = configuration(found)
+                self.controller.load(declared, self._digest)
                 self.journal.info(f"read again: {counted(len(declared), 'alias')} declared")
                 self._act()
         except errors.NetaliasError as error:
             self._failed(error)
-            self.journal.error("what was declared before stays")
+            self.journal.error("the previous declarations stay in force")
         self.service.ready(self._summary())
 
-    def _paused(self) -> str:
-        """Why nothing may be changed: what waits for its confirmation is not to be undone, and what
-        was not confirmed not to be done."""
-        waiting = checkpoint.pending(self._folder)
-        if waiting is not None and waiting.digest != self._configuration:
-            return f"a change waits for its confirmation since {waiting.since}: nothing is kept"
-        if checkpoint.rejected(self._folder) == self._configuration:
-            return "this configuration was not confirmed when it was tried: it is not kept"
-        return ""
+    # Events
 
-    # What happens
-
-    def _hear(self, most: int = ROOM) -> None:
-        self._try(lambda: self.keeping.hear(most))
+    def _read_events(self, most: int = ROOM) -> None:
+        self._try(lambda: self.controller.read_events(most))
         self._act()
 
     def _act(self) -> None:
-        """Do what follows from what was heard."""
-        keeping = self.keeping
+        """Act on the events, and on their effects on texts, proxy entries and announcements."""
+        controller = self.controller
         try:
-            self._try(keeping.act)
+            self._try(controller.act)
         except KeyboardInterrupt:
-            return  # what is told by the signals is next
-        if keeping.touched:
-            self.showing.changed()
-        if keeping.raised:
-            self._try(self._publish)
-        if keeping.linked:
-            self._try(lambda: self.greeting.back(keeping.linked))
-        keeping.touched = keeping.raised = False
-        keeping.linked = set()
-        self._tell_status()
+            return  # a signal, which the loop reads next
+        if controller.touched:
+            self.texts.changed()
+        if controller.raised:
+            self._try(self._republish)
+        if controller.linked:
+            self._try(lambda: self.reannouncer.after_carrier(controller.linked))
+        controller.touched = controller.raised = False
+        controller.linked = set()
+        self._report_status()
 
-    def _wake(self, now: float) -> float | None:
-        wake = self.keeping.wake
+    def _until_act(self, now: float) -> float | None:
+        wake = self.controller.wake
         return None if wake is None else max(0.0, wake - now)
 
-    def _let_go(self, lock: Followed) -> None:
-        """Another run may have let go of the lock."""
+    def _lock_released(self, lock: Followed) -> None:
+        """Another process may have released the lock."""
         if lock.read():
-            self._try(self._learn)
+            self._try(self._learn_proxies)
             self._act()
 
-    def _learn(self) -> None:
-        """What is published now. A device that has just come up has forgotten what it was."""
-        found = self.publishing.read()
-        self.keeping.hear()
-        if not self.keeping.raised:
-            self.publishing.learn(found)
+    def _learn_proxies(self) -> None:
+        """Remember the proxy entries, unless a device came up meanwhile, which has lost its own."""
+        found = self.republisher.read()
+        self.controller.read_events()
+        if not self.controller.raised:
+            self.republisher.learn(found)
 
-    def _publish(self) -> None:
-        done, failures = self.publishing.again()
+    def _republish(self) -> None:
+        done, failures = self.republisher.restore()
         for failure in failures:
             self.journal.error(failure.error.line())
         if done:
@@ -306,43 +340,43 @@ class Watcher:
 
     def _renew(self, now: float) -> None:
         try:
-            failures = self.leasing.renew(now)
+            failures = self.renewer.renew(now)
         except errors.NetaliasError as error:
             self._failed(error)
             return
         for failure in failures:
             self.journal.error(failure.error.line())
 
-    def _announce_again(self, now: float) -> None:
-        self._try(lambda: self.greeting.again(now))
+    def _announce(self, now: float) -> None:
+        self._try(lambda: self.reannouncer.announce_due(now))
 
-    # What is shown
+    # Reports
 
     def _summary(self) -> str:
-        wished, healed = self.keeping.wished, self.keeping.healed
+        wished, healed = self.controller.wished, self.controller.healed
         text = f"{counted(len(wished), 'alias')} declared on {counted(len(wished.mains), 'device')}"
         return f"{text}; {healed} put right" if healed else text
 
-    def _tell_status(self) -> None:
-        summary = self._summary()
-        if summary != self._told:
-            self._told = summary
-            self.service.status(summary)
+    def _report_status(self) -> None:
+        """Send the summary to the service manager when it has changed."""
+        counted = self.controller.wished, self.controller.healed
+        if counted == self._counted:
+            return
+        self._counted = counted
+        before, self._status = self._status, self._summary()
+        if self._status != before:
+            self.service.status(self._status)
 
-    def _next_sign(self, now: float) -> float | None:
+    def _until_alive(self, now: float) -> float | None:
         assert self.service.watchdog is not None
         return max(0.0, self._alive + self.service.watchdog - now)
 
-    def _give_sign(self, now: float) -> None:
+    def _report_alive(self, now: float) -> None:
         self._alive = now
         self.service.alive()
 
-    def _settled(self, now: float) -> float | None:
-        due = self._pause.due
-        return None if due is None else max(0.0, due - now)
-
     def _try(self, work: Callable[[], object]) -> None:
-        """Do it; what is wrong is told, and ends nothing."""
+        """Call *work*; an error is logged, and ends nothing."""
         try:
             work()
         except errors.NetaliasError as error:

@@ -1,4 +1,4 @@
-"""Whose events are wanted, what is run for them, and how they are written."""
+"""Selected events, the scripts run for them, and the lines printed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def alias(name: str = "eth9_0", altname: str = "eth9:0", **more: Any) -> Device:
 
 
 class Observed:
-    """A state, and what somebody who wants only some names hears of it."""
+    """A state, and the events of it that are selected."""
 
     def __init__(self, *words: str) -> None:
         self.state = State()
@@ -67,7 +67,7 @@ class Observed:
         self.occasions = Occasions()
 
     def events(self, value: Any, *, gone: bool = False) -> list[Event]:
-        """What is heard when an object is so, or no longer there."""
+        """The selected events when an object is so, or no longer there."""
         if isinstance(value, Device):
             key: Any = (LINK, value.index)
         elif isinstance(value, Address):
@@ -79,12 +79,12 @@ class Observed:
         found = apply(self.state, key, None if gone else value)
         return [one for event in found for one in self.selection.pick(event, self.state)]
 
-    def hear(self, value: Any, *, gone: bool = False) -> list[str]:
-        """The same as lines."""
+    def printed(self, value: Any, *, gone: bool = False) -> list[str]:
+        """The lines for them."""
         return [self.lines.text(event) for event in self.events(value, gone=gone)]
 
     def runs(self, value: Any, *, gone: bool = False, initial: bool = False) -> list[Any]:
-        """What is run for it."""
+        """The runs for it."""
         return [
             run
             for event in self.events(value, gone=gone)
@@ -93,7 +93,7 @@ class Observed:
 
 
 def whats(events: list[Event]) -> list[tuple[str, int]]:
-    """What happened, and the index of the device."""
+    """The event, and the index of the device."""
     return [(event.what, event.key[1]) for event in events]
 
 
@@ -110,7 +110,7 @@ def test_events_of_others_are_not_heard() -> None:
 def test_without_names_everything_is_heard() -> None:
     """Namespaces too."""
     observed = Observed()
-    assert observed.hear(((NETNS, 0, 1), 1)) == ["+ netns 1"]
+    assert observed.printed(((NETNS, 0, 1), 1)) == ["+ netns 1"]
     assert whats(observed.events(Device(5, "eth5"))) == [(ARRIVAL, 5)]
 
 
@@ -129,9 +129,9 @@ def test_an_alias_is_wanted_by_its_own_name() -> None:
     assert observed.events(eth9()) == []
     assert whats(observed.events(alias())) == [(ARRIVAL, 3)]
     assert observed.events(V4) == []
-    assert observed.hear(LABEL) == ["+ eth9:7 10.0.0.7/32"]
-    assert observed.hear(LABEL6) == ["+ eth9:8 2001:db8::1/128"]
-    assert observed.hear(LABEL, gone=True) == ["- eth9:7 10.0.0.7/32"]
+    assert observed.printed(LABEL) == ["+ eth9:7 10.0.0.7/32"]
+    assert observed.printed(LABEL6) == ["+ eth9:8 2001:db8::1/128"]
+    assert observed.printed(LABEL, gone=True) == ["- eth9:7 10.0.0.7/32"]
 
 
 def test_a_name_that_a_device_gets_later_is_awaited() -> None:
@@ -146,7 +146,7 @@ def test_a_name_that_a_device_gets_later_is_awaited() -> None:
 
 
 def test_a_name_that_a_device_loses_departs() -> None:
-    """The change itself is told first; nothing is told of the device after it."""
+    """The change itself comes first, and no event of the device after it."""
     observed = Observed("eth9")
     observed.events(eth9())
     assert whats(observed.events(eth9(name="lan"))) == [("name", 2), (DEPARTURE, 2)]
@@ -162,32 +162,34 @@ def test_a_word_that_cannot_be_a_name_is_refused() -> None:
 
 
 def test_lines() -> None:
-    """What comes, what goes, what changes; the alias is called by its name."""
+    """Arrivals, departures, changes; the alias is called by its name."""
     observed = Observed()
     first = "index 2 <> mtu 1500 mac 02:00:00:00:00:01"
-    assert observed.hear(eth9()) == [f"+ eth9 {first}"]
-    assert observed.hear(eth9(IFF_UP)) == ["~ eth9 UP off -> on"]
-    assert observed.hear(eth9(IFF_UP | IFF_LOWER_UP)) == ["~ eth9 carrier off -> on"]
-    assert observed.hear(eth9(IFF_UP | IFF_LOWER_UP, mtu=1400)) == ["~ eth9 mtu 1500 -> 1400"]
-    assert observed.hear(eth9(mtu=1400, altnames=("wan",)))[-1] == "~ eth9 altname - -> wan"
-    assert observed.hear(eth9(mtu=1400, name="lan")) == [
+    assert observed.printed(eth9()) == [f"+ eth9 {first}"]
+    assert observed.printed(eth9(IFF_UP)) == ["~ eth9 UP off -> on"]
+    assert observed.printed(eth9(IFF_UP | IFF_LOWER_UP)) == ["~ eth9 carrier off -> on"]
+    assert observed.printed(eth9(IFF_UP | IFF_LOWER_UP, mtu=1400)) == ["~ eth9 mtu 1500 -> 1400"]
+    assert observed.printed(eth9(mtu=1400, altnames=("wan",)))[-1] == "~ eth9 altname - -> wan"
+    assert observed.printed(eth9(mtu=1400, name="lan")) == [
         "~ eth9 name eth9 -> lan",
         "~ lan altname wan -> -",
     ]
-    assert observed.hear(alias(master=2))[0].endswith("master lan altname eth9:0")
-    assert observed.hear(alias()) == ["~ eth9:0 master lan -> -"]
-    assert observed.hear(V4.copy(flags=0x60)) == ["+ lan 10.0.0.1/24 deprecated tentative"]
-    assert observed.hear(V4.copy(flags=0x20)) == ["~ lan 10.0.0.1/24 tentative on -> off"]
-    assert observed.hear(V4.copy(flags=0x20, valid=60, preferred=0)) == [
+    assert observed.printed(alias(master=2))[0].endswith("master lan altname eth9:0")
+    assert observed.printed(alias()) == ["~ eth9:0 master lan -> -"]
+    assert observed.printed(V4.copy(flags=0x60)) == ["+ lan 10.0.0.1/24 deprecated tentative"]
+    assert observed.printed(V4.copy(flags=0x20)) == ["~ lan 10.0.0.1/24 tentative on -> off"]
+    assert observed.printed(V4.copy(flags=0x20, valid=60, preferred=0)) == [
         "~ lan 10.0.0.1/24 lifetime forever/forever -> 60/0"
     ]
-    assert observed.hear(((MEDIA, 2), {"speed": 10, "duplex": 0})) == ["+ lan speed 10 duplex half"]
-    assert observed.hear(((MEDIA, 2), {"speed": 0xFFFFFFFF})) == ["~ lan speed 10 -> -"]
+    assert observed.printed(((MEDIA, 2), {"speed": 10, "duplex": 0})) == [
+        "+ lan speed 10 duplex half"
+    ]
+    assert observed.printed(((MEDIA, 2), {"speed": 0xFFFFFFFF})) == ["~ lan speed 10 -> -"]
     route = Route(AF_INET, b"\n\0\0\0", 8, (2,), gateway=b"\n\0\0\2", metric=5, table=9)
-    assert observed.hear(route) == ["+ lan route 10.0.0.0/8 via 10.0.0.2 metric 5 table 9"]
+    assert observed.printed(route) == ["+ lan route 10.0.0.0/8 via 10.0.0.2 metric 5 table 9"]
     hole = Route(AF_INET, b"", 0, (), type=6)
-    assert observed.hear(hole) == ["+ index 0 route blackhole 0.0.0.0/0"]
-    assert observed.hear(eth9(), gone=True)[-1] == "- lan index 2"
+    assert observed.printed(hole) == ["+ index 0 route blackhole 0.0.0.0/0"]
+    assert observed.printed(eth9(), gone=True)[-1] == "- lan index 2"
 
 
 def test_where_a_device_went() -> None:

@@ -17,22 +17,22 @@ from support import until
 
 from netalias import errors
 from netalias.runtime import instance
-from netalias.runtime.instance import Election, running
+from netalias.runtime.instance import Instance, running
 
 CANDIDATE = """\
 import sys
-from netalias.runtime.instance import Election
+from netalias.runtime.instance import Instance
 from netalias.errors import StateError
 sys.stdin.readline()
 try:
-    held = Election(sys.argv[1])
+    held = Instance(sys.argv[1])
 except StateError as error:
     print("lost", error, flush=True)
 else:
     print("won", flush=True)
     sys.stdin.readline()
 """
-"""Runs when it is told to; the winner stays until its standard input ends."""
+"""Starts at a line of input; the winner stays until its standard input ends."""
 
 
 class Candidates:
@@ -55,7 +55,7 @@ class Candidates:
             process.communicate()
 
     def run(self) -> tuple[list[int], list[str]]:
-        """All at once -> the pids of those who won, what those who lost were told."""
+        """All at once -> the pids of the winners, and the messages of the losers."""
         for process in self.processes:
             assert process.stdin is not None
             process.stdin.write("go\n")
@@ -68,7 +68,7 @@ class Candidates:
 
 def lost(folder: Path) -> str:
     with pytest.raises(errors.StateError) as caught:
-        Election(str(folder))
+        Instance(str(folder))
     return caught.value.line()
 
 
@@ -95,12 +95,12 @@ def killed(child: int) -> None:
 
 @pytest.mark.parametrize("number", [2, 30])
 def test_one_of_many_wins(tmp_path: Path, number: int) -> None:
-    """Exactly one of those that start at once; all others are told its pid, whoever came first."""
+    """Exactly one of those that start at once; all others get its pid."""
     with Candidates(tmp_path, number) as candidates:
-        winners, told = candidates.run()
+        winners, messages = candidates.run()
         assert len(winners) == 1
-        assert len(told) == number - 1
-        assert all(f": pid {winners[0]}, since " in line for line in told), told
+        assert len(messages) == number - 1
+        assert all(f": pid {winners[0]}, since " in line for line in messages), messages
 
 
 def test_one_of_two_wins_a_hundred_times(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_one_of_two_wins_a_hundred_times(tmp_path: Path) -> None:
                 os.close(opener)
                 os.read(gate, 1)  # its end
                 try:
-                    held: object = Election(str(folder))
+                    held: object = Instance(str(folder))
                 except errors.StateError as error:
                     held = str(error).partition(": pid ")[2].partition(",")[0]
                 word = held if isinstance(held, str) else "won"
@@ -139,9 +139,9 @@ def test_one_of_two_wins_a_hundred_times(tmp_path: Path) -> None:
 
 
 def test_the_winner_is_known_to_all(tmp_path: Path) -> None:
-    """Who it is, since when and of which files; readable by everybody, the lock by its owner."""
+    """Its pid, start and files; readable by everybody, the lock by its owner."""
     files = ["/etc/netalias.conf", "two\nlines", "back\\slash\\n", "caf\udce9"]
-    with Election(str(tmp_path), files):
+    with Instance(str(tmp_path), files):
         found = running(str(tmp_path))
         assert found is not None
         assert (found.pid, found.files) == (os.getpid(), tuple(files))
@@ -151,9 +151,9 @@ def test_the_winner_is_known_to_all(tmp_path: Path) -> None:
 
 
 def test_other_files_are_told(tmp_path: Path) -> None:
-    """After a reload the watcher says what it watches now."""
-    with Election(str(tmp_path), ["one"]) as held:
-        held.tell(["two", "three"])
+    """The file is replaced."""
+    with Instance(str(tmp_path), ["one"]) as held:
+        held.write(["two", "three"])
         found = running(str(tmp_path))
         assert found is not None
         assert found.files == ("two", "three")
@@ -161,19 +161,19 @@ def test_other_files_are_told(tmp_path: Path) -> None:
 
 def test_an_orderly_end(tmp_path: Path) -> None:
     """Nobody runs any more, the next one wins, and the lock is the same file as before."""
-    held = Election(str(tmp_path))
+    held = Instance(str(tmp_path))
     inode = (tmp_path / instance.LOCK).stat().st_ino
     held.close()
     held.close()  # a second time is nothing
     assert running(str(tmp_path)) is None
-    with Election(str(tmp_path)):
+    with Instance(str(tmp_path)):
         assert (tmp_path / instance.LOCK).stat().st_ino == inode
 
 
 def test_a_killed_watcher_lets_go(tmp_path: Path) -> None:
-    """What it said of itself stays behind and is believed by nobody."""
+    """Its file stays behind and is believed by nobody."""
     folder = str(tmp_path)
-    child = in_child(lambda: Election(folder))
+    child = in_child(lambda: Instance(folder))
     found = running(folder)
     assert found is not None
     assert found.pid == child
@@ -181,12 +181,12 @@ def test_a_killed_watcher_lets_go(tmp_path: Path) -> None:
     killed(child)
     assert (tmp_path / instance.ABOUT).exists()
     assert running(folder) is None
-    Election(folder).close()
+    Instance(folder).close()
 
 
 def test_a_pid_that_was_given_again_is_nobody(tmp_path: Path) -> None:
     """The same number with another start is another process."""
-    with Election(str(tmp_path)):
+    with Instance(str(tmp_path)):
         about = tmp_path / instance.ABOUT
         about.write_text(about.read_text().replace("start ", "start 1"))
         assert running(str(tmp_path)) is None
@@ -195,10 +195,10 @@ def test_a_pid_that_was_given_again_is_nobody(tmp_path: Path) -> None:
 def test_a_winner_that_has_not_said_who_it_is_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the lock and the words about it nobody is told a wrong pid."""
+    """Between the lock and the file nobody gets a wrong pid."""
     folder = str(tmp_path)
     slept: list[float] = []
-    with Election(folder):
+    with Instance(folder):
         about = tmp_path / instance.ABOUT
         text = about.read_text()
         about.write_text("pid 1\nstart 0\nsince long ago\n")  # of a watcher before
@@ -215,23 +215,23 @@ def test_a_winner_that_has_not_said_who_it_is_is_waited_for(
 
 def test_a_lock_that_nobody_explains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No pid is better than a wrong one."""
-    with Election(str(tmp_path)):
+    with Instance(str(tmp_path)):
         (tmp_path / instance.ABOUT).unlink()
-        monkeypatch.setattr(instance, "PATIENCE", 0.0)
+        monkeypatch.setattr(instance, "WAIT", 0.0)
         said = lost(tmp_path)
-    assert said == f"{instance.RUNS} (fuser {tmp_path}/{instance.LOCK} shows who it is)"
+    assert said == f"{instance.RUNS} (fuser {tmp_path}/{instance.LOCK} shows its pid)"
 
 
 def test_a_lock_that_is_let_go_meanwhile_is_taken(tmp_path: Path) -> None:
-    """Who comes while a watcher ends, or its child has not closed its descriptors, wins yet."""
+    """A new one waits while a watcher ends, or its child has not closed its descriptors."""
     folder = str(tmp_path)
-    held = Election(folder)
+    held = Instance(folder)
     child = os.fork()
     if not child:
         os.execvp("sleep", ["sleep", "60"])  # closes on exec
     until(lambda: Path(f"/proc/{child}/comm").read_text() == "sleep\n")
     held.close()
-    Election(folder).close()
+    Instance(folder).close()
     killed(child)
 
 
@@ -242,7 +242,7 @@ def test_what_no_watcher_has_written_names_nobody(tmp_path: Path, text: str) -> 
     """Any content of the file."""
     (tmp_path / instance.ABOUT).write_text(text, encoding="latin-1")
     assert running(str(tmp_path)) is None
-    Election(str(tmp_path)).close()
+    Instance(str(tmp_path)).close()
 
 
 @given(st.binary(max_size=100))
@@ -283,12 +283,12 @@ def test_who_cannot_say_who_it_is_does_not_win(tmp_path: Path) -> None:
     (tmp_path / f"{instance.ABOUT}~").mkdir()
     assert lost(tmp_path) == f"{tmp_path}/{instance.ABOUT}: Is a directory"
     (tmp_path / f"{instance.ABOUT}~").rmdir()
-    Election(str(tmp_path)).close()
+    Instance(str(tmp_path)).close()
 
 
 def test_losing_leaves_no_descriptor(tmp_path: Path) -> None:
     """A loser may live on."""
-    with Election(str(tmp_path)):
+    with Instance(str(tmp_path)):
         before = set(os.listdir("/proc/self/fd"))
         lost(tmp_path)
         assert set(os.listdir("/proc/self/fd")) == before

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias import errors, sources
+from netalias import errors
 from netalias.system import inotify
-from netalias.system.backoff import MOST, OPEN, SETTLE, Pause
+from netalias.system.backoff import MOST, OPEN, SETTLE, Debounce
 from netalias.system.inotify import Followed
 
 
@@ -98,7 +98,7 @@ CHANGES = (
 
 
 def again(followed: Followed, path: Path) -> None:
-    """Follow it, and be told of a further change."""
+    """Follow it, and notice a further change."""
     assert followed.follow([str(path)]) == []
     followed.read()
     assert not followed.read()
@@ -165,7 +165,7 @@ def test_a_file_that_comes(followed: Followed, tmp_path: Path) -> None:
 
 
 def test_a_tree_that_comes_at_once(followed: Followed, tmp_path: Path) -> None:
-    """What was made between a look and the next is there when it is read after following."""
+    """A file made between two looks is there when it is read after following."""
     path = tmp_path / "a" / "b" / "netalias.conf"
     followed.follow([str(path)])
     path.parent.mkdir(parents=True)
@@ -215,7 +215,7 @@ def test_data_of_a_mounted_map(followed: Followed, tmp_path: Path) -> None:
 
 
 def test_a_link_to_a_link_that_is_broken(followed: Followed, tmp_path: Path) -> None:
-    """What it points to is awaited where it would be."""
+    """Its target is awaited where it would be."""
     (tmp_path / "far").mkdir()
     (tmp_path / "link").symlink_to("far/file")
     followed.follow([str(tmp_path / "link")])
@@ -241,16 +241,6 @@ def test_what_is_written_to_dev_null_is_no_change(followed: Followed, tmp_path: 
     assert not followed.read()
 
 
-def test_standard_input_is_not_followed(
-    followed: Followed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """``-`` is no file of that name."""
-    monkeypatch.chdir(tmp_path)
-    assert followed.follow(["-"]) == []
-    (tmp_path / "-").touch()
-    assert not followed.read()
-
-
 def test_a_name_in_the_working_folder(
     followed: Followed, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,15 +259,10 @@ def test_names_that_are_not_utf_8(followed: Followed, tmp_path: Path) -> None:
     assert followed.read()
 
 
-def test_without_names_it_is_all_places(
-    followed: Followed, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The file and the folders that reconcile reads."""
-    assert inotify.DEFAULT == sources.DEFAULT
+def test_a_file_and_a_folder_that_comes(followed: Followed, file: Path) -> None:
+    """As those that reconcile reads when it is given no names."""
     folder = file.parent / "netalias.d"
-    monkeypatch.setattr(inotify, "DEFAULT", str(file))
-    monkeypatch.setattr(inotify, "FOLDERS", (str(folder),))
-    followed.follow()
+    followed.follow([str(file), str(folder)])
     replace(file)
     assert followed.read()
     folder.mkdir()
@@ -297,7 +282,7 @@ def test_what_is_not_followed_any_more(followed: Followed, file: Path) -> None:
 
 
 def test_a_change_just_before_following_again_is_not_lost(followed: Followed, file: Path) -> None:
-    """It is still told, or it is there for whoever reads after following."""
+    """It is an event still, or is there for a reader after following."""
     followed.follow([str(file)])
     rewrite(file)
     followed.follow([str(file)])
@@ -351,7 +336,7 @@ def test_a_file_that_is_taken_for_a_folder(followed: Followed, file: Path) -> No
 
 
 def test_no_more_watches(followed: Followed, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the kernel refuses is told, and no reason to die."""
+    """A refusal of the kernel is reported, and ends nothing."""
 
     class Refusing:
         def inotify_add_watch(self, *_: object) -> int:
@@ -406,7 +391,7 @@ def test_a_file_that_is_being_written(followed: Followed, file: Path) -> None:
 
 def test_a_pause_while_a_file_is_written() -> None:
     """Half of it is not acted on, unless it stays open for ever."""
-    pause = Pause()
+    pause = Debounce()
     pause.changed(100.0, unfinished=True)
     pause.changed(100.0 + 2 * MOST, unfinished=True)
     assert not pause.over(100.0 + 3 * MOST)
@@ -417,7 +402,7 @@ def test_a_pause_while_a_file_is_written() -> None:
 
 def test_a_pause_after_one_change() -> None:
     """Nothing is due before something changed; then after a short while, once."""
-    pause = Pause()
+    pause = Debounce()
     assert pause.due is None
     assert not pause.over(1e9)
     pause.changed(10.0)
@@ -430,8 +415,8 @@ def test_a_pause_after_one_change() -> None:
 
 @given(st.lists(st.floats(0.0, SETTLE * 0.99), min_size=1, max_size=200))
 def test_a_pause_in_a_storm(steps: list[float]) -> None:
-    """Each change puts it off, but never beyond what is waited at most."""
-    pause = Pause()
+    """Each change puts it off, but never beyond the longest delay."""
+    pause = Debounce()
     now = 0.0
     pause.changed(now)
     for step in steps:

@@ -61,14 +61,14 @@ def test_people_get_the_name_of_the_program(stream: TextIO, other: str) -> None:
     [(False, False, "ewni"), (True, False, "ewn"), (False, True, "ewnid"), (True, True, "ewn")],
 )
 def test_quiet_and_verbose(stream: TextIO, quiet: bool, verbose: bool, letters: str) -> None:
-    """-q drops what is of no concern, -v adds what was done; -q wins."""
+    """-q drops information, -v adds details; -q wins."""
     say_all(Journal(quiet=quiet, verbose=verbose, stream=stream, environ={}))
     assert [line[-1] for line in said(stream)] == list(letters)
 
 
 @given(st.text())
 def test_an_event_is_one_line(text: str) -> None:
-    """Whatever a name holds: no newline, no escape sequence."""
+    """No newline and no escape sequence of a name gets into it."""
     stream = io.StringIO()
     Journal(stream=stream, environ={}).error(text)
     line = stream.getvalue()

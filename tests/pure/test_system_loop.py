@@ -8,7 +8,7 @@ from select import POLLIN, POLLOUT
 
 import pytest
 
-from netalias.system.loop import Ear, Loop, Timer
+from netalias.system.loop import Loop, Reader, Timer
 
 
 class Pipe:
@@ -41,7 +41,7 @@ def pipes() -> Iterator[list[Pipe]]:
 
 
 class Script:
-    """A loop whose parts note what they are called for, and end it after so many notes."""
+    """A loop whose parts note their calls, and end it after so many notes."""
 
     def __init__(self, count: int) -> None:
         self.notes: list[str] = []
@@ -69,14 +69,14 @@ class Script:
 def test_who_is_ready_is_served_in_order(pipes: list[Pipe]) -> None:
     """Each by its own descriptor, none of the others."""
     script = Script(3)
-    ears = [
-        Ear([pipe.end], lambda name=name, pipe=pipe: (script.note(name), pipe.drain()))  # type: ignore[misc]
+    readers = [
+        Reader([pipe.end], lambda name=name, pipe=pipe: (script.note(name), pipe.drain()))  # type: ignore[misc]
         for name, pipe in zip("abc", pipes, strict=True)
     ]
     pipes[2].fill()
     pipes[0].fill()
     pipes[2].fill()
-    assert script.run(*ears) == ["a", "c", "c"]
+    assert script.run(*readers) == ["a", "c", "c"]
 
 
 def test_a_time_that_has_come(pipes: list[Pipe]) -> None:
@@ -103,11 +103,11 @@ def test_nobody_is_called_too_early() -> None:
         def register(self, fileno: int, mask: int) -> None:
             """Nothing."""
 
-        def poll(self, patience: int | None) -> list[tuple[int, int]]:
+        def poll(self, timeout: int | None) -> list[tuple[int, int]]:
             """Nobody; the time goes by."""
-            assert patience is not None
-            waited.append(patience)
-            script.now += patience / 1000
+            assert timeout is not None
+            waited.append(timeout)
+            script.now += timeout / 1000
             return []
 
     timer = Timer(lambda now: max(0.0, 0.0153 - now), lambda now: script.note("due"))
@@ -118,12 +118,22 @@ def test_nobody_is_called_too_early() -> None:
 
 
 def test_without_a_deadline_it_waits_for_ever() -> None:
-    """Who has nothing to do does nothing."""
+    """A timer without a time is no deadline."""
     loop = Loop([Timer(lambda now: None, lambda now: None)], lambda: 0.0)
-    assert loop._patience() is None
+    assert loop._tick() is None
     late, soon = (Timer(lambda now: 7.0, print), Timer(lambda now: 2.0001, print))
     loop = Loop([late, soon], lambda: 0.0)
-    assert loop._patience() == 2001
+    assert loop._tick() == 2001
+
+
+def test_a_turn_asks_each_part_once(pipes: list[Pipe]) -> None:
+    """A watcher has ten parts, and a turn for every event."""
+    script = Script(3)
+    asked: list[float] = []
+    pipes[0].fill()
+    reader = Reader([pipes[0].end], lambda: script.note("turn"))
+    assert script.run(reader, Timer(asked.append, lambda now: None)) == ["turn"] * 3
+    assert len(asked) == 3
 
 
 class Changing:
@@ -148,14 +158,14 @@ class Changing:
 
 
 def test_descriptors_that_change(pipes: list[Pipe]) -> None:
-    """What is not wanted any more is not waited for, though it is ready."""
+    """A descriptor that is not wanted any more is not served, though it is ready."""
     script = Script(3)
     pipes[0].fill()
     assert script.run(Changing(script, pipes)) == [str(POLLIN), str(POLLOUT), str(POLLIN)]
 
 
 def test_a_descriptor_that_is_another_one_now(pipes: list[Pipe]) -> None:
-    """A number that was closed and given again belongs to whoever wants it now."""
+    """A number that was closed and given again belongs to the part that wants it now."""
     script = Script(2)
     number = pipes[0].end
 
@@ -168,13 +178,14 @@ def test_a_descriptor_that_is_another_one_now(pipes: list[Pipe]) -> None:
 
     pipes[0].fill()
     turns = iter((swap, lambda: script.note("second")))
-    assert script.run(Ear([number], lambda: next(turns)())) == ["first", "second"]
+    assert script.run(Reader([number], lambda: next(turns)())) == ["first", "second"]
 
 
 def test_nobody_has_a_turn_after_the_end(pipes: list[Pipe]) -> None:
-    """Who takes everything away at the end must not see it put right again."""
+    """A part that removes aliases at the end must not have them repaired by another one."""
     script = Script(1)
     for pipe in pipes:
         pipe.fill()
-    ears = [Ear([pipe.end], lambda: script.note("ear")) for pipe in pipes]
-    assert script.run(*ears, Timer(lambda now: 0.0, lambda now: script.note("timer"))) == ["ear"]
+    readers = [Reader([pipe.end], lambda: script.note("reader")) for pipe in pipes]
+    timer = Timer(lambda now: None if not script.notes else 0.0, lambda now: script.note("timer"))
+    assert script.run(*readers, timer) == ["reader"]

@@ -26,7 +26,7 @@ class Manager:
         self.socket.bind(address.replace("@", "\0", 1) if address[0] == "@" else address)
         self.socket.settimeout(5)
 
-    def heard(self) -> list[str]:
+    def received(self) -> list[str]:
         """The lines of the next datagram."""
         return self.socket.recv(65536).decode("utf-8", "surrogateescape").split("\n")
 
@@ -44,25 +44,25 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]
 
 
 def test_a_life(manager: Manager) -> None:
-    """What a manager hears from the start to the end."""
+    """All messages from the start to the end."""
     me = Service(manager.environ())
     me.ready("3 aliases")
-    assert manager.heard() == ["READY=1", "STATUS=3 aliases"]
+    assert manager.received() == ["READY=1", "STATUS=3 aliases"]
     me.status("4 aliases")
-    assert manager.heard() == ["STATUS=4 aliases"]
+    assert manager.received() == ["STATUS=4 aliases"]
     before = time.monotonic_ns() // 1000
     me.reloading()
-    word, stamp = manager.heard()
+    word, stamp = manager.received()
     assert word == "RELOADING=1"
     name, _, value = stamp.partition("=")
     assert name == "MONOTONIC_USEC"
     assert before <= int(value) <= time.monotonic_ns() // 1000
     me.ready()
-    assert manager.heard() == ["READY=1"]
+    assert manager.received() == ["READY=1"]
     me.alive()
-    assert manager.heard() == ["WATCHDOG=1"]
+    assert manager.received() == ["WATCHDOG=1"]
     me.stopping()
-    assert manager.heard() == ["STOPPING=1"]
+    assert manager.received() == ["STOPPING=1"]
 
 
 def test_children_get_none_of_the_variables(manager: Manager) -> None:
@@ -78,7 +78,7 @@ def test_the_environment_of_the_process_is_the_default(
     """Where no other one is given."""
     monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
     Service().ready()
-    assert manager.heard() == ["READY=1"]
+    assert manager.received() == ["READY=1"]
     assert "NOTIFY_SOCKET" not in os.environ
 
 
@@ -100,14 +100,14 @@ def test_where_nobody_hears_nothing_happens(address: str) -> None:
 def test_a_manager_that_does_not_read_is_not_waited_for_long(
     manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its queue is full: what it does not take is lost, and the service goes on."""
+    """Its queue is full: a message that does not fit is lost, and the service goes on."""
     monkeypatch.setattr(sdnotify, "SECONDS", 0.01)
     me = Service(manager.environ())
     for _ in range(2000):
         me.alive()
         if len(open_queue(manager)) > 0:
             break
-    assert manager.heard() == ["WATCHDOG=1"]
+    assert manager.received() == ["WATCHDOG=1"]
 
 
 def open_queue(manager: Manager) -> str:
@@ -132,7 +132,7 @@ def test_a_manager_that_comes_back_is_heard(tmp_path: Path) -> None:
     (tmp_path / "notify").unlink()
     second = Manager(str(tmp_path / "notify"))
     me.alive()
-    assert second.heard() == ["WATCHDOG=1"]
+    assert second.received() == ["WATCHDOG=1"]
     second.socket.close()
 
 
@@ -161,7 +161,7 @@ def test_the_watchdog(microseconds: str, pid: str, seconds: float | None) -> Non
 
 @given(st.text())
 def test_a_status_is_one_line_that_fits(text: str) -> None:
-    """A newline would be a word of its own to the manager, and what is too long is dropped."""
+    """A newline would be a word of its own to the manager, and a long message is dropped."""
     lines = sdnotify._status(text)
     assert len(lines) <= 1
     for line in lines:
@@ -170,16 +170,16 @@ def test_a_status_is_one_line_that_fits(text: str) -> None:
 
 
 def test_a_long_status_is_seen_to_be_cut(manager: Manager) -> None:
-    """What was left out is marked, and no character is cut in two."""
+    """A cut is marked, and no character is cut in two."""
     Service(manager.environ()).status("ü" * 3000)
-    (line,) = manager.heard()
+    (line,) = manager.received()
     assert line.endswith("ü...")
 
 
 def test_a_name_that_is_not_utf_8(manager: Manager) -> None:
     """Its bytes go through."""
     Service(manager.environ()).status("caf\udce9")
-    assert manager.heard() == ["STATUS=caf\udce9"]
+    assert manager.received() == ["STATUS=caf\udce9"]
 
 
 def test_no_descriptor_stays_open(manager: Manager) -> None:
@@ -191,7 +191,7 @@ def test_no_descriptor_stays_open(manager: Manager) -> None:
 
 
 def test_without_a_descriptor_left_nothing_is_said(manager: Manager) -> None:
-    """That ends no service; what is said later is heard."""
+    """That ends no service; later messages arrive."""
     me = Service(manager.environ())
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
@@ -200,4 +200,4 @@ def test_without_a_descriptor_left_nothing_is_said(manager: Manager) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     me.ready()
-    assert manager.heard() == ["READY=1"]
+    assert manager.received() == ["READY=1"]

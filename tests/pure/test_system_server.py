@@ -1,4 +1,4 @@
-"""The socket that answers what is there now, and the clients that it meets."""
+"""The server of texts, and the clients that it meets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from support import until
 
 from netalias import errors
-from netalias.system import server as answers
-from netalias.system.server import CLIENTS, HELD, IDLE, LONGEST, PAUSE, WORD_MAX, Answers
+from netalias.system import server as server_module
+from netalias.system.server import CLIENTS, HELD, IDLE, LONGEST, PAUSE, WORD_MAX, Server
 
 WORDS = ("aliases", "json")
 
@@ -45,7 +45,7 @@ class Client:
         self.socket.sendall(request)
 
     def over(self) -> bool:
-        """Read what is there; whether that was the end."""
+        """Read without waiting; whether that was the end."""
         try:
             while not self.ended:
                 data = self.socket.recv(1 << 16)
@@ -56,8 +56,8 @@ class Client:
         return self.ended
 
 
-class Server:
-    """A small poll loop around Answers, moved on by the tests."""
+class Served:
+    """A small poll loop around Server, moved on by the tests."""
 
     def __init__(self, path: Path) -> None:
         self.clock = Clock()
@@ -65,7 +65,7 @@ class Server:
         self.rendered: list[str] = []
         self.text = b"text of %s\n"
         self.cost = 0.0
-        self.answers = Answers(self.path, WORDS, self.render, self.clock)
+        self.answers = Server(self.path, WORDS, self.render, self.clock)
         self.clients: list[Client] = []
 
     def render(self, word: str) -> bytes:
@@ -79,7 +79,7 @@ class Server:
         return made
 
     def turn(self) -> int:
-        """What is to be done now; how much that was: descriptors and timers."""
+        """One turn of a loop; the number of descriptors and timers that were served."""
         waiting = select.poll()
         for fileno, events in self.answers.wanted(self.clock()).items():
             waiting.register(fileno, events)
@@ -103,7 +103,7 @@ class Server:
         until(lambda: (self.turn(), done())[1])
 
     def answer(self, request: bytes) -> bytes:
-        """What one client gets."""
+        """The bytes that one client gets."""
         client = self.client(request)
         self.serve(client.over)
         return client.data
@@ -119,21 +119,21 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[Served]:
     """With nobody connected."""
-    made = Server(tmp_path / "net.sock")
+    made = Served(tmp_path / "net.sock")
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("request_", [b"aliases\n", b"aliases\r\n", b"  aliases \nmore"])
-def test_a_word_is_answered(server: Server, request_: bytes):
-    """One text, and the end of it: what comes behind the word is no error for who reads."""
+def test_a_word_is_answered(server: Served, request_: bytes):
+    """One text, and the end of it: bytes behind the word are no error for the reader."""
     assert server.answer(request_) == b"text of aliases\n"
     assert server.connected == 0
 
 
-def test_the_end_of_a_side_ends_a_word(server: Server):
+def test_the_end_of_a_side_ends_a_word(server: Served):
     """As ``printf aliases | socat - UNIX:net.sock`` does it."""
     client = server.client(b"json")
     server.settle()
@@ -143,7 +143,7 @@ def test_the_end_of_a_side_ends_a_word(server: Server):
     assert client.data == b"text of json\n"
 
 
-def test_a_word_in_pieces(server: Server):
+def test_a_word_in_pieces(server: Served):
     """Byte by byte."""
     client = server.client()
     for byte in b"aliases\n":
@@ -158,7 +158,7 @@ def test_a_word_in_pieces(server: Server):
     "request_",
     [b"\n", b"alias\n", b"ALIASES\n", b"\xff\x00\x80\n", b"a" * WORD_MAX * 2, b"a" * 100_000],
 )
-def test_what_is_no_word(server: Server, request_: bytes):
+def test_what_is_no_word(server: Served, request_: bytes):
     """One line of error that says what there is; nothing is made for it."""
     client = server.client()
     client.socket.setblocking(True)
@@ -172,7 +172,7 @@ def test_what_is_no_word(server: Server, request_: bytes):
     assert server.rendered == []
 
 
-def test_an_error_of_ours_is_a_line(server: Server, monkeypatch: pytest.MonkeyPatch):
+def test_an_error_of_ours_is_a_line(server: Served, monkeypatch: pytest.MonkeyPatch):
     """The kernel could not be read: that is no text, and no end of the server."""
 
     def broken(word: str) -> bytes:
@@ -184,14 +184,14 @@ def test_an_error_of_ours_is_a_line(server: Server, monkeypatch: pytest.MonkeyPa
     assert server.answer(b"json\n") == b"text of json\n"
 
 
-def test_everybody_may_connect(server: Server):
-    """Whatever the umask of who serves; and only sockets of this server are taken away by it."""
+def test_everybody_may_connect(server: Served):
+    """Whatever the umask of the server; and it removes no socket but its own."""
     assert os.stat(server.path).st_mode & 0o777 == 0o666
     server.answers.close()
     assert not os.path.exists(server.path)
 
 
-def test_nobody_connected_nothing_due(server: Server):
+def test_nobody_connected_nothing_due(server: Served):
     """Idle costs nothing: one descriptor is polled, and there is no timer."""
     assert server.answers.due(server.clock()) is None
     assert len(server.answers.wanted(server.clock())) == 1
@@ -202,7 +202,7 @@ def test_nobody_connected_nothing_due(server: Server):
 # Hostile clients
 
 
-def test_who_never_reads_is_cut_off(server: Server):
+def test_who_never_reads_is_cut_off(server: Served):
     """Others are served meanwhile; IDLE seconds after the last byte it is over."""
     server.text = b"x" * (1 << 20)
     lazy = server.client(b"aliases\n")
@@ -220,7 +220,7 @@ def test_who_never_reads_is_cut_off(server: Server):
     assert len(lazy.data) < 1 << 20
 
 
-def test_who_reads_slowly_is_waited_for(server: Server):
+def test_who_reads_slowly_is_waited_for(server: Served):
     """As long as bytes move, for LONGEST seconds."""
     server.text = b"x" * (1 << 20)
     slow = server.client(b"aliases\n")
@@ -237,7 +237,7 @@ def test_who_reads_slowly_is_waited_for(server: Server):
     assert server.connected == 0
 
 
-def test_half_a_word(server: Server):
+def test_half_a_word(server: Served):
     """It never comes to an end: neither does the patience with it last."""
     server.client(b"alia")
     server.settle()
@@ -247,7 +247,7 @@ def test_half_a_word(server: Server):
 
 
 @pytest.mark.parametrize("request_", [b"", b"alia", b"aliases\n"])
-def test_who_hangs_up(server: Server, request_: bytes):
+def test_who_hangs_up(server: Served, request_: bytes):
     """Before, within or after its word, without reading: no signal, no error, no descriptor."""
     server.text = b"x" * (1 << 20)
     for _ in range(10):
@@ -261,7 +261,7 @@ def test_who_hangs_up(server: Server, request_: bytes):
     assert server.connected == 0
 
 
-def test_who_hangs_up_while_its_text_is_waited_for(server: Server):
+def test_who_hangs_up_while_its_text_is_waited_for(server: Served):
     """It is not polled without end."""
     server.cost = 0.5
     server.answer(b"json\n")
@@ -273,7 +273,7 @@ def test_who_hangs_up_while_its_text_is_waited_for(server: Server):
     assert server.connected == 0
 
 
-def test_a_hundred_at_once(server: Server):
+def test_a_hundred_at_once(server: Served):
     """CLIENTS are served at once, the others as soon as there is room; nobody is sent away."""
     silent = [server.client() for _ in range(CLIENTS)]
     server.settle()
@@ -288,8 +288,8 @@ def test_a_hundred_at_once(server: Server):
     assert server.connected == 0
 
 
-def test_a_thousand_that_say_nothing(server: Server):
-    """Each gets its time, and goes; then whoever asks is served."""
+def test_a_thousand_that_say_nothing(server: Served):
+    """Each gets its time, and goes; then others are served."""
     for _ in range(1000):
         server.client().socket.close()
         server.settle()
@@ -297,8 +297,8 @@ def test_a_thousand_that_say_nothing(server: Server):
     assert server.answer(b"aliases\n") == b"text of aliases\n"
 
 
-def test_texts_take_a_quarter_of_the_time(server: Server):
-    """Who asks during the rest shares the next text, which is made after all of them have asked."""
+def test_texts_take_a_quarter_of_the_time(server: Served):
+    """Requests during the pause share the next text, which is made after all of them."""
     server.cost = 0.125
     server.answer(b"json\n")
     asking = [server.client(b"json\n") for _ in range(5)] + [server.client(b"aliases\n")]
@@ -315,7 +315,7 @@ def test_texts_take_a_quarter_of_the_time(server: Server):
     assert asking[5].over()
 
 
-def test_texts_that_nobody_reads_are_bounded(server: Server):
+def test_texts_that_nobody_reads_are_bounded(server: Served):
     """While HELD bytes are not read, no other text is made; one that many wait for counts once."""
     server.text = b"x" * (HELD // 2 + 1)
     for _ in range(2):
@@ -330,8 +330,8 @@ def test_texts_that_nobody_reads_are_bounded(server: Server):
     assert len(asking.data) == len(server.text)
 
 
-def test_no_descriptors_left(server: Server):
-    """Nobody is accepted for a moment, instead of being told the same without end."""
+def test_no_descriptors_left(server: Served):
+    """Nothing is accepted for a moment, instead of the same event without end."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     client = server.client(b"aliases\n")
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
@@ -354,14 +354,14 @@ def test_what_a_killed_server_left_behind(tmp_path: Path):
     path = str(tmp_path / "net.sock")
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(path)
-    Answers(path, WORDS, lambda word: b"").close()
+    Server(path, WORDS, lambda word: b"").close()
     assert not os.path.exists(path)
 
 
-def test_a_server_that_lives(server: Server):
+def test_a_server_that_lives(server: Served):
     """It is left alone, and so is its file when another one gives up."""
     with pytest.raises(errors.StateError, match="Address already in use"):
-        Server(Path(server.path))
+        Served(Path(server.path))
     assert server.answer(b"aliases\n") == b"text of aliases\n"
 
 
@@ -370,29 +370,20 @@ def test_a_file_of_another_kind(tmp_path: Path):
     path = tmp_path / "net.sock"
     path.write_text("notes")
     with pytest.raises(errors.StateError, match="Address already in use"):
-        Answers(str(path), WORDS, lambda word: b"")
+        Server(str(path), WORDS, lambda word: b"")
     assert path.read_text() == "notes"
 
 
-def test_a_socket_that_took_its_place(server: Server):
+def test_a_socket_that_took_its_place(server: Served):
     """The end of one server does not take away the socket of the next."""
     os.unlink(server.path)
-    other = Answers(server.path, WORDS, lambda word: b"")
+    other = Server(server.path, WORDS, lambda word: b"")
     server.answers.close()
     assert os.path.exists(server.path)
     other.close()
 
 
-def test_a_folder_that_others_can_write_to(tmp_path: Path):
-    """Somebody else could put a socket of his own in its place."""
-    folder = tmp_path / "open"
-    folder.mkdir()
-    folder.chmod(0o777)
-    with pytest.raises(errors.StateError, match="others can write to it"):
-        Answers(str(folder / "net.sock"), WORDS, lambda word: b"")
-
-
 def test_a_path_that_is_too_long(tmp_path: Path):
     """A name is never cut."""
-    with pytest.raises(errors.LimitError, match=f"{answers.PATH_MAX} bytes at most"):
-        Answers(str(tmp_path / ("x" * 110)), WORDS, lambda word: b"")
+    with pytest.raises(errors.LimitError, match=f"{server_module.PATH_MAX} bytes at most"):
+        Server(str(tmp_path / ("x" * 110)), WORDS, lambda word: b"")

@@ -82,12 +82,12 @@ def test_the_former_handlers_come_back() -> None:
 
 
 def test_the_usual_ones() -> None:
-    """What service managers, shells and people send."""
+    """The signals that service managers, shells and people send."""
     assert set(DEFAULT) == {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
 def test_an_ignored_interrupt_stays_ignored() -> None:
-    """What runs in the background is not ended by what is typed for the foreground."""
+    """A program in the background is not ended by keys for the foreground."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with Signals() as signals:
@@ -100,7 +100,7 @@ def test_an_ignored_interrupt_stays_ignored() -> None:
 
 
 def test_a_child_can_be_ended(signals: Signals) -> None:
-    """A signal to a child made by fork does to it what it did before, and wakes nobody here."""
+    """A signal to a child made by fork has the effect of before there, and wakes nobody here."""
     end, begin = os.pipe()
     child = os.fork()
     if not child:
@@ -128,7 +128,7 @@ print(*signal.pthread_sigmask(signal.SIG_BLOCK, ()), *os.listdir("/proc/self/fd"
 
 
 def spawned() -> str:
-    """What PROGRAM prints."""
+    """The output of PROGRAM."""
     end, begin = os.pipe()
     pid = os.posix_spawn(
         sys.executable, [sys.executable, "-c", PROGRAM], os.environ,
@@ -141,7 +141,7 @@ def spawned() -> str:
 
 
 def test_a_program_gets_the_defaults_and_no_descriptor() -> None:
-    """What is executed: nothing blocked, nothing ignored, nothing open but what was before."""
+    """A program has no signal blocked or ignored, and no descriptor open, but those of before."""
     before = spawned()
     with Signals((signal.SIGUSR1,)):
         assert spawned() == before

@@ -1,4 +1,4 @@
-"""What is done about events, over the kernel in memory, and when."""
+"""The control loop over the kernel in memory: its acts, and their times."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def named(watched: Watched) -> None:
 def test_what_is_declared_is_made() -> None:
     watched = Watched(TWO)
     assert watched.names() == ["eth0:0", "eth0:1"]
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
     assert watched.said() == ["netalias: 2 aliases made, 1 setting changed"]
 
 
-def test_a_main_device_that_never_comes_is_told_once() -> None:
+def test_a_main_device_that_never_comes_is_logged_once() -> None:
     """However much happens to others; nothing is tried by time."""
     watched = Watched("eth0:0 10.0.0.1\neth7:0 10.0.0.7\n")
     assert any("there is no device eth7" in line for line in watched.said())
     for mtu in (1400, 1300, 1200):
         watched.kernel.set_device("eth0", mtu=mtu)
         watched.quiet()
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
     assert watched.said() == []
 
 
@@ -58,11 +58,11 @@ def test_what_was_deleted_comes_back() -> None:
     watched.quiet()
     assert watched.names() == ["eth0:0", "eth0:1"]
     assert watched.said() == ["netalias: eth0:0 was removed: put right"]
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
 
 
-def test_a_quarrel() -> None:
-    """BURST times at once, then after one second, two, four, up to a minute; and it is told."""
+def test_what_is_undone_again_and_again() -> None:
+    """BURST times at once, then after one second, two, four, up to a minute; with a warning."""
     watched = Watched(TWO)
     for _ in range(BURST):
         undo(watched)
@@ -87,7 +87,7 @@ def test_a_quarrel() -> None:
     assert len(said) == 9
 
 
-def test_a_quarrel_about_an_alias_of_a_network() -> None:
+def test_an_alias_of_a_network_that_is_undone_again_and_again() -> None:
     """It gives way as well, and says so, though everything is compared for it."""
     watched = Watched("eth0:0 10.1.0.1/24\neth0:1 10.1.0.2/24\n")
     for _ in range(BURST):
@@ -106,8 +106,8 @@ def test_a_quarrel_about_an_alias_of_a_network() -> None:
     assert sum("keeps undoing it" in line for line in watched.said()) == 3
 
 
-def test_nobody_else_waits_for_a_quarrel() -> None:
-    """What happens to main devices does not end it early, and others are put right meanwhile."""
+def test_back_off_concerns_nobody_else() -> None:
+    """Events of main devices do not end it early, and other aliases are repaired meanwhile."""
     watched = Watched(TWO)
     for _ in range(BURST + 1):
         undo(watched)
@@ -121,7 +121,7 @@ def test_nobody_else_waits_for_a_quarrel() -> None:
     assert watched.names() == ["eth0:0", "eth0:1"]
 
 
-def test_calm_ends_a_quarrel() -> None:
+def test_calm_ends_the_back_off() -> None:
     watched = Watched(TWO)
     for _ in range(BURST + 1):
         undo(watched)
@@ -134,7 +134,7 @@ def test_calm_ends_a_quarrel() -> None:
         assert watched.names() == ["eth0:0", "eth0:1"]
 
 
-def test_a_main_device_that_flaps_is_no_quarrel() -> None:
+def test_a_main_device_that_flaps_causes_no_back_off() -> None:
     """Aliases that go with it were undone by nobody."""
     watched = Watched(TWO)
     watched.said()
@@ -145,12 +145,12 @@ def test_a_main_device_that_flaps_is_no_quarrel() -> None:
         watched.kernel.set_device("eth0", up=True)
         watched.quiet()
         assert watched.names() == ["eth0:0", "eth0:1"]
-    assert watched.keeping.healed == 0
+    assert watched.controller.healed == 0
     assert not any("was removed" in line or "keeps" in line for line in watched.said())
 
 
-def test_a_main_device_that_is_made_again_and_again_is_no_quarrel() -> None:
-    """Nor when its going and its coming are heard together."""
+def test_a_main_device_that_is_made_again_and_again_causes_no_back_off() -> None:
+    """Nor when its going and its coming are read together."""
     watched = Watched(TWO)
     watched.said()
     for _ in range(3 * BURST):
@@ -196,7 +196,7 @@ def test_heal_off_of_a_network_costs_nothing() -> None:
 
 
 def test_one_of_thousands_reads_nothing() -> None:
-    """An alias with a host address comes back by what the events have told."""
+    """An alias with a host address comes back by the events alone."""
     watched = Watched("eth0:0-999 10.0.0.0+ kind label\n")
     reads = count_reads(watched)
     watched.kernel.remove_address("eth0", "10.0.0.7/32")
@@ -226,18 +226,18 @@ def count_reads(watched: Watched) -> list[int]:
 
 
 def test_the_first_of_its_kind_brings_the_settings() -> None:
-    """Whoever has deleted the last one has given back what it needs of its main device."""
+    """The command that deleted the last one restored the settings of the main device."""
     watched = Watched("eth0:0 10.0.0.1 kind macvlan\n")
     watched.engine.delete("eth0:0")
     assert watched.kernel.device("eth0").arp_announce == 0
     watched.quiet()
     assert watched.names() == ["eth0:0"]
     assert watched.kernel.device("eth0").arp_announce == 2
-    assert watched.keeping.healed == 1
+    assert watched.controller.healed == 1
 
 
 def test_an_altname_of_the_main_device() -> None:
-    """A wish may call it by that; every kind is put right, and counts in a quarrel."""
+    """A wish may call it by that; every kind is repaired, with back-off."""
     watched = Watched("")
     kernel = watched.kernel
     named(watched)
@@ -269,7 +269,7 @@ def test_down_frees_what_is_wished_and_what_is_not() -> None:
     watched.quiet()
     assert watched.names() == []
     assert watched.said() == ["netalias: eth0 is down: 3 aliases freed"]
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
 
 
 def test_on_down_in_a_range() -> None:
@@ -334,7 +334,7 @@ def test_what_cannot_be_freed_is_tried_again() -> None:
     watched.kernel.privileged = True
     assert watched.wait() >= SHORTEST
     assert watched.names() == []
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
 
 
 class Falling(Memory):
@@ -350,7 +350,7 @@ class Falling(Memory):
 
 
 def test_down_before_the_first_alias_is_there() -> None:
-    """What is made meanwhile goes as well: the kernel makes it on a device that is down."""
+    """An alias made meanwhile goes as well: the kernel makes it on a device that is down."""
     kernel = Falling()
     watched = Watched("", kernel)
     kernel.loose = True
@@ -392,33 +392,33 @@ def test_busy() -> None:
     undo(watched)
     watched.quiet()
     for _ in range(3):
-        assert watched.keeping.wake == watched.now + BUSY
+        assert watched.controller.wake == watched.now + BUSY
         watched.wait()
     assert watched.names() == ["eth0:1"]
     watched.lock.held = False
     watched.wait()
     assert watched.names() == ["eth0:0", "eth0:1"]
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
 
 
 def test_a_lock_is_not_asked_for_in_a_ring() -> None:
-    """Asking in vain wakes whoever waits for the lock; that alone is no reason to ask again."""
+    """A try in vain wakes those that wait for the lock; that alone is no reason for another try."""
     watched = Watched(TWO)
     watched.lock.held = True
     undo(watched)
     watched.quiet()
     asked = watched.lock.asked
     for _ in range(5):
-        watched.keeping.hear()
+        watched.controller.read_events()
         watched.act()
     assert watched.lock.asked == asked
-    assert watched.keeping.wake == watched.now + BUSY
+    assert watched.controller.wake == watched.now + BUSY
     watched.wait()
     assert watched.lock.asked > asked
 
 
 def test_an_error_is_tried_again_later_and_later() -> None:
-    """Whatever happens meanwhile; when it is over nothing was forgotten, and the next error is
+    """Events do not change that; when it is over nothing was forgotten, and the next error is
     tried again soon."""
     watched = Watched("eth0:0 10.1.0.1/24\n")
     watched.said()
@@ -437,17 +437,17 @@ def test_an_error_is_tried_again_later_and_later() -> None:
         watched.kernel.privileged = True
         watched.wait()
         assert watched.names() == ["eth0:0"]
-        assert watched.keeping.wake is None
+        assert watched.controller.wake is None
 
 
-def test_what_could_not_be_heard_is_heard_later() -> None:
+def test_what_could_not_be_read_is_read_later() -> None:
     """Announcements were lost and reading everything failed: nobody announces that it would work
     now."""
     watched = Watched(TWO)
     undo(watched)
-    watched.stream.fails = 2
+    watched.monitor.fails = 2
     with pytest.raises(Exception, match="announcements of the kernel"):
-        watched.keeping.hear()
+        watched.controller.read_events()
     assert watched.due
     watched.act()
     assert watched.names() == ["eth0:1"]
@@ -457,43 +457,59 @@ def test_what_could_not_be_heard_is_heard_later() -> None:
     assert watched.names() == ["eth0:0", "eth0:1"]
 
 
-def test_what_was_heard_for_a_reader_is_acted_on() -> None:
-    """Whoever asks for the world takes in what was announced; there may be no further event."""
+def test_events_read_for_a_text_are_acted_on() -> None:
+    """A reader of the texts takes in announcements; there may be no further event."""
     watched = Watched(TWO)
     undo(watched)
-    watched.keeping.hear()
+    watched.controller.read_events()
     assert watched.due
     watched.kernel.add_address("eth1", "10.0.0.9/32", label="eth1:9")
     watched.quiet()
     watched.kernel.remove_address("eth1", "10.0.0.9/32")
-    watched.keeping.hear()
-    assert watched.keeping.touched
+    watched.controller.read_events()
+    assert watched.controller.touched
     assert watched.due
 
 
 def test_paused() -> None:
-    """Nothing is done, the reason is told once, and it is looked at less and less often."""
+    """Nothing is done, and nothing is due: the end of the reason is an event. It is logged once."""
     watched = Watched(TWO)
     watched.said()
     watched.reason = "a change waits"
     undo(watched)
     watched.quiet()
-    waited = [watched.wait() for _ in range(8)]
-    assert waited == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert watched.controller.wake is None
+    watched.kernel.set_device("eth0", mtu=1400)
+    watched.quiet()
+    assert watched.controller.wake is None
     assert watched.said() == ["netalias: warning: a change waits"]
     assert watched.names() == ["eth0:1"]
     watched.reason = ""
+    watched.act()
     watched.quiet()
     assert watched.names() == ["eth0:0", "eth0:1"]
     watched.reason = "a change waits"
     undo(watched)
     watched.quiet()
     assert "netalias: warning: a change waits" in watched.said()
-    assert watched.wait() == SHORTEST
 
 
-def test_a_refused_alias_is_told_once_and_tried_again() -> None:
-    """The others are made, and what is told goes on lasting."""
+@pytest.mark.parametrize("name", ["eth0:0", "eth0:2"])
+def test_paused_just_before_the_lock_was_free(name: str) -> None:
+    """Another run has begun a checkpoint, changed aliases, and released the lock in between."""
+    watched = Watched(TWO + "eth0:2 10.1.0.1/24\n")
+    undo(watched, name)
+    watched.lock.before = lambda: setattr(watched, "reason", "a change waits")
+    watched.quiet()
+    assert name not in watched.names()
+    watched.reason, watched.lock.before = "", lambda: None
+    watched.act()
+    watched.quiet()
+    assert name in watched.names()
+
+
+def test_a_refused_alias_is_logged_once_and_tried_again() -> None:
+    """The others are made, and the cause of the warning lasts."""
     kernel = Memory(kinds=("macvlan",))
     kernel.add_device("eth5", up=True, mac=bytes.fromhex("020000000077"))
     watched = Watched("eth5:0 10.0.0.1\neth5:1 10.0.0.2 hw ether 02:00:00:00:00:77\n", kernel)
@@ -504,7 +520,7 @@ def test_a_refused_alias_is_told_once_and_tried_again() -> None:
 
 
 def test_fewer_than_half() -> None:
-    """A guard rail refuses it once; nothing goes, and what is missing comes."""
+    """A guard rail refuses it once; nothing goes, and the missing ones come."""
     watched = Watched("eth0:0-19 10.0.0.0+ kind label\n")
     watched.said()
     watched.load("eth0:20 10.0.0.20 kind label\n")
@@ -512,11 +528,11 @@ def test_fewer_than_half() -> None:
     assert any("would be removed" in line for line in watched.said())
     watched.wait()
     assert len(watched.names()) == 21
-    assert watched.keeping.wake is None
+    assert watched.controller.wake is None
 
 
 def test_an_error_of_the_kernel_is_no_guard_rail() -> None:
-    """What is not declared any more goes when it can."""
+    """Aliases that are not declared any more go when they can."""
     watched = Watched(TWO)
     watched.kernel.privileged = False
     watched.load("eth0:0 10.0.0.1\n")
@@ -527,9 +543,9 @@ def test_an_error_of_the_kernel_is_no_guard_rail() -> None:
 
 
 def test_wishes_that_are_gone_are_not_missed() -> None:
-    """What was heard of an alias that is not declared any more is forgotten with it."""
+    """The events of an alias that is not declared any more are forgotten."""
     watched = Watched(TWO)
     undo(watched)
-    watched.keeping.hear()
+    watched.controller.read_events()
     watched.load("eth0:1 10.0.0.2 kind label\n")
     assert watched.names() == ["eth0:1"]

@@ -1,4 +1,4 @@
-"""Events come down to what follows from them: small worlds, one change, the news."""
+"""Events and their effects: a small machine, one change, the affected aliases and devices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model.events import State, difference
 from netalias.model.steps import AddAltname, DelAltname
-from netalias.watch.impact import Stacking
+from netalias.watch.impact import Impact
 
 TEXT = """\
 eth0:0 10.0.0.1 kind macvlan
@@ -26,7 +26,7 @@ eth7:0 10.0.0.7
 
 
 class Observed:
-    """eth0, called lan too, with the aliases of TEXT; eth1 with none; what was heard of them."""
+    """eth0, called lan too, with the aliases of TEXT; eth1 with none; the impact of its events."""
 
     def __init__(self) -> None:
         self.kernel = Memory()
@@ -38,20 +38,20 @@ class Observed:
             self.engine.realise(parse(line.split(), lazy()))
         self.state = State()
         wished = Index(declarations.parse([("t.conf", TEXT)], lazy()))
-        self.stacking = Stacking(self.state, wished)
-        self.heard()
-        self.stacking.news = type(self.stacking.news)()
+        self.impact = Impact(self.state, wished)
+        self.affected()
+        self.impact.affected = type(self.impact.affected)()
 
     def index(self, name: str) -> int:
         return self.kernel.device(name).index
 
-    def heard(self, port: int = 0) -> dict[str, object]:
-        """The news that are no silence."""
+    def affected(self, portid: int = 0) -> dict[str, object]:
+        """The effects, without empty fields."""
         for event in difference(self.state, state_of(self.kernel.snapshot())):
-            self.stacking.add(event, port)
-        news = self.stacking.news
-        found = {key: getattr(news, key) for key in news.__slots__}
-        found["dirty"] = {str(name): one for name, one in news.dirty.items()}
+            self.impact.add(event, portid)
+        affected = self.impact.affected
+        found = {key: getattr(affected, key) for key in affected.__slots__}
+        found["dirty"] = {str(name): one for name, one in affected.dirty.items()}
         return {key: value for key, value in found.items() if value}
 
 
@@ -163,97 +163,97 @@ CASES: list[tuple[str, Callable[[Observed], object], dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(
-    ("change", "news"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+    ("change", "affected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_news(
-    observed: Observed, change: Callable[[Observed], object], news: dict[str, object]
+def test_affected(
+    observed: Observed, change: Callable[[Observed], object], affected: dict[str, object]
 ) -> None:
-    """What was asked for by the port 7."""
+    """The request came from the port ID 7."""
     change(observed)
-    assert observed.heard(7) == news
+    assert observed.affected(7) == affected
 
 
 def test_a_main_device_is_deleted(observed: Observed) -> None:
     """It is gone by the name that its aliases were declared for; macvlans and labels go with it."""
     observed.kernel.remove_device("eth0")
-    news = observed.heard()
-    assert news["gone"] == {"eth0": None}
-    assert "down" not in news
-    assert {"eth0:0", "eth0:1", "eth0:3"} <= set(news["dirty"])  # type: ignore[call-overload]
+    affected = observed.affected()
+    assert affected["gone"] == {"eth0": None}
+    assert "down" not in affected
+    assert {"eth0:0", "eth0:1", "eth0:3"} <= set(affected["dirty"])  # type: ignore[call-overload]
 
 
 def test_down_and_up_is_up(observed: Observed) -> None:
-    """Who has come up by the time that it is acted on, frees nothing."""
+    """A device that is up again before the controller acts frees nothing."""
     observed.kernel.set_device("eth0", up=False)
-    assert observed.heard()["down"] == {2}
+    assert observed.affected()["down"] == {2}
     observed.kernel.set_device("eth0", up=True)
-    news = observed.heard()
-    assert "down" not in news
-    assert news["risen"] == {"eth0", "lan"}
+    affected = observed.affected()
+    assert "down" not in affected
+    assert affected["risen"] == {"eth0", "lan"}
     observed.kernel.set_device("eth0", up=False)
-    news = observed.heard()
-    assert news["down"] == {2}
-    assert "risen" not in news
+    affected = observed.affected()
+    assert affected["down"] == {2}
+    assert "risen" not in affected
 
 
 def test_what_is_down_at_the_beginning(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
     """A main device has fallen. The devices of its aliases are not looked at for aliases of their
     own: thousands that a killed run left down would cost the square of their number."""
     asked = []
-    carries = Stacking._carries
+    carries = Impact._has_aliases
     monkeypatch.setattr(
-        Stacking, "_carries", lambda self, main: asked.append(main.name) or carries(self, main)
+        Impact, "_has_aliases", lambda self, main: asked.append(main.name) or carries(self, main)
     )
     observed.kernel.set_device("eth0:0", up=False)
     observed.kernel.add_device("eth2")
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, up=False)
-    observed.heard()
-    observed.stacking.news = type(observed.stacking.news)()
+    observed.affected()
+    observed.impact.affected = type(observed.impact.affected)()
     asked.clear()
-    observed.stacking.settle()
-    assert observed.stacking.news.down == {observed.index("eth0")}
+    observed.impact.add_down()
+    assert observed.impact.affected.down == {observed.index("eth0")}
     assert asked == ["lo", "eth1", "eth2"]
 
 
 def test_a_new_name(observed: Observed) -> None:
     """The former name is remembered, the first one of several, and slots that labels have lost."""
     observed.kernel.set_device("eth0", name="wan0")
-    observed.heard()
+    observed.affected()
     observed.kernel.set_device("wan0", name="wan1")
-    news = observed.heard()
-    assert news["renamed"] == {2: "eth0"}
-    assert news["relabelled"] == {(2, bytes((10, 0, 0, 2))): 1}
+    affected = observed.affected()
+    assert affected["renamed"] == {2: "eth0"}
+    assert affected["relabelled"] == {(2, bytes((10, 0, 0, 2))): 1}
 
 
 def test_carrier(observed: Observed) -> None:
-    """Of a main device with aliases it is told which one."""
+    """Of a main device with aliases the index is noted."""
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, carrier=False)
-    observed.heard()
-    observed.stacking.news = type(observed.stacking.news)()
+    observed.affected()
+    observed.impact.affected = type(observed.impact.affected)()
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, carrier=True)
-    news = observed.heard()
-    assert news["linked"] == {2}
-    assert news["raised"]
+    affected = observed.affected()
+    assert affected["linked"] == {2}
+    assert affected["raised"]
 
 
 def test_who_did_it_is_remembered(observed: Observed) -> None:
-    """What follows from it by itself does not hide the port."""
+    """Further events without a port ID do not hide it."""
     observed.kernel.set_device("eth0:0", up=False)
-    observed.heard(7)
+    observed.affected(7)
     observed.kernel.remove_device("eth0:0")
-    assert observed.heard(0)["dirty"] == {"eth0:0": 7}
+    assert observed.affected(0)["dirty"] == {"eth0:0": 7}
 
 
 def test_devices_that_come_and_go_leave_nothing(observed: Observed) -> None:
     """As those of containers do all day."""
     for _ in range(50):
         observed.kernel.add_device("veth1", up=True)
-        observed.heard()
+        observed.affected()
         observed.kernel.set_device("veth1", name="veth2")
-        observed.heard()
+        observed.affected()
         observed.kernel.remove_device("veth2")
-        observed.heard()
-    assert observed.heard() == {"raised": True}
+        observed.affected()
+    assert observed.affected() == {"raised": True}

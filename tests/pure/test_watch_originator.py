@@ -1,8 +1,9 @@
-"""Who is behind a netlink port."""
+"""The process behind a netlink port ID."""
 
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from netalias.kernel.netlink.subscription import port_id_of
-from netalias.watch.originator import PIDS, who
+from netalias.watch import originator
+from netalias.watch.originator import PIDS, process_of
 
 OPEN = """
 import os, socket, sys
@@ -38,7 +40,7 @@ class Other:
         self.first, self.second = map(int, self.line().split())
 
     def line(self) -> str:
-        """What it says."""
+        """The next line of its output."""
         assert self.process.stdout is not None
         return self.process.stdout.readline()
 
@@ -77,33 +79,33 @@ def test_the_port_of_a_socket() -> None:
 def test_its_first_socket(other: Other) -> None:
     """By its pid."""
     assert other.first == other.process.pid
-    assert who(other.first).endswith(f" (pid {other.process.pid})")
+    assert process_of(other.first).endswith(f" (pid {other.process.pid})")
 
 
 def test_a_second_socket(other: Other) -> None:
     """Has another number, but the same holder."""
     assert other.second >= PIDS
-    assert who(other.second).endswith(f" (pid {other.process.pid})")
+    assert process_of(other.second).endswith(f" (pid {other.process.pid})")
 
 
 def test_a_socket_that_is_closed(other: Other) -> None:
     """A process of that pid may be another one: ports are pids of the pid namespace that the
     process is in."""
     other.go_on()
-    assert who(other.first) == ""
+    assert process_of(other.first) == ""
 
 
 def test_a_pid_of_another(other: Other) -> None:
-    """Whoever has taken a port that looks like the pid of another process is named himself."""
+    """A process whose port ID looks like the pid of another one is named itself."""
     other.go_on()
     with netlink(other.process.pid):
-        assert who(other.process.pid).endswith(f" (pid {os.getpid()})")
+        assert process_of(other.process.pid).endswith(f" (pid {os.getpid()})")
 
 
 @pytest.mark.parametrize("port", [0, PIDS - 1, 1 << 31])
 def test_nobody(port: int) -> None:
-    """Neither the kernel nor who has ended."""
-    assert who(port) == ""
+    """Neither the kernel nor a process that has ended."""
+    assert process_of(port) == ""
 
 
 def test_a_name_that_would_move_the_cursor() -> None:
@@ -113,6 +115,17 @@ def test_a_name_that_would_move_the_cursor() -> None:
     try:
         comm.write_text("\x1b[2Jroot")
         with netlink() as made:
-            assert who(made.getsockname()[0]) == rf"\x1b[2Jroot (pid {os.getpid()})"
+            assert process_of(made.getsockname()[0]) == rf"\x1b[2Jroot (pid {os.getpid()})"
     finally:
         comm.write_text(before)
+
+
+def test_without_a_descriptor_left_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no error: the repair is done by then."""
+    monkeypatch.setattr(originator, "_inode", lambda portid: "1")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        assert process_of(PIDS + 1) == ""
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

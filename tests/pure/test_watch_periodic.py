@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from watched import state_of
 
-from netalias.engine import Engine, Setup
+from netalias.engine import Engine
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, PROTOCOL
 from netalias.model.events import State, difference
-from netalias.model.neighbours import DelProxy, Proxy
-from netalias.watch.periodic import Publishing
+from netalias.model.neighbours import Proxy
+from netalias.model.steps import DelProxy
+from netalias.watch.periodic import Republisher
 
 
 class Observed:
@@ -21,10 +22,10 @@ class Observed:
         for name in ("eth0", "eth1"):
             self.kernel.add_device(name, up=True)
         self.state = State()
-        self.publishing = Publishing(Engine(Setup(self.kernel)), self.state)
+        self.republisher = Republisher(Engine(self.kernel), self.state)
         self.publish("eth0", 1, PROTOCOL)
         self.publish("eth0", 9, 0)
-        self.hear()
+        self.read_events()
         self.learn()
 
     def publish(self, name: str, last: int, protocol: int) -> None:
@@ -32,11 +33,11 @@ class Observed:
         local = bytes((10, 7, 0, last))
         self.kernel.add_proxy(name, Proxy(index, AF_INET, local, protocol))
 
-    def hear(self) -> None:
+    def read_events(self) -> None:
         list(difference(self.state, state_of(self.kernel.snapshot())))
 
     def learn(self) -> None:
-        self.publishing.learn(self.publishing.read())
+        self.republisher.learn(self.republisher.read())
 
     def there(self) -> list[int]:
         return sorted(proxy.local[3] for proxy in self.kernel.proxies())
@@ -48,19 +49,19 @@ def observed() -> Observed:
 
 
 def test_nothing_is_missing(observed: Observed) -> None:
-    assert observed.publishing.missing() == []
-    assert observed.publishing.again() == (0, [])
+    assert observed.republisher.missing() == []
+    assert observed.republisher.restore() == (0, [])
 
 
 def test_after_a_flap(observed: Observed) -> None:
     """Ours come back, those of others do not."""
     observed.kernel.set_device("eth0", up=False)
-    observed.hear()
+    observed.read_events()
     assert observed.there() == []
-    assert observed.publishing.again() == (0, [])
+    assert observed.republisher.restore() == (0, [])
     observed.kernel.set_device("eth0", up=True)
-    observed.hear()
-    assert observed.publishing.again() == (1, [])
+    observed.read_events()
+    assert observed.republisher.restore() == (1, [])
     assert observed.there() == [1]
 
 
@@ -68,13 +69,13 @@ def test_what_is_read_while_it_is_down(observed: Observed) -> None:
     """It is not forgotten by that; what another device has is known."""
     observed.kernel.set_device("eth0", up=False)
     observed.publish("eth1", 2, PROTOCOL)
-    observed.hear()
+    observed.read_events()
     observed.learn()
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, up=False)
         observed.kernel.set_device(name, up=True)
-    observed.hear()
-    assert observed.publishing.again() == (2, [])
+    observed.read_events()
+    assert observed.republisher.restore() == (2, [])
     assert observed.there() == [1, 2]
 
 
@@ -85,27 +86,27 @@ def test_what_was_taken_back(observed: Observed) -> None:
     observed.learn()
     observed.kernel.set_device("eth0", up=False)
     observed.kernel.set_device("eth0", up=True)
-    observed.hear()
-    assert observed.publishing.again() == (0, [])
+    observed.read_events()
+    assert observed.republisher.restore() == (0, [])
 
 
 def test_a_device_that_is_made_again(observed: Observed) -> None:
     """By its name, with another index."""
     observed.kernel.remove_device("eth0")
-    observed.hear()
+    observed.read_events()
     observed.learn()
     observed.kernel.add_device("eth2", up=True)
     observed.kernel.add_device("eth0", up=True)
-    observed.hear()
-    assert observed.publishing.again() == (1, [])
+    observed.read_events()
+    assert observed.republisher.restore() == (1, [])
     assert observed.there() == [1]
 
 
 def test_refused(observed: Observed) -> None:
-    """It is told, and counts for nothing."""
+    """It is reported, and counts for nothing."""
     observed.kernel.set_device("eth0", up=False)
     observed.kernel.set_device("eth0", up=True)
-    observed.hear()
+    observed.read_events()
     observed.kernel.privileged = False
-    done, failures = observed.publishing.again()
+    done, failures = observed.republisher.restore()
     assert (done, len(failures)) == (0, 1)

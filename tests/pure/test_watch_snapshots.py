@@ -1,4 +1,4 @@
-"""Few wishes see in a part of the world what they would see in all of it."""
+"""A part of the state is enough to compare a few declarations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netalias.model.events import State
 from netalias.observed import Observed
 from netalias.plan.compare import compare
 from netalias.plan.diff import Diff
-from netalias.watch.snapshots import focused, snapshot
+from netalias.watch.snapshots import relevant, snapshot
 
 
 class Focused(OverMemory):
@@ -44,11 +44,11 @@ class Focused(OverMemory):
         for names in [simple, *([one] for one in simple)]:
             wanted = wished.some(names)
             whole = self.seen(wanted, snapshot(state))
-            assert self.seen(wanted, focused(state, wanted, GROUP)) == whole
+            assert self.seen(wanted, relevant(state, wanted, GROUP)) == whole
             self.tally.update(text.split()[0] for text in whole)
 
     def seen(self, wanted: Declarations, observed: Snapshot) -> list[str]:
-        """What is to be done, and what cannot be."""
+        """The planned differences, and the refused ones."""
         able = self.ground.kernel().able
         found: Diff = compare(wanted, Observed(observed, self.registry, able=able), removing=False)
         done = [

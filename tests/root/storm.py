@@ -21,7 +21,7 @@ class Storm:
         self._number = 0
 
     def close(self) -> None:
-        """Nothing is left behind but what is there."""
+        """Close the socket."""
         self._socket.close()
 
     def blow(self, changes: int) -> None:

@@ -255,7 +255,7 @@ def test_what_waits_for_roots_confirmation_stays(
     service.silent("confirm")
 
 
-ELECTED = "import sys; from netalias.runtime.instance import Election; Election(sys.argv[1])"
+ELECTED = "import sys; from netalias.runtime.instance import Instance; Instance(sys.argv[1])"
 
 
 def test_root_and_the_service_run_for_the_same_seat(cli: Command, service: Service) -> None:
@@ -263,7 +263,7 @@ def test_root_and_the_service_run_for_the_same_seat(cli: Command, service: Servi
     cli.silent("eth9:0", "192.0.2.7/24")
     place = str(folder(cli.namespace))
     candidate = [*service.words[:-1], ELECTED, place]
-    with instance.Election(place):
+    with instance.Instance(place):
         done = cli.namespace.run(candidate, check=False)
         assert f"runs already in this network namespace: pid {os.getpid()}, since " in done.stderr
     assert cli.namespace.run(candidate).stderr == ""

@@ -19,7 +19,7 @@ from announcements import Picture, picture, replay
 from command import COMMAND, SECONDS, Command, Json, set_sysctl, wait_for_state
 from support import SLOW, Namespace, another_user, until
 
-from netalias.kernel.netlink.monitor import Stream
+from netalias.kernel.netlink.monitor import Monitor as NetlinkMonitor
 from netalias.model.events import State
 
 FOREVER = 0xFFFFFFFF
@@ -412,7 +412,7 @@ def test_media(netns: Namespace) -> None:
 def fresh(namespace: Namespace, *, routes: bool = False) -> Picture:
     """What a new reading says."""
     with namespace:
-        stream = Stream(routes=routes)
+        stream = NetlinkMonitor(routes=routes)
     for _ in stream.start():
         pass
     stream.close()
@@ -430,7 +430,7 @@ def drops(namespace: Namespace) -> int:
 def test_overflow(dummy: Namespace, tmp_path: Path, routes: bool) -> None:
     """What was lost is read again: the events lead to what a fresh dump says, none comes twice."""
     with dummy:
-        stream = Stream(routes=routes, buffer=4096)
+        stream = NetlinkMonitor(routes=routes, buffer=4096)
     dummy.ip("link set br9 up")
     known: Picture = {}
     replay(known, stream.start())
@@ -462,7 +462,7 @@ def test_overflow_while_it_is_read_again(dummy: Namespace, tmp_path: Path) -> No
     commands.write_text("\n".join(lines))
     rounds: list[State] = []
 
-    class Disturbed(Stream):
+    class Disturbed(NetlinkMonitor):
         def _dumped(self) -> State:
             rounds.append(super()._dumped())
             if len(rounds) == 1:
@@ -481,7 +481,7 @@ def test_overflow_while_it_is_read_again(dummy: Namespace, tmp_path: Path) -> No
 def test_what_is_announced_while_it_is_read_again_is_in_it(dummy: Namespace) -> None:
     """And is not told once more: neither what came before the dump nor what came after it."""
 
-    class Disturbed(Stream):
+    class Disturbed(NetlinkMonitor):
         def _dumped(self) -> State:
             dummy.ip("link set br9 mtu 1400")
             dummy.ip("link set br9 mtu 1300")
@@ -501,7 +501,7 @@ def test_what_is_announced_while_it_is_read_again_is_in_it(dummy: Namespace) -> 
 def test_overflow_in_a_storm(dummy: Namespace, tmp_path: Path) -> None:
     """It overflows again and again while it reads; in the end the two worlds are one."""
     with dummy:
-        stream = Stream(buffer=4096)
+        stream = NetlinkMonitor(buffer=4096)
     known: Picture = {}
     replay(known, stream.start())
     commands = tmp_path / "batch"

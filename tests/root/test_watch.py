@@ -52,7 +52,7 @@ def texts(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def events(cli: Command) -> Iterator[Events]:
-    """What happens in the namespace."""
+    """The events of the namespace."""
     found = Events(cli.namespace)
     yield found
     found.close()
@@ -93,7 +93,7 @@ def test_what_is_not_declared_any_more_goes(cli: Command, conf: Path, texts: Pat
 
 
 def test_without_declarations_nothing_goes(cli: Command, tmp_path: Path, texts: Path) -> None:
-    """Who declares nothing has not asked for anything to be removed."""
+    """No declaration is no order to remove anything."""
     cli.silent("eth9:7", "10.0.0.7")
     with watching(cli.namespace, texts, str(written(tmp_path, ""))) as watch:
         watch.shows("eth9:7")
@@ -181,7 +181,7 @@ def test_the_texts_of_another_namespace(cli: Command, conf: Path) -> None:
 
 
 def test_release(cli: Command, conf: Path, texts: Path) -> None:
-    """What is declared goes with the watcher, what others made stays; so does the truth of the
+    """Declared aliases go with the watcher, those of others stay; so does the truth of the
     texts."""
     with watching(cli.namespace, texts, "--release", str(conf)) as watch:
         cli.silent("eth9:7", "10.0.0.7")
@@ -267,30 +267,31 @@ def test_without_the_right_to_change_anything(cli: Command, conf: Path, texts: P
 
 
 @pytest.mark.parametrize(
-    ("undo", "name"),
+    ("undo", "name", "repair"),
     [
-        ("link del eth9_0", "eth9:0"),
-        ("link set eth9_0 down", "eth9:0"),
-        ("link property del dev eth9_0 altname eth9:0", "eth9:0"),
-        ("link set eth9_0 alias other", "eth9:0"),
-        ("addr flush dev eth9_0", "eth9:0"),
-        ("addr del 10.0.0.2/32 dev eth9", "eth9:1"),
+        ("link del eth9_0", "eth9:0", " was removed"),
+        ("link set eth9_0 down", "eth9:0", ": set up"),
+        ("link property del dev eth9_0 altname eth9:0", "eth9:0", ": altname put back"),
+        ("link set eth9_0 alias other", "eth9:0", ": ifalias put back"),
+        ("link set eth9_0 mtu 1300", "eth9:0", ": mtu put back"),
+        ("addr flush dev eth9_0", "eth9:0", ": address put back"),
+        ("addr del 10.0.0.2/32 dev eth9", "eth9:1", " was removed"),
     ],
 )
 def test_what_others_undo_is_put_right(
-    cli: Command, conf: Path, texts: Path, undo: str, name: str
+    cli: Command, conf: Path, texts: Path, undo: str, name: str, repair: str
 ) -> None:
-    """And said, once."""
+    """And the journal says what was done, once."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         before = cli.one(name)
         cli.namespace.ip(undo)
-        watch.says(f"{name} was ")
+        watch.says(name + repair)
         cli.silent("check", str(conf))
         after = cli.one(name)
         for key in ("altname", "local", "kind", "state"):
             assert after[key] == before[key]
         watch.end(signal.SIGTERM)
-        assert sum("was" in line for line in watch.said) == 1
+        assert sum(name in line for line in watch.said) == 1
 
 
 def test_a_device_that_lost_our_mark(cli: Command, conf: Path, texts: Path) -> None:
@@ -329,7 +330,7 @@ def test_an_alias_of_a_network_comes_back(cli: Command, tmp_path: Path, texts: P
 
 
 def test_heal_off(cli: Command, tmp_path: Path, texts: Path) -> None:
-    """What is marked so stays as others leave it, until the main device comes up again."""
+    """An alias marked so stays as others leave it, until the main device comes up again."""
     conf = written(
         tmp_path, "eth9:0 10.0.0.1/32 kind label heal off\neth9:1 10.0.0.2/32 kind label\n"
     )
@@ -345,7 +346,7 @@ def test_heal_off(cli: Command, tmp_path: Path, texts: Path) -> None:
 
 
 def test_what_is_undone_again_and_again(cli: Command, tmp_path: Path, texts: Path) -> None:
-    """Takes longer and longer to come back, and whoever does it is named."""
+    """It takes longer and longer to come back, and the process that does it is named."""
     conf = written(tmp_path, "eth9:0 10.0.0.1/32 kind label\n")
     with watching(cli.namespace, texts, str(conf)) as watch:
         other = cli.namespace.start(
@@ -393,7 +394,7 @@ def test_whoever_undoes_it_in_a_container(cli: Command, tmp_path: Path, texts: P
 
 
 def test_another_run_at_work(cli: Command, conf: Path, texts: Path) -> None:
-    """It is not waited for inside: readers are answered, and what is to be put right is put right
+    """The watcher does not wait for it: readers are answered, and the repair is made
     when the lock is free."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         with open(f"/run/netalias/{cli.namespace.inode}/lock", "rb") as lock:
@@ -496,7 +497,7 @@ def test_they_come_back_only_if_they_are_wished(cli: Command, conf: Path, texts:
 
 
 def test_settings_go_back_with_the_last_alias(cli: Command, conf: Path, texts: Path) -> None:
-    """What was set on the main device for them is as it was."""
+    """Settings of the main device are as they were."""
     path = "/proc/sys/net/ipv4/conf/eth9/arp_announce"
     with watching(cli.namespace, texts, str(conf)) as watch:
         assert cli.namespace.run(["cat", path]).stdout == "2\n"
@@ -541,7 +542,7 @@ def test_a_main_device_is_deleted_and_made_again(cli: Command, conf: Path, texts
 
 
 def test_a_main_device_moves_to_another_namespace(cli: Command, conf: Path, texts: Path) -> None:
-    """What stood on it here is gone, and comes back with it."""
+    """Its aliases here are gone, and come back with it."""
     away = Namespace()
     try:
         with watching(cli.namespace, texts, str(conf)) as watch:
@@ -557,7 +558,7 @@ def test_a_main_device_moves_to_another_namespace(cli: Command, conf: Path, text
 
 
 def test_a_main_device_gets_another_name(cli: Command, conf: Path, texts: Path) -> None:
-    """What is declared for the former name waits for it; what is declared for the new one comes."""
+    """Aliases declared for the former name wait for it; those declared for the new one come."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         cli.namespace.ip("link set eth9 name eth8")
         watch.says("eth9 is called eth8 now: the aliases declared for eth9 stay as they are")
@@ -630,7 +631,7 @@ def replaced(conf: Path, text: str) -> None:
 
 
 def test_half_a_file_is_no_wish(cli: Command, conf: Path, texts: Path) -> None:
-    """As long as it is being written what was declared before stays."""
+    """While it is being written the previous declarations stay in force."""
     first, second = conf.read_text().splitlines(keepends=True)
     with watching(cli.namespace, texts, str(conf)) as watch:
         with conf.open("w") as file:
@@ -647,19 +648,19 @@ def test_half_a_file_is_no_wish(cli: Command, conf: Path, texts: Path) -> None:
 def test_a_changed_file_is_read_again(
     cli: Command, conf: Path, texts: Path, write: Callable[[Path, str], object]
 ) -> None:
-    """Whether it was written to or replaced; what is not in it any more goes."""
+    """Whether it was written to or replaced; aliases that are not in it any more go."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         write(conf, "eth9:1 10.0.0.2/32 kind label\neth9:2 10.0.0.3/32\n")
         watch.shows("eth9:2", "eth9:1")
 
 
 def test_a_wrong_file_changes_nothing(cli: Command, conf: Path, texts: Path) -> None:
-    """The error is told with its place, what was wished stays wished, and a mended file counts."""
+    """The error has its place, the previous declarations stay, and a mended file counts."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         good = conf.read_text()
         conf.write_text(good + "eth9:9 nonsense\n")
         watch.says("netalias.conf:3:")
-        watch.says("what was declared before stays")
+        watch.says("the previous declarations stay in force")
         cli.namespace.ip("link del eth9_0")
         watch.says("eth9:0 was removed")
         watch.shows("eth9:0", "eth9:1")
@@ -684,7 +685,7 @@ def test_a_file_that_is_gone_keeps_its_wishes(cli: Command, conf: Path, texts: P
     with watching(cli.namespace, texts, str(conf)) as watch:
         text = conf.read_text()
         conf.unlink()
-        watch.says("what was declared before stays")
+        watch.says("the previous declarations stay in force")
         watch.shows("eth9:0", "eth9:1")
         conf.write_text(text.replace("eth9:1 ", "eth9:4 "))
         watch.shows("eth9:0", "eth9:4")
@@ -693,7 +694,7 @@ def test_a_file_that_is_gone_keeps_its_wishes(cli: Command, conf: Path, texts: P
 def test_what_waits_for_a_confirmation_is_left_alone(
     cli: Command, conf: Path, texts: Path, tmp_path: Path
 ) -> None:
-    """The watcher does not undo what somebody tries, and goes on when it is decided."""
+    """The watcher does not undo the change, and goes on when it is decided."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         other = tmp_path / "other.conf"
         other.write_text("eth9:1 10.0.0.2/32 kind label\neth9:4 10.0.0.4/32\n")
@@ -704,6 +705,22 @@ def test_what_waits_for_a_confirmation_is_left_alone(
         cli.silent("confirm")
         watch.says("eth9:0 was removed")
         watch.shows("eth9:4", "eth9:0", "eth9:1")
+
+
+def test_a_guard_that_is_killed(cli: Command, conf: Path, texts: Path, tmp_path: Path) -> None:
+    """Nothing waits any more: the watcher goes on, though the file of the guard stays behind."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        other = tmp_path / "other.conf"
+        other.write_text("eth9:1 10.0.0.2/32 kind label\neth9:4 10.0.0.4/32\n")
+        other.chmod(0o644)
+        assert cli.run("reconcile", "--confirm", "60", str(other)).returncode == 0
+        watch.says("waits for its confirmation")
+        pending = Path(f"/run/netalias/{cli.namespace.inode}/pending")
+        pid = int(pending.read_text().split()[1])
+        os.kill(pid, signal.SIGKILL)
+        watch.says("eth9:0 was removed")
+        watch.shows("eth9:4", "eth9:0", "eth9:1")
+        assert pending.exists()
 
 
 # Around
@@ -771,7 +788,7 @@ def test_no_descriptor_and_no_child_is_left(cli: Command, conf: Path, texts: Pat
             watch.says("eth9:0 was removed")
             return len(os.listdir(folder))
 
-        first = undo()  # perhaps with what it is about to close
+        first = undo()  # perhaps with descriptors that it is about to close
         for _ in range(3):
             undo()
         until(lambda: len(os.listdir(folder)) <= first)
@@ -780,7 +797,7 @@ def test_no_descriptor_and_no_child_is_left(cli: Command, conf: Path, texts: Pat
 
 
 def test_a_namespace_keeps_its_watcher(cli: Command, conf: Path, texts: Path) -> None:
-    """Whoever gets the name of it meanwhile: nothing is done there, and nothing is amiss."""
+    """Another one that gets its name meanwhile is left alone, and nothing is amiss."""
     name, other = texts.with_name("blue"), Namespace()
     name.symlink_to(cli.namespace.path)
     with watching(other, texts, "-n", str(name), str(conf)) as watch:

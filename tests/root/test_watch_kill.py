@@ -78,11 +78,11 @@ def in_order(cli: Command, conf: Path, watch: Watch, count: int) -> None:
 
 
 def begin(cli: Command, conf: Path, watch: Watch) -> None:
-    """It is killed while it makes what is declared."""
+    """It is killed while it makes the declared aliases."""
 
 
 def heal(cli: Command, conf: Path, watch: Watch) -> None:
-    """It is killed while it puts right what others have undone."""
+    """It is killed while it repairs aliases."""
     watch.says("watching: ")
     lines = [f"link del eth9_{slot}" for slot in range(0, 100, 10)]
     lines += [f"addr del 10.1.0.{one}/32 dev eth9" for one in range(50, 100, 2)]
@@ -109,7 +109,7 @@ def test_killed_at_any_instant(
         watch = Watch(cli.namespace, tmp_path / "net", str(conf))
         try:
             work(cli, conf, watch)
-            time.sleep(dice.uniform(0, longest))  # the instant is what is varied
+            time.sleep(dice.uniform(0, longest))  # the instant varies
         finally:
             assert watch.end(signal.SIGKILL) == -signal.SIGKILL
             watch.process.communicate()
@@ -119,7 +119,7 @@ def test_killed_at_any_instant(
 
 
 def test_of_two_at_once_there_is_one(cli: Command, conf: Path, tmp_path: Path) -> None:
-    """Always exactly one, and the other one says who it is."""
+    """Always exactly one, and the other one names its pid."""
     conf.write_text("eth9:0 10.0.0.1\n")
     words = [sys.executable, "-c", FORKS, str(tmp_path / "net"), str(conf)]
     lines = cli.namespace.run(words).stdout.splitlines()

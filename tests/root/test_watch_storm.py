@@ -1,4 +1,4 @@
-"""``netalias watch`` while more happens than it can hear of."""
+"""``netalias watch`` under more events than it can read."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from storm import Storm
 from support import Namespace, until
 from watcher import Watch, watching
 
-from netalias.kernel.netlink.monitor import Stream
+from netalias.kernel.netlink.monitor import Monitor
 
 CHANGES = 10_000
 GROWTH = 24 << 10
-"""KiB: what it hears is held for a moment, what it does not hear by the kernel."""
+"""KiB: it holds for a moment what it reads; the kernel holds the rest."""
 
 ENDLESS = f"""
 import sys, time
@@ -82,10 +82,10 @@ def test_after_a_storm_everything_is_as_it_is_wished(
     storm.close()
 
 
-def test_a_flood_is_heard_in_parts(cli: Command) -> None:
-    """Whoever reads gets to other things in between; nothing of it is lost."""
+def test_a_flood_is_read_in_parts(cli: Command) -> None:
+    """The reader gets to other things in between; nothing of it is lost."""
     with cli.namespace:
-        stream, storm = Stream(media=False), Storm(1)
+        stream, storm = Monitor(media=False), Storm(1)
     for _ in stream.start():
         pass
     storm.blow(100)
@@ -105,6 +105,6 @@ def test_it_heals_while_a_storm_goes_on(cli: Command, conf: Path, tmp_path: Path
 
 
 def test_a_signal_ends_it_in_a_storm(cli: Command, conf: Path, tmp_path: Path) -> None:
-    """However much there would be to hear."""
+    """However much there is to read."""
     with watching(cli.namespace, tmp_path / "net", str(conf)) as watch, storming(cli.namespace):
         assert watch.end(signal.SIGTERM) == 0

@@ -14,14 +14,14 @@ from select import select
 from command import COMMAND, SECONDS
 from support import SLOW, Namespace, until
 
-from netalias.kernel.netlink.monitor import Stream
+from netalias.kernel.netlink.monitor import Monitor
 from netalias.model.events import Event
 
 HEADER = "device           family address".ljust(63) + "\n"
 
 
 class Watch:
-    """``netalias watch`` in a namespace, with texts in *folder*, and what it says."""
+    """``netalias watch`` in a namespace, with texts in *folder*, and its log."""
 
     def __init__(self, namespace: Namespace, folder: Path, *words: str) -> None:
         self.namespace = namespace
@@ -64,7 +64,7 @@ class Watch:
         until(lambda: self.aliases() == list(names), seconds=10)
 
     def ask(self, word: str) -> str:
-        """What its socket answers."""
+        """The answer of its socket."""
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(SECONDS)
             client.connect(f"{self.folder}.sock")
@@ -95,23 +95,23 @@ def watching(
 
 
 class Events:
-    """What happens in a namespace from now on."""
+    """The events of a namespace from now on."""
 
     def __init__(self, namespace: Namespace) -> None:
         with namespace:
-            self._stream = Stream(media=False)
-        for _ in self._stream.start():
+            self._monitor = Monitor(media=False)
+        for _ in self._monitor.start():
             pass
         self.all: list[Event] = []
 
     def until(self, found: Callable[[Sequence[Event]], object]) -> list[Event]:
         """All events up to now, once *found* says yes to them."""
         while not found(self.all):
-            ready = select(self._stream.filenos(), [], [], 10 * SLOW)[0]
+            ready = select(self._monitor.filenos(), [], [], 10 * SLOW)[0]
             assert ready, f"nothing more happens after {self.all}"
-            self.all += self._stream.read()
+            self.all += self._monitor.read()
         return self.all
 
     def close(self) -> None:
-        """Hear no more."""
-        self._stream.close()
+        """Close the monitor."""
+        self._monitor.close()

@@ -17,7 +17,7 @@ from stage import IP
 from witness import COUNT, LABEL, MACVLAN, PATIENCE, address, gone
 
 from netalias.kernel.netlink import codec
-from netalias.kernel.netlink.monitor import Stream
+from netalias.kernel.netlink.monitor import Monitor
 from netalias.model import AF_INET, GROUP, Address
 from netalias.model.events import ADDRESS, DEPARTURE
 
@@ -96,7 +96,7 @@ class Floor:
     def _serve(kind: str) -> None:
         import socket
 
-        stream = Stream(media=False)
+        stream = Monitor(media=False)
         for _ in stream.start():
             pass
         out = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)

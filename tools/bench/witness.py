@@ -9,7 +9,7 @@ import time
 from processes import ENVIRONMENT, Failed
 from stage import IP
 
-from netalias.kernel.netlink.monitor import Stream
+from netalias.kernel.netlink.monitor import Monitor
 from netalias.model import Address
 from netalias.model.events import ADDRESS, DEPARTURE, LINK, Event
 
@@ -40,7 +40,7 @@ class Witness:
     """Hears everything that happens in the namespace, and notes when."""
 
     def __init__(self) -> None:
-        self._stream = Stream(media=False)
+        self._stream = Monitor(media=False)
         for _ in self._stream.start():
             pass
 

@@ -70,19 +70,20 @@ UPPER = ("macvlan", "macvtap", "ipvlan", "ipvtap", "vlan")
 """Kinds that answer with the media of their lower device."""
 
 
-class Stream:
+class Monitor:
     """The events of the namespace of the calling thread; ``state`` is what is known.
 
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
-    *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``port`` is the netlink
-    port of whoever asked for what is being told, 0 where nobody did, or nobody knows. ``lost``:
+    *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``portid`` is the
+    netlink port ID of the request behind the event that is being given, 0 if there is none, or none
+    is known. ``lost``:
     announcements were lost, and reading everything again has failed; read() tries it again.
     Raises KernelError.
     """
 
     def __init__(self, *, routes: bool = False, media: bool = True, buffer: int = 0) -> None:
         self.state = State()
-        self.port = 0
+        self.portid = 0
         self.lost = False
         self._routes = routes
         self._stale = False
@@ -118,19 +119,19 @@ class Stream:
                 yield from self._followed(self._again())
             for message in self._heard.read(most=most):
                 if message is None:
-                    self.port = 0
+                    self.portid = 0
                     yield from self._followed(self._again())
                     break
-                self.port = _port(message)
+                self.portid = _portid(message)
                 yield from self._followed(self._applied(self.state, message))
-            self.port = 0
+            self.portid = 0
             if self._stale:
                 yield from self._reroute()
         except NetaliasError:
             self.lost = True
             raise
         finally:
-            self.port = 0
+            self.portid = 0
         if self._media is not None:
             yield from self._told(self._media.read())
 
@@ -219,7 +220,7 @@ class Stream:
                     yield from apply(self.state, key, None if gone else key[2])
 
 
-def _port(message: Message) -> int:
+def _portid(message: Message) -> int:
     """nlmsg_pid of struct nlmsghdr."""
     _, _, _, data, start, _ = message
     return int(_U32.unpack_from(data, start - 4)[0])

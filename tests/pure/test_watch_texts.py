@@ -1,0 +1,63 @@
+"""The texts of a watcher and their socket: where they may stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from watched import Watched
+
+from netalias import errors
+from netalias.system.journal import Journal
+from netalias.watch.texts import TextService
+
+
+def service(place: Path, *, wanted: bool) -> tuple[TextService, list[str]]:
+    """The service, and its warnings."""
+    watched = Watched("")
+    watched.said()
+    journal = Journal(stream=watched.journal, environ={})
+    made = TextService(
+        watched.controller,
+        journal,
+        lambda: watched.now,
+        place=str(place),
+        namespace=1,
+        wanted=wanted,
+    )
+    return made, watched.said()
+
+
+@pytest.fixture
+def open_folder(tmp_path: Path) -> Path:
+    """A folder that everybody can write to."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
+def test_a_folder_that_others_can_write_to(open_folder: Path) -> None:
+    """Somebody else could put a socket of his own in the place of ours."""
+    with pytest.raises(errors.StateError, match="others can write to it"):
+        service(open_folder / "net", wanted=True)
+    assert not (open_folder / "net.sock").exists()
+
+
+def test_the_usual_place_is_done_without(open_folder: Path) -> None:
+    """The texts are written all the same."""
+    made, warnings = service(open_folder / "net", wanted=False)
+    (warning,) = warnings
+    assert warning.startswith(f"netalias: warning: no socket: {open_folder}: others can write")
+    made.write(0.0)
+    assert (open_folder / "net" / "aliases").exists()
+    made.close()
+
+
+def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    """It is made, with those above it."""
+    made, warnings = service(tmp_path / "new" / "net", wanted=True)
+    assert warnings == []
+    assert (tmp_path / "new" / "net.sock").exists()
+    made.close()
+    assert not (tmp_path / "new" / "net.sock").exists()
