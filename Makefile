@@ -16,42 +16,52 @@ SOURCES := setup.cfg pyproject.toml README.md tools/netalias docs/netalias.8 doc
 
 .PHONY: demo test test-pythons test-kernels traffic soak lint bench clean
 
-# The product is installed as a user would have it, and tested so.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+# The product is installed as a user would have it, and tested so. A tour needs no more. It is built
+# while that is installed which it needs.
 $(VENV)/.built: $(SOURCES)
 	@rm -rf build netalias.egg-info
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[test]'
-	@rm -rf build netalias.egg-info
+	@mkdir -p $(VENV)/wheels && sed -n '/^install_requires/,/^$$/s/^    //p' setup.cfg >$(VENV)/required
+	$(PIP) -r $(VENV)/required & \
+	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir $(VENV)/wheels . \
+	&& wait $$! && $(PIP) --force-reinstall --no-deps $(VENV)/wheels/netalias-*.whl
+	@rm -rf build netalias.egg-info $(VENV)/wheels
 	@touch $@
 
-$(VENV)/.linters: $(VENV)/.built
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[lint]'
-	@rm -rf build netalias.egg-info
+# An extra of what is installed already: it is not built again.
+$(VENV)/.tools: setup.cfg | $(VENV)/.built
+	$(PIP) 'netalias[test]'
+	@touch $@
+
+$(VENV)/.linters: $(VENV)/.tools
+	$(PIP) 'netalias[lint]'
 	@touch $@
 
 demo: $(VENV)/.built
 	@tools/in-namespace $(BIN)/python tools/demo.py
 
 # A folder of its own for temporary files: root of a user namespace may not use that of real root.
-test: $(VENV)/.built test-pythons
+test: $(VENV)/.built $(VENV)/.tools test-pythons
 	@echo 'On other kernels than this one: make test-kernels KERNELS="6.1" SUITES="contract kinds"'
 	@scratch=$$(mktemp -d) && status=0 && \
 	PYTEST_DEBUG_TEMPROOT=$$scratch tools/in-namespace $(BIN)/pytest || status=$$?; \
 	rm -rf "$$scratch"; exit $$status
 
-test-pythons: $(VENV)/.built
+test-pythons: $(VENV)/.built $(VENV)/.tools
 	@tools/test-pythons $(BIN)/python tests/pure tests/wire
 
-traffic: $(VENV)/.built
+traffic: $(VENV)/.built $(VENV)/.tools
 	@tools/in-namespace $(BIN)/python tests/traffic $(TRAFFIC)
 
-test-kernels: $(VENV)/.built
+test-kernels: $(VENV)/.built $(VENV)/.tools
 	@$(BIN)/python tools/kernels --kernels "$(KERNELS)" --suites "$(SUITES)" $(if $(LIMIT),--seconds $(LIMIT))
 
-soak: $(VENV)/.built
+soak: $(VENV)/.built $(VENV)/.tools
 	@tools/in-namespace $(BIN)/python tools/soak.py $(SOAK)
 
-lint: $(VENV)/.linters
+lint: $(VENV)/.built $(VENV)/.linters
 	$(BIN)/ruff check --config .ci/ruff.toml .
 	$(BIN)/mypy
 
