@@ -171,10 +171,10 @@ print("refused")
 
 
 @pytest.mark.root
-@pytest.mark.parametrize(("module", "name"), [("netlink", "Netlink"), ("iproute", "Iproute")])
+@pytest.mark.parametrize(("module", "name"), [("netlink", "Netlink"), ("pyroute", "Iproute")])
 def test_not_permitted(netns: Namespace, module: str, name: str) -> None:
     """S15: without CAP_NET_ADMIN everything is NotPermitted, and reading still works."""
-    if module == "iproute":
+    if module == "pyroute":
         pytest.importorskip("pyroute2")
     enter = ["unshare", "--user", "--map-root-user"]
     tried = netns.run([*enter, "true"], check=False)
