@@ -1,5 +1,8 @@
 # make demo    a tour in a private namespace, no root needed
-# make test    every test
+# make test    every test, the same way in every run; JOBS=N: so many at once; TESTS="tests/pure -x":
+#              these, with such options of pytest
+# make explore the property tests with other examples, for five minutes;
+#              EXPLORE="--seconds 60 --seed 7" or "--only WORDS"
 # make traffic who reaches an alias, as a table; TRAFFIC=--write: into docs/traffic.md
 # make test-kernels  the tests in other kernels, booted by qemu; KERNELS="6.1" SUITES="contract kinds"
 #              and LIMIT=SECONDS choose (docs/kernels.md); SUITES=root: all of tests/root
@@ -14,8 +17,10 @@ BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml README.md tools/netalias docs/netalias.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py')
 
-.PHONY: demo test test-pythons test-kernels traffic soak lint bench clean
+.PHONY: demo test test-pythons explore test-kernels traffic soak lint bench clean
 
+# Half as many again as processors: many tests wait for something.
+JOBS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 # The product is installed as a user would have it, and tested so. A tour needs no more. It is built
@@ -43,11 +48,16 @@ demo: $(VENV)/.built
 	@tools/in-namespace $(BIN)/python tools/demo.py
 
 # A folder of its own for temporary files: root of a user namespace may not use that of real root.
+# Hashes are fixed too: every run is the same. Each of the processes has a /run of its own.
 test: $(VENV)/.built $(VENV)/.tools test-pythons
 	@echo 'On other kernels than this one: make test-kernels KERNELS="6.1" SUITES="contract kinds"'
 	@scratch=$$(mktemp -d) && status=0 && \
-	PYTEST_DEBUG_TEMPROOT=$$scratch tools/in-namespace $(BIN)/pytest || status=$$?; \
+	PYTEST_DEBUG_TEMPROOT=$$scratch PYTHONHASHSEED=0 tools/in-namespace $(BIN)/pytest \
+	--dist worksteal --tx '$(JOBS)*popen//python=tools/in-namespace $(BIN)/python' $(TESTS) || status=$$?; \
 	rm -rf "$$scratch"; exit $$status
+
+explore: $(VENV)/.built $(VENV)/.tools
+	@tools/in-namespace $(BIN)/python tools/explore.py $(EXPLORE)
 
 test-pythons: $(VENV)/.built $(VENV)/.tools
 	@tools/test-pythons $(BIN)/python tests/pure tests/wire

@@ -15,7 +15,7 @@ from ipaddress import ip_interface
 from random import Random
 from tempfile import TemporaryDirectory
 
-from hypothesis import note
+from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -84,6 +84,18 @@ devices = st.sampled_from(MAINS)
 pick = st.integers(0, 10_000)
 randoms = st.randoms(use_true_random=True)
 """Uniform dice: most of what happens needs a world that is full already."""
+
+
+def runs(count: int) -> int:
+    """How many runs of a machine one test has: with changing dice a part, as it comes again with
+    the next seed, and none shall begin shortly before the end that takes long."""
+    return count if settings().derandomize else max(1, count // 10)
+
+
+def met(tally: Counter[str], wanted: Sequence[str]) -> bool:
+    """Whether all of it has happened; where the dice are not the same every time (make explore)
+    that is a matter of luck, and not asked."""
+    return not settings().derandomize or min(tally[what] for what in wanted) > 0
 
 
 class Placed(Unlocked):

@@ -17,6 +17,8 @@ from watcher import Watch, watching
 
 from netalias.kernel.netlink.monitor import Stream
 
+pytestmark = pytest.mark.alone  # a flood keeps the kernel's one lock for devices and addresses busy
+
 CHANGES = 10_000
 GROWTH = 24 << 10
 """KiB: what it hears is held for a moment, what it does not hear by the kernel."""
