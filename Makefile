@@ -1,5 +1,8 @@
 # make demo    a tour in a private namespace, no root needed
-# make test    every test
+# make test    every test, the same way in every run; JOBS=N: so many at once; TESTS="tests/pure -x":
+#              these, with such options of pytest
+# make explore the property tests with other examples, for five minutes;
+#              EXPLORE="--seconds 60 --seed 7" or "--only WORDS"
 # make traffic who reaches an alias, as a table; TRAFFIC=--write: into docs/traffic.md
 # make test-kernels  the tests in other kernels, booted by qemu; KERNELS="6.1" SUITES="contract kinds"
 #              and LIMIT=SECONDS choose (docs/kernels.md); SUITES=root: all of tests/root
@@ -14,44 +17,61 @@ BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml README.md tools/netalias docs/netalias.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py')
 
-.PHONY: demo test test-pythons test-kernels traffic soak lint bench clean
+.PHONY: demo test test-pythons explore test-kernels traffic soak lint bench clean
 
-# The product is installed as a user would have it, and tested so.
+# Half as many again as processors: many tests wait for something.
+JOBS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+# The product is installed as a user would have it, and tested so. A tour needs no more. It is built
+# while that is installed which it needs.
 $(VENV)/.built: $(SOURCES)
 	@rm -rf build netalias.egg-info
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[test]'
-	@rm -rf build netalias.egg-info
+	@mkdir -p $(VENV)/wheels && sed -n '/^install_requires/,/^$$/s/^    //p' setup.cfg >$(VENV)/required
+	$(PIP) -r $(VENV)/required & \
+	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir $(VENV)/wheels . \
+	&& wait $$! && $(PIP) --force-reinstall --no-deps $(VENV)/wheels/netalias-*.whl
+	@rm -rf build netalias.egg-info $(VENV)/wheels
 	@touch $@
 
-$(VENV)/.linters: $(VENV)/.built
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[lint]'
-	@rm -rf build netalias.egg-info
+# An extra of what is installed already: it is not built again.
+$(VENV)/.tools: setup.cfg | $(VENV)/.built
+	$(PIP) 'netalias[test]'
+	@touch $@
+
+$(VENV)/.linters: $(VENV)/.tools
+	$(PIP) 'netalias[lint]'
 	@touch $@
 
 demo: $(VENV)/.built
 	@tools/in-namespace $(BIN)/python tools/demo.py
 
 # A folder of its own for temporary files: root of a user namespace may not use that of real root.
-test: $(VENV)/.built test-pythons
+# Hashes are fixed too: every run is the same. Each of the processes has a /run of its own.
+test: $(VENV)/.built $(VENV)/.tools test-pythons
 	@echo 'On other kernels than this one: make test-kernels KERNELS="6.1" SUITES="contract kinds"'
 	@scratch=$$(mktemp -d) && status=0 && \
-	PYTEST_DEBUG_TEMPROOT=$$scratch tools/in-namespace $(BIN)/pytest || status=$$?; \
+	PYTEST_DEBUG_TEMPROOT=$$scratch PYTHONHASHSEED=0 tools/in-namespace $(BIN)/pytest \
+	--dist worksteal --tx '$(JOBS)*popen//python=tools/in-namespace $(BIN)/python' $(TESTS) || status=$$?; \
 	rm -rf "$$scratch"; exit $$status
 
-test-pythons: $(VENV)/.built
+explore: $(VENV)/.built $(VENV)/.tools
+	@tools/in-namespace $(BIN)/python tools/explore.py $(EXPLORE)
+
+test-pythons: $(VENV)/.built $(VENV)/.tools
 	@tools/test-pythons $(BIN)/python tests/pure tests/wire
 
-traffic: $(VENV)/.built
+traffic: $(VENV)/.built $(VENV)/.tools
 	@tools/in-namespace $(BIN)/python tests/traffic $(TRAFFIC)
 
-test-kernels: $(VENV)/.built
+test-kernels: $(VENV)/.built $(VENV)/.tools
 	@$(BIN)/python tools/kernels --kernels "$(KERNELS)" --suites "$(SUITES)" $(if $(LIMIT),--seconds $(LIMIT))
 
-soak: $(VENV)/.built
+soak: $(VENV)/.built $(VENV)/.tools
 	@tools/in-namespace $(BIN)/python tools/soak.py $(SOAK)
 
-lint: $(VENV)/.linters
+lint: $(VENV)/.built $(VENV)/.linters
 	$(BIN)/ruff check --config .ci/ruff.toml .
 	$(BIN)/mypy
 

@@ -1,45 +1,134 @@
-"""Fixtures and markers of all tests. What needs a network namespace says so with ``root``."""
+"""Fixtures and markers of all tests. What needs a network namespace says so with ``root``, what
+needs the machine for itself with ``alone``."""
 
 from __future__ import annotations
 
 import functools
 import os
+import random
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-from support import Namespace, veth_pair, why_no_namespace
+from hypothesis import core, is_hypothesis_test, settings
+from hypothesis.internal.conjecture import providers
+from support import Namespace, Turns, veth_pair, why_no_namespace
 
 HERE = Path(__file__).parent
 ROOT_FOLDERS = ("root", "traffic")
 """Every test in these needs a network namespace."""
 
+MARKERS = (
+    "root: needs a network namespace of its own",
+    "alone: needs the machine for itself: no other test runs meanwhile",
+    "early: takes long, so it begins before the others",
+    "dice: draws examples, which make explore varies; given to every such test by itself",
+)
+
+SEEDS = [int(word) for word in os.environ.get("NETALIAS_SEEDS", "").split()]
+"""With which tools/explore.py runs every test that draws examples."""
+UNTIL = float(os.environ.get("NETALIAS_UNTIL", "inf"))
+"""When it begins no test any more, by the clock that all processes share."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Markers, ^C, and the Hypothesis profile: no stopwatch anywhere, no dice where CI=true."""
+    """Markers, ^C, and the Hypothesis profile: no stopwatch, and dice for make explore only."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell does that to what it starts with &, and the commands under test would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup(1) ignores it, for them too
-    config.addinivalue_line("markers", "root: needs a network namespace of its own")
-    settings.register_profile("here", deadline=None)
-    settings.register_profile("ci", deadline=None, derandomize=True)
-    settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
+    settings.register_profile("explore", deadline=None, database=None, print_blob=False)
+    settings.load_profile("explore" if SEEDS else "fixed")
+    # Hypothesis takes constants out of modules that happen to be loaded from this folder: a test
+    # would get other examples beside other tests.
+    providers.is_local_module_file = lambda path: False
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(InTurn(), "in turn")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test that draws examples once with each of the seeds."""
+    if SEEDS and draws(metafunc.function):
+        names = [f"seed {seed}" for seed in SEEDS]
+        metafunc.parametrize("seeded", SEEDS, ids=names, indirect=True, scope="session")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def seeded(request: pytest.FixtureRequest) -> None:
+    """Hypothesis draws from the seed of this test, where there is one."""
+    if SEEDS:
+        core.global_force_seed = getattr(request, "param", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by folder."""
+    """Mark by folder, and by whether examples are drawn; arrange what takes long."""
     for item in items:
         inside = item.path.relative_to(HERE).parts if item.path.is_relative_to(HERE) else ()
         if inside and inside[0] in ROOT_FOLDERS:
             item.add_marker(pytest.mark.root)
+        if draws(getattr(item, "function", None)):
+            item.add_marker(pytest.mark.dice)
+    if SEEDS:
+        items[:] = shuffled(items)
+    else:
+        items[:] = arranged(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def arranged(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """The same tests with those in front that take long: at the beginning of each of the equal
+    parts that pytest-xdist deals out, so that none is the last one, for which all others wait."""
+    early = [item for item in items if item.get_closest_marker("early")]
+    others = [item for item in items if not item.get_closest_marker("early")]
+    found: list[pytest.Item] = []
+    for number in range(workers):
+        size = (len(items) - len(found)) // (workers - number)
+        mine = early[number::workers]
+        found += mine
+        for _ in range(size - len(mine)):
+            found.append(others.pop(0))
+    return found
+
+
+def shuffled(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The tests of the first seed first, and those of each in an order of its own: where the time
+    is short there is none that never has its turn."""
+    dice = {seed: random.Random(seed) for seed in SEEDS}
+    seeds = [getattr(item, "callspec", None) for item in items]
+    drawn = [SEEDS[0] if spec is None else spec.params.get("seeded", SEEDS[0]) for spec in seeds]
+    keys = [(SEEDS.index(seed), dice[seed].random()) for seed in drawn]
+    return [item for _, item in sorted(zip(keys, items, strict=True), key=lambda pair: pair[0])]
+
+
+def draws(function: object) -> bool:
+    """Whether it is a test of Hypothesis, or runs a state machine."""
+    names = getattr(getattr(function, "__code__", None), "co_names", ())
+    return is_hypothesis_test(function) or "run_state_machine_as_test" in names
+
+
+class InTurn:
+    """A plugin of a process that has others beside it: tests with ``alone`` are alone."""
+
+    def __init__(self) -> None:
+        self._turns = Turns(HERE / "conftest.py", HERE / "support.py")
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """From the first fixture to the last."""
+        with self._turns.taken(alone=item.get_closest_marker("alone") is not None):
+            yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip ``root`` tests where no namespace can be made, and say why."""
+    """Skip ``root`` tests where no namespace can be made, and say why; skip all that begin too late
+    for make explore."""
+    if time.monotonic() > UNTIL:
+        pytest.skip("the time of make explore is over")
     if item.get_closest_marker("root") and _no_namespace():
         pytest.skip(_no_namespace())
 

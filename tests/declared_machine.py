@@ -15,7 +15,7 @@ from ipaddress import ip_interface
 from random import Random
 from tempfile import TemporaryDirectory
 
-from hypothesis import note
+from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -85,6 +85,19 @@ devices = st.sampled_from(MAINS)
 pick = st.integers(0, 10_000)
 randoms = st.randoms(use_true_random=True)
 """Uniform dice: most of what happens needs a world that is full already."""
+
+
+def runs(count: int) -> int:
+    """The number of runs of a machine in one test: with changing dice a tenth of *count*.
+
+    They come again with the next seed, and none shall begin shortly before the end that takes long.
+    """
+    return count if settings().derandomize else max(1, count // 10)
+
+
+def met(tally: Counter[str], wanted: Sequence[str]) -> bool:
+    """Whether all of *wanted* has happened; with changing dice (make explore) that is not asked."""
+    return not settings().derandomize or min(tally[what] for what in wanted) > 0
 
 
 class Killed(BaseException):

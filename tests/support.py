@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -133,26 +135,55 @@ class Namespace:
             self.fd = -1
 
 
+class Turns:
+    """Turns of processes that are many at once, or one alone (flock(2) of two files).
+
+    Whoever wants to be alone holds the gate while it waits for the others to end, so that none
+    begins anew.
+    """
+
+    def __init__(self, gate: Path, room: Path) -> None:
+        flags = os.O_RDONLY | os.O_CLOEXEC
+        self._gate, self._room = os.open(gate, flags), os.open(room, flags)
+
+    @contextmanager
+    def taken(self, *, alone: bool) -> Iterator[None]:
+        """A turn, as long as the block."""
+        flock(self._gate, LOCK_EX)
+        try:
+            flock(self._room, LOCK_EX if alone else LOCK_SH)
+        finally:
+            flock(self._gate, LOCK_UN)
+        try:
+            yield
+        finally:
+            # Not by closing: children that are left would keep it.
+            flock(self._room, LOCK_UN)
+
+
 def veth_pair(here: Namespace, there: Namespace, name: str = "eth9", peer: str = "p9") -> None:
     """A veth pair between two namespaces; both ends up and with carrier, without addresses."""
-    here.ip(f"link add {name} type veth peer name {peer} netns {there.path}")
-    for namespace, device in ((there, peer), (here, name)):
-        namespace.ip(f"link set {device} addrgenmode none")
-        namespace.ip(f"link set {device} up")
+    born = f"link add {name} type veth peer name {peer} netns {there.path}\n"
+    raised = "link set {0} addrgenmode none\nlink set {0} up\n"
+    here.run(["ip", "-batch", "-"], input=born + raised.format(name))
+    there.run(["ip", "-batch", "-"], input=raised.format(peer))
     for namespace, device in ((there, peer), (here, name)):
         until(lambda: "state UP" in namespace.ip(f"link show {device}"))  # noqa: B023 it is over by then
 
 
 def until(predicate: Callable[[], T], seconds: float = 5.0) -> T:
     """Look until *predicate* gives something true, and give that; else AssertionError."""
-    deadline = time.monotonic() + seconds * SLOW
+    begun = time.monotonic()
     while True:
         found = predicate()
         if found:
             return found
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > seconds * SLOW:
             raise AssertionError(f"did not come true within {seconds} s: {predicate}")
-        time.sleep(0.005)  # the interval between two looks, not a guess at how long it takes
+        # The interval between two looks, not a guess at how long it takes: where that is seconds, a
+        # look every 5 ms would keep a processor busy that others need.
+        time.sleep(min(max(0.005, waited / 20), 0.05))
 
 
 def why_no_namespace() -> str:

@@ -40,18 +40,20 @@ TOUR = (
 """What is said, and the command."""
 
 DECLARED = "eth0:0 200.1.1.1 kind macvlan\neth0:1 10.20.0.5/32 kind label\n"
+BOTH = ["eth0:0", "eth0:1"]
 WATCHED = (
-    ("What stands in a file is kept true by netalias watch; its texts tell of it:", ""),
-    ("Somebody deletes an alias, and it is back:", "ip link del eth0_0"),
+    ("What stands in a file is kept true by netalias watch; its texts tell of it:", "", BOTH),
+    ("Somebody deletes an alias, and it is back:", "ip link del eth0_0", BOTH),
     (
         "The main device goes down, and its aliases with it, as in Linux 2.0:",
         "ip link set eth0 down",
+        [],
     ),
-    ("It is up again, and they are back:", "ip link set eth0 up"),
+    ("It is up again, and they are back:", "ip link set eth0 up", BOTH),
 )
-"""What is said, and what is done before the text is shown."""
-SETTLING = 0.5
-"""Seconds."""
+"""What is said, what is done before the text is shown, and the aliases in it then."""
+MOMENT, LONGEST = 0.2, 5.0
+"""Seconds: so long the watcher has time to say what it does, and so long at most it is waited."""
 
 TUNNELS = {
     "gre0",
@@ -97,18 +99,33 @@ def _watched(folder: str) -> None:
     words = [_command(), "watch", "--texts", texts, conf]
     with subprocess.Popen(words, stderr=sys.stdout) as watcher:
         try:
-            for text, command in WATCHED:
-                time.sleep(SETTLING)
+            _settle(f"{texts}/aliases", BOTH)
+            for text, command, names in WATCHED:
                 print(f"\n{text}", flush=True)
                 if command:
                     print(f"$ {command}", flush=True)
                     subprocess.run(command.split(), check=True)
-                    time.sleep(SETTLING)
+                    time.sleep(MOMENT)
+                    _settle(f"{texts}/aliases", names)
                 print(f"$ cat {texts}/aliases", flush=True)
                 with open(f"{texts}/aliases", encoding="ascii") as file:
                     print(file.read(), end="", flush=True)
         finally:
             watcher.terminate()
+
+
+def _settle(path: str, names: list[str]) -> None:
+    """Wait until the text of the watcher lists these aliases, or for the longest time."""
+    end = time.monotonic() + LONGEST
+    while time.monotonic() < end:
+        try:
+            with open(path, encoding="ascii") as file:
+                found = [line.split()[0] for line in file][1:]
+        except FileNotFoundError:
+            found = None
+        if found == names:
+            break
+        time.sleep(0.01)  # between two looks
 
 
 def _alone() -> bool:

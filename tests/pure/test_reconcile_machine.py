@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 import pytest
-from declared_machine import MAINS, DeclaredAliases, Fuse, Ground, Killed
+from declared_machine import MAINS, DeclaredAliases, Fuse, Ground, Killed, met, runs
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -72,12 +72,15 @@ class OverMemory(DeclaredAliases):
         return InMemory()
 
 
+@pytest.mark.early
 def test_over_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second reconciliation plans nothing; check and dry run say what is done, and say drift
     when there is some; what is not ours stays; a run after a kill converges."""
     monkeypatch.setattr(OverMemory, "tally", Counter())
     run_state_machine_as_test(
         OverMemory,
-        settings=settings(max_examples=250, stateful_step_count=12, report_multiple_bugs=False),
+        settings=settings(
+            max_examples=runs(250), stateful_step_count=12, report_multiple_bugs=False
+        ),
     )
-    assert min(OverMemory.tally[what] for what in MET) > 0, OverMemory.tally
+    assert met(OverMemory.tally, MET), OverMemory.tally

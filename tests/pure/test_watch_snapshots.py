@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from declared_machine import DeclaredAliases
+import pytest
+from declared_machine import DeclaredAliases, met, runs
 from hypothesis import settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 from test_reconcile_machine import OverMemory
@@ -58,12 +59,15 @@ class Focused(OverMemory):
         return done + [f"skipped {one.line()}" for one in found.skipped]
 
 
+@pytest.mark.early
 def test_over_memory() -> None:
     """For host addresses, alone and together: the same differences, the same steps in the same
     order, the same reasons."""
     assert issubclass(Focused, DeclaredAliases)
     run_state_machine_as_test(
         Focused,
-        settings=settings(max_examples=60, stateful_step_count=10, report_multiple_bugs=False),
+        settings=settings(
+            max_examples=runs(60), stateful_step_count=10, report_multiple_bugs=False
+        ),
     )
-    assert min(Focused.tally[what] for what in ("+", "~", "skipped")) > 0, Focused.tally
+    assert met(Focused.tally, ("+", "~", "skipped")), Focused.tally

@@ -317,6 +317,7 @@ def test_a_guess_costs_difflib(loader: Path) -> None:
     assert not modules - mine - with_module("difflib") - C
 
 
+@pytest.mark.early
 @pytest.mark.root
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 def test_a_short_command_takes_few_instructions(launched: Launched) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 
+import pytest
 from command import Command
 
 ETH_P_ARP = 0x0806
 COUNT = 1500
 
 
+@pytest.mark.alone  # they have to go within the three seconds that announcing them takes
 def test_what_has_gone_is_not_announced_any_more(cli: Command) -> None:
     """At a rate that lasts longer than the addresses, the child stops telling of them."""
     peer = cli.namespace.peer

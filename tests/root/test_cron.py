@@ -138,6 +138,7 @@ def over(process: subprocess.Popen[str], stage: Stage) -> bool:
     return (stage.folder / "status").exists()
 
 
+@pytest.mark.early
 def test_cron_heals_what_has_drifted_and_says_nothing_else(cli: Command, tmp_path: Path) -> None:
     """One alias vanished: root gets one mail with that line. The run after it writes nothing."""
     if why_no_cron():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from command import forget, without_dad
-from declared_machine import DeclaredAliases, Fuse, Ground, Killed
+from declared_machine import DeclaredAliases, Fuse, Ground, Killed, met, runs
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from support import Namespace, veth_pair
@@ -83,12 +83,13 @@ class OverNetlink(DeclaredAliases):
         return InNamespace()
 
 
+@pytest.mark.early
 def test_over_the_real_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that holds over the kernel in memory; sets are deleted by their group from two on."""
     monkeypatch.setattr(netlink, "FEW", 1)
     monkeypatch.setattr(OverNetlink, "tally", Counter())
     run_state_machine_as_test(
         OverNetlink,
-        settings=settings(max_examples=50, stateful_step_count=8, report_multiple_bugs=False),
+        settings=settings(max_examples=runs(50), stateful_step_count=8, report_multiple_bugs=False),
     )
-    assert min(OverNetlink.tally[what] for what in MET) > 0, OverNetlink.tally
+    assert met(OverNetlink.tally, MET), OverNetlink.tally

@@ -95,6 +95,7 @@ def read_again(cli: Command, conf: Path, watch: Watch) -> None:
     conf.write_text(OTHERS if conf.read_text() == MANY else MANY)
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("work", [begin, heal, read_again])
 def test_killed_at_any_instant(
     cli: Command, conf: Path, tmp_path: Path, work: Callable[[Command, Path, Watch], None]
@@ -118,6 +119,7 @@ def test_killed_at_any_instant(
             assert after.end() == 0
 
 
+@pytest.mark.early
 def test_of_two_at_once_there_is_one(cli: Command, conf: Path, tmp_path: Path) -> None:
     """Always exactly one, and the other one names its pid."""
     conf.write_text("eth9:0 10.0.0.1\n")

@@ -17,6 +17,8 @@ from watcher import Watch, watching
 
 from netalias.kernel.netlink.monitor import Monitor
 
+pytestmark = pytest.mark.alone  # a flood keeps the kernel's one lock for devices and addresses busy
+
 CHANGES = 10_000
 GROWTH = 24 << 10
 """KiB: it holds for a moment what it reads; the kernel holds the rest."""

@@ -25,7 +25,6 @@ ENVIRONMENT = {
     "HOME": "/root",
     "LANG": "C.UTF-8",
     "TERM": "dumb",
-    "CI": "true",
     "NETALIAS_SLOW": "10",
 }
 REPORT = "/dev/ttyS1"
