@@ -121,7 +121,7 @@ class Stream:
                     self.port = 0
                     yield from self._followed(self._again())
                     break
-                self.port = _port(message)
+                self.port = _port_id(message)
                 yield from self._followed(self._applied(self.state, message))
             self.port = 0
             if self._stale:
@@ -219,8 +219,8 @@ class Stream:
                     yield from apply(self.state, key, None if gone else key[2])
 
 
-def _port(message: Message) -> int:
-    """nlmsg_pid of struct nlmsghdr."""
+def _port_id(message: Message) -> int:
+    """The port id of whoever caused the message (nlmsg_pid of struct nlmsghdr)."""
     _, _, _, data, start, _ = message
     return int(_U32.unpack_from(data, start - 4)[0])
 
@@ -305,7 +305,7 @@ def _no_route(data: bytes, start: int, end: int) -> Word | None:
 
 
 def _devices(found: dict[int, bytes]) -> tuple[int, ...]:
-    """RTA_OIF, or the index of each struct rtnexthop of RTA_MULTIPATH."""
+    """The index in RTA_OIF, or in each struct rtnexthop of RTA_MULTIPATH."""
     hops = found.get(codec.RTA_MULTIPATH)
     if hops is None:
         return (_I32.unpack(found[codec.RTA_OIF])[0],) if codec.RTA_OIF in found else ()
