@@ -13,9 +13,9 @@ from netalias.kernel.memory.addresses import Refusal
 from netalias.kernel.memory.devices import (
     STACKED,
     Node,
-    initial_flags,
     check_ethernet,
     check_name,
+    initial_flags,
     mode_of,
     operstate,
 )
