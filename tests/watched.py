@@ -34,7 +34,7 @@ class Announced:
     def __init__(self, kernel: Memory) -> None:
         self.kernel = kernel
         self.state = State()
-        self.portid = 0
+        self.port_id = 0
         self.lost = False
         self.fails = 0
         self.count = 0
@@ -117,11 +117,11 @@ class Watched:
         self.controller.load(found)
         self.quiet()
 
-    def quiet(self, *, portid: int = 0) -> None:
+    def quiet(self, *, port_id: int = 0) -> None:
         """Hear and act until there is nothing to do at this moment. What happened was asked for
         by the
-        netlink port ID *portid*."""
-        self.monitor.portid = portid
+        netlink port ID *port_id*."""
+        self.monitor.port_id = port_id
         count = -1
         for _ in range(20):
             if count == self.monitor.count and not self.due:
@@ -129,7 +129,7 @@ class Watched:
             count = self.monitor.count
             self.act()
             self.controller.read_events()
-            self.monitor.portid = 0
+            self.monitor.port_id = 0
         raise AssertionError("it never comes to rest")
 
     def act(self) -> None:

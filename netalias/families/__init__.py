@@ -69,10 +69,10 @@ class AliasType:
         return self.get_addr32(alias.address) == self.get_addr32(address)
 
     def alias_init(self, alias: Alias) -> None:
-        """Called before *alias* is bound to this type; an exception prevents it."""
+        """Hook before *alias* is counted; an exception prevents that."""
 
     def alias_done(self, alias: Alias) -> None:
-        """Called before *alias* is counted out of this type."""
+        """Hook before *alias* is counted out."""
 
     def alias_print(self, alias: Alias) -> str:
         """The address as /proc/net/aliases has it, which shows 39 characters at most."""

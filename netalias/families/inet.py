@@ -39,7 +39,7 @@ class Inet(AliasType):
         return address_text(AF_INET, address)
 
     def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
-        """RTM_NEWADDR."""
+        """The one step AddAddress."""
         return (AddAddress(device, index, address),)
 
 

@@ -57,5 +57,5 @@ class Inet6(AliasType):
         return getattr(alias, "address", None) == address
 
     def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
-        """RTM_NEWADDR."""
+        """The one step AddAddress."""
         return (AddAddress(device, index, address),)

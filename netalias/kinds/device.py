@@ -181,18 +181,18 @@ def _lower(device: Device) -> SetLink:
 
 
 def _grow(device: Device, mtu: int) -> SetLink:
-    """Below 1280 bytes a device has no IPv6: it must grow before it is addressed.
+    """The step that enlarges the MTU before an IPv6 address: below MTU_INET6 there is no IPv6.
 
-    With IPv6 comes a link-local address if it is up (addrconf_notify, NETDEV_CHANGEMTU).
+    With IPv6 a device that is up gets a link-local address (addrconf_notify, NETDEV_CHANGEMTU).
     """
     place = (device.name, device.index, QUIET)
     return SetLink(*place, mtu=mtu, before=SetLink(*place, mtu=device.mtu))
 
 
 def _quiet(device: str, index: int) -> SetLink:
-    """No link-local address, no DAD and no MLD reports on an alias that is not IPv6.
+    """The step that prevents a link-local address, DAD and MLD reports of an IPv4 alias.
 
-    A message of its own: in one message the kernel would raise the device first (do_setlink).
+    It is a message of its own: in one message the kernel would raise the device first (do_setlink).
     """
     return SetLink(device, index, QUIET, addrgen=ADDRGEN_NONE, tolerate=(EAFNOSUPPORT,))
 

@@ -32,7 +32,7 @@ class Ipvlan(DeviceKind):
         for other in [main, *snapshot.uppers(base)]:
             if other.kind in family and other.mode not in (-1, IPVLAN_MODE_L2):
                 mode = MODES["ipvlan"][other.mode]
-                return f"{other.name} has set the mode of all its ipvlan devices to {mode}"
+                return f"{other.name} has put all ipvlan devices beside it into mode {mode}"
         return ""
 
     def fit(self, goal: Goal) -> Goal:

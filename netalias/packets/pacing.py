@@ -48,7 +48,7 @@ class Bucket:
         now = self._clock()
         self._full = min(BURST, self._full + (now - self._since) * self._rate)
         self._since = now
-        taken = min(wanted, int(self._full + 1e-9))  # what rounding took away is given back
+        taken = min(wanted, int(self._full + 1e-9))  # 1e-9 makes up for rounding
         self._full -= taken
         return taken
 

@@ -106,7 +106,7 @@ MESSAGE = Struct(
 
 
 def checksum(data: bytes) -> int:
-    """RFC 1071: the ones' complement of the ones' complement sum of the 16-bit words."""
+    """The checksum of RFC 1071: ones' complement of the ones' complement sum of 16-bit words."""
     total = 0
     padded = data + bytes(len(data) % 2)
     for at in range(0, len(padded), 2):
@@ -116,7 +116,7 @@ def checksum(data: bytes) -> int:
 
 
 def pseudo_header(source: bytes, destination: bytes, length: int) -> bytes:
-    """RFC 8200, 8.1."""
+    """The pseudo header of RFC 8200, 8.1."""
     return source + destination + length.to_bytes(4, "big") + bytes(3) + bytes([ICMPV6])
 
 
@@ -140,7 +140,7 @@ def _length(context: Any) -> int:
 
 
 def _valid(context: Any) -> bool:
-    """RFC 4861, 7.1.1 and 7.1.2."""
+    """Whether a message is valid by RFC 4861, 7.1.1 and 7.1.2."""
     message = context.message
     if str(message.type) == "advertisement":
         return not (context.destination[0] == 0xFF and message.flags.solicited)

@@ -75,7 +75,7 @@ class Controller:
         self._backoff = Backoff()
         self._hold = self._busy = 0.0
         self._whole_at: float | None = None
-        self._portid = port_id_of(engine.kernel.fileno())
+        self._port_id = port_id_of(engine.kernel.fileno())
 
     @property
     def wished(self) -> Index:
@@ -123,10 +123,10 @@ class Controller:
         After any event act() is due. Raises WireError, KernelError; act() reads again then.
         """
         monitor, impact, count = self._monitor, self._impact, 0
-        own = self._portid
+        own = self._port_id
         try:
             for event in monitor.read(most):
-                impact.add(event, monitor.portid if monitor.portid != own else 0)
+                impact.add(event, monitor.port_id if monitor.port_id != own else 0)
                 self.wake = 0.0
                 count += 1
         except errors.NetaliasError:

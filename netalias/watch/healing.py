@@ -108,7 +108,7 @@ class Healing:
         StateError, NotPermitted, KernelError.
         """
         # Aliases that went with their main device were not undone by anybody.
-        touched = {name: portid for name, portid in dirty.items() if name.main not in risen}
+        touched = {name: port_id for name, port_id in dirty.items() if name.main not in risen}
         if touched:
             found = self.compare(touched, snapshot(self._state))
             self._admitted(found.diff.items, touched, now)

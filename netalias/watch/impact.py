@@ -92,7 +92,7 @@ class Impact:
             self._declared = DeclaredNames(self.wished, list(self.state.devices()))
         return self._declared.name(name)
 
-    def add(self, event: Event, portid: int = 0) -> None:
+    def add(self, event: Event, port_id: int = 0) -> None:
         """Take in an event, which the socket with this netlink port ID has caused, 0 if unknown.
 
         The state has it already.
@@ -102,11 +102,11 @@ class Impact:
             return
         if self._is_alias(device) or (event.what == "group" and event.old == self._group):
             self.affected.touched = True
-            self._mark(self._called(device, event), portid)
+            self._mark(self._called(device, event), port_id)
             if event.what == ADDRESS and event.new is None:
                 self.affected.expired |= event.subject.address.valid != FOREVER
         elif event.what == ADDRESS:
-            self._address(event, device, portid)
+            self._address(event, device, port_id)
         else:
             self._main(event, device)
 
@@ -122,12 +122,12 @@ class Impact:
     def _is_alias(self, device: Device) -> bool:
         return device.group == self._group and device.kind in KINDS
 
-    def _mark(self, found: Iterable[AliasName], portid: int) -> None:
+    def _mark(self, found: Iterable[AliasName], port_id: int) -> None:
         dirty = self.affected.dirty
         for one in found:
             for name in {one, self.declared(one)}:
                 if name in self.wished:
-                    dirty[name] = portid or dirty.get(name, 0)
+                    dirty[name] = port_id or dirty.get(name, 0)
 
     def _called(self, device: Device, event: Event) -> Iterator[AliasName]:
         """The alias names that a device has, or had before the event."""
@@ -146,12 +146,12 @@ class Impact:
         if below is not None:
             yield from (AliasName(below.name, one.slot) for one in found)
 
-    def _address(self, event: Event, device: Device, portid: int) -> None:
+    def _address(self, event: Event, device: Device, port_id: int) -> None:
         """An address of another device than an alias: a label, or an obstacle to a declared one."""
         address = event.subject.address
         slots = {one.slot for one in self._labels(event, device) if one is not None}
-        self._mark([AliasName(device.name, slot) for slot in slots], portid)
-        self._mark(self.wished.by_address.get(address.local, ()), portid)
+        self._mark([AliasName(device.name, slot) for slot in slots], port_id)
+        self._mark(self.wished.by_address.get(address.local, ()), port_id)
         self.affected.touched |= bool(slots)
         if event.field == "label":
             self._relabel(event)

@@ -15,16 +15,16 @@ PIDS = 1 << 22
 """PID_MAX_LIMIT of linux/threads.h; the port ID of a process's second socket is above it."""
 
 
-def process_of(portid: int) -> str:
+def process_of(port_id: int) -> str:
     """``keepalived (pid 4711)``; empty if unknown, as after the end of the process.
 
     To be called in the network namespace of the socket.
     """
-    inode = _inode(portid) if portid else ""
+    inode = _inode(port_id) if port_id else ""
     if not inode:
         return ""
-    if portid < PIDS and _holds(str(portid), inode):
-        return _named(str(portid))
+    if port_id < PIDS and _holds(str(port_id), inode):
+        return _named(str(port_id))
     found = (pid for pid in _processes() if _holds(pid, inode))
     return _named(next(found, ""))
 
@@ -44,14 +44,14 @@ def _named(pid: str) -> str:
         return ""
 
 
-def _inode(portid: int) -> str:
+def _inode(port_id: int) -> str:
     """The inode of the NETLINK_ROUTE socket with this port ID; empty without one."""
     try:
         with open("/proc/thread-self/net/netlink", encoding="ascii", errors="replace") as file:
             rows = [line.split() for line in file]
     except OSError:
         return ""
-    found = (row[9] for row in rows if len(row) > 9 and row[1:3] == ["0", str(portid)])
+    found = (row[9] for row in rows if len(row) > 9 and row[1:3] == ["0", str(port_id)])
     return next(found, "")
 
 

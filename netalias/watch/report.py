@@ -94,18 +94,18 @@ class Report:
     def repaired(self, items: Sequence[tuple[Difference, int]]) -> None:
         """Log repairs, each with the netlink port ID behind the change that it undoes."""
         self.healed += len(items)
-        for item, portid in items[:FEW]:
-            self.journal.info(self._repair(item, portid))
+        for item, port_id in items[:FEW]:
+            self.journal.info(self._repair(item, port_id))
         if len(items) > FEW:
             self.journal.info(f"{counted(len(items) - FEW, 'alias')} more put right")
         for item, _ in items:
             self.journal.debug(line(item, self._registry))
 
-    def _repair(self, item: Difference, portid: int) -> str:
+    def _repair(self, item: Difference, port_id: int) -> str:
         old = item.plan.alias
         if old is not None and old.expired:
             return f"the lease of {item.name} had run out: put right"
-        by = self._process(portid)
+        by = self._process(port_id)
         if item.sign == ADDED:
             return f"{item.name} was removed{f' by {by}' if by else ''}: put right"
         after = f" after a change by {by}" if by else ""
@@ -113,14 +113,14 @@ class Report:
 
     def postponed(self, found: Sequence[tuple[AliasName, int, float]]) -> None:
         """Log repairs that wait: name, netlink port ID behind the last change, and seconds."""
-        for name, portid, wait in found[:FEW]:
-            by = self._process(portid) or SOMEBODY
+        for name, port_id, wait in found[:FEW]:
+            by = self._process(port_id) or SOMEBODY
             self.journal.warning(f"{name}: {by} keeps undoing it: next try in {wait:.0f} s")
         if len(found) > FEW:
             self.journal.warning(f"the same holds for {counted(len(found) - FEW, 'alias')} more")
 
-    def _process(self, portid: int) -> str:
-        return self._engine.within(lambda: process_of(portid)) if portid else ""
+    def _process(self, port_id: int) -> str:
+        return self._engine.within(lambda: process_of(port_id)) if port_id else ""
 
     def failures(self, outcome: Outcome) -> bool:
         """Log refusals and remaining differences; whether there are any."""

@@ -34,7 +34,7 @@ def test_foreign_mode_of_ipvlan() -> None:
     stage = Stage(kernel)
     kernel.add_device("theirs", "ipvlan", link="eth0", mode=1)
     message = stage.refused("eth0:0 200.1.1.1 kind ipvlan", errors.KindError, EOPNOTSUPP)
-    assert "theirs has put it into mode l3" in message
+    assert "theirs has put all ipvlan devices beside it into mode l3" in message
 
 
 @pytest.mark.parametrize(("rival", "kind"), [("macvtap", "ipvlan"), ("ipvtap", "macvlan")])

@@ -45,10 +45,10 @@ class Observed:
     def index(self, name: str) -> int:
         return self.kernel.device(name).index
 
-    def affected(self, portid: int = 0) -> dict[str, object]:
+    def affected(self, port_id: int = 0) -> dict[str, object]:
         """The effects, without empty fields."""
         for event in difference(self.state, state_of(self.kernel.snapshot())):
-            self.impact.add(event, portid)
+            self.impact.add(event, port_id)
         affected = self.impact.affected
         found = {key: getattr(affected, key) for key in affected.__slots__}
         found["dirty"] = {str(name): one for name, one in affected.dirty.items()}

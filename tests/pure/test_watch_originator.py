@@ -122,7 +122,7 @@ def test_a_name_that_would_move_the_cursor() -> None:
 
 def test_without_a_descriptor_left_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no error: the repair is done by then."""
-    monkeypatch.setattr(originator, "_inode", lambda portid: "1")
+    monkeypatch.setattr(originator, "_inode", lambda port_id: "1")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
     try:

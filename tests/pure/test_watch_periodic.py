@@ -9,8 +9,7 @@ from netalias.engine import Engine
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, PROTOCOL
 from netalias.model.events import State, difference
-from netalias.model.neighbours import Proxy
-from netalias.model.steps import DelProxy
+from netalias.model.neighbours import DelProxy, Proxy
 from netalias.watch.periodic import Republisher
 
 

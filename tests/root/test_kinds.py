@@ -181,7 +181,7 @@ def test_foreign_mode(cli: Command) -> None:
     """An ipvlan of others in mode l3 keeps its mode, which is one for all of a device."""
     made(cli.namespace, "link add t9 link eth9 type ipvlan mode l3")
     line = cli.fails(2, "eth9:0", FIRST, "kind", "ipvlan")
-    assert "t9 has set the mode of all its ipvlan devices to l3" in line
+    assert "t9 has put all ipvlan devices beside it into mode l3" in line
     cli.silent("eth9:0", FIRST)
     assert cli.one("eth9:0")["kind"] == "label"
     (device,) = ip_json(cli.namespace, "-d link show dev t9")

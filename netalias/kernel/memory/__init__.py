@@ -167,7 +167,7 @@ class Memory(Kernel):
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]
     ) -> list[Surroundings]:
-        """``around`` for each address."""
+        """The value ``around`` for each address."""
         return [] if self.around is None else [self.around] * len(addresses)
 
     # The stage
@@ -415,7 +415,7 @@ class Memory(Kernel):
 
 
 class _Stage:
-    """Turns a Refusal inside the block into a KernelError."""
+    """Context that turns a Refusal into a KernelError."""
 
     def __init__(self, operation: str) -> None:
         self.operation = operation

@@ -40,7 +40,10 @@ IF_OPER_DOWN = 2
 IF_OPER_LOWERLAYERDOWN = 3
 IF_OPER_UP = 6
 
-_BORN = {"dummy": IFF_BROADCAST | IFF_NOARP, "tun": IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST}
+_INITIAL_FLAGS = {
+    "dummy": IFF_BROADCAST | IFF_NOARP,
+    "tun": IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST,
+}
 _UNKNOWN_STATE = ("dummy", "lo")
 
 
@@ -100,11 +103,11 @@ def plain(node: Node) -> Device:
     return device
 
 
-def born(node: Node) -> int:
+def initial_flags(node: Node) -> int:
     """The flags of a new device."""
     if node.type == ARPHRD_LOOPBACK:
         return IFF_LOOPBACK
-    return _BORN.get(node.kind, IFF_BROADCAST | IFF_MULTICAST)
+    return _INITIAL_FLAGS.get(node.kind, IFF_BROADCAST | IFF_MULTICAST)
 
 
 def check_name(name: str) -> None:

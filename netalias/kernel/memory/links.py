@@ -13,9 +13,9 @@ from netalias.kernel.memory.addresses import Refusal
 from netalias.kernel.memory.devices import (
     STACKED,
     Node,
-    born,
     check_ethernet,
     check_name,
+    initial_flags,
     mode_of,
     operstate,
 )
@@ -131,7 +131,7 @@ class LinkTable:
             self._stack(node)
         check_name(node.name)
         node.mtu = node.mtu or MTU_DEFAULT
-        node.flags = born(node)
+        node.flags = initial_flags(node)
         if not node.mac and node.type == ARPHRD_ETHER:
             node.mac = self._new_mac()
         node.inet6 = node.mtu >= MTU_INET6

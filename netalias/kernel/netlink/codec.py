@@ -475,7 +475,7 @@ def _errno(data: bytes, start: int) -> int:
 
 
 def read_link(data: bytes, start: int, end: int) -> Device:
-    """RTM_NEWLINK -> Device."""
+    """The Device of an RTM_NEWLINK."""
     if end - start < 16:
         raise WireError(f"a link message of {end - start} bytes")
     return _device(data, start, attributes(data, start + 16, end, LINK_ATTRIBUTES))

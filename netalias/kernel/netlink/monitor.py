@@ -74,7 +74,7 @@ class Monitor:
     """The events of the namespace of the calling thread; ``state`` is what is known.
 
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
-    *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``portid`` is the
+    *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``port_id`` is the
     netlink port ID of the request behind the event that is being given, 0 if there is none, or none
     is known. ``lost``:
     announcements were lost, and reading everything again has failed; read() tries it again.
@@ -83,7 +83,7 @@ class Monitor:
 
     def __init__(self, *, routes: bool = False, media: bool = True, buffer: int = 0) -> None:
         self.state = State()
-        self.portid = 0
+        self.port_id = 0
         self.lost = False
         self._routes = routes
         self._stale = False
@@ -119,19 +119,19 @@ class Monitor:
                 yield from self._followed(self._again())
             for message in self._heard.read(most=most):
                 if message is None:
-                    self.portid = 0
+                    self.port_id = 0
                     yield from self._followed(self._again())
                     break
-                self.portid = _portid(message)
+                self.port_id = _port_id(message)
                 yield from self._followed(self._applied(self.state, message))
-            self.portid = 0
+            self.port_id = 0
             if self._stale:
                 yield from self._reroute()
         except NetaliasError:
             self.lost = True
             raise
         finally:
-            self.portid = 0
+            self.port_id = 0
         if self._media is not None:
             yield from self._told(self._media.read())
 
@@ -220,8 +220,8 @@ class Monitor:
                     yield from apply(self.state, key, None if gone else key[2])
 
 
-def _portid(message: Message) -> int:
-    """nlmsg_pid of struct nlmsghdr."""
+def _port_id(message: Message) -> int:
+    """The port ID of the socket that caused the message (nlmsg_pid of struct nlmsghdr)."""
     _, _, _, data, start, _ = message
     return int(_U32.unpack_from(data, start - 4)[0])
 
@@ -306,7 +306,7 @@ def _no_route(data: bytes, start: int, end: int) -> Word | None:
 
 
 def _devices(found: dict[int, bytes]) -> tuple[int, ...]:
-    """RTA_OIF, or the index of each struct rtnexthop of RTA_MULTIPATH."""
+    """The index in RTA_OIF, or in each struct rtnexthop of RTA_MULTIPATH."""
     hops = found.get(codec.RTA_MULTIPATH)
     if hops is None:
         return (_I32.unpack(found[codec.RTA_OIF])[0],) if codec.RTA_OIF in found else ()

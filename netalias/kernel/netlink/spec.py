@@ -334,7 +334,7 @@ def _flags(width: Any, table: dict[str, int]) -> Any:
 
 
 def _message_flags(width: Any) -> Any:
-    """nlmsg_flags; the type stands before it."""
+    """The field nlmsg_flags, whose names depend on the type before it."""
     return ExprAdapter(
         width,
         lambda value, context: Flags(value, NLM_F.get(context.type, _ALL)),
@@ -353,7 +353,7 @@ def _named(width: Any, table: dict[str, int]) -> Any:
 
 
 def _whole(content: Any) -> Any:
-    """All of a payload, and nothing behind it."""
+    """A construct that must take the whole payload."""
     return FocusedSeq("content", "content" / content, Terminated)
 
 
@@ -407,12 +407,12 @@ def nlattr(table: dict[str, int], payloads: dict[str, Any]) -> Any:
 
 
 def attributes(table: dict[str, int], payloads: dict[str, Any]) -> Any:
-    """Attributes up to the end of what holds them."""
+    """Attributes up to the end of the enclosing payload."""
     return _whole(GreedyRange(nlattr(table, payloads)))
 
 
 class _ByKind(Adapter):  # type: ignore[misc]
-    """IFLA_LINKINFO: what is in IFLA_INFO_DATA depends on IFLA_INFO_KIND beside it."""
+    """IFLA_LINKINFO, whose IFLA_INFO_DATA depends on its IFLA_INFO_KIND."""
 
     def _decode(self, found: Any, context: Any, path: str) -> Any:
         data = self._data(found)
@@ -704,12 +704,12 @@ DATAGRAM = _whole(GreedyRange(MESSAGE))
 
 
 def parse(data: bytes) -> list[Container]:
-    """The messages of one datagram. Raises construct.ConstructError for what is malformed."""
+    """The messages of one datagram. Raises construct.ConstructError for malformed ones."""
     return list(DATAGRAM.parse(data))
 
 
 def build(*messages: dict[str, Any]) -> bytes:
-    """One datagram; what parse() gives may be given again."""
+    """One datagram of *messages*, in the form that parse() gives."""
     return bytes(DATAGRAM.build(messages))
 
 

@@ -124,7 +124,7 @@ class Iproute(Kernel):
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]
     ) -> list[Surroundings]:
-        """Everything is asked for anew for each address."""
+        """The Surroundings, by separate requests for each address."""
         return self._call(  # type: ignore[no-any-return]
             "surroundings",
             lambda: [
@@ -365,7 +365,7 @@ def _create(route: Any, index: int, step: CreateLink) -> None:
 
 
 def _mode_word(kind: str, mode: int) -> str | int:
-    """The library takes the modes of a macvlan as words, those of an ipvlan as numbers."""
+    """A mode as the library takes it: the word for a macvlan, the number for an ipvlan."""
     return MODES[kind].get(mode, mode) if kind == "macvlan" else mode
 
 
@@ -390,7 +390,7 @@ def _attributes(step: SetLink) -> list[Any]:
         found.append(("IFLA_IFALIAS", _name(step.ifalias)))
     families: list[Any] = []
     if step.conf:
-        # The library would leave out what it does not know.
+        # The library would leave out an attribute that it does not know.
         unknown = step.conf.keys() - DEVCONF.keys()
         if unknown:
             raise LookupError(f"no such IPv4 setting: {', '.join(unknown)}")
@@ -405,7 +405,7 @@ def _attributes(step: SetLink) -> list[Any]:
 
 
 def _name(text: str) -> str | bytes:
-    """The library encodes nothing but UTF-8, and takes bytes as they are."""
+    """A name as the library takes it: bytes where it is not ASCII, which it passes on."""
     return text if text.isascii() else text.encode("utf-8", "surrogateescape")
 
 
