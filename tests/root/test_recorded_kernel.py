@@ -208,7 +208,7 @@ def test_the_protocol_of_an_address(stage: Namespace) -> None:
 def raw(kernel: Fingerprinted) -> bytes:
     """The bytes of a reading."""
     kernel.listen()
-    return b"".join(kernel._heard)
+    return b"".join(kernel._datagrams)
 
 
 def undisturbed(stage: Namespace, work: Callable[[], object]) -> None:
