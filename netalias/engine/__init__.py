@@ -107,6 +107,7 @@ class Engine:
         self.policy = setup.policy
         self._runtime = setup.runtime
         self._owns_kernel = True
+        self._changing = False
         self._saved: SavedSysctls | None = None
         self._seen: dict[str, bool] = {}
 
@@ -170,6 +171,16 @@ class Engine:
         """A change of the namespace, for a ``with``."""
         return Transaction(self)
 
+    def began(self, path: str) -> None:
+        """A transaction has begun with the runtime directory *path*."""
+        self._changing = True
+        if path:
+            self._saved = None
+
+    def ended(self) -> None:
+        """A transaction is about to end."""
+        self._changing = False
+
     # Reading
 
     def snapshot(self) -> Snapshot:
@@ -199,11 +210,12 @@ class Engine:
 
     def saved(self, observed: Observed) -> SavedSysctls:
         """Former values of sysctls that netalias has set on the devices of *observed*."""
-        from netalias.plan.sysctls import NEEDED
-        from netalias.runtime.sysctls import SavedSysctls
-
         path = self.runtime.path
-        if path or self._saved is None:
+        # Others may change the file, but not during a transaction.
+        if self._saved is None or (path and not self._changing):
+            from netalias.plan.sysctls import NEEDED
+            from netalias.runtime.sysctls import SavedSysctls
+
             self._saved = SavedSysctls(NEEDED["macvlan"], path, self.kernel.cookie() if path else 0)
         self._saved.only(observed.snapshot.devices)
         return self._saved
@@ -377,12 +389,14 @@ class Transaction:
         runtime = self._engine.runtime
         runtime.acquire()
         self.path = runtime.path
+        self._engine.began(self.path)
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
             self._refresh()
         finally:
+            self._engine.ended()
             self._engine.runtime.release()
 
     def _refresh(self) -> None:

@@ -365,11 +365,17 @@ def _entry(
         entry.broadcast = wish.broadcast
     elif old is not None and old.prefixlen == prefixlen:
         entry.broadcast = old.broadcast
-    elif main.flags & IFF_BROADCAST and not entry.peer and alias_type.family == AF_INET:
+    elif _has_broadcast(alias_type, prefixlen, main) and not entry.peer:
         from netalias.model import prefix
 
         entry.broadcast = prefix.broadcast(address, prefixlen)
     return entry
+
+
+def _has_broadcast(alias_type: AliasType, prefixlen: int, main: Device) -> bool:
+    """Whether a network has a broadcast address: not one of one or two addresses (RFC 3021)."""
+    inet = alias_type.family == AF_INET and prefixlen < alias_type.bits - 1
+    return inet and bool(main.flags & IFF_BROADCAST)
 
 
 def _metric(old: Address | None) -> int:

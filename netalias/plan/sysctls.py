@@ -15,7 +15,7 @@ counts.
 from __future__ import annotations
 
 from netalias.kinds import RECORD
-from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH, prefix
+from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
 from netalias.model.names import AliasName
 from netalias.model.steps import SysctlChange
 from netalias.plan import Difference, Plan
@@ -201,6 +201,8 @@ class _Settlement:
         return self.reasons[main.index]
 
     def _reason(self, main: Device) -> str:
+        from netalias.model import prefix
+
         if self.common.get("arp_filter"):
             return "arp_filter of all is 1"
         networks = list(self._networks(main))
@@ -272,6 +274,8 @@ class _Settlement:
             yield f"{goal.name}: {main.name} asks ARP with {address}: {how}"
 
     def _dummy(self, goal: Goal) -> Iterator[str]:
+        from netalias.model import prefix
+
         main, address = goal.main, goal.type.format(goal.address)
         inside = goal.entry is not None and self._routed(goal)
         if goal.entry is None or not (goal.entry.networked or inside):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from watched import state_of
 
-from netalias.engine import Engine
+from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, PROTOCOL
 from netalias.model.events import State, difference
@@ -21,7 +21,7 @@ class Observed:
         for name in ("eth0", "eth1"):
             self.kernel.add_device(name, up=True)
         self.state = State()
-        self.republisher = Republisher(Engine(self.kernel), self.state)
+        self.republisher = Republisher(Engine(Setup(self.kernel)), self.state)
         self.publish("eth0", 1, PROTOCOL)
         self.publish("eth0", 9, 0)
         self.read_events()

@@ -37,8 +37,6 @@ SHOW = f"{VERB} {READ} {KERNEL} netalias.views"
 PLAIN = "netalias.views netalias.views.detail"
 INET = "netalias.families netalias.families.inet"
 INET6 = f"{INET} netalias.families.inet6"
-PREFIX = "netalias.model.prefix"
-"""Where an IPv4 address gets its broadcast address."""
 MACVLAN = "netalias.kinds.device netalias.kinds.macvlan"
 LABEL = "netalias.kinds.label"
 TOLD = "netalias.packets"
@@ -71,13 +69,13 @@ STAGE = (
 """Aliases that are there before."""
 
 VERBS = (
-    ("eth9:5 192.0.2.15 kind macvlan", 0, f"{CHANGE} {INET} {PREFIX} {MACVLAN} {TOLD}"),
-    ("eth9:5 192.0.2.15 kind macvlan announce off", 0, f"{CHANGE} {INET} {PREFIX} {MACVLAN}"),
-    ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {PREFIX} {MACVLAN} {TOLD}"),
-    ("eth9:0 192.0.2.10", 0, f"{UNCHANGED} {INET} {PREFIX} {MACVLAN}"),
+    ("eth9:5 192.0.2.15 kind macvlan", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD}"),
+    ("eth9:5 192.0.2.15 kind macvlan announce off", 0, f"{CHANGE} {INET} {MACVLAN}"),
+    ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD}"),
+    ("eth9:0 192.0.2.10", 0, f"{UNCHANGED} {INET} {MACVLAN}"),
     ("eth9:0 down", 0, f"{CHANGE} {INET} {MACVLAN}"),
     ("eth9:6 2001:db8::6 kind macvlan", 0, f"{CHANGE} {INET6} {MACVLAN} {TOLD} {LATER}"),
-    ("eth9:7 192.0.2.17 kind label", 0, f"{CHANGE} {INET} {PREFIX} {LABEL} {TOLD}"),
+    ("eth9:7 192.0.2.17 kind label", 0, f"{CHANGE} {INET} {LABEL} {TOLD} netalias.model.prefix"),
     ("eth9:0-", 0, f"{CHANGE} {MACVLAN}"),
     ("show", 0, SHOW),
     ("-br show", 0, SHOW),
@@ -98,7 +96,7 @@ VERBS = (
         0,
         f"{CORE} {WISH} {READ} {KERNEL} netalias.plan netalias.model.commands"
         " netalias.model.leases netalias.model.neighbours"
-        f" {OUTPUT} {INET} {PREFIX} {MACVLAN}",
+        f" {OUTPUT} {INET} {MACVLAN}",
     ),
     (
         "cat aliases",
