@@ -1,4 +1,7 @@
-"""One alias as it is asked for: the words after ``netalias`` become a wish.
+"""The desired state: one alias as the words after ``netalias`` ask for it, a Wish.
+
+ranges.py has ranges of slots and addresses, declarations.py the files, index.py the declared
+aliases by name, export.py the way back from aliases to lines of a file.
 
 Grammar (the words of ifconfig(8), in any order after the name)::
 

@@ -1,5 +1,15 @@
 """Values of a reading of the kernel: devices, addresses, aliases. No behaviour beyond lookups.
 
+::
+
+    names.py        the grammar of eth0:0, primary names, limits
+    prefix.py       network arithmetic on packed addresses
+    steps.py        the effects of a plan as values
+    commands.py     a step in the words of ip(8) and sysctl(8)
+    events.py       the state by the kernel's announcements, and its changes
+    neighbours.py   proxy neighbour entries, the conditions of their use, their steps
+    leases.py       limited lifetimes of addresses, and their renewal
+
 Addresses are packed bytes in network order (4 for IPv4, 6 for a MAC, 16 for IPv6); lifetimes are
 seconds; numbers are those of linux/if.h, linux/if_addr.h, linux/if_link.h and linux/rtnetlink.h.
 """

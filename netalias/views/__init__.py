@@ -1,5 +1,17 @@
 """Views: an alias as table columns and as JSON fields, and the plain table.
 
+::
+
+    detail.py       one alias in lines
+    table.py        a table drawn on a terminal (rich); progress.py its progress bar
+    tree.py         aliases below their main devices
+    json.py         JSON, which loads its module only when it is asked for
+    diff.py         differences between the desired and the observed state
+    events.py       lines and JSON of the monitor
+    proxies.py      published entries
+    metrics.py      the text for Prometheus
+    proc.py         the texts of /proc/net of Linux 2.0; texts.py serves them in a folder
+
 The plain table is for pipes and for many rows: aligned, stable, and never cut.
 """
 
