@@ -3,7 +3,7 @@
 #              these, with such options of pytest
 # make explore the property tests with other examples, for five minutes;
 #              EXPLORE="--seconds 60 --seed 7" or "--only WORDS"
-# make traffic who reaches an alias, as a table; TRAFFIC=--write: into docs/traffic.md
+# make traffic the hosts that reach an alias, as a table; TRAFFIC=--write: into docs/traffic.md
 # make test-kernels  the tests in other kernels, booted by qemu; KERNELS="6.1" SUITES="contract kinds"
 #              and LIMIT=SECONDS choose (docs/kernels.md); SUITES=root: all of tests/root
 # make soak    random changes around a watcher, five minutes of them; SOAK="--seconds 60 --seed 7"

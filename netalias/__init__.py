@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netalias.kernel import Kernel
     from netalias.model import Address, Alias, Device, Snapshot
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 __all__ = [
     "Address",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Observed:
     """A snapshot with its aliases found in it, by name.
 
-    ``hands_over``: the plan for one alias takes care of the others in its network (networks.py).
+    ``hands_over``: the plan for one alias takes care of the others in its network (plan/routes.py).
     """
 
     __slots__ = ("_abilities", "_ask", "aliases", "by_name", "group", "registry", "snapshot")

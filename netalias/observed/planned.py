@@ -1,7 +1,7 @@
 """The observed state as it will be once the plans made so far are carried out.
 
-Planning one alias looks at all others; planning thousands must not. So what plan.py asks of a
-Observed is answered here from indexes, and take() keeps them true from one plan to the next.
+Planning one alias looks at all others; planning thousands must not. So the questions of plan.plan()
+are answered here from indexes, and take() keeps them true from one plan to the next.
 """
 
 from __future__ import annotations

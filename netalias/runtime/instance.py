@@ -64,7 +64,7 @@ def running(folder: str) -> Running | None:
 class Instance:
     """The single instance: holds the lock until close(), or the end of the process.
 
-    *folder* is the runtime directory (runtime.Lock.folder), *files* are the declarations. Raises
+    *folder* is the runtime directory (RuntimeDirectory.path), *files* are the declarations. Raises
     StateError with the pid of another instance, or without the right to the directory.
     """
 

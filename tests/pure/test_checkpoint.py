@@ -96,7 +96,7 @@ class Stage:
 
 
 class Lock:
-    """flock(2), as netalias.lock has it."""
+    """flock(2), as netalias.runtime takes it."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -850,7 +850,7 @@ def test_a_rehearsal_of_a_batch_sends_nothing(verb: Verb, wire: Wire, tmp_path: 
 
 
 class Clock:
-    """The seconds since the boot, as announcing.py reads them."""
+    """The seconds since the boot, as engine/announce.py reads them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0

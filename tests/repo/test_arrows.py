@@ -50,7 +50,7 @@ ARROWS = {
 STOREYS = 11
 """The longest way down, counted in packages."""
 
-SOCKETS = {"kernel", "packets", "system", "watch"}
+SOCKETS = {"kernel", "packets", "system"}
 """Packages that may open a socket."""
 
 ONLY_CONVERTED = {"inet_pton", "inet_ntop", "AF_INET", "AF_INET6"}

@@ -192,7 +192,7 @@ class IpBatch(Peer):
     name = "ip -batch"
     remark = (
         f"one process; macvlans are made in group {GROUP}, so that one message removes them all;"
-        " it compares nothing: a file with only what changes"
+        " it compares nothing: its file has the changes only"
     )
     operations = CHANGES
 

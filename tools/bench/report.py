@@ -244,28 +244,29 @@ def text(results: Results) -> str:
 INTRODUCTION = """\
 # Many aliases at once
 
-Written by `make bench`. Whole processes, from their start to their end, medians of n runs;
-in brackets, how many times the time of netalias. All peers take turns in every round, each in a
-fresh network namespace with one veth device, on a machine that has come to rest. The operations
-follow one another in one namespace, and after each of them the addresses are counted.
-Absolute times hold for this machine only, the ratios carry over.
+Written by `make bench`. The times are those of whole processes, from start to end, as medians of n
+runs. The numbers in brackets are multiples of the time of netalias. All peers take turns in every
+round, each in a fresh network namespace with one veth device, on a machine that has come to rest.
+The operations follow one another in one namespace, and after each of them the addresses are
+counted. Absolute times hold for this machine only; the ratios carry over.
 """
 
 NOTES = """\
 ## How to read it
 
-- "no-op" is a run that finds nothing to do; "compared" is the same when the fingerprint of the
-  last run is missing, so that every wish is compared with the kernel. Of 100 aliases ten are
-  removed in place of a hundred.
-- The naive `ip -batch` makes alias by alias: `link add` ... `type macvlan mode bridge`,
+- "no-op" is a run that finds nothing to do. "no-op, compared" is the same without the fingerprint
+  of the last run, so that every wish is compared with the kernel. In the tables for 100 aliases,
+  "100 removed" means ten.
+- The naive `ip -batch` makes one alias after the other: `link add` ... `type macvlan mode bridge`,
   `link property add`, `addr add`, `link set up`. Removing all macvlans is one `link del group`.
-- The floor is what netalias sends, recorded once and sent again by a program that does nothing
+- The floor is the messages of netalias, recorded once and sent again by a program that does nothing
   else: no configuration, no reading, no comparison, no verification.
 - ifupdown2 is compiled to bytecode as its package would do it. A peer whose operation takes more
-  than two minutes is stopped; one whose next size would (time grows with the square) is not tried.
-  Who needs more than twenty seconds for all operations runs once.
-- The memory is measured with 500 labels on each of 100 devices: 50 000 on one device take more
-  than a minute in the kernel, whoever sends them.
+  than two minutes is stopped. A size that would take a peer longer than that, since its time grows
+  with the square, is not tried. A peer that needs more than twenty seconds for all operations runs
+  once.
+- The memory is measured with 500 labels on each of 100 devices: 50 000 on one device keep the
+  kernel busy for more than a minute, with any program.
 """
 
 

@@ -232,7 +232,7 @@ def _stage() -> Stage:
 
 def section(figures: Figures) -> str:
     """The heading and the tables of docs/performance.md."""
-    head = ("", "what is undone", "median", "at most", "others touched", "")
+    head = ("", "undone", "median", "at most", "others touched", "")
     introduction = INTRODUCTION.format(
         day=time.strftime("%Y-%m-%d"),
         release=os.uname().release,
@@ -248,12 +248,12 @@ def section(figures: Figures) -> str:
 INTRODUCTION = """\
 Written by `python tools/bench/watching.py --write` on {day}, Linux {release},
 {processors} processors ({processor}), other work on them. A third
-process hears what the kernel announces: from the word that an alias has gone to the word that it is
-back, an alias device up, with both names and its address. "Others touched" counts the devices and
-addresses, besides, of which anything was announced meanwhile, with keepalived for two seconds more.
-The floor is a program of Python that knows beforehand what to send. keepalived{version} has the
-same addresses in one instance, and nobody else on its network. What is right after a storm is what
-the kernel has, and what the text of aliases says.
+process listens to the announcements of the kernel. It counts the time from the announcement that an
+alias has gone to the announcement that it is back, an alias device up, with both names and its
+address. "Others touched" is the number of other devices and addresses that were announced
+meanwhile, with keepalived for two seconds more. The floor is a Python program that has its
+messages ready. keepalived{version} has the same addresses in one instance, and nobody else on
+its network. After a storm both the kernel and the text of aliases have to be right.
 """
 
 
