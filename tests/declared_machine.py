@@ -520,7 +520,7 @@ class DeclaredAliases(RuleBasedStateMachine):
         return [
             text
             for text, item in self._told(agenda)
-            if item.setting is None or item.name.main not in mains
+            if item.sysctl_change is None or item.name.main not in mains
         ]
 
     def _told(self, agenda: Diff) -> list[tuple[str, Difference]]:

@@ -103,10 +103,10 @@ class Difference:
 
     ``sign`` is one of those in plan/diff.py. ``place`` is ``file:line`` of the wish, empty for a
     removal, ``rank`` the number of its line; ``error`` is set when the plan was refused.
-    ``setting`` is the change of a main device's sysctls where no alias changes.
+    ``sysctl_change`` is the change of a main device's sysctls where no alias changes.
     """
 
-    __slots__ = ("error", "name", "place", "plan", "rank", "setting", "sign", "wish")
+    __slots__ = ("error", "name", "place", "plan", "rank", "sign", "sysctl_change", "wish")
 
     def __init__(self, sign: str, name: AliasName, plan: Plan, wish: Wish | None = None) -> None:
         self.sign = sign
@@ -116,7 +116,7 @@ class Difference:
         self.place = ""
         self.rank = -1
         self.error: errors.NetaliasError | None = None
-        self.setting: SysctlChange | None = None
+        self.sysctl_change: SysctlChange | None = None
 
 
 def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:

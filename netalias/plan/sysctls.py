@@ -57,7 +57,7 @@ def sysctl_difference(setting: SysctlChange) -> Difference:
     plan = Plan()
     plan.steps = [setting.step()]
     item = Difference(SET, MainName(setting.main.name), plan)
-    item.setting = setting
+    item.sysctl_change = setting
     return item
 
 

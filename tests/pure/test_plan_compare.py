@@ -14,7 +14,7 @@ from test_reconcile_machine import OverMemory
 from netalias import errors
 from netalias.desired import declarations
 from netalias.engine import Engine, Setup
-from netalias.engine.reconcile import Outcome, Rules, hold_rails, look, reconcile
+from netalias.engine.reconcile import Outcome, Rules, check_rails, look, reconcile
 from netalias.kernel.memory import Memory
 from netalias.model import GROUP, SCRATCH
 from netalias.model.steps import REMOVE, DelAddress, DelLink, SetLink
@@ -271,10 +271,10 @@ def test_guard_rails(
     found.present, found.wished, found.removed = present, wished, removed
     rules = Rules(**words)  # type: ignore[arg-type]
     if not message:
-        hold_rails(found, rules)
+        check_rails(found, rules)
         return
     with pytest.raises(errors.StateError) as caught:
-        hold_rails(found, rules)
+        check_rails(found, rules)
     assert str(caught.value) == message
     assert caught.value.hint.startswith("--allow-")
 
@@ -348,5 +348,5 @@ def test_many_at_once_are_as_one_after_the_other(random: Random) -> None:
 def test_a_removal_is_one_message(stage: Declared) -> None:
     """So that a kernel can delete sets at once."""
     stage.reconcile("eth0:0-3 10.0.0.1+\n")
-    items = [item for item in stage.check("").items if item.setting is None]
+    items = [item for item in stage.check("").items if item.sysctl_change is None]
     assert [type(step) for item in items for step in item.plan.steps] == [DelLink] * 4
