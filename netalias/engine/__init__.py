@@ -287,7 +287,7 @@ class Engine:
         """Whether the address needs no ClaimSession: no probe, and at most one announcement."""
         if self.policy is not None or wish.acd not in ("", "off"):
             return False
-        return wish.announce == 0 or (wish.announce is None and result.greets)
+        return wish.announce == 0 or (wish.announce is None and result.single_announcement)
 
     def _announce_one(self, result: Plan) -> list[str]:
         """Announce one IPv4 address without importing claim; a note if that fails."""

@@ -18,7 +18,7 @@ from netalias.engine.reconcile import Outcome, Rules, check_rails, look, reconci
 from netalias.kernel.memory import Memory
 from netalias.model import GROUP, SCRATCH
 from netalias.model.steps import REMOVE, DelAddress, DelLink, SetLink
-from netalias.plan import compare as agenda
+from netalias.plan import compare as comparison
 from netalias.plan.compare import compare
 from netalias.plan.diff import Diff
 from netalias.views.diff import line
@@ -314,7 +314,7 @@ def test_the_quick_answer_is_that_of_the_plan(random: Random) -> None:
 
     quick = compared()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agenda.Unchanged, "holds", lambda *_: False)
+        patch.setattr(comparison.Unchanged, "holds", lambda *_: False)
         assert compared() == quick
 
 
@@ -335,7 +335,7 @@ def test_many_at_once_are_as_one_after_the_other(random: Random) -> None:
     single = Engine(Setup(machine.ground.copy(machine.snapshot()), machine.registry))
     together = Engine(Setup(machine.ground.kernel(), machine.registry))
     outcome = reconcile(together, declared, Rules())
-    for block in sorted(declared.blocks, key=lambda block: agenda._width(block.wish)):
+    for block in sorted(declared.blocks, key=lambda block: comparison._width(block.wish)):
         for wish in block.wishes():
             try:
                 single.realise(wish)
