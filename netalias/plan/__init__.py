@@ -396,7 +396,7 @@ def _shared_address(goal: Goal, observed: Observed, alias: Alias | None) -> list
     own = alias.entry if alias is not None else None
     if own is not None and own.local == goal.address:
         return []
-    for other in observed.standing(goal.address):
+    for other in observed.addresses(goal.address):
         if other is not own:
             device = observed.snapshot.devices.get(other.index)
             where = device.name if device is not None else f"device {other.index}"
