@@ -1,7 +1,7 @@
 """Alias devices: ``eth0:0`` as a real device, of any address family that has an alias type.
 
-``netalias.open()`` gives an Engine with ``create``, ``delete``, ``show`` and ``lookup``;
-``netalias.emulator`` is the engine of Linux 2.0 in memory. Names are loaded when they are used.
+``netalias.open()`` returns an Engine with ``create``, ``delete``, ``show`` and ``lookup``;
+``netalias.emulator`` is the engine of Linux 2.0 in memory. Names are imported on first use.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def open(
 ) -> Engine:
     """An Engine for the network namespace *netns*, or for that of the calling thread.
 
-    *netns* is a name of ``ip netns`` or a path; the thread is back where it was when this returns.
-    With a *kernel* (netalias.kernel.memory.Memory for one) nothing is opened and nothing is locked.
-    *group* is the mark on devices, 0 for the usual one; *wait* is the time in seconds that a change
-    waits for another run; *recorded*: a reading can be recognised again
+    *netns* is a name as for ``ip netns``, or a path; the thread returns to its own namespace.
+    With a *kernel*, such as netalias.kernel.memory.Memory, nothing is opened and nothing is locked.
+    *group* is IFLA_GROUP of alias devices, 0 for the default; *wait* is the time in seconds that a
+    change waits for the lock; *recorded*: keep a fingerprint of each reading
     (kernel/netlink/fingerprint.py). The others are those of engine.Setup. Raises NoSuchDevice for
     an unknown namespace, UsageError, KernelError.
     """
@@ -102,7 +102,7 @@ def open(
 
 
 def _inside(netns: str) -> Callable[[Callable[[], Any]], Any]:
-    """A function that calls another one inside a namespace."""
+    """A function that calls its argument inside the namespace *netns*."""
     from netalias.system.netns import entered
 
     def within(work: Callable[[], Any]) -> Any:
@@ -113,7 +113,7 @@ def _inside(netns: str) -> Callable[[Callable[[], Any]], Any]:
 
 
 def _opened(recorded: bool) -> tuple[Kernel, int]:
-    """The kernel of the thread's namespace, and the inode of that."""
+    """The kernel of the thread's network namespace, and the inode of that namespace."""
     from os import stat
 
     namespace = stat("/proc/thread-self/ns/net").st_ino

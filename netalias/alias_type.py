@@ -1,4 +1,4 @@
-"""Former home of netalias.families, for alias types of others, until the next minor version."""
+"""Deprecated name of netalias.families, kept for plug-ins until the next minor version."""
 
 from __future__ import annotations
 

@@ -511,20 +511,20 @@ class DeclaredAliases(RuleBasedStateMachine):
         assert wrong == [], wrong
         return seen(copy.snapshot())
 
-    def _lines(self, agenda: Diff | Sequence[object]) -> list[str]:
-        items = agenda.items if isinstance(agenda, Diff) else agenda
+    def _lines(self, diff: Diff | Sequence[object]) -> list[str]:
+        items = diff.items if isinstance(diff, Diff) else diff
         return [line(item, self.registry) for item in items]  # type: ignore[arg-type]
 
-    def _due(self, agenda: Diff, mains: Set[str]) -> list[str]:
+    def _due(self, diff: Diff, mains: Set[str]) -> list[str]:
         """The lines without the sysctls of *mains*, which have refused aliases."""
         return [
             text
-            for text, item in self._told(agenda)
-            if item.setting is None or item.name.main not in mains
+            for text, item in self._told(diff)
+            if item.sysctl_change is None or item.name.main not in mains
         ]
 
-    def _told(self, agenda: Diff) -> list[tuple[str, Difference]]:
-        return list(zip(self._lines(agenda), agenda.items, strict=True))
+    def _told(self, diff: Diff) -> list[tuple[str, Difference]]:
+        return list(zip(self._lines(diff), diff.items, strict=True))
 
     def _wanted(self) -> dict[str, str]:
         """The file, by the names of the day; what stands on a main of no name is left out."""

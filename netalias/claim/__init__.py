@@ -1,7 +1,7 @@
-"""Claims: addresses that a run brings to the links of their main devices, as values. Pure.
+"""Claims: addresses that a run adds to the links of their main devices, as values. Pure.
 
-Before an address comes it may be probed for (RFC 5227; for IPv6 the kernel does that itself, RFC
-4862); afterwards it is announced (claim/session.py), and so it is when its device gets another MAC.
+An address may be probed for before it is added (RFC 5227; for IPv6 the kernel does so itself, RFC
+4862). It is announced afterwards (claim/session.py), and when its device gets another MAC.
 """
 
 from __future__ import annotations
@@ -35,16 +35,18 @@ ABORT = "abort"
 
 
 VERDICT = 8.0
-"""Seconds that the kernel's verdict is waited for: it takes one or two (RFC 4862, 5.1)."""
+"""Seconds to wait for the kernel's verdict, which takes one or two (RFC 4862, section 5.1)."""
 EACH = 0.15
-"""Seconds more for each address: the kernel works through them one by one, and hands every probe of
-a macvlan to all its siblings."""
+"""Seconds more for each address: the kernel works through them one by one, and passes every probe
+of a macvlan to all its siblings."""
 
 
 class Context:
-    """The way to the neighbours: ``within`` calls a function inside the namespace, ``waiting`` one
-    that waits for other hosts; ``aside``: the process is about to end, and leaves slow work to a
-    child."""
+    """The context in which packets are sent.
+
+    ``within`` calls a function inside the namespace, ``waiting`` one that waits for other hosts;
+    ``aside``: the process is about to end and leaves slow work to a child.
+    """
 
     __slots__ = ("aside", "waiting", "within")
 
@@ -55,9 +57,12 @@ class Context:
 
 
 class Policy:
-    """What holds for wishes that do not say it: ``acd`` and ``conflict`` are words of a wish,
-    ``announce`` how often, ``every`` the seconds after which again; ``rate`` is frames a second,
-    None for the usual one, 0 for no limit."""
+    """The defaults for wishes.
+
+    ``acd`` and ``conflict`` are words of a wish; ``announce`` is the number of announcements,
+    ``every`` the period of repeated ones in seconds, 0 for none; ``rate`` is in frames per second,
+    None for the built-in default, 0 for no limit.
+    """
 
     __slots__ = ("acd", "announce", "conflict", "every", "rate")
 
@@ -70,11 +75,12 @@ class Policy:
 
 
 class Claim:
-    """One address that arrives, by ``plan``, or that is only announced again.
+    """An address to probe for and announce; ``plan`` adds it, None if it is only announced again.
 
-    ``main`` is its main device, ``device`` the name of the one that carries it; ``own``: that one
-    has a MAC of its own, which is announced. ``new``: it was not in use before. ``acd`` and
-    ``abort`` tell how it is looked for, ``rounds`` how often it is announced.
+    ``main`` is its main device, ``device`` the name of the device that carries it; ``own``: that
+    device has a MAC of its own, which is announced. ``new``: the address was not in use before.
+    ``acd`` is the way to probe, ``abort``: a conflict ends the run; ``rounds`` is the number of
+    announcements.
     """
 
     __slots__ = (
@@ -97,8 +103,8 @@ class Claim:
         self.new = False
         self.plan: Plan | None = None
 
-    def wished(self, wish: Wish) -> None:
-        """Take over what a wish says."""
+    def apply(self, wish: Wish) -> None:
+        """Override the defaults of the policy by the words of *wish*."""
         self.acd = wish.acd or self.acd
         if wish.conflict:
             self.abort = wish.conflict == ABORT
@@ -106,28 +112,28 @@ class Claim:
             self.rounds = wish.announce
 
     @property
-    def asked(self) -> bool:
-        """Whether somebody else is looked for who has it."""
+    def probed(self) -> bool:
+        """Whether the address is probed for."""
         return self.new and self.acd != OFF
 
 
 def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Claim]:
-    """The addresses that come by these plans, on main devices where somebody can hear of it.
+    """The claims of the addresses that plans add or move, on main devices that are up.
 
-    A plan gets a note where neighbours should be asked, and nobody can be.
+    A plan whose address should be probed for gets a note if its main device is down.
     """
     for wish, plan in pairs:
         goal = plan.goal
         if wish is None or goal is None or goal.type.family not in (AF_INET, AF_INET6):
             continue
-        new, told = plan.arrival
-        if not told:
+        new, announced = plan.arrival
+        if not announced:
             continue
         one = Claim(goal.name, goal.main, plan.kind, goal.type.family, goal.address, policy)
-        one.wished(wish)
+        one.apply(wish)
         one.new, one.plan = new, plan
-        if not goal.main.up:  # forced: nobody is behind it yet
-            _unasked(one, plan)
+        if not goal.main.up:  # by --force
+            _note_unprobed(one, plan)
             continue
         old = plan.alias
         if old is not None and old.device is not None and old.kind == plan.kind:
@@ -135,15 +141,15 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
         yield one
 
 
-def _unasked(one: Claim, plan: Plan) -> None:
+def _note_unprobed(one: Claim, plan: Plan) -> None:
     text = address_text(one.family, one.address)
     note = f"{one.name}: nobody was asked whether {text} is in use: {one.main.name} is down"
-    if one.asked and note not in plan.notes:
+    if one.probed and note not in plan.notes:
         plan.notes.append(note)
 
 
 def reason_not_to_announce(alias: Alias) -> str:
-    """Why nobody can be told of an address, or empty."""
+    """The reason why the address of an alias cannot be announced; empty for none."""
     entry, main, device = alias.entry, alias.main, alias.carrier
     if not alias.ours:
         return "netalias did not make it"
@@ -155,15 +161,15 @@ def reason_not_to_announce(alias: Alias) -> str:
         return f"{main.name} has no neighbours"
     if entry.flags & IFA_F_DADFAILED:
         return "another host has it (dadfailed)"
-    if entry.flags & IFA_F_TENTATIVE:  # RFC 4429, 3.3: not even where it is optimistic
+    if entry.flags & IFA_F_TENTATIVE:  # RFC 4429, section 3.3: not even if it is optimistic
         return "it is still being checked (tentative)"
     return ""
 
 
 def reannouncement(alias: Alias, policy: Policy) -> Claim:
-    """The claim of an alias that is there, announced as if it had just come.
+    """The claim that announces an existing alias again.
 
-    reason_not_to_announce() must be empty for it.
+    Its reason_not_to_announce() must be empty.
     """
     assert alias.main is not None
     one = Claim(alias.name, alias.main, alias.kind, alias.family, alias.address, policy)
@@ -173,5 +179,5 @@ def reannouncement(alias: Alias, policy: Policy) -> Claim:
 
 
 def patience(count: int) -> float:
-    """Seconds that the kernel's verdict on so many addresses is waited for."""
+    """Seconds to wait for the kernel's verdict on *count* addresses."""
     return VERDICT + EACH * count

@@ -1,7 +1,7 @@
-"""Announcements that take more than a moment: many at a rate, repeated, or after the kernel's
-verdict on an IPv6 address. A command leaves them to a child, a program that uses the library waits.
+"""Announcements that take time: many at a limited rate, repeated ones, or those after the kernel's
+verdict on IPv6 addresses. A command leaves them to a child; a program that uses the library waits.
 
-What does not stand any more when its turn comes is not announced: by then it may be another host's.
+An address that is gone when its turn comes is not announced: by then another host may have it.
 """
 
 from __future__ import annotations
@@ -20,50 +20,50 @@ if TYPE_CHECKING:
     from netalias.model import Snapshot
     from netalias.packets.announce import Announcement
 
-    Refused = list[errors.NetaliasError]
+    Failures = list[errors.NetaliasError]
 
 DESCRIPTORS = 1 << 20
 """NR_OPEN of linux/fs.h."""
 FEW = 128
-"""Up to so many devices are read one by one."""
+"""Number of devices up to which they are read one by one."""
 STRIDE = 1000
-"""So many are announced without looking whether they are there still."""
+"""Number of addresses that are announced after one check that they still exist."""
 
 
-def send(context: Context, kernel: Kernel, claims: Sequence[Claim], policy: Policy) -> Refused:
-    """Announce in rounds, and wait for the last one; what was refused."""
-    refused: Refused = []
+def send(context: Context, kernel: Kernel, claims: Sequence[Claim], policy: Policy) -> Failures:
+    """Announce in rounds, and wait for the last one; the failures."""
+    failures: Failures = []
     try:
-        context.within(lambda: refused.extend(_rounds(kernel, claims, policy, context.aside)))
+        context.within(lambda: failures.extend(_rounds(kernel, claims, policy, context.aside)))
     except errors.NetaliasError as error:
-        refused.append(error)
-    return refused
+        failures.append(error)
+    return failures
 
 
-def leave(
+def send_in_child(
     context: Context,
     kernel: Kernel,
     claims: Sequence[Claim],
     policy: Policy,
     *,
     decided: bool = True,
-) -> Refused:
-    """A child announces, at a rate and as often as wished; what is refused before it begins.
+) -> Failures:
+    """Announce in rounds in a child process; the failures before it starts.
 
-    Without *decided* it waits for the kernel's verdict first. It holds nothing of this process,
-    *kernel* neither.
+    Without *decided* the child waits for the kernel's verdict first. It shares no descriptor with
+    this process, not even that of *kernel*.
     """
     from netalias.packets import opened, refused
 
     def work() -> None:
         with kernel.reopened() as own:
-            good = claims if decided else _good(own, claims)
-            _rounds(own, good, policy, aside=False)
+            unique = claims if decided else _unique(own, claims)
+            _rounds(own, unique, policy, aside=False)
 
     def begin() -> None:
-        right = opened()  # nobody hears of what is refused to the child
+        trial = opened()  # reports a missing right, which the child could not
         _child(work)
-        right.close()
+        trial.close()
 
     try:
         context.within(begin)
@@ -77,11 +77,11 @@ def leave(
 def _rounds(
     kernel: Kernel, claims: Sequence[Claim], policy: Policy, aside: bool
 ) -> Iterable[errors.NetaliasError]:
-    """Each refusal once."""
+    """Announce each claim as often as it has rounds; each failure once."""
     from netalias.packets.announce import INTERVAL, RATE, announce
 
     rate = RATE if policy.rate is None else policy.rate
-    refused: dict[str, errors.NetaliasError] = {}
+    failures: dict[str, errors.NetaliasError] = {}
     begin = monotonic()
     last = max((one.rounds for one in claims), default=0) - 1
     for number in range(last + 1):
@@ -90,21 +90,22 @@ def _rounds(
         for first in range(0, len(due), STRIDE):
             some = due[first : first + STRIDE]
             end = number == last and first + STRIDE >= len(due)
-            for error in announce(_standing(_read(kernel, some), some), rate, aside=aside and end):
-                refused.setdefault(str(error), error)
-    return refused.values()
+            present = _present(_read(kernel, some), some)
+            for error in announce(present, rate, aside=aside and end):
+                failures.setdefault(str(error), error)
+    return failures.values()
 
 
-def _good(kernel: Kernel, asked: Sequence[Claim]) -> list[Claim]:
-    """Those of the IPv6 addresses that nobody else has."""
+def _unique(kernel: Kernel, followed: Sequence[Claim]) -> list[Claim]:
+    """The claims of IPv6 addresses that the kernel finds unique (RFC 4862)."""
     from netalias.claim import patience
     from netalias.packets.dad import DadMonitor
 
-    with DadMonitor({one.main.index for one in asked}) as watch:
-        snapshot = _read(kernel, asked)
+    with DadMonitor({one.main.index for one in followed}) as watch:
+        snapshot = _read(kernel, followed)
         places = {
             (device.index, one.address): one
-            for one in asked
+            for one in followed
             if (device := snapshot.device(one.device)) is not None
         }
         taken, late = watch.verdicts(places, patience(len(places)), usable=False)
@@ -113,8 +114,10 @@ def _good(kernel: Kernel, asked: Sequence[Claim]) -> list[Claim]:
 
 
 def _child(work: Callable[[], object]) -> None:
-    """Have *work* done by a process of its own, which holds nothing of this one, and whose errors
-    nobody hears of. Where no process can be made it is done here."""
+    """Do *work* in a child process without the descriptors of this one; its errors are lost.
+
+    If fork(2) fails, the work is done here.
+    """
     from os import _exit, chdir, closerange, fork, setsid
 
     try:
@@ -125,8 +128,8 @@ def _child(work: Callable[[], object]) -> None:
     if process:
         return
     try:
-        setsid()  # what stops the command does not stop it
-        chdir("/")  # nor does it keep a file system mounted
+        setsid()  # a signal to the job of the command does not reach the child
+        chdir("/")  # and it keeps no file system busy
         closerange(0, DESCRIPTORS)
         work()
     finally:
@@ -134,13 +137,13 @@ def _child(work: Callable[[], object]) -> None:
 
 
 def _read(kernel: Kernel, claims: Iterable[Claim]) -> Snapshot:
-    """The devices of *claims* as they are now, and maybe others."""
+    """A snapshot that has at least the devices of *claims*."""
     wanted = {name for one in claims for name in (one.device, one.main.name)}
     return kernel.part(wanted) if len(wanted) <= FEW else kernel.snapshot()
 
 
-def _standing(snapshot: Snapshot, claims: Iterable[Claim]) -> list[Announcement]:
-    """How those are announced whose address is there, and decided on."""
+def _present(snapshot: Snapshot, claims: Iterable[Claim]) -> list[Announcement]:
+    """The announcements of claims whose address is present and not tentative or a duplicate."""
     from netalias.packets.announce import Announcement
 
     present = {

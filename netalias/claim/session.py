@@ -1,7 +1,7 @@
-"""One session of claiming: probe for addresses, follow the kernel's verdicts, announce.
+"""A claim session: probe for addresses, follow the kernel's verdicts, announce.
 
-Probing stands in check.py, announcing in announce.py. One IPv4 address for which nothing is wished
-does not come here: the engine announces it.
+The probes are in check.py, the announcements in announce.py. One IPv4 address with default options
+has no session: the engine announces it directly.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
     from netalias.plan import Plan
 
 AT_ONCE = 64
-"""The number of IPv4 addresses that go out in one burst (packets/pacing.py, BURST)."""
+"""Number of IPv4 addresses that are announced in one burst (packets/pacing.py, BURST)."""
 
 
 def announce(
     context: Context, kernel: Kernel, claims: Sequence[Claim], policy: Policy
 ) -> list[str]:
-    """Announce addresses that have come; failures, as sentences.
+    """Announce addresses that were added; failures as sentences.
 
-    An IPv6 address is not advertised before the kernel has decided on it (RFC 4862, 5.4): one that
-    was not followed is left to a child, or left out.
+    An IPv6 address is not advertised before the kernel's verdict (RFC 4862, section 5.4): without
+    one yet, it is left to a child, or not announced if the process goes on.
     """
-    from netalias.claim.announce import leave, send
+    from netalias.claim.announce import send, send_in_child
 
-    now = [one for one in claims if one.family == AF_INET or one.asked]
-    later = [one for one in claims if one.family != AF_INET and not one.asked]
-    refused: list[errors.NetaliasError] = []
+    now = [one for one in claims if one.family == AF_INET or one.probed]
+    later = [one for one in claims if one.family != AF_INET and not one.probed]
+    failures: list[errors.NetaliasError] = []
     if now:
         long = len(now) > AT_ONCE or any(one.rounds > 1 for one in now)
-        work = leave if context.aside and long else send
-        refused += work(context, kernel, now, policy)
+        work = send_in_child if context.aside and long else send
+        failures += work(context, kernel, now, policy)
     if later and context.aside:
-        refused += leave(context, kernel, later, policy, decided=False)
-    return [f"not announced: {error.line()}" for error in refused]
+        failures += send_in_child(context, kernel, later, policy, decided=False)
+    return [f"not announced: {error.line()}" for error in failures]
 
 
 class ClaimSession:
-    """One run: ``look`` and ``follow`` before it, ``verdicts`` and ``announce`` after it.
+    """The claims of a run: ``look`` and ``follow`` before it, ``verdicts`` and ``announce`` after.
 
-    Pairs are a claim and the error that keeps it away. As a context manager it closes what
-    follows the kernel.
+    Results are pairs of a claim and the error that prevents it. Leaving it as a context manager
+    closes the sockets of follow().
     """
 
     def __init__(
@@ -75,31 +75,31 @@ class ClaimSession:
             self._verdicts.close()
 
     def look(self) -> Found:
-        """Who has the IPv4 addresses that are to be looked for."""
-        if not self._asked:
+        """Probe for the IPv4 addresses; the claims that fail."""
+        if not self._probed:
             return []
         from netalias.claim.check import conflicts
 
-        return self._wait(lambda: conflicts(self._context, self._snapshot, self._asked))
+        return self._wait(lambda: conflicts(self._context, self._snapshot, self._probed))
 
     def follow(self) -> None:
-        """Follow the kernel from now on, for the IPv6 addresses that are about to be added."""
-        asked = [one for one in self._asked if one.family != AF_INET]
-        if asked:
+        """Follow the kernel's verdicts on the IPv6 addresses that are about to be added."""
+        followed = [one for one in self._probed if one.family != AF_INET]
+        if followed:
             from netalias.claim.check import Verdicts
 
-            self._verdicts = Verdicts(self._context, self._snapshot, asked)
+            self._verdicts = Verdicts(self._context, self._snapshot, followed)
 
     @property
     def awaited(self) -> list[Plan]:
-        """The plans that bring the addresses followed."""
+        """The plans that add the followed addresses."""
         if self._verdicts is None:
             return []
-        asked = (one.plan for one in self._asked if one.family != AF_INET)
-        return [plan for plan in asked if plan is not None]
+        plans = (one.plan for one in self._probed if one.family != AF_INET)
+        return [plan for plan in plans if plan is not None]
 
     def verdicts(self) -> Found:
-        """Who has the IPv6 addresses that were added."""
+        """Wait for the verdicts on the IPv6 addresses that were added; the claims that fail."""
         verdicts = self._verdicts
         return self._wait(lambda: verdicts.wait(self._kernel)) if verdicts is not None else []
 
@@ -108,11 +108,11 @@ class ClaimSession:
         return found
 
     def announce(self, lost: Iterable[Plan] = ()) -> list[str]:
-        """Announce all but those of the plans *lost*; what could not be, as sentences."""
+        """Announce all claims but those of the plans *lost*; failures as sentences."""
         gone = set(map(id, lost))
-        told = [one for one in self.claims if one.rounds and id(one.plan) not in gone]
-        return announce(self._context, self._kernel, told, self._policy) if told else []
+        left = [one for one in self.claims if one.rounds and id(one.plan) not in gone]
+        return announce(self._context, self._kernel, left, self._policy) if left else []
 
     @property
-    def _asked(self) -> list[Claim]:
-        return [one for one in self.claims if one.asked]
+    def _probed(self) -> list[Claim]:
+        return [one for one in self.claims if one.probed]

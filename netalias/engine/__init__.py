@@ -1,8 +1,8 @@
-"""The engine: read, plan, carry out. It is handed a Kernel and never makes one.
+"""The engine: read, plan, execute. It is handed a Kernel and never makes one.
 
-execute() is the one way in which plans are carried out, in this order: the record of former
-sysctls, all changes at once, the return of aliases that were refused (undo.py), the kernel's
-verdicts on IPv6 addresses, sysctls that nothing needs any more, and last the announcements.
+Every plan is carried out by execute(), in this order: save former sysctl values, send all changes
+at once, restore aliases whose replacement was refused (undo.py), wait for the kernel's verdicts on
+IPv6 addresses, restore sysctls that nothing needs any more, announce.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ if TYPE_CHECKING:
 
 
 def call(work: Callable[[], T]) -> T:
-    """Call *work* right here."""
+    """The result of *work*, called directly: the default for Setup's ``within`` and ``waiting``."""
     return work()
 
 
 class Setup:
-    """The choices of an engine, made once.
+    """The configuration of an engine; it does not change afterwards.
 
-    ``kernel`` and ``registry``; ``group`` is the mark on devices. ``namespace`` is the inode of the
-    network namespace, 0 for one that nobody shares; ``wait`` the seconds that a transaction waits
-    for another one there; ``runtime`` the runtime directory, None for the usual one. ``within``
-    calls a function inside the namespace.
-    ``claims``: addresses are probed for and announced; ``aside``: the process is about to end, and
+    ``group`` is IFLA_GROUP of alias devices. ``namespace`` is the inode of the network namespace,
+    0 for one that no other process uses; ``wait`` is the time in seconds that a transaction waits
+    for the lock; ``runtime`` is the runtime directory, None for the default one. ``within`` calls a
+    function inside the namespace.
+    ``claims``: probe for addresses and announce them; ``aside``: the process is about to end and
     leaves slow work to a child; ``waiting`` calls a function that waits for other hosts; ``policy``
-    holds where a wish does not say it, None for the usual one. ``hands_off``: sysctls of main
-    devices are left alone. ``texts``: every change refreshes the texts that are there, and ``warn``
-    is told the reason where that fails.
+    holds the defaults for wishes, None for the built-in ones. ``hands_off``: do not touch sysctls
+    of main devices. ``texts``: refresh existing texts after each change; ``warn`` is called with
+    the reason if that fails.
     """
 
     __slots__ = (
@@ -94,9 +94,9 @@ class Setup:
 
 
 class Engine:
-    """The aliases of one network namespace, by the choices of a Setup.
+    """The aliases of one network namespace, configured by a Setup.
 
-    As a context manager it closes its kernel.
+    Leaving it as a context manager closes its kernel.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -123,7 +123,7 @@ class Engine:
             self.kernel.close()
 
     def derived(self, **changes: object) -> Engine:
-        """An engine of the same registry that differs in some choices of its Setup."""
+        """An engine with the same registry and these *changes* to its Setup."""
         choices = {name: getattr(self.setup, name) for name in Setup.__slots__}
         choices |= {"registry": self.registry} | changes
         other = Engine(Setup(choices.pop("kernel"), **choices))
@@ -136,7 +136,7 @@ class Engine:
         return found
 
     def rehearsal(self, kernel: Kernel) -> Engine:
-        """An engine over *kernel*, a copy in memory: no lock, no file, no packet."""
+        """An engine for a dry run on *kernel*, a copy in memory: no lock, no file, no packet."""
         from netalias.runtime.private import PrivateDirectory
 
         saved = self.saved(self.observe())
@@ -145,9 +145,9 @@ class Engine:
         return other
 
     def lent(self, **changes: object) -> Engine:
-        """The same as derived(), for a part of a transaction: closing it closes nothing."""
+        """An engine as by derived(), for use inside a transaction: closing it closes nothing."""
         if not self.runtime.path:
-            self.saved(self.observe())  # both remember the same
+            self.saved(self.observe())  # so that both share the saved sysctls
         other = self.derived(texts=False, **changes)
         other._owns_kernel = False
         return other
@@ -168,35 +168,36 @@ class Engine:
         return self._runtime
 
     def transaction(self) -> Transaction:
-        """A change of the namespace, for a ``with``."""
+        """A transaction of this engine, to be used in a ``with`` statement."""
         return Transaction(self)
 
     def began(self, path: str) -> None:
-        """A transaction has begun with the runtime directory *path*."""
+        """Note the begin of a transaction; *path* is the runtime directory, empty for none."""
         self._changing = True
         if path:
             self._saved = None
 
     def ended(self) -> None:
-        """A transaction is about to end."""
+        """Note the end of a transaction."""
         self._changing = False
 
     # Reading
 
     def snapshot(self) -> Snapshot:
-        """One reading of the kernel."""
+        """A snapshot of the kernel. Raises KernelError."""
         return self.kernel.snapshot()
 
     def observe(self) -> Observed:
-        """One reading of the kernel, with the aliases found in it."""
+        """The observed state: a new snapshot and the aliases found in it. Raises KernelError."""
         return self.recognise(self.kernel.snapshot())
 
     def recognise(self, snapshot: Snapshot) -> Observed:
-        """A snapshot with the aliases found in it."""
+        """The observed state: *snapshot* and the aliases found in it."""
         return Observed(snapshot, self.registry, self.group, self.able)
 
     def able(self, kind: str) -> bool:
-        """Whether the kernel has a kind; without the right to ask, whether one is to be seen."""
+        """Whether the kernel supports *kind*; without CAP_NET_ADMIN, whether a device of that kind
+        exists or the kind is macvlan."""
         try:
             return self.kernel.able(kind)
         except errors.NotPermitted:
@@ -209,9 +210,9 @@ class Engine:
     # Sysctls of main devices
 
     def saved(self, observed: Observed) -> SavedSysctls:
-        """Former values of sysctls that netalias has set on the devices of *observed*."""
+        """The former values of sysctls that netalias has set on the devices of *observed*."""
         path = self.runtime.path
-        # Others may change the file, but not during a transaction.
+        # Another process may change the file, but not during a transaction.
         if self._saved is None or (path and not self._changing):
             from netalias.plan.sysctls import NEEDED
             from netalias.runtime.sysctls import SavedSysctls
@@ -221,7 +222,7 @@ class Engine:
         return self._saved
 
     def terms(self, observed: Observed) -> SysctlTerms:
-        """The values that the sysctls of main devices depend on, beside *observed*."""
+        """The inputs for sysctl changes that *observed* does not contain."""
         from netalias.plan.sysctls import COMMON, SysctlTerms
 
         common = self.within(lambda: {key: self.kernel.common(key) for key in COMMON})
@@ -229,7 +230,7 @@ class Engine:
         return SysctlTerms(saved, common, hands_off=self.setup.hands_off)
 
     def sysctls(self, observed: Observed, plans: Sequence[Plan]) -> list[Difference]:
-        """The sysctls of main devices that *plans* need, or do not need any more."""
+        """The sysctl changes on main devices that *plans* require or make possible."""
         from netalias.plan.sysctls import settle, sysctl_difference
 
         return [sysctl_difference(one) for one in settle(observed, plans, self.terms(observed))]
@@ -237,14 +238,14 @@ class Engine:
     # One wish
 
     def plan(self, wish: Wish, *, force: bool = False) -> Plan:
-        """The plan that makes *wish* true; nothing is done. Raises StateError, KernelError.
+        """The plan that makes *wish* true; nothing is changed. Raises StateError, KernelError.
 
-        Without the right to ask for kinds, macvlan counts, and those that are to be seen.
+        Without CAP_NET_ADMIN the supported kinds are guessed, see able().
         """
         return self._plan(wish, self.observe(), force)
 
     def _plan(self, wish: Wish, observed: Observed, force: bool) -> Plan:
-        # A command that only looks does not load the means to change.
+        # Imported here: a command that only reads does not need these modules.
         from netalias.plan import concerns_sysctls, plan
 
         result = plan(wish, observed, force=force)
@@ -253,9 +254,9 @@ class Engine:
         return result
 
     def realise(self, wish: Wish, *, force: bool = False) -> Plan:
-        """Make *wish* true, or leave everything as it was.
+        """Make *wish* true, or leave everything as it was; the plan that was carried out.
 
-        Raises StateError, KernelError or LockBusy; NotPermitted comes before any other.
+        Raises StateError, KernelError or LockBusy; NotPermitted takes precedence.
         """
         with self.transaction():
             observed, result = permitted_first(self.kernel, lambda: self._ready(wish, force))
@@ -265,8 +266,8 @@ class Engine:
             from netalias.plan import Difference
 
             difference = Difference("", wish.name, result, wish)
-            quick = self._is_quick(wish, result)
-            session = None if quick else self.claiming(observed, [difference])
+            simple = self._is_simple(wish, result)
+            session = None if simple else self.claiming(observed, [difference])
             for _, error in session.look() if session is not None else ():
                 raise error
             items = [difference, *result.sysctls]
@@ -274,7 +275,7 @@ class Engine:
             for item in items:
                 if item.error is not None:
                     raise item.error
-            if quick and wish.announce is None:
+            if simple and wish.announce is None:
                 result.notes += self._announce_one(result)
         return result
 
@@ -282,14 +283,14 @@ class Engine:
         observed = Observed(self.kernel.snapshot(), self.registry, self.group, self.kernel.able)
         return observed, self._plan(wish, observed, force)
 
-    def _is_quick(self, wish: Wish, result: Plan) -> bool:
-        """Whether one IPv4 address needs nothing but one announcement, or not even that."""
+    def _is_simple(self, wish: Wish, result: Plan) -> bool:
+        """Whether the address needs no ClaimSession: no probe, and at most one announcement."""
         if self.policy is not None or wish.acd not in ("", "off"):
             return False
-        return wish.announce == 0 or (wish.announce is None and result.greets)
+        return wish.announce == 0 or (wish.announce is None and result.single_announcement)
 
     def _announce_one(self, result: Plan) -> list[str]:
-        """Announce one IPv4 address without loading what announces many; notes on a failure."""
+        """Announce one IPv4 address without importing claim; a note if that fails."""
         if not self.setup.claims:
             return []
         from netalias.packets import single
@@ -312,7 +313,7 @@ class Engine:
 
     @property
     def context(self) -> Context | None:
-        """The way to the neighbours; None where addresses are neither probed for nor announced."""
+        """The context of claims; None if addresses are neither probed for nor announced."""
         if not self.setup.claims:
             return None
         from netalias.claim import Context
@@ -322,7 +323,7 @@ class Engine:
     def claiming(
         self, observed: Observed, differences: Iterable[Difference]
     ) -> ClaimSession | None:
-        """The session that claims the addresses that *differences* bring; None for none."""
+        """The session that claims the addresses added by *differences*; None without any."""
         plans = ((one, one.plan.goal) for one in differences if one.plan.steps)
         coming = [one for one, goal in plans if goal is not None and goal.up]
         context = self.context if coming else None
@@ -340,9 +341,10 @@ class Engine:
     # Calls of a program
 
     def create(self, name: str, address: str, *words: str, force: bool = False) -> Alias:
-        """``create("eth0:0", "200.1.1.1/24", "mtu", "1400")`` -> the alias as it stands now.
+        """The alias made by ``create("eth0:0", "200.1.1.1/24", "mtu", "1400")``.
 
-        An alias of that name is re-addressed in place. Raises as realise() and desired.parse() do.
+        An existing alias is re-addressed in place. Raises the errors of realise() and
+        desired.parse().
         """
         from netalias import desired
 
@@ -350,7 +352,7 @@ class Engine:
         return self.get(name)
 
     def delete(self, name: str) -> None:
-        """``delete("eth0:0")``. Raises NoSuchDevice, NotOurs, KernelError."""
+        """Delete the alias or label *name*. Raises NoSuchDevice, NotOurs, KernelError."""
         from netalias import desired
 
         self.realise(desired.parse([name.removesuffix("-") + "-"], self.registry))
@@ -362,22 +364,23 @@ class Engine:
         return find(self.observe(), names.parse(name)[0])
 
     def show(self, *wanted: str) -> list[Alias]:
-        """All aliases in chain order, or those of some main devices or names."""
+        """All aliases in chain order, or those that the names of main devices or aliases in
+        *wanted* select. Raises BadName, NoSuchDevice."""
         from netalias.observed import select
 
         return select(self.observe(), wanted)
 
     def lookup(self, address: str, type_name: str = "") -> Alias | None:
-        """The alias that owns *address*, a text; None when there is none. Raises BadAddress."""
+        """The alias that owns *address*, given as text; None without one. Raises BadAddress."""
         from netalias.observed import lookup
 
         return lookup(self.observe(), address, type_name)
 
 
 class Transaction:
-    """One change under the lock of the namespace; when it is left, the texts are refreshed.
+    """A context manager that holds the lock of the namespace, and refreshes the texts at the end.
 
-    ``path`` is that of the runtime directory.
+    ``path`` is the runtime directory, empty for none.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -385,7 +388,8 @@ class Transaction:
         self.path = ""
 
     def __enter__(self) -> Transaction:
-        """Raises LockBusy after the waiting time, StateError where there is no place for it."""
+        """Take the lock. Raises LockBusy after Setup.wait seconds, StateError if no directory is
+        writable."""
         runtime = self._engine.runtime
         runtime.acquire()
         self.path = runtime.path
@@ -400,7 +404,7 @@ class Transaction:
             self._engine.runtime.release()
 
     def _refresh(self) -> None:
-        """Let the texts tell the change, where there are any."""
+        """Rewrite the texts if they exist and the kernel was changed."""
         engine = self._engine
         namespace = engine.runtime.namespace
         if not (namespace and engine.setup.texts and engine.kernel.changed):
@@ -427,12 +431,13 @@ def execute(
     ordered: bool = False,
     atomic: bool = False,
 ) -> list[str]:
-    """Carry out differences; each one that is refused gets its ``error``, and is undone.
+    """Carry out differences; a refused one is undone and gets its ``error``.
 
-    *session* claims the addresses that they bring. With *ordered* those after the first refused one
-    are undone too, with *atomic* all of them. Sysctls that an alias needed which was refused go
-    back: they are added to *items*. Returns notes on addresses that could not be announced. Raises
-    StateError where the record of sysctls cannot be written, KernelError where following fails.
+    *session* claims the addresses that they add. With *ordered*, all differences after the first
+    refused one are undone too; with *atomic*, all of them. Sysctls that only refused aliases needed
+    are restored, and those differences are added to *items*. Returns notes on addresses that could
+    not be announced. Raises StateError if the saved sysctls cannot be written, KernelError if the
+    kernel's verdicts cannot be followed.
     """
     if session is None:
         _change(engine, observed, items, None, ordered, atomic)
@@ -451,7 +456,8 @@ def _change(
     ordered: bool,
     atomic: bool,
 ) -> None:
-    sysctls = [item.setting for item in items if item.setting is not None]
+    """Carry out *items* in two sends: everything else first, then the sysctls to be restored."""
+    sysctls = [item.sysctl_change for item in items if item.sysctl_change is not None]
     if not sysctls:
         _run(engine.kernel, items, session, ordered, atomic)
         return
@@ -471,38 +477,45 @@ def _change(
         return
     if any(item.error is not None for item in now):
         later = _unneeded(engine, items, later)
-    _run(engine.kernel, later, None, False, False)
-    done = [item for item in (*now, *later) if item.error is None]
-    saved.forget([item.setting for item in done if item.setting is not None])
+    # A request to stop leaves no sysctl behind that nothing needs any more.
+    _run(engine.kernel, later, None, False, False, stoppable=False)
+    changes = [(item.sysctl_change, item.error) for item in (*now, *later)]
+    saved.revert([one for one, error in changes if one and error], before)
+    saved.forget([one for one, error in changes if one and not error])
 
 
 def _restores(item: Difference) -> bool:
-    return item.setting is not None and item.setting.restores
+    """Whether the difference restores sysctls that nothing needs any more."""
+    return item.sysctl_change is not None and item.sysctl_change.restores
 
 
 def _unneeded(engine: Engine, items: list[Difference], later: list[Difference]) -> list[Difference]:
-    """The sysctls that can go back after a refusal; they take the place of *later* in *items*.
+    """The sysctls to restore after a refusal; they replace *later* in *items*.
 
-    Those are the ones of *later* that nothing needs all the same, and those that were made ready
-    for a refused alias; the latter leave no difference, so they are not listed.
+    These are the ones of *later* that still nothing needs, and those that were raised for a refused
+    alias. The latter cancel out, so both the change and its inverse are dropped from *items*.
     """
-    raised = {item.name: item for item in items if item.setting is not None and item not in later}
+    raised = {
+        item.name: item for item in items if item.sysctl_change is not None and item not in later
+    }
     concerned = raised.keys() | {item.name for item in later}
     found = engine.sysctls(engine.observe(), [])
     found = [one for one in found if one.name in concerned and _restores(one)]
     cancelled = {one.name for one in found if one.name in raised and _undoes(one, raised[one.name])}
     listed = [item for item in items if item not in later]
     items[:] = [
-        item for item in (*listed, *found) if item.setting is None or item.name not in cancelled
+        item
+        for item in (*listed, *found)
+        if item.sysctl_change is None or item.name not in cancelled
     ]
     return found
 
 
 def _undoes(back: Difference, raised: Difference) -> bool:
-    """Whether *back* takes exactly those sysctls back that *raised* has set."""
-    assert back.setting is not None
-    assert raised.setting is not None
-    return back.setting.after == raised.setting.before
+    """Whether *back* is the exact inverse of *raised*."""
+    assert back.sysctl_change is not None
+    assert raised.sysctl_change is not None
+    return back.sysctl_change.after == raised.sysctl_change.before
 
 
 def _run(
@@ -511,18 +524,20 @@ def _run(
     session: ClaimSession | None,
     ordered: bool,
     atomic: bool,
+    *,
+    stoppable: bool = True,
 ) -> None:
-    """Execute all items at once; each that is refused, or that *session* finds in use, gets its
-    ``error``."""
+    """Execute all items in one send. An item gets its ``error`` if the kernel refuses it or
+    *session* finds its address in use."""
     if not items:
         return
-    # The steps of each item have its number as owner, so that each is undone by itself.
+    # The owner of a step is the number of its item, so that each item is undone by itself.
     for number, item in enumerate(items):
         for step in (*item.plan.steps, *item.plan.fallback):
             step.owner = 0 if atomic else number
     steps = [step for item in items for step in item.plan.steps]
     try:
-        failures = kernel.apply(steps, ordered=ordered)
+        failures = kernel.apply(steps, ordered=ordered, stoppable=stoppable)
     except BaseException:
         _undoing(kernel, items, atomic).bring_back(range(len(items)))
         raise
@@ -530,13 +545,15 @@ def _run(
         found = {failure.step.owner: failure for failure in failures}
         _undoing(kernel, items, atomic).settle(found)
     if session is not None:
-        _heed(kernel, items, session, atomic)
+        _apply_verdicts(kernel, items, session, atomic)
 
 
-def _heed(kernel: Kernel, items: Sequence[Difference], session: ClaimSession, atomic: bool) -> None:
-    """Undo the items whose address another host has, by the kernel's verdict.
+def _apply_verdicts(
+    kernel: Kernel, items: Sequence[Difference], session: ClaimSession, atomic: bool
+) -> None:
+    """Undo the items whose address another host has, according to the kernel (RFC 4862).
 
-    An interruption undoes those that are not decided on.
+    On an interruption the items without a verdict are undone.
     """
     try:
         verdicts = session.verdicts()
@@ -549,16 +566,17 @@ def _heed(kernel: Kernel, items: Sequence[Difference], session: ClaimSession, at
 
 
 def _undoing(kernel: Kernel, items: Sequence[Difference], atomic: bool) -> Undoing:
-    """Loaded only where something is refused."""
+    """The undoing of *items*; its module is imported only after a refusal."""
     from netalias.engine.undo import Undoing
 
     return Undoing(kernel, items, atomic)
 
 
 def permitted_first(kernel: Kernel, work: Callable[[], T]) -> T:
-    """The result of *work*, which plans a change; a missing right is told before any other refusal.
+    """The result of *work*, which plans a change.
 
-    Raises NotPermitted, or the error of *work*.
+    Raises NotPermitted in place of any other error if the caller may not change the kernel; else
+    the error of *work*.
     """
     try:
         return work()

@@ -1,4 +1,4 @@
-"""Taking over labels that others made: our mark is put on an address that stays where it is."""
+"""Adoption of foreign labels: our mark (IFA_PROTO) is put on an address that stays in place."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
-    """Mark the labels called *names*; the steps that were done. What is ours already stays so.
+    """Mark the labels called *names*; the steps that were done. Aliases of ours are left alone.
 
-    Raises NoSuchDevice, KernelError; StateError where the kernel leaves the mark of an address as
-    it was made (IPv4 on Linux 6.1), or keeps none (before 5.18).
+    Raises NoSuchDevice, KernelError; StateError if the kernel cannot change IFA_PROTO of an
+    existing address (IPv4 on Linux 6.1), or has no IFA_PROTO (before 5.18).
     """
     observed = engine.observe()
     items = plan(observed, names)
@@ -43,14 +43,14 @@ def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
 
 
 def plan(observed: Observed, names: Sequence[AliasName]) -> list[Difference]:
-    """The differences that the labels called *names* do not carry our mark.
+    """The differences that put our mark on the foreign labels called *names*.
 
     Raises NoSuchDevice, AlreadyExists.
     """
     try:
         found = [find(observed, name) for name in names]
     except errors.NoSuchDevice as error:
-        error.hint = ""  # it is not to be created
+        error.hint = ""  # the usual hint tells how to create one
         raise
     for alias in found:
         if alias.ours and len(observed.by_name[alias.name]) > 1:

@@ -1,4 +1,4 @@
-"""Announcements that are repeated every so many seconds, by every run."""
+"""Periodic announcements: each run announces the addresses whose period has passed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from netalias.model.names import AliasName
 
     Turn = tuple[str, int]
-    """A main device, and a period in seconds."""
+    """The name of a main device and a period in seconds."""
 
 FILE = "/announced"
 
 
 def every(wish: Wish, policy: Policy) -> int:
-    """The seconds after which an alias is announced again; 0 for never."""
+    """The period in seconds after which an alias is announced again; 0 for never."""
     return policy.every if wish.announce is None else wish.every
 
 
@@ -36,13 +36,13 @@ def again(
     folder: str,
     declared: Declarations,
     only: str,
-    told: Container[AliasName],
+    announced: Container[AliasName],
     how: Callable[[Context, Kernel, Sequence[Claim], Policy], list[errors.NetaliasError]] = send,
 ) -> list[str]:
-    """Announce the addresses that are due, but those in *told*; failures, as sentences.
+    """Announce the addresses that are due, except those in *announced*; failures as sentences.
 
-    The time of the last round stands in the runtime directory, in seconds since the boot. With
-    *only* a main device, the others are not looked at.
+    The runtime directory *folder* holds the time of the last round in seconds since boot
+    (CLOCK_BOOTTIME). With *only*, other main devices are left out. Raises StateError, KernelError.
     """
     policy = engine.policy or Policy()
     observed = engine.observe()
@@ -53,26 +53,26 @@ def again(
         period, main = every(block.wish, policy), observed.snapshot.device(block.wish.name.main)
         if not period or main is None or only not in ("", main.name, *main.altnames):
             continue
-        # A clock that was behind the last time is that of another boot.
+        # A time in the future was written before the last boot.
         if not 0 <= now - known.get((main.name, period), -period) < period:
             due[main.name, period] = now
             places.update((main.name, address) for address in block.addresses)
     context = engine.context if due else None
     if context is None:
         return []
-    arrivals = [
+    claims = [
         reannouncement(alias, policy)
         for alias in observed.aliases
-        if (alias.name.main, alias.address) in places and alias.name not in told
+        if (alias.name.main, alias.address) in places and alias.name not in announced
         if not reason_not_to_announce(alias)
     ]
     _note(folder, known | due)
-    refused = how(context, engine.kernel, arrivals, policy) if arrivals else []
-    return [f"not announced: {error.line()}" for error in refused]
+    failures = how(context, engine.kernel, claims, policy) if claims else []
+    return [f"not announced: {error.line()}" for error in failures]
 
 
 def _last(directory: str) -> dict[Turn, int]:
-    """The time of the last announcement of each turn; a file that cannot be read is none."""
+    """The time of the last announcement of each turn; empty if the file cannot be read."""
     try:
         text = read_file(directory + FILE).decode("utf-8", "surrogateescape")
         lines = [line.split() for line in text.split("\n") if line]

@@ -1,8 +1,8 @@
 """Many commands in one process, under one lock, in packed messages.
 
-A line is the words after ``netalias``. Commands for aliases are collected as long as their order
-does not matter: no alias twice, and deletions not among the others. Then they are planned one after
-the other, each as if those before it were done, and executed together.
+A line holds the words after ``netalias``. Commands for aliases are collected while their order
+does not matter: no alias twice, no deletions among other commands. A collected group is planned
+command by command, each on the state that the ones before it will leave, and executed in one send.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
 
 class Batch:
-    """Commands for *engine*; a word without a colon is given to *verb* with the others.
+    """A run of commands on *engine*; a line that names no alias is passed to *verb* as words.
 
-    ``failed`` are line and error of what went wrong. With *force* one error does not end it.
-    ``tell`` is given the steps that were done.
+    ``failed`` holds the line numbers and errors of failed commands, ``skipped`` the number of
+    commands not executed. Without *force* the first error ends the run. ``tell`` is called with the
+    steps that were done.
     """
 
     tell: Callable[[Iterable[Step]], None] | None = None
@@ -58,7 +59,7 @@ class Batch:
         self._deleting = False
 
     def run(self, lines: Iterable[str]) -> None:
-        """All lines, or up to the first error."""
+        """Execute *lines*: all with *force*, else up to the first error."""
         for number, line in enumerate(lines, 1):
             words = words_of(line)
             if self._ended():
@@ -72,8 +73,8 @@ class Batch:
 
     def _line(self, number: int, words: list[str]) -> None:
         try:
-            looks = len(words) == 1 and not words[0].endswith("-")
-            if looks or ":" not in words[0] or any(word.startswith("--") for word in words):
+            reads = len(words) == 1 and not words[0].endswith("-")
+            if reads or ":" not in words[0] or any(word.startswith("--") for word in words):
                 self._flush()
                 if self._ended():
                     self.skipped += 1
@@ -82,7 +83,7 @@ class Batch:
             else:
                 self._collect(number, desired.parse(words, self.engine.registry))
         except errors.NetaliasError as error:
-            self._flush()  # what stands before the error is done before it is told
+            self._flush()  # commands before the bad line come first, and may fail themselves
             if self._ended():
                 self.skipped += 1
             else:
@@ -108,17 +109,17 @@ class Batch:
         waiting, self._waiting = list(self._waiting.values()), {}
         while waiting and not self._ended():
             observed = self.engine.observe()
-            count = _together(waiting, observed)
+            count = _independent(waiting, observed)
             self._pack(waiting[:count], observed)
             waiting = waiting[count:]
         self.skipped += len(waiting)
 
     def _pack(
-        self, waiting: Sequence[tuple[int, Wish]], observed: Observed, *, looked: bool = False
+        self, waiting: Sequence[tuple[int, Wish]], observed: Observed, *, probed: bool = False
     ) -> None:
-        """Plan each as if those before it were done, and execute all.
+        """Plan each command on the state that the ones before it will leave, and execute all.
 
-        *looked*: it is known that nobody else has their addresses.
+        *probed*: the addresses were probed for already.
         """
         planned = Planned(observed, _leaving(waiting, observed))
         items: dict[int, Difference] = {}
@@ -131,7 +132,7 @@ class Batch:
                 self._keep(number, wish, result, planned, items)
         if items:
             session = self.engine.claiming(observed, items.values())
-            if looked or self._free(waiting, items, session):
+            if probed or self._probe(waiting, items, session):
                 self._execute(items, planned, session)
 
     def _plan(self, number: int, wish: Wish, planned: Planned) -> Plan | None:
@@ -151,21 +152,23 @@ class Batch:
     def _execute(
         self, items: dict[int, Difference], planned: Planned, session: ClaimSession | None
     ) -> None:
-        """Carry out *items*, and pass the routes on that were lost by it."""
+        """Carry out *items*, then restore connected routes that were lost by it."""
         changes = list(items.values())
         untangle(changes, ordered=True)
         sysctls = self.engine.sysctls(planned.observed, [item.plan for item in changes])
         for number, item in items.items():
             for note in item.plan.notes:
                 self._warn(f"{number}: {note}")
-        raised = [item for item in sysctls if item.setting and not item.setting.restores]
+        raised = [
+            item for item in sysctls if item.sysctl_change and not item.sysctl_change.restores
+        ]
         returned = [item for item in sysctls if item not in raised]
         work = [*raised, *changes, *returned]
         last = max(items)
         try:
             notes = execute(self.engine, planned.observed, work, session, ordered=not self.force)
         except errors.NetaliasError as error:
-            self._denied(items, error)
+            self._fail_all(items, error)
             return
         for note in notes:
             self._warn(f"{last}: {note}")
@@ -174,43 +177,44 @@ class Batch:
         if self.tell is not None:
             done = [item for item in work if not item.error]
             self.tell(step for item in done for step in item.plan.steps)
-        refused = [(number, item.error) for number, item in items.items() if item.error]
-        refused += [(last, item.error) for item in work if item.error and item not in changes]
-        self._fail(refused)
+        failures = [(number, item.error) for number, item in items.items() if item.error]
+        failures += [(last, item.error) for item in work if item.error and item not in changes]
+        self._fail(failures)
 
-    def _denied(self, items: dict[int, Difference], error: errors.NetaliasError) -> None:
-        """Nothing of this can be done."""
+    def _fail_all(self, items: dict[int, Difference], error: errors.NetaliasError) -> None:
+        """Record an error that concerns all *items*: none of them was done."""
         self.failed.append((next(iter(items)), error))
         self.skipped += len(items) - 1
 
-    def _fail(self, refused: Iterable[tuple[int, errors.NetaliasError]]) -> None:
-        self.failed = sorted([*self.failed, *refused], key=lambda one: one[0])
-        if self._ended():  # what comes after the first error was undone, or not done
+    def _fail(self, failures: Iterable[tuple[int, errors.NetaliasError]]) -> None:
+        self.failed = sorted([*self.failed, *failures], key=lambda one: one[0])
+        if self._ended():  # commands after the first error were undone, or not executed
             self.skipped += len(self.failed) - 1
             del self.failed[1:]
 
-    def _free(
+    def _probe(
         self,
         waiting: Sequence[tuple[int, Wish]],
         items: dict[int, Difference],
         session: ClaimSession | None,
     ) -> bool:
-        """Whether this may be done, and nobody else has an address of it.
+        """Whether the caller may change the kernel and no other host has one of the addresses.
 
-        If somebody has one, the others are planned anew, as if it were not wished for: without
-        *force* those before it, and none at all where that shall end it.
+        On a conflict the remaining commands are planned again without the conflicting ones and
+        executed: without *force* only those before the first conflict, none if a conflict is to
+        abort the run.
         """
         try:
             self.engine.kernel.permitted()
-            looked = session.look() if session is not None else []
+            conflicts = session.look() if session is not None else []
         except errors.NetaliasError as error:
-            self._denied(items, error)
+            self._fail_all(items, error)
             return False
-        if not looked:
+        if not conflicts:
             return True
         plans = {id(item.plan): number for number, item in items.items()}
-        found = {plans[id(one.plan)]: error for one, error in looked}
-        last = 0 if any(one.abort for one, _ in looked) else min(found)
+        found = {plans[id(one.plan)]: error for one, error in conflicts}
+        last = 0 if any(one.abort for one, _ in conflicts) else min(found)
         left = [
             (number, wish)
             for number, wish in waiting
@@ -218,14 +222,14 @@ class Batch:
         ]
         self.skipped += len(items) - len(left) - len(found)
         before, self.failed = self.failed, []
-        self._pack(left, self.engine.observe(), looked=True)
+        self._pack(left, self.engine.observe(), probed=True)
         self._fail([*before, *found.items()])
         return False
 
     def _successors(self) -> list[Difference]:
-        """Let aliases bring the route of their network that have lost it.
+        """Make aliases bring the connected route of their network where it was lost.
 
-        Which ones is known once it is clear which commands were refused.
+        This comes after the execution, since it depends on the commands that were refused.
         """
         observed = self.engine.observe()
         items = [_successor(*pair) for pair in without_route(Planned(observed))]
@@ -234,29 +238,30 @@ class Batch:
 
 
 def _successor(alias: Alias, steps: list[Step]) -> Difference:
+    """The difference that *steps* make to *alias*, which brings the connected route from now on."""
     result = Plan(alias)
     result.steps = steps
     return Difference(CHANGED, alias.name, result)
 
 
-def _together(waiting: Sequence[tuple[int, Wish]], observed: Observed) -> int:
-    """How many of the first commands can be planned without a look at what the others did."""
+def _independent(waiting: Sequence[tuple[int, Wish]], observed: Observed) -> int:
+    """The number of leading commands that can be planned without reading the kernel in between."""
     names: set[AliasName] = set()
     for count, (_, wish) in enumerate(waiting):
         name = _name(wish, observed)
-        if name in names:  # by another name of its main device
+        if name in names:  # the same alias, by another name of its main device
             return count
-        if _alone(wish, observed):
+        if _affects_others(wish, observed):
             return max(count, 1)
         names.add(name)
     return len(waiting)
 
 
-def _alone(wish: Wish, observed: Observed) -> bool:
-    """Whether the plans of others hang on what becomes of this command.
+def _affects_others(wish: Wish, observed: Observed) -> bool:
+    """Whether plans for other aliases depend on the result of this command.
 
-    So it is where an alias gets another kind, or takes the route of its network away: who inherits
-    it is known once that is done.
+    They do if the alias changes its kind, or removes the connected route of its network: the
+    successor is known only afterwards.
     """
     alias = observed.find(_name(wish, observed))
     if alias is None or wish.delete:
@@ -281,11 +286,11 @@ def _leaving(waiting: Sequence[tuple[int, Wish]], observed: Observed) -> set[int
 
 
 def _replaces(wish: Wish, alias: Alias) -> bool:
-    """Whether an alias is to be of another kind."""
+    """Whether *wish* changes the kind of *alias*."""
     return wish.kind not in ("", AUTO, alias.kind)
 
 
 def _name(wish: Wish, observed: Observed) -> AliasName:
-    """By the primary name of the main device."""
+    """The alias name of *wish*, with the primary name of the main device in place of an altname."""
     main = observed.snapshot.device(wish.name.main)
     return AliasName(main.name, wish.name.slot) if main is not None else wish.name

@@ -1,17 +1,18 @@
-"""The guard of ``reconcile --confirm SECONDS``: what was there before comes back by itself.
+"""Checkpoints for ``reconcile --confirm SECONDS``: without a confirmation, a guard rolls back.
 
-A process of its own, started before the first change, waits for ``netalias confirm``. It outlives
-the command, the terminal and the session; only SIGKILL ends it. In the folder of the lock stand::
+The guard is a process of its own. It is started before the first change, waits for ``netalias
+confirm``, and outlives the command, the terminal and the session; only SIGKILL ends it. The runtime
+directory holds two files::
 
-    pending     a change waits: who guards it, until when, digest of the configuration
-    rejected    it was not confirmed: the same, and what became of the restoration
+    pending     a change awaits confirmation: its guard, deadline, digest of the configuration
+    rejected    it was not confirmed: the same, and the outcome of the rollback
 
-Both are lines of a word and its value. One rename(2) turns ``pending`` into ``rejected``, one
-unlink(2) confirms it: whichever comes first wins, and the other one finds nothing. Who takes
-``pending`` away by hand has confirmed.
+Each line is a word and its value. A rename(2) turns ``pending`` into ``rejected``, an unlink(2)
+confirms: the first one wins, and the other finds no file. So removing ``pending`` by hand is a
+confirmation.
 
-Times are seconds of CLOCK_BOOTTIME (clock_gettime(2)): suspended time counts, a clock that is set
-does not.
+Times are seconds of CLOCK_BOOTTIME (clock_gettime(2)), which counts suspended time and ignores
+changes of the system clock.
 """
 
 from __future__ import annotations
@@ -36,18 +37,20 @@ REJECTED = "rejected"
 READY = b"ready"
 NOW = "%Y-%m-%d %H:%M:%S"
 SLICE = 5.0
-"""Seconds after which the remaining time is worked out anew: a timed wait stands still while the
+"""Seconds after which the remaining time is computed again, since a timed wait stops while the
 machine is suspended."""
 TRIES = 4
+"""Attempts to roll back."""
 PAUSE = 1.0
-"""Seconds between two tries of a restoration."""
+"""Seconds between two attempts."""
 WAKE = _signal.SIGUSR1
 
 
 class Pending:
-    """A change that waits for its confirmation.
+    """A change that awaits confirmation.
 
-    ``deadline`` in seconds of CLOCK_BOOTTIME; ``since`` is the local time of day, for people.
+    ``pid`` is the guard's and ``start`` its start time (system.process.started); ``deadline`` is in
+    seconds of CLOCK_BOOTTIME; ``since`` is the local time, for people.
     """
 
     __slots__ = ("deadline", "digest", "pid", "since", "start")
@@ -61,11 +64,11 @@ class Pending:
 
     @property
     def alive(self) -> bool:
-        """The guard is there: this pid, and not another process that got its number."""
+        """Whether the guard runs, and its pid was not reused."""
         return started(self.pid) == self.start != ""
 
     def words(self) -> dict[str, str]:
-        """As it is written; _parse() is the inverse."""
+        """The words and values of the file; _parse() is the inverse."""
         return {
             "pid": str(self.pid),
             "start": self.start,
@@ -76,18 +79,18 @@ class Pending:
 
 
 def pending(folder: str) -> Pending | None:
-    """What waits for a confirmation; None too when its guard is dead. Raises StateError."""
+    """The change that awaits confirmation; None if its guard is dead. Raises StateError."""
     found = _parse(_read(f"{folder}/{PENDING}"))
     return found if found is not None and found.alive else None
 
 
 def rejected(folder: str) -> str:
-    """Digest of the configuration that was not confirmed, or empty. Raises StateError."""
+    """The digest of the configuration that was not confirmed; empty for none. Raises StateError."""
     return _read(f"{folder}/{REJECTED}").get("digest", "")
 
 
 def forget(folder: str) -> None:
-    """That a configuration was not confirmed counts no more. Raises StateError."""
+    """Forget that a configuration was not confirmed. Raises StateError."""
     _remove(f"{folder}/{REJECTED}")
 
 
@@ -98,17 +101,16 @@ def arm(
     restore: Callable[[Callable[[], bool]], str | None],
     keep: Iterable[int] = (),
 ) -> None:
-    """Start the guard; it is ready when this returns. Called under the lock.
+    """Start the guard; it is ready when this returns. The caller holds the lock.
 
-    Raises StateError when a change waits already, or when no guard could be started.
+    Raises StateError if another change awaits confirmation, or if no guard can be started.
 
-    In the guard *restore* is called after *seconds* without a confirmation. It takes the lock,
-    asks ``still()`` once, gives None when that says no, and else restores, verifies and gives a
-    verdict of one line. It raises when it failed: then it is called again, three times at most.
-    Of the command's descriptors the guard has *keep* only, the others are /dev/null: no lock, no
-    pipe, no terminal.
+    After *seconds* without a confirmation the guard calls ``restore(still)``. This takes the lock
+    and returns None if ``still()`` is false; else it restores, verifies and returns a verdict of
+    one line. If it raises, it is called again, TRIES times in all. Of the command's descriptors the
+    guard keeps only *keep*; the others become /dev/null: no lock, no pipe, no terminal.
     """
-    _refuse_second(folder)
+    _check_none_pending(folder)
     guard = _Guard(folder, clock_gettime(CLOCK_BOOTTIME) + seconds, digest, restore, keep)
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     try:
@@ -117,15 +119,15 @@ def arm(
         finally:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
     except BaseException:
-        # An interruption that came meanwhile: nothing is changed yet.
+        # An interruption in between: nothing has been changed yet.
         disarm(folder)
         raise
 
 
 def confirm(folder: str) -> str:
-    """What was changed stays; gives the digest of its configuration. Called under the lock.
+    """Confirm the change; the digest of its configuration. The caller holds the lock.
 
-    Raises StateError when nothing waits, or when it was too late.
+    Raises StateError if no change awaits confirmation, or if it is too late.
     """
     found = pending(folder)
     if found is not None and _release(folder, found):
@@ -137,14 +139,14 @@ def confirm(folder: str) -> str:
     words = _read(f"{folder}/{REJECTED}")
     restoring = _restoring(words)
     if words and not restoring:
-        words = _read(f"{folder}/{REJECTED}")  # its guard may have told, and left, in between
+        words = _read(f"{folder}/{REJECTED}")  # its guard may have finished in between
     if words:
         raise errors.StateError(_outcome(words, restoring))
     raise errors.StateError("nothing waits for a confirmation")
 
 
 def disarm(folder: str) -> None:
-    """Nothing was changed, so nothing is guarded; silent when nothing waits. Raises StateError."""
+    """End the guard, if there is one, since nothing was changed. Raises StateError."""
     found = pending(folder)
     if found is not None:
         _release(folder, found)
@@ -172,7 +174,8 @@ class _Guard:
         self._words: dict[str, str] = {}
 
     def launch(self) -> None:
-        """All signals are blocked, or one could leave a guard that nobody knows of."""
+        """Start the process and wait until it is ready. All signals are blocked, or one could leave
+        a guard behind that nobody knows of. Raises StateError."""
         end, pipe = os.pipe()
         try:
             child = os.fork()
@@ -181,21 +184,21 @@ class _Guard:
             os.close(pipe)
             raise errors.StateError(f"no guard could be started: {error.strerror}") from None
         if not child:
-            self._be(end, pipe)
+            self._run(end, pipe)
         os.close(pipe)
         try:
             os.waitpid(child, 0)
         except ChildProcessError:
-            pass  # whoever ignores SIGCHLD has no children to wait for
+            pass  # with SIGCHLD ignored there is no child to wait for
         answer = _drain(end)
         if answer != READY:
             reason = answer.decode("utf-8", "replace") or "it died"
             raise errors.StateError(f"no guard could be started: {reason}")
 
-    def _be(self, end: int, pipe: int) -> None:
-        """Never returns: nothing of the command is unwound or flushed here.
+    def _run(self, end: int, pipe: int) -> None:
+        """Run the guard and exit, so that nothing of the command is unwound or flushed here.
 
-        Signals stay blocked as arm() did it: nobody confirms, or stops, by one.
+        Signals stay blocked as in arm(): none of them confirms or stops.
         """
         status = 1
         try:
@@ -207,19 +210,20 @@ class _Guard:
             os._exit(status)
 
     def _ready(self, pipe: int) -> bool:
-        """False in the process between, and when there is nothing to guard."""
+        """Become a daemon and report to the command; False in the intermediate process, and if
+        there is nothing to guard."""
         try:
             os.setsid()
-            # Not the leader of its session: it can never get a terminal again.
+            # The child is not a session leader, so it can never acquire a terminal.
             if os.fork():
                 return False
-            _let_go({pipe, *self._keep})
+            _redirect({pipe, *self._keep})
             os.chdir("/")
             self._write_pending()
         except (OSError, errors.StateError) as error:
-            _tell(pipe, str(error).encode("utf-8", "replace"))
+            _report(pipe, str(error).encode("utf-8", "replace"))
             return False
-        if _tell(pipe, READY):
+        if _report(pipe, READY):
             return True
         _remove(self._path(PENDING))  # the command died before its first change
         return False
@@ -234,32 +238,33 @@ class _Guard:
         _write(self._path(PENDING), self._words)
 
     def _timed_out(self) -> bool:
-        """Wait. False when somebody confirmed."""
-        while self._waits():
+        """Wait until the deadline; False on a confirmation."""
+        while self._unconfirmed():
             left = self._deadline - clock_gettime(CLOCK_BOOTTIME)
             if left <= 0:
                 return True
             _signal.sigtimedwait((WAKE,), min(left, SLICE))
         return False
 
-    def _waits(self) -> bool:
+    def _unconfirmed(self) -> bool:
         try:
             return self._mine(PENDING)
         except errors.StateError:
-            return True  # what cannot be read is not confirmed
+            return True  # a file that cannot be read is still there
 
     def _mine(self, name: str) -> bool:
+        """Whether the file *name* was written by this guard."""
         words = _read(self._path(name))
         return all(words.get(word) == self._words[word] for word in ("pid", "start"))
 
     def _still(self) -> bool:
-        """Nobody has confirmed, and from now on nobody can."""
+        """Whether the change is unconfirmed; if so, from now on nobody can confirm it."""
         if self._mine(PENDING):
             try:
                 os.rename(self._path(PENDING), self._path(REJECTED))
                 self._claimed = True
             except FileNotFoundError:
-                pass  # a confirmation came between
+                pass  # a confirmation came in between
         return self._claimed
 
     def _finish(self) -> None:
@@ -275,17 +280,18 @@ class _Guard:
             _write(self._path(REJECTED), {**self._words, "at": strftime(NOW), word: one_line})
 
     def _try(self) -> tuple[str, str]:
-        """``verdict`` or ``error`` and its text; both empty when somebody confirmed."""
+        """Roll back; ``verdict`` or ``error`` and its text, both empty after a confirmation."""
         try:
             verdict = self._restore(self._still)
         except errors.NetaliasError as error:
             return "error", error.line()
-        except Exception as error:  # nobody else is there to tell what it was
+        except Exception as error:  # no caller is left to report it
             return "error", f"{type(error).__name__}: {error}"
         return ("", "") if verdict is None else ("verdict", verdict)
 
 
-def _refuse_second(folder: str) -> None:
+def _check_none_pending(folder: str) -> None:
+    """Raises StateError if a change awaits confirmation, or is being rolled back."""
     found = pending(folder)
     if found is not None:
         raise errors.StateError(
@@ -297,12 +303,13 @@ def _refuse_second(folder: str) -> None:
 
 
 def _restoring(words: dict[str, str]) -> bool:
+    """Whether the guard of a ``rejected`` with these words is still at work."""
     guard = _parse(words)
     return guard is not None and "at" not in words and guard.alive
 
 
 def _outcome(words: dict[str, str], restoring: bool) -> str:
-    """What a ``rejected`` tells."""
+    """The sentence for a ``rejected`` with these words."""
     late = "not confirmed in time"
     if "verdict" in words:
         when = words.get("at", "")
@@ -315,7 +322,7 @@ def _outcome(words: dict[str, str], restoring: bool) -> str:
 
 
 def _release(folder: str, found: Pending) -> bool:
-    """Take ``pending`` away and let its guard leave; False when the guard was faster."""
+    """Remove ``pending`` and wake its guard, which then exits; False if the guard was faster."""
     if not _remove(f"{folder}/{PENDING}"):
         return False
     try:
@@ -326,17 +333,17 @@ def _release(folder: str, found: Pending) -> bool:
         if found.alive:
             _signal.pidfd_send_signal(process, WAKE)
     except OSError:
-        pass  # it has left already
+        pass  # it has exited already
     finally:
         os.close(process)
     return True
 
 
-def _let_go(keep: set[int]) -> None:
-    """/dev/null in the place of every other descriptor.
+def _redirect(keep: set[int]) -> None:
+    """Redirect every descriptor not in *keep* to /dev/null.
 
-    Closed ones would be numbered anew, and an object of the command that dies late would close a
-    file of the guard.
+    The number of a closed one would be reused, and an object of the command that is finalised late
+    would close a file of the guard.
     """
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     inherited = {int(number) for number in os.listdir("/proc/self/fd")}
@@ -344,8 +351,8 @@ def _let_go(keep: set[int]) -> None:
         os.dup2(null, number)
 
 
-def _tell(pipe: int, answer: bytes) -> bool:
-    """False when there is no command any more that could read it."""
+def _report(pipe: int, answer: bytes) -> bool:
+    """Send *answer* to the command and close the pipe; False if the command has ended."""
     try:
         os.write(pipe, answer)
     except BrokenPipeError:
@@ -361,7 +368,7 @@ def _drain(end: int) -> bytes:
 
 
 def _parse(words: dict[str, str]) -> Pending | None:
-    """None for nothing, and for what is no such file."""
+    """The change that the words of a file describe; None for any other content."""
     try:
         pid, deadline = int(words["pid"]), float(words["deadline"])
         return Pending(pid, words["start"], deadline, words["digest"], words["since"])
@@ -370,7 +377,7 @@ def _parse(words: dict[str, str]) -> Pending | None:
 
 
 def _read(path: str) -> dict[str, str]:
-    """Word: value; empty when there is no such file. Raises StateError."""
+    """The words of a file with their values; empty without a file. Raises StateError."""
     try:
         text = read_file(path).decode("utf-8", "surrogateescape")
     except OSError as error:
@@ -380,7 +387,7 @@ def _read(path: str) -> dict[str, str]:
 
 
 def _write(path: str, words: dict[str, str]) -> None:
-    """The file is whole or not there. Raises StateError."""
+    """Write a file atomically. Raises StateError."""
     text = "".join(f"{word} {value}\n" for word, value in words.items())
     try:
         replace_file(path, text.encode("utf-8", "surrogateescape"))
@@ -389,7 +396,7 @@ def _write(path: str, words: dict[str, str]) -> None:
 
 
 def _remove(path: str) -> bool:
-    """False when it was not there. Raises StateError."""
+    """Remove a file; False if there was none. Raises StateError."""
     try:
         return remove_file(path)
     except OSError as error:

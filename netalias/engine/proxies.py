@@ -1,4 +1,4 @@
-"""Publication: proxy neighbour entries that carry our mark."""
+"""Publication of addresses: proxy neighbour entries that carry our mark."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Publication:
-    """What is to be done, or was: ``steps``, and ``notes`` for people."""
+    """The ``steps`` of a publication, planned or done, and ``notes`` for people."""
 
     __slots__ = ("notes", "steps")
 
@@ -36,7 +36,7 @@ class Publication:
 
 
 def planned(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
-    """How the device *name* comes to answer for *wanted*. What is ours already stays as it is.
+    """The publication that makes the device *name* answer for *wanted*; existing entries stay.
 
     Raises NoSuchDevice, KindError.
     """
@@ -85,9 +85,9 @@ def _cases(
 
 
 def withdrawn(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
-    """How *wanted* come to be answered for no more: on the device *name*, or on any.
+    """The publication that removes the entries for *wanted*, on the device *name* or on any.
 
-    Raises NoSuchDevice for what is not there, NotOurs for what others have made.
+    Raises NoSuchDevice for a missing device or entry, NotOurs for an entry of others.
     """
     snapshot = engine.snapshot()
     main = _device(snapshot, name) if name else None
@@ -126,9 +126,9 @@ def _device(snapshot: Snapshot, name: str) -> Device:
 
 
 def carry_out(engine: Engine, work: Callable[[], Publication]) -> Publication:
-    """Carry out the publication that *work* plans, all of it or nothing.
+    """Carry out the publication that *work* plans, as a whole or not at all.
 
-    Raises KernelError; NotPermitted comes before any other.
+    Raises KernelError; NotPermitted takes precedence.
     """
     result = permitted_first(engine.kernel, work)
     if not result.steps:

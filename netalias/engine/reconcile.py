@@ -1,7 +1,7 @@
-"""Make the kernel agree with what is declared: compare, change, look again.
+"""Reconciliation of the kernel with the declarations: compare, change, verify.
 
-The guard rails stand here too: an empty answer is not an order, and the address that the
-administrator's own session comes in over is not taken away.
+It has guard rails: declarations that are empty, or far fewer than the aliases present, are refused,
+and the address that the administrator's own SSH session uses is not removed.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from netalias.plan.compare import Conflicts
 
 FEW = 128
-"""Up to so many changes are verified by reading their devices only."""
+"""Number of changes up to which only their devices are read for the verification."""
 SHRINK_LEAST = 10
-"""From so many aliases on, removing more than half of them is refused."""
+"""Number of aliases from which on the removal of more than half of them is refused."""
 
 
 class Rules:
-    """How far a reconciliation may go.
+    """The limits of a reconciliation.
 
-    ``only``: a main device, the others are not looked at. ``force``: also where a main device is
-    down; without ``removing`` what is not declared stays. ``protected``: packed address that stays
-    where it is, whatever is declared. Without ``abort`` one conflict does not end it all, whatever
-    is wished.
+    ``only`` is the one main device that is reconciled, empty for all. ``force``: go on if a main
+    device is down, and ignore ``protected``, the packed address that must stay where it is. Without
+    ``removing``, undeclared aliases stay. Without ``abort``, a conflict never ends the run, even if
+    a wish asks for that. ``allow_empty`` and ``allow_shrink`` lift the guard rails.
     """
 
     __slots__ = ("abort", "allow_empty", "allow_shrink", "force", "only", "protected", "removing")
@@ -65,10 +65,10 @@ class Rules:
 
 
 class Prepared:
-    """Differences that may be carried out now.
+    """Differences that are ready to be carried out.
 
-    ``conflicts`` are the addresses that cannot come, with their reasons; ``session`` claims those
-    that do, None for none; ``renewed`` is the number of leases that were renewed.
+    ``conflicts`` are the addresses that cannot be added, with the reasons; ``session`` claims the
+    others, None without any; ``renewed`` is the number of leases that were renewed.
     """
 
     __slots__ = ("conflicts", "diff", "renewed", "session")
@@ -81,11 +81,11 @@ class Prepared:
 
 
 class Outcome:
-    """The outcome of a reconciliation: its differences, with the errors of those refused.
+    """The outcome of a reconciliation: its differences, with the errors of the refused ones.
 
-    ``wrong`` are the differences that the second reading found still, ``lost`` the wishes that
-    could not even be compared any more; ``announced`` are the aliases whose addresses were
-    announced, and ``notes`` tell of failures to do so; ``stopped`` tells of an interruption.
+    ``wrong`` are differences that the second reading still found, ``lost`` wishes that it could not
+    compare; ``announced`` are the aliases whose addresses were announced, ``notes`` sentences on
+    failed announcements; ``stopped``: the run was interrupted.
     """
 
     __slots__ = ("announced", "lost", "notes", "prepared", "stopped", "wrong")
@@ -100,17 +100,17 @@ class Outcome:
 
     @property
     def diff(self) -> Diff:
-        """The differences as they were carried out."""
+        """All differences."""
         return self.prepared.diff
 
     @property
     def done(self) -> list[Difference]:
-        """What was changed."""
+        """The differences that were carried out."""
         return [item for item in self.diff.items if item.error is None]
 
     @property
     def failed(self) -> list[Difference]:
-        """What the kernel refused, or an interruption prevented."""
+        """The differences that the kernel refused or an interruption prevented."""
         return [item for item in self.diff.items if item.error is not None]
 
     @property
@@ -131,7 +131,7 @@ def look(
 ) -> Diff:
     """The differences between *declared* and the kernel, by one reading.
 
-    *conflicts* are addresses that cannot come. Raises KernelError, NoSuchDevice.
+    *conflicts* are addresses that cannot be added. Raises KernelError, NoSuchDevice.
     """
     observed = engine.observe()
     if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
@@ -152,21 +152,22 @@ def look(
 
 
 def prepare(engine: Engine, declared: Declarations, rules: Rules) -> Prepared:
-    """Look, renew leases, hold the guard rails, and probe for the addresses that are to come.
+    """The differences that may be carried out, after the renewal of leases, the check of the guard
+    rails, and the probes for new addresses.
 
-    The caller is in a transaction. Raises StateError
-    where a guard rail refuses, Conflict where a conflict is to end all, NotPermitted, KernelError.
+    The caller is in a transaction. Raises StateError if a guard rail refuses, Conflict if a
+    conflict is to abort the run, NotPermitted, KernelError.
     """
     diff = look(engine, declared, rules)
     if diff.items or diff.renewals:
         engine.kernel.permitted()
     renewed = len(diff.renewals)
     if renewed and renew(engine.kernel, diff.renewals):
-        # What was read of the others may be as old: that they stay is no news until it is read.
+        # A lease ran out after the reading; others may have too, so read again.
         diff = look(engine, declared, rules)
         renewed = len(diff.renewals) - len(renew(engine.kernel, diff.renewals))
     if diff.items:
-        hold_rails(diff, rules)
+        check_rails(diff, rules)
     found = probe(engine, diff, abort=rules.abort)
     if found.conflicts:
         found.diff = look(engine, declared, rules, found.conflicts)
@@ -176,7 +177,7 @@ def prepare(engine: Engine, declared: Declarations, rules: Rules) -> Prepared:
 
 
 def carry_out(engine: Engine, prepared: Prepared) -> Outcome:
-    """Carry out all differences, and announce the addresses that they bring.
+    """Carry out all differences, and announce the addresses that they add; the outcome.
 
     The caller is in a transaction. Raises NotPermitted, KernelError.
     """
@@ -190,9 +191,9 @@ def carry_out(engine: Engine, prepared: Prepared) -> Outcome:
 
 
 def reconcile(engine: Engine, declared: Declarations, rules: Rules) -> Outcome:
-    """Make the kernel agree with *declared*, and verify it by a second reading.
+    """Make the kernel agree with *declared*, and verify it by a second reading; the outcome.
 
-    The caller is in a transaction. Raises as prepare() and carry_out() do.
+    The caller is in a transaction. Raises the errors of prepare() and carry_out().
     """
     outcome = carry_out(engine, prepare(engine, declared, rules))
     verify(engine, declared, rules, outcome)
@@ -200,7 +201,7 @@ def reconcile(engine: Engine, declared: Declarations, rules: Rules) -> Outcome:
 
 
 def mend(engine: Engine, diff: Diff) -> Outcome:
-    """Carry out differences of aliases; nothing is verified, and one conflict concerns nobody else.
+    """Carry out differences of aliases without verification; a conflict concerns only its alias.
 
     The caller is in a transaction. Raises NotPermitted, KernelError.
     """
@@ -218,7 +219,7 @@ def mend(engine: Engine, diff: Diff) -> Outcome:
 
 
 def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outcome:
-    """Take these aliases away, and give back the sysctls of their main devices that nothing needs.
+    """Remove *aliases*, and restore the sysctls of main devices that only they needed.
 
     The caller is in a transaction. Raises NotPermitted, KernelError.
     """
@@ -229,33 +230,34 @@ def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outc
 
 
 def renew(kernel: Kernel, renewals: Sequence[RenewAddress]) -> list[Failure]:
-    """Give leases their time again, in one go; those that were not there any more."""
+    """Renew leases in one send; the failures, for addresses that are gone."""
     return kernel.apply(renewals, stoppable=False) if renewals else []
 
 
 def probe(engine: Engine, diff: Diff, *, abort: bool) -> Prepared:
-    """Probe for the addresses that *diff* brings.
+    """Probe for the addresses that *diff* adds.
 
-    Conflicts are the addresses that others have, or that could not be probed for. With *abort* it
-    raises Conflict where one is to end all.
+    The conflicts are the addresses that other hosts have, or that could not be probed for. With
+    *abort*, raises Conflict if one of them is to abort the run.
     """
     prepared = Prepared(diff, engine.claiming(diff.observed, diff.items))
     found = prepared.session.look() if prepared.session is not None else []
     if abort and any(one.abort for one, _ in found):
-        raise conflicting([error for _, error in found])
+        raise abort_error([error for _, error in found])
     prepared.conflicts = {(one.main.index, one.address): error for one, error in found}
     return prepared
 
 
-def conflicting(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
-    """The error that ends a run in which nothing was done: a conflict, if there is one."""
+def abort_error(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
+    """The error that aborts a run: a Conflict of *found* if there is one, with the others as
+    details."""
     *others, last = sorted(found, key=lambda error: isinstance(error, errors.Conflict))
     last.details = [error.line() for error in others]
     return last
 
 
-def hold_rails(diff: Diff, rules: Rules) -> None:
-    """Raises StateError for what cannot be meant: no wishes at all, or far fewer than before."""
+def check_rails(diff: Diff, rules: Rules) -> None:
+    """Raises StateError if nothing is declared, or far less than is present: likely a mistake."""
     removed, where = diff.removed, f" on {rules.only}" if rules.only else ""
     if rules.allow_empty or not removed:
         return
@@ -272,15 +274,15 @@ def hold_rails(diff: Diff, rules: Rules) -> None:
 
 
 def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> None:
-    """Read again: a difference that is not known to have failed is wrong."""
+    """Read again, and set ``outcome.wrong`` to the differences that are not known failures."""
     done = outcome.done
     if not outcome.diff.items:
         return
-    if len(done) <= FEW and all(map(_alone, done)):
+    if len(done) <= FEW and all(map(_independent, done)):
         again, outcome.wrong = _wrong_among(engine, done, rules)
     else:
         failed = {item.name for item in outcome.failed}
-        failed |= {MainName(name.main) for name in failed}  # its settings stay for what is left
+        failed |= {MainName(name.main) for name in failed}  # the old alias may need its sysctls
         again = look(engine, declared, rules, outcome.prepared.conflicts)
         outcome.wrong = [item for item in again.items if item.name not in failed]
     if not outcome.failed and not outcome.diff.skipped:
@@ -288,8 +290,8 @@ def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcom
         outcome.lost = again.skipped
 
 
-def _alone(item: Difference) -> bool:
-    """Whether an item can be verified without the rest: no network that others may be in."""
+def _independent(item: Difference) -> bool:
+    """Whether an item can be verified by itself: it has no network that other aliases may be in."""
     wish = item.wish
     if wish is None:
         return True
@@ -300,18 +302,19 @@ def _alone(item: Difference) -> bool:
 def _wrong_among(
     engine: Engine, items: Sequence[Difference], rules: Rules
 ) -> tuple[Diff, list[Difference]]:
-    """What still differs of a few items, by a reading of nothing but their devices."""
-    wanted = {item.name for item in items if item.setting is None}
+    """The comparison of a few items again, by a reading of only their devices, and the differences
+    that remain."""
+    wanted = {item.name for item in items if item.sysctl_change is None}
     texts = [text for name in wanted for text in (name.main, names.primary(name), str(name))]
-    settings = [item for item in items if item.setting is not None]
-    texts += [item.name.main for item in settings]
+    sysctls = [item for item in items if item.sysctl_change is not None]
+    texts += [item.name.main for item in sysctls]
     snapshot = engine.kernel.part(dict.fromkeys(texts))
-    undone = [item for item in settings if not _stands(item, snapshot)]
-    _leave_out_others(snapshot, set(texts), items)
+    undone = [item for item in sysctls if not _is_set(item, snapshot)]
+    _drop_others(snapshot, set(texts), items)
     observed = engine.recognise(snapshot)
     blocks = [_block(item) for item in items if item.wish is not None]
     again = compare(Declarations(blocks, []), observed, force=rules.force)
-    # Of two aliases of one name the one that is declared is no wish of these items.
+    # If two aliases share a name, the one to keep may be declared outside these items.
     removed = {_object(item) for item in items if item.sign == REMOVED}
     return again, undone + [
         item
@@ -320,16 +323,16 @@ def _wrong_among(
     ]
 
 
-def _stands(item: Difference, snapshot: Snapshot) -> bool:
-    """Whether a setting is what it was set to; of a main device that has gone nothing is wanted."""
-    assert item.setting is not None
-    main = snapshot.devices.get(item.setting.main.index)
-    after = item.setting.after
+def _is_set(item: Difference, snapshot: Snapshot) -> bool:
+    """Whether the sysctls have the values that were set, or their main device is gone."""
+    assert item.sysctl_change is not None
+    main = snapshot.devices.get(item.sysctl_change.main.index)
+    after = item.sysctl_change.after
     return main is None or all(getattr(main, key) == value for key, value in after.items())
 
 
 def _block(item: Difference) -> Block:
-    """The wish of an item by itself."""
+    """The wish of an item as a block of one alias."""
     wish = item.wish
     assert wish is not None
     slot, (source, _, line) = item.name.slot, item.place.rpartition(":")
@@ -337,14 +340,14 @@ def _block(item: Difference) -> Block:
 
 
 def _object(item: Difference) -> tuple[names.AliasName, str, bytes]:
-    """What a removal removes."""
+    """The name, kind and address of the alias that an item removes."""
     alias = item.plan.alias
     assert alias is not None
     return item.name, alias.kind, alias.address
 
 
-def _leave_out_others(snapshot: Snapshot, labels: set[str], items: Sequence[Difference]) -> None:
-    """Of thousands of addresses on a main device only those that may be a label of *items*."""
+def _drop_others(snapshot: Snapshot, labels: set[str], items: Sequence[Difference]) -> None:
+    """Drop addresses of main devices that cannot be a label of *items*: there may be thousands."""
     addresses = {item.plan.goal.address for item in items if item.plan.goal is not None}
     for name in {item.name.main for item in items}:
         main = snapshot.device(name)

@@ -1,7 +1,7 @@
 """The renewal of leases, and the removal of aliases whose lease has expired.
 
-Nothing is ever added: the kernel refuses a renewal where the address is not there any more
-(codec.renew_address), since somebody else may have it by then.
+No address is ever added: the kernel refuses to renew one that is gone (codec.renew_address), and
+by then another host may have it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from netalias.plan import Difference
 
 BOUNDARY = 10
-"""So many hundredths of a second after a full one a reading may be a second off (model.Address)."""
+"""Hundredths of a second after a full second in which a reading may be off by one second
+(model.Address)."""
 
 
 def lengths_of(engine: Engine, chosen: Sequence[Alias]) -> dict[AliasName, int]:
-    """The leases of labels in seconds, where one reading is not certain: the lesser of two.
+    """The leases of labels in seconds where one reading is uncertain: the lesser of two readings.
 
-    The lease of a label stands nowhere else; without a second reading it would grow, a second now
-    and a second then.
+    The lease of a label is recorded nowhere else; without a second reading it would grow by a
+    second now and then.
     """
     labels = [alias for alias in chosen if alias.device is None and running(alias)]
     if not any(alias.entry and alias.entry.age % 100 < BOUNDARY for alias in labels):
@@ -49,9 +50,9 @@ def lengths_of(engine: Engine, chosen: Sequence[Alias]) -> dict[AliasName, int]:
 def renew(
     engine: Engine, observed: Observed, chosen: Sequence[Alias], lengths: dict[AliasName, int]
 ) -> tuple[list[Step], set[AliasName]]:
-    """Renew the leases of *chosen*, and remove the expired ones; *lengths* are theirs in seconds.
+    """Renew the leases of *chosen* to *lengths* in seconds, and remove aliases that have expired.
 
-    Returns the steps done, and the aliases whose lease ran out before it could be renewed. Raises
+    Returns the steps done, and the aliases whose lease ran out before the renewal. Raises
     KernelError.
     """
     steps = renewals(chosen, lengths)
@@ -60,8 +61,8 @@ def renew(
     if late:
         observed = engine.observe()
         expired = leftovers(select(observed))
-        chose = {alias.name for alias in chosen}
-        expired = [alias for alias in expired if alias.name in chose]
+        chosen_names = {alias.name for alias in chosen}
+        expired = [alias for alias in expired if alias.name in chosen_names]
     items = removals(engine, observed, expired)
     execute(engine, observed, items, atomic=True)
     for item in items:
@@ -73,9 +74,9 @@ def renew(
 def _late(
     engine: Engine, aliases: Sequence[Alias], steps: Sequence[RenewAddress]
 ) -> set[AliasName]:
-    """Send renewals; the aliases whose address was gone already.
+    """Send the renewals *steps*; the aliases whose address was gone already.
 
-    *aliases* are the owners of *steps*. Raises KernelError.
+    The owner of a step is an index into *aliases*. Raises KernelError.
     """
     late: set[AliasName] = set()
     for failure in engine.kernel.apply(steps):
@@ -87,6 +88,6 @@ def _late(
 
 
 def removals(engine: Engine, observed: Observed, expired: Sequence[Alias]) -> list[Difference]:
-    """The differences that remove *expired*, with the sysctls that only they needed."""
+    """The differences that remove *expired* and restore the sysctls that only they needed."""
     items = [removal(alias, observed) for alias in expired]
     return [*items, *engine.sysctls(observed, [item.plan for item in items])]

@@ -1,4 +1,4 @@
-"""What the guard of ``reconcile --confirm`` brings back: the aliases as they were before."""
+"""Rollback of ``reconcile --confirm``: the guard (checkpoint.py) restores the former aliases."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
 
 WAIT = 600
-"""Seconds that the guard waits for the lock: the command it guards may still hold it."""
+"""Seconds that the guard waits for the lock, which the guarded command may still hold."""
 SOURCE = "what was there before"
 
 
 def arm(engine: Engine, second: Engine, directory: str, seconds: int, digest: str) -> None:
     """Start the guard of a change that is about to begin.
 
-    *second* is an engine with a socket of its own, since of one that is shared each process would
-    read the answers of the other; it waits WAIT seconds for the lock. Raises StateError.
+    *second* is the guard's engine. It has a socket of its own, since two processes on one socket
+    would read each other's answers, and waits WAIT seconds for the lock. *directory* is the runtime
+    directory, *seconds* the timeout, *digest* that of the configuration. Raises StateError.
     """
     observed = engine.observe()
     lines = export.lines(ordered(observed.aliases, observed.snapshot), observed.registry, mac=True)

@@ -1,9 +1,9 @@
-"""The texts in a folder that are always true: ``aliases`` and ``alias_types`` (views/texts.py).
+"""Up-to-date texts in a folder: ``aliases`` and ``alias_types`` (views/texts.py).
 
-The folder belongs to one network namespace, which the hidden file CLAIM in it names by its inode.
-Who writes holds a flock on that file: a resident as long as it lives, a command as long as it
+The folder belongs to one network namespace; the hidden file CLAIM in it holds the inode of that.
+A writer holds a flock(2) on CLAIM: a resident (``netalias watch``) for its life, a command while it
 writes. So a command never replaces the newer text of a resident, and never writes into the folder
-of another namespace. The file is never removed: a lock on a removed one holds nobody off.
+of another namespace. CLAIM is never removed, since a lock on a removed file excludes nobody.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
 CLAIM = ".namespace"
 CLAIM_MAX = 64
-"""Bytes; a number has fewer."""
+"""Bytes that are read of CLAIM, more than any number has."""
 FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
 WRITABLE = 0o022
 """S_IWGRP | S_IWOTH"""
 PATIENCE = 1.0
-"""Seconds that a resident waits for a command that is writing."""
+"""Seconds that a resident waits for a command that writes."""
 
 
 class Folder:
-    """A folder that nobody else can write to, held open.
+    """An open folder that only its owner can write to.
 
-    Raises OSError where there is none, StateError where others could write to it: who follows what
-    they put there, writes where they like.
+    Raises OSError without a folder; StateError if other users could write to it, since their links
+    could redirect the texts.
     """
 
     __slots__ = ("_claim", "_fd", "path")
@@ -71,14 +71,14 @@ class Folder:
         self.close()
 
     def close(self) -> None:
-        """Let go of it, and of the lock."""
+        """Close the folder and release the lock."""
         for file in (self._claim, self._fd):
             if file >= 0:
                 os.close(file)
         self._claim = self._fd = -1
 
     def owner(self) -> int:
-        """The inode of the namespace that has claimed it, 0 for none. Raises OSError."""
+        """The inode of the namespace that has claimed the folder, 0 for none. Raises OSError."""
         try:
             file = os.open(CLAIM, os.O_RDONLY | FLAGS, dir_fd=self._fd)
         except FileNotFoundError:
@@ -89,8 +89,8 @@ class Folder:
             os.close(file)
 
     def lock(self) -> bool:
-        """Hold the claim; False while somebody else does. Raises OSError."""
-        # Who can open it can hold it: nobody else.
+        """Lock the claim; False while another process holds it. Raises OSError."""
+        # Mode 0600: any user who can open the file can lock it.
         file = os.open(CLAIM, os.O_RDWR | os.O_CREAT | FLAGS, 0o600, dir_fd=self._fd)
         try:
             flock(file, LOCK_EX | LOCK_NB)
@@ -103,10 +103,10 @@ class Folder:
         return True
 
     def name(self, namespace: int) -> None:
-        """Write into the claim, which is held, whose folder it is.
+        """Claim the folder for *namespace*; the lock is held.
 
-        Raises OSError; StateError where there are texts that nobody has claimed: ``/etc/aliases``
-        is not ours.
+        Raises OSError; StateError if there are texts in an unclaimed folder: ``/etc/aliases`` is
+        not ours.
         """
         before = _inode(self._claim)
         if before == namespace:
@@ -117,7 +117,7 @@ class Folder:
         os.ftruncate(self._claim, os.pwrite(self._claim, b"%d\n" % namespace, 0))
 
     def stands(self) -> bool:
-        """Whether the path still leads here, and the claim is the one that is held."""
+        """Whether the path still leads to this folder, and its claim is the locked file."""
         try:
             here = os.stat(self.path), os.stat(f"{self.path}/{CLAIM}")
         except OSError:
@@ -125,15 +125,15 @@ class Folder:
         return all(map(os.path.samestat, here, (os.fstat(self._fd), os.fstat(self._claim))))
 
     def write(self, observed: Observed) -> None:
-        """Write what has changed. Raises OSError."""
+        """Write the texts that have changed. Raises OSError."""
         publish(f"/proc/self/fd/{self._fd}", texts(lambda: observed))
 
 
 def refresh(path: str, namespace: int, observed: Callable[[], Observed]) -> str:
-    """What a command does for the texts after a change, and under the lock of its namespace.
+    """Refresh the texts after a change by a command, which holds the lock of the namespace.
 
-    The folder is left alone where it is another namespace's, where a resident holds it, and where
-    this user cannot tell whose it is. A sentence where the texts are not true any more; else empty.
+    The folder is left alone if it belongs to another namespace, if a resident holds it, or if this
+    user cannot read its claim. Returns a sentence if the texts are outdated now; else empty.
     """
     mine = False
     try:
@@ -150,7 +150,7 @@ def refresh(path: str, namespace: int, observed: Callable[[], Observed]) -> str:
 
 
 def _inode(file: int) -> int:
-    """What a claim says; 0 where it does not say it."""
+    """The inode that a claim holds; 0 for any other content."""
     text = os.pread(file, CLAIM_MAX, 0).strip()
     return int(text) if text.isdigit() else 0
 
@@ -161,10 +161,10 @@ def _unwritten(path: str, error: Exception) -> str:
 
 
 class Texts:
-    """What a resident does for the texts: claim(), then write() whenever due() says 0.
+    """The texts of a resident: claim() the folder, then write() whenever due() is 0.
 
-    *namespace* is the inode of the network namespace, *clock* counts seconds. Everything is due at
-    first.
+    *namespace* is the inode of the network namespace, *clock* counts seconds. The first write is
+    due at once.
     """
 
     __slots__ = ("_clock", "_folder", "_namespace", "_pace", "_path", "_trouble")
@@ -179,10 +179,10 @@ class Texts:
         self._trouble = ""
 
     def claim(self, patience: float = PATIENCE) -> None:
-        """Make the folder if there is none, and hold it from now on.
+        """Create the folder if necessary, and hold it from now on.
 
-        It may be another namespace's, as long as nobody holds it. A command that is writing is
-        waited for, *patience* seconds. Raises StateError.
+        It may belong to another namespace if nobody holds it. Waits *patience* seconds for a
+        command that writes. Raises StateError.
         """
         self.close()
         try:
@@ -205,29 +205,29 @@ class Texts:
         self._folder = folder
 
     def close(self) -> None:
-        """Leave the texts, and who may write them, to the commands."""
+        """Release the folder: from now on commands refresh the texts."""
         if self._folder is not None:
             self._folder.close()
             self._folder = None
 
     def changed(self) -> None:
-        """An event was heard that the texts may not tell of yet."""
+        """Note an event that the texts may not contain yet."""
         self._pace.changed()
 
     def due(self, now: float) -> float | None:
-        """Seconds until write() is to be called; None while the texts are true."""
+        """Seconds until write() is to be called; None while the texts are up to date."""
         return self._pace.due(now)
 
     def write(self, observed: Callable[[], Observed]) -> str:
-        """Write what *observed* gives now: what was heard up to then is in it.
+        """Write the texts of the state that *observed* returns.
 
-        What keeps it from being written, as a sentence, once; else empty.
+        Returns a sentence on a new problem; empty without one, and if it was returned before.
         """
         begin = self._clock()
         self._pace.begun()
         try:
             if self._folder is None or not self._folder.stands():
-                self.claim(0)  # somebody has taken the folder away
+                self.claim(0)  # the folder was removed or replaced
             assert self._folder is not None
             self._folder.write(observed())
         except (OSError, errors.NetaliasError) as error:
@@ -241,11 +241,11 @@ class Texts:
 
 
 def made(path: str) -> Folder:
-    """The folder, made where there is none, so that everybody can read it. Raises as Folder()."""
+    """The folder *path*, created readable by everybody if it is missing. Raises as Folder()."""
     try:
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
         os.mkdir(path, 0o755)
     except FileExistsError:
         return Folder(path)
-    os.chmod(path, 0o755)  # whatever the umask
+    os.chmod(path, 0o755)  # mkdir(2) applies the umask
     return Folder(path)

@@ -1,4 +1,4 @@
-"""Undoing of plans that were refused, and the return of the aliases that they had removed."""
+"""Undoing of refused plans, and the restoration of aliases that they had removed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class Undoing:
-    """The refusals among *items*, whose steps have the number of their item as owner; with *atomic*
-    all have the same, and one refusal concerns all.
+    """The undoing of *items*. The owner of a step is the number of its item; with *atomic*, all
+    steps have one owner, and one refusal concerns all items.
 
-    Every item is undone too that has taken the place of an alias that was to be replaced, was
-    refused, and comes back.
+    If a replacement is refused and the old alias comes back, items that have taken its place are
+    undone as well.
     """
 
     def __init__(self, kernel: Kernel, items: Sequence[Difference], atomic: bool = False) -> None:
@@ -29,12 +29,12 @@ class Undoing:
         self._atomic = atomic
 
     def stop(self, plans: Iterable[Plan]) -> None:
-        """Undo plans that were carried out and not decided on, after an interruption."""
+        """Undo executed plans that await the kernel's verdict, after an interruption."""
         self.take_back([(plan, stopped(plan.steps[0])) for plan in plans])
 
     def take_back(self, found: Sequence[tuple[Plan, errors.NetaliasError]]) -> None:
-        """Undo plans that were carried out, each for a reason."""
-        owners = {id(item.plan): item.plan.steps[0].owner for item in self._standing()}
+        """Undo executed plans; *found* holds each with its reason."""
+        owners = {id(item.plan): item.plan.steps[0].owner for item in self._executed()}
         failures = {
             owners[id(plan)]: Failure(plan.steps[0], error)
             for plan, error in found
@@ -47,19 +47,25 @@ class Undoing:
     def _steps(self) -> list[Step]:
         return [step for item in self._items for step in item.plan.steps]
 
-    def _standing(self) -> list[Difference]:
+    def _executed(self) -> list[Difference]:
         """The items that were carried out."""
         return [item for item in self._items if item.error is None and item.plan.steps]
 
     def _undo(self, failures: Mapping[int, Failure]) -> None:
-        """Undo all steps of the owners that failed, the last one first."""
+        """Undo all steps of the failed owners, the last one first."""
         steps = [step for step in self._steps() if step.owner in failures]
         for step in self._kernel.undo(sorted(steps, key=lambda step: step.phase)):
             failures[step.owner].left.append(step)
 
     def settle(self, failures: dict[int, Failure]) -> None:
-        """Bring back the aliases that failed owners have removed; the items get their errors."""
-        lost = self.bring_back(failures)
+        """Restore the aliases that failed owners have removed, and set the errors of the items."""
+        # Without the right to change anything nothing was removed.
+        removed = {
+            owner
+            for owner, failure in failures.items()
+            if not isinstance(failure.error, errors.NotPermitted)
+        }
+        lost = self.bring_back(removed)
         if lost or any(failure.left for failure in failures.values()):
             lost = self._make_way(failures, lost)
         for owner, failure in failures.items():
@@ -77,9 +83,9 @@ class Undoing:
         return next(found, self._items[0]).name
 
     def _make_way(self, failures: dict[int, Failure], lost: list[Failure]) -> list[Failure]:
-        """Undo the items that stand in the way of an alias that comes back, and try that again.
+        """Undo the items that occupy the place of an alias to be restored, and try again.
 
-        *failures* get the items that are undone. Returns the aliases that do not come back even so.
+        The undone items are added to *failures*. Returns the failures that remain.
         """
         from netalias.plan.places import takers
 
@@ -102,10 +108,9 @@ class Undoing:
         return self.bring_back({*gone, *leaving})
 
     def bring_back(self, owners: Collection[int]) -> list[Failure]:
-        """Make the aliases again that were removed to be replaced; returns those that are refused.
+        """Restore the aliases that were removed to be replaced; the failures.
 
-        An interruption does not stop that. Where the old alias still stands nothing is made beside
-        it.
+        An interruption does not stop this. An old alias that still exists is not made twice.
         """
         steps = [step for item in self._items for step in item.plan.fallback]
         steps = [step for step in steps if step.owner in owners]

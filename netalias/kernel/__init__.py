@@ -201,7 +201,7 @@ class Kernel:
         for step, error in zip(batch, self.send(batch), strict=True):
             if error is None or error.errno in UNKNOWN:
                 done.append(step)  # without a readable answer: it may be done
-            elif isinstance(step, SetLink):
+            elif isinstance(step, SetLink) and not isinstance(error, errors.NotPermitted):
                 done.append(step)  # the kernel keeps the changes that it made before the refusal
             if error is not None and step.owner not in failures:
                 failures[step.owner] = Failure(step, error)

@@ -1,4 +1,4 @@
-"""Observed state: a snapshot of the kernel and the aliases found in it."""
+"""The observed state: a snapshot of the kernel and the aliases found in it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 class Observed:
-    """A snapshot with its aliases found in it, by name.
+    """A snapshot and the aliases found in it.
 
-    ``hands_over``: the plan for one alias takes care of the others in its network (plan/routes.py).
+    ``hands_over``: the plan for one alias includes the handover of its connected route to another
+    one (plan/routes.py).
     """
 
     __slots__ = ("_abilities", "_ask", "aliases", "by_name", "group", "registry", "snapshot")
@@ -43,15 +44,15 @@ class Observed:
             self.by_name.setdefault(alias.name, []).append(alias)
 
     def able(self, kind: str) -> bool:
-        """Whether the kernel can make devices of this kind: asked once, when a plan needs it."""
+        """Whether the kernel can make devices of this kind; asked once, on first use."""
         if kind not in self._abilities:
             self._abilities[kind] = self._ask is None or self._ask(kind)
         return self._abilities[kind]
 
     @property
     def remnants(self) -> list[Device]:
-        """Devices of ours that an interrupted run was about to delete, or had not named yet when
-        the main device got another name."""
+        """Devices of ours that no alias owns: an interrupted run was about to delete them, or had
+        not named them yet when the main device was renamed."""
         marks = (self.group, self.group | SCRATCH)
         devices = self.snapshot.devices.values()
         ours = [device for device in devices if device.group in marks and device.kind in KINDS]
@@ -59,13 +60,13 @@ class Observed:
         return [device for device in ours if id(device) not in known and self._is_named(device)]
 
     def _is_named(self, device: Device) -> bool:
-        """Whether a device carries a name that we give."""
+        """Whether a device has a name that netalias gives."""
         if names.split_primary(device.name) is not None:
             return True
         return recognise_one(device, self.snapshot, self.registry) is not None
 
     def main(self, name: AliasName) -> Device:
-        """The main device of *name*. Raises NoSuchDevice."""
+        """The main device of *name*. Raises NoSuchDevice; BadName if it is an alias."""
         device = self.snapshot.device(name.main)
         if device is None:
             raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
@@ -76,13 +77,13 @@ class Observed:
         return device
 
     def find(self, name: AliasName) -> Alias | None:
-        """Our alias of that name, or else somebody's label."""
+        """Our alias called *name*, else a foreign label of that name, else None."""
         found = self.by_name.get(name, ())
         return next((alias for alias in found if alias.ours), next(iter(found), None))
 
     def around(self, main: Device, entry: Address) -> Iterator[Address]:
-        """Whatever may bring a connected route that serves *entry*: the addresses of a main
-        device, and of all aliases that are up."""
+        """The addresses that may bring a connected route for *entry*: those of its main device, and
+        those of all aliases that are up."""
         for index, entries in self.snapshot.addresses.items():
             device = self.snapshot.devices.get(index)
             alias = device is not None and device.group == self.group
@@ -91,8 +92,8 @@ class Observed:
             elif not alias:
                 yield from (entry for entry in entries if entry.protocol == PROTOCOL)
 
-    def standing(self, local: bytes) -> Iterator[Address]:
-        """Where an address stands already."""
+    def addresses(self, local: bytes) -> Iterator[Address]:
+        """The present addresses equal to the packed address *local*, on any device."""
         for entries in self.snapshot.addresses.values():
             for entry in entries:
                 if entry.local == local:
@@ -100,7 +101,7 @@ class Observed:
 
 
 def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]:
-    """Every alias in *snapshot*: devices with our mark, labels of anybody. In no special order."""
+    """The aliases in *snapshot*, in no particular order: devices with our mark, and all labels."""
     found = []
     for device in snapshot.devices.values():
         alias = recognise_one(device, snapshot, registry) if device.group == group else None
@@ -114,16 +115,16 @@ def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]
 
 
 def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Alias | None:
-    """The alias that a device with our mark is, or None.
+    """The alias of a device with our mark, or None.
 
-    It is known by its names: altname, ifalias text, primary name, in this order.
+    It is recognised by altname, ifalias or primary name, in this order.
     """
     if device.kind not in KINDS:
         return None
-    noted, recorded, lease = _noted(device)
-    named = _main_by_name if device.kind in UNLINKED else _main_below
-    main = named(device, snapshot, noted)
-    name = noted or _from_primary(device, main)
+    named, recorded, lease = _recorded(device)
+    find_main = _main_by_name if device.kind in UNLINKED else _main_below
+    main = find_main(device, snapshot, named)
+    name = named or _from_primary(device, main)
     if name is None:
         return None
     if main is not None:
@@ -149,25 +150,25 @@ def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Ali
     return alias
 
 
-def _main_below(device: Device, snapshot: Snapshot, noted: AliasName | None) -> Device | None:
-    """The device below (IFLA_LINK).
+def _main_below(device: Device, snapshot: Snapshot, named: AliasName | None) -> Device | None:
+    """The main device by IFLA_LINK.
 
-    A macvlan on a macvlan is put on the real device below both, so a main that is noted and
-    stands on the same device counts as the main.
+    The kernel puts a macvlan on a macvlan on the lower device of that. So if the device that
+    *named* gives is a sibling of the same kind, it is the main device.
     """
     if device.remote:
         return None
-    if noted is not None:
-        main = snapshot.device(noted.main)
+    if named is not None:
+        main = snapshot.device(named.main)
         if main is not None and main.kind == device.kind and main.link == device.link:
             return main
     return snapshot.devices.get(device.link)
 
 
-def _main_by_name(device: Device, snapshot: Snapshot, noted: AliasName | None) -> Device | None:
-    """The device of the noted name; of a half-made one that whose alias it can be."""
-    if noted is not None:
-        return snapshot.device(noted.main)
+def _main_by_name(device: Device, snapshot: Snapshot, named: AliasName | None) -> Device | None:
+    """The main device by *named*, or if an interrupted run left that unset, by the primary name."""
+    if named is not None:
+        return snapshot.device(named.main)
     found = names.split_primary(device.name)
     if found is None:
         return None
@@ -177,8 +178,9 @@ def _main_by_name(device: Device, snapshot: Snapshot, noted: AliasName | None) -
     return None
 
 
-def _noted(device: Device) -> tuple[AliasName | None, list[str], int]:
-    """The alias name on the device, the recorded type and address, and the lease or 0."""
+def _recorded(device: Device) -> tuple[AliasName | None, list[str], int]:
+    """The alias name by altname or ifalias, and from ifalias the words for type and address, and
+    the lease in seconds or 0."""
     words = device.ifalias.split()
     lease = 0
     if len(words) > 3 and words[-2] == LEASE:
@@ -195,13 +197,13 @@ def _noted(device: Device) -> tuple[AliasName | None, list[str], int]:
 
 
 def _seconds(text: str) -> int:
-    """A number that others have spoilt is none."""
+    """The number of seconds in *text*; 0 for anything else, since anybody can change ifalias."""
     seconds = names.number(text)
     return seconds if 0 <= seconds < FOREVER else 0
 
 
 def _from_primary(device: Device, main: Device | None) -> AliasName | None:
-    """The name of a device that an interrupted run left with nothing but its primary name."""
+    """The alias name by the primary name alone, as an interrupted run leaves it."""
     name = names.split_primary(device.name)
     if name is not None and main is not None:
         name = AliasName(main.name, name.slot)
@@ -219,7 +221,7 @@ def _own_entry(entries: list[Address]) -> Address | None:
 
 
 def _recall(alias: Alias, registry: Registry, type_name: str, text: str) -> None:
-    """Take the address from the record; what others have spoilt, or nobody can read, is none."""
+    """Take the address from ifalias, if it can be parsed: anybody can change ifalias."""
     try:
         found = registry.find(type_name)
         if found is None:
@@ -236,7 +238,7 @@ def _may_be_label(entry: Address) -> bool:
 
 
 def alias_of(device: Device, group: int = GROUP) -> names.AliasName | None:
-    """The alias that a device with our mark is, by the names that it has."""
+    """The alias name of a device with our mark, by its own names; None for other devices."""
     if device.group != group or device.kind not in KINDS:
         return None
     found = (names.split(altname) for altname in device.altnames)
@@ -244,29 +246,29 @@ def alias_of(device: Device, group: int = GROUP) -> names.AliasName | None:
 
 
 def ordered(aliases: Iterable[Alias], snapshot: Snapshot) -> list[Alias]:
-    """*aliases* in chain order, as far as the kernel has kept it.
+    """*aliases* in chain order, as far as the kernel keeps it.
 
-    Main devices in the order of *snapshot*; in a block what has a device of its own by the index
-    of it, which grows with every creation, then the labels in the order given, which is that of
-    the address list. Aliases without a main device come last, by name.
+    Main devices come in the order of *snapshot*. Under each, aliases with a device come first, by
+    ifindex, which grows with every creation; then labels in the given order, that of the address
+    list. Aliases without a main device come last, by name.
     """
     places = {index: place for place, index in enumerate(snapshot.devices)}
     last = len(places)
 
     def place_of(alias: Alias) -> int:
-        # One number sorts several times faster than a tuple. An index has 31 bits; a label
-        # gets the next bit, so that it stands after every device.
+        # One number sorts several times faster than a tuple. An ifindex has 31 bits; a label
+        # gets the next bit, so that it comes after every device.
         main = alias.main.index if alias.main is not None else 0
         index = alias.device.index if alias.device is not None else 1 << 31
         return places.get(main, last) << 32 | index
 
-    standing: list[Alias] = []
+    found: list[Alias] = []
     lost: list[Alias] = []
     for alias in aliases:
-        (lost if alias.main is None else standing).append(alias)
-    standing.sort(key=place_of)
+        (lost if alias.main is None else found).append(alias)
+    found.sort(key=place_of)
     lost.sort(key=lambda alias: (alias.name.main, alias.name.slot))
-    return standing + lost
+    return found + lost
 
 
 def find(observed: Observed, name: names.AliasName) -> Alias:
@@ -282,16 +284,15 @@ def find(observed: Observed, name: names.AliasName) -> Alias:
 
 
 def select(observed: Observed, wanted: Sequence[str] = ()) -> list[Alias]:
-    """The aliases of *observed* in chain order; of main devices and names if any are given.
-
-    Raises BadName, NoSuchDevice for a word that means nothing.
+    """The aliases of *observed* in chain order; with *wanted*, only those that the names of main
+    devices or aliases in it select. Raises BadName, NoSuchDevice.
     """
     if not wanted:
         return ordered(observed.aliases, observed.snapshot)
     chosen: list[Alias] = []
     for word in wanted:
         if ":" in word:
-            # Of one name there may be an alias of ours and a label of others.
+            # An alias of ours and a foreign label may share a name.
             chosen += observed.by_name[find(observed, names.parse(word)[0]).name]
             continue
         names.check_device(word)
@@ -303,7 +304,7 @@ def select(observed: Observed, wanted: Sequence[str] = ()) -> list[Alias]:
 
 
 def only(observed: Observed, name: str) -> Device:
-    """The main device *name* of ``--only``. Raises NoSuchDevice, BadName for that of an alias."""
+    """The main device *name* of ``--only``. Raises NoSuchDevice; BadName for an alias."""
     main = observed.snapshot.device(name)
     if main is None:
         raise errors.NoSuchDevice(f"--only {name}: there is no such device")
@@ -313,16 +314,17 @@ def only(observed: Observed, name: str) -> Device:
 
 
 def lookup(observed: Observed, address: str, type_name: str = "") -> Alias | None:
-    """The alias that owns *address*; of several the one that is up, then ours, then the newest.
+    """The alias that owns *address*, given as text; None without one. Among several, one that is
+    up is preferred, then one of ours, then the newest.
 
-    *type_name* is that of an alias type; without one the text tells IPv4 from IPv6. Raises
+    *type_name* is the name of an alias type; without it, the text tells IPv4 from IPv6. Raises
     BadAddress, FamilyError.
     """
     from netalias.observed.index import DictIndex
 
     alias_type = observed.registry.get(type_name or ("ipv6" if ":" in address else "ip"))
     packed, _ = alias_type.parse(address)
-    # Of equal addresses the index finds what was added last.
+    # The index finds the last added alias of one address.
     index = DictIndex(sorted(observed.aliases, key=_precedence))
     mains = {alias.name.main for alias in observed.aliases}
     found = (index.find(main, alias_type.family, packed) for main in mains)

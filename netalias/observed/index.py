@@ -1,8 +1,8 @@
 """Hashed address lookup: (main device, family, packed address) -> alias.
 
-Rules, those of net/core/net_alias.c where several aliases have one address:
+If several aliases have one address, the rules of net/core/net_alias.c of Linux 2.0 hold:
 - the one that was addressed last is found;
-- when it goes, the one before it is found again.
+- if that one is removed, the one before it is found again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class AddressIndex:
-    """The interface. Items are told apart by identity, never compared."""
+    """The interface of an index. Aliases are distinguished by identity, never compared."""
 
     def add(self, main: str, family: int, address: bytes, alias: Alias) -> None:
         """Let *alias* own *address* on *main*, in front of every earlier owner."""
@@ -26,7 +26,7 @@ class AddressIndex:
         raise NotImplementedError
 
     def move(self, main: str, old: tuple[int, bytes], new: tuple[int, bytes], alias: Alias) -> None:
-        """Re-address *alias* from *old* to *new*, both (family, address); the same: nothing."""
+        """Re-address *alias* from *old* to *new*, both (family, address), unless they are equal."""
         if old != new:
             self.remove(main, *old, alias)
             self.add(main, *new, alias)
@@ -39,7 +39,7 @@ class AddressIndex:
 class Owners:
     """The addresses of one family on one main device.
 
-    ``find(address)`` is the get() of a dict itself: to be fetched once and called in a loop.
+    ``find(address)`` is dict.get() itself, to be looked up once and called in a loop.
     """
 
     __slots__ = ("_found", "_hidden", "find")
@@ -78,12 +78,12 @@ class Owners:
 
 
 class DictIndex(AddressIndex):
-    """The index of production: one dict by (main, family), in it one dict by packed address."""
+    """The index in use: a dict by (main, family) of dicts by packed address."""
 
     __slots__ = ("_owners",)
 
     def __init__(self, aliases: Iterable[Alias] = ()) -> None:
-        """*aliases* in the order in which they were addressed."""
+        """Add *aliases*, given in the order in which they were addressed."""
         self._owners: dict[tuple[str, int], Owners] = {}
         for alias in aliases:
             if alias.address:
@@ -93,7 +93,7 @@ class DictIndex(AddressIndex):
         return sum(map(len, self._owners.values()))
 
     def owners(self, main: str, family: int) -> Owners:
-        """The addresses of *family* on *main*, for many look-ups there. Not to be changed."""
+        """The owners of addresses of *family* on *main*, for many lookups; not to be modified."""
         return self._owners.get((main, family)) or Owners()
 
     def add(self, main: str, family: int, address: bytes, alias: Alias) -> None:
@@ -120,7 +120,7 @@ class DictIndex(AddressIndex):
 
 
 def _remove_identical(items: list[Alias], alias: Alias) -> None:
-    """list.remove() by identity: aliases compare by value, which is slow and not meant here."""
+    """list.remove() by identity, since aliases compare by value. Raises KeyError."""
     for place, item in enumerate(items):
         if item is alias:
             del items[place]

@@ -1,4 +1,4 @@
-"""Labels among the addresses of a snapshot: the aliases that are no devices."""
+"""Labels: aliases that are addresses of a main device, without a device of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def labels(snapshot: Snapshot, group: int) -> list[Alias]:
-    """Every address that is a label alias, of whomever it is."""
+    """The labels in *snapshot*, ours and foreign ones; *group* is the mark of alias devices."""
     found = []
     for index, entries in snapshot.addresses.items():
         main = snapshot.devices.get(index)
@@ -25,6 +25,7 @@ def labels(snapshot: Snapshot, group: int) -> list[Alias]:
 
 
 def _alias(entry: Address, main: Device) -> Alias | None:
+    """The label that an address of *main* is, or None."""
     ours = entry.protocol == PROTOCOL
     if entry.family == AF_INET:
         name = names.split(entry.label)
@@ -49,7 +50,7 @@ def _alias(entry: Address, main: Device) -> Alias | None:
 
 
 def label_of(address: Address, device: Device) -> names.AliasName | None:
-    """The alias that an address of a main device is (kinds.label)."""
+    """The alias name of an address of a main device, if it is a label (kinds/label.py)."""
     if address.family == AF_INET6:
         ours = address.protocol == PROTOCOL and address.metric & ~0xFFFF == MAGIC
         return names.AliasName(device.name, address.metric & 0xFFFF) if ours else None

@@ -1,7 +1,7 @@
 """Orphans: addresses with our mark that no alias owns, since the kernel has dropped their slot.
 
-When a device is renamed, its first IPv4 label becomes the bare name of the device
-(inetdev_changename of net/ipv4/devinet.c), and the slot is lost. Only declarations can tell which
+If a device is renamed, the kernel sets its first IPv4 label to the bare name of the device
+(inetdev_changename of net/ipv4/devinet.c), and the slot is lost. Only declarations tell which
 alias has the address.
 """
 
@@ -31,7 +31,7 @@ class Nameless(AliasName):
 
 
 def orphans(observed: Observed) -> dict[tuple[int, bytes], Alias]:
-    """The orphans as aliases without a slot, by index of the device and packed address."""
+    """The orphans as aliases without a slot, by ifindex and packed address."""
     owned = {id(alias.entry) for alias in observed.aliases}
     ours = (observed.group, observed.group | SCRATCH)
     found: dict[tuple[int, bytes], Alias] = {}
@@ -42,7 +42,7 @@ def orphans(observed: Observed) -> dict[tuple[int, bytes], Alias]:
         for entry in entries:
             if entry.protocol == PROTOCOL and id(entry) not in owned:
                 if recognise_one(main, observed.snapshot, observed.registry):
-                    break  # an alias device that carries another mark, or has lost ours
+                    break  # an alias device with another mark, or without one
                 found[index, entry.local] = Alias(
                     Nameless(main.name),
                     KIND,

@@ -1,7 +1,7 @@
-"""The observed state as it will be once the plans made so far are carried out.
+"""The planned state: the observed state once the plans made so far are carried out.
 
-Planning one alias looks at all others; planning thousands must not. So the questions of plan.plan()
-are answered here from indexes, and take() keeps them true from one plan to the next.
+Planning one alias reads all others; for thousands of plans that would take quadratic time. So
+Planned answers plan() from indexes, and take() updates them after each plan.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     _Network = tuple[int, bytes]
 
 PLANNED = -1
-"""Index of a device that is not there yet."""
+"""The ifindex of a device that does not exist yet."""
 
 
 class Planned(Observed):
-    """*observed* without the aliases whose id() is in *gone*: they are removed, or replaced.
+    """*observed* without the aliases whose id() is in *gone*, which are removed or replaced.
 
-    The addresses whose id() is in *moving* are about to change: they bring no route any more.
-    ``withdrawn`` tells that an address that brought the route of a network is no longer there.
+    The addresses whose id() is in *moving* are about to change, and bring no route any more.
+    ``withdrawn`` is set if a planned change removes a connected route.
     """
 
-    __slots__ = ("_bringers", "_lengths", "_moving", "_strangers", "observed", "withdrawn")
+    __slots__ = ("_foreign", "_lengths", "_moving", "_routes", "observed", "withdrawn")
 
     hands_over = False
 
@@ -50,38 +50,39 @@ class Planned(Observed):
         if left or remnants:
             self.aliases = [alias for alias in observed.aliases if id(alias) not in gone]
             self.snapshot = _without(observed.snapshot, left, remnants)
-        self._bringers: dict[_Network, list[tuple[int, Address]]] | None = None
+        self._routes: dict[_Network, list[tuple[int, Address]]] | None = None
         self._lengths: set[tuple[int, int]] = set()
-        self._strangers: dict[bytes, Address] | None = None
+        self._foreign: dict[bytes, Address] | None = None
         self.withdrawn = bool(moving)
         self._moving = moving
 
     def around(self, main: Device, entry: Address) -> Iterator[Address]:
-        """As Observed.around(), of the networks that *entry* lies in."""
-        bringers = self._index()
+        """The addresses as by Observed.around(), but only those whose networks contain *entry*."""
+        routes = self._index()
         for family, length in self._lengths:
             if family != entry.family or length > entry.prefixlen:
                 continue
             network = length, prefix.network(entry.local, length)
-            for index, other in bringers.get(network, ()):
+            for index, other in routes.get(network, ()):
                 if index in (main.index, PLANNED) or self._serves(index, other):
                     yield other
 
-    def standing(self, local: bytes) -> Iterator[Address]:
-        """Where an address of others stands: those of ours are about to change."""
-        if self._strangers is None:
-            self._strangers = {
+    def addresses(self, local: bytes) -> Iterator[Address]:
+        """The foreign address equal to *local*; ours are left out, since they may change."""
+        if self._foreign is None:
+            self._foreign = {
                 entry.local: entry
                 for entries in self.snapshot.addresses.values()
                 for entry in entries
                 if entry.protocol != PROTOCOL
             }
-        found = self._strangers.get(local)
+        found = self._foreign.get(local)
         if found is not None:
             yield found
 
     def take(self, alias: Alias | None, goal: Goal | None, kind: str) -> None:
-        """Let it be done: *alias*, None for none, becomes *goal* of this kind, None for none."""
+        """Apply a plan: *alias* becomes *goal* of this kind. *alias* is None for a new one, *goal*
+        None for a deletion."""
         old = alias.entry if alias is not None else None
         if old is not None and _brings(old):
             self._withdraw(old)
@@ -92,10 +93,11 @@ class Planned(Observed):
             self.bring(goal.main.index if kind == "label" else PLANNED, goal.entry)
 
     def _carry(self, main: Device, kind: str) -> None:
-        """A macvlan that is planned forbids an ipvlan beside it, as one that is there does."""
+        """Add the planned device to the snapshot: a planned macvlan excludes an ipvlan just as an
+        existing one does."""
         if kind in SIBLINGS:
             uppers = self.snapshot.uppers(main.index)
-            # One that is there may still be replaced by another kind.
+            # An existing one may still be replaced by another kind, so it does not count.
             if not any(upper.kind == kind and upper.index == PLANNED for upper in uppers):
                 planned = Device(PLANNED, "", kind=kind, link=main.index)
                 self.snapshot.stack(planned)
@@ -107,16 +109,16 @@ class Planned(Observed):
         places[:] = [place for place in places if place[1] is not old]
 
     def _index(self) -> dict[_Network, list[tuple[int, Address]]]:
-        if self._bringers is None:
-            self._bringers = {}
+        if self._routes is None:
+            self._routes = {}
             for index, entries in self.snapshot.addresses.items():
                 for entry in entries:
                     if _brings(entry) and id(entry) not in self._moving:
                         self.bring(index, entry)
-        return self._bringers
+        return self._routes
 
     def bring(self, index: int, entry: Address) -> None:
-        """Let an address bring the route of its network."""
+        """Add an address that brings the connected route of its network; *index* is an ifindex."""
         self._lengths.add((entry.family, entry.prefixlen))
         network = entry.prefixlen, prefix.network(entry.local, entry.prefixlen)
         self._index().setdefault(network, []).append((index, entry))
@@ -134,7 +136,7 @@ def _brings(entry: Address) -> bool:
 
 
 def _without(snapshot: Snapshot, left: list[Alias], remnants: list[Device]) -> Snapshot:
-    """A copy without the objects of these aliases."""
+    """A copy without the devices and addresses of the aliases *left*, and without *remnants*."""
     devices = {alias.device.index for alias in left if alias.device is not None}
     devices.update(device.index for device in remnants)
     entries = {id(alias.entry) for alias in left}

@@ -1,7 +1,7 @@
-"""(wish, snapshot) -> steps. Pure: nothing is read and nothing is changed here.
+"""Planning: (wish, observed state) -> steps. Pure: nothing is read or changed here.
 
-The rules of history stand here: a main device that is down refuses (EIO), an alias is re-addressed
-in place, what is missing is not created by being looked at.
+The rules of Linux 2.0 hold: a main device that is down refuses an alias (EIO), an alias is
+re-addressed in place, and only an address creates an alias.
 """
 
 from __future__ import annotations
@@ -42,15 +42,16 @@ if TYPE_CHECKING:
 
 
 NO_NEIGHBOURS = IFF_LOOPBACK | IFF_NOARP
-"""Flags of a main device behind which nobody asks for addresses."""
+"""Flags of a main device without neighbours that resolve addresses."""
 
 
 class Plan:
-    """Steps, the alias they start from (None: there was none), and notes for people.
+    """The steps that change one alias.
 
-    ``goal`` is the alias as it shall be, None when it shall not be; ``kind`` how. ``fallback`` are
-    the steps that bring the alias back when it was removed to be replaced, and the replacement was
-    refused. ``sysctls`` are the differences in the sysctls of main devices that come with it.
+    ``alias`` is the present alias, None if there is none; ``goal`` the future one, None for a
+    deletion, and ``kind`` its kind. ``fallback`` are the steps that restore an alias whose
+    replacement was refused. ``notes`` are sentences for people; ``sysctls`` are the differences in
+    sysctls of main devices that the plan requires or makes possible.
     """
 
     __slots__ = ("alias", "fallback", "goal", "kind", "notes", "steps", "sysctls")
@@ -66,7 +67,7 @@ class Plan:
 
     @property
     def all_steps(self) -> list[Step]:
-        """The steps with those of the sysctls, in the order of execution."""
+        """The steps, including those of ``sysctls``, in the order of execution."""
         if not self.sysctls:
             return self.steps
         steps = [*self.steps, *(step for one in self.sysctls for step in one.plan.steps)]
@@ -74,10 +75,10 @@ class Plan:
 
     @property
     def arrival(self) -> tuple[bool, bool]:
-        """Whether the address of the goal is new on its link, and whether neighbours must be told.
+        """Whether the address of the goal is new on its link, and whether to announce it.
 
-        New is an address that is added, or whose device is raised; neighbours must be told of that,
-        and of another MAC.
+        An address is new if it is added or if its device is set up; it is announced if it is new,
+        or if the MAC changes.
         """
         goal = self.goal
         if goal is None or goal.entry is None or not goal.up or goal.main.flags & NO_NEIGHBOURS:
@@ -90,8 +91,9 @@ class Plan:
         return new, new or any(step.mac for step in links)
 
     @property
-    def greets(self) -> bool:
-        """Whether one announcement of one IPv4 address is all that neighbours need."""
+    def single_announcement(self) -> bool:
+        """Whether the plan needs one announcement of an IPv4 address, as packets.single() makes
+        it on a device with an ASCII name."""
         goal = self.goal
         if goal is None or goal.type.family != AF_INET or not goal.main.up:
             return False
@@ -99,14 +101,14 @@ class Plan:
 
 
 class Difference:
-    """One difference between the desired and the observed state, and the plan that ends it.
+    """One difference between the desired and the observed state, and the plan that removes it.
 
-    ``sign`` is one of those in plan/diff.py. ``place`` is ``file:line`` of the wish, empty for a
-    removal, ``rank`` the number of its line; ``error`` is set when the plan was refused.
-    ``setting`` is the change of a main device's sysctls where no alias changes.
+    ``sign`` is one of those in plan/diff.py or sysctls.SET. ``place`` is ``file:line`` of the wish,
+    empty for a removal; ``rank`` the number of its line; ``error`` is set if the plan was refused.
+    ``sysctl_change`` is set if sysctls of a main device differ, and not an alias.
     """
 
-    __slots__ = ("error", "name", "place", "plan", "rank", "setting", "sign", "wish")
+    __slots__ = ("error", "name", "place", "plan", "rank", "sign", "sysctl_change", "wish")
 
     def __init__(self, sign: str, name: AliasName, plan: Plan, wish: Wish | None = None) -> None:
         self.sign = sign
@@ -116,11 +118,11 @@ class Difference:
         self.place = ""
         self.rank = -1
         self.error: errors.NetaliasError | None = None
-        self.setting: SysctlChange | None = None
+        self.sysctl_change: SysctlChange | None = None
 
 
 def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
-    """The steps that make *wish* true; none when it is true. Raises StateError or UsageError."""
+    """The plan that makes *wish* true, without steps if it is. Raises StateError, UsageError."""
     if wish.delete:
         return _delete(wish, observed)
     main = observed.main(wish.name)
@@ -128,15 +130,15 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     alias = observed.find(name)
     result = Plan(alias if alias is not None and alias.ours else None)
     if result.alias is None:
-        remnants = _may_begin(wish, name, alias, observed, main)
+        remnants = _check_new(wish, name, alias, observed, main)
         if alias is not None:
-            result.notes.append(_twin(name, alias, observed))
+            result.notes.append(_same_name(name, alias, observed))
     if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
         raise main_down(name, main)
     kind = _kind(wish, name, main, observed, result.alias)
     goal = _goal(wish, name, main, observed, result.alias)
     if result.alias is not None and result.alias.kind != kind:
-        _keep(goal, result.alias, kind)
+        _inherit(goal, result.alias, kind)
     goal = kinds.get(kind).fit(goal)
     result.goal, result.kind = goal, kind
     result.notes += _shared_address(goal, observed, result.alias)
@@ -150,19 +152,19 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     if result.steps and observed.hands_over:
         _hand_over(result, goal, observed)
     if not goal.up and result.alias.up:
-        result.notes += _forgotten(result.alias, goal)
+        result.notes += _lost_when_down(result.alias, goal)
     return _in_order(result)
 
 
 def main_down(name: AliasName, main: Device) -> errors.MainDown:
-    """The refusal of history."""
+    """The error for a main device that is down, as in Linux 2.0 (EIO)."""
     return errors.MainDown(
         f"{name}: main device {main.name} is down", f"ip link set {main.name} up, or --force"
     )
 
 
 def _hand_over(result: Plan, goal: Goal | None, observed: Observed) -> None:
-    """The route of a network that the alias brought goes to another alias of that network."""
+    """Hand the connected route that the alias brought over to another alias of its network."""
     alias = result.alias
     if alias is not None and alias.entry is not None and alias.entry.networked:
         from netalias.plan.routes import take_over
@@ -170,8 +172,8 @@ def _hand_over(result: Plan, goal: Goal | None, observed: Observed) -> None:
         result.steps += take_over(alias, goal, observed)
 
 
-def _keep(goal: Goal, alias: Alias, kind: str) -> None:
-    """A device of another kind has the MTU and the MAC of the old one, if they were its own."""
+def _inherit(goal: Goal, alias: Alias, kind: str) -> None:
+    """Let a device of another kind inherit MTU and MAC of *alias*, unless they are the main's."""
     device = alias.device
     if device is None or kind == "label":
         return
@@ -181,8 +183,8 @@ def _keep(goal: Goal, alias: Alias, kind: str) -> None:
         goal.mac = goal.mac or device.mac
 
 
-def _forgotten(alias: Alias, goal: Goal) -> list[str]:
-    """A note on what the kernel forgets of an address while the device is down."""
+def _lost_when_down(alias: Alias, goal: Goal) -> list[str]:
+    """A note on the metric and peer of an address, which are lost while the device is down."""
     if alias.entry is None or not goal.type.recorded:
         return []
     lost = [word for word in ("metric", "peer") if getattr(alias.entry, word)]
@@ -190,12 +192,13 @@ def _forgotten(alias: Alias, goal: Goal) -> list[str]:
     return [f"{alias.name}: the {text} must be given again when it is raised"] if lost else []
 
 
-def _may_begin(
+def _check_new(
     wish: Wish, name: AliasName, alias: Alias | None, observed: Observed, main: Device
 ) -> list[Step]:
-    """Whether an alias that is not there may be made. Raises what history answered.
+    """The steps before a new alias: they delete the remnant of an interrupted deletion.
 
-    The steps remove what was about to be deleted when that was interrupted.
+    *alias* is a foreign label of that name. Raises NoSuchDevice or NotOurs without an address,
+    AlreadyExists if a device has the name.
     """
     remnants: list[Step] = []
     if not wish.address:
@@ -223,7 +226,8 @@ def _may_begin(
     return remnants
 
 
-def _twin(name: AliasName, alias: Alias, observed: Observed) -> str:
+def _same_name(name: AliasName, alias: Alias, observed: Observed) -> str:
+    """A note on a foreign label of the same name."""
     address = _text(observed.registry, alias)
     return (
         f"{name}: {name.main} carries a label of that name already, {address}, made by others;"
@@ -242,7 +246,7 @@ def _kind(
     observed: Observed,
     alias: Alias | None,
 ) -> str:
-    """The kind to use. Raises KindError where a wished kind cannot serve."""
+    """The kind to use. Raises KindError if a wished kind cannot be used on *main*."""
     wished = wish.kind if wish.kind != kinds.AUTO else ""
     if alias is not None and wished in ("", alias.kind):
         return alias.kind
@@ -257,18 +261,18 @@ def _kind(
 
 
 def _without(alias: Alias | None, snapshot: Snapshot, main: Device) -> Snapshot:
-    """The devices that are there once *alias* has gone, to be replaced."""
+    """The devices without that of *alias*, which is to be replaced."""
     if alias is None or alias.device is None or alias.device.index not in snapshot.devices:
         return snapshot
     left = Snapshot(device for device in snapshot.devices.values() if device is not alias.device)
     for upper in snapshot.uppers(main.index):
-        if upper.index not in snapshot.devices:  # it is only planned
+        if upper.index not in snapshot.devices:  # a planned device (observed.planned)
             left.stack(upper)
     return left
 
 
 def _choose(main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, mac: bool) -> str:
-    """The kind that ``auto`` means for *main*; *mac*: a MAC of its own is wished for."""
+    """The kind that ``auto`` means on *main*; *mac*: the wish has a MAC."""
     if main.flags & IFF_LOOPBACK or main.type != ARPHRD_ETHER or port_of(main, snapshot):
         return "label"
     if mac or carries(main, snapshot, "macvlan"):
@@ -284,7 +288,8 @@ def _choose(main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, ma
 def _goal(
     wish: Wish, name: AliasName, main: Device, observed: Observed, alias: Alias | None
 ) -> Goal:
-    """Everything that the wish leaves open is taken from the alias, or from the defaults."""
+    """The goal of *wish*, completed from the alias or by defaults. Raises StateError,
+    UsageError."""
     if wish.address:
         assert wish.type is not None
         alias_type, address = wish.type, wish.address
@@ -336,7 +341,8 @@ def _entry(
     main: Device,
     alias: Alias | None,
 ) -> Address | None:
-    """The address as the kernel shall have it; None for a family that it keeps no addresses of."""
+    """The address to be set; None for a family without addresses in the kernel. Raises KindError,
+    UsageError."""
     if alias_type.family not in (AF_INET, AF_INET6):
         if wish.broadcast or wish.peer or wish.metric or wish.lease:
             raise errors.KindError(
@@ -373,24 +379,24 @@ def _entry(
 
 
 def _has_broadcast(alias_type: AliasType, prefixlen: int, main: Device) -> bool:
-    """Whether a network has a broadcast address: not one of one or two addresses (RFC 3021)."""
+    """Whether a network has a broadcast address; a /31 has none (RFC 3021)."""
     inet = alias_type.family == AF_INET and prefixlen < alias_type.bits - 1
     return inet and bool(main.flags & IFF_BROADCAST)
 
 
 def _metric(old: Address | None) -> int:
-    """What a metric was wished to be; that of an IPv6 label is its slot."""
+    """The metric that was wished for; that of an IPv6 label encodes its slot (kinds/label.py)."""
     if old is None or old.metric >> 16 == GROUP:
         return 0
     return old.metric
 
 
 def _shared_address(goal: Goal, observed: Observed, alias: Alias | None) -> list[str]:
-    """A note when the address stands elsewhere in this namespace too."""
+    """A note if another device of this namespace has the address too."""
     own = alias.entry if alias is not None else None
     if own is not None and own.local == goal.address:
         return []
-    for other in observed.standing(goal.address):
+    for other in observed.addresses(goal.address):
         if other is not own:
             device = observed.snapshot.devices.get(other.index)
             where = device.name if device is not None else f"device {other.index}"
@@ -400,7 +406,7 @@ def _shared_address(goal: Goal, observed: Observed, alias: Alias | None) -> list
 
 
 def _replace(result: Plan, alias: Alias, kind: str, goal: Goal, observed: Observed) -> None:
-    """Another kind is another object under the same name: the old one has to go first."""
+    """Plan the replacement by another kind: the old object is removed, since it has the name."""
     old = kinds.get(alias.kind)
     result.steps = [*old.unmake(alias, observed.snapshot), *kinds.get(kind).make(goal)]
     if alias.device is not None and alias.main is not None:
@@ -408,12 +414,13 @@ def _replace(result: Plan, alias: Alias, kind: str, goal: Goal, observed: Observ
 
 
 def _as_it_is(alias: Alias, observed: Observed) -> Goal:
+    """The goal that restores *alias* as it is."""
     assert alias.main is not None
     device = alias.device
     return Goal(
         alias.name,
         alias.main,
-        observed.registry.get(alias.family or AF_INET),  # what has no address is quiet as well
+        observed.registry.get(alias.family or AF_INET),  # without an address the type is not used
         alias.address,
         alias.prefixlen,
         entry=alias.entry and alias.entry.renewed(),
@@ -455,13 +462,14 @@ def _delete(wish: Wish, observed: Observed) -> Plan:
 
 
 def _in_order(result: Plan) -> Plan:
-    """With the steps as they are executed, so that they can be repeated as they are printed."""
+    """The plan with its steps in the order of execution, so that the printed commands can be
+    executed as they are."""
     result.steps.sort(key=lambda step: step.phase)
     return result
 
 
 def concerns_sysctls(result: Plan, observed: Observed) -> bool:
-    """Whether sysctls of main devices may have to change (plan/sysctls.py), at a glance."""
+    """Whether sysctls of main devices may have to change; a quick test before plan/sysctls.py."""
     goal, alias = result.goal, result.alias
     if goal is not None and _needs_sysctls(goal, result.kind):
         return True
@@ -473,7 +481,7 @@ def concerns_sysctls(result: Plan, observed: Observed) -> bool:
 
 
 def _needs_sysctls(goal: Goal, kind: str) -> bool:
-    """Whether an alias of this kind may need sysctls, or stand in the way of one."""
+    """Whether a new alias may need sysctls, or be affected by one that is set."""
     if kind == "dummy":
         return True
     if goal.type.family != AF_INET:
@@ -484,7 +492,7 @@ def _needs_sysctls(goal: Goal, kind: str) -> bool:
 
 
 def _releases_sysctls(alias: Alias, main: Device, observed: Observed) -> bool:
-    """Whether nothing may need the sysctls any more, or nothing stands in their way."""
+    """Whether the removal of *alias* may allow sysctls to be restored, or to be set for others."""
     if alias.kind in ("label", "dummy"):
         return alias.kind == "dummy" or bool(main.flags & IFF_LOOPBACK)
     return main.arp_announce + main.arp_ignore > 0 and not any(

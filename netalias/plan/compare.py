@@ -1,7 +1,7 @@
 """The comparison of declared aliases with the observed ones: differences, with their plans. Pure.
 
-Order: what is not declared any more goes first, then declared aliases are changed or added in the
-order of the files. What cannot be planned is skipped, with its reason, and stops nothing else.
+Removals of undeclared aliases come first, then changes and additions in the order of the files. A
+wish that cannot be planned is skipped, with its reason, and does not stop the others.
 """
 
 from __future__ import annotations
@@ -42,19 +42,23 @@ def compare(
     conflicts: Conflicts | None = None,
     removing: bool = True,
 ) -> Diff:
-    """The differences between the declared aliases and ours in *observed*; sysctls are left out.
+    """The differences between the declared aliases and ours in *observed*, without sysctls.
 
-    With *only* a main device, the rest is not looked at. *force* goes on where a main device is
-    down; without *removing*, aliases that are not declared stay. The alias with the *protected*
-    address keeps it. *conflicts* are addresses that cannot come to a main device, by its ifindex
-    and the packed address, each with the reason.
+    With *only*, other main devices are left out. *force*: go on if a main device is down. Without
+    *removing*, undeclared aliases stay. The alias with the *protected* packed address keeps it.
+    *conflicts* are the reasons why addresses cannot be added, by ifindex of the main device and
+    packed address.
     """
     comparison = _Comparison(observed, force, protected, conflicts or {})
     return comparison.run(declared, only, removing)
 
 
 class _Comparison:
-    """The work of compare(): first every wish finds its alias, then what differs is planned."""
+    """The work of compare(): a first pass matches wishes with aliases, a second one plans.
+
+    ``kept`` and ``gone`` hold id() of declared and of leaving aliases, ``moving`` that of addresses
+    about to change; ``refused`` are the wishes whose plans failed in the second pass.
+    """
 
     def __init__(
         self,
@@ -67,7 +71,7 @@ class _Comparison:
         self.observed = observed
         self.force = force
         self.protected = protected
-        self.agenda = Diff(observed)
+        self.diff = Diff(observed)
         self.kept: set[int] = set()
         self.gone: set[int] = set()
         self.moving: set[int] = set()
@@ -75,9 +79,9 @@ class _Comparison:
         self.pairs: list[tuple[Block, Device, list[_Pair]]] = []
         self.claimed: dict[int, set[int]] = {}
         self.reasons: dict[tuple[str, str], Skipped] = {}
-        self.noted: dict[str, list[Alias]] | None = None
+        self.recorded: dict[str, list[Alias]] | None = None
         self.labels: dict[tuple[int, bytes], list[Alias]] = {}
-        self.ahead: Planned | None = None
+        self.planned: Planned | None = None
         self.rank = 0
         self.orphans = orphans(observed)
         observed.aliases += self.orphans.values()
@@ -87,7 +91,7 @@ class _Comparison:
                 self.moving.update(map(id, kinds.surplus(alias.entry, entries)))
 
     def run(self, declared: Declarations, only: str, removing: bool) -> Diff:
-        """The whole comparison."""
+        """Compare, and return all differences."""
         main = self.observed.snapshot.device(only) if only else None
         for block in declared.blocks:
             if not only or _is_of(block.wish.name.main, only, main, self.observed):
@@ -97,30 +101,30 @@ class _Comparison:
             for alias in self.observed.aliases
             if alias.ours and (not only or alias.name.main in (only, main.name if main else only))
         ]
-        self.agenda.present = len(present)
+        self.diff.present = len(present)
         leaving = [alias for alias in present if removing and id(alias) not in self.kept]
-        leaving = [alias for alias in leaving if not self._holds(alias)]
+        leaving = [alias for alias in leaving if not self._spared(alias)]
         self.gone.update(map(id, leaving))
-        self.agenda.removed = len(leaving)
+        self.diff.removed = len(leaving)
         remnants = [_remnant(device, self.observed) for device in self.observed.remnants]
         removals = [removal(alias, self.observed) for alias in remnants * removing + leaving]
         while True:
-            self.agenda.items = removals.copy()
-            self._wishes()
-            if not self._staying():
+            self.diff.items = removals.copy()
+            self._plan_all()
+            if not self._correct():
                 break
         for refusal in self.refused.values():
             self._skip(*refusal)
         leased = [alias for alias in present if alias.lease and id(alias) not in self.gone]
         if leased:
-            self.agenda.renewals = renewals(leased, self._lengths())
-        untangle(self.agenda.items)
-        return self.agenda
+            self.diff.renewals = renewals(leased, self._lengths())
+        untangle(self.diff.items)
+        return self.diff
 
     # First pass
 
     def _match(self, block: Block) -> None:
-        self.agenda.wished += len(block)
+        self.diff.wished += len(block)
         wish = block.wish
         try:
             device = self.observed.main(wish.name)
@@ -140,11 +144,11 @@ class _Comparison:
             aliases = self.observed.by_name.get(name, ())
             alias = next((alias for alias in aliases if alias.ours), None)
             if alias is None and self.orphans:
-                alias = self._named(name, kind, device, address)
+                alias = self._orphan(name, kind, device, address)
             if alias is not None:
                 self.kept.add(id(alias))
-                if self._has(alias) and self._loses(alias, wish, address):
-                    self._spare(block.place, name)
+                if self._is_protected(alias) and self._loses(alias, wish, address):
+                    self._skip_protected(block.place, name)
                     continue
                 if kind not in ("", kinds.AUTO, alias.kind):
                     self.gone.add(id(alias))
@@ -154,8 +158,8 @@ class _Comparison:
         claimed.update(block.slots)
         self.pairs.append((block, device, pairs))
 
-    def _named(self, name: AliasName, kind: str, main: Device, address: bytes) -> Alias | None:
-        """The label that has lost its slot, and is this one by its address."""
+    def _orphan(self, name: AliasName, kind: str, main: Device, address: bytes) -> Alias | None:
+        """The orphan with that address, which gets *name* now; None without one."""
         orphan = self.orphans.get((main.index, address))
         if orphan is None or kind not in ("", kinds.AUTO, orphan.kind):
             return None
@@ -164,19 +168,19 @@ class _Comparison:
         return orphan
 
     def _keep_of(self, block: Block) -> None:
-        """An alias whose main device was renamed is kept by the wish for its former name."""
-        if self.noted is None:
-            self.noted = {}
+        """Keep aliases that *block* declares by a former name of their main device."""
+        if self.recorded is None:
+            self.recorded = {}
             for alias in self.observed.aliases:
-                for text in _noted(alias):
-                    self.noted.setdefault(text, []).append(alias)
+                for text in _recorded(alias):
+                    self.recorded.setdefault(text, []).append(alias)
                 if alias.device is None:
                     # Renaming a device renames its labels, up to the colon (inetdev_changename).
                     place = alias.name.slot, alias.address
                     self.labels.setdefault(place, []).append(alias)
         main = block.wish.name.main
         for slot, address in zip(block.slots, block.addresses, strict=True):
-            self.kept.update(map(id, self.noted.get(f"{main}:{slot}", ())))
+            self.kept.update(map(id, self.recorded.get(f"{main}:{slot}", ())))
             self.kept.update(map(id, self.labels.get((slot, address), ())))
         if self.orphans:
             wanted = set(block.addresses)
@@ -184,22 +188,22 @@ class _Comparison:
             self.kept.update(map(id, nameless))
 
     def _moves(self, wish: Wish, main: Device, alias: Alias, address: bytes) -> bool:
-        """Whether an alias leaves its network, so that others there must not count on its route."""
+        """Whether an alias leaves its network, so that others there cannot rely on its route."""
         entry = alias.entry
         if entry is None or not entry.networked or not (main.up or self.force):
             return False
         same = entry.local == address and entry.prefixlen == _width(wish)
         return not same or wish.up is False
 
-    def _holds(self, alias: Alias) -> bool:
-        """Whether an alias that is not declared stays, since this session comes in over it."""
-        if not self._has(alias):
+    def _spared(self, alias: Alias) -> bool:
+        """Whether an undeclared alias stays because it has the protected address."""
+        if not self._is_protected(alias):
             return False
-        self._spare("", alias.name)
+        self._skip_protected("", alias.name)
         return True
 
-    def _has(self, alias: Alias) -> bool:
-        """Whether this session comes in over an address of *alias*."""
+    def _is_protected(self, alias: Alias) -> bool:
+        """Whether *alias* has the protected address, which this SSH session uses."""
         if not self.protected:
             return False
         if alias.whole or alias.device is None:
@@ -208,26 +212,27 @@ class _Comparison:
         return any(entry.local == self.protected for entry in entries)
 
     def _loses(self, alias: Alias, wish: Wish, address: bytes) -> bool:
-        """Whether it would not be there any more, or not all the time."""
+        """Whether *wish* would remove the protected address of *alias*, if only for a moment."""
         other_kind = wish.kind not in ("", kinds.AUTO, alias.kind)
         return address != self.protected or other_kind or wish.up is False
 
     # Second pass
 
-    def _wishes(self) -> None:
-        """Wide networks first: what lies in one that is planned later would be planned again."""
+    def _plan_all(self) -> None:
+        """Plan every wish, wide networks first: an alias planned before the wider network that
+        contains it would have to be planned again."""
         self.refused.clear()
-        self.ahead = None
+        self.planned = None
         ranks = sorted(range(len(self.pairs)), key=lambda rank: _width(self.pairs[rank][0].wish))
         for rank in ranks:
             self.rank = rank
             self._block(*self.pairs[rank])
-        self.agenda.items.sort(key=lambda item: item.rank)
-        if self.ahead is not None and self.ahead.withdrawn:
-            self._bereft()
+        self.diff.items.sort(key=lambda item: item.rank)
+        if self.planned is not None and self.planned.withdrawn:
+            self._plan_without_route()
 
     def _lengths(self) -> dict[AliasName, int]:
-        """The leases that are wished for."""
+        """The declared leases in seconds."""
         return {
             AliasName(device.name, slot): block.wish.lease
             for block, device, pairs in self.pairs
@@ -235,8 +240,9 @@ class _Comparison:
             for slot, _, _ in pairs
         }
 
-    def _staying(self) -> bool:
-        """Whether an alias that was thought to make room cannot be changed, and so stays."""
+    def _correct(self) -> bool:
+        """Take refused aliases out of ``gone`` and ``moving``, since they stay as they are; whether
+        there were any, so that all has to be planned again."""
         found = False
         for name in self.refused:
             alias = self.observed.find(name)
@@ -248,9 +254,9 @@ class _Comparison:
         return found
 
     def _block(self, block: Block, device: Device, pairs: list[_Pair]) -> None:
-        like = Unchanged(block.wish, device)
+        unchanged = Unchanged(block.wish, device)
         for slot, address, alias in pairs:
-            if alias is None or not like.holds(alias, slot, address):
+            if alias is None or not unchanged.holds(alias, slot, address):
                 self._wish(block, AliasName(device.name, slot), address, device)
 
     def _wish(self, block: Block, name: AliasName, address: bytes, device: Device) -> None:
@@ -260,14 +266,14 @@ class _Comparison:
             self.refused[name] = block.place, name, error
 
     def _plan(self, wish: Wish, main: Device, place: str) -> None:
-        if self.ahead is None:
-            self.ahead = Planned(self.observed, self.gone, self.moving)
+        if self.planned is None:
+            self.planned = Planned(self.observed, self.gone, self.moving)
         alias = self.observed.find(wish.name)
         if alias is not None and alias.ours and not wish.mtu:
             kind = alias.kind if wish.kind in ("", kinds.AUTO) else wish.kind
             wish.mtu, wish.lenient = usual_mtu(alias, kind, main), True
-        # What is as it should be stays so on a main device that is down.
-        result = plan(wish, self.ahead, force=True)
+        # An alias without differences is no error on a main device that is down.
+        result = plan(wish, self.planned, force=True)
         if all(map(_renews, result.steps)):
             return
         if not main.up and not self.force:
@@ -276,14 +282,14 @@ class _Comparison:
         if reason is not None:
             raise reason
         alias = result.alias
-        self.ahead.take(alias, result.goal, result.kind)
+        self.planned.take(alias, result.goal, result.kind)
         item = Difference(CHANGED if alias is not None else ADDED, wish.name, result, wish)
         item.place, item.rank = place, self.rank
-        self.agenda.items.append(item)
+        self.diff.items.append(item)
 
-    def _bereft(self) -> None:
-        """Who lost the route of its network by a change after it was looked at brings it now."""
-        planned = {item.name for item in self.agenda.items}.union(self.refused)
+    def _plan_without_route(self) -> None:
+        """Plan unchanged aliases again whose network lost its connected route by a later plan."""
+        planned = {item.name for item in self.diff.items}.union(self.refused)
         for rank, (block, device, pairs) in enumerate(self.pairs):
             self.rank = rank
             if Unchanged(block.wish, device).plain:
@@ -292,49 +298,50 @@ class _Comparison:
                 if alias is not None and alias.name not in planned:
                     self._wish(block, alias.name, address, device)
 
-    def _spare(self, place: str, name: AliasName) -> None:
+    def _skip_protected(self, place: str, name: AliasName) -> None:
         error = errors.StateError(
             f"{name}: this SSH session comes in over its address", "--force changes it all the same"
         )
-        self.agenda.skipped.append(Skipped(place, name, error))
+        self.diff.skipped.append(Skipped(place, name, error))
 
     def _skip(
         self, place: str, name: AliasName, error: errors.NetaliasError, count: int = 1
     ) -> None:
-        """One entry for all wishes of a main device that have the same reason."""
+        """Record a skipped wish: one entry for all of a main device with the same reason."""
         key = name.main, str(error).removeprefix(f"{name}: ")
         known = self.reasons.get(key)
         if known is not None:
             known.count += count
             return
         self.reasons[key] = Skipped(place, name, error, count)
-        self.agenda.skipped.append(self.reasons[key])
+        self.diff.skipped.append(self.reasons[key])
 
 
 def _renews(step: Step) -> bool:
-    """Whether a step changes nothing but the time that is left of a lease."""
+    """Whether a step only renews a lease."""
     return isinstance(step, RenewAddress) and step.before is None
 
 
 def _width(wish: Wish) -> int:
-    """The prefix length; a host address is in nobody's way."""
+    """The prefix length of *wish*, by default that of a host address."""
     assert wish.type is not None
     return wish.type.bits if wish.prefixlen is None else wish.prefixlen
 
 
 def _remnant(device: Device, observed: Observed) -> Alias:
-    """What an interrupted run was about to delete; by its primary name when it has no other."""
+    """The alias for a device that an interrupted run was about to delete, by its name as an alias
+    or else by its primary name."""
     found = recognise_one(device, observed.snapshot, observed.registry)
     return found or Alias(AliasName(device.name, 0), device.kind, device=device)
 
 
 def _is_of(name: str, only: str, main: Device | None, observed: Observed) -> bool:
-    """Whether a wish for *name* is one for the main device *only*, by any name of it."""
+    """Whether *name* is any name of the main device *only*."""
     return name == only or (main is not None and observed.snapshot.device(name) is main)
 
 
-def _noted(alias: Alias) -> Iterator[str]:
-    """The names that an alias carries in the kernel."""
+def _recorded(alias: Alias) -> Iterator[str]:
+    """The alias names that the kernel holds for *alias*: altnames, or the label."""
     if alias.device is not None:
         yield from alias.device.altnames
     elif alias.entry is not None:

@@ -1,4 +1,4 @@
-"""The differences between the desired and the observed state, as values."""
+"""Values for the differences between the desired and the observed state."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
 
 
+# Signs of a Difference.
 ADDED = "+"
 REMOVED = "-"
 CHANGED = "~"
 
 
 def removal(alias: Alias, observed: Observed) -> Difference:
-    """The difference that an alias is there which shall not be."""
+    """The difference that removes an alias."""
     plan = Plan(alias)
     plan.steps = kinds.get(alias.kind).unmake(alias, observed.snapshot)
     return Difference(REMOVED, alias.name, plan)
 
 
 class Skipped:
-    """Wishes that cannot be planned: the first one, and how many have the same reason."""
+    """Wishes that cannot be planned for one reason: place and name of the first, and a count."""
 
     __slots__ = ("count", "error", "name", "place")
 
@@ -40,7 +41,7 @@ class Skipped:
         self.count = count
 
     def line(self) -> str:
-        """One sentence with the place of the wish."""
+        """A sentence with the place of the first wish."""
         where = f"{self.place}: " if self.place else ""
         notes = [f"{self.count} aliases"] if self.count > 1 else []
         notes += [self.error.hint] if self.error.hint else []
@@ -48,10 +49,10 @@ class Skipped:
 
 
 class Diff:
-    """All differences; ``present``, ``wished`` and ``removed`` are counts of aliases.
+    """All differences between the desired state and ``observed``.
 
-    ``observed`` is the state that was compared. ``renewals`` give the aliases that stay the time
-    that their leases have, which is no difference.
+    ``present``, ``wished`` and ``removed`` are counts of aliases. ``renewals`` are the steps that
+    renew the leases of unchanged aliases; they are no differences.
     """
 
     __slots__ = ("items", "observed", "present", "removed", "renewals", "skipped", "wished")
@@ -67,5 +68,5 @@ class Diff:
 
     @property
     def same(self) -> bool:
-        """Whether the observed state is the declared one."""
+        """Whether the observed state is the desired one."""
         return not self.items and not self.skipped

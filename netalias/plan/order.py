@@ -1,4 +1,4 @@
-"""The order of the steps of many plans that are carried out together. Pure."""
+"""The order of the steps of many plans that are executed in one send. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def untangle(items: Sequence[Difference], *, ordered: bool = False) -> None:
-    """Let an address leave before another alias comes to its place.
+    """Move the removal of an address before the addition of another one to its place.
 
-    An address would be there twice, which labels of one device and ipvlans refuse; and a label in
-    the network of one that leaves would be its secondary, and go with it. *ordered*: only a later
-    item may take the place of an earlier one.
+    Otherwise the address would exist twice, which the kernel refuses for labels of one device and
+    for ipvlans; and a new label in the network of a leaving one would be its secondary, and be
+    deleted with it. *ordered*: only a later item may take the place of an earlier one.
     """
     takers: dict[object, set[int]] = {}
     for number, item in enumerate(items):
@@ -36,7 +36,7 @@ def untangle(items: Sequence[Difference], *, ordered: bool = False) -> None:
 
 
 def _places(step: AddAddress | DelAddress) -> list[object]:
-    """The places of an address: itself, and with IPv4 a network of its device."""
+    """The places that an address occupies: itself, and for IPv4 its network on its device."""
     entry = step.address
     if entry.family != AF_INET or not entry.networked or not step.index:
         return [entry.local]

@@ -1,7 +1,7 @@
-"""Places that only one alias can have: an address, a MAC, the one kind that a main device carries.
+"""Places that only one alias can occupy: an address, a MAC, the kind of device on a main device.
 
-A place that one alias gives up may be taken by another one of the same run. When the first is
-refused and has to come back, the other has to go before that. Pure.
+A place that one alias gives up may be taken by another one in the same run. If the plan of the
+first is refused and the alias is restored, the other has to be undone before. Pure.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from netalias.plan import Plan
 
 RIVALS = {"macvlan": "ipvlan", "ipvlan": "macvlan"}
-"""Kinds that cannot stand on one device beside each other."""
+"""Kinds that exclude each other on one lower device."""
 
 
 def takers(plans: Sequence[Plan], back: Collection[int], done: Collection[int]) -> dict[int, int]:
-    """The plans among *done* that took a place of those in *back*: their numbers, each with the
-    number of the plan whose place it took.
+    """The plans among *done* that took a place of the plans in *back*, all given by number: number
+    of the taker -> number of the plan that had the place.
 
-    An alias that has to make way comes back to its own place, which a third one may have taken.
+    A taker is undone and returns to its own former place, whose taker is included too.
     """
     by_place: dict[object, list[int]] = {}
     for number in sorted(done):
@@ -32,7 +32,7 @@ def takers(plans: Sequence[Plan], back: Collection[int], done: Collection[int]) 
                 by_place.setdefault(place, []).append(number)
     found: dict[int, int] = {}
     waiting = sorted(back)
-    for former in waiting:  # the list grows meanwhile
+    for former in waiting:  # the loop appends to the list
         alias = plans[former].alias
         for place in _had(alias) if alias is not None else ():
             for number in by_place.get(place, ()):
@@ -43,27 +43,27 @@ def takers(plans: Sequence[Plan], back: Collection[int], done: Collection[int]) 
 
 
 def _had(alias: Alias) -> Iterator[object]:
-    """The places of an alias before its plan is carried out."""
-    ground = _ground(alias.main)
-    yield ground, alias.address
+    """The places that an alias occupies before its plan is carried out."""
+    lower = _lower(alias.main)
+    yield lower, alias.address
     if alias.device is not None:
-        yield ground, alias.kind
-        yield ground, "mac", alias.device.mac
+        yield lower, alias.kind
+        yield lower, "mac", alias.device.mac
 
 
 def _taken(goal: Goal, kind: str) -> Iterator[object]:
-    """Its places afterwards; in place of its kind the one that has to leave for it."""
-    ground = _ground(goal.main)
-    yield ground, goal.address
+    """The places that an alias occupies afterwards; for its kind, the kind that it excludes."""
+    lower = _lower(goal.main)
+    yield lower, goal.address
     if kind != "label":
-        yield ground, RIVALS.get(kind)
-        yield ground, "mac", goal.mac
+        yield lower, RIVALS.get(kind)
+        yield lower, "mac", goal.mac
 
 
-def _ground(main: Device | None) -> int:
-    """The ifindex of the device that everything on *main* really stands on, 0 for none.
+def _lower(main: Device | None) -> int:
+    """The ifindex of the lower device (IFLA_LINK) of aliases on *main*, 0 for none.
 
-    A macvlan on a macvlan is put on what is below both.
+    The kernel puts a macvlan on a macvlan on the device below both.
     """
     if main is None:
         return 0

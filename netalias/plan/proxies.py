@@ -1,15 +1,15 @@
-"""Whether a published address is answered for, and its packets arrive: values in, sentences out.
+"""Conditions for published addresses: whether they are answered for, and packets to them arrive.
 
-What the kernel asks for, read off 6.18 (arp_process in net/ipv4/arp.c, ndisc_recv_ns in
-net/ipv6/ndisc.c, ip6_forward in net/ipv6/ip6_output.c) and held by tests with packets:
+The conditions of the kernel, read off 6.18 (arp_process in net/ipv4/arp.c, ndisc_recv_ns in
+net/ipv6/ndisc.c, ip6_forward in net/ipv6/ip6_output.c) and tested with packets:
 
-- IPv4: the device forwards, and the route to the address leads through another device; an address
-  of this host never comes to the entry; arp_ignore and arp_filter are not looked at;
-- IPv6: the device forwards, and has proxy_ndp; routes are not looked at, but what comes must have
-  one, and all must forward (net.ipv6.conf.all); an address of this host on another device is
-  answered for like any other;
-- both: a device that is down, or a port of a bridge, is not asked; with proxy_delay the answer
-  waits, at random, up to so long.
+- IPv4: the device forwards, and the route to the address leads through another device. An address
+  of this host is answered for before the entry is looked up. arp_ignore and arp_filter are ignored.
+- IPv6: the device forwards and has proxy_ndp. Routes are ignored for the answer, but packets to the
+  address need one, and net.ipv6.conf.all.forwarding. An address of this host on another device is
+  answered for like any other.
+- Both: a device that is down, or a port of a bridge, hears no requests. With proxy_delay the answer
+  is delayed by a random time up to that.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from netalias.model.neighbours import Proxy, Surroundings
 
 VRF = "vrf"
-"""Devices of this kind have a routing table of their own, which is not asked."""
-STANDING = ("macvlan", "ipvlan")
-"""Kinds that hear what is asked on the device below."""
+"""Devices of this kind have a routing table of their own, which is not read."""
+UPPERS = ("macvlan", "ipvlan")
+"""Kinds that hear requests on their lower device."""
 LINK_LOCAL = (0xFE80, 0xFFC0)
 """RFC 4291, section 2.5.6: fe80::/10."""
 
@@ -38,7 +38,7 @@ Wanted = tuple[int, bytes]
 
 
 def parse(words: Sequence[str], registry: Registry) -> tuple[list[Wanted], str]:
-    """``ADDRESS... dev MAIN`` in any order -> the addresses, and the name or "".
+    """The addresses, and the name of the device or "", of ``ADDRESS... dev MAIN`` in any order.
 
     Raises UsageError, BadAddress.
     """
@@ -63,13 +63,13 @@ def _address(word: str, registry: Registry) -> Wanted:
     packed, length = alias_type.parse(word)
     if length not in (None, alias_type.bits):
         raise errors.BadAddress(f"{word}: one address is published, not a network")
-    if _stays(packed):
+    if _is_local(packed):
         raise errors.BadAddress(f"{word}: nobody is asked for this address from another link")
     return alias_type.family, packed
 
 
-def _stays(packed: bytes) -> bool:
-    """Whether packets to an address never leave a host, or never a link."""
+def _is_local(packed: bytes) -> bool:
+    """Whether packets to an address never leave the host, or never the link."""
     if len(packed) == 4:
         return packed[0] in (0, 127) or packed == b"\xff" * 4
     prefix, mask = LINK_LOCAL
@@ -77,7 +77,7 @@ def _stays(packed: bytes) -> bool:
 
 
 def check(main: Device, family: int) -> None:
-    """Raises KindError for a device that never can answer for *family*."""
+    """Raises KindError for a device that can never answer for *family*."""
     if main.flags & IFF_LOOPBACK or not main.mac:
         raise errors.KindError(f"{main.name}: nobody can ask there: the device has no neighbours")
     if family == AF_INET6 and not main.inet6:
@@ -87,10 +87,10 @@ def check(main: Device, family: int) -> None:
 
 
 class Case(Value):
-    """An entry that is to be of use: on which device, among what.
+    """A proxy neighbour entry on a device, with the state that its use depends on.
 
-    ``around`` is None where nothing is known. ``holder`` is the device that has the address, of
-    several first one that hears what is asked on ``main``; None where no device has it.
+    ``around`` are routes and sysctls, None if unknown. ``holder`` is the device of this host that
+    has the address, if possible one that hears requests on ``main``; None if no device has it.
     """
 
     __slots__ = ("around", "holder", "main", "proxy", "snapshot")
@@ -112,27 +112,27 @@ class Case(Value):
             and any(entry.local == self.proxy.local for entry in entries)
         ]
         if not found and self.around is not None and self.around.local:
-            # A whole network can be local: every host of one on lo, or by a route of that type.
+            # A whole network can be local: one on lo, or by a route of type local.
             found = [one for one in [self.snapshot.devices.get(self.around.out)] if one]
         return next(filter(self._hears, found), next(iter(found), None))
 
     def _hears(self, device: Device) -> bool:
-        stands = device.kind in STANDING and device.link == self.main.index
-        return device is self.main or (stands and not device.remote)
+        upper = device.kind in UPPERS and device.link == self.main.index
+        return device is self.main or (upper and not device.remote)
 
     @property
     def inet6(self) -> bool:
-        """Whether it is one of IPv6."""
+        """Whether the entry is one of IPv6."""
         return self.proxy.family == AF_INET6
 
     @property
     def answers(self) -> bool:
-        """Whether the holder of the address hears what is asked, and so answers by itself."""
+        """Whether the holder of the address hears requests, and so answers by itself."""
         return self.holder is not None and self._hears(self.holder)
 
 
 def needless(case: Case) -> str:
-    """Why an entry would change nothing; empty where it is of use."""
+    """The reason why an entry would have no effect; empty if it has one."""
     if case.holder is None or (case.inet6 and not case.answers):
         return ""
     says = f"{case.proxy.text} is an address of this host ({case.holder.name})"
@@ -147,7 +147,7 @@ def needless(case: Case) -> str:
 
 
 def faults(cases: Iterable[Case]) -> list[str]:
-    """What keeps entries from being of use, each once: a sentence and the command that mends it."""
+    """The faults that keep entries from working, each once: a sentence with the remedy."""
     found = (
         condition(case, case.around)
         for case in cases
@@ -158,6 +158,7 @@ def faults(cases: Iterable[Case]) -> list[str]:
 
 
 Fault = tuple[str, str]
+"""A sentence and the command that remedies it, both empty for no fault."""
 NONE: Fault = ("", "")
 
 
@@ -201,7 +202,7 @@ def _forwarding(case: Case, around: Surroundings) -> Fault:
 def _everywhere(case: Case, around: Surroundings) -> Fault:
     if not case.inet6 or case.holder is not None:
         return NONE
-    if around.everywhere or not around.forwarding:  # without the second it is told already
+    if around.everywhere or not around.forwarding:  # the latter is a fault of its own
         return NONE
     return (
         f"what comes for {case.proxy.text} is dropped while IPv6 is not forwarded everywhere",
@@ -260,15 +261,16 @@ CONDITIONS: tuple[Callable[[Case, Surroundings], Fault], ...] = (
     _back,
     _delay,
 )
-"""What is wrong with a case and the command that mends it, or NONE."""
+"""Functions that return the fault of a case, or NONE."""
 
 
 def _has_own_table(case: Case) -> bool:
+    """Whether the device is in a VRF."""
     master = case.snapshot.devices.get(case.main.master)
     return master is not None and master.kind == VRF
 
 
-def _key(folder: str, device: Device, setting: str) -> str:
-    """The name of a setting for sysctl(8); with slashes where the device has a dot in its name."""
-    path = f"net/{folder}/{device.name}/{setting}"
+def _key(folder: str, device: Device, sysctl: str) -> str:
+    """The key for sysctl(8), with slashes if the name of the device has a dot."""
+    path = f"net/{folder}/{device.name}/{sysctl}"
     return path if "." in device.name else path.replace("/", ".")

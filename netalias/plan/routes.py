@@ -1,4 +1,5 @@
-"""Connected routes: which address brings that of a network, so that there is never a second one."""
+"""Connected routes: exactly one address brings that of a network, the others have
+IFA_F_NOPREFIXROUTE."""
 
 from __future__ import annotations
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 def inside(
     entry: Address, main: Device, observed: Observed, alias: Alias | None, *, up: bool = True
 ) -> bool:
-    """Whether a connected route for the network, or a wider one, is there without this alias.
+    """Whether the network of *entry* has a connected route, or a wider one, without this alias.
 
-    Then the alias brings none: a host inside a network of its main device, or of another alias,
-    be it one that inherits the route from this alias. *up* tells whether it shall be up.
+    If so, the alias brings none: it is a host in a network of its main device or of another alias,
+    including one that takes the route over from this alias. *up*: the alias is to be up.
     """
     own = alias.entry if alias is not None else None
     leaving = _surplus(alias, observed)
@@ -35,9 +36,9 @@ def inside(
     if alias is not None and own is not None and _same(own, entry):
         silent = bool(own.flags & IFA_F_NOPREFIXROUTE)
         if not up or own.secondary:
-            return silent  # there is no route as long as it is down, or hangs on another one
+            return silent  # it has no route while it is down or secondary
         if alias.up and not silent:
-            # It goes on bringing it in a network that is wider: there is one route for each.
+            # It goes on bringing its route inside a wider network: each has its own route.
             return any(other.prefixlen == own.prefixlen and covers(other, own) for other in around)
     if any(covers(other, entry) for other in around):
         return True
@@ -47,19 +48,19 @@ def inside(
 
 
 def _surplus(alias: Alias | None, observed: Observed) -> set[int]:
-    """id() of what an interrupted change has left on the device of the alias."""
+    """id() of the addresses that an interrupted change has left on the device of the alias."""
     if alias is None or alias.whole or alias.device is None:
         return set()
     return set(map(id, kinds.surplus(alias.entry, observed.snapshot.on(alias.device.index))))
 
 
 def _same(own: Address, entry: Address) -> bool:
-    """Whether an alias has that address in that network already."""
+    """Whether both are the same address in the same network."""
     return own.local == entry.local and own.prefixlen == entry.prefixlen
 
 
 def covers(other: Address, entry: Address) -> bool:
-    """Whether *other* brings a connected route that *entry*'s network lies in."""
+    """Whether *other* brings a connected route that contains the network of *entry*."""
     if (
         other.family != entry.family
         or other.prefixlen > entry.prefixlen
@@ -72,36 +73,39 @@ def covers(other: Address, entry: Address) -> bool:
 
 
 def take_over(gone: Alias, goal: Goal | None, observed: Observed) -> list[Step]:
-    """The steps by which another alias brings the network's route that *gone* brought."""
+    """The steps by which other aliases take over the connected route that *gone* brought."""
     wanted = goal.entry if goal is not None and goal.up else None
     return [step for successor in _successors(gone, wanted, observed) for step in _swap(*successor)]
 
 
 def without_route(planned: Planned) -> Iterator[tuple[Alias, list[Step]]]:
-    """Each alias that lost the route of its network by what is planned, and how it brings it."""
+    """Each alias whose network loses its connected route by the planned changes, with the steps
+    that make the alias bring it."""
     for alias in planned.aliases:
         entry, device, main = alias.entry, alias.device, alias.main
-        if entry is None or device is None or main is None or not _waits(alias, entry):
+        if entry is None or device is None or main is None or not _can_take_over(alias, entry):
             continue
         if not any(covers(other, entry) for other in planned.around(main, entry)):
-            successor = _bringing(entry)
+            successor = _with_route(entry)
             planned.bring(device.index, successor)
             yield alias, _swap(device, entry, successor)
 
 
-def _waits(alias: Alias, entry: Address) -> bool:
-    """Whether an alias could bring the route of its network, and does not."""
+def _can_take_over(alias: Alias, entry: Address) -> bool:
+    """Whether an alias could bring the connected route of its network, and does not."""
     silent = entry.flags & IFA_F_NOPREFIXROUTE
     return bool(silent) and alias.up and kinds.get(alias.kind).routed
 
 
-def _bringing(entry: Address) -> Address:
+def _with_route(entry: Address) -> Address:
+    """A copy of *entry* that brings its connected route."""
     flags = entry.flags & ~(IFA_F_NOPREFIXROUTE | IFA_F_PERMANENT)
     return entry.renewed().copy(flags=flags)
 
 
 def _swap(device: Device, entry: Address, successor: Address) -> list[Step]:
-    """The kernel cannot change the flag of an address in place: deleted and added in one send."""
+    """The steps that replace *entry* by *successor* in one send, since the kernel cannot clear
+    IFA_F_NOPREFIXROUTE in place."""
     return [
         DelAddress(device.name, device.index, entry),
         AddAddress(device.name, device.index, successor, RETIRE),
@@ -111,7 +115,8 @@ def _swap(device: Device, entry: Address, successor: Address) -> list[Step]:
 def _successors(
     gone: Alias | None, wanted: Address | None, observed: Observed
 ) -> list[tuple[Device, Address, Address]]:
-    """Who brings the route when *gone* has *wanted* in place of its address: device, old, new."""
+    """The addresses that take the connected route over when *gone* gets *wanted* in place of its
+    address: device, old address, new address."""
     if gone is None or gone.entry is None or not gone.entry.networked:
         return []
     coming = [wanted] if wanted is not None else []
@@ -120,16 +125,16 @@ def _successors(
         entry, device = alias.entry, alias.device
         if entry is None or device is None or alias.main is None or alias is gone:
             continue
-        if not _waits(alias, entry) or not covers(gone.entry, entry):
+        if not _can_take_over(alias, entry) or not covers(gone.entry, entry):
             continue
-        # What is coming first: of many aliases in one network the first one inherits.
+        # New routes first: of many aliases in one network only the first takes over.
         if any(covers(other, entry) for other in coming):
             continue
         around = observed.around(alias.main, entry)
         left = (other for other in around if other is not gone.entry)
         if any(covers(other, entry) for other in left):
             continue
-        successor = _bringing(entry)
+        successor = _with_route(entry)
         coming.append(successor)
         successors.append((device, entry, successor))
     return successors

@@ -1,15 +1,15 @@
-"""IPv4 settings of main devices that aliases need, and the way back. Pure.
+"""IPv4 sysctls of main devices that aliases need, and their restoration. Pure.
 
 A macvlan has a MAC of its own and answers ARP itself. Its main device must not answer for it as
-well, nor ask for others with its address: either teaches the neighbours the wrong MAC, and under
-strict rp_filter what then comes in over the main device is lost. An ipvlan gets every ARP answer
-that is for its address, so a main device that asks with it never learns anything. A dummy is the
-contrary of a macvlan: the main device has to answer for it.
+well, nor use its address as the sender of ARP requests: either teaches the neighbours the wrong
+MAC, and under strict rp_filter packets that then arrive on the main device are lost. An ipvlan
+receives every ARP reply to its address, so a main device that uses it in requests learns nothing.
+With a dummy it is the reverse: the main device has to answer for it.
 
-A setting is raised where it is too low. What it was is kept until the last alias that needs it has
-gone; who changed it in between is left alone. Settings of all devices (net.ipv4.conf.all) are never
-touched, and neither is rp_filter: aliases have 2, and the larger value of all and the device
-counts.
+A sysctl is raised if it is too low. The former value is saved until the last alias that needs the
+change has gone, and restored unless another program has changed it meanwhile. net.ipv4.conf.all is
+never touched, and neither is rp_filter: aliases have 2, and the kernel uses the larger one of
+all and the device.
 """
 
 from __future__ import annotations
@@ -31,17 +31,18 @@ if TYPE_CHECKING:
 ASKS = {"arp_announce": 2}
 ANSWERS = {"arp_ignore": 1}
 NEEDED = {"ipvlan": ASKS, "macvlan": {**ASKS, **ANSWERS}}
-"""Kind: the least values of its main device (Documentation/networking/ip-sysctl.rst). 2: the best
-address of the device for the one that is asked; 1: only for addresses of the device itself."""
+"""Kind: the least values on its main device (Documentation/networking/ip-sysctl.rst).
+arp_announce 2: send from the best address of the device; arp_ignore 1: answer only for addresses of
+the device itself."""
 COMMON = ("arp_announce", "arp_filter", "arp_ignore")
-"""What counts of net.ipv4.conf.all."""
+"""The sysctls of net.ipv4.conf.all that matter."""
 
 SET = "="
-"""A setting of a main device."""
+"""Sign of a Difference in the sysctls of a main device."""
 
 
 class MainName(AliasName):
-    """The name of a main device, in the place of that of an alias."""
+    """The name of a main device where a Difference has that of an alias."""
 
     __slots__ = ()
 
@@ -52,21 +53,21 @@ class MainName(AliasName):
         return self.main
 
 
-def sysctl_difference(setting: SysctlChange) -> Difference:
-    """The difference in the sysctls of a main device."""
+def sysctl_difference(change: SysctlChange) -> Difference:
+    """The difference in the sysctls of a main device that *change* removes."""
     plan = Plan()
-    plan.steps = [setting.step()]
-    item = Difference(SET, MainName(setting.main.name), plan)
-    item.setting = setting
+    plan.steps = [change.step()]
+    item = Difference(SET, MainName(change.main.name), plan)
+    item.sysctl_change = change
     return item
 
 
 class SysctlTerms:
-    """What is known beside a Observed.
+    """The inputs of settle() beside the observed state.
 
     ``old`` are the values before netalias changed them, by ifindex and sysctl name; ``common``
-    those of net.ipv4.conf.all by the names in COMMON, 0 where missing. With ``hands_off`` nothing
-    is touched.
+    those of net.ipv4.conf.all by the names in COMMON, 0 if missing. With ``hands_off`` no sysctl is
+    changed.
     """
 
     __slots__ = ("common", "hands_off", "old")
@@ -84,15 +85,15 @@ class SysctlTerms:
 
 
 def settle(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -> list[SysctlChange]:
-    """What has to be set once *plans* are carried out in *observed*, and what can go back.
+    """The sysctls to raise for *plans*, and those to restore once they are carried out.
 
-    Plans are given notes on what will not work.
+    Adds notes to plans whose aliases will not work as they should.
     """
     return _Settlement(observed, plans, terms).settle()
 
 
 def returning(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -> list[SysctlChange]:
-    """What can go back once *plans* are carried out in *observed*, and no others."""
+    """Only the sysctls to restore once *plans* are carried out."""
     work = _Settlement(observed, plans, terms)
     return list(work.returns(work.wanted()))
 
@@ -112,7 +113,7 @@ class _Settlement:
         self.changes: dict[int, dict[str, int]] = {}
 
     def settle(self) -> list[SysctlChange]:
-        """As the function."""
+        """The changes, as by the function settle()."""
         wanted = self.wanted()
         found: list[SysctlChange] = []
         if not self.terms.hands_off:
@@ -122,15 +123,15 @@ class _Settlement:
                 if lower:
                     found.append(SysctlChange(main, lower))
             found += self.returns(wanted)
-        for setting in found:
-            self.changes.setdefault(setting.main.index, {}).update(setting.after)
+        for change in found:
+            self.changes.setdefault(change.main.index, {}).update(change.after)
         for plan in self.plans:
             if plan.goal is not None and plan.steps:
                 plan.notes += self._notes(plan.goal, plan.kind)
         return found
 
     def wanted(self) -> dict[int, dict[str, int]]:
-        """The least values by ifindex of main devices."""
+        """The least values of sysctls by ifindex of main devices."""
         found: dict[int, dict[str, int]] = {}
         for kind, main in self._carrying():
             for device in self._carriers(main):
@@ -141,7 +142,7 @@ class _Settlement:
         return found
 
     def _carrying(self) -> Iterator[tuple[str, Device]]:
-        """Kind and main device of the IPv4 aliases that will need something."""
+        """The kinds and main devices of the future IPv4 aliases that need sysctls."""
         found: dict[tuple[str, int], Device] = {}
         for alias in self._staying():
             if alias.kind in NEEDED and alias.main is not None:
@@ -155,7 +156,7 @@ class _Settlement:
         return ((kind, main) for (kind, _), main in found.items())
 
     def _others(self) -> Iterator[tuple[Device, Device]]:
-        """Aliases with another mark on main devices that were changed, and these."""
+        """Aliases with another mark (Setup.group) on main devices with saved values, and these."""
         for index in self.terms.old:
             for device in self.observed.snapshot.uppers(index):
                 if device.kind in NEEDED and device.group & ~SCRATCH != self.observed.group:
@@ -172,14 +173,15 @@ class _Settlement:
                 yield alias
 
     def _carriers(self, main: Device) -> Iterator[Device]:
-        """The devices whose ARP is in question: a macvlan on a macvlan stands on what is below."""
+        """The devices that may use the address in ARP: *main*, and if that is a macvlan, its lower
+        device, on which the kernel puts a macvlan on it."""
         if main.index in self.devices:
             yield main
         if main.kind == "macvlan" and not main.remote and main.link in self.devices:
             yield self.devices[main.link]
 
     def returns(self, wanted: Mapping[int, Mapping[str, int]]) -> Iterator[SysctlChange]:
-        """What nothing needs any more, and still has the value that was set."""
+        """The sysctls that nothing needs any more and that still have the value that was set."""
         full = NEEDED["macvlan"]
         for index, old in self.terms.old.items():
             main = self.devices.get(index)
@@ -195,7 +197,7 @@ class _Settlement:
                 yield SysctlChange(main, after, restores=True)
 
     def _withheld(self, main: Device) -> str:
-        """Why *main* has to go on answering for others, as the end of a sentence, or empty."""
+        """The reason why *main* must go on answering for other devices; empty for none."""
         if main.index not in self.reasons:
             self.reasons[main.index] = self._reason(main)
         return self.reasons[main.index]
@@ -213,7 +215,7 @@ class _Settlement:
         return ""
 
     def _networks(self, main: Device) -> Iterator[Address]:
-        """IPv4 addresses of the networks behind *main*: its own, and those of its aliases."""
+        """The future IPv4 addresses whose networks are on the link of *main*."""
         snapshot = self.observed.snapshot
         uppers = [upper for upper in snapshot.uppers(main.index) if upper.kind in NEEDED]
         for device in [main, *uppers]:
@@ -223,12 +225,12 @@ class _Settlement:
         for plan in self.plans:
             goal = plan.goal
             if goal is None or goal.entry is None or plan.kind == "dummy":
-                continue  # nobody is behind a dummy
+                continue  # a dummy has no link
             if goal.main is main and goal.type.family == AF_INET and goal.entry.networked:
                 yield goal.entry
 
     def _silent(self) -> Iterator[tuple[Device, Address]]:
-        """Addresses that nobody answers for but another device: on lo, and on dummies."""
+        """The future IPv4 addresses that only another device can answer for: on lo and dummies."""
         for device in self.devices.values():
             if device.flags & IFF_LOOPBACK or device.kind == "dummy":
                 for entry in self.observed.snapshot.on(device.index):
@@ -242,18 +244,18 @@ class _Settlement:
                 yield goal.main, goal.entry
 
     def _leaves(self, entry: Address) -> bool:
-        """Whether nobody outside asks for it, or it is about to go."""
+        """Whether an address is not used by neighbours, or about to be removed."""
         return entry.scope >= RT_SCOPE_HOST or id(entry) in self.going
 
     # Notes
 
     def _now(self, main: Device, key: str) -> int:
-        """What counts once all is set."""
+        """The value of a sysctl that the kernel will use once all changes are made."""
         own: int = self.changes.get(main.index, {}).get(key, getattr(main, key))
         return max(own, self.common.get(key, 0))
 
     def _notes(self, goal: Goal, kind: str) -> Iterator[str]:
-        """What will not work, with the alias that comes."""
+        """Notes on a new alias that will not work as it should."""
         if kind in NEEDED and goal.type.family == AF_INET:
             yield from self._flux(goal, kind)
         elif kind == "dummy":
@@ -279,7 +281,7 @@ class _Settlement:
         main, address = goal.main, goal.type.format(goal.address)
         inside = goal.entry is not None and self._routed(goal)
         if goal.entry is None or not (goal.entry.networked or inside):
-            return  # nobody asks for a host of no network: it is routed to
+            return  # a host without a network is reached by a route, not by ARP
         if goal.type.family != AF_INET:
             yield (
                 f"{goal.name}: nobody answers NDP for {address}: a dummy is reached only by routes"
@@ -310,7 +312,7 @@ class _Settlement:
         return any(covers(one, goal.entry) for one in self.observed.snapshot.on(goal.main.index))
 
     def _around(self, entry: Address) -> Iterator[Device]:
-        """Devices in whose network an address lies, aliases excepted."""
+        """The devices, other than aliases, in whose networks an address lies."""
         from netalias.plan.routes import covers
 
         for index, entries in self.observed.snapshot.addresses.items():

@@ -1,4 +1,4 @@
-"""The quick answer to whether an alias is already what a line of a file wishes."""
+"""A quick test whether an alias already is as a line of a file declares it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class Unchanged:
-    """Whether an alias is already what a line wishes: the quick answer, for host addresses.
+    """A quick test whether aliases already are as one line declares them, for host addresses.
 
-    It says yes only where plan() would have no steps; for everything else plan() is asked.
+    It is sufficient, not necessary: holds() is true only if plan() would have no steps. ``plain``
+    tells whether the line is simple enough for the test.
     """
 
     __slots__ = ("bits", "family", "lease", "main", "plain", "recorded", "type", "wish")
@@ -38,7 +39,7 @@ class Unchanged:
         )
 
     def holds(self, alias: Alias, slot: int, address: bytes) -> bool:
-        """For the alias of that slot, which is ours."""
+        """Whether *alias*, which is ours, already is the alias of *slot* with *address*."""
         entry, wish = alias.entry, self.wish
         if (
             not self.plain
@@ -67,12 +68,13 @@ class Unchanged:
         )
 
     def _label(self, label: str, slot: int) -> bool:
-        """An IPv6 label is known by its metric, so that one is right."""
+        """Whether a label is right; an IPv6 one was recognised by its metric, so it is."""
         if self.wish.mac or (self.wish.mtu and not self.wish.lenient):
             return False
         return self.family != AF_INET or label == f"{self.main.name}:{slot}"
 
     def _record(self, slot: int, address: bytes) -> str:
+        """The ifalias that records the alias on its device (kinds.RECORD)."""
         text = f"{kinds.RECORD} {self.main.name}:{slot}"
         if self.recorded:
             text += f" {self.type.name} {self.type.format(address)}/{self.bits}"
@@ -80,10 +82,10 @@ class Unchanged:
 
 
 def usual_mtu(alias: Alias, kind: str, main: Device) -> int:
-    """The MTU of an alias for which none is declared: that of the device it stands on.
+    """The MTU in bytes of an alias for which none is declared: that of its lower device.
 
-    The kernel lowers it with that of the main device, and does not raise it again. 0 where the
-    kind that it has, or gets, has no such device.
+    The kernel lowers it with the MTU of the main device, and does not raise it again. For a kind
+    without a lower device, the present MTU; 0 for a label and for a change to such a kind.
     """
     if kind in kinds.SIBLINGS:
         return main.mtu

@@ -65,6 +65,22 @@ class SavedSysctls:
         if repr(self.values) != before:
             self._write()
 
+    def revert(self, changes: Iterable[SysctlChange], values: Values) -> None:
+        """Forget the record of *changes* that were refused, but for *values*, which are older.
+
+        Raises StateError where it cannot be written.
+        """
+        before = repr(self.values)
+        for change in changes:
+            index = change.main.index
+            known, old = values.get(index, {}), self.values.get(index, {})
+            for key in change.before.keys() & old.keys() if not change.restores else ():
+                if key not in known:
+                    del old[key]
+        self.values = {index: old for index, old in self.values.items() if old}
+        if repr(self.values) != before:
+            self._write()
+
     def forget(self, settings: Iterable[SysctlChange]) -> None:
         """Forget what was restored. Raises StateError where it cannot be written."""
         before = repr(self.values)

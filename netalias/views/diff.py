@@ -40,20 +40,20 @@ def line(item: Difference, registry: Registry) -> str:
     ``+ eth0:1 10.0.0.2/32 macvlan``, ``~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24`` or
     ``= eth0 arp_ignore 0 -> 1``.
     """
-    if item.setting is not None:
-        pairs = item.setting.after.items()
-        changes = [f"{key} {item.setting.before[key]} -> {value}" for key, value in pairs]
+    if item.sysctl_change is not None:
+        pairs = item.sysctl_change.after.items()
+        changes = [f"{key} {item.sysctl_change.before[key]} -> {value}" for key, value in pairs]
         return printable(f"{item.sign} {item.name} {', '.join(changes)}")
     return printable(f"{item.sign} {item.name} {TEXTS[item.sign](item.plan, registry)}")
 
 
 def fields(item: Difference, registry: Registry) -> dict[str, object]:
     """The JSON object of a difference; ``before`` and ``after`` hold the changed values."""
-    key = "altname" if item.setting is None else "ifname"
+    key = "altname" if item.sysctl_change is None else "ifname"
     found: dict[str, object] = {"change": WORDS[item.sign], key: str(item.name)}
     plan = item.plan
-    if item.setting is not None:
-        found["before"], found["after"] = item.setting.before, item.setting.after
+    if item.sysctl_change is not None:
+        found["before"], found["after"] = item.sysctl_change.before, item.sysctl_change.after
     elif item.sign == CHANGED:
         changes = _changes(plan, registry)
         found["before"] = {key: _value(key, old) for key, old, _ in changes}

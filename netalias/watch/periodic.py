@@ -107,7 +107,7 @@ class Reannouncer:
         context = self._engine.context if claims and self._policy.announce else None
         if context is None:
             return
-        refused = claim_announce.leave(context, self._engine.kernel, claims, self._policy)
+        refused = claim_announce.send_in_child(context, self._engine.kernel, claims, self._policy)
         for error in refused:
             self._journal.warning(f"not announced: {error.line()}")
         if not refused:
@@ -127,7 +127,7 @@ class Reannouncer:
         """Announce the aliases whose period is over. Raises StateError."""
         self._last = now
         declared = self._controller.wished.declared
-        how = claim_announce.leave
+        how = claim_announce.send_in_child
         for note in announce.again(self._engine, self._folder, declared, "", (), how):
             self._journal.warning(note)
 

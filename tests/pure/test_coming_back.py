@@ -217,7 +217,7 @@ def test_whoever_is_refused_is_as_before(random: Random) -> None:
     after = machine.held()
     for item in outcome.failed:
         alias = item.plan.alias
-        if item.setting is None and (alias is None or alias.whole):
+        if item.sysctl_change is None and (alias is None or alias.whole):
             assert after.get(str(item.name)) == before.get(str(item.name)), str(item.error)
         assert not any(words in str(item.error) for words in ("is gone", "left behind"))
 

@@ -33,8 +33,8 @@ def done(stage: Stage, text: str) -> Outcome:
 
 def drift(stage: Stage, text: str) -> list[str]:
     """The lines of a check."""
-    agenda = look(stage.engine, declared(stage, text), Rules())
-    return [line(item, stage.engine.registry) for item in agenda.items]
+    diff = look(stage.engine, declared(stage, text), Rules())
+    return [line(item, stage.engine.registry) for item in diff.items]
 
 
 def test_the_mtu_of_the_main_device() -> None:

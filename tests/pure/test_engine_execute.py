@@ -45,8 +45,8 @@ def stage() -> Declared:
 def mended(stage: Declared, text: str = LINES) -> Outcome:
     """What mend() does for these lines."""
     observed = stage.engine.observe()
-    agenda = compare(stage.parsed(text), observed, removing=False)
-    return mend(stage.engine, agenda)
+    diff = compare(stage.parsed(text), observed, removing=False)
+    return mend(stage.engine, diff)
 
 
 def test_what_is_missing_comes(stage: Declared) -> None:

@@ -250,6 +250,16 @@ def test_not_permitted() -> None:
     assert stage.plan("eth0:1 200.1.1.2").steps
 
 
+@pytest.mark.parametrize("words", ["kind label", "down", "hw ether 02:00:00:00:00:05", "lease 5"])
+def test_a_refusal_for_lack_of_rights_claims_no_damage(stage: Stage, words: str) -> None:
+    """Nothing was removed, so nothing is gone, and nothing is left behind."""
+    stage("eth0:0 200.1.1.1 kind macvlan")
+    stage.kernel.privileged = False
+    message = stage.refused(f"eth0:0 {words}", errors.NotPermitted, EPERM)
+    assert "gone" not in message
+    assert "left behind" not in message
+
+
 def test_failure_leaves_nothing(stage: Stage) -> None:
     """S20: whatever is refused, no alias has appeared."""
     for words, kind, errno in (

@@ -14,11 +14,11 @@ from test_reconcile_machine import OverMemory
 from netalias import errors
 from netalias.desired import declarations
 from netalias.engine import Engine, Setup
-from netalias.engine.reconcile import Outcome, Rules, hold_rails, look, reconcile
+from netalias.engine.reconcile import Outcome, Rules, check_rails, look, reconcile
 from netalias.kernel.memory import Memory
 from netalias.model import GROUP, SCRATCH
 from netalias.model.steps import REMOVE, DelAddress, DelLink, SetLink
-from netalias.plan import compare as agenda
+from netalias.plan import compare as comparison
 from netalias.plan.compare import compare
 from netalias.plan.diff import Diff
 from netalias.views.diff import line
@@ -271,10 +271,10 @@ def test_guard_rails(
     found.present, found.wished, found.removed = present, wished, removed
     rules = Rules(**words)  # type: ignore[arg-type]
     if not message:
-        hold_rails(found, rules)
+        check_rails(found, rules)
         return
     with pytest.raises(errors.StateError) as caught:
-        hold_rails(found, rules)
+        check_rails(found, rules)
     assert str(caught.value) == message
     assert caught.value.hint.startswith("--allow-")
 
@@ -314,7 +314,7 @@ def test_the_quick_answer_is_that_of_the_plan(random: Random) -> None:
 
     quick = compared()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agenda.Unchanged, "holds", lambda *_: False)
+        patch.setattr(comparison.Unchanged, "holds", lambda *_: False)
         assert compared() == quick
 
 
@@ -335,7 +335,7 @@ def test_many_at_once_are_as_one_after_the_other(random: Random) -> None:
     single = Engine(Setup(machine.ground.copy(machine.snapshot()), machine.registry))
     together = Engine(Setup(machine.ground.kernel(), machine.registry))
     outcome = reconcile(together, declared, Rules())
-    for block in sorted(declared.blocks, key=lambda block: agenda._width(block.wish)):
+    for block in sorted(declared.blocks, key=lambda block: comparison._width(block.wish)):
         for wish in block.wishes():
             try:
                 single.realise(wish)
@@ -348,5 +348,5 @@ def test_many_at_once_are_as_one_after_the_other(random: Random) -> None:
 def test_a_removal_is_one_message(stage: Declared) -> None:
     """So that a kernel can delete sets at once."""
     stage.reconcile("eth0:0-3 10.0.0.1+\n")
-    items = [item for item in stage.check("").items if item.setting is None]
+    items = [item for item in stage.check("").items if item.sysctl_change is None]
     assert [type(step) for item in items for step in item.plan.steps] == [DelLink] * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from errno import EADDRINUSE
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from test_plan import Stage
 from netalias import errors
 from netalias.desired import declarations
 from netalias.engine import Engine, Setup
-from netalias.engine.reconcile import Rules, reconcile
+from netalias.engine.reconcile import Outcome, Rules, reconcile
+from netalias.kernel.memory import Memory
 from netalias.model import Device, mac_text
-from netalias.model.steps import SetLink, SysctlChange
+from netalias.model.steps import SetLink, Step, SysctlChange
 from netalias.plan.sysctls import NEEDED
 from netalias.runtime.private import PrivateDirectory
 from netalias.runtime.sysctls import SavedSysctls
@@ -334,3 +336,68 @@ def test_what_another_namespace_had_is_not_put_back(tmp_path: Path) -> None:
     kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
     assert SavedSysctls(FULL, str(tmp_path), 8).values == {}
     assert SavedSysctls(FULL, str(tmp_path), 7).values == {2: {"arp_ignore": 0}}
+
+
+def interrupted(stage: Stage, text: str, stop_after: int) -> Outcome:
+    """Reconcile these lines; a request to stop comes when *stop_after* steps were answered."""
+    kernel = stage.kernel
+    answered = 0
+
+    def progress(count: int) -> None:
+        nonlocal answered
+        answered += count
+        kernel.stopping = answered >= stop_after
+
+    declared = declarations.parse([("t.conf", text)], stage.engine.registry)
+    kernel.progress = progress
+    outcome = reconcile(stage.engine, declared, Rules(allow_empty=True))
+    kernel.progress, kernel.stopping = None, False
+    return outcome
+
+
+class Telling(Memory):
+    """A kernel in memory that tells its progress as the real one does."""
+
+    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        answers = super().send(steps)
+        if self.progress is not None:
+            self.progress(len(steps))
+        return answers
+
+
+@pytest.fixture
+def telling(tmp_path: Path) -> Stage:
+    """A stage with a folder, whose kernel tells its progress."""
+    found = Stage(Telling())
+    found.engine = Engine(Setup(found.kernel, runtime=PrivateDirectory(str(tmp_path))))
+    return found
+
+
+def test_an_interruption_leaves_no_record_of_undone_sysctls(telling: Stage, tmp_path: Path) -> None:
+    """Else a later run would take them for its own, and restore values that others have set."""
+    outcome = interrupted(telling, "eth0:0-9 10.0.0.1-10/32 kind macvlan\n", 1)
+    assert outcome.stopped
+    assert telling.names() == []
+    assert settings(telling) == (0, 0)
+    assert list(tmp_path.iterdir()) == []
+    put(telling, "eth0", arp_announce=2, arp_ignore=1)
+    telling("lo:0 192.0.2.1")
+    assert settings(telling) == (2, 1)
+
+
+def test_an_interrupted_removal_restores_the_sysctls(telling: Stage, tmp_path: Path) -> None:
+    """With the last alias they are of no use, and restoring them is one step."""
+    telling("eth0:0 10.0.0.1 kind macvlan")
+    assert settings(telling) == (2, 1)
+    interrupted(telling, "", 1)
+    assert telling.names() == []
+    assert settings(telling) == (0, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_older_records_survive_an_interruption(telling: Stage, tmp_path: Path) -> None:
+    """An alias that stays needs its sysctls, and the record of the former values."""
+    telling("eth0:0 10.0.0.1 kind macvlan")
+    before = (tmp_path / "settings").read_text()
+    interrupted(telling, "eth0:0 10.0.0.1\neth1:0-9 10.1.0.1-10/32 kind macvlan\n", 1)
+    assert (tmp_path / "settings").read_text() == before
