@@ -212,7 +212,8 @@ def _from_primary(device: Device, main: Device | None) -> AliasName | None:
 
 
 def _own_entry(entries: list[Address]) -> Address | None:
-    """The address of the alias: the one with our mark; without IFA_PROTO (before 5.18) the first."""
+    """The address of the alias: the one with our mark; without IFA_PROTO (before 5.18), the first
+    one."""
     for entry in entries:
         if entry.protocol == PROTOCOL:
             return entry

@@ -30,7 +30,7 @@ class Planned(Observed):
     ``withdrawn`` is set if a planned change removes a connected route.
     """
 
-    __slots__ = ("_routes", "_lengths", "_moving", "_foreign", "observed", "withdrawn")
+    __slots__ = ("_foreign", "_lengths", "_moving", "_routes", "observed", "withdrawn")
 
     hands_over = False
 
