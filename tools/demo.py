@@ -1,6 +1,6 @@
 """A tour of netalias in a private network namespace; the machine's own network is not touched.
 
-Where no namespace can be made it runs on the in-memory kernel, and says so.
+If no namespace can be created, it runs on the in-memory kernel and says so.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TOUR = (
     ("", "lo:0-"),
     ("Nothing is left:", "show"),
 )
-"""What is said, and the command."""
+"""A sentence, and the command that it announces."""
 
 DECLARED = "eth0:0 200.1.1.1 kind macvlan\neth0:1 10.20.0.5/32 kind label\n"
 BOTH = ["eth0:0", "eth0:1"]
@@ -51,9 +51,11 @@ WATCHED = (
     ),
     ("It is up again, and they are back:", "ip link set eth0 up", BOTH),
 )
-"""What is said, what is done before the text is shown, and the aliases in it then."""
-MOMENT, LONGEST = 0.2, 5.0
-"""Seconds: so long the watcher has time to say what it does, and so long at most it is waited."""
+"""A sentence, a command before the text is shown, and the aliases in the text then."""
+MOMENT = 0.2
+"""Seconds for the watcher to report on standard error."""
+LONGEST = 5.0
+"""Seconds to wait for the text at most."""
 
 TUNNELS = {
     "gre0",
@@ -66,13 +68,12 @@ TUNNELS = {
     "sit0",
     "tunl0",
 }
-"""What the kernel puts into every namespace once the modules are loaded."""
+"""Devices that the kernel creates in every namespace once their modules are loaded."""
 
 
 def main() -> int:
-    """The tour on the real kernel if this process may have one, else in memory."""
-    alone = _alone()
-    run = _run_real if alone and _stage() else _memory()
+    """Show the tour, on the real kernel if possible, else in memory; the exit status."""
+    run = _run_real if _is_fresh() and _stage() else _memory()
     if run is _run_real:
         print("This is the real kernel, in a network namespace of its own:")
         print("eth0 is one end of a veth pair; your network is not touched.")
@@ -92,7 +93,7 @@ def main() -> int:
 
 
 def _watched(folder: str) -> None:
-    """The tour of the watcher, with its files in *folder*."""
+    """Show the tour of the watcher, with its files in *folder*."""
     conf, texts = f"{folder}/netalias.conf", f"{folder}/net"
     with open(conf, "w", encoding="ascii") as file:
         file.write(DECLARED)
@@ -115,7 +116,7 @@ def _watched(folder: str) -> None:
 
 
 def _settle(path: str, names: list[str]) -> None:
-    """Wait until the text of the watcher lists these aliases, or for the longest time."""
+    """Wait until the text of the watcher lists the aliases *names*, LONGEST seconds at most."""
     end = time.monotonic() + LONGEST
     while time.monotonic() < end:
         try:
@@ -125,18 +126,18 @@ def _settle(path: str, names: list[str]) -> None:
             found = None
         if found == names:
             break
-        time.sleep(0.01)  # between two looks
+        time.sleep(0.01)
 
 
-def _alone() -> bool:
-    """Whether this is a namespace that tools/in-namespace has just made."""
+def _is_fresh() -> bool:
+    """Whether this is a new namespace made by tools/in-namespace, without other devices."""
     with open("/proc/net/dev", encoding="ascii") as devices:
         names = {line.partition(":")[0].strip() for line in devices if ":" in line}
     return bool(os.environ.get("NETALIAS_NAMESPACE")) and not names - TUNNELS - {"lo"}
 
 
 def _stage() -> bool:
-    """A main device eth0 to show aliases on; False where even that is forbidden."""
+    """Create the main device eth0; False without the right to do so."""
     from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 

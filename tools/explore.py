@@ -1,14 +1,14 @@
-"""Property tests with other examples: ``make explore``.
+"""Property tests with new examples: ``make explore``.
 
-    --seconds N     no test begins later than that, 300 by default
-    --seed N        the first seed, and those after it follow; else one is drawn
-    --seeds N ...   these seeds and no other
-    --only WORDS    of all property tests those with such names (pytest -k)
-    --jobs N        so many tests at once
+    --seconds N     start no test after N seconds, by default 300
+    --seed N        the first seed, others follow it; by default a random one
+    --seeds N ...   these seeds only
+    --only WORDS    the property tests with such names only (pytest -k)
+    --jobs N        number of parallel tests
 
-``make test`` draws the same examples in every run; here they follow from seeds, which are printed,
-as does the order of the tests. The first test that fails is the last one: the example is shrunk and
-printed, with the command that finds it again, and the exit status is 1.
+``make test`` draws the same examples in every run; here they and the order of the tests depend on
+seeds, which are printed. It stops at the first failure, prints the shrunk example and the command
+that reproduces it, and exits with status 1.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ PASSED, NOTHING = 0, 5
 LAST = re.compile(r"^(?:FAILED|ERROR) \S+::(\w+)\[.*?seed (\d+)\b", re.MULTILINE)
 """A line of the short summary, with the name of the test and its seed."""
 ROUNDS = 20
-"""So many seeds one pytest gets: to load the tests takes as long as many of them."""
+"""Number of seeds for one pytest process, since loading the tests takes as long as many seeds."""
 
 
 def main() -> int:
-    """Explore, and say how it was."""
+    """Explore and report; the exit status."""
     options = _options()
     end = time.monotonic() + options.seconds
     for seeds in _portions(options):
         if time.monotonic() >= end:
             break
-        told = _text(seeds) if options.seeds else f"{seeds[0]} to {seeds[-1]}"
-        print(f"seeds {told}: ", end="", flush=True)
+        shown = _text(seeds) if options.seeds else f"{seeds[0]} to {seeds[-1]}"
+        print(f"seeds {shown}: ", end="", flush=True)
         done = _run(options, seeds, end)
         if done.returncode == NOTHING:
             print("no property test has such a name")
@@ -62,7 +62,7 @@ def _text(seeds: list[int]) -> str:
 
 
 def _portions(options: argparse.Namespace) -> Iterator[list[int]]:
-    """The seeds, as many at a time as one pytest gets."""
+    """The seeds, in portions for one pytest process each."""
     if options.seeds:
         yield options.seeds
         return
@@ -75,7 +75,7 @@ def _portions(options: argparse.Namespace) -> Iterator[list[int]]:
 def _run(
     options: argparse.Namespace, seeds: list[int], end: float
 ) -> subprocess.CompletedProcess[str]:
-    """All property tests with these seeds; those that have not begun at *end* are skipped."""
+    """Run all property tests with *seeds*; those that have not started at *end* are skipped."""
     words = [str(PYTEST), "-q", "-r", "fE", "-x", "-m", "dice"]
     if options.jobs > 1:
         words += ["-n", str(options.jobs), "--maxschedchunk", "2"]
@@ -94,7 +94,7 @@ def _run(
 
 
 def _files(only: str) -> list[str]:
-    """Where such tests can be: to load the others takes longer than to look into them."""
+    """The files that may have such tests: searching files is faster than importing all of them."""
     words = re.findall(r"\w+", only)
     some = not words or "not" in words
     found = []

@@ -1,11 +1,11 @@
-"""Random changes around a running ``netalias watch``, and what has to hold: ``make soak``.
+"""Random changes around a running ``netalias watch``, with checks of its invariants: ``make soak``.
 
-    --seconds N  so long, 300 by default
-    --seed N     these changes; else a seed is drawn, and printed
+    --seconds N  duration, by default 300
+    --seed N     seed of the changes; by default a random one, which is printed
 
-Every few changes it is waited until nothing more happens, and then everything is compared
-(tests/root/soaking.py). The exit status is 1 where something does not hold; what had happened up to
-then is printed.
+After every few changes it waits until nothing more happens, and then compares everything
+(tests/root/soaking.py). If an invariant is violated, it prints the changes so far, and the exit
+status is 1.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from support import Namespace, veth_pair, why_no_namespace  # noqa: E402
 
 
 def main() -> int:
-    """Soak, and say how it was."""
+    """Soak and report; the exit status."""
     options = _options()
     why = why_no_namespace()
     if why or not os.environ.get("NETALIAS_NAMESPACE"):

@@ -1,4 +1,4 @@
-"""The command line: words -> verb -> exit status. Tables decide; nothing here knows the kernel."""
+"""The command line: words -> verb -> exit status, by tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Options:
-    """What the options say, wherever they stood, and the way to an engine."""
+    """The values of all options, and the opener of the engine."""
 
     __slots__ = (
         "acd", "allow_empty", "allow_shrink", "announce", "brief", "color", "confirm", "conflict",
@@ -44,15 +44,15 @@ class Options:
         self.special: list[str] = []
 
     def engine(self) -> Engine:
-        """An engine as the options wish it. Raises UsageError, NoSuchDevice."""
+        """An engine for these options. Raises UsageError, NoSuchDevice."""
         return self.opener(self)
 
 
 def parse_options(words: Sequence[str], options: Options) -> list[str]:
-    """Set *options* from the words and give back the verb and its words. Raises UsageError.
+    """Set *options* from *words*; the verb and its words. Raises UsageError.
 
-    Options stand before the verb, or behind it. Behind the name of an alias and behind emulate,
-    which have such words of their own, only the long flags are options.
+    Options may precede or follow the verb. After the name of an alias and after emulate, whose
+    words may begin with a hyphen too, only long flags are options.
     """
     rest = list(words)
     if any(word.startswith("-") for word in rest):
@@ -82,7 +82,7 @@ def _parse_options(rest: list[str], options: Options) -> list[str]:
 
 
 def _take(word: str, rest: list[str], options: Options) -> None:
-    """Set the option that *word* is; its argument is taken from *rest*. Raises UsageError."""
+    """Set the option *word*, with its argument from *rest*. Raises UsageError."""
     from netalias.cli.flags import SPECIAL, take
 
     name, value = take(word, rest)
@@ -93,7 +93,7 @@ def _take(word: str, rest: list[str], options: Options) -> None:
 
 
 def _alias(options: Options, words: list[str]) -> int:
-    """``NAME``, ``NAME WORD...``, ``NAME-``."""
+    """Execute ``NAME``, ``NAME WORD...`` or ``NAME-``; the exit status."""
     from netalias import desired
     from netalias.families import lazy
 
@@ -144,11 +144,11 @@ VERBS = {
 """Verb: the module and the function in it."""
 
 SHORT = {"s": "show", "c": "cat"}
-"""What these letters stood for before other verbs began with them."""
+"""Abbreviations that were unique before other verbs were added, and are kept."""
 
 
 def find_verb(word: str) -> str:
-    """The verb that *word* is, or begins uniquely. Raises UsageError."""
+    """The verb that *word* is or abbreviates uniquely. Raises UsageError."""
     word = SHORT.get(word, word)
     if word in VERBS:
         return word
@@ -168,7 +168,7 @@ def find_verb(word: str) -> str:
 
 
 def _helped(word: str) -> str:
-    """The verb that help is asked about; ``alias`` for the name of one. Raises UsageError."""
+    """The subject of ``help WORD``: a verb, or ``alias`` for the name of one. Raises UsageError."""
     if ":" in word or word == "alias":
         return "alias"
     try:
@@ -178,7 +178,7 @@ def _helped(word: str) -> str:
 
 
 def run(words: Sequence[str], options: Options) -> int:
-    """Execute one command. Raises NetaliasError."""
+    """Execute one command; the exit status. Raises NetaliasError."""
     rest = parse_options(words, options)
     if options.version:
         from netalias import __version__
@@ -202,7 +202,7 @@ def run(words: Sequence[str], options: Options) -> int:
 
 
 def _function(place: str) -> Callable[..., int]:
-    """The function of a verb; its module is loaded when it is asked for."""
+    """The function at *place*, ``MODULE.NAME`` in netalias; the module is imported on demand."""
     module, _, name = place.rpartition(".")
     home = __import__(f"netalias.{module}", fromlist=[name])
     found: Callable[..., int] = getattr(home, name)
@@ -212,9 +212,9 @@ def _function(place: str) -> Callable[..., int]:
 def main(
     argv: Sequence[str] | None = None, opener: Callable[[Options], Engine] | None = None
 ) -> int:
-    """The command with these words (default: those of the process) -> exit status.
+    """Execute the command *argv*, by default the arguments of the process; the exit status.
 
-    *opener* makes the engine; the default is the real kernel.
+    *opener* makes the engine, by default one for the real kernel.
     """
     words = sys.argv[1:] if argv is None else argv
     try:
@@ -230,7 +230,7 @@ def main(
 
 
 def _flush() -> None:
-    """Who read us may have seen enough: that changes nothing in the exit status."""
+    """Flush standard output; a reader that has closed the pipe does not change the exit status."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -240,9 +240,9 @@ def _flush() -> None:
 
 
 def program() -> NoReturn:
-    """The command, and the end of the process.
+    """Execute the command and exit at once.
 
-    Nothing is finalised: there is no thread, no child, and no file that is not flushed.
+    The interpreter is not finalised: there is no thread, no child and no unflushed file.
     """
     from os import _exit
 
@@ -272,7 +272,7 @@ def _warn(text: str) -> None:
 
 
 def policy(options: Options, usual: Policy | None = None) -> Policy | None:
-    """The policy of claims by the options; *usual* where they say nothing. Raises UsageError."""
+    """The policy of claims by the options; *usual* without any of them. Raises UsageError."""
     if not (options.acd or options.announce or options.conflict or options.rate):
         return usual
     from netalias.cli.flags import policy_of
@@ -282,7 +282,7 @@ def policy(options: Options, usual: Policy | None = None) -> Policy | None:
 
 
 def number(option: str, text: str, default: int, least: int) -> int:
-    """The number that an option was given. Raises UsageError."""
+    """The number *text* of an option, *default* if empty. Raises UsageError below *least*."""
     if not text:
         return default
     from netalias.model import names

@@ -19,7 +19,7 @@ ALL = "all"
 
 
 def announce(options: Options, words: list[str]) -> int:
-    """Announce the addresses of aliases, once, N times, or every S seconds until interrupted."""
+    """Announce the addresses of aliases: once, N times, or every S seconds until interrupted."""
     if not words:
         raise errors.UsageError("announce needs the name of an alias or a main device, or all")
     wanted = [] if ALL in words else words
@@ -39,25 +39,26 @@ def announce(options: Options, words: list[str]) -> int:
 
 
 def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
+    """Announce *wanted*, all if empty; the exit status."""
     observed = engine.observe()
     policy = engine.policy or Policy()
     named = {id(one) for word in wanted if ":" in word for one in select(observed, [word])}
-    told: list[Claim] = []
+    claims: list[Claim] = []
     for alias in select(observed, wanted):
         reason = reason_not_to_announce(alias)
         if reason and id(alias) in named and not options.quiet:
             complain(f"{alias.name}: not announced: {reason}", "warning: ")
         elif not reason:
-            told.append(reannouncement(alias, policy))
+            claims.append(reannouncement(alias, policy))
     if options.dry_run or options.verbose:
-        write("".join(_line(one) for one in told))
+        write("".join(_line(one) for one in claims))
     context = engine.context
-    if options.dry_run or not told or context is None:
+    if options.dry_run or not claims or context is None:
         return errors.STATUS_OK
-    refused = send(context, engine.kernel, told, policy)
-    for error in refused:
+    failures = send(context, engine.kernel, claims, policy)
+    for error in failures:
         complain(f"not announced: {error.line()}")
-    return refused[0].status if refused else errors.STATUS_OK
+    return failures[0].status if failures else errors.STATUS_OK
 
 
 def _line(one: Claim) -> str:

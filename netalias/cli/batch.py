@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def batch(options: Options, words: list[str]) -> int:
-    """Many commands in one process."""
+    """Execute the commands of a file; the exit status, that of the first error."""
     if len(words) != 1:
         raise errors.UsageError("batch needs one file, or - for standard input")
     from netalias import sources
@@ -43,9 +43,8 @@ def batch(options: Options, words: list[str]) -> int:
 
 
 def _rehearsal(engine: Engine) -> Engine:
-    """An engine over a copy of the kernel in memory: each command sees what those before it did.
-
-    It takes no lock, writes no file and sends no packet.
+    """An engine on a copy of the kernel in memory, so that each command sees the effect of those
+    before it. It takes no lock, writes no file and sends no packet.
     """
     from netalias.kernel.memory import KINDS, Memory
 
@@ -59,10 +58,10 @@ def _tell(steps: Iterable[Step]) -> None:
 
 
 def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[str]], int]:
-    """A function that executes the words of one line; a rehearsal leaves no file behind.
+    """A function that executes the words of one line.
 
-    *directory* is the runtime directory, whose lock is held. *batch* are the options of the batch
-    itself: those that print the steps count for each line.
+    *directory* is the runtime directory, whose lock is held; empty for a rehearsal, which writes no
+    file. *batch* are the options of the batch itself; --verbose and --dry-run apply to each line.
     """
     from netalias import cli
     from netalias.runtime.private import PrivateDirectory

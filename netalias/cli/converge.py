@@ -1,15 +1,13 @@
-"""The verbs check, reconcile and confirm: all that is around a comparison.
+"""The verbs check, reconcile and confirm: the work around a comparison.
 
-The files become declarations; a guard is armed where one is asked for; what was found and done is
-printed, and written for Prometheus; an interruption ends it between two sends.
+It parses the files, arms the guard of --confirm, prints the differences, writes metrics for
+Prometheus, and lets an interruption end the work between two sends.
 """
 
 from __future__ import annotations
 
 import sys
-from os import (
-    path,
-)
+from os import path
 from time import monotonic, time
 
 from netalias import errors, sources
@@ -42,7 +40,11 @@ GUARD_FILES = ("pending", "rejected")
 
 
 class Run:
-    """One command; ``folder`` is where the state of the namespace is kept, empty for nowhere."""
+    """One command.
+
+    ``folder`` is the runtime directory, empty for none; ``salt`` that of the fingerprint
+    (cli/reconcile.py); ``name`` is the digest of the configuration.
+    """
 
     def __init__(self, options: Options, engine: Engine, salt: bytes, folder: str = "") -> None:
         self.options = options
@@ -53,13 +55,13 @@ class Run:
         self.name = ""
 
     def check(self, found: list[tuple[str, bytes]]) -> int:
-        """Compare and print; STATUS_DRIFT when something differs."""
+        """Compare and print; the exit status, STATUS_DRIFT if there are differences."""
         diff = converging.look(self.engine, self._declared(found), self._rules())
         self._print(diff.items, diff)
         return errors.STATUS_OK if diff.same else errors.STATUS_DRIFT
 
     def reconcile(self, found: list[tuple[str, bytes]]) -> int:
-        """Compare, change, verify and print."""
+        """Compare, change, verify and print; the exit status."""
         if not self.options.metrics:
             return self._reconcile(found).status
         return measured(self.options.metrics, self.engine, lambda: self._reconcile(found))
@@ -67,7 +69,7 @@ class Run:
     def _reconcile(self, found: list[tuple[str, bytes]]) -> converging.Outcome:
         declared = self._declared(found)
         self.name = configuration(found)
-        self._may_begin()
+        self._check_confirmation()
         rules = self._rules()
         prepared = converging.prepare(self.engine, declared, rules)
         if prepared.diff.items:
@@ -80,13 +82,13 @@ class Run:
         if prepared.renewed and self.options.verbose and not self.options.json:
             write(f"renewed {declarations.counted(prepared.renewed, 'lease')}\n")
         self._complain(outcome)
-        if self._again(declared, outcome) and outcome.status == errors.STATUS_OK:
+        if self._announce_due(declared, outcome) and outcome.status == errors.STATUS_OK:
             self._remember()
         return outcome
 
-    def _again(self, declared: Declarations, outcome: converging.Outcome) -> bool:
-        """Announce what is due again; False where something ever is, or is renewed, so that the
-        next run looks."""
+    def _announce_due(self, declared: Declarations, outcome: converging.Outcome) -> bool:
+        """Make the periodic announcements that are due; whether the next run may skip the
+        comparison, since nothing is announced or renewed periodically."""
         from netalias.claim import Policy
         from netalias.engine.announce import again, every
 
@@ -117,10 +119,11 @@ class Run:
             protected=address(),
         )
 
-    # What waits for a confirmation
+    # Confirmation
 
-    def _may_begin(self) -> None:
-        """Raises StateError where a change waits, or this configuration was not confirmed."""
+    def _check_confirmation(self) -> None:
+        """Raises StateError if another change awaits confirmation, or if this configuration was not
+        confirmed."""
         if not self.folder or not any(path.exists(f"{self.folder}/{one}") for one in GUARD_FILES):
             return
         from netalias.engine import checkpoint
@@ -140,11 +143,11 @@ class Run:
         checkpoint.forget(self.folder)
 
     def _begin(self, diff: Diff) -> None:
-        """What is done before the first change."""
+        """Prepare the first change: arm the guard, handle interruptions, show the progress."""
         seconds = number("--confirm", self.options.confirm, 0, 1)
         if seconds:
             self._arm(seconds)
-        self._listen_to_interruptions()
+        self._handle_interruptions()
         if not self.options.quiet and sys.stderr is not None and sys.stderr.isatty():
             from netalias.views.progress import Progress
 
@@ -157,7 +160,7 @@ class Run:
         from netalias.engine import rollback
 
         self.options.wait = str(rollback.WAIT)
-        self.options.acd = ""  # what was there comes back, whoever has taken it meanwhile
+        self.options.acd = ""  # the rollback restores addresses without probing
         with self.options.engine() as second:
             rollback.arm(self.engine, second, self.folder, seconds, self.name)
         self.armed = True
@@ -171,8 +174,8 @@ class Run:
 
         disarm(self.folder)
 
-    def _listen_to_interruptions(self) -> None:
-        """The first SIGINT ends the work between two sends; the second one ends it at once."""
+    def _handle_interruptions(self) -> None:
+        """Let the first SIGINT end the work between two sends, the second one at once."""
 
         def stop(signum: int, frame: object) -> None:
             self.engine.kernel.stopping = True
@@ -180,7 +183,7 @@ class Run:
 
         _signal.signal(_signal.SIGINT, stop)
 
-    # What is said
+    # Output
 
     def _print(self, items: Iterable[Difference], diff: Diff) -> None:
         from netalias.views import diff as view
@@ -228,27 +231,28 @@ class Run:
             complain(f"still different: {one.line()}")
 
     def _remember(self) -> None:
-        """Keep the fingerprint of the last reading, which is what is declared."""
+        """Save the fingerprint of the last reading, which is as declared."""
         digest = self.engine.kernel.digest(self.salt)
         if digest and self.folder:
             remember(self.folder, digest)
 
 
 def confirm(options: Options, words: list[str]) -> int:
-    """What ``reconcile --confirm`` changed stays."""
+    """Confirm the change of ``reconcile --confirm``; the exit status."""
     if words:
         raise errors.UsageError(f"confirm takes no words: {words[0]}")
     from netalias.engine import checkpoint
 
     with options.engine() as engine:
-        engine.kernel.permitted()  # others have a folder of their own, where nothing waits
+        engine.kernel.permitted()  # an ordinary user has another runtime directory
         with engine.transaction() as transaction:
             checkpoint.confirm(transaction.path)
     return errors.STATUS_OK
 
 
 def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:
-    """Do *work*, and write the file whatever comes of it; the exit status. Raises as *work*."""
+    """Do *work*, and write the metrics to *path* even if it fails; the exit status. Raises the
+    errors of *work*."""
     started, begun = time(), monotonic()
 
     def note(outcome: Outcome | None) -> None:
@@ -257,7 +261,7 @@ def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:
         for item in outcome.diff.items if outcome is not None else ():
             drift[WORDS[item.sign]] += 1
         text = metrics.render(
-            _standing(engine),
+            _counts(engine),
             drift,
             len(outcome.failed) + len(outcome.wrong) if outcome is not None else 1,
             sum(one.count for one in outcome.diff.skipped) if outcome is not None else 0,
@@ -277,8 +281,8 @@ def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:
     return outcome.status
 
 
-def _standing(engine: Engine) -> dict[tuple[str, str, str], int]:
-    """(main device, kind, family) -> how many of our aliases."""
+def _counts(engine: Engine) -> dict[tuple[str, str, str], int]:
+    """The numbers of our aliases by main device, kind and family."""
     found: dict[tuple[str, str, str], int] = {}
     for alias in engine.observe().aliases:
         if alias.ours:

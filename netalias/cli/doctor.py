@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def doctor(options: Options, words: list[str]) -> int:
-    """Print the findings; returns STATUS_DRIFT when there are any."""
+    """Print the findings; the exit status, STATUS_DRIFT if there are any."""
     with options.engine() as engine:
         observed = engine.observe()
     facts = read(observed, words, netns=options.netns)

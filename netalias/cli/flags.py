@@ -1,4 +1,4 @@
-"""The options and what they set. Loaded when there is one: a short command has none."""
+"""The options and their values. Imported only if the command has an option."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--release": ("release", True),
     "--tree": ("tree", True),
 }
-"""Option: the attribute that it sets, and the value."""
+"""Option: the attribute of Options that it sets, and the value."""
 
 TAKING: dict[str, str] = {
     "-n": "netns",
@@ -67,7 +67,7 @@ TAKING: dict[str, str] = {
     "--wait": "wait",
     "--color": "color",
 }
-"""Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute that it sets."""
+"""Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute of Options."""
 
 _DETAIL = ("", "show")
 _ROWS = ("", "show", "lookup", "types", "check", "reconcile", "save", "doctor")
@@ -112,8 +112,8 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--tree": ("show",),
     "-t": ("monitor",),
 }
-"""Option that would promise something to any other verb: the verbs that it belongs to; the empty
-one stands for the name of an alias. What the others promise is kept by every verb."""
+"""Option: the only verbs that have it; the empty one stands for the name of an alias. Every verb
+has the other options."""
 
 COLORS = ("auto", "always", "never")
 
@@ -130,11 +130,11 @@ MEANT = {
     "proxy": "publish",
     "sync": "reconcile",
 }
-"""Words of other commands, and what stands for them here."""
+"""Words of other programs: the equivalent here."""
 
 
 def take(word: str, rest: list[str]) -> tuple[str, object]:
-    """The attribute that an option sets, and the value; its argument is taken from *rest*.
+    """The attribute that the option *word* sets, and the value; an argument is taken from *rest*.
 
     Raises UsageError.
     """
@@ -150,7 +150,7 @@ def take(word: str, rest: list[str]) -> tuple[str, object]:
     if name in TAKING:
         if not equals and rest:
             value = rest.pop(0)
-        if not value:  # an empty name of a namespace must not mean this one
+        if not value:  # an empty name of a namespace must not mean the present one
             raise errors.UsageError(f"{name} needs an argument")
         return TAKING[name], value
     from netalias.desired import nearest
@@ -164,8 +164,8 @@ def take(word: str, rest: list[str]) -> tuple[str, object]:
 def policy_of(
     acd: str, announce: str, conflict: str, rate: int | None, usual: Policy | None
 ) -> Policy:
-    """The policy of claims by the values of these options; an empty one, or None for *rate*, leaves
-    what *usual* has. Raises UsageError."""
+    """The policy of claims by the values of these options. An empty text, or None for *rate*,
+    leaves the value of *usual*. Raises UsageError."""
     from netalias.claim import Policy
     from netalias.desired import ACD, CONFLICT, announcement, choice
 
@@ -184,7 +184,7 @@ def policy_of(
 
 
 def check_special(found: Sequence[str], verb: str) -> None:
-    """Raises UsageError for an option that promises something to another verb."""
+    """Raises UsageError for an option that *verb* does not have."""
     for option in found:
         if verb not in SPECIAL[option]:
             verbs = ", ".join(one or "NAME ADDRESS" for one in SPECIAL[option])

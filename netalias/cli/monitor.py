@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def monitor(options: Options, words: list[str]) -> int:
-    """Print what exists and what happens until it is interrupted, the reader has gone, or, with
-    ``--exit-when-down``, a named device goes down; the exit status."""
+    """Print the present aliases and then events; the exit status. It ends if interrupted, if the
+    reader closes the pipe, or with ``--exit-when-down`` if a named device goes down."""
     if options.exit_when_down and not words:
         raise errors.UsageError("--exit-when-down needs the name of a device")
     if sys.stdout is None:
         raise errors.StateError("standard output is closed")
-    gc.enable()  # the launcher switches it off, for commands that live for milliseconds
+    gc.enable()  # the launcher disables it for short commands
     settings = Settings(
         words,
         group=number("--group", options.group, GROUP, 1),

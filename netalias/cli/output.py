@@ -1,4 +1,4 @@
-"""Standard output and standard error: text as it is, errors and warnings as one line each."""
+"""Standard output, and standard error with one line for each error or warning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from netalias.model.names import printable
 
 
 def failed(error: BaseException) -> int:
-    """Say what went wrong; the exit status for it. Raises what is no matter of ours."""
+    """Report an error on standard error; the exit status. Raises a BaseException that is no error
+    of the command."""
     if isinstance(error, errors.NetaliasError):
         explain(error)
         return error.status
@@ -18,8 +19,8 @@ def failed(error: BaseException) -> int:
         return errors.STATUS_INTERRUPTED
     if isinstance(error, BrokenPipeError):
         abandon()
-        return errors.STATUS_OK  # who read us has seen enough
-    if isinstance(error, OSError):  # what the kernel refuses has errors of its own
+        return errors.STATUS_OK  # the reader has closed the pipe
+    if isinstance(error, OSError):  # a file; the kernel's refusals are a KernelError
         complain(f"{error.filename or 'standard output'}: {error.strerror}")
         abandon()
         return errors.STATUS_KERNEL
@@ -29,14 +30,15 @@ def failed(error: BaseException) -> int:
 
 
 def explain(error: errors.NetaliasError, place: str = "") -> None:
-    """Its details and itself, which is of *place*, as lines on standard error."""
+    """Write the details of an error, and the error with the prefix *place*, as lines to standard
+    error."""
     for detail in error.details:
         _say(detail)
     complain(f"{place}{error.line()}")
 
 
 def abandon() -> None:
-    """Drop what standard output did not take, or the end of the process would try it again."""
+    """Drop unwritten output, which Python would try to write again at exit."""
     from os import O_WRONLY, dup2, open
 
     if sys.stdout is not None:
@@ -44,7 +46,7 @@ def abandon() -> None:
 
 
 def _bug(error: Exception) -> int:
-    """Say that an error is a bug of ours, and where; the exit status for it."""
+    """Report a bug of netalias with its place; the exit status."""
     from os import environ
 
     if environ.get("NETALIAS_DEBUG"):
@@ -62,7 +64,7 @@ def _bug(error: Exception) -> int:
 
 
 def complain(text: str, kind: str = "") -> None:
-    """One line on standard error."""
+    """Write one line to standard error, with *kind* (``warning: ``) before the text."""
     _say(f"netalias: {kind}{text}")
 
 
@@ -73,18 +75,19 @@ def _say(line: str) -> None:
         sys.stderr.write(f"{printable(line)}\n")
         sys.stderr.flush()
     except OSError:
-        pass  # the exit status says it too
+        pass  # the exit status is left
 
 
 def write(text: str) -> None:
-    """Text to standard output, with the bytes of names that are not UTF-8."""
+    """Write *text* to standard output, names that are not UTF-8 as their bytes. Raises StateError
+    if it is closed, OSError."""
     out = sys.stdout
     if out is None:
         raise errors.StateError("standard output is closed")
     try:
         out.write(text)
     except BrokenPipeError:
-        abandon()  # the command goes on, and its exit status is told
+        abandon()  # the command goes on for its exit status
     except UnicodeEncodeError:
         out.flush()
         encoding = out.encoding or "utf-8"

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def publish(options: Options, words: list[str]) -> int:
-    """Let a device answer for addresses that live behind another one."""
+    """Make a device answer for addresses behind another one; the exit status."""
     return _verb(options, words, planned, "publish", needs_device=True)
 
 
 def unpublish(options: Options, words: list[str]) -> int:
-    """Take away what publish made."""
+    """Remove entries of publish; the exit status."""
     return _verb(options, words, withdrawn, "unpublish", needs_device=False)
 
 

@@ -1,8 +1,8 @@
-"""The verbs check and reconcile, as far as it takes to find that nothing has changed.
+"""The verbs check and reconcile up to the quick test whether anything has changed.
 
-A state that was found as declared is remembered in the runtime directory, as a fingerprint of the
-declarations and of the kernel's answer (kernel/netlink/fingerprint.py). Where it fits, nothing is
-parsed and nothing is compared; else converge.py does all of it.
+The runtime directory holds a fingerprint of the last declarations and kernel's answer that agreed
+(kernel/netlink/fingerprint.py). If it matches, nothing is parsed or compared; otherwise
+converge.py does the work.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def check(options: Options, words: list[str]) -> int:
-    """Print what differs from the declarations; STATUS_DRIFT when something does."""
+    """Print the differences from the declarations; the exit status, STATUS_DRIFT for any."""
     found = sources.read(words)
     salt = salted(found, options)
     options.recorded = True
@@ -31,8 +31,8 @@ def check(options: Options, words: list[str]) -> int:
 
 
 def reconcile(options: Options, words: list[str]) -> int:
-    """Make the kernel agree with the declarations, and print what was changed."""
-    number("--confirm", options.confirm, 0, 1)  # wrong words are wrong in sync too
+    """Make the kernel agree with the declarations, and print the changes; the exit status."""
+    number("--confirm", options.confirm, 0, 1)  # refuse a bad number even if nothing has changed
     if options.dry_run:
         return check(options, words)
     found = sources.read(words)
@@ -48,7 +48,7 @@ def reconcile(options: Options, words: list[str]) -> int:
 
 
 def salted(found: list[tuple[str, bytes]], options: Options) -> bytes:
-    """All that the outcome depends on, beside the kernel."""
+    """The salt of the fingerprint: everything beside the kernel that the outcome depends on."""
     heads = [f"{name}\n{len(content)}\n" for name, content in found]
     hands = "off" if options.hands_off else ""
     head = "\n".join([__version__, options.group, options.only, hands, options.announce, *heads])
@@ -57,7 +57,7 @@ def salted(found: list[tuple[str, bytes]], options: Options) -> bytes:
 
 
 def _known(engine: Engine, folder: str, salt: bytes) -> bool:
-    """Whether the same declarations were true of the same kernel before."""
+    """Whether declarations and kernel are as they were when they last agreed."""
     before = recall(folder) if folder else b""
     if not before:
         return False

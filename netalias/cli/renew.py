@@ -25,7 +25,7 @@ ALL = "all"
 
 
 def renew(options: Options, words: list[str]) -> int:
-    """Renew the leases of aliases; with no word, or ``all``, of every one."""
+    """Renew the leases of aliases, without words or with ``all`` of every one; the exit status."""
     with options.engine() as engine, engine.transaction():
         observed = engine.observe()
         chosen = select(observed, [] if ALL in words else words)
@@ -47,7 +47,7 @@ def renew(options: Options, words: list[str]) -> int:
 
 
 def _leased(observed: Observed, word: str) -> Alias:
-    """The alias that a word names. Raises NotOurs, and StateError for one without a lease."""
+    """The alias called *word*. Raises NoSuchDevice, NotOurs; StateError without a lease."""
     alias = find(observed, names.parse(word)[0])
     if not alias.ours:
         raise errors.NotOurs(f"{alias.name}: a label that netalias did not make")

@@ -1,4 +1,4 @@
-"""The verbs save, import and adopt: aliases as lines of a file, and foreign ones taken over."""
+"""The verbs save and import, which print aliases as lines of a file, and adopt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def save(options: Options, words: list[str]) -> int:
-    """Print the aliases of the kernel as lines of a file; returns the exit status."""
+    """Print the aliases of the kernel as lines of a file; the exit status."""
     from netalias.observed import only, select
 
     with options.engine() as engine:
@@ -44,7 +44,7 @@ def save(options: Options, words: list[str]) -> int:
 
 
 def _by_slot(aliases: list[Alias]) -> list[Alias]:
-    """The aliases by main device in chain order, then by slot: easier to read than by creation."""
+    """The aliases by main device in chain order, then by slot, for readability."""
     mains = {
         name: place
         for place, name in enumerate(dict.fromkeys(alias.name.main for alias in aliases))
@@ -75,7 +75,7 @@ def import_(options: Options, words: list[str]) -> int:
 
 
 def adopt_(options: Options, words: list[str]) -> int:
-    """Put our mark on foreign labels; returns the exit status."""
+    """Put our mark on foreign labels; the exit status."""
     if not words:
         raise errors.UsageError("adopt needs the name of a label: netalias adopt eth0:0")
     from netalias.engine import adopt

@@ -1,4 +1,4 @@
-"""The verbs that read: what is asked for, and in which view."""
+"""The verbs that only read: show, lookup, cat, types; and emulate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def detail(options: Options, engine: Engine, name: str) -> int:
-    """``netalias eth0:0``: all that there is to say of one alias."""
+    """Print the details of one alias (``netalias eth0:0``); the exit status."""
     from netalias.observed import select
 
     observed = engine.observe()
@@ -35,7 +35,7 @@ def detail(options: Options, engine: Engine, name: str) -> int:
 
 
 def show(options: Options, words: list[str]) -> int:
-    """All aliases in chain order, or those of some main devices or names."""
+    """Print all aliases in chain order, or those that *words* select; the exit status."""
     from netalias.observed import select
 
     with options.engine() as engine:
@@ -61,7 +61,7 @@ def _details(
     old: Mapping[int, Mapping[str, int]],
     others: Sequence[Published],
 ) -> int:
-    """All that there is to say, and what was set on the main devices for it."""
+    """Print the details of aliases, and the sysctls that were set on their main devices."""
     from netalias.views import detail as plain
 
     if options.json or options.brief or options.tree:
@@ -81,7 +81,7 @@ def _details(
 def _list(
     options: Options, observed: Observed, aliases: list[Alias], others: Sequence[Published] = ()
 ) -> int:
-    """*others* come after the aliases, in a tree after those of their device."""
+    """Print aliases and then the published addresses *others*, in a tree below their device."""
     from netalias import views as rows
 
     if others:
@@ -118,7 +118,7 @@ def _list(
 
 
 ROWS_DRAWN = 1000
-"""More rows than that are streamed as plain text: drawing them takes a terminal's user seconds."""
+"""Number of rows up to which a table is drawn: more would take seconds."""
 
 
 def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]]) -> None:
@@ -142,7 +142,7 @@ def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]
 
 
 def _draws(options: Options) -> bool:
-    """Whether there is a terminal that can show a drawn table."""
+    """Whether standard output is a terminal that can show a drawn table."""
     from os import environ
 
     if sys.stdout is None:
@@ -153,7 +153,8 @@ def _draws(options: Options) -> bool:
 
 
 def _colors(options: Options) -> bool:
-    """NO_COLOR (no-color.org) counts when it is not empty, and --color=always overrides it."""
+    """Whether to use colors: not if NO_COLOR is set and not empty (no-color.org), unless with
+    --color=always."""
     from os import environ
 
     if options.color == "auto":
@@ -162,7 +163,7 @@ def _colors(options: Options) -> bool:
 
 
 def lookup(options: Options, words: list[str]) -> int:
-    """The alias that owns an address; STATUS_NONE when there is none."""
+    """Print the alias that owns an address; the exit status, STATUS_NONE without one."""
     if not 1 <= len(words) <= 2:
         raise errors.UsageError("lookup needs one address")
     from netalias.observed import lookup as owner
@@ -180,7 +181,7 @@ def lookup(options: Options, words: list[str]) -> int:
 
 
 def cat(options: Options, words: list[str]) -> int:
-    """One of the texts that Linux 2.0 had in /proc/net."""
+    """Print one of the texts that Linux 2.0 had in /proc/net; the exit status."""
     if len(words) != 1:
         raise errors.UsageError("cat needs one name: aliases or alias_types")
     from netalias.views.texts import texts
@@ -200,7 +201,7 @@ def cat(options: Options, words: list[str]) -> int:
 
 
 def types(options: Options, words: list[str]) -> int:
-    """The alias types, and how many aliases are bound to each."""
+    """Print the alias types with the numbers of their aliases; the exit status."""
     _none_more("types", words)
     from netalias.families import installed
 
@@ -223,7 +224,7 @@ def types(options: Options, words: list[str]) -> int:
 
 
 def emulate(options: Options, words: list[str]) -> int:
-    """The engine of Linux 2.0 in memory, played by a script."""
+    """Execute a script on the engine of Linux 2.0 in memory; the exit status."""
     from netalias import emulator
 
     if sys.stdin is None or sys.stdout is None:

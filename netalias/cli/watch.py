@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def watch(options: Options, words: list[str]) -> int:
-    """Keep the declarations of the files *words* true until a signal; the exit status."""
+    """Maintain the declarations of the files *words* until a signal; the exit status."""
     import gc
 
     from netalias.cli import number
@@ -17,7 +17,7 @@ def watch(options: Options, words: list[str]) -> int:
     from netalias.system.netns import held
     from netalias.watch.watcher import LOCKED, Settings, Watcher
 
-    gc.enable()  # the launcher switches it off, for commands that live for milliseconds
+    gc.enable()  # the launcher disables it for short commands
     settings = Settings(
         words,
         wait=number("--wait", options.wait, LOCKED, 0),
@@ -30,7 +30,7 @@ def watch(options: Options, words: list[str]) -> int:
         quiet=options.quiet,
         verbose=options.verbose,
     )
-    options.wait = "0"  # the watcher asks for the lock again and again, and serves others meanwhile
+    options.wait = "0"  # the watcher polls for the lock, and handles events meanwhile
     options.netns = options.netns and held(options.netns)
     with options.engine() as engine:
         return Watcher(settings, engine).run()

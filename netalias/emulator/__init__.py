@@ -3,9 +3,8 @@
     Emulator    netalias.emulator.engine    devices, aliases, look-ups, the two /proc texts
     main        netalias.emulator.script    ``netalias emulate``
 
-What was a bug there is put right here, and docs/history.md has a table of it; the differences
-between the versions 0.43 and 0.50 that were meant are kept, in one table:
-netalias.emulator.variants.
+Bugs of the original are fixed here; docs/history.md lists them. The intended differences between
+the versions 0.43 and 0.50 are kept, in one table: netalias.emulator.variants.
 """
 
 from __future__ import annotations

@@ -49,18 +49,18 @@ class Chain:
         return list(self._blocks[main])
 
     def teardown(self, main: str) -> list[str]:
-        """What is closed when *main* goes down, in this order: it first, then its aliases."""
+        """The devices to close when *main* goes down, in order: *main*, then its aliases."""
         return [main, *self._blocks[main]]
 
     def cut(self, main: str) -> list[str]:
-        """Take all aliases of *main* out in one go; they are returned in chain order."""
+        """Remove all aliases of *main* at once; their names in chain order."""
         block, self._blocks[main] = self._blocks[main], {}
         for alias in block:
             del self._main_of[alias]
         return list(block)
 
     def remove(self, name: str) -> list[str]:
-        """Take an alias out, or a main device with its block; what went, in chain order."""
+        """Remove an alias, or a main device with its block; the removed names in chain order."""
         main = self._main_of.pop(name, None)
         if main is not None:
             del self._blocks[main][name]

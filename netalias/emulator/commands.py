@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from netalias.families import AliasType
 
 MANY = 1000
-"""As many words as one likes."""
+"""Any number of words."""
 
 FLAGS = (
     (IFF_UP, "UP"),
@@ -65,8 +65,8 @@ _WORDS = {"inet": AF_INET, "inet6": AF_INET6}
 """Words for a family beside the names of the registered types."""
 
 
-class Wish:
-    """What the words after a name ask for; None or empty: not said."""
+class Request:
+    """The values of the words after a name; None or empty for words not given."""
 
     __slots__ = ("address", "flags", "metric", "mtu", "prefixlen", "type", "up")
 
@@ -81,65 +81,65 @@ class Wish:
 
 
 def alias_command(emulator: Emulator, name: str, words: Sequence[str]) -> Iterator[str]:
-    """``eth0:0 ...`` of every form."""
+    """Execute ``NAME:SLOT ...`` in any form; the lines that it prints."""
     if name.endswith("-"):
-        emulator.set_address(name, b"")  # what follows is not looked at
+        emulator.set_address(name, b"")  # further words are ignored
         return
     if not words:
         yield _detail(emulator, emulator.get(name))
         return
-    wish = _parse(emulator, words)
-    if wish.type is not None:
-        emulator.set_address(name, wish.address, wish.type.family)
-    _apply(emulator, name, wish)
-    if wish.type is not None and wish.up is not False and wish.flags is None:
+    request = _parse(emulator, words)
+    if request.type is not None:
+        emulator.set_address(name, request.address, request.type.family)
+    _apply(emulator, name, request)
+    if request.type is not None and request.up is not False and request.flags is None:
         emulator.up(name)  # as ifconfig does, by a second ioctl
 
 
-def _apply(emulator: Emulator, name: str, wish: Wish) -> None:
-    if wish.prefixlen is not None:
-        emulator.set_prefixlen(name, wish.prefixlen)
-    if wish.metric is not None:
-        emulator.set_metric(name, wish.metric)
-    if wish.mtu is not None:
-        emulator.set_mtu(name, wish.mtu)
-    if wish.flags is not None:
-        emulator.set_flags(name, wish.flags)
-    if wish.up is not None:
-        (emulator.up if wish.up else emulator.down)(name)
+def _apply(emulator: Emulator, name: str, request: Request) -> None:
+    if request.prefixlen is not None:
+        emulator.set_prefixlen(name, request.prefixlen)
+    if request.metric is not None:
+        emulator.set_metric(name, request.metric)
+    if request.mtu is not None:
+        emulator.set_mtu(name, request.mtu)
+    if request.flags is not None:
+        emulator.set_flags(name, request.flags)
+    if request.up is not None:
+        (emulator.up if request.up else emulator.down)(name)
 
 
-def _parse(emulator: Emulator, words: Sequence[str]) -> Wish:
-    wish = Wish()
+def _parse(emulator: Emulator, words: Sequence[str]) -> Request:
+    request = Request()
     rest = list(words)
     while rest:
         word = rest.pop(0)
         if word in ("up", "down"):
-            wish.up = word == "up"
+            request.up = word == "up"
         elif word in _VALUES:
             if not rest:
                 raise errors.UsageError(f"{word} needs a value")
             slot, read = _VALUES[word]
-            setattr(wish, slot, read(rest.pop(0)))
-        elif wish.type is None:
-            _take_address(emulator, wish, word, rest)
+            setattr(request, slot, read(rest.pop(0)))
+        elif request.type is None:
+            _take_address(emulator, request, word, rest)
         else:
             raise errors.UsageError(f"{word}: there is no such word, or one address too many")
-    return wish
+    return request
 
 
-def _take_address(emulator: Emulator, wish: Wish, word: str, rest: list[str]) -> None:
+def _take_address(emulator: Emulator, request: Request, word: str, rest: list[str]) -> None:
     known = {one.name: one.family for one in emulator.registry.types()} | _WORDS
     if word in known:
         if not rest:
             raise errors.UsageError(f"{word} needs an address")
-        wish.type = emulator.registry.get(known[word])
+        request.type = emulator.registry.get(known[word])
         word = rest.pop(0)
     else:
-        wish.type = _type_of(emulator, word)
-    wish.address, prefixlen = _parsed(wish.type, word)
+        request.type = _type_of(emulator, word)
+    request.address, prefixlen = _parsed(request.type, word)
     if prefixlen is not None:
-        wish.prefixlen = prefixlen
+        request.prefixlen = prefixlen
 
 
 def _number(text: str) -> int:
@@ -183,17 +183,17 @@ def _device(emulator: Emulator, name: str, *words: str) -> Iterator[str]:
     if words == ("remove",):
         emulator.remove_device(name)
         return
-    wish = _parse(emulator, words)
+    request = _parse(emulator, words)
     if emulator.find(name) is None:
         loopback = name == "lo"
         kind = ARPHRD_LOOPBACK if loopback else ARPHRD_ETHER
         born = IFF_LOOPBACK if loopback else IFF_BROADCAST
-        if wish.flags is not None:
-            born = wish.flags & ~IFF_UP  # the driver's: an ioctl has no say in some of them
+        if request.flags is not None:
+            born = request.flags & ~IFF_UP  # the driver's: an ioctl has no say in some of them
         emulator.add_device(name, born, kind)
-    if wish.type is not None:
-        emulator.set_address(name, wish.address, wish.type.family)
-    _apply(emulator, name, wish)
+    if request.type is not None:
+        emulator.set_address(name, request.address, request.type.family)
+    _apply(emulator, name, request)
     yield from ()
 
 

@@ -88,9 +88,9 @@ class Alias(model.Alias):
 
 
 def newborn(index: int, name: AliasName, main: Device, mask: int, type: AliasType) -> Alias:
-    """An alias as it is born: down, without an address, with what is copied from *main*.
+    """A new alias: down, without an address, with values copied from *main* and not updated later.
 
-    The copies do not follow *main* afterwards. *mask* tells which flags are among them.
+    *mask* selects the flags that are copied.
     """
     device = Device(
         index,
@@ -107,11 +107,11 @@ def newborn(index: int, name: AliasName, main: Device, mask: int, type: AliasTyp
 
 
 def store(device: Device, family: int, address: bytes, prefixlen: int | None = None) -> None:
-    """Store an address, in the alias too if it is the device of one.
+    """Store an address in a device, and in its alias if it has one.
 
-    Without *prefixlen* the mask stays, whatever the families: the first address decides (1.3.99).
-    Where there is none it becomes the usual one. So it does for an address of another length, which
-    the mask would not fit; there was none then.
+    Without *prefixlen* the mask is kept even if the family changes: the first address decides
+    (1.3.99). If there is no mask, or if it belongs to an address of another length (which did not
+    exist then), the mask becomes the usual one.
     """
     if prefixlen is None:
         fits = device.family == family or len(device.address or _UNSET) == len(address)
@@ -126,7 +126,7 @@ _UNSET = bytes(4)
 
 
 def has_number(device: Device, address: bytes) -> bool:
-    """Whether *address* is the number that *device* has, whatever the family: 0 while none is set.
+    """Whether *address* is the number in pa_addr of *device*, whatever the family; 0 if unset.
 
     An address of another length is never equal.
     """
@@ -134,12 +134,12 @@ def has_number(device: Device, address: bytes) -> bool:
 
 
 def usual(address: bytes) -> int:
-    """The prefix length of an address whose mask was never set: by its class, or all of it."""
+    """The prefix length of an address without a mask: by its class, or the full length."""
     return classful(address) if len(address) == 4 else len(address) * 8
 
 
 def classful(address: bytes) -> int:
-    """The prefix length that an IPv4 address had before CIDR; 0 for 0.0.0.0 and from 224 on."""
+    """The prefix length of an IPv4 address by its class; 0 for 0.0.0.0 and from 224 on."""
     first = address[0]
     if first >= 224 or not any(address):
         return 0
@@ -147,9 +147,9 @@ def classful(address: bytes) -> int:
 
 
 class Block:
-    """What hangs on a main device while it has aliases.
+    """The alias table of a main device (struct net_alias_info), present while it has aliases.
 
-    ``maximum`` was captured with the first alias: slots go up to one less. ``rows`` are the
+    ``maximum`` is one more than the highest slot, set with the first alias; ``rows`` are the
     buckets.
     """
 
@@ -173,25 +173,26 @@ class Block:
         self.count += 1
 
     def remove(self, alias: Alias) -> bool:
-        """Take *alias* out of the row that it remembers; True if that was the last one."""
+        """Remove *alias* from its row; whether it was the last alias of the block."""
         self.rows[alias.bucket].remove(alias)
         self.count -= 1
         return not self.count
 
     def find(self, digest: int, family: int, accept: Callable[[Alias], bool]) -> Device | None:
-        """The first alias of *family* in the row of *digest* that *accept* takes, or None."""
+        """The device of the first alias of *family* in the row of *digest* for which *accept* is
+        true, or None."""
         for alias in self.rows[self.bucket(digest, family)]:
             if alias.family == family and accept(alias):
                 return alias.device
         return None
 
     def widen(self, maximum: int) -> None:
-        """Go on with a larger maximum, and with a larger table where that asks for one."""
+        """Raise the maximum, and enlarge the table if that requires it."""
         self.maximum = maximum
         size = self.variant.size(maximum)
         if size == len(self.rows):
             return
-        # The oldest first, so that owners of one address keep their order.
+        # Oldest first, so that owners of one address keep their order.
         aliases = [alias for row in self.rows for alias in reversed(row)]
         self.rows = [[] for _ in range(size)]
         self.count = 0

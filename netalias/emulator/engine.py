@@ -139,7 +139,7 @@ class Emulator(Machine):
         return self._devices.get(self.routes.find(family, source) or "")
 
     def bucket(self, address: bytes, family: int = AF_INET, size: int = 0) -> int:
-        """The number of the hash bucket out of *size*, for 0 out of as many as a new table has."""
+        """The number of the hash bucket among *size*; with 0, among those of a new table."""
         digest = self.registry.get(family).get_addr32(address)
         return self.variant.bucket(digest, family, size or self.variant.size(self.maximum))
 
@@ -158,7 +158,7 @@ class Emulator(Machine):
         chosen = found.dev_select(main, source)
         if not isinstance(chosen, Device) or chosen.alias is None:
             return None
-        # No test of IFF_UP here, as it was.
+        # As in the original, IFF_UP is not tested here.
         fits = chosen.alias.main is main and chosen.family == found.family
         return chosen if fits else None
 
@@ -168,7 +168,7 @@ class Emulator(Machine):
         return device
 
     def _registered(self, family: int) -> AliasType | None:
-        """A look-up never loads a type."""
+        """The registered type of *family*, or None: a lookup never loads a type."""
         return next((one for one in self.registry.types() if one.family == family), None)
 
     def _aliases_text(self) -> Iterable[bytes]:

@@ -1,8 +1,8 @@
-"""Devices and the life of aliases: net/core/net_alias.c and what net/core/dev.c does around it.
+"""Devices and the life of aliases: net/core/net_alias.c and its callers in net/core/dev.c.
 
 Rules:
-- an alias stands in four places: the chain, the names, a row of its main's block, its type's count;
-- what can fail comes before the first of them changes, or is undone;
+- an alias is in four places: the chain, the names, a row of its main's block, its type's count;
+- steps that can fail come before the first of them changes, or are undone;
 - the order of tests, and so of errors, is that of the variant.
 """
 
@@ -58,22 +58,22 @@ MTU_MIN = 68
 """dev_ifsioc in net/core/dev.c: the datagram that every gateway forwards whole (RFC 791)."""
 
 _ANY_SLOT = 10**99
-"""No limit while a name is read: which error a large slot gets depends on the variant."""
+"""No limit while a name is parsed, since the error for a large slot depends on the variant."""
 
 
 class _Silent(AliasType):
-    """A stand-in for a type whose done hook was called already."""
+    """A substitute for a type whose done hook was called already."""
 
     def __init__(self, one: AliasType) -> None:
         self.family = one.family
 
 
 class Machine:
-    """The devices of one machine, changed by name as ioctl(2) does.
+    """The devices of one machine, changed by name as through ioctl(2).
 
-    Whatever is appended to ``notifier`` is called with ``"up"``, ``"down"`` or ``"free"`` and the
-    device, as a netdevice notifier of the kernel; whatever is appended to ``hooks`` with ``"init"``
-    or ``"done"``, the type and the alias, when the type is called.
+    Functions in ``notifier`` are called with ``"up"``, ``"down"`` or ``"free"`` and the device, as
+    by a netdevice notifier chain; functions in ``hooks`` with ``"init"`` or ``"done"``, the type
+    and the alias, when a hook of the type is called.
     """
 
     def __init__(self, variant: str, registry: Registry, privileged: bool) -> None:
@@ -95,7 +95,7 @@ class Machine:
         return (self._devices[name] for name in self.chain)
 
     def get(self, name: str) -> Device:
-        """dev_get as every SIOCGIF* uses it: nothing is created. Raises ENODEV."""
+        """dev_get as used by every SIOCGIF*: the device, which is not created. Raises ENODEV."""
         found = self.find(name)
         if found is None:
             raise errors.NoSuchDevice(f"{name}: there is no such device")
@@ -142,7 +142,7 @@ class Machine:
         return device
 
     def remove_device(self, name: str) -> None:
-        """unregister_netdev: a main device goes, and its aliases. ENODEV; EINVAL for an alias."""
+        """unregister_netdev: remove a main device and its aliases. ENODEV; EINVAL for an alias."""
         device = self.get(name)
         if device.alias is not None:
             raise errors.StateError(f"{name}: an alias is deleted by {name}-")
@@ -151,13 +151,13 @@ class Machine:
         self._close(device, aliases)
         self._notify("free", device)
 
-    # What a caller asks for by ioctl
+    # Requests by ioctl
 
     def set_address(self, name: str, address: bytes, family: int = AF_INET) -> Device | None:
-        """SIOCSIFADDR: create, re-address or, with a name that ends in "-", delete an alias.
+        """SIOCSIFADDR: create or re-address an alias, or delete it if the name ends in "-".
 
-        The address is packed, that of the delete form is not looked at. Returns the device, None
-        after deleting. Raises NotPermitted (EPERM), BadName and NoSuchDevice (ENODEV), FamilyError
+        The address is packed; that of a deletion is ignored. Returns the device, None after a
+        deletion. Raises NotPermitted (EPERM), BadName and NoSuchDevice (ENODEV), FamilyError
         (EINVAL), MainDown (EIO), KindError (EOPNOTSUPP: no family), LimitError (ENAMETOOLONG for
         a name over 15 bytes; EINVAL in 0.50 for a slot over the maximum). An error changes nothing.
         """
@@ -216,10 +216,11 @@ class Machine:
 
     @property
     def maximum(self) -> int:
-        """/proc/sys/net/core/net_alias_max; 256 where there is no such file.
+        """/proc/sys/net/core/net_alias_max; 256 without that file (0.43).
 
-        Raising it holds at once for every main device, lowering it for those without aliases. A
-        number below 0 is taken, and no slot is below it. Setting raises EPERM, ENOENT in 0.43.
+        A raise takes effect at once on every main device, a reduction only on those without
+        aliases. A negative number is accepted and allows no slot. Setting raises EPERM, ENOENT in
+        0.43.
         """
         return self._maximum
 
@@ -261,7 +262,7 @@ class Machine:
         main.block.add(alias)
 
     def _delete(self, alias: Alias) -> None:
-        """net_alias_dev_delete: the type first, while the alias still stands in the chain."""
+        """net_alias_dev_delete: unbind the type first, while the alias is still in the chain."""
         try:
             self._unbind(alias.type, alias)
         finally:
@@ -270,7 +271,7 @@ class Machine:
             self._free(alias)
 
     def _destroy(self, alias: Alias) -> None:
-        """The end of an alias that went out of the chain with its whole block."""
+        """Unbind and free an alias that was removed from the chain with its whole block."""
         try:
             self._unbind(alias.type, alias)
         finally:
@@ -293,22 +294,22 @@ class Machine:
             self._called("done", old, alias)
             old.alias_done(alias)
         finally:
-            # By itself the registry counts first.
+            # The registry would decrement the count before the hook.
             self.registry.unbind(_Silent(old), alias)
 
     def _close(self, device: Device, aliases: Iterable[str] = ()) -> None:
-        """dev_close, then the end of its *aliases*, which are out of the chain already."""
+        """dev_close, then destroy its *aliases*, which were removed from the chain already."""
         gone = list(self._aliases(aliases))
         for alias in gone:
             del self._devices[alias.device.name]
         device.block = None
         device.flags &= ~(IFF_UP | IFF_RUNNING)
-        self._announce_down(device)
+        self._notify_down(device)
         failures = []
         for alias in gone:
             try:
                 self._destroy(alias)
-            except Exception as failure:  # a foreign hook; the rest of the block must go too
+            except Exception as failure:  # from the hook of a plug-in; destroy the others too
                 failures.append(failure)
         if failures:
             raise failures[0]
@@ -326,7 +327,7 @@ class Machine:
             self._while_down(device, lambda: store(device, family, address))
 
     def _rehash(self, alias: Alias, new: AliasType, address: bytes) -> None:
-        """net_alias_dev_rehash: in front of the new bucket; it stays if that is the old one."""
+        """net_alias_dev_rehash: move to the front of the new bucket, unless it is the old one."""
         block = alias.block
         stays = new is alias.type and (
             block.bucket(new.get_addr32(address), new.family) == alias.bucket
@@ -345,9 +346,9 @@ class Machine:
         self._while_down(alias.device, change)
 
     def _rebind(self, alias: Alias, new: AliasType) -> None:
-        """From one type to another, which both see the old address.
+        """Change the type; the hooks of both types see the old address.
 
-        An init hook that fails brings the old type back.
+        If the init hook fails, the old type is bound again.
         """
         self._unbind(alias.type, alias)
         try:
@@ -357,7 +358,7 @@ class Machine:
             raise
 
     def _type_for(self, name: str, family: int, address: bytes) -> AliasType:
-        """The type for an address that is asked for, or the error why it cannot be."""
+        """The type for a requested address. Raises KindError, FamilyError, BadAddress."""
         if family == AF_UNSPEC:
             raise errors.KindError(f"{name}: an alias has no hardware address of its own")
         found = self.registry.get(family)
@@ -367,14 +368,14 @@ class Machine:
             )
         return found
 
-    # Small things
+    # Helpers
 
     def _while_down(self, device: Device, change: Callable[[], None]) -> None:
-        """Announce a device that is up as down and up again around *change*: routes are lost.
+        """Notify "down" before *change* and "up" after it if the device is up; its routes are lost.
 
-        They come back if *change* fails, since an error changes nothing.
+        They are restored if *change* fails, since an error changes nothing.
         """
-        lost = self._announce_down(device) if device.up else {}
+        lost = self._notify_down(device) if device.up else {}
         try:
             change()
         except BaseException:
@@ -384,7 +385,8 @@ class Machine:
             if device.up:
                 self._notify("up", device)
 
-    def _announce_down(self, device: Device) -> Table:
+    def _notify_down(self, device: Device) -> Table:
+        """Flush the routes of a device and notify "down"; the lost routes."""
         lost = self.routes.flush(device.name)
         self._notify("down", device)
         return lost

@@ -1,4 +1,4 @@
-"""A routing table small enough to read, for the choice of an alias by the source address."""
+"""A minimal routing table, for the selection of an alias by the source address."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Routes:
-    """(family, network, prefix length) -> name of a device; the longest prefix decides."""
+    """A table (family, network, prefix length) -> name of a device, by longest prefix match."""
 
     __slots__ = ("_devices",)
 
@@ -36,12 +36,12 @@ class Routes:
         return None
 
     def flush(self, device: str) -> Table:
-        """Forget all routes through *device*; they are returned, for restore()."""
+        """Remove all routes through *device*; the removed routes, for restore()."""
         lost = {key: name for key, name in self._devices.items() if name == device}
         for key in lost:
             del self._devices[key]
         return lost
 
     def restore(self, lost: Table) -> None:
-        """Put routes back that flush() took away."""
+        """Add routes again that flush() removed."""
         self._devices.update(lost)

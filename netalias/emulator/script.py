@@ -1,4 +1,4 @@
-"""``netalias emulate``: one command a line, played on the emulator.
+"""``netalias emulate``: a script of one command per line, executed on the emulator.
 
 Commands::
 
@@ -92,7 +92,8 @@ def _variant(word: str, rest: list[str]) -> str:
 
 
 def _read(lines: Iterable[str]) -> Iterator[tuple[int, str, str]]:
-    """(line number, "" or ">" or "!", text) of every line that says something."""
+    """The line number, the mark ("", ">" or "!") and the text of every line but empty ones and
+    comments."""
     for number, text in enumerate(lines, 1):
         if text[:1] in (">", "!"):
             yield number, text[0], text[1:].strip("\r\n").removeprefix(" ").rstrip()
@@ -110,7 +111,7 @@ def _words(text: str) -> list[str]:
 
 
 class Command:
-    """One line of a script, and the answer it should get."""
+    """One command of a script, with its expected output and error."""
 
     __slots__ = ("error", "line", "lines", "text")
 
@@ -122,7 +123,8 @@ class Command:
 
 
 def commands(lines: Iterable[str]) -> list[Command]:
-    """The commands of a script, each with its answer. UsageError: an answer to nothing."""
+    """The commands of a script, each with its expected answer. Raises UsageError for an answer
+    before the first command."""
     found: list[Command] = []
     for number, mark, text in _read(lines):
         if not mark:
@@ -137,7 +139,7 @@ def commands(lines: Iterable[str]) -> list[Command]:
 
 
 def execute(emulator: Emulator, text: str) -> Iterator[str]:
-    """The lines that one command prints. Raises NetaliasError, when they are asked for too."""
+    """The lines that one command prints. Raises NetaliasError, also during the iteration."""
     first, *rest = _words(text)
     if ":" in first:
         return alias_command(emulator, first, rest)
@@ -150,7 +152,7 @@ def execute(emulator: Emulator, text: str) -> Iterator[str]:
 
 
 def play(emulator: Emulator, lines: Iterable[str], name: str, out: TextIO, err: TextIO) -> int:
-    """Execute a script; an error is reported and the script goes on. The last error's status."""
+    """Execute a script and report errors without stopping; the status of the last error."""
     status = errors.STATUS_OK
     for number, mark, text in _read(lines):
         if mark:
@@ -165,7 +167,7 @@ def play(emulator: Emulator, lines: Iterable[str], name: str, out: TextIO, err: 
 
 
 def check(emulator: Emulator, lines: Iterable[str], name: str, err: TextIO) -> int:
-    """Execute a script and report what differs from its ``>`` and ``!`` lines: 1, else 0."""
+    """Execute a script and report differences from its ``>`` and ``!`` lines; 1 for any, else 0."""
     status = errors.STATUS_OK
     for command in commands(lines):
         got: list[str] = []
@@ -191,7 +193,7 @@ def _differences(command: Command, got: list[str], code: str, message: str) -> I
 
 
 def _code(error: errors.NetaliasError) -> str:
-    # On Linux the number has two names, and errorcode knows it by the one of POSIX.
+    # errorcode has ENOTSUP for this number.
     if error.errno == EOPNOTSUPP:
         return "EOPNOTSUPP"
     return errorcode.get(error.errno, str(error.errno))

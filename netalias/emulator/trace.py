@@ -1,4 +1,4 @@
-"""What happens to devices and to the types of aliases, in order, as lines of text."""
+"""The trace of events on devices and of hook calls, in order, as lines of text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Trace:
         emulator.notifier.append(self._event)
 
     def take(self) -> list[str]:
-        """The lines since the last time."""
+        """The lines since the last call."""
         lines, self._lines = self._lines, []
         return lines
 

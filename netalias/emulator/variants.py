@@ -1,4 +1,4 @@
-"""What differs between NET_ALIAS 0.43 (Linux 1.3.51 to 2.0.30) and 0.50 (2.0.31 to 2.0.40)."""
+"""The differences between NET_ALIAS 0.43 (Linux 1.3.51 to 2.0.30) and 0.50 (2.0.31 to 2.0.40)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Flags of linux/if.h of 2.0 that netalias.model does not have.
 IFF_DEBUG = 0x4
 IFF_NOTRAILERS = 0x20
 IFF_PROMISC = 0x100
@@ -15,20 +16,20 @@ IFF_ALLMULTI = 0x200
 IFF_MASTER = 0x400
 IFF_SLAVE = 0x800
 IFF_SOFTHEADERS = 0x2000
-"""linux/if.h of 2.0: headers are built by software. Today that bit is IFF_PORTSEL."""
+"""Link headers are built by software. Today the bit is IFF_PORTSEL."""
 
 MAX_ALIASES = 256
-"""Slots 0 to 255 unless net_alias_max says otherwise."""
+"""Number of slots, unless net_alias_max sets another one."""
 
 
 class Variant:
     """One version of the engine.
 
-    ``flags`` is what an alias takes over from its main device. ``bucket`` gives the bucket for a
-    digest, a family and the size of the table; a table has ``large`` buckets when the maximum is
-    at least that, else 16. ``checks`` is the order of tests when an alias is created,
-    ``slot_error`` what an overlong slot raises; ``settable`` tells that there is net_alias_max,
-    ``counting`` that look-ups are counted.
+    ``flags`` is the mask of flags that an alias copies from its main device. ``bucket`` returns the
+    bucket for a digest, a family and the size of the table; a table has ``large`` buckets if the
+    maximum is at least that, else 16. ``checks`` is the order of tests when an alias is created,
+    ``slot_error`` makes the error for a slot over the maximum; ``settable``: net_alias_max exists;
+    ``counting``: lookups are counted.
     """
 
     __slots__ = (
@@ -56,7 +57,7 @@ class Variant:
         self.counting = counting
 
     def size(self, maximum: int) -> int:
-        """How many buckets the table of a main device with this captured maximum has."""
+        """The number of buckets for *maximum* slots."""
         return self.large if maximum >= self.large else SMALL
 
 
@@ -64,19 +65,19 @@ SMALL = 16
 
 
 def fold(digest: int) -> int:
-    """A digest of 32 bits folded to 8: the XOR of its four bytes, so byte order does not count."""
+    """The XOR of the four bytes of a 32-bit digest, which does not depend on the byte order."""
     half = digest ^ digest >> 16
     return (half ^ half >> 8) & 0xFF
 
 
 def bucket_043(digest: int, family: int, size: int) -> int:
-    """net/core/net_alias.c of 2.0.30: both halves of the byte and the family."""
+    """The bucket as by net/core/net_alias.c of 2.0.30: both nibbles of the byte and the family."""
     byte = fold(digest)
     return (byte ^ byte >> 4 ^ family) & (size - 1)
 
 
 def bucket_050(digest: int, family: int, size: int) -> int:
-    """net/core/net_alias.c of 2.0.31: the byte itself where the table is large enough."""
+    """The bucket as by net/core/net_alias.c of 2.0.31: the byte itself if the table is large."""
     byte = fold(digest)
     return byte if size > SMALL else (byte ^ byte >> 4) & (size - 1)
 

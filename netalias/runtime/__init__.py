@@ -1,10 +1,9 @@
-"""The runtime directory of a network namespace: one lock, so that two runs never interleave, and
-small files beside it.
+"""The runtime directory of a network namespace: a lock that serialises changes, and small files.
 
-The directory is ``/run/netalias/<inode of the namespace>``; without the right to write there it
-stands under $XDG_RUNTIME_DIR, or in a folder of the user under /tmp: then only runs of this user
-wait for each other. Where /run/netalias belongs to a service that runs as an ordinary user, root
-and the service wait for each other.
+The directory is ``/run/netalias/<inode of the namespace>``. A user who cannot write there has one
+under $XDG_RUNTIME_DIR, or in a folder under /tmp; then only runs of that user exclude each other.
+If /run/netalias belongs to a service that runs as an ordinary user, root and the service share the
+lock.
 """
 
 from __future__ import annotations
@@ -16,19 +15,20 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from netalias import errors
 
 NOFOLLOW = os.O_CLOEXEC | os.O_NOFOLLOW
-"""A service that owns the directory could lead root anywhere by a link."""
+"""Flags for open(2): a service that owns the directory could redirect root by a link."""
 SYSTEM = "/run/netalias"
 TEXTS = f"{SYSTEM}/net"
-"""The folder of texts that every change refreshes, where there is one (engine/texts.py)."""
+"""The folder of texts that every change refreshes if it exists (engine/texts.py)."""
 POLL = 0.01
 """Seconds between two attempts to take the lock."""
 FINGERPRINT = "/fingerprint"
 SIZE_MAX = 1 << 20
-"""Bytes that are read of a small file."""
+"""Bytes that are read of a small file at most."""
 
 
 class RuntimeDirectory:
-    """The directory of the namespace with this inode; acquire() waits *wait* seconds at most."""
+    """The runtime directory of the namespace with inode *namespace*; acquire() waits *wait* seconds
+    at most."""
 
     def __init__(self, namespace: int, wait: float) -> None:
         self.namespace = namespace
@@ -38,7 +38,7 @@ class RuntimeDirectory:
 
     @property
     def path(self) -> str:
-        """The directory, if the lock of this namespace has ever been taken; else empty."""
+        """The path of the directory; empty if the lock of this namespace was never taken."""
         if not self._path:
             self._path = self._found()
         return self._path
@@ -46,16 +46,16 @@ class RuntimeDirectory:
     def _found(self) -> str:
         for base in _bases():
             path = f"{base}/{self.namespace}"
-            # A folder in /tmp may be anybody's, and its files would be believed.
+            # A folder in /tmp may be another user's, whose files must not be trusted.
             if os.path.exists(f"{path}/lock") and (base == SYSTEM or _own(base)):
                 return path
         return ""
 
     def acquire(self) -> None:
-        """Take the lock (flock(2)); the kernel releases it when the process dies.
+        """Take the lock by flock(2); the kernel releases it when the process dies.
 
-        The directory is made where there is none. Raises LockBusy after the waiting time,
-        StateError where there is no place for it.
+        Creates the directory if necessary. Raises LockBusy after the waiting time, StateError if no
+        directory is writable.
         """
         self._file, path = _open(self.namespace)
         self._path = path.removesuffix("/lock")
@@ -63,7 +63,7 @@ class RuntimeDirectory:
             self._await(path)
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -78,8 +78,8 @@ class RuntimeDirectory:
         return True
 
     def _await(self, path: str) -> None:
-        # flock has no time limit, and a signal of ours would disturb a program that uses the
-        # library: so it is asked again and again.
+        # flock has no timeout, and an alarm signal would disturb a program that uses the library;
+        # so poll.
         from time import monotonic, sleep
 
         end = monotonic() + self.wait
@@ -93,9 +93,9 @@ class RuntimeDirectory:
 
 
 def read_file(path: str) -> bytes:
-    """The content of a small file, at most SIZE_MAX bytes; empty where there is none.
+    """The content of a small file, at most SIZE_MAX bytes; empty without one.
 
-    Nothing but a regular file is waited for or followed. Raises OSError.
+    Does not follow a link and does not block on a FIFO. Raises OSError.
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW)
@@ -108,12 +108,12 @@ def read_file(path: str) -> bytes:
 
 
 def replace_file(path: str, content: bytes) -> None:
-    """Let a small file have this content, whole, or what it had before. Raises OSError."""
-    draft = f"{path}.new"  # one that another user has left is replaced, not written to
+    """Write *content* to a small file atomically, by rename(2). Raises OSError."""
+    draft = f"{path}.new"
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW, 0o644)
     try:
         try:
-            while content:  # a folder that fills up takes a part first; the next part is refused
+            while content:  # a full file system takes a part first, and then raises ENOSPC
                 content = content[os.write(file, content) :]
         finally:
             os.close(file)
@@ -124,7 +124,7 @@ def replace_file(path: str, content: bytes) -> None:
 
 
 def remove_file(path: str) -> bool:
-    """Remove a small file; False where there was none. Raises OSError."""
+    """Remove a small file; False if there was none. Raises OSError."""
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -133,7 +133,7 @@ def remove_file(path: str) -> bool:
 
 
 def recall(directory: str) -> bytes:
-    """The fingerprint of the state that was last found as declared; empty for none."""
+    """The fingerprint of the last state that was as declared; empty for none."""
     try:
         return read_file(directory + FINGERPRINT)
     except OSError:
@@ -141,7 +141,7 @@ def recall(directory: str) -> bytes:
 
 
 def remember(directory: str, fingerprint: bytes) -> None:
-    """Keep a fingerprint for recall(). Where it cannot be written the next run compares."""
+    """Save a fingerprint for recall(). If that fails, the next run compares in full."""
     try:
         replace_file(directory + FINGERPRINT, fingerprint)
     except OSError:
@@ -149,14 +149,14 @@ def remember(directory: str, fingerprint: bytes) -> None:
 
 
 def _open(namespace: int) -> tuple[int, str]:
-    """The lock file, opened, and its path."""
+    """The descriptor of the lock file, and its path. Raises StateError."""
     for base in _bases():
         path = f"{base}/{namespace}/lock"
         try:
             if base == SYSTEM and os.path.exists(path):
                 return _file(f"{base}/{namespace}"), path
             os.makedirs(base, 0o755, exist_ok=True)
-            # A folder in /tmp may be anybody's; in /run it is root's, or whose root has made it.
+            # A folder in /tmp may be another user's; root decides on the owner of one in /run.
             if base == SYSTEM or _own(base):
                 return _made(base, path), path
         except OSError:
@@ -165,10 +165,10 @@ def _open(namespace: int) -> tuple[int, str]:
 
 
 def _made(base: str, path: str) -> int:
-    """The lock file in a folder of its own, opened.
+    """The descriptor of the lock file; its folder is created if necessary.
 
-    Where a service has *base*, both become the service's: else it could not take the lock that
-    root was the first to take.
+    If root creates them for a service that owns *base*, both become the service's, which could not
+    take the lock otherwise.
     """
     folder, owner = os.path.dirname(path), os.lstat(base).st_uid
     try:
@@ -179,10 +179,10 @@ def _made(base: str, path: str) -> int:
 
 
 def _file(folder: str, owner: int = -1) -> int:
-    """The lock file, opened; both become the *owner*'s.
+    """The descriptor of the lock file; file and folder get *owner*, -1 for no change.
 
-    The folder is no link: a service that has the one above could lead root anywhere by it. Raises
-    StateError.
+    A link as the folder is refused, since a service that owns the parent could redirect root by
+    it. Raises StateError, OSError.
     """
     try:
         home = os.open(folder, os.O_DIRECTORY | NOFOLLOW)
@@ -206,7 +206,8 @@ def _own(base: str) -> bool:
 
 
 def _bases() -> list[str]:
-    """Where the folder may stand. In a user namespace everybody has the number 0: it tells more."""
+    """The possible parents of the directory. The one under /tmp has the inode of the user
+    namespace in its name, since different users may have uid 0 in theirs."""
     user = os.environ.get("XDG_RUNTIME_DIR", "")
     private = f"/tmp/netalias-{os.geteuid()}-{os.stat('/proc/self/ns/user').st_ino}"
     return [SYSTEM, *([f"{user}/netalias"] if user.startswith("/") else []), private]

@@ -3,8 +3,8 @@
     watch.lock  locked by the watcher for its life; never removed, never written to
     watch       the watcher: lines of a word and its value, readable by everybody
 
-The kernel releases the lock however the watcher ends. A child that outlives it must have closed its
-descriptors, as all children of ours do, and as exec(3) does.
+The kernel releases the lock when the watcher ends, for any reason. A child that outlives it must
+close its descriptors; all of ours do, and so does exec(3).
 """
 
 from __future__ import annotations
@@ -56,16 +56,19 @@ class Running:
 
 
 def running(folder: str) -> Running | None:
-    """The watcher with this runtime directory, None for none. Locks nothing. Raises StateError."""
+    """The watcher of the runtime directory *folder*, None without one; the lock is not taken.
+
+    Raises StateError.
+    """
     found = _read(f"{folder}/{ABOUT}")
     return found if found is not None and found.alive else None
 
 
 class Instance:
-    """The single instance: holds the lock until close(), or the end of the process.
+    """The single instance: holds the lock until close() or the end of the process.
 
-    *folder* is the runtime directory (RuntimeDirectory.path), *files* are the declarations. Raises
-    StateError with the pid of another instance, or without the right to the directory.
+    *folder* is the runtime directory, *files* are the declarations. Raises StateError if there is
+    another instance, with its pid, or if the directory is not accessible.
     """
 
     def __init__(self, folder: str, files: Iterable[str] = ()) -> None:
@@ -86,7 +89,7 @@ class Instance:
         self.close()
 
     def write(self, files: Iterable[str]) -> None:
-        """Write ABOUT with these files. Raises StateError."""
+        """Write ABOUT with *files* as the declarations. Raises StateError."""
         self._me.files = tuple(files)
         _write(self._about, self._me)
 
@@ -97,20 +100,21 @@ class Instance:
         try:
             os.unlink(self._about)
         except OSError:
-            pass  # a reader finds that the process has ended
+            pass  # readers check whether the process is alive
         os.close(self._file)
         self._file = -1
 
 
 def _held(folder: str) -> int:
-    """The descriptor of the lock, held; waits up to WAIT for a holder that starts or ends."""
+    """The descriptor of the lock, which is held. Waits up to WAIT seconds for another holder that
+    is starting or ending. Raises StateError."""
     path = f"{folder}/{LOCK}"
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | FLAGS, 0o600)
     except OSError as error:
         raise _refused(path, error) from None
     try:
-        _give_away(file, folder, path)
+        _chown(file, folder, path)
         end = monotonic() + WAIT
         while not _locked(file, path):
             found = running(folder)
@@ -125,8 +129,8 @@ def _held(folder: str) -> int:
     return file
 
 
-def _give_away(file: int, folder: str, path: str) -> None:
-    """Make the owner of the folder own the lock file too, when root has made it for a service."""
+def _chown(file: int, folder: str, path: str) -> None:
+    """Give the lock file the owner of the folder, if root created it for a service."""
     try:
         owner = os.lstat(folder).st_uid
         if owner != os.geteuid() == 0:
@@ -147,7 +151,7 @@ def _locked(file: int, path: str) -> bool:
 
 
 def _read(path: str) -> Running | None:
-    """The watcher that the file names; None without a file, and for any other content."""
+    """The watcher that the file describes; None without a file, and for any other content."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | FLAGS)
     except FileNotFoundError:
@@ -170,7 +174,7 @@ def _read(path: str) -> Running | None:
 
 
 def _write(path: str, watcher: Running) -> None:
-    """Replace the file as a whole, by rename(2)."""
+    """Write the file atomically, by rename(2). Raises StateError."""
     lines = [f"pid {watcher.pid}", f"start {watcher.start}", f"since {watcher.since}"]
     lines += [f"file {_quoted(name)}" for name in watcher.files]
     draft = f"{path}~"

@@ -1,11 +1,11 @@
-"""A runtime directory that nobody else uses: there is nothing to wait for."""
+"""A runtime directory without a lock, for an engine that has no competitor."""
 
 from __future__ import annotations
 
 
 class PrivateDirectory:
-    """In place of a RuntimeDirectory. *path* may be that of a directory whose lock is held already,
-    or empty: then nothing is kept."""
+    """A substitute for RuntimeDirectory. *path* is a directory whose lock is held already, or empty
+    to save nothing."""
 
     namespace = 0
 

@@ -1,11 +1,11 @@
-"""Old values of settings that netalias changed on main devices, in a file beside the lock.
+"""Saved sysctls: former values that netalias changed on main devices, in the runtime directory.
 
-The first line is ``namespace COOKIE``, since a folder may have belonged to a namespace that has
-gone; each other one is ``IFINDEX SETTING VALUE``. Without a folder they are kept as long as the
-process lives.
+The first line of the file is ``namespace COOKIE``, since the directory may have belonged to a
+former namespace; each other line is ``IFINDEX SYSCTL VALUE``. Without a directory the values live
+as long as the process.
 
-A record counts as long as the device has what netalias sets: a run that was refused or killed has
-changed nothing, and what somebody else has set since is nobody's to take back.
+A value is valid only while the device has the value that netalias sets: otherwise the run that
+saved it was refused or killed, or another program has changed the sysctl since.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ FILE = "/settings"
 
 
 class SavedSysctls:
-    """``values``: the former value by ifindex and sysctl name.
+    """The former values: ``values`` by ifindex and name of the sysctl.
 
     *full* are the values that netalias sets, each higher than the former one; *directory* is the
-    runtime directory, empty for none; *cookie* that of the namespace, 0 for unknown.
+    runtime directory, empty for none; *cookie* is SO_NETNS_COOKIE of the namespace, 0 if unknown.
     """
 
     def __init__(self, full: Mapping[str, int], directory: str = "", cookie: int = 0) -> None:
@@ -42,8 +42,8 @@ class SavedSysctls:
             self._read()
 
     def only(self, present: Mapping[int, Device]) -> None:
-        """Forget devices that are gone, and what they do not have any more; the file follows with
-        the next change."""
+        """Forget devices not in *present*, and sysctls that were changed since; the file is updated
+        with the next change."""
         found = {
             index: {key: old[key] for key in old if getattr(present[index], key) == self._full[key]}
             for index, old in self.values.items()
@@ -51,16 +51,16 @@ class SavedSysctls:
         }
         self.values = {index: old for index, old in found.items() if old}
 
-    def keep(self, settings: Iterable[SysctlChange]) -> None:
-        """Remember what is about to be changed; what is known already is older, and stays.
+    def keep(self, changes: Iterable[SysctlChange]) -> None:
+        """Save the values before *changes*; a value saved earlier is the original one, and stays.
 
-        Raises StateError where that cannot be written.
+        Raises StateError if they cannot be written.
         """
         before = repr(self.values)
-        for setting in settings:
-            if not setting.restores:
-                old = self.values.setdefault(setting.main.index, {})
-                for key, value in setting.before.items():
+        for change in changes:
+            if not change.restores:
+                old = self.values.setdefault(change.main.index, {})
+                for key, value in change.before.items():
                     old.setdefault(key, value)
         if repr(self.values) != before:
             self._write()
@@ -68,7 +68,7 @@ class SavedSysctls:
     def revert(self, changes: Iterable[SysctlChange], values: Values) -> None:
         """Forget the record of *changes* that were refused, but for *values*, which are older.
 
-        Raises StateError where it cannot be written.
+        Raises StateError if the file cannot be written.
         """
         before = repr(self.values)
         for change in changes:
@@ -81,35 +81,37 @@ class SavedSysctls:
         if repr(self.values) != before:
             self._write()
 
-    def forget(self, settings: Iterable[SysctlChange]) -> None:
-        """Forget what was restored. Raises StateError where it cannot be written."""
+    def forget(self, changes: Iterable[SysctlChange]) -> None:
+        """Forget the values that *changes* have restored. Raises StateError if the file cannot be
+        written."""
         before = repr(self.values)
-        for setting in settings:
-            old = self.values.get(setting.main.index, {}) if setting.restores else {}
-            for key in setting.after.keys() & old.keys():
+        for change in changes:
+            old = self.values.get(change.main.index, {}) if change.restores else {}
+            for key in change.after.keys() & old.keys():
                 del old[key]
         self.values = {index: old for index, old in self.values.items() if old}
         if repr(self.values) != before:
             self._write()
 
     def copied(self) -> Values:
-        """The values as they are now, for reset()."""
+        """A copy of the values, for reset()."""
         return {index: dict(old) for index, old in self.values.items()}
 
     def in_memory(self) -> SavedSysctls:
-        """The same values without a file."""
+        """A copy without a file."""
         other = SavedSysctls(self._full)
         other.values = self.copied()
         return other
 
     def reset(self, values: Values) -> None:
-        """Remember just these. Raises StateError where that cannot be written."""
+        """Replace all values. Raises StateError if they cannot be written."""
         if values != self.values:
             self.values = values
             self._write()
 
     def _read(self) -> None:
-        """A line that cannot be read is none: a setting is not restored on a guess."""
+        """Read the file; a malformed line is ignored, since a sysctl must not be restored to a
+        guess."""
         try:
             text = read_file(self._folder + FILE).decode("ascii", "replace")
         except OSError:

@@ -1,8 +1,8 @@
 """Figures of netalias, as ratios measured in one run: ``make bench``.
 
 Whole processes run interleaved in a private network namespace, so that a machine that is busy for
-a while is busy for all of them; what is compared is a bare Python, ip(8) and pyroute2. The targets
-stand beside the figures. Nothing here decides anything: the exit status is 0.
+a while is busy for all of them. The comparison is with a bare Python, ip(8) and pyroute2. Targets
+are printed beside the figures; the exit status is 0 even if they are missed.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ Way = Callable[[list[str]], float]
 
 ROUNDS = 30
 FEW = 5
-STANDING = 10
-"""Aliases that ``show`` shows."""
+SHOWN = 10
+"""Number of aliases that ``show`` shows."""
 
 MAKE = (
     "link add link eth9 name eth9_90 type macvlan mode bridge",
@@ -80,7 +80,7 @@ with IPRoute() as kernel:
 
 
 def main() -> int:
-    """Install what is measured if it is not, go into a namespace, measure and print."""
+    """Install the peers if necessary, enter a namespace, measure and print; the exit status."""
     if not launcher().is_file():
         return _in_venv()
     if len(sys.argv) < 2:
@@ -120,7 +120,7 @@ def _in_venv() -> int:
 
 
 def netalias(line: str) -> list[str]:
-    """The words of one command, as the shell would start it."""
+    """The command and its arguments, as a shell would split *line*."""
     return [str(launcher()), *line.split()]
 
 
@@ -161,7 +161,7 @@ def _iproute() -> str:
 def _stages() -> tuple[Place, Place] | None:
     """Two namespaces with eth9, one end of a veth pair: one with aliases, one without."""
     try:
-        full, empty = _stage(STANDING), _stage(0)
+        full, empty = _stage(SHOWN), _stage(0)
     except (Failed, OSError) as problem:
         print(f"\nNo whole processes: {problem}")
         return None
@@ -232,7 +232,7 @@ def _whole(folder: Path, full: Place, empty: Place) -> None:
     )
     bare = found["bare"]
     print(f'\nWhole processes: median of {ROUNDS} interleaved runs (pyroute2: {FEW}); "among 10"')
-    print(f'and "of 10" with {STANDING} aliases standing, the others with one. The ratio is to a')
+    print(f'and "of 10" with {SHOWN} aliases present, the others with one. The ratio is to a')
     print(f"bare Python (python -c pass): {bare:.1f} ms.")
     print(f"{'':16}{'netalias':>12}{'ratio':>7}   {'target':25}{'ip':>8}{'pyroute2':>11}")
     for name, limit in (
@@ -262,7 +262,7 @@ def _row(name: str, own: float, bare: float, target: str, found: dict[str, float
 
 
 def verdict(value: float, limit: float, form: str) -> str:
-    """``<= 1.30 reached``."""
+    """The verdict on a figure, such as ``<= 1.30 reached``."""
     return f"{form.format(limit)} {'reached' if value <= limit else 'missed'}"
 
 

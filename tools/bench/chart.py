@@ -1,4 +1,4 @@
-"""The picture of docs/performance.md: ``chart.py FILE.svg``, points as JSON on standard input.
+"""The chart of docs/performance.md: ``chart.py FILE.svg``, points as JSON on standard input.
 
 A point is [kind, count, peer, operation, milliseconds]. Runs in the environment of the bench, which
 has matplotlib. The same points give the same bytes.
@@ -25,7 +25,7 @@ OWN = "netalias"
 
 
 def main() -> int:
-    """A row for each kind, a column for each operation, a line for each peer."""
+    """Draw a row for each kind, a column for each operation, a line for each peer."""
     points: list[Point] = json.load(sys.stdin)
     peers = list(dict.fromkeys(point[2] for point in points))
     figure, axes = plt.subplots(

@@ -1,4 +1,4 @@
-/* Send a recording of floor.py again: the floor without the start of a Python. */
+/* Replay a recording of floor.py: the floor without the start of a Python. */
 #include <linux/netlink.h>
 #include <stdint.h>
 #include <stdio.h>

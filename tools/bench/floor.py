@@ -1,11 +1,11 @@
-"""The floor: the messages that netalias sends, recorded once, sent again and nothing else.
+"""The floor: the messages of netalias, recorded once and replayed without any other work.
 
-``floor.py record FILE WORDS...`` runs the command within this process and keeps what it sends to
-change things; ``floor.py replay FILE`` sends that again, each send when the acknowledgement of the
-one before it is in. In a fresh namespace the indexes of devices repeat, so the same bytes do the
-same. floor.c does the replay without the start of a Python.
+``floor.py record FILE WORDS...`` runs the command in this process and records the sends that make
+changes. ``floor.py replay FILE`` repeats them, each after the acknowledgement of the one before. In
+a fresh namespace ifindexes repeat, so the same bytes have the same effect. floor.c replays without
+the start of a Python.
 
-A recording is a row of sends, each behind its length (32 bits, host byte order).
+A recording is a sequence of sends, each after its length (32 bits, host byte order).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ERRNO = Struct("=i")
 NLMSG_ERROR = 2
 NLM_F_ACK = 4
 GET = 2
-"""rtnetlink numbers its messages in fours: new, delete, get, set."""
+"""rtnetlink numbers its message types in groups of four: new, delete, get, set."""
 SOL_NETLINK = 270
 NETLINK_CAP_ACK = 10
 SO_SNDBUFFORCE = 32
@@ -30,14 +30,14 @@ BUFFER = 64 << 20
 
 
 def main(words: list[str]) -> int:
-    """``record FILE WORDS...`` or ``replay FILE``."""
+    """Execute ``record FILE WORDS...`` or ``replay FILE``; the exit status."""
     if words[0] == "replay":
         return replay(words[1])
     return record(words[1], words[2:])
 
 
 def record(file: str, words: list[str]) -> int:
-    """Run netalias with *words*; its exit status. Only changes are recorded."""
+    """Run netalias with *words*, and record its changes in *file*; its exit status."""
     sent: list[bytes] = []
 
     class Recorder(_socket.socket):
@@ -56,7 +56,7 @@ def record(file: str, words: list[str]) -> int:
 
 
 def _changes(data: bytes) -> bool:
-    """Whether it is a send of changes: neither a dump nor a question that cannot succeed."""
+    """Whether a send makes changes: it is no dump, and no probe that cannot succeed."""
     from netalias.kernel.netlink import codec
 
     questions = (codec.probe_permission(0), codec.probe_kind(0, "macvlan"))
@@ -67,7 +67,7 @@ def _changes(data: bytes) -> bool:
 
 
 def replay(file: str) -> int:
-    """Send it all again; 1 when the kernel refuses something."""
+    """Replay *file*; the exit status, 1 if the kernel refuses a message."""
     with open(file, "rb") as source:
         recording = source.read()
     kernel = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, 0)
@@ -90,7 +90,7 @@ def replay(file: str) -> int:
 
 
 def _last(data: bytes) -> int:
-    """The sequence of the last message of a send."""
+    """The sequence number of the last message of a send."""
     offset = sequence = 0
     while offset < len(data):
         length, _, _, sequence, _ = HEADER.unpack_from(data, offset)
@@ -99,7 +99,7 @@ def _last(data: bytes) -> int:
 
 
 def _answer(kernel: _socket.socket, last: int) -> int:
-    """The first errno that comes, or 0 with the acknowledgement of *last*."""
+    """The first errno received, or 0 at the acknowledgement of *last*."""
     while True:
         data = kernel.recv(32768)
         _, kind, _, sequence, _ = HEADER.unpack_from(data)

@@ -1,4 +1,4 @@
-"""Within one process: looking an address up, and making texts of many rows."""
+"""Figures within one process: lookup of an address, rendering of texts with many rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUNS = 15
 
 
 def best(works: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Seconds of each, interleaved: the best of RUNS, which a busy machine disturbs least."""
+    """Seconds of each work, interleaved: the best of RUNS, which a busy machine disturbs least."""
     times: dict[str, list[float]] = {name: [] for name in works}
     gc.disable()
     try:
@@ -33,7 +33,7 @@ def best(works: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 
 def lookup(count: int) -> dict[str, float]:
-    """Nanoseconds of one look-up that finds, among *count* addresses."""
+    """Nanoseconds of a successful lookup among *count* addresses."""
     keys = [(0x0A000000 + number).to_bytes(4, "big") for number in range(count)]
     aliases = [
         Alias(AliasName("eth0", number), "macvlan", family=AF_INET, address=key, prefixlen=32)
@@ -41,7 +41,7 @@ def lookup(count: int) -> dict[str, float]:
     ]
     index = DictIndex(aliases)
     bare = dict(zip(keys, aliases, strict=True))
-    # As it is after a while: neither in the order of the addresses nor the same bytes objects.
+    # As after some time of use: in another order than the addresses, and with other bytes objects.
     asked = [bytes(bytearray(keys[number * 7919 % count])) for number in range(count)]
     asked *= max(1, 100_000 // count)
 
@@ -64,7 +64,7 @@ def lookup(count: int) -> dict[str, float]:
 
 
 def rendering(count: int) -> dict[str, float]:
-    """Microseconds a row of the texts that may be long."""
+    """Microseconds per row of the texts that may be long."""
     brief = [(f"eth0:{n}", "up", f"10.0.{n >> 8}.{n & 255}/32") for n in range(count)]
     full = [
         (name, name.replace(":", "_"), "macvlan", address, state, "02:00:00:00:00:01", "0", "0")

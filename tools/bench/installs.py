@@ -1,7 +1,7 @@
-"""What the peers need, fetched when it is missing into .venvs, and nothing of it is started.
+"""The installations of the peers, fetched into .venvs if missing; nothing of them is started.
 
-The machine's own packages and settings stay as they are: a Debian package is unpacked, not
-installed. What cannot be had raises Failed with the reason, and the report names it.
+The packages and settings of the machine stay as they are: a Debian package is unpacked, not
+installed. An unavailable peer raises Failed with the reason, which the report names.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ REPO = Path(__file__).resolve().parents[2]
 HOME = REPO / ".venvs"
 DEBIAN_PYTHON = "/usr/bin/python3"
 UNSANDBOXED = ("-o", "APT::Sandbox::User=root")
-"""Else apt complains that its own user may not write here."""
+"""Options of apt; otherwise it warns that its own user cannot write here."""
 
 
 class Installs:
-    """Folders of what is installed; ``fetch`` goes to the network, the others do not."""
+    """The folders of the installations; only ``fetch`` uses the network."""
 
     def __init__(self) -> None:
         self.launcher = Path(sysconfig.get_path("scripts")) / "netalias"
         self._scratch = tempfile.TemporaryDirectory()
 
     def fetch(self, *, chart: bool, peers: bool) -> None:
-        """Fetch what is missing; what fails is tried again the next time."""
+        """Fetch missing installations; a failed one is tried again by the next run."""
         wanted = []
         if chart:
             wanted.append(lambda: _environment("bench", "matplotlib"))
@@ -44,19 +44,19 @@ class Installs:
                 print(f"cannot be had: {problem}", file=sys.stderr)
 
     def python(self) -> Path:
-        """A Python with matplotlib."""
+        """The path of a Python with matplotlib. Raises Failed."""
         return _there(HOME / "bench" / "bin" / "python", "matplotlib was not installed")
 
     def ifstate(self) -> Path:
-        """ifstatecli."""
+        """The path of ifstatecli. Raises Failed."""
         return _there(HOME / "ifstate" / "bin" / "ifstatecli", "not installed from PyPI")
 
     def ifupdown2(self) -> Path:
-        """The root of the unpacked package."""
+        """The root of the unpacked package. Raises Failed."""
         return _there(HOME / "ifupdown2" / "root", "its Debian package was not fetched")
 
     def player(self) -> Path:
-        """floor.c, compiled."""
+        """The path of floor.c compiled. Raises Failed."""
         compiler = shutil.which("cc") or shutil.which("gcc")
         if compiler is None:
             raise Failed("no C compiler")
@@ -73,7 +73,7 @@ def _there(path: Path, reason: str) -> Path:
 
 
 def _environment(name: str, package: str) -> None:
-    """A virtual environment with one package from PyPI."""
+    """Make a virtual environment with one package from PyPI."""
     folder = HOME / name
     done = folder / ".built"
     if done.exists():
@@ -85,7 +85,7 @@ def _environment(name: str, package: str) -> None:
 
 
 def _unpack() -> None:
-    """Debian's ifupdown2, with its modules compiled, as its installation would leave it."""
+    """Unpack Debian's ifupdown2 and compile its modules, as its installation would."""
     folder = HOME / "ifupdown2"
     if (folder / "root").exists():
         return

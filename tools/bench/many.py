@@ -1,13 +1,13 @@
-"""Many aliases at once, beside what else does it: ``python tools/bench/many.py [OPTION...]``.
+"""Many aliases at once, compared with other programs: ``python tools/bench/many.py [OPTION...]``.
 
     --quick     100 and 1000 aliases, three rounds, without the slow peers
-    --rounds N  so many, in place of five
+    --rounds N  N rounds in place of five
     --write     put the figures into docs/performance.md, and draw docs/performance.svg
 
 Started with the Python of an environment in which netalias is installed (``make bench``). Every
 job runs in a fresh network namespace, all peers in turn in every round, so that a machine that is
-busy for a while is busy for all of them. After each operation the addresses are counted: who left
-others than it was told has no figure. Nothing here decides anything: the exit status is 0.
+busy for a while is busy for all of them. After each operation the addresses are counted; a peer
+with a wrong number gets no figure. The exit status is always 0.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ EACH = 500
 
 
 class Wrong(Failed):
-    """An operation came to its end, and not all is as it was wished."""
+    """An operation ended, but left the wrong number of addresses."""
 
 
 class Bench:
-    """Peers, jobs, and what was measured."""
+    """The peers, the jobs, and the results."""
 
     def __init__(self, peers: Sequence[Peer], jobs: Sequence[Job]) -> None:
         self.jobs = jobs
@@ -73,7 +73,7 @@ class Bench:
         return True
 
     def measure(self, rounds: int) -> None:
-        """All peers in turn, smallest jobs first, so many times."""
+        """Run all peers in turn, smallest jobs first, in *rounds* rounds."""
         for number in range(1, rounds + 1):
             for job in self.jobs:
                 for peer in self.peers:
@@ -108,7 +108,7 @@ class Bench:
         self.results.reasons[place] = reason
 
     def _hopeless(self, peer: Peer, job: Job) -> str:
-        """Why a job is not worth the trial: all that is slow grows with the square."""
+        """The reason not to try a job, or empty: the time of slow peers grows with the square."""
         before = [
             other for other in self.jobs if other.kind == job.kind and other.count < job.count
         ]
@@ -145,7 +145,7 @@ class Bench:
 
 
 def _check(job: Job, operation: str) -> None:
-    """Raises Wrong when there are not as many addresses as there shall be."""
+    """Raises Wrong for a wrong number of addresses after an operation."""
     found = captured([IP, "-4", "-o", "addr", "show"]).count(" inet 10.")
     wanted = len(job.slots(operation))
     if found != wanted:
@@ -174,13 +174,14 @@ def peaks(netalias: Netalias) -> dict[str, int]:
 
 
 def _say(text: str) -> None:
-    """Where a person looks on, say how far it is."""
+    """Show the progress if standard error is a terminal."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """Fetch what is missing, go into a namespace, measure, print, and write if asked to."""
+    """Fetch missing peers, enter a namespace, measure, print, and write with --write; the exit
+    status."""
     options = _options()
     installs = Installs()
     if not installs.launcher.is_file():

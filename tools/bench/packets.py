@@ -1,13 +1,13 @@
 """Conflict check and announcement of many addresses: ``python tools/bench/packets.py [OPTION...]``.
 
     --quick     one round in place of three
-    --rounds N  so many
+    --rounds N  N rounds
     --write     put the figures into docs/performance.md
 
 Started with the Python of an environment in which netalias is installed (``make bench``). Two
 private namespaces with a cable between them; the far end has one of the addresses. arping (iputils)
 runs once for each of a few addresses, and its time is scaled. Both take turns in every round.
-Nothing here decides anything: the exit status is 0.
+The exit status is always 0.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from stage import IP
 
 COUNT = 4000
 FEW = 10
-"""So many addresses for arping: it waits a second for each."""
+"""Number of addresses for arping, which waits a second for each."""
 ROUNDS = 3
 HERE = "/proc/self/ns/net"
 
@@ -56,7 +56,7 @@ LIMITS = {"check": 500.0, "announce": 200.0}
 
 
 def cable() -> None:
-    """Be in a namespace with eth9; the far end is in another one, and has 10.0.7.7."""
+    """Enter a namespace with eth9; the far end is in another one, and has 10.0.7.7."""
     far = Place()
     captured([IP, "link", "set", "lo", "up"])
     near = Place()
@@ -87,7 +87,7 @@ def arping(words: Sequence[str], addresses: Sequence[str]) -> float:
 
 
 def measure(rounds: int) -> dict[str, list[float]]:
-    """Milliseconds by what was measured; without arping where there is none."""
+    """Milliseconds of each round by measurement; without arping if it is not installed."""
     cable()
     found: dict[str, list[float]] = {}
     free = [f"10.0.1.{number + 1}" for number in range(FEW)]
@@ -145,7 +145,7 @@ processes.
 
 
 def main() -> int:
-    """Go into a namespace, measure, print, and write if asked to."""
+    """Enter a namespace, measure, print, and write with --write; the exit status."""
     options = _options()
     if not options.outside:
         inode = str(os.stat(HERE).st_ino)

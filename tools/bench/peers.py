@@ -1,4 +1,4 @@
-"""Who is measured: each peer says what it is given and which words start it.
+"""The peers of the comparison: each defines its input file and its command.
 
 A job is a kind and a number of aliases. Its operations follow one another in one namespace, each
 from the state that the one before it left.
@@ -48,7 +48,7 @@ RTM_NEWADDR = 20
 SO_RCVBUFFORCE = 33
 EVENTS_BUFFER = 64 << 20
 SILENCE = 3.0
-"""Seconds without a new address, after which none is to be expected."""
+"""Seconds without a new address after which none is expected any more."""
 
 
 class Job:
@@ -61,25 +61,25 @@ class Job:
         self.count = count
 
     def slots(self, operation: str) -> range:
-        """What is there after it."""
+        """The slots after an operation."""
         return STATES[operation](self.count)
 
     def former(self, operation: str) -> range:
-        """What is there before it."""
+        """The slots before an operation."""
         place = OPERATIONS.index(operation)
         return self.slots(OPERATIONS[place - 1]) if place else range(0)
 
 
 def address(slot: int) -> str:
-    """``10.0.1.4/32``."""
+    """The address of a slot, such as ``10.0.1.4/32``."""
     return f"10.{slot >> 16}.{slot >> 8 & 255}.{slot & 255}/32"
 
 
 class Peer:
     """One way to do the jobs.
 
-    ``patience``: whoever needs more seconds for a job does it once. ``path`` is the file that it is
-    given. ``remark`` says in the report what it does otherwise than netalias.
+    ``patience`` is the time in seconds above which a job is done only once, ``path`` the input
+    file. ``remark`` names in the report the differences to netalias.
     """
 
     name = ""
@@ -96,14 +96,14 @@ class Peer:
         self.path = RUN / type(self).__name__
 
     def ready(self) -> None:
-        """Prepare the private /run and mounts. Raises Failed or OSError: it cannot be had."""
+        """Prepare the private /run and mounts. Raises Failed or OSError if that is impossible."""
 
     def version(self) -> str:
-        """Of the program."""
+        """The version of the program."""
         return ""
 
     def text(self, job: Job, operation: str) -> str:
-        """What stands in the file."""
+        """The content of the input file."""
         return ""
 
     def words(self, job: Job, operation: str) -> list[str]:
@@ -111,15 +111,15 @@ class Peer:
         raise NotImplementedError
 
     def before(self, operation: str) -> None:
-        """What else is done before the clock runs."""
+        """Prepare an operation; this is not measured."""
 
     def run(self, job: Job, operation: str) -> float:
-        """Milliseconds. Raises Failed."""
+        """Milliseconds of an operation. Raises Failed."""
         return limited(self.words(job, operation))
 
 
 class Netalias(Peer):
-    """The command as it is installed."""
+    """The installed command."""
 
     name = "netalias"
     repeats = {NOTHING: 3, COMPARE: 3}
@@ -147,7 +147,7 @@ class Netalias(Peer):
 
 
 class Recorder(Netalias):
-    """netalias once more, which writes down what it sends."""
+    """netalias with a recording of its messages."""
 
     name = "recorder"
     hidden = True
@@ -160,7 +160,7 @@ class Recorder(Netalias):
 
 
 class Floor(Peer):
-    """The same messages, sent by a program that does nothing else."""
+    """The same messages, replayed by floor.c."""
 
     name = "floor (C)"
     remark = "the messages of netalias, prepared; sends and acknowledgements only"
@@ -177,7 +177,7 @@ class Floor(Peer):
 
 
 class PythonFloor(Floor):
-    """As Floor, with the start of a Python."""
+    """The same messages, replayed by floor.py, with the start of a Python."""
 
     name = "floor (Python)"
     remark = "the same by a small Python program, its start included"
@@ -187,7 +187,7 @@ class PythonFloor(Floor):
 
 
 class IpBatch(Peer):
-    """iproute2, alias by alias, as one would write it down."""
+    """``ip -batch``, alias by alias, without any optimisation."""
 
     name = "ip -batch"
     remark = (
@@ -228,11 +228,11 @@ _IP: dict[str, tuple[Callable[[int], str], Callable[[int], str]]] = {
         lambda slot: f"addr del {address(slot)} dev eth9\n",
     ),
 }
-"""Kind: the lines that make an alias, and that delete it."""
+"""Kind: functions for the lines that make an alias, and for those that delete it."""
 
 
 class Ifupdown2(Peer):
-    """ifreload -a of Debian's package, unpacked and laid over /usr/share and /etc."""
+    """``ifreload -a`` of Debian's package, unpacked and mounted over /usr/share and /etc."""
 
     name = "ifupdown2"
     remark = (
@@ -275,7 +275,7 @@ def _mac(slot: int) -> str:
 
 
 class IfState(Peer):
-    """ifstatecli apply, from PyPI."""
+    """``ifstatecli apply``, from PyPI."""
 
     name = "IfState"
     remark = "ifstatecli apply; no altnames, no labels"
@@ -312,9 +312,9 @@ def _list(words: list[str]) -> str:
 
 
 class Networkd(Peer):
-    """From the start of systemd-networkd to the last address; it cannot be asked when it is done.
+    """systemd-networkd, from its start to the last address, since it does not report the end.
 
-    Without a system manager there is no bus to reload it by, so it only creates.
+    Without a system manager there is no bus to reload it through, so it only creates.
     """
 
     name = "systemd-networkd"
@@ -352,7 +352,7 @@ class Networkd(Peer):
 
 
 def _addresses(events: socket.socket, count: int) -> None:
-    """Wait until so many addresses were added. Raises TooLong when nothing moves any more."""
+    """Wait until *count* addresses were added. Raises TooLong after SILENCE seconds without one."""
     found = 0
     while found < count:
         try:
@@ -372,22 +372,22 @@ PEERS: tuple[type[Peer], ...] = (
     Networkd,
 )
 SLOW = (Ifupdown2, IfState, Networkd)
-"""Left out by --quick."""
+"""Peers that --quick leaves out."""
 
 
 def recording(job: Job, operation: str) -> Path:
-    """Where the messages of an operation are kept."""
+    """The file with the recorded messages of an operation."""
     return RUN / f"{job.kind}-{job.count}-{operation.replace(' ', '-')}"
 
 
 def forget() -> None:
-    """Take the fingerprints away: the next run compares."""
+    """Delete the fingerprints, so that the next run compares."""
     for file in Path("/run/netalias").glob("*/fingerprint"):
         file.unlink()
 
 
 def lay_over(root: Path, folder: str) -> None:
-    """Show *folder* of *root* over that of the machine, in this mount namespace only."""
+    """Mount *folder* of *root* over that of the machine, in this mount namespace only."""
     upper, work = RUN / "upper" / folder, RUN / "work" / folder
     for place in (upper, work):
         place.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Whole processes: how long they live, how much memory they take, how many instructions."""
+"""Figures of whole processes: duration, memory, number of instructions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pid = posix.posix_spawn(sys.argv[1], sys.argv[1:], posix.environ)
 _, status, usage = posix.wait4(pid, 0)
 print(status, usage.ru_maxrss)
 """
-"""The child of a small process: a peak begins at that of the process that made the child."""
+"""A small parent: the peak memory of a child starts at that of the process that forked it."""
 
 
 CLONE_NEWNET = 0x40000000
@@ -38,13 +38,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Failed(Exception):
-    """A command did not do what is measured."""
+    """A command failed, so that there is no figure."""
 
 
 class Place:
     """A new network namespace; commands run in the one that was entered last.
 
-    Raises OSError where none can be made.
+    Raises OSError if none can be created.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Place:
         self.file = os.open(NAMESPACE, os.O_RDONLY | os.O_CLOEXEC)
 
     def enter(self) -> None:
-        """Be in this one from now on."""
+        """Enter this namespace."""
         _check(_libc.setns(self.file, CLONE_NEWNET))
 
 
@@ -63,7 +63,7 @@ def _check(result: int) -> None:
 
 
 def silent(words: Sequence[str]) -> float:
-    """Run a command with its output thrown away; milliseconds. Raises Failed."""
+    """Run a command with its output discarded; milliseconds. Raises Failed."""
     return _timed(words, [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)], lambda: None)
 
 
@@ -93,7 +93,7 @@ def on_terminal(words: Sequence[str]) -> float:
             while os.read(master, 65536):
                 pass
         except OSError:
-            pass  # EIO: nobody writes any more
+            pass  # EIO: the last writer has closed the terminal
 
     try:
         return _timed(words, [(os.POSIX_SPAWN_DUP2, slave, 1)], drain)
@@ -117,7 +117,8 @@ def _timed(
 def interleaved(
     cases: Sequence[tuple[str, Callable[[int], float]]], rounds: int, few: int
 ) -> dict[str, float]:
-    """Every case once in each round, in order; the median of each. "... *" runs in *few* rounds."""
+    """The median of each case; each round runs every case once, in order. A case whose name ends in
+    "*" runs in *few* rounds."""
     times: dict[str, list[float]] = {name: [] for name, _ in cases}
     for number in range(rounds + 1):
         for name, case in cases:
@@ -139,7 +140,7 @@ def memory(python: str, words: Sequence[str]) -> int:
 
 
 def instructions(words: Sequence[str]) -> int:
-    """How many a command takes in user space (callgrind, Ir). Raises Failed."""
+    """The number of instructions of a command in user space (callgrind, Ir). Raises Failed."""
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         raise Failed("valgrind is not installed")
@@ -151,7 +152,7 @@ def instructions(words: Sequence[str]) -> int:
 
 
 def captured(words: Sequence[str]) -> str:
-    """The output of a command, both kinds. Raises Failed."""
+    """The output of a command, standard error included. Raises Failed."""
     done = subprocess.run(list(words), env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Failed(f"{' '.join(words)}: {done.stderr.strip()}")

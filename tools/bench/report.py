@@ -1,4 +1,4 @@
-"""What was measured, as text: tables, targets, and docs/performance.md."""
+"""The results as text: tables, targets, and docs/performance.md."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ OWN = "netalias"
 PAGE = REPO / "docs" / "performance.md"
 PICTURE = REPO / "docs" / "performance.svg"
 PACKETS = "## Conflict check and announcement"
-"""The heading of the section that packets.py writes: the first one that is not ours."""
+"""The heading of the section by packets.py, the first one not written here."""
 WATCHING = "## Watching"
-"""That of watching.py."""
+"""The heading of the section by watching.py."""
 FACTOR = 20
-"""How many times faster than those who are slow."""
+"""The least ratio of the time of a slow peer to that of netalias."""
 MEGABYTES = 120
 
 Cell = tuple[str, int, str, str]
@@ -33,7 +33,7 @@ Cell = tuple[str, int, str, str]
 
 
 class Results:
-    """Times in milliseconds, the peers by name, and why some have none."""
+    """Times in milliseconds, the peers by name, and the reasons for missing times."""
 
     def __init__(self) -> None:
         self.times: dict[Cell, list[float]] = {}
@@ -45,21 +45,21 @@ class Results:
         """KiB."""
 
     def add(self, kind: str, count: int, peer: str, operation: str, taken: float) -> None:
-        """One more run."""
+        """Add the time of one run."""
         self.times.setdefault((kind, count, peer, operation), []).append(taken)
 
     def median(self, kind: str, count: int, peer: str, operation: str) -> float | None:
-        """None when it never came to its end."""
+        """The median in milliseconds; None if no run ended."""
         found = self.times.get((kind, count, peer, operation))
         return statistics.median(found) if found else None
 
     def sizes(self) -> list[tuple[str, int]]:
-        """Kind and count, as they were measured."""
+        """The measured kinds and counts, in order."""
         return list(dict.fromkeys((kind, count) for kind, count, _, _ in self.times))
 
 
 class Target:
-    """A time of netalias, and the sum of times that it is held against."""
+    """A time of netalias, and the sum of times that it is compared with."""
 
     def __init__(
         self, text: str, kind: str, count: int, operation: str, others: Sequence[Cell], limit: float
@@ -70,7 +70,7 @@ class Target:
         self.limit = limit
 
     def row(self, results: Results) -> list[str]:
-        """Text, limit, what was measured, and the verdict."""
+        """The row of the target: text, limit, measured value, verdict."""
         own = results.median(*self.own)
         others = [results.median(*cell) for cell in self.others]
         limit = f"<= {self.limit:.2f} x"
@@ -122,9 +122,9 @@ def _targets() -> list[Target]:
 
 
 def _slow(results: Results, peer: str, kind: str) -> list[str]:
-    """The least of the factors at the largest number that a slow peer finished.
+    """The row for the least factor at the largest count that a slow peer finished.
 
-    Beside it, that of the floor: more is not to be had from this kernel.
+    The factor of the floor beside it is the limit on this kernel.
     """
     text, limit = f"every operation, {kind}s: {peer}", f">= {FACTOR} x faster"
     finished = [
@@ -144,7 +144,7 @@ def _slow(results: Results, peer: str, kind: str) -> list[str]:
 
 
 def _factors(results: Results, kind: str, count: int, slow: str, fast: str) -> dict[str, float]:
-    """By operation, how many times one peer takes of the time of another."""
+    """The ratio of the times of two peers, by operation."""
     found = {}
     for operation in DECLARED:
         taken = results.median(kind, count, slow, operation)
@@ -164,7 +164,7 @@ def _memory(results: Results) -> list[str]:
 
 
 def targets(results: Results) -> list[list[str]]:
-    """A row for each: text, limit, measured, verdict."""
+    """The rows of all targets: text, limit, measured value, verdict."""
     rows = [target.row(results) for target in _targets()]
     rows += [
         _slow(results, peer, kind) for peer in ("ifupdown2", "IfState") for kind in (MACVLAN, LABEL)
@@ -176,7 +176,7 @@ def targets(results: Results) -> list[list[str]]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown, aligned, so that it can be read as it is."""
+    """A table in Markdown, aligned for reading as plain text."""
     body = [list(head), *map(list, rows)]
     widths = [max(len(row[place]) for row in body) for place in range(len(head))]
     body.insert(1, ["-" * width for width in widths])
@@ -187,14 +187,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def duration(milliseconds: float) -> str:
-    """``93.6 ms``, ``976 ms``, ``11.6 s``."""
+    """A duration as text: ``93.6 ms``, ``976 ms``, ``11.6 s``."""
     if milliseconds >= 10_000:
         return f"{milliseconds / 1000:.1f} s"
     return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.1f} ms"
 
 
 def figures(results: Results, kind: str, count: int) -> str:
-    """The table of one number of aliases: a row for each peer, with its factor to netalias."""
+    """The table for one number of aliases: a row for each peer, with its ratio to netalias."""
     rows = []
     for peer in (*results.peers, BARE):
         reason = results.reasons.get((peer, kind, count), "")
@@ -218,7 +218,7 @@ def _factor(value: float) -> str:
 
 
 def facts(results: Results) -> str:
-    """The machine, the day, and who was measured."""
+    """The facts of a run: machine, day, peers with their versions."""
     lines = [
         f"- {time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {platform.machine()},"
         f" {os.cpu_count()} processors: {processor()}",
@@ -232,7 +232,7 @@ def facts(results: Results) -> str:
 
 
 def text(results: Results) -> str:
-    """Everything, for a terminal."""
+    """The whole report for a terminal."""
     parts = [facts(results), table(("target", "limit", "measured", ""), targets(results))]
     for kind, count in results.sizes():
         parts.append(f"{count} {kind}s\n\n{figures(results, kind, count)}")
@@ -271,7 +271,7 @@ NOTES = """\
 
 
 def write(results: Results, installs: Installs) -> None:
-    """docs/performance.md, and the picture beside it. Raises Failed."""
+    """Write docs/performance.md and its chart. Raises Failed."""
     parts = [
         INTRODUCTION,
         facts(results),
@@ -293,7 +293,7 @@ def write(results: Results, installs: Installs) -> None:
 
 
 def keep(section: str) -> None:
-    """A section, or several, in the page in place of what it was; a new one at the end."""
+    """Replace a section, or several, of docs/performance.md; a new one is appended."""
     heading, _, body = section.partition("\n")
     if not body:
         return

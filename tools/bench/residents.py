@@ -1,4 +1,4 @@
-"""Who keeps aliases: ``netalias watch``, keepalived, and a program that knows it all beforehand."""
+"""Residents that restore aliases: ``netalias watch``, keepalived, and the floor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RUN = Path("/run/watching")
 
 
 class Resident:
-    """A process that watches, and what it costs. Ended by close()."""
+    """A resident process, and its costs. Ended by close()."""
 
     def __init__(self, words: Sequence[str], ready: Callable[[], bool]) -> None:
         self.log = RUN / "log"
@@ -42,7 +42,7 @@ class Resident:
             time.sleep(0.02)
 
     def close(self) -> None:
-        """End it, as kindly as it lets."""
+        """End the process: by SIGTERM, then by SIGKILL."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -52,18 +52,18 @@ class Resident:
         self._process.wait()
 
     def ticks(self) -> int:
-        """utime and stime of it (proc(5))."""
+        """Its utime and stime (proc(5))."""
         words = (self._place / "stat").read_text().rpartition(")")[2].split()
         return int(words[11]) + int(words[12])
 
     def memory(self, field: str = "VmRSS") -> float:
-        """Megabytes of its resident set; VmHWM: at most."""
+        """Megabytes of its resident set, with VmHWM of the peak (/proc/PID/status, proc(5))."""
         lines = (self._place / "status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
 
 
 def watcher(installs: Installs, text: str, count: int) -> Resident:
-    """``netalias watch`` over *text*, once everything stands."""
+    """A running ``netalias watch`` with the declarations *text*, once all aliases are up."""
     conf = RUN / "watching.conf"
     conf.write_text(text, encoding="ascii")
     words = [str(installs.launcher), "watch", "--texts", str(RUN / "net"), str(conf)]
@@ -77,7 +77,7 @@ def watcher(installs: Installs, text: str, count: int) -> Resident:
 
 
 class Floor:
-    """A process that does nothing but give back what goes, with messages prepared."""
+    """A process that only restores deleted aliases, with prepared messages."""
 
     def __init__(self, kind: str) -> None:
         self._pid = os.fork()
@@ -88,7 +88,7 @@ class Floor:
                 os._exit(1)
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
 
@@ -150,7 +150,7 @@ def program() -> str:
 
 
 def keepalived() -> Resident:
-    """The same addresses, held by keepalived. Raises Failed."""
+    """A running keepalived with the same addresses. Raises Failed."""
     path = program()
     if not os.path.exists(path):
         raise Failed("keepalived is not installed")
@@ -168,7 +168,7 @@ def keepalived() -> Resident:
 
 
 def version() -> str:
-    """A blank and that of keepalived, where it is installed."""
+    """A blank and the version of keepalived; empty if it is not installed."""
     path = program()
     if not os.path.exists(path):
         return ""

@@ -1,4 +1,4 @@
-"""Where the many are measured: a fresh network namespace, an idle machine, a limit of time."""
+"""The environment of a measurement: a fresh network namespace, an idle machine, a time limit."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from processes import ENVIRONMENT, Failed, Place, captured
 IP = shutil.which("ip") or "/sbin/ip"
 
 LIMIT = 120.0
-"""Seconds of one operation; what takes longer is killed."""
+"""Seconds of one operation at most; a longer one is killed."""
 WINDOW = 0.05
-"""Seconds."""
+"""Seconds of one measurement of the load."""
 CALM = 2
-"""So many windows in a row with no more than BUSY of the processors at work."""
+"""Number of windows in a row below BUSY that make the machine idle."""
 BUSY = 0.1
+"""Share of the processor time in a window."""
 PATIENCE = 5.0
-"""Seconds: on a machine that others keep busy, measure all the same."""
+"""Seconds to wait for an idle machine; after that, measure anyway."""
 
 
 class TooLong(Failed):
-    """An operation was not over after LIMIT seconds."""
+    """An operation did not end within LIMIT seconds."""
 
 
 class Stage(Place):
@@ -48,7 +49,7 @@ class Stage(Place):
             captured(["mount", "-t", "sysfs", "-o", "ro", "sysfs", "/sys"])
 
     def close(self) -> None:
-        """Delete all and wait for it: the kernel's own clearing away goes on behind the next."""
+        """Delete the namespace and wait, since its cleanup would disturb the next measurement."""
         self.enter()
         if self._sysfs:
             captured(["umount", "/sys"])
@@ -58,7 +59,7 @@ class Stage(Place):
 
 
 def idle() -> None:
-    """Wait until the processors have nothing to do, or PATIENCE is at its end."""
+    """Wait until the processors are idle, PATIENCE seconds at most."""
     end = time.monotonic() + PATIENCE
     calm = 0
     before = _processors()
@@ -71,17 +72,17 @@ def idle() -> None:
 
 
 def _processors() -> tuple[int, int]:
-    """Ticks of all processors since the start of the machine: all, and idle ones (proc(5))."""
+    """Ticks of all processors since boot: total and idle (/proc/stat, proc(5))."""
     with open("/proc/stat", encoding="ascii") as file:
         ticks = [int(word) for word in file.readline().split()[1:9]]
     return sum(ticks), ticks[3] + ticks[4]
 
 
 def limited(words: Sequence[str], until: Callable[[], None] | None = None) -> float:
-    """Run a command with its output thrown away; milliseconds.
+    """Run a command with its output discarded; milliseconds.
 
-    With *until* it is a daemon: what counts is when that returns, and then it is terminated.
-    Raises Failed with the last line of its complaints, or TooLong.
+    With *until* the command is a daemon: the time ends when that returns, and the daemon is
+    terminated. Raises Failed with the last line of standard error, or TooLong.
     """
     complaints = os.memfd_create("complaints")
     try:

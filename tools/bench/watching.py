@@ -4,9 +4,9 @@
     --write     put the figures into docs/performance.md
 
 Started with the Python of an environment in which netalias is installed (``make bench``). Every job
-has a private namespace of its own with one veth device. What is measured is what a third process
-hears from the kernel: from the announcement that an alias has gone to the one that it is back.
-Nothing here decides anything: the exit status is 0.
+has a private namespace of its own with one veth device. A third process listens to the kernel's
+events; a time runs from the event that an alias has gone to the one that it is back. The exit
+status is always 0.
 """
 
 from __future__ import annotations
@@ -48,29 +48,29 @@ LARGE = 4000
 ROUNDS = 40
 FEW = 8
 IDLE = 5.0
-"""Seconds in which nothing happens."""
+"""Seconds without events."""
 CHANGES = 10_000
 RATE = 10_000
-"""A second."""
+"""Changes per second."""
 LASTS = 3.0
 """Seconds of the storm."""
 TICK = os.sysconf("SC_CLK_TCK")
 
+# Milliseconds, milliseconds, megabytes.
 LIMIT_HEALED = 10.0
 LIMIT_STORM = 1000.0
 LIMIT_MEMORY = 80.0
-"""Milliseconds, milliseconds, megabytes."""
 
 
 class Figures:
-    """What was measured: rows of a table by its heading, and what could not be."""
+    """The results: rows of tables by their headings, and failures."""
 
     def __init__(self) -> None:
         self.healing: list[list[str]] = []
         self.costs: list[list[str]] = []
 
     def add(self, who: str, what: str, found: Healing | str) -> None:
-        """One way of putting right."""
+        """Add a row of the table of restorations."""
         if isinstance(found, str):
             self.healing.append([who, what, "-", "-", "-", found])
             return
@@ -82,12 +82,12 @@ class Figures:
         self.healing.append([who, what, *cells, word])
 
     def cost(self, what: str, value: str, limit: str, reached: bool) -> None:
-        """One more figure, held against its limit."""
+        """Add a figure with its limit."""
         self.costs.append([what, value, limit, "reached" if reached else "missed"])
 
 
 class Bench:
-    """All jobs, one after another."""
+    """The jobs, run one after another."""
 
     def __init__(self, installs: Installs, *, quick: bool) -> None:
         self._installs = installs
@@ -96,7 +96,7 @@ class Bench:
         self.figures = Figures()
 
     def measure(self) -> Figures:
-        """Everything."""
+        """Run all jobs."""
         for kind in (LABEL, MACVLAN):
             what = f"one of {COUNT} {kind}s"
             self._job("netalias watch", what, lambda: self._watched(kind))  # noqa: B023
@@ -148,7 +148,7 @@ class Bench:
         return found
 
     def _sized(self, kind: str, count: int) -> None:
-        """What it costs to hold so many, when nothing happens and when much does."""
+        """Measure the costs of many aliases, without events and in a storm of them."""
         stage = _stage()
         try:
             resident = watcher(self._installs, declared(kind, count), count)
@@ -184,9 +184,9 @@ class Bench:
 
 
 def stormed(kind: str, rate: int, changes: int) -> tuple[float, float]:
-    """Milliseconds from the last change until an alias that went during the storm is back, and is
-    in the text; and how many changes a second there were. *rate* 0: as fast as the kernel takes
-    them."""
+    """The recovery from a storm of changes: milliseconds from the last change until an alias that
+    was deleted during the storm is back and in the text; and the changes per second. With *rate* 0
+    changes come as fast as the kernel accepts them."""
     import socket
 
     out = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
@@ -215,14 +215,14 @@ def stormed(kind: str, rate: int, changes: int) -> tuple[float, float]:
 
 
 def _made(installs: Installs, kind: str) -> None:
-    """The aliases, and nobody who watches them."""
+    """Create the aliases, without a watcher."""
     conf = RUN / "made.conf"
     conf.write_text(declared(kind, COUNT), encoding="ascii")
     captured([str(installs.launcher), "reconcile", "-q", str(conf)])
 
 
 def _stage() -> Stage:
-    """Nothing is left of the one before."""
+    """A new stage, after the removal of files of the previous one."""
     shutil.rmtree(RUN, ignore_errors=True)
     shutil.rmtree("/run/netalias", ignore_errors=True)
     RUN.mkdir(mode=0o755)
@@ -231,7 +231,7 @@ def _stage() -> Stage:
 
 
 def section(figures: Figures) -> str:
-    """The heading and the tables of docs/performance.md."""
+    """The section of docs/performance.md: heading and tables."""
     head = ("", "undone", "median", "at most", "others touched", "")
     introduction = INTRODUCTION.format(
         day=time.strftime("%Y-%m-%d"),
@@ -258,7 +258,7 @@ its network. After a storm both the kernel and the text of aliases have to be ri
 
 
 def main() -> int:
-    """Go into a namespace, measure, print, and write if asked to."""
+    """Enter a namespace, measure, print, and write with --write; the exit status."""
     options = _options()
     if not options.outside:
         inode = str(os.stat(HERE).st_ino)

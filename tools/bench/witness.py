@@ -1,4 +1,4 @@
-"""One alias goes and comes back: what a process that only listens hears of it."""
+"""The restoration of one alias, as a process that only listens to the kernel observes it."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from netalias.model.events import ADDRESS, DEPARTURE, LINK, Event
 MACVLAN, LABEL = "macvlan", "label"
 COUNT = 1000
 PATIENCE = 20.0
-"""Seconds that an alias is waited for."""
+"""Seconds to wait for an alias."""
 
 
 def address(number: int) -> str:
-    """10.0.0.1 is the first."""
+    """The address with this number; the first is 10.0.0.1."""
     return f"10.0.{(number + 1) >> 8}.{(number + 1) & 255}"
 
 
 def declared(kind: str, count: int) -> str:
-    """A file of so many."""
+    """Declarations of *count* aliases."""
     return f"eth9:0-{count - 1} {address(0)}/32+ kind {kind} announce off\n"
 
 
 def undone(kind: str, number: int) -> list[str]:
-    """What ip(8) is told to take an alias away, as anybody would."""
+    """The words of ip(8) that delete an alias."""
     if kind == MACVLAN:
         return ["link", "del", f"eth9_{number}"]
     return ["addr", "del", f"{address(number)}/32", "dev", "eth9"]
 
 
 class Witness:
-    """Hears everything that happens in the namespace, and notes when."""
+    """A listener to all events in the namespace, with their times."""
 
     def __init__(self) -> None:
         self._stream = Monitor(media=False)
@@ -45,16 +45,16 @@ class Witness:
             pass
 
     def close(self) -> None:
-        """Hear no more."""
+        """Stop listening."""
         self._stream.close()
 
     def drain(self) -> None:
-        """Forget what has happened up to now."""
+        """Discard events up to now."""
         for _ in self._stream.read():
             pass
 
     def next(self, end: float) -> tuple[float, list[Event]]:
-        """What happens next, and when it was heard. Raises Failed at *end*."""
+        """The next event, and its time. Raises Failed at *end*."""
         if not select.select(self._stream.filenos(), [], [], max(0.0, end - time.monotonic()))[0]:
             raise Failed(f"not back after {PATIENCE:.0f} s")
         return time.perf_counter(), list(self._stream.read())
@@ -70,7 +70,7 @@ class Witness:
 
 
 class Healing:
-    """Milliseconds of each round, and the others that something was heard of."""
+    """Milliseconds of each round, and the other devices and addresses with events."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -78,9 +78,9 @@ class Healing:
 
 
 def healed(witness: Witness, kind: str, number: int) -> Healing:
-    """One alias goes and comes back. Raises Failed."""
+    """The figures of deleting one alias and waiting until it is back. Raises Failed."""
     witness.drain()
-    # Not waited for: what is heard is heard at once.
+    # Do not wait for the command, since events arrive at once.
     undoing = subprocess.Popen([IP, *undone(kind, number)], env=ENVIRONMENT)
     try:
         return _healed(witness, kind, number)
@@ -125,7 +125,8 @@ def gone(event: Event) -> bool:
 
 
 def rounds(kind: str, count: int) -> Healing:
-    """So many aliases in turn, none so often that it looks like a quarrel. Raises Failed."""
+    """The figures of many aliases in turn, each deleted rarely enough not to be taken for a dispute
+    with another program. Raises Failed."""
     found, witness = Healing(), Witness()
     try:
         for number in range(count):
@@ -139,12 +140,12 @@ def rounds(kind: str, count: int) -> Healing:
 
 
 def idle_a_while() -> None:
-    """The kernel's own clearing away, and the writing of texts, are not what is measured."""
+    """Wait for the kernel's cleanup and the writing of texts, which are not measured."""
     time.sleep(0.25)
 
 
 def settled(witness: Witness, found: Healing, number: int) -> None:
-    """What else happens until nothing has happened for two seconds."""
+    """Add other addresses with events to *found* until there were none for two seconds."""
     local = bytes(map(int, address(number).split(".")))
     while True:
         try:
@@ -157,7 +158,7 @@ def settled(witness: Witness, found: Healing, number: int) -> None:
 
 
 def calm() -> None:
-    """Wait until nothing has happened for two seconds: the kernel follows carriers later."""
+    """Wait until there were no events for two seconds, since the kernel reports carriers late."""
     witness = Witness()
     try:
         while True:
