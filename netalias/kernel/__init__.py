@@ -123,9 +123,14 @@ class Kernel:
     def common(self, setting: str) -> int:
         """The sysctl *setting* of net.ipv4.conf.all in the namespace of the calling thread; 0 where
         it cannot be read."""
-        try:
-            with open(f"/proc/sys/net/ipv4/conf/all/{setting}", "rb") as file:
-                return int(file.read())
+        from os import O_CLOEXEC, O_RDONLY, close, open, read
+
+        try:  # a file object would take ten times as many instructions
+            file = open(f"/proc/sys/net/ipv4/conf/all/{setting}", O_RDONLY | O_CLOEXEC)
+            try:
+                return int(read(file, 16))
+            finally:
+                close(file)
         except (OSError, ValueError):
             return 0
 

@@ -30,7 +30,7 @@ from netalias.model import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
 # Message types: linux/netlink.h, linux/rtnetlink.h.
 NLMSG_ERROR = 2
@@ -415,9 +415,8 @@ def _address(index: int, entry: Address, *, full: bool) -> bytes:
 # Reading --------------------------------------------------------------------------------------
 
 
-def messages(data: bytes) -> list[tuple[int, int, int, int, int]]:
+def messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
     """The messages of one datagram: type, flags, sequence, start and end of the body."""
-    found = []
     offset, size = 0, len(data)
     while offset < size:
         if size - offset < 16:
@@ -425,9 +424,8 @@ def messages(data: bytes) -> list[tuple[int, int, int, int, int]]:
         length, kind, flags, sequence, _ = HEADER.unpack_from(data, offset)
         if length < 16 or offset + length > size:
             raise WireError(f"a message claims {length} of {size - offset} bytes")
-        found.append((kind, flags, sequence, offset + 16, offset + length))
+        yield kind, flags, sequence, offset + 16, offset + length
         offset += (length + 3) & ~3
-    return found
 
 
 def attributes(

@@ -149,14 +149,14 @@ def _whole(found: list[bytes]) -> bool:
     if not found or any(map(_interrupted, found)):
         return False
     data = found[-1]
-    kind, flags, _, start, end = codec.messages(data)[-1]
+    *_, (kind, flags, _, start, end) = codec.messages(data)
     interrupted = flags & codec.NLM_F_DUMP_INTR
     return kind == codec.NLMSG_DONE and not interrupted and not codec.read_done(data, start, end)
 
 
 def _interrupted(data: bytes) -> bool:
     """Whether the first message of a datagram has the flag (nl_dump_check_consistent)."""
-    _, flags, _, _, _ = codec.messages(data)[0]
+    _, flags, _, _, _ = next(codec.messages(data))
     return bool(flags & codec.NLM_F_DUMP_INTR)
 
 
