@@ -143,7 +143,7 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
 
 def _note_unprobed(one: Claim, plan: Plan) -> None:
     text = address_text(one.family, one.address)
-    note = f"{one.name}: nobody was asked whether {text} is in use: {one.main.name} is down"
+    note = f"{one.name}: {text} was not probed for: {one.main.name} is down"
     if one.probed and note not in plan.notes:
         plan.notes.append(note)
 

@@ -131,7 +131,9 @@ def _dropped(one: Claim) -> errors.StateError:
     net/ipv6/addrconf.c).
     """
     text = address_text(one.family, one.address)
-    return errors.StateError(f"{one.name}: {text} is gone: the kernel or somebody has removed it")
+    return errors.StateError(
+        f"{one.name}: {text} is gone: the kernel or another program has removed it"
+    )
 
 
 class _Local:

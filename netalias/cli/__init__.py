@@ -101,7 +101,7 @@ def _alias(options: Options, words: list[str]) -> int:
     wish = desired.parse(words, registry)
     if wish.heal or wish.on_down:
         word = "heal" if wish.heal else "on-down"
-        raise errors.UsageError(f"{wish.name}: {word} stands in files only", "netalias help watch")
+        raise errors.UsageError(f"{wish.name}: {word} is for files only", "netalias help watch")
     with options.engine() as engine:
         if wish.empty:
             return int(_function("cli.show.detail")(options, engine, words[0]))

@@ -156,7 +156,7 @@ class Run:
 
     def _arm(self, seconds: int) -> None:
         if not self.folder:
-            raise errors.StateError("there is no folder to keep what waits for a confirmation in")
+            raise errors.StateError("--confirm needs a runtime directory, and there is none")
         from netalias.engine import rollback
 
         self.options.wait = str(rollback.WAIT)
@@ -165,7 +165,7 @@ class Run:
             rollback.arm(self.engine, second, self.folder, seconds, self.name)
         self.armed = True
         complain(
-            f"what was there before comes back in {seconds} s, unless it is confirmed"
+            f"the former state is restored in {seconds} s, unless the change is confirmed"
             " (netalias confirm)"
         )
 

@@ -33,7 +33,7 @@ class Chain:
         return name in self._blocks or name in self._main_of
 
     def append(self, main: str) -> None:
-        """Put a main device at the end. Raises KeyError when the name stands in the chain."""
+        """Put a main device at the end. Raises KeyError if the name is in the chain."""
         self._refuse_known(main)
         self._blocks[main] = {}
 
@@ -71,4 +71,4 @@ class Chain:
 
     def _refuse_known(self, name: str) -> None:
         if name in self:
-            raise KeyError(f"{name} stands in the chain already")
+            raise KeyError(f"{name} is in the chain already")

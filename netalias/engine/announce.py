@@ -87,5 +87,5 @@ def _note(directory: str, times: dict[Turn, int]) -> None:
         replace_file(directory + FILE, "".join(lines).encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise errors.StateError(
-            f"cannot note in {directory}{FILE} what was announced: {error.strerror}"
+            f"cannot record announcements in {directory}{FILE}: {error.strerror}"
         ) from None

@@ -134,7 +134,7 @@ def confirm(folder: str) -> str:
         forget(folder)
         return found.digest
     if _read(f"{folder}/{PENDING}"):
-        hint = "its guard was killed: what was changed stays"
+        hint = "its guard was killed: the change stays"
         raise errors.StateError("nothing waits for a confirmation", hint)
     words = _read(f"{folder}/{REJECTED}")
     restoring = _restoring(words)
@@ -313,12 +313,12 @@ def _outcome(words: dict[str, str], restoring: bool) -> str:
     late = "not confirmed in time"
     if "verdict" in words:
         when = words.get("at", "")
-        return f"{late}: what was there before was restored at {when}; {words['verdict']}"
+        return f"{late}: the former state was restored at {when}; {words['verdict']}"
     if "error" in words:
-        return f"{late}, and what was there before could not be restored: {words['error']}"
+        return f"{late}, and the former state could not be restored: {words['error']}"
     if restoring:
-        return f"{late}: what was there before is being restored"
-    return f"{late}, and the guard died before it told whether what was there before is restored"
+        return f"{late}: the former state is being restored"
+    return f"{late}, and the guard died before it reported the outcome of the restoration"
 
 
 def _release(folder: str, found: Pending) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WAIT = 600
 """Seconds that the guard waits for the lock, which the guarded command may still hold."""
-SOURCE = "what was there before"
+SOURCE = "the former state"
 
 
 def arm(engine: Engine, second: Engine, directory: str, seconds: int, digest: str) -> None:

@@ -157,7 +157,7 @@ def _inode(file: int) -> int:
 
 def _unwritten(path: str, error: Exception) -> str:
     why = error.strerror if isinstance(error, OSError) else error
-    return f"{path}: the texts do not tell what is there now: {why}"
+    return f"{path}: the texts are out of date: {why}"
 
 
 class Texts:

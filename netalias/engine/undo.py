@@ -70,11 +70,11 @@ class Undoing:
             lost = self._make_way(failures, lost)
         for owner, failure in failures.items():
             left = [one for one in lost if one.step.owner == owner]
-            error = failure.explained(self._named(failure), left)
+            error = failure.explained(self._name_of(failure), left)
             for item in self._items if self._atomic else [self._items[owner]]:
                 item.error = error
 
-    def _named(self, failure: Failure) -> AliasName:
+    def _name_of(self, failure: Failure) -> AliasName:
         """The name of the item that a failed step belongs to."""
         owner = failure.step.owner
         if not self._atomic:

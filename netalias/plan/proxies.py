@@ -64,7 +64,7 @@ def _address(word: str, registry: Registry) -> Wanted:
     if length not in (None, alias_type.bits):
         raise errors.BadAddress(f"{word}: one address is published, not a network")
     if _is_local(packed):
-        raise errors.BadAddress(f"{word}: nobody is asked for this address from another link")
+        raise errors.BadAddress(f"{word}: this address is not resolved on another link")
     return alias_type.family, packed
 
 
@@ -81,9 +81,7 @@ def check(main: Device, family: int) -> None:
     if main.flags & IFF_LOOPBACK or not main.mac:
         raise errors.KindError(f"{main.name}: nobody can ask there: the device has no neighbours")
     if family == AF_INET6 and not main.inet6:
-        raise errors.KindError(
-            f"{main.name}: IPv6 does not stand on this device", f"its MTU is {main.mtu}"
-        )
+        raise errors.KindError(f"{main.name}: this device has no IPv6", f"its MTU is {main.mtu}")
 
 
 class Case(Value):

@@ -161,7 +161,7 @@ def _open(namespace: int) -> tuple[int, str]:
                 return _made(base, path), path
         except OSError:
             continue
-    raise errors.StateError("there is no folder for the lock that this user may write to")
+    raise errors.StateError("there is no runtime directory that this user may write to")
 
 
 def _made(base: str, path: str) -> int:

@@ -142,5 +142,5 @@ class SavedSysctls:
                 remove_file(path)
         except OSError as error:
             raise errors.StateError(
-                f"cannot keep the old settings in {path}: {error.strerror}"
+                f"cannot save the former sysctls in {path}: {error.strerror}"
             ) from None

@@ -198,7 +198,7 @@ def test_not_confirmed(stage: Stage) -> None:
         checkpoint.confirm(stage.folder)
     day = time.strftime("%Y-")
     assert str(caught.value).startswith(
-        f"not confirmed in time: what was there before was restored at {day}"
+        f"not confirmed in time: the former state was restored at {day}"
     )
     assert str(caught.value).endswith("; 2 aliases, as before")
 
@@ -289,7 +289,7 @@ def test_killed_guard_counts_as_nothing(stage: Stage) -> None:
     assert checkpoint.pending(stage.folder) is None
     with pytest.raises(errors.StateError, match=r"^nothing waits") as caught:
         checkpoint.confirm(stage.folder)
-    assert caught.value.hint == "its guard was killed: what was changed stays"
+    assert caught.value.hint == "its guard was killed: the change stays"
     second = stage.arm()
     assert second != pid
     checkpoint.confirm(stage.folder)
@@ -425,7 +425,7 @@ def test_command_is_killed(stage: Stage) -> None:
 
 @pytest.mark.parametrize("blow", ["kill", "hangup"])
 def test_terminal_goes(stage: Stage, blow: str) -> None:
-    """The session leader is killed, or its terminal closed: what was there before comes back."""
+    """The session leader is killed, or its terminal closed: the former state comes back."""
     master, slave = pty.openpty()
     parent = command(
         stage,
@@ -666,7 +666,7 @@ def test_restoration_fails(stage: Stage, monkeypatch: pytest.MonkeyPatch, asked:
     with pytest.raises(errors.StateError) as caught:
         checkpoint.confirm(stage.folder)
     assert str(caught.value) == (
-        f"not confirmed in time, and what was there before could not be restored: {error}"
+        f"not confirmed in time, and the former state could not be restored: {error}"
     )
     assert checkpoint.rejected(stage.folder) == "c0ffee"
 
@@ -708,7 +708,7 @@ def in_restoration(stage: Stage) -> tuple[int, int]:
 def test_while_it_is_restored(stage: Stage) -> None:
     """Too late to confirm and too early for the next change; then the verdict is there."""
     pid, pipe = in_restoration(stage)
-    sentence = "^not confirmed in time: what was there before is being restored$"
+    sentence = "^not confirmed in time: the former state is being restored$"
     with pytest.raises(errors.StateError, match=sentence):
         checkpoint.confirm(stage.folder)
     with pytest.raises(errors.StateError, match=sentence):
@@ -725,7 +725,7 @@ def test_killed_while_it_restored(stage: Stage) -> None:
     pid, pipe = in_restoration(stage)
     os.kill(pid, signal.SIGKILL)
     stage.ended(pid)
-    with pytest.raises(errors.StateError, match="the guard died before it told"):
+    with pytest.raises(errors.StateError, match="the guard died before it reported"):
         checkpoint.confirm(stage.folder)
     assert checkpoint.rejected(stage.folder) == "c0ffee"
     second = stage.arm()
@@ -820,7 +820,7 @@ def raced(stage: Stage, under_lock: bool) -> bool:
             checkpoint.confirm(stage.folder)
     except errors.StateError as error:
         sentence = str(error)
-    assert not sentence or sentence.startswith("not confirmed in time: what was there before ")
+    assert not sentence or sentence.startswith("not confirmed in time: the former state ")
     return not sentence
 
 

@@ -614,7 +614,7 @@ def test_nobody_is_asked_on_a_main_device_that_is_down(memory: Memory, wire: Wir
     to ask is told nothing."""
     engine = on(memory, acd="fast")
     memory.set_device("eth0", up=False)
-    why = "nobody was asked whether {} is in use: eth0 is down"
+    why = "{} was not probed for: eth0 is down"
     lines = [f"eth0:0 {V6} kind label", "eth0:1 10.0.0.1 kind label acd off"]
     outcome = declared(engine, *lines, force=True)
     notes = [item.plan.notes for item in outcome.done]

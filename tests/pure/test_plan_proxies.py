@@ -83,11 +83,11 @@ def test_words(text: str) -> None:
         ("publish 10.0.0.5/24 dev eth0", USAGE,
          "10.0.0.5/24: one address is published, not a network"),
         ("publish 2001:db8::/64 dev eth0", USAGE, "one address is published, not a network"),
-        ("publish 127.0.0.5 dev eth0", USAGE, "127.0.0.5: nobody is asked for this address"),
-        ("publish 0.0.0.0 dev eth0", USAGE, "0.0.0.0: nobody is asked for this address"),
-        ("publish 255.255.255.255 dev eth0", USAGE, "nobody is asked for this address"),
-        ("publish fe80::5 dev eth0", USAGE, "fe80::5: nobody is asked for this address"),
-        ("publish ::1 dev eth0", USAGE, "::1: nobody is asked for this address"),
+        ("publish 127.0.0.5 dev eth0", USAGE, "127.0.0.5: this address is not resolved"),
+        ("publish 0.0.0.0 dev eth0", USAGE, "0.0.0.0: this address is not resolved"),
+        ("publish 255.255.255.255 dev eth0", USAGE, "this address is not resolved"),
+        ("publish fe80::5 dev eth0", USAGE, "fe80::5: this address is not resolved"),
+        ("publish ::1 dev eth0", USAGE, "::1: this address is not resolved"),
         ("publish 224.0.0.1 dev eth0", USAGE, "multicast"),
         ("publish 10.0.0.5 dev nodev", KERNEL, "nodev: there is no such device"),
         ("publish 10.0.0.5 dev eth0:7", KERNEL, "eth0:7: there is no such device"),
@@ -179,7 +179,7 @@ def test_an_mtu_without_ipv6(run: Command) -> None:
     """IPv6 cannot be published there; nothing else of the command is done either."""
     run.memory.set_device("eth0", mtu=1000)
     assert run.refused("publish 10.0.0.5 2001:db8::5 dev eth0", KERNEL) == (
-        "eth0: IPv6 does not stand on this device (its MTU is 1000)"
+        "eth0: this device has no IPv6 (its MTU is 1000)"
     )
     assert run.memory.proxies() == []
 

@@ -246,7 +246,7 @@ def test_a_main_device_that_is_down(cli: Command) -> None:
     words = ("eth9:0", "10.0.0.1", "kind", "label", "acd", "fast")
     assert "main device eth9 is down" in cli.fails(2, *words)
     line = cli.warns("--force", *words)
-    warning = "netalias: warning: eth9:0: nobody was asked whether 10.0.0.1 is in use: eth9 is down"
+    warning = "netalias: warning: eth9:0: 10.0.0.1 was not probed for: eth9 is down"
     assert line == warning
     assert cli.names() == ["eth9:0"]
     cli.silent("-q", "--force", "eth9:1", *words[1:2], "kind", "macvlan", "acd", "fast")

@@ -1,4 +1,4 @@
-"""reconcile --confirm: what was there before comes back, unless somebody confirms in time."""
+"""reconcile --confirm: the former state comes back, unless somebody confirms in time."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def tries(cli: Command, seconds: str, file: str, *options: str) -> str:
     done = cli.run("--confirm", seconds, *options, "reconcile", file)
     assert done.returncode == 0, done
     assert done.stderr == (
-        f"netalias: what was there before comes back in {seconds} s, unless it is confirmed"
+        f"netalias: the former state is restored in {seconds} s, unless the change is confirmed"
         " (netalias confirm)\n"
     )
     return done.stdout
@@ -122,7 +122,7 @@ def test_a_confirmation_that_comes_too_late_is_told_so(guarded: Command, declare
     assert cli.names() == []
     line = cli.fails(REFUSED, "confirm")
     assert line.startswith(
-        f"netalias: not confirmed in time: what was there before was restored at {at}; "
+        f"netalias: not confirmed in time: the former state was restored at {at}; "
     )
 
 
@@ -254,7 +254,7 @@ def test_a_guard_that_is_killed_restores_nothing(guarded: Command, declare: Decl
     until(lambda: not Path(f"/proc/{guard}").exists())
     line = cli.fails(REFUSED, "confirm")
     assert line == (
-        "netalias: nothing waits for a confirmation (its guard was killed: what was changed stays)"
+        "netalias: nothing waits for a confirmation (its guard was killed: the change stays)"
     )
     assert cli.names() == ["lo:0"]
     tries(cli, LONG, declare("lo:0 192.0.2.2"))

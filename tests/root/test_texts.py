@@ -166,8 +166,7 @@ def test_what_cannot_be_written_is_a_warning(place: Place):
     done = place.run("eth9:1", "192.0.2.2/32")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == (
-        "netalias: warning: /run/netalias/net: the texts do not tell what is there now:"
-        " Is a directory\n"
+        "netalias: warning: /run/netalias/net: the texts are out of date: Is a directory\n"
     )
     done = place.run("--quiet", "eth9:1-")
     assert (done.returncode, done.stderr) == (0, "")
