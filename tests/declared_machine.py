@@ -53,7 +53,7 @@ from netalias.model.steps import (
 from netalias.observed import Observed
 from netalias.plan import Difference
 from netalias.plan.diff import Diff
-from netalias.plan.sysctls import MainName
+from netalias.plan.sysctls import main_name
 from netalias.runtime.private import PrivateDirectory
 from netalias.views.diff import line
 
@@ -454,7 +454,7 @@ class DeclaredAliases(RuleBasedStateMachine):
                 assert str(item.name) in seen(after), "what could not be changed is gone"
         again = self._check(rules)
         failed = {item.name for item in outcome.failed}
-        failed |= {MainName(name.main) for name in failed}
+        failed |= {main_name(name.main) for name in failed}
         note(f"failed {[(str(item.name), str(item.error)) for item in outcome.failed]}")
         note(f"then {self._lines(again)} {[one.line() for one in again.skipped]}")
         assert [text for text, item in self._told(again) if item.name not in failed] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.engine import execute
 from netalias.model import PROTOCOL
-from netalias.model.steps import MarkAddress
+from netalias.model.leases import MarkAddress
 from netalias.observed import find
 from netalias.plan import Difference, Plan, steps_of
 from netalias.plan.diff import CHANGED

@@ -10,7 +10,7 @@ from netalias.model.neighbours import AddProxy, DelProxy, Proxy
 from netalias.plan import Difference, Plan
 from netalias.plan import proxies as conditions
 from netalias.plan.diff import CHANGED
-from netalias.plan.sysctls import MainName
+from netalias.plan.sysctls import main_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,4 +143,4 @@ def carry_out(engine: Engine, work: Callable[[], Publication]) -> Publication:
 def _difference(step: Step) -> Difference:
     plan = Plan()
     plan.steps = [step]
-    return Difference(CHANGED, MainName(step.device), plan)
+    return Difference(CHANGED, main_name(step.device), plan)

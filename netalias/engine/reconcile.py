@@ -14,7 +14,7 @@ from netalias.observed import Observed, only
 from netalias.plan import Difference
 from netalias.plan.compare import compare
 from netalias.plan.diff import REMOVED, Diff, Skipped, removal
-from netalias.plan.sysctls import MainName
+from netalias.plan.sysctls import main_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcom
         again, outcome.wrong = _wrong_among(engine, done, rules)
     else:
         failed = {item.name for item in outcome.failed}
-        failed |= {MainName(name.main) for name in failed}  # the old alias may need its sysctls
+        failed |= {main_name(name.main) for name in failed}  # the old alias may need its sysctls
         again = look(engine, declared, rules, outcome.prepared.conflicts)
         outcome.wrong = [item for item in again.items if item.name not in failed]
     if not outcome.failed and not outcome.diff.skipped:

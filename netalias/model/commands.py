@@ -10,7 +10,7 @@ from netalias.model import (
     address_text,
     mac_text,
 )
-from netalias.model.leases import RenewAddress
+from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.names import printable
 from netalias.model.neighbours import AddProxy, DelProxy
 from netalias.model.steps import (
@@ -20,7 +20,6 @@ from netalias.model.steps import (
     DelAddress,
     DelAltname,
     DelLink,
-    MarkAddress,
     SetLink,
     Step,
 )

@@ -1,5 +1,7 @@
 """Leases: finite lifetimes of addresses, which the kernel removes unless they are renewed. Pure.
 
+The steps that change an address in place stand here too: RenewAddress, MarkAddress.
+
 When the lease of an alias has run out, its device is left without its address; of a label nothing
 is left.
 """
@@ -96,6 +98,25 @@ class RenewAddress(Step):
 
     def __init__(
         self, device: str, index: int, address: Address, before: RenewAddress | None = None
+    ) -> None:
+        super().__init__(device, index, SET)
+        self.address = address
+        self.before = before
+
+    def inverse(self) -> Step | None:
+        return self.before
+
+
+class MarkAddress(Step):
+    """RTM_NEWADDR with NLM_F_REPLACE: sets the protocol of an address that is there.
+
+    ``before`` is the step that restores the former protocol.
+    """
+
+    __slots__ = ("address", "before")
+
+    def __init__(
+        self, device: str, index: int, address: Address, before: MarkAddress | None = None
     ) -> None:
         super().__init__(device, index, SET)
         self.address = address

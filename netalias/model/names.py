@@ -23,7 +23,10 @@ _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 class AliasName:
-    """The name of an alias: main device and slot. ``str()`` is ``eth0:0``."""
+    """The name of an alias: main device and slot. ``str()`` is ``eth0:0``.
+
+    The slot -1 stands for the main device itself, ``eth0``.
+    """
 
     __slots__ = ("main", "slot")
 
@@ -32,7 +35,7 @@ class AliasName:
         self.slot = slot
 
     def __str__(self) -> str:
-        return f"{self.main}:{self.slot}"
+        return f"{self.main}:{self.slot}" if self.slot >= 0 else self.main
 
     def __repr__(self) -> str:
         return f"AliasName({self.main!r}, {self.slot})"

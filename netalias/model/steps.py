@@ -204,25 +204,6 @@ class DelAddress(Step):
         return AddAddress(self.device, self.index, self.address.renewed())
 
 
-class MarkAddress(Step):
-    """RTM_NEWADDR with NLM_F_REPLACE: sets the protocol of an address that is there.
-
-    ``before`` is the step that restores the former protocol.
-    """
-
-    __slots__ = ("address", "before")
-
-    def __init__(
-        self, device: str, index: int, address: Address, before: MarkAddress | None = None
-    ) -> None:
-        super().__init__(device, index, SET)
-        self.address = address
-        self.before = before
-
-    def inverse(self) -> Step | None:
-        return self.before
-
-
 class SysctlChange:
     """One change of a main device: values by sysctl name; ``restores``: nothing needs it more."""
 

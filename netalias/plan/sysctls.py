@@ -41,23 +41,16 @@ SET = "="
 """Sign of a Difference in the sysctls of a main device."""
 
 
-class MainName(AliasName):
-    """The name of a main device where a Difference has that of an alias."""
-
-    __slots__ = ()
-
-    def __init__(self, main: str) -> None:
-        super().__init__(main, -1)
-
-    def __str__(self) -> str:
-        return self.main
+def main_name(main: str) -> AliasName:
+    """The name of a main device, where that of an alias is expected."""
+    return AliasName(main, -1)
 
 
 def sysctl_difference(change: SysctlChange) -> Difference:
     """The difference in the sysctls of a main device that *change* removes."""
     plan = Plan()
     plan.steps = [change.step()]
-    item = Difference(SET, MainName(change.main.name), plan)
+    item = Difference(SET, main_name(change.main.name), plan)
     item.sysctl_change = change
     return item
 

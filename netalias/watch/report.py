@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from netalias.desired.declarations import counted
 from netalias.kernel import GONE
-from netalias.model.leases import RenewAddress
-from netalias.model.steps import (
-    AddAddress,
-    AddAltname,
-    CreateLink,
-    DelAddress,
-    DelAltname,
-    MarkAddress,
-    SetLink,
-)
+from netalias.model.leases import MarkAddress, RenewAddress
+from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress, DelAltname, SetLink
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.plan.sysctls import SET
 from netalias.views.diff import line

@@ -26,8 +26,9 @@ from netalias.model import (
     PROTOCOL,
     Address,
 )
+from netalias.model.leases import MarkAddress
 from netalias.model.names import AliasName
-from netalias.model.steps import AddAddress, AddAltname, DelAddress, MarkAddress
+from netalias.model.steps import AddAddress, AddAltname, DelAddress
 
 RTMGRP_IPV4_IFADDR = 0x10
 RTMGRP_IPV6_IFADDR = 0x100

@@ -16,6 +16,7 @@ from netalias.kernel import Failure, Kernel, sends
 from netalias.kernel.memory import Memory
 from netalias.model import GROUP, PROTOCOL, Address, Device
 from netalias.model.commands import title
+from netalias.model.leases import MarkAddress
 from netalias.model.steps import (
     ADDRESS,
     BARRIERS,
@@ -32,7 +33,6 @@ from netalias.model.steps import (
     DelAddress,
     DelAltname,
     DelLink,
-    MarkAddress,
     SetLink,
     Step,
 )

@@ -14,14 +14,8 @@ from support import Namespace, until
 from netalias.kernel.netlink import Netlink
 from netalias.kernel.netlink.fingerprint import Fingerprinted
 from netalias.model import PROTOCOL, Address, Snapshot
-from netalias.model.steps import (
-    AddAddress,
-    AddAltname,
-    CreateLink,
-    DelAddress,
-    MarkAddress,
-    SetLink,
-)
+from netalias.model.leases import MarkAddress
+from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress, SetLink
 
 SALT = b"salt"
 MACVLAN_MODE_BRIDGE = 4

@@ -40,7 +40,7 @@ from netalias.model import (
     Snapshot,
     names,
 )
-from netalias.model.leases import RenewAddress
+from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.neighbours import AddProxy, DelProxy
 from netalias.model.steps import (
     AddAddress,
@@ -49,7 +49,6 @@ from netalias.model.steps import (
     DelAddress,
     DelAltname,
     DelLink,
-    MarkAddress,
     SetLink,
 )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netalias.kernel.netlink import codec, neighbours
 from netalias.model import SCRATCH
-from netalias.model.leases import RenewAddress
-from netalias.model.steps import DelLink, MarkAddress
+from netalias.model.leases import MarkAddress, RenewAddress
+from netalias.model.steps import DelLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

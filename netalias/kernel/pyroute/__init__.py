@@ -45,7 +45,7 @@ from netalias.model import (
     mac_text,
 )
 from netalias.model.commands import title
-from netalias.model.leases import RenewAddress
+from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -53,7 +53,6 @@ from netalias.model.steps import (
     DelAddress,
     DelAltname,
     DelLink,
-    MarkAddress,
     SetLink,
 )
 
