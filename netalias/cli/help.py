@@ -379,9 +379,13 @@ Run a script on the engine of Linux 2.0 in memory. A line is one command; # begi
   chain                                    the device chain
   hash ADDRESS                             the bucket of an address
   rx [MAIN] SRC DST                        the device that receives a packet
+  rx32 [MAIN] SRC|- DST                    the same by 32-bit numbers, as IP and ARP did
   route NETWORK/LEN DEVICE                 a route, for the selection by source
   max N, counters                          the limit and the counters of 0.50
-  type add|remove NAME|FAMILY              register an alias type
+  type add|remove NAME|FAMILY              register an alias type, or remove it
+  type add NAME FAMILY                     a type of four bytes without hooks
+  device NAME flags UP,NOARP | 0x81        all flags of a device
+  trace                                    hooks called and devices up, down or freed
 
 Lines that begin with > or ! hold the expected output or error; --check compares them.
 """,
