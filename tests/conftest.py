@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import core, is_hypothesis_test, settings
+from hypothesis import HealthCheck, core, is_hypothesis_test, settings
 from hypothesis.internal.conjecture import providers
 from support import Namespace, Turns, veth_pair, why_no_namespace
 
@@ -43,7 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
-    settings.register_profile("explore", deadline=None, database=None, print_blob=False)
+    # A test that is a method has a new object for every seed: these are no differing executors.
+    same = [HealthCheck.differing_executors]
+    settings.register_profile(
+        "explore", deadline=None, database=None, print_blob=False, suppress_health_check=same
+    )
     settings.load_profile("explore" if SEEDS else "fixed")
     # Hypothesis takes constants out of modules that happen to be loaded from this folder: a test
     # would get other examples beside other tests.
