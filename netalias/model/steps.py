@@ -216,6 +216,6 @@ class SysctlChange:
         self.restores = restores
 
     def step(self) -> Step:
-        """What does it; before aliases come up, and after the last has gone."""
+        """The step that sets the sysctls: before aliases come up, or after the last has gone."""
         place = (self.main.name, self.main.index, RETIRE if self.restores else SET)
         return SetLink(*place, conf=self.after, before=SetLink(*place, conf=self.before))

@@ -121,7 +121,7 @@ def test_who_comes_back_all_the_same_costs_nobody_anything(stage: Declared) -> N
 
 
 def test_back_after_a_verdict_of_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That another host has an IPv6 address turns out when everything is done."""
+    """The kernel reports a duplicate IPv6 address only after all steps have been done."""
     memory = Memory(kinds=("macvlan", "ipvlan", "dummy"))
     stage = Declared(memory)
     stage.engine = on(memory)
@@ -231,7 +231,7 @@ FOUND = {
         ["eth2:2", "eth2:1"],
     ),
 }
-"""What the dice of the state machine have found: a file, the next one, and who fails."""
+"""Cases found by exploration: a file, the next file, and the name that fails."""
 
 
 @pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)

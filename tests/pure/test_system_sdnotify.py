@@ -191,7 +191,7 @@ def test_no_descriptor_stays_open(manager: Manager) -> None:
 
 
 def test_without_a_descriptor_left_nothing_is_said(manager: Manager) -> None:
-    """That ends no service; later messages arrive."""
+    """A lost message does not end the service; later messages arrive."""
     me = Service(manager.environ())
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))

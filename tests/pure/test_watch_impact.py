@@ -227,7 +227,7 @@ def test_a_new_name(observed: Observed) -> None:
 
 
 def test_carrier(observed: Observed) -> None:
-    """Of a main device with aliases the index is noted."""
+    """The index of a main device that has aliases is noted."""
     for name in ("eth0", "eth1"):
         observed.kernel.set_device(name, carrier=False)
     observed.affected()

@@ -31,7 +31,7 @@ storm = Storm(1)
 while True:
     storm.blow(1000)
     print(flush=True)
-    time.sleep(0.1)
+    time.sleep(0.1)  # the pace of the storm, nothing is waited for
 """
 
 

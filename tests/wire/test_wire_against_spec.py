@@ -60,7 +60,7 @@ def types(body: Any) -> list[str]:
 
 
 def read(packed: bytes) -> list[Any]:
-    """What codec.py makes of a datagram: values in order."""
+    """The values that codec.py reads from a datagram, in order."""
     values: list[Any] = []
     for kind, flags, _, start, end in codec.messages(packed):
         if kind == codec.RTM_NEWLINK:

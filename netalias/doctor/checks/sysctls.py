@@ -9,7 +9,7 @@ from netalias.plan.sysctls import NEEDED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from netalias.doctor.facts import Facts
     from netalias.model import Address, Alias, Device
@@ -63,44 +63,47 @@ def _detour(facts: Facts, alias: Alias, device: Device) -> Route | None:
     return next(iter([*sorted(within, key=lambda one: -one.prefixlen), *near, *found]), None)
 
 
-def rp_filter(facts: Facts) -> Iterator[Finding]:
-    """Strict reverse path filtering drops packets: answers leave by another device (RFC 3704)."""
+def _detoured(
+    facts: Facts, filtering: Callable[[Device], bool]
+) -> Iterator[tuple[Alias, Device, Route]]:
+    """Aliases that are received by a *filtering* device, that device, and another way back."""
     for alias in _inet(facts):
         device = facts.receiver(alias)
-        if alias.main is None or device is None:
-            continue
-        if facts.effective(device, "rp_filter") != STRICT:
+        if device is None or not filtering(device):
             continue
         route = _detour(facts, alias, device)
         if route is not None:
-            network = network_text(AF_INET, route.network, route.prefixlen)
-            yield finding(
-                alias,
-                ERROR,
-                f"packets from {network} to {text_of(alias)} are dropped",
-                f"{facts.sysctl_text(device, 'rp_filter')} and the way back to {network} is"
-                f" {facts.name(route.devices[0])}",
-                f"sysctl -w {assignment(device.name, 'rp_filter', LOOSE)}",
-            )
+            yield alias, device, route
+
+
+def rp_filter(facts: Facts) -> Iterator[Finding]:
+    """Strict reverse path filtering drops packets: answers leave by another device (RFC 3704)."""
+    strict = _detoured(facts, lambda device: facts.effective(device, "rp_filter") == STRICT)
+    for alias, device, route in strict:
+        network = network_text(AF_INET, route.network, route.prefixlen)
+        yield finding(
+            alias,
+            ERROR,
+            f"packets from {network} to {text_of(alias)} are dropped",
+            f"{facts.sysctl_text(device, 'rp_filter')} and the way back to {network} is"
+            f" {facts.name(route.devices[0])}",
+            f"sysctl -w {assignment(device.name, 'rp_filter', LOOSE)}",
+        )
 
 
 def arp_filter(facts: Facts) -> Iterator[Finding]:
     """arp_filter suppresses ARP answers: the way back is another device."""
-    for alias in _inet(facts):
-        device = facts.receiver(alias)
-        if alias.main is None or device is None or not facts.effective(device, "arp_filter"):
-            continue
-        route = _detour(facts, alias, device)
-        if route is not None:
-            network = network_text(AF_INET, route.network, route.prefixlen)
-            yield finding(
-                alias,
-                ERROR,
-                f"hosts in {network} cannot learn the MAC of {text_of(alias)}",
-                f"{facts.sysctl_text(device, 'arp_filter')} and the way back to {network} is"
-                f" {facts.name(route.devices[0])}",
-                lowered(facts, device, "arp_filter", 0),
-            )
+    silent = _detoured(facts, lambda device: bool(facts.effective(device, "arp_filter")))
+    for alias, device, route in silent:
+        network = network_text(AF_INET, route.network, route.prefixlen)
+        yield finding(
+            alias,
+            ERROR,
+            f"hosts in {network} cannot learn the MAC of {text_of(alias)}",
+            f"{facts.sysctl_text(device, 'arp_filter')} and the way back to {network} is"
+            f" {facts.name(route.devices[0])}",
+            lowered(facts, device, "arp_filter", 0),
+        )
 
 
 def arp_ignore(facts: Facts) -> Iterator[Finding]:
