@@ -138,7 +138,7 @@ class Watched:
             self.controller.act()
         except errors.NetaliasError as error:
             self.journal.write(f"error: {error.line()}\n")
-        self.controller.touched = self.controller.raised = False
+        self.controller.touched = self.controller.republish = False
         self.controller.linked = set()
 
     @property

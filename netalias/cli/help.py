@@ -328,14 +328,16 @@ A warning names each obstacle, with the command that removes it: the device is d
 not forward, has no proxy_ndp or answers late (proxy_delay), or no route leads to the address
 through another device. An address of this host needs no entry, and gets none.
 
-The kernel drops the entry when the device goes down; watch publishes it again.
+The kernel drops the entry when the device goes down, and an IPv4 one with the last IPv4 address of
+the device; watch publishes it again.
 
 Options: -v -q --dry-run --wait SECONDS -n NAME
 """,
     "unpublish": """\
 netalias [OPTION]... unpublish ADDRESS... [dev MAIN]
 
-Remove entries that publish made, on one device or on all. Exit status 2 when netalias has not
+Remove entries that publish made, on one device or on all, and those that the kernel has dropped and
+watch would publish again. Exit status 2 when netalias has not
 published one of the addresses; then nothing is removed.
 
 Options: -v --dry-run --wait SECONDS -n NAME

@@ -11,6 +11,7 @@ from netalias.plan import Difference, Plan
 from netalias.plan import proxies as conditions
 from netalias.plan.diff import CHANGED
 from netalias.plan.sysctls import main_name
+from netalias.runtime import published
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,18 +22,23 @@ if TYPE_CHECKING:
     from netalias.model.neighbours import Surroundings
     from netalias.model.steps import Step
     from netalias.plan.proxies import Wanted
+    from netalias.runtime.published import Published
 
     Planner = Callable[[Engine, list[Wanted], str], "Publication"]
 
 
 class Publication:
-    """The ``steps`` of a publication, planned or done, and ``notes`` for people."""
+    """The ``steps`` of a publication, planned or done, and ``notes`` for people.
 
-    __slots__ = ("notes", "steps")
+    ``published`` is the record of all published addresses after the steps.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("notes", "published", "steps")
+
+    def __init__(self, published: list[Published]) -> None:
         self.steps: list[Step] = []
         self.notes: list[str] = []
+        self.published = published
 
 
 def planned(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
@@ -45,14 +51,16 @@ def planned(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
     there = {
         (one.family, one.local): one for one in engine.kernel.proxies() if one.index == main.index
     }
-    result = Publication()
-    missing = []
+    result = Publication(_recorded(engine, snapshot))
+    missing, ours = [], []
     for family, local in wanted:
         conditions.check(main, family)
         present = there.get((family, local))
         if present is None:
             missing.append(Proxy(main.index, family, local, PROTOCOL))
-        elif present.protocol != PROTOCOL:
+        elif present.protocol == PROTOCOL:
+            ours.append(Proxy(main.index, family, local, PROTOCOL))
+        else:
             says = f"{main.name} answers for it already, and not by netalias: left as it is"
             result.notes.append(f"{present.text}: {says}")
     made = []
@@ -64,6 +72,8 @@ def planned(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
             made.append(case)
     result.steps += [AddProxy(main.name, main.index, case.proxy) for case in made]
     result.notes += conditions.faults(made)
+    found = [(main.name, one) for one in (*ours, *(case.proxy for case in made))]
+    result.published += [one for one in found if one not in result.published]
     return result
 
 
@@ -84,8 +94,15 @@ def _cases(
     return found
 
 
+def _recorded(engine: Engine, snapshot: Snapshot) -> list[Published]:
+    path = engine.runtime.path
+    recorded = published.read(path, engine.kernel.cookie()) if path else []
+    return published.located(recorded, snapshot.devices.values())
+
+
 def withdrawn(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
-    """The publication that removes the entries for *wanted*, on the device *name* or on any.
+    """The publication that removes the entries for *wanted*, on the device *name* or on any, also
+    those that the kernel has dropped and `watch` would restore.
 
     Raises NoSuchDevice for a missing device or entry, NotOurs for an entry of others.
     """
@@ -96,12 +113,18 @@ def withdrawn(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publicatio
         for one in engine.kernel.proxies()
         if one.index in snapshot.devices and (main is None or one.index == main.index)
     ]
-    result = Publication()
+    result = Publication(_recorded(engine, snapshot))
     for family, local in wanted:
         found = [one for one in proxies if (one.family, one.local) == (family, local)]
         ours = [one for one in found if one.protocol == PROTOCOL]
-        if not ours:
+        recorded = [
+            one
+            for one in result.published
+            if (one[1].family, one[1].local) == (family, local) and name in ("", one[0])
+        ]
+        if not (ours or recorded):
             raise _missing(Proxy(0, family, local), found, snapshot, name)
+        result.published = [one for one in result.published if one not in recorded]
         for one in ours:
             result.steps.append(DelProxy(snapshot.devices[one.index].name, one.index, one))
     return result
@@ -128,16 +151,32 @@ def _device(snapshot: Snapshot, name: str) -> Device:
 def carry_out(engine: Engine, work: Callable[[], Publication]) -> Publication:
     """Carry out the publication that *work* plans, as a whole or not at all.
 
-    Raises KernelError; NotPermitted takes precedence.
+    The caller is in a transaction. Raises KernelError, StateError if the record cannot be written;
+    NotPermitted takes precedence.
     """
     result = permitted_first(engine.kernel, work)
     if not result.steps:
         engine.kernel.permitted()
+    # The record first: watch publishes what is in it, and must not bring back what is withdrawn.
+    before = _replace_record(engine, result.published)
     items = [_difference(step) for step in result.steps]
-    execute(engine, engine.recognise(Snapshot([])), items, atomic=True)
-    if items and items[0].error is not None:
-        raise items[0].error
+    try:
+        execute(engine, engine.recognise(Snapshot([])), items, atomic=True)
+        if items and items[0].error is not None:
+            raise items[0].error
+    except BaseException:
+        _replace_record(engine, before)
+        raise
     return result
+
+
+def _replace_record(engine: Engine, now: list[Published]) -> list[Published]:
+    """Write the record of published addresses; its former content."""
+    path, cookie = engine.runtime.path, engine.kernel.cookie()
+    before = published.read(path, cookie) if path else []
+    if path and before != now:
+        published.write(path, cookie, now)
+    return before
 
 
 def _difference(step: Step) -> Difference:

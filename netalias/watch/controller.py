@@ -39,9 +39,9 @@ that looks like a release by another process."""
 class Controller:
     """``wake`` is the time of the next act(), None for never.
 
-    ``touched``: the aliases may have changed; ``raised``: a device came, or came up; ``linked``:
-    indexes of main devices that got a carrier. The caller resets these three. *clock* counts
-    seconds. Nothing is changed while *checkpoint* gives a reason.
+    ``touched``: the aliases may have changed; ``republish``: a device may have lost its proxy
+    entries; ``linked``: indexes of main devices that got a carrier. The caller resets these three.
+    *clock* counts seconds. Nothing is changed while *checkpoint* gives a reason.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Controller:
         self.engine = engine
         self.wake: float | None = None
         self.touched = True
-        self.raised = False
+        self.republish = False
         self.linked: set[int] = set()
         self._monitor = monitor
         self._clock = clock
@@ -135,9 +135,9 @@ class Controller:
         finally:
             affected = impact.affected
             self.touched |= affected.touched
-            self.raised |= affected.raised
+            self.republish |= affected.republish
             self.linked |= affected.linked
-            affected.touched = affected.raised = False
+            affected.touched = affected.republish = False
             affected.linked = set()
         return count
 

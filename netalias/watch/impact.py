@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from netalias.desired.index import DeclaredNames
 from netalias.kinds import KINDS, UNLINKED
-from netalias.model import FOREVER, GROUP, PROTOCOL, names
+from netalias.model import AF_INET, FOREVER, GROUP, PROTOCOL, names
 from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK
 from netalias.model.leases import same
 from netalias.model.names import AliasName
@@ -39,11 +39,12 @@ class Affected:
     index and address, since the kernel gives the first label of a renamed device the name of the
     device (inetdev_changename). ``linked``: indexes of main devices that got a carrier. ``whole``:
     everything has to be compared. ``touched``: the aliases or their addresses may have changed;
-    ``raised``: a device came, came up, or got a carrier; ``expired``: a lease may have expired.
+    ``republish``: a device came, came up, or got a carrier or an IPv4 address, so it may have lost
+    its proxy entries; ``expired``: a lease may have expired.
     """
 
     __slots__ = (
-        "dirty", "down", "expired", "gone", "linked", "raised", "relabelled", "renamed", "risen",
+        "dirty", "down", "expired", "gone", "linked", "relabelled", "renamed", "republish", "risen",
         "touched", "whole",
     )  # fmt: skip
 
@@ -55,7 +56,7 @@ class Affected:
         self.renamed: dict[int, str] = {}
         self.relabelled: dict[tuple[int, bytes], int] = {}
         self.linked: set[int] = set()
-        self.whole = self.expired = self.touched = self.raised = False
+        self.whole = self.expired = self.touched = self.republish = False
 
     @property
     def few(self) -> bool:
@@ -100,6 +101,8 @@ class Impact:
         device = event.device
         if device is None or event.key[0] not in (LINK, ADDRESS) or self._renews(event):
             return
+        if event.what == ADDRESS and event.old is None:
+            self.affected.republish |= event.subject.address.family == AF_INET
         if self._is_alias(device) or (event.what == "group" and event.old == self._group):
             self.affected.touched = True
             self._mark(self._called(device, event), port_id)
@@ -192,7 +195,7 @@ class Impact:
                 affected.renamed.setdefault(index, str(event.old))
                 affected.touched = True
         elif event.what == CARRIER and event.new:
-            affected.raised = True
+            affected.republish = True
             if self._has_aliases(device):
                 affected.linked.add(index)
         elif event.what in SHAPING:
@@ -219,7 +222,7 @@ class Impact:
 
     def _came_up(self, called: set[str], wanted: bool) -> None:
         affected = self.affected
-        affected.raised = True
+        affected.republish = True
         if wanted:
             affected.risen |= called
             affected.whole = affected.touched = True

@@ -1,8 +1,8 @@
 """Repetitions: proxy entries after their device came up, announcements and leases by the clock.
 
-The kernel drops the proxy entries of a device that goes down (pneigh_ifdown), and announces neither
-that nor new ones. So they are read whenever another process has released the lock of the namespace,
-since it may have changed them.
+The kernel drops the proxy entries of a device that goes down or loses its last IPv4 address
+(pneigh_ifdown), and announces neither that nor new ones. So they are read whenever another process
+has released the lock of the namespace, since it may have published some.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from netalias.kernel import GONE
 from netalias.model import PROTOCOL
 from netalias.model.leases import PARTS, renewals, running
 from netalias.model.neighbours import AddProxy, Proxy
+from netalias.runtime import published
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,43 +28,58 @@ if TYPE_CHECKING:
     from netalias.model import Alias
     from netalias.model.events import State
     from netalias.model.names import AliasName
+    from netalias.runtime.published import Published
     from netalias.system.journal import Journal
     from netalias.watch.controller import Controller
 
+    Key = tuple[str, int, bytes]
+    """The name of a device, family and address."""
+
 
 class Republisher:
-    """Our proxy entries, by the name of the device: it may come back with another index."""
+    """The published addresses of a namespace, and their restoration.
 
-    def __init__(self, engine: Engine, state: State) -> None:
+    *directory* is the runtime directory, with the record of what was ordered. Entries that are not
+    in it, since it could not be written, are known once they have been seen in the kernel.
+    """
+
+    def __init__(self, engine: Engine, state: State, directory: str) -> None:
         self._engine = engine
         self._state = state
-        self._known: dict[str, list[Proxy]] = {}
+        self._directory = directory
+        self._recorded: dict[Key, Proxy] = {}
+        self._known: dict[Key, Proxy] = {}
 
-    def read(self) -> list[Proxy]:
+    def seen(self) -> list[Proxy]:
         """Our proxy entries in the kernel. Raises KernelError."""
         return [one for one in self._engine.kernel.proxies() if one.protocol == PROTOCOL]
 
-    def learn(self, proxies: Iterable[Proxy]) -> None:
-        """Remember these entries; those of a device that is down stay as they were."""
-        found: dict[str, list[Proxy]] = {}
-        for proxy in proxies:
-            device = self._state.device(proxy.index)
-            if device is not None:
-                found.setdefault(device.name, []).append(proxy)
-        if not found and not self._known:
-            return
-        up = {device.name for device in self._state.devices() if device.up}
-        self._known = {name: old for name, old in self._known.items() if name not in up} | found
+    def learn(self, seen: Iterable[Proxy] | None) -> None:
+        """Read the record, and remember the entries *seen* in the kernel, None to keep those of
+        before. What a device that is down had, and the record did not, stays too."""
+        devices = list(self._state.devices())
+        recorded = published.read(self._directory, self._engine.kernel.cookie())
+        before, self._recorded = self._recorded, _keyed(published.located(recorded, devices))
+        names = {device.index: device.name for device in devices}
+        up = {device.name for device in devices if device.up and seen is not None}
+        kept = {
+            key: one
+            for key, one in self._known.items()
+            if key[0] not in up and (key in self._recorded or key not in before)
+        }
+        found = _keyed((names[one.index], one) for one in seen or () if one.index in names)
+        self._known = kept | self._recorded | found
 
     def missing(self) -> list[AddProxy]:
-        """The steps that restore the entries of devices that are up again."""
+        """The steps that restore the entries of devices that are up."""
         steps = []
-        present = {(one.index, one.local) for one in self._engine.kernel.proxies()}
-        for device in self._state.devices():
-            for old in self._known.get(device.name, ()) if device.up else ():
-                proxy = Proxy(device.index, old.family, old.local, old.protocol, old.flags)
-                if (proxy.index, proxy.local) not in present:
-                    steps.append(AddProxy(device.name, device.index, proxy))
+        present = {(one.index, one.family, one.local) for one in self._engine.kernel.proxies()}
+        by_name = {device.name: device for device in self._state.devices() if device.up}
+        for (name, family, local), old in self._known.items():
+            device = by_name.get(name)
+            if device is not None and (device.index, family, local) not in present:
+                proxy = Proxy(device.index, family, local, old.protocol, old.flags)
+                steps.append(AddProxy(name, device.index, proxy))
         return steps
 
     def restore(self) -> tuple[int, list[Failure]]:
@@ -78,6 +94,10 @@ class Republisher:
             step.owner = number
         failures = self._engine.kernel.apply(steps) if steps else []
         return len(steps) - len(failures), failures
+
+
+def _keyed(entries: Iterable[Published]) -> dict[Key, Proxy]:
+    return {(device, one.family, one.local): one for device, one in entries}
 
 
 class Reannouncer:

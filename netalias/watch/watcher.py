@@ -124,7 +124,7 @@ class Watcher:
             allow_empty=settings.allow_empty,
             allow_shrink=settings.allow_shrink,
         )
-        self.republisher = Republisher(engine, self.monitor.state)
+        self.republisher = Republisher(engine, self.monitor.state, self._folder)
         self._alive = monotonic()
         self.renewer = LeaseRenewer(self.controller, self._alive)
         self.reannouncer = Reannouncer(self.controller, self.journal, self._folder, self._alive)
@@ -176,7 +176,7 @@ class Watcher:
             pass
         self.controller.load(self._declared, self._digest)
         self.controller.start()
-        self.republisher.learn(self.republisher.read())
+        self.republisher.learn(self.republisher.seen())
         self._act()
         self._read_events()  # the changes of _act() are known by their events only
         self.texts.write(monotonic())
@@ -306,11 +306,11 @@ class Watcher:
             return  # a signal, which the loop reads next
         if controller.touched:
             self.texts.changed()
-        if controller.raised:
+        if controller.republish:
             self._try(self._republish)
         if controller.linked:
             self._try(lambda: self.reannouncer.after_carrier(controller.linked))
-        controller.touched = controller.raised = False
+        controller.touched = controller.republish = False
         controller.linked = set()
         self._report_status()
 
@@ -321,15 +321,16 @@ class Watcher:
     def _lock_released(self, lock: Followed) -> None:
         """Another process may have released the lock."""
         if lock.read():
-            self._try(self._learn_proxies)
+            self._try(self._learn_published)
             self._act()
 
-    def _learn_proxies(self) -> None:
-        """Remember the proxy entries, unless a device came up meanwhile, which has lost its own."""
-        found = self.republisher.read()
+    def _learn_published(self) -> None:
+        """Learn what is published, and restore what the kernel has dropped meanwhile."""
+        seen = self.republisher.seen()
         self.controller.read_events()
-        if not self.controller.raised:
-            self.republisher.learn(found)
+        # A device that came up after an unread event has lost entries that only the kernel had.
+        self.republisher.learn(None if self.controller.republish else seen)
+        self._republish()
 
     def _republish(self) -> None:
         done, failures = self.republisher.restore()

@@ -102,16 +102,21 @@ CASES: list[tuple[str, Callable[[Observed], object], dict[str, object]]] = [
     (
         "somebody else has the address of an alias",
         lambda observed: observed.kernel.add_address("eth1", "10.0.0.1/24"),
-        {"dirty": {"eth0:0": 7}},
+        {"dirty": {"eth0:0": 7}, "republish": True},
     ),
     (
         "an alias that nobody declared",
         lambda observed: observed.engine.create("eth1:5", "10.0.0.9", "kind", "macvlan"),
-        {"touched": True},
+        {"touched": True, "republish": True},
     ),
     (
         "an address that is no matter of ours",
         lambda observed: observed.kernel.add_address("eth1", "192.0.2.1/24"),
+        {"republish": True},
+    ),
+    (
+        "an IPv6 address that is no matter of ours",
+        lambda observed: observed.kernel.add_address("eth1", "2001:db8::1/64"),
         {},
     ),
     (
@@ -132,22 +137,22 @@ CASES: list[tuple[str, Callable[[Observed], object], dict[str, object]]] = [
     (
         "a main device that is awaited comes",
         lambda observed: observed.kernel.add_device("eth7", up=True),
-        {"risen": {"eth7"}, "whole": True, "raised": True, "touched": True},
+        {"risen": {"eth7"}, "whole": True, "republish": True, "touched": True},
     ),
     (
         "it comes, and is down",
         lambda observed: observed.kernel.add_device("eth7"),
-        {"down": {6}, "whole": True, "raised": True, "touched": True},
+        {"down": {6}, "whole": True, "republish": True, "touched": True},
     ),
     (
         "another one comes",
         lambda observed: observed.kernel.add_device("eth8", up=True),
-        {"raised": True},
+        {"republish": True},
     ),
     (
         "a device gets the name of one that is awaited",
         lambda observed: observed.kernel.set_device("eth1", name="eth7"),
-        {"risen": {"eth7"}, "whole": True, "raised": True, "touched": True},
+        {"risen": {"eth7"}, "whole": True, "republish": True, "touched": True},
     ),
     (
         "another MTU",
@@ -236,7 +241,7 @@ def test_carrier(observed: Observed) -> None:
         observed.kernel.set_device(name, carrier=True)
     affected = observed.affected()
     assert affected["linked"] == {2}
-    assert affected["raised"]
+    assert affected["republish"]
 
 
 def test_who_did_it_is_remembered(observed: Observed) -> None:
@@ -256,4 +261,4 @@ def test_devices_that_come_and_go_leave_nothing(observed: Observed) -> None:
         observed.affected()
         observed.kernel.remove_device("veth2")
         observed.affected()
-    assert observed.affected() == {"raised": True}
+    assert observed.affected() == {"republish": True}

@@ -727,15 +727,21 @@ def test_a_guard_that_is_killed(cli: Command, conf: Path, texts: Path, tmp_path:
 
 
 def test_published_addresses_come_back(cli: Command, conf: Path, texts: Path) -> None:
-    """The kernel forgets them when the device goes down."""
+    """The kernel forgets them when the device goes down, or loses its last IPv4 address."""
     with watching(cli.namespace, texts, str(conf)):
         cli("publish", "-q", "10.7.0.1", "dev", "eth9")
         cli.namespace.ip("link set eth9 down")
         assert "10.7.0.1" not in cli.namespace.ip("neigh show proxy")
         cli.namespace.ip("link set eth9 up")
         until(lambda: "10.7.0.1 dev eth9 proxy" in cli.namespace.ip("neigh show proxy"))
-        cli("unpublish", "10.7.0.1")
+        for own in cli.namespace.ip("-4 -o addr show dev eth9").split("\n"):
+            if "inet" in own:
+                cli.namespace.ip(f"addr del {own.split()[3]} dev eth9")
+        assert "10.7.0.1" not in cli.namespace.ip("neigh show proxy")
+        cli.namespace.ip("addr add 192.0.2.1/24 dev eth9")
+        until(lambda: "10.7.0.1 dev eth9 proxy" in cli.namespace.ip("neigh show proxy"))
         cli.namespace.ip("link set eth9 down")
+        cli("unpublish", "10.7.0.1")
         cli.namespace.ip("link set eth9 up")
         wait_for_state(cli.namespace, "eth9", "UP")
         assert "10.7.0.1" not in cli.namespace.ip("neigh show proxy")
