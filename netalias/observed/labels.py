@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias.kinds import MAGIC
 from netalias.model import AF_INET, AF_INET6, PROTOCOL, Alias, names
+from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,16 +28,11 @@ def labels(snapshot: Snapshot, group: int) -> list[Alias]:
 def _alias(entry: Address, main: Device) -> Alias | None:
     """The label that an address of *main* is, or None."""
     ours = entry.protocol == PROTOCOL
-    if entry.family == AF_INET:
-        name = names.split(entry.label)
-    elif entry.family == AF_INET6 and entry.metric & ~0xFFFF == MAGIC:
-        name = names.AliasName(main.name, entry.metric & 0xFFFF)
-    else:
-        return None
+    name = _named(entry, main)
     if name is None or (name.main != main.name and not ours):
         return None
     return Alias(
-        names.AliasName(main.name, name.slot),
+        AliasName(main.name, name.slot),
         "label",
         family=entry.family,
         address=entry.local,
@@ -49,10 +45,20 @@ def _alias(entry: Address, main: Device) -> Alias | None:
     )
 
 
-def label_of(address: Address, device: Device) -> names.AliasName | None:
-    """The alias name of an address of a main device, if it is a label (kinds/label.py)."""
-    if address.family == AF_INET6:
-        ours = address.protocol == PROTOCOL and address.metric & ~0xFFFF == MAGIC
-        return names.AliasName(device.name, address.metric & 0xFFFF) if ours else None
-    name = names.split(address.label)
-    return names.AliasName(device.name, name.slot) if name is not None else None
+def label_of(address: Address, device: Device) -> AliasName | None:
+    """The alias name of an address of a main device, if it is a label (kinds/label.py); an IPv6
+    address only if it is ours."""
+    name = _named(address, device)
+    if name is None or (address.family == AF_INET6 and address.protocol != PROTOCOL):
+        return None
+    return AliasName(device.name, name.slot)
+
+
+def _named(address: Address, device: Device) -> AliasName | None:
+    """The name in the label of an IPv4 address, whose main device may be called otherwise since,
+    or by the metric of an IPv6 address."""
+    if address.family == AF_INET:
+        return names.split(address.label)
+    if address.family == AF_INET6 and address.metric & ~0xFFFF == MAGIC:
+        return AliasName(device.name, address.metric & 0xFFFF)
+    return None

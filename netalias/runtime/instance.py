@@ -15,6 +15,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from time import monotonic, sleep, strftime
 
 from netalias import errors
+from netalias.runtime import NOFOLLOW, read_file, replace_file
 from netalias.system.process import started
 
 TYPE_CHECKING = False
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 LOCK = "watch.lock"
 ABOUT = "watch"
-FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 NOW = "%Y-%m-%d %H:%M:%S"
-SIZE_MAX = 1 << 20
-"""Bytes of the file ABOUT at most."""
 WAIT = 1.0
 """Seconds for a new holder of the lock to write ABOUT, and for a dying child to release it."""
 POLL = 0.005
@@ -110,7 +108,7 @@ def _held(folder: str) -> int:
     is starting or ending. Raises StateError."""
     path = f"{folder}/{LOCK}"
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | FLAGS, 0o600)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
     except OSError as error:
         raise _refused(path, error) from None
     try:
@@ -153,17 +151,9 @@ def _locked(file: int, path: str) -> bool:
 def _read(path: str) -> Running | None:
     """The watcher that the file describes; None without a file, and for any other content."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | FLAGS)
-    except FileNotFoundError:
-        return None
+        text = read_file(path).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise _refused(path, error) from None
-    try:
-        text = os.read(file, SIZE_MAX).decode("utf-8", "surrogateescape")
-    except OSError as error:
-        raise _refused(path, error) from None
-    finally:
-        os.close(file)
     pairs = [line.partition(" ")[::2] for line in text.split("\n") if line]
     words = dict(pairs)
     files = [_unquoted(value) for word, value in pairs if word == "file"]
@@ -174,15 +164,13 @@ def _read(path: str) -> Running | None:
 
 
 def _write(path: str, watcher: Running) -> None:
-    """Write the file atomically, by rename(2). Raises StateError."""
+    """Write the file. Raises StateError."""
     lines = [f"pid {watcher.pid}", f"start {watcher.start}", f"since {watcher.since}"]
     lines += [f"file {_quoted(name)}" for name in watcher.files]
-    draft = f"{path}~"
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FLAGS
-        with open(os.open(draft, flags, 0o644), "wb") as file:
-            file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
-        os.rename(draft, path)
+        replace_file(
+            path, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+        )
     except OSError as error:
         raise _refused(path, error) from None
 

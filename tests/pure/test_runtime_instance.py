@@ -280,9 +280,9 @@ def test_without_a_folder(tmp_path: Path) -> None:
 
 def test_who_cannot_say_who_it_is_does_not_win(tmp_path: Path) -> None:
     """The lock is free again for one who can."""
-    (tmp_path / f"{instance.ABOUT}~").mkdir()
+    (tmp_path / f"{instance.ABOUT}.new").mkdir()
     assert lost(tmp_path) == f"{tmp_path}/{instance.ABOUT}: Is a directory"
-    (tmp_path / f"{instance.ABOUT}~").rmdir()
+    (tmp_path / f"{instance.ABOUT}.new").rmdir()
     Instance(str(tmp_path)).close()
 
 
