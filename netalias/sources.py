@@ -10,6 +10,7 @@ from __future__ import annotations
 from os import (
     O_CLOEXEC,
     O_NOCTTY,
+    O_NONBLOCK,
     O_RDONLY,
     close,
     environ,
@@ -17,6 +18,7 @@ from os import (
     geteuid,
     listdir,
     path,
+    set_blocking,
     strerror,
 )
 from os import open as os_open
@@ -47,6 +49,10 @@ CHUNK = 1 << 20
 S_IFMT = 0o170000
 S_IFCHR = 0o020000
 S_IFDIR = 0o040000
+S_IFREG = 0o100000
+
+DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+"""Beginnings of paths that lead to descriptors of this process."""
 
 
 def default_files(root: str = "") -> list[str]:
@@ -98,15 +104,29 @@ def _read_one(file: str, stdin: BinaryIO | None) -> tuple[str, bytes]:
         take = stdin.read if stdin is not None else _reader(0)
         return STDIN_NAME, _limited(STDIN_NAME, take)
     try:
-        descriptor = os_open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        # O_NONBLOCK: a FIFO without a writer is not waited for.
+        descriptor = os_open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
     except (OSError, ValueError) as error:
         raise _failed(file, error) from None
     try:
+        status = fstat(descriptor)
+        _check_type(file, status.st_mode & S_IFMT)
         if geteuid() == 0 or _capable():
-            _check_trust(file, fstat(descriptor))
+            _check_trust(file, status)
+        set_blocking(descriptor, True)
         return file, _limited(file, _reader(descriptor))
     finally:
         close(descriptor)
+
+
+def _check_type(file: str, mode: int) -> None:
+    """Refuse a FIFO, a socket and a device, which may never end. Raises StateError.
+
+    /dev/null passes, and so do descriptors of this process, such as the pipe of a shell's ``<()``.
+    """
+    if mode in (S_IFREG, S_IFDIR) or file.startswith(DESCRIPTORS) or path.realpath(file) == MASK:
+        return
+    raise errors.StateError(f"{file}: not a regular file", "- reads standard input")
 
 
 def _reader(descriptor: int) -> Callable[[int], bytes]:

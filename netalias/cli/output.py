@@ -51,15 +51,7 @@ def _bug(error: Exception) -> int:
 
     if environ.get("NETALIAS_DEBUG"):
         raise error
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code if trace is not None else None
-    where = f" in {code.co_name}, line {trace.tb_lineno}" if code and trace else ""
-    complain(
-        f"this is a bug in netalias: {type(error).__name__}: {error}{where}"
-        " (NETALIAS_DEBUG=1 shows more)"
-    )
+    complain(f"{errors.bug(error)} (NETALIAS_DEBUG=1 shows more)")
     return errors.STATUS_BUG
 
 

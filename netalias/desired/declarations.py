@@ -171,7 +171,7 @@ class _Reader:
         is left to _line().
         """
         wish = self.templates.get(_shape(words))
-        if wish is None:
+        if wish is None or len(words) < 2:
             return False
         main, _, digits = words[0].partition(":")
         known = self.slots.get(main)

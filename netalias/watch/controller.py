@@ -142,7 +142,7 @@ class Controller:
         return count
 
     def act(self) -> None:
-        """Act on the events so far. Raises NetaliasError; another try comes with back-off."""
+        """Act on the events so far. After any exception another try comes with back-off."""
         now = self._clock()
         retry = None
         try:
@@ -152,7 +152,7 @@ class Controller:
                 retry = self._act(self._impact.affected, now)
         except errors.LockBusy:
             retry = self._busy = now + BUSY
-        except errors.NetaliasError:
+        except Exception:
             self._hold = self._compare_later(now)
             raise
         finally:

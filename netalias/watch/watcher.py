@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from errno import EIO, EMFILE, ENFILE, ENOMEM
 from os import stat
 from os.path import abspath
 from time import monotonic, sleep
@@ -18,7 +19,7 @@ from netalias.plan.diff import REMOVED
 from netalias.runtime import TEXTS
 from netalias.runtime.instance import Instance
 from netalias.sources import configuration
-from netalias.system.backoff import Debounce
+from netalias.system.backoff import Backoff, Debounce
 from netalias.system.inotify import Followed
 from netalias.system.journal import Journal
 from netalias.system.loop import Loop, Reader, Timer
@@ -45,6 +46,8 @@ LOCKED = 10
 """Seconds that the start waits for the lock of the namespace."""
 RELEASE = 0.5
 """Seconds that the end waits for it: a service that does not stop is killed."""
+EXHAUSTED = (EMFILE, ENFILE, ENOMEM, EIO)
+"""Errors of reading a file that pass without a change of the file."""
 PLACES = (sources.DEFAULT, *sources.FOLDERS)
 """The files and folders of declarations that are followed when none are named."""
 
@@ -105,6 +108,7 @@ class Watcher:
         self.journal = Journal(quiet=settings.quiet, verbose=settings.verbose)
         self.service = Service()
         self._settings = settings
+        self._files = [abspath(file) for file in settings.files]
         if sources.STDIN in settings.files:
             raise errors.UsageError("-: standard input cannot be read again", "name a file")
         self._read()
@@ -129,6 +133,7 @@ class Watcher:
         self.renewer = LeaseRenewer(self.controller, self._alive)
         self.reannouncer = Reannouncer(self.controller, self.journal, self._folder, self._alive)
         self._burst = Debounce()
+        self._patience = Backoff()
         self._counted: tuple[object, int] | None = None
         self._status = ""
 
@@ -148,7 +153,7 @@ class Watcher:
 
     def run(self) -> int:
         """Watch until a signal; the exit status."""
-        with Instance(self._folder, self._settings.files), Signals() as signals:
+        with Instance(self._folder, self._files), Signals() as signals:
             # Children send announcements; the kernel reaps them.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             self._signals = signals
@@ -204,7 +209,7 @@ class Watcher:
             self.checkpoint,
             Timer(self._until_settled, lambda now: self._files_settled(files, now)),
             Timer(self.reannouncer.due, self._announce),
-            Timer(self.renewer.due, self._renew),
+            Timer(self.renewer.due, lambda now: self._try(lambda: self._renew(now))),
             *self.texts.parts(),
         ]
         self._followed = files
@@ -248,7 +253,7 @@ class Watcher:
     # Declarations
 
     def _read(self) -> None:
-        found = sources.read(self._settings.files)
+        found = sources.read(self._files)
         self._digest = configuration(found)
         self._declared = self._parsed(found)
 
@@ -271,24 +276,28 @@ class Watcher:
         return None if due is None else max(0.0, due - now)
 
     def _follow(self, files: Followed) -> None:
-        for problem in files.follow(self._settings.files or PLACES):
+        for problem in files.follow(self._files or PLACES):
             self.journal.warning(problem)
 
     def _reload(self, files: Followed, *, forced: bool = False) -> None:
-        """Read the files again; with an error in them the declarations of before stay."""
+        """Read the files again; with an error in them the declarations of before stay. A file that
+        cannot be read for lack of resources is read again later."""
         self.service.reloading()
         try:
             self._follow(files)
-            found = sources.read(self._settings.files)
+            found = sources.read(self._files)
             if forced or configuration(found) != self._digest:
                 declared = self._parsed(found)
                 self._digest = configuration(found)
                 self.controller.load(declared, self._digest)
                 self.journal.info(f"read again: {counted(len(declared), 'alias')} declared")
                 self._act()
-        except errors.NetaliasError as error:
+            self._patience.reset()
+        except Exception as error:
             self._failed(error)
             self.journal.error("the previous declarations stay in force")
+            if isinstance(error, MemoryError) or getattr(error, "errno", 0) in EXHAUSTED:
+                self._burst.changed(monotonic() + self._patience.next())
         self.service.ready(self._summary())
 
     # Events
@@ -340,12 +349,7 @@ class Watcher:
             self.journal.info(f"{counted(done, 'address')} published again")
 
     def _renew(self, now: float) -> None:
-        try:
-            failures = self.renewer.renew(now)
-        except errors.NetaliasError as error:
-            self._failed(error)
-            return
-        for failure in failures:
+        for failure in self.renewer.renew(now):
             self.journal.error(failure.error.line())
 
     def _announce(self, now: float) -> None:
@@ -377,13 +381,16 @@ class Watcher:
         self.service.alive()
 
     def _try(self, work: Callable[[], object]) -> None:
-        """Call *work*; an error is logged, and ends nothing."""
+        """Call *work*; an error, or a bug, is logged and ends nothing."""
         try:
             work()
-        except errors.NetaliasError as error:
+        except Exception as error:
             self._failed(error)
 
-    def _failed(self, error: errors.NetaliasError) -> None:
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, errors.NetaliasError):
+            self.journal.error(errors.bug(error))
+            return
         for detail in error.details:
             self.journal.error(detail)
         self.journal.error(error.line())

@@ -160,6 +160,7 @@ def test_what_is_remembered_lets_nothing_through(name: str, address: str) -> Non
         ("eth0:0 letters a", "eth0:1 10.0.0.2 a", "f:2:17: eth0:1: 'a' is not a word"),
         ("eth0:0 10.0.0.1/24 up", "eth0:1 10.0.0.2/ up", "f:2:8: eth0:1: 10.0.0.2/: a prefix"),
         ("eth0:0 10.0.0.1 up", "eth0:1 2001:db8::g up", "f:2:8: eth0:1: 2001:db8::g: not an IPv6"),
+        ("eth0:0 10.0.0.1", "eth0:1", "f:2:1: eth0:1: an address is needed"),
     ],
 )
 def test_near_a_known_line(known: str, line: str, expected: str) -> None:

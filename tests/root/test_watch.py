@@ -18,8 +18,10 @@ from command import COMMAND, SECONDS, Command, ip_json, wait_for_state
 from support import Namespace, until
 from watcher import Events, watching
 
+import netalias
 from netalias.model.events import ARRIVAL, DEPARTURE, FLAG
 from netalias.system.inotify import Followed
+from netalias.watch.watcher import Settings, Watcher
 
 UNDO = """
 import os, subprocess, sys
@@ -666,6 +668,67 @@ def test_a_wrong_file_changes_nothing(cli: Command, conf: Path, texts: Path) -> 
         watch.shows("eth9:0", "eth9:1")
         conf.write_text(good + "eth9:9 10.0.0.9\n")
         watch.shows("eth9:0", "eth9:9", "eth9:1")
+
+
+def test_a_fifo_in_its_place_is_not_waited_for(cli: Command, conf: Path, texts: Path) -> None:
+    """The previous declarations stay, aliases are put back, and a file that follows counts."""
+    with watching(cli.namespace, texts, str(conf)) as watch:
+        good = conf.read_text()
+        conf.unlink()
+        os.mkfifo(conf)
+        watch.says("not a regular file")
+        cli.namespace.ip("link del eth9_0")
+        watch.says("eth9:0 was removed")
+        replaced(conf, good + "eth9:9 10.0.0.9\n")
+        watch.shows("eth9:0", "eth9:9", "eth9:1")
+
+
+def test_a_folder_that_is_gone(
+    cli: Command, conf: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is found again though it was named from a working folder that is no more."""
+    folder = tmp_path / "working"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with watching(cli.namespace, texts, "../netalias.conf") as watch:
+        folder.rmdir()
+        conf.write_text(conf.read_text() + "eth9:9 10.0.0.9\n")
+        watch.shows("eth9:0", "eth9:9", "eth9:1")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (IndexError("nothing there"), "this is a bug in netalias: IndexError"),
+        (MemoryError(), "not enough memory"),
+    ],
+)
+def test_a_bug_ends_nothing(
+    cli: Command,
+    conf: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    error: Exception,
+    said: str,
+) -> None:
+    """Neither while files are read again nor while events are acted on; memory may come back."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    with cli.namespace:
+        watcher = Watcher(Settings([str(conf)], private_texts=True), netalias.open())
+        monkeypatch.setattr(watcher, "_parsed", fail)
+        monkeypatch.setattr(watcher.controller, "act", fail)
+        watcher.controller.touched = False
+        with Followed() as files:
+            watcher._reload(files, forced=True)
+            watcher._act()
+        assert (watcher._until_settled(0.0) is not None) == isinstance(error, MemoryError)
+        watcher.monitor.close()
+    lines = capfd.readouterr().err.splitlines()
+    assert sum(said in line for line in lines) == 2
+    assert sum("stay in force" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n"])
