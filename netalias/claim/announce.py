@@ -92,7 +92,9 @@ def _rounds(
             end = number == last and first + STRIDE >= len(due)
             present = _present(_read(kernel, some), some)
             for error in announce(present, rate, aside=aside and end):
-                failures.setdefault(str(error), error)
+                # A device that vanished after the reading has no address to announce.
+                if not isinstance(error, errors.NoSuchDevice):
+                    failures.setdefault(str(error), error)
     return failures.values()
 
 

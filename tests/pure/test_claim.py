@@ -45,6 +45,7 @@ class Wire:
         self.limits: list[float] = []
         self.forbidden = False
         self.interrupted = False
+        self.failures: list[errors.NetaliasError] = []
         self.asked: list[bytes] = []
         self.followed: list[bytes] = []
         self.told: list[tuple[str, bytes, str]] = []
@@ -128,7 +129,7 @@ class Wire:
         self.open()
         devices = self.memory.snapshot().devices
         self.told += [(devices[one.index].name, one.mac, text(one.address)) for one in items]
-        return []
+        return self.failures
 
     def heard(self) -> list[str]:
         """The addresses told since the last call."""
@@ -281,6 +282,13 @@ def test_an_alias_that_is_raised_is_looked_for(engine: Engine, wire: Wire) -> No
     wire.taken = set()
     do(engine, "eth0:0 up acd fast")
     assert wire.heard() == ["10.0.0.1"]
+
+
+def test_a_device_that_vanished_is_no_failure(memory: Memory, wire: Wire) -> None:
+    """It has no address to announce; any other failure is told, once."""
+    wire.failures = [errors.NoSuchDevice("eth0_0 has vanished"), errors.MainDown("eth0 is down")]
+    notes = do(on(memory, aside=False, rate=0), "eth0:0 10.0.0.1 kind macvlan announce 2")
+    assert notes == ["not announced: eth0 is down"]
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", V6])
