@@ -21,11 +21,11 @@ class Options:
 
     __slots__ = (
         "acd", "allow_empty", "allow_shrink", "announce", "brief", "color", "confirm", "conflict",
-        "details", "dry_run", "exit_when_down", "family", "force", "group", "hands_off", "help",
-        "json", "mac", "metrics", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure",
-        "on_down", "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty", "quiet", "rate",
-        "recorded", "registry", "release", "special", "texts", "timestamps", "tree", "verbose",
-        "version", "wait",
+        "details", "dry_run", "exit_when_down", "force", "group", "hands_off", "help", "inet",
+        "inet6", "json", "mac", "metrics", "netns", "no_initial", "on_arrival", "on_carrier",
+        "on_departure", "on_down", "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty",
+        "quiet", "rate", "recorded", "registry", "release", "special", "texts", "timestamps",
+        "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -35,13 +35,18 @@ class Options:
         self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
         self.allow_empty = self.allow_shrink = self.mac = self.recorded = self.release = False
         self.color = "auto"
-        self.family = 0
+        self.inet = self.inet6 = False
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""
         self.on_arrival = self.on_departure = self.on_up = self.on_down = ""
         self.on_carrier = self.on_no_carrier = ""
         self.acd = self.announce = self.conflict = self.rate = self.texts = ""
         self.registry: Registry | None = None
         self.special: list[str] = []
+
+    @property
+    def family(self) -> int:
+        """The one address family that is asked for; 0 for all, and for both of them."""
+        return 0 if self.inet == self.inet6 else 2 if self.inet else 10
 
     def engine(self) -> Engine:
         """An engine for these options. Raises UsageError, NoSuchDevice."""
@@ -99,9 +104,9 @@ def _alias(options: Options, words: list[str]) -> int:
 
     options.registry = registry = lazy()
     wish = desired.parse(words, registry)
-    if wish.heal or wish.on_down:
-        word = "heal" if wish.heal else "on-down"
-        raise errors.UsageError(f"{wish.name}: {word} is for files only", "netalias help watch")
+    desired.check_command(wish)
+    if options.announce.startswith("every"):
+        raise desired.for_files("--announce every")
     with options.engine() as engine:
         if wish.empty:
             return int(_function("cli.show.detail")(options, engine, words[0]))

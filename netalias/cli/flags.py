@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from netalias.claim import Policy
 
 FLAGS: dict[str, tuple[str, object]] = {
-    "-4": ("family", 2),
-    "-6": ("family", 10),
+    "-4": ("inet", True),
+    "-6": ("inet6", True),
     "-br": ("brief", True),
     "--brief": ("brief", True),
     "-d": ("details", True),
@@ -125,10 +125,14 @@ MEANT = {
     "rm": "netalias NAME-",
     "apply": "reconcile",
     "diff": "check",
+    "info": "show",
     "list": "show",
     "ls": "show",
     "proxy": "publish",
+    "state": "show",
+    "status": "show, or check, or doctor",
     "sync": "reconcile",
+    "undo": "rollback",
 }
 """Words of other programs: the equivalent here."""
 

@@ -69,7 +69,7 @@ Options, before or after the verb, and before NAME
   -o, --oneline                    all details of an alias in one line
   -d, --details                    show: all details, and the sysctls of main devices;
                                    monitor: routes too
-  -4, -6                           only IPv4, only IPv6
+  -4, -6                           only IPv4, only IPv6; together, both
   --tree                           show the chain as a tree
   -c, --color[=auto|always|never]  colours; NO_COLOR is respected
   -n, --netns NAME                 work in a network namespace, by name (ip-netns(8)) or path

@@ -7,6 +7,10 @@ import sys
 from netalias import errors
 from netalias.model.names import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
 
 def failed(error: BaseException) -> int:
     """Report an error on standard error; the exit status. Raises a BaseException that is no error
@@ -64,7 +68,7 @@ def _say(line: str) -> None:
     if sys.stderr is None:
         return
     try:
-        sys.stderr.write(f"{printable(line)}\n")
+        _put(sys.stderr, f"{printable(line)}\n")
         sys.stderr.flush()
     except OSError:
         pass  # the exit status is left
@@ -77,13 +81,16 @@ def write(text: str) -> None:
     if out is None:
         raise errors.StateError("standard output is closed")
     try:
-        out.write(text)
+        _put(out, text)
     except BrokenPipeError:
         abandon()  # the command goes on for its exit status
-    except UnicodeEncodeError:
-        out.flush()
-        encoding = out.encoding or "utf-8"
-        raw = text.encode(
-            encoding, "backslashreplace" if encoding != "utf-8" else "surrogateescape"
-        )
-        out.buffer.write(raw)
+
+
+def _put(out: TextIO, text: str) -> None:
+    """Write *text*; names that are not ASCII are rare, and take another module."""
+    if text.isascii():
+        out.write(text)
+        return
+    from netalias.system.streams import put
+
+    put(out, text)

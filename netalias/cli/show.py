@@ -168,6 +168,14 @@ def lookup(options: Options, words: list[str]) -> int:
         raise errors.UsageError("lookup needs one address")
     from netalias.observed import lookup as owner
 
+    if len(words) > 1:
+        from netalias.desired import guess_type
+
+        if guess_type(words[0]):
+            raise errors.UsageError(
+                f"lookup takes one address, and {words[1]} is a second one",
+                f"netalias lookup {words[0]}",
+            )
     with options.engine() as engine:
         observed = engine.observe()
     alias = owner(observed, words[-1], words[0] if len(words) > 1 else "")

@@ -167,6 +167,25 @@ def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX)
     return wish
 
 
+def check_command(wish: Wish) -> None:
+    """Check that *wish* has no word that only a file can carry: it says what is to be done later,
+    and the kernel keeps no record of it. Raises UsageError."""
+    for word, given in (
+        ("heal", wish.heal),
+        ("on-down", wish.on_down),
+        ("announce every", wish.every),
+    ):
+        if given:
+            raise for_files(f"{wish.name}: {word}")
+
+
+def for_files(what: str) -> errors.UsageError:
+    """The error for a word outside a file; *what* begins the message."""
+    return errors.UsageError(
+        f"{what} is for files only", "reconcile and watch read it: man netalias.conf"
+    )
+
+
 def _ignore(wish: Wish, rest: list[str], registry: Registry) -> None:
     """Drop one word, but refuse an option: ignoring ``-n NAME`` would delete another alias."""
     word = rest.pop()
@@ -186,12 +205,23 @@ def _take(wish: Wish, rest: list[str], registry: Registry) -> None:
         return
     guessed = guess_type(word)
     if guessed:
+        if _is_name(word):
+            raise errors.UsageError(
+                f"{wish.name}: {word} is another alias, and a command has one",
+                "netalias batch takes many commands; a line of a file, many slots",
+            )
         _address(wish, word, registry.get(guessed))
         return
     found = _named_type(wish, word, registry)
     if not rest or rest[-1] in WORDS:
         raise errors.UsageError(f"{wish.name}: {word} needs an address")
     _address(wish, rest.pop(), found)
+
+
+def _is_name(word: str) -> bool:
+    """Whether *word* is ``eth0:3`` or ``eth0:3-`` and no mistyped IPv6 address."""
+    name = names.split(word.removesuffix("-"))
+    return name is not None and bool(name.main.strip("0123456789abcdefABCDEF"))
 
 
 def arguments(word: str, following: str) -> int:
@@ -214,7 +244,7 @@ def _named_type(wish: Wish, word: str, registry: Registry) -> AliasType:
         return found
     near = nearest(word, [*WORDS, *BUILTIN_WORDS])
     hint = f"did you mean {near}?" if near else "an address, or one of: " + " ".join(WORDS)
-    raise errors.UsageError(f"{wish.name}: {word!r} is not a word that netalias knows", hint)
+    raise errors.UsageError(f"{wish.name}: '{word}' is not a word that netalias knows", hint)
 
 
 def _address(wish: Wish, text: str, found: AliasType) -> None:

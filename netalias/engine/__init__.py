@@ -348,7 +348,9 @@ class Engine:
         """
         from netalias import desired
 
-        self.realise(desired.parse([name, address, *words], self.registry), force=force)
+        wish = desired.parse([name, address, *words], self.registry)
+        desired.check_command(wish)
+        self.realise(wish, force=force)
         return self.get(name)
 
     def delete(self, name: str) -> None:

@@ -81,7 +81,9 @@ class Batch:
                 else:
                     self._execute_verb(words)
             else:
-                self._collect(number, desired.parse(words, self.engine.registry))
+                wish = desired.parse(words, self.engine.registry)
+                desired.check_command(wish)
+                self._collect(number, wish)
         except errors.NetaliasError as error:
             self._flush()  # commands before the bad line come first, and may fail themselves
             if self._ended():

@@ -158,7 +158,7 @@ class Registry:
         found = self.find(key)
         if found is None:
             what = f"family {key}" if isinstance(key, int) else f"{key}"
-            raise errors.FamilyError(f"{what}: no alias type serves it")
+            raise errors.FamilyError(f"{what}: no alias type serves it", "see netalias types")
         return found
 
     def bind(self, alias_type: AliasType, alias: Alias) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netalias import errors
 from netalias.kinds import SIBLINGS, Goal
 from netalias.kinds.device import DeviceKind, vlan_refusal
 from netalias.model.steps import CreateLink
@@ -23,6 +24,18 @@ class Macvlan(DeviceKind):
         if main.kind in SIBLINGS["ipvlan"]:
             return f"{main.name} is an {main.kind} device"
         return vlan_refusal(main, snapshot, "ipvlan")
+
+    def fit(self, goal: Goal) -> Goal:
+        """The same goal. Raises LimitError for an MTU over that of the device below
+        (macvlan_change_mtu), which is the main device unless that is a macvlan too."""
+        main = goal.main
+        if goal.mtu > main.mtu and main.kind not in SIBLINGS["macvlan"]:
+            raise errors.LimitError(
+                f"{goal.name}: mtu {goal.mtu}: a macvlan has at most that of its main device,"
+                f" {main.mtu}",
+                f"ip link set {main.name} mtu {goal.mtu}",
+            )
+        return goal
 
     def create(self, device: str, goal: Goal) -> CreateLink:
         """``ip link add DEVICE link MAIN type macvlan mode bridge``."""

@@ -267,6 +267,12 @@ class Address(Value):
         return 0 if self.valid == FOREVER else self.valid + self.age // 100
 
     @property
+    def own_metric(self) -> int:
+        """The metric that was asked for, 0 for none; that of an IPv6 label holds its slot instead
+        (kinds/label.py)."""
+        return 0 if self.metric >> 16 == GROUP else self.metric
+
+    @property
     def networked(self) -> bool:
         """Whether it has a network, and so a connected route."""
         return self.prefixlen < len(self.local) * 8 and not self.peer

@@ -109,7 +109,7 @@ def check_device(name: str, text: str = "") -> None:
             f"{text}: {name} has {size} bytes; a device name has {NAME_MAX} at most"
         )
     if name in (".", "..") or "/" in name or "\0" in name or name.split() != [name]:
-        raise errors.BadName(f"{text}: {name!r} cannot be the name of a device")
+        raise errors.BadName(f"{text}: '{name}' cannot be the name of a device")
 
 
 def primary(name: AliasName) -> str:
@@ -144,12 +144,22 @@ def label(name: AliasName) -> str:
 
 
 def printable(text: str) -> str:
-    """*text* with its unprintable characters, such as terminal controls, as escapes."""
+    """*text* with its unprintable characters, such as terminal controls, as escapes.
+
+    Bytes that are not UTF-8 (surrogates of PEP 383) stay as they were typed, but for 0x80 to 0x9f:
+    some terminals take those for controls.
+    """
     if text.isprintable():
         return text
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
-    )
+    return "".join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    if "\udca0" <= character <= "\udcff":
+        return character
+    if "\udc80" <= character < "\udca0":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def _size(text: str) -> int:

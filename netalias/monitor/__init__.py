@@ -11,7 +11,7 @@ from netalias.kernel.netlink.monitor import Monitor
 from netalias.model import GROUP
 from netalias.model.events import DEPARTURE, FLAG
 from netalias.model.names import printable
-from netalias.monitor.hooks import Hooks, Occasions, start
+from netalias.monitor.hooks import Hooks, Occasions, check, start
 from netalias.monitor.selection import Selection
 from netalias.system.netns import entered, held
 from netalias.views.events import Lines
@@ -69,6 +69,7 @@ class EventPrinter:
     """
 
     def __init__(self, settings: Settings, warn: Callable[[str], None]) -> None:
+        check(settings.scripts)
         self._settings = settings
         self._selection = Selection(settings.names, settings.group)
         self._netns = settings.netns and held(settings.netns)

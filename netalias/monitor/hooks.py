@@ -7,8 +7,10 @@ queue, and the end of a script is an event of its descriptor (pidfd_open(2)).
 from __future__ import annotations
 
 import os
+from errno import ENOENT
 from signal import SIGPIPE
 
+from netalias import errors
 from netalias.model import (
     AF_INET6,
     IFF_LOWER_UP,
@@ -91,6 +93,15 @@ def _run(occasion: str, device: Device, address: Address) -> Run:
         address_text(address.family, address.local),
         address_text(address.family, other) if other else "",
     )
+
+
+def check(scripts: Mapping[str, str]) -> None:
+    """Check that each of *scripts*, a path by occasion, can be started. Raises StateError."""
+    for occasion, script in scripts.items():
+        if script and not (os.path.isfile(script) and os.access(script, os.X_OK)):
+            there = os.path.exists(script)
+            why = "this is no executable file" if there else os.strerror(ENOENT)
+            raise errors.StateError(f"--on-{occasion} {script}: {why}")
 
 
 class Hooks:

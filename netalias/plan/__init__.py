@@ -12,7 +12,6 @@ from netalias.model import (
     AF_INET,
     AF_INET6,
     ARPHRD_ETHER,
-    GROUP,
     IFA_F_NOPREFIXROUTE,
     IFA_F_OPTIMISTIC,
     IFF_BROADCAST,
@@ -362,7 +361,7 @@ def _entry(
         0,
         RT_SCOPE_HOST if loopback else RT_SCOPE_UNIVERSE,
         peer=wish.peer or (old.peer if old else b""),
-        metric=wish.metric if wish.metric is not None else _metric(old),
+        metric=wish.metric if wish.metric is not None else old.own_metric if old else 0,
         protocol=PROTOCOL,
     )
     if wish.optimistic:
@@ -382,13 +381,6 @@ def _has_broadcast(alias_type: AliasType, prefixlen: int, main: Device) -> bool:
     """Whether a network has a broadcast address; a /31 has none (RFC 3021)."""
     inet = alias_type.family == AF_INET and prefixlen < alias_type.bits - 1
     return inet and bool(main.flags & IFF_BROADCAST)
-
-
-def _metric(old: Address | None) -> int:
-    """The metric that was wished for; that of an IPv6 label encodes its slot (kinds/label.py)."""
-    if old is None or old.metric >> 16 == GROUP:
-        return 0
-    return old.metric
 
 
 def _shared_address(goal: Goal, observed: Observed, alias: Alias | None) -> list[str]:

@@ -48,7 +48,8 @@ def parse(words: Sequence[str], registry: Registry) -> tuple[list[Wanted], str]:
     while rest:
         word = rest.pop(0)
         if word != "dev":
-            wanted[_address(word, registry)] = None
+            hint = "" if "dev" in words else f"for the device: dev {word}"
+            wanted[_address(word, registry, hint)] = None
         elif not rest or name:
             raise errors.UsageError("dev takes the name of one device")
         else:
@@ -56,9 +57,9 @@ def parse(words: Sequence[str], registry: Registry) -> tuple[list[Wanted], str]:
     return list(wanted), name
 
 
-def _address(word: str, registry: Registry) -> Wanted:
+def _address(word: str, registry: Registry, hint: str) -> Wanted:
     if not (":" in word or word[:1].isdigit()):
-        raise errors.BadAddress(f"{word}: not an address", f"for the device: dev {word}")
+        raise errors.BadAddress(f"{word}: not an address", hint)
     alias_type = registry.get("ipv6" if ":" in word else "ip")
     packed, length = alias_type.parse(word)
     if length not in (None, alias_type.bits):

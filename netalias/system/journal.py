@@ -10,6 +10,7 @@ import os
 import sys
 
 from netalias.model.names import printable
+from netalias.system.streams import put
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Journal:
             return
         begin = f"<{priority}>" if self._prefixed else BEGIN.get(priority, PLAIN)
         try:
-            self._stream.write(f"{begin}{printable(text)}\n")
+            put(self._stream, f"{begin}{printable(text)}\n")
             self._stream.flush()
         except (OSError, ValueError):
             pass

@@ -56,7 +56,7 @@ def held(name: str) -> str:
 
 def _open(name: str) -> int:
     if not name or "\0" in name or name in (".", ".."):
-        raise errors.UsageError(f"netns {name!r}: not the name of a network namespace")
+        raise errors.UsageError(f"netns '{name}': not the name of a network namespace")
     path = name if "/" in name else f"{FOLDER}/{name}"
     try:
         # O_NONBLOCK: a FIFO by this name is not waited for.

@@ -206,6 +206,8 @@ def fields(alias: Alias, registry: Registry) -> dict[str, object]:
         result["scope"] = SCOPES.get(entry.scope, str(entry.scope))
         if entry.label:
             result["label"] = entry.label
+        if entry.own_metric:
+            result["metric"] = entry.own_metric
         result["protocol"] = entry.protocol
         result["valid_life_time"] = entry.valid
         result["preferred_life_time"] = entry.preferred

@@ -61,6 +61,8 @@ def _address_line(alias: Alias, registry: Registry) -> str:
     words += ["scope", SCOPES.get(entry.scope, str(entry.scope))]
     if entry.label:
         words += ["label", entry.label]
+    if entry.own_metric:
+        words += ["metric", str(entry.own_metric)]
     if entry.protocol:
         words += ["proto", str(entry.protocol)]
     return " ".join(words)

@@ -247,6 +247,8 @@ def _address(address: Address, *, whole: bool) -> dict[str, object]:
         result["broadcast"] = address_text(address.family, address.broadcast)
     if address.label:
         result["label"] = address.label
+    if address.own_metric:
+        result["metric"] = address.own_metric
     return result | {
         "scope": SCOPES.get(address.scope, str(address.scope)),
         "protocol": address.protocol,
@@ -267,6 +269,8 @@ def _address_words(event: Event) -> list[str]:
         words += ["peer", address_text(address.family, address.peer)]
     if event.field or event.new is None:
         return words
+    if address.own_metric:
+        words += ["metric", str(address.own_metric)]
     words += _states(address)
     if address.valid != FOREVER:
         words += ["lifetime", str(address.valid)]

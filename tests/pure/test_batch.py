@@ -184,6 +184,18 @@ def test_force_goes_on() -> None:
     assert there == ["lo:0", "lo:1", "lo:3"]
 
 
+@pytest.mark.parametrize("words", ["heal off", "on-down keep", "announce every 5"])
+def test_words_of_files(words: str) -> None:
+    """What only a file can carry is refused as in a single command."""
+    batch = Told(kernel())
+    batch.run([f"eth0:0 200.1.1.1 {words}"])
+    ((number, text),) = batch.problems()
+    assert number == 1
+    assert "is for files only" in text
+    with pytest.raises(errors.UsageError, match="is for files only"):
+        batch.engine.create("eth0:0", "200.1.1.1", *words.split())
+
+
 def test_what_comes_after_a_refusal_is_undone() -> None:
     """Although it was sent with it, and the kernel had taken it."""
     memory = kernel()

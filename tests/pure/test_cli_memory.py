@@ -113,7 +113,23 @@ def test_create_change_delete(run: Command) -> None:
         ("lookup", USAGE, "lookup needs one address"),
         ("lookup 1 2 3", USAGE, "lookup needs one address"),
         ("lookup x", USAGE, "x: not an IPv4 address"),
-        ("lookup nosuch 1.2.3.4", KERNEL, "nosuch: no alias type serves it"),
+        ("lookup 10.0.0.1 10.0.0.2", USAGE,
+         "lookup takes one address, and 10.0.0.2 is a second one (netalias lookup 10.0.0.1)"),
+        ("status", USAGE, "(did you mean show, or check, or doctor?)"),
+        ("publish foo dev eth0", USAGE, "foo: not an address"),
+        ("publish 10.0.0.5 eth0", USAGE, "eth0: not an address (for the device: dev eth0)"),
+        ("eth0:2 eth0:3 down", USAGE, "eth0:2: eth0:3 is another alias, and a command has one"),
+        ("eth0:2 eth0:3-", USAGE, "eth0:2: eth0:3- is another alias, and a command has one"),
+        ("eth0:2 fe80:3", USAGE, "fe80:3: not an IPv6 address"),
+        ("eth0:0 1.2.3.4 heal on", USAGE, "eth0:0: heal is for files only"),
+        ("eth0:0 1.2.3.4 on-down keep", USAGE, "eth0:0: on-down is for files only"),
+        ("eth0:0 1.2.3.4 announce every 5", USAGE, "eth0:0: announce every is for files only"),
+        ("eth0:0 1.2.3.4 mtu 9000 kind macvlan", KERNEL, "eth0:0: mtu 9000: a macvlan has at most"
+         " that of its main device, 1500 (ip link set eth0 mtu 9000)"),
+        ("monitor --on-up /nonexistent", KERNEL,
+         "--on-up /nonexistent: No such file or directory"),
+        ("monitor --on-down /etc", KERNEL, "--on-down /etc: this is no executable file"),
+        ("lookup nosuch 1.2.3.4", KERNEL, "nosuch: no alias type serves it (see netalias types)"),
         ("cat", USAGE, "cat needs one name: aliases or alias_types"),
         ("cat x", USAGE, "cat x: there is no such text (aliases or alias_types)"),
         ("types x", USAGE, "types takes no words: x"),
@@ -240,9 +256,11 @@ def test_show_some(filled: Command, words: str, rows: list[int] | None) -> None:
 
 
 def test_family(filled: Command) -> None:
-    """-4 and -6."""
-    names = [filled.split(f"{option} -br show").split()[::3] for option in ("-4", "-6")]
-    assert names == [["lo:0", "eth0:0"], ["eth0:1"]]
+    """-4 and -6; together they mean both."""
+    options = ("-4", "-6", "-4 -6", "-6 -4")
+    names = [filled.split(f"{option} -br show").split()[::3] for option in options]
+    both = ["lo:0", "eth0:0", "eth0:1"]
+    assert names == [["lo:0", "eth0:0"], ["eth0:1"], both, both]
 
 
 def test_brief(filled: Command) -> None:
@@ -315,6 +333,34 @@ def test_json(filled: Command) -> None:
     assert json.loads(filled.split("show --json --pretty")) == rows
     assert filled.split("-j -p show").count("\n") > 40
     assert json.loads(filled.split("-j lookup 200.1.1.1")) == [row]
+
+
+def test_metric_is_shown(run: Command) -> None:
+    """Where it was given; that of an IPv6 label holds its slot, and is not shown."""
+    run.split("eth0:0 200.1.1.1/24 metric 77 kind macvlan")
+    run.split("eth0:1 2001:db8::1/64 metric 78 kind macvlan")
+    run.split("eth0:2 2001:db8::2/64 kind label")
+    rows = json.loads(run.split("-j show"))
+    assert [row.get("metric") for row in rows] == [77, 78, None]
+    lines = run.split("-o show").splitlines()
+    assert [" metric " in line for line in lines] == [True, True, False]
+    assert " metric 77 proto" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("10.0.0.9\udcff", b"lo:1: 10.0.0.9\xff: not an IPv4 address"),
+        ("caf\udce9", b"lo:1: 'caf\xe9' is not a word"),
+        ("\udc9b7m", b"lo:1: '\\x9b7m' is not a word"),  # a control in some terminals
+    ],
+)
+def test_bytes_are_shown_as_typed(
+    word: str, shown: bytes, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """What is not UTF-8 is shown as its bytes."""
+    assert cli.main(["lo:1", word], lambda options: Engine(Setup(kernel()))) == USAGE
+    assert shown in capsysbinary.readouterr().err
 
 
 def test_json_of_nothing(run: Command) -> None:
@@ -413,7 +459,7 @@ def test_options_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(words.split(), opener) == 0
     (options,) = seen
     assert (options.netns, options.group, options.wait, options.color) == ("b", "7", "3", "always")
-    assert options.family == 10
+    assert (options.inet, options.inet6) == (True, True)
     for name in ("json", "pretty", "brief", "oneline", "verbose", "quiet", "tree"):
         assert getattr(options, name) is True, name
     assert not options.dry_run

@@ -513,7 +513,7 @@ def test_family_changes(stage: Stage, kind: str) -> None:
             assert bool(found) == (":" in text)
 
 
-@pytest.mark.parametrize("words", ["10.0.0.1/24 mtu 9999", "10.0.0.1 hw ether 02:00:00:00:00:77"])
+@pytest.mark.parametrize("words", ["10.0.0.1/24 mtu 67", "10.0.0.1 hw ether 02:00:00:00:00:77"])
 def test_family_change_is_refused(stage: Stage, words: str) -> None:
     """S20: the IPv6 address, which goes when the device is lowered for the change, is back."""
     stage("eth0:1 10.7.0.1 hw ether 02:00:00:00:00:77")

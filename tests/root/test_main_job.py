@@ -458,20 +458,19 @@ ROLLBACKS = {
         "eth9:0 10.2.2.2/24 kind label",
         "eth9:0 kind macvlan hw ether 02:00:00:00:00:09",
     ),
-    "a label and an MTU over that of the main": (
+    "a label and an MTU that no device has": (
         "eth9:0 10.2.2.2/24 kind label",
-        "eth9:0 kind macvlan mtu 9000",
+        "eth9:0 kind macvlan mtu 67",
     ),
-    "an address and an MTU": ("eth9:0 10.2.2.2/24", "eth9:0 10.2.2.3/24 mtu 9000"),
+    "an address and an MTU": ("eth9:0 10.2.2.2/24", "eth9:0 10.2.2.3/24 mtu 67"),
     "an address and a MAC": (
         "eth9:0 10.2.2.2/24",
         "eth9:0 10.3.3.3/24 hw ether 02:00:00:00:00:09",
     ),
-    "down and an MTU": ("eth9:0 10.2.2.2/24", "eth9:0 down mtu 9000"),
-    "IPv6 and an MTU": (f"eth9:0 {V6}/64", "eth9:0 2001:db8::6/64 mtu 9000"),
-    "IPv6 down and an MTU": (f"eth9:0 {V6}/64", "eth9:0 down mtu 9000"),
-    "from IPv4 to IPv6": ("eth9:0 10.2.2.2/24", f"eth9:0 {V6}/64 mtu 9000"),
-    "from IPv6 to IPv4": (f"eth9:0 {V6}/64", "eth9:0 10.2.2.2 mtu 9000"),
+    "down and an MTU": ("eth9:0 10.2.2.2/24", "eth9:0 down mtu 67"),
+    "IPv6 and a MAC": (f"eth9:0 {V6}/64", "eth9:0 2001:db8::6/64 hw ether 02:00:00:00:00:09"),
+    "from IPv4 to IPv6": ("eth9:0 10.2.2.2/24", f"eth9:0 {V6}/64 hw ether 02:00:00:00:00:09"),
+    "from IPv6 to IPv4": (f"eth9:0 {V6}/64", "eth9:0 10.2.2.2 mtu 67"),
 }
 
 

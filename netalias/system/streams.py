@@ -1,0 +1,23 @@
+"""Text on standard output and standard error, with names that are not UTF-8 as their bytes."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+def put(stream: TextIO, text: str) -> None:
+    """Write *text*. Bytes that Python could not decode (PEP 383) are written as they were; what the
+    encoding of *stream* lacks becomes an escape. Raises OSError."""
+    buffer = getattr(stream, "buffer", None)
+    if text.isascii() or buffer is None:
+        stream.write(text)
+        return
+    encoding = stream.encoding or "utf-8"
+    try:
+        raw = text.encode(encoding, "surrogateescape")
+    except UnicodeEncodeError:
+        raw = text.encode(encoding, "backslashreplace")
+    stream.flush()
+    buffer.write(raw)
