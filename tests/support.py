@@ -113,7 +113,11 @@ class Namespace:
         """Run a command inside; its output is kept as text."""
         with self:
             done = subprocess.run(
-                list(words), capture_output=True, text=True, input=input, check=False,
+                list(words),
+                capture_output=True,
+                text=True,
+                input=input,
+                check=False,
                 errors="surrogateescape",
             )
         if check and done.returncode:

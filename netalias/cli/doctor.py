@@ -7,8 +7,10 @@ from shlex import quote
 from netalias import errors
 from netalias.cli.output import complain, write
 from netalias.doctor import examine
+from netalias.doctor.finding import HINT
 from netalias.doctor.read import read
 from netalias.model.names import printable
+from netalias.runtime.instance import running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
 
 
 def doctor(options: Options, words: list[str]) -> int:
-    """Print the findings; the exit status, STATUS_DRIFT if there are any."""
+    """Print the findings; the exit status, STATUS_DRIFT if there are any but hints."""
     with options.engine() as engine:
         observed = engine.observe()
-    facts = read(observed, words, netns=options.netns)
+        watcher = running(engine.runtime.path) if engine.runtime.path else None
+    files = watcher.files if watcher is not None else ()
+    facts = read(observed, words, netns=options.netns, files=files)
     findings = examine(facts)
     if options.netns:
         for finding in findings:
@@ -35,19 +39,21 @@ def doctor(options: Options, words: list[str]) -> int:
         write(json.render(objects, pretty=options.pretty))
     else:
         write("".join(map(block, findings)))
-    return errors.STATUS_DRIFT if findings else errors.STATUS_OK
+    faults = [finding for finding in findings if finding.level != HINT]
+    return errors.STATUS_DRIFT if faults else errors.STATUS_OK
 
 
 def inside(netns: str, command: str) -> str:
     """The command that runs *command* in the network namespace *netns*."""
     if not command:
         return ""
-    words = f"sh -c {quote(command)}" if set(command) & set("&|;<>'\"") else command
+    words = f"sh -c {quote(command)}" if set(command) & set("&|;<>'\"\n") else command
     if "/" in netns:
         return f"nsenter --net={quote(netns)} {words}"
     return f"ip netns exec {quote(netns)} {words}"
 
 
 def block(finding: Finding) -> str:
-    """A finding as text: the fault, then indented the reason and the command."""
-    return "\n    ".join(map(printable, finding.lines())) + "\n"
+    """A finding as text: its level and the fault, then indented the reason and the command."""
+    first, *rest = map(printable, finding.lines())
+    return "\n    ".join([f"{finding.level}: {first}", *rest]) + "\n"

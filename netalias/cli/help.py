@@ -103,7 +103,7 @@ Exit status
   0  done
   1  usage or syntax; lookup: no alias owns the address
   2  the kernel refused, or the state of the system does not allow it
-  3  check: there are differences; doctor: there are findings
+  3  check: there are differences; doctor: there are faults, more than hints
   4  not permitted: CAP_NET_ADMIN is needed
   5  reconcile: after the changes the kernel still differs from the files
   6  another host has the address
@@ -256,12 +256,16 @@ Read everything that decides whether aliases work, and print each fault, its rea
 that mends it. Nothing is changed and nothing is sent. With words, examine only these main devices
 and these aliases.
 
-  eth0:0: packets from 10.0.0.0/24 to 10.0.0.5 are dropped
+  error: eth0:0: packets from 10.0.0.0/24 to 10.0.0.5 are dropped
       rp_filter of eth0_0 is 1 and the way back to 10.0.0.0/24 is eth0
       sysctl -w net.ipv4.conf.eth0_0.rp_filter=2
 
-Exit status: 0 without findings, 3 with some. Standard error names what could not be read, such as
-the firewall tables without privilege.
+An error keeps packets away; a warning works by luck, or for some hosts only; a hint may be
+intended. What the files declare (down, mtu), or those of sysctl.d(5), is no fault. What is wrong
+with many aliases in the same way is one finding.
+
+Exit status: 0 without findings or with hints only, 3 with others. Standard error names what could
+not be read, such as the firewall tables without privilege.
 
 Options: -j -p -q -n NAME
 """,

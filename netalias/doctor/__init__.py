@@ -16,6 +16,7 @@ from netalias.doctor.checks import (
     routes,
     sysctls,
 )
+from netalias.doctor.grouping import grouped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,10 +65,10 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
 
 
 def examine(facts: Facts) -> list[Finding]:
-    """The findings of all checks, in the order of the table."""
+    """The findings of all checks, in the order of the table; those of one kind are one."""
     found = []
     for name, check in CHECKS.items():
         for finding in check(facts):
             finding.check = name
             found.append(finding)
-    return found
+    return grouped(found)

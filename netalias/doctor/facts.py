@@ -12,12 +12,14 @@ from netalias.model.events import RT_TABLE_MAIN, RTN_UNICAST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from netalias.desired import Wish
     from netalias.doctor.foreign import Manager
     from netalias.kernel.pyroute.survey import Way
     from netalias.model import Alias, Device
     from netalias.model.events import Route
+    from netalias.model.names import AliasName
     from netalias.observed import Observed
 
 ALL = "all"
@@ -44,6 +46,8 @@ class Facts:
     - ``neighbours``: number and limit of entries in the neighbour table, by family
     - ``unanswered``: an address that a device asked for without an answer, by index of the device
     - ``ifconfig``, ``declared``: whether that program, or a file of declarations, is there
+    - ``wishes``: the declared aliases by name; ``declares``: the file, or empty, that declares the
+      value of an IPv4 sysctl of a device or ALL
     - ``root``: a path put before those of other managers
     - ``unseen``: texts that name each fact which could not be read
     """
@@ -53,6 +57,7 @@ class Facts:
         "_with_aliases",
         "aliases",
         "declared",
+        "declares",
         "firewall",
         "ifconfig",
         "mains",
@@ -65,6 +70,7 @@ class Facts:
         "unanswered",
         "unseen",
         "ways",
+        "wishes",
     )
 
     def __init__(
@@ -87,6 +93,8 @@ class Facts:
         self.neighbours: dict[int, tuple[int, int]] = {}
         self.ifconfig = False
         self.declared = False
+        self.wishes: dict[AliasName, Wish] = {}
+        self.declares: Callable[[str, str, int], str] = lambda device, key, value: ""
         self.unanswered: dict[int, str] = {}
         self.unseen: list[str] = []
         entries = observed.snapshot.addresses.values()
@@ -107,7 +115,14 @@ class Facts:
     def sysctl_text(self, device: Device, key: str) -> str:
         """The IPv4 sysctl in force and its origin: ``rp_filter of eth0_0 is 1``."""
         whole, own = self.own(ALL, key), self.own(device.name, key)
-        return f"{key} of {device.name if own >= whole else 'all devices'} is {max(own, whole)}"
+        text = f"{key} of {device.name if own >= whole else 'all devices'} is {max(own, whole)}"
+        file = self.intended(device, key)
+        return f"{text} (declared in {file})" if file else text
+
+    def intended(self, device: Device, key: str) -> str:
+        """The file that declares the value in force of an IPv4 sysctl; empty for none."""
+        whole, own = self.own(ALL, key), self.own(device.name, key)
+        return self.declares(device.name if own >= whole else ALL, key, max(own, whole))
 
     def on(self, main: Device) -> list[Alias]:
         """The aliases of *main* that are examined."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from shlex import quote
 
-from netalias.doctor.facts import FOLDERS
+from netalias.doctor.facts import FOLDERS, text_of
 from netalias.model import AF_INET, Value
 from netalias.model.names import NAME_MAX
 
@@ -29,10 +29,13 @@ class Finding(Value):
 
     ``check`` is the name of the check and ``level`` ERROR, WARNING or HINT. ``text`` states the
     fault, ``why`` its reason; ``command`` is for a shell and mends it, or is empty. ``main``,
-    ``alias`` and ``device`` are names, empty when none or several are concerned.
+    ``alias`` and ``device`` are names, empty when none or several are concerned; ``aliases`` are
+    all that are concerned, ``address`` is the text of the address of ``alias``.
     """
 
-    __slots__ = ("alias", "check", "command", "device", "level", "main", "text", "why")
+    __slots__ = (
+        "address", "alias", "aliases", "check", "command", "device", "level", "main", "text", "why",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -44,6 +47,8 @@ class Finding(Value):
         main: str = "",
         alias: str = "",
         device: str = "",
+        address: str = "",
+        aliases: Sequence[str] = (),
         check: str = "",
     ) -> None:
         self.level = level
@@ -53,15 +58,17 @@ class Finding(Value):
         self.main = main
         self.alias = alias
         self.device = device
+        self.address = address
+        self.aliases = list(aliases or ([alias] if alias else []))
         self.check = check
 
     def lines(self) -> list[str]:
-        """The fault, its reason, and the command if there is one."""
-        return [self.text, self.why, *([self.command] if self.command else [])]
+        """The fault, its reason, and the lines of the command if there is one."""
+        return [self.text, self.why, *(self.command.split("\n") if self.command else [])]
 
     def fields(self) -> dict[str, object]:
         """The JSON object of the finding."""
-        keys = ("check", "level", "main", "alias", "device", "text", "why", "command")
+        keys = ("check", "level", "main", "alias", "aliases", "device", "text", "why", "command")
         return {key: getattr(self, key) for key in keys}
 
 
@@ -85,6 +92,7 @@ def finding(alias: Alias, level: str, text: str, why: str, command: str = "") ->
         main=alias.name.main,
         alias=str(alias.name),
         device=device.name if device is not None else "",
+        address=text_of(alias) if alias.family in FOLDERS else "",
     )
 
 

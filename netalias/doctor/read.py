@@ -6,11 +6,12 @@ from os import path, stat, strerror
 from shutil import which
 
 from netalias import errors
-from netalias.doctor import foreign
+from netalias.doctor import foreign, intended
 from netalias.doctor.facts import ALL, FOLDERS, SYSCTLS, TABLES, Facts, unique
 from netalias.kernel.pyroute import survey
 from netalias.kinds import port_of
 from netalias.model import SCRATCH
+from netalias.sources import default_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +22,19 @@ if TYPE_CHECKING:
 
 
 def read(
-    observed: Observed, words: Sequence[str] = (), *, netns: str = "", root: str | None = None
+    observed: Observed,
+    words: Sequence[str] = (),
+    *,
+    netns: str = "",
+    root: str | None = None,
+    files: Sequence[str] = (),
 ) -> Facts:
     """The facts about the aliases and main devices that *words* name, or about all.
 
     *netns* is the namespace of *observed*. *root* is put before the paths of other managers; with
     one, they are taken as managers of this namespace. Otherwise they are read only in the namespace
-    of the machine. Raises KernelError, and NoSuchDevice as observed.select() does.
+    of the machine. *files* declare the aliases, by default the usual ones, which are those of the
+    machine too. Raises KernelError, and NoSuchDevice as observed.select() does.
     """
     from netalias.observed import select
 
@@ -40,13 +47,13 @@ def read(
         from netalias.system.netns import entered
 
         with entered(netns):
-            _read(facts, machine=root is not None or _is_machine(netns))
+            _read(facts, files, machine=root is not None or _is_machine(netns))
     else:
-        _read(facts, machine=root is not None or _is_machine(netns))
+        _read(facts, files, machine=root is not None or _is_machine(netns))
     return facts
 
 
-def _read(facts: Facts, *, machine: bool) -> None:
+def _read(facts: Facts, files: Sequence[str], *, machine: bool) -> None:
     _sysctls(facts)
     wanted = {(alias.family, one) for alias in facts.aliases if (one := facts.peer(alias))}
     facts.routes, facts.ways = survey.routes(wanted)
@@ -58,12 +65,13 @@ def _read(facts: Facts, *, machine: bool) -> None:
     _iptables(facts)
     facts.ifconfig = which("ifconfig") is not None
     if machine:
-        from netalias.sources import default_files
-
         indexes = [device.index for device in _devices(facts)]
         facts.managers = foreign.read(facts.root, indexes, facts.unseen)
-        facts.declared = bool(default_files(facts.root))
+        facts.declares = intended.Sysctls(facts.root).file
         facts.neighbours = dict(_neighbours())
+        files = files or default_files(facts.root)
+    facts.declared = bool(files)
+    facts.wishes = intended.wishes(files, facts.observed, facts.unseen)
 
 
 def _is_machine(netns: str) -> bool:

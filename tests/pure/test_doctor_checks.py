@@ -11,7 +11,8 @@ import pytest
 
 from netalias import doctor
 from netalias.cli import doctor as cli_doctor
-from netalias.doctor import foreign
+from netalias.desired import declarations
+from netalias.doctor import foreign, intended
 from netalias.doctor.checks.aliases import mac_filter
 from netalias.doctor.checks.firewall import firewall
 from netalias.doctor.checks.sysctls import neighbours
@@ -257,6 +258,115 @@ def test_a_full_table_of_neighbours() -> None:
     assert list(neighbours(found)) == []
 
 
+def many(count: int, **words: object) -> Facts:
+    """eth0 with so many aliases, which are down or have an MTU of their own by *words*."""
+    devices = [alias(slot, **words) for slot in range(count)]
+    addresses = [address(10 + slot, bytes((10, 0, 0, 5 + slot))) for slot in range(count)]
+    return facts([device(2, "eth0"), *devices], [address(2, MAIN, 24, ours=False), *addresses])
+
+
+def declaring(found: Facts, line: str) -> Facts:
+    """The same with a line of a file."""
+    declared = declarations.parse([("a", line)], lazy())
+    assert not declared.errors
+    found.wishes = {wish.name: wish for wish, _ in declared}
+    return found
+
+
+def test_findings_of_one_kind_are_one() -> None:
+    """However many aliases: the first speaks for all, and one command mends all."""
+    finding = only(many(5, flags=0), "down")
+    assert finding.lines() == [
+        "eth0:0: it is down (the same: eth0:1, eth0:2 and 2 more)",
+        "eth0_0 is not up, which may be intended",
+        "for n in 0 1 2 3 4; do netalias eth0:$n up; done",
+    ]
+    assert finding.fields()["aliases"] == [f"eth0:{slot}" for slot in range(5)]
+    assert (finding.alias, finding.device, finding.main) == ("", "", "eth0")
+    finding = only(many(2, flags=RUNNING | IFF_NOARP), "noarp")
+    assert finding.text == "eth0:0: hosts cannot learn the MAC of 10.0.0.5 (the same: eth0:1)"
+    assert finding.command == "for n in 0 1; do ip link set eth0_$n arp on; done"
+
+
+def test_commands_that_differ_stand_line_by_line() -> None:
+    """Where the command has the address, no loop would do."""
+    found = many(2)
+    found.routes = [route for route in found.routes if route.type != 2]
+    finding = only(found, "local-route")
+    assert finding.lines()[2:] == [
+        f"ip route add local 10.0.0.{5 + slot} dev eth0_{slot} table local proto kernel scope host"
+        f" src 10.0.0.{5 + slot}"
+        for slot in range(2)
+    ]
+    assert cli_doctor.block(finding).startswith("error: eth0:0: packets to 10.0.0.5 are not")
+    assert cli_doctor.inside("blue", finding.command).startswith("ip netns exec blue sh -c 'ip ")
+
+
+def test_what_differs_in_more_is_told_apart() -> None:
+    """Two MTUs are two findings, and so are two levels."""
+    found = many(3, mtu=1400)
+    assert found.aliases[2].device is not None
+    found.aliases[2].device.mtu = 1300
+    findings = doctor.examine(found)
+    assert [one.aliases for one in findings] == [["eth0:0", "eth0:1"], ["eth0:2"]]
+    assert findings[0].command == "for n in 0 1; do netalias eth0:$n mtu 1500; done"
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "other"),
+    [
+        ({"flags": 0}, "eth0:0 10.0.0.5 down", "eth0:0 10.0.0.5"),
+        ({"mtu": 1400}, "eth0:0 10.0.0.5 mtu 1400", "eth0:0 10.0.0.5 mtu 1300"),
+    ],
+)
+def test_what_is_declared_is_no_fault(words: dict[str, object], line: str, other: str) -> None:
+    """A file declares this alias down, or its MTU."""
+    assert only(many(1, **words), "down" if "flags" in words else "mtu").level == HINT
+    assert doctor.examine(declaring(many(1, **words), line)) == []
+    assert len(doctor.examine(declaring(many(1, **words), other))) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "declared"),
+    [
+        ("etc/sysctl.d/10.conf", "net.ipv4.conf.eth0.arp_ignore = 0\n", True),
+        ("etc/sysctl.d/10.conf", "-net/ipv4/conf/eth0/arp_ignore=0\n", True),
+        ("usr/lib/sysctl.d/10.conf", "net.ipv4.conf.*.arp_ignore=0\n", True),
+        ("etc/sysctl.conf", "# x\n\nnet.ipv4.conf.eth0.arp_ignore=0\n", True),
+        ("etc/sysctl.conf", "#net.ipv4.conf.eth0.arp_ignore=0\n", False),
+        ("etc/sysctl.conf", "net.ipv4.conf.eth0.arp_ignore=1\n", False),
+        ("etc/sysctl.conf", "net.ipv4.conf.eth1.arp_ignore=0\n", False),
+        ("etc/sysctl.conf", "net.ipv4.conf.eth0.arp_ignore=0\n"
+         "net.ipv4.conf.eth0.arp_ignore=1\n", False),
+        ("etc/sysctl.d/10.txt", "net.ipv4.conf.eth0.arp_ignore=0\n", False),
+        ("etc/sysctl.conf", "net.ipv4.conf.eth0.arp_ignore=x\narp_ignore=0\n=\n", False),
+    ],
+)  # fmt: skip
+def test_a_declared_sysctl_is_no_fault(
+    tmp_path: Path, file: str, text: str, declared: bool
+) -> None:
+    """The main device answers for its aliases because the administrator says so (sysctl.d(5))."""
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(text)
+    found = staged()
+    found.sysctls[AF_INET, "eth0", "arp_ignore"] = 0
+    found.declares = intended.Sysctls(str(tmp_path)).file
+    assert len(doctor.examine(found)) == (not declared)
+
+
+def test_a_declared_sysctl_that_drops_packets(tmp_path: Path) -> None:
+    """It stays an error, and the reason names the file."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/sysctl.conf").write_text("net.ipv4.conf.all.rp_filter=1\n")
+    found = staged()
+    found.sysctls[AF_INET, ALL, "rp_filter"] = 1
+    found.declares = intended.Sysctls(str(tmp_path)).file
+    finding = only(found, "rp-filter")
+    assert finding.why.startswith(
+        f"rp_filter of all devices is 1 (declared in {tmp_path}/etc/sysctl.conf) and the way back"
+    )
+
+
 def networkd(root: Path, index: int, name: str, state: str = "configured") -> None:
     """Write the state file of systemd-networkd for a link."""
     folder = root / "run/systemd/netif/links"
@@ -447,13 +557,15 @@ def test_a_peer_is_somebody_else() -> None:
 
 def test_the_text_of_a_finding_cannot_move_the_cursor() -> None:
     """A name with a control character is printed as an escape."""
-    finding = Finding(HINT, "eth\x1b0: text", "why", "command\n")
-    assert cli_doctor.block(finding) == "eth\\x1b0: text\n    why\n    command\\n\n"
+    finding = Finding(HINT, "eth\x1b0: text", "why", "command\r")
+    assert cli_doctor.block(finding) == "hint: eth\\x1b0: text\n    why\n    command\\r\n"
 
 
 def test_every_check_has_a_word_of_its_own() -> None:
     """Names of checks are lower case words, and the fields of a finding those of the manual."""
     assert all(name == name.lower() and " " not in name for name in doctor.CHECKS)
     fields = Finding(ERROR, "text", "why", check="mtu").fields()
-    assert list(fields) == ["check", "level", "main", "alias", "device", "text", "why", "command"]
+    assert list(fields) == [
+        "check", "level", "main", "alias", "aliases", "device", "text", "why", "command"
+    ]  # fmt: skip
     assert WARNING not in fields.values()

@@ -35,7 +35,7 @@ ARROWS = {
     "views": "errors model families kinds observed plan procfs",
     "engine": "errors model families kernel system runtime packets kinds observed desired plan"
     " claim views procfs",
-    "doctor": "errors model sources kernel system kinds observed plan views",
+    "doctor": "errors model sources kernel system kinds observed desired plan views",
     "monitor": "errors model kernel system observed views",
     "emulator": "errors model families views procfs",
     "watch": "errors model sources kernel system runtime kinds observed desired plan claim views"

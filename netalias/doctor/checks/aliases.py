@@ -33,9 +33,12 @@ def main_gone(facts: Facts) -> Iterator[Finding]:
 
 
 def down(facts: Facts) -> Iterator[Finding]:
-    """The alias is down while its main device is up."""
+    """The alias is down while its main device is up, and no file declares it so."""
     for alias in facts.aliases:
         if alias.device is None or alias.up or (alias.main is not None and not alias.main.up):
+            continue
+        wish = facts.wishes.get(alias.name)
+        if wish is not None and wish.up is False:
             continue
         why = f"{alias.device.name} is not up, which may be intended"
         yield finding(alias, HINT, "it is down", why, netalias(alias, "up"))
@@ -114,10 +117,13 @@ def remnant(facts: Facts) -> Iterator[Finding]:
 
 
 def mtu(facts: Facts) -> Iterator[Finding]:
-    """The MTU of an alias device differs from that of its main device."""
+    """The MTU of an alias device differs from that of its main device, and no file declares it."""
     for alias in facts.aliases:
         device, main = alias.device, alias.main
         if device is None or main is None or alias.kind == "dummy" or device.mtu == main.mtu:
+            continue
+        wish = facts.wishes.get(alias.name)
+        if wish is not None and wish.mtu == device.mtu:
             continue
         if alias.family != AF_INET6 or device.mtu >= MTU_INET6:
             yield finding(

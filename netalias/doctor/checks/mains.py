@@ -82,6 +82,7 @@ def main_port(facts: Facts) -> Iterator[Finding]:
                     main=main.name,
                     alias=str(alias.name),
                     device=main.name,
+                    address=text_of(alias),
                 )
 
 
@@ -130,4 +131,5 @@ def noarp(facts: Facts) -> Iterator[Finding]:
             main=alias.name.main,
             alias=str(alias.name),
             device=device.name,
+            address=text_of(alias),
         )

@@ -153,7 +153,7 @@ def arp_flux(facts: Facts) -> Iterator[Finding]:
         names = [str(alias.name) for alias in _needing(facts, main, key)]
         if not names or not main.up or not facts.known(main, key):
             continue
-        if facts.effective(main, key) == 0:
+        if facts.effective(main, key) == 0 and not facts.intended(main, key):
             yield _of_main(
                 main,
                 f"it answers ARP for {listed(names)} too",
@@ -172,6 +172,8 @@ def arp_announce(facts: Facts) -> Iterator[Finding]:
     for main in facts.mains:
         aliases = _needing(facts, main, key)
         if not aliases or not main.up or not facts.known(main, key):
+            continue
+        if facts.intended(main, key):
             continue
         if facts.effective(main, key) < ARP_ANNOUNCE_BEST:
             own = any(alias.kind == "macvlan" for alias in aliases)
@@ -208,6 +210,8 @@ def promote_secondaries(facts: Facts) -> Iterator[Finding]:
             continue
         key = "promote_secondaries"
         if not facts.known(device, key) or facts.effective(device, key):
+            continue
+        if facts.intended(device, key):
             continue
         first = _primary(entry, facts.observed.snapshot.on(device.index))
         yield finding(
