@@ -383,7 +383,7 @@ class DeclaredAliases(RuleBasedStateMachine):
             self.tally["killed"] += 1
         finally:
             kernel.close()
-        self._spared(before, self.snapshot(), killed=True)
+        self._spared(before, self.snapshot())
 
     def _reconciled(self) -> None:
         """What is asked of every reconciliation, and of the world after it."""
@@ -473,9 +473,9 @@ class DeclaredAliases(RuleBasedStateMachine):
             alias, kind = item.plan.alias, item.plan.kind
             self.tally["replaced"] += alias is not None and kind not in ("", alias.kind)
 
-    def _spared(self, before: Snapshot, after: Snapshot, *, killed: bool = False) -> None:
+    def _spared(self, before: Snapshot, after: Snapshot) -> None:
         """What others have made is there, to the bit."""
-        was, now = foreign(before, killed=killed), foreign(after, killed=killed)
+        was, now = foreign(before), foreign(after)
         for name in {*was, *now}:
             if was.get(name) != now.get(name):
                 note(f"{name} was {was.get(name)}, and is {now.get(name)}")
@@ -719,9 +719,12 @@ def unsettled(snapshot: Snapshot, wanted: Set[str]) -> Iterator[str]:
     Nobody has changed them before, so 0 is what they were. *wanted*: those to look at.
     """
     kinds: dict[str, set[str]] = {}
+    primary: set[str] = set()
     for alias in Observed(snapshot, lazy()).aliases:
         if alias.ours and alias.family == AF_INET:
             kinds.setdefault(alias.name.main, set()).add(alias.kind)
+            if alias.kind == "label" and alias.entry is not None and alias.entry.networked:
+                primary.add(alias.name.main)
     for device in snapshot.devices.values():
         if device.group & ~SCRATCH == GROUP or device.name not in wanted:
             continue
@@ -731,6 +734,8 @@ def unsettled(snapshot: Snapshot, wanted: Set[str]) -> Iterator[str]:
         silent = "macvlan" in here and not leans(snapshot, device)
         if (announce, ignore) != (2 * asked, 1 * silent):
             yield f"{device.name}: {sorted(here)}, arp_announce {announce}, arp_ignore {ignore}"
+        if device.promote != (device.name in primary):
+            yield f"{device.name}: {sorted(here)}, promote_secondaries {device.promote:d}"
 
 
 def leans(snapshot: Snapshot, main: Device) -> bool:
@@ -775,16 +780,14 @@ def covers(other: Address, entry: Address) -> bool:
     return one >> (full - other.prefixlen) == two >> (full - other.prefixlen)
 
 
-def foreign(snapshot: Snapshot, *, killed: bool = False) -> dict[str, object]:
+def foreign(snapshot: Snapshot) -> dict[str, object]:
     """All that is not ours, to the bit.
 
     Left out: counters; which address of a network is the secondary one, since the kernel promotes
     others when ours goes; what the kernel finds out by and by: of a new IPv6 address, and of a
     cable; the settings that aliases need of their main device.
     """
-    hidden = ["stats", "operstate", "flags", "arp_announce", "arp_ignore"]
-    if killed:
-        hidden.append("promote")  # switched on for the moment in which a primary label is deleted
+    hidden = ["stats", "operstate", "flags", "arp_announce", "arp_ignore", "promote"]
     found: dict[str, object] = {}
     for device in snapshot.devices.values():
         if device.group & ~SCRATCH == GROUP:

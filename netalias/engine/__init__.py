@@ -214,10 +214,10 @@ class Engine:
         path = self.runtime.path
         # Another process may change the file, but not during a transaction.
         if self._saved is None or (path and not self._changing):
-            from netalias.plan.sysctls import NEEDED
+            from netalias.plan.sysctls import RAISED
             from netalias.runtime.sysctls import SavedSysctls
 
-            self._saved = SavedSysctls(NEEDED["macvlan"], path, self.kernel.cookie() if path else 0)
+            self._saved = SavedSysctls(RAISED, path, self.kernel.cookie() if path else 0)
         self._saved.only(observed.snapshot.devices)
         return self._saved
 

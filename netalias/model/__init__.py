@@ -190,6 +190,11 @@ class Device(Value):
         self.stats = stats
 
     @property
+    def promote_secondaries(self) -> int:
+        """``promote`` as the number that the sysctl has."""
+        return int(self.promote)
+
+    @property
     def up(self) -> bool:
         """Whether it is administratively up (IFF_UP)."""
         return bool(self.flags & IFF_UP)
@@ -281,6 +286,17 @@ class Address(Value):
     def secondary(self) -> bool:
         """Whether it is a secondary IPv4 address, which brings no connected route."""
         return self.family == AF_INET and bool(self.flags & IFA_F_SECONDARY)
+
+    @property
+    def routed(self) -> bool:
+        """Whether its network has a connected route by it.
+
+        A secondary of others counts: its primary is theirs too, or a label of ours, which leaves
+        the network to it (plan/routes.py).
+        """
+        if self.flags & IFA_F_NOPREFIXROUTE or not self.networked:
+            return False
+        return not self.secondary or self.protocol != PROTOCOL
 
     def copy(self, **changes: int) -> Address:
         """The same address with *changes* of its fields."""

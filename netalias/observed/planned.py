@@ -7,7 +7,7 @@ Planned answers plan() from indexes, and take() updates them after each plan.
 from __future__ import annotations
 
 from netalias.kinds import SIBLINGS
-from netalias.model import IFA_F_NOPREFIXROUTE, PROTOCOL, Device, Snapshot, prefix
+from netalias.model import PROTOCOL, Device, Snapshot, prefix
 from netalias.observed import Observed
 
 TYPE_CHECKING = False
@@ -132,7 +132,7 @@ class Planned(Observed):
 
 def _brings(entry: Address) -> bool:
     """Whether the kernel makes a connected route for this address."""
-    return entry.networked and not entry.flags & IFA_F_NOPREFIXROUTE and not entry.secondary
+    return entry.routed
 
 
 def _without(snapshot: Snapshot, left: list[Alias], remnants: list[Device]) -> Snapshot:

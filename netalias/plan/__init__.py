@@ -467,7 +467,8 @@ def concerns_sysctls(result: Plan, observed: Observed) -> bool:
         return True
     if alias is None or alias.main is None or alias.family != AF_INET:
         return False
-    if goal is not None and result.kind == alias.kind and goal.type.family == AF_INET:
+    same = goal is not None and result.kind == alias.kind and goal.type.family == AF_INET
+    if same and not (alias.kind == "label" and brings(alias.entry)):
         return False
     return _releases_sysctls(alias, alias.main, observed)
 
@@ -479,14 +480,22 @@ def _needs_sysctls(goal: Goal, kind: str) -> bool:
     if goal.type.family != AF_INET:
         return False
     if kind == "label":
-        return bool(goal.main.flags & IFF_LOOPBACK)
+        raises = brings(goal.entry) and not goal.main.promote
+        return raises or bool(goal.main.flags & IFF_LOOPBACK)
     return goal.main.arp_announce < 2 or (kind == "macvlan" and not goal.main.arp_ignore)
+
+
+def brings(entry: Address | None) -> bool:
+    """Whether a label with this address may be the primary address of its network."""
+    return entry is not None and entry.family == AF_INET and entry.networked
 
 
 def _releases_sysctls(alias: Alias, main: Device, observed: Observed) -> bool:
     """Whether the removal of *alias* may allow sysctls to be restored, or to be set for others."""
-    if alias.kind in ("label", "dummy"):
-        return alias.kind == "dummy" or bool(main.flags & IFF_LOOPBACK)
+    if alias.kind == "label":
+        return bool(main.flags & IFF_LOOPBACK) or (main.promote and brings(alias.entry))
+    if alias.kind == "dummy":
+        return True
     return main.arp_announce + main.arp_ignore > 0 and not any(
         other is not alias
         and other.main is main

@@ -4,7 +4,7 @@ IFA_F_NOPREFIXROUTE."""
 from __future__ import annotations
 
 from netalias import kinds
-from netalias.model import IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT, prefix
+from netalias.model import IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT, PROTOCOL, prefix
 from netalias.model.steps import RETIRE, AddAddress, DelAddress
 
 TYPE_CHECKING = False
@@ -38,13 +38,23 @@ def inside(
         if not up or own.secondary:
             return silent  # it has no route while it is down or secondary
         if alias.up and not silent:
-            # It goes on bringing its route inside a wider network: each has its own route.
-            return any(other.prefixlen == own.prefixlen and covers(other, own) for other in around)
+            # Inside the wider network of another alias it goes on bringing its route; inside one of
+            # the main device the host would use it as the source.
+            return any(
+                covers(other, own)
+                for other in around
+                if other.prefixlen == own.prefixlen or _is_own(other, main)
+            )
     if any(covers(other, entry) for other in around):
         return True
     return observed.hands_over and any(
         covers(successor, entry) for _, _, successor in _successors(alias, entry, observed)
     )
+
+
+def _is_own(entry: Address, main: Device) -> bool:
+    """Whether an address is one that others gave to a main device."""
+    return entry.index == main.index and entry.protocol != PROTOCOL
 
 
 def _surplus(alias: Alias | None, observed: Observed) -> set[int]:
@@ -60,14 +70,9 @@ def _same(own: Address, entry: Address) -> bool:
 
 
 def covers(other: Address, entry: Address) -> bool:
-    """Whether *other* brings a connected route that contains the network of *entry*."""
-    if (
-        other.family != entry.family
-        or other.prefixlen > entry.prefixlen
-        or other.flags & IFA_F_NOPREFIXROUTE
-        or not other.networked
-        or other.secondary
-    ):
+    """Whether *other* brings a connected route that contains the network of *entry*, or will once
+    the alias that it is secondary to has left the network (model.Address.routed)."""
+    if other.family != entry.family or other.prefixlen > entry.prefixlen or not other.routed:
         return False
     return prefix.contains(other.local, other.prefixlen, entry.local)
 

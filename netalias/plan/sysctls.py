@@ -5,6 +5,8 @@ well, nor use its address as the sender of ARP requests: either teaches the neig
 MAC, and under strict rp_filter packets that then arrive on the main device are lost. An ipvlan
 receives every ARP reply to its address, so a main device that uses it in requests learns nothing.
 With a dummy it is the reverse: the main device has to answer for it.
+A label that brings its network may become the primary address of a network that the main device
+gets later: then the kernel must not delete the address of the main device with the label.
 
 A sysctl is raised if it is too low. The former value is saved until the last alias that needs the
 change has gone, and restored unless another program has changed it meanwhile. net.ipv4.conf.all is
@@ -17,8 +19,8 @@ from __future__ import annotations
 from netalias.kinds import RECORD
 from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
 from netalias.model.names import AliasName
-from netalias.model.steps import SysctlChange
-from netalias.plan import Difference, Plan
+from netalias.model.steps import SetLink, SysctlChange
+from netalias.plan import Difference, Plan, brings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ NEEDED = {"ipvlan": ASKS, "macvlan": {**ASKS, **ANSWERS}}
 """Kind: the least values on its main device (Documentation/networking/ip-sysctl.rst).
 arp_announce 2: send from the best address of the device; arp_ignore 1: answer only for addresses of
 the device itself."""
+PROMOTE = "promote_secondaries"
+KEEPS = {PROMOTE: 1}
+"""The value on the main device of a label that brings its network (inet_del_ifa)."""
+RAISED = {**ASKS, **ANSWERS, **KEEPS}
+"""The values that netalias sets."""
 COMMON = ("arp_announce", "arp_filter", "arp_ignore")
 """The sysctls of net.ipv4.conf.all that matter."""
 
@@ -118,10 +125,22 @@ class _Settlement:
             found += self.returns(wanted)
         for change in found:
             self.changes.setdefault(change.main.index, {}).update(change.after)
+            if change.after.get(PROMOTE):
+                self._stay_promoting(change.main)
         for plan in self.plans:
             if plan.goal is not None and plan.steps:
                 plan.notes += self._notes(plan.goal, plan.kind)
         return found
+
+    def _stay_promoting(self, main: Device) -> None:
+        """Drop the steps that switch promote_secondaries off again after a deletion."""
+        for plan in self.plans:
+            plan.steps = [
+                step
+                for step in plan.steps
+                if not (isinstance(step, SetLink) and step.index == main.index and step.conf)
+                or step.conf.get(PROMOTE) != 0
+            ]
 
     def wanted(self) -> dict[int, dict[str, int]]:
         """The least values of sysctls by ifindex of main devices."""
@@ -132,7 +151,18 @@ class _Settlement:
                 values |= NEEDED[kind]
                 if "arp_ignore" in values and self._withheld(device):
                     del values["arp_ignore"]
+        for main in self._with_networks():
+            found.setdefault(main.index, {}).update(KEEPS)
         return found
+
+    def _with_networks(self) -> Iterator[Device]:
+        """The main devices of the future IPv4 labels that bring their networks."""
+        for alias in self._staying():
+            if alias.kind == "label" and alias.main is not None and brings(alias.entry):
+                yield alias.main
+        for plan in self.plans:
+            if plan.goal is not None and plan.kind == "label" and brings(plan.goal.entry):
+                yield plan.goal.main
 
     def _carrying(self) -> Iterator[tuple[str, Device]]:
         """The kinds and main devices of the future IPv4 aliases that need sysctls."""
@@ -175,7 +205,6 @@ class _Settlement:
 
     def returns(self, wanted: Mapping[int, Mapping[str, int]]) -> Iterator[SysctlChange]:
         """The sysctls that nothing needs any more and that still have the value that was set."""
-        full = NEEDED["macvlan"]
         for index, old in self.terms.old.items():
             main = self.devices.get(index)
             if main is None:
@@ -184,7 +213,7 @@ class _Settlement:
             after = {
                 key: value
                 for key, value in old.items()
-                if key not in still and getattr(main, key) == full.get(key)
+                if key not in still and getattr(main, key) == RAISED.get(key)
             }
             if after:
                 yield SysctlChange(main, after, restores=True)

@@ -1039,7 +1039,7 @@ def foreign(kernel: Memory) -> object:
     snapshot = kernel.snapshot()
     return [
         (
-            values(device, snapshot) | {"arp_announce": 0, "arp_ignore": 0},
+            values(device, snapshot) | {"arp_announce": 0, "arp_ignore": 0, "promote": False},
             [one for one in entries_of(device, snapshot) if one["protocol"] != PROTOCOL],
         )
         for device in snapshot.devices.values()

@@ -17,7 +17,7 @@ from netalias.engine import Engine, Setup
 from netalias.engine.reconcile import Outcome, Rules, check_rails, look, reconcile
 from netalias.kernel.memory import Memory
 from netalias.model import GROUP, SCRATCH
-from netalias.model.steps import REMOVE, DelAddress, DelLink, SetLink
+from netalias.model.steps import REMOVE, DelAddress, DelLink
 from netalias.plan import compare as comparison
 from netalias.plan.compare import compare
 from netalias.plan.diff import Diff
@@ -68,6 +68,7 @@ def test_signs_and_order(stage: Declared) -> None:
         "+ eth0:2 10.0.0.2/32 macvlan",
         "~ eth0:1 10.0.0.1/32 -> 10.0.0.3/32",
         "+ eth1:0 10.5.0.1/24 label",
+        "= eth1 promote_secondaries 0 -> 1",
     ]
 
 
@@ -171,17 +172,23 @@ def test_swap(stage: Declared, kind: str) -> None:
 
 
 def test_label_into_the_network_of_one_that_leaves(stage: Declared) -> None:
-    """It would be its secondary, and go with it: so the one that leaves goes first, and what
-    keeps the secondaries of others goes with it."""
+    """It would be its secondary, and go with it: so the one that leaves goes first."""
     stage.reconcile("eth0:0 10.0.0.1/24 kind label\n")
-    stage.kernel.add_address("eth0", "10.0.0.7/24")
     text = "eth0:0 10.9.0.1/24\neth0:1 10.0.0.2/24 kind label\n"
     steps = [step for item in stage.check(text).items for step in item.plan.steps]
-    leaving = [step for step in steps if isinstance(step, (DelAddress, SetLink))]
-    assert [step.phase for step in leaving] == [REMOVE, REMOVE, REMOVE]
+    assert [step.phase for step in steps if isinstance(step, DelAddress)] == [REMOVE]
     assert stage.reconcile(text).status == 0
-    found = sorted(text.partition("/")[0] for text in stage.on("eth0"))
-    assert found == ["10.0.0.2", "10.0.0.7", "10.9.0.1"]
+    assert stage.on("eth0") == ["10.9.0.1/24 label=eth0:0", "10.0.0.2/24 label=eth0:1"]
+
+
+def test_label_that_leaves_a_network_of_others(stage: Declared) -> None:
+    """What others have in it stays, and brings it to the labels that come."""
+    stage.reconcile("eth0:0 10.0.0.1/24 kind label\n")
+    stage.kernel.add_address("eth0", "10.0.0.7/24")
+    stage.reconcile("eth0:0 10.9.0.1/24\neth0:1 10.0.0.2/24 kind label\n")
+    assert sorted(stage.on("eth0")) == [
+        "10.0.0.2/32 label=eth0:1", "10.0.0.7/24", "10.9.0.1/24 label=eth0:0",
+    ]  # fmt: skip
 
 
 def test_who_was_to_leave_and_stays(stage: Declared) -> None:

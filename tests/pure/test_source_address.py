@@ -1,0 +1,134 @@
+"""The address that a host speaks with: never that of an alias where its main device has its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_plan_compare import Declared
+
+from netalias.engine import Engine, Setup
+from netalias.kernel.memory import Memory
+from netalias.model.steps import SetLink
+from netalias.runtime.private import PrivateDirectory
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Declared:
+    """eth0 and eth1 are up, without addresses; old sysctls are kept in a folder."""
+    found = Declared(Memory(kinds=("macvlan", "ipvlan", "dummy")))
+    found.engine = Engine(Setup(found.kernel, runtime=PrivateDirectory(str(tmp_path))))
+    return found
+
+
+# The main device gets its network after the alias ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "own", "difference", "after"),
+    [
+        ("10.0.0.9/24 kind label", "10.0.0.1/24", "10.0.0.9/24 -> 10.0.0.9/32",
+         ["10.0.0.1/24", "10.0.0.9/32 label=eth0:0"]),
+        ("10.0.0.9/24 kind label", "10.0.0.1/16", "10.0.0.9/24 -> 10.0.0.9/32",
+         ["10.0.0.1/16", "10.0.0.9/32 label=eth0:0"]),
+        ("2001:db8::9/64 kind label", "2001:db8::1/64", "2001:db8::9/64 -> 2001:db8::9/128",
+         ["2001:db8::9/128", "2001:db8::1/64"]),
+        ("10.0.0.9/24 kind macvlan", "10.0.0.1/24", "10.0.0.9/24 route connected -> none",
+         ["10.0.0.1/24"]),
+        ("10.0.0.9/24 kind macvlan", "10.0.0.1/16", "10.0.0.9/24 route connected -> none",
+         ["10.0.0.1/16"]),
+        ("2001:db8::9/64 kind ipvlan", "2001:db8::1/64",
+         "2001:db8::9/64 route connected -> none", ["2001:db8::1/64"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("promote", [0, 1])
+def test_own_address_comes_later(
+    stage: Declared, words: str, own: str, difference: str, after: list[str], promote: int
+) -> None:
+    """The alias gives the network up, and the address of the main device is there all the time."""
+    main = stage.device("eth0").index
+    stage.kernel.send([SetLink("eth0", main, conf={"promote_secondaries": promote})])
+    stage.reconcile(f"eth0:0 {words}\n")
+    stage.kernel.add_address("eth0", own)
+    found = stage.lines(f"eth0:0 {words}\n")
+    assert found[0].removeprefix("~ eth0:0 ").partition(",")[0] == difference
+    assert stage.reconcile(f"eth0:0 {words}\n").status == 0
+    assert sorted(stage.on("eth0")) == sorted(after)
+    assert stage.lines(f"eth0:0 {words}\n") == []
+    assert stage.device("eth0").promote == promote
+
+
+def test_same_command_gives_the_network_up(stage: Declared) -> None:
+    """One command is enough, and the next one has nothing to do."""
+    stage("eth0:0 10.0.0.9/24 kind label")
+    stage.kernel.add_address("eth0", "10.0.0.1/24")
+    assert stage("eth0:0 10.0.0.9/24").steps
+    assert sorted(stage.on("eth0")) == ["10.0.0.1/24", "10.0.0.9/32 label=eth0:0"]
+    assert not stage("eth0:0 10.0.0.9/24").steps
+
+
+def test_others_of_the_network_rely_on_the_own_address(stage: Declared) -> None:
+    """Nobody takes the route over from the label: the main device has it."""
+    text = "eth0:0 10.0.0.9/24 kind label\neth0:1 10.0.0.8/24 kind label\neth0:2 10.0.0.7/24\n"
+    stage.reconcile(text)
+    stage.kernel.add_address("eth0", "10.0.0.1/24")
+    stage.reconcile(text)
+    assert stage.on("eth0_2") == ["10.0.0.7/24 noprefixroute"]
+    assert sorted(stage.on("eth0")) == [
+        "10.0.0.1/24", "10.0.0.8/32 label=eth0:1", "10.0.0.9/32 label=eth0:0",
+    ]  # fmt: skip
+    assert stage.lines(text) == []
+
+
+def test_own_address_goes_again(stage: Declared) -> None:
+    """The alias brings the network that only it is in."""
+    text = "eth0:0 10.0.0.9/24 kind label\neth1:0 10.1.0.9/24\n"
+    stage.reconcile(text)
+    for main, own in (("eth0", "10.0.0.1/24"), ("eth1", "10.1.0.1/24")):
+        stage.kernel.add_address(main, own)
+        stage.reconcile(text)
+        stage.kernel.remove_address(main, own)
+    stage.reconcile(text)
+    assert stage.on("eth0") == ["10.0.0.9/24 label=eth0:0"]
+    assert stage.on("eth1_0") == ["10.1.0.9/24"]
+
+
+# A label that goes by itself ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", ["lease 3", ""])
+def test_own_address_outlives_the_label(stage: Declared, words: str) -> None:
+    """The main device promotes secondaries as long as a label may be primary there."""
+    stage(f"eth0:0 10.0.0.9/24 kind label {words}")
+    assert stage.device("eth0").promote
+    stage.kernel.add_address("eth0", "10.0.0.1/24")
+    if words:
+        stage.kernel.pass_time(4)
+    else:
+        stage.kernel.remove_address("eth0", "10.0.0.9/24")
+    assert stage.on("eth0") == ["10.0.0.1/24"]
+    stage.reconcile("")
+    assert not stage.device("eth0").promote
+
+
+@pytest.mark.parametrize(
+    "words", ["10.0.0.9 kind label", "2001:db8::9/64 kind label", "10.0.0.9/24 kind macvlan"]
+)
+def test_only_networks_of_labels_need_promotion(stage: Declared, words: str) -> None:
+    """Host addresses, IPv6 and devices have no secondaries on the main device."""
+    stage(f"eth0:0 {words}")
+    assert not stage.device("eth0").promote
+
+
+def test_promotion_is_given_back(stage: Declared) -> None:
+    """Also when another label keeps the network for a while, and one moves between networks."""
+    stage("eth0:0 10.0.0.9/24 kind label")
+    stage("eth0:1 10.1.0.9/24 kind label")
+    stage.kernel.add_address("eth0", "10.1.0.7/24")
+    stage("eth0:1 10.2.0.9/24")
+    assert stage.device("eth0").promote
+    stage("eth0:0-")
+    assert stage.device("eth0").promote
+    stage("eth0:1-")
+    assert not stage.device("eth0").promote
+    assert stage.on("eth0") == ["10.1.0.7/24"]
