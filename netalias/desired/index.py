@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from netalias.desired import Wish
-    from netalias.model import Alias, Device
+    from netalias.model import Address, Alias, Device
 
 # Words of on-down, and the word that ends healing.
 FREE = "free"
@@ -65,6 +65,20 @@ class Index:
         wish = self.wish(name)
         assert wish.type is not None
         return wish.prefixlen in (None, wish.type.bits)
+
+    def relies(self, mains: Collection[str], own: Address) -> bool:
+        """Whether the form of aliases may depend on *own*, an address that others give to their
+        main device, which has the names *mains*.
+
+        The network of an alias does: only one of both brings its route.
+        """
+        return any(
+            block.wish.name.main in mains
+            and block.wish.type is not None
+            and block.wish.type.family == own.family
+            and block.wish.prefixlen not in (None, block.wish.type.bits)
+            for block in self.declared.blocks
+        )
 
     def healing(self, risen: Collection[str], resting: Collection[AliasName] = ()) -> Declarations:
         """The declarations to restore: aliases that heal, and all those on the mains in *risen*.

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 SHAPING = ("mtu", "master", "altname")
 """Events of a main device that affect how its aliases are made."""
 
+ROUTING = ("", "prefixlen", "peer", "noprefixroute")
+"""Changes of an address of a main device that may bring or take a connected route; "" is its
+arrival or departure."""
+
 NAMING = (DEPARTURE, "name", "altname")
 """Events that may free a name that an alias needs."""
 
@@ -156,6 +160,8 @@ class Impact:
         self._mark([AliasName(device.name, slot) for slot in slots], port_id)
         self._mark(self.wished.by_address.get(address.local, ()), port_id)
         self.affected.touched |= bool(slots)
+        if address.protocol != PROTOCOL and event.field in ROUTING:
+            self.affected.whole |= self.wished.relies({device.name, *device.altnames}, address)
         if event.field == "label":
             self._relabel(event)
 

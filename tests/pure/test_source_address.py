@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from test_plan_compare import Declared
+from watched import Watched
 
 from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
@@ -132,3 +133,41 @@ def test_promotion_is_given_back(stage: Declared) -> None:
     stage("eth0:1-")
     assert not stage.device("eth0").promote
     assert stage.on("eth0") == ["10.1.0.7/24"]
+
+
+# Watching ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["label", "macvlan"])
+@pytest.mark.parametrize(
+    ("address", "own"), [("10.0.0.9/24", "10.0.0.1/24"), ("2001:db8::9/64", "2001:db8::1/64")]
+)
+def test_watch_follows_the_own_address(kind: str, address: str, own: str) -> None:
+    """It comes and goes: each time the one that should bring the network does so at once."""
+    watched = Watched(f"eth0:0 {address} kind {kind}\n")
+
+    def brings() -> bool:
+        alias = watched.engine.get("eth0:0")
+        return alias.entry is not None and alias.entry.routed
+
+    for _ in range(2):
+        assert brings()
+        watched.kernel.add_address("eth0", own)
+        watched.quiet()
+        assert not brings()
+        watched.kernel.remove_address("eth0", own)
+        watched.quiet()
+    assert brings()
+
+
+def test_watch_over_a_main_device_that_is_taken_down_and_configured_again() -> None:
+    """Aliases come with the device, the address by DHCP later: it has its network all the same."""
+    watched = Watched("eth0:0 10.0.0.9/24 kind label\neth0:1 10.0.0.8/24 kind macvlan\n")
+    watched.kernel.set_device("eth0", up=False)
+    watched.quiet()
+    watched.kernel.set_device("eth0", up=True)
+    watched.quiet()
+    watched.kernel.add_address("eth0", "10.0.0.1/24")
+    watched.quiet()
+    entries = [one.entry for one in watched.engine.show()]
+    assert [entry.routed for entry in entries if entry is not None] == [False, False]

@@ -262,3 +262,24 @@ def test_devices_that_come_and_go_leave_nothing(observed: Observed) -> None:
         observed.kernel.remove_device("veth2")
         observed.affected()
     assert observed.affected() == {"republish": True}
+
+
+@pytest.mark.parametrize(
+    ("own", "whole"),
+    [
+        ("10.1.0.1/24", True),
+        ("10.9.0.1/16", True),
+        ("2001:db8:1::1/64", False),
+        ("fe80::1/64", False),
+    ],
+)
+def test_own_address_of_a_main_device(own: str, whole: bool) -> None:
+    """It comes or goes: an event for aliases with networks of that family, and for no others."""
+    observed = Observed()
+    for text, expected in (("eth0:5 10.1.0.5/24\n", whole), (TEXT, False)):
+        observed.impact.load(Index(declarations.parse([("t.conf", text)], lazy())))
+        for change in (observed.kernel.add_address, observed.kernel.remove_address):
+            change("eth0", own)
+            observed.affected()
+            assert observed.impact.affected.whole is expected
+            observed.impact.affected = type(observed.impact.affected)()
