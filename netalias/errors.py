@@ -202,15 +202,3 @@ def kernel_error(operation: str, errno: int, text: str = "", sequence: int = 0) 
         hint = "" if text else "CAP_NET_ADMIN is needed in this network namespace: try sudo"
         return NotPermitted(operation, errno, text, sequence, hint)
     return KernelError(operation, errno, text, sequence)
-
-
-def bug(error: Exception) -> str:
-    """The line for an exception that is no NetaliasError, with its place in the code."""
-    if isinstance(error, MemoryError):
-        return "there is not enough memory"
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code if trace is not None else None
-    where = f" in {code.co_name}, line {trace.tb_lineno}" if code and trace else ""
-    return f"this is a bug in netalias: {type(error).__name__}: {error}{where}"

@@ -53,9 +53,11 @@ def _bug(error: Exception) -> int:
     """Report a bug of netalias with its place; the exit status."""
     from os import environ
 
+    from netalias.system.bug import report
+
     if environ.get("NETALIAS_DEBUG"):
         raise error
-    complain(f"{errors.bug(error)} (NETALIAS_DEBUG=1 shows more)")
+    complain(f"{report(error)} (NETALIAS_DEBUG=1 shows more)")
     return errors.STATUS_BUG
 
 

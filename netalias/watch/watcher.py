@@ -20,6 +20,7 @@ from netalias.runtime import TEXTS
 from netalias.runtime.instance import Instance
 from netalias.sources import configuration
 from netalias.system.backoff import Backoff, Debounce
+from netalias.system.bug import report
 from netalias.system.inotify import Followed
 from netalias.system.journal import Journal
 from netalias.system.loop import Loop, Reader, Timer
@@ -389,7 +390,7 @@ class Watcher:
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, errors.NetaliasError):
-            self.journal.error(errors.bug(error))
+            self.journal.error(report(error))
             return
         for detail in error.details:
             self.journal.error(detail)
