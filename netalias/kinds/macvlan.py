@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from errno import EINVAL
+
 from netalias import errors
 from netalias.kinds import SIBLINGS, Goal
 from netalias.kinds.device import DeviceKind, vlan_refusal
@@ -34,6 +36,7 @@ class Macvlan(DeviceKind):
                 f"{goal.name}: mtu {goal.mtu}: a macvlan has at most that of its main device,"
                 f" {main.mtu}",
                 f"ip link set {main.name} mtu {goal.mtu}",
+                EINVAL,
             )
         return goal
 

@@ -263,7 +263,7 @@ def test_a_refusal_for_lack_of_rights_claims_no_damage(stage: Stage, words: str)
 def test_failure_leaves_nothing(stage: Stage) -> None:
     """S20: whatever is refused, no alias has appeared."""
     for words, kind, errno in (
-        ("eth0:0 200.1.1.1 mtu 1501 kind macvlan", errors.KernelError, EINVAL),
+        ("eth0:0 200.1.1.1 mtu 1501 kind macvlan", errors.LimitError, EINVAL),
         ("eth0:0 200.1.1.1 mtu 60", errors.KernelError, EINVAL),
         ("eth0:0 200.1.1.1 kind ipvlan hw ether 02:00:00:00:00:01", errors.KindError, EOPNOTSUPP),
         ("lo:0 200.1.1.1 mtu 1400", errors.KindError, EOPNOTSUPP),
