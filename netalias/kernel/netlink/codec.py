@@ -494,34 +494,29 @@ def read_name(data: bytes, start: int, end: int) -> tuple[str, int]:
 
 
 def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:
-    _, arphrd, index, flags, _ = IFINFO.unpack_from(data, start)
+    # Filled slot by slot: a call with twenty keywords would take as long as the decoding.
+    device = Device.__new__(Device)
     try:
-        kind, mode = _info(found.get(IFLA_LINKINFO))
-        inet6, (announce, ignore, promote) = _af_spec(found.get(IFLA_AF_SPEC))
-        return Device(
-            index,
-            _text(found[IFLA_IFNAME]),
-            flags,
-            arphrd,
-            altnames=_altnames(found.get(IFLA_PROP_LIST)),
-            mtu=_number(found, IFLA_MTU),
-            mac=found.get(IFLA_ADDRESS, b""),
-            kind=kind,
-            mode=mode,
-            link=_number(found, IFLA_LINK),
-            remote=IFLA_LINK_NETNSID in found,
-            master=_number(found, IFLA_MASTER),
-            group=_number(found, IFLA_GROUP),
-            ifalias=_text(found.get(IFLA_IFALIAS, b"")),
-            operstate=found.get(IFLA_OPERSTATE, b"\0")[0],
-            inet6=inet6,
-            arp_announce=announce,
-            arp_ignore=ignore,
-            promote=bool(promote),
-            stats=_stats(found.get(IFLA_STATS64)),
+        _, device.type, device.index, device.flags, _ = IFINFO.unpack_from(data, start)
+        device.name = _text(found[IFLA_IFNAME])
+        device.altnames = _altnames(found.get(IFLA_PROP_LIST))
+        device.mtu = _number(found, IFLA_MTU)
+        device.mac = found.get(IFLA_ADDRESS, b"")
+        device.kind, device.mode = _info(found.get(IFLA_LINKINFO))
+        device.link = _number(found, IFLA_LINK)
+        device.remote = IFLA_LINK_NETNSID in found
+        device.master = _number(found, IFLA_MASTER)
+        device.group = _number(found, IFLA_GROUP)
+        device.ifalias = _text(found.get(IFLA_IFALIAS, b""))
+        device.operstate = found.get(IFLA_OPERSTATE, b"\0")[0]
+        device.inet6, (device.arp_announce, device.arp_ignore, promote) = _af_spec(
+            found.get(IFLA_AF_SPEC)
         )
+        device.promote = bool(promote)
+        device.stats = _stats(found.get(IFLA_STATS64))
     except (error, IndexError, KeyError) as problem:
         raise WireError(f"a link message lacks what it must have: {problem}") from None
+    return device
 
 
 def read_address(data: bytes, start: int, end: int) -> Address:
@@ -536,33 +531,23 @@ def read_address(data: bytes, start: int, end: int) -> Address:
     size = _SIZES.get(family)
     if size and not (len(local) == size and {len(outer), len(broadcast)} <= {0, size}):
         raise WireError(f"an address of family {family} that does not have {size} bytes")
+    entry = Address.__new__(Address)
+    entry.index, entry.family, entry.prefixlen, entry.scope = index, family, prefixlen, scope
+    entry.local, entry.peer, entry.broadcast = local, outer if outer != local else b"", broadcast
+    entry.valid = entry.preferred = FOREVER
+    entry.age = 0
     try:
-        if IFA_FLAGS in found:
-            (flags,) = _U32.unpack(found[IFA_FLAGS])
-        preferred = valid = FOREVER
-        age = 0
+        entry.flags = _number(found, IFA_FLAGS) if IFA_FLAGS in found else flags
+        entry.label = _text(found.get(IFA_LABEL, b""))
+        entry.protocol = found.get(IFA_PROTO, b"\0")[0]
+        entry.metric = _number(found, IFA_RT_PRIORITY)
         if IFA_CACHEINFO in found:
-            preferred, valid, _, stamp = CACHEINFO.unpack(found[IFA_CACHEINFO])
-            if valid != FOREVER:
-                age = since(stamp)
-        return Address(
-            index,
-            family,
-            local,
-            prefixlen,
-            flags,
-            scope,
-            peer=outer if outer != local else b"",
-            broadcast=broadcast,
-            label=_text(found.get(IFA_LABEL, b"")),
-            protocol=found.get(IFA_PROTO, b"\0")[0],
-            metric=_number(found, IFA_RT_PRIORITY),
-            valid=valid,
-            preferred=preferred,
-            age=age,
-        )
+            entry.preferred, entry.valid, _, stamp = CACHEINFO.unpack(found[IFA_CACHEINFO])
+            if entry.valid != FOREVER:
+                entry.age = since(stamp)
     except (error, IndexError) as problem:
         raise WireError(f"an address message is malformed: {problem}") from None
+    return entry
 
 
 def since(stamp: int) -> int:
@@ -622,4 +607,10 @@ def _altnames(payload: bytes | None) -> tuple[str, ...]:
 
 
 def _stats(payload: bytes | None) -> Stats | None:
-    return Stats(*_STATS64.unpack_from(payload)) if payload is not None else None
+    if payload is None:
+        return None
+    stats = Stats.__new__(Stats)
+    stats.rx_packets, stats.tx_packets, stats.rx_bytes, stats.tx_bytes = _STATS64.unpack_from(
+        payload
+    )
+    return stats
