@@ -16,7 +16,7 @@ from __future__ import annotations
 from _socket import inet_ntop
 
 from netalias import errors
-from netalias.kernel.netlink import codec
+from netalias.kernel.netlink import codec, read_error
 from netalias.kernel.netlink.subscription import Subscription
 from netalias.model import AF_INET6, IFA_F_DADFAILED, IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
 from netalias.packets import NEIGHBOR_ADVERTISEMENT
@@ -189,7 +189,7 @@ class DadMonitor:
         elif sequence == self._dumping and kind in (codec.NLMSG_DONE, codec.NLMSG_ERROR):
             self._dumping = 0
             if kind == codec.NLMSG_ERROR:
-                code, text = codec.read_error(data, flags, start, end)
+                code, text = read_error(data, flags, start, end)
                 raise errors.kernel_error("list of addresses", code, text)
 
     def _hear(self, wanted: Collection[bytes], macs: dict[bytes, bytes]) -> None:

@@ -17,7 +17,7 @@ from select import POLLIN, poll
 from time import monotonic
 
 from netalias import errors
-from netalias.kernel.netlink import codec
+from netalias.kernel.netlink import codec, read_error
 from netalias.kernel.netlink.subscription import Subscription
 from netalias.model import AF_INET, AF_INET6, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP, Value
 from netalias.packets import leave
@@ -107,7 +107,7 @@ class Links:
                 continue
             kind, flags, sequence, data, start, end = event
             if kind == codec.NLMSG_ERROR and sequence:
-                self._missing(*codec.read_error(data, flags, start, end))
+                self._missing(*read_error(data, flags, start, end))
             elif kind in (codec.RTM_NEWLINK, codec.RTM_DELLINK) and end - start >= 16:
                 self._take(kind, data, start)
 

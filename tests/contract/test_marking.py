@@ -16,7 +16,7 @@ from netalias.engine import Engine, Setup
 from netalias.engine.adopt import adopt
 from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
-from netalias.kernel.netlink import codec
+from netalias.kernel.netlink import codec, messages
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -263,7 +263,7 @@ def announced(listening: socket, local: bytes) -> list[int]:
             data = listening.recv(65536, MSG_DONTWAIT)
         except BlockingIOError:
             return found
-        for kind, _, _, start, end in codec.messages(data):
+        for kind, _, _, start, end in messages(data):
             if codec.read_address(data, start, end).local == local:
                 found.append(kind)
 

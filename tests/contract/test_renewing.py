@@ -14,7 +14,7 @@ from support import Namespace
 from netalias import errors
 from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
-from netalias.kernel.netlink import codec
+from netalias.kernel.netlink import codec, messages
 from netalias.model import (
     AF_INET6,
     FOREVER,
@@ -238,7 +238,7 @@ def announced(heard: socket, local: bytes) -> list[int]:
             data = heard.recv(65536, MSG_DONTWAIT)
         except BlockingIOError:
             return types
-        for kind, _, _, start, end in codec.messages(data):
+        for kind, _, _, start, end in messages(data):
             if codec.read_address(data, start, end).local == local:
                 types.append(kind)
 

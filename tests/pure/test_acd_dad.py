@@ -75,7 +75,7 @@ def message(
     kind: int, marks: int, sequence: int, index: int, address: bytes, flags: int
 ) -> tuple[Any, ...]:
     """One address as an event."""
-    data = codec.add_address(0, index, Address(index, INET6, address, 128, flags))
+    data = codec.new_address(0, 0, index, Address(index, INET6, address, 128, flags))
     return kind, marks, sequence, data, 16, len(data)
 
 

@@ -19,7 +19,7 @@ from netalias.desired.declarations import parse
 from netalias.engine import Engine, Setup
 from netalias.engine.reconcile import Rules, reconcile
 from netalias.families import lazy
-from netalias.kernel.netlink import PACK, PACK_SMALL, Netlink, codec
+from netalias.kernel.netlink import PACK, PACK_SMALL, Netlink, codec, messages
 from netalias.model import address_text
 
 Declare = Callable[..., str]
@@ -64,7 +64,7 @@ class Heard:
         found = []
         while select.select([self.socket], [], [], 0)[0]:
             data = self.socket.recv(1 << 16)
-            for kind, _, _, start, end in codec.messages(data):
+            for kind, _, _, start, end in messages(data):
                 entry = codec.read_address(data, start, end)
                 text = address_text(entry.family, entry.local)
                 if not text.startswith("fe80"):
@@ -237,7 +237,7 @@ class Counting(Netlink):
 
     def _send(self, operation: str, data: bytes) -> None:
         if operation == "changes":
-            self.sent.append(len(list(codec.messages(data))))
+            self.sent.append(len(list(messages(data))))
         super()._send(operation, data)
 
 

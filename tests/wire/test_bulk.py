@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from wire_cases import address_message, addresses, devices, few, link_message
 
 from netalias import errors
-from netalias.kernel.netlink import codec, layouts, spec
+from netalias.kernel.netlink import codec, layouts, messages, spec
 from netalias.model import AF_INET, Address, Device
 
 
@@ -52,7 +52,7 @@ def test_whole_devices(given_devices: list[Device]) -> None:
     for _ in range(3):
         for device in given_devices:
             data = spec.build(link_message(device))
-            ((_, _, _, start, end),) = codec.messages(data)
+            ((_, _, _, start, end),) = messages(data)
             assert reader(data, start, end) == device
 
 
@@ -81,7 +81,7 @@ def test_whole_addresses(given_addresses: list[Address]) -> None:
     for _ in range(3):
         for address in given_addresses:
             data = spec.build(address_message(address))
-            ((_, _, _, start, end),) = codec.messages(data)
+            ((_, _, _, start, end),) = messages(data)
             assert reader(data, start, end) == codec.read_address(data, start, end)
 
 
@@ -92,7 +92,7 @@ def test_labels_of_one_padded_length(texts: tuple[str, ...]) -> None:
     for _ in range(3):
         for text in texts:
             entry = Address(2, AF_INET, b"\x0a\0\0\1", 32, label=text, protocol=97)
-            data = codec.add_address(1, 2, entry)
+            data = codec.new_address(0, 1, 2, entry)
             assert reader(data, 16, len(data)).label == text
 
 
@@ -102,7 +102,7 @@ def test_a_spoilt_byte_of_an_address(data: st.DataObject) -> None:
     """A known layout with any one byte changed is read, or refused, as byte by byte."""
     reader = layouts.addresses()
     message = bytearray(spec.build(address_message(data.draw(addresses()))))
-    ((_, _, _, start, end),) = codec.messages(bytes(message))
+    ((_, _, _, start, end),) = messages(bytes(message))
     for _ in range(3):
         reader(bytes(message), start, end)
     at = data.draw(st.integers(start, end - 1))
@@ -118,7 +118,7 @@ def test_a_spoilt_byte_of_a_device(data: st.DataObject) -> None:
     """The same for a device."""
     reader = layouts.links()
     message = bytearray(spec.build(link_message(data.draw(devices()))))
-    ((_, _, _, start, end),) = codec.messages(bytes(message))
+    ((_, _, _, start, end),) = messages(bytes(message))
     for _ in range(3):
         reader(bytes(message), start, end)
     at = data.draw(st.integers(start, end - 1))

@@ -99,7 +99,7 @@ def parsed(packed: bytes, type: str, flags: list[str], sequence: int) -> Any:
 def read(reader: Callable[[bytes, int, int], Any], made: dict[str, Any]) -> Any:
     """What a reader makes of one message."""
     data = spec.build(made)
-    ((_, _, _, start, end),) = codec.messages(data)
+    ((_, _, _, start, end),) = netlink.messages(data)
     return reader(data, start, end)
 
 

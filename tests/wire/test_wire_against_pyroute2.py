@@ -25,8 +25,17 @@ from wire_cases import (
     u32,
 )
 
+from netalias.kernel import netlink
 from netalias.kernel.netlink import codec, spec
 from netalias.model import AF_INET, IFF_UP, Address, Device, Stats
+from netalias.model.steps import (
+    AddAddress,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    DelAltname,
+    SetLink,
+)
 
 pyroute2 = pytest.importorskip("pyroute2")
 from pyroute2.netlink import nlmsgerr  # noqa: E402
@@ -58,7 +67,7 @@ def encoded(made: type, type: int, fields: dict[str, Any], attributes: list[Any]
 
 def body(packed: bytes, type: int) -> tuple[int, int]:
     """Begin and end of the only message, after a look at its type."""
-    ((kind, _, sequence, start, end),) = codec.messages(packed)
+    ((kind, _, sequence, start, end),) = netlink.messages(packed)
     assert (kind, sequence, end) == (type, 1, len(packed))
     return start, end
 
@@ -82,9 +91,10 @@ def test_pyroute2_reads_a_new_link(
     mac = data.draw(macs)
     mtu = data.draw(st.integers(1, 65535))
     master = data.draw(indexes)
-    packed = codec.create_link(
-        sequence, name, kind, group, mode=mode, link=link, mac=mac, mtu=mtu, master=master
+    step = CreateLink(
+        name, kind, group=group, mode=mode, link=link, mac=mac, mtu=mtu, master=master
     )
+    packed = codec.create_link(sequence, 0, step)
     message = decoded(ifinfmsg, packed)
     assert message["header"]["type"] == codec.RTM_NEWLINK
     assert message["header"]["sequence_number"] == sequence
@@ -124,9 +134,8 @@ def test_pyroute2_reads_a_changed_link(
     sequence: int, index: int, up: bool, mtu: int, mac: bytes, ifalias: str, addrgen: int
 ) -> None:
     """What RTM_SETLINK sets is what pyroute2 finds."""
-    packed = codec.set_link(
-        sequence, index, up=up, mtu=mtu, mac=mac, ifalias=ifalias, addrgen=addrgen
-    )
+    step = SetLink("eth0", index, up=up, mtu=mtu, mac=mac, ifalias=ifalias, addrgen=addrgen)
+    packed = codec.set_link(sequence, index, step)
     message = decoded(ifinfmsg, packed)
     assert message["header"]["type"] == codec.RTM_SETLINK
     assert (message["index"], message["change"]) == (index, IFF_UP)
@@ -142,7 +151,8 @@ def test_pyroute2_reads_a_changed_link(
 @given(sequences, indexes, clean_names(127), st.booleans())
 def test_pyroute2_reads_an_altname(sequence: int, index: int, altname: str, delete: bool) -> None:
     """The altname is in a property list, whether given or taken."""
-    message = decoded(ifinfmsg, codec.alt_name(sequence, index, altname, delete=delete))
+    step = (DelAltname if delete else AddAltname)("eth0", index, altname)
+    message = decoded(ifinfmsg, codec.ENCODERS[type(step)](sequence, index, step))
     wanted = codec.RTM_DELLINKPROP if delete else codec.RTM_NEWLINKPROP
     assert message["header"]["type"] == wanted
     assert message["index"] == index
@@ -153,8 +163,8 @@ def test_pyroute2_reads_an_altname(sequence: int, index: int, altname: str, dele
 @given(sequences, indexes, addresses(clean_names()), st.booleans())
 def test_pyroute2_reads_an_address(sequence: int, index: int, entry: Address, delete: bool) -> None:
     """Everything of a new address, and what identifies one to be deleted."""
-    write = codec.del_address if delete else codec.add_address
-    message = decoded(ifaddrmsg, write(sequence, index, entry))
+    step = (DelAddress if delete else AddAddress)("eth0", index, entry)
+    message = decoded(ifaddrmsg, codec.ENCODERS[type(step)](sequence, index, step))
     assert message["header"]["type"] == (codec.RTM_DELADDR if delete else codec.RTM_NEWADDR)
     assert (message["family"], message["prefixlen"]) == (entry.family, entry.prefixlen)
     assert (message["scope"], message["index"]) == (entry.scope, index)
@@ -282,9 +292,9 @@ def test_an_error_is_the_same_to_both(code: int, words: str, payload: bytes) -> 
     """Errno and text, behind the echo of a request; pyroute2 asks for whole echoes only."""
     packed = spec.build(error_message(code, 1, words, capped=False, payload=payload))
     message = decoded(nlmsgerr, packed)
-    ((_, flags, _, start, end),) = codec.messages(packed)
-    assert codec.read_error(packed, flags, start, end) == (
+    ((_, flags, _, start, end),) = netlink.messages(packed)
+    assert netlink.read_error(packed, flags, start, end) == (
         -message["error"],
         message.get_attr("NLMSGERR_ATTR_MSG") or "",
     )
-    assert codec.read_error(packed, flags, start, end) == (code, words)
+    assert netlink.read_error(packed, flags, start, end) == (code, words)

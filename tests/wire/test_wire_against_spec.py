@@ -30,8 +30,19 @@ from wire_cases import (
 )
 
 from netalias import model
-from netalias.kernel.netlink import codec, spec
-from netalias.model import AF_INET, AF_INET6, Address, Device
+from netalias.kernel import netlink
+from netalias.kernel.netlink import codec, group_delete, spec
+from netalias.model import AF_INET, AF_INET6, SCRATCH, Address, Device
+from netalias.model.leases import MarkAddress
+from netalias.model.steps import (
+    AddAddress,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    DelAltname,
+    DelLink,
+    SetLink,
+)
 
 NEW = spec.NLM_F["RTM_NEWLINK"]
 CREATE = NEW["NLM_F_REQUEST"] | NEW["NLM_F_CREATE"] | NEW["NLM_F_EXCL"]
@@ -62,17 +73,17 @@ def types(body: Any) -> list[str]:
 def read(packed: bytes) -> list[Any]:
     """The values that codec.py reads from a datagram, in order."""
     values: list[Any] = []
-    for kind, flags, _, start, end in codec.messages(packed):
+    for kind, flags, _, start, end in netlink.messages(packed):
         if kind == codec.RTM_NEWLINK:
             values.append(codec.read_link(packed, start, end))
         elif kind == codec.RTM_NEWADDR:
             values.append(codec.read_address(packed, start, end))
         elif kind == codec.NLMSG_ERROR:
-            values.append(codec.read_error(packed, flags, start, end))
+            values.append(netlink.read_error(packed, flags, start, end))
         else:
             assert kind == codec.NLMSG_DONE
-            text = codec.read_text(packed, flags, start + 4, end)
-            values.append((codec.read_done(packed, start, end), text))
+            text = netlink.read_text(packed, flags, start + 4, end)
+            values.append((netlink.read_done(packed, start, end), text))
     return values
 
 
@@ -148,9 +159,10 @@ def test_create_link(sequence: int, name: str, kind: str, group: int, data: st.D
     mac = data.draw(st.just(b"") | macs)
     mtu = data.draw(st.integers(0, 65535))
     master = data.draw(st.just(0) | indexes)
-    packed = codec.create_link(
-        sequence, name, kind, group, mode=mode, link=link, mac=mac, mtu=mtu, master=master
+    step = CreateLink(
+        name, kind, group=group, mode=mode, link=link, mac=mac, mtu=mtu, master=master
     )
+    packed = codec.create_link(sequence, 0, step)
     made = body(packed, "RTM_NEWLINK", CREATE, sequence)
     assert (made.ifi_index, made.ifi_flags, made.ifi_change) == (0, 0, 0)
     assert spec.find(made, "IFLA_IFNAME") == name
@@ -193,10 +205,10 @@ def test_set_link(
     addrgen: int | None,
 ) -> None:
     """RTM_SETLINK names what is not None; IFF_UP is in the mask only when it is to change."""
-    packed = codec.set_link(
-        sequence, index, up=up, mtu=mtu, mac=mac, ifalias=ifalias, conf=conf, addrgen=addrgen
+    step = SetLink(
+        "eth0", index, up=up, mtu=mtu, mac=mac, ifalias=ifalias, conf=conf, addrgen=addrgen
     )
-    made = body(packed, "RTM_SETLINK", REQUEST, sequence)
+    made = body(codec.set_link(sequence, index, step), "RTM_SETLINK", REQUEST, sequence)
     assert made.ifi_index == index
     assert made.ifi_change == (0 if up is None else model.IFF_UP)
     assert made.ifi_flags == (model.IFF_UP if up else 0)
@@ -224,7 +236,8 @@ def test_settings_of_one_message_are_not_those_of_another(
 ) -> None:
     """What is kept of earlier messages never comes into later ones, in whatever order."""
     for conf, addrgen in [*settings, *settings[::-1]]:
-        made = body(codec.set_link(1, 7, conf=conf, addrgen=addrgen), "RTM_SETLINK", REQUEST, 1)
+        step = SetLink("eth0", 7, conf=conf, addrgen=addrgen)
+        made = body(codec.set_link(1, 7, step), "RTM_SETLINK", REQUEST, 1)
         found = spec.find(made, "IFLA_AF_SPEC", "AF_INET", "IFLA_INET_CONF")
         assert {item.type: item.value for item in found or ()} == conf
         assert spec.find(made, "IFLA_AF_SPEC", "AF_INET6", "IFLA_INET6_ADDR_GEN_MODE") == addrgen
@@ -233,36 +246,41 @@ def test_settings_of_one_message_are_not_those_of_another(
 def test_settings_that_were_changed_since() -> None:
     """A mapping is looked at anew, though it is the same object."""
     conf = {"rp_filter": 1}
-    before = codec.set_link(1, 7, conf=conf)
+    step = SetLink("eth0", 7, conf=conf)
+    before = codec.set_link(1, 7, step)
     conf["rp_filter"] = 2
-    assert codec.set_link(1, 7, conf=conf) == codec.set_link(1, 7, conf={"rp_filter": 2}) != before
+    fresh = SetLink("eth0", 7, conf={"rp_filter": 2})
+    assert codec.set_link(1, 7, step) == codec.set_link(1, 7, fresh) != before
 
 
 @few
 @given(sequences, indexes, u32)
 def test_set_group(sequence: int, index: int, group: int) -> None:
     """RTM_SETLINK of the mark alone: no flag changes."""
-    made = body(codec.set_group(sequence, index, group), "RTM_SETLINK", REQUEST, sequence)
+    moved = group_delete.set_group(sequence, index, group_delete.Move("eth0_0", index, group))
+    made = body(moved, "RTM_SETLINK", REQUEST, sequence)
     assert (made.ifi_index, made.ifi_flags, made.ifi_change) == (index, 0, 0)
     assert types(made) == ["IFLA_GROUP"]
-    assert spec.find(made, "IFLA_GROUP") == group
+    assert spec.find(made, "IFLA_GROUP") == group | SCRATCH
 
 
 @few
 @given(sequences, u32)
 def test_del_group(sequence: int, group: int) -> None:
     """RTM_DELLINK without an index or a name, which would come before the group (rtnl_dellink)."""
-    made = body(codec.del_group(sequence, group), "RTM_DELLINK", REQUEST, sequence)
+    removed = group_delete.del_group(sequence, 0, group_delete.DelGroup(group))
+    made = body(removed, "RTM_DELLINK", REQUEST, sequence)
     assert made.ifi_index == 0
     assert types(made) == ["IFLA_GROUP"]
-    assert spec.find(made, "IFLA_GROUP") == group
+    assert spec.find(made, "IFLA_GROUP") == group | SCRATCH
 
 
 @few
 @given(sequences, indexes, names(127), st.booleans())
 def test_alt_name(sequence: int, index: int, altname: str, delete: bool) -> None:
     """One alternative name, given with NLM_F_APPEND or taken away."""
-    packed = codec.alt_name(sequence, index, altname, delete=delete)
+    step = (DelAltname if delete else AddAltname)("eth0", index, altname)
+    packed = codec.ENCODERS[type(step)](sequence, index, step)
     if delete:
         made = body(packed, "RTM_DELLINKPROP", REQUEST, sequence)
     else:
@@ -277,7 +295,8 @@ def test_alt_name(sequence: int, index: int, altname: str, delete: bool) -> None
 @given(sequences, indexes)
 def test_del_link(sequence: int, index: int) -> None:
     """A device is deleted by its index alone."""
-    made = body(codec.del_link(sequence, index), "RTM_DELLINK", REQUEST, sequence)
+    removed = codec.del_link(sequence, index, DelLink("eth0", index, 0))
+    made = body(removed, "RTM_DELLINK", REQUEST, sequence)
     assert made.ifi_index == index
     assert made.attributes == []
 
@@ -286,7 +305,8 @@ def test_del_link(sequence: int, index: int) -> None:
 @given(sequences, indexes, addresses())
 def test_add_address(sequence: int, index: int, entry: Address) -> None:
     """RTM_NEWADDR says all of an address, on the device that is asked for."""
-    made = body(codec.add_address(sequence, index, entry), "RTM_NEWADDR", CREATE, sequence)
+    added = codec.add_address(sequence, index, AddAddress("eth0", index, entry))
+    made = body(added, "RTM_NEWADDR", CREATE, sequence)
     assert (made.ifa_family, made.ifa_prefixlen) == (entry.family, entry.prefixlen)
     assert (made.ifa_scope, made.ifa_index) == (entry.scope, index)
     assert spec.find(made, "IFA_LOCAL") == entry.local
@@ -307,16 +327,18 @@ def test_add_address(sequence: int, index: int, entry: Address) -> None:
 @given(sequences, indexes, addresses())
 def test_change_address(sequence: int, index: int, entry: Address) -> None:
     """All that a new address says, with NLM_F_REPLACE and nothing else in the header."""
-    changed = codec.change_address(sequence, index, entry)
+    changed = group_delete.mark_address(sequence, index, MarkAddress("eth0", index, entry))
     made = body(changed, "RTM_NEWADDR", REQUEST | NEW["NLM_F_REPLACE"], sequence)
-    assert made == body(codec.add_address(sequence, index, entry), "RTM_NEWADDR", CREATE, sequence)
+    added = codec.add_address(sequence, index, AddAddress("eth0", index, entry))
+    assert made == body(added, "RTM_NEWADDR", CREATE, sequence)
 
 
 @few
 @given(sequences, indexes, addresses())
 def test_del_address(sequence: int, index: int, entry: Address) -> None:
     """RTM_DELADDR carries what identifies an address, and no settings."""
-    made = body(codec.del_address(sequence, index, entry), "RTM_DELADDR", REQUEST, sequence)
+    removed = codec.del_address(sequence, index, DelAddress("eth0", index, entry))
+    made = body(removed, "RTM_DELADDR", REQUEST, sequence)
     assert (made.ifa_family, made.ifa_prefixlen) == (entry.family, entry.prefixlen)
     assert made.ifa_index == index
     assert spec.find(made, "IFA_LOCAL") == entry.local
@@ -360,13 +382,13 @@ def test_probes(sequence: int, kind: str) -> None:
 @given(sequences, indexes)
 def test_with_ack_sets_one_bit(sequence: int, index: int) -> None:
     """A message that asks for an acknowledgement is otherwise the same; twice is once."""
-    plain = codec.del_link(sequence, index)
-    asking = codec.with_ack(plain)
+    plain = codec.del_link(sequence, index, DelLink("eth0", index, 0))
+    asking = netlink.with_ack(plain)
     message = one(asking)
     assert message.flags == REQUEST | ACK
     message.flags = REQUEST
     assert spec.build(message) == plain
-    assert codec.with_ack(asking) == asking
+    assert netlink.with_ack(asking) == asking
 
 
 @few
@@ -374,7 +396,8 @@ def test_with_ack_sets_one_bit(sequence: int, index: int) -> None:
 def test_several_messages_are_one_datagram(wanted: list[tuple[int, str]]) -> None:
     """Messages of any length stand one behind the other without a gap or a prefix."""
     packed = b"".join(
-        codec.alt_name(place, index, name) for place, (index, name) in enumerate(wanted)
+        codec.add_altname(place, index, AddAltname("eth0", index, name))
+        for place, (index, name) in enumerate(wanted)
     )
     messages = spec.parse(packed)
     assert [message.sequence for message in messages] == list(range(len(wanted)))
@@ -468,7 +491,7 @@ def test_several_messages_are_read_in_order(values: list[Any], sequence: int) ->
     made = [write(value, sequence) for value, write in values]
     packed = spec.build(*made, done_message(0, sequence))
     assert read(packed) == [*(value for value, _ in values), (0, "")]
-    assert {found[2] for found in codec.messages(packed)} == {sequence}
+    assert {found[2] for found in netlink.messages(packed)} == {sequence}
 
 
 # What spec.py refuses

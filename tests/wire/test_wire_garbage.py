@@ -21,8 +21,10 @@ from wire_cases import (
 )
 
 from netalias.errors import WireError, kernel_error
+from netalias.kernel import netlink
 from netalias.kernel.netlink import codec, spec
 from netalias.model import AF_INET, AF_INET6, Address, Device, Stats
+from netalias.model.steps import CreateLink
 
 DEVICE = Device(
     7,
@@ -107,22 +109,22 @@ def check_body(data: bytes, flags: int, start: int, end: int) -> None:
         assert len(entry.local) == size
         if entry.family in SIZES:
             assert {len(entry.peer), len(entry.broadcast)} <= {0, size}
-    answer = attempt(codec.read_error, data, flags, start, end)
+    answer = attempt(netlink.read_error, data, flags, start, end)
     if answer is not None:
         code, text = answer
         check_text(text)
         assert 0 <= code <= 4095
         assert str(kernel_error("any", code, text))
-    code = attempt(codec.read_done, data, start, end)
+    code = attempt(netlink.read_done, data, start, end)
     assert code is None or 0 <= code <= 4095
-    text = attempt(codec.read_text, data, flags, start + 4, end)
+    text = attempt(netlink.read_text, data, flags, start + 4, end)
     assert text is None or isinstance(text, str)
 
 
 def check_datagram(data: bytes) -> int:
     """Every reader on everything that can be found; how many messages there were."""
     count = 0
-    iterator = codec.messages(data)
+    iterator = netlink.messages(data)
     last = 0
     while True:
         found = attempt(next, iterator, None)
@@ -190,14 +192,14 @@ def test_every_bit_flipped(kind: str) -> None:
 def test_truncated_datagrams(kind: str) -> None:
     """A message that is not there to its end is never read; the end of a datagram is no message."""
     data = WHOLE[kind]
-    assert len(list(codec.messages(data))) == 1
-    assert list(codec.messages(b"")) == []
+    assert len(list(netlink.messages(data))) == 1
+    assert list(netlink.messages(b"")) == []
     for size in range(1, len(data)):
         with pytest.raises(WireError):
-            list(codec.messages(data[:size]))
-        first, *rest = codec.messages(data + data)
+            list(netlink.messages(data[:size]))
+        first, *rest = netlink.messages(data + data)
         assert len(rest) == 1
-        iterator = codec.messages(data + data[:size])
+        iterator = netlink.messages(data + data[:size])
         assert next(iterator) == first
         with pytest.raises(WireError):
             next(iterator)
@@ -227,8 +229,8 @@ def test_acknowledgements_without_their_head() -> None:
     """An acknowledgement holds an errno and the header of the request, or is none."""
     for size in range(20):
         with pytest.raises(WireError):
-            codec.read_error(bytes(64), 0, 16, 16 + size)
-    assert codec.read_error(bytes(64), 0, 16, 36) == (0, "")
+            netlink.read_error(bytes(64), 0, 16, 16 + size)
+    assert netlink.read_error(bytes(64), 0, 16, 36) == (0, "")
 
 
 # Lengths
@@ -238,7 +240,7 @@ def test_acknowledgements_without_their_head() -> None:
 def test_messages_of_no_length(length: int) -> None:
     """A message that claims less than its header would never end."""
     with pytest.raises(WireError):
-        next(codec.messages(struct.pack("=IHHII", length, 16, 0, 1, 0) + bytes(16)))
+        next(netlink.messages(struct.pack("=IHHII", length, 16, 0, 1, 0) + bytes(16)))
 
 
 @pytest.mark.parametrize("length", range(4))
@@ -336,9 +338,9 @@ def test_what_is_no_errno(code: int) -> None:
     """The kernel's errors are 0 to -4095; another number is no answer, and never a success."""
     head = struct.pack("=i", code)
     with pytest.raises(WireError):
-        codec.read_error(head + bytes(16), 0, 0, 20)
+        netlink.read_error(head + bytes(16), 0, 0, 20)
     with pytest.raises(WireError):
-        codec.read_done(head, 0, 4)
+        netlink.read_done(head, 0, 4)
 
 
 @pytest.mark.parametrize("length", [0, 15, 0x1000, 0xFFFFFFFF])
@@ -347,9 +349,9 @@ def test_an_echo_of_a_wrong_length(length: int) -> None:
     body = struct.pack("=iIHHII", -17, length, 16, 1, 1, 0)
     body += codec.attr_text(codec.NLMSGERR_ATTR_MSG, "File exists")
     text = "File exists" if length < 16 else ""
-    assert codec.read_error(body, codec.NLM_F_ACK_TLVS, 0, len(body)) == (17, text)
+    assert netlink.read_error(body, codec.NLM_F_ACK_TLVS, 0, len(body)) == (17, text)
     capped = codec.NLM_F_ACK_TLVS | codec.NLM_F_CAPPED
-    assert codec.read_error(body, capped, 0, len(body)) == (17, "File exists")
+    assert netlink.read_error(body, capped, 0, len(body)) == (17, "File exists")
 
 
 # Alignment
@@ -365,9 +367,9 @@ def test_odd_offsets(kind: str, offset: int) -> None:
     if kind == "link":
         assert codec.read_link(moved, start, end) == DEVICE
     elif kind == "done":
-        assert codec.read_done(moved, start, end) == 22
+        assert netlink.read_done(moved, start, end) == 22
     elif kind == "error":
-        assert codec.read_error(moved, codec.NLM_F_ACK_TLVS, start, end) == (17, "File exists")
+        assert netlink.read_error(moved, codec.NLM_F_ACK_TLVS, start, end) == (17, "File exists")
     else:
         entry = INET if kind == "inet" else INET6
         assert codec.read_address(moved, start, end) == entry
@@ -379,10 +381,10 @@ def test_padding_at_the_end_may_be_missing() -> None:
     assert len(name) == 12
     body = codec.ifinfo(4) + name[:9]
     data = struct.pack("=IHHII", 16 + len(body), codec.RTM_NEWLINK, 0, 1, 0) + body
-    ((_, _, _, start, end),) = codec.messages(data)
+    ((_, _, _, start, end),) = netlink.messages(data)
     assert codec.read_link(data, start, end).name == "eth0"
     padded = data + b"\0" * (-len(data) % 4)
-    assert len(list(codec.messages(padded + padded))) == 2
+    assert len(list(netlink.messages(padded + padded))) == 2
 
 
 # Repetition
@@ -420,8 +422,8 @@ def test_flags_of_a_type_are_not_its_number(flags: int) -> None:
 @given(names(), names(127), names(200))
 def test_names_of_any_bytes(name: str, altname: str, ifalias: str) -> None:
     """A name that is no UTF-8 comes out as it went in, byte for byte."""
-    made = codec.create_link(1, name, "dummy", 1)
-    (first,) = codec.messages(made)
+    made = codec.create_link(1, 0, CreateLink(name, "dummy", group=1))
+    (first,) = netlink.messages(made)
     assert codec.read_link(made, *first[3:]).name == name
     device = link_with(
         codec.nest(codec.IFLA_PROP_LIST, codec.attr_text(codec.IFLA_ALT_IFNAME, altname)),
@@ -437,14 +439,14 @@ def test_a_name_that_is_no_text() -> None:
     assert name.encode("utf-8", "surrogateescape") == b"\xe9th\xff"
     assert codec.attr_text(codec.IFLA_IFNAME, name) in body
     error = spec.build(error_message(22, 1, name))
-    ((_, flags, _, start, end),) = codec.messages(error)
-    assert codec.read_error(error, flags, start, end) == (22, name)
+    ((_, flags, _, start, end),) = netlink.messages(error)
+    assert netlink.read_error(error, flags, start, end) == (22, name)
 
 
 @few
 @given(addresses())
 def test_what_is_written_is_read(entry: Address) -> None:
     """The writer and the reader of addresses are inverse to each other."""
-    data = codec.add_address(1, entry.index, entry)
-    ((_, _, _, start, end),) = codec.messages(data)
+    data = codec.new_address(0, 1, entry.index, entry)
+    ((_, _, _, start, end),) = netlink.messages(data)
     assert codec.read_address(data, start, end) == entry

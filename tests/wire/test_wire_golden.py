@@ -6,8 +6,11 @@ import sys
 
 import pytest
 
-from netalias.kernel.netlink import codec
+from netalias.kernel import netlink
+from netalias.kernel.netlink import codec, group_delete
 from netalias.model import AF_INET, AF_INET6, Address, Device
+from netalias.model.leases import MarkAddress
+from netalias.model.steps import AddAddress, AddAltname, CreateLink, SetLink
 
 pytestmark = pytest.mark.skipif(
     sys.byteorder != "little", reason="the bytes are written down as a little-endian host has them"
@@ -250,44 +253,51 @@ LABELLED = Address(
 
 def test_a_new_macvlan() -> None:
     """``ip link add eth0_0 link eth0 group 28257 type macvlan mode bridge``."""
-    assert codec.create_link(1, "eth0_0", "macvlan", 28257, mode=4, link=2) == CREATE
+    assert (
+        codec.create_link(1, 0, CreateLink("eth0_0", "macvlan", group=28257, mode=4, link=2))
+        == CREATE
+    )
 
 
 def test_an_altname() -> None:
     """``ip link property add dev eth0_0 altname eth0:0``."""
-    assert codec.alt_name(2, 7, "eth0:0") == ALTNAME
+    assert codec.add_altname(2, 7, AddAltname("eth0_0", 7, "eth0:0")) == ALTNAME
 
 
 def test_raising_a_device() -> None:
     """``ip link set eth0_0 up addrgenmode none`` and one sysctl in one message."""
-    assert codec.set_link(3, 7, up=True, conf={"rp_filter": 2}, addrgen=1) == RAISE
+    step = SetLink("eth0_0", 7, up=True, conf={"rp_filter": 2}, addrgen=1)
+    assert codec.set_link(3, 7, step) == RAISE
 
 
 def test_a_new_address() -> None:
     """``ip addr add 200.1.1.1/24 broadcast 200.1.1.255 label eth0:0 proto 97 dev eth0_0``."""
-    assert codec.add_address(4, 7, LABELLED) == INET
+    assert codec.add_address(4, 7, AddAddress("eth0_0", 7, LABELLED)) == INET
 
 
 def test_a_mark_on_an_address() -> None:
     """``ip addr change`` of the same: nothing but the flags of the message is another."""
     replace = (codec.NLM_F_REQUEST | codec.NLM_F_REPLACE).to_bytes(2, "little")
-    assert codec.change_address(4, 7, LABELLED) == INET[:6] + replace + INET[8:]
+    assert (
+        group_delete.mark_address(4, 7, MarkAddress("eth0_0", 7, LABELLED))
+        == INET[:6] + replace + INET[8:]
+    )
     assert replace == b"\1\1"
 
 
 def test_moving_a_device_to_a_group() -> None:
     """``ip link set eth0_0 group 93793``."""
-    assert codec.set_group(7, 7, 93793) == MOVED
+    assert group_delete.set_group(7, 7, group_delete.Move("eth0_0", 7, 28257)) == MOVED
 
 
 def test_deleting_a_group() -> None:
     """``ip link del group 93793``."""
-    assert codec.del_group(8, 93793) == CLEARED
+    assert group_delete.del_group(8, 0, group_delete.DelGroup(28257)) == CLEARED
 
 
 def only(data: bytes, kind: int, flags: int, sequence: int) -> tuple[int, int]:
     """Begin and end of the only message."""
-    assert list(codec.messages(data)) == [(kind, flags, sequence, 16, len(data))]
+    assert list(netlink.messages(data)) == [(kind, flags, sequence, 16, len(data))]
     return 16, len(data)
 
 
@@ -308,12 +318,12 @@ def test_a_refusal() -> None:
     """The kernel's own words stand behind the echoed header."""
     flags = codec.NLM_F_CAPPED | codec.NLM_F_ACK_TLVS
     bounds = only(REFUSED, codec.NLMSG_ERROR, flags, 2)
-    assert codec.read_error(REFUSED, flags, *bounds) == (19, "ipv4: Device not found")
+    assert netlink.read_error(REFUSED, flags, *bounds) == (19, "ipv4: Device not found")
 
 
 def test_the_end_of_a_refused_dump() -> None:
     """At the end of a dump they stand behind the errno."""
     flags = codec.NLM_F_MULTI | codec.NLM_F_ACK_TLVS
     start, end = only(DONE, codec.NLMSG_DONE, flags, 5)
-    assert codec.read_done(DONE, start, end) == 22
-    assert codec.read_text(DONE, flags, start + 4, end) == "Unknown attribute type"
+    assert netlink.read_done(DONE, start, end) == 22
+    assert netlink.read_text(DONE, flags, start + 4, end) == "Unknown attribute type"

@@ -20,8 +20,10 @@ from netalias.kernel.netlink import codec
 from netalias.kernel.netlink.monitor import Monitor
 from netalias.model import AF_INET, GROUP, Address
 from netalias.model.events import ADDRESS, DEPARTURE
+from netalias.model.steps import AddAltname, CreateLink, SetLink
 
 RUN = Path("/run/watching")
+NEW = codec.NLM_F_CREATE | codec.NLM_F_EXCL
 
 
 class Resident:
@@ -105,7 +107,7 @@ class Floor:
             select.select(stream.filenos(), [], [])
             for event in list(stream.read()):
                 if kind == LABEL and gone(event) and event.what == ADDRESS:
-                    out.send(codec.add_address(0, main, event.old.address))
+                    out.send(codec.new_address(NEW, 0, main, event.old.address))
                 if kind == MACVLAN and event.what == DEPARTURE and event.device is not None:
                     _remake(out, socket.if_nametoindex, event.device.name, main)
 
@@ -113,13 +115,13 @@ class Floor:
 def _remake(out: object, index_of: Callable[[str], int], name: str, main: int) -> None:
     send = out.send  # type: ignore[attr-defined]
     number = int(name.partition("_")[2])
-    send(codec.create_link(0, name, MACVLAN, GROUP, mode=4, link=main))
+    send(codec.create_link(0, 0, CreateLink(name, MACVLAN, group=GROUP, mode=4, link=main)))
     index = index_of(name)
     entry = Address(index, AF_INET, bytes(map(int, address(number).split("."))), 32)
     parts = (
-        codec.alt_name(0, index, name.replace("_", ":")),
-        codec.add_address(0, index, entry),
-        codec.set_link(0, index, up=True),
+        codec.add_altname(0, index, AddAltname(name, index, name.replace("_", ":"))),
+        codec.new_address(NEW, 0, index, entry),
+        codec.set_link(0, index, SetLink(name, index, up=True)),
     )
     send(b"".join(parts))
 

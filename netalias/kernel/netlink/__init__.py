@@ -1,5 +1,7 @@
 """A Kernel on one rtnetlink socket: packed sends, answers matched by sequence.
 
+The bodies of messages are those of codec.py.
+
 Rules:
 - a send holds whole messages, and only the last one requests an acknowledgement: the kernel reports
   errors in any case, and the acknowledgement tells that all messages before it were processed;
@@ -20,19 +22,11 @@ from netalias import errors
 from netalias.kernel import UNKNOWN, Kernel, refused, stopped
 from netalias.kernel.netlink import codec
 from netalias.model import SCRATCH, Snapshot
-from netalias.model.steps import (
-    AddAddress,
-    AddAltname,
-    CreateLink,
-    DelAddress,
-    DelAltname,
-    DelLink,
-    SetLink,
-)
+from netalias.model.steps import CreateLink, DelLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, TypeVar
 
     from netalias.kernel.netlink.layouts import Reader
@@ -52,6 +46,8 @@ NETLINK_EXT_ACK = 11
 NETLINK_GET_STRICT_CHK = 12
 SO_RCVBUFFORCE = 33
 SO_NETNS_COOKIE = 71
+MAX_ERRNO = 4095
+"""Largest number that is an errno (linux/err.h)."""
 
 CHUNK = 32768
 """Size of the buffer: a datagram of a dump is larger only for one large device (netlink_dump)."""
@@ -65,7 +61,7 @@ DUMP_TRIES = 10
 MANY = 32
 """Messages from which on a dump is read by layout (layouts.py)."""
 FEW = 16
-"""New devices whose indexes are read one by one; those of more are read by one dump."""
+"""New devices whose indexes are read by name; those of more are read by one dump."""
 
 
 class _Inconsistent(Exception):
@@ -73,7 +69,11 @@ class _Inconsistent(Exception):
 
 
 class Netlink(Kernel):
-    """A Kernel on AF_NETLINK, in the network namespace of the thread that makes it."""
+    """A Kernel on AF_NETLINK, in the network namespace of the thread that makes it.
+
+    For a subclass that keeps what it reads (fingerprint.py): ``_record`` takes the datagrams that
+    come, ``_ahead`` holds some that are already there, the first of them at its end.
+    """
 
     _port_id = 0
     """The port id of the socket; 0 lets the kernel choose one."""
@@ -86,6 +86,8 @@ class Netlink(Kernel):
         self._leaving: dict[int, int] = {}
         self._buffer = bytearray(CHUNK)
         self._bulk: dict[int, Reader] = {}
+        self._ahead: list[bytes] = []
+        self._record: list[bytes] | None = None
         self._pack = self._options()
 
     def _options(self) -> int:
@@ -140,7 +142,7 @@ class Netlink(Kernel):
 
     def part(self, names: Iterable[str]) -> Snapshot:
         """The devices, read by name, and the addresses of each."""
-        devices = {device.index: device for name in names for device in self._link(name)}
+        devices = {device.index: device for device in self._named(names)}
         return Snapshot(
             devices.values(),
             [
@@ -219,23 +221,27 @@ class Netlink(Kernel):
                 continue
             if not data:
                 raise _Inconsistent  # NLMSG_DONE was lost too
-            for kind, flags, sequence, start, end in codec.messages(data):
+            bodies, ended = [], False
+            for kind, flags, sequence, start, end in messages(data):
                 if sequence != self._sequence:
                     continue
                 if flags & codec.NLM_F_DUMP_INTR:
                     whole = False
                 if kind == wanted:
-                    found.append(read(data, start, end))
-                    if len(found) == MANY and read in (codec.read_link, codec.read_address):
-                        read = self._by_layout(wanted)
+                    bodies.append((start, end))
                 elif kind == codec.NLMSG_DONE:
-                    text = codec.read_text(data, flags, start + 4, end)
-                    _refuse(operation, (codec.read_done(data, start, end), text), sequence)
-                    if not whole:
-                        raise _Inconsistent
-                    return found
+                    text = read_text(data, flags, start + 4, end)
+                    _refuse(operation, (read_done(data, start, end), text), sequence)
+                    ended = True
                 elif kind == codec.NLMSG_ERROR:
-                    _refuse(operation, codec.read_error(data, flags, start, end), sequence)
+                    _refuse(operation, read_error(data, flags, start, end), sequence)
+            found += [read(data, start, end) for start, end in bodies]
+            if ended and not whole:
+                raise _Inconsistent
+            if ended:
+                return found
+            if len(found) >= MANY and read in (codec.read_link, codec.read_address):
+                read = self._by_layout(wanted)
 
     def _by_layout(self, wanted: int) -> Callable[[bytes, int, int], Any]:
         """The reader by layout of a message type; its module is not worth loading for a few."""
@@ -316,12 +322,12 @@ class Netlink(Kernel):
                 results[place] = refused(step, ENODEV)
                 continue
             self._sequence += 1
-            encode = ENCODERS.get(type(step)) or _rare(step)
+            encode = codec.ENCODERS.get(type(step)) or _rare(step)
             packed.append(encode(self._sequence, index, step))
             places[self._sequence] = place
         if not packed:
             return results
-        packed[-1] = codec.with_ack(packed[-1])
+        packed[-1] = with_ack(packed[-1])
         self._send("changes", b"".join(packed))
         answers, lost = self._answers("changes", self._sequence)
         for sequence, place in places.items():
@@ -350,9 +356,9 @@ class Netlink(Kernel):
                 last = self._sequence
                 self._send(operation, codec.probe_permission(last))
                 continue
-            for kind, flags, sequence, start, end in codec.messages(data):
+            for kind, flags, sequence, start, end in messages(data):
                 if kind == codec.NLMSG_ERROR:
-                    answers[sequence] = codec.read_error(data, flags, start, end)
+                    answers[sequence] = read_error(data, flags, start, end)
         return answers, lost
 
     def _learn(self, made: Sequence[CreateLink], lost: bool) -> None:
@@ -365,10 +371,7 @@ class Netlink(Kernel):
             found = self._dump("new devices", codec.get_links, codec.RTM_NEWLINK, codec.read_name)
             self._indexes = {name: index for name, index in found if name in ours}
             return
-        if len(made) > FEW:
-            links = self._links()
-        else:
-            links = [device for step in made for device in self._link(step.device)]
+        links = self._links() if len(made) > FEW else self._named([step.device for step in made])
         groups = {step.device: step.group for step in made}
         self._indexes = {
             device.name: device.index for device in links if groups.get(device.name) == device.group
@@ -376,16 +379,30 @@ class Netlink(Kernel):
 
     def _unlearned(self, step: DelLink) -> int:
         """The index of a device that an interrupted send may have made, or 0."""
-        found = (device for device in self._link(step.device) if device.name == step.device)
+        found = (device for device in self._named([step.device]) if device.name == step.device)
         return next((device.index for device in found if device.group == step.group), 0)
 
-    def _link(self, name: str) -> list[Device]:
-        """The device with this name; none when it has gone, all when the answer was lost."""
-        answer = self._one("new device", lambda sequence: codec.get_link(sequence, name))
-        if answer is None:
-            return self._links()
-        kind, data, start, end = answer
-        return [codec.read_link(data, start, end)] if kind == codec.RTM_NEWLINK else []
+    def _named(self, names: Iterable[str]) -> list[Device]:
+        """The devices with these names, requested in one send; without those that have gone, and
+        all devices when an answer was lost."""
+        requests = [
+            codec.get_link(sequence, name)
+            for sequence, name in enumerate(names, self._sequence + 1)
+        ]
+        waiting = set(range(self._sequence + 1, self._sequence + 1 + len(requests)))
+        self._sequence += len(requests)
+        if requests:
+            self._send("devices by name", b"".join(requests))
+        bodies = []
+        while waiting:
+            data = self._receive("devices by name")
+            if data is None:
+                return self._links()
+            for kind, _, sequence, start, end in messages(data):
+                if sequence in waiting and kind == codec.RTM_NEWLINK:
+                    bodies.append((data, start, end))
+                waiting.discard(sequence)
+        return [codec.read_link(*body) for body in bodies]
 
     def _one(
         self, operation: str, request: Callable[[int], bytes]
@@ -397,13 +414,15 @@ class Netlink(Kernel):
             data = self._receive(operation)
             if data is None:
                 return None
-            for kind, _, sequence, start, end in codec.messages(data):
+            for kind, _, sequence, start, end in messages(data):
                 if sequence == self._sequence:
                     return kind, data, start, end
 
     # The socket
 
     def _send(self, operation: str, data: bytes) -> None:
+        if self._ahead:
+            return  # the answer has been read
         try:
             self._socket.send(data)
         except OSError as error:
@@ -415,7 +434,12 @@ class Netlink(Kernel):
             pass
 
     def _receive(self, operation: str, flags: int = 0) -> bytes | None:
-        return received(operation, self._socket, self._buffer, flags)
+        if self._ahead:
+            return self._ahead.pop()
+        data = received(operation, self._socket, self._buffer, flags)
+        if data and self._record is not None:
+            self._record.append(data)
+        return data
 
 
 def opened(operation: str, protocol: int, port_id: int = 0) -> socket:
@@ -459,57 +483,64 @@ def received(operation: str, source: socket, buffer: bytearray, flags: int) -> b
         return bytes(memoryview(buffer)[:size])
 
 
+# Headers and acknowledgements
+
+
+def with_ack(packed: bytes) -> bytes:
+    """The same message with NLM_F_ACK."""
+    flags = int.from_bytes(packed[6:8], byteorder) | codec.NLM_F_ACK
+    return packed[:6] + flags.to_bytes(2, byteorder) + packed[8:]
+
+
+def messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
+    """The messages of one datagram: type, flags, sequence, start and end of the body."""
+    offset, size = 0, len(data)
+    while offset < size:
+        if size - offset < 16:
+            raise errors.WireError(f"{size - offset} bytes where a message header has 16")
+        length, kind, flags, sequence, _ = codec.HEADER.unpack_from(data, offset)
+        if length < 16 or offset + length > size:
+            raise errors.WireError(f"a message claims {length} of {size - offset} bytes")
+        yield kind, flags, sequence, offset + 16, offset + length
+        offset += (length + 3) & ~3
+
+
+def read_error(data: bytes, flags: int, start: int, end: int) -> tuple[int, str]:
+    """The errno, or 0, and the text of an NLMSG_ERROR (extended acknowledgement), or ""."""
+    if end - start < 20:
+        raise errors.WireError(f"an acknowledgement of {end - start} bytes")
+    code = _errno(data, start)
+    length = int.from_bytes(data[start + 4 : start + 8], byteorder)
+    echo = 16 if flags & codec.NLM_F_CAPPED else (max(length, 16) + 3) & ~3
+    return code, read_text(data, flags, start + 4 + echo, end)
+
+
+def read_done(data: bytes, start: int, end: int) -> int:
+    """The errno of an NLMSG_DONE, or 0. The extended acknowledgement begins at ``start + 4``."""
+    return _errno(data, start) if end - start >= 4 else 0
+
+
+def read_text(data: bytes, flags: int, start: int, end: int) -> str:
+    """The text of an extended acknowledgement whose attributes begin at *start*, or ""."""
+    if not flags & codec.NLM_F_ACK_TLVS:
+        return ""
+    return codec.text_of(codec.attributes(data, start, end).get(codec.NLMSGERR_ATTR_MSG, b""))
+
+
+def _errno(data: bytes, start: int) -> int:
+    code = int.from_bytes(data[start : start + 4], byteorder, signed=True)
+    if not -MAX_ERRNO <= code <= 0:
+        raise errors.WireError(f"an acknowledgement with the error {code}")
+    return -code
+
+
 def _refuse(operation: str, answer: tuple[int, str], sequence: int) -> None:
     code, text = answer
     if code:
         raise errors.kernel_error(operation, code, text, sequence)
 
 
-def _create(sequence: int, index: int, step: CreateLink) -> bytes:
-    return codec.create_link(
-        sequence,
-        step.device,
-        step.kind,
-        step.group,
-        mode=step.mode,
-        link=step.link,
-        mac=step.mac,
-        mtu=step.mtu,
-        master=step.master,
-    )
-
-
-def _set(sequence: int, index: int, step: SetLink) -> bytes:
-    return codec.set_link(
-        sequence,
-        index,
-        up=step.up,
-        mtu=step.mtu,
-        mac=step.mac,
-        ifalias=step.ifalias,
-        conf=step.conf,
-        addrgen=step.addrgen,
-    )
-
-
-def _name(sequence: int, index: int, step: AddAltname | DelAltname) -> bytes:
-    delete = isinstance(step, DelAltname)
-    return codec.alt_name(sequence, index, step.altname, delete=delete)
-
-
 def _rare(step: Step) -> Callable[[int, int, Any], bytes]:
     from netalias.kernel.netlink.group_delete import ENCODERS
 
     return ENCODERS[type(step)]
-
-
-ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
-    CreateLink: _create,
-    SetLink: _set,
-    DelLink: lambda sequence, index, step: codec.del_link(sequence, index),
-    AddAltname: _name,
-    DelAltname: _name,
-    AddAddress: lambda sequence, index, step: codec.add_address(sequence, index, step.address),
-    DelAddress: lambda sequence, index, step: codec.del_address(sequence, index, step.address),
-}
-"""Class of step: its encoder, (sequence, ifindex, step) -> message."""

@@ -1,5 +1,8 @@
 """Encoder and decoder of the rtnetlink messages of every command. No socket, no state.
 
+What all netlink families share of an answer (headers, acknowledgements) is read in the face of the
+package, beside the socket.
+
 Layouts are those of linux/netlink.h, linux/rtnetlink.h, linux/if_link.h and linux/if_addr.h, in
 host byte order; spec.py declares the same as constructs, and the tests hold the two together.
 Malformed data raises WireError, never another error.
@@ -21,16 +24,27 @@ from netalias.model import (
     AF_INET6,
     AF_UNSPEC,
     FOREVER,
-    IFA_F_MCAUTOJOIN,
     IFF_UP,
     Address,
     Device,
     Stats,
 )
+from netalias.model.steps import (
+    AddAddress,
+    AddAltname,
+    CreateLink,
+    DelAddress,
+    DelAltname,
+    DelLink,
+    SetLink,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Callable, Container
+    from typing import Any
+
+    from netalias.model.steps import Step
 
 # Message types: linux/netlink.h, linux/rtnetlink.h.
 NLMSG_ERROR = 2
@@ -164,13 +178,10 @@ CONF = Struct("=iii")
 """arp_announce, arp_ignore, promote_secondaries in struct devconf."""
 CONF_AT = (DEVCONF["arp_announce"] - 1) * 4
 """Offset of CONF: struct devconf is an array of 32-bit values, numbered from 1."""
-_U16 = Struct("=H")
 _U32 = Struct("=I")
-_I32 = Struct("=i")
 _STATS64 = Struct("=QQQQ")
 
 _MODE_KINDS = ("macvlan", "macvtap", "ipvlan", "ipvtap")
-_MAX_ERRNO = 4095
 _SIZES = {AF_INET: 4, AF_INET6: 16}
 
 
@@ -180,12 +191,6 @@ _SIZES = {AF_INET: 4, AF_INET6: 16}
 def message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
     """A message; *body* is the family header and the padded attributes."""
     return HEADER.pack(16 + len(body), kind, flags | NLM_F_REQUEST, sequence, 0) + body
-
-
-def with_ack(packed: bytes) -> bytes:
-    """The same message with NLM_F_ACK."""
-    (flags,) = _U16.unpack_from(packed, 6)
-    return packed[:6] + _U16.pack(flags | NLM_F_ACK) + packed[8:]
 
 
 def attr(kind: int, payload: bytes) -> bytes:
@@ -257,29 +262,19 @@ def probe_permission(sequence: int) -> bytes:
     return message(RTM_DELADDR, NLM_F_ACK, sequence, body)
 
 
-def create_link(
-    sequence: int,
-    name: str,
-    kind: str,
-    group: int,
-    *,
-    mode: int = -1,
-    link: int = 0,
-    mac: bytes = b"",
-    mtu: int = 0,
-    master: int = 0,
-) -> bytes:
+def create_link(sequence: int, index: int, step: CreateLink) -> bytes:
     """RTM_NEWLINK of a new device, which is down. The kernel ignores altname and ifalias here."""
-    body = [ifinfo(), attr_text(IFLA_IFNAME, name), attr_u32(IFLA_GROUP, group)]
-    if link:
-        body.append(attr_u32(IFLA_LINK, link))
-    if mac:
-        body.append(attr(IFLA_ADDRESS, mac))
-    if mtu:
-        body.append(attr_u32(IFLA_MTU, mtu))
-    if master:
-        body.append(attr_u32(IFLA_MASTER, master))
-    body.append(nest(IFLA_LINKINFO, attr_text(IFLA_INFO_KIND, kind), _mode(kind, mode)))
+    body = [ifinfo(), attr_text(IFLA_IFNAME, step.device), attr_u32(IFLA_GROUP, step.group)]
+    if step.link:
+        body.append(attr_u32(IFLA_LINK, step.link))
+    if step.mac:
+        body.append(attr(IFLA_ADDRESS, step.mac))
+    if step.mtu:
+        body.append(attr_u32(IFLA_MTU, step.mtu))
+    if step.master:
+        body.append(attr_u32(IFLA_MASTER, step.master))
+    kind = attr_text(IFLA_INFO_KIND, step.kind)
+    body.append(nest(IFLA_LINKINFO, kind, _mode(step.kind, step.mode)))
     return message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sequence, b"".join(body))
 
 
@@ -291,51 +286,38 @@ def _mode(kind: str, mode: int) -> bytes:
     return nest(IFLA_INFO_DATA, attr_u32(IFLA_MACVLAN_MODE, mode))
 
 
-def del_link(sequence: int, index: int) -> bytes:
+def del_link(sequence: int, index: int, step: DelLink) -> bytes:
     """RTM_DELLINK of one device."""
     return message(RTM_DELLINK, 0, sequence, ifinfo(index))
 
 
-def del_group(sequence: int, group: int) -> bytes:
-    """RTM_DELLINK of all devices with this mark (rtnl_group_dellink in net/core/rtnetlink.c)."""
-    return message(RTM_DELLINK, 0, sequence, ifinfo() + attr_u32(IFLA_GROUP, group))
-
-
-def set_group(sequence: int, index: int, group: int) -> bytes:
-    """RTM_SETLINK of the mark."""
-    return message(RTM_SETLINK, 0, sequence, ifinfo(index) + attr_u32(IFLA_GROUP, group))
-
-
-def alt_name(sequence: int, index: int, altname: str, *, delete: bool = False) -> bytes:
-    """RTM_NEWLINKPROP or RTM_DELLINKPROP with one alternative name."""
-    body = ifinfo(index) + nest(IFLA_PROP_LIST, attr_text(IFLA_ALT_IFNAME, altname))
-    if delete:
-        return message(RTM_DELLINKPROP, 0, sequence, body)
+def add_altname(sequence: int, index: int, step: AddAltname) -> bytes:
+    """RTM_NEWLINKPROP with one alternative name."""
     flags = NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND
-    return message(RTM_NEWLINKPROP, flags, sequence, body)
+    return message(RTM_NEWLINKPROP, flags, sequence, _altname(index, step.altname))
 
 
-def set_link(
-    sequence: int,
-    index: int,
-    *,
-    up: bool | None = None,
-    mtu: int | None = None,
-    mac: bytes | None = None,
-    ifalias: str | None = None,
-    conf: Mapping[str, int] | None = None,
-    addrgen: int | None = None,
-) -> bytes:
+def del_altname(sequence: int, index: int, step: DelAltname) -> bytes:
+    """RTM_DELLINKPROP with one alternative name."""
+    return message(RTM_DELLINKPROP, 0, sequence, _altname(index, step.altname))
+
+
+def _altname(index: int, altname: str) -> bytes:
+    return ifinfo(index) + nest(IFLA_PROP_LIST, attr_text(IFLA_ALT_IFNAME, altname))
+
+
+def set_link(sequence: int, index: int, step: SetLink) -> bytes:
     """RTM_SETLINK of the settings that are not None."""
+    up, conf = step.up, step.conf
     body = [ifinfo(index, IFF_UP if up else 0, 0 if up is None else IFF_UP)]
-    if mac is not None:
-        body.append(attr(IFLA_ADDRESS, mac))
-    if mtu is not None:
-        body.append(attr_u32(IFLA_MTU, mtu))
-    if ifalias is not None:
-        body.append(attr_text(IFLA_IFALIAS, ifalias))
-    if conf or addrgen is not None:
-        key = tuple(conf.items()) if conf else (), addrgen
+    if step.mac is not None:
+        body.append(attr(IFLA_ADDRESS, step.mac))
+    if step.mtu is not None:
+        body.append(attr_u32(IFLA_MTU, step.mtu))
+    if step.ifalias is not None:
+        body.append(attr_text(IFLA_IFALIAS, step.ifalias))
+    if conf or step.addrgen is not None:
+        key = tuple(conf.items()) if conf else (), step.addrgen
         families = _families.get(key)
         if families is None:
             families = _families[key] = _family_settings(*key)
@@ -357,36 +339,19 @@ def _family_settings(conf: tuple[tuple[str, int], ...], addrgen: int | None) -> 
     return nest(IFLA_AF_SPEC, *families)
 
 
-def add_address(sequence: int, index: int, entry: Address) -> bytes:
-    """RTM_NEWADDR of a new address; ``entry.index`` is ignored."""
-    return message(
-        RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sequence, _address(index, entry, full=True)
-    )
+def add_address(sequence: int, index: int, step: AddAddress) -> bytes:
+    """RTM_NEWADDR of a new address; the index in it is ignored."""
+    return new_address(NLM_F_CREATE | NLM_F_EXCL, sequence, index, step.address)
 
 
-def change_address(sequence: int, index: int, entry: Address) -> bytes:
-    """RTM_NEWADDR that sets lifetimes, metric and protocol of an address that is there."""
-    return message(RTM_NEWADDR, NLM_F_REPLACE, sequence, _address(index, entry, full=True))
+def new_address(flags: int, sequence: int, index: int, entry: Address) -> bytes:
+    """RTM_NEWADDR with all that is known of an address."""
+    return message(RTM_NEWADDR, flags, sequence, _address(index, entry, full=True))
 
 
-def renew_address(sequence: int, index: int, entry: Address) -> bytes:
-    """RTM_NEWADDR that sets the lifetimes of an address that is there.
-
-    The kernel refuses it (EINVAL) where the address is missing, and adds nothing. Without a trick
-    it would add the address, whatever NLM_F_CREATE says; so a field that is checked only when an
-    address is added has an impossible value: IPv4 a multicast group to join (inet_rtm_newaddr in
-    net/ipv4/devinet.c), IPv6 the prefix length (inet6_addr_add in net/ipv6/addrconf.c).
-    """
-    if entry.family == AF_INET6:
-        asked = entry.copy(prefixlen=129)
-    else:
-        asked = entry.copy(flags=entry.flags | IFA_F_MCAUTOJOIN)
-    return change_address(sequence, index, asked)
-
-
-def del_address(sequence: int, index: int, entry: Address) -> bytes:
+def del_address(sequence: int, index: int, step: DelAddress) -> bytes:
     """RTM_DELADDR with local address, peer and label, so that no other address matches."""
-    return message(RTM_DELADDR, 0, sequence, _address(index, entry, full=False))
+    return message(RTM_DELADDR, 0, sequence, _address(index, step.address, full=False))
 
 
 def _address(index: int, entry: Address, *, full: bool) -> bytes:
@@ -412,20 +377,19 @@ def _address(index: int, entry: Address, *, full: bool) -> bytes:
     return b"".join(body)
 
 
+ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
+    CreateLink: create_link,
+    SetLink: set_link,
+    DelLink: del_link,
+    AddAltname: add_altname,
+    DelAltname: del_altname,
+    AddAddress: add_address,
+    DelAddress: del_address,
+}
+"""Class of step: its encoder, (sequence, ifindex, step) -> message. Rare steps: group_delete.py."""
+
+
 # Reading --------------------------------------------------------------------------------------
-
-
-def messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
-    """The messages of one datagram: type, flags, sequence, start and end of the body."""
-    offset, size = 0, len(data)
-    while offset < size:
-        if size - offset < 16:
-            raise WireError(f"{size - offset} bytes where a message header has 16")
-        length, kind, flags, sequence, _ = HEADER.unpack_from(data, offset)
-        if length < 16 or offset + length > size:
-            raise WireError(f"a message claims {length} of {size - offset} bytes")
-        yield kind, flags, sequence, offset + 16, offset + length
-        offset += (length + 3) & ~3
 
 
 def attributes(
@@ -445,35 +409,6 @@ def attributes(
     return found
 
 
-def read_error(data: bytes, flags: int, start: int, end: int) -> tuple[int, str]:
-    """The errno, or 0, and the text of an NLMSG_ERROR (extended acknowledgement), or ""."""
-    if end - start < 20:
-        raise WireError(f"an acknowledgement of {end - start} bytes")
-    code = _errno(data, start)
-    (length,) = _U32.unpack_from(data, start + 4)
-    echo = 16 if flags & NLM_F_CAPPED else (max(length, 16) + 3) & ~3
-    return code, read_text(data, flags, start + 4 + echo, end)
-
-
-def read_done(data: bytes, start: int, end: int) -> int:
-    """The errno of an NLMSG_DONE, or 0. The extended acknowledgement begins at ``start + 4``."""
-    return _errno(data, start) if end - start >= 4 else 0
-
-
-def read_text(data: bytes, flags: int, start: int, end: int) -> str:
-    """The text of an extended acknowledgement whose attributes begin at *start*, or ""."""
-    if not flags & NLM_F_ACK_TLVS:
-        return ""
-    return _text(attributes(data, start, end).get(NLMSGERR_ATTR_MSG, b""))
-
-
-def _errno(data: bytes, start: int) -> int:
-    (code,) = _I32.unpack_from(data, start)
-    if not -_MAX_ERRNO <= code <= 0:
-        raise WireError(f"an acknowledgement with the error {code}")
-    return int(-code)
-
-
 def read_link(data: bytes, start: int, end: int) -> Device:
     """The Device of an RTM_NEWLINK."""
     if end - start < 16:
@@ -490,7 +425,7 @@ def read_name(data: bytes, start: int, end: int) -> tuple[str, int]:
         device = read_link(data, start, end)
         return device.name, device.index
     _, _, index, _, _ = IFINFO.unpack_from(data, start)
-    return _text(data[start + 20 : start + 16 + length]), index
+    return text_of(data[start + 20 : start + 16 + length]), index
 
 
 def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:
@@ -498,7 +433,7 @@ def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:
     device = Device.__new__(Device)
     try:
         _, device.type, device.index, device.flags, _ = IFINFO.unpack_from(data, start)
-        device.name = _text(found[IFLA_IFNAME])
+        device.name = text_of(found[IFLA_IFNAME])
         device.altnames = _altnames(found.get(IFLA_PROP_LIST))
         device.mtu = _number(found, IFLA_MTU)
         device.mac = found.get(IFLA_ADDRESS, b"")
@@ -507,7 +442,7 @@ def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:
         device.remote = IFLA_LINK_NETNSID in found
         device.master = _number(found, IFLA_MASTER)
         device.group = _number(found, IFLA_GROUP)
-        device.ifalias = _text(found.get(IFLA_IFALIAS, b""))
+        device.ifalias = text_of(found.get(IFLA_IFALIAS, b""))
         device.operstate = found.get(IFLA_OPERSTATE, b"\0")[0]
         device.inet6, (device.arp_announce, device.arp_ignore, promote) = _af_spec(
             found.get(IFLA_AF_SPEC)
@@ -538,7 +473,7 @@ def read_address(data: bytes, start: int, end: int) -> Address:
     entry.age = 0
     try:
         entry.flags = _number(found, IFA_FLAGS) if IFA_FLAGS in found else flags
-        entry.label = _text(found.get(IFA_LABEL, b""))
+        entry.label = text_of(found.get(IFA_LABEL, b""))
         entry.protocol = found.get(IFA_PROTO, b"\0")[0]
         entry.metric = _number(found, IFA_RT_PRIORITY)
         if IFA_CACHEINFO in found:
@@ -557,7 +492,8 @@ def since(stamp: int) -> int:
     return age(stamp)
 
 
-def _text(payload: bytes) -> str:
+def text_of(payload: bytes) -> str:
+    """The text of an attribute, with or without its NUL."""
     return payload.rstrip(b"\0").decode("utf-8", "surrogateescape")
 
 
@@ -570,7 +506,7 @@ def _info(payload: bytes | None) -> tuple[str, int]:
     if payload is None:
         return "", -1
     found = attributes(payload, 0, len(payload))
-    kind = _text(found.get(IFLA_INFO_KIND, b""))
+    kind = text_of(found.get(IFLA_INFO_KIND, b""))
     data = found.get(IFLA_INFO_DATA)
     if data is None or kind not in _MODE_KINDS:
         return kind, -1
@@ -601,7 +537,7 @@ def _altnames(payload: bytes | None) -> tuple[str, ...]:
         if length < 4 or offset + length > end:
             raise WireError(f"an alternative name claims {length} of {end - offset} bytes")
         if kind & NLA_TYPE_MASK == IFLA_ALT_IFNAME:
-            names.append(_text(payload[offset + 4 : offset + length]))
+            names.append(text_of(payload[offset + 4 : offset + length]))
         offset += (length + 3) & ~3
     return tuple(names)
 

@@ -11,7 +11,7 @@ from errno import ENOENT
 from sys import byteorder
 
 from netalias import errors
-from netalias.kernel.netlink import NETLINK_GENERIC, codec
+from netalias.kernel.netlink import NETLINK_GENERIC, codec, read_error
 from netalias.kernel.netlink.subscription import Subscription
 from netalias.model.events import MEDIA
 
@@ -114,7 +114,7 @@ class Media:
                 continue
             kind, flags, _, data, start, end = message
             if kind == codec.NLMSG_ERROR:
-                code, text = codec.read_error(data, flags, start, end)
+                code, text = read_error(data, flags, start, end)
                 if code not in (0, ENOENT):
                     raise errors.kernel_error("ethtool netlink", code, text)
                 return 0, 0

@@ -19,7 +19,7 @@ from __future__ import annotations
 from _socket import MSG_DONTWAIT
 from _struct import Struct
 
-from netalias.kernel.netlink import Netlink, codec
+from netalias.kernel.netlink import Netlink, codec, messages, read_done
 from netalias.model import PROTOCOL
 
 TYPE_CHECKING = False
@@ -51,39 +51,38 @@ class Fingerprinted(Netlink):
     _port_id = PORT_ID
 
     def __init__(self) -> None:
-        self._datagrams: list[bytes] = []
-        self._ahead: list[bytes] = []
-        self._recording = False
         super().__init__()
+        self._datagrams: list[bytes] = []
+        self._heard: list[bytes] = []
         self._fixed = self._socket.getsockname()[0] == PORT_ID
 
     def listen(self) -> None:
         """Read both dumps without decoding them, for digest() and the next snapshot()."""
-        self._datagrams, self._ahead = [], []
+        self._datagrams = self._heard = []
         if not self._fixed:
             return
         found: list[bytes] = []
         for request in (codec.get_links(LINKS), codec.get_addresses(ADDRESSES, 0)):
-            super()._send("reading", request)
-            while data := super()._receive("reading", MSG_DONTWAIT):
+            self._send("reading", request)
+            while data := self._receive("reading", MSG_DONTWAIT):
                 found.append(data)
             if data is None or not _whole(found):
                 self._drain("reading")
                 return
-        # The first datagram is at the end, where pop() takes it.
-        self._datagrams, self._ahead = found, found[::-1]
+        self._datagrams = self._heard = found
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """The devices and addresses that listen() has read, or two new dumps."""
-        ahead, before, usual = bool(self._ahead), self._sequence, False
-        self._sequence, self._recording = 0, True
+        before, usual = self._sequence, False
+        self._sequence, self._ahead = 0, self._heard[::-1]
+        ahead = bool(self._ahead)
         if not ahead:
-            self._datagrams = []
+            self._datagrams = self._record = []
         try:
             found = super().snapshot(family)
             usual = self._sequence == ADDRESSES and not family
         finally:
-            self._ahead, self._recording = [], False
+            self._heard, self._ahead, self._record = [], [], None
             self._sequence = max(before, self._sequence)
             if not usual:
                 self._datagrams = []
@@ -91,7 +90,7 @@ class Fingerprinted(Netlink):
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """Send as Netlink does; the last reading has no digest any more."""
-        self._datagrams, self._ahead = [], []
+        self._datagrams = self._heard = []
         return super().send(steps)
 
     def digest(self, salt: bytes) -> bytes:
@@ -131,38 +130,26 @@ class Fingerprinted(Netlink):
             data for data in self._datagrams if codec.HEADER.unpack_from(data)[3] == sequence
         )
 
-    def _send(self, operation: str, data: bytes) -> None:
-        if not (self._recording and self._ahead):
-            super()._send(operation, data)
-
-    def _receive(self, operation: str, flags: int = 0) -> bytes | None:
-        if self._recording and self._ahead:
-            return self._ahead.pop()
-        data = super()._receive(operation, flags)
-        if self._recording and data:
-            self._datagrams.append(data)
-        return data
-
 
 def _whole(found: list[bytes]) -> bool:
     """Whether a dump is complete and consistent."""
     if not found or any(map(_interrupted, found)):
         return False
     data = found[-1]
-    *_, (kind, flags, _, start, end) = codec.messages(data)
+    *_, (kind, flags, _, start, end) = messages(data)
     interrupted = flags & codec.NLM_F_DUMP_INTR
-    return kind == codec.NLMSG_DONE and not interrupted and not codec.read_done(data, start, end)
+    return kind == codec.NLMSG_DONE and not interrupted and not read_done(data, start, end)
 
 
 def _interrupted(data: bytes) -> bool:
     """Whether the first message of a datagram has the flag (nl_dump_check_consistent)."""
-    _, flags, _, _, _ = next(codec.messages(data))
+    _, flags, _, _, _ = next(messages(data))
     return bool(flags & codec.NLM_F_DUMP_INTR)
 
 
 def _holes(data: bytes) -> Iterator[int]:
     """Offsets of the finite lifetimes of addresses without the mark of netalias."""
-    for kind, _, _, start, end in codec.messages(data):
+    for kind, _, _, start, end in messages(data):
         offset = _lifetimes(data, start + 8, end) if kind == codec.RTM_NEWADDR else 0
         if offset:
             yield offset
@@ -186,7 +173,7 @@ def _lasting(data: bytes) -> Iterator[memoryview]:
     view = memoryview(data)
     # By length of the message, which thousands of devices share.
     shapes: dict[int, _Shape] = {}
-    for kind, _, _, start, end in codec.messages(data):
+    for kind, _, _, start, end in messages(data):
         start -= 16
         if kind != codec.RTM_NEWLINK:
             yield view[start:end]

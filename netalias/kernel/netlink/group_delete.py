@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.kernel.netlink import codec, neighbours
-from netalias.model import SCRATCH
+from netalias.model import AF_INET6, IFA_F_MCAUTOJOIN, SCRATCH
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.steps import DelLink
 
@@ -31,14 +31,47 @@ class DelGroup(DelLink):
         super().__init__(f"the devices of group {group | SCRATCH}", -1, group)
 
 
+def set_group(sequence: int, index: int, step: Move) -> bytes:
+    """RTM_SETLINK of the scratch mark."""
+    body = codec.ifinfo(index) + codec.attr_u32(codec.IFLA_GROUP, step.group | SCRATCH)
+    return codec.message(codec.RTM_SETLINK, 0, sequence, body)
+
+
+def del_group(sequence: int, index: int, step: DelGroup) -> bytes:
+    """RTM_DELLINK of all devices with this mark (rtnl_group_dellink in net/core/rtnetlink.c)."""
+    body = codec.ifinfo() + codec.attr_u32(codec.IFLA_GROUP, step.group | SCRATCH)
+    return codec.message(codec.RTM_DELLINK, 0, sequence, body)
+
+
+def mark_address(sequence: int, index: int, step: MarkAddress) -> bytes:
+    """RTM_NEWADDR that sets lifetimes, metric and protocol of an address that is there."""
+    return codec.new_address(codec.NLM_F_REPLACE, sequence, index, step.address)
+
+
+def renew_address(sequence: int, index: int, step: RenewAddress) -> bytes:
+    """RTM_NEWADDR that sets the lifetimes of an address that is there.
+
+    The kernel refuses it (EINVAL) where the address is missing, and adds nothing. Without a trick
+    it would add the address, whatever NLM_F_CREATE says; so a field that is checked only when an
+    address is added has an impossible value: IPv4 a multicast group to join (inet_rtm_newaddr in
+    net/ipv4/devinet.c), IPv6 the prefix length (inet6_addr_add in net/ipv6/addrconf.c).
+    """
+    entry = step.address
+    if entry.family == AF_INET6:
+        asked = entry.copy(prefixlen=129)
+    else:
+        asked = entry.copy(flags=entry.flags | IFA_F_MCAUTOJOIN)
+    return codec.new_address(codec.NLM_F_REPLACE, sequence, index, asked)
+
+
 ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
-    Move: lambda sequence, index, step: codec.set_group(sequence, index, step.group | SCRATCH),
-    DelGroup: lambda sequence, index, step: codec.del_group(sequence, step.group | SCRATCH),
-    MarkAddress: lambda sequence, index, step: codec.change_address(sequence, index, step.address),
-    RenewAddress: lambda sequence, index, step: codec.renew_address(sequence, index, step.address),
+    Move: set_group,
+    DelGroup: del_group,
+    MarkAddress: mark_address,
+    RenewAddress: renew_address,
     **neighbours.ENCODERS,
 }
-"""Class of step: its encoder, (sequence, ifindex, step) -> message."""
+"""Class of step: its encoder, as in codec.ENCODERS."""
 
 
 def send_with_set(

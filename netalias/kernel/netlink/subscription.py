@@ -20,7 +20,10 @@ from netalias.kernel.netlink import (
     SO_RCVBUFFORCE,
     SOL_NETLINK,
     codec,
+    messages,
     opened,
+    read_done,
+    read_error,
     received,
 )
 from netalias.model import AF_INET6, AF_UNSPEC
@@ -120,7 +123,7 @@ class Subscription:
                 continue
             if not data:
                 return
-            for kind, own, sequence, start, end in codec.messages(data):
+            for kind, own, sequence, start, end in messages(data):
                 yield kind, own, sequence, data, start, end
             if not flags:
                 return
@@ -142,10 +145,10 @@ class Subscription:
                     continue  # an announcement was lost; answers wait until there is room
                 answer, flags, sequence, data, start, end = message
                 if sequence == wanted and answer == codec.NLMSG_ERROR:
-                    code, text = codec.read_error(data, flags, start, end)
+                    code, text = read_error(data, flags, start, end)
                     raise errors.kernel_error(OPERATION, code, text)
                 if sequence == wanted and answer == codec.NLMSG_DONE:
-                    code = codec.read_done(data, start, end)
+                    code = read_done(data, start, end)
                     if code:
                         raise errors.kernel_error(OPERATION, code)
                     return

@@ -439,7 +439,7 @@ def _full(index: int, entry: Address) -> dict[str, Any]:
 
 
 def _renewing(index: int, entry: Address) -> dict[str, Any]:
-    """The arguments of a renewal, as in codec.renew_address()."""
+    """The arguments of a renewal, as in netlink.group_delete.renew_address()."""
     if entry.family == AF_INET6:
         return _full(index, entry) | {"prefixlen": 129}
     return _full(index, entry.copy(flags=entry.flags | IFA_F_MCAUTOJOIN))
