@@ -22,31 +22,24 @@ _DIGITS = "0123456789"
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
-class AliasName:
-    """The name of an alias: main device and slot. ``str()`` is ``eth0:0``.
+class AliasName(str):
+    """The name of an alias, ``eth0:0``: a text that knows its main device and its slot.
 
     The slot -1 stands for the main device itself, ``eth0``.
     """
 
     __slots__ = ("main", "slot")
 
-    def __init__(self, main: str, slot: int) -> None:
-        self.main = main
-        self.slot = slot
+    main: str
+    slot: int
 
-    def __str__(self) -> str:
-        return f"{self.main}:{self.slot}" if self.slot >= 0 else self.main
+    def __new__(cls, main: str, slot: int) -> AliasName:
+        made = str.__new__(cls, f"{main}:{slot}" if slot >= 0 else main)
+        made.main, made.slot = main, slot
+        return made
 
     def __repr__(self) -> str:
         return f"AliasName({self.main!r}, {self.slot})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, AliasName):
-            return NotImplemented
-        return self.slot == other.slot and self.main == other.main
-
-    def __hash__(self) -> int:
-        return hash((self.main, self.slot))
 
 
 def parse(text: str, limit: int = SLOT_MAX) -> tuple[AliasName, bool]:

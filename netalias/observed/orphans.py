@@ -23,11 +23,10 @@ class Nameless(AliasName):
 
     __slots__ = ()
 
-    def __init__(self, main: str) -> None:
-        super().__init__(main, -1)
-
-    def __str__(self) -> str:
-        return f"{self.main}:?"
+    def __new__(cls, main: str) -> Nameless:
+        made = str.__new__(cls, f"{main}:?")
+        made.main, made.slot = main, -1
+        return made
 
 
 def orphans(observed: Observed) -> dict[tuple[int, bytes], Alias]:

@@ -109,11 +109,13 @@ def test_too_long_says_how_long() -> None:
 
 
 def test_comparison() -> None:
-    """A name equals nothing but a name, and shows itself."""
+    """A name is its text, with which it is found among the names of devices; it shows itself."""
     name = AliasName("eth0", 0)
     assert name != AliasName("eth0", 1)
     assert name != AliasName("eth1", 0)
-    assert name != "eth0:0"
+    assert name == "eth0:0"
+    assert {"eth0:0": 1}[name] == 1
+    assert AliasName("eth0", -1) == "eth0"
     assert repr(name) == "AliasName('eth0', 0)"
 
 
