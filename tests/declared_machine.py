@@ -40,6 +40,7 @@ from netalias.model import (
     Snapshot,
 )
 from netalias.model.commands import command
+from netalias.model.names import main_name
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -53,7 +54,6 @@ from netalias.model.steps import (
 from netalias.observed import Observed
 from netalias.plan import Difference
 from netalias.plan.diff import Diff
-from netalias.plan.sysctls import main_name
 from netalias.runtime.private import PrivateDirectory
 from netalias.views.diff import line
 

@@ -6,7 +6,7 @@ The checks are pure functions of the facts. Facts that the caller may not read a
 
 from __future__ import annotations
 
-from netalias.kinds import port_of
+from netalias.kinds import PORT_MASTERS
 from netalias.model import AF_INET, AF_INET6, address_text, prefix
 from netalias.model.events import RT_TABLE_MAIN, RTN_UNICAST
 
@@ -148,7 +148,7 @@ class Facts:
             return alias.device
         if alias.main is None:
             return None
-        return port_of(alias.main, self.observed.snapshot) or alias.main
+        return self.observed.snapshot.master(alias.main, PORT_MASTERS) or alias.main
 
     def unicast(self, family: int) -> Iterator[Route]:
         """The unicast routes of the main table."""

@@ -9,7 +9,7 @@ from netalias import errors
 from netalias.doctor import foreign, intended
 from netalias.doctor.facts import ALL, FOLDERS, SYSCTLS, TABLES, Facts, unique
 from netalias.kernel.pyroute import survey
-from netalias.kinds import port_of
+from netalias.kinds import PORT_MASTERS
 from netalias.model import SCRATCH
 from netalias.sources import default_files
 
@@ -86,7 +86,7 @@ def _is_machine(netns: str) -> bool:
 
 def _devices(facts: Facts) -> list[Device]:
     own = [one.device for one in facts.aliases if one.device is not None]
-    ports = [port_of(main, facts.observed.snapshot) for main in facts.mains]
+    ports = [facts.observed.snapshot.master(main, PORT_MASTERS) for main in facts.mains]
     return unique([*facts.mains, *own, *(port for port in ports if port is not None)])
 
 

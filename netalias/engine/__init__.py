@@ -198,14 +198,14 @@ class Engine:
     def able(self, kind: str) -> bool:
         """Whether the kernel supports *kind*; without CAP_NET_ADMIN, whether a device of that kind
         exists or the kind is macvlan."""
-        try:
-            return self.kernel.able(kind)
-        except errors.NotPermitted:
-            if kind not in self._seen:
+        if kind not in self._seen:
+            try:
+                return self.kernel.able(kind)
+            except errors.NotPermitted:
                 devices = self.kernel.snapshot().devices.values()
                 there = any(device.kind == kind for device in devices)
                 self._seen[kind] = kind == "macvlan" or there
-            return self._seen[kind]
+        return self._seen[kind]
 
     # Sysctls of main devices
 
@@ -231,9 +231,9 @@ class Engine:
 
     def sysctls(self, observed: Observed, plans: Sequence[Plan]) -> list[Difference]:
         """The sysctl changes on main devices that *plans* require or make possible."""
-        from netalias.plan.sysctls import settle, sysctl_difference
+        from netalias.plan.sysctls import differences
 
-        return [sysctl_difference(one) for one in settle(observed, plans, self.terms(observed))]
+        return differences(observed, plans, self.terms(observed))
 
     # One wish
 
@@ -482,8 +482,12 @@ def _change(
     # A request to stop leaves no sysctl behind that nothing needs any more.
     _run(engine.kernel, later, None, False, False, stoppable=False)
     changes = [(item.sysctl_change, item.error) for item in (*now, *later)]
-    saved.revert([one for one, error in changes if one and error], before)
-    saved.forget([one for one, error in changes if one and not error])
+    failed = [one for one, error in changes if one and error]
+    if failed:
+        saved.revert(failed, before)
+    restored = [one for one, error in changes if one and one.restores and not error]
+    if restored:
+        saved.forget(restored)
 
 
 def _restores(item: Difference) -> bool:

@@ -6,11 +6,11 @@ from netalias import errors
 from netalias.engine import execute, permitted_first
 from netalias.model import PROTOCOL, Snapshot
 from netalias.model.commands import command
+from netalias.model.names import main_name
 from netalias.model.neighbours import AddProxy, DelProxy, Proxy
 from netalias.plan import Difference, Plan
 from netalias.plan import proxies as conditions
 from netalias.plan.diff import CHANGED
-from netalias.plan.sysctls import main_name
 from netalias.runtime import published
 
 TYPE_CHECKING = False

@@ -10,11 +10,11 @@ from netalias import errors
 from netalias.desired.declarations import Block, Declarations, counted
 from netalias.engine import execute
 from netalias.model import names
+from netalias.model.names import main_name
 from netalias.observed import Observed, only
 from netalias.plan import Difference
 from netalias.plan.compare import compare
 from netalias.plan.diff import REMOVED, Diff, Skipped, removal
-from netalias.plan.sysctls import main_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

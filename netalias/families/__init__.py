@@ -35,17 +35,21 @@ class AliasType:
     """One address family. Subclasses set the data and override the hooks that the family has.
 
     ``family`` is the kernel's number (AF_*), ``name`` that in alias_types, ``size`` the length of a
-    packed address in bytes. ``recorded`` tells that the ifalias text of the device has the address
-    too, because the kernel does not keep it in every state.
+    packed address in bytes, which makes ``bits``. ``recorded`` tells that the ifalias text of the
+    device has the address too, because the kernel does not keep it in every state.
     """
 
     family = 0
     name = ""
     size = 0
+    bits = 0
     recorded = True
 
     dev_select: Callable[[object, bytes], object] | None = None
     """Hook that finds the device closest to a source: (main, source address) -> device, or None."""
+
+    def __init_subclass__(cls) -> None:
+        cls.bits = cls.size * 8
 
     def parse(self, text: str) -> tuple[bytes, int | None]:
         """``ADDRESS[/LEN]`` as packed address and prefix length, or None. Raises BadAddress."""
@@ -54,11 +58,6 @@ class AliasType:
     def format(self, address: bytes) -> str:
         """The text of a packed address."""
         return "-"
-
-    @property
-    def bits(self) -> int:
-        """The longest prefix length."""
-        return self.size * 8
 
     def get_addr32(self, address: bytes) -> int:
         """The 32-bit digest for the historical hash; by default the first four bytes."""

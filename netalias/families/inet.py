@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _socket import inet_pton
+
 from netalias import errors
 from netalias.families import AliasType
 from netalias.model import AF_INET, address_text
@@ -45,13 +47,10 @@ class Inet(AliasType):
 
 def quad(text: str) -> bytes | None:
     """``a.b.c.d`` packed, or None. Leading zeros are refused, since inet_aton(3) reads octal."""
-    parts = text.split(".")
-    if len(parts) != 4:
+    try:
+        return inet_pton(AF_INET, text)
+    except (OSError, ValueError):  # ValueError: a NUL, or bytes that are no text
         return None
-    for part in parts:
-        if not 0 <= number(part, 3) <= 255 or (part[0] == "0" and len(part) > 1):
-            return None
-    return bytes(map(int, parts))
 
 
 def prefix_length(text: str, whole: str, bits: int = 32) -> int:

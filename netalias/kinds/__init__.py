@@ -38,6 +38,8 @@ SIBLINGS = {"macvlan": ("macvlan", "macvtap"), "ipvlan": ("ipvlan", "ipvtap")}
 """Kinds that share the receive handler of a lower device, by the kind of an alias."""
 PORT_MASTERS = ("bridge", "bond", "team")
 """Masters that take every frame of a port (rx_handler), so that nothing can be stacked on it."""
+VRF = ("vrf",)
+"""Masters whose members share a table of routes."""
 
 _loaded: dict[str, Kind] = {}
 
@@ -201,26 +203,6 @@ def clashes(present: Address, wanted: Address | None, *, promote: bool = False) 
 
     return prefix.contains(
         present.peer or present.local, present.prefixlen, wanted.peer or wanted.local
-    )
-
-
-def port_of(main: Device, snapshot: Snapshot) -> Device | None:
-    """The bridge, bond or team whose port *main* is."""
-    master = snapshot.devices.get(main.master)
-    return master if master is not None and master.kind in PORT_MASTERS else None
-
-
-def vrf_of(main: Device, snapshot: Snapshot) -> Device | None:
-    """The VRF that *main* is a member of."""
-    master = snapshot.devices.get(main.master)
-    return master if master is not None and master.kind == "vrf" else None
-
-
-def carries(main: Device, snapshot: Snapshot, kind: str) -> bool:
-    """Whether any device of this IFLA_INFO_KIND, alias or not, is stacked on *main*."""
-    return any(
-        upper.kind in SIBLINGS[kind] and upper.link == main.index
-        for upper in snapshot.uppers(main.index)
     )
 
 

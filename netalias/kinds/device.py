@@ -5,14 +5,14 @@ from __future__ import annotations
 from errno import EAFNOSUPPORT
 
 from netalias.kinds import (
+    PORT_MASTERS,
     SIBLINGS,
+    VRF,
     Goal,
     Kind,
-    carries,
     clashes,
     differs,
     lifetimes,
-    port_of,
     surplus,
 )
 from netalias.model import AF_INET6, ARPHRD_ETHER, MTU_INET6, Alias, names
@@ -69,15 +69,15 @@ class DeviceKind(Kind):
         The message that raises the device sets nothing else: the kernel would announce the device
         once more for it, which with thousands of siblings takes longer than raising it.
         """
-        device = names.primary(goal.name)
+        device, record = names.primary(goal.name), goal.record()
         created = self.create(device, goal)
         if goal.vrf is not None:
             created.master, created.inside = goal.vrf.index, goal.vrf.name
         steps: list[Step] = [created]
         if goal.type.family != AF_INET6 and goal.main.inet6:
             steps.append(_quiet(device, 0))
-        steps.append(AddAltname(device, 0, str(goal.name)))
-        steps.append(SetLink(device, 0, SET, ifalias=goal.record(), conf=CONF))
+        steps.append(AddAltname(device, 0, goal.name))
+        steps.append(SetLink(device, 0, SET, ifalias=record, conf=CONF))
         if goal.entry is not None:
             steps += goal.type.attach(device, 0, goal.entry)
         if goal.up:
@@ -199,29 +199,28 @@ def _quiet(device: str, index: int) -> SetLink:
 
 def _names(device: Device, goal: Goal) -> list[Step]:
     """Steps for the altname of the alias, in place of one after a former name of its main."""
-    wanted = str(goal.name)
-    if wanted in device.altnames:
+    if goal.name in device.altnames:
         return []
     steps: list[Step] = [
         DelAltname(device.name, device.index, altname)
         for altname in device.altnames
         if names.split(altname) is not None
     ]
-    return [*steps, AddAltname(device.name, device.index, wanted)]
+    return [*steps, AddAltname(device.name, device.index, goal.name)]
 
 
 def vlan_refusal(main: Device, snapshot: Snapshot, rival: str) -> str:
     """The reason why *main* can have neither macvlan nor ipvlan, or no kind beside its *rival*."""
     if main.type != ARPHRD_ETHER:
         return f"{main.name} is not an Ethernet device"
-    if main.kind == "vrf":
+    if main.kind in VRF:
         return f"{main.name} is a vrf"
-    master = port_of(main, snapshot)
+    master = snapshot.master(main, PORT_MASTERS)
     if master is not None:
         return f"{main.name} is a port of {master.name}"
     for upper in snapshot.uppers(main.index):
         if upper.kind in SIBLINGS["macvlan"] and upper.mode == MACVLAN_MODE_PASSTHRU:
             return f"{main.name} belongs to {upper.name} alone (passthru)"
-    if carries(main, snapshot, rival):
+    if snapshot.carries(main, SIBLINGS[rival]):
         return f"{main.name} carries {rival} devices, and the kernel has only one of the two"
     return ""

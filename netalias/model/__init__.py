@@ -18,7 +18,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from netalias.model.names import AliasName
 
@@ -384,27 +384,27 @@ class Alias(Value):
 
 
 class Snapshot:
-    """One consistent reading: devices by index, in ascending order, and addresses by device."""
+    """One consistent reading: devices by index, in ascending order, and addresses by device.
 
-    __slots__ = ("_names", "_uppers", "addresses", "devices")
+    ``device`` is called with a primary or alternative name: the device, or None.
+    """
+
+    __slots__ = ("_uppers", "addresses", "device", "devices")
 
     def __init__(self, devices: Iterable[Device] = (), addresses: Iterable[Address] = ()) -> None:
         self.devices: dict[int, Device] = {}
         self.addresses: dict[int, list[Address]] = {}
-        self._names: dict[str, Device] = {}
+        names: dict[str, Device] = {}
+        self.device = names.get
         self._uppers: dict[int, list[Device]] | None = None
         # Linux 6.1 lists devices by a hash of the index.
         for device in sorted(devices, key=lambda device: device.index):
             self.devices[device.index] = device
-            self._names[device.name] = device
+            names[device.name] = device
             for altname in device.altnames:
-                self._names[altname] = device
+                names[altname] = device
         for address in addresses:
             self.addresses.setdefault(address.index, []).append(address)
-
-    def device(self, name: str) -> Device | None:
-        """The device with this primary or alternative name."""
-        return self._names.get(name)
 
     def on(self, index: int) -> list[Address]:
         """The addresses of the device with this index."""
@@ -419,6 +419,18 @@ class Snapshot:
                 for lower in {below, device.master} - {0}:
                     self._uppers.setdefault(lower, []).append(device)
         return self._uppers.get(index, [])
+
+    def carries(self, device: Device, kinds: Collection[str]) -> bool:
+        """Whether a device of one of these kinds, alias or not, is stacked on *device*."""
+        for upper in self.uppers(device.index):
+            if upper.kind in kinds and upper.link == device.index:
+                return True
+        return False
+
+    def master(self, device: Device, kinds: Collection[str]) -> Device | None:
+        """The master of *device*, if it is of one of these kinds."""
+        found = self.devices.get(device.master)
+        return found if found is not None and found.kind in kinds else None
 
     def stack(self, device: Device) -> None:
         """Add a device that is only planned to the answers of uppers()."""

@@ -42,6 +42,11 @@ class AliasName(str):
         return f"AliasName({self.main!r}, {self.slot})"
 
 
+def main_name(main: str) -> AliasName:
+    """The name of a main device, where that of an alias is expected."""
+    return AliasName(main, -1)
+
+
 def parse(text: str, limit: int = SLOT_MAX) -> tuple[AliasName, bool]:
     """The name in ``eth0:0`` or ``eth0:0-``, and whether it ends in the deleting "-".
 
@@ -126,14 +131,13 @@ def split_primary(text: str) -> AliasName | None:
 
 def label(name: AliasName) -> str:
     """The address label of *name*. Raises LimitError over 15 bytes, since a label is never cut."""
-    text = str(name)
-    size = _size(text)
+    size = _size(name)
     if size > NAME_MAX:
         raise errors.LimitError(
-            f"{text}: an address label has {NAME_MAX} bytes at most, this one {size}",
+            f"{name}: an address label has {NAME_MAX} bytes at most, this one {size}",
             "a device has room for the name: kind macvlan",
         )
-    return text
+    return name
 
 
 def printable(text: str) -> str:

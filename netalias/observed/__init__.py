@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class Observed:
     """A snapshot and the aliases found in it.
 
-    ``hands_over``: the plan for one alias includes the handover of its connected route to another
-    one (plan/routes.py).
+    ``able`` tells whether the kernel can make devices of a kind (Kernel.able). ``hands_over``: the
+    plan for one alias includes the handover of its connected route to another one (plan/routes.py).
     """
 
-    __slots__ = ("_abilities", "_ask", "aliases", "by_name", "group", "registry", "snapshot")
+    __slots__ = ("able", "aliases", "by_name", "group", "registry", "snapshot")
 
     hands_over = True
 
@@ -33,8 +33,7 @@ class Observed:
         group: int = GROUP,
         able: Callable[[str], bool] | None = None,
     ) -> None:
-        self._ask = able
-        self._abilities: dict[str, bool] = {}
+        self.able = able or _any
         self.snapshot = snapshot
         self.registry = registry
         self.group = group
@@ -42,12 +41,6 @@ class Observed:
         self.by_name: dict[AliasName, list[Alias]] = {}
         for alias in self.aliases:
             self.by_name.setdefault(alias.name, []).append(alias)
-
-    def able(self, kind: str) -> bool:
-        """Whether the kernel can make devices of this kind; asked once, on first use."""
-        if kind not in self._abilities:
-            self._abilities[kind] = self._ask is None or self._ask(kind)
-        return self._abilities[kind]
 
     @property
     def remnants(self) -> list[Device]:
@@ -100,6 +93,11 @@ class Observed:
                     yield entry
 
 
+def _any(kind: str) -> bool:
+    """The abilities of a kernel that is not asked."""
+    return True
+
+
 def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]:
     """The aliases in *snapshot*, in no particular order: devices with our mark, and all labels."""
     found = []
@@ -133,7 +131,7 @@ def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Ali
     entries = snapshot.on(device.index)
     entry = _own_entry(entries)
     alias.whole = (
-        str(name) in device.altnames
+        name in device.altnames
         and device.ifalias.startswith(f"{RECORD} ")
         and not (len(entries) > 1 and surplus(entry, entries))
     )

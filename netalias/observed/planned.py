@@ -38,8 +38,7 @@ class Planned(Observed):
         self, observed: Observed, gone: Collection[int] = (), moving: Collection[int] = ()
     ) -> None:
         self.observed = observed
-        self._ask = observed.able
-        self._abilities = {}
+        self.able = observed.able
         self.registry = observed.registry
         self.group = observed.group
         self.by_name = observed.by_name

@@ -7,7 +7,7 @@ re-addressed in place, and only an address creates an alias.
 from __future__ import annotations
 
 from netalias import errors, kinds
-from netalias.kinds import Goal, carries, port_of, vrf_of
+from netalias.kinds import PORT_MASTERS, SIBLINGS, VRF, Goal
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -207,7 +207,7 @@ def _check_new(
                 "only deleting it by name is possible",
             )
         raise errors.NoSuchDevice(f"{name}: there is no such alias", "an address creates it")
-    for taken in (str(name), names.primary(name)):
+    for taken in (name, names.primary(name)):
         device = observed.snapshot.device(taken)
         if device is None:
             continue
@@ -250,10 +250,12 @@ def _kind(
     if alias is not None and wished in ("", alias.kind):
         return alias.kind
     snapshot = _without(alias, observed.snapshot, main)
-    kind = wished or _choose(main, snapshot, observed.able, mac=bool(wish.mac))
-    reason = kinds.get(kind).refuse(main, snapshot)
-    if not reason and wished not in ("", "label") and not observed.able(wished):
-        reason = "this kernel does not have it"
+    if wished:
+        kind, reason = wished, kinds.get(wished).refuse(main, snapshot)
+        if not reason and not _available(wished, main, snapshot, observed.able):
+            reason = "this kernel does not have it"
+    else:
+        kind, reason = _choose(main, snapshot, observed.able, mac=bool(wish.mac))
     if reason:
         raise errors.KindError(f"{name}: kind {kind} cannot serve: {reason}")
     return kind
@@ -270,18 +272,25 @@ def _without(alias: Alias | None, snapshot: Snapshot, main: Device) -> Snapshot:
     return left
 
 
-def _choose(main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, mac: bool) -> str:
-    """The kind that ``auto`` means on *main*; *mac*: the wish has a MAC."""
-    if main.flags & IFF_LOOPBACK or main.type != ARPHRD_ETHER or port_of(main, snapshot):
-        return "label"
-    if mac or carries(main, snapshot, "macvlan"):
-        return "macvlan"
+def _choose(
+    main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, mac: bool
+) -> tuple[str, str]:
+    """The kind that ``auto`` means on *main*, and the reason why it cannot serve, or empty; *mac*:
+    the wish has a MAC."""
+    port = snapshot.master(main, PORT_MASTERS) is not None
+    if port or main.flags & IFF_LOOPBACK or main.type != ARPHRD_ETHER:
+        return "label", ""
+    if mac or snapshot.carries(main, SIBLINGS["macvlan"]):
+        return "macvlan", kinds.get("macvlan").refuse(main, snapshot)
     for kind in ("ipvlan", "macvlan"):
-        if (carries(main, snapshot, kind) or able(kind)) and not kinds.get(kind).refuse(
-            main, snapshot
-        ):
-            return kind
-    return "label"
+        if _available(kind, main, snapshot, able) and not kinds.get(kind).refuse(main, snapshot):
+            return kind, ""
+    return "label", ""
+
+
+def _available(kind: str, main: Device, snapshot: Snapshot, able: Callable[[str], bool]) -> bool:
+    """Whether the kernel has this kind; it is not asked where *main* carries a device of it."""
+    return kind == "label" or snapshot.carries(main, SIBLINGS.get(kind, ())) or able(kind)
 
 
 def _goal(
@@ -326,7 +335,7 @@ def _goal(
         mac=wish.mac,
         lenient=wish.lenient,
         group=observed.group,
-        vrf=vrf_of(main, observed.snapshot),
+        vrf=observed.snapshot.master(main, VRF),
         lease=lease,
         renew=bool(wish.lease),
     )
@@ -420,7 +429,7 @@ def _as_it_is(alias: Alias, observed: Observed) -> Goal:
         mtu=device.mtu if device is not None else 0,
         mac=device.mac if device is not None and alias.kind != "ipvlan" else b"",
         group=observed.group,
-        vrf=vrf_of(alias.main, observed.snapshot),
+        vrf=observed.snapshot.master(alias.main, VRF),
         lease=alias.lease,
     )
 
@@ -430,7 +439,7 @@ def _delete(wish: Wish, observed: Observed) -> Plan:
     name = names.AliasName(main.name, wish.name.slot) if main is not None else wish.name
     alias = observed.find(name)
     if alias is None:
-        device = observed.snapshot.device(str(name))
+        device = observed.snapshot.device(name)
         if device is not None and device.group == observed.group:
             now = next((one.name for one in observed.aliases if one.device is device), device.name)
             raise errors.NoSuchDevice(f"{name}: it is called {now} now", f"netalias {now}-")

@@ -15,7 +15,7 @@ net/ipv6/ndisc.c, ip6_forward in net/ipv6/ip6_output.c) and tested with packets:
 from __future__ import annotations
 
 from netalias import errors
-from netalias.kinds import port_of
+from netalias.kinds import PORT_MASTERS
 from netalias.model import AF_INET6, IFF_LOOPBACK, IFF_NOARP, Value
 
 TYPE_CHECKING = False
@@ -169,7 +169,7 @@ def _down(case: Case, around: Surroundings) -> Fault:
 
 
 def _port(case: Case, around: Surroundings) -> Fault:
-    master = port_of(case.main, case.snapshot)
+    master = case.snapshot.master(case.main, PORT_MASTERS)
     if master is None:
         return NONE
     return (

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from netalias.kinds import RECORD
 from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
-from netalias.model.names import AliasName
+from netalias.model.names import main_name
 from netalias.model.steps import SetLink, SysctlChange
 from netalias.plan import Difference, Plan, brings
 
@@ -48,22 +48,8 @@ SET = "="
 """Sign of a Difference in the sysctls of a main device."""
 
 
-def main_name(main: str) -> AliasName:
-    """The name of a main device, where that of an alias is expected."""
-    return AliasName(main, -1)
-
-
-def sysctl_difference(change: SysctlChange) -> Difference:
-    """The difference in the sysctls of a main device that *change* removes."""
-    plan = Plan()
-    plan.steps = [change.step()]
-    item = Difference(SET, main_name(change.main.name), plan)
-    item.sysctl_change = change
-    return item
-
-
 class SysctlTerms:
-    """The inputs of settle() beside the observed state.
+    """The inputs of differences() beside the observed state.
 
     ``old`` are the values before netalias changed them, by ifindex and sysctl name; ``common``
     those of net.ipv4.conf.all by the names in COMMON, 0 if missing. With ``hands_off`` no sysctl is
@@ -84,22 +70,25 @@ class SysctlTerms:
         self.hands_off = hands_off
 
 
-def settle(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -> list[SysctlChange]:
+def differences(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -> list[Difference]:
     """The sysctls to raise for *plans*, and those to restore once they are carried out.
 
     Adds notes to plans whose aliases will not work as they should.
     """
-    return _Settlement(observed, plans, terms).settle()
+    return [_difference(one) for one in _Settlement(observed, plans, terms).settle()]
 
 
-def returning(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -> list[SysctlChange]:
-    """Only the sysctls to restore once *plans* are carried out."""
-    work = _Settlement(observed, plans, terms)
-    return list(work.returns(work.wanted()))
+def _difference(change: SysctlChange) -> Difference:
+    """The difference in the sysctls of a main device that *change* removes."""
+    step = change.step()
+    item = Difference(SET, main_name(change.main.name), Plan())
+    item.plan.steps.append(step)
+    item.sysctl_change = change
+    return item
 
 
 class _Settlement:
-    """The work of settle() and returning()."""
+    """The work of differences()."""
 
     def __init__(self, observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -> None:
         self.observed = observed
@@ -113,7 +102,7 @@ class _Settlement:
         self.changes: dict[int, dict[str, int]] = {}
 
     def settle(self) -> list[SysctlChange]:
-        """The changes, as by the function settle()."""
+        """The changes; the notes are added to the plans."""
         wanted = self.wanted()
         found: list[SysctlChange] = []
         if not self.terms.hands_off:
@@ -287,14 +276,16 @@ class _Settlement:
                 yield from self._unanswered(goal, main)
 
     def _flux(self, goal: Goal, kind: str) -> Iterator[str]:
-        main, address = goal.main, goal.type.format(goal.address)
+        main = goal.main
         if kind == "macvlan" and not self._now(main, "arp_ignore"):
+            address = goal.type.format(goal.address)
             why = self._withheld(main) or f"its arp_ignore is {main.arp_ignore}"
             too = ", not the alias" if self.common.get("arp_filter") else " too"
             yield f"{goal.name}: {main.name} answers ARP for {address}{too}: {why}"
         announce = self._now(main, "arp_announce")
         if announce < ASKS["arp_announce"]:
             how = f"its arp_announce is {announce}"
+            address = goal.type.format(goal.address)
             yield f"{goal.name}: {main.name} asks ARP with {address}: {how}"
 
     def _dummy(self, goal: Goal) -> Iterator[str]:

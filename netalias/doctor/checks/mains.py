@@ -6,7 +6,7 @@ from shlex import quote
 
 from netalias.doctor.facts import text_of
 from netalias.doctor.finding import ERROR, WARNING, Finding
-from netalias.kinds import PORT_MASTERS, port_of
+from netalias.kinds import PORT_MASTERS
 from netalias.model import ARPHRD_ETHER, IFF_LOWER_UP, IFF_NOARP
 from netalias.model.names import AliasName
 
@@ -67,7 +67,7 @@ def _no_carrier(main: Device, facts: Facts) -> tuple[str, str]:
 def main_port(facts: Facts) -> Iterator[Finding]:
     """Aliases are on a port of a bridge, bond or team, which takes every frame."""
     for main in facts.mains:
-        master = port_of(main, facts.observed.snapshot)
+        master = facts.observed.snapshot.master(main, PORT_MASTERS)
         if master is None:
             continue
         for alias in facts.on(main):

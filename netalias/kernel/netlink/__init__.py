@@ -298,7 +298,7 @@ class Netlink(Kernel):
         results: list[errors.NetaliasError | None] = []
         for at in range(0, len(steps), self._pack):
             pack = steps[at : at + self._pack]
-            if self.stop_requested and not whole:
+            if at and self.stop_requested and not whole:  # apply() looks before the first one
                 results += map(stopped, pack)
                 continue
             try:
