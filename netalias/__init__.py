@@ -57,6 +57,7 @@ def open(
     hands_off: bool = False,
     aside: bool = False,
     policy: Policy | None = None,
+    session: Callable[[], bytes] | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Engine:
     """An Engine for the network namespace *netns*, or for that of the calling thread.
@@ -96,6 +97,7 @@ def open(
             aside=aside,
             policy=policy,
             hands_off=hands_off,
+            session=session,
             warn=warn,
         )
     )

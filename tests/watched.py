@@ -101,7 +101,7 @@ class Watched:
         self.controller = Controller(
             self.engine,
             self.monitor,  # type: ignore[arg-type]
-            Journal(stream=self.journal, environ={}),
+            Journal(stream=self.journal, environ={}, now=str),
             lambda: self.now,
             checkpoint or Paused(self),  # type: ignore[arg-type]
             **options,  # type: ignore[arg-type]

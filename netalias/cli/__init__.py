@@ -104,9 +104,9 @@ def _alias(options: Options, words: list[str]) -> int:
 
     options.registry = registry = lazy()
     wish = desired.parse(words, registry)
-    desired.check_command(wish)
     if options.announce.startswith("every"):
-        raise desired.for_files("--announce every")
+        wish.every = 1
+    desired.check_command(wish)
     with options.engine() as engine:
         if wish.empty:
             return int(_function("cli.show.detail")(options, engine, words[0]))
@@ -132,6 +132,7 @@ VERBS = {
     "check": "cli.reconcile.check",
     "reconcile": "cli.reconcile.reconcile",
     "confirm": "cli.converge.confirm",
+    "rollback": "cli.converge.rollback",
     "batch": "cli.batch.batch",
     "save": "cli.save.save",
     "import": "cli.save.import_",
@@ -264,6 +265,7 @@ def _open(options: Options) -> Engine:
         wait=number("--wait", options.wait, 10, 0),
         recorded=options.recorded,
         hands_off=options.hands_off,
+        session=_session,
         aside=True,
         policy=policy(options),
         warn=None if options.quiet else _warn,
@@ -274,6 +276,12 @@ def _warn(text: str) -> None:
     from netalias.cli.output import complain
 
     complain(text, "warning: ")
+
+
+def _session() -> bytes:
+    from netalias.system.ssh import address
+
+    return address()
 
 
 def policy(options: Options, usual: Policy | None = None) -> Policy | None:

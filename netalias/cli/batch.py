@@ -86,6 +86,8 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
     def run(words: list[str]) -> int:
         if words[0] == "batch":
             raise errors.UsageError("batch: a batch in a batch")
+        if words[0] == "rollback":
+            raise errors.UsageError("rollback has no place in a batch, which holds the lock")
         if rehearsal and words[0] == "confirm":
             return errors.STATUS_OK
         options = cli.Options(opener)

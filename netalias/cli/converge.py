@@ -1,4 +1,4 @@
-"""The verbs check, reconcile and confirm: the work around a comparison.
+"""The verbs check, reconcile, confirm and rollback: the work around a comparison.
 
 It parses the files, arms the guard of --confirm, prints the differences, writes metrics for
 Prometheus, and lets an interruption end the work between two sends.
@@ -247,6 +247,23 @@ def confirm(options: Options, words: list[str]) -> int:
         engine.kernel.permitted()  # an ordinary user has another runtime directory
         with engine.transaction() as transaction:
             checkpoint.confirm(transaction.path)
+    return errors.STATUS_OK
+
+
+def rollback(options: Options, words: list[str]) -> int:
+    """Undo the change of ``reconcile --confirm`` at once; the exit status."""
+    if words:
+        raise errors.UsageError(f"rollback takes no words: {words[0]}")
+    from netalias.engine import checkpoint
+
+    with options.engine() as engine:
+        engine.kernel.permitted()
+        with engine.transaction() as transaction:
+            folder = transaction.path
+            guard = checkpoint.hurry(folder)
+        verdict = checkpoint.outcome(folder, guard)
+    if not options.quiet:
+        write(f"the former state is restored: {verdict}\n")
     return errors.STATUS_OK
 
 

@@ -48,6 +48,7 @@ Verbs
   check [FILE | -]...              compare the kernel with the declared aliases
   reconcile [FILE | -]...          make the kernel agree with them, and verify it
   confirm                          keep the changes of reconcile --confirm
+  rollback                         undo them at once
   batch FILE | -                   execute many commands in one process
   save [MAIN | NAME]...            print the aliases as lines of a file
   import [FILE]                    print aliases of interfaces(5), and foreign labels, as such lines
@@ -210,6 +211,14 @@ netalias [-n NAME] confirm
 
 Keep the changes of "reconcile --confirm SECONDS". Exit status 2 when no change waits, or when it is
 too late; the message then says when the former aliases were restored.
+""",
+    "rollback": """\
+netalias [-n NAME] rollback
+
+Undo the changes of "reconcile --confirm SECONDS" at once, and print what was done. Exit status 2
+when no change waits, or when the former aliases could not be restored.
+
+Options: -q
 """,
     "batch": """\
 netalias [OPTION]... batch FILE | -

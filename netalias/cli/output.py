@@ -7,10 +7,6 @@ import sys
 from netalias import errors
 from netalias.model.names import printable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TextIO
-
 
 def failed(error: BaseException) -> int:
     """Report an error on standard error; the exit status. Raises a BaseException that is no error
@@ -70,7 +66,13 @@ def _say(line: str) -> None:
     if sys.stderr is None:
         return
     try:
-        _put(sys.stderr, f"{printable(line)}\n")
+        text = f"{printable(line)}\n"
+        if text.isascii():
+            sys.stderr.write(text)
+        else:
+            from netalias.system.streams import put
+
+            put(sys.stderr, text)
         sys.stderr.flush()
     except OSError:
         pass  # the exit status is left
@@ -83,16 +85,10 @@ def write(text: str) -> None:
     if out is None:
         raise errors.StateError("standard output is closed")
     try:
-        _put(out, text)
+        out.write(text)
     except BrokenPipeError:
         abandon()  # the command goes on for its exit status
+    except UnicodeEncodeError:
+        from netalias.system.streams import put
 
-
-def _put(out: TextIO, text: str) -> None:
-    """Write *text*; names that are not ASCII are rare, and take another module."""
-    if text.isascii():
-        out.write(text)
-        return
-    from netalias.system.streams import put
-
-    put(out, text)
+        put(out, text)

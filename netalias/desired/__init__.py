@@ -170,20 +170,11 @@ def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX)
 def check_command(wish: Wish) -> None:
     """Check that *wish* has no word that only a file can carry: it says what is to be done later,
     and the kernel keeps no record of it. Raises UsageError."""
-    for word, given in (
-        ("heal", wish.heal),
-        ("on-down", wish.on_down),
-        ("announce every", wish.every),
-    ):
-        if given:
-            raise for_files(f"{wish.name}: {word}")
-
-
-def for_files(what: str) -> errors.UsageError:
-    """The error for a word outside a file; *what* begins the message."""
-    return errors.UsageError(
-        f"{what} is for files only", "reconcile and watch read it: man netalias.conf"
-    )
+    if wish.heal or wish.on_down or wish.every:
+        word = "heal" if wish.heal else "on-down" if wish.on_down else "announce every"
+        raise errors.UsageError(
+            f"{wish.name}: {word} is for files only", "reconcile and watch read it"
+        )
 
 
 def _ignore(wish: Wish, rest: list[str], registry: Registry) -> None:

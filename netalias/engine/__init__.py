@@ -50,13 +50,14 @@ class Setup:
     ``claims``: probe for addresses and announce them; ``aside``: the process is about to end and
     leaves slow work to a child; ``waiting`` calls a function that waits for other hosts; ``policy``
     holds the defaults for wishes, None for the built-in ones. ``hands_off``: do not touch sysctls
-    of main devices. ``texts``: refresh existing texts after each change; ``warn`` is called with
-    the reason if that fails.
+    of main devices. ``session`` tells the packed address of the SSH session that a single wish must
+    not take away, None for no such guard. ``texts``: refresh existing texts after each change;
+    ``warn`` is called with the reason if that fails.
     """
 
     __slots__ = (
         "aside", "claims", "group", "hands_off", "kernel", "namespace", "policy", "registry",
-        "runtime", "texts", "wait", "waiting", "warn", "within",
+        "runtime", "session", "texts", "wait", "waiting", "warn", "within",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +75,7 @@ class Setup:
         waiting: Call = call,
         policy: Policy | None = None,
         hands_off: bool = False,
+        session: Callable[[], bytes] | None = None,
         texts: bool = True,
         warn: Callable[[str], None] | None = None,
     ) -> None:
@@ -89,6 +91,7 @@ class Setup:
         self.waiting = waiting
         self.policy = policy
         self.hands_off = hands_off
+        self.session = session
         self.texts = texts
         self.warn = warn
 
@@ -246,9 +249,11 @@ class Engine:
 
     def _plan(self, wish: Wish, observed: Observed, force: bool) -> Plan:
         # Imported here: a command that only reads does not need these modules.
-        from netalias.plan import concerns_sysctls, plan
+        from netalias.plan import concerns_sysctls, plan, protect
 
         result = plan(wish, observed, force=force)
+        if self.setup.session is not None and not force:
+            protect(result, self.setup.session, observed)
         if concerns_sysctls(result, observed):
             result.sysctls = self.sysctls(observed, [result])
         return result

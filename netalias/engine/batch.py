@@ -14,7 +14,7 @@ from netalias.kinds import AUTO
 from netalias.model import IFA_F_NOPREFIXROUTE
 from netalias.model.names import AliasName
 from netalias.observed.planned import Planned
-from netalias.plan import Difference, Plan, plan
+from netalias.plan import Difference, Plan, plan, protect
 from netalias.plan.diff import CHANGED
 from netalias.plan.order import untangle
 from netalias.plan.routes import without_route
@@ -138,8 +138,12 @@ class Batch:
                 self._execute(items, planned, session)
 
     def _plan(self, number: int, wish: Wish, planned: Planned) -> Plan | None:
+        session = self.engine.setup.session
         try:
-            return plan(wish, planned)
+            found = plan(wish, planned)
+            if session is not None:
+                protect(found, session, planned.observed)
+            return found
         except errors.NetaliasError as error:
             self.failed.append((number, error))
             return None

@@ -43,6 +43,8 @@ TRIES = 4
 """Attempts to roll back."""
 PAUSE = 1.0
 """Seconds between two attempts."""
+POLL = 0.05
+"""Seconds between two looks at a guard that restores."""
 WAKE = _signal.SIGUSR1
 
 
@@ -133,16 +135,45 @@ def confirm(folder: str) -> str:
     if found is not None and _release(folder, found):
         forget(folder)
         return found.digest
+    raise _nothing_waits(folder)
+
+
+def hurry(folder: str) -> Pending:
+    """Have the guard restore the former state at once, as soon as it gets the lock, which the
+    caller holds. Raises StateError as confirm() does."""
+    found = pending(folder)
+    if found is None:
+        raise _nothing_waits(folder)
+    _write(f"{folder}/{PENDING}", {**found.words(), "deadline": "0.0"})
+    _wake(found)
+    return found
+
+
+def outcome(folder: str, guard: Pending) -> str:
+    """The verdict of *guard* after hurry(), whose work is waited for. Raises StateError if the
+    former state could not be restored, or was confirmed meanwhile."""
+    while guard.alive:
+        sleep(POLL)
+    words = _read(f"{folder}/{REJECTED}")
+    if words.get("pid") != str(guard.pid):
+        raise errors.StateError("the change was confirmed meanwhile")
+    if "verdict" not in words:
+        raise errors.StateError(_outcome(words, restoring=False))
+    return words["verdict"]
+
+
+def _nothing_waits(folder: str) -> errors.StateError:
+    """The error where no change awaits confirmation; it tells what became of the last one."""
     if _read(f"{folder}/{PENDING}"):
         hint = "its guard was killed: the change stays"
-        raise errors.StateError("nothing waits for a confirmation", hint)
+        return errors.StateError("nothing waits for a confirmation", hint)
     words = _read(f"{folder}/{REJECTED}")
     restoring = _restoring(words)
     if words and not restoring:
         words = _read(f"{folder}/{REJECTED}")  # its guard may have finished in between
-    if words:
-        raise errors.StateError(_outcome(words, restoring))
-    raise errors.StateError("nothing waits for a confirmation")
+    return errors.StateError(
+        _outcome(words, restoring) if words else "nothing waits for a confirmation"
+    )
 
 
 def disarm(folder: str) -> None:
@@ -238,13 +269,20 @@ class _Guard:
         _write(self._path(PENDING), self._words)
 
     def _timed_out(self) -> bool:
-        """Wait until the deadline; False on a confirmation."""
+        """Wait until the deadline, which hurry() may bring forward; False on a confirmation."""
         while self._unconfirmed():
-            left = self._deadline - clock_gettime(CLOCK_BOOTTIME)
+            left = self._until() - clock_gettime(CLOCK_BOOTTIME)
             if left <= 0:
                 return True
             _signal.sigtimedwait((WAKE,), min(left, SLICE))
         return False
+
+    def _until(self) -> float:
+        try:
+            found = _parse(_read(self._path(PENDING)))
+        except errors.StateError:
+            found = None
+        return min(self._deadline, found.deadline) if found is not None else self._deadline
 
     def _unconfirmed(self) -> bool:
         try:
@@ -325,18 +363,23 @@ def _release(folder: str, found: Pending) -> bool:
     """Remove ``pending`` and wake its guard, which then exits; False if the guard was faster."""
     if not _remove(f"{folder}/{PENDING}"):
         return False
+    _wake(found)
+    return True
+
+
+def _wake(guard: Pending) -> None:
+    """Have the guard read its file."""
     try:
-        process = os.pidfd_open(found.pid)
+        process = os.pidfd_open(guard.pid)
     except OSError:
-        return True
+        return
     try:
-        if found.alive:
+        if guard.alive:
             _signal.pidfd_send_signal(process, WAKE)
     except OSError:
         pass  # it has exited already
     finally:
         os.close(process)
-    return True
 
 
 def _redirect(keep: set[int]) -> None:

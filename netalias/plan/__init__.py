@@ -162,6 +162,33 @@ def main_down(name: AliasName, main: Device) -> errors.MainDown:
     )
 
 
+def protect(result: Plan, session: Callable[[], bytes], observed: Observed) -> None:
+    """Raises StateError if *result* would take the address that *session* tells from its alias, if
+    only for a moment: this SSH session uses it. Most plans take none, and do not ask."""
+    alias, goal = result.alias, result.goal
+    if alias is None or not result.steps:
+        return
+    if goal is not None and goal.up and goal.address == alias.address and result.kind == alias.kind:
+        return
+    packed = session()
+    if packed and has(alias, packed, observed):
+        raise session_lost(alias.name)
+
+
+def has(alias: Alias, packed: bytes, observed: Observed) -> bool:
+    """Whether *alias* has this address."""
+    if alias.whole or alias.device is None:
+        return alias.address == packed
+    return any(entry.local == packed for entry in observed.snapshot.on(alias.device.index))
+
+
+def session_lost(name: AliasName) -> errors.StateError:
+    """The error for an alias whose address this SSH session uses."""
+    return errors.StateError(
+        f"{name}: this SSH session comes in over its address", "--force changes it all the same"
+    )
+
+
 def _hand_over(result: Plan, goal: Goal | None, observed: Observed) -> None:
     """Hand the connected route that the alias brought over to another alias of its network."""
     alias = result.alias

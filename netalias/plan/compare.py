@@ -13,7 +13,7 @@ from netalias.model.names import AliasName
 from netalias.observed import recognise_one
 from netalias.observed.orphans import orphans
 from netalias.observed.planned import Planned
-from netalias.plan import Difference, main_down, plan
+from netalias.plan import Difference, has, main_down, plan, session_lost
 from netalias.plan.diff import ADDED, CHANGED, Diff, Skipped, removal
 from netalias.plan.order import untangle
 from netalias.plan.unchanged import Unchanged, usual_mtu
@@ -204,12 +204,7 @@ class _Comparison:
 
     def _is_protected(self, alias: Alias) -> bool:
         """Whether *alias* has the protected address, which this SSH session uses."""
-        if not self.protected:
-            return False
-        if alias.whole or alias.device is None:
-            return alias.address == self.protected
-        entries = self.observed.snapshot.on(alias.device.index)
-        return any(entry.local == self.protected for entry in entries)
+        return bool(self.protected) and has(alias, self.protected, self.observed)
 
     def _loses(self, alias: Alias, wish: Wish, address: bytes) -> bool:
         """Whether *wish* would remove the protected address of *alias*, if only for a moment."""
@@ -299,10 +294,7 @@ class _Comparison:
                     self._wish(block, alias.name, address, device)
 
     def _skip_protected(self, place: str, name: AliasName) -> None:
-        error = errors.StateError(
-            f"{name}: this SSH session comes in over its address", "--force changes it all the same"
-        )
-        self.diff.skipped.append(Skipped(place, name, error))
+        self.diff.skipped.append(Skipped(place, name, session_lost(name)))
 
     def _skip(
         self, place: str, name: AliasName, error: errors.NetaliasError, count: int = 1

@@ -1,4 +1,5 @@
-"""Log lines on standard error, with a priority where the journal of systemd reads them.
+"""Log lines on standard error, with a priority where the journal of systemd reads them, else with
+the time.
 
 sd-daemon(3): a line that begins with ``<N>`` has the priority N of syslog(3). The journal reads
 standard error when JOURNAL_STREAM names its file (systemd.exec(5)).
@@ -8,13 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
+from time import strftime
 
 from netalias.model.names import printable
 from netalias.system.streams import put
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import TextIO
 
 # Priorities of syslog.h: LOG_ERR to LOG_DEBUG.
@@ -22,7 +24,10 @@ ERROR, WARNING, NOTICE, INFO, DEBUG = 3, 4, 5, 6, 7
 STREAM = "JOURNAL_STREAM"
 """An environment variable: DEVICE:INODE of the standard error that the journal reads."""
 
-# The beginning of a line for people: by priority, and of all others.
+NOW = "%Y-%m-%dT%H:%M:%S%z "
+"""Local time and its offset (ISO 8601): what a line outside the journal begins with."""
+
+# What follows it: by priority, and of all others.
 BEGIN = {WARNING: "netalias: warning: "}
 PLAIN = "netalias: "
 
@@ -30,10 +35,11 @@ PLAIN = "netalias: "
 class Journal:
     """A log on *stream*, by default standard error.
 
-    *quiet* drops INFO and DEBUG, *verbose* writes DEBUG too. *environ* is that of the process.
+    *quiet* drops INFO and DEBUG, *verbose* writes DEBUG too. *environ* is that of the process;
+    *now* tells the time as a line begins with it.
     """
 
-    __slots__ = ("_lowest", "_prefixed", "_stream")
+    __slots__ = ("_lowest", "_now", "_prefixed", "_stream")
 
     def __init__(
         self,
@@ -42,8 +48,10 @@ class Journal:
         verbose: bool = False,
         stream: TextIO | None = None,
         environ: Mapping[str, str] | None = None,
+        now: Callable[[], str] = lambda: strftime(NOW),
     ) -> None:
         self._stream = sys.stderr if stream is None else stream
+        self._now = now
         self._lowest = NOTICE if quiet else DEBUG if verbose else INFO
         place = (os.environ if environ is None else environ).get(STREAM, "")
         self._prefixed = bool(place) and place == _place(self._stream)
@@ -72,7 +80,9 @@ class Journal:
         """Write one line. Errors are ignored: there is no other place to report them."""
         if priority > self._lowest or self._stream is None:
             return
-        begin = f"<{priority}>" if self._prefixed else BEGIN.get(priority, PLAIN)
+        begin = f"<{priority}>"
+        if not self._prefixed:
+            begin = self._now() + BEGIN.get(priority, PLAIN)
         try:
             put(self._stream, f"{begin}{printable(text)}\n")
             self._stream.flush()

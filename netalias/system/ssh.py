@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_pton
-from os import environ, getpid
+from os import O_RDONLY, close, environ, getpid, open, read
 
 VARIABLE = "SSH_CONNECTION"
 """Set by sshd(8): address and port of the client, address and port of the server."""
 ANCESTORS = 64
 """Processes between a session and a command at most."""
+SIZE_MAX = 1 << 17
+"""Bytes of an environment that are looked at."""
 MAPPED = b"\0" * 10 + b"\xff\xff"
 """RFC 4291, section 2.5.5.2: an IPv4 address in an IPv6 socket."""
 
@@ -44,18 +46,27 @@ def _parent(pid: int) -> int:
     Field 2 may hold blanks and parentheses.
     """
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
+        return int(_content(f"/proc/{pid}/stat").rpartition(b")")[2].split(None, 2)[1])
+    except (ValueError, IndexError):
         return 0
 
 
 def _variable(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            found = file.read().split(b"\0")
-    except OSError:
-        return ""
-    head = VARIABLE.encode() + b"="
-    value = next((one[len(head) :] for one in found if one.startswith(head)), b"")
+    head = b"\0" + VARIABLE.encode() + b"="
+    value = (b"\0" + _content(f"/proc/{pid}/environ")).partition(head)[2].partition(b"\0")[0]
     return value.decode("ascii", "replace")
+
+
+def _content(file: str) -> bytes:
+    """The content of a file below /proc, SIZE_MAX bytes at most; empty without one. A file object
+    would cost several times as much."""
+    try:
+        descriptor = open(file, O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        return read(descriptor, SIZE_MAX)
+    except OSError:
+        return b""
+    finally:
+        close(descriptor)

@@ -70,18 +70,18 @@ class Report:
             self.journal.warning(text)
 
     def changed(self, items: Sequence[Difference]) -> None:
-        """Log changes, counted by their kind."""
+        """Log changes, counted by their kind, with the names of a few."""
         if not items:
             return
         for item in items:
             self.journal.debug(line(item, self._registry))
-        signs = [item.sign for item in items]
-        counts = [
-            f"{counted(signs.count(sign), what)} {verb}"
-            for sign, (what, verb) in DONE.items()
-            if sign in signs
-        ]
-        self.journal.info(", ".join(counts))
+        told = []
+        for sign, (what, verb) in DONE.items():
+            names = [str(item.name) for item in items if item.sign == sign]
+            if names:
+                text = f"{counted(len(names), what)} {verb}"
+                told.append(f"{text} ({', '.join(names)})" if len(names) <= FEW else text)
+        self.journal.info(", ".join(told))
 
     def repaired(self, items: Sequence[tuple[Difference, int]]) -> None:
         """Log repairs, each with the netlink port ID behind the change that it undoes."""

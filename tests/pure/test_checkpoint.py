@@ -203,6 +203,32 @@ def test_not_confirmed(stage: Stage) -> None:
     assert str(caught.value).endswith("; 2 aliases, as before")
 
 
+def test_rolled_back_at_once(stage: Stage) -> None:
+    """hurry() brings the deadline forward; the guard waits for the lock, then tells its verdict."""
+    pid = stage.arm()
+    with stage.lock():
+        guard = checkpoint.hurry(stage.folder)
+        assert (guard.pid, guard.alive, stage.notes) == (pid, True, [])
+    assert checkpoint.outcome(stage.folder, guard) == "2 aliases, as before"
+    assert stage.ended(pid) == 0
+    assert stage.notes == ["restored"]
+    assert checkpoint.rejected(stage.folder) == "c0ffee"
+    with pytest.raises(errors.StateError, match=r"^not confirmed in time: the former state was"):
+        checkpoint.hurry(stage.folder)
+
+
+def test_confirmed_before_it_is_rolled_back(stage: Stage) -> None:
+    """Whichever comes first wins, and the other one is told."""
+    pid = stage.arm()
+    with stage.lock():
+        guard = checkpoint.hurry(stage.folder)
+        assert checkpoint.confirm(stage.folder) == "c0ffee"
+    assert stage.ended(pid) == 0
+    with pytest.raises(errors.StateError, match=r"^the change was confirmed meanwhile$"):
+        checkpoint.outcome(stage.folder, guard)
+    assert stage.notes == []
+
+
 def test_what_was_not_confirmed_is_forgotten(stage: Stage) -> None:
     """forget() takes the refusal away, and may come twice."""
     stage.ended(stage.arm(SHORT))
@@ -237,8 +263,9 @@ def test_nothing_waits(stage: Stage) -> None:
     for folder in (stage.folder, f"{stage.folder}/none"):
         assert checkpoint.pending(folder) is None
         assert checkpoint.rejected(folder) == ""
-        with pytest.raises(errors.StateError, match=r"^nothing waits for a confirmation$"):
-            checkpoint.confirm(folder)
+        for verb in (checkpoint.confirm, checkpoint.hurry):
+            with pytest.raises(errors.StateError, match=r"^nothing waits for a confirmation$"):
+                verb(folder)
 
 
 def test_what_is_pending(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -180,6 +181,53 @@ def test_warning(run: Command) -> None:
     assert first.startswith("netalias: warning: eth0:0: eth0 carries a label of that name already")
     assert second == "netalias: warning: eth0:0: 10.0.0.7 is an address of eth1 too"
     assert run.split("-q eth1:3 10.0.0.5") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "loses"),
+    [
+        ("eth0:0-", True),
+        ("eth0:0 down", True),
+        ("eth0:0 10.0.0.9", True),
+        ("eth0:0 kind label", True),
+        ("eth0:1-", True),
+        ("eth0:1 10.0.0.9", True),
+        ("eth0:0 mtu 1400", False),
+        ("eth0:0 10.0.0.5/24", False),
+        ("eth0:2-", False),
+        ("eth0:2 10.0.0.7", False),
+    ],
+)
+def test_the_address_of_the_ssh_session_stays(
+    run: Command, tmp_path: Path, text: str, loses: bool
+) -> None:
+    """In a command, a dry run and a batch, as in reconcile; --force goes on."""
+    name = text.partition(" ")[0].rstrip("-")
+    for line in ("eth0:0 10.0.0.5", "eth0:1 10.0.0.6 kind label", "eth0:2 10.0.0.8"):
+        run.split(line)
+    own = {"eth0:0": 5, "eth0:1": 6}.get(name, 5)
+    session = lambda: bytes((10, 0, 0, own))  # noqa: E731
+    before = run.split("-j show")
+
+    def status(*words: str) -> int:
+        found = cli.main(
+            words, lambda options: Engine(Setup(run.memory, options.registry, session=session))
+        )
+        err = run.capsys.readouterr().err
+        said = f"{name}: this SSH session comes in over its address (--force" in err
+        assert said == (found == KERNEL), err
+        return found
+
+    for line, kept in ((text, loses), (f"{text} --force", False)):
+        (tmp_path / "batch").write_text(f"{line}\n")
+        words = line.split()
+        expected = KERNEL if kept else 0
+        assert status(*words, "--dry-run") == expected
+        if kept:
+            assert status(*words) == status("batch", str(tmp_path / "batch")) == expected
+            assert run.split("-j show") == before
+    assert status("batch", str(tmp_path / "batch")) == 0
+    assert run.split("-j show") != before
 
 
 # Dry runs -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -49,10 +50,13 @@ def test_the_journal_gets_priorities(stream: TextIO) -> None:
 
 @pytest.mark.parametrize("other", ["", "1:2", "nonsense", ":", "0:0"])
 def test_people_get_the_name_of_the_program(stream: TextIO, other: str) -> None:
-    """As in every line of netalias; also where standard error was redirected since."""
-    say_all(Journal(verbose=True, stream=stream, environ={"JOURNAL_STREAM": other}))
+    """As in every line of netalias, after the time, which the journal adds by itself; also where
+    standard error was redirected since."""
+    environ = {"JOURNAL_STREAM": other}
+    say_all(Journal(verbose=True, stream=stream, environ=environ, now=lambda: "12:00 "))
     assert said(stream) == [
-        "netalias: e", "netalias: warning: w", "netalias: n", "netalias: i", "netalias: d",
+        "12:00 netalias: e", "12:00 netalias: warning: w", "12:00 netalias: n",
+        "12:00 netalias: i", "12:00 netalias: d",
     ]  # fmt: skip
 
 
@@ -100,4 +104,6 @@ def test_without_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     """That of the moment, not of the import."""
     Journal().warning("w")
-    assert capsys.readouterr().err == "netalias: warning: w\n"
+    time, _, line = capsys.readouterr().err.partition(" ")
+    assert datetime.strptime(time, "%Y-%m-%dT%H:%M:%S%z")
+    assert line == "netalias: warning: w\n"

@@ -34,7 +34,7 @@ def test_what_is_declared_is_made() -> None:
     watched = Watched(TWO)
     assert watched.names() == ["eth0:0", "eth0:1"]
     assert watched.controller.wake is None
-    assert watched.said() == ["netalias: 2 aliases made, 1 setting changed"]
+    assert watched.said() == ["netalias: 2 aliases made (eth0:0, eth0:1), 1 setting changed (eth0)"]
 
 
 def test_a_main_device_that_never_comes_is_logged_once() -> None:

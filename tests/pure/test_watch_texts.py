@@ -16,7 +16,7 @@ def service(place: Path, *, wanted: bool) -> tuple[TextService, list[str]]:
     """The service, and its warnings."""
     watched = Watched("")
     watched.said()
-    journal = Journal(stream=watched.journal, environ={})
+    journal = Journal(stream=watched.journal, environ={}, now=str)
     made = TextService(
         watched.controller,
         journal,

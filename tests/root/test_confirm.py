@@ -99,6 +99,20 @@ def test_without_a_confirmation_everything_comes_back(guarded: Command, declare:
     assert state(cli, "pending") == {}
 
 
+def test_a_rollback_waits_for_nothing(guarded: Command, declare: Declare) -> None:
+    """The former state is back when the command ends, and it says so; a second one has nothing."""
+    cli = guarded
+    cli("reconcile", declare(*BEFORE))
+    before = figures(cli, "address")
+    tries(cli, LONG, declare(*AFTER))
+    assert figures(cli, "address") != before
+    assert cli("rollback") == (
+        "the former state is restored: 6 changes taken back, and verified by a second reading\n"
+    )
+    assert figures(cli, "address") == before
+    assert cli.fails(REFUSED, "rollback").startswith("netalias: not confirmed in time: the former")
+
+
 def test_a_confirmation_keeps_it(guarded: Command, declare: Declare) -> None:
     """confirm is silent, the guard leaves, and a second confirmation has nothing to confirm."""
     cli = guarded
