@@ -58,6 +58,7 @@ def open(
     aside: bool = False,
     policy: Policy | None = None,
     session: Callable[[], bytes] | None = None,
+    progress: Callable[[int], None] | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Engine:
     """An Engine for the network namespace *netns*, or for that of the calling thread.
@@ -98,6 +99,7 @@ def open(
             policy=policy,
             hands_off=hands_off,
             session=session,
+            progress=progress,
             warn=warn,
         )
     )

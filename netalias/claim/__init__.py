@@ -45,15 +45,24 @@ class Context:
     """The context in which packets are sent.
 
     ``within`` calls a function inside the namespace, ``waiting`` one that waits for other hosts;
-    ``aside``: the process is about to end and leaves slow work to a child.
+    ``aside``: the process is about to end and leaves slow work to a child. ``progress`` is called
+    again and again with the number of addresses that are being probed for, and with 0 at the end.
     """
 
-    __slots__ = ("aside", "waiting", "within")
+    __slots__ = ("aside", "progress", "waiting", "within")
 
-    def __init__(self, within: Call, *, aside: bool, waiting: Call) -> None:
+    def __init__(
+        self,
+        within: Call,
+        *,
+        aside: bool,
+        waiting: Call,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
         self.within = within
         self.aside = aside
         self.waiting = waiting
+        self.progress = progress
 
 
 class Policy:

@@ -41,9 +41,12 @@ def _probe(context: Context, snapshot: Snapshot, probed: Sequence[Claim], acd: s
 
     timing = timings.FAST if acd == "fast" else timings.RFC
     pairs = [(one.main.index, one.address) for one in probed]
-    macs, aside = _macs(snapshot), context.aside
+    macs, aside, progress = _macs(snapshot), context.aside, context.progress
+    told = None if progress is None else lambda: progress(len(pairs))
     try:
-        taken, unheard = context.within(lambda: verdicts(pairs, macs, timing, CARRIER, aside=aside))
+        taken, unheard = context.within(
+            lambda: verdicts(pairs, macs, timing, CARRIER, aside=aside, told=told)
+        )
     except errors.StateError as error:
         mains = dict.fromkeys(one.main.index for one in probed)
         if len(mains) == 1:
@@ -51,6 +54,9 @@ def _probe(context: Context, snapshot: Snapshot, probed: Sequence[Claim], acd: s
         # One main device that cannot send must not fail the claims on others.
         groups = ([one for one in probed if one.main.index == main] for main in mains)
         return [pair for group in groups for pair in _probe(context, snapshot, group, acd)]
+    finally:
+        if progress is not None:
+            progress(0)
     texts = {(one.index, one.address): str(one) for one in taken}
     undecided = set(unheard)
     found: Found = []

@@ -266,6 +266,7 @@ def _open(options: Options) -> Engine:
         recorded=options.recorded,
         hands_off=options.hands_off,
         session=_session,
+        progress=None if options.quiet else _probing,
         aside=True,
         policy=policy(options),
         warn=None if options.quiet else _warn,
@@ -276,6 +277,12 @@ def _warn(text: str) -> None:
     from netalias.cli.output import complain
 
     complain(text, "warning: ")
+
+
+def _probing(count: int) -> None:
+    from netalias.views.progress import probing
+
+    probing(count)
 
 
 def _session() -> bytes:

@@ -48,16 +48,17 @@ class Setup:
     for the lock; ``runtime`` is the runtime directory, None for the default one. ``within`` calls a
     function inside the namespace.
     ``claims``: probe for addresses and announce them; ``aside``: the process is about to end and
-    leaves slow work to a child; ``waiting`` calls a function that waits for other hosts; ``policy``
-    holds the defaults for wishes, None for the built-in ones. ``hands_off``: do not touch sysctls
-    of main devices. ``session`` tells the packed address of the SSH session that a single wish must
-    not take away, None for no such guard. ``texts``: refresh existing texts after each change;
-    ``warn`` is called with the reason if that fails.
+    leaves slow work to a child; ``waiting`` calls a function that waits for other hosts;
+    ``progress`` is that of a claim.Context; ``policy`` holds the defaults for wishes, None for the
+    built-in ones. ``hands_off``: do not touch sysctls of main devices. ``session`` tells the packed
+    address of the SSH session that a single wish must not take away, None for no such guard.
+    ``texts``: refresh existing texts after each change; ``warn`` is called with the reason if that
+    fails.
     """
 
     __slots__ = (
-        "aside", "claims", "group", "hands_off", "kernel", "namespace", "policy", "registry",
-        "runtime", "session", "texts", "wait", "waiting", "warn", "within",
+        "aside", "claims", "group", "hands_off", "kernel", "namespace", "policy", "progress",
+        "registry", "runtime", "session", "texts", "wait", "waiting", "warn", "within",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +75,7 @@ class Setup:
         aside: bool = False,
         waiting: Call = call,
         policy: Policy | None = None,
+        progress: Callable[[int], None] | None = None,
         hands_off: bool = False,
         session: Callable[[], bytes] | None = None,
         texts: bool = True,
@@ -90,6 +92,7 @@ class Setup:
         self.aside = aside
         self.waiting = waiting
         self.policy = policy
+        self.progress = progress
         self.hands_off = hands_off
         self.session = session
         self.texts = texts
@@ -323,7 +326,10 @@ class Engine:
             return None
         from netalias.claim import Context
 
-        return Context(self.within, aside=self.setup.aside, waiting=self.setup.waiting)
+        setup = self.setup
+        return Context(
+            self.within, aside=setup.aside, waiting=setup.waiting, progress=setup.progress
+        )
 
     def claiming(
         self, observed: Observed, differences: Iterable[Difference]

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 READINGS = 64
 """Readings of socket.AT_ONCE frames that empty a full buffer: every frame from before them is
 heard, and a flood that goes on does not keep the check from its end."""
+TOLD = 0.2
+"""Seconds between two reports that a check goes on."""
 CARRIER = IFF_UP | IFF_RUNNING | IFF_LOWER_UP
 
 
@@ -187,13 +189,14 @@ def verdicts(
     *,
     environment: Environment | None = None,
     aside: bool = False,
+    told: Callable[[], None] | None = None,
 ) -> tuple[list[InUse], list[tuple[int, bytes]]]:
     """The addresses in use, and the undecided ones, for which frames were lost again and again.
 
     *asked* are pairs of a device's index and a packed IPv4 address, *ours* the MACs of this host,
     *limit* is the time to wait for a carrier in seconds. With *aside* a child closes the sockets,
-    for a process of one thread that is about to end. Raises NotPermitted, NoSuchDevice, MainDown,
-    StateError (no carrier), KernelError.
+    for a process of one thread that is about to end. *told* is called every TOLD seconds at least.
+    Raises NotPermitted, NoSuchDevice, MainDown, StateError (no carrier), KernelError.
     """
     environment = environment or Environment()
     groups: dict[int, list[bytes]] = {}
@@ -219,7 +222,7 @@ def verdicts(
                         Prober(listener.mac, addresses, ours_here, timing, now, environment.random),
                     )
                 )
-        _run(environment, links, probers)
+        _run(environment, links, probers, told)
     finally:
         links.events.close()
         if aside and listeners:
@@ -237,7 +240,10 @@ def verdicts(
 
 
 def _run(
-    environment: Environment, links: Links, probers: Sequence[tuple[PacketSocket, Prober]]
+    environment: Environment,
+    links: Links,
+    probers: Sequence[tuple[PacketSocket, Prober]],
+    told: Callable[[], None] | None,
 ) -> None:
     """Run until every address of every device is clear, in use or given up."""
     while True:
@@ -257,6 +263,9 @@ def _run(
             raise errors.StateError(f"{device} lost its carrier while conflicts were looked for")
         if not waits:
             return
+        if told is not None:
+            told()
+            waits.append(TOLD)
         if min(waits):
             environment.wait([links.events, *(listener for listener, _ in probers)], min(waits))
 

@@ -1,7 +1,8 @@
-"""A progress bar for work that takes longer than a second (rich)."""
+"""The progress of work that takes longer than a second: a bar (rich), and a line of a probe."""
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -58,3 +59,28 @@ def _bar(total: int, stream: TextIO) -> Bar:
     bar.add_task("aliases", total=total)
     bar.start()
     return bar
+
+
+class Probing:
+    """A line on a terminal that tells for how long addresses have been probed for."""
+
+    def __init__(self) -> None:
+        self._begun = 0.0
+
+    def __call__(self, count: int) -> None:
+        """Write the line for *count* addresses; 0 removes it."""
+        stream = sys.stderr
+        if stream is None or not stream.isatty():
+            return
+        now = monotonic()
+        self._begun = (self._begun or now) if count else 0.0
+        text = ""
+        if count:
+            what = "1 address" if count == 1 else f"{count} addresses"
+            text = f"netalias: probing for {what}: {now - self._begun:.0f} s"
+        stream.write(f"\r{text}\x1b[K")
+        stream.flush()
+
+
+probing = Probing()
+"""That of this process."""

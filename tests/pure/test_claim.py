@@ -110,6 +110,7 @@ class Wire:
         limit: float,
         *,
         aside: bool,
+        told: object = None,
     ) -> tuple[list[InUse], list[tuple[int, bytes]]]:
         self.open()
         for index, _ in pairs:

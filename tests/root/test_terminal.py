@@ -221,6 +221,20 @@ def test_an_error_on_a_terminal(stage: Command) -> None:
     assert on_terminal(stage, "eth9:5")[1].count("\n") == 1
 
 
+def test_a_probe_shows_that_it_goes_on(stage: Command) -> None:
+    """On a terminal, in one line that is removed at the end; nothing with -q, nothing in a pipe."""
+    words = ("eth9:5", "10.0.0.55", "acd", "fast")
+    status, text = on_terminal(stage, *words)
+    stage.silent("eth9:5-")
+    assert status == 0
+    assert text.startswith("\rnetalias: probing for 1 address: 0 s\x1b[K")
+    assert text.endswith("\r\x1b[K")
+    assert on_terminal(stage, "-q", *words) == (0, "")
+    stage.silent("eth9:5-")
+    stage.silent(*words)
+    stage.silent("eth9:5-")
+
+
 def test_help_on_a_terminal(stage: Command) -> None:
     """The help is the same everywhere, and is not drawn."""
     status, shown = on_terminal(stage, "help", columns=80)
