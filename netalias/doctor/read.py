@@ -47,13 +47,13 @@ def read(
         from netalias.system.netns import entered
 
         with entered(netns):
-            _read(facts, files, machine=root is not None or _is_machine(netns))
+            _read(facts, words, files, machine=root is not None or _is_machine(netns))
     else:
-        _read(facts, files, machine=root is not None or _is_machine(netns))
+        _read(facts, words, files, machine=root is not None or _is_machine(netns))
     return facts
 
 
-def _read(facts: Facts, files: Sequence[str], *, machine: bool) -> None:
+def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: bool) -> None:
     _sysctls(facts)
     wanted = {(alias.family, one) for alias in facts.aliases if (one := facts.peer(alias))}
     facts.routes, facts.ways = survey.routes(wanted)
@@ -72,6 +72,9 @@ def _read(facts: Facts, files: Sequence[str], *, machine: bool) -> None:
         files = files or default_files(facts.root)
     facts.declared = bool(files)
     facts.wishes = intended.wishes(files, facts.observed, facts.unseen)
+    if not words:  # aliases are freed when their main device goes down, and it is the fault
+        mains = (facts.observed.snapshot.device(name.main) for name in facts.wishes)
+        facts.mains = unique([*facts.mains, *(main for main in mains if main is not None)])
 
 
 def _is_machine(netns: str) -> bool:

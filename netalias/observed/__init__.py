@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.kinds import KINDS, LEASE, RECORD, UNLINKED, surplus
+from netalias.kinds import KINDS, LEASE, RECORD, SIBLINGS, UNLINKED, surplus
 from netalias.model import FOREVER, GROUP, PROTOCOL, RT_SCOPE_LINK, SCRATCH, Alias, names
 from netalias.model.names import AliasName
 
@@ -54,7 +54,7 @@ class Observed:
 
     def _is_named(self, device: Device) -> bool:
         """Whether a device has a name that netalias gives."""
-        if names.split_primary(device.name) is not None:
+        if not device.remote and names.split_primary(device.name) is not None:
             return True
         return recognise_one(device, self.snapshot, self.registry) is not None
 
@@ -122,6 +122,8 @@ def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Ali
     named, recorded, lease = _recorded(device)
     find_main = _main_by_name if device.kind in UNLINKED else _main_below
     main = find_main(device, snapshot, named)
+    if main is None and device.remote:
+        return None  # somebody gave it to this namespace: it is his device now
     name = named or _from_primary(device, main)
     if name is None:
         return None
@@ -152,15 +154,25 @@ def _main_below(device: Device, snapshot: Snapshot, named: AliasName | None) -> 
     """The main device by IFLA_LINK.
 
     The kernel puts a macvlan on a macvlan on the lower device of that. So if the device that
-    *named* gives is a sibling of the same kind, it is the main device.
+    *named* gives is a sibling of the same kind, it is the main device. The lower device may be in
+    another namespace (*remote*): so it is in a container whose own device is a macvlan. There the
+    only sibling that is no alias is the main device, if it was renamed since.
     """
-    if device.remote:
-        return None
-    if named is not None:
-        main = snapshot.device(named.main)
-        if main is not None and main.kind == device.kind and main.link == device.link:
-            return main
-    return snapshot.devices.get(device.link)
+    named = named or (names.split_primary(device.name) if device.remote else None)
+    main = snapshot.device(named.main) if named is not None else None
+    if main is not None and _beside(main, device):
+        return main
+    if not device.remote:
+        return snapshot.devices.get(device.link)
+    others = snapshot.devices.values()
+    found = [one for one in others if one.group != device.group and _beside(one, device)]
+    return found[0] if len(found) == 1 else None
+
+
+def _beside(main: Device, device: Device) -> bool:
+    """Whether both are of one kind and stand on one device, of this namespace or another."""
+    same = main.link == device.link and main.remote == device.remote
+    return same and main.kind in SIBLINGS.get(device.kind, ())
 
 
 def _main_by_name(device: Device, snapshot: Snapshot, named: AliasName | None) -> Device | None:

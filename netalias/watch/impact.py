@@ -241,6 +241,7 @@ class Impact:
         begin = f"{main.name}:"
         return any(
             (device.link == main.index and not device.remote)
+            or (device.link == main.link and device.remote and main.remote)
             or any(altname.startswith(begin) for altname in device.altnames)
             for device in self.state.devices()
             if self._is_alias(device)

@@ -116,6 +116,46 @@ def test_renamed_main_keeps_its_aliases(stage: Declared) -> None:
     assert sorted(stage.names()) == ["wan0:0", "wan0:1", "wan0:2"]
 
 
+@pytest.fixture
+def container() -> Declared:
+    """c0 is a macvlan on a device of another namespace."""
+    stage = Declared(Memory(kinds=("macvlan", "dummy")))
+    stage.kernel.add_device("c0", "macvlan", link=7, remote=True, up=True)
+    return stage
+
+
+def test_a_main_device_whose_link_is_elsewhere(container: Declared) -> None:
+    """As in a container: it is a main device like others, its aliases are shown and its settings
+    stay; renamed, it is known as the only sibling that is no alias."""
+    text = "c0:0-1 10.0.0.1-2/24\n"
+    assert container.reconcile(text).status == 0
+    assert container.lines(text) == []
+    assert container.kernel.device("c0").arp_ignore == 1
+    found = container.engine.show("c0")
+    assert [(str(one.name), one.device.remote) for one in found if one.device] == [
+        ("c0:0", True), ("c0:1", True),
+    ]  # fmt: skip
+    assert [one.line() for one in container.check("", Rules(only="c0")).skipped] == []
+    container.kernel.set_device("c0", name="wan0")
+    assert container.names() == ["wan0:0", "wan0:1"]
+    assert container.reconcile(text.replace("c0", "wan0")).status == 0
+    assert container.device("wan0:1").name == "c0_1"
+    container.reconcile("")
+    assert container.kernel.device("wan0").arp_ignore == 0
+
+
+def test_an_alias_given_to_this_namespace(stage: Declared) -> None:
+    """Its main device is elsewhere, so it is no alias of this namespace: nothing removes it."""
+    words = {"link": 7, "remote": True, "group": GROUP, "altnames": ["eth5:5"]}
+    stage.kernel.add_device("eth5_5", "macvlan", ifalias="netalias eth5:5", **words)
+    stage.kernel.add_device("ct0", "macvlan", link=8, remote=True, group=GROUP)
+    assert stage.names() == []
+    assert stage.lines("eth0:0 10.0.0.1\n")[0] == "+ eth0:0 10.0.0.1/32 macvlan"
+    stage.reconcile("eth0:0 10.0.0.1\n")
+    assert stage.has("eth5_5")
+    assert stage.has("ct0")
+
+
 def test_label_that_lost_its_slot(stage: Declared) -> None:
     """The kernel drops the slot of the first label of a device that is renamed; the file has it."""
     stage.reconcile("eth0:5 10.0.0.1 kind label\n")

@@ -35,6 +35,11 @@ class Main:
 
 
 MAINS = {
+    "macvlan of another namespace": Main(
+        "mv9",
+        there=("link add mv9 link p9 type macvlan mode bridge", "link set mv9 netns {netns}"),
+        auto="macvlan",
+    ),
     "veth": Main("eth9", far="p9"),
     "vlan": Main(
         "eth9.7",
@@ -98,7 +103,7 @@ class Stage:
         self.alias = f"{main.name}:0"
         for namespace, lines in ((cli.namespace, main.words), (peer, main.there)):
             for words in lines:
-                made(namespace, words)
+                made(namespace, words.replace("{netns}", cli.namespace.path))
         cli.namespace.ip(f"link set {main.name} up")
         if main.far:
             cli.namespace.ip(f"addr add {MAIN4}/24 dev {main.name}")

@@ -156,6 +156,10 @@ class LinkTable:
         below = self.nodes.get(node.link)
         if below is None:
             raise Refusal(ENODEV)
+        if below.kind == node.kind and below.remote:
+            # It stands on the same device of another namespace, whose MTU is not known here.
+            node.link, node.remote, node.mtu = below.link, True, node.mtu or below.mtu
+            return
         if below.kind == node.kind:
             below = self.nodes[below.link]
             node.link = below.index
