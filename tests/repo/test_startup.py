@@ -82,7 +82,7 @@ VERBS = (
     ("show", 0, SHOW),
     ("-br show", 0, SHOW),
     ("-o show", 0, f"{SHOW} {INET} {PLAIN}"),
-    ("--tree show", 0, f"{SHOW} netalias.views.tree netalias.system netalias.system.streams"),
+    ("--tree show", 0, f"{SHOW} netalias.views.tree"),
     (
         "lookup 192.0.2.11",
         0,
