@@ -60,7 +60,7 @@ class Busy(PrivateDirectory):
         self.asked = 0
         self.before: Callable[[], object] = lambda: None
 
-    def acquire(self) -> None:
+    def acquire(self, cookie: int = 0) -> None:
         self.asked += 1
         self.before()
         if self.held:

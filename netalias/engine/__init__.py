@@ -404,7 +404,7 @@ class Transaction:
         """Take the lock. Raises LockBusy after Setup.wait seconds, StateError if no directory is
         writable."""
         runtime = self._engine.runtime
-        runtime.acquire()
+        runtime.acquire(self._engine.kernel.cookie())
         self.path = runtime.path
         self._engine.began(self.path)
         return self

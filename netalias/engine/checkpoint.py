@@ -36,16 +36,15 @@ PENDING = "pending"
 REJECTED = "rejected"
 READY = b"ready"
 NOW = "%Y-%m-%d %H:%M:%S"
-SLICE = 5.0
-"""Seconds after which the remaining time is computed again, since a timed wait stops while the
-machine is suspended."""
+SLICE = 0.2
+"""Seconds between two looks of the guard at its file. No signal is needed, so nobody who can write
+to the directory can have one sent to another process."""
 TRIES = 4
 """Attempts to roll back."""
 PAUSE = 1.0
 """Seconds between two attempts."""
 POLL = 0.05
 """Seconds between two looks at a guard that restores."""
-WAKE = _signal.SIGUSR1
 
 
 class Pending:
@@ -132,7 +131,7 @@ def confirm(folder: str) -> str:
     Raises StateError if no change awaits confirmation, or if it is too late.
     """
     found = pending(folder)
-    if found is not None and _release(folder, found):
+    if found is not None and _remove(f"{folder}/{PENDING}"):
         forget(folder)
         return found.digest
     raise _nothing_waits(folder)
@@ -145,7 +144,6 @@ def hurry(folder: str) -> Pending:
     if found is None:
         raise _nothing_waits(folder)
     _write(f"{folder}/{PENDING}", {**found.words(), "deadline": "0.0"})
-    _wake(found)
     return found
 
 
@@ -180,7 +178,7 @@ def disarm(folder: str) -> None:
     """End the guard, if there is one, since nothing was changed. Raises StateError."""
     found = pending(folder)
     if found is not None:
-        _release(folder, found)
+        _remove(f"{folder}/{PENDING}")
 
 
 class _Guard:
@@ -274,7 +272,8 @@ class _Guard:
             left = self._until() - clock_gettime(CLOCK_BOOTTIME)
             if left <= 0:
                 return True
-            _signal.sigtimedwait((WAKE,), min(left, SLICE))
+            # The rest is computed again: a timed wait stops while the machine is suspended.
+            sleep(min(left, SLICE))
         return False
 
     def _until(self) -> float:
@@ -357,29 +356,6 @@ def _outcome(words: dict[str, str], restoring: bool) -> str:
     if restoring:
         return f"{late}: the former state is being restored"
     return f"{late}, and the guard died before it reported the outcome of the restoration"
-
-
-def _release(folder: str, found: Pending) -> bool:
-    """Remove ``pending`` and wake its guard, which then exits; False if the guard was faster."""
-    if not _remove(f"{folder}/{PENDING}"):
-        return False
-    _wake(found)
-    return True
-
-
-def _wake(guard: Pending) -> None:
-    """Have the guard read its file."""
-    try:
-        process = os.pidfd_open(guard.pid)
-    except OSError:
-        return
-    try:
-        if guard.alive:
-            _signal.pidfd_send_signal(process, WAKE)
-    except OSError:
-        pass  # it has exited already
-    finally:
-        os.close(process)
 
 
 def _redirect(keep: set[int]) -> None:

@@ -16,6 +16,7 @@ from time import monotonic, sleep
 
 from netalias import errors
 from netalias.system.backoff import PACE, Pace
+from netalias.system.netns import abandoned
 from netalias.views.texts import NAMES, texts
 from procfs.publish import publish
 
@@ -132,15 +133,16 @@ class Folder:
 def refresh(path: str, namespace: int, observed: Callable[[], Observed]) -> str:
     """Refresh the texts after a change by a command, which holds the lock of the namespace.
 
-    The folder is left alone if it belongs to another namespace, if a resident holds it, or if this
-    user cannot read its claim. Returns a sentence if the texts are outdated now; else empty.
+    The folder is left alone if it belongs to another namespace that somebody still holds, if a
+    resident holds the folder, or if this user cannot read its claim. Returns a sentence if the
+    texts are outdated now; else empty.
     """
     mine = False
     try:
         with Folder(path) as folder:
             owner = folder.owner()
             mine = owner == namespace
-            if owner in (0, namespace) and folder.lock():
+            if (owner in (0, namespace) or abandoned(owner)) and folder.lock():
                 folder.name(namespace)
                 mine = True
                 folder.write(observed())

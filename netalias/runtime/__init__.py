@@ -1,29 +1,40 @@
 """The runtime directory of a network namespace: a lock that serialises changes, and small files.
 
-The directory is ``/run/netalias/<inode of the namespace>``. A user who cannot write there has one
-under $XDG_RUNTIME_DIR, or in a folder under /tmp; then only runs of that user exclude each other.
-If /run/netalias belongs to a service that runs as an ordinary user, root and the service share the
-lock.
+The directory is ``/run/netalias/<inode of the namespace>``. A user who has no right to write there
+has one under $XDG_RUNTIME_DIR, or in a folder under /tmp; then only runs of that user exclude each
+other. If /run/netalias belongs to a service that runs as an ordinary user, root and the service
+share the lock. $NETALIAS_RUNTIME names another parent, which is then the only one.
+
+Whoever owns a directory could put links, FIFOs and foreign files in the place of ours. So files are
+opened without following links and without waiting, and what is no regular file with a single name
+is refused; drafts are made anew (O_EXCL).
 """
 
 from __future__ import annotations
 
 import os
-from errno import EACCES, EAGAIN, ELOOP, ENOTDIR
+from errno import EACCES, EAGAIN, EINVAL, ELOOP, ENOTDIR, EPERM, EROFS
 from fcntl import LOCK_EX, LOCK_NB, flock
 
 from netalias import errors
 
 NOFOLLOW = os.O_CLOEXEC | os.O_NOFOLLOW
 """Flags for open(2): a service that owns the directory could redirect root by a link."""
+VARIABLE = "NETALIAS_RUNTIME"
+"""The variable of the environment that names another parent than SYSTEM."""
 SYSTEM = "/run/netalias"
 TEXTS = f"{SYSTEM}/net"
 """The folder of texts that every change refreshes if it exists (engine/texts.py)."""
 POLL = 0.01
 """Seconds between two attempts to take the lock."""
+COOKIE = "/namespace"
 FINGERPRINT = "/fingerprint"
+SPARE = 8
+"""Folders under /tmp that a user tries: others may have made the first ones."""
 SIZE_MAX = 1 << 20
 """Bytes that are read of a small file at most."""
+S_IFMT, S_IFREG = 0o170000, 0o100000
+"""File types: linux/stat.h, inode(7)."""
 
 
 class RuntimeDirectory:
@@ -46,21 +57,27 @@ class RuntimeDirectory:
     def _found(self) -> str:
         for base in _bases():
             path = f"{base}/{self.namespace}"
-            # A folder in /tmp may be another user's, whose files must not be trusted.
-            if os.path.exists(f"{path}/lock") and (base == SYSTEM or _own(base)):
+            if os.path.exists(f"{path}/lock") and _trusted(base):
                 return path
         return ""
 
-    def acquire(self) -> None:
+    def acquire(self, cookie: int = 0) -> None:
         """Take the lock by flock(2); the kernel releases it when the process dies.
 
-        Creates the directory if necessary. Raises LockBusy after the waiting time, StateError if no
-        directory is writable.
+        Creates the directory if necessary. An inode may be that of a former namespace, but a
+        *cookie* (SO_NETNS_COOKIE) is not used again before the next boot: files of another one are
+        removed; 0 for unknown. Raises LockBusy after the waiting time, StateError if no directory
+        is writable.
         """
-        self._file, path = _open(self.namespace)
-        self._path = path.removesuffix("/lock")
+        self._file, self._path = _open(self.namespace)
         if not self._try():
-            self._await(path)
+            self._await()
+        if cookie:
+            try:
+                _own_files(self._path, b"%d\n" % cookie)
+            except OSError as error:
+                self.release()
+                raise errors.StateError(f"{self._path}{COOKIE}: {error.strerror}") from None
 
     def release(self) -> None:
         """Release the lock."""
@@ -77,7 +94,7 @@ class RuntimeDirectory:
             raise errors.StateError(f"cannot lock: {error.strerror}") from None
         return True
 
-    def _await(self, path: str) -> None:
+    def _await(self) -> None:
         # flock has no timeout, and an alarm signal would disturb a program that uses the library;
         # so poll.
         from time import monotonic, sleep
@@ -87,30 +104,66 @@ class RuntimeDirectory:
             if monotonic() >= end:
                 self.release()
                 raise errors.LockBusy(
-                    f"another netalias is at work (waited {self.wait:g} s for {path})"
+                    f"another netalias is at work (waited {self.wait:g} s for {self._path}/lock)"
                 )
             sleep(POLL)
 
 
-def read_file(path: str) -> bytes:
-    """The content of a small file, at most SIZE_MAX bytes; empty without one.
+def _own_files(directory: str, cookie: bytes) -> None:
+    """Remove the files that a former namespace has left in a directory. Raises OSError.
 
-    Does not follow a link and does not block on a FIFO. Raises OSError.
+    Without COOKIE they are of a version that did not write it, and stay.
     """
+    found = read_file(directory + COOKIE)
+    if found == cookie:
+        return
+    if found:
+        _empty(directory)
+    replace_file(directory + COOKIE, cookie)
+
+
+def _empty(directory: str) -> None:
+    """Remove the files of a directory, but for locks. Raises OSError.
+
+    By descriptor: a service that owns the parent could put a link in the place of the directory.
+    """
+    home = os.open(directory, os.O_DIRECTORY | NOFOLLOW)
+    try:
+        for name in os.listdir(home):
+            if not name.endswith("lock"):
+                try:
+                    os.unlink(name, dir_fd=home)
+                except IsADirectoryError:
+                    pass  # not ours
+    finally:
+        os.close(home)
+
+
+def read_file(path: str) -> bytes:
+    """The content of a small file, at most SIZE_MAX bytes; empty without one. Raises OSError."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW)
     except FileNotFoundError:
         return b""
     try:
+        _check_regular(file, path)
         return os.read(file, SIZE_MAX)
     finally:
         os.close(file)
 
 
+def _check_regular(file: int, path: str) -> None:
+    """Check that an open file is a regular one with a single name. Raises OSError."""
+    status = os.fstat(file)
+    if status.st_mode & S_IFMT != S_IFREG or status.st_nlink > 1:
+        raise OSError(EINVAL, "not a regular file with a single name", path)
+
+
 def replace_file(path: str, content: bytes) -> None:
     """Write *content* to a small file atomically, by rename(2). Raises OSError."""
     draft = f"{path}.new"
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW, 0o644)
+    remove_file(draft)  # of a run that was killed
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW, 0o644)
     try:
         try:
             while content:  # a full file system takes a part first, and then raises ENOSPC
@@ -149,36 +202,64 @@ def remember(directory: str, fingerprint: bytes) -> None:
 
 
 def _open(namespace: int) -> tuple[int, str]:
-    """The descriptor of the lock file, and its path. Raises StateError."""
-    for base in _bases():
-        path = f"{base}/{namespace}/lock"
+    """The descriptor of the lock file, and its directory. Raises StateError.
+
+    Only a user without the right to write to SYSTEM goes elsewhere. If it is full or read-only, or
+    if something stands in the place of the lock, another run may still hold the lock there.
+    """
+    places = _bases()
+    for base in places:
+        path = f"{base}/{namespace}"
         try:
-            if base == SYSTEM and os.path.exists(path):
-                return _file(f"{base}/{namespace}"), path
-            os.makedirs(base, 0o755, exist_ok=True)
-            # A folder in /tmp may be another user's; root decides on the owner of one in /run.
-            if base == SYSTEM or _own(base):
+            if base == SYSTEM and os.path.exists(f"{path}/lock"):
+                return _open_lock(path), path
+            _make_folders(base)
+            if _trusted(base):
                 return _made(base, path), path
-        except OSError:
-            continue
-    raise errors.StateError("there is no runtime directory that this user may write to")
+        except OSError as error:
+            if len(places) == 1 or (base == SYSTEM and not _denied(base, error)):
+                raise errors.StateError(
+                    f"{path}: {error.strerror}", f"{VARIABLE}=FOLDER names another place"
+                ) from None
+    raise errors.StateError(
+        "there is no runtime directory that this user may write to", f"{VARIABLE}=FOLDER names one"
+    )
 
 
-def _made(base: str, path: str) -> int:
+def _make_folders(path: str) -> None:
+    """Make a folder and its parents, for everybody to read whatever the umask is."""
+    if os.path.isdir(path):
+        return
+    _make_folders(os.path.dirname(path))
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        return
+    os.chmod(path, 0o755)
+
+
+def _denied(path: str, error: OSError) -> bool:
+    """Whether *error* says that this user has no right to write to *path*. The kernel finds a file
+    system read-only before it looks at rights (sb_permission in fs/namei.c)."""
+    if error.errno != EROFS:
+        return error.errno in (EACCES, EPERM)
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return not _own(path)
+
+
+def _made(base: str, folder: str) -> int:
     """The descriptor of the lock file; its folder is created if necessary.
 
     If root creates them for a service that owns *base*, both become the service's, which could not
     take the lock otherwise.
     """
-    folder, owner = os.path.dirname(path), os.lstat(base).st_uid
-    try:
-        os.mkdir(folder, 0o755)
-    except FileExistsError:
-        pass
-    return _file(folder, owner if owner != os.geteuid() == 0 else -1)
+    owner = os.lstat(base).st_uid
+    _make_folders(folder)
+    return _open_lock(folder, owner if owner != os.geteuid() == 0 else -1)
 
 
-def _file(folder: str, owner: int = -1) -> int:
+def _open_lock(folder: str, owner: int = -1) -> int:
     """The descriptor of the lock file; file and folder get *owner*, -1 for no change.
 
     A link as the folder is refused, since a service that owns the parent could redirect root by
@@ -193,21 +274,38 @@ def _file(folder: str, owner: int = -1) -> int:
     try:
         if owner >= 0:
             os.fchown(home, owner, -1)
-        file = os.open("lock", os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600, dir_fd=home)
-        if owner >= 0:
-            os.fchown(file, owner, -1)
+        file = os.open(
+            "lock", os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | NOFOLLOW, 0o600, dir_fd=home
+        )
+        try:
+            _check_regular(file, f"{folder}/lock")
+            if owner >= 0:
+                os.fchown(file, owner, -1)
+        except BaseException:
+            os.close(file)
+            raise
     finally:
         os.close(home)
     return file
 
 
-def _own(base: str) -> bool:
-    return os.lstat(base).st_uid == os.geteuid()
+def _own(folder: str) -> bool:
+    return os.lstat(folder).st_uid == os.geteuid()
+
+
+def _trusted(base: str) -> bool:
+    """Whether files below a parent can be used: root decides on the owner of SYSTEM; any other may
+    be a folder that another user has made."""
+    return base == SYSTEM or _own(base)
 
 
 def _bases() -> list[str]:
-    """The possible parents of the directory. The one under /tmp has the inode of the user
-    namespace in its name, since different users may have uid 0 in theirs."""
+    """The possible parents of the directory. Those under /tmp have the inode of the user namespace
+    in their names, since different users may have uid 0 in theirs."""
+    named = os.environ.get(VARIABLE, "")
+    if named.startswith("/"):
+        return [named.rstrip("/")]
     user = os.environ.get("XDG_RUNTIME_DIR", "")
     private = f"/tmp/netalias-{os.geteuid()}-{os.stat('/proc/self/ns/user').st_ino}"
-    return [SYSTEM, *([f"{user}/netalias"] if user.startswith("/") else []), private]
+    spare = [private, *(f"{private}-{number}" for number in range(1, SPARE))]
+    return [SYSTEM, *([f"{user}/netalias"] if user.startswith("/") else []), *spare]

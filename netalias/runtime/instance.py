@@ -10,7 +10,7 @@ close its descriptors; all of ours do, and so does exec(3).
 from __future__ import annotations
 
 import os
-from errno import EAGAIN
+from errno import EAGAIN, EINVAL
 from fcntl import LOCK_EX, LOCK_NB, flock
 from time import monotonic, sleep, strftime
 
@@ -153,6 +153,8 @@ def _read(path: str) -> Running | None:
     try:
         text = read_file(path).decode("utf-8", "surrogateescape")
     except OSError as error:
+        if error.errno == EINVAL:  # not a regular file
+            return None
         raise _refused(path, error) from None
     pairs = [line.partition(" ")[::2] for line in text.split("\n") if line]
     words = dict(pairs)

@@ -12,7 +12,7 @@ class PrivateDirectory:
     def __init__(self, path: str = "") -> None:
         self.path = path
 
-    def acquire(self) -> None:
+    def acquire(self, cookie: int = 0) -> None:
         """Do nothing."""
 
     def release(self) -> None:

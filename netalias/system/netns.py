@@ -7,6 +7,11 @@ from errno import EINVAL, ENOENT
 
 from netalias import errors
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROC = "/proc"
 FOLDER = "/run/netns"
 """NETNS_RUN_DIR of ip-netns(8)."""
 CLONE_NEWNET = 0x40000000
@@ -52,6 +57,36 @@ def held(name: str) -> str:
     the name is given to another one. Raises as entered."""
     with entered(name):
         return f"/proc/self/fd/{_open(name)}"
+
+
+def abandoned(inode: int) -> bool:
+    """Whether no process is in the network namespace with this inode or has it open, and no mount
+    of this mount namespace holds it (nsfs). False where this process may not see that."""
+    held = f"net:[{inode}]"
+    try:
+        with open(f"{PROC}/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+            if any(line.split()[3] == held for line in mounts):
+                return False
+        # init(8) first: it is in the namespace that most often is the one.
+        pids = sorted((name for name in os.listdir(PROC) if name.isdigit()), key=int)
+        return not any(held in _namespaces(pid) for pid in pids)
+    except OSError:
+        return False
+
+
+def _namespaces(pid: str) -> Iterator[str]:
+    """The targets of the links through which a process holds namespaces, and of its other
+    descriptors. Raises OSError."""
+    folder = f"{PROC}/{pid}"
+    try:
+        yield os.readlink(f"{folder}/ns/net")
+        for file in os.listdir(f"{folder}/fd"):
+            try:
+                yield os.readlink(f"{folder}/fd/{file}")
+            except FileNotFoundError:
+                pass  # it was closed meanwhile
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # the process has ended
 
 
 def _open(name: str) -> int:

@@ -1146,7 +1146,7 @@ def test_lock(stage: Stage) -> None:
     seen: list[str] = []
 
     class Watched(PrivateDirectory):
-        def acquire(self) -> None:
+        def acquire(self, cookie: int = 0) -> None:
             seen.append("in")
 
         def release(self) -> None:

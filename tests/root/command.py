@@ -189,8 +189,8 @@ def without_dad(namespace: Namespace) -> None:
 def lock_file(namespace: Namespace) -> Path:
     """The lock of the namespace, once somebody has made it."""
     inode = namespace.inode
-    places = [Path(base, str(inode), "lock") for base in runtime._bases()]
-    return next(place for place in places if place.exists())
+    locks = [Path(base, str(inode), "lock") for base in runtime._bases()]
+    return next(lock for lock in locks if lock.exists())
 
 
 def forget(*namespaces: Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,21 @@ def test_the_folder_is_one_namespace_s(place: Place):
     assert place.run(*mine, namespace=other).returncode == 0
     assert place.names == ["eth9:0", "eth9:1"]
     other.close()
+
+
+def test_the_folder_of_a_namespace_that_is_gone(place: Place) -> None:
+    """The next one that is changed takes it over."""
+    if not os.access("/proc/1/ns/net", os.R_OK):
+        pytest.skip("not every process can be looked into here")
+    other = Namespace()
+    other.ip("link set lo up")
+    assert place.run("lo:0", "192.0.2.9/32", namespace=other).returncode == 0
+    assert place.names == ["lo:0"]
+    place("eth9:0", "192.0.2.1/32")
+    assert place.names == ["lo:0"]
+    other.close()
+    place("eth9:1", "192.0.2.4/32")
+    assert place.names == ["eth9:0", "eth9:1"]
 
 
 def test_a_resident_writes_alone(place: Place):

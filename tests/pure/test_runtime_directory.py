@@ -1,0 +1,198 @@
+"""The runtime directory: where it is, what is refused in it, and whose files are in it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from errno import EACCES, EINVAL, ENOSPC, EROFS
+from pathlib import Path
+
+import pytest
+
+from netalias import errors, runtime
+from netalias.runtime import RuntimeDirectory, read_file, replace_file
+
+INODE = 4026599999
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The parent that the environment names."""
+    monkeypatch.setenv(runtime.VARIABLE, f"{tmp_path}/run/")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The usual parent, which root or a service owns."""
+    monkeypatch.delenv(runtime.VARIABLE, raising=False)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(runtime, "SYSTEM", str(tmp_path / "netalias"))
+    return tmp_path / "netalias"
+
+
+def taken(cookie: int = 0) -> Path:
+    """The directory, whose lock was taken and released."""
+    found = RuntimeDirectory(INODE, 0)
+    found.acquire(cookie)
+    found.release()
+    return Path(found.path)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, errno: int) -> None:
+    """Nothing can be made in the usual parent."""
+    make = os.mkdir
+
+    def mkdir(path: str, mode: int = 0o777) -> None:
+        if str(path).startswith(runtime.SYSTEM):
+            raise OSError(errno, os.strerror(errno), path)
+        make(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+
+
+# Where it is
+
+
+def test_the_environment_names_the_parent(base: Path) -> None:
+    """It is made, for everybody to read whatever the umask is."""
+    before = os.umask(0o077)
+    try:
+        assert taken() == base / str(INODE)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (base, base / str(INODE))] == [0o755] * 2
+    assert RuntimeDirectory(INODE, 0).path == str(base / str(INODE))
+
+
+def test_a_parent_that_cannot_be_made(base: Path) -> None:
+    """No other one is taken in its place."""
+    base.write_text("")
+    with pytest.raises(errors.StateError, match="Not a directory"):
+        taken()
+
+
+@pytest.mark.parametrize("errno", [ENOSPC, EROFS])
+def test_full_or_read_only(system: Path, monkeypatch: pytest.MonkeyPatch, errno: int) -> None:
+    """The change is refused: two runs under two locks would not see each other."""
+    failing(monkeypatch, errno)
+    with pytest.raises(errors.StateError, match=os.strerror(errno)) as caught:
+        taken()
+    assert runtime.VARIABLE in caught.value.hint
+
+
+@pytest.fixture
+def private(system: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The parents of a user who has no right to the usual one, in a folder of the test."""
+    failing(monkeypatch, EACCES)
+    names = [str(tmp_path / f"own-{number}") for number in range(3)]
+    monkeypatch.setattr(runtime, "_bases", lambda: [str(system), *names])
+    return names
+
+
+def test_a_user_without_the_right_has_his_own(private: list[str]) -> None:
+    """As before."""
+    assert taken() == Path(private[0], str(INODE))
+
+
+@pytest.mark.parametrize("thing", ["link", "file", "folder of another user"])
+def test_a_parent_made_beforehand_by_others(
+    private: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, thing: str
+) -> None:
+    """It is avoided, and the next one is taken, also for looking."""
+    first = Path(private[0])
+    if thing == "link":
+        (tmp_path / "elsewhere").mkdir()
+        first.symlink_to(tmp_path / "elsewhere")
+    elif thing == "file":
+        first.write_text("")
+    else:
+        first.mkdir()
+    own = runtime._own
+    monkeypatch.setattr(runtime, "_own", lambda path: path != private[0] and own(path))
+    assert taken() == Path(private[1], str(INODE))
+    assert RuntimeDirectory(INODE, 0).path == f"{private[1]}/{INODE}"
+
+
+# What is in it
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def link(path: Path) -> None:
+    path.symlink_to("/etc/hostname")
+
+
+def second_name(path: Path) -> None:
+    path.with_name("other").write_text("text")
+    os.link(path.with_name("other"), path)
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+THINGS = (fifo, link, second_name, folder)
+
+
+@pytest.mark.parametrize("thing", THINGS)
+def test_what_is_no_file_of_ours_is_not_read(tmp_path: Path, thing: Callable[[Path], None]) -> None:
+    """At once: a FIFO that nobody writes to is not waited for."""
+    thing(tmp_path / "settings")
+    with pytest.raises(OSError, match="settings"):
+        read_file(str(tmp_path / "settings"))
+
+
+@pytest.mark.parametrize("thing", [fifo, link, second_name])
+def test_drafts_are_made_anew(tmp_path: Path, thing: Callable[[Path], None]) -> None:
+    """What stands in their place is removed, neither written to nor waited for."""
+    path = tmp_path / "settings"
+    thing(tmp_path / "settings.new")
+    replace_file(str(path), b"text\n")
+    assert read_file(str(path)) == b"text\n"
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".new")]
+
+
+@pytest.mark.parametrize("thing", THINGS)
+def test_what_is_no_lock_is_refused(base: Path, thing: Callable[[Path], None]) -> None:
+    """Another lock would exclude nobody."""
+    (base / str(INODE)).mkdir(parents=True)
+    thing(base / str(INODE) / "lock")
+    with pytest.raises(errors.StateError):
+        taken()
+
+
+def test_error_number_of_a_fifo(tmp_path: Path) -> None:
+    """Its text says why."""
+    fifo(tmp_path / "pending")
+    with pytest.raises(OSError, match="regular file") as caught:
+        read_file(str(tmp_path / "pending"))
+    assert caught.value.errno == EINVAL
+
+
+# Whose files they are
+
+
+def test_files_of_a_former_namespace_go(base: Path) -> None:
+    """The inode was used again: nothing that is left is about this namespace; locks stay."""
+    place = taken(cookie=7)
+    for name in ("rejected", "announced", "settings", "watch.lock"):
+        (place / name).write_text("x")
+    (place / "folder").mkdir()
+    assert taken(cookie=7) == place
+    assert (place / "rejected").exists()
+    taken(cookie=8)
+    assert sorted(os.listdir(place)) == ["folder", "lock", "namespace", "watch.lock"]
+    assert (place / "namespace").read_text() == "8\n"
+
+
+def test_files_of_a_version_without_a_cookie_stay(base: Path) -> None:
+    """An update loses nothing."""
+    place = taken()
+    (place / "settings").write_text("x")
+    taken(cookie=7)
+    taken(cookie=7)
+    assert (place / "settings").exists()
