@@ -85,7 +85,7 @@ def open(
             Setup(kernel, registry, group=group, hands_off=hands_off, policy=policy, warn=warn)
         )
     within: Callable[[Callable[[], Any]], Any] = _inside(netns) if netns else call
-    kernel, namespace = within(lambda: _opened(recorded))
+    kernel, namespace = _opened(netns, recorded)
     return Engine(
         Setup(
             kernel,
@@ -116,8 +116,13 @@ def _inside(netns: str) -> Callable[[Callable[[], Any]], Any]:
     return within
 
 
-def _opened(recorded: bool) -> tuple[Kernel, int]:
-    """The kernel of the thread's network namespace, and the inode of that namespace."""
+def _opened(netns: str, recorded: bool) -> tuple[Kernel, int]:
+    """The kernel of the network namespace *netns*, empty for that of the thread, and its inode."""
+    if netns:
+        from netalias.system.netns import entered
+
+        with entered(netns):
+            return _opened("", recorded)
     from os import stat
 
     namespace = stat("/proc/thread-self/ns/net").st_ino

@@ -99,17 +99,18 @@ def _take(word: str, rest: list[str], options: Options) -> None:
 
 def _alias(options: Options, words: list[str]) -> int:
     """Execute ``NAME``, ``NAME WORD...`` or ``NAME-``; the exit status."""
-    from netalias import desired
+    from netalias.desired import check_command, parse
     from netalias.families import lazy
 
     options.registry = registry = lazy()
-    wish = desired.parse(words, registry)
+    wish = parse(words, registry)
     if options.announce.startswith("every"):
         wish.every = 1
-    desired.check_command(wish)
-    with options.engine() as engine:
-        if wish.empty:
+    check_command(wish)
+    if wish.empty:
+        with options.engine() as engine:
             return int(_function("cli.show.detail")(options, engine, words[0]))
+    with options.engine() as engine:
         work = engine.plan if options.dry_run else engine.realise
         done = work(wish, force=options.force)
     if options.dry_run or options.verbose or done.notes:

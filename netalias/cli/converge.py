@@ -90,11 +90,11 @@ class Run:
         """Make the periodic announcements that are due; whether the next run may skip the
         comparison, since nothing is announced or renewed periodically."""
         from netalias.claim import Policy
-        from netalias.engine.announce import again, every
+        from netalias.engine.announce import again, repeats
 
         policy = self.engine.policy or Policy()
         leased = any(block.wish.lease for block in declared.blocks)
-        if not self.folder or not any(every(block.wish, policy) for block in declared.blocks):
+        if not self.folder or not repeats(declared, policy):
             return not leased
         if not outcome.stopped:
             notes = again(self.engine, self.folder, declared, self.options.only, outcome.announced)
@@ -200,14 +200,15 @@ class Run:
         for one in diff.skipped:
             complain(one.line())
 
-    def _lines(self, items: Iterable[Difference]) -> Iterable[str]:
+    def _lines(self, items: Iterable[Difference]) -> list[str]:
         from netalias.views.diff import line
 
+        found = []
         for item in items:
-            yield f"{line(item, self.engine.registry)}\n"
-            if self.options.verbose:
-                for step in item.plan.steps:
-                    yield "".join(f"    {text}\n" for text in command(step).split("\n"))
+            found.append(f"{line(item, self.engine.registry)}\n")
+            for step in item.plan.steps if self.options.verbose else ():
+                found += [f"    {text}\n" for text in command(step).split("\n")]
+        return found
 
     def _complain(self, outcome: converging.Outcome) -> None:
         from netalias.views.diff import line

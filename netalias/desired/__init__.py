@@ -211,7 +211,7 @@ def _take(wish: Wish, rest: list[str], registry: Registry) -> None:
 
 def _is_name(word: str) -> bool:
     """Whether *word* is ``eth0:3`` or ``eth0:3-`` and no mistyped IPv6 address."""
-    name = names.split(word.removesuffix("-"))
+    name = names.split(word.removesuffix("-")) if ":" in word else None
     return name is not None and bool(name.main.strip("0123456789abcdefABCDEF"))
 
 

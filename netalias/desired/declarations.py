@@ -18,6 +18,7 @@ All errors of all files are found. Nothing here reads a file or changes anything
 from __future__ import annotations
 
 from _socket import AF_INET, inet_pton
+from sys import intern
 
 from netalias import desired, errors
 from netalias.desired import ranges
@@ -82,6 +83,12 @@ class Block:
         copy, main = self.wish.copy, self.wish.name.main
         for slot, address in zip(self.slots, self.addresses, strict=True):
             yield copy(AliasName(main, slot), address)
+
+
+def single(wish: Wish, name: AliasName, place: str) -> Block:
+    """A block of one alias; *place* is ``file:line``."""
+    source, _, line = place.rpartition(":")
+    return Block(wish, range(name.slot, name.slot + 1), [wish.address], source, int(line))
 
 
 class Declarations:
@@ -187,7 +194,7 @@ class _Reader:
         if slot > SLOT_MAX or slot in known or packed in owners or not 0 < packed[0] < MULTICAST:
             return False
         block = Block(
-            wish.copy(AliasName(main, slot), packed), range(slot, slot + 1), (packed,),
+            wish.copy(AliasName(intern(main), slot), packed), range(slot, slot + 1), (packed,),
             self.source, number,
         )  # fmt: skip
         known[slot] = owners[packed] = block

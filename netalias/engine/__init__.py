@@ -114,6 +114,7 @@ class Engine:
         self._runtime = setup.runtime
         self._owns_kernel = True
         self._changing = False
+        self._path = ""
         self._saved: SavedSysctls | None = None
         self._seen: dict[str, bool] = {}
 
@@ -180,6 +181,7 @@ class Engine:
     def began(self, path: str) -> None:
         """Note the begin of a transaction; *path* is the runtime directory, empty for none."""
         self._changing = True
+        self._path = path
         if path:
             self._saved = None
 
@@ -217,8 +219,8 @@ class Engine:
 
     def saved(self, observed: Observed) -> SavedSysctls:
         """The former values of sysctls that netalias has set on the devices of *observed*."""
-        path = self.runtime.path
         # Another process may change the file, but not during a transaction.
+        path = self._path if self._changing else self.runtime.path
         if self._saved is None or (path and not self._changing):
             from netalias.plan.sysctls import RAISED
             from netalias.runtime.sysctls import SavedSysctls
@@ -248,18 +250,22 @@ class Engine:
 
         Without CAP_NET_ADMIN the supported kinds are guessed, see able().
         """
-        return self._plan(wish, self.observe(), force)
+        return self._read_and_plan(wish, force, self.able)[1]
 
-    def _plan(self, wish: Wish, observed: Observed, force: bool) -> Plan:
+    def _read_and_plan(
+        self, wish: Wish, force: bool, able: Callable[[str], bool]
+    ) -> tuple[Observed, Plan]:
+        """The observed state, and the plan that makes *wish* true in it."""
         # Imported here: a command that only reads does not need these modules.
         from netalias.plan import concerns_sysctls, plan, protect
 
+        observed = Observed(self.kernel.snapshot(), self.registry, self.group, able)
         result = plan(wish, observed, force=force)
         if self.setup.session is not None and not force:
             protect(result, self.setup.session, observed)
         if concerns_sysctls(result, observed):
             result.sysctls = self.sysctls(observed, [result])
-        return result
+        return observed, result
 
     def realise(self, wish: Wish, *, force: bool = False) -> Plan:
         """Make *wish* true, or leave everything as it was; the plan that was carried out.
@@ -267,14 +273,17 @@ class Engine:
         Raises StateError, KernelError or LockBusy; NotPermitted takes precedence.
         """
         with self.transaction():
-            observed, result = permitted_first(self.kernel, lambda: self._ready(wish, force))
+            kernel = self.kernel
+            observed, result = permitted_first(
+                kernel, lambda: self._read_and_plan(wish, force, kernel.able)
+            )
             if not result.all_steps:
-                self.kernel.permitted()
+                kernel.permitted()
                 return result
             from netalias.plan import Difference
 
             difference = Difference("", wish.name, result, wish)
-            simple = self._is_simple(wish, result)
+            simple = self.policy is None and result.is_simple(wish)
             session = None if simple else self.claiming(observed, [difference])
             for _, error in session.look() if session is not None else ():
                 raise error
@@ -286,16 +295,6 @@ class Engine:
             if simple and wish.announce is None:
                 result.notes += self._announce_one(result)
         return result
-
-    def _ready(self, wish: Wish, force: bool) -> tuple[Observed, Plan]:
-        observed = Observed(self.kernel.snapshot(), self.registry, self.group, self.kernel.able)
-        return observed, self._plan(wish, observed, force)
-
-    def _is_simple(self, wish: Wish, result: Plan) -> bool:
-        """Whether the address needs no ClaimSession: no probe, and at most one announcement."""
-        if self.policy is not None or wish.acd not in ("", "off"):
-            return False
-        return wish.announce == 0 or (wish.announce is None and result.single_announcement)
 
     def _announce_one(self, result: Plan) -> list[str]:
         """Announce one IPv4 address without importing claim; a note if that fails."""
@@ -344,7 +343,7 @@ class Engine:
         from netalias.claim.session import ClaimSession
 
         policy = self.policy or Policy()
-        found = list(claims(((one.wish, one.plan) for one in coming), policy))
+        found = list(claims([(one.wish, one.plan) for one in coming], policy))
         if not found:
             return None
         return ClaimSession(context, self.kernel, observed.snapshot, found, policy)

@@ -31,6 +31,11 @@ def every(wish: Wish, policy: Policy) -> int:
     return policy.every if wish.announce is None else wish.every
 
 
+def repeats(declared: Declarations, policy: Policy) -> bool:
+    """Whether any of the aliases is announced periodically."""
+    return any(every(block.wish, policy) for block in declared.blocks)
+
+
 def again(
     engine: Engine,
     folder: str,

@@ -7,7 +7,7 @@ and the address that the administrator's own SSH session uses is not removed.
 from __future__ import annotations
 
 from netalias import errors
-from netalias.desired.declarations import Block, Declarations, counted
+from netalias.desired.declarations import Declarations, counted, single
 from netalias.engine import execute
 from netalias.model import names
 from netalias.model.names import main_name
@@ -312,7 +312,7 @@ def _wrong_among(
     undone = [item for item in sysctls if not _is_set(item, snapshot)]
     _drop_others(snapshot, set(texts), items)
     observed = engine.recognise(snapshot)
-    blocks = [_block(item) for item in items if item.wish is not None]
+    blocks = [single(one.wish, one.name, one.place) for one in items if one.wish is not None]
     again = compare(Declarations(blocks, []), observed, force=rules.force)
     # If two aliases share a name, the one to keep may be declared outside these items.
     removed = {_object(item) for item in items if item.sign == REMOVED}
@@ -329,14 +329,6 @@ def _is_set(item: Difference, snapshot: Snapshot) -> bool:
     main = snapshot.devices.get(item.sysctl_change.main.index)
     after = item.sysctl_change.after
     return main is None or all(getattr(main, key) == value for key, value in after.items())
-
-
-def _block(item: Difference) -> Block:
-    """The wish of an item as a block of one alias."""
-    wish = item.wish
-    assert wish is not None
-    slot, (source, _, line) = item.name.slot, item.place.rpartition(":")
-    return Block(wish, range(slot, slot + 1), [wish.address], source, int(line))
 
 
 def _object(item: Difference) -> tuple[names.AliasName, str, bytes]:

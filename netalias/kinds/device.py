@@ -50,6 +50,10 @@ whatever the route to the sender, and no proxy ARP (medium_id -1)."""
 # IFLA_INET6_ADDR_GEN_MODE and IFLA_MACVLAN_MODE: linux/if_link.h.
 ADDRGEN_EUI64 = 0
 ADDRGEN_NONE = 1
+"""It prevents a link-local address, DAD and MLD reports. It is set in a message of its own: in one
+message the kernel would raise the device first (do_setlink)."""
+NO_INET6 = (EAFNOSUPPORT,)
+"""The errno of a kernel without IPv6, which needs no such message."""
 MACVLAN_MODE_PASSTHRU = 8
 
 
@@ -75,7 +79,7 @@ class DeviceKind(Kind):
             created.master, created.inside = goal.vrf.index, goal.vrf.name
         steps: list[Step] = [created]
         if goal.type.family != AF_INET6 and goal.main.inet6:
-            steps.append(_quiet(device, 0))
+            steps.append(SetLink(device, 0, QUIET, addrgen=ADDRGEN_NONE, tolerate=NO_INET6))
         steps.append(AddAltname(device, 0, goal.name))
         steps.append(SetLink(device, 0, SET, ifalias=record, conf=CONF))
         if goal.entry is not None:
@@ -118,7 +122,10 @@ class DeviceKind(Kind):
         if crossing:
             steps += _cross(device, inet6)
         elif quieten or (not alias.whole and not inet6 and device.inet6 and not device.up):
-            steps.append(_quiet(device.name, device.index))
+            quiet = SetLink(
+                device.name, device.index, QUIET, addrgen=ADDRGEN_NONE, tolerate=NO_INET6
+            )
+            steps.append(quiet)
         changed: dict[str, object] = {}
         before: dict[str, object] = {}
         for key, wanted, present in (
@@ -169,9 +176,8 @@ def _cross(device: Device, to_inet6: bool) -> list[Step]:
     steps: list[Step] = []
     if device.up:
         steps.append(_lower(device))
-    tolerate = (EAFNOSUPPORT,)
-    back = SetLink(*place, addrgen=modes[not to_inet6], tolerate=tolerate)
-    steps.append(SetLink(*place, addrgen=modes[to_inet6], before=back, tolerate=tolerate))
+    back = SetLink(*place, addrgen=modes[not to_inet6], tolerate=NO_INET6)
+    steps.append(SetLink(*place, addrgen=modes[to_inet6], before=back, tolerate=NO_INET6))
     return steps
 
 
@@ -187,14 +193,6 @@ def _grow(device: Device, mtu: int) -> SetLink:
     """
     place = (device.name, device.index, QUIET)
     return SetLink(*place, mtu=mtu, before=SetLink(*place, mtu=device.mtu))
-
-
-def _quiet(device: str, index: int) -> SetLink:
-    """The step that prevents a link-local address, DAD and MLD reports of an IPv4 alias.
-
-    It is a message of its own: in one message the kernel would raise the device first (do_setlink).
-    """
-    return SetLink(device, index, QUIET, addrgen=ADDRGEN_NONE, tolerate=(EAFNOSUPPORT,))
 
 
 def _names(device: Device, goal: Goal) -> list[Step]:

@@ -38,6 +38,9 @@ class AliasName(str):
         made.main, made.slot = main, slot
         return made
 
+    def __getnewargs__(self) -> tuple[str, int]:  # type: ignore[override]
+        return self.main, self.slot  # for a copy
+
     def __repr__(self) -> str:
         return f"AliasName({self.main!r}, {self.slot})"
 

@@ -205,17 +205,17 @@ class DelAddress(Step):
 
 
 class SysctlChange:
-    """One change of a main device: values by sysctl name; ``restores``: nothing needs it more."""
+    """One change of a main device: values by sysctl name; ``restores``: nothing needs it more.
 
-    __slots__ = ("after", "before", "main", "restores")
+    ``step`` sets the values, before aliases come up or after the last has gone.
+    """
+
+    __slots__ = ("after", "before", "main", "restores", "step")
 
     def __init__(self, main: Device, after: dict[str, int], *, restores: bool = False) -> None:
         self.main = main
         self.before = {key: getattr(main, key) for key in after}
         self.after = after
         self.restores = restores
-
-    def step(self) -> Step:
-        """The step that sets the sysctls: before aliases come up, or after the last has gone."""
-        place = (self.main.name, self.main.index, RETIRE if self.restores else SET)
-        return SetLink(*place, conf=self.after, before=SetLink(*place, conf=self.before))
+        place = (main.name, main.index, RETIRE if restores else SET)
+        self.step = SetLink(*place, conf=after, before=SetLink(*place, conf=self.before))

@@ -127,7 +127,7 @@ def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Ali
     name = named or _from_primary(device, main)
     if name is None:
         return None
-    if main is not None:
+    if main is not None and main.name != name.main:  # renamed since
         name = AliasName(main.name, name.slot)
     alias = Alias(name, device.kind, main=main, device=device)
     entries = snapshot.on(device.index)

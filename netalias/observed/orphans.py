@@ -28,6 +28,9 @@ class Nameless(AliasName):
         made.main, made.slot = main, -1
         return made
 
+    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]
+        return (self.main,)
+
 
 def orphans(observed: Observed) -> dict[tuple[int, bytes], Alias]:
     """The orphans as aliases without a slot, by ifindex and packed address."""

@@ -30,7 +30,7 @@ class Planned(Observed):
     ``withdrawn`` is set if a planned change removes a connected route.
     """
 
-    __slots__ = ("_foreign", "_lengths", "_moving", "_routes", "observed", "withdrawn")
+    __slots__ = ("_carried", "_foreign", "_lengths", "_moving", "_routes", "observed", "withdrawn")
 
     hands_over = False
 
@@ -52,6 +52,7 @@ class Planned(Observed):
         self._routes: dict[_Network, list[tuple[int, Address]]] | None = None
         self._lengths: set[tuple[int, int]] = set()
         self._foreign: dict[bytes, Address] | None = None
+        self._carried: set[tuple[int, str]] = set()
         self.withdrawn = bool(moving)
         self._moving = moving
 
@@ -93,13 +94,10 @@ class Planned(Observed):
 
     def _carry(self, main: Device, kind: str) -> None:
         """Add the planned device to the snapshot: a planned macvlan excludes an ipvlan just as an
-        existing one does."""
-        if kind in SIBLINGS:
-            uppers = self.snapshot.uppers(main.index)
-            # An existing one may still be replaced by another kind, so it does not count.
-            if not any(upper.kind == kind and upper.index == PLANNED for upper in uppers):
-                planned = Device(PLANNED, "", kind=kind, link=main.index)
-                self.snapshot.stack(planned)
+        existing one does, which does not count, since another kind may still replace it."""
+        if kind in SIBLINGS and (main.index, kind) not in self._carried:
+            self._carried.add((main.index, kind))
+            self.snapshot.stack(Device(PLANNED, "", kind=kind, link=main.index))
 
     def _withdraw(self, old: Address) -> None:
         self.withdrawn = True

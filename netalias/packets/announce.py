@@ -13,6 +13,7 @@ with its MAC: then ``index`` and ``main`` are equal.
 
 from __future__ import annotations
 
+from itertools import repeat
 from time import monotonic, sleep
 
 from netalias import errors, packets
@@ -130,9 +131,9 @@ def _ways(items: Iterable[Announcement]) -> dict[int, list[Framed]]:
     for main, group in mains.items():
         near = len(group) <= NEAR
         for item in group:
-            packed = packets.announcements(item.mac, item.address)
-            framed = [(item.address, frame) for frame in packed]
-            found.setdefault(item.index if near else main, []).extend(framed)
+            frames = packets.announcements(item.mac, item.address)
+            way = found.setdefault(item.index if near else main, [])
+            way += zip(repeat(item.address), frames)
     return found
 
 

@@ -17,6 +17,7 @@ from netalias.model import (
     IFF_BROADCAST,
     IFF_LOOPBACK,
     IFF_NOARP,
+    IFF_UP,
     MTU_INET6,
     PROTOCOL,
     RT_SCOPE_HOST,
@@ -89,12 +90,19 @@ class Plan:
         )
         return new, new or any(step.mac for step in links)
 
+    def is_simple(self, wish: Wish) -> bool:
+        """Whether the address of *wish* is not probed for, and announced once at most, where no
+        policy says otherwise."""
+        if wish.acd not in ("", "off"):
+            return False
+        return wish.announce == 0 or (wish.announce is None and self.single_announcement)
+
     @property
     def single_announcement(self) -> bool:
         """Whether the plan needs one announcement of an IPv4 address, as packets.single() makes
         it on a device with an ASCII name."""
         goal = self.goal
-        if goal is None or goal.type.family != AF_INET or not goal.main.up:
+        if goal is None or goal.type.family != AF_INET or not goal.main.flags & IFF_UP:
             return False
         return goal.main.name.isascii() and self.arrival[1]
 
@@ -125,7 +133,9 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     if wish.delete:
         return _delete(wish, observed)
     main = observed.main(wish.name)
-    name = names.AliasName(main.name, wish.name.slot)
+    name = wish.name
+    if name.main != main.name:  # an altname
+        name = names.AliasName(main.name, name.slot)
     alias = observed.find(name)
     result = Plan(alias if alias is not None and alias.ours else None)
     if result.alias is None:
@@ -138,14 +148,15 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     goal = _goal(wish, name, main, observed, result.alias)
     if result.alias is not None and result.alias.kind != kind:
         _inherit(goal, result.alias, kind)
-    goal = kinds.get(kind).fit(goal)
+    realisation = kinds.get(kind)
+    goal = realisation.fit(goal)
     result.goal, result.kind = goal, kind
     result.notes += _shared_address(goal, observed, result.alias)
     if result.alias is None:
-        result.steps = [*remnants, *kinds.get(kind).make(goal)]
+        result.steps = [*remnants, *realisation.make(goal)]
         return _in_order(result)
     if result.alias.kind == kind:
-        result.steps = kinds.get(kind).change(result.alias, goal, observed.snapshot)
+        result.steps = realisation.change(result.alias, goal, observed.snapshot)
     else:
         _replace(result, result.alias, kind, goal, observed)
     if result.steps and observed.hands_over:
@@ -279,8 +290,9 @@ def _kind(
     snapshot = _without(alias, observed.snapshot, main)
     if wished:
         kind, reason = wished, kinds.get(wished).refuse(main, snapshot)
-        if not reason and not _available(wished, main, snapshot, observed.able):
-            reason = "this kernel does not have it"
+        if not reason and wished != "label":
+            there = snapshot.carries(main, SIBLINGS.get(wished, ())) or observed.able(wished)
+            reason = "" if there else "this kernel does not have it"
     else:
         kind, reason = _choose(main, snapshot, observed.able, mac=bool(wish.mac))
     if reason:
@@ -307,17 +319,14 @@ def _choose(
     port = snapshot.master(main, PORT_MASTERS) is not None
     if port or main.flags & IFF_LOOPBACK or main.type != ARPHRD_ETHER:
         return "label", ""
+    ipvlan = snapshot.carries(main, SIBLINGS["ipvlan"])
     if mac or snapshot.carries(main, SIBLINGS["macvlan"]):
         return "macvlan", kinds.get("macvlan").refuse(main, snapshot)
-    for kind in ("ipvlan", "macvlan"):
-        if _available(kind, main, snapshot, able) and not kinds.get(kind).refuse(main, snapshot):
-            return kind, ""
+    if (ipvlan or able("ipvlan")) and not kinds.get("ipvlan").refuse(main, snapshot):
+        return "ipvlan", ""
+    if able("macvlan") and not kinds.get("macvlan").refuse(main, snapshot):
+        return "macvlan", ""
     return "label", ""
-
-
-def _available(kind: str, main: Device, snapshot: Snapshot, able: Callable[[str], bool]) -> bool:
-    """Whether the kernel has this kind; it is not asked where *main* carries a device of it."""
-    return kind == "label" or snapshot.carries(main, SIBLINGS.get(kind, ())) or able(kind)
 
 
 def _goal(
@@ -389,28 +398,29 @@ def _entry(
         raise errors.UsageError(f"{wish.name}: mtu {wish.mtu}: IPv6 needs {MTU_INET6} bytes")
     old = alias.entry if alias is not None and not wish.address else None
     loopback = alias_type.family == AF_INET and address[0] == 127
-    entry = Address(
+    peer = wish.peer or (old.peer if old else b"")
+    if wish.broadcast is not None:
+        broadcast = wish.broadcast
+    elif old is not None and old.prefixlen == prefixlen:
+        broadcast = old.broadcast
+    elif _has_broadcast(alias_type, prefixlen, main) and not peer:
+        from netalias.model import prefix
+
+        broadcast = prefix.broadcast(address, prefixlen)
+    else:
+        broadcast = b""
+    return Address(
         0,
         alias_type.family,
         address,
         prefixlen,
-        0,
+        IFA_F_OPTIMISTIC if wish.optimistic else 0,
         RT_SCOPE_HOST if loopback else RT_SCOPE_UNIVERSE,
-        peer=wish.peer or (old.peer if old else b""),
+        peer=peer,
+        broadcast=broadcast,
         metric=wish.metric if wish.metric is not None else old.own_metric if old else 0,
         protocol=PROTOCOL,
     )
-    if wish.optimistic:
-        entry.flags |= IFA_F_OPTIMISTIC
-    if wish.broadcast is not None:
-        entry.broadcast = wish.broadcast
-    elif old is not None and old.prefixlen == prefixlen:
-        entry.broadcast = old.broadcast
-    elif _has_broadcast(alias_type, prefixlen, main) and not entry.peer:
-        from netalias.model import prefix
-
-        entry.broadcast = prefix.broadcast(address, prefixlen)
-    return entry
 
 
 def _has_broadcast(alias_type: AliasType, prefixlen: int, main: Device) -> bool:

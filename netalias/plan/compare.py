@@ -124,12 +124,12 @@ class _Comparison:
     # First pass
 
     def _match(self, block: Block) -> None:
-        self.diff.wished += len(block)
+        self.diff.wished += len(block.slots)
         wish = block.wish
         try:
             device = self.observed.main(wish.name)
         except errors.NetaliasError as error:
-            self._skip(block.place, wish.name, error, len(block))
+            self._skip(block.place, wish.name, error, len(block.slots))
             self._keep_of(block)
             return
         main, kind = device.name, wish.kind

@@ -38,7 +38,7 @@ def untangle(items: Sequence[Difference], *, ordered: bool = False) -> None:
 def _places(step: AddAddress | DelAddress) -> list[object]:
     """The places that an address occupies: itself, and for IPv4 its network on its device."""
     entry = step.address
-    if entry.family != AF_INET or not entry.networked or not step.index:
+    if entry.family != AF_INET or not step.index or not entry.networked:
         return [entry.local]
     network = prefix.network(entry.local, entry.prefixlen)
     return [entry.local, (step.index, entry.prefixlen, network)]

@@ -80,9 +80,8 @@ def differences(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -
 
 def _difference(change: SysctlChange) -> Difference:
     """The difference in the sysctls of a main device that *change* removes."""
-    step = change.step()
     item = Difference(SET, main_name(change.main.name), Plan())
-    item.plan.steps.append(step)
+    item.plan.steps.append(change.step)
     item.sysctl_change = change
     return item
 
@@ -214,12 +213,15 @@ class _Settlement:
         return self.reasons[main.index]
 
     def _reason(self, main: Device) -> str:
-        from netalias.model import prefix
-
         if self.common.get("arp_filter"):
             return "arp_filter of all is 1"
+        silent = list(self._silent())
+        if not silent:
+            return ""
+        from netalias.model import prefix
+
         networks = list(self._networks(main))
-        for device, entry in self._silent():
+        for device, entry in silent:
             if any(prefix.contains(one.local, one.prefixlen, entry.local) for one in networks):
                 address = "%d.%d.%d.%d" % (*entry.local,)
                 return f"{address} of {device.name} needs arp_ignore 0 on {main.name}"
@@ -242,9 +244,10 @@ class _Settlement:
 
     def _silent(self) -> Iterator[tuple[Device, Address]]:
         """The future IPv4 addresses that only another device can answer for: on lo and dummies."""
-        for device in self.devices.values():
-            if device.flags & IFF_LOOPBACK or device.kind == "dummy":
-                for entry in self.observed.snapshot.on(device.index):
+        for index, entries in self.observed.snapshot.addresses.items():
+            device = self.devices.get(index)
+            if device is not None and (device.flags & IFF_LOOPBACK or device.kind == "dummy"):
+                for entry in entries:
                     if entry.family == AF_INET and not self._leaves(entry):
                         yield device, entry
         for plan in self.plans:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from errno import ENAMETOOLONG, ENODEV
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from netalias import errors
 from netalias.model import names
 from netalias.model.names import NAME_MAX, SLOT_MAX, AliasName
+from netalias.observed.orphans import Nameless
 
 LONG = "enx001122334455"
 """A main device whose name leaves no room for a slot."""
@@ -116,6 +118,9 @@ def test_comparison() -> None:
     assert name == "eth0:0"
     assert {"eth0:0": 1}[name] == 1
     assert AliasName("eth0", -1) == "eth0"
+    for one in (name, Nameless("eth0")):
+        again = copy.copy(one)
+        assert (again, again.main, again.slot) == (one, one.main, one.slot)
     assert repr(name) == "AliasName('eth0', 0)"
 
 

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from netalias.kernel.netlink.layouts import Reader
-    from netalias.model import Address, Device
+    from netalias.model import Device
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.steps import Step
 
     T = TypeVar("T")
+    Answer = tuple[bytes, int, int, int]
+    """An NLMSG_ERROR: its datagram, its flags, start and end of its body."""
 
 # Protocols and options of netlink sockets: linux/netlink.h, linux/socket.h, asm-generic/socket.h.
 NETLINK_ROUTE = 0
@@ -127,42 +129,33 @@ class Netlink(Kernel):
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """The devices and addresses, by two dumps, each repeated until it is consistent."""
+        requests = codec.get_links(0), codec.get_addresses(0, family)
         self._indexes = {}
-        links = self._links()
+        links = self._dump("list of devices", requests[0], codec.RTM_NEWLINK, codec.read_link)
         self._leaving = {link.index: link.group for link in links if link.group & SCRATCH}
-        return Snapshot(
-            links,
-            self._dump(
-                "list of addresses",
-                lambda sequence: codec.get_addresses(sequence, family),
-                codec.RTM_NEWADDR,
-                codec.read_address,
-            ),
+        entries = self._dump(
+            "list of addresses", requests[1], codec.RTM_NEWADDR, codec.read_address
         )
+        return Snapshot(links, entries)
 
     def part(self, names: Iterable[str]) -> Snapshot:
         """The devices, read by name, and the addresses of each."""
         devices = {device.index: device for device in self._named(names)}
+        requests = {index: codec.get_addresses(0, 0, index) for index in devices}
+        found = [
+            (index, body)
+            for index, request in requests.items()
+            for body in self._dump("list of addresses", request, codec.RTM_NEWADDR, _body)
+        ]
+        entries = [(index, codec.read_address(*body)) for index, body in found]
+        # A kernel without strict checks lists the addresses of all devices.
         return Snapshot(
-            devices.values(),
-            [
-                entry
-                for index in devices
-                for entry in self._on(index)
-                if entry.index == index  # a kernel without strict checks lists all devices
-            ],
-        )
-
-    def _on(self, index: int) -> list[Address]:
-        return self._dump(
-            "list of addresses",
-            lambda sequence: codec.get_addresses(sequence, 0, index),
-            codec.RTM_NEWADDR,
-            codec.read_address,
+            devices.values(), [entry for index, entry in entries if entry.index == index]
         )
 
     def _links(self) -> list[Device]:
-        return self._dump("list of devices", codec.get_links, codec.RTM_NEWLINK, codec.read_link)
+        request = codec.get_links(0)
+        return self._dump("list of devices", request, codec.RTM_NEWLINK, codec.read_link)
 
     def proxies(self) -> list[Proxy]:
         """The proxy entries, by one dump; their decoder is loaded with the first entry."""
@@ -172,7 +165,7 @@ class Netlink(Kernel):
 
             return read_proxy(data, start, end)
 
-        return self._dump("list of proxies", codec.get_proxies, codec.RTM_NEWNEIGH, read)
+        return self._dump("list of proxies", codec.get_proxies(0), codec.RTM_NEWNEIGH, read)
 
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]
@@ -185,13 +178,14 @@ class Netlink(Kernel):
     def _dump(
         self,
         operation: str,
-        request: Callable[[int], bytes],
+        request: bytes,
         wanted: int,
         read: Callable[[bytes, int, int], T],
     ) -> list[T]:
+        """What *read* makes of the *wanted* messages; *request* is numbered with each attempt."""
         for _ in range(DUMP_TRIES):
             self._sequence += 1
-            self._send(operation, request(self._sequence))
+            self._send(operation, numbered(request, self._sequence))
             try:
                 return self._collect(operation, wanted, read)
             except _Inconsistent:
@@ -254,23 +248,25 @@ class Netlink(Kernel):
     def able(self, kind: str) -> bool:
         """Whether the kernel has *kind*, by a request that cannot succeed (codec.probe_kind)."""
         if kind not in self._able:
-            answer = self._ask(f"kind {kind}", lambda sequence: codec.probe_kind(sequence, kind))
-            if answer[0] in (EPERM, EACCES, ENOBUFS):
-                _refuse(f"kind {kind}", answer, self._sequence)
-            self._able[kind] = answer[0] != EOPNOTSUPP
+            code = self._ask(f"kind {kind}", codec.probe_kind(0, kind))
+            if code in (EPERM, EACCES, ENOBUFS):
+                raise errors.kernel_error(f"kind {kind}", code, "", self._sequence)
+            self._able[kind] = code != EOPNOTSUPP
         return self._able[kind]
 
     def permitted(self) -> None:
         """Check the permission by a request that cannot succeed (codec.probe_permission)."""
-        answer = self._ask("changing addresses", codec.probe_permission)
-        if answer[0] in (EPERM, EACCES):
-            _refuse("changing addresses", answer, self._sequence)
+        code = self._ask("changing addresses", codec.probe_permission(0))
+        if code in (EPERM, EACCES):
+            raise errors.kernel_error("changing addresses", code, "", self._sequence)
 
-    def _ask(self, operation: str, request: Callable[[int], bytes]) -> tuple[int, str]:
+    def _ask(self, operation: str, request: bytes) -> int:
+        """The errno of the answer; ENOBUFS where it was lost."""
         self._sequence += 1
         sequence = self._sequence
-        self._send(operation, request(sequence))
-        return self._answers(operation, sequence)[0].get(sequence, (ENOBUFS, ""))
+        self._send(operation, numbered(request, sequence))
+        answers, _ = self._answers(operation, sequence)
+        return read_code(*answers[sequence]) if sequence in answers else ENOBUFS
 
     # Writing
 
@@ -332,16 +328,16 @@ class Netlink(Kernel):
         answers, lost = self._answers("changes", self._sequence)
         for sequence, place in places.items():
             step = steps[place]
-            code, text = answers.get(
-                sequence, (ENOBUFS, "its answer was lost") if lost else (0, "")
-            )
+            code, text = (ENOBUFS, "its answer was lost") if lost else (0, "")
+            if sequence in answers:
+                code, text = read_error(*answers[sequence])
             if code and code not in getattr(step, "tolerate", ()):
                 results[place] = refused(step, code, text, sequence)
         return results
 
-    def _answers(self, operation: str, last: int) -> tuple[dict[int, tuple[int, str]], bool]:
+    def _answers(self, operation: str, last: int) -> tuple[dict[int, Answer], bool]:
         """Errors and acknowledgements by sequence, up to *last*, and whether some were lost."""
-        answers: dict[int, tuple[int, str]] = {}
+        answers: dict[int, Answer] = {}
         lost = asked = False
         while last not in answers:
             data = self._receive(operation, MSG_DONTWAIT if lost and not asked else 0)
@@ -358,7 +354,7 @@ class Netlink(Kernel):
                 continue
             for kind, flags, sequence, start, end in messages(data):
                 if kind == codec.NLMSG_ERROR:
-                    answers[sequence] = read_error(data, flags, start, end)
+                    answers[sequence] = data, flags, start, end
         return answers, lost
 
     def _learn(self, made: Sequence[CreateLink], lost: bool) -> None:
@@ -368,7 +364,9 @@ class Netlink(Kernel):
         """
         if len(made) > FEW and not lost:
             ours = {step.device for step in made}
-            found = self._dump("new devices", codec.get_links, codec.RTM_NEWLINK, codec.read_name)
+            found = self._dump(
+                "new devices", codec.get_links(0), codec.RTM_NEWLINK, codec.read_name
+            )
             self._indexes = {name: index for name, index in found if name in ours}
             return
         links = self._links() if len(made) > FEW else self._named([step.device for step in made])
@@ -404,12 +402,10 @@ class Netlink(Kernel):
                 waiting.discard(sequence)
         return [codec.read_link(*body) for body in bodies]
 
-    def _one(
-        self, operation: str, request: Callable[[int], bytes]
-    ) -> tuple[int, bytes, int, int] | None:
+    def _one(self, operation: str, request: bytes) -> tuple[int, bytes, int, int] | None:
         """The answer to a request: type, datagram, start and end of its body; None when lost."""
         self._sequence += 1
-        self._send(operation, request(self._sequence))
+        self._send(operation, numbered(request, self._sequence))
         while True:
             data = self._receive(operation)
             if data is None:
@@ -486,6 +482,11 @@ def received(operation: str, source: socket, buffer: bytearray, flags: int) -> b
 # Headers and acknowledgements
 
 
+def numbered(request: bytes, sequence: int) -> bytes:
+    """The same message with this sequence number."""
+    return request[:8] + sequence.to_bytes(4, byteorder) + request[12:]
+
+
 def with_ack(packed: bytes) -> bytes:
     """The same message with NLM_F_ACK."""
     flags = int.from_bytes(packed[6:8], byteorder) | codec.NLM_F_ACK
@@ -507,12 +508,17 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
 
 def read_error(data: bytes, flags: int, start: int, end: int) -> tuple[int, str]:
     """The errno, or 0, and the text of an NLMSG_ERROR (extended acknowledgement), or ""."""
-    if end - start < 20:
-        raise errors.WireError(f"an acknowledgement of {end - start} bytes")
-    code = _errno(data, start)
+    code = read_code(data, flags, start, end)
     length = int.from_bytes(data[start + 4 : start + 8], byteorder)
     echo = 16 if flags & codec.NLM_F_CAPPED else (max(length, 16) + 3) & ~3
     return code, read_text(data, flags, start + 4 + echo, end)
+
+
+def read_code(data: bytes, flags: int, start: int, end: int) -> int:
+    """The errno of an NLMSG_ERROR, or 0."""
+    if end - start < 20:
+        raise errors.WireError(f"an acknowledgement of {end - start} bytes")
+    return _errno(data, start)
 
 
 def read_done(data: bytes, start: int, end: int) -> int:
@@ -532,6 +538,11 @@ def _errno(data: bytes, start: int) -> int:
     if not -MAX_ERRNO <= code <= 0:
         raise errors.WireError(f"an acknowledgement with the error {code}")
     return -code
+
+
+def _body(data: bytes, start: int, end: int) -> tuple[bytes, int, int]:
+    """A body as it is, to be decoded later: the arguments of a decoder."""
+    return data, start, end
 
 
 def _refuse(operation: str, answer: tuple[int, str], sequence: int) -> None:

@@ -181,7 +181,7 @@ def surroundings(
     settings: dict[int, tuple[bool, bool]] = dict(
         dump(
             "settings of devices",
-            lambda sequence: get_settings(sequence, family),
+            get_settings(0, family),
             RTM_NEWNETCONF,
             read_settings,
         )
@@ -189,7 +189,7 @@ def surroundings(
     delays: dict[int, int] = dict(
         dump(
             "neighbour table",
-            lambda sequence: get_tables(sequence, family),
+            get_tables(0, family),
             RTM_NEWNEIGHTBL,
             read_delay,
         )
@@ -214,7 +214,7 @@ def surroundings(
 
 
 def _way(one: Callable[..., tuple[int, bytes, int, int] | None], family: int, local: bytes) -> Way:
-    answer = one("route", lambda sequence: get_route(sequence, family, local))
+    answer = one("route", get_route(0, family, local))
     if answer is None:
         raise kernel_error("route", ENOBUFS)
     if answer[0] != RTM_NEWROUTE:
