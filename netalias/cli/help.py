@@ -246,7 +246,11 @@ netalias [OPTION]... import [FILE]
 
 Print aliases that netalias did not make as lines of a file: those in a FILE of interfaces(5), by
 default /etc/network/interfaces, with the files that it includes, and labels made by ifconfig or ip.
-Warnings name the options that cannot be carried over. Nothing is changed.
+They are what ifup -a would make, in its order: templates are followed, and so are commands like
+"up ip addr add ... label eth0:1", "up ifconfig eth0:1 ..." and "up ifup eth0:1". What nothing
+brings up is a comment. A label like eth0:web, and a second address under one name, get the lowest
+free slot. Warnings tell what has got another name, and what cannot be carried over. Nothing is
+changed.
 
 Options: -q -n NAME
 """,

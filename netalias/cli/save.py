@@ -58,9 +58,10 @@ def import_(options: Options, words: list[str]) -> int:
         raise errors.UsageError(f"import takes one file: {words[1]}")
     from netalias import importers
 
-    imported = importers.read(*words)
     with options.engine() as engine:
         observed = engine.observe()
+    labels = {alias.name for alias in observed.aliases if not alias.ours}
+    imported = importers.read("".join(words), labels)
     said = {line.split()[0] for line in imported.lines}
     others = [
         alias

@@ -1,12 +1,20 @@
 """Importers: files of other programs as lines of netalias.conf(5).
 
-The interface of every importer stands here; each format has a file of its own, loaded when it is
-needed. A new format is one new file with a subclass of Importer, and one line in FORMATS.
+The interface of every importer stands here; each format has a file or a folder of its own, loaded
+when it is needed. A new format is a subclass of Importer there, and one line in FORMATS. It finds
+addresses and what they are called; slots.py gives them names of ours.
 """
 
 from __future__ import annotations
 
 from os.path import exists
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from netalias.importers.slots import Found
+    from netalias.model.names import AliasName
 
 FORMATS = {
     "interfaces": ("ifupdown", "Interfaces"),
@@ -36,8 +44,8 @@ class Importer:
         """Whether a file at *path* has this format, judged by its path alone."""
         return path == self.usual
 
-    def read(self, path: str) -> Imported:
-        """The aliases in a file and in all that it includes. Raises StateError.
+    def read(self, path: str) -> tuple[list[Found], list[str]]:
+        """The addresses in a file and in all that it includes, and notes. Raises StateError.
 
         An included file that cannot be read is a note.
         """
@@ -51,16 +59,19 @@ def get(name: str) -> Importer:
     return found
 
 
-def read(path: str = "") -> Imported:
+def read(path: str = "", taken: Collection[AliasName] = ()) -> Imported:
     """The aliases in the file at *path*; without a path, in the usual files that exist.
 
-    Raises StateError.
+    *taken* are names for none but those whom the file calls so. Raises StateError.
     """
+    from netalias.importers import slots
+
     importers = [get(name) for name in FORMATS]
     if path:
-        return next((one for one in importers if one.claims(path)), importers[0]).read(path)
-    found = [one.read(one.usual) for one in importers if exists(one.usual)]
-    return Imported(
-        [line for one in found for line in one.lines],
-        [note for one in found for note in one.notes],
-    )
+        one = next((one for one in importers if one.claims(path)), importers[0])
+        readings = [one.read(path)]
+    else:
+        readings = [one.read(one.usual) for one in importers if exists(one.usual)]
+    notes = [note for _, some in readings for note in some]
+    found = [address for some, _ in readings for address in some]
+    return Imported(slots.lines(found, notes, taken), notes)

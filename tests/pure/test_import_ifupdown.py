@@ -16,13 +16,15 @@ from netalias.desired.declarations import parse as declared
 from netalias.families import lazy
 from netalias.importers import FORMATS, Imported, Importer, get, ifupdown
 from netalias.importers import read as imported
+from netalias.importers.slots import lines as lines_of
 from netalias.model.names import printable
 
-ROOT = Path(ifupdown.__file__).parents[2]
+ROOT = Path(ifupdown.__file__).parents[3]
 
 
 def found(text: str) -> Imported:
-    return ifupdown.convert(ifupdown.parse(text, "f"))
+    addresses, notes = ifupdown.convert(ifupdown.parse(text, "f"))
+    return Imported(lines_of(addresses, notes), notes)
 
 
 def stanza(*options: str, head: str = "eth0:0 inet static") -> str:
@@ -75,19 +77,36 @@ def slots(result: Imported) -> list[str]:
         (["address 127.9.9.9"], "127.9.9.9/8 kind label"),
         (["address 128.0.0.1"], "128.0.0.1/16 kind label"),
         (["address 192.0.2.1"], "192.0.2.1/24 kind label"),
-        (["address 240.0.0.1"], "240.0.0.1/32 kind label"),
+        (["address 240.0.0.1"], "240.0.0.1/32 kind label broadcast 240.0.0.1"),
+        (["address 10.0.0.1/24   # here"], "10.0.0.1/24 kind label"),
+        (["address 10.0.0.1/024"], "10.0.0.1/24 kind label"),
+        (["address 10.0.0.1/24", "network 10.0.0.0"], "10.0.0.1/24 kind label"),
         (["address 10.0.0.1/24", "broadcast +"], "10.0.0.1/24 kind label"),
-        (["address 10.0.0.1/24", "broadcast -"], "10.0.0.1/24 kind label -broadcast"),
+        (["address 10.0.0.1/24", "broadcast -"], "10.0.0.1/24 kind label broadcast 10.0.0.0"),
+        (["address 10.0.0.1/24", "broadcast 0.0.0.0"], "10.0.0.1/24 kind label -broadcast"),
+        (["address 10.0.0.1/30"], "10.0.0.1/30 kind label"),
+        (["address 10.0.0.1/31"], "10.0.0.1/31 kind label broadcast 255.255.255.255"),
+        (["address 10.0.0.1/31", "broadcast -"], "10.0.0.1/31 kind label"),
+        (["address 10.0.0.1/32"], "10.0.0.1/32 kind label broadcast 10.0.0.1"),
+        (["address 10.0.0.1", "netmask 31"], "10.0.0.1/31 kind label"),
+        (["address 10.0.0.1", "netmask 32"], "10.0.0.1/32 kind label"),
+        (["address 10.0.0.1", "netmask 24", "broadcast -"],
+         "10.0.0.1/24 kind label broadcast 10.0.0.0"),
         (["address 10.0.0.1/24", "broadcast 10.0.0.9"],
          "10.0.0.1/24 kind label broadcast 10.0.0.9"),
         (["address 10.0.0.1", "pointopoint 10.0.0.2"],
-         "10.0.0.1/32 kind label pointopoint 10.0.0.2"),
+         "10.0.0.1/32 kind label pointopoint 10.0.0.2 broadcast 10.255.255.255"),
         (["address 10.0.0.1/24", "pointopoint 10.0.0.2/30"],
-         "10.0.0.1/30 kind label pointopoint 10.0.0.2"),
+         "10.0.0.1/30 kind label pointopoint 10.0.0.2 broadcast 10.0.0.255"),
+        (["address 10.0.0.1", "netmask 24", "pointopoint 10.0.0.2/30"],
+         "10.0.0.1/30 kind label pointopoint 10.0.0.2 broadcast 10.0.0.3"),
+        (["address 10.0.0.1", "netmask 24", "pointopoint 10.0.0.2"],
+         "10.0.0.1/32 kind label pointopoint 10.0.0.2"),
     ],
 )  # fmt: skip
 def test_inet(options: list[str], words: str) -> None:
-    """As ifup 0.8.41 calls ip(8): netmask before /LEN before the class; a peer has the length."""
+    """As ifup 0.8.41 calls ip(8): netmask before /LEN before the class; a peer has the length.
+    The broadcast address is that of ifup, or of ip(8) beside a number as netmask."""
     assert line(*options) == f"eth0:0 {words}"
 
 
@@ -114,7 +133,11 @@ def test_inet6(options: list[str], words: str) -> None:
         ("inet", "address 224.0.0.1/24", "a multicast address cannot be an alias"),
         ("inet", "address 0.0.0.0/24", "cannot be the address of an alias"),
         ("inet", "address 10.0.0.1/33", "a prefix length is a number from 0 to 32"),
-        ("inet", "address 10.0.0.1/24   # here", "a prefix length is a number from 0 to 32"),
+        ("inet", "address 10.0.0.1   # here", "not an IPv4 address"),
+        ("inet", "address 10.0.0.1 /24", "not an IPv4 address"),
+        ("inet", "address 10.0.0.1/255.0.0.0   # here", "nothing may follow a dotted mask"),
+        ("inet6", "address 2001:db8::1/64   # here", "a prefix length is a number from 0 to 128"),
+        ("inet6", "address 2001:db8::1/064", "an octal number"),
         ("inet", "address 10.0.0.1/255.0.255.0", "not a netmask"),
         ("inet", "netmask 24", "there is no address"),
         ("inet6", "address 10.0.0.1/24", "not an IPv6 address"),
@@ -140,9 +163,9 @@ def test_bad_broadcast_and_peer() -> None:
 @pytest.mark.parametrize(
     "option",
     ["gateway 10.0.0.254", "metric 5", "mtu 1400", "hwaddress ether 02:00:00:00:00:01",
-     "scope host", "up ip route add default via 10.0.0.254", "post-up true", "pre-up true",
-     "down true", "pre-down true", "post-down true", "dns-nameservers 192.0.2.53",
-     "description web", "allow- eth0:0"],
+     "scope host", "up ip route add default via 10.0.0.254", "post-up /bin/a",
+     "pre-up ip route flush all", "down ip route del default", "pre-down /bin/a",
+     "post-down /bin/a", "dns-nameservers 192.0.2.53", "description web", "allow- eth0:0"],
 )  # fmt: skip
 def test_not_carried_over(option: str) -> None:
     """One note for each option that an alias cannot have, at its own line; the alias stays."""
@@ -180,26 +203,56 @@ def test_other_families(family: str) -> None:
     assert f"{family} static is not carried over" in notes(head=f"eth0:0 {family} static")[0]
 
 
-@pytest.mark.parametrize("head", ["eth0:0", "eth0:0 inet", "eth0:0 static", "eth0:0 inet a b"])
-def test_short_head(head: str) -> None:
-    """ifup refuses such a line; here it is a note."""
-    assert notes("address 10.0.0.1/24", head=head) == [
-        "f:2: eth0:0: an address family and a method are needed"
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("iface", "f:1: iface: a name, an address family and a method are needed"),
+        ("iface eth0:0", "f:1: eth0:0: an address family and a method are needed"),
+        ("iface eth0:0 inet", "f:1: eth0:0: an address family and a method are needed"),
+        ("iface eth0 static", "f:1: eth0: unknown address family static"),
+        ("iface eth0 inet a b", "f:1: eth0: unknown method a of inet"),
+        ("iface eth0 inherits", "f:1: eth0: inherits: of what?"),
+        ("iface eth0 inherits eth1",
+         "f:1: eth0: inherits: there is no eth1 before it to inherit from"),
+        ("iface eth0 inet manual\n address", "f:2: address: it needs a value"),
+        ("address 10.0.0.1", "f:1: address: an option outside of a stanza"),
+    ],
+)  # fmt: skip
+def test_faults(text: str, note: str) -> None:
+    """ifup refuses the whole file; here it is a note that says so, and the rest is read."""
+    result = found(f"{text}\n{stanza('address 10.0.0.1/24')}")
+    assert result.notes == [f"{note}: ifup refuses the file"]
+    assert slots(result) == ["eth0:0"]
+
+
+def test_a_fault_of_a_mapping() -> None:
+    """A mapping has two options."""
+    text = "mapping eth0\n script a\n map b\n c d\n"
+    assert found(text).notes[1:] == ["f:4: c: not an option of a mapping: ifup refuses the file"]
+
+
+def named(slot: str) -> str:
+    return f"auto eth0:{slot}\niface eth0:{slot} inet static\n address 10.0.0.1/24\n"
+
+
+@pytest.mark.parametrize("slot", ["web", "0-", "", "1a", "-1", "007", "65536", "0:1"])
+def test_a_label_that_is_no_name(slot: str) -> None:
+    """To ifup and the kernel a label is any text; its address gets the lowest slot that is free
+    once all numbers are known, and a note says which."""
+    text = named(slot) + alias(0).replace("lo", "eth0")
+    result = found(text)
+    assert [" ".join(text.split()) for text in result.lines] == [
+        f"eth0:1 10.0.0.1/24 kind label # f:2: eth0:{slot}",
+        "eth0:0 192.0.2.0/32 kind label broadcast 192.0.2.0 # f:5",
     ]
-
-
-@pytest.mark.parametrize("slot", ["web", "0-", "", "1a", "-1"])
-def test_slots_are_numbers(slot: str) -> None:
-    """eth0:web was possible to ifconfig; here it is a note that says so."""
-    (note,) = notes("address 10.0.0.1/24", head=f"eth0:{slot} inet static")
-    assert note.startswith(f"f:2: eth0:{slot}: slots are numbers")
+    assert result.notes == [
+        f"f:2: eth0:{slot}: 10.0.0.1/24 becomes eth0:1, since a slot is a number"
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("eth0:65536", "slot is over the limit"),
-        ("eth0:0:1", "an alias cannot have aliases"),
         ("enx001122334455:0", "an address label has 15 bytes at most"),
         ("enx00112233445566:0", "a device name has 15 at most"),
         (":0", "the name of the main device is missing"),
@@ -207,19 +260,64 @@ def test_slots_are_numbers(slot: str) -> None:
 )
 def test_bad_names(name: str, why: str) -> None:
     """A name that no label of the kernel can have is a note."""
-    result = found(stanza("address 10.0.0.1/24", head=f"{name} inet static"))
+    result = found(f"auto {name}\niface {name} inet static\n address 10.0.0.1/24\n")
     assert result.lines == []
-    assert why in result.notes[0]
+    (note,) = result.notes
+    assert why in note
 
 
-def test_inherits() -> None:
-    """Options of a template are left out; those of the stanza are used."""
-    result = found(stanza("address 10.0.0.1/24", head="eth0:0 inet static inherits web"))
-    assert slots(result) == ["eth0:0"]
-    assert result.notes == ["f:2: eth0:0: options inherited from web are not carried over"]
-    assert notes(head="eth0:0 inherits web") == [
-        "f:2: eth0:0: an address family and a method are needed, and web is not asked"
-    ]
+@pytest.mark.parametrize(
+    ("template", "own", "words"),
+    [
+        ("netmask 255.255.0.0", "address 10.0.0.1/24", "10.0.0.1/16 kind label"),
+        ("address 10.0.0.1/24", "netmask 16", "10.0.0.1/16 kind label"),
+        ("address 10.0.0.1/24", "broadcast -", "10.0.0.1/24 kind label broadcast 10.0.0.0"),
+    ],
+)
+@pytest.mark.parametrize("head", ["inet static inherits t", "inet inherits t", "inherits t"])
+def test_inherits(template: str, own: str, words: str, head: str) -> None:
+    """Options, family and method of an earlier stanza; its netmask beats the length of our own
+    address, since nothing is overridden."""
+    text = f"iface t inet static\n {template}\nauto eth0:0\niface eth0:0 {head}\n {own}\n"
+    result = found(text)
+    (only,) = result.lines
+    assert " ".join(only.split()) == f"eth0:0 {words} # f:4"
+    assert result.notes == []
+
+
+def test_inherits_the_first_of_a_family() -> None:
+    """Of several templates of one name the first that has the family."""
+    text = "iface t inet6 static\n address 2001:db8::1/64\niface t inet static\n netmask 16\n"
+    result = found(text + stanza("address 10.0.0.1", head="eth0:0 inet static inherits t"))
+    assert result.lines == ["eth0:0  10.0.0.1/16  kind label   # f:6"]
+
+
+def test_what_is_inherited_and_said_again() -> None:
+    """ifup joins both, and ip(8) refuses it: a note."""
+    text = "iface t inet static\n netmask 16\n"
+    result = found(
+        text + stanza("address 10.0.0.1", "netmask 24", head="eth0:0 inet static inherits t")
+    )
+    assert result.lines == []
+    assert result.notes == ["f:4: eth0:0: netmask is given twice, which ip(8) refuses"]
+
+
+@pytest.mark.parametrize("after", ["# text", "text inherits web", "# inherits web"])
+def test_words_after_the_method(after: str) -> None:
+    """ifup warns and ignores them."""
+    assert line("address 10.0.0.1/24", head=f"eth0:0 inet static {after}") == (
+        "eth0:0 10.0.0.1/24 kind label"
+    )
+
+
+@pytest.mark.parametrize("word", ["auto", "allow-hotplug", "no-scripts", "no-auto-down"])
+def test_a_bare_keyword(word: str) -> None:
+    """It means the stanza that it stands in, which goes on."""
+    result = found(f"iface eth0:0 inet static\n {word}\n address 10.0.0.1/24\n")
+    awake = word in ("auto", "allow-hotplug")
+    assert (slots(result), result.notes) == (["eth0:0"] if awake else ["#"], [])
+    ended = found(f"iface eth0:0 inet static\n {word} eth1\n address 10.0.0.1/24\n")
+    assert ended.notes[-1].startswith("f:3: address: an option outside of a stanza")
 
 
 # Several stanzas ----------------------------------------------------------------------------
@@ -272,21 +370,59 @@ def test_logical_interfaces() -> None:
     text = "mapping eth0 eth1\n script /bin/x\n map a b\nauto eth0=home eth0:0=web\n"
     assert found(text).notes == [
         "f:1: mapping eth0 eth1: logical interfaces are not carried over",
-        "f:4: eth0:0=web: logical interfaces are not carried over",
     ]
+
+
+def test_a_stanza_under_another_name() -> None:
+    """``auto NAME=DEFINED``: the stanza of one name for several interfaces."""
+    text = "auto eth0:0=web eth1:3=web\niface web inet static\n address 10.0.0.1/24\n"
+    result = found(text)
+    assert result.lines == ["eth0:0  10.0.0.1/24  kind label   # f:2"]
+    assert result.notes == ["f:2: eth1:3: 10.0.0.1/24 is not carried over: eth0:0 at f:2 has it"]
+
+
+def test_nothing_of_that_name() -> None:
+    """An alias that is to be brought up and that nothing defines."""
+    assert found("auto eth0 eth0:0 eth0:1=web\n").notes == [
+        "f:1: eth0:0: there is no iface eth0:0",
+        "f:1: eth0:1: there is no iface web",
+    ]
+
+
+def test_order() -> None:
+    """ifup brings up what is auto in that order, then the others; a VLAN after what it is on."""
+    text = "allow-hotplug eth0:3\nauto eth0.5:2 eth0:1\n"
+    text += "".join(
+        f"iface {name} inet static\n address 192.0.2.{number}/24\n"
+        for number, name in enumerate(("eth0:3", "eth0:1", "eth0.5:2", "eth0:4"))
+    )
+    text += "iface eth0 inet manual\n up ip addr add 192.0.2.9/24 brd + dev eth0 label eth0:9\n"
+    assert [one.split()[0] for one in found(text).lines] == [
+        "eth0:9", "eth0.5:2", "eth0:1", "eth0:3", "#",
+    ]  # fmt: skip
 
 
 def test_second_stanza() -> None:
-    """A second address of an alias is a note; the same address again is not."""
+    """A second address of an alias becomes one of its own; the same address again does not."""
     text = stanza("address 10.0.0.1/24")
     again = found(text + "\n" + text)
     assert (slots(again), again.notes) == (["eth0:0"], [])
-    other = found(f"{text}\niface eth0:00 inet6 static\n address 2001:db8::1/64\n")
-    assert slots(other) == ["eth0:0"]
-    assert other.notes == [
-        "f:4: eth0:0: 2001:db8::1/64 is not carried over: one alias has one address,"
-        " and f:2 gives it 10.0.0.1/24"
+    other = found(f"{text}\niface eth0:0 inet6 static\n address 2001:db8::1/64\n")
+    assert other.lines == [
+        "eth0:0  10.0.0.1/24     kind label   # f:2",
+        "eth0:1  2001:db8::1/64  kind label   # f:4: eth0:0",
     ]
+    assert other.notes == [
+        "f:4: eth0:0: 2001:db8::1/64 becomes eth0:1, since 10.0.0.1/24 at f:2 has that name"
+    ]
+
+
+def test_an_address_of_the_main_device() -> None:
+    """The main device has it already, so that ifup cannot add it."""
+    text = "auto eth0\niface eth0 inet static\n address 10.0.0.1/24\n"
+    result = found(text + stanza("address 10.0.0.1/24"))
+    assert result.lines == []
+    assert result.notes == ["f:5: eth0:0: 10.0.0.1/24 is not carried over: eth0 at f:2 has it"]
 
 
 def test_one_address_twice() -> None:
@@ -295,7 +431,7 @@ def test_one_address_twice() -> None:
     both = found("auto lo:0 lo:1\n" + text.format(0, 24) + text.format(1, 32))
     assert slots(both) == ["lo:0"]
     assert both.notes == ["f:4: lo:1: 10.0.0.1/32 is not carried over: lo:0 at f:2 has it"]
-    for number, order in ((1, ["#", "lo:1"]), (0, ["lo:0", "#"])):
+    for number, order in ((1, ["lo:1", "#"]), (0, ["lo:0", "#"])):
         one = found(f"auto lo:{number}\n" + text.format(0, 24) + text.format(1, 32))
         assert (slots(one), one.notes) == (order, [])
 
@@ -304,8 +440,8 @@ def test_lines_are_aligned() -> None:
     """Names and addresses stand in columns."""
     result = found(alias(1) + alias(100))
     assert result.lines == [
-        "lo:1    192.0.2.1/32    kind label   # f:2",
-        "lo:100  192.0.2.100/32  kind label   # f:5",
+        "lo:1    192.0.2.1/32    kind label broadcast 192.0.2.1   # f:2",
+        "lo:100  192.0.2.100/32  kind label broadcast 192.0.2.100   # f:5",
     ]
 
 
@@ -315,23 +451,23 @@ def test_lines_are_aligned() -> None:
 def test_comments_and_continuation() -> None:
     """A comment is a line of its own, and ends at its end; a backslash at the very end joins."""
     text = """\
-# auto lo:9 \\
-auto lo:0 \\
-   lo:1
+# auto eth0:9 \\
+auto eth0:0 \\
+   eth0:1
 
-  # iface lo:0 inet static
-iface lo:0 \\
+  # iface eth0:0 inet static
+iface eth0:0 \\
  inet static
  addr\\
-ess 192.0.2.1/32
+ess 192.0.2.1/24
 \t# in a stanza
-iface lo:1 inet static\t
-\taddress  192.0.2.2/32 \r
+iface eth0:1 inet static\t
+\taddress  192.0.2.2/24 \r
 """
     result = found(text)
     assert [text.split() for text in result.lines] == [
-        ["lo:0", "192.0.2.1/32", "kind", "label", "#", "f:6"],
-        ["lo:1", "192.0.2.2/32", "kind", "label", "#", "f:11"],
+        ["eth0:0", "192.0.2.1/24", "kind", "label", "#", "f:6"],
+        ["eth0:1", "192.0.2.2/24", "kind", "label", "#", "f:11"],
     ]
     assert result.notes == []
 
@@ -348,7 +484,9 @@ def test_backslash_at_the_end_of_the_file() -> None:
 
 def test_misplaced() -> None:
     """An option outside of a stanza is a note; ``auto`` ends a stanza."""
-    assert found("address 10.0.0.1\n").notes == ["f:1: address: an option outside of a stanza"]
+    assert found("address 10.0.0.1\n").notes == [
+        "f:1: address: an option outside of a stanza: ifup refuses the file"
+    ]
     text = stanza() + "\nauto eth1\n address 10.0.0.1/24\n"
     assert found(text).notes[0] == "f:2: eth0:0: there is no address"
     assert "outside of a stanza" in found(text).notes[1]
@@ -358,7 +496,8 @@ def test_misplaced() -> None:
 
 
 def read(root: Path) -> Imported:
-    return ifupdown.read(root=str(root))
+    addresses, notes = ifupdown.read(root=str(root))
+    return Imported(lines_of(addresses, notes), notes)
 
 
 def test_source(tmp_path: Path) -> None:
@@ -409,7 +548,9 @@ def test_a_stanza_ends_with_its_file(tmp_path: Path) -> None:
     tree(tmp_path, interfaces=f"source a\n address 192.0.2.9/32\n{alias(1)}", a=alias(2))
     result = read(tmp_path)
     assert slots(result) == ["lo:2", "lo:1"]
-    assert result.notes == ["/etc/network/interfaces:2: address: an option outside of a stanza"]
+    assert result.notes == [
+        "/etc/network/interfaces:2: address: an option outside of a stanza: ifup refuses the file"
+    ]
 
 
 def test_loops(tmp_path: Path) -> None:
@@ -425,6 +566,13 @@ def test_loops(tmp_path: Path) -> None:
         "/etc/network/a:1: /etc/network/interfaces includes itself",
         "/etc/network/interfaces:1: /etc/network/interfaces includes itself",
     ]
+
+
+def test_a_file_is_read_once(tmp_path: Path) -> None:
+    """However often it is included; nothing is said of that."""
+    tree(tmp_path, interfaces="source d/*\nsource d/a\n", d__a="iface eth0 inet dhcp\n" + alias(1))
+    result = read(tmp_path)
+    assert (slots(result), result.notes) == (["lo:1"], [])
 
 
 def test_unreadable(tmp_path: Path) -> None:

@@ -1,0 +1,261 @@
+"""interfaces(5) of ifupdown: its aliases as lines of netalias.conf(5).
+
+::
+
+    files.py        a file and those that it includes
+    syntax.py       text -> stanzas
+    definitions.py  stanzas -> definitions, with what they inherit; the faults of a file
+    static.py       the options of a definition -> the address that ifup(8) sets
+    commands.py     its commands, split by shell.py -> the addresses that they set
+    addresses.py    an address -> words of netalias.conf(5)
+
+The model is ifup(8) 0.8: its aliases are addresses with a label, so all lines are of kind label, in
+the order in which ``ifup -a`` would bring them up. What netalias cannot express becomes a note::
+
+    auto eth0:0                        eth0:0  200.1.1.1/24  kind label   # FILE:LINE
+    iface eth0:0 inet static
+        address 200.1.1.1/24
+        gateway 200.1.1.254            FILE:LINE: eth0:0: gateway is not carried over: ...
+"""
+
+from __future__ import annotations
+
+from netalias import desired, errors, families
+from netalias.importers import Importer
+from netalias.importers.ifupdown.commands import effect
+from netalias.importers.ifupdown.definitions import COMMANDS, EARLY, RAISING, define
+from netalias.importers.ifupdown.static import OPTIONS, static
+from netalias.importers.ifupdown.syntax import AUTO, IFACE, MAPPING, parse, selected
+from netalias.importers.slots import Found
+from netalias.model import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from netalias.importers.ifupdown.definitions import Definition
+    from netalias.importers.ifupdown.syntax import Option, Stanza
+
+__all__ = ["Interfaces", "convert", "parse", "read"]
+
+DEFAULT = "/etc/network/interfaces"
+STATIC = "static"
+LOOPBACK = "lo"
+REASONS = {
+    "mtu": "it is that of the main device (kind macvlan has its own)",
+    "hwaddress": "it is that of the main device (kind macvlan has its own)",
+    "description": "it is that of the main device",
+    "gateway": "an alias brings no default route",
+    "metric": "it is that of the default route",
+    "scope": "the kind decides it",
+}
+OTHER_REASON = "netalias has nothing like it"
+WITHOUT_EFFECT = ("network",)
+"""Options that ifup does not use."""
+ASLEEP = "not brought up automatically (neither auto nor allow-hotplug)"
+
+
+class Interfaces(Importer):
+    """The importer of interfaces(5)."""
+
+    usual = DEFAULT
+
+    def read(self, path: str) -> tuple[list[Found], list[str]]:
+        """The aliases in a file and in all that it includes; see read()."""
+        return read(path)
+
+
+def read(path: str = DEFAULT, root: str = "") -> tuple[list[Found], list[str]]:
+    """The aliases in a file and in all that it includes, and notes.
+
+    *root* is put before every path that is opened, and is not shown. Raises StateError when the
+    file itself cannot be read; an included file that cannot be read is a note.
+    """
+    from netalias.importers.ifupdown.files import gather
+
+    notes: list[str] = []
+    try:
+        stanzas = list(gather(path, root, notes, set()))
+    except OSError as error:
+        raise errors.StateError(f"{names.printable(path)}: {error.strerror}") from None
+    found, more = convert(stanzas)
+    return found, notes + more
+
+
+def convert(stanzas: Iterable[Stanza]) -> tuple[list[Found], list[str]]:
+    """The aliases in the stanzas of all files, and notes; the addresses of main devices are found
+    too, since no alias can have them."""
+    stanzas = list(stanzas)
+    conversion = _Conversion(stanzas)
+    found = list(conversion.run(stanzas))
+    return found, conversion.sorted_notes(stanzas)
+
+
+class _Conversion:
+    """A conversion: the definitions, what brings them up, and the notes so far.
+
+    ``targets`` maps the name of each interface that is brought up to its definitions' name, and to
+    the place that says so. It grows while commands are looked at that call ifup.
+    """
+
+    __slots__ = ("definitions", "notes", "registry", "targets", "templates")
+
+    def __init__(self, stanzas: list[Stanza]) -> None:
+        self.notes: list[tuple[str, str]] = []
+        self.registry = families.lazy()
+        self.definitions, self.templates = define(stanzas, self._note)
+        self.targets: dict[str, tuple[str, str]] = {}
+        self._raise([LOOPBACK], "")
+        listing = [stanza for stanza in stanzas if selected(stanza.word)]
+        for stanza in sorted(listing, key=lambda one: selected(one.word) != AUTO):
+            self._raise(stanza.words, stanza.place, alone=selected(stanza.word) != AUTO)
+
+    def _note(self, place: str, text: str) -> None:
+        self.notes.append((place, names.printable(text)))
+
+    def sorted_notes(self, stanzas: list[Stanza]) -> list[str]:
+        """The notes in the order of the lines that they are about."""
+        order: dict[str, int] = {}
+        for stanza in stanzas:
+            for place in (stanza.place, *(option.place for option in stanza.options)):
+                order.setdefault(place, len(order))
+        ordered = sorted(self.notes, key=lambda note: order[note[0]])
+        return [f"{place}: {text}" for place, text in ordered]
+
+    def _raise(self, interfaces: Iterable[str], place: str, *, alone: bool = False) -> None:
+        """Bring up these interfaces, each ``NAME`` or ``NAME=DEFINED``; not patterns, which mean
+        devices that are there. What is below a VLAN that is defined comes first, unless *alone*."""
+        for word in interfaces:
+            if "/" in word:
+                continue
+            name, _, defined = word.partition("=")
+            defined = defined or name
+            below, dot, _ = name.partition(".")
+            if dot and not alone and any(one.name == defined for one in self.definitions):
+                self.targets.setdefault(below, (below, place))
+            self.targets.setdefault(name, (defined, place))
+
+    def run(self, stanzas: list[Stanza]) -> Iterator[Found]:
+        """What is brought up, in order, then the other aliases."""
+        mapped = any(stanza.word == MAPPING for stanza in stanzas)
+        known = {word for one in stanzas if one.word == IFACE for word in one.words[:1]}
+        done: list[str] = []
+        awake = set()
+        while len(done) < len(self.targets):
+            name = list(self.targets)[len(done)]
+            done.append(name)
+            defined, place = self.targets[name]
+            awake.add(defined)
+            mine = [one for one in self.definitions if one.name == defined]
+            if defined not in known and ":" in name and not mapped:
+                self._note(place, f"{name}: there is no iface {defined}")
+            stop = ""
+            for one in mine:
+                if not stop and one.method == STATIC and "address" not in one.values:
+                    stop = f"not brought up (ifup stops at {one.place}, which has no address)"
+                yield from self._found(one, name, stop)
+        for one in self.definitions:
+            if one.name not in awake and (":" in one.name or one.name not in self.templates):
+                yield from self._found(one, one.name, ASLEEP)
+
+    def _found(self, one: Definition, name: str, asleep: str) -> Iterator[Found]:
+        """The addresses that ifup sets for a definition under *name*."""
+        alias = ":" in name
+        fixed = one.method == STATIC and one.family in OPTIONS
+        found = list(self._commands(one, name, asleep, EARLY))
+        found += self._static(one, name, asleep) if fixed else []
+        found += self._commands(one, name, asleep, COMMANDS[len(EARLY) :])
+        yield from found
+        if alias and found:
+            self._lost(one, name)
+        elif alias and not fixed:
+            what = f"{one.family} {one.method} is not carried over"
+            self._note(one.place, f"{name}: {what} (an alias has a fixed address)")
+
+    def _static(self, one: Definition, name: str, asleep: str) -> list[Found]:
+        """The address of the method static; none, with a note, where ip(8) would refuse it. That of
+        a main device counts only where it is brought up."""
+        alias = ":" in name
+        try:
+            if alias:
+                _check(name)
+            found = static(one.values, self.registry.get(one.family))
+            words = found.words(name.partition(":")[0])
+            if alias:
+                desired.parse([f"{name.partition(':')[0]}:0", *words], self.registry)
+        except errors.NetaliasError as error:
+            twice = [word for word in OPTIONS[one.family] if "\n" in one.values.get(word, "")]
+            if alias and twice:
+                self._note(one.place, f"{name}: {twice[0]} is given twice, which ip(8) refuses")
+            elif alias:
+                self._note(one.place, _named(name, error))
+            return []
+        return [Found(name, found.local, words, one.place, asleep)] if alias or not asleep else []
+
+    def _lost(self, one: Definition, name: str) -> None:
+        """Note the options of an alias that have no word in a line."""
+        known = OPTIONS.get(one.family, ()) if one.method == STATIC else ()
+        said: dict[str, str] = {}
+        for option in one.options:
+            word = option.word
+            if word in COMMANDS or word in WITHOUT_EFFECT:
+                continue
+            if word not in known:
+                reason = REASONS.get(word, OTHER_REASON)
+                self._note(option.place, f"{name}: {word} is not carried over: {reason}")
+            elif word in said:
+                what = f"a second {word}, {option.value}, is not carried over"
+                self._note(option.place, f"{name}: {what}: it has {said[word]}")
+            said.setdefault(word, option.value)
+
+    def _commands(
+        self, one: Definition, name: str, asleep: str, words: tuple[str, ...]
+    ) -> Iterator[Found]:
+        """The labels that those commands of a definition set that are options called *words*."""
+        for option in one.options:
+            if option.word in words and (option.word in RAISING or ":" in name):
+                yield from self._command(option, name, asleep)
+
+    def _command(self, option: Option, name: str, asleep: str) -> Iterator[Found]:
+        """The labels that a command sets, which is noted where it does anything else to an alias.
+        ifup runs only those of RAISING."""
+        what = f"{name}: {option.word} is not carried over"
+        try:
+            done = effect(option.value, name, self.registry)
+            if done is None:
+                self._note(option.place, f"{what}: only a shell knows what it does")
+                return
+            found = [
+                Found(label, one.local, one.words(_check(label)), option.place, asleep)
+                for label, one in done.labels
+            ]
+            for one in found:
+                desired.parse([f"{one.main}:0", *one.words], self.registry)
+        except errors.NetaliasError as error:
+            self._note(option.place, f"{what}: {error.line()}")
+            return
+        if option.word in RAISING:
+            yield from found
+            if not asleep:
+                self._raise(done.raised, option.place)
+        if done.others and ":" in name:
+            self._note(option.place, f"{what}: {OTHER_REASON}")
+
+
+def _check(label: str) -> str:
+    """The main device of a label that the kernel can have. Raises BadName, LimitError."""
+    main = label.partition(":")[0]
+    names.check_device(main, label)
+    size = len(label.encode("utf-8", "surrogateescape"))
+    if size > names.NAME_MAX:
+        raise errors.LimitError(
+            f"{label}: an address label has {names.NAME_MAX} bytes at most, this one {size}",
+            "a device has room for the name: kind macvlan",
+        )
+    return main
+
+
+def _named(name: str, error: errors.NetaliasError) -> str:
+    """The line of *error*, which begins with *name*."""
+    text = error.line()
+    return text if text.startswith(f"{name}:") else f"{name}: {text}"

@@ -1,0 +1,84 @@
+"""The files of interfaces(5): one and all that it includes by ``source``."""
+
+from __future__ import annotations
+
+from errno import EFBIG
+from os import strerror
+
+from netalias.importers.ifupdown.syntax import SOURCE, SOURCE_DIRECTORY, parse
+from netalias.model import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.importers.ifupdown.syntax import Stanza
+
+SIZE_MAX = 16 << 20
+"""Longest file in characters."""
+WILD = "*?["
+SHELL = "$`~'\"\\(){}<>|&;\0"
+"""Characters that wordexp(3) expands or refuses, apart from wildcards."""
+
+
+def gather(
+    path: str, root: str, notes: list[str], seen: set[str], above: tuple[str, ...] = ()
+) -> Iterator[Stanza]:
+    """The stanzas of a file, with those of included files in place. Raises OSError.
+
+    *root* is put before every path that is opened. *seen* holds the files that were read before:
+    ifup(8) reads none a second time.
+    """
+    seen.add(path)
+    with open(root + path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        text = file.read(SIZE_MAX + 1)
+        if len(text) > SIZE_MAX:
+            raise OSError(EFBIG, strerror(EFBIG))
+    chain = (*above, path)
+    for stanza in parse(text, path):
+        if stanza.word != SOURCE and not stanza.word.startswith(SOURCE_DIRECTORY):
+            yield stanza
+            continue
+        for included in _included(stanza, path, root, notes):
+            if included in chain:
+                notes.append(f"{stanza.place}: {names.printable(included)} includes itself")
+            if included in seen:
+                continue
+            try:
+                yield from gather(included, root, notes, seen, chain)
+            except OSError as error:
+                what = f"{names.printable(included)}: {error.strerror}"
+                notes.append(f"{stanza.place}: {what}")
+
+
+def _included(stanza: Stanza, path: str, root: str, notes: list[str]) -> Iterator[str]:
+    """The paths that ``source`` or ``source-directory`` includes, in order."""
+    from os.path import basename, dirname, join, normpath
+
+    for word in stanza.words:
+        if any(letter in SHELL for letter in word):
+            what = names.printable(word)
+            notes.append(f"{stanza.place}: {what}: not read, since only a shell can expand it")
+            continue
+        pattern = normpath(join(dirname(path), word))
+        found = _expanded(pattern, root)
+        if stanza.word == SOURCE:
+            yield from found
+            continue
+        for folder in found:
+            inside = _expanded(join(folder, "*"), root)
+            yield from (name for name in inside if _is_plain(basename(name)))
+
+
+def _expanded(pattern: str, root: str) -> list[str]:
+    """The existing paths that match; a pattern without wildcards is itself, even if missing."""
+    from glob import escape, glob
+
+    if not any(letter in WILD for letter in pattern):
+        return [pattern]
+    return sorted(name[len(root) :] for name in glob(escape(root) + pattern))
+
+
+def _is_plain(name: str) -> bool:
+    """Whether source-directory reads a file of this name: ``^[a-zA-Z0-9_-]+$``."""
+    return name.isascii() and name.replace("_", "a").replace("-", "a").isalnum()

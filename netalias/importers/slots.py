@@ -1,0 +1,116 @@
+"""Slots for imported aliases: every address gets one of its own. Pure.
+
+What other programs call an alias need not be a name of ours, and several addresses may share one.
+A label that is a name keeps it; all others get the lowest slots that are free then, with a note::
+
+    eth0:1  10.0.0.1/24     kind label   # FILE:3
+    eth0:0  10.0.0.2/24     kind label   # FILE:6: eth0:web
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.desired.export import aligned
+from netalias.model import names
+from netalias.model.names import SLOT_MAX, AliasName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+
+class Found:
+    """An address that another program gives to the alias ``label``, or to a main device.
+
+    ``packed`` is the address, ``words`` are those of a line, ADDRESS/LEN first, and ``place`` is
+    ``file:line``. ``asleep`` says why nobody brings it up, or is empty.
+    """
+
+    __slots__ = ("asleep", "label", "packed", "place", "words")
+
+    def __init__(
+        self, label: str, packed: bytes, words: list[str], place: str, asleep: str = ""
+    ) -> None:
+        self.label = label
+        self.packed = packed
+        self.words = words
+        self.place = place
+        self.asleep = asleep
+
+    @property
+    def main(self) -> str:
+        """The name of the main device."""
+        return self.label.partition(":")[0]
+
+
+def lines(found: Sequence[Found], notes: list[str], taken: Collection[AliasName] = ()) -> list[str]:
+    """Aligned lines for *found* in order; *notes* gets what they do not say by themselves.
+
+    *taken* are names that are not free. Aliases that are asleep come last, as comments.
+    """
+    return _Slots(found, notes, taken).lines(found)
+
+
+class _Slots:
+    """The slots that are in use, and who has which address."""
+
+    __slots__ = ("notes", "owners", "said", "used")
+
+    def __init__(
+        self, found: Sequence[Found], notes: list[str], taken: Collection[AliasName]
+    ) -> None:
+        self.notes = notes
+        self.used = {*taken, *filter(None, (names.split(one.label) for one in found))}
+        self.said: dict[AliasName, Found] = {}
+        self.owners: dict[bytes, Found] = {}
+
+    def lines(self, found: Sequence[Found]) -> list[str]:
+        rows = []
+        seen = set()
+        for one in sorted(found, key=lambda one: bool(one.asleep)):
+            if (one.label, one.packed) in seen:
+                continue
+            seen.add((one.label, one.packed))
+            # A comment does not take the address.
+            owner = self.owners.setdefault(one.packed, one) if not one.asleep else one
+            if ":" not in one.label:
+                continue
+            if owner is not one:
+                what = f"{owner.label} at {owner.place} has it"
+                self._note(one, f"{one.words[0]} is not carried over: {what}")
+                continue
+            try:
+                rows.append(self._row(one))
+            except errors.NetaliasError as error:
+                self._note(one, f"{one.words[0]} is not carried over: {error.line()}")
+        return aligned(rows)
+
+    def _note(self, one: Found, text: str) -> None:
+        self.notes.append(f"{one.place}: {names.printable(one.label)}: {text}")
+
+    def _row(self, one: Found) -> tuple[str, str, str]:
+        """The row for aligned(). Raises LimitError."""
+        address, *words = one.words
+        text = f"{' '.join(words)}   # {one.place}"
+        name = names.split(one.label)
+        if name is None or self.said.setdefault(name, one) is not one:
+            why = "a slot is a number"
+            if name is not None:
+                first = self.said[name]
+                why = f"{first.words[0]} at {first.place} has that name"
+            name = self._free(one.main)
+            self._note(one, f"{address} becomes {name}, since {why}")
+            text += f": {names.printable(one.label)}"
+        names.label(name)
+        if one.asleep:
+            text += f": {one.asleep}"
+        return f"# {name}" if one.asleep else str(name), address, text
+
+    def _free(self, main: str) -> AliasName:
+        """The lowest free slot of *main*, which is then in use. Raises LimitError."""
+        for slot in range(SLOT_MAX + 1):
+            name = AliasName(main, slot)
+            if name not in self.used:
+                self.used.add(name)
+                return name
+        raise errors.LimitError(f"{main} has no free slot")
