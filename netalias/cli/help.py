@@ -128,7 +128,8 @@ main devices follow, foreign ones too; their KIND is published.
   ADDRESS  address and prefix length
   STATE    up, down or no-carrier; then tentative, dadfailed, no-address (somebody removed it),
            expired (its lease was not renewed), half-made (by an interrupted run),
-           renamed (the main device was), foreign (a label that netalias did not make)
+           renamed (the main device was), foreign (a label that netalias did not make; it may
+           have a name that no alias has, like eth0:web)
   MAC      the MAC at which the alias is reached
   RX, TX   packets received and sent; a label has no counters
 

@@ -7,7 +7,7 @@ import sys
 from netalias import errors
 from netalias.cli.output import complain, write
 from netalias.desired import export
-from netalias.model import names
+from netalias.model import address_text, names
 from netalias.model.commands import command
 from netalias.model.names import printable
 from netalias.observed import ordered
@@ -15,7 +15,12 @@ from netalias.observed import ordered
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.cli import Options
+    from netalias.importers.slots import Found
     from netalias.model import Alias
+    from netalias.observed import Observed
+
+KERNEL = "kernel"
+"""The place of a label that stands in no file."""
 
 
 def save(options: Options, words: list[str]) -> int:
@@ -60,8 +65,8 @@ def import_(options: Options, words: list[str]) -> int:
 
     with options.engine() as engine:
         observed = engine.observe()
-    labels = {alias.name for alias in observed.aliases if not alias.ours}
-    imported = importers.read("".join(words), labels)
+    taken = {alias.name for alias in observed.aliases if not alias.ours}
+    imported = importers.read("".join(words), taken, _unnamed(observed))
     said = {line.split()[0] for line in imported.lines}
     others = [
         alias
@@ -73,6 +78,19 @@ def import_(options: Options, words: list[str]) -> int:
     for note in imported.notes if not options.quiet else ():
         complain(note, "warning: ")
     return errors.STATUS_OK
+
+
+def _unnamed(observed: Observed) -> list[Found]:
+    """The labels in the kernel that no alias can be called, to be imported under other names."""
+    from netalias.importers.slots import Found
+    from netalias.observed.unnamed import unnamed
+
+    found = []
+    for alias in unnamed(observed):
+        address = f"{address_text(alias.family, alias.address)}/{alias.prefixlen}"
+        words = export.words(alias, observed.registry) or []
+        found.append(Found(str(alias.name), alias.address, [address, *words], KERNEL))
+    return found
 
 
 def adopt_(options: Options, words: list[str]) -> int:

@@ -35,13 +35,18 @@ def detail(options: Options, engine: Engine, name: str) -> int:
 
 
 def show(options: Options, words: list[str]) -> int:
-    """Print all aliases in chain order, or those that *words* select; the exit status."""
-    from netalias.observed import select
+    """Print all aliases in chain order, or those that *words* select, and labels of others that no
+    alias can be called; the exit status."""
+    from netalias.observed import ordered, select
 
     with options.engine() as engine:
         observed = engine.observe()
         proxies = engine.kernel.proxies()
     aliases = select(observed, words)
+    if observed.labelled:
+        from netalias.observed.unnamed import unnamed
+
+        aliases = ordered(aliases + unnamed(observed, words), observed.snapshot)
     if options.family:
         aliases = [alias for alias in aliases if alias.family == options.family]
     found: Sequence[Published] = ()

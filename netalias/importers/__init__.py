@@ -11,7 +11,7 @@ from os.path import exists
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from netalias.importers.slots import Found
     from netalias.model.names import AliasName
@@ -59,8 +59,8 @@ def get(name: str) -> Importer:
     return found
 
 
-def read(path: str = "", taken: Collection[AliasName] = ()) -> Imported:
-    """The aliases in the file at *path*; without a path, in the usual files that exist.
+def read(path: str = "", taken: Collection[AliasName] = (), more: Sequence[Found] = ()) -> Imported:
+    """The aliases in the file at *path*, without a path in the usual files that exist, and *more*.
 
     *taken* are names for none but those whom the file calls so. Raises StateError.
     """
@@ -73,5 +73,5 @@ def read(path: str = "", taken: Collection[AliasName] = ()) -> Imported:
     else:
         readings = [one.read(one.usual) for one in importers if exists(one.usual)]
     notes = [note for _, some in readings for note in some]
-    found = [address for some, _ in readings for address in some]
+    found = [address for some, _ in readings for address in some] + [*more]
     return Imported(slots.lines(found, notes, taken), notes)

@@ -43,6 +43,13 @@ class Observed:
             self.by_name.setdefault(alias.name, []).append(alias)
 
     @property
+    def labelled(self) -> bool:
+        """Whether an address has a label with a colon, so that unnamed.py may find something."""
+        return any(
+            ":" in entry.label for some in self.snapshot.addresses.values() for entry in some
+        )
+
+    @property
     def remnants(self) -> list[Device]:
         """Devices of ours that no alias owns: an interrupted run was about to delete them, or had
         not named them yet when the main device was renamed."""

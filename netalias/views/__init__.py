@@ -175,8 +175,8 @@ def fields(alias: Alias, registry: Registry) -> dict[str, object]:
 
     Ours are altname, slot, kind, owned, state, lease and remaining.
     """
-    result: dict[str, object] = {"altname": str(alias.name), "slot": alias.name.slot}
-    result["kind"] = alias.kind
+    slot = alias.name.slot if alias.name.slot >= 0 else None
+    result: dict[str, object] = {"altname": str(alias.name), "slot": slot, "kind": alias.kind}
     result["owned"] = alias.ours
     result["state"] = state(alias)
     if alias.main is not None:

@@ -136,9 +136,56 @@ def test_from_import_to_in_sync(made: Command) -> None:
     """The output of import is a file; after adopt it plans nothing."""
     said = made("import", "/dev/null")
     made.silent("adopt", "eth9:0", "eth9:1", "eth9:2")
-    done = made.run("reconcile", "-", input=said)
+    done = made.run("--hands-off", "reconcile", "-", input=said)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert made("import", "/dev/null") == ""
+
+
+@pytest.fixture
+def unnamed(cli: Command) -> Command:
+    """With a label that is a name, and three that none can be."""
+    for number, label in enumerate(("eth9:0", "eth9:web", "eth9:007", "eth9:")):
+        cli.namespace.ip(f"addr add 10.7.0.{number + 1}/32 dev eth9 label {label}")
+    return cli
+
+
+def test_a_label_that_no_alias_can_be_called_is_shown(unnamed: Command) -> None:
+    """As foreign, in every view of its main device, and without a slot."""
+    shown = [(one["altname"], one["slot"], one["state"]) for one in unnamed.json()]
+    assert shown == [
+        ("eth9:0", 0, "up,foreign"),
+        ("eth9:web", None, "up,foreign"),
+        ("eth9:007", None, "up,foreign"),
+        ("eth9:", None, "up,foreign"),
+    ]
+    assert [one["local"] for one in unnamed.json("eth9")] == [f"10.7.0.{n}" for n in range(1, 5)]
+    assert unnamed.json("lo") == []
+    for words in ("show", "-br show", "-d show", "-o show eth9", "--tree show"):
+        assert "eth9:web" in unnamed(*words.split()), words
+    assert "eth9:web" not in unnamed("-6", "show")
+    for words in ("save", "cat aliases"):
+        assert "eth9:web" not in unnamed(*words.split()), words
+
+
+def test_a_label_that_no_alias_can_be_called_is_imported(unnamed: Command, tmp_path: Path) -> None:
+    """Under the lowest slot that neither the kernel nor a file has, with a warning; once, where the
+    file has it too."""
+    done = unnamed.run("import", "/dev/null")
+    assert done.stdout.splitlines() == [
+        "eth9:1  10.7.0.2/32  kind label   # kernel: eth9:web",
+        "eth9:2  10.7.0.3/32  kind label   # kernel: eth9:007",
+        "eth9:3  10.7.0.4/32  kind label   # kernel: eth9:",
+        "eth9:0  10.7.0.1/32  kind label",
+    ]
+    assert done.stderr.splitlines()[0] == (
+        "netalias: warning: kernel: eth9:web: 10.7.0.2/32 becomes eth9:1, since a slot is a number"
+    )
+    file = tmp_path / "interfaces"
+    file.write_text("auto eth9:web\niface eth9:web inet static\n address 10.7.0.2\n netmask 32\n")
+    lines = unnamed("-q", "import", str(file)).splitlines()
+    assert lines[0] == f"eth9:1  10.7.0.2/32  kind label   # {file}:2: eth9:web"
+    assert sum("10.7.0.2/32" in line for line in lines) == 1
+    assert unnamed.run("check", "-", input=lines[-1]).returncode != USAGE
 
 
 INTERFACES = """\
@@ -189,8 +236,8 @@ def test_a_machine_moves_over(made: Command, tmp_path: Path) -> None:
     declared.write_text(made("-q", "import", str(file)))
     there = ip_json(made.namespace, "addr show dev eth9")[0]["addr_info"]
     made.silent("adopt", "eth9:0", "eth9:1", "eth9:2")
-    assert made("reconcile", str(declared)) == "+ eth9:5 10.20.0.1/24 label\n"
-    made.silent("check", str(declared))
+    assert made("--hands-off", "reconcile", str(declared)) == "+ eth9:5 10.20.0.1/24 label\n"
+    made.silent("--hands-off", "check", str(declared))
     now = ip_json(made.namespace, "addr show dev eth9")[0]["addr_info"]
     assert {entry["local"] for entry in there} < {entry["local"] for entry in now}
 

@@ -94,4 +94,4 @@ def test_after_adopt_it_is_in_sync(raised: tuple[Command, Path], tmp_path: Path)
     ]
     declared.write_text("\n".join(kept) + "\n")
     cli.silent("adopt", *(line.split()[0] for line in kept))
-    cli.silent("check", str(declared))
+    cli.silent("--hands-off", "check", str(declared))
