@@ -52,9 +52,10 @@ def lines(found: Sequence[Found], notes: list[str], taken: Collection[AliasName]
 
 
 class _Slots:
-    """The slots that are in use, and who has which address."""
+    """The slots that are in use, the next one that may be free of each main device, and who has
+    which name and address."""
 
-    __slots__ = ("notes", "owners", "said", "used")
+    __slots__ = ("next", "notes", "owners", "said", "used")
 
     def __init__(
         self, found: Sequence[Found], notes: list[str], taken: Collection[AliasName]
@@ -63,6 +64,7 @@ class _Slots:
         self.used = {*taken, *filter(None, (names.split(one.label) for one in found))}
         self.said: dict[AliasName, Found] = {}
         self.owners: dict[bytes, Found] = {}
+        self.next: dict[str, int] = {}
 
     def lines(self, found: Sequence[Found]) -> list[str]:
         rows = []
@@ -108,9 +110,9 @@ class _Slots:
 
     def _free(self, main: str) -> AliasName:
         """The lowest free slot of *main*, which is then in use. Raises LimitError."""
-        for slot in range(SLOT_MAX + 1):
+        for slot in range(self.next.get(main, 0), SLOT_MAX + 1):
             name = AliasName(main, slot)
             if name not in self.used:
-                self.used.add(name)
+                self.next[main] = slot + 1
                 return name
         raise errors.LimitError(f"{main} has no free slot")

@@ -5,6 +5,7 @@
     files.py        a file and those that it includes
     syntax.py       text -> stanzas
     definitions.py  stanzas -> definitions, with what they inherit; the faults of a file
+    targets.py      stanzas -> the interfaces that are brought up
     static.py       the options of a definition -> the address that ifup(8) sets
     commands.py     its commands, split by shell.py -> the addresses that they set
     addresses.py    an address -> words of netalias.conf(5)
@@ -25,7 +26,8 @@ from netalias.importers import Importer
 from netalias.importers.ifupdown.commands import effect
 from netalias.importers.ifupdown.definitions import COMMANDS, EARLY, RAISING, define
 from netalias.importers.ifupdown.static import OPTIONS, static
-from netalias.importers.ifupdown.syntax import AUTO, IFACE, MAPPING, parse, selected
+from netalias.importers.ifupdown.syntax import IFACE, MAPPING, parse
+from netalias.importers.ifupdown.targets import Targets
 from netalias.importers.slots import Found
 from netalias.model import names
 
@@ -40,7 +42,6 @@ __all__ = ["Interfaces", "convert", "parse", "read"]
 
 DEFAULT = "/etc/network/interfaces"
 STATIC = "static"
-LOOPBACK = "lo"
 REASONS = {
     "mtu": "it is that of the main device (kind macvlan has its own)",
     "hwaddress": "it is that of the main device (kind macvlan has its own)",
@@ -92,23 +93,18 @@ def convert(stanzas: Iterable[Stanza]) -> tuple[list[Found], list[str]]:
 
 
 class _Conversion:
-    """A conversion: the definitions, what brings them up, and the notes so far.
-
-    ``targets`` maps the name of each interface that is brought up to its definitions' name, and to
-    the place that says so. It grows while commands are looked at that call ifup.
-    """
+    """A conversion: the definitions by name, what is brought up, and the notes so far."""
 
     __slots__ = ("definitions", "notes", "registry", "targets", "templates")
 
     def __init__(self, stanzas: list[Stanza]) -> None:
         self.notes: list[tuple[str, str]] = []
         self.registry = families.lazy()
-        self.definitions, self.templates = define(stanzas, self._note)
-        self.targets: dict[str, tuple[str, str]] = {}
-        self._raise([LOOPBACK], "")
-        listing = [stanza for stanza in stanzas if selected(stanza.word)]
-        for stanza in sorted(listing, key=lambda one: selected(one.word) != AUTO):
-            self._raise(stanza.words, stanza.place, alone=selected(stanza.word) != AUTO)
+        found, self.templates = define(stanzas, self._note)
+        self.definitions: dict[str, list[Definition]] = {}
+        for one in found:
+            self.definitions.setdefault(one.name, []).append(one)
+        self.targets = Targets(stanzas, self.definitions)
 
     def _note(self, place: str, text: str) -> None:
         self.notes.append((place, names.printable(text)))
@@ -122,41 +118,25 @@ class _Conversion:
         ordered = sorted(self.notes, key=lambda note: order[note[0]])
         return [f"{place}: {text}" for place, text in ordered]
 
-    def _raise(self, interfaces: Iterable[str], place: str, *, alone: bool = False) -> None:
-        """Bring up these interfaces, each ``NAME`` or ``NAME=DEFINED``; not patterns, which mean
-        devices that are there. What is below a VLAN that is defined comes first, unless *alone*."""
-        for word in interfaces:
-            if "/" in word:
-                continue
-            name, _, defined = word.partition("=")
-            defined = defined or name
-            below, dot, _ = name.partition(".")
-            if dot and not alone and any(one.name == defined for one in self.definitions):
-                self.targets.setdefault(below, (below, place))
-            self.targets.setdefault(name, (defined, place))
-
     def run(self, stanzas: list[Stanza]) -> Iterator[Found]:
         """What is brought up, in order, then the other aliases."""
         mapped = any(stanza.word == MAPPING for stanza in stanzas)
         known = {word for one in stanzas if one.word == IFACE for word in one.words[:1]}
-        done: list[str] = []
         awake = set()
-        while len(done) < len(self.targets):
-            name = list(self.targets)[len(done)]
-            done.append(name)
-            defined, place = self.targets[name]
+        for target in self.targets:
+            name, defined = target.name, target.defined
             awake.add(defined)
-            mine = [one for one in self.definitions if one.name == defined]
-            if defined not in known and ":" in name and not mapped:
-                self._note(place, f"{name}: there is no iface {defined}")
+            if ":" in name and defined not in known and not mapped:
+                self._note(target.place, f"{name}: there is no iface {defined}")
             stop = ""
-            for one in mine:
+            for one in self.definitions.get(defined, ()):
                 if not stop and one.method == STATIC and "address" not in one.values:
                     stop = f"not brought up (ifup stops at {one.place}, which has no address)"
                 yield from self._found(one, name, stop)
-        for one in self.definitions:
-            if one.name not in awake and (":" in one.name or one.name not in self.templates):
-                yield from self._found(one, one.name, ASLEEP)
+        for name, found in self.definitions.items():
+            if name not in awake and (":" in name or name not in self.templates):
+                for one in found:
+                    yield from self._found(one, name, ASLEEP)
 
     def _found(self, one: Definition, name: str, asleep: str) -> Iterator[Found]:
         """The addresses that ifup sets for a definition under *name*."""
@@ -177,12 +157,11 @@ class _Conversion:
         a main device counts only where it is brought up."""
         alias = ":" in name
         try:
-            if alias:
-                _check(name)
+            main = _check(name) if alias else name
             found = static(one.values, self.registry.get(one.family))
-            words = found.words(name.partition(":")[0])
+            words = found.words(main)
             if alias:
-                desired.parse([f"{name.partition(':')[0]}:0", *words], self.registry)
+                desired.parse([f"{main}:0", *words], self.registry)
         except errors.NetaliasError as error:
             twice = [word for word in OPTIONS[one.family] if "\n" in one.values.get(word, "")]
             if alias and twice:
@@ -237,7 +216,7 @@ class _Conversion:
         if option.word in RAISING:
             yield from found
             if not asleep:
-                self._raise(done.raised, option.place)
+                self.targets.bring_up(done.raised, option.place)
         if done.others and ":" in name:
             self._note(option.place, f"{what}: {OTHER_REASON}")
 
