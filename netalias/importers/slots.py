@@ -23,7 +23,8 @@ class Found:
     """An address that another program gives to the alias ``label``, or to a main device.
 
     ``packed`` is the address, ``words`` are those of a line, ADDRESS/LEN first, and ``place`` is
-    ``file:line``. ``asleep`` says why nobody brings it up, or is empty.
+    ``file:line``. Without words it is a name that nothing else gets. ``asleep`` says why nobody
+    brings it up, or is empty.
     """
 
     __slots__ = ("asleep", "label", "packed", "place", "words")
@@ -70,7 +71,7 @@ class _Slots:
         rows = []
         seen = set()
         for one in sorted(found, key=lambda one: bool(one.asleep)):
-            if (one.label, one.packed) in seen:
+            if not one.words or (one.label, one.packed) in seen:
                 continue
             seen.add((one.label, one.packed))
             # A comment does not take the address.

@@ -117,7 +117,7 @@ ADD = "ip addr add 10.0.0.1/24 dev eth0 label eth0:1"
 def test_only_a_shell_knows(command: str) -> None:
     """A command that may set labels, in words that depend on more than its text: a note."""
     assert imported(f"up {command}") == (
-        [], ["f:3: eth0: up is not carried over: only a shell knows what it does"],
+        [], ["f:3: eth0: up is not carried over: only a shell knows which addresses it adds"],
     )  # fmt: skip
 
 

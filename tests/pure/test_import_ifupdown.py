@@ -615,7 +615,8 @@ WORDS = st.sampled_from(
     ["auto", "iface", "lo:0", "eth0:1", "eth0", "inet", "inet6", "static", "manual", "\n", "\n ",
      "address", "netmask", "10.0.0.1/24", "10.0.0.2", "2001:db8::1/64", "255.0.0.0", "64",
      "broadcast", "+", "-", "pointopoint", "inherits", "mapping", "source", "#", "\\\n", "mtu",
-     "up", "ip addr add", "ifconfig", "$IFACE:2", "dev", "label", "brd", "'", '"', ";", "&&", "ifup"]
+     "up", "ip addr add", "ifconfig", "$IFACE:2", "dev", "label", "brd", "'", '"', ";", "&&",
+     "ifup"]
 )  # fmt: skip
 
 

@@ -26,6 +26,12 @@ def test_names_that_are_taken() -> None:
     assert notes == ["f:1: eth0:web: 10.0.0.1/24 becomes eth0:2, since a slot is a number"]
 
 
+def test_a_name_without_an_address() -> None:
+    """It is kept for what will have it, once the file is put right."""
+    got, _ = named(found("eth0:web", 1), Found("eth0:0", b"", [], "f:2"))
+    assert got == ["eth0:1 10.0.0.1/24"]
+
+
 def test_what_is_brought_up_comes_first() -> None:
     """It has its name and its address, whatever a comment before it says."""
     got, notes = named(found("eth0:0", 1, "f:1", "asleep"), found("eth0:0", 2, "f:2"))

@@ -145,7 +145,7 @@ class _Conversion:
         found = list(self._commands(one, name, asleep, EARLY))
         found += self._static(one, name, asleep) if fixed else []
         found += self._commands(one, name, asleep, COMMANDS[len(EARLY) :])
-        yield from found
+        yield from found or [Found(name, b"", [], one.place)]
         if alias and found:
             self._lost(one, name)
         elif alias and not fixed:
@@ -202,7 +202,7 @@ class _Conversion:
         try:
             done = effect(option.value, name, self.registry)
             if done is None:
-                self._note(option.place, f"{what}: only a shell knows what it does")
+                self._note(option.place, f"{what}: only a shell knows which addresses it adds")
                 return
             found = [
                 Found(label, one.local, one.words(_check(label)), option.place, asleep)
@@ -218,7 +218,7 @@ class _Conversion:
             if not asleep:
                 self.targets.bring_up(done.raised, option.place)
         if done.others and ":" in name:
-            self._note(option.place, f"{what}: {OTHER_REASON}")
+            self._note(option.place, f"{what}: netalias runs no commands")
 
 
 def _check(label: str) -> str:
