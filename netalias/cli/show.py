@@ -35,18 +35,11 @@ def detail(options: Options, engine: Engine, name: str) -> int:
 
 
 def show(options: Options, words: list[str]) -> int:
-    """Print all aliases in chain order, or those that *words* select, and labels of others that no
-    alias can be called; the exit status."""
-    from netalias.observed import ordered, select
-
+    """Print all aliases in chain order, or those that *words* select; the exit status."""
     with options.engine() as engine:
         observed = engine.observe()
         proxies = engine.kernel.proxies()
-    aliases = select(observed, words)
-    if observed.labelled:
-        from netalias.observed.unnamed import unnamed
-
-        aliases = ordered(aliases + unnamed(observed, words), observed.snapshot)
+    aliases = _selected(observed, words)
     if options.family:
         aliases = [alias for alias in aliases if alias.family == options.family]
     found: Sequence[Published] = ()
@@ -57,6 +50,22 @@ def show(options: Options, words: list[str]) -> int:
     if options.details:
         return _details(options, observed, aliases, engine.saved(observed).values, found)
     return _list(options, observed, aliases, found)
+
+
+def _selected(observed: Observed, words: list[str]) -> list[Alias]:
+    """The aliases that *words* select, and the labels of others that no alias can be called, in
+    chain order. Raises BadName, NoSuchDevice."""
+    from netalias.observed import ordered, select
+
+    if not observed.labelled:
+        return select(observed, words)
+    from netalias.observed.unnamed import unnamed
+
+    others = unnamed(observed, words)
+    labels = {str(alias.name) for alias in others}
+    rest = [word for word in words if word not in labels]
+    aliases = select(observed, rest) if rest or not words else []
+    return ordered(aliases + others, observed.snapshot)
 
 
 def _details(

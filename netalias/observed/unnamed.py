@@ -30,19 +30,21 @@ class Label(AliasName):
 
 
 def unnamed(observed: Observed, wanted: Sequence[str] = ()) -> list[Alias]:
-    """The addresses with such labels, in the order of the kernel; with *wanted*, only those of the
-    main devices that are named in it."""
+    """The addresses with such labels, in the order of the kernel; with *wanted*, only those that
+    are named in it, or whose main devices are."""
     snapshot = observed.snapshot
     mains = [snapshot.device(word) for word in wanted]
     known = {id(alias.entry) for alias in observed.aliases}
     found = []
     for index, entries in snapshot.addresses.items():
         main = snapshot.devices.get(index)
-        if main is None or main.group == observed.group or (wanted and main not in mains):
+        if main is None or main.group == observed.group:
             continue
+        every = not wanted or main in mains
         for entry in entries:
             foreign = entry.protocol != PROTOCOL and id(entry) not in known
-            if foreign and entry.family == AF_INET and ":" in entry.label:
+            wished = every or entry.label in wanted
+            if foreign and wished and entry.family == AF_INET and ":" in entry.label:
                 name = Label(main.name, entry.label)
                 alias = Alias(name, KIND, family=AF_INET, main=main, entry=entry, ours=False)
                 alias.address, alias.prefixlen = entry.local, entry.prefixlen

@@ -160,6 +160,7 @@ def test_a_label_that_no_alias_can_be_called_is_shown(unnamed: Command) -> None:
     ]
     assert [one["local"] for one in unnamed.json("eth9")] == [f"10.7.0.{n}" for n in range(1, 5)]
     assert unnamed.json("lo") == []
+    assert [one["local"] for one in unnamed.json("eth9:web", "eth9:0")] == ["10.7.0.1", "10.7.0.2"]
     for words in ("show", "-br show", "-d show", "-o show eth9", "--tree show"):
         assert "eth9:web" in unnamed(*words.split()), words
     assert "eth9:web" not in unnamed("-6", "show")

@@ -17,7 +17,7 @@ COMPUTED = ("+", "-")
 """Values of ``broadcast`` for the last and for the first address of the network."""
 
 
-class Set:
+class Assignment:
     """An address that is set: ``local`` and ``peer`` packed, ``broadcast`` packed or empty.
 
     ``metric`` is the text of a number, or empty.

@@ -13,7 +13,7 @@ from netalias import errors
 from netalias.families.inet import netmask, prefix_length
 from netalias.importers.ifupdown.addresses import (
     LOOPBACK,
-    Set,
+    Assignment,
     broadcast,
     edge,
     mask,
@@ -47,7 +47,7 @@ class Effect:
     __slots__ = ("labels", "others", "raised")
 
     def __init__(self) -> None:
-        self.labels: list[tuple[str, Set]] = []
+        self.labels: list[tuple[str, Assignment]] = []
         self.raised: list[str] = []
         self.others = False
 
@@ -107,23 +107,12 @@ def _command(words: list[str]) -> list[str]:
     return words[1:] if words[:1] in (["-4"], ["-6"]) else words
 
 
-def _ip(words: list[str], registry: Registry) -> list[tuple[str, Set]]:
+def _ip(words: list[str], registry: Registry) -> list[tuple[str, Assignment]]:
     """The label and address of ``ip addr add``, if any. Raises UsageError."""
     words = _command(words)
     if DELETE.startswith(words[1]):
         return []
-    values: dict[str, str] = {}
-    rest = words[:1:-1]
-    while rest:
-        word = rest.pop()
-        if word in TAKING:
-            if not rest:
-                raise errors.UsageError(f"{word} needs a value")
-            values["broadcast" if word == "brd" else word] = rest.pop()
-        elif word[:1].isdigit() or ":" in word:
-            values["local"] = word
-        else:
-            raise errors.UsageError(f"{word} is not carried over")
+    values = _arguments(words[2:])
     label, dev = values["label"], values.get("dev", "")
     if ":" not in label:
         return []
@@ -140,15 +129,33 @@ def _ip(words: list[str], registry: Registry) -> list[tuple[str, Set]]:
     return [(label, found)]
 
 
-def _address(text: str, registry: Registry) -> Set:
+def _arguments(words: list[str]) -> dict[str, str]:
+    """The value of each word after ``ip addr add``, and the address as ``local``. Raises
+    UsageError."""
+    values: dict[str, str] = {}
+    rest = words[::-1]
+    while rest:
+        word = rest.pop()
+        if word in TAKING:
+            if not rest:
+                raise errors.UsageError(f"{word} needs a value")
+            values["broadcast" if word == "brd" else word] = rest.pop()
+        elif word[:1].isdigit() or ":" in word:
+            values["local"] = word
+        else:
+            raise errors.UsageError(f"{word} is not carried over")
+    return values
+
+
+def _address(text: str, registry: Registry) -> Assignment:
     """The address ``LOCAL[/LEN]`` of ip(8); without a length it is a host. Raises UsageError."""
     local, slash, length = text.partition("/")
     alias_type = registry.get("inet6" if ":" in local else "inet")
     packed, _ = alias_type.parse(local)
-    return Set(alias_type, packed, mask(length, alias_type) if slash else alias_type.bits)
+    return Assignment(alias_type, packed, mask(length, alias_type) if slash else alias_type.bits)
 
 
-def _ifconfig(words: list[str], registry: Registry) -> list[tuple[str, Set]]:
+def _ifconfig(words: list[str], registry: Registry) -> list[tuple[str, Assignment]]:
     """The label and address of ``ifconfig``, if any. Raises UsageError."""
     label, *rest = words or [""]
     if "add" in rest:
@@ -170,7 +177,7 @@ def _ifconfig(words: list[str], registry: Registry) -> list[tuple[str, Set]]:
     return [(label, _by_ioctl(label, values, registry))]
 
 
-def _by_ioctl(label: str, values: dict[str, str], registry: Registry) -> Set:
+def _by_ioctl(label: str, values: dict[str, str], registry: Registry) -> Assignment:
     """The address as the kernel sets it (net/ipv4/devinet.c): by its class, then by the mask.
 
     The broadcast address follows a mask of up to 30 bits; beyond that it stays that of the class.
@@ -179,7 +186,7 @@ def _by_ioctl(label: str, values: dict[str, str], registry: Registry) -> Set:
     local, slash, length = values["local"].partition("/")
     inet = registry.get(AF_INET)
     packed, _ = inet.parse(local)
-    found = Set(inet, packed, usual_length(packed))
+    found = Assignment(inet, packed, usual_length(packed))
     has_broadcast = label.partition(":")[0] != LOOPBACK and found.length < 31
     if slash:  # it is set last, whatever the netmask
         found.length = prefix_length(length, values["local"])

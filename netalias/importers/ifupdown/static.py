@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.families.inet import netmask, prefix_length, quad
-from netalias.importers.ifupdown.addresses import COMPUTED, Set, edge, mask, usual_length
+from netalias.importers.ifupdown.addresses import COMPUTED, Assignment, edge, mask, usual_length
 from netalias.model import AF_INET
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ SEEN = 33
 """Characters of ``address`` in which ifup looks for a length (INET_ADDRSTRLEN * 2 + 1)."""
 
 
-def static(values: Mapping[str, str], alias_type: AliasType) -> Set:
+def static(values: Mapping[str, str], alias_type: AliasType) -> Assignment:
     """The address that ``ifup`` sets for these options. Raises UsageError."""
     if "address" not in values:
         raise errors.UsageError("there is no address")
@@ -40,7 +40,7 @@ def static(values: Mapping[str, str], alias_type: AliasType) -> Set:
     else:
         after = text.split("/")[1:2]
         length = mask(after[0], alias_type) if after and after[0] else alias_type.bits
-    found = Set(alias_type, packed, length)
+    found = Assignment(alias_type, packed, length)
     if alias_type.family == AF_INET:
         word = values.get("broadcast", "+")
         # ifup computes it from a dotted mask, and leaves it to ip(8) beside a number.
