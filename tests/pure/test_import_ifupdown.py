@@ -402,6 +402,23 @@ def test_order() -> None:
     ]  # fmt: skip
 
 
+def test_where_ifup_stops() -> None:
+    """At a stanza without an address, for all that follows of that name, and for a VLAN on it."""
+    text = "auto eth0:0 eth0.5:0\niface eth0:0 inet static\niface eth0 inet static\n"
+    text += "iface eth0:0 inet static\n address 10.0.0.1/24\n"
+    text += "iface eth0.5:0 inet static\n address 10.0.0.2/24\n"
+    result = found(text)
+    assert [" ".join(line.split()) for line in result.lines] == [
+        "# eth0:0 10.0.0.1/24 kind label # f:4:"
+        " not brought up (ifup stops at f:2, which has no address)",
+        "# eth0.5:0 10.0.0.2/24 kind label # f:6:"
+        " not brought up (ifup stops at f:3, which has no address)",
+    ]
+    assert result.notes == ["f:2: eth0:0: there is no address"]
+    again = found(f"{text}allow-hotplug eth0.5:0\n")
+    assert slots(again) == ["eth0.5:0", "#"]  # by its class nothing is asked of eth0
+
+
 def test_second_stanza() -> None:
     """A second address of an alias becomes one of its own; the same address again does not."""
     text = stanza("address 10.0.0.1/24")

@@ -123,16 +123,18 @@ class _Conversion:
         mapped = any(stanza.word == MAPPING for stanza in stanzas)
         known = {word for one in stanzas if one.word == IFACE for word in one.words[:1]}
         awake = set()
+        stops: dict[str, str] = {}
         for target in self.targets:
             name, defined = target.name, target.defined
             awake.add(defined)
             if ":" in name and defined not in known and not mapped:
                 self._note(target.place, f"{name}: there is no iface {defined}")
-            stop = ""
+            stop = stops.get(target.below, "")
             for one in self.definitions.get(defined, ()):
                 if not stop and one.method == STATIC and "address" not in one.values:
                     stop = f"not brought up (ifup stops at {one.place}, which has no address)"
                 yield from self._found(one, name, stop)
+            stops[name] = stop
         for name, found in self.definitions.items():
             if name not in awake and (":" in name or name not in self.templates):
                 for one in found:
