@@ -152,7 +152,7 @@ def _step(last: Alias, alias: Alias) -> int:
     if (
         alias.family not in FAMILIES
         or alias.family != last.family
-        or alias.prefixlen != last.prefixlen
+        or alias.asked != last.asked
         or alias.name.main != last.name.main
     ):
         return 0
@@ -166,16 +166,16 @@ def _address(low: Alias, high: Alias, registry: Registry) -> str:
         return _typed(low, registry)
     text = address_text(low.family, low.address)
     if low is high:
-        return f"{text}/{low.prefixlen}"
+        return f"{text}/{low.asked}"
     if low.family == AF_INET and low.address[:3] == high.address[:3]:
-        return f"{text}-{high.address[3]}/{low.prefixlen}"
-    return f"{text}/{low.prefixlen}+"
+        return f"{text}-{high.address[3]}/{low.asked}"
+    return f"{text}/{low.asked}+"
 
 
 def _typed(alias: Alias, registry: Registry) -> str:
     found = registry.get(alias.family)
     text = f"{found.name} {found.format(alias.address)}"
-    return text if alias.prefixlen == found.bits else f"{text}/{alias.prefixlen}"
+    return text if alias.asked == found.bits else f"{text}/{alias.asked}"
 
 
 def _object(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
@@ -184,7 +184,7 @@ def _object(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
         found = registry.get(alias.family)
         result["family"] = FAMILIES.get(alias.family) or found.name
         result["local"] = found.format(alias.address)
-        result["prefixlen"] = alias.prefixlen
+        result["prefixlen"] = alias.asked
     return result | _settings(alias, registry, mac)
 
 
@@ -195,11 +195,11 @@ def _settings(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
     if entry is not None:
         if entry.peer:
             found["address_peer"] = registry.get(entry.family).format(entry.peer)
-        if entry.family == AF_INET and entry.broadcast != _usual_broadcast(entry, alias.main):
+        usual = b"" if entry.noted else _usual_broadcast(entry, alias.main)
+        if entry.family == AF_INET and entry.broadcast != usual:
             found["broadcast"] = address_text(AF_INET, entry.broadcast) if entry.broadcast else None
-        # The metric of an IPv6 label is its slot.
-        if entry.metric and (alias.kind != LABEL or entry.family != AF_INET6):
-            found["metric"] = entry.metric
+        if entry.own_metric:
+            found["metric"] = entry.own_metric
     if device is not None:
         if _own_mtu(alias, device):
             found["mtu"] = device.mtu

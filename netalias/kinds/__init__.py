@@ -177,14 +177,19 @@ def differs(present: Address | None, wanted: Address | None) -> bool:
     )
 
 
-def lifetimes(alias: Alias, goal: Goal) -> list[Step]:
-    """The step that sets the lifetime of an address that stays, or none."""
-    entry = alias.entry
-    if entry is None or (entry.valid == FOREVER and not goal.lease):
+def in_place(alias: Alias, goal: Goal) -> list[Step]:
+    """The step that sets lifetime and metric of an address that stays, or none."""
+    entry, wanted = alias.entry, goal.entry
+    if entry is None or wanted is None:
+        return []
+    alike = entry.metric == wanted.metric
+    if alike and entry.valid == FOREVER and not goal.lease:
         return []
     from netalias.model.leases import renewal, same
 
-    return [renewal(alias, goal.lease)] if goal.renew or not same(entry, goal.lease) else []
+    if alike and same(entry, goal.lease) and not goal.renew:
+        return []
+    return [renewal(alias, goal.lease, metric=wanted.metric)]
 
 
 def clashes(present: Address, wanted: Address | None, *, promote: bool = False) -> bool:

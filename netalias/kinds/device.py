@@ -12,7 +12,7 @@ from netalias.kinds import (
     Kind,
     clashes,
     differs,
-    lifetimes,
+    in_place,
     surplus,
 )
 from netalias.model import AF_INET6, ARPHRD_ETHER, MTU_INET6, Alias, names
@@ -103,7 +103,7 @@ class DeviceKind(Kind):
         if alias.entry is not None and swap:
             steps.append(self._retire(device, alias.entry, goal))
         if not swap:
-            steps += lifetimes(alias, goal)
+            steps += in_place(alias, goal)
         return steps
 
     def _settings(self, alias: Alias, device: Device, goal: Goal, swap: bool) -> list[Step]:

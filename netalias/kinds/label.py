@@ -1,17 +1,20 @@
 """Kind ``label``: an address on the main device itself, known by its label (IFA_LABEL).
 
 An IPv6 address has no label: its slot stands in the metric of the prefix route (IFA_RT_PRIORITY),
-which an address of full length does not use otherwise.
+which an address of full length does not use otherwise. There a label of either family that is a
+host inside a known network has the prefix length that was asked for: it may have to bring the
+network one day.
 """
 
 from __future__ import annotations
 
 from netalias import errors
-from netalias.kinds import MAGIC, Goal, Kind, clashes, differs, lifetimes
+from netalias.kinds import MAGIC, Goal, Kind, clashes, differs, in_place
 from netalias.model import (
     AF_INET,
     IFA_F_NOPREFIXROUTE,
     IFA_F_SECONDARY,
+    NOTED,
     Address,
     Alias,
     names,
@@ -48,17 +51,18 @@ class Label(Kind):
                 f"{goal.name}: the kernel has no addresses of type {goal.type.name} to label",
                 "kind macvlan or dummy",
             )
-        if entry.flags & IFA_F_NOPREFIXROUTE and not entry.peer:
-            # A host address is never a secondary: it outlives the other addresses of the network.
-            entry.prefixlen = goal.prefixlen = goal.type.bits
-            entry.flags &= ~IFA_F_NOPREFIXROUTE
-            entry.broadcast = b""
         if entry.family == AF_INET:
             entry.label = names.label(goal.name)
         elif entry.metric:
             raise errors.KindError(f"{goal.name}: an IPv6 label has no metric of its own")
         else:
             entry.metric = MAGIC | goal.name.slot
+        if entry.flags & IFA_F_NOPREFIXROUTE and not entry.peer:
+            # A host address is never a secondary: it outlives the other addresses of the network.
+            entry.metric = NOTED | entry.prefixlen << 16 | goal.name.slot
+            entry.prefixlen = goal.prefixlen = goal.type.bits
+            entry.flags &= ~IFA_F_NOPREFIXROUTE
+            entry.broadcast = b""
         return goal
 
     def make(self, goal: Goal) -> list[Step]:
@@ -70,8 +74,12 @@ class Label(Kind):
         """Add the new address, then delete the old one, or first delete it where they clash."""
         assert alias.entry is not None
         assert goal.entry is not None
-        if not differs(alias.entry, goal.entry):
-            return lifetimes(alias, goal)
+        present = alias.entry
+        if not present.networked and not goal.entry.networked:
+            # A host address has no use for its metric, so that is changed in place.
+            present = present.copy(metric=goal.entry.metric)
+        if not differs(present, goal.entry):
+            return in_place(alias, goal)
         main = goal.main
         phase = REMOVE if clashes(alias.entry, goal.entry) else RETIRE
         return [

@@ -74,6 +74,10 @@ SCRATCH = 0x10000
 """Bit in the mark of devices that are being deleted together (kernel/netlink/group_delete.py)."""
 PROTOCOL = 97
 """Mark of netalias on addresses (IFA_PROTO, one byte): the low byte of GROUP."""
+NOTED = 0x6E800000
+"""The upper 9 bits of the metric of a label inside a known network, which notes the prefix length
+that was asked for in the next 7 bits and its slot in the others (kinds/label.py)."""
+NOTED_MASK = 0xFF800000
 
 
 class Value:
@@ -273,9 +277,9 @@ class Address(Value):
 
     @property
     def own_metric(self) -> int:
-        """The metric that was asked for, 0 for none; that of an IPv6 label holds its slot instead
+        """The metric that was asked for, 0 for none; a label may have others for itself
         (kinds/label.py)."""
-        return 0 if self.metric >> 16 == GROUP else self.metric
+        return 0 if self.noted or self.metric >> 16 == GROUP else self.metric
 
     @property
     def networked(self) -> bool:
@@ -286,6 +290,12 @@ class Address(Value):
     def secondary(self) -> bool:
         """Whether it is a secondary IPv4 address, which brings no connected route."""
         return self.family == AF_INET and bool(self.flags & IFA_F_SECONDARY)
+
+    @property
+    def noted(self) -> int:
+        """The prefix length that was asked for, of a label that is a host inside a known network;
+        0 for any other address."""
+        return self.metric >> 16 & 0x7F if self.metric & NOTED_MASK == NOTED else 0
 
     @property
     def routed(self) -> bool:
@@ -363,6 +373,11 @@ class Alias(Value):
         self.ours = ours
         self.whole = whole
         self.lease = lease
+
+    @property
+    def asked(self) -> int:
+        """The prefix length that was asked for."""
+        return (self.entry.noted if self.entry is not None else 0) or self.prefixlen
 
     @property
     def carrier(self) -> Device | None:

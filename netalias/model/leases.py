@@ -34,15 +34,17 @@ def same(entry: Address, seconds: int) -> bool:
     return abs(entry.lease - seconds) <= 1
 
 
-def renewal(alias: Alias, seconds: int) -> RenewAddress:
+def renewal(alias: Alias, seconds: int, **changes: int) -> RenewAddress:
     """The step that sets the lifetime of the address of *alias*, which must have one, to *seconds*,
-    0 for infinite."""
+    0 for infinite, and with it *changes* of its other fields."""
     device, entry = alias.carrier, alias.entry
     assert device is not None
     assert entry is not None
     place = (device.name, device.index)
-    before = None if same(entry, seconds) else RenewAddress(*place, entry.renewed())
-    return RenewAddress(*place, entry.lasting(seconds), before)
+    wanted = entry.lasting(seconds).copy(**changes)
+    alike = same(entry, seconds) and wanted == entry.lasting(seconds)
+    before = None if alike else RenewAddress(*place, entry.renewed())
+    return RenewAddress(*place, wanted, before)
 
 
 def running(alias: Alias) -> bool:

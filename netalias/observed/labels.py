@@ -59,6 +59,6 @@ def _named(address: Address, device: Device) -> AliasName | None:
     or by the metric of an IPv6 address."""
     if address.family == AF_INET:
         return names.split(address.label)
-    if address.family == AF_INET6 and address.metric & ~0xFFFF == MAGIC:
+    if address.family == AF_INET6 and (address.metric & ~0xFFFF == MAGIC or address.noted):
         return AliasName(device.name, address.metric & 0xFFFF)
     return None

@@ -344,7 +344,7 @@ def _goal(
             raise errors.StateError(f"{name}: the alias has no address", "give it one")
         alias_type, address = observed.registry.get(alias.family), alias.address
         wish.check(alias_type)
-        prefixlen = alias.prefixlen if wish.prefixlen is None else wish.prefixlen
+        prefixlen = alias.asked if wish.prefixlen is None else wish.prefixlen
     up = wish.up
     if up is None:
         up = True if alias is None or wish.address else alias.up
@@ -403,7 +403,7 @@ def _entry(
         broadcast = wish.broadcast
     elif old is not None and old.prefixlen == prefixlen:
         broadcast = old.broadcast
-    elif _has_broadcast(alias_type, prefixlen, main) and not peer:
+    elif has_broadcast(alias_type.family, prefixlen, main) and not peer:
         from netalias.model import prefix
 
         broadcast = prefix.broadcast(address, prefixlen)
@@ -423,10 +423,9 @@ def _entry(
     )
 
 
-def _has_broadcast(alias_type: AliasType, prefixlen: int, main: Device) -> bool:
+def has_broadcast(family: int, prefixlen: int, main: Device) -> bool:
     """Whether a network has a broadcast address; a /31 has none (RFC 3021)."""
-    inet = alias_type.family == AF_INET and prefixlen < alias_type.bits - 1
-    return inet and bool(main.flags & IFF_BROADCAST)
+    return family == AF_INET and prefixlen < 31 and bool(main.flags & IFF_BROADCAST)
 
 
 def _shared_address(goal: Goal, observed: Observed, alias: Alias | None) -> list[str]:

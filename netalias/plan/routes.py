@@ -4,8 +4,9 @@ IFA_F_NOPREFIXROUTE."""
 from __future__ import annotations
 
 from netalias import kinds
-from netalias.model import IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT, PROTOCOL, prefix
+from netalias.model import AF_INET6, IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT, PROTOCOL, prefix
 from netalias.model.steps import RETIRE, AddAddress, DelAddress
+from netalias.plan import has_broadcast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,34 +88,44 @@ def without_route(planned: Planned) -> Iterator[tuple[Alias, list[Step]]]:
     """Each alias whose network loses its connected route by the planned changes, with the steps
     that make the alias bring it."""
     for alias in planned.aliases:
-        entry, device, main = alias.entry, alias.device, alias.main
+        entry, device, main = alias.entry, alias.carrier, alias.main
         if entry is None or device is None or main is None or not _can_take_over(alias, entry):
             continue
-        if not any(covers(other, entry) for other in planned.around(main, entry)):
-            successor = _with_route(entry)
+        successor = _with_route(alias, entry)
+        if not any(covers(other, successor) for other in planned.around(main, successor)):
             planned.bring(device.index, successor)
             yield alias, _swap(device, entry, successor)
 
 
 def _can_take_over(alias: Alias, entry: Address) -> bool:
     """Whether an alias could bring the connected route of its network, and does not."""
-    silent = entry.flags & IFA_F_NOPREFIXROUTE
+    silent = entry.flags & IFA_F_NOPREFIXROUTE or (alias.ours and entry.noted)
     return bool(silent) and alias.up and kinds.get(alias.kind).routed
 
 
-def _with_route(entry: Address) -> Address:
-    """A copy of *entry* that brings its connected route."""
+def _with_route(alias: Alias, entry: Address) -> Address:
+    """A copy of *entry*, the address of *alias*, that brings its connected route."""
     flags = entry.flags & ~(IFA_F_NOPREFIXROUTE | IFA_F_PERMANENT)
-    return entry.renewed().copy(flags=flags)
+    made = entry.renewed().copy(flags=flags)
+    if entry.noted:
+        made.prefixlen = entry.noted
+        made.metric = kinds.MAGIC | alias.name.slot if entry.family == AF_INET6 else 0
+        if alias.main is not None and has_broadcast(entry.family, made.prefixlen, alias.main):
+            made.broadcast = prefix.broadcast(entry.local, made.prefixlen)
+    return made
 
 
 def _swap(device: Device, entry: Address, successor: Address) -> list[Step]:
     """The steps that replace *entry* by *successor* in one send, since the kernel cannot clear
-    IFA_F_NOPREFIXROUTE in place."""
-    return [
+    IFA_F_NOPREFIXROUTE in place, nor change a prefix length.
+
+    One IPv4 address may be there with two prefix lengths, so then it is there all the time.
+    """
+    steps: list[Step] = [
         DelAddress(device.name, device.index, entry),
         AddAddress(device.name, device.index, successor, RETIRE),
     ]
+    return steps if kinds.clashes(entry, successor) else steps[::-1]
 
 
 def _successors(
@@ -127,19 +138,19 @@ def _successors(
     coming = [wanted] if wanted is not None else []
     successors: list[tuple[Device, Address, Address]] = []
     for alias in observed.aliases:
-        entry, device = alias.entry, alias.device
+        entry, device = alias.entry, alias.carrier
         if entry is None or device is None or alias.main is None or alias is gone:
             continue
         if not _can_take_over(alias, entry) or not covers(gone.entry, entry):
             continue
+        successor = _with_route(alias, entry)
         # New routes first: of many aliases in one network only the first takes over.
-        if any(covers(other, entry) for other in coming):
+        if any(covers(other, successor) for other in coming):
             continue
-        around = observed.around(alias.main, entry)
+        around = observed.around(alias.main, successor)
         left = (other for other in around if other is not gone.entry)
-        if any(covers(other, entry) for other in left):
+        if any(covers(other, successor) for other in left):
             continue
-        successor = _with_route(entry)
         coming.append(successor)
         successors.append((device, entry, successor))
     return successors

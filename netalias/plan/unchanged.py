@@ -49,6 +49,7 @@ class Unchanged:
             or entry.local != address
             or entry.family != self.family
             or entry.prefixlen != self.bits
+            or entry.noted
             or entry.peer
             or entry.broadcast
             or entry.flags & IFA_F_NOPREFIXROUTE

@@ -177,6 +177,7 @@ def _of_entry(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]
         found += [
             ("route", _route(old.flags), _route(new.flags)),
             ("broadcast", text(old.broadcast), text(new.broadcast)),
+            ("noted", _noted(old), _noted(new)),
         ]
     return [*found, ("metric", _metric(old, alias.kind), _metric(new, kind))]
 
@@ -192,8 +193,14 @@ def _of_lease(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
 
 
 def _metric(entry: Address, kind: str) -> str:
-    """The metric as text; "0" for an IPv6 label, whose metric holds its slot."""
-    return "0" if kind == "label" and entry.family == AF_INET6 else str(entry.metric)
+    """The metric as text; "0" for a label that has one for itself (kinds/label.py)."""
+    own = kind == "label" and (entry.noted or entry.family == AF_INET6)
+    return "0" if own else str(entry.metric)
+
+
+def _noted(entry: Address) -> str:
+    """The prefix length that was asked for, of a label inside a known network."""
+    return f"/{entry.noted}" if entry.noted else NONE
 
 
 def _route(flags: int) -> str:

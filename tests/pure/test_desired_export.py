@@ -135,10 +135,10 @@ def test_one(stage: Stage, command: str, line: str) -> None:
 
 
 def test_inside_a_network(stage: Stage) -> None:
-    """A label inside a network of its main is a host address, and is written as one."""
+    """A label inside a network of its main device is written as it was asked for."""
     stage.kernel.add_address("eth0", "10.0.0.1/24")
     stage("eth0:0 10.0.0.2/24 kind label", "eth0:1 10.0.0.3/24 kind macvlan")
-    assert stage.words() == ["eth0:1 10.0.0.3/24 kind macvlan", "eth0:0 10.0.0.2/32 kind label"]
+    assert stage.words() == ["eth0:1 10.0.0.3/24 kind macvlan", "eth0:0 10.0.0.2/24 kind label"]
     assert stage.planned(stage.lines()) == []
 
 

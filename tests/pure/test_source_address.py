@@ -8,8 +8,12 @@ import pytest
 from test_plan_compare import Declared
 from watched import Watched
 
+from netalias.desired.export import lines
 from netalias.engine import Engine, Setup
+from netalias.engine.batch import Batch
 from netalias.kernel.memory import Memory
+from netalias.model import PROTOCOL
+from netalias.model.leases import RenewAddress
 from netalias.model.steps import SetLink
 from netalias.runtime.private import PrivateDirectory
 
@@ -171,3 +175,59 @@ def test_watch_over_a_main_device_that_is_taken_down_and_configured_again() -> N
     watched.quiet()
     entries = [one.entry for one in watched.engine.show()]
     assert [entry.routed for entry in entries if entry is not None] == [False, False]
+
+
+# Heirs -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "after"),
+    [
+        ("10.6.0.3/24", "10.6.0.4/24", ["10.6.0.4/24 label=eth0:4"]),
+        ("10.6.0.3/24", "10.6.0.4/25", ["10.6.0.4/25 label=eth0:4"]),
+        ("2001:db8:6::3/64", "2001:db8:6::4/64", ["2001:db8:6::4/64"]),
+    ],
+)
+@pytest.mark.parametrize("how", ["eth0:3-", "eth0:3 10.99.0.1/24", "batch"])
+def test_heir_of_a_label(
+    stage: Declared, first: str, second: str, after: list[str], how: str
+) -> None:
+    """It takes prefix and route over, and was known with what was asked for all the time."""
+    stage(f"eth0:3 {first} kind label")
+    stage(f"eth0:4 {second} kind label")
+    saved = lines(stage.engine.show("eth0:4"), stage.engine.registry)
+    assert saved == [f"eth0:4  {second}  kind label"]
+    if how == "batch":
+        Batch(stage.engine, len, print).run(["eth0:3-"])
+    else:
+        stage(how)
+    assert [text for text in stage.on("eth0") if "10.99" not in text] == after
+    assert lines(stage.engine.show("eth0:4"), stage.engine.registry) == saved
+    assert not stage(f"eth0:4 {second}").steps
+    assert stage.engine.get("eth0:4").whole
+
+
+def test_a_label_inside_a_network_keeps_what_was_asked_for(stage: Declared) -> None:
+    """Through changes without an address, and in a file that only renews its lease."""
+    stage.kernel.add_address("eth0", "10.0.0.1/24")
+    stage("eth0:4 10.0.0.4/24 kind label")
+    stage("eth0:4 lease 60")
+    assert stage.engine.get("eth0:4").asked == 24
+    stage("eth0:4 lease off")
+    assert stage.engine.get("eth0:4").asked == 24
+    assert stage.lines("eth0:4 10.0.0.4/24 kind label\n") == []
+    assert stage.lines("eth0:4 10.0.0.4/32 kind label\n") == [
+        "~ eth0:4 10.0.0.4/32 noted /24 -> none"
+    ]
+    stage.reconcile("eth0:4 10.0.0.4/32 kind label\n")
+    assert stage.lines("eth0:4 10.0.0.4/32 kind label\n") == []
+
+
+def test_a_label_of_an_older_version_is_noted_in_place(stage: Declared) -> None:
+    """The address is not touched otherwise."""
+    stage.kernel.add_address("eth0", "10.0.0.1/24")
+    stage.kernel.add_address("eth0", "10.0.0.4/32", label="eth0:4", protocol=PROTOCOL)
+    found = stage.check("eth0:4 10.0.0.4/24 kind label\n")
+    assert [type(step) for item in found.items for step in item.plan.steps] == [RenewAddress]
+    stage.reconcile("eth0:4 10.0.0.4/24 kind label\n")
+    assert stage.engine.get("eth0:4").asked == 24
