@@ -38,6 +38,9 @@ Words
   heal on | off                    in files: watch restores the alias when others change it (on)
   on-down free | keep              in files: watch frees or keeps it when its main goes down (free)
   lease SECONDS | off              the kernel drops the address after SECONDS, unless it is renewed
+  deprecated                       do not use an IPv6 address as a source (default for a label in
+                                   a network of its main device)
+  source on | auto                 on: it may be the source where the main device has its own (auto)
   up | down                        raise the alias, or take it down and keep it
 
 Verbs

@@ -13,6 +13,7 @@ Grammar (the words of ifconfig(8), in any order after the name)::
             | "announce" "off" | "announce" N | "announce" "every" SECONDS
             | "heal" "on" | "heal" "off" | "on-down" "free" | "on-down" "keep"
             | "lease" SECONDS | "lease" "off"
+            | "deprecated" | "source" "on" | "source" "auto"
 
 Words after a deleting name (``eth0:0-``) are ignored, as in Linux 2.0.
 """
@@ -39,6 +40,7 @@ ACD = ("off", "fast", "rfc")
 CONFLICT = ("skip", "abort")
 HEAL = ("on", "off")
 ON_DOWN = ("free", "keep")
+SOURCE = ("on", "auto")
 
 
 class Wish:
@@ -49,7 +51,8 @@ class Wish:
     ``conflict``, ``heal`` and ``on_down`` hold words of the grammar. ``announce`` is the number of
     announcements, ``every`` the seconds between repeated ones or 0; ``optimistic``: the address is
     used while the kernel probes for it (RFC 4429). ``lease`` is the lifetime of the address in
-    seconds, 0 for ever.
+    seconds, 0 for ever. ``deprecated``: the address is not chosen as a source (RFC 4862);
+    ``source`` says whether it may be chosen where the main device has an address of its own.
     """
 
     __slots__ = (
@@ -59,6 +62,7 @@ class Wish:
         "broadcast",
         "conflict",
         "delete",
+        "deprecated",
         "every",
         "heal",
         "kind",
@@ -73,6 +77,7 @@ class Wish:
         "optimistic",
         "peer",
         "prefixlen",
+        "source",
         "type",
         "up",
     )
@@ -92,10 +97,10 @@ class Wish:
         self.kind = ""
         self.lenient = False
         self.up: bool | None = None
-        self.acd = self.conflict = self.heal = self.on_down = ""
+        self.acd = self.conflict = self.heal = self.on_down = self.source = ""
         self.announce: int | None = None
         self.every = 0
-        self.optimistic = False
+        self.optimistic = self.deprecated = False
         self.lease: int | None = None
 
     @property
@@ -126,6 +131,8 @@ class Wish:
         new.announce = self.announce
         new.every = self.every
         new.optimistic = self.optimistic
+        new.deprecated = self.deprecated
+        new.source = self.source
         new.heal = self.heal
         new.on_down = self.on_down
         new.lease = self.lease
@@ -143,8 +150,14 @@ class Wish:
             )
         if self.broadcast and alias_type.size != 4:
             raise errors.UsageError(f"{self.name}: only an IPv4 address has a broadcast address")
-        if self.optimistic and alias_type.size != 16:
-            raise errors.UsageError(f"{self.name}: only an IPv6 address can be optimistic")
+        for word in ("optimistic", "deprecated"):
+            if getattr(self, word) and alias_type.size != 16:
+                raise errors.UsageError(f"{self.name}: only an IPv6 address can be {word}")
+        if self.deprecated and self.source == "on":
+            raise errors.UsageError(
+                f"{self.name}: deprecated contradicts source on",
+                "a deprecated address is not chosen as a source",
+            )
 
 
 def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX) -> Wish:
@@ -359,6 +372,14 @@ def _optimistic(wish: Wish) -> None:
     wish.optimistic = True
 
 
+def _deprecated(wish: Wish) -> None:
+    wish.deprecated = True
+
+
+def _source(wish: Wish, text: str) -> None:
+    wish.source = choice(f"{wish.name}: source", text, SOURCE)
+
+
 def _up(wish: Wish) -> None:
     wish.up = True
 
@@ -388,6 +409,8 @@ WORDS: dict[str, tuple[int, str, Callable[..., None]]] = {
     "on-down": (1, "free or keep", _on_down),
     "optimistic": (0, "", _optimistic),
     "lease": (1, "a number of seconds, or off", _lease),
+    "deprecated": (0, "", _deprecated),
+    "source": (1, "on or auto", _source),
     "up": (0, "", _up),
     "down": (0, "", _down),
 }

@@ -40,8 +40,8 @@ DEFAULTS = "defaults"
 EACH = "each"
 COMMENT = "#"
 DEFAULT_WORDS = (
-    "acd", "announce", "broadcast", "-broadcast", "conflict", "down", "heal", "kind", "lease",
-    "metric", "mtu", "netmask", "on-down", "optimistic", "prefixlen", "up",
+    "acd", "announce", "broadcast", "-broadcast", "conflict", "deprecated", "down", "heal", "kind",
+    "lease", "metric", "mtu", "netmask", "on-down", "optimistic", "prefixlen", "source", "up",
 )  # fmt: skip
 """Words that may follow ``defaults``: all but those that belong to a single alias."""
 WITHOUT_MTU = "label"
@@ -424,6 +424,9 @@ def _fill(wish: Wish, usual: Wish) -> None:
         wish.lease = usual.lease
     if not inet:
         wish.optimistic = wish.optimistic or usual.optimistic
+        wish.deprecated = wish.deprecated or (usual.deprecated and not wish.source)
+    if not wish.deprecated:
+        wish.source = wish.source or usual.source
     if usual.mtu and not wish.mtu and wish.kind != WITHOUT_MTU:
         wish.mtu, wish.lenient = usual.mtu, True
 

@@ -42,10 +42,15 @@ WORDS = {
     "mtu": "mtu",
     "address": "hw ether",
     "lease": "lease",
+    "source": "source",
 }
 """Field of ``save -j``: the words before its value in a line."""
-SWITCHES = {"broadcast": "-broadcast", "up": "down"}
-"""Field of ``save -j``: the word for its null or false."""
+SWITCHES: dict[tuple[str, object], str] = {
+    ("broadcast", None): "-broadcast",
+    ("up", False): "down",
+    ("deprecated", True): "deprecated",
+}
+"""Field of ``save -j`` and its value: the word for them."""
 
 
 def words(alias: Alias, registry: Registry, *, mac: bool = False) -> list[str] | None:
@@ -59,7 +64,8 @@ def words(alias: Alias, registry: Registry, *, mac: bool = False) -> list[str] |
         return None
     found = ["kind", alias.kind]
     for field, value in _settings(alias, registry, mac).items():
-        found += [SWITCHES[field]] if not value else [*WORDS[field].split(), str(value)]
+        switch = SWITCHES.get((field, value))
+        found += [switch] if switch else [*WORDS[field].split(), str(value)]
     return found
 
 
@@ -209,6 +215,8 @@ def _settings(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
             found["up"] = False
     if alias.ours and alias.lease and not alias.expired:
         found["lease"] = alias.lease
+    if entry is not None and entry.family == AF_INET6 and entry.deprecated != alias.sheltered:
+        found |= {"deprecated": True} if entry.deprecated else {"source": "on"}
     return found
 
 

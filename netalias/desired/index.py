@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netalias.desired.declarations import Block, Declarations
-from netalias.model import names
+from netalias.kinds import AUTO
+from netalias.model import AF_INET6, RT_SCOPE_LINK, names, prefix
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 FREE = "free"
 KEEP = "keep"
 OFF = "off"
+LABEL = "label"
 
 
 class Index:
@@ -70,14 +72,11 @@ class Index:
         """Whether the form of aliases may depend on *own*, an address that others give to their
         main device, which has the names *mains*.
 
-        The network of an alias does: only one of both brings its route.
+        The network of an alias does: only one of both brings its route. And an IPv6 label is
+        deprecated in a network that its main device has itself.
         """
         return any(
-            block.wish.name.main in mains
-            and block.wish.type is not None
-            and block.wish.type.family == own.family
-            and block.wish.prefixlen not in (None, block.wish.type.bits)
-            for block in self.declared.blocks
+            block.wish.name.main in mains and _relies(block, own) for block in self.declared.blocks
         )
 
     def healing(self, risen: Collection[str], resting: Collection[AliasName] = ()) -> Declarations:
@@ -130,6 +129,21 @@ def names_of(alias: Alias) -> Iterator[AliasName]:
         found = names.split(altname)
         if found is not None:
             yield found
+
+
+def _relies(block: Block, own: Address) -> bool:
+    """Whether aliases of one line depend on the network of *own*."""
+    wish = block.wish
+    assert wish.type is not None
+    if wish.type.family != own.family:
+        return False
+    if wish.prefixlen not in (None, wish.type.bits):
+        return own.scope != RT_SCOPE_LINK
+    return (
+        own.family == AF_INET6
+        and wish.kind in ("", AUTO, LABEL)
+        and any(prefix.contains(own.local, own.prefixlen, address) for address in block.addresses)
+    )
 
 
 def _part(block: Block, begin: int, end: int) -> Block:

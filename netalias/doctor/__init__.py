@@ -14,6 +14,7 @@ from netalias.doctor.checks import (
     mains,
     managers,
     routes,
+    sources,
     sysctls,
 )
 from netalias.doctor.grouping import grouped
@@ -57,6 +58,7 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "stray": addresses.stray,
     "local-route": routes.local_route,
     "network-route": routes.network_route,
+    "source-address": sources.source_address,
     "managed-alias": managers.managed_alias,
     "managed-main": managers.managed_main,
     "firewall": firewall.firewall,

@@ -7,8 +7,16 @@ The checks are pure functions of the facts. Facts that the caller may not read a
 from __future__ import annotations
 
 from netalias.kinds import PORT_MASTERS
-from netalias.model import AF_INET, AF_INET6, address_text, prefix
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    PROTOCOL,
+    RT_SCOPE_UNIVERSE,
+    address_text,
+    prefix,
+)
 from netalias.model.events import RT_TABLE_MAIN, RTN_UNICAST
+from netalias.observed.labels import label_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +25,7 @@ if TYPE_CHECKING:
     from netalias.desired import Wish
     from netalias.doctor.foreign import Manager
     from netalias.kernel.pyroute.survey import Way
-    from netalias.model import Alias, Device
+    from netalias.model import Address, Alias, Device
     from netalias.model.events import Route
     from netalias.model.names import AliasName
     from netalias.observed import Observed
@@ -31,6 +39,11 @@ SYSCTLS = {
 """Sysctls of a device that are read, by family (Documentation/networking/ip-sysctl.rst)."""
 FOLDERS = {AF_INET: "ipv4", AF_INET6: "ipv6"}
 """Folders of /proc/sys/net."""
+FAR = {
+    AF_INET: bytes((198, 51, 100, 1)),
+    AF_INET6: b"\x20\x01\x0d\xb8" + bytes(11) + b"\1",
+}
+"""Addresses for documentation (RFC 5737, RFC 3849): the routes to them are those to most hosts."""
 TABLES = {AF_INET: "arp_cache", AF_INET6: "ndisc_cache"}
 """Files of /proc/net/stat with the number of neighbours."""
 
@@ -40,7 +53,8 @@ class Facts:
 
     - ``aliases``, ``mains``: the aliases and main devices to be examined
     - ``sysctls``: numbers by family, device or ALL, and key
-    - ``routes``: all routes; ``ways``: the route to the network of an alias, by peer() of it
+    - ``routes``: all routes; ``ways``: the route to the network of an alias, by peer() of it, and
+      those to the destinations() of main devices
     - ``firewall``: family, table and name of each device that a rule names
     - ``managers``: other network managers of a device, by its index
     - ``neighbours``: number and limit of entries in the neighbour table, by family
@@ -156,14 +170,38 @@ class Facts:
             if (route.table, route.type, route.family) == (RT_TABLE_MAIN, RTN_UNICAST, family):
                 yield route
 
+    def own_addresses(self, main: Device, family: int) -> list[Address]:
+        """The addresses that others gave to *main*, and that packets can be sent from."""
+        return [
+            entry
+            for entry in self.observed.snapshot.on(main.index)
+            if entry.family == family
+            and entry.protocol != PROTOCOL
+            and entry.scope == RT_SCOPE_UNIVERSE
+            and not entry.deprecated
+            and label_of(entry, main) is None
+        ]
+
+    def destinations(self, own: Address) -> Iterator[tuple[str, bytes]]:
+        """The networks, as texts, for which an address of a main device should be the source: its
+        own, and all others; each with an address in it, packed."""
+        peer = self.host(own)
+        if peer:
+            first = prefix.network(own.local, own.prefixlen)
+            yield network_text(own.family, first, own.prefixlen), peer
+        yield "other networks", FAR[own.family]
+
     def peer(self, alias: Alias) -> bytes:
         """An address in the network of the alias that another host may have, packed, or empty."""
-        entry = alias.entry
-        if entry is None or not entry.networked or alias.family not in FOLDERS:
+        return self.host(alias.entry) if alias.entry is not None else b""
+
+    def host(self, entry: Address) -> bytes:
+        """An address in the network of *entry* that another host may have, packed, or empty."""
+        if not entry.networked or entry.family not in FOLDERS:
             return b""
-        size = len(alias.address)
-        first = int.from_bytes(prefix.network(alias.address, alias.prefixlen), "big")
-        hosts = 1 << (size * 8 - alias.prefixlen)
+        size = len(entry.local)
+        first = int.from_bytes(prefix.network(entry.local, entry.prefixlen), "big")
+        hosts = 1 << (size * 8 - entry.prefixlen)
         # In a network of two both addresses belong to hosts (RFC 3021, RFC 6164).
         numbers = range(2) if hosts == 2 else range(1, hosts - 1)
         found = ((first + number).to_bytes(size, "big") for number in numbers)

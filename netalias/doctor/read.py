@@ -56,6 +56,10 @@ def read(
 def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: bool) -> None:
     _sysctls(facts)
     wanted = {(alias.family, one) for alias in facts.aliases if (one := facts.peer(alias))}
+    for main in facts.mains:
+        for family in FOLDERS:
+            for own in facts.own_addresses(main, family):
+                wanted.update((family, one) for _, one in facts.destinations(own))
     facts.routes, facts.ways = survey.routes(wanted)
     facts.unanswered = survey.unanswered()
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.desired.declarations import Declarations, counted, single
 from netalias.engine import execute
-from netalias.model import names
+from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
 from netalias.observed import Observed, only
 from netalias.plan import Difference
@@ -347,5 +347,8 @@ def _drop_others(snapshot: Snapshot, labels: set[str], items: Sequence[Differenc
             snapshot.addresses[main.index] = [
                 entry
                 for entry in snapshot.on(main.index)
-                if entry.label in labels or entry.local in addresses or entry.metric
+                if entry.label in labels
+                or entry.local in addresses
+                or entry.metric
+                or entry.family == AF_INET6
             ]

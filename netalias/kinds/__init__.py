@@ -178,18 +178,21 @@ def differs(present: Address | None, wanted: Address | None) -> bool:
 
 
 def in_place(alias: Alias, goal: Goal) -> list[Step]:
-    """The step that sets lifetime and metric of an address that stays, or none."""
+    """The step that changes an address that stays, or none: its lifetime, whether it is deprecated,
+    and of a label its metric and our mark."""
     entry, wanted = alias.entry, goal.entry
     if entry is None or wanted is None:
         return []
-    alike = entry.metric == wanted.metric
+    alike = entry.metric == wanted.metric and entry.deprecated == wanted.deprecated
+    if alias.device is None and entry.protocol != wanted.protocol:
+        alike = False
     if alike and entry.valid == FOREVER and not goal.lease:
         return []
     from netalias.model.leases import renewal, same
 
     if alike and same(entry, goal.lease) and not goal.renew:
         return []
-    return [renewal(alias, goal.lease, metric=wanted.metric)]
+    return [renewal(alias, goal.lease, wanted)]
 
 
 def clashes(present: Address, wanted: Address | None, *, promote: bool = False) -> bool:

@@ -77,7 +77,6 @@ PROTOCOL = 97
 NOTED = 0x6E800000
 """The upper 9 bits of the metric of a label inside a known network, which notes the prefix length
 that was asked for in the next 7 bits and its slot in the others (kinds/label.py)."""
-NOTED_MASK = 0xFF800000
 
 
 class Value:
@@ -292,10 +291,16 @@ class Address(Value):
         return self.family == AF_INET and bool(self.flags & IFA_F_SECONDARY)
 
     @property
+    def deprecated(self) -> bool:
+        """Whether no source is chosen from it while there is another address (RFC 4862); for IPv4
+        the kernel ignores that."""
+        return not self.preferred
+
+    @property
     def noted(self) -> int:
         """The prefix length that was asked for, of a label that is a host inside a known network;
         0 for any other address."""
-        return self.metric >> 16 & 0x7F if self.metric & NOTED_MASK == NOTED else 0
+        return self.metric >> 16 & 0x7F if self.metric >> 23 == NOTED >> 23 else 0
 
     @property
     def routed(self) -> bool:
@@ -314,9 +319,9 @@ class Address(Value):
         return Address(**{**values, **changes})
 
     def lasting(self, seconds: int) -> Address:
-        """The same address with a lifetime of *seconds*, 0 for infinite."""
+        """The same address with a lifetime of *seconds*, 0 for infinite; deprecated if it is."""
         lifetime = seconds or FOREVER
-        return self.copy(valid=lifetime, preferred=lifetime, age=0)
+        return self.copy(valid=lifetime, preferred=lifetime * (not self.deprecated), age=0)
 
     def renewed(self) -> Address:
         """The same address with its whole lifetime again; itself where that is infinite."""
@@ -330,7 +335,8 @@ class Alias(Value):
     a label; ``main`` is None when the main device is gone; ``entry`` is the address of the kernel,
     None when only the record in the ifalias text has it (an IPv6 alias that is down). ``ours``
     tells whether it has the mark of netalias; ``whole`` is False when an interrupted run left it
-    half-made. ``lease`` is the lifetime of its address in seconds, 0 for infinite.
+    half-made. ``lease`` is the lifetime of its address in seconds, 0 for infinite. ``sheltered``:
+    it is an IPv6 label in a network that its main device has itself.
     """
 
     __slots__ = (
@@ -344,6 +350,7 @@ class Alias(Value):
         "name",
         "ours",
         "prefixlen",
+        "sheltered",
         "whole",
     )
 
@@ -361,6 +368,7 @@ class Alias(Value):
         ours: bool = True,
         whole: bool = True,
         lease: int = 0,
+        sheltered: bool = False,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -373,6 +381,7 @@ class Alias(Value):
         self.ours = ours
         self.whole = whole
         self.lease = lease
+        self.sheltered = sheltered
 
     @property
     def asked(self) -> int:

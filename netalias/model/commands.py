@@ -110,7 +110,9 @@ def _add_address(step: AddAddress | MarkAddress | RenewAddress) -> str:
         words += ["metric", str(entry.metric)]
     words += [word for bit, word in ADDRESS_FLAGS if entry.flags & bit]
     if entry.valid != FOREVER:
-        words += ["valid_lft", str(entry.valid), "preferred_lft", str(entry.preferred)]
+        words += ["valid_lft", str(entry.valid)]
+    if entry.preferred != FOREVER:
+        words += ["preferred_lft", str(entry.preferred)]
     if entry.protocol:
         words += ["proto", str(entry.protocol)]
     return " ".join(words)

@@ -34,17 +34,20 @@ def same(entry: Address, seconds: int) -> bool:
     return abs(entry.lease - seconds) <= 1
 
 
-def renewal(alias: Alias, seconds: int, **changes: int) -> RenewAddress:
+def renewal(alias: Alias, seconds: int, wanted: Address | None = None) -> RenewAddress:
     """The step that sets the lifetime of the address of *alias*, which must have one, to *seconds*,
-    0 for infinite, and with it *changes* of its other fields."""
+    0 for infinite, and with it what may differ from *wanted* in place."""
     device, entry = alias.carrier, alias.entry
     assert device is not None
     assert entry is not None
     place = (device.name, device.index)
-    wanted = entry.lasting(seconds).copy(**changes)
-    alike = same(entry, seconds) and wanted == entry.lasting(seconds)
-    before = None if alike else RenewAddress(*place, entry.renewed())
-    return RenewAddress(*place, wanted, before)
+    found = entry.lasting(seconds)
+    if wanted is not None:
+        found = found.copy(
+            preferred=wanted.preferred, metric=wanted.metric, protocol=wanted.protocol
+        )
+    alike = same(entry, seconds) and found == entry.lasting(seconds)
+    return RenewAddress(*place, found, None if alike else RenewAddress(*place, entry.renewed()))
 
 
 def running(alias: Alias) -> bool:

@@ -22,7 +22,7 @@ class Observed:
     plan for one alias includes the handover of its connected route to another one (plan/routes.py).
     """
 
-    __slots__ = ("able", "aliases", "by_name", "group", "registry", "snapshot")
+    __slots__ = ("_own", "able", "aliases", "by_name", "group", "registry", "snapshot")
 
     hands_over = True
 
@@ -34,6 +34,7 @@ class Observed:
         able: Callable[[str], bool] | None = None,
     ) -> None:
         self.able = able or _any
+        self._own: dict[int, list[Address]] = {}
         self.snapshot = snapshot
         self.registry = registry
         self.group = group
@@ -91,6 +92,14 @@ class Observed:
                 yield from entries
             elif not alias:
                 yield from (entry for entry in entries if entry.protocol == PROTOCOL)
+
+    def shelters(self, main: Device, entry: Address) -> bool:
+        """Whether *main* has itself the network of an IPv6 address that it is to get."""
+        from netalias.observed.labels import own_networks, shelters
+
+        if main.index not in self._own:
+            self._own[main.index] = own_networks(self.snapshot.on(main.index))
+        return shelters(self._own[main.index], entry.family, entry.local, entry.prefixlen)
 
     def addresses(self, local: bytes) -> Iterator[Address]:
         """The present addresses equal to the packed address *local*, on any device."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from netalias.kinds import MAGIC
-from netalias.model import AF_INET, AF_INET6, PROTOCOL, Alias, names
+from netalias.model import AF_INET, AF_INET6, IFA_F_DADFAILED, PROTOCOL, Alias, names, prefix
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netalias.model import Address, Device, Snapshot
 
 
@@ -18,16 +20,46 @@ def labels(snapshot: Snapshot, group: int) -> list[Alias]:
         main = snapshot.devices.get(index)
         if main is None or main.group == group:
             continue
+        own = own_networks(entries)
         for entry in entries:
             alias = _alias(entry, main)
             if alias is not None:
                 found.append(alias)
+                alias.sheltered = shelters(own, alias.family, alias.address, alias.asked)
     return found
 
 
+def own_networks(entries: Iterable[Address]) -> list[Address]:
+    """The IPv6 addresses among those of a main device that others gave it, and that the kernel may
+    choose as a source."""
+    return [
+        entry
+        for entry in entries
+        if entry.family == AF_INET6
+        and entry.protocol != PROTOCOL
+        and not (entry.deprecated or entry.flags & IFA_F_DADFAILED or _has_slot(entry))
+    ]
+
+
+def shelters(own: Iterable[Address], family: int, address: bytes, prefixlen: int) -> bool:
+    """Whether a main device has itself the network of an IPv6 address with this prefix length.
+
+    *own* are its own_networks(). One without a network, as by DHCPv6, is in that of the address.
+    """
+    return family == AF_INET6 and any(
+        prefix.contains(
+            one.local, one.prefixlen if one.networked else min(prefixlen, one.prefixlen), address
+        )
+        for one in own
+    )
+
+
 def _alias(entry: Address, main: Device) -> Alias | None:
-    """The label that an address of *main* is, or None."""
-    ours = entry.protocol == PROTOCOL
+    """The label that an address of *main* is, or None.
+
+    An IPv6 label that somebody changes in place loses its mark; its slot tells that it is ours.
+    """
+    ours = entry.protocol == PROTOCOL or (not entry.protocol and _has_slot(entry))
     name = _named(entry, main)
     if name is None or (name.main != main.name and not ours):
         return None
@@ -46,12 +78,9 @@ def _alias(entry: Address, main: Device) -> Alias | None:
 
 
 def label_of(address: Address, device: Device) -> AliasName | None:
-    """The alias name of an address of a main device, if it is a label (kinds/label.py); an IPv6
-    address only if it is ours."""
+    """The alias name of an address of a main device, if it is a label (kinds/label.py)."""
     name = _named(address, device)
-    if name is None or (address.family == AF_INET6 and address.protocol != PROTOCOL):
-        return None
-    return AliasName(device.name, name.slot)
+    return AliasName(device.name, name.slot) if name is not None else None
 
 
 def _named(address: Address, device: Device) -> AliasName | None:
@@ -59,6 +88,9 @@ def _named(address: Address, device: Device) -> AliasName | None:
     or by the metric of an IPv6 address."""
     if address.family == AF_INET:
         return names.split(address.label)
-    if address.family == AF_INET6 and (address.metric & ~0xFFFF == MAGIC or address.noted):
-        return AliasName(device.name, address.metric & 0xFFFF)
-    return None
+    return AliasName(device.name, address.metric & 0xFFFF) if _has_slot(address) else None
+
+
+def _has_slot(address: Address) -> bool:
+    """Whether the metric of an address is that of an IPv6 label."""
+    return address.family == AF_INET6 and bool(address.metric & ~0xFFFF == MAGIC or address.noted)

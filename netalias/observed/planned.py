@@ -39,6 +39,7 @@ class Planned(Observed):
     ) -> None:
         self.observed = observed
         self.able = observed.able
+        self._own = {}
         self.registry = observed.registry
         self.group = observed.group
         self.by_name = observed.by_name

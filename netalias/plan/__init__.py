@@ -145,7 +145,7 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
         raise main_down(name, main)
     kind = _kind(wish, name, main, observed, result.alias)
-    goal = _goal(wish, name, main, observed, result.alias)
+    goal = _goal(wish, name, kind, main, observed, result.alias)
     if result.alias is not None and result.alias.kind != kind:
         _inherit(goal, result.alias, kind)
     realisation = kinds.get(kind)
@@ -224,9 +224,10 @@ def _lost_when_down(alias: Alias, goal: Goal) -> list[str]:
     """A note on the metric and peer of an address, which are lost while the device is down."""
     if alias.entry is None or not goal.type.recorded:
         return []
-    lost = [word for word in ("metric", "peer") if getattr(alias.entry, word)]
+    lost = [f"the {word}" for word in ("metric", "peer") if getattr(alias.entry, word)]
+    lost += ["deprecated"] if alias.entry.deprecated else []
     text = " and ".join(lost)
-    return [f"{alias.name}: the {text} must be given again when it is raised"] if lost else []
+    return [f"{alias.name}: {text} must be given again when it is raised"] if lost else []
 
 
 def _check_new(
@@ -330,7 +331,7 @@ def _choose(
 
 
 def _goal(
-    wish: Wish, name: AliasName, main: Device, observed: Observed, alias: Alias | None
+    wish: Wish, name: AliasName, kind: str, main: Device, observed: Observed, alias: Alias | None
 ) -> Goal:
     """The goal of *wish*, completed from the alias or by defaults. Raises StateError,
     UsageError."""
@@ -354,10 +355,15 @@ def _goal(
     entry = _entry(wish, alias_type, address, prefixlen, main, alias)
     if entry is not None and lease:
         entry.valid = entry.preferred = lease
+    if entry is not None and entry.family == AF_INET6:
+        from netalias.plan.sources import deprecates
+
+        if deprecates(wish, kind, entry, main, observed, alias):
+            entry.preferred = 0
     if entry is not None and entry.networked:
         from netalias.plan.routes import inside
 
-        if inside(entry, main, observed, alias, up=up):
+        if inside(entry, main, observed, alias, up=up, source=wish.source == "on"):
             entry.flags |= IFA_F_NOPREFIXROUTE
     return Goal(
         name,
@@ -403,7 +409,7 @@ def _entry(
         broadcast = wish.broadcast
     elif old is not None and old.prefixlen == prefixlen:
         broadcast = old.broadcast
-    elif has_broadcast(alias_type.family, prefixlen, main) and not peer:
+    elif _has_broadcast(alias_type, prefixlen, main) and not peer:
         from netalias.model import prefix
 
         broadcast = prefix.broadcast(address, prefixlen)
@@ -423,9 +429,10 @@ def _entry(
     )
 
 
-def has_broadcast(family: int, prefixlen: int, main: Device) -> bool:
+def _has_broadcast(alias_type: AliasType, prefixlen: int, main: Device) -> bool:
     """Whether a network has a broadcast address; a /31 has none (RFC 3021)."""
-    return family == AF_INET and prefixlen < 31 and bool(main.flags & IFF_BROADCAST)
+    inet = alias_type.family == AF_INET and prefixlen < alias_type.bits - 1
+    return inet and bool(main.flags & IFF_BROADCAST)
 
 
 def _shared_address(goal: Goal, observed: Observed, alias: Alias | None) -> list[str]:
@@ -513,7 +520,7 @@ def concerns_sysctls(result: Plan, observed: Observed) -> bool:
     if alias is None or alias.main is None or alias.family != AF_INET:
         return False
     same = goal is not None and result.kind == alias.kind and goal.type.family == AF_INET
-    if same and not (alias.kind == "label" and brings(alias.entry)):
+    if same and not (alias.kind == "label" and alias.entry and alias.entry.networked):
         return False
     return _releases_sysctls(alias, alias.main, observed)
 
@@ -525,20 +532,16 @@ def _needs_sysctls(goal: Goal, kind: str) -> bool:
     if goal.type.family != AF_INET:
         return False
     if kind == "label":
-        raises = brings(goal.entry) and not goal.main.promote
-        return raises or bool(goal.main.flags & IFF_LOOPBACK)
+        primary = goal.entry is not None and goal.entry.networked and not goal.main.promote
+        return primary or bool(goal.main.flags & IFF_LOOPBACK)
     return goal.main.arp_announce < 2 or (kind == "macvlan" and not goal.main.arp_ignore)
-
-
-def brings(entry: Address | None) -> bool:
-    """Whether a label with this address may be the primary address of its network."""
-    return entry is not None and entry.family == AF_INET and entry.networked
 
 
 def _releases_sysctls(alias: Alias, main: Device, observed: Observed) -> bool:
     """Whether the removal of *alias* may allow sysctls to be restored, or to be set for others."""
     if alias.kind == "label":
-        return bool(main.flags & IFF_LOOPBACK) or (main.promote and brings(alias.entry))
+        primary = alias.entry is not None and alias.entry.networked and main.promote
+        return primary or bool(main.flags & IFF_LOOPBACK)
     if alias.kind == "dummy":
         return True
     return main.arp_announce + main.arp_ignore > 0 and not any(

@@ -4,9 +4,16 @@ IFA_F_NOPREFIXROUTE."""
 from __future__ import annotations
 
 from netalias import kinds
-from netalias.model import AF_INET6, IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT, PROTOCOL, prefix
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_PERMANENT,
+    IFF_BROADCAST,
+    PROTOCOL,
+    prefix,
+)
 from netalias.model.steps import RETIRE, AddAddress, DelAddress
-from netalias.plan import has_broadcast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +27,19 @@ if TYPE_CHECKING:
 
 
 def inside(
-    entry: Address, main: Device, observed: Observed, alias: Alias | None, *, up: bool = True
+    entry: Address,
+    main: Device,
+    observed: Observed,
+    alias: Alias | None,
+    *,
+    up: bool = True,
+    source: bool = False,
 ) -> bool:
     """Whether the network of *entry* has a connected route, or a wider one, without this alias.
 
     If so, the alias brings none: it is a host in a network of its main device or of another alias,
-    including one that takes the route over from this alias. *up*: the alias is to be up.
+    including one that takes the route over from this alias. *up*: the alias is to be up; *source*:
+    it keeps a network that it had before its main device.
     """
     own = alias.entry if alias is not None else None
     leaving = _surplus(alias, observed)
@@ -42,7 +56,7 @@ def inside(
             # Inside the wider network of another alias it goes on bringing its route; inside one of
             # the main device the host would use it as the source.
             return any(
-                covers(other, own)
+                covers(other, own) and not (source and _is_own(other, main))
                 for other in around
                 if other.prefixlen == own.prefixlen or _is_own(other, main)
             )
@@ -110,7 +124,7 @@ def _with_route(alias: Alias, entry: Address) -> Address:
     if entry.noted:
         made.prefixlen = entry.noted
         made.metric = kinds.MAGIC | alias.name.slot if entry.family == AF_INET6 else 0
-        if alias.main is not None and has_broadcast(entry.family, made.prefixlen, alias.main):
+        if alias.main is not None and alias.main.flags & IFF_BROADCAST and entry.family == AF_INET:
             made.broadcast = prefix.broadcast(entry.local, made.prefixlen)
     return made
 

@@ -20,7 +20,7 @@ from netalias.kinds import RECORD
 from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
 from netalias.model.names import main_name
 from netalias.model.steps import SetLink, SysctlChange
-from netalias.plan import Difference, Plan, brings
+from netalias.plan import Difference, Plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,12 +145,16 @@ class _Settlement:
 
     def _with_networks(self) -> Iterator[Device]:
         """The main devices of the future IPv4 labels that bring their networks."""
-        for alias in self._staying():
-            if alias.kind == "label" and alias.main is not None and brings(alias.entry):
-                yield alias.main
+        found: list[tuple[Device | None, Address | None]] = [
+            (one.main, one.entry) for one in self._staying() if one.kind == "label"
+        ]
         for plan in self.plans:
-            if plan.goal is not None and plan.kind == "label" and brings(plan.goal.entry):
-                yield plan.goal.main
+            goal = plan.goal
+            if goal is not None and plan.kind == "label" and goal.type.family == AF_INET:
+                found.append((goal.main, goal.entry))
+        for main, entry in found:
+            if main is not None and entry is not None and entry.networked:
+                yield main
 
     def _carrying(self) -> Iterator[tuple[str, Device]]:
         """The kinds and main devices of the future IPv4 aliases that need sysctls."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import kinds
-from netalias.model import AF_INET, FOREVER, IFA_F_NOPREFIXROUTE
+from netalias.model import AF_INET, FOREVER, IFA_F_NOPREFIXROUTE, PROTOCOL
 from netalias.model.leases import same
 
 TYPE_CHECKING = False
@@ -54,11 +54,12 @@ class Unchanged:
             or entry.broadcast
             or entry.flags & IFA_F_NOPREFIXROUTE
             or ((self.lease or entry.valid != FOREVER) and not same(entry, self.lease))
+            or entry.deprecated is not self._deprecates(alias)
         ):
             return False
         device = alias.device
         if device is None:
-            return self._label(entry.label, slot)
+            return entry.protocol == PROTOCOL and self._label(entry.label, slot)
         return (
             not entry.metric
             and ":" not in entry.label
@@ -67,6 +68,11 @@ class Unchanged:
             and wish.mac in (b"", device.mac)
             and device.ifalias == self._record(slot, address)
         )
+
+    def _deprecates(self, alias: Alias) -> bool:
+        """Whether the address is to be deprecated, as in plan()."""
+        wish = self.wish
+        return wish.deprecated or (alias.sheltered and wish.source != "on")
 
     def _label(self, label: str, slot: int) -> bool:
         """Whether a label is right; an IPv6 one was recognised by its metric, so it is."""

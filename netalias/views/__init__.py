@@ -211,6 +211,8 @@ def fields(alias: Alias, registry: Registry) -> dict[str, object]:
         result["protocol"] = entry.protocol
         result["valid_life_time"] = entry.valid
         result["preferred_life_time"] = entry.preferred
+        if entry.deprecated:
+            result["deprecated"] = True
     if alias.lease:
         result["lease"] = alias.lease
         result["remaining"] = alias.entry.valid if alias.entry is not None else 0

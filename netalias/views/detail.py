@@ -63,6 +63,8 @@ def _address_line(alias: Alias, registry: Registry) -> str:
         words += ["label", entry.label]
     if entry.own_metric:
         words += ["metric", str(entry.own_metric)]
+    if entry.deprecated:
+        words.append("deprecated")
     if entry.protocol:
         words += ["proto", str(entry.protocol)]
     return " ".join(words)

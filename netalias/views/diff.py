@@ -130,6 +130,7 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         *_of_device(alias, goal, plan.kind),
         *_of_entry(alias, goal, plan.kind),
         *_of_lease(alias, goal),
+        *_of_label(alias, goal),
         ("name", _name(alias), str(goal.name)),
     ]
     changes = [(key, old, new) for key, old, new in pairs if old != new]
@@ -179,7 +180,7 @@ def _of_entry(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]
             ("broadcast", text(old.broadcast), text(new.broadcast)),
             ("noted", _noted(old), _noted(new)),
         ]
-    return [*found, ("metric", _metric(old, alias.kind), _metric(new, kind))]
+    return [*found, ("metric", str(old.own_metric), str(new.own_metric))]
 
 
 def _of_lease(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
@@ -192,10 +193,19 @@ def _of_lease(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
     return [("lease", str(alias.lease or NONE), str(goal.lease or NONE))]
 
 
-def _metric(entry: Address, kind: str) -> str:
-    """The metric as text; "0" for a label that has one for itself (kinds/label.py)."""
-    own = kind == "label" and (entry.noted or entry.family == AF_INET6)
-    return "0" if own else str(entry.metric)
+def _of_label(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
+    """What else changes in place."""
+    old, new = alias.entry, goal.entry
+    if old is None or new is None:
+        return []
+    found = [("source", _source(old), _source(new))]
+    if alias.device is None and alias.ours:
+        found.append(("mark", str(old.protocol or NONE), str(new.protocol)))
+    return found
+
+
+def _source(entry: Address) -> str:
+    return "deprecated" if entry.deprecated else "preferred"
 
 
 def _noted(entry: Address) -> str:

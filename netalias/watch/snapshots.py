@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.kinds import KINDS
-from netalias.model import AF_INET, IFA_F_SECONDARY, Snapshot, names
+from netalias.model import AF_INET, AF_INET6, IFA_F_SECONDARY, PROTOCOL, Snapshot, names
 from netalias.model.events import ADDRESS
 from netalias.model.names import AliasName
 
@@ -111,4 +111,7 @@ class _Relevant:
                 yield from _ordered([one for one in found if every or self._concerns(one)])
 
     def _concerns(self, address: Address) -> bool:
+        """Whether an address may be that of a declared alias, or shelter one (IPv6)."""
+        if address.family == AF_INET6 and address.protocol != PROTOCOL:
+            return True
         return address.local in self._locals or address.metric > 0 or address.label in self._texts

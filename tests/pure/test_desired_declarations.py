@@ -270,12 +270,13 @@ def test_only() -> None:
         ("eth0:1 10.0.0.1 up each", "f:1:20: eth0:1: 'each' is not a word that netalias knows"
                                     " (an address, or one of: netmask prefixlen broadcast"
                                     " -broadcast pointopoint metric mtu hw kind acd"
-                                    " conflict announce heal on-down optimistic lease up down)"),
+                                    " conflict announce heal on-down optimistic lease deprecated"
+                                    " source up down)"),
         ("eth0:1 10.0.0.1 prefixlen 40", "f:1:1: eth0:1: prefix length 40 is over 32"),
         ("defaults 10.0.0.1", "f:1:10: defaults: 10.0.0.1: not a word for defaults"
-                              " (one of: acd announce broadcast -broadcast conflict down"
-                              " heal kind lease metric mtu netmask on-down optimistic"
-                              " prefixlen up)"),
+                              " (one of: acd announce broadcast -broadcast conflict deprecated"
+                              " down heal kind lease metric mtu netmask on-down optimistic"
+                              " prefixlen source up)"),
         ("defaults up mtu x", "f:1:17: defaults: mtu x: a number from 0 to 4294967295 is needed"),
         ("defaults kind", "f:1:10: defaults: kind needs the name of a kind"),
     ],

@@ -8,11 +8,12 @@ import pytest
 from test_plan_compare import Declared
 from watched import Watched
 
+from netalias import errors
 from netalias.desired.export import lines
 from netalias.engine import Engine, Setup
 from netalias.engine.batch import Batch
 from netalias.kernel.memory import Memory
-from netalias.model import PROTOCOL
+from netalias.model import FOREVER, PROTOCOL
 from netalias.model.leases import RenewAddress
 from netalias.model.steps import SetLink
 from netalias.runtime.private import PrivateDirectory
@@ -231,3 +232,143 @@ def test_a_label_of_an_older_version_is_noted_in_place(stage: Declared) -> None:
     assert [type(step) for item in found.items for step in item.plan.steps] == [RenewAddress]
     stage.reconcile("eth0:4 10.0.0.4/24 kind label\n")
     assert stage.engine.get("eth0:4").asked == 24
+
+
+# IPv6: deprecated --------------------------------------------------------------------------------
+
+V6 = "2001:db8:7::41"
+
+
+def deprecated(stage: Declared, name: str = "eth0:1") -> bool:
+    entry = stage.engine.get(name).entry
+    assert entry is not None
+    return entry.deprecated
+
+
+@pytest.mark.parametrize(
+    ("own", "words", "expected"),
+    [
+        ("2001:db8:7::1/64", f"{V6}/64 kind label", True),
+        ("2001:db8:7::1/64", f"{V6} kind label", True),
+        ("2001:db8:7::1/128", f"{V6}/64 kind label", True),
+        ("2001:db8:7::1/128", f"{V6} kind label", False),
+        ("2001:db8:8::1/64", f"{V6}/64 kind label", False),
+        ("fe80::1/64", "fe80::41/64 kind label", True),
+        ("2001:db8:7::1/64", f"{V6}/64 kind label source on", False),
+        ("2001:db8:7::1/64", f"{V6}/64 kind macvlan", False),
+        ("2001:db8:7::1/64", f"{V6}/64 kind macvlan deprecated", True),
+        ("2001:db8:8::1/64", f"{V6}/64 kind label deprecated", True),
+        ("2001:db8:7::1/64", f"{V6}/64 kind label lease 60", True),
+    ],
+)
+def test_ipv6_in_a_network_of_the_main_device(
+    stage: Declared, own: str, words: str, expected: bool
+) -> None:
+    """A label is deprecated there unless it is said; a device is not the source in any case."""
+    stage.kernel.add_address("eth0", own)
+    stage(f"eth0:1 {words}")
+    assert deprecated(stage) is expected
+    again = stage(f"eth0:1 {words}").steps
+    assert all(isinstance(step, RenewAddress) and step.before is None for step in again)
+    assert stage.lines(f"eth0:1 {words}\n") == []
+    (saved,) = lines(stage.engine.show(), stage.engine.registry)
+    assert stage.lines(f"{saved}\n") == []
+    assert stage.reconcile(f"{saved}\n").status == 0
+
+
+def test_source_of_a_label_is_changed_in_place(stage: Declared) -> None:
+    """By the file, in one step, in both directions; the lease stays."""
+    stage.kernel.add_address("eth0", "2001:db8:7::1/64")
+    stage(f"eth0:1 {V6}/64 kind label lease 60")
+    text = f"eth0:1 {V6}/64 lease 60"
+    found = stage.check(f"{text} source on\n")
+    assert [type(step) for item in found.items for step in item.plan.steps] == [RenewAddress]
+    assert stage.lines(f"{text} source on\n") == [
+        f"~ eth0:1 {V6}/128 source deprecated -> preferred"
+    ]
+    for words, expected in (("source on", False), ("source auto", True), ("deprecated", True)):
+        stage.reconcile(f"{text} {words}\n")
+        assert deprecated(stage) is expected
+        assert stage.engine.get("eth0:1").lease == 60
+
+
+def test_a_change_of_something_else_leaves_it(stage: Declared) -> None:
+    stage.kernel.add_address("eth0", "2001:db8:7::1/64")
+    stage(f"eth0:1 {V6}/64 kind label source on")
+    stage("eth0:1 lease 60")
+    assert not deprecated(stage)
+    stage("eth0:1 deprecated")
+    stage("eth0:1 lease off")
+    assert deprecated(stage)
+    stage("eth0:1 source auto")
+    assert deprecated(stage)
+    stage("eth0:1 source on")
+    assert not deprecated(stage)
+
+
+@pytest.mark.parametrize("preferred", [0, FOREVER])
+def test_an_ipv6_label_changed_by_hand_stays_ours(stage: Declared, preferred: int) -> None:
+    """ip-address(8) drops the mark of an address that it changes: that is put right in place."""
+    stage.kernel.add_address("eth0", "2001:db8:7::1/64")
+    stage(f"eth0:1 {V6}/64 kind label")
+    entry = stage.engine.get("eth0:1").entry
+    assert entry is not None
+    changed = entry.copy(protocol=0, preferred=preferred)
+    stage.kernel.apply([RenewAddress("eth0", entry.index, changed)])
+    alias = stage.engine.get("eth0:1")
+    assert alias.ours
+    text = f"eth0:1 {V6}/64 kind label\n"
+    assert len(stage.lines(text)) == 1
+    assert stage.lines("eth0:2 10.0.0.1\n")[0] == f"- eth0:1 {V6}/128 label"
+    assert stage.reconcile(text).status == 0
+    now = stage.engine.get("eth0:1").entry
+    assert now is not None
+    assert (now.protocol, now.deprecated) == (PROTOCOL, True)
+    assert stage.lines(text) == []
+
+
+def test_watch_deprecates(stage: Declared) -> None:
+    """The network of the main device comes and goes; somebody takes the state away."""
+    watched = Watched(f"eth0:1 {V6} kind label\n")
+
+    def is_deprecated() -> bool:
+        entry = watched.engine.get("eth0:1").entry
+        assert entry is not None
+        return entry.deprecated
+
+    assert not is_deprecated()
+    watched.kernel.add_address("eth0", "2001:db8:7::1/64")
+    watched.quiet()
+    assert is_deprecated()
+    entry = watched.engine.get("eth0:1").entry
+    assert entry is not None
+    changed = entry.copy(protocol=0, preferred=FOREVER)
+    watched.kernel.apply([RenewAddress("eth0", entry.index, changed)])
+    watched.quiet()
+    assert is_deprecated()
+    watched.kernel.remove_address("eth0", "2001:db8:7::1/64")
+    watched.quiet()
+    assert not is_deprecated()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("10.0.0.1 deprecated", "only an IPv6 address can be deprecated"),
+        ("2001:db8::1 deprecated source on", "deprecated contradicts source on"),
+        ("2001:db8::1 source off", "source off: one of on, auto is needed"),
+    ],
+)
+def test_words_that_do_not_fit(stage: Declared, words: str, message: str) -> None:
+    with pytest.raises(errors.UsageError, match=message):
+        stage.wish(f"eth0:1 {words}")
+
+
+@pytest.mark.parametrize("kind", ["label", "macvlan"])
+def test_source_on_keeps_a_network(stage: Declared, kind: str) -> None:
+    """What the alias had before its main device stays its network where that is declared."""
+    text = f"eth0:0 10.0.0.9/24 kind {kind} source on\n"
+    stage.reconcile(text)
+    stage.kernel.add_address("eth0", "10.0.0.1/24")
+    assert stage.lines(text) == []
+    assert stage.lines(text.replace("source on", "source auto"))

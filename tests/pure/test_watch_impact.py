@@ -265,19 +265,24 @@ def test_devices_that_come_and_go_leave_nothing(observed: Observed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "whole"),
+    ("own", "text", "expected"),
     [
-        ("10.1.0.1/24", True),
-        ("10.9.0.1/16", True),
-        ("2001:db8:1::1/64", False),
-        ("fe80::1/64", False),
+        ("10.1.0.1/24", "eth0:5 10.1.0.5/24\n", True),
+        ("10.9.0.1/16", "eth0:5 10.1.0.5/24\n", True),
+        ("10.1.0.1/24", TEXT, False),
+        ("2001:db8:1::1/64", "eth0:5 10.1.0.5/24\n", False),
+        ("2001:db8:1::1/64", "lan:5 2001:db8:1::5/64\n", True),
+        ("fe80::1/64", "lan:5 2001:db8:1::5/64\n", False),
+        ("2001:db8::1/64", TEXT, True),
+        ("2001:db8:1::1/64", TEXT, False),
     ],
 )
-def test_own_address_of_a_main_device(own: str, whole: bool) -> None:
-    """It comes or goes: an event for aliases with networks of that family, and for no others."""
+def test_own_address_of_a_main_device(own: str, text: str, expected: bool) -> None:
+    """It comes or goes: an event for aliases with networks of its family, and for IPv6 labels in
+    its network."""
     observed = Observed()
-    for text, expected in (("eth0:5 10.1.0.5/24\n", whole), (TEXT, False)):
-        observed.impact.load(Index(declarations.parse([("t.conf", text)], lazy())))
+    observed.impact.load(Index(declarations.parse([("t.conf", text)], lazy())))
+    for _ in range(2):
         for change in (observed.kernel.add_address, observed.kernel.remove_address):
             change("eth0", own)
             observed.affected()

@@ -76,7 +76,11 @@ VERBS = (
     ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD} {SESSION}"),
     ("eth9:0 192.0.2.10", 0, f"{UNCHANGED} {INET} {MACVLAN}"),
     ("eth9:0 down", 0, f"{CHANGE} {INET} {MACVLAN} {SESSION}"),
-    ("eth9:6 2001:db8::6 kind macvlan", 0, f"{CHANGE} {INET6} {MACVLAN} {TOLD} {LATER}"),
+    (
+        "eth9:6 2001:db8::6 kind macvlan",
+        0,
+        f"{CHANGE} {INET6} {MACVLAN} {TOLD} {LATER} netalias.plan.sources",
+    ),
     ("eth9:7 192.0.2.17 kind label", 0, f"{CHANGE} {INET} {LABEL} {TOLD} netalias.model.prefix"),
     ("eth9:0-", 0, f"{CHANGE} {MACVLAN} {SESSION}"),
     ("show", 0, SHOW),

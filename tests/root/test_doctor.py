@@ -554,8 +554,8 @@ def test_an_address_that_has_lost_its_slot(veth: Namespace) -> None:
 def test_a_lost_address_that_others_hang_on(veth: Namespace) -> None:
     """The kernel would delete them with it."""
     cli = Doctor(veth)
-    set_sysctl(veth, "ipv4/conf/eth9/promote_secondaries", 0)
     cli.silent("eth9:2", "10.0.0.7/24", "kind", "label")
+    set_sysctl(veth, "ipv4/conf/eth9/promote_secondaries", 0)
     veth.ip("addr add 10.0.0.99/24 dev eth9")
     rename(veth, "eth9", "wan")
     (found,) = [one for one in cli.findings() if one["check"] == "stray"]

@@ -47,13 +47,15 @@ IFNAME_SIZE = 16
 
 
 class Way(Value):
-    """The path of a packet to an address: index of the device, and whether to a router."""
+    """The path of a packet to an address: index of the device, whether to a router, and the packed
+    address that it is sent from, or empty."""
 
-    __slots__ = ("device", "gateway")
+    __slots__ = ("device", "gateway", "source")
 
-    def __init__(self, device: int, gateway: bool = False) -> None:
+    def __init__(self, device: int, gateway: bool = False, source: bytes = b"") -> None:
         self.device = device
         self.gateway = gateway
+        self.source = source
 
 
 def routes(wanted: Iterable[tuple[int, bytes]]) -> tuple[list[Route], dict[bytes, Way]]:
@@ -138,7 +140,12 @@ def _way(socket: Any, family: int, packed: bytes) -> Way | None:
         return None  # ENETUNREACH, EHOSTUNREACH, or the answer of a policy rule
     if found["type"] != RTN_UNICAST:
         return None
-    return Way(found.get_attr("RTA_OIF") or 0, bool(_gateway(found)))
+    source = found.get_attr("RTA_PREFSRC")
+    return Way(
+        found.get_attr("RTA_OIF") or 0,
+        bool(_gateway(found)),
+        inet_pton(family, source) if source else b"",
+    )
 
 
 def firewall() -> set[tuple[str, str, str]]:

@@ -1,0 +1,88 @@
+"""The address that a host speaks with, on the real kernel, and what mends it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support import Namespace
+from test_doctor import Doctor
+
+from netalias.doctor.finding import WARNING
+
+V4, V6 = (
+    ("10.0.0.9/24", "10.0.0.1/24", "10.0.0.2"),
+    ("2001:db8::9/64", "2001:db8::1/64", "2001:db8::2"),
+)
+
+
+def source(namespace: Namespace, destination: str) -> str:
+    """The address that a packet to *destination* is sent from."""
+    (found,) = json.loads(namespace.ip(f"-j route get {destination}"))
+    return str(found["prefsrc"])
+
+
+@pytest.mark.parametrize("kind", ["label", "macvlan"])
+@pytest.mark.parametrize(("address", "own", "peer"), [V4, V6])
+def test_the_own_address_comes_later(
+    veth: Namespace, kind: str, address: str, own: str, peer: str
+) -> None:
+    """The alias had the network first: it is a difference, and the doctor tells of a source that
+    it is. What either says makes the own address the source."""
+    cli = Doctor(veth)
+    alias, mine = address.partition("/")[0], own.partition("/")[0]
+    line = f"eth9:0 {address} kind {kind}"
+    cli.silent(*line.split())
+    cli.settled("eth9:0")
+    veth.ip(f"addr add {own} dev eth9" + " nodad" * (":" in own))
+    spoken = source(veth, peer)
+    found = [one for one in cli.findings() if one["check"] == "source-address"]
+    assert [one["level"] for one in found] == [WARNING] * (spoken == alias)
+    assert cli.run("check", "-", input=f"{line}\n").returncode == 3
+    if found:
+        cli.sh(found[0]["command"])
+    else:
+        cli.run("reconcile", "-", input=f"{line}\n")
+    assert source(veth, peer) == mine
+    assert not [one for one in cli.findings() if one["check"] == "source-address"]
+    assert cli.run("check", "-", input=f"{line}\n").returncode == 0
+
+
+def test_an_ipv6_label_that_may_be_the_source(veth: Namespace) -> None:
+    """The newest address would be the source; deprecated it is not."""
+    cli = Doctor(veth)
+    veth.ip("addr add 2001:db8::1/64 dev eth9 nodad")
+    cli.silent("eth9:0", "2001:db8::9/64", "kind", "label", "source", "on")
+    cli.settled("eth9:0")
+    assert source(veth, "2001:db8::2") == "2001:db8::9"
+    (found,) = [one for one in cli.findings() if one["check"] == "source-address"]
+    assert found["text"].startswith("eth9:0: the host sends to 2001:db8::/64 ")
+    assert found["command"] == "netalias eth9:0 deprecated"
+    cli.sh(found["command"])
+    assert source(veth, "2001:db8::2") == "2001:db8::1"
+    assert cli.one("eth9:0")["deprecated"] is True
+
+
+def test_the_source_through_a_route_without_a_router(veth: Namespace) -> None:
+    """There the first address of the device is the source, be it that of a host."""
+    cli = Doctor(veth)
+    cli.silent("eth9:0", "10.0.0.9/32", "kind", "label")
+    veth.ip("addr add 10.0.0.1/24 dev eth9")
+    veth.ip("route add default dev eth9")
+    (found,) = [one for one in cli.findings() if one["check"] == "source-address"]
+    assert found["text"] == (
+        "eth9:0: the host sends to other networks from 10.0.0.9, not from 10.0.0.1"
+    )
+    cli.sh(found["command"])
+    veth.ip("route del default dev eth9")
+    veth.ip("route add default dev eth9")
+    assert not [one for one in cli.findings() if one["check"] == "source-address"]
+
+
+def test_a_network_that_only_an_alias_has(veth: Namespace) -> None:
+    """There it is the source, as it should be."""
+    cli = Doctor(veth)
+    veth.ip("addr add 10.0.0.1/24 dev eth9")
+    cli.silent("eth9:0", "10.9.0.9/24", "kind", "label")
+    assert source(veth, "10.9.0.2") == "10.9.0.9"
+    assert not [one for one in cli.findings() if one["check"] == "source-address"]
