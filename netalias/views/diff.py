@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from netalias.model import AF_INET6, IFA_F_NOPREFIXROUTE, address_text, mac_text
+from netalias.model import IFA_F_NOPREFIXROUTE, address_text, mac_text
 from netalias.model.commands import address_words
 from netalias.model.leases import same
 from netalias.model.names import printable
@@ -128,7 +128,7 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         ("kind", alias.kind, plan.kind),
         ("state", _state(alias.up), _state(goal.up)),
         *_of_device(alias, goal, plan.kind),
-        *_of_entry(alias, goal, plan.kind),
+        *_of_entry(alias, goal),
         *_of_lease(alias, goal),
         *_of_label(alias, goal),
         ("name", _name(alias), str(goal.name)),
@@ -162,7 +162,7 @@ def _of_device(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]
     return found
 
 
-def _of_entry(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]:
+def _of_entry(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
     old, new = alias.entry, goal.entry
     if old is None or new is None:
         # Without an address entry, its absence is the change.
