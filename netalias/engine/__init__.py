@@ -260,6 +260,12 @@ class Engine:
         from netalias.plan import concerns_sysctls, plan, protect
 
         observed = Observed(self.kernel.snapshot(), self.registry, self.group, able)
+        main = observed.snapshot.device(wish.name.main)
+        alias = observed.find(names.AliasName(main.name, wish.name.slot)) if main else None
+        if alias is not None and alias.entry is not None and alias.entry.networked:
+            from netalias.engine.connected import examine
+
+            examine(self.kernel, observed, [alias])
         result = plan(wish, observed, force=force)
         if self.setup.session is not None and not force:
             protect(result, self.setup.session, observed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.desired.declarations import Declarations, counted, single
 from netalias.engine import execute
+from netalias.engine.connected import examine
 from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
 from netalias.observed import Observed, only
@@ -134,6 +135,7 @@ def look(
     *conflicts* are addresses that cannot be added. Raises KernelError, NoSuchDevice.
     """
     observed = engine.observe()
+    examine(engine.kernel, observed, observed.aliases)
     if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
         only(observed, rules.only)
     diff = compare(

@@ -1,7 +1,8 @@
 """The interface to the kernel: readings, and the execution of steps.
 
-A Kernel implements ``snapshot``, ``proxies``, ``surroundings``, ``able``, ``permitted``, ``send``
-and ``close``; netlink, memory and pyroute do, and one contract suite runs over all three.
+A Kernel implements ``snapshot``, ``proxies``, ``connected``, ``surroundings``, ``able``,
+``permitted``, ``send`` and ``close``; netlink, memory and pyroute do, and one contract suite runs
+over all three.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from netalias.model.names import AliasName
     from netalias.model.neighbours import Proxy, Surroundings
+    from netalias.model.routes import Connected
     from netalias.model.steps import Step
 
 
@@ -86,6 +88,10 @@ class Kernel:
 
     def proxies(self) -> list[Proxy]:
         """The proxy neighbour entries of every family, in any order."""
+        raise NotImplementedError
+
+    def connected(self) -> list[Connected]:
+        """The connected routes of both families, in any order."""
         raise NotImplementedError
 
     def surroundings(

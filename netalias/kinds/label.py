@@ -85,13 +85,40 @@ class Label(Kind):
         return [
             AddAddress(main.name, main.index, goal.entry),
             *_delete(main, alias.entry, snapshot, phase),
+            *_left_behind(main, alias.entry, snapshot, goal.entry),
         ]
 
     def unmake(self, alias: Alias, snapshot: Snapshot) -> list[Step]:
         """The steps that delete the address."""
         assert alias.main is not None
         assert alias.entry is not None
-        return _delete(alias.main, alias.entry, snapshot, REMOVE)
+        return [
+            *_delete(alias.main, alias.entry, snapshot, REMOVE),
+            *_left_behind(alias.main, alias.entry, snapshot),
+        ]
+
+
+def _left_behind(
+    main: Device, entry: Address, snapshot: Snapshot, wanted: Address | None = None
+) -> list[Step]:
+    """The step that deletes the route of an IPv6 address that goes, or becomes *wanted*.
+
+    The kernel leaves it as long as the device has another address of the network, whatever metric
+    that has (check_cleanup_prefix_route of net/ipv6/addrconf.c).
+    """
+    if entry.family == AF_INET or not entry.routed:
+        return []
+    length, whole = entry.prefixlen, entry.local[: entry.prefixlen // 8]
+    others = (one for one in snapshot.on(main.index) if one is not entry)
+    shared = (one for one in others if one.prefixlen == length and one.local.startswith(whole))
+    if not any(prefix.contains(one.local, length, entry.local) for one in shared):
+        return []
+    from netalias.model.routes import DelRoute, connected
+
+    route = connected(entry, main.index)
+    if wanted is not None and wanted.routed and connected(wanted, main.index) == route:
+        return []  # by the new address
+    return [DelRoute(main.name, main.index, route)]
 
 
 def _delete(main: Device, entry: Address, snapshot: Snapshot, phase: int) -> list[Step]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias.model import (
+    AF_INET6,
     FOREVER,
     IFA_F_NODAD,
     IFA_F_NOPREFIXROUTE,
@@ -13,6 +14,7 @@ from netalias.model import (
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.names import printable
 from netalias.model.neighbours import AddProxy, DelProxy
+from netalias.model.routes import AddRoute, DelRoute
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -134,6 +136,21 @@ def _proxy(step: AddProxy | DelProxy) -> str:
     return f"proxy {step.proxy.text} dev {step.device}"
 
 
+def _route(verb: str) -> Callable[[AddRoute | DelRoute], str]:
+    def command(step: AddRoute | DelRoute) -> str:
+        route = step.route
+        network = f"{address_text(route.family, route.network)}/{route.prefixlen}"
+        inet6 = route.family == AF_INET6
+        words = [f"ip{' -6' * inet6} route {verb} {network} dev {step.device} proto kernel"]
+        if not inet6:
+            words.append(f"scope link src {address_text(route.family, route.source)}")
+        if route.metric:
+            words.append(f"metric {route.metric}")
+        return " ".join(words)
+
+    return command
+
+
 WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     CreateLink: (
         _create,
@@ -177,6 +194,14 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     DelProxy: (
         lambda step: f"ip neigh del {_proxy(step)}",
         lambda step: f"unpublish {step.proxy.text}",
+    ),
+    AddRoute: (
+        _route("append"),
+        lambda step: f"add the route of its network to {step.device}",
+    ),
+    DelRoute: (
+        _route("del"),
+        lambda step: f"delete the route of a network from {step.device}",
     ),
     DelAddress: (
         lambda step: f"ip addr del {address_words(step.address)} dev {step.device}",

@@ -9,7 +9,7 @@ from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from netalias.families import Registry
     from netalias.model import Address, Alias, Device, Snapshot
@@ -20,9 +20,11 @@ class Observed:
 
     ``able`` tells whether the kernel can make devices of a kind (Kernel.able). ``hands_over``: the
     plan for one alias includes the handover of its connected route to another one (plan/routes.py).
+    ``lost`` holds id() of the addresses whose connected route somebody has deleted
+    (plan/connected.py).
     """
 
-    __slots__ = ("_own", "able", "aliases", "by_name", "group", "registry", "snapshot")
+    __slots__ = ("_own", "able", "aliases", "by_name", "group", "lost", "registry", "snapshot")
 
     hands_over = True
 
@@ -35,6 +37,7 @@ class Observed:
     ) -> None:
         self.able = able or _any
         self._own: dict[int, list[Address]] = {}
+        self.lost: Collection[int] = ()
         self.snapshot = snapshot
         self.registry = registry
         self.group = group

@@ -40,6 +40,7 @@ class Planned(Observed):
         self.observed = observed
         self.able = observed.able
         self._own = {}
+        self.lost = observed.lost
         self.registry = observed.registry
         self.group = observed.group
         self.by_name = observed.by_name

@@ -157,6 +157,10 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
         return _in_order(result)
     if result.alias.kind == kind:
         result.steps = realisation.change(result.alias, goal, observed.snapshot)
+        if id(result.alias.entry) in observed.lost:
+            from netalias.plan.connected import restore
+
+            result.steps += restore(result.alias, goal, result.steps)
     else:
         _replace(result, result.alias, kind, goal, observed)
     if result.steps and observed.hands_over:

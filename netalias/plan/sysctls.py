@@ -19,7 +19,7 @@ from __future__ import annotations
 from netalias.kinds import RECORD
 from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
 from netalias.model.names import main_name
-from netalias.model.steps import SetLink, SysctlChange
+from netalias.model.steps import SysctlChange
 from netalias.plan import Difference, Plan
 
 TYPE_CHECKING = False
@@ -36,6 +36,7 @@ NEEDED = {"ipvlan": ASKS, "macvlan": {**ASKS, **ANSWERS}}
 """Kind: the least values on its main device (Documentation/networking/ip-sysctl.rst).
 arp_announce 2: send from the best address of the device; arp_ignore 1: answer only for addresses of
 the device itself."""
+LABEL = "label"
 PROMOTE = "promote_secondaries"
 KEEPS = {PROMOTE: 1}
 """The value on the main device of a label that brings its network (inet_del_ifa)."""
@@ -114,21 +115,13 @@ class _Settlement:
         for change in found:
             self.changes.setdefault(change.main.index, {}).update(change.after)
             if change.after.get(PROMOTE):
-                self._stay_promoting(change.main)
+                from netalias.plan.promotion import stay
+
+                stay(change.main, self.plans)
         for plan in self.plans:
             if plan.goal is not None and plan.steps:
                 plan.notes += self._notes(plan.goal, plan.kind)
         return found
-
-    def _stay_promoting(self, main: Device) -> None:
-        """Drop the steps that switch promote_secondaries off again after a deletion."""
-        for plan in self.plans:
-            plan.steps = [
-                step
-                for step in plan.steps
-                if not (isinstance(step, SetLink) and step.index == main.index and step.conf)
-                or step.conf.get(PROMOTE) != 0
-            ]
 
     def wanted(self) -> dict[int, dict[str, int]]:
         """The least values of sysctls by ifindex of main devices."""
@@ -139,22 +132,13 @@ class _Settlement:
                 values |= NEEDED[kind]
                 if "arp_ignore" in values and self._withheld(device):
                     del values["arp_ignore"]
-        for main in self._with_networks():
-            found.setdefault(main.index, {}).update(KEEPS)
-        return found
+        labels = [one for one in self._staying() if one.kind == LABEL]
+        if labels or any(plan.kind == LABEL for plan in self.plans):
+            from netalias.plan.promotion import promoting
 
-    def _with_networks(self) -> Iterator[Device]:
-        """The main devices of the future IPv4 labels that bring their networks."""
-        found: list[tuple[Device | None, Address | None]] = [
-            (one.main, one.entry) for one in self._staying() if one.kind == "label"
-        ]
-        for plan in self.plans:
-            goal = plan.goal
-            if goal is not None and plan.kind == "label" and goal.type.family == AF_INET:
-                found.append((goal.main, goal.entry))
-        for main, entry in found:
-            if main is not None and entry is not None and entry.networked:
-                yield main
+            for main in promoting(labels, self.plans):
+                found.setdefault(main.index, {}).update(KEEPS)
+        return found
 
     def _carrying(self) -> Iterator[tuple[str, Device]]:
         """The kinds and main devices of the future IPv4 aliases that need sysctls."""

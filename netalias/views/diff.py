@@ -9,6 +9,7 @@ from netalias.model import IFA_F_NOPREFIXROUTE, address_text, mac_text
 from netalias.model.commands import address_words
 from netalias.model.leases import same
 from netalias.model.names import printable
+from netalias.model.routes import AddRoute
 from netalias.model.steps import DelAddress
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.plan.sysctls import SET
@@ -138,10 +139,13 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
 
 
 def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
-    """Changes that no column shows: an additional address, or the ifalias text of the device."""
+    """Changes that no column shows: an additional address, a route, or the ifalias text of the
+    device."""
     for step in plan.steps:
         if isinstance(step, DelAddress):
             return "surplus", address_words(step.address), NONE
+        if isinstance(step, AddRoute):
+            return "route", "deleted", "connected"
     note = alias.device.ifalias if alias.device is not None else ""
     return "ifalias", note or NOTHING, goal.record()
 

@@ -7,6 +7,7 @@ events that follow tell whether a repair has worked.
 
 from __future__ import annotations
 
+from netalias.engine.connected import examine
 from netalias.engine.reconcile import Rules, mend, reconcile
 from netalias.errors import MainDown, NoSuchDevice
 from netalias.observed import Observed
@@ -90,8 +91,10 @@ class Healing:
         By default that is the part of the state which is enough for host addresses.
         """
         engine, wanted = self._engine, self._impact.wished.some(names)
-        seen = seen or relevant(self._state, wanted, engine.group)
-        return Comparison(compare(wanted, engine.recognise(seen), removing=False))
+        observed = engine.recognise(seen or relevant(self._state, wanted, engine.group))
+        if seen is not None:
+            examine(engine.kernel, observed, observed.aliases)
+        return Comparison(compare(wanted, observed, removing=False))
 
     def repair(self, found: Comparison, dirty: Dirty, now: float) -> Outcome | None:
         """Carry out the differences whose time has come; None where there are none.

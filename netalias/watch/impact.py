@@ -9,9 +9,10 @@ from __future__ import annotations
 from netalias.desired.index import DeclaredNames
 from netalias.kinds import KINDS, UNLINKED
 from netalias.model import AF_INET, FOREVER, GROUP, PROTOCOL, names
-from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK
+from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK, ROUTE
 from netalias.model.leases import same
 from netalias.model.names import AliasName
+from netalias.model.routes import connected
 from netalias.observed.labels import label_of
 
 TYPE_CHECKING = False
@@ -103,6 +104,8 @@ class Impact:
         The state has it already.
         """
         device = event.device
+        if device is not None and event.what == ROUTE:
+            self._route(event, device, port_id)
         if device is None or event.key[0] not in (LINK, ADDRESS) or self._renews(event):
             return
         if event.what == ADDRESS and event.old is None:
@@ -164,6 +167,19 @@ class Impact:
             self.affected.whole |= self.wished.relies({device.name, *device.altnames}, address)
         if event.field == "label":
             self._relabel(event)
+
+    def _route(self, event: Event, device: Device, port_id: int) -> None:
+        """A connected route was deleted: it concerns the aliases with its network on its device."""
+        route = event.subject
+        if self._is_alias(device):
+            self._mark(self._called(device, event), port_id)
+            return
+        for _, one in self.state.of(device.index, ADDRESS):
+            entry, name = one.address, label_of(one.address, device)
+            if name is not None and connected(entry, device.index).place == (
+                route.family, device.index, route.network, route.prefixlen,
+            ):  # fmt: skip
+                self._mark([name], port_id)
 
     @staticmethod
     def _labels(event: Event, device: Device) -> Iterator[AliasName | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias.desired.declarations import counted
 from netalias.kernel import GONE
 from netalias.model.leases import MarkAddress, RenewAddress
+from netalias.model.routes import AddRoute
 from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress, DelAltname, SetLink
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.plan.sysctls import SET
@@ -144,6 +145,7 @@ def repair(steps: Sequence[Step]) -> str:
         (DelAddress, "" if AddAddress in kinds else "other address removed"),
         (MarkAddress, "protocol of its address put back"),
         (RenewAddress, "lifetime of its address put back"),
+        (AddRoute, "route put back"),
         (AddAltname, "altname put back"),
         (DelAltname, "" if AddAltname in kinds else "other altname removed"),
     ):

@@ -117,7 +117,7 @@ class Watcher:
         self._folder = self._locked(str, settings.wait)
         usual = f"{self._folder}/net" if settings.private_texts else TEXTS
         self._place = abspath(settings.texts or usual)
-        self.monitor = engine.within(lambda: Monitor(media=False))
+        self.monitor = engine.within(lambda: Monitor(media=False, connected=True))
         self.checkpoint = Checkpoint(self._folder, self._act)
         self.controller = Controller(
             engine,

@@ -12,9 +12,12 @@ from netalias import errors
 from netalias.desired.export import lines
 from netalias.engine import Engine, Setup
 from netalias.engine.batch import Batch
+from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
 from netalias.model import FOREVER, PROTOCOL
+from netalias.model.events import ROUTE, Event
 from netalias.model.leases import RenewAddress
+from netalias.model.routes import AddRoute, Connected, DelRoute
 from netalias.model.steps import SetLink
 from netalias.runtime.private import PrivateDirectory
 
@@ -372,3 +375,87 @@ def test_source_on_keeps_a_network(stage: Declared, kind: str) -> None:
     stage.kernel.add_address("eth0", "10.0.0.1/24")
     assert stage.lines(text) == []
     assert stage.lines(text.replace("source on", "source auto"))
+
+
+# Connected routes --------------------------------------------------------------------------------
+
+ROUTED = {
+    "eth0:0": "10.5.0.5/24 kind macvlan",
+    "eth0:1": "2001:db8:5::5/64 kind macvlan",
+    "eth0:2": "10.6.0.5/24 kind label",
+    "eth0:3": "2001:db8:6::5/64 kind label",
+}
+
+
+def lose(kernel: Kernel) -> set[Connected]:
+    """Somebody deletes all routes of aliases; they are these."""
+    found = {one for one in kernel.connected() if one.network[:2] != b"\xfe\x80"}
+    for route in found:
+        assert kernel.apply([DelRoute("", route.index, route)]) == []
+    return found
+
+
+def test_a_deleted_route_is_a_difference(stage: Declared) -> None:
+    """A reconciliation adds it again, and touches no address."""
+    text = "".join(f"{name} {words}\n" for name, words in ROUTED.items())
+    stage.reconcile(text)
+    routes = lose(stage.kernel)
+    assert len(routes) == len(ROUTED)
+    assert stage.lines(text) == [
+        f"~ {name} {words.split()[0]} route deleted -> connected" for name, words in ROUTED.items()
+    ]
+    steps = [step for item in stage.check(text).items for step in item.plan.steps]
+    assert {type(step) for step in steps} == {AddRoute}
+    stage.reconcile(text)
+    assert routes <= set(stage.kernel.connected())
+    assert stage.lines(text) == []
+
+
+@pytest.mark.parametrize(("name", "words"), ROUTED.items())
+def test_the_same_command_adds_a_deleted_route(stage: Declared, name: str, words: str) -> None:
+    """Or the address comes anew, and the route with it."""
+    stage(f"{name} {words}")
+    (route,) = lose(stage.kernel)
+    assert [type(step) for step in stage(f"{name} {words}").steps] == [AddRoute]
+    assert route in stage.kernel.connected()
+    assert not stage(f"{name} {words}").steps
+    lose(stage.kernel)
+    stage(f"{name} {words} metric 7" if "label" not in words or ":db8" not in words else f"{name}-")
+    assert lose(stage.kernel) or not stage.engine.show()
+
+
+def test_a_route_that_is_not_missed(stage: Declared) -> None:
+    """None is expected through a device that is down or has no carrier, nor inside a network."""
+    text = "eth0:0 10.5.0.5/24 kind macvlan\neth0:1 10.5.0.6/24 kind macvlan\nlo:0 10.7.0.5/24\n"
+    stage.reconcile(text)
+    assert stage.lines(text) == []
+    stage.kernel.set_device("eth0", carrier=False)
+    lose(stage.kernel)
+    assert stage.lines(text) == []
+
+
+@pytest.mark.parametrize("words", ["", "2001:db8:6::42/64 kind label", "2001:db8:7::1/64"])
+def test_the_route_of_an_ipv6_label_goes_with_it(stage: Declared, words: str) -> None:
+    """Also when another address of the device has its network: deleted, made a host, moved."""
+    stage("eth0:3 2001:db8:6::42/64 kind label")
+    (route,) = [one for one in stage.kernel.connected() if one.network[:2] != b"\xfe\x80"]
+    stage.kernel.add_address("eth0", "2001:db8:6::1/64")
+    stage(f"eth0:3 {words}" if words else "eth0:3-")
+    assert route not in stage.kernel.connected()
+    stage.kernel.remove_address("eth0", "2001:db8:6::1/64")
+    left = {one.network for one in stage.kernel.connected() if one.network[:2] != b"\xfe\x80"}
+    assert route.network not in left
+
+
+def test_watch_hears_of_a_deleted_route() -> None:
+    """The alias with the network on that device is looked at, and no other."""
+    watched = Watched("".join(f"{name} {words}\n" for name, words in ROUTED.items()))
+    impact = watched.controller._impact
+    for route in watched.kernel.connected():
+        device = watched.monitor.state.device(route.index)
+        key = ROUTE, route.index, route
+        impact.add(Event(ROUTE, key, "", route, None, device=device, subject=route))
+    assert sorted(map(str, impact.affected.dirty)) == list(ROUTED)
+    lose(watched.kernel)
+    watched.controller.act()
+    assert len(lose(watched.kernel)) == len(ROUTED)

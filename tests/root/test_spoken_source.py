@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from support import Namespace
+from support import Namespace, until
 from test_doctor import Doctor
+from watcher import watching
 
 from netalias.doctor.finding import WARNING
 
@@ -86,3 +88,29 @@ def test_a_network_that_only_an_alias_has(veth: Namespace) -> None:
     cli.silent("eth9:0", "10.9.0.9/24", "kind", "label")
     assert source(veth, "10.9.0.2") == "10.9.0.9"
     assert not [one for one in cli.findings() if one["check"] == "source-address"]
+
+
+def test_a_deleted_route_is_noticed(veth: Namespace, tmp_path: Path) -> None:
+    """By check and by reconcile, though devices and addresses are those of the last run; by watch
+    at once."""
+    cli = Doctor(veth)
+    file = tmp_path / "declared"
+    file.write_text("eth9:0 10.5.0.5/24 kind macvlan\neth9:1 2001:db8:5::5/64 kind label\n")
+    cli.run("reconcile", str(file))
+    cli.settled("eth9:1")
+    networks = ("10.5.0.0/24", "2001:db8:5::/64")
+
+    def there() -> list[str]:
+        routes = json.loads(veth.ip("-j -4 route")) + json.loads(veth.ip("-j -6 route"))
+        return [one["dst"] for one in routes if one["dst"] in networks]
+
+    for network in networks:
+        assert cli.run("check", str(file)).returncode == 0
+        veth.ip(f"route del {network}")
+        assert cli.run("check", str(file)).returncode == 3
+        assert "route deleted -> connected" in cli.run("reconcile", str(file)).stdout
+        assert sorted(there()) == sorted(networks)
+    with watching(veth, tmp_path / "net", str(file)):
+        for network in networks:
+            veth.ip(f"route del {network}")
+            until(lambda: sorted(there()) == sorted(networks))

@@ -27,7 +27,7 @@ from errno import (
 from netalias import errors
 from netalias.kernel import Kernel, refused
 from netalias.kernel.memory import addresses as inet
-from netalias.kernel.memory import devices
+from netalias.kernel.memory import devices, routes
 from netalias.kernel.memory.addresses import POLICY, Refusal
 from netalias.kernel.memory.devices import Node, plain
 from netalias.kernel.memory.links import LinkTable
@@ -42,6 +42,7 @@ from netalias.model import (
 )
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.neighbours import AddProxy, DelProxy
+from netalias.model.routes import AddRoute, DelRoute
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from netalias.model.neighbours import Proxy, Surroundings
+    from netalias.model.routes import Connected
     from netalias.model.steps import Step
 
 KINDS = ("macvlan", "ipvlan", "dummy", "veth", "bridge")
@@ -162,6 +164,10 @@ class Memory(Kernel):
     def proxies(self) -> list[Proxy]:
         """The entries themselves, which never change."""
         return [one for node in self._links.nodes.values() for one in node.proxies.values()]
+
+    def connected(self) -> list[Connected]:
+        """The routes of all devices."""
+        return [route for node in self._links.nodes.values() for route in routes.routes(node)]
 
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]
@@ -398,6 +404,8 @@ class Memory(Kernel):
         if not self.has_protocol:
             entry.protocol = 0
         put(node.entries, entry, node.loopback)
+        if put is inet.insert:
+            routes.come(node, entry)
 
     def _del_address(self, step: DelAddress) -> None:
         node = self._node(step, GONE.get(step.address.family, ""))
@@ -408,7 +416,12 @@ class Memory(Kernel):
         self._delete_address(node, step.address)
 
     def _delete_address(self, node: Node, address: Address) -> None:
+        before = list(node.entries)
         inet.delete(node.entries, address, node.promote)
+        left = set(map(id, node.entries))
+        for gone in before:
+            if id(gone) not in left:
+                routes.go(node, gone)
         if all(entry.family != AF_INET for entry in node.entries):
             devices.forget(node, AF_INET)
 
@@ -461,4 +474,6 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     DelAddress: Memory._del_address,
     AddProxy: lambda kernel, step: devices.put(kernel._node(step), step.proxy),
     DelProxy: lambda kernel, step: devices.remove(kernel._node(step), step.proxy),
+    AddRoute: lambda kernel, step: routes.add(kernel._node(step), step.route),
+    DelRoute: lambda kernel, step: routes.remove(kernel._node(step), step.route),
 }

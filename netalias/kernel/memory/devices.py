@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from netalias.model import Address
     from netalias.model.neighbours import Proxy
+    from netalias.model.routes import Connected
 
 STACKED = ("macvlan", "ipvlan")
 """Kinds on a lower device, which receive by its handler."""
@@ -51,10 +52,11 @@ class Node(Device):
     """A Device with the further state that the kernel keeps.
 
     ``addrgen`` is IN6_ADDR_GEN_MODE_*, ``carrier`` whether a cable is plugged, ``conf`` the IPv4
-    settings by sysctl name, ``entries`` the addresses, IPv4 first.
+    settings by sysctl name, ``entries`` the addresses, IPv4 first. ``routes`` are connected routes
+    without an address, ``lost`` those of addresses that somebody has deleted (routes.py).
     """
 
-    __slots__ = ("addrgen", "carrier", "conf", "entries", "proxies")
+    __slots__ = ("addrgen", "carrier", "conf", "entries", "lost", "proxies", "routes")
 
     def __init__(
         self,
@@ -76,6 +78,8 @@ class Node(Device):
         self.conf: dict[str, int] = {}
         self.entries: list[Address] = []
         self.proxies: dict[tuple[int, bytes], Proxy] = {}
+        self.routes: set[Connected] = set()
+        self.lost: set[Connected] = set()
 
     def configure(self, conf: Mapping[str, int]) -> None:
         """Change IPv4 sysctls, by name."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from errno import EADDRINUSE, EBUSY, EEXIST, EINVAL, ENODEV, EOPNOTSUPP
 
 from netalias.kernel.memory import addresses as inet
-from netalias.kernel.memory import devices
+from netalias.kernel.memory import devices, routes
 from netalias.kernel.memory.addresses import Refusal
 from netalias.kernel.memory.devices import (
     STACKED,
@@ -292,6 +292,7 @@ class LinkTable:
             self._unhash(node)
             inet.flush6(node.entries)
             node.proxies.clear()
+            routes.down(node)
         if up and node.loopback:
             inet.loopback_up(node.entries, node.index, node.name, node.mtu >= MTU_INET6)
         self.settle(node)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from netalias.kernel.netlink.layouts import Reader
     from netalias.model import Device
     from netalias.model.neighbours import Proxy, Surroundings
+    from netalias.model.routes import Connected
     from netalias.model.steps import Step
 
     T = TypeVar("T")
@@ -166,6 +167,12 @@ class Netlink(Kernel):
             return read_proxy(data, start, end)
 
         return self._dump("list of proxies", codec.get_proxies(0), codec.RTM_NEWNEIGH, read)
+
+    def connected(self) -> list[Connected]:
+        """The connected routes, by two dumps."""
+        from netalias.kernel.netlink import routes
+
+        return routes.connected(self._dump)
 
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]

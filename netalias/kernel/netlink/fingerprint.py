@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from netalias import errors
     from netalias.model import Snapshot
+    from netalias.model.routes import Connected
     from netalias.model.steps import Step
 
 PORT_ID = 0x6E6100
@@ -37,6 +38,8 @@ LINKS, ADDRESSES = 1, 2
 DIGEST_SIZE = 32
 HOLE = Struct("=I")
 """Offset of a hole: of lifetimes that are left out."""
+ROUTED, UNROUTED = b"r", b"-"
+"""First byte of a digest: whether the connected routes were read."""
 LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
@@ -54,11 +57,13 @@ class Fingerprinted(Netlink):
         super().__init__()
         self._datagrams: list[bytes] = []
         self._heard: list[bytes] = []
+        self._routes = b""
         self._fixed = self._socket.getsockname()[0] == PORT_ID
 
     def listen(self) -> None:
         """Read both dumps without decoding them, for digest() and the next snapshot()."""
         self._datagrams = self._heard = []
+        self._routes = b""
         if not self._fixed:
             return
         found: list[bytes] = []
@@ -78,6 +83,7 @@ class Fingerprinted(Netlink):
         ahead = bool(self._ahead)
         if not ahead:
             self._datagrams = self._record = []
+            self._routes = b""
         try:
             found = super().snapshot(family)
             usual = self._sequence == ADDRESSES and not family
@@ -88,6 +94,12 @@ class Fingerprinted(Netlink):
                 self._datagrams = []
         return found if usual or not ahead else self.snapshot(family)
 
+    def connected(self) -> list[Connected]:
+        """The connected routes; they enter the digest too, since the caller relies on them."""
+        found = super().connected()
+        self._routes = repr(sorted(map(repr, found))).encode()
+        return found
+
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """Send as Netlink does; the last reading has no digest any more."""
         self._datagrams = self._heard = []
@@ -96,29 +108,34 @@ class Fingerprinted(Netlink):
     def digest(self, salt: bytes) -> bytes:
         """The digest of *salt* and the last reading; empty when there is none.
 
-        First the offsets of the holes in the whole dump of addresses, 4 bytes each; then the hash.
+        First whether connected routes were read, one byte, and the offsets of the holes in the
+        whole dump of addresses, 4 bytes each; then the hash.
         """
         if not self._datagrams or not self._fixed:
             return b""
         holes = b"".join(map(HOLE.pack, _holes(self._dumped(ADDRESSES))))
-        return holes + self._hash(salt, holes)
+        head = (ROUTED if self._routes else UNROUTED) + holes
+        return head + self._hash(salt, head)
 
     def recognises(self, salt: bytes, before: bytes) -> bool:
         """Whether *before* is the digest() of *salt* and the last reading."""
-        holes = before[:-DIGEST_SIZE]
-        if not self._datagrams or not self._fixed or len(holes) % HOLE.size:
+        head = before[:-DIGEST_SIZE]
+        if not self._datagrams or not self._fixed or len(head) % HOLE.size != len(ROUTED):
             return False
-        return before == holes + self._hash(salt, holes)
+        if head.startswith(ROUTED):
+            self.connected()
+        return before == head + self._hash(salt, head)
 
-    def _hash(self, salt: bytes, holes: bytes) -> bytes:
+    def _hash(self, salt: bytes, head: bytes) -> bytes:
         from _blake2 import blake2b
 
         found = blake2b(salt, digest_size=DIGEST_SIZE)
-        found.update(holes)
+        found.update(head)
+        found.update(self._routes)
         for part in _lasting(self._dumped(LINKS)):
             found.update(part)
         view, low = memoryview(self._dumped(ADDRESSES)), 0
-        for (hole,) in HOLE.iter_unpack(holes):
+        for (hole,) in HOLE.iter_unpack(head[len(ROUTED) :]):
             found.update(view[low:hole])
             low = hole + LIFETIMES
         found.update(view[low:])

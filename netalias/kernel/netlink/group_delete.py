@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.kernel.netlink import codec, neighbours
+from netalias.kernel.netlink import codec, neighbours, routes
 from netalias.model import AF_INET6, IFA_F_MCAUTOJOIN, SCRATCH
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.steps import DelLink
@@ -70,6 +70,7 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     MarkAddress: mark_address,
     RenewAddress: renew_address,
     **neighbours.ENCODERS,
+    **routes.ENCODERS,
 }
 """Class of step: its encoder, as in codec.ENCODERS."""
 

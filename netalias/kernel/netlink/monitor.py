@@ -28,6 +28,7 @@ from netalias.model.events import (
     ROUTE,
     RT_TABLE_LOCAL,
     Entry,
+    Event,
     Route,
     State,
     address_key,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from netalias.kernel.netlink.subscription import Message
-    from netalias.model.events import Event, Key, Word
+    from netalias.model.events import Key, Word
 
 # linux/rtnetlink.h, linux/net_namespace.h, linux/if_link.h.
 RTM_NEWNSID = 88
@@ -60,6 +61,30 @@ GROUPS = (
 )
 ROUTE_GROUPS = (codec.RTNLGRP_IPV4_ROUTE, codec.RTNLGRP_IPV6_ROUTE)
 
+RTPROT_KERNEL = 2
+LOAD_HALF, LOAD_BYTE, EQUAL, RETURN = 0x28, 0x30, 0x15, 0x06
+"""BPF_LD | BPF_H | BPF_ABS, with BPF_B, BPF_JMP | BPF_JEQ, BPF_RET of linux/bpf_common.h."""
+
+
+def _as_loaded(kind: int) -> int:
+    """A type of message as BPF loads it: in network order."""
+    return int.from_bytes(Struct("=H").pack(kind), "big")
+
+
+DELETED = b"".join(
+    Struct("=HBBI").pack(*instruction)
+    for instruction in (
+        (LOAD_HALF, 0, 0, 4),  # nlmsg_type
+        (EQUAL, 3, 0, _as_loaded(codec.RTM_NEWROUTE)),
+        (EQUAL, 0, 3, _as_loaded(codec.RTM_DELROUTE)),
+        (LOAD_BYTE, 0, 0, 16 + 5),  # rtm_protocol
+        (EQUAL, 1, 0, RTPROT_KERNEL),
+        (RETURN, 0, 0, 0),
+        (RETURN, 0, 0, 0xFFFFFFFF),
+    )
+)
+"""Filter: of routes only the deletion of those of the kernel itself, and everything else."""
+
 NEXTHOP = Struct("=HBBi")
 _U32 = Struct("=I")
 _I32 = Struct("=i")
@@ -74,6 +99,8 @@ class Monitor:
     """The events of the namespace of the calling thread; ``state`` is what is known.
 
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
+    *connected*: of the routes only the deletion of those that the kernel itself has added, of which
+    the state knows nothing.
     *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``port_id`` is the
     netlink port ID of the request behind the event that is being given, 0 if there is none, or none
     is known. ``lost``:
@@ -81,14 +108,26 @@ class Monitor:
     Raises KernelError.
     """
 
-    def __init__(self, *, routes: bool = False, media: bool = True, buffer: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        routes: bool = False,
+        media: bool = True,
+        connected: bool = False,
+        buffer: int = 0,
+    ) -> None:
         self.state = State()
         self.port_id = 0
         self.lost = False
         self._routes = routes
         self._stale = False
+        self._connected = connected
         groups = GROUPS + (ROUTE_GROUPS if routes else ())
         self._heard = Subscription(groups=groups, buffer=buffer)
+        if connected:
+            self._heard.filter(DELETED)  # a host may have a million routes, and announce all
+            for group in ROUTE_GROUPS:
+                self._heard.join(group)
         self._asked = Subscription()
         self._asked.strict()
         self._media = Media(buffer) if media else None
@@ -143,6 +182,9 @@ class Monitor:
             return
         # The route that a new one replaces, and those that it is joined with, are not named.
         key = word[0]
+        if key[0] == ROUTE and self._connected:
+            yield Event(ROUTE, key, "", key[2], None, device=state.device(key[1]), subject=key[2])
+            return
         if key[0] == ROUTE and (flags & codec.NLM_F_REPLACE or len(key[2].devices) != 1):
             self._stale = True
         yield from apply(state, *word)

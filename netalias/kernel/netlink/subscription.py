@@ -8,6 +8,8 @@ Where announcements were lost (ENOBUFS) ``read`` says so, and everything has to 
 from __future__ import annotations
 
 from _socket import AF_NETLINK, MSG_DONTWAIT, SO_RCVBUF, SOCK_RAW, SOL_SOCKET, socket
+from _struct import pack
+from array import array
 from errno import EINTR
 from os import dup
 
@@ -38,6 +40,10 @@ CHUNK = 65536
 ROOM = 1 << 16
 """More datagrams than a receive buffer holds: the kernel takes twice what is asked for, and counts
 some 768 bytes for each at least (SKB_TRUESIZE)."""
+
+SO_ATTACH_FILTER = 26
+INSTRUCTION = 8
+"""Bytes of struct sock_filter (linux/filter.h)."""
 
 OPERATION = "announcements of the kernel"
 
@@ -72,6 +78,16 @@ class Subscription:
         """Receive the announcements to this group. Raises KernelError."""
         try:
             self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+        except OSError as error:
+            raise errors.kernel_error(OPERATION, error.errno or 0) from None
+
+    def filter(self, program: bytes) -> None:
+        """Receive only the messages that a program of classic BPF lets through. Raises
+        KernelError."""
+        code = array("B", program)
+        packed = pack("@HP", len(program) // INSTRUCTION, code.buffer_info()[0])
+        try:
+            self._socket.setsockopt(SOL_SOCKET, SO_ATTACH_FILTER, packed)
         except OSError as error:
             raise errors.kernel_error(OPERATION, error.errno or 0) from None
 

@@ -29,7 +29,7 @@ from netalias import errors
 from netalias.kernel import Kernel, refused
 from netalias.kernel.netlink import DUMP_TRIES
 from netalias.kernel.netlink.codec import DEVCONF, since
-from netalias.kernel.pyroute import neighbours
+from netalias.kernel.pyroute import neighbours, routes
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from netalias.model.neighbours import Proxy, Surroundings
+    from netalias.model.routes import Connected
     from netalias.model.steps import Step
 
 QUEUES_TOO_MANY = 0xFFFF
@@ -119,6 +120,10 @@ class Iproute(Kernel):
         return self._call(  # type: ignore[no-any-return]
             "list of proxies", lambda: neighbours.proxies(self._route)
         )
+
+    def connected(self) -> list[Connected]:
+        """The connected routes, by two dumps."""
+        return self._call("list of routes", lambda: routes.connected(self._route))  # type: ignore[no-any-return]
 
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]
@@ -462,4 +467,5 @@ WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {
     ),
     DelAddress: lambda route, index, step: route.addr("del", **_words(index, step.address)),
     **neighbours.WRITERS,
+    **routes.WRITERS,
 }

@@ -1,0 +1,83 @@
+"""Connected routes on every Kernel: they come and go with addresses, and alone by a step."""
+
+from __future__ import annotations
+
+import pytest
+from stage import done, index, inet
+
+from netalias.kernel import Kernel
+from netalias.model import IFA_F_NODAD, IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT, Address
+from netalias.model.routes import AddRoute, Connected, DelRoute, connected
+from netalias.model.steps import AddAddress, DelAddress, SetLink
+
+FLAGS = IFA_F_PERMANENT | IFA_F_NODAD
+ENTRIES = {
+    "inet": inet("10.9.0.5/24"),
+    "inet-metric": inet("10.9.0.5/24", metric=7),
+    "inet6": inet("2001:db8:9::5/64", flags=FLAGS),
+    "inet6-metric": inet("2001:db8:9::5/64", flags=FLAGS, metric=9),
+}
+
+
+@pytest.fixture
+def raised(kernel: Kernel) -> Kernel:
+    """eth9 is up."""
+    done(kernel, SetLink("eth9", index(kernel, "eth9"), up=True))
+    return kernel
+
+
+def routes(kernel: Kernel) -> set[Connected]:
+    """Those through eth9 to networks of ENTRIES."""
+    eth9 = index(kernel, "eth9")
+    found = {one for one in kernel.connected() if one.index == eth9}
+    return {one for one in found if one.network[:2] in (b"\x0a\x09", b"\x20\x01")}
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_with_an_address(raised: Kernel, entry: Address) -> None:
+    """It comes and goes with it."""
+    eth9 = index(raised, "eth9")
+    done(raised, AddAddress("eth9", eth9, entry))
+    assert routes(raised) == {connected(entry, eth9)}
+    done(raised, DelAddress("eth9", eth9, entry))
+    assert routes(raised) == set()
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_deleted_and_added(raised: Kernel, entry: Address) -> None:
+    """Alone, and as often as one likes; afterwards it goes with the address."""
+    eth9 = index(raised, "eth9")
+    route = connected(entry, eth9)
+    done(raised, AddAddress("eth9", eth9, entry))
+    for _ in range(2):
+        done(raised, DelRoute("eth9", eth9, route))
+        assert routes(raised) == set()
+    for _ in range(2):
+        done(raised, AddRoute("eth9", eth9, route))
+        assert routes(raised) == {route}
+    done(raised, DelAddress("eth9", eth9, entry))
+    assert routes(raised) == set()
+
+
+def test_no_route(raised: Kernel) -> None:
+    """A host, a secondary address, and one without a prefix route bring none."""
+    eth9 = index(raised, "eth9")
+    silent = inet("10.9.1.5/24", flags=IFA_F_PERMANENT | IFA_F_NOPREFIXROUTE)
+    for entry in (inet("10.9.0.5/24"), inet("10.9.0.6/24"), inet("10.9.2.5/32"), silent):
+        done(raised, AddAddress("eth9", eth9, entry))
+    assert routes(raised) == {connected(inet("10.9.0.5/24"), eth9)}
+
+
+def test_an_ipv6_address_that_leaves_its_route_behind(raised: Kernel) -> None:
+    """The kernel does so where another address has the network, whatever its metric."""
+    eth9 = index(raised, "eth9")
+    first, second = (
+        inet(f"2001:db8:9::{number}/64", flags=FLAGS, metric=metric)
+        for number, metric in ((5, 9), (6, 0))
+    )
+    for entry in (first, second):
+        done(raised, AddAddress("eth9", eth9, entry))
+    done(raised, DelAddress("eth9", eth9, first))
+    assert routes(raised) == {connected(first, eth9), connected(second, eth9)}
+    done(raised, DelRoute("eth9", eth9, connected(first, eth9)))
+    assert routes(raised) == {connected(second, eth9)}
