@@ -30,14 +30,13 @@ def labels(snapshot: Snapshot, group: int) -> list[Alias]:
 
 
 def own_networks(entries: Iterable[Address]) -> list[Address]:
-    """The IPv6 addresses among those of a main device that others gave it, and that the kernel may
-    choose as a source."""
+    """The IPv6 addresses among those of a main device that others gave it."""
     return [
         entry
         for entry in entries
         if entry.family == AF_INET6
         and entry.protocol != PROTOCOL
-        and not (entry.deprecated or entry.flags & IFA_F_DADFAILED or _has_slot(entry))
+        and not (entry.flags & IFA_F_DADFAILED or _has_slot(entry))
     ]
 
 

@@ -9,17 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from netalias import doctor
+from netalias import desired, doctor
 from netalias.cli import doctor as cli_doctor
 from netalias.desired import declarations
 from netalias.doctor import foreign, intended
 from netalias.doctor.checks.aliases import mac_filter
 from netalias.doctor.checks.firewall import firewall
+from netalias.doctor.checks.sources import source_address
 from netalias.doctor.checks.sysctls import neighbours
-from netalias.doctor.facts import ALL, Facts
+from netalias.doctor.facts import ALL, FAR, Facts
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, assignment, listed
 from netalias.doctor.foreign import XTABLES, device_names
 from netalias.families import lazy
+from netalias.kernel.pyroute.survey import Way
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -569,3 +571,29 @@ def test_every_check_has_a_word_of_its_own() -> None:
         "check", "level", "main", "alias", "aliases", "device", "text", "why", "command"
     ]  # fmt: skip
     assert WARNING not in fields.values()
+
+
+# Sources ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("to", "words", "found"),
+    [
+        (bytes((10, 0, 0, 2)), "", True),
+        (bytes((10, 0, 0, 2)), "source on", False),
+        (FAR[AF_INET], "", True),
+        (bytes((10, 9, 0, 2)), "", False),
+    ],
+)
+def test_the_source_of_what_the_host_sends(to: bytes, words: str, found: bool) -> None:
+    """An alias where the main device has its own address, unless a file declares that."""
+    label = Address(2, AF_INET, ALIAS, 32, label="eth0:5", protocol=PROTOCOL)
+    one = facts([device(2, "eth0")], [address(2, MAIN, 24, ours=False), label])
+    one.ways[to] = Way(2, source=ALIAS)
+    if words:
+        wish = desired.parse(f"eth0:5 10.0.0.5 {words}".split(), lazy())
+        one.wishes[wish.name] = wish
+    texts = [finding.text for finding in source_address(one)]
+    where = "other networks" if to == FAR[AF_INET] else "10.0.0.0/24"
+    wanted = f"eth0:5: the host sends to {where} from 10.0.0.5, not from 10.0.0.1"
+    assert texts == [wanted] * found

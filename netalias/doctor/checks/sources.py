@@ -31,12 +31,15 @@ def source_address(facts: Facts) -> Iterator[Finding]:
 
 def _speaker(facts: Facts, main: Device, own: Address, destination: bytes) -> Alias | None:
     """The alias on *main* that the host sends from to a *destination*; None where it may: in a
-    network that only the alias has."""
+    network that only the alias has, or as it is declared."""
     way = facts.ways.get(destination)
     source = way.source if way is not None else b""
     for alias in facts.on(main):
         if not source or not alias.ours or alias.entry is None or alias.address != source:
             continue
+        wish = facts.wishes.get(alias.name)
+        if wish is not None and wish.source == "on":
+            return None
         if prefix.contains(own.local, own.prefixlen, destination):
             return alias
         return None if prefix.contains(alias.address, alias.asked, destination) else alias
