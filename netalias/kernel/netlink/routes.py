@@ -67,7 +67,7 @@ def connected(dump: Callable[..., list[Any]]) -> list[Connected]:
     for family in (AF_INET, AF_INET6):
         found += dump(
             "list of routes",
-            lambda sequence, family=family: get_connected(sequence, family),
+            get_connected(0, family),
             RTM_NEWROUTE,
             read_connected,
         )
