@@ -101,6 +101,7 @@ def open(
             session=session,
             progress=progress,
             warn=warn,
+            identity=_identity,
         )
     )
 
@@ -114,6 +115,13 @@ def _inside(netns: str) -> Callable[[Callable[[], Any]], Any]:
             return work()
 
     return within
+
+
+def _identity() -> tuple[bytes, bool]:
+    """What engine.macs.identity() says; its module is loaded for a new device only."""
+    from netalias.engine.macs import identity
+
+    return identity()
 
 
 def _opened(netns: str, recorded: bool) -> tuple[Kernel, int]:

@@ -27,7 +27,7 @@ Words
   pointopoint ADDRESS              the other end of a point-to-point link
   metric N                         the metric of the connected route of the alias
   mtu BYTES                        the MTU of the alias device
-  hw ether MAC                     the MAC of the alias device
+  hw ether MAC | random            the MAC of the alias device
   kind KIND                        auto (default), macvlan, ipvlan, dummy, label
   acd off | fast | rfc             first check that no other host has the address (default off);
                                    IPv6: wait for the check of the kernel

@@ -7,8 +7,9 @@ Grammar (the words of ifconfig(8), in any order after the name)::
 
     wish    = reference word*
     word    = [ TYPE ] ADDRESS[/LEN] | "netmask" MASK | "prefixlen" LEN | "broadcast" ADDRESS
-            | "-broadcast" | "pointopoint" ADDRESS | "metric" N | "mtu" N | "hw" "ether" MAC
-            | "kind" KIND | "up" | "down" | "optimistic" | "acd" "off" | "acd" "fast" | "acd" "rfc"
+            | "-broadcast" | "pointopoint" ADDRESS | "metric" N | "mtu" N
+            | "hw" "ether" MAC | "hw" "ether" "random" | "kind" KIND | "up" | "down" | "optimistic"
+            | "acd" "off" | "acd" "fast" | "acd" "rfc"
             | "conflict" "skip" | "conflict" "abort"
             | "announce" "off" | "announce" N | "announce" "every" SECONDS
             | "heal" "on" | "heal" "off" | "on-down" "free" | "on-down" "keep"
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.families import BUILTIN_WORDS
-from netalias.model import names
+from netalias.model import RANDOM_MAC, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ class Wish:
     ``conflict``, ``heal`` and ``on_down`` hold words of the grammar. ``announce`` is the number of
     announcements, ``every`` the seconds between repeated ones or 0; ``optimistic``: the address is
     used while the kernel probes for it (RFC 4429). ``lease`` is the lifetime of the address in
-    seconds, 0 for ever. ``deprecated``: the address is not chosen as a source (RFC 4862);
-    ``source`` says whether it may be chosen where the main device has an address of its own.
+    seconds, 0 for ever. ``mac`` is RANDOM_MAC for one of chance. ``deprecated``: the address is not
+    chosen as a source (RFC 4862); ``source`` says whether it may be chosen where the main device
+    has an address of its own.
     """
 
     __slots__ = (
@@ -323,7 +325,7 @@ def _metric(wish: Wish, text: str) -> None:
 def _hardware(wish: Wish, kind: str, text: str) -> None:
     if kind != "ether":
         raise errors.UsageError(f"{wish.name}: hw {kind}: only 'hw ether MAC' is known")
-    wish.mac = mac(f"{wish.name}: hw ether", text)
+    wish.mac = RANDOM_MAC if text == "random" else mac(f"{wish.name}: hw ether", text)
 
 
 def _kind(wish: Wish, text: str) -> None:

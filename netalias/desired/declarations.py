@@ -23,7 +23,7 @@ from sys import intern
 from netalias import desired, errors
 from netalias.desired import ranges
 from netalias.families import BUILTIN_WORDS
-from netalias.model import names
+from netalias.model import RANDOM_MAC, names
 from netalias.model.names import SLOT_MAX, AliasName
 
 TYPE_CHECKING = False
@@ -238,7 +238,7 @@ class _Reader:
             wish = self._wish([first, *words[1:at], text, *words[at + 1 + each :]], at, each)
         else:
             wish = self._wish([first, *words[1:]], at, False)
-        if wish.mac and len(slots) > 1:
+        if wish.mac not in (b"", RANDOM_MAC) and len(slots) > 1:
             raise errors.UsageError(f"{words[0]}: hw ether: a MAC belongs to one alias")
         addresses = many or (wish.address,)
         if len(addresses) != len(slots):

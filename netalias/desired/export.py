@@ -57,8 +57,8 @@ def words(alias: Alias, registry: Registry, *, mac: bool = False) -> list[str] |
     """The words after ADDRESS/LEN; None for an alias without an address.
 
     An expired alias counts as one without: another host may have its address by now. The MAC is
-    written when *mac* is true or when it is universally administered: the kernel never chooses
-    such a MAC (eth_random_addr), so it was given.
+    written when *mac* is true or when it is universally administered: neither the kernel nor
+    netalias chooses such a MAC, so it was given.
     """
     if not alias.family or alias.expired:
         return None

@@ -14,16 +14,18 @@ from netalias.observed import Observed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, TypeVar
 
     from netalias.claim import Context, Policy
     from netalias.claim.session import ClaimSession
     from netalias.desired import Wish
+    from netalias.engine.macs import Identity, Macs
     from netalias.engine.undo import Undoing
     from netalias.families import Registry
     from netalias.kernel import Kernel
-    from netalias.model import Alias, Snapshot
+    from netalias.model import Alias, Device, Snapshot
+    from netalias.model.names import AliasName
     from netalias.plan import Difference, Plan
     from netalias.plan.sysctls import SysctlTerms
     from netalias.runtime import RuntimeDirectory
@@ -53,12 +55,13 @@ class Setup:
     built-in ones. ``hands_off``: do not touch sysctls of main devices. ``session`` tells the packed
     address of the SSH session that a single wish must not take away, None for no such guard.
     ``texts``: refresh existing texts after each change; ``warn`` is called with the reason if that
-    fails.
+    fails. ``identity`` tells the host and the namespace apart from others, for the MACs of new
+    devices (macs.py); None leaves these to the kernel.
     """
 
     __slots__ = (
-        "aside", "claims", "group", "hands_off", "kernel", "namespace", "policy", "progress",
-        "registry", "runtime", "session", "texts", "wait", "waiting", "warn", "within",
+        "aside", "claims", "group", "hands_off", "identity", "kernel", "namespace", "policy",
+        "progress", "registry", "runtime", "session", "texts", "wait", "waiting", "warn", "within",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +83,7 @@ class Setup:
         session: Callable[[], bytes] | None = None,
         texts: bool = True,
         warn: Callable[[str], None] | None = None,
+        identity: Callable[[], Identity] | None = None,
     ) -> None:
         self.kernel = kernel
         self.registry = registry
@@ -97,6 +101,7 @@ class Setup:
         self.session = session
         self.texts = texts
         self.warn = warn
+        self.identity = identity
 
 
 class Engine:
@@ -116,6 +121,7 @@ class Engine:
         self._changing = False
         self._path = ""
         self._saved: SavedSysctls | None = None
+        self._macs: Macs | None = None
         self._seen: dict[str, bool] = {}
 
     def __enter__(self) -> Engine:
@@ -134,7 +140,7 @@ class Engine:
         choices = {name: getattr(self.setup, name) for name in Setup.__slots__}
         choices |= {"registry": self.registry} | changes
         other = Engine(Setup(choices.pop("kernel"), **choices))
-        other._saved = self._saved
+        other._saved, other._macs = self._saved, self._macs
         return other
 
     def within(self, work: Callable[[], T]) -> T:
@@ -201,7 +207,7 @@ class Engine:
 
     def recognise(self, snapshot: Snapshot) -> Observed:
         """The observed state: *snapshot* and the aliases found in it."""
-        return Observed(snapshot, self.registry, self.group, self.able)
+        return Observed(snapshot, self.registry, self.group, self.able, self.macs)
 
     def able(self, kind: str) -> bool:
         """Whether the kernel supports *kind*; without CAP_NET_ADMIN, whether a device of that kind
@@ -214,6 +220,17 @@ class Engine:
                 there = any(device.kind == kind for device in devices)
                 self._seen[kind] = kind == "macvlan" or there
         return self._seen[kind]
+
+    def macs(self, name: AliasName, main: Device, *, random: bool) -> Iterator[bytes]:
+        """MACs for the new device of an alias, in the order of preference; none where the kernel is
+        to choose."""
+        if self.setup.identity is None:
+            return iter(())
+        if self._macs is None:
+            from netalias.engine.macs import Macs
+
+            self._macs = Macs(self.within(self.setup.identity), self.setup.warn)
+        return self._macs.candidates(name, main, random=random)
 
     # Sysctls of main devices
 
@@ -259,7 +276,7 @@ class Engine:
         # Imported here: a command that only reads does not need these modules.
         from netalias.plan import concerns_sysctls, plan, protect
 
-        observed = Observed(self.kernel.snapshot(), self.registry, self.group, able)
+        observed = Observed(self.kernel.snapshot(), self.registry, self.group, able, self.macs)
         main = observed.snapshot.device(wish.name.main)
         alias = observed.find(names.AliasName(main.name, wish.name.slot)) if main else None
         if alias is not None and alias.entry is not None and alias.entry.networked:

@@ -139,6 +139,8 @@ class Kind:
     name = ""
     routed = True
     """Whether its address may bring the connected route of its network."""
+    own_mac = False
+    """Whether it has a device with a MAC of its own."""
 
     def refuse(self, main: Device, snapshot: Snapshot) -> str:
         """The reason why *main* cannot have this kind, as a clause; empty when it can."""

@@ -15,6 +15,7 @@ class Dummy(DeviceKind):
     """For main devices that can carry no other kind, and for addresses reached only by routes."""
 
     name = "dummy"
+    own_mac = True
     routed = False
 
     def fit(self, goal: Goal) -> Goal:

@@ -20,6 +20,7 @@ class Macvlan(DeviceKind):
     """A macvlan in bridge mode: aliases of one main device reach each other."""
 
     name = "macvlan"
+    own_mac = True
 
     def refuse(self, main: Device, snapshot: Snapshot) -> str:
         """Reasons: no Ethernet, a port of a bridge, an ipvlan on it."""

@@ -66,6 +66,9 @@ RT_SCOPE_HOST = 254
 FOREVER = 0xFFFFFFFF
 """Infinite lifetime (INFINITY_LIFE_TIME of net/addrconf.h)."""
 
+RANDOM_MAC = bytes(6)
+"""Stands for a MAC of chance in a wish; no device can have it (is_valid_ether_addr)."""
+
 GROUP = 28257
 """Mark of netalias on devices (IFLA_GROUP): the letters "na"."""
 MTU_INET6 = 1280

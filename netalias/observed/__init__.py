@@ -10,21 +10,31 @@ from netalias.model.names import AliasName
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from typing import Protocol
 
     from netalias.families import Registry
     from netalias.model import Address, Alias, Device, Snapshot
+
+    class Macs(Protocol):
+        """The MACs for the new device of an alias."""
+
+        def __call__(self, name: AliasName, main: Device, *, random: bool) -> Iterator[bytes]: ...
 
 
 class Observed:
     """A snapshot and the aliases found in it.
 
-    ``able`` tells whether the kernel can make devices of a kind (Kernel.able). ``hands_over``: the
-    plan for one alias includes the handover of its connected route to another one (plan/routes.py).
-    ``lost`` holds id() of the addresses whose connected route somebody has deleted
-    (plan/connected.py).
+    ``able`` tells whether the kernel can make devices of a kind (Kernel.able). *macs* yields MACs
+    for the new device of an alias in the order of preference, and none where the kernel is to
+    choose. ``hands_over``: the plan for one alias includes the handover of its connected route to
+    another one (plan/routes.py). ``lost`` holds id() of the addresses whose connected route
+    somebody has deleted (plan/connected.py).
     """
 
-    __slots__ = ("_own", "able", "aliases", "by_name", "group", "lost", "registry", "snapshot")
+    __slots__ = (
+        "_macs", "_own", "_taken", "able", "aliases", "by_name", "group", "lost", "registry",
+        "snapshot",
+    )  # fmt: skip
 
     hands_over = True
 
@@ -34,10 +44,13 @@ class Observed:
         registry: Registry,
         group: int = GROUP,
         able: Callable[[str], bool] | None = None,
+        macs: Macs | None = None,
     ) -> None:
         self.able = able or _any
         self._own: dict[int, list[Address]] = {}
         self.lost: Collection[int] = ()
+        self._macs = macs
+        self._taken: dict[bytes, AliasName | None] | None = None
         self.snapshot = snapshot
         self.registry = registry
         self.group = group
@@ -45,6 +58,18 @@ class Observed:
         self.by_name: dict[AliasName, list[Alias]] = {}
         for alias in self.aliases:
             self.by_name.setdefault(alias.name, []).append(alias)
+
+    def new_mac(self, name: AliasName, main: Device, *, random: bool = False) -> bytes:
+        """A MAC for the new device of an alias that no other device of the namespace has; empty
+        where the kernel is to choose. With *random* it is another one each time."""
+        if self._macs is None:
+            return b""
+        if self._taken is None:
+            self._taken = {device.mac: None for device in self.snapshot.devices.values()}
+        for mac in self._macs(name, main, random=random):
+            if self._taken.setdefault(mac, name) == name:
+                return mac
+        return b""
 
     @property
     def labelled(self) -> bool:

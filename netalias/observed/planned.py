@@ -41,6 +41,8 @@ class Planned(Observed):
         self.able = observed.able
         self._own = {}
         self.lost = observed.lost
+        self._macs = observed._macs
+        self._taken = None
         self.registry = observed.registry
         self.group = observed.group
         self.by_name = observed.by_name

@@ -20,6 +20,7 @@ from netalias.model import (
     IFF_UP,
     MTU_INET6,
     PROTOCOL,
+    RANDOM_MAC,
     RT_SCOPE_HOST,
     RT_SCOPE_UNIVERSE,
     SCRATCH,
@@ -150,6 +151,8 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
         _inherit(goal, result.alias, kind)
     realisation = kinds.get(kind)
     goal = realisation.fit(goal)
+    if realisation.own_mac:
+        _choose_mac(goal, observed, new=result.alias is None or result.alias.kind != kind)
     result.goal, result.kind = goal, kind
     result.notes += _shared_address(goal, observed, result.alias)
     if result.alias is None:
@@ -222,6 +225,13 @@ def _inherit(goal: Goal, alias: Alias, kind: str) -> None:
         goal.mtu = goal.mtu or device.mtu
     if "ipvlan" not in (alias.kind, kind):
         goal.mac = goal.mac or device.mac
+
+
+def _choose_mac(goal: Goal, observed: Observed, *, new: bool) -> None:
+    """Choose the MAC of a new device unless the wish gives one; a standing device keeps its own."""
+    random = goal.mac == RANDOM_MAC
+    if random or not goal.mac:
+        goal.mac = observed.new_mac(goal.name, goal.main, random=random) if new else b""
 
 
 def _lost_when_down(alias: Alias, goal: Goal) -> list[str]:

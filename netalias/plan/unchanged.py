@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import kinds
-from netalias.model import AF_INET, FOREVER, IFA_F_NOPREFIXROUTE, PROTOCOL
+from netalias.model import AF_INET, FOREVER, IFA_F_NOPREFIXROUTE, PROTOCOL, RANDOM_MAC
 from netalias.model.leases import same
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ class Unchanged:
             and ":" not in entry.label
             and device.up
             and device.mtu == (wish.mtu or usual_mtu(alias, alias.kind, self.main))
-            and wish.mac in (b"", device.mac)
+            and wish.mac in (b"", RANDOM_MAC, device.mac)
             and device.ifalias == self._record(slot, address)
         )
 

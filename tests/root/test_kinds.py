@@ -150,6 +150,20 @@ def test_a_mac_of_its_own(cli: Command, kind: str) -> None:
         assert device["address"] == "02:00:00:00:00:77"
 
 
+def test_the_default_mac(cli: Command, kind: str) -> None:
+    """It is the same when the alias is made again, and one that was set, so that udev keeps it."""
+    found = set()
+    for _ in range(2):
+        cli.silent("-q", "eth9:0", FIRST, "kind", kind)
+        (device,) = ip_json(cli.namespace, "link show dev eth9_0")
+        found.add(device["address"])
+        look = "mount -t sysfs none /sys && cat /sys/class/net/eth9_0/addr_assign_type"
+        assigned = cli.namespace.run(["unshare", "--mount", "sh", "-c", look]).stdout
+        assert kind == "ipvlan" or assigned == "3\n"
+        cli.silent("-q", "eth9:0-")
+    assert len(found) == 1
+
+
 # Beside each other
 
 
