@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netalias.plan import Difference, Plan
     from netalias.plan.sysctls import SysctlTerms
     from netalias.runtime import RuntimeDirectory
+    from netalias.runtime.former import FormerDevices
     from netalias.runtime.private import PrivateDirectory
     from netalias.runtime.sysctls import SavedSysctls
 
@@ -122,6 +123,7 @@ class Engine:
         self._path = ""
         self._saved: SavedSysctls | None = None
         self._macs: Macs | None = None
+        self._former: FormerDevices | None = None
         self._seen: dict[str, bool] = {}
 
     def __enter__(self) -> Engine:
@@ -140,7 +142,7 @@ class Engine:
         choices = {name: getattr(self.setup, name) for name in Setup.__slots__}
         choices |= {"registry": self.registry} | changes
         other = Engine(Setup(choices.pop("kernel"), **choices))
-        other._saved, other._macs = self._saved, self._macs
+        other._saved, other._macs, other._former = self._saved, self._macs, self._former
         return other
 
     def within(self, work: Callable[[], T]) -> T:
@@ -154,7 +156,7 @@ class Engine:
 
         saved = self.saved(self.observe())
         other = self.derived(kernel=kernel, runtime=PrivateDirectory(), claims=False, texts=False)
-        other._saved = saved.in_memory()
+        other._saved, other._former = saved.in_memory(), self.former_devices.in_memory()
         return other
 
     def lent(self, **changes: object) -> Engine:
@@ -190,6 +192,8 @@ class Engine:
         self._path = path
         if path:
             self._saved = None
+        if path and self._former is not None and not self._former.kept:
+            self._former = None  # it was asked before there was a directory
 
     def ended(self) -> None:
         """Note the end of a transaction."""
@@ -207,7 +211,8 @@ class Engine:
 
     def recognise(self, snapshot: Snapshot) -> Observed:
         """The observed state: *snapshot* and the aliases found in it."""
-        return Observed(snapshot, self.registry, self.group, self.able, self.macs)
+        former = self.former
+        return Observed(snapshot, self.registry, self.group, self.able, self.macs, former)
 
     def able(self, kind: str) -> bool:
         """Whether the kernel supports *kind*; without CAP_NET_ADMIN, whether a device of that kind
@@ -231,6 +236,22 @@ class Engine:
 
             self._macs = Macs(self.within(self.setup.identity), self.setup.warn)
         return self._macs.candidates(name, main, random=random)
+
+    # Former devices
+
+    @property
+    def former_devices(self) -> FormerDevices:
+        """The former devices of the aliases, as this process and earlier runs have noted them."""
+        if self._former is None:
+            from netalias.runtime.former import FormerDevices
+
+            path = self.runtime.path
+            self._former = FormerDevices(path, self.kernel.cookie() if path else 0)
+        return self._former
+
+    def former(self, name: AliasName) -> tuple[int, bytes] | None:
+        """The ifindex and MAC of the device that an alias had; None if unknown."""
+        return self.former_devices.find(name)
 
     # Sysctls of main devices
 

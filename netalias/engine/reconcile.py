@@ -276,10 +276,20 @@ def check_rails(diff: Diff, rules: Rules) -> None:
 
 
 def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> None:
-    """Read again, and set ``outcome.wrong`` to the differences that are not known failures."""
+    """Read again, and set ``outcome.wrong`` to the differences that are not known failures.
+
+    The devices of the aliases are noted for the time when one of them is lost.
+    """
+    former = engine.former_devices
+    former.note_all(outcome.diff.observed.aliases)
+    if outcome.diff.items:
+        former.note_all(_verify(engine, declared, rules, outcome).aliases)
+    former.save()
+
+
+def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> Observed:
+    """The work of verify(); the observed state of the second reading."""
     done = outcome.done
-    if not outcome.diff.items:
-        return
     if len(done) <= FEW and all(map(_independent, done)):
         again, outcome.wrong = _wrong_among(engine, done, rules)
     else:
@@ -290,6 +300,7 @@ def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcom
     if not outcome.failed and not outcome.diff.skipped:
         # A main device that went away meanwhile takes its aliases along.
         outcome.lost = again.skipped
+    return again.observed
 
 
 def _independent(item: Difference) -> bool:

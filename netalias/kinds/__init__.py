@@ -71,11 +71,13 @@ class Goal:
     empty leave the choice to the kernel; with ``lenient`` a kind without an MTU ignores it; ``vrf``
     is the VRF of the main device, which a new device joins. ``lease`` is the lifetime of the entry
     in seconds, 0 for infinite; with ``renew`` it is set even though it is the present one.
+    ``former`` is the ifindex that a new device gets if that is free, 0 for any.
     """
 
     __slots__ = (
         "address",
         "entry",
+        "former",
         "group",
         "lease",
         "lenient",
@@ -107,6 +109,7 @@ class Goal:
         vrf: Device | None = None,
         lease: int = 0,
         renew: bool = False,
+        former: int = 0,
     ) -> None:
         self.name = name
         self.main = main
@@ -122,6 +125,7 @@ class Goal:
         self.vrf = vrf
         self.lease = lease
         self.renew = renew
+        self.former = former
 
     def record(self) -> str:
         """The ifalias text: ``netalias eth0:0``, then the address if the kernel does not always

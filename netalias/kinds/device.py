@@ -75,6 +75,7 @@ class DeviceKind(Kind):
         """
         device, record = names.primary(goal.name), goal.record()
         created = self.create(device, goal)
+        created.former = goal.former
         if goal.vrf is not None:
             created.master, created.inside = goal.vrf.index, goal.vrf.name
         steps: list[Step] = [created]

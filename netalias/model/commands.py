@@ -63,6 +63,8 @@ def _create(step: CreateLink) -> str:
         words += ["address", mac_text(step.mac)]
     if step.mtu:
         words += ["mtu", str(step.mtu)]
+    if step.former:
+        words += ["index", str(step.former)]
     if step.inside:
         words += ["master", step.inside]
     words += ["group", str(step.group), "type", step.kind]

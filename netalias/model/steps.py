@@ -14,7 +14,7 @@ Rules:
 
 from __future__ import annotations
 
-from errno import EADDRINUSE
+from errno import EADDRINUSE, EBUSY, EEXIST
 
 from netalias.model import Value
 
@@ -67,10 +67,12 @@ class CreateLink(Step):
     ``kind`` is IFLA_INFO_KIND, ``mode`` its mode or -1, ``link`` and ``below`` are index and name
     of the lower device or 0 and empty, ``mac`` is empty for one of the kernel's choice, ``mtu`` 0
     for the default; ``master`` and ``inside`` are index and name of the VRF that it joins, or 0 and
-    empty.
+    empty. ``former`` is the ifindex that it gets if that is free, 0 for any.
     """
 
-    __slots__ = ("below", "group", "inside", "kind", "link", "mac", "master", "mode", "mtu")
+    __slots__ = (
+        "below", "former", "group", "inside", "kind", "link", "mac", "master", "mode", "mtu",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class CreateLink(Step):
         mtu: int = 0,
         master: int = 0,
         inside: str = "",
+        former: int = 0,
     ) -> None:
         super().__init__(device, 0, CREATE)
         self.kind = kind
@@ -96,9 +99,19 @@ class CreateLink(Step):
         self.mtu = mtu
         self.master = master
         self.inside = inside
+        self.former = former
 
     def inverse(self) -> Step:
         return DelLink(self.device, self.index, self.group)
+
+    def barred(self, errno: int) -> bool:
+        """Whether a refusal with *errno* may be due to ``former``: a device has that index."""
+        return bool(self.former) and errno in (EEXIST, EBUSY)
+
+    def anyhow(self) -> CreateLink:
+        """The same step with any index."""
+        values = {name: getattr(self, name) for name in CreateLink.__slots__}
+        return CreateLink(self.device, **{**values, "former": 0})
 
 
 class DelLink(Step):

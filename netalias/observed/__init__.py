@@ -26,13 +26,15 @@ class Observed:
 
     ``able`` tells whether the kernel can make devices of a kind (Kernel.able). *macs* yields MACs
     for the new device of an alias in the order of preference, and none where the kernel is to
-    choose. ``hands_over``: the plan for one alias includes the handover of its connected route to
-    another one (plan/routes.py). ``lost`` holds id() of the addresses whose connected route
-    somebody has deleted (plan/connected.py).
+    choose; *former* gives the ifindex and MAC of the device that an alias had, or None.
+    ``hands_over``: the plan for one alias includes the handover of its connected route to another
+    one (plan/routes.py). ``lost`` holds id() of the addresses whose connected route somebody has
+    deleted (plan/connected.py).
     """
 
     __slots__ = (
-        "_macs", "_own", "_taken", "able", "aliases", "by_name", "group", "lost", "registry",
+        "_former", "_macs", "_own", "_taken", "able", "aliases", "by_name", "group", "lost",
+        "registry",
         "snapshot",
     )  # fmt: skip
 
@@ -45,11 +47,13 @@ class Observed:
         group: int = GROUP,
         able: Callable[[str], bool] | None = None,
         macs: Macs | None = None,
+        former: Callable[[AliasName], tuple[int, bytes] | None] | None = None,
     ) -> None:
         self.able = able or _any
         self._own: dict[int, list[Address]] = {}
         self.lost: Collection[int] = ()
         self._macs = macs
+        self._former = former
         self._taken: dict[bytes, AliasName | None] | None = None
         self.snapshot = snapshot
         self.registry = registry
@@ -59,17 +63,24 @@ class Observed:
         for alias in self.aliases:
             self.by_name.setdefault(alias.name, []).append(alias)
 
+    def former(self, name: AliasName) -> tuple[int, bytes]:
+        """The ifindex and MAC that the device of an alias had, as far as no other device of the
+        namespace has them now; else 0 and empty."""
+        index, mac = (self._former(name) if self._former is not None else None) or (0, b"")
+        free = mac and self._take(mac, name)
+        return 0 if index in self.snapshot.devices else index, mac if free else b""
+
     def new_mac(self, name: AliasName, main: Device, *, random: bool = False) -> bytes:
         """A MAC for the new device of an alias that no other device of the namespace has; empty
         where the kernel is to choose. With *random* it is another one each time."""
-        if self._macs is None:
-            return b""
+        found = self._macs(name, main, random=random) if self._macs is not None else ()
+        return next((mac for mac in found if self._take(mac, name)), b"")
+
+    def _take(self, mac: bytes, name: AliasName) -> bool:
+        """Whether a new device of this alias may have this MAC; no other one may afterwards."""
         if self._taken is None:
             self._taken = {device.mac: None for device in self.snapshot.devices.values()}
-        for mac in self._macs(name, main, random=random):
-            if self._taken.setdefault(mac, name) == name:
-                return mac
-        return b""
+        return self._taken.setdefault(mac, name) == name
 
     @property
     def labelled(self) -> bool:

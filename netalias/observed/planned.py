@@ -42,6 +42,7 @@ class Planned(Observed):
         self._own = {}
         self.lost = observed.lost
         self._macs = observed._macs
+        self._former = observed._former
         self._taken = None
         self.registry = observed.registry
         self.group = observed.group

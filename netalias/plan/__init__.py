@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from netalias.desired import Wish
     from netalias.families import AliasType, Registry
+    from netalias.kinds import Kind
     from netalias.model import Alias, Device
     from netalias.model.names import AliasName
     from netalias.model.steps import Step, SysctlChange
@@ -151,8 +152,10 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
         _inherit(goal, result.alias, kind)
     realisation = kinds.get(kind)
     goal = realisation.fit(goal)
-    if realisation.own_mac:
-        _choose_mac(goal, observed, new=result.alias is None or result.alias.kind != kind)
+    if result.alias is None or result.alias.kind != kind:
+        _settle_device(goal, observed, realisation)
+    elif goal.mac == RANDOM_MAC:
+        goal.mac = b""  # it has one
     result.goal, result.kind = goal, kind
     result.notes += _shared_address(goal, observed, result.alias)
     if result.alias is None:
@@ -227,11 +230,12 @@ def _inherit(goal: Goal, alias: Alias, kind: str) -> None:
         goal.mac = goal.mac or device.mac
 
 
-def _choose_mac(goal: Goal, observed: Observed, *, new: bool) -> None:
-    """Choose the MAC of a new device unless the wish gives one; a standing device keeps its own."""
+def _settle_device(goal: Goal, observed: Observed, kind: Kind) -> None:
+    """Choose the index of a new device, and the MAC unless the wish or the former kind gives it."""
+    goal.former, mac = observed.former(goal.name)
     random = goal.mac == RANDOM_MAC
-    if random or not goal.mac:
-        goal.mac = observed.new_mac(goal.name, goal.main, random=random) if new else b""
+    if random or (kind.own_mac and not goal.mac):
+        goal.mac = mac or observed.new_mac(goal.name, goal.main, random=random)
 
 
 def _lost_when_down(alias: Alias, goal: Goal) -> list[str]:
@@ -488,6 +492,7 @@ def _as_it_is(alias: Alias, observed: Observed) -> Goal:
         group=observed.group,
         vrf=observed.snapshot.master(alias.main, VRF),
         lease=alias.lease,
+        former=device.index if device is not None else 0,
     )
 
 

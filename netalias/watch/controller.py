@@ -10,7 +10,8 @@ from netalias.desired.declarations import Declarations
 from netalias.desired.index import FREE, Index
 from netalias.engine.reconcile import Rules
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
-from netalias.observed import Observed
+from netalias.model.events import DEPARTURE
+from netalias.observed import Observed, alias_of
 from netalias.system.backoff import Backoff
 from netalias.watch.healing import Healing
 from netalias.watch.impact import Impact
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from netalias.desired import Wish
     from netalias.engine import Engine
     from netalias.kernel.netlink.monitor import Monitor
-    from netalias.model import Alias
+    from netalias.model import Alias, Device
     from netalias.model.names import AliasName
     from netalias.system.journal import Journal
     from netalias.watch.checkpoint import Checkpoint
@@ -127,6 +128,8 @@ class Controller:
         try:
             for event in monitor.read(most):
                 impact.add(event, monitor.port_id if monitor.port_id != own else 0)
+                if event.what == DEPARTURE and event.device is not None:
+                    self._note(event.device)
                 self.wake = 0.0
                 count += 1
         except errors.NetaliasError:
@@ -140,6 +143,12 @@ class Controller:
             affected.touched = affected.republish = False
             affected.linked = set()
         return count
+
+    def _note(self, device: Device) -> None:
+        """Note the device of an alias that is gone: it gets its index and MAC back."""
+        name = alias_of(device, self.engine.group)
+        if name is not None:
+            self.engine.former_devices.note(name, device)
 
     def act(self) -> None:
         """Act on the events so far. After any exception another try comes with back-off."""

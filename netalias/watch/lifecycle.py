@@ -53,6 +53,9 @@ class Lifecycle:
             for alias in ordered(observed.aliases, observed.snapshot)
             if alias.ours and _goes(alias, affected, wished)
         ]
+        former = self._engine.former_devices
+        former.note_all(leaving)
+        former.save()
         outcome = remove(self._engine, observed, leaving) if leaving else None
         self._report_freed(affected, outcome)
         failed = outcome is not None and self._report.failures(outcome)

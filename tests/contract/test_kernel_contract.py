@@ -213,6 +213,34 @@ def test_mac_taken(kernel: Kernel, of: str) -> None:
     assert state(kernel) == before
 
 
+def test_a_former_index(kernel: Kernel) -> None:
+    """A new device gets the index that its step names if that is free, else another one: one of
+    lo, of the main device, or of a device of the same send."""
+    lo, main = kernel.snapshot().device("lo"), kernel.snapshot().device("eth9")
+    assert lo is not None
+    assert main is not None
+    plans = [
+        alias(kernel, slot, f"10.9.0.{slot + 1}/24", owner=slot, former=former)
+        for slot, former in enumerate([4000, lo.index, main.index, 4000])
+    ]
+    assert kernel.apply([step for steps in plans for step in steps]) == []
+    found = [kernel.snapshot().device(f"eth9_{slot}") for slot in range(4)]
+    indexes = [device.index for device in found if device is not None]
+    assert indexes[0] == 4000
+    assert len({*indexes, lo.index, main.index}) == 6
+    entries = [kernel.snapshot().on(index) for index in indexes]
+    assert [[entry.local[3] for entry in one] for one in entries] == [[1], [2], [3], [4]]
+
+
+def test_a_name_that_is_taken_with_a_former_index(kernel: Kernel) -> None:
+    """The refusal is that of the name."""
+    done(kernel, AddAltname("lo", 1, "eth9_1"))
+    before = state(kernel)
+    (failure,) = kernel.apply(alias(kernel, 1, "10.9.0.2/24", former=4000))
+    assert failure.error.errno == EEXIST
+    assert state(kernel) == before
+
+
 def test_owners_are_independent(kernel: Kernel) -> None:
     """Of two wishes in one apply, the one that fails takes nothing of the other with it."""
     done(kernel, AddAltname("lo", 1, "eth9:1"))

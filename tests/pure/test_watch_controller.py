@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import pytest
@@ -9,7 +10,7 @@ from watched import Watched
 
 from netalias import errors
 from netalias.kernel.memory import Memory
-from netalias.model.steps import AddAltname, Step
+from netalias.model.steps import AddAltname, CreateLink, Step
 from netalias.system.backoff import BURST, LONGEST, SHORTEST
 from netalias.watch.controller import BUSY
 
@@ -46,6 +47,12 @@ def test_a_main_device_that_never_comes_is_logged_once() -> None:
         watched.quiet()
     assert watched.controller.wake is None
     assert watched.said() == []
+
+
+def devices(watched: Watched) -> dict[str, tuple[int, bytes]]:
+    """Index and MAC of the devices of the aliases."""
+    found = (alias.device for alias in watched.engine.show())
+    return {device.name: (device.index, device.mac) for device in found if device is not None}
 
 
 # Healing
@@ -93,7 +100,7 @@ def test_an_alias_of_a_network_that_is_undone_again_and_again() -> None:
     for _ in range(BURST):
         undo(watched)
         watched.quiet()
-        assert watched.names() == ["eth0:1", "eth0:0"]
+        assert watched.names() == ["eth0:0", "eth0:1"]
     watched.said()
     waited = []
     for _ in range(3):
@@ -270,6 +277,30 @@ def test_down_frees_what_is_wished_and_what_is_not() -> None:
     assert watched.names() == []
     assert watched.said() == ["netalias: eth0 is down: 3 aliases freed"]
     assert watched.controller.wake is None
+
+
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("loss", ["main device down", "alias deleted"])
+def test_a_device_that_is_made_again_gets_its_index_and_mac(loss: str, taken: bool) -> None:
+    """As far as they are free: programs hold the one, neighbours the other."""
+    watched = Watched("eth0:0-2 10.0.0.1-3 kind macvlan\n")
+    before = devices(watched)
+    if loss == "main device down":
+        watched.kernel.set_device("eth0", up=False)
+        watched.quiet()
+        assert watched.names() == []
+    else:
+        watched.kernel.remove_device("eth0_1")
+    if taken:
+        index, mac = before["eth0_1"]
+        thief = CreateLink("thief", "dummy", group=0, former=index, mac=mac)
+        assert watched.kernel.send([thief]) == [None]
+    watched.kernel.set_device("eth0", up=True)
+    watched.quiet()
+    after = devices(watched)
+    if taken:
+        assert all(map(operator.ne, before.pop("eth0_1"), after.pop("eth0_1")))
+    assert after == before
 
 
 def test_on_down_in_a_range() -> None:

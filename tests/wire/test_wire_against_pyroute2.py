@@ -91,14 +91,17 @@ def test_pyroute2_reads_a_new_link(
     mac = data.draw(macs)
     mtu = data.draw(st.integers(1, 65535))
     master = data.draw(indexes)
+    index = data.draw(st.just(0) | indexes)
     step = CreateLink(
-        name, kind, group=group, mode=mode, link=link, mac=mac, mtu=mtu, master=master
-    )
+        name, kind, group=group,
+        mode=mode, link=link, mac=mac, mtu=mtu, master=master, former=index,
+    )  # fmt: skip
     packed = codec.create_link(sequence, 0, step)
     message = decoded(ifinfmsg, packed)
     assert message["header"]["type"] == codec.RTM_NEWLINK
     assert message["header"]["sequence_number"] == sequence
     assert message["header"]["length"] == len(packed)
+    assert message["index"] == index
     assert message.get_attr("IFLA_IFNAME") == name
     assert message.get_attr("IFLA_GROUP") == group
     assert message.get_attr("IFLA_LINK") == link

@@ -159,12 +159,14 @@ def test_create_link(sequence: int, name: str, kind: str, group: int, data: st.D
     mac = data.draw(st.just(b"") | macs)
     mtu = data.draw(st.integers(0, 65535))
     master = data.draw(st.just(0) | indexes)
+    index = data.draw(st.just(0) | indexes)
     step = CreateLink(
-        name, kind, group=group, mode=mode, link=link, mac=mac, mtu=mtu, master=master
-    )
+        name, kind, group=group,
+        mode=mode, link=link, mac=mac, mtu=mtu, master=master, former=index,
+    )  # fmt: skip
     packed = codec.create_link(sequence, 0, step)
     made = body(packed, "RTM_NEWLINK", CREATE, sequence)
-    assert (made.ifi_index, made.ifi_flags, made.ifi_change) == (0, 0, 0)
+    assert (made.ifi_index, made.ifi_flags, made.ifi_change) == (index, 0, 0)
     assert spec.find(made, "IFLA_IFNAME") == name
     assert spec.find(made, "IFLA_GROUP") == group
     assert spec.find(made, "IFLA_LINK") == (link or None)

@@ -315,7 +315,7 @@ class Memory(Kernel):
         node.group, node.mac, node.mtu = step.group, step.mac, step.mtu
         if step.master and step.master not in self._links.nodes:
             raise Refusal(EINVAL)
-        self._made[step.device] = self._links.create(node)
+        self._made[step.device] = self._links.create(node, step.former)
         if step.master:
             self._links.enslave(node, step.master)
 

@@ -121,8 +121,9 @@ class LinkTable:
 
     # Making and removing
 
-    def create(self, node: Node) -> int:
-        """Add *node*, with the flags, MTU and MAC of its kind; its index. Raises Refusal."""
+    def create(self, node: Node, index: int = 0) -> int:
+        """Add *node*, with the flags, MTU and MAC of its kind; its index, which is *index* if that
+        is free. Raises Refusal."""
         self._check_mac(node)
         node.mode = mode_of(node)
         self.check_free(node.name)
@@ -135,7 +136,7 @@ class LinkTable:
         if not node.mac and node.type == ARPHRD_ETHER:
             node.mac = self._new_mac()
         node.inet6 = node.mtu >= MTU_INET6
-        node.index = self._next
+        node.index = index if index and index not in self.nodes else self._next
         self._place(node)
         self.settle(node)
         return node.index

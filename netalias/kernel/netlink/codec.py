@@ -264,7 +264,8 @@ def probe_permission(sequence: int) -> bytes:
 
 def create_link(sequence: int, index: int, step: CreateLink) -> bytes:
     """RTM_NEWLINK of a new device, which is down. The kernel ignores altname and ifalias here."""
-    body = [ifinfo(), attr_text(IFLA_IFNAME, step.device), attr_u32(IFLA_GROUP, step.group)]
+    body = [ifinfo(step.former), attr_text(IFLA_IFNAME, step.device)]
+    body.append(attr_u32(IFLA_GROUP, step.group))
     if step.link:
         body.append(attr_u32(IFLA_LINK, step.link))
     if step.mac:

@@ -190,6 +190,8 @@ class Iproute(Kernel):
         try:
             self._call(title(step), lambda: WRITERS[type(step)](self._route, index, step))
         except errors.KernelError as error:
+            if isinstance(step, CreateLink) and step.barred(error.errno):
+                return self._answer(step.anyhow())
             tolerated = error.errno in getattr(step, "tolerate", ())
             return None if tolerated else refused(step, error.errno, error.text)
         if isinstance(step, CreateLink):
@@ -363,6 +365,8 @@ def _create(route: Any, index: int, step: CreateLink) -> None:
         words["mtu"] = step.mtu
     if step.master:
         words["master"] = step.master
+    if step.former:
+        words["index"] = step.former
     if step.mode >= 0:
         words[f"{step.kind}_mode"] = _mode_word(step.kind, step.mode)
     route.link("add", **words)
