@@ -79,13 +79,15 @@ class Paused:
 
 
 class Watched:
-    """Controller of what *text* declares; lo, eth0 and eth1 are up."""
+    """Controller of what *text* declares; lo, eth0 and eth1 are up. With *claims* it probes and
+    announces."""
 
     def __init__(
         self,
         text: str,
         kernel: Memory | None = None,
         checkpoint: Checkpoint | None = None,
+        claims: bool = False,
         **options: object,
     ) -> None:
         self.kernel = kernel or Memory()
@@ -96,7 +98,7 @@ class Watched:
         self.reason = ""
         self.journal = StringIO()
         self.lock = Busy()
-        self.engine = Engine(Setup(self.kernel, runtime=self.lock))
+        self.engine = Engine(Setup(self.kernel, runtime=self.lock, claims=claims, aside=claims))
         self.monitor = Announced(self.kernel)
         self.controller = Controller(
             self.engine,
@@ -139,7 +141,7 @@ class Watched:
         except errors.NetaliasError as error:
             self.journal.write(f"error: {error.line()}\n")
         self.controller.touched = self.controller.republish = False
-        self.controller.linked = set()
+        self.controller.linked, self.controller.readdressed = set(), set()
 
     @property
     def due(self) -> bool:

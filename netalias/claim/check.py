@@ -26,9 +26,15 @@ def conflicts(context: Context, snapshot: Snapshot, claims: Sequence[Claim]) -> 
     An address that this host has on the same link only moves, and is not probed for. Raises
     NotPermitted, KernelError.
     """
-    found: Found = []
     local = _Local(snapshot)
-    wanted = [one for one in claims if one.family == AF_INET and not local.has(one)]
+    return questions(context, snapshot, [one for one in claims if not local.has(one)])
+
+
+def questions(context: Context, snapshot: Snapshot, claims: Sequence[Claim]) -> Found:
+    """The same as conflicts(), also for addresses that this host has on the link: after a loss of
+    its carrier another host may have them too (RFC 5227, 2.1)."""
+    found: Found = []
+    wanted = [one for one in claims if one.family == AF_INET]
     for acd in dict.fromkeys(one.acd for one in wanted):
         found += _probe(context, snapshot, [one for one in wanted if one.acd == acd], acd)
     return found

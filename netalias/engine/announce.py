@@ -53,7 +53,7 @@ def again(
     observed = engine.observe()
     now, known = int(clock_gettime(CLOCK_BOOTTIME)), _last(folder)
     due: dict[Turn, int] = {}
-    places: set[tuple[str, bytes]] = set()
+    places: dict[tuple[str, bytes], Wish] = {}
     for block in declared.blocks:
         period, main = every(block.wish, policy), observed.snapshot.device(block.wish.name.main)
         if not period or main is None or only not in ("", main.name, *main.altnames):
@@ -61,16 +61,17 @@ def again(
         # A time in the future was written before the last boot.
         if not 0 <= now - known.get((main.name, period), -period) < period:
             due[main.name, period] = now
-            places.update((main.name, address) for address in block.addresses)
+            places.update(((main.name, address), block.wish) for address in block.addresses)
     context = engine.context if due else None
     if context is None:
         return []
-    claims = [
-        reannouncement(alias, policy)
-        for alias in observed.aliases
-        if (alias.name.main, alias.address) in places and alias.name not in announced
-        if not reason_not_to_announce(alias)
-    ]
+    claims = []
+    for alias in observed.aliases:
+        wish = places.get((alias.name.main, alias.address))
+        if wish is None or alias.name in announced or reason_not_to_announce(alias):
+            continue
+        claims.append(reannouncement(alias, policy))
+        claims[-1].apply(wish)
     _note(folder, known | due)
     failures = how(context, engine.kernel, claims, policy) if claims else []
     return [f"not announced: {error.line()}" for error in failures]

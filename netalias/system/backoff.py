@@ -100,6 +100,14 @@ class RepairBackoff:
         if one is not None and one.times:
             one.times.pop()
 
+    def refused(self, key: Hashable, now: float) -> float:
+        """Note that the last repair was of no use, which nobody has undone; the time of the next
+        one."""
+        self.uncount(key)
+        one = self._histories.setdefault(key, _History())
+        one.last, one.until, one.granted = now, now + one.backoff.next(), True
+        return one.until
+
     def until(self, key: Hashable) -> float:
         """The time before which *key* is not repaired; 0 for none."""
         one = self._histories.get(key)

@@ -21,7 +21,7 @@ from netalias.watch.snapshots import snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from netalias.desired import Wish
     from netalias.engine import Engine
@@ -41,8 +41,9 @@ class Controller:
     """``wake`` is the time of the next act(), None for never.
 
     ``touched``: the aliases may have changed; ``republish``: a device may have lost its proxy
-    entries; ``linked``: indexes of main devices that got a carrier. The caller resets these three.
-    *clock* counts seconds. Nothing is changed while *checkpoint* gives a reason.
+    entries; ``linked``: indexes of main devices that got a carrier; ``readdressed``: indexes of
+    devices to which others gave another MAC. The caller resets these four. *clock* counts seconds.
+    Nothing is changed while *checkpoint* gives a reason.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Controller:
         self.touched = True
         self.republish = False
         self.linked: set[int] = set()
+        self.readdressed: set[int] = set()
         self._monitor = monitor
         self._clock = clock
         self._checkpoint = checkpoint
@@ -127,7 +129,8 @@ class Controller:
         own = self._port_id
         try:
             for event in monitor.read(most):
-                impact.add(event, monitor.port_id if monitor.port_id != own else 0)
+                mine = monitor.port_id == own
+                impact.add(event, 0 if mine else monitor.port_id, own=mine)
                 if event.what == DEPARTURE and event.device is not None:
                     self._note(event.device)
                 self.wake = 0.0
@@ -140,8 +143,9 @@ class Controller:
             self.touched |= affected.touched
             self.republish |= affected.republish
             self.linked |= affected.linked
+            self.readdressed |= affected.readdressed
             affected.touched = affected.republish = False
-            affected.linked = set()
+            affected.linked, affected.readdressed = set(), set()
         return count
 
     def _note(self, device: Device) -> None:
@@ -149,6 +153,12 @@ class Controller:
         name = alias_of(device, self.engine.group)
         if name is not None:
             self.engine.former_devices.note(name, device)
+
+    def give_up(self, aliases: Iterable[Alias]) -> None:
+        """Have the addresses of these aliases go, which other hosts have or may have; act() is
+        due."""
+        self._impact.affected.doubtful |= {alias.name: alias.address for alias in aliases}
+        self.wake = 0.0
 
     def act(self) -> None:
         """Act on the events so far. After any exception another try comes with back-off."""
@@ -196,6 +206,7 @@ class Controller:
                 failed = self._lifecycle.free(affected, self.wished)
                 failed |= self._lifecycle.rename(affected, self.wished)
                 failed |= self._lifecycle.remove_expired(affected, self.wished)
+                failed |= self._lifecycle.give_up(affected)
                 failed |= self._heal_all(affected, now)
         if failed:
             self._compare_later(now)
@@ -235,12 +246,12 @@ class Controller:
         for name in names:
             dirty.pop(name, None)
         healing.report_skipped(found.diff)
-        return failed if outcome is None else healing.report(outcome, names)
+        return failed if outcome is None else healing.report(outcome, names, now)
 
     def _heal_all(self, affected: Affected, now: float) -> bool:
         """Repair everything, or carry out new declarations; whether something failed."""
         if self._fresh:
-            failed = self._apply_declared()
+            failed = self._apply_declared(now)
         elif affected.whole or affected.dirty:
             failed = self._healing.heal_all(affected.dirty, affected.risen, now)
         else:
@@ -252,9 +263,9 @@ class Controller:
         affected.dirty.clear()
         return failed
 
-    def _apply_declared(self) -> bool:
+    def _apply_declared(self, now: float) -> bool:
         try:
-            failed = self._healing.apply_declared(self._rules)
+            failed = self._healing.apply_declared(self._rules, now)
         except errors.StateError:
             self._fresh = False  # a guard rail that refuses would refuse again
             raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from netalias.engine.connected import examine
 from netalias.engine.reconcile import Rules, mend, reconcile
-from netalias.errors import MainDown, NoSuchDevice
+from netalias.errors import Conflict, MainDown, NoSuchDevice
 from netalias.observed import Observed
 from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
@@ -121,9 +121,9 @@ class Healing:
         self.report_skipped(outcome.diff)
         for one in outcome.lost:
             self._report.warn_once(one.line())
-        return self.report(outcome, touched)
+        return self.report(outcome, touched, now)
 
-    def apply_declared(self, rules: Rules) -> bool:
+    def apply_declared(self, rules: Rules, now: float) -> bool:
         """Carry out new declarations as a reconciliation does; whether something failed.
 
         The caller holds the lock. Raises StateError, NotPermitted, KernelError.
@@ -133,9 +133,10 @@ class Healing:
         self._report.changed(outcome.done)
         for one in [*outcome.diff.skipped, *outcome.lost]:
             self._report.warn_once(one.line())
+        self._wait_for_others(outcome, now)
         return self._report.failures(outcome)
 
-    def report(self, outcome: Outcome, dirty: Dirty) -> bool:
+    def report(self, outcome: Outcome, dirty: Dirty, now: float) -> bool:
         """Log an outcome: changes of *dirty* aliases as repairs; whether something failed."""
         repairs, others = [], []
         for item in outcome.done:
@@ -148,7 +149,17 @@ class Healing:
             self._backoff.uncount(self._impact.declared(item.name))
         self._report.repaired(repairs)
         self._report.changed(others)
+        self._wait_for_others(outcome, now)
         return self._report.failures(outcome)
+
+    def _wait_for_others(self, outcome: Outcome, now: float) -> None:
+        """Postpone the aliases whose addresses other hosts have."""
+        found = [(one.name, one.error) for one in outcome.failed]
+        found += [(one.name, one.error) for one in outcome.diff.skipped]
+        for name, error in found:
+            if isinstance(error, Conflict):
+                declared = self._impact.declared(name)
+                self.postponed[declared] = self._backoff.refused(declared, now)
 
     def report_skipped(self, diff: Diff) -> None:
         """Log declarations that cannot be planned. That a main device is down or away is logged

@@ -42,15 +42,17 @@ class Affected:
     devices that went away. ``risen``: names of main devices that came, came up, or got that name.
     ``renamed``: former names of main devices by index. ``relabelled``: former slots of labels by
     index and address, since the kernel gives the first label of a renamed device the name of the
-    device (inetdev_changename). ``linked``: indexes of main devices that got a carrier. ``whole``:
-    everything has to be compared. ``touched``: the aliases or their addresses may have changed;
-    ``republish``: a device came, came up, or got a carrier or an IPv4 address, so it may have lost
-    its proxy entries; ``expired``: a lease may have expired.
+    device (inetdev_changename). ``linked``: indexes of main devices that got a carrier.
+    ``readdressed``: indexes of devices to which others gave another MAC. ``doubtful``: aliases
+    whose address another host has, or may have, with the packed address. ``whole``: everything has
+    to be compared. ``touched``: the aliases or their addresses may have changed; ``republish``: a
+    device came, came up, or got a carrier or an IPv4 address, so it may have lost its proxy
+    entries; ``expired``: a lease may have expired.
     """
 
     __slots__ = (
-        "dirty", "down", "expired", "gone", "linked", "relabelled", "renamed", "republish", "risen",
-        "touched", "whole",
+        "dirty", "doubtful", "down", "expired", "gone", "linked", "readdressed", "relabelled",
+        "renamed", "republish", "risen", "touched", "whole",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -61,12 +63,15 @@ class Affected:
         self.renamed: dict[int, str] = {}
         self.relabelled: dict[tuple[int, bytes], int] = {}
         self.linked: set[int] = set()
+        self.readdressed: set[int] = set()
+        self.doubtful: dict[AliasName, bytes] = {}
         self.whole = self.expired = self.touched = self.republish = False
 
     @property
     def few(self) -> bool:
         """Whether nothing but declared aliases is affected."""
-        return not (self.whole or self.down or self.gone or self.renamed or self.expired)
+        many = self.whole or self.down or self.gone or self.renamed or self.doubtful
+        return not (many or self.expired)
 
     @property
     def pressing(self) -> bool:
@@ -98,8 +103,9 @@ class Impact:
             self._declared = DeclaredNames(self.wished, list(self.state.devices()))
         return self._declared.name(name)
 
-    def add(self, event: Event, port_id: int = 0) -> None:
-        """Take in an event, which the socket with this netlink port ID has caused, 0 if unknown.
+    def add(self, event: Event, port_id: int = 0, *, own: bool = False) -> None:
+        """Take in an event, which the socket with this netlink port ID has caused, 0 if unknown;
+        *own*: it is one of this process.
 
         The state has it already.
         """
@@ -110,6 +116,8 @@ class Impact:
             return
         if event.what == ADDRESS and event.old is None:
             self.affected.republish |= event.subject.address.family == AF_INET
+        if event.what == "mac" and not own:
+            self._readdressed(device)
         if self._is_alias(device) or (event.what == "group" and event.old == self._group):
             self.affected.touched = True
             self._mark(self._called(device, event), port_id)
@@ -119,6 +127,10 @@ class Impact:
             self._address(event, device, port_id)
         else:
             self._main(event, device)
+
+    def _readdressed(self, device: Device) -> None:
+        if self._is_alias(device) or self._has_aliases(device):
+            self.affected.readdressed.add(device.index)
 
     def _renews(self, event: Event) -> bool:
         """Whether an event is the renewal of a declared lease: as a change it would lead to a

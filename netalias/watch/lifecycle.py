@@ -1,13 +1,15 @@
-"""Aliases of main devices that go down, go away, or get another name; and expired leases."""
+"""Aliases of main devices that go down, go away, or get another name; of leases that expired, and
+of addresses that other hosts have taken."""
 
 from __future__ import annotations
 
 from netalias.desired.declarations import Declarations, counted, parse
 from netalias.desired.export import lines
 from netalias.engine.reconcile import mend, remove
-from netalias.model import Alias
+from netalias.model import AF_INET6, Alias
 from netalias.model.leases import leftovers
 from netalias.model.names import AliasName
+from netalias.model.steps import DelAddress
 from netalias.observed import Observed, ordered
 from netalias.plan.compare import compare
 from netalias.plan.diff import REMOVED
@@ -121,6 +123,35 @@ class Lifecycle:
                 says = "its lease has expired, and it is removed"
                 self._report.journal.notice(f"{item.name}: {says}")
         return self._report.failures(outcome)
+
+    def give_up(self, affected: Affected) -> bool:
+        """Remove the aliases whose addresses other hosts have, or may have; of those of IPv6 only
+        the address: it comes back by the kernel's own check (RFC 4862)."""
+        if not affected.doubtful:
+            return False
+        engine, wanted = self._engine, affected.doubtful
+        observed = engine.observe()
+        found = [one for one in observed.aliases if one.ours and _has(one, wanted.get(one.name))]
+        left = [alias for alias in found if alias.family != AF_INET6]
+        outcome = remove(engine, observed, left) if left else None
+        steps = [_withdrawal(alias) for alias in found if alias not in left]
+        failures = engine.kernel.apply(steps)
+        affected.doubtful = {}
+        for failure in failures:
+            self._report.journal.error(failure.error.line())
+        return bool(failures) or (outcome is not None and self._report.failures(outcome))
+
+
+def _has(alias: Alias, address: bytes | None) -> bool:
+    """Whether the kernel has *address* for an alias."""
+    return alias.entry is not None and alias.address == address
+
+
+def _withdrawal(alias: Alias) -> DelAddress:
+    """The step that deletes the address of an alias, and nothing else."""
+    assert alias.carrier is not None
+    assert alias.entry is not None
+    return DelAddress(alias.carrier.name, alias.carrier.index, alias.entry)
 
 
 def _goes(alias: Alias, affected: Affected, wished: Index) -> bool:

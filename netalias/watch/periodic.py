@@ -7,13 +7,14 @@ has released the lock of the namespace, since it may have published some.
 
 from __future__ import annotations
 
-from netalias import claim
-from netalias.claim import Policy
+from netalias import claim, errors
+from netalias.claim import Claim, Policy
 from netalias.claim import announce as claim_announce
+from netalias.claim.check import questions
 from netalias.desired.declarations import counted
 from netalias.engine import announce
 from netalias.kernel import GONE
-from netalias.model import PROTOCOL
+from netalias.model import AF_INET6, PROTOCOL
 from netalias.model.leases import PARTS, renewals, running
 from netalias.model.neighbours import AddProxy, Proxy
 from netalias.runtime import published
@@ -101,7 +102,7 @@ def _keyed(entries: Iterable[Published]) -> dict[Key, Proxy]:
 
 
 class Reannouncer:
-    """Announcements of declared aliases: periodic, and after a carrier has come back.
+    """Announcements of aliases: periodic, after a carrier has come back, and of another MAC.
 
     *folder* is the runtime directory, *now* a time of the loop's clock.
     """
@@ -117,22 +118,63 @@ class Reannouncer:
         self._period = 0
 
     def after_carrier(self, indexes: set[int]) -> None:
-        """Announce the aliases of these main devices, which have got a carrier."""
-        claims = [
-            claim.reannouncement(alias, self._policy)
-            for alias in self._controller.observe().aliases
-            if alias.main is not None and alias.main.index in indexes
-            if not claim.reason_not_to_announce(alias) and not self._is_silent(alias)
-        ]
-        context = self._engine.context if claims and self._policy.announce else None
+        """Announce the aliases of these main devices, which have got a carrier.
+
+        Another host may have an address by now (RFC 5227, 2.1), so that is asked first where the
+        alias is checked for conflicts: for IPv4 by probes, for IPv6 by the kernel, which checks an
+        address only when it comes.
+        """
+        observed = self._controller.observe()
+        concerned = [one for one in observed.aliases if one.main and one.main.index in indexes]
+        claims = self._claims(concerned)
+        context = self._engine.context if claims else None
+        asked = [one for one in claims if one.acd != claim.OFF]
+        if context is not None and asked:
+            found = context.waiting(lambda: questions(context, observed.snapshot, asked))
+            for _, error in found:
+                self._journal.error(error.line())
+            doubtful = {one.name for one, error in found if isinstance(error, errors.Conflict)}
+            checked = {one.name for one in asked if one.family == AF_INET6}
+            if checked:
+                count = counted(len(checked), "IPv6 address")
+                self._journal.info(f"the carrier is back: {count} checked again")
+            doubtful |= checked
+            self._controller.give_up(one for one in concerned if one.name in doubtful)
+            unsafe = doubtful | {one.name for one, _ in found}
+            claims = [one for one in claims if one.name not in unsafe]
+        self._announce(claims, "the carrier is back")
+
+    def after_mac(self, indexes: set[int]) -> None:
+        """Announce the aliases that are reached by the MACs of these devices, which have got other
+        ones."""
+        observed = self._controller.observe()
+        claims = self._claims(one for one in observed.aliases if _station(one) in indexes)
+        devices = (observed.snapshot.devices.get(index) for index in sorted(indexes))
+        names = ", ".join(device.name for device in devices if device is not None)
+        self._announce(claims, f"{names}: another MAC")
+
+    def _claims(self, aliases: Iterable[Alias]) -> list[Claim]:
+        """The claims that announce those of *aliases* that can be announced, as they are wished."""
+        found = []
+        for alias in aliases:
+            if not claim.reason_not_to_announce(alias):
+                one = claim.reannouncement(alias, self._policy)
+                wish = self._controller.wish(alias)
+                if wish is not None:
+                    one.apply(wish)
+                found.append(one)
+        return found
+
+    def _announce(self, claims: Iterable[Claim], why: str) -> None:
+        claims = [one for one in claims if one.rounds]
+        context = self._engine.context if claims else None
         if context is None:
             return
         refused = claim_announce.send_in_child(context, self._engine.kernel, claims, self._policy)
         for error in refused:
             self._journal.warning(f"not announced: {error.line()}")
         if not refused:
-            count = counted(len(claims), "address")
-            self._journal.info(f"the carrier is back: {count} announced")
+            self._journal.info(f"{why}: {counted(len(claims), 'address')} announced")
 
     def due(self, now: float) -> float | None:
         """Seconds until announce_due(); None where nothing is announced periodically."""
@@ -151,9 +193,11 @@ class Reannouncer:
         for note in announce.again(self._engine, self._folder, declared, "", (), how):
             self._journal.warning(note)
 
-    def _is_silent(self, alias: Alias) -> bool:
-        wish = self._controller.wish(alias)
-        return wish is not None and wish.announce == 0
+
+def _station(alias: Alias) -> int:
+    """The index of the device whose MAC neighbours know for an alias, 0 for none."""
+    device = alias.device if alias.kind == "macvlan" else alias.main
+    return device.index if device is not None else 0
 
 
 class LeaseRenewer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias.desired.declarations import counted
+from netalias.errors import Conflict
 from netalias.kernel import GONE
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.routes import AddRoute
@@ -116,7 +117,8 @@ class Report:
         return self._engine.within(lambda: process_of(port_id)) if port_id else ""
 
     def failures(self, outcome: Outcome) -> bool:
-        """Log refusals and remaining differences; whether there are any."""
+        """Log refusals and remaining differences; whether there are any, besides conflicts, which
+        end with the other host."""
         for note in outcome.notes:
             self.journal.warning(note)
         failed = [item for item in outcome.failed if not is_late(item)]
@@ -125,7 +127,7 @@ class Report:
             self.warn_once(f"{f'{item.place}: ' if item.place else ''}{item.error.line()}")
         for item in outcome.wrong:
             self.warn_once(f"still different: {line(item, self._registry)}")
-        return bool(failed or outcome.wrong)
+        return bool(outcome.wrong) or not all(isinstance(one.error, Conflict) for one in failed)
 
 
 def is_late(item: Difference) -> bool:

@@ -320,8 +320,10 @@ class Watcher:
             self._try(self._republish)
         if controller.linked:
             self._try(lambda: self.reannouncer.after_carrier(controller.linked))
+        if controller.readdressed:
+            self._try(lambda: self.reannouncer.after_mac(controller.readdressed))
         controller.touched = controller.republish = False
-        controller.linked = set()
+        controller.linked, controller.readdressed = set(), set()
         self._report_status()
 
     def _until_act(self, now: float) -> float | None:

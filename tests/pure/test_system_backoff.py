@@ -70,6 +70,23 @@ def test_a_long_backoff_takes_a_long_calm(backoff: RepairBackoff) -> None:
     assert backoff.undone("a", now + LONGEST - 1) == now + LONGEST - 1 + LONGEST
 
 
+def test_refused() -> None:
+    """Later and later, without a burst before; after a pause it begins anew."""
+    backoff = RepairBackoff()
+    now, waits = 100.0, []
+    for _ in range(9):
+        assert backoff.undone("a", now) == now
+        due = backoff.refused("a", now)
+        assert backoff.undone("a", now) == backoff.until("a") == due
+        waits.append(due - now)
+        now = due
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert backoff.undone("a", now) == now
+    now += 3 * LONGEST
+    assert backoff.undone("a", now) == now
+    assert backoff.refused("a", now) == now + SHORTEST
+
+
 def test_uncounted() -> None:
     """A count that is taken back is none."""
     backoff = RepairBackoff()

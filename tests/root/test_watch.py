@@ -440,7 +440,7 @@ def test_an_alias_made_by_hand_stays(cli: Command, conf: Path, texts: Path) -> N
     with watching(cli.namespace, texts, str(conf)) as watch:
         cli.silent("eth9:7", "10.0.0.7")
         cli.namespace.ip("link del eth9_0")
-        watch.shows("eth9:7", "eth9:0", "eth9:1")
+        watch.shows("eth9:0", "eth9:7", "eth9:1")
         cli.namespace.ip("link set eth9 mtu 1400")
         until(lambda: ip_json(cli.namespace, "link show dev eth9_7")[0]["mtu"] == 1400)
         assert "eth9:7" in cli.names()
@@ -767,7 +767,7 @@ def test_what_waits_for_a_confirmation_is_left_alone(
         assert cli.names() == ["eth9:4", "eth9:1"]
         cli.silent("confirm")
         watch.says("eth9:0 was removed")
-        watch.shows("eth9:4", "eth9:0", "eth9:1")
+        watch.shows("eth9:0", "eth9:4", "eth9:1")
 
 
 def test_a_guard_that_is_killed(cli: Command, conf: Path, texts: Path, tmp_path: Path) -> None:
@@ -782,7 +782,7 @@ def test_a_guard_that_is_killed(cli: Command, conf: Path, texts: Path, tmp_path:
         pid = int(pending.read_text().split()[1])
         os.kill(pid, signal.SIGKILL)
         watch.says("eth9:0 was removed")
-        watch.shows("eth9:4", "eth9:0", "eth9:1")
+        watch.shows("eth9:0", "eth9:4", "eth9:1")
         assert pending.exists()
 
 
