@@ -11,6 +11,7 @@ from netalias.doctor.checks import (
     aliases,
     firewall,
     ipv6,
+    lost,
     mains,
     managers,
     routes,
@@ -62,6 +63,8 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "managed-alias": managers.managed_alias,
     "managed-main": managers.managed_main,
     "firewall": firewall.firewall,
+    "lost-index": lost.lost_index,
+    "detached-rule": lost.detached_rule,
 }
 """Name of each check in JSON, and its function; causes stand before their consequences."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from netalias.desired import Wish
     from netalias.doctor.foreign import Manager
-    from netalias.kernel.pyroute.survey import Way
+    from netalias.kernel.pyroute.survey import DetachedRule, Way
     from netalias.model import Address, Alias, Device
     from netalias.model.events import Route
     from netalias.model.names import AliasName
@@ -56,6 +56,8 @@ class Facts:
     - ``routes``: all routes; ``ways``: the route to the network of an alias, by peer() of it, and
       those to the destinations() of main devices
     - ``firewall``: family, table and name of each device that a rule names
+    - ``held``: texts of what holds a device by its index, with that; ``detached``: rules of the
+      policy that wait for a device
     - ``managers``: other network managers of a device, by its index
     - ``neighbours``: number and limit of entries in the neighbour table, by family
     - ``unanswered``: an address that a device asked for without an answer, by index of the device
@@ -72,7 +74,9 @@ class Facts:
         "aliases",
         "declared",
         "declares",
+        "detached",
         "firewall",
+        "held",
         "ifconfig",
         "mains",
         "managers",
@@ -103,6 +107,8 @@ class Facts:
         self.routes: list[Route] = []
         self.ways: dict[bytes, Way] = {}
         self.firewall: set[tuple[str, str, str]] = set()
+        self.held: set[tuple[str, int]] = set()
+        self.detached: list[DetachedRule] = []
         self.managers: dict[int, Manager] = {}
         self.neighbours: dict[int, tuple[int, int]] = {}
         self.ifconfig = False

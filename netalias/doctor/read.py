@@ -62,8 +62,14 @@ def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: 
                 wanted.update((family, one) for _, one in facts.destinations(own))
     facts.routes, facts.ways = survey.routes(wanted)
     facts.unanswered = survey.unanswered()
+    facts.detached = survey.detached()
     try:
-        facts.firewall = survey.firewall()
+        facts.held = {(f"the socket {text}", index) for text, index in survey.bound()}
+    except errors.KernelError as error:  # a kernel without CONFIG_INET_DIAG
+        facts.unseen.append(f"sockets: {strerror(error.errno)}")
+    try:
+        facts.firewall, held = survey.firewall()
+        facts.held |= {(f"a rule in the table {family} {table}", i) for family, table, i in held}
     except errors.KernelError as error:
         facts.unseen.append(f"firewall tables: {strerror(error.errno)}")
     _iptables(facts)

@@ -9,6 +9,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from command import (
     Command,
     Json,
     forget,
+    ip_json,
     picture,
     rename,
     set_sysctl,
@@ -602,6 +604,60 @@ def test_a_firewall_that_names_an_alias_by_its_colon(cli: Doctor) -> None:
     assert 'iifname "eth9" ip daddr 10.0.0.7 accept' in text
     assert 'iifname . ip saddr { "eth9_3" . 192.0.2.1 } accept' in text
     assert 'elements = { "eth9_1" }' in text
+
+
+def test_what_holds_a_device_that_is_gone(cli: Doctor) -> None:
+    """Sockets of both families and protocols that wait for others, rules and sets of nftables;
+    what holds a device that is there is fine."""
+    cli.silent("eth9:4", "10.0.0.9", "kind", "macvlan")
+    index = ip_json(cli.namespace, "link show dev eth9_4")[0]["ifindex"]
+    held = []
+    if shutil.which("nft"):
+        rules = (
+            "table inet filter { chain input { iif eth9_4 accept\n oif { eth9_4, lo } drop\n"
+            " iif eth9_0 accept\n meta mark 77777 accept\n}\n}\n"
+        )
+        cli.namespace.run([shutil.which("nft") or "", "-f", "-"], input=rules)
+        held.append("a rule in the table inet filter")
+    with cli.namespace, ExitStack() as open_:
+        for family, place in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "[::]")):
+            for kind, word in ((socket.SOCK_STREAM, "tcp"), (socket.SOCK_DGRAM, "udp")):
+                for device, port in ((b"eth9_4", 7001), (b"eth9_0", 7002)):
+                    made = open_.enter_context(socket.socket(family, kind))
+                    if family == socket.AF_INET6:
+                        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                    made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+                    made.bind(("", port))
+                    if word == "tcp":
+                        made.listen()
+                held.append(f"the socket {word} {place}:7001")
+        assert not cli.findings()
+        cli.namespace.ip("link del eth9_4")
+        found = cli.findings()
+    assert {one["check"] for one in found} == {"lost-index"}
+    texts = [one["text"] for one in found]
+    assert texts == [f"{what} is for the device {index}, which is gone" for what in sorted(held)]
+
+
+def test_a_rule_that_has_lost_its_alias(cli: Doctor) -> None:
+    """By the alternative name, in both families; its command replaces the name."""
+    cli.namespace.ip("rule add pref 100 from 10.0.0.5 iif eth9:0 lookup 200")
+    cli.namespace.ip("-6 rule add pref 101 oif eth9:0 lookup main")
+    cli.namespace.ip("rule add pref 102 iif eth9_0 lookup 200")
+    cli.namespace.ip("link del eth9_0")
+    cli.silent("eth9:0", "10.0.0.5", "kind", "macvlan")
+    found = [one for one in cli.findings() if one["check"] == "detached-rule"]
+    assert [one["text"] for one in found] == [
+        "eth9:0: a rule of the policy that names it never matches: iif eth9:0",
+        "eth9:0: a rule of the policy that names it never matches: oif eth9:0",
+    ]
+    for one in found:
+        cli.sh(one["command"])
+    cli.content()
+    rules = cli.namespace.ip("rule") + cli.namespace.ip("-6 rule")
+    assert "100:\tfrom 10.0.0.5 iif eth9_0 lookup 200\n" in rules
+    assert "101:\tfrom all oif eth9_0 lookup main\n" in rules
+    assert "eth9:0" not in rules
 
 
 def test_a_name_with_a_dot(netns: Namespace) -> None:

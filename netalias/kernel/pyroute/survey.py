@@ -1,4 +1,5 @@
-"""Readings for a diagnosis through pyroute2: routes, neighbours, names in firewall tables.
+"""Readings for a diagnosis through pyroute2: routes, neighbours, names in firewall tables, and what
+refers to a device by its index: rules of the policy and of firewalls, sockets.
 
 No short command needs them. The namespace is that of the calling thread; nothing is changed, and no
 packet is sent.
@@ -8,8 +9,9 @@ from __future__ import annotations
 
 from _socket import inet_pton
 from errno import EBADMSG, EINTR
+from sys import byteorder
 
-from pyroute2 import IPRoute  # type: ignore[import-untyped]
+from pyroute2 import DiagSocket, IPRoute  # type: ignore[import-untyped]
 from pyroute2.netlink.exceptions import (  # type: ignore[import-untyped]
     NetlinkDecodeError,
     NetlinkDumpInterrupted,
@@ -41,9 +43,33 @@ NFT_FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6
 """NFPROTO_* of linux/netfilter.h as nft(8) names them."""
 
 # Data types of nftables (include/datatype.h there): a concatenation has 6 bits for each type.
+NFT_IFINDEX = 20
 NFT_IFNAME = 41
 NFT_TYPE_BITS = 6
 IFNAME_SIZE = 16
+
+
+RULE_WORDS = (("iif", 0x8, "FRA_IIFNAME"), ("oif", 0x10, "FRA_OIFNAME"))
+"""Word of ip-rule(8), flag FIB_RULE_*_DETACHED and attribute (linux/fib_rules.h)."""
+
+PROTOCOLS = (("tcp", 6, 1 << 10), ("udp", 17, 0xFFF))
+"""Word, number, and the states of sockets that wait for others: TCP_LISTEN of
+net/tcp_states.h; every state of UDP."""
+
+
+class DetachedRule(Value):
+    """A rule of the policy for a device that was not there when it was looked for.
+
+    ``word`` is iif or oif, ``name`` the device as the rule has it.
+    """
+
+    __slots__ = ("family", "name", "priority", "word")
+
+    def __init__(self, family: int, priority: int, word: str, name: str) -> None:
+        self.family = family
+        self.priority = priority
+        self.word = word
+        self.name = name
 
 
 class Way(Value):
@@ -148,24 +174,91 @@ def _way(socket: Any, family: int, packed: bytes) -> Way | None:
     )
 
 
-def firewall() -> set[tuple[str, str, str]]:
-    """Family, table and text of all values that nftables may compare with a device name.
+def detached() -> list[DetachedRule]:
+    """The rules of the policy that wait for a device. Raises KernelError."""
+    rules = _asked(
+        "rules", lambda socket: [*socket.get_rules(), *socket.get_rules(family=AF_INET6)]
+    )
+    found = {}
+    for rule in rules:
+        for word, flag, attribute in RULE_WORDS:
+            if rule["flags"] & flag:
+                priority, name = rule.get_attr("FRA_PRIORITY") or 0, rule.get_attr(attribute)
+                one = DetachedRule(rule["family"], priority, word, name)
+                found[one] = one  # the first list may have both families
+    return list(found)
+
+
+def bound() -> set[tuple[str, int]]:
+    """The sockets that are bound to a device and wait for others: text and index of the device.
+
+    Raises KernelError.
+    """
+
+    def sockets(diag: Any) -> list[Any]:
+        return [
+            (word, one)
+            for family in (AF_INET, AF_INET6)
+            for word, number, states in PROTOCOLS
+            for one in diag.get_sock_stats(family=family, protocol=number, states=states)
+        ]
+
+    found = _asked("sockets", sockets, DiagSocket)
+    return {(f"{word} {_place(one)}", one["idiag_if"]) for word, one in found if one["idiag_if"]}
+
+
+def _place(socket: Any) -> str:
+    """Address and port of a socket: ``0.0.0.0:80``, ``[::]:80``."""
+    text = socket["idiag_src"]
+    return f"{f'[{text}]' if ':' in text else text}:{socket['idiag_sport']}"
+
+
+def firewall() -> tuple[set[tuple[str, str, str]], set[tuple[str, str, int]]]:
+    """Family, table and text of all values that nftables may compare with a device name; family,
+    table and number of all indexes that it compares a device with.
 
     Raises KernelError, NotPermitted without CAP_NET_ADMIN.
     """
     found: set[tuple[str, str, str]] = set()
+    indexes: set[tuple[str, str, int]] = set()
     rules, sets = _asked(
         "firewall tables",
         lambda socket: [socket.get_rules(), socket.get_sets()],
         lambda: NFTables(nfgen_family=0),
     )
     for message in rules:
-        _note(found, message, message.get_attr("NFTA_RULE_TABLE"), message["nfgen_family"])
+        table, family = message.get_attr("NFTA_RULE_TABLE"), message["nfgen_family"]
+        _note(found, message, table, family)
+        indexes.update((_family(family), table, index) for index in _compared(message))
     for one in sets:
-        if _holds_names(one.get_attr("NFTA_SET_KEY_TYPE") or 0):
+        kind, table, family = (
+            one.get_attr("NFTA_SET_KEY_TYPE") or 0,
+            one.get_attr("NFTA_SET_TABLE"),
+            one["nfgen_family"],
+        )
+        if _holds_names(kind):
             for message in _elements(one):
-                _note(found, message, one.get_attr("NFTA_SET_TABLE"), one["nfgen_family"])
-    return found
+                _note(found, message, table, family)
+        elif kind == NFT_IFINDEX:
+            data = (data for message in _elements(one) for data in _data(message))
+            indexes.update((_family(family), table, int.from_bytes(one, byteorder)) for one in data)
+    return found, indexes
+
+
+def _compared(rule: Any) -> Iterator[int]:
+    """The indexes that a rule compares the device of a packet with: ``iif``, ``oif``."""
+    loaded = False
+    for expression in rule.get_attr("NFTA_RULE_EXPRESSIONS") or ():
+        what = expression.get_attr("NFTA_EXPR_NAME")
+        data = expression.get_attr("NFTA_EXPR_DATA")
+        if loaded and what == "cmp":
+            yield from (int.from_bytes(one, byteorder) for one in _data(data) if len(one) == 4)
+        key = data.get_attr("NFTA_META_KEY") if what == "meta" and data is not None else None
+        loaded = key in ("NFT_META_IIF", "NFT_META_OIF")
+
+
+def _family(number: int) -> str:
+    return NFT_FAMILIES.get(number, str(number))
 
 
 def _holds_names(key_type: int) -> bool:
@@ -197,7 +290,7 @@ def _note(found: set[tuple[str, str, str]], message: Any, table: str, family: in
             text, end, _ = data[at : at + IFNAME_SIZE].partition(b"\0")
             if b":" in text and end:  # without a NUL it is a prefix of names, "eth0*"
                 name = text.decode("utf-8", "surrogateescape")
-                found.add((NFT_FAMILIES.get(family, str(family)), table, name))
+                found.add((_family(family), table, name))
 
 
 def _data(value: Any) -> Iterator[bytes]:

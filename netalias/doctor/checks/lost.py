@@ -1,0 +1,52 @@
+"""Checks of what refers to a device that was made again: by its index, or in a detached rule."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from netalias.doctor.finding import WARNING, Finding, finding
+from netalias.model import AF_INET6
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.doctor.facts import Facts
+
+
+def lost_index(facts: Facts) -> Iterator[Finding]:
+    """A socket or a firewall rule has an index that no device has any more."""
+    present = facts.observed.snapshot.devices
+    for what, index in sorted(facts.held) if facts.aliases else ():
+        if index not in present:
+            again = "restart the program" if "socket" in what else "load the rules again"
+            yield Finding(
+                WARNING,
+                f"{what} is for the device {index}, which is gone",
+                f"a device that was made again may have another index: {again}",
+            )
+
+
+def detached_rule(facts: Facts) -> Iterator[Finding]:
+    """A rule of the policy names an alias by its alternative name, and has lost it.
+
+    The kernel compares only the primary name of a device that comes (attach_rules of
+    net/core/fib_rules.c).
+    """
+    aliases = {str(alias.name): alias for alias in facts.aliases}
+    for rule in facts.detached:
+        alias = aliases.get(rule.name)
+        if alias is None or alias.device is None:
+            continue
+        ip = "ip -6" if rule.family == AF_INET6 else "ip -4"
+        edits = f"s/^[^:]*://; s/ \\[detached\\]//; s/ {rule.name} / {alias.device.name} /"
+        place = f"pref {rule.priority}"
+        yield finding(
+            alias,
+            WARNING,
+            f"a rule of the policy that names it never matches: {rule.word} {rule.name}",
+            "the kernel finds a device that was made again by its primary name only",
+            f"{ip} rule list {place} | sed {quote(edits)} | while read -r rule; do"
+            f" {ip} rule add {place} $rule; done &&"
+            f" {ip} rule del {place} {rule.word} {quote(rule.name)}",
+        )
