@@ -1,7 +1,7 @@
 """The renewal of leases, and the removal of aliases whose lease has expired.
 
-No address is ever added: the kernel refuses to renew one that is gone (codec.renew_address), and
-by then another host may have it.
+No address is ever added: the kernel refuses to renew one that is gone
+(group_delete.renew_address), and by then another host may have it.
 """
 
 from __future__ import annotations

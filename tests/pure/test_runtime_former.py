@@ -119,7 +119,7 @@ def test_a_comparison_before_the_first_change(tmp_path: Path) -> None:
     """The runtime directory is made with the first lock, and is used from then on."""
 
     class Made(PrivateDirectory):
-        def acquire(self) -> None:
+        def acquire(self, cookie: int = 0) -> None:
             self.path = str(tmp_path)
 
     kernel = Memory()

@@ -392,7 +392,7 @@ def test_an_interrupted_removal_restores_the_sysctls(telling: Stage, tmp_path: P
     interrupted(telling, "", 1)
     assert telling.names() == []
     assert settings(telling) == (0, 0)
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "settings").exists()
 
 
 def test_older_records_survive_an_interruption(telling: Stage, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def replace(entries: list[Address], wanted: Address, loopback: bool) -> None:
 
 
 def renew(entries: list[Address], wanted: Address, loopback: bool) -> None:
-    """As replace(), but nothing can be added (codec.renew_address). Raises Refusal."""
+    """As replace(), but nothing can be added (group_delete.renew_address). Raises Refusal."""
     _check_label(wanted)
     modify, text = {
         AF_INET: (_modify4, "ipv4: Multicast auto join failed"),
