@@ -143,7 +143,7 @@ RATIOS = (
     ("eth9:1 192.0.2.11 kind macvlan", 1.48),  # hashes its MAC, announces
     ("eth9:2 192.0.2.12 kind macvlan announce off", 1.47),
     ("show", 1.37),
-    ("eth9:1-", 1.43),  # looks for the SSH session
+    ("eth9:1-", 1.44),  # looks for the SSH session
 )
 """Instructions of a short command over those of a bare Python, at most."""
 SLOWER = 0.0 if sys.version_info >= (3, 11) else 0.06
