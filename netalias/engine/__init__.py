@@ -298,7 +298,7 @@ class Engine:
         from netalias.plan import concerns_sysctls, plan, protect
 
         observed = Observed(self.kernel.snapshot(), self.registry, self.group, able, self.macs)
-        main = observed.snapshot.device(wish.name.main)
+        main = None if wish.delete else observed.snapshot.device(wish.name.main)
         alias = observed.find(names.AliasName(main.name, wish.name.slot)) if main else None
         if alias is not None and alias.entry is not None and alias.entry.networked:
             from netalias.engine.connected import examine
