@@ -14,6 +14,7 @@
     │   ├── FamilyError         no alias type serves the family
     │   ├── KindError           the kind cannot serve this main device
     │   ├── NotOurs             the object does not carry our mark
+    │   │   └── NotAdopted      a label of others is as it is declared
     │   └── LimitError          a length or a number is over its limit
     ├── KernelError             the kernel refused; its own words are kept
     │   ├── NotPermitted        EPERM or EACCES
@@ -138,6 +139,10 @@ class NotOurs(StateError):
     """The object does not carry our mark, so netalias leaves it alone."""
 
     errno = EPERM
+
+
+class NotAdopted(NotOurs):
+    """A label of others has the name and the address that are declared."""
 
 
 class LimitError(StateError):

@@ -111,8 +111,11 @@ def _alias(options: Options, words: list[str]) -> int:
         with options.engine() as engine:
             return int(_function("cli.show.detail")(options, engine, words[0]))
     with options.engine() as engine:
-        work = engine.plan if options.dry_run else engine.realise
-        done = work(wish, force=options.force)
+        if options.dry_run:
+            from netalias.cli.rehearsal import rehearsal
+
+            engine = rehearsal(engine)
+        done = engine.realise(wish, force=options.force)
     if options.dry_run or options.verbose or done.notes:
         from netalias.cli.output import complain, write
         from netalias.model.commands import command

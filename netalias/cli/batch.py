@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from netalias.model.steps import Step
 
 
+STAYING = ("monitor", "rollback", "watch")
+"""Verbs that would wait while other runs wait for the lock."""
+
+
 def batch(options: Options, words: list[str]) -> int:
     """Execute the commands of a file; the exit status, that of the first error."""
     if len(words) != 1:
@@ -25,7 +29,11 @@ def batch(options: Options, words: list[str]) -> int:
 
     ((name, text),) = sources.decode(sources.read(words))
     with options.engine() as first, first.transaction() as transaction:
-        engine = _rehearsal(first) if options.dry_run else first
+        engine = first
+        if options.dry_run:
+            from netalias.cli.rehearsal import rehearsal
+
+            engine = rehearsal(first)
         work = Batch(
             engine,
             _runner(engine, "" if options.dry_run else transaction.path, options),
@@ -40,17 +48,6 @@ def batch(options: Options, words: list[str]) -> int:
     if work.skipped:
         complain(f"{name}: not done after that: {counted(work.skipped, 'command')}")
     return work.failed[0][1].status if work.failed else errors.STATUS_OK
-
-
-def _rehearsal(engine: Engine) -> Engine:
-    """An engine on a copy of the kernel in memory, so that each command sees the effect of those
-    before it. It takes no lock, writes no file and sends no packet.
-    """
-    from netalias.kernel.memory import KINDS, Memory
-
-    kernel = engine.kernel
-    kinds = [kind for kind in KINDS if engine.able(kind)]
-    return engine.rehearsal(Memory.holding(kernel.snapshot(), kinds, kernel.proxies()))
 
 
 def _tell(steps: Iterable[Step]) -> None:
@@ -84,11 +81,13 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
         )
 
     def run(words: list[str]) -> int:
-        if words[0] == "batch":
+        rest = cli.parse_options(words, cli.Options(opener))
+        verb = cli.find_verb(rest[0]) if rest and ":" not in rest[0] else ""
+        if verb == "batch":
             raise errors.UsageError("batch: a batch in a batch")
-        if words[0] == "rollback":
-            raise errors.UsageError("rollback has no place in a batch, which holds the lock")
-        if rehearsal and words[0] == "confirm":
+        if verb in STAYING:
+            raise errors.UsageError(f"{verb} has no place in a batch, which holds the lock")
+        if rehearsal and verb == "confirm":
             return errors.STATUS_OK
         options = cli.Options(opener)
         options.verbose = verbose

@@ -54,11 +54,30 @@ class Run:
         self.armed = False
         self.name = ""
 
-    def check(self, found: list[tuple[str, bytes]]) -> int:
-        """Compare and print; the exit status, STATUS_DRIFT if there are differences."""
-        diff = converging.look(self.engine, self._declared(found), self._rules())
+    def check(self, found: list[tuple[str, bytes]], *, dry: bool) -> int:
+        """Compare and print, with what would be refused; the exit status, STATUS_DRIFT if there are
+        differences, with *dry* that of a refusal."""
+        declared, rules = self._declared(found), self._rules()
+        if dry:
+            self.name = configuration(found)
+            self._check_confirmation()
+        diff = converging.look(self.engine, declared, rules)
+        refusal = self._foretell(diff, rules) if diff.items else None
         self._print(diff.items, diff)
+        outcome = converging.Outcome(converging.Prepared(diff))
+        self._complain_of(outcome.failed)
+        if refusal is not None:
+            complain(refusal.line())
+        status = refusal.status if refusal is not None else outcome.status
+        if dry and status:
+            return status
         return errors.STATUS_OK if diff.same else errors.STATUS_DRIFT
+
+    def _foretell(self, diff: Diff, rules: converging.Rules) -> errors.NetaliasError | None:
+        """Rehearse the changes; the refusal of a guard rail."""
+        from netalias.cli.rehearsal import rehearsal
+
+        return converging.foretell(rehearsal(self.engine), diff, rules)
 
     def reconcile(self, found: list[tuple[str, bytes]]) -> int:
         """Compare, change, verify and print; the exit status."""
@@ -134,6 +153,8 @@ class Run:
                 f"a change waits for its confirmation since {waiting.since}", "netalias confirm"
             )
         if self.options.confirm or checkpoint.rejected(self.folder) != self.name:
+            return
+        if self.options.dry_run and self.options.force:
             return
         if not self.options.force:
             raise errors.StateError(
@@ -222,14 +243,18 @@ class Run:
         if outcome.stopped:
             done, all_items = len(outcome.done), len(outcome.diff.items)
             complain(f"interrupted: {done} of {all_items} changes are done, the others undone")
-        for item in outcome.failed if not outcome.stopped else ():
-            assert item.error is not None
-            where = f"{item.place}: " if item.place else ""
-            complain(f"{where}{item.error.line()}")
+        self._complain_of(outcome.failed if not outcome.stopped else ())
         for item in outcome.wrong if not outcome.stopped else ():
             complain(f"still different: {line(item, self.engine.registry)}")
         for one in outcome.lost if not outcome.stopped else ():
             complain(f"still different: {one.line()}")
+
+    def _complain_of(self, failed: Iterable[Difference]) -> None:
+        """Tell why differences were refused, or would be."""
+        for item in failed:
+            assert item.error is not None
+            where = f"{item.place}: " if item.place else ""
+            complain(f"{where}{item.error.line()}")
 
     def _remember(self) -> None:
         """Save the fingerprint of the last reading, which is as declared."""

@@ -55,7 +55,7 @@ Verbs
   batch FILE | -                   execute many commands in one process
   save [MAIN | NAME]...            print the aliases as lines of a file
   import [FILE]                    print aliases of interfaces(5), and foreign labels, as such lines
-  adopt NAME...                    take over foreign labels
+  adopt NAME | MAIN | all          take over foreign labels
   announce NAME | MAIN | all       announce addresses to the neighbours again
   doctor [MAIN | NAME]...          find what keeps aliases from working, and what mends it
   renew [MAIN | NAME | all]...     renew leases, and remove aliases whose lease has expired
@@ -183,11 +183,12 @@ A line of a file is the words after netalias. One line can declare many aliases:
   eth0:200-453  10.1.0.0/24 each                 every host address of a network
   defaults      kind macvlan mtu 1400            for the lines below it in this file
 
-Exit status: 0 without differences, 3 with some. -v also prints the steps.
+What the kernel or a guard rail of reconcile would refuse is told on standard error.
 
---dry-run, --allow-empty and --allow-shrink of reconcile have no effect here.
+Exit status: 0 without differences, 3 with some. -v also prints the steps; --dry-run of reconcile
+has no effect here.
 
-Options: those above, -j -p --only MAIN --force --hands-off -n NAME
+Options: those above, -j -p --only MAIN --force --allow-empty --allow-shrink --hands-off -n NAME
 """,
     "reconcile": """\
 netalias [OPTION]... reconcile [FILE | -]...
@@ -203,7 +204,7 @@ reported, and the others are made.
   --confirm SECONDS  restore the former aliases unless "netalias confirm" follows in time
   --metrics FILE     write metrics for the textfile collector of Prometheus
   --wait SECONDS     wait so long for another netalias (default 10)
-  --dry-run          as check
+  --dry-run          as check, but end with the status of what would be refused or skipped
 
 Exit status: 0 when everything is as declared, 2 when a change was refused or skipped, 5 when the
 kernel differs in spite of the changes, 75 when another netalias holds the lock.
@@ -230,7 +231,7 @@ netalias [OPTION]... batch FILE | -
 Execute the lines of a file as commands, in one process and under one lock. A line is the words
 after netalias; # begins a comment. Commands whose order does not matter go to the kernel together.
 The first error ends the run and names its line. With --force the run goes on, and names every
-error.
+error. watch and monitor, which stay, are refused, since the others would wait for the lock.
 
 Options: -v -q --dry-run --force --hands-off --acd --conflict --announce --rate --group N
 --wait SECONDS -n NAME
@@ -259,10 +260,11 @@ changed.
 Options: -q -n NAME
 """,
     "adopt": """\
-netalias [OPTION]... adopt NAME...
+netalias [OPTION]... adopt NAME | MAIN | all
 
-Put our mark on foreign labels, so that netalias may change and remove them. Their addresses stay as
-they are.
+Put our mark on foreign labels, so that netalias may change and remove them: on those called eth0:0,
+those of a range, eth0:0-299, all of a main device, or all. Their addresses stay as they are. Linux
+6.1 cannot mark an IPv4 address that is there: it is replaced, and stays on the device meanwhile.
 
 Options: -v --dry-run -n NAME
 """,

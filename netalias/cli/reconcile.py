@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
 
 
-def check(options: Options, words: list[str]) -> int:
-    """Print the differences from the declarations; the exit status, STATUS_DRIFT for any."""
+def check(options: Options, words: list[str], *, dry: bool = False) -> int:
+    """Print the differences from the declarations; the exit status, STATUS_DRIFT for any.
+
+    *dry*: for a dry run of reconcile, which ends with the status of a refusal.
+    """
     found = sources.read(words)
     salt = salted(found, options)
     options.recorded = True
@@ -27,14 +30,14 @@ def check(options: Options, words: list[str]) -> int:
             return errors.STATUS_OK
         from netalias.cli.converge import Run
 
-        return Run(options, engine, salt).check(found)
+        return Run(options, engine, salt, engine.runtime.path).check(found, dry=dry)
 
 
 def reconcile(options: Options, words: list[str]) -> int:
     """Make the kernel agree with the declarations, and print the changes; the exit status."""
     number("--confirm", options.confirm, 0, 1)  # refuse a bad number even if nothing has changed
     if options.dry_run:
-        return check(options, words)
+        return check(options, words, dry=True)
     found = sources.read(words)
     salt = salted(found, options)
     options.recorded = True

@@ -7,7 +7,7 @@ import sys
 from netalias import errors
 from netalias.cli.output import complain, write
 from netalias.desired import export
-from netalias.model import address_text, names
+from netalias.model import address_text
 from netalias.model.commands import command
 from netalias.model.names import printable
 from netalias.observed import ordered
@@ -96,16 +96,20 @@ def _unnamed(observed: Observed) -> list[Found]:
 def adopt_(options: Options, words: list[str]) -> int:
     """Put our mark on foreign labels; the exit status."""
     if not words:
-        raise errors.UsageError("adopt needs the name of a label: netalias adopt eth0:0")
-    from netalias.engine import adopt
-    from netalias.plan import steps_of
+        raise errors.UsageError(
+            "adopt needs labels: eth0:0, eth0:0-9, those of a main device, eth0, or all"
+        )
+    from netalias.engine.adopt import adopt
 
-    wanted = [names.parse(word)[0] for word in words]
-    with options.engine() as engine, engine.transaction():
+    with options.engine() as first, first.transaction():
+        engine = first
         if options.dry_run:
-            steps = steps_of(adopt.plan(engine.observe(), wanted))
-        else:
-            steps = adopt.adopt(engine, wanted)
+            from netalias.cli.rehearsal import rehearsal
+
+            engine = rehearsal(first)
+        done = adopt(engine, words)
+    for note in done.notes if not options.quiet else ():
+        complain(note, "warning: ")
     if options.dry_run or options.verbose:
-        write("".join(f"{command(step)}\n" for step in steps))
+        write("".join(f"{command(step)}\n" for step in done.steps))
     return errors.STATUS_OK

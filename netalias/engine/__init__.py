@@ -307,6 +307,11 @@ class Engine:
         result = plan(wish, observed, force=force)
         if self.setup.session is not None and not force:
             protect(result, self.setup.session, observed)
+        alias = result.alias
+        if alias is not None and alias.kind == "label" and result.steps:
+            from netalias.plan.order import keep_secondaries
+
+            keep_secondaries([result], observed.snapshot)
         if concerns_sysctls(result, observed):
             result.sysctls = self.sysctls(observed, [result])
         return observed, result

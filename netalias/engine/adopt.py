@@ -1,18 +1,26 @@
-"""Adoption of foreign labels: our mark (IFA_PROTO) is put on an address that stays in place."""
+"""Adoption of labels that others made: our mark (IFA_PROTO) is put on their addresses.
+
+The address stays in place where the kernel changes its mark. Linux 6.1 does that for IPv6 only:
+there an IPv4 address is replaced, and meanwhile a second one with another prefix length keeps it on
+the device.
+"""
 
 from __future__ import annotations
 
 from netalias import errors
 from netalias.engine import execute
-from netalias.model import PROTOCOL
+from netalias.model import AF_INET, IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT, PROTOCOL, Address
 from netalias.model.leases import MarkAddress
+from netalias.model.steps import REMOVE, AddAddress, DelAddress
 from netalias.observed import find
+from netalias.observed.heirs import network_of
 from netalias.plan import Difference, Plan, steps_of
 from netalias.plan.diff import CHANGED
+from netalias.plan.order import arrange
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.engine import Engine
     from netalias.model import Alias
@@ -20,48 +28,124 @@ if TYPE_CHECKING:
     from netalias.model.steps import Step
     from netalias.observed import Observed
 
+ALL = "all"
 
-def adopt(engine: Engine, names: Sequence[AliasName]) -> list[Step]:
-    """Mark the labels called *names*; the steps that were done. Aliases of ours are left alone.
 
-    Raises NoSuchDevice, KernelError; StateError if the kernel cannot change IFA_PROTO of an
-    existing address (IPv4 on Linux 6.1), or has no IFA_PROTO (before 5.18).
+class Adopted:
+    """The ``steps`` that were done, and ``notes`` on labels that were left alone."""
+
+    __slots__ = ("notes", "steps")
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.notes: list[str] = []
+
+
+def adopt(engine: Engine, words: Sequence[str]) -> Adopted:
+    """Mark the labels of others that *words* select: ``eth0:0``, ``eth0:0-9``, ``eth0``, ``all``.
+
+    Aliases of ours are left alone. The caller is in a transaction. Raises BadName, NoSuchDevice,
+    AlreadyExists, KernelError; StateError if the kernel keeps no mark of addresses (before 5.18).
     """
+    done = Adopted()
     observed = engine.observe()
-    items = plan(observed, names)
+    names = [alias.name for alias in select(observed, words, done.notes)]
+    _carry_out(engine, observed, names, _mark, done)
+    first = _left(engine.observe(), names)[:1]  # whether the kernel keeps marks shows in one
+    for part in (first, names):
+        observed = engine.observe()
+        _carry_out(engine, observed, _left(observed, part), _replace, done)
+        if _left(engine.observe(), part):
+            raise errors.StateError(
+                f"{part[0]}: this kernel keeps no mark of addresses", "Linux 5.18 does"
+            )
+    if done.steps:
+        _settle(engine, done)
+    return done
+
+
+def select(observed: Observed, words: Sequence[str], notes: list[str]) -> list[Alias]:
+    """The labels of others that *words* select, without those whose name another alias has, for
+    which there is a note. Raises BadName, NoSuchDevice; AlreadyExists for a name by itself."""
+    found: dict[AliasName, Alias] = {}
+    for word in words:
+        for alias in _chosen(observed, word):
+            if alias.ours or found.get(alias.name) is alias:
+                continue
+            if alias.name in found or observed.find(alias.name) is not alias:
+                notes.append(f"{alias.name}: one label is left alone: only one can be called so")
+                continue
+            found[alias.name] = alias
+    return list(found.values())
+
+
+def _chosen(observed: Observed, word: str) -> Iterable[Alias]:
+    """The aliases that one word selects."""
+    if word == ALL:
+        return observed.aliases
+    if ":" not in word:
+        from netalias.model.names import check_device
+
+        check_device(word)
+        main = observed.snapshot.device(word)
+        if main is None:
+            raise errors.NoSuchDevice(f"{word}: there is no such device")
+        return [alias for alias in observed.aliases if alias.main is main]
+    from netalias.desired.ranges import slots
+    from netalias.model.names import AliasName
+
+    name, numbers = slots(word)
+    if len(numbers) == 1:
+        return [_named(observed, AliasName(name, numbers[0]))]
+    main = observed.snapshot.device(name)
+    there = [alias for alias in observed.aliases if alias.main is main]
+    there = [alias for alias in there if main is not None and alias.name.slot in numbers]
+    if not there:
+        raise errors.NoSuchDevice(f"{word}: there is no such alias")
+    return there
+
+
+def _named(observed: Observed, name: AliasName) -> Alias:
+    """The alias called *name*."""
+    try:
+        alias = find(observed, name)
+    except errors.NoSuchDevice as error:
+        error.hint = ""  # the usual hint tells how to create one
+        raise
+    if alias.ours and len(observed.by_name[alias.name]) > 1:
+        raise errors.AlreadyExists(
+            f"{alias.name}: this is an alias of ours, and a label of others too",
+            "of two only one can be called so",
+        )
+    return alias
+
+
+def _left(observed: Observed, names: Sequence[AliasName]) -> list[AliasName]:
+    """Those of *names* that are still labels of others."""
+    found = ((name, observed.find(name)) for name in names)
+    return [name for name, alias in found if alias is not None and not alias.ours]
+
+
+def _carry_out(
+    engine: Engine,
+    observed: Observed,
+    names: Sequence[AliasName],
+    plan: Callable[[Alias, Observed], Plan],
+    done: Adopted,
+) -> None:
+    """Carry out *plan* for each of *names*, and add the steps to *done*. Raises KernelError."""
+    found = [alias for name in names if (alias := observed.find(name)) is not None]
+    items = [Difference(CHANGED, alias.name, plan(alias, observed)) for alias in found]
+    arrange(items, observed.snapshot)
     execute(engine, observed, items, ordered=True)
     for item in items:
         if item.error is not None:
             raise item.error
-    observed = engine.observe()
-    if items and not all(find(observed, name).ours for name in names):
-        raise errors.StateError(
-            f"{names[0]}: this kernel does not change the mark of an address that is there",
-            f"delete the label, netalias {names[0]}-, and create it again",
-        )
-    return steps_of(items)
+    done.steps += sorted(steps_of(items), key=lambda step: step.phase)
 
 
-def plan(observed: Observed, names: Sequence[AliasName]) -> list[Difference]:
-    """The differences that put our mark on the foreign labels called *names*.
-
-    Raises NoSuchDevice, AlreadyExists.
-    """
-    try:
-        found = [find(observed, name) for name in names]
-    except errors.NoSuchDevice as error:
-        error.hint = ""  # the usual hint tells how to create one
-        raise
-    for alias in found:
-        if alias.ours and len(observed.by_name[alias.name]) > 1:
-            raise errors.AlreadyExists(
-                f"{alias.name}: this is an alias of ours, and a label of others too",
-                "of two only one can be called so",
-            )
-    return [_mark(alias) for alias in found if not alias.ours]
-
-
-def _mark(alias: Alias) -> Difference:
+def _mark(alias: Alias, observed: Observed) -> Plan:
+    """The plan that marks the address in place."""
     main, entry = alias.main, alias.entry
     assert main is not None
     assert entry is not None
@@ -69,4 +153,47 @@ def _mark(alias: Alias) -> Difference:
     before = MarkAddress(main.name, main.index, entry)
     plan = Plan(alias)
     plan.steps = [MarkAddress(main.name, main.index, marked, before)]
-    return Difference(CHANGED, alias.name, plan)
+    return plan
+
+
+def _replace(alias: Alias, observed: Observed) -> Plan:
+    """The plan that replaces the address by a marked one, and keeps it on the device meanwhile."""
+    main, entry = alias.main, alias.entry
+    assert main is not None
+    assert entry is not None
+    place = main.name, main.index
+    keeper = _keeper(entry, observed.snapshot.on(main.index))
+    plan = Plan(alias)
+    plan.steps = [
+        AddAddress(*place, keeper, REMOVE),
+        DelAddress(*place, entry, REMOVE),
+        AddAddress(*place, entry.copy(protocol=PROTOCOL)),
+        DelAddress(*place, keeper),
+    ]
+    return plan
+
+
+def _keeper(entry: Address, entries: Sequence[Address]) -> Address:
+    """The same address with a prefix length that no address of its network has: alone there, it
+    is nobody's secondary. It brings no route."""
+    taken = {network_of(other) for other in entries if other.family == AF_INET}
+    flags = IFA_F_PERMANENT | IFA_F_NOPREFIXROUTE
+    for length in range(32, 0, -1):
+        found = Address(
+            entry.index, AF_INET, entry.local, length, flags, entry.scope, protocol=PROTOCOL
+        )
+        if network_of(found) not in taken:
+            break
+    return found
+
+
+def _settle(engine: Engine, done: Adopted) -> None:
+    """Set the sysctls of main devices that the labels need."""
+    observed = engine.observe()
+    items = [
+        item
+        for item in engine.sysctls(observed, [])
+        if item.sysctl_change is not None and not item.sysctl_change.restores
+    ]
+    execute(engine, observed, items)
+    done.steps += steps_of(items)

@@ -16,7 +16,7 @@ from netalias.model.names import AliasName
 from netalias.observed.planned import Planned
 from netalias.plan import Difference, Plan, plan, protect
 from netalias.plan.diff import CHANGED
-from netalias.plan.order import untangle
+from netalias.plan.order import arrange
 from netalias.plan.routes import without_route
 
 TYPE_CHECKING = False
@@ -123,7 +123,7 @@ class Batch:
 
         *probed*: the addresses were probed for already.
         """
-        planned = Planned(observed, _leaving(waiting, observed))
+        planned = Planned(observed, _leaving(waiting, observed), ordered=True)
         items: dict[int, Difference] = {}
         for number, wish in waiting:
             if self._ended():
@@ -160,11 +160,8 @@ class Batch:
     ) -> None:
         """Carry out *items*, then restore connected routes that were lost by it."""
         changes = list(items.values())
-        untangle(changes, ordered=True)
+        arrange(changes, planned.observed.snapshot, ordered=True)
         sysctls = self.engine.sysctls(planned.observed, [item.plan for item in changes])
-        for number, item in items.items():
-            for note in item.plan.notes:
-                self._warn(f"{number}: {note}")
         raised = [
             item for item in sysctls if item.sysctl_change and not item.sysctl_change.restores
         ]
@@ -176,6 +173,9 @@ class Batch:
         except errors.NetaliasError as error:
             self._fail_all(items, error)
             return
+        for number, item in items.items():
+            for note in item.plan.notes if item.error is None else ():
+                self._warn(f"{number}: {note}")
         for note in notes:
             self._warn(f"{last}: {note}")
         successors = self._successors() if planned.withdrawn else []

@@ -16,6 +16,7 @@ from netalias.observed import Observed, only
 from netalias.plan import Difference
 from netalias.plan.compare import compare
 from netalias.plan.diff import REMOVED, Diff, Skipped, removal
+from netalias.plan.order import arrange
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,6 +179,19 @@ def prepare(engine: Engine, declared: Declarations, rules: Rules) -> Prepared:
     return found
 
 
+def foretell(rehearsal: Engine, diff: Diff, rules: Rules) -> errors.NetaliasError | None:
+    """Find out by a *rehearsal* what would be refused: the items get their ``error``.
+
+    Returns the refusal of a guard rail, by which nothing would be done.
+    """
+    try:
+        check_rails(diff, rules)
+    except errors.StateError as error:
+        return error
+    execute(rehearsal, diff.observed, diff.items.copy())
+    return None
+
+
 def carry_out(engine: Engine, prepared: Prepared) -> Outcome:
     """Carry out all differences, and announce the addresses that they add; the outcome.
 
@@ -227,6 +241,7 @@ def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outc
     """
     diff = Diff(observed)
     diff.items = [removal(alias, observed) for alias in aliases]
+    arrange(diff.items, observed.snapshot)
     diff.items += engine.sysctls(observed, [item.plan for item in diff.items])
     return carry_out(engine, Prepared(diff))
 

@@ -10,17 +10,8 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.kinds import MAGIC, Goal, Kind, clashes, differs, in_place
-from netalias.model import (
-    AF_INET,
-    IFA_F_NOPREFIXROUTE,
-    IFA_F_SECONDARY,
-    NOTED,
-    Address,
-    Alias,
-    names,
-    prefix,
-)
-from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, SetLink
+from netalias.model import AF_INET, IFA_F_NOPREFIXROUTE, NOTED, Address, Alias, names, prefix
+from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,19 +72,19 @@ class Label(Kind):
         if not differs(present, goal.entry):
             return in_place(alias, goal)
         main = goal.main
-        phase = REMOVE if clashes(alias.entry, goal.entry) else RETIRE
+        phase = REMOVE if clashes(alias.entry, goal.entry, promote=True) else RETIRE
         return [
             AddAddress(main.name, main.index, goal.entry),
-            *_delete(main, alias.entry, snapshot, phase),
+            DelAddress(main.name, main.index, alias.entry, phase),
             *_left_behind(main, alias.entry, snapshot, goal.entry),
         ]
 
     def unmake(self, alias: Alias, snapshot: Snapshot) -> list[Step]:
-        """The steps that delete the address."""
+        """One step: the address is deleted; its secondaries are kept by plan/order.py."""
         assert alias.main is not None
         assert alias.entry is not None
         return [
-            *_delete(alias.main, alias.entry, snapshot, REMOVE),
+            DelAddress(alias.main.name, alias.main.index, alias.entry, REMOVE),
             *_left_behind(alias.main, alias.entry, snapshot),
         ]
 
@@ -119,30 +110,3 @@ def _left_behind(
     if wanted is not None and wanted.routed and connected(wanted, main.index) == route:
         return []  # by the new address
     return [DelRoute(main.name, main.index, route)]
-
-
-def _delete(main: Device, entry: Address, snapshot: Snapshot, phase: int) -> list[Step]:
-    """Steps that delete an address; its secondaries are promoted, not lost."""
-    steps: list[Step] = [DelAddress(main.name, main.index, entry, phase)]
-    if main.promote or not _has_secondaries(entry, snapshot.on(main.index)):
-        return steps
-    switch = [
-        SetLink(main.name, main.index, phase, conf={"promote_secondaries": value})
-        for value in (1, 0)
-    ]
-    return [switch[0], *steps, switch[1]]
-
-
-def _has_secondaries(entry: Address, entries: list[Address]) -> bool:
-    """Whether deleting *entry* would take secondaries along (inet_del_ifa)."""
-    if entry.family != AF_INET or entry.flags & IFA_F_SECONDARY:
-        return False
-    if entry.prefixlen == 32 and not entry.peer:
-        return False  # its network is itself
-    return any(
-        other.flags & IFA_F_SECONDARY
-        and other.prefixlen == entry.prefixlen
-        and prefix.contains(entry.peer or entry.local, entry.prefixlen, other.peer or other.local)
-        for other in entries
-        if other.family == AF_INET
-    )

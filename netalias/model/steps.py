@@ -27,14 +27,18 @@ if TYPE_CHECKING:
 # Phases, in the order of their execution.
 REMOVE = 0
 """Frees names and addresses for later phases."""
-CREATE = 1
-QUIET = 2
-NAME = 3
-SET = 4
-ADDRESS = 5
-RAISE = 6
-RETIRE = 7
+REMOVE_PRIMARY = 1
+"""Removes primary IPv4 addresses, after the secondaries of their networks (plan/order.py)."""
+CREATE = 2
+QUIET = 3
+NAME = 4
+SET = 5
+ADDRESS = 6
+RAISE = 7
+RETIRE = 8
 """Removes the objects that the ADDRESS phase has replaced."""
+RETIRE_PRIMARY = 9
+"""Removes the primary IPv4 addresses among them."""
 
 BARRIERS = (CREATE, QUIET, RETIRE)
 """Phases that begin a send of their own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.kinds import KINDS, LEASE, RECORD, SIBLINGS, UNLINKED, surplus
-from netalias.model import FOREVER, GROUP, PROTOCOL, RT_SCOPE_LINK, SCRATCH, Alias, names
+from netalias.model import AF_INET, FOREVER, GROUP, PROTOCOL, RT_SCOPE_LINK, SCRATCH, Alias, names
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -132,6 +132,19 @@ class Observed:
             elif not alias:
                 yield from (entry for entry in entries if entry.protocol == PROTOCOL)
 
+    def heir(self, gone: Address) -> Address | None:
+        """The address that becomes primary when *gone* leaves its device, as it will be then."""
+        if gone.family != AF_INET or gone.secondary:
+            return None
+        from netalias.observed.heirs import heir, promoted
+
+        found = heir(gone, self.snapshot.on(gone.index))
+        return promoted(found) if found is not None else None
+
+    def deserted(self, entry: Address) -> bool:
+        """Whether what is planned takes away the primary address that *entry* is secondary to."""
+        return False
+
     def shelters(self, main: Device, entry: Address) -> bool:
         """Whether *main* has itself the network of an IPv6 address that it is to get."""
         from netalias.observed.labels import own_networks, shelters
@@ -146,6 +159,16 @@ class Observed:
             for entry in entries:
                 if entry.local == local:
                     yield entry
+
+    def lengths(self, main: Device) -> set[int]:
+        """The prefix lengths of the IPv4 networks of a main device, and perhaps of others."""
+        entries = self.snapshot.on(main.index)
+        return {one.prefixlen for one in entries if one.family == AF_INET and one.networked}
+
+    def holder(self, entry: Address) -> str:
+        """The name of the device that has an address."""
+        device = self.snapshot.devices.get(entry.index)
+        return device.name if device is not None else f"device {entry.index}"
 
 
 def _any(kind: str) -> bool:

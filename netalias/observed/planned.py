@@ -7,8 +7,9 @@ Planned answers plan() from indexes, and take() updates them after each plan.
 from __future__ import annotations
 
 from netalias.kinds import SIBLINGS
-from netalias.model import PROTOCOL, Device, Snapshot, prefix
+from netalias.model import AF_INET, PROTOCOL, Device, Snapshot, names, prefix
 from netalias.observed import Observed
+from netalias.observed.heirs import heir, heirs, network_of, promoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,16 +28,26 @@ class Planned(Observed):
     """*observed* without the aliases whose id() is in *gone*, which are removed or replaced.
 
     The addresses whose id() is in *moving* are about to change, and bring no route any more.
-    ``withdrawn`` is set if a planned change removes a connected route.
+    *ordered*: what is planned happens in the order of the plans. ``withdrawn`` is set if a planned
+    change removes a connected route.
     """
 
-    __slots__ = ("_carried", "_foreign", "_lengths", "_moving", "_routes", "observed", "withdrawn")
+    __slots__ = (
+        "_carried", "_equal", "_heirs", "_left", "_lengths", "_ordered", "_planned", "_primaries",
+        "_routes", "observed", "withdrawn",
+    )  # fmt: skip
 
     hands_over = False
 
     def __init__(
-        self, observed: Observed, gone: Collection[int] = (), moving: Collection[int] = ()
+        self,
+        observed: Observed,
+        gone: Collection[int] = (),
+        moving: Collection[int] = (),
+        *,
+        ordered: bool = False,
     ) -> None:
+        self._ordered = ordered
         self.observed = observed
         self.able = observed.able
         self._own = {}
@@ -56,10 +67,13 @@ class Planned(Observed):
             self.snapshot = _without(observed.snapshot, left, remnants)
         self._routes: dict[_Network, list[tuple[int, Address]]] | None = None
         self._lengths: set[tuple[int, int]] = set()
-        self._foreign: dict[bytes, Address] | None = None
+        self._equal: dict[bytes, list[Address]] | None = None
+        self._planned: dict[bytes, tuple[Address, str]] = {}
         self._carried: set[tuple[int, str]] = set()
         self.withdrawn = bool(moving)
-        self._moving = moving
+        self._left = set(moving)
+        self._heirs: dict[int, Address] = {}
+        self._primaries: set[tuple[int, _Network]] = set()
 
     def around(self, main: Device, entry: Address) -> Iterator[Address]:
         """The addresses as by Observed.around(), but only those whose networks contain *entry*."""
@@ -73,28 +87,42 @@ class Planned(Observed):
                     yield other
 
     def addresses(self, local: bytes) -> Iterator[Address]:
-        """The foreign address equal to *local*; ours are left out, since they may change."""
-        if self._foreign is None:
-            self._foreign = {
-                entry.local: entry
-                for entries in self.snapshot.addresses.values()
-                for entry in entries
-                if entry.protocol != PROTOCOL
-            }
-        found = self._foreign.get(local)
-        if found is not None:
-            yield found
+        """The addresses equal to *local* once the plans made so far are carried out. Without an
+        order ours are left out, since they may change."""
+        if self._equal is None:
+            self._equal = {}
+            for entries in self.snapshot.addresses.values():
+                for entry in entries:
+                    self._equal.setdefault(entry.local, []).append(entry)
+        for entry in self._equal.get(local, ()):
+            if id(entry) not in self._left and (self._ordered or entry.protocol != PROTOCOL):
+                yield entry
+        if local in self._planned:
+            yield self._planned[local][0]
+
+    def lengths(self, main: Device) -> set[int]:
+        """As by Observed.lengths()."""
+        self._index()
+        return {length for family, length in self._lengths if family == AF_INET}
+
+    def holder(self, entry: Address) -> str:
+        """As by Observed.holder(), also for a device that does not exist yet."""
+        planned, name = self._planned.get(entry.local, (None, ""))
+        return name if planned is entry else super().holder(entry)
 
     def take(self, alias: Alias | None, goal: Goal | None, kind: str) -> None:
         """Apply a plan: *alias* becomes *goal* of this kind. *alias* is None for a new one, *goal*
         None for a deletion."""
         old = alias.entry if alias is not None else None
-        if old is not None and _brings(old):
-            self._withdraw(old)
+        if old is not None:
+            self._leave(old)
         if goal is None:
             return
         self._carry(goal.main, kind)
-        if goal.entry is not None and goal.up and _brings(goal.entry):
+        if goal.entry is not None:
+            name = goal.main.name if kind == "label" else names.primary(goal.name)
+            self._planned[goal.address] = goal.entry, name
+        if goal.entry is not None and goal.up and goal.entry.routed:
             self.bring(goal.main.index if kind == "label" else PLANNED, goal.entry)
 
     def _carry(self, main: Device, kind: str) -> None:
@@ -104,20 +132,57 @@ class Planned(Observed):
             self._carried.add((main.index, kind))
             self.snapshot.stack(Device(PLANNED, "", kind=kind, link=main.index))
 
-    def _withdraw(self, old: Address) -> None:
+    def heir(self, gone: Address) -> Address | None:
+        """As by Observed.heir(), but only an address that does not leave too."""
+        now = self._heirs.get(id(gone), gone)
+        found = heir(now, self.snapshot.on(gone.index), self._left)
+        return promoted(found) if found is not None else None
+
+    def deserted(self, entry: Address) -> bool:
+        """As by Observed.deserted()."""
+        self._index()
+        return (entry.index, network_of(entry)) not in self._primaries
+
+    def _leave(self, old: Address) -> None:
+        """Withdraw the route that an address brings; an heir brings it from now on."""
+        self._left.add(id(old))
+        if not old.secondary:
+            self._primaries.discard((old.index, network_of(old)))
+        old = self._heirs.pop(id(old), old)
+        if not old.routed:
+            return
         self.withdrawn = True
         network = old.prefixlen, prefix.network(old.local, old.prefixlen)
         places = self._index().get(network, [])
-        places[:] = [place for place in places if place[1] is not old]
+        left = [place for place in places if place[1] is not old]
+        known = len(left) < len(places)
+        places[:] = left
+        found = heir(old, self.snapshot.on(old.index), self._left)
+        if found is not None and known:
+            self._inherit(found)
 
     def _index(self) -> dict[_Network, list[tuple[int, Address]]]:
         if self._routes is None:
             self._routes = {}
             for index, entries in self.snapshot.addresses.items():
                 for entry in entries:
-                    if _brings(entry) and id(entry) not in self._moving:
+                    if entry.routed and id(entry) not in self._left:
                         self.bring(index, entry)
+                if any(entry.secondary for entry in entries):
+                    self._primaries.update(
+                        (index, network_of(entry))
+                        for entry in entries
+                        if not entry.secondary and id(entry) not in self._left
+                    )
+                    for entry in heirs(entries, self._left):
+                        self._inherit(entry)
         return self._routes
+
+    def _inherit(self, entry: Address) -> None:
+        """Let a secondary address be the primary one of its network from now on."""
+        self._heirs[id(entry)] = primary = promoted(entry)
+        if primary.routed and not entry.routed:
+            self.bring(entry.index, primary)
 
     def bring(self, index: int, entry: Address) -> None:
         """Add an address that brings the connected route of its network; *index* is an ifindex."""
@@ -130,11 +195,6 @@ class Planned(Observed):
         if device is not None and device.group == self.group:
             return device.up
         return entry.protocol == PROTOCOL
-
-
-def _brings(entry: Address) -> bool:
-    """Whether the kernel makes a connected route for this address."""
-    return entry.routed
 
 
 def _without(snapshot: Snapshot, left: list[Alias], remnants: list[Device]) -> Snapshot:

@@ -28,7 +28,7 @@ from netalias.model import (
     Snapshot,
     names,
 )
-from netalias.model.steps import AddAddress, DelLink, SetLink
+from netalias.model.steps import RETIRE, AddAddress, DelLink, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,7 +157,16 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     elif goal.mac == RANDOM_MAC:
         goal.mac = b""  # it has one
     result.goal, result.kind = goal, kind
-    result.notes += _shared_address(goal, observed, result.alias)
+    if result.alias is None or result.alias.address != goal.address:
+        copies = [*observed.addresses(goal.address)]
+        if copies:
+            from netalias.plan.copies import check
+
+            result.notes += check(copies, goal, kind, observed)
+        if goal.type.family == AF_INET and _is_special(goal, observed):
+            from netalias.plan.special import note
+
+            result.notes += note(goal, observed)
     if result.alias is None:
         result.steps = [*remnants, *realisation.make(goal)]
         return _in_order(result)
@@ -381,7 +390,8 @@ def _goal(
     if entry is not None and entry.networked:
         from netalias.plan.routes import inside
 
-        if inside(entry, main, observed, alias, up=up, source=wish.source == "on"):
+        keeps = wish.source == "on"
+        if inside(entry, main, observed, alias, kind=kind, up=up, source=keeps):
             entry.flags |= IFA_F_NOPREFIXROUTE
     return Goal(
         name,
@@ -453,24 +463,27 @@ def _has_broadcast(alias_type: AliasType, prefixlen: int, main: Device) -> bool:
     return inet and bool(main.flags & IFF_BROADCAST)
 
 
-def _shared_address(goal: Goal, observed: Observed, alias: Alias | None) -> list[str]:
-    """A note if another device of this namespace has the address too."""
-    own = alias.entry if alias is not None else None
-    if own is not None and own.local == goal.address:
-        return []
-    for other in observed.addresses(goal.address):
-        if other is not own:
-            device = observed.snapshot.devices.get(other.index)
-            where = device.name if device is not None else f"device {other.index}"
-            text = goal.type.format(goal.address)
-            return [f"{goal.name}: {text} is an address of {where} too"]
-    return []
+def _is_special(goal: Goal, observed: Observed) -> bool:
+    """Whether an IPv4 address may not be that of a host; plan/special.py tells why."""
+    if goal.address[0] in (127, 255):
+        return True
+    value = int.from_bytes(goal.address, "big")
+    for length in (goal.prefixlen, *observed.lengths(goal.main)):
+        host = (1 << 32 - length) - 1
+        if length < 31 and value & host in (0, host):
+            return True
+    return False
 
 
 def _replace(result: Plan, alias: Alias, kind: str, goal: Goal, observed: Observed) -> None:
-    """Plan the replacement by another kind: the old object is removed, since it has the name."""
+    """Plan the replacement by another kind. An old device is removed first, since it has the name;
+    a label last, so that its address is there all the time."""
     old = kinds.get(alias.kind)
-    result.steps = [*old.unmake(alias, observed.snapshot), *kinds.get(kind).make(goal)]
+    removal = old.unmake(alias, observed.snapshot)
+    if alias.device is None:
+        for step in removal:
+            step.phase = RETIRE
+    result.steps = [*removal, *kinds.get(kind).make(goal)]
     if alias.device is not None and alias.main is not None:
         result.fallback = old.make(_as_it_is(alias, observed))
 

@@ -15,7 +15,7 @@ from netalias.observed.orphans import orphans
 from netalias.observed.planned import Planned
 from netalias.plan import Difference, has, main_down, plan, session_lost
 from netalias.plan.diff import ADDED, CHANGED, Diff, Skipped, removal
-from netalias.plan.order import untangle
+from netalias.plan.order import arrange
 from netalias.plan.unchanged import Unchanged, usual_mtu
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from netalias.desired import Wish
     from netalias.desired.declarations import Block, Declarations
+    from netalias.kinds import Goal
     from netalias.model import Device
     from netalias.model.steps import Step
     from netalias.observed import Observed
@@ -57,7 +58,8 @@ class _Comparison:
     """The work of compare(): a first pass matches wishes with aliases, a second one plans.
 
     ``kept`` and ``gone`` hold id() of declared and of leaving aliases, ``moving`` that of addresses
-    about to change; ``refused`` are the wishes whose plans failed in the second pass.
+    about to change; ``left`` are labels that turned out to change in the second pass, ``noted``
+    those of former rounds; ``refused`` are the wishes whose plans failed in the second pass.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class _Comparison:
         self.kept: set[int] = set()
         self.gone: set[int] = set()
         self.moving: set[int] = set()
+        self.left: set[int] = set()
+        self.noted: set[int] = set()
         self.refused: dict[AliasName, tuple[str, AliasName, errors.NetaliasError]] = {}
         self.pairs: list[tuple[Block, Device, list[_Pair]]] = []
         self.claimed: dict[int, set[int]] = {}
@@ -115,10 +119,11 @@ class _Comparison:
                 break
         for refusal in self.refused.values():
             self._skip(*refusal)
+        self._tell_adoption()
         leased = [alias for alias in present if alias.lease and id(alias) not in self.gone]
         if leased:
             self.diff.renewals = renewals(leased, self._lengths())
-        untangle(self.diff.items)
+        arrange(self.diff.items, self.observed.snapshot)
         return self.diff
 
     # First pass
@@ -215,16 +220,20 @@ class _Comparison:
 
     def _plan_all(self) -> None:
         """Plan every wish, wide networks first: an alias planned before the wider network that
-        contains it would have to be planned again."""
+        contains it would have to be planned again. Those of main devices that are down come last:
+        they can only stay, in networks that others may have entered."""
         self.refused.clear()
         self.planned = None
-        ranks = sorted(range(len(self.pairs)), key=lambda rank: _width(self.pairs[rank][0].wish))
-        for rank in ranks:
+        for rank in sorted(range(len(self.pairs)), key=self._precedence):
             self.rank = rank
             self._block(*self.pairs[rank])
         self.diff.items.sort(key=lambda item: item.rank)
         if self.planned is not None and self.planned.withdrawn:
             self._plan_without_route()
+
+    def _precedence(self, rank: int) -> tuple[bool, int]:
+        block, device, _ = self.pairs[rank]
+        return not (device.up or self.force), _width(block.wish)
 
     def _lengths(self) -> dict[AliasName, int]:
         """The declared leases in seconds."""
@@ -236,9 +245,12 @@ class _Comparison:
         }
 
     def _correct(self) -> bool:
-        """Take refused aliases out of ``gone`` and ``moving``, since they stay as they are; whether
-        there were any, so that all has to be planned again."""
-        found = False
+        """Take refused aliases out of ``gone`` and ``moving``, since they stay as they are, and add
+        the labels in ``left`` to ``moving``; whether all has to be planned again."""
+        found = bool(self.left - self.moving - self.noted)
+        self.moving |= self.left - self.noted
+        self.noted |= self.left
+        self.left.clear()
         for name in self.refused:
             alias = self.observed.find(name)
             if alias is None or not (id(alias) in self.gone or id(alias.entry) in self.moving):
@@ -278,6 +290,8 @@ class _Comparison:
             raise reason
         alias = result.alias
         self.planned.take(alias, result.goal, result.kind)
+        if alias is not None and id(alias) not in self.gone and _leaves(alias, result.goal):
+            self.left.add(id(alias.entry))
         item = Difference(CHANGED if alias is not None else ADDED, wish.name, result, wish)
         item.place, item.rank = place, self.rank
         self.diff.items.append(item)
@@ -293,6 +307,17 @@ class _Comparison:
                 if alias is not None and alias.name not in planned:
                     self._wish(block, alias.name, address, device)
 
+    def _tell_adoption(self) -> None:
+        """Let the hint on labels of others be the one command that adopts all of a main device."""
+        found: dict[str, set[int]] = {}
+        for name, (_, _, error) in self.refused.items():
+            if isinstance(error, errors.NotAdopted):
+                found.setdefault(name.main, set()).add(name.slot)
+        for one in self.diff.skipped:
+            if isinstance(one.error, errors.NotAdopted):
+                words = _words(one.name.main, found[one.name.main], self.observed)
+                one.error.hint = f"netalias adopt {words}"
+
     def _skip_protected(self, place: str, name: AliasName) -> None:
         self.diff.skipped.append(Skipped(place, name, session_lost(name)))
 
@@ -307,6 +332,33 @@ class _Comparison:
             return
         self.reasons[key] = Skipped(place, name, error, count)
         self.diff.skipped.append(self.reasons[key])
+
+
+def _leaves(alias: Alias, goal: Goal | None) -> bool:
+    """Whether a label that stays one gives up the network that it shares with other addresses."""
+    entry = alias.entry
+    if alias.device is not None or entry is None or not entry.networked:
+        return False
+    return goal is None or goal.entry is None or goal.entry.prefixlen != entry.prefixlen
+
+
+def _words(main: str, slots: set[int], observed: Observed) -> str:
+    """The words that select the labels of others with *slots* on *main*, and no other one."""
+    others = {
+        alias.name.slot for alias in observed.aliases if not alias.ours and alias.name.main == main
+    }
+    if others == slots:
+        return main
+    runs: list[list[int]] = []
+    for slot in sorted(others):
+        if slot not in slots:
+            runs.append([])
+        elif runs and runs[-1]:
+            runs[-1].append(slot)
+        else:
+            runs.append([slot])
+    ends = [(run[0], run[-1]) for run in runs if run]
+    return " ".join(f"{main}:{low}" + (f"-{high}" if high > low else "") for low, high in ends)
 
 
 def _renews(step: Step) -> bool:

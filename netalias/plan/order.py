@@ -2,43 +2,129 @@
 
 from __future__ import annotations
 
-from netalias.model import AF_INET, prefix
-from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress
+from netalias.model import AF_INET
+from netalias.model.steps import (
+    REMOVE,
+    REMOVE_PRIMARY,
+    RETIRE,
+    RETIRE_PRIMARY,
+    AddAddress,
+    DelAddress,
+    SetLink,
+)
+from netalias.observed.heirs import network_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from netalias.plan import Difference
+    from netalias.model import Address, Device, Snapshot
+    from netalias.model.steps import Step
+    from netalias.plan import Difference, Plan
+
+    Network = tuple[int, tuple[int, bytes]]
+    Deletion = tuple[Plan, DelAddress]
+
+PROMOTE = "promote_secondaries"
+
+
+def arrange(items: Sequence[Difference], snapshot: Snapshot, *, ordered: bool = False) -> None:
+    """Order the steps of all *items*, which start from *snapshot*.
+
+    *ordered*: only a later item may take the place of an earlier one.
+    """
+    untangle(items, ordered=ordered)
+    keep_secondaries([item.plan for item in items], snapshot)
 
 
 def untangle(items: Sequence[Difference], *, ordered: bool = False) -> None:
-    """Move the removal of an address before the addition of another one to its place.
+    """Move the removal of an address before its addition by another plan.
 
-    Otherwise the address would exist twice, which the kernel refuses for labels of one device and
-    for ipvlans; and a new label in the network of a leaving one would be its secondary, and be
-    deleted with it. *ordered*: only a later item may take the place of an earlier one.
+    Otherwise it would exist twice, which the kernel refuses for labels of one device and for
+    ipvlans.
     """
-    takers: dict[object, set[int]] = {}
+    takers: dict[bytes, set[int]] = {}
     for number, item in enumerate(items):
         for step in item.plan.steps:
             if isinstance(step, AddAddress):
-                for place in _places(step):
-                    takers.setdefault(place, set()).add(number)
+                takers.setdefault(step.address.local, set()).add(number)
     for number, item in enumerate(items):
         last = [step for step in item.plan.steps if step.phase == RETIRE]
-        left = [place for step in last if isinstance(step, DelAddress) for place in _places(step)]
-        others = {other for place in left for other in takers.get(place, ())} - {number}
+        left = [step.address.local for step in last if isinstance(step, DelAddress)]
+        others = {other for local in left for other in takers.get(local, ())} - {number}
         if any(not ordered or other > number for other in others):
             for step in last:
                 if not isinstance(step, AddAddress):
                     step.phase = REMOVE
 
 
-def _places(step: AddAddress | DelAddress) -> list[object]:
-    """The places that an address occupies: itself, and for IPv4 its network on its device."""
-    entry = step.address
-    if entry.family != AF_INET or not step.index or not entry.networked:
-        return [entry.local]
-    network = prefix.network(entry.local, entry.prefixlen)
-    return [entry.local, (step.index, entry.prefixlen, network)]
+def keep_secondaries(plans: Iterable[Plan], snapshot: Snapshot) -> None:
+    """Delete the secondaries of an IPv4 network before their primary address, and let the kernel
+    promote one of those that stay.
+
+    A primary address takes its secondaries along. Promoted one after the other, thousands of them
+    cost the kernel minutes (inet_del_ifa, fib_add_ifaddr).
+    """
+    leaving: dict[Network, list[Deletion]] = {}
+    coming: set[Network] = set()
+    for plan in plans:
+        for step in plan.steps:
+            if not isinstance(step, (AddAddress, DelAddress)) or not _shares(step.address):
+                continue
+            network = step.index, network_of(step.address)
+            if isinstance(step, DelAddress):
+                leaving.setdefault(network, []).append((plan, step))
+            else:
+                coming.add(network)
+    members = _members(leaving, snapshot) if leaving else {}
+    for network, entries in members.items():
+        if len(entries) > 1 or network in coming:
+            main = snapshot.devices[network[0]]
+            _keep(leaving[network], entries, main, coming=network in coming)
+
+
+def _shares(entry: Address) -> bool:
+    """Whether other addresses of its device can be secondary to an address, or it to them."""
+    return entry.family == AF_INET and (entry.networked or bool(entry.peer))
+
+
+def _members(networks: Iterable[Network], snapshot: Snapshot) -> dict[Network, list[Address]]:
+    """The addresses in each of *networks*: the primary one first, the heirs in their order."""
+    found: dict[Network, list[Address]] = {network: [] for network in networks}
+    for index in {index for index, _ in found}:
+        for entry in snapshot.on(index):
+            if _shares(entry) and (index, network_of(entry)) in found:
+                found[index, network_of(entry)].append(entry)
+    return {network: entries for network, entries in found.items() if entries}
+
+
+def _keep(leaving: list[Deletion], entries: list[Address], main: Device, *, coming: bool) -> None:
+    """Order the deletions in one network, whose addresses are *entries* before them.
+
+    *coming*: addresses are added to the network between REMOVE and RETIRE.
+    """
+    for phase, last, follow in ((REMOVE, REMOVE_PRIMARY, False), (RETIRE, RETIRE_PRIMARY, coming)):
+        now = {step.address.local: (plan, step) for plan, step in leaving if step.phase == phase}
+        primary = now.get(entries[0].local)
+        entries = [entry for entry in entries if entry.local not in now]
+        if primary is not None:
+            promote = bool(entries or follow) and not main.promote
+            _delete_primary(*primary, last if len(now) > 1 else phase, main, promote)
+        if not entries:
+            return
+
+
+def _delete_primary(plan: Plan, step: DelAddress, phase: int, main: Device, promote: bool) -> None:
+    """Delete a primary address in *phase*; with *promote* its secondaries stay."""
+    step.phase = phase
+    switch = [SetLink(main.name, main.index, phase, conf={PROMOTE: value}) for value in (1, 0)]
+    steps = [one for one in plan.steps if not _switches(one, main)]
+    if promote:
+        place = next(place for place, one in enumerate(steps) if one is step)
+        steps[place : place + 1] = [switch[0], step, switch[1]]
+    plan.steps = sorted(steps, key=lambda one: one.phase)
+
+
+def _switches(step: Step, main: Device) -> bool:
+    """Whether a step is part of a deletion that keeps the secondaries on *main*."""
+    return isinstance(step, SetLink) and step.index == main.index and PROMOTE in (step.conf or ())

@@ -32,35 +32,41 @@ def inside(
     observed: Observed,
     alias: Alias | None,
     *,
+    kind: str = "",
     up: bool = True,
     source: bool = False,
 ) -> bool:
     """Whether the network of *entry* has a connected route, or a wider one, without this alias.
 
     If so, the alias brings none: it is a host in a network of its main device or of another alias,
-    including one that takes the route over from this alias. *up*: the alias is to be up; *source*:
-    it keeps a network that it had before its main device.
+    including one that takes the route over from this alias. *kind* and *up*: what the alias is to
+    be; *source*: it keeps a network that it had before its main device.
     """
     own = alias.entry if alias is not None else None
     leaving = _surplus(alias, observed)
     around = (
         other
         for other in observed.around(main, entry)
-        if other is not own and not (leaving and id(other) in leaving)
+        if not _is(own, other) and not (leaving and id(other) in leaving)
     )
-    if alias is not None and own is not None and _same(own, entry):
+    if alias is not None and own is not None and kind == alias.kind and _same(own, entry):
         silent = bool(own.flags & IFA_F_NOPREFIXROUTE)
-        if not up or own.secondary:
+        keeps = alias.device is not None or _stays(own, entry)
+        if not up or (own.secondary and keeps and not observed.deserted(own)):
             return silent  # it has no route while it is down or secondary
-        if alias.up and not silent:
+        if alias.up and not silent and (keeps or not own.secondary):
             # Inside the wider network of another alias it goes on bringing its route; inside one of
             # the main device the host would use it as the source.
-            return any(
-                covers(other, own) and not (source and _is_own(other, main))
-                for other in around
-                if other.prefixlen == own.prefixlen or _is_own(other, main)
+            serving = (
+                one
+                for one in around
+                if (_is_own(one, main) and not source)
+                or (one.prefixlen == own.prefixlen and not own.secondary and not _is_own(one, main))
             )
-    if any(covers(other, entry) for other in around):
+            if any(covers(other, own) for other in serving):
+                return True
+            return not keeps and _inherited(own, entry, observed)
+    if any(covers(other, entry) for other in around) or _inherited(own, entry, observed):
         return True
     return observed.hands_over and any(
         covers(successor, entry) for _, _, successor in _successors(alias, entry, observed)
@@ -77,6 +83,22 @@ def _surplus(alias: Alias | None, observed: Observed) -> set[int]:
     if alias is None or alias.whole or alias.device is None:
         return set()
     return set(map(id, kinds.surplus(alias.entry, observed.snapshot.on(alias.device.index))))
+
+
+def _is(own: Address | None, other: Address) -> bool:
+    """Whether *other* is the address of the alias, as it is or as an heir (observed/heirs.py)."""
+    return other is own or (own is not None and other.index == own.index and _same(own, other))
+
+
+def _stays(own: Address, entry: Address) -> bool:
+    """Whether a label with the same address need not be deleted to become *entry*."""
+    return own.broadcast == entry.broadcast and own.peer == entry.peer
+
+
+def _inherited(own: Address | None, entry: Address, observed: Observed) -> bool:
+    """Whether the heir of *own* brings a route for *entry* once the alias has left its network."""
+    heir = observed.heir(own) if own is not None and own.networked else None
+    return heir is not None and covers(heir, entry)
 
 
 def _same(own: Address, entry: Address) -> bool:
@@ -149,7 +171,7 @@ def _successors(
     address: device, old address, new address."""
     if gone is None or gone.entry is None or not gone.entry.networked:
         return []
-    coming = [wanted] if wanted is not None else []
+    coming = [one for one in (wanted, observed.heir(gone.entry)) if one is not None]
     successors: list[tuple[Device, Address, Address]] = []
     for alias in observed.aliases:
         entry, device = alias.entry, alias.carrier

@@ -11,9 +11,6 @@ import pytest
 from stage import address_values, alias, done, index, inet, refused, same_words, state, texts
 from support import LINUX, Namespace
 
-from netalias import errors
-from netalias.engine import Engine, Setup
-from netalias.engine.adopt import adopt
 from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
 from netalias.kernel.netlink import codec, messages
@@ -27,7 +24,6 @@ from netalias.model import (
     Address,
 )
 from netalias.model.leases import MarkAddress
-from netalias.model.names import AliasName
 from netalias.model.steps import AddAddress, AddAltname, DelAddress
 
 RTMGRP_IPV4_IFADDR = 0x10
@@ -59,7 +55,7 @@ def mark(kernel: Kernel, entry: Address, protocol: int = PROTOCOL) -> MarkAddres
 
 
 def needs_marks(kernel: Kernel) -> None:
-    """inet_rtm_newaddr of 6.1 takes everything of a message but the protocol; adopt says so."""
+    """inet_rtm_newaddr of 6.1 takes everything of a message but the protocol."""
     if not isinstance(kernel, Memory) and LINUX < (6, 12):
         pytest.skip("this kernel does not change the protocol of an IPv4 address")
 
@@ -224,14 +220,6 @@ def test_a_kernel_that_keeps_no_protocol() -> None:
     before = state(kernel)
     done(kernel, MarkAddress("lo", 1, inet("10.9.0.1/32", label="lo:0", protocol=PROTOCOL)))
     assert state(kernel) == before
-
-
-def test_adopt_where_the_mark_is_not_changed() -> None:
-    """A kernel that took the step and left the mark alone: adopt does not say that it is done."""
-    kernel = Memory(has_protocol=False)
-    done(kernel, AddAddress("lo", 1, inet("10.9.0.1/32", label="lo:0")))
-    with pytest.raises(errors.StateError, match="lo:0: this kernel does not change the mark"):
-        adopt(Engine(Setup(kernel)), [AliasName("lo", 0)])
 
 
 def test_not_permitted_in_memory() -> None:

@@ -276,6 +276,71 @@ def test_dry_run_refuses_too(run: Command) -> None:
         assert run.refused(f"--dry-run {text}", status) == run.refused(text, status)
 
 
+def test_dry_run_refuses_what_the_kernel_would(run: Command, tmp_path: Path) -> None:
+    """In a command and in a batch: the same line and status, and nothing is changed."""
+    run.memory.add_address("eth0", "2001:db8::9/64")
+    run.split("eth0:0 10.0.0.1 kind macvlan hw ether 02:00:00:00:00:05")
+    before = run.split("-j show")
+    for text in (
+        "eth0:1 10.0.0.2 kind macvlan hw ether 02:00:00:00:00:05",
+        "eth0:1 2001:db8::9/64 kind label",
+        "eth0:1 ::1",
+    ):
+        (tmp_path / "batch").write_text(f"{text}\n")
+        line = run.refused(f"--dry-run {text}", KERNEL)
+        assert run.refused(f"--dry-run batch {tmp_path}/batch", KERNEL).endswith(f":1: {line}")
+        assert run.refused(text, KERNEL) == line
+        assert run.split("-j show") == before
+
+
+MAC = "kind macvlan hw ether 02:00:00:00:00:05"
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "line"),
+    [
+        ("eth0:0 10.0.0.1\n", "", ""),
+        (
+            f"eth0:0 10.0.0.1\neth1:1 10.0.0.2 {MAC}\neth1:2 10.0.0.3 {MAC}\n",
+            "",
+            "{}:3: eth1:2: cannot set eth1_2 up: Address already in use"
+            " (another device on the same main device has this MAC)",
+        ),
+        ("eth0:0 10.0.0.1\neth0:3 ::1\n", "", "{}:2: eth0:3: cannot add ::1/128 to eth0_3: "),
+        (
+            "eth0:0 10.0.0.1\neth2:0 10.0.0.2\n",
+            "",
+            "{}:2: eth2:0: main device eth2 is down (ip link set eth2 up, or --force)",
+        ),
+        (
+            "eth0:0 10.0.0.1\neth0:9 10.7.0.1/24\n",
+            "",
+            "{}:2: eth0:9: others have made this label (netalias adopt eth0)",
+        ),
+        ("", "", "nothing is declared, and 1 alias would be removed (--allow-empty, if "),
+        ("", "--allow-empty", ""),
+    ],
+)
+def test_check_and_dry_run_foretell(
+    run: Command, tmp_path: Path, text: str, words: str, line: str
+) -> None:
+    """What one reading shows: check ends with 3, a dry run as the run does, with the same line."""
+    run.memory.add_address("eth0", "10.7.0.1/24", label="eth0:9")
+    run.split("eth0:0 10.0.0.1")
+    file = tmp_path / "declared"
+    file.write_text(text)
+    line, before = line.format(file), run.split("-j show")
+    drift = errors.STATUS_DRIFT if line or not text else 0
+    _, said = run.run(["check", *words.split(), str(file)], drift)
+    status = KERNEL if line else drift
+    _, dry = run.run(["reconcile", "--dry-run", *words.split(), str(file)], status)
+    assert run.split("-j show") == before
+    _, real = run.run(["reconcile", *words.split(), str(file)], KERNEL if line else 0)
+    assert said == dry == real
+    assert said.startswith(f"netalias: {line}" if line else "")
+    assert said.count("\n") == bool(line)
+
+
 # Views --------------------------------------------------------------------------------------
 
 TABLE = """\

@@ -9,7 +9,7 @@ from command import Command, command, devices, ip_json
 from declaring import settled
 from support import LINUX
 
-USAGE, REFUSED = 1, 2
+USAGE, REFUSED, DRIFT = 1, 2, 3
 
 marks = pytest.mark.skipif(
     LINUX < (6, 12), reason="this kernel does not change the protocol of an IPv4 address"
@@ -59,7 +59,8 @@ def test_adopt_marks_and_changes_nothing_else(made: Command) -> None:
         "kind",
         "label",
     ]
-    assert made("--allow-empty", "reconcile", "/dev/null").count("-") == 2
+    gone = made("--allow-empty", "reconcile", "/dev/null").splitlines()
+    assert [line.split()[1] for line in gone if line.startswith("-")] == ["eth9:0", "eth9:2"]
     assert labels(made) == [("eth9:1", "10.7.0.2/24", False)]
 
 
@@ -67,21 +68,50 @@ def test_adopt_marks_and_changes_nothing_else(made: Command) -> None:
 def test_a_declared_label_that_others_made_is_in_the_way_until_it_is_adopted(
     made: Command,
 ) -> None:
-    """Before: refused by the kernel, status 2. After: in sync."""
-    text = "eth9:2 10.8.0.1/32 kind label\n"
-    assert made.run("reconcile", "-", input=text).returncode == REFUSED
-    made.silent("adopt", "eth9:2")
+    """Before: skipped with the one command, no copy is added. After: in sync."""
+    text = "eth9:0-1 10.7.0.1-2/24 kind label\neth9:2 10.8.0.1/32 kind label\n"
+    before = devices(made.namespace)
+    for verb, status in (("check", DRIFT), ("reconcile", REFUSED)):
+        done = made.run(verb, "-", input=text)
+        assert (done.returncode, done.stdout) == (status, "")
+        assert done.stderr == (
+            "netalias: <stdin>:1: eth9:0: others have made this label"
+            " (3 aliases; netalias adopt eth9)\n"
+        )
+    assert devices(made.namespace) == before
+    made.silent("adopt", "eth9")
     done = made.run("reconcile", "-", input=text)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.skipif(LINUX >= (6, 12), reason="this kernel changes the mark of an address")
-def test_adopt_where_the_kernel_leaves_the_mark(made: Command) -> None:
-    """On Linux 6.1 adopt reports that it cannot, and changes nothing."""
-    before = devices(made.namespace)
-    line = made.fails(REFUSED, "adopt", "eth9:2")
-    assert line.startswith("netalias: eth9:2: this kernel does not change the mark of an address")
-    assert devices(made.namespace) == before
+@marks
+@pytest.mark.parametrize("promote", ["0", "1"])
+def test_adopted_labels_of_a_network_become_devices(made: Command, promote: str) -> None:
+    """In one run, with the secondary addresses, whatever the kernel does with these."""
+    setting = "net.ipv4.conf.eth9.promote_secondaries"
+    made.namespace.run(["sysctl", "-qw", f"{setting}={promote}"])
+    made.namespace.ip("addr add 10.7.0.3/24 brd + dev eth9")
+    made.silent("adopt", "eth9:0", "eth9:1")
+    text = "eth9:0-1 10.7.0.1-2/24 kind macvlan\n"
+    assert made.run("reconcile", "-", input=text).returncode == 0
+    assert made.run("check", "-", input=text).returncode == 0
+    assert [label[1] for label in labels(made) if label[2]] == ["10.7.0.1/24", "10.7.0.2/24"]
+    assert "10.7.0.3/24" in made.namespace.ip("-br -4 addr show dev eth9")
+    assert made.namespace.run(["sysctl", "-n", setting]).stdout.strip() == promote
+
+
+def test_adopt_of_ranges_and_main_devices(made: Command) -> None:
+    """On every kernel; where it cannot mark an address, the address is replaced."""
+    made.silent("adopt", "eth9:1-9")
+    assert [label[0] for label in labels(made) if label[2]] == ["eth9:2", "eth9:1"]
+    made.silent("adopt", "eth9")
+    assert sorted(labels(made)) == [
+        ("eth9:0", "10.7.0.1/24", True),
+        ("eth9:1", "10.7.0.2/24", True),
+        ("eth9:2", "10.8.0.1/32", True),
+    ]
+    assert "10.9.0.1/32" in made.namespace.ip("-br -4 addr show dev eth9")
+    made.silent("adopt", "all")
 
 
 def test_adopt_of_many_is_all_or_nothing(made: Command) -> None:
@@ -93,7 +123,7 @@ def test_adopt_of_many_is_all_or_nothing(made: Command) -> None:
     assert not any(label[2] for label in labels(made))
 
 
-@pytest.mark.parametrize("words", [(), ("eth9",), ("10.7.0.1",), ("eth9:x",)])
+@pytest.mark.parametrize("words", [(), ("eth9:x",), ("eth9:3-1",), ("eth9:0-",)])
 def test_adopt_needs_names(made: Command, words: tuple[str, ...]) -> None:
     """A usage error."""
     made.fails(USAGE, "adopt", *words)

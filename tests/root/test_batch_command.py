@@ -264,6 +264,8 @@ def test_verbose_prints_the_steps(cli: Command) -> None:
     ("line", "said"),
     [
         ("batch -", "batch: a batch in a batch"),
+        ("watch", "watch has no place in a batch, which holds the lock"),
+        ("-q mon eth9", "monitor has no place in a batch, which holds the lock"),
         ("--netns other show", "--netns, --group and --wait stand before batch"),
         ("--wait 3 lo:0 192.0.2.1", "--netns, --group and --wait stand before batch"),
         ("--confirm 60 reconcile /dev/null", "--confirm has no place in a batch"),

@@ -79,7 +79,8 @@ class Memory(Kernel):
     """A Kernel that holds nothing but ``lo`` (index 1, down) at first.
 
     ``kinds`` are the device kinds that it can make; without ``privileged`` it refuses every change;
-    without ``has_protocol`` it drops IFA_PROTO, as kernels before 5.18 do. ``shared`` holds the
+    without ``has_protocol`` it drops IFA_PROTO, as kernels before 5.18 do; without
+    ``changes_protocol`` an IPv4 address keeps it for life, as before 6.12. ``shared`` holds the
     sysctls of net.ipv4.conf.all. It has no routes: ``around`` is the answer of surroundings() for
     every address, None for no answer.
 
@@ -93,10 +94,12 @@ class Memory(Kernel):
         *,
         privileged: bool = True,
         has_protocol: bool = True,
+        changes_protocol: bool = True,
     ) -> None:
         self.kinds = tuple(kinds)
         self.privileged = privileged
         self.has_protocol = has_protocol
+        self.changes_protocol = changes_protocol
         self.shared: dict[str, int] = {}
         self.around: Surroundings | None = None
         self._links = LinkTable()
@@ -382,7 +385,8 @@ class Memory(Kernel):
 
     def _mark_address(self, step: MarkAddress) -> None:
         node = self._node(step, GONE.get(step.address.family, ""))
-        self._add_address(node, step.address, inet.replace)
+        keeps = step.address.family == AF_INET and not self.changes_protocol
+        self._add_address(node, step.address, inet.replace_but_mark if keeps else inet.replace)
 
     def _renew_address(self, step: RenewAddress) -> None:
         node = self._node(step, GONE.get(step.address.family, ""))

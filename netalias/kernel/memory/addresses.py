@@ -117,6 +117,14 @@ def replace(entries: list[Address], wanted: Address, loopback: bool) -> None:
         insert(entries, wanted, loopback)
 
 
+def replace_but_mark(entries: list[Address], wanted: Address, loopback: bool) -> None:
+    """As replace(), but the protocol of an address that is there stays. Raises Refusal."""
+    present = {id(entry): entry.protocol for entry in entries}
+    replace(entries, wanted, loopback)
+    for entry in entries:
+        entry.protocol = present.get(id(entry), entry.protocol)
+
+
 def renew(entries: list[Address], wanted: Address, loopback: bool) -> None:
     """As replace(), but nothing can be added (group_delete.renew_address). Raises Refusal."""
     _check_label(wanted)
@@ -181,9 +189,7 @@ def _insert4(entries: list[Address], entry: Address) -> None:
     entry.flags |= _lifetime_flags(entry)
     if entry.valid == FOREVER:
         entry.preferred = FOREVER
-    for other in entries:
-        if not same_network(other, entry):
-            continue
+    for other in _neighbours(entries, entry):
         if other.local == entry.local:
             raise Refusal(EEXIST, "ipv4: Address already assigned")
         if other.scope != entry.scope:
@@ -208,14 +214,32 @@ def _modify4(entries: list[Address], wanted: Address) -> bool:
 
 
 def _place4(entries: list[Address], entry: Address) -> int:
-    last = 0
-    for place, other in enumerate(entries, 1):
-        if other.family != AF_INET:
-            break
+    for place in range(len(entries), 0, -1):  # from the end: there may be thousands
+        other = entries[place - 1]
         primary = not other.flags & IFA_F_SECONDARY and entry.scope <= other.scope
-        if entry.flags & IFA_F_SECONDARY or primary:
-            last = place
-    return last
+        if other.family == AF_INET and (entry.flags & IFA_F_SECONDARY or primary):
+            return place
+    return 0
+
+
+def _neighbours(entries: list[Address], entry: Address) -> list[Address]:
+    """The addresses in the network of *entry*, as by same_network(), for thousands of them."""
+    length, place = entry.prefixlen, entry.peer or entry.local
+    shift = len(place) * 8 - length
+    if not shift:
+        return [
+            other
+            for other in entries
+            if (other.peer or other.local) == place and other.prefixlen == length
+        ]
+    network = int.from_bytes(place, "big") >> shift
+    return [
+        other
+        for other in entries
+        if other.prefixlen == length
+        and other.family == AF_INET
+        and int.from_bytes(other.peer or other.local, "big") >> shift == network
+    ]
 
 
 def same_network(one: Address, other: Address) -> bool:

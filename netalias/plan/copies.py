@@ -1,0 +1,34 @@
+"""An address that is to be added, and that this namespace has already. Pure."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.model import PROTOCOL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.kinds import Goal
+    from netalias.model import Address
+    from netalias.observed import Observed
+
+
+def check(copies: Sequence[Address], goal: Goal, kind: str, observed: Observed) -> list[str]:
+    """A note that another device has the address of *goal* too; *copies* are those addresses.
+
+    Raises NotAdopted if one is a label of others with the name of the goal, AlreadyExists if others
+    have given the address to the main device of a label.
+    """
+    for other in observed.by_name.get(goal.name, ()):
+        if not other.ours and other.address == goal.address:
+            raise errors.NotAdopted(
+                f"{goal.name}: others have made this label", f"netalias adopt {goal.name}"
+            )
+    text = goal.type.format(goal.address)
+    for entry in copies if kind == "label" else ():
+        if entry.index == goal.main.index and entry.protocol != PROTOCOL:
+            raise errors.AlreadyExists(
+                f"{goal.name}: {text} is an address of {goal.main.name} already"
+            )
+    return [f"{goal.name}: {text} is an address of {observed.holder(copies[0])} too"]
