@@ -18,7 +18,7 @@ from hypothesis.internal.conjecture import providers
 from support import Namespace, Turns, veth_pair, why_no_namespace
 
 HERE = Path(__file__).parent
-ROOT_FOLDERS = ("root", "traffic")
+ROOT_FOLDERS = ("programs", "root", "traffic")
 """Every test in these needs a network namespace."""
 
 MARKERS = (

@@ -14,6 +14,7 @@ from netalias.doctor.checks import (
     lost,
     mains,
     managers,
+    names,
     routes,
     sources,
     sysctls,
@@ -65,6 +66,8 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "firewall": firewall.firewall,
     "lost-index": lost.lost_index,
     "detached-rule": lost.detached_rule,
+    "program": names.program,
+    "long-name": names.long_name,
 }
 """Name of each check in JSON, and its function; causes stand before their consequences."""
 

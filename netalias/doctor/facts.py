@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from netalias.desired import Wish
     from netalias.doctor.foreign import Manager
+    from netalias.doctor.programs import Mention
     from netalias.kernel.pyroute.survey import DetachedRule, Way
     from netalias.model import Address, Alias, Device
     from netalias.model.events import Route
@@ -58,6 +59,7 @@ class Facts:
     - ``firewall``: family, table and name of each device that a rule names
     - ``held``: texts of what holds a device by its index, with that; ``detached``: rules of the
       policy that wait for a device
+    - ``mentions``: lines of configuration files that give a program the name of an alias
     - ``managers``: other network managers of a device, by its index
     - ``neighbours``: number and limit of entries in the neighbour table, by family
     - ``unanswered``: an address that a device asked for without an answer, by index of the device
@@ -80,6 +82,7 @@ class Facts:
         "ifconfig",
         "mains",
         "managers",
+        "mentions",
         "neighbours",
         "observed",
         "root",
@@ -110,6 +113,7 @@ class Facts:
         self.held: set[tuple[str, int]] = set()
         self.detached: list[DetachedRule] = []
         self.managers: dict[int, Manager] = {}
+        self.mentions: list[Mention] = []
         self.neighbours: dict[int, tuple[int, int]] = {}
         self.ifconfig = False
         self.declared = False

@@ -6,7 +6,7 @@ from os import path, stat, strerror
 from shutil import which
 
 from netalias import errors
-from netalias.doctor import foreign, intended
+from netalias.doctor import foreign, intended, programs
 from netalias.doctor.facts import ALL, FOLDERS, SYSCTLS, TABLES, Facts, unique
 from netalias.kernel.pyroute import survey
 from netalias.kinds import PORT_MASTERS
@@ -77,6 +77,7 @@ def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: 
     if machine:
         indexes = [device.index for device in _devices(facts)]
         facts.managers = foreign.read(facts.root, indexes, facts.unseen)
+        facts.mentions = programs.read([str(one.name) for one in facts.aliases], facts.root)
         facts.declares = intended.Sysctls(facts.root).file
         facts.neighbours = dict(_neighbours())
         files = files or default_files(facts.root)

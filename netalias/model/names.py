@@ -126,6 +126,13 @@ def primary(name: AliasName) -> str:
     return f"{head}{_digest(name.main)}_{name.slot}"
 
 
+def cut(name: AliasName) -> str:
+    """What SO_BINDTODEVICE and ioctls make of *name*: its first 15 bytes, empty where all of it
+    fits. They name the main device, or another alias of it."""
+    raw = str(name).encode("utf-8", "surrogateescape")
+    return raw[:NAME_MAX].decode("utf-8", "surrogateescape") if len(raw) > NAME_MAX else ""
+
+
 def split_primary(text: str) -> AliasName | None:
     """The inverse of primary(); None for an abbreviated name."""
     main, _, digits = text.rpartition("_")

@@ -29,13 +29,13 @@ class Observed:
     choose; *former* gives the ifindex and MAC of the device that an alias had, or None.
     ``hands_over``: the plan for one alias includes the handover of its connected route to another
     one (plan/routes.py). ``lost`` holds id() of the addresses whose connected route somebody has
-    deleted (plan/connected.py).
+    deleted (plan/connected.py). ``long_named`` are the main devices whose aliases with names over
+    15 bytes a plan has warned of.
     """
 
     __slots__ = (
-        "_former", "_macs", "_own", "_taken", "able", "aliases", "by_name", "group", "lost",
-        "registry",
-        "snapshot",
+        "_former", "_macs", "_own", "_taken", "able", "aliases", "by_name", "group", "long_named",
+        "lost", "registry", "snapshot",
     )  # fmt: skip
 
     hands_over = True
@@ -55,6 +55,7 @@ class Observed:
         self._macs = macs
         self._former = former
         self._taken: dict[bytes, AliasName | None] | None = None
+        self.long_named: set[str] = set()
         self.snapshot = snapshot
         self.registry = registry
         self.group = group

@@ -55,6 +55,7 @@ class Planned(Observed):
         self._macs = observed._macs
         self._former = observed._former
         self._taken = None
+        self.long_named = set()
         self.registry = observed.registry
         self.group = observed.group
         self.by_name = observed.by_name

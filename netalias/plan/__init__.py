@@ -167,6 +167,8 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
             from netalias.plan.special import note
 
             result.notes += note(goal, observed)
+    if kind != "label":
+        result.notes += _long_name(name, result.alias, observed)
     if result.alias is None:
         result.steps = [*remnants, *realisation.make(goal)]
         return _in_order(result)
@@ -298,6 +300,20 @@ def _same_name(name: AliasName, alias: Alias, observed: Observed) -> str:
         f"{name}: {name.main} carries a label of that name already, {address}, made by others;"
         " ifconfig and getifaddrs(3) will go on showing that one"
     )
+
+
+def _long_name(name: AliasName, alias: Alias | None, observed: Observed) -> list[str]:
+    """A note on a new alias device whose name programs cut; once for each main device in a run."""
+    short = names.cut(name)
+    if not short or (alias is not None and alias.device is not None):
+        return []
+    if name.main in observed.long_named:
+        return []
+    observed.long_named.add(name.main)
+    return [
+        f"{name}: give programs the name {names.primary(name)}: many cut this one at"
+        f" {names.NAME_MAX} bytes, to {short}, and use {name.main} or another alias of it"
+    ]
 
 
 def _text(registry: Registry, alias: Alias) -> str:

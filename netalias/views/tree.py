@@ -49,8 +49,13 @@ def _block(
 ) -> Iterator[str]:
     middle, last = MARKS[unicode]
     texts = [
-        f"{alias.name} {address(alias, registry)} {alias.kind} {state(alias)}" for alias in block
+        f"{_named(alias)} {address(alias, registry)} {alias.kind} {state(alias)}" for alias in block
     ]
     texts += more
     for place, text in enumerate(texts, 1):
         yield f"{last if place == len(texts) else middle}{text}\n"
+
+
+def _named(alias: Alias) -> str:
+    """The name, and that of its device, which programs need."""
+    return f"{alias.name} {alias.device.name}" if alias.device is not None else str(alias.name)

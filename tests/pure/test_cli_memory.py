@@ -18,6 +18,7 @@ from netalias.cli import help
 from netalias.cli.flags import FLAGS, SPECIAL, TAKING
 from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
+from netalias.model.names import AliasName, primary
 from netalias.model.steps import AddAltname
 
 KERNEL, USAGE, PERMISSION = errors.STATUS_KERNEL, errors.STATUS_USAGE, errors.STATUS_PERMISSION
@@ -230,6 +231,46 @@ def test_the_address_of_the_ssh_session_stays(
     assert run.split("-j show") != before
 
 
+USB = "enp0s20f0u1u4"
+"""A main device of 13 bytes."""
+USB_12 = primary(AliasName(USB, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{USB}:12 10.0.0.5", f"{USB}:12: give programs the name {USB_12}: many cut this one"
+         f" at 15 bytes, to {USB}:1, and use {USB} or another alias of it"),
+        (f"{USB}:12 10.0.0.5 kind dummy", "give programs the name"),
+        (f"{USB}:1 10.0.0.5", ""),
+        (f"{USB}:1 10.0.0.5 kind label", ""),
+        ("eth0:65535 10.0.0.5", ""),
+    ],
+)  # fmt: skip
+def test_a_name_that_programs_cut(run: Command, tmp_path: Path, text: str, said: str) -> None:
+    """A warning when the alias is made: by a command, a batch, a file; not when nothing changes."""
+    run.memory.add_device(USB, up=True)
+    file = tmp_path / "file"
+    file.write_text(f"{text}\n")
+    name = text.partition(" ")[0]
+    for words in (text.split(), ["batch", str(file)], ["reconcile", str(file)]):
+        _, err = run.run(words, 0)
+        assert (said in err) if said else not err
+        assert err.count("\n") == bool(said)
+        assert not run.run(words, 0)[1]
+        assert not run.run([name, "mtu", "1400"] if "label" not in text else [name], 0)[1]
+        run.split(f"{name}-")
+
+
+def test_many_names_that_programs_cut(run: Command, tmp_path: Path) -> None:
+    """One warning a main device."""
+    run.memory.add_device(USB, up=True)
+    (tmp_path / "file").write_text(f"{USB}:10-29 10.0.0.10-29/32 kind macvlan\n")
+    _, err = run.run(["reconcile", str(tmp_path / "file")], 0)
+    assert err.count("\n") == 1
+    assert f"warning: {USB}:10: give programs the name" in err
+
+
 # Dry runs -----------------------------------------------------------------------------------
 
 STEPS = """\
@@ -418,8 +459,8 @@ def test_tree(filled: Command) -> None:
         "lo up",
         "`- lo:0 10.0.0.1/32 label up",
         "eth0 up",
-        "|- eth0:0 200.1.1.1/24 macvlan up",
-        "`- eth0:1 2001:db8::1/64 macvlan up",
+        "|- eth0:0 eth0_0 200.1.1.1/24 macvlan up",
+        "`- eth0:1 eth0_1 2001:db8::1/64 macvlan up",
         "eth1 up",
         "eth2 down",
     ]

@@ -12,7 +12,7 @@ import pytest
 from netalias import desired, doctor
 from netalias.cli import doctor as cli_doctor
 from netalias.desired import declarations
-from netalias.doctor import foreign, intended
+from netalias.doctor import foreign, intended, programs
 from netalias.doctor.checks.aliases import mac_filter
 from netalias.doctor.checks.firewall import firewall
 from netalias.doctor.checks.sources import source_address
@@ -36,6 +36,7 @@ from netalias.model import (
     Stats,
 )
 from netalias.model.events import Route
+from netalias.model.names import AliasName, primary
 from netalias.observed import Observed
 
 RUNNING = IFF_UP | IFF_LOWER_UP
@@ -59,7 +60,8 @@ def alias(slot: int = 0, kind: str = "macvlan", **words: object) -> Device:
         "altnames": [name],
         "ifalias": f"netalias {name}",
     }
-    return device(10 + slot, f"eth0_{slot}", **{**plain, **words})
+    called = str(words.pop("name", f"eth0_{slot}"))
+    return device(10 + slot, called, **{**plain, **words})
 
 
 def address(index: int, local: bytes, prefixlen: int = 32, *, ours: bool = True) -> Address:
@@ -367,6 +369,79 @@ def test_a_declared_sysctl_that_drops_packets(tmp_path: Path) -> None:
     assert finding.why.startswith(
         f"rp_filter of all devices is 1 (declared in {tmp_path}/etc/sysctl.conf) and the way back"
     )
+
+
+@pytest.mark.parametrize(
+    ("slots", "level", "text"),
+    [
+        ((12,), HINT, "enp0s20f0u1u4:12: programs that bind to it use enp0s20f0u1u4"),
+        ((1, 12), WARNING, "enp0s20f0u1u4:12: programs that bind to it use enp0s20f0u1u4:1"),
+    ],
+)
+def test_a_name_that_programs_cut(slots: tuple[int, ...], level: str, text: str) -> None:
+    """Over 15 bytes; worse where what is left names another alias."""
+    main = "enp0s20f0u1u4"
+    devices = [
+        alias(
+            slot,
+            name=primary(AliasName(main, slot)),
+            altnames=[f"{main}:{slot}"],
+            ifalias=f"netalias {main}:{slot}",
+        )
+        for slot in slots
+    ]
+    addresses = [address(10 + slot, bytes((10, 0, 0, 5 + slot))) for slot in slots]
+    finding = only(facts([device(2, main), *devices], addresses), "long-name")
+    assert (finding.level, finding.text, finding.command) == (level, text, "")
+    assert finding.why.endswith(f"its primary name, {finding.device}, is short enough")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "kind", "why"),
+    [
+        ("etc/dnsmasq.conf", "interface=eth0:0\n", "macvlan",
+         "it finds no device of that name, and answers nobody there: it needs eth0_0"),
+        ("etc/dnsmasq.d/a", "# eth0:0\ninterface=eth0:0 # eth0:0\n", "macvlan", "it needs eth0_0"),
+        ("etc/dnsmasq.conf", "interface=eth0:0\n", "label", ""),
+        ("etc/dnsmasq.conf", "interface=eth0_0\n# eth0:0\nx=eth0:01,veth0:0,eth0:0:1\n", "macvlan",
+         ""),
+        ("etc/haproxy/haproxy.cfg", "bind :80 interface eth0:0\n", "macvlan", ""),
+        ("etc/haproxy/haproxy.cfg", "bind :80 interface eth0:0\n", "label",
+         "it cannot bind to a label, and listens on all addresses: it needs bind 10.0.0.5:PORT"),
+        ("etc/keepalived/keepalived.conf", "interface eth0:0\n", "macvlan", "it needs eth0_0"),
+        ("etc/keepalived/keepalived.conf", "dev eth0:0\n", "label",
+         "it needs dev eth0 label eth0:0"),
+        ("etc/chrony/chrony.conf", "binddevice eth0:0\n", "macvlan", ""),
+        ("etc/chrony/chrony.conf", "binddevice eth0:0\n", "label", "bindaddress 10.0.0.5"),
+        ("etc/unbound/unbound.conf", "interface: eth0:0@53\n", "macvlan", "it needs eth0_0"),
+        ("etc/unbound/unbound.conf.d/a.conf", "interface: eth0:0\n", "label", ""),
+        ("etc/openvpn/server/a.conf", "bind-dev eth0:0\n", "label", "it needs local 10.0.0.5"),
+        ("etc/ssh/ssh_config", "BindInterface eth0:0\n", "macvlan", "it needs eth0_0"),
+        ("etc/systemd/network/a.network", "Name=eth0:0\n", "macvlan",
+         "[Match] matches nothing, and programs such as tcpdump and dhclient take eth0: it needs"),
+        ("etc/systemd/system/a.service", "ExecStart=/usr/sbin/tcpdump -i eth0:0\n", "macvlan",
+         "it needs eth0_0"),
+    ],
+)  # fmt: skip
+def test_a_program_is_given_the_name_with_the_colon(
+    tmp_path: Path, file: str, text: str, kind: str, why: str
+) -> None:
+    """The files of programs that take that name for something else; the command corrects them."""
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(text)
+    found = label() if kind == "label" else staged()
+    found.mentions = programs.read(["eth0:0"], str(tmp_path))
+    if not why:
+        assert doctor.examine(found) == []
+        return
+    finding = only(found, "program")
+    assert why in finding.why
+    assert f"needs another name for it ({tmp_path}/{file}:" in finding.text
+    assert bool(finding.command) == (kind != "label")
+    if finding.command:
+        subprocess.run(["sh", "-ec", finding.command], check=True)
+        found.mentions = programs.read(["eth0:0"], str(tmp_path))
+        assert doctor.examine(found) == []
 
 
 def networkd(root: Path, index: int, name: str, state: str = "configured") -> None:

@@ -504,7 +504,7 @@ def test_a_name_that_ifconfig_cuts(netns: Namespace) -> None:
     without_dad(netns)
     set_sysctl(netns, "ipv4/conf/all/arp_ignore", 1)
     set_sysctl(netns, "ipv4/conf/all/arp_announce", 2)
-    cli.silent("enx001122334455:0", "10.0.0.5", "kind", "macvlan")
+    cli.silent("-q", "enx001122334455:0", "10.0.0.5", "kind", "macvlan")
     device = cli.json()[0]["ifname"]
     found = until(lambda: [one for one in cli.findings() if one["check"] == "ifconfig"])
     assert found[0]["text"] == (

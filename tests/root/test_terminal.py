@@ -39,8 +39,8 @@ def stage() -> Iterator[Command]:
     cli.silent("lo:0", "127.0.0.2")
     cli.silent("eth9:0", "200.1.1.1/24")
     cli.silent("eth9:1", "200.1.1.2", "down")
-    cli.silent(f"{LONG}:0", "2001:db8:1111:2222:3333:4444:5555:6666/64")
-    cli.silent(f"{LONG}:65535", "10.9.9.9")
+    cli.silent("-q", f"{LONG}:0", "2001:db8:1111:2222:3333:4444:5555:6666/64")
+    cli.silent("-q", f"{LONG}:65535", "10.9.9.9")
     yield cli
     forget(here)
     here.close()

@@ -37,12 +37,12 @@ def firewall(facts: Facts) -> Iterator[Finding]:
 
 def _nftables(alias: Alias, family: str, table: str) -> str:
     """The command that replaces the table, with the name corrected, in one transaction."""
-    name = _escaped(f'"{alias.name}"')
-    edits = [f"s/{name}/{_escaped(_quoted(alias))}/g"]
+    name = escaped(f'"{alias.name}"')
+    edits = [f"s/{name}/{escaped(_quoted(alias))}/g"]
     if alias.device is None:
         ip = "ip6" if alias.family == AF_INET6 else "ip"
         edits = [
-            f"s/{side}ifname {name}/{side}ifname {_escaped(_quoted(alias))} {ip} {end} "
+            f"s/{side}ifname {name}/{side}ifname {escaped(_quoted(alias))} {ip} {end} "
             f"{text_of(alias)}/g"
             for side, end in (("i", "daddr"), ("o", "saddr"))
         ]
@@ -59,12 +59,12 @@ def _xtables(alias: Alias) -> str:
     new = alias.carrier.name if alias.carrier else ""
     ends = (f" -d {text_of(alias)}", f" -s {text_of(alias)}") if alias.device is None else ("", "")
     edits = [
-        f"s/ {option} {_escaped(str(alias.name))} / {option} {_escaped(new)}{end} /"
+        f"s/ {option} {escaped(str(alias.name))} / {option} {escaped(new)}{end} /"
         for option, end in zip(("-i", "-o"), ends, strict=True)
     ]
     return f"iptables-save | sed {quote('; '.join(edits))} | iptables-restore"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """*text* escaped for the s command of sed(1)."""
     return "".join(f"\\{one}" if one in "\\/.*[]^$&" else one for one in text)
