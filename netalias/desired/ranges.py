@@ -42,7 +42,7 @@ def slots(text: str) -> tuple[str, range]:
         if dash:
             raise errors.BadName(f"{text}: a declaration does not delete", "a range is eth0:1-50")
         return name.main, range(name.slot, name.slot + 1)
-    names.check_device(main, text)
+    names.check_device(main, text, names.ALTNAME_MAX)
     low = names.parse_slot(first, text)
     high = names.parse_slot(last, text)
     if high < low:

@@ -105,7 +105,7 @@ class Machine:
         """The device called *name*, a slot with leading zeros included, or None. BadName."""
         found = self._devices.get(name)
         if found is None and ":" in name:
-            wanted, deleting = names.parse(name, _ANY_SLOT)
+            wanted, deleting = names.parse(name, _ANY_SLOT, names.NAME_MAX)
             found = None if deleting else self._devices.get(str(wanted))
         return found
 
@@ -166,7 +166,7 @@ class Machine:
         if device is not None:
             self._readdress(device, family, address)
             return device
-        wanted, deleting = names.parse(name, _ANY_SLOT)
+        wanted, deleting = names.parse(name, _ANY_SLOT, names.NAME_MAX)
         main = self._devices.get(wanted.main)
         if main is None:
             raise errors.NoSuchDevice(f"{name}: there is no device {wanted.main}")

@@ -7,6 +7,8 @@ IPv6 addresses, restore sysctls that nothing needs any more, announce.
 
 from __future__ import annotations
 
+from _thread import RLock  # threading would import much more
+
 from netalias import errors
 from netalias.families import lazy
 from netalias.model import GROUP, names
@@ -108,7 +110,8 @@ class Setup:
 class Engine:
     """The aliases of one network namespace, configured by a Setup.
 
-    Leaving it as a context manager closes its kernel.
+    Several threads may use it: they take turns, since its kernel is one socket. Leaving it as a
+    context manager closes its kernel.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -119,6 +122,7 @@ class Engine:
         self.policy = setup.policy
         self._runtime = setup.runtime
         self._owns_kernel = True
+        self.turn = RLock()
         self._changing = False
         self._path = ""
         self._saved: SavedSysctls | None = None
@@ -143,6 +147,8 @@ class Engine:
         choices |= {"registry": self.registry} | changes
         other = Engine(Setup(choices.pop("kernel"), **choices))
         other._saved, other._macs, other._former = self._saved, self._macs, self._former
+        if other.kernel is self.kernel:
+            other.turn = self.turn
         return other
 
     def within(self, work: Callable[[], T]) -> T:
@@ -203,11 +209,12 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         """A snapshot of the kernel. Raises KernelError."""
-        return self.kernel.snapshot()
+        with self.turn:
+            return self.kernel.snapshot()
 
     def observe(self) -> Observed:
         """The observed state: a new snapshot and the aliases found in it. Raises KernelError."""
-        return self.recognise(self.kernel.snapshot())
+        return self.recognise(self.snapshot())
 
     def recognise(self, snapshot: Snapshot) -> Observed:
         """The observed state: *snapshot* and the aliases found in it."""
@@ -288,7 +295,8 @@ class Engine:
 
         Without CAP_NET_ADMIN the supported kinds are guessed, see able().
         """
-        return self._read_and_plan(wish, force, self.able)[1]
+        with self.turn:
+            return self._read_and_plan(wish, force, self.able)[1]
 
     def _read_and_plan(
         self, wish: Wish, force: bool, able: Callable[[str], bool]
@@ -399,43 +407,43 @@ class Engine:
 
     # Calls of a program
 
-    def create(self, name: str, address: str, *words: str, force: bool = False) -> Alias:
+    def create(self, name: object, address: object, *words: object, force: bool = False) -> Alias:
         """The alias made by ``create("eth0:0", "200.1.1.1/24", "mtu", "1400")``.
 
-        An existing alias is re-addressed in place. Raises the errors of realise() and
-        desired.parse().
+        An existing alias is re-addressed in place. Numbers, names and addresses of other types are
+        taken as their texts. Raises the errors of realise() and desired.parse().
         """
         from netalias import desired
 
-        wish = desired.parse([name, address, *words], self.registry)
+        wish = desired.parse([str(one) for one in (name, address, *words)], self.registry)
         desired.check_command(wish)
         self.realise(wish, force=force)
         return self.get(name)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: object) -> None:
         """Delete the alias or label *name*. Raises NoSuchDevice, NotOurs, KernelError."""
         from netalias import desired
 
-        self.realise(desired.parse([name.removesuffix("-") + "-"], self.registry))
+        self.realise(desired.parse([str(name).removesuffix("-") + "-"], self.registry))
 
-    def get(self, name: str) -> Alias:
+    def get(self, name: object) -> Alias:
         """The alias called *name*. Raises BadName, NoSuchDevice."""
         from netalias.observed import find
 
-        return find(self.observe(), names.parse(name)[0])
+        return find(self.observe(), names.parse(str(name))[0])
 
-    def show(self, *wanted: str) -> list[Alias]:
+    def show(self, *wanted: object) -> list[Alias]:
         """All aliases in chain order, or those that the names of main devices or aliases in
         *wanted* select. Raises BadName, NoSuchDevice."""
         from netalias.observed import select
 
-        return select(self.observe(), wanted)
+        return select(self.observe(), [str(one) for one in wanted])
 
-    def lookup(self, address: str, type_name: str = "") -> Alias | None:
-        """The alias that owns *address*, given as text; None without one. Raises BadAddress."""
+    def lookup(self, address: object, type_name: str = "") -> Alias | None:
+        """The alias that owns *address*; None without one. Raises BadAddress."""
         from netalias.observed import lookup
 
-        return lookup(self.observe(), address, type_name)
+        return lookup(self.observe(), str(address), type_name)
 
 
 class Transaction:
@@ -449,12 +457,18 @@ class Transaction:
         self.path = ""
 
     def __enter__(self) -> Transaction:
-        """Take the lock. Raises LockBusy after Setup.wait seconds, StateError if no directory is
-        writable."""
-        runtime = self._engine.runtime
-        runtime.acquire(self._engine.kernel.cookie())
+        """Take the lock, after the turn among threads. Raises LockBusy after Setup.wait seconds,
+        StateError if no directory is writable."""
+        engine, runtime = self._engine, self._engine.runtime
+        if not engine.turn.acquire(timeout=engine.setup.wait):
+            raise errors.LockBusy(f"another thread is at work (waited {engine.setup.wait:g} s)")
+        try:
+            runtime.acquire(engine.kernel.cookie())
+        except BaseException:
+            engine.turn.release()
+            raise
         self.path = runtime.path
-        self._engine.began(self.path)
+        engine.began(self.path)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -463,6 +477,7 @@ class Transaction:
         finally:
             self._engine.ended()
             self._engine.runtime.release()
+            self._engine.turn.release()
 
     def _refresh(self) -> None:
         """Rewrite the texts if they exist and the kernel was changed."""

@@ -6,13 +6,16 @@ from netalias import errors
 from netalias.desired import declarations, export
 from netalias.engine import checkpoint
 from netalias.engine.reconcile import Rules, reconcile
+from netalias.model.names import AliasName
 from netalias.observed import ordered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
+    from netalias.model import Snapshot
 
 WAIT = 600
 """Seconds that the guard waits for the lock, which the guarded command may still hold."""
@@ -39,14 +42,29 @@ def arm(engine: Engine, second: Engine, directory: str, seconds: int, digest: st
             "netalias save shows which",
         )
 
+    mains = {one.main.name: one.main.index for one in observed.aliases if one.main is not None}
+
     def restore(still: Callable[[], bool]) -> str | None:
         with second.transaction():
-            return _restore(second, before) if still() else None
+            if not still():
+                return None
+            follow(before, mains, second.snapshot())
+            return _restore(second, before)
 
     checkpoint.arm(directory, seconds, digest, restore, [second.kernel.fileno()])
 
 
-def _restore(engine: Engine, before: declarations.Declarations) -> str:
+def follow(before: Declarations, mains: Mapping[str, int], snapshot: Snapshot) -> None:
+    """Let the declarations name the main devices as they are called now: *mains* maps the former
+    names to indexes. A device that is gone keeps its name, under which it may come back."""
+    for block in before.blocks:
+        name = block.wish.name
+        device = snapshot.devices.get(mains.get(name.main, 0))
+        if device is not None:
+            block.wish.name = AliasName(device.name, name.slot)
+
+
+def _restore(engine: Engine, before: Declarations) -> str:
     outcome = reconcile(engine, before, Rules(allow_empty=True, force=True))
     if outcome.status != errors.STATUS_OK:
         bad = [str(item.name) for item in (*outcome.failed, *outcome.wrong)]

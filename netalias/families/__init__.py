@@ -8,6 +8,7 @@ requested from kerneld. It is loaded when its name or its family is looked up.
 
 from __future__ import annotations
 
+from _thread import RLock  # threading would import much more
 from errno import EEXIST, EINVAL
 
 from netalias import errors
@@ -92,6 +93,7 @@ class Registry:
         self._types: dict[int, AliasType] = {}
         self._attached: dict[int, int] = {}
         self._asked: set[int | str] = set()
+        self._turn = RLock()
         self._loader = loader
 
     def register(self, alias_type: AliasType | None) -> None:
@@ -136,14 +138,25 @@ class Registry:
         """The type with this family or name, loaded if necessary; None when there is none."""
         family = family_of(key)
         found = self.known(family)
-        if found is None and self._loader is not None and family not in self._asked:
-            self._asked.add(family)
-            loaded = self._loader(family)
-            if loaded is not None:
-                found = self.known(loaded.family)
-                if type(found) is not type(loaded):
-                    self.register(loaded)  # a second type of the family is refused
-                    found = loaded
+        if found is None and self._loader is not None:
+            with self._turn:  # of several threads one loads
+                return self.known(family) or self._load(family, self._loader)
+        return found
+
+    def _load(
+        self, family: int | str, loader: Callable[[int | str], AliasType | None]
+    ) -> AliasType | None:
+        """The type that *loader* has for a family that is not registered."""
+        if family in self._asked:
+            return None
+        self._asked.add(family)
+        loaded = loader(family)
+        if loaded is None:
+            return None
+        found = self.known(loaded.family)
+        if type(found) is not type(loaded):
+            self.register(loaded)  # a second type of the family is refused
+            found = loaded
         return found
 
     def known(self, key: int | str) -> AliasType | None:

@@ -3,11 +3,12 @@
 Grammar (net/core/net_alias.c of Linux 2.0, without its bugs)::
 
     reference = main ":" slot [ "-" ]
-    main      = the name of a device, without a colon
+    main      = a name of a device, primary or alternative, without a colon
     slot      = decimal digits, 0 to 65535, leading zeros dropped
 
 Rules of today's kernel (net/core/dev.c dev_valid_name, IFNAMSIZ): a primary name has 1 to 15
-bytes, no "/", no ":", no white space, and is neither "." nor "..".
+bytes, no "/", no ":", no white space, and is neither "." nor "..". An alternative name has up to
+127 bytes (ALTIFNAMSIZ).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from netalias import errors
 
 NAME_MAX = 15
 """IFNAMSIZ - 1 of linux/if.h, in bytes; also the limit of an IPv4 address label."""
+ALTNAME_MAX = 127
+"""ALTIFNAMSIZ - 1 of linux/if.h, in bytes."""
 SLOT_MAX = 65535
 
 _DIGITS = "0123456789"
@@ -50,15 +53,18 @@ def main_name(main: str) -> AliasName:
     return AliasName(main, -1)
 
 
-def parse(text: str, limit: int = SLOT_MAX) -> tuple[AliasName, bool]:
+def parse(
+    text: str, limit: int = SLOT_MAX, longest: int = ALTNAME_MAX
+) -> tuple[AliasName, bool]:
     """The name in ``eth0:0`` or ``eth0:0-``, and whether it ends in the deleting "-".
 
-    *limit* is the largest slot. Raises BadName (ENODEV).
+    *limit* is the largest slot, *longest* the size of the name of a main device in bytes. Raises
+    BadName (ENODEV).
     """
     main, colon, rest = text.partition(":")
     if not colon:
         raise errors.BadName(f"{text}: not an alias name", "an alias is called MAIN:SLOT: eth0:0")
-    check_device(main, text)
+    check_device(main, text, longest)
     deleting = rest.endswith("-")
     digits = rest[:-1] if deleting else rest
     return AliasName(main, parse_slot(digits, text, limit)), deleting
@@ -99,16 +105,15 @@ def number(text: str, longest: int = 10) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else -1
 
 
-def check_device(name: str, text: str = "") -> None:
-    """Check that the kernel could have a device called *name*. Raises BadName."""
+def check_device(name: str, text: str = "", limit: int = NAME_MAX) -> None:
+    """Check that the kernel could have a device called *name*, of *limit* bytes at most. Raises
+    BadName."""
     text = text or name
     if not name:
         raise errors.BadName(f"{text}: the name of the main device is missing")
     size = _size(name)
-    if size > NAME_MAX:
-        raise errors.BadName(
-            f"{text}: {name} has {size} bytes; a device name has {NAME_MAX} at most"
-        )
+    if size > limit:
+        raise errors.BadName(f"{text}: {name} has {size} bytes; a device name has {limit} at most")
     if name in (".", "..") or "/" in name or "\0" in name or name.split() != [name]:
         raise errors.BadName(f"{text}: '{name}' cannot be the name of a device")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from netalias.model import GROUP
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, LINK, Event
-from netalias.model.names import AliasName, check_device, parse
+from netalias.model.names import ALTNAME_MAX, AliasName, check_device, parse
 from netalias.observed import alias_of
 from netalias.observed.labels import label_of
 
@@ -38,7 +38,7 @@ class Selection:
     def _checked(name: str) -> str:
         if ":" in name:
             return str(parse(name)[0])
-        check_device(name)
+        check_device(name, limit=ALTNAME_MAX)
         return name
 
     def named(self, device: Device) -> bool:

@@ -384,7 +384,7 @@ def select(observed: Observed, wanted: Sequence[str] = ()) -> list[Alias]:
             # An alias of ours and a foreign label may share a name.
             chosen += observed.by_name[find(observed, names.parse(word)[0]).name]
             continue
-        names.check_device(word)
+        names.check_device(word, limit=names.ALTNAME_MAX)
         main = observed.snapshot.device(word)
         if main is None:
             raise errors.NoSuchDevice(f"{word}: there is no such device")

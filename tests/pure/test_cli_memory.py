@@ -231,6 +231,22 @@ def test_the_address_of_the_ssh_session_stays(
     assert run.split("-j show") != before
 
 
+@pytest.mark.parametrize("main", ["lan", "enP49152p1s0f0np0", "x" * 127])
+def test_a_main_device_by_an_alternative_name(run: Command, tmp_path: Path, main: str) -> None:
+    """Of any length that the kernel has; the alias is shown by the primary name of its main."""
+    run.memory.send([AddAltname("eth0", run.memory.device("eth0").index, main)])
+    run(f"{main}:5", "10.0.0.5", "kind", "macvlan")
+    (tmp_path / "file").write_text(f"{main}:5-6 10.0.0.5-6/32 kind macvlan\n")
+    assert run("check", str(tmp_path / "file"), status=3) == "+ eth0:6 10.0.0.6/32 macvlan\n"
+    run("reconcile", str(tmp_path / "file"))
+    assert run("check", str(tmp_path / "file")) == ""
+    assert run("-br", "show", main).split()[::3] == ["eth0:5", "eth0:6"]
+    assert run("lookup", "10.0.0.6") == "eth0:6\n"
+    assert run(f"{main}:5").startswith("eth0:5: kind macvlan")
+    run(f"{main}:5-")
+    assert run("-br", "show").split()[::3] == ["eth0:6"]
+
+
 USB = "enp0s20f0u1u4"
 """A main device of 13 bytes."""
 USB_12 = primary(AliasName(USB, 12))

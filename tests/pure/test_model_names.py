@@ -58,7 +58,7 @@ def test_legal(text: str, main: str, slot: int, deleting: bool) -> None:
         "eth0:1--", "eth0:1-x", "eth0:--",
         "eth0:65536", "eth0:65536-", "eth0:4294967295", "eth0:4294967296", "eth0:" + "9" * 100000,
         "a b:0", "a/b:0", "a\0:0", "a\t:0", ".:0", "..:0", " eth0:0",
-        "a" * 16 + ":0", "é" * 8 + ":0", "\ud800:0",
+        "a" * 128 + ":0", "é" * 64 + ":0", "\ud800:0",
     ],
 )  # fmt: skip
 def test_illegal(text: str) -> None:
@@ -106,8 +106,15 @@ def test_last_slot_of_a_limit() -> None:
 
 def test_too_long_says_how_long() -> None:
     """S19: the message has the bytes that the name has, and those that it may have."""
+    with pytest.raises(errors.BadName, match=r"128 bytes.*127 at most"):
+        names.parse("a" * 128 + ":0")
     with pytest.raises(errors.BadName, match=r"16 bytes.*15 at most"):
-        names.parse("a" * 16 + ":0")
+        names.parse("a" * 16 + ":0", longest=names.NAME_MAX)
+
+
+def test_alternative_names_are_longer() -> None:
+    """A main device is known by them too, of up to 127 bytes."""
+    assert names.parse("é" * 63 + ":7") == (AliasName("é" * 63, 7), False)
 
 
 def test_comparison() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from command import Command, command, devices, ip_json, lock_file
+from command import Command, command, devices, ip_json, lock_file, rename
 from declaring import figures
 from support import until
 
@@ -97,6 +97,18 @@ def test_without_a_confirmation_everything_comes_back(guarded: Command, declare:
     after = ip_json(cli.namespace, "route show proto kernel")
     assert sorted(route["dst"] for route in after) == sorted(route["dst"] for route in routes)
     assert state(cli, "pending") == {}
+
+
+def test_a_main_device_is_renamed_meanwhile(guarded: Command, declare: Declare) -> None:
+    """Main devices are known by their index: the former aliases come back under the new name."""
+    cli = guarded
+    cli("reconcile", declare("eth9:0 10.1.0.1/24", "lo:0 192.0.2.1"))
+    tries(cli, LONG, declare("eth9:0 10.9.0.1/24"))
+    rename(cli.namespace, "eth9", "wan0")
+    assert cli("rollback").endswith("changes taken back, and verified by a second reading\n")
+    assert cli("-br", "show").split() == [
+        "lo:0", "up", "192.0.2.1/32", "wan0:0", "up", "10.1.0.1/24",
+    ]  # fmt: skip
 
 
 def test_a_rollback_waits_for_nothing(guarded: Command, declare: Declare) -> None:

@@ -64,8 +64,6 @@ if TYPE_CHECKING:
 
 KINDS = ("macvlan", "ipvlan", "dummy", "veth", "bridge")
 
-ALTNAME_MAX = 127
-"""ALTIFNAMSIZ - 1 of linux/if.h, in bytes."""
 ALTNAMES_MAX = 496
 """Altnames that fit the property list, whose size has 16 bits (rtnl_alt_ifname)."""
 IFALIAS_MAX = 254
@@ -327,7 +325,7 @@ class Memory(Kernel):
 
     def _add_altname(self, step: AddAltname) -> None:
         node = self._node(step)
-        if len(_bytes(step.altname)) > ALTNAME_MAX:
+        if len(_bytes(step.altname)) > names.ALTNAME_MAX:
             raise Refusal(ERANGE, POLICY)
         if len(node.altnames) >= ALTNAMES_MAX:
             raise Refusal(EINVAL, "effective property list too long")
@@ -337,7 +335,7 @@ class Memory(Kernel):
 
     def _del_altname(self, step: DelAltname) -> None:
         node = self._node(step)
-        if len(_bytes(step.altname)) > ALTNAME_MAX:
+        if len(_bytes(step.altname)) > names.ALTNAME_MAX:
             raise Refusal(ERANGE, POLICY)
         if self._links.named(step.altname) is None:
             raise Refusal(ENOENT)
