@@ -172,7 +172,8 @@ def differs(present: Address | None, wanted: Address | None) -> bool:
     if present is None or wanted is None:
         return present is not wanted
     return (
-        present.local != wanted.local
+        present.failed
+        or present.local != wanted.local
         or present.family != wanted.family
         or present.prefixlen != wanted.prefixlen
         or present.peer != wanted.peer

@@ -278,6 +278,11 @@ class Address(Value):
         return 0 if self.valid == FOREVER else self.valid + self.age // 100
 
     @property
+    def failed(self) -> bool:
+        """Whether the kernel found that another host has it (RFC 4862), and does not use it."""
+        return self.family == AF_INET6 and bool(self.flags & IFA_F_DADFAILED)
+
+    @property
     def own_metric(self) -> int:
         """The metric that was asked for, 0 for none; a label may have others for itself
         (kinds/label.py)."""

@@ -53,9 +53,7 @@ def main_name(main: str) -> AliasName:
     return AliasName(main, -1)
 
 
-def parse(
-    text: str, limit: int = SLOT_MAX, longest: int = ALTNAME_MAX
-) -> tuple[AliasName, bool]:
+def parse(text: str, limit: int = SLOT_MAX, longest: int = ALTNAME_MAX) -> tuple[AliasName, bool]:
     """The name in ``eth0:0`` or ``eth0:0-``, and whether it ends in the deleting "-".
 
     *limit* is the largest slot, *longest* the size of the name of a main device in bytes. Raises

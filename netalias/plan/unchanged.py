@@ -53,6 +53,7 @@ class Unchanged:
             or entry.peer
             or entry.broadcast
             or entry.flags & IFA_F_NOPREFIXROUTE
+            or entry.failed
             or ((self.lease or entry.valid != FOREVER) and not same(entry, self.lease))
             or entry.deprecated is not self._deprecates(alias)
         ):

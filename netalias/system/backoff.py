@@ -72,10 +72,11 @@ class RepairBackoff:
     def __init__(self) -> None:
         self._histories: dict[Hashable, _History] = {}
 
-    def undone(self, key: Hashable, now: float) -> float:
+    def undone(self, key: Hashable, now: float, burst: int = BURST) -> float:
         """Count that *key* was undone; the time of its repair, *now* or later.
 
-        A call at that time gives *now*, and counts nothing.
+        The first *burst* repairs come without delay. A call at that time gives *now*, and counts
+        nothing.
         """
         one = self._histories.get(key)
         if one is None or now > one.until + max(WINDOW, one.until - one.last):
@@ -87,7 +88,7 @@ class RepairBackoff:
             return now
         one.times = [time for time in one.times if now - time <= WINDOW]
         one.times.append(now)
-        if one.until > one.last or len(one.times) > BURST:
+        if one.until > one.last or len(one.times) > burst:
             one.until, one.granted = now + one.backoff.next(), True
         else:
             one.until = now

@@ -178,6 +178,8 @@ def _of_entry(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
         return address_text(family, packed) if packed else NOTHING
 
     found = [("peer", text(old.peer), text(new.peer))]
+    if old.failed and old.local == new.local:
+        found.append(("entry", "dadfailed", "present"))
     if old.local == new.local and old.prefixlen == new.prefixlen:
         found += [
             ("route", _route(old.flags), _route(new.flags)),

@@ -13,8 +13,8 @@ from netalias.errors import Conflict, MainDown, NoSuchDevice
 from netalias.observed import Observed
 from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
-from netalias.system.backoff import RepairBackoff
-from netalias.watch.report import is_late
+from netalias.system.backoff import BURST, RepairBackoff
+from netalias.watch.report import has_failed
 from netalias.watch.snapshots import relevant, snapshot
 
 TYPE_CHECKING = False
@@ -145,7 +145,7 @@ class Healing:
                 repairs.append((item, dirty[name]))
             else:
                 others.append(item)
-        for item in filter(is_late, outcome.failed):
+        for item in outcome.failed:  # nobody has undone these
             self._backoff.uncount(self._impact.declared(item.name))
         self._report.repaired(repairs)
         self._report.changed(others)
@@ -173,12 +173,13 @@ class Healing:
         ready, waiting = [], []
         for item in items:
             name = self._impact.declared(item.name)
-            when = self._backoff.undone(name, now)
+            failed = has_failed(item)
+            when = self._backoff.undone(name, now, 0 if failed else BURST)
             if when <= now:
                 ready.append(item)
                 continue
             self.postponed[name] = when
-            waiting.append((name, dirty.get(name, 0), when - now))
+            waiting.append((name, dirty.get(name, 0), when - now, failed))
         if waiting:
             self._report.postponed(waiting)
         return ready

@@ -99,17 +99,22 @@ class Report:
         old = item.plan.alias
         if old is not None and old.expired:
             return f"the lease of {item.name} had run out: put right"
+        if has_failed(item):
+            return f"{item.name}: its address is tried again"
         by = self._process(port_id)
         if item.sign == ADDED:
             return f"{item.name} was removed{f' by {by}' if by else ''}: put right"
         after = f" after a change by {by}" if by else ""
         return f"{item.name}: {repair(item.plan.steps)}{after}"
 
-    def postponed(self, found: Sequence[tuple[AliasName, int, float]]) -> None:
-        """Log repairs that wait: name, netlink port ID behind the last change, and seconds."""
-        for name, port_id, wait in found[:FEW]:
-            by = self._process(port_id) or SOMEBODY
-            self.journal.warning(f"{name}: {by} keeps undoing it: next try in {wait:.0f} s")
+    def postponed(self, found: Sequence[tuple[AliasName, int, float, bool]]) -> None:
+        """Log repairs that wait: name, netlink port ID behind the last change, seconds, and whether
+        another host has the address."""
+        for name, port_id, wait, failed in found[:FEW]:
+            why = f"{self._process(port_id) or SOMEBODY} keeps undoing it"
+            if failed:
+                why = "another host has its address (dadfailed)"
+            self.journal.warning(f"{name}: {why}: next try in {wait:.0f} s")
         if len(found) > FEW:
             self.journal.warning(f"the same holds for {counted(len(found) - FEW, 'alias')} more")
 
@@ -128,6 +133,12 @@ class Report:
         for item in outcome.wrong:
             self.warn_once(f"still different: {line(item, self._registry)}")
         return bool(outcome.wrong) or not all(isinstance(one.error, Conflict) for one in failed)
+
+
+def has_failed(item: Difference) -> bool:
+    """Whether the kernel found that another host has the present address of the alias."""
+    alias = item.plan.alias
+    return alias is not None and alias.entry is not None and alias.entry.failed
 
 
 def is_late(item: Difference) -> bool:

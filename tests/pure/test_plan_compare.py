@@ -116,6 +116,23 @@ def test_renamed_main_keeps_its_aliases(stage: Declared) -> None:
     assert sorted(stage.names()) == ["wan0:0", "wan0:1", "wan0:2"]
 
 
+@pytest.mark.parametrize("words", ["", "/64", " kind label", "/64 kind label"])
+def test_an_address_that_another_host_has(stage: Declared, words: str) -> None:
+    """Duplicate address detection has failed: it is a difference, and is tried again."""
+    text = f"eth0:0 2001:db8::7{words}\n"
+    stage.reconcile(text)
+    device = stage.engine.get("eth0:0").carrier
+    assert device is not None
+    stage.kernel.fail_address(device.name, "2001:db8::7/128")
+    shown = "2001:db8::7/64" if "/64" in words else "2001:db8::7/128"
+    assert stage.lines(text) == [f"~ eth0:0 {shown} entry dadfailed -> present"]
+    assert stage.reconcile(text).status == 0
+    assert stage.lines(text) == []
+    stage.kernel.fail_address(device.name, "2001:db8::7/128")
+    assert stage(text.strip()).steps
+    assert stage.lines(text) == []
+
+
 @pytest.fixture
 def container() -> Declared:
     """c0 is a macvlan on a device of another namespace."""

@@ -94,6 +94,28 @@ def test_what_is_undone_again_and_again() -> None:
     assert len(said) == 9
 
 
+@pytest.mark.parametrize("length", [64, 128])
+def test_an_address_that_another_host_has(length: int) -> None:
+    """It is told so, tried again after one second, two, four, and used once it is free; nobody is
+    said to have undone it."""
+    text = f"2001:db8::7/{length}"
+    watched = Watched(f"eth0:0 {text} kind macvlan\n")
+    watched.said()
+    waited = []
+    for _ in range(8):
+        watched.kernel.fail_address("eth0_0", text)
+        watched.quiet()
+        assert watched.engine.observe().aliases[0].entry.failed  # type: ignore[union-attr]
+        waited.append(watched.wait())
+        assert not watched.engine.observe().aliases[0].entry.failed  # type: ignore[union-attr]
+    assert waited == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert watched.said()[:2] == [
+        "netalias: warning: eth0:0: another host has its address (dadfailed): next try in 1 s",
+        "netalias: eth0:0: its address is tried again",
+    ]
+    assert watched.controller.wake is None
+
+
 def test_an_alias_of_a_network_that_is_undone_again_and_again() -> None:
     """It gives way as well, and says so, though everything is compared for it."""
     watched = Watched("eth0:0 10.1.0.1/24\neth0:1 10.1.0.2/24\n")

@@ -35,6 +35,7 @@ from netalias.model import (
     AF_INET,
     AF_INET6,
     ARPHRD_ETHER,
+    IFA_F_DADFAILED,
     Address,
     Device,
     Snapshot,
@@ -283,6 +284,13 @@ class Memory(Kernel):
         entry = address if isinstance(address, Address) else _parse(address)
         with _Stage(f"addr del dev {device}"):
             self._delete_address(node, entry)
+
+    def fail_address(self, device: str, address: str) -> None:
+        """Another host has an IPv6 address: duplicate address detection has failed."""
+        wanted = _parse(address)
+        for entry in self._named(device, f"addr show dev {device}").entries:
+            if entry.local == wanted.local:
+                entry.flags |= IFA_F_DADFAILED
 
     def _named(self, name: str | int, operation: str) -> Node:
         node = self._links.nodes.get(name) if isinstance(name, int) else self._links.named(name)
