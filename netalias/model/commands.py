@@ -14,6 +14,7 @@ from netalias.model import (
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.names import printable
 from netalias.model.neighbours import AddProxy, DelProxy
+from netalias.model.renames import RenameLink
 from netalias.model.routes import AddRoute, DelRoute
 from netalias.model.steps import (
     AddAddress,
@@ -181,6 +182,10 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     MarkAddress: (
         _add_address,
         lambda step: f"mark {address_words(step.address)} on {step.device}",
+    ),
+    RenameLink: (
+        lambda step: f"ip link set dev {step.device} name {step.name}",
+        lambda step: f"rename {step.device} to {step.name}",
     ),
     RenewAddress: (
         _add_address,

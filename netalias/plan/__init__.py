@@ -262,7 +262,8 @@ def _lost_when_down(alias: Alias, goal: Goal) -> list[str]:
 def _check_new(
     wish: Wish, name: AliasName, alias: Alias | None, observed: Observed, main: Device
 ) -> list[Step]:
-    """The steps before a new alias: they delete the remnant of an interrupted deletion.
+    """The steps before a new alias: they delete the remnant of an interrupted deletion, and let an
+    alias of a main device that was renamed give way.
 
     *alias* is a foreign label of that name. Raises NoSuchDevice or NotOurs without an address,
     AlreadyExists if a device has the name.
@@ -286,10 +287,12 @@ def _check_new(
             raise errors.AlreadyExists(
                 f"{name}: {taken} names the device {device.name}, which netalias did not make"
             )
-        other = next(
-            (str(one.name) for one in observed.aliases if one.device is device), device.name
-        )
-        raise errors.AlreadyExists(f"{name}: {taken} names the alias {other} already")
+        other = next((one for one in observed.aliases if one.device is device), None)
+        if other is None or other.name == name:
+            raise errors.AlreadyExists(f"{name}: {taken} names the alias {device.name} already")
+        from netalias.plan.renamed import give_way
+
+        remnants += give_way(other, device, taken, observed)
     return remnants
 
 

@@ -43,6 +43,7 @@ from netalias.model import (
     RT_SCOPE_LINK,
     Address,
 )
+from netalias.model.renames import RenameLink
 from netalias.model.steps import (
     RAISE,
     SET,
@@ -102,6 +103,18 @@ def test_able(kernel: Kernel) -> None:
         assert kernel.able("macvlan") is True
         assert kernel.able("nosuch") is False
     assert state(kernel) == before
+
+
+def test_a_device_is_renamed(kernel: Kernel) -> None:
+    """An alias device, while it is down or, as the kernel allows it, up; and back."""
+    below = index(kernel, "eth9")
+    made = CreateLink("x", "macvlan", group=0, mode=4, link=below, below="eth9")
+    assert kernel.apply([made]) == []
+    number = index(kernel, "x")
+    renamed = RenameLink("x", number, "y")
+    for step, name in ((renamed, "y"), (renamed.inverse(), "x")):
+        assert kernel.apply([step]) == []
+        assert index(kernel, name) == number
 
 
 def test_permitted(kernel: Kernel) -> None:

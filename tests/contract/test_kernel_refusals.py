@@ -41,6 +41,7 @@ from netalias.model import (
     Address,
 )
 from netalias.model.commands import title
+from netalias.model.renames import RenameLink
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -75,6 +76,8 @@ REFUSALS: list[tuple[str, Callable[[Kernel], Step], int, str]] = [
     ("primary name as altname", lambda k: DelAltname("lo", 1, "lo"), EINVAL, ""),
     ("altname of another device", lambda k: DelAltname("lo", 1, "eth9"), EINVAL, ""),
     ("missing device", lambda k: SetLink("zz", 9999, up=True), ENODEV, ""),
+    ("renaming a missing device", lambda k: RenameLink("zz", 9999, "yy"), ENODEV, ""),
+    ("a name that is taken", lambda k: RenameLink("lo", 1, "eth9"), EEXIST, ""),
     ("device not made in this plan", lambda k: SetLink("zz", 0, up=True), ENODEV, ""),
     ("short MAC", lambda k: SetLink("eth9", index(k, "eth9"), mac=MAC[:4]), EINVAL, ""),
     ("deleting a missing device", lambda k: DelLink("zz", 9999, 0), ENODEV, ""),

@@ -17,6 +17,7 @@ from netalias.engine import Engine, Setup
 from netalias.engine.reconcile import Outcome, Rules, check_rails, look, reconcile
 from netalias.kernel.memory import Memory
 from netalias.model import GROUP, SCRATCH
+from netalias.model.commands import command
 from netalias.model.steps import RETIRE, DelAddress, DelLink
 from netalias.plan import compare as comparison
 from netalias.plan.compare import compare
@@ -171,6 +172,41 @@ def test_an_alias_given_to_this_namespace(stage: Declared) -> None:
     stage.reconcile("eth0:0 10.0.0.1\n")
     assert stage.has("eth5_5")
     assert stage.has("ct0")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_renamed_main_gives_way(stage: Declared, order: int) -> None:
+    """Its alias has both names that an alias of the next eth0 needs: it gets new ones, in one run,
+    in either order of the file; and by a command and a batch too."""
+    stage.reconcile("eth0:0 10.0.0.1/24 kind macvlan\n")
+    first = stage.device("eth0:0").index
+    stage.kernel.set_device("eth0", name="lan0")
+    stage.kernel.add_device("eth0", up=True)
+    lines = ["lan0:0 10.0.0.1/24", "eth0:0 10.3.0.1/24 kind macvlan"][::order]
+    text = "\n".join(lines) + "\n"
+    assert stage.reconcile(text).status == 0
+    assert stage.lines(text) == []
+    old, new = stage.device("lan0:0"), stage.device("eth0:0")
+    assert (old.index, old.name, old.altnames) == (first, "lan0_0", ("lan0:0",))
+    assert (new.name, new.altnames) == ("eth0_0", ("eth0:0",))
+
+
+def test_a_command_makes_a_renamed_main_give_way(stage: Declared) -> None:
+    """The steps are shown, and are undone where the new alias is refused."""
+    stage("eth0:0 10.0.0.1 kind macvlan")
+    stage.kernel.set_device("eth0", name="lan0")
+    stage.kernel.add_device("eth0", up=True)
+    found = stage.plan("eth0:0 10.3.0.1 kind macvlan")
+    assert [command(step) for step in found.steps][:2] == [
+        "ip link property del dev eth0_0 altname eth0:0",
+        "ip link set dev eth0_0 name lan0_0",
+    ]
+    with pytest.raises(errors.KernelError):
+        stage("eth0:0 10.3.0.1 kind macvlan mtu 60")
+    assert stage.device("eth0:0").name == "eth0_0"
+    stage("eth0:0 10.3.0.1 kind macvlan")
+    assert sorted(stage.names()) == ["eth0:0", "lan0:0"]
+    assert stage.device("lan0:0").name == "lan0_0"
 
 
 def test_label_that_lost_its_slot(stage: Declared) -> None:

@@ -43,6 +43,7 @@ from netalias.model import (
 )
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.neighbours import AddProxy, DelProxy
+from netalias.model.renames import RenameLink
 from netalias.model.routes import AddRoute, DelRoute
 from netalias.model.steps import (
     AddAddress,
@@ -481,6 +482,7 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     AddAddress: Memory._new_address,
     MarkAddress: Memory._mark_address,
     RenewAddress: Memory._renew_address,
+    RenameLink: lambda kernel, step: kernel._links.rename(kernel._node(step), step.name),
     DelAddress: Memory._del_address,
     AddProxy: lambda kernel, step: devices.put(kernel._node(step), step.proxy),
     DelProxy: lambda kernel, step: devices.remove(kernel._node(step), step.proxy),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias.kernel.netlink import codec, neighbours, routes
 from netalias.model import AF_INET6, IFA_F_MCAUTOJOIN, SCRATCH
 from netalias.model.leases import MarkAddress, RenewAddress
+from netalias.model.renames import RenameLink
 from netalias.model.steps import DelLink
 
 TYPE_CHECKING = False
@@ -43,6 +44,12 @@ def del_group(sequence: int, index: int, step: DelGroup) -> bytes:
     return codec.message(codec.RTM_DELLINK, 0, sequence, body)
 
 
+def rename_link(sequence: int, index: int, step: RenameLink) -> bytes:
+    """RTM_SETLINK of the primary name."""
+    body = codec.ifinfo(index) + codec.attr_text(codec.IFLA_IFNAME, step.name)
+    return codec.message(codec.RTM_SETLINK, 0, sequence, body)
+
+
 def mark_address(sequence: int, index: int, step: MarkAddress) -> bytes:
     """RTM_NEWADDR that sets lifetimes, metric and protocol of an address that is there."""
     return codec.new_address(codec.NLM_F_REPLACE, sequence, index, step.address)
@@ -69,6 +76,7 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     DelGroup: del_group,
     MarkAddress: mark_address,
     RenewAddress: renew_address,
+    RenameLink: rename_link,
     **neighbours.ENCODERS,
     **routes.ENCODERS,
 }

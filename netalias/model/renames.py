@@ -1,0 +1,25 @@
+"""The step that renames an alias device: it gives way to one that needs its name."""
+
+from __future__ import annotations
+
+from errno import EBUSY
+
+from netalias.model.steps import REMOVE, Step
+
+
+class RenameLink(Step):
+    """RTM_SETLINK of IFLA_IFNAME; ``name`` is the new primary name.
+
+    Before Linux 6.2 the kernel refuses it (EBUSY) while the device is up.
+    """
+
+    __slots__ = ("name",)
+
+    hints = {EBUSY: "this kernel renames a device only while it is down"}
+
+    def __init__(self, device: str, index: int, name: str) -> None:
+        super().__init__(device, index, REMOVE)
+        self.name = name
+
+    def inverse(self) -> Step:
+        return RenameLink(self.name, self.index, self.device)

@@ -1,0 +1,30 @@
+"""Aliases of a renamed main device: they give way to those that need their former names."""
+
+from __future__ import annotations
+
+from netalias.model import names
+from netalias.model.renames import RenameLink
+from netalias.model.steps import AddAltname, DelAltname
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.model import Alias, Device
+    from netalias.model.steps import Step
+    from netalias.observed import Observed
+
+
+def give_way(alias: Alias, device: Device, taken: str, observed: Observed) -> list[Step]:
+    """The steps after which the *device* of *alias* has the name *taken* no more: it gets the name
+    that its main device gives it now.
+
+    An altname is left to the plan of that alias where there is one (not ``hands_over``): it is
+    different as long as it has a former name.
+    """
+    if taken == device.name:
+        return [RenameLink(device.name, device.index, names.primary(alias.name))]
+    if not observed.hands_over:
+        return []
+    steps: list[Step] = [DelAltname(device.name, device.index, taken)]
+    if str(alias.name) not in device.altnames:
+        steps.append(AddAltname(device.name, device.index, str(alias.name)))
+    return steps
