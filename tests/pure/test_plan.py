@@ -338,12 +338,16 @@ def test_main_is_renamed(stage: Stage) -> None:
 
 
 def test_new_main_with_an_old_name(stage: Stage) -> None:
-    """S44, S83: while an alias goes by the old name, that name is taken: EEXIST, and by whom."""
+    """S44, S83: an alias that goes by the old name gives way to that of the new main device; only
+    what others made is in the way: EEXIST, and what it is."""
     stage("eth0:0 200.1.1.1")
     stage.kernel.set_device("eth0", name="lan0")
     stage.kernel.add_device("eth0", up=True)
-    message = stage.refused("eth0:0 200.1.1.2", errors.AlreadyExists, EEXIST)
-    assert message == "eth0:0: eth0:0 names the alias lan0:0 already"
+    stage("eth0:0 200.1.1.2")
+    assert stage.names() == ["lan0:0", "eth0:0"]
+    stage.kernel.add_device("other", altnames=["eth0:1"])
+    message = stage.refused("eth0:1 200.1.1.3", errors.AlreadyExists, EEXIST)
+    assert message == "eth0:1: eth0:1 names the device other, which netalias did not make"
 
 
 def test_renamed_label(stage: Stage) -> None:

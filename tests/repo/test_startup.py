@@ -111,7 +111,8 @@ VERBS = (
         "--dry-run eth9:8 192.0.2.18 kind macvlan",
         0,
         f"{CORE} {WISH} {READ} {KERNEL} netalias.plan netalias.model.commands"
-        " netalias.model.leases netalias.model.neighbours netalias.model.routes"
+        " netalias.model.leases netalias.model.neighbours netalias.model.renames"
+        " netalias.model.routes"
         f" {OUTPUT} {INET} {NEW} {REHEARSAL}",
     ),
     (
