@@ -293,7 +293,7 @@ def test_what_others_undo_is_put_right(
         for key in ("altname", "local", "kind", "state"):
             assert after[key] == before[key]
         watch.end(signal.SIGTERM)
-        assert sum(name in line for line in watch.said) == 1
+        assert sum(name + repair in line for line in watch.said) == 1
 
 
 def test_a_device_that_lost_our_mark(cli: Command, conf: Path, texts: Path) -> None:
