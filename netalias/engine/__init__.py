@@ -459,10 +459,11 @@ class Transaction:
     def __enter__(self) -> Transaction:
         """Take the lock, after the turn among threads. Raises LockBusy after Setup.wait seconds,
         StateError if no directory is writable."""
-        engine, runtime = self._engine, self._engine.runtime
+        engine = self._engine
         if not engine.turn.acquire(timeout=engine.setup.wait):
             raise errors.LockBusy(f"another thread is at work (waited {engine.setup.wait:g} s)")
         try:
+            runtime = engine.runtime  # made by the first thread that needs it
             runtime.acquire(engine.kernel.cookie())
         except BaseException:
             engine.turn.release()
