@@ -11,6 +11,7 @@ import declared_machine
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusing import Refusing
 from test_claim import Wire, on, packed
 from test_plan_compare import Declared
 from test_reconcile_machine import InMemory, Mortal, OverMemory
@@ -23,21 +24,9 @@ from netalias.kernel.memory import Memory
 from netalias.model.steps import AddAddress, AddAltname, CreateLink, Step
 from netalias.observed import Observed
 
-BAD = "10.0.0.9"
+BAD = Refusing.bad
 """The kernel refuses this address."""
 OWN_MAC = "02:00:00:00:00:05"
-
-
-class Refusing(Memory):
-    """A kernel in memory that refuses BAD."""
-
-    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
-        return [
-            refused(step, EIO)
-            if isinstance(step, AddAddress) and step.address.local == packed(BAD)
-            else super(Refusing, self).send([step])[0]
-            for step in steps
-        ]
 
 
 @pytest.fixture

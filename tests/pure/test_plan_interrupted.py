@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from errno import EEXIST
+from errno import EIO
 
 import pytest
+from refusing import Refusing
 from test_plan import Stage
 
 from netalias import desired, errors
@@ -45,14 +46,13 @@ def test_change_of_kind_is_interrupted(kind: str) -> None:
 
 def test_refused_change_of_kind_of_an_alias_without_address() -> None:
     """An alias that has lost its address, and cannot become a label, stands there as before."""
-    stage = Stage(Memory(kinds=("ipvlan",)))
+    stage = Stage(Refusing(kinds=("ipvlan",)))
     stage("eth0:0 10.0.0.1 kind ipvlan")
     stage.kernel.remove_address("eth0_0", "10.0.0.1/32")
     stage.kernel.set_device("eth0_0", up=False)
-    stage.kernel.add_address("eth0", "10.0.0.2/32")
-    with pytest.raises(errors.KernelError, match=r"cannot add 10\.0\.0\.2") as caught:
-        stage("eth0:0 10.0.0.2 kind label")
-    assert caught.value.errno == EEXIST
+    with pytest.raises(errors.KernelError, match=r"cannot add 10\.0\.0\.9") as caught:
+        stage(f"eth0:0 {Refusing.bad} kind label")
+    assert caught.value.errno == EIO
     (alias,) = stage.engine.show()
     assert (str(alias.name), alias.kind, alias.whole, alias.up) == ("eth0:0", "ipvlan", True, False)
     assert stage.device("eth0_0").ifalias == "netalias eth0:0"

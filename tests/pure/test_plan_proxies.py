@@ -269,12 +269,12 @@ def test_tree(filled: Command) -> None:
     assert filled.split("--tree show").splitlines() == [
         "lo up",
         "eth0 up",
-        "├─ eth0:0 10.0.0.70/32 macvlan up",
+        "├─ eth0:0 eth0_0 10.0.0.70/32 macvlan up",
         "├─ 10.0.0.5 published up",
         "├─ 10.0.0.6 published up",
         "└─ 2001:db8::5 published up",
         "eth1 up",
-        "└─ eth1:0 10.1.0.70/32 macvlan up",
+        "└─ eth1:0 eth1_0 10.1.0.70/32 macvlan up",
         "eth2 down",
         "└─ 10.2.0.5 published down,foreign",
     ]

@@ -7,6 +7,7 @@ from errno import EADDRINUSE
 from pathlib import Path
 
 import pytest
+from refusing import Refusing
 from test_plan import Stage
 
 from netalias import errors
@@ -26,7 +27,7 @@ FULL = NEEDED["macvlan"]
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     """Main devices with a network each; old settings are kept in a folder."""
-    found = Stage()
+    found = Stage(Refusing())
     found.engine = Engine(Setup(found.kernel, runtime=PrivateDirectory(str(tmp_path))))
     found.kernel.add_address("eth0", "10.0.0.1/24")
     return found
@@ -266,16 +267,14 @@ def reconciled(stage: Stage, text: str) -> list[str]:
 def test_what_is_refused_keeps_no_setting_that_it_does_not_need(stage: Stage) -> None:
     """In one reconciliation the last macvlan goes and a label is refused: the settings go back."""
     stage("eth0:0 10.0.0.5 kind macvlan")
-    stage.kernel.add_address("eth0", "10.0.0.6/32")
-    assert reconciled(stage, "eth0:1 10.0.0.6 kind label\n") == ["eth0:1"]
+    assert reconciled(stage, f"eth0:1 {Refusing.bad} kind label\n") == ["eth0:1"]
     assert settings(stage) == (0, 0)
 
 
 def test_what_comes_back_keeps_its_settings(stage: Stage) -> None:
     """A macvlan that could not become a label in a reconciliation has what it needs of its main."""
     stage("eth0:0 10.0.0.5 kind macvlan")
-    stage.kernel.add_address("eth0", "10.0.0.6/32")
-    assert reconciled(stage, "eth0:0 10.0.0.6 kind label\n") == ["eth0:0"]
+    assert reconciled(stage, f"eth0:0 {Refusing.bad} kind label\n") == ["eth0:0"]
     assert stage.device("eth0_0").kind == "macvlan"
     assert settings(stage) == (2, 1)
 

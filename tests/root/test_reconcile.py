@@ -222,6 +222,8 @@ def test_verbose_prints_steps_that_ip_would_take(cli: Command, declare: Declare)
     said = cli.run("-v", "check", file).stdout.splitlines()
     assert [line[:4] == "    " for line in said] == [False, True] * 3
     for line in said:
+        if line.startswith("    sysctl "):
+            cli.namespace.run(line.split())
         if line.startswith("    ip "):
             # This ip(8) may be too old to set the mark.
             cli.namespace.ip(re.sub(r" proto \d+$", "", line).strip().removeprefix("ip "))
@@ -1096,15 +1098,19 @@ def test_a_change_of_the_question_is_noticed(cli: Command, declare: Declare) -> 
     assert "eth9_0, which netalias did not make" in one_line(done.stderr, "netalias: ")
 
 
-@pytest.mark.parametrize("where", ["mount -t tmpfs -o ro tmpfs /run", "mount -t tmpfs tmpfs /run"])
-def test_where_nothing_can_be_remembered(cli: Command, declare: Declare, where: str) -> None:
-    """With /run read-only, or emptied between two runs, it works all the same."""
+def with_run(cli: Command, where: str, verb: str, file: str) -> tuple[int, str, str]:
+    """The status and the output of *verb* with another /run, mounted by *where*."""
+    words = ["unshare", "-m", "sh", "-c", f'{where} && exec "$@"', "sh", *command(verb, file)]
+    done = cli.namespace.run(words, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_where_nothing_is_remembered(cli: Command, declare: Declare) -> None:
+    """With /run emptied between two runs it works all the same."""
     file = declare("lo:0 192.0.2.1")
 
     def run(verb: str) -> tuple[int, str, str]:
-        words = ["unshare", "-m", "sh", "-c", f'{where} && exec "$@"', "sh", *command(verb, file)]
-        done = cli.namespace.run(words, check=False)
-        return done.returncode, done.stdout, done.stderr
+        return with_run(cli, "mount -t tmpfs tmpfs /run", verb, file)
 
     assert run("reconcile") == (DONE, "+ lo:0 192.0.2.1/32 label\n", "")
     for verb in ("reconcile", "check", "reconcile"):
@@ -1112,6 +1118,19 @@ def test_where_nothing_can_be_remembered(cli: Command, declare: Declare, where: 
     cli.namespace.ip("addr del 192.0.2.1/32 dev lo")
     assert run("check") == (DRIFT, "+ lo:0 192.0.2.1/32 label\n", "")
     assert run("reconcile") == (DONE, "+ lo:0 192.0.2.1/32 label\n", "")
+
+
+def test_where_nothing_can_be_locked(cli: Command, declare: Declare, tmp_path: Path) -> None:
+    """With /run read-only nothing is changed, unless another place is named."""
+    file = declare("lo:0 192.0.2.1")
+    read_only = "mount -t tmpfs -o ro tmpfs /run"
+    status, out, err = with_run(cli, read_only, "reconcile", file)
+    assert (status, out) == (REFUSED, "")
+    assert "Read-only file system (NETALIAS_RUNTIME=FOLDER names another place)" in err
+    assert cli.names() == []
+    named = f"{read_only} && export NETALIAS_RUNTIME={tmp_path}"
+    added = "+ lo:0 192.0.2.1/32 label\n"
+    assert with_run(cli, named, "reconcile", file) == (DONE, added, "")
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"\0" * 64, bytes(range(256)) * 9])
