@@ -16,4 +16,4 @@ def rehearsal(engine: Engine) -> Engine:
     """
     kernel = engine.kernel
     kinds = [kind for kind in KINDS if engine.able(kind)]
-    return engine.rehearsal(Memory.holding(kernel.snapshot(), kinds, kernel.proxies()))
+    return engine.rehearsal(Memory.holding(kernel.snapshot(), kinds, kernel.proxies(), kernel))

@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from netalias.model.gateways import Routing
     from netalias.model.names import AliasName
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.routes import Connected
@@ -101,6 +102,10 @@ class Kernel:
 
         Empty where the kernel cannot tell.
         """
+        raise NotImplementedError
+
+    def routing(self) -> Routing:
+        """The answers about rules, their routes, and default routes."""
         raise NotImplementedError
 
     def able(self, kind: str) -> bool:

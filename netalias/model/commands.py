@@ -53,7 +53,12 @@ def title(step: Step) -> str:
 
 def _words(step: Step) -> tuple[Callable[[Any], str], Callable[[Any], str]]:
     """The row of its class in WORDS; a class that a kernel derives has that of its base."""
-    return next(WORDS[base] for base in type(step).__mro__ if base in WORDS)
+    found = next((WORDS[base] for base in type(step).__mro__ if base in WORDS), None)
+    if found is None:
+        from netalias.model import gateways
+
+        return gateways.WORDS[type(step)]
+    return found
 
 
 def _create(step: CreateLink) -> str:

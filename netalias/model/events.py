@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LINK = "link"
 ADDRESS = "address"
 ROUTE = "route"
+RULE = "rule"
 MEDIA = "media"
 NETNS = "netns"
 
@@ -121,7 +122,8 @@ class Event(Value):
     """One change of one object.
 
     ``what``: ARRIVAL, DEPARTURE, FLAG, CARRIER, the name of an attribute of a device, ADDRESS,
-    ROUTE, MEDIA, NETNS. ``field`` is the flag or attribute that changed from ``old`` to ``new``;
+    ROUTE, RULE, MEDIA, NETNS. ``field`` is the flag or attribute that changed from ``old`` to
+    ``new``;
     empty where the object itself came (``old`` is None) or went (``new`` is None). ``device`` is
     the last known value of the device, ``subject`` the address or route. ``moved`` is the id of the
     namespace that a device was moved to, and its index there.

@@ -27,7 +27,7 @@ from errno import (
 from netalias import errors
 from netalias.kernel import Kernel, refused
 from netalias.kernel.memory import addresses as inet
-from netalias.kernel.memory import devices, routes
+from netalias.kernel.memory import devices, routes, rules
 from netalias.kernel.memory.addresses import POLICY, Refusal
 from netalias.kernel.memory.devices import Node, plain
 from netalias.kernel.memory.links import LinkTable
@@ -41,6 +41,7 @@ from netalias.model import (
     Snapshot,
     names,
 )
+from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.neighbours import AddProxy, DelProxy
 from netalias.model.renames import RenameLink
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from netalias.model.gateways import Routing
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
@@ -81,8 +83,8 @@ class Memory(Kernel):
     ``kinds`` are the device kinds that it can make; without ``privileged`` it refuses every change;
     without ``has_protocol`` it drops IFA_PROTO, as kernels before 5.18 do; without
     ``changes_protocol`` an IPv4 address keeps it for life, as before 6.12. ``shared`` holds the
-    sysctls of net.ipv4.conf.all. It has no routes: ``around`` is the answer of surroundings() for
-    every address, None for no answer.
+    sysctls of net.ipv4.conf.all. Of routes it has those with our mark, and default routes:
+    ``around`` is the answer of surroundings() for every address, None for no answer.
 
     The methods under "The stage" do as ip(8) does: they need no privilege, and raise KernelError
     where the kernel refuses. They take devices by primary or alternative name.
@@ -103,15 +105,23 @@ class Memory(Kernel):
         self.shared: dict[str, int] = {}
         self.around: Surroundings | None = None
         self._links = LinkTable()
+        self._rules = rules.Rules(self._links.nodes)
         self._made: dict[str, int] = {}
 
     @classmethod
     def holding(
-        cls, snapshot: Snapshot, kinds: Sequence[str] = KINDS, proxies: Iterable[Proxy] = ()
+        cls,
+        snapshot: Snapshot,
+        kinds: Sequence[str] = KINDS,
+        proxies: Iterable[Proxy] = (),
+        beside: Kernel | None = None,
     ) -> Memory:
-        """A kernel in the state of *snapshot*, for a trial of a plan."""
+        """A kernel in the state of *snapshot*, for a trial of a plan; the rules, routes and default
+        gateways are those of *beside*."""
         made = cls(kinds)
         made._links.load(snapshot)
+        if beside is not None:
+            made._rules.load(beside.routing())
         for proxy in proxies:
             if proxy.index in made._links.nodes:
                 devices.put(made._links.nodes[proxy.index], proxy)
@@ -171,6 +181,10 @@ class Memory(Kernel):
     def connected(self) -> list[Connected]:
         """The routes of all devices."""
         return [route for node in self._links.nodes.values() for route in routes.routes(node)]
+
+    def routing(self) -> Routing:
+        """The answers by the rules of this kernel, and the default routes of add_default()."""
+        return self._rules
 
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]
@@ -278,6 +292,18 @@ class Memory(Kernel):
         node = self._named(device, f"neigh add proxy dev {device}")
         with _Stage(f"neigh add proxy dev {device}"):
             devices.put(node, proxy)
+
+    def add_default(self, device: str, gateway: str) -> None:
+        """``ip route replace default via`` the gateway; empty: ``ip route del default``."""
+        from _socket import inet_pton
+
+        node = self._named(device, f"route add dev {device}")
+        family = AF_INET6 if ":" in gateway else AF_INET
+        if gateway:
+            self._rules.defaults[node.index, family] = inet_pton(family, gateway)
+            return
+        for key in [key for key in self._rules.defaults if key[0] == node.index]:
+            del self._rules.defaults[key]
 
     def remove_address(self, device: str, address: Address | str) -> None:
         """``ip addr del``."""
@@ -435,6 +461,7 @@ class Memory(Kernel):
                 routes.go(node, gone)
         if all(entry.family != AF_INET for entry in node.entries):
             devices.forget(node, AF_INET)
+            rules.forget(node, AF_INET)
 
 
 class _Stage:
@@ -488,4 +515,8 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     DelProxy: lambda kernel, step: devices.remove(kernel._node(step), step.proxy),
     AddRoute: lambda kernel, step: routes.add(kernel._node(step), step.route),
     DelRoute: lambda kernel, step: routes.remove(kernel._node(step), step.route),
+    AddRule: lambda kernel, step: kernel._rules.add(step.rule),
+    DelRule: lambda kernel, step: kernel._rules.delete(step.rule),
+    AddWay: lambda kernel, step: rules.add_way(kernel._node(step), step.way),
+    DelWay: lambda kernel, step: rules.delete_way(kernel._node(step), step.way),
 }

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netalias.model import Address
+    from netalias.model.gateways import Way
     from netalias.model.neighbours import Proxy
     from netalias.model.routes import Connected
 
@@ -53,10 +54,11 @@ class Node(Device):
 
     ``addrgen`` is IN6_ADDR_GEN_MODE_*, ``carrier`` whether a cable is plugged, ``conf`` the IPv4
     settings by sysctl name, ``entries`` the addresses, IPv4 first. ``routes`` are connected routes
-    without an address, ``lost`` those of addresses that somebody has deleted (routes.py).
+    without an address, ``lost`` those of addresses that somebody has deleted (routes.py), ``ways``
+    those of our tables (rules.py).
     """
 
-    __slots__ = ("addrgen", "carrier", "conf", "entries", "lost", "proxies", "routes")
+    __slots__ = ("addrgen", "carrier", "conf", "entries", "lost", "proxies", "routes", "ways")
 
     def __init__(
         self,
@@ -80,6 +82,7 @@ class Node(Device):
         self.proxies: dict[tuple[int, bytes], Proxy] = {}
         self.routes: set[Connected] = set()
         self.lost: set[Connected] = set()
+        self.ways: list[Way] = []
 
     def configure(self, conf: Mapping[str, int]) -> None:
         """Change IPv4 sysctls, by name."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from errno import EADDRINUSE, EBUSY, EEXIST, EINVAL, ENODEV, EOPNOTSUPP
 
 from netalias.kernel.memory import addresses as inet
-from netalias.kernel.memory import devices, routes
+from netalias.kernel.memory import devices, routes, rules
 from netalias.kernel.memory.addresses import Refusal
 from netalias.kernel.memory.devices import (
     STACKED,
@@ -273,6 +273,7 @@ class LinkTable:
             node.inet6 = node.loopback
             inet.flush6(node.entries)
             devices.forget(node, AF_INET6)
+            rules.forget(node, AF_INET6)
         elif not node.inet6:
             node.inet6 = True
             if node.up:
@@ -294,6 +295,7 @@ class LinkTable:
             inet.flush6(node.entries)
             node.proxies.clear()
             routes.down(node)
+            rules.forget(node)
         if up and node.loopback:
             inet.loopback_up(node.entries, node.index, node.name, node.mtu >= MTU_INET6)
         self.settle(node)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from netalias.kernel.netlink.layouts import Reader
     from netalias.model import Device
+    from netalias.model.gateways import Routing
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
@@ -173,6 +174,12 @@ class Netlink(Kernel):
         from netalias.kernel.netlink import routes
 
         return routes.connected(self._dump)
+
+    def routing(self) -> Routing:
+        """The answers, by one dump for each question and family."""
+        from netalias.kernel.netlink.rules import NetlinkRouting
+
+        return NetlinkRouting(self._dump)
 
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.kernel.netlink import codec, neighbours, routes
+from netalias.kernel.netlink import codec, neighbours, routes, rules
 from netalias.model import AF_INET6, IFA_F_MCAUTOJOIN, SCRATCH
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.renames import RenameLink
@@ -79,6 +79,7 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     RenameLink: rename_link,
     **neighbours.ENCODERS,
     **routes.ENCODERS,
+    **rules.ENCODERS,
 }
 """Class of step: its encoder, as in codec.ENCODERS."""
 

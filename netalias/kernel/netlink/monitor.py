@@ -16,7 +16,7 @@ from netalias.errors import NetaliasError, WireError
 from netalias.kernel.netlink import codec
 from netalias.kernel.netlink.ethtool import Media
 from netalias.kernel.netlink.subscription import ROOM, Subscription
-from netalias.model import AF_INET, AF_INET6, AF_UNSPEC
+from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, PROTOCOL
 from netalias.model.events import (
     ADDRESS,
     ARRIVAL,
@@ -27,6 +27,7 @@ from netalias.model.events import (
     NETNS,
     ROUTE,
     RT_TABLE_LOCAL,
+    RULE,
     Entry,
     Event,
     Route,
@@ -60,6 +61,9 @@ GROUPS = (
     codec.RTNLGRP_NSID,
 )
 ROUTE_GROUPS = (codec.RTNLGRP_IPV4_ROUTE, codec.RTNLGRP_IPV6_ROUTE)
+RULE_GROUPS = (8, 19)
+"""RTNLGRP_IPV4_RULE and RTNLGRP_IPV6_RULE of linux/rtnetlink.h."""
+RTM_DELRULE = 33
 
 RTPROT_KERNEL = 2
 LOAD_HALF, LOAD_BYTE, EQUAL, RETURN = 0x28, 0x30, 0x15, 0x06
@@ -75,15 +79,17 @@ DELETED = b"".join(
     Struct("=HBBI").pack(*instruction)
     for instruction in (
         (LOAD_HALF, 0, 0, 4),  # nlmsg_type
-        (EQUAL, 3, 0, _as_loaded(codec.RTM_NEWROUTE)),
-        (EQUAL, 0, 3, _as_loaded(codec.RTM_DELROUTE)),
+        (EQUAL, 4, 0, _as_loaded(codec.RTM_NEWROUTE)),
+        (EQUAL, 0, 4, _as_loaded(codec.RTM_DELROUTE)),
         (LOAD_BYTE, 0, 0, 16 + 5),  # rtm_protocol
-        (EQUAL, 1, 0, RTPROT_KERNEL),
+        (EQUAL, 2, 0, RTPROT_KERNEL),
+        (EQUAL, 1, 0, PROTOCOL),
         (RETURN, 0, 0, 0),
         (RETURN, 0, 0, 0xFFFFFFFF),
     )
 )
-"""Filter: of routes only the deletion of those of the kernel itself, and everything else."""
+"""Filter: of routes only the deletion of those of the kernel itself and of ours, and everything
+else."""
 
 NEXTHOP = Struct("=HBBi")
 _U32 = Struct("=I")
@@ -99,8 +105,8 @@ class Monitor:
     """The events of the namespace of the calling thread; ``state`` is what is known.
 
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
-    *connected*: of the routes only the deletion of those that the kernel itself has added, of which
-    the state knows nothing.
+    *connected*: of the routes only the deletion of those that the kernel itself has added, and of
+    rules and routes with our mark; the state knows nothing of them.
     *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``port_id`` is the
     netlink port ID of the request behind the event that is being given, 0 if there is none, or none
     is known. ``lost``:
@@ -126,7 +132,7 @@ class Monitor:
         self._heard = Subscription(groups=groups, buffer=buffer)
         if connected:
             self._heard.filter(DELETED)  # a host may have a million routes, and announce all
-            for group in ROUTE_GROUPS:
+            for group in ROUTE_GROUPS + RULE_GROUPS:
                 self._heard.join(group)
         self._asked = Subscription()
         self._asked.strict()
@@ -182,8 +188,8 @@ class Monitor:
             return
         # The route that a new one replaces, and those that it is joined with, are not named.
         key = word[0]
-        if key[0] == ROUTE and self._connected:
-            yield Event(ROUTE, key, "", key[2], None, device=state.device(key[1]), subject=key[2])
+        if key[0] == RULE or (key[0] == ROUTE and self._connected):
+            yield Event(key[0], key, "", key[2], None, device=state.device(key[1]), subject=key[2])
             return
         if key[0] == ROUTE and (flags & codec.NLM_F_REPLACE or len(key[2].devices) != 1):
             self._stale = True
@@ -347,6 +353,14 @@ def _no_route(data: bytes, start: int, end: int) -> Word | None:
     return (word[0], None, None) if word is not None else None
 
 
+def _no_rule(data: bytes, start: int, end: int) -> Word | None:
+    """The deletion of a rule with our mark; None for others."""
+    from netalias.kernel.netlink.rules import read_rule
+
+    rule = read_rule(data, start, end)
+    return ((RULE, 0, rule), None, None) if rule is not None else None
+
+
 def _devices(found: dict[int, bytes]) -> tuple[int, ...]:
     """The index in RTA_OIF, or in each struct rtnexthop of RTA_MULTIPATH."""
     hops = found.get(codec.RTA_MULTIPATH)
@@ -386,6 +400,7 @@ READERS: dict[int, Callable[[bytes, int, int], Word | None]] = {
     codec.RTM_DELADDR: _no_address,
     codec.RTM_NEWROUTE: _route,
     codec.RTM_DELROUTE: _no_route,
+    RTM_DELRULE: _no_rule,
     RTM_NEWNSID: _netns,
     RTM_DELNSID: _no_netns,
 }

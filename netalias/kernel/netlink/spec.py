@@ -78,6 +78,9 @@ TYPES = {
     "RTM_NEWNEIGH": 28,
     "RTM_DELNEIGH": 29,
     "RTM_GETNEIGH": 30,
+    "RTM_NEWRULE": 32,
+    "RTM_DELRULE": 33,
+    "RTM_GETRULE": 34,
     "RTM_NEWNEIGHTBL": 64,
     "RTM_GETNEIGHTBL": 66,
     "RTM_NEWNETCONF": 80,
@@ -122,6 +125,9 @@ NLM_F = {
     "RTM_NEWNEIGH": _NEW,
     "RTM_DELNEIGH": _DELETE,
     "RTM_GETNEIGH": _GET,
+    "RTM_NEWRULE": _NEW,
+    "RTM_DELRULE": _DELETE,
+    "RTM_GETRULE": _GET,
     "RTM_NEWNEIGHTBL": _NEW,
     "RTM_GETNEIGHTBL": _GET,
     "RTM_NEWNETCONF": _NEW,
@@ -275,6 +281,21 @@ NETCONFA = _number(
     NETCONFA_PROXY_NEIGH NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN NETCONFA_INPUT NETCONFA_BC_FORWARDING
     """
 )
+FRA = _number(
+    """
+    FRA_UNSPEC FRA_DST FRA_SRC FRA_IIFNAME FRA_GOTO FRA_UNUSED2 FRA_PRIORITY FRA_UNUSED3 FRA_UNUSED4
+    FRA_UNUSED5 FRA_FWMARK FRA_FLOW FRA_TUN_ID FRA_SUPPRESS_IFGROUP FRA_SUPPRESS_PREFIXLEN FRA_TABLE
+    FRA_FWMASK FRA_OIFNAME FRA_PAD FRA_L3MDEV FRA_UID_RANGE FRA_PROTOCOL FRA_IP_PROTO
+    FRA_SPORT_RANGE FRA_DPORT_RANGE FRA_DSCP FRA_FLOWLABEL FRA_FLOWLABEL_MASK
+    """
+)
+FR_ACT = _number(
+    """
+    FR_ACT_UNSPEC FR_ACT_TO_TBL FR_ACT_GOTO FR_ACT_NOP FR_ACT_RES3 FR_ACT_RES4 FR_ACT_BLACKHOLE
+    FR_ACT_UNREACHABLE FR_ACT_PROHIBIT
+    """
+)
+"""Attributes and actions of a rule: linux/fib_rules.h."""
 RTA = _number(
     """
     RTA_UNSPEC RTA_DST RTA_SRC RTA_IIF RTA_OIF RTA_GATEWAY RTA_PRIORITY RTA_PREFSRC RTA_METRICS
@@ -617,9 +638,36 @@ RTMSG = Struct(
     "rtm_scope" / Default(Int8un, 0),
     "rtm_type" / Default(_named(Int8un, RTN), 0),
     "rtm_flags" / Default(Int32un, 0),
-    "attributes" / Default(attributes(RTA, {"RTA_OIF": U32, "RTA_TABLE": U32}), []),
+    "attributes"
+    / Default(attributes(RTA, dict.fromkeys(("RTA_OIF", "RTA_TABLE", "RTA_PRIORITY"), U32)), []),
 )
 """linux/rtnetlink.h struct rtmsg, and the attributes behind it."""
+
+FIB_RULE_HDR = Struct(
+    "family" / Default(Int8un, 0),
+    "dst_len" / Default(Int8un, 0),
+    "src_len" / Default(Int8un, 0),
+    "tos" / Default(Int8un, 0),
+    "table" / Default(Int8un, 0),
+    Padding(2),
+    "action" / Default(_named(Int8un, FR_ACT), 0),
+    "flags" / Default(Int32un, 0),
+    "attributes"
+    / Default(
+        attributes(
+            FRA,
+            {
+                "FRA_IIFNAME": TEXT,
+                "FRA_OIFNAME": TEXT,
+                "FRA_PRIORITY": U32,
+                "FRA_TABLE": U32,
+                "FRA_PROTOCOL": U8,
+            },
+        ),
+        [],
+    ),
+)
+"""linux/fib_rules.h struct fib_rule_hdr, and the attributes behind it."""
 
 NLMSGHDR = Struct(
     "length" / Int32un,
@@ -672,6 +720,9 @@ BODIES = {
     "RTM_NEWROUTE": RTMSG,
     "RTM_DELROUTE": RTMSG,
     "RTM_GETROUTE": RTMSG,
+    "RTM_NEWRULE": FIB_RULE_HDR,
+    "RTM_DELRULE": FIB_RULE_HDR,
+    "RTM_GETRULE": FIB_RULE_HDR,
     "RTM_NEWNEIGH": NDMSG,
     "RTM_DELNEIGH": NDMSG,
     "RTM_GETNEIGH": NDMSG,

@@ -29,7 +29,7 @@ from netalias import errors
 from netalias.kernel import Kernel, refused
 from netalias.kernel.netlink import DUMP_TRIES
 from netalias.kernel.netlink.codec import DEVCONF, since
-from netalias.kernel.pyroute import neighbours, routes
+from netalias.kernel.pyroute import gateways, neighbours, routes
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from netalias.model.gateways import Routing
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
@@ -125,6 +126,10 @@ class Iproute(Kernel):
     def connected(self) -> list[Connected]:
         """The connected routes, by two dumps."""
         return self._call("list of routes", lambda: routes.connected(self._route))  # type: ignore[no-any-return]
+
+    def routing(self) -> Routing:
+        """The answers, by one dump for each question and family."""
+        return gateways.IprouteRouting(self._route, self._call)
 
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]
@@ -474,4 +479,5 @@ WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {
     DelAddress: lambda route, index, step: route.addr("del", **_words(index, step.address)),
     **neighbours.WRITERS,
     **routes.WRITERS,
+    **gateways.WRITERS,
 }

@@ -25,8 +25,10 @@ from pyroute2.nftables.main import NFTables  # type: ignore[import-untyped]
 
 from netalias import errors
 from netalias.kernel.netlink import DUMP_TRIES
+from netalias.kernel.pyroute.gateways import read
 from netalias.model import AF_INET, AF_INET6, Value, address_text
 from netalias.model.events import RTN_UNICAST, Route
+from netalias.model.gateways import Gateways, ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,6 +98,12 @@ def routes(wanted: Iterable[tuple[int, bytes]]) -> tuple[list[Route], dict[bytes
     return found, {
         packed: way for (_, packed), way in zip(places, ways, strict=True) if way is not None
     }
+
+
+def gateways() -> Gateways:
+    """The rules and routes of gateways. Raises KernelError."""
+    (found,) = _asked("list of rules", lambda socket: [read(socket)])
+    return Gateways(list(filter(ours, found.rules)), list(filter(ours, found.ways)))
 
 
 def unanswered() -> dict[int, str]:

@@ -1,0 +1,220 @@
+"""Ways out for sockets that are bound to an alias device: a rule, and a routing table of its own.
+
+The rule (``ip rule add oif eth0_0``) holds only for a lookup that names the device, which is what a
+socket with SO_BINDTODEVICE does, and it comes behind the table main: what the host itself sends
+ends there, and where main has no route for it the rule does not match. The table has the network of
+the alias and the default route. Rules and routes carry the mark in their protocol (FRA_PROTOCOL,
+rtm_protocol).
+"""
+
+from __future__ import annotations
+
+from errno import EEXIST, ENOENT, ESRCH
+
+from netalias.model import AF_INET6, PROTOCOL, Value, address_text
+from netalias.model.steps import RAISE, RETIRE, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+PRIORITY = 32768
+"""Of our rules: behind those of the tables main (32766) and default (32767)."""
+
+_TABLES = 1 << 31
+"""Upper half of the numbers of routing tables: nobody counts that far by hand."""
+
+
+def table_of(main: int, slot: int) -> int:
+    """The number of the routing table of an alias, by the ifindex of its main device and its slot.
+
+    Two main devices whose indexes differ by a multiple of 32768 share tables. That does no harm,
+    as the rule names the device and so does every route.
+    """
+    return _TABLES | (main & 0x7FFF) << 16 | slot
+
+
+class Rule(Value):
+    """A rule for lookups with the output device *device*, a primary name, in our *table*."""
+
+    __slots__ = ("device", "family", "priority", "table")
+
+    def __init__(self, device: str, family: int, table: int, priority: int = PRIORITY) -> None:
+        self.device = device
+        self.family = family
+        self.table = table
+        self.priority = priority
+
+
+class Way(Value):
+    """A route in a table of ours, through the device with this index.
+
+    ``network`` is packed, empty for the default route; ``gateway`` is empty for what is on the
+    link.
+    """
+
+    __slots__ = ("family", "gateway", "index", "network", "prefixlen", "table")
+
+    def __init__(
+        self,
+        index: int,
+        family: int,
+        table: int,
+        network: bytes = b"",
+        prefixlen: int = 0,
+        gateway: bytes = b"",
+    ) -> None:
+        self.index = index
+        self.family = family
+        self.table = table
+        self.network = network
+        self.prefixlen = prefixlen
+        self.gateway = gateway
+
+    @property
+    def text(self) -> str:
+        """The words of ip-route(8): ``default via 10.0.0.254``, ``10.0.0.0/24``."""
+        if not self.network:
+            network = "default"
+        else:
+            network = f"{address_text(self.family, self.network)}/{self.prefixlen}"
+        if not self.gateway:
+            return network
+        return f"{network} via {address_text(self.family, self.gateway)}"
+
+
+class Gateways(Value):
+    """One reading of the rules and routes with our mark, of both families."""
+
+    __slots__ = ("rules", "ways")
+
+    def __init__(self, rules: list[Rule] | None = None, ways: list[Way] | None = None) -> None:
+        self.rules = rules or []
+        self.ways = ways or []
+
+
+class Routing:
+    """What a kernel tells about gateways: its implementation is loaded only by a question."""
+
+    def read(self) -> Gateways:
+        """The rules and routes with our mark. Raises KernelError."""
+        raise NotImplementedError
+
+    def ruled(self) -> bool:
+        """Whether there is any rule with our mark. Raises KernelError."""
+        return bool(self.read().rules)
+
+    def default(self, index: int, family: int) -> bytes:
+        """The gateway, packed, of the default route with the lowest metric that the table main has
+        through the device with this index; empty without one. Raises KernelError."""
+        raise NotImplementedError
+
+
+def ours(found: Rule | Way) -> bool:
+    """Whether a rule or route with our mark is of the form that table_of() gives."""
+    return found.table >= _TABLES
+
+
+class RuleStep(Step):
+    """Base of the steps about a rule, which the kernel keeps apart from its device."""
+
+    __slots__ = ("rule",)
+
+    def __init__(self, rule: Rule, phase: int) -> None:
+        # Not the name of the device: that its deletion undoes all does not hold for a rule.
+        super().__init__(f"rule oif {rule.device}", -1, phase)
+        self.rule = rule
+
+
+class AddRule(RuleStep):
+    """RTM_NEWRULE with NLM_F_EXCL; a rule that is there already counts as made."""
+
+    __slots__ = ()
+    tolerate = (EEXIST,)
+
+    def __init__(self, rule: Rule, phase: int = RAISE) -> None:
+        super().__init__(rule, phase)
+
+    def inverse(self) -> Step:
+        return DelRule(self.rule)
+
+
+class DelRule(RuleStep):
+    """RTM_DELRULE of exactly this rule; one that has gone counts as deleted."""
+
+    __slots__ = ()
+    tolerate = (ENOENT,)
+
+    def __init__(self, rule: Rule, phase: int = RETIRE) -> None:
+        super().__init__(rule, phase)
+
+    def inverse(self) -> Step:
+        return AddRule(self.rule)
+
+
+class AddWay(Step):
+    """RTM_NEWROUTE; the device must be up, and ``way.index`` is ignored.
+
+    A route that is there already counts as made. With NLM_F_APPEND a new default route may come
+    before the old one goes.
+    """
+
+    __slots__ = ("way",)
+    tolerate = (EEXIST,)
+
+    def __init__(self, device: str, index: int, way: Way, phase: int = RAISE) -> None:
+        super().__init__(device, index, phase)
+        self.way = way
+
+    def inverse(self) -> Step:
+        return DelWay(self.device, self.index, self.way)
+
+
+class DelWay(Step):
+    """RTM_DELROUTE of exactly this route; one that has gone counts as deleted."""
+
+    __slots__ = ("way",)
+    tolerate = (ESRCH,)
+
+    def __init__(self, device: str, index: int, way: Way, phase: int = RETIRE) -> None:
+        super().__init__(device, index, phase)
+        self.way = way
+
+    def inverse(self) -> Step:
+        return AddWay(self.device, self.index, self.way)
+
+
+def _rule(verb: str) -> Callable[[RuleStep], str]:
+    def words(step: RuleStep) -> str:
+        rule = step.rule
+        return (
+            f"{_ip(rule.family)} rule {verb} pref {rule.priority} oif {rule.device}"
+            f" lookup {rule.table} protocol {PROTOCOL}"
+        )
+
+    return words
+
+
+def _way(verb: str) -> Callable[[AddWay | DelWay], str]:
+    def words(step: AddWay | DelWay) -> str:
+        way = step.way
+        return (
+            f"{_ip(way.family)} route {verb} {way.text} dev {step.device}"
+            f" table {way.table} proto {PROTOCOL}"
+        )
+
+    return words
+
+
+def _ip(family: int) -> str:
+    return "ip -6" if family == AF_INET6 else "ip"
+
+
+WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
+    AddRule: (_rule("add"), lambda step: f"add the {step.device}"),
+    DelRule: (_rule("del"), lambda step: f"delete the {step.device}"),
+    AddWay: (_way("append"), lambda step: f"add the route {step.way.text} to {step.device}"),
+    DelWay: (_way("del"), lambda step: f"delete the route {step.way.text} from {step.device}"),
+}
+"""Class of step: its words, as in commands.WORDS."""
