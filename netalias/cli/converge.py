@@ -112,7 +112,8 @@ class Run:
         from netalias.engine.announce import again, repeats
 
         policy = self.engine.policy or Policy()
-        leased = any(block.wish.lease for block in declared.blocks)
+        # The fingerprint knows nothing of rules, nor of the routes of other tables.
+        leased = any(block.wish.lease or block.wish.led for block in declared.blocks)
         if not self.folder or not repeats(declared, policy):
             return not leased
         if not outcome.stopped:

@@ -41,6 +41,8 @@ Words
   deprecated                       do not use an IPv6 address as a source (default for a label in
                                    a network of its main device)
   source on | auto                 on: it may be the source where the main device has its own (auto)
+  gateway ADDRESS | auto | none    the way out for sockets bound to the alias device (default none);
+                                   auto: that of the main device's default route
   up | down                        raise the alias, or take it down and keep it
 
 Verbs

@@ -15,6 +15,7 @@ Grammar (the words of ifconfig(8), in any order after the name)::
             | "heal" "on" | "heal" "off" | "on-down" "free" | "on-down" "keep"
             | "lease" SECONDS | "lease" "off"
             | "deprecated" | "source" "on" | "source" "auto"
+            | "gateway" ADDRESS | "gateway" "auto" | "gateway" "none"
 
 Words after a deleting name (``eth0:0-``) are ignored, as in Linux 2.0.
 """
@@ -55,6 +56,8 @@ class Wish:
     seconds, 0 for ever. ``mac`` is RANDOM_MAC for one of chance. ``deprecated``: the address is not
     chosen as a source (RFC 4862); ``source`` says whether it may be chosen where the main device
     has an address of its own.
+    ``gateway`` is the text of an address, ``auto`` or ``none``; of the type gateways.Usual where
+    it comes from defaults.
     """
 
     __slots__ = (
@@ -66,6 +69,7 @@ class Wish:
         "delete",
         "deprecated",
         "every",
+        "gateway",
         "heal",
         "kind",
         "lease",
@@ -104,6 +108,12 @@ class Wish:
         self.every = 0
         self.optimistic = self.deprecated = False
         self.lease: int | None = None
+        self.gateway = ""
+
+    @property
+    def led(self) -> bool:
+        """Whether the alias is to have a gateway."""
+        return self.gateway not in ("", "none")
 
     @property
     def empty(self) -> bool:
@@ -138,6 +148,7 @@ class Wish:
         new.heal = self.heal
         new.on_down = self.on_down
         new.lease = self.lease
+        new.gateway = self.gateway
         return new
 
     def check(self, alias_type: AliasType) -> None:
@@ -160,6 +171,10 @@ class Wish:
                 f"{self.name}: deprecated contradicts source on",
                 "a deprecated address is not chosen as a source",
             )
+        if self.led:
+            from netalias.desired.gateways import check
+
+            check(self.name, self.gateway, alias_type)
 
 
 def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX) -> Wish:
@@ -370,6 +385,12 @@ def _lease(wish: Wish, text: str) -> None:
     wish.lease = seconds
 
 
+def _gateway(wish: Wish, text: str) -> None:
+    from netalias.desired.gateways import checked
+
+    wish.gateway = checked(f"{wish.name}: gateway", text)
+
+
 def _optimistic(wish: Wish) -> None:
     wish.optimistic = True
 
@@ -413,6 +434,7 @@ WORDS: dict[str, tuple[int, str, Callable[..., None]]] = {
     "lease": (1, "a number of seconds, or off", _lease),
     "deprecated": (0, "", _deprecated),
     "source": (1, "on or auto", _source),
+    "gateway": (1, "an address, auto or none", _gateway),
     "up": (0, "", _up),
     "down": (0, "", _down),
 }

@@ -40,8 +40,9 @@ DEFAULTS = "defaults"
 EACH = "each"
 COMMENT = "#"
 DEFAULT_WORDS = (
-    "acd", "announce", "broadcast", "-broadcast", "conflict", "deprecated", "down", "heal", "kind",
-    "lease", "metric", "mtu", "netmask", "on-down", "optimistic", "prefixlen", "source", "up",
+    "acd", "announce", "broadcast", "-broadcast", "conflict", "deprecated", "down", "gateway",
+    "heal", "kind", "lease", "metric", "mtu", "netmask", "on-down", "optimistic", "prefixlen",
+    "source", "up",
 )  # fmt: skip
 """Words that may follow ``defaults``: all but those that belong to a single alias."""
 WITHOUT_MTU = "label"
@@ -422,6 +423,11 @@ def _fill(wish: Wish, usual: Wish) -> None:
         wish.announce, wish.every = usual.announce, usual.every
     if wish.lease is None and wish.type.bits in (32, 128):
         wish.lease = usual.lease
+    if usual.led and not wish.gateway:
+        from netalias.desired.gateways import Usual, leads
+
+        if leads(usual.gateway, wish.type):
+            wish.gateway = Usual(usual.gateway)
     if not inet:
         wish.optimistic = wish.optimistic or usual.optimistic
         wish.deprecated = wish.deprecated or (usual.deprecated and not wish.source)

@@ -43,6 +43,7 @@ WORDS = {
     "address": "hw ether",
     "lease": "lease",
     "source": "source",
+    "gateway": "gateway",
 }
 """Field of ``save -j``: the words before its value in a line."""
 SWITCHES: dict[tuple[str, object], str] = {
@@ -213,6 +214,8 @@ def _settings(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
             found["address"] = mac_text(device.mac)
         if not device.up:
             found["up"] = False
+        if alias.gateway:
+            found["gateway"] = address_text(alias.family, alias.gateway)
     if alias.ours and alias.lease and not alias.expired:
         found["lease"] = alias.lease
     if entry is not None and entry.family == AF_INET6 and entry.deprecated != alias.sheltered:

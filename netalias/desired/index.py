@@ -63,10 +63,10 @@ class Index:
         return self.wish(name).heal != OFF
 
     def simple(self, name: AliasName) -> bool:
-        """Whether the alias is a host, with no network that another alias may lie in."""
+        """Whether the alias is a host without a gateway: nothing about it depends on a network."""
         wish = self.wish(name)
         assert wish.type is not None
-        return wish.prefixlen in (None, wish.type.bits)
+        return not wish.led and wish.prefixlen in (None, wish.type.bits)
 
     def relies(self, mains: Collection[str], own: Address) -> bool:
         """Whether the form of aliases may depend on *own*, an address that others give to their

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netalias.kernel import Kernel
     from netalias.model import Alias, Device, Snapshot
     from netalias.model.names import AliasName
+    from netalias.observed.outlets import Outlets
     from netalias.plan import Difference, Plan
     from netalias.plan.sysctls import SysctlTerms
     from netalias.runtime import RuntimeDirectory
@@ -218,8 +219,9 @@ class Engine:
 
     def recognise(self, snapshot: Snapshot) -> Observed:
         """The observed state: *snapshot* and the aliases found in it."""
-        former = self.former
-        return Observed(snapshot, self.registry, self.group, self.able, self.macs, former)
+        return Observed(
+            snapshot, self.registry, self.group, self.able, self.macs, self.former, self.outlets
+        )
 
     def able(self, kind: str) -> bool:
         """Whether the kernel supports *kind*; without CAP_NET_ADMIN, whether a device of that kind
@@ -232,6 +234,12 @@ class Engine:
                 there = any(device.kind == kind for device in devices)
                 self._seen[kind] = kind == "macvlan" or there
         return self._seen[kind]
+
+    def outlets(self) -> Outlets:
+        """The answers of the kernel about gateways, asked for once each."""
+        from netalias.observed.outlets import Outlets
+
+        return Outlets(self.kernel.routing(), self.within, self.kernel.common)
 
     def macs(self, name: AliasName, main: Device, *, random: bool) -> Iterator[bytes]:
         """MACs for the new device of an alias, in the order of preference; none where the kernel is
@@ -305,7 +313,9 @@ class Engine:
         # Imported here: a command that only reads does not need these modules.
         from netalias.plan import concerns_sysctls, plan, protect
 
-        observed = Observed(self.kernel.snapshot(), self.registry, self.group, able, self.macs)
+        observed = Observed(
+            self.kernel.snapshot(), self.registry, self.group, able, self.macs, outlets=self.outlets
+        )
         main = None if wish.delete else observed.snapshot.device(wish.name.main)
         alias = observed.find(names.AliasName(main.name, wish.name.slot)) if main else None
         if alias is not None and alias.entry is not None and alias.entry.networked:
@@ -553,7 +563,9 @@ def _change(
         saved.reset(before)
         return
     if any(item.error is not None for item in now):
-        later = _unneeded(engine, items, later)
+        from netalias.engine.undo import unneeded
+
+        later = unneeded(engine.sysctls(engine.observe(), []), items, later)
     # A request to stop leaves no sysctl behind that nothing needs any more.
     _run(engine.kernel, later, None, False, False, stoppable=False)
     changes = [(item.sysctl_change, item.error) for item in (*now, *later)]
@@ -568,35 +580,6 @@ def _change(
 def _restores(item: Difference) -> bool:
     """Whether the difference restores sysctls that nothing needs any more."""
     return item.sysctl_change is not None and item.sysctl_change.restores
-
-
-def _unneeded(engine: Engine, items: list[Difference], later: list[Difference]) -> list[Difference]:
-    """The sysctls to restore after a refusal; they replace *later* in *items*.
-
-    These are the ones of *later* that still nothing needs, and those that were raised for a refused
-    alias. The latter cancel out, so both the change and its inverse are dropped from *items*.
-    """
-    raised = {
-        item.name: item for item in items if item.sysctl_change is not None and item not in later
-    }
-    concerned = raised.keys() | {item.name for item in later}
-    found = engine.sysctls(engine.observe(), [])
-    found = [one for one in found if one.name in concerned and _restores(one)]
-    cancelled = {one.name for one in found if one.name in raised and _undoes(one, raised[one.name])}
-    listed = [item for item in items if item not in later]
-    items[:] = [
-        item
-        for item in (*listed, *found)
-        if item.sysctl_change is None or item.name not in cancelled
-    ]
-    return found
-
-
-def _undoes(back: Difference, raised: Difference) -> bool:
-    """Whether *back* is the exact inverse of *raised*."""
-    assert back.sysctl_change is not None
-    assert raised.sysctl_change is not None
-    return back.sysctl_change.after == raised.sysctl_change.before
 
 
 def _run(

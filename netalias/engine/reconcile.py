@@ -148,6 +148,7 @@ def look(
         conflicts=conflicts,
         removing=rules.removing,
     )
+    diff.items += _leftovers(engine, observed, diff.items, rules.only)
     main = observed.snapshot.device(rules.only) if rules.only else None
     sysctls = engine.sysctls(observed, [item.plan for item in diff.items])
     diff.items += [one for one in sysctls if main is None or str(one.name) == main.name]
@@ -242,8 +243,20 @@ def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outc
     diff = Diff(observed)
     diff.items = [removal(alias, observed) for alias in aliases]
     arrange(diff.items, observed.snapshot)
+    diff.items += _leftovers(engine, observed, diff.items)
     diff.items += engine.sysctls(observed, [item.plan for item in diff.items])
     return carry_out(engine, Prepared(diff))
+
+
+def _leftovers(
+    engine: Engine, observed: Observed, items: list[Difference], only: str = ""
+) -> list[Difference]:
+    """The removals of rules whose alias has gone, of every main device or of one."""
+    if not engine.kernel.routing().ruled():
+        return []
+    from netalias.plan.leftovers import leftovers
+
+    return [one for one in leftovers(observed, items) if only in ("", one.name.main)]
 
 
 def renew(kernel: Kernel, renewals: Sequence[RenewAddress]) -> list[Failure]:
@@ -324,7 +337,7 @@ def _independent(item: Difference) -> bool:
     if wish is None:
         return True
     assert wish.type is not None
-    return wish.prefixlen in (None, wish.type.bits)
+    return not wish.led and wish.prefixlen in (None, wish.type.bits)
 
 
 def _wrong_among(

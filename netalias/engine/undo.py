@@ -115,3 +115,38 @@ class Undoing:
         steps = [step for item in self._items for step in item.plan.fallback]
         steps = [step for step in steps if step.owner in owners]
         return self._kernel.apply(steps, stoppable=False) if steps else []
+
+
+def unneeded(
+    changes: Iterable[Difference], items: list[Difference], later: list[Difference]
+) -> list[Difference]:
+    """The sysctls to restore after a refusal, out of *changes*, those that the state by now makes
+    possible; they replace *later* in *items*.
+
+    These are the ones of *later* that still nothing needs, and those that were raised for a refused
+    alias. The latter cancel out, so both the change and its inverse are dropped from *items*.
+    """
+    raised = {
+        item.name: item for item in items if item.sysctl_change is not None and item not in later
+    }
+    concerned = raised.keys() | {item.name for item in later}
+    found = [
+        one
+        for one in changes
+        if one.name in concerned and one.sysctl_change is not None and one.sysctl_change.restores
+    ]
+    cancelled = {one.name for one in found if one.name in raised and _undoes(one, raised[one.name])}
+    listed = [item for item in items if item not in later]
+    items[:] = [
+        item
+        for item in (*listed, *found)
+        if item.sysctl_change is None or item.name not in cancelled
+    ]
+    return found
+
+
+def _undoes(back: Difference, raised: Difference) -> bool:
+    """Whether *back* is the exact inverse of *raised*."""
+    assert back.sysctl_change is not None
+    assert raised.sysctl_change is not None
+    return back.sysctl_change.after == raised.sysctl_change.before

@@ -21,6 +21,8 @@ RECORD = "netalias"
 """First word of the ifalias text of alias devices."""
 LEASE = "lease"
 """Last word but one of the text of an alias with a lease."""
+GATEWAY = "gateway"
+"""Word before the gateway of an alias, which has its place before the lease."""
 
 KINDS = {
     "macvlan": "Macvlan",
@@ -72,12 +74,14 @@ class Goal:
     is the VRF of the main device, which a new device joins. ``lease`` is the lifetime of the entry
     in seconds, 0 for infinite; with ``renew`` it is set even though it is the present one.
     ``former`` is the ifindex that a new device gets if that is free, 0 for any.
+    ``gateway`` is packed, empty for none.
     """
 
     __slots__ = (
         "address",
         "entry",
         "former",
+        "gateway",
         "group",
         "lease",
         "lenient",
@@ -110,6 +114,7 @@ class Goal:
         lease: int = 0,
         renew: bool = False,
         former: int = 0,
+        gateway: bytes = b"",
     ) -> None:
         self.name = name
         self.main = main
@@ -126,14 +131,17 @@ class Goal:
         self.lease = lease
         self.renew = renew
         self.former = former
+        self.gateway = gateway
 
     def record(self) -> str:
         """The ifalias text: ``netalias eth0:0``, then the address if the kernel does not always
-        keep it, then the lease if there is one."""
+        keep it, then gateway and lease if there are any."""
         text = f"{RECORD} {self.name}"
         if self.type.recorded:
             address = self.type.format(self.address)
             text += f" {self.type.name} {address}/{self.prefixlen}"
+        if self.gateway:
+            text += f" {GATEWAY} {self.type.format(self.gateway)}"
         return f"{text} {LEASE} {self.lease}" if self.lease else text
 
 

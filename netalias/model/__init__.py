@@ -344,7 +344,8 @@ class Alias(Value):
     None when only the record in the ifalias text has it (an IPv6 alias that is down). ``ours``
     tells whether it has the mark of netalias; ``whole`` is False when an interrupted run left it
     half-made. ``lease`` is the lifetime of its address in seconds, 0 for infinite. ``sheltered``:
-    it is an IPv6 label in a network that its main device has itself.
+    it is an IPv6 label in a network that its main device has itself. ``gateway`` is that of its
+    device, packed, or empty.
     """
 
     __slots__ = (
@@ -352,6 +353,7 @@ class Alias(Value):
         "device",
         "entry",
         "family",
+        "gateway",
         "kind",
         "lease",
         "main",
@@ -377,6 +379,7 @@ class Alias(Value):
         whole: bool = True,
         lease: int = 0,
         sheltered: bool = False,
+        gateway: bytes = b"",
     ) -> None:
         self.name = name
         self.kind = kind
@@ -390,6 +393,7 @@ class Alias(Value):
         self.whole = whole
         self.lease = lease
         self.sheltered = sheltered
+        self.gateway = gateway
 
     @property
     def asked(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.kinds import KINDS, LEASE, RECORD, SIBLINGS, UNLINKED, surplus
+from netalias.kinds import GATEWAY, KINDS, LEASE, RECORD, SIBLINGS, UNLINKED, surplus
 from netalias.model import AF_INET, FOREVER, GROUP, PROTOCOL, RT_SCOPE_LINK, SCRATCH, Alias, names
 from netalias.model.names import AliasName
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from netalias.families import Registry
     from netalias.model import Address, Alias, Device, Snapshot
+    from netalias.observed.outlets import Outlets
 
     class Macs(Protocol):
         """The MACs for the new device of an alias."""
@@ -34,8 +35,8 @@ class Observed:
     """
 
     __slots__ = (
-        "_former", "_macs", "_own", "_taken", "able", "aliases", "by_name", "group", "long_named",
-        "lost", "registry", "snapshot",
+        "_former", "_found", "_macs", "_outlets", "_own", "_taken", "able", "aliases", "by_name",
+        "group", "long_named", "lost", "registry", "snapshot",
     )  # fmt: skip
 
     hands_over = True
@@ -48,6 +49,7 @@ class Observed:
         able: Callable[[str], bool] | None = None,
         macs: Macs | None = None,
         former: Callable[[AliasName], tuple[int, bytes] | None] | None = None,
+        outlets: Callable[[], Outlets] | None = None,
     ) -> None:
         self.able = able or _any
         self._own: dict[int, list[Address]] = {}
@@ -56,6 +58,8 @@ class Observed:
         self._former = former
         self._taken: dict[bytes, AliasName | None] | None = None
         self.long_named: set[str] = set()
+        self._outlets = outlets
+        self._found: Outlets | None = None
         self.snapshot = snapshot
         self.registry = registry
         self.group = group
@@ -63,6 +67,14 @@ class Observed:
         self.by_name: dict[AliasName, list[Alias]] = {}
         for alias in self.aliases:
             self.by_name.setdefault(alias.name, []).append(alias)
+
+    def outlets(self) -> Outlets:
+        """What the kernel has for the gateways of aliases, asked on first use."""
+        if self._found is None:
+            from netalias.observed.outlets import Outlets
+
+            self._found = (self._outlets or Outlets)()
+        return self._found
 
     def former(self, name: AliasName) -> tuple[int, bytes]:
         """The ifindex and MAC that the device of an alias had, as far as no other device of the
@@ -198,7 +210,7 @@ def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Ali
     """
     if device.kind not in KINDS:
         return None
-    named, recorded, lease = _recorded(device)
+    named, recorded, lease, gateway = _recorded(device)
     find_main = _main_by_name if device.kind in UNLINKED else _main_below
     main = find_main(device, snapshot, named)
     if main is None and device.remote:
@@ -209,6 +221,10 @@ def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Ali
     if main is not None and main.name != name.main:  # renamed since
         name = AliasName(main.name, name.slot)
     alias = Alias(name, device.kind, main=main, device=device)
+    if gateway:
+        from netalias.observed.outlets import packed
+
+        alias.gateway = packed(gateway)
     entries = snapshot.on(device.index)
     entry = _own_entry(entries)
     alias.whole = (
@@ -267,22 +283,26 @@ def _main_by_name(device: Device, snapshot: Snapshot, named: AliasName | None) -
     return None
 
 
-def _recorded(device: Device) -> tuple[AliasName | None, list[str], int]:
-    """The alias name by altname or ifalias, and from ifalias the words for type and address, and
-    the lease in seconds or 0."""
+def _recorded(device: Device) -> tuple[AliasName | None, list[str], int, str]:
+    """The alias name by altname or ifalias, and from ifalias the words for type and address, the
+    lease in seconds or 0, and the gateway or an empty text."""
     words = device.ifalias.split()
     lease = 0
     if len(words) > 3 and words[-2] == LEASE:
         lease = _seconds(words[-1])
         del words[-2:]
+    gateway = ""
+    if len(words) > 3 and words[-2] == GATEWAY:
+        gateway = words[-1]
+        del words[-2:]
     recorded = words[2:4] if len(words) >= 4 and words[0] == RECORD else []
     for altname in device.altnames:
         name = names.split(altname)
         if name is not None:
-            return name, recorded, lease
+            return name, recorded, lease, gateway
     if len(words) > 1 and words[0] == RECORD:
-        return names.split(words[1]), recorded, lease
-    return None, recorded, lease
+        return names.split(words[1]), recorded, lease, gateway
+    return None, recorded, lease, gateway
 
 
 def _seconds(text: str) -> int:

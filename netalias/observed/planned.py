@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from netalias.kinds import Goal
     from netalias.model import Address, Alias
+    from netalias.observed.outlets import Outlets
 
     _Network = tuple[int, bytes]
 
@@ -75,6 +76,10 @@ class Planned(Observed):
         self._left = set(moving)
         self._heirs: dict[int, Address] = {}
         self._primaries: set[tuple[int, _Network]] = set()
+
+    def outlets(self) -> Outlets:
+        """Those of the observed state: plans for gateways do not depend on each other."""
+        return self.observed.outlets()
 
     def around(self, main: Device, entry: Address) -> Iterator[Address]:
         """The addresses as by Observed.around(), but only those whose networks contain *entry*."""

@@ -28,7 +28,7 @@ from netalias.model import (
     Snapshot,
     names,
 )
-from netalias.model.steps import RETIRE, AddAddress, DelLink, SetLink
+from netalias.model.steps import AddAddress, DelLink, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,7 +149,9 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     kind = _kind(wish, name, main, observed, result.alias)
     goal = _goal(wish, name, kind, main, observed, result.alias)
     if result.alias is not None and result.alias.kind != kind:
-        _inherit(goal, result.alias, kind)
+        from netalias.plan.replacing import inherit
+
+        inherit(goal, result.alias, kind)
     realisation = kinds.get(kind)
     goal = realisation.fit(goal)
     if result.alias is None or result.alias.kind != kind:
@@ -157,6 +159,11 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     elif goal.mac == RANDOM_MAC:
         goal.mac = b""  # it has one
     result.goal, result.kind = goal, kind
+    led = wish.led or (result.alias is not None and bool(result.alias.gateway))
+    if led:
+        from netalias.plan import gateways
+
+        result.notes += gateways.choose(wish, goal, kind, result.alias, observed)
     if result.alias is None or result.alias.address != goal.address:
         copies = [*observed.addresses(goal.address)]
         if copies:
@@ -171,18 +178,21 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
         result.notes += _long_name(name, result.alias, observed)
     if result.alias is None:
         result.steps = [*remnants, *realisation.make(goal)]
-        return _in_order(result)
-    if result.alias.kind == kind:
+    elif result.alias.kind == kind:
         result.steps = realisation.change(result.alias, goal, observed.snapshot)
         if id(result.alias.entry) in observed.lost:
             from netalias.plan.connected import restore
 
             result.steps += restore(result.alias, goal, result.steps)
     else:
-        _replace(result, result.alias, kind, goal, observed)
+        from netalias.plan.replacing import replaced
+
+        result.steps, result.fallback = replaced(result.alias, kind, goal, observed)
     if result.steps and observed.hands_over:
         _hand_over(result, goal, observed)
-    if not goal.up and result.alias.up:
+    if led:
+        result.steps += gateways.equip(goal, kind, result.alias, result.steps, observed)
+    if result.alias is not None and not goal.up and result.alias.up:
         result.notes += _lost_when_down(result.alias, goal)
     return _in_order(result)
 
@@ -228,17 +238,6 @@ def _hand_over(result: Plan, goal: Goal | None, observed: Observed) -> None:
         from netalias.plan.routes import take_over
 
         result.steps += take_over(alias, goal, observed)
-
-
-def _inherit(goal: Goal, alias: Alias, kind: str) -> None:
-    """Let a device of another kind inherit MTU and MAC of *alias*, unless they are the main's."""
-    device = alias.device
-    if device is None or kind == "label":
-        return
-    if device.mtu != goal.main.mtu:
-        goal.mtu = goal.mtu or device.mtu
-    if "ipvlan" not in (alias.kind, kind):
-        goal.mac = goal.mac or device.mac
 
 
 def _settle_device(goal: Goal, observed: Observed, kind: Kind) -> None:
@@ -334,7 +333,11 @@ def _kind(
     wished = wish.kind if wish.kind != kinds.AUTO else ""
     if alias is not None and wished in ("", alias.kind):
         return alias.kind
-    snapshot = _without(alias, observed.snapshot, main)
+    snapshot = observed.snapshot
+    if alias is not None:
+        from netalias.plan.replacing import without
+
+        snapshot = without(alias, snapshot, main)
     if wished:
         kind, reason = wished, kinds.get(wished).refuse(main, snapshot)
         if not reason and wished != "label":
@@ -345,17 +348,6 @@ def _kind(
     if reason:
         raise errors.KindError(f"{name}: kind {kind} cannot serve: {reason}")
     return kind
-
-
-def _without(alias: Alias | None, snapshot: Snapshot, main: Device) -> Snapshot:
-    """The devices without that of *alias*, which is to be replaced."""
-    if alias is None or alias.device is None or alias.device.index not in snapshot.devices:
-        return snapshot
-    left = Snapshot(device for device in snapshot.devices.values() if device is not alias.device)
-    for upper in snapshot.uppers(main.index):
-        if upper.index not in snapshot.devices:  # a planned device (observed.planned)
-            left.stack(upper)
-    return left
 
 
 def _choose(
@@ -494,40 +486,6 @@ def _is_special(goal: Goal, observed: Observed) -> bool:
     return False
 
 
-def _replace(result: Plan, alias: Alias, kind: str, goal: Goal, observed: Observed) -> None:
-    """Plan the replacement by another kind. An old device is removed first, since it has the name;
-    a label last, so that its address is there all the time."""
-    old = kinds.get(alias.kind)
-    removal = old.unmake(alias, observed.snapshot)
-    if alias.device is None:
-        for step in removal:
-            step.phase = RETIRE
-    result.steps = [*removal, *kinds.get(kind).make(goal)]
-    if alias.device is not None and alias.main is not None:
-        result.fallback = old.make(_as_it_is(alias, observed))
-
-
-def _as_it_is(alias: Alias, observed: Observed) -> Goal:
-    """The goal that restores *alias* as it is."""
-    assert alias.main is not None
-    device = alias.device
-    return Goal(
-        alias.name,
-        alias.main,
-        observed.registry.get(alias.family or AF_INET),  # without an address the type is not used
-        alias.address,
-        alias.prefixlen,
-        entry=alias.entry and alias.entry.renewed(),
-        up=alias.up,
-        mtu=device.mtu if device is not None else 0,
-        mac=device.mac if device is not None and alias.kind != "ipvlan" else b"",
-        group=observed.group,
-        vrf=observed.snapshot.master(alias.main, VRF),
-        lease=alias.lease,
-        former=device.index if device is not None else 0,
-    )
-
-
 def _delete(wish: Wish, observed: Observed) -> Plan:
     main = observed.snapshot.device(wish.name.main)
     name = names.AliasName(main.name, wish.name.slot) if main is not None else wish.name
@@ -550,10 +508,20 @@ def _delete(wish: Wish, observed: Observed) -> Plan:
         result.notes.append(
             f"{name}: this label, {_text(observed.registry, alias)}, was made by others"
         )
-    result.steps = kinds.get(alias.kind).unmake(alias, observed.snapshot)
+    result.steps = unmade(alias, observed)
     if observed.hands_over:
         _hand_over(result, None, observed)
     return _in_order(result)
+
+
+def unmade(alias: Alias, observed: Observed) -> list[Step]:
+    """The steps that remove an alias, and the rules of its gateway."""
+    steps = kinds.get(alias.kind).unmake(alias, observed.snapshot)
+    if alias.gateway:
+        from netalias.plan.gateways import unequip
+
+        steps = [*unequip(alias, observed), *steps]
+    return steps
 
 
 def _in_order(result: Plan) -> Plan:

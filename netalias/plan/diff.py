@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from netalias import kinds
 from netalias.model.names import AliasName
-from netalias.plan import Difference, Plan
+from netalias.plan import Difference, Plan, unmade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ CHANGED = "~"
 def removal(alias: Alias, observed: Observed) -> Difference:
     """The difference that removes an alias."""
     plan = Plan(alias)
-    plan.steps = kinds.get(alias.kind).unmake(alias, observed.snapshot)
+    plan.steps = unmade(alias, observed)
     return Difference(REMOVED, alias.name, plan)
 
 

@@ -36,6 +36,7 @@ class Unchanged:
             and not wish.broadcast
             and not wish.metric
             and wish.up is not False
+            and not wish.led
         )
 
     def holds(self, alias: Alias, slot: int, address: bytes) -> bool:
@@ -44,6 +45,7 @@ class Unchanged:
         if (
             not self.plain
             or not alias.whole
+            or alias.gateway
             or wish.kind not in ("", kinds.AUTO, alias.kind)
             or entry is None
             or entry.local != address

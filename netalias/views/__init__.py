@@ -216,6 +216,8 @@ def fields(alias: Alias, registry: Registry) -> dict[str, object]:
     if alias.lease:
         result["lease"] = alias.lease
         result["remaining"] = alias.entry.valid if alias.entry is not None else 0
+    if alias.gateway:
+        result["gateway"] = address_text(alias.family, alias.gateway)
     if alias.device is not None and alias.device.stats is not None:
         stats = alias.device.stats
         result["stats64"] = {

@@ -24,6 +24,8 @@ def detail(alias: Alias, registry: Registry) -> list[str]:
         lines.append(f"device {device.name} index {device.index} <{flags}> mtu {device.mtu}{on}")
         lines.append(f"lladdr {mac(alias)} group {device.group}")
     lines.append(_address_line(alias, registry))
+    if alias.gateway:
+        lines.append(f"gateway {address_text(alias.family, alias.gateway)}")
     if alias.lease:
         left = "expired" if alias.expired else "not running while the alias is down"
         if alias.entry is not None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from netalias.model import IFA_F_NOPREFIXROUTE, address_text, mac_text
+from netalias.model import AF_INET, AF_INET6, IFA_F_NOPREFIXROUTE, address_text, mac_text
 from netalias.model.commands import address_words
 from netalias.model.leases import same
 from netalias.model.names import printable
@@ -132,6 +132,7 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         *_of_entry(alias, goal),
         *_of_lease(alias, goal),
         *_of_label(alias, goal),
+        ("gateway", _gateway(alias.gateway), _gateway(goal.gateway)),
         ("name", _name(alias), str(goal.name)),
     ]
     changes = [(key, old, new) for key, old, new in pairs if old != new]
@@ -146,8 +147,17 @@ def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
             return "surplus", address_words(step.address), NONE
         if isinstance(step, AddRoute):
             return "route", "deleted", "connected"
+    if goal.gateway:
+        from netalias.model.gateways import WORDS as WAYS_OUT
+
+        if any(type(step) in WAYS_OUT for step in plan.steps):
+            return "gateway", "incomplete", _gateway(goal.gateway)
     note = alias.device.ifalias if alias.device is not None else ""
     return "ifalias", note or NOTHING, goal.record()
+
+
+def _gateway(packed: bytes) -> str:
+    return address_text(AF_INET if len(packed) == 4 else AF_INET6, packed) if packed else NONE
 
 
 def _state(up: bool) -> str:

@@ -58,7 +58,9 @@ class Lifecycle:
         former = self._engine.former_devices
         former.note_all(leaving)
         former.save()
-        outcome = remove(self._engine, observed, leaving) if leaving else None
+        # A main device that is gone took its aliases along, but not their rules.
+        work = leaving or (affected.gone and self._engine.kernel.routing().ruled())
+        outcome = remove(self._engine, observed, leaving) if work else None
         self._report_freed(affected, outcome)
         failed = outcome is not None and self._report.failures(outcome)
         if failed:

@@ -1,0 +1,203 @@
+"""Gateways: the way out for sockets that are bound to the device of an alias.
+
+An alias with a gateway has a rule for its device, and a routing table with the network it is in and
+the default route (model/gateways.py). The network is there so that neighbours are reached without
+the router: where the main device brings the connected route, the alias's device has none.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.desired.gateways import AUTO, NONE, Usual
+from netalias.kinds.device import CONF
+from netalias.model import AF_INET, AF_INET6, names, prefix
+from netalias.model.gateways import (
+    AddRule,
+    AddWay,
+    DelRule,
+    DelWay,
+    Rule,
+    Way,
+    table_of,
+)
+from netalias.model.steps import REMOVE, RETIRE, SET, DelAddress, SetLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netalias.desired import Wish
+    from netalias.kinds import Goal
+    from netalias.model import Alias
+    from netalias.model.steps import Step
+    from netalias.observed import Observed
+    from netalias.observed.outlets import Outlets
+
+LINKED = ("macvlan", "ipvlan")
+"""Kinds that are on the link of their main device, and so reach a gateway."""
+LINK_LOCAL = b"\xfe\x80" + bytes(14)
+FILTER = "rp_filter"
+
+
+def choose(wish: Wish, goal: Goal, kind: str, alias: Alias | None, observed: Observed) -> list[str]:
+    """Set ``goal.gateway``, to that of the alias where *wish* says nothing; a note where there is
+    none to be found. Raises KindError if the kind can have none, UsageError."""
+    word = wish.gateway
+    kept = alias.gateway if alias is not None and len(alias.gateway) == len(goal.address) else b""
+    if word == NONE or (not word and (wish.address or not kept)):
+        return []
+    reason = _refusal(goal, kind)
+    if reason:
+        if word and not isinstance(word, Usual):
+            raise errors.KindError(f"{goal.name}: gateway {word}: {reason}")
+        return []
+    if not word:
+        goal.gateway = kept
+    elif word != AUTO:
+        goal.gateway = goal.type.parse(word)[0]
+        if goal.gateway == goal.address:
+            raise errors.UsageError(f"{goal.name}: gateway {word}: this is the alias itself")
+    else:
+        goal.gateway = observed.outlets().default(goal.main.index, goal.type.family) or kept
+        if not goal.gateway:
+            return [
+                f"{goal.name}: gateway auto: {goal.main.name} has no default route"
+                f" of {goal.type.name}, so there is no way out yet"
+            ]
+    return []
+
+
+def _refusal(goal: Goal, kind: str) -> str:
+    """The reason why an alias can have no gateway; empty where it can."""
+    if kind == "label":
+        return "a label has no device that a socket could be bound to"
+    if kind not in LINKED:
+        return f"a {kind} has no link to a router"
+    if goal.vrf is not None:
+        return f"{goal.main.name} is in the VRF {goal.vrf.name}, whose table has the routes"
+    return ""
+
+
+def equip(
+    goal: Goal, kind: str, alias: Alias | None, before: Sequence[Step], observed: Observed
+) -> list[Step]:
+    """The steps for the gateway of *goal*, or for its removal; they belong behind those *before*
+    of the same plan."""
+    outlets = observed.outlets()
+    name, index = device_of(goal, kind, alias)
+    rules = outlets.rules.get(name, [])
+    wanted = [_rule(goal, name)] if goal.gateway else []
+    new = [rule for rule in wanted if rule not in rules]
+    flushed = any(_flushes(step, index) for step in before)
+    ways = [] if flushed else outlets.ways(index)
+    ahead = list(_ways(goal, observed)) if goal.gateway and goal.up else []
+    steps: list[Step] = [AddWay(name, index, way) for way in ahead if not _among(way, ways)]
+    steps += [AddRule(rule) for rule in new]
+    steps += [DelRule(rule) for rule in rules if rule not in wanted]
+    steps += [DelWay(name, index, way) for way in ways if not _among(way, ahead)]
+    return steps + _filter(goal, alias, name, index, bool(new), outlets)
+
+
+def restored(goal: Goal, observed: Observed) -> list[Step]:
+    """The steps that lead out of a device that is made again, with *goal* as it was."""
+    name = names.primary(goal.name)
+    ways = _ways(goal, observed) if goal.up else ()
+    return [*(AddWay(name, 0, way) for way in ways), AddRule(_rule(goal, name))]
+
+
+def unequip(alias: Alias, observed: Observed) -> list[Step]:
+    """The steps that delete the rules of an alias; its routes go with its device."""
+    if alias.device is None:
+        return []
+    return [DelRule(rule, REMOVE) for rule in observed.outlets().rules.get(alias.device.name, ())]
+
+
+def device_of(goal: Goal, kind: str, alias: Alias | None) -> tuple[str, int]:
+    """Name and index of the device that an alias will have; the index is 0 for a new one."""
+    if alias is None or alias.device is None or alias.kind != kind:
+        return names.primary(goal.name), 0
+    return alias.device.name, alias.device.index
+
+
+def _rule(goal: Goal, device: str) -> Rule:
+    return Rule(device, goal.type.family, table_of(goal.main.index, goal.name.slot))
+
+
+def _ways(goal: Goal, observed: Observed) -> Iterator[Way]:
+    """The routes in the table of an alias, in the order in which the kernel takes them."""
+    table, family = table_of(goal.main.index, goal.name.slot), goal.type.family
+    networks, gateway = list(_networks(goal, observed)), goal.gateway
+    link_local = family == AF_INET6 and prefix.contains(LINK_LOCAL, 10, gateway)
+    if not link_local and not any(prefix.contains(*one, gateway) for one in networks):
+        networks.append((gateway, goal.type.bits))
+    for network, length in networks:
+        yield Way(0, family, table, network, length)
+    yield Way(0, family, table, gateway=gateway)
+
+
+def _networks(goal: Goal, observed: Observed) -> Iterator[tuple[bytes, int]]:
+    """The network of an alias; for a host that of its main device which it lies in, or none."""
+    entry = goal.entry
+    if entry is None or entry.peer:
+        return
+    length = entry.prefixlen
+    if not entry.networked:
+        length = max(
+            (
+                other.prefixlen
+                for other in observed.snapshot.on(goal.main.index)
+                if other.family == entry.family
+                and other.networked
+                and prefix.contains(other.local, other.prefixlen, entry.local)
+            ),
+            default=0,
+        )
+    if length:
+        yield prefix.network(entry.local, length), length
+
+
+def _among(way: Way, others: Sequence[Way]) -> bool:
+    """Whether a route is among others, whatever their device."""
+    return any(
+        (way.table, way.network, way.prefixlen, way.gateway)
+        == (other.table, other.network, other.prefixlen, other.gateway)
+        for other in others
+    )
+
+
+def _flushes(step: Step, index: int) -> bool:
+    """Whether a step may take the routes of a device: it goes down or comes up, or is without an
+    address for a moment (fib_disable_ip)."""
+    if step.index != index:
+        return False
+    if isinstance(step, SetLink):
+        return step.up is not None
+    return isinstance(step, DelAddress) and step.phase == REMOVE
+
+
+def _filter(
+    goal: Goal, alias: Alias | None, name: str, index: int, new: bool, outlets: Outlets
+) -> list[Step]:
+    """The step for rp_filter, where a gateway comes or goes.
+
+    In loose mode the kernel first looks for any route to the sender, without the device, and drops
+    the packet where there is none: then the alias would depend on the default route of its host.
+    Every sender is reached through a device with a gateway, so there is nothing to filter. But
+    where net.ipv4.conf.all is strict, 0 would mean strict (IN_DEV_RPFILTER takes the larger one).
+    """
+    if goal.type.family != AF_INET:
+        return []
+    usual = CONF[FILTER]
+    if goal.gateway:
+        wanted = 0 if outlets.filtering == 0 else usual
+        if not new or wanted == usual:
+            return []
+        return [_set_filter(name, index, SET, wanted, usual)]
+    if alias is None or not alias.gateway or not index:
+        return []
+    return [_set_filter(name, index, RETIRE, usual, 0 if outlets.filtering == 0 else usual)]
+
+
+def _set_filter(name: str, index: int, phase: int, value: int, before: int) -> Step:
+    back = SetLink(name, index, phase, conf={FILTER: before})
+    return SetLink(name, index, phase, conf={FILTER: value}, before=back)
