@@ -9,7 +9,7 @@ from __future__ import annotations
 from netalias.desired.index import DeclaredNames
 from netalias.kinds import KINDS, UNLINKED
 from netalias.model import AF_INET, FOREVER, GROUP, PROTOCOL, names
-from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK, ROUTE
+from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK, ROUTE, RULE
 from netalias.model.leases import same
 from netalias.model.names import AliasName
 from netalias.model.routes import connected
@@ -110,6 +110,9 @@ class Impact:
         The state has it already.
         """
         device = event.device
+        if event.what == RULE:
+            name = names.split_primary(event.subject.device)
+            self._mark([name] if name is not None else [], port_id)
         if device is not None and event.what == ROUTE:
             self._route(event, device, port_id)
         if device is None or event.key[0] not in (LINK, ADDRESS) or self._renews(event):
