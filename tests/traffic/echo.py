@@ -23,12 +23,20 @@ class Lost(Exception):
 
 
 class Call:
-    """Who calls whom: *address* in *there* from *here*, bound to *source* and *device* if given."""
+    """Who calls whom: *address* in *there* from *here*, bound to *source* and *device* if given;
+    the server is bound to the device *at*."""
 
     def __init__(
-        self, here: Namespace, there: Namespace, address: str, source: str = "", device: str = ""
+        self,
+        here: Namespace,
+        there: Namespace,
+        address: str,
+        source: str = "",
+        device: str = "",
+        *,
+        at: str = "",
     ) -> None:
-        self.here, self.there, self.address = here, there, address
+        self.here, self.there, self.address, self.at = here, there, address, at
         self.bound = {"source": source, "device": device}
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
@@ -57,7 +65,7 @@ def udp(call: Call, size: int = len(PAYLOAD)) -> None:
     """A datagram and its answer, which comes from the address that was called."""
     payload = (PAYLOAD * (size // len(PAYLOAD) + 1))[:size]
     with (
-        listening(call.there, call.family, socket.SOCK_DGRAM, call.address) as server,
+        listening(call.there, call.family, socket.SOCK_DGRAM, call.address, call.at) as server,
         client(call.here, call.family, socket.SOCK_DGRAM, **call.bound) as caller,
     ):
         server.settimeout(LIMIT)
@@ -74,7 +82,7 @@ def udp(call: Call, size: int = len(PAYLOAD)) -> None:
 def tcp(call: Call) -> None:
     """A connection, some bytes and their answer."""
     with (
-        listening(call.there, call.family, socket.SOCK_STREAM, call.address) as server,
+        listening(call.there, call.family, socket.SOCK_STREAM, call.address, call.at) as server,
         client(call.here, call.family, socket.SOCK_STREAM, **call.bound) as caller,
     ):
         server.settimeout(LIMIT)

@@ -71,6 +71,16 @@ def device(stage: Stage, place: Place) -> str:
     return stage.misled(place, must=True)
 
 
+def beyond(stage: Stage, place: Place) -> str:
+    """By the gateway of the alias: a host behind it calls a server that is bound to the device, and
+    is called from there."""
+    stage.cli(place.name, "gateway", place.peer)
+    Call(stage.far, stage.here, place.alias, at=place.device).try_all()
+    Call(stage.here, stage.far, place.far, place.alias, place.device).try_all()
+    stage.cli(place.name, "gateway", "none")
+    return stage.misled(place, must=False)
+
+
 def asked(stage: Stage, place: Place) -> str:
     """Exactly one answers, with the right MAC, whichever address of the peer asks.
 
@@ -106,7 +116,7 @@ def _without_route(stage: Stage, place: Place) -> None:
 
 
 TRIES: dict[str, Callable[[Stage, Place], str]] = {
-    "to": to, "from": away, "device": device, "asked": asked, "router": router
+    "to": to, "from": away, "device": device, "beyond": beyond, "asked": asked, "router": router
 }  # fmt: skip
 
 
@@ -132,7 +142,7 @@ def _cell(stage: Stage, row: Row, arp_ignore: int) -> Cell:
     told = "; ".join(said)
     if row.place in stage.refused:
         return Cell(REFUSED, told)
-    if row.way == "device" and row.kind in NO_DEVICE_WHY:
+    if row.way in ("device", "beyond") and row.kind in NO_DEVICE_WHY:
         return Cell(NO_DEVICE, NO_DEVICE_WHY[row.kind])
     stage.forget_neighbours()
     if said:

@@ -21,6 +21,7 @@ WAYS = {
     "to": "from the peer to the alias",
     "from": "from here, bound to the address of the alias",
     "device": "the same, bound to the device as well (SO_BINDTODEVICE)",
+    "beyond": "by the gateway of the alias, a router between, bound to the device on this side",
     "asked": "ARP or NDP asked for the alias",
     "router": "both ways, with a router between",
 }
