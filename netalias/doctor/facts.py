@@ -16,6 +16,7 @@ from netalias.model import (
     prefix,
 )
 from netalias.model.events import RT_TABLE_MAIN, RTN_UNICAST
+from netalias.model.gateways import Gateways
 from netalias.observed.labels import label_of
 
 TYPE_CHECKING = False
@@ -56,6 +57,7 @@ class Facts:
     - ``sysctls``: numbers by family, device or ALL, and key
     - ``routes``: all routes; ``ways``: the route to the network of an alias, by peer() of it, and
       those to the destinations() of main devices
+    - ``gateways``: the rules and routes of aliases
     - ``firewall``: family, table and name of each device that a rule names
     - ``held``: texts of what holds a device by its index, with that; ``detached``: rules of the
       policy that wait for a device
@@ -78,6 +80,7 @@ class Facts:
         "declares",
         "detached",
         "firewall",
+        "gateways",
         "held",
         "ifconfig",
         "mains",
@@ -109,6 +112,7 @@ class Facts:
         self.sysctls: dict[tuple[int, str, str], int] = {}
         self.routes: list[Route] = []
         self.ways: dict[bytes, Way] = {}
+        self.gateways = Gateways()
         self.firewall: set[tuple[str, str, str]] = set()
         self.held: set[tuple[str, int]] = set()
         self.detached: list[DetachedRule] = []

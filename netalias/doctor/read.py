@@ -63,6 +63,7 @@ def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: 
     facts.routes, facts.ways = survey.routes(wanted)
     facts.unanswered = survey.unanswered()
     facts.detached = survey.detached()
+    facts.gateways = survey.gateways()
     try:
         facts.held = {(f"the socket {text}", index) for text, index in survey.bound()}
     except errors.KernelError as error:  # a kernel without CONFIG_INET_DIAG

@@ -19,6 +19,7 @@ from command import (
     Json,
     forget,
     ip_json,
+    listening,
     picture,
     rename,
     set_sysctl,
@@ -674,6 +675,53 @@ def test_a_name_with_a_dot(netns: Namespace) -> None:
         "sysctl -w net/ipv4/conf/eth9.5/arp_ignore=1",
     )
     forget(netns)
+
+
+def test_a_gateway_that_is_gone(cli: Doctor) -> None:
+    """The rule and the route of a gateway can be deleted by anybody."""
+    for slot, router, family in ((0, "10.0.0.254", "-4"), (3, "2001:db8::fe", "-6")):
+        cli.silent(f"eth9:{slot}", "gateway", router)
+        cli.content()
+        said = (
+            f"eth9:{slot}: sockets that are bound to eth9_{slot} reach nothing beyond its segment"
+        )
+        command = f"netalias eth9:{slot} gateway {router}"
+        cli.namespace.ip(f"{family} rule del oif eth9_{slot}")
+        held(cli, "gateway", said, f"the rule for eth9_{slot} is gone", command)
+        cli.namespace.ip(f"{family} route flush table all proto 97")
+        held(cli, "gateway", said, f"the default route of eth9_{slot} is gone", command)
+        cli.silent(f"eth9:{slot}", "gateway", "none")
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_bound_socket_without_a_gateway(cli: Doctor, kind: socket.SocketKind) -> None:
+    """Hosts beyond the router do not reach a server that is bound to the device."""
+    with listening(cli.namespace, socket.AF_INET, kind, device="eth9_0"):
+        cli.content()  # nothing is beyond
+        cli.namespace.ip("route add default via 10.0.0.254")
+        held(
+            cli,
+            "no-gateway",
+            "eth9:0: a socket is bound to eth9_0, and reaches nothing beyond its segment",
+            "the default route leads through eth9, and the alias has no gateway",
+            "netalias eth9:0 gateway auto",
+        )
+    cli.silent("eth9:0", "gateway", "none")
+    cli.content()
+
+
+def test_a_rule_that_is_left(cli: Doctor) -> None:
+    """The kernel keeps a rule whose device somebody else has deleted."""
+    cli.silent("eth9:0", "gateway", "10.0.0.254")
+    (rule,) = ip_json(cli.namespace, "rule show pref 32768")
+    cli.namespace.ip("link del eth9_0")
+    held(
+        cli,
+        "leftover-rule",
+        "a rule for eth9_0 is left, which would hold for the next device so called",
+        "there is no device eth9_0 any more",
+        f"ip rule del pref 32768 oif eth9_0 lookup {rule['table']} protocol 97",
+    )
 
 
 def test_what_hands_off_leaves_undone(cli: Doctor) -> None:
