@@ -121,7 +121,7 @@ class Memory(Kernel):
         made = cls(kinds)
         made._links.load(snapshot)
         if beside is not None:
-            made._rules.load(beside.routing())
+            made._rules.beside(beside.routing)
         for proxy in proxies:
             if proxy.index in made._links.nodes:
                 devices.put(made._links.nodes[proxy.index], proxy)

@@ -13,7 +13,7 @@ from netalias.model.gateways import Gateways, Routing, Rule, Way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from netalias.kernel.memory.devices import Node
 
@@ -27,30 +27,39 @@ class Rules(Routing):
     """
 
     def __init__(self, nodes: Mapping[int, Node]) -> None:
-        self.rules: list[Rule] = []
         self.defaults: dict[tuple[int, int], bytes] = {}
+        self._rules: list[Rule] = []
         self._nodes = nodes
-        self._beside: Routing | None = None
+        self._beside: Callable[[], Routing] | None = None
+        self._loaded = True
 
-    def load(self, beside: Routing) -> None:
-        """Take over the state of another kernel, and its default routes."""
-        self._beside = beside
-        found = beside.read() if beside.ruled() else Gateways()
-        self.rules = found.rules.copy()
-        for way in found.ways:
-            if way.index in self._nodes:
-                self._nodes[way.index].ways.append(way)
+    def beside(self, routing: Callable[[], Routing]) -> None:
+        """Take over the state of another kernel, once it is asked for, and its default routes."""
+        self._beside, self._loaded = routing, False
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The rules, in order."""
+        if self._beside is not None and not self._loaded:
+            self._loaded = True
+            found = self._beside().read()
+            self._rules = found.rules.copy()
+            for way in found.ways:
+                if way.index in self._nodes:
+                    self._nodes[way.index].ways.append(way)
+        return self._rules
 
     def read(self) -> Gateways:
         """The rules and routes with our mark."""
+        rules = sorted(self.rules, key=lambda rule: rule.family)
         ways = [way for node in self._nodes.values() for way in node.ways]
         ways.sort(key=lambda way: (way.family, way.table))
-        return Gateways(sorted(self.rules, key=lambda rule: rule.family), ways)
+        return Gateways(rules, ways)
 
     def default(self, index: int, family: int) -> bytes:
         """The gateway that a test or the other kernel has given."""
         if self._beside is not None:
-            return self._beside.default(index, family)
+            return self._beside().default(index, family)
         return self.defaults.get((index, family), b"")
 
     def add(self, rule: Rule) -> None:
