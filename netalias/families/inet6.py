@@ -8,8 +8,8 @@ from _socket import inet_pton
 from netalias import errors
 from netalias.families import AliasType
 from netalias.families.inet import prefix_length
-from netalias.model import AF_INET6, address_text
-from netalias.model.steps import AddAddress
+from netalias.model import AF_INET6, FOREVER, address_text
+from netalias.model.steps import ADDRESS, RAISE, AddAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,4 +58,7 @@ class Inet6(AliasType):
 
     def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
         """The one step AddAddress."""
-        return (AddAddress(device, index, address),)
+        # The kernel gives an address with a lifetime no connected route when its device comes up
+        # (fixup_permanent_addr in net/ipv6/addrconf.c), so it is added afterwards.
+        phase = ADDRESS if address.valid == FOREVER else RAISE
+        return (AddAddress(device, index, address, phase),)

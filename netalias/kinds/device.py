@@ -68,7 +68,7 @@ class DeviceKind(Kind):
         raise NotImplementedError
 
     def make(self, goal: Goal) -> list[Step]:
-        """Create, keep IPv6 quiet, name, set, address, raise.
+        """Create, keep IPv6 quiet, name, set, raise, address; their phases say in which order.
 
         The message that raises the device sets nothing else: the kernel would announce the device
         once more for it, which with thousands of siblings takes longer than raising it.
@@ -83,10 +83,10 @@ class DeviceKind(Kind):
             steps.append(SetLink(device, 0, QUIET, addrgen=ADDRGEN_NONE, tolerate=NO_INET6))
         steps.append(AddAltname(device, 0, goal.name))
         steps.append(SetLink(device, 0, SET, ifalias=record, conf=CONF))
-        if goal.entry is not None:
-            steps += goal.type.attach(device, 0, goal.entry)
         if goal.up:
             steps.append(SetLink(device, 0, RAISE, up=True))
+        if goal.entry is not None:
+            steps += goal.type.attach(device, 0, goal.entry)
         return steps
 
     def change(self, alias: Alias, goal: Goal, snapshot: Snapshot) -> list[Step]:

@@ -203,17 +203,20 @@ def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]
     return found
 
 
-def recognise_one(device: Device, snapshot: Snapshot, registry: Registry) -> Alias | None:
+def recognise_one(
+    device: Device, snapshot: Snapshot, registry: Registry, *, stranded: bool = False
+) -> Alias | None:
     """The alias of a device with our mark, or None.
 
-    It is recognised by altname, ifalias or primary name, in this order.
+    It is recognised by altname, ifalias or primary name, in this order. *stranded*: its main device
+    is known to have gone to another namespace.
     """
     if device.kind not in KINDS:
         return None
     named, recorded, lease, gateway = _recorded(device)
     find_main = _main_by_name if device.kind in UNLINKED else _main_below
     main = find_main(device, snapshot, named)
-    if main is None and device.remote:
+    if main is None and device.remote and not stranded:
         return None  # somebody gave it to this namespace: it is his device now
     name = named or _from_primary(device, main)
     if name is None:

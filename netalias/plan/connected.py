@@ -59,6 +59,8 @@ def restore(alias: Alias, goal: Goal, steps: Iterable[Step]) -> list[Step]:
     entry, device = alias.entry, alias.carrier
     if entry is None or device is None or goal.entry is None or not goal.entry.routed:
         return []
+    if not goal.up:
+        return []
     if any(isinstance(step, AddAddress) for step in steps):
         return []
     return [AddRoute(device.name, device.index, connected(entry, device.index))]

@@ -47,12 +47,13 @@ class Affected:
     whose address another host has, or may have, with the packed address. ``whole``: everything has
     to be compared. ``touched``: the aliases or their addresses may have changed; ``republish``: a
     device came, came up, or got a carrier or an IPv4 address, so it may have lost its proxy
-    entries; ``expired``: a lease may have expired.
+    entries; ``expired``: a lease may have expired. ``stranded``: indexes of alias devices whose
+    main device has left the namespace.
     """
 
     __slots__ = (
         "dirty", "doubtful", "down", "expired", "gone", "linked", "readdressed", "relabelled",
-        "renamed", "republish", "risen", "touched", "whole",
+        "renamed", "republish", "risen", "stranded", "touched", "whole",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -63,6 +64,7 @@ class Affected:
         self.renamed: dict[int, str] = {}
         self.relabelled: dict[tuple[int, bytes], int] = {}
         self.linked: set[int] = set()
+        self.stranded: set[int] = set()
         self.readdressed: set[int] = set()
         self.doubtful: dict[AliasName, bytes] = {}
         self.whole = self.expired = self.touched = self.republish = False
@@ -223,6 +225,9 @@ class Impact:
             self._went_down(device)
         elif event.what == DEPARTURE:
             affected.down.discard(index)
+            affected.stranded |= {
+                one.index for one in self.state.devices() if self._is_on(one, index)
+            }
             if wanted or self._has_aliases(device):
                 affected.gone[device.name] = None
                 affected.touched = True
@@ -263,6 +268,10 @@ class Impact:
         if wanted:
             affected.risen |= called
             affected.whole = affected.touched = True
+
+    def _is_on(self, device: Device, index: int) -> bool:
+        """Whether a device is that of an alias on the main device with this index."""
+        return device.link == index and not device.remote and self._is_alias(device)
 
     def _has_aliases(self, main: Device) -> bool:
         """Whether a device may have aliases. On a host of containers most devices have none, and

@@ -10,13 +10,13 @@ from netalias.model import AF_INET6, Alias
 from netalias.model.leases import leftovers
 from netalias.model.names import AliasName
 from netalias.model.steps import DelAddress
-from netalias.observed import Observed, ordered
+from netalias.observed import Observed, ordered, recognise_one
 from netalias.plan.compare import compare
 from netalias.plan.diff import REMOVED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from netalias.desired.index import Index
     from netalias.engine import Engine
@@ -55,6 +55,7 @@ class Lifecycle:
             for alias in ordered(observed.aliases, observed.snapshot)
             if alias.ours and _goes(alias, affected, wished)
         ]
+        leaving += _stranded(affected.stranded, observed)
         former = self._engine.former_devices
         former.note_all(leaving)
         former.save()
@@ -65,7 +66,7 @@ class Lifecycle:
         failed = outcome is not None and self._report.failures(outcome)
         if failed:
             self._left.append((affected.down, affected.gone))
-        affected.down, affected.gone = set(), {}
+        affected.down, affected.gone, affected.stranded = set(), {}, set()
         return failed
 
     def _report_freed(self, affected: Affected, outcome: Outcome | None) -> None:
@@ -154,6 +155,17 @@ def _withdrawal(alias: Alias) -> DelAddress:
     assert alias.carrier is not None
     assert alias.entry is not None
     return DelAddress(alias.carrier.name, alias.carrier.index, alias.entry)
+
+
+def _stranded(indexes: Iterable[int], observed: Observed) -> Iterator[Alias]:
+    """The aliases of main devices that went to another namespace. Their devices look like some
+    that were given to this one, and are nobody's for whoever has not seen the departure."""
+    for index in indexes:
+        device = observed.snapshot.devices.get(index)
+        if device is not None and device.remote and device.group == observed.group:
+            alias = recognise_one(device, observed.snapshot, observed.registry, stranded=True)
+            if alias is not None and alias.main is None:
+                yield alias
 
 
 def _goes(alias: Alias, affected: Affected, wished: Index) -> bool:

@@ -6,7 +6,14 @@ import pytest
 from stage import done, index, inet
 
 from netalias.kernel import Kernel
-from netalias.model import IFA_F_NODAD, IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT, Address
+from netalias.model import (
+    AF_INET,
+    FOREVER,
+    IFA_F_NODAD,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_PERMANENT,
+    Address,
+)
 from netalias.model.routes import AddRoute, Connected, DelRoute, connected
 from netalias.model.steps import AddAddress, DelAddress, SetLink
 
@@ -57,6 +64,23 @@ def test_deleted_and_added(raised: Kernel, entry: Address) -> None:
         assert routes(raised) == {route}
     done(raised, DelAddress("eth9", eth9, entry))
     assert routes(raised) == set()
+
+
+@pytest.mark.parametrize("entry", [inet("2001:db8:9::5/64", flags=FLAGS), inet("10.9.0.5/24")])
+@pytest.mark.parametrize("lifetime", [FOREVER, 300])
+def test_an_address_that_waits_for_its_device(
+    kernel: Kernel, entry: Address, lifetime: int
+) -> None:
+    """The route comes with the device, except for an IPv6 address with a lifetime."""
+    eth9 = index(kernel, "eth9")
+    entry = entry.copy(valid=lifetime, preferred=lifetime)
+    if lifetime != FOREVER:
+        entry.flags &= ~IFA_F_PERMANENT
+    done(kernel, SetLink("eth9", eth9, up=False))
+    done(kernel, AddAddress("eth9", eth9, entry))
+    done(kernel, SetLink("eth9", eth9, up=True))
+    waits = entry.family == AF_INET or lifetime == FOREVER
+    assert routes(kernel) == ({connected(entry, eth9)} if waits else set())
 
 
 def test_no_route(raised: Kernel) -> None:

@@ -6,6 +6,7 @@ import socket
 
 from netalias.kernel.netlink import codec
 from netalias.model import AF_INET, Address
+from netalias.model.steps import AddAddress, DelAddress
 
 PACKED = 256
 """Messages of one send."""
@@ -35,9 +36,8 @@ class Storm:
         self._number = (self._number + 1) & 0xFFFF
         local = bytes((10, 200, self._number >> 8, self._number & 255))
         entry = Address(self._index, AF_INET, local, 32)
-        return b"".join(
-            make(0, self._index, entry) for make in (codec.add_address, codec.del_address)
-        )
+        came, went = AddAddress("", self._index, entry), DelAddress("", self._index, entry)
+        return codec.add_address(0, self._index, came) + codec.del_address(0, self._index, went)
 
     def _refusals(self) -> None:
         try:

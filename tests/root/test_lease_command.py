@@ -194,7 +194,7 @@ def test_what_was_renewed_is_not_remembered(cli: Command, declare: Declare) -> N
 
 def test_nor_is_what_was_made(cli: Command, declare: Declare) -> None:
     """So many that all is read again to verify them: that reading is not remembered either."""
-    lines = ["eth9:0-199 10.1.0.0/24+ kind label", "eth9:200 10.2.0.1 kind label lease 300"]
+    lines = ["eth9:0-199 10.1.0.1/24+ kind label", "eth9:200 10.2.0.1 kind label lease 300"]
     cli("reconcile", declare(lines[0]))
     fingerprint = lock_file(cli.namespace).with_name("fingerprint")
     cli.silent("reconcile", declare(lines[0]))

@@ -595,18 +595,27 @@ def children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-def test_a_script_that_cannot_run_is_told(dummy: Namespace, tmp_path: Path) -> None:
-    """One line, and it goes on."""
+def test_a_script_that_is_missing_is_told_at_once(cli: Command, tmp_path: Path) -> None:
+    """It is not waited for until something comes up."""
     missing = tmp_path / "missing"
-    watcher = Watcher(dummy, "--on-up", str(missing), "br9", "lo")
+    assert cli.fails(2, "monitor", "--on-up", str(missing), "lo") == (
+        f"netalias: --on-up {missing}: No such file or directory"
+    )
+
+
+def test_a_script_that_vanishes_is_told(dummy: Namespace, tmp_path: Path) -> None:
+    """One line, and it goes on."""
+    path = script(tmp_path / "vanishing", "exit 0")
+    watcher = Watcher(dummy, "--on-up", path, "br9", "lo")
     watcher.since()
+    Path(path).unlink()
     dummy.ip("addr add 10.0.0.1/32 dev br9")
     assert watcher.since() == ["+ br9 10.0.0.1/32"]
     watcher.process.send_signal(signal.SIGINT)
     assert watcher.process.wait(SECONDS) == 130
     assert watcher.process.stderr is not None
     said = watcher.process.stderr.read().splitlines()
-    assert set(said) == {f"netalias: warning: {missing}: No such file or directory"}
+    assert set(said) == {f"netalias: warning: {path}: No such file or directory"}
 
 
 def test_a_script_inherits_nothing(dummy: Namespace, tmp_path: Path) -> None:

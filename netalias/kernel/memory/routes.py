@@ -9,7 +9,7 @@ from __future__ import annotations
 from errno import EEXIST, ESRCH
 
 from netalias.kernel.memory.addresses import Refusal
-from netalias.model import AF_INET6, IFA_F_NOPREFIXROUTE
+from netalias.model import AF_INET6, FOREVER, IFA_F_NOPREFIXROUTE
 from netalias.model.routes import Connected, connected
 
 TYPE_CHECKING = False
@@ -31,8 +31,13 @@ def routes(node: Node) -> Iterator[Connected]:
 
 
 def come(node: Node, entry: Address) -> None:
-    """An address has come: so has its route, even if somebody has deleted it before."""
-    if _brings(entry):
+    """An address has come: so has its route, even if somebody has deleted it before. But an IPv6
+    address with a lifetime gets none when its device comes up later (fixup_permanent_addr)."""
+    if not _brings(entry):
+        return
+    if entry.family == AF_INET6 and entry.valid != FOREVER and not node.up:
+        node.lost.add(connected(entry, node.index))
+    else:
         node.lost.discard(connected(entry, node.index))
 
 
