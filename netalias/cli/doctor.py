@@ -9,6 +9,7 @@ from netalias.cli.output import complain, write
 from netalias.doctor import examine
 from netalias.doctor.finding import HINT
 from netalias.doctor.read import read
+from netalias.engine.macs import identity
 from netalias.model.names import printable
 from netalias.runtime.instance import running
 
@@ -24,7 +25,8 @@ def doctor(options: Options, words: list[str]) -> int:
         observed = engine.observe()
         watcher = running(engine.runtime.path) if engine.runtime.path else None
     files = watcher.files if watcher is not None else ()
-    facts = read(observed, words, netns=options.netns, files=files)
+    identified = bool(identity()[0])
+    facts = read(observed, words, netns=options.netns, files=files, identified=identified)
     findings = examine(facts)
     if options.netns:
         for finding in findings:

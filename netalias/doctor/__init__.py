@@ -68,6 +68,7 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "managed-alias": managers.managed_alias,
     "managed-main": managers.managed_main,
     "firewall": firewall.firewall,
+    "random-mac": aliases.random_mac,
     "lost-index": lost.lost_index,
     "detached-rule": lost.detached_rule,
     "program": names.program,

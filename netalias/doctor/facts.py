@@ -65,7 +65,8 @@ class Facts:
     - ``managers``: other network managers of a device, by its index
     - ``neighbours``: number and limit of entries in the neighbour table, by family
     - ``unanswered``: an address that a device asked for without an answer, by index of the device
-    - ``ifconfig``, ``declared``: whether that program, or a file of declarations, is there
+    - ``ifconfig``, ``declared``, ``identified``: whether that program, a file of declarations, or a
+      machine ID is there
     - ``wishes``: the declared aliases by name; ``declares``: the file, or empty, that declares the
       value of an IPv4 sysctl of a device or ALL
     - ``root``: a path put before those of other managers
@@ -82,6 +83,7 @@ class Facts:
         "firewall",
         "gateways",
         "held",
+        "identified",
         "ifconfig",
         "mains",
         "managers",
@@ -120,6 +122,7 @@ class Facts:
         self.mentions: list[Mention] = []
         self.neighbours: dict[int, tuple[int, int]] = {}
         self.ifconfig = False
+        self.identified = True
         self.declared = False
         self.wishes: dict[AliasName, Wish] = {}
         self.declares: Callable[[str, str, int], str] = lambda device, key, value: ""

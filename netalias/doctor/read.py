@@ -28,13 +28,15 @@ def read(
     netns: str = "",
     root: str | None = None,
     files: Sequence[str] = (),
+    identified: bool = True,
 ) -> Facts:
     """The facts about the aliases and main devices that *words* name, or about all.
 
     *netns* is the namespace of *observed*. *root* is put before the paths of other managers; with
     one, they are taken as managers of this namespace. Otherwise they are read only in the namespace
     of the machine. *files* declare the aliases, by default the usual ones, which are those of the
-    machine too. Raises KernelError, and NoSuchDevice as observed.select() does.
+    machine too. *identified*: the machine has a machine ID. Raises KernelError, and NoSuchDevice as
+    observed.select() does.
     """
     from netalias.observed import select
 
@@ -43,6 +45,7 @@ def read(
     ours = (observed.group, observed.group | SCRATCH)
     mains = [one for one in named if one is not None and one.group not in ours]
     facts = Facts(observed, aliases, mains, root=root or "")
+    facts.identified = identified
     if netns:
         from netalias.system.netns import entered
 

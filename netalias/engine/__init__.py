@@ -249,7 +249,7 @@ class Engine:
         if self._macs is None:
             from netalias.engine.macs import Macs
 
-            self._macs = Macs(self.within(self.setup.identity), self.setup.warn)
+            self._macs = Macs(self.within(self.setup.identity))
         return self._macs.candidates(name, main, random=random)
 
     # Former devices

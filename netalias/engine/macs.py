@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from netalias.model import Device
     from netalias.model.names import AliasName
@@ -40,23 +40,14 @@ def identity() -> Identity:
 
 
 class Macs:
-    """The MACs of a host and namespace with this *identity*.
+    """The MACs of a host and namespace with this *identity*; without a machine ID they are random,
+    since hosts with a copied MAC would be worse off."""
 
-    Without a machine ID they are random, and *warn* is called once with a sentence that says so.
-    """
-
-    def __init__(self, identity: Identity, warn: Callable[[str], None] | None) -> None:
+    def __init__(self, identity: Identity) -> None:
         self._key, self._initial = identity
-        self._warn = warn
 
     def candidates(self, name: AliasName, main: Device, *, random: bool) -> Iterator[bytes]:
         """MACs for the device of an alias in the order of preference, without end."""
-        if not self._key and not random and self._warn is not None:
-            self._warn(
-                f"{MACHINE_ID} holds no machine ID: the MAC of {name} is random, and another one"
-                " each time that the device is made"
-            )
-            self._warn = None
         attempt = 0
         while True:
             yield _chance() if random or not self._key else self._derived(name, main, attempt)

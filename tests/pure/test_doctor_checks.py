@@ -638,6 +638,16 @@ def test_the_text_of_a_finding_cannot_move_the_cursor() -> None:
     assert cli_doctor.block(finding) == "hint: eth\\x1b0: text\n    why\n    command\\r\n"
 
 
+def test_without_a_machine_id() -> None:
+    """MACs are random, if any alias has one of its own."""
+    found = staged()
+    found.identified = False
+    assert only(found, "random-mac").level == HINT
+    found = staged("ipvlan")
+    found.identified = False
+    assert doctor.examine(found) == []
+
+
 def test_every_check_has_a_word_of_its_own() -> None:
     """Names of checks are lower case words, and the fields of a finding those of the manual."""
     assert all(name == name.lower() and " " not in name for name in doctor.CHECKS)

@@ -31,7 +31,6 @@ class Host:
 
     def __init__(self, identity: Identity = HOST, card: str = CARD) -> None:
         self.identity = identity
-        self.warnings: list[str] = []
         self.kernel = Memory()
         self.engine = self.opened()
         self.add("eth0", card)
@@ -45,7 +44,6 @@ class Host:
                 self.kernel,
                 runtime=PrivateDirectory(),
                 identity=lambda: self.identity,
-                warn=self.warnings.append,
             )
         )
 
@@ -167,28 +165,12 @@ def test_a_mac_of_chance_is_a_mac_of_its_own(kind: str) -> None:
         Host()(f"eth0:0 10.0.0.1 kind {kind} hw ether random")
 
 
-def test_without_a_machine_id_macs_are_random_and_that_is_told_once() -> None:
+def test_without_a_machine_id_macs_are_random() -> None:
     """A copied MAC would be worse than another one each time."""
     host, other = Host(NOBODY), Host(NOBODY)
     found = {one("eth0:0 10.0.0.1 kind macvlan") for one in (host, other)}
     found.add(host("eth0:1 10.0.0.2 kind macvlan"))
     assert len(found) == 3
-    assert (
-        host.warnings
-        == other.warnings
-        == [
-            "/etc/machine-id holds no machine ID: the MAC of eth0:0 is random, and another one each"
-            " time that the device is made"
-        ]
-    )
-
-
-def test_who_wants_a_mac_of_chance_is_told_nothing() -> None:
-    """Nor who gives one."""
-    host = Host(NOBODY)
-    host("eth0:0 10.0.0.1 hw ether random")
-    host("eth0:1 10.0.0.2 hw ether 02:00:00:00:00:05")
-    assert host.warnings == []
 
 
 def test_a_dry_run_prints_the_mac(capsys: pytest.CaptureFixture[str]) -> None:

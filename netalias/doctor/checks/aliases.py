@@ -7,7 +7,7 @@ from shlex import quote
 
 from netalias.doctor.facts import text_of
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, netalias, relabelled
-from netalias.kinds import UNLINKED
+from netalias.kinds import UNLINKED, get
 from netalias.model import AF_INET6, MTU_INET6, mac_text
 from netalias.views import state
 
@@ -42,6 +42,17 @@ def down(facts: Facts) -> Iterator[Finding]:
             continue
         why = f"{alias.device.name} is not up, which may be intended"
         yield finding(alias, HINT, "it is down", why, netalias(alias, "up"))
+
+
+def random_mac(facts: Facts) -> Iterator[Finding]:
+    """The MACs of new devices are random, since there is nothing to derive them from."""
+    if not facts.identified and any(get(one.kind).own_mac for one in facts.aliases):
+        yield Finding(
+            HINT,
+            "an alias gets another MAC each time that its device is made",
+            "/etc/machine-id holds no machine ID, from which the MACs of this machine follow",
+            "systemd-machine-id-setup",
+        )
 
 
 def no_address(facts: Facts) -> Iterator[Finding]:
