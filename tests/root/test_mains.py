@@ -38,7 +38,6 @@ MAINS = {
     "macvlan of another namespace": Main(
         "mv9",
         there=("link add mv9 link p9 type macvlan mode bridge", "link set mv9 netns {netns}"),
-        auto="macvlan",
     ),
     "veth": Main("eth9", far="p9"),
     "vlan": Main(
