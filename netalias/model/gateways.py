@@ -35,6 +35,11 @@ def table_of(main: int, slot: int) -> int:
     return _TABLES | (main & 0x7FFF) << 16 | slot
 
 
+def slot_of(table: int) -> tuple[int, int]:
+    """The ifindex of a main device, modulo 32768, and the slot that gave a number by table_of()."""
+    return table >> 16 & 0x7FFF, table & 0xFFFF
+
+
 class Rule(Value):
     """A rule for lookups with the output device *device*, a primary name, in our *table*."""
 

@@ -88,10 +88,12 @@ def equip(
     rules = outlets.rules.get(name, [])
     wanted = [_rule(goal, name)] if goal.gateway else []
     new = [rule for rule in wanted if rule not in rules]
-    flushed = any(_flushes(step, index) for step in before)
-    ways = [] if flushed else outlets.ways(index)
+    ways = outlets.ways(index)
+    # An address that another alias waits for goes first (plan/order.py), and may take the routes
+    # along; a route that is there already counts as made.
+    lost = any(_flushes(step, index) for step in before)
     ahead = list(_ways(goal, observed)) if goal.gateway and goal.up else []
-    steps: list[Step] = [AddWay(name, index, way) for way in ahead if not _among(way, ways)]
+    steps: list[Step] = [AddWay(name, index, way) for way in ahead if lost or not _among(way, ways)]
     steps += [AddRule(rule) for rule in new]
     steps += [DelRule(rule) for rule in rules if rule not in wanted]
     steps += [DelWay(name, index, way) for way in ways if not _among(way, ahead)]
@@ -166,13 +168,11 @@ def _among(way: Way, others: Sequence[Way]) -> bool:
 
 
 def _flushes(step: Step, index: int) -> bool:
-    """Whether a step may take the routes of a device: it goes down or comes up, or is without an
-    address for a moment (fib_disable_ip)."""
+    """Whether a step may take the routes of a device: it goes down or comes up, or may be without
+    an address for a moment (fib_disable_ip)."""
     if step.index != index:
         return False
-    if isinstance(step, SetLink):
-        return step.up is not None
-    return isinstance(step, DelAddress) and step.phase == REMOVE
+    return step.up is not None if isinstance(step, SetLink) else isinstance(step, DelAddress)
 
 
 def _filter(

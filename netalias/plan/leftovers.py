@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netalias.model import Alias, names
-from netalias.model.gateways import DelRule, RuleStep
+from netalias.model.gateways import DelRule, RuleStep, slot_of
+from netalias.model.names import AliasName
 from netalias.plan import Difference, Plan
 from netalias.plan.diff import REMOVED
 from netalias.plan.gateways import device_of
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netalias.model.gateways import Rule
-    from netalias.model.names import AliasName
     from netalias.observed import Observed
 
 
@@ -29,7 +29,7 @@ def leftovers(observed: Observed, items: Sequence[Difference]) -> list[Differenc
         for device, rules in observed.outlets().rules.items()
         for rule in rules
         if rule not in known and (device, rule.family) not in served
-        for name in _owner(device, observed)
+        for name in _owner(rule, observed)
     ]
 
 
@@ -44,13 +44,19 @@ def _served(observed: Observed, items: Sequence[Difference]) -> Iterator[tuple[s
             yield device_of(goal, plan.kind, plan.alias)[0], goal.type.family
 
 
-def _owner(device: str, observed: Observed) -> Iterator[AliasName]:
-    """The name of the alias that had the device; none for a device of others."""
-    present = observed.snapshot.device(device)
-    if present is None or present.group == observed.group:
-        name = names.split_primary(device)
-        if name is not None:
-            yield name
+def _owner(rule: Rule, observed: Observed) -> Iterator[AliasName]:
+    """The name of the alias that had the device of a rule; none for a device of others. A device
+    that somebody had renamed is known by the table."""
+    present = observed.snapshot.device(rule.device)
+    if present is not None and present.group != observed.group:
+        return
+    name = names.split_primary(rule.device)
+    index, slot = slot_of(rule.table)
+    main = observed.snapshot.devices.get(index)
+    if name is not None:
+        yield name
+    elif main is not None:
+        yield AliasName(main.name, slot)
 
 
 def _removal(name: AliasName, rule: Rule) -> Difference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias.model import names
 from netalias.model.renames import RenameLink
-from netalias.model.steps import AddAltname, DelAltname
+from netalias.model.steps import REMOVE, AddAltname, DelAltname
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,24 @@ def give_way(alias: Alias, device: Device, taken: str, observed: Observed) -> li
     different as long as it has a former name.
     """
     if taken == device.name:
-        return [RenameLink(device.name, device.index, names.primary(alias.name))]
+        new = names.primary(alias.name)
+        return [RenameLink(device.name, device.index, new), *_rules(alias, device, new, observed)]
     if not observed.hands_over:
         return []
     steps: list[Step] = [DelAltname(device.name, device.index, taken)]
     if str(alias.name) not in device.altnames:
         steps.append(AddAltname(device.name, device.index, str(alias.name)))
+    return steps
+
+
+def _rules(alias: Alias, device: Device, new: str, observed: Observed) -> list[Step]:
+    """The steps that give the rules of a gateway the *new* name of their device."""
+    if not alias.gateway:
+        return []
+    from netalias.model.gateways import AddRule, DelRule, Rule
+
+    steps: list[Step] = []
+    for rule in observed.outlets().rules.get(device.name, ()):
+        moved = Rule(new, rule.family, rule.table, rule.priority)
+        steps += [DelRule(rule, REMOVE), AddRule(moved)]
     return steps

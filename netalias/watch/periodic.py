@@ -75,12 +75,13 @@ class Republisher:
         """The steps that restore the entries of devices that are up."""
         steps = []
         present = {(one.index, one.family, one.local) for one in self._engine.kernel.proxies()}
-        by_name = {device.name: device for device in self._state.devices() if device.up}
-        for (name, family, local), old in self._known.items():
-            device = by_name.get(name)
-            if device is not None and (device.index, family, local) not in present:
-                proxy = Proxy(device.index, family, local, old.protocol, old.flags)
-                steps.append(AddProxy(name, device.index, proxy))
+        known = ((name, one) for (name, _, _), one in self._known.items())
+        for name, one in published.located(known, self._state.devices()):
+            device = self._state.device(one.index)
+            if device is None or device.name != name or not device.up:
+                continue
+            if (one.index, one.family, one.local) not in present:
+                steps.append(AddProxy(name, one.index, one))
         return steps
 
     def restore(self) -> tuple[int, list[Failure]]:

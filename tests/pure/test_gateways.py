@@ -6,8 +6,9 @@ import pytest
 from test_drift import declared, done, drift
 from test_plan import Stage
 
-from netalias import errors
+from netalias import desired, errors
 from netalias.desired import export
+from netalias.engine.batch import Batch
 from netalias.engine.reconcile import Rules, look, reconcile, remove
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, AF_INET6, address_text
@@ -301,6 +302,56 @@ def test_leftovers(stage: Stage) -> None:
     done(stage, f"eth0:0 10.0.0.5 kind macvlan gateway {ROUTER}")
     assert ways(stage) == LED
     assert stage.kernel.routing().read().rules[0].table == table_of(stage.device("eth0").index, 0)
+
+
+def test_the_rule_of_a_device_that_was_renamed(stage: Stage) -> None:
+    """By its table it is known whose it was."""
+    stage(f"eth0:3 10.0.0.5 kind macvlan gateway {ROUTER}")
+    stage.kernel.set_device("eth0_3", name="foo", up=False)
+    stage.kernel.set_device("foo", up=True)
+    stage("eth0:3 up")
+    done(stage, f"eth0:3 10.0.0.5 kind macvlan gateway {ROUTER}")
+    stage.kernel.remove_device("foo")
+    assert "- eth0:3 - rule oif foo" in drift(stage, "")
+
+
+def test_a_renamed_main_device_keeps_its_way_out(stage: Stage) -> None:
+    """The alias whose device gives way to another one has its rule under the new name."""
+    stage(f"eth0:0 10.0.0.5 kind macvlan gateway {ROUTER}")
+    stage.kernel.set_device("eth0", name="lan0")
+    stage.kernel.add_device("eth0", up=True)
+    stage("eth0:0 10.3.0.5 kind macvlan")
+    assert ways(stage) == ["lan0_0 rule 2", "lan0_0 10.0.0.0/24", f"lan0_0 default via {ROUTER}"]
+
+
+def test_addresses_are_swapped(stage: Stage) -> None:
+    """A device that was without an address meanwhile has lost its routes, and gets them again."""
+    usual = f"defaults kind macvlan gateway {ROUTER}"
+    done(stage, f"{usual}\neth0:0 10.0.0.5\neth0:1 10.0.0.6\n")
+    before = ways(stage)
+    done(stage, f"{usual}\neth0:0 10.0.0.6\neth0:1 10.0.0.5\n")
+    assert ways(stage) == before
+
+
+def test_a_batch_of_moves(stage: Stage) -> None:
+    """The same in a batch, where one takes the address that the other leaves."""
+    stage(f"eth0:0 10.0.0.7 gateway {ROUTER} kind macvlan")
+    stage(f"eth0:1 10.0.0.5 gateway {ROUTER} kind macvlan")
+    before = ways(stage)
+    work = Batch(stage.engine, lambda words: 0, lambda text: None)
+    work.run([f"eth0:0 10.0.0.8 gateway {ROUTER}\n", f"eth0:1 10.0.0.7 gateway {ROUTER}\n"])
+    assert not work.failed
+    assert ways(stage) == before
+
+
+def test_a_rehearsal_knows_the_routes(stage: Stage) -> None:
+    """Another gateway of the same network is no refusal."""
+    stage(f"eth0:0 10.0.0.5 gateway {ROUTER} kind macvlan")
+    other = Memory.holding(stage.kernel.snapshot(), ("macvlan",), [], stage.kernel)
+    engine = stage.engine.rehearsal(other)
+    wish = desired.parse(["eth0:0", "10.0.0.5", "gateway", "10.0.0.253"], engine.registry)
+    engine.realise(wish)
+    assert other.routing().read().ways[-1].gateway == bytes((10, 0, 0, 253))
 
 
 def test_leftovers_of_one_main_device(stage: Stage) -> None:

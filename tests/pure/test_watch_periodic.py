@@ -150,6 +150,17 @@ def test_withdrawn_while_it_is_down(observed: Observed) -> None:
         observed.order(withdrawn, "eth0")
 
 
+def test_a_device_that_is_renamed_while_it_is_down(observed: Observed) -> None:
+    """Nobody releases a lock meanwhile, so nothing is read again."""
+    observed.kernel.set_device("eth0", up=False)
+    observed.read_events()
+    observed.kernel.set_device("eth0", name="wan0")
+    observed.kernel.set_device("wan0", up=True)
+    observed.read_events()
+    assert observed.republisher.restore() == (1, [])
+    assert observed.there() == [1]
+
+
 @pytest.mark.parametrize("name", ["wan0", "eth0"])
 def test_the_record_follows_its_device(observed: Observed, name: str) -> None:
     """A device that was renamed, or made again, has what was published on it."""

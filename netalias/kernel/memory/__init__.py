@@ -517,6 +517,6 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     DelRoute: lambda kernel, step: routes.remove(kernel._node(step), step.route),
     AddRule: lambda kernel, step: kernel._rules.add(step.rule),
     DelRule: lambda kernel, step: kernel._rules.delete(step.rule),
-    AddWay: lambda kernel, step: rules.add_way(kernel._node(step), step.way),
-    DelWay: lambda kernel, step: rules.delete_way(kernel._node(step), step.way),
+    AddWay: lambda kernel, step: kernel._rules.add_way(kernel._node(step), step.way),
+    DelWay: lambda kernel, step: kernel._rules.delete_way(kernel._node(step), step.way),
 }

@@ -37,9 +37,24 @@ class Rules(Routing):
         """Take over the state of another kernel, once it is asked for, and its default routes."""
         self._beside, self._loaded = routing, False
 
+    def add_way(self, node: Node, wanted: Way) -> None:
+        """Add a route through *node*. Raises Refusal as add_way() does."""
+        self._load()
+        add_way(node, wanted)
+
+    def delete_way(self, node: Node, wanted: Way) -> None:
+        """Delete a route through *node*. Raises Refusal (ESRCH)."""
+        self._load()
+        delete_way(node, wanted)
+
     @property
     def rules(self) -> list[Rule]:
         """The rules, in order."""
+        self._load()
+        return self._rules
+
+    def _load(self) -> None:
+        """Read the state of the other kernel, on first use."""
         if self._beside is not None and not self._loaded:
             self._loaded = True
             found = self._beside().read()
@@ -47,7 +62,6 @@ class Rules(Routing):
             for way in found.ways:
                 if way.index in self._nodes:
                     self._nodes[way.index].ways.append(way)
-        return self._rules
 
     def read(self) -> Gateways:
         """The rules and routes with our mark."""
