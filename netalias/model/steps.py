@@ -14,7 +14,7 @@ Rules:
 
 from __future__ import annotations
 
-from errno import EADDRINUSE, EBUSY, EEXIST
+from errno import EADDRINUSE, EBUSY, EEXIST, ENOENT
 
 from netalias.model import Value
 
@@ -142,9 +142,10 @@ class AddAltname(Step):
 
 
 class DelAltname(Step):
-    """RTM_DELLINKPROP with one IFLA_ALT_IFNAME."""
+    """RTM_DELLINKPROP with one IFLA_ALT_IFNAME; a name that has gone counts as removed."""
 
     __slots__ = ("altname",)
+    tolerate = (ENOENT,)
 
     def __init__(self, device: str, index: int, altname: str) -> None:
         super().__init__(device, index, REMOVE)

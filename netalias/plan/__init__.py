@@ -28,7 +28,7 @@ from netalias.model import (
     Snapshot,
     names,
 )
-from netalias.model.steps import AddAddress, DelLink, SetLink
+from netalias.model.steps import RETIRE, AddAddress, DelLink, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -538,6 +538,8 @@ def concerns_sysctls(result: Plan, observed: Observed) -> bool:
         return True
     if alias is None or alias.main is None or alias.family != AF_INET:
         return False
+    if any(isinstance(step, AddAddress) and step.phase == RETIRE for step in result.steps):
+        return True  # a label may take the network over
     same = goal is not None and result.kind == alias.kind and goal.type.family == AF_INET
     if same and not (alias.kind == "label" and alias.entry and alias.entry.networked):
         return False

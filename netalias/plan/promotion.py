@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.model import AF_INET
-from netalias.model.steps import SetLink
+from netalias.model.steps import RETIRE, AddAddress, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +17,14 @@ PROMOTE = "promote_secondaries"
 
 
 def promoting(labels: Iterable[Alias], plans: Sequence[Plan]) -> Iterator[Device]:
-    """The main devices of the future IPv4 labels that bring their networks; *labels* stay as they
-    are."""
-    found: list[tuple[Device | None, Address | None]] = [(one.main, one.entry) for one in labels]
+    """The main devices of the future IPv4 labels that bring their networks; *labels* are those of
+    no plan, which may take the network of another alias over."""
+    heirs = {(step.index, step.address.local): step.address for step in _taking_over(plans)}
+    found: list[tuple[Device | None, Address | None]] = []
+    for label in labels:
+        if label.main is not None:
+            heir = heirs.get((label.main.index, label.address), label.entry)
+            found.append((label.main, heir))
     for plan in plans:
         goal = plan.goal
         if goal is not None and plan.kind == "label" and goal.type.family == AF_INET:
@@ -27,6 +32,14 @@ def promoting(labels: Iterable[Alias], plans: Sequence[Plan]) -> Iterator[Device
     for main, entry in found:
         if main is not None and entry is not None and entry.networked:
             yield main
+
+
+def _taking_over(plans: Iterable[Plan]) -> Iterator[AddAddress]:
+    """The steps by which an alias takes the network of another one over (routes.take_over)."""
+    for plan in plans:
+        for step in plan.steps:
+            if isinstance(step, AddAddress) and step.phase == RETIRE:
+                yield step
 
 
 def stay(main: Device, plans: Iterable[Plan]) -> None:

@@ -17,16 +17,14 @@ def give_way(alias: Alias, device: Device, taken: str, observed: Observed) -> li
     """The steps after which the *device* of *alias* has the name *taken* no more: it gets the name
     that its main device gives it now.
 
-    An altname is left to the plan of that alias where there is one (not ``hands_over``): it is
-    different as long as it has a former name.
+    Its own altname is left to the plan of that alias where there may be one (not ``hands_over``):
+    it is different as long as it has a former name.
     """
     if taken == device.name:
         new = names.primary(alias.name)
         return [RenameLink(device.name, device.index, new), *_rules(alias, device, new, observed)]
-    if not observed.hands_over:
-        return []
     steps: list[Step] = [DelAltname(device.name, device.index, taken)]
-    if str(alias.name) not in device.altnames:
+    if observed.hands_over and str(alias.name) not in device.altnames:
         steps.append(AddAltname(device.name, device.index, str(alias.name)))
     return steps
 

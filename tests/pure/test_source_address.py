@@ -459,3 +459,16 @@ def test_watch_hears_of_a_deleted_route() -> None:
     lose(watched.kernel)
     watched.controller.act()
     assert len(lose(watched.kernel)) == len(ROUTED)
+
+
+@pytest.mark.parametrize("others", ["", "eth0:5 10.9.0.5 kind macvlan\n"])
+def test_a_label_that_takes_a_network_over(stage: Declared, others: str) -> None:
+    """The main device promotes secondaries from then on, also after a single command."""
+    for line in ("eth0:2 10.20.0.3/24 kind macvlan", "eth0:0 10.20.0.1/24 kind label"):
+        stage(line)
+    for line in others.splitlines():
+        stage(line)
+    assert not stage.device("eth0").promote
+    stage("eth0:2-")
+    assert stage.device("eth0").promote
+    assert stage.lines(f"{others}eth0:0 10.20.0.1/24 kind label\n") == []

@@ -415,6 +415,19 @@ def test_down_before_the_first_alias_is_there() -> None:
     assert watched.names() == ["eth0:0", "eth0:1"]
 
 
+def test_another_device_gets_the_name_of_a_main_device() -> None:
+    """The alias is made on it; that of the renamed device gives its names away, and stays."""
+    watched = Watched("eth0:0 10.0.0.5 kind macvlan\n")
+    watched.kernel.set_device("eth0", name="lan0")
+    watched.quiet()
+    watched.kernel.add_device("eth0", up=True)
+    watched.quiet()
+    found = {str(one.name): one.device for one in watched.engine.observe().aliases}
+    assert sorted(found) == ["eth0:0", "lan0:0"]
+    assert (found["eth0:0"].name, found["lan0:0"].name) == ("eth0_0", "lan0_0")
+    assert "error" not in watched.journal.getvalue()
+
+
 def test_a_new_name() -> None:
     """Aliases that nobody has declared follow; of a range, those that are not declared."""
     watched = Watched("")
