@@ -123,7 +123,8 @@ VERBS = {
     "show": """\
 netalias [OPTION]... show [MAIN | NAME]...
 
-Print the aliases in chain order: every main device in turn, with its aliases in order of creation.
+Print the aliases in chain order: every main device in turn, with its alias devices and then its
+labels, each in the order in which the kernel has them.
 With words, print only these aliases and those of these main devices. Published addresses of the
 main devices follow, foreign ones too; their KIND is published.
 

@@ -14,9 +14,12 @@ from netalias.observed import ordered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netalias.cli import Options
     from netalias.importers.slots import Found
     from netalias.model import Alias
+    from netalias.model.names import AliasName
     from netalias.observed import Observed
 
 KERNEL = "kernel"
@@ -62,17 +65,16 @@ def import_(options: Options, words: list[str]) -> int:
     if len(words) > 1:
         raise errors.UsageError(f"import takes one file: {words[1]}")
     from netalias import importers
+    from netalias.observed.unnamed import unnamed
 
     with options.engine() as engine:
         observed = engine.observe()
-    taken = {alias.name for alias in observed.aliases if not alias.ours}
-    imported = importers.read("".join(words), taken, _unnamed(observed))
+    foreign = [one for one in ordered(observed.aliases, observed.snapshot) if not one.ours]
+    shared = _shared(foreign)
+    more = [_found(one, observed) for one in (*shared, *unnamed(observed))]
+    imported = importers.read("".join(words), {one.name for one in foreign}, more)
     said = {line.split()[0] for line in imported.lines}
-    others = [
-        alias
-        for alias in ordered(observed.aliases, observed.snapshot)
-        if not alias.ours and str(alias.name) not in said
-    ]
+    others = [one for one in foreign if str(one.name) not in said and one not in shared]
     lines = imported.lines + export.foreign(others, observed.registry)
     write("".join(f"{printable(line)}\n" for line in lines))
     for note in imported.notes if not options.quiet else ():
@@ -80,17 +82,21 @@ def import_(options: Options, words: list[str]) -> int:
     return errors.STATUS_OK
 
 
-def _unnamed(observed: Observed) -> list[Found]:
-    """The labels in the kernel that no alias can be called, to be imported under other names."""
-    from netalias.importers.slots import Found
-    from netalias.observed.unnamed import unnamed
+def _shared(labels: Sequence[Alias]) -> list[Alias]:
+    """Those of *labels* whose name another one has too."""
+    seen: dict[AliasName, int] = {}
+    for one in labels:
+        seen[one.name] = seen.get(one.name, 0) + 1
+    return [one for one in labels if seen[one.name] > 1]
 
-    found = []
-    for alias in unnamed(observed):
-        address = f"{address_text(alias.family, alias.address)}/{alias.prefixlen}"
-        words = export.words(alias, observed.registry) or []
-        found.append(Found(str(alias.name), alias.address, [address, *words], KERNEL))
-    return found
+
+def _found(alias: Alias, observed: Observed) -> Found:
+    """A label in the kernel that gets another name, if it has none or another one has it."""
+    from netalias.importers.slots import Found
+
+    address = f"{address_text(alias.family, alias.address)}/{alias.prefixlen}"
+    words = export.words(alias, observed.registry) or []
+    return Found(str(alias.name), alias.address, [address, *words], KERNEL)
 
 
 def adopt_(options: Options, words: list[str]) -> int:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 LINKED = ("macvlan", "ipvlan")
 """Kinds that are on the link of their main device, and so reach a gateway."""
+FAMILIES = {AF_INET: "IPv4", AF_INET6: "IPv6"}
 LINK_LOCAL = b"\xfe\x80" + bytes(14)
 FILTER = "rp_filter"
 
@@ -62,7 +63,7 @@ def choose(wish: Wish, goal: Goal, kind: str, alias: Alias | None, observed: Obs
         if not goal.gateway:
             return [
                 f"{goal.name}: gateway auto: {goal.main.name} has no default route"
-                f" of {goal.type.name}, so there is no way out yet"
+                f" of {FAMILIES[goal.type.family]}, so there is no way out yet"
             ]
     return []
 

@@ -136,7 +136,7 @@ def test_auto(stage: Stage, family: str, router: str) -> None:
     when it changes."""
     text = f"eth0:0 {family} kind macvlan gateway auto"
     plan = stage.plan(text)
-    word = "ipv6" if ":" in family else "ip"
+    word = "IPv6" if ":" in family else "IPv4"
     assert plan.notes == [
         f"eth0:0: gateway auto: eth0 has no default route of {word}, so there is no way out yet"
     ]

@@ -287,3 +287,15 @@ def test_import_needs_no_privilege(made: Command) -> None:
     if "setpriv" in done.stderr:
         pytest.skip(f"not possible here: {done.stderr.strip()[:80]}")
     assert (done.returncode, done.stdout) == (0, made("import", "/dev/null"))
+
+
+def test_two_labels_of_one_name(cli: Command) -> None:
+    """To the kernel a label need not be unique; each address gets a line, and the file is good."""
+    for address in ("10.7.0.1/24", "10.8.0.1/24"):
+        cli.namespace.ip(f"addr add {address} dev eth9 label eth9:8")
+    done = cli.run("import")
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["eth9:8", "10.7.0.1/24"], ["eth9:0", "10.8.0.1/24"],
+    ]  # fmt: skip
+    assert "10.8.0.1/24 becomes eth9:0, since 10.7.0.1/24 at kernel has that name" in done.stderr
+    assert cli.run("check", "-", input=done.stdout).returncode == 3
