@@ -118,7 +118,7 @@ def _inside(netns: str) -> Callable[[Callable[[], Any]], Any]:
 
 
 def _identity() -> tuple[bytes, bool]:
-    """What engine.macs.identity() says; its module is loaded for a new device only."""
+    """The result of engine.macs.identity(), whose module is loaded for a new device only."""
     from netalias.engine.macs import identity
 
     return identity()

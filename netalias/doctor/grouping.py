@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 NAME, DEVICE, ADDRESS = "\0name\0", "\0device\0", "\0address\0"
-"""What stands in a template for the alias, its device and its address."""
+"""Placeholders of a template for the alias, its device and its address."""
 
 
 def grouped(findings: Iterable[Finding]) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""What the administrator has declared: a state that is meant is no fault.
+"""Declarations of the administrator: a state that is declared is no fault.
 
 Aliases are declared in the files of netalias, sysctls in those of sysctl.d(5).
 """

@@ -171,7 +171,7 @@ class Controller:
                 retry = self._act(self._impact.affected, now)
         except errors.LockBusy:
             retry = self._busy = now + BUSY
-        except Exception:
+        except Exception:  # a bug too: it would come back at once
             self._hold = self._compare_later(now)
             raise
         finally:

@@ -294,7 +294,7 @@ class Watcher:
                 self.journal.info(f"read again: {counted(len(declared), 'alias')} declared")
                 self._act()
             self._patience.reset()
-        except Exception as error:
+        except Exception as error:  # of the files, or a bug: neither may end the watcher
             self._failed(error)
             self.journal.error("the previous declarations stay in force")
             if isinstance(error, MemoryError) or getattr(error, "errno", 0) in EXHAUSTED:

@@ -620,7 +620,7 @@ def test_unreadable_is_not_confirmed(stage: Stage, monkeypatch: pytest.MonkeyPat
     os.rename(f"{path}.new", path)
     with pytest.raises(errors.StateError, match="pending: "):
         checkpoint.pending(stage.folder)
-    time.sleep(3 * checkpoint.SLICE)  # it looks at its file meanwhile
+    time.sleep(3 * checkpoint.SLICE)  # it looks at its file meanwhile, which leaves no trace
     checkpoint._write(path, words)
     checkpoint.confirm(stage.folder)
     assert stage.ended(pid) == 0

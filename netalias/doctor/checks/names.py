@@ -53,7 +53,7 @@ def program(facts: Facts) -> Iterator[Finding]:
 
 
 def _reason(alias: Alias, mention: Mention) -> str:
-    """What the program does with the name; empty where it reaches the alias."""
+    """A clause about the program, which misses the alias by this name; empty where it does not."""
     kind = "label" if alias.device is None else "device"
     said: str = getattr(mention.program, kind)
     if not said and alias.device is not None and names.cut(alias.name):

@@ -119,7 +119,7 @@ class _Conversion:
         return [f"{place}: {text}" for place, text in ordered]
 
     def run(self, stanzas: list[Stanza]) -> Iterator[Found]:
-        """What is brought up, in order, then the other aliases."""
+        """The addresses in the order in which ifup brings them up, then those of other aliases."""
         mapped = any(stanza.word == MAPPING for stanza in stanzas)
         known = {word for one in stanzas if one.word == IFACE for word in one.words[:1]}
         awake = set()

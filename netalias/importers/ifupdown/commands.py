@@ -38,7 +38,7 @@ CHANGING = ("inet", "up", "down")
 
 
 class Effect:
-    """What the commands of one option do.
+    """The effect of the commands of one option.
 
     ``labels`` are addresses by label, in order. ``raised`` are interfaces that ifup is asked for.
     ``others``: some command does anything else.
@@ -53,8 +53,8 @@ class Effect:
 
 
 def effect(text: str, iface: str, registry: Registry) -> Effect | None:
-    """What the commands in *text* do to labels; None where that cannot be told, and there may be
-    some. *iface* is the name of the interface. Raises UsageError for wrong words.
+    """The effect of the commands in *text* on labels; None where that cannot be told, and there may
+    be some. *iface* is the name of the interface. Raises UsageError for wrong words.
     """
     split = commands(text, iface)
     bare = "".join(" " if one in PUNCTUATION else one for one in text)

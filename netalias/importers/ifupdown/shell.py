@@ -80,7 +80,7 @@ def _tokens(text: str, iface: str) -> list[str] | None:
 
 
 def _text(piece: str, iface: str) -> str:
-    """What a piece of a word stands for: a text in single quotes, the interface, or a letter."""
+    """The text of a piece of a word: of one in single quotes, of $IFACE, or of a letter."""
     if piece[0] == "'":
         return piece[1:-1]
     return iface if piece[0] == "$" else piece.strip('"')

@@ -410,6 +410,13 @@ def attributes(
     return found
 
 
+def attributes_behind(data: bytes, start: int, end: int, header: Struct) -> dict[int, bytes]:
+    """The attributes behind the header of a family. Raises WireError if that is not complete."""
+    if end - start < header.size:
+        raise WireError(f"{end - start} bytes where a header has {header.size}")
+    return attributes(data, start + header.size, end)
+
+
 def read_link(data: bytes, start: int, end: int) -> Device:
     """The Device of an RTM_NEWLINK."""
     if end - start < 16:

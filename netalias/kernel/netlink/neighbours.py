@@ -22,6 +22,7 @@ from netalias.kernel.netlink.codec import (
     RTMSG,
     attr,
     attributes,
+    attributes_behind,
     message,
 )
 from netalias.model.events import RTN_LOCAL, RTN_UNICAST
@@ -115,7 +116,7 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
 
 def read_proxy(data: bytes, start: int, end: int) -> Proxy:
     """The Proxy of an RTM_NEWNEIGH."""
-    found = _attributes(data, start, end, NDMSG)
+    found = attributes_behind(data, start, end, NDMSG)
     family, _, index, _, flags, _ = NDMSG.unpack_from(data, start)
     local = found.get(NDA_DST, b"")
     if len(local) != {2: 4, 10: 16}.get(family, len(local)) or not local:
@@ -126,7 +127,7 @@ def read_proxy(data: bytes, start: int, end: int) -> Proxy:
 
 def read_delay(data: bytes, start: int, end: int) -> tuple[int, int]:
     """Index and proxy_delay in milliseconds of an RTM_NEWNEIGHTBL; index 0 is the default."""
-    found = _attributes(data, start, end, NDTMSG)
+    found = attributes_behind(data, start, end, NDTMSG)
     inside = found.get(NDTA_PARMS, b"")
     parms = attributes(inside, 0, len(inside))
     try:
@@ -138,7 +139,7 @@ def read_delay(data: bytes, start: int, end: int) -> tuple[int, int]:
 
 def read_settings(data: bytes, start: int, end: int) -> tuple[int, tuple[bool, bool]]:
     """Index, forwarding and proxy_arp or proxy_ndp of an RTM_NEWNETCONF."""
-    found = _attributes(data, start, end, NETCONFMSG)
+    found = attributes_behind(data, start, end, NETCONFMSG)
     values = (NETCONFA_FORWARDING, NETCONFA_PROXY_NEIGH)
     forwarding, answering = (_number(found, kind) != 0 for kind in values)
     return _number(found, NETCONFA_IFINDEX), (forwarding, answering)
@@ -146,18 +147,11 @@ def read_settings(data: bytes, start: int, end: int) -> tuple[int, tuple[bool, b
 
 def read_route(data: bytes, start: int, end: int) -> Way:
     """Index of the device of an RTM_NEWROUTE, and whether the route ends at this host."""
-    found = _attributes(data, start, end, RTMSG)
+    found = attributes_behind(data, start, end, RTMSG)
     kind = RTMSG.unpack_from(data, start)[7]
     if kind not in (RTN_UNICAST, RTN_LOCAL):
         return NOWHERE
     return _number(found, RTA_OIF), kind == RTN_LOCAL
-
-
-def _attributes(data: bytes, start: int, end: int, header: Struct) -> dict[int, bytes]:
-    """The attributes behind a family header, which must be complete."""
-    if end - start < header.size:
-        raise WireError(f"{end - start} bytes where a header has {header.size}")
-    return attributes(data, start + header.size, end)
 
 
 def _number(found: dict[int, bytes], kind: int) -> int:

@@ -19,7 +19,7 @@ from netalias.kernel.netlink.codec import (
     RTMSG,
     attr,
     attr_u32,
-    attributes,
+    attributes_behind,
     message,
 )
 from netalias.model import AF_INET, AF_INET6, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE
@@ -45,10 +45,8 @@ def get_connected(sequence: int, family: int) -> bytes:
 
 def read_connected(data: bytes, start: int, end: int) -> Connected | None:
     """The Connected of an RTM_NEWROUTE; None for any other route: an older kernel filters none."""
-    if end - start < RTMSG.size:
-        raise WireError(f"a route message of {end - start} bytes")
+    found = attributes_behind(data, start, end, RTMSG)
     family, length, _, _, _, protocol, _, kind, _ = RTMSG.unpack_from(data, start)
-    found = attributes(data, start + RTMSG.size, end)
     other = RTA_OIF not in found or RTA_DST not in found
     if other or (protocol, kind) != (RTPROT_KERNEL, RTN_UNICAST):
         return None

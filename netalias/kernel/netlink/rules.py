@@ -28,6 +28,7 @@ from netalias.kernel.netlink.codec import (
     attr_text,
     attr_u32,
     attributes,
+    attributes_behind,
     message,
 )
 from netalias.model import AF_INET, AF_INET6, PROTOCOL, RT_SCOPE_LINK
@@ -139,7 +140,7 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
 
 def read_rule(data: bytes, start: int, end: int) -> Rule | None:
     """The Rule of an RTM_NEWRULE; None for one without our mark, or not about an output device."""
-    found = _attributes(data, start, end, RULE)
+    found = attributes_behind(data, start, end, RULE)
     family = data[start]
     if found.get(FRA_PROTOCOL) != bytes([PROTOCOL]) or FRA_OIFNAME not in found:
         return None
@@ -153,7 +154,7 @@ def read_ways(data: bytes, start: int, end: int) -> list[Way]:
     IPv6 joins default routes of one metric to one with several next hops, be they of one device or
     of several that share a table.
     """
-    found = _attributes(data, start, end, RTMSG)
+    found = attributes_behind(data, start, end, RTMSG)
     family, prefixlen, _, _, _, protocol, _, kind, _ = RTMSG.unpack_from(data, start)
     if protocol != PROTOCOL or kind != RTN_UNICAST:
         return []
@@ -186,7 +187,7 @@ def read_default(data: bytes, start: int, end: int) -> Default | None:
 
     Only one route to one gateway counts, and no route of ours.
     """
-    found = _attributes(data, start, end, RTMSG)
+    found = attributes_behind(data, start, end, RTMSG)
     _, prefixlen, _, _, _, protocol, _, kind, _ = RTMSG.unpack_from(data, start)
     wrong = prefixlen or kind != RTN_UNICAST or protocol == PROTOCOL
     if wrong or not {RTA_OIF, RTA_GATEWAY} <= found.keys():
@@ -194,13 +195,6 @@ def read_default(data: bytes, start: int, end: int) -> Default | None:
     if _number(found, RTA_TABLE) != RT_TABLE_MAIN:
         return None
     return _number(found, RTA_PRIORITY), _number(found, RTA_OIF), found[RTA_GATEWAY]
-
-
-def _attributes(data: bytes, start: int, end: int, header: Struct) -> dict[int, bytes]:
-    """The attributes behind a family header, which must be complete."""
-    if end - start < header.size:
-        raise WireError(f"{end - start} bytes where a header has {header.size}")
-    return attributes(data, start + header.size, end)
 
 
 def _number(found: dict[int, bytes], kind: int) -> int:
