@@ -21,11 +21,11 @@ class Options:
 
     __slots__ = (
         "acd", "allow_empty", "allow_shrink", "announce", "brief", "color", "confirm", "conflict",
-        "details", "dry_run", "exit_when_down", "force", "group", "hands_off", "help", "inet",
-        "inet6", "json", "mac", "metrics", "netns", "no_initial", "on_arrival", "on_carrier",
-        "on_departure", "on_down", "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty",
-        "quiet", "rate", "recorded", "registry", "release", "special", "texts", "timestamps",
-        "tree", "verbose", "version", "wait",
+        "details", "dry_run", "every", "exit_when_down", "force", "group", "hands_off", "help",
+        "inet", "inet6", "json", "kind", "mac", "mapping", "metrics", "netns", "no_initial",
+        "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier", "on_up", "oneline",
+        "only", "opener", "pretty", "quiet", "rate", "recorded", "registry", "release", "source",
+        "special", "texts", "timestamps", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -40,6 +40,8 @@ class Options:
         self.on_arrival = self.on_departure = self.on_up = self.on_down = ""
         self.on_carrier = self.on_no_carrier = ""
         self.acd = self.announce = self.conflict = self.rate = self.texts = ""
+        self.kind = self.mapping = self.source = ""
+        self.every = False
         self.registry: Registry | None = None
         self.special: list[str] = []
 
@@ -139,7 +141,7 @@ VERBS = {
     "rollback": "cli.converge.rollback",
     "batch": "cli.batch.batch",
     "save": "cli.save.save",
-    "import": "cli.save.import_",
+    "import": "cli.importing.import_",
     "adopt": "cli.save.adopt_",
     "announce": "cli.announce.announce",
     "renew": "cli.renew.renew",

@@ -33,6 +33,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--verbose": ("verbose", True),
     "-V": ("version", True),
     "--version": ("version", True),
+    "--all": ("every", True),
     "--allow-empty": ("allow_empty", True),
     "--allow-shrink": ("allow_shrink", True),
     "--dry-run": ("dry_run", True),
@@ -53,7 +54,10 @@ TAKING: dict[str, str] = {
     "--announce": "announce",
     "--confirm": "confirm",
     "--conflict": "conflict",
+    "--from": "source",
     "--group": "group",
+    "--kind": "kind",
+    "--map": "mapping",
     "--metrics": "metrics",
     "--on-arrival": "on_arrival",
     "--on-carrier": "on_carrier",
@@ -70,7 +74,7 @@ TAKING: dict[str, str] = {
 """Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute of Options."""
 
 _DETAIL = ("", "show")
-_ROWS = ("", "show", "lookup", "types", "check", "reconcile", "save", "doctor")
+_ROWS = ("", "show", "lookup", "types", "check", "reconcile", "save", "import", "doctor")
 _DECLARED = ("", "check", "reconcile", "batch")
 SPECIAL: dict[str, tuple[str, ...]] = {
     "-4": ("show",),
@@ -89,14 +93,18 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--announce": ("", "reconcile", "batch", "announce", "watch"),
     "--conflict": ("", "reconcile", "batch", "watch"),
     "--rate": ("", "reconcile", "batch", "announce", "watch"),
+    "--all": ("import",),
     "--allow-empty": ("check", "reconcile", "watch"),
     "--allow-shrink": ("check", "reconcile", "watch"),
     "--confirm": ("reconcile",),
     "--dry-run": (*_DECLARED, "adopt", "announce", "renew", "publish", "unpublish"),
     "--exit-when-down": ("monitor",),
     "--force": _DECLARED,
+    "--from": ("import",),
     "--hands-off": (*_DECLARED, "watch"),
+    "--kind": ("import",),
     "--mac": ("save",),
+    "--map": ("import",),
     "--metrics": ("reconcile",),
     "--no-initial": ("monitor",),
     "--on-arrival": ("monitor",),

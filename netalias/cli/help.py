@@ -56,7 +56,8 @@ Verbs
   rollback                         undo them at once
   batch FILE | -                   execute many commands in one process
   save [MAIN | NAME]...            print the aliases as lines of a file
-  import [FILE]                    print aliases of interfaces(5), and foreign labels, as such lines
+  import [FILE | FOLDER]...        print aliases of other programs' files, and labels of others,
+                                   as such lines
   adopt NAME | MAIN | all          take over foreign labels
   announce NAME | MAIN | all       announce addresses to the neighbours again
   doctor [MAIN | NAME]...          find what keeps aliases from working, and what mends it
@@ -90,6 +91,10 @@ Options, before or after the verb, and before NAME
   --confirm SECONDS                reconcile: undo it unless netalias confirm follows in time
   --metrics FILE                   reconcile: write metrics for Prometheus
   --mac                            save: with the MAC of each device
+  --from FORMAT                    import: the format of the files; kernel: labels of others
+  --all                            import: addresses beyond the first that have no name, too
+  --kind KIND                      import: write this kind in every line
+  --map OLD=DEVICE,...             import: other names for main devices
   --acd, --conflict, --announce    like the words, for all aliases without them
   --rate N                         announcements per second (default 2000), 0 for no limit
   -t, --timestamps                 monitor: begin each line with its time
@@ -250,17 +255,31 @@ Print the aliases that netalias made as lines of a file (see check), with ranges
 Options: -j -p --mac --only MAIN -n NAME
 """,
     "import": """\
-netalias [OPTION]... import [FILE]
+netalias [OPTION]... import [FILE | FOLDER]...
 
-Print aliases that netalias did not make as lines of a file: those in a FILE of interfaces(5), by
-default /etc/network/interfaces, with the files that it includes, and labels made by ifconfig or ip.
-They are what ifup -a would make, in its order: templates are followed, and so are commands like
-"up ip addr add ... label eth0:1", "up ifconfig eth0:1 ..." and "up ifup eth0:1". What nothing
-brings up is a comment. A label like eth0:web, and a second address under one name, get the lowest
-free slot. Warnings tell what has got another name, and what cannot be carried over. Nothing is
-changed.
+Print aliases that netalias did not make as lines of a file: those in files of other programs, and
+labels made by ifconfig or ip. Without a FILE, the usual files of this host are read. Each file
+tells its format by its path or its content; --from says it. Nothing in a file is executed, and
+nothing is changed.
 
-Options: -q -n NAME
+  --from FORMAT          one of the formats below, or kernel: only labels made by ifconfig or ip
+  --all                  also addresses beyond the first of a device, where a format gives aliases
+                         no names; the first one is the device's own
+  --kind KIND            write this kind in place of label
+  --map OLD=DEVICE,...   other names for main devices, such as em0=eth0
+  -v                     one alias a line, with its file and line, instead of ranges
+
+What nothing brings up is a comment. A label like eth0:web, and a second address under one name, get
+the lowest free slot. Warnings tell what has got another name, and what cannot be carried over. The
+last line counts.
+
+Formats:
+  interfaces    ifupdown, as "ifup -a" reads it: templates are followed, and so are commands like
+                "up ip addr add ... label eth0:1", "up ifconfig eth0:1 ..." and "up ifup eth0:1"
+  networkd      systemd.network(5)
+  keyfile       NetworkManager
+
+Options: -q -v -j -p --from FORMAT --all --kind KIND --map OLD=DEVICE -n NAME
 """,
     "adopt": """\
 netalias [OPTION]... adopt NAME | MAIN | all

@@ -1,4 +1,4 @@
-"""The verbs save and import, which print aliases as lines of a file, and adopt."""
+"""The verbs save, which prints aliases as lines of a file, and adopt."""
 
 from __future__ import annotations
 
@@ -7,23 +7,13 @@ import sys
 from netalias import errors
 from netalias.cli.output import complain, write
 from netalias.desired import export
-from netalias.model import address_text
 from netalias.model.commands import command
 from netalias.model.names import printable
-from netalias.observed import ordered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from netalias.cli import Options
-    from netalias.importers.slots import Found
     from netalias.model import Alias
-    from netalias.model.names import AliasName
-    from netalias.observed import Observed
-
-KERNEL = "kernel"
-"""The place of a label that stands in no file."""
 
 
 def save(options: Options, words: list[str]) -> int:
@@ -58,45 +48,6 @@ def _by_slot(aliases: list[Alias]) -> list[Alias]:
         for place, name in enumerate(dict.fromkeys(alias.name.main for alias in aliases))
     }
     return sorted(aliases, key=lambda alias: (mains[alias.name.main], alias.name.slot))
-
-
-def import_(options: Options, words: list[str]) -> int:
-    """Print aliases of other formats, and foreign labels, as lines of a file; the exit status."""
-    if len(words) > 1:
-        raise errors.UsageError(f"import takes one file: {words[1]}")
-    from netalias import importers
-    from netalias.observed.unnamed import unnamed
-
-    with options.engine() as engine:
-        observed = engine.observe()
-    foreign = [one for one in ordered(observed.aliases, observed.snapshot) if not one.ours]
-    shared = _shared(foreign)
-    more = [_found(one, observed) for one in (*shared, *unnamed(observed))]
-    imported = importers.read("".join(words), {one.name for one in foreign}, more)
-    said = {line.split()[0] for line in imported.lines}
-    others = [one for one in foreign if str(one.name) not in said and one not in shared]
-    lines = imported.lines + export.foreign(others, observed.registry)
-    write("".join(f"{printable(line)}\n" for line in lines))
-    for note in imported.notes if not options.quiet else ():
-        complain(note, "warning: ")
-    return errors.STATUS_OK
-
-
-def _shared(labels: Sequence[Alias]) -> list[Alias]:
-    """Those of *labels* whose name another one has too."""
-    seen: dict[AliasName, int] = {}
-    for one in labels:
-        seen[one.name] = seen.get(one.name, 0) + 1
-    return [one for one in labels if seen[one.name] > 1]
-
-
-def _found(alias: Alias, observed: Observed) -> Found:
-    """A label in the kernel that gets another name, if it has none or another one has it."""
-    from netalias.importers.slots import Found
-
-    address = f"{address_text(alias.family, alias.address)}/{alias.prefixlen}"
-    words = export.words(alias, observed.registry) or []
-    return Found(str(alias.name), alias.address, [address, *words], KERNEL)
 
 
 def adopt_(options: Options, words: list[str]) -> int:

@@ -25,9 +25,30 @@ from netalias.model import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Protocol
 
     from netalias.families import Registry
     from netalias.model import Address, Alias, Device
+    from netalias.model.names import AliasName
+
+    class Entry(Protocol):
+        """One alias of a run: an Alias has all of this, and so have imported ones."""
+
+        @property
+        def name(self) -> AliasName: ...
+        @property
+        def kind(self) -> str: ...
+        @property
+        def family(self) -> int: ...
+        @property
+        def address(self) -> bytes: ...
+        @property
+        def asked(self) -> int: ...
+        @property
+        def expired(self) -> bool: ...
+        @property
+        def whole(self) -> bool: ...
+
 
 FAMILIES = {AF_INET: "inet", AF_INET6: "inet6"}
 """Families whose addresses need no type word; these have ranges."""
@@ -73,13 +94,14 @@ def words(alias: Alias, registry: Registry, *, mac: bool = False) -> list[str] |
 def lines(aliases: Iterable[Alias], registry: Registry, *, mac: bool = False) -> list[str]:
     """Aligned lines of the file grammar for those of *aliases* that are ours, in their order."""
     ours = (alias for alias in aliases if alias.ours)
-    return aligned([run.row(registry) for run in _runs(ours, registry, mac)])
+    said = ((alias, words(alias, registry, mac=mac)) for alias in ours)
+    return aligned([run.row(registry) for run in runs(said)])
 
 
 def foreign(aliases: Iterable[Alias], registry: Registry) -> list[str]:
     """Aligned lines for those of *aliases* that are not ours, one alias a line."""
     others = [alias for alias in aliases if not alias.ours]
-    return aligned([_Run(alias, words(alias, registry)).row(registry) for alias in others])
+    return aligned([Run(alias, words(alias, registry)).row(registry) for alias in others])
 
 
 def objects(
@@ -91,6 +113,24 @@ def objects(
     where the usual one is missing; a half-made alias has no ``local``.
     """
     return [_object(alias, registry, mac) for alias in aliases if alias.ours]
+
+
+def fields(words: Iterable[str]) -> dict[str, object]:
+    """The fields of ``save -j`` for the words after ADDRESS/LEN, the inverse of words()."""
+    switches = {word: field for field, word in SWITCHES.items()}
+    named = {word: field for field, word in WORDS.items()} | {"kind": "kind"}
+    found: dict[str, object] = {}
+    rest = iter(words)
+    for word in rest:
+        if word in switches:
+            field, value = switches[word]
+            found[field] = value
+            continue
+        if word == "hw":
+            word += f" {next(rest)}"
+        text = next(rest)
+        found[named[word]] = int(text) if text.isdecimal() else text
+    return found
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -105,18 +145,18 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return [form % tuple(row) if len(row) > 1 else row[0] for row in rows]
 
 
-class _Run:
+class Run:
     """The aliases of one line: slots and addresses count up from ``first``, or down."""
 
     __slots__ = ("first", "last", "step", "words")
 
-    def __init__(self, alias: Alias, words: list[str] | None) -> None:
+    def __init__(self, alias: Entry, words: list[str] | None) -> None:
         self.first = alias
         self.last = alias
         self.step = 0
         self.words = words
 
-    def take(self, alias: Alias, words: list[str] | None) -> bool:
+    def take(self, alias: Entry, words: list[str] | None) -> bool:
         """Whether *alias* continues the run; it is then added."""
         step = _step(self.last, alias)
         if not step or self.step not in (0, step) or words != self.words:
@@ -135,19 +175,19 @@ class _Run:
         return name, _address(low, high, registry), " ".join(self.words)
 
 
-def _runs(aliases: Iterable[Alias], registry: Registry, mac: bool) -> Iterator[_Run]:
+def runs(said: Iterable[tuple[Entry, list[str] | None]]) -> Iterator[Run]:
+    """The runs of aliases, each of which comes with its words. Two without words are no run."""
     run = None
-    for alias in aliases:
-        said = words(alias, registry, mac=mac)
-        if run is None or not run.take(alias, said):
+    for alias, words in said:
+        if run is None or words is None or not run.take(alias, words):
             if run is not None:
                 yield run
-            run = _Run(alias, said)
+            run = Run(alias, words)
     if run is not None:
         yield run
 
 
-def _step(last: Alias, alias: Alias) -> int:
+def _step(last: Entry, alias: Entry) -> int:
     """The step, 1 or -1, from slot and address of *last* to those of *alias*; 0 for no run.
 
     Only labels run downwards: the kernel lists the IPv6 addresses of a device newest first
@@ -167,7 +207,7 @@ def _step(last: Alias, alias: Alias) -> int:
     return step if distance == step else 0
 
 
-def _address(low: Alias, high: Alias, registry: Registry) -> str:
+def _address(low: Entry, high: Entry, registry: Registry) -> str:
     """The address word: ``10.0.0.1-50/24``, ``2001:db8::1/64+``, ``ddp 1000.12``."""
     if low.family not in FAMILIES:
         return _typed(low, registry)
@@ -179,7 +219,7 @@ def _address(low: Alias, high: Alias, registry: Registry) -> str:
     return f"{text}/{low.asked}+"
 
 
-def _typed(alias: Alias, registry: Registry) -> str:
+def _typed(alias: Entry, registry: Registry) -> str:
     found = registry.get(alias.family)
     text = f"{found.name} {found.format(alias.address)}"
     return text if alias.asked == found.bits else f"{text}/{alias.asked}"

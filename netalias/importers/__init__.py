@@ -1,51 +1,84 @@
 """Importers: files of other programs as lines of netalias.conf(5).
 
-The interface of every importer stands here; each format has a file or a folder of its own, loaded
-when it is needed. A new format is a subclass of Importer there, and one line in FORMATS. It finds
-addresses and what they are called; slots.py gives them names of ours.
+::
+
+    formats.py   the table of formats; how a file tells which of them it has
+    reading.py   the addresses and notes of a reading, which every format fills
+    addresses.py an address -> words of a line
+    whose.py     own addresses of main devices, and names of devices of other systems
+    slots.py     a name for every alias
+    lines.py     the lines
+
+Each format has a file or a folder of its own, loaded when it is needed. A new format is a subclass
+of Importer there, and one entry in FORMATS. It finds addresses and what they are called; all else
+is common. Nothing that stands in a file is ever executed.
 """
 
 from __future__ import annotations
 
-from os.path import exists
+from os.path import isdir
+
+from netalias import errors
+from netalias.importers.formats import FORMATS, claimed, existing, inside
+from netalias.model import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from netalias.importers.slots import Found
-    from netalias.model.names import AliasName
+    from netalias.importers.slots import Found, Row
 
-FORMATS = {
-    "interfaces": ("ifupdown", "Interfaces"),
-}
-"""Format by name: the module and the class in it. A file that no importer claims has the first."""
+__all__ = ["FORMATS", "Imported", "Importer", "get", "read"]
 
 
 class Imported:
-    """Aliases from a file: ``lines`` of netalias.conf(5), and ``notes`` on lost options.
+    """Aliases from files: ``rows`` in order, and ``notes`` on what they do not say.
 
-    A note begins with ``file:line``.
+    A note begins with ``file:line``. ``formats`` are the formats that were read, and ``files``
+    counts their files.
     """
 
-    __slots__ = ("lines", "notes")
+    __slots__ = ("files", "formats", "notes", "rows")
 
-    def __init__(self, lines: list[str], notes: list[str]) -> None:
-        self.lines = lines
+    def __init__(
+        self, rows: Sequence[Row], notes: list[str], formats: Sequence[str] = (), files: int = 0
+    ) -> None:
+        self.rows = rows
         self.notes = notes
+        self.formats = formats
+        self.files = files
+
+    @property
+    def lines(self) -> list[str]:
+        """Lines of netalias.conf(5), one for each alias, with its place."""
+        from netalias.importers.lines import detailed
+
+        return detailed(self.rows)
+
+    @property
+    def folded(self) -> list[str]:
+        """The same with ranges, under the names of the files."""
+        from netalias.importers.lines import folded
+
+        return folded(self.rows)
+
+    @property
+    def objects(self) -> list[dict[str, object]]:
+        """The same with the fields of ``save -j``, without those that are asleep."""
+        from netalias.importers.lines import objects
+
+        return objects(self.rows)
 
 
 class Importer:
-    """One format; ``usual`` is the file that is read when none is named."""
+    """One format. ``marked``: its files tell aliases from own addresses. ``foreign``: the names of
+    its devices are those of another system."""
 
-    usual = ""
+    marked = True
+    foreign = False
 
-    def claims(self, path: str) -> bool:
-        """Whether a file at *path* has this format, judged by its path alone."""
-        return path == self.usual
-
-    def read(self, path: str) -> tuple[list[Found], list[str]]:
-        """The addresses in a file and in all that it includes, and notes. Raises StateError.
+    def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
+        """The addresses in some files and in all that they include, and notes. Raises StateError.
 
         An included file that cannot be read is a note.
         """
@@ -54,24 +87,89 @@ class Importer:
 
 def get(name: str) -> Importer:
     """The importer of the format *name*, a key of FORMATS."""
-    module, of = FORMATS[name]
+    module, _, of = FORMATS[name].place.rpartition(".")
     found: Importer = getattr(__import__(f"netalias.importers.{module}", fromlist=[of]), of)()
     return found
 
 
-def read(path: str = "", taken: Collection[AliasName] = (), more: Sequence[Found] = ()) -> Imported:
-    """The aliases in the file at *path*, without a path in the usual files that exist, and *more*.
+def read(
+    paths: Sequence[str] = (),
+    format: str = "",
+    *,
+    every: bool = False,
+    kind: str = "",
+    mapping: Mapping[str, str] | None = None,
+    more: Sequence[Found] = (),
+) -> Imported:
+    """The aliases in files and folders, without *paths* in the usual files that exist, and *more*.
 
-    *taken* are names for none but those whom the file calls so. Raises StateError.
+    *format* is a key of FORMATS; without it each file tells. *every*: import what has no mark of an
+    alias too. *kind* replaces that of all lines. *mapping* gives main devices other names. Raises
+    StateError.
     """
-    from netalias.importers import slots
+    from netalias.importers import slots, whose
 
-    importers = [get(name) for name in FORMATS]
-    if path:
-        one = next((one for one in importers if one.claims(path)), importers[0])
-        readings = [one.read(path)]
-    else:
-        readings = [one.read(one.usual) for one in importers if exists(one.usual)]
-    notes = [note for _, some in readings for note in some]
-    found = [address for some, _ in readings for address in some] + [*more]
-    return Imported(slots.lines(found, notes, taken), notes)
+    found: list[Found] = []
+    notes: list[str] = []
+    sources = _sources(paths, format)
+    for name, files in sources.items():
+        importer = get(name)
+        some, said = importer.read(files)
+        if not importer.marked:
+            whose.take_further(some, said, every=every)
+        whose.rename(some, mapping or {}, foreign=importer.foreign)
+        found += some
+        notes += said
+    found += more
+    if kind:
+        _make(kind, found, notes)
+    rows = slots.rows(found, notes)
+    return Imported(rows, notes, list(sources), sum(map(len, sources.values())))
+
+
+def _sources(paths: Sequence[str], format: str) -> dict[str, list[str]]:
+    """The files by format, in order. Raises StateError."""
+    found: dict[str, list[str]] = {}
+    if not paths:
+        for name, one in FORMATS.items():
+            files = existing(name) if name == format or (one.automatic and not format) else []
+            if files:
+                found[name] = files
+        return found
+    for path in paths:
+        for file in _files(path):
+            found.setdefault(format or _format_of(file), []).append(file)
+    return found
+
+
+def _files(path: str) -> list[str]:
+    """The file at *path*, or those in the folder there. Raises StateError."""
+    try:
+        return inside(path) if isdir(path) else [path]
+    except OSError as error:
+        raise errors.StateError(f"{names.printable(path)}: {error.strerror}") from None
+
+
+def _format_of(path: str) -> str:
+    """The name of the format of the file at *path*. Raises StateError."""
+    from netalias.importers.reading import Reading
+
+    return claimed(path, Reading().text(path))
+
+
+def _make(kind: str, found: Sequence[Found], notes: list[str]) -> None:
+    """Make *kind* that of all aliases; what it cannot be is left out, with a note."""
+    from netalias import desired, families
+
+    registry = families.lazy()
+    for one in found:
+        if ":" not in one.label or "kind" not in one.words:
+            continue
+        words = list(one.words)
+        words[words.index("kind") + 1] = kind
+        try:
+            desired.parse([f"{one.main}:0", *words], registry)
+        except errors.NetaliasError as error:
+            notes.append(f"{one.place}: {names.printable(one.label)}: {error.line()}")
+            words = []
+        one.words = words

@@ -1,30 +1,26 @@
 """Slots for imported aliases: every address gets one of its own. Pure.
 
 What other programs call an alias need not be a name of ours, and several addresses may share one.
-A label that is a name keeps it; all others get the lowest slots that are free then, with a note::
-
-    eth0:1  10.0.0.1/24     kind label   # FILE:3
-    eth0:0  10.0.0.2/24     kind label   # FILE:6: eth0:web
+A label that is a name keeps it; all others get the lowest slots that are free then, with a note.
 """
 
 from __future__ import annotations
 
 from netalias import errors
-from netalias.desired.export import aligned
 from netalias.model import names
 from netalias.model.names import SLOT_MAX, AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
 
 class Found:
     """An address that another program gives to the alias ``label``, or to a main device.
 
     ``packed`` is the address, ``words`` are those of a line, ADDRESS/LEN first, and ``place`` is
-    ``file:line``. Without words it is a name that nothing else gets. ``asleep`` says why nobody
-    brings it up, or is empty.
+    ``file:line``. Without words it is a name that nothing else gets. The label ``eth0:`` is that of
+    an alias without a name. ``asleep`` says why nobody brings it up, or is empty.
     """
 
     __slots__ = ("asleep", "label", "packed", "place", "words")
@@ -43,13 +39,28 @@ class Found:
         """The name of the main device."""
         return self.label.partition(":")[0]
 
+    @property
+    def named(self) -> bool:
+        """Whether it is an alias with a name, of whatever form."""
+        return bool(self.label.partition(":")[2])
 
-def lines(found: Sequence[Found], notes: list[str], taken: Collection[AliasName] = ()) -> list[str]:
-    """Aligned lines for *found* in order; *notes* gets what they do not say by themselves.
 
-    *taken* are names that are not free. Aliases that are asleep come last, as comments.
-    """
-    return _Slots(found, notes, taken).lines(found)
+class Row:
+    """An imported alias with its name. ``remark`` is the label that could not be its name, or
+    empty."""
+
+    __slots__ = ("found", "name", "remark")
+
+    def __init__(self, name: AliasName, found: Found, remark: str) -> None:
+        self.name = name
+        self.found = found
+        self.remark = remark
+
+
+def rows(found: Sequence[Found], notes: list[str]) -> list[Row]:
+    """The aliases of *found* in order, those that are asleep last; *notes* gets the rest of what is
+    to be said."""
+    return _Slots(found, notes).rows(found)
 
 
 class _Slots:
@@ -58,16 +69,14 @@ class _Slots:
 
     __slots__ = ("next", "notes", "owners", "said", "used")
 
-    def __init__(
-        self, found: Sequence[Found], notes: list[str], taken: Collection[AliasName]
-    ) -> None:
+    def __init__(self, found: Sequence[Found], notes: list[str]) -> None:
         self.notes = notes
-        self.used = {*taken, *filter(None, (names.split(one.label) for one in found))}
+        self.used = set(filter(None, (names.split(one.label) for one in found)))
         self.said: dict[AliasName, Found] = {}
         self.owners: dict[bytes, Found] = {}
         self.next: dict[str, int] = {}
 
-    def lines(self, found: Sequence[Found]) -> list[str]:
+    def rows(self, found: Sequence[Found]) -> list[Row]:
         rows = []
         seen = set()
         for one in sorted(found, key=lambda one: bool(one.asleep)):
@@ -86,28 +95,28 @@ class _Slots:
                 rows.append(self._row(one))
             except errors.NetaliasError as error:
                 self._note(one, f"{one.words[0]} is not carried over: {error.line()}")
-        return aligned(rows)
+        return rows
 
     def _note(self, one: Found, text: str) -> None:
-        self.notes.append(f"{one.place}: {names.printable(one.label)}: {text}")
+        label = one.label if one.named else one.main
+        self.notes.append(f"{one.place}: {names.printable(label)}: {text}")
 
-    def _row(self, one: Found) -> tuple[str, str, str]:
-        """The row for aligned(). Raises LimitError."""
-        address, *words = one.words
-        text = f"{' '.join(words)}   # {one.place}"
+    def _row(self, one: Found) -> Row:
+        """The alias with a name. Raises LimitError."""
         name = names.split(one.label)
+        remark = ""
         if name is None or self.said.setdefault(name, one) is not one:
+            if one.named:
+                remark = names.printable(one.label)
             why = "a slot is a number"
             if name is not None:
                 first = self.said[name]
                 why = f"{first.words[0]} at {first.place} has that name"
             name = self._free(one.main)
-            self._note(one, f"{address} becomes {name}, since {why}")
-            text += f": {names.printable(one.label)}"
+            if remark:
+                self._note(one, f"{one.words[0]} becomes {name}, since {why}")
         names.label(name)
-        if one.asleep:
-            text += f": {one.asleep}"
-        return f"# {name}" if one.asleep else str(name), address, text
+        return Row(name, one, remark)
 
     def _free(self, main: str) -> AliasName:
         """The lowest free slot of *main*, which is then in use. Raises LimitError."""

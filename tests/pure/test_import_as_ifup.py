@@ -50,7 +50,7 @@ class Case:
         self.path.write_text(text)
         self.text = text
         self.said: Said = ask(self.path, folder)
-        self.imported: Imported = read(str(self.path))
+        self.imported: Imported = read([str(self.path)])
         self.lines = [Line(one) for one in self.imported.lines if not one.startswith("#")]
 
     def noted(self, *words: str) -> bool:

@@ -6,7 +6,8 @@ import pytest
 
 from netalias.importers import ifupdown
 from netalias.importers.ifupdown.shell import commands
-from netalias.importers.slots import lines as lines_of
+from netalias.importers.lines import detailed
+from netalias.importers.slots import rows
 
 
 def imported(*options: str, head: str = "eth0 inet manual") -> tuple[list[str], list[str]]:
@@ -14,7 +15,7 @@ def imported(*options: str, head: str = "eth0 inet manual") -> tuple[list[str], 
     name = head.split()[0]
     text = "\n".join([f"auto {name}", f"iface {head}", *(f"    {line}" for line in options)])
     found, notes = ifupdown.convert(ifupdown.parse(text, "f"))
-    lines = [" ".join(line.split()) for line in lines_of(found, notes)]
+    lines = [" ".join(line.split()) for line in detailed(rows(found, notes))]
     return lines, notes
 
 

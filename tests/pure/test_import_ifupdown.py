@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from netalias import errors
 from netalias.desired.declarations import parse as declared
 from netalias.families import lazy
-from netalias.importers import FORMATS, Imported, Importer, get, ifupdown
-from netalias.importers import read as imported
-from netalias.importers.slots import lines as lines_of
+from netalias.importers import Imported, ifupdown
+from netalias.importers.slots import rows
 from netalias.model.names import printable
 
 ROOT = Path(ifupdown.__file__).parents[3]
@@ -24,7 +23,7 @@ ROOT = Path(ifupdown.__file__).parents[3]
 
 def found(text: str) -> Imported:
     addresses, notes = ifupdown.convert(ifupdown.parse(text, "f"))
-    return Imported(lines_of(addresses, notes), notes)
+    return Imported(rows(addresses, notes), notes)
 
 
 def stanza(*options: str, head: str = "eth0:0 inet static") -> str:
@@ -235,7 +234,7 @@ def named(slot: str) -> str:
     return f"auto eth0:{slot}\niface eth0:{slot} inet static\n address 10.0.0.1/24\n"
 
 
-@pytest.mark.parametrize("slot", ["web", "0-", "", "1a", "-1", "007", "65536", "0:1"])
+@pytest.mark.parametrize("slot", ["web", "0-", "1a", "-1", "007", "65536", "0:1"])
 def test_a_label_that_is_no_name(slot: str) -> None:
     """To ifup and the kernel a label is any text; its address gets the lowest slot that is free
     once all numbers are known, and a note says which."""
@@ -513,8 +512,8 @@ def test_misplaced() -> None:
 
 
 def read(root: Path) -> Imported:
-    addresses, notes = ifupdown.read(root=str(root))
-    return Imported(lines_of(addresses, notes), notes)
+    addresses, notes = ifupdown.read("/etc/network/interfaces", root=str(root))
+    return Imported(rows(addresses, notes), notes)
 
 
 def test_source(tmp_path: Path) -> None:
@@ -601,7 +600,7 @@ def test_unreadable(tmp_path: Path) -> None:
         "/etc/network/interfaces:1: /etc/network/d: Is a directory",
     ]
     with pytest.raises(errors.StateError, match=r"^/nowhere: No such file or directory$"):
-        ifupdown.read("/nowhere", str(tmp_path))
+        ifupdown.read("/nowhere", root=str(tmp_path))
 
 
 @pytest.mark.parametrize("word", ["$HOME/x", "~/x", "`date`", "{a,b}", "'a'", "a\0"])
@@ -658,29 +657,3 @@ def test_loads_no_regular_expressions() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "[]\n"
-
-
-# The table of formats -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_every_format_has_an_importer(name: str) -> None:
-    """The table names importers that exist, each with a usual file that it claims."""
-    importer = get(name)
-    assert isinstance(importer, Importer)
-    assert importer.claims(importer.usual)
-
-
-def test_a_file_of_any_name_is_read_as_interfaces(tmp_path: Path) -> None:
-    """A file that no importer claims has the first format of the table."""
-    path = tmp_path / "x"
-    path.write_text(alias(1))
-    assert slots(imported(str(path))) == ["lo:1"]
-
-
-def test_usual_files_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without a path the usual files are read, and only those that exist."""
-    monkeypatch.setattr(ifupdown.Interfaces, "usual", str(tmp_path / "interfaces"))
-    assert imported().lines == []
-    (tmp_path / "interfaces").write_text(alias(2))
-    assert slots(imported()) == ["lo:2"]

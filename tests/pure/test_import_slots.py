@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netalias.importers.slots import Found, lines
-from netalias.model.names import AliasName
+from netalias.importers.lines import detailed
+from netalias.importers.slots import Found, rows
 
 
 def found(label: str, number: int, place: str = "f:1", asleep: str = "") -> Found:
@@ -11,17 +11,17 @@ def found(label: str, number: int, place: str = "f:1", asleep: str = "") -> Foun
     return Found(label, packed, [f"10.0.0.{number}/24", "kind", "label"], place, asleep)
 
 
-def named(*some: Found, taken: tuple[AliasName, ...] = ()) -> tuple[list[str], list[str]]:
+def named(*some: Found) -> tuple[list[str], list[str]]:
     """The words before each comment, and the notes."""
     notes: list[str] = []
-    texts = [line.partition("   #")[0] for line in lines(some, notes, taken)]
+    texts = [line.partition("   #")[0] for line in detailed(rows(some, notes))]
     return [" ".join(text.split()[:3]).removesuffix(" kind") for text in texts], notes
 
 
 def test_names_that_are_taken() -> None:
     """They are free for those only that are called so."""
-    taken = (AliasName("eth0", 0), AliasName("eth0", 1))
-    got, notes = named(found("eth0:web", 1), found("eth0:1", 2), taken=taken)
+    taken = Found("eth0:0", b"", [], "f:2")
+    got, notes = named(found("eth0:web", 1), found("eth0:1", 2), taken)
     assert got == ["eth0:2 10.0.0.1/24", "eth0:1 10.0.0.2/24"]
     assert notes == ["f:1: eth0:web: 10.0.0.1/24 becomes eth0:2, since a slot is a number"]
 

@@ -152,23 +152,26 @@ def test_import_of_labels(made: Command) -> None:
     """Each foreign label is a line; addresses without a label, and ours, are left out."""
     made("eth9:5", "10.5.0.1", "kind", "label")
     before = settled(made.namespace)
-    said = made("import", "/dev/null")
+    said = made("-q", "import", "/dev/null")
     assert sorted(line.split() for line in said.splitlines()) == [
+        ["#", "kernel"],
         ["eth9:0", "10.7.0.1/24", "kind", "label"],
         ["eth9:1", "10.7.0.2/24", "kind", "label"],
         ["eth9:2", "10.8.0.1/32", "kind", "label"],
     ]
+    assert made("-q", "import", "--from", "kernel") == said
     assert settled(made.namespace) == before
 
 
 @marks
 def test_from_import_to_in_sync(made: Command) -> None:
     """The output of import is a file; after adopt it plans nothing."""
-    said = made("import", "/dev/null")
+    said = made("-q", "import", "/dev/null")
     made.silent("adopt", "eth9:0", "eth9:1", "eth9:2")
     done = made.run("--hands-off", "reconcile", "-", input=said)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert made("import", "/dev/null") == ""
+    assert made("-q", "import", "/dev/null") == ""
+    assert made.run("import", "/dev/null").stderr == "netalias: 0 aliases of 1 file (interfaces)\n"
 
 
 @pytest.fixture
@@ -203,17 +206,18 @@ def test_a_label_that_no_alias_can_be_called_is_imported(unnamed: Command, tmp_p
     file has it too."""
     done = unnamed.run("import", "/dev/null")
     assert done.stdout.splitlines() == [
-        "eth9:1  10.7.0.2/32  kind label   # kernel: eth9:web",
-        "eth9:2  10.7.0.3/32  kind label   # kernel: eth9:007",
-        "eth9:3  10.7.0.4/32  kind label   # kernel: eth9:",
+        "# kernel",
         "eth9:0  10.7.0.1/32  kind label",
+        "eth9:1  10.7.0.2/32  kind label   # eth9:web",
+        "eth9:2  10.7.0.3/32  kind label   # eth9:007",
+        "eth9:3  10.7.0.4/32  kind label",
     ]
     assert done.stderr.splitlines()[0] == (
         "netalias: warning: kernel: eth9:web: 10.7.0.2/32 becomes eth9:1, since a slot is a number"
     )
     file = tmp_path / "interfaces"
     file.write_text("auto eth9:web\niface eth9:web inet static\n address 10.7.0.2\n netmask 32\n")
-    lines = unnamed("-q", "import", str(file)).splitlines()
+    lines = unnamed("-q", "-v", "import", str(file)).splitlines()
     assert lines[0] == f"eth9:1  10.7.0.2/32  kind label   # {file}:2: eth9:web"
     assert sum("10.7.0.2/32" in line for line in lines) == 1
     assert unnamed.run("check", "-", input=lines[-1]).returncode != USAGE
@@ -239,22 +243,23 @@ def test_import_of_interfaces(made: Command, tmp_path: Path) -> None:
     what is not carried over is told on standard error, unless -q."""
     file = tmp_path / "interfaces"
     file.write_text(INTERFACES)
-    done = made.run("import", str(file))
+    done = made.run("-v", "import", str(file))
     assert done.returncode == 0
     lines = [line.partition("   #")[0].split() for line in done.stdout.splitlines()]
     assert lines == [
         ["eth9:5", "10.20.0.1/24", "kind", "label"],
         ["eth9:0", "10.7.0.1/24", "kind", "label"],
-        ["#", "eth9:6", "10.20.1.1/24", "kind", "label"],
         ["eth9:2", "10.8.0.1/32", "kind", "label"],
         ["eth9:1", "10.7.0.2/24", "kind", "label"],  # a secondary: the kernel lists it behind
+        ["#", "eth9:6", "10.20.1.1/24", "kind", "label"],
     ]
     assert f"# {file}:3" in done.stdout
     assert done.stderr == (
         f"netalias: warning: {file}:6: eth9:5: gateway is not carried over:"
         " an alias brings no default route\n"
+        "netalias: 5 aliases of 1 file (interfaces), 1 note\n"
     )
-    quiet = made.run("-q", "import", str(file))
+    quiet = made.run("-q", "-v", "import", str(file))
     assert (quiet.stdout, quiet.stderr) == (done.stdout, "")
 
 
@@ -274,27 +279,30 @@ def test_a_machine_moves_over(made: Command, tmp_path: Path) -> None:
 
 
 def test_import_of_a_file_that_is_not_there(made: Command) -> None:
-    """A named file must exist; the usual one may be missing."""
+    """A named file must exist; the usual one may be missing. A format must be one."""
     line = made.fails(REFUSED, "import", "/no/such/file")
     assert line == "netalias: /no/such/file: No such file or directory"
-    made.fails(USAGE, "import", "/dev/null", "/dev/null")
+    made.fails(USAGE, "import", "--from", "nosuch")
+    made.fails(USAGE, "import", "--from", "kernel", "/dev/null")
+    made.fails(USAGE, "import", "--kind", "nosuch")
+    made.fails(USAGE, "import", "--map", "eth9")
 
 
 def test_import_needs_no_privilege(made: Command) -> None:
     """import needs no privilege."""
     weak = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
-    done = made.namespace.run([*weak, *command("import", "/dev/null")], check=False)
+    done = made.namespace.run([*weak, *command("-q", "import", "/dev/null")], check=False)
     if "setpriv" in done.stderr:
         pytest.skip(f"not possible here: {done.stderr.strip()[:80]}")
-    assert (done.returncode, done.stdout) == (0, made("import", "/dev/null"))
+    assert (done.returncode, done.stdout) == (0, made("-q", "import", "/dev/null"))
 
 
 def test_two_labels_of_one_name(cli: Command) -> None:
     """To the kernel a label need not be unique; each address gets a line, and the file is good."""
     for address in ("10.7.0.1/24", "10.8.0.1/24"):
         cli.namespace.ip(f"addr add {address} dev eth9 label eth9:8")
-    done = cli.run("import")
-    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+    done = cli.run("import", "--from", "kernel")
+    assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [
         ["eth9:8", "10.7.0.1/24"], ["eth9:0", "10.8.0.1/24"],
     ]  # fmt: skip
     assert "10.8.0.1/24 becomes eth9:0, since 10.7.0.1/24 at kernel has that name" in done.stderr

@@ -72,8 +72,8 @@ def lines(text: str) -> set[str]:
 def test_the_lines_are_what_ifup_has_made(raised: tuple[Command, Path]) -> None:
     """Address, length, peer and broadcast address of every label are those in the kernel."""
     cli, path = raised
-    imported = lines(cli.run("import", str(path)).stdout)
-    there = lines(cli.run("import", "/dev/null").stdout)
+    imported = lines(cli.run("-v", "import", str(path)).stdout)
+    there = lines(cli.run("-v", "import", "/dev/null").stdout)
     assert len(imported) >= 11
     renamed = {line for line in imported if " 10.24." in line}
     assert renamed == {
@@ -90,7 +90,9 @@ def test_after_adopt_it_is_in_sync(raised: tuple[Command, Path], tmp_path: Path)
     cli, path = raised
     declared = tmp_path / "declared"
     kept = [
-        line for line in cli.run("import", str(path)).stdout.splitlines() if " 10.24." not in line
+        line
+        for line in cli.run("-v", "import", str(path)).stdout.splitlines()
+        if " 10.24." not in line
     ]
     declared.write_text("\n".join(kept) + "\n")
     cli.silent("adopt", *(line.split()[0] for line in kept))

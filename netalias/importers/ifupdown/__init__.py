@@ -8,7 +8,6 @@
     targets.py      stanzas -> the interfaces that are brought up
     static.py       the options of a definition -> the address that ifup(8) sets
     commands.py     its commands, split by shell.py -> the addresses that they set
-    addresses.py    an address -> words of netalias.conf(5)
 
 The model is ifup(8) 0.8: its aliases are addresses with a label, so all lines are of kind label, in
 the order in which ``ifup -a`` would bring them up. What netalias cannot express becomes a note::
@@ -33,14 +32,13 @@ from netalias.model import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from netalias.importers.ifupdown.definitions import Definition
     from netalias.importers.ifupdown.syntax import Option, Stanza
 
 __all__ = ["Interfaces", "convert", "parse", "read"]
 
-DEFAULT = "/etc/network/interfaces"
 STATIC = "static"
 REASONS = {
     "mtu": "it is that of the main device (kind macvlan has its own)",
@@ -59,26 +57,27 @@ ASLEEP = "not brought up automatically (neither auto nor allow-hotplug)"
 class Interfaces(Importer):
     """The importer of interfaces(5)."""
 
-    usual = DEFAULT
-
-    def read(self, path: str) -> tuple[list[Found], list[str]]:
-        """The aliases in a file and in all that it includes; see read()."""
-        return read(path)
+    def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
+        """The aliases in some files and in all that they include; see read()."""
+        return read(*paths)
 
 
-def read(path: str = DEFAULT, root: str = "") -> tuple[list[Found], list[str]]:
-    """The aliases in a file and in all that it includes, and notes.
+def read(*paths: str, root: str = "") -> tuple[list[Found], list[str]]:
+    """The aliases in some files and in all that they include, and notes.
 
-    *root* is put before every path that is opened, and is not shown. Raises StateError when the
-    file itself cannot be read; an included file that cannot be read is a note.
+    *root* is put before every path that is opened, and is not shown. Raises StateError when one of
+    the files cannot be read; an included file that cannot be read is a note.
     """
     from netalias.importers.ifupdown.files import gather
 
     notes: list[str] = []
-    try:
-        stanzas = list(gather(path, root, notes, set()))
-    except OSError as error:
-        raise errors.StateError(f"{names.printable(path)}: {error.strerror}") from None
+    stanzas: list[Stanza] = []
+    seen: set[str] = set()
+    for path in paths:
+        try:
+            stanzas += gather(path, root, notes, seen)
+        except OSError as error:
+            raise errors.StateError(f"{names.printable(path)}: {error.strerror}") from None
     found, more = convert(stanzas)
     return found, notes + more
 

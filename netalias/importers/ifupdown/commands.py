@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.families.inet import netmask, prefix_length
-from netalias.importers.ifupdown.addresses import (
+from netalias.importers.addresses import (
     LOOPBACK,
     Assignment,
     broadcast,

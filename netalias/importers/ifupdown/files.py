@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EFBIG
-from os import strerror
-
+from netalias.importers.files import text_of
 from netalias.importers.ifupdown.syntax import SOURCE, SOURCE_DIRECTORY, parse
 from netalias.model import names
 
@@ -14,8 +12,6 @@ if TYPE_CHECKING:
 
     from netalias.importers.ifupdown.syntax import Stanza
 
-SIZE_MAX = 16 << 20
-"""Longest file in characters."""
 WILD = "*?["
 SHELL = "$`~'\"\\(){}<>|&;\0"
 """Characters that wordexp(3) expands or refuses, apart from wildcards."""
@@ -30,12 +26,8 @@ def gather(
     ifup(8) reads none a second time.
     """
     seen.add(path)
-    with open(root + path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        text = file.read(SIZE_MAX + 1)
-        if len(text) > SIZE_MAX:
-            raise OSError(EFBIG, strerror(EFBIG))
     chain = (*above, path)
-    for stanza in parse(text, path):
+    for stanza in parse(text_of(root + path), path):
         if stanza.word != SOURCE and not stanza.word.startswith(SOURCE_DIRECTORY):
             yield stanza
             continue

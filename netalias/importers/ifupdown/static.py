@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.families.inet import netmask, prefix_length, quad
-from netalias.importers.ifupdown.addresses import COMPUTED, Assignment, edge, mask, usual_length
+from netalias.importers.addresses import COMPUTED, Assignment, edge, mask, usual_length
 from netalias.model import AF_INET
 
 TYPE_CHECKING = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.families.inet import netmask, prefix_length, quad
-from netalias.model import AF_INET, address_text, prefix
+from netalias.model import AF_INET, AF_INET6, address_text, prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,11 @@ COMPUTED = ("+", "-")
 class Assignment:
     """An address that is set: ``local`` and ``peer`` packed, ``broadcast`` packed or empty.
 
-    ``metric`` is the text of a number, or empty.
+    ``metric`` is the text of a number, or empty. ``deprecated``: its preferred lifetime is 0, which
+    only IPv6 looks at when it chooses a source.
     """
 
-    __slots__ = ("broadcast", "length", "local", "metric", "peer", "type")
+    __slots__ = ("broadcast", "deprecated", "length", "local", "metric", "peer", "type")
 
     def __init__(self, alias_type: AliasType, local: bytes, length: int) -> None:
         self.type = alias_type
@@ -32,6 +33,7 @@ class Assignment:
         self.broadcast = b""
         self.peer = b""
         self.metric = ""
+        self.deprecated = False
 
     def words(self, main: str) -> list[str]:
         """ADDRESS/LEN and the words after it, for an alias of the device *main*."""
@@ -43,6 +45,8 @@ class Assignment:
         if self.type.family == AF_INET and self.broadcast != self._usual_broadcast(main):
             text = address_text(AF_INET, self.broadcast) if self.broadcast else ""
             words += ["broadcast", text] if text else ["-broadcast"]
+        if self.deprecated and self.type.family == AF_INET6:
+            words.append("deprecated")
         return words
 
     def _usual_broadcast(self, main: str) -> bytes:

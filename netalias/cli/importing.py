@@ -1,0 +1,106 @@
+"""The verb import: files of other programs, and labels of others, as lines of a file."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.cli.output import complain, write
+from netalias.desired import export, parse
+from netalias.families import lazy
+from netalias.model import address_text, names
+from netalias.observed import ordered
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.cli import Options
+    from netalias.importers import Imported
+    from netalias.importers.slots import Found
+    from netalias.model import Alias
+    from netalias.observed import Observed
+
+KERNEL = "kernel"
+"""The format of labels that stand in no file, and their place."""
+
+
+def import_(options: Options, words: list[str]) -> int:
+    """Print aliases of other formats, and labels of others, as lines of a file; the exit status."""
+    from netalias.importers import read
+
+    _check(options, words)
+    mapping = _mapping(options.mapping)
+    more = [] if options.source not in ("", KERNEL) else _labels(options)
+    found = read(
+        words, options.source, every=options.every, kind=options.kind, mapping=mapping, more=more
+    )
+    if options.json:
+        from netalias.views import json
+
+        write(json.render(found.objects, pretty=options.pretty))
+    else:
+        lines = found.lines if options.verbose else found.folded
+        write("".join(f"{names.printable(line)}\n" for line in lines))
+    if not options.quiet:
+        for note in found.notes:
+            complain(note, "warning: ")
+        complain(_summary(found))
+    return errors.STATUS_OK
+
+
+def _check(options: Options, words: list[str]) -> None:
+    """Raises UsageError, KindError."""
+    from netalias.importers import FORMATS
+
+    formats = (KERNEL, *FORMATS)
+    if options.source and options.source not in formats:
+        from netalias.desired import nearest
+
+        near = nearest(options.source, formats)
+        hint = f"did you mean {near}?" if near else f"one of {', '.join(formats)}"
+        raise errors.UsageError(f"--from {options.source}: there is no such format", hint)
+    if options.source == KERNEL and words:
+        raise errors.UsageError(f"--from {KERNEL} reads no file: {words[0]}")
+    if options.kind:
+        parse(["lo:0", "kind", options.kind], lazy())
+
+
+def _mapping(text: str) -> dict[str, str]:
+    """The names of ``em0=eth0,em1=eth1``. Raises UsageError, BadName."""
+    found = {}
+    for pair in filter(None, text.split(",")):
+        old, equals, new = pair.partition("=")
+        if not (old and equals):
+            raise errors.UsageError(f"--map {pair}: OLD=DEVICE is needed")
+        names.check_device(new)
+        found[old] = new
+    return found
+
+
+def _labels(options: Options) -> list[Found]:
+    """The labels in the kernel that netalias did not make."""
+    from netalias.observed.unnamed import unnamed
+
+    with options.engine() as engine:
+        observed = engine.observe()
+    foreign = [one for one in ordered(observed.aliases, observed.snapshot) if not one.ours]
+    return [_found(one, observed) for one in (*foreign, *unnamed(observed))]
+
+
+def _found(alias: Alias, observed: Observed) -> Found:
+    from netalias.importers.slots import Found
+
+    address = f"{address_text(alias.family, alias.address)}/{alias.prefixlen}"
+    words = export.words(alias, observed.registry) or []
+    return Found(str(alias.name), alias.address, [address, *words], KERNEL)
+
+
+def _summary(found: Imported) -> str:
+    """``281 aliases of 5 files (interfaces), 2 notes``."""
+    parts = [_count(len(found.rows), "alias", "es")]
+    if found.files:
+        parts[0] += f" of {_count(found.files, 'file')} ({', '.join(found.formats)})"
+    if found.notes:
+        parts.append(_count(len(found.notes), "note"))
+    return ", ".join(parts)
+
+
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{plural if number != 1 else ''}"

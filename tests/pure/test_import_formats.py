@@ -1,0 +1,115 @@
+"""What all formats have in common: how they are found, whose an address is, names, and lines."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from imports import Import
+
+from netalias import errors
+from netalias.desired.declarations import parse as declared
+from netalias.families import lazy
+from netalias.importers import FORMATS, Importer, get, read
+from netalias.importers.formats import claimed
+
+INTERFACES = "auto lo:1\niface lo:1 inet static\n address 192.0.2.1/32\n"
+NETWORKD = "[Match]\nName=eth0\n[Address]\nAddress=10.0.0.1/32\nLabel=eth0:1\n"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_an_importer(name: str) -> None:
+    """The table names importers that exist, and usual paths that they alone claim."""
+    assert isinstance(get(name), Importer)
+    re.compile(FORMATS[name].mark)
+    for pattern in FORMATS[name].usual:
+        assert claimed(f"/mnt/old{pattern.replace('*', 'x')}", "") == name
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(content=st.binary(max_size=400))
+def test_any_bytes(name: str, content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing but notes comes of a file that is none."""
+    path = tmp_path_factory.getbasetemp() / f"bytes-{name}"
+    path.write_bytes(content)
+    found = read([str(path)], name, every=True)
+    assert declared([("f", "\n".join(found.lines))], lazy()).errors == []
+    assert declared([("f", "\n".join(found.folded))], lazy()).errors == []
+    assert not any("\n" in text for text in (*found.lines, *found.notes))
+
+
+def test_a_file_tells_its_format(tmp_path: Path) -> None:
+    """By a line that only this format has, if not by its path; any other is interfaces(5)."""
+    for name, text, format in (
+        ("x", NETWORKD, "networkd"),
+        ("y", INTERFACES, "interfaces"),
+        ("z", "", "interfaces"),
+    ):
+        (tmp_path / name).write_text(text)
+        assert read([str(tmp_path / name)]).formats == [format]
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    """Its files, but no backups."""
+    (tmp_path / "1.network").write_text(NETWORKD)
+    (tmp_path / "1.network~").write_text(NETWORKD.replace("10.0.0.1", "10.0.0.2"))
+    found = read([str(tmp_path)])
+    assert (found.files, found.formats, len(found.rows)) == (1, ["networkd"], 1)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    """It is named."""
+    with pytest.raises(errors.StateError, match="nowhere: No such file"):
+        read([str(tmp_path / "nowhere")])
+
+
+def test_usual_files_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a path the usual files are read, and only those that exist."""
+    for one in FORMATS.values():
+        monkeypatch.setattr(one, "usual", (f"{tmp_path}/none",))
+    monkeypatch.setattr(FORMATS["interfaces"], "usual", (f"{tmp_path}/interfaces",))
+    assert read().lines == []
+    (tmp_path / "interfaces").write_text(INTERFACES)
+    found = read()
+    assert [str(row.name) for row in found.rows] == ["lo:1"]
+    assert (found.files, found.formats) == (1, ["interfaces"])
+
+
+def test_ranges(tmp_path: Path) -> None:
+    """Slots and addresses that run on are one line; what has a remark stands alone."""
+    label = "[Address]\nAddress=10.0.0.%d/24\nLabel=eth0:%s\n"
+    some = [(1, "1"), (2, "2"), (3, "3"), (9, "web"), (5, "5")]
+    text = "[Match]\nName=eth0\n" + "".join(label % one for one in some)
+    found = Import(tmp_path, "networkd", {"a.network": text})
+    assert found.lines == [
+        "# a.network",
+        "eth0:1-3 10.0.0.1-3/24 kind label",
+        "eth0:0 10.0.0.9/24 kind label # eth0:web",
+        "eth0:5 10.0.0.5/24 kind label",
+    ]
+
+
+def test_another_kind(tmp_path: Path) -> None:
+    """It is that of every line; what it cannot be is left out, and told."""
+    found = Import(tmp_path, "networkd", {"a.network": NETWORKD}, kind="macvlan")
+    assert found.aliases == ["eth0:1 10.0.0.1/32 kind macvlan"]
+
+
+def test_other_names_of_devices(tmp_path: Path) -> None:
+    """--map renames main devices, and their labels with them."""
+    found = Import(tmp_path, "networkd", {"a.network": NETWORKD}, mapping={"eth0": "ens3"})
+    assert found.aliases == ["ens3:1 10.0.0.1/32 kind label"]
+
+
+def test_objects(tmp_path: Path) -> None:
+    """The fields are those of save -j, and the place."""
+    found = Import(tmp_path, "networkd", {"a.network": f"{NETWORKD}RouteMetric=7\nBroadcast=no\n"})
+    (one,) = found.found.objects
+    assert one.pop("place") == f"{tmp_path}/a.network:3"
+    assert one == {
+        "altname": "eth0:1", "kind": "label", "family": "inet", "local": "10.0.0.1",
+        "prefixlen": 32, "metric": 7,
+    }  # fmt: skip
