@@ -50,11 +50,11 @@ if TYPE_CHECKING:
 
 STATUS_OK = 0
 STATUS_USAGE = 1
-STATUS_NONE = 1
-"""``lookup`` found no owner. As with grep(1), 1 is "no match"; it is also our usage error."""
 STATUS_KERNEL = 2
 STATUS_DRIFT = 3
 """``check`` found a difference, or ``doctor`` a fault."""
+STATUS_NONE = 3
+"""``lookup`` found no owner: an answer, and never the status of wrong words."""
 STATUS_PERMISSION = 4
 STATUS_UNVERIFIED = 5
 """``reconcile`` applied its changes, and the kernel then does not hold what was declared."""

@@ -20,12 +20,12 @@ class Options:
     """The values of all options, and the opener of the engine."""
 
     __slots__ = (
-        "acd", "allow_empty", "allow_shrink", "announce", "brief", "color", "confirm", "conflict",
-        "details", "dry_run", "every", "exit_when_down", "force", "group", "hands_off", "help",
-        "inet", "inet6", "json", "kind", "mac", "mapping", "metrics", "netns", "no_initial",
+        "absent_ok", "acd", "allow_empty", "allow_shrink", "announce", "brief", "color", "confirm",
+        "conflict", "details", "dry_run", "every", "exit_when_down", "force", "group", "hands_off",
+        "help", "inet", "inet6", "json", "kind", "mac", "mapping", "metrics", "netns", "no_initial",
         "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier", "on_up", "oneline",
         "only", "opener", "pretty", "quiet", "rate", "recorded", "registry", "release", "source",
-        "special", "texts", "timestamps", "tree", "verbose", "version", "wait",
+        "special", "syntax", "texts", "timestamps", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -41,7 +41,7 @@ class Options:
         self.on_carrier = self.on_no_carrier = ""
         self.acd = self.announce = self.conflict = self.rate = self.texts = ""
         self.kind = self.mapping = self.source = ""
-        self.every = False
+        self.absent_ok = self.every = self.syntax = False
         self.registry: Registry | None = None
         self.special: list[str] = []
 
@@ -49,6 +49,10 @@ class Options:
     def family(self) -> int:
         """The one address family that is asked for; 0 for all, and for both of them."""
         return 0 if self.inet == self.inet6 else 2 if self.inet else 10
+
+    def forgives(self, error: errors.NetaliasError) -> bool:
+        """Whether *error*, of a deletion, is none: there is nothing to delete."""
+        return self.absent_ok and isinstance(error, errors.NoSuchDevice)
 
     def engine(self) -> Engine:
         """An engine for these options. Raises UsageError, NoSuchDevice."""
@@ -68,11 +72,14 @@ def parse_options(words: Sequence[str], options: Options) -> list[str]:
 
 
 def _parse_options(rest: list[str], options: Options) -> list[str]:
-    from netalias.cli.flags import FLAGS
+    from netalias.cli.flags import BATCH, FLAGS
 
     while rest and rest[0].startswith("-") and rest[0] != "-":
         word = rest.pop(0)
         if word == "--":
+            break
+        if word in BATCH:
+            rest.insert(0, "batch")
             break
         _take(word, rest, options)
     found, rest = rest[:1], rest[1:]
@@ -90,8 +97,9 @@ def _parse_options(rest: list[str], options: Options) -> list[str]:
 
 def _take(word: str, rest: list[str], options: Options) -> None:
     """Set the option *word*, with its argument from *rest*. Raises UsageError."""
-    from netalias.cli.flags import SPECIAL, take
+    from netalias.cli.flags import SPECIAL, spelled, take
 
+    word = spelled(word)
     name, value = take(word, rest)
     setattr(options, name, value)
     option = word.partition("=")[0]
@@ -99,8 +107,18 @@ def _take(word: str, rest: list[str], options: Options) -> None:
         options.special.append(option)
 
 
+def _is_many(words: Sequence[str]) -> bool:
+    """Whether they are for a range of slots, ``eth0:1-9``, or delete several aliases."""
+    slot = words[0].partition(":")[2]
+    also = slot[-1:] == "-" and any(":" in word and word[-1] == "-" for word in words[1:])
+    return also or "-" in slot[:-1]
+
+
 def _alias(options: Options, words: list[str]) -> int:
-    """Execute ``NAME``, ``NAME WORD...`` or ``NAME-``; the exit status."""
+    """Execute ``NAME``, ``NAME WORD...`` or ``NAME-``, for a range too; the exit status."""
+    if _is_many(words):
+        verb = "cli.show.show" if len(words) == 1 and words[0][-1] != "-" else "cli.batch.many"
+        return int(_function(verb)(options, words))
     from netalias.desired import check_command, parse
     from netalias.families import lazy
 
@@ -117,7 +135,12 @@ def _alias(options: Options, words: list[str]) -> int:
             from netalias.cli.rehearsal import rehearsal
 
             engine = rehearsal(engine)
-        done = engine.realise(wish, force=options.force)
+        try:
+            done = engine.realise(wish, force=options.force)
+        except errors.NoSuchDevice as error:
+            if wish.delete and options.forgives(error):
+                return errors.STATUS_OK
+            raise
     if options.dry_run or options.verbose or done.notes:
         from netalias.cli.output import complain, write
         from netalias.model.commands import command

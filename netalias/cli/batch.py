@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.engine import Engine
+    from netalias.engine.batch import Batch
     from netalias.model.steps import Step
 
 
@@ -25,29 +26,58 @@ def batch(options: Options, words: list[str]) -> int:
         raise errors.UsageError("batch needs one file, or - for standard input")
     from netalias import sources
     from netalias.desired.declarations import counted
-    from netalias.engine.batch import Batch
 
     ((name, text),) = sources.decode(sources.read(words))
     with options.engine() as first, first.transaction() as transaction:
-        engine = first
-        if options.dry_run:
-            from netalias.cli.rehearsal import rehearsal
-
-            engine = rehearsal(first)
-        work = Batch(
-            engine,
-            _runner(engine, "" if options.dry_run else transaction.path, options),
-            _warner(options, name),
-            force=options.force,
-        )
-        if options.dry_run or options.verbose:
-            work.tell = _tell
+        work = _work(options, first, transaction.path, f"{name}:")
         work.run(text.split("\n"))
     for number, error in work.failed:
         explain(error, f"{name}:{number}: ")
     if work.skipped:
         complain(f"{name}: not done after that: {counted(work.skipped, 'command')}")
     return work.failed[0][1].status if work.failed else errors.STATUS_OK
+
+
+def many(options: Options, words: list[str]) -> int:
+    """Execute a command for a range of slots or for several names; the exit status."""
+    from netalias.desired import check_command, commands
+    from netalias.desired.declarations import counted
+    from netalias.families import lazy
+
+    options.registry = lazy()
+    wishes = commands.parse(words, options.registry)
+    for wish in wishes:
+        check_command(wish)
+    deleting = wishes[0].delete
+    with options.engine() as first, first.transaction() as transaction:
+        work = _work(options, first, transaction.path, "")
+        work.force = options.force or deleting  # what is missing keeps nothing else
+        work.run_wishes(wishes)
+    failed = [error for _, error in work.failed if not (deleting and options.forgives(error))]
+    for error in failed:
+        explain(error)
+    if work.skipped:
+        complain(f"not done because of that: {counted(work.skipped, 'alias')}")
+    return failed[0].status if failed else errors.STATUS_OK
+
+
+def _work(options: Options, first: Engine, path: str, place: str) -> Batch:
+    """The batch on *first*, or on a rehearsal of it; *path* is the runtime directory, and *place*
+    begins the warnings."""
+    from netalias.engine.batch import Batch
+
+    engine = first
+    if options.dry_run:
+        from netalias.cli.rehearsal import rehearsal
+
+        engine = rehearsal(first)
+        path = ""
+    work = Batch(
+        engine, _runner(engine, path, options), _warner(options, place), force=options.force
+    )
+    if options.dry_run or options.verbose:
+        work.tell = _tell
+    return work
 
 
 def _tell(steps: Iterable[Step]) -> None:
@@ -96,9 +126,9 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
     return run
 
 
-def _warner(options: Options, name: str) -> Callable[[str], None]:
+def _warner(options: Options, place: str) -> Callable[[str], None]:
     def warn(text: str) -> None:
         if not options.quiet:
-            complain(f"{name}:{text}", "warning: ")
+            complain(f"{place}{text}" if place else text.partition(": ")[2], "warning: ")
 
     return warn

@@ -33,6 +33,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--verbose": ("verbose", True),
     "-V": ("version", True),
     "--version": ("version", True),
+    "--absent-ok": ("absent_ok", True),
     "--all": ("every", True),
     "--allow-empty": ("allow_empty", True),
     "--allow-shrink": ("allow_shrink", True),
@@ -43,6 +44,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--mac": ("mac", True),
     "--no-initial": ("no_initial", True),
     "--release": ("release", True),
+    "--syntax": ("syntax", True),
     "--tree": ("tree", True),
 }
 """Option: the attribute of Options that it sets, and the value."""
@@ -93,6 +95,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--announce": ("", "reconcile", "batch", "announce", "watch"),
     "--conflict": ("", "reconcile", "batch", "watch"),
     "--rate": ("", "reconcile", "batch", "announce", "watch"),
+    "--absent-ok": ("",),
     "--all": ("import",),
     "--allow-empty": ("check", "reconcile", "watch"),
     "--allow-shrink": ("check", "reconcile", "watch"),
@@ -115,6 +118,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--on-up": ("monitor",),
     "--only": ("check", "reconcile", "save"),
     "--release": ("watch",),
+    "--syntax": ("check",),
     "--texts": ("watch",),
     "--timestamps": ("monitor",),
     "--tree": ("show",),
@@ -123,7 +127,10 @@ SPECIAL: dict[str, tuple[str, ...]] = {
 """Option: the only verbs that have it; the empty one stands for the name of an alias. Every verb
 has the other options."""
 
+COLOR = ("-c", "--color")
 COLORS = ("auto", "always", "never")
+BATCH = ("-b", "-batch")
+"""Options of ip(8) that stand for the verb batch."""
 
 
 MEANT = {
@@ -145,6 +152,14 @@ MEANT = {
 """Words of other programs: the equivalent here."""
 
 
+def spelled(word: str) -> str:
+    """An option with the hyphens that it has here: ip(8) writes ``-json`` for ``--json``."""
+    name = word.partition("=")[0]
+    known = name in FLAGS or name in TAKING or name in COLOR
+    long = f"-{name}"
+    return word if known or not (long in FLAGS or long in TAKING or long in COLOR) else f"-{word}"
+
+
 def take(word: str, rest: list[str]) -> tuple[str, object]:
     """The attribute that the option *word* sets, and the value; an argument is taken from *rest*.
 
@@ -153,7 +168,7 @@ def take(word: str, rest: list[str]) -> tuple[str, object]:
     name, equals, value = word.partition("=")
     if word in FLAGS:
         return FLAGS[word]
-    if name in ("-c", "--color"):
+    if name in COLOR:
         # As in ip: bare -c means always.
         color = value if equals else "always"
         if color not in COLORS:

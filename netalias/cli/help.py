@@ -16,10 +16,11 @@ netalias - alias devices: eth0:0 as a real device
   netalias [OPTION]... NAME ADDRESS[/LEN] [WORD]...   create an alias, or re-address it
   netalias [OPTION]... NAME WORD...                   change an alias
   netalias [OPTION]... NAME                           show one alias in detail
-  netalias [OPTION]... NAME-                          delete an alias; more words are ignored
+  netalias [OPTION]... NAME-...                       delete aliases; other words are ignored
   netalias [OPTION]... [VERB [WORD]...]               without a verb: show
 
-NAME is MAIN:SLOT, the name of a main device and a number from 0 to 65535: eth0:0
+NAME is MAIN:SLOT, the name of a main device and a number from 0 to 65535: eth0:0. A range of slots
+stands for many aliases: eth0:10-13 10.30.0.1-4/32, eth0:10-13 down, eth0:10-13-
 
 Words
   netmask MASK | prefixlen LEN     the network; without one the alias is a host (/32, /128)
@@ -85,6 +86,8 @@ Options, before or after the verb, and before NAME
   --dry-run                        print the steps without executing them; reconcile: as check
   --hands-off                      leave the sysctls of main devices alone
   --force                          go on when the main device is down; batch: after errors
+  --absent-ok                      NAME-: an alias that is not there is no error
+  --syntax                         check: only read the files, and ask the kernel nothing
   --only MAIN                      check, reconcile, save: only the aliases of one main device
   --allow-empty                    reconcile: go on when nothing is declared
   --allow-shrink                   reconcile: go on when more than half of the aliases would go
@@ -112,9 +115,10 @@ Options, before or after the verb, and before NAME
 
 Exit status
   0  done
-  1  usage or syntax; lookup: no alias owns the address
+  1  usage or syntax
   2  the kernel refused, or the state of the system does not allow it
-  3  check: there are differences; doctor: there are faults, more than hints
+  3  check: there are differences; doctor: there are faults, more than hints; lookup: no alias owns
+     the address
   4  not permitted: CAP_NET_ADMIN is needed
   5  reconcile: after the changes the kernel still differs from the files
   6  another host has the address
@@ -195,6 +199,8 @@ What the kernel or a guard rail of reconcile would refuse is told on standard er
 
 Exit status: 0 without differences, 3 with some. -v also prints the steps; --dry-run of reconcile
 has no effect here.
+
+  --syntax   only read the files: no device is needed, and no privilege; 0, or 1 with errors
 
 Options: those above, -j -p --only MAIN --force --allow-empty --allow-shrink --hands-off -n NAME
 """,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.cli.output import complain, write
 from netalias.desired import export, parse
+from netalias.desired.declarations import counted
 from netalias.families import lazy
 from netalias.model import address_text, names
 from netalias.observed import ordered
@@ -94,13 +95,9 @@ def _found(alias: Alias, observed: Observed) -> Found:
 
 def _summary(found: Imported) -> str:
     """``281 aliases of 5 files (interfaces), 2 notes``."""
-    parts = [_count(len(found.rows), "alias", "es")]
+    parts = [counted(len(found.rows), "alias")]
     if found.files:
-        parts[0] += f" of {_count(found.files, 'file')} ({', '.join(found.formats)})"
+        parts[0] += f" of {counted(found.files, 'file')} ({', '.join(found.formats)})"
     if found.notes:
-        parts.append(_count(len(found.notes), "note"))
+        parts.append(counted(len(found.notes), "note"))
     return ", ".join(parts)
-
-
-def _count(number: int, noun: str, plural: str = "s") -> str:
-    return f"{number} {noun}{plural if number != 1 else ''}"

@@ -23,6 +23,8 @@ def check(options: Options, words: list[str], *, dry: bool = False) -> int:
     *dry*: for a dry run of reconcile, which ends with the status of a refusal.
     """
     found = sources.read(words)
+    if options.syntax:
+        return _syntax(found)
     salt = salted(found, options)
     options.recorded = True
     with options.engine() as engine:
@@ -31,6 +33,16 @@ def check(options: Options, words: list[str], *, dry: bool = False) -> int:
         from netalias.cli.converge import Run
 
         return Run(options, engine, salt, engine.runtime.path).check(found, dry=dry)
+
+
+def _syntax(found: list[tuple[str, bytes]]) -> int:
+    """Check the words of files and ask the kernel nothing; the exit status. Raises
+    DeclarationError."""
+    from netalias.desired import declarations
+    from netalias.families import lazy
+
+    declarations.check(declarations.parse(sources.decode(found), lazy()))
+    return errors.STATUS_OK
 
 
 def reconcile(options: Options, words: list[str]) -> int:

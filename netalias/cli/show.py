@@ -36,6 +36,8 @@ def detail(options: Options, engine: Engine, name: str) -> int:
 
 def show(options: Options, words: list[str]) -> int:
     """Print all aliases in chain order, or those that *words* select; the exit status."""
+    if words[:1] == ["dev"] and words[1:]:
+        words = words[1:]  # as in ip(8)
     with options.engine() as engine:
         observed = engine.observe()
         proxies = engine.kernel.proxies()
@@ -193,10 +195,13 @@ def lookup(options: Options, words: list[str]) -> int:
     with options.engine() as engine:
         observed = engine.observe()
     alias = owner(observed, words[-1], words[0] if len(words) > 1 else "")
+    found = [] if alias is None else [alias]
+    if options.json:
+        _list(options, observed, found)
     if alias is None:
         return errors.STATUS_NONE
     if options.json:
-        return _list(options, observed, [alias])
+        return errors.STATUS_OK
     if not options.quiet:
         write(f"{printable(str(alias.name))}\n")
     return errors.STATUS_OK

@@ -230,7 +230,7 @@ class _Reader:
             )
         main, slots = ranges.slots(words[0])
         first = str(AliasName(main, slots[0]))
-        at, type_word = _address_at(words)
+        at, type_word = address_at(words)
         each = words[at + 1 : at + 2] == [EACH]
         many: Sequence[bytes] = ()
         if type_word in BUILTIN_WORDS and (each or ranges.is_range(words[at])):
@@ -323,7 +323,7 @@ def _column(line: str, index: int) -> int:
     return begin + 1
 
 
-def _address_at(words: Sequence[str]) -> tuple[int, str]:
+def address_at(words: Sequence[str]) -> tuple[int, str]:
     """The index of the address and the word for its type; (0, "") without an address."""
     index = 1
     while index < len(words):

@@ -68,6 +68,15 @@ class Batch:
                 self._line(number, words)
         self._flush()
 
+    def run_wishes(self, wishes: Iterable[Wish]) -> None:
+        """Execute *wishes* in the same way; their numbers, from 1, take the place of lines."""
+        for number, wish in enumerate(wishes, 1):
+            if self._ended():
+                self.skipped += 1
+            else:
+                self._collect(number, wish)
+        self._flush()
+
     def _ended(self) -> bool:
         return bool(self.failed) and not self.force
 

@@ -7,6 +7,7 @@ are aliases only where somebody asks for them.
 
 from __future__ import annotations
 
+from netalias.desired.declarations import counted
 from netalias.model import names
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def take_further(found: Iterable[Found], notes: list[str], *, every: bool) -> No
         else:
             count.setdefault(one.main, []).append(one)
     for main, more in count.items():
-        number = f"{len(more)} further address{'es' if len(more) > 1 else ''}"
+        number = counted(len(more), "further address")
         verb = "have" if len(more) > 1 else "has"
         what = f"{number} of {names.printable(main)} {verb} no name (--all imports them too)"
         notes.append(f"{more[0].place}: {what}")

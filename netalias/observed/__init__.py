@@ -396,14 +396,17 @@ def find(observed: Observed, name: names.AliasName) -> Alias:
 
 
 def select(observed: Observed, wanted: Sequence[str] = ()) -> list[Alias]:
-    """The aliases of *observed* in chain order; with *wanted*, only those that the names of main
-    devices or aliases in it select. Raises BadName, NoSuchDevice.
+    """The aliases of *observed* in chain order; with *wanted*, only those that it selects: names of
+    main devices or aliases, ranges and patterns (pattern.py). Raises BadName, NoSuchDevice.
     """
     if not wanted:
         return ordered(observed.aliases, observed.snapshot)
     chosen: list[Alias] = []
     for word in wanted:
         if ":" in word:
+            if any(letter in "-*?[" for letter in word.partition(":")[2]):
+                chosen += _matching(observed, word)
+                continue
             # An alias of ours and a foreign label may share a name.
             chosen += observed.by_name[find(observed, names.parse(word)[0]).name]
             continue
@@ -413,6 +416,22 @@ def select(observed: Observed, wanted: Sequence[str] = ()) -> list[Alias]:
             raise errors.NoSuchDevice(f"{word}: there is no such device")
         chosen += [alias for alias in observed.aliases if main in (alias.main, alias.device)]
     return ordered(list({id(alias): alias for alias in chosen}.values()), observed.snapshot)
+
+
+def _matching(observed: Observed, word: str) -> list[Alias]:
+    """The aliases that a range or a pattern stands for. Raises BadName, NoSuchDevice."""
+    from netalias.observed.pattern import pattern
+
+    main, _, slots = word.partition(":")
+    device = observed.snapshot.device(main)
+    matches = pattern(f"{device.name}:{slots}" if device is not None else word)
+    if matches is None:
+        names.parse(word)  # which says why
+        raise errors.BadName(f"{word}: names are shown, and not deleted")
+    found = [alias for alias in observed.aliases if matches(alias.name)]
+    if not found:
+        raise errors.NoSuchDevice(f"{word}: there are no such aliases")
+    return found
 
 
 def only(observed: Observed, name: str) -> Device:

@@ -540,13 +540,13 @@ def test_json_of_nothing(run: Command) -> None:
 
 
 def test_lookup(filled: Command) -> None:
-    """S60: the owner; without one status 1, and silence on both sides."""
+    """S60: the owner; without one a status of its own, and silence on both sides."""
     assert filled.split("lookup 200.1.1.1") == "eth0:0\n"
     assert filled.split("l 2001:db8:0::1") == "eth0:1\n"
     assert filled.split("lookup ip 10.0.0.1") == "lo:0\n"
     assert filled.split("lookup inet6 2001:db8::1") == "eth0:1\n"
     assert filled.split("-q lookup 10.0.0.1") == ""
-    for text in ("lookup 9.9.9.9", "lookup ::9", "-j lookup 9.9.9.9", "-v lookup ip 9.9.9.9"):
+    for text in ("lookup 9.9.9.9", "lookup ::9", "-v lookup ip 9.9.9.9"):
         assert filled.split(text, status=errors.STATUS_NONE) == ""
 
 

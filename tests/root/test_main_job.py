@@ -1040,7 +1040,7 @@ def test_lookup(cli: Command) -> None:
     assert cli("lookup", "2001:DB8:0::5") == "eth9:1\n"
     assert cli("lookup", "inet", V4) == "eth9:0\n"
     none = cli.run("lookup", "9.9.9.9")
-    assert (none.returncode, none.stdout, none.stderr) == (1, "", "")
+    assert (none.returncode, none.stdout, none.stderr) == (3, "", "")
 
 
 def test_texts_of_proc(cli: Command) -> None:
