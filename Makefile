@@ -14,7 +14,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := setup.cfg pyproject.toml README.md tools/netalias docs/netalias.8 docs/netalias.conf.5 \
+SOURCES := setup.cfg pyproject.toml README.md tools/netalias tools/netalias-ifconfig docs/netalias.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py')
 
 .PHONY: demo test test-pythons explore test-kernels traffic soak lint bench clean

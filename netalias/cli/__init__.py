@@ -107,16 +107,10 @@ def _take(word: str, rest: list[str], options: Options) -> None:
         options.special.append(option)
 
 
-def _is_many(words: Sequence[str]) -> bool:
-    """Whether they are for a range of slots, ``eth0:1-9``, or delete several aliases."""
-    slot = words[0].partition(":")[2]
-    also = slot[-1:] == "-" and any(":" in word and word[-1] == "-" for word in words[1:])
-    return also or "-" in slot[:-1]
-
-
 def _alias(options: Options, words: list[str]) -> int:
     """Execute ``NAME``, ``NAME WORD...`` or ``NAME-``, for a range too; the exit status."""
-    if _is_many(words):
+    slot = words[0].partition(":")[2]
+    if "-" in slot[:-1] or (slot[-1:] == "-" and words[1:]):
         verb = "cli.show.show" if len(words) == 1 and words[0][-1] != "-" else "cli.batch.many"
         return int(_function(verb)(options, words))
     from netalias.desired import check_command, parse

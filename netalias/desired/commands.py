@@ -28,11 +28,10 @@ def _deletes(word: str) -> bool:
 def parse(words: Sequence[str], registry: Registry) -> list[Wish]:
     """The wishes of the words of a command. Raises UsageError, FamilyError."""
     if _deletes(words[0]):
-        # After a deletion other words mean nothing, as in ``eth0:0- 0`` of Linux 2.0.
-        names = dict.fromkeys(
-            name for word in words if _deletes(word) for name in _named(word[:-1])
-        )
-        return [desired.parse([f"{name}-"], registry) for name in names]
+        ignored = [word for word in words if not _deletes(word)]
+        mentioned = (word[:-1] for word in words if _deletes(word))
+        names = dict.fromkeys(name for word in mentioned for name in _named(word))
+        return [desired.parse([f"{name}-", *ignored], registry) for name in names]
     if declarations.address_at(words)[0]:
         return _with_addresses(words, registry)
     return [desired.parse([name, *words[1:]], registry) for name in _named(words[0])]

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from netalias.families import AliasType
 
 LOOPBACK = "lo"
-CLASSES = ((128, 8), (192, 16), (224, 24))
-"""Limit of the first byte, and prefix length: the classes of IPv4, for want of a mask."""
 COMPUTED = ("+", "-")
 """Values of ``broadcast`` for the last and for the first address of the network."""
 
@@ -85,11 +83,6 @@ def edge(local: bytes, length: int, *, last: bool) -> bytes:
     number = int.from_bytes(local, "big")
     number = number | host if last else number & ~host
     return number.to_bytes(4, "big") if number else b""
-
-
-def usual_length(local: bytes) -> int:
-    """The prefix length of an IPv4 address by its class."""
-    return next((length for limit, length in CLASSES if local[0] < limit), 32)
 
 
 def mask(text: str, alias_type: AliasType) -> int:

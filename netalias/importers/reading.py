@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from netalias import desired, errors, families
-from netalias.importers.addresses import Assignment, usual_length
+from netalias.importers.addresses import Assignment
 from netalias.importers.addresses import mask as length_of
 from netalias.importers.slots import Found
 from netalias.model import AF_INET, AF_INET6, names
+from netalias.model.prefix import class_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Lengths:
         length = self.inet if len(packed) == 4 else self.inet6
         if length == NONE:
             raise errors.BadAddress("a prefix length is needed")
-        return usual_length(packed) if length == CLASSFUL else length
+        return class_length(packed) if length == CLASSFUL else length
 
 
 HOSTS = Lengths(32, 128)

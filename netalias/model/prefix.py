@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+CLASSES = ((128, 8), (192, 16), (224, 24))
+"""Limit of the first byte, and prefix length: the classes of IPv4, for want of a mask."""
+
+
+def class_length(packed: bytes) -> int:
+    """The prefix length of an IPv4 address by its class (inet_abc_len() of the kernel)."""
+    return next((length for limit, length in CLASSES if packed[0] < limit), 32)
+
 
 def network(packed: bytes, prefixlen: int) -> bytes:
     """The first address of the network that *packed* lies in, packed."""

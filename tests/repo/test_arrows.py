@@ -61,7 +61,7 @@ TAKEN_BY = {
     "construct": r".*\.spec",
     "rich": r"views\.(progress|table)",
     "json": r"views\.json",
-    "subprocess": r"doctor\.(read|facts)",
+    "subprocess": r"doctor\.(read|facts)|cli\.ifconfig",
     "fcntl": r"runtime(\..*)?|engine\.texts",
     "ctypes": r"system\.(netns|inotify)|packets",
     "asyncio": "nobody",

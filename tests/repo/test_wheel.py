@@ -68,6 +68,7 @@ def test_the_wheel_holds_exactly_what_is_installed(wheel: zipfile.ZipFile) -> No
     expected = modules | {"netalias/py.typed", "procfs/py.typed"}
     expected |= {
         f"{stem}.data/scripts/netalias",
+        f"{stem}.data/scripts/netalias-ifconfig",
         f"{stem}.data/data/share/man/man5/netalias.conf.5",
         f"{stem}.data/data/share/man/man8/netalias.8",
     }

@@ -17,10 +17,10 @@ from netalias.importers.addresses import (
     broadcast,
     edge,
     mask,
-    usual_length,
 )
 from netalias.importers.ifupdown.shell import QUIET, commands
 from netalias.model import AF_INET
+from netalias.model.prefix import class_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _by_ioctl(label: str, values: dict[str, str], registry: Registry) -> Assignm
     local, slash, length = values["local"].partition("/")
     inet = registry.get(AF_INET)
     packed, _ = inet.parse(local)
-    found = Assignment(inet, packed, usual_length(packed))
+    found = Assignment(inet, packed, class_length(packed))
     has_broadcast = label.partition(":")[0] != LOOPBACK and found.length < 31
     if slash:  # it is set last, whatever the netmask
         found.length = prefix_length(length, values["local"])
@@ -195,7 +195,7 @@ def _by_ioctl(label: str, values: dict[str, str], registry: Registry) -> Assignm
     elif values["netmask"]:
         found.length = netmask(values["netmask"])
     if has_broadcast:
-        reach = found.length if found.length < 31 else usual_length(packed)
+        reach = found.length if found.length < 31 else class_length(packed)
         found.broadcast = edge(packed, reach, last=True)
     if values["broadcast"]:
         found.broadcast = broadcast(values["broadcast"])

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.families.inet import netmask, prefix_length, quad
-from netalias.importers.addresses import COMPUTED, Assignment, edge, mask, usual_length
+from netalias.importers.addresses import COMPUTED, Assignment, edge, mask
 from netalias.model import AF_INET
+from netalias.model.prefix import class_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _length(text: str, packed: bytes) -> int:
     if quad(parts[0]) is None:
         raise errors.BadAddress(f"{text}: a length must follow the address at once")
     if len(parts) == 1:
-        return usual_length(packed)
+        return class_length(packed)
     if quad(parts[1]) is not None:
         return netmask(parts[1])
     word = (parts[1].split() or [""])[0]
