@@ -9,7 +9,7 @@ from netalias import errors
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from netalias.claim import Policy
     from netalias.engine import Engine
@@ -67,44 +67,9 @@ def parse_options(words: Sequence[str], options: Options) -> list[str]:
     """
     rest = list(words)
     if any(word.startswith("-") for word in rest):
-        return _parse_options(rest, options)
+        found: list[str] = _function("cli.flags.parse")(rest, options)
+        return found
     return rest
-
-
-def _parse_options(rest: list[str], options: Options) -> list[str]:
-    from netalias.cli.flags import BATCH, FLAGS
-
-    while rest and rest[0].startswith("-") and rest[0] != "-":
-        word = rest.pop(0)
-        if word == "--":
-            break
-        if word in BATCH:
-            rest.insert(0, "batch")
-            break
-        _take(word, rest, options)
-    found, rest = rest[:1], rest[1:]
-    own = bool(found) and (":" in found[0] or found[0] == "emulate")
-    while rest:
-        word = rest.pop(0)
-        if word in FLAGS and (word.startswith("--") or word == "-h"):
-            _take(word, rest, options)
-        elif own or word == "-" or not word.startswith("-"):
-            found.append(word)
-        else:
-            _take(word, rest, options)
-    return found
-
-
-def _take(word: str, rest: list[str], options: Options) -> None:
-    """Set the option *word*, with its argument from *rest*. Raises UsageError."""
-    from netalias.cli.flags import SPECIAL, spelled, take
-
-    word = spelled(word)
-    name, value = take(word, rest)
-    setattr(options, name, value)
-    option = word.partition("=")[0]
-    if option in SPECIAL:
-        options.special.append(option)
 
 
 def _alias(options: Options, words: list[str]) -> int:
@@ -168,11 +133,12 @@ VERBS = {
     "unpublish": "cli.publish.unpublish",
     "watch": "cli.watch.watch",
     "emulate": "cli.show.emulate",
+    "complete": "cli.complete.complete",
     "help": "cli.help.usage",
 }
 """Verb: the module and the function in it."""
 
-SHORT = {"s": "show", "c": "cat"}
+SHORT = {"s": "show", "c": "cat", "co": "confirm"}
 """Abbreviations that were unique before other verbs were added, and are kept."""
 
 
@@ -196,16 +162,6 @@ def find_verb(word: str) -> str:
     raise errors.UsageError(f"{word}: neither a verb nor the name of an alias", hint)
 
 
-def _helped(word: str) -> str:
-    """The subject of ``help WORD``: a verb, or ``alias`` for the name of one. Raises UsageError."""
-    if ":" in word or word == "alias":
-        return "alias"
-    try:
-        return find_verb(word)
-    except errors.UsageError as error:
-        raise errors.UsageError(f"help {error}", error.hint) from None
-
-
 def run(words: Sequence[str], options: Options) -> int:
     """Execute one command; the exit status. Raises NetaliasError."""
     rest = parse_options(words, options)
@@ -224,17 +180,17 @@ def run(words: Sequence[str], options: Options) -> int:
     if options.help:
         verb, rest = "help", ["help", verb or "alias"] if rest else []
     elif verb == "help" and len(rest) > 1:
-        rest[1] = _helped(rest[1])
+        rest[1] = _function("cli.help.subject")(rest[1])
     if not verb:
         return _alias(options, rest)
     return int(_function(VERBS[verb])(options, rest[1:]))
 
 
-def _function(place: str) -> Callable[..., int]:
+def _function(place: str) -> Callable[..., Any]:
     """The function at *place*, ``MODULE.NAME`` in netalias; the module is imported on demand."""
     module, _, name = place.rpartition(".")
     home = __import__(f"netalias.{module}", fromlist=[name])
-    found: Callable[..., int] = getattr(home, name)
+    found: Callable[..., Any] = getattr(home, name)
     return found
 
 

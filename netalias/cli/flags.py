@@ -8,7 +8,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from typing import Any
+
     from netalias.claim import Policy
+
+    Options = Any
+    """The Options of netalias.cli, which imports this module."""
 
 FLAGS: dict[str, tuple[str, object]] = {
     "-4": ("inet", True),
@@ -150,6 +155,41 @@ MEANT = {
     "undo": "rollback",
 }
 """Words of other programs: the equivalent here."""
+
+
+def parse(rest: list[str], options: Options) -> list[str]:
+    """Set *options* from *rest*; the verb and its words. Raises UsageError."""
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
+        if word == "--":
+            break
+        if word in BATCH:
+            rest.insert(0, "batch")
+            break
+        _take(word, rest, options)
+    found, rest = rest[:1], rest[1:]
+    if found == ["complete"] and rest[:1] == ["--"]:
+        return found + rest[1:]
+    own = bool(found) and (":" in found[0] or found[0] == "emulate")
+    while rest:
+        word = rest.pop(0)
+        if word in FLAGS and (word.startswith("--") or word == "-h"):
+            _take(word, rest, options)
+        elif own or word == "-" or not word.startswith("-"):
+            found.append(word)
+        else:
+            _take(word, rest, options)
+    return found
+
+
+def _take(word: str, rest: list[str], options: Options) -> None:
+    """Set the option *word*, with its argument from *rest*. Raises UsageError."""
+    word = spelled(word)
+    name, value = take(word, rest)
+    setattr(options, name, value)
+    option = word.partition("=")[0]
+    if option in SPECIAL:
+        options.special.append(option)
 
 
 def spelled(word: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
+from netalias.cli import find_verb
 from netalias.cli.output import write
 
 TYPE_CHECKING = False
@@ -68,6 +69,7 @@ Verbs
   publish ADDRESS... dev MAIN      answer for addresses that are behind another device
   unpublish ADDRESS... [dev MAIN]  undo publish
   emulate [FILE | -]               run the engine of Linux 2.0 in memory, without privilege
+  complete -- [WORD]...            print what may follow, for the completion of shells
   help [VERB]                      print this text, or the help of a verb
 
 Options, before or after the verb, and before NAME
@@ -442,6 +444,13 @@ Run a script on the engine of Linux 2.0 in memory. A line is one command; # begi
 
 Lines that begin with > or ! hold the expected output or error; --check compares them.
 """,
+    "complete": """\
+netalias complete -- [WORD]...
+
+Print, one a line, what may stand in place of the last WORD of a command: verbs, options, words,
+their values, and the names of main devices and aliases that are there. Nothing is printed where a
+file is expected. The completion of bash, zsh and fish calls it.
+""",
     "help": "netalias help [VERB]\n",
 }
 
@@ -449,6 +458,16 @@ Lines that begin with > or ! hold the expected output or error; --check compares
 def text(verb: str) -> str:
     """The help text of a verb; the main text when *verb* is empty."""
     return VERBS[verb] if verb else MAIN
+
+
+def subject(word: str) -> str:
+    """The subject of ``help WORD``: a verb, or ``alias`` for the name of one. Raises UsageError."""
+    if ":" in word or word == "alias":
+        return "alias"
+    try:
+        return find_verb(word)
+    except errors.UsageError as error:
+        raise errors.UsageError(f"help {error}", error.hint) from None
 
 
 def usage(options: Options, words: list[str]) -> int:

@@ -69,6 +69,9 @@ def test_the_wheel_holds_exactly_what_is_installed(wheel: zipfile.ZipFile) -> No
     expected |= {
         f"{stem}.data/scripts/netalias",
         f"{stem}.data/scripts/netalias-ifconfig",
+        f"{stem}.data/data/share/bash-completion/completions/netalias.bash",
+        f"{stem}.data/data/share/zsh/site-functions/_netalias",
+        f"{stem}.data/data/share/fish/vendor_completions.d/netalias.fish",
         f"{stem}.data/data/share/man/man5/netalias.conf.5",
         f"{stem}.data/data/share/man/man8/netalias.8",
     }

@@ -1,0 +1,138 @@
+"""The verb complete: what may stand at the end of a command line, for the completion of shells.
+
+All of it comes from the tables of the command itself, and names of aliases from the kernel. Where a
+file is expected, nothing is printed: shells then offer files.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.cli import VERBS
+from netalias.cli.flags import COLORS, FLAGS, SPECIAL, TAKING, spelled
+from netalias.cli.output import write
+from netalias.desired import ACD, CONFLICT, HEAL, ON_DOWN, WORDS, arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.cli import Options
+    from netalias.observed import Observed
+
+NETNS = "/run/netns"
+KINDS = ("auto", "macvlan", "ipvlan", "dummy", "label")
+ANNOUNCE = ("off", "every")
+VALUES = {
+    "kind": KINDS, "acd": ACD, "conflict": CONFLICT, "heal": HEAL, "on-down": ON_DOWN,
+    "announce": ANNOUNCE, "lease": ("off",), "source": ("on", "auto"), "gateway": ("auto", "none"),
+    "hw": ("ether",),
+}  # fmt: skip
+"""Word of an alias: some of its arguments."""
+NAMED = {
+    "show": False, "save": False, "doctor": False, "monitor": False, "renew": True,
+    "announce": True, "adopt": True,
+}  # fmt: skip
+"""Verb that takes names of aliases and main devices: whether it takes ``all`` too."""
+FIXED = {"cat": ("aliases", "alias_types"), "help": (*VERBS, "alias")}
+"""Verb: all of its words."""
+
+
+def complete(options: Options, words: list[str]) -> int:
+    """Print the words that may stand in place of the last one of *words*; the exit status."""
+    found = candidates(options, words)
+    write("".join(f"{word}\n" for word in found))
+    return errors.STATUS_OK
+
+
+def candidates(options: Options, words: Sequence[str]) -> list[str]:
+    """The words, sorted by tables and names, that begin like the last one of *words*."""
+    *before, last = words or [""]
+    verb, rest, open_option = _split(options, before)
+    if open_option:
+        found = _values(open_option)
+    elif last.startswith("-"):
+        found = [one for one in (*FLAGS, *TAKING) if _belongs(one, verb)]
+    elif not verb and not rest:
+        found = [*VERBS, *_names(options, mains=":")]
+    elif not verb:
+        found = _alias(rest)
+    elif verb in NAMED:
+        found = [*_names(options), *(("all",) if NAMED[verb] else ())]
+    else:
+        found = list(FIXED.get(verb, ()))
+    return [one for one in dict.fromkeys(found) if one.startswith(last)]
+
+
+def _split(options: Options, words: Sequence[str]) -> tuple[str, list[str], str]:
+    """The verb, empty for the name of an alias; the words after it, or the name and those after
+    it; the option that the next word belongs to, or empty."""
+    verb = ""
+    rest: list[str] = []
+    waiting = ""
+    for word in words:
+        if waiting:
+            if TAKING.get(waiting) == "netns":
+                options.netns = word
+            waiting = ""
+        elif word.startswith("-") and not rest:
+            name = spelled(word)
+            waiting = name if name in TAKING else ""
+        elif not verb and not rest and word in VERBS:
+            verb = word
+        else:
+            rest.append(word)
+    return verb, rest, waiting
+
+
+def _belongs(option: str, verb: str) -> bool:
+    return verb in SPECIAL.get(option, (verb,))
+
+
+def _values(option: str) -> list[str]:
+    """The values of an option that are known; none for a file or a number."""
+    from os import listdir
+
+    from netalias.importers import FORMATS
+
+    tables: dict[str, Sequence[str]] = {
+        "--acd": ACD, "--conflict": CONFLICT, "--announce": ANNOUNCE, "--on-down": ON_DOWN,
+        "--kind": KINDS, "--color": COLORS, "--from": ("kernel", *FORMATS),
+    }  # fmt: skip
+    if TAKING[option] != "netns":
+        return list(tables.get(option, ()))
+    try:
+        return sorted(listdir(NETNS))
+    except OSError:
+        return []
+
+
+def _alias(words: Sequence[str]) -> list[str]:
+    """The words that may follow the name of an alias and the words after it."""
+    for back, word in enumerate(reversed(words[1:]), 1):
+        if word in WORDS:
+            following = words[-back + 1] if back > 1 else ""
+            if arguments(word, following) >= back:
+                return list(VALUES.get(word, ())) if back == 1 else []
+            break
+    return [word for word in WORDS if word not in words]
+
+
+def _names(options: Options, mains: str = "") -> list[str]:
+    """The names of main devices, with *mains* behind them, and of aliases; none if the kernel
+    cannot be asked."""
+    try:
+        with options.engine() as engine:
+            observed = engine.observe()
+    except errors.NetaliasError:
+        return []
+    return [*(f"{name}{mains}" for name in _mains(observed)), *map(str, _aliases(observed))]
+
+
+def _aliases(observed: Observed) -> list[str]:
+    return [str(alias.name) for alias in observed.aliases]
+
+
+def _mains(observed: Observed) -> list[str]:
+    """The names of devices that are no aliases."""
+    own = {alias.device for alias in observed.aliases}
+    return [one.name for one in observed.snapshot.devices.values() if one not in own]

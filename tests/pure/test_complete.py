@@ -1,0 +1,163 @@
+"""Completion: what may follow, over a kernel in memory; and in the shells that are installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_cli_memory import Command
+
+import netalias
+from netalias import cli, errors
+
+SCRIPTS = Path(netalias.__file__).parents[1] / "tools/completion"
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Command:
+    """With two aliases."""
+    found = Command(capsys)
+    for text in ("eth0:0 10.0.0.1 kind macvlan", "eth0:12 10.0.0.2 kind label"):
+        found.split(text)
+    return found
+
+
+def after(run: Command, *words: str) -> list[str]:
+    return run("complete", "--", *words).splitlines()
+
+
+def test_verbs_and_names(run: Command) -> None:
+    """At the beginning."""
+    assert after(run, "re") == ["reconcile", "renew"]
+    assert after(run, "eth0") == ["eth0:", "eth0:0", "eth0:12"]
+    assert after(run, "eth0:1") == ["eth0:12"]
+    assert set(cli.VERBS) < set(after(run))
+
+
+def test_words_of_an_alias(run: Command) -> None:
+    """Words that were not said yet, and the values of the last one."""
+    assert after(run, "eth0:0", "m") == ["metric", "mtu"]
+    assert after(run, "eth0:0", "mtu", "1400", "m") == ["metric"]
+    assert after(run, "eth0:0", "kind", "") == ["auto", "macvlan", "ipvlan", "dummy", "label"]
+    assert after(run, "eth0:0", "10.0.0.1", "acd", "f") == ["fast"]
+    assert after(run, "eth0:0", "mtu", "") == []
+    assert after(run, "eth0:0", "announce", "every", "") == []
+    assert after(run, "eth0:0", "hw", "") == ["ether"]
+    assert after(run, "eth0:0", "hw", "ether", "") == []
+
+
+def test_words_of_verbs(run: Command) -> None:
+    """Names where they are taken; nothing where a file is expected."""
+    assert after(run, "show", "eth0") == ["eth0", "eth0:0", "eth0:12"]
+    assert "all" not in after(run, "show", "")
+    assert "all" in after(run, "renew", "")
+    assert after(run, "cat", "") == ["aliases", "alias_types"]
+    assert after(run, "help", "rec") == ["reconcile"]
+    assert after(run, "reconcile", "") == []
+
+
+def test_options(run: Command) -> None:
+    """Those that the verb has, and their values."""
+    assert after(run, "import", "--f") == ["--from"]
+    assert "--mac" not in after(run, "show", "--m")
+    assert after(run, "import", "--from", "inter") == ["interfaces"]
+    assert after(run, "--color=always", "re") == ["reconcile", "renew"]
+    assert after(run, "--wait", "") == []
+
+
+def test_a_kernel_that_does_not_answer(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are no names then, and no error."""
+
+    def refuse() -> None:
+        raise errors.KernelError("broken", 5)
+
+    monkeypatch.setattr(run.memory, "snapshot", refuse)
+    assert after(run, "eth0") == []
+
+
+# The shells ---------------------------------------------------------------------------------
+
+FAKE = """\
+#!/bin/sh
+shift 2
+for last in "$@"; do :; done
+case $last in
+    eth0:*) printf '%s\\n' eth0:0 eth0:12 ;;
+    eth*) printf '%s\\n' eth0: ;;
+    ki*) printf '%s\\n' kind ;;
+esac
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """A PATH with a netalias that says what it was asked."""
+    fake = tmp_path / "netalias"
+    fake.write_text(FAKE)
+    fake.chmod(0o755)
+    return f"{tmp_path}:/usr/bin:/bin"
+
+
+def shell(name: str, script: str, path: str) -> list[str]:
+    program = shutil.which(name)
+    if program is None:
+        pytest.skip(f"{name} is not installed")
+    done = subprocess.run(
+        [program, "-c", script], capture_output=True, text=True, check=True,
+        env={"PATH": path, "HOME": path.partition(":")[0], "TERM": "dumb"},
+    )  # fmt: skip
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("netalias eth0:", ["0", "12"]),
+        ("netalias eth0:1", ["0", "12"]),
+        ("netalias eth", ["eth0:"]),
+        ("netalias eth0:0 ki", ["kind"]),
+        ("netalias reconcile ", []),
+    ],
+)
+def test_bash(line: str, expected: list[str], path: str) -> None:
+    """bash splits words at colons, and puts what is found behind the last one."""
+    script = f"""
+        compopt() {{ :; }}
+        source {SCRIPTS}/netalias.bash
+        COMP_LINE='{line}' COMP_POINT={len(line)}
+        _netalias
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    assert shell("bash", script, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("netalias eth0:", ["eth0:0", "eth0:12"]),
+        ("netalias eth0:0 ki", ["kind"]),
+        ("netalias reconcile ''", ["FILES"]),
+    ],
+)
+def test_zsh(words: str, expected: list[str], path: str) -> None:
+    """The function offers what netalias says, or files."""
+    script = f"""
+        compadd() {{ print -l -- $found }}
+        _files() {{ print FILES }}
+        words=({words}) CURRENT=$#words
+        source {SCRIPTS}/_netalias
+    """
+    assert shell("zsh", script, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("netalias eth0:", ["eth0:0", "eth0:12"]), ("netalias eth0:0 ki", ["kind"])],
+)
+def test_fish(line: str, expected: list[str], path: str) -> None:
+    """By the completion of fish itself."""
+    script = f"source {SCRIPTS}/netalias.fish; complete --do-complete '{line}'"
+    assert shell("fish", script, path) == expected
