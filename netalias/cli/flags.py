@@ -7,7 +7,6 @@ from netalias import errors
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
     from typing import Any
 
     from netalias.claim import Policy
