@@ -45,6 +45,7 @@ Words
   source on | auto                 on: it may be the source where the main device has its own (auto)
   gateway ADDRESS | auto | none    the way out for sockets bound to the alias device (default none);
                                    auto: that of the main device's default route
+  linklocal on | auto              on: the alias device gets an fe80:: address from its MAC (auto)
   up | down                        raise the alias, or take it down and keep it
 
 Verbs

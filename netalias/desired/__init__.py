@@ -16,6 +16,7 @@ Grammar (the words of ifconfig(8), in any order after the name)::
             | "lease" SECONDS | "lease" "off"
             | "deprecated" | "source" "on" | "source" "auto"
             | "gateway" ADDRESS | "gateway" "auto" | "gateway" "none"
+            | "linklocal" "on" | "linklocal" "auto"
 
 Words after a deleting name (``eth0:0-``) are ignored, as in Linux 2.0.
 """
@@ -43,6 +44,7 @@ CONFLICT = ("skip", "abort")
 HEAL = ("on", "off")
 ON_DOWN = ("free", "keep")
 SOURCE = ("on", "auto")
+LINKLOCAL = ("on", "auto")
 
 
 class Wish:
@@ -56,37 +58,16 @@ class Wish:
     seconds, 0 for ever. ``mac`` is RANDOM_MAC for one of chance. ``deprecated``: the address is not
     chosen as a source (RFC 4862); ``source`` says whether it may be chosen where the main device
     has an address of its own.
-    ``gateway`` is the text of an address, ``auto`` or ``none``; of the type gateways.Usual where
-    it comes from defaults.
+    ``gateway`` is the text of an address, ``auto`` or ``none``; ``linklocal`` says whether its
+    device gets a link-local address of its own. Both are of the type gateways.Usual where they come
+    from defaults.
     """
 
     __slots__ = (
-        "acd",
-        "address",
-        "announce",
-        "broadcast",
-        "conflict",
-        "delete",
-        "deprecated",
-        "every",
-        "gateway",
-        "heal",
-        "kind",
-        "lease",
-        "lenient",
-        "mac",
-        "metric",
-        "mtu",
-        "name",
-        "netmask",
-        "on_down",
-        "optimistic",
-        "peer",
-        "prefixlen",
-        "source",
-        "type",
-        "up",
-    )
+        "acd", "address", "announce", "broadcast", "conflict", "delete", "deprecated", "every",
+        "gateway", "heal", "kind", "lease", "lenient", "linklocal", "mac", "metric", "mtu",
+        "name", "netmask", "on_down", "optimistic", "peer", "prefixlen", "source", "type", "up",
+    )  # fmt: skip
 
     def __init__(self, name: AliasName, delete: bool = False) -> None:
         self.name = name
@@ -108,7 +89,7 @@ class Wish:
         self.every = 0
         self.optimistic = self.deprecated = False
         self.lease: int | None = None
-        self.gateway = ""
+        self.gateway = self.linklocal = ""
 
     @property
     def led(self) -> bool:
@@ -149,6 +130,7 @@ class Wish:
         new.on_down = self.on_down
         new.lease = self.lease
         new.gateway = self.gateway
+        new.linklocal = self.linklocal
         return new
 
     def check(self, alias_type: AliasType) -> None:
@@ -391,6 +373,10 @@ def _gateway(wish: Wish, text: str) -> None:
     wish.gateway = checked(f"{wish.name}: gateway", text)
 
 
+def _linklocal(wish: Wish, text: str) -> None:
+    wish.linklocal = choice(f"{wish.name}: linklocal", text, LINKLOCAL)
+
+
 def _optimistic(wish: Wish) -> None:
     wish.optimistic = True
 
@@ -435,6 +421,7 @@ WORDS: dict[str, tuple[int, str, Callable[..., None]]] = {
     "deprecated": (0, "", _deprecated),
     "source": (1, "on or auto", _source),
     "gateway": (1, "an address, auto or none", _gateway),
+    "linklocal": (1, "on or auto", _linklocal),
     "up": (0, "", _up),
     "down": (0, "", _down),
 }

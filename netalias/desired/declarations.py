@@ -41,8 +41,8 @@ EACH = "each"
 COMMENT = "#"
 DEFAULT_WORDS = (
     "acd", "announce", "broadcast", "-broadcast", "conflict", "deprecated", "down", "gateway",
-    "heal", "kind", "lease", "metric", "mtu", "netmask", "on-down", "optimistic", "prefixlen",
-    "source", "up",
+    "heal", "kind", "lease", "linklocal", "metric", "mtu", "netmask", "on-down", "optimistic",
+    "prefixlen", "source", "up",
 )  # fmt: skip
 """Words that may follow ``defaults``: all but those that belong to a single alias."""
 WITHOUT_MTU = "label"
@@ -428,6 +428,10 @@ def _fill(wish: Wish, usual: Wish) -> None:
 
         if leads(usual.gateway, wish.type):
             wish.gateway = Usual(usual.gateway)
+    if usual.linklocal and not wish.linklocal:
+        from netalias.desired.gateways import Usual
+
+        wish.linklocal = Usual(usual.linklocal)
     if not inet:
         wish.optimistic = wish.optimistic or usual.optimistic
         wish.deprecated = wish.deprecated or (usual.deprecated and not wish.source)

@@ -65,6 +65,7 @@ WORDS = {
     "lease": "lease",
     "source": "source",
     "gateway": "gateway",
+    "linklocal": "linklocal",
 }
 """Field of ``save -j``: the words before its value in a line."""
 SWITCHES: dict[tuple[str, object], str] = {
@@ -256,6 +257,8 @@ def _settings(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
             found["up"] = False
         if alias.gateway:
             found["gateway"] = address_text(alias.family, alias.gateway)
+        if alias.linklocal:
+            found["linklocal"] = "on"
     if alias.ours and alias.lease and not alias.expired:
         found["lease"] = alias.lease
     if entry is not None and entry.family == AF_INET6 and entry.deprecated != alias.sheltered:

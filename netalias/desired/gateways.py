@@ -19,7 +19,8 @@ MULTICAST = {AF_INET: 0xE0, AF_INET6: 0xFF}
 
 
 class Usual(str):
-    """A gateway out of defaults: an alias that can have none goes without."""
+    """A word out of defaults: an alias that can have no gateway, or no link-local address, goes
+    without."""
 
     __slots__ = ()
 

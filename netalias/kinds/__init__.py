@@ -23,6 +23,10 @@ LEASE = "lease"
 """Last word but one of the text of an alias with a lease."""
 GATEWAY = "gateway"
 """Word before the gateway of an alias, which has its place before the lease."""
+LINKLOCAL = "linklocal"
+"""Word before "on" of an alias whose device is to have a link-local address."""
+TAIL = (LINKLOCAL, GATEWAY, LEASE)
+"""Words that stand with their values at the end of the text."""
 
 KINDS = {
     "macvlan": "Macvlan",
@@ -74,7 +78,8 @@ class Goal:
     is the VRF of the main device, which a new device joins. ``lease`` is the lifetime of the entry
     in seconds, 0 for infinite; with ``renew`` it is set even though it is the present one.
     ``former`` is the ifindex that a new device gets if that is free, 0 for any.
-    ``gateway`` is packed, empty for none.
+    ``gateway`` is packed, empty for none; ``linklocal``: the device is to have a link-local
+    address.
     """
 
     __slots__ = (
@@ -85,6 +90,7 @@ class Goal:
         "group",
         "lease",
         "lenient",
+        "linklocal",
         "mac",
         "main",
         "mtu",
@@ -115,6 +121,7 @@ class Goal:
         renew: bool = False,
         former: int = 0,
         gateway: bytes = b"",
+        linklocal: bool = False,
     ) -> None:
         self.name = name
         self.main = main
@@ -132,14 +139,17 @@ class Goal:
         self.renew = renew
         self.former = former
         self.gateway = gateway
+        self.linklocal = linklocal
 
     def record(self) -> str:
         """The ifalias text: ``netalias eth0:0``, then the address if the kernel does not always
-        keep it, then gateway and lease if there are any."""
+        keep it, then what else there is of TAIL."""
         text = f"{RECORD} {self.name}"
         if self.type.recorded:
             address = self.type.format(self.address)
             text += f" {self.type.name} {address}/{self.prefixlen}"
+        if self.linklocal:
+            text += f" {LINKLOCAL} on"
         if self.gateway:
             text += f" {GATEWAY} {self.type.format(self.gateway)}"
         return f"{text} {LEASE} {self.lease}" if self.lease else text

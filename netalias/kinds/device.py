@@ -79,7 +79,9 @@ class DeviceKind(Kind):
         if goal.vrf is not None:
             created.master, created.inside = goal.vrf.index, goal.vrf.name
         steps: list[Step] = [created]
-        if goal.type.family != AF_INET6 and goal.main.inet6:
+        if goal.linklocal:
+            steps.append(SetLink(device, 0, QUIET, addrgen=ADDRGEN_EUI64, tolerate=NO_INET6))
+        elif goal.type.family != AF_INET6 and goal.main.inet6:
             steps.append(SetLink(device, 0, QUIET, addrgen=ADDRGEN_NONE, tolerate=NO_INET6))
         steps.append(AddAltname(device, 0, goal.name))
         steps.append(SetLink(device, 0, SET, ifalias=record, conf=CONF))
@@ -109,11 +111,9 @@ class DeviceKind(Kind):
 
     def _settings(self, alias: Alias, device: Device, goal: Goal, swap: bool) -> list[Step]:
         steps: list[Step] = []
-        crossing = alias.family not in (0, goal.type.family) and AF_INET6 in (
-            alias.family,
-            goal.type.family,
-        )
-        inet6 = goal.type.family == AF_INET6
+        inet6 = goal.type.family == AF_INET6 or goal.linklocal
+        had_inet6 = alias.family == AF_INET6 or alias.linklocal
+        crossing = alias.family not in (0, goal.type.family) and inet6 != had_inet6
         grows = device.mtu < MTU_INET6 <= goal.mtu
         quieten = grows and not crossing and not inet6
         if quieten and device.up:

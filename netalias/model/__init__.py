@@ -345,7 +345,7 @@ class Alias(Value):
     tells whether it has the mark of netalias; ``whole`` is False when an interrupted run left it
     half-made. ``lease`` is the lifetime of its address in seconds, 0 for infinite. ``sheltered``:
     it is an IPv6 label in a network that its main device has itself. ``gateway`` is that of its
-    device, packed, or empty.
+    device, packed, or empty; ``linklocal``: its device is to have a link-local address.
     """
 
     __slots__ = (
@@ -356,6 +356,7 @@ class Alias(Value):
         "gateway",
         "kind",
         "lease",
+        "linklocal",
         "main",
         "name",
         "ours",
@@ -380,6 +381,7 @@ class Alias(Value):
         lease: int = 0,
         sheltered: bool = False,
         gateway: bytes = b"",
+        linklocal: bool = False,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -394,6 +396,7 @@ class Alias(Value):
         self.lease = lease
         self.sheltered = sheltered
         self.gateway = gateway
+        self.linklocal = linklocal
 
     @property
     def asked(self) -> int:

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.kinds import GATEWAY, KINDS, LEASE, RECORD, SIBLINGS, UNLINKED, surplus
+from netalias.kinds import (
+    GATEWAY,
+    KINDS,
+    LEASE,
+    LINKLOCAL,
+    RECORD,
+    SIBLINGS,
+    TAIL,
+    UNLINKED,
+    surplus,
+)  # fmt: skip
 from netalias.model import AF_INET, FOREVER, GROUP, PROTOCOL, RT_SCOPE_LINK, SCRATCH, Alias, names
 from netalias.model.names import AliasName
 
@@ -213,7 +223,7 @@ def recognise_one(
     """
     if device.kind not in KINDS:
         return None
-    named, recorded, lease, gateway = _recorded(device)
+    named, recorded, tail = _recorded(device)
     find_main = _main_by_name if device.kind in UNLINKED else _main_below
     main = find_main(device, snapshot, named)
     if main is None and device.remote and not stranded:
@@ -224,10 +234,14 @@ def recognise_one(
     if main is not None and main.name != name.main:  # renamed since
         name = AliasName(main.name, name.slot)
     alias = Alias(name, device.kind, main=main, device=device)
-    if gateway:
+    lease = 0
+    if tail:
+        lease = _seconds(tail.get(LEASE, ""))
+        alias.linklocal = tail.get(LINKLOCAL) == "on"
+    if GATEWAY in tail:
         from netalias.observed.outlets import packed
 
-        alias.gateway = packed(gateway)
+        alias.gateway = packed(tail[GATEWAY])
     entries = snapshot.on(device.index)
     entry = _own_entry(entries)
     alias.whole = (
@@ -286,26 +300,22 @@ def _main_by_name(device: Device, snapshot: Snapshot, named: AliasName | None) -
     return None
 
 
-def _recorded(device: Device) -> tuple[AliasName | None, list[str], int, str]:
-    """The alias name by altname or ifalias, and from ifalias the words for type and address, the
-    lease in seconds or 0, and the gateway or an empty text."""
+def _recorded(device: Device) -> tuple[AliasName | None, list[str], dict[str, str]]:
+    """The alias name by altname or ifalias, and from ifalias the words for type and address, and
+    the words of TAIL with their values."""
     words = device.ifalias.split()
-    lease = 0
-    if len(words) > 3 and words[-2] == LEASE:
-        lease = _seconds(words[-1])
-        del words[-2:]
-    gateway = ""
-    if len(words) > 3 and words[-2] == GATEWAY:
-        gateway = words[-1]
+    tail: dict[str, str] = {}
+    while len(words) > 3 and words[-2] in TAIL:
+        tail[words[-2]] = words[-1]
         del words[-2:]
     recorded = words[2:4] if len(words) >= 4 and words[0] == RECORD else []
     for altname in device.altnames:
         name = names.split(altname)
         if name is not None:
-            return name, recorded, lease, gateway
+            return name, recorded, tail
     if len(words) > 1 and words[0] == RECORD:
-        return names.split(words[1]), recorded, lease, gateway
-    return None, recorded, lease, gateway
+        return names.split(words[1]), recorded, tail
+    return None, recorded, tail
 
 
 def _seconds(text: str) -> int:

@@ -159,6 +159,11 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     elif goal.mac == RANDOM_MAC:
         goal.mac = b""  # it has one
     result.goal, result.kind = goal, kind
+    linked = wish.linklocal or (result.alias is not None and result.alias.linklocal)
+    if linked:
+        from netalias.plan import linklocal
+
+        result.notes += linklocal.choose(wish, goal, kind, result.alias)
     led = wish.led or (result.alias is not None and bool(result.alias.gateway))
     if led:
         from netalias.plan import gateways
@@ -190,10 +195,14 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
         result.steps, result.fallback = replaced(result.alias, kind, goal, observed)
     if result.steps and observed.hands_over:
         _hand_over(result, goal, observed)
+    if linked:
+        result.steps += linklocal.equip(goal, kind, result.alias, result.steps, observed)
     if led:
         result.steps += gateways.equip(goal, kind, result.alias, result.steps, observed)
-    if result.alias is not None and not goal.up and result.alias.up:
-        result.notes += _lost_when_down(result.alias, goal)
+    if goal.type.recorded and result.alias is not None and result.alias.up and not goal.up:
+        from netalias.plan import lowered
+
+        result.notes += lowered.note(result.alias)
     return _in_order(result)
 
 
@@ -246,16 +255,6 @@ def _settle_device(goal: Goal, observed: Observed, kind: Kind) -> None:
     random = goal.mac == RANDOM_MAC
     if random or (kind.own_mac and not goal.mac):
         goal.mac = mac or observed.new_mac(goal.name, goal.main, random=random)
-
-
-def _lost_when_down(alias: Alias, goal: Goal) -> list[str]:
-    """A note on the metric and peer of an address, which are lost while the device is down."""
-    if alias.entry is None or not goal.type.recorded:
-        return []
-    lost = [f"the {word}" for word in ("metric", "peer") if getattr(alias.entry, word)]
-    lost += ["deprecated"] if alias.entry.deprecated else []
-    text = " and ".join(lost)
-    return [f"{alias.name}: {text} must be given again when it is raised"] if lost else []
 
 
 def _check_new(

@@ -80,4 +80,5 @@ def _as_it_is(alias: Alias, observed: Observed) -> Goal:
         lease=alias.lease,
         former=device.index if device is not None else 0,
         gateway=alias.gateway,
+        linklocal=alias.linklocal,
     )

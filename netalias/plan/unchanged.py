@@ -37,6 +37,7 @@ class Unchanged:
             and not wish.metric
             and wish.up is not False
             and not wish.led
+            and wish.linklocal != "on"
         )
 
     def holds(self, alias: Alias, slot: int, address: bytes) -> bool:
@@ -46,6 +47,7 @@ class Unchanged:
             not self.plain
             or not alias.whole
             or alias.gateway
+            or alias.linklocal
             or wish.kind not in ("", kinds.AUTO, alias.kind)
             or entry is None
             or entry.local != address

@@ -218,6 +218,8 @@ def fields(alias: Alias, registry: Registry) -> dict[str, object]:
         result["remaining"] = alias.entry.valid if alias.entry is not None else 0
     if alias.gateway:
         result["gateway"] = address_text(alias.family, alias.gateway)
+    if alias.linklocal:
+        result["linklocal"] = "on"
     if alias.device is not None and alias.device.stats is not None:
         stats = alias.device.stats
         result["stats64"] = {

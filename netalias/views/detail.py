@@ -26,6 +26,8 @@ def detail(alias: Alias, registry: Registry) -> list[str]:
     lines.append(_address_line(alias, registry))
     if alias.gateway:
         lines.append(f"gateway {address_text(alias.family, alias.gateway)}")
+    if alias.linklocal:
+        lines.append("linklocal on")
     if alias.lease:
         left = "expired" if alias.expired else "not running while the alias is down"
         if alias.entry is not None:

@@ -10,7 +10,7 @@ from netalias.model.commands import address_words
 from netalias.model.leases import same
 from netalias.model.names import printable
 from netalias.model.routes import AddRoute
-from netalias.model.steps import DelAddress
+from netalias.model.steps import AddAddress, DelAddress
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.plan.sysctls import SET
 from netalias.views import NOTHING, address
@@ -133,6 +133,7 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         *_of_lease(alias, goal),
         *_of_label(alias, goal),
         ("gateway", _gateway(alias.gateway), _gateway(goal.gateway)),
+        ("linklocal", _switch(alias.linklocal), _switch(goal.linklocal)),
         ("name", _name(alias), str(goal.name)),
     ]
     changes = [(key, old, new) for key, old, new in pairs if old != new]
@@ -147,6 +148,8 @@ def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
             return "surplus", address_words(step.address), NONE
         if isinstance(step, AddRoute):
             return "route", "deleted", "connected"
+        if isinstance(step, AddAddress):
+            return "linklocal", "missing", "present"
     if goal.gateway:
         from netalias.model.gateways import WORDS as WAYS_OUT
 
@@ -154,6 +157,10 @@ def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
             return "gateway", "incomplete", _gateway(goal.gateway)
     note = alias.device.ifalias if alias.device is not None else ""
     return "ifalias", note or NOTHING, goal.record()
+
+
+def _switch(on: bool) -> str:
+    return "on" if on else NONE
 
 
 def _gateway(packed: bytes) -> str:

@@ -271,12 +271,12 @@ def test_only() -> None:
                                     " (an address, or one of: netmask prefixlen broadcast"
                                     " -broadcast pointopoint metric mtu hw kind acd"
                                     " conflict announce heal on-down optimistic lease deprecated"
-                                    " source gateway up down)"),
+                                    " source gateway linklocal up down)"),
         ("eth0:1 10.0.0.1 prefixlen 40", "f:1:1: eth0:1: prefix length 40 is over 32"),
         ("defaults 10.0.0.1", "f:1:10: defaults: 10.0.0.1: not a word for defaults"
                               " (one of: acd announce broadcast -broadcast conflict deprecated"
-                              " down gateway heal kind lease metric mtu netmask on-down optimistic"
-                              " prefixlen source up)"),
+                              " down gateway heal kind lease linklocal metric mtu netmask"
+                              " on-down optimistic prefixlen source up)"),
         ("defaults up mtu x", "f:1:17: defaults: mtu x: a number from 0 to 4294967295 is needed"),
         ("defaults kind", "f:1:10: defaults: kind needs the name of a kind"),
     ],
