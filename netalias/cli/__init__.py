@@ -280,13 +280,19 @@ def policy(options: Options, usual: Policy | None = None) -> Policy | None:
     return policy_of(options.acd, options.announce, options.conflict, rate, usual)
 
 
+DIGITS = 9
+"""Of the longest number of an option: --confirm takes as many seconds, some 31 years."""
+
+
 def number(option: str, text: str, default: int, least: int) -> int:
-    """The number *text* of an option, *default* if empty. Raises UsageError below *least*."""
+    """The number *text* of an option, *default* if empty. Raises UsageError below *least*, or with
+    more than DIGITS digits."""
     if not text:
         return default
     from netalias.model import names
 
-    found = names.number(text, 9)
+    found = names.number(text, DIGITS)
     if found < least:
-        raise errors.UsageError(f"{option} {text}: a number of at least {least} is needed")
+        most = "9" * DIGITS
+        raise errors.UsageError(f"{option} {text}: a number from {least} to {most} is needed")
     return found

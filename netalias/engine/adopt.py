@@ -9,11 +9,19 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.engine import execute
-from netalias.model import AF_INET, IFA_F_NOPREFIXROUTE, IFA_F_PERMANENT, PROTOCOL, Address
+from netalias.model import (
+    AF_INET,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_PERMANENT,
+    PROTOCOL,
+    Address,
+    address_text,
+)
 from netalias.model.leases import MarkAddress
+from netalias.model.names import SLOT_MAX, AliasName
 from netalias.model.steps import REMOVE, AddAddress, DelAddress
 from netalias.observed import find
-from netalias.observed.heirs import network_of
+from netalias.observed.heirs import heir, network_of
 from netalias.plan import Difference, Plan, steps_of
 from netalias.plan.diff import CHANGED
 from netalias.plan.order import arrange
@@ -24,7 +32,6 @@ if TYPE_CHECKING:
 
     from netalias.engine import Engine
     from netalias.model import Alias
-    from netalias.model.names import AliasName
     from netalias.model.steps import Step
     from netalias.observed import Observed
 
@@ -69,6 +76,7 @@ def select(observed: Observed, words: Sequence[str], notes: list[str]) -> list[A
     which there is a note. Raises BadName, NoSuchDevice; AlreadyExists for a name by itself."""
     found: dict[AliasName, Alias] = {}
     for word in words:
+        notes += [f"{one}: left alone: a slot is a number" for one in _unnamed(observed, word)]
         for alias in _chosen(observed, word):
             if alias.ours or found.get(alias.name) is alias:
                 continue
@@ -77,6 +85,31 @@ def select(observed: Observed, words: Sequence[str], notes: list[str]) -> list[A
                 continue
             found[alias.name] = alias
     return list(found.values())
+
+
+def _unnamed(observed: Observed, word: str) -> list[str]:
+    """The labels that *word* selects and no alias can be called like. Raises BadName for one that
+    is named by itself, with what to do instead."""
+    from netalias.observed.unnamed import unnamed
+
+    found = unnamed(observed, () if word == ALL else (word,)) if observed.labelled else []
+    if not found or ":" not in word:
+        return [str(one.name) for one in found]
+    main, entry, numbers = found[0].main, found[0].entry, range(SLOT_MAX)
+    assert main is not None
+    assert entry is not None
+    free = next(one for one in numbers if AliasName(main.name, one) not in observed.by_name)
+    address = f"{address_text(AF_INET, entry.local)}/{entry.prefixlen}"
+    commands = [
+        f"ip addr del {address} dev {main.name}",
+        f"netalias {main.name}:{free} {address} kind label",
+    ]
+    if not main.promote and heir(entry, observed.snapshot.on(main.index)) is not None:
+        commands.insert(0, f"sysctl -w net/ipv4/conf/{main.name}/promote_secondaries=1")
+    raise errors.BadName(
+        f"{word}: a slot is a number, so no alias can have the name of this label",
+        " && ".join(commands),
+    )
 
 
 def _chosen(observed: Observed, word: str) -> Iterable[Alias]:
@@ -92,7 +125,6 @@ def _chosen(observed: Observed, word: str) -> Iterable[Alias]:
             raise errors.NoSuchDevice(f"{word}: there is no such device")
         return [alias for alias in observed.aliases if alias.main is main]
     from netalias.desired.ranges import slots
-    from netalias.model.names import AliasName
 
     name, numbers = slots(word)
     if len(numbers) == 1:

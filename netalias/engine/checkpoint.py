@@ -35,6 +35,8 @@ else:
 PENDING = "pending"
 REJECTED = "rejected"
 READY = b"ready"
+AT_ONCE = 0.0
+"""Deadline of a change that is to be undone without waiting for a confirmation."""
 NOW = "%Y-%m-%d %H:%M:%S"
 SLICE = 0.2
 """Seconds between two looks of the guard at its file. No signal is needed, so nobody who can write
@@ -143,7 +145,7 @@ def hurry(folder: str) -> Pending:
     found = pending(folder)
     if found is None:
         raise _nothing_waits(folder)
-    _write(f"{folder}/{PENDING}", {**found.words(), "deadline": "0.0"})
+    _write(f"{folder}/{PENDING}", {**found.words(), "deadline": repr(AT_ONCE)})
     return found
 
 
@@ -281,7 +283,10 @@ class _Guard:
             found = _parse(_read(self._path(PENDING)))
         except errors.StateError:
             found = None
-        return min(self._deadline, found.deadline) if found is not None else self._deadline
+        if found is not None and found.deadline < self._deadline:
+            self._deadline = found.deadline
+            self._words["deadline"] = repr(found.deadline)
+        return self._deadline
 
     def _unconfirmed(self) -> bool:
         try:
@@ -347,7 +352,8 @@ def _restoring(words: dict[str, str]) -> bool:
 
 def _outcome(words: dict[str, str], restoring: bool) -> str:
     """The sentence for a ``rejected`` with these words."""
-    late = "not confirmed in time"
+    asked = words.get("deadline") == repr(AT_ONCE)
+    late = "the change was rolled back already" if asked else "not confirmed in time"
     if "verdict" in words:
         when = words.get("at", "")
         return f"{late}: the former state was restored at {when}; {words['verdict']}"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
     from netalias.model import Snapshot
+    from netalias.plan import Difference
 
 WAIT = 600
 """Seconds that the guard waits for the lock, which the guarded command may still hold."""
@@ -44,12 +45,14 @@ def arm(engine: Engine, second: Engine, directory: str, seconds: int, digest: st
 
     mains = {one.main.name: one.main.index for one in observed.aliases if one.main is not None}
 
+    done: list[Difference] = []
+
     def restore(still: Callable[[], bool]) -> str | None:
         with second.transaction():
             if not still():
                 return None
             follow(before, mains, second.snapshot())
-            return _restore(second, before)
+            return _restore(second, before, done)
 
     checkpoint.arm(directory, seconds, digest, restore, [second.kernel.fileno()])
 
@@ -64,12 +67,15 @@ def follow(before: Declarations, mains: Mapping[str, int], snapshot: Snapshot) -
             block.wish.name = AliasName(device.name, name.slot)
 
 
-def _restore(engine: Engine, before: Declarations) -> str:
+def _restore(engine: Engine, before: Declarations, done: list[Difference]) -> str:
+    """Restore the aliases of *before*; a sentence with the number of changes, those of former
+    attempts in *done* included. Raises StateError, KernelError."""
     outcome = reconcile(engine, before, Rules(allow_empty=True, force=True))
+    done += outcome.done
     if outcome.status != errors.STATUS_OK:
         bad = [str(item.name) for item in (*outcome.failed, *outcome.wrong)]
         bad += [str(one.name) for one in (*outcome.diff.skipped, *outcome.lost)]
         count = declarations.counted(len(bad), "alias")
         raise errors.StateError(f"{count} could not be restored, {bad[0]} among them")
-    count = declarations.counted(len(outcome.done), "change")
+    count = declarations.counted(len(done), "change")
     return f"{count} taken back, and verified by a second reading"

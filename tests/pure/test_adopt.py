@@ -120,6 +120,36 @@ def test_wrong_words(
     assert ours(stage) == []
 
 
+@pytest.mark.parametrize(
+    ("label", "address", "before"),
+    [
+        ("eth0:web", "10.9.0.1/24", ""),
+        ("eth0:007", "10.9.0.1/24", ""),
+        ("eth0:web", "10.7.0.11/24", ""),
+        ("eth0:web", "10.6.0.1/24", "sysctl -w net/ipv4/conf/eth0/promote_secondaries=1 && "),
+    ],
+)
+def test_a_label_that_no_slot_can_name(
+    stage: Declared, label: str, address: str, before: str
+) -> None:
+    """By itself it is refused with what to do, without harm to its secondaries; with others it is
+    left alone, which is told."""
+    stage.kernel.add_address("eth0", address, label=label)
+    if before:
+        stage.kernel.add_address("eth0", "10.6.0.2/24")
+    with pytest.raises(errors.BadName) as caught:
+        adopt(stage.engine, [label])
+    assert str(caught.value) == (
+        f"{label}: a slot is a number, so no alias can have the name of this label"
+    )
+    assert caught.value.hint == (
+        f"{before}ip addr del {address} dev eth0 && netalias eth0:2 {address} kind label"
+    )
+    assert ours(stage) == []
+    assert adopt(stage.engine, ["eth0"]).notes == [f"{label}: left alone: a slot is a number"]
+    assert adopt(stage.engine, ["all"]).notes == [f"{label}: left alone: a slot is a number"]
+
+
 def test_names_that_are_taken(stage: Declared) -> None:
     """Of two labels of one name, or of a label beside an alias of ours, one keeps the name."""
     stage.kernel.add_address("eth0", "10.6.0.1/32", label="eth0:5")

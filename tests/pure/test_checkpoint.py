@@ -213,7 +213,7 @@ def test_rolled_back_at_once(stage: Stage) -> None:
     assert stage.ended(pid) == 0
     assert stage.notes == ["restored"]
     assert checkpoint.rejected(stage.folder) == "c0ffee"
-    with pytest.raises(errors.StateError, match=r"^not confirmed in time: the former state was"):
+    with pytest.raises(errors.StateError, match=r"^the change was rolled back already: the former"):
         checkpoint.hurry(stage.folder)
 
 
