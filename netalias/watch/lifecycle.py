@@ -62,21 +62,27 @@ class Lifecycle:
         # A main device that is gone took its aliases along, but not their rules.
         work = leaving or (affected.gone and self._engine.kernel.routing().ruled())
         outcome = remove(self._engine, observed, leaving) if work else None
-        self._report_freed(affected, outcome)
+        self._report_freed(affected, {alias.name for alias in leaving}, outcome)
         failed = outcome is not None and self._report.failures(outcome)
         if failed:
             self._left.append((affected.down, affected.gone))
         affected.down, affected.gone, affected.stranded = set(), {}, set()
         return failed
 
-    def _report_freed(self, affected: Affected, outcome: Outcome | None) -> None:
-        freed = dict.fromkeys(affected.gone, 0)
+    def _report_freed(
+        self, affected: Affected, leaving: set[AliasName], outcome: Outcome | None
+    ) -> None:
+        """Log how many of the aliases in *leaving* were freed. The rules that are deleted too are
+        none, and most aliases of a device that is gone were deleted by the kernel."""
+        for main in affected.gone:
+            self._report.journal.notice(f"{main} is gone, and its aliases with it")
+        freed: dict[str, int] = {}
         for item in outcome.done if outcome is not None else ():
-            freed[item.name.main] = freed.get(item.name.main, 0) + (item.sign == REMOVED)
+            if item.sign == REMOVED and item.name in leaving:
+                freed[item.name.main] = freed.get(item.name.main, 0) + 1
         for main, count in freed.items():
-            why = "is gone" if main in affected.gone else "is down"
-            what = f": {counted(count, 'alias')} freed" if count else ""
-            self._report.journal.notice(f"{main} {why}{what}")
+            if main not in affected.gone:
+                self._report.journal.notice(f"{main} is down: {counted(count, 'alias')} freed")
 
     def rename(self, affected: Affected, wished: Index) -> bool:
         """Rename undeclared aliases after their main devices."""

@@ -10,6 +10,8 @@ from watched import Watched
 
 from netalias import errors
 from netalias.kernel.memory import Memory
+from netalias.model import AF_INET
+from netalias.model.gateways import AddRule, Rule, table_of
 from netalias.model.steps import AddAltname, CreateLink, Step
 from netalias.system.backoff import BURST, LONGEST, SHORTEST
 from netalias.watch.controller import BUSY
@@ -299,6 +301,24 @@ def test_down_frees_what_is_wished_and_what_is_not() -> None:
     assert watched.names() == []
     assert watched.said() == ["netalias: eth0 is down: 3 aliases freed"]
     assert watched.controller.wake is None
+
+
+def test_rules_that_are_deleted_are_no_aliases() -> None:
+    """They are not counted, whether their main device is gone or they were left earlier."""
+    kind = "kind macvlan gateway 10.0.0.254"
+    watched = Watched(f"eth0:0-1 10.0.0.1+ {kind}\n")
+    watched.said()
+    watched.kernel.send([AddRule(Rule("eth1_0", AF_INET, table_of(99, 0)))])
+    watched.kernel.set_device("eth0", up=False)
+    watched.quiet()
+    assert watched.said() == ["netalias: eth0 is down: 2 aliases freed"]
+    watched.kernel.set_device("eth0", up=True)
+    watched.quiet()
+    assert len(watched.said()) == 1
+    watched.kernel.remove_device("eth0")
+    watched.quiet()
+    assert watched.said()[0] == "netalias: eth0 is gone, and its aliases with it"
+    assert watched.kernel.routing().read().rules == []
 
 
 @pytest.mark.parametrize("taken", [False, True])
