@@ -5,6 +5,7 @@ from __future__ import annotations
 from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from netalias import errors
+from netalias.model import prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +15,22 @@ if TYPE_CHECKING:
 AUTO = "auto"
 NONE = "none"
 
-MULTICAST = {AF_INET: 0xE0, AF_INET6: 0xFF}
-"""The first byte of a multicast address, at least."""
+UNFIT = {
+    AF_INET: (
+        (bytes(4), 8, "an unspecified address"),
+        (bytes((127, 0, 0, 0)), 8, "a loopback address"),
+        (bytes((224, 0, 0, 0)), 4, "a multicast address"),
+        (bytes((255,) * 4), 32, "the broadcast address"),
+        (bytes((240, 0, 0, 0)), 4, "a reserved address"),
+    ),
+    AF_INET6: (
+        (bytes(16), 128, "the unspecified address"),
+        (bytes(15) + b"\1", 128, "the loopback address"),
+        (bytes(10) + b"\xff\xff" + bytes(4), 96, "an IPv4-mapped address"),
+        (b"\xff" + bytes(15), 8, "a multicast address"),
+    ),
+}
+"""Networks, packed, with their prefix length, whose addresses no router has (RFC 6890, RFC 4291)."""
 
 
 class Usual(str):
@@ -35,8 +50,9 @@ def checked(what: str, text: str) -> str:
         packed = inet_pton(family, text)
     except (OSError, ValueError):
         raise errors.BadAddress(f"{what} {text}: none, auto or an address is needed") from None
-    if not any(packed) or packed[0] >= MULTICAST[family]:
-        raise errors.BadAddress(f"{what} {text}: not the address of a host")
+    for network, length, name in UNFIT[family]:
+        if prefix.contains(network, length, packed):
+            raise errors.BadAddress(f"{what} {text}: {name} is not that of a router")
     return inet_ntop(family, packed)
 
 

@@ -56,8 +56,9 @@ def choose(wish: Wish, goal: Goal, kind: str, alias: Alias | None, observed: Obs
         goal.gateway = kept
     elif word != AUTO:
         goal.gateway = goal.type.parse(word)[0]
-        if goal.gateway == goal.address:
-            raise errors.UsageError(f"{goal.name}: gateway {word}: this is the alias itself")
+        reason = _no_router(goal, observed) if goal.gateway != kept else ""
+        if reason:
+            raise errors.UsageError(f"{goal.name}: gateway {word}: this is {reason}")
     else:
         goal.gateway = observed.outlets().default(goal.main.index, goal.type.family) or kept
         if not goal.gateway:
@@ -77,6 +78,23 @@ def _refusal(goal: Goal, kind: str) -> str:
     if goal.vrf is not None:
         return f"{goal.main.name} is in the VRF {goal.vrf.name}, whose table has the routes"
     return ""
+
+
+def _no_router(goal: Goal, observed: Observed) -> str:
+    """What the gateway of *goal* is, if it is the address of no other host; empty otherwise."""
+    if goal.gateway == goal.address:
+        return "the alias itself"
+    own = next(observed.addresses(goal.gateway), None)
+    if own is not None:
+        return f"an address of {observed.holder(own)} on this host"
+    if goal.type.family != AF_INET:
+        return ""
+    from netalias.plan.special import described
+
+    inside = prefix.contains(goal.address, goal.prefixlen, goal.gateway)
+    length = goal.prefixlen if inside else goal.type.bits
+    place = described(goal.gateway, length, observed.snapshot.on(goal.main.index))
+    return f"the {place}" if place else ""
 
 
 def equip(

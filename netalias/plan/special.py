@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.model import AF_INET, IFF_LOOPBACK, prefix
+from netalias.model import AF_INET, IFF_LOOPBACK, address_text, prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from netalias.kinds import Goal
+    from netalias.model import Address
     from netalias.observed import Observed
 
 LIMITED_BROADCAST = b"\xff" * 4
@@ -30,29 +31,37 @@ def note(goal: Goal, observed: Observed) -> list[str]:
             if inner
             else [f"{goal.name}: {text} is a loopback address: no other host reaches it"]
         )
-    for network, length in _networks(goal, observed):
-        for what, special in (
-            ("broadcast address", prefix.broadcast(network, length)),
-            ("address", network),
-        ):
-            if special == goal.address:
-                where = f"{goal.type.format(network)}/{length}"
-                return [
-                    f"{goal.name}: {text} is the {what} of the network {where}:"
-                    " other hosts do not reach it"
-                ]
-    return []
+    place = described(goal.address, goal.prefixlen, observed.snapshot.on(goal.main.index))
+    if not place:
+        return []
+    return [f"{goal.name}: {text} is the {place}: other hosts do not reach it"]
 
 
-def _networks(goal: Goal, observed: Observed) -> Iterator[tuple[bytes, int]]:
-    """The networks of more than two addresses in which the address of *goal* may be: its own one,
-    and those of its main device."""
-    found = [(goal.address, goal.prefixlen)]
+def described(address: bytes, length: int, entries: Iterable[Address]) -> str:
+    """What an IPv4 address is that no host of a network can have, empty for any other one:
+    ``broadcast address of the network 10.0.0.0/24``.
+
+    The networks are its own by *length*, and those of *entries*, the addresses of a main device.
+    """
+    for network, size in _networks(address, length, entries):
+        where = f"of the network {address_text(AF_INET, network)}/{size}"
+        if address == prefix.broadcast(network, size):
+            return f"broadcast address {where}"
+        if address == network:
+            return f"address {where}"
+    return ""
+
+
+def _networks(
+    address: bytes, length: int, entries: Iterable[Address]
+) -> Iterator[tuple[bytes, int]]:
+    """The networks of more than two addresses in which an address may be."""
+    found = [(address, length)]
     found += [
         (entry.local, entry.prefixlen)
-        for entry in observed.snapshot.on(goal.main.index)
+        for entry in entries
         if entry.family == AF_INET and entry.networked
     ]
-    for local, length in found:
-        if length < 31 and prefix.contains(local, length, goal.address):
-            yield prefix.network(local, length), length
+    for local, size in found:
+        if size < 31 and prefix.contains(local, size, address):
+            yield prefix.network(local, size), size

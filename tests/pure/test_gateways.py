@@ -161,9 +161,34 @@ def test_auto(stage: Stage, family: str, router: str) -> None:
         (f"10.0.0.5 gateway {ROUTER6}", errors.UsageError, "it is not of type ip"),
         (f"2001:db8::5 gateway {ROUTER}", errors.UsageError, "it is not of type ipv6"),
         ("10.0.0.5 gateway 10.0.0.5", errors.UsageError, "this is the alias itself"),
-        ("10.0.0.5 gateway 0.0.0.0", errors.BadAddress, "not the address of a host"),
-        ("10.0.0.5 gateway 224.0.0.1", errors.BadAddress, "not the address of a host"),
-        ("10.0.0.5 gateway ff02::1", errors.BadAddress, "not the address of a host"),
+        ("10.0.0.5 gateway 0.0.0.0", errors.BadAddress, "an unspecified address is not that of a"),
+        ("10.0.0.5 gateway 0.1.2.3", errors.BadAddress, "an unspecified address is not that of a"),
+        ("10.0.0.5 gateway 127.0.0.1", errors.BadAddress, "a loopback address is not that of a"),
+        ("10.0.0.5 gateway 224.0.0.1", errors.BadAddress, "a multicast address is not that of a"),
+        ("10.0.0.5 gateway 240.0.0.1", errors.BadAddress, "a reserved address is not that of a"),
+        ("10.0.0.5 gateway 255.255.255.255", errors.BadAddress, "the broadcast address is not"),
+        ("10.0.0.5 gateway ff02::1", errors.BadAddress, "a multicast address is not that of a"),
+        ("2001:db8::5 gateway ::", errors.BadAddress, "the unspecified address is not that of a"),
+        ("2001:db8::5 gateway ::1", errors.BadAddress, "the loopback address is not that of a"),
+        ("2001:db8::5 gateway ::ffff:10.0.0.1", errors.BadAddress, "an IPv4-mapped address is"),
+        ("10.0.0.5 gateway 10.0.0.1", errors.UsageError, "this is an address of eth0 on this host"),
+        ("10.7.0.5/24 gateway 10.0.0.1", errors.UsageError, "this is an address of eth0"),
+        ("2001:db8::5 gateway 2001:db8::1", errors.UsageError, "this is an address of eth0"),
+        (
+            "10.0.0.5 gateway 10.0.0.255",
+            errors.UsageError,
+            "this is the broadcast address of the network 10.0.0.0/24",
+        ),
+        (
+            "10.0.0.5/24 gateway 10.0.0.0",
+            errors.UsageError,
+            "this is the address of the network 10.0.0.0/24",
+        ),
+        (
+            "10.0.0.133/25 gateway 10.0.0.128",
+            errors.UsageError,
+            "this is the address of the network 10.0.0.128/25",
+        ),
         ("10.0.0.5 gateway 10.0.0.0/24", errors.BadAddress, "none, auto or an address is needed"),
         ("10.0.0.5 gateway eth0", errors.BadAddress, "none, auto or an address is needed"),
         ("10.0.0.5 gateway", errors.UsageError, "gateway needs an address, auto or none"),
@@ -444,3 +469,13 @@ def test_both_families_at_once(stage: Stage) -> None:
     found = stage.kernel.routing().read()
     assert [rule.family for rule in found.rules] == [AF_INET6]
     assert {way.family for way in found.ways} == {AF_INET6}
+
+
+def test_an_alias_of_the_same_file_is_no_router(stage: Stage) -> None:
+    """An address that this run gives to another alias is one of this host."""
+    text = "eth0:0 10.0.0.9 kind macvlan\neth0:1 10.0.0.5 kind macvlan gateway 10.0.0.9\n"
+    diff = look(stage.engine, declared(stage, text), Rules())
+    (one,) = diff.skipped
+    assert str(one.error) == (
+        "eth0:1: gateway 10.0.0.9: this is an address of eth0_0 on this host"
+    )
