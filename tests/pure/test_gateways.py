@@ -476,6 +476,4 @@ def test_an_alias_of_the_same_file_is_no_router(stage: Stage) -> None:
     text = "eth0:0 10.0.0.9 kind macvlan\neth0:1 10.0.0.5 kind macvlan gateway 10.0.0.9\n"
     diff = look(stage.engine, declared(stage, text), Rules())
     (one,) = diff.skipped
-    assert str(one.error) == (
-        "eth0:1: gateway 10.0.0.9: this is an address of eth0_0 on this host"
-    )
+    assert str(one.error) == ("eth0:1: gateway 10.0.0.9: this is an address of eth0_0 on this host")

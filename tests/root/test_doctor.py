@@ -693,6 +693,60 @@ def test_a_gateway_that_is_gone(cli: Doctor) -> None:
         cli.silent(f"eth9:{slot}", "gateway", "none")
 
 
+@pytest.mark.parametrize("word", ["unreachable", "blackhole", "prohibit"])
+def test_a_default_route_that_refuses_before_a_gateway(cli: Doctor, word: str) -> None:
+    """It ends the lookup of a bound socket, whatever its metric; that of IPv6 does not."""
+    cli.silent("eth9:0", "gateway", "10.0.0.254")
+    cli.silent("eth9:3", "gateway", "2001:db8::fe")
+    cli.namespace.ip("route add default via 10.0.0.254")
+    cli.namespace.ip("-6 route add default via 2001:db8::fe")
+    cli.namespace.ip("route add throw default metric 99")
+    cli.content()
+    cli.namespace.ip(f"route add {word} default metric 9999")
+    cli.namespace.ip(f"-6 route add {word} default metric 9999")
+    held(
+        cli,
+        "barred-gateway",
+        "eth9:0: sockets that are bound to eth9_0 reach nothing beyond its segment, though"
+        " 10.0.0.5 has a gateway",
+        f"the route '{word} default' of the table main ends the search before it",
+        f"ip route del {word} default",
+    )
+
+
+@pytest.mark.parametrize(("ip", "family"), [("ip", "IPv4"), ("ip -6", "IPv6")])
+def test_a_default_route_that_refuses_what_the_host_sends(
+    cli: Doctor, ip: str, family: str
+) -> None:
+    """It says why no address is the source towards other networks."""
+    cli.silent("eth9:3-")  # in whose network the address is that the doctor asks a route for
+    cli.namespace.ip("addr add 2001:db8:9::1/64 dev eth9 nodad")
+    cli.sh(f"{ip} route add unreachable default")
+    held(
+        cli,
+        "barred",
+        f"what the host sends to other networks over {family} is refused",
+        "its default route is 'unreachable default'",
+        f"{ip} route del unreachable default",
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("10.0.0.255/24", "it is the broadcast address of the network 10.0.0.0/24"),
+        ("10.0.0.0/24", "it is the address of the network 10.0.0.0/24"),
+        ("127.0.0.9", "it is a loopback address"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["macvlan", "label"])
+def test_an_address_that_no_host_can_have(cli: Doctor, address: str, why: str, kind: str) -> None:
+    """The command that made it warned; whoever looks later is told."""
+    cli.run("eth9:7", address, "kind", kind)
+    text = address.partition("/")[0]
+    held(cli, "special", f"eth9:7: other hosts do not reach {text}", why, "netalias eth9:7-")
+
+
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_a_bound_socket_without_a_gateway(cli: Doctor, kind: socket.SocketKind) -> None:
     """Hosts beyond the router do not reach a server that is bound to the device."""

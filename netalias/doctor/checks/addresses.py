@@ -7,9 +7,10 @@ from shlex import quote
 
 from netalias.doctor.facts import text_of
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, assignment, finding, fits
-from netalias.model import RT_SCOPE_LINK, address_text, prefix
+from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_LINK, address_text, prefix
 from netalias.model.names import NAME_MAX, AliasName
 from netalias.observed.orphans import orphans
+from netalias.plan.special import LOOPBACK, described
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,6 +94,26 @@ def duplicate(facts: Facts) -> Iterator[Finding]:
             f"it is also on {facts.name(places[0])}, and packets go to only one of them",
             f"netalias {quote(f'{alias.name}-')}",
         )
+
+
+def special(facts: Facts) -> Iterator[Finding]:
+    """The IPv4 address of an alias is none that a host of its network can have."""
+    for alias in facts.aliases:
+        main = alias.main
+        if alias.family != AF_INET or main is None or main.flags & IFF_LOOPBACK:
+            continue
+        entries = facts.observed.snapshot.on(main.index)
+        place = described(alias.address, alias.asked, entries)
+        if alias.address[0] == LOOPBACK:
+            place = "loopback address"
+        if place:
+            yield finding(
+                alias,
+                WARNING,
+                f"other hosts do not reach {text_of(alias)}",
+                f"it is {'a' if place.startswith('loopback') else 'the'} {place}",
+                f"netalias {quote(f'{alias.name}-')}",
+            )
 
 
 def _index(alias: Alias) -> int:
