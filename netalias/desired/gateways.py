@@ -30,7 +30,7 @@ UNFIT = {
         (b"\xff" + bytes(15), 8, "a multicast address"),
     ),
 }
-"""Networks, packed, with their prefix length, whose addresses no router has (RFC 6890, RFC 4291)."""
+"""Networks, packed, with their prefix length, whose addresses no router has (RFC 6890)."""
 
 
 class Usual(str):
