@@ -234,8 +234,10 @@ class Kernel:
             inverse = step.inverse()
             if inverse is None:
                 continue
-            # Deleting a device that this owner has made undoes all its changes.
-            if (step.owner, step.device) in gone and not isinstance(inverse, DelLink):
+            # Deleting a device that this owner has made undoes all its changes; those of a device
+            # that gave way to it, and had its name before, have an index.
+            made = not step.index and (step.owner, step.device) in gone
+            if made and not isinstance(inverse, DelLink):
                 continue
             inverse.owner = step.owner
             inverses.append(inverse)
@@ -275,9 +277,10 @@ def refused(step: Step, errno: int, text: str = "", sequence: int = 0) -> errors
     if errno == EACCES and isinstance(step, AddAddress) and step.address.family == AF_INET6:
         # inet6_addr_add; the missing right is EPERM
         why = text or "IPv6 is disabled on this device"
-        return errors.KernelError(
-            title(step), errno, why, sequence, "sysctl net.ipv6.conf.all.disable_ipv6"
-        )
+        # A device that was only just made has it from the default.
+        key = ["net", "ipv6", "conf", step.device if step.index else "default", "disable_ipv6"]
+        hint = f"sysctl -w {('/' if '.' in step.device else '.').join(key)}=0"
+        return errors.KernelError(title(step), errno, why, sequence, hint)
     if errno == step.missing:
         return errors.KernelError(title(step), EADDRNOTAVAIL, "it is not there", sequence)
     error = errors.kernel_error(title(step), errno, text, sequence)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netalias.desired import Wish
-    from netalias.families import AliasType, Registry
+    from netalias.families import AliasType
     from netalias.kinds import Kind
     from netalias.model import Alias, Device
     from netalias.model.names import AliasName
@@ -143,7 +143,9 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     if result.alias is None:
         remnants = _check_new(wish, name, alias, observed, main)
         if alias is not None:
-            result.notes.append(_same_name(name, alias, observed))
+            from netalias.plan.notes import same_name
+
+            result.notes.append(same_name(name, alias, observed.registry))
     if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
         raise main_down(name, main)
     kind = _kind(wish, name, main, observed, result.alias)
@@ -181,6 +183,10 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
             result.notes += note(goal, observed)
     if kind != "label":
         result.notes += _long_name(name, result.alias, observed)
+    elif wish.metric:
+        from netalias.plan.notes import unused_metric
+
+        result.notes += unused_metric(goal, wish.metric)
     if result.alias is None:
         result.steps = [*remnants, *realisation.make(goal)]
     elif result.alias.kind == kind:
@@ -200,9 +206,9 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     if led:
         result.steps += gateways.equip(goal, kind, result.alias, result.steps, observed)
     if goal.type.recorded and result.alias is not None and result.alias.up and not goal.up:
-        from netalias.plan import lowered
+        from netalias.plan.notes import lost_when_down
 
-        result.notes += lowered.note(result.alias)
+        result.notes += lost_when_down(result.alias)
     return _in_order(result)
 
 
@@ -294,15 +300,6 @@ def _check_new(
     return remnants
 
 
-def _same_name(name: AliasName, alias: Alias, observed: Observed) -> str:
-    """A note on a foreign label of the same name."""
-    address = _text(observed.registry, alias)
-    return (
-        f"{name}: {name.main} carries a label of that name already, {address}, made by others;"
-        " ifconfig and getifaddrs(3) will go on showing that one"
-    )
-
-
 def _long_name(name: AliasName, alias: Alias | None, observed: Observed) -> list[str]:
     """A note on a new alias device whose name programs cut; once for each main device in a run."""
     short = names.cut(name)
@@ -315,10 +312,6 @@ def _long_name(name: AliasName, alias: Alias | None, observed: Observed) -> list
         f"{name}: give programs the name {names.primary(name)}: many cut this one at"
         f" {names.NAME_MAX} bytes, to {short}, and use {name.main} or another alias of it"
     ]
-
-
-def _text(registry: Registry, alias: Alias) -> str:
-    return f"{registry.get(alias.family).format(alias.address)}/{alias.prefixlen}"
 
 
 def _kind(
@@ -504,9 +497,9 @@ def _delete(wish: Wish, observed: Observed) -> Plan:
         raise errors.NoSuchDevice(f"{name}: there is no such alias")
     result = Plan(alias)
     if not alias.ours:
-        result.notes.append(
-            f"{name}: this label, {_text(observed.registry, alias)}, was made by others"
-        )
+        from netalias.plan.notes import foreign
+
+        result.notes.append(foreign(name, alias, observed.registry))
     result.steps = unmade(alias, observed)
     if observed.hands_over:
         _hand_over(result, None, observed)

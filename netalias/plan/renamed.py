@@ -25,7 +25,10 @@ def give_way(alias: Alias, device: Device, taken: str, observed: Observed) -> li
         return [RenameLink(device.name, device.index, new), *_rules(alias, device, new, observed)]
     steps: list[Step] = [DelAltname(device.name, device.index, taken)]
     if observed.hands_over and str(alias.name) not in device.altnames:
-        steps.append(AddAltname(device.name, device.index, str(alias.name)))
+        former = names.split(taken)
+        moves = former is not None and device.name == names.primary(former)
+        called = names.primary(alias.name) if moves else device.name  # by then
+        steps.append(AddAltname(called, device.index, str(alias.name)))
     return steps
 
 

@@ -8,6 +8,7 @@ import pytest
 from declared_machine import DeclaredAliases, entry_of, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusing import Refusing
 from test_plan import Stage
 from test_reconcile_machine import OverMemory
 
@@ -197,16 +198,31 @@ def test_a_command_makes_a_renamed_main_give_way(stage: Declared) -> None:
     stage.kernel.set_device("eth0", name="lan0")
     stage.kernel.add_device("eth0", up=True)
     found = stage.plan("eth0:0 10.3.0.1 kind macvlan")
-    assert [command(step) for step in found.steps][:2] == [
+    lines = [command(step) for step in found.steps]
+    assert lines[:2] == [
         "ip link property del dev eth0_0 altname eth0:0",
         "ip link set dev eth0_0 name lan0_0",
     ]
+    assert "ip link property add dev lan0_0 altname lan0:0" in lines
     with pytest.raises(errors.KernelError):
         stage("eth0:0 10.3.0.1 kind macvlan mtu 60")
     assert stage.device("eth0:0").name == "eth0_0"
     stage("eth0:0 10.3.0.1 kind macvlan")
     assert sorted(stage.names()) == ["eth0:0", "lan0:0"]
     assert stage.device("lan0:0").name == "lan0_0"
+
+
+def test_what_gave_way_has_its_names_again() -> None:
+    """However late the new alias is refused."""
+    stage = Declared(Refusing())
+    stage("eth0:0 10.0.0.1 kind macvlan")
+    stage.kernel.set_device("eth0", name="lan0")
+    stage.kernel.add_device("eth0", up=True)
+    before = stage.device("eth0_0")
+    with pytest.raises(errors.KernelError):
+        stage(f"eth0:0 {Refusing.bad} kind macvlan")
+    after = stage.device("eth0_0")
+    assert (after.index, after.altnames) == (before.index, before.altnames)
 
 
 def test_label_that_lost_its_slot(stage: Declared) -> None:

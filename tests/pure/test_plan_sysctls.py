@@ -171,3 +171,8 @@ def test_ipv6_switched_off_is_no_matter_of_privilege() -> None:
     error = refused(AddAddress("eth0_0", 7, address), EACCES)
     assert (type(error), error.status) == (errors.KernelError, errors.STATUS_KERNEL)
     assert "IPv6 is disabled" in str(error)
+    assert error.hint == "sysctl -w net.ipv6.conf.eth0_0.disable_ipv6=0"
+    new = refused(AddAddress("eth0_0", 0, address), EACCES)
+    assert new.hint == "sysctl -w net.ipv6.conf.default.disable_ipv6=0"
+    dotted = refused(AddAddress("eth0.7", 7, address), EACCES)
+    assert dotted.hint == "sysctl -w net/ipv6/conf/eth0.7/disable_ipv6=0"

@@ -83,3 +83,23 @@ def test_what_is_refused_is_not_warned_of(stage: Declared) -> None:
     warnings, failed = batch(stage, line)
     assert warnings == []
     assert len(failed) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("10.0.0.5/24 kind label metric 7", True),
+        ("10.0.0.5/24 kind label", False),
+        ("10.7.0.5/24 kind label metric 7", False),
+        ("10.0.0.5/24 kind macvlan metric 7", False),
+    ],
+)
+def test_a_metric_that_no_route_has(words: str, told: bool) -> None:
+    """A label inside a known network brings no route: its metric is told to have no effect."""
+    stage = Declared(Memory())
+    stage.kernel.add_address("eth0", "10.0.0.1/24")
+    expected = [
+        "eth0:0: metric 7 has no effect, since the label brings no route:"
+        " its network is known on eth0 already"
+    ]
+    assert stage.plan(f"eth0:0 {words}").notes == expected * told

@@ -1,0 +1,48 @@
+"""Notes of plans that few plans have; loaded only for them. Pure."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.families import Registry
+    from netalias.kinds import Goal
+    from netalias.model import Alias
+    from netalias.model.names import AliasName
+
+
+def lost_when_down(alias: Alias) -> list[str]:
+    """What of an IPv6 address is lost while its device is down."""
+    if alias.entry is None:
+        return []
+    lost = [f"the {word}" for word in ("metric", "peer") if getattr(alias.entry, word)]
+    lost += ["deprecated"] if alias.entry.deprecated else []
+    text = " and ".join(lost)
+    return [f"{alias.name}: {text} must be given again when it is raised"] if lost else []
+
+
+def same_name(name: AliasName, alias: Alias, registry: Registry) -> str:
+    """A foreign label has the name of a new alias."""
+    return (
+        f"{name}: {name.main} carries a label of that name already, {_text(registry, alias)}, made"
+        " by others; ifconfig and getifaddrs(3) will go on showing that one"
+    )
+
+
+def foreign(name: AliasName, alias: Alias, registry: Registry) -> str:
+    """A label that is deleted was made by others."""
+    return f"{name}: this label, {_text(registry, alias)}, was made by others"
+
+
+def unused_metric(goal: Goal, metric: int) -> list[str]:
+    """The metric of a label is that of no route, since the label is a host inside a network that
+    has one already."""
+    if goal.entry is None or not goal.entry.noted:
+        return []
+    return [
+        f"{goal.name}: metric {metric} has no effect, since the label brings no route:"
+        f" its network is known on {goal.main.name} already"
+    ]
+
+
+def _text(registry: Registry, alias: Alias) -> str:
+    return f"{registry.get(alias.family).format(alias.address)}/{alias.prefixlen}"
