@@ -306,12 +306,18 @@ def check_rails(diff: Diff, rules: Rules) -> None:
 def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> None:
     """Read again, and set ``outcome.wrong`` to the differences that are not known failures.
 
-    The devices of the aliases are noted for the time when one of them is lost.
+    What is wrong is read once more: devices, addresses and routes are not of one moment, and others
+    are at work too. The devices of the aliases are noted for the time when one of them is lost.
     """
     former = engine.former_devices
     former.note_all(outcome.diff.observed.aliases)
     if outcome.diff.items:
-        former.note_all(_verify(engine, declared, rules, outcome).aliases)
+        observed = _verify(engine, declared, rules, outcome)
+        if outcome.wrong or outcome.lost:
+            found = {item.name for item in outcome.wrong}
+            observed = _verify(engine, declared, rules, outcome)
+            outcome.wrong = [item for item in outcome.wrong if item.name in found]
+        former.note_all(observed.aliases)
     former.save()
 
 

@@ -52,6 +52,7 @@ class Report:
         self._registry = engine.registry
         self._warned: set[str] = set()
         self._before: set[str] = set()
+        self._doubted: set[str] = set()
 
     def next_round(self) -> None:
         """Begin a comparison of everything: a warning that does not come again in it is over."""
@@ -122,16 +123,21 @@ class Report:
         return self._engine.within(lambda: process_of(port_id)) if port_id else ""
 
     def failures(self, outcome: Outcome) -> bool:
-        """Log refusals and remaining differences; whether there are any, besides conflicts, which
-        end with the other host."""
+        """Log refusals, and differences that remain once more; whether there are any, besides
+        conflicts, which end with the other host. What somebody has changed meanwhile is put right
+        by its event."""
         for note in outcome.notes:
             self.journal.warning(note)
         failed = [item for item in outcome.failed if not is_late(item)]
         for item in failed:
             assert item.error is not None
             self.warn_once(f"{f'{item.place}: ' if item.place else ''}{item.error.line()}")
+        doubted, self._doubted = self._doubted, set()
         for item in outcome.wrong:
-            self.warn_once(f"still different: {line(item, self._registry)}")
+            text = f"still different: {line(item, self._registry)}"
+            self._doubted.add(text)
+            if text in doubted:
+                self.warn_once(text)
         return bool(outcome.wrong) or not all(isinstance(one.error, Conflict) for one in failed)
 
 
