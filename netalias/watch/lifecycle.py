@@ -16,7 +16,7 @@ from netalias.plan.diff import REMOVED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from netalias.desired.index import Index
     from netalias.engine import Engine
@@ -37,6 +37,7 @@ class Lifecycle:
         self._engine = engine
         self._report = report
         self._left: list[tuple[set[int], dict[str, None]]] = []
+        self._former: dict[int, tuple[str, dict[tuple[int, bytes], int]]] = {}
 
     def retry(self, affected: Affected) -> None:
         """Have the main devices freed again whose aliases could not be removed."""
@@ -85,8 +86,9 @@ class Lifecycle:
                 self._report.journal.notice(f"{main} is down: {counted(count, 'alias')} freed")
 
     def rename(self, affected: Affected, wished: Index) -> bool:
-        """Rename undeclared aliases after their main devices."""
-        if not affected.renamed:
+        """Rename undeclared aliases after their main devices. Declared ones stay as they are until
+        there is another device of the declared name, and go then: that one gets them."""
+        if not (affected.renamed or self._former):
             return False
         failed = False
         observed = self._engine.observe()
@@ -97,10 +99,37 @@ class Lifecycle:
             if old in wished.mains:
                 says = f"the aliases declared for {old} stay as they are"
                 self._report.journal.warning(f"{old} is called {main.name} now: {says}")
+                self._former[index] = old, dict(affected.relabelled)
             else:
-                failed |= self._rename(main, old, list(_aliases(main, observed, affected)), wished)
+                found = list(_aliases(main, observed, affected.relabelled))
+                failed |= self._rename(main, old, found, wished)
         affected.renamed.clear()
         affected.relabelled.clear()
+        return failed | self._replace(observed, wished)
+
+    def _replace(self, observed: Observed, wished: Index) -> bool:
+        """Remove the aliases that stayed on renamed devices, and that other devices get now."""
+        failed = False
+        for index, (old, relabelled) in list(self._former.items()):
+            main, other = observed.snapshot.devices.get(index), observed.snapshot.device(old)
+            if main is None or other is main:
+                del self._former[index]
+            if main is None or other is None or other is main or not other.up:
+                continue
+            del self._former[index]
+            called = (main.name, *main.altnames)
+            leaving = [
+                alias
+                for alias in _aliases(main, observed, relabelled)
+                if AliasName(old, alias.name.slot) in wished
+                and not any(AliasName(name, alias.name.slot) in wished for name in called)
+            ]
+            if leaving:
+                outcome = remove(self._engine, observed, leaving)
+                count = counted(sum(item.sign == REMOVED for item in outcome.done), "alias")
+                says = f"{count} declared for it removed from {main.name}"
+                self._report.journal.notice(f"{old} is another device now: {says}")
+                failed |= self._report.failures(outcome)
         return failed
 
     def _rename(self, main: Device, old: str, found: list[Alias], wished: Index) -> bool:
@@ -182,11 +211,13 @@ def _goes(alias: Alias, affected: Affected, wished: Index) -> bool:
     return main.index in affected.down and not main.up and wished.freed(alias)
 
 
-def _aliases(main: Device, observed: Observed, affected: Affected) -> Iterator[Alias]:
+def _aliases(
+    main: Device, observed: Observed, relabelled: Mapping[tuple[int, bytes], int]
+) -> Iterator[Alias]:
     """Our aliases on a renamed device, with the labels that lost their slots by the renaming."""
     yield from (alias for alias in observed.aliases if alias.ours and alias.main is main)
     for entry in observed.snapshot.on(main.index):
-        slot = affected.relabelled.get((main.index, entry.local))
+        slot = relabelled.get((main.index, entry.local))
         if slot is not None and ":" not in entry.label:
             alias = Alias(AliasName(main.name, slot), "label", main=main, entry=entry)
             alias.family, alias.address = entry.family, entry.local

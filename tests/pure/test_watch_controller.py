@@ -10,7 +10,7 @@ from watched import Watched
 
 from netalias import errors
 from netalias.kernel.memory import Memory
-from netalias.model import AF_INET
+from netalias.model import AF_INET, PROTOCOL, address_text
 from netalias.model.gateways import AddRule, Rule, table_of
 from netalias.model.steps import AddAltname, CreateLink, Step
 from netalias.system.backoff import BURST, LONGEST, SHORTEST
@@ -435,17 +435,57 @@ def test_down_before_the_first_alias_is_there() -> None:
     assert watched.names() == ["eth0:0", "eth0:1"]
 
 
+def marked(watched: Watched) -> list[str]:
+    """The addresses with our mark: main or alias device, and address."""
+    snapshot = watched.engine.observe().snapshot
+    return sorted(
+        f"{snapshot.devices[index].name} {address_text(entry.family, entry.local)}"
+        for index, entries in snapshot.addresses.items()
+        for entry in entries
+        if entry.protocol == PROTOCOL
+    )
+
+
 def test_another_device_gets_the_name_of_a_main_device() -> None:
-    """The alias is made on it; that of the renamed device gives its names away, and stays."""
-    watched = Watched("eth0:0 10.0.0.5 kind macvlan\n")
+    """Its aliases are made on it, and no address is on both: those of the renamed device stay until
+    then, and go. What is declared for that one by its new name, or by nobody, stays."""
+    watched = Watched(
+        "eth0:0 10.0.0.5/24 kind macvlan\neth0:1-2 10.0.0.6/24+ kind label\n"
+        "eth0:3 2001:db8::5/64 kind label\nlan0:2 10.0.9.2 kind label\n"
+    )
+    watched.engine.create("eth0:8", "10.0.0.8", "kind", "macvlan")
+    watched.quiet()
     watched.kernel.set_device("eth0", name="lan0")
     watched.quiet()
-    watched.kernel.add_device("eth0", up=True)
+    before = ["10.0.0.6", "10.0.9.2", "2001:db8::5"]
+    assert [one for one in marked(watched) if "lan0 " in one] == [f"lan0 {one}" for one in before]
+    watched.kernel.add_device("eth0")
     watched.quiet()
-    found = {str(one.name): one.device for one in watched.engine.observe().aliases}
-    assert sorted(found) == ["eth0:0", "lan0:0"]
-    assert (found["eth0:0"].name, found["lan0:0"].name) == ("eth0_0", "lan0_0")
-    assert "error" not in watched.journal.getvalue()
+    assert len(marked(watched)) == 5  # nothing can be made on a device that is down
+    watched.said()
+    watched.kernel.set_device("eth0", up=True)
+    watched.quiet()
+    assert marked(watched) == [
+        "eth0 10.0.0.6", "eth0 10.0.0.7", "eth0 2001:db8::5", "eth0_0 10.0.0.5", "eth0_8 10.0.0.8",
+        "lan0 10.0.9.2",
+    ]  # fmt: skip
+    assert watched.said()[0] == (
+        "netalias: eth0 is another device now: 3 aliases declared for it removed from lan0"
+    )
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_two_devices_swap_their_names(times: int) -> None:
+    """In one go: the aliases change places, and no address is on both."""
+    watched = Watched("eth0:0 10.0.0.5 kind macvlan\neth0:1-2 10.0.0.6/24+ kind label\n")
+    index = watched.kernel.device("eth0").index
+    for _ in range(times):
+        watched.kernel.set_device("eth0", name="tmp0")
+        watched.kernel.set_device("eth1", name="eth0")
+        watched.kernel.set_device("tmp0", name="eth1")
+        watched.quiet()
+        assert marked(watched) == ["eth0 10.0.0.6", "eth0 10.0.0.7", "eth0_0 10.0.0.5"]
+    assert (watched.kernel.device("eth0").index == index) is (times == 2)
 
 
 def test_a_new_name() -> None:
