@@ -51,6 +51,7 @@ class Made:
         self.peer = ""
         self.broadcast = ""
         self.metric = ""
+        self.deprecated = False
 
     def __repr__(self) -> str:
         return f"{self.label} {self.address}/{self.length} brd {self.broadcast} peer {self.peer}"
@@ -139,6 +140,7 @@ def _by_ip(words: list[str]) -> list[Made]:
     if isinstance(local, IPv6Address) != six:
         raise ValueError("another family")
     made = Made(label, local, length)
+    made.deprecated = values.get("preferred_lft") == "0"
     if not made.main or label.partition(":")[0] != device.partition(":")[0]:
         raise ValueError("dev and label do not match")
     if max(len(label), len(device)) > LABEL_MAX:
@@ -226,7 +228,16 @@ MASKS6, BAD_MASKS6 = ("64", "128", "48", "0"), ("129", "064", "x")
 MASKED = ("", *(f" netmask {mask}" for mask in ("255.255.255.0", "255.255.255.255",
           "255.255.255.255 broadcast 10.0.0.1", "255.0.255.0")))  # fmt: skip
 METHODS = ("static",) * 9 + ("manual", "loopback")
-LOST = ("gateway", "mtu", "hwaddress", "metric", "scope", "dns-nameservers", "description")
+LOST = (
+    "gateway",
+    "mtu",
+    "hwaddress",
+    "metric",
+    "scope",
+    "dns-nameservers",
+    "description",
+    "preferred-lifetime",
+)
 """Options of an alias that become notes."""
 OTHERS = (
     *(f"{word} 1" for word in LOST), "network 10.0.0.0", "auto", "no-scripts", "no-auto-down",

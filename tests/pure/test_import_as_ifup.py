@@ -29,6 +29,7 @@ class Line:
         self.address, self.length = ip_address(local), int(length)
         self.words = dict(zip(rest[::2], rest[1::2], strict=False))
         self.bare = "-broadcast" in rest
+        self.deprecated = "deprecated" in rest
 
     @property
     def broadcast(self) -> str:
@@ -97,6 +98,7 @@ def nothing_is_lost(case: Case) -> None:
         (line,) = [one for one in case.lines if one.address == made.address]
         assert (line.main, line.length) == (made.main, made.length), made
         assert line.broadcast == made.broadcast, made
+        assert line.deprecated == made.deprecated, made
         assert line.words.get("pointopoint", "") == made.peer, made
         assert line.words.get("metric", "") == made.metric, made
         if names.split(made.label) is None or made.label in called:

@@ -118,8 +118,9 @@ def test_inet(options: list[str], words: str) -> None:
     ],
 )
 def test_inet6(options: list[str], words: str) -> None:
-    """IPv6 has no classes: without a length it is one address."""
-    assert line(*options, head="eth0:0 inet6 static") == f"eth0:0 {words} kind label"
+    """IPv6 has no classes: without a length it is one address. ifup gives every IPv6 address of an
+    alias the preferred lifetime 0."""
+    assert line(*options, head="eth0:0 inet6 static") == (f"eth0:0 {words} kind label deprecated")
 
 
 @pytest.mark.parametrize(
@@ -426,7 +427,7 @@ def test_second_stanza() -> None:
     other = found(f"{text}\niface eth0:0 inet6 static\n address 2001:db8::1/64\n")
     assert other.lines == [
         "eth0:0  10.0.0.1/24     kind label   # f:2",
-        "eth0:1  2001:db8::1/64  kind label   # f:4: eth0:0",
+        "eth0:1  2001:db8::1/64  kind label deprecated   # f:4: eth0:0",
     ]
     assert other.notes == [
         "f:4: eth0:0: 2001:db8::1/64 becomes eth0:1, since 10.0.0.1/24 at f:2 has that name"

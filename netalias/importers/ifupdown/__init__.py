@@ -47,6 +47,7 @@ REASONS = {
     "gateway": "an alias brings no default route",
     "metric": "it is that of the default route",
     "scope": "the kind decides it",
+    "preferred-lifetime": "ifup deprecates every IPv6 address of an alias",
 }
 OTHER_REASON = "netalias has nothing like it"
 WITHOUT_EFFECT = ("network",)
@@ -160,6 +161,7 @@ class _Conversion:
         try:
             main = _check(name) if alias else name
             found = static(one.values, self.registry.get(one.family))
+            found.deprecated = alias and one.family == "inet6"  # whatever lifetime it says
             words = found.words(main)
             if alias:
                 desired.parse([f"{main}:0", *words], self.registry)
