@@ -9,7 +9,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.desired.declarations import Declarations, counted, single
 from netalias.engine import execute
-from netalias.engine.connected import examine
+from netalias.engine.connected import examine, left_behind
 from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
 from netalias.observed import Observed, only
@@ -136,7 +136,7 @@ def look(
     *conflicts* are addresses that cannot be added. Raises KernelError, NoSuchDevice.
     """
     observed = engine.observe()
-    examine(engine.kernel, observed, observed.aliases)
+    routes = examine(engine.kernel, observed, observed.aliases)
     if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
         only(observed, rules.only)
     diff = compare(
@@ -148,7 +148,9 @@ def look(
         conflicts=conflicts,
         removing=rules.removing,
     )
-    diff.items += _leftovers(engine, observed, diff.items, rules.only)
+    left = left_behind(engine.kernel, declared, observed, diff.items, routes)
+    left += _leftovers(engine, observed, diff.items)
+    diff.items += [one for one in left if rules.only in ("", one.name.main)]
     main = observed.snapshot.device(rules.only) if rules.only else None
     sysctls = engine.sysctls(observed, [item.plan for item in diff.items])
     diff.items += [one for one in sysctls if main is None or str(one.name) == main.name]
@@ -248,15 +250,13 @@ def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outc
     return carry_out(engine, Prepared(diff))
 
 
-def _leftovers(
-    engine: Engine, observed: Observed, items: list[Difference], only: str = ""
-) -> list[Difference]:
-    """The removals of rules whose alias has gone, of every main device or of one."""
+def _leftovers(engine: Engine, observed: Observed, items: list[Difference]) -> list[Difference]:
+    """The removals of rules whose alias has gone."""
     if not engine.kernel.routing().ruled():
         return []
     from netalias.plan.leftovers import leftovers
 
-    return [one for one in leftovers(observed, items) if only in ("", one.name.main)]
+    return leftovers(observed, items)
 
 
 def renew(kernel: Kernel, renewals: Sequence[RenewAddress]) -> list[Failure]:

@@ -6,7 +6,7 @@ from netalias.desired.declarations import counted
 from netalias.errors import Conflict
 from netalias.kernel import GONE
 from netalias.model.leases import MarkAddress, RenewAddress
-from netalias.model.routes import AddRoute
+from netalias.model.routes import AddRoute, DelRoute
 from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress, DelAltname, SetLink
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.plan.sysctls import SET
@@ -79,11 +79,15 @@ class Report:
         for item in items:
             self.journal.debug(line(item, self._registry))
         told = []
+        left = [item for item in items if _is_left(item)]
         for sign, (what, verb) in DONE.items():
-            names = [str(item.name) for item in items if item.sign == sign]
+            names = [str(item.name) for item in items if item.sign == sign and item not in left]
             if names:
                 text = f"{counted(len(names), what)} {verb}"
                 told.append(f"{text} ({', '.join(names)})" if len(names) <= FEW else text)
+        if left:
+            names = [str(item.name) for item in left[:FEW]]
+            told.append(f"what was left of {', '.join(dict.fromkeys(names))} deleted")
         self.journal.info(", ".join(told))
 
     def repaired(self, items: Sequence[tuple[Difference, int]]) -> None:
@@ -141,6 +145,12 @@ class Report:
         return bool(outcome.wrong) or not all(isinstance(one.error, Conflict) for one in failed)
 
 
+def _is_left(item: Difference) -> bool:
+    """Whether a rule or route is deleted whose alias has gone, and no alias."""
+    alias = item.plan.alias
+    return item.sign == REMOVED and alias is not None and not (alias.device or alias.entry)
+
+
 def has_failed(item: Difference) -> bool:
     """Whether the kernel found that another host has the present address of the alias."""
     alias = item.plan.alias
@@ -165,6 +175,7 @@ def repair(steps: Sequence[Step]) -> str:
         (MarkAddress, "protocol of its address put back"),
         (RenewAddress, "lifetime of its address put back"),
         (AddRoute, "route put back"),
+        (DelRoute, "" if AddAddress in kinds else "stale route removed"),
         (AddAltname, "altname put back"),
         (DelAltname, "" if AddAltname in kinds else "other altname removed"),
     ):

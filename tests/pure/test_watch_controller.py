@@ -435,6 +435,25 @@ def test_down_before_the_first_alias_is_there() -> None:
     assert watched.names() == ["eth0:0", "eth0:1"]
 
 
+def test_what_an_alias_left_behind() -> None:
+    """The route of a label that somebody deletes goes. What is left of an alias that nobody declares
+    is told as no alias."""
+    watched = Watched("eth0:0 2001:db8::5/64 kind label\neth0:1 10.0.0.5 kind macvlan\n")
+    watched.kernel.add_address("eth0", "2001:db8::1/64")
+    watched.kernel.remove_address("eth0", "2001:db8::5/64")
+    watched.said()
+    watched.quiet()
+    metrics = {one.metric for one in watched.kernel.connected() if one.network[:1] == b"\x20"}
+    assert metrics == {256}
+    assert watched.said() == [
+        "netalias: eth0:0 was removed: put right",
+        "netalias: eth0:0: stale route removed",
+    ]
+    watched.kernel.send([AddRule(Rule("eth0_7", AF_INET, table_of(99, 0)))])
+    watched.load("eth0:0 2001:db8::5/64 kind label\neth0:1 10.0.0.5 kind macvlan\n")
+    assert watched.said() == ["netalias: what was left of eth0:7 deleted"]
+
+
 def marked(watched: Watched) -> list[str]:
     """The addresses with our mark: main or alias device, and address."""
     snapshot = watched.engine.observe().snapshot
