@@ -436,8 +436,8 @@ def test_down_before_the_first_alias_is_there() -> None:
 
 
 def test_what_an_alias_left_behind() -> None:
-    """The route of a label that somebody deletes goes. What is left of an alias that nobody declares
-    is told as no alias."""
+    """The route of a label that somebody deletes goes. What is left of an undeclared alias is told
+    as no alias."""
     watched = Watched("eth0:0 2001:db8::5/64 kind label\neth0:1 10.0.0.5 kind macvlan\n")
     watched.kernel.add_address("eth0", "2001:db8::1/64")
     watched.kernel.remove_address("eth0", "2001:db8::5/64")
