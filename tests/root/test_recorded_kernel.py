@@ -8,7 +8,7 @@ from pathlib import Path
 from socket import AF_INET, SOCK_DGRAM, inet_aton, socket
 
 import pytest
-from command import Command
+from command import Command, set_sysctl, sysctl
 from support import Namespace, until
 
 from netalias.kernel.netlink import Netlink
@@ -125,6 +125,8 @@ CHANGES = {
     "mode": "link set m0 type macvlan mode private",
     "flags": "link set m0 multicast off",
 }
+SYSCTLS = ("arp_announce", "arp_ignore", "promote_secondaries")
+"""Sysctls of main devices that aliases need."""
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -137,6 +139,17 @@ def test_a_change(stage: Namespace, name: str) -> None:
     before = settled(stage)
     stage.run(["sh", "-c", f"ip {CHANGES[name]}"])
     assert fresh(stage) != before
+
+
+@pytest.mark.parametrize("key", SYSCTLS)
+def test_a_sysctl_of_a_main_device(stage: Namespace, key: str) -> None:
+    """The kernel announces no change of it, so only a reading can tell."""
+    before = settled(stage)
+    value = int(sysctl(stage, f"ipv4/conf/eth9/{key}"))
+    set_sysctl(stage, f"ipv4/conf/eth9/{key}", 1 - value)
+    assert fresh(stage) != before
+    set_sysctl(stage, f"ipv4/conf/eth9/{key}", value)
+    assert fresh(stage) == before
 
 
 def both(stage: Namespace, *commands: str) -> tuple[bytes, bytes]:

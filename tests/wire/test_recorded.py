@@ -25,7 +25,7 @@ from netalias import errors
 from netalias.kernel import netlink
 from netalias.kernel.netlink import codec, spec
 from netalias.kernel.netlink.fingerprint import PORT_ID, Fingerprinted
-from netalias.model import AF_INET6, PROTOCOL, Address, Device, Snapshot, Stats
+from netalias.model import AF_INET, AF_INET6, PROTOCOL, Address, Device, Snapshot, Stats
 from netalias.model.steps import AddAltname
 
 Message = dict[str, Any]
@@ -497,16 +497,13 @@ def test_one_length_and_two_layouts() -> None:
 
 @few
 @given(st.lists(devices(), max_size=4), st.data())
-def test_counters_and_settings_do_not_count(
-    given_devices: list[Device], data: st.DataObject
-) -> None:
-    """Neither traffic nor what is in IFLA_AF_SPEC."""
+def test_counters_do_not_count(given_devices: list[Device], data: st.DataObject) -> None:
+    """Traffic is no change."""
     busy = []
     for device in given_devices:
         device.stats = device.stats or Stats()
         busy.append(Device(**{name: getattr(device, name) for name in Device.__slots__}))
         busy[-1].stats = Stats(*data.draw(st.tuples(*[st.integers(0, 2**64 - 1)] * 4)))
-        busy[-1].promote = data.draw(st.booleans())
     assert heard(machine(given_devices)) == heard(machine(busy))
 
 
@@ -538,6 +535,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     "ifalias": {"ifalias": "x"},
     "operstate": {"operstate": 6},
     "no IPv6": {"inet6": False},
+    "arp_announce": {"arp_announce": 1},
+    "arp_ignore": {"arp_ignore": 1},
+    "promote_secondaries": {"promote": True},
 }
 
 
@@ -545,6 +545,47 @@ def test_every_change_of_a_device_counts() -> None:
     """Each alone, against what was and against each other."""
     played = [machine(changed(**fields)) for fields in ({}, *CHANGES.values())]
     assert len({heard(one) for one in played}) == len(CHANGES) + 1
+
+
+def sysctls(family: int, kind: int, count: int, own: int, drawn: int) -> bytes:
+    """The digest of a device whose IFLA_AF_SPEC has an array of *count* values, of which *own* is
+    arp_ignore, and then an ND reachable time that was *drawn*."""
+    values = [0] * count
+    if count > 18:
+        values[18] = own
+    conf = codec.attr(kind, b"".join(value.to_bytes(4, "little") for value in values))
+    inet6 = codec.attr(10, codec.attr(5, bytes(8) + drawn.to_bytes(4, "little")))
+    payload = codec.attr(family, conf) + inet6
+    return heard(raw([(1, [(3, b"eth0"), (spec.IFLA["IFLA_AF_SPEC"], payload)])]))
+
+
+@pytest.mark.parametrize("count", [20, 33])
+def test_of_families_the_sysctls_count(count: int) -> None:
+    """Those that aliases need of their main devices, and nothing of IPv6."""
+    before = sysctls(AF_INET, 1, count, 1, 30000)
+    assert sysctls(AF_INET, 1, count, 1, 40000) == before
+    assert sysctls(AF_INET, 1, count, 0, 30000) != before
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "count"), [(AF_INET6, 1, 33), (AF_INET, 2, 33), (AF_INET, 1, 19)]
+)
+def test_a_family_at_another_place_is_left_out(family: int, kind: int, count: int) -> None:
+    """No kernel has been seen that does so; nothing may be taken for a sysctl that is none."""
+    before = sysctls(family, kind, count, 1, 30000)
+    assert sysctls(family, kind, count, 1, 40000) == before
+
+
+def test_sysctls_of_one_device_are_those_of_no_other() -> None:
+    """Messages of one length with other values are compared value by value."""
+    pairs = [(one, other) for one in (0, 1) for other in (0, 1)]
+    found = []
+    for one, other in pairs:
+        first, second = (
+            Device(index, "eth0", arp_ignore=value) for index, value in ((2, one), (3, other))
+        )
+        found.append(heard(machine([first, second])))
+    assert len(set(found)) == len(pairs)
 
 
 def test_values_of_one_length_count() -> None:

@@ -2,8 +2,9 @@
 
 The dumps of an unchanged kernel are equal byte by byte if the requests are. So the socket has a
 fixed port id and the dumps have fixed sequence numbers, and the digest leaves out values that
-change by themselves: the counters of the devices, and IFLA_AF_SPEC, for which the kernel draws a
-new ND reachable time every few minutes (neigh_rand_reach_time). It also leaves out the lifetimes of
+change by themselves: the counters of the devices, and of IFLA_AF_SPEC all that follows the IPv4
+sysctls that aliases need, since the kernel draws a new ND reachable time every few minutes
+(neigh_rand_reach_time). It also leaves out the lifetimes of
 addresses without the mark of netalias, which count down; their offsets are kept with the digest, so
 that a recognition need not decode each message.
 
@@ -20,7 +21,7 @@ from _socket import MSG_DONTWAIT
 from _struct import Struct
 
 from netalias.kernel.netlink import Netlink, codec, messages, read_done
-from netalias.model import PROTOCOL
+from netalias.model import AF_INET, PROTOCOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
 ALIAS_KINDS = (b"macvlan", b"ipvlan", b"dummy")
-LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64, codec.IFLA_AF_SPEC})
+LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64})
 """Attributes of devices that change by themselves."""
+SYSCTLS = 4 + 4 + 4 + codec.CONF_AT + codec.CONF.size
+"""End of the sysctls that aliases need in IFLA_AF_SPEC, behind the headers of that, of AF_INET and
+of IFLA_INET_CONF: the kernel puts these first (rtnl_fill_link_af)."""
 
 
 class Fingerprinted(Netlink):
@@ -202,28 +206,43 @@ def _lasting(data: bytes) -> Iterator[memoryview]:
             yield view[start + low : start + high]
 
 
-def _kept(message: bytes, kind: int, at: int, end: int) -> int:
-    """End of the part of an attribute, from *at* to *end*, that enters the digest.
+def _kept(message: bytes, kind: int, at: int, end: int) -> tuple[int, int]:
+    """Ends of the part of an attribute, from *at* to *end*, that enters the digest, and of the part
+    that is the same in all messages of a shape.
 
-    Of IFLA_LINKINFO only the kind does, unless it is one of aliases: bridges and their ports have
+    Of IFLA_LINKINFO only the kind enters, unless it is one of aliases: bridges and their ports have
     timers behind it.
     """
     if kind in LEFT_OUT:
-        return at + 4
+        return at + 4, at + 4
+    if kind == codec.IFLA_AF_SPEC:
+        return _kept_families(message, at, end)
     if kind != codec.IFLA_LINKINFO or end - at < 8:
-        return end
+        return end, end
     length, inner = codec.ATTR.unpack_from(message, at + 4)
     if inner != codec.IFLA_INFO_KIND:
-        return at + 4
+        return at + 4, at + 4
     behind = min(at + 4 + max(length, 4), end)
-    return end if message[at + 8 : behind].rstrip(b"\0") in ALIAS_KINDS else behind
+    known = message[at + 8 : behind].rstrip(b"\0") in ALIAS_KINDS
+    return (end, end) if known else (behind, behind)
+
+
+def _kept_families(message: bytes, at: int, end: int) -> tuple[int, int]:
+    """The same for IFLA_AF_SPEC; only its header where no IPv4 sysctls are at their usual place."""
+    if end - at >= SYSCTLS:
+        length, family = codec.ATTR.unpack_from(message, at + 4)
+        inner, kind = codec.ATTR.unpack_from(message, at + 8)
+        usual = family & codec.NLA_TYPE_MASK, kind & codec.NLA_TYPE_MASK
+        if usual == (AF_INET, codec.IFLA_INET_CONF) and length > inner >= SYSCTLS - 8:
+            return at + SYSCTLS, at + 12
+    return at + 4, at + 4
 
 
 class _Shape:
     """``parts``: start and end of the parts of a link message that enter the digest.
 
-    ``headers`` are offsets and bytes of the attributes LEFT_OUT: a message with other bytes there
-    has another shape, or its values would be taken for counters.
+    ``headers`` are offsets and bytes of the attributes that do not enter as a whole: a message with
+    other bytes there has another shape, or its values would be taken for counters.
     """
 
     __slots__ = ("headers", "parts")
@@ -236,9 +255,9 @@ class _Shape:
         while size - at >= 4:
             length, kind = codec.ATTR.unpack_from(message, at)
             end = min(at + max(length, 4), size)
-            kept = _kept(message, kind & codec.NLA_TYPE_MASK, at, end)
+            kept, fixed = _kept(message, kind & codec.NLA_TYPE_MASK, at, end)
             if kept < end:
-                self.headers.append((at, message[at:kept]))
+                self.headers.append((at, message[at:fixed]))
                 self.parts.append((low, kept))
                 low = end
             at += (max(length, 4) + 3) & ~3
