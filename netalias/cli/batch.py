@@ -28,7 +28,7 @@ def batch(options: Options, words: list[str]) -> int:
     from netalias.desired.declarations import counted
 
     ((name, text),) = sources.decode(sources.read(words))
-    with options.engine() as first, first.transaction() as transaction:
+    with options.engine() as first, first.transaction(dry=options.dry_run) as transaction:
         work = _work(options, first, transaction.path, f"{name}:")
         work.run(text.split("\n"))
     for number, error in work.failed:
@@ -49,7 +49,7 @@ def many(options: Options, words: list[str]) -> int:
     for wish in wishes:
         check_command(wish)
     deleting = wishes[0].delete
-    with options.engine() as first, first.transaction() as transaction:
+    with options.engine() as first, first.transaction(dry=options.dry_run) as transaction:
         work = _work(options, first, transaction.path, "")
         work.force = options.force or deleting  # what is missing keeps nothing else
         work.run_wishes(wishes)

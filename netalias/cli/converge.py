@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     # The public module imports enum; its C half has the same functions.
     import signal as _signal
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.cli import Options
     from netalias.desired.declarations import Declarations
@@ -79,13 +79,15 @@ class Run:
 
         return converging.foretell(rehearsal(self.engine), diff, rules)
 
-    def reconcile(self, found: list[tuple[str, bytes]]) -> int:
-        """Compare, change, verify and print; the exit status."""
+    def reconcile(self, found: list[tuple[str, bytes]], restored: Sequence[Difference]) -> int:
+        """Compare, change, verify and print; the exit status. *restored* was done before."""
         if not self.options.metrics:
-            return self._reconcile(found).status
-        return measured(self.options.metrics, self.engine, lambda: self._reconcile(found))
+            return self._reconcile(found, restored).status
+        return measured(self.options.metrics, self.engine, lambda: self._reconcile(found, restored))
 
-    def _reconcile(self, found: list[tuple[str, bytes]]) -> converging.Outcome:
+    def _reconcile(
+        self, found: list[tuple[str, bytes]], restored: Sequence[Difference]
+    ) -> converging.Outcome:
         declared = self._declared(found)
         self.name = configuration(found)
         self._check_confirmation()
@@ -94,6 +96,7 @@ class Run:
         if prepared.diff.items:
             self._begin(prepared.diff)
         outcome = converging.carry_out(self.engine, prepared)
+        outcome.diff.items[:0] = restored
         converging.verify(self.engine, declared, rules, outcome)
         if self.armed and not outcome.done:
             self._disarm()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from netalias import __version__, errors, sources
 from netalias.cli import number
-from netalias.runtime import recall
+from netalias.runtime import recall, unsettled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def check(options: Options, words: list[str], *, dry: bool = False) -> int:
     found = sources.read(words)
     if options.syntax:
         return _syntax(found)
-    salt = salted(found, options)
     options.recorded = True
     with options.engine() as engine:
+        salt = salted(found, options, engine)
         if not (options.json or options.metrics) and _known(engine, engine.runtime.path, salt):
             return errors.STATUS_OK
         from netalias.cli.converge import Run
@@ -51,22 +51,25 @@ def reconcile(options: Options, words: list[str]) -> int:
     if options.dry_run:
         return check(options, words, dry=True)
     found = sources.read(words)
-    salt = salted(found, options)
     options.recorded = True
     with options.engine() as engine, engine.transaction() as transaction:
-        whole = options.json or options.metrics or options.confirm
+        salt = salted(found, options, engine)
+        restored = transaction.restored
+        whole = options.json or options.metrics or options.confirm or restored
         if not whole and _known(engine, transaction.path, salt):
             return errors.STATUS_OK
         from netalias.cli.converge import Run
 
-        return Run(options, engine, salt, transaction.path).reconcile(found)
+        return Run(options, engine, salt, transaction.path).reconcile(found, restored)
 
 
-def salted(found: list[tuple[str, bytes]], options: Options) -> bytes:
+def salted(found: list[tuple[str, bytes]], options: Options, engine: Engine) -> bytes:
     """The salt of the fingerprint: everything beside the kernel that the outcome depends on."""
     heads = [f"{name}\n{len(content)}\n" for name, content in found]
     hands = "off" if options.hands_off else ""
-    head = "\n".join([__version__, options.group, options.only, hands, options.announce, *heads])
+    common = ",".join(map(str, engine.common().values()))
+    words = [__version__, options.group, options.only, hands, options.announce, common]
+    head = "\n".join([*words, *heads])
     contents = [content for _, content in found]
     return b"\0".join([head.encode("utf-8", "surrogateescape"), *contents])
 
@@ -74,7 +77,7 @@ def salted(found: list[tuple[str, bytes]], options: Options) -> bytes:
 def _known(engine: Engine, folder: str, salt: bytes) -> bool:
     """Whether declarations and kernel are as they were when they last agreed."""
     before = recall(folder) if folder else b""
-    if not before:
+    if not before or unsettled(folder):
         return False
     engine.kernel.listen()
     return engine.kernel.recognises(salt, before)

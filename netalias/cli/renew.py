@@ -26,7 +26,7 @@ ALL = "all"
 
 def renew(options: Options, words: list[str]) -> int:
     """Renew the leases of aliases, without words or with ``all`` of every one; the exit status."""
-    with options.engine() as engine, engine.transaction():
+    with options.engine() as engine, engine.transaction(dry=options.dry_run):
         observed = engine.observe()
         chosen = select(observed, [] if ALL in words else words)
         named = [_leased(observed, word) for word in words if ":" in word]

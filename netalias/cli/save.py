@@ -58,7 +58,7 @@ def adopt_(options: Options, words: list[str]) -> int:
         )
     from netalias.engine.adopt import adopt
 
-    with options.engine() as first, first.transaction():
+    with options.engine() as first, first.transaction(dry=options.dry_run):
         engine = first
         if options.dry_run:
             from netalias.cli.rehearsal import rehearsal

@@ -189,18 +189,21 @@ class Engine:
                 self._runtime = PrivateDirectory()
         return self._runtime
 
-    def transaction(self) -> Transaction:
-        """A transaction of this engine, to be used in a ``with`` statement."""
-        return Transaction(self)
+    def transaction(self, *, dry: bool = False) -> Transaction:
+        """A transaction of this engine, to be used in a ``with`` statement; *dry* for a dry run."""
+        return Transaction(self, dry)
 
-    def began(self, path: str) -> None:
-        """Note the begin of a transaction; *path* is the runtime directory, empty for none."""
-        self._changing = True
+    def began(self, path: str, *, dry: bool = False) -> bool:
+        """Note the begin of a transaction; *path* is the runtime directory, empty for none. Whether
+        a killed run may have left sysctls, and they are to be restored, not so in a *dry* run."""
+        self._changing = not dry
         self._path = path
         if path:
             self._saved = None
         if path and self._former is not None and not self._former.kept:
             self._former = None  # it was asked before there was a directory
+        left = self.runtime.unsettled or (self._saved is not None and not self._saved.settled)
+        return left and not (dry or self.setup.hands_off)
 
     def ended(self) -> None:
         """Note the end of a transaction."""
@@ -270,25 +273,35 @@ class Engine:
 
     # Sysctls of main devices
 
-    def saved(self, observed: Observed) -> SavedSysctls:
-        """The former values of sysctls that netalias has set on the devices of *observed*."""
-        # Another process may change the file, but not during a transaction.
+    def saved(self, observed: Observed | None = None) -> SavedSysctls:
+        """The former values of sysctls that netalias has set on the devices of *observed*, which
+        holds all devices; by default as they were asked for last."""
         path = self._path if self._changing else self.runtime.path
-        if self._saved is None or (path and not self._changing):
+        # An engine that was lent may have changed the file.
+        if self._saved is None or (path and observed is not None):
             from netalias.plan.sysctls import RAISED
             from netalias.runtime.sysctls import SavedSysctls
 
             self._saved = SavedSysctls(RAISED, path, self.kernel.cookie() if path else 0)
-        self._saved.only(observed.snapshot.devices)
+        if observed is not None and self._saved.values:
+            from netalias.plan.sysctls import proven
+
+            known = proven(observed)
+            self._saved.prune(observed.snapshot.devices, known, write=self._changing)
         return self._saved
+
+    def common(self) -> dict[str, int]:
+        """The sysctls of net.ipv4.conf.all that matter: COMMON of kernel."""
+        from netalias.kernel import COMMON
+
+        return self.within(lambda: {key: self.kernel.common(key) for key in COMMON})
 
     def terms(self, observed: Observed) -> SysctlTerms:
         """The inputs for sysctl changes that *observed* does not contain."""
-        from netalias.plan.sysctls import COMMON, SysctlTerms
+        from netalias.plan.sysctls import SysctlTerms
 
-        common = self.within(lambda: {key: self.kernel.common(key) for key in COMMON})
         saved = self.saved(observed).values
-        return SysctlTerms(saved, common, hands_off=self.setup.hands_off)
+        return SysctlTerms(saved, self.common(), hands_off=self.setup.hands_off)
 
     def sysctls(self, observed: Observed, plans: Sequence[Plan]) -> list[Difference]:
         """The sysctl changes on main devices that *plans* require or make possible."""
@@ -341,8 +354,8 @@ class Engine:
         """
         with self.transaction():
             kernel = self.kernel
-            observed, result = permitted_first(
-                kernel, lambda: self._read_and_plan(wish, force, kernel.able)
+            observed, result = kernel.permitted_first(
+                lambda: self._read_and_plan(wish, force, kernel.able)
             )
             if not result.all_steps:
                 kernel.permitted()
@@ -459,16 +472,19 @@ class Engine:
 class Transaction:
     """A context manager that holds the lock of the namespace, and refreshes the texts at the end.
 
-    ``path`` is the runtime directory, empty for none.
+    ``path`` is the runtime directory, empty for none; ``restored`` are the differences in sysctls
+    that a killed run had left, and that were removed at the begin.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, dry: bool) -> None:
         self._engine = engine
+        self._dry = dry
         self.path = ""
+        self.restored: list[Difference] = []
 
     def __enter__(self) -> Transaction:
         """Take the lock, after the turn among threads. Raises LockBusy after Setup.wait seconds,
-        StateError if no directory is writable."""
+        StateError if no directory is writable, and the errors of settle()."""
         engine = self._engine
         if not engine.turn.acquire(timeout=engine.setup.wait):
             raise errors.LockBusy(f"another thread is at work (waited {engine.setup.wait:g} s)")
@@ -479,7 +495,14 @@ class Transaction:
             engine.turn.release()
             raise
         self.path = runtime.path
-        engine.began(self.path)
+        try:
+            if engine.began(self.path, dry=self._dry):
+                from netalias.engine.settling import settle
+
+                self.restored = settle(engine)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -526,60 +549,49 @@ def execute(
     not be announced. Raises StateError if the saved sysctls cannot be written, KernelError if the
     kernel's verdicts cannot be followed.
     """
+    engine.runtime.forget()
     if session is None:
-        _change(engine, observed, items, None, ordered, atomic)
+        _change(engine, items, None, ordered, atomic)
         return []
     with session:
         session.follow()
-        _change(engine, observed, items, session, ordered, atomic)
+        _change(engine, items, session, ordered, atomic)
         return session.announce([item.plan for item in items if item.error is not None])
 
 
 def _change(
     engine: Engine,
-    observed: Observed,
     items: list[Difference],
     session: ClaimSession | None,
     ordered: bool,
     atomic: bool,
 ) -> None:
     """Carry out *items* in two sends: everything else first, then the sysctls to be restored."""
-    sysctls = [item.sysctl_change for item in items if item.sysctl_change is not None]
-    if not sysctls:
+    if not any(item.sysctl_change or item.plan.switched for item in items):
         _run(engine.kernel, items, session, ordered, atomic)
         return
-    saved = engine.saved(observed)
-    before = saved.copied()
-    saved.keep(sysctls)
-    later = [] if atomic else [item for item in items if _restores(item)]
-    now = [item for item in items if item not in later]
+    from netalias.plan.sysctls import former, restored
+
+    saved, failed = engine.saved(), True
+    before = saved.settled
+    saved.begin(former(items))
     try:
-        _run(engine.kernel, now, session, ordered, atomic)
-    except BaseException:
-        if atomic:
-            saved.reset(before)
-        raise
-    if atomic and items[0].error is not None:
-        saved.reset(before)
-        return
-    if any(item.error is not None for item in now):
-        from netalias.engine.undo import unneeded
+        returns = [one for one in items if one.sysctl_change and one.sysctl_change.restores]
+        later = [] if atomic else returns
+        _run(engine.kernel, [one for one in items if one not in later], session, ordered, atomic)
+        if not atomic:
+            from netalias.engine.settling import due
 
-        later = unneeded(engine.sysctls(engine.observe(), []), items, later)
-    # A request to stop leaves no sysctl behind that nothing needs any more.
-    _run(engine.kernel, later, None, False, False, stoppable=False)
-    changes = [(item.sysctl_change, item.error) for item in (*now, *later)]
-    failed = [one for one, error in changes if one and error]
-    if failed:
-        saved.revert(failed, before)
-    restored = [one for one, error in changes if one and one.restores and not error]
-    if restored:
-        saved.forget(restored)
+            # A request to stop leaves no sysctl behind that nothing needs any more.
+            _run(engine.kernel, due(engine, items, later), None, False, False, stoppable=False)
+        failed = any(item.error is not None for item in items)
+    finally:
+        if failed:
+            from netalias.engine.settling import recover
 
-
-def _restores(item: Difference) -> bool:
-    """Whether the difference restores sysctls that nothing needs any more."""
-    return item.sysctl_change is not None and item.sysctl_change.restores
+            recover(engine)
+        else:
+            saved.end(restored(items), settled=before)
 
 
 def _run(
@@ -634,16 +646,3 @@ def _undoing(kernel: Kernel, items: Sequence[Difference], atomic: bool) -> Undoi
     from netalias.engine.undo import Undoing
 
     return Undoing(kernel, items, atomic)
-
-
-def permitted_first(kernel: Kernel, work: Callable[[], T]) -> T:
-    """The result of *work*, which plans a change.
-
-    Raises NotPermitted in place of any other error if the caller may not change the kernel; else
-    the error of *work*.
-    """
-    try:
-        return work()
-    except errors.NetaliasError:
-        kernel.permitted()
-        raise

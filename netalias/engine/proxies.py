@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.engine import execute, permitted_first
+from netalias.engine import execute
 from netalias.model import PROTOCOL, Snapshot
 from netalias.model.commands import command
 from netalias.model.names import main_name
@@ -154,7 +154,7 @@ def carry_out(engine: Engine, work: Callable[[], Publication]) -> Publication:
     The caller is in a transaction. Raises KernelError, StateError if the record cannot be written;
     NotPermitted takes precedence.
     """
-    result = permitted_first(engine.kernel, work)
+    result = engine.kernel.permitted_first(work)
     if not result.steps:
         engine.kernel.permitted()
     # The record first: watch publishes what is in it, and must not bring back what is withdrawn.

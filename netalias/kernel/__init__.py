@@ -16,6 +16,7 @@ from netalias.model.steps import BARRIERS, AddAddress, DelLink, SetLink
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeVar
 
     from netalias.model.gateways import Routing
     from netalias.model.names import AliasName
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
 
+    T = TypeVar("T")
+
 
 UNKNOWN = (ENOBUFS, EBADMSG)
 """Errnos of steps whose answer was lost or could not be read: the outcome is unknown."""
+COMMON = ("arp_announce", "arp_filter", "arp_ignore")
+"""The sysctls of net.ipv4.conf.all on which the plans depend."""
 GONE = (ENODEV, ENOENT, EADDRNOTAVAIL)
 """Errnos of an inverse step that finds nothing to undo."""
 
@@ -115,6 +120,18 @@ class Kernel:
     def permitted(self) -> None:
         """Check that the caller may change the namespace. Raises NotPermitted."""
         raise NotImplementedError
+
+    def permitted_first(self, work: Callable[[], T]) -> T:
+        """The result of *work*, which plans a change.
+
+        Raises NotPermitted in place of any other error if the caller may not change the namespace;
+        else the error of *work*.
+        """
+        try:
+            return work()
+        except errors.NetaliasError:
+            self.permitted()
+            raise
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """Execute steps in order; the answer to each. A refusal does not stop the rest."""

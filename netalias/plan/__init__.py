@@ -53,10 +53,11 @@ class Plan:
     ``alias`` is the present alias, None if there is none; ``goal`` the future one, None for a
     deletion, and ``kind`` its kind. ``fallback`` are the steps that restore an alias whose
     replacement was refused. ``notes`` are sentences for people; ``sysctls`` are the differences in
-    sysctls of main devices that the plan requires or makes possible.
+    sysctls of main devices that the plan requires or makes possible. ``switched`` is the main
+    device that has promote_secondaries 1 during a deletion only (plan/order.py).
     """
 
-    __slots__ = ("alias", "fallback", "goal", "kind", "notes", "steps", "sysctls")
+    __slots__ = ("alias", "fallback", "goal", "kind", "notes", "steps", "switched", "sysctls")
 
     def __init__(self, alias: Alias | None = None) -> None:
         self.alias = alias
@@ -65,6 +66,7 @@ class Plan:
         self.steps: list[Step] = []
         self.fallback: list[Step] = []
         self.notes: list[str] = []
+        self.switched: Device | None = None
         self.sysctls: list[Difference] = []
 
     @property
@@ -524,45 +526,43 @@ def _in_order(result: Plan) -> Plan:
 
 
 def concerns_sysctls(result: Plan, observed: Observed) -> bool:
-    """Whether sysctls of main devices may have to change; a quick test before plan/sysctls.py."""
+    """Whether sysctls of main devices, or their record, may have to change; a quick test."""
     goal, alias = result.goal, result.alias
-    if goal is not None and _needs_sysctls(goal, result.kind):
+    if goal is not None and _needs_sysctls(goal, result.kind, observed):
         return True
     if alias is None or alias.main is None or alias.family != AF_INET:
         return False
     if any(isinstance(step, AddAddress) and step.phase == RETIRE for step in result.steps):
         return True  # a label may take the network over
-    same = goal is not None and result.kind == alias.kind and goal.type.family == AF_INET
-    if same and not (alias.kind == "label" and alias.entry and alias.entry.networked):
-        return False
-    return _releases_sysctls(alias, alias.main, observed)
+    if goal is not None and result.kind == alias.kind and goal.type.family == AF_INET:
+        return alias.kind == "label" and alias.entry is not None and alias.entry.networked
+    if alias.kind in ("label", "dummy"):
+        return alias.kind == "dummy" or _is_concerned(alias.main, alias.entry)
+    return not _accompanied(alias.main, alias.kind, observed, alias)
 
 
-def _needs_sysctls(goal: Goal, kind: str) -> bool:
+def _needs_sysctls(goal: Goal, kind: str, observed: Observed) -> bool:
     """Whether a new alias may need sysctls, or be affected by one that is set."""
-    if kind == "dummy":
-        return True
-    if goal.type.family != AF_INET:
-        return False
+    if kind == "dummy" or goal.type.family != AF_INET:
+        return kind == "dummy"
     if kind == "label":
-        primary = goal.entry is not None and goal.entry.networked and not goal.main.promote
-        return primary or bool(goal.main.flags & IFF_LOOPBACK)
-    return goal.main.arp_announce < 2 or (kind == "macvlan" and not goal.main.arp_ignore)
-
-
-def _releases_sysctls(alias: Alias, main: Device, observed: Observed) -> bool:
-    """Whether the removal of *alias* may allow sysctls to be restored, or to be set for others."""
-    if alias.kind == "label":
-        primary = alias.entry is not None and alias.entry.networked and main.promote
-        return primary or bool(main.flags & IFF_LOOPBACK)
-    if alias.kind == "dummy":
+        return _is_concerned(goal.main, goal.entry)
+    if goal.main.arp_announce < 2 or (kind == "macvlan" and not goal.main.arp_ignore):
         return True
-    return main.arp_announce + main.arp_ignore > 0 and not any(
-        other is not alias
-        and other.main is main
-        and other.kind == alias.kind
-        and other.family == AF_INET
-        for other in observed.aliases
+    # The values may be due to the aliases of a device that had this index before.
+    return not _accompanied(goal.main, kind, observed)
+
+
+def _is_concerned(main: Device, entry: Address | None) -> bool:
+    """Whether a label with this address concerns the sysctls of *main*, or of others (lo)."""
+    return (entry is not None and entry.networked) or bool(main.flags & IFF_LOOPBACK)
+
+
+def _accompanied(main: Device, kind: str, observed: Observed, alias: Alias | None = None) -> bool:
+    """Whether another IPv4 alias than *alias* on *main* is of this kind."""
+    return any(
+        one is not alias and one.main is main and one.kind == kind and one.family == AF_INET
+        for one in observed.aliases
     )
 
 

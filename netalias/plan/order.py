@@ -119,6 +119,7 @@ def _delete_primary(plan: Plan, step: DelAddress, phase: int, main: Device, prom
     step.phase = phase
     switch = [SetLink(main.name, main.index, phase, conf={PROMOTE: value}) for value in (1, 0)]
     steps = [one for one in plan.steps if not _switches(one, main)]
+    plan.switched = main if promote else None
     if promote:
         place = next(place for place, one in enumerate(steps) if one is step)
         steps[place : place + 1] = [switch[0], step, switch[1]]

@@ -16,7 +16,7 @@ all and the device.
 
 from __future__ import annotations
 
-from netalias.kinds import RECORD
+from netalias.kinds import RECORD, UNLINKED
 from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
 from netalias.model.names import main_name
 from netalias.model.steps import SysctlChange
@@ -24,7 +24,7 @@ from netalias.plan import Difference, Plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from netalias.kinds import Goal
     from netalias.model import Address, Alias, Device
@@ -42,8 +42,6 @@ KEEPS = {PROMOTE: 1}
 """The value on the main device of a label that brings its network (inet_del_ifa)."""
 RAISED = {**ASKS, **ANSWERS, **KEEPS}
 """The values that netalias sets."""
-COMMON = ("arp_announce", "arp_filter", "arp_ignore")
-"""The sysctls of net.ipv4.conf.all that matter."""
 
 SET = "="
 """Sign of a Difference in the sysctls of a main device."""
@@ -53,8 +51,8 @@ class SysctlTerms:
     """The inputs of differences() beside the observed state.
 
     ``old`` are the values before netalias changed them, by ifindex and sysctl name; ``common``
-    those of net.ipv4.conf.all by the names in COMMON, 0 if missing. With ``hands_off`` no sysctl is
-    changed.
+    those of net.ipv4.conf.all by the names in kernel.COMMON, 0 if missing. With ``hands_off`` no
+    sysctl is changed.
     """
 
     __slots__ = ("common", "hands_off", "old")
@@ -71,6 +69,16 @@ class SysctlTerms:
         self.hands_off = hands_off
 
 
+def proven(observed: Observed) -> set[int]:
+    """The ifindexes of main devices that were not made again since our last change: they have
+    aliases of ours that would have gone with them."""
+    return {
+        alias.main.index
+        for alias in observed.aliases
+        if alias.ours and alias.main is not None and alias.kind not in UNLINKED
+    }
+
+
 def differences(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -> list[Difference]:
     """The sysctls to raise for *plans*, and those to restore once they are carried out.
 
@@ -85,6 +93,30 @@ def _difference(change: SysctlChange) -> Difference:
     item.plan.steps.append(change.step)
     item.sysctl_change = change
     return item
+
+
+def former(items: Iterable[Difference]) -> Iterator[tuple[Device, Mapping[str, int]]]:
+    """The main devices on which *items* raise sysctls, for a deletion only or for longer, each with
+    its present values."""
+    for item in items:
+        change, main = item.sysctl_change, item.plan.switched
+        if change is not None and not change.restores:
+            yield change.main, change.before
+        if main is not None:
+            yield main, {PROMOTE: main.promote_secondaries}
+
+
+def restored(items: Sequence[Difference]) -> Iterator[tuple[int, Iterable[str]]]:
+    """The ifindexes and sysctls that have their former values after *items*."""
+    changes = [item.sysctl_change for item in items if item.sysctl_change is not None]
+    raised = {one.main.index for one in changes if PROMOTE in one.after and not one.restores}
+    for change in changes:
+        if change.restores:
+            yield change.main.index, change.after
+    for item in items:
+        main = item.plan.switched
+        if main is not None and main.index not in raised:
+            yield main.index, [PROMOTE]
 
 
 class _Settlement:

@@ -29,6 +29,10 @@ POLL = 0.01
 """Seconds between two attempts to take the lock."""
 COOKIE = "/namespace"
 FINGERPRINT = "/fingerprint"
+SYSCTLS = "/settings"
+"""The file of former sysctls (sysctls.py)."""
+BEGUN = "/settings.begun"
+"""The same while a change is under way, or if a run was killed during one."""
 SPARE = 8
 """Folders under /tmp that a user tries: others may have made the first ones."""
 SIZE_MAX = 1 << 20
@@ -39,7 +43,13 @@ S_IFMT, S_IFREG = 0o170000, 0o100000
 
 class RuntimeDirectory:
     """The runtime directory of the namespace with inode *namespace*; acquire() waits *wait* seconds
-    at most."""
+    at most.
+
+    ``unsettled``: when the lock was taken there was a record of sysctls that a killed run may have
+    left raised.
+    """
+
+    unsettled = False
 
     def __init__(self, namespace: int, wait: float) -> None:
         self.namespace = namespace
@@ -78,6 +88,16 @@ class RuntimeDirectory:
             except OSError as error:
                 self.release()
                 raise errors.StateError(f"{self._path}{COOKIE}: {error.strerror}") from None
+        self.unsettled = unsettled(self._path)
+
+    def forget(self) -> None:
+        """Forget the fingerprint, before a change: it does not cover all that a killed run may
+        leave. If that fails, the next run may take that for the former state."""
+        try:
+            if self._path:
+                remove_file(self._path + FINGERPRINT)
+        except OSError:
+            pass
 
     def release(self) -> None:
         """Release the lock."""
@@ -199,6 +219,14 @@ def remember(directory: str, fingerprint: bytes) -> None:
         replace_file(directory + FINGERPRINT, fingerprint)
     except OSError:
         pass
+
+
+def unsettled(directory: str) -> bool:
+    """Whether a run was killed while it changed sysctls of main devices."""
+    try:
+        return os.lstat(directory + BEGUN).st_mode & S_IFMT == S_IFREG
+    except OSError:
+        return False
 
 
 def _open(namespace: int) -> tuple[int, str]:

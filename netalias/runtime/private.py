@@ -8,12 +8,24 @@ class PrivateDirectory:
     to save nothing."""
 
     namespace = 0
+    unsettled = False
 
     def __init__(self, path: str = "") -> None:
         self.path = path
 
     def acquire(self, cookie: int = 0) -> None:
-        """Do nothing."""
+        """Look for a record that is not settled."""
+        if self.path:
+            from netalias.runtime import unsettled
+
+            self.unsettled = unsettled(self.path)
+
+    def forget(self) -> None:
+        """Forget the fingerprint."""
+        if self.path:
+            from netalias.runtime import FINGERPRINT, remove_file
+
+            remove_file(self.path + FINGERPRINT)
 
     def release(self) -> None:
         """Do nothing."""

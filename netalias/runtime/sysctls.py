@@ -1,146 +1,191 @@
 """Saved sysctls: former values that netalias changed on main devices, in the runtime directory.
 
 The first line of the file is ``namespace COOKIE``, since the directory may have belonged to a
-former namespace; each other line is ``IFINDEX SYSCTL VALUE``. Without a directory the values live
-as long as the process.
+former namespace; each other line is ``IFINDEX SYSCTL VALUE DEVICE MAC KIND``, where MAC and KIND
+may be ``-``. Version 0.4 did not write the device. Without a directory the values live as long as
+the process.
 
-A value is valid only while the device has the value that netalias sets: otherwise the run that
-saved it was refused or killed, or another program has changed the sysctl since.
+While a change is under way the record is BEGUN, and the former one is out of force. A run that is
+killed leaves it: then nobody knows which of the values still have to be restored
+(engine/settling.py).
+
+A value is valid only while the same device has the value that netalias sets: otherwise the run that
+saved it was refused or killed, or somebody has changed the sysctl or made the device again since.
 """
 
 from __future__ import annotations
 
+import os
+
 from netalias import errors
 from netalias.model.names import number
-from netalias.runtime import read_file, remove_file, replace_file
+from netalias.runtime import BEGUN, SYSCTLS, read_file, remove_file, replace_file, unsettled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from netalias.model import Device
-    from netalias.model.steps import SysctlChange
 
     Values = dict[int, dict[str, int]]
+    Identity = tuple[str, str, str]
+    """Name, MAC in hexadecimal, and kind of a device."""
 
-FILE = "/settings"
+FOLLOWING = ("bond", "bridge", "team")
+"""Kinds of devices whose MAC follows those of their ports."""
+NONE = "-"
 
 
 class SavedSysctls:
     """The former values: ``values`` by ifindex and name of the sysctl.
 
-    *full* are the values that netalias sets, each higher than the former one; *directory* is the
-    runtime directory, empty for none; *cookie* is SO_NETNS_COOKIE of the namespace, 0 if unknown.
+    ``settled``: no change is under way, nor was a run killed during one. *full* are the values that
+    netalias sets, each higher than the former one; *directory* is the runtime directory, empty for
+    none; *cookie* is SO_NETNS_COOKIE of the namespace, 0 if unknown.
     """
 
     def __init__(self, full: Mapping[str, int], directory: str = "", cookie: int = 0) -> None:
         self.values: Values = {}
+        self.settled = True
+        self._devices: dict[int, Identity] = {}
         self._full = full
         self._folder = directory
-        self._head = f"namespace {cookie}" if cookie else ""
+        self._cookie = cookie
+        self._begun = b""
         if directory:
             self._read()
 
-    def only(self, present: Mapping[int, Device]) -> None:
-        """Forget devices not in *present*, and sysctls that were changed since; the file is updated
-        with the next change."""
-        found = {
-            index: {key: old[key] for key in old if getattr(present[index], key) == self._full[key]}
-            for index, old in self.values.items()
-            if index in present
-        }
-        self.values = {index: old for index, old in found.items() if old}
+    def prune(
+        self, present: Mapping[int, Device], proven: Collection[int] = (), *, write: bool = False
+    ) -> None:
+        """Forget devices that are not in *present* or not the same ones, and sysctls that were
+        changed since.
 
-    def keep(self, changes: Iterable[SysctlChange]) -> None:
-        """Save the values before *changes*; a value saved earlier is the original one, and stays.
-
-        Raises StateError if they cannot be written.
+        *proven* are the indexes of devices that are known to be the same. Raises StateError if
+        *write*, which asks for the file to be updated, and that fails.
         """
-        before = repr(self.values)
-        for change in changes:
-            if not change.restores:
-                old = self.values.setdefault(change.main.index, {})
-                for key, value in change.before.items():
-                    old.setdefault(key, value)
-        if repr(self.values) != before:
+        before, self.values = self.values, {}
+        for index, old in before.items():
+            device = present.get(index)
+            if device is None or not (index in proven or self._is(device)):
+                continue
+            self._devices[index] = _identity(device)
+            left = {key: old[key] for key in old if getattr(device, key) == self._full[key]}
+            if left:
+                self.values[index] = left
+        if write and self.values != before:
             self._write()
 
-    def revert(self, changes: Iterable[SysctlChange], values: Values) -> None:
-        """Forget the record of *changes* that were refused, but for *values*, which are older.
+    def begin(self, changes: Iterable[tuple[Device, Mapping[str, int]]]) -> None:
+        """Save the values before *changes*: devices, each with its present values; a value saved
+        earlier is the original one, and stays. The record is not settled until end().
+
+        Raises StateError if it cannot be written.
+        """
+        for device, values in changes:
+            self._devices[device.index] = _identity(device)
+            old = self.values.setdefault(device.index, {})
+            for key, value in values.items():
+                old.setdefault(key, value)
+        self.settled = False
+        self._write()
+
+    def end(self, restored: Iterable[tuple[int, Iterable[str]]], *, settled: bool = True) -> None:
+        """Forget the values that are *restored*: ifindexes and names of sysctls.
 
         Raises StateError if the file cannot be written.
         """
-        before = repr(self.values)
-        for change in changes:
-            index = change.main.index
-            known, old = values.get(index, {}), self.values.get(index, {})
-            for key in change.before.keys() & old.keys() if not change.restores else ():
-                if key not in known:
-                    del old[key]
-        self.values = {index: old for index, old in self.values.items() if old}
-        if repr(self.values) != before:
-            self._write()
+        for index, keys in restored:
+            self.drop(index, keys)
+        self.settled = settled
+        self._write()
 
-    def forget(self, changes: Iterable[SysctlChange]) -> None:
-        """Forget the values that *changes* have restored. Raises StateError if the file cannot be
-        written."""
-        before = repr(self.values)
-        for change in changes:
-            old = self.values.get(change.main.index, {}) if change.restores else {}
-            for key in change.after.keys() & old.keys():
-                del old[key]
-        self.values = {index: old for index, old in self.values.items() if old}
-        if repr(self.values) != before:
-            self._write()
-
-    def copied(self) -> Values:
-        """A copy of the values, for reset()."""
-        return {index: dict(old) for index, old in self.values.items()}
+    def drop(self, index: int, keys: Iterable[str]) -> None:
+        """Forget values of a device; the file is updated with the next change."""
+        for key in keys:
+            self.values.get(index, {}).pop(key, None)
 
     def in_memory(self) -> SavedSysctls:
         """A copy without a file."""
         other = SavedSysctls(self._full)
-        other.values = self.copied()
+        other.values = {index: dict(old) for index, old in self.values.items()}
+        other._devices = dict(self._devices)
         return other
 
-    def reset(self, values: Values) -> None:
-        """Replace all values. Raises StateError if they cannot be written."""
-        if values != self.values:
-            self.values = values
-            self._write()
+    def _is(self, device: Device) -> bool:
+        """Whether a device with the ifindex of a saved one is that device, as far as can be told.
+
+        An index can be given again. A device may be renamed, or get another MAC, but a device that
+        was made again rarely has both. Version 0.4 has not noted the device.
+        """
+        known = self._devices.get(device.index)
+        if known is None:
+            return True
+        (name, mac, kind), now = known, _identity(device)
+        if kind != now[2]:
+            return False
+        if mac == now[1] != NONE:
+            return True
+        return name == now[0] and (mac == now[1] or kind in FOLLOWING)
 
     def _read(self) -> None:
         """Read the file; a malformed line is ignored, since a sysctl must not be restored to a
         guess."""
+        self.settled = not unsettled(self._folder)
+        path = self._folder + (SYSCTLS if self.settled else BEGUN)
         try:
-            text = read_file(self._folder + FILE).decode("ascii", "replace")
+            text = read_file(path).decode("utf-8", "surrogateescape")
         except OSError:
             return
-        if not text.startswith(self._head and f"{self._head}\n"):
+        if self._cookie and not text.startswith(f"namespace {self._cookie}\n"):
             return
         for line in text.split("\n"):
-            words = line.split()
-            if len(words) == 3:
-                index, key, value = number(words[0]), words[1], number(words[2])
-                if index >= 0 and 0 <= value < self._full.get(key, 0):
+            words = line.split(" ")
+            index = number(words[0])
+            if len(words) in (3, 6) and index >= 0:
+                key, value = words[1], number(words[2])
+                if 0 <= value < self._full.get(key, 0):
                     self.values.setdefault(index, {})[key] = value
+                    if len(words) == 6:
+                        self._devices[index] = words[3], words[4], words[5]
 
     def _write(self) -> None:
+        self.values = {index: old for index, old in self.values.items() if old}
         if not self._folder:
             return
-        lines = [
-            f"{index} {key} {value}\n"
-            for index, old in self.values.items()
-            for key, value in old.items()
-        ]
-        path = self._folder + FILE
+        path = self._folder + (SYSCTLS if self.settled else BEGUN)
         try:
-            if lines:
-                head = self._head and f"{self._head}\n"
-                replace_file(path, "".join([head, *lines]).encode())
-            else:
-                remove_file(path)
+            self._replace(path)
         except OSError as error:
             raise errors.StateError(
                 f"cannot save the former sysctls in {path}: {error.strerror}"
             ) from None
+
+    def _replace(self, path: str) -> None:
+        """Replace the file of a state, and remove that of the other if it was BEGUN."""
+        content, begun = self._content(), self._folder + BEGUN
+        if not self.settled:
+            replace_file(path, content)
+            self._begun = content
+        elif self.values and content == self._begun:
+            os.replace(begun, path)
+        else:
+            if self.values:
+                replace_file(path, content)
+            else:
+                remove_file(path)
+            remove_file(begun)
+
+    def _content(self) -> bytes:
+        lines = [f"namespace {self._cookie}\n"]
+        for index, old in self.values.items():
+            device = " ".join(self._devices.get(index, ()))
+            lines += [
+                f"{index} {key} {value} {device}".rstrip() + "\n" for key, value in old.items()
+            ]
+        return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _identity(device: Device) -> Identity:
+    mac = device.mac.hex() if any(device.mac) else NONE
+    return device.name, mac, device.kind or NONE

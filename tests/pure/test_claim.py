@@ -253,7 +253,7 @@ def test_old_settings_are_known_after_a_conflict(
 ) -> None:
     """The last IPv4 alias stays one, so its main device gets its settings back later."""
     do(engine, "eth0:0 10.0.0.1/24 kind macvlan")
-    known = engine.saved(engine.observe()).copied()
+    known = engine.saved(engine.observe()).in_memory().values
     wire.taken = {packed(V6)}
     with pytest.raises(errors.Conflict):
         do(engine, f"eth0:0 {V6} acd fast")

@@ -16,7 +16,7 @@ from netalias.engine import Engine, Setup
 from netalias.engine.reconcile import Outcome, Rules, reconcile
 from netalias.kernel.memory import Memory
 from netalias.model import Device, mac_text
-from netalias.model.steps import SetLink, Step, SysctlChange
+from netalias.model.steps import SetLink, Step
 from netalias.plan.sysctls import NEEDED
 from netalias.runtime.private import PrivateDirectory
 from netalias.runtime.sysctls import SavedSysctls
@@ -71,8 +71,9 @@ def test_the_last_one_gives_back(stage: Stage) -> None:
     folder = Path(stage.engine.runtime.path)
     stage("eth0:0 10.0.0.5 kind macvlan")
     stage("eth0:1 10.0.0.6 kind macvlan")
+    mac = stage.device("eth0").mac.hex()
     assert sorted((folder / "settings").read_text().split("\n")) == [
-        "", "2 arp_announce 0", "2 arp_ignore 0",
+        "", f"2 arp_announce 0 eth0 {mac} -", f"2 arp_ignore 0 eth0 {mac} -", "namespace 0",
     ]  # fmt: skip
     stage("eth0:0-")
     assert settings(stage) == (2, 1)
@@ -290,11 +291,11 @@ def test_unreadable_records_restore_nothing(tmp_path: Path) -> None:
 def test_the_oldest_value_is_kept(tmp_path: Path) -> None:
     """Whatever is set later; and devices that have gone are forgotten."""
     kept = SavedSysctls(FULL, str(tmp_path))
-    kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
-    kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 2})])
+    kept.begin([(Device(2, "eth0"), {"arp_ignore": 0})])
+    kept.begin([(Device(2, "eth0"), {"arp_ignore": 1})])
     assert SavedSysctls(FULL, str(tmp_path)).values == {2: {"arp_ignore": 0}}
-    kept.only({3: Device(3, "eth1")})
-    kept.keep([SysctlChange(Device(3, "eth1", arp_announce=1), {"arp_announce": 2})])
+    kept.prune({3: Device(3, "eth1")})
+    kept.begin([(Device(3, "eth1"), {"arp_announce": 1})])
     assert SavedSysctls(FULL, str(tmp_path)).values == {3: {"arp_announce": 1}}
 
 
@@ -312,27 +313,27 @@ def test_the_network_of_a_dummy_is_nowhere(stage: Stage) -> None:
 def test_a_value_that_is_not_ours_any_more_is_not_put_back(tmp_path: Path) -> None:
     """Nobody knows what was there before somebody else set another one."""
     kept = SavedSysctls(FULL, str(tmp_path))
-    kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
-    kept.only({2: Device(2, "eth0", arp_ignore=1)})
+    kept.begin([(Device(2, "eth0"), {"arp_ignore": 0})])
+    kept.prune({2: Device(2, "eth0", arp_ignore=1)})
     assert kept.values == {2: {"arp_ignore": 0}}
-    kept.only({2: Device(2, "eth0", arp_ignore=2)})
+    kept.prune({2: Device(2, "eth0", arp_ignore=2)})
     assert kept.values == {}
 
 
 def test_records_that_somebody_took_away_are_forgotten_without_a_word(tmp_path: Path) -> None:
     """What was restored stays restored."""
-    setting = SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})
     kept = SavedSysctls(FULL, str(tmp_path))
-    kept.keep([setting])
-    (tmp_path / "settings").unlink()
-    kept.forget([SysctlChange(Device(2, "eth0", arp_ignore=1), {"arp_ignore": 0}, restores=True)])
+    kept.begin([(Device(2, "eth0"), {"arp_ignore": 0})])
+    (tmp_path / "settings.begun").unlink()
+    kept.end([(2, ["arp_ignore"])])
     assert kept.values == {}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_another_namespace_had_is_not_put_back(tmp_path: Path) -> None:
     """The kernel gives the inode of one that has gone, and so the folder, to the next one."""
     kept = SavedSysctls(FULL, str(tmp_path), 7)
-    kept.keep([SysctlChange(Device(2, "eth0", arp_ignore=0), {"arp_ignore": 1})])
+    kept.begin([(Device(2, "eth0"), {"arp_ignore": 0})])
     assert SavedSysctls(FULL, str(tmp_path), 8).values == {}
     assert SavedSysctls(FULL, str(tmp_path), 7).values == {2: {"arp_ignore": 0}}
 

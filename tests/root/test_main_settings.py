@@ -198,6 +198,54 @@ def test_reconcile(main: Command, tmp_path: Path) -> None:
     assert settings(main.namespace) == BEFORE
 
 
+def test_reconcile_mends_what_the_kernel_does_not_announce(main: Command, tmp_path: Path) -> None:
+    """Also when it has found everything as declared before, and need not compare."""
+    file = declared(tmp_path, f"eth9:0 {ALIAS} kind macvlan\n")
+    main.run("reconcile", file)
+    main.silent("reconcile", file)
+    put(main.namespace, 0, 2)
+    assert main.run("check", file).returncode == 3
+    assert main("reconcile", file) == "= eth9 arp_ignore 0 -> 1\n"
+    main.silent("reconcile", file)
+    main.silent("check", file)
+
+
+@pytest.mark.parametrize("key", ["arp_filter", "arp_ignore", "arp_announce"])
+def test_what_holds_for_all_devices_is_compared_too(
+    main: Command, tmp_path: Path, key: str
+) -> None:
+    """With arp_filter for all the main device must answer again; nothing is missed without it."""
+    file = declared(tmp_path, f"eth9:0 {ALIAS} kind macvlan\n")
+    main.run("reconcile", file)
+    main.silent("reconcile", file)
+    set_sysctl(main.namespace, f"ipv4/conf/all/{key}", 1)
+    assert main.run("check", file).returncode == (3 if key == "arp_filter" else 0)
+
+
+def test_promote_secondaries_is_mended_too(main: Command, tmp_path: Path) -> None:
+    """Of the main device of a label that brings its network."""
+    set_sysctl(main.namespace, "ipv4/conf/eth9/promote_secondaries", 0)
+    file = declared(tmp_path, "eth9:0 10.5.0.1/24 kind label\n")
+    main.run("reconcile", file)
+    main.silent("reconcile", file)
+    set_sysctl(main.namespace, "ipv4/conf/eth9/promote_secondaries", 0)
+    assert main("reconcile", file) == "= eth9 promote_secondaries 0 -> 1\n"
+    main.silent("eth9:0-")
+    assert sysctl(main.namespace, "ipv4/conf/eth9/promote_secondaries") == "0"
+
+
+def test_another_line_of_a_batch_keeps_its_record(two: Command) -> None:
+    """A line with options is executed by itself; what it has saved is not overwritten."""
+    text = (
+        f"eth9:0 {ALIAS} kind macvlan\n--quiet eth8:0 10.8.0.5 kind macvlan\n"
+        f"eth9:1 {OTHER} kind macvlan\neth9:0-\neth9:1-\n"
+    )
+    assert two.run("batch", "-", input=text).returncode == 0
+    assert settings(two.namespace) == BEFORE
+    two.silent("eth8:0-")
+    assert settings(two.namespace, "eth8") == BEFORE
+
+
 def test_reconcile_mends(main: Command, tmp_path: Path) -> None:
     """Who took them away is told by check, and reconcile makes them again."""
     file = declared(tmp_path, f"eth9:0 {ALIAS} kind macvlan\n")

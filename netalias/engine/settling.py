@@ -1,0 +1,97 @@
+"""The sysctls of main devices around a change: none stays raised for nothing.
+
+Their former values are saved before the first step, and the record stays unsettled until the last
+one. When something was refused or interrupted, all is read again, and what nothing needs goes back.
+A run that was killed leaves an unsettled record, which the next transaction settles in this way.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.kernel import GONE
+from netalias.model.steps import SysctlChange
+from netalias.plan.sysctls import restored
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netalias.engine import Engine
+    from netalias.kernel import Failure
+    from netalias.model import Device
+    from netalias.plan import Difference
+    from netalias.runtime.sysctls import SavedSysctls
+
+FEW = 128
+"""Number of main devices up to which only they are read before their sysctls are restored."""
+
+
+def due(engine: Engine, items: list[Difference], later: list[Difference]) -> list[Difference]:
+    """Those of *later*, the sysctls to restore, that are still to be restored now that all other
+    *items* are done or refused; *items* lose the others."""
+    if any(item.error is not None for item in items):
+        from netalias.engine.undo import unneeded
+
+        return unneeded(engine.sysctls(engine.observe(), []), items, later)
+    names = [item.name.main for item in later]
+    snapshot = engine.kernel.part(names) if len(names) <= FEW else engine.snapshot()
+    dropped = {id(item) for item in later if not _narrow(item, snapshot.devices, engine.saved())}
+    items[:] = [item for item in items if id(item) not in dropped]
+    return [item for item in later if id(item) not in dropped]
+
+
+def _narrow(item: Difference, devices: Mapping[int, Device], saved: SavedSysctls) -> bool:
+    """Take out of *item* and *saved* the sysctls that somebody has changed since they were planned;
+    whether any are left."""
+    change = item.sysctl_change
+    assert change is not None
+    main = devices.get(change.main.index)
+    if main is None:
+        return False
+    ours = [key for key in change.after if getattr(main, key) == change.before[key]]
+    saved.drop(main.index, change.after.keys() - ours)
+    after = {key: change.after[key] for key in ours}
+    item.sysctl_change = SysctlChange(main, after, restores=True)
+    item.plan.steps = [item.sysctl_change.step]
+    return bool(ours)
+
+
+def recover(engine: Engine) -> None:
+    """settle() after a refusal or an interruption, whose error counts: otherwise the next run does
+    it."""
+    try:
+        settle(engine)
+    except errors.NetaliasError:
+        pass
+
+
+def settle(engine: Engine) -> list[Difference]:
+    """Restore the sysctls that nothing needs any more, by a new reading; what was restored.
+
+    The record is settled then, unless the kernel has refused one. The caller is in a transaction.
+    Raises NotPermitted, KernelError, StateError.
+    """
+    observed = engine.observe()
+    items = [
+        item
+        for item in engine.sysctls(observed, [])
+        if item.sysctl_change is not None and item.sysctl_change.restores
+    ]
+    for number, item in enumerate(items):
+        item.plan.steps[0].owner = number
+    for failure in engine.kernel.apply([item.plan.steps[0] for item in items], stoppable=False):
+        _failed(engine, items[failure.step.owner], failure)
+    done = [item for item in items if item.error is None]
+    settled = len(done) == len(items) and not engine.setup.hands_off
+    engine.saved(observed).end(restored(done), settled=settled)
+    return done
+
+
+def _failed(engine: Engine, item: Difference, failure: Failure) -> None:
+    """Note and tell that a sysctl could not be restored, unless its device is gone. Raises
+    NotPermitted."""
+    item.error = failure.explained(item.name)
+    if isinstance(item.error, errors.NotPermitted):
+        raise item.error
+    if engine.setup.warn is not None and item.error.errno not in GONE:
+        engine.setup.warn(item.error.line())
