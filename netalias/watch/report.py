@@ -5,7 +5,9 @@ from __future__ import annotations
 from netalias.desired.declarations import counted
 from netalias.errors import Conflict
 from netalias.kernel import GONE
+from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay
 from netalias.model.leases import MarkAddress, RenewAddress
+from netalias.model.renames import RenameLink
 from netalias.model.routes import AddRoute, DelRoute
 from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress, DelAltname, SetLink
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
@@ -151,6 +153,13 @@ def _is_left(item: Difference) -> bool:
     return item.sign == REMOVED and alias is not None and not (alias.device or alias.entry)
 
 
+def report_restored(journal: Journal, items: Sequence[Difference]) -> None:
+    """Log the sysctls of main devices that a killed run had left raised, and that were restored."""
+    if items:
+        names = ", ".join(str(item.name) for item in items[:FEW])
+        journal.info(f"{counted(len(items), 'setting')} restored after a killed run ({names})")
+
+
 def has_failed(item: Difference) -> bool:
     """Whether the kernel found that another host has the present address of the alias."""
     alias = item.plan.alias
@@ -169,13 +178,19 @@ def repair(steps: Sequence[Step]) -> str:
     if CreateLink in kinds:
         return "made again"
     words = []
+    gateway = not kinds.isdisjoint((AddRule, AddWay))
     for kind, text in (
+        (RenameLink, "name put back"),
         (AddAddress, "address changed back" if DelAddress in kinds else "address put back"),
         (DelAddress, "" if AddAddress in kinds else "other address removed"),
         (MarkAddress, "protocol of its address put back"),
         (RenewAddress, "lifetime of its address put back"),
         (AddRoute, "route put back"),
         (DelRoute, "" if AddAddress in kinds else "stale route removed"),
+        (AddRule, "gateway put back"),
+        (AddWay, "gateway put back"),
+        (DelRule, "" if gateway else "other gateway removed"),
+        (DelWay, "" if gateway else "other gateway removed"),
         (AddAltname, "altname put back"),
         (DelAltname, "" if AddAltname in kinds else "other altname removed"),
     ):

@@ -29,6 +29,7 @@ from netalias.system.signals import Signals
 from netalias.watch.checkpoint import Checkpoint
 from netalias.watch.controller import Controller
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
+from netalias.watch.report import report_restored
 from netalias.watch.texts import TextService
 
 TYPE_CHECKING = False
@@ -144,6 +145,7 @@ class Watcher:
         while True:
             try:
                 with self.engine.transaction() as transaction:
+                    report_restored(self.journal, transaction.restored)
                     return work(transaction.path)
             except errors.LockBusy:
                 if monotonic() >= end:
