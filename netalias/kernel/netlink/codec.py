@@ -41,7 +41,7 @@ from netalias.model.steps import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterator
     from typing import Any
 
     from netalias.model.steps import Step
@@ -410,6 +410,17 @@ def attributes(
     return found
 
 
+def spans(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Type, start and end of the payload of each attribute between two offsets. Raises WireError,
+    since one that claims no length would be read for ever."""
+    while end - start >= 4:
+        length, kind = ATTR.unpack_from(data, start)
+        if length < 4 or start + length > end:
+            raise WireError(f"an attribute claims {length} of {end - start} bytes")
+        yield kind & NLA_TYPE_MASK, start + 4, start + length
+        start += (length + 3) & ~3
+
+
 def attributes_behind(data: bytes, start: int, end: int, header: Struct) -> dict[int, bytes]:
     """The attributes behind the header of a family. Raises WireError if that is not complete."""
     if end - start < header.size:
@@ -538,16 +549,10 @@ def _af_spec(payload: bytes | None) -> tuple[bool, tuple[int, int, int]]:
 def _altnames(payload: bytes | None) -> tuple[str, ...]:
     if payload is None:
         return ()
-    names = []
-    offset, end = 0, len(payload)
-    while end - offset >= 4:
-        length, kind = ATTR.unpack_from(payload, offset)
-        if length < 4 or offset + length > end:
-            raise WireError(f"an alternative name claims {length} of {end - offset} bytes")
-        if kind & NLA_TYPE_MASK == IFLA_ALT_IFNAME:
-            names.append(text_of(payload[offset + 4 : offset + length]))
-        offset += (length + 3) & ~3
-    return tuple(names)
+    found = spans(payload, 0, len(payload))
+    return tuple(
+        [text_of(payload[low:high]) for kind, low, high in found if kind == IFLA_ALT_IFNAME]
+    )
 
 
 def _stats(payload: bytes | None) -> Stats | None:

@@ -45,6 +45,8 @@ LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
 ALIAS_KINDS = (b"macvlan", b"ipvlan", b"dummy")
+MARK = bytes([PROTOCOL])
+"""The payload of IFA_PROTO of an address that netalias has made."""
 LEFT_OUT = frozenset({codec.IFLA_STATS, codec.IFLA_STATS64})
 """Attributes of devices that change by themselves."""
 SYSCTLS = 4 + 4 + 4 + codec.CONF_AT + codec.CONF.size
@@ -177,15 +179,14 @@ def _holes(data: bytes) -> Iterator[int]:
 
 
 def _lifetimes(data: bytes, start: int, end: int) -> int:
-    """Offset of the lifetimes of an address if they are finite and it has no mark, or 0."""
+    """Offset of the lifetimes of an address if they are finite and it has no mark, or 0. Raises
+    WireError."""
     found = 0
-    while end - start >= 4:
-        length, kind = codec.ATTR.unpack_from(data, start)
-        if kind == codec.IFA_CACHEINFO and data[start + 8 : start + 12] != FOREVER:
-            found = start + 4
-        elif kind == codec.IFA_PROTO and data[start + 4] == PROTOCOL:
+    for kind, low, high in codec.spans(data, start, end):
+        if kind == codec.IFA_CACHEINFO and data[low + 4 : low + 8] != FOREVER:
+            found = low
+        elif kind == codec.IFA_PROTO and data[low:high] == MARK:
             return 0
-        start += (max(length, 4) + 3) & ~3
     return found
 
 
@@ -219,11 +220,10 @@ def _kept(message: bytes, kind: int, at: int, end: int) -> tuple[int, int]:
         return _kept_families(message, at, end)
     if kind != codec.IFLA_LINKINFO or end - at < 8:
         return end, end
-    length, inner = codec.ATTR.unpack_from(message, at + 4)
+    inner, low, behind = next(codec.spans(message, at + 4, end))
     if inner != codec.IFLA_INFO_KIND:
         return at + 4, at + 4
-    behind = min(at + 4 + max(length, 4), end)
-    known = message[at + 8 : behind].rstrip(b"\0") in ALIAS_KINDS
+    known = message[low:behind].rstrip(b"\0") in ALIAS_KINDS
     return (end, end) if known else (behind, behind)
 
 
@@ -239,7 +239,8 @@ def _kept_families(message: bytes, at: int, end: int) -> tuple[int, int]:
 
 
 class _Shape:
-    """``parts``: start and end of the parts of a link message that enter the digest.
+    """``parts``: start and end of the parts of a link message that enter the digest. Raises
+    WireError.
 
     ``headers`` are offsets and bytes of the attributes that do not enter as a whole: a message with
     other bytes there has another shape, or its values would be taken for counters.
@@ -251,16 +252,14 @@ class _Shape:
         self.parts: list[tuple[int, int]] = []
         self.headers: list[tuple[int, bytes]] = []
         size, low = len(message), 0
-        at = 32  # behind struct nlmsghdr and struct ifinfomsg
-        while size - at >= 4:
-            length, kind = codec.ATTR.unpack_from(message, at)
-            end = min(at + max(length, 4), size)
-            kept, fixed = _kept(message, kind & codec.NLA_TYPE_MASK, at, end)
+        # Behind struct nlmsghdr and struct ifinfomsg.
+        for kind, start, end in codec.spans(message, 32, size):
+            at = start - codec.ATTR.size
+            kept, fixed = _kept(message, kind, at, end)
             if kept < end:
                 self.headers.append((at, message[at:fixed]))
                 self.parts.append((low, kept))
                 low = end
-            at += (max(length, 4) + 3) & ~3
         self.parts.append((low, size))
 
     def fits(self, data: bytes, start: int) -> bool:

@@ -93,13 +93,11 @@ class _Walk:
         self.fixed[low:high] = b"\xff" * (high - low)
 
     def attributes(self, start: int, end: int) -> Sequence[tuple[int, int, int]]:
-        """Type, start and end of the payload of each attribute; fixes their headers."""
-        found = []
-        while end - start >= 4:
-            length, kind = codec.ATTR.unpack_from(self.data, start)
-            self.fix(start, start + 4)
-            found.append((kind & codec.NLA_TYPE_MASK, start + 4, start + length))
-            start += (length + 3) & ~3
+        """Type, start and end of the payload of each attribute; fixes their headers. Raises
+        WireError."""
+        found = list(codec.spans(self.data, start, end))
+        for _, low, _ in found:
+            self.fix(low - codec.ATTR.size, low)
         return found
 
 

@@ -369,8 +369,8 @@ def _devices(found: dict[int, bytes]) -> tuple[int, ...]:
     indexes, offset = [], 0
     while len(hops) - offset >= NEXTHOP.size:
         length, _, _, index = NEXTHOP.unpack_from(hops, offset)
-        if length < NEXTHOP.size:
-            raise WireError(f"a next hop claims {length} bytes")
+        if length < NEXTHOP.size or offset + length > len(hops):
+            raise WireError(f"a next hop claims {length} of {len(hops) - offset} bytes")
         indexes.append(index)
         offset += (length + 3) & ~3
     return tuple(indexes)
