@@ -62,7 +62,7 @@ class Options:
 def parse_options(words: Sequence[str], options: Options) -> list[str]:
     """Set *options* from *words*; the verb and its words. Raises UsageError.
 
-    Options may precede or follow the verb. After the name of an alias and after emulate, whose
+    Options may precede or follow the verb, up to the word ``--``. After the name of an alias and after emulate, whose
     words may begin with a hyphen too, only long flags are options.
     """
     rest = list(words)

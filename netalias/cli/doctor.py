@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from netalias import errors
 from netalias.cli.output import complain, write
 from netalias.doctor import examine
@@ -11,6 +9,7 @@ from netalias.doctor.finding import HINT
 from netalias.doctor.read import read
 from netalias.engine.macs import identity
 from netalias.model.names import printable
+from netalias.model.shell import quoted
 from netalias.runtime.instance import running
 
 TYPE_CHECKING = False
@@ -49,10 +48,10 @@ def inside(netns: str, command: str) -> str:
     """The command that runs *command* in the network namespace *netns*."""
     if not command:
         return ""
-    words = f"sh -c {quote(command)}" if set(command) & set("&|;<>'\"\n") else command
+    words = f"sh -c {quoted(command)}" if set(command) & set("&|;<>'\"\n") else command
     if "/" in netns:
-        return f"nsenter --net={quote(netns)} {words}"
-    return f"ip netns exec {quote(netns)} {words}"
+        return f"nsenter --net={quoted(netns)} {words}"
+    return f"ip netns exec {quoted(netns)} {words}"
 
 
 def block(finding: Finding) -> str:

@@ -167,11 +167,11 @@ def parse(rest: list[str], options: Options) -> list[str]:
             break
         _take(word, rest, options)
     found, rest = rest[:1], rest[1:]
-    if found == ["complete"] and rest[:1] == ["--"]:
-        return found + rest[1:]
     own = bool(found) and (":" in found[0] or found[0] == "emulate")
     while rest:
         word = rest.pop(0)
+        if word == "--" and not own:
+            return found + rest
         if word in FLAGS and (word.startswith("--") or word == "-h"):
             _take(word, rest, options)
         elif own or word == "-" or not word.startswith("-"):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from shlex import quote
 
 from netalias.doctor.facts import FOLDERS, text_of
 from netalias.model import AF_INET, Value
 from netalias.model.names import NAME_MAX
+from netalias.model.shell import quoted, sysctls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,23 +96,22 @@ def finding(alias: Alias, level: str, text: str, why: str, command: str = "") ->
     )
 
 
-def assignment(device: str, key: str, value: int, family: int = AF_INET) -> str:
-    """A sysctl(8) word: ``net.ipv4.conf.eth0.arp_ignore=1``.
-
-    Slashes separate it when the name of the device has a dot.
-    """
-    words = ["net", FOLDERS[family], "conf", device, key]
-    return quote(f"{('/' if '.' in device else '.').join(words)}={value}")
+def sysctl(device: str, key: str, value: int, family: int = AF_INET) -> str:
+    """The command that sets a sysctl of a device."""
+    return sysctls([(FOLDERS[family], device, key, value)])
 
 
-def netalias(alias: Alias, words: str) -> str:
-    """The command ``netalias eth0:0 WORDS``."""
-    return f"netalias {quote(str(alias.name))} {words}"
+def netalias(name: AliasName, words: str) -> str:
+    """The command ``netalias eth0:0 WORDS``; ``-`` as *words* deletes the alias."""
+    option = "-- " if name.startswith("-") else ""
+    if words == "-":
+        return f"netalias {option}{quoted(f'{name}-')}"
+    return f"netalias {option}{quoted(name)} {words}"
 
 
 def relabelled(alias: Alias) -> str:
     """The command that makes the alias a label; empty when its name is too long for one."""
-    return netalias(alias, "kind label") if fits(alias.name) else ""
+    return netalias(alias.name, "kind label") if fits(alias.name) else ""
 
 
 def fits(name: AliasName) -> bool:

@@ -6,6 +6,7 @@
     prefix.py       network arithmetic on packed addresses
     steps.py        the effects of a plan as values
     commands.py     a step in the words of ip(8) and sysctl(8)
+    shell.py        words and sysctls of such a command, as a shell takes them
     events.py       the state by the kernel's announcements, and its changes
     neighbours.py   proxy neighbour entries, the conditions of their use, their steps
     leases.py       limited lifetimes of addresses, and their renewal

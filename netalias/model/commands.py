@@ -16,6 +16,7 @@ from netalias.model.names import printable
 from netalias.model.neighbours import AddProxy, DelProxy
 from netalias.model.renames import RenameLink
 from netalias.model.routes import AddRoute, DelRoute
+from netalias.model.shell import link, quoted, sysctls
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -42,7 +43,7 @@ ADDRESS_FLAGS = ((IFA_F_NODAD, "nodad"), (IFA_F_NOPREFIXROUTE, "noprefixroute"))
 
 
 def command(step: Step) -> str:
-    """The step as commands of ip(8) and sysctl(8), one a line."""
+    """The step as commands of ip(8) and sysctl(8), one a line, for a shell."""
     return "\n".join(map(printable, _words(step)[0](step).split("\n")))
 
 
@@ -62,9 +63,9 @@ def _words(step: Step) -> tuple[Callable[[Any], str], Callable[[Any], str]]:
 
 
 def _create(step: CreateLink) -> str:
-    words = ["ip link add", step.device]
+    words = ["ip link add", link(step.device)]
     if step.below:
-        words += ["link", step.below]
+        words += ["link", quoted(step.below)]
     if step.mac:
         words += ["address", mac_text(step.mac)]
     if step.mtu:
@@ -72,7 +73,7 @@ def _create(step: CreateLink) -> str:
     if step.former:
         words += ["index", str(step.former)]
     if step.inside:
-        words += ["master", step.inside]
+        words += ["master", quoted(step.inside)]
     words += ["group", str(step.group), "type", step.kind]
     if step.mode >= 0:
         words += ["mode", MODES[step.kind][step.mode]]
@@ -83,15 +84,12 @@ def _set(step: SetLink) -> str:
     lines = []
     words = _link_words(step)
     if step.ifalias is not None:
-        words.insert(0, f"alias '{step.ifalias}'")
+        words.insert(0, f"alias {quoted(step.ifalias)}")
     if words:
-        lines.append(" ".join(["ip link set dev", step.device, *words]))
+        lines.append(" ".join(["ip link set dev", quoted(step.device), *words]))
     if step.conf:
-        # A dot in the name of a device would be a separator.
-        mark = "/" if "." in step.device else "."
-        path = mark.join(("net", "ipv4", "conf", step.device))
-        pairs = (f"{path}{mark}{key}={value}" for key, value in step.conf.items())
-        lines.append(" ".join(["sysctl -qw", *pairs]))
+        pairs = step.conf.items()
+        lines.append(sysctls((("ipv4", step.device, key, value) for key, value in pairs), "-qw"))
     return "\n".join(lines)
 
 
@@ -111,11 +109,11 @@ def _link_words(step: SetLink) -> list[str]:
 def _add_address(step: AddAddress | MarkAddress | RenewAddress) -> str:
     entry = step.address
     verb = "add" if isinstance(step, AddAddress) else "change"
-    words = ["ip addr", verb, address_words(entry), "dev", step.device]
+    words = ["ip addr", verb, address_words(entry), "dev", quoted(step.device)]
     if entry.broadcast:
         words += ["broadcast", address_text(entry.family, entry.broadcast)]
     if entry.label and entry.label != step.device:
-        words += ["label", entry.label]
+        words += ["label", quoted(entry.label)]
     if entry.metric:
         words += ["metric", str(entry.metric)]
     words += [word for bit, word in ADDRESS_FLAGS if entry.flags & bit]
@@ -129,7 +127,9 @@ def _add_address(step: AddAddress | MarkAddress | RenewAddress) -> str:
 
 
 def _property(verb: str) -> Callable[[AddAltname | DelAltname], str]:
-    return lambda step: f"ip link property {verb} dev {step.device} altname {step.altname}"
+    return lambda step: (
+        f"ip link property {verb} dev {quoted(step.device)} altname {quoted(step.altname)}"
+    )
 
 
 def address_words(entry: Address) -> str:
@@ -141,7 +141,7 @@ def address_words(entry: Address) -> str:
 
 
 def _proxy(step: AddProxy | DelProxy) -> str:
-    return f"proxy {step.proxy.text} dev {step.device}"
+    return f"proxy {step.proxy.text} dev {quoted(step.device)}"
 
 
 def _route(verb: str) -> Callable[[AddRoute | DelRoute], str]:
@@ -149,7 +149,8 @@ def _route(verb: str) -> Callable[[AddRoute | DelRoute], str]:
         route = step.route
         network = f"{address_text(route.family, route.network)}/{route.prefixlen}"
         inet6 = route.family == AF_INET6
-        words = [f"ip{' -6' * inet6} route {verb} {network} dev {step.device} proto kernel"]
+        device = quoted(step.device)
+        words = [f"ip{' -6' * inet6} route {verb} {network} dev {device} proto kernel"]
         if not inet6:
             words.append(f"scope link src {address_text(route.family, route.source)}")
         if route.metric:
@@ -165,7 +166,7 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
         lambda step: f"create {step.kind} {step.device}" + f" on {step.below}" * bool(step.below),
     ),
     DelLink: (
-        lambda step: f"ip link del {step.device}",
+        lambda step: f"ip link del {link(step.device)}",
         lambda step: f"delete {step.device}",
     ),
     AddAltname: (
@@ -189,7 +190,7 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
         lambda step: f"mark {address_words(step.address)} on {step.device}",
     ),
     RenameLink: (
-        lambda step: f"ip link set dev {step.device} name {step.name}",
+        lambda step: f"ip link set dev {quoted(step.device)} name {quoted(step.name)}",
         lambda step: f"rename {step.device} to {step.name}",
     ),
     RenewAddress: (
@@ -216,7 +217,7 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
         lambda step: f"delete the route of a network from {step.device}",
     ),
     DelAddress: (
-        lambda step: f"ip addr del {address_words(step.address)} dev {step.device}",
+        lambda step: f"ip addr del {address_words(step.address)} dev {quoted(step.device)}",
         lambda step: f"delete {address_words(step.address)} from {step.device}",
     ),
 }

@@ -12,6 +12,7 @@ from __future__ import annotations
 from errno import EEXIST, ENOENT, ESRCH
 
 from netalias.model import AF_INET6, PROTOCOL, Value, address_text
+from netalias.model.shell import quoted
 from netalias.model.steps import RAISE, RETIRE, Step
 
 TYPE_CHECKING = False
@@ -194,7 +195,7 @@ def _rule(verb: str) -> Callable[[RuleStep], str]:
     def words(step: RuleStep) -> str:
         rule = step.rule
         return (
-            f"{_ip(rule.family)} rule {verb} pref {rule.priority} oif {rule.device}"
+            f"{_ip(rule.family)} rule {verb} pref {rule.priority} oif {quoted(rule.device)}"
             f" lookup {rule.table} protocol {PROTOCOL}"
         )
 
@@ -205,7 +206,7 @@ def _way(verb: str) -> Callable[[AddWay | DelWay], str]:
     def words(step: AddWay | DelWay) -> str:
         way = step.way
         return (
-            f"{_ip(way.family)} route {verb} {way.text} dev {step.device}"
+            f"{_ip(way.family)} route {verb} {way.text} dev {quoted(step.device)}"
             f" table {way.table} proto {PROTOCOL}"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from netalias.doctor.checks.firewall import firewall
 from netalias.doctor.checks.sources import source_address
 from netalias.doctor.checks.sysctls import neighbours
 from netalias.doctor.facts import ALL, FAR, Facts
-from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, assignment, listed
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, listed, sysctl
 from netalias.doctor.foreign import XTABLES, device_names
 from netalias.families import lazy
 from netalias.kernel.pyroute.survey import Way
@@ -37,6 +38,7 @@ from netalias.model import (
 )
 from netalias.model.events import Route
 from netalias.model.names import AliasName, primary
+from netalias.model.shell import quoted, sysctls
 from netalias.observed import Observed
 
 RUNNING = IFF_UP | IFF_LOWER_UP
@@ -602,10 +604,20 @@ def test_the_command_for_the_old_iptables() -> None:
 
 def test_settings_of_odd_names() -> None:
     """A dot asks for slashes, and a shell gets nothing to interpret."""
-    assert assignment("eth0", "rp_filter", 2) == "net.ipv4.conf.eth0.rp_filter=2"
-    assert assignment("eth0.5", "rp_filter", 2) == "net/ipv4/conf/eth0.5/rp_filter=2"
-    assert assignment("a;b", "rp_filter", 2) == "'net.ipv4.conf.a;b.rp_filter=2'"
-    assert assignment("eth0", "disable_ipv6", 0, AF_INET6) == "net.ipv6.conf.eth0.disable_ipv6=0"
+    assert sysctl("eth0", "rp_filter", 2) == "sysctl -w net.ipv4.conf.eth0.rp_filter=2"
+    assert sysctl("eth0.5", "rp_filter", 2) == "sysctl -w net/ipv4/conf/eth0.5/rp_filter=2"
+    assert sysctl("a;b", "rp_filter", 2) == "sysctl -w 'net.ipv4.conf.a;b.rp_filter=2'"
+    assert sysctl("a=b.c", "rp_filter", 2) == "echo 2 > /proc/sys/net/ipv4/conf/a=b.c/rp_filter"
+    six = sysctl("eth0", "disable_ipv6", 0, AF_INET6)
+    assert six == "sysctl -w net.ipv6.conf.eth0.disable_ipv6=0"
+    both = sysctls([("ipv4", "all", "arp_ignore", 1), ("ipv4", "a=b", "arp_ignore", 1)])
+    assert both.startswith("sysctl -w net.ipv4.conf.all.arp_ignore=1 && echo 1 > /proc/sys/")
+
+
+@pytest.mark.parametrize("word", ["eth0", "", "a b", "-x", "it's", "'", "$(a)", "`", "é", "a\nb"])
+def test_a_word_of_a_shell(word: str) -> None:
+    """It is one word again, whatever is in it."""
+    assert shlex.split(quoted(word)) == [word]
 
 
 def test_lists_stay_short() -> None:

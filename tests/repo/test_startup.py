@@ -48,7 +48,7 @@ REHEARSAL = (
     "netalias.cli.rehearsal netalias.kernel.memory netalias.kernel.memory.addresses"
     " netalias.kernel.memory.devices netalias.kernel.memory.links netalias.kernel.memory.routes"
     " netalias.kernel.memory.rules netalias.model.gateways"
-    " netalias.model.prefix"
+    " netalias.model.prefix netalias.model.shell"
     " netalias.plan.sysctls netalias.runtime netalias.runtime.former netalias.runtime.private"
     " netalias.runtime.sysctls"
 )

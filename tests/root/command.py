@@ -74,9 +74,9 @@ class Command:
         found: list[Json] = json.loads(self("-j", "show", *words))
         return found
 
-    def one(self, name: str) -> Json:
+    def one(self, *name: str) -> Json:
         """What it says of one alias."""
-        (found,) = self.json(name)
+        (found,) = self.json(*name)
         return found
 
     def names(self) -> list[str]:

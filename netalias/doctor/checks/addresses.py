@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from shlex import quote
 
 from netalias.doctor.facts import text_of
-from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, assignment, finding, fits
+from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, fits, netalias, sysctl
 from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_LINK, address_text, prefix
 from netalias.model.names import NAME_MAX, AliasName
+from netalias.model.shell import quoted
 from netalias.observed.orphans import orphans
 from netalias.plan.special import LOOPBACK, described
 
@@ -45,7 +45,7 @@ def label_twin(facts: Facts) -> Iterator[Finding]:
 def _elsewhere(alias: Alias, name: AliasName) -> str:
     """The command that makes the alias anew in another slot."""
     words = f"{text_of(alias)}/{alias.prefixlen} kind {alias.kind}"
-    return f"netalias {quote(f'{alias.name}-')} && netalias {quote(str(name))} {words}"
+    return f"{netalias(alias.name, '-')} && {netalias(name, words)}"
 
 
 def _free(main: str, taken: set[AliasName]) -> AliasName:
@@ -92,7 +92,7 @@ def duplicate(facts: Facts) -> Iterator[Finding]:
             ERROR,
             f"{text_of(alias)} exists twice",
             f"it is also on {facts.name(places[0])}, and packets go to only one of them",
-            f"netalias {quote(f'{alias.name}-')}",
+            netalias(alias.name, "-"),
         )
 
 
@@ -112,7 +112,7 @@ def special(facts: Facts) -> Iterator[Finding]:
                 WARNING,
                 f"other hosts do not reach {text_of(alias)}",
                 f"it is {'a' if place.startswith('loopback') else 'the'} {place}",
-                f"netalias {quote(f'{alias.name}-')}",
+                netalias(alias.name, "-"),
             )
 
 
@@ -135,8 +135,8 @@ def stray(facts: Facts) -> Iterator[Finding]:
             WARNING,
             f"{main.name}: {address} belongs to no alias",
             f"its label had a slot until {main.name} was renamed, or somebody changed it",
-            f"{_promoting(facts, orphan)}ip addr del {address} dev {quote(main.name)}"
-            f" && netalias {quote(str(name))} {address}{kind}",
+            f"{_promoting(facts, orphan)}ip addr del {address} dev {quoted(main.name)}"
+            f" && {netalias(name, address + kind)}",
             main=main.name,
             device=facts.name(index),
         )
@@ -156,5 +156,5 @@ def _promoting(facts: Facts, orphan: Alias) -> str:
             orphan.address, orphan.prefixlen, entry.local
         )
         if entry.secondary and inside:
-            return f"sysctl -w {assignment(main.name, key, 1)} && "
+            return f"{sysctl(main.name, key, 1)} && "
     return ""

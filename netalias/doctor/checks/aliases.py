@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from shlex import quote
 
 from netalias.doctor.facts import text_of
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, netalias, relabelled
 from netalias.kinds import UNLINKED, get
 from netalias.model import AF_INET6, MTU_INET6, mac_text
+from netalias.model.shell import link
 from netalias.views import state
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def main_gone(facts: Facts) -> Iterator[Finding]:
                 ERROR,
                 f"hosts cannot learn the MAC of {text_of(alias)}",
                 f"there is no device {alias.name.main} any more",
-                f"netalias {quote(f'{alias.name}-')}",
+                netalias(alias.name, "-"),
             )
 
 
@@ -41,7 +41,7 @@ def down(facts: Facts) -> Iterator[Finding]:
         if wish is not None and wish.up is False:
             continue
         why = f"{alias.device.name} is not up, which may be intended"
-        yield finding(alias, HINT, "it is down", why, netalias(alias, "up"))
+        yield finding(alias, HINT, "it is down", why, netalias(alias.name, "up"))
 
 
 def random_mac(facts: Facts) -> Iterator[Finding]:
@@ -69,12 +69,12 @@ def no_address(facts: Facts) -> Iterator[Finding]:
         if alias.family == AF_INET6:
             if _explained(alias, facts):
                 continue
-            command = netalias(alias, f"{text_of(alias)}/{alias.prefixlen}")
+            command = netalias(alias.name, f"{text_of(alias)}/{alias.prefixlen}")
         elif facts.declared:
             command = "netalias reconcile"
         else:
             why += ", and there is no record of it"
-            command = f"netalias {quote(f'{alias.name}-')}"
+            command = netalias(alias.name, "-")
         yield finding(alias, ERROR, "it has no address", why, command)
 
 
@@ -94,7 +94,7 @@ def half_made(facts: Facts) -> Iterator[Finding]:
                 WARNING,
                 "it is half-made",
                 "an interrupted run left it so, or somebody removed one of its names",
-                netalias(alias, "up" if alias.up else "down"),
+                netalias(alias.name, "up" if alias.up else "down"),
             )
 
 
@@ -107,7 +107,7 @@ def renamed(facts: Facts) -> Iterator[Finding]:
                 WARNING,
                 "it still has a former name",
                 f"its main device is now called {alias.name.main}",
-                netalias(alias, "up" if alias.up else "down"),
+                netalias(alias.name, "up" if alias.up else "down"),
             )
 
 
@@ -121,7 +121,7 @@ def remnant(facts: Facts) -> Iterator[Finding]:
                 WARNING,
                 f"{device.name}: it should be gone",
                 "an interrupted run was about to delete it",
-                f"ip link del {quote(device.name)}",
+                f"ip link del {link(device.name)}",
                 main=main.name,
                 device=device.name,
             )
@@ -142,7 +142,7 @@ def mtu(facts: Facts) -> Iterator[Finding]:
                 HINT,
                 f"packets of more than {min(device.mtu, main.mtu)} bytes are cut or dropped",
                 f"the MTU of {device.name} is {device.mtu}, that of {main.name} {main.mtu}",
-                netalias(alias, f"mtu {main.mtu}"),
+                netalias(alias.name, f"mtu {main.mtu}"),
             )
 
 
@@ -162,8 +162,8 @@ def same_mac(facts: Facts) -> Iterator[Finding]:
                     ERROR,
                     "it cannot be raised" if not alias.up else "its packets may go elsewhere",
                     f"{device.name} and {other.name} have the same MAC, {mac_text(device.mac)}",
-                    f"ip link set {quote(device.name)} address {_other_mac(device, taken)}"
-                    + ("" if alias.up else f" && {netalias(alias, 'up')}"),
+                    f"ip link set {link(device.name)} address {_other_mac(device, taken)}"
+                    + ("" if alias.up else f" && {netalias(alias.name, 'up')}"),
                 )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from netalias.doctor.facts import text_of
 from netalias.doctor.finding import ERROR, Finding, finding
 from netalias.doctor.foreign import XTABLES
 from netalias.model import AF_INET6
+from netalias.model.shell import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +45,8 @@ def _nftables(alias: Alias, family: str, table: str) -> str:
             f"{text_of(alias)}/g"
             for side, end in (("i", "daddr"), ("o", "saddr"))
         ]
-    place = f"{family} {quote(table)}"
-    edit = quote("; ".join(edits))
+    place = f"{family} {quoted(table)}"
+    edit = quoted("; ".join(edits))
     return f"(echo delete table {place}; nft list table {place} | sed {edit}) | nft -f -"
 
 
@@ -62,7 +61,7 @@ def _xtables(alias: Alias) -> str:
         f"s/ {option} {escaped(str(alias.name))} / {option} {escaped(new)}{end} /"
         for option, end in zip(("-i", "-o"), ends, strict=True)
     ]
-    return f"iptables-save | sed {quote('; '.join(edits))} | iptables-restore"
+    return f"iptables-save | sed {quoted('; '.join(edits))} | iptables-restore"
 
 
 def escaped(text: str) -> str:

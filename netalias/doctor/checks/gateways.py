@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, netalias
 from netalias.kinds import VRF
 from netalias.model import address_text
@@ -45,7 +43,7 @@ def gateway(facts: Facts) -> Iterator[Finding]:
                 ERROR,
                 f"sockets that are bound to {device.name} reach nothing beyond its segment",
                 " and ".join(lost),
-                netalias(alias, f"gateway {text}"),
+                netalias(alias.name, f"gateway {text}"),
             )
 
 
@@ -65,7 +63,7 @@ def no_gateway(facts: Facts) -> Iterator[Finding]:
                 HINT,
                 f"a socket is bound to {device.name}, and reaches nothing beyond its segment",
                 f"the default route leads through {main.name}, and the alias has no gateway",
-                netalias(alias, "gateway auto"),
+                netalias(alias.name, "gateway auto"),
             )
 
 
@@ -86,6 +84,6 @@ def leftover_rule(facts: Facts) -> Iterator[Finding]:
                 WARNING,
                 f"a rule for {rule.device} is left, which would hold for the next device so called",
                 f"there is no device {rule.device} any more",
-                command(DelRule(rule)).replace(rule.device, quote(rule.device)),
+                command(DelRule(rule)),
                 device=rule.device,
             )

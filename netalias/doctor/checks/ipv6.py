@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from netalias.doctor.facts import text_of
-from netalias.doctor.finding import ERROR, Finding, assignment, finding, netalias
+from netalias.doctor.finding import ERROR, Finding, finding, netalias, sysctl
 from netalias.model import (
     AF_INET6,
     IFA_F_DADFAILED,
@@ -13,6 +11,7 @@ from netalias.model import (
     IFF_LOWER_UP,
     MTU_INET6,
 )
+from netalias.model.shell import link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def _inet6(facts: Facts) -> Iterator[Alias]:
 
 
 def _readdress(alias: Alias) -> str:
-    return netalias(alias, f"{text_of(alias)}/{alias.prefixlen}")
+    return netalias(alias.name, f"{text_of(alias)}/{alias.prefixlen}")
 
 
 def disable_ipv6(facts: Facts) -> Iterator[Finding]:
@@ -35,7 +34,7 @@ def disable_ipv6(facts: Facts) -> Iterator[Finding]:
     for alias in _inet6(facts):
         device = alias.carrier
         if device is not None and facts.own(device.name, "disable_ipv6", AF_INET6):
-            command = f"sysctl -w {assignment(device.name, 'disable_ipv6', 0, AF_INET6)}"
+            command = sysctl(device.name, "disable_ipv6", 0, AF_INET6)
             yield finding(
                 alias,
                 ERROR,
@@ -51,7 +50,7 @@ def mtu_ipv6(facts: Facts) -> Iterator[Finding]:
         device, main = alias.carrier, alias.main
         if device is None or main is None or device.mtu >= MTU_INET6:
             continue
-        raised = f"ip link set {quote(main.name)} mtu {MTU_INET6} && "
+        raised = f"ip link set {link(main.name)} mtu {MTU_INET6} && "
         words = f" mtu {max(main.mtu, MTU_INET6)}" if alias.device is not None else ""
         yield finding(
             alias,
@@ -71,7 +70,7 @@ def dadfailed(facts: Facts) -> Iterator[Finding]:
                 ERROR,
                 f"{text_of(alias)} is not in force",
                 "another host on this network has it (dadfailed)",
-                f"netalias {quote(f'{alias.name}-')}",
+                netalias(alias.name, "-"),
             )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
+from netalias.doctor.checks.firewall import escaped
 from netalias.doctor.finding import WARNING, Finding, finding
 from netalias.model import AF_INET6
+from netalias.model.shell import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,14 +39,15 @@ def detached_rule(facts: Facts) -> Iterator[Finding]:
         if alias is None or alias.device is None:
             continue
         ip = "ip -6" if rule.family == AF_INET6 else "ip -4"
-        edits = f"s/^[^:]*://; s/ \\[detached\\]//; s/ {rule.name} / {alias.device.name} /"
+        old, new = escaped(rule.name), escaped(alias.device.name)
+        edits = f"s/^[^:]*://; s/ \\[detached\\]//; s/ {old} / {new} /"
         place = f"pref {rule.priority}"
         yield finding(
             alias,
             WARNING,
             f"a rule of the policy that names it never matches: {rule.word} {rule.name}",
             "the kernel finds a device that was made again by its primary name only",
-            f"{ip} rule list {place} | sed {quote(edits)} | while read -r rule; do"
+            f"{ip} rule list {place} | sed {quoted(edits)} | while read -r rule; do"
             f" {ip} rule add {place} $rule; done &&"
-            f" {ip} rule del {place} {rule.word} {quote(rule.name)}",
+            f" {ip} rule del {place} {rule.word} {quoted(rule.name)}",
         )

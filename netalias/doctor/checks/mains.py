@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from netalias.doctor.facts import text_of
-from netalias.doctor.finding import ERROR, WARNING, Finding
+from netalias.doctor.finding import ERROR, WARNING, Finding, netalias
 from netalias.kinds import PORT_MASTERS
 from netalias.model import ARPHRD_ETHER, IFF_LOWER_UP, IFF_NOARP
 from netalias.model.names import AliasName
+from netalias.model.shell import link, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def main_down(facts: Facts) -> Iterator[Finding]:
                 ERROR,
                 f"{main.name}: no alias on it can be reached",
                 f"{main.name} is down",
-                f"ip link set {quote(main.name)} up",
+                f"ip link set {link(main.name)} up",
                 main=main.name,
                 device=main.name,
             )
@@ -52,12 +51,12 @@ def _no_carrier(main: Device, facts: Facts) -> tuple[str, str]:
     snapshot = facts.observed.snapshot
     lower = None if main.remote else snapshot.devices.get(main.link)
     if lower is not None and not lower.up:
-        return f"{lower.name}, which it depends on, is down", f"ip link set {quote(lower.name)} up"
+        return f"{lower.name}, which it depends on, is down", f"ip link set {link(lower.name)} up"
     if main.kind in PORT_MASTERS:
         ports = [one for one in snapshot.uppers(main.index) if one.master == main.index]
         down = [one for one in ports if not one.up]
         if down:
-            return f"its port {down[0].name} is down", f"ip link set {quote(down[0].name)} up"
+            return f"its port {down[0].name} is down", f"ip link set {link(down[0].name)} up"
         return ("none of its ports has one" if ports else f"the {main.kind} has no port"), ""
     if main.kind == "tun":
         return "no program has it open", ""
@@ -90,9 +89,9 @@ def _move(alias: Alias, master: Device, facts: Facts) -> str:
     slot = alias.name.slot
     while AliasName(master.name, slot) in facts.observed.by_name:
         slot += 1
-    there = quote(f"{master.name}:{slot}")
+    there = AliasName(master.name, slot)
     address = f"{text_of(alias)}/{alias.prefixlen}"
-    return f"netalias {quote(f'{alias.name}-')} && netalias {there} {address}"
+    return f"{netalias(alias.name, '-')} && {netalias(there, address)}"
 
 
 def main_vrf(facts: Facts) -> Iterator[Finding]:
@@ -106,7 +105,7 @@ def main_vrf(facts: Facts) -> Iterator[Finding]:
                 ERROR,
                 f"{alias.name}: programs in the VRF {master.name} do not see its packets",
                 f"{alias.main.name} is in {master.name} and {alias.device.name} is not",
-                f"ip link set {quote(alias.device.name)} master {quote(master.name)}",
+                f"ip link set {link(alias.device.name)} master {quoted(master.name)}",
                 main=alias.main.name,
                 alias=str(alias.name),
                 device=alias.device.name,
@@ -127,7 +126,7 @@ def noarp(facts: Facts) -> Iterator[Finding]:
             ERROR,
             f"{alias.name}: hosts cannot learn the MAC of {text_of(alias) or device.name}",
             f"ARP is switched off on {device.name} (NOARP)",
-            f"ip link set {quote(device.name)} arp on",
+            f"ip link set {link(device.name)} arp on",
             main=alias.name.main,
             alias=str(alias.name),
             device=device.name,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from os import path
-from shlex import quote
 
-from netalias.doctor.finding import ERROR, WARNING, Finding
+from netalias.doctor.finding import ERROR, WARNING, Finding, netalias
 from netalias.doctor.finding import listed as join
 from netalias.doctor.foreign import NETWORKD, NETWORKS, NM, NM_CONF
+from netalias.model.shell import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ def managed_alias(facts: Facts) -> Iterator[Finding]:
 
 
 def _leave_networkd(root: str, device: Device) -> str:
-    file = quote(f"{root}{NETWORKS}/05-netalias-{device.name}.network")
+    file = quoted(f"{root}{NETWORKS}/05-netalias-{device.name}.network")
     text = r"'[Match]\nName=%s\n[Link]\nUnmanaged=yes\n'"
-    return f"printf {text} {quote(device.name)} > {file} && networkctl reload"
+    return f"printf {text} {quoted(device.name)} > {file} && networkctl reload"
 
 
 def _leave_nm(root: str, device: Device) -> str:
-    file = quote(f"{root}{NM_CONF}/90-netalias-{device.name}.conf")
+    file = quoted(f"{root}{NM_CONF}/90-netalias-{device.name}.conf")
     text = r"'[keyfile]\nunmanaged-devices+=interface-name:%s\n'"
-    return f"printf {text} {quote(device.name)} > {file} && nmcli general reload conf"
+    return f"printf {text} {quoted(device.name)} > {file} && nmcli general reload conf"
 
 
 LEAVE = {NETWORKD: _leave_networkd, NM: _leave_nm}
@@ -68,13 +68,13 @@ def managed_main(facts: Facts) -> Iterator[Finding]:
             f"it manages {main.name} and removes addresses that it has not configured",
             _keep_networkd(facts.root, manager.file)
             if manager.name == NETWORKD and manager.file
-            else " && ".join(f"netalias {quote(str(one.name))} kind macvlan" for one in labels),
+            else " && ".join(netalias(one.name, "kind macvlan") for one in labels),
             main=main.name,
             device=main.name,
         )
 
 
 def _keep_networkd(root: str, file: str) -> str:
-    folder = quote(f"{root}{NETWORKS}/{path.basename(file)}.d")
+    folder = quoted(f"{root}{NETWORKS}/{path.basename(file)}.d")
     text = r"'[Network]\nKeepConfiguration=yes\n'"
     return f"mkdir -p {folder} && printf {text} > {folder}/netalias.conf && networkctl reload"

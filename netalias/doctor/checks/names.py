@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from netalias.doctor.checks.firewall import escaped
 from netalias.doctor.facts import text_of
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding
 from netalias.model import names
+from netalias.model.shell import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,5 +74,5 @@ def _needed(alias: Alias, mention: Mention) -> str:
 def _corrected(alias: Alias, mention: Mention) -> str:
     """The command that puts the primary name in place of the other one."""
     assert alias.device is not None
-    edit = f"s/{escaped(str(alias.name))}\\b/{alias.device.name}/g"
-    return f"sed -i {quote(edit)} {quote(mention.file)}"
+    edit = f"s/{escaped(str(alias.name))}\\b/{escaped(alias.device.name)}/g"
+    return f"sed -i {quoted(edit)} {quoted(mention.file)}"

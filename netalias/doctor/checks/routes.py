@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from netalias.doctor.facts import network_text, text_of
 from netalias.doctor.finding import ERROR, Finding, finding
 from netalias.model import (
@@ -16,6 +14,7 @@ from netalias.model import (
     prefix,
 )
 from netalias.model.events import RTN_LOCAL
+from netalias.model.shell import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def local_route(facts: Facts) -> Iterator[Finding]:
 
 
 def _add_local(alias: Alias) -> str:
-    address, device = text_of(alias), quote(alias.carrier.name if alias.carrier else "")
+    address, device = text_of(alias), quoted(alias.carrier.name if alias.carrier else "")
     if alias.family == AF_INET6:
         return f"ip -6 route add local {address} dev {device} table local proto kernel metric 0"
     return (
@@ -117,7 +116,7 @@ def _add_connected(facts: Facts, alias: Alias, network: str, *, ahead: bool) -> 
     """The command that adds the route; *ahead*: it must win over another route."""
     carrier = alias.carrier
     assert carrier is not None
-    device = quote(carrier.name)
+    device = quoted(carrier.name)
     if alias.family == AF_INET6:
         metric = METRIC_AHEAD if ahead else METRIC_KERNEL
         return f"ip -6 route add {network} dev {device} proto kernel metric {metric}"

@@ -54,13 +54,13 @@ def _finding(alias: Alias, own: Address, places: list[str]) -> Finding:
         first = network_text(
             alias.family, prefix.network(alias.address, alias.prefixlen), alias.prefixlen
         )
-        why, command = f"it had {first} before the main device", netalias(alias, text)
+        why, command = f"it had {first} before the main device", netalias(alias.name, text)
     elif alias.family == AF_INET6:
-        why, command = "it is not deprecated", netalias(alias, "deprecated")
+        why, command = "it is not deprecated", netalias(alias.name, "deprecated")
     else:
         why = "it comes before that in the list of addresses"
-        command = f"{netalias(alias, '')}".rstrip() + "-"
-        command += f" && {netalias(alias, f'{text} kind {alias.kind}')}"
+        command = netalias(alias.name, "-")
+        command += f" && {netalias(alias.name, f'{text} kind {alias.kind}')}"
     return finding(
         alias,
         WARNING,

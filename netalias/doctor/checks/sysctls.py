@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from netalias.doctor.facts import ALL, FOLDERS, network_text, text_of
-from netalias.doctor.finding import ERROR, WARNING, Finding, assignment, finding, listed, relabelled
+from netalias.doctor.finding import ERROR, WARNING, Finding, finding, listed, relabelled, sysctl
 from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, address_text, prefix
+from netalias.model.shell import sysctls
 from netalias.plan.sysctls import NEEDED
 
 TYPE_CHECKING = False
@@ -32,7 +33,7 @@ FULL = 0.9
 def lowered(facts: Facts, device: Device, key: str, value: int) -> str:
     """The command after which the sysctl in force is *value* at most."""
     high = [one for one in (ALL, device.name) if facts.own(one, key) > value]
-    return " ".join(["sysctl -w", *(assignment(one, key, value) for one in high)])
+    return sysctls((FOLDERS[AF_INET], one, key, value) for one in high)
 
 
 def _inet(facts: Facts) -> Iterator[Alias]:
@@ -87,7 +88,7 @@ def rp_filter(facts: Facts) -> Iterator[Finding]:
             f"packets from {network} to {text_of(alias)} are dropped",
             f"{facts.sysctl_text(device, 'rp_filter')} and the way back to {network} is"
             f" {facts.name(route.devices[0])}",
-            f"sysctl -w {assignment(device.name, 'rp_filter', LOOSE)}",
+            sysctl(device.name, "rp_filter", LOOSE),
         )
 
 
@@ -159,7 +160,7 @@ def arp_flux(facts: Facts) -> Iterator[Finding]:
                 f"it answers ARP for {listed(names)} too",
                 f"{facts.sysctl_text(main, key)},"
                 " so peers may learn its MAC instead of the alias's own",
-                f"sysctl -w {assignment(main.name, key, ARP_IGNORE_LOCAL)}",
+                sysctl(main.name, key, ARP_IGNORE_LOCAL),
             )
 
 
@@ -187,7 +188,7 @@ def arp_announce(facts: Facts) -> Iterator[Finding]:
                     if own
                     else "the answers go to the alias"
                 ),
-                f"sysctl -w {assignment(main.name, key, ARP_ANNOUNCE_BEST)}",
+                sysctl(main.name, key, ARP_ANNOUNCE_BEST),
             )
 
 
@@ -219,7 +220,7 @@ def promote_secondaries(facts: Facts) -> Iterator[Finding]:
             WARNING,
             f"{text_of(alias)} goes when {first} is deleted",
             f"it is a secondary address of {device.name}, and {facts.sysctl_text(device, key)}",
-            f"sysctl -w {assignment(device.name, key, 1)}",
+            sysctl(device.name, key, 1),
         )
 
 
