@@ -62,8 +62,8 @@ class Options:
 def parse_options(words: Sequence[str], options: Options) -> list[str]:
     """Set *options* from *words*; the verb and its words. Raises UsageError.
 
-    Options may precede or follow the verb, up to the word ``--``. After the name of an alias and after emulate, whose
-    words may begin with a hyphen too, only long flags are options.
+    Options may precede or follow the verb, up to the word ``--``. After the name of an alias and
+    after emulate, whose words may begin with a hyphen too, only long flags are options.
     """
     rest = list(words)
     if any(word.startswith("-") for word in rest):
@@ -231,6 +231,10 @@ def program() -> NoReturn:
     """
     from os import _exit
 
+    if sys.getfilesystemencoding() != "utf-8":
+        from netalias.system.streams import restart
+
+        restart()
     _exit(main())
 
 

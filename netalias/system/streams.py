@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
+
+
+def restart() -> None:
+    """Execute this process again in Python's UTF-8 mode (PEP 540).
+
+    The kernel's names are bytes, which are UTF-8 by custom; under another encoding, which cannot be
+    changed in a running interpreter, words of the command line, paths and names of devices would
+    not meet. Returns where the interpreter is unknown.
+    """
+    if sys.executable:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def put(stream: TextIO, text: str) -> None:
