@@ -4,30 +4,46 @@ AF_UNIX, SOCK_STREAM, for everybody: the texts are no secret, and nothing can be
 A client sends a word and a newline, or shuts down its side, and reads the text up to end of file.
 The answer to an unknown word is a line ``error: ...``.
 
-Nothing here waits. Clients can neither stop nor burden the process: their number, their words and
-the texts held for them are bounded, a client that does not read is dropped, and a quarter of the
-time at most goes into making texts; requests that come meanwhile share the next one.
+Nothing here waits. Clients can neither stop nor burden the process, nor keep each other out: each
+user has a number of connections, of which the longest idle goes when another one comes, and a share
+of the time (slots.py). Words and texts are bounded, a client that does not read is dropped, and a
+quarter of the time at most goes into making texts; requests that come meanwhile share the next one.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from _socket import AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, socket
+from _socket import (
+    AF_UNIX,
+    MSG_NOSIGNAL,
+    SO_PEERCRED,
+    SOCK_CLOEXEC,
+    SOCK_NONBLOCK,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    socket,
+)
 from errno import EADDRINUSE, ECONNABORTED, ECONNREFUSED
-from select import POLLERR, POLLHUP, POLLIN, POLLOUT
-from time import monotonic
+from select import POLLERR, POLLHUP, POLLIN, POLLOUT, poll
+from sys import byteorder
+from time import monotonic, process_time
 
 from netalias import errors
+from netalias.system.slots import Accounts, crowding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-CLIENTS = 64
-"""Connections at once; others wait in the queue of the socket."""
-BACKLOG = 64
-"""Connections in that queue (listen(2))."""
+BACKLOG = 256
+"""Connections that are not accepted yet (listen(2)); who comes then waits in connect(2)."""
+BURST = 64
+"""Connections that are accepted at once; other things are done in between."""
+SLOW = 9
+"""The pause after accepting, in multiples of the time that it took."""
+UCRED = 12
+"""Bytes of struct ucred: pid, uid and gid (linux/socket.h)."""
 WORD_MAX = 64
 """Bytes of a request, its newline included."""
 IDLE = 5.0
@@ -40,6 +56,7 @@ HELD = 16 << 20
 """Bytes of texts that are being sent; above it, no further text is made."""
 PATH_MAX = 107
 """Bytes of a path in struct sockaddr_un, without its terminating null byte."""
+BUSY = "this user has asked too often: later again"
 MODE = 0o666
 """connect(2) takes the right to write (unix(7))."""
 PAUSE = 1.0
@@ -47,16 +64,18 @@ PAUSE = 1.0
 
 
 class Client:
-    """A connection: ``request`` while it is received, then ``word``, then ``text``.
+    """A connection of the user *uid*: ``request`` while it is received, then ``word``, then
+    ``text``.
 
     ``sent`` bytes of the text are sent. ``since`` is the time of accept(2), ``seen`` that of the
     last byte in either direction.
     """
 
-    __slots__ = ("connection", "request", "seen", "sent", "since", "text", "word")
+    __slots__ = ("connection", "request", "seen", "sent", "since", "text", "uid", "word")
 
-    def __init__(self, connection: socket, now: float) -> None:
+    def __init__(self, connection: socket, uid: int, now: float) -> None:
         self.connection = connection
+        self.uid = uid
         self.since = self.seen = now
         self.request = b""
         self.word: str | None = None
@@ -81,11 +100,19 @@ class Client:
         last = self.since + LONGEST
         return last if self.waits else min(self.seen + IDLE, last)
 
+    @property
+    def gone(self) -> bool:
+        """Whether it has closed the connection, not only its own side of it."""
+        state = poll()
+        state.register(self.connection, 0)
+        return bool(state.poll(0))
+
 
 class Server:
     """A server at *path*, in a folder that exists; a Pollable (system/loop.py).
 
-    *render* gives the text for one of *words* and may raise NetaliasError; *clock* counts seconds.
+    *render* gives the text for one of *words* and may raise NetaliasError; *clock* counts seconds,
+    *spent* those of work, which on a busy machine are fewer.
     The caller makes sure that it is the only one to make a server there. Raises LimitError for a
     path that is too long, StateError when the socket cannot be made or has a server already.
     """
@@ -96,12 +123,16 @@ class Server:
         words: Sequence[str],
         render: Callable[[str], bytes],
         clock: Callable[[], float] = monotonic,
+        spent: Callable[[], float] = process_time,
     ) -> None:
         self._path = path
         self._words = words
         self._render = render
         self._clock = clock
+        self._spent = spent
         self._clients: dict[int, Client] = {}
+        self._accounts = Accounts()
+        self._served: dict[int, float] = {}
         self._rested = self._accepting = float("-inf")
         self._server = _bound(path)
         self._file = os.lstat(path)
@@ -119,16 +150,23 @@ class Server:
 
     def wanted(self, now: float) -> dict[int, int]:
         """Descriptor: events of poll(2)."""
-        found = {fileno: client.wanted for fileno, client in self._clients.items()}
-        if len(found) < CLIENTS and now >= self._accepting:
+        found = {
+            fileno: client.wanted
+            for fileno, client in self._clients.items()
+            if self._accounts.open(client.uid, now)
+        }
+        if now >= self._accepting:
             found[self._server.fileno()] = POLLIN
         return found
 
     def due(self, now: float) -> float | None:
         """Seconds until tick(); None without a connection."""
-        times = [client.deadline for client in self._clients.values()]
-        if any(client.waits for client in self._clients.values()) and not self._full():
-            times.append(self._rested)
+        clients, until = self._clients.values(), self._accounts.until
+        times = [client.deadline for client in clients]
+        times += [when for when in map(until, {client.uid for client in clients}) if when > now]
+        waiting = [until(client.uid) for client in clients if client.waits]
+        if waiting and not self._full():
+            times.append(max(self._rested, min(waiting)))
         if now < self._accepting:
             times.append(self._accepting)
         return max(0.0, min(times) - now) if times else None
@@ -138,11 +176,14 @@ class Server:
         if fileno == self._server.fileno():
             self._accept(now)
         elif fileno in self._clients:
-            client = self._clients[fileno]
+            client, begin = self._clients[fileno], self._spent()
             try:
                 self._serve(client, events, now)
             except OSError:
                 self._drop(client)  # the client has gone: nobody is left to tell
+            self._accounts.charge(client.uid, self._spent() - begin, now)
+            if client.waits:
+                self._make(now)
 
     def tick(self, now: float) -> None:
         """Drop the clients whose time is over, and make the next text."""
@@ -152,19 +193,37 @@ class Server:
         self._make(now)
 
     def _accept(self, now: float) -> None:
-        while len(self._clients) < CLIENTS:
+        """Accept some of those who have come. Nobody waits for a place."""
+        start = begin = self._spent()
+        for _ in range(BURST):
             try:
                 fileno, _ = self._server._accept()  # type: ignore[attr-defined]
             except BlockingIOError:
-                return
+                break
             except OSError as error:
                 if error.errno != ECONNABORTED:
                     self._accepting = now + PAUSE  # EMFILE: poll(2) would report it at once
                     return
                 continue
-            connection = socket(AF_UNIX, SOCK_STREAM, 0, fileno)
+            uid = self._admit(socket(AF_UNIX, SOCK_STREAM, 0, fileno), now)
+            end = self._spent()
+            self._accounts.charge(uid, end - begin, now)
+            begin = end
+        self._accepting = now + (1 + SLOW) * (begin - start)
+
+    def _admit(self, connection: socket, now: float) -> int:
+        """Give a new connection the place of its user, or close it where the user is over its
+        share of the time; the user."""
+        uid = user(connection)
+        if self._accounts.open(uid, now):
+            crowded = crowding(self._clients.values(), uid)
+            if crowded is not None:
+                self._drop(crowded)
             connection.setblocking(False)
-            self._clients[fileno] = Client(connection, now)
+            self._clients[connection.fileno()] = Client(connection, uid, now)
+        else:
+            _refuse(connection)
+        return uid
 
     def _serve(self, client: Client, events: int, now: float) -> None:
         if client.text is not None:
@@ -172,7 +231,6 @@ class Server:
                 self._send(client, now)
         elif client.word is None:
             self._receive(client, now)
-            self._make(now)
         elif events & (POLLHUP | POLLERR):
             self._drop(client)
 
@@ -194,22 +252,38 @@ class Server:
         return _failure(f"{word[:WORD_MAX]!r} is none of {choice}")
 
     def _make(self, now: float) -> None:
-        """Make the text that was requested first, once for all clients that wait for it."""
+        """Make the text that was requested first, once for all clients that wait for it.
+
+        Of several users the one comes first whose last text is longest ago.
+        """
         asking = [client for client in self._clients.values() if client.waits]
         if not asking or now < self._rested or self._full():
             return
-        word = asking[0].word
+        first = self._next(asking, now)
+        if first is None:
+            return
         begin = self._clock()
         try:
-            text = self._render(str(word))
+            text = self._render(str(first.word))
         except errors.NetaliasError as error:
             text = _failure(error.line())
         end = self._clock()
         self._rested = end + REST * (end - begin)
+        self._served = {client.uid: self._served.get(client.uid, 0.0) for client in asking}
+        self._served[first.uid] = end
         for client in asking:
-            if client.word == word:
+            if client.word == first.word and client.connection.fileno() >= 0:
                 client.seen = now
                 self._answer(client, text)
+
+    def _next(self, asking: list[Client], now: float) -> Client | None:
+        """The client for which a text is made next. Those who have hung up are dropped."""
+        due = [client for client in asking if self._accounts.open(client.uid, now)]
+        for client in sorted(due, key=lambda client: self._served.get(client.uid, 0.0)):
+            if not client.gone:
+                return client
+            self._drop(client)
+        return None
 
     def _full(self) -> bool:
         texts = {id(one.text): len(one.text) for one in self._clients.values() if one.text}
@@ -284,6 +358,22 @@ def _served(path: str) -> bool:
     finally:
         client.close()
     return True
+
+
+def _refuse(connection: socket) -> None:
+    """Close a connection with a line that says why."""
+    connection.setblocking(False)
+    try:
+        connection.send(_failure(BUSY), MSG_NOSIGNAL)
+        connection.recv(1 << 16)  # unread, its word would give it ECONNRESET
+    except OSError:
+        pass  # it has gone already, or said nothing yet
+    connection.close()
+
+
+def user(connection: socket) -> int:
+    """The user at the other end (SO_PEERCRED)."""
+    return int.from_bytes(connection.getsockopt(SOL_SOCKET, SO_PEERCRED, UCRED)[4:8], byteorder)
 
 
 def _failure(text: str) -> bytes:
