@@ -41,7 +41,7 @@ MASK = "/dev/null"
 STDIN = "-"
 STDIN_NAME = "<stdin>"
 SIZE_MAX = 64 << 20
-"""Largest size of a file, in bytes."""
+"""Largest size of all files that are read together, in bytes."""
 CHUNK = 1 << 20
 """Bytes of one read."""
 
@@ -83,12 +83,17 @@ def _names(folder: str) -> list[str]:
 def read(paths: Sequence[str], stdin: BinaryIO | None = None) -> list[tuple[str, bytes]]:
     """Name and content of each file, or of the default files when *paths* is empty.
 
-    ``-`` is standard input (*stdin*, or descriptor 0), named ``<stdin>``. Raises StateError, and
-    UsageError when ``-`` is given twice.
+    ``-`` is standard input (*stdin*, or descriptor 0), named ``<stdin>``. Raises StateError, also
+    for more than SIZE_MAX bytes in all, and UsageError when ``-`` is given twice.
     """
     if list(paths).count(STDIN) > 1:
         raise errors.UsageError("-: standard input can be read only once")
-    return [_read_one(file, stdin) for file in paths or default_files()]
+    found: list[tuple[str, bytes]] = []
+    room = SIZE_MAX
+    for file in paths or default_files():
+        found.append(_read_one(file, stdin, room))
+        room -= len(found[-1][1])
+    return found
 
 
 def decode(found: Iterable[tuple[str, bytes]]) -> list[tuple[str, str]]:
@@ -99,10 +104,10 @@ def decode(found: Iterable[tuple[str, bytes]]) -> list[tuple[str, str]]:
     ]
 
 
-def _read_one(file: str, stdin: BinaryIO | None) -> tuple[str, bytes]:
+def _read_one(file: str, stdin: BinaryIO | None, room: int) -> tuple[str, bytes]:
     if file == STDIN:
         take = stdin.read if stdin is not None else _reader(0)
-        return STDIN_NAME, _limited(STDIN_NAME, take)
+        return STDIN_NAME, _limited(STDIN_NAME, take, room)
     try:
         # O_NONBLOCK: a FIFO without a writer is not waited for.
         descriptor = os_open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
@@ -114,7 +119,7 @@ def _read_one(file: str, stdin: BinaryIO | None) -> tuple[str, bytes]:
         if geteuid() == 0 or _capable():
             _check_trust(file, status)
         set_blocking(descriptor, True)
-        return file, _limited(file, _reader(descriptor))
+        return file, _limited(file, _reader(descriptor), room)
     finally:
         close(descriptor)
 
@@ -133,8 +138,8 @@ def _reader(descriptor: int) -> Callable[[int], bytes]:
     return lambda size: os_read(descriptor, size)
 
 
-def _limited(name: str, take: Callable[[int], bytes]) -> bytes:
-    """The whole content. Raises StateError for more than SIZE_MAX bytes."""
+def _limited(name: str, take: Callable[[int], bytes], room: int) -> bytes:
+    """The whole content. Raises StateError for more than *room* bytes, what is left of SIZE_MAX."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -146,8 +151,9 @@ def _limited(name: str, take: Callable[[int], bytes]) -> bytes:
             return b"".join(chunks)
         chunks.append(chunk)
         size += len(chunk)
-        if size > SIZE_MAX:
-            raise errors.StateError(f"{name}: larger than {SIZE_MAX >> 20} MiB")
+        if size > room:
+            before = " together with the files before it" if room < SIZE_MAX else ""
+            raise errors.StateError(f"{name}: larger than {SIZE_MAX >> 20} MiB{before}")
 
 
 def _capable() -> bool:

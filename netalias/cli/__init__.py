@@ -22,10 +22,11 @@ class Options:
     __slots__ = (
         "absent_ok", "acd", "allow_empty", "allow_shrink", "announce", "brief", "color", "confirm",
         "conflict", "details", "dry_run", "every", "exit_when_down", "force", "group", "hands_off",
-        "help", "inet", "inet6", "json", "kind", "mac", "mapping", "metrics", "netns", "no_initial",
-        "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier", "on_up", "oneline",
-        "only", "opener", "pretty", "quiet", "rate", "recorded", "registry", "release", "source",
-        "special", "syntax", "texts", "timestamps", "tree", "verbose", "version", "wait",
+        "help", "inet", "inet6", "json", "kind", "mac", "mapping", "max_aliases", "metrics",
+        "netns", "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down",
+        "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty", "quiet", "rate",
+        "recorded", "registry", "release", "source", "special", "syntax", "texts", "timestamps",
+        "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -39,7 +40,7 @@ class Options:
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""
         self.on_arrival = self.on_departure = self.on_up = self.on_down = ""
         self.on_carrier = self.on_no_carrier = ""
-        self.acd = self.announce = self.conflict = self.rate = self.texts = ""
+        self.acd = self.announce = self.conflict = self.max_aliases = self.rate = self.texts = ""
         self.kind = self.mapping = self.source = ""
         self.absent_ok = self.every = self.syntax = False
         self.registry: Registry | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from netalias import errors
+from netalias.cli.flags import most
 from netalias.cli.output import complain, explain, write
 from netalias.model.commands import command
+from netalias.model.listing import rest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.engine import Engine
-    from netalias.engine.batch import Batch
+    from netalias.engine.batch import Batch, Command
     from netalias.model.steps import Step
 
 
@@ -26,13 +28,17 @@ def batch(options: Options, words: list[str]) -> int:
         raise errors.UsageError("batch needs one file, or - for standard input")
     from netalias import sources
     from netalias.desired.declarations import counted
+    from netalias.engine.batch import parse_commands
 
     ((name, text),) = sources.decode(sources.read(words))
-    with options.engine() as first, first.transaction(dry=options.dry_run) as transaction:
-        work = _work(options, first, transaction.path, f"{name}:")
-        work.run(text.split("\n"))
+    with options.engine() as first:
+        parsed = parse_commands(text, first.registry, name, force=options.force, most=most(options))
+        with first.transaction(dry=options.dry_run) as transaction:
+            work = _executed(options, first, transaction.path, f"{name}:", parsed)
     for number, error in work.failed:
         explain(error, f"{name}:{number}: ")
+    for line in rest(work.wrong):
+        complain(f"{name}: {line}")
     if work.skipped:
         complain(f"{name}: not done after that: {counted(work.skipped, 'command')}")
     return work.failed[0][1].status if work.failed else errors.STATUS_OK
@@ -40,19 +46,16 @@ def batch(options: Options, words: list[str]) -> int:
 
 def many(options: Options, words: list[str]) -> int:
     """Execute a command for a range of slots or for several names; the exit status."""
-    from netalias.desired import check_command, commands
     from netalias.desired.declarations import counted
+    from netalias.engine.batch import parse_command
     from netalias.families import lazy
 
     options.registry = lazy()
-    wishes = commands.parse(words, options.registry)
-    for wish in wishes:
-        check_command(wish)
-    deleting = wishes[0].delete
+    parsed = parse_command(words, options.registry)
+    deleting = parsed[0].deletes
+    options.force = options.force or deleting  # what is missing keeps nothing else
     with options.engine() as first, first.transaction(dry=options.dry_run) as transaction:
-        work = _work(options, first, transaction.path, "")
-        work.force = options.force or deleting  # what is missing keeps nothing else
-        work.run_wishes(wishes)
+        work = _executed(options, first, transaction.path, "", parsed)
     failed = [error for _, error in work.failed if not (deleting and options.forgives(error))]
     for error in failed:
         explain(error)
@@ -61,9 +64,11 @@ def many(options: Options, words: list[str]) -> int:
     return failed[0].status if failed else errors.STATUS_OK
 
 
-def _work(options: Options, first: Engine, path: str, place: str) -> Batch:
-    """The batch on *first*, or on a rehearsal of it; *path* is the runtime directory, and *place*
-    begins the warnings."""
+def _executed(
+    options: Options, first: Engine, path: str, place: str, parsed: list[Command]
+) -> Batch:
+    """The run of *parsed* commands on *first*, or on a rehearsal of it, under the lock of the
+    runtime directory *path*; *place* begins the warnings."""
     from netalias.engine.batch import Batch
 
     engine = first
@@ -77,6 +82,7 @@ def _work(options: Options, first: Engine, path: str, place: str) -> Batch:
     )
     if options.dry_run or options.verbose:
         work.tell = _tell
+    work.run(parsed)
     return work
 
 

@@ -12,10 +12,12 @@ from time import monotonic, time
 
 from netalias import errors, sources
 from netalias.cli import number
+from netalias.cli.flags import most
 from netalias.cli.output import complain, write
 from netalias.desired import declarations
 from netalias.engine import reconcile as converging
 from netalias.model.commands import command
+from netalias.model.listing import first
 from netalias.runtime import remember
 from netalias.sources import configuration
 from netalias.views import FAMILIES, metrics
@@ -53,6 +55,7 @@ class Run:
         self.folder = folder
         self.armed = False
         self.name = ""
+        self._parsed: Declarations | None = None
 
     def check(self, found: list[tuple[str, bytes]], *, dry: bool) -> int:
         """Compare and print, with what would be refused; the exit status, STATUS_DRIFT if there are
@@ -121,12 +124,20 @@ class Run:
             return not leased
         if not outcome.stopped:
             notes = again(self.engine, self.folder, declared, self.options.only, outcome.announced)
-            for note in notes if not self.options.quiet else ():
+            for note in first(notes, "warning") if not self.options.quiet else ():
                 complain(note, "warning: ")
         return False
 
+    def parse(self, found: list[tuple[str, bytes]]) -> None:
+        """Parse the declarations ahead of reconcile(), which needs the lock. Raises
+        DeclarationError."""
+        self._parsed = self._declared(found)
+
     def _declared(self, found: list[tuple[str, bytes]]) -> Declarations:
-        declared = declarations.parse(sources.decode(found), self.engine.registry)
+        if self._parsed is not None:
+            return self._parsed
+        texts, registry = sources.decode(found), self.engine.registry
+        declared = declarations.parse(texts, registry, most=most(self.options))
         declarations.check(declared)
         return declared
 
@@ -222,8 +233,8 @@ class Run:
             write(json.render(objects, pretty=self.options.pretty))
         else:
             write("".join(self._lines(items)))
-        for one in diff.skipped:
-            complain(one.line())
+        for text in first((one.line() for one in diff.skipped), "skipped alias"):
+            complain(text)
 
     def _lines(self, items: Iterable[Difference]) -> list[str]:
         from netalias.views.diff import line
@@ -239,32 +250,34 @@ class Run:
         from netalias.views.diff import line
 
         if not self.options.quiet:
-            for item in outcome.done:
-                for note in item.plan.notes:
-                    complain(note, "warning: ")
-            for note in outcome.notes:
+            notes = [note for item in outcome.done for note in item.plan.notes]
+            for note in first([*notes, *outcome.notes], "warning"):
                 complain(note, "warning: ")
         if outcome.stopped:
             done, all_items = len(outcome.done), len(outcome.diff.items)
             complain(f"interrupted: {done} of {all_items} changes are done, the others undone")
         self._complain_of(outcome.failed if not outcome.stopped else ())
-        for item in outcome.wrong if not outcome.stopped else ():
-            complain(f"still different: {line(item, self.engine.registry)}")
-        for one in outcome.lost if not outcome.stopped else ():
-            complain(f"still different: {one.line()}")
+        wrong = [line(item, self.engine.registry) for item in outcome.wrong]
+        wrong += [one.line() for one in outcome.lost]
+        for text in first(wrong, "difference") if not outcome.stopped else ():
+            complain(f"still different: {text}")
 
     def _complain_of(self, failed: Iterable[Difference]) -> None:
         """Tell why differences were refused, or would be."""
-        for item in failed:
-            assert item.error is not None
-            where = f"{item.place}: " if item.place else ""
-            complain(f"{where}{item.error.line()}")
+        for text in first(map(_refusal, failed)):
+            complain(text)
 
     def _remember(self) -> None:
         """Save the fingerprint of the last reading, which is as declared."""
         digest = self.engine.kernel.digest(self.salt)
         if digest and self.folder:
             remember(self.folder, digest)
+
+
+def _refusal(item: Difference) -> str:
+    """Why a difference was refused, or would be, with its place."""
+    assert item.error is not None
+    return f"{item.place}: {item.error.line()}" if item.place else item.error.line()
 
 
 def confirm(options: Options, words: list[str]) -> int:

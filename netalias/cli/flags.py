@@ -64,6 +64,7 @@ TAKING: dict[str, str] = {
     "--group": "group",
     "--kind": "kind",
     "--map": "mapping",
+    "--max-aliases": "max_aliases",
     "--metrics": "metrics",
     "--on-arrival": "on_arrival",
     "--on-carrier": "on_carrier",
@@ -112,6 +113,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--kind": ("import",),
     "--mac": ("save",),
     "--map": ("import",),
+    "--max-aliases": ("check", "reconcile", "batch", "watch"),
     "--metrics": ("reconcile",),
     "--no-initial": ("monitor",),
     "--on-arrival": ("monitor",),
@@ -256,3 +258,11 @@ def check_special(found: Sequence[str], verb: str) -> None:
             verbs = ", ".join(one or "NAME ADDRESS" for one in SPECIAL[option])
             hint = f"netalias help {verb}" if verb else "netalias --help"
             raise errors.UsageError(f"{option} belongs to {verbs}", hint)
+
+
+def most(options: Options) -> int:
+    """The number of aliases that files may declare. Raises UsageError."""
+    from netalias.cli import number
+    from netalias.desired.declarations import MOST
+
+    return number("--max-aliases", options.max_aliases, MOST, 1)

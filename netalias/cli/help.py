@@ -94,6 +94,7 @@ Options, before or after the verb, and before NAME
   --only MAIN                      check, reconcile, save: only the aliases of one main device
   --allow-empty                    reconcile: go on when nothing is declared
   --allow-shrink                   reconcile: go on when more than half of the aliases would go
+  --max-aliases N                  check, reconcile, batch, watch: of all files (200000)
   --confirm SECONDS                reconcile: undo it unless netalias confirm follows in time
   --metrics FILE                   reconcile: write metrics for Prometheus
   --mac                            save: with the MAC of each device
@@ -200,6 +201,8 @@ A line of a file is the words after netalias. One line can declare many aliases:
 
 What the kernel or a guard rail of reconcile would refuse is told on standard error.
 
+  --max-aliases N   refuse files that declare more aliases together (default 200000)
+
 Exit status: 0 without differences, 3 with some. -v also prints the steps; --dry-run of reconcile
 has no effect here.
 
@@ -218,6 +221,7 @@ reported, and the others are made.
   --force            go on when a main device is down, and change the address of this SSH session
   --allow-empty      go on when nothing is declared; includes --allow-shrink
   --allow-shrink     go on when more than half of ten or more aliases would go
+  --max-aliases N    refuse files that declare more aliases together (default 200000)
   --confirm SECONDS  restore the former aliases unless "netalias confirm" follows in time
   --metrics FILE     write metrics for the textfile collector of Prometheus
   --wait SECONDS     wait so long for another netalias (default 10)
@@ -247,8 +251,11 @@ netalias [OPTION]... batch FILE | -
 
 Execute the lines of a file as commands, in one process and under one lock. A line is the words
 after netalias; # begins a comment. Commands whose order does not matter go to the kernel together.
-The first error ends the run and names its line. With --force the run goes on, and names every
-error. watch and monitor, which stay, are refused, since the others would wait for the lock.
+The first error ends the run and names its line. With --force the run goes on, and names the first
+hundred errors. All lines are read before the lock is taken. watch and monitor, which stay, are
+refused, since the others would wait for the lock.
+
+  --max-aliases N   refuse a file with more commands for aliases (default 200000)
 
 Options: -v -q --dry-run --force --hands-off --acd --conflict --announce --rate --group N
 --wait SECONDS -n NAME
@@ -365,7 +372,8 @@ between it repairs single aliases that others have changed, and removes none tha
   --texts FOLDER         the folder of the texts aliases and alias_types (default
                          /run/netalias/net, with -n /run/netalias/INODE/net);
                          FOLDER.sock answers the words aliases, alias_types, json
-  --allow-empty, --allow-shrink, --acd, --conflict, --announce, --rate, --hands-off
+  --allow-empty, --allow-shrink, --max-aliases, --acd, --conflict, --announce, --rate,
+  --hands-off
                          as in reconcile
 
 SIGTERM ends it with status 0; the aliases stay. It reports to a service manager (sd_notify).

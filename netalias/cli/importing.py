@@ -8,6 +8,7 @@ from netalias.desired import export, parse
 from netalias.desired.declarations import counted
 from netalias.families import lazy
 from netalias.model import address_text, names
+from netalias.model.listing import first
 from netalias.observed import ordered
 
 TYPE_CHECKING = False
@@ -40,7 +41,7 @@ def import_(options: Options, words: list[str]) -> int:
         lines = found.lines if options.verbose else found.folded
         write("".join(f"{names.printable(line)}\n" for line in lines))
     if not options.quiet:
-        for note in found.notes:
+        for note in first(found.notes, "warning"):
             complain(note, "warning: ")
         complain(_summary(found))
     return errors.STATUS_OK

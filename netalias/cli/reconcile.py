@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from netalias.cli import Options
     from netalias.engine import Engine
 
+LARGE = 256 << 10
+"""Bytes of declarations from which on they are parsed without the lock, for which others wait: some
+thousand lines, or a twentieth of a second. The kernel is read once more after that."""
+
 
 def check(options: Options, words: list[str], *, dry: bool = False) -> int:
     """Print the differences from the declarations; the exit status, STATUS_DRIFT for any.
 
     *dry*: for a dry run of reconcile, which ends with the status of a refusal.
     """
+    number("--max-aliases", options.max_aliases, 1, 1)
     found = sources.read(words)
     if options.syntax:
         return _syntax(found)
@@ -50,17 +55,27 @@ def reconcile(options: Options, words: list[str]) -> int:
     number("--confirm", options.confirm, 0, 1)  # refuse a bad number even if nothing has changed
     if options.dry_run:
         return check(options, words, dry=True)
+    number("--max-aliases", options.max_aliases, 1, 1)
     found = sources.read(words)
     options.recorded = True
-    with options.engine() as engine, engine.transaction() as transaction:
+    whole = options.json or options.metrics or options.confirm
+    with options.engine() as engine:
         salt = salted(found, options, engine)
-        restored = transaction.restored
-        whole = options.json or options.metrics or options.confirm or restored
-        if not whole and _known(engine, transaction.path, salt):
-            return errors.STATUS_OK
-        from netalias.cli.converge import Run
+        with engine.transaction() as transaction:
+            restored = transaction.restored
+            if not (whole or restored) and _known(engine, transaction.path, salt):
+                return errors.STATUS_OK
+            from netalias.cli.converge import Run
 
-        return Run(options, engine, salt, transaction.path).reconcile(found, restored)
+            run = Run(options, engine, salt, transaction.path)
+            if options.metrics or sum(len(content) for _, content in found) < LARGE:
+                return run.reconcile(found, restored)
+        run.parse(found)
+        with engine.transaction() as transaction:
+            restored += transaction.restored
+            if not (whole or restored) and _known(engine, transaction.path, salt):
+                return errors.STATUS_OK  # another run was faster
+            return run.reconcile(found, restored)
 
 
 def salted(found: list[tuple[str, bytes]], options: Options, engine: Engine) -> bytes:
@@ -68,8 +83,8 @@ def salted(found: list[tuple[str, bytes]], options: Options, engine: Engine) -> 
     heads = [f"{name}\n{len(content)}\n" for name, content in found]
     hands = "off" if options.hands_off else ""
     common = ",".join(map(str, engine.common().values()))
-    words = [__version__, options.group, options.only, hands, options.announce, common]
-    head = "\n".join([*words, *heads])
+    said = [options.group, options.only, hands, options.announce, options.max_aliases, common]
+    head = "\n".join([__version__, *said, *heads])
     contents = [content for _, content in found]
     return b"\0".join([head.encode("utf-8", "surrogateescape"), *contents])
 

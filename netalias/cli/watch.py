@@ -12,6 +12,7 @@ def watch(options: Options, words: list[str]) -> int:
     import gc
 
     from netalias.cli import number
+    from netalias.cli.flags import most
     from netalias.desired import ON_DOWN, choice
     from netalias.desired.index import FREE
     from netalias.system.netns import held
@@ -25,6 +26,7 @@ def watch(options: Options, words: list[str]) -> int:
         texts=options.texts,
         private_texts=bool(options.netns),
         release=options.release,
+        most=most(options),
         allow_empty=options.allow_empty,
         allow_shrink=options.allow_shrink,
         quiet=options.quiet,

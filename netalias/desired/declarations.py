@@ -22,6 +22,7 @@ from sys import intern
 
 from netalias import desired, errors
 from netalias.desired import ranges
+from netalias.desired.lines import column, numbered, words_of
 from netalias.families import BUILTIN_WORDS
 from netalias.model import RANDOM_MAC, names
 from netalias.model.names import SLOT_MAX, AliasName
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 DEFAULTS = "defaults"
 EACH = "each"
-COMMENT = "#"
 DEFAULT_WORDS = (
     "acd", "announce", "broadcast", "-broadcast", "conflict", "deprecated", "down", "gateway",
     "heal", "kind", "lease", "linklocal", "metric", "mtu", "netmask", "on-down", "optimistic",
@@ -51,6 +51,9 @@ MULTICAST = 224
 """First multicast byte of IPv4. From 1 to below it a first byte is legal in both families."""
 SHOWN = 400
 """Longest error text in characters: a line may have a megabyte."""
+MOST = 200_000
+"""Aliases of all files together, unless the caller permits more: a line of a few words may have
+thousands, and some hundred lines all memory."""
 
 
 class Block:
@@ -93,13 +96,15 @@ def single(wish: Wish, name: AliasName, place: str) -> Block:
 
 
 class Declarations:
-    """The aliases that files declare; ``errors`` are texts, each with ``file:line:column``."""
+    """The aliases that files declare; ``errors`` are texts, each with ``file:line:column``: the
+    first of ``wrong`` ones (model/listing.py)."""
 
-    __slots__ = ("blocks", "errors")
+    __slots__ = ("blocks", "errors", "wrong")
 
-    def __init__(self, blocks: list[Block], errors: list[str]) -> None:
+    def __init__(self, blocks: list[Block], errors: list[str], wrong: int = 0) -> None:
         self.blocks = blocks
         self.errors = errors
+        self.wrong = wrong
 
     def __len__(self) -> int:
         return sum(map(len, self.blocks))
@@ -114,32 +119,37 @@ class Declarations:
     def only(self, main: str) -> Declarations:
         """The declarations for one main device, with all errors."""
         mine = [block for block in self.blocks if block.wish.name.main == main]
-        return Declarations(mine, self.errors)
+        return Declarations(mine, self.errors, self.wrong)
 
 
-def parse(sources: Iterable[tuple[str, str]], registry: Registry) -> Declarations:
+def parse(
+    sources: Iterable[tuple[str, str]], registry: Registry, *, most: int = MOST
+) -> Declarations:
     """The declarations of files, given as pairs of name and text.
 
-    Errors in a text are collected, not raised.
+    Errors in a text are collected, not raised. More than *most* aliases are one, after which
+    nothing more is read.
     """
-    reader = _Reader(registry)
+    reader = _Reader(registry, most)
     for name, text in sources:
         reader.read(name, text)
-    return Declarations(reader.blocks, reader.errors)
+    return Declarations(reader.blocks, reader.errors, reader.wrong)
 
 
 class DeclarationError(errors.UsageError):
-    """Errors in files; ``details`` has a line with ``file:line:column`` for each."""
+    """Errors in files; ``details`` has a line with ``file:line:column`` for each of the first."""
 
-    def __init__(self, details: list[str]) -> None:
-        super().__init__(f"{counted(len(details), 'error')}; nothing was changed")
-        self.details = details
+    def __init__(self, details: list[str], count: int) -> None:
+        from netalias.model.listing import rest
+
+        super().__init__(f"{counted(count, 'error')}; nothing was changed")
+        self.details = [*details, *rest(count)]
 
 
 def check(declarations: Declarations) -> None:
     """Check that there are no errors. Raises DeclarationError."""
     if declarations.errors:
-        raise DeclarationError(declarations.errors)
+        raise DeclarationError(declarations.errors, declarations.wrong)
 
 
 class _Reader:
@@ -147,14 +157,18 @@ class _Reader:
 
     ``slots`` maps main device and slot to their block, ``owners`` family and address to theirs.
     ``templates`` maps the shape of plain lines (see _shape()) to the wish of the first such line.
+    ``wrong`` counts the errors, ``left`` the aliases that may still come of *most*.
     """
 
     __slots__ = (
-        "blocks", "defaults", "errors", "owners", "registry", "slots", "source", "templates",
+        "blocks", "defaults", "errors", "left", "most", "owners", "registry", "slots", "source",
+        "templates", "wrong",
     )  # fmt: skip
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, most: int) -> None:
         self.registry = registry
+        self.most = self.left = most
+        self.wrong = 0
         self.blocks: list[Block] = []
         self.errors: list[str] = []
         self.slots: dict[str, dict[int, Block]] = {}
@@ -167,9 +181,10 @@ class _Reader:
         """Read one file."""
         self.source = source
         self._use(None)
-        for number, line in enumerate(text.split("\n"), 1):
-            words = line.split(None, 2)
-            if words and not self._repeated(words, number):
+        for number, line in numbered(text):
+            if self.left < 0:
+                return
+            if not self._repeated(line.split(None, 2), number):
                 self._line(line, number)
 
     def _repeated(self, words: Sequence[str], number: int) -> bool:
@@ -179,7 +194,7 @@ class _Reader:
         is left to _line().
         """
         wish = self.templates.get(_shape(words))
-        if wish is None or len(words) < 2:
+        if wish is None or len(words) < 2 or not self.left:
             return False
         main, _, digits = words[0].partition(":")
         known = self.slots.get(main)
@@ -200,6 +215,7 @@ class _Reader:
         )  # fmt: skip
         known[slot] = owners[packed] = block
         self.blocks.append(block)
+        self.left -= 1
         return True
 
     def _line(self, line: str, number: int) -> None:
@@ -229,6 +245,7 @@ class _Reader:
                 "a file declares aliases: eth0:0 200.1.1.1/24; verbs belong to batch",
             )
         main, slots = ranges.slots(words[0])
+        self._spend(len(slots))
         first = str(AliasName(main, slots[0]))
         at, type_word = address_at(words)
         each = words[at + 1 : at + 2] == [EACH]
@@ -236,6 +253,7 @@ class _Reader:
         if type_word in BUILTIN_WORDS and (each or ranges.is_range(words[at])):
             alias_type = self.registry.get(type_word)
             many, text = _many(words, at, each, alias_type, len(slots))
+            self._spend(len(many) - len(slots))
             wish = self._wish([first, *words[1:at], text, *words[at + 1 + each :]], at, each)
         else:
             wish = self._wish([first, *words[1:]], at, False)
@@ -255,6 +273,12 @@ class _Reader:
             self.templates[_shape(line.split(None, 2))] = wish
             self.templates[_shape([*words[:2], " ".join(words[2:])])] = wish
         self._add(Block(wish, slots, addresses, self.source, number), line, at)
+
+    def _spend(self, count: int) -> None:
+        """Note that a line, be it right or wrong, has *count* aliases. Raises LimitError."""
+        self.left -= max(count, 0)
+        if self.left < 0:
+            raise too_many(self.most)
 
     def _wish(self, words: list[str], at: int, each: bool) -> Wish:
         """The complete wish of a line without ranges. Raises UsageError, FamilyError.
@@ -278,7 +302,7 @@ class _Reader:
         assert block.wish.type is not None
         slots = self.slots.setdefault(block.wish.name.main, {})
         owners = self.owners.setdefault(block.wish.type.family, {})
-        found = len(self.errors)
+        found = self.wrong
         if not _register(slots, block.slots, block):
             slot = next(slot for slot in block.slots if slots[slot] is not block)
             name = AliasName(block.wish.name.main, slot)
@@ -286,14 +310,19 @@ class _Reader:
             self._report(line, block.line, 0, text)
         if not _register(owners, block.addresses, block):
             self._report(line, block.line, at, _duplicate(block, owners))
-        if len(self.errors) == found:
+        if self.wrong == found:
             self.blocks.append(block)
 
     def _report(self, line: str, number: int, word: int, text: str) -> None:
         """Note an error in the word with the index *word*."""
+        from netalias.model.listing import FIRST
+
+        self.wrong += 1
+        if self.wrong > FIRST:
+            return
         if len(text) > SHOWN:
             text = f"{text[: SHOWN // 2]}...{text[-SHOWN // 2 :]}"
-        self.errors.append(f"{self.source}:{number}:{_column(line, word)}: {text}")
+        self.errors.append(f"{self.source}:{number}:{column(line, word)}: {text}")
 
 
 def _shape(words: Sequence[str]) -> tuple[object, ...]:
@@ -305,22 +334,9 @@ def _shape(words: Sequence[str]) -> tuple[object, ...]:
     return ":" in address, slash, length, words[2] if len(words) > 2 else ""
 
 
-def words_of(line: str) -> list[str]:
-    """The words of a line, without its comment."""
-    words = line.split()
-    for index, word in enumerate(words):
-        if word.startswith(COMMENT):
-            return words[:index]
-    return words
-
-
-def _column(line: str, index: int) -> int:
-    """The column at which the word with this index begins, counted from 1."""
-    column = 0
-    for word in line.split()[: index + 1]:
-        begin = line.index(word, column)
-        column = begin + len(word)
-    return begin + 1
+def too_many(most: int) -> errors.LimitError:
+    """The error for more than *most* aliases."""
+    return errors.LimitError(f"more than {most} aliases", "--max-aliases NUMBER permits more")
 
 
 def address_at(words: Sequence[str]) -> tuple[int, str]:

@@ -63,16 +63,19 @@ def addresses(word: str, alias_type: AliasType, count: int) -> tuple[Sequence[by
     if word.endswith("+"):
         packed, length = alias_type.parse(word[:-1])
         first = int.from_bytes(packed, "big")
-        return _packed(range(first, first + count), alias_type, word), length
-    found: list[bytes] = []
+        return _packed(_checked(range(first, first + count), alias_type, word), alias_type), length
+    parts: list[range] = []
+    total = 0
     lengths: dict[str, None] = {}
     for part in word.split(","):
         body, slash, length_text = part.partition("/")
-        found += _part(body, alias_type, word)
+        parts.append(_part(body, alias_type, word))
+        total += len(parts[-1])
         if slash:
             lengths[length_text] = None
-        if len(found) > LIMIT:
+        if total > LIMIT:
             raise _too_many(word)
+    found = [packed for part in parts for packed in _packed(part, alias_type)]
     if len(lengths) > 1:
         raise errors.BadAddress(f"{word}: the addresses of one line have one prefix length")
     for length_text in lengths:
@@ -101,25 +104,24 @@ def hosts(word: str, alias_type: AliasType) -> Sequence[bytes]:
     if count > 2:
         first += 1
         last -= alias_type.size == 4
-    return _packed(range(first, last), alias_type, f"{word} each")
+    return _packed(_checked(range(first, last), alias_type, f"{word} each"), alias_type)
 
 
-def _part(body: str, alias_type: AliasType, whole: str) -> Sequence[bytes]:
-    """The packed addresses of one part of a list; *body* has no prefix length."""
+def _part(body: str, alias_type: AliasType, whole: str) -> range:
+    """The numbers of the addresses in one part of a list; *body* has no prefix length."""
     low, dash, high = body.partition("-")
     if not dash:
-        packed, _ = alias_type.parse(body)
-        if not any(packed):
+        number = _number(body, alias_type)
+        if not number:
             raise _zero(whole)
-        return (packed,)
+        return range(number, number + 1)
     separator = "." if "." in low else ":"
     if ":" in high and not _is_address(low, alias_type):
-        return _packed(_groups(low, high, alias_type), alias_type, whole)
+        return _checked(_groups(low, high, alias_type), alias_type, whole)
     if separator not in high:
         high = low[: low.rfind(separator) + 1] + high
-    return _packed(
-        range(_number(low, alias_type), _number(high, alias_type) + 1), alias_type, whole
-    )
+    first, last = _number(low, alias_type), _number(high, alias_type)
+    return _checked(range(first, last + 1), alias_type, whole)
 
 
 def _groups(low: str, high: str, alias_type: AliasType) -> range:
@@ -147,8 +149,13 @@ def _number(text: str, alias_type: AliasType) -> int:
     return int.from_bytes(alias_type.parse(text)[0], "big")
 
 
-def _packed(numbers: range, alias_type: AliasType, whole: str) -> Sequence[bytes]:
-    """The packed addresses with these numbers. Raises BadAddress unless all are legal."""
+def _packed(numbers: range, alias_type: AliasType) -> Sequence[bytes]:
+    """The packed addresses with these numbers."""
+    return [number.to_bytes(alias_type.size, "big") for number in numbers]
+
+
+def _checked(numbers: range, alias_type: AliasType, whole: str) -> range:
+    """The same numbers. Raises BadAddress unless all are those of legal addresses."""
     if not numbers:
         raise errors.BadAddress(f"{whole}: the range ends before it begins")
     if numbers[LIMIT:]:
@@ -160,7 +167,7 @@ def _packed(numbers: range, alias_type: AliasType, whole: str) -> Sequence[bytes
         raise _zero(whole)
     # Illegal addresses come in blocks longer than a range, so checking the ends is enough.
     alias_type.parse(alias_type.format(numbers[-1].to_bytes(size, "big")))
-    return [number.to_bytes(size, "big") for number in numbers]
+    return numbers
 
 
 def _zero(whole: str) -> errors.BadAddress:

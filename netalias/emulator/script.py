@@ -34,6 +34,7 @@ from netalias import errors
 from netalias.emulator.commands import COMMANDS, alias_command
 from netalias.emulator.engine import Emulator
 from netalias.emulator.variants import VARIANTS
+from netalias.model.listing import FIRST, rest
 from netalias.model.names import printable
 
 TYPE_CHECKING = False
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 USAGE = "netalias emulate [--variant 0.43|0.50] [--unprivileged] [--no-sel] [--check] [FILE|-]"
+
+
+SIZE_MAX = 16 << 20
+"""Longest script in characters."""
 
 
 class Options:
@@ -153,7 +158,7 @@ def execute(emulator: Emulator, text: str) -> Iterator[str]:
 
 def play(emulator: Emulator, lines: Iterable[str], name: str, out: TextIO, err: TextIO) -> int:
     """Execute a script and report errors without stopping; the status of the last error."""
-    status = errors.STATUS_OK
+    status, count = errors.STATUS_OK, 0
     for number, mark, text in _read(lines):
         if mark:
             continue
@@ -161,14 +166,16 @@ def play(emulator: Emulator, lines: Iterable[str], name: str, out: TextIO, err: 
             for line in execute(emulator, text):
                 out.write(f"{printable(line)}\n")
         except errors.NetaliasError as error:
-            err.write(f"{name}:{number}: {printable(error.line())} [{_code(error)}]\n")
-            status = error.status
+            status, count = error.status, count + 1
+            if count <= FIRST:
+                err.write(f"{name}:{number}: {printable(error.line())} [{_code(error)}]\n")
+    err.writelines(f"{name}: {line}\n" for line in rest(count))
     return status
 
 
 def check(emulator: Emulator, lines: Iterable[str], name: str, err: TextIO) -> int:
     """Execute a script and report differences from its ``>`` and ``!`` lines; 1 for any, else 0."""
-    status = errors.STATUS_OK
+    status, count = errors.STATUS_OK, 0
     for command in commands(lines):
         got: list[str] = []
         code = message = ""
@@ -177,8 +184,10 @@ def check(emulator: Emulator, lines: Iterable[str], name: str, err: TextIO) -> i
         except errors.NetaliasError as error:
             code, message = _code(error), f" ({error})"
         for difference in _differences(command, got, code, message):
-            err.write(f"{name}:{command.line}: {printable(difference)}\n")
-            status = 1
+            status, count = 1, count + 1
+            if count <= FIRST:
+                err.write(f"{name}:{command.line}: {printable(difference)}\n")
+    err.writelines(f"{name}: {line}\n" for line in rest(count, "difference"))
     return status
 
 
@@ -226,9 +235,21 @@ def _opened(path: str, stdin: TextIO) -> AbstractContextManager[TextIO]:
         raise errors.UsageError(f"{path}: {error.strerror}") from None
 
 
-def _run(options: Options, lines: Iterable[str], stdout: TextIO, stderr: TextIO) -> int:
+def _run(options: Options, lines: TextIO, stdout: TextIO, stderr: TextIO) -> int:
     emulator = Emulator(options.variant, no_sel=options.no_sel, privileged=options.privileged)
     name = "<stdin>" if options.file == "-" else options.file
+    bounded = _bounded(lines, name)
     if options.check:
-        return check(emulator, lines, name, stderr)
-    return play(emulator, lines, name, stdout, stderr)
+        return check(emulator, bounded, name, stderr)
+    return play(emulator, bounded, name, stdout, stderr)
+
+
+def _bounded(script: TextIO, name: str) -> Iterator[str]:
+    """The lines of a script. Raises UsageError after SIZE_MAX characters: one of nothing but
+    zeros has a line without an end."""
+    left = SIZE_MAX
+    while line := script.readline(left + 1):
+        left -= len(line)
+        if left < 0:
+            raise errors.UsageError(f"{name}: longer than {SIZE_MAX >> 20} MiB")
+        yield line

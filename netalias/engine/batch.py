@@ -8,10 +8,13 @@ command by command, each on the state that the ones before it will leave, and ex
 from __future__ import annotations
 
 from netalias import desired, errors
-from netalias.desired.declarations import words_of
+from netalias.desired import commands
+from netalias.desired.declarations import MOST, too_many
+from netalias.desired.lines import numbered, words_of
 from netalias.engine import execute
 from netalias.kinds import AUTO
 from netalias.model import IFA_F_NOPREFIXROUTE
+from netalias.model.listing import FIRST
 from netalias.model.names import AliasName
 from netalias.observed.planned import Planned
 from netalias.plan import Difference, Plan, plan, protect
@@ -26,17 +29,84 @@ if TYPE_CHECKING:
     from netalias.claim.session import ClaimSession
     from netalias.desired import Wish
     from netalias.engine import Engine
+    from netalias.families import Registry
     from netalias.model import Alias
     from netalias.model.steps import Step
     from netalias.observed import Observed
 
 
+class Command:
+    """The words of line *number*: a ``wish``, the ``error`` in them, or neither for a verb."""
+
+    __slots__ = ("error", "number", "wish", "words")
+
+    def __init__(self, number: int, words: list[str]) -> None:
+        self.number = number
+        self.words = words
+        self.wish: Wish | None = None
+        self.error: errors.NetaliasError | None = None
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it deletes an alias."""
+        return self.wish is not None and self.wish.delete
+
+
+def parse_command(words: list[str], registry: Registry) -> list[Command]:
+    """The commands, numbered from 1, that a command for several aliases stands for. Raises
+    UsageError, FamilyError."""
+    found = []
+    for number, wish in enumerate(commands.parse(words, registry), 1):
+        desired.check_command(wish)
+        command = Command(number, words)
+        command.wish = wish
+        found.append(command)
+    return found
+
+
+def parse_commands(
+    text: str, registry: Registry, name: str = "", *, force: bool = False, most: int = MOST
+) -> list[Command]:
+    """The commands in the text of a file, for which no lock is needed. Without *force* none is
+    parsed after an error.
+
+    Raises LimitError, with the *name* of the file, for wishes of more than *most* aliases.
+    """
+    found: list[Command] = []
+    left, failed = most, False
+    for number, line in numbered(text):
+        words = words_of(line)
+        if not words:
+            continue
+        command = Command(number, words)
+        found.append(command)
+        if failed or not _is_wish(words):
+            continue
+        left -= 1
+        if left < 0:
+            error = too_many(most)
+            raise errors.LimitError(f"{name}:{number}: {error}", error.hint)
+        try:
+            command.wish = desired.parse(words, registry)
+            desired.check_command(command.wish)
+        except errors.NetaliasError as error:
+            command.error, failed = error, not force
+    return found
+
+
+def _is_wish(words: list[str]) -> bool:
+    """Whether the words create, change or delete an alias. Options make them a verb's."""
+    if ":" not in words[0] or any(word.startswith("--") for word in words):
+        return False
+    return len(words) > 1 or words[0].endswith("-")
+
+
 class Batch:
     """A run of commands on *engine*; a line that names no alias is passed to *verb* as words.
 
-    ``failed`` holds the line numbers and errors of failed commands, ``skipped`` the number of
-    commands not executed. Without *force* the first error ends the run. ``tell`` is called with the
-    steps that were done.
+    ``failed`` holds the line numbers and errors of the first failed commands, ``wrong`` the number
+    of all, ``skipped`` that of commands not executed. Without *force* the first error ends the run.
+    ``tell`` is called with the steps that were done.
     """
 
     tell: Callable[[Iterable[Step]], None] | None = None
@@ -52,53 +122,42 @@ class Batch:
         self.engine = engine
         self.force = force
         self.failed: list[tuple[int, errors.NetaliasError]] = []
-        self.skipped = 0
+        self.wrong = self.skipped = 0
         self._verb = verb
         self._warn = warn
         self._waiting: dict[AliasName, tuple[int, Wish]] = {}
         self._deleting = False
 
-    def run(self, lines: Iterable[str]) -> None:
-        """Execute *lines*: all with *force*, else up to the first error."""
-        for number, line in enumerate(lines, 1):
-            words = words_of(line)
-            if self._ended():
-                self.skipped += bool(words)
-            elif words:
-                self._line(number, words)
-        self._flush()
-
-    def run_wishes(self, wishes: Iterable[Wish]) -> None:
-        """Execute *wishes* in the same way; their numbers, from 1, take the place of lines."""
-        for number, wish in enumerate(wishes, 1):
+    def run(self, parsed: Iterable[Command]) -> None:
+        """Execute *parsed* commands: all with *force*, else up to the first error."""
+        for command in parsed:
             if self._ended():
                 self.skipped += 1
             else:
-                self._collect(number, wish)
+                self._command(command)
         self._flush()
 
     def _ended(self) -> bool:
         return bool(self.failed) and not self.force
 
-    def _line(self, number: int, words: list[str]) -> None:
+    def _command(self, command: Command) -> None:
         try:
-            reads = len(words) == 1 and not words[0].endswith("-")
-            if reads or ":" not in words[0] or any(word.startswith("--") for word in words):
-                self._flush()
-                if self._ended():
-                    self.skipped += 1
-                else:
-                    self._execute_verb(words)
+            if command.error is not None:
+                raise command.error
+            if command.wish is not None:
+                self._collect(command.number, command.wish)
+                return
+            self._flush()
+            if self._ended():
+                self.skipped += 1
             else:
-                wish = desired.parse(words, self.engine.registry)
-                desired.check_command(wish)
-                self._collect(number, wish)
+                self._execute_verb(command.words)
         except errors.NetaliasError as error:
             self._flush()  # commands before the bad line come first, and may fail themselves
             if self._ended():
                 self.skipped += 1
             else:
-                self.failed.append((number, error))
+                self._fail([(command.number, error)])
 
     def _execute_verb(self, words: list[str]) -> None:
         status = self._verb(words)
@@ -154,7 +213,7 @@ class Batch:
                 protect(found, session, planned.observed)
             return found
         except errors.NetaliasError as error:
-            self.failed.append((number, error))
+            self._fail([(number, error)])
             return None
 
     def _keep(
@@ -198,13 +257,15 @@ class Batch:
 
     def _fail_all(self, items: dict[int, Difference], error: errors.NetaliasError) -> None:
         """Record an error that concerns all *items*: none of them was done."""
-        self.failed.append((next(iter(items)), error))
+        self._fail([(next(iter(items)), error)])
         self.skipped += len(items) - 1
 
-    def _fail(self, failures: Iterable[tuple[int, errors.NetaliasError]]) -> None:
-        self.failed = sorted([*self.failed, *failures], key=lambda one: one[0])
+    def _fail(self, failures: Sequence[tuple[int, errors.NetaliasError]]) -> None:
+        self.wrong += len(failures)
+        self.failed = sorted([*self.failed, *failures], key=lambda one: one[0])[:FIRST]
         if self._ended():  # commands after the first error were undone, or not executed
-            self.skipped += len(self.failed) - 1
+            self.skipped += self.wrong - 1
+            self.wrong = 1
             del self.failed[1:]
 
     def _probe(
@@ -237,6 +298,7 @@ class Batch:
         ]
         self.skipped += len(items) - len(left) - len(found)
         before, self.failed = self.failed, []
+        self.wrong -= len(before)
         self._pack(left, self.engine.observe(), probed=True)
         self._fail([*before, *found.items()])
         return False

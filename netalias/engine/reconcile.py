@@ -279,10 +279,12 @@ def probe(engine: Engine, diff: Diff, *, abort: bool) -> Prepared:
 
 
 def abort_error(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
-    """The error that aborts a run: a Conflict of *found* if there is one, with the others as
-    details."""
+    """The error that aborts a run: a Conflict of *found* if there is one, with the first of the
+    others as details."""
+    from netalias.model.listing import first
+
     *others, last = sorted(found, key=lambda error: isinstance(error, errors.Conflict))
-    last.details = [error.line() for error in others]
+    last.details = list(first(error.line() for error in others))
     return last
 
 

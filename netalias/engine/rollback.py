@@ -32,7 +32,8 @@ def arm(engine: Engine, second: Engine, directory: str, seconds: int, digest: st
     """
     observed = engine.observe()
     lines = export.lines(ordered(observed.aliases, observed.snapshot), observed.registry, mac=True)
-    before = declarations.parse([(SOURCE, "\n".join(lines))], engine.registry)
+    text, count = "\n".join(lines), len(observed.aliases)
+    before = declarations.parse([(SOURCE, text)], engine.registry, most=count)
     if before.errors:
         raise errors.StateError(f"it could not be restored: {before.errors[0]}")
     lost = sum(alias.ours for alias in observed.aliases) - len(before)

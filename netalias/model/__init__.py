@@ -9,6 +9,7 @@
     shell.py        words and sysctls of such a command, as a shell takes them
     events.py       the state by the kernel's announcements, and its changes
     neighbours.py   proxy neighbour entries, the conditions of their use, their steps
+    listing.py      the first of many errors, and their number
     leases.py       limited lifetimes of addresses, and their renewal
 
 Addresses are packed bytes in network order (4 for IPv4, 6 for a MAC, 16 for IPv6); lifetimes are

@@ -60,13 +60,14 @@ class Settings:
     ``files`` are the declarations, the usual ones without any; ``wait`` is how many seconds the
     start waits for the lock. ``on_down`` is FREE or KEEP, for aliases that do not say it. ``texts``
     is the folder of the texts, empty for the usual one, which with ``private_texts`` is below the
-    runtime directory of the namespace. ``release`` removes the declared aliases at the end. The
-    others are those of a reconciliation and of a Journal.
+    runtime directory of the namespace. ``release`` removes the declared aliases at the end, and
+    ``most`` is how many the files may declare. The others are those of a reconciliation and of a
+    Journal.
     """
 
     __slots__ = (
-        "allow_empty", "allow_shrink", "files", "on_down", "private_texts", "quiet", "release",
-        "texts", "verbose", "wait",
+        "allow_empty", "allow_shrink", "files", "most", "on_down", "private_texts", "quiet",
+        "release", "texts", "verbose", "wait",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +79,7 @@ class Settings:
         texts: str = "",
         private_texts: bool = False,
         release: bool = False,
+        most: int = declarations.MOST,
         allow_empty: bool = False,
         allow_shrink: bool = False,
         quiet: bool = False,
@@ -89,6 +91,7 @@ class Settings:
         self.texts = texts
         self.private_texts = private_texts
         self.release = release
+        self.most = most
         self.allow_empty = allow_empty
         self.allow_shrink = allow_shrink
         self.quiet = quiet
@@ -261,7 +264,8 @@ class Watcher:
         self._declared = self._parsed(found)
 
     def _parsed(self, found: list[tuple[str, bytes]]) -> Declarations:
-        declared = declarations.parse(sources.decode(found), self.engine.registry)
+        texts, most = sources.decode(found), self._settings.most
+        declared = declarations.parse(texts, self.engine.registry, most=most)
         declarations.check(declared)
         return declared
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from netalias import desired, errors
 from netalias.desired.declarations import words_of
 from netalias.engine import Engine, Setup
-from netalias.engine.batch import Batch
+from netalias.engine.batch import Batch, parse_commands
 from netalias.kernel.memory import Memory
 from netalias.model import IFA_F_NOPREFIXROUTE
 from netalias.model.commands import command
@@ -47,6 +47,11 @@ class Told(Batch):
         self.fails = fails
         self.memory = memory
         super().__init__(Engine(Setup(memory)), self.verb, self.warnings.append, force=force)
+
+    def run(self, lines: Iterable[str]) -> None:
+        """These lines, from the first."""
+        text = "\n".join(lines)
+        super().run(parse_commands(text, self.engine.registry, force=self.force))
 
     def verb(self, words: list[str]) -> int:
         """What a verb sees."""

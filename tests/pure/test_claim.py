@@ -15,7 +15,7 @@ from netalias.claim import announce as telling
 from netalias.desired import declarations
 from netalias.engine import Engine, Setup, reconcile
 from netalias.engine import announce as announcing
-from netalias.engine.batch import Batch
+from netalias.engine.batch import Batch, parse_commands
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model import IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
@@ -614,7 +614,7 @@ def test_a_main_without_carrier_keeps_only_its_own(memory: Memory, wire: Wire) -
 def batch(engine: Engine, *lines: str, force: bool = False) -> Batch:
     """These lines."""
     work = Batch(engine, lambda words: 0, lambda text: None, force=force)
-    work.run(lines)
+    work.run(parse_commands("\n".join(lines), engine.registry, force=force))
     return work
 
 

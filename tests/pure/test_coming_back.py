@@ -17,7 +17,7 @@ from test_plan_compare import Declared
 from test_reconcile_machine import InMemory, Mortal, OverMemory
 
 from netalias import errors
-from netalias.engine.batch import Batch
+from netalias.engine.batch import Batch, parse_commands
 from netalias.engine.reconcile import Outcome, Rules, reconcile
 from netalias.kernel import Failure, refused
 from netalias.kernel.memory import Memory
@@ -132,7 +132,8 @@ def test_back_in_a_batch(stage: Declared) -> None:
     """With --force the other commands are done; one that took what should come back is undone."""
     stage.reconcile("eth0:0 10.0.0.1 kind label\neth0:1 10.0.0.2 kind label\n")
     batch = Batch(stage.engine, lambda _: 0, lambda _: None, force=True)
-    batch.run([f"eth0:0 {BAD}\n", "eth0:1 10.0.0.1\n", "eth0:2 10.0.0.3 kind label\n"])
+    text = f"eth0:0 {BAD}\neth0:1 10.0.0.1\neth0:2 10.0.0.3 kind label\n"
+    batch.run(parse_commands(text, stage.engine.registry, force=True))
     assert [number for number, _ in batch.failed] == [1, 2]
     assert str(batch.failed[1][1]) == undone("eth0:1", "eth0:0")
     assert aliases(stage) == [f"eth0:{n} label 10.0.0.{n + 1}" for n in range(3)]

@@ -8,7 +8,7 @@ from test_plan import Stage
 
 from netalias import desired, errors
 from netalias.desired import export
-from netalias.engine.batch import Batch
+from netalias.engine.batch import Batch, parse_commands
 from netalias.engine.reconcile import Rules, look, reconcile, remove
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, AF_INET6, address_text
@@ -364,7 +364,8 @@ def test_a_batch_of_moves(stage: Stage) -> None:
     stage(f"eth0:1 10.0.0.5 gateway {ROUTER} kind macvlan")
     before = ways(stage)
     work = Batch(stage.engine, lambda words: 0, lambda text: None)
-    work.run([f"eth0:0 10.0.0.8 gateway {ROUTER}\n", f"eth0:1 10.0.0.7 gateway {ROUTER}\n"])
+    text = f"eth0:0 10.0.0.8 gateway {ROUTER}\neth0:1 10.0.0.7 gateway {ROUTER}\n"
+    work.run(parse_commands(text, stage.engine.registry))
     assert not work.failed
     assert ways(stage) == before
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_plan_compare import Declared
 
 from netalias import errors
-from netalias.engine.batch import Batch
+from netalias.engine.batch import Batch, parse_commands
 from netalias.kernel.memory import Memory
 from netalias.kinds import MAGIC
 from netalias.model import AF_INET, PROTOCOL
@@ -112,7 +112,7 @@ def test_labels_of_a_network_are_deleted_in_a_batch(stage: Declared) -> None:
     adopted(stage, "eth0", (2, 3, 4))
     stage.kernel.add_address("eth0", "198.51.100.9/25")
     work = Batch(stage.engine, lambda words: 0, lambda text: None)
-    work.run(["eth0:2-", "eth0:3-"])
+    work.run(parse_commands("eth0:2-\neth0:3-", stage.engine.registry))
     assert work.failed == []
     assert stage.on("eth0") == ["198.51.100.4/25 label=eth0:4", "198.51.100.9/25 secondary"]
 

@@ -11,7 +11,7 @@ from watched import Watched
 from netalias import errors
 from netalias.desired.export import lines
 from netalias.engine import Engine, Setup
-from netalias.engine.batch import Batch
+from netalias.engine.batch import Batch, parse_commands
 from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
 from netalias.model import FOREVER, PROTOCOL
@@ -202,7 +202,7 @@ def test_heir_of_a_label(
     saved = lines(stage.engine.show("eth0:4"), stage.engine.registry)
     assert saved == [f"eth0:4  {second}  kind label"]
     if how == "batch":
-        Batch(stage.engine, len, print).run(["eth0:3-"])
+        Batch(stage.engine, len, print).run(parse_commands("eth0:3-", stage.engine.registry))
     else:
         stage(how)
     assert [text for text in stage.on("eth0") if "10.99" not in text] == after

@@ -6,7 +6,7 @@ import pytest
 from test_plan_compare import Declared
 
 from netalias import errors
-from netalias.engine.batch import Batch
+from netalias.engine.batch import Batch, parse_commands
 from netalias.kernel.memory import Memory
 
 TOLD = ": other hosts do not reach it"
@@ -39,7 +39,7 @@ def batch(stage: Declared, *lines: str) -> tuple[list[str], list[str]]:
     """The warnings and the errors of a batch."""
     warnings: list[str] = []
     work = Batch(stage.engine, lambda words: 0, warnings.append)
-    work.run(lines)
+    work.run(parse_commands("\n".join(lines), stage.engine.registry))
     return warnings, [str(error) for _, error in work.failed]
 
 
