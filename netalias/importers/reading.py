@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias import desired, errors, families
 from netalias.importers.addresses import Assignment
 from netalias.importers.addresses import mask as length_of
+from netalias.importers.files import Files
 from netalias.importers.slots import Found
 from netalias.model import AF_INET, AF_INET6, names
 from netalias.model.prefix import class_length
@@ -46,13 +47,14 @@ class Reading:
     ``lengths`` are the usual ones; ``marked`` is that of the Importer.
     """
 
-    __slots__ = ("found", "lengths", "marked", "notes", "registry")
+    __slots__ = ("files", "found", "lengths", "marked", "notes", "registry")
 
     def __init__(self, lengths: Lengths = HOSTS, *, marked: bool = True) -> None:
         self.marked = marked
         self.found: list[Found] = []
         self.notes: list[str] = []
         self.lengths = lengths
+        self.files = Files()
         self.registry = families.lazy()
 
     def note(self, place: str, text: str) -> None:
@@ -62,10 +64,8 @@ class Reading:
     def text(self, path: str, place: str = "") -> str:
         """The text of the file at *path*. If it cannot be read, that is a note about *place*, where
         the file is asked for; without one StateError is raised."""
-        from netalias.importers.files import text_of
-
         try:
-            return text_of(path)
+            return self.files.text(path)
         except (OSError, ValueError) as error:
             what = f"{names.printable(path)}: {getattr(error, 'strerror', None) or error}"
             if not place:

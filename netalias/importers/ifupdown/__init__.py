@@ -21,6 +21,7 @@ the order in which ``ifup -a`` would bring them up. What netalias cannot express
 from __future__ import annotations
 
 from netalias import desired, errors, families
+from netalias.desired.declarations import MOST
 from netalias.importers import Importer
 from netalias.importers.ifupdown.commands import effect
 from netalias.importers.ifupdown.definitions import COMMANDS, EARLY, RAISING, define
@@ -69,11 +70,11 @@ def read(*paths: str, root: str = "") -> tuple[list[Found], list[str]]:
     *root* is put before every path that is opened, and is not shown. Raises StateError when one of
     the files cannot be read; an included file that cannot be read is a note.
     """
-    from netalias.importers.ifupdown.files import gather
+    from netalias.importers.ifupdown.files import Seen, gather
 
     notes: list[str] = []
     stanzas: list[Stanza] = []
-    seen: set[str] = set()
+    seen = Seen()
     for path in paths:
         try:
             stanzas += gather(path, root, notes, seen)
@@ -85,10 +86,14 @@ def read(*paths: str, root: str = "") -> tuple[list[Found], list[str]]:
 
 def convert(stanzas: Iterable[Stanza]) -> tuple[list[Found], list[str]]:
     """The aliases in the stanzas of all files, and notes; the addresses of main devices are found
-    too, since no alias can have them."""
+    too, since no alias can have them. Raises LimitError for more than MOST."""
     stanzas = list(stanzas)
     conversion = _Conversion(stanzas)
-    found = list(conversion.run(stanzas))
+    found: list[Found] = []
+    for one in conversion.run(stanzas):
+        found.append(one)
+        if len(found) > MOST:
+            raise errors.LimitError(f"{one.place}: more than {MOST} addresses")
     return found, conversion.sorted_notes(stanzas)
 
 

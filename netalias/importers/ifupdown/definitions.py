@@ -36,6 +36,8 @@ RAISING = COMMANDS[:3]
 MAP = ("script", "map")
 """Options of a mapping."""
 INHERITS = "inherits"
+INHERITED = 1_000_000
+"""Options that all definitions may inherit: each one of a chain has those of all before it."""
 REFUSED = "ifup refuses the file"
 
 
@@ -54,13 +56,11 @@ class Definition:
     @property
     def values(self) -> dict[str, str]:
         """The value of each option that is no command; lines of one that is said again."""
-        found: dict[str, str] = {}
+        found: dict[str, list[str]] = {}
         for option in self.options:
-            if option.word in COMMANDS:
-                continue
-            before = f"{found[option.word]}\n" if option.word in found else ""
-            found[option.word] = before + option.value
-        return found
+            if option.word not in COMMANDS:
+                found.setdefault(option.word, []).append(option.value)
+        return {word: "\n".join(lines) for word, lines in found.items()}
 
 
 def define(stanzas: Iterable[Stanza], note: Note) -> tuple[list[Definition], set[str]]:
@@ -70,10 +70,12 @@ def define(stanzas: Iterable[Stanza], note: Note) -> tuple[list[Definition], set
     """
     found: list[Definition] = []
     templates: set[str] = set()
+    known = _Known()
     for stanza in stanzas:
         if stanza.word == IFACE:
             try:
-                found.append(_define(stanza, found, templates))
+                found.append(_define(stanza, known, templates))
+                known.add(found[-1])
             except errors.UsageError as error:
                 note(stanza.place, f"{error}: {REFUSED}")
             wrong = [option for option in stanza.options if not option.value]
@@ -88,7 +90,22 @@ def define(stanzas: Iterable[Stanza], note: Note) -> tuple[list[Definition], set
     return found, templates
 
 
-def _define(stanza: Stanza, known: list[Definition], templates: set[str]) -> Definition:
+class _Known:
+    """The first definition of each name, also by its family, and the options that may still be
+    inherited."""
+
+    __slots__ = ("first", "left")
+
+    def __init__(self) -> None:
+        self.first: dict[tuple[str, str], Definition] = {}
+        self.left = INHERITED
+
+    def add(self, one: Definition) -> None:
+        for family in ("", one.family):
+            self.first.setdefault((one.name, family), one)
+
+
+def _define(stanza: Stanza, known: _Known, templates: set[str]) -> Definition:
     """The definition of ``iface NAME [FAMILY [METHOD]] [inherits TEMPLATE]``. Raises UsageError.
 
     Other words after the method are ignored, as ifup does with a warning.
@@ -114,16 +131,18 @@ def _define(stanza: Stanza, known: list[Definition], templates: set[str]) -> Def
     return found
 
 
-def _inherit(new: Definition, template: str, known: list[Definition]) -> None:
+def _inherit(new: Definition, template: str, known: _Known) -> None:
     """Fill *new* from the first definition of that name and family. Raises UsageError."""
-    for one in known:
-        if one.name == template and new.family in ("", one.family):
-            new.family = one.family
-            new.method = new.method or one.method
-            new.options += one.options
-            return
-    what = f"there is no {template} before it to inherit from" if template else "of what?"
-    raise errors.UsageError(f"{new.name}: {INHERITS}: {what}")
+    one = known.first.get((template, new.family))
+    if one is None:
+        what = f"there is no {template} before it to inherit from" if template else "of what?"
+        raise errors.UsageError(f"{new.name}: {INHERITS}: {what}")
+    known.left -= len(one.options)
+    if known.left < 0:
+        raise errors.UsageError(f"{new.name}: {INHERITS}: more than {INHERITED} options in all")
+    new.family = one.family
+    new.method = new.method or one.method
+    new.options += one.options
 
 
 def _refuse(options: Iterable[Option], why: str, note: Note) -> None:

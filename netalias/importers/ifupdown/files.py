@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from netalias.importers.files import text_of
+from errno import ELOOP
+
+from netalias.importers.files import Files
 from netalias.importers.ifupdown.syntax import SOURCE, SOURCE_DIRECTORY, parse
 from netalias.model import names
 
@@ -12,29 +14,46 @@ if TYPE_CHECKING:
 
     from netalias.importers.ifupdown.syntax import Stanza
 
+DEPTH = 32
+"""Files that include each other, one within the other."""
+MATCHES = 10_000
+"""Paths that one pattern matches."""
 WILD = "*?["
 SHELL = "$`~'\"\\(){}<>|&;\0"
 """Characters that wordexp(3) expands or refuses, apart from wildcards."""
 
 
-def gather(
-    path: str, root: str, notes: list[str], seen: set[str], above: tuple[str, ...] = ()
-) -> Iterator[Stanza]:
-    """The stanzas of a file, with those of included files in place. Raises OSError.
+class Seen:
+    """What was read: ``paths`` as they were named, and ``files``."""
 
-    *root* is put before every path that is opened. *seen* holds the files that were read before:
-    ifup(8) reads none a second time.
+    __slots__ = ("files", "paths")
+
+    def __init__(self) -> None:
+        self.paths: set[str] = set()
+        self.files = Files()
+
+
+def gather(
+    path: str, root: str, notes: list[str], seen: Seen, above: tuple[str, ...] = ()
+) -> Iterator[Stanza]:
+    """The stanzas of a file, with those of included files in place. Raises OSError, also where
+    there are too many files, or too much text in them.
+
+    *root* is put before every path that is opened. ifup(8) reads no file of *seen* a second time.
     """
-    seen.add(path)
+    seen.paths.add(path)
+    if len(above) >= DEPTH:
+        raise OSError(ELOOP, f"more than {DEPTH} files that include each other")
+    text = seen.files.text(root + path, again=False)
     chain = (*above, path)
-    for stanza in parse(text_of(root + path), path):
+    for stanza in parse(text, path):
         if stanza.word != SOURCE and not stanza.word.startswith(SOURCE_DIRECTORY):
             yield stanza
             continue
         for included in _included(stanza, path, root, notes):
             if included in chain:
                 notes.append(f"{stanza.place}: {names.printable(included)} includes itself")
-            if included in seen:
+            if included in seen.paths:
                 continue
             try:
                 yield from gather(included, root, notes, seen, chain)
@@ -54,6 +73,10 @@ def _included(stanza: Stanza, path: str, root: str, notes: list[str]) -> Iterato
             continue
         pattern = normpath(join(dirname(path), word))
         found = _expanded(pattern, root)
+        if len(found) > MATCHES:
+            del found[MATCHES:]
+            what = f"it matches more than {MATCHES} files"
+            notes.append(f"{stanza.place}: {names.printable(word)}: {what}")
         if stanza.word == SOURCE:
             yield from found
             continue
@@ -63,12 +86,15 @@ def _included(stanza: Stanza, path: str, root: str, notes: list[str]) -> Iterato
 
 
 def _expanded(pattern: str, root: str) -> list[str]:
-    """The existing paths that match; a pattern without wildcards is itself, even if missing."""
-    from glob import escape, glob
+    """The existing paths that match, one more than MATCHES at most; a pattern without wildcards is
+    itself, even if missing."""
+    from glob import escape, iglob
+    from itertools import islice
 
     if not any(letter in WILD for letter in pattern):
         return [pattern]
-    return sorted(name[len(root) :] for name in glob(escape(root) + pattern))
+    some = islice(iglob(escape(root) + pattern), MATCHES + 1)
+    return sorted(name[len(root) :] for name in some)
 
 
 def _is_plain(name: str) -> bool:

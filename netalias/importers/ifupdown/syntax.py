@@ -86,10 +86,19 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
         line = line.lstrip(BLANK)
         if line.startswith("#"):
             continue
-        while line.endswith("\\"):
-            line = line[:-1] + next(physical, (0, ""))[1]
+        if line.endswith("\\"):
+            line = _joined(line, physical)
         if line.split():
             yield number, line.strip()
+
+
+def _joined(line: str, physical: Iterator[tuple[int, str]]) -> str:
+    """A line that ends in a backslash with those that it joins."""
+    parts = []
+    while line.endswith("\\"):
+        parts.append(line[:-1])
+        line = next(physical, (0, ""))[1]
+    return "".join([*parts, line])
 
 
 def is_keyword(word: str) -> bool:
