@@ -8,6 +8,7 @@
     whose.py     own addresses of main devices, and names of devices of other systems
     slots.py     a name for every alias
     lines.py     the lines
+    sections.py, assignments.py    syntaxes that several formats have
 
 Each format has a file or a folder of its own, loaded when it is needed. A new format is a subclass
 of Importer there, and one entry in FORMATS. It finds addresses and what they are called; all else
@@ -16,7 +17,7 @@ is common. Nothing that stands in a file is ever executed.
 
 from __future__ import annotations
 
-from os.path import isdir
+from os.path import abspath, isdir
 
 from netalias import errors
 from netalias.importers.formats import FORMATS, claimed, existing, inside
@@ -137,15 +138,15 @@ def _sources(paths: Sequence[str], format: str) -> dict[str, list[str]]:
                 found[name] = files
         return found
     for path in paths:
-        for file in _files(path):
+        for file in _files(path, format):
             found.setdefault(format or _format_of(file), []).append(file)
     return found
 
 
-def _files(path: str) -> list[str]:
+def _files(path: str, format: str) -> list[str]:
     """The file at *path*, or those in the folder there. Raises StateError."""
     try:
-        return inside(path) if isdir(path) else [path]
+        return inside(path, format) if isdir(path) else [path]
     except OSError as error:
         raise errors.StateError(f"{names.printable(path)}: {error.strerror}") from None
 
@@ -154,7 +155,7 @@ def _format_of(path: str) -> str:
     """The name of the format of the file at *path*. Raises StateError."""
     from netalias.importers.reading import Reading
 
-    return claimed(path, Reading().text(path))
+    return claimed(abspath(path), Reading().text(path))
 
 
 def _make(kind: str, found: Sequence[Found], notes: list[str]) -> None:

@@ -68,11 +68,10 @@ FORMATS = {
 
 def claimed(path: str, text: str) -> str:
     """The name of the format of a file at *path* with this *text*; FALLBACK if none claims it."""
-    from fnmatch import fnmatch
     from re import MULTILINE, search
 
     for name, one in FORMATS.items():
-        if any(fnmatch(path, f"*{pattern}") for pattern in one.usual):
+        if _usual(path, one):
             return name
     called = [name for name, one in FORMATS.items() if _called(basename(path), one.usual)]
     for name in (*called, *FORMATS):
@@ -96,11 +95,23 @@ def existing(name: str) -> list[str]:
     return [path for pattern in FORMATS[name].usual for path in read_by_program(glob(pattern))]
 
 
-def inside(folder: str) -> list[str]:
-    """The files in *folder*, in order. Raises OSError."""
+def inside(folder: str, format: str = "") -> list[str]:
+    """The files in *folder*, in order; in one where files of a format usually stand, only those of
+    *format*, by default of any. Raises OSError."""
     from os import listdir
+    from os.path import abspath
 
-    return read_by_program(f"{folder.rstrip('/')}/{name}" for name in listdir(folder))
+    found = read_by_program(f"{folder.rstrip('/')}/{name}" for name in listdir(folder))
+    formats = [FORMATS[format]] if format else FORMATS.values()
+    usual = [path for path in found if any(_usual(abspath(path), one) for one in formats)]
+    return usual or found
+
+
+def _usual(path: str, one: Format) -> bool:
+    """Whether the files of a format usually are at *path*, below whatever root."""
+    from fnmatch import fnmatch
+
+    return any(fnmatch(path, f"*{pattern}") for pattern in one.usual)
 
 
 def read_by_program(paths: Iterable[str]) -> list[str]:

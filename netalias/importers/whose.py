@@ -20,12 +20,12 @@ UNKNOWN = "a device name of another system: --map {0}=DEVICE"
 
 
 def further(found: Iterable[Found]) -> list[Found]:
-    """The addresses without a name of their own after the first one of each main device and
-    family."""
+    """The addresses after the first one of each main device and family, without those that are
+    marked as aliases."""
     seen: set[tuple[str, int]] = set()
     more = []
     for one in found:
-        if not one.words or one.named:
+        if not one.words or ":" in one.label:
             continue
         key = (one.main, len(one.packed))
         if key in seen:

@@ -60,6 +60,26 @@ def test_a_folder(tmp_path: Path) -> None:
     assert (found.files, found.formats, len(found.rows)) == (1, ["networkd"], 1)
 
 
+@pytest.mark.parametrize("format", ["", "networkd"])
+def test_a_usual_folder(tmp_path: Path, format: str) -> None:
+    """Where a format has its files among others, only its own are read."""
+    folder = tmp_path / "etc/systemd/network"
+    folder.mkdir(parents=True)
+    (folder / "1.network").write_text(NETWORKD)
+    (folder / "1.link").write_text(NETWORKD.replace("10.0.0.1", "10.0.0.2"))
+    found = read([str(folder)], format)
+    assert (found.files, len(found.rows)) == (1, 1)
+
+
+def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder in which it is tells the format too."""
+    folder = tmp_path / "etc/systemd/network"
+    folder.mkdir(parents=True)
+    (folder / "1.network").write_text("")
+    monkeypatch.chdir(folder)
+    assert read(["1.network"]).formats == read(["."]).formats == ["networkd"]
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     """It is named."""
     with pytest.raises(errors.StateError, match="nowhere: No such file"):
