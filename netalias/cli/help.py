@@ -294,6 +294,7 @@ Formats:
                 "up ip addr add ... label eth0:1", "up ifconfig eth0:1 ..." and "up ifup eth0:1"
   networkd      systemd.network(5)
   keyfile       NetworkManager
+  ifcfg-rh      ifcfg files of Red Hat, as network-scripts reads them, with ranges
 
 Options: -q -v -j -p --from FORMAT --all --kind KIND --map OLD=DEVICE -n NAME
 """,

@@ -62,6 +62,11 @@ FORMATS = {
         " /usr/lib/NetworkManager/system-connections/*",
         r"\[connection\]",
     ),
+    "ifcfg-rh": Format(
+        "ifcfg_rh.IfcfgRh",
+        "/etc/sysconfig/network-scripts/ifcfg-*",
+        r"(DEVICE|ONBOOT|ONPARENT|IPADDR_START|CLONENUM_START|NM_CONTROLLED)=",
+    ),
 }
 """Format by name, in the order in which usual files are read."""
 
