@@ -295,6 +295,7 @@ Formats:
   networkd      systemd.network(5)
   keyfile       NetworkManager
   ifcfg-rh      ifcfg files of Red Hat, as network-scripts reads them, with ranges
+  ifcfg-suse    ifcfg files of SUSE, as wicked reads them
 
 Options: -q -v -j -p --from FORMAT --all --kind KIND --map OLD=DEVICE -n NAME
 """,

@@ -67,6 +67,11 @@ FORMATS = {
         "/etc/sysconfig/network-scripts/ifcfg-*",
         r"(DEVICE|ONBOOT|ONPARENT|IPADDR_START|CLONENUM_START|NM_CONTROLLED)=",
     ),
+    "ifcfg-suse": Format(
+        "ifcfg_suse.IfcfgSuse",
+        "/etc/sysconfig/network/ifcfg-*",
+        r"(STARTMODE|LABEL\w*|PREFIXLEN\w*|REMOTE_IPADDR\w*|IPADDR_(?!START=|END=)\w+)=",
+    ),
 }
 """Format by name, in the order in which usual files are read."""
 
