@@ -296,6 +296,7 @@ Formats:
   keyfile       NetworkManager
   ifcfg-rh      ifcfg files of Red Hat, as network-scripts reads them, with ranges
   ifcfg-suse    ifcfg files of SUSE, as wicked reads them
+  netifrc       /etc/conf.d/net of Gentoo, as netifrc reads it with iproute2
 
 Options: -q -v -j -p --from FORMAT --all --kind KIND --map OLD=DEVICE -n NAME
 """,

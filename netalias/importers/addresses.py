@@ -95,3 +95,14 @@ def mask(text: str, alias_type: AliasType) -> int:
     if len(text) > 1 and text.startswith("0"):
         raise errors.BadAddress(f"netmask {text}: to ip(8) it is an octal number")
     return prefix_length(text, f"netmask {text}", alias_type.bits)
+
+
+def address_mask(text: str) -> int:
+    """The prefix length from a mask in the form of an address, ``255.255.255.0``, or hexadecimal,
+    ``0xffffff00``. Raises BadAddress."""
+    if text[:2].lower() == "0x" and len(text) == 10:
+        try:
+            text = address_text(AF_INET, bytes.fromhex(text[2:]))
+        except ValueError:
+            pass
+    return netmask(text)

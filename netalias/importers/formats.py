@@ -72,6 +72,11 @@ FORMATS = {
         "/etc/sysconfig/network/ifcfg-*",
         r"(STARTMODE|LABEL\w*|PREFIXLEN\w*|REMOTE_IPADDR\w*|IPADDR_(?!START=|END=)\w+)=",
     ),
+    "netifrc": Format(
+        "netifrc.Netifrc",
+        "/etc/conf.d/net",
+        r"config_\w+=",
+    ),
 }
 """Format by name, in the order in which usual files are read."""
 

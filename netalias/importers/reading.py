@@ -91,21 +91,28 @@ class Reading:
         address, and may raise UsageError.
         """
         main, colon, slot = label.partition(":")
-        said = label if slot else main
         try:
             one = self.assignment(address, mask)
             if change is not None:
                 change(one)
-            names.check_device(main, said)
-            words = one.words(main)
-            if colon:
-                desired.parse([f"{main}:0", *words], self.registry)
+            return self.take(label, one, place, asleep=asleep)
         except errors.NetaliasError as error:
             if colon or not self.marked:
+                said = label if slot else main
                 self.note(place, f"{said}: {address} is not carried over: {error.line()}")
             return None
-        self.found.append(Found(label, one.local, words, place, asleep))
-        return self.found[-1]
+
+    def take(self, label: str, one: Assignment, place: str, *, asleep: str = "") -> Found:
+        """Add an address under *label*, as add() does. Raises UsageError for what cannot be an
+        alias."""
+        main, colon, slot = label.partition(":")
+        names.check_device(main, label if slot else main)
+        words = one.words(main)
+        if colon:
+            desired.parse([f"{main}:0", *words], self.registry)
+        found = Found(label, one.local, words, place, asleep)
+        self.found.append(found)
+        return found
 
     def assignment(self, address: str, mask: str = "") -> Assignment:
         """The address of ``ADDRESS[/LEN]`` with the usual broadcast address. Raises BadAddress."""
