@@ -297,6 +297,7 @@ Formats:
   ifcfg-rh      ifcfg files of Red Hat, as network-scripts reads them, with ranges
   ifcfg-suse    ifcfg files of SUSE, as wicked reads them
   netifrc       /etc/conf.d/net of Gentoo, as netifrc reads it with iproute2
+  netctl        profiles of netctl, with labels made by ExecUpPost
 
 Options: -q -v -j -p --from FORMAT --all --kind KIND --map OLD=DEVICE -n NAME
 """,

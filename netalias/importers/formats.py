@@ -77,6 +77,11 @@ FORMATS = {
         "/etc/conf.d/net",
         r"config_\w+=",
     ),
+    "netctl": Format(
+        "netctl.Netctl",
+        "/etc/netctl/*",
+        r"(Connection=['\"]?\w|IP6?=['\"]?(static|stateless|dhcp|no)\b)",
+    ),
 }
 """Format by name, in the order in which usual files are read."""
 
