@@ -298,6 +298,7 @@ Formats:
   ifcfg-suse    ifcfg files of SUSE, as wicked reads them
   netifrc       /etc/conf.d/net of Gentoo, as netifrc reads it with iproute2
   netctl        profiles of netctl, with labels made by ExecUpPost
+  rc.inet1      /etc/rc.d/rc.inet1.conf of Slackware
 
 Options: -q -v -j -p --from FORMAT --all --kind KIND --map OLD=DEVICE -n NAME
 """,

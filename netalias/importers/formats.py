@@ -82,6 +82,11 @@ FORMATS = {
         "/etc/netctl/*",
         r"(Connection=['\"]?\w|IP6?=['\"]?(static|stateless|dhcp|no)\b)",
     ),
+    "rc.inet1": Format(
+        "rc_inet1.RcInet1",
+        "/etc/rc.d/rc.inet1.conf",
+        r"(IFNAME|IPADDRS?|IP6ADDRS|IPALIASES)\[\d+\]=",
+    ),
 }
 """Format by name, in the order in which usual files are read."""
 
