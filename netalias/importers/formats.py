@@ -87,6 +87,12 @@ FORMATS = {
         "/etc/rc.d/rc.inet1.conf",
         r"(IFNAME|IPADDRS?|IP6ADDRS|IPALIASES)\[\d+\]=",
     ),
+    "rc.conf": Format(
+        "rc_conf.RcConf",
+        "/etc/rc.conf /etc/rc.conf.local",
+        r"(ifconfig_\w+=|ipv4_addrs_\w+=|ipv6_ifconfig_\w+=)",
+        automatic=False,
+    ),
 }
 """Format by name, in the order in which usual files are read."""
 
