@@ -300,6 +300,7 @@ Formats:
   netctl        profiles of netctl, with labels made by ExecUpPost
   rc.inet1      /etc/rc.d/rc.inet1.conf of Slackware
   rc.conf       FreeBSD, with ranges; read when it is named, and with --map em0=eth0
+  hostname.if   OpenBSD; read when it is named, and with --map em0=eth0
 
 Options: -q -v -j -p --from FORMAT --all --kind KIND --map OLD=DEVICE -n NAME
 """,

@@ -93,6 +93,12 @@ FORMATS = {
         r"(ifconfig_\w+=|ipv4_addrs_\w+=|ipv6_ifconfig_\w+=)",
         automatic=False,
     ),
+    "hostname.if": Format(
+        "hostname_if.HostnameIf",
+        "/etc/hostname.*",
+        r"inet6?[ \t]+alias[ \t](?!.*[ \t](netmask|prefixlen)[ \t])",
+        automatic=False,
+    ),
 }
 """Format by name, in the order in which usual files are read."""
 

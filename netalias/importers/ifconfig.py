@@ -16,7 +16,7 @@ from netalias.model import AF_INET, AF_INET6
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from netalias.importers.addresses import Assignment
     from netalias.importers.reading import Reading
@@ -110,5 +110,22 @@ def _change(one: Assignment, family: str, said: Words) -> None:
     if said.peer:
         one.take_peer(said.peer)
     if one.type.family == AF_INET:
-        one.take_broadcast(said.values.get("broadcast", "+"))
+        broadcast = said.values.get("broadcast", "+")
+        # That of a host is itself there, and none here.
+        one.take_broadcast("+" if broadcast == one.type.format(one.local) else broadcast)
     one.deprecated = said.values.get("pltime") == "0" or "deprecated" in said.others
+
+
+def lines(text: str) -> Iterator[tuple[int, str]]:
+    """Number and text of each line of a file; a backslash at its end joins the next one."""
+    parts: list[str] = []
+    begin = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        begin = begin if parts else number
+        line = line.removesuffix("\r")
+        parts.append(line.removesuffix("\\"))
+        if not line.endswith("\\"):
+            yield begin, "".join(parts).strip()
+            parts = []
+    if parts:
+        yield begin, "".join(parts).strip()
