@@ -301,6 +301,7 @@ Formats:
   rc.inet1      /etc/rc.d/rc.inet1.conf of Slackware
   rc.conf       FreeBSD, with ranges; read when it is named, and with --map em0=eth0
   hostname.if   OpenBSD; read when it is named, and with --map em0=eth0
+  ifconfig.if   NetBSD, ifaliases too; read when it is named, and with --map re0=eth0
 
 Options: -q -v -j -p --from FORMAT --all --kind KIND --map OLD=DEVICE -n NAME
 """,

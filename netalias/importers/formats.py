@@ -99,6 +99,12 @@ FORMATS = {
         r"inet6?[ \t]+alias[ \t](?!.*[ \t](netmask|prefixlen)[ \t])",
         automatic=False,
     ),
+    "ifconfig.if": Format(
+        "ifconfig_if.IfconfigIf",
+        "/etc/ifconfig.* /etc/ifaliases",
+        r"(inet6?[ \t].*[ \t](netmask|prefixlen|alias)\b|ifaliases_\w+=)",
+        automatic=False,
+    ),
 }
 """Format by name, in the order in which usual files are read."""
 
