@@ -19,6 +19,31 @@ from netalias.importers.formats import claimed
 INTERFACES = "auto lo:1\niface lo:1 inet static\n address 192.0.2.1/32\n"
 NETWORKD = "[Match]\nName=eth0\n[Address]\nAddress=10.0.0.1/32\nLabel=eth0:1\n"
 
+SAMPLES = {
+    "interfaces": INTERFACES,
+    "networkd": NETWORKD,
+    "keyfile": "[connection]\ninterface-name=eth0\n[ipv4]\naddress1=10.0.0.1/24\n",
+    "ifcfg-rh": "DEVICE=eth0:1\nIPADDR=10.0.0.1\nNETMASK=255.255.255.0\n",
+    "ifcfg-suse": "BOOTPROTO=static\nSTARTMODE=auto\nIPADDR_1=10.0.0.1/24\nLABEL_1=1\n",
+    "netifrc": 'config_eth0="10.0.0.1/24 10.0.0.2/24"\nroutes_eth0="default via 10.0.0.254"\n',
+    "netctl": "Interface=eth0\nConnection=ethernet\nIP=static\nAddress=('10.0.0.1/24')\n",
+    "rc.inet1": 'IPADDRS[0]="10.0.0.1/24"\nIPALIASES[0]="10.0.0.2"\nUSE_DHCP[0]=""\n',
+    "rc.conf": 'hostname="a"\nifconfig_em0_alias0="inet 10.0.0.2/32"\n',
+    "hostname.if": "inet 10.0.0.1 255.255.255.0\ninet alias 10.0.0.2 255.255.255.255\n",
+    "ifconfig.if": "up\ninet 10.0.0.2 netmask 255.255.255.255 alias\n",
+}
+"""A file of each format."""
+
+
+@pytest.mark.parametrize("format", SAMPLES)
+def test_marks(format: str) -> None:
+    """A file tells its format wherever it is and however it is called, since no other one has its
+    mark."""
+    text = SAMPLES[format]
+    marks = [name for name in FORMATS if re.search(rf"(?m)^[ \t]*{FORMATS[name].mark}", text)]
+    assert marks == [format]
+    assert claimed("/tmp/x", text) == format
+
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_has_an_importer(name: str) -> None:
@@ -29,16 +54,38 @@ def test_every_format_has_an_importer(name: str) -> None:
         assert claimed(f"/mnt/old{pattern.replace('*', 'x')}", "") == name
 
 
-@pytest.mark.parametrize("name", FORMATS)
-@given(content=st.binary(max_size=400))
-def test_any_bytes(name: str, content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Nothing but notes comes of a file that is none."""
-    path = tmp_path_factory.getbasetemp() / f"bytes-{name}"
+TOKENS = sorted(
+    {token for text in SAMPLES.values() for token in re.findall(r"[\w./:]+|[^\w./:]", text)}
+    | set("\"'`$(){}[];#&|<>\\~*-,%:/\0")
+    | {"10.0.0.1-9/24", "2001:db8::1-f", "_range0", "0x", "+=", "=(", "010", "\\\n"}
+)
+
+
+def _survives(folder: Path, name: str, content: bytes) -> None:
+    """Nothing but lines and notes comes of a file that is called like one of the format."""
+    usual = FORMATS[name].usual[0].rpartition("/")[2].replace("*", "eth0")
+    path = folder / name / usual
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     found = read([str(path)], name, every=True)
     assert declared([("f", "\n".join(found.lines))], lazy()).errors == []
     assert declared([("f", "\n".join(found.folded))], lazy()).errors == []
     assert not any("\n" in text for text in (*found.lines, *found.notes))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(content=st.binary(max_size=400))
+def test_any_bytes(name: str, content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing but notes comes of a file that is none."""
+    _survives(tmp_path_factory.getbasetemp(), name, content)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(tokens=st.lists(st.sampled_from(TOKENS), max_size=60))
+def test_any_tokens(name: str, tokens: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nor of one that looks like one."""
+    text = SAMPLES.get(name, "") + "".join(tokens)
+    _survives(tmp_path_factory.getbasetemp(), name, text.encode())
 
 
 def test_a_file_tells_its_format(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from netalias import cli, desired, doctor, errors, kinds, sources
 from netalias.cli import help
 from netalias.cli.flags import FLAGS, SPECIAL, TAKING
 from netalias.desired import declarations
+from netalias.importers import FORMATS
 
 REPO = Path(__file__).parents[2]
 MAN = REPO / "docs" / "netalias.8"
@@ -129,6 +130,13 @@ def test_every_verb_has_a_function(verb: str) -> None:
 def test_the_manual_mentions_every_word(word: str) -> None:
     """Options, words, verbs and kinds are all in netalias(8)."""
     assert mentions(man(), word)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_formats_of_import_are_listed(name: str) -> None:
+    """In the help of the verb, and in the manual."""
+    assert re.search(rf"^  {re.escape(name)} +\S", help.text("import"), re.MULTILINE)
+    assert mentions(man().partition(".SH IMPORT")[2].partition(".SH ")[0], name)
 
 
 @pytest.mark.parametrize("check", doctor.CHECKS)
