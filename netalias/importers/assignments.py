@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 QUOTED = r"""'[^']*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|\\."""
 TOKEN = re.compile(
-    rf"""(?P<ignored>(?:[^\S\n]|\\\n)+|\#[^\n]*)"""
+    rf"""(?P<ignored>(?:[^\S\n]|\\\n)+|(?<!\))\#[^\n]*)"""
     rf"""|(?P<operator>\n|;;|&&|\|\||<<|[;&|()<>])"""
     rf"""|(?P<word>(?:{QUOTED}|[^\s'"`\\;&|()<>])+)""",
     re.DOTALL,
@@ -37,8 +37,14 @@ FUNCTION = "function"
 ENDS = ("\n", ";", ";;")
 QUIET = (":", "true")
 EXPORT = "export"
-BROKEN = ("<<", "a quote that is not closed")
-"""Tokens after which nothing is read."""
+BROKEN = {
+    "<<": "a here document",
+    "'": "a quote that is not closed",
+    "=(": "an array that is not closed",
+    ";": "a ; without a command",
+    ";;": "a ;; outside case",
+}
+"""The last token of a statement after which nothing is read: what it is."""
 EXPANDED = "*?[{~"
 """What a shell expands in an array, and not in the text of a variable."""
 SHOWN = 40
@@ -96,9 +102,12 @@ def variables(
         nesting.take(statement)
         if inside:
             continue
+        if isinstance(statement[-1], Operator) and statement[-1] in BROKEN and not nesting.depth:
+            note(place, f"{BROKEN[statement[-1]]}: nothing below is read")
+            return found
         words = statement
         if statement[0] == EXPORT:
-            words = [word for word in statement[1:] if "=" in str(word)]
+            words = [word for word in statement[1:] if _assigns(word)]
         heads = [ASSIGNED.match(str(word)) for word in words]
         if nesting.depth or not all(heads):
             _note_command(found, statement, heads[0], place, note, about)
@@ -107,6 +116,11 @@ def variables(
             if head is not None and about(head[1]):
                 _assign(found, head, word, place, note)
     return found
+
+
+def _assigns(word: object) -> bool:
+    """Whether a word behind export is more than a name."""
+    return isinstance(word, Operator) or "=" in str(word)
 
 
 def _note_command(
@@ -119,9 +133,6 @@ def _note_command(
 ) -> None:
     """Note a statement that is more than assignments. *head* is that of its first word, which may
     go on with a substitution."""
-    if statement[-1] in BROKEN:
-        note(place, f"{statement[-1]}: only a shell knows where it ends; nothing below is read")
-        return
     if head is not None and "$" in str(statement[0]):
         if about(head[1]):
             _forget(found, head, place, note)
@@ -191,7 +202,7 @@ def literal(word: str, *, array: bool = False) -> str | None:
             plain = piece
         if "$" in plain or "`" in plain:
             return None
-        if not quoted and plain in EXPANDED and (array or (plain == "~" and not match.start())):
+        if not quoted and plain in EXPANDED and (array or (plain == "~" and not any(found))):
             return None
         found.append(piece)
     return "".join(found)
@@ -249,12 +260,17 @@ def _statements(text: str) -> Iterator[tuple[int, list[object]]]:
             array = _Array(str(statement.pop()))
             statement.append(array)
         elif isinstance(token, Operator) and token in ENDS:
+            if token == ";;" or (token == ";" and not statement):
+                begin = begin if statement else line
+                statement.append(token)
             if statement:
                 yield begin, statement
             statement = []
         else:
             begin = begin if statement else line
             statement.append(token)
+    if array is not None:
+        statement.append(Operator("=("))
     if statement:
         yield begin, statement
 
@@ -266,9 +282,11 @@ def _is_array(word: object) -> bool:
 
 
 def _tokens(text: str) -> Iterator[tuple[int, str]]:
-    """The line and text of each token; one of BROKEN is the last one."""
+    """The line and text of each token. A here document, or a quote that is not closed, is the last
+    one. Between a parenthesis and a word behind it, without a blank, is an empty operator."""
     line = 1
     end = 0
+    before = ""
     for match in TOKEN.finditer(text):
         if match.start() != end:
             break
@@ -276,9 +294,13 @@ def _tokens(text: str) -> Iterator[tuple[int, str]]:
         if match["operator"]:
             yield line, Operator(match[0])
         elif match["word"]:
+            if before == ")":
+                yield line, Operator("")
             yield line, match[0]
+        if match[0] != "\\\n":
+            before = match[0]
         if match[0] == "<<":
             return
         line += match[0].count("\n")
     if end != len(text):
-        yield line, Operator(BROKEN[1])
+        yield line, Operator("'")

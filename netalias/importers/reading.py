@@ -110,7 +110,7 @@ class Reading:
         words = one.words(main)
         if colon:
             desired.parse([f"{main}:0", *words], self.registry)
-        found = Found(label, one.local, words, place, asleep)
+        found = Found(label, one.local, words, place, names.printable(asleep))
         self.found.append(found)
         return found
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,33 +20,47 @@ def read(text: str) -> tuple[dict[str, list[str]], list[str]]:
     return {name: one.items for name, one in found.items()}, notes
 
 
-@pytest.mark.parametrize(
-    ("text", "items"),
-    [
-        ("A=x", ["x"]),
-        ("A=", [""]),
-        ("A='x y' # z", ["x y"]),
-        ('A="x\\\n y"', ["x y"]),
-        ('A="x\ny"', ["x\ny"]),
-        ("A=x\"y\"'z'\\ w", ["xyz w"]),
-        ('A="5 \\$ \\n"', ["5 $ \\n"]),
-        ("A=x#y", ["x#y"]),
-        ("A=x; B=y", ["x"]),
-        ("B=1 A=x", ["x"]),
-        ("export A=x", ["x"]),
-        ("A=x\nexport A", ["x"]),
-        ("A=x\nA=y", ["y"]),
-        ("A=(x 'y z' # w\n\"v\")", ["x", "y z", "v"]),
-        ("A=()", []),
-        ("A='$x'", ["$x"]),
-        ("A=*", ["*"]),
-        ("  A=x\r\n", ["x"]),
-    ],
-)
+LITERALS = [
+    ("A=x", ["x"]),
+    ("A=", [""]),
+    ("A='x y' # z", ["x y"]),
+    ('A="x\\\n y"', ["x y"]),
+    ('A="x\ny"', ["x\ny"]),
+    ("A=x\"y\"'z'\\ w", ["xyz w"]),
+    ('A="5 \\$ \\n"', ["5 $ \\n"]),
+    ("A=x#y", ["x#y"]),
+    ("A=x; B=y", ["x"]),
+    ("B=1 A=x", ["x"]),
+    ("export A=x", ["x"]),
+    ("A=x\nexport A", ["x"]),
+    ("A=x\nA=y", ["y"]),
+    ("A=(x 'y z' # w\n\"v\")", ["x", "y z", "v"]),
+    ("A=()", []),
+    ("A='$x'", ["$x"]),
+    ("A=*", ["*"]),
+    ("  A=x\r\n", ["x"]),
+]
+"""Files, and the elements of A."""
+
+
+@pytest.mark.parametrize(("text", "items"), LITERALS)
 def test_literals(text: str, items: list[str]) -> None:
     """Quotes are taken off as sh(1) does it."""
     found, notes = read(text)
     assert (found["A"], notes) == (items, [])
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+@pytest.mark.parametrize(("text", "items"), LITERALS)
+def test_literals_are_those_of_bash(text: str, items: list[str], tmp_path: Path) -> None:
+    """A real shell, which knows the same."""
+    path = tmp_path / "file"
+    path.write_text(text.replace("\r", ""))
+    script = '. "$1" && printf "%s\\0" "${A[@]}"'
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\0")[:-1] == (items or [""])
 
 
 @pytest.mark.parametrize(
@@ -88,6 +106,7 @@ def test_addition() -> None:
         "for i in 1 2; do\n if x; then A=$i; fi\ndone",
         "(\nA=x\n)",
         "true && A=x",
+        "A=(x)y",
         "A=x true",
         "unset A",
     ],
@@ -101,12 +120,21 @@ def test_commands(text: str) -> None:
     assert note.endswith("only a shell knows what it does; it is not read")
 
 
-@pytest.mark.parametrize("text", ["A='x\nB=y", "cat <<END\nA=x\nEND\n", 'A="x'])
-def test_nothing_below_is_read(text: str) -> None:
-    """An end that only a shell finds."""
-    found, notes = read(f"C=z\n{text}")
-    assert found == {"C": ["z"]}
-    assert notes[0].endswith("only a shell knows where it ends; nothing below is read")
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("A='x\nB=y", "a quote that is not closed"),
+        ('A="x', "a quote that is not closed"),
+        ("export A='x", "a quote that is not closed"),
+        ("cat <<END\nA=x\nEND\n", "a here document"),
+        ("A=(x\nB=y", "an array that is not closed"),
+        (";A=x", "a ; without a command"),
+        ("B=x;;A=x", "a ;; outside case"),
+    ],
+)
+def test_nothing_below_is_read(text: str, what: str) -> None:
+    """A shell would stop there, or only it knows where to go on."""
+    assert read(f"C=z\n{text}") == ({"C": ["z"]}, [f"f:2: {what}: nothing below is read"])
 
 
 def test_places_and_order() -> None:

@@ -130,6 +130,7 @@ def test_deprecated(tmp_path: Path) -> None:
     ("text", "what"),
     [
         ("", "not brought up automatically (STARTMODE=manual)"),
+        ("STARTMODE='o\nff'\n", "not brought up automatically (STARTMODE=o\\nff)"),
         ("STARTMODE=off\n", "not brought up automatically (STARTMODE=off)"),
         ("STARTMODE=auto\nBOOTPROTO=none\n", "not brought up (BOOTPROTO=none)"),
     ],
