@@ -13,22 +13,20 @@ A function, ``if`` and its like are one note, and so is a command; what stands i
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterator, Sequence
 
 QUOTED = r"""'[^']*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|\\."""
-TOKEN = re.compile(
-    rf"""(?P<ignored>(?:[^\S\n]|\\\n)+|(?<!\))\#[^\n]*)"""
+TOKEN = (
+    r"""(?s)(?P<ignored>(?:[^\S\n]|\\\n)+|(?<!\))\#[^\n]*)"""
     rf"""|(?P<operator>\n|;;|&&|\|\||<<|[;&|()<>])"""
-    rf"""|(?P<word>(?:{QUOTED}|[^\s'"`\\;&|()<>])+)""",
-    re.DOTALL,
+    rf"""|(?P<word>(?:{QUOTED}|[^\s'"`\\;&|()<>])+)"""
 )
-PIECE = re.compile(rf"{QUOTED}|.", re.DOTALL)
-ASSIGNED = re.compile(r"([A-Za-z_]\w*)(?:\[(\w*)\])?(\+?)=", re.ASCII)
-ESCAPED = re.compile(r'\\([$`"\\\n])')
+PIECE = rf"(?s){QUOTED}|."
+ASSIGNED = r"(?a)([A-Za-z_]\w*)(?:\[(\w*)\])?(\+?)="
+ESCAPED = r'\\([$`"\\\n])'
 OPENING = ("if", "for", "while", "until", "case", "select", "{")
 CLOSING = ("fi", "done", "esac", "}")
 LEADING = ("then", "do", "else", "elif", "!", "time", *OPENING)
@@ -108,7 +106,7 @@ def variables(
         words = statement
         if statement[0] == EXPORT:
             words = [word for word in statement[1:] if _assigns(word)]
-        heads = [ASSIGNED.match(str(word)) for word in words]
+        heads = [_head(word) for word in words]
         if nesting.depth or not all(heads):
             _note_command(found, statement, heads[0], place, note, about)
             continue
@@ -185,8 +183,10 @@ def _assign(
 
 def literal(word: str, *, array: bool = False) -> str | None:
     """The text of a word without its quotes; None where only a shell knows it."""
+    import re
+
     found = []
-    for match in PIECE.finditer(word):
+    for match in re.finditer(PIECE, word):
         piece = match[0]
         if piece[0] == "'" and len(piece) > 1:
             found.append(piece[1:-1])
@@ -194,7 +194,7 @@ def literal(word: str, *, array: bool = False) -> str | None:
         quoted = piece[0] == '"' and len(piece) > 1
         if quoted:
             plain = re.sub(r"\\.", "", piece[1:-1], flags=re.DOTALL)
-            piece = ESCAPED.sub(_escaped, piece[1:-1])
+            piece = re.sub(ESCAPED, _escaped, piece[1:-1])
         elif piece[0] == "\\":
             found.append("" if piece == "\\\n" else piece[1:])
             continue
@@ -277,17 +277,26 @@ def _statements(text: str) -> Iterator[tuple[int, list[object]]]:
 
 def _is_array(word: object) -> bool:
     """Whether an array follows: ``NAME=``."""
-    head = None if isinstance(word, Operator) else ASSIGNED.match(str(word))
+    head = None if isinstance(word, Operator) else _head(word)
     return head is not None and head.end() == len(str(word))
+
+
+def _head(word: object) -> re.Match[str] | None:
+    """The beginning of an assignment, up to its equals sign."""
+    from re import match
+
+    return match(ASSIGNED, str(word))
 
 
 def _tokens(text: str) -> Iterator[tuple[int, str]]:
     """The line and text of each token. A here document, or a quote that is not closed, is the last
     one. Between a parenthesis and a word behind it, without a blank, is an empty operator."""
+    from re import finditer
+
     line = 1
     end = 0
     before = ""
-    for match in TOKEN.finditer(text):
+    for match in finditer(TOKEN, text):
         if match.start() != end:
             break
         end = match.end()

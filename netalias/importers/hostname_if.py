@@ -13,7 +13,6 @@ Devices are called otherwise on Linux.
 
 from __future__ import annotations
 
-import re
 from posixpath import basename
 
 from netalias.importers import Importer, ifconfig
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 
 LENGTHS = Lengths(CLASSFUL, 64)
 PREFIX = "hostname."
-NAME = re.compile(r"[A-Za-z]+[0-9]+", re.ASCII)
+NAME = r"[A-Za-z]+[0-9]+"
 """What netstart takes for the name of a device."""
-SHELL = re.compile(r"[$`;&|<>()\"']")
+SHELL = "$`;&|<>()\"'"
 """What only a shell understands in a line, which is evaluated by one."""
 COMMENT = "#"
 COMMAND = "!"
@@ -58,12 +57,14 @@ class HostnameIf(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files, and notes. Raises StateError."""
+        from re import fullmatch
+
         reading = Reading(LENGTHS, marked=self.marked)
         for path in paths:
             text = reading.text(path)
             name = basename(path)
             main = name.removeprefix(PREFIX)
-            if not name.startswith(PREFIX) or not NAME.fullmatch(main):
+            if not name.startswith(PREFIX) or not fullmatch(NAME, main):
                 what = f"its name is not {PREFIX} and that of a device, which ends with a number"
                 reading.note(path, f"{what}: it is not read")
                 continue
@@ -89,7 +90,7 @@ def _lines(reading: Reading, text: str, path: str, main: str) -> list[_Line]:
         if words[0].startswith(COMMAND):
             if ifconfig.ALIAS in line or "ifconfig" in line:
                 reading.note(place, f"{line}: a command is not carried over")
-        elif ifconfig.ALIAS in words and SHELL.search(line):
+        elif ifconfig.ALIAS in words and any(letter in SHELL for letter in line):
             reading.note(place, f"{line}: only a shell knows what it says")
         elif len(words) > 1 and not any(word in ifconfig.REMOVING for word in words):
             last = _command(reading, words, place, main)

@@ -16,7 +16,6 @@ such files in another way, which is told.
 
 from __future__ import annotations
 
-import re
 from os.path import isfile
 from posixpath import basename, dirname
 
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 # ipcalc(1) guesses a length that is not given, and not every version the same; IPv6 has 64.
 LENGTHS = Lengths(NONE, 64)
 PREFIX = "ifcfg-"
-RANGE = re.compile(r"(.+)-range")
-SLOT = re.compile(r"[0-9A-Za-z_]*")
+RANGE = r"(.+)-range"
+SLOT = r"[0-9A-Za-z_]*"
 """What ifup-aliases takes for the text of a label."""
 FALSE = ("f", "n", "no", "off", "false", "0")
 INHERITED = ("PREFIX", "NETMASK", "BROADCAST")
@@ -99,11 +98,13 @@ class _File:
     @property
     def main(self) -> str:
         """The main device of an alias or a range; empty for one itself."""
+        from re import match
+
         head, colon, _ = self.name.partition(":")
         if colon:
             return head
-        match = RANGE.match(self.name)
-        return match[1] if match else ""
+        found = match(RANGE, self.name)
+        return found[1] if found else ""
 
 
 def _matters(name: str) -> bool:
@@ -238,9 +239,11 @@ class _Main:
 
     def _refusal(self, file: _File, device: str, address: str) -> str:
         """Why ifup-aliases refuses an alias, or nothing; it knows it from then on."""
+        from re import fullmatch
+
         main, colon, slot = device.partition(":")
         slot = slot if colon else main
-        if not SLOT.fullmatch(slot):
+        if not fullmatch(SLOT, slot):
             return "ifup-aliases takes letters, digits and _ behind the colon"
         if file.refuses("ONPARENT"):
             return ""

@@ -12,7 +12,6 @@ the addresses stand in the file.
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from posixpath import basename
 
@@ -41,7 +40,7 @@ READ = (
 AUTOMATIC = ("auto", "boot", "onboot", "on", "nfsroot", "hotplug", "ifplugd")
 """Values of STARTMODE with which a device is brought up; manual is the default."""
 UNSPECIFIED = ("0.0.0.0", "::")
-LABEL = re.compile(r"[A-Za-z0-9_.:-]+")
+LABEL = r"[A-Za-z0-9_.:-]+"
 LIFETIME = "preferred_lft"
 LOCAL = ("127.0.0.1", "::1")
 """The addresses that the loopback device always has."""
@@ -119,12 +118,14 @@ class _Device:
 
     def _label(self, end: str, address: str) -> str:
         """The label of an address with the name of the device, or nothing."""
+        from re import fullmatch
+
         said = self.text(f"LABEL{end}")
         if not said or ":" in address or said == self.main:
             return ""
         slot = said.removeprefix(self.main).removeprefix(":")
         whole = said if said.startswith(self.main) else f"{self.main}:{said}"
-        if LABEL.fullmatch(slot) and len(whole) <= NAME_MAX:
+        if fullmatch(LABEL, slot) and len(whole) <= NAME_MAX:
             return f"{self.main}:{slot}"
         what = f"wicked ignores LABEL{end}={said}: the address has no name"
         self.reading.note(self.values[f"LABEL{end}"].place, f"{self.main}: {what}")

@@ -13,7 +13,6 @@ Aliases have no names. Devices are called otherwise on Linux.
 
 from __future__ import annotations
 
-import re
 from posixpath import basename
 
 from netalias.importers import Importer, ifconfig
@@ -33,7 +32,7 @@ VARIABLES = ("ifconfig_", "ifaliases_")
 """Beginnings of names in rc.conf: lines of such a file, and pairs of address and mask."""
 BY_CLASS = "-"
 """A mask that is that of the class of the address."""
-SHELL = re.compile(r"[$`&|<>()]")
+SHELL = "$`&|<>()"
 """What only a shell understands in a line, which is evaluated by one."""
 COMMENT = "#"
 COMMAND = "!"
@@ -72,7 +71,7 @@ def _line(reading: Reading, main: str, line: str, place: str) -> None:
             reading.note(place, f"{line}: a command is not carried over")
         return
     alias = ifconfig.ALIAS in words
-    if alias and SHELL.search(line):
+    if alias and any(letter in SHELL for letter in line):
         reading.note(place, f"{line}: only a shell knows what it says")
         return
     if any(word in ifconfig.REMOVING for word in words):
@@ -104,7 +103,7 @@ def _variables(reading: Reading, text: str, path: str) -> None:
     lines, pairs = VARIABLES
     for name, variable in found.items():
         if name.startswith(lines):
-            for line in re.split(r"[;\n]", variable.text):
+            for line in variable.text.replace(";", "\n").split("\n"):
                 _line(reading, name.removeprefix(lines), line.strip(), variable.place)
     for name, variable in found.items():
         if name.startswith(pairs):

@@ -13,8 +13,6 @@ An IPv4 element is an address and nothing else: netctl stops at one that ip(8) r
 
 from __future__ import annotations
 
-import re
-
 from netalias import errors
 from netalias.importers import Importer
 from netalias.importers.assignments import Variable, variables
@@ -33,7 +31,7 @@ READ = ("Interface", "IP", "IP6", "Address", "Address6", "ExecUpPost")
 STATIC = ("static",)
 STATIC6 = ("static", "stateless")
 """Values of IP and IP6 with which addresses are set."""
-NAME = re.compile(r"\$Interface\b|\$\{Interface\}")
+NAME = r"\$Interface\b|\$\{Interface\}"
 LIFETIME = "preferred_lft"
 
 
@@ -106,10 +104,12 @@ class _Profile:
 
     def _command(self, variable: Variable) -> None:
         """Add the labels that a command sets."""
+        from re import sub
+
         what = f"{self.main}: ExecUpPost is not carried over"
         try:
             # The name of the interface is that of the other format that has such commands.
-            text = NAME.sub("$IFACE", variable.text)
+            text = sub(NAME, "$IFACE", variable.text)
             done = effect(text, self.main, self.reading.registry)
             if done is None:
                 why = "only a shell knows which addresses it adds"

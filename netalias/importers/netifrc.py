@@ -12,8 +12,6 @@ its second word looks like an address, each word is one.
 
 from __future__ import annotations
 
-import re
-
 from netalias import errors
 from netalias.importers import Importer
 from netalias.importers.addresses import LOOPBACK, address_mask
@@ -50,7 +48,7 @@ LOST = {
     "nodad": "acd says how addresses are claimed",
 }
 """Words of an alias that have none in a line: the reason."""
-HARDWARE = re.compile(r"[0-9A-Fa-f]{12}")
+HARDWARE = r"[0-9A-Fa-f]{12}"
 
 
 class Netifrc(Importer):
@@ -72,8 +70,10 @@ class Netifrc(Importer):
 
 def _read(reading: Reading, main: str, variable: Variable) -> None:
     """Add the addresses of one device."""
+    from re import fullmatch
+
     place = variable.place
-    if HARDWARE.fullmatch(main):
+    if fullmatch(HARDWARE, main):
         reading.note(place, f"{main}: only a device by its name is carried over")
         return
     before = len(reading.found)

@@ -13,7 +13,6 @@ Aliases have no names. Those of IPv4 come first, in this order: ``_aliases``, ``
 
 from __future__ import annotations
 
-import re
 from posixpath import basename
 
 from netalias.importers import Importer, ifconfig
@@ -29,17 +28,16 @@ if TYPE_CHECKING:
 # Without a mask releases differ, in IPv4, between that of the class and 24.
 LENGTHS = Lengths(NONE, 64)
 NAMES = (
-    (re.compile(r"ifconfig_(\w+)_aliases"), "aliases"),
-    (re.compile(r"ipv6_ifconfig_(\w+)_alias([0-9]+)"), "inet6"),
-    (re.compile(r"ifconfig_(\w+)_alias([0-9]+)"), "alias"),
-    (re.compile(r"ipv4_addrs_(\w+)"), "ipv4"),
-    (re.compile(r"ifaliases_(\w+)"), "other"),
-    (re.compile(r"ifconfig_(\w+)_ipv6"), "own"),
-    (re.compile(r"ifconfig_(\w+)"), "own"),
+    (r"ifconfig_(\w+)_aliases", "aliases"),
+    (r"ipv6_ifconfig_(\w+)_alias([0-9]+)", "inet6"),
+    (r"ifconfig_(\w+)_alias([0-9]+)", "alias"),
+    (r"ipv4_addrs_(\w+)", "ipv4"),
+    (r"ifaliases_(\w+)", "other"),
+    (r"ifconfig_(\w+)_ipv6", "own"),
+    (r"ifconfig_(\w+)", "own"),
 )
 """Names of variables with that of a device in them, and what they hold; the first one counts."""
 MAXIMUM = "netif_ipexpand_max"
-RANGE = re.compile(r"[0-9a-fA-F]-")
 MASKS = {"inet": "netmask", "inet6": "prefixlen"}
 LENGTH = {"inet": "32", "inet6": "64"}
 """The lengths of addresses of ranges."""
@@ -72,17 +70,21 @@ class RcConf(Importer):
 
 
 def _matters(name: str) -> bool:
-    return name == MAXIMUM or any(pattern.fullmatch(name) for pattern, _ in NAMES)
+    from re import fullmatch
+
+    return name == MAXIMUM or any(fullmatch(pattern, name) for pattern, _ in NAMES)
 
 
 def _read(reading: Reading, found: dict[str, Variable]) -> None:
     """Add the addresses of one system."""
+    from re import fullmatch
+
     text = found[MAXIMUM].text if MAXIMUM in found else ""
     limit = int(text) if text.isdecimal() and len(text) < 9 else 2048
     devices: dict[str, _Device] = {}
     for name, variable in found.items():
         for pattern, role in NAMES:
-            match = pattern.fullmatch(name)
+            match = fullmatch(pattern, name)
             if match:
                 device = devices.setdefault(match[1], _Device(reading, match[1], limit))
                 number = int(match[2]) if match.lastindex == 2 else 0
@@ -150,7 +152,7 @@ class _Device:
         """Add an alias or a range."""
         label = f"{self.main}:"
         address = words[0] if words else ""
-        if not RANGE.search(address):
+        if "-" not in address:
             ifconfig.add(self.reading, label, family, words, place)
             return
         found = _range(address, family)
@@ -186,11 +188,13 @@ def _parts(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 def _range(text: str, family: str) -> list[str]:
     """The addresses of ``LOW-HIGH`` in one component, with their lengths; none for another text."""
+    from re import fullmatch
+
     address, slash, length = text.partition("/")
     mark, digits, limit = COMPONENTS[family]
     parts = address.split(mark)
     at = [index for index, part in enumerate(parts) if "-" in part]
-    match = re.fullmatch(rf"({digits}+)-({digits}+)", parts[at[0]]) if len(at) == 1 else None
+    match = fullmatch(rf"({digits}+)-({digits}+)", parts[at[0]]) if len(at) == 1 else None
     if match is None:
         return []
     base = 10 if family == "inet" else 16
