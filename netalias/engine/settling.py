@@ -14,19 +14,33 @@ from netalias.plan.sysctls import restored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from typing import Protocol
 
-    from netalias.engine import Engine
-    from netalias.kernel import Failure
-    from netalias.model import Device
-    from netalias.plan import Difference
+    from netalias.kernel import Kernel
+    from netalias.model import Device, Snapshot
+    from netalias.observed import Observed
+    from netalias.plan import Difference, Plan
+    from netalias.plan.sysctls import SysctlTerms
     from netalias.runtime.sysctls import SavedSysctls
+
+    class Changing(Protocol):
+        """The Engine, which imports this file."""
+
+        kernel: Kernel
+
+        def snapshot(self) -> Snapshot: ...
+        def observe(self) -> Observed: ...
+        def saved(self, observed: Observed | None = None) -> SavedSysctls: ...
+        def terms(self, observed: Observed) -> SysctlTerms: ...
+        def sysctls(self, observed: Observed, plans: Sequence[Plan]) -> list[Difference]: ...
+
 
 FEW = 128
 """Number of main devices up to which only they are read before their sysctls are restored."""
 
 
-def due(engine: Engine, items: list[Difference], later: list[Difference]) -> list[Difference]:
+def due(engine: Changing, items: list[Difference], later: list[Difference]) -> list[Difference]:
     """Those of *later*, the sysctls to restore, that are still to be restored now that all other
     *items* are done or refused; *items* lose the others."""
     if any(item.error is not None for item in items):
@@ -56,7 +70,7 @@ def _narrow(item: Difference, devices: Mapping[int, Device], saved: SavedSysctls
     return bool(ours)
 
 
-def recover(engine: Engine) -> None:
+def recover(engine: Changing) -> None:
     """settle() after a refusal or an interruption, whose error counts: otherwise the next run does
     it."""
     try:
@@ -65,11 +79,11 @@ def recover(engine: Engine) -> None:
         pass
 
 
-def settle(engine: Engine) -> list[Difference]:
+def settle(engine: Changing) -> list[Difference]:
     """Restore the sysctls that nothing needs any more, by a new reading; what was restored.
 
-    The record is settled then, unless the kernel has refused one. The caller is in a transaction.
-    Raises NotPermitted, KernelError, StateError.
+    The record is settled then. The caller is in a transaction. Raises NotPermitted, KernelError,
+    StateError.
     """
     observed = engine.observe()
     items = [
@@ -80,18 +94,11 @@ def settle(engine: Engine) -> list[Difference]:
     for number, item in enumerate(items):
         item.plan.steps[0].owner = number
     for failure in engine.kernel.apply([item.plan.steps[0] for item in items], stoppable=False):
-        _failed(engine, items[failure.step.owner], failure)
+        item = items[failure.step.owner]
+        item.error = failure.explained(item.name)
+        if item.error.errno not in GONE:
+            raise item.error
     done = [item for item in items if item.error is None]
-    settled = len(done) == len(items) and not engine.setup.hands_off
-    engine.saved(observed).end(restored(done), settled=settled)
+    hands_off = engine.terms(observed).hands_off
+    engine.saved(observed).end(restored(done), settled=not hands_off)
     return done
-
-
-def _failed(engine: Engine, item: Difference, failure: Failure) -> None:
-    """Note and tell that a sysctl could not be restored, unless its device is gone. Raises
-    NotPermitted."""
-    item.error = failure.explained(item.name)
-    if isinstance(item.error, errors.NotPermitted):
-        raise item.error
-    if engine.setup.warn is not None and item.error.errno not in GONE:
-        engine.setup.warn(item.error.line())

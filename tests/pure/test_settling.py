@@ -295,6 +295,23 @@ def test_hands_off_gives_nothing_back(make: Callable[[], Stage]) -> None:
         assert stage.settled()
 
 
+def test_without_the_right_to_restore(make: Callable[[], Stage]) -> None:
+    """It is refused, and nothing is forgotten: the next run that may does it."""
+    refused = 0
+    for stage, _ in killed(make, "delete"):
+        before, names = stage.values("eth0"), stage.names()
+        stage.kernel.privileged = False
+        with pytest.raises(errors.NotPermitted):
+            stage(UNRELATED)
+        assert stage.values("eth0") == before
+        refused += not names and before != FOREIGN["eth0"]
+        stage.kernel.privileged = True
+        stage.begin()
+        stage(UNRELATED)
+        assert stage.settled()
+    assert refused
+
+
 def test_a_main_device_that_was_renamed_meanwhile(make: Callable[[], Stage]) -> None:
     """It is the same device."""
     for stage, _ in killed(make, "delete"):
