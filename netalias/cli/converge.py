@@ -99,10 +99,10 @@ class Run:
         if prepared.diff.items:
             self._begin(prepared.diff)
         outcome = converging.carry_out(self.engine, prepared)
-        outcome.diff.items[:0] = restored
         converging.verify(self.engine, declared, rules, outcome)
         if self.armed and not outcome.done:
             self._disarm()
+        outcome.diff.items[:0] = restored
         self._print(outcome.done, outcome.diff)
         if prepared.renewed and self.options.verbose and not self.options.json:
             write(f"renewed {declarations.counted(prepared.renewed, 'lease')}\n")

@@ -577,9 +577,10 @@ def _change(
     saved.begin(former(items))
     try:
         returns = [one for one in items if one.sysctl_change and one.sysctl_change.restores]
-        later = [] if atomic else returns
+        # A verdict of the kernel takes seconds, in which somebody may change them.
+        later = returns if session is not None or not atomic else []
         _run(engine.kernel, [one for one in items if one not in later], session, ordered, atomic)
-        if not atomic:
+        if later or not atomic:
             from netalias.engine.settling import due
 
             # A request to stop leaves no sysctl behind that nothing needs any more.

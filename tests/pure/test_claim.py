@@ -20,7 +20,7 @@ from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model import IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
 from netalias.model.names import AliasName
-from netalias.model.steps import AddAltname
+from netalias.model.steps import AddAltname, SetLink
 from netalias.packets import announce, dad, probe
 from netalias.packets.probe import InUse
 
@@ -260,6 +260,29 @@ def test_old_settings_are_known_after_a_conflict(
     assert engine.saved(engine.observe()).values == known != {}
     do(engine, "eth0:0-")
     assert memory.device("eth0").arp_ignore == 0
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_settings_that_change_before_the_verdict_stay(
+    engine: Engine, memory: Memory, wire: Wire, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    """The kernel probes for seconds, in which somebody sets the main device otherwise."""
+    do(engine, "eth0:0 10.0.0.1/24 kind macvlan")
+    wire.taken = {packed(V6)} if taken else set()
+    told = dad.DadMonitor.verdicts
+
+    def verdicts(*words: Any, **more: Any) -> Any:
+        index = memory.device("eth0").index
+        assert memory.send([SetLink("eth0", index, conf={"arp_ignore": 8})]) == [None]
+        return told(*words, **more)
+
+    monkeypatch.setattr(dad.DadMonitor, "verdicts", verdicts)
+    try:
+        do(engine, f"eth0:0 {V6} acd fast")
+    except errors.Conflict:
+        assert taken
+    main = memory.device("eth0")
+    assert (main.arp_ignore, main.arp_announce) == (8, 2 if taken else 0)
 
 
 def test_what_is_ours_already_is_not_asked_for(engine: Engine, wire: Wire) -> None:
