@@ -280,7 +280,8 @@ nothing is changed.
 
   --from FORMAT          one of the formats below, or kernel: only labels made by ifconfig or ip
   --all                  also addresses beyond the first of a device, where a format gives aliases
-                         no names; the first one is the device's own
+                         no names; the first one is the device's own. And those that may be on
+                         another host
   --kind KIND            write this kind in place of label
   --map OLD=DEVICE,...   other names for main devices, such as em0=eth0
   -v                     one alias a line, with its file and line, instead of ranges
@@ -292,6 +293,11 @@ last line counts.
 Formats:
   interfaces    ifupdown, as "ifup -a" reads it: templates are followed, and so are commands like
                 "up ip addr add ... label eth0:1", "up ifconfig eth0:1 ..." and "up ifup eth0:1"
+  ifupdown2, proxmox, ifupdown-ng, busybox
+                interfaces(5) as these programs read it. Which one a host has is told by the files
+                of the program; --from says it for a file from elsewhere
+  netplan       /etc/netplan, with PyYAML (pip install 'netalias[import]'); without it, what netplan
+                has rendered for the next two
   networkd      systemd.network(5)
   keyfile       NetworkManager
   ifcfg-rh      ifcfg files of Red Hat, as network-scripts reads them, with ranges
@@ -302,6 +308,11 @@ Formats:
   rc.conf       FreeBSD, with ranges; read when it is named, and with --map em0=eth0
   hostname.if   OpenBSD; read when it is named, and with --map em0=eth0
   ifconfig.if   NetBSD, ifaliases too; read when it is named, and with --map re0=eth0
+  cloud-init    network configuration of versions 1 and 2, with PyYAML. What is made of it is read
+                already, so the usual files are read with --from cloud-init only
+  uci           /etc/config/network of OpenWrt
+  keepalived    keepalived.conf(5). Its addresses may be on another host, so --all is needed, and
+                the usual file is read with --from keepalived only
 
 Options: -q -v -j -p --from FORMAT --all --kind KIND --map OLD=DEVICE -n NAME
 """,

@@ -5,6 +5,7 @@
     formats.py   the table of formats; how a file tells which of them it has
     reading.py   the addresses and notes of a reading, which every format fills
     addresses.py an address -> words of a line
+    documents.py files in YAML; sections.py files of sections
     whose.py     own addresses of main devices, and names of devices of other systems
     slots.py     a name for every alias
     lines.py     the lines
@@ -20,7 +21,7 @@ from __future__ import annotations
 from os.path import abspath, isdir
 
 from netalias import errors
-from netalias.importers.formats import FORMATS, claimed, existing, inside
+from netalias.importers.formats import FORMATS, automatic, claimed, existing, inside
 from netalias.model import names
 
 TYPE_CHECKING = False
@@ -72,10 +73,11 @@ class Imported:
 
 
 class Importer:
-    """One format. ``marked``: its files tell aliases from own addresses. ``foreign``: the names of
-    its devices are those of another system."""
+    """One format. ``marked``: its files tell aliases from own addresses. ``shared``: another host
+    may have its addresses. ``foreign``: the names of its devices are those of another system."""
 
     marked = True
+    shared = False
     foreign = False
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
@@ -118,6 +120,8 @@ def read(
         some, said = importer.read(files)
         if not importer.marked:
             whose.take_further(some, said, every=every)
+        if importer.shared:
+            whose.take_shared(some, said, every=every)
         whose.rename(some, mapping or {}, foreign=importer.foreign)
         found += some
         notes += said
@@ -130,13 +134,12 @@ def read(
 
 def _sources(paths: Sequence[str], format: str) -> dict[str, list[str]]:
     """The files by format, in order. Raises StateError."""
-    found: dict[str, list[str]] = {}
     if not paths:
-        for name, one in FORMATS.items():
-            files = existing(name) if name == format or (one.automatic and not format) else []
-            if files:
-                found[name] = files
-        return found
+        if not format:
+            return automatic()
+        files = existing(format)
+        return {format: files} if files else {}
+    found: dict[str, list[str]] = {}
     for path in paths:
         for file in _files(path, format):
             found.setdefault(format or _format_of(file), []).append(file)

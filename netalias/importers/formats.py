@@ -1,7 +1,8 @@
 """The formats that can be imported, and how a file tells which of them it has. Pure.
 
 A path that is usual for a format decides; then the name of the file together with a line that only
-this format has; then such a line alone.
+this format has; then such a line alone. Programs that read each other's files are told apart by
+what is installed beside the file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 FALLBACK = "interfaces"
 """The format of a file that no other one claims."""
+NEVER = "(?!)"
+"""A mark that no line has."""
 BACKUPS = (
     "~",
     ".bak",
@@ -34,21 +37,63 @@ class Format:
     ``place`` is ``MODULE.CLASS`` in this package. ``usual`` are patterns of the paths where its
     files stand. ``mark`` is a regular expression that matches a line of such files and no line of
     others. ``automatic``: the usual files are read when nothing is named, since their aliases
-    belong to this host alone.
+    belong to this host alone. ``renders`` are patterns of the files that are made of these, which
+    then say nothing new. ``needs`` is a module, without which those are read. ``variant`` is
+    another format, whose files this one reads where one of ``signs`` is: a path, or
+    ``PATH=TARGET`` for a link to a file of that name.
     """
 
-    __slots__ = ("automatic", "mark", "place", "usual")
+    __slots__ = ("automatic", "mark", "needs", "place", "renders", "signs", "usual", "variant")
 
-    def __init__(self, place: str, usual: str, mark: str, *, automatic: bool = True) -> None:
+    def __init__(
+        self,
+        place: str,
+        usual: str = "",
+        mark: str = NEVER,
+        *,
+        automatic: bool = True,
+        renders: str = "",
+        needs: str = "",
+        variant: str = "",
+        signs: str = "",
+    ) -> None:
         self.place = place
         self.usual = tuple(usual.split())
         self.mark = mark
         self.automatic = automatic
+        self.renders = tuple(renders.split())
+        self.needs = needs
+        self.variant = variant
+        self.signs = tuple(signs.split())
 
 
 FORMATS = {
     "interfaces": Format(
         "ifupdown.Interfaces", "/etc/network/interfaces", r"(iface|auto|allow-\w+|mapping)[ \t]+\S"
+    ),
+    "proxmox": Format(
+        "ifupdown2.Ifupdown2", variant=FALLBACK, signs="/usr/share/perl5/PVE/INotify.pm"
+    ),
+    "ifupdown2": Format("ifupdown2.Ifupdown2", variant=FALLBACK, signs="/usr/share/ifupdown2"),
+    "ifupdown-ng": Format(
+        "ifupdown_ng.IfupdownNg",
+        variant=FALLBACK,
+        signs="/usr/libexec/ifupdown-ng /sbin/ifup=ifupdown",
+    ),
+    "busybox": Format("busybox.Busybox", variant=FALLBACK, signs="/sbin/ifup=busybox"),
+    "cloud-init": Format(
+        "cloudinit.CloudInit",
+        "/etc/cloud/cloud.cfg.d/*.cfg /var/lib/cloud/seed/nocloud/network-config",
+        r"version:[ \t]*1[ \t]*$",
+        automatic=False,
+        needs="yaml",
+    ),
+    "netplan": Format(
+        "netplan.Netplan",
+        "/lib/netplan/*.yaml /etc/netplan/*.yaml /run/netplan/*.yaml",
+        r"network:[ \t]*(\{|#.*)?$",
+        renders="/run/systemd/network/*-netplan-* /run/NetworkManager/system-connections/netplan-*",
+        needs="yaml",
     ),
     "networkd": Format(
         "networkd.Networkd",
@@ -105,6 +150,15 @@ FORMATS = {
         r"(inet6?[ \t].*[ \t](netmask|prefixlen|alias)\b|ifaliases_\w+=)",
         automatic=False,
     ),
+    "uci": Format(
+        "uci.Uci", "/etc/config/network", r"config[ \t]+['\"]?(interface|alias|globals)\b"
+    ),
+    "keepalived": Format(
+        "keepalived.Keepalived",
+        "/etc/keepalived/keepalived.conf",
+        r"(vrrp_instance|virtual_ipaddress|static_ipaddress)\b",
+        automatic=False,
+    ),
 }
 """Format by name, in the order in which usual files are read."""
 
@@ -115,12 +169,37 @@ def claimed(path: str, text: str) -> str:
 
     for name, one in FORMATS.items():
         if _usual(path, one):
-            return name
+            return _variant(name, path)
     called = [name for name, one in FORMATS.items() if _called(basename(path), one.usual)]
     for name in (*called, *FORMATS):
         if search(rf"^[ \t]*{FORMATS[name].mark}", text, MULTILINE):
             return name
     return called[0] if called else FALLBACK
+
+
+def _variant(name: str, path: str) -> str:
+    """The format that is read in place of *name* by the program beside the usual file *path*."""
+    from os.path import abspath
+
+    path = abspath(path)
+    for usual in FORMATS[name].usual:
+        root = path.removesuffix(usual)
+        for other, one in FORMATS.items():
+            if one.variant == name and root != path and any(_is(root, sign) for sign in one.signs):
+                return other
+    return name
+
+
+def _is(root: str, sign: str) -> bool:
+    """Whether a sign of a program is below *root*."""
+    from os import readlink
+    from os.path import exists
+
+    path, equals, target = sign.partition("=")
+    try:
+        return basename(readlink(root + path)) == target if equals else exists(root + path)
+    except OSError:
+        return False
 
 
 def _called(name: str, usual: Iterable[str]) -> bool:
@@ -135,7 +214,36 @@ def existing(name: str) -> list[str]:
     """The usual files of a format that exist, in order."""
     from glob import glob
 
-    return [path for pattern in FORMATS[name].usual for path in read_by_program(glob(pattern))]
+    one = FORMATS.get(name)
+    patterns = FORMATS[one.variant or name].usual if one else ()
+    return [path for pattern in patterns for path in read_by_program(glob(pattern))]
+
+
+def automatic() -> dict[str, list[str]]:
+    """The usual files that exist of all formats that are automatic, in order, without those that
+    are rendered from others of them."""
+    from fnmatch import fnmatch
+
+    found: dict[str, list[str]] = {}
+    rendered: list[str] = []
+    for name, one in FORMATS.items():
+        ours = one.automatic and not one.variant and _can_be_read(one)
+        files = existing(name) if ours else []
+        for path in files:
+            if not any(fnmatch(path, pattern) for pattern in rendered):
+                found.setdefault(_variant(name, path), []).append(path)
+        rendered += one.renders if files else ()
+    return found
+
+
+def _can_be_read(one: Format) -> bool:
+    """Whether the module that it needs is installed."""
+    from importlib.util import find_spec
+
+    try:
+        return not one.needs or find_spec(one.needs) is not None
+    except ValueError:  # the module is None in sys.modules
+        return False
 
 
 def inside(folder: str, format: str = "") -> list[str]:

@@ -22,6 +22,7 @@ from netalias import errors
 from netalias.importers import Importer
 from netalias.importers.reading import CLASSFUL, NONE, Lengths, Reading
 from netalias.importers.sections import Section, sections
+from netalias.importers.slots import labelled
 from netalias.model import AF_INET
 from netalias.model.names import NAME_MAX
 
@@ -109,12 +110,9 @@ def _section(reading: Reading, main: str, section: Section) -> None:
         what = f"networkd drops a section with a label of more than {NAME_MAX} bytes"
         reading.note(section.place, f"{label}: {address} is not carried over: {what}")
         return
-    if label and label.partition(":")[0] != main:
-        label = f"{main}:{label}"  # any text is a label to networkd
-    found = reading.add(
-        label or main, address, section.place, change=lambda one: _change(one, section)
-    )
-    if found is None or not label:
+    label = labelled(main, label) if label else main
+    found = reading.add(label, address, section.place, change=lambda one: _change(one, section))
+    if found is None or not found.named:
         return
     for key, value, place in section.values:
         if key in LOST:

@@ -45,6 +45,11 @@ class Found:
         return bool(self.label.partition(":")[2])
 
 
+def labelled(main: str, text: str) -> str:
+    """The label *text* as one of the device *main*: to the kernel any text is a label."""
+    return text if text.partition(":")[0] == main else f"{main}:{text}"
+
+
 class Row:
     """An imported alias with its name. ``remark`` is the label that could not be its name, or
     empty."""

@@ -2,7 +2,7 @@
 
 A format that marks aliases says it by itself. In a list without marks the first address of each
 family is the main device's own, and a file that declared it would add it a second time; the others
-are aliases only where somebody asks for them.
+are aliases only where somebody asks for them. So are addresses that go from host to host.
 """
 
 from __future__ import annotations
@@ -45,8 +45,21 @@ def take_further(found: Iterable[Found], notes: list[str], *, every: bool) -> No
     for main, more in count.items():
         number = counted(len(more), "further address")
         verb = "have" if len(more) > 1 else "has"
-        what = f"{number} of {names.printable(main)} {verb} no name (--all imports them too)"
-        notes.append(f"{more[0].place}: {what}")
+        what = f"{number} of {names.printable(main)} {verb} no name"
+        notes.append(f"{more[0].place}: {what} (--all imports them too)")
+
+
+def take_shared(found: list[Found], notes: list[str], *, every: bool) -> None:
+    """Leave the addresses out, or keep them all; how many there are, and what to mind, is noted."""
+    count: dict[str, list[Found]] = {}
+    for one in found:
+        count.setdefault(one.main, []).append(one)
+    for main, more in count.items():
+        what = f"{counted(len(more), 'address')} of {names.printable(main)} may be on another host"
+        end = "netalias elects none, so declare them on one host only"
+        notes.append(f"{more[0].place}: {what}{f': {end}' if every else ' (--all imports them)'}")
+    if not every:
+        found.clear()
 
 
 def rename(found: Iterable[Found], mapping: Mapping[str, str], *, foreign: bool) -> None:

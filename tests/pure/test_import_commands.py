@@ -82,7 +82,7 @@ def test_the_loopback_has_no_broadcast_address() -> None:
         "ip addr add 10.0.0.1/24 dev eth0 label eth0", "ip link set eth0 mtu 1400",
         "ifconfig eth0 10.0.0.1", "ifconfig eth0:1 down", "iptables -A INPUT -i eth0:1 -j DROP",
         "for i in 1 2; do sysctl -w net.ipv4.conf.$IFACE.arp_filter=$i; done",
-        "ip addr del 10.0.0.1/24 dev eth0 label eth0:1",
+        "ip addr del 10.0.0.1/24 dev eth0 label eth0:1", "ip addr add 10.0.0.1 dev label eth0:1",
     ],
 )  # fmt: skip
 def test_nothing_about_aliases(command: str) -> None:

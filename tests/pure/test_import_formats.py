@@ -19,10 +19,30 @@ from netalias.importers.formats import claimed
 INTERFACES = "auto lo:1\niface lo:1 inet static\n address 192.0.2.1/32\n"
 NETWORKD = "[Match]\nName=eth0\n[Address]\nAddress=10.0.0.1/32\nLabel=eth0:1\n"
 
+INTERFACES_TOO = """auto eth0 eth0:1
+iface eth0 inet static
+    address 10.0.0.1
+    netmask 255.255.255.0
+    up ip addr add 10.0.0.9/24 dev eth0 label $IFACE:9 || true
+iface eth0:1 inet6 static
+    address 2001:db8::1/64
+    pointopoint 2001:db8::2
+"""
+NETPLAN = """network:
+  version: 2
+  ethernets: &all
+    eth0: {match: {name: eth0}, addresses: [10.0.0.1/24, 10.0.0.2/24: {label: "eth0:1"}]}
+  bridges: *all
+"""
 SAMPLES = {
-    "interfaces": INTERFACES,
+    "interfaces": INTERFACES_TOO,
     "networkd": NETWORKD,
-    "keyfile": "[connection]\ninterface-name=eth0\n[ipv4]\naddress1=10.0.0.1/24\n",
+    "keyfile": "[connection]\ninterface-name=eth0\n[ipv4]\naddress1=10.0.0.1/24,10.0.0.9\n",
+    "uci": "config interface 'lan'\n\toption device \"@a\" # text\n\toption proto static\n"
+    "\tlist ipaddr '10.0.0.1/24'\n",
+    "keepalived": "$A=10.0.0\nvrrp_instance a {\n  interface eth0 # text\n  virtual_ipaddress {\n"
+    '    ${A}.1/24 dev "eth0" label eth0:1 brd +\n  }\n}\ninclude x\n',
+    "netplan": NETPLAN,
     "ifcfg-rh": "DEVICE=eth0:1\nIPADDR=10.0.0.1\nNETMASK=255.255.255.0\n",
     "ifcfg-suse": "BOOTPROTO=static\nSTARTMODE=auto\nIPADDR_1=10.0.0.1/24\nLABEL_1=1\n",
     "netifrc": 'config_eth0="10.0.0.1/24 10.0.0.2/24"\nroutes_eth0="default via 10.0.0.254"\n',
@@ -63,7 +83,8 @@ TOKENS = sorted(
 
 def _survives(folder: Path, name: str, content: bytes) -> None:
     """Nothing but lines and notes comes of a file that is called like one of the format."""
-    usual = FORMATS[name].usual[0].rpartition("/")[2].replace("*", "eth0")
+    one = FORMATS[FORMATS[name].variant or name]
+    usual = one.usual[0].rpartition("/")[2].replace("*", "eth0")
     path = folder / name / usual
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
@@ -88,12 +109,40 @@ def test_any_tokens(name: str, tokens: list[str], tmp_path_factory: pytest.TempP
     _survives(tmp_path_factory.getbasetemp(), name, text.encode())
 
 
+PIECES = (
+    '"', "'", "{", "}", "[", "]", "$", "\\", "\n", ":", "/", "%", "0", "65536", "*all", "&all",
+    "<<:", "\udc80", "@", "~SEQ", "\0", "\u0663", " ", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@given(edits=st.lists(st.tuples(st.integers(0, 200), st.sampled_from(PIECES)), max_size=6))
+def test_almost_a_file(
+    name: str, edits: list[tuple[int, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A file that is damaged in some places gives lines that can be read, and notes."""
+    tokens = re.findall(r"\w+|\s+|.", SAMPLES[name])
+    for where, piece in edits:
+        tokens[where % len(tokens)] = piece
+    path = tmp_path_factory.getbasetemp() / f"damaged-{name}"
+    path.write_text("".join(tokens), "utf-8", "surrogateescape")
+    found = read([str(path)], name, every=True)
+    assert declared([("f", "\n".join(found.lines))], lazy()).errors == []
+    assert declared([("f", "\n".join(found.folded))], lazy()).errors == []
+    assert not any("\n" in text for text in (*found.lines, *found.notes))
+
+
 def test_a_file_tells_its_format(tmp_path: Path) -> None:
     """By a line that only this format has, if not by its path; any other is interfaces(5)."""
     for name, text, format in (
         ("x", NETWORKD, "networkd"),
         ("y", INTERFACES, "interfaces"),
         ("z", "", "interfaces"),
+        ("keepalived", "vrrp_instance a {\n}\n", "keepalived"),
+        ("uci", "config interface 'lan'\n", "uci"),
+        ("netplan", "network:\n  version: 2\n", "netplan"),
+        ("v1", "network:\n  version: 1\n", "cloud-init"),
+        ("network-config", "version: 2\n", "cloud-init"),
     ):
         (tmp_path / name).write_text(text)
         assert read([str(tmp_path / name)]).formats == [format]

@@ -60,6 +60,7 @@ TAKEN_BY = {
     "pyroute2": r"kernel\.pyroute(\..*)?",
     "construct": r".*\.spec",
     "rich": r"views\.(progress|table)",
+    "yaml": r"importers\.documents",
     "json": r"views\.json",
     "subprocess": r"doctor\.(read|facts)|cli\.ifconfig",
     "fcntl": r"runtime(\..*)?|engine\.texts",

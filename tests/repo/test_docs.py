@@ -135,7 +135,7 @@ def test_the_manual_mentions_every_word(word: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_formats_of_import_are_listed(name: str) -> None:
     """In the help of the verb, and in the manual."""
-    assert re.search(rf"^  {re.escape(name)} +\S", help.text("import"), re.MULTILINE)
+    assert re.search(rf"^  (\S+, )*{re.escape(name)}[ ,\n]", help.text("import"), re.MULTILINE)
     assert mentions(man().partition(".SH IMPORT")[2].partition(".SH ")[0], name)
 
 

@@ -8,6 +8,7 @@
     targets.py      stanzas -> the interfaces that are brought up
     static.py       the options of a definition -> the address that ifup(8) sets
     commands.py     its commands, split by shell.py -> the addresses that they set
+    options.py      what the programs that read such files have in common
 
 The model is ifup(8) 0.8: its aliases are addresses with a label, so all lines are of kind label, in
 the order in which ``ifup -a`` would bring them up. What netalias cannot express becomes a note::
@@ -23,8 +24,8 @@ from __future__ import annotations
 from netalias import desired, errors, families
 from netalias.desired.declarations import MOST
 from netalias.importers import Importer
-from netalias.importers.ifupdown.commands import effect
 from netalias.importers.ifupdown.definitions import COMMANDS, EARLY, RAISING, define
+from netalias.importers.ifupdown.options import WITHOUT_EFFECT, check_label, labels, reason
 from netalias.importers.ifupdown.static import OPTIONS, static
 from netalias.importers.ifupdown.syntax import IFACE, MAPPING, parse
 from netalias.importers.ifupdown.targets import Targets
@@ -36,23 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from netalias.importers.ifupdown.definitions import Definition
-    from netalias.importers.ifupdown.syntax import Option, Stanza
+    from netalias.importers.ifupdown.syntax import Stanza
 
 __all__ = ["Interfaces", "convert", "parse", "read"]
 
 STATIC = "static"
-REASONS = {
-    "mtu": "it is that of the main device (kind macvlan has its own)",
-    "hwaddress": "it is that of the main device (kind macvlan has its own)",
-    "description": "it is that of the main device",
-    "gateway": "an alias brings no default route",
-    "metric": "it is that of the default route",
-    "scope": "the kind decides it",
-    "preferred-lifetime": "ifup deprecates every IPv6 address of an alias",
-}
-OTHER_REASON = "netalias has nothing like it"
-WITHOUT_EFFECT = ("network",)
-"""Options that ifup does not use."""
+REASONS = {"preferred-lifetime": "ifup deprecates every IPv6 address of an alias"}
 ASLEEP = "not brought up automatically (neither auto nor allow-hotplug)"
 
 
@@ -70,16 +60,10 @@ def read(*paths: str, root: str = "") -> tuple[list[Found], list[str]]:
     *root* is put before every path that is opened, and is not shown. Raises StateError when one of
     the files cannot be read; an included file that cannot be read is a note.
     """
-    from netalias.importers.ifupdown.files import Seen, gather
+    from netalias.importers.ifupdown.files import gather_all
 
     notes: list[str] = []
-    stanzas: list[Stanza] = []
-    seen = Seen()
-    for path in paths:
-        try:
-            stanzas += gather(path, root, notes, seen)
-        except OSError as error:
-            raise errors.StateError(f"{names.printable(path)}: {error.strerror}") from None
+    stanzas = gather_all(paths, root, notes)
     found, more = convert(stanzas)
     return found, notes + more
 
@@ -164,7 +148,7 @@ class _Conversion:
         a main device counts only where it is brought up."""
         alias = ":" in name
         try:
-            main = _check(name) if alias else name
+            main = check_label(name) if alias else name
             found = static(one.values, self.registry.get(one.family))
             found.deprecated = alias and one.family == "inet6"  # whatever lifetime it says
             words = found.words(main)
@@ -188,8 +172,8 @@ class _Conversion:
             if word in COMMANDS or word in WITHOUT_EFFECT:
                 continue
             if word not in known:
-                reason = REASONS.get(word, OTHER_REASON)
-                self._note(option.place, f"{name}: {word} is not carried over: {reason}")
+                why = REASONS.get(word) or reason(word)
+                self._note(option.place, f"{name}: {word} is not carried over: {why}")
             elif word in said:
                 what = f"a second {word}, {option.value}, is not carried over"
                 self._note(option.place, f"{name}: {what}: it has {said[word]}")
@@ -201,45 +185,10 @@ class _Conversion:
         """The labels that those commands of a definition set that are options called *words*."""
         for option in one.options:
             if option.word in words and (option.word in RAISING or ":" in name):
-                yield from self._command(option, name, asleep)
-
-    def _command(self, option: Option, name: str, asleep: str) -> Iterator[Found]:
-        """The labels that a command sets, which is noted where it does anything else to an alias.
-        ifup runs only those of RAISING."""
-        what = f"{name}: {option.word} is not carried over"
-        try:
-            done = effect(option.value, name, self.registry)
-            if done is None:
-                self._note(option.place, f"{what}: only a shell knows which addresses it adds")
-                return
-            found = [
-                Found(label, one.local, one.words(_check(label)), option.place, asleep)
-                for label, one in done.labels
-            ]
-            for one in found:
-                desired.parse([f"{one.main}:0", *one.words], self.registry)
-        except errors.NetaliasError as error:
-            self._note(option.place, f"{what}: {error.line()}")
-            return
-        if option.word in RAISING:
-            yield from found
-            if not asleep:
-                self.targets.bring_up(done.raised, option.place)
-        if done.others and ":" in name:
-            self._note(option.place, f"{what}: netalias runs no commands")
-
-
-def _check(label: str) -> str:
-    """The main device of a label that the kernel can have. Raises BadName, LimitError."""
-    main = label.partition(":")[0]
-    names.check_device(main, label)
-    size = len(label.encode("utf-8", "surrogateescape"))
-    if size > names.NAME_MAX:
-        raise errors.LimitError(
-            f"{label}: an address label has {names.NAME_MAX} bytes at most, this one {size}",
-            "a device has room for the name: kind macvlan",
-        )
-    return main
+                found, raised = labels(option, name, asleep, self.registry, self._note)
+                if not asleep:
+                    self.targets.bring_up(raised, option.place)
+                yield from found
 
 
 def _named(name: str, error: errors.NetaliasError) -> str:

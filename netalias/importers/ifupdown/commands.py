@@ -113,7 +113,7 @@ def _ip(words: list[str], registry: Registry) -> list[tuple[str, Assignment]]:
     if DELETE.startswith(words[1]):
         return []
     values = _arguments(words[2:])
-    label, dev = values["label"], values.get("dev", "")
+    label, dev = values.get("label", ""), values.get("dev", "")
     if ":" not in label:
         return []
     if label.partition(":")[0] != dev.partition(":")[0]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from errno import ELOOP
 
+from netalias import errors
 from netalias.importers.files import Files
 from netalias.importers.ifupdown.syntax import SOURCE, SOURCE_DIRECTORY, parse
 from netalias.model import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from netalias.importers.ifupdown.syntax import Stanza
 
@@ -31,6 +32,18 @@ class Seen:
     def __init__(self) -> None:
         self.paths: set[str] = set()
         self.files = Files()
+
+
+def gather_all(paths: Iterable[str], root: str, notes: list[str]) -> list[Stanza]:
+    """The stanzas of some files and of all that they include; see gather(). Raises StateError."""
+    stanzas: list[Stanza] = []
+    seen = Seen()
+    for path in paths:
+        try:
+            stanzas += gather(path, root, notes, seen)
+        except OSError as error:
+            raise errors.StateError(f"{names.printable(path)}: {error.strerror}") from None
+    return stanzas
 
 
 def gather(

@@ -1,0 +1,306 @@
+"""import beside the real programs: what they make of a file is what the lines declare.
+
+Their Debian packages are unpacked, not installed, since they replace each other; NETALIAS_PROGRAMS
+is the folder, with a folder for each package.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_interface
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from command import Command
+from support import Namespace, until
+
+from netalias.importers import read
+
+PROGRAMS = os.environ.get("NETALIAS_PROGRAMS", "")
+NETWORKD = "/lib/systemd/systemd-networkd"
+LIBRARIES = ":".join(
+    path for below in ("usr/lib", "lib") for path in glob.glob(f"{PROGRAMS}/*/{below}/*-linux-gnu")
+)
+ENVIRONMENT = {**os.environ, "LD_LIBRARY_PATH": LIBRARIES}
+LIBRARY_MISSING = 127
+"""The exit status of a program that the dynamic linker cannot start."""
+
+Address = tuple[str, str, str, bool]
+"""ADDRESS/LEN, broadcast address, peer, and whether it is deprecated."""
+
+
+def program(package: str, path: str) -> str:
+    """The path of a program of an unpacked package; the test is skipped where it cannot run."""
+    found = f"{PROGRAMS}/{package}/{path}"
+    if not PROGRAMS or not os.path.exists(found):
+        pytest.skip(f"{package} is not unpacked in NETALIAS_PROGRAMS")
+    words = ["sh", "-c", f"exec {found} --version"]
+    done = subprocess.run(words, capture_output=True, check=False, env=ENVIRONMENT)
+    if done.returncode == LIBRARY_MISSING:
+        pytest.skip(f"{package} lacks a library: {done.stderr.decode(errors='replace')}")
+    return found
+
+
+def declared(path: Path, format: str) -> set[Address]:
+    """What the lines of all addresses in a file declare."""
+    return {_declared(row.found.words) for row in read([str(path)], format, every=True).rows}
+
+
+def _declared(words: list[str]) -> Address:
+    values = dict(pairwise(words[1:]))
+    interface = ip_interface(words[0])
+    peer = values.get("pointopoint", "")
+    usual = ""
+    if interface.version == 4 and interface.network.prefixlen < 31 and not peer:
+        usual = "" if "-broadcast" in words else str(interface.network.broadcast_address)
+    return words[0], values.get("broadcast", usual), peer, "deprecated" in words
+
+
+def there(namespace: Namespace) -> set[Address]:
+    """The addresses of eth9 in the kernel that are not those of its link, and not 10.20.0.1."""
+    done = namespace.run(["ip", "-j", "addr", "show", "dev", "eth9"])
+    found = set()
+    for one in json.loads(done.stdout)[0]["addr_info"]:
+        if one["scope"] != "link" and one["local"] not in ("10.20.0.1", "2001:db8:20::1"):
+            peer = one.get("address", "")
+            deprecated = one["family"] == "inet6" and bool(one.get("deprecated"))
+            address = f"{one['local']}/{one['prefixlen']}"
+            found.add((address, one.get("broadcast", ""), peer, deprecated))
+    return found
+
+
+@contextmanager
+def running(namespace: Namespace, script: str, log: Path) -> Iterator[None]:
+    """A shell script, in mounts of its own, that ends in the exec of a daemon."""
+    words = ["unshare", "-m", "sh", "-ec", script]
+    with log.open("wb") as file, namespace:
+        process = subprocess.Popen(words, stdout=file, stderr=file, env=ENVIRONMENT)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def once(namespace: Namespace, script: str) -> None:
+    """A shell script, in mounts of its own, to its end."""
+    namespace.run(["timeout", "60", "unshare", "-m", "sh", "-c", script], check=False)
+
+
+def equal(namespace: Namespace, expected: set[Address]) -> Callable[[], bool]:
+    return lambda: there(namespace) == expected
+
+
+KEEPALIVED = """\
+static_ipaddress {
+    10.21.0.1/24 dev eth9 label eth9:5
+}
+vrrp_instance web {
+    state MASTER
+    priority 255
+    interface eth9
+    virtual_router_id 7
+    virtual_ipaddress {
+        10.22.0.1/24 dev eth9 label eth9:0
+        10.22.1.2/24 dev eth9 label eth9:web brd +
+        10.22.2.3
+        10.22.3.3/24 label eth9:6 brd -
+        10.22.4.1 label eth9:7 peer 10.22.4.2
+        10.22.5.1/24 label web broadcast 10.22.5.99
+        10.22.6.1/33 nonsense
+        10.22.7.1/024 peer 10.22.7.2/30
+    }
+    virtual_ipaddress_excluded {
+        2001:db8::7
+        2001:db8:1::8/64
+        2001:db8:2::9 preferred_lft forever
+    }
+}
+"""
+
+
+def test_keepalived(cli: Command, tmp_path: Path) -> None:
+    """As the master it has exactly the addresses of the lines."""
+    path = program("keepalived", "usr/sbin/keepalived")
+    file = tmp_path / "keepalived.conf"
+    file.write_text(KEEPALIVED)
+    cli.namespace.ip("addr add 10.20.0.1/24 dev eth9")
+    expected = declared(file, "keepalived")
+    assert len(expected) == 12
+    pids = f"-p {tmp_path}/one.pid -r {tmp_path}/two.pid"
+    script = f"mount -t tmpfs none /run; exec {path} -n -l -P -f {file} {pids}"
+    with running(cli.namespace, script, tmp_path / "log"):
+        until(equal(cli.namespace, expected), 20)
+
+
+NETWORK = """\
+[Match]
+Name=eth9
+[Network]
+Address=10.20.0.1/24
+Address=10.21.0.5
+[Address]
+Address=10.22.0.2/24
+Label=eth9:1
+[Address]
+Address=10.22.1.3/24
+Label=web
+Broadcast=no
+[Address]
+Address=2001:db8:20::1/64
+[Address]
+Address=2001:db8::7/128
+PreferredLifetime=0
+[Address]
+Address=10.22.0.4/32
+Peer=10.23.0.4/32
+Label=eth9:4
+"""
+
+
+@pytest.mark.skipif(not os.path.exists(NETWORKD), reason="there is no systemd-networkd")
+def test_networkd(cli: Command, tmp_path: Path) -> None:
+    """It takes eth9 for its own in a namespace whose /sys cannot be written."""
+    file = tmp_path / "10-eth9.network"
+    file.write_text(NETWORK)
+    expected = declared(file, "networkd")
+    assert len(expected) == 5
+    script = f"""
+        mount -t tmpfs none /run; mount -t tmpfs none /etc/systemd; mount -t sysfs -o ro none /sys
+        mkdir -p /etc/systemd/network /run/systemd/netif/links /run/systemd/netif/leases
+        mkdir /run/systemd/netif/lldp; chown -R systemd-network: /run/systemd/netif
+        cp {file} /etc/systemd/network; exec {NETWORKD}"""
+    with running(cli.namespace, script, tmp_path / "log"):
+        until(equal(cli.namespace, expected), 20)
+
+
+CUMULUS = """\
+auto eth9
+iface eth9 inet static
+    address 10.20.0.1/24
+    address 10.21.0.2
+    netmask 255.255.0.0
+    address 2001:db8:20::1/64
+iface eth9:4 inet static
+    address 10.22.0.4
+    netmask 24
+    up ip addr add 10.23.0.1/24 dev eth9 label $IFACE
+iface eth9:5
+    netmask 24
+    address 10.22.1.5
+iface eth9:6
+    address 10.22.2.5/25
+    address 2001:db8::7/64
+"""
+
+
+def test_ifupdown2(cli: Command, tmp_path: Path) -> None:
+    """It reads its parts from below /usr/share, which is another one for it."""
+    program("ifupdown2", "usr/share/ifupdown2/ifupdown2")
+    file = tmp_path / "interfaces"
+    file.write_text(CUMULUS)
+    expected = declared(file, "ifupdown2")
+    assert len(expected) == 6
+    root = f"{PROGRAMS}/ifupdown2"
+    once(
+        cli.namespace,
+        f"""
+        cp -r {root}/usr/share/ifupdown2 {tmp_path}/parts
+        for one in /run /etc/network /var/tmp /usr/share; do mount -t tmpfs none $one; done
+        mkdir -p /run/lock /run/network /etc/network/if-up.d /usr/share/ifupdown2
+        cp -r {root}/etc/network/ifupdown2 /etc/network
+        cp -r {tmp_path}/parts/. /usr/share/ifupdown2
+        ln -s ifupdown2 /usr/share/ifupdown2/ifup; touch /etc/network/interfaces
+        /usr/bin/python3 /usr/share/ifupdown2/ifup -a -i {file}""",
+    )
+    assert there(cli.namespace) == expected
+
+
+ALPINE = """\
+auto eth9
+iface eth9
+    address 10.20.0.1/24
+    address 10.21.0.2/25
+    netmask 255.255.0.0
+    address 10.22.0.3
+    address 2001:db8:20::1
+auto eth9:2
+iface eth9:2
+    address 10.23.0.4 # text
+    address 2001:db8::7
+auto eth9:3
+iface eth9:3
+    netmask 20
+    address 10.24.0.5
+    point-to-point 10.24.0.9
+auto eth9:4 eth9:5
+iface eth9:4
+    address 10.25.0.1/32
+iface eth9:5
+    address 10.26.0.1/32
+"""
+
+
+def test_ifupdown_ng(cli: Command, tmp_path: Path) -> None:
+    """It runs its executors from /usr/libexec, and raises the first word of each auto."""
+    path = program("ifupdown-ng", "sbin/ifup")
+    file = tmp_path / "interfaces"
+    file.write_text(ALPINE)
+    rows = read([str(file)], "ifupdown-ng", every=True).rows
+    expected = {_declared(row.found.words) for row in rows if not row.found.asleep}
+    assert (len(rows), len(expected)) == (7, 6)
+    once(
+        cli.namespace,
+        f"""
+        mount -t tmpfs none /run; mount -t tmpfs none /usr/libexec
+        cp -r {PROGRAMS}/ifupdown-ng/usr/libexec/ifupdown-ng /usr/libexec
+        {path} -a -i {file} -S /run/state""",
+    )
+    assert there(cli.namespace) == expected
+
+
+NETPLAN = {
+    "50-a.yaml": """\
+network:
+  version: 2
+  ethernets:
+    eth0:
+      addresses:
+        - 10.0.0.9/24: {label: "eth0:9"}
+        - "2001:db8::1/64"
+        - 10.0.0.1/24
+        - 10.0.0.2/24
+        - 10.0.0.3/32: {label: maas, lifetime: forever}
+        - "2001:db8::7/64": {lifetime: 0}
+    lan:
+      match: {name: enp1}
+      addresses: [10.1.0.1/24, 10.1.0.2/24]
+""",
+    "60-b.yaml": """\
+network:
+  bridges: {br0: {addresses: [10.2.0.1/24, 10.2.0.2/24]}}
+  ethernets: {eth0: {addresses: [10.0.0.1/24, 10.0.0.77/24]}}
+""",
+}
+
+
+def test_netplan(tmp_path: Path) -> None:
+    """What it renders for networkd gives the same lines as its own files."""
+    path = program("netplan.io", "usr/libexec/netplan/generate")
+    folder = tmp_path / "etc/netplan"
+    folder.mkdir(parents=True)
+    for name, text in NETPLAN.items():
+        (folder / name).write_text(text)
+    subprocess.run([path, "--root-dir", str(tmp_path)], check=True, env=ENVIRONMENT)
+    sets = [
+        {(str(row.name), *row.found.words) for row in read([str(path)], format, every=True).rows}
+        for path, format in ((folder, "netplan"), (tmp_path / "run/systemd/network", "networkd"))
+    ]
+    assert len(sets[0]) == 7
+    assert sets[0] == sets[1]
