@@ -286,6 +286,7 @@ class _Main:
 
     def _range(self, file: _File) -> None:
         """Add the aliases of a file of ranges."""
+        before, self.clone = self.clone, file.text("CLONENUM_START") or self.clone
         place = file.place("IPADDR_START")
         if self._managed:
             self.reading.note(place, f"{file.name}: {MANAGED} does not read it")
@@ -301,6 +302,11 @@ class _Main:
             self.reading.note(place, f"{said}: a range goes upwards to 255 at most")
         else:
             numbers = range(int(first), int(last) + 1)
+            if not file.text("CLONENUM_START"):
+                what = "its first address has no number"
+                if before:
+                    what = f"that of a file before it counts, {before}"
+                self.reading.note(place, f"{file.name}: no CLONENUM_START: {what}")
             self._aliases(file, place, [f"{network}.{number}" for number in numbers])
 
     def _aliases(self, file: _File, place: str, addresses: list[str]) -> None:
@@ -319,14 +325,6 @@ class _Main:
 
     def _slots(self, file: _File, place: str) -> Iterator[str]:
         """The slots of a range; without a number the first one is empty, as in the script."""
-        said = file.text("CLONENUM_START")
-        if not said and self.clone:
-            what = f"that of a file before it counts, {self.clone}"
-            self.reading.note(place, f"{file.name}: no CLONENUM_START: {what}")
-        elif not said:
-            what = "its first address has no number"
-            self.reading.note(place, f"{file.name}: no CLONENUM_START: {what}")
-        self.clone = said or self.clone
         number = self.clone
         if not _is_number(number or "0"):
             self.reading.note(place, f"{file.name}: CLONENUM_START={number}: not a number")

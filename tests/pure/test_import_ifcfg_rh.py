@@ -164,6 +164,15 @@ def test_a_second_range_without_a_number(tmp_path: Path) -> None:
     ]
 
 
+def test_the_number_of_a_refused_range(tmp_path: Path) -> None:
+    """It counts for the range behind, too."""
+    first = "IPADDR_START=10.0.3.9\nIPADDR_END=10.0.3.8\nCLONENUM_START=5\n"
+    found = some(
+        tmp_path, **{"-range0": first, "-range1": "IPADDR_START=10.0.3.1\nIPADDR_END=10.0.3.2\n"}
+    )
+    assert found.aliases == ["eth0:5-6 10.0.3.1-2/24 kind label"]
+
+
 def test_octal_numbers(tmp_path: Path) -> None:
     """To a shell a number with a leading zero is one."""
     text = "IPADDR_START=10.0.3.10\nIPADDR_END=10.0.3.11\nCLONENUM_START=%s\n"
