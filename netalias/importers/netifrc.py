@@ -48,6 +48,7 @@ LOST = {
     "nodad": "acd says how addresses are claimed",
 }
 """Words of an alias that have none in a line: the reason."""
+AGAIN = "netmask again"
 HARDWARE = r"[0-9A-Fa-f]{12}"
 
 
@@ -137,6 +138,7 @@ def _values(words: list[str]) -> tuple[dict[str, str], list[str]]:
         name = next((name for begin, name in WORDS if word.startswith(begin)), "")
         flag = next((name for begin, name in FLAGS if word.startswith(begin)), "")
         if name:
+            name = AGAIN if name == "netmask" and name in values else name
             values[name] = rest.pop() if rest else ""
         elif flag:
             values[flag] = ""
@@ -150,8 +152,8 @@ def _change(one: Assignment, main: str, label: str, length: str, values: dict[st
     if label and not label.startswith(main):
         raise errors.UsageError(f"ip(8) refuses the label {label}, which is not one of {main}")
     if "netmask" in values:
-        if length:
-            raise errors.UsageError("netifrc refuses a netmask beside a length")
+        if length or AGAIN in values:
+            raise errors.UsageError("netifrc refuses a second netmask or length")
         one.length = address_mask(values["netmask"])
     one.broadcast = b""
     if values.get("peer"):

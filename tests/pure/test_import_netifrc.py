@@ -104,7 +104,8 @@ def test_words(tmp_path: Path, words: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("10.0.0.2/24 netmask 255.255.255.0", "netifrc refuses a netmask beside a length"),
+        ("10.0.0.2/24 netmask 255.255.255.0", "netifrc refuses a second netmask or length"),
+        ("10.0.0.2 ne 255.0.0.0 ne 255.0.0.0", "netifrc refuses a second netmask or length"),
         ("10.0.0.2 netmask 24", "netmask 24: not a netmask (such as 255.255.255.0)"),
         ("2001:db8::2/64 brd +", "netifrc refuses a broadcast address of IPv6"),
         ("10.0.0.2/24 label web", "ip(8) refuses the label web, which is not one of eth0"),
