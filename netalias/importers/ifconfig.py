@@ -77,7 +77,8 @@ def add(
     if refused or not said.local:
         if alias:
             why = REFUSED.get(refused, "there is no address")
-            what = said.local or " ".join(words)
+            # What stands behind such a word may be a password.
+            what = said.local or refused or " ".join(words)
             reading.note(place, f"{main}: {what} is not carried over: {why}")
         return None
     found = reading.add(
