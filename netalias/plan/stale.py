@@ -34,8 +34,8 @@ def stale(
         if not ours or main is None or main.group == observed.group:
             continue
         entries = observed.snapshot.on(main.index)
-        if any(one.routed and connected(one, main.index) == route for one in entries):
-            continue
+        if any(connected(one, main.index) == route for one in entries):
+            continue  # a host, /128, has such a route too
         if (main.index, route) not in known | brought:
             name = AliasName(main.name, route.metric & 0xFFFF)
             text = f"{address_text(AF_INET6, route.network)}/{route.prefixlen}"
