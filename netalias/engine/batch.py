@@ -127,6 +127,7 @@ class Batch:
         self._warn = warn
         self._waiting: dict[AliasName, tuple[int, Wish]] = {}
         self._deleting = False
+        self._session: bytes | None = None
 
     def run(self, parsed: Iterable[Command]) -> None:
         """Execute *parsed* commands: all with *force*, else up to the first error."""
@@ -206,15 +207,21 @@ class Batch:
                 self._execute(items, planned, session)
 
     def _plan(self, number: int, wish: Wish, planned: Planned) -> Plan | None:
-        session = self.engine.setup.session
         try:
             found = plan(wish, planned)
-            if session is not None:
-                protect(found, session, planned.observed)
+            if self.engine.setup.session is not None:
+                protect(found, self._session_address, planned.observed)
             return found
         except errors.NetaliasError as error:
             self._fail([(number, error)])
             return None
+
+    def _session_address(self) -> bytes:
+        """The address of the SSH session of the caller, looked for once: a dozen files are read."""
+        if self._session is None:
+            assert self.engine.setup.session is not None
+            self._session = self.engine.setup.session()
+        return self._session
 
     def _keep(
         self, number: int, wish: Wish, result: Plan, planned: Planned, items: dict[int, Difference]

@@ -16,7 +16,7 @@ from netalias.desired import declarations, ranges
 from netalias.desired.lines import PIECE, numbered
 from netalias.emulator import script
 from netalias.engine import Engine, Setup
-from netalias.engine.batch import parse_commands
+from netalias.engine.batch import Batch, parse_commands
 from netalias.engine.reconcile import abort_error
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
@@ -345,3 +345,19 @@ def test_an_error_behind_an_error_is_not_parsed() -> None:
     assert [error is not None for error in found] == [True] + [False] * 5
     forced = parse_commands(text, lazy(), force=True)
     assert all(one.error is not None for one in forced)
+
+
+def test_the_session_is_looked_for_once() -> None:
+    """A batch that deletes thousands of aliases does not read /proc for each."""
+    asked: list[int] = []
+
+    def session() -> bytes:
+        asked.append(1)
+        return b"\xc0\0\2\1"
+
+    engine = Engine(Setup(memory(), session=session))
+    text = "".join(f"eth0:{number} 10.0.0.{number} kind label\n" for number in range(1, 50))
+    text += "".join(f"eth0:{number}-\n" for number in range(1, 50))
+    batch = Batch(engine, len, print)
+    batch.run(parse_commands(text, engine.registry))
+    assert (batch.failed, engine.show(), len(asked)) == ([], [], 1)
