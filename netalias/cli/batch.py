@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.cli.flags import most
+from netalias.cli import number as number_of
 from netalias.cli.output import complain, explain, write
 from netalias.model.commands import command
 from netalias.model.listing import rest
@@ -27,12 +27,13 @@ def batch(options: Options, words: list[str]) -> int:
     if len(words) != 1:
         raise errors.UsageError("batch needs one file, or - for standard input")
     from netalias import sources
-    from netalias.desired.declarations import counted
+    from netalias.desired.declarations import MOST, counted
     from netalias.engine.batch import parse_commands
 
+    most = number_of("--max-aliases", options.max_aliases, MOST, 1)
     ((name, text),) = sources.decode(sources.read(words))
     with options.engine() as first:
-        parsed = parse_commands(text, first.registry, name, force=options.force, most=most(options))
+        parsed = parse_commands(text, first.registry, name, force=options.force, most=most)
         with first.transaction(dry=options.dry_run) as transaction:
             work = _executed(options, first, transaction.path, f"{name}:", parsed)
     for number, error in work.failed:

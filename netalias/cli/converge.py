@@ -12,7 +12,6 @@ from time import monotonic, time
 
 from netalias import errors, sources
 from netalias.cli import number
-from netalias.cli.flags import most
 from netalias.cli.output import complain, write
 from netalias.desired import declarations
 from netalias.engine import reconcile as converging
@@ -136,8 +135,8 @@ class Run:
     def _declared(self, found: list[tuple[str, bytes]]) -> Declarations:
         if self._parsed is not None:
             return self._parsed
-        texts, registry = sources.decode(found), self.engine.registry
-        declared = declarations.parse(texts, registry, most=most(self.options))
+        most = number("--max-aliases", self.options.max_aliases, declarations.MOST, 1)
+        declared = declarations.parse(sources.decode(found), self.engine.registry, most=most)
         declarations.check(declared)
         return declared
 

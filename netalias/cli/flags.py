@@ -258,11 +258,3 @@ def check_special(found: Sequence[str], verb: str) -> None:
             verbs = ", ".join(one or "NAME ADDRESS" for one in SPECIAL[option])
             hint = f"netalias help {verb}" if verb else "netalias --help"
             raise errors.UsageError(f"{option} belongs to {verbs}", hint)
-
-
-def most(options: Options) -> int:
-    """The number of aliases that files may declare. Raises UsageError."""
-    from netalias.cli import number
-    from netalias.desired.declarations import MOST
-
-    return number("--max-aliases", options.max_aliases, MOST, 1)

@@ -12,8 +12,8 @@ def watch(options: Options, words: list[str]) -> int:
     import gc
 
     from netalias.cli import number
-    from netalias.cli.flags import most
     from netalias.desired import ON_DOWN, choice
+    from netalias.desired.declarations import MOST
     from netalias.desired.index import FREE
     from netalias.system.netns import held
     from netalias.watch.watcher import LOCKED, Settings, Watcher
@@ -26,7 +26,7 @@ def watch(options: Options, words: list[str]) -> int:
         texts=options.texts,
         private_texts=bool(options.netns),
         release=options.release,
-        most=most(options),
+        most=number("--max-aliases", options.max_aliases, MOST, 1),
         allow_empty=options.allow_empty,
         allow_shrink=options.allow_shrink,
         quiet=options.quiet,
