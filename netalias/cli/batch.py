@@ -36,6 +36,8 @@ def batch(options: Options, words: list[str]) -> int:
         parsed = parse_commands(text, first.registry, name, force=options.force, most=most)
         with first.transaction(dry=options.dry_run) as transaction:
             work = _executed(options, first, transaction.path, f"{name}:", parsed)
+    for line in rest(work.warned, "warning") if not options.quiet else ():
+        complain(f"{name}: {line}", "warning: ")
     for number, error in work.failed:
         explain(error, f"{name}:{number}: ")
     for line in rest(work.wrong):

@@ -105,8 +105,9 @@ class Batch:
     """A run of commands on *engine*; a line that names no alias is passed to *verb* as words.
 
     ``failed`` holds the line numbers and errors of the first failed commands, ``wrong`` the number
-    of all, ``skipped`` that of commands not executed. Without *force* the first error ends the run.
-    ``tell`` is called with the steps that were done.
+    of all, ``skipped`` that of commands not executed, ``warned`` that of warnings, the first of
+    which were passed to *warn*. Without *force* the first error ends the run. ``tell`` is called
+    with the steps that were done.
     """
 
     tell: Callable[[Iterable[Step]], None] | None = None
@@ -122,7 +123,7 @@ class Batch:
         self.engine = engine
         self.force = force
         self.failed: list[tuple[int, errors.NetaliasError]] = []
-        self.wrong = self.skipped = 0
+        self.warned = self.wrong = self.skipped = 0
         self._verb = verb
         self._warn = warn
         self._waiting: dict[AliasName, tuple[int, Wish]] = {}
@@ -250,9 +251,9 @@ class Batch:
             return
         for number, item in items.items():
             for note in item.plan.notes if item.error is None else ():
-                self._warn(f"{number}: {note}")
+                self._tell_warning(f"{number}: {note}")
         for note in notes:
-            self._warn(f"{last}: {note}")
+            self._tell_warning(f"{last}: {note}")
         successors = self._successors() if planned.withdrawn else []
         work += successors
         if self.tell is not None:
@@ -261,6 +262,11 @@ class Batch:
         failures = [(number, item.error) for number, item in items.items() if item.error]
         failures += [(last, item.error) for item in work if item.error and item not in changes]
         self._fail(failures)
+
+    def _tell_warning(self, text: str) -> None:
+        self.warned += 1
+        if self.warned <= FIRST:
+            self._warn(text)
 
     def _fail_all(self, items: dict[int, Difference], error: errors.NetaliasError) -> None:
         """Record an error that concerns all *items*: none of them was done."""

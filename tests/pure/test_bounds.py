@@ -101,6 +101,19 @@ def test_a_batch_that_goes_on(
     assert [alias.name for alias in Engine(Setup(kernel)).show()] == ["eth0:1"]
 
 
+def test_warnings_of_a_batch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each alias has an address that another one has already."""
+    file = tmp_path / "batch"
+    file.write_text("".join(f"eth0:{n} 10.0.0.1 kind macvlan\n" for n in range(151)))
+    assert run("batch", str(file)) == 0
+    lines = told(capsys)
+    assert len(lines) == FIRST + 1
+    assert lines[0].startswith(f"netalias: warning: {file}:2: ")
+    assert lines[-1] == f"netalias: warning: {file}: and 50 more warnings"
+    assert run("-q", "batch", str(file)) == 0
+    assert told(capsys) == []
+
+
 def test_refusals_of_a_reconciliation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Aliases of a main device that is missing."""
     file = tmp_path / "conf"
