@@ -86,12 +86,19 @@ def path(cli: Command) -> Iterator[str]:
             command("-q", "watch", "--texts", f"{name}/net", f"{name}/conf")
         )
         try:
-            until(lambda: (folder / "net.sock").exists())
-            until(lambda: b"eth9:0" in asked(f"{name}/net.sock"))
+            until(lambda: ready(f"{name}/net.sock"))
             yield f"{name}/net.sock"
         finally:
             process.terminate()
             process.wait()
+
+
+def ready(path: str) -> bool:
+    """Whether a watcher listens there, and has made its alias."""
+    try:
+        return b"eth9:0" in asked(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
 
 
 def asked(path: str) -> bytes:
