@@ -74,6 +74,8 @@ class NetaliasError(Exception):
     status = STATUS_KERNEL
     details: Sequence[str] = ()
     """Lines to print before the message."""
+    about = ""
+    """What is wrong, without any words of the user; empty for the text of ``errno``."""
 
     def __init__(self, message: str, hint: str = "", errno: int = 0) -> None:
         super().__init__(message)
@@ -85,11 +87,16 @@ class NetaliasError(Exception):
         """The message and its hint as one line."""
         return f"{self} ({self.hint})" if self.hint else str(self)
 
+    def kind(self) -> str:
+        """What is wrong, without any words of the user."""
+        return self.about or strerror(self.errno)
+
 
 class UsageError(NetaliasError):
     """Wrong words; ``word`` is the index of the first wrong one."""
 
     status = STATUS_USAGE
+    about = "wrong words"
     word = 0
 
 
@@ -97,10 +104,13 @@ class BadName(UsageError):
     """Not a legal alias name; net_alias answered ENODEV."""
 
     errno = ENODEV
+    about = "not an alias name"
 
 
 class BadAddress(UsageError):
     """Not a legal address, prefix length or MAC."""
+
+    about = "not an address"
 
 
 class StateError(NetaliasError):
@@ -123,6 +133,7 @@ class AlreadyExists(StateError):
     """The name or the address is taken."""
 
     errno = EEXIST
+    about = "a name or an address that is taken"
 
 
 class FamilyError(StateError):

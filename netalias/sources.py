@@ -7,24 +7,11 @@ vendor.
 
 from __future__ import annotations
 
-from os import (
-    O_CLOEXEC,
-    O_NOCTTY,
-    O_NONBLOCK,
-    O_RDONLY,
-    close,
-    environ,
-    fstat,
-    geteuid,
-    listdir,
-    path,
-    set_blocking,
-    strerror,
-)
-from os import open as os_open
+from errno import EINVAL
+from os import O_RDONLY, close, fstat, listdir, path, strerror
 from os import read as os_read
 
-from netalias import errors
+from netalias import errors, trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +23,7 @@ DEFAULT = "/etc/netalias.conf"
 FOLDERS = ("/etc/netalias.d", "/run/netalias.d", "/usr/lib/netalias.d")
 """Folders in order of precedence: a file masks files of the same name in later folders."""
 SUFFIX = ".conf"
-MASK = "/dev/null"
+MASK = trust.NULL
 """Target of a link that masks a name; the link itself is not read."""
 STDIN = "-"
 STDIN_NAME = "<stdin>"
@@ -45,14 +32,22 @@ SIZE_MAX = 64 << 20
 CHUNK = 1 << 20
 """Bytes of one read."""
 
-# File types: linux/stat.h, inode(7).
-S_IFMT = 0o170000
-S_IFCHR = 0o020000
-S_IFDIR = 0o040000
-S_IFREG = 0o100000
 
-DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
-"""Beginnings of paths that lead to descriptors of this process."""
+class FileName(str):
+    """The name of a file that was read, with the identity of the file: ``file`` is its device and
+    inode number. ``withheld`` is noted by disclosure.py."""
+
+    __slots__ = ("file", "withheld")
+
+    file: tuple[int, int]
+    withheld: str | None
+
+    def __new__(cls, name: str, status: stat_result) -> FileName:
+        """*status* is that of the opened file."""
+        self = super().__new__(cls, name)
+        self.file = status.st_dev, status.st_ino
+        self.withheld = None
+        return self
 
 
 def default_files(root: str = "") -> list[str]:
@@ -71,8 +66,12 @@ def default_files(root: str = "") -> list[str]:
 
 
 def _names(folder: str) -> list[str]:
+    """The names of files in a folder, none without it. Raises StateError, also where others could
+    remove one."""
     try:
         names = listdir(folder)
+        if trust.careful():
+            trust.resolved(folder)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -108,30 +107,19 @@ def _read_one(file: str, stdin: BinaryIO | None, room: int) -> tuple[str, bytes]
     if file == STDIN:
         take = stdin.read if stdin is not None else _reader(0)
         return STDIN_NAME, _limited(STDIN_NAME, take, room)
+    careful = trust.careful()
     try:
-        # O_NONBLOCK: a FIFO without a writer is not waited for.
-        descriptor = os_open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        way = trust.resolved(file) if careful and not trust.is_descriptor(file) else file
+        descriptor = trust.regular(way, O_RDONLY)
     except (OSError, ValueError) as error:
         raise _failed(file, error) from None
     try:
         status = fstat(descriptor)
-        _check_type(file, status.st_mode & S_IFMT)
-        if geteuid() == 0 or _capable():
-            _check_trust(file, status)
-        set_blocking(descriptor, True)
-        return file, _limited(file, _reader(descriptor), room)
+        if careful:
+            trust.check_file(file, status, descriptor)
+        return FileName(file, status), _limited(file, _reader(descriptor), room)
     finally:
         close(descriptor)
-
-
-def _check_type(file: str, mode: int) -> None:
-    """Refuse a FIFO, a socket and a device, which may never end. Raises StateError.
-
-    /dev/null passes, and so do descriptors of this process, such as the pipe of a shell's ``<()``.
-    """
-    if mode in (S_IFREG, S_IFDIR) or file.startswith(DESCRIPTORS) or path.realpath(file) == MASK:
-        return
-    raise errors.StateError(f"{file}: not a regular file", "- reads standard input")
 
 
 def _reader(descriptor: int) -> Callable[[int], bytes]:
@@ -156,39 +144,9 @@ def _limited(name: str, take: Callable[[int], bytes], room: int) -> bytes:
             raise errors.StateError(f"{name}: larger than {SIZE_MAX >> 20} MiB{before}")
 
 
-def _capable() -> bool:
-    """Whether this process has any capability (proc_pid_status(5)).
-
-    A service of an ordinary user may have one, and a file written by others would then use it.
-    """
-    try:
-        with open("/proc/self/status", "rb") as file:
-            found = file.read().partition(b"\nCapEff:")[2].split(None, 1)
-    except OSError:
-        return True
-    return int(found[0], 16) != 0
-
-
-def _check_trust(file: str, status: stat_result) -> None:
-    """Check that no other user could have written the file. Raises StateError.
-
-    Character devices pass: /dev/null is writable by all, and its content comes from the driver.
-    Folders pass too: read(2) refuses them, and the advice to change their mode would do harm.
-    """
-    mode = status.st_mode
-    if mode & S_IFMT in (S_IFCHR, S_IFDIR):
-        return
-    if mode & 0o002 or (mode & 0o020 and status.st_gid != 0):
-        raise errors.StateError(
-            f"{file}: writable by others, so it is not trusted", f"chmod go-w {file}"
-        )
-    if str(status.st_uid) not in ("0", str(geteuid()), environ.get("SUDO_UID")):
-        raise errors.StateError(
-            f"{file}: owned by another user, so it is not trusted", f"chown root {file}"
-        )
-
-
 def _failed(file: str, error: OSError | ValueError) -> errors.StateError:
+    if isinstance(error, OSError) and error.strerror == trust.NOT_REGULAR:
+        return errors.StateError(f"{file}: {error.strerror}", "- reads standard input", EINVAL)
     if isinstance(error, OSError) and error.errno:
         return errors.StateError(f"{file}: {strerror(error.errno)}", errno=error.errno)
     return errors.StateError(f"{file}: {error}")  # a NUL in the name

@@ -28,6 +28,7 @@ def batch(options: Options, words: list[str]) -> int:
         raise errors.UsageError("batch needs one file, or - for standard input")
     from netalias import sources
     from netalias.desired.declarations import MOST, counted
+    from netalias.disclosure import shown, withheld
     from netalias.engine.batch import parse_commands
 
     most = number_of("--max-aliases", options.max_aliases, MOST, 1)
@@ -35,11 +36,14 @@ def batch(options: Options, words: list[str]) -> int:
     with options.engine() as first:
         parsed = parse_commands(text, first.registry, name, force=options.force, most=most)
         with first.transaction(dry=options.dry_run) as transaction:
-            work = _executed(options, first, transaction.path, f"{name}:", parsed)
+            work = _executed(options, first, transaction.path, name, parsed)
     for line in rest(work.warned, "warning") if not options.quiet else ():
         complain(f"{name}: {line}", "warning: ")
     for number, error in work.failed:
-        explain(error, f"{name}:{number}: ")
+        if withheld(name):
+            complain(f"{name}:{number}: {shown(name, error)}")
+        else:
+            explain(error, f"{name}:{number}: ")
     for line in rest(work.wrong):
         complain(f"{name}: {line}")
     if work.skipped:
@@ -68,10 +72,10 @@ def many(options: Options, words: list[str]) -> int:
 
 
 def _executed(
-    options: Options, first: Engine, path: str, place: str, parsed: list[Command]
+    options: Options, first: Engine, path: str, name: str, parsed: list[Command]
 ) -> Batch:
     """The run of *parsed* commands on *first*, or on a rehearsal of it, under the lock of the
-    runtime directory *path*; *place* begins the warnings."""
+    runtime directory *path*; *name* is the file that they are of, or empty."""
     from netalias.engine.batch import Batch
 
     engine = first
@@ -81,7 +85,7 @@ def _executed(
         engine = rehearsal(first)
         path = ""
     work = Batch(
-        engine, _runner(engine, path, options), _warner(options, place), force=options.force
+        engine, _runner(engine, path, options), _warner(options, name), force=options.force
     )
     if options.dry_run or options.verbose:
         work.tell = _tell
@@ -135,9 +139,15 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
     return run
 
 
-def _warner(options: Options, place: str) -> Callable[[str], None]:
+def _warner(options: Options, name: str) -> Callable[[str], None]:
+    """A function that warns of ``LINE: TEXT`` in the file *name*, which is empty for none."""
+    from netalias.disclosure import withheld
+
     def warn(text: str) -> None:
+        reason = withheld(name)
+        if reason:
+            text = f"{text.partition(':')[0]}: a warning ({reason})"
         if not options.quiet:
-            complain(f"{place}{text}" if place else text.partition(": ")[2], "warning: ")
+            complain(f"{name}:{text}" if name else text.partition(": ")[2], "warning: ")
 
     return warn

@@ -14,6 +14,7 @@ from netalias import errors, sources
 from netalias.cli import number
 from netalias.cli.output import complain, write
 from netalias.desired import declarations
+from netalias.disclosure import withheld
 from netalias.engine import reconcile as converging
 from netalias.model.commands import command
 from netalias.model.listing import first
@@ -135,8 +136,9 @@ class Run:
     def _declared(self, found: list[tuple[str, bytes]]) -> Declarations:
         if self._parsed is not None:
             return self._parsed
+        texts, registry = sources.decode(found), self.engine.registry
         most = number("--max-aliases", self.options.max_aliases, declarations.MOST, 1)
-        declared = declarations.parse(sources.decode(found), self.engine.registry, most=most)
+        declared = declarations.parse(texts, registry, withheld, most=most)
         declarations.check(declared)
         return declared
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from netalias import __version__, errors, sources
 from netalias.cli import number
-from netalias.runtime import recall, unsettled
+from netalias.runtime import owned, recall, unsettled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,20 +33,22 @@ def check(options: Options, words: list[str], *, dry: bool = False) -> int:
     options.recorded = True
     with options.engine() as engine:
         salt = salted(found, options, engine)
-        if not (options.json or options.metrics) and _known(engine, engine.runtime.path, salt):
+        folder = owned(engine.runtime.path, engine.kernel.cookie())
+        if not (options.json or options.metrics) and _known(engine, folder, salt):
             return errors.STATUS_OK
         from netalias.cli.converge import Run
 
-        return Run(options, engine, salt, engine.runtime.path).check(found, dry=dry)
+        return Run(options, engine, salt, folder).check(found, dry=dry)
 
 
 def _syntax(found: list[tuple[str, bytes]]) -> int:
     """Check the words of files and ask the kernel nothing; the exit status. Raises
     DeclarationError."""
     from netalias.desired import declarations
+    from netalias.disclosure import withheld
     from netalias.families import lazy
 
-    declarations.check(declarations.parse(sources.decode(found), lazy()))
+    declarations.check(declarations.parse(sources.decode(found), lazy(), withheld))
     return errors.STATUS_OK
 
 

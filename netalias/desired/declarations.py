@@ -29,13 +29,15 @@ from netalias.model.names import SLOT_MAX, AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
     from netalias.desired import Wish
     from netalias.families import AliasType, Registry
 
     Key = TypeVar("Key")
+    Withheld = Callable[[str], str]
+    """The reason not to show the text of the file with this name; empty if it may be shown."""
 
 DEFAULTS = "defaults"
 EACH = "each"
@@ -123,14 +125,19 @@ class Declarations:
 
 
 def parse(
-    sources: Iterable[tuple[str, str]], registry: Registry, *, most: int = MOST
+    sources: Iterable[tuple[str, str]],
+    registry: Registry,
+    withheld: Withheld | None = None,
+    *,
+    most: int = MOST,
 ) -> Declarations:
     """The declarations of files, given as pairs of name and text.
 
-    Errors in a text are collected, not raised. More than *most* aliases are one, after which
-    nothing more is read.
+    Errors in a text are collected, not raised. Those of a file whose text is *withheld* have its
+    name, the line and their kind only; without *withheld* all texts may be shown. More than *most*
+    aliases are an error, after which nothing more is read.
     """
-    reader = _Reader(registry, most)
+    reader = _Reader(registry, withheld, most)
     for name, text in sources:
         reader.read(name, text)
     return Declarations(reader.blocks, reader.errors, reader.wrong)
@@ -162,11 +169,12 @@ class _Reader:
 
     __slots__ = (
         "blocks", "defaults", "errors", "left", "most", "owners", "registry", "slots", "source",
-        "templates", "wrong",
+        "templates", "withheld", "wrong",
     )  # fmt: skip
 
-    def __init__(self, registry: Registry, most: int) -> None:
+    def __init__(self, registry: Registry, withheld: Withheld | None, most: int) -> None:
         self.registry = registry
+        self.withheld = withheld
         self.most = self.left = most
         self.wrong = 0
         self.blocks: list[Block] = []
@@ -231,7 +239,7 @@ class _Reader:
                 self._alias(words, line, number)
         except errors.NetaliasError as error:
             word = error.word if isinstance(error, errors.UsageError) else 0
-            self._report(line, number, word, error.line())
+            self._report(line, number, word, error)
 
     def _use(self, defaults: Wish | None) -> None:
         self.defaults = defaults
@@ -307,19 +315,25 @@ class _Reader:
             slot = next(slot for slot in block.slots if slots[slot] is not block)
             name = AliasName(block.wish.name.main, slot)
             text = f"{name} is already declared at {slots[slot].place}"
-            self._report(line, block.line, 0, text)
+            self._report(line, block.line, 0, errors.AlreadyExists(text))
         if not _register(owners, block.addresses, block):
-            self._report(line, block.line, at, _duplicate(block, owners))
+            twice = errors.AlreadyExists(_duplicate(block, owners))
+            self._report(line, block.line, at, twice)
         if self.wrong == found:
             self.blocks.append(block)
 
-    def _report(self, line: str, number: int, word: int, text: str) -> None:
+    def _report(self, line: str, number: int, word: int, error: errors.NetaliasError) -> None:
         """Note an error in the word with the index *word*."""
         from netalias.model.listing import FIRST
 
         self.wrong += 1
         if self.wrong > FIRST:
             return
+        reason = self.withheld(self.source) if self.withheld is not None else ""
+        if reason:
+            self.errors.append(f"{self.source}:{number}: {error.kind()} ({reason})")
+            return
+        text = error.line()
         if len(text) > SHOWN:
             text = f"{text[: SHOWN // 2]}...{text[-SHOWN // 2 :]}"
         self.errors.append(f"{self.source}:{number}:{column(line, word)}: {text}")

@@ -13,6 +13,7 @@ from netalias.desired import declarations
 from netalias.doctor.facts import ALL, SYSCTLS
 from netalias.model import AF_INET
 from netalias.model.names import AliasName
+from netalias.trust import regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _files(root: str) -> list[str]:
 def _declared(file: str) -> Iterator[tuple[str, str, int, str]]:
     """Device (or a pattern), key and value of each line about a device, and the file."""
     try:
-        with open(file, encoding="utf-8", errors="surrogateescape") as opened:
+        with open(file, encoding="utf-8", errors="surrogateescape", opener=regular) as opened:
             lines = opened.read().split("\n")
     except OSError:
         return

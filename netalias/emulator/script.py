@@ -29,13 +29,17 @@ end of a line do not count.
 from __future__ import annotations
 
 from errno import EOPNOTSUPP, errorcode
+from os import fstat
 
 from netalias import errors
+from netalias.disclosure import shown, withheld
 from netalias.emulator.commands import COMMANDS, alias_command
 from netalias.emulator.engine import Emulator
 from netalias.emulator.variants import VARIANTS
 from netalias.model.listing import FIRST, rest
 from netalias.model.names import printable
+from netalias.sources import FileName
+from netalias.trust import regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,7 +172,8 @@ def play(emulator: Emulator, lines: Iterable[str], name: str, out: TextIO, err: 
         except errors.NetaliasError as error:
             status, count = error.status, count + 1
             if count <= FIRST:
-                err.write(f"{name}:{number}: {printable(error.line())} [{_code(error)}]\n")
+                said = printable(shown(name, error))
+                err.write(f"{name}:{number}: {said} [{_code(error)}]\n")
     err.writelines(f"{name}: {line}\n" for line in rest(count))
     return status
 
@@ -183,7 +188,10 @@ def check(emulator: Emulator, lines: Iterable[str], name: str, err: TextIO) -> i
             got.extend(line.rstrip() for line in execute(emulator, command.text))
         except errors.NetaliasError as error:
             code, message = _code(error), f" ({error})"
-        for difference in _differences(command, got, code, message):
+        differences = _differences(command, got, code, message)
+        if withheld(name):
+            differences = (f"another answer ({withheld(name)})" for _ in [*differences][:1])
+        for difference in differences:
             status, count = 1, count + 1
             if count <= FIRST:
                 err.write(f"{name}:{command.line}: {printable(difference)}\n")
@@ -217,7 +225,7 @@ def main(argv: Sequence[str], stdin: TextIO, stdout: TextIO, stderr: TextIO) -> 
     try:
         options = Options(argv)
         with _opened(options.file, stdin) as lines:
-            return _run(options, lines, stdout, stderr)
+            return _run(options, lines, _name(options.file, lines), stdout, stderr)
     except errors.UsageError as error:
         stderr.write(f"netalias: {printable(error.line())}\n")
         return error.status
@@ -230,14 +238,18 @@ def _opened(path: str, stdin: TextIO) -> AbstractContextManager[TextIO]:
     if path == "-":
         return nullcontext(stdin)
     try:
-        return open(path, encoding="utf-8", errors="surrogateescape")
+        return open(path, encoding="utf-8", errors="surrogateescape", opener=regular)
     except OSError as error:
         raise errors.UsageError(f"{path}: {error.strerror}") from None
 
 
-def _run(options: Options, lines: TextIO, stdout: TextIO, stderr: TextIO) -> int:
+def _name(path: str, lines: TextIO) -> str:
+    """The name of the script in messages."""
+    return "<stdin>" if path == "-" else FileName(path, fstat(lines.fileno()))
+
+
+def _run(options: Options, lines: TextIO, name: str, stdout: TextIO, stderr: TextIO) -> int:
     emulator = Emulator(options.variant, no_sel=options.no_sel, privileged=options.privileged)
-    name = "<stdin>" if options.file == "-" else options.file
     bounded = _bounded(lines, name)
     if options.check:
         return check(emulator, bounded, name, stderr)

@@ -15,6 +15,7 @@ from stat import S_ISVTX
 from time import monotonic, sleep
 
 from netalias import errors
+from netalias.runtime import make_folders
 from netalias.system.backoff import PACE, Pace
 from netalias.system.netns import abandoned
 from netalias.views.texts import NAMES, texts
@@ -243,9 +244,10 @@ class Texts:
 
 
 def made(path: str) -> Folder:
-    """The folder *path*, created readable by everybody if it is missing. Raises as Folder()."""
+    """The folder *path*, created with its parents if it is missing, for everybody to read. Raises
+    as Folder()."""
     try:
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        make_folders(os.path.dirname(path))
         os.mkdir(path, 0o755)
     except FileExistsError:
         return Folder(path)

@@ -23,11 +23,13 @@ from os.path import abspath, isdir
 from netalias import errors
 from netalias.importers.formats import FORMATS, automatic, claimed, existing, inside
 from netalias.model import names
+from netalias.trust import regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from netalias.importers.files import Opener
     from netalias.importers.slots import Found, Row
 
 __all__ = ["FORMATS", "Imported", "Importer", "get", "read"]
@@ -74,11 +76,17 @@ class Imported:
 
 class Importer:
     """One format. ``marked``: its files tell aliases from own addresses. ``shared``: another host
-    may have its addresses. ``foreign``: the names of its devices are those of another system."""
+    may have its addresses. ``foreign``: the names of its devices are those of another system.
+
+    *opener* is that of open() for all files.
+    """
 
     marked = True
     shared = False
     foreign = False
+
+    def __init__(self, opener: Opener = regular) -> None:
+        self.opener = opener
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files and in all that they include, and notes. Raises StateError.
@@ -88,11 +96,12 @@ class Importer:
         raise NotImplementedError
 
 
-def get(name: str) -> Importer:
+def get(name: str, opener: Opener = regular) -> Importer:
     """The importer of the format *name*, a key of FORMATS."""
     module, _, of = FORMATS[name].place.rpartition(".")
-    found: Importer = getattr(__import__(f"netalias.importers.{module}", fromlist=[of]), of)()
-    return found
+    found = getattr(__import__(f"netalias.importers.{module}", fromlist=[of]), of)
+    importer: Importer = found(opener)
+    return importer
 
 
 def read(
@@ -110,13 +119,15 @@ def read(
     alias too. *kind* replaces that of all lines. *mapping* gives main devices other names. Raises
     StateError.
     """
+    from netalias.disclosure import Reading
     from netalias.importers import slots, whose
 
     found: list[Found] = []
     notes: list[str] = []
+    reading = Reading()
     sources = _sources(paths, format)
     for name, files in sources.items():
-        importer = get(name)
+        importer = get(name, reading.opener)
         some, said = importer.read(files)
         if not importer.marked:
             whose.take_further(some, said, every=every)
@@ -129,7 +140,8 @@ def read(
     if kind:
         _make(kind, found, notes)
     rows = slots.rows(found, notes)
-    return Imported(rows, notes, list(sources), sum(map(len, sources.values())))
+    shown = [reading.shown(note) for note in notes]
+    return Imported(rows, shown, list(sources), sum(map(len, sources.values())))
 
 
 def _sources(paths: Sequence[str], format: str) -> dict[str, list[str]]:

@@ -49,8 +49,8 @@ class Busybox(Importer):
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files and in all that they include, and notes. Raises
         StateError."""
-        reading = Reading(marked=self.marked)
-        stanzas = gather_all(paths, "", reading.notes)
+        reading = Reading(marked=self.marked, opener=self.opener)
+        stanzas = gather_all(paths, "", reading.notes, self.opener)
         for place, fault in _faults(stanzas):
             reading.note(place, f"{fault}: {REFUSED}")
         defined = [one for one in stanzas if one.word == IFACE and len(one.words) > 2]

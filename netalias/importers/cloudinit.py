@@ -52,7 +52,7 @@ class CloudInit(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files, and notes. Raises StateError."""
-        reading = Reading(LENGTHS, marked=self.marked)
+        reading = Reading(LENGTHS, marked=self.marked, opener=self.opener)
         host: list[Part] = []
         for path in sorted(paths, key=basename, reverse=True):
             document = Document(reading, path)

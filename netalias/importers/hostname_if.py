@@ -59,7 +59,7 @@ class HostnameIf(Importer):
         """The addresses in some files, and notes. Raises StateError."""
         from re import fullmatch
 
-        reading = Reading(LENGTHS, marked=self.marked)
+        reading = Reading(LENGTHS, marked=self.marked, opener=self.opener)
         for path in paths:
             text = reading.text(path)
             name = basename(path)

@@ -58,7 +58,7 @@ class IfcfgRh(Importer):
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files and in those of their main devices, and notes. Raises
         StateError."""
-        reading = Reading(LENGTHS, marked=self.marked)
+        reading = Reading(LENGTHS, marked=self.marked, opener=self.opener)
         folders: dict[str, list[_File]] = {}
         for path in paths:
             if basename(path).startswith(PREFIX):

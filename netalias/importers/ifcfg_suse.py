@@ -53,7 +53,7 @@ class IfcfgSuse(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files, and notes. Raises StateError."""
-        reading = Reading(HOSTS, marked=self.marked)
+        reading = Reading(HOSTS, marked=self.marked, opener=self.opener)
         for path in paths:
             text = reading.text(path)
             if basename(path).startswith(PREFIX):

@@ -45,7 +45,7 @@ class IfconfigIf(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files, and notes. Raises StateError."""
-        reading = Reading(LENGTHS, marked=self.marked)
+        reading = Reading(LENGTHS, marked=self.marked, opener=self.opener)
         # ifaliases is the last one to be read at boot.
         for path in sorted(paths, key=lambda path: basename(path) == ALIASES):
             text = reading.text(path)

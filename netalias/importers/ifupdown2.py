@@ -58,10 +58,10 @@ class Ifupdown2(Importer):
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files and in all that they include, and notes. Raises
         StateError."""
-        reading = Reading(marked=self.marked)
+        reading = Reading(marked=self.marked, opener=self.opener)
         interfaces: dict[str, _Interface] = {}
         up: set[str] = set()
-        for stanza in gather_all(paths, "", reading.notes):
+        for stanza in gather_all(paths, "", reading.notes, self.opener):
             if selected(stanza.word) in ASKED or stanza.word == f"{ALLOW}{AUTO}":
                 up.update(stanza.words)
             elif stanza.word.startswith("%"):

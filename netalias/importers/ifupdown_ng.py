@@ -50,8 +50,8 @@ class IfupdownNg(Importer):
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files and in all that they include, and notes. Raises
         StateError."""
-        reading = Reading(LENGTHS, marked=self.marked)
-        stanzas = gather_all(paths, "", reading.notes)
+        reading = Reading(LENGTHS, marked=self.marked, opener=self.opener)
+        stanzas = gather_all(paths, "", reading.notes, self.opener)
         up = {LOOPBACK} | {word for one in stanzas if one.word == AUTO for word in one.words[:1]}
         for stanza in stanzas:
             if stanza.word == IFACE and stanza.words:

@@ -37,7 +37,7 @@ class Keyfile(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some keyfiles, and notes. Raises StateError."""
-        reading = Reading(LENGTHS, marked=self.marked)
+        reading = Reading(LENGTHS, marked=self.marked, opener=self.opener)
         for path in paths:
             _read(reading, path, sections(reading.text(path), path))
         return reading.found, reading.notes

@@ -42,7 +42,7 @@ class Netctl(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some profiles, and notes. Raises StateError."""
-        reading = Reading(HOSTS, marked=self.marked)
+        reading = Reading(HOSTS, marked=self.marked, opener=self.opener)
         for path in paths:
             found = variables(reading.text(path), path, reading.note, READ.__contains__)
             _Profile(reading, found).read()

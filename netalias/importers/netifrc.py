@@ -59,7 +59,7 @@ class Netifrc(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files, and notes. Raises StateError."""
-        reading = Reading(HOSTS, marked=self.marked)
+        reading = Reading(HOSTS, marked=self.marked, opener=self.opener)
         for path in paths:
             found = variables(
                 reading.text(path), path, reading.note, lambda name: name.startswith(CONFIG)

@@ -54,7 +54,7 @@ class Netplan(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files, and notes. Raises StateError."""
-        reading = Reading(Lengths(NONE, NONE), marked=self.marked)
+        reading = Reading(Lengths(NONE, NONE), marked=self.marked, opener=self.opener)
         network = Network(reading)
         for path in shadowing(paths):
             document = Document(reading, path)

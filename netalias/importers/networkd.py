@@ -56,7 +56,7 @@ class Networkd(Importer):
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files and their drop-ins, and notes. Raises StateError."""
         # networkd 252 sets 2001:db8::7 as ::/0, which no host has a use for.
-        reading = Reading(Lengths(CLASSFUL, NONE), marked=self.marked)
+        reading = Reading(Lengths(CLASSFUL, NONE), marked=self.marked, opener=self.opener)
         for path in unmasked(paths):
             found = sections(reading.text(path), path, continued=True)
             for more in _dropins(path):

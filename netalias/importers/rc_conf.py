@@ -54,7 +54,7 @@ class RcConf(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files, and notes. Raises StateError."""
-        reading = Reading(LENGTHS, marked=self.marked)
+        reading = Reading(LENGTHS, marked=self.marked, opener=self.opener)
         before = ""
         found: list[dict[str, Variable]] = []
         for path in paths:

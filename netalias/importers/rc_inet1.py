@@ -42,7 +42,7 @@ class RcInet1(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files, and notes. Raises StateError."""
-        reading = Reading(LENGTHS, marked=self.marked)
+        reading = Reading(LENGTHS, marked=self.marked, opener=self.opener)
         for path in paths:
             found = variables(reading.text(path), path, reading.note, READ.__contains__)
             _read(reading, _indexed(found))

@@ -9,10 +9,13 @@ from netalias.importers.files import Files
 from netalias.importers.slots import Found
 from netalias.model import AF_INET, AF_INET6, names
 from netalias.model.prefix import class_length
+from netalias.trust import regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from netalias.importers.files import Opener
 
 CLASSFUL = -1
 """A usual length: that of the class of an IPv4 address."""
@@ -44,17 +47,19 @@ HOSTS = Lengths(32, 128)
 class Reading:
     """The addresses and notes of all files of one format, in order.
 
-    ``lengths`` are the usual ones; ``marked`` is that of the Importer.
+    ``lengths`` are the usual ones; ``marked`` and *opener* are those of the Importer.
     """
 
     __slots__ = ("files", "found", "lengths", "marked", "notes", "registry")
 
-    def __init__(self, lengths: Lengths = HOSTS, *, marked: bool = True) -> None:
+    def __init__(
+        self, lengths: Lengths = HOSTS, *, marked: bool = True, opener: Opener = regular
+    ) -> None:
         self.marked = marked
         self.found: list[Found] = []
         self.notes: list[str] = []
         self.lengths = lengths
-        self.files = Files()
+        self.files = Files(opener)
         self.registry = families.lazy()
 
     def note(self, place: str, text: str) -> None:

@@ -55,7 +55,7 @@ class Uci(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The addresses in some files, and notes. Raises StateError."""
-        reading = Reading(marked=self.marked)
+        reading = Reading(marked=self.marked, opener=self.opener)
         for path in paths:
             found = _sections(reading, path)
             devices = _devices(found)

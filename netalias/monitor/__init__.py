@@ -11,6 +11,7 @@ from netalias.kernel.netlink.monitor import Monitor
 from netalias.model import GROUP
 from netalias.model.events import DEPARTURE, FLAG
 from netalias.model.names import printable
+from netalias.monitor.ending import Ending
 from netalias.monitor.hooks import Hooks, Occasions, check, start
 from netalias.monitor.selection import Selection
 from netalias.system.netns import entered, held
@@ -18,7 +19,7 @@ from netalias.views.events import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from netalias.model.events import Event
 
@@ -65,11 +66,12 @@ class EventPrinter:
     """Events on standard output, and the scripts that they start.
 
     *warn* is called with a sentence for each script that cannot be started. Raises BadName,
-    UsageError, NoSuchDevice for an unknown namespace, KernelError.
+    UsageError, NoSuchDevice for an unknown namespace, StateError for a script that is missing or
+    not trusted, KernelError.
     """
 
     def __init__(self, settings: Settings, warn: Callable[[str], None]) -> None:
-        check(settings.scripts)
+        scripts = check(settings.scripts)
         self._settings = settings
         self._selection = Selection(settings.names, settings.group)
         self._netns = settings.netns and held(settings.netns)
@@ -80,33 +82,53 @@ class EventPrinter:
             self._monitor = Monitor(routes=settings.routes)
         self._lines = Lines(self._monitor.state, settings.group)
         self._occasions = Occasions()
-        self._hooks = Hooks(settings.scripts, warn, self._spawn)
+        self._hooks = Hooks(scripts, warn, self._spawn)
         self._done = False
 
     def run(self) -> int:
-        """Print events until the end; the exit status."""
+        """Print events until the end; the exit status.
+
+        Scripts that wait are run to the end with ``exit_when_down``. KeyboardInterrupt ends them,
+        and so do SIGTERM and SIGHUP, which then end the process as usual.
+        """
+        ending = Ending()
+        try:
+            try:
+                self._follow(ending)
+                while self._hooks.pidfd >= 0:
+                    self._wait([ending.fileno(), self._hooks.pidfd])
+            finally:
+                ending.hold()
+                self._hooks.close()
+        finally:
+            ending.close()
+        return errors.STATUS_OK
+
+    def _follow(self, ending: Ending) -> None:
+        """Print events until a named device goes down."""
         for event in self._picked(self._monitor.start()):
             if self._settings.initial:
                 self._print(event, initial=True)
-        waiting = poll()
-        for fileno in self._monitor.filenos():
-            waiting.register(fileno, POLLIN)
-        waiting.register(sys.stdout.fileno(), 0)  # POLLERR: the reader has gone
+        reading = [ending.fileno(), *self._monitor.filenos()]
         while not self._done:
-            running = self._hooks.pidfd
-            if running >= 0:
-                waiting.register(running, POLLIN)
-            ready = dict(waiting.poll())
-            if running >= 0:
-                waiting.unregister(running)
-                if running in ready:
-                    self._hooks.ended()
-            if sys.stdout.fileno() in ready:
-                raise BrokenPipeError
+            hooks = [self._hooks.pidfd] if self._hooks.pidfd >= 0 else []
+            self._wait([*reading, *hooks])
             for event in self._picked(self._monitor.read()):
                 self._print(event)
                 self._done = self._done or self._is_end(event)
-        return errors.STATUS_OK
+
+    def _wait(self, filenos: Iterable[int]) -> None:
+        """Wait until one of some descriptors is readable. The end of a script is noted. Raises
+        BrokenPipeError if the reader of standard output has gone."""
+        waiting = poll()
+        for fileno in filenos:
+            waiting.register(fileno, POLLIN)
+        waiting.register(sys.stdout.fileno(), 0)  # POLLERR
+        ready = {fileno for fileno, _ in waiting.poll()}
+        if self._hooks.pidfd in ready:
+            self._hooks.ended()
+        if sys.stdout.fileno() in ready:
+            raise BrokenPipeError
 
     def _picked(self, events: Iterator[Event]) -> Iterator[Event]:
         for event in events:

@@ -1,14 +1,17 @@
 """Scripts run on events, with the arguments of ifwatchd(8) of NetBSD.
 
 They run one at a time, and the reader of events never waits for them: further runs wait in a
-queue, and the end of a script is an event of its descriptor (pidfd_open(2)).
+queue, and the end of a script is an event of its descriptor (pidfd_open(2)). A script ends with the
+monitor at the latest.
 """
 
 from __future__ import annotations
 
 import os
-from errno import ENOENT
-from signal import SIGPIPE
+from select import POLLIN, poll
+from signal import SIG_BLOCK, SIG_SETMASK, SIGKILL, SIGPIPE, SIGTERM, pthread_sigmask
+from stat import S_ISREG
+from time import monotonic, sleep
 
 from netalias import errors
 from netalias.model import (
@@ -20,6 +23,8 @@ from netalias.model import (
     address_text,
 )
 from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE
+from netalias.monitor.ending import ENDING
+from netalias.trust import absolute, careful, check_file, resolved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +39,13 @@ if TYPE_CHECKING:
 # Arguments of ifwatchd(8) in the place of a terminal and its speed, which scripts of pppd expect.
 TTY = "/dev/null"
 SPEED = "9600"
+
+QUEUE = 1000
+"""Occasions that wait at most."""
+GRACE = 2.0
+"""Seconds between SIGTERM and SIGKILL."""
+POLL = 0.02
+"""Seconds between two looks whether a process group has members."""
 
 OCCASIONS = ("arrival", "departure", "up", "down", "carrier", "no-carrier")
 
@@ -95,20 +107,40 @@ def _run(occasion: str, device: Device, address: Address) -> Run:
     )
 
 
-def check(scripts: Mapping[str, str]) -> None:
-    """Check that each of *scripts*, a path by occasion, can be started. Raises StateError."""
+def check(scripts: Mapping[str, str]) -> dict[str, str]:
+    """The absolute path of each of *scripts*, a path by occasion, that is given. Raises StateError
+    for one that cannot be started or trusted."""
+    found = {}
     for occasion, script in scripts.items():
-        if script and not (os.path.isfile(script) and os.access(script, os.X_OK)):
-            there = os.path.exists(script)
-            why = "this is no executable file" if there else os.strerror(ENOENT)
-            raise errors.StateError(f"--on-{occasion} {script}: {why}")
+        if script:
+            try:
+                check_script(script)
+            except errors.StateError as error:
+                raise errors.StateError(f"--on-{occasion} {error}", error.hint) from None
+            found[occasion] = absolute(script)
+    return found
+
+
+def check_script(script: str) -> None:
+    """Check that a script can be started, and trusted like a file of declarations. Raises
+    StateError."""
+    try:
+        way = resolved(script) if careful() else script
+        status = os.stat(way)
+    except OSError as error:
+        raise errors.StateError(f"{script}: {os.strerror(error.errno or 0)}") from None
+    if not (S_ISREG(status.st_mode) and os.access(way, os.X_OK)):
+        raise errors.StateError(f"{script}: this is no executable file")
+    if careful():
+        check_file(script, status, way)
 
 
 class Hooks:
     """A queue of runs, and the one script that is running.
 
-    *scripts* has a path by occasion. *spawn* starts a process in the monitored namespace and gives
-    its pid; *warn* is called with a sentence when that fails.
+    *scripts* has an absolute path by occasion. *spawn* starts a process as start() does, in the
+    monitored namespace. *warn* is called with a sentence when that fails, and when runs are dropped
+    because QUEUE of them wait.
     """
 
     def __init__(
@@ -121,6 +153,7 @@ class Hooks:
         self._warn = warn
         self._spawn = spawn or start
         self._queue: list[list[str]] = []
+        self._dropped = 0
         self._pid = 0
         self.pidfd = -1
         """Readable when the running script has ended; -1 while none runs."""
@@ -129,31 +162,99 @@ class Hooks:
         """Queue *run*, if there is a script for its occasion."""
         occasion, *words = run
         script = self._scripts.get(occasion, "")
-        if script:
-            name, address, destination = words
-            self._queue.append([script, name, TTY, SPEED, address, destination])
-            self._next()
+        if not script:
+            return
+        if len(self._queue) >= QUEUE:
+            if not self._dropped:
+                self._warn(f"{QUEUE} occasions wait for their scripts; further ones are dropped")
+            self._dropped += 1
+            return
+        name, address, destination = words
+        self._queue.append([script, name, TTY, SPEED, address, destination])
+        self._next()
 
     def ended(self) -> None:
         """Reap the script that has ended, and start the next one."""
-        os.close(self.pidfd)
+        pidfd, self.pidfd = self.pidfd, -1
+        os.close(pidfd)
         os.waitpid(self._pid, 0)
-        self.pidfd = -1
         self._next()
+
+    def close(self) -> None:
+        """Drop what waits, and end the running script with all processes of its group: by SIGTERM,
+        and after GRACE seconds by SIGKILL."""
+        self._queue.clear()
+        self._tell_dropped()
+        if self.pidfd >= 0:
+            terminate(self._pid, self.pidfd)
+            os.close(self.pidfd)
+            self.pidfd = -1
 
     def _next(self) -> None:
         while self.pidfd < 0 and self._queue:
             words = self._queue.pop(0)
+            mask = pthread_sigmask(SIG_BLOCK, ENDING)  # what is started has to be known
             try:
+                check_script(words[0])
                 self._pid = self._spawn(words)
+                self.pidfd = _opened(self._pid)
+            except errors.StateError as error:
+                self._warn(error.line())
             except OSError as error:
                 self._warn(f"{words[0]}: {error.strerror}")
-                continue
-            self.pidfd = os.pidfd_open(self._pid)
+            finally:
+                pthread_sigmask(SIG_SETMASK, mask)
+        if not self._queue:
+            self._tell_dropped()
+
+    def _tell_dropped(self) -> None:
+        if self._dropped:
+            self._warn(f"occasions dropped, since the scripts took too long: {self._dropped}")
+            self._dropped = 0
+
+
+def _opened(pid: int) -> int:
+    """The descriptor of a child. Raises OSError, and kills the child then."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        _send(pid, SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+
+
+def terminate(pid: int, pidfd: int, grace: float = GRACE) -> None:
+    """End the process group of a child, which is reaped.
+
+    Its members get SIGTERM, and after *grace* seconds SIGKILL. The number of a group is not used
+    again as long as it has members, so a signal meets nobody else.
+    """
+    end = monotonic() + grace
+    _send(pid, SIGTERM)
+    waiting = poll()
+    waiting.register(pidfd, POLLIN)
+    if not waiting.poll(grace * 1000):
+        _send(pid, SIGKILL)
+    os.waitpid(pid, 0)
+    while _send(pid, 0):
+        if monotonic() >= end:
+            _send(pid, SIGKILL)
+            return
+        sleep(POLL)
+
+
+def _send(group: int, number: int) -> bool:
+    """Send a signal, 0 for none; whether the process group has any members."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def start(words: list[str]) -> int:
-    """Start a script with the standard descriptors only; its pid. Raises OSError.
+    """Start a script with the standard descriptors only, in a process group of its own; its pid.
+    Raises OSError.
 
     Input is /dev/null, output goes to standard error: standard output carries the events.
     """
@@ -165,5 +266,7 @@ def start(words: list[str]) -> int:
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, 2, 1),
         ],
+        setpgroup=0,
         setsigdef=[SIGPIPE],
+        setsigmask=(),
     )

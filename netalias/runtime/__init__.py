@@ -147,7 +147,7 @@ def _empty(directory: str) -> None:
 
     By descriptor: a service that owns the parent could put a link in the place of the directory.
     """
-    home = os.open(directory, os.O_DIRECTORY | NOFOLLOW)
+    home = opened_folder(directory)
     try:
         for name in os.listdir(home):
             if not name.endswith("lock"):
@@ -159,20 +159,31 @@ def _empty(directory: str) -> None:
         os.close(home)
 
 
+def opened_folder(folder: str) -> int:
+    """The descriptor of a directory, for openat(2). Raises OSError, also for a link to one, by
+    which a service that owns the parent could redirect root."""
+    return os.open(folder, os.O_DIRECTORY | NOFOLLOW)
+
+
 def read_file(path: str) -> bytes:
     """The content of a small file, at most SIZE_MAX bytes; empty without one. Raises OSError."""
+    folder, _, name = path.rpartition("/")
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW)
+        home = opened_folder(folder)
+        try:
+            file = os.open(name, os.O_RDONLY | os.O_NONBLOCK | NOFOLLOW, dir_fd=home)
+        finally:
+            os.close(home)
     except FileNotFoundError:
         return b""
     try:
-        _check_regular(file, path)
+        check_regular(file, path)
         return os.read(file, SIZE_MAX)
     finally:
         os.close(file)
 
 
-def _check_regular(file: int, path: str) -> None:
+def check_regular(file: int, path: str) -> None:
     """Check that an open file is a regular one with a single name. Raises OSError."""
     status = os.fstat(file)
     if status.st_mode & S_IFMT != S_IFREG or status.st_nlink > 1:
@@ -180,29 +191,58 @@ def _check_regular(file: int, path: str) -> None:
 
 
 def replace_file(path: str, content: bytes) -> None:
-    """Write *content* to a small file atomically, by rename(2). Raises OSError."""
-    draft = f"{path}.new"
-    remove_file(draft)  # of a run that was killed
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW, 0o644)
+    """Write *content* to a small file atomically, by rename(2), for everybody to read. Raises
+    OSError."""
+    folder, _, name = path.rpartition("/")
+    home = opened_folder(folder)
+    try:
+        _replace(home, name, content)
+    finally:
+        os.close(home)
+
+
+def _replace(home: int, name: str, content: bytes) -> None:
+    draft = f"{name}.new"
+    try:
+        os.unlink(draft, dir_fd=home)  # of a run that was killed
+    except FileNotFoundError:
+        pass
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW, 0o644, dir_fd=home)
     try:
         try:
+            os.fchmod(file, 0o644)  # whatever the umask is
             while content:  # a full file system takes a part first, and then raises ENOSPC
                 content = content[os.write(file, content) :]
         finally:
             os.close(file)
-        os.replace(draft, path)
+        os.rename(draft, name, src_dir_fd=home, dst_dir_fd=home)
     except BaseException:
-        os.unlink(draft)
+        os.unlink(draft, dir_fd=home)
         raise
 
 
 def remove_file(path: str) -> bool:
     """Remove a small file; False if there was none. Raises OSError."""
+    folder, _, name = path.rpartition("/")
     try:
-        os.unlink(path)
+        home = opened_folder(folder)
+        try:
+            os.unlink(name, dir_fd=home)
+        finally:
+            os.close(home)
     except FileNotFoundError:
         return False
     return True
+
+
+def owned(directory: str, cookie: int) -> str:
+    """*directory*, for a reader without the lock; empty if its files are those of a former
+    namespace, not of the one with this *cookie*, 0 for unknown."""
+    try:
+        found = read_file(directory + COOKIE) if directory and cookie else b""
+    except OSError:
+        return ""
+    return directory if found in (b"", b"%d\n" % cookie) else ""
 
 
 def recall(directory: str) -> bytes:
@@ -241,7 +281,7 @@ def _open(namespace: int) -> tuple[int, str]:
         try:
             if base == SYSTEM and os.path.exists(f"{path}/lock"):
                 return _open_lock(path), path
-            _make_folders(base)
+            make_folders(base)
             if _trusted(base):
                 return _made(base, path), path
         except OSError as error:
@@ -254,11 +294,11 @@ def _open(namespace: int) -> tuple[int, str]:
     )
 
 
-def _make_folders(path: str) -> None:
+def make_folders(path: str) -> None:
     """Make a folder and its parents, for everybody to read whatever the umask is."""
     if os.path.isdir(path):
         return
-    _make_folders(os.path.dirname(path))
+    make_folders(os.path.dirname(path))
     try:
         os.mkdir(path)
     except FileExistsError:
@@ -283,7 +323,7 @@ def _made(base: str, folder: str) -> int:
     take the lock otherwise.
     """
     owner = os.lstat(base).st_uid
-    _make_folders(folder)
+    make_folders(folder)
     return _open_lock(folder, owner if owner != os.geteuid() == 0 else -1)
 
 
@@ -294,7 +334,7 @@ def _open_lock(folder: str, owner: int = -1) -> int:
     it. Raises StateError, OSError.
     """
     try:
-        home = os.open(folder, os.O_DIRECTORY | NOFOLLOW)
+        home = opened_folder(folder)
     except OSError as error:
         if error.errno in (ELOOP, ENOTDIR):
             raise errors.StateError(f"{folder}: it is not a folder") from None
@@ -306,7 +346,7 @@ def _open_lock(folder: str, owner: int = -1) -> int:
             "lock", os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | NOFOLLOW, 0o600, dir_fd=home
         )
         try:
-            _check_regular(file, f"{folder}/lock")
+            check_regular(file, f"{folder}/lock")
             if owner >= 0:
                 os.fchown(file, owner, -1)
         except BaseException:

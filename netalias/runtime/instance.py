@@ -15,7 +15,14 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from time import monotonic, sleep, strftime
 
 from netalias import errors
-from netalias.runtime import NOFOLLOW, read_file, replace_file
+from netalias.runtime import (
+    NOFOLLOW,
+    check_regular,
+    opened_folder,
+    read_file,
+    remove_file,
+    replace_file,
+)
 from netalias.system.process import started
 
 TYPE_CHECKING = False
@@ -30,6 +37,10 @@ WAIT = 1.0
 POLL = 0.005
 """Seconds between two tries."""
 RUNS = "netalias watch runs already in this network namespace"
+
+
+class AnotherInstance(errors.StateError):
+    """A watcher runs already in this network namespace."""
 
 
 class Running:
@@ -70,6 +81,7 @@ class Instance:
     """
 
     def __init__(self, folder: str, files: Iterable[str] = ()) -> None:
+        self._folder = folder
         self._about = f"{folder}/{ABOUT}"
         self._file = _held(folder)
         pid = os.getpid()
@@ -91,24 +103,47 @@ class Instance:
         self._me.files = tuple(files)
         _write(self._about, self._me)
 
+    def stands(self) -> bool:
+        """Whether the lock and ABOUT are in the directory still."""
+        try:
+            here = os.stat(f"{self._folder}/{LOCK}")
+            return os.path.samestat(here, os.fstat(self._file)) and os.path.exists(self._about)
+        except OSError:
+            return False
+
+    def restore(self) -> None:
+        """Take the lock again, and write ABOUT, in a directory that was removed and made again.
+        Raises AnotherInstance if another instance was faster, StateError."""
+        file = _held(self._folder, self._file)
+        if file != self._file:
+            os.close(self._file)
+            self._file = file
+        self.write(self._me.files)
+
     def close(self) -> None:
         """Remove ABOUT and release the lock."""
         if self._file < 0:
             return
         try:
-            os.unlink(self._about)
+            if self.stands():  # else it is that of another instance, or none
+                remove_file(self._about)
         except OSError:
             pass  # readers check whether the process is alive
         os.close(self._file)
         self._file = -1
 
 
-def _held(folder: str) -> int:
+def _held(folder: str, mine: int = -1) -> int:
     """The descriptor of the lock, which is held. Waits up to WAIT seconds for another holder that
-    is starting or ending. Raises StateError."""
+    is starting or ending. Raises AnotherInstance, StateError.
+
+    *mine* is a descriptor that is returned if it is that of the lock.
+    """
     path = f"{folder}/{LOCK}"
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
+        if mine >= 0 and os.path.exists(path) and os.path.samestat(os.stat(path), os.fstat(mine)):
+            return mine
+        file = _opened(folder)
     except OSError as error:
         raise _refused(path, error) from None
     try:
@@ -117,10 +152,25 @@ def _held(folder: str) -> int:
         while not _locked(file, path):
             found = running(folder)
             if found is not None:
-                raise errors.StateError(f"{RUNS}: pid {found.pid}, since {found.since}")
+                raise AnotherInstance(f"{RUNS}: pid {found.pid}, since {found.since}")
             if monotonic() >= end:
-                raise errors.StateError(RUNS, f"fuser {path} shows its pid")
+                raise AnotherInstance(RUNS, f"fuser {path} shows its pid")
             sleep(POLL)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _opened(folder: str) -> int:
+    """The descriptor of the lock file. Raises OSError."""
+    home = opened_folder(folder)
+    try:
+        file = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | NOFOLLOW, 0o600, dir_fd=home)
+    finally:
+        os.close(home)
+    try:
+        check_regular(file, f"{folder}/{LOCK}")
     except BaseException:
         os.close(file)
         raise

@@ -51,11 +51,13 @@ class TextService:
         self._since = clock()
         self._texts: Texts | None = None
         self._server: Server | None = None
+        self._socket = ""
         try:
             texts = Texts(place, namespace)
             texts.claim()
             self._texts = texts
-            self._server = self._served(place + SOCKET)
+            self._socket = place + SOCKET
+            self._server = self._served(self._socket)
         except errors.NetaliasError as error:
             if wanted:
                 self.close()
@@ -83,8 +85,41 @@ class TextService:
         if self._texts is not None:
             parts.append(Timer(self._due, self.write))
         if self._server is not None:
-            parts.append(self._server)
+            parts.append(self)
         return parts
+
+    def restore(self) -> None:
+        """Make the folder and the socket again where they were removed."""
+        self.changed()
+        if self._server is not None and not os.path.exists(self._socket):
+            self._server.close()
+            try:
+                self._server = self._served(self._socket)
+            except errors.NetaliasError as error:
+                self._journal.warning(f"no socket: {error.line()}")
+
+    # The server, which may be another one than at the beginning
+
+    def wanted(self, now: float) -> dict[int, int]:
+        """Descriptor: events of poll(2)."""
+        return self._serving.wanted(now)
+
+    def ready(self, fileno: int, events: int, now: float) -> None:
+        """Serve a descriptor."""
+        self._serving.ready(fileno, events, now)
+
+    def due(self, now: float) -> float | None:
+        """Seconds until tick()."""
+        return self._serving.due(now)
+
+    def tick(self, now: float) -> None:
+        """Serve clients in time."""
+        self._serving.tick(now)
+
+    @property
+    def _serving(self) -> Server:
+        assert self._server is not None
+        return self._server
 
     def changed(self) -> None:
         """Note that the aliases may have changed."""

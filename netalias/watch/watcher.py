@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import signal
-from errno import EIO, EMFILE, ENFILE, ENOMEM
-from os import stat
-from os.path import abspath
+from errno import EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT
+from os import path, stat
 from time import monotonic, sleep
 
-from netalias import errors, sources
+from netalias import errors, sources, trust
 from netalias.desired import declarations
 from netalias.desired.declarations import counted
 from netalias.desired.index import FREE
+from netalias.disclosure import withheld
 from netalias.engine.reconcile import remove
 from netalias.kernel.netlink.monitor import TURN, Monitor
 from netalias.kernel.netlink.subscription import ROOM
@@ -21,6 +21,7 @@ from netalias.runtime.instance import Instance
 from netalias.sources import configuration
 from netalias.system.backoff import Backoff, Debounce
 from netalias.system.bug import report
+from netalias.system.guarded import Guarded
 from netalias.system.inotify import Followed
 from netalias.system.journal import Journal
 from netalias.system.loop import Loop, Reader, Timer
@@ -28,6 +29,7 @@ from netalias.system.sdnotify import Service
 from netalias.system.signals import Signals
 from netalias.watch.checkpoint import Checkpoint
 from netalias.watch.controller import Controller
+from netalias.watch.directory import Directory
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
 from netalias.watch.report import report_restored
 from netalias.watch.texts import TextService
@@ -48,8 +50,8 @@ LOCKED = 10
 """Seconds that the start waits for the lock of the namespace."""
 RELEASE = 0.5
 """Seconds that the end waits for it: a service that does not stop is killed."""
-EXHAUSTED = (EMFILE, ENFILE, ENOMEM, EIO)
-"""Errors of reading a file that pass without a change of the file."""
+PASSING = (EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT)
+"""Errors of reading a file that may pass without a change of the file."""
 PLACES = (sources.DEFAULT, *sources.FOLDERS)
 """The files and folders of declarations that are followed when none are named."""
 
@@ -98,6 +100,15 @@ class Settings:
         self.verbose = verbose
 
 
+def _permanent(file: str) -> str:
+    """The absolute path of a file. Raises UsageError for what can be read only once."""
+    if file == sources.STDIN:
+        raise errors.UsageError("-: standard input cannot be read again", "name a file")
+    if trust.is_descriptor(file) and path.exists(file) and not path.isfile(file):
+        raise errors.UsageError(f"{file}: a pipe cannot be read again", "name a file")
+    return path.normpath(trust.absolute(file))
+
+
 class Watcher:
     """One run. *engine* does not wait for the lock.
 
@@ -113,14 +124,12 @@ class Watcher:
         self.journal = Journal(quiet=settings.quiet, verbose=settings.verbose)
         self.service = Service()
         self._settings = settings
-        self._files = [abspath(file) for file in settings.files]
-        if sources.STDIN in settings.files:
-            raise errors.UsageError("-: standard input cannot be read again", "name a file")
+        self._files = [_permanent(file) for file in settings.files]
         self._read()
         engine.kernel.permitted()
         self._folder = self._locked(str, settings.wait)
         usual = f"{self._folder}/net" if settings.private_texts else TEXTS
-        self._place = abspath(settings.texts or usual)
+        self._place = trust.absolute(settings.texts or usual)
         self.monitor = engine.within(lambda: Monitor(media=False, connected=True))
         self.checkpoint = Checkpoint(self._folder, self._act)
         self.controller = Controller(
@@ -141,6 +150,8 @@ class Watcher:
         self._patience = Backoff()
         self._counted: tuple[object, int] | None = None
         self._status = ""
+        self._unseen: list[str] = []
+        self._complaint = ""
 
     def _locked(self, work: Callable[[str], T], wait: float) -> T:
         """The result of *work* with the runtime directory, under the lock; waits *wait* seconds."""
@@ -159,18 +170,22 @@ class Watcher:
 
     def run(self) -> int:
         """Watch until a signal; the exit status."""
-        with Instance(self._folder, self._files), Signals() as signals:
+        with Instance(self._folder, self._files) as instance, Signals() as signals:
             # Children send announcements; the kernel reaps them.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             self._signals = signals
-            with Followed() as files, Followed() as lock, self.checkpoint:
+            with Followed() as files, self.checkpoint:
                 self.texts = self._made_texts()
+                directory = self._directory(instance)
                 try:
-                    self._begin(files, lock)
-                    self._loop = Loop(self._parts(signals, files, lock), monotonic)
+                    self._begin(files)
+                    parts = self._parts(signals, files, directory)
+                    guarded = [Guarded(part, monotonic, self._failed) for part in parts]
+                    self._loop = Loop(guarded, monotonic)
                     self._loop.run()
-                    self.texts.write(monotonic())
+                    self._try(lambda: self.texts.write(monotonic()))
                 finally:
+                    directory.close()
                     self.texts.close()
                     self.monitor.close()
         return self.status
@@ -179,10 +194,26 @@ class Watcher:
         """The result of *work*, a conflict check of seconds, which a signal may interrupt."""
         return self._signals.interruptible(work) if self._signals is not None else work()
 
-    def _begin(self, files: Followed, lock: Followed) -> None:
+    def _directory(self, instance: Instance) -> Directory:
+        return Directory(
+            self._folder,
+            instance,
+            self.journal,
+            make=lambda: self._locked(str, 0),
+            released=self._lock_released,
+            restored=self.texts.restore,
+            superseded=self._superseded,
+        )
+
+    def _superseded(self, error: errors.NetaliasError) -> None:
+        """End: while the runtime directory was gone another watcher has begun."""
+        self._failed(error)
+        self.status = error.status
+        self._loop.end()
+
+    def _begin(self, files: Followed) -> None:
         self._follow(files)
         self._read()  # they may have changed before they were followed
-        lock.follow([f"{self._folder}/lock"])
         for _ in self.monitor.start():
             pass
         self.controller.load(self._declared, self._digest)
@@ -205,12 +236,12 @@ class Watcher:
             wanted=bool(self._settings.texts),
         )
 
-    def _parts(self, signals: Signals, files: Followed, lock: Followed) -> list[Pollable]:
+    def _parts(self, signals: Signals, files: Followed, directory: Directory) -> list[Pollable]:
         parts: list[Pollable] = [
             Reader(self.monitor.filenos(), lambda: self._read_events(TURN)),
             Timer(self._until_act, lambda now: self._act()),
             Reader([signals.fileno()], lambda: self._signalled(signals.read())),
-            Reader([lock.fileno()], lambda: self._lock_released(lock)),
+            directory,
             Reader([files.fileno()], lambda: self._files_changed(files)),
             self.checkpoint,
             Timer(self._until_settled, lambda now: self._files_settled(files, now)),
@@ -227,21 +258,21 @@ class Watcher:
         if signal.SIGHUP in numbers:
             self._reload(self._followed, forced=True)
         if not numbers.isdisjoint((signal.SIGTERM, signal.SIGINT)):
+            self._loop.end()
             self.service.stopping()
-            if self._settings.release:
-                self._release()
             if signal.SIGTERM not in numbers:
                 self.status = errors.STATUS_INTERRUPTED
-            self._loop.end()
+            if self._settings.release:
+                self._release()
 
     def _release(self) -> None:
         """Remove the declared aliases."""
         try:
             outcome = self._locked(lambda _: self._remove_declared(), RELEASE)
             self.controller.read_events()
-        except errors.NetaliasError as error:
+        except Exception as error:
             self._failed(error)
-            self.status = error.status
+            self.status = getattr(error, "status", errors.STATUS_BUG)
             return
         for item in outcome.failed:
             assert item.error is not None
@@ -265,7 +296,7 @@ class Watcher:
 
     def _parsed(self, found: list[tuple[str, bytes]]) -> Declarations:
         texts, most = sources.decode(found), self._settings.most
-        declared = declarations.parse(texts, self.engine.registry, most=most)
+        declared = declarations.parse(texts, self.engine.registry, withheld, most=most)
         declarations.check(declared)
         return declared
 
@@ -283,28 +314,43 @@ class Watcher:
         return None if due is None else max(0.0, due - now)
 
     def _follow(self, files: Followed) -> None:
-        for problem in files.follow(self._files or PLACES):
-            self.journal.warning(problem)
+        """Follow the files. Changes that cannot be seen are looked for later."""
+        problems = files.follow(self._files or PLACES)
+        for problem in problems:
+            if problem not in self._unseen:
+                self.journal.warning(problem)
+        self._unseen = problems
+        if problems:
+            self._read_later()
+
+    def _read_later(self) -> None:
+        self._burst.changed(monotonic() + self._patience.next())
 
     def _reload(self, files: Followed, *, forced: bool = False) -> None:
         """Read the files again; with an error in them the declarations of before stay. A file that
-        cannot be read for lack of resources is read again later."""
+        cannot be read for a reason that may pass is read again later."""
         self.service.reloading()
         try:
             self._follow(files)
             found = sources.read(self._files)
-            if forced or configuration(found) != self._digest:
+            digest = configuration(found)
+            if forced or digest != self._digest:
                 declared = self._parsed(found)
-                self._digest = configuration(found)
-                self.controller.load(declared, self._digest)
+                self.controller.load(declared, digest)
+                self._digest = digest
                 self.journal.info(f"read again: {counted(len(declared), 'alias')} declared")
                 self._act()
-            self._patience.reset()
+            self._complaint = ""
+            if not self._unseen:
+                self._patience.reset()
         except Exception as error:  # of the files, or a bug: neither may end the watcher
-            self._failed(error)
-            self.journal.error("the previous declarations stay in force")
-            if isinstance(error, MemoryError) or getattr(error, "errno", 0) in EXHAUSTED:
-                self._burst.changed(monotonic() + self._patience.next())
+            passing = isinstance(error, MemoryError) or getattr(error, "errno", 0) in PASSING
+            before, self._complaint = self._complaint, str(error) or "memory" if passing else ""
+            if forced or not passing or self._complaint != before:
+                self._failed(error)
+                self.journal.error("the previous declarations stay in force")
+            if passing:
+                self._read_later()
         self.service.ready(self._summary())
 
     # Events
@@ -336,11 +382,10 @@ class Watcher:
         wake = self.controller.wake
         return None if wake is None else max(0.0, wake - now)
 
-    def _lock_released(self, lock: Followed) -> None:
+    def _lock_released(self) -> None:
         """Another process may have released the lock."""
-        if lock.read():
-            self._try(self._learn_published)
-            self._act()
+        self._try(self._learn_published)
+        self._act()
 
     def _learn_published(self) -> None:
         """Learn what is published, and restore what the kernel has dropped meanwhile."""

@@ -210,6 +210,17 @@ def test_a_resident_makes_the_folder(stage: Stage):
     assert stage.lines == ["eth0:0"]
 
 
+def test_folders_above_it_are_for_everybody(tmp_path: Path):
+    """Whatever the umask: who may not search a folder above cannot read the texts."""
+    before = os.umask(0o077)
+    try:
+        live.made(str(tmp_path / "one" / "two" / "net")).close()
+    finally:
+        os.umask(before)
+    for folder in ("one", "one/two", "one/two/net"):
+        assert (tmp_path / folder).stat().st_mode & 0o777 == 0o755
+
+
 def test_a_resident_takes_over_what_nobody_holds(stage: Stage):
     """The claim of another namespace counts for commands; for residents its holder counts."""
     other = stage.texts(THERE)

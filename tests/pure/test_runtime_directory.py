@@ -66,6 +66,17 @@ def test_the_environment_names_the_parent(base: Path) -> None:
     assert RuntimeDirectory(INODE, 0).path == str(base / str(INODE))
 
 
+def test_small_files_are_for_everybody(base: Path) -> None:
+    """Whatever the umask is: anybody may ask who watches, or whether a change waits."""
+    path = taken() / "watch"
+    before = os.umask(0o077)
+    try:
+        runtime.replace_file(str(path), b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
 def test_a_parent_that_cannot_be_made(base: Path) -> None:
     """No other one is taken in its place."""
     base.write_text("")
@@ -196,3 +207,23 @@ def test_files_of_a_version_without_a_cookie_stay(base: Path) -> None:
     taken(cookie=7)
     taken(cookie=7)
     assert (place / "settings").exists()
+
+
+@pytest.mark.parametrize("work", ["read", "replace", "remove"])
+def test_a_link_in_the_place_of_the_directory(base: Path, work: str) -> None:
+    """Who owns the parent could lead root elsewhere: nothing is read, written or removed there."""
+    path = taken()
+    elsewhere = base.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "settings").write_text("theirs")
+    path.rename(base / "aside")
+    path.symlink_to(elsewhere)
+    works = {
+        "read": lambda: runtime.read_file(f"{path}/settings"),
+        "replace": lambda: runtime.replace_file(f"{path}/settings", b"x"),
+        "remove": lambda: runtime.remove_file(f"{path}/settings"),
+    }
+    with pytest.raises(OSError, match="Not a directory"):
+        works[work]()
+    assert [file.name for file in elsewhere.iterdir()] == ["settings"]
+    assert (elsewhere / "settings").read_text() == "theirs"

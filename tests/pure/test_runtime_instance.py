@@ -292,3 +292,25 @@ def test_losing_leaves_no_descriptor(tmp_path: Path) -> None:
         before = set(os.listdir("/proc/self/fd"))
         lost(tmp_path)
         assert set(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("what", ["fifo", "hard link", "link", "folder link"])
+def test_what_is_no_lock_of_ours(tmp_path: Path, what: str) -> None:
+    """Who owns the directory could have root open, or give away, another file: it is refused."""
+    folder, other = tmp_path / "1", tmp_path / "other"
+    folder.mkdir()
+    other.write_text("theirs")
+    if what == "fifo":
+        os.mkfifo(folder / "watch.lock")
+    elif what == "hard link":
+        os.link(other, folder / "watch.lock")
+    elif what == "link":
+        (folder / "watch.lock").symlink_to(other)
+    else:
+        folder.rename(tmp_path / "aside")
+        folder.symlink_to(tmp_path / "aside")
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(errors.StateError):
+        Instance(str(folder))
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert other.read_text() == "theirs"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netalias import errors, sources
+from netalias import errors, sources, trust
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def superuser(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are read as user 0; the user who runs the test owns them."""
-    monkeypatch.setattr(sources, "geteuid", lambda: 0)
+    monkeypatch.setattr(trust, "geteuid", lambda: 0)
     monkeypatch.setenv("SUDO_UID", str(os.getuid()))
 
 
@@ -210,7 +210,8 @@ def fstat(monkeypatch: pytest.MonkeyPatch, **changed: int) -> None:
     class Status:
         def __init__(self, descriptor: int) -> None:
             status = os.fstat(descriptor)
-            self.st_mode, self.st_uid, self.st_gid = status.st_mode, status.st_uid, status.st_gid
+            for name in ("st_dev", "st_ino", "st_mode", "st_uid", "st_gid"):
+                setattr(self, name, getattr(status, name))
             for name, value in changed.items():
                 setattr(self, name, value)
 
@@ -260,8 +261,8 @@ def test_a_device_has_no_writers() -> None:
 
 def test_who_is_not_root_reads_what_he_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user without rights trusts any file: it can do no more than the user may."""
-    monkeypatch.setattr(sources, "geteuid", lambda: 1000)
-    monkeypatch.setattr(sources, "_capable", lambda: False)
+    monkeypatch.setattr(trust, "geteuid", lambda: 1000)
+    monkeypatch.setattr(trust, "capable", lambda: False)
     path = tmp_path / "one"
     path.write_bytes(b"x")
     path.chmod(0o666)
@@ -273,8 +274,8 @@ def test_a_service_with_capabilities_is_as_careful_as_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, trusted: bool
 ) -> None:
     """A user with capabilities trusts only files of root and its own."""
-    monkeypatch.setattr(sources, "geteuid", lambda: 1000)
-    monkeypatch.setattr(sources, "_capable", lambda: True)
+    monkeypatch.setattr(trust, "geteuid", lambda: 1000)
+    monkeypatch.setattr(trust, "capable", lambda: True)
     monkeypatch.delenv("SUDO_UID", raising=False)
     path = tmp_path / "one"
     path.write_bytes(b"x")
@@ -291,7 +292,7 @@ def test_a_service_with_capabilities_is_as_careful_as_root(
 def test_capabilities_are_those_of_this_process() -> None:
     """As the kernel shows them."""
     words = Path("/proc/self/status").read_text().split()
-    assert sources._capable() == (int(words[words.index("CapEff:") + 1], 16) != 0)
+    assert trust.capable() == (int(words[words.index("CapEff:") + 1], 16) != 0)
 
 
 @given(st.binary())

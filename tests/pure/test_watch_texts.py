@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
 from pathlib import Path
+from select import POLLIN
 
 import pytest
 from watched import Watched
@@ -61,3 +64,27 @@ def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "net.sock").exists()
     made.close()
     assert not (tmp_path / "new" / "net.sock").exists()
+
+
+def test_what_is_removed_is_made_again(tmp_path: Path) -> None:
+    """The folder with its texts, and a socket that answers; one that stands is left alone."""
+    made, _ = service(tmp_path / "run" / "net", wanted=True)
+    (part,) = [part for part in made.parts() if part.wanted(0.0)]
+    (before,) = part.wanted(0.0)
+    made.restore()
+    assert [*part.wanted(0.0)] == [before]
+    shutil.rmtree(tmp_path / "run")
+    made.restore()
+    made.write(0.0)
+    assert (tmp_path / "run" / "net" / "aliases").exists()
+    (fileno,) = part.wanted(0.0)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "run" / "net.sock"))
+        client.sendall(b"aliases\n")
+        part.ready(fileno, POLLIN, 0.0)
+        (connection,) = part.wanted(0.0).keys() - {fileno}
+        part.ready(connection, POLLIN, 0.0)
+        client.settimeout(10)
+        assert client.recv(64).startswith(b"device ")
+    made.close()
+    assert not (tmp_path / "run" / "net.sock").exists()

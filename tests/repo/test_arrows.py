@@ -19,8 +19,10 @@ ARROWS = {
     "errors": "",
     "procfs": "",
     "model": "errors",
-    "sources": "errors",
+    "trust": "errors",
+    "sources": "errors trust",
     "families": "errors model",
+    "disclosure": "errors trust sources model",
     "alias_type": "families",
     "kernel": "errors model",
     "system": "errors model",
@@ -30,19 +32,19 @@ ARROWS = {
     "observed": "errors model families kinds",
     "desired": "errors model families kinds",
     "plan": "errors model families kinds observed desired",
-    "importers": "errors model families desired",
+    "importers": "errors trust disclosure model families desired",
     "claim": "errors model kernel packets desired plan",
     "views": "errors model families kinds observed plan procfs",
     "engine": "errors model families kernel system runtime packets kinds observed desired plan"
     " claim views procfs",
-    "doctor": "errors model sources kernel system kinds observed desired plan views",
-    "monitor": "errors model kernel system observed views",
-    "emulator": "errors model families views procfs",
-    "watch": "errors model sources kernel system runtime kinds observed desired plan claim views"
-    " engine",
+    "doctor": "errors trust model sources kernel system kinds observed desired plan views",
+    "monitor": "errors trust model kernel system observed views",
+    "emulator": "errors trust sources disclosure model families views procfs",
+    "watch": "errors trust disclosure model sources kernel system runtime kinds observed desired"
+    " plan claim views engine",
     "netalias": "errors model families kernel system claim engine emulator",
-    "cli": "errors model sources families kernel system runtime observed desired plan importers"
-    " claim views engine doctor monitor emulator watch netalias",
+    "cli": "errors disclosure model sources families kernel system runtime observed desired plan"
+    " importers claim views engine doctor monitor emulator watch netalias",
     "__main__": "cli",
 }
 """Every package or single module, the lowest first, and what it may import."""

@@ -13,7 +13,9 @@ from command import Command, command, devices, ip_json, lock_file, rename
 from declaring import figures
 from support import until
 
-REFUSED, USAGE = 2, 1
+from netalias import sources
+
+REFUSED, USAGE, DRIFT = 2, 1, 3
 LONG = "600"
 """Seconds: no test lasts so long, so only a confirmation, or the fixture, ends such a guard."""
 
@@ -314,3 +316,21 @@ def test_part_of_a_change_is_guarded_too(guarded: Command, declare: Declare) -> 
 def test_confirm_takes_no_words(guarded: Command) -> None:
     """Not even a good one."""
     assert guarded.fails(USAGE, "confirm", "yes") == "netalias: confirm takes no words: yes"
+
+
+def test_a_refusal_in_a_former_namespace(cli: Command, declare: Declare) -> None:
+    """An inode comes again: what was not confirmed in a namespace that is gone says nothing, also
+    to a dry run, which removes no file."""
+    file = declare("eth9:0 192.0.2.1/32 kind label")
+    cli.silent("eth9:7", "192.0.2.7", "kind", "label")
+    folder = lock_file(cli.namespace).parent
+    digest = sources.configuration(sources.read([file]))
+    (folder / "rejected").write_text(f"digest {digest}\n")
+    cli.fails(REFUSED, "reconcile", "--dry-run", "--allow-empty", file)
+    mine = (folder / "namespace").read_text()
+    (folder / "namespace").write_text("1\n")
+    done = cli.run("reconcile", "--dry-run", file)
+    assert (done.returncode, done.stderr) == (DRIFT, "")
+    assert "+ eth9:0" in done.stdout
+    assert (folder / "rejected").exists()
+    (folder / "namespace").write_text(mine)

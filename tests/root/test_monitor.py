@@ -622,6 +622,54 @@ def test_a_script_that_vanishes_is_told(dummy: Namespace, tmp_path: Path) -> Non
     assert set(said) == {f"netalias: warning: {path}: No such file or directory"}
 
 
+def test_a_script_that_others_may_change_is_refused(cli: Command, tmp_path: Path) -> None:
+    """Before a line is printed."""
+    hook = script(tmp_path / "hook", f"echo x >{tmp_path}/log")
+    os.chmod(hook, 0o777)
+    assert "writable by others" in cli.fails(2, "monitor", "--on-arrival", hook, "lo")
+    assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.parametrize("way", ["SIGINT", "SIGTERM", "SIGHUP", "reader"])
+def test_a_script_ends_with_the_monitor(dummy: Namespace, tmp_path: Path, way: str) -> None:
+    """However the monitor ends, and with the processes that the script has started."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    hook = script(tmp_path / "hook", f"sleep 1000 & echo $! >{gate}; wait")
+    with watching(dummy, "--on-arrival", hook, "br9") as watcher:
+        child = int(gate.read_text())
+        assert watcher.process.stdout is not None
+        if way == "reader":
+            watcher.process.stdout.close()
+            status = 0
+        else:
+            number = getattr(signal, way)
+            watcher.process.send_signal(number)
+            status = 130 if way == "SIGINT" else -number
+        assert watcher.process.wait(SECONDS) == status
+    until(lambda: not runs(child))
+
+
+def runs(pid: int) -> bool:
+    """Whether a process has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_scripts_are_run_to_the_end(veth: Namespace, tmp_path: Path) -> None:
+    """Where a device that goes down ends the monitor, the scripts for that still run."""
+    log = tmp_path / "log"
+    words = []
+    for name in ("carrier", "no-carrier"):
+        words += [f"--on-{name}", script(tmp_path / name, f"sleep 0.1; echo {name} $1 >>{log}")]
+    watcher = Watcher(veth, "--exit-when-down", *words, "eth9")
+    veth.ip("link set eth9 down")
+    assert watcher.ended() == 0
+    assert log.read_text().split("\n")[-2] == "no-carrier eth9"
+
+
 def test_a_script_inherits_nothing(dummy: Namespace, tmp_path: Path) -> None:
     """No socket, no signal that is ignored; its input is empty, its output not among the events."""
     text = f"""exec 9>>{tmp_path}/log

@@ -31,11 +31,13 @@ from netalias.importers.ifupdown.syntax import IFACE, MAPPING, parse
 from netalias.importers.ifupdown.targets import Targets
 from netalias.importers.slots import Found
 from netalias.model import names
+from netalias.trust import regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from netalias.importers.files import Opener
     from netalias.importers.ifupdown.definitions import Definition
     from netalias.importers.ifupdown.syntax import Stanza
 
@@ -51,19 +53,20 @@ class Interfaces(Importer):
 
     def read(self, paths: Sequence[str]) -> tuple[list[Found], list[str]]:
         """The aliases in some files and in all that they include; see read()."""
-        return read(*paths)
+        return read(*paths, opener=self.opener)
 
 
-def read(*paths: str, root: str = "") -> tuple[list[Found], list[str]]:
+def read(*paths: str, root: str = "", opener: Opener = regular) -> tuple[list[Found], list[str]]:
     """The aliases in some files and in all that they include, and notes.
 
-    *root* is put before every path that is opened, and is not shown. Raises StateError when one of
-    the files cannot be read; an included file that cannot be read is a note.
+    *root* is put before every path that is opened, and is not shown; *opener* is that of open().
+    Raises StateError when one of the files cannot be read; an included file that cannot be read is
+    a note.
     """
     from netalias.importers.ifupdown.files import gather_all
 
     notes: list[str] = []
-    stanzas = gather_all(paths, root, notes)
+    stanzas = gather_all(paths, root, notes, opener)
     found, more = convert(stanzas)
     return found, notes + more
 

@@ -8,11 +8,13 @@ from netalias import errors
 from netalias.importers.files import Files
 from netalias.importers.ifupdown.syntax import SOURCE, SOURCE_DIRECTORY, parse
 from netalias.model import names
+from netalias.trust import regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from netalias.importers.files import Opener
     from netalias.importers.ifupdown.syntax import Stanza
 
 DEPTH = 32
@@ -29,15 +31,17 @@ class Seen:
 
     __slots__ = ("files", "paths")
 
-    def __init__(self) -> None:
+    def __init__(self, opener: Opener = regular) -> None:
         self.paths: set[str] = set()
-        self.files = Files()
+        self.files = Files(opener)
 
 
-def gather_all(paths: Iterable[str], root: str, notes: list[str]) -> list[Stanza]:
+def gather_all(
+    paths: Iterable[str], root: str, notes: list[str], opener: Opener = regular
+) -> list[Stanza]:
     """The stanzas of some files and of all that they include; see gather(). Raises StateError."""
     stanzas: list[Stanza] = []
-    seen = Seen()
+    seen = Seen(opener)
     for path in paths:
         try:
             stanzas += gather(path, root, notes, seen)

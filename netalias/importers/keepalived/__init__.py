@@ -68,7 +68,7 @@ class Keepalived(Importer):
 
         Static ones come first, then those of each instance.
         """
-        reading = Reading(marked=self.marked)
+        reading = Reading(marked=self.marked, opener=self.opener)
         for path in paths:
             root = parse(reading, path)
             defaults = [one.last("default_interface") for one in root.blocks("global_defs")]
