@@ -80,6 +80,7 @@ bench: $(VENV)/.built
 	@$(BIN)/python tools/bench/many.py $(BENCH)
 	@$(BIN)/python tools/bench/packets.py $(BENCH)
 	@$(BIN)/python tools/bench/watching.py $(BENCH)
+	@$(BIN)/python tools/bench/moving.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) .venvs .kernels build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from errno import ENOBUFS
 from io import StringIO
 
 from netalias import errors
@@ -11,10 +12,18 @@ from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
 from netalias.model import Snapshot
 from netalias.model.events import LINK, Entry, Event, State, address_key, apply, difference
+from netalias.packets import ARPOP_REPLY
+from netalias.packets.pacing import Attempt
+from netalias.packets.parse import parse
 from netalias.runtime.private import PrivateDirectory
 from netalias.system.journal import Journal
+from netalias.watch.announcer import Announcer
 from netalias.watch.checkpoint import Checkpoint
+from netalias.watch.claims import Claims
 from netalias.watch.controller import Controller
+
+SOON = 0.005
+"""Seconds that count as the same moment."""
 
 
 def state_of(snapshot: Snapshot) -> State:
@@ -78,6 +87,31 @@ class Paused:
         return self.watched.reason
 
 
+class Sender:
+    """The socket of an announcer: ``told`` has sender, MAC and address of each announcement, which
+    is of one frame or two. Devices in ``stuck`` take no frame."""
+
+    def __init__(self, kernel: Memory) -> None:
+        self.kernel = kernel
+        self.told: list[tuple[str, bytes, bytes]] = []
+        self.stuck: set[str] = set()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def push(self, name: str, frames: Attempt) -> None:
+        """What *name* takes now."""
+
+        def send(frame: bytes, flags: int) -> None:
+            if name in self.stuck:
+                raise OSError(ENOBUFS, "No buffer space available")
+            message = parse(frame)
+            if message.operation != ARPOP_REPLY:
+                self.told.append((name, message.mac, message.target))
+
+        frames.push(name, send)
+
+
 class Watched:
     """Controller of what *text* declares; lo, eth0 and eth1 are up. With *claims* it probes and
     announces."""
@@ -98,16 +132,35 @@ class Watched:
         self.reason = ""
         self.journal = StringIO()
         self.lock = Busy()
-        self.engine = Engine(Setup(self.kernel, runtime=self.lock, claims=claims, aside=claims))
+        self.engine = Engine(
+            Setup(
+                self.kernel,
+                runtime=self.lock,
+                claims=claims,
+                aside=claims,
+                claimant=lambda *words: self.claims.session(*words),
+            )
+        )
         self.monitor = Announced(self.kernel)
+        journal = Journal(stream=self.journal, environ={}, now=str)
+        self.sender = Sender(self.kernel)
+        self.announcer = Announcer(
+            self.engine,
+            self.monitor.state,
+            journal,
+            lambda: self.now,
+            sender=lambda: self.sender,  # type: ignore[arg-type,return-value]
+        )
+        self.claims = Claims(self.monitor.state, self.announcer, lambda: self.now)
         self.controller = Controller(
             self.engine,
             self.monitor,  # type: ignore[arg-type]
-            Journal(stream=self.journal, environ={}, now=str),
+            journal,
             lambda: self.now,
             checkpoint or Paused(self),  # type: ignore[arg-type]
             **options,  # type: ignore[arg-type]
         )
+        self.claims.checked = self.controller.checked
         for _ in self.monitor.read():
             pass
         self.load(text)
@@ -120,19 +173,42 @@ class Watched:
         self.quiet()
 
     def quiet(self, *, port_id: int = 0) -> None:
-        """Hear and act until there is nothing to do at this moment. What happened was asked for
-        by the
-        netlink port ID *port_id*."""
+        """Hear and act until there is nothing to do at this moment. What happened was asked for by
+        the netlink port ID *port_id*."""
         self.monitor.port_id = port_id
         count = -1
         for _ in range(20):
-            if count == self.monitor.count and not self.due:
+            if count == self.monitor.count and not self.due and not self.pending:
                 return
             count = self.monitor.count
             self.act()
             self.controller.read_events()
+            self.pass_time(SOON)
             self.monitor.port_id = 0
         raise AssertionError("it never comes to rest")
+
+    @property
+    def pending(self) -> bool:
+        """Whether a part of the loop is about to do something."""
+        times = [part.due(self.now) for part in (self.claims, self.announcer)]
+        return any(time is not None and time <= SOON for time in times)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the time pass, and the parts of the loop do what is due by then."""
+        end = self.now + seconds
+        for _ in range(1000):
+            waits = [
+                (wait, number, part)
+                for number, part in enumerate((self.claims, self.announcer))
+                if (wait := part.due(self.now)) is not None and self.now + wait <= end
+            ]
+            if not waits:
+                break
+            wait, _, part = min(waits)
+            self.now += wait
+            part.tick(self.now)
+        if seconds > SOON:
+            self.now = end
 
     def act(self) -> None:
         """Once; an error is logged, as the watcher does."""

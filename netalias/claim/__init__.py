@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from netalias import errors
     from netalias.desired import Wish
-    from netalias.model import Alias, Device
+    from netalias.model import Alias, Device, Snapshot
     from netalias.model.names import AliasName
     from netalias.plan import Plan
 
@@ -44,24 +44,25 @@ of a macvlan to all its siblings."""
 class Context:
     """The context in which packets are sent.
 
-    ``within`` calls a function inside the namespace, ``waiting`` one that waits for other hosts;
-    ``aside``: the process is about to end and leaves slow work to a child. ``progress`` is called
-    again and again with the number of addresses that are being probed for, and with 0 at the end.
+    ``within`` calls a function inside the namespace; ``aside``: the process is about to end and
+    leaves slow work to a child. ``progress`` is called again and again with the number of addresses
+    that are being probed for, and with 0 at the end.
+    ``claimant`` makes the sessions, in place of a session.ClaimSession, which waits.
     """
 
-    __slots__ = ("aside", "progress", "waiting", "within")
+    __slots__ = ("aside", "claimant", "progress", "within")
 
     def __init__(
         self,
         within: Call,
         *,
         aside: bool,
-        waiting: Call,
         progress: Callable[[int], None] | None = None,
+        claimant: Callable[..., Any] | None = None,
     ) -> None:
+        self.claimant = claimant
         self.within = within
         self.aside = aside
-        self.waiting = waiting
         self.progress = progress
 
 
@@ -88,13 +89,14 @@ class Claim:
 
     ``main`` is its main device, ``device`` the name of the device that carries it; ``own``: that
     device has a MAC of its own, which is announced. ``new``: the address was not in use before.
-    ``acd`` is the way to probe, ``abort``: a conflict ends the run; ``rounds`` is the number of
-    announcements.
+    ``crowded``: so many macvlans are on the main device that it has to send the announcements
+    itself (packets/announce.py). ``acd`` is the way to probe, ``abort``: a conflict ends the run;
+    ``rounds`` is the number of announcements.
     """
 
     __slots__ = (
-        "abort", "acd", "address", "device", "family", "main", "name", "new", "own", "plan",
-        "rounds",
+        "abort", "acd", "address", "crowded", "device", "family", "main", "name", "new", "own",
+        "plan", "rounds",
     )  # fmt: skip
 
     def __init__(
@@ -104,6 +106,7 @@ class Claim:
         self.main = main
         self.device = main.name if kind == "label" else names.primary(name)
         self.own = kind == "macvlan"
+        self.crowded = False
         self.family = family
         self.address = address
         self.acd = policy.acd
@@ -173,6 +176,18 @@ def reason_not_to_announce(alias: Alias) -> str:
     if entry.flags & IFA_F_TENTATIVE:  # RFC 4429, section 3.3: not even if it is optimistic
         return "it is still being checked (tentative)"
     return ""
+
+
+def mark_crowded(claims: Iterable[Claim], snapshot: Snapshot) -> None:
+    """Mark the claims on main devices that have many macvlans in *snapshot*."""
+    from netalias.packets import NEAR
+
+    counts: dict[int, int] = {}
+    for one in claims:
+        index = one.main.index
+        if index not in counts:
+            counts[index] = snapshot.count(index, "macvlan")
+        one.crowded = counts[index] > NEAR
 
 
 def reannouncement(alias: Alias, policy: Policy) -> Claim:

@@ -161,5 +161,6 @@ def _present(snapshot: Snapshot, claims: Iterable[Claim]) -> list[Announcement]:
         if carrier is None or sender is None or not sender.mac:
             continue
         if (carrier.index, one.address) in present:
-            found.append(Announcement(sender.index, one.main.index, sender.mac, one.address))
+            index = one.main.index if one.crowded else sender.index
+            found.append(Announcement(index, one.main.index, sender.mac, one.address))
     return found

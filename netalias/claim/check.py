@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
     from netalias.packets.dad import DadMonitor
+    from netalias.packets.probe import InUse
 
 CARRIER = 5.0
 """Seconds to wait for a carrier."""
@@ -26,8 +27,13 @@ def conflicts(context: Context, snapshot: Snapshot, claims: Sequence[Claim]) -> 
     An address that this host has on the same link only moves, and is not probed for. Raises
     NotPermitted, KernelError.
     """
+    return questions(context, snapshot, foreign(snapshot, claims))
+
+
+def foreign(snapshot: Snapshot, claims: Sequence[Claim]) -> list[Claim]:
+    """The claims of addresses that this host does not have on the same link."""
     local = _Local(snapshot)
-    return questions(context, snapshot, [one for one in claims if not local.has(one)])
+    return [one for one in claims if not local.has(one)]
 
 
 def questions(context: Context, snapshot: Snapshot, claims: Sequence[Claim]) -> Found:
@@ -43,7 +49,7 @@ def questions(context: Context, snapshot: Snapshot, claims: Sequence[Claim]) -> 
 def _probe(context: Context, snapshot: Snapshot, probed: Sequence[Claim], acd: str) -> Found:
     """The claims of *probed* that fail, with their errors; all have the timing *acd*."""
     from netalias.packets import acd as timings
-    from netalias.packets.probe import flooded, verdicts
+    from netalias.packets.probe import verdicts
 
     timing = timings.FAST if acd == "fast" else timings.RFC
     pairs = [(one.main.index, one.address) for one in probed]
@@ -56,13 +62,29 @@ def _probe(context: Context, snapshot: Snapshot, probed: Sequence[Claim], acd: s
     except errors.StateError as error:
         mains = dict.fromkeys(one.main.index for one in probed)
         if len(mains) == 1:
-            return [(one, _of(one, error)) for one in probed]
+            return failed(probed, error)
         # One main device that cannot send must not fail the claims on others.
         groups = ([one for one in probed if one.main.index == main] for main in mains)
         return [pair for group in groups for pair in _probe(context, snapshot, group, acd)]
     finally:
         if progress is not None:
             progress(0)
+    return problems(probed, taken, unheard)
+
+
+def failed(probed: Sequence[Claim], error: errors.NetaliasError) -> Found:
+    """The claims of one main device, none of which could be probed for."""
+    if not isinstance(error, errors.StateError):
+        return [(one, error) for one in probed]
+    return [(one, _of(one, error)) for one in probed]
+
+
+def problems(
+    probed: Sequence[Claim], taken: Sequence[InUse], unheard: Sequence[tuple[int, bytes]]
+) -> Found:
+    """The claims of addresses that are in use, or about which nothing was found out."""
+    from netalias.packets.probe import flooded
+
     texts = {(one.index, one.address): str(one) for one in taken}
     undecided = set(unheard)
     found: Found = []

@@ -6,15 +6,17 @@ has no session: the engine announces it directly.
 
 from __future__ import annotations
 
+from netalias.claim import Policy, claims, mark_crowded
 from netalias.model import AF_INET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from netalias import errors
-    from netalias.claim import Claim, Context, Found, Policy
+    from netalias.claim import Claim, Context, Found
     from netalias.claim.check import Verdicts
+    from netalias.desired import Wish
     from netalias.kernel import Kernel
     from netalias.model import Snapshot
     from netalias.plan import Plan
@@ -43,6 +45,22 @@ def announce(
     if later and context.aside:
         failures += send_in_child(context, kernel, later, policy, decided=False)
     return [f"not announced: {error.line()}" for error in failures]
+
+
+def opened(
+    context: Context,
+    kernel: Kernel,
+    snapshot: Snapshot,
+    pairs: Iterable[tuple[Wish | None, Plan]],
+    policy: Policy | None,
+) -> ClaimSession | None:
+    """The session that claims the addresses of these plans; None without any."""
+    policy = policy or Policy()
+    found = list(claims(pairs, policy))
+    if not found:
+        return None
+    mark_crowded(found, snapshot)
+    return (context.claimant or ClaimSession)(context, kernel, snapshot, found, policy)
 
 
 class ClaimSession:
@@ -80,7 +98,7 @@ class ClaimSession:
             return []
         from netalias.claim.check import conflicts
 
-        return self._wait(lambda: conflicts(self._context, self._snapshot, self._probed))
+        return conflicts(self._context, self._snapshot, self._probed)
 
     def follow(self) -> None:
         """Follow the kernel's verdicts on the IPv6 addresses that are about to be added."""
@@ -101,17 +119,17 @@ class ClaimSession:
     def verdicts(self) -> Found:
         """Wait for the verdicts on the IPv6 addresses that were added; the claims that fail."""
         verdicts = self._verdicts
-        return self._wait(lambda: verdicts.wait(self._kernel)) if verdicts is not None else []
-
-    def _wait(self, work: Callable[[], Found]) -> Found:
-        found: Found = self._context.waiting(work)
-        return found
+        return verdicts.wait(self._kernel) if verdicts is not None else []
 
     def announce(self, lost: Iterable[Plan] = ()) -> list[str]:
         """Announce all claims but those of the plans *lost*; failures as sentences."""
-        gone = set(map(id, lost))
-        left = [one for one in self.claims if one.rounds and id(one.plan) not in gone]
+        left = self._left(lost)
         return announce(self._context, self._kernel, left, self._policy) if left else []
+
+    def _left(self, lost: Iterable[Plan]) -> list[Claim]:
+        """The claims to be announced, without those of the plans *lost*."""
+        gone = set(map(id, lost))
+        return [one for one in self.claims if one.rounds and id(one.plan) not in gone]
 
     @property
     def _probed(self) -> list[Claim]:

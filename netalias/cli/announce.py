@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.claim import Policy, reannouncement, reason_not_to_announce
+from netalias.claim import Policy, mark_crowded, reannouncement, reason_not_to_announce
 from netalias.claim.announce import send
 from netalias.cli.output import complain, write
 from netalias.observed import select
@@ -55,6 +55,7 @@ def _round(options: Options, engine: Engine, wanted: list[str]) -> int:
     context = engine.context
     if options.dry_run or not claims or context is None:
         return errors.STATUS_OK
+    mark_crowded(claims, observed.snapshot)
     failures = send(context, engine.kernel, claims, policy)
     for error in failures:
         complain(f"not announced: {error.line()}")

@@ -41,8 +41,11 @@ if TYPE_CHECKING:
     Directory = RuntimeDirectory | PrivateDirectory
 
 
+MOVED = "devices or addresses changed all the time: what came or went meanwhile may be missing here"
+
+
 def call(work: Callable[[], T]) -> T:
-    """The result of *work*, called directly: the default for Setup's ``within`` and ``waiting``."""
+    """The result of *work*, called directly: the default for Setup's ``within``."""
     return work()
 
 
@@ -54,18 +57,18 @@ class Setup:
     for the lock; ``runtime`` is the runtime directory, None for the default one. ``within`` calls a
     function inside the namespace.
     ``claims``: probe for addresses and announce them; ``aside``: the process is about to end and
-    leaves slow work to a child; ``waiting`` calls a function that waits for other hosts;
-    ``progress`` is that of a claim.Context; ``policy`` holds the defaults for wishes, None for the
-    built-in ones. ``hands_off``: do not touch sysctls of main devices. ``session`` tells the packed
-    address of the SSH session that a single wish must not take away, None for no such guard.
+    leaves slow work to a child; ``progress`` and ``claimant`` are those of a claim.Context;
+    ``policy`` holds the defaults for wishes, None for the built-in ones. ``hands_off``: do not
+    touch sysctls of main devices. ``session`` tells the packed address of the SSH session that a
+    single wish must not take away, None for no such guard.
     ``texts``: refresh existing texts after each change; ``warn`` is called with the reason if that
     fails. ``identity`` tells the host and the namespace apart from others, for the MACs of new
     devices (macs.py); None leaves these to the kernel.
     """
 
     __slots__ = (
-        "aside", "claims", "group", "hands_off", "identity", "kernel", "namespace", "policy",
-        "progress", "registry", "runtime", "session", "texts", "wait", "waiting", "warn", "within",
+        "aside", "claimant", "claims", "group", "hands_off", "identity", "kernel", "namespace",
+        "policy", "progress", "registry", "runtime", "session", "texts", "wait", "warn", "within",
     )  # fmt: skip
 
     def __init__(
@@ -80,9 +83,9 @@ class Setup:
         within: Call = call,
         claims: bool = False,
         aside: bool = False,
-        waiting: Call = call,
         policy: Policy | None = None,
         progress: Callable[[int], None] | None = None,
+        claimant: Callable[..., ClaimSession] | None = None,
         hands_off: bool = False,
         session: Callable[[], bytes] | None = None,
         texts: bool = True,
@@ -98,9 +101,9 @@ class Setup:
         self.within = within
         self.claims = claims
         self.aside = aside
-        self.waiting = waiting
         self.policy = policy
         self.progress = progress
+        self.claimant = claimant
         self.hands_off = hands_off
         self.session = session
         self.texts = texts
@@ -214,7 +217,11 @@ class Engine:
     def snapshot(self) -> Snapshot:
         """A snapshot of the kernel. Raises KernelError."""
         with self.turn:
-            return self.kernel.snapshot()
+            found = self.kernel.snapshot()
+        if self.kernel.inconsistent and self.setup.warn and not self._changing:
+            self.setup.warn(MOVED)
+            self.kernel.inconsistent = False
+        return found
 
     def observe(self) -> Observed:
         """The observed state: a new snapshot and the aliases found in it. Raises KernelError."""
@@ -373,25 +380,28 @@ class Engine:
                 if item.error is not None:
                     raise item.error
             if simple and wish.announce is None:
-                result.notes += self._announce_one(result)
+                result.notes += self._announce_one(result, observed)
         return result
 
-    def _announce_one(self, result: Plan) -> list[str]:
+    def _announce_one(self, result: Plan, observed: Observed) -> list[str]:
         """Announce one IPv4 address without importing claim; a note if that fails."""
         if not self.setup.claims:
             return []
-        from netalias.packets import single
+        from netalias.packets import NEAR, single
 
         goal = result.goal
         assert goal is not None
-        device, mac = goal.main.name, goal.main.mac
+        device, mac, over = goal.main.name, goal.main.mac, ""
         if result.kind == "macvlan":
             device, mac = names.primary(goal.name), b""
             old = result.alias
             if old is not None and old.device is not None and old.kind == result.kind:
                 device = old.device.name  # it may have been made when the main had another name
+            if observed.snapshot.count(goal.main.index, "macvlan") > NEAR:
+                over = goal.main.name
+        aside = self.setup.aside
         try:
-            self.within(lambda: single(device, mac, goal.address, aside=self.setup.aside))
+            self.within(lambda: single(device, mac, goal.address, over=over, aside=aside))
         except errors.NetaliasError as error:
             return [f"{goal.name}: not announced: {error.line()}"]
         return []
@@ -407,7 +417,7 @@ class Engine:
 
         setup = self.setup
         return Context(
-            self.within, aside=setup.aside, waiting=setup.waiting, progress=setup.progress
+            self.within, aside=setup.aside, progress=setup.progress, claimant=setup.claimant
         )
 
     def claiming(
@@ -419,14 +429,10 @@ class Engine:
         context = self.context if coming else None
         if context is None:
             return None
-        from netalias.claim import Policy, claims
-        from netalias.claim.session import ClaimSession
+        from netalias.claim.session import opened
 
-        policy = self.policy or Policy()
-        found = list(claims([(one.wish, one.plan) for one in coming], policy))
-        if not found:
-            return None
-        return ClaimSession(context, self.kernel, observed.snapshot, found, policy)
+        pairs = [(one.wish, one.plan) for one in coming]
+        return opened(context, self.kernel, observed.snapshot, pairs, self.policy)
 
     # Calls of a program
 

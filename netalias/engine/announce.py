@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import CLOCK_BOOTTIME, clock_gettime
 
 from netalias import errors
-from netalias.claim import Claim, Policy, reannouncement, reason_not_to_announce
+from netalias.claim import Claim, Policy, mark_crowded, reannouncement, reason_not_to_announce
 from netalias.claim.announce import send
 from netalias.runtime import read_file, replace_file
 
@@ -72,6 +72,7 @@ def again(
             continue
         claims.append(reannouncement(alias, policy))
         claims[-1].apply(wish)
+    mark_crowded(claims, observed.snapshot)
     _note(folder, known | due)
     failures = how(context, engine.kernel, claims, policy) if claims else []
     return [f"not announced: {error.line()}" for error in failures]

@@ -69,9 +69,11 @@ class Kernel:
 
     ``progress`` is called with the number of steps answered, each time some are. ``stopping`` ends
     apply() before its next send: owners that are not complete by then are undone. ``changed``
-    tells whether steps were sent.
+    tells whether steps were sent; ``inconsistent``: the kernel changed during each try of a
+    reading, so what came or went meanwhile may be in it or not. Whoever tells of that resets it.
     """
 
+    inconsistent = False
     progress: Callable[[int], None] | None = None
     stopping = False
     changed = False

@@ -461,6 +461,10 @@ class Snapshot:
                     self._uppers.setdefault(lower, []).append(device)
         return self._uppers.get(index, [])
 
+    def count(self, index: int, kind: str) -> int:
+        """The number of devices of this *kind* that are stacked on the one with this index."""
+        return sum(upper.kind == kind for upper in self.uppers(index))
+
     def carries(self, device: Device, kinds: Collection[str]) -> bool:
         """Whether a device of one of these kinds, alias or not, is stacked on *device*."""
         for upper in self.uppers(device.index):

@@ -68,6 +68,10 @@ _LINK_LAYER = b"\x02\x01"
 _SUM = 32 + 58 + 0xFF02 + 0x0001 + 0x8800 + 0x2000 + 0x0201
 """Sum of the constant words of an advertisement and its pseudo header."""
 
+NEAR = 64
+"""Macvlans of a main device up to which each announces itself over its own device
+(announce.py)."""
+
 _DESCRIPTORS = 1 << 20
 """Upper limit of the descriptors of a process (NR_OPEN of linux/fs.h)."""
 
@@ -118,18 +122,21 @@ def announcements(mac: bytes, address: bytes) -> tuple[bytes, ...]:
     return arp_request(mac, address), arp_reply(mac, address)
 
 
-def single(name: str, mac: bytes, address: bytes, *, aside: bool = False) -> None:
+def single(name: str, mac: bytes, address: bytes, *, over: str = "", aside: bool = False) -> None:
     """Announce the packed *address* once, over the device with the primary name *name*.
 
-    An empty *mac* stands for that of the device. With *aside* a child closes the socket
-    (``leave``), for a process of one thread that is about to end. Raises NotPermitted, MainDown,
-    NoSuchDevice, KernelError.
+    An empty *mac* stands for that of the device. The device *over* sends, if it is given. With
+    *aside* a child closes the socket (``leave``), for a process of one thread that is about to end.
+    Raises NotPermitted, MainDown, NoSuchDevice, KernelError.
     """
     try:
         sender = opened()
         try:
             bind(sender, name, 0)  # protocol 0: it receives nothing
-            for frame in announcements(mac or sender.getsockname()[4], address):
+            frames = announcements(mac or sender.getsockname()[4], address)
+            if over:
+                bind(sender, over, 0)
+            for frame in frames:
                 sender.send(frame)
             if aside:
                 leave(sender.fileno())

@@ -69,11 +69,52 @@ def push(name: str, file: int, send: Send, frames: Iterable[bytes]) -> None:
             _again(name, file, send, frame, error)
 
 
+class Attempt:
+    """Frames for one device, sent by a program that must not wait: as many as it takes now."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._left: list[bytes] = []
+        self._since = 0.0
+
+    @property
+    def pending(self) -> bool:
+        """Whether frames are left."""
+        return bool(self._left)
+
+    def add(self, frames: Iterable[bytes]) -> None:
+        """Add frames behind those that are left."""
+        if not self._left:
+            self._since = self._clock()
+        self._left += frames
+
+    def push(self, name: str, send: Send) -> None:
+        """Send what the device *name* takes. Raises StateError after STALL seconds without a sent
+        frame, and the errors of packets.refused(); what was left is dropped then."""
+        at = 0
+        try:
+            for frame in self._left:
+                send(frame, MSG_DONTWAIT)
+                at += 1
+        except OSError as error:
+            now = self._clock()
+            self._since = now if at else self._since
+            stalled = now - self._since > STALL
+            if error.errno not in (EAGAIN, ENOBUFS, EINTR) or stalled:
+                self._left = []
+                raise (_stalled(name) if stalled else refused(name, error)) from None
+        del self._left[:at]
+
+
+def _stalled(name: str) -> errors.StateError:
+    return errors.StateError(f"{name} has accepted no frame for {STALL:.0f} s")
+
+
 def _again(name: str, file: int, send: Send, frame: bytes, problem: OSError) -> None:
     end = monotonic() + STALL
     while problem.errno in (EAGAIN, ENOBUFS, EINTR):
         if monotonic() > end:
-            raise errors.StateError(f"{name} has accepted no frame for {STALL:.0f} s")
+            raise _stalled(name)
         if problem.errno == ENOBUFS:
             sleep(PAUSE)
         ready = poll()
@@ -109,17 +150,20 @@ class Sender:
 
     def send(self, name: str, frames: Iterable[bytes]) -> None:
         """Send *frames* over the device with this primary name. Raises as ``push``."""
+        push(name, self._socket.fileno(), self._over(name), frames)
+
+    def push(self, name: str, frames: Attempt) -> None:
+        """Send of *frames* what the device takes now. Raises as Attempt.push()."""
+        frames.push(name, self._over(name))
+
+    def _over(self, name: str) -> Send:
+        """A function that sends over the device with this primary name."""
+        if not name.isascii():
+            try:
+                bind(self._socket, name, 0)
+            except OSError as error:
+                raise refused(name, error) from None
+            return self._socket.send
         sendto = self._socket.sendto
         to = name, ETH_P_ALL  # the kernel looks for the protocol in the frame
-
-        def send(frame: bytes, flags: int) -> object:
-            return sendto(frame, flags, to)
-
-        if name.isascii():
-            push(name, self._socket.fileno(), send, frames)
-            return
-        try:
-            bind(self._socket, name, 0)
-        except OSError as error:
-            raise refused(name, error) from None
-        push(name, self._socket.fileno(), self._socket.send, frames)
+        return lambda frame, flags: sendto(frame, flags, to)

@@ -23,6 +23,7 @@ from netalias.model import AF_INET, AF_INET6, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNI
 from netalias.packets import leave
 from netalias.packets.acd import Prober
 from netalias.packets.bpf import ARP
+from netalias.packets.pacing import PAUSE, Attempt
 from netalias.packets.parse import parse
 from netalias.packets.socket import PacketSocket, name
 
@@ -99,7 +100,12 @@ class Links:
     def __init__(self, environment: Environment, indexes: Iterable[int]) -> None:
         self._environment = environment
         self.flags = dict.fromkeys(indexes, 0)
+        self._unknown = set(self.flags)
         self.events = environment.events()
+
+    def ask(self) -> None:
+        """Request the state of all devices."""
+        self.events.ask_links(self.flags)
 
     def look(self) -> None:
         """Apply the announcements that are there. Raises NoSuchDevice, KernelError."""
@@ -120,6 +126,7 @@ class Links:
         if kind == codec.RTM_DELLINK:
             raise errors.NoSuchDevice(f"the device of index {index} has vanished")
         self.flags[index] = flags
+        self._unknown.discard(index)
 
     def _missing(self, code: int, text: str) -> None:
         """Raise the error of a refused request: NoSuchDevice where a device is missing."""
@@ -128,9 +135,13 @@ class Links:
         raise errors.kernel_error("state of a device", code, text)
 
     def without(self) -> list[int]:
-        """The devices with ARP and without a carrier. Raises MainDown for one that is down."""
+        """The devices with ARP and without a carrier, or whose state is not known yet. Raises
+        MainDown for one that is down."""
         missing = []
         for index, flags in self.flags.items():
+            if index in self._unknown:
+                missing.append(index)
+                continue
             if flags & IFF_NOARP:
                 continue
             if not flags & IFF_UP:
@@ -138,21 +149,6 @@ class Links:
             if flags & CARRIER != CARRIER:
                 missing.append(index)
         return missing
-
-    def await_carrier(self, limit: float) -> None:
-        """Wait for all carriers. Raises StateError after *limit* seconds, and as ``look``."""
-        environment = self._environment
-        end = environment.clock() + limit
-        self.events.ask_links(self.flags)
-        environment.wait([self.events], limit)
-        self.look()
-        while missing := self.without():
-            left = end - environment.clock()
-            if left <= 0:
-                device = environment.name(missing[0])
-                raise errors.StateError(f"{device} has no carrier", "is the cable plugged in?")
-            environment.wait([self.events], left)
-            self.look()
 
 
 def check(
@@ -199,75 +195,139 @@ def verdicts(
     Raises NotPermitted, NoSuchDevice, MainDown, StateError (no carrier), KernelError.
     """
     environment = environment or Environment()
-    groups: dict[int, list[bytes]] = {}
-    for index, address in asked:
-        groups.setdefault(index, []).append(address)
-    listeners: list[PacketSocket] = []
-    links = Links(environment, groups)
+    probing = Probing(asked, ours, timing, limit, environment)
     try:
-        links.await_carrier(limit)
-        probers = []
-        for index, addresses in groups.items():
-            if links.flags[index] & IFF_NOARP:
+        while (wait := probing.turn()) is not None:
+            if told is not None and probing.begun:
+                told()
+                wait = min(wait, TOLD)
+            if wait:
+                environment.wait(probing.files, wait)
+        return probing.verdicts()
+    finally:
+        probing.close(aside=aside)
+
+
+class _Way:
+    """The way to one device: a packet socket, the schedule of its addresses, and what is to be
+    sent."""
+
+    __slots__ = ("frames", "listener", "prober")
+
+    def __init__(self, listener: PacketSocket, prober: Prober, clock: Callable[[], float]) -> None:
+        self.listener = listener
+        self.prober = prober
+        self.frames = Attempt(clock)
+
+    def turn(self, now: float, clock: Callable[[], float]) -> float | None:
+        """Hear and send; the seconds until there is more to do, None at the end."""
+        _hear(self.listener, self.prober, now)
+        if not self.frames.pending:
+            self.frames.add(self.prober.due(now))
+        self.listener.push(self.frames)
+        # Probes count as sent when the next ones are asked for, which is not before all are.
+        return PAUSE if self.frames.pending else self.prober.next(clock())
+
+
+class Probing:
+    """A check that does not wait: ``turn`` is called when one of ``files`` is readable, and after
+    the seconds that the last call gave. The arguments are those of verdicts().
+
+    Raises NotPermitted, NoSuchDevice, MainDown, StateError, KernelError, as each turn does.
+    """
+
+    def __init__(
+        self,
+        asked: Iterable[tuple[int, bytes]],
+        ours: Collection[bytes],
+        timing: Timing,
+        limit: float,
+        environment: Environment | None = None,
+    ) -> None:
+        self._environment = environment or Environment()
+        self._ours = ours
+        self._timing = timing
+        self._groups: dict[int, list[bytes]] = {}
+        for index, address in asked:
+            self._groups.setdefault(index, []).append(address)
+        self._end = self._environment.clock() + limit
+        self._listeners: list[PacketSocket] = []
+        self._ways: list[_Way] = []
+        self.begun = False
+        """Whether all devices had a carrier, and probes are sent."""
+        self._links = Links(self._environment, self._groups)
+        self._links.ask()
+
+    @property
+    def files(self) -> list[Subscription | PacketSocket]:
+        """The sockets that are to be polled for reading."""
+        return [self._links.events, *(way.listener for way in self._ways)]
+
+    def turn(self) -> float | None:
+        """Do what there is to do; the seconds until the next call, None at the end."""
+        if not self.begun:
+            left = self._until_carrier()
+            if left:
+                return left
+            self._begin()
+        return self._probe()
+
+    def _until_carrier(self) -> float:
+        """The seconds for which a carrier is still waited for; 0 when all have one."""
+        self._links.look()
+        missing = self._links.without()
+        left = self._end - self._environment.clock()
+        if missing and left <= 0:
+            device = self._environment.name(missing[0])
+            raise errors.StateError(f"{device} has no carrier", "is the cable plugged in?")
+        return left if missing else 0.0
+
+    def _begin(self) -> None:
+        environment = self._environment
+        for index, addresses in self._groups.items():
+            if self._links.flags[index] & IFF_NOARP:
                 continue
             listener = environment.packet_socket(index)
-            listeners.append(listener)
+            self._listeners.append(listener)
             if listener.ethernet:
                 listener.only(addresses)
-                ours_here = {*ours, listener.mac}
-                now = environment.clock()
-                probers.append(
-                    (
-                        listener,
-                        Prober(listener.mac, addresses, ours_here, timing, now, environment.random),
-                    )
+                ours, now = {*self._ours, listener.mac}, environment.clock()
+                prober = Prober(
+                    listener.mac, addresses, ours, self._timing, now, environment.random
                 )
-        _run(environment, links, probers, told)
-    finally:
-        links.events.close()
-        if aside and listeners:
-            environment.leave(listeners)
-        for listener in listeners:
-            listener.close()
-    found = [
-        InUse(address, listener.index, listener.name, mac)
-        for listener, prober in probers
-        for address, mac in prober.conflicts.items()
-    ]
-    return found, [
-        (listener.index, one) for listener, prober in probers for one in prober.undecided
-    ]
+                self._ways.append(_Way(listener, prober, environment.clock))
+        self.begun = True
 
-
-def _run(
-    environment: Environment,
-    links: Links,
-    probers: Sequence[tuple[PacketSocket, Prober]],
-    told: Callable[[], None] | None,
-) -> None:
-    """Run until every address of every device is clear, in use or given up."""
-    while True:
+    def _probe(self) -> float | None:
+        environment = self._environment
         now = environment.clock()
         # All frames from before now are read before an address is found to be clear at now.
-        waits = []
-        for listener, prober in probers:
-            _hear(listener, prober, now)
-            listener.send(prober.due(now))
-            wait = prober.next(environment.clock())
-            if wait is not None:
-                waits.append(wait)
-        links.look()
-        missing = links.without()
+        waits = [way.turn(now, environment.clock) for way in self._ways]
+        self._links.look()
+        missing = self._links.without()
         if missing:
             device = environment.name(missing[0])
             raise errors.StateError(f"{device} lost its carrier while conflicts were looked for")
-        if not waits:
-            return
-        if told is not None:
-            told()
-            waits.append(TOLD)
-        if min(waits):
-            environment.wait([links.events, *(listener for listener, _ in probers)], min(waits))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def verdicts(self) -> tuple[list[InUse], list[tuple[int, bytes]]]:
+        """The addresses in use, and the undecided ones."""
+        found = [
+            InUse(address, way.listener.index, way.listener.name, mac)
+            for way in self._ways
+            for address, mac in way.prober.conflicts.items()
+        ]
+        return found, [
+            (way.listener.index, one) for way in self._ways for one in way.prober.undecided
+        ]
+
+    def close(self, *, aside: bool = False) -> None:
+        """Close the sockets; with *aside* a child holds them meanwhile (``packets.leave``)."""
+        self._links.events.close()
+        if aside and self._listeners:
+            self._environment.leave(self._listeners)
+        for listener in self._listeners:
+            listener.close()
 
 
 def _hear(listener: PacketSocket, prober: Prober, now: float) -> None:

@@ -27,11 +27,12 @@ from netalias.packets import (
     refused,
 )
 from netalias.packets.bpf import _INSTRUCTION, LONGEST, SO_ATTACH_FILTER, about
-from netalias.packets.pacing import push
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from netalias.packets.pacing import Attempt
 
 # Options of packet sockets: linux/if_packet.h.
 SOL_PACKET = 263
@@ -103,9 +104,9 @@ class PacketSocket:
         """Close the socket, in 12 ms unless a child holds it too (``packets.leave``)."""
         self._socket.close()
 
-    def send(self, frames: Iterable[bytes]) -> None:
-        """Send all *frames*, waiting for a slow device. Raises StateError."""
-        push(self.name, self._socket.fileno(), self._socket.send, frames)
+    def push(self, frames: Attempt) -> None:
+        """Send of *frames* what the device takes now. Raises StateError."""
+        frames.push(self.name, self._socket.send)
 
     def receive(self) -> list[bytes]:
         """The frames that have come in, AT_ONCE at most."""

@@ -12,15 +12,10 @@ import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import TypeVar
-
-    T = TypeVar("T")
+    from collections.abc import Iterable
 
 CHUNK = 4096
-ENDING = (signal.SIGTERM, signal.SIGINT)
-"""Signals that end the process."""
-DEFAULT = (*ENDING, signal.SIGHUP)
+DEFAULT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Signals:
@@ -32,7 +27,6 @@ class Signals:
 
     def __init__(self, numbers: Iterable[int] = DEFAULT) -> None:
         self._came: set[int] = set()
-        self._waiting = False
         self._end, self._begin = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wakeup = signal.set_wakeup_fd(self._begin, warn_on_full_buffer=False)
         self._before = {
@@ -62,20 +56,6 @@ class Signals:
         came, self._came = self._came, set()
         return came
 
-    def interruptible(self, work: Callable[[], T]) -> T:
-        """The result of *work*, which may wait long.
-
-        Raises KeyboardInterrupt when a signal of ENDING has come, or comes meanwhile; read() has it
-        all the same.
-        """
-        self._waiting = True
-        try:
-            if not self._came.isdisjoint(ENDING):
-                raise KeyboardInterrupt
-            return work()
-        finally:
-            self._waiting = False
-
     def close(self) -> None:
         """Restore the handlers of before."""
         if self._end < 0:
@@ -90,5 +70,3 @@ class Signals:
 
     def _note(self, number: int, _: object) -> None:
         self._came.add(number)
-        if self._waiting and number in ENDING:
-            raise KeyboardInterrupt

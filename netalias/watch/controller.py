@@ -9,6 +9,7 @@ from netalias import errors
 from netalias.desired.declarations import Declarations
 from netalias.desired.index import FREE, Index
 from netalias.engine.reconcile import Rules
+from netalias.kernel.netlink.monitor import TURN
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
 from netalias.model.events import DEPARTURE
 from netalias.observed import Observed, alias_of
@@ -23,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from netalias.claim import Claim
     from netalias.desired import Wish
     from netalias.engine import Engine
     from netalias.kernel.netlink.monitor import Monitor
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 BUSY = 0.02
 """Seconds between two tries to take the lock, at least: a try that fails closes the lock file, and
-that looks like a release by another process."""
+that looks like a release by another process. Also between two readings of everything in a flood."""
 
 
 class Controller:
@@ -135,10 +137,9 @@ class Controller:
                     self._note(event.device)
                 self.wake = 0.0
                 count += 1
-        except errors.NetaliasError:
-            self.wake = 0.0
-            raise
         finally:
+            if monitor.lost:
+                self.wake = 0.0
             affected = impact.affected
             self.touched |= affected.touched
             self.republish |= affected.republish
@@ -154,10 +155,15 @@ class Controller:
         if name is not None:
             self.engine.former_devices.note(name, device)
 
-    def give_up(self, aliases: Iterable[Alias]) -> None:
+    def give_up(self, found: Iterable[Alias | Claim]) -> None:
         """Have the addresses of these aliases go, which other hosts have or may have; act() is
         due."""
-        self._impact.affected.doubtful |= {alias.name: alias.address for alias in aliases}
+        self._impact.affected.doubtful |= {one.name: one.address for one in found}
+        self.wake = 0.0
+
+    def checked(self, names: Iterable[AliasName]) -> None:
+        """Have the aliases compared again for whose addresses probing has ended; act() is due."""
+        self._healing.checked(names, self._impact.affected.dirty)
         self.wake = 0.0
 
     def act(self) -> None:
@@ -176,6 +182,8 @@ class Controller:
             raise
         finally:
             times = [*self._healing.postponed.values(), self._whole_at, retry]
+            if self._monitor.lost:
+                times.append(now + BUSY)
             if self._hold > now:
                 times = [self._hold]
             self.wake = min([when for when in times if when is not None], default=None)
@@ -183,7 +191,7 @@ class Controller:
     def _act(self, affected: Affected, now: float) -> float | None:
         """Act on *affected*; the time to go on with the rest of it, None without one."""
         if self._monitor.lost:
-            self.read_events()
+            self.read_events(TURN)
         healing = self._healing
         healing.collect_due(affected.dirty, now)
         if self._whole_at is not None and self._whole_at <= now:
@@ -201,7 +209,7 @@ class Controller:
             with self.engine.transaction():
                 if self._is_paused():
                     return None  # a checkpoint that began before the lock was free
-                self.read_events()
+                self.read_events(TURN)  # in a flood there are more without end
                 healing.postpone(affected.dirty, now)
                 failed = self._lifecycle.free(affected, self.wished)
                 failed |= self._lifecycle.rename(affected, self.wished)
@@ -237,7 +245,7 @@ class Controller:
             with self.engine.transaction():
                 if self._is_paused():
                     return False
-                if self.read_events():
+                if self.read_events(TURN):
                     found = healing.compare(names)
                 if found.needs_sysctls:
                     failed = healing.heal_all(names, set(), now)

@@ -14,6 +14,7 @@ from netalias.observed import Observed
 from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
 from netalias.system.backoff import BURST, RepairBackoff
+from netalias.watch.claims import Checking
 from netalias.watch.report import has_failed
 from netalias.watch.snapshots import relevant, snapshot
 
@@ -52,7 +53,9 @@ class Comparison:
 class Healing:
     """Repairs of the declared aliases of *impact*, with back-off for each.
 
-    ``postponed``: the time of the repair of those that are undone again and again.
+    ``postponed``: the time of the repair of those that are undone again and again. ``checking``:
+    those whose addresses are being probed for, with the netlink port ID of the last change that
+    they had, None for those that were never there.
     """
 
     def __init__(self, engine: Engine, impact: Impact, report: Report) -> None:
@@ -65,6 +68,9 @@ class Healing:
     def reset(self) -> None:
         """Begin anew, with other declarations."""
         self.postponed: dict[AliasName, float] = {}
+        self.checking: dict[AliasName, int | None] = {}
+        self._new: set[AliasName] = set()
+        self._counted: set[AliasName] = set()
         self._backoff = RepairBackoff()
 
     def collect_due(self, dirty: Dirty, now: float) -> None:
@@ -74,6 +80,17 @@ class Healing:
         for name in [name for name, when in self.postponed.items() if when <= now]:
             del self.postponed[name]
             dirty.setdefault(name, 0)
+
+    def checked(self, names: Iterable[AliasName], dirty: Dirty) -> None:
+        """Add to *dirty* the aliases with these names, for whose addresses probing has ended."""
+        for name in names:
+            declared = self._impact.declared(name)
+            if declared in self.checking:
+                port_id = self.checking.pop(declared)
+                self._counted.add(declared)
+                if port_id is None:
+                    self._new.add(declared)
+                dirty.setdefault(declared, port_id or 0)
 
     def postpone(self, dirty: Dirty, now: float) -> None:
         """Take out of *dirty* the aliases that are not repaired now, or (``heal off``) at all."""
@@ -132,8 +149,9 @@ class Healing:
         outcome = reconcile(self._engine, self._impact.wished.declared, rules)
         self._report.changed(outcome.done)
         for one in [*outcome.diff.skipped, *outcome.lost]:
-            self._report.warn_once(one.line())
-        self._wait_for_others(outcome, now)
+            if not isinstance(one.error, Checking):
+                self._report.warn_once(one.line())
+        self._wait_for_others(outcome, {}, now)
         return self._report.failures(outcome)
 
     def report(self, outcome: Outcome, dirty: Dirty, now: float) -> bool:
@@ -141,31 +159,37 @@ class Healing:
         repairs, others = [], []
         for item in outcome.done:
             name = self._impact.declared(item.name)
-            if name in dirty:
+            if name in dirty and name not in self._new:
                 repairs.append((item, dirty[name]))
             else:
                 others.append(item)
+            self._new.discard(name)
         for item in outcome.failed:  # nobody has undone these
+            if isinstance(item.error, Checking):
+                continue
             self._backoff.uncount(self._impact.declared(item.name))
         self._report.repaired(repairs)
         self._report.changed(others)
-        self._wait_for_others(outcome, now)
+        self._wait_for_others(outcome, dirty, now)
         return self._report.failures(outcome)
 
-    def _wait_for_others(self, outcome: Outcome, now: float) -> None:
-        """Postpone the aliases whose addresses other hosts have."""
+    def _wait_for_others(self, outcome: Outcome, dirty: Dirty, now: float) -> None:
+        """Postpone the aliases whose addresses other hosts have, and note those whose addresses are
+        being probed for."""
         found = [(one.name, one.error) for one in outcome.failed]
         found += [(one.name, one.error) for one in outcome.diff.skipped]
         for name, error in found:
-            if isinstance(error, Conflict):
-                declared = self._impact.declared(name)
+            declared = self._impact.declared(name)
+            if isinstance(error, Checking):
+                self.checking.setdefault(declared, dirty.get(declared))
+            elif isinstance(error, Conflict):
                 self.postponed[declared] = self._backoff.refused(declared, now)
 
     def report_skipped(self, diff: Diff) -> None:
         """Log declarations that cannot be planned. That a main device is down or away is logged
-        before."""
+        before, and what becomes of an address that is being probed for later."""
         for one in diff.skipped:
-            if not isinstance(one.error, (MainDown, NoSuchDevice)):
+            if not isinstance(one.error, (MainDown, NoSuchDevice, Checking)):
                 self._report.warn_once(one.line())
 
     def _admitted(self, items: Iterable[Difference], dirty: Dirty, now: float) -> list[Difference]:
@@ -173,6 +197,10 @@ class Healing:
         ready, waiting = [], []
         for item in items:
             name = self._impact.declared(item.name)
+            if name in self._counted:  # before its address was probed for
+                self._counted.discard(name)
+                ready.append(item)
+                continue
             failed = has_failed(item)
             when = self._backoff.undone(name, now, 0 if failed else BURST)
             if when <= now:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from netalias import claim, errors
 from netalias.claim import Claim, Policy
-from netalias.claim import announce as claim_announce
-from netalias.claim.check import questions
 from netalias.desired.declarations import counted
 from netalias.engine import announce
 from netalias.kernel import GONE
@@ -21,20 +19,26 @@ from netalias.runtime import published
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from netalias.claim import Context, Found
     from netalias.desired.index import Index
     from netalias.engine import Engine
-    from netalias.kernel import Failure
+    from netalias.kernel import Failure, Kernel
     from netalias.model import Alias
     from netalias.model.events import State
     from netalias.model.names import AliasName
     from netalias.runtime.published import Published
     from netalias.system.journal import Journal
+    from netalias.watch.announcer import Announcer
+    from netalias.watch.claims import Claims
     from netalias.watch.controller import Controller
 
     Key = tuple[str, int, bytes]
     """The name of a device, family and address."""
+
+
+BACK = "the carrier is back"
 
 
 class Republisher:
@@ -105,14 +109,25 @@ def _keyed(entries: Iterable[Published]) -> dict[Key, Proxy]:
 class Reannouncer:
     """Announcements of aliases: periodic, after a carrier has come back, and of another MAC.
 
-    *folder* is the runtime directory, *now* a time of the loop's clock.
+    *folder* is the runtime directory, *now* a time of the loop's clock; *checks* and *announcer*
+    probe and announce from the loop.
     """
 
-    def __init__(self, controller: Controller, journal: Journal, folder: str, now: float) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        journal: Journal,
+        folder: str,
+        now: float,
+        checks: Claims,
+        announcer: Announcer,
+    ) -> None:
         self._controller = controller
         self._engine = controller.engine
         self._journal = journal
         self._folder = folder
+        self._checks = checks
+        self._announcer = announcer
         self._policy = self._engine.policy or Policy()
         self._last = now
         self._wished: Index | None = None
@@ -128,22 +143,24 @@ class Reannouncer:
         observed = self._controller.observe()
         concerned = [one for one in observed.aliases if one.main and one.main.index in indexes]
         claims = self._claims(concerned)
-        context = self._engine.context if claims else None
+        if not self._engine.setup.claims:
+            return
         asked = [one for one in claims if one.acd != claim.OFF]
-        if context is not None and asked:
-            found = context.waiting(lambda: questions(context, observed.snapshot, asked))
-            for _, error in found:
-                self._journal.error(error.line())
-            doubtful = {one.name for one, error in found if isinstance(error, errors.Conflict)}
-            checked = {one.name for one in asked if one.family == AF_INET6}
-            if checked:
-                count = counted(len(checked), "IPv6 address")
-                self._journal.info(f"the carrier is back: {count} checked again")
-            doubtful |= checked
-            self._controller.give_up(one for one in concerned if one.name in doubtful)
-            unsafe = doubtful | {one.name for one, _ in found}
-            claims = [one for one in claims if one.name not in unsafe]
-        self._announce(claims, "the carrier is back")
+        anew = [one for one in asked if one.family == AF_INET6]
+        if anew:
+            count = counted(len(anew), "IPv6 address")
+            self._journal.info(f"the carrier is back: {count} checked again")
+            self._controller.give_up(anew)
+        self._announce([one for one in claims if one.acd == claim.OFF], BACK)
+        self._checks.ask(asked, self._answered)
+
+    def _answered(self, asked: Sequence[Claim], found: Found) -> None:
+        """Announce the addresses that no other host has taken meanwhile, and give up the others."""
+        for _, error in found:
+            self._journal.error(error.line())
+        self._controller.give_up(one for one, error in found if isinstance(error, errors.Conflict))
+        unsafe = {one.name for one, _ in found}
+        self._announce([one for one in asked if one.name not in unsafe], BACK)
 
     def after_mac(self, indexes: set[int]) -> None:
         """Announce the aliases that are reached by the MACs of these devices, which have got other
@@ -168,13 +185,8 @@ class Reannouncer:
 
     def _announce(self, claims: Iterable[Claim], why: str) -> None:
         claims = [one for one in claims if one.rounds]
-        context = self._engine.context if claims else None
-        if context is None:
-            return
-        refused = claim_announce.send_in_child(context, self._engine.kernel, claims, self._policy)
-        for error in refused:
-            self._journal.warning(f"not announced: {error.line()}")
-        if not refused:
+        if claims and self._engine.setup.claims:
+            self._announcer.add(claims)
             self._journal.info(f"{why}: {counted(len(claims), 'address')} announced")
 
     def due(self, now: float) -> float | None:
@@ -190,9 +202,13 @@ class Reannouncer:
         """Announce the aliases whose period is over. Raises StateError."""
         self._last = now
         declared = self._controller.wished.declared
-        how = claim_announce.send_in_child
-        for note in announce.again(self._engine, self._folder, declared, "", (), how):
-            self._journal.warning(note)
+        announce.again(self._engine, self._folder, declared, "", (), self._add)
+
+    def _add(
+        self, context: Context, kernel: Kernel, claims: Sequence[Claim], policy: Policy
+    ) -> list[errors.NetaliasError]:
+        self._announcer.add(claims)
+        return []
 
 
 def _station(alias: Alias) -> int:

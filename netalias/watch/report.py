@@ -13,6 +13,7 @@ from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress,
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.plan.sysctls import SET
 from netalias.views.diff import line
+from netalias.watch.claims import Checking
 from netalias.watch.originator import process_of
 
 TYPE_CHECKING = False
@@ -134,7 +135,11 @@ class Report:
         by its event."""
         for note in outcome.notes:
             self.journal.warning(note)
-        failed = [item for item in outcome.failed if not is_late(item)]
+        failed = [
+            item
+            for item in outcome.failed
+            if not (is_late(item) or isinstance(item.error, Checking))
+        ]
         for item in failed:
             assert item.error is not None
             self.warn_once(f"{f'{item.place}: ' if item.place else ''}{item.error.line()}")

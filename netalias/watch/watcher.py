@@ -14,7 +14,7 @@ from netalias.desired.index import FREE
 from netalias.disclosure import withheld
 from netalias.engine.reconcile import remove
 from netalias.kernel.netlink.monitor import TURN, Monitor
-from netalias.kernel.netlink.subscription import ROOM
+from netalias.kernel.netlink.subscription import ROOM, port_id_of
 from netalias.plan.diff import REMOVED
 from netalias.runtime import TEXTS
 from netalias.runtime.instance import Instance
@@ -27,7 +27,9 @@ from netalias.system.journal import Journal
 from netalias.system.loop import Loop, Reader, Timer
 from netalias.system.sdnotify import Service
 from netalias.system.signals import Signals
+from netalias.watch.announcer import Announcer
 from netalias.watch.checkpoint import Checkpoint
+from netalias.watch.claims import Claims
 from netalias.watch.controller import Controller
 from netalias.watch.directory import Directory
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
@@ -37,8 +39,9 @@ from netalias.watch.texts import TextService
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
+    from netalias.claim.session import ClaimSession
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
@@ -117,8 +120,7 @@ class Watcher:
     """
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
-        self._signals: Signals | None = None
-        engine = engine.derived(texts=False, waiting=self._interruptible)  # see TextService
+        engine = engine.derived(texts=False, claimant=self._session)  # see TextService
         self.engine = engine
         self.status = errors.STATUS_OK
         self.journal = Journal(quiet=settings.quiet, verbose=settings.verbose)
@@ -130,8 +132,11 @@ class Watcher:
         self._folder = self._locked(str, settings.wait)
         usual = f"{self._folder}/net" if settings.private_texts else TEXTS
         self._place = trust.absolute(settings.texts or usual)
-        self.monitor = engine.within(lambda: Monitor(media=False, connected=True))
+        own = port_id_of(engine.kernel.fileno())
+        self.monitor = engine.within(lambda: Monitor(media=False, connected=True, latest=own))
         self.checkpoint = Checkpoint(self._folder, self._act)
+        self.announcer = Announcer(engine, self.monitor.state, self.journal, monotonic)
+        self.claims = Claims(self.monitor.state, self.announcer, monotonic)
         self.controller = Controller(
             engine,
             self.monitor,
@@ -145,7 +150,10 @@ class Watcher:
         self.republisher = Republisher(engine, self.monitor.state, self._folder)
         self._alive = monotonic()
         self.renewer = LeaseRenewer(self.controller, self._alive)
-        self.reannouncer = Reannouncer(self.controller, self.journal, self._folder, self._alive)
+        self.claims.checked = self.controller.checked
+        self.reannouncer = Reannouncer(
+            self.controller, self.journal, self._folder, self._alive, self.claims, self.announcer
+        )
         self._burst = Debounce()
         self._patience = Backoff()
         self._counted: tuple[object, int] | None = None
@@ -173,7 +181,6 @@ class Watcher:
         with Instance(self._folder, self._files) as instance, Signals() as signals:
             # Children send announcements; the kernel reaps them.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-            self._signals = signals
             with Followed() as files, self.checkpoint:
                 self.texts = self._made_texts()
                 directory = self._directory(instance)
@@ -186,13 +193,14 @@ class Watcher:
                     self._try(lambda: self.texts.write(monotonic()))
                 finally:
                     directory.close()
+                    self.claims.close()
+                    self.announcer.close()
                     self.texts.close()
                     self.monitor.close()
         return self.status
 
-    def _interruptible(self, work: Callable[[], T]) -> T:
-        """The result of *work*, a conflict check of seconds, which a signal may interrupt."""
-        return self._signals.interruptible(work) if self._signals is not None else work()
+    def _session(self, *words: Any) -> ClaimSession:
+        return self.claims.session(*words)
 
     def _directory(self, instance: Instance) -> Directory:
         return Directory(
@@ -240,6 +248,8 @@ class Watcher:
         parts: list[Pollable] = [
             Reader(self.monitor.filenos(), lambda: self._read_events(TURN)),
             Timer(self._until_act, lambda now: self._act()),
+            self.claims,
+            self.announcer,
             Reader([signals.fileno()], lambda: self._signalled(signals.read())),
             directory,
             Reader([files.fileno()], lambda: self._files_changed(files)),
@@ -362,10 +372,7 @@ class Watcher:
     def _act(self) -> None:
         """Act on the events, and on their effects on texts, proxy entries and announcements."""
         controller = self.controller
-        try:
-            self._try(controller.act)
-        except KeyboardInterrupt:
-            return  # a signal, which the loop reads next
+        self._try(controller.act)
         if controller.touched:
             self.texts.changed()
         if controller.republish:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from errno import ENOBUFS
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from netalias.kernel.netlink import codec
 from netalias.model import IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP
 from netalias.packets import probe
 from netalias.packets.acd import AGAIN, FAST, RFC
+from netalias.packets.pacing import STALL, Attempt
 
 MAC = bytes.fromhex("020000000001")
 OTHER = bytes.fromhex("0200000000ff")
@@ -85,10 +87,17 @@ class PacketSocket(Socket):
         self.ethernet = index not in environment.tunnels
         self.sent: list[bytes] = []
 
-    def send(self, packed: Sequence[bytes]) -> None:
-        """Sending takes the time of ``slow`` for each frame."""
-        self.sent += packed
-        self.environment.now += self.environment.slow * len(packed)
+    def push(self, frames: Attempt) -> None:
+        """Sending takes the time of ``slow`` for each frame; for ``full`` times none is taken."""
+
+        def send(frame: bytes, flags: int) -> None:
+            if self.environment.full:
+                self.environment.full -= 1
+                raise OSError(ENOBUFS, "No buffer space available")
+            self.sent.append(frame)
+            self.environment.now += self.environment.slow
+
+        frames.push(self.name, send)
 
     def receive(self) -> list[bytes]:
         """What has come until now."""
@@ -125,6 +134,7 @@ class Environment:
         self.deaf = False
         self.overrun = 0
         self.slow = 0.0
+        self.full = 0
         self.interrupt = 1e9
 
     def clock(self) -> float:
@@ -278,7 +288,7 @@ def test_a_bridge_tells_of_its_ports_and_is_not_believed() -> None:
     """RTM_NEWLINK and RTM_DELLINK of AF_BRIDGE are about the port of a bridge."""
     environment = Environment(eth1=READY)
     environment.family = 7
-    with pytest.raises(errors.MainDown):  # the state was never told
+    with pytest.raises(errors.StateError, match="no carrier"):  # the state was never told
         environment.check((1, ADDRESS))
 
 
@@ -363,3 +373,21 @@ def test_closing_is_left_to_a_child_where_wished() -> None:
     environment.check((1, ADDRESS), (2, ADDRESS), aside=True)
     assert environment.left == environment.listeners
     assert len(environment.left) == 2
+
+
+def test_a_device_that_takes_no_frame_for_a_while() -> None:
+    """Nothing waits in the call that sends; the probe goes out when the device takes it."""
+    environment = Environment(eth2=READY)
+    environment.full = 3
+    assert environment.check((2, ADDRESS)) == []
+    assert environment.listeners[0].sent == [packets.arp_probe(MAC, ADDRESS)]
+
+
+def test_a_device_that_takes_no_frame_at_all() -> None:
+    """The check ends, with the reason, and every socket is closed."""
+    environment = Environment(eth2=READY)
+    environment.full = 1 << 30
+    begin = environment.now
+    with pytest.raises(errors.StateError, match="eth2 has accepted no frame for 5 s"):
+        environment.check((2, ADDRESS))
+    assert STALL < environment.now - begin < STALL + 1

@@ -23,6 +23,7 @@ from netalias.model.names import AliasName
 from netalias.model.steps import AddAltname, SetLink
 from netalias.packets import announce, dad, probe
 from netalias.packets.probe import InUse
+from netalias.watch import claims
 
 STRANGER = bytes.fromhex("02000000ee01")
 V6 = "2001:db8::1"
@@ -62,7 +63,7 @@ class Wire:
             def __exit__(self, *_: object) -> None:
                 self.close()
 
-            def close(self, *, aside: bool = False) -> None:
+            def close(self, *, over: str = "", aside: bool = False) -> None:
                 """Nothing is held."""
 
             def verdicts(
@@ -79,6 +80,24 @@ class Wire:
                 pairs = zip(bad, macs, strict=True)
                 return [InUse(address, i, f"i{i}", mac) for (i, address), mac in pairs], late
 
+        class Probing:
+            """A check of a watcher, which ends with its first turn."""
+
+            files = ()
+
+            def __init__(self, pairs: Any, ours: Any, timing: Any, limit: float, _: Any) -> None:
+                self.found = wire.verdicts(pairs, ours, timing, limit, aside=True)
+
+            def turn(self) -> None:
+                """It is over."""
+
+            def verdicts(self) -> tuple[list[InUse], list[tuple[int, bytes]]]:
+                return self.found
+
+            def close(self, *, aside: bool = False) -> None:
+                """Nothing is held."""
+
+        monkeypatch.setattr(claims, "Probing", Probing)
         monkeypatch.setattr(dad, "DadMonitor", DadMonitor)
         monkeypatch.setattr(probe, "verdicts", self.verdicts)
         monkeypatch.setattr(packets, "single", self.single)
@@ -120,9 +139,11 @@ class Wire:
         bad = [InUse(one, i, "eth0", STRANGER) for i, one in pairs if one in self.taken]
         return bad, [pair for pair in pairs if pair[1] in self.late]
 
-    def single(self, name: str, mac: bytes, address: bytes, *, aside: bool = False) -> None:
+    def single(
+        self, name: str, mac: bytes, address: bytes, *, over: str = "", aside: bool = False
+    ) -> None:
         self.open()
-        self.told.append((name, mac or self.memory.device(name).mac, text(address)))
+        self.told.append((over or name, mac or self.memory.device(name).mac, text(address)))
 
     def announce(
         self, items: Sequence[announce.Announcement], rate: float, *, aside: bool

@@ -40,8 +40,8 @@ ARROWS = {
     "doctor": "errors trust model sources kernel system kinds observed desired plan views",
     "monitor": "errors trust model kernel system observed views",
     "emulator": "errors trust sources disclosure model families views procfs",
-    "watch": "errors trust disclosure model sources kernel system runtime kinds observed desired"
-    " plan claim views engine",
+    "watch": "errors trust disclosure model sources kernel system runtime packets kinds observed"
+    " desired plan claim views engine",
     "netalias": "errors model families kernel system claim engine emulator",
     "cli": "errors disclosure model sources families kernel system runtime observed desired plan"
     " importers claim views engine doctor monitor emulator watch netalias",

@@ -24,7 +24,7 @@ from netalias.packets.acd import FAST, Timing
 from netalias.packets.announce import NEAR, Announcement, announce
 from netalias.packets.bpf import ARP, NEIGHBOUR
 from netalias.packets.dad import DadMonitor
-from netalias.packets.pacing import Sender
+from netalias.packets.pacing import Attempt, Sender
 from netalias.packets.socket import PacketSocket
 
 REPO = Path(__file__).parents[2]
@@ -294,7 +294,9 @@ def test_a_port_hears_its_own_network_only(veth: Namespace, peer: Namespace) -> 
     tagged = reply[:12] + b"\x81\x00\x00\x07" + reply[12:]
     priority = reply[:12] + b"\x81\x00\xe0\x00" + reply[12:]
     sender.send("p9", [tagged, packets.advertisement(there, PACKED6), priority, reply])
-    port.send([packets.arp_request(STRANGER, ADDRESS)])
+    frames = Attempt()
+    frames.add([packets.arp_request(STRANGER, ADDRESS)])
+    port.push(frames)
     try:
         assert port.mac == mac(veth, "eth9")
         until(lambda: heard.extend(port.receive()) or len(heard) >= 2)

@@ -5,7 +5,8 @@ The bodies of messages are those of codec.py.
 Rules:
 - a send holds whole messages, and only the last one requests an acknowledgement: the kernel reports
   errors in any case, and the acknowledgement tells that all messages before it were processed;
-- a dump that the kernel marks as inconsistent (NLM_F_DUMP_INTR) is repeated;
+- a dump is taken in first and decoded afterwards, so that it takes no longer than the kernel; one
+  that was interrupted all the same (NLM_F_DUMP_INTR) is repeated (interrupted.py);
 - many devices are deleted as a set: each is moved to a scratch group, and one message deletes the
   group, in 20 ms for all instead of 20 ms for each (dev_deactivate_many, RCU grace periods);
 - lost answers (ENOBUFS) leave steps with an unknown outcome: they are reported as failed, and
@@ -15,7 +16,7 @@ Rules:
 from __future__ import annotations
 
 from _socket import AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
-from errno import EACCES, EADDRINUSE, EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+from errno import EACCES, EADDRINUSE, EAGAIN, EBUSY, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
 from sys import byteorder
 
 from netalias import errors
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, TypeVar
 
+    from netalias.kernel.netlink.interrupted import Body
     from netalias.kernel.netlink.layouts import Reader
     from netalias.model import Device
     from netalias.model.gateways import Routing
@@ -60,16 +62,12 @@ PACK = 400
 PACK_SMALL = 150
 """Messages in one send without CAP_NET_ADMIN, which RECEIVE_BUFFER needs."""
 RECEIVE_BUFFER = 4 << 20
-DUMP_TRIES = 10
-"""Attempts at a dump, each of them made inconsistent by a change, before it is an error."""
+END = (20).to_bytes(4, byteorder) + codec.NLMSG_DONE.to_bytes(2, byteorder)
+"""Length and type of the message that ends a dump, without an extended acknowledgement."""
 MANY = 32
 """Messages from which on a dump is read by layout (layouts.py)."""
 FEW = 16
 """New devices whose indexes are read by name; those of more are read by one dump."""
-
-
-class _Inconsistent(Exception):
-    """A dump is inconsistent or has lost a part."""
 
 
 class Netlink(Kernel):
@@ -145,15 +143,15 @@ class Netlink(Kernel):
         devices = {device.index: device for device in self._named(names)}
         requests = {index: codec.get_addresses(0, 0, index) for index in devices}
         found = [
-            (index, body)
+            entry
             for index, request in requests.items()
-            for body in self._dump("list of addresses", request, codec.RTM_NEWADDR, _body)
+            for entry in self._dump(
+                "list of addresses", request, codec.RTM_NEWADDR, codec.read_address
+            )
+            # A kernel without strict checks lists the addresses of all devices.
+            if entry.index == index
         ]
-        entries = [(index, codec.read_address(*body)) for index, body in found]
-        # A kernel without strict checks lists the addresses of all devices.
-        return Snapshot(
-            devices.values(), [entry for index, entry in entries if entry.index == index]
-        )
+        return Snapshot(devices.values(), found)
 
     def _links(self) -> list[Device]:
         request = codec.get_links(0)
@@ -196,60 +194,59 @@ class Netlink(Kernel):
         wanted: int,
         read: Callable[[bytes, int, int], T],
     ) -> list[T]:
-        """What *read* makes of the *wanted* messages; *request* is numbered with each attempt."""
-        for _ in range(DUMP_TRIES):
-            self._sequence += 1
-            self._send(operation, numbered(request, self._sequence))
-            try:
-                return self._collect(operation, wanted, read)
-            except _Inconsistent:
-                continue
-            except errors.KernelError as error:
-                if error.errno != EBUSY:
-                    raise
-                self._drain(operation)  # the last dump was not read to its end
-            except errors.WireError:
-                self._drain(operation)
-                raise
-        raise errors.KernelError(
-            operation, EINTR, f"it changed during each of {DUMP_TRIES} readings", self._sequence
-        )
+        """What *read* makes of the *wanted* messages of a dump. One that is interrupted is
+        repeated; if all of them are, ``inconsistent`` is set (interrupted.py)."""
+        bodies, consistent = self.attempt(operation, request, wanted)
+        if bodies is not None and consistent:
+            return self.decoded(bodies, wanted, read)
+        from netalias.kernel.netlink.interrupted import Repeated
 
-    def _collect(
-        self, operation: str, wanted: int, read: Callable[[bytes, int, int], T]
-    ) -> list[T]:
-        """Read one dump to its end."""
-        found: list[T] = []
-        whole = True
-        while True:
-            data = self._receive(operation, 0 if whole else MSG_DONTWAIT)
-            if data is None:
-                # Read on to the end: until then the kernel refuses another dump (EBUSY).
-                whole = False
-                continue
-            if not data:
-                raise _Inconsistent  # NLMSG_DONE was lost too
-            bodies, ended = [], False
+        repeated = Repeated(
+            lambda request: self.attempt(operation, request, wanted),
+            lambda bodies: self.decoded(bodies, wanted, read),
+            request,
+            wanted,
+        )
+        found: list[T] = repeated.found(operation, bodies)
+        self.inconsistent |= repeated.inconsistent
+        return found
+
+    def attempt(
+        self, operation: str, request: bytes, wanted: int
+    ) -> tuple[list[Body] | None, bool]:
+        """The bodies of the *wanted* messages of one dump, and whether it is consistent; None where
+        a part was lost. *request* gets a sequence number."""
+        self._sequence += 1
+        self._send(operation, numbered(request, self._sequence))
+        found: list[Body] = []
+        datagrams, lost = taken(lambda flags: self._receive(operation, flags), self._sequence)
+        consistent, ended = True, False
+        for data in datagrams:
             for kind, flags, sequence, start, end in messages(data):
                 if sequence != self._sequence:
                     continue
                 if flags & codec.NLM_F_DUMP_INTR:
-                    whole = False
+                    consistent = False
                 if kind == wanted:
-                    bodies.append((start, end))
+                    found.append((data, start, end))
                 elif kind == codec.NLMSG_DONE:
                     text = read_text(data, flags, start + 4, end)
                     _refuse(operation, (read_done(data, start, end), text), sequence)
                     ended = True
                 elif kind == codec.NLMSG_ERROR:
-                    _refuse(operation, read_error(data, flags, start, end), sequence)
-            found += [read(data, start, end) for start, end in bodies]
-            if ended and not whole:
-                raise _Inconsistent
-            if ended:
-                return found
-            if len(found) >= MANY and read in (codec.read_link, codec.read_address):
-                read = self._by_layout(wanted)
+                    answer = read_error(data, flags, start, end)
+                    if answer[0] == EBUSY:
+                        return None, False  # the last dump was not read to its end; now it is
+                    _refuse(operation, answer, sequence)
+        return (None, False) if lost or not ended else (found, consistent)
+
+    def decoded(
+        self, bodies: list[Body], wanted: int, read: Callable[[bytes, int, int], T]
+    ) -> list[T]:
+        """What *read* makes of the bodies of messages of the type *wanted*."""
+        if len(bodies) > MANY and read in (codec.read_link, codec.read_address):
+            read = self._by_layout(wanted)
+        return [read(*body) for body in bodies]
 
     def _by_layout(self, wanted: int) -> Callable[[bytes, int, int], Any]:
         """The reader by layout of a message type; its module is not worth loading for a few."""
@@ -460,6 +457,8 @@ class Netlink(Kernel):
 
     def _receive(self, operation: str, flags: int = 0) -> bytes | None:
         if self._ahead:
+            if self._ahead[-1][8:12] != self._sequence.to_bytes(4, byteorder):
+                return b""  # it begins the next dump
             return self._ahead.pop()
         data = received(operation, self._socket, self._buffer, flags)
         if data and self._record is not None:
@@ -484,6 +483,27 @@ def opened(operation: str, protocol: int, port_id: int = 0) -> socket:
     except OSError as error:
         raise errors.kernel_error(operation, error.errno or 0) from None
     return made
+
+
+def taken(receive: Callable[[int], bytes | None], sequence: int) -> tuple[list[bytes], bool]:
+    """The datagrams of a dump, read by received(), and whether one was lost.
+
+    Nothing is decoded in between, since any change from the first datagram to the last interrupts
+    the dump. The kernel queues the next one before a read returns (netlink_recvmsg of
+    net/netlink/af_netlink.c), so an empty queue is the end.
+    """
+    found: list[bytes] = []
+    number, lost = sequence.to_bytes(4, byteorder), False
+    data = receive(0)
+    while data != b"":
+        if data is None:
+            lost = True
+        else:
+            found.append(data)
+            if data[-20:-14] == END and data[-12:-8] == number:
+                break
+        data = receive(MSG_DONTWAIT)
+    return found, lost
 
 
 def received(operation: str, source: socket, buffer: bytearray, flags: int) -> bytes | None:
@@ -567,11 +587,6 @@ def _errno(data: bytes, start: int) -> int:
     if not -MAX_ERRNO <= code <= 0:
         raise errors.WireError(f"an acknowledgement with the error {code}")
     return -code
-
-
-def _body(data: bytes, start: int, end: int) -> tuple[bytes, int, int]:
-    """A body as it is, to be decoded later: the arguments of a decoder."""
-    return data, start, end
 
 
 def _refuse(operation: str, answer: tuple[int, str], sequence: int) -> None:

@@ -107,10 +107,15 @@ class Monitor:
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
     *connected*: of the routes only the deletion of those that the kernel itself has added, and of
     rules and routes with our mark; the state knows nothing of them.
+    *latest*: of an address that changes several times between two readings only the last change,
+    unless it is by the socket with this netlink port ID; and in a flood what is known, with
+    ``lost``.
     *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``port_id`` is the
     netlink port ID of the request behind the event that is being given, 0 if there is none, or none
     is known. ``lost``:
-    announcements were lost, and reading everything again has failed; read() tries it again.
+    announcements were lost, and reading everything again has failed, or some were lost
+    during it; read() tries
+    it again.
     Raises KernelError.
     """
 
@@ -120,8 +125,10 @@ class Monitor:
         routes: bool = False,
         media: bool = True,
         connected: bool = False,
+        latest: int | None = None,
         buffer: int = 0,
     ) -> None:
+        self._latest = latest
         self.state = State()
         self.port_id = 0
         self.lost = False
@@ -162,7 +169,7 @@ class Monitor:
         try:
             if self.lost:
                 yield from self._followed(self._again())
-            for message in self._heard.read(most=most):
+            for message in self._announced(most):
                 if message is None:
                     self.port_id = 0
                     yield from self._followed(self._again())
@@ -179,6 +186,11 @@ class Monitor:
             self.port_id = 0
         if self._media is not None:
             yield from self._told(self._media.read())
+
+    def _announced(self, most: int = ROOM) -> Iterator[Message | None]:
+        heard = self._heard
+        own = self._latest
+        return heard.latest(most, own) if own is not None else heard.read(most=most)
 
     def _applied(self, state: State, message: Message) -> Iterator[Event]:
         kind, flags, _, data, start, end = message
@@ -217,20 +229,24 @@ class Monitor:
                 yield from apply(self.state, key, values)
 
     def _again(self) -> Iterator[Event]:
-        """Read everything; what has changed."""
+        """Read everything; what has changed.
+
+        Where announcements are lost meanwhile too it is read once more, or with *latest* ``lost``
+        is set: what is known now can be acted on, and in a flood there may be no better reading.
+        """
         while True:
             self._heard.drain()
             fresh = self._dumped()
             lost = False
-            for message in self._heard.read():
+            for message in self._announced():
                 if message is None:
                     lost = True
                 elif not lost:
                     for _ in self._applied(fresh, message):
                         pass
-            if not lost:
+            if not lost or self._latest is not None:
                 break
-        self.lost = False
+        self.lost = lost
         yield from difference(self.state, fresh)
 
     def _dumped(self) -> State:
@@ -247,10 +263,10 @@ class Monitor:
         return fresh
 
     def _take(self, fresh: State, kind: int, body: bytes, *, backwards: bool = False) -> None:
-        found = self._asked.dump(kind, body)
-        for message in reversed(found) if backwards else found:
-            for _ in self._applied(fresh, message):
-                pass
+        for found in self._asked.dump(kind, body):
+            for message in reversed(found) if backwards else found:
+                for _ in self._applied(fresh, message):
+                    pass
 
     def _take_routes(self, fresh: State) -> None:
         self._stale = False

@@ -11,11 +11,13 @@ from _socket import AF_NETLINK, MSG_DONTWAIT, SO_RCVBUF, SOCK_RAW, SOL_SOCKET, s
 from _struct import pack
 from array import array
 from errno import EINTR
+from itertools import islice
 from os import dup
+from sys import byteorder
+from time import sleep
 
 from netalias import errors
 from netalias.kernel.netlink import (
-    DUMP_TRIES,
     NETLINK_ADD_MEMBERSHIP,
     NETLINK_GET_STRICT_CHK,
     NETLINK_ROUTE,
@@ -27,7 +29,9 @@ from netalias.kernel.netlink import (
     read_done,
     read_error,
     received,
+    taken,
 )
+from netalias.kernel.netlink.interrupted import PAUSES
 from netalias.model import AF_INET6, AF_UNSPEC
 
 TYPE_CHECKING = False
@@ -40,6 +44,17 @@ CHUNK = 65536
 ROOM = 1 << 16
 """More datagrams than a receive buffer holds: the kernel takes twice what is asked for, and counts
 some 768 bytes for each at least (SKB_TRUESIZE)."""
+
+CHUNKED = 2048
+"""Datagrams that are looked at together, some hundred bytes each."""
+ATTEMPTS = 2
+"""Interrupted attempts at a dump."""
+ADDRESS_KINDS = tuple(
+    kind.to_bytes(2, byteorder) for kind in (codec.RTM_NEWADDR, codec.RTM_DELADDR)
+)
+ADDRESS_LEAST = 44
+"""Bytes of a message about an address that tell it from others: struct nlmsghdr, struct ifaddrmsg,
+and 20 of attributes, which are IFA_ADDRESS and IFA_LOCAL of IPv4 or the address of IPv6."""
 
 SO_ATTACH_FILTER = 26
 INSTRUCTION = 8
@@ -126,6 +141,26 @@ class Subscription:
         ends them."""
         return self.send(codec.RTM_GETADDR, codec.NLM_F_DUMP, codec.IFADDR.pack(family, 0, 0, 0, 0))
 
+    def latest(self, most: int, own: int) -> Iterator[Message | None]:
+        """What read() gives, without the messages about an address that a later one in the same
+        chunk makes obsolete: most of a flood is addresses that come and go again.
+
+        What the socket with the netlink port ID *own* has caused is given all the same: whoever
+        waits for its own change has to see it, and that it was undone.
+        """
+        left = most
+        while left > 0:
+            found = list(islice(iter(self._receive, b""), min(CHUNKED, left)))
+            for data in superseded(found, own):
+                if data is None:
+                    yield None
+                    continue
+                for kind, own, sequence, start, end in messages(data):
+                    yield kind, own, sequence, data, start, end
+            if len(found) < CHUNKED:
+                return
+            left -= len(found)
+
     def read(self, flags: int = MSG_DONTWAIT, most: int = ROOM) -> Iterator[Message | None]:
         """All messages that are there, None where some were lost; one datagram with *flags* 0.
 
@@ -133,7 +168,7 @@ class Subscription:
         Raises WireError, KernelError.
         """
         for _ in range(most):
-            data = received(OPERATION, self._socket, self._buffer, flags)
+            data = self._receive(flags)
             if data is None:
                 yield None
                 continue
@@ -146,8 +181,9 @@ class Subscription:
 
     def drain(self) -> None:
         """Drop all messages that are there. The kernel queues again only when none is left."""
-        for _ in self.read():
-            pass
+        for _ in range(ROOM):
+            if self._receive(MSG_DONTWAIT) == b"":
+                return
 
     def answers(self, kind: int, body: bytes) -> Iterator[Message]:
         """The answers to a dump as they come, and the announcements between them.
@@ -170,13 +206,71 @@ class Subscription:
                     return
                 yield message
 
-    def dump(self, kind: int, body: bytes) -> list[Message]:
-        """All answers to a dump, consistent with each other. Raises KernelError."""
-        for _ in range(DUMP_TRIES):
-            found = list(self.answers(kind, body))
-            if not any(flags & codec.NLM_F_DUMP_INTR for _, flags, *_ in found):
-                return found
-        raise errors.kernel_error(OPERATION, EINTR)
+    def dump(self, kind: int, body: bytes) -> list[list[Message]]:
+        """The answers to a dump, on a socket without groups. Of one that is interrupted twice those
+        of both attempts, the later one last (interrupted.py): whoever has joined the groups gets
+        the rest from the announcements. Raises KernelError."""
+        found: list[list[Message]] = []
+        for pause in (0.0, *PAUSES, *PAUSES):
+            if len(found) == ATTEMPTS:
+                break
+            if pause:
+                sleep(pause)
+            wanted = self.send(kind, codec.NLM_F_DUMP, body)
+            datagrams, lost = taken(self._receive, wanted)
+            answers = [message for data in datagrams for message in _answers(data, wanted)]
+            if lost or not answers or answers[-1][0] != codec.NLMSG_DONE:
+                continue
+            if not any(flags & codec.NLM_F_DUMP_INTR for _, flags, *_ in answers):
+                return [answers]
+            found.append(answers)
+        if not found:
+            raise errors.kernel_error(OPERATION, EINTR)
+        return found
+
+    def _receive(self, flags: int = MSG_DONTWAIT) -> bytes | None:
+        return received(OPERATION, self._socket, self._buffer, flags)
+
+
+def superseded(found: list[bytes | None], own: int) -> Iterator[bytes | None]:
+    """The datagrams in their order, of those that announce one and the same address the last, and
+    all that the socket with the netlink port ID *own* has caused.
+
+    The same are those whose family, prefix length, device and first attributes are the same bytes:
+    two that announce one address in different ways are both left, so the last one about an address
+    is always the last one.
+    """
+    last: dict[bytes, int] = {}
+    keys, ours = [], own.to_bytes(4, byteorder)
+    for place, data in enumerate(found):
+        key = b""
+        if data is not None and data[4:6] in ADDRESS_KINDS and data[12:16] != ours and _alone(data):
+            key = data[16:18] + data[20:ADDRESS_LEAST]
+            last[key] = place
+        keys.append(key)
+    for place, (key, data) in enumerate(zip(keys, found, strict=True)):
+        if not key or last[key] == place:
+            yield data
+
+
+def _alone(data: bytes) -> bool:
+    """Whether a datagram is one message, and one that is long enough to have an address."""
+    return ADDRESS_LEAST <= len(data) < int.from_bytes(data[:4], byteorder) + 4
+
+
+def _answers(data: bytes, wanted: int) -> Iterator[Message]:
+    """The messages of a datagram with this sequence. Raises the error that one tells of."""
+    for kind, flags, sequence, start, end in messages(data):
+        if sequence != wanted:
+            continue
+        code, text = 0, ""
+        if kind == codec.NLMSG_ERROR:
+            code, text = read_error(data, flags, start, end)
+        elif kind == codec.NLMSG_DONE:
+            code = read_done(data, start, end)
+        if code:
+            raise errors.kernel_error(OPERATION, code, text)
+        yield kind, flags, sequence, data, start, end
 
 
 def local_addresses() -> set[bytes]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from errno import EACCES, EINTR, EINVAL, ENODEV, EOPNOTSUPP, EPERM
 from os import strerror
 from struct import error as StructError
+from time import sleep
 
 from pyroute2 import IPRoute  # type: ignore[import-untyped]
 from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST, nla, nlmsg  # type: ignore[import-untyped]
@@ -27,9 +28,9 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyp
 
 from netalias import errors
 from netalias.kernel import Kernel, refused
-from netalias.kernel.netlink import DUMP_TRIES
 from netalias.kernel.netlink.codec import DEVCONF, since
 from netalias.kernel.pyroute import gateways, neighbours, routes
+from netalias.kernel.pyroute.gateways import DUMP_TRIES, PAUSE
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -143,7 +144,8 @@ class Iproute(Kernel):
         )
 
     def _dump(self, operation: str, work: Callable[[], list[Any]]) -> list[Any]:
-        for _ in range(DUMP_TRIES):
+        for number in range(DUMP_TRIES):
+            sleep(number * PAUSE)
             try:
                 return self._call(operation, work)  # type: ignore[no-any-return]
             except errors.KernelError as error:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from netalias.model.steps import Step
 
+DUMP_TRIES = 10
+"""Attempts at a dump, each of them interrupted by a change, before it is an error."""
+PAUSE = 0.002
+"""Seconds by which the pause before each of them is longer than the last one."""
+
 
 class IprouteRouting(Routing):
     """The answers on a route of pyroute2; *call* turns its exceptions into ours."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from _socket import inet_pton
 from errno import EBADMSG, EINTR
 from sys import byteorder
+from time import sleep
 
 from pyroute2 import DiagSocket, IPRoute  # type: ignore[import-untyped]
 from pyroute2.netlink.exceptions import (  # type: ignore[import-untyped]
@@ -24,8 +25,7 @@ from pyroute2.netlink.nfnetlink.nftsocket import (  # type: ignore[import-untype
 from pyroute2.nftables.main import NFTables  # type: ignore[import-untyped]
 
 from netalias import errors
-from netalias.kernel.netlink import DUMP_TRIES
-from netalias.kernel.pyroute.gateways import read
+from netalias.kernel.pyroute.gateways import DUMP_TRIES, PAUSE, read
 from netalias.model import AF_INET, AF_INET6, Value, address_text
 from netalias.model.events import RTN_UNICAST, Route
 from netalias.model.gateways import Gateways, ours
@@ -131,7 +131,8 @@ def _asked(
     operation: str, work: Callable[[Any], list[Any]], opened: Callable[[], Any] = IPRoute
 ) -> list[Any]:
     """The result of *work*, repeated while a dump is inconsistent. Raises KernelError."""
-    for _ in range(DUMP_TRIES):
+    for number in range(DUMP_TRIES):
+        sleep(number * PAUSE)
         try:
             with opened() as socket:
                 return work(socket)

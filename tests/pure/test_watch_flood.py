@@ -1,0 +1,89 @@
+"""A watcher in a flood of events: it acts on what it knows, and comes back to the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from watched import Watched
+
+from netalias.kernel.netlink.monitor import TURN
+from netalias.model.events import Event
+from netalias.watch.controller import BUSY
+
+LINES = "eth0:0-2 10.0.0.1/32+ kind macvlan\neth1:0 10.0.1.1 kind macvlan\n"
+
+
+class Flood:
+    """The announcements of a watcher; each reading notes whether the lock was held, and how much it
+    was to read at most."""
+
+    def __init__(self, watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lost = True
+        self.readings: list[tuple[bool, int]] = []
+        self._watched = watched
+        self._held = False
+        self._read = watched.monitor.read
+        acquire, release = watched.lock.acquire, watched.lock.release
+        monkeypatch.setattr(watched.monitor, "read", self.read)
+        monkeypatch.setattr(watched.lock, "acquire", lambda *a: (acquire(*a), self._hold(True)))
+        monkeypatch.setattr(watched.lock, "release", lambda *a: (release(*a), self._hold(False)))
+
+    def _hold(self, held: bool) -> None:
+        self._held = held
+
+    def read(self, most: int = 0) -> Iterator[Event]:
+        """What has changed by now; announcements are lost meanwhile."""
+        self.readings.append((self._held, most))
+        yield from self._read(most)
+        self._watched.monitor.lost = self.lost
+
+
+@pytest.fixture
+def watched() -> Watched:
+    """All aliases are there."""
+    return Watched(LINES)
+
+
+@pytest.fixture
+def flood(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> Flood:
+    return Flood(watched, monkeypatch)
+
+
+def test_a_fallen_main_device_frees_its_aliases(watched: Watched, flood: Flood) -> None:
+    """Though no reading is ever complete."""
+    watched.kernel.set_device("eth0", up=False)
+    watched.controller.read_events()
+    watched.act()
+    assert watched.names() == ["eth1:0"]
+
+
+def test_everything_is_read_again_at_a_pace(watched: Watched, flood: Flood) -> None:
+    """Until nothing is lost: no event may come that tells of it."""
+    watched.controller.read_events()
+    for _ in range(3):
+        before = len(flood.readings)
+        watched.act()
+        assert watched.controller.wake == watched.now + BUSY
+        watched.now += BUSY
+        assert len(flood.readings) == before + 1
+    flood.lost = False
+    watched.act()
+    assert watched.controller.wake is None
+
+
+@pytest.mark.parametrize("name", ["eth0_0", "eth1_1"], ids=["host", "network"])
+def test_the_lock_is_not_held_to_the_end_of_a_flood(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Which may never come: a few announcements are read under it, for a repair of one alias and
+    for a reconciliation alike."""
+    watched = Watched(LINES + "eth1:1 10.0.2.1/24 kind macvlan\n")
+    flood = Flood(watched, monkeypatch)
+    watched.kernel.remove_device(name)
+    watched.controller.read_events()
+    watched.act()
+    assert watched.kernel.device(name).up
+    held = [most for held, most in flood.readings if held]
+    assert held
+    assert set(held) == {TURN}
