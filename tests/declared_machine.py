@@ -38,6 +38,7 @@ from netalias.model import (
     Address,
     Device,
     Snapshot,
+    is_scratch,
 )
 from netalias.model.commands import command
 from netalias.model.names import main_name
@@ -281,7 +282,7 @@ class DeclaredAliases(RuleBasedStateMachine):
         elif what == "altname" and device.altnames:
             self._try(DelAltname(*place, device.altnames[0]))
         elif what == "record":
-            self._try(SetLink(*place, ifalias="netalias eth9:9"))
+            self._try(SetLink(*place, ifalias=""))
         elif what == "down":
             self._try(SetLink(*place, up=False))
         elif what == "mtu":
@@ -397,6 +398,7 @@ class DeclaredAliases(RuleBasedStateMachine):
             for name, fault in faults(snapshot, self._wanted())
             if name.partition(":")[0] not in skipped
             and name not in failed
+            and name not in nobodys(snapshot)
             and not self._waits(name, snapshot)
         ]
         assert wrong == [] or failed or skipped, wrong
@@ -405,7 +407,8 @@ class DeclaredAliases(RuleBasedStateMachine):
             off = list(unsettled(snapshot, mains))
             assert off == [], off
             assert [text for text in wrong if "route" not in text] == []
-            assert not any(device.group == GROUP | SCRATCH for device in snapshot.devices.values())
+            left = [one for one in snapshot.devices.values() if is_scratch(one.group, GROUP)]
+            assert all(one.name.replace("_", ":") in nobodys(snapshot) for one in left)
 
     def _waits(self, name: str, snapshot: Snapshot) -> bool:
         """Whether a label may be that of a main device that is not there: it may have been renamed.
@@ -561,7 +564,8 @@ class DeclaredAliases(RuleBasedStateMachine):
         """Without a single line nothing of ours is left."""
         self.lines = {}
         self._reconciled()
-        assert aliases_of(self.snapshot()) == {}
+        snapshot = self.snapshot()
+        assert {*aliases_of(snapshot)} <= nobodys(snapshot)
 
     # Looking
 
@@ -611,7 +615,7 @@ def aliases_of(snapshot: Snapshot, *, whole: bool = False) -> dict[str, list[Hel
         if whole and (nameless or device.group == GROUP | SCRATCH):
             continue
         entries = [entry for entry in snapshot.on(device.index) if entry.protocol == PROTOCOL]
-        if device.group & ~SCRATCH == GROUP:
+        if device.group & (SCRATCH - 1) == GROUP:
             entries = entries or _unmarked(snapshot, device)
             names = [name for name in device.altnames if ":" in name]
             names = names or [device.name.replace("_", ":")]
@@ -624,6 +628,23 @@ def aliases_of(snapshot: Snapshot, *, whole: bool = False) -> dict[str, list[Hel
             if entry.family != AF_INET:
                 name = f"{device.name}:{entry.metric & 0xFFFF}"
             found.setdefault(name, []).append(Held(None, device, entry))
+    return found
+
+
+def nobodys(snapshot: Snapshot) -> set[str]:
+    """The names of what has lost all but one byte of its marks, so that it is left alone: a label
+    without a slot, and a device without altname and record whose main device was renamed."""
+    found = {
+        entry.label
+        for device in snapshot.devices.values()
+        for entry in snapshot.on(device.index)
+        if entry.label == device.name and entry.protocol == PROTOCOL and not entry.noted
+    }
+    for device in snapshot.devices.values():
+        own = device.name.rpartition("_")[0]
+        main = snapshot.devices.get(device.link) if device.link else snapshot.device(own)
+        if not (device.ifalias or device.altnames) and (main is None or own != main.name):
+            found.add(device.name.replace("_", ":"))
     return found
 
 
@@ -726,7 +747,7 @@ def unsettled(snapshot: Snapshot, wanted: Set[str]) -> Iterator[str]:
             if alias.kind == "label" and alias.entry is not None and alias.entry.networked:
                 primary.add(alias.name.main)
     for device in snapshot.devices.values():
-        if device.group & ~SCRATCH == GROUP or device.name not in wanted:
+        if device.group & (SCRATCH - 1) == GROUP or device.name not in wanted:
             continue
         here = kinds.get(device.name, set())
         announce, ignore = device.arp_announce, device.arp_ignore
@@ -790,7 +811,7 @@ def foreign(snapshot: Snapshot) -> dict[str, object]:
     hidden = ["stats", "operstate", "flags", "arp_announce", "arp_ignore", "promote"]
     found: dict[str, object] = {}
     for device in snapshot.devices.values():
-        if device.group & ~SCRATCH == GROUP:
+        if device.group & (SCRATCH - 1) == GROUP:
             continue
         values = {key: getattr(device, key) for key in Device.__slots__ if key not in hidden}
         values["flags"] = device.flags & ~(IFF_RUNNING | IFF_LOWER_UP)
@@ -806,7 +827,7 @@ def foreign(snapshot: Snapshot) -> dict[str, object]:
 
 def is_strange_upper(device: Device) -> bool:
     """A macvlan that others have made."""
-    return device.kind == "macvlan" and device.group & ~SCRATCH != GROUP
+    return device.kind == "macvlan" and device.group & (SCRATCH - 1) != GROUP
 
 
 def entry_of(text: str) -> Address:

@@ -124,6 +124,11 @@ class Claim:
             self.rounds = wish.announce
 
     @property
+    def place(self) -> tuple[int, bytes]:
+        """Ifindex of the main device, and address."""
+        return self.main.index, self.address
+
+    @property
     def probed(self) -> bool:
         """Whether the address is probed for."""
         return self.new and self.acd != OFF

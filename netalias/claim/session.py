@@ -11,7 +11,7 @@ from netalias.model import AF_INET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from netalias import errors
     from netalias.claim import Claim, Context, Found
@@ -92,13 +92,20 @@ class ClaimSession:
         if self._verdicts is not None:
             self._verdicts.close()
 
-    def look(self) -> Found:
-        """Probe for the IPv4 addresses; the claims that fail."""
-        if not self._probed:
+    def unprobed(self, clear: Collection[tuple[int, bytes]] = ()) -> list[Claim]:
+        """The claims of IPv4 addresses that look() has to probe for; *clear* are the places of
+        those that were probed for already."""
+        probed = [one for one in self._probed if one.family == AF_INET]
+        return [one for one in probed if one.place not in clear]
+
+    def look(self, clear: Collection[tuple[int, bytes]] = ()) -> Found:
+        """Probe for the IPv4 addresses but those at *clear*; the claims that fail."""
+        wanted = self.unprobed(clear)
+        if not wanted:
             return []
         from netalias.claim.check import conflicts
 
-        return conflicts(self._context, self._snapshot, self._probed)
+        return conflicts(self._context, self._snapshot, wanted)
 
     def follow(self) -> None:
         """Follow the kernel's verdicts on the IPv6 addresses that are about to be added."""

@@ -98,6 +98,8 @@ class Run:
         prepared = converging.prepare(self.engine, declared, rules)
         if prepared.diff.items:
             self._begin(prepared.diff)
+        if self.armed:  # that took its time
+            prepared = converging.prepare(self.engine, declared, rules, prepared.probes)
         outcome = converging.carry_out(self.engine, prepared)
         converging.verify(self.engine, declared, rules, outcome)
         if self.armed and not outcome.done:

@@ -10,7 +10,7 @@ from netalias.doctor import foreign, intended, programs
 from netalias.doctor.facts import ALL, FOLDERS, SYSCTLS, TABLES, Facts, unique
 from netalias.kernel.pyroute import survey
 from netalias.kinds import PORT_MASTERS
-from netalias.model import SCRATCH
+from netalias.model import is_scratch
 from netalias.sources import default_files
 
 TYPE_CHECKING = False
@@ -42,8 +42,12 @@ def read(
 
     aliases = select(observed, words)
     named = [observed.snapshot.device(word) for word in words if ":" not in word]
-    ours = (observed.group, observed.group | SCRATCH)
-    mains = [one for one in named if one is not None and one.group not in ours]
+    group = observed.group
+    mains = [
+        one
+        for one in named
+        if one is not None and one.group != group and not is_scratch(one.group, group)
+    ]
     facts = Facts(observed, aliases, mains, root=root or "")
     facts.identified = identified
     if netns:

@@ -369,13 +369,22 @@ class Engine:
                 return result
             from netalias.plan import Difference
 
-            difference = Difference("", wish.name, result, wish)
+            items = [Difference("", wish.name, result, wish), *result.sysctls]
             simple = self.policy is None and result.is_simple(wish)
-            session = None if simple else self.claiming(observed, [difference])
-            for _, error in session.look() if session is not None else ():
-                raise error
-            items = [difference, *result.sysctls]
-            result.notes += execute(self, observed, items, session, atomic=True)
+            session = None if simple else self.claiming(observed, items)
+            if session is not None and session.unprobed():
+                from netalias.engine.probing import probed
+
+                observed, items, session = probed(
+                    self.claiming,
+                    (observed, items),
+                    lambda: self._read_and_plan(wish, force, kernel.able),
+                    wish,
+                )
+                result = items[0].plan
+            if result.all_steps:
+                fresh = session is None
+                result.notes += execute(self, observed, items, session, atomic=True, fresh=fresh)
             for item in items:
                 if item.error is not None:
                     raise item.error
@@ -424,7 +433,7 @@ class Engine:
         self, observed: Observed, differences: Iterable[Difference]
     ) -> ClaimSession | None:
         """The session that claims the addresses added by *differences*; None without any."""
-        plans = ((one, one.plan.goal) for one in differences if one.plan.steps)
+        plans = [(one, one.plan.goal) for one in differences if one.plan.steps]
         coming = [one for one, goal in plans if goal is not None and goal.up]
         context = self.context if coming else None
         if context is None:
@@ -546,22 +555,24 @@ def execute(
     *,
     ordered: bool = False,
     atomic: bool = False,
+    fresh: bool = False,
 ) -> list[str]:
     """Carry out differences; a refused one is undone and gets its ``error``.
 
     *session* claims the addresses that they add. With *ordered*, all differences after the first
     refused one are undone too; with *atomic*, all of them. Sysctls that only refused aliases needed
-    are restored, and those differences are added to *items*. Returns notes on addresses that could
-    not be announced. Raises StateError if the saved sysctls cannot be written, KernelError if the
-    kernel's verdicts cannot be followed.
+    are restored, and those differences are added to *items*. *fresh*: nothing but planning was done
+    since *observed* was read; else another reading proves it (kernel/proof.py). Returns notes on
+    addresses that could not be announced. Raises StateError if the saved sysctls cannot be written,
+    KernelError if the kernel's verdicts cannot be followed.
     """
     engine.runtime.forget()
     if session is None:
-        _change(engine, items, None, ordered, atomic)
+        _change(engine, items, None, observed.snapshot, ordered, atomic, fresh)
         return []
     with session:
         session.follow()
-        _change(engine, items, session, ordered, atomic)
+        _change(engine, items, session, observed.snapshot, ordered, atomic, fresh=False)
         return session.announce([item.plan for item in items if item.error is not None])
 
 
@@ -569,12 +580,14 @@ def _change(
     engine: Engine,
     items: list[Difference],
     session: ClaimSession | None,
+    seen: Snapshot,
     ordered: bool,
     atomic: bool,
+    fresh: bool,
 ) -> None:
     """Carry out *items* in two sends: everything else first, then the sysctls to be restored."""
     if not any(item.sysctl_change or item.plan.switched for item in items):
-        _run(engine.kernel, items, session, ordered, atomic)
+        _run(engine.kernel, items, session, seen, ordered, atomic, fresh=fresh)
         return
     from netalias.plan.sysctls import former, restored
 
@@ -585,12 +598,14 @@ def _change(
         returns = [one for one in items if one.sysctl_change and one.sysctl_change.restores]
         # A verdict of the kernel takes seconds, in which somebody may change them.
         later = returns if session is not None or not atomic else []
-        _run(engine.kernel, [one for one in items if one not in later], session, ordered, atomic)
+        now = [one for one in items if one not in later]
+        _run(engine.kernel, now, session, seen, ordered, atomic, fresh=fresh)
         if later or not atomic:
             from netalias.engine.settling import due
 
             # A request to stop leaves no sysctl behind that nothing needs any more.
-            _run(engine.kernel, due(engine, items, later), None, False, False, stoppable=False)
+            back, seen = due(engine, items, later)
+            _run(engine.kernel, back, None, seen, False, False, stoppable=False, fresh=True)
         failed = any(item.error is not None for item in items)
     finally:
         if failed:
@@ -605,10 +620,12 @@ def _run(
     kernel: Kernel,
     items: Sequence[Difference],
     session: ClaimSession | None,
+    seen: Snapshot,
     ordered: bool,
     atomic: bool,
     *,
     stoppable: bool = True,
+    fresh: bool = False,
 ) -> None:
     """Execute all items in one send. An item gets its ``error`` if the kernel refuses it or
     *session* finds its address in use."""
@@ -620,19 +637,23 @@ def _run(
             step.owner = 0 if atomic else number
     steps = [step for item in items for step in item.plan.steps]
     try:
-        failures = kernel.apply(steps, ordered=ordered, stoppable=stoppable)
+        failures = kernel.apply(steps, ordered=ordered, stoppable=stoppable, seen=seen, fresh=fresh)
     except BaseException:
-        _undoing(kernel, items, atomic).bring_back(range(len(items)))
+        _undoing(kernel, items, seen, atomic).bring_back(range(len(items)))
         raise
     if failures:
         found = {failure.step.owner: failure for failure in failures}
-        _undoing(kernel, items, atomic).settle(found)
+        _undoing(kernel, items, seen, atomic).settle(found)
     if session is not None:
-        _apply_verdicts(kernel, items, session, atomic)
+        _apply_verdicts(kernel, items, session, seen, atomic)
 
 
 def _apply_verdicts(
-    kernel: Kernel, items: Sequence[Difference], session: ClaimSession, atomic: bool
+    kernel: Kernel,
+    items: Sequence[Difference],
+    session: ClaimSession,
+    seen: Snapshot,
+    atomic: bool,
 ) -> None:
     """Undo the items whose address another host has, according to the kernel (RFC 4862).
 
@@ -641,15 +662,15 @@ def _apply_verdicts(
     try:
         verdicts = session.verdicts()
     except BaseException:
-        _undoing(kernel, items, atomic).stop(session.awaited)
+        _undoing(kernel, items, seen, atomic).stop(session.awaited)
         raise
     found = [(one.plan, error) for one, error in verdicts if one.plan is not None]
     if found:
-        _undoing(kernel, items, atomic).take_back(found)
+        _undoing(kernel, items, seen, atomic).take_back(found)
 
 
-def _undoing(kernel: Kernel, items: Sequence[Difference], atomic: bool) -> Undoing:
+def _undoing(kernel: Kernel, items: Sequence[Difference], seen: Snapshot, atomic: bool) -> Undoing:
     """The undoing of *items*; its module is imported only after a refusal."""
     from netalias.engine.undo import Undoing
 
-    return Undoing(kernel, items, atomic)
+    return Undoing(kernel, items, seen, atomic)

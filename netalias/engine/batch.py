@@ -12,6 +12,7 @@ from netalias.desired import commands
 from netalias.desired.declarations import MOST, too_many
 from netalias.desired.lines import numbered, words_of
 from netalias.engine import execute
+from netalias.engine.probing import Probes
 from netalias.kinds import AUTO
 from netalias.model import IFA_F_NOPREFIXROUTE
 from netalias.model.listing import FIRST
@@ -24,8 +25,9 @@ from netalias.plan.routes import without_route
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from netalias.claim import Found
     from netalias.claim.session import ClaimSession
     from netalias.desired import Wish
     from netalias.engine import Engine
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from netalias.model import Alias
     from netalias.model.steps import Step
     from netalias.observed import Observed
+
+    Waiting = list[tuple[int, Wish]]
+    """Commands by the numbers of their lines."""
 
 
 class Command:
@@ -186,13 +191,47 @@ class Batch:
             waiting = waiting[count:]
         self.skipped += len(waiting)
 
-    def _pack(
-        self, waiting: Sequence[tuple[int, Wish]], observed: Observed, *, probed: bool = False
-    ) -> None:
-        """Plan each command on the state that the ones before it will leave, and execute all.
+    def _pack(self, waiting: Waiting, observed: Observed) -> None:
+        """Plan each command on the state that the ones before it will leave, probe for the new
+        addresses, and execute all. After probing all is planned again, without the commands that
+        conflict."""
+        planned, items = self._planned(waiting, observed)
+        if not items:
+            return
+        refused = _Refused(self.force)
+        left = [(number, wish) for number, wish in waiting if number in items]
+        before: list[tuple[int, errors.NetaliasError]] = []
 
-        *probed*: the addresses were probed for already.
-        """
+        def judge(found: Found) -> None:
+            refused.note(found, items)
+
+        def plan() -> tuple[Observed, Sequence[Difference]]:
+            nonlocal planned, items, left, before
+            moved, self.failed = self.failed, []
+            self.wrong -= len(moved)
+            before = [*before, *moved]
+            admitted = refused.others(left)
+            self.skipped += sum(number not in refused.errors for number, _ in left) - len(admitted)
+            left = admitted
+            planned, items = self._planned(left, self.engine.observe())
+            return planned.observed, list(items.values())
+
+        try:
+            self.engine.kernel.permitted()
+            first = observed, list(items.values())
+            session = Probes(judge).settle(self.engine.claiming, first, plan).session
+        except errors.NetaliasError as error:
+            self.failed, self.wrong = [*before, *self.failed], self.wrong + len(before)
+            self._fail_all(items or dict.fromkeys(number for number, _ in waiting), error)
+            return
+        if items:
+            self._execute(items, planned, session)
+        self._fail([*before, *refused.errors.items()])
+
+    def _planned(
+        self, waiting: Waiting, observed: Observed
+    ) -> tuple[Planned, dict[int, Difference]]:
+        """The plans of commands, by line number, and the state that they will leave."""
         planned = Planned(observed, _leaving(waiting, observed), ordered=True)
         items: dict[int, Difference] = {}
         for number, wish in waiting:
@@ -202,10 +241,7 @@ class Batch:
             result = self._plan(number, wish, planned)
             if result is not None:
                 self._keep(number, wish, result, planned, items)
-        if items:
-            session = self.engine.claiming(observed, items.values())
-            if probed or self._probe(waiting, items, session):
-                self._execute(items, planned, session)
+        return planned, items
 
     def _plan(self, number: int, wish: Wish, planned: Planned) -> Plan | None:
         try:
@@ -268,7 +304,7 @@ class Batch:
         if self.warned <= FIRST:
             self._warn(text)
 
-    def _fail_all(self, items: dict[int, Difference], error: errors.NetaliasError) -> None:
+    def _fail_all(self, items: Mapping[int, object], error: errors.NetaliasError) -> None:
         """Record an error that concerns all *items*: none of them was done."""
         self._fail([(next(iter(items)), error)])
         self.skipped += len(items) - 1
@@ -281,41 +317,6 @@ class Batch:
             self.wrong = 1
             del self.failed[1:]
 
-    def _probe(
-        self,
-        waiting: Sequence[tuple[int, Wish]],
-        items: dict[int, Difference],
-        session: ClaimSession | None,
-    ) -> bool:
-        """Whether the caller may change the kernel and no other host has one of the addresses.
-
-        On a conflict the remaining commands are planned again without the conflicting ones and
-        executed: without *force* only those before the first conflict, none if a conflict is to
-        abort the run.
-        """
-        try:
-            self.engine.kernel.permitted()
-            conflicts = session.look() if session is not None else []
-        except errors.NetaliasError as error:
-            self._fail_all(items, error)
-            return False
-        if not conflicts:
-            return True
-        plans = {id(item.plan): number for number, item in items.items()}
-        found = {plans[id(one.plan)]: error for one, error in conflicts}
-        last = 0 if any(one.abort for one, _ in conflicts) else min(found)
-        left = [
-            (number, wish)
-            for number, wish in waiting
-            if number in items and number not in found and (number < last or (self.force and last))
-        ]
-        self.skipped += len(items) - len(left) - len(found)
-        before, self.failed = self.failed, []
-        self.wrong -= len(before)
-        self._pack(left, self.engine.observe(), probed=True)
-        self._fail([*before, *found.items()])
-        return False
-
     def _successors(self) -> list[Difference]:
         """Make aliases bring the connected route of their network where it was lost.
 
@@ -325,6 +326,34 @@ class Batch:
         items = [_successor(*pair) for pair in without_route(Planned(observed))]
         execute(self.engine, observed, items)
         return items
+
+
+class _Refused:
+    """The commands whose addresses other hosts have: ``errors`` by line number; ``aborting``: one
+    of them is to abort the run."""
+
+    def __init__(self, force: bool) -> None:
+        self.errors: dict[int, errors.NetaliasError] = {}
+        self.aborting = False
+        self._force = force
+
+    def note(self, found: Found, items: Mapping[int, Difference]) -> None:
+        """Add what probing for the addresses of *items* has found."""
+        numbers = {id(item.plan): number for number, item in items.items()}
+        self.errors |= {numbers[id(one.plan)]: error for one, error in found}
+        self.aborting = self.aborting or any(one.abort for one, _ in found)
+
+    def others(self, waiting: Waiting) -> Waiting:
+        """The commands that are executed all the same: without *force* those before the first
+        conflict, and none if one is to abort the run."""
+        if not self.errors:
+            return waiting
+        last = 0 if self.aborting else min(self.errors)
+        return [
+            (number, wish)
+            for number, wish in waiting
+            if number not in self.errors and (number < last or (self._force and last))
+        ]
 
 
 def _successor(alias: Alias, steps: list[Step]) -> Difference:

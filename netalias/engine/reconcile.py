@@ -10,6 +10,7 @@ from netalias import errors
 from netalias.desired.declarations import Declarations, counted, single
 from netalias.engine import execute
 from netalias.engine.connected import examine, left_behind
+from netalias.engine.probing import Probes
 from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
 from netalias.observed import Observed, only
@@ -20,13 +21,13 @@ from netalias.plan.order import arrange
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from netalias.claim import Found
     from netalias.claim.session import ClaimSession
     from netalias.engine import Engine
     from netalias.kernel import Failure, Kernel
     from netalias.model import Alias, Snapshot
-    from netalias.model.leases import RenewAddress
     from netalias.plan.compare import Conflicts
 
 FEW = 128
@@ -69,17 +70,24 @@ class Rules:
 class Prepared:
     """Differences that are ready to be carried out.
 
-    ``conflicts`` are the addresses that cannot be added, with the reasons; ``session`` claims the
+    ``probes`` has the addresses that cannot be added, with the reasons; ``session`` claims the
     others, None without any; ``renewed`` is the number of leases that were renewed.
     """
 
-    __slots__ = ("conflicts", "diff", "renewed", "session")
+    __slots__ = ("diff", "probes", "renewed", "session")
 
-    def __init__(self, diff: Diff, session: ClaimSession | None = None) -> None:
+    def __init__(
+        self, diff: Diff, session: ClaimSession | None = None, probes: Probes | None = None
+    ) -> None:
         self.diff = diff
         self.session = session
-        self.conflicts: Conflicts = {}
+        self.probes = probes or Probes()
         self.renewed = 0
+
+    @property
+    def conflicts(self) -> Conflicts:
+        """The addresses that cannot be added, with the reasons."""
+        return self.probes.conflicts
 
 
 class Outcome:
@@ -157,27 +165,37 @@ def look(
     return diff
 
 
-def prepare(engine: Engine, declared: Declarations, rules: Rules) -> Prepared:
+def prepare(
+    engine: Engine, declared: Declarations, rules: Rules, probes: Probes | None = None
+) -> Prepared:
     """The differences that may be carried out, after the renewal of leases, the check of the guard
     rails, and the probes for new addresses.
 
-    The caller is in a transaction. Raises StateError if a guard rail refuses, Conflict if a
-    conflict is to abort the run, NotPermitted, KernelError.
+    *probes* are those of an earlier call, where there was another wait since. The caller is in a
+    transaction. Raises StateError if a guard rail refuses, Conflict if a conflict is to abort the
+    run, NotPermitted, KernelError.
     """
-    diff = look(engine, declared, rules)
+    probes = probes or Probes(judge(abort=rules.abort))
+    diff = look(engine, declared, rules, probes.conflicts)
     if diff.items or diff.renewals:
         engine.kernel.permitted()
     renewed = len(diff.renewals)
-    if renewed and renew(engine.kernel, diff.renewals):
+    if renewed and renew(engine.kernel, diff):
         # A lease ran out after the reading; others may have too, so read again.
-        diff = look(engine, declared, rules)
-        renewed = len(diff.renewals) - len(renew(engine.kernel, diff.renewals))
+        diff = look(engine, declared, rules, probes.conflicts)
+        renewed = len(diff.renewals) - len(renew(engine.kernel, diff))
     if diff.items:
         check_rails(diff, rules)
-    found = probe(engine, diff, abort=rules.abort)
-    if found.conflicts:
-        found.diff = look(engine, declared, rules, found.conflicts)
-        found.session = engine.claiming(found.diff.observed, found.diff.items)
+
+    def again() -> tuple[Observed, list[Difference]]:
+        nonlocal diff
+        diff = look(engine, declared, rules, probes.conflicts)
+        if diff.items:
+            check_rails(diff, rules)
+        return diff.observed, diff.items
+
+    settled = probes.settle(engine.claiming, (diff.observed, diff.items), again)
+    found = Prepared(diff, settled.session, probes)
     found.renewed = renewed
     return found
 
@@ -191,7 +209,7 @@ def foretell(rehearsal: Engine, diff: Diff, rules: Rules) -> errors.NetaliasErro
         check_rails(diff, rules)
     except errors.StateError as error:
         return error
-    execute(rehearsal, diff.observed, diff.items.copy())
+    execute(rehearsal, diff.observed, diff.items.copy(), fresh=True)
     return None
 
 
@@ -219,20 +237,28 @@ def reconcile(engine: Engine, declared: Declarations, rules: Rules) -> Outcome:
     return outcome
 
 
-def mend(engine: Engine, diff: Diff) -> Outcome:
+def mend(engine: Engine, diff: Diff, again: Callable[[], Diff]) -> Outcome:
     """Carry out differences of aliases without verification; a conflict concerns only its alias.
 
-    The caller is in a transaction. Raises NotPermitted, KernelError.
+    *again* reads and compares the same aliases anew: it is called after a wait. The caller is in a
+    transaction. Raises NotPermitted, KernelError.
     """
-    prepared, items = probe(engine, diff, abort=False), diff.items
-    if prepared.conflicts:
+    probes = Probes()
+    items: list[Difference] = diff.items
+
+    def plan() -> tuple[Observed, list[Difference]]:
+        nonlocal diff, items
+        diff = again()
+        items = diff.items
         for item in items:
             goal = item.plan.goal
             place = (goal.main.index, goal.address) if goal is not None else (0, b"")
-            item.error = prepared.conflicts.get(place)
+            item.error = probes.conflicts.get(place)
         diff.items = [item for item in items if item.error is None]
-        prepared.session = engine.claiming(diff.observed, diff.items)
-    outcome = carry_out(engine, prepared)
+        return diff.observed, diff.items
+
+    settled = probes.settle(engine.claiming, (diff.observed, diff.items), plan)
+    outcome = carry_out(engine, Prepared(diff, settled.session, probes))
     diff.items = items
     return outcome
 
@@ -259,23 +285,22 @@ def _leftovers(engine: Engine, observed: Observed, items: list[Difference]) -> l
     return leftovers(observed, items)
 
 
-def renew(kernel: Kernel, renewals: Sequence[RenewAddress]) -> list[Failure]:
-    """Renew leases in one send; the failures, for addresses that are gone."""
-    return kernel.apply(renewals, stoppable=False) if renewals else []
+def renew(kernel: Kernel, diff: Diff) -> list[Failure]:
+    """Renew the leases of *diff* in one send; the failures, for addresses that are gone."""
+    if not diff.renewals:
+        return []
+    return kernel.apply(diff.renewals, stoppable=False, seen=diff.observed.snapshot)
 
 
-def probe(engine: Engine, diff: Diff, *, abort: bool) -> Prepared:
-    """Probe for the addresses that *diff* adds.
+def judge(*, abort: bool) -> Callable[[Found], None]:
+    """The function that judges what probes have found: with *abort*, it raises Conflict if an
+    address that another host has is to abort the run."""
 
-    The conflicts are the addresses that other hosts have, or that could not be probed for. With
-    *abort*, raises Conflict if one of them is to abort the run.
-    """
-    prepared = Prepared(diff, engine.claiming(diff.observed, diff.items))
-    found = prepared.session.look() if prepared.session is not None else []
-    if abort and any(one.abort for one, _ in found):
-        raise abort_error([error for _, error in found])
-    prepared.conflicts = {(one.main.index, one.address): error for one, error in found}
-    return prepared
+    def judged(found: Found) -> None:
+        if abort and any(one.abort for one, _ in found):
+            raise abort_error([error for _, error in found])
+
+    return judged
 
 
 def abort_error(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:

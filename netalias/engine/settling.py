@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.kernel import GONE
+from netalias.model import Snapshot
 from netalias.model.steps import SysctlChange
 from netalias.plan.sysctls import restored
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from netalias.kernel import Kernel
-    from netalias.model import Device, Snapshot
+    from netalias.model import Device
     from netalias.observed import Observed
     from netalias.plan import Difference, Plan
     from netalias.plan.sysctls import SysctlTerms
@@ -40,18 +41,23 @@ FEW = 128
 """Number of main devices up to which only they are read before their sysctls are restored."""
 
 
-def due(engine: Changing, items: list[Difference], later: list[Difference]) -> list[Difference]:
+def due(
+    engine: Changing, items: list[Difference], later: list[Difference]
+) -> tuple[list[Difference], Snapshot]:
     """Those of *later*, the sysctls to restore, that are still to be restored now that all other
-    *items* are done or refused; *items* lose the others."""
+    *items* are done or refused, by a new reading, and that reading; *items* lose the others."""
     if any(item.error is not None for item in items):
         from netalias.engine.undo import unneeded
 
-        return unneeded(engine.sysctls(engine.observe(), []), items, later)
+        observed = engine.observe()
+        return unneeded(engine.sysctls(observed, []), items, later), observed.snapshot
+    if not later:
+        return [], Snapshot()
     names = [item.name.main for item in later]
     snapshot = engine.kernel.part(names) if len(names) <= FEW else engine.snapshot()
     dropped = {id(item) for item in later if not _narrow(item, snapshot.devices, engine.saved())}
     items[:] = [item for item in items if id(item) not in dropped]
-    return [item for item in later if id(item) not in dropped]
+    return [item for item in later if id(item) not in dropped], snapshot
 
 
 def _narrow(item: Difference, devices: Mapping[int, Device], saved: SavedSysctls) -> bool:
@@ -93,7 +99,9 @@ def settle(engine: Changing) -> list[Difference]:
     ]
     for number, item in enumerate(items):
         item.plan.steps[0].owner = number
-    for failure in engine.kernel.apply([item.plan.steps[0] for item in items], stoppable=False):
+    steps = [item.plan.steps[0] for item in items]
+    seen = observed.snapshot
+    for failure in engine.kernel.apply(steps, stoppable=False, seen=seen, fresh=True):
         item = items[failure.step.owner]
         item.error = failure.explained(item.name)
         if item.error.errno not in GONE:

@@ -10,21 +10,29 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from netalias.kernel import Kernel
+    from netalias.model import Snapshot
     from netalias.model.names import AliasName
     from netalias.model.steps import Step
     from netalias.plan import Difference, Plan
 
 
 class Undoing:
-    """The undoing of *items*. The owner of a step is the number of its item; with *atomic*, all
-    steps have one owner, and one refusal concerns all items.
+    """The undoing of *items*, planned on the reading *seen*. The owner of a step is the number of
+    its item; with *atomic*, all steps have one owner, and one refusal concerns all items.
 
     If a replacement is refused and the old alias comes back, items that have taken its place are
     undone as well.
     """
 
-    def __init__(self, kernel: Kernel, items: Sequence[Difference], atomic: bool = False) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        items: Sequence[Difference],
+        seen: Snapshot | None = None,
+        atomic: bool = False,
+    ) -> None:
         self._kernel = kernel
+        self._seen = seen
         self._items = items
         self._atomic = atomic
 
@@ -54,7 +62,7 @@ class Undoing:
     def _undo(self, failures: Mapping[int, Failure]) -> None:
         """Undo all steps of the failed owners, the last one first."""
         steps = [step for step in self._steps() if step.owner in failures]
-        for step in self._kernel.undo(sorted(steps, key=lambda step: step.phase)):
+        for step in self._kernel.undo(sorted(steps, key=_phase), self._seen, self._steps()):
             failures[step.owner].left.append(step)
 
     def settle(self, failures: dict[int, Failure]) -> None:
@@ -103,7 +111,7 @@ class Undoing:
             return lost
         self._undo(leaving)
         for failure in failures.values():
-            failure.left = self._kernel.unwind(failure.left)
+            failure.left = self._kernel.unwind(failure.left, self._seen)
         failures.update(leaving)
         return self.bring_back({*gone, *leaving})
 
@@ -114,7 +122,11 @@ class Undoing:
         """
         steps = [step for item in self._items for step in item.plan.fallback]
         steps = [step for step in steps if step.owner in owners]
-        return self._kernel.apply(steps, stoppable=False) if steps else []
+        return self._kernel.apply(steps, stoppable=False, seen=self._seen) if steps else []
+
+
+def _phase(step: Step) -> int:
+    return step.phase
 
 
 def unneeded(

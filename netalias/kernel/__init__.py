@@ -11,11 +11,11 @@ from errno import EACCES, EADDRNOTAVAIL, EBADMSG, EINTR, ENOBUFS, ENODEV, ENOENT
 
 from netalias import errors
 from netalias.model import AF_INET6, Snapshot
-from netalias.model.steps import BARRIERS, AddAddress, DelLink, SetLink
+from netalias.model.steps import BARRIERS, AddAddress, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import TypeVar
 
     from netalias.model.gateways import Routing
@@ -31,6 +31,8 @@ UNKNOWN = (ENOBUFS, EBADMSG)
 """Errnos of steps whose answer was lost or could not be read: the outcome is unknown."""
 COMMON = ("arp_announce", "arp_filter", "arp_ignore")
 """The sysctls of net.ipv4.conf.all on which the plans depend."""
+PROVEN = 1000
+"""Addresses that are deleted after one reading: the kernel takes a second for them, or two."""
 GONE = (ENODEV, ENOENT, EADDRNOTAVAIL)
 """Errnos of an inverse step that finds nothing to undo."""
 
@@ -71,12 +73,15 @@ class Kernel:
     apply() before its next send: owners that are not complete by then are undone. ``changed``
     tells whether steps were sent; ``inconsistent``: the kernel changed during each try of a
     reading, so what came or went meanwhile may be in it or not. Whoever tells of that resets it.
+    ``untouched`` holds id() of the steps of an apply() that the kernel has refused as a whole, also
+    in an interrupted send().
     """
 
     inconsistent = False
     progress: Callable[[int], None] | None = None
     stopping = False
     changed = False
+    untouched: Collection[int] = ()
     _undoing = False
 
     @property
@@ -93,6 +98,15 @@ class Kernel:
         whole = self.snapshot()
         found = {device.index: device for name in names if (device := whole.device(name))}
         return Snapshot(found.values(), [one for index in found for one in whole.on(index)])
+
+    def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
+        """What part() reads, for a proof (proof.py): more devices, too, and without *addresses*
+        these may be missing."""
+        return self.part(names)
+
+    def made(self, name: str) -> int:
+        """The ifindex of a device that send() has made under this name, as far as it knows it."""
+        return 0
 
     def proxies(self) -> list[Proxy]:
         """The proxy neighbour entries of every family, in any order."""
@@ -189,7 +203,13 @@ class Kernel:
         self.close()
 
     def apply(
-        self, steps: Iterable[Step], *, ordered: bool = False, stoppable: bool = True
+        self,
+        steps: Iterable[Step],
+        *,
+        ordered: bool = False,
+        stoppable: bool = True,
+        seen: Snapshot | None = None,
+        fresh: bool = False,
     ) -> list[Failure]:
         """Execute a plan.
 
@@ -198,34 +218,55 @@ class Kernel:
         KeyboardInterrupt, undoes all steps and is raised again; ``stopping`` undoes only incomplete
         owners, and has no effect unless *stoppable*. With *ordered*, owners with a higher number
         than the first that fails are undone too.
+
+        *seen* is the reading that the steps were planned on: before each send it is proven by
+        another one that nobody has changed what the steps are about; None for no such proof.
+        *fresh*: *seen* was read right before this call, and is the proof of the first send.
         """
         before, self._undoing = self._undoing, not stoppable
         try:
-            return self._apply(steps, ordered)
+            return self._apply(steps, ordered, seen, fresh)
         finally:
             self._undoing = before
 
-    def _apply(self, steps: Iterable[Step], ordered: bool) -> list[Failure]:
+    def _apply(
+        self, steps: Iterable[Step], ordered: bool, seen: Snapshot | None, fresh: bool
+    ) -> list[Failure]:
         failures: dict[int, Failure] = {}
         done: list[Step] = []
         batch: list[Step] = []
+        self.untouched = set()
+        batches = sends(steps)
+        if seen is not None and max(map(len, batches), default=0) > PROVEN:
+            from netalias.kernel.proof import portions
+
+            batches = portions(batches, PROVEN)
         try:
-            for batch in sends(steps):
+            for batch in batches:
                 if failures:
                     batch = [step for step in batch if step.owner not in failures]
                 if self.stop_requested:
                     _stop(batch, failures)
-                else:
-                    self._run(batch, done, failures)
+                    continue
+                if seen is not None and not fresh and any(step.index > 0 for step in batch):
+                    from netalias.kernel.proof import proven
+
+                    batch, doubts = proven(self, seen, batch, done)
+                    for step, doubt in doubts:
+                        failures.setdefault(step.owner, Failure(step, doubt))
+                fresh = False
+                self._run(batch, done, failures)
         except BaseException:
-            # The progress of the last batch is unknown; an inverse step too many does no harm.
-            self.undo([*done, *batch])
+            # Of the steps in the last send some may be done: undo() finds out which.
+            known = {*map(id, done), *self.untouched}
+            self.undo([*done, *(step for step in batch if id(step) not in known)], seen)
             raise
         if failures and ordered:
             first = min(failures)
             _stop([step for step in done if step.owner > first], failures)
         if failures:
-            for step in self.undo([step for step in done if step.owner in failures]):
+            mine = [step for step in done if step.owner in failures]
+            for step in self.undo(mine, seen, done):
                 failures[step.owner].left.append(step)
         return list(failures.values())
 
@@ -241,33 +282,33 @@ class Kernel:
             if error is not None and step.owner not in failures:
                 failures[step.owner] = Failure(step, error)
 
-    def undo(self, done: Sequence[Step]) -> list[Step]:
-        """Undo what apply() has done; the undoing steps that were refused, for unwind()."""
-        inverses: list[Step] = []
-        gone: set[tuple[int, str]] = set()
-        for step in done:
-            inverse = step.inverse()
-            if isinstance(inverse, DelLink):
-                gone.add((step.owner, step.device))
-        for step in reversed(done):
-            inverse = step.inverse()
-            if inverse is None:
-                continue
-            # Deleting a device that this owner has made undoes all its changes; those of a device
-            # that gave way to it, and had its name before, have an index.
-            made = not step.index and (step.owner, step.device) in gone
-            if made and not isinstance(inverse, DelLink):
-                continue
-            inverse.owner = step.owner
-            inverses.append(inverse)
-        return self.unwind(inverses)
+    def undo(
+        self, done: Sequence[Step], seen: Snapshot | None = None, run: Sequence[Step] = ()
+    ) -> list[Step]:
+        """Undo what apply() has done, or may have done; the undoing steps that were refused, for
+        unwind(). *seen* is the reading that the steps were planned on, *run* all that was done."""
+        from netalias.kernel.proof import inverses
 
-    def unwind(self, inverses: Sequence[Step]) -> list[Step]:
+        return self._unwind(inverses(done), seen, run or done)
+
+    def unwind(self, inverses: Sequence[Step], seen: Snapshot | None = None) -> list[Step]:
         """Send undoing steps in the given order; those that were refused."""
-        if not inverses:
+        return self._unwind([(step, None) for step in inverses], seen, ())
+
+    def _unwind(
+        self,
+        pairs: Sequence[tuple[Step, Step | None]],
+        seen: Snapshot | None,
+        run: Sequence[Step],
+    ) -> list[Step]:
+        """unwind(), with the step that each one undoes."""
+        if not pairs:
             return []
+        from netalias.kernel.proof import Proof
+
         before, self._undoing = self._undoing, True  # a request to stop does not end it half-way
-        answers = self.send(inverses)
+        inverses = Proof(self, seen).undoing(pairs, run)
+        answers = self.send(inverses) if inverses else []
         self._undoing = before
         return [
             step

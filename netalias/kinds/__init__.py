@@ -8,7 +8,7 @@ or DeviceKind, and one line in KINDS.
 from __future__ import annotations
 
 from netalias import errors
-from netalias.model import AF_INET6, FOREVER, GROUP, IFA_F_NOPREFIXROUTE, PROTOCOL, Alias
+from netalias.model import AF_INET6, FOREVER, GROUP, IFA_F_NOPREFIXROUTE, PROTOCOL, Alias, names
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from netalias.model import Address, Device, Snapshot
     from netalias.model.steps import Step
 
-RECORD = "netalias"
-"""First word of the ifalias text of alias devices."""
+RECORD = names.RECORD
 LEASE = "lease"
 """Last word but one of the text of an alias with a lease."""
 GATEWAY = "gateway"

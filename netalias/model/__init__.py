@@ -76,12 +76,18 @@ GROUP = 28257
 MTU_INET6 = 1280
 """Least MTU of IPv6 (IPV6_MIN_MTU of linux/ipv6.h): below it a device loses its addresses."""
 SCRATCH = 0x10000
-"""Bit in the mark of devices that are being deleted together (kernel/netlink/group_delete.py)."""
+"""Bit in the group of devices that are being deleted together. The bits above it are drawn for each
+deletion, so that nobody else has that group; those below are the mark (is_scratch)."""
 PROTOCOL = 97
 """Mark of netalias on addresses (IFA_PROTO, one byte): the low byte of GROUP."""
 NOTED = 0x6E800000
 """The upper 9 bits of the metric of a label inside a known network, which notes the prefix length
 that was asked for in the next 7 bits and its slot in the others (kinds/label.py)."""
+
+
+def is_scratch(group: int, mark: int) -> bool:
+    """Whether devices of *group* are being deleted together, and had *mark* before."""
+    return group & (SCRATCH | SCRATCH - 1) == mark | SCRATCH
 
 
 class Value:

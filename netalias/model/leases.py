@@ -98,6 +98,7 @@ class RenewAddress(Step):
     """
 
     __slots__ = ("address", "before")
+    touches = "fields"
 
     missing = EINVAL
 
@@ -119,6 +120,7 @@ class MarkAddress(Step):
     """
 
     __slots__ = ("address", "before")
+    touches = "fields"
 
     def __init__(
         self, device: str, index: int, address: Address, before: MarkAddress | None = None

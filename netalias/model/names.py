@@ -15,11 +15,17 @@ from __future__ import annotations
 
 from netalias import errors
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 NAME_MAX = 15
 """IFNAMSIZ - 1 of linux/if.h, in bytes; also the limit of an IPv4 address label."""
 ALTNAME_MAX = 127
 """ALTIFNAMSIZ - 1 of linux/if.h, in bytes."""
 SLOT_MAX = 65535
+RECORD = "netalias"
+"""First word of the ifalias text of alias devices."""
 
 _DIGITS = "0123456789"
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -134,6 +140,22 @@ def cut(name: AliasName) -> str:
     fits. They name the main device, or another alias of it."""
     raw = str(name).encode("utf-8", "surrogateescape")
     return raw[:NAME_MAX].decode("utf-8", "surrogateescape") if len(raw) > NAME_MAX else ""
+
+
+def agree(primary_name: str, altnames: Iterable[str], ifalias: str) -> bool:
+    """Whether the names of a device with our mark are those of one alias: its primary name ends in
+    a slot, and each alias name among *altnames* or in the record *ifalias* has that slot. Where
+    none of them is an alias name, they are empty: so an interrupted run leaves a device."""
+    head, _, slot = primary_name.rpartition("_")
+    if not head or not slot or slot.strip(_DIGITS):
+        return False
+    said = [one.rpartition(":")[2] for one in altnames if ":" in one and split(one) is not None]
+    words = ifalias.split(None, 2)
+    if len(words) > 1 and words[0] == RECORD and split(words[1]) is not None:
+        said.append(words[1].rpartition(":")[2])
+    if said:
+        return all(one == slot for one in said)
+    return not ifalias and not any(altnames)
 
 
 def split_primary(text: str) -> AliasName | None:

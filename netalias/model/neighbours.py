@@ -70,6 +70,7 @@ class AddProxy(Step):
     """
 
     __slots__ = ("proxy",)
+    touches = "proxy"
 
     def __init__(self, device: str, index: int, proxy: Proxy) -> None:
         super().__init__(device, index, ADDRESS)
@@ -83,6 +84,7 @@ class DelProxy(Step):
     """RTM_DELNEIGH with NTF_PROXY, of exactly this device and address."""
 
     __slots__ = ("proxy",)
+    touches = "proxy"
 
     def __init__(self, device: str, index: int, proxy: Proxy) -> None:
         super().__init__(device, index, RETIRE)

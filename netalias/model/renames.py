@@ -14,6 +14,7 @@ class RenameLink(Step):
     """
 
     __slots__ = ("name",)
+    touches = "name"
 
     hints = {EBUSY: "this kernel renames a device only while it is down"}
 

@@ -51,6 +51,8 @@ class Step(Value):
 
     hints: Mapping[int, str] = {}
     """Hints by the errno of a refusal."""
+    touches = "device"
+    """The kind of object that the step is about (kernel/proof.py)."""
     missing = 0
     """The errno by which the kernel says that the object to change is not there."""
 
@@ -122,6 +124,7 @@ class DelLink(Step):
     """RTM_DELLINK by index; ``group`` is the mark that the planner saw on the device."""
 
     __slots__ = ("group",)
+    touches = "link"
 
     def __init__(self, device: str, index: int, group: int) -> None:
         super().__init__(device, index, REMOVE)
@@ -164,6 +167,7 @@ class SetLink(Step):
     """
 
     __slots__ = ("addrgen", "before", "conf", "ifalias", "mac", "mtu", "tolerate", "up")
+    touches = "settings"
 
     hints = {EADDRINUSE: "another device on the same main device has this MAC"}
 
@@ -213,6 +217,7 @@ class DelAddress(Step):
     """RTM_DELADDR of exactly this device, address, prefix length and label, if it has one."""
 
     __slots__ = ("address",)
+    touches = "address"
 
     def __init__(self, device: str, index: int, address: Address, phase: int = RETIRE) -> None:
         super().__init__(device, index, phase)
@@ -235,5 +240,8 @@ class SysctlChange:
         self.before = {key: getattr(main, key) for key in after}
         self.after = after
         self.restores = restores
-        place = (main.name, main.index, RETIRE if restores else SET)
+        # In the first send, right behind the reading, where the step makes a device; with the
+        # address of a label.
+        phase = SET if "promote_secondaries" in after else CREATE
+        place = (main.name, main.index, RETIRE if restores else phase)
         self.step = SetLink(*place, conf=after, before=SetLink(*place, conf=self.before))

@@ -14,7 +14,16 @@ from netalias.kinds import (
     UNLINKED,
     surplus,
 )  # fmt: skip
-from netalias.model import AF_INET, FOREVER, GROUP, PROTOCOL, RT_SCOPE_LINK, SCRATCH, Alias, names
+from netalias.model import (
+    AF_INET,
+    FOREVER,
+    GROUP,
+    PROTOCOL,
+    RT_SCOPE_LINK,
+    Alias,
+    is_scratch,
+    names,
+)
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -114,19 +123,11 @@ class Observed:
 
     @property
     def remnants(self) -> list[Device]:
-        """Devices of ours that no alias owns: an interrupted run was about to delete them, or had
-        not named them yet when the main device was renamed."""
-        marks = (self.group, self.group | SCRATCH)
+        """Devices of ours that an interrupted run was about to delete."""
         devices = self.snapshot.devices.values()
-        ours = [device for device in devices if device.group in marks and device.kind in KINDS]
-        known = {id(alias.device) for alias in self.aliases}
-        return [device for device in ours if id(device) not in known and self._is_named(device)]
-
-    def _is_named(self, device: Device) -> bool:
-        """Whether a device has a name that netalias gives."""
-        if not device.remote and names.split_primary(device.name) is not None:
-            return True
-        return recognise_one(device, self.snapshot, self.registry) is not None
+        left = [device for device in devices if is_scratch(device.group, self.group)]
+        found = [recognise_one(device, self.snapshot, self.registry) for device in left]
+        return [device for device, alias in zip(left, found, strict=True) if alias is not None]
 
     def main(self, name: AliasName) -> Device:
         """The main device of *name*. Raises NoSuchDevice; BadName if it is an alias."""
@@ -218,10 +219,11 @@ def recognise_one(
 ) -> Alias | None:
     """The alias of a device with our mark, or None.
 
-    It is recognised by altname, ifalias or primary name, in this order. *stranded*: its main device
-    is known to have gone to another namespace.
+    It is recognised by altname, ifalias or primary name, in this order, none of which may say
+    something else (names.agree). *stranded*: its main device is known to have gone to another
+    namespace.
     """
-    if device.kind not in KINDS:
+    if device.kind not in KINDS or not names.agree(device.name, device.altnames, device.ifalias):
         return None
     named, recorded, tail = _recorded(device)
     find_main = _main_by_name if device.kind in UNLINKED else _main_below
@@ -325,12 +327,14 @@ def _seconds(text: str) -> int:
 
 
 def _from_primary(device: Device, main: Device | None) -> AliasName | None:
-    """The alias name by the primary name alone, as an interrupted run leaves it."""
-    name = names.split_primary(device.name)
-    if name is not None and main is not None:
-        name = AliasName(main.name, name.slot)
-        return name if names.primary(name) == device.name else None
-    return name
+    """The alias name by the primary name alone, as an interrupted run leaves it: it must be the
+    one that the main device gives, by its name or an alternative one."""
+    slot = names.number(device.name.rpartition("_")[2], 5)
+    if main is None or not 0 <= slot <= names.SLOT_MAX:
+        return None
+    known = (AliasName(one, slot) for one in (main.name, *main.altnames))
+    given = any(names.primary(name) == device.name for name in known)
+    return AliasName(main.name, slot) if given else None
 
 
 def _own_entry(entries: list[Address]) -> Address | None:
@@ -449,7 +453,7 @@ def only(observed: Observed, name: str) -> Device:
     main = observed.snapshot.device(name)
     if main is None:
         raise errors.NoSuchDevice(f"--only {name}: there is no such device")
-    if main.group in (observed.group, observed.group | SCRATCH):
+    if main.group == observed.group or is_scratch(main.group, observed.group):
         raise errors.BadName(f"--only {name}: this is an alias, a main device is needed")
     return main
 

@@ -1,13 +1,13 @@
-"""Orphans: addresses with our mark that no alias owns, since the kernel has dropped their slot.
+"""Orphans: IPv4 addresses with our mark that no alias owns: the kernel has dropped their slot.
 
 If a device is renamed, the kernel sets its first IPv4 label to the bare name of the device
 (inetdev_changename of net/ipv4/devinet.c), and the slot is lost. Only declarations tell which
-alias has the address.
+alias has the address: the protocol alone may be that of another program, and removes nothing.
 """
 
 from __future__ import annotations
 
-from netalias.model import PROTOCOL, SCRATCH, Alias
+from netalias.model import AF_INET, PROTOCOL, Alias, is_scratch
 from netalias.model.names import AliasName
 from netalias.observed import recognise_one
 
@@ -35,13 +35,14 @@ class Nameless(AliasName):
 def orphans(observed: Observed) -> dict[tuple[int, bytes], Alias]:
     """The orphans as aliases without a slot, by ifindex and packed address."""
     owned = {id(alias.entry) for alias in observed.aliases}
-    ours = (observed.group, observed.group | SCRATCH)
     found: dict[tuple[int, bytes], Alias] = {}
     for index, entries in observed.snapshot.addresses.items():
         main = observed.snapshot.devices.get(index)
-        if main is None or main.group in ours:
+        if main is None or main.group == observed.group or is_scratch(main.group, observed.group):
             continue
         for entry in entries:
+            if entry.family != AF_INET or entry.label != main.name:
+                continue
             if entry.protocol == PROTOCOL and id(entry) not in owned:
                 if recognise_one(main, observed.snapshot, observed.registry):
                     break  # an alias device with another mark, or without one

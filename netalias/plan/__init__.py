@@ -23,7 +23,6 @@ from netalias.model import (
     RANDOM_MAC,
     RT_SCOPE_HOST,
     RT_SCOPE_UNIVERSE,
-    SCRATCH,
     Address,
     Snapshot,
     names,
@@ -286,15 +285,15 @@ def _check_new(
         device = observed.snapshot.device(taken)
         if device is None:
             continue
-        if device.group == observed.group | SCRATCH:
+        if device in observed.remnants:
             remnants = [DelLink(device.name, device.index, device.group)]
             continue
-        if device.group != observed.group:
+        other = next((one for one in observed.aliases if one.device is device), None)
+        if other is None:
             raise errors.AlreadyExists(
                 f"{name}: {taken} names the device {device.name}, which netalias did not make"
             )
-        other = next((one for one in observed.aliases if one.device is device), None)
-        if other is None or other.name == name:
+        if other.name == name:
             raise errors.AlreadyExists(f"{name}: {taken} names the alias {device.name} already")
         from netalias.plan.renamed import give_way
 

@@ -107,7 +107,7 @@ class _Comparison:
         ]
         self.diff.present = len(present)
         leaving = [alias for alias in present if removing and id(alias) not in self.kept]
-        leaving = [alias for alias in leaving if not self._spared(alias)]
+        leaving = [alias for alias in leaving if _is_known(alias) and not self._spared(alias)]
         self.gone.update(map(id, leaving))
         self.diff.removed = len(leaving)
         remnants = [_remnant(device, self.observed) for device in self.observed.remnants]
@@ -372,11 +372,17 @@ def _width(wish: Wish) -> int:
     return wish.type.bits if wish.prefixlen is None else wish.prefixlen
 
 
+def _is_known(alias: Alias) -> bool:
+    """Whether more than the protocol, which others may use, says that an alias is ours: of an
+    orphan, a slot in its metric."""
+    return alias.name.slot >= 0 or (alias.entry is not None and bool(alias.entry.noted))
+
+
 def _remnant(device: Device, observed: Observed) -> Alias:
-    """The alias for a device that an interrupted run was about to delete, by its name as an alias
-    or else by its primary name."""
+    """The alias of a device that an interrupted run was about to delete."""
     found = recognise_one(device, observed.snapshot, observed.registry)
-    return found or Alias(AliasName(device.name, 0), device.kind, device=device)
+    assert found is not None
+    return found
 
 
 def _is_of(name: str, only: str, main: Device | None, observed: Observed) -> bool:

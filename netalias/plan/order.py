@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.model import AF_INET
+from netalias.model import AF_INET, AF_INET6
 from netalias.model.steps import (
     REMOVE,
     REMOVE_PRIMARY,
@@ -34,6 +34,7 @@ def arrange(items: Sequence[Difference], snapshot: Snapshot, *, ordered: bool = 
     *ordered*: only a later item may take the place of an earlier one.
     """
     untangle(items, ordered=ordered)
+    take_routes_along([item.plan for item in items])
     keep_secondaries([item.plan for item in items], snapshot)
 
 
@@ -56,6 +57,37 @@ def untangle(items: Sequence[Difference], *, ordered: bool = False) -> None:
             for step in last:
                 if not isinstance(step, AddAddress):
                     step.phase = REMOVE
+
+
+def take_routes_along(plans: Sequence[Plan]) -> None:
+    """Delete the route of an IPv6 address that goes while another one of its network comes.
+
+    The kernel leaves it for that one, as it does for one that is there already (kinds/label.py).
+    """
+    steps = [step for plan in plans for step in plan.steps]
+    coming = [step for step in steps if isinstance(step, AddAddress) and _routed(step.address)]
+    if not coming:
+        return
+    networks = {(step.index, network_of(step.address)) for step in coming}
+    for plan in plans:
+        going = [one for one in plan.steps if isinstance(one, DelAddress) and _routed(one.address)]
+        for step in going:
+            if (step.index, network_of(step.address)) in networks:
+                _take_route(plan, step, coming)
+
+
+def _routed(entry: Address) -> bool:
+    return entry.family == AF_INET6 and entry.routed
+
+
+def _take_route(plan: Plan, gone: DelAddress, coming: Iterable[AddAddress]) -> None:
+    from netalias.model.routes import DelRoute, connected
+
+    route = connected(gone.address, gone.index)
+    known = any(isinstance(step, DelRoute) and step.route == route for step in plan.steps)
+    again = (connected(step.address, step.index) for step in coming if step.index == gone.index)
+    if not known and route not in again:
+        plan.steps.append(DelRoute(gone.device, gone.index, route))
 
 
 def keep_secondaries(plans: Iterable[Plan], snapshot: Snapshot) -> None:

@@ -190,7 +190,7 @@ class _Settlement:
         """Aliases with another mark (Setup.group) on main devices with saved values, and these."""
         for index in self.terms.old:
             for device in self.observed.snapshot.uppers(index):
-                if device.kind in NEEDED and device.group & ~SCRATCH != self.observed.group:
+                if device.kind in NEEDED and device.group & (SCRATCH - 1) != self.observed.group:
                     entries = self.observed.snapshot.on(device.index)
                     if device.ifalias.startswith(f"{RECORD} ") and any(
                         entry.family == AF_INET for entry in entries

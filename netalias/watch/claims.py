@@ -22,7 +22,7 @@ from netalias.packets.probe import Probing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from netalias.claim import Claim, Context, Found
     from netalias.kernel import Kernel
@@ -202,9 +202,9 @@ class Session(ClaimSession):
         self._checks = checks
         self._announcer = announcer
 
-    def look(self) -> Found:
+    def look(self, clear: Collection[Place] = ()) -> Found:
         """The claims that cannot be added now: addresses in use, or still being probed for."""
-        probed = foreign(self._snapshot, [one for one in self._probed if one.family == AF_INET])
+        probed = foreign(self._snapshot, self.unprobed(clear))
         found = [(one, self._checks.verdict(one)) for one in probed]
         return [(one, error) for one, error in found if error is not None]
 

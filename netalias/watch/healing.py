@@ -119,7 +119,16 @@ class Healing:
         The caller holds the lock. Raises NotPermitted, KernelError.
         """
         found.diff.items = self._admitted(found.diff.items, dirty, now)
-        return mend(self._engine, found.diff) if found.diff.items else None
+        if not found.diff.items:
+            return None
+        admitted = {item.name for item in found.diff.items}
+
+        def again() -> Diff:
+            diff = self.compare(dirty, self._engine.snapshot()).diff
+            diff.items = [item for item in diff.items if item.name in admitted]
+            return diff
+
+        return mend(self._engine, found.diff, again)
 
     def heal_all(self, dirty: Dirty, risen: set[str], now: float) -> bool:
         """Repair all declared aliases, and remove none; whether something failed.

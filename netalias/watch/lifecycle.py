@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
     from netalias.model import Device
+    from netalias.plan.diff import Diff
     from netalias.watch.impact import Affected
     from netalias.watch.report import Report
 
@@ -137,11 +138,15 @@ class Lifecycle:
         found = [one for one in found if AliasName(main.name, one.name.slot) not in wished]
         text = "\n".join(lines(found, engine.registry, mac=True))
         wanted = parse([(f"aliases of {old}", text)], engine.registry)
-        observed = engine.observe()
-        diff = compare(Declarations(wanted.blocks, []), observed, removing=False, force=True)
+        declared = Declarations(wanted.blocks, [])
+
+        def look() -> Diff:
+            return compare(declared, engine.observe(), removing=False, force=True)
+
+        diff = look()
         if not diff.items:
             return False
-        outcome = mend(engine, diff)
+        outcome = mend(engine, diff, look)
         count = counted(len(outcome.done), "alias")
         self._report.journal.notice(f"{old} is called {main.name} now: {count} renamed")
         return self._report.failures(outcome)
@@ -173,7 +178,7 @@ class Lifecycle:
         left = [alias for alias in found if alias.family != AF_INET6]
         outcome = remove(engine, observed, left) if left else None
         steps = [_withdrawal(alias) for alias in found if alias not in left]
-        failures = engine.kernel.apply(steps)
+        failures = engine.kernel.apply(steps, seen=observed.snapshot)
         affected.doubtful = {}
         for failure in failures:
             self._report.journal.error(failure.error.line())

@@ -12,7 +12,7 @@ from netalias.claim import Claim, Policy
 from netalias.desired.declarations import counted
 from netalias.engine import announce
 from netalias.kernel import GONE
-from netalias.model import AF_INET6, PROTOCOL
+from netalias.model import AF_INET6, PROTOCOL, Snapshot
 from netalias.model.leases import PARTS, renewals, running
 from netalias.model.neighbours import AddProxy, Proxy
 from netalias.runtime import published
@@ -98,7 +98,7 @@ class Republisher:
         steps = self.missing()
         for number, step in enumerate(steps):
             step.owner = number
-        failures = self._engine.kernel.apply(steps) if steps else []
+        failures = self._engine.kernel.apply(steps, seen=Snapshot()) if steps else []
         return len(steps) - len(failures), failures
 
 
@@ -243,12 +243,14 @@ class LeaseRenewer:
         controller = self._controller
         lengths: dict[AliasName, int] = {}
         aging = []
-        for alias in controller.engine.observe().aliases:
+        observed = controller.engine.observe()
+        for alias in observed.aliases:
             wish = controller.wish(alias)
             if wish is not None and wish.lease and running(alias):
                 assert alias.entry is not None
                 lengths[alias.name] = wish.lease
                 if alias.entry.valid <= wish.lease * (PARTS - 1) / PARTS + 1:
                     aging.append(alias)
-        failures = controller.engine.kernel.apply(renewals(aging, lengths))
+        steps = renewals(aging, lengths)
+        failures = controller.engine.kernel.apply(steps, seen=observed.snapshot)
         return [one for one in failures if one.error.errno not in GONE]

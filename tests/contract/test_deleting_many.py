@@ -86,9 +86,9 @@ def test_an_undoing_of_many(kernel: Kernel) -> None:
     done(kernel, AddAltname("old", old, "eth9:0"))
     before = state(kernel)
     steps: list[Step] = [AddAltname("old", old, "eth9:0").inverse()]
-    for name in ("a", "b", "c"):
-        steps += [macvlan(kernel, name), SetLink(name, 0, ifalias="x")]
-    steps.append(AddAltname("a", 0, "eth9:0"))
+    for slot, name in enumerate(("a_0", "b_1", "c_2")):
+        steps += [macvlan(kernel, name), SetLink(name, 0, ifalias=f"netalias eth9:{slot}")]
+    steps.append(AddAltname("a_0", 0, "eth9:0"))
     steps.append(SetLink("zz", 9999, up=True))
     (failure,) = kernel.apply(steps)
     assert failure.step is steps[-1]

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import ESTALE
 
 import pytest
+from declared_machine import entry_of
 from stage import MAC, OTHER_MAC, alias, done, index, inet, macvlan, refused, state
 
 from netalias import errors
 from netalias.kernel import Kernel
-from netalias.model.steps import RAISE, SET, AddAddress, AddAltname, DelAddress, SetLink, Step
+from netalias.model import GROUP, PROTOCOL
+from netalias.model.steps import (
+    RAISE,
+    SET,
+    AddAddress,
+    AddAltname,
+    DelAddress,
+    DelLink,
+    SetLink,
+    Step,
+)
 
 
 def twins(kernel: Kernel) -> tuple[int, SetLink]:
@@ -132,3 +144,33 @@ def test_interrupted_change(
     assert state(kernel) == before
     assert kernel.snapshot().devices[number].mac == MAC
     assert kernel.apply(steps) == []
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["before", "behind"])
+@pytest.mark.parametrize("text", ["2001:db8::5/128", "2001:db8::5/64", "10.9.0.5/24"])
+def test_interrupted_at_an_address_of_others(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, text: str, behind: bool
+) -> None:
+    """The kernel has refused it (EEXIST), so it is not undone: it has no mark of ours."""
+    number = index(kernel, "eth9")
+    done(kernel, AddAddress("eth9", number, entry_of(text)))
+    before = kernel.snapshot().on(number)
+    wanted = entry_of(text)
+    wanted.protocol, wanted.metric = PROTOCOL, 0 if ":" not in text else 0x6E610000
+    monkeypatch.setattr(kernel, "send", Interrupted(kernel, 1, behind=behind))
+    with pytest.raises(KeyboardInterrupt):
+        kernel.apply([AddAddress("eth9", number, wanted)])
+    monkeypatch.undo()
+    assert kernel.snapshot().on(number) == before
+
+
+def test_a_device_that_has_another_mark_by_now(kernel: Kernel) -> None:
+    """A plan names a device by its index; by now it is none of ours."""
+    done(kernel, macvlan(kernel, "a_0", mac=MAC))
+    seen = kernel.snapshot()
+    number = index(kernel, "a_0")
+    other = DelLink("a_0", number, 5)
+    (failure,) = kernel.apply([other], seen=seen)
+    assert failure.error.errno == ESTALE
+    assert "a_0" in state(kernel)
+    assert kernel.apply([DelLink("a_0", number, GROUP)], seen=seen) == []

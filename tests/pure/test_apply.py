@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from netalias import errors
 from netalias.kernel import Failure, Kernel, sends
 from netalias.kernel.memory import Memory
+from netalias.kernel.proof import portions
 from netalias.model import GROUP, PROTOCOL, Address, Device
 from netalias.model.commands import title
 from netalias.model.leases import MarkAddress
@@ -78,7 +79,7 @@ Plan = Callable[[Kernel, int], list[Step]]
 
 def make(kernel: Kernel, owner: int) -> list[Step]:
     """A new device with everything, in five phases."""
-    name = f"new{owner}"
+    name = f"new_{owner}"
     return [
         CreateLink(name, "macvlan", group=GROUP, mode=BRIDGE, link=ETH0),
         SetLink(name, 0, QUIET, addrgen=1),
@@ -125,7 +126,7 @@ def inherit(kernel: Kernel, owner: int) -> list[Step]:
     """A new device takes the altname of the old one, which stays."""
     old = f"old{owner}"
     release = DelAltname(old, number(kernel, old), f"a{owner}")
-    return [release, *make(kernel, owner), AddAltname(f"new{owner}", 0, f"a{owner}")]
+    return [release, *make(kernel, owner), AddAltname(f"new_{owner}", 0, f"a{owner}")]
 
 
 def change(kernel: Kernel, owner: int) -> list[Step]:
@@ -205,6 +206,27 @@ def test_sends(places: list[int]) -> None:
         assert any(former[-1].phase < barrier <= batch[0].phase for barrier in BARRIERS)
 
 
+@given(st.lists(st.sampled_from(["address", "switched", "other"]), max_size=40))
+def test_portions(kinds: list[str]) -> None:
+    """No portion deletes more than so many addresses, unless they cannot be told apart; a switch
+    stays with its address, and nothing is lost."""
+    steps: list[Step] = []
+    for kind in kinds:
+        if kind == "other":
+            steps.append(AddAltname("x", 1, "y"))
+            continue
+        switch = [SetLink("x", 1, conf={"promote_secondaries": value}) for value in (1, 0)]
+        around = switch if kind == "switched" else []
+        steps += [*around[:1], DelAddress("x", 1, inet("10.0.0.1")), *around[1:]]
+    found = portions([steps], 3)
+    assert [step for part in found for step in part] == steps
+    for before, behind in pairwise(found):
+        assert isinstance(before[-1], DelAddress)
+        assert isinstance(behind[0], DelAddress)
+    if "address" in kinds and {*kinds} == {"address"}:
+        assert all(len(part) <= 3 for part in found)
+
+
 def test_phases_of_different_owners_go_together() -> None:
     """All devices are made in one send, then all is done to them in the next ones."""
     kernel = stage()
@@ -279,7 +301,7 @@ def test_the_first_refusal_of_an_owner_is_told() -> None:
 def test_later_steps_are_not_sent() -> None:
     """What follows a device that was not made must not hit another one of its name."""
     kernel = stage()
-    kernel.add_device("new0", "dummy")
+    kernel.add_device("new_0", "dummy")
     before = picture(kernel)
     (failure,) = kernel.apply(owned(0, make(kernel, 0)))
     assert failure.error.errno == EEXIST
@@ -367,7 +389,7 @@ def test_in_order_without_a_refusal() -> None:
     kernel = stage()
     steps = [step for owner in range(OWNERS) for step in owned(owner, make(kernel, owner))]
     assert kernel.apply(steps, ordered=True) == []
-    assert all(number(kernel, f"new{owner}") != 9999 for owner in range(OWNERS))
+    assert all(number(kernel, f"new_{owner}") != 9999 for owner in range(OWNERS))
 
 
 # Stopping ---------------------------------------------------------------------------------------
@@ -463,7 +485,7 @@ def test_what_brings_back_is_not_stopped() -> None:
     kernel = stage()
     kernel.stopping = True
     assert kernel.apply(owned(0, make(kernel, 0)), stoppable=False) == []
-    assert number(kernel, "new0") != 9999
+    assert number(kernel, "new_0") != 9999
     before = picture(kernel)
     steps = owned(1, [*make(kernel, 1), refusal(RETIRE)])
     assert codes(kernel.apply(steps, stoppable=False)) == {1: ENODEV}

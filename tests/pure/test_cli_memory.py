@@ -291,13 +291,13 @@ def test_many_names_that_programs_cut(run: Command, tmp_path: Path) -> None:
 
 STEPS = """\
 ip link add eth0_0 link eth0 group 28257 type macvlan mode bridge
+sysctl -qw net.ipv4.conf.eth0.arp_announce=2 net.ipv4.conf.eth0.arp_ignore=1
 ip link set dev eth0_0 addrgenmode none
 ip link property add dev eth0_0 altname eth0:0
 ip link set dev eth0_0 alias 'netalias eth0:0'
 sysctl -qw net.ipv4.conf.eth0_0.rp_filter=2 net.ipv4.conf.eth0_0.arp_filter=0 \
 net.ipv4.conf.eth0_0.medium_id=-1 net.ipv4.conf.eth0_0.arp_announce=2 \
 net.ipv4.conf.eth0_0.arp_ignore=1 net.ipv4.conf.eth0_0.promote_secondaries=1
-sysctl -qw net.ipv4.conf.eth0.arp_announce=2 net.ipv4.conf.eth0.arp_ignore=1
 ip addr add 200.1.1.1/24 dev eth0_0 broadcast 200.1.1.255 proto 97
 ip link set dev eth0_0 up
 """
@@ -737,7 +737,7 @@ def test_altname_with_a_newline(run: Command) -> None:
     """An altname may hold anything; a view has one line an alias all the same."""
     run.split("eth0:0 200.1.1.1 kind dummy")
     index = run.memory.device("eth0_0").index
-    run.memory.send([AddAltname("eth0_0", index, "eth\n1:5")])
+    run.memory.send([AddAltname("eth0_0", index, "eth\n1:0")])
     run.memory.remove_device("eth0")
     for words in ("show", "-br show", "-o show"):
         assert len(run.split(words).splitlines()) == (2 if words == "show" else 1)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from errno import EIO
 from random import Random
+from typing import Any
 
 import declared_machine
 import pytest
@@ -144,14 +145,12 @@ class Moody(Mortal):
 
     dice: Random | None = None
 
-    def apply(
-        self, steps: Iterable[Step], *, ordered: bool = False, stoppable: bool = True
-    ) -> list[Failure]:
+    def apply(self, steps: Iterable[Step], *, stoppable: bool = True, **rest: Any) -> list[Failure]:
         steps = list(steps)
         if self.dice is not None and stoppable:
             owners = sorted({step.owner for step in steps})
             self.unlucky = {owner for owner in owners if self.dice.random() < 0.4}
-        return super().apply(steps, ordered=ordered, stoppable=stoppable)
+        return super().apply(steps, stoppable=stoppable, **rest)
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         return [

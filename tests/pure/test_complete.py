@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from test_cli_memory import Command
 
-import netalias
 from netalias import cli, errors
 
-SCRIPTS = Path(netalias.__file__).parents[1] / "tools/completion"
+SCRIPTS = Path(__file__).parents[2] / "tools/completion"
 
 
 @pytest.fixture

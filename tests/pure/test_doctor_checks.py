@@ -177,7 +177,8 @@ def test_a_name_too_long_for_a_label() -> None:
     commands = []
     for slot in slots.values():
         stats = Stats(rx_packets=0, tx_packets=3)
-        device_of = alias(altnames=[slot], ifalias=f"netalias {slot}", stats=stats)
+        called = primary(AliasName(name, int(slot.partition(":")[2])))
+        device_of = alias(name=called, altnames=[slot], ifalias=f"netalias {slot}", stats=stats)
         observed = Observed(Snapshot([device(2, name), device_of], [address(10, ALIAS)]), lazy())
         found = Facts(observed)
         assert list(mac_filter(found)) == []

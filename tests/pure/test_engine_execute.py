@@ -13,7 +13,7 @@ from netalias.claim import Claim
 from netalias.engine.reconcile import Outcome, Rules, mend, reconcile, remove
 from netalias.kernel.memory import Memory
 from netalias.plan.compare import compare
-from netalias.plan.diff import REMOVED
+from netalias.plan.diff import REMOVED, Diff
 
 LINES = "eth0:0 10.0.0.1 kind macvlan\neth0:1 10.0.0.2 kind macvlan\neth1:0 10.0.0.3 kind label\n"
 
@@ -44,9 +44,11 @@ def stage() -> Declared:
 
 def mended(stage: Declared, text: str = LINES) -> Outcome:
     """What mend() does for these lines."""
-    observed = stage.engine.observe()
-    diff = compare(stage.parsed(text), observed, removing=False)
-    return mend(stage.engine, diff)
+
+    def look() -> Diff:
+        return compare(stage.parsed(text), stage.engine.observe(), removing=False)
+
+    return mend(stage.engine, look(), look)
 
 
 def test_what_is_missing_comes(stage: Declared) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 from declared_machine import DeclaredAliases, entry_of, seen
@@ -231,7 +232,7 @@ def test_label_that_lost_its_slot(stage: Declared) -> None:
     stage.kernel.set_device("eth0", name="wan0")
     assert stage.on("wan0") == ["10.0.0.1/32"]
     assert stage.lines("wan0:5 10.0.0.1\n") == ["~ wan0:5 10.0.0.1/32 name wan0 -> wan0:5"]
-    assert stage.lines("wan0:6 10.0.0.2\n")[0] == "- wan0:? 10.0.0.1/32 label"
+    assert not [one for one in stage.lines("wan0:6 10.0.0.2\n") if one.startswith("-")]
     stage.reconcile("wan0:5 10.0.0.1\n")
     assert stage.on("wan0") == ["10.0.0.1/32 label=wan0:5"]
 
@@ -257,12 +258,54 @@ def test_interrupted_replacement_of_an_address(stage: Declared) -> None:
         assert stage.on("eth0_0") == [f"{left}/32"]
 
 
-def test_unnamed_device_of_a_renamed_main(stage: Declared) -> None:
-    """A run that was killed before it named its device leaves nothing, whatever happens then."""
+def test_unnamed_device(stage: Declared) -> None:
+    """A run that was killed before it named its device leaves nothing."""
     stage.kernel.add_device("eth0_3", "macvlan", link="eth0", group=GROUP)
-    stage.kernel.set_device("eth0", name="wan0")
     stage.reconcile("eth1:0 10.0.0.1\n")
     assert not stage.has("eth0_3")
+
+
+# Whose it is ----------------------------------------------------------------------------------
+
+FOREIGN: tuple[dict[str, Any], ...] = (
+    {"name": "web_1"},
+    {"name": "eth00"},
+    {"name": "eth0_1", "altnames": ["eth0:2"]},
+    {"name": "eth0_1", "altnames": ["uplink"]},
+    {"name": "eth0_1", "ifalias": "uplink of a customer"},
+    {"name": "eth0_1", "ifalias": "netalias eth0:2 ip 10.0.0.9"},
+    {"name": "eth0_1", "altnames": ["eth0:1"], "ifalias": "netalias eth0:2 ip 10.0.0.9"},
+)
+"""Devices with our group whose names say that they are no aliases."""
+
+
+@pytest.mark.parametrize("fields", FOREIGN, ids=str)
+@pytest.mark.parametrize("group", [GROUP, GROUP | SCRATCH])
+def test_the_group_alone_is_no_mark(stage: Declared, fields: dict[str, Any], group: int) -> None:
+    """Group, primary name, altname and ifalias must agree before anything is removed."""
+    stage.kernel.add_device(kind="macvlan", link="eth0", group=group, **fields)
+    assert not [one for one in stage.lines("eth1:0 10.0.0.1\n") if one.startswith("-")]
+    stage.reconcile("eth1:0 10.0.0.1\n")
+    assert stage.has(fields["name"])
+
+
+def test_a_dummy_without_its_main_is_nobodys(stage: Declared) -> None:
+    """Without altname and record only the main device could tell whose it is."""
+    stage.kernel.add_device("web_1", "dummy", group=GROUP)
+    stage.reconcile("eth1:0 10.0.0.1\n")
+    assert stage.has("web_1")
+
+
+@pytest.mark.parametrize(
+    ("device", "text"),
+    [("lo", "127.1.0.1/32"), ("eth0", "10.7.0.1/24"), ("eth0", "2001:db8::7/64")],
+)
+def test_the_protocol_alone_is_no_mark(stage: Declared, device: str, text: str) -> None:
+    """Another program may use the same number: its address has no slot of ours."""
+    stage.kernel.add_address(device, entry_of(text).copy(protocol=97))
+    before = stage.on(device)
+    stage.reconcile("eth1:0 10.0.0.1\n")
+    assert stage.on(device) == before
 
 
 # Who makes room for whom ----------------------------------------------------------------------

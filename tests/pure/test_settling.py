@@ -13,7 +13,7 @@ from test_plan_compare import Declared
 
 from netalias import errors
 from netalias.engine import Engine, Setup
-from netalias.engine.batch import Batch
+from netalias.engine.batch import Batch, parse_commands
 from netalias.engine.reconcile import Rules, reconcile
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, Device
@@ -123,7 +123,7 @@ def batch(*lines: str) -> Callable[[Stage], object]:
 
     def work(stage: Stage) -> None:
         found = Batch(stage.engine, lambda words: 0, lambda text: None, force=True)
-        found.run(lines)
+        found.run(parse_commands("\n".join(lines), stage.engine.registry, force=True))
         for _, error in found.failed:
             raise error
 

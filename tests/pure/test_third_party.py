@@ -160,7 +160,7 @@ def test_use(site: Path) -> None:
     line = shown.out.splitlines()[1].split()
     assert line[:5] == ["eth0:0", "eth0_0", "macvlan", "1000.12/24", "up"]
     assert (found.status, found.out) == (0, "eth0:0\n")
-    assert (other.status, other.out, other.err) == (1, "", "")
+    assert (other.status, other.out, other.err) == (3, "", "")
     assert text.out.splitlines()[1] == "eth0:0           5      1000.12".ljust(63)
     assert types.out.splitlines()[1:] == [
         "2       ip              0      ",
@@ -184,7 +184,7 @@ def test_counts_follow_the_family(site: Path) -> None:
         "eth0:0-", "-j types",
     )  # fmt: skip
     statuses = [one.status for one in results]
-    assert statuses == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0]
+    assert statuses == [0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 3, 0, 0]
     found = [counts(one.out) for one in results if one.out.startswith("[")]
     assert [(one.get("ddp", 0), one["ip"], one["ipv6"]) for one in found] == [
         (1, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 1), (1, 0, 0), (0, 0, 0),

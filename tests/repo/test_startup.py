@@ -44,6 +44,8 @@ LABEL = "netalias.kinds.label"
 TOLD = "netalias.packets"
 SESSION = "netalias.system netalias.system.ssh"
 """An address that goes may be that of the SSH session."""
+PROOF = "netalias.kernel.proof"
+"""A deletion in the second send of a plan."""
 REHEARSAL = (
     "netalias.cli.rehearsal netalias.kernel.memory netalias.kernel.memory.addresses"
     " netalias.kernel.memory.devices netalias.kernel.memory.links netalias.kernel.memory.routes"
@@ -84,7 +86,7 @@ STAGE = (
 VERBS = (
     ("eth9:5 192.0.2.15 kind macvlan", 0, f"{CHANGE} {INET} {NEW} {TOLD}"),
     ("eth9:5 192.0.2.15 kind macvlan announce off", 0, f"{CHANGE} {INET} {NEW}"),
-    ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD} {SESSION}"),
+    ("eth9:0 192.0.2.20", 0, f"{CHANGE} {INET} {MACVLAN} {TOLD} {SESSION} {PROOF}"),
     ("eth9:0 192.0.2.10", 0, f"{UNCHANGED} {INET} {MACVLAN}"),
     ("eth9:0 down", 0, f"{CHANGE} {INET} {MACVLAN} {SESSION}"),
     (

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from errno import EBUSY, EINTR, EINVAL, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM
+from collections.abc import Callable, Iterator
+from errno import EBUSY, EINTR, EINVAL, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM, ESTALE
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from player import Player, acknowledge, is_dump, is_probe, wants_ack
-from wire_cases import error_message, few, link_message
+from wire_cases import done_message, error_message, few, link_message
 
 from netalias.kernel import netlink
-from netalias.kernel.netlink import spec
-from netalias.model import GROUP, SCRATCH, Device
+from netalias.kernel.netlink import group_delete, spec
+from netalias.model import GROUP, SCRATCH, Device, is_scratch
 from netalias.model.steps import AddAltname, DelLink, Step
 
 FIRST = 100
@@ -24,13 +24,15 @@ FIRST = 100
 class Groups:
     """A kernel that knows devices by index and mark, and what it refuses.
 
-    ``refused`` is the errno by index of a move, ``stuck`` that of the deletion of a group.
+    ``refused`` is the errno by index of a move, ``stuck`` that of the deletion of a group;
+    ``between`` is called before the devices are listed.
     """
 
     def __init__(self, player: Player, count: int, group: int = GROUP) -> None:
         self.groups = {FIRST + place: group for place in range(count)}
         self.refused: dict[int, int] = {}
         self.stuck = 0
+        self.between: Callable[[], None] = lambda: None
         self.player = player
         player.answer = self
 
@@ -39,6 +41,14 @@ class Groups:
             yield from self._say(request, self._move(request.body))
         elif request.type == "RTM_DELLINK":
             yield from self._say(request, self._delete(request.body))
+        elif request.type == "RTM_GETLINK" and is_dump(request):
+            self.between()
+            for index, group in self.groups.items():
+                device = Device(index, f"d{index - FIRST}", group=group)
+                yield spec.build(link_message(device, request.sequence))
+            yield spec.build(done_message(0, request.sequence))
+        elif request.type == "RTM_GETLINK" and spec.find(request.body, "IFLA_IFNAME") == "x":
+            yield spec.build(link_message(Device(7, "x"), request.sequence))
         else:
             yield from acknowledge(request)
 
@@ -75,6 +85,22 @@ def kernel(player: Player) -> netlink.Netlink:
     return netlink.Netlink()
 
 
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No dice: the scratch group is the one of the mark."""
+    monkeypatch.setattr(group_delete, "urandom", lambda size: bytes(size))
+
+
+def scratch(mark: int) -> int:
+    """The scratch group of a mark without dice."""
+    return mark | SCRATCH | 1 << 17
+
+
+def changes(player: Player) -> list[Any]:
+    """All requests but the readings."""
+    return [request for request in player.requests if request.type != "RTM_GETLINK"]
+
+
 def deletions(count: int, group: int = GROUP, first: int = 0) -> list[DelLink]:
     places = range(first, first + count)
     return [DelLink(f"d{place}", FIRST + place, group) for place in places]
@@ -99,16 +125,16 @@ def test_one_goes_by_its_index(player: Player, kernel: netlink.Netlink) -> None:
 
 
 def test_two_go_as_a_set(player: Player, kernel: netlink.Netlink) -> None:
-    """Moves in given order, then the deletion of the group, in one send that asks once."""
+    """Moves in given order, a reading of who is in the group, then its deletion."""
     machine = Groups(player, 3)
     assert kernel.send(deletions(2)) == [None, None]
-    (messages,) = player.sends
-    assert [told(message) for message in messages] == [
-        ("RTM_SETLINK", FIRST, GROUP | SCRATCH),
-        ("RTM_SETLINK", FIRST + 1, GROUP | SCRATCH),
-        ("RTM_DELLINK", 0, GROUP | SCRATCH),
+    moves, _, deletion = player.sends
+    assert [told(message) for message in (*moves, *deletion)] == [
+        ("RTM_SETLINK", FIRST, scratch(GROUP)),
+        ("RTM_SETLINK", FIRST + 1, scratch(GROUP)),
+        ("RTM_DELLINK", 0, scratch(GROUP)),
     ]
-    assert [wants_ack(message) for message in messages] == [False, False, True]
+    assert [wants_ack(message) for message in (*moves, *deletion)] == [False, True, True]
     assert machine.groups == {FIRST + 2: GROUP}
 
 
@@ -120,11 +146,8 @@ def test_the_group_goes_last_of_all_sends(
     machine = Groups(player, netlink.PACK + more)
     steps = deletions(netlink.PACK + more)
     assert kernel.send(steps) == [None] * len(steps)
-    kinds = [message.type for messages in player.sends for message in messages]
+    kinds = [message.type for message in changes(player)]
     assert kinds == ["RTM_SETLINK"] * len(steps) + ["RTM_DELLINK"]
-    assert [len(messages) for messages in player.sends] == (
-        [netlink.PACK] if more < 0 else [netlink.PACK, more + 1]
-    )
     assert machine.groups == {}
 
 
@@ -171,9 +194,9 @@ def test_two_marks_are_two_sets(player: Player, kernel: netlink.Netlink) -> None
     steps = [steps[place] for place in (0, 2, 1, 3)]
     assert kernel.send(steps) == [None] * 4
     assert machine.groups == {}
-    found = [told(request) for request in player.requests]
+    found = [told(request) for request in changes(player)]
     for group, places in ((GROUP, (0, 1)), (5, (2, 3))):
-        mark = group | SCRATCH
+        mark = scratch(group)
         assert [one for one in found if one[2] == mark] == [
             *(("RTM_SETLINK", FIRST + place, mark) for place in places),
             ("RTM_DELLINK", 0, mark),
@@ -211,10 +234,10 @@ def test_never_a_group_of_others(marks: list[int]) -> None:
         patch.setattr(netlink, "socket", lambda *_: player)
         machine = Groups(player, len(marks) + 1, 0)
         machine.groups |= {FIRST + place: mark for place, mark in enumerate(marks)}
-        steps = [DelLink("d", FIRST + place, mark) for place, mark in enumerate(marks)]
+        steps = [DelLink(f"d{place}", FIRST + place, mark) for place, mark in enumerate(marks)]
         assert netlink.Netlink().send(steps) == [None] * len(marks)
     deleted = [told(request) for request in player.requests if request.type == "RTM_DELLINK"]
-    assert all(not index and group and group & SCRATCH for _, index, group in deleted)
+    assert all(index or (group and group & SCRATCH) for _, index, group in deleted)
     assert machine.groups == {FIRST + len(marks): 0}
 
 
@@ -225,7 +248,7 @@ def test_other_steps_keep_their_side(player: Player, kernel: netlink.Netlink) ->
     others = [AddAltname("x", 7, name) for name in ("before", "between", "behind")]
     steps: list[Step] = [others[0], one, others[1], two, others[2]]
     assert kernel.send(steps) == [None] * 5
-    assert [request.type for request in player.requests] == [
+    assert [request.type for request in changes(player)] == [
         "RTM_NEWLINKPROP", "RTM_NEWLINKPROP",
         "RTM_SETLINK", "RTM_SETLINK", "RTM_DELLINK",
         "RTM_NEWLINKPROP",
@@ -254,15 +277,15 @@ def test_devices_that_are_known_by_name(player: Player, kernel: netlink.Netlink)
     def answer(request: Any) -> Iterator[bytes]:
         if request.type == "RTM_GETLINK" and not is_dump(request):
             name = spec.find(request.body, "IFLA_IFNAME")
-            group = {"mine": GROUP, "too": GROUP, "foreign": 5}[name]
-            index = {"mine": FIRST, "too": FIRST + 1, "foreign": FIRST + 2}[name]
+            group = {"d0": GROUP, "d1": GROUP, "d2": 5}[name]
+            index = FIRST + int(name[1:])
             yield spec.build(link_message(Device(index, name, group=group), request.sequence))
         else:
             yield from machine(request)
 
     machine = Groups(player, 3)
     player.answer = answer
-    steps = [DelLink(name, 0, GROUP) for name in ("mine", "foreign", "too")]
+    steps = [DelLink(name, 0, GROUP) for name in ("d0", "d2", "d1")]
     assert codes(kernel.send(steps)) == [0, ENODEV, 0]
     assert [*machine.groups] == [FIRST + 2]
 
@@ -273,6 +296,8 @@ def test_lost_answers_are_failures(player: Player, kernel: netlink.Netlink) -> N
     def answer(request: Any) -> Iterator[bytes]:
         if is_probe(request):
             yield spec.build(error_message(ENODEV, request.sequence))
+        elif is_dump(request):
+            yield spec.build(done_message(0, request.sequence))
         elif wants_ack(request):
             player.overrun = True
 
@@ -287,7 +312,37 @@ def test_progress_counts_every_send(player: Player, kernel: netlink.Netlink) -> 
     kernel.progress = lambda count: heard.append((len(player.sends), count))
     kernel.send(deletions(netlink.PACK + 5))
     assert heard[0] == (1, netlink.PACK)
-    assert [sends for sends, _ in heard] == [1, 2]
+    assert [sends for sends, _ in heard] == [1, 2, 4]
+
+
+# Members of the group that are not ours
+
+
+def test_a_foreign_member_stays(player: Player, kernel: netlink.Netlink) -> None:
+    """Who puts a device of his own into the scratch group keeps it: ours go by their indexes."""
+    machine = Groups(player, 4)
+    machine.between = lambda: machine.groups.update({FIRST + 3: scratch(GROUP)})
+    assert kernel.send(deletions(3)) == [None] * 3
+    assert machine.groups == {FIRST + 3: scratch(GROUP)}
+    deleted = [told(one) for one in player.requests if one.type == "RTM_DELLINK"]
+    assert deleted == [("RTM_DELLINK", FIRST + place, None) for place in range(3)]
+
+
+def test_a_device_that_is_taken_out_stays(player: Player, kernel: netlink.Netlink) -> None:
+    """Who takes a device out of the scratch group keeps it, and the step fails."""
+    machine = Groups(player, 3)
+    machine.between = lambda: machine.groups.update({FIRST + 1: 0})
+    assert codes(kernel.send(deletions(3))) == [0, ESTALE, 0]
+    assert machine.groups == {FIRST + 1: 0}
+
+
+def test_the_group_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tells the mark, and cannot be that of an earlier run, but by chance."""
+    monkeypatch.undo()
+    found = {group_delete.drawn(GROUP) for _ in range(100)}
+    assert len(found) > 90
+    assert all(is_scratch(one, GROUP) and one < 1 << 31 for one in found)
+    assert not is_scratch(GROUP, GROUP)
 
 
 # Stopping
@@ -336,4 +391,4 @@ def test_an_undoing_is_not_stopped(player: Player, kernel: netlink.Netlink) -> N
     assert failure.left == []
     undone = player.count("RTM_DELLINKPROP")
     assert undone == player.count("RTM_NEWLINKPROP") == 2 * netlink.PACK
-    assert len(player.sends) == 4
+    assert len(player.sends) == 5  # with a reading before the undoing

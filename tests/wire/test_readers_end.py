@@ -88,7 +88,6 @@ READERS: dict[str, Callable[[bytes, int, int], Any]] = {
     "attributes": codec.attributes,
     "spans": codec.spans,
     "link": codec.read_link,
-    "name": codec.read_name,
     "address": codec.read_address,
     "links by layout": twice(layouts.links),
     "addresses by layout": twice(layouts.addresses),

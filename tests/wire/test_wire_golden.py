@@ -10,7 +10,7 @@ from netalias.kernel import netlink
 from netalias.kernel.netlink import codec, group_delete
 from netalias.model import AF_INET, AF_INET6, Address, Device
 from netalias.model.leases import MarkAddress
-from netalias.model.steps import AddAddress, AddAltname, CreateLink, SetLink
+from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelLink, SetLink
 
 pytestmark = pytest.mark.skipif(
     sys.byteorder != "little", reason="the bytes are written down as a little-endian host has them"
@@ -287,12 +287,13 @@ def test_a_mark_on_an_address() -> None:
 
 def test_moving_a_device_to_a_group() -> None:
     """``ip link set eth0_0 group 93793``."""
-    assert group_delete.set_group(7, 7, group_delete.Move("eth0_0", 7, 28257)) == MOVED
+    step = group_delete.Move(DelLink("eth0_0", 7, 28257), 93793)
+    assert group_delete.set_group(7, 7, step) == MOVED
 
 
 def test_deleting_a_group() -> None:
     """``ip link del group 93793``."""
-    assert group_delete.del_group(8, 0, group_delete.DelGroup(28257)) == CLEARED
+    assert group_delete.del_group(8, 0, group_delete.DelGroup(28257, 93793)) == CLEARED
 
 
 def only(data: bytes, kind: int, flags: int, sequence: int) -> tuple[int, int]:

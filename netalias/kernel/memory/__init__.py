@@ -58,7 +58,7 @@ from netalias.model.steps import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import Any
 
     from netalias.model.gateways import Routing
@@ -134,12 +134,30 @@ class Memory(Kernel):
         return Snapshot(
             [plain(node) for node in self._links.nodes.values()],
             [
-                inet.copy(entry)
+                self._shown(entry)
                 for node in self._links.nodes.values()
                 for entry in node.entries
                 if family in (0, entry.family)
             ],
         )
+
+    def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
+        """Copies of these devices and their addresses."""
+        found = {node.index: node for name in names if (node := self._links.named(name))}
+        return Snapshot(
+            [plain(node) for node in found.values()],
+            [self._shown(entry) for node in found.values() for entry in node.entries],
+        )
+
+    def _shown(self, entry: Address) -> Address:
+        copy = inet.copy(entry)
+        if not self.has_protocol:
+            copy.protocol = 0
+        return copy
+
+    def made(self, name: str) -> int:
+        """The ifindex that a step has given it."""
+        return self._made.get(name, 0)
 
     def able(self, kind: str) -> bool:
         """Whether *kind* is one of ``kinds``."""
@@ -438,8 +456,6 @@ class Memory(Kernel):
         entry = inet.copy(wanted)
         entry.index = node.index
         entry.label = entry.label or node.name
-        if not self.has_protocol:
-            entry.protocol = 0
         put(node.entries, entry, node.loopback)
         if put is inet.insert:
             routes.come(node, entry)

@@ -8,9 +8,12 @@ Rules:
 - a dump is taken in first and decoded afterwards, so that it takes no longer than the kernel; one
   that was interrupted all the same (NLM_F_DUMP_INTR) is repeated (interrupted.py);
 - many devices are deleted as a set: each is moved to a scratch group, and one message deletes the
-  group, in 20 ms for all instead of 20 ms for each (dev_deactivate_many, RCU grace periods);
+  group, in 20 ms for all instead of 20 ms for each (dev_deactivate_many, RCU grace periods). The
+  group is drawn for each set, and read before: nobody else is in it;
 - lost answers (ENOBUFS) leave steps with an unknown outcome: they are reported as failed, and
-  undone in case they were done.
+  undone as far as a reading finds our mark on what they may have done;
+- an exception in a send leaves no answer unread (the kernel has worked through all messages when
+  sendmsg(2) returns): what is known to be refused is not undone.
 """
 
 from __future__ import annotations
@@ -22,17 +25,17 @@ from sys import byteorder
 from netalias import errors
 from netalias.kernel import UNKNOWN, Kernel, refused, stopped
 from netalias.kernel.netlink import codec
-from netalias.model import SCRATCH, Snapshot
-from netalias.model.steps import CreateLink, DelLink
+from netalias.model import Snapshot
+from netalias.model.steps import CreateLink, DelLink, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from typing import Any, TypeVar
 
     from netalias.kernel.netlink.interrupted import Body
     from netalias.kernel.netlink.layouts import Reader
-    from netalias.model import Device
+    from netalias.model import Address, Device
     from netalias.model.gateways import Routing
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.routes import Connected
@@ -85,7 +88,7 @@ class Netlink(Kernel):
         self._sequence = 0
         self._able: dict[str, bool] = {}
         self._indexes: dict[str, int] = {}
-        self._leaving: dict[int, int] = {}
+        self.untouched: set[int] = set()
         self._buffer = bytearray(CHUNK)
         self._bulk: dict[int, Reader] = {}
         self._ahead: list[bytes] = []
@@ -132,7 +135,6 @@ class Netlink(Kernel):
         requests = codec.get_links(0), codec.get_addresses(0, family)
         self._indexes = {}
         links = self._dump("list of devices", requests[0], codec.RTM_NEWLINK, codec.read_link)
-        self._leaving = {link.index: link.group for link in links if link.group & SCRATCH}
         entries = self._dump(
             "list of addresses", requests[1], codec.RTM_NEWADDR, codec.read_address
         )
@@ -152,6 +154,23 @@ class Netlink(Kernel):
             if entry.index == index
         ]
         return Snapshot(devices.values(), found)
+
+    def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
+        """Few devices are read by name, more by one dump."""
+        if addresses and len(names) <= FEW:
+            return self.part(names)
+        entries: list[Address] = []
+        links = self._named(names) if len(names) <= FEW else self._links()
+        if addresses:
+            request = codec.get_addresses(0, 0)
+            entries = self._dump(
+                "list of addresses", request, codec.RTM_NEWADDR, codec.read_address
+            )
+        return Snapshot(links, entries)
+
+    def made(self, name: str) -> int:
+        """The ifindex as it was read after the creation."""
+        return self._indexes.get(name, 0)
 
     def _links(self) -> list[Device]:
         request = codec.get_links(0)
@@ -276,7 +295,8 @@ class Netlink(Kernel):
         self._sequence += 1
         sequence = self._sequence
         self._send(operation, numbered(request, sequence))
-        answers, _ = self._answers(operation, sequence)
+        answers: dict[int, Answer] = {}
+        self._answers(operation, sequence, answers)
         return read_code(*answers[sequence]) if sequence in answers else ENOBUFS
 
     # Writing
@@ -287,16 +307,16 @@ class Netlink(Kernel):
         if len(deletions) > 1:
             from netalias.kernel.netlink.group_delete import send_with_set
 
-            return send_with_set(self._send_packs, self._leaving, steps, deletions)
+            return send_with_set(self._send_packs, self._links, steps, deletions)
         results = self._send_packs(steps)
         self._create_anyhow(steps, results)
-        made, lost = [], False
-        for step, error in zip(steps, results, strict=True):
-            if isinstance(step, CreateLink) and (error is None or error.errno in UNKNOWN):
-                made.append(step)
-                lost = lost or error is not None
+        made = [
+            step
+            for step, error in zip(steps, results, strict=True)
+            if isinstance(step, CreateLink) and (error is None or error.errno in UNKNOWN)
+        ]
         if made:
-            self._learn(made, lost)
+            self._learn(made)
         return results
 
     def _create_anyhow(
@@ -350,20 +370,30 @@ class Netlink(Kernel):
         if not packed:
             return results
         packed[-1] = with_ack(packed[-1])
-        self._send("changes", b"".join(packed))
-        answers, lost = self._answers("changes", self._sequence)
-        for sequence, place in places.items():
-            step = steps[place]
-            code, text = (ENOBUFS, "its answer was lost") if lost else (0, "")
-            if sequence in answers:
-                code, text = read_error(*answers[sequence])
-            if code and code not in getattr(step, "tolerate", ()):
-                results[place] = refused(step, code, text, sequence)
+        answers: dict[int, Answer] = {}
+        lost = True
+        try:
+            self._send("changes", b"".join(packed))
+            lost = self._answers("changes", self._sequence, answers)
+        except BaseException:
+            while data := self._receive("changes", MSG_DONTWAIT):
+                _note_answers(data, answers)
+            raise
+        finally:
+            for sequence, place in places.items():
+                step = steps[place]
+                code, text = (ENOBUFS, "its answer was lost") if lost else (0, "")
+                if sequence in answers:
+                    code, text = read_error(*answers[sequence])
+                    if code and not isinstance(step, SetLink):  # that may be done in part
+                        self.untouched.add(id(step))
+                if code and code not in getattr(step, "tolerate", ()):
+                    results[place] = refused(step, code, text, sequence)
         return results
 
-    def _answers(self, operation: str, last: int) -> tuple[dict[int, Answer], bool]:
-        """Errors and acknowledgements by sequence, up to *last*, and whether some were lost."""
-        answers: dict[int, Answer] = {}
+    def _answers(self, operation: str, last: int, answers: dict[int, Answer]) -> bool:
+        """Add errors and acknowledgements to *answers* by sequence, up to *last*; whether some were
+        lost."""
         lost = asked = False
         while last not in answers:
             data = self._receive(operation, MSG_DONTWAIT if lost and not asked else 0)
@@ -378,27 +408,18 @@ class Netlink(Kernel):
                 last = self._sequence
                 self._send(operation, codec.probe_permission(last))
                 continue
-            for kind, flags, sequence, start, end in messages(data):
-                if kind == codec.NLMSG_ERROR:
-                    answers[sequence] = data, flags, start, end
-        return answers, lost
+            _note_answers(data, answers)
+        return lost
 
-    def _learn(self, made: Sequence[CreateLink], lost: bool) -> None:
-        """Read the indexes of new devices, which the next phase needs.
-
-        Where an answer was *lost*, the mark tells a new device from an older one of its name.
-        """
-        if len(made) > FEW and not lost:
-            ours = {step.device for step in made}
-            found = self._dump(
-                "new devices", codec.get_links(0), codec.RTM_NEWLINK, codec.read_name
-            )
-            self._indexes = {name: index for name, index in found if name in ours}
-            return
-        links = self._links() if len(made) > FEW else self._named([step.device for step in made])
+    def _learn(self, made: Sequence[CreateLink]) -> None:
+        """Read the indexes of new devices, which the next phase needs; the mark tells them from
+        others that have got their names, and nobody has named them yet."""
         groups = {step.device: step.group for step in made}
+        links = self._links() if len(groups) > FEW else self._named([*groups])
         self._indexes = {
-            device.name: device.index for device in links if groups.get(device.name) == device.group
+            device.name: device.index
+            for device in links
+            if groups.get(device.name) == device.group and not (device.altnames or device.ifalias)
         }
 
     def _unlearned(self, step: DelLink) -> int:
@@ -580,6 +601,13 @@ def read_text(data: bytes, flags: int, start: int, end: int) -> str:
     if not flags & codec.NLM_F_ACK_TLVS:
         return ""
     return codec.text_of(codec.attributes(data, start, end).get(codec.NLMSGERR_ATTR_MSG, b""))
+
+
+def _note_answers(data: bytes, answers: dict[int, Answer]) -> None:
+    """Add the errors and acknowledgements in a datagram to *answers*, by sequence."""
+    for kind, flags, sequence, start, end in messages(data):
+        if kind == codec.NLMSG_ERROR:
+            answers[sequence] = data, flags, start, end
 
 
 def _errno(data: bytes, start: int) -> int:

@@ -435,18 +435,6 @@ def read_link(data: bytes, start: int, end: int) -> Device:
     return _device(data, start, attributes(data, start + 16, end, LINK_ATTRIBUTES))
 
 
-def read_name(data: bytes, start: int, end: int) -> tuple[str, int]:
-    """Primary name and index of an RTM_NEWLINK; the name comes first (rtnl_fill_ifinfo)."""
-    if end - start < 20:
-        raise WireError(f"a link message of {end - start} bytes")
-    length, kind = ATTR.unpack_from(data, start + 16)
-    if kind != IFLA_IFNAME or length < 4 or start + 16 + length > end:
-        device = read_link(data, start, end)
-        return device.name, device.index
-    _, _, index, _, _ = IFINFO.unpack_from(data, start)
-    return text_of(data[start + 20 : start + 16 + length]), index
-
-
 def _device(data: bytes, start: int, found: dict[int, bytes]) -> Device:
     # Filled slot by slot: a call with twenty keywords would take as long as the decoding.
     device = Device.__new__(Device)

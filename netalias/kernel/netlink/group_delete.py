@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from errno import ENODEV
+from os import urandom
+
+from netalias import errors
+from netalias.kernel import UNKNOWN, refused
 from netalias.kernel.netlink import codec, neighbours, routes, rules
+from netalias.kernel.proof import changed
 from netalias.model import AF_INET6, IFA_F_MCAUTOJOIN, SCRATCH
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.renames import RenameLink
@@ -13,34 +19,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from netalias import errors
+    from netalias.model import Device
     from netalias.model.steps import Step
 
 
 class Move(DelLink):
-    """First half of the deletion of a set: RTM_SETLINK of the scratch mark."""
+    """First half of the deletion of a set: RTM_SETLINK of the group ``scratch``."""
 
-    __slots__ = ()
+    __slots__ = ("scratch",)
+
+    def __init__(self, step: DelLink, scratch: int) -> None:
+        super().__init__(step.device, step.index, step.group)
+        self.scratch = scratch
 
 
 class DelGroup(DelLink):
-    """Second half: RTM_DELLINK of all devices with the scratch mark; the index is ignored."""
+    """Second half: RTM_DELLINK of all devices of the group ``scratch``; the index is ignored."""
 
-    __slots__ = ()
+    __slots__ = ("scratch",)
 
-    def __init__(self, group: int) -> None:
-        super().__init__(f"the devices of group {group | SCRATCH}", -1, group)
+    def __init__(self, group: int, scratch: int) -> None:
+        super().__init__(f"the devices of group {scratch}", -1, group)
+        self.scratch = scratch
 
 
 def set_group(sequence: int, index: int, step: Move) -> bytes:
-    """RTM_SETLINK of the scratch mark."""
-    body = codec.ifinfo(index) + codec.attr_u32(codec.IFLA_GROUP, step.group | SCRATCH)
+    """RTM_SETLINK of the scratch group."""
+    body = codec.ifinfo(index) + codec.attr_u32(codec.IFLA_GROUP, step.scratch)
     return codec.message(codec.RTM_SETLINK, 0, sequence, body)
 
 
 def del_group(sequence: int, index: int, step: DelGroup) -> bytes:
-    """RTM_DELLINK of all devices with this mark (rtnl_group_dellink in net/core/rtnetlink.c)."""
-    body = codec.ifinfo() + codec.attr_u32(codec.IFLA_GROUP, step.group | SCRATCH)
+    """RTM_DELLINK of all devices of this group (rtnl_group_dellink in net/core/rtnetlink.c)."""
+    body = codec.ifinfo() + codec.attr_u32(codec.IFLA_GROUP, step.scratch)
     return codec.message(codec.RTM_DELLINK, 0, sequence, body)
 
 
@@ -84,37 +95,76 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
 """Class of step: its encoder, as in codec.ENCODERS."""
 
 
+def drawn(mark: int) -> int:
+    """A scratch group for devices with *mark*, out of 16383 (model.SCRATCH)."""
+    chance = int.from_bytes(urandom(2), "big") % 0x3FFF + 1
+    return mark & (SCRATCH - 1) | SCRATCH | chance << 17
+
+
 def send_with_set(
     send: Callable[..., list[errors.NetaliasError | None]],
-    leaving: Mapping[int, int],
+    links: Callable[[], list[Device]],
     steps: Sequence[Step],
     deletions: Sequence[DelLink],
 ) -> list[errors.NetaliasError | None]:
     """The answers to *steps*, of which *deletions* are sent as one set for each mark.
 
     Steps behind the last deletion are sent after the sets. *send* is Netlink's way to send packs,
-    *leaving* has index and mark of the devices with a scratch mark.
+    *links* reads all devices.
     """
     answers: dict[int, errors.NetaliasError | None] = {}
     end = max(place for place, step in enumerate(steps) if isinstance(step, DelLink))
     first = [step for step in steps[:end] if not isinstance(step, DelLink)]
     for step, answer in zip(first, send(first), strict=True):
         answers[id(step)] = answer
-    for group in {step.group | SCRATCH for step in deletions}:  # remnants of an earlier run too
-        marked = [step for step in deletions if step.group | SCRATCH == group]
-        if not _only(group, marked, leaving):
-            for step, answer in zip(marked, send(marked, whole=True), strict=True):
-                answers[id(step)] = answer
-            continue
-        moves = [Move(step.device, step.index, step.group) for step in marked]
-        *moved, deleted = send([*moves, DelGroup(group)], whole=True)
-        for step, answer in zip(marked, moved, strict=True):
-            answers[id(step)] = answer or deleted
+    for mark in {
+        step.group & (SCRATCH - 1) for step in deletions
+    }:  # remnants of an earlier run too
+        marked = [step for step in deletions if step.group & (SCRATCH - 1) == mark]
+        for step, answer in zip(marked, _delete_set(send, links, marked, mark), strict=True):
+            answers[id(step)] = answer
     last = steps[end + 1 :]
     return [*(answers[id(step)] for step in steps[: end + 1]), *send(last)]
 
 
-def _only(group: int, deletions: Sequence[DelLink], leaving: Mapping[int, int]) -> bool:
-    """Whether only devices of *deletions* have the scratch mark: others would be deleted too."""
-    ours = {step.index for step in deletions}
-    return all(index in ours for index, found in leaving.items() if found == group)
+def _is_member(step: DelLink, members: Mapping[str, int]) -> bool:
+    """Whether the device of *step*, whose index may be unknown, is among *members* by name."""
+    return step.device in members and step.index in (0, members[step.device])
+
+
+def _delete_set(
+    send: Callable[..., list[errors.NetaliasError | None]],
+    links: Callable[[], list[Device]],
+    marked: Sequence[DelLink],
+    mark: int,
+) -> list[errors.NetaliasError | None]:
+    """The answers to deletions of devices with one mark.
+
+    The group is deleted after a reading that finds these devices in it, and nothing else; where
+    somebody has put another one there each device is deleted by its index.
+    """
+    scratch = drawn(mark)
+    answers = send([Move(step, scratch) for step in marked], whole=True)
+    moved = [
+        step
+        for step, answer in zip(marked, answers, strict=True)
+        if answer is None or answer.errno in UNKNOWN
+    ]
+    try:
+        there = links() if moved else []
+    except errors.KernelError as error:
+        return [answer or error for answer in answers]
+    members = {device.name: device.index for device in there if device.group == scratch}
+    proven = [step for step in moved if _is_member(step, members)]
+    if len(proven) == len(members) and len(proven) > 1:
+        gone = send([DelGroup(mark, scratch)], whole=True) * len(proven)
+    else:
+        gone = send(proven, whole=True)
+    found = {id(step): answer for step, answer in zip(proven, gone, strict=True)}
+    known = {device.index for device in there}
+    for place, step in enumerate(marked):
+        if id(step) in found:
+            answers[place] = found[id(step)]
+        elif answers[place] is None:
+            answers[place] = changed(step) if step.index in known else refused(step, ENODEV)
+    return answers

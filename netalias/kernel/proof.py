@@ -1,0 +1,424 @@
+"""Proof, by a reading right before a send, that its steps still mean what they were planned for.
+
+The kernel knows objects by ifindex and address alone. Between the reading of a plan and its send
+another program may have put an object of its own in the place of ours, or taken our mark away. So
+each device must have the name and group that it was planned with, an address its protocol, label
+and metric, and a sysctl its value. The proof cannot reach into the send that follows it.
+"""
+
+from __future__ import annotations
+
+from errno import ENODEV, ESTALE
+
+from netalias import errors
+from netalias.model import AF_INET, Snapshot, names
+from netalias.model.steps import AddAddress, CreateLink, DelAddress, DelLink, SetLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from typing import Any, Protocol
+
+    from netalias.model import Address, Device
+    from netalias.model.leases import MarkAddress, RenewAddress
+    from netalias.model.neighbours import AddProxy, DelProxy, Proxy
+    from netalias.model.steps import Step
+
+    Doubt = errors.NetaliasError | None
+
+    class Readings(Protocol):
+        """What a proof asks of a Kernel."""
+
+        def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot: ...
+
+        def proxies(self) -> list[Proxy]: ...
+
+        def made(self, name: str) -> int: ...
+
+
+PROMOTE = "promote_secondaries"
+ENTRIES = ("address", "fields")
+"""What the steps touch that change or remove an address that is there (Step.touches)."""
+
+
+def changed(step: Step) -> errors.StateError:
+    """The error for a step whose object another program has changed since it was planned."""
+    from netalias.model.commands import title
+
+    return errors.StateError(
+        f"{title(step)}: another program has changed it meanwhile", errno=ESTALE
+    )
+
+
+def gone(step: Step) -> errors.KernelError:
+    """The error for a step whose device is there no more, under its name and index."""
+    from netalias.model.commands import title
+
+    return errors.kernel_error(title(step), ENODEV)
+
+
+def is_alike(present: Address, planned: Address) -> bool:
+    """Whether an address that is there is the planned one, by all that tells whose it is."""
+    return (
+        present.protocol == planned.protocol
+        and present.metric == planned.metric
+        and (present.label == planned.label or not planned.label)
+    )
+
+
+def portions(batches: Iterable[list[Step]], most: int) -> list[list[Step]]:
+    """The same *batches*, cut so that none deletes more than *most* addresses; the two steps around
+    the deletion of a primary address stay with it."""
+    found: list[list[Step]] = []
+    for batch in batches:
+        begin = count = 0
+        for place, step in enumerate(batch):
+            if step.touches != "address":
+                continue
+            count += 1
+            if count > most and batch[place - 1].touches == "address":
+                found.append(batch[begin:place])
+                begin, count = place, 1
+        found.append(batch[begin:])
+    return found
+
+
+def inverses(done: Sequence[Step]) -> list[tuple[Step, Step | None]]:
+    """The steps that undo *done*, the last one first, each with the one that it undoes."""
+    found: list[tuple[Step, Step | None]] = []
+    made = {(step.owner, step.device) for step in done if isinstance(step.inverse(), DelLink)}
+    for step in reversed(done):
+        inverse = step.inverse()
+        if inverse is None:
+            continue
+        # Deleting a device that this owner has made undoes all its changes; those of a device that
+        # gave way to it, and had its name before, have an index.
+        new = not step.index and (step.owner, step.device) in made
+        if new and not isinstance(inverse, DelLink):
+            continue
+        inverse.owner = step.owner
+        found.append((inverse, step))
+    return found
+
+
+def proven(
+    kernel: Readings, seen: Snapshot, batch: Sequence[Step], done: Iterable[Step]
+) -> tuple[list[Step], list[tuple[Step, errors.NetaliasError]]]:
+    """The steps of *batch*, planned on *seen*, that may be sent after those in *done*; and the
+    others whose object is not what it was, with their errors. Other steps of their owners stay
+    behind, too."""
+    steps, doubts = Proof(kernel, seen).check(batch, done)
+    found = [(step, doubt) for step, doubt in zip(steps, doubts, strict=True) if doubt is not None]
+    owners = {step.owner for step, _ in found}
+    return [step for step in steps if step.owner not in owners], found
+
+
+class Proof:
+    """The proof of the steps of one run. *seen* is the reading that they were planned on."""
+
+    def __init__(self, kernel: Readings, seen: Snapshot | None) -> None:
+        self._kernel = kernel
+        self._seen = seen or Snapshot()
+        self._fresh = Snapshot()
+        self._proxies: dict[tuple[int, bytes], Proxy] = {}
+        self._renamed: dict[int, str] = {}
+        self._made: dict[str, CreateLink] = {}
+        self._set: dict[tuple[int, str], int] = {}
+        self._added: list[AddAddress] = []
+        self._removed: list[DelAddress | DelLink] = []
+
+    def check(self, batch: Sequence[Step], done: Iterable[Step]) -> tuple[list[Step], list[Doubt]]:
+        """The steps of *batch* to be sent, after those in *done*, and the doubt in each, or None.
+
+        Where a primary address would take secondaries along that nobody knew of, they are kept by
+        two more steps.
+        """
+        self._read(batch, done)
+        steps: list[Step] = []
+        doubts: list[Doubt] = []
+        for step in batch:
+            doubt = self._doubt(step)
+            around = [] if doubt else self._promotion(step, batch)
+            steps += [*around[:1], step, *around[1:]]
+            doubts += [None] * len(around[:1]) + [doubt] + [None] * len(around[1:])
+        return steps, doubts
+
+    def undoing(self, pairs: Sequence[tuple[Step, Step | None]], run: Sequence[Step]) -> list[Step]:
+        """Of undoing steps, each with the step that it undoes as far as that is known, those that
+        reach nothing but what this run has done. *run* are all steps that it has executed."""
+        batch = [step for step, _ in pairs]
+        self._read(batch, run)
+        self._removed = [step for step in run if isinstance(step, (DelAddress, DelLink))]
+        steps: list[Step] = []
+        for step, undone in pairs:
+            found = self._undoing(step, undone)
+            if found is not None:
+                around = self._promotion(found, batch)
+                steps += [*around[:1], found, *around[1:]]
+        return steps
+
+    # The reading
+
+    def _read(self, batch: Sequence[Step], done: Iterable[Step]) -> None:
+        """Read what *batch* is about, after the steps *done*."""
+        for step in done:
+            if step.touches == "name":
+                self._renamed[step.index] = step.name  # type: ignore[attr-defined]
+            elif isinstance(step, CreateLink):
+                self._made[step.device] = step
+            elif isinstance(step, AddAddress):
+                self._added.append(step)
+            elif isinstance(step, SetLink):
+                self._set |= {(step.index, key): value for key, value in (step.conf or {}).items()}
+        about = [step for step in batch if step.index >= 0]
+        wanted = {name for step in about for name in (step.device, self._name(step))}
+        entries = any(step.touches in ENTRIES for step in batch)
+        self._fresh = self._kernel.reread(wanted, addresses=entries)
+        if any(step.touches == "proxy" for step in batch):
+            self._proxies = {(one.index, one.local): one for one in self._kernel.proxies()}
+
+    def _name(self, step: Step) -> str:
+        return self._renamed.get(step.index, step.device)
+
+    def _device(self, step: Step) -> Device | None:
+        """The device of a step as it is now, under the name that it should have."""
+        found = self._fresh.device(self._name(step)) or self._fresh.device(step.device)
+        if found is None or (step.index and found.index != step.index):
+            return None
+        return found if found.name in (self._name(step), step.device) else None
+
+    # Steps of a plan
+
+    def _doubt(self, step: Step) -> Doubt:
+        if step.index < 0 or isinstance(step, CreateLink):
+            return None
+        device = self._device(step)
+        if device is None:
+            return gone(step)
+        if not step.index:
+            return None if self._is_new(step, device) else changed(step)
+        planned = self._seen.devices.get(step.index)
+        if planned is not None and (planned.group, planned.kind) != (device.group, device.kind):
+            return changed(step)
+        holds = _HOLDS.get(step.touches)
+        return None if holds is None or holds(self, step, device) else changed(step)
+
+    def _is_new(self, step: Step, device: Device) -> bool:
+        """Whether the device of a step is the one that this run has made under that name."""
+        made, index = self._made.get(step.device), self._kernel.made(step.device)
+        if made is not None and (device.group, device.kind) != (made.group, made.kind):
+            return False
+        named = names.agree(device.name, device.altnames, device.ifalias)
+        return named and index in (0, device.index)
+
+    def _link_is_marked(self, step: DelLink, device: Device) -> bool:
+        return device.group == step.group and names.agree(
+            device.name, device.altnames, device.ifalias
+        )
+
+    def _sysctls_are_alike(self, step: SetLink, device: Device) -> bool:
+        """Whether nobody has set a sysctl that the step is to change."""
+        planned = self._seen.devices.get(step.index)
+        before = step.before.conf if step.before is not None else None
+        for key in step.conf or ():
+            value = getattr(device, key, None)
+            expected = (before or {}).get(key, getattr(planned, key, value))
+            if value not in (self._set.get((step.index, key), expected), None):
+                return False
+        return True
+
+    def _address_is_alike(self, step: DelAddress, device: Device) -> bool:
+        found = self._entry(step.index, step.address)
+        if found is None:
+            return True  # the kernel tells
+        if not found.protocol and self._has_added(step) and not self._keeps_marks():
+            found = found.copy(protocol=step.address.protocol)
+        return is_alike(found, step.address)
+
+    def _has_added(self, step: DelAddress) -> bool:
+        """Whether this run has added the address that a step deletes."""
+        mine = [one.address for one in self._added if one.index == step.index]
+        return _find(mine, step.address) is not None
+
+    def _address_is_known(self, step: MarkAddress | RenewAddress, device: Device) -> bool:
+        found = self._entry(step.index, step.address)
+        known = self._known(step.index, step.address)
+        return found is None or known is None or is_alike(found, known)
+
+    def _proxy_is_ours(self, step: AddProxy | DelProxy, device: Device) -> bool:
+        found = self._proxies.get((step.index, step.proxy.local))
+        return found is None or found.protocol == step.proxy.protocol
+
+    def _entry(self, index: int, wanted: Address) -> Address | None:
+        return _find(self._fresh.on(index), wanted)
+
+    def _known(self, index: int, wanted: Address) -> Address | None:
+        return _find(self._seen.on(index), wanted)
+
+    # Secondaries
+
+    def _promotion(self, step: Step, batch: Sequence[Step]) -> list[Step]:
+        """The two steps around a deletion that keep the secondaries which it would take along."""
+        if not isinstance(step, DelAddress) or step.address.family != AF_INET:
+            return []
+        device, found = self._device(step), self._entry(step.index, step.address)
+        if device is None or device.promote or found is None or found.secondary:
+            return []
+        if any(isinstance(one, SetLink) and _promotes(one, step.index) for one in batch):
+            return []
+        leaving = [one.address for one in batch if isinstance(one, DelAddress)]
+        kept = (
+            one
+            for one in self._fresh.on(device.index)
+            if one.secondary and _same_network(one, found) and _find(leaving, one) is None
+        )
+        if next(kept, None) is None:
+            return []
+        around: list[Step] = []
+        for value in (1, 0):
+            switch = SetLink(device.name, device.index, step.phase, conf={PROMOTE: value})
+            switch.owner = step.owner
+            around.append(switch)
+        return around
+
+    # Undoing
+
+    def _undoing(self, step: Step, undone: Step | None) -> Step | None:
+        """The undoing step itself, or as much of it as still reaches what this run has done."""
+        if step.index < 0:
+            return step
+        device = self._device(step)
+        if device is None:
+            return None
+        if isinstance(step, DelLink):
+            return step if self._is_made(step, device) else None
+        planned = self._seen.devices.get(device.index)
+        if planned is not None and planned.group != device.group and not self._is_gone(device):
+            return None
+        if isinstance(step, SetLink) and isinstance(undone, SetLink) and step.conf:
+            return _without_sysctls_of_others(step, undone, device)
+        holds = _UNDOES.get(step.touches)
+        return step if holds is None or holds(self, step, device, undone) else None
+
+    def _is_made(self, step: DelLink, device: Device) -> bool:
+        """Whether this run has made a device."""
+        known = self._seen.devices.get(device.index)
+        if known is not None and known.name == device.name and not self._is_gone(device):
+            return False
+        return self._link_is_marked(step, device)
+
+    def _is_gone(self, device: Device) -> bool:
+        """Whether this run has deleted the device that had this index."""
+        gone = (one for one in self._removed if isinstance(one, DelLink))
+        return any(one.index == device.index for one in gone)
+
+    def _is_added(self, step: DelAddress, device: Device, _: Step | None) -> bool:
+        """Whether this run has added the address that is there."""
+        found, wanted = self._entry(device.index, step.address), step.address
+        if found is None:
+            return False
+        if not found.protocol and _has_slot(device, wanted) and not self._keeps_marks():
+            found = found.copy(protocol=wanted.protocol)
+        if not is_alike(found, wanted):
+            return False
+        known = self._known(device.index, wanted)
+        if known is None or not is_alike(known, wanted) or self._is_gone(device):
+            return True
+        gone = [
+            one.address
+            for one in self._removed
+            if isinstance(one, DelAddress) and one.index == device.index
+        ]
+        return _find(gone, wanted) is not None
+
+    def _is_as_left(
+        self, step: MarkAddress | RenewAddress, device: Device, undone: Step | None
+    ) -> bool:
+        """Whether an address that was changed in place is as this run has left it."""
+        found = self._entry(device.index, step.address)
+        mine = getattr(undone, "address", step.address)
+        return found is not None and is_alike(found, mine)
+
+    def _proxy_is_as_left(self, step: DelProxy, device: Device, _: Step | None) -> bool:
+        return self._proxy_is_ours(step, device)
+
+    def _keeps_marks(self) -> bool:
+        """Whether the kernel keeps the protocol of addresses, which it does since Linux 5.18."""
+        readings = (*self._fresh.addresses.values(), *self._seen.addresses.values())
+        if any(entry.protocol for entries in readings for entry in entries):
+            return True
+        whole = self._kernel.reread([device.name for device in self._all()], addresses=True)
+        return any(entry.protocol for entries in whole.addresses.values() for entry in entries)
+
+    def _all(self) -> Iterable[Device]:
+        return {**self._seen.devices, **self._fresh.devices}.values()
+
+
+_HOLDS: dict[str, Callable[[Proof, Any, Device], bool]] = {
+    "link": Proof._link_is_marked,
+    "settings": Proof._sysctls_are_alike,
+    "address": Proof._address_is_alike,
+    "fields": Proof._address_is_known,
+    "proxy": Proof._proxy_is_ours,
+}
+"""What holds of a step beside its device, by what it touches."""
+
+_UNDOES: dict[str, Callable[[Proof, Any, Device, Step | None], bool]] = {
+    "address": Proof._is_added,
+    "fields": Proof._is_as_left,
+    "proxy": Proof._proxy_is_as_left,
+}
+"""The same of an undoing step."""
+
+
+def _has_slot(device: Device, wanted: Address) -> bool:
+    """Whether more than the protocol would mark an address: its label or metric, or its device."""
+    if ":" in wanted.label or wanted.metric:
+        return True
+    return names.agree(device.name, device.altnames, device.ifalias)
+
+
+def _find(entries: Iterable[Address], wanted: Address) -> Address | None:
+    """The one among *entries* that a deletion of *wanted* would reach."""
+    return next(
+        (
+            one
+            for one in entries
+            if one.local == wanted.local
+            and one.prefixlen == wanted.prefixlen
+            and one.peer == wanted.peer
+        ),
+        None,
+    )
+
+
+def _same_network(one: Address, other: Address) -> bool:
+    if one.family != other.family or one.prefixlen != other.prefixlen:
+        return False
+    from netalias.model import prefix
+
+    return prefix.contains(one.peer or one.local, one.prefixlen, other.peer or other.local)
+
+
+def _promotes(step: SetLink, index: int) -> bool:
+    return step.index == index and bool((step.conf or {}).get(PROMOTE))
+
+
+def _without_sysctls_of_others(step: SetLink, undone: SetLink, device: Device) -> SetLink | None:
+    """*step* without the sysctls whose value is neither that of *undone* nor the former one."""
+    wanted = step.conf or {}
+    ours = undone.conf or {}
+    conf = {
+        key: value
+        for key, value in wanted.items()
+        if getattr(device, key, value) in (value, ours.get(key, value))
+    }
+    if conf == wanted:
+        return step
+    made = SetLink(
+        step.device, step.index, step.phase, up=step.up, mtu=step.mtu, mac=step.mac,
+        ifalias=step.ifalias, conf=conf or None, addrgen=step.addrgen, tolerate=step.tolerate,
+    )  # fmt: skip
+    made.owner = step.owner
+    bare = (made.up, made.mtu, made.mac, made.ifalias, made.conf, made.addrgen)
+    return None if all(value is None for value in bare) else made
