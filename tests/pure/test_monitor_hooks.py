@@ -189,7 +189,8 @@ def test_a_script_may_clean_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """SIGTERM comes first; a child that is slower than the script itself has its time too."""
     ready, log = tmp_path / "ready", tmp_path / "log"
     os.mkfifo(ready)
-    text = f"(trap 'sleep 0.2; echo clean >{log}; exit' TERM; sleep 1000 & echo x >{ready}; wait)"
+    loop = "while :; do sleep 0.1; done"
+    text = f"(trap 'sleep 0.2; echo clean >{log}; exit' TERM; echo x >{ready}; {loop})"
     pid = start([str(script(tmp_path / "hook", f"{text}\nexit"))])
     pidfd = os.pidfd_open(pid)
     assert ready.read_text() == "x\n"
