@@ -114,10 +114,13 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     libc = ctypes.CDLL(None)
     assert not libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     found = Stage(tmp_path)
+    # A command that was run in this process has left its own handler.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield found
         found.close()
     finally:
+        signal.signal(signal.SIGINT, before)
         libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
