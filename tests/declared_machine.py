@@ -612,7 +612,7 @@ def aliases_of(snapshot: Snapshot, *, whole: bool = False) -> dict[str, list[Hel
     found: dict[str, list[Held]] = {}
     for device in snapshot.devices.values():
         nameless = device.group == GROUP and not (device.ifalias or device.altnames)
-        if whole and (nameless or device.group == GROUP | SCRATCH):
+        if whole and (nameless or is_scratch(device.group, GROUP)):
             continue
         entries = [entry for entry in snapshot.on(device.index) if entry.protocol == PROTOCOL]
         if device.group & (SCRATCH - 1) == GROUP:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from command import COMMAND, Command
 from support import until
 from watcher import Watch, watching
 
-from netalias.model import GROUP, SCRATCH
+from netalias.model import GROUP, is_scratch
 
 KILLS = 8
 """Of each sort."""
@@ -74,7 +75,8 @@ def in_order(cli: Command, conf: Path, watch: Watch, count: int) -> None:
     shown = cli.json()
     assert len({alias["altname"] for alias in shown}) == len(shown) == count
     links = cli.namespace.ip("-o link show").splitlines()
-    assert not [line for line in links if f"group {GROUP | SCRATCH}" in line]
+    groups = [int(found) for line in links for found in re.findall(r" group (\d+) ", line)]
+    assert not [group for group in groups if is_scratch(group, GROUP)]
 
 
 def begin(cli: Command, conf: Path, watch: Watch) -> None:
