@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from netalias.families import Registry
 
 
+def is_many(words: Sequence[str]) -> bool:
+    """Whether a command is for a range of slots, or deletes what further words name."""
+    slot = words[0].partition(":")[2]
+    return "-" in slot[:-1] or (slot[-1:] == "-" and len(words) > 1)
+
+
 def _deletes(word: str) -> bool:
     """Whether *word* has the form ``NAME-``."""
     return ":" in word and word.endswith("-")

@@ -37,18 +37,19 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
 
     Waiting = list[tuple[int, Wish]]
-    """Commands by the numbers of their lines."""
+    """Commands by their numbers, from 1."""
 
 
 class Command:
-    """The words of line *number*: a ``wish``, the ``error`` in them, or neither for a verb."""
+    """The words of a *line*, counted from 1: a ``wish``, the ``error`` in them, or neither for a
+    verb. A line for many aliases is many commands."""
 
-    __slots__ = ("error", "number", "wish", "words")
+    __slots__ = ("error", "line", "wish", "words")
 
-    def __init__(self, number: int, words: list[str]) -> None:
-        self.number = number
+    def __init__(self, line: int, words: list[str], wish: Wish | None = None) -> None:
+        self.line = line
         self.words = words
-        self.wish: Wish | None = None
+        self.wish = wish
         self.error: errors.NetaliasError | None = None
 
     @property
@@ -57,16 +58,16 @@ class Command:
         return self.wish is not None and self.wish.delete
 
 
-def parse_command(words: list[str], registry: Registry) -> list[Command]:
-    """The commands, numbered from 1, that a command for several aliases stands for. Raises
-    UsageError, FamilyError."""
-    found = []
-    for number, wish in enumerate(commands.parse(words, registry), 1):
+def parse_command(words: list[str], registry: Registry, line: int = 1) -> list[Command]:
+    """The commands that a command for one or several aliases stands for. Raises UsageError,
+    FamilyError."""
+    if commands.is_many(words):
+        wishes = commands.parse(words, registry)
+    else:
+        wishes = [desired.parse(words, registry)]
+    for wish in wishes:
         desired.check_command(wish)
-        command = Command(number, words)
-        command.wish = wish
-        found.append(command)
-    return found
+    return [Command(line, words, wish) for wish in wishes]
 
 
 def parse_commands(
@@ -83,19 +84,17 @@ def parse_commands(
         words = words_of(line)
         if not words:
             continue
-        command = Command(number, words)
-        found.append(command)
-        if failed or not _is_wish(words):
-            continue
-        left -= 1
+        some = [Command(number, words)]
+        if _is_wish(words) and not failed:
+            try:
+                some = parse_command(words, registry, number)
+            except errors.NetaliasError as error:
+                some[0].error, failed = error, not force
+            left -= len(some)
         if left < 0:
-            error = too_many(most)
-            raise errors.LimitError(f"{name}:{number}: {error}", error.hint)
-        try:
-            command.wish = desired.parse(words, registry)
-            desired.check_command(command.wish)
-        except errors.NetaliasError as error:
-            command.error, failed = error, not force
+            over = too_many(most)
+            raise errors.LimitError(f"{name}:{number}: {over}", over.hint)
+        found += some
     return found
 
 
@@ -131,28 +130,31 @@ class Batch:
         self.warned = self.wrong = self.skipped = 0
         self._verb = verb
         self._warn = warn
+        self._lines: list[int] = []
         self._waiting: dict[AliasName, tuple[int, Wish]] = {}
         self._deleting = False
         self._session: bytes | None = None
 
     def run(self, parsed: Iterable[Command]) -> None:
         """Execute *parsed* commands: all with *force*, else up to the first error."""
-        for command in parsed:
+        for number, command in enumerate(parsed, 1):
+            self._lines.append(command.line)
             if self._ended():
                 self.skipped += 1
             else:
-                self._command(command)
+                self._command(number, command)
         self._flush()
+        self.failed = [(self._lines[number - 1], error) for number, error in self.failed]
 
     def _ended(self) -> bool:
         return bool(self.failed) and not self.force
 
-    def _command(self, command: Command) -> None:
+    def _command(self, number: int, command: Command) -> None:
         try:
             if command.error is not None:
                 raise command.error
             if command.wish is not None:
-                self._collect(command.number, command.wish)
+                self._collect(number, command.wish)
                 return
             self._flush()
             if self._ended():
@@ -164,7 +166,7 @@ class Batch:
             if self._ended():
                 self.skipped += 1
             else:
-                self._fail([(command.number, error)])
+                self._fail([(number, error)])
 
     def _execute_verb(self, words: list[str]) -> None:
         status = self._verb(words)
@@ -231,7 +233,7 @@ class Batch:
     def _planned(
         self, waiting: Waiting, observed: Observed
     ) -> tuple[Planned, dict[int, Difference]]:
-        """The plans of commands, by line number, and the state that they will leave."""
+        """The plans of commands, by number, and the state that they will leave."""
         planned = Planned(observed, _leaving(waiting, observed), ordered=True)
         items: dict[int, Difference] = {}
         for number, wish in waiting:
@@ -287,9 +289,9 @@ class Batch:
             return
         for number, item in items.items():
             for note in item.plan.notes if item.error is None else ():
-                self._tell_warning(f"{number}: {note}")
+                self._tell_warning(number, note)
         for note in notes:
-            self._tell_warning(f"{last}: {note}")
+            self._tell_warning(last, note)
         successors = self._successors() if planned.withdrawn else []
         work += successors
         if self.tell is not None:
@@ -299,10 +301,10 @@ class Batch:
         failures += [(last, item.error) for item in work if item.error and item not in changes]
         self._fail(failures)
 
-    def _tell_warning(self, text: str) -> None:
+    def _tell_warning(self, number: int, text: str) -> None:
         self.warned += 1
         if self.warned <= FIRST:
-            self._warn(text)
+            self._warn(f"{self._lines[number - 1]}: {text}")
 
     def _fail_all(self, items: Mapping[int, object], error: errors.NetaliasError) -> None:
         """Record an error that concerns all *items*: none of them was done."""
@@ -329,7 +331,7 @@ class Batch:
 
 
 class _Refused:
-    """The commands whose addresses other hosts have: ``errors`` by line number; ``aborting``: one
+    """The commands whose addresses other hosts have: ``errors`` by number; ``aborting``: one
     of them is to abort the run."""
 
     def __init__(self, force: bool) -> None:

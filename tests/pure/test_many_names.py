@@ -94,6 +94,20 @@ def test_the_first_error_ends_it(run: Command) -> None:
     assert err.splitlines()[1] == "netalias: not done because of that: 1 alias"
 
 
+def test_a_line_of_a_batch(run: Command, tmp_path: Path) -> None:
+    """It is for many aliases too; an error has the number of its line."""
+    file = tmp_path / "commands"
+    file.write_text("eth0:0-3 10.0.0.1+ kind label\n\neth0:1-2 metric 7\neth0:0- eth0:2-3-\n")
+    assert run("batch", str(file)) == ""
+    assert there(run) == ["eth0:1 10.0.0.2"]
+    file.write_text("eth0:1-\neth0:7-9-\neth0:0 10.0.0.1 kind label\n")
+    _, err = run.run(["--force", "batch", str(file)], REFUSED)
+    assert err.splitlines() == [
+        f"netalias: {file}:2: eth0:{slot}: there is no such alias" for slot in (7, 8, 9)
+    ]
+    assert there(run) == ["eth0:0 10.0.0.1"]
+
+
 def test_a_rehearsal(run: Command) -> None:
     """The steps, and nothing is done."""
     said = run.split("--dry-run eth0:0-1 10.0.0.1+ kind label")
