@@ -149,7 +149,7 @@ def test_the_usual_bound(tmp_path: Path) -> None:
         some.add(run(str(number)))
     some.close()
     assert len(started.pids) == 1
-    until(lambda: not _members(started.pids[0]))
+    _are_gone(started.pids[0])
     assert warnings == [
         "1000 occasions wait for their scripts; further ones are dropped",
         "occasions dropped, since the scripts took too long: 3999",
@@ -170,7 +170,12 @@ def test_all_processes_of_a_script_end(tmp_path: Path) -> None:
         assert ready.read_text() == "x\n"
         terminate(pid, pidfd, 0.1)
         os.close(pidfd)
-        until(lambda: not _members(pid))  # SIGKILL is on its way
+        _are_gone(pid)
+
+
+def _are_gone(group: int) -> None:
+    """All processes of a group end; SIGKILL may still be on its way."""
+    until(lambda: not _members(group))
 
 
 def _members(group: int) -> list[str]:
@@ -221,4 +226,4 @@ def test_no_descriptor_for_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     some = Hooks({"up": str(path)}, warnings.append, started)
     some.add(run("one"))
     assert warnings == [f"{path}: Too many open files"]
-    until(lambda: not _members(started.pids[0]))
+    _are_gone(started.pids[0])
