@@ -157,7 +157,8 @@ Options: -j -p -br -o -d -4 -6 -c --tree -n NAME
     "lookup": """\
 netalias [OPTION]... lookup [TYPE] ADDRESS
 
-Print the name of the alias that owns the address. Without one, print nothing and exit with 1.
+Print the name of the alias that owns the address. Without one, print nothing, with -j an empty
+list, and exit with 3.
 
 Options: -j -p -q -n NAME
 """,
@@ -188,6 +189,9 @@ several files with one name counts.
   + eth0:1 10.0.0.2/32 macvlan             declared, but missing
   - eth0:2 10.0.0.3/32 macvlan             present, but not declared
   ~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24    different
+  = eth0 arp_ignore 0 -> 1                 a sysctl of a main device
+
+A label in a known network is shown as the host address that it becomes.
 
 A line of a file is the words after netalias. One line can declare many aliases:
 
@@ -379,7 +383,9 @@ netalias [OPTION]... watch [FILE]...
 
 Keep the kernel as the files declare (see check), by event, until a signal ends it. A network
 namespace has one watcher. It reconciles at the beginning, on SIGHUP, and when a file changes. In
-between it repairs single aliases that others have changed, and removes none that somebody made.
+between it repairs declared aliases that others have changed, and removes none that somebody made.
+A file with an error, one that is empty now, or one that declares less than half of what it did
+changes nothing: the former declarations stay (see --allow-empty and --allow-shrink).
 
   main device down       its aliases are freed; the declared ones come back when it is up
   main device deleted    its aliases go with it

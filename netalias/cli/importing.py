@@ -61,7 +61,11 @@ def _check(options: Options, words: list[str]) -> None:
     if options.source == KERNEL and words:
         raise errors.UsageError(f"--from {KERNEL} reads no file: {words[0]}")
     if options.kind:
-        parse(["lo:0", "kind", options.kind], lazy())
+        try:
+            parse(["lo:0", "kind", options.kind], lazy())
+        except errors.NetaliasError as error:
+            text = str(error).removeprefix(f"lo:0: kind {options.kind}: ")
+            raise errors.UsageError(f"--kind {options.kind}: {text}", error.hint) from None
 
 
 def _mapping(text: str) -> dict[str, str]:
@@ -96,9 +100,12 @@ def _found(alias: Alias, observed: Observed) -> Found:
 
 def _summary(found: Imported) -> str:
     """``281 aliases of 5 files (interfaces), 2 notes``."""
-    parts = [counted(len(found.rows), "alias")]
+    asleep = sum(bool(row.found.asleep) for row in found.rows)
+    parts = [counted(len(found.rows) - asleep, "alias")]
     if found.files:
         parts[0] += f" of {counted(found.files, 'file')} ({', '.join(found.formats)})"
+    if asleep:
+        parts.append(f"{asleep} more as comments")
     if found.notes:
         parts.append(counted(len(found.notes), "note"))
     return ", ".join(parts)

@@ -34,7 +34,11 @@ def _deletes(word: str) -> bool:
 def parse(words: Sequence[str], registry: Registry) -> list[Wish]:
     """The wishes of the words of a command. Raises UsageError, FamilyError."""
     if _deletes(words[0]):
+        mains = {word.partition(":")[0] for word in words if _deletes(word)}
         ignored = [word for word in words if not _deletes(word)]
+        for word in ignored:
+            if ":" in word and word.partition(":")[0] in mains:
+                raise errors.UsageError(f"{word}: not a deletion", f"{words[0]} is one")
         mentioned = (word[:-1] for word in words if _deletes(word))
         names = dict.fromkeys(name for word in mentioned for name in _named(word))
         return [desired.parse([f"{name}-", *ignored], registry) for name in names]

@@ -37,11 +37,12 @@ def left_behind(
     items: Sequence[Difference],
     routes: list[Connected] | None,
 ) -> list[Difference]:
-    """The removals of routes that IPv6 labels have left behind. *routes* are those of examine(),
-    and are read where an IPv6 label with a network is declared. Raises KernelError."""
+    """The removals of routes that IPv6 labels have left behind, where one with a network is
+    declared. *routes* are those of examine(), None if they were not read. Raises KernelError."""
+    # Not where routes happen to be known: the verifying reading would find what the first did not.
+    if not any(map(_may_be_label, declared.blocks)):
+        return []
     if routes is None:
-        if not any(map(_may_be_label, declared.blocks)):
-            return []
         routes = kernel.connected()
     from netalias.plan.stale import stale
 

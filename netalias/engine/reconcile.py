@@ -330,6 +330,20 @@ def check_rails(diff: Diff, rules: Rules) -> None:
         )
 
 
+def check_reload(before: int, after: int, rules: Rules) -> None:
+    """check_rails() for files that are read again, and declare *after* aliases, not *before*."""
+    gone = before - after
+    if rules.allow_empty or gone <= 0:
+        return
+    if not after:
+        raise errors.StateError("nothing is declared any more", "--allow-empty, if that is meant")
+    if before >= SHRINK_LEAST and gone * 2 > before and not rules.allow_shrink:
+        raise errors.StateError(
+            f"{gone} of {counted(before, 'alias')} are declared no more",
+            "--allow-shrink, if that is meant",
+        )
+
+
 def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> None:
     """Read again, and set ``outcome.wrong`` to the differences that are not known failures.
 

@@ -12,7 +12,7 @@ from netalias.desired import declarations
 from netalias.desired.declarations import counted
 from netalias.desired.index import FREE
 from netalias.disclosure import withheld
-from netalias.engine.reconcile import remove
+from netalias.engine.reconcile import Rules, check_reload, remove
 from netalias.kernel.netlink.monitor import TURN, Monitor
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
 from netalias.plan.diff import REMOVED
@@ -147,6 +147,7 @@ class Watcher:
             allow_empty=settings.allow_empty,
             allow_shrink=settings.allow_shrink,
         )
+        self._rails = Rules(allow_empty=settings.allow_empty, allow_shrink=settings.allow_shrink)
         self.republisher = Republisher(engine, self.monitor.state, self._folder)
         self._alive = monotonic()
         self.renewer = LeaseRenewer(self.controller, self._alive)
@@ -346,8 +347,9 @@ class Watcher:
             digest = configuration(found)
             if forced or digest != self._digest:
                 declared = self._parsed(found)
+                check_reload(len(self._declared), len(declared), self._rails)
                 self.controller.load(declared, digest)
-                self._digest = digest
+                self._declared, self._digest = declared, digest
                 self.journal.info(f"read again: {counted(len(declared), 'alias')} declared")
                 self._act()
             self._complaint = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -755,6 +756,10 @@ REAL = [
 WORD = st.sampled_from(REAL) | st.text(max_size=6) | st.from_regex(r"eth0:[0-9x-]{0,4}")
 
 
+UNHARMFUL = r"netalias: (warning: |\d+ alias(es)?( of \d|, |$))"
+"""Warnings, and what import counts."""
+
+
 @given(lines=st.lists(st.lists(WORD, max_size=6), max_size=6))
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_words(
@@ -772,11 +777,11 @@ def test_any_words(
         capsys.readouterr()
         status = cli.main(words, lambda options: Engine(Setup(memory, options.registry)))
         out, err = capsys.readouterr()
-        assert status in (0, USAGE, KERNEL, PERMISSION), (words, err)
+        assert status in (0, USAGE, KERNEL, PERMISSION, errors.STATUS_NONE), (words, err)
         assert "Traceback" not in out + err
         complaints = err.splitlines()
-        wrong = [line for line in complaints if not line.startswith("netalias: warning: ")]
-        assert len(wrong) <= 1, err
+        wrong = [line for line in complaints if not re.match(UNHARMFUL, line)]
+        assert len(wrong) <= 1 or any("-" in word for word in words), err  # a range
         assert all(line.isprintable() for line in complaints)
         if wrong:
             assert status

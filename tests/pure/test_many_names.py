@@ -61,6 +61,8 @@ def test_every_name_is_deleted(run: Command) -> None:
         ("eth0:1-3 10.0.0.1+ hw ether 02:00:00:00:00:01", "a MAC belongs to one alias"),
         ("eth0:1-3 10.0.0.1+ heal off", "heal is for files only"),
         ("eth0:3-1-", "eth0:3-1: the range ends before it begins"),
+        ("eth0:3- eth0:2", "eth0:2: not a deletion (eth0:3- is one)"),
+        ("eth0:3- eth0:2_", "eth0:2_: not a deletion"),
         ("eth0:3- -n blue", "-n: options stand before the name"),
         ("eth0:3-4- eth0:5- -n blue", "-n: options stand before the name"),
     ],

@@ -257,7 +257,7 @@ def test_import_of_interfaces(made: Command, tmp_path: Path) -> None:
     assert done.stderr == (
         f"netalias: warning: {file}:6: eth9:5: gateway is not carried over:"
         " an alias brings no default route\n"
-        "netalias: 5 aliases of 1 file (interfaces), 1 note\n"
+        "netalias: 4 aliases of 1 file (interfaces), 1 more as comments, 1 note\n"
     )
     quiet = made.run("-q", "-v", "import", str(file))
     assert (quiet.stdout, quiet.stderr) == (done.stdout, "")

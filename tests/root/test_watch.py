@@ -733,10 +733,13 @@ def test_a_bug_ends_nothing(
 
 @pytest.mark.parametrize("text", ["", "# nothing\n"])
 def test_an_empty_file_is_no_order(cli: Command, conf: Path, texts: Path, text: str) -> None:
-    """Nothing goes; with --allow-empty everything does."""
+    """Nothing goes, and what was declared before is still healed; with --allow-empty everything
+    goes."""
     with watching(cli.namespace, texts, str(conf)) as watch:
         replaced(conf, text)
-        watch.says("0 aliases declared")
+        watch.says("nothing is declared any more")
+        watch.says("the previous declarations stay in force")
+        cli.namespace.ip("link del eth9_0")
         watch.shows("eth9:0", "eth9:1")
         watch.end()
     with watching(cli.namespace, texts, "--allow-empty", str(conf)) as watch:

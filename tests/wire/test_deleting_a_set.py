@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from errno import EBUSY, EINTR, EINVAL, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM, ESTALE
 from typing import Any
 
@@ -392,3 +392,35 @@ def test_an_undoing_is_not_stopped(player: Player, kernel: netlink.Netlink) -> N
     undone = player.count("RTM_DELLINKPROP")
     assert undone == player.count("RTM_NEWLINKPROP") == 2 * netlink.PACK
     assert len(player.sends) == 5  # with a reading before the undoing
+
+
+@pytest.mark.parametrize("moment", ["moving", "moved", "listing", "deleting"])
+def test_an_interrupted_set(moment: str) -> None:
+    """Devices that are still there have their marks again; they would be nobody's."""
+    groups = {FIRST + place: GROUP for place in range(4)}
+    left = {"moving": 1, "moved": 1, "listing": 1, "deleting": 1}
+
+    def interrupt(here: str) -> None:
+        if here == moment and left.pop(here, 0):
+            raise KeyboardInterrupt
+
+    def send(steps: Sequence[Step], **_: object) -> list[None]:
+        for place, step in enumerate(steps):
+            if isinstance(step, group_delete.Move):
+                groups[step.index] = step.scratch
+            elif isinstance(step, group_delete.DelGroup):
+                interrupt("deleting")
+            if place == 1:
+                interrupt("moving")
+        if steps:
+            interrupt("moved")
+        return [None] * len(steps)
+
+    def links() -> list[Device]:
+        interrupt("listing")
+        return [Device(index, f"d{index - FIRST}", group=group) for index, group in groups.items()]
+
+    steps = deletions(3)
+    with pytest.raises(KeyboardInterrupt):
+        group_delete.send_with_set(send, links, steps, steps)  # type: ignore[arg-type]
+    assert groups == {FIRST + place: GROUP for place in range(4)}

@@ -117,9 +117,8 @@ def send_with_set(
     first = [step for step in steps[:end] if not isinstance(step, DelLink)]
     for step, answer in zip(first, send(first), strict=True):
         answers[id(step)] = answer
-    for mark in {
-        step.group & (SCRATCH - 1) for step in deletions
-    }:  # remnants of an earlier run too
+    # Remnants of an earlier run have another group, and the same mark.
+    for mark in {step.group & (SCRATCH - 1) for step in deletions}:
         marked = [step for step in deletions if step.group & (SCRATCH - 1) == mark]
         for step, answer in zip(marked, _delete_set(send, links, marked, mark), strict=True):
             answers[id(step)] = answer
@@ -141,9 +140,41 @@ def _delete_set(
     """The answers to deletions of devices with one mark.
 
     The group is deleted after a reading that finds these devices in it, and nothing else; where
-    somebody has put another one there each device is deleted by its index.
+    somebody has put another one there each device is deleted by its index. On an interruption those
+    that are still there get their marks back: they would be nobody's.
     """
     scratch = drawn(mark)
+    try:
+        return _delete_group(send, links, marked, mark, scratch)
+    except BaseException:
+        _put_back(send, links, marked, scratch)
+        raise
+
+
+def _put_back(
+    send: Callable[..., object],
+    links: Callable[[], list[Device]],
+    marked: Sequence[DelLink],
+    scratch: int,
+) -> None:
+    """Give the devices that are in the group *scratch* the groups that they had."""
+    try:
+        there = {device.name: device.index for device in links() if device.group == scratch}
+        left = [step for step in marked if _is_member(step, there)]
+        if left:
+            send([Move(step, step.group) for step in left], whole=True)
+    except errors.KernelError:
+        pass  # the error that led here counts; another run finds them by their names
+
+
+def _delete_group(
+    send: Callable[..., list[errors.NetaliasError | None]],
+    links: Callable[[], list[Device]],
+    marked: Sequence[DelLink],
+    mark: int,
+    scratch: int,
+) -> list[errors.NetaliasError | None]:
+    """The work of _delete_set() with the group *scratch*."""
     answers = send([Move(step, scratch) for step in marked], whole=True)
     moved = [
         step
