@@ -690,7 +690,12 @@ def seen(snapshot: Snapshot) -> dict[str, list[tuple[object, ...]]]:
 def faults(snapshot: Snapshot, wanted: dict[str, str]) -> list[tuple[str, str]]:
     """(name, what is not as the file has it)."""
     present = aliases_of(snapshot)
-    found = [(name, f"{name}: not in the file") for name in present if name not in wanted]
+    left = nobodys(snapshot)
+    found = [
+        (name, f"{name}: not in the file")
+        for name in present
+        if name not in wanted and name not in left
+    ]
     for name, words in wanted.items():
         held = present.get(name, [])
         if len(held) != 1:
@@ -741,6 +746,7 @@ def unsettled(snapshot: Snapshot, wanted: Set[str]) -> Iterator[str]:
     """
     kinds: dict[str, set[str]] = {}
     primary: set[str] = set()
+    left = nobodys(snapshot)
     for alias in Observed(snapshot, lazy()).aliases:
         if alias.ours and alias.family == AF_INET:
             kinds.setdefault(alias.name.main, set()).add(alias.kind)
@@ -755,7 +761,8 @@ def unsettled(snapshot: Snapshot, wanted: Set[str]) -> Iterator[str]:
         silent = "macvlan" in here and not leans(snapshot, device)
         if (announce, ignore) != (2 * asked, 1 * silent):
             yield f"{device.name}: {sorted(here)}, arp_announce {announce}, arp_ignore {ignore}"
-        if device.promote != (device.name in primary):
+        # A label that has lost its slot may bring its network still.
+        if device.name not in left and device.promote != (device.name in primary):
             yield f"{device.name}: {sorted(here)}, promote_secondaries {device.promote:d}"
 
 
