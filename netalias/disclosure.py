@@ -1,4 +1,4 @@
-"""What messages may say of a file: nothing of its text, where the user who asked cannot read it.
+"""Limits on messages about a file: none shows its text to a user who cannot read it.
 
 With a rule of sudo(8) for one verb a user has files read by root, and an error that repeats a word
 of a line would show him any file. He is told the place and the kind of the error then.

@@ -75,7 +75,7 @@ class NetaliasError(Exception):
     details: Sequence[str] = ()
     """Lines to print before the message."""
     about = ""
-    """What is wrong, without any words of the user; empty for the text of ``errno``."""
+    """The kind of fault, without any words of the user; empty for the text of ``errno``."""
 
     def __init__(self, message: str, hint: str = "", errno: int = 0) -> None:
         super().__init__(message)
@@ -88,7 +88,7 @@ class NetaliasError(Exception):
         return f"{self} ({self.hint})" if self.hint else str(self)
 
     def kind(self) -> str:
-        """What is wrong, without any words of the user."""
+        """The kind of fault, without any words of the user."""
         return self.about or strerror(self.errno)
 
 

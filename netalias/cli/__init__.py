@@ -75,6 +75,7 @@ def parse_options(words: Sequence[str], options: Options) -> list[str]:
 
 def _alias(options: Options, words: list[str]) -> int:
     """Execute ``NAME``, ``NAME WORD...`` or ``NAME-``, for a range too; the exit status."""
+    # desired.commands.is_many(), without loading it for every command.
     slot = words[0].partition(":")[2]
     if "-" in slot[:-1] or (slot[-1:] == "-" and words[1:]):
         verb = "cli.show.show" if len(words) == 1 and words[0][-1] != "-" else "cli.batch.many"
@@ -286,7 +287,7 @@ def policy(options: Options, usual: Policy | None = None) -> Policy | None:
 
 
 DIGITS = 9
-"""Of the longest number of an option: --confirm takes as many seconds, some 31 years."""
+"""Most digits of a number in an option: with --confirm, some 31 years in seconds."""
 
 
 def number(option: str, text: str, default: int, least: int) -> int:

@@ -44,7 +44,7 @@ BROKEN = {
 }
 """The last token of a statement after which nothing is read: what it is."""
 EXPANDED = "*?[{~"
-"""What a shell expands in an array, and not in the text of a variable."""
+"""Characters that a shell expands in an array, and not in the text of a variable."""
 SHOWN = 40
 """Characters of a command that a note shows."""
 

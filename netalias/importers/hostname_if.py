@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 LENGTHS = Lengths(CLASSFUL, 64)
 PREFIX = "hostname."
 NAME = r"[A-Za-z]+[0-9]+"
-"""What netstart takes for the name of a device."""
+"""A regular expression for the device names that netstart accepts."""
 SHELL = "$`;&|<>()\"'"
-"""What only a shell understands in a line, which is evaluated by one."""
+"""Characters of a line that need a shell, which evaluates it."""
 COMMENT = "#"
 COMMAND = "!"
 NONE = "NONE"

@@ -35,7 +35,7 @@ LENGTHS = Lengths(NONE, 64)
 PREFIX = "ifcfg-"
 RANGE = r"(.+)-range"
 SLOT = r"[0-9A-Za-z_]*"
-"""What ifup-aliases takes for the text of a label."""
+"""A regular expression for the label texts that ifup-aliases accepts."""
 FALSE = ("f", "n", "no", "off", "false", "0")
 INHERITED = ("PREFIX", "NETMASK", "BROADCAST")
 OWN = ("", *map(str, range(256)))

@@ -95,7 +95,7 @@ def add(
 
 
 def _any_mask(said: Words) -> str:
-    """A length for now, where a word says it."""
+    """A placeholder for the length of an address that a later word gives."""
     return "0" if "netmask" in said.values or "prefixlen" in said.values or said.peer else ""
 
 

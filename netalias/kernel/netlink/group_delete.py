@@ -146,7 +146,7 @@ def _delete_set(
     scratch = drawn(mark)
     try:
         return _delete_group(send, links, marked, mark, scratch)
-    except BaseException:
+    except BaseException:  # ^C above all: it is raised again
         _put_back(send, links, marked, scratch)
         raise
 
