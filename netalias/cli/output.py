@@ -24,9 +24,19 @@ def failed(error: BaseException) -> int:
         complain(f"{error.filename or 'standard output'}: {error.strerror}")
         abandon()
         return errors.STATUS_KERNEL
+    if isinstance(error, ImportError) and (library := _library(error)):
+        hint = f"apt-get install python3-{library}, or pip install {library}"
+        complain(f"{library} is needed for this, or a newer one: {error} ({hint})")
+        return errors.STATUS_KERNEL
     if isinstance(error, Exception):
         return _bug(error)
     raise error
+
+
+def _library(error: ImportError) -> str:
+    """The library of others that could not be loaded; empty for a module of ours or of Python."""
+    name = (error.name or "").partition(".")[0]
+    return name if name in ("construct", "pyroute2", "rich") else ""
 
 
 def explain(error: errors.NetaliasError, place: str = "") -> None:

@@ -111,6 +111,6 @@ def _library() -> ModuleType:
     try:
         import yaml
     except ImportError:
-        hint = "pip install 'netalias[import]'"
+        hint = "apt-get install python3-yaml, or pip install 'netalias[import]'"
         raise errors.StateError("PyYAML is needed to read YAML", hint) from None
     return yaml

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +15,15 @@ UNLIMITED = 1 << 16
 def render(
     headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO, *, color: bool
 ) -> str:
-    """The table as text for *file*; empty when it is too wide, since texts are never cut."""
+    """The table as text for *file*; empty when it is too wide, since texts are never cut, and where
+    rich is not installed, which a package only recommends."""
+    try:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError:
+        return ""
     console = Console(
         file=file, force_terminal=True, no_color=not color, highlight=False, emoji=False
     )

@@ -212,7 +212,7 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     path.write_text(FILE)
     with pytest.raises(errors.StateError, match="PyYAML is needed") as caught:
         read([str(path)], "netplan")
-    assert caught.value.hint == "pip install 'netalias[import]'"
+    assert caught.value.hint == "apt-get install python3-yaml, or pip install 'netalias[import]'"
 
 
 def usual(monkeypatch: pytest.MonkeyPatch, folder: Path, files: Mapping[str, str]) -> None:

@@ -19,6 +19,8 @@ SERVICE = CONTRIB / "netalias.service"
 WATCH = CONTRIB / "netalias-watch.service"
 SERVICES = (SERVICE, WATCH)
 USER = CONTRIB / "netalias.sysusers"
+FOLDER = CONTRIB / "netalias.tmpfiles"
+HOOK = CONTRIB / "netalias.if-up"
 TIMER = CONTRIB / "netalias.timer"
 
 EXPOSURE = 20
@@ -32,10 +34,11 @@ VARIABLE = re.compile(r"[A-Z]+=\S+")
 
 
 def jobs() -> list[list[str]]:
-    """The lines of the crontab that are neither comments nor variables, as seven fields."""
+    """The lines of the crontab that are neither comments nor variables: time, user and command."""
     lines = [line for line in CRON.read_text(encoding="ascii").splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("#")]
-    return [line.split(None, 6) for line in lines if not VARIABLE.fullmatch(line)]
+    lines = [line for line in lines if not VARIABLE.fullmatch(line)]
+    return [line.split(None, 2 if line.startswith("@") else 6) for line in lines]
 
 
 def settings(path: Path) -> dict[str, list[str]]:
@@ -59,9 +62,9 @@ def in_comments() -> list[str]:
 
 def commands() -> list[list[str]]:
     """Every call of netalias in the folder, without the program."""
-    lines = [job[6] for job in jobs()] + settings(SERVICE)["Service.ExecStart"] + in_comments()
+    lines = [job[-1] for job in jobs()] + settings(SERVICE)["Service.ExecStart"] + in_comments()
     lines += settings(WATCH)["Service.ExecStart"]
-    assert len(lines) >= 4
+    assert len(lines) >= 5
     words = [shlex.split(line) for line in lines]
     assert {Path(line[0]).name for line in words} == {"netalias"}
     return [line[1:] for line in words]
@@ -92,7 +95,9 @@ def test_the_command_knows_every_word(words: list[str]) -> None:
     assert verb in cli.VERBS
 
 
-@pytest.mark.parametrize("path", [CRON, *SERVICES, TIMER, USER], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [CRON, *SERVICES, TIMER, USER, FOLDER, HOOK], ids=lambda path: path.name
+)
 def test_a_file_ends_with_a_newline(path: Path) -> None:
     """cron(8) passes over a last line without one."""
     text = path.read_bytes()
@@ -100,18 +105,18 @@ def test_a_file_ends_with_a_newline(path: Path) -> None:
     assert b"\r" not in text
 
 
-def test_the_crontab_has_one_job_that_root_runs_every_five_minutes() -> None:
-    """Five fields of time, a user, a command: crontab(5) for files of /etc/cron.d."""
-    (job,) = jobs()
+def test_the_crontab_has_a_job_that_root_runs_at_boot_and_every_five_minutes() -> None:
+    """Five fields of time or one, a user, a command: crontab(5) for files of /etc/cron.d."""
+    boot, job = jobs()
     assert len(job) == 7
     assert all(FIELD.fullmatch(field) for field in job[:5]), job
     assert job[:6] == ["*/5", "*", "*", "*", "*", "root"]
+    assert boot == ["@reboot", "root", job[6]]
 
 
 def test_the_command_of_the_crontab_reaches_the_shell_whole() -> None:
     """A % begins the standard input, unless a backslash stands in front: crontab(5)."""
-    (job,) = jobs()
-    assert not re.search(r"(?<!\\)%", job[6])
+    assert not any(re.search(r"(?<!\\)%", job[-1]) for job in jobs())
 
 
 def test_the_crontab_says_where_commands_are() -> None:
@@ -122,7 +127,7 @@ def test_the_crontab_says_where_commands_are() -> None:
     assert text.index("PATH=") < text.index("\n*/5")
 
 
-@pytest.mark.parametrize("words", commands()[:2], ids=" ".join)
+@pytest.mark.parametrize("words", commands()[:3], ids=" ".join)
 def test_runs_never_pile_up(words: list[str]) -> None:
     """Who waits for the lock gives up long before the next one comes."""
     options = cli.Options(lambda _: pytest.fail("nothing is opened here"))
@@ -221,6 +226,15 @@ def test_the_user_is_made() -> None:
     lines = USER.read_text(encoding="ascii").splitlines()
     (line,) = (line for line in lines if not line.startswith("#"))
     assert shlex.split(line) == ["u", "netalias", "-", "Aliases of network devices"]
+
+
+def test_the_runtime_directory_is_made_as_the_services_make_it() -> None:
+    """One line of tmpfiles.d(5), with the mode and the user of the units."""
+    lines = FOLDER.read_text(encoding="ascii").splitlines()
+    (line,) = (line for line in lines if not line.startswith("#"))
+    unit = settings(SERVICE)
+    mode, user = unit["Service.RuntimeDirectoryMode"][0], unit["Service.User"][0]
+    assert line.split() == ["d", runtime.SYSTEM, mode, user, user]
 
 
 @pytest.mark.skipif(not SYSUSERS, reason="systemd-sysusers is not installed")

@@ -95,17 +95,22 @@ class Stage:
         """A file that can be executed."""
         self.file(name, text, 0o755)
 
-    def install(self, declared: Path) -> None:
-        """The shipped crontab, for every minute and one file, and what looks on after it."""
+    def install(self, declared: Path, *, boot: bool = False) -> None:
+        """The shipped crontab, for one file, and what looks on after it: for every minute, or for
+        the first start of cron since the *boot* alone."""
         file = shlex.quote(str(declared))
         text = SHIPPED.read_text()
-        text, minutes = re.subn(r"^\*/5 ", "* ", text, flags=re.MULTILINE)
+        often = "@yearly " if boot else "* * * * * "
+        text, minutes = re.subn(r"^\*/5 \* \* \* \* ", often, text, flags=re.MULTILINE)
         text, paths = re.subn(r"^PATH=", f"PATH={self.folder}/bin:", text, flags=re.MULTILINE)
         text, verbs = re.subn(r" reconcile$", f" reconcile {file}", text, flags=re.MULTILINE)
-        assert (minutes, paths, verbs) == (1, 1, 1)
+        assert (minutes, paths, verbs) == (1, 1, 2)
         stage = shlex.quote(str(self.folder))
         again = self.file("again", AGAIN.format(stage=stage, file=file))
-        self.file("cron.d/netalias", f"{text}* * * * * root sh {shlex.quote(str(again))}\n")
+        when = "@reboot" if boot else "* * * * *"
+        self.file("cron.d/netalias", f"{text}{when} root sh {shlex.quote(str(again))}\n")
+        if not boot:
+            self.file("run/crond.reboot", "")  # by which cron knows that it was started before
 
     def mails(self) -> list[str]:
         """What was mailed: the text below each head."""
@@ -139,7 +144,10 @@ def over(process: subprocess.Popen[str], stage: Stage) -> bool:
 
 
 @pytest.mark.early
-def test_cron_heals_what_has_drifted_and_says_nothing_else(cli: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("boot", [False, True], ids=["every-minute", "at-boot"])
+def test_cron_heals_what_has_drifted_and_says_nothing_else(
+    cli: Command, tmp_path: Path, boot: bool
+) -> None:
     """One alias vanished: root gets one mail with that line. The run after it writes nothing."""
     if why_no_cron():
         pytest.skip(why_no_cron())
@@ -148,7 +156,7 @@ def test_cron_heals_what_has_drifted_and_says_nothing_else(cli: Command, tmp_pat
     cli("reconcile", str(declared))
     cli.namespace.ip("link del eth9_1")
     assert sorted(cli.names()) == ["eth9:0", "eth9:2"]
-    stage.install(declared)
+    stage.install(declared, boot=boot)
 
     with cron(cli, stage) as process:
         until(lambda: over(process, stage), MINUTE)
