@@ -6,6 +6,8 @@
 # make traffic the hosts that reach an alias, as a table; TRAFFIC=--write: into docs/traffic.md
 # make test-kernels  the tests in other kernels, booted by qemu; KERNELS="6.1" SUITES="contract kinds"
 #              and LIMIT=SECONDS choose (docs/kernels.md); SUITES=root: all of tests/root
+# make deb     the package of Debian, built in a root of Debian 12 of its own, into .packages
+# make test-deb  the same package installed, upgraded, removed and purged in roots of Debian 12 and 13
 # make soak    random changes around a watcher, five minutes of them; SOAK="--seconds 60 --seed 7"
 # make lint    ruff and mypy --strict
 # make bench   figures, as ratios measured in one run; BENCH=--quick: without the slow peers
@@ -14,10 +16,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := setup.cfg pyproject.toml README.md tools/netalias tools/netalias-ifconfig docs/netalias.8 docs/netalias.conf.5 \
+SOURCES := setup.cfg pyproject.toml README.md tools/netalias tools/netalias-ifconfig docs/netalias.7 docs/netalias.8 \
+	docs/netalias-ifconfig.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py')
 
-.PHONY: demo test test-pythons explore test-kernels traffic soak lint bench clean
+.PHONY: demo test test-pythons explore test-kernels deb test-deb traffic soak lint bench clean
 
 # Half as many again as processors: many tests wait for something.
 JOBS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
@@ -68,6 +71,12 @@ traffic: $(VENV)/.built $(VENV)/.tools
 test-kernels: $(VENV)/.built $(VENV)/.tools
 	@$(BIN)/python tools/kernels --kernels "$(KERNELS)" --suites "$(SUITES)" $(if $(LIMIT),--seconds $(LIMIT))
 
+deb:
+	@tools/make-deb .packages
+
+test-deb: $(VENV)/.built $(VENV)/.tools
+	@NETALIAS_DEB=1 $(BIN)/pytest -p no:xdist tests/packages
+
 soak: $(VENV)/.built $(VENV)/.tools
 	@tools/in-namespace $(BIN)/python tools/soak.py $(SOAK)
 
@@ -83,5 +92,5 @@ bench: $(VENV)/.built
 	@$(BIN)/python tools/bench/moving.py $(BENCH)
 
 clean:
-	rm -rf $(VENV) .venvs .kernels build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venvs .kernels .packages build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

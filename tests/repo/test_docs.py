@@ -19,7 +19,7 @@ from netalias.importers import FORMATS
 
 REPO = Path(__file__).parents[2]
 MAN = REPO / "docs" / "netalias.8"
-PAGES = (MAN, REPO / "docs" / "netalias.conf.5")
+PAGES = (MAN, REPO / "docs" / "netalias.conf.5", REPO / "docs" / "netalias.7")
 INTERRUPTED = 130
 
 OPTIONS = sorted({*FLAGS, *TAKING, "-c"})
@@ -195,6 +195,12 @@ def test_the_changes_begin_with_this_version() -> None:
     found = re.search(r"^#+ .*?(\d+\.\d+\.\d+) \(\d+-\d+-\d+\)", changes, re.MULTILINE)
     assert found
     assert found[1] == netalias.__version__
+
+
+def test_the_package_of_debian_is_of_this_version() -> None:
+    """Its newest entry is for the version in the code."""
+    changelog = (REPO / "tools" / "debian" / "changelog").read_text(encoding="utf-8")
+    assert changelog.startswith(f"netalias ({netalias.__version__}-")
 
 
 @pytest.mark.parametrize("page", PAGES)

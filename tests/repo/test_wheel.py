@@ -73,7 +73,9 @@ def test_the_wheel_holds_exactly_what_is_installed(wheel: zipfile.ZipFile) -> No
         f"{stem}.data/data/share/zsh/site-functions/_netalias",
         f"{stem}.data/data/share/fish/vendor_completions.d/netalias.fish",
         f"{stem}.data/data/share/man/man5/netalias.conf.5",
+        f"{stem}.data/data/share/man/man7/netalias.7",
         f"{stem}.data/data/share/man/man8/netalias.8",
+        f"{stem}.data/data/share/man/man8/netalias-ifconfig.8",
     }
     names = set(wheel.namelist())
     about = {name for name in names if name.startswith(f"{stem}.dist-info/")}
