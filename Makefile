@@ -8,6 +8,7 @@
 #              and LIMIT=SECONDS choose (docs/kernels.md); SUITES=root: all of tests/root
 # make deb     the package of Debian, built in a root of Debian 12 of its own, into .packages
 # make test-deb  the same package installed, upgraded, removed and purged in roots of Debian 12 and 13
+# make test-ansible  the module of Ansible, by an ansible-core that is installed beside
 # make soak    random changes around a watcher, five minutes of them; SOAK="--seconds 60 --seed 7"
 # make lint    ruff and mypy --strict
 # make bench   figures, as ratios measured in one run; BENCH=--quick: without the slow peers
@@ -20,7 +21,7 @@ SOURCES := setup.cfg pyproject.toml README.md tools/netalias tools/netalias-ifco
 	docs/netalias-ifconfig.8 docs/netalias.conf.5 \
 	$(shell find netalias procfs -name '*.py')
 
-.PHONY: demo test test-pythons explore test-kernels deb test-deb traffic soak lint bench clean
+.PHONY: demo test test-pythons explore test-kernels deb test-deb test-ansible traffic soak lint bench clean
 
 # Half as many again as processors: many tests wait for something.
 JOBS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
@@ -76,6 +77,15 @@ deb:
 
 test-deb: $(VENV)/.built $(VENV)/.tools
 	@NETALIAS_DEB=1 $(BIN)/pytest -p no:xdist tests/packages
+
+# In an environment of its own. Where it cannot be had, the tests are skipped.
+.venvs/ansible/bin/ansible-playbook:
+	@$(PYTHON) -m venv .venvs/ansible
+	-@.venvs/ansible/bin/python -m pip --disable-pip-version-check install --quiet ansible-core
+
+test-ansible: $(VENV)/.built $(VENV)/.tools .venvs/ansible/bin/ansible-playbook
+	@NETALIAS_ANSIBLE=$(CURDIR)/.venvs/ansible/bin/ansible-playbook \
+	tools/in-namespace $(BIN)/pytest -p no:xdist tests/root/test_ansible.py
 
 soak: $(VENV)/.built $(VENV)/.tools
 	@tools/in-namespace $(BIN)/python tools/soak.py $(SOAK)
