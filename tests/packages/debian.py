@@ -31,7 +31,7 @@ for line in sys.stdin:
 
 ADMIN = """\
 #!/bin/sh
-echo "$(basename "$0") $*" >>/root/asked
+echo "$(basename "$0") $*" >>/var/asked
 """
 """In the place of programs that speak to systemd."""
 
@@ -99,4 +99,4 @@ class Root:
 
     def asked(self) -> list[str]:
         """What was asked of systemd since the last call."""
-        return self("cat /root/asked 2>/dev/null; rm -f /root/asked").splitlines()
+        return self("cat /var/asked 2>/dev/null; rm -f /var/asked").splitlines()

@@ -37,6 +37,7 @@ USUAL = tuple(name for name in SUITES if name not in PARTS.values())
 LEFT_OUT = {
     "tests/pure": "needs no kernel",
     "tests/wire": "needs no kernel but one, of which tests/contract asks more",
+    "tests/packages": "needs roots of Debian, which the image does not have",
     "tests/programs": "needs the programs, which the image does not have",
     "tests/repo": "reads the repository, and counts instructions of the processor",
     "tests/root/test_kill.py": "aims two hundred kills by the clock: hours in an emulator",
