@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 def detail(options: Options, engine: Engine, name: str) -> int:
     """Print the details of one alias (``netalias eth0:0``); the exit status."""
+    from netalias.engine.near import observed_names
     from netalias.observed import select
 
-    observed = engine.observe()
+    observed = observed_names(engine, [name])
     aliases = select(observed, [name])
     if options.json or options.brief:
         return _list(options, observed, aliases)
@@ -39,7 +40,7 @@ def show(options: Options, words: list[str]) -> int:
     if words[:1] == ["dev"] and words[1:]:
         words = words[1:]  # as in ip(8)
     with options.engine() as engine:
-        observed = engine.observe()
+        observed = _observed(engine, options, words)
         proxies = engine.kernel.proxies()
     aliases = _selected(observed, words)
     if options.family:
@@ -52,6 +53,16 @@ def show(options: Options, words: list[str]) -> int:
     if options.details:
         return _details(options, observed, aliases, engine.saved(observed).values, found)
     return _list(options, observed, aliases, found)
+
+
+def _observed(engine: Engine, options: Options, words: list[str]) -> Observed:
+    """The observed state; that of the aliases that *words* name may be enough. Details and trees
+    tell of other devices, too."""
+    if options.details or options.tree or not words:
+        return engine.observe()
+    from netalias.engine.near import observed_names
+
+    return observed_names(engine, words)
 
 
 def _selected(observed: Observed, words: list[str]) -> list[Alias]:
@@ -182,7 +193,7 @@ def lookup(options: Options, words: list[str]) -> int:
     """Print the alias that owns an address; the exit status, STATUS_NONE without one."""
     if not 1 <= len(words) <= 2:
         raise errors.UsageError("lookup needs one address")
-    from netalias.observed import lookup as owner
+    from netalias.engine.near import lookup as owner
 
     if len(words) > 1:
         from netalias.desired import guess_type
@@ -193,8 +204,7 @@ def lookup(options: Options, words: list[str]) -> int:
                 f"netalias lookup {words[0]}",
             )
     with options.engine() as engine:
-        observed = engine.observe()
-    alias = owner(observed, words[-1], words[0] if len(words) > 1 else "")
+        observed, alias = owner(engine, words[-1], words[0] if len(words) > 1 else "")
     found = [] if alias is None else [alias]
     if options.json:
         _list(options, observed, found)

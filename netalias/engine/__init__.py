@@ -327,15 +327,33 @@ class Engine:
             return self._read_and_plan(wish, force, self.able)[1]
 
     def _read_and_plan(
-        self, wish: Wish, force: bool, able: Callable[[str], bool]
+        self, wish: Wish, force: bool, able: Callable[[str], bool], *, near: bool = True
     ) -> tuple[Observed, Plan]:
-        """The observed state, and the plan that makes *wish* true in it."""
-        # Imported here: a command that only reads does not need these modules.
-        from netalias.plan import concerns_sysctls, plan, protect
+        """The observed state, and the plan that makes *wish* true in it; with *near* the state may
+        be that of the alias alone (near.py)."""
+        snapshot = None
+        if near and self.policy is None:
+            local = wish.address
+            snapshot = self.within(lambda: self.kernel.near(wish.name, self.group, local))
+        if snapshot is not None:
+            from netalias.engine.near import modest, planned
 
+            found = planned(self, snapshot, wish, force, able) if modest(wish) else None
+            if found is not None:
+                return found
         observed = Observed(
             self.kernel.snapshot(), self.registry, self.group, able, self.macs, outlets=self.outlets
         )
+        result = self.plan_in(observed, wish, force)
+        assert result is not None
+        return observed, result
+
+    def plan_in(self, observed: Observed, wish: Wish, force: bool) -> Plan | None:
+        """The plan that makes *wish* true in *observed*; None where that is partial and sysctls may
+        have to change. Raises StateError, KernelError."""
+        # Imported here: a command that only reads does not need these modules.
+        from netalias.plan import concerns_sysctls, plan, protect
+
         main = None if wish.delete else observed.snapshot.device(wish.name.main)
         alias = observed.find(names.AliasName(main.name, wish.name.slot)) if main else None
         if alias is not None and alias.entry is not None and alias.entry.networked:
@@ -351,8 +369,10 @@ class Engine:
 
             keep_secondaries([result], observed.snapshot)
         if concerns_sysctls(result, observed):
+            if observed.partial:
+                return None
             result.sysctls = self.sysctls(observed, [result])
-        return observed, result
+        return result
 
     def realise(self, wish: Wish, *, force: bool = False) -> Plan:
         """Make *wish* true, or leave everything as it was; the plan that was carried out.
@@ -360,36 +380,42 @@ class Engine:
         Raises StateError, KernelError or LockBusy; NotPermitted takes precedence.
         """
         with self.transaction():
-            kernel = self.kernel
-            observed, result = kernel.permitted_first(
-                lambda: self._read_and_plan(wish, force, kernel.able)
+            return self._realise(wish, force, near=True)
+
+    def _realise(self, wish: Wish, force: bool, *, near: bool) -> Plan:
+        """realise() in a transaction; with *near* first on what the alias depends on."""
+        kernel = self.kernel
+        observed, result = kernel.permitted_first(
+            lambda: self._read_and_plan(wish, force, kernel.able, near=near)
+        )
+        if not result.all_steps:
+            kernel.permitted()
+            return result
+        from netalias.plan import Difference
+
+        items = [Difference("", wish.name, result, wish), *result.sysctls]
+        simple = self.policy is None and result.is_simple(wish)
+        session = None if simple else self.claiming(observed, items)
+        if session is not None and session.unprobed():
+            from netalias.engine.probing import probed
+
+            observed, items, session = probed(
+                self.claiming,
+                (observed, items),
+                lambda: self._read_and_plan(wish, force, kernel.able, near=False),
+                wish,
             )
-            if not result.all_steps:
-                kernel.permitted()
-                return result
-            from netalias.plan import Difference
-
-            items = [Difference("", wish.name, result, wish), *result.sysctls]
-            simple = self.policy is None and result.is_simple(wish)
-            session = None if simple else self.claiming(observed, items)
-            if session is not None and session.unprobed():
-                from netalias.engine.probing import probed
-
-                observed, items, session = probed(
-                    self.claiming,
-                    (observed, items),
-                    lambda: self._read_and_plan(wish, force, kernel.able),
-                    wish,
-                )
-                result = items[0].plan
-            if result.all_steps:
-                fresh = session is None
-                result.notes += execute(self, observed, items, session, atomic=True, fresh=fresh)
-            for item in items:
-                if item.error is not None:
-                    raise item.error
-            if simple and wish.announce is None:
-                result.notes += self._announce_one(result, observed)
+            result = items[0].plan
+        if result.all_steps:
+            fresh = session is None
+            result.notes += execute(self, observed, items, session, atomic=True, fresh=fresh)
+        for item in items:
+            if item.error is not None:
+                if observed.partial:  # something else may be in the way
+                    return self._realise(wish, force, near=False)
+                raise item.error
+        if simple and wish.announce is None:
+            result.notes += self._announce_one(result, observed)
         return result
 
     def _announce_one(self, result: Plan, observed: Observed) -> list[str]:
@@ -406,7 +432,7 @@ class Engine:
             old = result.alias
             if old is not None and old.device is not None and old.kind == result.kind:
                 device = old.device.name  # it may have been made when the main had another name
-            if observed.snapshot.count(goal.main.index, "macvlan") > NEAR:
+            if observed.partial or observed.snapshot.count(goal.main.index, "macvlan") > NEAR:
                 over = goal.main.name
         aside = self.setup.aside
         try:

@@ -99,6 +99,22 @@ class Kernel:
         found = {device.index: device for name in names if (device := whole.device(name))}
         return Snapshot(found.values(), [one for index in found for one in whole.on(index)])
 
+    def near(self, name: AliasName, group: int, local: bytes) -> Snapshot | None:
+        """What a change of one alias may depend on, where that is quicker than snapshot() and the
+        main device has an alias device with the mark *group*; else None, and the caller reads all.
+
+        It holds the devices that ``name.main``, *name* and its primary name stand for, another
+        device on the main device with that mark (one with an IPv4 address, if the first ones are
+        not without), a device that has the packed address *local* (an IPv4 address on a device
+        that is down is not found), and all addresses of these. Call it inside the namespace.
+        """
+        return None
+
+    def owners(self, local: bytes) -> Snapshot | None:
+        """The devices that have the packed address *local*, the devices below them, and all
+        addresses of these; None where snapshot() is as quick."""
+        return None
+
     def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
         """What part() reads, for a proof (proof.py): more devices, too, and without *addresses*
         these may be missing."""

@@ -50,7 +50,7 @@ class Observed:
     ``hands_over``: the plan for one alias includes the handover of its connected route to another
     one (plan/routes.py). ``lost`` holds id() of the addresses whose connected route somebody has
     deleted (plan/connected.py). ``long_named`` are the main devices whose aliases with names over
-    15 bytes a plan has warned of.
+    15 bytes a plan has warned of. ``partial``: *snapshot* holds only what one alias depends on.
     """
 
     __slots__ = (
@@ -59,6 +59,7 @@ class Observed:
     )  # fmt: skip
 
     hands_over = True
+    partial = False
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from netalias.kernel.netlink.layouts import Reader
     from netalias.model import Address, Device
     from netalias.model.gateways import Routing
+    from netalias.model.names import AliasName
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
@@ -67,6 +68,9 @@ PACK_SMALL = 150
 RECEIVE_BUFFER = 4 << 20
 END = (20).to_bytes(4, byteorder) + codec.NLMSG_DONE.to_bytes(2, byteorder)
 """Length and type of the message that ends a dump, without an extended acknowledgement."""
+BEGINNING = 8192
+"""Bytes of the list of devices after which there are many: a first, smaller datagram has been read,
+and one of CHUNK bytes more, which hold some thirty devices."""
 MANY = 32
 """Messages from which on a dump is read by layout (layouts.py)."""
 FEW = 16
@@ -142,25 +146,63 @@ class Netlink(Kernel):
 
     def part(self, names: Iterable[str]) -> Snapshot:
         """The devices, read by name, and the addresses of each."""
-        devices = {device.index: device for device in self._named(names)}
-        requests = {index: codec.get_addresses(0, 0, index) for index in devices}
-        found = [
-            entry
-            for index, request in requests.items()
-            for entry in self._dump(
-                "list of addresses", request, codec.RTM_NEWADDR, codec.read_address
-            )
-            # A kernel without strict checks lists the addresses of all devices.
-            if entry.index == index
-        ]
-        return Snapshot(devices.values(), found)
+        devices = {device.index: device for device in self.named(names)}
+        return Snapshot(devices.values(), [one for index in devices for one in self.on(index)])
+
+    def on(self, index: int) -> list[Address]:
+        """The addresses of the device with this index."""
+        request = codec.get_addresses(0, 0, index)
+        found = self._dump("list of addresses", request, codec.RTM_NEWADDR, codec.read_address)
+        # A kernel without strict checks lists the addresses of all devices.
+        return [entry for entry in found if entry.index == index]
+
+    def near(self, name: AliasName, group: int, local: bytes) -> Snapshot | None:
+        """Where there are few devices, None; the next snapshot() then uses what was read here."""
+        head, ended = self.beginning(codec.get_links(0))
+        if ended:
+            self._sequence -= 1
+            self._ahead = head[::-1]
+            return None
+        from netalias.kernel.netlink.near import near
+
+        return near(self, head, name, group, local)
+
+    def owners(self, local: bytes) -> Snapshot | None:
+        """The owners, found by their bytes in the dump of all addresses."""
+        from netalias.kernel.netlink.near import owners
+
+        return owners(self, local)
+
+    def beginning(self, request: bytes) -> tuple[list[bytes], bool]:
+        """The first datagrams of a dump, up to BEGINNING bytes and one more, and whether these are
+        all. The kernel makes no more of them: the socket is replaced by a new one."""
+        self._sequence += 1
+        self._send("list of devices", numbered(request, self._sequence))
+        found: list[bytes] = []
+        while sum(map(len, found)) < BEGINNING:
+            data = self._receive("list of devices", MSG_DONTWAIT if found else 0)
+            if data is None:
+                break
+            if data:
+                found.append(data)
+            if not data or ends(data, self._sequence):
+                return found, True
+        self._renew()
+        return found, False
+
+    def taken(self, request: bytes) -> list[bytes] | None:
+        """The datagrams of a dump; None when one was lost."""
+        self._sequence += 1
+        self._send("list of addresses", numbered(request, self._sequence))
+        found, lost = taken(lambda flags: self._receive("list", flags), self._sequence)
+        return None if lost else found
 
     def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
         """Few devices are read by name, more by one dump."""
         if addresses and len(names) <= FEW:
             return self.part(names)
         entries: list[Address] = []
-        links = self._named(names) if len(names) <= FEW else self._links()
+        links = self.named(names) if len(names) <= FEW else self._links()
         if addresses:
             request = codec.get_addresses(0, 0)
             entries = self._dump(
@@ -204,7 +246,7 @@ class Netlink(Kernel):
         """The Surroundings, by two dumps and one request for each address."""
         from netalias.kernel.netlink import neighbours
 
-        return neighbours.surroundings(self._dump, self._one, index, family, addresses)
+        return neighbours.surroundings(self._dump, self.one, index, family, addresses)
 
     def _dump(
         self,
@@ -415,7 +457,7 @@ class Netlink(Kernel):
         """Read the indexes of new devices, which the next phase needs; the mark tells them from
         others that have got their names, and nobody has named them yet."""
         groups = {step.device: step.group for step in made}
-        links = self._links() if len(groups) > FEW else self._named([*groups])
+        links = self._links() if len(groups) > FEW else self.named([*groups])
         self._indexes = {
             device.name: device.index
             for device in links
@@ -424,10 +466,10 @@ class Netlink(Kernel):
 
     def _unlearned(self, step: DelLink) -> int:
         """The index of a device that an interrupted send may have made, or 0."""
-        found = (device for device in self._named([step.device]) if device.name == step.device)
+        found = (device for device in self.named([step.device]) if device.name == step.device)
         return next((device.index for device in found if device.group == step.group), 0)
 
-    def _named(self, names: Iterable[str]) -> list[Device]:
+    def named(self, names: Iterable[str]) -> list[Device]:
         """The devices with these names, requested in one send; without those that have gone, and
         all devices when an answer was lost."""
         requests = [
@@ -449,7 +491,7 @@ class Netlink(Kernel):
                 waiting.discard(sequence)
         return [codec.read_link(*body) for body in bodies]
 
-    def _one(self, operation: str, request: bytes) -> tuple[int, bytes, int, int] | None:
+    def one(self, operation: str, request: bytes) -> tuple[int, bytes, int, int] | None:
         """The answer to a request: type, datagram, start and end of its body; None when lost."""
         self._sequence += 1
         self._send(operation, numbered(request, self._sequence))
@@ -470,6 +512,15 @@ class Netlink(Kernel):
             self._socket.send(data)
         except OSError as error:
             raise errors.kernel_error(operation, error.errno or 0) from None
+
+    def _renew(self) -> None:
+        """Put a new socket in the place of this one, in the middle of a dump."""
+        from os import dup2
+
+        made = opened("rtnetlink socket", NETLINK_ROUTE)
+        dup2(made.fileno(), self._socket.fileno(), inheritable=False)
+        made.close()
+        self._options()
 
     def _drain(self, operation: str) -> None:
         """Read the rest of a dump, so that the next one can begin."""
@@ -514,17 +565,22 @@ def taken(receive: Callable[[int], bytes | None], sequence: int) -> tuple[list[b
     net/netlink/af_netlink.c), so an empty queue is the end.
     """
     found: list[bytes] = []
-    number, lost = sequence.to_bytes(4, byteorder), False
+    lost = False
     data = receive(0)
     while data != b"":
         if data is None:
             lost = True
         else:
             found.append(data)
-            if data[-20:-14] == END and data[-12:-8] == number:
+            if ends(data, sequence):
                 break
         data = receive(MSG_DONTWAIT)
     return found, lost
+
+
+def ends(data: bytes, sequence: int) -> bool:
+    """Whether a datagram is the last one of the dump with this sequence number."""
+    return data[-20:-14] == END and data[-12:-8] == sequence.to_bytes(4, byteorder)
 
 
 def received(operation: str, source: socket, buffer: bytearray, flags: int) -> bytes | None:
