@@ -96,6 +96,7 @@ lint: $(VENV)/.built $(VENV)/.linters
 
 bench: $(VENV)/.built
 	@$(BIN)/python tools/bench/bench.py
+	@$(BIN)/python tools/bench/crowded.py $(BENCH)
 	@$(BIN)/python tools/bench/many.py $(BENCH)
 	@$(BIN)/python tools/bench/packets.py $(BENCH)
 	@$(BIN)/python tools/bench/watching.py $(BENCH)

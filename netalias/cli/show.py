@@ -6,7 +6,8 @@ import sys
 
 from netalias import errors
 from netalias.cli.output import write
-from netalias.model.names import printable
+from netalias.model import Snapshot
+from netalias.model.names import printable, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 def detail(options: Options, engine: Engine, name: str) -> int:
     """Print the details of one alias (``netalias eth0:0``); the exit status."""
-    from netalias.engine.near import observed_names
+    from netalias.model.names import parse
     from netalias.observed import select
 
-    observed = observed_names(engine, [name])
+    observed = engine.observe_one(parse(name)[0])
     aliases = select(observed, [name])
     if options.json or options.brief:
         return _list(options, observed, aliases)
@@ -56,13 +57,9 @@ def show(options: Options, words: list[str]) -> int:
 
 
 def _observed(engine: Engine, options: Options, words: list[str]) -> Observed:
-    """The observed state; that of the aliases that *words* name may be enough. Details and trees
-    tell of other devices, too."""
-    if options.details or options.tree or not words:
-        return engine.observe()
-    from netalias.engine.near import observed_names
-
-    return observed_names(engine, words)
+    """The observed state; that of one alias is enough for a line about it."""
+    name = split(words[0]) if len(words) == 1 and not (options.details or options.tree) else None
+    return engine.observe_one(name) if name is not None else engine.observe()
 
 
 def _selected(observed: Observed, words: list[str]) -> list[Alias]:
@@ -193,8 +190,6 @@ def lookup(options: Options, words: list[str]) -> int:
     """Print the alias that owns an address; the exit status, STATUS_NONE without one."""
     if not 1 <= len(words) <= 2:
         raise errors.UsageError("lookup needs one address")
-    from netalias.engine.near import lookup as owner
-
     if len(words) > 1:
         from netalias.desired import guess_type
 
@@ -204,10 +199,10 @@ def lookup(options: Options, words: list[str]) -> int:
                 f"netalias lookup {words[0]}",
             )
     with options.engine() as engine:
-        observed, alias = owner(engine, words[-1], words[0] if len(words) > 1 else "")
-    found = [] if alias is None else [alias]
+        alias = engine.lookup(words[-1], words[0] if len(words) > 1 else "")
+        nothing = engine.recognise(Snapshot())
     if options.json:
-        _list(options, observed, found)
+        _list(options, nothing, [] if alias is None else [alias])
     if alias is None:
         return errors.STATUS_NONE
     if options.json:

@@ -11,7 +11,7 @@ from _thread import RLock  # threading would import much more
 
 from netalias import errors
 from netalias.families import lazy
-from netalias.model import GROUP, names
+from netalias.model import AF_INET, AF_INET6, GROUP, names
 from netalias.observed import Observed
 
 TYPE_CHECKING = False
@@ -227,6 +227,18 @@ class Engine:
         """The observed state: a new snapshot and the aliases found in it. Raises KernelError."""
         return self.recognise(self.snapshot())
 
+    def observe_one(self, name: AliasName) -> Observed:
+        """The observed state, in which other aliases than *name* may be missing."""
+        with self.turn:
+            beside = self.within(lambda: self.kernel.near(name, self.group, b""))
+            if beside is not None:
+                from netalias.engine.near import shown
+
+                found = shown(self, beside[0], name)
+                if found is not None:
+                    return found
+            return self.observe()
+
     def recognise(self, snapshot: Snapshot) -> Observed:
         """The observed state: *snapshot* and the aliases found in it."""
         return Observed(
@@ -331,14 +343,14 @@ class Engine:
     ) -> tuple[Observed, Plan]:
         """The observed state, and the plan that makes *wish* true in it; with *near* the state may
         be that of the alias alone (near.py)."""
-        snapshot = None
+        beside = None
         if near and self.policy is None:
             local = wish.address
-            snapshot = self.within(lambda: self.kernel.near(wish.name, self.group, local))
-        if snapshot is not None:
-            from netalias.engine.near import modest, planned
+            beside = self.within(lambda: self.kernel.near(wish.name, self.group, local))
+        if beside is not None:
+            from netalias.engine.near import planned
 
-            found = planned(self, snapshot, wish, force, able) if modest(wish) else None
+            found = planned(self, *beside, wish, force, able)
             if found is not None:
                 return found
         observed = Observed(
@@ -494,7 +506,8 @@ class Engine:
         """The alias called *name*. Raises BadName, NoSuchDevice."""
         from netalias.observed import find
 
-        return find(self.observe(), names.parse(str(name))[0])
+        wanted = names.parse(str(name))[0]
+        return find(self.observe_one(wanted), wanted)
 
     def show(self, *wanted: object) -> list[Alias]:
         """All aliases in chain order, or those that the names of main devices or aliases in
@@ -507,7 +520,20 @@ class Engine:
         """The alias that owns *address*; None without one. Raises BadAddress."""
         from netalias.observed import lookup
 
-        return lookup(self.observe(), str(address), type_name)
+        text = str(address)
+        alias_type = self.registry.get(type_name or ("ipv6" if ":" in text else "ip"))
+        packed, _ = alias_type.parse(text)
+        with self.turn:
+            there = None
+            if alias_type.family in (AF_INET, AF_INET6):
+                there = self.within(lambda: self.kernel.owners(packed))
+            if there is not None:
+                from netalias.engine.near import owned
+
+                found = owned(self, there, text, type_name)
+                if found is not None:
+                    return found
+            return lookup(self.observe(), text, type_name)
 
 
 class Transaction:

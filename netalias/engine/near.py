@@ -9,24 +9,38 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.kinds import AUTO, SIBLINGS
-from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, RANDOM_MAC, names
+from netalias.model import ARPHRD_ETHER, RANDOM_MAC, names
 from netalias.observed import Observed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
+    from typing import Protocol
 
     from netalias.desired import Wish
-    from netalias.engine import Engine
+    from netalias.families import Registry
+    from netalias.kernel import Kernel
     from netalias.model import Alias, Device, Snapshot
+    from netalias.model.names import AliasName
+    from netalias.observed.outlets import Outlets
     from netalias.plan import Plan
+
+    class Looking(Protocol):
+        """The Engine, which imports this file."""
+
+        kernel: Kernel
+        registry: Registry
+        group: int
+
+        def outlets(self) -> Outlets: ...
+        def macs(self, name: AliasName, main: Device, *, random: bool) -> Iterator[bytes]: ...
+        def plan_in(self, observed: Observed, wish: Wish, force: bool) -> Plan | None: ...
+
 
 KINDS = ("macvlan", "ipvlan")
 """Kinds that a main device has only one of."""
 WITH_LABELS = (*KINDS, "label")
 """Kinds of aliases that need nothing of other main devices."""
-FEW = 16
-"""Names of aliases that are read one by one; for more, everything is read."""
 
 
 class NearObserved(Observed):
@@ -36,18 +50,22 @@ class NearObserved(Observed):
 
 
 def planned(
-    engine: Engine,
+    engine: Looking,
     snapshot: Snapshot,
+    complete: bool,
     wish: Wish,
     force: bool,
     able: Callable[[str], bool],
 ) -> tuple[Observed, Plan] | None:
     """The observed state and the plan in it; None if *snapshot*, by Kernel.near(), may not hold all
-    that the plan depends on, or if the wish is refused: the reason may lie elsewhere, too."""
+    that the plan depends on, or if the wish is refused: the reason may lie elsewhere, too.
+    *complete*: it holds all devices."""
+    if not _modest(wish):
+        return None
     observed = NearObserved(
         snapshot, engine.registry, engine.group, able, engine.macs, outlets=engine.outlets
     )
-    if not _suffices(observed, wish):
+    if not _suffices(observed, wish, complete):
         return None
     try:
         result = engine.plan_in(observed, wish, force)
@@ -64,7 +82,7 @@ def _is_claimed(result: Plan, wish: Wish) -> bool:
     return goal is not None and goal.up and not result.is_simple(wish)
 
 
-def modest(wish: Wish) -> bool:
+def _modest(wish: Wish) -> bool:
     """Whether *wish* is about a host address, without words that concern other devices."""
     if wish.delete:
         return True
@@ -76,7 +94,7 @@ def modest(wish: Wish) -> bool:
     )
 
 
-def _suffices(observed: Observed, wish: Wish) -> bool:
+def _suffices(observed: Observed, wish: Wish, complete: bool) -> bool:
     """Whether the plan for a modest *wish* depends on nothing but what was read."""
     main = observed.snapshot.device(wish.name.main)
     if main is None or main.name != wish.name.main or not _plain(main, observed):
@@ -86,15 +104,15 @@ def _suffices(observed: Observed, wish: Wish) -> bool:
     if any(device is not (alias.device if alias else None) for device in named if device):
         return False
     beside = [one for one in observed.aliases if one.main is main and one is not alias]
-    if not any(one.kind in KINDS for one in beside):
-        return False
+    if not complete and not any(one.kind in KINDS for one in beside):
+        return False  # what else stands on the main device is unknown
     return alias is None or (_whole(alias, main) and len(observed.by_name[alias.name]) == 1)
 
 
 def _plain(main: Device, observed: Observed) -> bool:
     """Whether a main device stands by itself: neither an alias, nor stacked, nor a port."""
     stacked = any(main.kind in family for family in SIBLINGS.values())
-    alone = not (stacked or main.remote or main.master) and main.type == ARPHRD_ETHER
+    alone = not (stacked or main.master) and main.type == ARPHRD_ETHER
     return alone and main.group != observed.group
 
 
@@ -113,40 +131,20 @@ def _whole(alias: Alias, main: Device) -> bool:
 # Reading --------------------------------------------------------------------------------------
 
 
-def observed_names(engine: Engine, words: Sequence[str]) -> Observed:
-    """The observed state, which holds at least the aliases that *words* name: of few names it is
-    read by these, if each is a complete alias of a main device. Raises KernelError."""
-    found = [names.split(word) for word in words]
-    wanted = [name for name in found if name is not None]
-    if not 0 < len(wanted) == len(found) <= FEW:
-        return engine.observe()
-    asked = {one for name in wanted for one in (name.main, name, names.primary(name))}
-    with engine.turn:
-        snapshot = engine.kernel.part(asked)
+def shown(engine: Looking, snapshot: Snapshot, name: AliasName) -> Observed | None:
+    """The observed state that holds the alias *name*, read by Kernel.near(); None if it may be
+    elsewhere."""
     observed = NearObserved(snapshot, engine.registry, engine.group)
-    aliases = [observed.find(name) for name in wanted]
-    return observed if all(map(_stands, aliases)) else engine.observe()
+    return observed if _stands(observed.find(name)) else None
 
 
-def lookup(engine: Engine, address: str, type_name: str = "") -> tuple[Observed, Alias | None]:
-    """The alias that owns *address*, as by observed.lookup(), and where it was found. Raises
-    BadAddress, FamilyError, KernelError."""
-    from netalias.observed import lookup as owner
+def owned(engine: Looking, snapshot: Snapshot, address: str, type_name: str) -> Alias | None:
+    """The alias that owns *address*, read by Kernel.owners(); None if no alias that is up does: one
+    that is down may have it in its record only."""
+    from netalias.observed import lookup
 
-    alias_type = engine.registry.get(type_name or ("ipv6" if ":" in address else "ip"))
-    packed, _ = alias_type.parse(address)
-    snapshot = None
-    if alias_type.family in (AF_INET, AF_INET6):
-        with engine.turn:
-            snapshot = engine.kernel.owners(packed)
-    if snapshot is not None:
-        observed: Observed = NearObserved(snapshot, engine.registry, engine.group)
-        found = owner(observed, address, type_name)
-        if _stands(found) and found is not None and found.up:
-            return observed, found
-    # One that is down may have the address in its record only.
-    observed = engine.observe()
-    return observed, owner(observed, address, type_name)
+    found = lookup(NearObserved(snapshot, engine.registry, engine.group), address, type_name)
+    return found if found is not None and found.up and _stands(found) else None
 
 
 def _stands(alias: Alias | None) -> bool:

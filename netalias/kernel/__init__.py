@@ -99,20 +99,21 @@ class Kernel:
         found = {device.index: device for name in names if (device := whole.device(name))}
         return Snapshot(found.values(), [one for index in found for one in whole.on(index)])
 
-    def near(self, name: AliasName, group: int, local: bytes) -> Snapshot | None:
-        """What a change of one alias may depend on, where that is quicker than snapshot() and the
-        main device has an alias device with the mark *group*; else None, and the caller reads all.
+    def near(self, name: AliasName, group: int, local: bytes) -> tuple[Snapshot, bool] | None:
+        """What a change of one alias may depend on, and whether all devices are in it; None where
+        snapshot() is as quick, or has to be asked. Call it inside the namespace.
 
-        It holds the devices that ``name.main``, *name* and its primary name stand for, another
-        device on the main device with that mark (one with an IPv4 address, if the first ones are
-        not without), a device that has the packed address *local* (an IPv4 address on a device
-        that is down is not found), and all addresses of these. Call it inside the namespace.
+        Where there are many devices: those that ``name.main``, *name* and its primary name stand
+        for; another device on the main device with the mark *group* (one with an IPv4 address, if
+        the first ones are not without); a device that has the packed address *local* (an IPv4
+        address on a device that is down is not found); and the addresses of these. Where there are
+        many addresses on the main device, hosts with labels of other aliases may be left out.
         """
         return None
 
     def owners(self, local: bytes) -> Snapshot | None:
-        """The devices that have the packed address *local*, the devices below them, and all
-        addresses of these; None where snapshot() is as quick."""
+        """The devices that have the packed address *local*, the devices below them, and their
+        addresses, among which others may be missing; None where snapshot() is as quick."""
         return None
 
     def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:

@@ -48,14 +48,21 @@ WORDS = (
 
 
 class Nearby(Memory):
-    """A kernel in memory that answers near() by its docstring, from everything it has."""
+    """A kernel in memory that answers near() by its docstring, from everything it has.
 
-    def near(self, name: AliasName, group: int, local: bytes) -> Snapshot | None:
+    ``crowd``: what there is too much of.
+    """
+
+    crowd = "devices"
+
+    def near(self, name: AliasName, group: int, local: bytes) -> tuple[Snapshot, bool] | None:
         """Among the devices with an address, the one that is found last is given."""
         world = self.snapshot()
         main = world.device(name.main)
         if main is None or main.name != name.main:
             return None
+        if self.crowd == "addresses":
+            return without_others(world, main.index, name, local), True
         named = (world.device(one) for one in (name.main, name, names.primary(name)))
         chosen = {device.index: device for device in named if device is not None}
         beside = [
@@ -74,11 +81,30 @@ class Nearby(Memory):
                 holder = device
                 chosen[holder.index] = holder
                 break
-        return Snapshot(chosen.values(), [one for index in chosen for one in world.on(index)])
+        return Snapshot(
+            chosen.values(), [one for index in chosen for one in world.on(index)]
+        ), False
+
+
+def without_others(world: Snapshot, index: int, name: AliasName, local: bytes) -> Snapshot:
+    """The snapshot without the hosts on the main device that are labels of other aliases."""
+    found = [
+        entry
+        for entries in world.addresses.values()
+        for entry in entries
+        if entry.index != index
+        or entry.local == local
+        or entry.prefixlen < len(entry.local) * 8
+        or entry.label == name
+        or entry.metric & 0xFFFF == name.slot
+    ]
+    return Snapshot(world.devices.values(), found)
 
 
 class Crowd(Stage):
     """A stage on which near() is answered."""
+
+    kernel: Nearby
 
     def __init__(self, kinds: tuple[str, ...] = ("macvlan", "dummy", "ipvlan")) -> None:
         super().__init__(Nearby(kinds=kinds))
@@ -171,7 +197,8 @@ def test_the_same_plan(random: Random, kinds: tuple[str, ...]) -> None:
     stage = Crowd((*kinds, "dummy"))
     for _ in range(random.randrange(8, 30)):
         happening(random, stage)
-    for _ in range(40):
+    for turn in range(40):
+        stage.kernel.crowd = ("devices", "addresses")[turn % 2]
         text = wishes(random)
         partial, near, whole = stage.both(text)
         tally[partial] += 1

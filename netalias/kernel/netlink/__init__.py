@@ -71,6 +71,8 @@ END = (20).to_bytes(4, byteorder) + codec.NLMSG_DONE.to_bytes(2, byteorder)
 BEGINNING = 8192
 """Bytes of the list of devices after which there are many: a first, smaller datagram has been read,
 and one of CHUNK bytes more, which hold some thirty devices."""
+MANY_ADDRESSES = 16384
+"""Bytes of the list of addresses above which there are many: that is some two hundred."""
 MANY = 32
 """Messages from which on a dump is read by layout (layouts.py)."""
 FEW = 16
@@ -156,22 +158,52 @@ class Netlink(Kernel):
         # A kernel without strict checks lists the addresses of all devices.
         return [entry for entry in found if entry.index == index]
 
-    def near(self, name: AliasName, group: int, local: bytes) -> Snapshot | None:
-        """Where there are few devices, None; the next snapshot() then uses what was read here."""
-        head, ended = self.beginning(codec.get_links(0))
-        if ended:
-            self._sequence -= 1
-            self._ahead = head[::-1]
-            return None
-        from netalias.kernel.netlink.near import near
+    def near(self, name: AliasName, group: int, local: bytes) -> tuple[Snapshot, bool] | None:
+        """Where there are few devices and addresses, None; the next snapshot() then uses what was
+        read here."""
+        head, entries = self._surveyed()
+        found = None
+        if entries:
+            from netalias.kernel.netlink.near import sifted
 
-        return near(self, head, name, group, local)
+            found = sifted(self.messages(head), self.messages(entries), name, local)
+        elif head:
+            from netalias.kernel.netlink.near import near
+
+            found = near(self, head, name, group, local)
+        return (found, bool(entries)) if found is not None else None
 
     def owners(self, local: bytes) -> Snapshot | None:
-        """The owners, found by their bytes in the dump of all addresses."""
+        """As near(); the owners are found by their bytes in the dump of all addresses."""
+        head, entries = self._surveyed()
+        if not head:
+            return None
         from netalias.kernel.netlink.near import owners
 
-        return owners(self, local)
+        links = self.messages(head if entries else ())
+        entries = entries or self.taken(codec.get_addresses(0, 0)) or []
+        return owners(self, links, self.messages(entries), local)
+
+    def _surveyed(self) -> tuple[list[bytes], list[bytes]]:
+        """The datagrams of both dumps where there are many addresses; of the first one only, and
+        its beginning, where there are many devices; none where there are few of either."""
+        head, ended = self.beginning(codec.get_links(0))
+        if not ended:
+            return head, []
+        entries = self.taken(codec.get_addresses(0, 0))
+        if entries is None:
+            return [], []
+        if sum(map(len, entries)) > MANY_ADDRESSES:
+            return head, entries
+        self._sequence -= 2
+        self._ahead = [*head, *entries][::-1]
+        return [], []
+
+    def messages(self, datagrams: Iterable[bytes]) -> Iterator[tuple[int, int, bytes, int, int]]:
+        """The messages in datagrams: type, flags, datagram, start and end of the body."""
+        for data in datagrams:
+            for kind, flags, _, start, end in messages(data):
+                yield kind, flags, data, start, end
 
     def beginning(self, request: bytes) -> tuple[list[bytes], bool]:
         """The first datagrams of a dump, up to BEGINNING bytes and one more, and whether these are

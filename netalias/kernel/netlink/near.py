@@ -7,17 +7,31 @@ main device, the holder of the address, and the addresses of all these.
 
 from __future__ import annotations
 
-from netalias.kernel.netlink import codec, messages
-from netalias.kernel.netlink.neighbours import read_route
+from _struct import Struct
+
+from netalias.kernel.netlink import codec
 from netalias.model import AF_INET, AF_INET6, Snapshot, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Protocol
 
-    from netalias.kernel.netlink import Netlink
     from netalias.model import Address, Device
     from netalias.model.names import AliasName
+
+    class Asked(Protocol):
+        """The Netlink, which imports this file."""
+
+        def named(self, names: Iterable[str]) -> list[Device]: ...
+        def on(self, index: int) -> list[Address]: ...
+        def one(self, operation: str, request: bytes) -> tuple[int, bytes, int, int] | None: ...
+        def beginning(self, request: bytes) -> tuple[list[bytes], bool]: ...
+        def taken(self, request: bytes) -> list[bytes] | None: ...
+        def messages(self, datagrams: Iterable[bytes]) -> Iterator[Message]: ...
+
+    Message = tuple[int, int, bytes, int, int]
+    """Type and flags of a message; its datagram, start and end of its body."""
 
 KINDS = ("macvlan", "ipvlan")
 """Kinds that share a main device only with devices of the same kind."""
@@ -26,16 +40,14 @@ RTM_F_FIB_MATCH = 0x2000
 local address names the device that has it, and not lo."""
 TRIES = 8
 """Aliases that are looked at for one with an IPv4 address."""
-FAMILIES = {4: AF_INET, 16: AF_INET6}
-"""Size of an address: its family."""
+HOST = {AF_INET: 32, AF_INET6: 128}
+"""Prefix length of a host address."""
+SLOT = Struct("=H")
+"""Slot of an IPv6 label in its metric (kinds/label.py), in the half that is written first or not;
+other bytes that are equal do no harm."""
 
 
 # Writing --------------------------------------------------------------------------------------
-
-
-def get_link_at(sequence: int, index: int) -> bytes:
-    """RTM_GETLINK for the device with this index."""
-    return codec.message(codec.RTM_GETLINK, 0, sequence, codec.ifinfo(index) + _BRIEF)
 
 
 def get_links_of(sequence: int, kind: str) -> bytes:
@@ -64,11 +76,26 @@ def get_address(sequence: int, local: bytes) -> bytes:
 # Asking ---------------------------------------------------------------------------------------
 
 
-class Reading:
-    """Devices that were asked for one by one, each with its addresses."""
+def at(kernel: Asked, index: int) -> Device | None:
+    """The device with this index; None if there is none."""
+    request = codec.message(codec.RTM_GETLINK, 0, 0, codec.ifinfo(index) + _BRIEF)
+    answer = kernel.one("device by index", request) if index else None
+    if answer is None or answer[0] != codec.RTM_NEWLINK:
+        return None
+    return codec.read_link(*answer[1:])
 
-    def __init__(self, kernel: Netlink) -> None:
+
+class Reading:
+    """Devices that were asked for one by one, each with its addresses.
+
+    Of those of the main device of the alias *name* some are left out (Sieve); the packed address
+    *local* matters too.
+    """
+
+    def __init__(self, kernel: Asked, name: AliasName, local: bytes) -> None:
         self._kernel = kernel
+        self._name = name
+        self._sieve = Sieve(name, local)
         self._devices: dict[int, Device] = {}
         self._entries: dict[int, list[Address]] = {}
 
@@ -79,19 +106,27 @@ class Reading:
 
     def add(self, device: Device) -> list[Address]:
         """Add a device; its addresses."""
-        if device.index not in self._devices:
-            self._entries[device.index] = self._kernel.on(device.index)
-            self._devices[device.index] = device
-        return self._entries[device.index]
-
-    def add_index(self, index: int) -> Device | None:
-        """Add the device with this index; None if it is gone."""
+        index = device.index
         if index not in self._devices:
-            answer = self._kernel.one("device by index", get_link_at(0, index))
-            if answer is None or answer[0] != codec.RTM_NEWLINK:
-                return None
-            self.add(codec.read_link(*answer[1:]))
-        return self._devices[index]
+            found = self._sifted(index) if device.name == self._name.main else None
+            self._entries[index] = self._kernel.on(index) if found is None else found
+            self._devices[index] = device
+        return self._entries[index]
+
+    def _sifted(self, index: int) -> list[Address] | None:
+        datagrams = self._kernel.taken(codec.get_addresses(0, 0, index))
+        if datagrams is None:
+            return None
+        return self._sieve.entries(self._kernel.messages(datagrams), index)
+
+    def add_named(self) -> Device | None:
+        """Add the devices that the names of the alias and its main device stand for; the latter."""
+        name, main = self._name, None
+        for device in self._kernel.named((name.main, name, names.primary(name))):
+            self.add(device)
+            if device.name == name.main:
+                main = device
+        return main
 
     def add_companion(self, head: Sequence[bytes], main: Device, group: int) -> bool:
         """Add another device on *main* with the mark *group*, and go on until one has an IPv4
@@ -108,65 +143,107 @@ class Reading:
     def _stacked(self, head: Sequence[bytes], main: Device, group: int) -> Iterator[Device]:
         """The first devices on *main* with this mark: of those in *head*, the beginning of the list
         of all devices, then of those of each kind."""
-        yield from _marked(head, main, group)
-        for kind in KINDS:
-            yield from _marked(self._kernel.beginning(get_links_of(0, kind))[0], main, group)
+        for kind in ("", *KINDS):
+            part = self._kernel.beginning(get_links_of(0, kind))[0] if kind else head
+            for device in _devices(self._kernel.messages(part)):
+                if device.link == main.index and device.group == group and not device.remote:
+                    yield device
 
 
-def _marked(datagrams: Sequence[bytes], main: Device, group: int) -> Iterator[Device]:
-    for data in datagrams:
-        for kind, _, _, start, end in messages(data):
-            if kind != codec.RTM_NEWLINK:
-                continue
-            device = codec.read_link(data, start, end)
-            if device.link == main.index and device.group == group and not device.remote:
-                yield device
+class Sieve:
+    """Patterns of the addresses that matter among the thousands on a main device.
+
+    Those that do not are hosts under labels of other aliases: they bring no network.
+    """
+
+    def __init__(self, name: AliasName, local: bytes) -> None:
+        label = b"%s\0" % name.encode("utf-8", "surrogateescape")  # IFA_LABEL
+        found = (local, label, SLOT.pack(name.slot))
+        self._patterns = [pattern for pattern in found if pattern]
+
+    def entries(self, messages: Iterable[Message], index: int) -> list[Address] | None:
+        """The addresses of a dump, of the device *index* those that matter; None if the dump was
+        interrupted. Raises WireError."""
+        found = []
+        for kind, flags, data, start, end in messages:
+            if flags & codec.NLM_F_DUMP_INTR:
+                return None
+            if kind == codec.RTM_NEWADDR and self._matters(data, start, end, index):
+                found.append(codec.read_address(data, start, end))
+        return found
+
+    def _matters(self, data: bytes, start: int, end: int, index: int) -> bool:
+        if end - start < codec.IFADDR.size:
+            return True  # the reader says what is wrong
+        family, length, _, _, where = codec.IFADDR.unpack_from(data, start)
+        if where != index or length != HOST.get(family):
+            return True
+        body = data[start:end]
+        return any(pattern in body for pattern in self._patterns)
+
+
+def _devices(messages: Iterable[Message]) -> Iterator[Device]:
+    for kind, _, data, start, end in messages:
+        if kind == codec.RTM_NEWLINK:
+            yield codec.read_link(data, start, end)
 
 
 def near(
-    kernel: Netlink, head: Sequence[bytes], name: AliasName, group: int, local: bytes
+    kernel: Asked, head: Sequence[bytes], name: AliasName, group: int, local: bytes
 ) -> Snapshot | None:
-    """The answer to Kernel.near(); *head* is the beginning of the list of all devices."""
-    reading = Reading(kernel)
-    main = None
-    for device in kernel.named((name.main, name, names.primary(name))):
-        reading.add(device)
-        if device.name == name.main:
-            main = device
+    """The answer to Kernel.near() among many devices; *head* is the beginning of their list."""
+    reading = Reading(kernel, name, local)
+    main = reading.add_named()
     if main is None or not reading.add_companion(head, main, group):
         return None
-    if local:
-        reading.add_index(_holder(kernel, local))
+    holder = at(kernel, _holder(kernel, local)) if local else None
+    if holder is not None:
+        reading.add(holder)
     return reading.snapshot()
 
 
-def _holder(kernel: Netlink, local: bytes) -> int:
+def sifted(
+    links: Iterable[Message], addresses: Iterable[Message], name: AliasName, local: bytes
+) -> Snapshot | None:
+    """The answer to Kernel.near() among many addresses, from both dumps."""
+    devices = list(_devices(links))
+    main = next((device for device in devices if device.name == name.main), None)
+    found = Sieve(name, local).entries(addresses, main.index) if main is not None else None
+    return Snapshot(devices, found) if found is not None else None
+
+
+def owners(
+    kernel: Asked, links: Iterable[Message], addresses: Iterable[Message], local: bytes
+) -> Snapshot:
+    """The answer to Kernel.owners(): of the devices that are not in *links* those with the address
+    are asked for, and those below them."""
+    found = {device.index: device for device in _devices(links)}
+    entries = [
+        codec.read_address(data, start, end)
+        for kind, _, data, start, end in addresses
+        if kind == codec.RTM_NEWADDR and local in data[start:end]
+    ]
+    entries = [entry for entry in entries if entry.local == local]
+    for index in {entry.index for entry in entries}:
+        device = found.get(index) or at(kernel, index)
+        below = None
+        if device is not None and not device.remote:
+            below = found.get(device.link) or at(kernel, device.link)
+        found |= {one.index: one for one in (device, below) if one is not None}
+    return Snapshot(found.values(), entries)
+
+
+def _holder(kernel: Asked, local: bytes) -> int:
     """The index of a device that has this address; 0 if none has it, or is down with it (IPv4)."""
-    if FAMILIES.get(len(local)) == AF_INET6:
+    if len(local) > 4:
         answer = kernel.one("address", get_address(0, local))
         if answer is not None and answer[0] == codec.RTM_NEWADDR:
             return codec.read_address(*answer[1:]).index
         return 0
+    from netalias.kernel.netlink.neighbours import read_route
+
     answer = kernel.one("route", get_entry(0, local))
     if answer is None or answer[0] != codec.RTM_NEWROUTE:
         return 0
     index, ends_here = read_route(*answer[1:])
     return index if ends_here else 0
-
-
-def owners(kernel: Netlink, local: bytes) -> Snapshot | None:
-    """The answer to Kernel.owners()."""
-    datagrams = kernel.taken(codec.get_addresses(0, FAMILIES[len(local)]))
-    if datagrams is None:
-        return None
-    reading = Reading(kernel)
-    for data in datagrams:
-        if local not in data:
-            continue
-        for kind, _, _, start, end in messages(data):
-            if kind == codec.RTM_NEWADDR and data.find(local, start, end) >= 0:
-                entry = codec.read_address(data, start, end)
-                device = reading.add_index(entry.index) if entry.local == local else None
-                if device is not None and device.link and not device.remote:
-                    reading.add_index(device.link)
-    return reading.snapshot()

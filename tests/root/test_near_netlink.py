@@ -1,0 +1,139 @@
+"""A command about one alias among many: as little is read as it depends on, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from command import Command
+from support import Namespace
+
+from netalias import desired
+from netalias.engine import Engine, Setup
+from netalias.kernel.netlink import Netlink
+from netalias.model.commands import command
+
+MOST = 64 << 10
+"""Bytes that may be read from the kernel, however many devices there are."""
+MACVLANS = "eth9:0-99 10.1.0.0/32+ kind macvlan\neth9:100-119 2001:db8::0/128+ kind macvlan\n"
+LABELS = "eth9:200-699 10.2.0.0/32+ kind label\n"
+WISHES = (
+    "eth9:5 10.3.0.1",
+    "eth9:5 10.1.0.6",
+    "eth9:5 down",
+    "eth9:5-",
+    "eth9:110 2001:db8::9",
+    "eth9:110-",
+    "eth9:150 10.3.0.1",
+    "eth9:150 10.1.0.6",
+    "eth9:150 10.3.0.1 kind label",
+    "eth9:150 10.2.0.7 kind label",
+    "eth9:150 2001:db8::7",
+    "eth9:150 10.9.0.2/24",
+    "eth9:150 10.9.0.255",
+    "eth9:150 10.3.0.1 mtu 1400",
+    "eth9:300 10.3.0.1",
+    "eth9:300 10.2.0.6",
+    "eth9:300-",
+    "eth8:0 10.1.0.5",
+)
+
+
+class Metered(Netlink):
+    """A kernel that counts the bytes that it is told, and the requests."""
+
+    count = requests = 0
+
+    def _send(self, operation: str, data: bytes) -> None:
+        self.requests += not self._ahead
+        super()._send(operation, data)
+
+    def _receive(self, operation: str, flags: int = 0) -> bytes | None:
+        data = super()._receive(operation, flags)
+        self.count += len(data or b"")
+        return data
+
+
+@pytest.fixture
+def crowded(veth: Namespace, cli: Command) -> Iterator[Engine]:
+    """An engine in a namespace with 120 macvlans on eth9."""
+    veth.ip("addr add 10.9.0.1/24 dev eth9")
+    veth.ip("link add eth8 type bridge")
+    veth.ip("link set eth8 up")
+    cli.run("reconcile", "-", input=MACVLANS)
+    with veth, Engine(Setup(Metered())) as engine:
+        yield engine
+
+
+@pytest.fixture
+def labelled(crowded: Engine, cli: Command) -> Engine:
+    """And 500 labels."""
+    cli.run("reconcile", "-", input=MACVLANS + LABELS)
+    return crowded
+
+
+def planned(engine: Engine, text: str, *, near: bool) -> tuple[bool, list[str], list[str]]:
+    """Whether that was planned on a part, the steps and the notes."""
+    wish = desired.parse(text.split(), engine.registry)
+    able = engine.kernel.able
+    observed, result = engine._read_and_plan(wish, False, able, near=near)
+    return observed.partial, [command(step) for step in result.all_steps], result.notes
+
+
+def test_the_same_plan(labelled: Engine) -> None:
+    """Whatever was read, the steps and the notes are those of a reading of everything."""
+    ways = [planned(labelled, text, near=True) for text in WISHES]
+    for text, way in zip(WISHES, ways, strict=True):
+        assert way[1:] == planned(labelled, text, near=False)[1:], text
+    assert sum(way[0] for way in ways) > 5
+
+
+def test_little_is_read(crowded: Engine) -> None:
+    """The bytes do not grow with the devices."""
+    kernel = crowded.kernel
+    assert isinstance(kernel, Metered)
+    for text in (*WISHES[:4], "eth9:110-", "eth9:150 10.3.0.1", "eth9:150 10.3.0.1 kind label"):
+        kernel.count = 0
+        partial = planned(crowded, text, near=True)[0]
+        assert partial, text
+        assert kernel.count <= MOST, text
+
+
+def test_few_devices_are_read_once(veth: Namespace) -> None:
+    """Where there are few, what near() has read is the snapshot."""
+    counts = []
+    for near in (True, False):
+        with veth, Engine(Setup(Metered())) as engine:
+            planned(engine, "eth9:0 10.9.0.1", near=near)
+            assert isinstance(engine.kernel, Metered)
+            counts.append(engine.kernel.requests)
+    assert counts[0] == counts[1] > 0
+
+
+def test_the_command(labelled: Engine, cli: Command) -> None:
+    """What users see: created, changed, shown, found and deleted, with a copy told of."""
+    told = cli.warns("eth9:150", "10.1.0.6")
+    assert told == "netalias: warning: eth9:150: 10.1.0.6 is an address of eth9_6 too"
+    assert cli("lookup", "10.1.0.6") == "eth9:150\n"  # of several up, the newest
+    cli.silent("eth9:150", "10.3.0.1")
+    assert cli("-br", "show", "eth9:150", "eth9:300").split() == [
+        *("eth9:150", "up", "10.3.0.1/32", "eth9:300", "up", "10.2.0.100/32")
+    ]
+    cli.silent("eth9:150", "down")
+    assert cli("lookup", "10.3.0.1") == "eth9:150\n"
+    assert cli("lookup", "10.2.0.7") == "eth9:207\n"
+    assert cli("lookup", "2001:db8::3") == "eth9:103\n"
+    assert cli.run("lookup", "10.9.0.1").returncode == 3
+    cli.silent("eth9:150-")
+    cli.silent("eth9:300-")
+    assert cli.run("show", "eth9:150").returncode == 2
+    assert "eth9:150" not in cli.names()
+
+
+def test_a_mac_that_is_taken(crowded: Engine, cli: Command) -> None:
+    """The MAC of the alias stands on another device: the command takes the next one."""
+    cli.silent("eth9:150", "10.3.0.1")
+    cli.namespace.ip("link set eth9_150 name moved")
+    cli.namespace.ip("link property del dev moved altname eth9:150")
+    cli.silent("eth9:150", "10.3.0.2")
+    assert cli("lookup", "10.3.0.2") == "eth9:150\n"
