@@ -20,8 +20,8 @@ class Options:
     """The values of all options, and the opener of the engine."""
 
     __slots__ = (
-        "absent_ok", "acd", "allow_empty", "allow_shrink", "announce", "brief", "color", "confirm",
-        "conflict", "details", "dry_run", "every", "exit_when_down", "force", "group", "hands_off",
+        "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "color",
+        "confirm", "conflict", "details", "dry_run", "every", "exit_when_down", "force", "group", "hands_off",
         "help", "inet", "inet6", "json", "kind", "mac", "mapping", "max_aliases", "metrics",
         "netns", "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down",
         "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty", "quiet", "rate",
@@ -42,7 +42,7 @@ class Options:
         self.on_carrier = self.on_no_carrier = ""
         self.acd = self.announce = self.conflict = self.max_aliases = self.rate = self.texts = ""
         self.kind = self.mapping = self.source = ""
-        self.absent_ok = self.every = self.syntax = False
+        self.absent_ok = self.adopt = self.every = self.syntax = False
         self.registry: Registry | None = None
         self.special: list[str] = []
 

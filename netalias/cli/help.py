@@ -99,6 +99,7 @@ Options, before or after the verb, and before NAME
   --metrics FILE                   reconcile: write metrics for Prometheus
   --mac                            save: with the MAC of each device
   --from FORMAT                    import: the format of the files; kernel: labels of others
+  --adopt                          import: take over the labels that are there as printed
   --all                            import: addresses beyond the first that have no name, too
   --kind KIND                      import: write this kind in every line
   --map OLD=DEVICE,...             import: other names for main devices
@@ -280,8 +281,11 @@ netalias [OPTION]... import [FILE | FOLDER]...
 Print aliases that netalias did not make as lines of a file: those in files of other programs, and
 labels made by ifconfig or ip. Without a FILE, the usual files of this host are read. Each file
 tells its format by its path or its content; --from says it. Nothing in a file is executed, and
-nothing is changed.
+without --adopt nothing is changed.
 
+  --adopt                when all is printed, take over the labels that are there with just the name
+                         and address of a line. Have the lines declared before the next reconcile,
+                         which removes aliases of netalias that are not
   --from FORMAT          one of the formats below, or kernel: only labels made by ifconfig or ip
   --all                  also addresses beyond the first of a device, where a format gives aliases
                          no names; the first one is the device's own. And those that may be on
@@ -318,7 +322,7 @@ Formats:
   keepalived    keepalived.conf(5). Its addresses may be on another host, so --all is needed, and
                 the usual file is read with --from keepalived only
 
-Options: -q -v -j -p --from FORMAT --all --kind KIND --map OLD=DEVICE -n NAME
+Options: -q -v -j -p --from FORMAT --all --adopt --kind KIND --map OLD=DEVICE -n NAME
 """,
     "adopt": """\
 netalias [OPTION]... adopt NAME | MAIN | all

@@ -44,7 +44,37 @@ def import_(options: Options, words: list[str]) -> int:
         for note in first(found.notes, "warning"):
             complain(note, "warning: ")
         complain(_summary(found))
+    if options.adopt:
+        _adopt(options, found)
     return errors.STATUS_OK
+
+
+def _adopt(options: Options, found: Imported) -> None:
+    """Adopt the labels of others that the printed lines declare. Raises StateError, KernelError,
+    OSError where the lines could not be written: an adopted label that no file declares is removed
+    by the next reconciliation."""
+    from sys import stdout
+
+    from netalias.engine.adopt import adopt
+
+    stdout.flush()
+    with options.engine() as engine, engine.transaction():
+        observed = engine.observe()
+        same, notes = [], []
+        for row in found.rows:
+            alias = observed.find(row.name) if not row.found.asleep else None
+            if alias is None or alias.ours:
+                continue
+            there = f"{address_text(alias.family, alias.address)}/{alias.prefixlen}"
+            if there == row.found.words[0]:
+                same.append(str(row.name))
+            else:
+                notes.append(f"{row.name}: not adopted: it is there as {there}")
+        done = adopt(engine, same)
+    if not options.quiet:
+        for note in first([*notes, *done.notes], "warning"):
+            complain(note, "warning: ")
+        complain(f"{counted(len(same), 'label')} adopted")
 
 
 def _check(options: Options, words: list[str]) -> None:

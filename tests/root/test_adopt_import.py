@@ -278,6 +278,20 @@ def test_a_machine_moves_over(made: Command, tmp_path: Path) -> None:
     assert {entry["local"] for entry in there} < {entry["local"] for entry in now}
 
 
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"])
+def test_nothing_is_adopted_when_the_lines_could_not_be_written(
+    made: Command, tmp_path: Path, where: str
+) -> None:
+    """An adopted label that no file declares would be removed by the next reconciliation."""
+    file = tmp_path / "interfaces"
+    file.write_text(INTERFACES)
+    words = ["sh", "-c", f'"$@" {where}', "sh", *command("-q", "import", "--adopt", str(file))]
+    assert made.namespace.run(words, check=False).returncode == REFUSED
+    assert not any(label[2] for label in labels(made))
+    made("-q", "import", "--adopt", str(file))
+    assert [label[0] for label in labels(made) if label[2]] == ["eth9:0", "eth9:2", "eth9:1"]
+
+
 def test_import_of_a_file_that_is_not_there(made: Command) -> None:
     """A named file must exist; the usual one may be missing. A format must be one."""
     line = made.fails(REFUSED, "import", "/no/such/file")
