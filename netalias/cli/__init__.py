@@ -21,9 +21,9 @@ class Options:
 
     __slots__ = (
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "color",
-        "confirm", "conflict", "details", "dry_run", "every", "exit_when_down", "force", "group", "hands_off",
-        "help", "inet", "inet6", "json", "kind", "mac", "mapping", "max_aliases", "metrics",
-        "netns", "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down",
+        "confirm", "conflict", "details", "dry_run", "every", "exit_when_down", "force", "group",
+        "hands_off", "help", "inet", "inet6", "json", "kind", "mac", "mapping", "max_aliases",
+        "metrics", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down",
         "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty", "quiet", "rate",
         "recorded", "registry", "release", "source", "special", "syntax", "texts", "timestamps",
         "tree", "verbose", "version", "wait",
@@ -127,6 +127,7 @@ VERBS = {
     "save": "cli.save.save",
     "import": "cli.importing.import_",
     "adopt": "cli.save.adopt_",
+    "move": "cli.move.move",
     "announce": "cli.announce.announce",
     "renew": "cli.renew.renew",
     "doctor": "cli.doctor.doctor",
@@ -140,7 +141,7 @@ VERBS = {
 }
 """Verb: the module and the function in it."""
 
-SHORT = {"s": "show", "c": "cat", "co": "confirm"}
+SHORT = {"s": "show", "c": "cat", "co": "confirm", "m": "monitor", "mo": "monitor"}
 """Abbreviations that were unique before other verbs were added, and are kept."""
 
 

@@ -33,6 +33,8 @@ NAMED = {
     "announce": True, "adopt": True,
 }  # fmt: skip
 """Verb that takes names of aliases and main devices: whether it takes ``all`` too."""
+MAINS = ("move",)
+"""Verbs that take names of main devices only."""
 FIXED = {"cat": ("aliases", "alias_types"), "help": (*VERBS, "alias")}
 """Verb: all of its words."""
 
@@ -56,6 +58,8 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
         found = [*VERBS, *_names(options, mains=":")]
     elif not verb:
         found = _alias(rest)
+    elif verb in MAINS:
+        found = _names(options, mains_only=True)
     elif verb in NAMED:
         found = [*_names(options), *(("all",) if NAMED[verb] else ())]
     else:
@@ -117,15 +121,16 @@ def _alias(words: Sequence[str]) -> list[str]:
     return [word for word in WORDS if word not in words]
 
 
-def _names(options: Options, mains: str = "") -> list[str]:
-    """The names of main devices, with *mains* behind them, and of aliases; none if the kernel
-    cannot be asked."""
+def _names(options: Options, mains: str = "", *, mains_only: bool = False) -> list[str]:
+    """The names of main devices, with *mains* behind them, and of aliases, unless *mains_only*;
+    none if the kernel cannot be asked."""
     try:
         with options.engine() as engine:
             observed = engine.observe()
     except errors.NetaliasError:
         return []
-    return [*(f"{name}{mains}" for name in _mains(observed)), *map(str, _aliases(observed))]
+    aliases = [] if mains_only else _aliases(observed)
+    return [*(f"{name}{mains}" for name in _mains(observed)), *aliases]
 
 
 def _aliases(observed: Observed) -> list[str]:

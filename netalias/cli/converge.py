@@ -45,7 +45,8 @@ class Run:
     """One command.
 
     ``folder`` is the runtime directory, empty for none; ``salt`` that of the fingerprint
-    (cli/reconcile.py); ``name`` is the digest of the configuration.
+    (cli/reconcile.py); ``name`` is the digest of the configuration. ``files`` restores the files
+    that the command rewrites, if it does (engine/rollback.py).
     """
 
     def __init__(self, options: Options, engine: Engine, salt: bytes, folder: str = "") -> None:
@@ -55,6 +56,7 @@ class Run:
         self.folder = folder
         self.armed = False
         self.name = ""
+        self.files: Callable[[], list[str]] | None = None
         self._parsed: Declarations | None = None
 
     def check(self, found: list[tuple[str, bytes]], *, dry: bool) -> int:
@@ -177,7 +179,7 @@ class Run:
         if not self.options.force:
             raise errors.StateError(
                 "this configuration was not confirmed when it was tried",
-                "reconcile --confirm SECONDS tries it again, --force takes it as it is",
+                "--confirm SECONDS tries it again, --force takes it as it is",
             )
         checkpoint.forget(self.folder)
 
@@ -201,7 +203,7 @@ class Run:
         self.options.wait = str(rollback.WAIT)
         self.options.acd = ""  # the rollback restores addresses without probing
         with self.options.engine() as second:
-            rollback.arm(self.engine, second, self.folder, seconds, self.name)
+            rollback.arm(self.engine, second, self.folder, seconds, self.name, self.files)
         self.armed = True
         complain(
             f"the former state is restored in {seconds} s, unless the change is confirmed"

@@ -82,7 +82,7 @@ TAKING: dict[str, str] = {
 """Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute of Options."""
 
 _DETAIL = ("", "show")
-_ROWS = ("", "show", "lookup", "types", "check", "reconcile", "save", "import", "doctor")
+_ROWS = ("", "show", "lookup", "types", "check", "reconcile", "save", "import", "move", "doctor")
 _DECLARED = ("", "check", "reconcile", "batch")
 SPECIAL: dict[str, tuple[str, ...]] = {
     "-4": ("show",),
@@ -97,25 +97,25 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--oneline": _DETAIL,
     "-p": _ROWS,
     "--pretty": _ROWS,
-    "--acd": ("", "reconcile", "batch", "watch"),
-    "--announce": ("", "reconcile", "batch", "announce", "watch"),
-    "--conflict": ("", "reconcile", "batch", "watch"),
-    "--rate": ("", "reconcile", "batch", "announce", "watch"),
+    "--acd": ("", "reconcile", "batch", "move", "watch"),
+    "--announce": ("", "reconcile", "batch", "announce", "move", "watch"),
+    "--conflict": ("", "reconcile", "batch", "move", "watch"),
+    "--rate": ("", "reconcile", "batch", "announce", "move", "watch"),
     "--absent-ok": ("",),
     "--adopt": ("import",),
     "--all": ("import",),
     "--allow-empty": ("check", "reconcile", "watch"),
     "--allow-shrink": ("check", "reconcile", "watch"),
-    "--confirm": ("reconcile",),
-    "--dry-run": (*_DECLARED, "adopt", "announce", "renew", "publish", "unpublish"),
+    "--confirm": ("reconcile", "move"),
+    "--dry-run": (*_DECLARED, "adopt", "move", "announce", "renew", "publish", "unpublish"),
     "--exit-when-down": ("monitor",),
-    "--force": _DECLARED,
+    "--force": (*_DECLARED, "move"),
     "--from": ("import",),
-    "--hands-off": (*_DECLARED, "watch"),
-    "--kind": ("import",),
+    "--hands-off": (*_DECLARED, "move", "watch"),
+    "--kind": ("import", "move"),
     "--mac": ("save",),
     "--map": ("import",),
-    "--max-aliases": ("check", "reconcile", "batch", "watch"),
+    "--max-aliases": ("check", "reconcile", "batch", "move", "watch"),
     "--metrics": ("reconcile",),
     "--no-initial": ("monitor",),
     "--on-arrival": ("monitor",),

@@ -62,6 +62,7 @@ Verbs
   import [FILE | FOLDER]...        print aliases of other programs' files, and labels of others,
                                    as such lines
   adopt NAME | MAIN | all          take over foreign labels
+  move [MAIN] [FILE]...            make labels devices, or labels again, in the files too
   announce NAME | MAIN | all       announce addresses to the neighbours again
   doctor [MAIN | NAME]...          find what keeps aliases from working, and what mends it
   renew [MAIN | NAME | all]...     renew leases, and remove aliases whose lease has expired
@@ -94,14 +95,14 @@ Options, before or after the verb, and before NAME
   --only MAIN                      check, reconcile, save: only the aliases of one main device
   --allow-empty                    reconcile: go on when nothing is declared
   --allow-shrink                   reconcile: go on when more than half of the aliases would go
-  --max-aliases N                  check, reconcile, batch, watch: of all files (200000)
-  --confirm SECONDS                reconcile: undo it unless netalias confirm follows in time
+  --max-aliases N                  check, reconcile, batch, move, watch: of all files (200000)
+  --confirm SECONDS                reconcile, move: undo it unless netalias confirm follows in time
   --metrics FILE                   reconcile: write metrics for Prometheus
   --mac                            save: with the MAC of each device
   --from FORMAT                    import: the format of the files; kernel: labels of others
   --adopt                          import: take over the labels that are there as printed
   --all                            import: addresses beyond the first that have no name, too
-  --kind KIND                      import: write this kind in every line
+  --kind KIND                      import: write this kind in every line; move: the new kind
   --map OLD=DEVICE,...             import: other names for main devices
   --acd, --conflict, --announce    like the words, for all aliases without them
   --rate N                         announcements per second (default 2000), 0 for no limit
@@ -332,6 +333,29 @@ those of a range, eth0:0-299, all of a main device, or all. Their addresses stay
 6.1 cannot mark an IPv4 address that is there: it is replaced, and stays on the device meanwhile.
 
 Options: -v --dry-run -n NAME
+""",
+    "move": """\
+netalias [OPTION]... move [MAIN] [FILE]...
+
+Make devices of labels, in place: of all aliases, or of those of MAIN. The lines of the files that
+declare them get the new kind (see check; a FILE here has a / in its path); comments, order and
+defaults stay. What changes is printed: of the files as a unified diff, of the aliases as by check.
+An address is missing for as long as its own replacement takes.
+
+  --kind KIND          macvlan, ipvlan, or label for the way back; without it, macvlan or ipvlan as
+                       auto chooses
+  --dry-run            print the same without doing it
+  --confirm SECONDS    give files and aliases their former state unless "netalias confirm" follows
+                       in time; "netalias rollback" does it at once
+  --force              go on when the main device is down, move the address of this SSH session, and
+                       accept what was not confirmed before
+
+All move, or none: when one is refused, all aliases and files stay as they are, with exit status 2.
+Aliases of netalias that no file declares move too, with a warning. Labels of others stay: adopt
+them first.
+
+Options: those above, -j -p -q -v --hands-off --max-aliases --acd --conflict --announce --rate
+         --wait SECONDS -n NAME
 """,
     "doctor": """\
 netalias [OPTION]... doctor [MAIN | NAME]...

@@ -200,27 +200,31 @@ def prepare(
     return found
 
 
-def foretell(rehearsal: Engine, diff: Diff, rules: Rules) -> errors.NetaliasError | None:
+def foretell(
+    rehearsal: Engine, diff: Diff, rules: Rules, *, atomic: bool = False
+) -> errors.NetaliasError | None:
     """Find out by a *rehearsal* what would be refused: the items get their ``error``.
 
-    Returns the refusal of a guard rail, by which nothing would be done.
+    With *atomic*, all of them do if one is refused. Returns the refusal of a guard rail, by which
+    nothing would be done.
     """
     try:
         check_rails(diff, rules)
     except errors.StateError as error:
         return error
-    execute(rehearsal, diff.observed, diff.items.copy(), fresh=True)
+    execute(rehearsal, diff.observed, diff.items.copy(), fresh=True, atomic=atomic)
     return None
 
 
-def carry_out(engine: Engine, prepared: Prepared) -> Outcome:
+def carry_out(engine: Engine, prepared: Prepared, *, atomic: bool = False) -> Outcome:
     """Carry out all differences, and announce the addresses that they add; the outcome.
 
-    The caller is in a transaction. Raises NotPermitted, KernelError.
+    With *atomic*, one refusal undoes all of them. The caller is in a transaction. Raises
+    NotPermitted, KernelError.
     """
     outcome, diff, session = Outcome(prepared), prepared.diff, prepared.session
     if diff.items:
-        outcome.notes = execute(engine, diff.observed, diff.items, session)
+        outcome.notes = execute(engine, diff.observed, diff.items, session, atomic=atomic)
         outcome.stopped = engine.kernel.stopping and bool(outcome.failed)
         if session is not None:
             outcome.announced = {one.name for one in session.claims}

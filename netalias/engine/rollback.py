@@ -23,12 +23,21 @@ WAIT = 600
 SOURCE = "the former state"
 
 
-def arm(engine: Engine, second: Engine, directory: str, seconds: int, digest: str) -> None:
+def arm(
+    engine: Engine,
+    second: Engine,
+    directory: str,
+    seconds: int,
+    digest: str,
+    files: Callable[[], list[str]] | None = None,
+) -> None:
     """Start the guard of a change that is about to begin.
 
     *second* is the guard's engine. It has a socket of its own, since two processes on one socket
     would read each other's answers, and waits WAIT seconds for the lock. *directory* is the runtime
-    directory, *seconds* the timeout, *digest* that of the configuration. Raises StateError.
+    directory, *seconds* the timeout, *digest* that of the configuration. *files* gives declared
+    files their former content, and returns the names of those that others have changed since; it
+    may be called again after a StateError. Raises StateError.
     """
     observed = engine.observe()
     lines = export.lines(ordered(observed.aliases, observed.snapshot), observed.registry, mac=True)
@@ -52,8 +61,9 @@ def arm(engine: Engine, second: Engine, directory: str, seconds: int, digest: st
         with second.transaction():
             if not still():
                 return None
+            left = files() if files is not None else []
             follow(before, mains, second.snapshot())
-            return _restore(second, before, done)
+            return "; ".join([_restore(second, before, done), *map(_stays, left)])
 
     checkpoint.arm(directory, seconds, digest, restore, [second.kernel.fileno()])
 
@@ -66,6 +76,10 @@ def follow(before: Declarations, mains: Mapping[str, int], snapshot: Snapshot) -
         device = snapshot.devices.get(mains.get(name.main, 0))
         if device is not None:
             block.wish.name = AliasName(device.name, name.slot)
+
+
+def _stays(name: str) -> str:
+    return f"{name} stays as somebody has changed it since"
 
 
 def _restore(engine: Engine, before: Declarations, done: list[Difference]) -> str:

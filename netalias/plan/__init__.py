@@ -337,13 +337,13 @@ def _kind(
             there = snapshot.carries(main, SIBLINGS.get(wished, ())) or observed.able(wished)
             reason = "" if there else "this kernel does not have it"
     else:
-        kind, reason = _choose(main, snapshot, observed.able, mac=bool(wish.mac))
+        kind, reason = auto_kind(main, snapshot, observed.able, mac=bool(wish.mac))
     if reason:
         raise errors.KindError(f"{name}: kind {kind} cannot serve: {reason}")
     return kind
 
 
-def _choose(
+def auto_kind(
     main: Device, snapshot: Snapshot, able: Callable[[str], bool], *, mac: bool
 ) -> tuple[str, str]:
     """The kind that ``auto`` means on *main*, and the reason why it cannot serve, or empty; *mac*:

@@ -55,6 +55,7 @@ def test_words_of_verbs(run: Command) -> None:
     assert after(run, "cat", "") == ["aliases", "alias_types"]
     assert after(run, "help", "rec") == ["reconcile"]
     assert after(run, "reconcile", "") == []
+    assert after(run, "move", "eth0") == ["eth0"]
 
 
 def test_options(run: Command) -> None:

@@ -21,6 +21,7 @@ ARROWS = {
     "model": "errors",
     "trust": "errors",
     "sources": "errors trust",
+    "rewriting": "errors trust sources",
     "families": "errors model",
     "disclosure": "errors trust sources model",
     "alias_type": "families",
@@ -43,8 +44,8 @@ ARROWS = {
     "watch": "errors trust disclosure model sources kernel system runtime packets kinds observed"
     " desired plan claim views engine",
     "netalias": "errors model families kernel system claim engine emulator",
-    "cli": "errors disclosure model sources families kernel system runtime observed desired plan"
-    " importers claim views engine doctor monitor emulator watch netalias",
+    "cli": "errors disclosure rewriting model sources families kernel system runtime observed"
+    " desired plan importers claim views engine doctor monitor emulator watch netalias",
     "__main__": "cli",
 }
 """Every package or single module, the lowest first, and what it may import."""

@@ -217,7 +217,7 @@ def test_cron_does_not_repeat_what_was_rejected(guarded: Command, declare: Decla
     rejected(cli)
     said = (
         "netalias: this configuration was not confirmed when it was tried"
-        " (reconcile --confirm SECONDS tries it again, --force takes it as it is)"
+        " (--confirm SECONDS tries it again, --force takes it as it is)"
     )
     copy = declare("lo:0 192.0.2.66", name="copy")
     for words in ((bad,), (copy,), ("--only", "lo", bad)):

@@ -1,0 +1,228 @@
+"""The verb move: labels become devices, or labels again, in the kernel and in the files."""
+
+from __future__ import annotations
+
+from netalias import errors, sources
+from netalias.cli import number
+from netalias.cli.converge import Run
+from netalias.cli.output import complain, explain, write
+from netalias.desired import declarations, export, rewrite
+from netalias.desired.declarations import Declarations, counted
+from netalias.disclosure import withheld
+from netalias.engine import reconcile as converging
+from netalias.model.listing import first
+from netalias.model.names import printable
+from netalias.plan.moving import MOVED, Moves, moves
+from netalias.rewriting import Rewritten
+from netalias.sources import STDIN, configuration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.cli import Options
+    from netalias.engine import Engine
+    from netalias.plan import Difference
+    from netalias.plan.diff import Diff
+
+SOURCE = "the kernel"
+"""Name in place of a file, for aliases that no file declares."""
+Files = list[tuple[str, bytes]]
+
+
+def move(options: Options, words: list[str]) -> int:
+    """Move aliases to another kind in place; the exit status."""
+    mains = [word for word in words if "/" not in word]
+    if len(mains) > 1 or STDIN in words:
+        raise errors.UsageError("move takes one main device, and files with a / in their paths")
+    if options.kind and options.kind not in MOVED:
+        raise errors.UsageError(
+            f"--kind {options.kind}: aliases do not move there", f"one of {', '.join(MOVED)}"
+        )
+    number("--confirm", options.confirm, 0, 1)
+    found = sources.read([word for word in words if "/" in word])
+    main = "".join(mains)
+    with options.engine() as engine:
+        if options.dry_run:
+            return Move(options, engine, found, main).rehearse()
+        with engine.transaction() as transaction:
+            return Move(options, engine, found, main, transaction.path).carry_out()
+
+
+class Move(Run):
+    """One command: what moves, and the files with their new contents.
+
+    *found* are the files as sources.read() gives them, *main* is the one main device, or empty.
+    Raises DeclarationError, StateError, KernelError.
+    """
+
+    def __init__(
+        self, options: Options, engine: Engine, found: Files, main: str, folder: str = ""
+    ) -> None:
+        super().__init__(options, engine, b"", folder)
+        self.found = found
+        self.observed = engine.observe()
+        self.moves = moves(self._declared(found), self.observed, main, options.kind)
+        after = [self._rewritten(name, content) for name, content in found]
+        self.rewritten = Rewritten(found, after)
+        self.after = [(name, new) for (name, _), new in zip(found, after, strict=True)]
+        self.name = configuration(self.after)
+        self.files = self.rewritten.restore
+        self.wanted = Declarations([*self._blocks(), *self._undeclared(self.moves)], [])
+        self.rules = self._rules()
+        self.rules.removing = False
+
+    def _rewritten(self, name: str, content: bytes) -> bytes:
+        """The new content of a file; bytes that are no UTF-8 stay as they are."""
+        lines = self.moves.lines.get(name)
+        if not lines:
+            return content
+        text = content.decode("utf-8", "surrogateescape")
+        return rewrite.with_kinds(text, lines).encode("utf-8", "surrogateescape")
+
+    def _blocks(self) -> list[declarations.Block]:
+        """The lines that move, with their new kinds. Raises StateError if such a file would be
+        wrong: a word may be nothing for the new kind."""
+        texts = sources.decode(self.after)
+        most = number("--max-aliases", self.options.max_aliases, declarations.MOST, 1)
+        declared = declarations.parse(texts, self.engine.registry, withheld, most=most)
+        _check(declared, "with the new kinds")
+        return self.moves.blocks(declared)
+
+    def _undeclared(self, found: Moves) -> list[declarations.Block]:
+        """Aliases that no file declares, as if there were lines. Raises StateError."""
+        lines = []
+        for alias in found.undeclared:
+            words = export.words(alias, self.engine.registry)
+            assert alias.main is not None
+            assert words is not None
+            alias_type = self.engine.registry.get(alias.family)
+            address = f"{alias_type.name} {alias_type.format(alias.address)}/{alias.asked}"
+            line = f"{alias.name} {address} {' '.join(words)}"
+            lines.append(rewrite.with_kind(line, found.kinds[alias.main.index]))
+        most = max(len(lines), 1)
+        declared = declarations.parse([(SOURCE, "\n".join(lines))], self.engine.registry, most=most)
+        _check(declared, "as another kind")
+        return declared.blocks
+
+    # The work
+
+    def rehearse(self) -> int:
+        """Print what would be done; the exit status, that of a refusal."""
+        self._check_confirmation()
+        diff = converging.look(self.engine, self.wanted, self.rules)
+        refusal = self._foretell_all(diff)
+        self._show(diff.items)
+        self._note()
+        if refusal is None:
+            return errors.STATUS_OK
+        explain(refusal)
+        return refusal.status
+
+    def _foretell_all(self, diff: Diff) -> errors.NetaliasError | None:
+        """Rehearse the changes; the refusal of them all."""
+        from netalias.cli.rehearsal import rehearsal
+
+        if diff.skipped:
+            return _skipped(diff)
+        refusal = converging.foretell(rehearsal(self.engine), diff, self.rules, atomic=True)
+        return refusal or next((item.error for item in diff.items if item.error), None)
+
+    def carry_out(self) -> int:
+        """Move all of it, or nothing; the exit status. Raises StateError, KernelError."""
+        self._check_confirmation()
+        prepared = converging.prepare(self.engine, self.wanted, self.rules)
+        if prepared.diff.skipped:
+            raise _skipped(prepared.diff)
+        if prepared.diff.items or self.rewritten.changes:
+            self.engine.kernel.permitted()
+            self._begin(prepared.diff)
+        if self.armed:  # that took its time
+            prepared = converging.prepare(self.engine, self.wanted, self.rules, prepared.probes)
+        self.rewritten.write()
+        try:
+            outcome = converging.carry_out(self.engine, prepared, atomic=True)
+        except BaseException:
+            self.rewritten.take_back()
+            raise
+        if outcome.failed:
+            self.rewritten.take_back()
+            if self.armed:
+                self._disarm()
+            error = outcome.failed[0].error
+            assert error is not None
+            explain(error)
+            return outcome.status
+        converging.verify(self.engine, self.wanted, self.rules, outcome)
+        self._show(outcome.done)
+        self._note()
+        self._complain(outcome)
+        return outcome.status
+
+    # Output
+
+    def _show(self, items: list[Difference]) -> None:
+        """Print the differences of the files and of the addresses."""
+        if self.options.json:
+            from netalias.views import diff as view
+            from netalias.views import json
+
+            objects: list[dict[str, object]] = [
+                {"change": "rewrite", "file": name, "diff": text}
+                for name, text in self._file_diffs()
+            ]
+            objects += [view.fields(item, self.engine.registry) for item in items]
+            write(json.render(objects, pretty=self.options.pretty))
+            return
+        texts = [text for _, text in self._file_diffs()]
+        write("".join([*texts, *self._lines(items)]))
+
+    def _file_diffs(self) -> list[tuple[str, str]]:
+        """Each file that is rewritten, and its unified diff, or why that is not shown."""
+        from difflib import unified_diff
+
+        found = []
+        for (name, before), (_, after) in zip(self.found, self.after, strict=True):
+            if before == after:
+                continue
+            shown = printable(name)
+            reason = withheld(name)
+            if reason:
+                found.append((name, f"{shown}: {reason}\n"))
+                continue
+            old, new = _lines_of(before), _lines_of(after)
+            lines = unified_diff(old, new, shown, f"{shown} (moved)", n=0, lineterm="")
+            found.append((name, "".join(f"{line}\n" for line in lines)))
+        return found
+
+    def _note(self) -> None:
+        """Tell what is left alone, and what no file declares."""
+        notes = list(self.moves.notes)
+        alone = self.moves.undeclared
+        if alone:
+            what = f"{counted(len(alone), 'alias')}, {alone[0].name} among them, stand in no file"
+            notes.append(what if len(alone) > 1 else f"{alone[0].name} stands in no file")
+            notes[-1] += ", and moved as well" if not self.options.dry_run else ", and move as well"
+        for note in first(notes, "warning") if not self.options.quiet else ():
+            complain(note, "warning: ")
+
+
+def _lines_of(content: bytes) -> list[str]:
+    """The lines of a file as a terminal may show them."""
+    lines = content.decode("utf-8", "surrogateescape").split("\n")
+    return [printable(line.removesuffix("\r")) for line in lines]
+
+
+def _check(declared: Declarations, what: str) -> None:
+    """Raises StateError where lines have errors."""
+    if declared.errors:
+        found = counted(declared.wrong, "line")
+        error = errors.StateError(f"{found} would be wrong {what}; nothing was changed")
+        error.details = declared.errors
+        raise error
+
+
+def _skipped(diff: Diff) -> errors.StateError:
+    """The error for aliases that cannot be moved."""
+    number = sum(one.count for one in diff.skipped)
+    error = errors.StateError(f"{counted(number, 'alias')} cannot move; nothing was changed")
+    error.details = list(first(one.line() for one in diff.skipped))
+    return error
