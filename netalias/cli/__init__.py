@@ -111,6 +111,10 @@ def _alias(options: Options, words: list[str]) -> int:
                 complain(note, "warning: ")
         if options.dry_run or options.verbose:
             write("".join(f"{command(step)}\n" for step in done.all_steps))
+    if done.kind in ("macvlan", "ipvlan") and sys.stderr is not None and sys.stderr.isatty():
+        first = done.alias is None or done.alias.kind != done.kind
+        if first and not (options.dry_run or options.quiet):
+            _function("cli.firewall.tell")(options, done)
     return errors.STATUS_OK
 
 

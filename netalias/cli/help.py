@@ -347,8 +347,11 @@ An address is missing for as long as its own replacement takes.
   --dry-run            print the same without doing it
   --confirm SECONDS    give files and aliases their former state unless "netalias confirm" follows
                        in time; "netalias rollback" does it at once
-  --force              go on when the main device is down, move the address of this SSH session, and
-                       accept what was not confirmed before
+  --force              go on when the main device is down, move the address of this SSH session,
+                       accept what was not confirmed before, and leave firewall rules behind
+
+Rules of nftables and iptables for eth0 do not see the device of eth0:0. Those that would not follow
+are printed with the commands that mend them, and the exit status is 2.
 
 All move, or none: when one is refused, all aliases and files stay as they are, with exit status 2.
 Aliases of netalias that no file declares move too, with a warning. Labels of others stay: adopt

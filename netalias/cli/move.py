@@ -109,7 +109,7 @@ class Move(Run):
         """Print what would be done; the exit status, that of a refusal."""
         self._check_confirmation()
         diff = converging.look(self.engine, self.wanted, self.rules)
-        refusal = self._foretell_all(diff)
+        refusal = self._foretell_all(diff) or self._firewall(diff)
         self._show(diff.items)
         self._note()
         if refusal is None:
@@ -132,6 +132,9 @@ class Move(Run):
         prepared = converging.prepare(self.engine, self.wanted, self.rules)
         if prepared.diff.skipped:
             raise _skipped(prepared.diff)
+        refusal = self._firewall(prepared.diff)
+        if refusal is not None:
+            raise refusal
         if prepared.diff.items or self.rewritten.changes:
             self.engine.kernel.permitted()
             self._begin(prepared.diff)
@@ -156,6 +159,26 @@ class Move(Run):
         self._note()
         self._complain(outcome)
         return outcome.status
+
+    def _firewall(self, diff: Diff) -> errors.NetaliasError | None:
+        """The refusal of a move that rules of the firewall would not follow; with --force, these
+        are noted."""
+        from netalias.cli.firewall import unseen_by_rules
+
+        failed: list[str] = []
+        found = unseen_by_rules(self.engine, [item.plan for item in diff.items], failed)
+        self.moves.notes += [f"not looked at: {one}" for one in failed]
+        lines = [one.line() for one in found]
+        if self.options.force:
+            self.moves.notes += lines
+        if not found or self.options.force:
+            return None
+        count = counted(len(found), "firewall rule")
+        error = errors.StateError(
+            f"{count} would not follow the move; nothing was changed", "mend them, or --force"
+        )
+        error.details = list(first(lines))
+        return error
 
     # Output
 

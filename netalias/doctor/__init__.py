@@ -20,6 +20,7 @@ from netalias.doctor.checks import (
     routes,
     sources,
     sysctls,
+    uncovered,
 )
 from netalias.doctor.grouping import grouped
 
@@ -72,6 +73,7 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "managed-alias": managers.managed_alias,
     "managed-main": managers.managed_main,
     "firewall": firewall.firewall,
+    "uncovered": uncovered.uncovered,
     "random-mac": aliases.random_mac,
     "lost-index": lost.lost_index,
     "detached-rule": lost.detached_rule,

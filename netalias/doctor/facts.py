@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netalias.desired import Wish
     from netalias.doctor.foreign import Manager
     from netalias.doctor.programs import Mention
+    from netalias.doctor.rules import Rule
     from netalias.kernel.pyroute.survey import DetachedRule, Way
     from netalias.model import Address, Alias, Device
     from netalias.model.events import Route
@@ -59,6 +60,8 @@ class Facts:
       those to the destinations() of main devices
     - ``gateways``: the rules and routes of aliases
     - ``firewall``: family, table and name of each device that a rule names
+    - ``rules``: the rules that compare the device by which a packet comes in
+    - ``owned``: family and table of those that iptables-nft has made
     - ``held``: texts of what holds a device by its index, with that; ``detached``: rules of the
       policy that wait for a device
     - ``mentions``: lines of configuration files that give a program the name of an alias
@@ -90,8 +93,10 @@ class Facts:
         "mentions",
         "neighbours",
         "observed",
+        "owned",
         "root",
         "routes",
+        "rules",
         "sysctls",
         "unanswered",
         "unseen",
@@ -116,6 +121,8 @@ class Facts:
         self.ways: dict[bytes, Way] = {}
         self.gateways = Gateways()
         self.firewall: set[tuple[str, str, str]] = set()
+        self.rules: list[Rule] = []
+        self.owned: set[tuple[str, str]] = set()
         self.held: set[tuple[str, int]] = set()
         self.detached: list[DetachedRule] = []
         self.managers: dict[int, Manager] = {}

@@ -6,8 +6,9 @@ from os import path, stat, strerror
 from shutil import which
 
 from netalias import errors
-from netalias.doctor import foreign, intended, programs
+from netalias.doctor import foreign, intended, programs, rules
 from netalias.doctor.facts import ALL, FOLDERS, SYSCTLS, TABLES, Facts, unique
+from netalias.doctor.uncovered import RECEIVING
 from netalias.kernel.pyroute import survey
 from netalias.kinds import PORT_MASTERS
 from netalias.model import is_scratch
@@ -81,6 +82,10 @@ def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: 
     except errors.KernelError as error:
         facts.unseen.append(f"firewall tables: {strerror(error.errno)}")
     _iptables(facts)
+    if any(alias.kind in RECEIVING for alias in facts.aliases):
+        facts.rules = rules.read(facts.unseen)
+    if any(table in rules.XT_TABLES for _, table, _ in facts.firewall):
+        facts.owned = rules.owned_tables()
     facts.ifconfig = which("ifconfig") is not None
     if machine:
         indexes = [device.index for device in _devices(facts)]

@@ -65,7 +65,7 @@ TAKEN_BY = {
     "rich": r"views\.(progress|table)",
     "yaml": r"importers\.documents",
     "json": r"views\.json",
-    "subprocess": r"doctor\.(read|facts)|cli\.ifconfig",
+    "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
     "fcntl": r"runtime(\..*)?|engine\.texts",
     "ctypes": r"system\.(netns|inotify)|packets",
     "asyncio": "nobody",
@@ -81,7 +81,7 @@ SLOW = {
     "abc", "ipaddress", "pathlib", "shutil", "struct",
 }  # fmt: skip
 """Modules that cost a short command too much: they are loaded late, or in a room of their own."""
-SLOW_ROOMS = r"doctor\.(read|facts)|.*\.spec|kernel\.pyroute(\..*)?|views\.table"
+SLOW_ROOMS = r"doctor\.(read|facts|rules)|.*\.spec|kernel\.pyroute(\..*)?|views\.table"
 
 LOADED, LATE, TYPES, TEXT = "loaded", "late", "types", "text"
 

@@ -30,8 +30,18 @@ def firewall(facts: Facts) -> Iterator[Finding]:
             ERROR,
             f"a rule in the table {family} {table} that names it never matches",
             f"firewalls know primary names only: {seen}",
-            _xtables(alias) if family == XTABLES else _nftables(alias, family, table),
+            _mended(alias, facts, family, table),
         )
+
+
+def _mended(alias: Alias, facts: Facts, family: str, table: str) -> str:
+    """The command for the program that has made the table: what nft writes, iptables may not be
+    able to read."""
+    if family == XTABLES:
+        return _xtables(alias, XTABLES)
+    if (family, table) in facts.owned:
+        return _xtables(alias, "ip6tables" if family == "ip6" else "iptables")
+    return _nftables(alias, family, table)
 
 
 def _nftables(alias: Alias, family: str, table: str) -> str:
@@ -54,14 +64,14 @@ def _quoted(alias: Alias) -> str:
     return f'"{alias.carrier.name if alias.carrier else ""}"'
 
 
-def _xtables(alias: Alias) -> str:
+def _xtables(alias: Alias, program: str) -> str:
     new = alias.carrier.name if alias.carrier else ""
     ends = (f" -d {text_of(alias)}", f" -s {text_of(alias)}") if alias.device is None else ("", "")
     edits = [
         f"s/ {option} {escaped(str(alias.name))} / {option} {escaped(new)}{end} /"
         for option, end in zip(("-i", "-o"), ends, strict=True)
     ]
-    return f"iptables-save | sed {quoted('; '.join(edits))} | iptables-restore"
+    return f"{program}-save | sed {quoted('; '.join(edits))} | {program}-restore"
 
 
 def escaped(text: str) -> str:

@@ -1,0 +1,218 @@
+"""Firewall rules that name the main device, with the real programs: who is told, what mends them.
+
+nft is the installed one; iptables comes from packages of Debian that are unpacked in the folder
+NETALIAS_PROGRAMS, one beside the other, since installing them would change the host.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from command import Command, command, environment, until
+from support import SLOW, Namespace
+
+REFUSED, DRIFT = 2, 3
+PROGRAMS = os.environ.get("NETALIAS_PROGRAMS", "")
+PACKAGES = ("iptables", "libip4tc2", "libip6tc2", "libxtables12", "libmnl0", "libnftnl11")
+
+needs_nft = pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed")
+
+NFT = """\
+table inet filter {
+    chain input {
+        type filter hook input priority 0
+        iifname "eth9" tcp dport 3306 drop
+        iifname "eth9" udp dport 3306 drop
+        tcp dport 22 accept
+    }
+}
+"""
+
+
+class Host:
+    """A namespace with labels that are declared in a file, and a peer that calls them."""
+
+    def __init__(self, cli: Command, folder: Path) -> None:
+        self.cli = cli
+        self.path = folder / "netalias.conf"
+        self.path.write_text("eth9:0-1 10.7.0.1-2/24 kind label\n")
+        assert cli.namespace.peer is not None
+        self.peer: Namespace = cli.namespace.peer
+        self.peer.ip("addr add 10.7.0.250/24 dev p9")
+        cli("reconcile", str(self.path))
+
+    def run(self, text: str) -> str:
+        """Run a shell command inside; what it prints."""
+        return self.cli.namespace.run(["sh", "-c", text]).stdout
+
+    def move(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.cli.run("move", "--kind", "macvlan", *words, str(self.path))
+
+    def closed(self, port: int = 3306) -> bool:
+        """Whether a call to the first address is dropped; where it is not, nobody listens there and
+        the answer is a refusal at once."""
+        script = (
+            "import socket,sys\n"
+            f"try: socket.create_connection(('10.7.0.1', {port}), 0.4)\n"
+            "except ConnectionRefusedError: sys.exit(1)\n"
+            "except OSError: sys.exit(0)\n"
+            "sys.exit(2)\n"
+        )
+        done = self.peer.run(["python3", "-c", script], check=False)
+        assert done.returncode in (0, 1), done
+        return done.returncode == 0
+
+
+@pytest.fixture
+def host(cli: Command, tmp_path: Path) -> Host:
+    """With labels at 10.7.0.1 and 10.7.0.2."""
+    return Host(cli, tmp_path)
+
+
+def commands(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The commands in parentheses at the ends of the lines about rules."""
+    lines = [line for line in done.stderr.splitlines() if "a firewall rule for" in line]
+    return [line.partition(" (")[2][:-1] for line in lines if line.endswith(")")]
+
+
+@needs_nft
+def test_a_move_waits_for_the_rules_of_nft(host: Host) -> None:
+    """Refused with both rules and what mends them; after these commands the port is closed, and the
+    move goes through."""
+    host.cli.namespace.run(["nft", "-f", "-"], input=NFT)
+    assert host.closed()
+    for words in ((), ("--dry-run",)):
+        done = host.move(*words)
+        assert done.returncode == REFUSED
+        assert "2 firewall rules would not follow the move; nothing was changed" in done.stderr
+    assert host.path.read_text() == "eth9:0-1 10.7.0.1-2/24 kind label\n"
+    mending = commands(done)
+    assert len(mending) == 2
+    for one in mending:
+        host.run(one)
+    done = host.move()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert host.closed()
+    assert not host.closed(22)
+
+
+@needs_nft
+def test_what_stays_open_is_told_by_the_doctor(host: Host) -> None:
+    """With --force the port is open, as was said; doctor says so until it is mended."""
+    host.cli.namespace.run(["nft", "-f", "-"], input=NFT)
+    done = host.move("--force")
+    assert done.returncode == 0
+    assert done.stderr.count("netalias: warning: a firewall rule for eth9 does not see") == 2
+    assert not host.closed()
+    found = [one for one in doctor(host) if one["check"] == "uncovered"]
+    assert [one["level"] for one in found] == ["warning", "warning"]
+    for one in found:
+        host.run(one["command"])
+    assert host.closed()
+    assert not [one for one in doctor(host) if one["check"] == "uncovered"]
+
+
+def doctor(host: Host) -> list[dict[str, str]]:
+    """The findings."""
+    import json
+
+    found: list[dict[str, str]] = json.loads(host.cli.run("-j", "doctor").stdout)
+    return found
+
+
+@needs_nft
+def test_the_first_device_on_a_terminal(host: Host) -> None:
+    """One line for each rule; none for the second device, none without a terminal, none with -q."""
+    host.cli.namespace.run(["nft", "-f", "-"], input=NFT)
+    host.cli.silent("eth9:7", "10.8.0.7", "kind", "macvlan")
+    host.cli.silent("eth9:7-")
+    said = on_terminal(host.cli, "eth9:5", "10.8.0.5", "kind", "macvlan")
+    assert said.count("warning: a firewall rule for eth9 does not see eth9:5: inet filter") == 2
+    assert on_terminal(host.cli, "eth9:6", "10.8.0.6", "kind", "macvlan") == ""
+    host.cli.silent("eth9:5-6-")
+    assert on_terminal(host.cli, "-q", "eth9:5", "10.8.0.5", "kind", "macvlan") == ""
+
+
+def on_terminal(cli: Command, *words: str) -> str:
+    """What a command says on a terminal."""
+    main, other = pty.openpty()
+    process = cli.namespace.start(
+        command(*words), stdin=other, stdout=other, stderr=other, env=environment(TERM="dumb")
+    )
+    os.close(other)
+    said = b""
+    try:
+        while chunk := os.read(main, 65536):
+            said += chunk
+    except OSError:  # EIO: the other end is closed
+        pass
+    os.close(main)
+    assert process.wait(20 * SLOW) == 0
+    return said.decode().replace("\r\n", "\n").replace("\n", " ").strip()
+
+
+@pytest.fixture
+def iptables(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """The programs of the unpacked packages stand in PATH. Skips where one is missing."""
+    folders = [f"{PROGRAMS}/{package}" for package in PACKAGES]
+    for folder in folders:
+        if not PROGRAMS or not os.path.isdir(folder):
+            pytest.skip(f"{os.path.basename(folder)} is not unpacked in NETALIAS_PROGRAMS")
+    libraries = [str(one.parent) for folder in folders for one in Path(folder).rglob("*.so*")]
+    plugins = next(Path(folders[0]).rglob("libxt_tcp.so")).parent
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for form in ("nft", "legacy"):
+        multi = next(Path(folders[0]).rglob(f"xtables-{form}-multi"))
+        for name in ("iptables", "ip6tables"):
+            for end in ("", "-save", "-restore"):
+                file = programs / f"{name}-{form}{end}"
+                file.write_text(f'#!/bin/sh\nexec {multi} {name}{end} "$@"\n')
+                file.chmod(0o755)
+    monkeypatch.setenv("LD_LIBRARY_PATH", ":".join(dict.fromkeys(libraries)))
+    monkeypatch.setenv("XTABLES_LIBDIR", str(plugins))
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    return host
+
+
+@pytest.mark.parametrize("form", ["nft", "legacy"])
+def test_rules_of_iptables(iptables: Host, form: str) -> None:
+    """Mended by iptables itself, never by nft -f: the table is as readable as before, and the port
+    is closed after the move."""
+    host, program = iptables, f"iptables-{form}"
+    rule = "-p tcp --dport 3306 -m comment --comment 'of eth9' -j DROP"
+    add = ["sh", "-c", f"{program} -A INPUT -i lo -j ACCEPT && {program} -A INPUT -i eth9 {rule}"]
+    done = host.cli.namespace.run(add, check=False)
+    if done.returncode:
+        pytest.skip(f"{program} does not work here: {done.stderr.strip()[:80]}")
+    assert host.closed()
+    done = host.move()
+    assert done.returncode == REFUSED
+    (mending,) = commands(done)
+    assert mending.startswith(f"{program} -I INPUT 3 -i eth9_+ ")
+    assert "nft" not in mending.replace("iptables-nft", "")
+    host.run(mending)
+    assert host.move().returncode == 0
+    assert host.closed()
+    saved = host.run(f"{program}-save")
+    assert saved.count(" -j DROP") == 2
+    host.run(f"{program}-save | {program}-restore")
+    assert until(lambda: host.run(f"{program} -S INPUT").count("3306")) == 2
+
+
+def test_a_name_with_a_colon_in_a_table_of_iptables(iptables: Host) -> None:
+    """The rule that never matches is put right by iptables too."""
+    host = iptables
+    add = "iptables-nft -A INPUT -i eth9:0 -p tcp --dport 3306 -j DROP"
+    done = host.cli.namespace.run(["sh", "-c", add], check=False)
+    if done.returncode:
+        pytest.skip(f"iptables-nft does not take it: {done.stderr.strip()[:80]}")
+    host.move("--force")
+    (found,) = [one for one in doctor(host) if one["check"] == "firewall"]
+    assert "nft -f" not in found["command"]
+    assert found["command"].startswith("iptables-save | sed ")
