@@ -1,0 +1,172 @@
+"""docs/move.md, walked through to the letter on a host with 300 stanzas of ifupdown."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from ipaddress import ip_interface
+from pathlib import Path
+
+import pytest
+from command import SCRIPT, Command, forget, wait_for_state, without_dad
+from support import SLOW, Namespace, veth_pair
+
+PAGE = Path(__file__).parents[2] / "docs" / "move.md"
+MAIN = "eth0"
+
+pytestmark = [
+    pytest.mark.early,
+    pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed"),
+    pytest.mark.skipif(not SCRIPT.exists(), reason="netalias is not installed beside this Python"),
+]
+
+NFT = """\
+flush ruleset
+table inet filter {
+    chain input {
+        type filter hook input priority 0
+        iifname "eth0" tcp dport 3306 drop
+        iifname "eth0" udp dport 3306 drop
+    }
+}
+"""
+
+
+def stanzas() -> list[tuple[str, str]]:
+    """Name and address of each alias: 120 alone, 100 in one network, 60 with one each, 15 of IPv6."""
+    alone = [f"10.1.0.{number}/32" for number in range(1, 121)]
+    shared = [f"10.2.0.{number}/25" for number in range(1, 101)]
+    networks = [f"10.3.{number}.1/24" for number in range(1, 61)]
+    found = [(f"{MAIN}:{slot}", one) for slot, one in enumerate([*alone, *shared, *networks])]
+    found += [(f"{MAIN}:{400 + number}", f"2001:db8:5::{number}/64") for number in range(1, 16)]
+    return [*found, (f"{MAIN}:web", "10.9.0.80/32")]
+
+
+BY_COMMAND = [(f"{MAIN}:{slot}", f"10.4.0.{slot - 299}/32") for slot in range(300, 305)]
+"""Labels that lines of the main device's stanza add."""
+
+
+def interfaces() -> str:
+    """The old file, in which an address stands twice."""
+    text = f"auto {MAIN}\niface {MAIN} inet static\n    address 192.0.2.1/24\n"
+    text += "".join(
+        f"    up ip addr add {address} dev {MAIN} label {name}\n" for name, address in BY_COMMAND
+    )
+    for name, address in [*stanzas(), (f"{MAIN}:299", "10.1.0.7/32")]:
+        family = "inet6" if ":" in address else "inet"
+        text += f"\nauto {name}\niface {name} {family} static\n    address {address}\n"
+    return f"{text}\n"
+
+
+def commands(text: str) -> list[str]:
+    """The shell blocks of a page."""
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+class Host:
+    """A namespace as ifup has left it, with a copy of /etc, and its peer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.here, self.peer = Namespace(), Namespace()
+        self.etc = folder / "etc"
+        self.cli = Command(self.here)
+        forget(self.here)
+
+    def prepare(self) -> None:
+        """Addresses, files and rules."""
+        self.here.ip("link set lo up")
+        without_dad(self.here)
+        veth_pair(self.here, self.peer, MAIN, "p0")
+        wait_for_state(self.here, MAIN, "UP")
+        self.here.ip(f"addr add 192.0.2.1/24 brd + dev {MAIN}")
+        self.peer.ip("addr add 192.0.2.250/24 dev p0")
+        self.peer.ip("addr add 2001:db8:5::ffff/64 dev p0 nodad")
+        self.peer.ip("route add 10.0.0.0/8 dev p0")
+        lines = []
+        for name, address in [*stanzas(), *BY_COMMAND]:
+            brd = "" if ":" in address else "brd + " if "/32" not in address else ""
+            label = "" if ":" in address else f"label {name}"
+            lines.append(f"addr add {address} {brd}dev {MAIN} {label}\n")
+        self.here.run(["ip", "-batch", "-"], input="".join(lines))
+        subprocess.run(["cp", "-a", "/etc", str(self.etc)], check=True)
+        for folder in ("network", "cron.d"):
+            (self.etc / folder).mkdir(exist_ok=True)
+        for folder in ("network/interfaces.d", "netplan", "systemd/network", "netalias.d"):
+            shutil.rmtree(self.etc / folder, ignore_errors=True)
+        (self.etc / "netalias.conf").unlink(missing_ok=True)
+        (self.etc / "network/interfaces").write_text(interfaces())
+        (self.etc / "nftables.conf").write_text(NFT)
+        self.here.run(["nft", "-f", str(self.etc / "nftables.conf")])
+
+    def walk(self, blocks: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run shell blocks in which /etc is the copy."""
+        script = "\n".join(
+            [
+                f"mount --bind {self.etc} /etc",
+                f"PATH={SCRIPT.parent}:$PATH",
+                "set -e",
+                *blocks,
+            ]
+        )
+        words = ["unshare", "--mount", "timeout", str(120 * SLOW), "sh", "-c", script]
+        return self.here.run(words, check=False)
+
+    def silent_ones(self) -> list[str]:
+        """The addresses that do not answer the peer."""
+        found = []
+        for _, address in [*stanzas(), *BY_COMMAND]:
+            local = str(ip_interface(address).ip)
+            words = ["ping", "-c", "1", "-W", "2", local]
+            if self.peer.run(words, check=False).returncode:
+                found.append(local)
+        return found
+
+    def close(self) -> None:
+        forget(self.here)
+        self.here.close()
+        self.peer.close()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """The old host. Skips where no mount namespace can be had."""
+    found = Host(tmp_path)
+    try:
+        done = found.here.run(["unshare", "--mount", "true"], check=False)
+        if done.returncode:
+            pytest.skip(f"no mount namespace can be made here: {done.stderr.strip()[:80]}")
+        found.prepare()
+        yield found
+    finally:
+        found.close()
+
+
+def test_the_page_leads_there_and_back(host: Host) -> None:
+    """Every command does what the page says; no address is lost on the way or at its end, and a
+    probe of one address tells for how long it was away."""
+    blocks = commands(PAGE.read_text())
+    back = next(number for number, one in enumerate(blocks) if "--kind label" in one)
+    words = ["ping", "-i", "0.01", "-q", "10.1.0.100"]
+    probe = host.peer.start(words, stdout=subprocess.PIPE)
+    try:
+        done = host.walk(blocks[:back])
+    finally:
+        probe.send_signal(signal.SIGINT)
+        said, _ = probe.communicate()
+    print(said)
+    assert done.returncode == 0, (done.stdout[-2000:], done.stderr[-4000:])
+    assert "would not follow the move" in done.stderr
+    assert host.silent_ones() == []
+    kinds = {one["kind"] for one in host.cli.json()}
+    assert len(kinds) == 1
+    assert not kinds & {"label"}
+    assert len(host.cli.json()) == len(stanzas()) + len(BY_COMMAND)
+    assert f"auto {MAIN}:" not in (host.etc / "network/interfaces").read_text()
+    done = host.walk(blocks[back:])
+    assert done.returncode == 0, (done.stdout[-2000:], done.stderr[-4000:])
+    assert host.silent_ones() == []
+    assert (host.etc / "network/interfaces").read_text() == interfaces()
+    assert {one["kind"] for one in host.cli.json()} == {"label"}
