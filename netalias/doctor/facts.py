@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netalias.doctor.foreign import Manager
     from netalias.doctor.programs import Mention
     from netalias.doctor.rules import Rule
+    from netalias.doctor.stanzas import Stanza
     from netalias.kernel.pyroute.survey import DetachedRule, Way
     from netalias.model import Address, Alias, Device
     from netalias.model.events import Route
@@ -61,6 +62,8 @@ class Facts:
     - ``gateways``: the rules and routes of aliases
     - ``firewall``: family, table and name of each device that a rule names
     - ``rules``: the rules that compare the device by which a packet comes in
+    - ``stanzas``: declared aliases that stand in a file of another program too
+    - ``removers``: main devices, and programs that remove addresses there
     - ``owned``: family and table of those that iptables-nft has made
     - ``held``: texts of what holds a device by its index, with that; ``detached``: rules of the
       policy that wait for a device
@@ -94,9 +97,11 @@ class Facts:
         "neighbours",
         "observed",
         "owned",
+        "removers",
         "root",
         "routes",
         "rules",
+        "stanzas",
         "sysctls",
         "unanswered",
         "unseen",
@@ -122,6 +127,8 @@ class Facts:
         self.gateways = Gateways()
         self.firewall: set[tuple[str, str, str]] = set()
         self.rules: list[Rule] = []
+        self.stanzas: list[Stanza] = []
+        self.removers: set[tuple[str, str]] = set()
         self.owned: set[tuple[str, str]] = set()
         self.held: set[tuple[str, int]] = set()
         self.detached: list[DetachedRule] = []

@@ -81,11 +81,12 @@ def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: 
         facts.held |= {(f"a rule in the table {family} {table}", i) for family, table, i in held}
     except errors.KernelError as error:
         facts.unseen.append(f"firewall tables: {strerror(error.errno)}")
+    else:
+        if any(alias.kind in RECEIVING for alias in facts.aliases):
+            facts.rules = rules.read(facts.unseen)
+        if any(table in rules.XT_TABLES for _, table, _ in facts.firewall):
+            facts.owned = rules.owned_tables()
     _iptables(facts)
-    if any(alias.kind in RECEIVING for alias in facts.aliases):
-        facts.rules = rules.read(facts.unseen)
-    if any(table in rules.XT_TABLES for _, table, _ in facts.firewall):
-        facts.owned = rules.owned_tables()
     facts.ifconfig = which("ifconfig") is not None
     if machine:
         indexes = [device.index for device in _devices(facts)]
@@ -96,6 +97,11 @@ def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: 
         files = files or default_files(facts.root)
     facts.declared = bool(files)
     facts.wishes = intended.wishes(files, facts.observed, facts.unseen)
+    if machine:
+        from netalias.doctor import stanzas
+
+        facts.removers = stanzas.removers([main.name for main in facts.mains], facts.root)
+        facts.stanzas = stanzas.read(facts.wishes, facts.root, facts.unseen)
     if not words:  # aliases are freed when their main device goes down, and it is the fault
         mains = (facts.observed.snapshot.device(name.main) for name in facts.wishes)
         facts.mains = unique([*facts.mains, *(main for main in mains if main is not None)])

@@ -210,29 +210,29 @@ def _called(name: str, usual: Iterable[str]) -> bool:
     return any(pattern != "*" and fnmatch(name, pattern) for pattern in patterns)
 
 
-def existing(name: str) -> list[str]:
-    """The usual files of a format that exist, in order."""
+def existing(name: str, root: str = "") -> list[str]:
+    """The usual files of a format that exist below *root*, in order."""
     from glob import glob
 
     one = FORMATS.get(name)
     patterns = FORMATS[one.variant or name].usual if one else ()
-    return [path for pattern in patterns for path in read_by_program(glob(pattern))]
+    return [path for pattern in patterns for path in read_by_program(glob(root + pattern))]
 
 
-def automatic() -> dict[str, list[str]]:
-    """The usual files that exist of all formats that are automatic, in order, without those that
-    are rendered from others of them."""
+def automatic(root: str = "") -> dict[str, list[str]]:
+    """The usual files that exist below *root* of all formats that are automatic, in order, without
+    those that are rendered from others of them."""
     from fnmatch import fnmatch
 
     found: dict[str, list[str]] = {}
     rendered: list[str] = []
     for name, one in FORMATS.items():
         ours = one.automatic and not one.variant and _can_be_read(one)
-        files = existing(name) if ours else []
+        files = existing(name, root) if ours else []
         for path in files:
             if not any(fnmatch(path, pattern) for pattern in rendered):
                 found.setdefault(_variant(name, path), []).append(path)
-        rendered += one.renders if files else ()
+        rendered += [root + pattern for pattern in one.renders] if files else ()
     return found
 
 

@@ -38,7 +38,8 @@ ARROWS = {
     "views": "errors model families kinds observed plan procfs",
     "engine": "errors model families kernel system runtime packets kinds observed desired plan"
     " claim views procfs",
-    "doctor": "errors trust model sources kernel system kinds observed desired plan views",
+    "doctor": "errors trust model sources kernel system kinds observed desired plan importers"
+    " views",
     "monitor": "errors trust model kernel system observed views",
     "emulator": "errors trust sources disclosure model families views procfs",
     "watch": "errors trust disclosure model sources kernel system runtime packets kinds observed"

@@ -36,7 +36,7 @@ table inet filter {
 
 
 def stanzas() -> list[tuple[str, str]]:
-    """Name and address of each alias: 120 alone, 100 in one network, 60 with one each, 15 of IPv6."""
+    """Name and address of each alias: hosts, one network of many, networks of one, IPv6."""
     alone = [f"10.1.0.{number}/32" for number in range(1, 121)]
     shared = [f"10.2.0.{number}/25" for number in range(1, 101)]
     networks = [f"10.3.{number}.1/24" for number in range(1, 61)]

@@ -1,0 +1,92 @@
+"""Stanzas in files of other programs for addresses that netalias declares too.
+
+The importers read them, so that they are found in every format that can be imported.
+"""
+
+from __future__ import annotations
+
+from os.path import exists
+
+from netalias import errors
+from netalias.importers import get
+from netalias.importers.formats import automatic, existing
+from netalias.model import Value
+from netalias.trust import regular
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from netalias.desired import Wish
+    from netalias.model.names import AliasName
+
+KEEPALIVED = "keepalived"
+"""A format that is not imported unless it is named; its addresses are given by election."""
+
+
+REMOVERS = (
+    ("ifupdown2", "/usr/share/ifupdown2", "/etc/network/interfaces"),
+    ("network-scripts", "/etc/sysconfig/network-scripts/ifup-aliases",
+     "/etc/sysconfig/network-scripts/ifcfg-{}"),
+)  # fmt: skip
+"""Programs that remove addresses which their files do not have: name, a path that tells that it is
+installed, and the file with a main device."""
+
+
+class Stanza(Value):
+    """The declared alias ``name``, which stands in ``place`` (``file:line``) too, of a
+    ``format``."""
+
+    __slots__ = ("format", "name", "place")
+
+    def __init__(self, name: AliasName, format: str, place: str) -> None:
+        self.name = name
+        self.format = format
+        self.place = place
+
+    @property
+    def file(self) -> str:
+        """The path of the file."""
+        return self.place.rpartition(":")[0]
+
+
+def removers(mains: Iterable[str], root: str) -> set[tuple[str, str]]:
+    """Main devices, and the programs of REMOVERS that configure them."""
+    found = set()
+    for program, sign, pattern in REMOVERS:
+        for main in mains if exists(root + sign) else ():
+            path = root + pattern.format(main)
+            named = "{}" in pattern or main in _words(path)
+            if named and exists(path):
+                found.add((main, program))
+    return found
+
+
+def _words(path: str) -> list[str]:
+    """The words of a file; none where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace", opener=regular) as opened:
+            return opened.read().split()
+    except OSError:
+        return []
+
+
+def read(wishes: Mapping[AliasName, Wish], root: str, unseen: list[str]) -> list[Stanza]:
+    """The stanzas for the addresses of *wishes* in the usual files below *root*, in their order;
+    files that cannot be read are added to *unseen*."""
+    owners = {wish.address: name for name, wish in wishes.items()}
+    if not owners:
+        return []
+    files = automatic(root)
+    files[KEEPALIVED] = existing(KEEPALIVED, root)
+    found = []
+    for format, paths in files.items():
+        try:
+            addresses, _ = get(format, regular).read(paths) if paths else ([], [])
+        except errors.NetaliasError as error:
+            unseen.append(error.line())
+            continue
+        for one in addresses:
+            if one.words and not one.asleep and one.packed in owners:
+                found.append(Stanza(owners[one.packed], format, one.place))
+    return found
