@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from netalias.plan import Plan
 
 
-def unseen_by_rules(engine: Engine, plans: Iterable[Plan], failed: list[str]) -> list[Uncovered]:
+def unseen_by_rules(
+    engine: Engine, plans: Iterable[Plan], failed: list[str], netns: str = ""
+) -> list[Uncovered]:
     """The rules that hold for an alias before its plan and not after it. What could not be read is
-    added to *failed*."""
+    added to *failed*. *netns* is the namespace of *engine*, in which the commands are run."""
     pairs = []
     for plan in plans:
         alias, goal = plan.alias, plan.goal
@@ -33,7 +35,13 @@ def unseen_by_rules(engine: Engine, plans: Iterable[Plan], failed: list[str]) ->
             pairs.append(Pair(str(goal.name), old, new))
     if not pairs:
         return []
-    return uncovered(engine.within(lambda: rules.read(failed)), pairs)
+    found = uncovered(engine.within(lambda: rules.read(failed)), pairs)
+    if netns:
+        from netalias.cli.doctor import inside
+
+        for one in found:
+            one.command = inside(netns, one.command)
+    return found
 
 
 def tell(options: Options, plan: Plan) -> None:
@@ -49,6 +57,6 @@ def tell(options: Options, plan: Plan) -> None:
             and alias.name.main == goal.main.name
             and alias.name != goal.name
         ]
-        found = unseen_by_rules(engine, [plan], []) if not others else []
+        found = unseen_by_rules(engine, [plan], [], options.netns) if not others else []
     for one in found:
         complain(one.line(), "warning: ")

@@ -166,7 +166,8 @@ class Move(Run):
         from netalias.cli.firewall import unseen_by_rules
 
         failed: list[str] = []
-        found = unseen_by_rules(self.engine, [item.plan for item in diff.items], failed)
+        plans = [item.plan for item in diff.items]
+        found = unseen_by_rules(self.engine, plans, failed, self.options.netns)
         self.moves.notes += [f"not looked at: {one}" for one in failed]
         lines = [one.line() for one in found]
         if self.options.force:

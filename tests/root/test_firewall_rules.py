@@ -102,6 +102,20 @@ def test_a_move_waits_for_the_rules_of_nft(host: Host) -> None:
 
 
 @needs_nft
+def test_in_another_namespace(host: Host, netns: Namespace) -> None:
+    """The rules of that namespace count, and the command works from outside."""
+    host.cli.namespace.run(["nft", "-f", "-"], input=NFT)
+    words = command("-n", netns.path, "move", "--kind", "macvlan", str(host.path))
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == REFUSED
+    mending = commands(done)
+    assert len(mending) == 2
+    for one in mending:
+        subprocess.run(["sh", "-c", one], check=True)
+    assert host.move().returncode == 0
+
+
+@needs_nft
 def test_what_stays_open_is_told_by_the_doctor(host: Host) -> None:
     """With --force the port is open, as was said; doctor says so until it is mended."""
     host.cli.namespace.run(["nft", "-f", "-"], input=NFT)

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from command import Command, command, devices, ip_json
-from declaring import figures
+from command import Command, command, ip_json
+from declaring import figures, settled
 from support import until
 from test_confirm import guarded, rejected, state
 
@@ -144,21 +144,21 @@ def test_the_command_is_killed(host: Host) -> None:
 
 def test_an_ordinary_user_and_a_failure_change_nothing(host: Host) -> None:
     """The file comes back when the kernel refuses; here for want of a right."""
-    before = devices(host.cli.namespace)
+    before = settled(host.cli.namespace)
     words = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command("move", str(host.path))]
     done = host.cli.namespace.run(words, check=False)
     if "setpriv" in done.stderr:
         pytest.skip(f"not possible here: {done.stderr.strip()[:80]}")
     assert done.returncode in (4, 5, REFUSED), done
-    assert devices(host.cli.namespace) == before
+    assert settled(host.cli.namespace) == before
     assert host.path.read_text() == TEXT
 
 
 def test_a_dry_run_is_the_truth(host: Host) -> None:
     """The same words, and nothing happens."""
-    before = devices(host.cli.namespace)
+    before = settled(host.cli.namespace)
     said = host.move("--dry-run")
-    assert devices(host.cli.namespace) == before
+    assert settled(host.cli.namespace) == before
     assert host.path.read_text() == TEXT
     done = host.move()
     assert (said.returncode, said.stdout) == (done.returncode, done.stdout)
