@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def check(copies: Sequence[Address], goal: Goal, kind: str, observed: Observed) -> list[str]:
     """A note that another device has the address of *goal* too; *copies* are those addresses.
 
-    Raises NotAdopted if one is a label of others with the name of the goal, AlreadyExists if others
-    have given the address to the main device of a label.
+    Raises NotAdopted if one is a label of others with the name of the goal, AlreadyExists if it is
+    a label of others on the main device with another name, ``eth0:web``, or if the goal is a label
+    and others have given the address to its main device.
     """
     for other in observed.by_name.get(goal.name, ()):
         if not other.ours and other.address == goal.address:
@@ -26,8 +27,15 @@ def check(copies: Sequence[Address], goal: Goal, kind: str, observed: Observed) 
                 f"{goal.name}: others have made this label", f"netalias adopt {goal.name}"
             )
     text = goal.type.format(goal.address)
-    for entry in copies if kind == "label" else ():
-        if entry.index == goal.main.index and entry.protocol != PROTOCOL:
+    for entry in copies:
+        if entry.index != goal.main.index or entry.protocol == PROTOCOL:
+            continue
+        if ":" in entry.label:
+            raise errors.AlreadyExists(
+                f"{goal.name}: {text} is there as the label {entry.label} of others",
+                f"ip addr del {text}/{entry.prefixlen} dev {goal.main.name}",
+            )
+        if kind == "label":
             raise errors.AlreadyExists(
                 f"{goal.name}: {text} is an address of {goal.main.name} already"
             )

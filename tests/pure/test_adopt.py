@@ -199,6 +199,26 @@ def test_labels_of_others_are_skipped(text: str, kind: str, hint: str, count: in
     assert stage.check(text).same
 
 
+@pytest.mark.parametrize("kind", ["label", "macvlan"])
+@pytest.mark.parametrize("label", ["eth0:web", "eth0:7"])
+def test_labels_of_others_with_another_name(kind: str, label: str) -> None:
+    """Nor is there a second copy of their addresses: they cannot be adopted under that name, so the
+    command that takes one away is told."""
+    stage = labelled(Memory())
+    stage.kernel.add_address("eth0", "10.6.0.1/32", label=label)
+    text = f"eth0:8 10.6.0.1 kind {kind}\n"
+    before = entries(stage)
+    (line,) = stage.skipped(text)
+    assert line == (
+        f"t.conf:1: eth0:8: 10.6.0.1 is there as the label {label} of others"
+        " (ip addr del 10.6.0.1/32 dev eth0)"
+    )
+    assert stage.reconcile(text).status == errors.STATUS_KERNEL
+    assert entries(stage) == before
+    stage.kernel.remove_address("eth0", "10.6.0.1/32")
+    assert stage.reconcile(text).status == errors.STATUS_OK
+
+
 def test_the_others_of_the_file_are_served() -> None:
     """A label of others does not stop them."""
     stage = labelled(Memory())
