@@ -60,6 +60,7 @@ def open(
     session: Callable[[], bytes] | None = None,
     progress: Callable[[int], None] | None = None,
     warn: Callable[[str], None] | None = None,
+    changed: Callable[[list[dict[str, object]]], None] | None = None,
 ) -> Engine:
     """An Engine for the network namespace *netns*, or for that of the calling thread.
 
@@ -82,7 +83,15 @@ def open(
         )
     if kernel is not None:
         return Engine(
-            Setup(kernel, registry, group=group, hands_off=hands_off, policy=policy, warn=warn)
+            Setup(
+                kernel,
+                registry,
+                group=group,
+                hands_off=hands_off,
+                policy=policy,
+                warn=warn,
+                changed=changed,
+            )
         )
     within: Callable[[Callable[[], Any]], Any] = _inside(netns) if netns else call
     kernel, namespace = _opened(netns, recorded)
@@ -102,6 +111,7 @@ def open(
             progress=progress,
             warn=warn,
             identity=_identity,
+            changed=changed,
         )
     )
 

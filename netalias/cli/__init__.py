@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 
 class Options:
-    """The values of all options, and the opener of the engine."""
+    """The values of all options, and the opener of the engine.
+
+    ``changes`` are the JSON objects of what a verb has changed, None where they are not asked for.
+    """
 
     __slots__ = (
-        "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "color",
+        "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "changes",
+        "color",
         "confirm", "conflict", "details", "dry_run", "every", "exit_when_down", "force", "group",
         "hands_off", "help", "inet", "inet6", "json", "kind", "mac", "mapping", "max_aliases",
         "metrics", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down",
@@ -45,11 +49,22 @@ class Options:
         self.absent_ok = self.adopt = self.every = self.syntax = False
         self.registry: Registry | None = None
         self.special: list[str] = []
+        self.changes: list[dict[str, object]] | None = None
 
     @property
     def family(self) -> int:
         """The one address family that is asked for; 0 for all, and for both of them."""
         return 0 if self.inet == self.inet6 else 2 if self.inet else 10
+
+    @property
+    def commands(self) -> bool:
+        """Whether a verb prints the commands that do what it does."""
+        return (self.dry_run or self.verbose) and self.changes is None
+
+    @property
+    def recorder(self) -> Callable[[list[dict[str, object]]], None] | None:
+        """The function for Setup.changed that fills ``changes``; None where they are None."""
+        return None if self.changes is None else self.changes.extend
 
     def forgives(self, error: errors.NetaliasError) -> bool:
         """Whether *error*, of a deletion, is none: there is nothing to delete."""
@@ -109,7 +124,7 @@ def _alias(options: Options, words: list[str]) -> int:
         for note in done.notes:
             if not options.quiet:
                 complain(note, "warning: ")
-        if options.dry_run or options.verbose:
+        if options.commands:
             write("".join(f"{command(step)}\n" for step in done.all_steps))
     if done.kind in ("macvlan", "ipvlan") and sys.stderr is not None and sys.stderr.isatty():
         first = done.alias is None or done.alias.kind != done.kind
@@ -188,6 +203,14 @@ def run(words: Sequence[str], options: Options) -> int:
         verb, rest = "help", ["help", verb or "alias"] if rest else []
     elif verb == "help" and len(rest) > 1:
         rest[1] = _function("cli.help.subject")(rest[1])
+    if options.json and verb != "help":
+        return int(_function("cli.changes.run")(options, verb, rest))
+    return execute(options, verb, rest)
+
+
+def execute(options: Options, verb: str, rest: list[str]) -> int:
+    """Execute *verb* with the words in *rest*, the first of which is the verb or, where that is
+    empty, the name of an alias; the exit status. Raises NetaliasError."""
     if not verb:
         return _alias(options, rest)
     return int(_function(VERBS[verb])(options, rest[1:]))
@@ -260,6 +283,7 @@ def _open(options: Options) -> Engine:
         aside=True,
         policy=policy(options),
         warn=None if options.quiet else _warn,
+        changed=options.recorder,
     )
 
 

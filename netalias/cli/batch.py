@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli import number as number_of
+from netalias.cli.changes import check_line
 from netalias.cli.output import complain, explain, write
 from netalias.model.commands import command
 from netalias.model.listing import rest
@@ -87,7 +88,7 @@ def _executed(
     work = Batch(
         engine, _runner(engine, path, options), _warner(options, name), force=options.force
     )
-    if options.dry_run or options.verbose:
+    if options.commands:
         work.tell = _tell
     work.run(parsed)
     return work
@@ -107,7 +108,6 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
     from netalias.runtime.private import PrivateDirectory
 
     rehearsal = batch.dry_run
-    verbose = batch.dry_run or batch.verbose
 
     def opener(options: Options) -> Engine:
         if options.netns or options.group or options.wait:
@@ -121,10 +121,12 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
             registry=options.registry or engine.registry,
             hands_off=engine.setup.hands_off or options.hands_off,
             policy=cli.policy(options, engine.policy),
+            changed=options.recorder,
         )
 
     def run(words: list[str]) -> int:
-        rest = cli.parse_options(words, cli.Options(opener))
+        asked = cli.Options(opener)
+        rest = cli.parse_options(words, asked)
         verb = cli.find_verb(rest[0]) if rest and ":" not in rest[0] else ""
         if verb == "batch":
             raise errors.UsageError("batch: a batch in a batch")
@@ -133,8 +135,16 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
         if rehearsal and verb == "confirm":
             return errors.STATUS_OK
         options = cli.Options(opener)
-        options.verbose = verbose
-        return cli.run(words, options)
+        options.verbose = batch.commands
+        if batch.changes is None:
+            return cli.run(words, options)
+        check_line(verb, rest, asked)
+        options.changes = []
+        try:
+            return cli.run(words, options)
+        finally:
+            if rehearsal or not asked.dry_run:
+                batch.changes += options.changes
 
     return run
 

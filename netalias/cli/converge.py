@@ -16,11 +16,12 @@ from netalias.cli.output import complain, write
 from netalias.desired import declarations
 from netalias.disclosure import withheld
 from netalias.engine import reconcile as converging
+from netalias.families import FAMILIES
 from netalias.model.commands import command
 from netalias.model.listing import first
 from netalias.runtime import remember
 from netalias.sources import configuration
-from netalias.views import FAMILIES, metrics
+from netalias.views import metrics
 from netalias.views.diff import WORDS
 
 TYPE_CHECKING = False
@@ -108,7 +109,7 @@ class Run:
             self._disarm()
         outcome.diff.items[:0] = restored
         self._print(outcome.done, outcome.diff)
-        if prepared.renewed and self.options.verbose and not self.options.json:
+        if prepared.renewed and self.options.verbose and self.options.changes is None:
             write(f"renewed {declarations.counted(prepared.renewed, 'lease')}\n")
         self._complain(outcome)
         if self._announce_due(declared, outcome) and outcome.status == errors.STATUS_OK:
@@ -227,19 +228,27 @@ class Run:
     # Output
 
     def _print(self, items: Iterable[Difference], diff: Diff) -> None:
-        from netalias.views import diff as view
+        from netalias.views import changes
 
         registry = self.engine.registry
-        if self.options.json:
-            from netalias.views import json
-
-            objects = [view.fields(item, registry) for item in diff.items]
-            objects += [view.skipped(one) for one in diff.skipped]
-            write(json.render(objects, pretty=self.options.pretty))
+        if self.options.json or self.options.changes is not None:
+            objects = [changes.fields(item, registry) for item in diff.items]
+            objects += [changes.skipped(one) for one in diff.skipped]
+            self._give(objects)
         else:
             write("".join(self._lines(items)))
         for text in first((one.line() for one in diff.skipped), "skipped alias"):
             complain(text)
+
+    def _give(self, objects: list[dict[str, object]]) -> None:
+        """Print the objects of check, or hand on those of reconcile, which has recorded what is
+        done: these tell of what was refused as well."""
+        if self.options.changes is not None:
+            self.options.changes[:] = objects
+            return
+        from netalias.views import json
+
+        write(json.render(objects, pretty=self.options.pretty))
 
     def _lines(self, items: Iterable[Difference]) -> list[str]:
         from netalias.views.diff import line
@@ -309,8 +318,14 @@ def rollback(options: Options, words: list[str]) -> int:
         with engine.transaction() as transaction:
             folder = transaction.path
             guard = checkpoint.hurry(folder)
-        verdict = checkpoint.outcome(folder, guard)
-    if not options.quiet:
+        try:
+            verdict = checkpoint.outcome(folder, guard)
+        finally:
+            if options.changes is not None:
+                from netalias.views import json
+
+                options.changes += json.parsed(checkpoint.changed(folder, guard))
+    if not options.quiet and options.changes is None:
         write(f"the former state is restored: {verdict}\n")
     return errors.STATUS_OK
 

@@ -82,7 +82,10 @@ TAKING: dict[str, str] = {
 """Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute of Options."""
 
 _DETAIL = ("", "show")
-_ROWS = ("", "show", "lookup", "types", "check", "reconcile", "save", "import", "move", "doctor")
+_ROWS = (
+    "", "show", "lookup", "types", "check", "reconcile", "save", "import", "doctor", "adopt",
+    "batch", "confirm", "move", "publish", "renew", "rollback", "unpublish",
+)  # fmt: skip
 _DECLARED = ("", "check", "reconcile", "batch")
 SPECIAL: dict[str, tuple[str, ...]] = {
     "-4": ("show",),

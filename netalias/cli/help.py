@@ -75,7 +75,7 @@ Verbs
   help [VERB]                      print this text, or the help of a verb
 
 Options, before or after the verb, and before NAME
-  -j, --json                       JSON with the field names of ip(8)
+  -j, --json                       JSON with the field names of ip(8); the changes that were made
   -p, --pretty                     JSON in indented lines
   -br, --brief                     name, state, address
   -o, --oneline                    all details of an alias in one line
@@ -243,6 +243,8 @@ netalias [-n NAME] confirm
 
 Keep the changes of "reconcile --confirm SECONDS". Exit status 2 when no change waits, or when it is
 too late; the message then says when the former aliases were restored.
+
+Options: -j -p
 """,
     "rollback": """\
 netalias [-n NAME] rollback
@@ -250,7 +252,7 @@ netalias [-n NAME] rollback
 Undo the changes of "reconcile --confirm SECONDS" at once, and print what was done. Exit status 2
 when no change waits, or when the former aliases could not be restored.
 
-Options: -q
+Options: -j -p -q
 """,
     "batch": """\
 netalias [OPTION]... batch FILE | -
@@ -263,7 +265,7 @@ refused, since the others would wait for the lock.
 
   --max-aliases N   refuse a file with more commands for aliases (default 200000)
 
-Options: -v -q --dry-run --force --hands-off --acd --conflict --announce --rate --group N
+Options: -j -p -v -q --dry-run --force --hands-off --acd --conflict --announce --rate --group N
 --wait SECONDS -n NAME
 """,
     "save": """\
@@ -332,7 +334,7 @@ Put our mark on foreign labels, so that netalias may change and remove them: on 
 those of a range, eth0:0-299, all of a main device, or all. Their addresses stay as they are. Linux
 6.1 cannot mark an IPv4 address that is there: it is replaced, and stays on the device meanwhile.
 
-Options: -v --dry-run -n NAME
+Options: -j -p -v --dry-run -n NAME
 """,
     "move": """\
 netalias [OPTION]... move [MAIN] [FILE]...
@@ -425,12 +427,10 @@ changes nothing: the former declarations stay (see --allow-empty and --allow-shr
 
   --on-down free|keep    free or keep aliases whose line does not say
   --release              remove the declared aliases at the end
-  --texts FOLDER         the folder of the texts aliases and alias_types (default
-                         /run/netalias/net, with -n /run/netalias/INODE/net);
-                         FOLDER.sock answers the words aliases, alias_types, json
+  --texts FOLDER         the folder of the texts aliases and alias_types (/run/netalias/net, with
+                         -n /run/netalias/INODE/net); FOLDER.sock answers aliases, alias_types, json
   --allow-empty, --allow-shrink, --max-aliases, --acd, --conflict, --announce, --rate,
-  --hands-off
-                         as in reconcile
+  --hands-off            as in reconcile
 
 SIGTERM ends it with status 0; the aliases stay. It reports to a service manager (sd_notify).
 
@@ -449,16 +449,16 @@ through another device. An address of this host needs no entry, and gets none.
 The kernel drops the entry when the device goes down, and an IPv4 one with the last IPv4 address of
 the device; watch publishes it again.
 
-Options: -v -q --dry-run --wait SECONDS -n NAME
+Options: -j -p -v -q --dry-run --wait SECONDS -n NAME
 """,
     "unpublish": """\
 netalias [OPTION]... unpublish ADDRESS... [dev MAIN]
 
 Remove entries that publish made, on one device or on all, and those that the kernel has dropped and
-watch would publish again. Exit status 2 when netalias has not
-published one of the addresses; then nothing is removed.
+watch would publish again. Exit status 2 when netalias has not published one of the addresses; then
+nothing is removed.
 
-Options: -v --dry-run --wait SECONDS -n NAME
+Options: -j -p -v --dry-run --wait SECONDS -n NAME
 """,
     "announce": """\
 netalias [OPTION]... announce NAME | MAIN | all
@@ -485,7 +485,7 @@ every minute.
 
 Exit status 2 when a NAME has no lease, or its lease has expired.
 
-Options: -v --dry-run --wait SECONDS -n NAME
+Options: -j -p -v --dry-run --wait SECONDS -n NAME
 """,
     "emulate": """\
 netalias emulate [--variant 0.43|0.50] [--unprivileged] [--no-sel] [--check] [FILE | -]

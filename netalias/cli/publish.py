@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli.output import complain, write
-from netalias.engine.proxies import carry_out, planned, withdrawn
+from netalias.engine.proxies import carry_out, difference, planned, withdrawn
+from netalias.engine.recording import record
 from netalias.model.commands import command
 from netalias.model.names import printable
 from netalias.plan import proxies as conditions
@@ -43,11 +44,12 @@ def _verb(
             )
         if options.dry_run:
             done = plan(engine, wanted, name)
+            record(engine.setup, map(difference, done.steps), engine.registry)
         else:
             with engine.transaction():
                 done = carry_out(engine, lambda: plan(engine, wanted, name))
     for note in () if options.quiet else done.notes:
         complain(note, "warning: ")
-    if options.dry_run or options.verbose:
+    if options.commands:
         write("".join(f"{printable(command(step))}\n" for step in done.steps))
     return errors.STATUS_OK

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli.output import explain, write
+from netalias.engine.recording import record, record_renewals
 from netalias.engine.renew import lengths_of, removals
 from netalias.engine.renew import renew as renew_leases
 from netalias.model import names
 from netalias.model.commands import command
-from netalias.model.leases import leftovers, renewals
+from netalias.model.leases import leftovers, renewals, running
 from netalias.observed import find, select
 from netalias.plan import steps_of
 
@@ -32,13 +33,16 @@ def renew(options: Options, words: list[str]) -> int:
         named = [_leased(observed, word) for word in words if ":" in word]
         lengths = lengths_of(engine, chosen)
         if options.dry_run:
-            steps: list[Step] = [*renewals(chosen, lengths)]
-            steps += steps_of(removals(engine, observed, leftovers(chosen)))
+            renewed = renewals(chosen, lengths)
+            leaving = removals(engine, observed, leftovers(chosen))
+            record_renewals(engine.setup, [one for one in chosen if running(one)], renewed)
+            record(engine.setup, leaving, engine.registry)
+            steps: list[Step] = [*renewed, *steps_of(leaving)]
             lost: set[AliasName] = set()
         else:
             engine.kernel.permitted()
             steps, lost = renew_leases(engine, observed, chosen, lengths)
-    if options.dry_run or options.verbose:
+    if options.commands:
         write("".join(f"{command(step)}\n" for step in steps))
     gone = [alias.name for alias in named if alias.expired or alias.name in lost]
     for name in gone:

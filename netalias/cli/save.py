@@ -67,6 +67,6 @@ def adopt_(options: Options, words: list[str]) -> int:
         done = adopt(engine, words)
     for note in done.notes if not options.quiet else ():
         complain(note, "warning: ")
-    if options.dry_run or options.verbose:
+    if options.commands:
         write("".join(f"{command(step)}\n" for step in done.steps))
     return errors.STATUS_OK

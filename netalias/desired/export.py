@@ -12,6 +12,8 @@ the grammar can express an alias::
 
 from __future__ import annotations
 
+from netalias.families import FAMILIES
+from netalias.families.fields import address_fields
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -50,8 +52,6 @@ if TYPE_CHECKING:
         def whole(self) -> bool: ...
 
 
-FAMILIES = {AF_INET: "inet", AF_INET6: "inet6"}
-"""Families whose addresses need no type word; these have ranges."""
 LABEL = "label"
 OWN_MAC = ("macvlan", "dummy")
 """Kinds with a MAC of their own; an ipvlan has the MAC of its main device."""
@@ -229,10 +229,7 @@ def _typed(alias: Entry, registry: Registry) -> str:
 def _object(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
     result: dict[str, object] = {"altname": str(alias.name), "kind": alias.kind}
     if alias.family and not alias.expired:
-        found = registry.get(alias.family)
-        result["family"] = FAMILIES.get(alias.family) or found.name
-        result["local"] = found.format(alias.address)
-        result["prefixlen"] = alias.asked
+        result |= address_fields(alias.family, alias.address, alias.asked, registry)
     return result | _settings(alias, registry, mac)
 
 

@@ -61,14 +61,16 @@ class Setup:
     ``policy`` holds the defaults for wishes, None for the built-in ones. ``hands_off``: do not
     touch sysctls of main devices. ``session`` tells the packed address of the SSH session that a
     single wish must not take away, None for no such guard.
+    ``changed`` is called with the JSON objects (views/changes.py) of what was changed, at once.
     ``texts``: refresh existing texts after each change; ``warn`` is called with the reason if that
     fails. ``identity`` tells the host and the namespace apart from others, for the MACs of new
     devices (macs.py); None leaves these to the kernel.
     """
 
     __slots__ = (
-        "aside", "claimant", "claims", "group", "hands_off", "identity", "kernel", "namespace",
-        "policy", "progress", "registry", "runtime", "session", "texts", "wait", "warn", "within",
+        "aside", "changed", "claimant", "claims", "group", "hands_off", "identity", "kernel",
+        "namespace", "policy", "progress", "registry", "runtime", "session", "texts", "wait",
+        "warn", "within",
     )  # fmt: skip
 
     def __init__(
@@ -91,6 +93,7 @@ class Setup:
         texts: bool = True,
         warn: Callable[[str], None] | None = None,
         identity: Callable[[], Identity] | None = None,
+        changed: Callable[[list[dict[str, object]]], None] | None = None,
     ) -> None:
         self.kernel = kernel
         self.registry = registry
@@ -109,6 +112,7 @@ class Setup:
         self.texts = texts
         self.warn = warn
         self.identity = identity
+        self.changed = changed
 
 
 class Engine:
@@ -567,6 +571,7 @@ class Transaction:
                 from netalias.engine.settling import settle
 
                 self.restored = settle(engine)
+                _record(engine, self.restored)
         except BaseException:
             self.__exit__()
             raise
@@ -608,24 +613,36 @@ def execute(
     ordered: bool = False,
     atomic: bool = False,
     fresh: bool = False,
+    silent: bool = False,
 ) -> list[str]:
     """Carry out differences; a refused one is undone and gets its ``error``.
 
     *session* claims the addresses that they add. With *ordered*, all differences after the first
     refused one are undone too; with *atomic*, all of them. Sysctls that only refused aliases needed
     are restored, and those differences are added to *items*. *fresh*: nothing but planning was done
-    since *observed* was read; else another reading proves it (kernel/proof.py). Returns notes on
-    addresses that could not be announced. Raises StateError if the saved sysctls cannot be written,
-    KernelError if the kernel's verdicts cannot be followed.
+    since *observed* was read; else another reading proves it (kernel/proof.py). *silent*: the
+    caller records the changes itself. Returns notes on addresses that could not be announced.
+    Raises StateError if the saved sysctls cannot be written, KernelError if the kernel's verdicts
+    cannot be followed.
     """
     engine.runtime.forget()
     if session is None:
         _change(engine, items, None, observed.snapshot, ordered, atomic, fresh)
+        if not silent:
+            _record(engine, items)
         return []
     with session:
         session.follow()
         _change(engine, items, session, observed.snapshot, ordered, atomic, fresh=False)
+        _record(engine, items)
         return session.announce([item.plan for item in items if item.error is not None])
+
+
+def _record(engine: Engine, items: Iterable[Difference]) -> None:
+    if engine.setup.changed is not None:
+        from netalias.engine.recording import record
+
+        record(engine.setup, items, engine.registry)
 
 
 def _change(

@@ -56,7 +56,19 @@ def adopt(engine: Engine, words: Sequence[str]) -> Adopted:
     """
     done = Adopted()
     observed = engine.observe()
-    names = [alias.name for alias in select(observed, words, done.notes)]
+    chosen = select(observed, words, done.notes)
+    try:
+        _adopt(engine, observed, [alias.name for alias in chosen], done)
+    finally:
+        if engine.setup.changed is not None:
+            _record(engine, chosen)
+    if done.steps:
+        _settle(engine, done)
+    return done
+
+
+def _adopt(engine: Engine, observed: Observed, names: Sequence[AliasName], done: Adopted) -> None:
+    """Mark the labels called *names*: in place, or as many as that leaves by replacement."""
     _carry_out(engine, observed, names, _mark, done)
     first = _left(engine.observe(), names)[:1]  # whether the kernel keeps marks shows in one
     for part in (first, names):
@@ -66,9 +78,16 @@ def adopt(engine: Engine, words: Sequence[str]) -> Adopted:
             raise errors.StateError(
                 f"{part[0]}: this kernel keeps no mark of addresses", "Linux 5.18 does"
             )
-    if done.steps:
-        _settle(engine, done)
-    return done
+
+
+def _record(engine: Engine, chosen: Sequence[Alias]) -> None:
+    """Record those of *chosen* that have our mark by now. A step that marks may have been ignored,
+    and followed by others."""
+    from netalias.engine.recording import record_adopted
+
+    left = set(_left(engine.observe(), [alias.name for alias in chosen]))
+    done = [alias for alias in chosen if alias.name not in left]
+    record_adopted(engine.setup, done, engine.registry)
 
 
 def select(observed: Observed, words: Sequence[str], notes: list[str]) -> list[Alias]:
@@ -169,7 +188,7 @@ def _carry_out(
     found = [alias for name in names if (alias := observed.find(name)) is not None]
     items = [Difference(CHANGED, alias.name, plan(alias, observed)) for alias in found]
     arrange(items, observed.snapshot)
-    execute(engine, observed, items, ordered=True)
+    execute(engine, observed, items, ordered=True, silent=True)
     for item in items:
         if item.error is not None:
             raise item.error

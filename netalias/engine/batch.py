@@ -267,7 +267,7 @@ class Batch:
     ) -> None:
         if result.steps:
             planned.take(result.alias, result.goal, result.kind)
-        items[number] = Difference(CHANGED, wish.name, result, wish)
+        items[number] = Difference("", wish.name, result, wish)
 
     def _execute(
         self, items: dict[int, Difference], planned: Planned, session: ClaimSession | None

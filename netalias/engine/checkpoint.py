@@ -103,6 +103,7 @@ def arm(
     digest: str,
     restore: Callable[[Callable[[], bool]], str | None],
     keep: Iterable[int] = (),
+    changes: Callable[[], str] = str,
 ) -> None:
     """Start the guard; it is ready when this returns. The caller holds the lock.
 
@@ -110,11 +111,13 @@ def arm(
 
     After *seconds* without a confirmation the guard calls ``restore(still)``. This takes the lock
     and returns None if ``still()`` is false; else it restores, verifies and returns a verdict of
-    one line. If it raises, it is called again, TRIES times in all. Of the command's descriptors the
+    one line. If it raises, it is called again, TRIES times in all. ``changes()`` tells what it has
+    changed, as a line of JSON, which changed() gives to others. Of the command's descriptors the
     guard keeps only *keep*; the others become /dev/null: no lock, no pipe, no terminal.
     """
     _check_none_pending(folder)
-    guard = _Guard(folder, clock_gettime(CLOCK_BOOTTIME) + seconds, digest, restore, keep)
+    deadline = clock_gettime(CLOCK_BOOTTIME) + seconds
+    guard = _Guard(folder, deadline, digest, restore, keep, changes)
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     try:
         try:
@@ -162,6 +165,13 @@ def outcome(folder: str, guard: Pending) -> str:
     return words["verdict"]
 
 
+def changed(folder: str, guard: Pending) -> str:
+    """What *guard* has changed, as a line of JSON; an empty list before it is done. Raises
+    StateError."""
+    words = _read(f"{folder}/{REJECTED}")
+    return (words.get("pid") == str(guard.pid) and words.get("changes")) or "[]"
+
+
 def _nothing_waits(folder: str) -> errors.StateError:
     """The error where no change awaits confirmation; it tells what became of the last one."""
     if _read(f"{folder}/{PENDING}"):
@@ -186,7 +196,9 @@ def disarm(folder: str) -> None:
 class _Guard:
     """The guard; launch() runs in the command, everything else in the new process."""
 
-    __slots__ = ("_claimed", "_deadline", "_digest", "_folder", "_keep", "_restore", "_words")
+    __slots__ = (
+        "_changes", "_claimed", "_deadline", "_digest", "_folder", "_keep", "_restore", "_words",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -195,12 +207,14 @@ class _Guard:
         digest: str,
         restore: Callable[[Callable[[], bool]], str | None],
         keep: Iterable[int],
+        changes: Callable[[], str],
     ) -> None:
         self._folder = folder
         self._deadline = deadline
         self._digest = digest
         self._restore = restore
         self._keep = keep
+        self._changes = changes
         self._claimed = False
         self._words: dict[str, str] = {}
 
@@ -310,16 +324,17 @@ class _Guard:
         return self._claimed
 
     def _finish(self) -> None:
-        outcome = self._try()
+        verdict = self._try()
         for _ in range(TRIES - 1):
-            if outcome[0] != "error":
+            if verdict[0] != "error":
                 break
             sleep(PAUSE)
-            outcome = self._try()
-        word, text = outcome
+            verdict = self._try()
+        word, text = verdict
         if word and self._still() and self._mine(REJECTED):
             one_line = " ".join(text.split())
-            _write(self._path(REJECTED), {**self._words, "at": strftime(NOW), word: one_line})
+            outcome = {"at": strftime(NOW), word: one_line, "changes": self._changes()}
+            _write(self._path(REJECTED), {**self._words, **outcome})
 
     def _try(self) -> tuple[str, str]:
         """Roll back; ``verdict`` or ``error`` and its text, both empty after a confirmation."""

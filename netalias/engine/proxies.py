@@ -159,7 +159,7 @@ def carry_out(engine: Engine, work: Callable[[], Publication]) -> Publication:
         engine.kernel.permitted()
     # The record first: watch publishes what is in it, and must not bring back what is withdrawn.
     before = _replace_record(engine, result.published)
-    items = [_difference(step) for step in result.steps]
+    items = [difference(step) for step in result.steps]
     try:
         execute(engine, engine.recognise(Snapshot([])), items, atomic=True)
         if items and items[0].error is not None:
@@ -179,7 +179,8 @@ def _replace_record(engine: Engine, now: list[Published]) -> list[Published]:
     return before
 
 
-def _difference(step: Step) -> Difference:
+def difference(step: Step) -> Difference:
+    """The difference that one step of a publication makes."""
     plan = Plan()
     plan.steps = [step]
     return Difference(CHANGED, main_name(step.device), plan)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from errno import EADDRNOTAVAIL, ENODEV
 
 from netalias.engine import execute
+from netalias.engine.recording import record_renewals
 from netalias.model.leases import leftovers, renewals, running
 from netalias.observed import select
 from netalias.plan import steps_of
@@ -79,7 +80,10 @@ def _late(
     The owner of a step is an index into *aliases*. Raises KernelError.
     """
     late: set[AliasName] = set()
-    for failure in engine.kernel.apply(steps):
+    failures = engine.kernel.apply(steps)
+    refused = {aliases[one.step.owner].name for one in failures}
+    record_renewals(engine.setup, aliases, steps, refused)
+    for failure in failures:
         name = aliases[failure.step.owner].name
         if failure.error.errno not in (EADDRNOTAVAIL, ENODEV):
             raise failure.explained(name)

@@ -65,7 +65,13 @@ def arm(
             follow(before, mains, second.snapshot())
             return "; ".join([_restore(second, before, done), *map(_stays, left)])
 
-    checkpoint.arm(directory, seconds, digest, restore, [second.kernel.fileno()])
+    def changes() -> str:
+        from netalias.views import changes, json
+
+        objects = [changes.fields(item, second.registry) for item in done]
+        return json.render(objects, pretty=False).strip()
+
+    checkpoint.arm(directory, seconds, digest, restore, [second.kernel.fileno()], changes)
 
 
 def follow(before: Declarations, mains: Mapping[str, int], snapshot: Snapshot) -> None:

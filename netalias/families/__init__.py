@@ -30,6 +30,8 @@ _BUILTIN: dict[int | str, tuple[str, str]] = {
 }
 BUILTIN_WORDS = {"inet": 2, "ip": 2, "inet6": 10, "ipv6": 10}
 """Words for the built-in families: their number."""
+FAMILIES = {2: "inet", 10: "inet6"}
+"""Families of the kernel, whose addresses the C library prints: their names in ip(8)."""
 
 
 class AliasType:

@@ -13,8 +13,9 @@ Detailed, one alias a line with its place, or folded into ranges under the files
 
 from __future__ import annotations
 
-from netalias.desired.export import FAMILIES, aligned, fields, runs
+from netalias.desired.export import aligned, fields, runs
 from netalias.families import lazy
+from netalias.families.fields import address_fields
 from netalias.model import AF_INET, AF_INET6
 
 TYPE_CHECKING = False
@@ -55,11 +56,9 @@ def objects(rows: Iterable[Row]) -> list[dict[str, object]]:
 
 def _object(row: Row) -> dict[str, object]:
     entry = _Entry(row)
-    address, *words = row.found.words
     found: dict[str, object] = {"altname": str(row.name), "kind": entry.kind}
-    found["family"] = FAMILIES[entry.family]
-    found["local"], found["prefixlen"] = address.rpartition("/")[0], entry.asked
-    return found | fields(words) | {"place": row.found.place}
+    found |= address_fields(entry.family, entry.address, entry.asked)
+    return found | fields(row.found.words[1:]) | {"place": row.found.place}
 
 
 def _blocks(rows: Iterable[Row]) -> Iterator[tuple[str, list[tuple[str, ...]]]]:

@@ -19,9 +19,8 @@ from __future__ import annotations
 
 from itertools import chain
 
+from netalias.families import FAMILIES
 from netalias.model import (
-    AF_INET,
-    AF_INET6,
     ARPHRD_ETHER,
     IFA_F_DADFAILED,
     IFA_F_TENTATIVE,
@@ -45,7 +44,6 @@ IF_OPER_DOWN = 2
 IF_OPER_LOWERLAYERDOWN = 3
 
 SCOPES = {RT_SCOPE_UNIVERSE: "global", RT_SCOPE_LINK: "link", RT_SCOPE_HOST: "host"}
-FAMILIES = {AF_INET: "inet", AF_INET6: "inet6"}
 OPERSTATES = (
     "UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP",
 )  # fmt: skip
@@ -194,13 +192,12 @@ def fields(alias: Alias, registry: Registry) -> dict[str, object]:
             "address": mac(alias),
         }
     if alias.family:
-        result["family"] = FAMILIES.get(alias.family) or registry.get(alias.family).name
-        result["local"] = _text(alias, registry)
-        result["prefixlen"] = alias.prefixlen
+        from netalias.families.fields import address_fields
+
+        peer = alias.entry.peer if alias.entry is not None else b""
+        result |= address_fields(alias.family, alias.address, alias.prefixlen, registry, peer)
     if alias.entry is not None:
         entry = alias.entry
-        if entry.peer:
-            result["address_peer"] = address_text(entry.family, entry.peer)
         if entry.broadcast:
             result["broadcast"] = address_text(entry.family, entry.broadcast)
         result["scope"] = SCOPES.get(entry.scope, str(entry.scope))

@@ -1,4 +1,4 @@
-"""Differences between declared and observed aliases, as lines and as JSON.
+"""Differences between declared and observed aliases as lines; changes.py has their JSON.
 
 ``+`` is added, ``-`` removed, ``~`` changed, ``=`` a sysctl that is set.
 """
@@ -23,16 +23,12 @@ if TYPE_CHECKING:
     from netalias.kinds import Goal
     from netalias.model import Address, Alias
     from netalias.plan import Difference, Plan
-    from netalias.plan.diff import Skipped
 
 WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change", SET: "set"}
 """Sign: its word in JSON."""
 ADDRESS = "address"
-NUMBERS = ("lease", "mtu", "metric")
-"""Values that are numbers in JSON."""
+SURPLUS = "surplus"
 NONE = "none"
-ABSENT = (NONE, NOTHING)
-"""Texts that are null in JSON."""
 
 
 def line(item: Difference, registry: Registry) -> str:
@@ -46,43 +42,6 @@ def line(item: Difference, registry: Registry) -> str:
         changes = [f"{key} {item.sysctl_change.before[key]} -> {value}" for key, value in pairs]
         return printable(f"{item.sign} {item.name} {', '.join(changes)}")
     return printable(f"{item.sign} {item.name} {TEXTS[item.sign](item.plan, registry)}")
-
-
-def fields(item: Difference, registry: Registry) -> dict[str, object]:
-    """The JSON object of a difference; ``before`` and ``after`` hold the changed values."""
-    key = "altname" if item.sysctl_change is None else "ifname"
-    found: dict[str, object] = {"change": WORDS[item.sign], key: str(item.name)}
-    plan = item.plan
-    if item.sysctl_change is not None:
-        found["before"], found["after"] = item.sysctl_change.before, item.sysctl_change.after
-    elif item.sign == CHANGED:
-        changes = _changes(plan, registry)
-        found["before"] = {key: _value(key, old) for key, old, _ in changes}
-        found["after"] = {key: _value(key, new) for key, _, new in changes}
-    elif plan.goal is not None:
-        found["address"], found["kind"] = _wanted(plan.goal), plan.kind
-    elif plan.alias is not None:
-        found["address"], found["kind"] = address(plan.alias, registry), plan.alias.kind
-    if item.error is not None:
-        found["error"] = str(item.error)
-    if item.place:
-        found["place"] = item.place
-    return found
-
-
-def skipped(one: Skipped) -> dict[str, object]:
-    """The JSON object of a wish that could not be planned."""
-    found: dict[str, object] = {"change": "skip", "altname": str(one.name), "count": one.count}
-    found["error"] = str(one.error)
-    if one.place:
-        found["place"] = one.place
-    return found
-
-
-def _value(key: str, text: str) -> object:
-    if text in ABSENT:
-        return None
-    return int(text) if key in NUMBERS else text
 
 
 def _added(plan: Plan, registry: Registry) -> str:
@@ -100,9 +59,9 @@ def _removed(plan: Plan, registry: Registry) -> str:
 def _changed(plan: Plan, registry: Registry) -> str:
     alias = plan.alias
     assert alias is not None
-    changes = _changes(plan, registry)
-    texts = [f"{key} {old} -> {new}" for key, old, new in changes]
-    if changes[0][0] == ADDRESS:
+    found = changes(plan, registry)
+    texts = [f"{key} {old} -> {new}" for key, old, new in found]
+    if found[0][0] == ADDRESS:
         return ", ".join([texts[0].removeprefix(f"{ADDRESS} "), *texts[1:]])
     return f"{address(alias, registry)} {', '.join(texts)}"
 
@@ -119,7 +78,7 @@ def _wanted(goal: Goal) -> str:
     return f"{goal.type.format(goal.address)}/{goal.prefixlen}"
 
 
-def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
+def changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
     """(value, old, new) for each change of a plan; at least one."""
     alias, goal = plan.alias, plan.goal
     assert alias is not None
@@ -136,8 +95,8 @@ def _changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         ("linklocal", _switch(alias.linklocal), _switch(goal.linklocal)),
         ("name", _name(alias), str(goal.name)),
     ]
-    changes = [(key, old, new) for key, old, new in pairs if old != new]
-    return changes or [_unseen(plan, alias, goal)]
+    found = [(key, old, new) for key, old, new in pairs if old != new]
+    return found or [_unseen(plan, alias, goal)]
 
 
 def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
@@ -145,7 +104,7 @@ def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
     device."""
     for step in plan.steps:
         if isinstance(step, DelAddress):
-            return "surplus", address_words(step.address), NONE
+            return SURPLUS, address_words(step.address), NONE
         if isinstance(step, AddRoute):
             return "route", "deleted", "connected"
         if isinstance(step, AddAddress):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from netalias.families import FAMILIES
+from netalias.families.fields import address_fields
 from netalias.model import FOREVER, address_text, mac_text
 from netalias.model.events import (
     ADDRESS,
@@ -21,7 +23,7 @@ from netalias.model.events import (
 )
 from netalias.observed import alias_of
 from netalias.observed.labels import label_of
-from netalias.views import FAMILIES, NOTHING, OPERSTATES, SCOPES
+from netalias.views import NOTHING, OPERSTATES, SCOPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ class Lines:
             result |= {"netnsid": event.moved[0], "new_ifindex": event.moved[1]}
         if event.field:
             if event.what in (FLAG, *OBJECTS):
-                result["field"] = event.field
+                result["field"] = KEYS.get(event.field, event.field)
             result |= {"old": self._value(event, event.old), "new": self._value(event, event.new)}
         return result
 
@@ -224,6 +226,8 @@ class Lines:
         return result
 
 
+KEYS = {"peer": "address_peer"}
+"""Changed field: its name in JSON, where that is another one."""
 OBJECTS = (ADDRESS, ROUTE, MEDIA, NETNS)
 """Event types whose objects belong to a device, and come, go and change."""
 
@@ -234,13 +238,7 @@ def _flags(device: Device) -> list[str]:
 
 def _address(address: Address, *, whole: bool) -> dict[str, object]:
     """The fields of an address; *whole*: all of them, else only those that identify it."""
-    result: dict[str, object] = {
-        "family": FAMILIES.get(address.family, str(address.family)),
-        "local": address_text(address.family, address.local),
-        "prefixlen": address.prefixlen,
-    }
-    if address.peer:
-        result["address_peer"] = address_text(address.family, address.peer)
+    result = address_fields(address.family, address.local, address.prefixlen, peer=address.peer)
     if not whole:
         return result
     if address.broadcast:

@@ -14,6 +14,12 @@ def render(objects: Sequence[dict[str, object]], *, pretty: bool) -> str:
     return json.dumps(objects, indent=4 if pretty else None) + "\n"
 
 
+def parsed(text: str) -> list[dict[str, object]]:
+    """The objects of a JSON array, the inverse of render()."""
+    found: list[dict[str, object]] = json.loads(text)
+    return found
+
+
 def line(fields: dict[str, object]) -> str:
     """One JSON object as a line."""
     return json.dumps(fields) + "\n"

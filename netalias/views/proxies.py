@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from netalias.families.fields import address_fields
 from netalias.model import AF_INET, PROTOCOL, Value, mac_text
-from netalias.views import FAMILIES, NOTHING, carried
+from netalias.views import NOTHING, carried
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +96,6 @@ def fields(one: Published) -> dict[str, object]:
         "ifindex": main.index,
         "ifname": main.name,
         "address": mac_text(main.mac) or NOTHING,
-        "family": FAMILIES[proxy.family],
-        "local": proxy.text,
+        **address_fields(proxy.family, proxy.local, 8 * len(proxy.local)),
         "protocol": proxy.protocol,
     }

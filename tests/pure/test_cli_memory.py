@@ -60,10 +60,13 @@ class Command:
         return err[len("netalias: ") : -1]
 
     def run(self, words: list[str], status: int) -> tuple[str, str]:
-        found = cli.main(words, lambda options: Engine(Setup(self.memory, options.registry)))
+        found = cli.main(words, self._open)
         out, err = self.capsys.readouterr()
         assert found == status, err
         return out, err
+
+    def _open(self, options: cli.Options) -> Engine:
+        return Engine(Setup(self.memory, options.registry, changed=options.recorder))
 
 
 @pytest.fixture

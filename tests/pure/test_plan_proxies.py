@@ -287,7 +287,7 @@ def test_json(filled: Command) -> None:
     assert found[1] == {
         "kind": "published", "owned": True, "state": "up", "link": "eth0", "ifindex": 2,
         "ifname": "eth0", "address": "02:00:00:00:00:01", "family": "inet", "local": "10.0.0.5",
-        "protocol": PROTOCOL,
+        "prefixlen": 32, "protocol": PROTOCOL,
     }  # fmt: skip
     (foreign,) = json.loads(filled.split("-j show eth2"))
     assert (foreign["owned"], foreign["protocol"]) == (False, 5)

@@ -33,6 +33,7 @@ CHANGE = f"{CORE} {WISH} {READ} {KERNEL} netalias.runtime netalias.plan"
 UNCHANGED = f"{CORE} {WISH} {READ} {KERNEL} netalias.runtime netalias.plan"
 OUTPUT = "netalias.cli.output netalias.model netalias.model.names"
 VERB = f"{CORE} netalias.cli.show {OUTPUT}"
+JSON = "netalias.cli.changes netalias.views.json netalias.families.fields"
 SHOW = f"{VERB} {READ} {KERNEL} netalias.views"
 PLAIN = "netalias.views netalias.views.detail"
 INET = "netalias.families netalias.families.inet"
@@ -308,7 +309,7 @@ def test_json_is_the_only_addition_of_json(staged: Namespace, loader: Path) -> N
     status, modules = beyond_bare(loader, done.stdout)
     assert status == 0
     mine = {name for name in modules if name.startswith("netalias")}
-    assert mine == set(f"{SHOW} {OPTIONS} netalias.views.json".split())
+    assert mine == set(f"{SHOW} {OPTIONS} {JSON}".split())
     assert not modules - mine - with_module("json") - C
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -111,6 +112,24 @@ def test_a_main_device_is_renamed_meanwhile(guarded: Command, declare: Declare) 
     assert cli("-br", "show").split() == [
         "lo:0", "up", "192.0.2.1/32", "wan0:0", "up", "10.1.0.1/24",
     ]  # fmt: skip
+
+
+def test_a_rollback_tells_its_changes(guarded: Command, declare: Declare) -> None:
+    """-j: what the guard has taken back, and no sentence; a confirmation changes nothing."""
+    cli = guarded
+    cli("reconcile", declare("eth9:0 10.1.0.1/24 kind macvlan"))
+    tries(cli, LONG, declare("eth9:0 10.9.0.1/16 kind macvlan"))
+    assert json.loads(cli("-j", "rollback")) == [
+        {
+            "change": "change", "altname": "eth9:0", "place": "the former state:1",
+            "before": {"family": "inet", "local": "10.9.0.1", "prefixlen": 16},
+            "after": {"family": "inet", "local": "10.1.0.1", "prefixlen": 24},
+        }
+    ]  # fmt: skip
+    tries(cli, LONG, declare("eth9:0 10.9.0.2/16 kind macvlan"))
+    assert json.loads(cli("-j", "confirm")) == []
+    done = cli.run("-j", "rollback")
+    assert (done.returncode, done.stdout) == (REFUSED, "[]\n")
 
 
 def test_a_rollback_waits_for_nothing(guarded: Command, declare: Declare) -> None:

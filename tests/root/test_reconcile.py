@@ -202,11 +202,13 @@ def test_json(cli: Command, declare: Declare) -> None:
     assert done.returncode == DRIFT
     assert [one["change"] for one in found] == ["remove"] * 6 + ["change", "skip"]
     assert found[0] == {
-        "change": "remove", "altname": "eth9:100", "address": "2001:db8::100/64", "kind": "macvlan",
+        "change": "remove", "altname": "eth9:100", "family": "inet6", "local": "2001:db8::100",
+        "prefixlen": 64, "kind": "macvlan",
     }  # fmt: skip
     assert found[6] == {
         "change": "change", "altname": "eth9:0", "place": f"{second}:1",
-        "before": {"address": "200.1.1.1/24"}, "after": {"address": "200.1.1.2/24"},
+        "before": {"family": "inet", "local": "200.1.1.1", "prefixlen": 24},
+        "after": {"family": "inet", "local": "200.1.1.2", "prefixlen": 24},
     }  # fmt: skip
     assert found[7] == {
         "change": "skip", "altname": "no9:0", "count": 7, "place": f"{second}:2",
