@@ -60,7 +60,7 @@ def open(
     session: Callable[[], bytes] | None = None,
     progress: Callable[[int], None] | None = None,
     warn: Callable[[str], None] | None = None,
-    changed: Callable[[list[dict[str, object]]], None] | None = None,
+    changed: list[dict[str, object]] | None = None,
 ) -> Engine:
     """An Engine for the network namespace *netns*, or for that of the calling thread.
 

@@ -56,16 +56,6 @@ class Options:
         """The one address family that is asked for; 0 for all, and for both of them."""
         return 0 if self.inet == self.inet6 else 2 if self.inet else 10
 
-    @property
-    def commands(self) -> bool:
-        """Whether a verb prints the commands that do what it does."""
-        return (self.dry_run or self.verbose) and self.changes is None
-
-    @property
-    def recorder(self) -> Callable[[list[dict[str, object]]], None] | None:
-        """The function for Setup.changed that fills ``changes``; None where they are None."""
-        return None if self.changes is None else self.changes.extend
-
     def forgives(self, error: errors.NetaliasError) -> bool:
         """Whether *error*, of a deletion, is none: there is nothing to delete."""
         return self.absent_ok and isinstance(error, errors.NoSuchDevice)
@@ -118,14 +108,12 @@ def _alias(options: Options, words: list[str]) -> int:
                 return errors.STATUS_OK
             raise
     if options.dry_run or options.verbose or done.notes:
-        from netalias.cli.output import complain, write
-        from netalias.model.commands import command
+        from netalias.cli.output import complain, tell
 
         for note in done.notes:
             if not options.quiet:
                 complain(note, "warning: ")
-        if options.commands:
-            write("".join(f"{command(step)}\n" for step in done.all_steps))
+        tell(options, done.all_steps)
     if done.kind in ("macvlan", "ipvlan") and sys.stderr is not None and sys.stderr.isatty():
         first = done.alias is None or done.alias.kind != done.kind
         if first and not (options.dry_run or options.quiet):
@@ -209,8 +197,7 @@ def run(words: Sequence[str], options: Options) -> int:
 
 
 def execute(options: Options, verb: str, rest: list[str]) -> int:
-    """Execute *verb* with the words in *rest*, the first of which is the verb or, where that is
-    empty, the name of an alias; the exit status. Raises NetaliasError."""
+    """Execute *verb*, empty for the name of an alias; *rest* begins with it. The exit status."""
     if not verb:
         return _alias(options, rest)
     return int(_function(VERBS[verb])(options, rest[1:]))
@@ -283,7 +270,7 @@ def _open(options: Options) -> Engine:
         aside=True,
         policy=policy(options),
         warn=None if options.quiet else _warn,
-        changed=options.recorder,
+        changed=options.changes,
     )
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from netalias import errors
 from netalias.cli import number as number_of
 from netalias.cli.changes import check_line
-from netalias.cli.output import complain, explain, write
-from netalias.model.commands import command
+from netalias.cli.output import complain, explain, tell
 from netalias.model.listing import rest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from netalias.cli import Options
     from netalias.engine import Engine
     from netalias.engine.batch import Batch, Command
-    from netalias.model.steps import Step
 
 
 STAYING = ("monitor", "rollback", "watch")
@@ -88,14 +86,9 @@ def _executed(
     work = Batch(
         engine, _runner(engine, path, options), _warner(options, name), force=options.force
     )
-    if options.commands:
-        work.tell = _tell
+    work.tell = lambda steps: tell(options, steps)
     work.run(parsed)
     return work
-
-
-def _tell(steps: Iterable[Step]) -> None:
-    write("".join(f"{command(step)}\n" for step in steps))
 
 
 def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[str]], int]:
@@ -121,7 +114,7 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
             registry=options.registry or engine.registry,
             hands_off=engine.setup.hands_off or options.hands_off,
             policy=cli.policy(options, engine.policy),
-            changed=options.recorder,
+            changed=options.changes,
         )
 
     def run(words: list[str]) -> int:
@@ -135,7 +128,7 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
         if rehearsal and verb == "confirm":
             return errors.STATUS_OK
         options = cli.Options(opener)
-        options.verbose = batch.commands
+        options.verbose = batch.dry_run or batch.verbose
         if batch.changes is None:
             return cli.run(words, options)
         check_line(verb, rest, asked)

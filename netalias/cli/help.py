@@ -212,7 +212,7 @@ What the kernel or a guard rail of reconcile would refuse is told on standard er
 Exit status: 0 without differences, 3 with some. -v also prints the steps; --dry-run of reconcile
 has no effect here.
 
-  --syntax   only read the files: no device is needed, and no privilege; 0, or 1 with errors
+  --syntax   only read the files, with -j print what they declare; 0, or 1 with errors
 
 Options: those above, -j -p --only MAIN --force --allow-empty --allow-shrink --hands-off -n NAME
 """,

@@ -7,6 +7,16 @@ import sys
 from netalias import errors
 from netalias.model.names import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from netalias.model.steps import Step
+
+    Options = Any
+    """The Options of netalias.cli, which imports this module."""
+
 
 def failed(error: BaseException) -> int:
     """Report an error on standard error; the exit status. Raises a BaseException that is no error
@@ -86,6 +96,15 @@ def _say(line: str) -> None:
         sys.stderr.flush()
     except OSError:
         pass  # the exit status is left
+
+
+def tell(options: Options, steps: Iterable[Step]) -> None:
+    """With --verbose or --dry-run, print the commands that do the same as *steps*, unless the
+    changes are printed as JSON."""
+    if (options.dry_run or options.verbose) and options.changes is None:
+        from netalias.model.commands import command
+
+        write("".join(f"{command(step)}\n" for step in steps))
 
 
 def write(text: str) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.cli.output import complain, write
+from netalias.cli.output import complain, tell
 from netalias.engine.proxies import carry_out, difference, planned, withdrawn
 from netalias.engine.recording import record
-from netalias.model.commands import command
-from netalias.model.names import printable
 from netalias.plan import proxies as conditions
 
 TYPE_CHECKING = False
@@ -50,6 +48,5 @@ def _verb(
                 done = carry_out(engine, lambda: plan(engine, wanted, name))
     for note in () if options.quiet else done.notes:
         complain(note, "warning: ")
-    if options.commands:
-        write("".join(f"{printable(command(step))}\n" for step in done.steps))
+    tell(options, done.steps)
     return errors.STATUS_OK

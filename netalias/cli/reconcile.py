@@ -29,7 +29,7 @@ def check(options: Options, words: list[str], *, dry: bool = False) -> int:
     number("--max-aliases", options.max_aliases, 1, 1)
     found = sources.read(words)
     if options.syntax:
-        return _syntax(found)
+        return _syntax(found, options)
     options.recorded = True
     with options.engine() as engine:
         salt = salted(found, options, engine)
@@ -41,14 +41,22 @@ def check(options: Options, words: list[str], *, dry: bool = False) -> int:
         return Run(options, engine, salt, folder).check(found, dry=dry)
 
 
-def _syntax(found: list[tuple[str, bytes]]) -> int:
-    """Check the words of files and ask the kernel nothing; the exit status. Raises
-    DeclarationError."""
+def _syntax(found: list[tuple[str, bytes]], options: Options) -> int:
+    """Check the words of files and ask the kernel nothing, with ``-j`` print what they declare; the
+    exit status. Raises DeclarationError."""
     from netalias.desired import declarations
     from netalias.disclosure import withheld
     from netalias.families import lazy
 
-    declarations.check(declarations.parse(sources.decode(found), lazy(), withheld))
+    registry = lazy()
+    declared = declarations.parse(sources.decode(found), registry, withheld)
+    declarations.check(declared)
+    if options.json:
+        from netalias.cli.output import write
+        from netalias.desired.fields import objects
+        from netalias.views import json
+
+        write(json.render(objects(declared, registry), pretty=options.pretty))
     return errors.STATUS_OK
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.cli.output import explain, write
+from netalias.cli.output import explain, tell
 from netalias.engine.recording import record, record_renewals
 from netalias.engine.renew import lengths_of, removals
 from netalias.engine.renew import renew as renew_leases
 from netalias.model import names
-from netalias.model.commands import command
 from netalias.model.leases import leftovers, renewals, running
 from netalias.observed import find, select
 from netalias.plan import steps_of
@@ -42,8 +41,7 @@ def renew(options: Options, words: list[str]) -> int:
         else:
             engine.kernel.permitted()
             steps, lost = renew_leases(engine, observed, chosen, lengths)
-    if options.commands:
-        write("".join(f"{command(step)}\n" for step in steps))
+    tell(options, steps)
     gone = [alias.name for alias in named if alias.expired or alias.name in lost]
     for name in gone:
         explain(errors.StateError(f"{name}: its lease has expired", "an address creates it anew"))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 
 from netalias import errors
-from netalias.cli.output import complain, write
+from netalias.cli.output import complain, tell, write
 from netalias.desired import export
-from netalias.model.commands import command
 from netalias.model.names import printable
 
 TYPE_CHECKING = False
@@ -67,6 +66,5 @@ def adopt_(options: Options, words: list[str]) -> int:
         done = adopt(engine, words)
     for note in done.notes if not options.quiet else ():
         complain(note, "warning: ")
-    if options.commands:
-        write("".join(f"{command(step)}\n" for step in done.steps))
+    tell(options, done.steps)
     return errors.STATUS_OK

@@ -113,8 +113,9 @@ def _list(
     registry = observed.registry
     if options.json:
         from netalias.views import json
+        from netalias.views.fields import fields
 
-        objects = [rows.fields(alias, registry) for alias in aliases]
+        objects = [fields(alias, registry) for alias in aliases]
         objects += [published.fields(one) for one in others]
         write(json.render(objects, pretty=options.pretty))
     elif options.tree:

@@ -61,7 +61,7 @@ class Setup:
     ``policy`` holds the defaults for wishes, None for the built-in ones. ``hands_off``: do not
     touch sysctls of main devices. ``session`` tells the packed address of the SSH session that a
     single wish must not take away, None for no such guard.
-    ``changed`` is called with the JSON objects (views/changes.py) of what was changed, at once.
+    ``changed`` gets the JSON objects (views/changes.py) of what is changed, None for none.
     ``texts``: refresh existing texts after each change; ``warn`` is called with the reason if that
     fails. ``identity`` tells the host and the namespace apart from others, for the MACs of new
     devices (macs.py); None leaves these to the kernel.
@@ -93,7 +93,7 @@ class Setup:
         texts: bool = True,
         warn: Callable[[str], None] | None = None,
         identity: Callable[[], Identity] | None = None,
-        changed: Callable[[list[dict[str, object]]], None] | None = None,
+        changed: list[dict[str, object]] | None = None,
     ) -> None:
         self.kernel = kernel
         self.registry = registry

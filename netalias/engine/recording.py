@@ -1,5 +1,4 @@
-"""The record of changes that a caller has asked for (Setup.changed): JSON objects, as they are
-made."""
+"""The record of changes (Setup.changed): JSON objects, added as the changes are made."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from netalias.views import changes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from typing import Protocol
 
     from netalias.families import Registry
@@ -21,21 +20,21 @@ if TYPE_CHECKING:
         """The Setup of an engine, which imports this file."""
 
         @property
-        def changed(self) -> Callable[[list[dict[str, object]]], None] | None: ...
+        def changed(self) -> list[dict[str, object]] | None: ...
 
 
 def record(setup: Recorded, items: Iterable[Difference], registry: Registry) -> None:
     """Tell of those of *items* that were carried out."""
     if setup.changed is not None:
         done = [one for one in items if one.error is None and one.plan.steps]
-        setup.changed([changes.fields(one, registry) for one in done])
+        setup.changed.extend(changes.fields(one, registry) for one in done)
 
 
 def record_adopted(setup: Recorded, labels: Iterable[Alias], registry: Registry) -> None:
     """Tell of *labels* of others that have got our mark."""
     if setup.changed is not None:
         done = [Difference(CHANGED, label.name, Plan(label)) for label in labels]
-        setup.changed([changes.fields(one, registry) for one in done])
+        setup.changed.extend(changes.fields(one, registry) for one in done)
 
 
 def record_renewals(
@@ -48,5 +47,5 @@ def record_renewals(
     are called as in *without* were not renewed."""
     if setup.changed is not None:
         pairs = zip((one.name for one in aliases), steps, strict=True)
-        done = [changes.renewed(name, step) for name, step in pairs if name not in without]
-        setup.changed(done)
+        done = (changes.renewed(name, step) for name, step in pairs if name not in without)
+        setup.changed.extend(done)

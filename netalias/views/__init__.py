@@ -1,11 +1,12 @@
-"""Views: an alias as table columns and as JSON fields, and the plain table.
+"""Views: an alias as table columns, and the plain table.
 
 ::
 
     detail.py       one alias in lines
     table.py        a table drawn on a terminal (rich); progress.py its progress bar
     tree.py         aliases below their main devices
-    json.py         JSON, which loads its module only when it is asked for
+    fields.py       the JSON fields of an alias; json.py: JSON as text
+    changes.py      changes as JSON
     diff.py         differences between the desired and the observed state
     events.py       lines and JSON of the monitor
     proxies.py      published entries
@@ -21,7 +22,6 @@ from itertools import chain
 
 from netalias.families import FAMILIES
 from netalias.model import (
-    ARPHRD_ETHER,
     IFA_F_DADFAILED,
     IFA_F_TENTATIVE,
     RT_SCOPE_HOST,
@@ -44,9 +44,6 @@ IF_OPER_DOWN = 2
 IF_OPER_LOWERLAYERDOWN = 3
 
 SCOPES = {RT_SCOPE_UNIVERSE: "global", RT_SCOPE_LINK: "link", RT_SCOPE_HOST: "host"}
-OPERSTATES = (
-    "UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP",
-)  # fmt: skip
 FLAGS = (
     (0x1, "UP"), (0x2, "BROADCAST"), (0x8, "LOOPBACK"), (0x10, "POINTOPOINT"), (0x80, "NOARP"),
     (0x100, "PROMISC"), (0x200, "ALLMULTI"), (0x1000, "MULTICAST"), (0x10000, "LOWER_UP"),
@@ -166,61 +163,3 @@ def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     # The last column is not padded: no blanks at the end of a line.
     form = "  ".join(f"%-{width}s" for width in widths[:-1]) + ("  %s\n" if widths[1:] else "%s\n")
     return (form * len(lines)) % tuple(chain.from_iterable(lines))
-
-
-def fields(alias: Alias, registry: Registry) -> dict[str, object]:
-    """The JSON object of an alias: the field names of ``ip -json``, and our own.
-
-    Ours are altname, slot, kind, owned, state, lease and remaining.
-    """
-    slot = alias.name.slot if alias.name.slot >= 0 else None
-    result: dict[str, object] = {"altname": str(alias.name), "slot": slot, "kind": alias.kind}
-    result["owned"] = alias.ours
-    result["state"] = state(alias)
-    if alias.main is not None:
-        result["link"] = alias.main.name
-    device = alias.carrier
-    if device is not None:
-        result |= {
-            "ifindex": device.index,
-            "ifname": device.name,
-            "flags": [word for bit, word in FLAGS if device.flags & bit],
-            "mtu": device.mtu,
-            "operstate": OPERSTATES[device.operstate] if device.operstate < 7 else "UNKNOWN",
-            "group": device.group,
-            "link_type": "ether" if device.type == ARPHRD_ETHER else str(device.type),
-            "address": mac(alias),
-        }
-    if alias.family:
-        from netalias.families.fields import address_fields
-
-        peer = alias.entry.peer if alias.entry is not None else b""
-        result |= address_fields(alias.family, alias.address, alias.prefixlen, registry, peer)
-    if alias.entry is not None:
-        entry = alias.entry
-        if entry.broadcast:
-            result["broadcast"] = address_text(entry.family, entry.broadcast)
-        result["scope"] = SCOPES.get(entry.scope, str(entry.scope))
-        if entry.label:
-            result["label"] = entry.label
-        if entry.own_metric:
-            result["metric"] = entry.own_metric
-        result["protocol"] = entry.protocol
-        result["valid_life_time"] = entry.valid
-        result["preferred_life_time"] = entry.preferred
-        if entry.deprecated:
-            result["deprecated"] = True
-    if alias.lease:
-        result["lease"] = alias.lease
-        result["remaining"] = alias.entry.valid if alias.entry is not None else 0
-    if alias.gateway:
-        result["gateway"] = address_text(alias.family, alias.gateway)
-    if alias.linklocal:
-        result["linklocal"] = "on"
-    if alias.device is not None and alias.device.stats is not None:
-        stats = alias.device.stats
-        result["stats64"] = {
-            "rx": {"bytes": stats.rx_bytes, "packets": stats.rx_packets},
-            "tx": {"bytes": stats.tx_bytes, "packets": stats.tx_packets},
-        }
-    return result

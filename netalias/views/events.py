@@ -23,7 +23,8 @@ from netalias.model.events import (
 )
 from netalias.observed import alias_of
 from netalias.observed.labels import label_of
-from netalias.views import NOTHING, OPERSTATES, SCOPES
+from netalias.views import NOTHING, SCOPES
+from netalias.views.fields import OPERSTATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias.families import installed
 from netalias.observed import ordered
-from netalias.views import fields, proc
+from netalias.views import proc
 from procfs import TextFile, Tree
 
 TYPE_CHECKING = False
@@ -37,6 +37,7 @@ def answer(word: str, observed: Observed, proxies: Callable[[], Iterable[Proxy]]
         return texts(lambda: observed).open(word).read()
     from netalias.views import json
     from netalias.views import proxies as published
+    from netalias.views.fields import fields
 
     objects = [
         fields(one, observed.registry) for one in ordered(observed.aliases, observed.snapshot)

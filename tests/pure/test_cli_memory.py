@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import schemas
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -63,10 +64,11 @@ class Command:
         found = cli.main(words, self._open)
         out, err = self.capsys.readouterr()
         assert found == status, err
+        schemas.check(words, out)
         return out, err
 
     def _open(self, options: cli.Options) -> Engine:
-        return Engine(Setup(self.memory, options.registry, changed=options.recorder))
+        return Engine(Setup(self.memory, options.registry, changed=options.changes))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import schemas
 
 from netalias import errors
 from netalias.model import (
@@ -80,8 +81,11 @@ class Observed:
         return [one for event in found for one in self.selection.pick(event, self.state)]
 
     def printed(self, value: Any, *, gone: bool = False) -> list[str]:
-        """The lines for them."""
-        return [self.lines.text(event) for event in self.events(value, gone=gone)]
+        """The lines for them, whose JSON is as its schema says."""
+        found = self.events(value, gone=gone)
+        for event in found:
+            schemas.hold("monitor", self.lines.fields(event))
+        return [self.lines.text(event) for event in found]
 
     def runs(self, value: Any, *, gone: bool = False, initial: bool = False) -> list[Any]:
         """The runs for it."""
@@ -199,6 +203,7 @@ def test_where_a_device_went() -> None:
     (event,) = apply(observed.state, (LINK, 2), None, (1, 7))
     assert observed.lines.text(event) == "- eth9 index 2 to netns 1 index 7"
     fields = observed.lines.fields(event)
+    schemas.hold("monitor", fields)
     assert (fields["event"], fields["netnsid"], fields["new_ifindex"]) == ("departure", 1, 7)
 
 

@@ -15,6 +15,7 @@ import pytest
 import netalias
 
 REPO = Path(__file__).parents[2]
+SCHEMAS = sorted((REPO / "netalias" / "schema").glob("*.json"))
 PARTS = ("netalias", "procfs", "tools", "docs", "setup.cfg", "pyproject.toml", "README.md")
 PIP = (
     sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--quiet", "--no-deps",
@@ -76,6 +77,7 @@ def test_the_wheel_holds_exactly_what_is_installed(wheel: zipfile.ZipFile) -> No
         f"{stem}.data/data/share/man/man7/netalias.7",
         f"{stem}.data/data/share/man/man8/netalias.8",
         f"{stem}.data/data/share/man/man8/netalias-ifconfig.8",
+        *(f"{stem}.data/data/share/netalias/schema/{one.name}" for one in SCHEMAS),
     }
     names = set(wheel.namelist())
     about = {name for name in names if name.startswith(f"{stem}.dist-info/")}

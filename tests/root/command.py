@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import schemas
 from support import LINUX, SLOW, Namespace, until
 
 from netalias import runtime
@@ -42,7 +43,9 @@ class Command:
 
     def run(self, *words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run it, however it ends."""
-        return self.namespace.run(command(*words), check=False, input=input)
+        done = self.namespace.run(command(*words), check=False, input=input)
+        schemas.check(words, done.stdout)
+        return done
 
     def __call__(self, *words: str) -> str:
         """It succeeds without a word on standard error; gives what it printed."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from select import select
 
 import pytest
+import schemas
 from announcements import Picture, picture, replay
 from command import COMMAND, SECONDS, Command, Json, set_sysctl, wait_for_state
 from support import SLOW, Namespace, another_user, until
@@ -36,6 +37,7 @@ class Watcher:
 
     def __init__(self, namespace: Namespace, *words: str, stderr: int = subprocess.PIPE) -> None:
         self.namespace = namespace
+        self._words = ["monitor", *words]
         self.process = namespace.start(
             [*COMMAND, "monitor", *words], stdout=subprocess.PIPE, stderr=stderr
         )
@@ -56,6 +58,7 @@ class Watcher:
             assert data, f"it has ended: {self.process.wait()}"
             self._text += data
         line, _, self._text = self._text.partition(b"\n")
+        schemas.check(self._words, line.decode())
         return line.decode()
 
     def until(self, end: str) -> list[str]:
