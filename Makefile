@@ -19,7 +19,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml README.md tools/netalias tools/netalias-ifconfig docs/netalias.7 docs/netalias.8 \
 	docs/netalias-ifconfig.8 docs/netalias.conf.5 \
-	$(shell find netalias procfs -name '*.py')
+	$(shell find netalias procfs -name '*.py' -o -name '*.json')
 
 .PHONY: demo test test-pythons explore test-kernels deb test-deb test-ansible traffic soak lint bench clean
 

@@ -91,9 +91,14 @@ def open(
                 policy=policy,
                 warn=warn,
                 changed=changed,
+                outer=_outer,
             )
         )
-    within: Callable[[Callable[[], Any]], Any] = _inside(netns) if netns else call
+    within: Callable[[Callable[[], Any]], Any] = call
+    if netns:
+        from netalias.system.netns import inside
+
+        within = inside(netns)
     kernel, namespace = _opened(netns, recorded)
     return Engine(
         Setup(
@@ -112,19 +117,16 @@ def open(
             warn=warn,
             identity=_identity,
             changed=changed,
+            outer=_outer,
         )
     )
 
 
-def _inside(netns: str) -> Callable[[Callable[[], Any]], Any]:
-    """A function that calls its argument inside the namespace *netns*."""
-    from netalias.system.netns import entered
-
-    def within(work: Callable[[], Any]) -> Any:
-        with entered(netns):
-            return work()
-
-    return within
+def _outer(name: str) -> Callable[..., Any]:
+    """The function of Engine.check, reconcile or doctor."""
+    home = "doctor.program" if name == "doctor" else "engine.program.declared"
+    found: Callable[..., Any] = getattr(__import__(f"netalias.{home}", fromlist=[name]), name)
+    return found
 
 
 def _identity() -> tuple[bytes, bool]:

@@ -162,14 +162,7 @@ def find_verb(word: str) -> str:
         return begun[0]
     if begun:
         raise errors.UsageError(f"{word}: this could be {' or '.join(begun)}")
-    from netalias.cli.flags import MEANT
-    from netalias.desired import nearest
-
-    near = MEANT.get(word) or nearest(word, list(VERBS))
-    hint = f"an alias is called MAIN:SLOT: {word}:0; netalias show {word} shows those of a device"
-    if near:
-        hint = f"did you mean {near}?"
-    raise errors.UsageError(f"{word}: neither a verb nor the name of an alias", hint)
+    raise _function("cli.flags.unknown")(word, list(VERBS))
 
 
 def run(words: Sequence[str], options: Options) -> int:

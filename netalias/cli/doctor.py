@@ -36,7 +36,7 @@ def doctor(options: Options, words: list[str]) -> int:
     if options.json:
         from netalias.views import json
 
-        objects = [finding.fields() for finding in findings]
+        objects = [finding.to_dict() for finding in findings]
         write(json.render(objects, pretty=options.pretty))
     else:
         write("".join(map(block, findings)))

@@ -163,6 +163,17 @@ MEANT = {
 """Words of other programs: the equivalent here."""
 
 
+def unknown(word: str, verbs: list[str]) -> errors.UsageError:
+    """The error for a word that is neither one of *verbs* nor the name of an alias."""
+    from netalias.desired import nearest
+
+    near = MEANT.get(word) or nearest(word, verbs)
+    hint = f"an alias is called MAIN:SLOT: {word}:0; netalias show {word} shows those of a device"
+    if near:
+        hint = f"did you mean {near}?"
+    return errors.UsageError(f"{word}: neither a verb nor the name of an alias", hint)
+
+
 def parse(rest: list[str], options: Options) -> list[str]:
     """Set *options* from *rest*; the verb and its words. Raises UsageError."""
     while rest and rest[0].startswith("-") and rest[0] != "-":

@@ -5,8 +5,8 @@ from __future__ import annotations
 from netalias import errors
 from netalias.cli.output import complain, tell
 from netalias.engine.proxies import carry_out, difference, planned, withdrawn
-from netalias.engine.recording import record
 from netalias.plan import proxies as conditions
+from netalias.views.changes import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli.output import explain, tell
-from netalias.engine.recording import record, record_renewals
 from netalias.engine.renew import lengths_of, removals
 from netalias.engine.renew import renew as renew_leases
 from netalias.model import names
 from netalias.model.leases import leftovers, renewals, running
 from netalias.observed import find, select
 from netalias.plan import steps_of
+from netalias.views.changes import record, record_renewals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

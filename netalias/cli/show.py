@@ -200,7 +200,7 @@ def lookup(options: Options, words: list[str]) -> int:
                 f"netalias lookup {words[0]}",
             )
     with options.engine() as engine:
-        alias = engine.lookup(words[-1], words[0] if len(words) > 1 else "")
+        alias = engine.owner(words[-1], words[0] if len(words) > 1 else "")
         nothing = engine.recognise(Snapshot())
     if options.json:
         _list(options, nothing, [] if alias is None else [alias])

@@ -66,7 +66,7 @@ class Finding(Value):
         """The fault, its reason, and the lines of the command if there is one."""
         return [self.text, self.why, *(self.command.split("\n") if self.command else [])]
 
-    def fields(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         """The JSON object of the finding."""
         keys = ("check", "level", "main", "alias", "aliases", "device", "text", "why", "command")
         return {key: getattr(self, key) for key in keys}

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from netalias.claim.session import ClaimSession
     from netalias.desired import Wish
     from netalias.engine.macs import Identity, Macs
+    from netalias.engine.program import AliasView
     from netalias.engine.undo import Undoing
     from netalias.families import Registry
     from netalias.kernel import Kernel
-    from netalias.model import Alias, Device, Snapshot
+    from netalias.model import Device, Snapshot
     from netalias.model.names import AliasName
     from netalias.observed.outlets import Outlets
     from netalias.plan import Difference, Plan
@@ -62,6 +63,7 @@ class Setup:
     touch sysctls of main devices. ``session`` tells the packed address of the SSH session that a
     single wish must not take away, None for no such guard.
     ``changed`` gets the JSON objects (views/changes.py) of what is changed, None for none.
+    ``outer`` gives the functions of check, reconcile and doctor, which import this module.
     ``texts``: refresh existing texts after each change; ``warn`` is called with the reason if that
     fails. ``identity`` tells the host and the namespace apart from others, for the MACs of new
     devices (macs.py); None leaves these to the kernel.
@@ -69,8 +71,8 @@ class Setup:
 
     __slots__ = (
         "aside", "changed", "claimant", "claims", "group", "hands_off", "identity", "kernel",
-        "namespace", "policy", "progress", "registry", "runtime", "session", "texts", "wait",
-        "warn", "within",
+        "namespace", "outer", "policy", "progress", "registry", "runtime", "session", "texts",
+        "wait", "warn", "within",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +96,7 @@ class Setup:
         warn: Callable[[str], None] | None = None,
         identity: Callable[[], Identity] | None = None,
         changed: list[dict[str, object]] | None = None,
+        outer: Callable[[str], Callable[..., Any]] | None = None,
     ) -> None:
         self.kernel = kernel
         self.registry = registry
@@ -113,6 +116,7 @@ class Setup:
         self.warn = warn
         self.identity = identity
         self.changed = changed
+        self.outer = outer
 
 
 class Engine:
@@ -242,6 +246,25 @@ class Engine:
                 if found is not None:
                     return found
             return self.observe()
+
+    def owner(self, address: str, type_name: str = "") -> Alias | None:
+        """The alias that owns *address*, as by observed.lookup(). Raises BadAddress, FamilyError,
+        KernelError."""
+        from netalias.observed import lookup
+
+        alias_type = self.registry.get(type_name or ("ipv6" if ":" in address else "ip"))
+        packed, _ = alias_type.parse(address)
+        with self.turn:
+            there = None
+            if alias_type.family in (AF_INET, AF_INET6):
+                there = self.within(lambda: self.kernel.owners(packed))
+            if there is not None:
+                from netalias.engine.near import owned
+
+                found = owned(self, there, address, type_name)
+                if found is not None:
+                    return found
+            return lookup(self.observe(), address, type_name)
 
     def recognise(self, snapshot: Snapshot) -> Observed:
         """The observed state: *snapshot* and the aliases found in it."""
@@ -485,59 +508,82 @@ class Engine:
         pairs = [(one.wish, one.plan) for one in coming]
         return opened(context, self.kernel, observed.snapshot, pairs, self.policy)
 
-    # Calls of a program
+    # Calls of a program (program/)
 
-    def create(self, name: object, address: object, *words: object, force: bool = False) -> Alias:
-        """The alias made by ``create("eth0:0", "200.1.1.1/24", "mtu", "1400")``.
+    def create(self, name: object, address: object, *words: object, **named: Any) -> AliasView:
+        """The alias made by ``create("eth0:0", "200.1.1.1/24", mtu=1400)``.
 
-        An existing alias is re-addressed in place. Numbers, names and addresses of other types are
-        taken as their texts. Raises the errors of realise() and desired.parse().
+        An existing alias is re-addressed in place. The words of the grammar are keywords: ``kind``,
+        ``prefixlen``, ``netmask``, ``mtu``, ``metric``, ``mac`` (or "random"), ``up``,
+        ``broadcast`` (None for none), ``pointopoint``, ``lease`` (seconds, or None),
+        ``gateway``, ``linklocal``, ``deprecated``, ``source``, ``optimistic``, ``acd``,
+        ``conflict``, ``announce``; or texts, as in a command. ``force=True``: also on a main
+        device that is down. Names and addresses of other types, as ipaddress has them, are taken
+        as their texts. Raises the errors of realise() and desired.parse().
         """
-        from netalias import desired
+        from netalias.engine.program import create
 
-        wish = desired.parse([str(one) for one in (name, address, *words)], self.registry)
-        desired.check_command(wish)
-        self.realise(wish, force=force)
-        return self.get(name)
+        return create(self, name, address, words, named)
 
     def delete(self, name: object) -> None:
         """Delete the alias or label *name*. Raises NoSuchDevice, NotOurs, KernelError."""
-        from netalias import desired
+        from netalias.engine.program import delete
 
-        self.realise(desired.parse([str(name).removesuffix("-") + "-"], self.registry))
+        delete(self, name)
 
-    def get(self, name: object) -> Alias:
+    def get(self, name: object) -> AliasView:
         """The alias called *name*. Raises BadName, NoSuchDevice."""
-        from netalias.observed import find
+        from netalias.engine.program import get
 
-        wanted = names.parse(str(name))[0]
-        return find(self.observe_one(wanted), wanted)
+        return get(self, name)
 
-    def show(self, *wanted: object) -> list[Alias]:
+    def show(self, *wanted: object) -> list[AliasView]:
         """All aliases in chain order, or those that the names of main devices or aliases in
         *wanted* select. Raises BadName, NoSuchDevice."""
-        from netalias.observed import select
+        from netalias.engine.program import show
 
-        return select(self.observe(), [str(one) for one in wanted])
+        return show(self, wanted)
 
-    def lookup(self, address: object, type_name: str = "") -> Alias | None:
+    def lookup(self, address: object, type_name: str = "") -> AliasView | None:
         """The alias that owns *address*; None without one. Raises BadAddress."""
-        from netalias.observed import lookup
+        from netalias.engine.program import owner
 
-        text = str(address)
-        alias_type = self.registry.get(type_name or ("ipv6" if ":" in text else "ip"))
-        packed, _ = alias_type.parse(text)
-        with self.turn:
-            there = None
-            if alias_type.family in (AF_INET, AF_INET6):
-                there = self.within(lambda: self.kernel.owners(packed))
-            if there is not None:
-                from netalias.engine.near import owned
+        return owner(self, address, type_name)
 
-                found = owned(self, there, text, type_name)
-                if found is not None:
-                    return found
-            return lookup(self.observe(), text, type_name)
+    def check(self, *files: object, text: str | None = None, only: str = "") -> Any:
+        """A Comparison: what differs from *files*, by default the usual ones, or from a *text*.
+
+        With *only*, on one main device. Nothing is changed. Raises DeclarationError, StateError,
+        KernelError.
+        """
+        return self._outer("check")(self, files, text, only)
+
+    def reconcile(self, *files: object, text: str | None = None, **limits: Any) -> Any:
+        """Make the kernel agree with the declarations of check(); a Comparison of what was done.
+
+        What is refused has an ``error`` in ``changes``. The *limits* are ``only``, ``force``,
+        ``allow_empty``, ``allow_shrink`` (see the options) and ``protected``, a packed address
+        that no change may take away. Raises DeclarationError, StateError, KernelError, LockBusy.
+        """
+        return self._outer("reconcile")(self, files, text, limits)
+
+    def save(self, *wanted: object, mac: bool = False) -> str:
+        """The aliases that netalias made as lines of a file, or those in *wanted*, as in show();
+        *mac*: with the MAC of each device. Raises BadName, NoSuchDevice."""
+        from netalias.engine.program import save
+
+        return save(self, wanted, mac=mac)
+
+    def doctor(self, *wanted: object) -> Any:
+        """The list of Findings about all, or about main devices and
+        aliases in *wanted*. Raises NoSuchDevice; StateError for a kernel in memory."""
+        return self._outer("doctor")(self, [str(one) for one in wanted])
+
+    def _outer(self, name: str) -> Callable[..., Any]:
+        """The function of a module that imports this one. Raises StateError."""
+        if self.setup.outer is None:
+            raise errors.StateError(f"{name} needs an engine that netalias.open() has made")
+        return self.setup.outer(name)
 
 
 class Transaction:
@@ -640,7 +686,7 @@ def execute(
 
 def _record(engine: Engine, items: Iterable[Difference]) -> None:
     if engine.setup.changed is not None:
-        from netalias.engine.recording import record
+        from netalias.views.changes import record
 
         record(engine.setup, items, engine.registry)
 

@@ -83,7 +83,7 @@ def _adopt(engine: Engine, observed: Observed, names: Sequence[AliasName], done:
 def _record(engine: Engine, chosen: Sequence[Alias]) -> None:
     """Record those of *chosen* that have our mark by now. A step that marks may have been ignored,
     and followed by others."""
-    from netalias.engine.recording import record_adopted
+    from netalias.views.changes import record_adopted
 
     left = set(_left(engine.observe(), [alias.name for alias in chosen]))
     done = [alias for alias in chosen if alias.name not in left]

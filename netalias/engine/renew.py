@@ -9,11 +9,11 @@ from __future__ import annotations
 from errno import EADDRNOTAVAIL, ENODEV
 
 from netalias.engine import execute
-from netalias.engine.recording import record_renewals
 from netalias.model.leases import leftovers, renewals, running
 from netalias.observed import select
 from netalias.plan import steps_of
 from netalias.plan.diff import removal
+from netalias.views.changes import record_renewals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from netalias import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 PROC = "/proc"
 FOLDER = "/run/netns"
@@ -115,3 +116,13 @@ def _setns(file: int) -> None:
     if libc.setns(file, CLONE_NEWNET):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+def inside(netns: str) -> Callable[[Callable[[], Any]], Any]:
+    """A function that calls its argument inside the namespace *netns*."""
+
+    def within(work: Callable[[], Any]) -> Any:
+        with entered(netns):
+            return work()
+
+    return within

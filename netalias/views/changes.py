@@ -8,19 +8,29 @@ from __future__ import annotations
 from netalias.families.fields import NO_ADDRESS, address_fields
 from netalias.model.neighbours import AddProxy, DelProxy
 from netalias.model.steps import DelAddress
+from netalias.plan import Difference, Plan
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.views import NOTHING
 from netalias.views.diff import ADDRESS, NONE, SURPLUS, WORDS, changes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from typing import Protocol
+
     from netalias.families import Registry
     from netalias.kinds import Goal
     from netalias.model import Address, Alias
     from netalias.model.leases import RenewAddress
     from netalias.model.names import AliasName
-    from netalias.plan import Difference, Plan
     from netalias.plan.diff import Skipped
+
+    class Recorded(Protocol):
+        """The Setup of an engine."""
+
+        @property
+        def changed(self) -> list[dict[str, object]] | None: ...
+
 
 PUBLISHED = "published"
 NUMBERS = ("lease", "mark", "metric", "mtu", "noted")
@@ -141,3 +151,34 @@ def _published(step: AddProxy | DelProxy) -> dict[str, object]:
     identity = address_fields(proxy.family, proxy.local, 8 * len(proxy.local))
     word = WORDS[ADDED if isinstance(step, AddProxy) else REMOVED]
     return {"change": word, "ifname": step.device, **identity, "kind": PUBLISHED}
+
+
+# The record of changes (Setup.changed of the engine): objects, added as the changes are made
+
+
+def record(setup: Recorded, items: Iterable[Difference], registry: Registry) -> None:
+    """Tell of those of *items* that were carried out."""
+    if setup.changed is not None:
+        done = [one for one in items if one.error is None and one.plan.steps]
+        setup.changed.extend(fields(one, registry) for one in done)
+
+
+def record_adopted(setup: Recorded, labels: Iterable[Alias], registry: Registry) -> None:
+    """Tell of *labels* of others that have got our mark."""
+    if setup.changed is not None:
+        done = [Difference(CHANGED, label.name, Plan(label)) for label in labels]
+        setup.changed.extend(fields(one, registry) for one in done)
+
+
+def record_renewals(
+    setup: Recorded,
+    aliases: Sequence[Alias],
+    steps: Sequence[RenewAddress],
+    without: Collection[AliasName] = (),
+) -> None:
+    """Tell of the renewed leases of *aliases*, to each of which belongs one of *steps*; those that
+    are called as in *without* were not renewed."""
+    if setup.changed is not None:
+        pairs = zip((one.name for one in aliases), steps, strict=True)
+        done = (renewed(name, step) for name, step in pairs if name not in without)
+        setup.changed.extend(done)

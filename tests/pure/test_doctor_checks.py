@@ -288,7 +288,7 @@ def test_findings_of_one_kind_are_one() -> None:
         "eth0_0 is not up, which may be intended",
         "for n in 0 1 2 3 4; do netalias eth0:$n up; done",
     ]
-    assert finding.fields()["aliases"] == [f"eth0:{slot}" for slot in range(5)]
+    assert finding.to_dict()["aliases"] == [f"eth0:{slot}" for slot in range(5)]
     assert (finding.alias, finding.device, finding.main) == ("", "", "eth0")
     finding = only(many(2, flags=RUNNING | IFF_NOARP), "noarp")
     assert finding.text == "eth0:0: hosts cannot learn the MAC of 10.0.0.5 (the same: eth0:1)"
@@ -664,7 +664,7 @@ def test_without_a_machine_id() -> None:
 def test_every_check_has_a_word_of_its_own() -> None:
     """Names of checks are lower case words, and the fields of a finding those of the manual."""
     assert all(name == name.lower() and " " not in name for name in doctor.CHECKS)
-    fields = Finding(ERROR, "text", "why", check="mtu").fields()
+    fields = Finding(ERROR, "text", "why", check="mtu").to_dict()
     assert list(fields) == [
         "check", "level", "main", "alias", "aliases", "device", "text", "why", "command"
     ]  # fmt: skip

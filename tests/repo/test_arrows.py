@@ -36,10 +36,10 @@ ARROWS = {
     "importers": "errors trust disclosure model families desired",
     "claim": "errors model kernel packets desired plan",
     "views": "errors model families kinds observed plan procfs",
-    "engine": "errors model families kernel system runtime packets kinds observed desired plan"
-    " claim views procfs",
-    "doctor": "errors trust model sources kernel system kinds observed desired plan importers"
-    " views",
+    "engine": "errors sources model families kernel system runtime packets kinds observed"
+    " desired plan claim views procfs",
+    "doctor": "errors trust model sources kernel system runtime kinds observed desired plan"
+    " importers views",
     "monitor": "errors trust model kernel system observed views",
     "emulator": "errors trust sources disclosure model families views procfs",
     "watch": "errors trust disclosure model sources kernel system runtime packets kinds observed"
@@ -82,7 +82,9 @@ SLOW = {
     "abc", "ipaddress", "pathlib", "shutil", "struct",
 }  # fmt: skip
 """Modules that cost a short command too much: they are loaded late, or in a room of their own."""
-SLOW_ROOMS = r"doctor\.(read|facts|rules)|.*\.spec|kernel\.pyroute(\..*)?|views\.table"
+SLOW_ROOMS = (
+    r"engine\.program|doctor\.(read|facts|rules)|.*\.spec|kernel\.pyroute(\..*)?|views\.table"
+)
 
 LOADED, LATE, TYPES, TEXT = "loaded", "late", "types", "text"
 

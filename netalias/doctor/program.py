@@ -1,0 +1,33 @@
+"""The doctor as a program calls it."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.doctor import examine
+from netalias.doctor.read import read
+from netalias.runtime.instance import running
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from netalias.doctor.finding import Finding
+
+    Engine = Any
+    """That of netalias.engine, which stands beside this package."""
+
+
+def doctor(engine: Engine, wanted: list[str]) -> list[Finding]:
+    """The findings in the namespace of an engine. Raises NoSuchDevice; StateError for a kernel in
+    memory."""
+    setup = engine.setup
+    if not setup.namespace:
+        raise errors.StateError("only a real kernel can be examined")
+    watcher = running(engine.runtime.path) if engine.runtime.path else None
+    files = watcher.files if watcher is not None else ()
+    machine = bool(setup.identity is not None and setup.identity()[0])
+    observed = engine.observe()
+    found: list[Finding] = engine.within(
+        lambda: examine(read(observed, wanted, files=files, identified=machine))
+    )
+    return found
