@@ -186,7 +186,7 @@ class Move(Run):
     def _show(self, items: list[Difference]) -> None:
         """Print the differences of the files and of the addresses."""
         if self.options.json:
-            from netalias.views import diff as view
+            from netalias.views import changes as view
             from netalias.views import json
 
             objects: list[dict[str, object]] = [

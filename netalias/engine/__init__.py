@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netalias.engine.undo import Undoing
     from netalias.families import Registry
     from netalias.kernel import Kernel
-    from netalias.model import Device, Snapshot
+    from netalias.model import Alias, Device, Snapshot
     from netalias.model.names import AliasName
     from netalias.observed.outlets import Outlets
     from netalias.plan import Difference, Plan
