@@ -35,3 +35,17 @@ def stage() -> Iterator[Command]:
     forget(here)
     here.close()
     there.close()
+
+
+@pytest.fixture
+def cli(veth: Namespace) -> Iterator[Command]:
+    """eth9 without an address, for another program to configure; the peer has some."""
+    forget(veth)  # the inode may have been that of another one
+    veth.ip("link set lo up")
+    without_dad(veth, "eth9")
+    assert veth.peer is not None
+    for address in ("10.20.0.2/24", "2001:db8:20::2/64 nodad"):
+        veth.peer.ip(f"addr add {address} dev p9")
+    wait_for_state(veth, "eth9", "UP")
+    yield Command(veth)
+    forget(veth)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,19 +16,12 @@ from pathlib import Path
 import pytest
 from command import Command
 from support import Namespace, until, veth_pair
+from unpacked import program
 
 MAIN, DEVICE = "eth9", "eth9_0"
 ALIAS, LABEL, MISSING = "eth9:0", "eth9:1", "eth9:7"
 NOBODY = ""
 """The name is refused."""
-
-
-def program(name: str) -> str:
-    """The path of a program; the test is skipped without it."""
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def interfaces(cli: Command) -> list[tuple[int, str]]:
@@ -125,16 +116,16 @@ def test_a_name_that_is_cut(long_named: Command) -> None:
 
 def ends(cli: Command, *words: str) -> tuple[int, str]:
     """The exit status of a program, and what it says."""
-    done = cli.namespace.run(["timeout", "5", program(words[0]), *words[1:]], check=False)
+    done = cli.namespace.run(["timeout", "5", *program(words[0]), *words[1:]], check=False)
     return done.returncode, done.stdout + done.stderr
 
 
 @contextmanager
 def running(cli: Command, *words: str) -> Iterator[subprocess.Popen[str]]:
     """A program that stays."""
-    path = program(words[0])
+    found = program(words[0])
     started = cli.namespace.start(
-        [path, *words[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        [*found, *words[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

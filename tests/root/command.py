@@ -179,12 +179,13 @@ def set_sysctl(namespace: Namespace, key: str, value: int) -> None:
             pytest.skip(f"/proc/sys/net cannot be written to here: {error.strerror}")
 
 
-def without_dad(namespace: Namespace) -> None:
-    """Devices made from now on do not wait two seconds for each IPv6 address, where that can be
-    switched off; where it cannot, the tests take longer."""
+def without_dad(namespace: Namespace, *devices: str) -> None:
+    """These devices, and those made from now on, do not wait two seconds for each IPv6 address,
+    where that can be switched off; where it cannot, the tests take longer."""
     with namespace:
         try:
-            Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
+            for one in ("default", *devices):
+                Path(f"/proc/sys/net/ipv6/conf/{one}/accept_dad").write_text("0")
         except OSError:
             return
 

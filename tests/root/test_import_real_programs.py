@@ -1,50 +1,25 @@
 """import beside the real programs: what they make of a file is what the lines declare.
 
-Their Debian packages are unpacked, not installed, since they replace each other; NETALIAS_PROGRAMS
-is the folder, with a folder for each package.
+Their Debian packages are unpacked, not installed, since they replace each other.
 """
 
 from __future__ import annotations
 
-import glob
 import json
-import os
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from ipaddress import ip_interface
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
 from command import Command
 from support import Namespace, until
+from unpacked import ENVIRONMENT, PROGRAMS, daemon, networkd, unpacked
 
 from netalias.importers import read
 
-PROGRAMS = os.environ.get("NETALIAS_PROGRAMS", "")
-NETWORKD = "/lib/systemd/systemd-networkd"
-LIBRARIES = ":".join(
-    path for below in ("usr/lib", "lib") for path in glob.glob(f"{PROGRAMS}/*/{below}/*-linux-gnu")
-)
-ENVIRONMENT = {**os.environ, "LD_LIBRARY_PATH": LIBRARIES}
-LIBRARY_MISSING = 127
-"""The exit status of a program that the dynamic linker cannot start."""
-
 Address = tuple[str, str, str, bool]
 """ADDRESS/LEN, broadcast address, peer, and whether it is deprecated."""
-
-
-def program(package: str, path: str) -> str:
-    """The path of a program of an unpacked package; the test is skipped where it cannot run."""
-    found = f"{PROGRAMS}/{package}/{path}"
-    if not PROGRAMS or not os.path.exists(found):
-        pytest.skip(f"{package} is not unpacked in NETALIAS_PROGRAMS")
-    words = ["sh", "-c", f"exec {found} --version"]
-    done = subprocess.run(words, capture_output=True, check=False, env=ENVIRONMENT)
-    if done.returncode == LIBRARY_MISSING:
-        pytest.skip(f"{package} lacks a library: {done.stderr.decode(errors='replace')}")
-    return found
 
 
 def declared(path: Path, format: str) -> set[Address]:
@@ -73,19 +48,6 @@ def there(namespace: Namespace) -> set[Address]:
             address = f"{one['local']}/{one['prefixlen']}"
             found.add((address, one.get("broadcast", ""), peer, deprecated))
     return found
-
-
-@contextmanager
-def running(namespace: Namespace, script: str, log: Path) -> Iterator[None]:
-    """A shell script, in mounts of its own, that ends in the exec of a daemon."""
-    words = ["unshare", "-m", "sh", "-ec", script]
-    with log.open("wb") as file, namespace:
-        process = subprocess.Popen(words, stdout=file, stderr=file, env=ENVIRONMENT)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def once(namespace: Namespace, script: str) -> None:
@@ -127,7 +89,7 @@ vrrp_instance web {
 
 def test_keepalived(cli: Command, tmp_path: Path) -> None:
     """As the master it has exactly the addresses of the lines."""
-    path = program("keepalived", "usr/sbin/keepalived")
+    path = unpacked("keepalived", "usr/sbin/keepalived")
     file = tmp_path / "keepalived.conf"
     file.write_text(KEEPALIVED)
     cli.namespace.ip("addr add 10.20.0.1/24 dev eth9")
@@ -135,7 +97,7 @@ def test_keepalived(cli: Command, tmp_path: Path) -> None:
     assert len(expected) == 12
     pids = f"-p {tmp_path}/one.pid -r {tmp_path}/two.pid"
     script = f"mount -t tmpfs none /run; exec {path} -n -l -P -f {file} {pids}"
-    with running(cli.namespace, script, tmp_path / "log"):
+    with daemon(cli.namespace, script, tmp_path / "log"):
         until(equal(cli.namespace, expected), 20)
 
 
@@ -164,19 +126,14 @@ Label=eth9:4
 """
 
 
-@pytest.mark.skipif(not os.path.exists(NETWORKD), reason="there is no systemd-networkd")
 def test_networkd(cli: Command, tmp_path: Path) -> None:
     """It takes eth9 for its own in a namespace whose /sys cannot be written."""
     file = tmp_path / "10-eth9.network"
     file.write_text(NETWORK)
     expected = declared(file, "networkd")
     assert len(expected) == 5
-    script = f"""
-        mount -t tmpfs none /run; mount -t tmpfs none /etc/systemd; mount -t sysfs -o ro none /sys
-        mkdir -p /etc/systemd/network /run/systemd/netif/links /run/systemd/netif/leases
-        mkdir /run/systemd/netif/lldp; chown -R systemd-network: /run/systemd/netif
-        cp {file} /etc/systemd/network; exec {NETWORKD}"""
-    with running(cli.namespace, script, tmp_path / "log"):
+    script = networkd(tmp_path / "run", NETWORK)
+    with daemon(cli.namespace, script, tmp_path / "log"):
         until(equal(cli.namespace, expected), 20)
 
 
@@ -202,7 +159,7 @@ iface eth9:6
 
 def test_ifupdown2(cli: Command, tmp_path: Path) -> None:
     """It reads its parts from below /usr/share, which is another one for it."""
-    program("ifupdown2", "usr/share/ifupdown2/ifupdown2")
+    unpacked("ifupdown2", "usr/share/ifupdown2/ifupdown2")
     file = tmp_path / "interfaces"
     file.write_text(CUMULUS)
     expected = declared(file, "ifupdown2")
@@ -249,7 +206,7 @@ iface eth9:5
 
 def test_ifupdown_ng(cli: Command, tmp_path: Path) -> None:
     """It runs its executors from /usr/libexec, and raises the first word of each auto."""
-    path = program("ifupdown-ng", "sbin/ifup")
+    path = unpacked("ifupdown-ng", "sbin/ifup")
     file = tmp_path / "interfaces"
     file.write_text(ALPINE)
     rows = read([str(file)], "ifupdown-ng", every=True).rows
@@ -292,7 +249,7 @@ network:
 
 def test_netplan(tmp_path: Path) -> None:
     """What it renders for networkd gives the same lines as its own files."""
-    path = program("netplan.io", "usr/libexec/netplan/generate")
+    path = unpacked("netplan.io", "usr/libexec/netplan/generate")
     folder = tmp_path / "etc/netplan"
     folder.mkdir(parents=True)
     for name, text in NETPLAN.items():
