@@ -16,19 +16,28 @@ CORE = (
     "tests/root/test_main_settings.py",
     "tests/root/test_reconcile.py",
 )
+WATCH = (
+    "tests/root/test_lease_watched.py",
+    "tests/root/test_watch.py",
+    "tests/root/test_watch_beside.py",
+    "tests/root/test_watch_gateways.py",
+    "tests/root/test_watch_linklocal.py",
+    "tests/root/test_watch_survives.py",
+)
 KINDS = ("tests/root/test_kinds.py", "tests/root/test_mains.py")
 
 SUITES = {
     "contract": Suite("tests/contract"),
     # Their aliases are macvlans, which auto makes where there is no ipvlan.
     "core": Suite(*CORE, hidden=("ipvlan",)),
+    "watch": Suite(*WATCH, hidden=("ipvlan",)),
     "root": Suite("tests/root", hidden=("ipvlan",)),
     "kinds": Suite(*KINDS),
     "traffic": Suite("tests/traffic"),
 }
 """In the order in which they are run: a module that was loaded once is not hidden any more."""
 
-PARTS = {"core": "root"}
+PARTS = {"core": "root", "watch": "root"}
 """Suite -> the suite that it is a part of."""
 
 USUAL = tuple(name for name in SUITES if name not in PARTS.values())
@@ -44,6 +53,7 @@ LEFT_OUT = {
     "tests/root/test_watch_kill.py": "kills by the clock, a hundred starts",
     "tests/root/test_soak.py": "hundreds of commands at random: `make soak` on the kernel itself",
     "tests/root/test_watch_storm.py": "floods by the speed of the processor",
+    "tests/root/test_moves_probed.py": "has a peer that asks at the speed of the processor",
     "tests/root/test_cron.py": "needs cron, which needs PAM; nothing in it is the kernel's",
 }
 """Folder, file or test -> reason. What is in no suite stands here."""
