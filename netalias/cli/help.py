@@ -148,7 +148,8 @@ main devices follow, foreign ones too; their KIND is published.
   KIND     the way the alias is realised
   ADDRESS  address and prefix length
   STATE    up, down or no-carrier; then tentative, dadfailed, no-address (somebody removed it),
-           expired (its lease was not renewed), half-made (by an interrupted run),
+           expired (its lease was not renewed), half-made (by an interrupted run, or its device
+           has the address twice),
            renamed (the main device was), foreign (a label that netalias did not make; it may
            have a name that no alias has, like eth0:web)
   MAC      the MAC at which the alias is reached

@@ -239,5 +239,11 @@ def clashes(present: Address, wanted: Address | None, *, promote: bool = False) 
 
 
 def surplus(own: Address | None, entries: list[Address]) -> list[Address]:
-    """The marked addresses of an alias device besides *own*: remnants of an interrupted change."""
-    return [entry for entry in entries if entry.protocol == PROTOCOL and entry is not own]
+    """The addresses of an alias device that do not belong there: those with our mark besides *own*,
+    which an interrupted change has left, and *own* once more, with another length."""
+    return [
+        entry
+        for entry in entries
+        if entry is not own
+        and (entry.protocol == PROTOCOL or (own is not None and entry.local == own.local))
+    ]

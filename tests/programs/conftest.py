@@ -19,6 +19,16 @@ NAMES = ("eth9:0 10.0.0.5 kind macvlan", "eth9:1 10.0.0.6 kind label")
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Command]:
     """eth9 with 10.0.0.1/24, eth9:0 as a device and eth9:1 as a label; the peer has 10.0.0.2."""
+    yield from _stage()
+
+
+@pytest.fixture
+def spare() -> Iterator[Command]:
+    """The same for one test, which leaves it as it likes."""
+    yield from _stage()
+
+
+def _stage() -> Iterator[Command]:
     here, there = Namespace(), Namespace()
     veth_pair(here, there)
     without_dad(here)

@@ -8,31 +8,25 @@ from __future__ import annotations
 import ctypes
 import json
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from command import Command
+from reached import (
+    ALIAS,
+    DEVICE,
+    LABEL,
+    MAIN,
+    MISSING,
+    NOBODY,
+    ends,
+    listening,
+    name_of,
+    packet_sockets,
+    running,
+)
 from support import Namespace, until, veth_pair
-from unpacked import program
-
-MAIN, DEVICE = "eth9", "eth9_0"
-ALIAS, LABEL, MISSING = "eth9:0", "eth9:1", "eth9:7"
-NOBODY = ""
-"""The name is refused."""
-
-
-def interfaces(cli: Command) -> list[tuple[int, str]]:
-    with cli.namespace:
-        return socket.if_nameindex()
-
-
-def name_of(cli: Command, number: int) -> str:
-    """The primary name of the device with this index; NOBODY for 0."""
-    return dict(interfaces(cli)).get(number, NOBODY)
-
 
 # The ways to turn a name into a device -----------------------------------------------------------
 
@@ -114,27 +108,6 @@ def test_a_name_that_is_cut(long_named: Command) -> None:
 # Programs ----------------------------------------------------------------------------------------
 
 
-def ends(cli: Command, *words: str) -> tuple[int, str]:
-    """The exit status of a program, and what it says."""
-    done = cli.namespace.run(["timeout", "5", *program(words[0]), *words[1:]], check=False)
-    return done.returncode, done.stdout + done.stderr
-
-
-@contextmanager
-def running(cli: Command, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """A program that stays."""
-    found = program(words[0])
-    started = cli.namespace.start(
-        [*found, *words[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield started
-    finally:
-        started.kill()
-        started.wait()
-
-
 def test_ping(stage: Command) -> None:
     """iputils looks for the name of an address, not for a device, and refuses the colon."""
     status, said = ends(stage, "ping", "-c1", "-W1", "-I", ALIAS, "10.0.0.2")
@@ -204,14 +177,8 @@ def test_curl(stage: Command) -> None:
 def test_tcpdump(stage: Command, name: str, device: str) -> None:
     """libpcap asks by ioctl: silently the main device."""
     with running(stage, "tcpdump", "-n", "-i", name, "-w", "/dev/null"):
-        numbers = until(lambda: packet_sockets(stage))
-    assert numbers == [next(number for number, one in interfaces(stage) if one == device)]
-
-
-def packet_sockets(cli: Command) -> list[int]:
-    """The indexes of devices that AF_PACKET sockets are bound to."""
-    lines = cli.namespace.run(["cat", "/proc/thread-self/net/packet"]).stdout.splitlines()[1:]
-    return [int(line.split()[4]) for line in lines if line.split()[4] != "0"]
+        bound = until(lambda: packet_sockets(stage))
+    assert bound == [device]
 
 
 @pytest.mark.parametrize(("name", "status"), [(ALIAS, 2), (LABEL, None), (DEVICE, None)])
@@ -260,8 +227,3 @@ def test_keepalived(stage: Command, tmp_path: Path, name: str, status: int) -> N
         f" virtual_ipaddress {{\n 10.0.0.77/24\n }}\n}}\n"
     )
     assert ends(stage, "keepalived", "-t", "-f", str(file))[0] == status
-
-
-def listening(cli: Command) -> str:
-    """The listening sockets, each with its device."""
-    return cli.namespace.run(["ss", "-Hltun"]).stdout

@@ -253,6 +253,13 @@ FAULTS = [
         "netalias eth9:0-",
     ),
     (
+        "duplicate",
+        "ip addr add 10.0.0.5/24 dev eth9_0 label eth9:0",
+        "eth9:0: its device has 10.0.0.5 twice",
+        "another program, as ifup does, has added 10.0.0.5/24 to eth9_0",
+        "ip addr del 10.0.0.5/24 dev eth9_0",
+    ),
+    (
         "local-route",
         "ip route del local 10.0.0.5 dev eth9_0 table local",
         "eth9:0: packets to 10.0.0.5 are not accepted",

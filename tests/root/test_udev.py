@@ -25,8 +25,8 @@ $ENV $UDEVADM settle
 kill $!
 cat /sys/class/net/random/addr_assign_type
 """
-"""A script that runs a command beside a udev of its own, in mounts of its own. udevadm is the daemon
-by another name; an unpacked one finds its rules where an administrator puts his."""
+"""A script that runs a command beside a udev of its own, in mounts of its own. udevadm is the
+daemon by another name; an unpacked one finds its rules where an administrator puts his."""
 NET_ADDR_SET = "3\n"
 
 

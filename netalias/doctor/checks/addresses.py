@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netalias.doctor.facts import Facts
-    from netalias.model import Alias
+    from netalias.model import Address, Alias
 
 
 def label_twin(facts: Facts) -> Iterator[Finding]:
@@ -86,6 +86,9 @@ def duplicate(facts: Facts) -> Iterator[Finding]:
             places.remove(alias.carrier.index)
         if not places:
             continue
+        if copies := copies_of(alias, facts):
+            yield _twice(alias, copies[0])
+            continue
         seen |= {id(one) for one in facts.observed.aliases if one.address == alias.address}
         yield finding(
             alias,
@@ -94,6 +97,27 @@ def duplicate(facts: Facts) -> Iterator[Finding]:
             f"it is also on {facts.name(places[0])}, and packets go to only one of them",
             netalias(alias.name, "-"),
         )
+
+
+def copies_of(alias: Alias, facts: Facts) -> list[Address]:
+    """The address of an alias once more on its own device, with other lengths."""
+    if alias.device is None:
+        return []
+    entries = facts.observed.snapshot.on(alias.device.index)
+    return [one for one in entries if one.local == alias.address and one is not alias.entry]
+
+
+def _twice(alias: Alias, copy: Address) -> Finding:
+    """That somebody, like ``ifup eth0:0``, has added the address of the alias to its device."""
+    assert alias.device is not None
+    address = f"{text_of(alias)}/{copy.prefixlen}"
+    return finding(
+        alias,
+        ERROR,
+        f"its device has {text_of(alias)} twice",
+        f"another program, as ifup does, has added {address} to {alias.device.name}",
+        f"ip addr del {address} dev {quoted(alias.device.name)}",
+    )
 
 
 def special(facts: Facts) -> Iterator[Finding]:

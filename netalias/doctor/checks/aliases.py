@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+from netalias.doctor.checks.addresses import copies_of
 from netalias.doctor.facts import text_of
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, netalias, relabelled
 from netalias.kinds import UNLINKED, get
@@ -88,6 +89,8 @@ def _explained(alias: Alias, facts: Facts) -> bool:
 def half_made(facts: Facts) -> Iterator[Finding]:
     """An interrupted run left the alias half-made, or somebody removed one of its names."""
     for alias in facts.aliases:
+        if copies_of(alias, facts):
+            continue
         if alias.ours and "half-made" in state(alias).split(","):
             yield finding(
                 alias,
