@@ -176,9 +176,8 @@ def test_curl(stage: Command) -> None:
 @pytest.mark.parametrize(("name", "device"), [(ALIAS, MAIN), (DEVICE, DEVICE), (MISSING, MAIN)])
 def test_tcpdump(stage: Command, name: str, device: str) -> None:
     """libpcap asks by ioctl: silently the main device."""
-    with running(stage, "tcpdump", "-n", "-i", name, "-w", "/dev/null"):
-        bound = until(lambda: packet_sockets(stage))
-    assert bound == [device]
+    with running(stage, "tcpdump", "-n", "-Z", "root", "-i", name, "-w", "/dev/null"):
+        until(lambda: packet_sockets(stage) == [device])
 
 
 @pytest.mark.parametrize(("name", "status"), [(ALIAS, 2), (LABEL, None), (DEVICE, None)])
