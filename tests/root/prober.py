@@ -15,6 +15,7 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 PERIOD = 0.01
@@ -60,8 +61,9 @@ class Prober:
         )
         for one in self._sockets.values():
             one.setblocking(False)
-            one.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
-            one.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, BUFFER)
+            for option in (SO_RCVBUFFORCE, SO_SNDBUFFORCE):
+                with suppress(PermissionError):  # in a user namespace
+                    one.setsockopt(socket.SOL_SOCKET, option, BUFFER)
         self._targets = [(self._sockets[":" in one], ":" in one, one) for one in addresses]
         self._id = os.getpid() & 0xFFFF
         self._sent: list[float] = []
