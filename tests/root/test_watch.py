@@ -559,33 +559,6 @@ def test_a_main_device_moves_to_another_namespace(cli: Command, conf: Path, text
         away.close()
 
 
-def test_a_main_device_gets_another_name(cli: Command, conf: Path, texts: Path) -> None:
-    """Aliases declared for the former name wait for it; those declared for the new one come."""
-    with watching(cli.namespace, texts, str(conf)) as watch:
-        cli.namespace.ip("link set eth9 name eth8")
-        watch.says("eth9 is called eth8 now: the aliases declared for eth9 stay as they are")
-        assert "eth9_0" in link_names(cli.namespace)
-        cli.namespace.ip("link set eth8 name eth9")
-        watch.shows("eth9:0", "eth9:1")
-        cli.silent("check", str(conf))
-
-
-@pytest.mark.parametrize("kind", ["macvlan", "label"])
-def test_aliases_that_nobody_declared_get_the_new_name_too(
-    cli: Command, tmp_path: Path, texts: Path, kind: str
-) -> None:
-    """S44, all of them, addresses and routes as they were."""
-    with watching(cli.namespace, texts, str(written(tmp_path, ""))) as watch:
-        cli.silent("eth9:3", "10.0.0.1/24", "kind", kind)
-        cli.silent("eth9:5", "10.0.0.2/32", "kind", kind)
-        watch.shows("eth9:3", "eth9:5")
-        cli.namespace.ip("link set eth9 name eth8")
-        watch.says("eth9 is called eth8 now: 2 aliases renamed" if kind == "macvlan" else "eth8")
-        until(lambda: sorted(watch.aliases()) == ["eth8:3", "eth8:5"])
-        assert sorted(one["local"] for one in cli.json()) == ["10.0.0.1", "10.0.0.2"]
-        assert cli.one("eth8:3")["state"] == "up"
-
-
 def test_devices_that_are_no_matter_of_ours(
     cli: Command, conf: Path, texts: Path, events: Events
 ) -> None:

@@ -22,6 +22,7 @@ WATCH = (
     "tests/root/test_watch_beside.py",
     "tests/root/test_watch_gateways.py",
     "tests/root/test_watch_linklocal.py",
+    "tests/root/test_watch_renamed.py",
     "tests/root/test_watch_survives.py",
 )
 KINDS = ("tests/root/test_kinds.py", "tests/root/test_mains.py")
@@ -53,6 +54,7 @@ LEFT_OUT = {
     "tests/root/test_watch_kill.py": "kills by the clock, a hundred starts",
     "tests/root/test_soak.py": "hundreds of commands at random: `make soak` on the kernel itself",
     "tests/root/test_watch_storm.py": "floods by the speed of the processor",
+    "tests/root/test_watch.py::test_half_a_file_is_no_wish": "writes a file by the clock",
     "tests/root/test_moves_probed.py": "has a peer that asks at the speed of the processor",
     "tests/root/test_cron.py": "needs cron, which needs PAM; nothing in it is the kernel's",
 }
