@@ -20,6 +20,8 @@ MOUNTS = (
     ("devtmpfs", "/dev"),
     ("devpts", "/dev/pts"),
 )
+LINKS = {"/dev/fd": "/proc/self/fd", "/dev/stdin": "/proc/self/fd/0"}
+"""Nobody else makes them; bash needs the first one for ``<(...)``."""
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -39,6 +41,8 @@ def main() -> None:
         os.makedirs(place, exist_ok=True)
         if libc.mount(kind.encode(), place.encode(), kind.encode(), 0, None):
             raise OSError(ctypes.get_errno(), f"mount {place}")
+    for name, target in LINKS.items():
+        os.symlink(target, name)
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
     report = os.open(REPORT, os.O_RDWR | os.O_NOCTTY)
