@@ -71,7 +71,7 @@ def open(
     (kernel/netlink/fingerprint.py). The others are those of engine.Setup. Raises NoSuchDevice for
     an unknown namespace, UsageError, KernelError.
     """
-    from netalias.engine import Engine, Setup, call
+    from netalias.engine import Engine, Setup, call, identity
     from netalias.model import GROUP, SCRATCH
 
     group = group or GROUP
@@ -115,7 +115,7 @@ def open(
             session=session,
             progress=progress,
             warn=warn,
-            identity=_identity,
+            identity=identity,
             changed=changed,
             outer=_outer,
         )
@@ -127,13 +127,6 @@ def _outer(name: str) -> Callable[..., Any]:
     home = "doctor.program" if name == "doctor" else "engine.program.declared"
     found: Callable[..., Any] = getattr(__import__(f"netalias.{home}", fromlist=[name]), name)
     return found
-
-
-def _identity() -> tuple[bytes, bool]:
-    """The result of engine.macs.identity(), whose module is loaded for a new device only."""
-    from netalias.engine.macs import identity
-
-    return identity()
 
 
 def _opened(netns: str, recorded: bool) -> tuple[Kernel, int]:

@@ -12,7 +12,6 @@ from netalias.model import (
     IFA_F_DADFAILED,
     IFA_F_TENTATIVE,
     address_text,
-    names,
 )
 from netalias.plan import NO_NEIGHBOURS
 
@@ -100,11 +99,18 @@ class Claim:
     )  # fmt: skip
 
     def __init__(
-        self, name: AliasName, main: Device, kind: str, family: int, address: bytes, policy: Policy
+        self,
+        name: AliasName,
+        main: Device,
+        device: str,
+        kind: str,
+        family: int,
+        address: bytes,
+        policy: Policy,
     ) -> None:
         self.name = name
         self.main = main
-        self.device = main.name if kind == "label" else names.primary(name)
+        self.device = device
         self.own = kind == "macvlan"
         self.crowded = False
         self.family = family
@@ -139,22 +145,21 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
 
     A plan whose address should be probed for gets a note if its main device is down.
     """
-    for wish, plan in pairs:
+    pairs = [*pairs]
+    coming = [(plan.arrival, plan.carrier) for _, plan in pairs]
+    for (wish, plan), ((new, announced), device) in zip(pairs, coming, strict=True):
         goal = plan.goal
         if wish is None or goal is None or goal.type.family not in (AF_INET, AF_INET6):
             continue
-        new, announced = plan.arrival
         if not announced:
             continue
-        one = Claim(goal.name, goal.main, plan.kind, goal.type.family, goal.address, policy)
+        main, family = goal.main, goal.type.family
+        one = Claim(goal.name, main, device, plan.kind, family, goal.address, policy)
         one.apply(wish)
         one.new, one.plan = new, plan
-        if not goal.main.up:  # by --force
+        if not main.up:  # by --force
             _note_unprobed(one, plan)
             continue
-        old = plan.alias
-        if old is not None and old.device is not None and old.kind == plan.kind:
-            one.device = old.device.name  # it may have been made when the main had another name
         yield one
 
 
@@ -200,11 +205,10 @@ def reannouncement(alias: Alias, policy: Policy) -> Claim:
 
     Its reason_not_to_announce() must be empty.
     """
-    assert alias.main is not None
-    one = Claim(alias.name, alias.main, alias.kind, alias.family, alias.address, policy)
-    assert alias.carrier is not None
-    one.device = alias.carrier.name
-    return one
+    main, device = alias.main, alias.carrier
+    assert main is not None
+    assert device is not None
+    return Claim(alias.name, main, device.name, alias.kind, alias.family, alias.address, policy)
 
 
 def patience(count: int) -> float:

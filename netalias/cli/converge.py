@@ -17,11 +17,9 @@ from netalias.desired import declarations
 from netalias.disclosure import withheld
 from netalias.engine import reconcile as converging
 from netalias.families import FAMILIES
-from netalias.model.commands import command
 from netalias.model.listing import first
 from netalias.runtime import remember
 from netalias.sources import configuration
-from netalias.views import metrics
 from netalias.views.diff import WORDS
 
 TYPE_CHECKING = False
@@ -256,8 +254,11 @@ class Run:
         found = []
         for item in items:
             found.append(f"{line(item, self.engine.registry)}\n")
-            for step in item.plan.steps if self.options.verbose else ():
-                found += [f"    {text}\n" for text in command(step).split("\n")]
+            if self.options.verbose:
+                from netalias.model.commands import command
+
+                for step in item.plan.steps:
+                    found += [f"    {text}\n" for text in command(step).split("\n")]
         return found
 
     def _complain(self, outcome: converging.Outcome) -> None:
@@ -333,6 +334,9 @@ def rollback(options: Options, words: list[str]) -> int:
 def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:
     """Do *work*, and write the metrics to *path* even if it fails; the exit status. Raises the
     errors of *work*."""
+    from netalias.views import metrics
+    from netalias.views.diff import WORDS
+
     started, begun = time(), monotonic()
 
     def note(outcome: Outcome | None) -> None:
@@ -363,6 +367,8 @@ def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:
 
 def _counts(engine: Engine) -> dict[tuple[str, str, str], int]:
     """The numbers of our aliases by main device, kind and family."""
+    from netalias.views import FAMILIES
+
     found: dict[tuple[str, str, str], int] = {}
     for alias in engine.observe().aliases:
         if alias.ours:

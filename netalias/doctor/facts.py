@@ -12,10 +12,11 @@ from netalias.model import (
     AF_INET6,
     PROTOCOL,
     RT_SCOPE_UNIVERSE,
+    RT_TABLE_MAIN,
+    RTN_UNICAST,
     address_text,
     prefix,
 )
-from netalias.model.events import RT_TABLE_MAIN, RTN_UNICAST
 from netalias.model.gateways import Gateways
 from netalias.observed.labels import label_of
 

@@ -16,7 +16,7 @@ from netalias.observed import Observed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, TypeVar
 
     from netalias.claim import Context, Policy
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netalias.kernel import Kernel
     from netalias.model import Alias, Device, Snapshot
     from netalias.model.names import AliasName
+    from netalias.observed import Taken
     from netalias.observed.outlets import Outlets
     from netalias.plan import Difference, Plan
     from netalias.plan.sysctls import SysctlTerms
@@ -48,6 +49,13 @@ MOVED = "devices or addresses changed all the time: what came or went meanwhile 
 def call(work: Callable[[], T]) -> T:
     """The result of *work*, called directly: the default for Setup's ``within``."""
     return work()
+
+
+def identity() -> Identity:
+    """The result of macs.identity(), whose module is loaded for a new device only."""
+    from netalias.engine.macs import identity
+
+    return identity()
 
 
 class Setup:
@@ -220,6 +228,18 @@ class Engine:
         """Note the end of a transaction."""
         self._changing = False
 
+    def permitted_first(self, work: Callable[[], T]) -> T:
+        """The result of *work*, which plans a change.
+
+        Raises NotPermitted in place of any other error if the caller may not change the namespace;
+        else the error of *work*.
+        """
+        try:
+            return work()
+        except errors.NetaliasError:
+            self.kernel.permitted()
+            raise
+
     # Reading
 
     def snapshot(self) -> Snapshot:
@@ -290,16 +310,17 @@ class Engine:
 
         return Outlets(self.kernel.routing(), self.within, self.kernel.common)
 
-    def macs(self, name: AliasName, main: Device, *, random: bool) -> Iterator[bytes]:
-        """MACs for the new device of an alias, in the order of preference; none where the kernel is
-        to choose."""
+    def macs(self, name: AliasName, main: Device, taken: Taken, *, random: bool) -> bytes:
+        """A MAC for the new device of an alias that is not in *taken*; empty where the kernel is to
+        choose."""
         if self.setup.identity is None:
-            return iter(())
+            return b""
         if self._macs is None:
+            known = self.within(self.setup.identity)
             from netalias.engine.macs import Macs
 
-            self._macs = Macs(self.within(self.setup.identity))
-        return self._macs.candidates(name, main, random=random)
+            self._macs = Macs(known)
+        return self._macs.choose(name, main, taken, random=random)
 
     # Former devices
 
@@ -310,12 +331,16 @@ class Engine:
             from netalias.runtime.former import FormerDevices
 
             path = self.runtime.path
-            self._former = FormerDevices(path, self.kernel.cookie() if path else 0)
+            self._former = FormerDevices(path, self._cookie() if path else 0)
         return self._former
 
     def former(self, name: AliasName) -> tuple[int, bytes] | None:
         """The ifindex and MAC of the device that an alias had; None if unknown."""
         return self.former_devices.find(name)
+
+    def _cookie(self) -> int:
+        """The cookie of the namespace, by which the lock was taken if it was; 0 if unknown."""
+        return self.runtime.cookie or self.kernel.cookie()
 
     # Sysctls of main devices
 
@@ -325,10 +350,11 @@ class Engine:
         path = self._path if self._changing else self.runtime.path
         # An engine that was lent may have changed the file.
         if self._saved is None or (path and observed is not None):
+            cookie = self._cookie() if path else 0
             from netalias.plan.sysctls import RAISED
             from netalias.runtime.sysctls import SavedSysctls
 
-            self._saved = SavedSysctls(RAISED, path, self.kernel.cookie() if path else 0)
+            self._saved = SavedSysctls(RAISED, path, cookie)
         if observed is not None and self._saved.values:
             from netalias.plan.sysctls import proven
 
@@ -344,16 +370,17 @@ class Engine:
 
     def terms(self, observed: Observed) -> SysctlTerms:
         """The inputs for sysctl changes that *observed* does not contain."""
+        saved, common = self.saved(observed).values, self.common()
         from netalias.plan.sysctls import SysctlTerms
 
-        saved = self.saved(observed).values
-        return SysctlTerms(saved, self.common(), hands_off=self.setup.hands_off)
+        return SysctlTerms(saved, common, hands_off=self.setup.hands_off)
 
     def sysctls(self, observed: Observed, plans: Sequence[Plan]) -> list[Difference]:
         """The sysctl changes on main devices that *plans* require or make possible."""
+        terms = self.terms(observed)
         from netalias.plan.sysctls import differences
 
-        return differences(observed, plans, self.terms(observed))
+        return differences(observed, plans, terms)
 
     # One wish
 
@@ -394,7 +421,10 @@ class Engine:
         from netalias.plan import concerns_sysctls, plan, protect
 
         main = None if wish.delete else observed.snapshot.device(wish.name.main)
-        alias = observed.find(names.AliasName(main.name, wish.name.slot)) if main else None
+        name = wish.name
+        if main is not None and main.name != name.main:  # an altname
+            name = names.AliasName(main.name, name.slot)
+        alias = observed.find(name) if main is not None else None
         if alias is not None and alias.entry is not None and alias.entry.networked:
             from netalias.engine.connected import examine
 
@@ -424,7 +454,7 @@ class Engine:
     def _realise(self, wish: Wish, force: bool, *, near: bool) -> Plan:
         """realise() in a transaction; with *near* first on what the alias depends on."""
         kernel = self.kernel
-        observed, result = kernel.permitted_first(
+        observed, result = self.permitted_first(
             lambda: self._read_and_plan(wish, force, kernel.able, near=near)
         )
         if not result.all_steps:
@@ -467,10 +497,7 @@ class Engine:
         assert goal is not None
         device, mac, over = goal.main.name, goal.main.mac, ""
         if result.kind == "macvlan":
-            device, mac = names.primary(goal.name), b""
-            old = result.alias
-            if old is not None and old.device is not None and old.kind == result.kind:
-                device = old.device.name  # it may have been made when the main had another name
+            device, mac = result.carrier, b""
             if observed.partial or observed.snapshot.count(goal.main.index, "macvlan") > NEAR:
                 over = goal.main.name
         aside = self.setup.aside

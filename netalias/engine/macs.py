@@ -9,10 +9,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from netalias.model import Device
     from netalias.model.names import AliasName
+    from netalias.observed import Taken
 
     Identity = tuple[bytes, bool]
 
@@ -46,11 +45,14 @@ class Macs:
     def __init__(self, identity: Identity) -> None:
         self._key, self._initial = identity
 
-    def candidates(self, name: AliasName, main: Device, *, random: bool) -> Iterator[bytes]:
-        """MACs for the device of an alias in the order of preference, without end."""
+    def choose(self, name: AliasName, main: Device, taken: Taken, *, random: bool) -> bytes:
+        """The first MAC for the device of an alias, in the order of preference, that no other one
+        has taken; it is taken from now on."""
         attempt = 0
         while True:
-            yield _chance() if random or not self._key else self._derived(name, main, attempt)
+            mac = _chance() if random or not self._key else self._derived(name, main, attempt)
+            if taken.setdefault(mac, name) == name:
+                return mac
             attempt += 1
 
     def _derived(self, name: AliasName, main: Device, attempt: int) -> bytes:

@@ -154,7 +154,7 @@ def carry_out(engine: Engine, work: Callable[[], Publication]) -> Publication:
     The caller is in a transaction. Raises KernelError, StateError if the record cannot be written;
     NotPermitted takes precedence.
     """
-    result = engine.kernel.permitted_first(work)
+    result = engine.permitted_first(work)
     if not result.steps:
         engine.kernel.permitted()
     # The record first: watch publishes what is in it, and must not bring back what is withdrawn.

@@ -313,7 +313,7 @@ def abort_error(found: Sequence[errors.NetaliasError]) -> errors.NetaliasError:
     from netalias.model.listing import first
 
     *others, last = sorted(found, key=lambda error: isinstance(error, errors.Conflict))
-    last.details = list(first(error.line() for error in others))
+    last.details = first(error.line() for error in others)
     return last
 
 
@@ -388,7 +388,7 @@ def _independent(item: Difference) -> bool:
     if wish is None:
         return True
     assert wish.type is not None
-    return not wish.led and wish.prefixlen in (None, wish.type.bits)
+    return not wish.gateway and wish.prefixlen in (None, wish.type.bits)
 
 
 def _wrong_among(

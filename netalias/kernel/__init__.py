@@ -16,15 +16,12 @@ from netalias.model.steps import BARRIERS, AddAddress, SetLink
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
-    from typing import TypeVar
 
     from netalias.model.gateways import Routing
     from netalias.model.names import AliasName
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
-
-    T = TypeVar("T")
 
 
 UNKNOWN = (ENOBUFS, EBADMSG)
@@ -153,18 +150,6 @@ class Kernel:
     def permitted(self) -> None:
         """Check that the caller may change the namespace. Raises NotPermitted."""
         raise NotImplementedError
-
-    def permitted_first(self, work: Callable[[], T]) -> T:
-        """The result of *work*, which plans a change.
-
-        Raises NotPermitted in place of any other error if the caller may not change the namespace;
-        else the error of *work*.
-        """
-        try:
-            return work()
-        except errors.NetaliasError:
-            self.permitted()
-            raise
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         """Execute steps in order; the answer to each. A refusal does not stop the rest."""

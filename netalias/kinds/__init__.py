@@ -76,6 +76,7 @@ class Goal:
     empty leave the choice to the kernel; with ``lenient`` a kind without an MTU ignores it; ``vrf``
     is the VRF of the main device, which a new device joins. ``lease`` is the lifetime of the entry
     in seconds, 0 for infinite; with ``renew`` it is set even though it is the present one.
+    ``device`` is the primary name of a new device.
     ``former`` is the ifindex that a new device gets if that is free, 0 for any.
     ``gateway`` is packed, empty for none; ``linklocal``: the device is to have a link-local
     address.
@@ -83,6 +84,7 @@ class Goal:
 
     __slots__ = (
         "address",
+        "device",
         "entry",
         "former",
         "gateway",
@@ -109,6 +111,7 @@ class Goal:
         address: bytes,
         prefixlen: int,
         *,
+        device: str,
         entry: Address | None,
         up: bool = True,
         mtu: int = 0,
@@ -123,6 +126,7 @@ class Goal:
         linklocal: bool = False,
     ) -> None:
         self.name = name
+        self.device = device
         self.main = main
         self.type = type
         self.address = address

@@ -73,7 +73,7 @@ class DeviceKind(Kind):
         The message that raises the device sets nothing else: the kernel would announce the device
         once more for it, which with thousands of siblings takes longer than raising it.
         """
-        device, record = names.primary(goal.name), goal.record()
+        device, record = goal.device, goal.record()
         created = self.create(device, goal)
         created.former = goal.former
         if goal.vrf is not None:

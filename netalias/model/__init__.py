@@ -65,6 +65,12 @@ RT_SCOPE_UNIVERSE = 0
 RT_SCOPE_LINK = 253
 RT_SCOPE_HOST = 254
 
+# Values of struct rtmsg: linux/rtnetlink.h.
+RT_TABLE_MAIN = 254
+RT_TABLE_LOCAL = 255
+RTN_UNICAST = 1
+RTN_LOCAL = 2
+
 FOREVER = 0xFFFFFFFF
 """Infinite lifetime (INFINITY_LIFE_TIME of net/addrconf.h)."""
 

@@ -6,7 +6,7 @@ no event, so it does not matter how often the kernel repeats itself.
 
 from __future__ import annotations
 
-from netalias.model import AF_INET6, FOREVER, Device, Value
+from netalias.model import AF_INET6, FOREVER, RT_TABLE_MAIN, RTN_UNICAST, Device, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,13 +67,6 @@ class Entry(Value):
     def __init__(self, address: Address, stamp: int = 0) -> None:
         self.address = address
         self.stamp = stamp
-
-
-# Values of struct rtmsg: linux/rtnetlink.h.
-RT_TABLE_MAIN = 254
-RT_TABLE_LOCAL = 255
-RTN_UNICAST = 1
-RTN_LOCAL = 2
 
 
 class Route(Value):

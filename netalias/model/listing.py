@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 FIRST = 100
 """Lines that are shown of a list. A wrong file of a million lines would fill the journal."""
 
 
-def first(lines: Iterable[str], what: str = "error") -> Iterator[str]:
+def first(lines: Iterable[str], what: str = "error") -> list[str]:
     """The first lines of a list of errors, and one with the number of the others.
 
     *what* is the word for one of them.
     """
-    count = 0
-    for line in lines:
-        count += 1
-        if count <= FIRST:
-            yield line
-    yield from rest(count, what)
+    left = iter(lines)
+    found = [*islice(left, FIRST)]
+    return found + rest(len(found) + sum(1 for _ in left), what)
 
 
 def rest(count: int, what: str = "error") -> list[str]:

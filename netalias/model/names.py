@@ -146,16 +146,21 @@ def agree(primary_name: str, altnames: Iterable[str], ifalias: str) -> bool:
     """Whether the names of a device with our mark are those of one alias: its primary name ends in
     a slot, and each alias name among *altnames* or in the record *ifalias* has that slot. Where
     none of them is an alias name, they are empty: so an interrupted run leaves a device."""
+    return told(primary_name, altnames, ifalias)[0]
+
+
+def told(primary_name: str, altnames: Iterable[str], ifalias: str) -> tuple[bool, AliasName | None]:
+    """Whether the names of a device agree(), and the first alias name among them, or None."""
     head, _, slot = primary_name.rpartition("_")
     if not head or not slot or slot.strip(_DIGITS):
-        return False
-    said = [one.rpartition(":")[2] for one in altnames if ":" in one and split(one) is not None]
+        return False, None
+    said = [name for one in altnames if ":" in one and (name := split(one)) is not None]
     words = ifalias.split(None, 2)
-    if len(words) > 1 and words[0] == RECORD and split(words[1]) is not None:
-        said.append(words[1].rpartition(":")[2])
-    if said:
-        return all(one == slot for one in said)
-    return not ifalias and not any(altnames)
+    if len(words) > 1 and words[0] == RECORD and (recorded := split(words[1])) is not None:
+        said.append(recorded)
+    if not said:
+        return not ifalias and not any(altnames), None
+    return all(str(name.slot) == slot for name in said), said[0]
 
 
 def split_primary(text: str) -> AliasName | None:

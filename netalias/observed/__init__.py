@@ -35,18 +35,23 @@ if TYPE_CHECKING:
     from netalias.model import Address, Alias, Device, Snapshot
     from netalias.observed.outlets import Outlets
 
-    class Macs(Protocol):
-        """The MACs for the new device of an alias."""
+    Taken = dict[bytes, AliasName | None]
+    """MACs of a namespace: the alias whose new device gets it, None for one of a present device."""
 
-        def __call__(self, name: AliasName, main: Device, *, random: bool) -> Iterator[bytes]: ...
+    class Macs(Protocol):
+        """The choice of a MAC for the new device of an alias."""
+
+        def __call__(
+            self, name: AliasName, main: Device, taken: Taken, *, random: bool
+        ) -> bytes: ...
 
 
 class Observed:
     """A snapshot and the aliases found in it.
 
-    ``able`` tells whether the kernel can make devices of a kind (Kernel.able). *macs* yields MACs
-    for the new device of an alias in the order of preference, and none where the kernel is to
-    choose; *former* gives the ifindex and MAC of the device that an alias had, or None.
+    ``able`` tells whether the kernel can make devices of a kind (Kernel.able). *macs* chooses the
+    MAC for the new device of an alias, empty where that is left to the kernel; *former* gives the
+    ifindex and MAC of the device that an alias had, or None.
     ``hands_over``: the plan for one alias includes the handover of its connected route to another
     one (plan/routes.py). ``lost`` holds id() of the addresses whose connected route somebody has
     deleted (plan/connected.py). ``long_named`` are the main devices whose aliases with names over
@@ -54,8 +59,8 @@ class Observed:
     """
 
     __slots__ = (
-        "_former", "_found", "_macs", "_outlets", "_own", "_taken", "able", "aliases", "by_name",
-        "group", "long_named", "lost", "registry", "snapshot",
+        "_former", "_found", "_macs", "_outlets", "_own", "_remnants", "_taken", "able",
+        "aliases", "by_name", "group", "long_named", "lost", "registry", "snapshot",
     )  # fmt: skip
 
     hands_over = True
@@ -76,7 +81,8 @@ class Observed:
         self.lost: Collection[int] = ()
         self._macs = macs
         self._former = former
-        self._taken: dict[bytes, AliasName | None] | None = None
+        self._taken: Taken | None = None
+        self._remnants: list[Device] | None = None
         self.long_named: set[str] = set()
         self._outlets = outlets
         self._found: Outlets | None = None
@@ -100,20 +106,21 @@ class Observed:
         """The ifindex and MAC that the device of an alias had, as far as no other device of the
         namespace has them now; else 0 and empty."""
         index, mac = (self._former(name) if self._former is not None else None) or (0, b"")
-        free = mac and self._take(mac, name)
+        free = mac and self._macs_taken().setdefault(mac, name) == name
         return 0 if index in self.snapshot.devices else index, mac if free else b""
 
     def new_mac(self, name: AliasName, main: Device, *, random: bool = False) -> bytes:
         """A MAC for the new device of an alias that no other device of the namespace has; empty
         where the kernel is to choose. With *random* it is another one each time."""
-        found = self._macs(name, main, random=random) if self._macs is not None else ()
-        return next((mac for mac in found if self._take(mac, name)), b"")
+        if self._macs is None:
+            return b""
+        return self._macs(name, main, self._macs_taken(), random=random)
 
-    def _take(self, mac: bytes, name: AliasName) -> bool:
-        """Whether a new device of this alias may have this MAC; no other one may afterwards."""
+    def _macs_taken(self) -> Taken:
+        """The MACs of the present devices and of those that are planned."""
         if self._taken is None:
             self._taken = {device.mac: None for device in self.snapshot.devices.values()}
-        return self._taken.setdefault(mac, name) == name
+        return self._taken
 
     @property
     def labelled(self) -> bool:
@@ -125,10 +132,12 @@ class Observed:
     @property
     def remnants(self) -> list[Device]:
         """Devices of ours that an interrupted run was about to delete."""
-        devices = self.snapshot.devices.values()
-        left = [device for device in devices if is_scratch(device.group, self.group)]
-        found = [recognise_one(device, self.snapshot, self.registry) for device in left]
-        return [device for device, alias in zip(left, found, strict=True) if alias is not None]
+        if self._remnants is None:
+            devices = self.snapshot.devices.values()
+            left = [device for device in devices if is_scratch(device.group, self.group)]
+            found = [recognise_one(device, self.snapshot, self.registry) for device in left]
+            self._remnants = [one for one, alias in zip(left, found, strict=True) if alias]
+        return self._remnants
 
     def main(self, name: AliasName) -> Device:
         """The main device of *name*. Raises NoSuchDevice; BadName if it is an alias."""
@@ -221,12 +230,15 @@ def recognise_one(
     """The alias of a device with our mark, or None.
 
     It is recognised by altname, ifalias or primary name, in this order, none of which may say
-    something else (names.agree). *stranded*: its main device is known to have gone to another
+    something else (names.told). *stranded*: its main device is known to have gone to another
     namespace.
     """
-    if device.kind not in KINDS or not names.agree(device.name, device.altnames, device.ifalias):
+    if device.kind not in KINDS:
         return None
-    named, recorded, tail = _recorded(device)
+    agreed, named = names.told(device.name, device.altnames, device.ifalias)
+    if not agreed:
+        return None
+    recorded, tail = _recorded(device)
     find_main = _main_by_name if device.kind in UNLINKED else _main_below
     main = find_main(device, snapshot, named)
     if main is None and device.remote and not stranded:
@@ -303,22 +315,14 @@ def _main_by_name(device: Device, snapshot: Snapshot, named: AliasName | None) -
     return None
 
 
-def _recorded(device: Device) -> tuple[AliasName | None, list[str], dict[str, str]]:
-    """The alias name by altname or ifalias, and from ifalias the words for type and address, and
-    the words of TAIL with their values."""
+def _recorded(device: Device) -> tuple[list[str], dict[str, str]]:
+    """From ifalias the words for type and address, and the words of TAIL with their values."""
     words = device.ifalias.split()
     tail: dict[str, str] = {}
     while len(words) > 3 and words[-2] in TAIL:
         tail[words[-2]] = words[-1]
         del words[-2:]
-    recorded = words[2:4] if len(words) >= 4 and words[0] == RECORD else []
-    for altname in device.altnames:
-        name = names.split(altname)
-        if name is not None:
-            return name, recorded, tail
-    if len(words) > 1 and words[0] == RECORD:
-        return names.split(words[1]), recorded, tail
-    return None, recorded, tail
+    return words[2:4] if len(words) >= 4 and words[0] == RECORD else [], tail
 
 
 def _seconds(text: str) -> int:

@@ -7,7 +7,7 @@ Planned answers plan() from indexes, and take() updates them after each plan.
 from __future__ import annotations
 
 from netalias.kinds import SIBLINGS
-from netalias.model import AF_INET, PROTOCOL, Device, Snapshot, names, prefix
+from netalias.model import AF_INET, PROTOCOL, Device, Snapshot, prefix
 from netalias.observed import Observed
 from netalias.observed.heirs import heir, heirs, network_of, promoted
 
@@ -56,6 +56,7 @@ class Planned(Observed):
         self._macs = observed._macs
         self._former = observed._former
         self._taken = None
+        self._remnants = None
         self.long_named = set()
         self.registry = observed.registry
         self.group = observed.group
@@ -126,7 +127,7 @@ class Planned(Observed):
             return
         self._carry(goal.main, kind)
         if goal.entry is not None:
-            name = goal.main.name if kind == "label" else names.primary(goal.name)
+            name = goal.main.name if kind == "label" else goal.device
             self._planned[goal.address] = goal.entry, name
         if goal.entry is not None and goal.up and goal.entry.routed:
             self.bring(goal.main.index if kind == "label" else PLANNED, goal.entry)

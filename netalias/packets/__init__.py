@@ -25,7 +25,7 @@ that is about to end leaves the close to a child (``leave``).
 
 from __future__ import annotations
 
-from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, htons, if_nametoindex
+from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, htons, if_indextoname, if_nametoindex
 from _socket import socket as _Socket  # netalias.packets.socket is a module of ours
 from errno import EACCES, ENETDOWN, ENODEV, ENXIO, EPERM
 from posix import _exit, closerange, fork
@@ -167,6 +167,16 @@ def _bind_by_index(file: int, name: str, protocol: int) -> None:
     if libc.bind(file, place, len(place)):
         code = ctypes.get_errno()
         raise OSError(code, "bind")
+
+
+def name(index: int) -> str:
+    """The primary name of the device *index*. Raises NoSuchDevice."""
+    try:
+        return if_indextoname(index)
+    except OSError as error:
+        if error.errno in (ENXIO, ENODEV):
+            raise errors.NoSuchDevice(f"the device of index {index} has vanished") from None
+        raise refused(f"index {index}", error) from None
 
 
 def opened() -> _Socket:

@@ -19,11 +19,9 @@ from itertools import repeat
 from time import monotonic, sleep
 
 from netalias import errors, packets
-from netalias.kernel.netlink.subscription import local_addresses
 from netalias.model import Value
-from netalias.packets import NEAR, leave
+from netalias.packets import NEAR, leave, name
 from netalias.packets.pacing import BURST, Bucket, Sender
-from netalias.packets.socket import name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +60,13 @@ class Environment:
     sleep = staticmethod(sleep)
     name = staticmethod(name)
     leave = staticmethod(leave)
-    local_addresses = staticmethod(local_addresses)
     sender = Sender
+
+    def local_addresses(self) -> Container[bytes]:
+        """The packed addresses of this host; few runs last so long that they are asked for."""
+        from netalias.kernel.netlink.subscription import local_addresses
+
+        return local_addresses()
 
 
 def announce(

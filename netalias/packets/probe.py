@@ -20,12 +20,12 @@ from netalias import errors
 from netalias.kernel.netlink import codec, read_error
 from netalias.kernel.netlink.subscription import Subscription
 from netalias.model import AF_INET, AF_INET6, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP, Value
-from netalias.packets import leave
+from netalias.packets import leave, name
 from netalias.packets.acd import Prober
 from netalias.packets.bpf import ARP
 from netalias.packets.pacing import PAUSE, Attempt
 from netalias.packets.parse import parse
-from netalias.packets.socket import PacketSocket, name
+from netalias.packets.socket import PacketSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from _socket import MSG_DONTWAIT, SO_RCVBUF, SOL_SOCKET, if_indextoname
 from _struct import Struct, pack
 from array import array
-from errno import EAGAIN, EINTR, ENETDOWN, ENODEV, ENXIO
+from errno import EAGAIN, EINTR, ENETDOWN, ENODEV
 
 from netalias import errors
 from netalias.kernel.netlink import SO_RCVBUFFORCE
@@ -23,6 +23,7 @@ from netalias.model import ARPHRD_ETHER
 from netalias.packets import (
     ETH_P_ALL,
     bind,
+    name,
     opened,
     refused,
 )
@@ -134,13 +135,3 @@ class PacketSocket:
         counts = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, _STATISTICS.size)
         _, drops = _STATISTICS.unpack(counts)
         return int(drops)
-
-
-def name(index: int) -> str:
-    """The primary name of the device *index*. Raises NoSuchDevice."""
-    try:
-        return if_indextoname(index)
-    except OSError as error:
-        if error.errno in (ENXIO, ENODEV):
-            raise errors.NoSuchDevice(f"the device of index {index} has vanished") from None
-        raise refused(f"index {index}", error) from None

@@ -93,6 +93,17 @@ class Plan:
         )
         return new, new or any(step.mac for step in links)
 
+    @property
+    def carrier(self) -> str:
+        """The primary name of the device that has the address of the goal afterwards; empty without
+        one."""
+        old, goal = self.alias, self.goal
+        if goal is None or self.kind == "label":
+            return goal.main.name if goal is not None else ""
+        if old is not None and old.device is not None and old.kind == self.kind:
+            return old.device.name  # it may have been made when the main had another name
+        return goal.device
+
     def is_simple(self, wish: Wish) -> bool:
         """Whether the address of *wish* is not probed for, and announced once at most, where no
         policy says otherwise."""
@@ -140,9 +151,10 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     if name.main != main.name:  # an altname
         name = names.AliasName(main.name, name.slot)
     alias = observed.find(name)
+    primary, short = names.primary(name), names.cut(name)
     result = Plan(alias if alias is not None and alias.ours else None)
     if result.alias is None:
-        remnants = _check_new(wish, name, alias, observed, main)
+        remnants = _check_new(wish, name, primary, alias, observed)
         if alias is not None:
             from netalias.plan.notes import same_name
 
@@ -150,7 +162,7 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
         raise main_down(name, main)
     kind = _kind(wish, name, main, observed, result.alias)
-    goal = _goal(wish, name, kind, main, observed, result.alias)
+    goal = _goal(wish, name, primary, kind, main, observed, result.alias)
     if result.alias is not None and result.alias.kind != kind:
         from netalias.plan.replacing import inherit
 
@@ -173,17 +185,17 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
 
         result.notes += gateways.choose(wish, goal, kind, result.alias, observed)
     if result.alias is None or result.alias.address != goal.address:
-        copies = [*observed.addresses(goal.address)]
+        copies, lengths = [*observed.addresses(goal.address)], observed.lengths(goal.main)
         if copies:
             from netalias.plan.copies import check
 
             result.notes += check(copies, goal, kind, observed)
-        if goal.type.family == AF_INET and _is_special(goal, observed):
+        if goal.type.family == AF_INET and _is_special(goal, lengths):
             from netalias.plan.special import note
 
             result.notes += note(goal, observed)
     if kind != "label":
-        result.notes += _long_name(name, result.alias, observed)
+        result.notes += _long_name(goal, short, result.alias, observed)
     elif wish.metric:
         from netalias.plan.notes import unused_metric
 
@@ -265,13 +277,13 @@ def _settle_device(goal: Goal, observed: Observed, kind: Kind) -> None:
 
 
 def _check_new(
-    wish: Wish, name: AliasName, alias: Alias | None, observed: Observed, main: Device
+    wish: Wish, name: AliasName, primary: str, alias: Alias | None, observed: Observed
 ) -> list[Step]:
     """The steps before a new alias: they delete the remnant of an interrupted deletion, and let an
     alias of a main device that was renamed give way.
 
-    *alias* is a foreign label of that name. Raises NoSuchDevice or NotOurs without an address,
-    AlreadyExists if a device has the name.
+    *primary* is the name that its device would get; *alias* is a foreign label of that name.
+    Raises NoSuchDevice or NotOurs without an address, AlreadyExists if a device has the name.
     """
     remnants: list[Step] = []
     if not wish.address:
@@ -281,7 +293,7 @@ def _check_new(
                 "only deleting it by name is possible",
             )
         raise errors.NoSuchDevice(f"{name}: there is no such alias", "an address creates it")
-    for taken in (name, names.primary(name)):
+    for taken in (name, primary):
         device = observed.snapshot.device(taken)
         if device is None:
             continue
@@ -301,16 +313,17 @@ def _check_new(
     return remnants
 
 
-def _long_name(name: AliasName, alias: Alias | None, observed: Observed) -> list[str]:
-    """A note on a new alias device whose name programs cut; once for each main device in a run."""
-    short = names.cut(name)
+def _long_name(goal: Goal, short: str, alias: Alias | None, observed: Observed) -> list[str]:
+    """A note on a new alias device whose name programs cut to *short*; once for each main device in
+    a run."""
+    name = goal.name
     if not short or (alias is not None and alias.device is not None):
         return []
     if name.main in observed.long_named:
         return []
     observed.long_named.add(name.main)
     return [
-        f"{name}: give programs the name {names.primary(name)}: many cut this one at"
+        f"{name}: give programs the name {goal.device}: many cut this one at"
         f" {names.NAME_MAX} bytes, to {short}, and use {name.main} or another alias of it"
     ]
 
@@ -362,7 +375,13 @@ def auto_kind(
 
 
 def _goal(
-    wish: Wish, name: AliasName, kind: str, main: Device, observed: Observed, alias: Alias | None
+    wish: Wish,
+    name: AliasName,
+    primary: str,
+    kind: str,
+    main: Device,
+    observed: Observed,
+    alias: Alias | None,
 ) -> Goal:
     """The goal of *wish*, completed from the alias or by defaults. Raises StateError,
     UsageError."""
@@ -403,6 +422,7 @@ def _goal(
         alias_type,
         address,
         prefixlen,
+        device=primary,
         entry=entry,
         up=up,
         mtu=wish.mtu,
@@ -467,12 +487,13 @@ def _has_broadcast(alias_type: AliasType, prefixlen: int, main: Device) -> bool:
     return inet and bool(main.flags & IFF_BROADCAST)
 
 
-def _is_special(goal: Goal, observed: Observed) -> bool:
-    """Whether an IPv4 address may not be that of a host; plan/special.py tells why."""
+def _is_special(goal: Goal, lengths: set[int]) -> bool:
+    """Whether an IPv4 address may not be that of a host in a network of one of these *lengths*;
+    plan/special.py tells why."""
     if goal.address[0] in (127, 255):
         return True
     value = int.from_bytes(goal.address, "big")
-    for length in (goal.prefixlen, *observed.lengths(goal.main)):
+    for length in (goal.prefixlen, *lengths):
         host = (1 << 32 - length) - 1
         if length < 31 and value & host in (0, host):
             return True

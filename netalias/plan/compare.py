@@ -59,7 +59,8 @@ class _Comparison:
 
     ``kept`` and ``gone`` hold id() of declared and of leaving aliases, ``moving`` that of addresses
     about to change; ``left`` are labels that turned out to change in the second pass, ``noted``
-    those of former rounds; ``refused`` are the wishes whose plans failed in the second pass.
+    those of former rounds; ``down`` holds id() of main devices that are down, unless that does not
+    matter; ``refused`` are the wishes whose plans failed in the second pass.
     """
 
     def __init__(
@@ -83,6 +84,8 @@ class _Comparison:
         self.pairs: list[tuple[Block, Device, list[_Pair]]] = []
         self.claimed: dict[int, set[int]] = {}
         self.reasons: dict[tuple[str, str], Skipped] = {}
+        self.mains: dict[str, Device] = {}
+        self.down: set[int] = set()
         self.recorded: dict[str, list[Alias]] | None = None
         self.labels: dict[tuple[int, bytes], list[Alias]] = {}
         self.planned: Planned | None = None
@@ -131,12 +134,14 @@ class _Comparison:
     def _match(self, block: Block) -> None:
         self.diff.wished += len(block.slots)
         wish = block.wish
-        try:
-            device = self.observed.main(wish.name)
-        except errors.NetaliasError as error:
-            self._skip(block.place, wish.name, error, len(block.slots))
-            self._keep_of(block)
-            return
+        device = self.mains.get(wish.name.main)
+        if device is None:
+            try:
+                device = self.mains[wish.name.main] = self.observed.main(wish.name)
+            except errors.NetaliasError as error:
+                self._skip(block.place, wish.name, error, len(block.slots))
+                self._keep_of(block)
+                return
         main, kind = device.name, wish.kind
         claimed = self.claimed.setdefault(device.index, set())
         pairs: list[_Pair] = []
@@ -224,6 +229,7 @@ class _Comparison:
         they can only stay, in networks that others may have entered."""
         self.refused.clear()
         self.planned = None
+        self.down = set() if self.force else {id(one) for one in self.mains.values() if not one.up}
         for rank in sorted(range(len(self.pairs)), key=self._precedence):
             self.rank = rank
             self._block(*self.pairs[rank])
@@ -233,7 +239,7 @@ class _Comparison:
 
     def _precedence(self, rank: int) -> tuple[bool, int]:
         block, device, _ = self.pairs[rank]
-        return not (device.up or self.force), _width(block.wish)
+        return id(device) in self.down, _width(block.wish)
 
     def _lengths(self) -> dict[AliasName, int]:
         """The declared leases in seconds."""
@@ -283,7 +289,7 @@ class _Comparison:
         result = plan(wish, self.planned, force=True)
         if all(map(_renews, result.steps)):
             return
-        if not main.up and not self.force:
+        if id(main) in self.down:
             raise main_down(wish.name, main)
         reason = self.conflicts.get((main.index, wish.address))
         if reason is not None:

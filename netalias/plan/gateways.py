@@ -10,7 +10,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.desired.gateways import AUTO, NONE, Usual
 from netalias.kinds.device import CONF
-from netalias.model import AF_INET, AF_INET6, names, prefix
+from netalias.model import AF_INET, AF_INET6, prefix
 from netalias.model.gateways import (
     AddRule,
     AddWay,
@@ -121,7 +121,7 @@ def equip(
 
 def restored(goal: Goal, observed: Observed) -> list[Step]:
     """The steps that lead out of a device that is made again, with *goal* as it was."""
-    name = names.primary(goal.name)
+    name = goal.device
     ways = _ways(goal, observed) if goal.up else ()
     return [*(AddWay(name, 0, way) for way in ways), AddRule(_rule(goal, name))]
 
@@ -136,7 +136,7 @@ def unequip(alias: Alias, observed: Observed) -> list[Step]:
 def device_of(goal: Goal, kind: str, alias: Alias | None) -> tuple[str, int]:
     """Name and index of the device that an alias will have; the index is 0 for a new one."""
     if alias is None or alias.device is None or alias.kind != kind:
-        return names.primary(goal.name), 0
+        return goal.device, 0
     return alias.device.name, alias.device.index
 
 

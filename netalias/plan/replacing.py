@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias import kinds
 from netalias.kinds import VRF, Goal
-from netalias.model import AF_INET, Snapshot
+from netalias.model import AF_INET, Snapshot, names
 from netalias.model.steps import RETIRE
 
 TYPE_CHECKING = False
@@ -71,6 +71,7 @@ def _as_it_is(alias: Alias, observed: Observed) -> Goal:
         observed.registry.get(alias.family or AF_INET),  # without an address the type is not used
         alias.address,
         alias.prefixlen,
+        device=names.primary(alias.name),
         entry=alias.entry and alias.entry.renewed(),
         up=alias.up,
         mtu=device.mtu if device is not None else 0,

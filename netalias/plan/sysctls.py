@@ -95,28 +95,31 @@ def _difference(change: SysctlChange) -> Difference:
     return item
 
 
-def former(items: Iterable[Difference]) -> Iterator[tuple[Device, Mapping[str, int]]]:
+def former(items: Iterable[Difference]) -> list[tuple[Device, Mapping[str, int]]]:
     """The main devices on which *items* raise sysctls, for a deletion only or for longer, each with
     its present values."""
+    found: list[tuple[Device, Mapping[str, int]]] = []
     for item in items:
         change, main = item.sysctl_change, item.plan.switched
         if change is not None and not change.restores:
-            yield change.main, change.before
+            found.append((change.main, change.before))
         if main is not None:
-            yield main, {PROMOTE: main.promote_secondaries}
+            found.append((main, {PROMOTE: main.promote_secondaries}))
+    return found
 
 
-def restored(items: Sequence[Difference]) -> Iterator[tuple[int, Iterable[str]]]:
+def restored(items: Sequence[Difference]) -> list[tuple[int, Iterable[str]]]:
     """The ifindexes and sysctls that have their former values after *items*."""
     changes = [item.sysctl_change for item in items if item.sysctl_change is not None]
     raised = {one.main.index for one in changes if PROMOTE in one.after and not one.restores}
-    for change in changes:
-        if change.restores:
-            yield change.main.index, change.after
+    found: list[tuple[int, Iterable[str]]] = [
+        (change.main.index, change.after) for change in changes if change.restores
+    ]
     for item in items:
         main = item.plan.switched
         if main is not None and main.index not in raised:
-            yield main.index, [PROMOTE]
+            found.append((main.index, [PROMOTE]))
+    return found
 
 
 class _Settlement:

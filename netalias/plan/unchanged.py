@@ -36,13 +36,14 @@ class Unchanged:
             and not wish.broadcast
             and not wish.metric
             and wish.up is not False
-            and not wish.led
+            and not wish.gateway
             and wish.linklocal != "on"
         )
 
     def holds(self, alias: Alias, slot: int, address: bytes) -> bool:
         """Whether *alias*, which is ours, already is the alias of *slot* with *address*."""
         entry, wish = alias.entry, self.wish
+        deprecated = wish.deprecated or (alias.sheltered and wish.source != "on")  # as in plan()
         if (
             not self.plain
             or not alias.whole
@@ -59,7 +60,7 @@ class Unchanged:
             or entry.flags & IFA_F_NOPREFIXROUTE
             or entry.failed
             or ((self.lease or entry.valid != FOREVER) and not same(entry, self.lease))
-            or entry.deprecated is not self._deprecates(alias)
+            or entry.deprecated is not deprecated
         ):
             return False
         device = alias.device
@@ -73,11 +74,6 @@ class Unchanged:
             and wish.mac in (b"", RANDOM_MAC, device.mac)
             and device.ifalias == self._record(slot, address)
         )
-
-    def _deprecates(self, alias: Alias) -> bool:
-        """Whether the address is to be deprecated, as in plan()."""
-        wish = self.wish
-        return wish.deprecated or (alias.sheltered and wish.source != "on")
 
     def _label(self, label: str, slot: int) -> bool:
         """Whether a label is right; an IPv6 one was recognised by its metric, so it is."""

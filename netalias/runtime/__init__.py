@@ -50,6 +50,8 @@ class RuntimeDirectory:
     """
 
     unsettled = False
+    cookie = 0
+    """That of the last acquire()."""
 
     def __init__(self, namespace: int, wait: float) -> None:
         self.namespace = namespace
@@ -79,6 +81,7 @@ class RuntimeDirectory:
         removed; 0 for unknown. Raises LockBusy after the waiting time, StateError if no directory
         is writable.
         """
+        self.cookie = cookie
         self._file, self._path = _open(self.namespace)
         if not self._try():
             self._await()

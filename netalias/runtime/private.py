@@ -9,6 +9,7 @@ class PrivateDirectory:
 
     namespace = 0
     unsettled = False
+    cookie = 0
 
     def __init__(self, path: str = "") -> None:
         self.path = path

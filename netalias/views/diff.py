@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 from netalias.model import AF_INET, AF_INET6, IFA_F_NOPREFIXROUTE, address_text, mac_text
-from netalias.model.commands import address_words
 from netalias.model.leases import same
 from netalias.model.names import printable
-from netalias.model.routes import AddRoute
 from netalias.model.steps import AddAddress, DelAddress
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.plan.sysctls import SET
@@ -102,6 +100,9 @@ def changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
 def _unseen(plan: Plan, alias: Alias, goal: Goal) -> tuple[str, str, str]:
     """Changes that no column shows: an additional address, a route, or the ifalias text of the
     device."""
+    from netalias.model.commands import address_words
+    from netalias.model.routes import AddRoute
+
     for step in plan.steps:
         if isinstance(step, DelAddress):
             return SURPLUS, address_words(step.address), NONE

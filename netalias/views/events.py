@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from netalias.families import FAMILIES
 from netalias.families.fields import address_fields
-from netalias.model import FOREVER, address_text, mac_text
+from netalias.model import FOREVER, RT_TABLE_MAIN, address_text, mac_text
 from netalias.model.events import (
     ADDRESS,
     ARRIVAL,
@@ -18,7 +18,6 @@ from netalias.model.events import (
     MEDIA,
     NETNS,
     ROUTE,
-    RT_TABLE_MAIN,
     address_flags,
 )
 from netalias.observed import alias_of

@@ -93,7 +93,7 @@ def alias(
     family = Inet() if entry.family == AF_INET else Inet6()
     goal = Goal(
         AliasName("eth9", slot), main, family, entry.local, entry.prefixlen,
-        entry=entry, group=GROUP, **fields,  # type: ignore[arg-type]
+        device=f"eth9_{slot}", entry=entry, group=GROUP, **fields,  # type: ignore[arg-type]
     )  # fmt: skip
     steps = kinds.get("macvlan").make(goal)
     for step in steps:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from netalias.doctor.facts import FAR, text_of
 from netalias.doctor.finding import ERROR, HINT, Finding, finding
-from netalias.model import AF_INET, AF_INET6
-from netalias.model.events import RT_TABLE_MAIN
+from netalias.model import AF_INET, AF_INET6, RT_TABLE_MAIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from netalias.model import (
     IFA_F_TENTATIVE,
     IFF_LOOPBACK,
     IFF_LOWER_UP,
+    RTN_LOCAL,
     prefix,
 )
-from netalias.model.events import RTN_LOCAL
 from netalias.model.shell import quoted
 
 TYPE_CHECKING = False

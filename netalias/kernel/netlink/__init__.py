@@ -149,7 +149,12 @@ class Netlink(Kernel):
     def part(self, names: Iterable[str]) -> Snapshot:
         """The devices, read by name, and the addresses of each."""
         devices = {device.index: device for device in self.named(names)}
-        return Snapshot(devices.values(), [one for index in devices for one in self.on(index)])
+        requests = [codec.get_addresses(0, 0, index) for index in devices]
+        found = self._dumps("list of addresses", requests, codec.RTM_NEWADDR, codec.read_address)
+        # A kernel without strict checks lists the addresses of all devices each time.
+        own = zip(devices, found, strict=True)
+        entries = [entry for index, some in own for entry in some if entry.index == index]
+        return Snapshot(devices.values(), entries)
 
     def on(self, index: int) -> list[Address]:
         """The addresses of the device with this index."""
@@ -292,6 +297,37 @@ class Netlink(Kernel):
         bodies, consistent = self.attempt(operation, request, wanted)
         if bodies is not None and consistent:
             return self.decoded(bodies, wanted, read)
+        return self._repeated(operation, request, wanted, read, bodies)
+
+    def _dumps(
+        self,
+        operation: str,
+        requests: Sequence[bytes],
+        wanted: int,
+        read: Callable[[bytes, int, int], T],
+    ) -> list[list[T]]:
+        """The same for several dumps, which are all taken in before one is decoded."""
+        from itertools import islice
+
+        tries = [self.attempt(operation, request, wanted) for request in requests]
+        whole = [bodies for bodies, consistent in tries if bodies is not None and consistent]
+        found = iter(self.decoded([body for bodies in whole for body in bodies], wanted, read))
+        return [
+            [*islice(found, len(bodies))]
+            if bodies is not None and consistent
+            else self._repeated(operation, request, wanted, read, bodies)
+            for request, (bodies, consistent) in zip(requests, tries, strict=True)
+        ]
+
+    def _repeated(
+        self,
+        operation: str,
+        request: bytes,
+        wanted: int,
+        read: Callable[[bytes, int, int], T],
+        bodies: list[Body] | None,
+    ) -> list[T]:
+        """The same for a dump that was interrupted; *bodies* are those of the first attempt."""
         from netalias.kernel.netlink.interrupted import Repeated
 
         repeated = Repeated(

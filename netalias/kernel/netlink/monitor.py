@@ -16,7 +16,7 @@ from netalias.errors import NetaliasError, WireError
 from netalias.kernel.netlink import codec
 from netalias.kernel.netlink.ethtool import Media
 from netalias.kernel.netlink.subscription import ROOM, Subscription
-from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, PROTOCOL
+from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, PROTOCOL, RT_TABLE_LOCAL
 from netalias.model.events import (
     ADDRESS,
     ARRIVAL,
@@ -26,7 +26,6 @@ from netalias.model.events import (
     LINK,
     NETNS,
     ROUTE,
-    RT_TABLE_LOCAL,
     RULE,
     Entry,
     Event,

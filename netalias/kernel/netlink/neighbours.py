@@ -25,7 +25,7 @@ from netalias.kernel.netlink.codec import (
     attributes_behind,
     message,
 )
-from netalias.model.events import RTN_LOCAL, RTN_UNICAST
+from netalias.model import RTN_LOCAL, RTN_UNICAST
 from netalias.model.neighbours import AddProxy, DelProxy, Proxy, Surroundings
 
 TYPE_CHECKING = False

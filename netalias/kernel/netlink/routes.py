@@ -22,8 +22,14 @@ from netalias.kernel.netlink.codec import (
     attributes_behind,
     message,
 )
-from netalias.model import AF_INET, AF_INET6, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE
-from netalias.model.events import RT_TABLE_MAIN, RTN_UNICAST
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    RT_SCOPE_LINK,
+    RT_SCOPE_UNIVERSE,
+    RT_TABLE_MAIN,
+    RTN_UNICAST,
+)
 from netalias.model.routes import AddRoute, Connected, DelRoute
 
 TYPE_CHECKING = False

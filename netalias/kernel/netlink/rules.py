@@ -31,8 +31,7 @@ from netalias.kernel.netlink.codec import (
     attributes_behind,
     message,
 )
-from netalias.model import AF_INET, AF_INET6, PROTOCOL, RT_SCOPE_LINK
-from netalias.model.events import RT_TABLE_MAIN, RTN_UNICAST
+from netalias.model import AF_INET, AF_INET6, PROTOCOL, RT_SCOPE_LINK, RT_TABLE_MAIN, RTN_UNICAST
 from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay, Gateways, Routing, Rule, Way
 
 TYPE_CHECKING = False

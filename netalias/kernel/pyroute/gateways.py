@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from socket import inet_pton
 
-from netalias.model import AF_INET, AF_INET6, PROTOCOL, RT_SCOPE_LINK, address_text
-from netalias.model.events import RT_TABLE_MAIN, RTN_UNICAST
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    PROTOCOL,
+    RT_SCOPE_LINK,
+    RT_TABLE_MAIN,
+    RTN_UNICAST,
+    address_text,
+)
 from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay, Gateways, Routing, Rule, Way
 
 TYPE_CHECKING = False

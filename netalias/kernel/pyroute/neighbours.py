@@ -15,8 +15,7 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg  # type: ignore[import-untyped]
 
 from netalias.kernel.netlink.neighbours import NETCONFA_IFINDEX_ALL as ALL
 from netalias.kernel.netlink.neighbours import NTF_PROXY, NUD_PERMANENT
-from netalias.model import address_text
-from netalias.model.events import RTN_LOCAL, RTN_UNICAST
+from netalias.model import RTN_LOCAL, RTN_UNICAST, address_text
 from netalias.model.neighbours import AddProxy, DelProxy, Proxy, Surroundings
 
 TYPE_CHECKING = False

@@ -5,8 +5,7 @@ from __future__ import annotations
 from socket import inet_pton
 
 from netalias.kernel.netlink.routes import RTPROT_KERNEL
-from netalias.model import AF_INET, AF_INET6, RT_SCOPE_LINK, address_text
-from netalias.model.events import RTN_UNICAST
+from netalias.model import AF_INET, AF_INET6, RT_SCOPE_LINK, RTN_UNICAST, address_text
 from netalias.model.routes import AddRoute, Connected, DelRoute
 
 TYPE_CHECKING = False

@@ -26,8 +26,8 @@ from pyroute2.nftables.main import NFTables  # type: ignore[import-untyped]
 
 from netalias import errors
 from netalias.kernel.pyroute.gateways import DUMP_TRIES, PAUSE, read
-from netalias.model import AF_INET, AF_INET6, Value, address_text
-from netalias.model.events import RTN_UNICAST, Route
+from netalias.model import AF_INET, AF_INET6, RTN_UNICAST, Value, address_text
+from netalias.model.events import Route
 from netalias.model.gateways import Gateways, ours
 
 TYPE_CHECKING = False
