@@ -267,9 +267,10 @@ class _Comparison:
         return found
 
     def _block(self, block: Block, device: Device, pairs: list[_Pair]) -> None:
-        unchanged = Unchanged(block.wish, device)
+        present = any(alias is not None for _, _, alias in pairs)
+        unchanged = Unchanged(block.wish, device) if present else None
         for slot, address, alias in pairs:
-            if alias is None or not unchanged.holds(alias, slot, address):
+            if alias is None or unchanged is None or not unchanged.holds(alias, slot, address):
                 self._wish(block, AliasName(device.name, slot), address, device)
 
     def _wish(self, block: Block, name: AliasName, address: bytes, device: Device) -> None:

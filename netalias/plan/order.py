@@ -90,13 +90,15 @@ def _take_route(plan: Plan, gone: DelAddress, coming: Iterable[AddAddress]) -> N
         plan.steps.append(DelRoute(gone.device, gone.index, route))
 
 
-def keep_secondaries(plans: Iterable[Plan], snapshot: Snapshot) -> None:
+def keep_secondaries(plans: Sequence[Plan], snapshot: Snapshot) -> None:
     """Delete the secondaries of an IPv4 network before their primary address, and let the kernel
     promote one of those that stay.
 
     A primary address takes its secondaries along. Promoted one after the other, thousands of them
     cost the kernel minutes (inet_del_ifa, fib_add_ifaddr).
     """
+    if not any(isinstance(step, DelAddress) for plan in plans for step in plan.steps):
+        return
     leaving: dict[Network, list[Deletion]] = {}
     coming: set[Network] = set()
     for plan in plans:
