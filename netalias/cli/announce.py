@@ -6,7 +6,7 @@ from netalias import errors
 from netalias.claim import Policy, mark_crowded, reannouncement, reason_not_to_announce
 from netalias.claim.announce import send
 from netalias.cli.output import complain, write
-from netalias.observed import select
+from netalias.observed.query import select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

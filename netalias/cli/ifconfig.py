@@ -84,7 +84,7 @@ def _observe() -> Observed:
 def _find(name: str) -> Alias:
     """The alias of that name. Raises BadName, NoSuchDevice."""
     from netalias.model import names
-    from netalias.observed import find
+    from netalias.observed.query import find
 
     return find(_observe(), names.parse(name)[0])
 

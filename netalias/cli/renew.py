@@ -8,7 +8,7 @@ from netalias.engine.renew import lengths_of, removals
 from netalias.engine.renew import renew as renew_leases
 from netalias.model import names
 from netalias.model.leases import leftovers, renewals, running
-from netalias.observed import find, select
+from netalias.observed.query import find, select
 from netalias.plan import steps_of
 from netalias.views.changes import record, record_renewals
 

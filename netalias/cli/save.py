@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def save(options: Options, words: list[str]) -> int:
     """Print the aliases of the kernel as lines of a file; the exit status."""
-    from netalias.observed import only, select
+    from netalias.observed.query import only, select
 
     with options.engine() as engine:
         observed = engine.observe()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def detail(options: Options, engine: Engine, name: str) -> int:
     """Print the details of one alias (``netalias eth0:0``); the exit status."""
     from netalias.model.names import parse
-    from netalias.observed import select
+    from netalias.observed.query import select
 
     observed = engine.observe_one(parse(name)[0])
     aliases = select(observed, [name])
@@ -65,7 +65,11 @@ def _observed(engine: Engine, options: Options, words: list[str]) -> Observed:
 def _selected(observed: Observed, words: list[str]) -> list[Alias]:
     """The aliases that *words* select, and the labels of others that no alias can be called, in
     chain order. Raises BadName, NoSuchDevice."""
-    from netalias.observed import ordered, select
+    from netalias.observed import ordered
+
+    if not (words or observed.labelled):
+        return ordered(observed.aliases, observed.snapshot)
+    from netalias.observed.query import select
 
     if not observed.labelled:
         return select(observed, words)

@@ -37,9 +37,9 @@ def read(
     one, they are taken as managers of this namespace. Otherwise they are read only in the namespace
     of the machine. *files* declare the aliases, by default the usual ones, which are those of the
     machine too. *identified*: the machine has a machine ID. Raises KernelError, and NoSuchDevice as
-    observed.select() does.
+    observed.query.select() does.
     """
-    from netalias.observed import select
+    from netalias.observed.query import select
 
     aliases = select(observed, words)
     named = [observed.snapshot.device(word) for word in words if ":" not in word]

@@ -20,8 +20,8 @@ from netalias.model import (
 from netalias.model.leases import MarkAddress
 from netalias.model.names import SLOT_MAX, AliasName
 from netalias.model.steps import REMOVE, AddAddress, DelAddress
-from netalias.observed import find
 from netalias.observed.heirs import heir, network_of
+from netalias.observed.query import find
 from netalias.plan import Difference, Plan, steps_of
 from netalias.plan.diff import CHANGED
 from netalias.plan.order import arrange

@@ -13,7 +13,8 @@ from netalias.engine.connected import examine, left_behind
 from netalias.engine.probing import Probes
 from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
-from netalias.observed import Observed, only
+from netalias.observed import Observed
+from netalias.observed.query import only
 from netalias.plan import Difference
 from netalias.plan.compare import compare
 from netalias.plan.diff import REMOVED, Diff, Skipped, removal

@@ -10,7 +10,7 @@ from errno import EADDRNOTAVAIL, ENODEV
 
 from netalias.engine import execute
 from netalias.model.leases import leftovers, renewals, running
-from netalias.observed import select
+from netalias.observed.query import select
 from netalias.plan import steps_of
 from netalias.plan.diff import removal
 from netalias.views.changes import record_renewals

@@ -104,12 +104,12 @@ VERBS = (
     (
         "lookup 192.0.2.11",
         0,
-        f"{VERB} {READ} {KERNEL} netalias.observed.index {INET}",
+        f"{VERB} {READ} {KERNEL} netalias.observed.query netalias.observed.index {INET}",
     ),
     (
         "eth9:0",
         0,
-        f"{VERB} {WISH} {READ} {KERNEL} {INET} {PLAIN}",
+        f"{VERB} {WISH} {READ} {KERNEL} netalias.observed.query {INET} {PLAIN}",
     ),
     (
         "--dry-run eth9:8 192.0.2.18 kind macvlan",
