@@ -27,7 +27,7 @@ from netalias.model import (
     Snapshot,
     names,
 )
-from netalias.model.steps import RETIRE, AddAddress, DelLink, SetLink
+from netalias.model.steps import RETIRE, AddAddress, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -194,9 +194,11 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
             from netalias.plan.special import note
 
             result.notes += note(goal, observed)
-    if kind != "label":
-        result.notes += _long_name(goal, short, result.alias, observed)
-    elif wish.metric:
+    if short and kind != "label" and (result.alias is None or result.alias.device is None):
+        from netalias.plan.notes import long_name
+
+        result.notes += long_name(goal, short, observed)
+    if kind == "label" and wish.metric:
         from netalias.plan.notes import unused_metric
 
         result.notes += unused_metric(goal, wish.metric)
@@ -285,7 +287,6 @@ def _check_new(
     *primary* is the name that its device would get; *alias* is a foreign label of that name.
     Raises NoSuchDevice or NotOurs without an address, AlreadyExists if a device has the name.
     """
-    remnants: list[Step] = []
     if not wish.address:
         if alias is not None:
             raise errors.NotOurs(
@@ -293,39 +294,11 @@ def _check_new(
                 "only deleting it by name is possible",
             )
         raise errors.NoSuchDevice(f"{name}: there is no such alias", "an address creates it")
-    for taken in (name, primary):
-        device = observed.snapshot.device(taken)
-        if device is None:
-            continue
-        if device in observed.remnants:
-            remnants = [DelLink(device.name, device.index, device.group)]
-            continue
-        other = next((one for one in observed.aliases if one.device is device), None)
-        if other is None:
-            raise errors.AlreadyExists(
-                f"{name}: {taken} names the device {device.name}, which netalias did not make"
-            )
-        if other.name == name:
-            raise errors.AlreadyExists(f"{name}: {taken} names the alias {device.name} already")
-        from netalias.plan.renamed import give_way
+    if observed.snapshot.device(name) or observed.snapshot.device(primary):
+        from netalias.plan.taken import cleared
 
-        remnants += give_way(other, device, taken, observed)
-    return remnants
-
-
-def _long_name(goal: Goal, short: str, alias: Alias | None, observed: Observed) -> list[str]:
-    """A note on a new alias device whose name programs cut to *short*; once for each main device in
-    a run."""
-    name = goal.name
-    if not short or (alias is not None and alias.device is not None):
-        return []
-    if name.main in observed.long_named:
-        return []
-    observed.long_named.add(name.main)
-    return [
-        f"{name}: give programs the name {goal.device}: many cut this one at"
-        f" {names.NAME_MAX} bytes, to {short}, and use {name.main} or another alias of it"
-    ]
+        return cleared(name, primary, observed)
+    return []
 
 
 def _kind(

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from netalias.model.names import NAME_MAX
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.families import Registry
     from netalias.kinds import Goal
     from netalias.model import Alias
     from netalias.model.names import AliasName
+    from netalias.observed import Observed
+
+
+def long_name(goal: Goal, short: str, observed: Observed) -> list[str]:
+    """The name of a new alias device is one that programs cut to *short*; once for each main device
+    in a run."""
+    name = goal.name
+    if name.main in observed.long_named:
+        return []
+    observed.long_named.add(name.main)
+    return [
+        f"{name}: give programs the name {goal.device}: many cut this one at"
+        f" {NAME_MAX} bytes, to {short}, and use {name.main} or another alias of it"
+    ]
 
 
 def lost_when_down(alias: Alias) -> list[str]:
