@@ -13,16 +13,7 @@ rules of addresses are in addresses.py, those of devices in links.py and devices
 
 from __future__ import annotations
 
-from errno import (
-    EAFNOSUPPORT,
-    EINVAL,
-    ENODEV,
-    ENOENT,
-    ENXIO,
-    EOPNOTSUPP,
-    EPERM,
-    ERANGE,
-)
+from errno import EINVAL, ENODEV, ENOENT, ENXIO, EOPNOTSUPP, EPERM, ERANGE
 
 from netalias import errors
 from netalias.kernel import Kernel, refused
@@ -71,9 +62,6 @@ KINDS = ("macvlan", "ipvlan", "dummy", "veth", "bridge")
 ALTNAMES_MAX = 496
 """Altnames that fit the property list, whose size has 16 bits (rtnl_alt_ifname)."""
 IFALIAS_MAX = 254
-ADDRGEN_MAX = 3
-ADDRGEN_STABLE = 2
-"""Mode stable_secret, refused while no secret is set."""
 GONE = {AF_INET: "ipv4: Device not found", AF_INET6: "ipv6: Unable to find the interface"}
 
 
@@ -250,7 +238,7 @@ class Memory(Kernel):
         node.link = link if isinstance(link, int) else self._named(link, f"add {name}").index
         node.remote, node.ifalias, node.altnames = remote, ifalias, tuple(altnames)
         node.mac = mac if mac is not None else b""
-        with _Stage(f"add {name}"):
+        with inet.Stage(f"add {name}"):
             for altname in altnames:
                 self._links.check_free(altname)
             self._links.create(node)
@@ -260,7 +248,7 @@ class Memory(Kernel):
     def remove_device(self, name: str) -> None:
         """``ip link del``, of any device."""
         node = self._named(name, f"del {name}")
-        with _Stage(f"del {name}"):
+        with inet.Stage(f"del {name}"):
             self._links.remove(node)
 
     def set_device(
@@ -279,7 +267,7 @@ class Memory(Kernel):
     ) -> None:
         """``ip link set``; *carrier* plugs or pulls the cable, *master* 0 frees a port."""
         node = self._named(device, f"set {device}")
-        with _Stage(f"set {device}"):
+        with inet.Stage(f"set {device}"):
             if name is not None:
                 self._links.rename(node, name)
             if master is not None:
@@ -288,7 +276,7 @@ class Memory(Kernel):
             if group is not None:
                 node.group = group
             if addrgen is not None:
-                _check_addrgen(node, addrgen)
+                devices.check_addrgen(node, addrgen)
                 node.addrgen = addrgen
             if carrier is not None:
                 node.carrier = carrier
@@ -298,17 +286,17 @@ class Memory(Kernel):
     def add_address(self, device: str, address: Address | str, **fields: object) -> Address:
         """``ip addr add``: an Address, or ``10.0.0.1/24`` and the *fields* of an Address."""
         node = self._named(device, f"addr add dev {device}")
-        entry = inet.copy(address) if isinstance(address, Address) else _parse(address)
+        entry = inet.copy(address) if isinstance(address, Address) else inet.parse(address)
         for key, value in fields.items():
             setattr(entry, key, value)
-        with _Stage(f"addr add dev {device}"):
+        with inet.Stage(f"addr add dev {device}"):
             self._add_address(node, entry)
         return entry
 
     def add_proxy(self, device: str, proxy: Proxy) -> None:
         """``ip neigh add proxy``; ``proxy.index`` is ignored."""
         node = self._named(device, f"neigh add proxy dev {device}")
-        with _Stage(f"neigh add proxy dev {device}"):
+        with inet.Stage(f"neigh add proxy dev {device}"):
             devices.put(node, proxy)
 
     def add_default(self, device: str, gateway: str) -> None:
@@ -326,13 +314,13 @@ class Memory(Kernel):
     def remove_address(self, device: str, address: Address | str) -> None:
         """``ip addr del``."""
         node = self._named(device, f"addr del dev {device}")
-        entry = address if isinstance(address, Address) else _parse(address)
-        with _Stage(f"addr del dev {device}"):
+        entry = address if isinstance(address, Address) else inet.parse(address)
+        with inet.Stage(f"addr del dev {device}"):
             self._delete_address(node, entry)
 
     def fail_address(self, device: str, address: str) -> None:
         """Another host has an IPv6 address: duplicate address detection has failed."""
-        wanted = _parse(address)
+        wanted = inet.parse(address)
         for entry in self._named(device, f"addr show dev {device}").entries:
             if entry.local == wanted.local:
                 entry.flags |= IFA_F_DADFAILED
@@ -405,7 +393,7 @@ class Memory(Kernel):
         if step.mac is not None and len(step.mac) != len(node.mac):
             raise Refusal(EINVAL)
         if step.addrgen is not None:
-            _check_addrgen(node, step.addrgen)
+            devices.check_addrgen(node, step.addrgen)
         self._change(node, mac=step.mac, mtu=step.mtu, ifalias=step.ifalias, up=step.up)
         # The families come last, after the device went up (do_setlink in net/core/rtnetlink.c).
         node.configure(step.conf or {})
@@ -480,40 +468,8 @@ class Memory(Kernel):
             rules.forget(node, AF_INET)
 
 
-class _Stage:
-    """Context that turns a Refusal into a KernelError."""
-
-    def __init__(self, operation: str) -> None:
-        self.operation = operation
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, Refusal):
-            raise errors.kernel_error(self.operation, problem.errno, problem.text) from None
-
-
-def _check_addrgen(node: Node, mode: int) -> None:
-    """Check an ADDR_GEN_MODE before any change (inet6_validate_link_af). Raises Refusal."""
-    if not node.inet6:
-        raise Refusal(EAFNOSUPPORT)
-    if mode > ADDRGEN_MAX or mode == ADDRGEN_STABLE:
-        raise Refusal(EINVAL)
-
-
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _parse(text: str) -> Address:
-    """The Address in ``10.0.0.1/24`` or ``2001:db8::1``."""
-    from _socket import inet_pton
-
-    word, slash, length = text.partition("/")
-    family = AF_INET6 if ":" in word else AF_INET
-    local = inet_pton(family, word)
-    return Address(0, family, local, int(length) if slash else len(local) * 8)
 
 
 RULES: dict[type[Step], Callable[[Memory, Any], None]] = {

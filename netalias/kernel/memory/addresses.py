@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from errno import EADDRNOTAVAIL, EEXIST, EINVAL, ERANGE
 
+from netalias import errors
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -395,3 +396,27 @@ def eui64(mac: bytes, number: int = 0) -> bytes:
     if number:
         return mac[:3] + number.to_bytes(2, "big") + mac[3:]
     return bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]
+
+
+class Stage:
+    """Context that turns a Refusal into a KernelError."""
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, Refusal):
+            raise errors.kernel_error(self.operation, problem.errno, problem.text) from None
+
+
+def parse(text: str) -> Address:
+    """The Address in ``10.0.0.1/24`` or ``2001:db8::1``."""
+    from _socket import inet_pton
+
+    word, slash, length = text.partition("/")
+    family = AF_INET6 if ":" in word else AF_INET
+    local = inet_pton(family, word)
+    return Address(0, family, local, int(length) if slash else len(local) * 8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EADDRNOTAVAIL, EINVAL, ENOBUFS, ENOENT
+from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, ENOBUFS, ENOENT
 
 from netalias import errors
 from netalias.kernel.memory.addresses import Refusal
@@ -37,6 +37,9 @@ STACKED = ("macvlan", "ipvlan")
 DEFAULT_MODE = {"macvlan": 2, "ipvlan": 1}
 """Modes of ``ip link add`` without a mode: MACVLAN_MODE_VEPA and IPVLAN_MODE_L3."""
 
+ADDRGEN_MAX = 3
+ADDRGEN_STABLE = 2
+"""Mode stable_secret, refused while no secret is set."""
 IF_OPER_UNKNOWN = 0
 IF_OPER_DOWN = 2
 IF_OPER_LOWERLAYERDOWN = 3
@@ -174,3 +177,11 @@ def forget(node: Node, family: int) -> None:
     """Remove all entries of a family."""
     for key in [key for key in node.proxies if key[0] == family]:
         del node.proxies[key]
+
+
+def check_addrgen(node: Node, mode: int) -> None:
+    """Check an ADDR_GEN_MODE before any change (inet6_validate_link_af). Raises Refusal."""
+    if not node.inet6:
+        raise Refusal(EAFNOSUPPORT)
+    if mode > ADDRGEN_MAX or mode == ADDRGEN_STABLE:
+        raise Refusal(EINVAL)
