@@ -142,27 +142,10 @@ class Device(Value):
     """
 
     __slots__ = (
-        "altnames",
-        "arp_announce",
-        "arp_ignore",
-        "flags",
-        "group",
-        "ifalias",
-        "index",
-        "inet6",
-        "kind",
-        "link",
-        "mac",
-        "master",
-        "mode",
-        "mtu",
-        "name",
-        "operstate",
-        "promote",
-        "remote",
-        "stats",
-        "type",
-    )
+        "altnames", "arp_announce", "arp_ignore", "flags", "group", "ifalias", "index", "inet6",
+        "kind", "link", "mac", "master", "mode", "mtu", "name", "operstate", "promote", "remote",
+        "stats", "type",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -231,21 +214,9 @@ class Address(Value):
     """
 
     __slots__ = (
-        "age",
-        "broadcast",
-        "family",
-        "flags",
-        "index",
-        "label",
-        "local",
-        "metric",
-        "peer",
-        "preferred",
-        "prefixlen",
-        "protocol",
-        "scope",
-        "valid",
-    )
+        "age", "broadcast", "family", "flags", "index", "label", "local", "metric", "peer",
+        "preferred", "prefixlen", "protocol", "scope", "valid",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -363,21 +334,9 @@ class Alias(Value):
     """
 
     __slots__ = (
-        "address",
-        "device",
-        "entry",
-        "family",
-        "gateway",
-        "kind",
-        "lease",
-        "linklocal",
-        "main",
-        "name",
-        "ours",
-        "prefixlen",
-        "sheltered",
-        "whole",
-    )
+        "address", "device", "entry", "family", "gateway", "kind", "lease", "linklocal", "main",
+        "name", "ours", "prefixlen", "sheltered", "whole",
+    )  # fmt: skip
 
     def __init__(
         self,
