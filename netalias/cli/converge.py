@@ -16,11 +16,9 @@ from netalias.cli.output import complain, write
 from netalias.desired import declarations
 from netalias.disclosure import withheld
 from netalias.engine import reconcile as converging
-from netalias.families import FAMILIES
 from netalias.model.listing import first
 from netalias.runtime import remember
 from netalias.sources import configuration
-from netalias.views.diff import WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -367,7 +365,7 @@ def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:
 
 def _counts(engine: Engine) -> dict[tuple[str, str, str], int]:
     """The numbers of our aliases by main device, kind and family."""
-    from netalias.views import FAMILIES
+    from netalias.families import FAMILIES
 
     found: dict[tuple[str, str, str], int] = {}
     for alias in engine.observe().aliases:

@@ -270,7 +270,7 @@ class Engine:
     def owner(self, address: str, type_name: str = "") -> Alias | None:
         """The alias that owns *address*, as by observed.lookup(). Raises BadAddress, FamilyError,
         KernelError."""
-        from netalias.observed import lookup
+        from netalias.observed.query import lookup
 
         alias_type = self.registry.get(type_name or ("ipv6" if ":" in address else "ip"))
         packed, _ = alias_type.parse(address)

@@ -14,7 +14,7 @@ from netalias.observed import Observed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Protocol
 
     from netalias.desired import Wish
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netalias.kernel import Kernel
     from netalias.model import Alias, Device, Snapshot
     from netalias.model.names import AliasName
+    from netalias.observed import Taken
     from netalias.observed.outlets import Outlets
     from netalias.plan import Plan
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
         group: int
 
         def outlets(self) -> Outlets: ...
-        def macs(self, name: AliasName, main: Device, *, random: bool) -> Iterator[bytes]: ...
+        def macs(self, name: AliasName, main: Device, taken: Taken, *, random: bool) -> bytes: ...
         def plan_in(self, observed: Observed, wish: Wish, force: bool) -> Plan | None: ...
 
 
@@ -141,7 +142,7 @@ def shown(engine: Looking, snapshot: Snapshot, name: AliasName) -> Observed | No
 def owned(engine: Looking, snapshot: Snapshot, address: str, type_name: str) -> Alias | None:
     """The alias that owns *address*, read by Kernel.owners(); None if no alias that is up does: one
     that is down may have it in its record only."""
-    from netalias.observed import lookup
+    from netalias.observed.query import lookup
 
     found = lookup(NearObserved(snapshot, engine.registry, engine.group), address, type_name)
     return found if found is not None and found.up and _stands(found) else None

@@ -12,7 +12,8 @@ from netalias import desired
 from netalias.desired import export
 from netalias.families import FAMILIES
 from netalias.model import Alias, names
-from netalias.observed import find, ordered, select
+from netalias.observed import ordered
+from netalias.observed.query import find, select
 from netalias.views.fields import fields
 
 TYPE_CHECKING = False
