@@ -95,6 +95,31 @@ def read(paths: Sequence[str], stdin: BinaryIO | None = None) -> list[tuple[str,
     return found
 
 
+def replaceable(file: str) -> str:
+    """The path without links of a file of declarations that may be replaced, which need not exist.
+    Raises StateError for a file that others could change, and one that is not the administrator's.
+    """
+    if file.startswith(tuple(f"{folder}/" for folder in FOLDERS[1:])):
+        raise errors.StateError(
+            f"{file}: this is not a file of the administrator",
+            f"a copy in {FOLDERS[0]} takes its place",
+        )
+    resolved = trust.resolved if trust.careful() else path.realpath
+    try:
+        if path.lexists(file):
+            way = resolved(file)
+        else:
+            folder, _, name = file.rpartition("/")
+            way = f"{resolved(folder)}/{name}"
+    except (OSError, ValueError) as error:
+        raise _failed(file, error) from None
+    if way == MASK:
+        raise errors.StateError(f"{file}: masked by a link to {MASK}", f"rm {file}")
+    if path.lexists(way) and not path.isfile(way):
+        raise errors.StateError(f"{file}: {trust.NOT_REGULAR}")
+    return way
+
+
 def decode(found: Iterable[tuple[str, bytes]]) -> list[tuple[str, str]]:
     """Name and text of each file: UTF-8 without a byte order mark, other bytes as surrogates."""
     return [

@@ -24,13 +24,12 @@ class Options:
 
     __slots__ = (
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "changes",
-        "color",
-        "confirm", "conflict", "details", "dry_run", "every", "exit_when_down", "force", "group",
+        "color", "confirm", "conflict", "details", "dry_run", "every", "exit_when_down", "force", "group",
         "hands_off", "help", "inet", "inet6", "json", "kind", "mac", "mapping", "max_aliases",
         "metrics", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down",
         "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty", "quiet", "rate",
-        "recorded", "registry", "release", "source", "special", "syntax", "texts", "timestamps",
-        "tree", "verbose", "version", "wait",
+        "recorded", "registry", "release", "save", "source", "special", "syntax", "texts",
+        "timestamps", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -46,7 +45,7 @@ class Options:
         self.on_carrier = self.on_no_carrier = ""
         self.acd = self.announce = self.conflict = self.max_aliases = self.rate = self.texts = ""
         self.kind = self.mapping = self.source = ""
-        self.absent_ok = self.adopt = self.every = self.syntax = False
+        self.absent_ok = self.adopt = self.every = self.save = self.syntax = False
         self.registry: Registry | None = None
         self.special: list[str] = []
         self.changes: list[dict[str, object]] | None = None
@@ -82,6 +81,8 @@ def _alias(options: Options, words: list[str]) -> int:
     """Execute ``NAME``, ``NAME WORD...`` or ``NAME-``, for a range too; the exit status."""
     # desired.commands.is_many(), without loading it for every command.
     slot = words[0].partition(":")[2]
+    if options.save:
+        return int(_function("cli.saving.save")(options, words))
     if "-" in slot[:-1] or (slot[-1:] == "-" and words[1:]):
         verb = "cli.show.show" if len(words) == 1 and words[0][-1] != "-" else "cli.batch.many"
         return int(_function(verb)(options, words))
@@ -192,7 +193,10 @@ def run(words: Sequence[str], options: Options) -> int:
 def execute(options: Options, verb: str, rest: list[str]) -> int:
     """Execute *verb*, empty for the name of an alias; *rest* begins with it. The exit status."""
     if not verb:
-        return _alias(options, rest)
+        status = _alias(options, rest)
+        if not status and rest[1:] and rest[0][-1] != "-" and sys.stderr and sys.stderr.isatty():
+            _function("cli.lasting.warn")(options, rest)
+        return status
     return int(_function(VERBS[verb])(options, rest[1:]))
 
 

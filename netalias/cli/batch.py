@@ -109,6 +109,7 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
             raise errors.UsageError("--confirm has no place in a batch")
         if rehearsal:
             options.metrics = ""
+            options.save = False
         return engine.lent(
             runtime=PrivateDirectory(directory),
             registry=options.registry or engine.registry,

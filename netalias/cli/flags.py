@@ -49,6 +49,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--mac": ("mac", True),
     "--no-initial": ("no_initial", True),
     "--release": ("release", True),
+    "--save": ("save", True),
     "--syntax": ("syntax", True),
     "--tree": ("tree", True),
 }
@@ -129,6 +130,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--on-up": ("monitor",),
     "--only": ("check", "reconcile", "save"),
     "--release": ("watch",),
+    "--save": ("",),
     "--syntax": ("check",),
     "--texts": ("watch",),
     "--timestamps": ("monitor",),

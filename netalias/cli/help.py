@@ -91,6 +91,7 @@ Options, before or after the verb, and before NAME
   --hands-off                      leave the sysctls of main devices alone
   --force                          go on when the main device is down; batch: after errors
   --absent-ok                      NAME-: an alias that is not there is no error
+  --save                           NAME: write the change into the files as well
   --syntax                         check: only read the files, and ask the kernel nothing
   --only MAIN                      check, reconcile, save: only the aliases of one main device
   --allow-empty                    reconcile: go on when nothing is declared

@@ -12,4 +12,5 @@
     sdnotify.py     messages to the service manager
     journal.py      log lines with priorities
     backoff.py      pauses that grow, debouncing
+    replacement.py  a file that is replaced as a whole, or brought back
 """

@@ -1,0 +1,159 @@
+"""Whether what a command has made will last: a watcher, a cron job or a timer may take it away.
+
+One line on the terminal says so, after the change. Nothing of it is an error: what cannot be read
+is passed over.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+
+from netalias import errors, sources
+from netalias.cli.output import complain
+from netalias.desired import declarations, ranges
+from netalias.disclosure import withheld
+from netalias.engine.reconcile import Rules, look
+from netalias.model.names import AliasName
+from netalias.plan.diff import REMOVED
+from netalias.runtime import instance
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netalias.cli import Options
+    from netalias.engine import Engine
+
+CRONTABS = ("/etc/crontab",)
+CRON_FOLDERS = ("/etc/cron.d", "/var/spool/cron/crontabs", "/var/spool/cron")
+TIMERS = (
+    "/etc/systemd/system/timers.target.wants/netalias.timer",
+    "/run/systemd/system/timers.target.wants/netalias.timer",
+)
+SIZE = 1 << 16
+"""Bytes of a crontab that are looked at."""
+NAME = "netalias"
+VERB = "reconcile"
+NETNS = ("-n", "--netns")
+
+
+class Keeper:
+    """Something that makes the aliases what *files* declare, by default those of the host."""
+
+    __slots__ = ("files", "title")
+
+    def __init__(self, title: str, files: Sequence[str] = ()) -> None:
+        self.title = title
+        self.files = tuple(files)
+
+
+def warn(options: Options, words: Sequence[str]) -> None:
+    """Write the line for a command that has changed aliases."""
+    if options.quiet or options.dry_run:
+        return
+    try:
+        text = sentence(options, words)
+    except (errors.NetaliasError, OSError):
+        return
+    if text:
+        complain(text, "warning: ")
+
+
+def sentence(options: Options, words: Sequence[str], root: str = "") -> str:
+    """What becomes of the aliases of a command, empty if they last. *root* is put before the paths
+    of crontabs and timers. Raises NetaliasError, OSError."""
+    main, slots = ranges.slots(words[0])
+    with options.engine() as engine:
+        keeper = found(engine, options.netns, root)
+        if keeper is None:
+            return ""
+        declared = _declared(engine, keeper)
+        device = engine.snapshot().device(main)
+        if device is None:
+            return ""
+        known = {block.wish.name.main for block in declared.blocks}
+        rules = Rules(only=device.name if device.name in known else "", force=True)
+        items = look(engine, declared, rules).items
+    mine = {AliasName(device.name, slot) for slot in slots}
+    lost = [item for item in items if item.name in mine and item.sysctl_change is None]
+    if not lost:
+        return ""
+    some = str(lost[0].name) + (f" and {len(lost) - 1} more" if lost[1:] else "")
+    if all(item.sign == REMOVED for item in lost):
+        them = "them" if lost[1:] else "it"
+        return (
+            f"no file declares {some}: {keeper.title} will remove {them} (--save declares {them})"
+        )
+    return f"the files declare {some} otherwise: {keeper.title} will undo this (--save)"
+
+
+def _declared(engine: Engine, keeper: Keeper) -> declarations.Declarations:
+    """What the files of *keeper* declare. Raises StateError, DeclarationError."""
+    texts = sources.decode(sources.read(keeper.files))
+    declared = declarations.parse(texts, engine.registry, withheld)
+    declarations.check(declared)
+    return declared
+
+
+def found(engine: Engine, netns: str, root: str = "") -> Keeper | None:
+    """Who keeps the aliases of the namespace, None for nobody. Cron jobs count for the namespace
+    *netns* that they name, and the timer for that of the host."""
+    folder = engine.runtime.path
+    watcher = instance.running(folder) if folder else None
+    if watcher is not None:
+        return Keeper(f"netalias watch (pid {watcher.pid})", watcher.files)
+    for file in _crontabs(root):
+        for line in _lines(file):
+            files = job(line, netns)
+            if files is not None:
+                return Keeper(f"the cron job in {file}", files)
+    for file in TIMERS if not netns else ():
+        if os.path.lexists(root + file):
+            return Keeper("netalias.timer")
+    return None
+
+
+def job(line: str, netns: str) -> list[str] | None:
+    """The files of ``netalias reconcile [FILE]...`` in a line of a crontab, for the namespace
+    *netns*; None if the line does something else."""
+    words = line.partition("#")[0].split()
+    at = next((n for n, word in enumerate(words) if word.rpartition("/")[2] == NAME), -1)
+    if at < 0 or VERB not in words[at:]:
+        return None
+    verb = words.index(VERB, at)
+    options = words[at + 1 : verb]
+    pairs = pairwise(options)
+    if "".join(word for option, word in pairs if option in NETNS) != netns:
+        return None
+    files = []
+    for word in words[verb + 1 :]:
+        if word[0] in ";&|<>12":
+            break
+        if word.startswith("/"):
+            files.append(word)
+    return files
+
+
+def _crontabs(root: str) -> Iterator[str]:
+    yield from (root + file for file in CRONTABS)
+    for folder in CRON_FOLDERS:
+        try:
+            entries = sorted(os.listdir(root + folder))
+        except OSError:
+            continue
+        yield from (f"{root}{folder}/{name}" for name in entries if "." not in name)
+
+
+def _lines(file: str) -> list[str]:
+    """The lines of a crontab; none if it cannot be read."""
+    try:
+        opened = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return []
+    try:
+        return os.read(opened, SIZE).decode("utf-8", "surrogateescape").split("\n")
+    except OSError:
+        return []  # a folder
+    finally:
+        os.close(opened)

@@ -1,0 +1,187 @@
+"""The option --save: what a command does is written into the files of declarations too.
+
+The files are replaced before the kernel is changed, and brought back if it refuses: a watcher that
+sees both finds them in agreement, whatever comes first.
+"""
+
+from __future__ import annotations
+
+from netalias import cli, errors, sources
+from netalias.cli.output import complain, write
+from netalias.desired import export
+from netalias.desired.amend import Present, amend
+from netalias.desired.spelling import Entry, items
+from netalias.disclosure import withheld
+from netalias.engine.batch import parse_command
+from netalias.families import lazy
+from netalias.model import names
+from netalias.runtime.private import PrivateDirectory
+from netalias.system.replacement import Replacement
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.cli import Options
+    from netalias.desired import Wish
+    from netalias.desired.amend import Amended
+    from netalias.engine import Engine
+    from netalias.model.names import AliasName
+    from netalias.observed import Observed
+
+BOM = b"\xef\xbb\xbf"
+
+
+def save(options: Options, words: list[str]) -> int:
+    """Execute a command for aliases and write it into the files; the exit status.
+
+    Raises StateError, DeclarationError and NotPermitted before anything is changed.
+    """
+    options.registry = lazy()
+    wishes = [one.wish for one in parse_command(words, options.registry) if one.wish is not None]
+    options.save = False
+    if wishes[0].empty:
+        return cli.run(words, options)
+    opener, dry = options.opener, options.dry_run
+    with opener(options) as engine, engine.transaction(dry=dry) as transaction:
+        path = "" if dry else transaction.path
+        if not dry:
+            engine.kernel.permitted()
+        read = sources.read(())
+        observed = engine.observe()
+        amended = _amended(engine, observed, read, wishes, words)
+        if dry or options.verbose:
+            _tell(amended)
+        files = _Files([] if dry else _contents(amended, dict(read)))
+        if _forgets(wishes, observed, amended):
+            options.absent_ok = True
+        options.opener = lambda _: engine.lent(runtime=PrivateDirectory(path))
+        try:
+            with files:
+                status = cli.run(words, options)
+                files.done = status == errors.STATUS_OK or _gone(wishes, engine)
+        finally:
+            options.opener = opener
+        if not files.done and amended.texts:
+            complain(f"not saved: {', '.join(amended.texts)}")
+    return status
+
+
+def _amended(
+    engine: Engine,
+    observed: Observed,
+    read: list[tuple[str, bytes]],
+    wishes: Sequence[Wish],
+    words: Sequence[str],
+) -> Amended:
+    return amend(
+        sources.decode(read),
+        engine.registry,
+        wishes,
+        words,
+        _present(observed, engine),
+        target=sources.DEFAULT,
+        check=sources.replaceable,
+        withheld=withheld,
+    )
+
+
+def _tell(amended: Amended) -> None:
+    """Print the lines that go and come."""
+    shown = [(file, line) for file, line in amended.lines if not withheld(file)]
+    write("".join(f"{file}: {names.printable(line)}\n" for file, line in shown))
+
+
+def _contents(amended: Amended, before: dict[str, bytes]) -> list[tuple[str, bytes]]:
+    """Path and content of the files that differ."""
+    found = []
+    for file, text in amended.texts.items():
+        mark = BOM if before.get(file, b"").startswith(BOM) else b""
+        found.append((sources.replaceable(file), mark + text.encode("utf-8", "surrogateescape")))
+    return found
+
+
+def _forgets(wishes: Sequence[Wish], observed: Observed, amended: Amended) -> bool:
+    """Whether each alias to delete is there or declared: it is enough that its line goes."""
+    if not wishes[0].delete:
+        return False
+    there = _present_names(observed)
+    return all(_primary(wish, observed) in there | amended.declared for wish in wishes)
+
+
+def _gone(wishes: Sequence[Wish], engine: Engine) -> bool:
+    """Whether the command deletes, and none of its aliases is there any more."""
+    if not wishes[0].delete:
+        return False
+    observed = engine.observe()
+    there = _present_names(observed)
+    return not any(_primary(wish, observed) in there for wish in wishes)
+
+
+def _present_names(observed: Observed) -> set[AliasName]:
+    return {alias.name for alias in observed.aliases if alias.ours}
+
+
+def _primary(wish: Wish, observed: Observed) -> AliasName:
+    """The name of *wish* with the primary name of the main device."""
+    device = observed.snapshot.device(wish.name.main)
+    return wish.name if device is None else names.AliasName(device.name, wish.name.slot)
+
+
+class _Files:
+    """The files while the command is executed: they are brought back unless it is ``done``."""
+
+    def __init__(self, contents: Sequence[tuple[str, bytes]]) -> None:
+        self.done = False
+        self._files: list[Replacement] = []
+        try:
+            for file, content in contents:
+                self._files.append(Replacement(file, content))
+        except BaseException:
+            self._close()
+            raise
+
+    def __enter__(self) -> None:
+        try:
+            for file in self._files:
+                file.put()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            for file in self._files:
+                if not self.done:
+                    file.restore()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        for file in self._files:
+            file.close()
+
+
+def _present(observed: Observed, engine: Engine) -> Present:
+    """What amend() needs to know of the kernel."""
+
+    def main(name: str) -> str:
+        device = observed.snapshot.device(name)
+        return device.name if device is not None else name
+
+    def alias(name: AliasName) -> Entry | None:
+        found = observed.find(name)
+        words = export.words(found, engine.registry) if found is not None and found.ours else None
+        if found is None or words is None:
+            return None
+        length = str(found.asked)
+        registry = engine.registry
+        return Entry(name.slot, registry.get(found.family), found.address, length, items(words))
+
+    def mtu(name: AliasName) -> int:
+        device, found = observed.snapshot.device(name.main), observed.find(name)
+        if found is not None and found.device is not None:
+            return found.device.mtu
+        return device.mtu if device is not None else 0
+
+    return Present(main, alias, mtu)

@@ -1,0 +1,187 @@
+"""The option --save, over a kernel in memory and files in a folder of the test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netalias import cli, errors, sources
+from netalias.engine import Engine, Setup
+from netalias.kernel.memory import Memory
+from netalias.system import replacement
+
+
+class Host:
+    """A kernel in memory with eth0 and eth1, and the files of a host."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.memory = Memory()
+        for name in ("lo", "eth0", "eth1"):
+            if name != "lo":
+                self.memory.add_device(name, up=True)
+        self.capsys = capsys
+        self.main = folder / "netalias.conf"
+        self.folder = folder / "netalias.d"
+        self.folder.mkdir()
+
+    def __call__(self, text: str, status: int = 0) -> str:
+        """Standard output and standard error of a command."""
+        found = cli.main(text.split(), lambda options: Engine(Setup(self.memory, options.registry)))
+        out, err = self.capsys.readouterr()
+        assert found == status, out + err
+        return out + err
+
+    @property
+    def left(self) -> list[str]:
+        """The names in the folder of the main file."""
+        return sorted(os.listdir(self.main.parent))
+
+
+@pytest.fixture
+def host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Host:
+    """A host without files."""
+    monkeypatch.setattr(sources, "DEFAULT", str(tmp_path / "netalias.conf"))
+    volatile = str(tmp_path / "run")
+    monkeypatch.setattr(sources, "FOLDERS", (str(tmp_path / "netalias.d"), volatile))
+    monkeypatch.setattr("netalias.trust.careful", lambda: False)
+    return Host(tmp_path, capsys)
+
+
+COMMANDS = (
+    "eth0:0 10.0.0.1/24 kind macvlan", "eth0:0 down", "eth0:0 up", "eth0:0 mtu 1400",
+    "eth0:0 10.0.0.2",
+    "eth0:0 hw ether 02:00:00:00:00:05", "eth0:0 prefixlen 24", "eth0:0 kind label",
+    "eth0:1-4 10.0.1.1-4/32 kind macvlan", "eth0:2 down", "eth0:3-", "eth0:1-2 mtu 1300",
+    "eth1:5 2001:db8::5/64", "eth1:5 metric 7", "eth0:2- eth0:4-", "eth0:7 10.7.0.1 lease 600",
+    "eth0:7 lease off", "eth0:1 broadcast 10.0.1.255", "eth0:1 10.0.1.1/24 -broadcast",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("before", ["", "defaults mtu 1450 down prefixlen 30 kind label\n"])
+def test_what_was_done_is_declared(host: Host, before: str) -> None:
+    """After each command with --save a check finds no difference."""
+    host.main.write_text(before)
+    for command in COMMANDS:
+        host(f"--save {command}")
+        assert host("check --hands-off") == "", (command, host.main.read_text())
+    assert host.main.read_text().startswith(before)
+
+
+def test_a_file_keeps_its_mode_and_what_it_links_to(host: Host) -> None:
+    """A link stays a link; the file behind it is replaced, with its mode."""
+    real = host.folder / "real"
+    real.write_text("# mine\n")
+    real.chmod(0o640)
+    host.main.symlink_to(real)
+    host("--save eth0:0 10.0.0.1")
+    assert host.main.is_symlink()
+    assert real.read_text() == "# mine\neth0:0        10.0.0.1\n"
+    assert real.stat().st_mode & 0o7777 == 0o640
+    assert os.listdir(host.folder) == ["real"]
+
+
+def test_a_new_file_can_be_read_by_all(host: Host) -> None:
+    """Without a main file there is one afterwards."""
+    host("--save eth0:0 10.0.0.1")
+    assert host.main.stat().st_mode & 0o7777 == 0o644
+    assert host.left == ["netalias.conf", "netalias.d"]
+
+
+def test_what_the_kernel_refuses_is_not_saved(host: Host) -> None:
+    """The files are as before, to the inode."""
+    host.main.write_text("eth0:0 10.0.0.1\n")
+    before = host.main.stat()
+    host("--save nosuch:0 10.0.0.2", status=errors.STATUS_KERNEL)
+    after = host.main.stat()
+    assert (after.st_ino, after.st_mtime_ns, after.st_nlink) == (
+        before.st_ino, before.st_mtime_ns, 1,
+    )  # fmt: skip
+    assert host.left == ["netalias.conf", "netalias.d"]
+
+
+def test_a_part_that_was_refused_is_told(host: Host) -> None:
+    """The others were made, and the file is as before."""
+    host("eth0:5 10.0.0.5 kind label")
+    said = host("--save eth0:0-1 10.0.0.4-5 kind label", status=errors.STATUS_KERNEL)
+    assert f"not saved: {host.main}" in said
+    assert host.left == ["netalias.d"]
+
+
+def test_a_new_file_goes_where_the_kernel_refuses(host: Host) -> None:
+    """There was none before."""
+    host("--save nosuch:0 10.0.0.2", status=errors.STATUS_KERNEL)
+    assert host.left == ["netalias.d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("eth0:0 10.0.0.300\n", "1 error"), ("eth0:0 10.0.0.2\n", "1 error")],
+)
+def test_nothing_is_changed_where_it_cannot_be_declared(host: Host, text: str, reason: str) -> None:
+    """Files with an error, and an address that is declared already."""
+    host.main.write_text(text)
+    assert reason in host("--save eth0:5 10.0.0.2", status=errors.STATUS_USAGE)
+    assert host("show") == ""
+    assert host.main.read_text() == text
+
+
+def test_nothing_is_changed_where_the_file_cannot_be_replaced(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file is written before the kernel is changed: the file system may be full."""
+    host.main.write_text("")
+
+    def full(file: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(replacement.os, "fsync", full)
+    said = host("--save eth0:0 10.0.0.1", status=errors.STATUS_KERNEL)
+    assert said == f"netalias: {host.main}: it cannot be replaced: No space left on device\n"
+    assert host("show") == ""
+    assert host.left == ["netalias.conf", "netalias.d"]
+
+
+def test_a_volatile_file_is_not_changed(host: Host) -> None:
+    """A line in a folder of programs or of the vendor is refused, with the way out."""
+    volatile = host.main.parent / "run"
+    volatile.mkdir()
+    (volatile / "1.conf").write_text("eth0:0 10.0.0.1\n")
+    said = host("--save eth0:0 10.0.0.2", status=errors.STATUS_KERNEL)
+    assert "not a file of the administrator" in said
+    assert str(host.folder) in said
+    assert host("show") == ""
+
+
+def test_what_is_declared_but_not_there_can_be_deleted(host: Host) -> None:
+    """Its line goes. Without a line there is nothing to delete."""
+    host.main.write_text("eth0:0-2 10.0.0.1-3\n")
+    host("eth0:2 10.0.0.3")
+    assert host("--save eth0:1-") == ""
+    assert host("--save eth0:2- eth0:0-") == ""
+    assert host.main.read_text() == ""
+    assert "no such alias" in host("--save eth0:0-", status=errors.STATUS_KERNEL)
+
+
+def test_a_dry_run_tells_the_lines(host: Host) -> None:
+    """Nothing is written."""
+    host.main.write_text("eth0:0 10.0.0.1 # one\n")
+    host("eth0:0 10.0.0.1")
+    said = host("--dry-run --save eth0:0 down")
+    assert said.startswith(
+        f"{host.main}: - eth0:0 10.0.0.1 # one\n{host.main}: + eth0:0 10.0.0.1 down # one\n"
+    )
+    assert host.main.read_text() == "eth0:0 10.0.0.1 # one\n"
+    assert host.left == ["netalias.conf", "netalias.d"]
+
+
+def test_bytes_that_are_no_text_stay(host: Host) -> None:
+    """A byte order mark, and a comment in another encoding."""
+    host.main.write_bytes(b"\xef\xbb\xbf# \xe4\r\neth0:1 10.0.0.1\r\n")
+    host("--save eth0:2 10.0.0.2")
+    assert host.main.read_bytes() == (
+        b"\xef\xbb\xbf# \xe4\r\neth0:1 10.0.0.1\r\neth0:2 10.0.0.2\r\n"
+    )
