@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.cli import find_verb
 from netalias.cli.output import write
+from netalias.cli.wrapping import wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ Words
   acd off | fast | rfc             first check that no other host has the address (default off);
                                    IPv6: wait for the check of the kernel
   conflict skip | abort            if another host has it: skip this alias, or do nothing at all
-  announce off | N | every SECONDS announce the address N times (default 1); every: reconcile
-                                   repeats it
+  announce off | N | every S       announce the address N times (default 1); every S: reconcile
+                                   repeats it every S seconds
   optimistic                       use an IPv6 address while the kernel probes for it
   heal on | off                    in files: watch restores the alias when others change it (on)
   on-down free | keep              in files: watch frees or keeps it when its main goes down (free)
@@ -523,8 +524,8 @@ file is expected. The completion of bash, zsh and fish calls it.
 
 
 def text(verb: str) -> str:
-    """The help text of a verb; the main text when *verb* is empty."""
-    return VERBS[verb] if verb else MAIN
+    """The help text of a verb, 80 columns wide; the main text when *verb* is empty."""
+    return wrapped(VERBS[verb] if verb else MAIN)
 
 
 def subject(word: str) -> str:

@@ -157,15 +157,25 @@ def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]
 
     if not all(text.isprintable() for row in rows for text in row):
         rows = [tuple(map(printable, row)) for row in rows]
-    if not options.brief and len(rows) <= ROWS_DRAWN and _draws(options):
+    if options.brief:
+        if rows and options.color == "always":
+            from netalias.views.columns import painted
+
+            write(painted(rows))
+            return
+        write(aligned(rows[0], rows[1:]) if rows else "")
+        return
+    if len(rows) <= ROWS_DRAWN and _draws(options):
         from netalias.views.table import render
 
-        drawn = render(headings, rows, sys.stdout, color=_colors(options))
+        drawn = render(headings, rows, sys.stdout, color=_colors(options), width=_width())
         if drawn:
             write(drawn)
             return
-    if options.brief:
-        write(aligned(rows[0], rows[1:]) if rows else "")
+    if sys.stdout is not None and sys.stdout.isatty():
+        from netalias.views.columns import fitted
+
+        write(fitted(headings, rows, _width()))
     else:
         write(aligned(headings, rows))
 
@@ -179,6 +189,19 @@ def _draws(options: Options) -> bool:
     if options.color == "always":
         return True
     return environ.get("TERM", "dumb") != "dumb" and sys.stdout.isatty()
+
+
+def _width() -> int:
+    """The columns of the terminal, or those that COLUMNS says; 0 where there is neither."""
+    from os import environ, get_terminal_size
+
+    said = environ.get("COLUMNS", "")
+    if said.isascii() and said.isdigit():
+        return int(said)
+    try:
+        return get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return 0
 
 
 def _colors(options: Options) -> bool:
