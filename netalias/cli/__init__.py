@@ -24,12 +24,12 @@ class Options:
 
     __slots__ = (
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "changes",
-        "color", "confirm", "conflict", "details", "dry_run", "every", "exit_when_down", "force", "group",
-        "hands_off", "help", "inet", "inet6", "json", "kind", "mac", "mapping", "max_aliases",
-        "metrics", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down",
-        "on_no_carrier", "on_up", "oneline", "only", "opener", "pretty", "quiet", "rate",
-        "recorded", "registry", "release", "save", "source", "special", "syntax", "texts",
-        "timestamps", "tree", "verbose", "version", "wait",
+        "color", "confirm", "conflict", "count", "details", "dry_run", "every", "exit_when_down",
+        "force", "group", "hands_off", "help", "inet", "inet6", "interval", "json", "kind", "mac",
+        "mapping", "max_aliases", "metrics", "netns", "no_initial", "on_arrival", "on_carrier",
+        "on_departure", "on_down", "on_no_carrier", "on_up", "once", "oneline", "only", "opener",
+        "pretty", "quiet", "rate", "recorded", "registry", "release", "save", "source",
+        "special", "syntax", "texts", "timestamps", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -44,8 +44,8 @@ class Options:
         self.on_arrival = self.on_departure = self.on_up = self.on_down = ""
         self.on_carrier = self.on_no_carrier = ""
         self.acd = self.announce = self.conflict = self.max_aliases = self.rate = self.texts = ""
-        self.kind = self.mapping = self.source = ""
-        self.absent_ok = self.adopt = self.every = self.save = self.syntax = False
+        self.count = self.interval = self.kind = self.mapping = self.source = ""
+        self.absent_ok = self.adopt = self.every = self.once = self.save = self.syntax = False
         self.registry: Registry | None = None
         self.special: list[str] = []
         self.changes: list[dict[str, object]] | None = None
@@ -139,6 +139,7 @@ VERBS = {
     "announce": "cli.announce.announce",
     "renew": "cli.renew.renew",
     "doctor": "cli.doctor.doctor",
+    "top": "cli.top.top",
     "monitor": "cli.monitor.monitor",
     "publish": "cli.publish.publish",
     "unpublish": "cli.publish.unpublish",
@@ -149,7 +150,9 @@ VERBS = {
 }
 """Verb: the module and the function in it."""
 
-SHORT = {"s": "show", "c": "cat", "co": "confirm", "m": "monitor", "mo": "monitor"}
+SHORT = {
+    "s": "show", "c": "cat", "co": "confirm", "m": "monitor", "mo": "monitor", "t": "types",
+}  # fmt: skip
 """Abbreviations that were unique before other verbs were added, and are kept."""
 
 

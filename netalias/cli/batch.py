@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netalias.engine.batch import Batch, Command
 
 
-STAYING = ("monitor", "rollback", "watch")
+STAYING = ("monitor", "rollback", "top", "watch")
 """Verbs that would wait while other runs wait for the lock."""
 
 

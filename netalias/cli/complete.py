@@ -29,7 +29,7 @@ VALUES = {
 }  # fmt: skip
 """Word of an alias: some of its arguments."""
 NAMED = {
-    "show": False, "save": False, "doctor": False, "monitor": False, "renew": True,
+    "show": False, "save": False, "doctor": False, "monitor": False, "top": False, "renew": True,
     "announce": True, "adopt": True,
 }  # fmt: skip
 """Verb that takes names of aliases and main devices: whether it takes ``all`` too."""

@@ -68,6 +68,7 @@ Verbs
   doctor [MAIN | NAME]...          find what keeps aliases from working, and what mends it
   renew [MAIN | NAME | all]...     renew leases, and remove aliases whose lease has expired
   monitor [MAIN | NAME]...         print events of devices and addresses as they happen
+  top [MAIN | NAME]...             show the traffic of aliases, again and again
   watch [FILE]...                  keep the aliases as declared, by event
   publish ADDRESS... dev MAIN      answer for addresses that are behind another device
   unpublish ADDRESS... [dev MAIN]  undo publish
@@ -112,6 +113,9 @@ Options, before or after the verb, and before NAME
   --no-initial                     monitor: print events only, not the initial state
   --on-arrival, --on-departure, --on-up, --on-down, --on-carrier, --on-no-carrier SCRIPT
                                    monitor: run SCRIPT at such an event
+  --interval SECONDS               top: between two readings (default 2)
+  --count N                        top: end after N intervals
+  --once                           top: print one interval as text
   --exit-when-down                 monitor: end when a named device goes down
   --on-down free|keep              watch: like the word, for all aliases without it
   --release                        watch: remove the declared aliases at the end
@@ -413,6 +417,23 @@ A script gets the arguments of ifwatchd(8): the primary name of the device, /dev
 address, and the other end or the broadcast address.
 
 Options: those above, --group N -n NAME
+""",
+    "top": """\
+netalias [OPTION]... top [MAIN | NAME]...
+
+Show what the device of each alias receives and sends, busiest first: bytes (RX/s, TX/s) and packets
+(RXP/s, TXP/s) in a second, and bytes in all. A label has no counters. It is drawn again after each
+interval, until q or an interruption ends it. In a pipe each interval is printed as text.
+
+  --interval SECONDS   between two readings, from 0.1 (default 2)
+  --count N            end after N intervals
+  --once               print one interval as text
+  -j                   an array a line for each interval: the fields of show, and rates
+
+Keys: b r t p c n sort by both directions, RX, TX, packets, the total, or the name; R reverses, q
+quits.
+
+Options: those above, -p -4 -6 -c -n NAME
 """,
     "watch": """\
 netalias [OPTION]... watch [FILE]...

@@ -165,10 +165,10 @@ def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]
             return
         write(aligned(rows[0], rows[1:]) if rows else "")
         return
-    if len(rows) <= ROWS_DRAWN and _draws(options):
+    if len(rows) <= ROWS_DRAWN and draws(options):
         from netalias.views.table import render
 
-        drawn = render(headings, rows, sys.stdout, color=_colors(options), width=_width())
+        drawn = render(headings, rows, sys.stdout, color=colors(options), width=_width())
         if drawn:
             write(drawn)
             return
@@ -180,7 +180,7 @@ def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]
         write(aligned(headings, rows))
 
 
-def _draws(options: Options) -> bool:
+def draws(options: Options) -> bool:
     """Whether standard output is a terminal that can show a drawn table."""
     from os import environ
 
@@ -204,7 +204,7 @@ def _width() -> int:
         return 0
 
 
-def _colors(options: Options) -> bool:
+def colors(options: Options) -> bool:
     """Whether to use colors: not if NO_COLOR is set and not empty (no-color.org), unless with
     --color=always."""
     from os import environ

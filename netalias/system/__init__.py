@@ -12,5 +12,6 @@
     sdnotify.py     messages to the service manager
     journal.py      log lines with priorities
     backoff.py      pauses that grow, debouncing
+    terminal.py     a screen that is drawn again and again, and keys
     replacement.py  a file that is replaced as a whole, or brought back
 """

@@ -4,6 +4,7 @@
 
     detail.py       one alias in lines
     table.py        a table drawn on a terminal (rich); progress.py its progress bar
+    traffic.py      rates and totals for top
     columns.py      which columns a terminal has room for
     tree.py         aliases below their main devices
     fields.py       the JSON fields of an alias; json.py: JSON as text

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     Rows = Sequence[Sequence[str]]
+    Dropped = Sequence[tuple[str, ...]]
 
 DROPPED = (("MAC",), ("RX", "TX"))
 """Columns to leave out where a table is too wide, the first ones first; ``show -d`` tells them."""
@@ -16,22 +17,24 @@ COLOURS = {"up": 32, "down": 31, "no-carrier": 33}
 """State: the parameter of SGR (ECMA-48)."""
 
 
-def narrower(headings: Sequence[str], rows: Rows) -> Iterator[tuple[Sequence[str], Rows]]:
+def narrower(
+    headings: Sequence[str], rows: Rows, dropped: Dropped = DROPPED
+) -> Iterator[tuple[Sequence[str], Rows]]:
     """The table, and then with fewer and fewer columns."""
     yield headings, rows
     gone: tuple[str, ...] = ()
-    for some in DROPPED:
+    for some in dropped:
         gone += some
         kept = [at for at, heading in enumerate(headings) if heading not in gone]
         if len(kept) < len(headings):
             yield [headings[at] for at in kept], [[row[at] for at in kept] for row in rows]
 
 
-def fitted(headings: Sequence[str], rows: Rows, width: int) -> str:
+def fitted(headings: Sequence[str], rows: Rows, width: int, dropped: Dropped = DROPPED) -> str:
     """The plain table with the columns that fit into *width*, 0 for any; without those that can be
     left out if none do."""
     text = ""
-    for table in narrower(headings, rows):
+    for table in narrower(headings, rows, dropped):
         text = aligned(*table)
         if not width or max(map(len, text.split("\n"))) <= width:
             break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.views.columns import narrower
+from netalias.views.columns import DROPPED, narrower
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,16 +12,23 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 STYLES = {"up": "green", "down": "red", "no-carrier": "yellow"}
-NUMBERS = ("RX", "TX", "N_ATTACH")
+NUMBERS = ("RX", "TX", "N_ATTACH", "RX/s", "TX/s", "RXP/s", "TXP/s")
 UNLIMITED = 1 << 16
 
 
 def render(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO, *, color: bool, width: int
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    file: TextIO,
+    *,
+    color: bool,
+    width: int,
+    dropped: Sequence[tuple[str, ...]] = DROPPED,
 ) -> str:
     """The table as text for *file*, with the columns that fit into *width*, 0 for any; empty when
     it is too wide all the same, since texts are never cut, and where rich is not installed, which a
-    package only recommends. Without *color* it has no escapes."""
+    package only recommends. *dropped* are the columns that can be left out, the first ones first.
+    Without *color* it has no escapes."""
     try:
         from rich.console import Console
     except ImportError:
@@ -35,7 +42,7 @@ def render(
         highlight=False,
         emoji=False,
     )
-    for table in narrower(headings, rows):
+    for table in narrower(headings, rows, dropped):
         drawn = _table(*table)
         # Measured within the console width, a table never exceeds it, so measure without a limit.
         unlimited = console.options.update_width(UNLIMITED)
