@@ -26,10 +26,11 @@ class Options:
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "changes",
         "color", "confirm", "conflict", "count", "details", "dry_run", "every", "exit_when_down",
         "force", "group", "hands_off", "help", "inet", "inet6", "interval", "json", "kind", "mac",
-        "mapping", "max_aliases", "metrics", "netns", "no_initial", "on_arrival", "on_carrier",
-        "on_departure", "on_down", "on_no_carrier", "on_up", "once", "oneline", "only", "opener",
-        "pretty", "quiet", "rate", "recorded", "registry", "release", "save", "source",
-        "special", "syntax", "texts", "timestamps", "tree", "verbose", "version", "wait",
+        "mapping", "max_aliases", "metrics", "metrics_aliases", "netns", "no_initial",
+        "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier", "on_up", "once",
+        "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded", "registry", "release",
+        "save", "source", "special", "syntax", "texts", "timestamps", "tree", "verbose", "version",
+        "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -44,6 +45,7 @@ class Options:
         self.on_arrival = self.on_departure = self.on_up = self.on_down = ""
         self.on_carrier = self.on_no_carrier = ""
         self.acd = self.announce = self.conflict = self.max_aliases = self.rate = self.texts = ""
+        self.metrics_aliases = ""
         self.count = self.interval = self.kind = self.mapping = self.source = ""
         self.absent_ok = self.adopt = self.every = self.once = self.save = self.syntax = False
         self.registry: Registry | None = None

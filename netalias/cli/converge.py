@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 from os import path
-from time import monotonic, time
 
 from netalias import errors, sources
 from netalias.cli import number
+from netalias.cli.metrics import limit_of, measured
 from netalias.cli.output import complain, write
 from netalias.desired import declarations
 from netalias.disclosure import withheld
@@ -24,12 +24,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     # The public module imports enum; its C half has the same functions.
     import signal as _signal
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from netalias.cli import Options
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
-    from netalias.engine.reconcile import Outcome
     from netalias.plan import Difference
     from netalias.plan.diff import Diff
 else:
@@ -85,7 +84,10 @@ class Run:
         """Compare, change, verify and print; the exit status. *restored* was done before."""
         if not self.options.metrics:
             return self._reconcile(found, restored).status
-        return measured(self.options.metrics, self.engine, lambda: self._reconcile(found, restored))
+        limit = limit_of(self.options)
+        return measured(
+            self.options.metrics, self.engine, lambda: self._reconcile(found, restored), limit
+        )
 
     def _reconcile(
         self, found: list[tuple[str, bytes]], restored: Sequence[Difference]
@@ -327,50 +329,3 @@ def rollback(options: Options, words: list[str]) -> int:
     if not options.quiet and options.changes is None:
         write(f"the former state is restored: {verdict}\n")
     return errors.STATUS_OK
-
-
-def measured(path: str, engine: Engine, work: Callable[[], Outcome]) -> int:
-    """Do *work*, and write the metrics to *path* even if it fails; the exit status. Raises the
-    errors of *work*."""
-    from netalias.views import metrics
-    from netalias.views.diff import WORDS
-
-    started, begun = time(), monotonic()
-
-    def note(outcome: Outcome | None) -> None:
-        success = outcome is not None and outcome.status == errors.STATUS_OK
-        drift = dict.fromkeys(WORDS.values(), 0)
-        for item in outcome.diff.items if outcome is not None else ():
-            drift[WORDS[item.sign]] += 1
-        text = metrics.render(
-            _counts(engine),
-            drift,
-            len(outcome.failed) + len(outcome.wrong) if outcome is not None else 1,
-            sum(one.count for one in outcome.diff.skipped) if outcome is not None else 0,
-            started,
-            monotonic() - begun,
-            success,
-            started if success else metrics.previous_success(path),
-        )
-        metrics.write(path, text)
-
-    try:
-        outcome = work()
-    except errors.NetaliasError:
-        note(None)
-        raise
-    note(outcome)
-    return outcome.status
-
-
-def _counts(engine: Engine) -> dict[tuple[str, str, str], int]:
-    """The numbers of our aliases by main device, kind and family."""
-    from netalias.families import FAMILIES
-
-    found: dict[tuple[str, str, str], int] = {}
-    for alias in engine.observe().aliases:
-        if alias.ours:
-            family = FAMILIES.get(alias.family, str(alias.family))
-            key = alias.name.main, alias.kind, family
-            found[key] = found.get(key, 0) + 1
-    return found

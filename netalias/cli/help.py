@@ -100,7 +100,8 @@ Options, before or after the verb, and before NAME
   --allow-shrink                   reconcile: go on when more than half of the aliases would go
   --max-aliases N                  check, reconcile, batch, move, watch: of all files (200000)
   --confirm SECONDS                reconcile, move: undo it unless netalias confirm follows in time
-  --metrics FILE                   reconcile: write metrics for Prometheus
+  --metrics FILE                   reconcile, watch: write metrics for Prometheus
+  --metrics-aliases N              with --metrics: the counters of N aliases, too
   --mac                            save: with the MAC of each device
   --from FORMAT                    import: the format of the files; kernel: labels of others
   --adopt                          import: take over the labels that are there as printed
@@ -237,6 +238,8 @@ reported, and the others are made.
   --max-aliases N    refuse files that declare more aliases together (default 200000)
   --confirm SECONDS  restore the former aliases unless "netalias confirm" follows in time
   --metrics FILE     write metrics for the textfile collector of Prometheus
+  --metrics-aliases N
+                     with bytes and packets of the first N alias devices
   --wait SECONDS     wait so long for another netalias (default 10)
   --dry-run          as check, but end with the status of what would be refused or skipped
 
@@ -451,8 +454,11 @@ changes nothing: the former declarations stay (see --allow-empty and --allow-shr
 
   --on-down free|keep    free or keep aliases whose line does not say
   --release              remove the declared aliases at the end
-  --texts FOLDER         the folder of the texts aliases and alias_types (/run/netalias/net, with
-                         -n /run/netalias/INODE/net); FOLDER.sock answers aliases, alias_types, json
+  --texts FOLDER         the folder of the texts aliases and alias_types (default
+                         /run/netalias/net, with -n /run/netalias/INODE/net);
+                         FOLDER.sock answers the words aliases, alias_types, json, health
+  --metrics FILE         write metrics for Prometheus every 15 seconds; --metrics-aliases N: with
+                         bytes and packets of the first N alias devices
   --allow-empty, --allow-shrink, --max-aliases, --acd, --conflict, --announce, --rate,
   --hands-off            as in reconcile
 

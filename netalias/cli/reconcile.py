@@ -63,6 +63,10 @@ def _syntax(found: list[tuple[str, bytes]], options: Options) -> int:
 def reconcile(options: Options, words: list[str]) -> int:
     """Make the kernel agree with the declarations, and print the changes; the exit status."""
     number("--confirm", options.confirm, 0, 1)  # refuse a bad number even if nothing has changed
+    if options.metrics_aliases:
+        from netalias.cli.metrics import limit_of
+
+        limit_of(options)
     if options.dry_run:
         return check(options, words, dry=True)
     number("--max-aliases", options.max_aliases, 1, 1)

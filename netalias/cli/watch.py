@@ -12,6 +12,7 @@ def watch(options: Options, words: list[str]) -> int:
     import gc
 
     from netalias.cli import number
+    from netalias.cli.metrics import limit_of
     from netalias.desired import ON_DOWN, choice
     from netalias.desired.declarations import MOST
     from netalias.desired.index import FREE
@@ -24,6 +25,8 @@ def watch(options: Options, words: list[str]) -> int:
         wait=number("--wait", options.wait, LOCKED, 0),
         on_down=choice("--on-down", options.on_down or FREE, ON_DOWN),
         texts=options.texts,
+        metrics=options.metrics,
+        metrics_aliases=limit_of(options),
         private_texts=bool(options.netns),
         release=options.release,
         most=number("--max-aliases", options.max_aliases, MOST, 1),

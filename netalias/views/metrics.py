@@ -1,7 +1,7 @@
-"""Metrics of a ``reconcile`` run, as a file for the textfile collector of Prometheus.
+"""Metrics of a ``reconcile`` run or of a watcher, as a file for the collector of Prometheus.
 
-Text exposition format 0.0.4: ``# HELP``, ``# TYPE``, and one sample a line; UTF-8. All are gauges:
-a run is a process of its own, with no earlier count to go on from.
+Text exposition format 0.0.4: ``# HELP``, ``# TYPE``, and one sample a line; UTF-8. Those of a run
+are gauges: it is a process of its own, with no earlier count to go on from.
 """
 
 from __future__ import annotations
@@ -10,13 +10,23 @@ import os
 from stat import S_ISREG
 
 from netalias.errors import StateError
+from netalias.views import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from netalias.model import Alias
 
 SUCCESS = "netalias_last_success_timestamp_seconds"
 CHANGES = ("add", "remove", "change", "set")
+COUNTERS = (
+    ("receive_bytes", "Bytes that the device of the alias has received", "rx_bytes"),
+    ("transmit_bytes", "Bytes that it has sent", "tx_bytes"),
+    ("receive_packets", "Packets that it has received", "rx_packets"),
+    ("transmit_packets", "Packets that it has sent", "tx_packets"),
+)
+"""Name, description, and attribute of Stats."""
 HEAD = 65536
 """Bytes that previous_success() reads: its sample stands first in the file."""
 MODE = 0o644
@@ -58,6 +68,66 @@ def render(
     return "".join(_metric(*metric) for metric in metrics)
 
 
+def watching(
+    state: Mapping[str, object],
+    aliases_by: Mapping[tuple[str, str, str], int],
+    now: float,
+    *,
+    up: bool,
+) -> str:
+    """The text of the file of a watcher: *state* is that of watch.health.Health, *now* in seconds
+    since the epoch; *up* is false at its end."""
+    aliases = {_labels(*key): str(count) for key, count in sorted(aliases_by.items())}
+    found = [
+        _metric("netalias_watch_up", "1 while the watcher runs", {"": f"{up:d}"}),
+        _metric("netalias_watch_timestamp_seconds", "Time of these metrics", {"": repr(now)}),
+        _metric(
+            "netalias_watch_start_time_seconds", "Start of the watcher", {"": f"{state['since']}"}
+        ),
+        _metric(
+            "netalias_watch_paused",
+            "1 while nothing is put right, as a change is not confirmed",
+            {"": f"{bool(state['reason']):d}"},
+        ),
+        _metric("netalias_watch_declared", "Declared aliases", {"": f"{state['declared']}"}),
+        _metric(
+            "netalias_watch_present", "Declared aliases that are there", {"": f"{state['present']}"}
+        ),
+        _metric("netalias_watch_repairs_total", "Repairs", {"": f"{state['healed']}"}, "counter"),
+        _metric("netalias_aliases", "Aliases that are there", aliases),
+    ]
+    return "".join(found)
+
+
+def counts(aliases: Iterable[Alias]) -> dict[tuple[str, str, str], int]:
+    """The numbers of our aliases by main device, kind and family."""
+    found: dict[tuple[str, str, str], int] = {}
+    for alias in aliases:
+        if alias.ours:
+            family = FAMILIES.get(alias.family, str(alias.family))
+            key = alias.name.main, alias.kind, family
+            found[key] = found.get(key, 0) + 1
+    return found
+
+
+def alias_counters(aliases: Iterable[Alias], most: int) -> str:
+    """The counters of the first *most* aliases that have any, and the number of those left out."""
+    counted = [one for one in aliases if one.device is not None and one.device.stats is not None]
+    found = []
+    for name, words, counter in COUNTERS:
+        samples = {
+            f'{{alias="{_escaped(str(one.name))}",device="{_escaped(one.device.name)}"}}': str(
+                getattr(one.device.stats, counter)
+            )
+            for one in counted[:most]
+            if one.device is not None
+        }
+        found.append(_metric(f"netalias_alias_{name}_total", words, samples, "counter"))
+    left = {"": str(max(len(counted) - most, 0))}
+    found.append(_metric("netalias_alias_counters_omitted", "Aliases without counters here", left))
+    return "".join(found)
+
+
 def _labels(main: str, kind: str, family: str) -> str:
     return f'{{main="{_escaped(main)}",kind="{_escaped(kind)}",family="{_escaped(family)}"}}'
 
@@ -68,12 +138,12 @@ def _escaped(value: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def _metric(name: str, help: str, samples: Mapping[str, str]) -> str:
+def _metric(name: str, help: str, samples: Mapping[str, str], kind: str = "gauge") -> str:
     """The lines of one metric; none without samples. *samples* maps labels to values."""
     if not samples:
         return ""
     lines = "".join(f"{name}{labels} {value}\n" for labels, value in samples.items())
-    return f"# HELP {name} {help}\n# TYPE {name} gauge\n{lines}"
+    return f"# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}"
 
 
 def write(path: str, text: str) -> None:

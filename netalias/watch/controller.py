@@ -92,6 +92,11 @@ class Controller:
         """The number of repairs so far."""
         return self._report.healed
 
+    @property
+    def paused(self) -> str:
+        """The reason why nothing is put right now; empty for none."""
+        return self._reason
+
     def observe(self) -> Observed:
         """The state after the events so far, with the aliases in it."""
         return self.engine.recognise(snapshot(self._monitor.state))

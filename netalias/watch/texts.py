@@ -13,6 +13,7 @@ from netalias.engine.texts import Texts, made
 from netalias.system.loop import Timer
 from netalias.system.server import Server
 from netalias.views.texts import WORDS, answer
+from netalias.watch.health import WORD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from netalias.system.journal import Journal
     from netalias.system.loop import Pollable
     from netalias.watch.controller import Controller
+    from netalias.watch.health import Health
 
 SOCKET = ".sock"
 """Suffix of the socket's path behind that of the folder."""
@@ -32,7 +34,7 @@ class TextService:
     """The texts in the folder *place*, kept up to date, and a server of them.
 
     *wanted*: the place was asked for. *namespace* is the inode of the network namespace, *clock*
-    counts seconds. Raises StateError.
+    counts seconds. *health* is asked for by the word ``health``. Raises StateError.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class TextService:
         place: str,
         namespace: int,
         wanted: bool,
+        health: Health | None = None,
     ) -> None:
         self._controller = controller
+        self._health = health
         self._journal = journal
         self._clock = clock
         self._since = clock()
@@ -70,7 +74,8 @@ class TextService:
             made(os.path.dirname(path)).close()
         except OSError as error:
             raise errors.StateError(f"{path}: {error.strerror}") from None
-        return Server(path, WORDS, self._answer)
+        words = WORDS if self._health is None else (*WORDS, WORD)
+        return Server(path, words, self._answer)
 
     def close(self) -> None:
         """Remove the socket, and leave the files to the commands."""
@@ -144,5 +149,7 @@ class TextService:
     def _answer(self, word: str) -> bytes:
         """The text for *word*, as of this moment."""
         self._controller.read_events()
+        if word == WORD and self._health is not None:
+            return self._health.answer()
         controller = self._controller
         return answer(word, controller.observe(), controller.engine.kernel.proxies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from errno import EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT
 from os import path, stat
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
 from netalias import errors, sources, trust
 from netalias.desired import declarations
@@ -32,6 +32,7 @@ from netalias.watch.checkpoint import Checkpoint
 from netalias.watch.claims import Claims
 from netalias.watch.controller import Controller
 from netalias.watch.directory import Directory
+from netalias.watch.health import Health, MetricsFile
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
 from netalias.watch.report import report_restored
 from netalias.watch.texts import TextService
@@ -65,14 +66,15 @@ class Settings:
     ``files`` are the declarations, the usual ones without any; ``wait`` is how many seconds the
     start waits for the lock. ``on_down`` is FREE or KEEP, for aliases that do not say it. ``texts``
     is the folder of the texts, empty for the usual one, which with ``private_texts`` is below the
-    runtime directory of the namespace. ``release`` removes the declared aliases at the end, and
-    ``most`` is how many the files may declare. The others are those of a reconciliation and of a
-    Journal.
+    runtime directory of the namespace. ``metrics`` is the file for Prometheus, empty for none, with
+    the counters of ``metrics_aliases`` aliases. ``release`` removes the declared aliases at the
+    end, and ``most`` is how many the files may declare. The others are those of a reconciliation
+    and of a Journal.
     """
 
     __slots__ = (
-        "allow_empty", "allow_shrink", "files", "most", "on_down", "private_texts", "quiet",
-        "release", "texts", "verbose", "wait",
+        "allow_empty", "allow_shrink", "files", "metrics", "metrics_aliases", "most", "on_down",
+        "private_texts", "quiet", "release", "texts", "verbose", "wait",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +85,8 @@ class Settings:
         on_down: str = FREE,
         texts: str = "",
         private_texts: bool = False,
+        metrics: str = "",
+        metrics_aliases: int = 0,
         release: bool = False,
         most: int = declarations.MOST,
         allow_empty: bool = False,
@@ -95,6 +99,8 @@ class Settings:
         self.on_down = on_down
         self.texts = texts
         self.private_texts = private_texts
+        self.metrics = metrics
+        self.metrics_aliases = metrics_aliases
         self.release = release
         self.most = most
         self.allow_empty = allow_empty
@@ -155,6 +161,13 @@ class Watcher:
         self.reannouncer = Reannouncer(
             self.controller, self.journal, self._folder, self._alive, self.claims, self.announcer
         )
+        self.health = Health(self.controller, time())
+        self._metrics: MetricsFile | None = None
+        if settings.metrics:
+            self._metrics = MetricsFile(
+                self.health, engine, self.journal, trust.absolute(settings.metrics),
+                settings.metrics_aliases, time,
+            )  # fmt: skip
         self._burst = Debounce()
         self._patience = Backoff()
         self._counted: tuple[object, int] | None = None
@@ -193,6 +206,8 @@ class Watcher:
                     self._loop.run()
                     self._try(lambda: self.texts.write(monotonic()))
                 finally:
+                    if self._metrics is not None:
+                        self._try(self._metrics.close)
                     directory.close()
                     self.claims.close()
                     self.announcer.close()
@@ -243,6 +258,7 @@ class Watcher:
             place=self._place,
             namespace=namespace,
             wanted=bool(self._settings.texts),
+            health=self.health,
         )
 
     def _parts(self, signals: Signals, files: Followed, directory: Directory) -> list[Pollable]:
@@ -261,6 +277,8 @@ class Watcher:
             *self.texts.parts(),
         ]
         self._followed = files
+        if self._metrics is not None:
+            parts.append(Timer(self._metrics.due, self._metrics.write))
         if self.service.watchdog is not None:
             parts.append(Timer(self._until_alive, self._report_alive))
         return parts

@@ -593,13 +593,13 @@ def test_emulate(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("words", ["help", "-h", "--help", "h"])
 def test_help(run: Command, words: str) -> None:
     """All of it, on standard output."""
-    assert run(words) == help.MAIN
+    assert run(words) == help.text("")
 
 
 @pytest.mark.parametrize("verb", [*cli.VERBS])
 def test_help_of_a_verb(run: Command, verb: str) -> None:
     """In every way to ask for it."""
-    text = help.VERBS[verb]
+    text = help.text(verb)
     assert run("help", verb) == text
     for words in (("-h", verb), ("--help", verb), (verb, "-h"), (verb, "--help")):
         assert run(*words) == text
@@ -607,7 +607,7 @@ def test_help_of_a_verb(run: Command, verb: str) -> None:
 
 def test_help_of_an_alias(run: Command) -> None:
     """A name before or behind the option asks for the words of an alias."""
-    assert run("eth0:0", "--help") == run("-h", "eth0:0") == help.MAIN
+    assert run("eth0:0", "--help") == run("-h", "eth0:0") == help.text("")
 
 
 def test_help_says_everything() -> None:
@@ -651,7 +651,7 @@ def test_an_option_that_means_nothing_is_refused(run: Command, option: str) -> N
     assert text.startswith(f"{option} belongs to ")
     assert text.endswith(f" (netalias help {verb})")
     words = f"{option}{value}".split()
-    assert run(*words, verb, "--help") == help.VERBS[verb]
+    assert run(*words, verb, "--help") == help.text(verb)
 
 
 @pytest.mark.parametrize("option", ["-c", "-n x", "-q", "-v", "--group 7", "--wait 60"])

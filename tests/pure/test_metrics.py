@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias import errors
+from netalias.model import Alias, Device, Stats
+from netalias.model.names import AliasName
 from netalias.views import metrics
 
 ALIASES = {
@@ -55,7 +57,7 @@ def parsed(text: str) -> dict[Key, float]:
             helped.append(name)
         elif line.startswith("# TYPE "):
             name, kind = line.removeprefix("# TYPE ").split(" ")
-            assert kind == "gauge"
+            assert kind == ("counter" if name.endswith("_total") else "gauge")
             assert name == helped[-1]
             typed.append(name)
         else:
@@ -103,6 +105,57 @@ def test_every_figure_of_a_run_can_be_read_back() -> None:
         key("netalias_last_run_success"): 1,
         key("netalias_last_success_timestamp_seconds"): STARTED,
     }
+
+
+def alias(slot: int, stats: Stats | None) -> Alias:
+    """A macvlan, without *stats* a label."""
+    device = None if stats is None else Device(slot, f"eth0_{slot}", stats=stats)
+    return Alias(AliasName("eth0", slot), "macvlan" if device else "label", device=device)
+
+
+def test_the_counters_of_aliases() -> None:
+    """One sample for each device and counter; a label has none."""
+    found = parsed(metrics.alias_counters([alias(1, Stats(1, 2, 30, 40)), alias(2, None)], 5))
+    of = {"alias": "eth0:1", "device": "eth0_1"}
+    assert found == {
+        key("netalias_alias_receive_packets_total", **of): 1,
+        key("netalias_alias_transmit_packets_total", **of): 2,
+        key("netalias_alias_receive_bytes_total", **of): 30,
+        key("netalias_alias_transmit_bytes_total", **of): 40,
+        key("netalias_alias_counters_omitted"): 0,
+    }
+
+
+def test_the_counters_are_bounded() -> None:
+    """The first ones are told, and how many are not."""
+    found = parsed(metrics.alias_counters([alias(slot, Stats()) for slot in range(9)], 2))
+    assert len(found) == 2 * 4 + 1
+    assert found[key("netalias_alias_counters_omitted")] == 7
+    empty = parsed(metrics.alias_counters([], 2))
+    assert empty == {key("netalias_alias_counters_omitted"): 0}
+
+
+STATE = {"since": 7.5, "reason": "", "declared": 4, "present": 3, "healed": 2}
+
+
+def test_the_figures_of_a_watcher() -> None:
+    """All can be read back; at its end it is down."""
+    found = parsed(metrics.watching(STATE, ALIASES, 99.25, up=True))
+    assert found == {
+        key("netalias_watch_up"): 1,
+        key("netalias_watch_timestamp_seconds"): 99.25,
+        key("netalias_watch_start_time_seconds"): 7.5,
+        key("netalias_watch_paused"): 0,
+        key("netalias_watch_declared"): 4,
+        key("netalias_watch_present"): 3,
+        key("netalias_watch_repairs_total"): 2,
+        key("netalias_aliases", main="eth0", kind="macvlan", family="inet"): 3,
+        key("netalias_aliases", main="eth0", kind="label", family="inet6"): 1,
+        key("netalias_aliases", main="lo", kind="label", family="inet"): 7,
+    }
+    state = STATE | {"reason": "waits"}
+    ended = parsed(metrics.watching(state, {}, 99.25, up=False))
+    assert (ended[key("netalias_watch_up")], ended[key("netalias_watch_paused")]) == (0, 1)
 
 
 def test_a_run_that_failed_keeps_the_time_of_the_last_success() -> None:
