@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli.output import complain, write
+from netalias.cli.show import named
 from netalias.doctor import examine
 from netalias.doctor.finding import HINT
 from netalias.doctor.read import read
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 def doctor(options: Options, words: list[str]) -> int:
     """Print the findings; the exit status, STATUS_DRIFT if there are any but hints."""
+    words = named(words)
     with options.engine() as engine:
         observed = engine.observe()
         watcher = running(engine.runtime.path) if engine.runtime.path else None

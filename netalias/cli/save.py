@@ -6,6 +6,7 @@ import sys
 
 from netalias import errors
 from netalias.cli.output import complain, tell, write
+from netalias.cli.show import named
 from netalias.desired import export
 from netalias.model.names import printable
 
@@ -21,7 +22,7 @@ def save(options: Options, words: list[str]) -> int:
 
     with options.engine() as engine:
         observed = engine.observe()
-    aliases = _by_slot(select(observed, words))
+    aliases = _by_slot(select(observed, named(words)))
     if options.only:
         main = only(observed, options.only)
         aliases = [alias for alias in aliases if alias.main is main]

@@ -38,8 +38,7 @@ def detail(options: Options, engine: Engine, name: str) -> int:
 
 def show(options: Options, words: list[str]) -> int:
     """Print all aliases in chain order, or those that *words* select; the exit status."""
-    if words[:1] == ["dev"] and words[1:]:
-        words = words[1:]  # as in ip(8)
+    words = named(words)
     with options.engine() as engine:
         observed = _observed(engine, options, words)
         proxies = engine.kernel.proxies()
@@ -60,6 +59,11 @@ def _observed(engine: Engine, options: Options, words: list[str]) -> Observed:
     """The observed state; that of one alias is enough for a line about it."""
     name = split(words[0]) if len(words) == 1 and not (options.details or options.tree) else None
     return engine.observe_one(name) if name is not None else engine.observe()
+
+
+def named(words: list[str]) -> list[str]:
+    """The names in the words of a verb, without the ``dev`` of ip(8) before them."""
+    return words[1:] if words[:1] == ["dev"] and words[1:] else words
 
 
 def _selected(observed: Observed, words: list[str]) -> list[Alias]:

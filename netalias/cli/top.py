@@ -12,7 +12,7 @@ from time import monotonic, sleep, strftime
 from netalias import errors
 from netalias.cli import number
 from netalias.cli.output import abandon
-from netalias.cli.show import colors, draws
+from netalias.cli.show import colors, draws, named
 from netalias.model.names import printable
 from netalias.system.signals import DEFAULT, Signals
 from netalias.views import traffic
@@ -68,7 +68,7 @@ class Meter:
 
     def __init__(self, engine: Engine, words: list[str], family: int) -> None:
         self._engine = engine
-        self._words = words[1:] if words[:1] == ["dev"] and words[1:] else words
+        self._words = named(words)
         self._family = family
         self._now: traffic.Reading | None = None
         self.registry = engine.registry
