@@ -54,6 +54,8 @@ LOCKED = 10
 """Seconds that the start waits for the lock of the namespace."""
 RELEASE = 0.5
 """Seconds that the end waits for it: a service that does not stop is killed."""
+HOLD = 1.0
+"""Seconds that repairs wait at most for files that were changed a moment ago to be read."""
 PASSING = (EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT)
 """Errors of reading a file that may pass without a change of the file."""
 PLACES = (sources.DEFAULT, *sources.FOLDERS)
@@ -169,6 +171,8 @@ class Watcher:
                 settings.metrics_aliases, time,
             )  # fmt: skip
         self._burst = Debounce()
+        self._hold = 0.0
+        self._followed: Followed | None = None
         self._patience = Backoff()
         self._counted: tuple[object, int] | None = None
         self._status = ""
@@ -285,6 +289,7 @@ class Watcher:
 
     def _signalled(self, numbers: set[int]) -> None:
         if signal.SIGHUP in numbers:
+            assert self._followed is not None
             self._reload(self._followed, forced=True)
         if not numbers.isdisjoint((signal.SIGTERM, signal.SIGINT)):
             self._loop.end()
@@ -332,11 +337,27 @@ class Watcher:
     def _files_changed(self, files: Followed) -> None:
         """Note a change; a writer may not have finished yet."""
         if files.read():
-            self._burst.changed(monotonic(), unfinished=files.unfinished)
+            now = monotonic()
+            self._burst.changed(now, unfinished=files.unfinished)
+            self._hold = self._hold or now + HOLD
 
     def _files_settled(self, files: Followed, now: float) -> None:
         if self._burst.over(now):
+            held, self._hold = self._hold, 0.0
             self._reload(files)
+            if held:
+                self._act()
+
+    def _is_held(self) -> bool:
+        """Whether files were changed a moment ago: what differs may be what they say now."""
+        if self._hold:
+            if monotonic() < self._hold:
+                return True
+            self._hold = 0.0
+        elif self._followed is not None:
+            followed = self._followed
+            self._try(lambda: self._files_changed(followed))
+        return bool(self._hold)
 
     def _until_settled(self, now: float) -> float | None:
         due = self._burst.due
@@ -391,6 +412,8 @@ class Watcher:
 
     def _act(self) -> None:
         """Act on the events, and on their effects on texts, proxy entries and announcements."""
+        if self._is_held():
+            return
         controller = self.controller
         self._try(controller.act)
         if controller.touched:
@@ -407,7 +430,7 @@ class Watcher:
 
     def _until_act(self, now: float) -> float | None:
         wake = self.controller.wake
-        return None if wake is None else max(0.0, wake - now)
+        return None if wake is None else max(0.0, wake - now, self._hold - now)
 
     def _lock_released(self) -> None:
         """Another process may have released the lock."""
