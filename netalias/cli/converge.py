@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     # The public module imports enum; its C half has the same functions.
     import signal as _signal
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.cli import Options
     from netalias.desired.declarations import Declarations

@@ -78,7 +78,7 @@ class Meter:
     def read(self) -> None:
         """Read the kernel once more. The first time raises NoSuchDevice, BadName; later on a name
         may come and go."""
-        from netalias.observed import select
+        from netalias.observed.query import select
 
         observed = self._engine.observe()
         try:

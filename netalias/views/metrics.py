@@ -10,7 +10,7 @@ import os
 from stat import S_ISREG
 
 from netalias.errors import StateError
-from netalias.views import FAMILIES
+from netalias.families import FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ again, has had all of its traffic since then.
 
 from __future__ import annotations
 
-from netalias.views import NOTHING, address, fields
+from netalias.views import NOTHING, address
+from netalias.views.fields import fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
