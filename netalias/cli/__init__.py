@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from netalias.families import Registry
 
 
+SIGNALLED = 128
+"""What shells add to the number of the signal that ended a command."""
+ENDING = (1, 15)
+"""SIGHUP and SIGTERM."""
+
+
 class Options:
     """The values of all options, and the opener of the engine.
 
@@ -248,13 +254,26 @@ def program() -> NoReturn:
 
     The interpreter is not finalised: there is no thread, no child and no unflushed file.
     """
+    import _signal  # the public module imports enum
     from os import _exit
 
     if sys.getfilesystemencoding() != "utf-8":
         from netalias.system.streams import restart
 
         restart()
-    _exit(main())
+    for number in ENDING:
+        if _signal.getsignal(number) == _signal.SIG_DFL:  # nohup(1) has SIGHUP ignored
+            _signal.signal(number, _interrupt)
+    status = main()
+    if status - SIGNALLED in ENDING:  # the caller is to see what ended it
+        _signal.signal(status - SIGNALLED, _signal.SIG_DFL)
+        _signal.raise_signal(status - SIGNALLED)
+    _exit(status)
+
+
+def _interrupt(signum: int, _: object) -> NoReturn:
+    """Handle SIGTERM and SIGHUP as Python does SIGINT: what was begun is undone."""
+    raise KeyboardInterrupt(signum)
 
 
 def _open(options: Options) -> Engine:

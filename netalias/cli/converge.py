@@ -10,7 +10,7 @@ import sys
 from os import path
 
 from netalias import errors, sources
-from netalias.cli import number
+from netalias.cli import ENDING, SIGNALLED, number
 from netalias.cli.metrics import limit_of, measured
 from netalias.cli.output import complain, write
 from netalias.desired import declarations
@@ -53,6 +53,7 @@ class Run:
         self.armed = False
         self.name = ""
         self.files: Callable[[], list[str]] | None = None
+        self._ended_by = 0
         self._parsed: Declarations | None = None
 
     def check(self, found: list[tuple[str, bytes]], *, dry: bool) -> int:
@@ -82,12 +83,16 @@ class Run:
 
     def reconcile(self, found: list[tuple[str, bytes]], restored: Sequence[Difference]) -> int:
         """Compare, change, verify and print; the exit status. *restored* was done before."""
-        if not self.options.metrics:
-            return self._reconcile(found, restored).status
-        limit = limit_of(self.options)
-        return measured(
-            self.options.metrics, self.engine, lambda: self._reconcile(found, restored), limit
-        )
+        if self.options.metrics:
+            status = measured(
+                self.options.metrics,
+                self.engine,
+                lambda: self._reconcile(found, restored),
+                limit_of(self.options),
+            )
+        else:
+            status = self._reconcile(found, restored).status
+        return SIGNALLED + self._ended_by if status == errors.STATUS_INTERRUPTED else status
 
     def _reconcile(
         self, found: list[tuple[str, bytes]], restored: Sequence[Difference]
@@ -215,13 +220,20 @@ class Run:
         disarm(self.folder)
 
     def _handle_interruptions(self) -> None:
-        """Let the first SIGINT end the work between two sends, the second one at once."""
+        """Let the first SIGINT, SIGTERM or SIGHUP end the work between two sends, the second one at
+        once. One that is ignored stays ignored."""
+        numbers = (_signal.SIGINT, *ENDING)
+        before = {one: _signal.getsignal(one) for one in numbers}
 
         def stop(signum: int, frame: object) -> None:
             self.engine.kernel.stopping = True
-            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+            self._ended_by = signum
+            for one, handler in before.items():
+                _signal.signal(one, handler)
 
-        _signal.signal(_signal.SIGINT, stop)
+        for one, handler in before.items():
+            if handler not in (_signal.SIG_IGN, None):
+                _signal.signal(one, stop)
 
     # Output
 

@@ -137,7 +137,7 @@ Exit status
   6  another host has the address
   70 a bug in netalias
   75 another netalias holds the lock
-  130 interrupted
+  130 interrupted (SIGINT); SIGTERM and SIGHUP undo what was begun, and then end the process
 """
 
 VERBS = {

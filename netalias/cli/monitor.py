@@ -7,7 +7,7 @@ import sys
 
 from netalias import errors
 from netalias.cli import number
-from netalias.cli.output import complain
+from netalias.cli.output import complain, interrupted
 from netalias.model import GROUP
 from netalias.monitor import EventPrinter, Settings
 from netalias.monitor.hooks import OCCASIONS
@@ -38,5 +38,5 @@ def monitor(options: Options, words: list[str]) -> int:
     )
     try:
         return EventPrinter(settings, lambda text: complain(text, "warning: ")).run()
-    except KeyboardInterrupt:
-        return errors.STATUS_INTERRUPTED
+    except KeyboardInterrupt as error:
+        return interrupted(error)

@@ -26,7 +26,7 @@ def failed(error: BaseException) -> int:
         return error.status
     if isinstance(error, KeyboardInterrupt):
         complain("interrupted")
-        return errors.STATUS_INTERRUPTED
+        return interrupted(error)
     if isinstance(error, BrokenPipeError):
         abandon()
         return errors.STATUS_OK  # the reader has closed the pipe
@@ -47,6 +47,13 @@ def _library(error: ImportError) -> str:
     """The library of others that could not be loaded; empty for a module of ours or of Python."""
     name = (error.name or "").partition(".")[0]
     return name if name in ("construct", "pyroute2", "rich") else ""
+
+
+def interrupted(error: KeyboardInterrupt) -> int:
+    """The exit status of a command that a signal has ended, SIGINT unless *error* names another."""
+    from netalias.cli import SIGNALLED
+
+    return SIGNALLED + error.args[0] if error.args else errors.STATUS_INTERRUPTED
 
 
 def explain(error: errors.NetaliasError, place: str = "") -> None:

@@ -276,16 +276,20 @@ def test_without_the_right_to_send_frames(cli: Command, address: str) -> None:
     assert cli.names() == ["eth9:0"]
 
 
-def test_interrupted_while_it_asks(cli: Command, ear: Ear, declare: Callable[..., str]) -> None:
-    """SIGINT once the first probe is heard: nothing is left, of one or of many."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_while_it_asks(
+    cli: Command, ear: Ear, declare: Callable[..., str], number: signal.Signals
+) -> None:
+    """A signal once the first probe is heard: nothing is left, of one or of many."""
     before = everything(cli)
     file = declare("eth9:0-9 10.0.0.10-19 kind label", "eth9:10 10.0.0.20 kind label")
     for words in (("eth9:0", "10.0.0.1", "acd", "rfc"), ("--acd", "rfc", "reconcile", file)):
         child = cli.namespace.start(command(*words), stderr=subprocess.PIPE)
         until(lambda: ear.listen() or ear.found)
-        os.kill(next(iter(children(child.pid))), signal.SIGINT)
+        os.kill(next(iter(children(child.pid))), number)
         _, said = child.communicate(timeout=10 * SLOW)
-        assert (child.returncode, said) == (INTERRUPTED, "netalias: interrupted\n")
+        status = INTERRUPTED if number == signal.SIGINT else -number
+        assert (child.returncode, said) == (status, "netalias: interrupted\n")
         assert everything(cli) == before
         ear.all()
 

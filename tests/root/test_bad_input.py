@@ -338,8 +338,14 @@ def test_wrong_words_of_who_has_no_privilege(stage: Command, weak: list[str]) ->
 # Interruption
 
 
-def test_interrupted_while_waiting_for_the_lock(stage: Command) -> None:
-    """SIGINT: status 130, one line, nothing done."""
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)],
+)
+def test_interrupted_while_waiting_for_the_lock(
+    stage: Command, number: signal.Signals, status: int
+) -> None:
+    """One line, nothing done; SIGINT is status 130, others end the process after that."""
     before = devices(stage.namespace)
     path = lock_file(stage.namespace)
     with path.open("r+") as file:
@@ -348,9 +354,9 @@ def test_interrupted_while_waiting_for_the_lock(stage: Command) -> None:
             [*COMMAND, "eth9:7", "200.1.1.7"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         until(lambda: str(path) in _open_files(waiting.pid))
-        waiting.send_signal(signal.SIGINT)
+        waiting.send_signal(number)
         out, error = waiting.communicate(timeout=SECONDS)
-    assert (waiting.returncode, out, error) == (130, "", "netalias: interrupted\n")
+    assert (waiting.returncode, out, error) == (status, "", "netalias: interrupted\n")
     assert devices(stage.namespace) == before
 
 

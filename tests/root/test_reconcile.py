@@ -826,9 +826,9 @@ RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTM_NEWLINK, RTM_NEWADDR, RTM_DELLINK = 1, 0x10
 
 
 def interrupted(
-    cli: Command, file: str, kind: int = RTM_NEWLINK
+    cli: Command, file: str, kind: int = RTM_NEWLINK, number: int = signal.SIGINT
 ) -> tuple[list[str], int, int, subprocess.CompletedProcess[str]]:
-    """reconcile with SIGINT on the first announcement: lines, changes done, of how many."""
+    """reconcile with a signal on the first announcement: lines, changes done, of how many."""
     heard = Announcements(cli.namespace, RTMGRP_LINK)
     with cli.namespace:
         process = subprocess.Popen(
@@ -836,9 +836,10 @@ def interrupted(
         )
     with heard.socket:
         heard.wait(kind)
-        process.send_signal(signal.SIGINT)  # timeout(1) hands it on
+        process.send_signal(number)  # timeout(1) hands it on
     out, error = process.communicate(timeout=SECONDS)
-    assert process.returncode == INTERRUPTED, (out, error)
+    status = INTERRUPTED if number == signal.SIGINT else -number
+    assert process.returncode == status, (out, error)
     found = re.fullmatch(
         r"netalias: interrupted: (\d+) of (\d+) changes are done, the others undone\n", error
     )
@@ -863,11 +864,14 @@ def test_an_interruption_says_how_far_it_came(cli: Command, declare: Declare) ->
     in_sync(cli, file)
 
 
-def test_an_interrupted_replacement_loses_no_alias(cli: Command, declare: Declare) -> None:
-    """SIGINT while labels replace devices: each alias is there, of one kind or the other."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_replacement_loses_no_alias(
+    cli: Command, declare: Declare, number: int
+) -> None:
+    """A signal while labels replace devices: each alias is there, of one kind or the other."""
     cli("reconcile", declare("eth9:0-299 10.0.0.0/32+ kind macvlan"))
     file = declare("eth9:0-299 10.0.0.0/32+ kind label")
-    lines, done, count, _ = interrupted(cli, file, RTM_DELLINK)
+    lines, done, count, _ = interrupted(cli, file, RTM_DELLINK, number)
     assert (len(lines), count) == (done, 300)
     there = cli.json()
     assert len(there) == count
