@@ -8,12 +8,16 @@ from netalias import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    # The public module imports enum; its C half has the same functions.
+    import signal as _signal
     from collections.abc import Callable, Sequence
     from typing import Any, NoReturn
 
     from netalias.claim import Policy
     from netalias.engine import Engine
     from netalias.families import Registry
+else:
+    import _signal
 
 
 SIGNALLED = 128
@@ -254,7 +258,6 @@ def program() -> NoReturn:
 
     The interpreter is not finalised: there is no thread, no child and no unflushed file.
     """
-    import _signal  # the public module imports enum
     from os import _exit
 
     if sys.getfilesystemencoding() != "utf-8":

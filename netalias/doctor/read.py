@@ -11,7 +11,7 @@ from netalias.doctor.facts import ALL, FOLDERS, SYSCTLS, TABLES, Facts, unique
 from netalias.doctor.uncovered import RECEIVING
 from netalias.kernel.pyroute import survey
 from netalias.kinds import PORT_MASTERS
-from netalias.model import is_scratch
+from netalias.model import is_marked
 from netalias.sources import default_files
 
 TYPE_CHECKING = False
@@ -44,11 +44,7 @@ def read(
     aliases = select(observed, words)
     named = [observed.snapshot.device(word) for word in words if ":" not in word]
     group = observed.group
-    mains = [
-        one
-        for one in named
-        if one is not None and one.group != group and not is_scratch(one.group, group)
-    ]
+    mains = [one for one in named if one is not None and not is_marked(one.group, group)]
     facts = Facts(observed, aliases, mains, root=root or "")
     facts.identified = identified
     if netns:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from errno import ENODEV, ESTALE
 
 from netalias import errors
-from netalias.model import AF_INET, Snapshot, names
+from netalias.model import AF_INET, Snapshot, is_scratch, names
 from netalias.model.steps import AddAddress, CreateLink, DelAddress, DelLink, SetLink
 
 TYPE_CHECKING = False
@@ -198,7 +198,9 @@ class Proof:
         if not step.index:
             return None if self._is_new(step, device) else changed(step)
         planned = self._seen.devices.get(step.index)
-        if planned is not None and (planned.group, planned.kind) != (device.group, device.kind):
+        if planned is not None and not (
+            _same_mark(planned, device) and planned.kind == device.kind
+        ):
             return changed(step)
         holds = _HOLDS.get(step.touches)
         return None if holds is None or holds(self, step, device) else changed(step)
@@ -293,7 +295,7 @@ class Proof:
         if isinstance(step, DelLink):
             return step if self._is_made(step, device) else None
         planned = self._seen.devices.get(device.index)
-        if planned is not None and planned.group != device.group and not self._is_gone(device):
+        if planned is not None and not _same_mark(planned, device) and not self._is_gone(device):
             return None
         if isinstance(step, SetLink) and isinstance(undone, SetLink) and step.conf:
             return _without_sysctls_of_others(step, undone, device)
@@ -398,6 +400,12 @@ def _same_network(one: Address, other: Address) -> bool:
     from netalias.model import prefix
 
     return prefix.contains(one.peer or one.local, one.prefixlen, other.peer or other.local)
+
+
+def _same_mark(planned: Device, device: Device) -> bool:
+    """Whether a device has the group that it was planned with, or has got it back from a deletion
+    that was interrupted."""
+    return device.group == planned.group or is_scratch(planned.group, device.group)
 
 
 def _promotes(step: SetLink, index: int) -> bool:

@@ -96,6 +96,10 @@ class DeviceKind(Kind):
         device = alias.device
         assert device is not None
         steps = _names(device, goal)
+        if device.group != goal.group:
+            from netalias.model.renames import SetGroup
+
+            steps.append(SetGroup(device.name, device.index, goal.group))
         if not alias.whole:
             extra = surplus(alias.entry, snapshot.on(device.index))
             steps += [DelAddress(device.name, device.index, entry, REMOVE) for entry in extra]

@@ -14,7 +14,7 @@ from netalias.model import (
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.names import printable
 from netalias.model.neighbours import AddProxy, DelProxy
-from netalias.model.renames import RenameLink
+from netalias.model.renames import RenameLink, SetGroup
 from netalias.model.routes import AddRoute, DelRoute
 from netalias.model.shell import link, quoted, sysctls
 from netalias.model.steps import (
@@ -192,6 +192,10 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     RenameLink: (
         lambda step: f"ip link set dev {quoted(step.device)} name {quoted(step.name)}",
         lambda step: f"rename {step.device} to {step.name}",
+    ),
+    SetGroup: (
+        lambda step: f"ip link set dev {quoted(step.device)} group {step.group}",
+        lambda step: f"put {step.device} back into the group {step.group}",
     ),
     RenewAddress: (
         _add_address,

@@ -1,10 +1,11 @@
-"""The step that renames an alias device: it gives way to one that needs its name."""
+"""Steps for the name and the mark of an alias device: it gives way to one that needs its name, or
+gets back the mark that an interrupted deletion took from it."""
 
 from __future__ import annotations
 
 from errno import EBUSY
 
-from netalias.model.steps import REMOVE, Step
+from netalias.model.steps import NAME, REMOVE, Step
 
 
 class RenameLink(Step):
@@ -24,3 +25,14 @@ class RenameLink(Step):
 
     def inverse(self) -> Step:
         return RenameLink(self.name, self.index, self.device)
+
+
+class SetGroup(Step):
+    """RTM_SETLINK of IFLA_GROUP: ``group`` is the mark. It is not undone."""
+
+    __slots__ = ("group",)
+    touches = "group"
+
+    def __init__(self, device: str, index: int, group: int) -> None:
+        super().__init__(device, index, NAME)
+        self.group = group

@@ -20,7 +20,9 @@ from netalias.model import (
     GROUP,
     PROTOCOL,
     RT_SCOPE_LINK,
+    SCRATCH,
     Alias,
+    is_marked,
     is_scratch,
     names,
 )
@@ -59,7 +61,7 @@ class Observed:
     """
 
     __slots__ = (
-        "_former", "_found", "_macs", "_outlets", "_own", "_remnants", "_taken", "able",
+        "_former", "_found", "_macs", "_outlets", "_own", "_taken", "able",
         "aliases", "by_name", "group", "long_named", "lost", "registry", "snapshot",
     )  # fmt: skip
 
@@ -82,7 +84,6 @@ class Observed:
         self._macs = macs
         self._former = former
         self._taken: Taken | None = None
-        self._remnants: list[Device] | None = None
         self.long_named: set[str] = set()
         self._outlets = outlets
         self._found: Outlets | None = None
@@ -130,21 +131,18 @@ class Observed:
         )
 
     @property
-    def remnants(self) -> list[Device]:
-        """Devices of ours that an interrupted run was about to delete."""
-        if self._remnants is None:
-            devices = self.snapshot.devices.values()
-            left = [device for device in devices if is_scratch(device.group, self.group)]
-            found = [recognise_one(device, self.snapshot, self.registry) for device in left]
-            self._remnants = [one for one, alias in zip(left, found, strict=True) if alias]
-        return self._remnants
+    def remnants(self) -> list[Alias]:
+        """Aliases whose devices an interrupted run was about to delete."""
+        devices = ((alias, alias.device) for alias in self.aliases)
+        return [one for one, device in devices if device and is_scratch(device.group, self.group)]
 
     def main(self, name: AliasName) -> Device:
         """The main device of *name*. Raises NoSuchDevice; BadName if it is an alias."""
         device = self.snapshot.device(name.main)
         if device is None:
             raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
-        if device.group == self.group and recognise_one(device, self.snapshot, self.registry):
+        marked = is_marked(device.group, self.group)
+        if marked and recognise_one(device, self.snapshot, self.registry):
             raise errors.BadName(
                 f"{name}: {name.main} is an alias, and an alias cannot have aliases"
             )
@@ -160,7 +158,7 @@ class Observed:
         those of all aliases that are up."""
         for index, entries in self.snapshot.addresses.items():
             device = self.snapshot.devices.get(index)
-            alias = device is not None and device.group == self.group
+            alias = device is not None and is_marked(device.group, self.group)
             if index == main.index or (alias and device.up):  # type: ignore[union-attr]
                 yield from entries
             elif not alias:
@@ -214,9 +212,12 @@ def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]
     """The aliases in *snapshot*, in no particular order: devices with our mark, and all labels."""
     found = []
     for device in snapshot.devices.values():
-        alias = recognise_one(device, snapshot, registry) if device.group == group else None
-        if alias is not None:
-            found.append(alias)
+        scratch = bool(device.group & SCRATCH) and is_scratch(device.group, group)
+        if device.group == group or scratch:
+            alias = recognise_one(device, snapshot, registry)
+            if alias is not None:
+                alias.whole = alias.whole and not scratch
+                found.append(alias)
     if any(_may_be_label(entry) for entries in snapshot.addresses.values() for entry in entries):
         from netalias.observed.labels import labels
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from netalias.kinds import MAGIC
-from netalias.model import AF_INET, AF_INET6, IFA_F_DADFAILED, PROTOCOL, Alias, names, prefix
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    IFA_F_DADFAILED,
+    PROTOCOL,
+    Alias,
+    is_marked,
+    names,
+    prefix,
+)
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -18,7 +27,7 @@ def labels(snapshot: Snapshot, group: int) -> list[Alias]:
     found = []
     for index, entries in snapshot.addresses.items():
         main = snapshot.devices.get(index)
-        if main is None or main.group == group:
+        if main is None or is_marked(main.group, group):
             continue
         own = own_networks(entries)
         for entry in entries:

@@ -7,7 +7,7 @@ alias has the address: the protocol alone may be that of another program, and re
 
 from __future__ import annotations
 
-from netalias.model import AF_INET, PROTOCOL, Alias, is_scratch
+from netalias.model import AF_INET, PROTOCOL, Alias, is_marked
 from netalias.model.names import AliasName
 from netalias.observed import recognise_one
 
@@ -38,7 +38,7 @@ def orphans(observed: Observed) -> dict[tuple[int, bytes], Alias]:
     found: dict[tuple[int, bytes], Alias] = {}
     for index, entries in observed.snapshot.addresses.items():
         main = observed.snapshot.devices.get(index)
-        if main is None or main.group == observed.group or is_scratch(main.group, observed.group):
+        if main is None or is_marked(main.group, observed.group):
             continue
         for entry in entries:
             if entry.family != AF_INET or entry.label != main.name:

@@ -7,7 +7,7 @@ Planned answers plan() from indexes, and take() updates them after each plan.
 from __future__ import annotations
 
 from netalias.kinds import SIBLINGS
-from netalias.model import AF_INET, PROTOCOL, Device, Snapshot, prefix
+from netalias.model import AF_INET, PROTOCOL, Device, Snapshot, is_marked, prefix
 from netalias.observed import Observed
 from netalias.observed.heirs import heir, heirs, network_of, promoted
 
@@ -56,18 +56,16 @@ class Planned(Observed):
         self._macs = observed._macs
         self._former = observed._former
         self._taken = None
-        self._remnants = None
         self.long_named = set()
         self.registry = observed.registry
         self.group = observed.group
         self.by_name = observed.by_name
         left = [alias for alias in observed.aliases if id(alias) in gone] if gone else []
-        remnants = observed.remnants
         self.aliases = observed.aliases
         self.snapshot = observed.snapshot
-        if left or remnants:
+        if left:
             self.aliases = [alias for alias in observed.aliases if id(alias) not in gone]
-            self.snapshot = _without(observed.snapshot, left, remnants)
+            self.snapshot = _without(observed.snapshot, left)
         self._routes: dict[_Network, list[tuple[int, Address]]] | None = None
         self._lengths: set[tuple[int, int]] = set()
         self._equal: dict[bytes, list[Address]] | None = None
@@ -199,15 +197,14 @@ class Planned(Observed):
 
     def _serves(self, index: int, entry: Address) -> bool:
         device = self.snapshot.devices.get(index)
-        if device is not None and device.group == self.group:
+        if device is not None and is_marked(device.group, self.group):
             return device.up
         return entry.protocol == PROTOCOL
 
 
-def _without(snapshot: Snapshot, left: list[Alias], remnants: list[Device]) -> Snapshot:
-    """A copy without the devices and addresses of the aliases *left*, and without *remnants*."""
+def _without(snapshot: Snapshot, left: list[Alias]) -> Snapshot:
+    """A copy without the devices and addresses of the aliases *left*."""
     devices = {alias.device.index for alias in left if alias.device is not None}
-    devices.update(device.index for device in remnants)
     entries = {id(alias.entry) for alias in left}
     return Snapshot(
         [device for index, device in snapshot.devices.items() if index not in devices],

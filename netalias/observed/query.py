@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.model import is_scratch, names
+from netalias.model import is_marked, names
 from netalias.observed import ordered
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ def only(observed: Observed, name: str) -> Device:
     main = observed.snapshot.device(name)
     if main is None:
         raise errors.NoSuchDevice(f"--only {name}: there is no such device")
-    if main.group == observed.group or is_scratch(main.group, observed.group):
+    if is_marked(main.group, observed.group):
         raise errors.BadName(f"--only {name}: this is an alias, a main device is needed")
     return main
 

@@ -6,7 +6,7 @@ aliases here are shown and imported, and never changed.
 
 from __future__ import annotations
 
-from netalias.model import AF_INET, PROTOCOL, Alias
+from netalias.model import AF_INET, PROTOCOL, Alias, is_marked
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ def unnamed(observed: Observed, wanted: Sequence[str] = ()) -> list[Alias]:
     found = []
     for index, entries in snapshot.addresses.items():
         main = snapshot.devices.get(index)
-        if main is None or main.group == observed.group:
+        if main is None or is_marked(main.group, observed.group):
             continue
         every = not wanted or main in mains
         for entry in entries:

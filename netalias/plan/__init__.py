@@ -25,6 +25,7 @@ from netalias.model import (
     RT_SCOPE_UNIVERSE,
     Address,
     Snapshot,
+    is_marked,
     names,
 )
 from netalias.model.steps import RETIRE, AddAddress, SetLink
@@ -154,7 +155,7 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     primary, short = names.primary(name), names.cut(name)
     result = Plan(alias if alias is not None and alias.ours else None)
     if result.alias is None:
-        remnants = _check_new(wish, name, primary, alias, observed)
+        before = _check_new(wish, name, primary, alias, observed)
         if alias is not None:
             from netalias.plan.notes import same_name
 
@@ -203,7 +204,7 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
 
         result.notes += unused_metric(goal, wish.metric)
     if result.alias is None:
-        result.steps = [*remnants, *realisation.make(goal)]
+        result.steps = [*before, *realisation.make(goal)]
     elif result.alias.kind == kind:
         result.steps = realisation.change(result.alias, goal, observed.snapshot)
         if id(result.alias.entry) in observed.lost:
@@ -281,8 +282,7 @@ def _settle_device(goal: Goal, observed: Observed, kind: Kind) -> None:
 def _check_new(
     wish: Wish, name: AliasName, primary: str, alias: Alias | None, observed: Observed
 ) -> list[Step]:
-    """The steps before a new alias: they delete the remnant of an interrupted deletion, and let an
-    alias of a main device that was renamed give way.
+    """The steps before a new alias: they let an alias of a main device that was renamed give way.
 
     *primary* is the name that its device would get; *alias* is a foreign label of that name.
     Raises NoSuchDevice or NotOurs without an address, AlreadyExists if a device has the name.
@@ -479,7 +479,7 @@ def _delete(wish: Wish, observed: Observed) -> Plan:
     alias = observed.find(name)
     if alias is None:
         device = observed.snapshot.device(name)
-        if device is not None and device.group == observed.group:
+        if device is not None and is_marked(device.group, observed.group):
             now = next((one.name for one in observed.aliases if one.device is device), device.name)
             raise errors.NoSuchDevice(f"{name}: it is called {now} now", f"netalias {now}-")
         if device is not None:

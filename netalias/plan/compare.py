@@ -10,7 +10,6 @@ from netalias import errors, kinds
 from netalias.model import Alias
 from netalias.model.leases import RenewAddress, renewals
 from netalias.model.names import AliasName
-from netalias.observed import recognise_one
 from netalias.observed.orphans import orphans
 from netalias.observed.planned import Planned
 from netalias.plan import Difference, has, main_down, plan, session_lost
@@ -108,13 +107,13 @@ class _Comparison:
             for alias in self.observed.aliases
             if alias.ours and (not only or alias.name.main in (only, main.name if main else only))
         ]
-        self.diff.present = len(present)
+        known = set(map(id, self.observed.remnants))  # their removal was allowed before
+        self.diff.present = sum(id(alias) not in known for alias in present)
         leaving = [alias for alias in present if removing and id(alias) not in self.kept]
         leaving = [alias for alias in leaving if _is_known(alias) and not self._spared(alias)]
         self.gone.update(map(id, leaving))
-        self.diff.removed = len(leaving)
-        remnants = [_remnant(device, self.observed) for device in self.observed.remnants]
-        removals = [removal(alias, self.observed) for alias in remnants * removing + leaving]
+        self.diff.removed = sum(id(alias) not in known for alias in leaving)
+        removals = [removal(alias, self.observed) for alias in leaving]
         while True:
             self.diff.items = removals.copy()
             self._plan_all()
@@ -383,13 +382,6 @@ def _is_known(alias: Alias) -> bool:
     """Whether more than the protocol, which others may use, says that an alias is ours: of an
     orphan, a slot in its metric."""
     return alias.name.slot >= 0 or (alias.entry is not None and bool(alias.entry.noted))
-
-
-def _remnant(device: Device, observed: Observed) -> Alias:
-    """The alias of a device that an interrupted run was about to delete."""
-    found = recognise_one(device, observed.snapshot, observed.registry)
-    assert found is not None
-    return found
 
 
 def _is_of(name: str, only: str, main: Device | None, observed: Observed) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.model import Alias, names
+from netalias.model import Alias, is_marked, names
 from netalias.model.gateways import DelRule, RuleStep, slot_of
 from netalias.model.names import AliasName
 from netalias.plan import Difference, Plan
@@ -48,7 +48,7 @@ def _owner(rule: Rule, observed: Observed) -> Iterator[AliasName]:
     """The name of the alias that had the device of a rule; none for a device of others. A device
     that somebody had renamed is known by the table."""
     present = observed.snapshot.device(rule.device)
-    if present is not None and present.group != observed.group:
+    if present is not None and not is_marked(present.group, observed.group):
         return
     name = names.split_primary(rule.device)
     index, slot = slot_of(rule.table)

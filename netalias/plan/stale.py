@@ -4,7 +4,7 @@ keeps the route while the main device has another address of the network. Pure."
 from __future__ import annotations
 
 from netalias.kinds import MAGIC
-from netalias.model import AF_INET6, Alias, address_text
+from netalias.model import AF_INET6, Alias, address_text, is_marked
 from netalias.model.names import AliasName
 from netalias.model.routes import Connected, DelRoute, connected
 from netalias.model.steps import AddAddress
@@ -31,7 +31,7 @@ def stale(
     for route in routes:
         main = observed.snapshot.devices.get(route.index)
         ours = route.family == AF_INET6 and route.metric & ~0xFFFF == MAGIC
-        if not ours or main is None or main.group == observed.group:
+        if not ours or main is None or is_marked(main.group, observed.group):
             continue
         entries = observed.snapshot.on(main.index)
         if any(connected(one, main.index) == route for one in entries):

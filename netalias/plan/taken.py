@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.model.steps import DelLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def cleared(name: AliasName, primary: str, observed: Observed) -> list[Step]:
-    """The steps after which no device is called *name* or *primary*: they delete the remnant of an
-    interrupted deletion, and let an alias of a main device that was renamed give way.
+    """The steps after which no device is called *name* or *primary*: they let an alias of a main
+    device that was renamed give way.
 
     Raises AlreadyExists for any other device.
     """
@@ -22,9 +21,6 @@ def cleared(name: AliasName, primary: str, observed: Observed) -> list[Step]:
     for taken in (name, primary):
         device = observed.snapshot.device(taken)
         if device is None:
-            continue
-        if device in observed.remnants:
-            steps = [DelLink(device.name, device.index, device.group)]
             continue
         other = next((one for one in observed.aliases if one.device is device), None)
         if other is None:

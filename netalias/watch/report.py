@@ -7,7 +7,7 @@ from netalias.errors import Conflict
 from netalias.kernel import GONE
 from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay
 from netalias.model.leases import MarkAddress, RenewAddress
-from netalias.model.renames import RenameLink
+from netalias.model.renames import RenameLink, SetGroup
 from netalias.model.routes import AddRoute, DelRoute
 from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress, DelAltname, SetLink
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
@@ -186,6 +186,7 @@ def repair(steps: Sequence[Step]) -> str:
     gateway = not kinds.isdisjoint((AddRule, AddWay))
     for kind, text in (
         (RenameLink, "name put back"),
+        (SetGroup, "group put back"),
         (AddAddress, "address changed back" if DelAddress in kinds else "address put back"),
         (DelAddress, "" if AddAddress in kinds else "other address removed"),
         (MarkAddress, "protocol of its address put back"),

@@ -219,10 +219,10 @@ FAULTS = [
     ),
     (
         "remnant",
-        "ip link add eth9_7 link eth9 type macvlan mode bridge && ip link set eth9_7 group 93793",
-        "eth9_7: it should be gone",
-        "an interrupted run was about to delete it",
-        "ip link del eth9_7",
+        "ip link set eth9_0 group 93793",
+        "eth9:0: it should be gone",
+        "an interrupted run was about to delete it; netalias eth9:0 up keeps it",
+        "netalias eth9:0-",
     ),
     (
         "mtu",

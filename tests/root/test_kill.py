@@ -92,8 +92,9 @@ def test_a_remnant_is_cleaned_and_stands_in_nobodys_way(cli: Command) -> None:
     cli("eth9:1", "10.0.0.2", "kind", "macvlan")
     for name in ("eth9_0", "eth9_1"):
         cli.namespace.ip(f"link set {name} group {GROUP | SCRATCH}")
+    assert [one["state"] for one in cli.json()] == ["up,half-made"] * 2
     cli("eth9:0", "10.0.0.3", "kind", "macvlan")
-    assert cli.names() == ["eth9:0"]
+    assert [one["state"] for one in cli.json()] == ["up", "up,half-made"]
     done = cli.run("reconcile", "-", input="eth9:0 10.0.0.3 kind macvlan\n")
     assert (done.returncode, done.stdout) == (0, "- eth9:1 10.0.0.2/32 macvlan\n")
     assert "eth9_1" not in cli.namespace.names()

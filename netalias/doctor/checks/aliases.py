@@ -88,10 +88,11 @@ def _explained(alias: Alias, facts: Facts) -> bool:
 
 def half_made(facts: Facts) -> Iterator[Finding]:
     """An interrupted run left the alias half-made, or somebody removed one of its names."""
+    left = facts.observed.remnants
     for alias in facts.aliases:
         if copies_of(alias, facts):
             continue
-        if alias.ours and "half-made" in state(alias).split(","):
+        if alias.ours and alias not in left and "half-made" in state(alias).split(","):
             yield finding(
                 alias,
                 WARNING,
@@ -116,17 +117,14 @@ def renamed(facts: Facts) -> Iterator[Finding]:
 
 def remnant(facts: Facts) -> Iterator[Finding]:
     """A device remains that an interrupted run was about to delete."""
-    for device in facts.observed.remnants:
-        main = facts.observed.snapshot.devices.get(device.link)
-        if main in facts.mains:
-            assert main is not None
-            yield Finding(
+    for alias in facts.observed.remnants:
+        if alias in facts.aliases:
+            yield finding(
+                alias,
                 WARNING,
-                f"{device.name}: it should be gone",
-                "an interrupted run was about to delete it",
-                f"ip link del {link(device.name)}",
-                main=main.name,
-                device=device.name,
+                "it should be gone",
+                f"an interrupted run was about to delete it; {netalias(alias.name, 'up')} keeps it",
+                netalias(alias.name, "-"),
             )
 
 

@@ -35,7 +35,7 @@ from netalias.model import (
 from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.neighbours import AddProxy, DelProxy
-from netalias.model.renames import RenameLink
+from netalias.model.renames import RenameLink, SetGroup
 from netalias.model.routes import AddRoute, DelRoute
 from netalias.model.steps import (
     AddAddress,
@@ -482,6 +482,7 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     MarkAddress: Memory._mark_address,
     RenewAddress: Memory._renew_address,
     RenameLink: lambda kernel, step: kernel._links.rename(kernel._node(step), step.name),
+    SetGroup: lambda kernel, step: setattr(kernel._node(step), "group", step.group),
     DelAddress: Memory._del_address,
     AddProxy: lambda kernel, step: devices.put(kernel._node(step), step.proxy),
     DelProxy: lambda kernel, step: devices.remove(kernel._node(step), step.proxy),

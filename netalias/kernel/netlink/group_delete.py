@@ -11,7 +11,7 @@ from netalias.kernel.netlink import codec, neighbours, routes, rules
 from netalias.kernel.proof import changed
 from netalias.model import AF_INET6, IFA_F_MCAUTOJOIN, SCRATCH
 from netalias.model.leases import MarkAddress, RenewAddress
-from netalias.model.renames import RenameLink
+from netalias.model.renames import RenameLink, SetGroup
 from netalias.model.steps import DelLink
 
 TYPE_CHECKING = False
@@ -43,9 +43,10 @@ class DelGroup(DelLink):
         self.scratch = scratch
 
 
-def set_group(sequence: int, index: int, step: Move) -> bytes:
-    """RTM_SETLINK of the scratch group."""
-    body = codec.ifinfo(index) + codec.attr_u32(codec.IFLA_GROUP, step.scratch)
+def set_group(sequence: int, index: int, step: Move | SetGroup) -> bytes:
+    """RTM_SETLINK of the scratch group, or of the mark."""
+    group = step.group if isinstance(step, SetGroup) else step.scratch
+    body = codec.ifinfo(index) + codec.attr_u32(codec.IFLA_GROUP, group)
     return codec.message(codec.RTM_SETLINK, 0, sequence, body)
 
 
@@ -88,6 +89,7 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     MarkAddress: mark_address,
     RenewAddress: renew_address,
     RenameLink: rename_link,
+    SetGroup: set_group,
     **neighbours.ENCODERS,
     **routes.ENCODERS,
     **rules.ENCODERS,

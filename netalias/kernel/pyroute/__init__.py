@@ -47,7 +47,7 @@ from netalias.model import (
 )
 from netalias.model.commands import title
 from netalias.model.leases import MarkAddress, RenewAddress
-from netalias.model.renames import RenameLink
+from netalias.model.renames import RenameLink, SetGroup
 from netalias.model.steps import (
     AddAddress,
     AddAltname,
@@ -474,6 +474,7 @@ WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {
     ),
     AddAddress: lambda route, index, step: route.addr("add", **_full(index, step.address)),
     RenameLink: lambda route, index, step: route.link("set", index=index, ifname=_name(step.name)),
+    SetGroup: lambda route, index, step: route.link("set", index=index, group=step.group),
     MarkAddress: lambda route, index, step: route.addr("replace", **_full(index, step.address)),
     RenewAddress: lambda route, index, step: route.addr(
         "replace", **_renewing(index, step.address)
