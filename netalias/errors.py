@@ -59,8 +59,10 @@ STATUS_PERMISSION = 4
 STATUS_UNVERIFIED = 5
 """``reconcile`` applied its changes, and the kernel then does not hold what was declared."""
 STATUS_CONFLICT = 6
+SIGNALLED = 128
+"""What shells add to the number of the signal that ended a command."""
 STATUS_INTERRUPTED = 130
-"""128 plus the number of SIGINT, as shells report it."""
+"""That of SIGINT."""
 STATUS_BUG = 70
 """EX_SOFTWARE of sysexits.h."""
 STATUS_BUSY = 75

@@ -20,8 +20,6 @@ else:
     import _signal
 
 
-SIGNALLED = 128
-"""What shells add to the number of the signal that ended a command."""
 ENDING = (1, 15)
 """SIGHUP and SIGTERM."""
 
@@ -268,9 +266,9 @@ def program() -> NoReturn:
         if _signal.getsignal(number) == _signal.SIG_DFL:  # nohup(1) has SIGHUP ignored
             _signal.signal(number, _interrupt)
     status = main()
-    if status - SIGNALLED in ENDING:  # the caller is to see what ended it
-        _signal.signal(status - SIGNALLED, _signal.SIG_DFL)
-        _signal.raise_signal(status - SIGNALLED)
+    if status - errors.SIGNALLED in ENDING:  # the caller is to see what ended it
+        _signal.signal(status - errors.SIGNALLED, _signal.SIG_DFL)
+        _signal.raise_signal(status - errors.SIGNALLED)
     _exit(status)
 
 

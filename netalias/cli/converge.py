@@ -10,7 +10,7 @@ import sys
 from os import path
 
 from netalias import errors, sources
-from netalias.cli import ENDING, SIGNALLED, number
+from netalias.cli import ENDING, number
 from netalias.cli.metrics import limit_of, measured
 from netalias.cli.output import complain, write
 from netalias.desired import declarations
@@ -92,7 +92,8 @@ class Run:
             )
         else:
             status = self._reconcile(found, restored).status
-        return SIGNALLED + self._ended_by if status == errors.STATUS_INTERRUPTED else status
+        interrupted = status == errors.STATUS_INTERRUPTED
+        return errors.SIGNALLED + self._ended_by if interrupted else status
 
     def _reconcile(
         self, found: list[tuple[str, bytes]], restored: Sequence[Difference]

@@ -51,9 +51,7 @@ def _library(error: ImportError) -> str:
 
 def interrupted(error: KeyboardInterrupt) -> int:
     """The exit status of a command that a signal has ended, SIGINT unless *error* names another."""
-    from netalias.cli import SIGNALLED
-
-    return SIGNALLED + error.args[0] if error.args else errors.STATUS_INTERRUPTED
+    return errors.SIGNALLED + error.args[0] if error.args else errors.STATUS_INTERRUPTED
 
 
 def explain(error: errors.NetaliasError, place: str = "") -> None:

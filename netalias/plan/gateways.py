@@ -24,7 +24,7 @@ from netalias.model.steps import REMOVE, RETIRE, SET, DelAddress, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from netalias.desired import Wish
     from netalias.kinds import Goal
@@ -59,6 +59,11 @@ def choose(wish: Wish, goal: Goal, kind: str, alias: Alias | None, observed: Obs
         reason = _no_router(goal, observed) if goal.gateway != kept else ""
         if reason:
             raise errors.UsageError(f"{goal.name}: gateway {word}: this is {reason}")
+        if goal.gateway != kept and _is_strange(goal, observed):
+            return [
+                f"{goal.name}: gateway {word}: it is in no network of the alias or of"
+                f" {goal.main.name}, so it is of use only if it answers on this link"
+            ]
     else:
         goal.gateway = observed.outlets().default(goal.main.index, goal.type.family) or kept
         if not goal.gateway:
@@ -78,6 +83,24 @@ def _refusal(goal: Goal, kind: str) -> str:
     if goal.vrf is not None:
         return f"{goal.main.name} is in the VRF {goal.vrf.name}, whose table has the routes"
     return ""
+
+
+def _is_strange(goal: Goal, observed: Observed) -> bool:
+    """Whether a gateway is in no network of the alias or its main device, nor the gateway of that.
+
+    The kernel takes it, by a host route; many providers have such routers for host addresses.
+    """
+    main, family = goal.main.index, goal.type.family
+    entries = [*observed.snapshot.on(main), *([goal.entry] if goal.entry is not None else [])]
+    networks = [(one.local, one.prefixlen) for one in entries if one.family == family]
+    outside = _is_outside(goal.gateway, networks)
+    return outside and goal.gateway != observed.outlets().default(main, family)
+
+
+def _is_outside(gateway: bytes, networks: Iterable[tuple[bytes, int]]) -> bool:
+    """Whether a gateway is in none of these *networks*, and not link-local either."""
+    link_local = len(gateway) == len(LINK_LOCAL) and prefix.contains(LINK_LOCAL, 10, gateway)
+    return not link_local and not any(prefix.contains(*one, gateway) for one in networks)
 
 
 def _no_router(goal: Goal, observed: Observed) -> str:
@@ -148,8 +171,7 @@ def _ways(goal: Goal, observed: Observed) -> Iterator[Way]:
     """The routes in the table of an alias, in the order in which the kernel takes them."""
     table, family = table_of(goal.main.index, goal.name.slot), goal.type.family
     networks, gateway = list(_networks(goal, observed)), goal.gateway
-    link_local = family == AF_INET6 and prefix.contains(LINK_LOCAL, 10, gateway)
-    if not link_local and not any(prefix.contains(*one, gateway) for one in networks):
+    if _is_outside(gateway, networks):
         networks.append((gateway, goal.type.bits))
     for network, length in networks:
         yield Way(0, family, table, network, length)

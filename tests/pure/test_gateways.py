@@ -207,6 +207,37 @@ def test_refused(stage: Stage, words: str, kind: type[errors.NetaliasError], mes
     assert not stage.has("eth0_0")
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("10.0.0.5 gateway 10.9.9.1", True),
+        ("10.7.0.5/24 gateway 10.9.9.1", True),
+        ("2001:db8::5/64 gateway 2001:db8:9::1", True),
+        ("10.7.0.5/24 gateway 10.7.0.1", False),
+        ("10.7.0.5 gateway 10.0.0.254", False),
+        ("2001:db8:7::5/64 gateway fe80::1", False),
+    ],
+)
+def test_outside_the_networks(stage: Stage, words: str, told: bool) -> None:
+    """The kernel takes such a gateway, so it is made, and told once; in a file, too."""
+    word = words.rpartition(" ")[2]
+    expected = [
+        f"eth0:0: gateway {word}: it is in no network of the alias or of eth0, so it is of use only"
+        " if it answers on this link"
+    ] * told
+    assert stage(f"eth0:0 {words} kind macvlan").notes == expected
+    assert stage(f"eth0:0 {words} kind macvlan").notes == []
+    stage("eth0:0-")
+    (item,) = look(stage.engine, declared(f"eth0:0 {words} kind macvlan"), Rules()).items[:1]
+    assert item.plan.notes == expected
+
+
+def test_the_router_of_the_main_device_is_known(stage: Stage) -> None:
+    """A provider's router for host addresses, which is in no network at all."""
+    stage.kernel.add_default("eth0", "10.9.9.1")
+    assert stage("eth0:0 10.0.0.5 gateway 10.9.9.1 kind macvlan").notes == []
+
+
 def test_in_a_vrf(stage: Stage) -> None:
     """Its table has the routes of the members, bound or not."""
     stage.kernel.add_device("red", "vrf")

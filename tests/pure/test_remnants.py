@@ -1,5 +1,4 @@
-"""Aliases whose devices a killed run was about to delete: they are shown, and every command works on
-them."""
+"""Aliases that a killed run was about to delete are shown, and every command works on them."""
 
 from __future__ import annotations
 
