@@ -51,6 +51,7 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "half-made": aliases.half_made,
     "renamed": aliases.renamed,
     "remnant": aliases.remnant,
+    "misnamed": aliases.misnamed,
     "mtu": aliases.mtu,
     "same-mac": aliases.same_mac,
     "mac-filter": aliases.mac_filter,

@@ -480,7 +480,11 @@ def _delete(wish: Wish, observed: Observed) -> Plan:
     if alias is None:
         device = observed.snapshot.device(name)
         if device is not None and is_marked(device.group, observed.group):
-            now = next((one.name for one in observed.aliases if one.device is device), device.name)
+            now = next((one.name for one in observed.aliases if one.device is device), None)
+            if now is None:
+                from netalias.plan.renamed import named_by_others
+
+                raise named_by_others(name, name, device, observed)
             raise errors.NoSuchDevice(f"{name}: it is called {now} now", f"netalias {now}-")
         if device is not None:
             raise errors.NotOurs(

@@ -1,7 +1,9 @@
-"""Aliases of a renamed main device: they give way to those that need their former names."""
+"""Aliases of a renamed main device, which give way to those that need their former names; and
+devices that do not: those of others, and those that somebody has renamed."""
 
 from __future__ import annotations
 
+from netalias import errors
 from netalias.model import names
 from netalias.model.renames import RenameLink
 from netalias.model.steps import REMOVE, AddAltname, DelAltname
@@ -9,6 +11,7 @@ from netalias.model.steps import REMOVE, AddAltname, DelAltname
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.model import Alias, Device
+    from netalias.model.names import AliasName
     from netalias.model.steps import Step
     from netalias.observed import Observed
 
@@ -43,3 +46,19 @@ def _rules(alias: Alias, device: Device, new: str, observed: Observed) -> list[S
         moved = Rule(new, rule.family, rule.table, rule.priority)
         steps += [DelRule(rule, REMOVE), AddRule(moved)]
     return steps
+
+
+def named_by_others(
+    name: AliasName, taken: str, device: Device, observed: Observed
+) -> errors.StateError:
+    """The error for a device which is no alias, and has the name *taken* of an alias."""
+    from netalias.observed.misnamed import former_alias, rename
+
+    if former_alias(device, observed) == name:
+        return errors.NotOurs(
+            f"{name}: somebody has renamed its device to {device.name}, so it is left alone",
+            rename(device, name),
+        )
+    return errors.AlreadyExists(
+        f"{name}: {taken} names the device {device.name}, which netalias did not make"
+    )

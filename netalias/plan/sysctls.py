@@ -17,7 +17,7 @@ all and the device.
 from __future__ import annotations
 
 from netalias.kinds import RECORD, UNLINKED
-from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
+from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST
 from netalias.model.names import main_name
 from netalias.model.steps import SysctlChange
 from netalias.plan import Difference, Plan
@@ -190,10 +190,12 @@ class _Settlement:
         return ((kind, main) for (kind, _), main in found.items())
 
     def _others(self) -> Iterator[tuple[Device, Device]]:
-        """Aliases with another mark (Setup.group) on main devices with saved values, and these."""
+        """Aliases with another mark (Setup.group), or that somebody has renamed, on main devices
+        with saved values, and these."""
+        own = {one.device.index for one in self.observed.aliases if one.device is not None}
         for index in self.terms.old:
             for device in self.observed.snapshot.uppers(index):
-                if device.kind in NEEDED and device.group & (SCRATCH - 1) != self.observed.group:
+                if device.kind in NEEDED and device.index not in own:
                     entries = self.observed.snapshot.on(device.index)
                     if device.ifalias.startswith(f"{RECORD} ") and any(
                         entry.family == AF_INET for entry in entries

@@ -24,9 +24,9 @@ def cleared(name: AliasName, primary: str, observed: Observed) -> list[Step]:
             continue
         other = next((one for one in observed.aliases if one.device is device), None)
         if other is None:
-            raise errors.AlreadyExists(
-                f"{name}: {taken} names the device {device.name}, which netalias did not make"
-            )
+            from netalias.plan.renamed import named_by_others
+
+            raise named_by_others(name, taken, device, observed)
         if other.name == name:
             raise errors.AlreadyExists(f"{name}: {taken} names the alias {device.name} already")
         from netalias.plan.renamed import give_way

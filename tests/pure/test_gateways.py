@@ -228,7 +228,7 @@ def test_outside_the_networks(stage: Stage, words: str, told: bool) -> None:
     assert stage(f"eth0:0 {words} kind macvlan").notes == expected
     assert stage(f"eth0:0 {words} kind macvlan").notes == []
     stage("eth0:0-")
-    (item,) = look(stage.engine, declared(f"eth0:0 {words} kind macvlan"), Rules()).items[:1]
+    (item,) = look(stage.engine, declared(stage, f"eth0:0 {words} kind macvlan"), Rules()).items[:1]
     assert item.plan.notes == expected
 
 

@@ -10,6 +10,8 @@ from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, neta
 from netalias.kinds import UNLINKED, get
 from netalias.model import AF_INET6, MTU_INET6, mac_text
 from netalias.model.shell import link
+from netalias.observed.misnamed import misnamed as misnamed_devices
+from netalias.observed.misnamed import rename
 from netalias.views import state
 
 TYPE_CHECKING = False
@@ -125,6 +127,22 @@ def remnant(facts: Facts) -> Iterator[Finding]:
                 "it should be gone",
                 f"an interrupted run was about to delete it; {netalias(alias.name, 'up')} keeps it",
                 netalias(alias.name, "-"),
+            )
+
+
+def misnamed(facts: Facts) -> Iterator[Finding]:
+    """Somebody has given the device of an alias another name."""
+    everywhere = len(facts.aliases) == len(facts.observed.aliases)
+    for device, name in misnamed_devices(facts.observed):
+        if everywhere or facts.observed.snapshot.device(name.main) in facts.mains:
+            yield Finding(
+                WARNING,
+                f"{device.name}: it is the device of {name}, and netalias leaves it alone",
+                "somebody has renamed it",
+                rename(device, name),
+                main=name.main,
+                alias=str(name),
+                device=device.name,
             )
 
 
