@@ -147,6 +147,11 @@ class Facts:
         self._with_aliases: dict[int, set[int]] = {}
         self._here = {entry.local for some in entries for entry in some}
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether all aliases are examined, and so main devices without any are meant too."""
+        return len(self.aliases) == len(self.observed.aliases)
+
     def own(self, device: str, key: str, family: int = AF_INET) -> int:
         """The sysctl of a device or ALL itself; 0 when it could not be read."""
         return self.sysctls.get((family, device, key), 0)

@@ -23,6 +23,7 @@ from command import (
     picture,
     rename,
     set_sysctl,
+    sysctl,
     wait_for_state,
     without_dad,
 )
@@ -561,6 +562,19 @@ def test_an_address_that_has_lost_its_slot(veth: Namespace) -> None:
     forget(veth)
 
 
+def test_the_only_alias_has_lost_its_slot(veth: Namespace) -> None:
+    """Its main device is looked at, though no alias is left on it."""
+    cli = Doctor(veth)
+    cli.silent("eth9:2", "10.20.0.7/24", "kind", "label")
+    rename(veth, "eth9", "wan")
+    (found,) = cli.findings()
+    assert found["check"] == "stray"
+    assert cli.findings("wan") == [found]
+    cli.sh(found["command"])
+    cli.content()
+    forget(veth)
+
+
 def test_a_lost_address_that_others_hang_on(veth: Namespace) -> None:
     """The kernel would delete them with it."""
     cli = Doctor(veth)
@@ -572,6 +586,7 @@ def test_a_lost_address_that_others_hang_on(veth: Namespace) -> None:
     assert found["command"].startswith("sysctl -w net.ipv4.conf.wan.promote_secondaries=1 && ")
     cli.sh(found["command"])
     assert "10.0.0.99/24" in veth.ip("addr show dev wan")
+    assert sysctl(veth, "ipv4/conf/wan/promote_secondaries") == "0"
     assert not [one for one in cli.findings() if one["check"] == "stray"]
     forget(veth)
 

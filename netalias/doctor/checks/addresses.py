@@ -150,7 +150,7 @@ def stray(facts: Facts) -> Iterator[Finding]:
     taken = set(facts.observed.by_name)
     for (index, local), orphan in orphans(facts.observed).items():
         main = orphan.main
-        if main is None or main not in facts.mains:
+        if main is None or not (facts.everywhere or main in facts.mains):
             continue
         name = _free(main.name, taken)
         address = f"{address_text(orphan.family, local)}/{orphan.prefixlen}"
@@ -159,26 +159,30 @@ def stray(facts: Facts) -> Iterator[Finding]:
             WARNING,
             f"{main.name}: {address} belongs to no alias",
             f"its label had a slot until {main.name} was renamed, or somebody changed it",
-            f"{_promoting(facts, orphan)}ip addr del {address} dev {quoted(main.name)}"
-            f" && {netalias(name, address + kind)}",
+            " && ".join(
+                [
+                    *_promoting(facts, orphan, f"ip addr del {address} dev {quoted(main.name)}"),
+                    netalias(name, address + kind),
+                ]
+            ),
             main=main.name,
             device=facts.name(index),
         )
 
 
-def _promoting(facts: Facts, orphan: Alias) -> str:
-    """The command that keeps the secondary addresses of an orphan; empty without any.
+def _promoting(facts: Facts, orphan: Alias, deletion: str) -> list[str]:
+    """The *deletion* of an orphan, with the commands around it that keep its secondary addresses.
 
     The kernel would delete them with it (inet_del_ifa of net/ipv4/devinet.c).
     """
     main, key = orphan.main, "promote_secondaries"
     assert main is not None
     if orphan.entry is None or orphan.entry.secondary or facts.effective(main, key):
-        return ""
+        return [deletion]
     for entry in facts.observed.snapshot.on(main.index):
         inside = entry.prefixlen == orphan.prefixlen and prefix.contains(
             orphan.address, orphan.prefixlen, entry.local
         )
         if entry.secondary and inside:
-            return f"{sysctl(main.name, key, 1)} && "
-    return ""
+            return [sysctl(main.name, key, 1), deletion, sysctl(main.name, key, 0)]
+    return [deletion]

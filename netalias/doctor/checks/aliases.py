@@ -132,9 +132,8 @@ def remnant(facts: Facts) -> Iterator[Finding]:
 
 def misnamed(facts: Facts) -> Iterator[Finding]:
     """Somebody has given the device of an alias another name."""
-    everywhere = len(facts.aliases) == len(facts.observed.aliases)
     for device, name in misnamed_devices(facts.observed):
-        if everywhere or facts.observed.snapshot.device(name.main) in facts.mains:
+        if facts.everywhere or facts.observed.snapshot.device(name.main) in facts.mains:
             yield Finding(
                 WARNING,
                 f"{device.name}: it is the device of {name}, and netalias leaves it alone",
