@@ -59,7 +59,8 @@ def many(options: Options, words: list[str]) -> int:
     options.registry = lazy()
     parsed = parse_command(words, options.registry)
     deleting = parsed[0].deletes
-    options.force = options.force or deleting  # what is missing keeps nothing else
+    # What is missing keeps nothing else from being deleted or changed.
+    options.force = options.force or all(one.wish and not one.wish.address for one in parsed)
     with options.engine() as first, first.transaction(dry=options.dry_run) as transaction:
         work = _executed(options, first, transaction.path, "", parsed)
     failed = [error for _, error in work.failed if not (deleting and options.forgives(error))]

@@ -87,6 +87,23 @@ def test_what_is_missing_keeps_nothing_else(run: Command) -> None:
     assert "no such alias" in run.refused("--absent-ok eth0:1 up", REFUSED)
 
 
+@pytest.mark.parametrize("words", ["down", "mtu 1400", "metric 7", "announce off down"])
+def test_what_is_missing_keeps_nothing_from_a_change(run: Command, words: str) -> None:
+    """The others are changed, each missing one is told, and the status is that of a refusal."""
+    for slot in (1, 3):
+        run.split(f"eth0:{slot} 10.0.0.{slot} kind macvlan")
+    before = json.loads(run.split("-j show"))
+    out, err = run.run(["eth0:0-4", *words.split()], REFUSED)
+    assert out == ""
+    assert err.splitlines() == [
+        f"netalias: eth0:{slot}: there is no such alias (an address creates it)"
+        for slot in (0, 2, 4)
+    ]
+    after = json.loads(run.split("-j show"))
+    assert len(after) == len(before)
+    assert all(old != new for old, new in zip(before, after, strict=True))
+
+
 def test_the_first_error_ends_it(run: Command) -> None:
     """What comes after it is not done, and that is told."""
     run.memory.add_address("eth0", "10.0.0.2/32")
