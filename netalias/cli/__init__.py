@@ -118,6 +118,8 @@ def _alias(options: Options, words: list[str]) -> int:
             if wish.delete and options.forgives(error):
                 return errors.STATUS_OK
             raise
+        if done.steps and advised(options):
+            _function("cli.hints.warn_of_watcher")(engine, [wish.name])
     if options.dry_run or options.verbose or done.notes:
         from netalias.cli.output import complain, tell
 
@@ -130,6 +132,12 @@ def _alias(options: Options, words: list[str]) -> int:
         if first and not (options.dry_run or options.quiet):
             _function("cli.firewall.tell")(options, done)
     return errors.STATUS_OK
+
+
+def advised(options: Options) -> bool:
+    """Whether somebody may read what a command advises: at a terminal, after a real change."""
+    quiet = options.quiet or options.dry_run
+    return not quiet and sys.stderr is not None and sys.stderr.isatty()
 
 
 VERBS = {

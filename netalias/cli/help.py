@@ -292,12 +292,12 @@ Print the aliases that netalias made as lines of a file (see check), with ranges
 Options: -j -p --mac --only MAIN -n NAME
 """,
     "import": """\
-netalias [OPTION]... import [FILE | FOLDER]...
+netalias [OPTION]... import [FILE | FOLDER | -]...
 
 Print aliases that netalias did not make as lines of a file: those in files of other programs, and
-labels made by ifconfig or ip. Without a FILE, the usual files of this host are read. Each file
-tells its format by its path or its content; --from says it. Nothing in a file is executed, and
-without --adopt nothing is changed.
+labels made by ifconfig or ip. Without a FILE, the usual files of this host are read; - is standard
+input. Each file tells its format by its path or its content; --from says it. Nothing in a file is
+executed, and without --adopt nothing is changed.
 
   --adopt                when all is printed, take over the labels that are there with just the name
                          and address of a line. Have the lines declared before the next reconcile,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias import errors
+from netalias import errors, sources
 from netalias.cli.output import complain, write
 from netalias.desired import export, parse
 from netalias.desired.declarations import counted
@@ -10,6 +10,7 @@ from netalias.families import lazy
 from netalias.model import address_text, names
 from netalias.model.listing import first
 from netalias.observed import ordered
+from netalias.sources import STDIN, STDIN_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +31,15 @@ def import_(options: Options, words: list[str]) -> int:
     _check(options, words)
     mapping = _mapping(options.mapping)
     more = [] if options.source not in ("", KERNEL) else _labels(options)
+    given = dict(sources.read([STDIN])) if STDIN in words else {}
     found = read(
-        words, options.source, every=options.every, kind=options.kind, mapping=mapping, more=more
+        [STDIN_NAME if word == STDIN else word for word in words],
+        options.source,
+        every=options.every,
+        kind=options.kind,
+        mapping=mapping,
+        more=more,
+        given=given,
     )
     if options.json:
         from netalias.views import json
@@ -41,7 +49,7 @@ def import_(options: Options, words: list[str]) -> int:
         lines = found.lines if options.verbose else found.folded
         write("".join(f"{names.printable(line)}\n" for line in lines))
     if not options.quiet:
-        for note in first(found.notes, "warning"):
+        for note in first([*found.unused, *found.notes], "warning"):
             complain(note, "warning: ")
         complain(_summary(found))
     if options.adopt:

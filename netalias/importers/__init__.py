@@ -7,6 +7,7 @@
     addresses.py an address -> words of a line
     documents.py files in YAML; sections.py files of sections
     whose.py     own addresses of main devices, and names of devices of other systems
+    asked.py     what was asked for and cannot be had
     slots.py     a name for every alias
     lines.py     the lines
     sections.py, assignments.py    syntaxes that several formats have
@@ -18,10 +19,10 @@ is common. Nothing that stands in a file is ever executed.
 
 from __future__ import annotations
 
-from os.path import abspath, isdir
+from os.path import isdir
 
 from netalias import errors
-from netalias.importers.formats import FORMATS, automatic, claimed, existing, inside
+from netalias.importers.formats import FORMATS, automatic, existing, inside
 from netalias.model import names
 from netalias.trust import regular
 
@@ -29,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from netalias.importers.asked import Given
     from netalias.importers.files import Opener
     from netalias.importers.slots import Found, Row
 
@@ -39,10 +41,10 @@ class Imported:
     """Aliases from files: ``rows`` in order, and ``notes`` on what they do not say.
 
     A note begins with ``file:line``. ``formats`` are the formats that were read, and ``files``
-    counts their files.
+    counts their files. ``unused`` are notes on main devices of the mapping that were not found.
     """
 
-    __slots__ = ("files", "formats", "notes", "rows")
+    __slots__ = ("files", "formats", "notes", "rows", "unused")
 
     def __init__(
         self, rows: Sequence[Row], notes: list[str], formats: Sequence[str] = (), files: int = 0
@@ -51,6 +53,7 @@ class Imported:
         self.notes = notes
         self.formats = formats
         self.files = files
+        self.unused: list[str] = []
 
     @property
     def lines(self) -> list[str]:
@@ -112,27 +115,31 @@ def read(
     kind: str = "",
     mapping: Mapping[str, str] | None = None,
     more: Sequence[Found] = (),
+    given: Mapping[str, bytes] | None = None,
 ) -> Imported:
     """The aliases in files and folders, without *paths* in the usual files that exist, and *more*.
 
     *format* is a key of FORMATS; without it each file tells. *every*: import what has no mark of an
-    alias too. *kind* replaces that of all lines. *mapping* gives main devices other names. Raises
-    StateError.
+    alias too. *kind* replaces that of all lines. *mapping* gives main devices other names. *given*
+    are the contents of *paths* that are no files. Raises StateError.
     """
     from netalias.disclosure import Reading
-    from netalias.importers import slots, whose
+    from netalias.importers import asked, slots, whose
 
     found: list[Found] = []
     notes: list[str] = []
     reading = Reading()
-    sources = _sources(paths, format)
+    opener = asked.Given(reading.opener, given or {})
+    sources = _sources(paths, format, opener, notes)
+    unused = dict(mapping or {})
     for name, files in sources.items():
-        importer = get(name, reading.opener)
+        importer = get(name, opener)
         some, said = importer.read(files)
         if not importer.marked:
             whose.take_further(some, said, every=every)
         if importer.shared:
             whose.take_shared(some, said, every=every)
+        unused = {old: unused[old] for old in unused.keys() - {one.main for one in some}}
         whose.rename(some, mapping or {}, foreign=importer.foreign)
         found += some
         notes += said
@@ -141,20 +148,27 @@ def read(
         _make(kind, found, notes)
     rows = slots.rows(found, notes)
     shown = [reading.shown(note) for note in notes]
-    return Imported(rows, shown, list(sources), sum(map(len, sources.values())))
+    imported = Imported(rows, shown, list(sources), sum(map(len, sources.values())))
+    imported.unused = asked.unused(unused, notes)
+    return imported
 
 
-def _sources(paths: Sequence[str], format: str) -> dict[str, list[str]]:
-    """The files by format, in order. Raises StateError."""
-    if not paths:
-        if not format:
-            return automatic()
-        files = existing(format)
-        return {format: files} if files else {}
+def _sources(
+    paths: Sequence[str], format: str, opener: Given, notes: list[str]
+) -> dict[str, list[str]]:
+    """The files by format, in order; those that cannot be had are in *notes*. Raises StateError."""
+    from netalias.importers import asked
+
     found: dict[str, list[str]] = {}
+    if not paths:
+        usual = {format: existing(format)} if format else automatic()
+        found, said = asked.readable(usual, opener)
+        notes += said
     for path in paths:
-        for file in _files(path, format):
-            found.setdefault(format or _format_of(file), []).append(file)
+        for file in [path] if path in opener.texts else _files(path, format):
+            name = format or _format_of(file, opener, notes)
+            if name:
+                found.setdefault(name, []).append(file)
     return found
 
 
@@ -166,11 +180,12 @@ def _files(path: str, format: str) -> list[str]:
         raise errors.StateError(f"{names.printable(path)}: {error.strerror}") from None
 
 
-def _format_of(path: str) -> str:
+def _format_of(path: str, opener: Opener, notes: list[str]) -> str:
     """The name of the format of the file at *path*. Raises StateError."""
+    from netalias.importers.asked import format_of
     from netalias.importers.reading import Reading
 
-    return claimed(abspath(path), Reading().text(path))
+    return format_of(path, Reading(opener=opener).text(path), notes)
 
 
 def _make(kind: str, found: Sequence[Found], notes: list[str]) -> None:

@@ -163,8 +163,9 @@ FORMATS = {
 """Format by name, in the order in which usual files are read."""
 
 
-def claimed(path: str, text: str) -> str:
-    """The name of the format of a file at *path* with this *text*; FALLBACK if none claims it."""
+def claimed(path: str, text: str, otherwise: str = FALLBACK) -> str:
+    """The name of the format of a file at *path* with this *text*; *otherwise* if none claims
+    it."""
     from re import MULTILINE, search
 
     for name, one in FORMATS.items():
@@ -174,7 +175,7 @@ def claimed(path: str, text: str) -> str:
     for name in (*called, *FORMATS):
         if search(rf"^[ \t]*{FORMATS[name].mark}", text, MULTILINE):
             return name
-    return called[0] if called else FALLBACK
+    return called[0] if called else otherwise
 
 
 def _variant(name: str, path: str) -> str:

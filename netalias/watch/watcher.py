@@ -252,6 +252,9 @@ class Watcher:
         self.texts.write(monotonic())
         self.service.ready(self._summary())
         self.journal.info(f"watching: {self._summary()}")
+        if not len(self._declared):
+            files = " and ".join(self._files) or "the usual files"
+            self.journal.warning(f"nothing is declared in {files} yet: no alias is kept")
 
     def _made_texts(self) -> TextService:
         namespace = self.engine.within(lambda: stat("/proc/thread-self/ns/net").st_ino)

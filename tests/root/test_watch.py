@@ -95,10 +95,12 @@ def test_what_is_not_declared_any_more_goes(cli: Command, conf: Path, texts: Pat
 
 
 def test_without_declarations_nothing_goes(cli: Command, tmp_path: Path, texts: Path) -> None:
-    """No declaration is no order to remove anything."""
+    """No declaration is no order to remove anything; it is told, once."""
     cli.silent("eth9:7", "10.0.0.7")
-    with watching(cli.namespace, texts, str(written(tmp_path, ""))) as watch:
+    file = written(tmp_path, "")
+    with watching(cli.namespace, texts, str(file)) as watch:
         watch.shows("eth9:7")
+        watch.says(f"warning: nothing is declared in {file} yet: no alias is kept")
 
 
 def test_a_second_one_is_told_of_the_first(cli: Command, conf: Path, texts: Path) -> None:
