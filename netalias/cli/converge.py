@@ -59,7 +59,7 @@ class Run:
     def check(self, found: list[tuple[str, bytes]], *, dry: bool) -> int:
         """Compare and print, with what would be refused; the exit status, STATUS_DRIFT if there are
         differences, with *dry* that of a refusal."""
-        declared, rules = self._declared(found), self._rules()
+        declared, rules = self._declared(found, changing=dry), self._rules()
         if dry:
             self.name = configuration(found)
             self._check_confirmation()
@@ -142,13 +142,13 @@ class Run:
         DeclarationError."""
         self._parsed = self._declared(found)
 
-    def _declared(self, found: list[tuple[str, bytes]]) -> Declarations:
+    def _declared(self, found: list[tuple[str, bytes]], *, changing: bool = True) -> Declarations:
         if self._parsed is not None:
             return self._parsed
         texts, registry = sources.decode(found), self.engine.registry
         most = number("--max-aliases", self.options.max_aliases, declarations.MOST, 1)
         declared = declarations.parse(texts, registry, withheld, most=most)
-        declarations.check(declared)
+        declarations.check(declared, changing=changing)
         return declared
 
     def _rules(self) -> converging.Rules:

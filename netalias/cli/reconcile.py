@@ -27,9 +27,9 @@ def check(options: Options, words: list[str], *, dry: bool = False) -> int:
     *dry*: for a dry run of reconcile, which ends with the status of a refusal.
     """
     number("--max-aliases", options.max_aliases, 1, 1)
-    found = sources.read(words)
     if options.syntax:
-        return _syntax(found, options)
+        return _syntax(words, options)
+    found = sources.read(words)
     options.recorded = True
     with options.engine() as engine:
         salt = salted(found, options, engine)
@@ -41,16 +41,20 @@ def check(options: Options, words: list[str], *, dry: bool = False) -> int:
         return Run(options, engine, salt, folder).check(found, dry=dry)
 
 
-def _syntax(found: list[tuple[str, bytes]], options: Options) -> int:
+def _syntax(words: list[str], options: Options) -> int:
     """Check the words of files and ask the kernel nothing, with ``-j`` print what they declare; the
-    exit status. Raises DeclarationError."""
+    exit status. Raises UsageError, DeclarationError."""
     from netalias.desired import declarations
     from netalias.disclosure import withheld
     from netalias.families import lazy
 
+    try:
+        found = sources.read(words)
+    except errors.StateError as error:  # a file is all that was asked about
+        raise errors.UsageError(str(error), error.hint) from None
     registry = lazy()
     declared = declarations.parse(sources.decode(found), registry, withheld)
-    declarations.check(declared)
+    declarations.check(declared, changing=False)
     if options.json:
         from netalias.cli.output import write
         from netalias.desired.fields import objects

@@ -146,17 +146,18 @@ def parse(
 class DeclarationError(errors.UsageError):
     """Errors in files; ``details`` has a line with ``file:line:column`` for each of the first."""
 
-    def __init__(self, details: list[str], count: int) -> None:
+    def __init__(self, details: list[str], count: int, *, changing: bool = True) -> None:
         from netalias.model.listing import rest
 
-        super().__init__(f"{counted(count, 'error')}; nothing was changed")
+        super().__init__(counted(count, "error") + "; nothing was changed" * changing)
         self.details = [*details, *rest(count)]
 
 
-def check(declarations: Declarations) -> None:
-    """Check that there are no errors. Raises DeclarationError."""
+def check(declarations: Declarations, *, changing: bool = True) -> None:
+    """Check that there are no errors. Raises DeclarationError, which with *changing* says that
+    nothing was changed."""
     if declarations.errors:
-        raise DeclarationError(declarations.errors, declarations.wrong)
+        raise DeclarationError(declarations.errors, declarations.wrong, changing=changing)
 
 
 class _Reader:

@@ -110,6 +110,10 @@ def hosts(word: str, alias_type: AliasType) -> Sequence[bytes]:
 def _part(body: str, alias_type: AliasType, whole: str) -> range:
     """The numbers of the addresses in one part of a list; *body* has no prefix length."""
     low, dash, high = body.partition("-")
+    if not body:
+        raise errors.BadAddress(f"{whole}: an address is missing beside a comma")
+    if dash and not (low and high):
+        raise errors.BadAddress(f"{whole}: the range has no {'end' if low else 'beginning'}")
     if not dash:
         number = _number(body, alias_type)
         if not number:

@@ -27,6 +27,12 @@ def check(copies: Sequence[Address], goal: Goal, kind: str, observed: Observed) 
                 f"{goal.name}: others have made this label", f"netalias adopt {goal.name}"
             )
     text = goal.type.format(goal.address)
+    for other in observed.aliases if kind == "label" else ():
+        entry = other.entry
+        if entry is None or other.device is not None or not other.ours or entry not in copies:
+            continue
+        if entry.index == goal.main.index and entry.prefixlen == goal.prefixlen:
+            raise errors.AlreadyExists(f"{goal.name}: {text} belongs to {other.name} already")
     for entry in copies:
         if entry.index != goal.main.index or entry.protocol == PROTOCOL:
             continue

@@ -45,13 +45,13 @@ def line(item: Difference, registry: Registry) -> str:
 def _added(plan: Plan, registry: Registry) -> str:
     goal = plan.goal
     assert goal is not None
-    return f"{_wanted(goal)} {plan.kind}"
+    return f"{_declared(goal)} {plan.kind}"
 
 
 def _removed(plan: Plan, registry: Registry) -> str:
     alias = plan.alias
     assert alias is not None
-    return f"{address(alias, registry)} {alias.kind}"
+    return f"{_asked(alias, registry)} {alias.kind}"
 
 
 def _changed(plan: Plan, registry: Registry) -> str:
@@ -61,7 +61,7 @@ def _changed(plan: Plan, registry: Registry) -> str:
     texts = [f"{key} {old} -> {new}" for key, old, new in found]
     if found[0][0] == ADDRESS:
         return ", ".join([texts[0].removeprefix(f"{ADDRESS} "), *texts[1:]])
-    return f"{address(alias, registry)} {', '.join(texts)}"
+    return f"{_asked(alias, registry)} {', '.join(texts)}"
 
 
 TEXTS: dict[str, Callable[[Plan, Registry], str]] = {
@@ -76,13 +76,34 @@ def _wanted(goal: Goal) -> str:
     return f"{goal.type.format(goal.address)}/{goal.prefixlen}"
 
 
+def _declared(goal: Goal) -> str:
+    """The address as it is declared: a label inside a known network is a host to the kernel."""
+    length = (goal.entry.noted if goal.entry is not None else 0) or goal.prefixlen
+    return f"{goal.type.format(goal.address)}/{length}"
+
+
+def _asked(alias: Alias, registry: Registry) -> str:
+    """The address of an alias as it was declared."""
+    text = address(alias, registry)
+    return f"{text.rpartition('/')[0]}/{alias.asked}" if alias.family else text
+
+
+def _addresses(alias: Alias, goal: Goal, registry: Registry) -> tuple[str, str, str]:
+    """The old and the new address as they are declared; those of the kernel if only these
+    differ."""
+    if not alias.family:
+        return ADDRESS, NONE, _declared(goal)
+    old, new = _asked(alias, registry), _declared(goal)
+    return (ADDRESS, old, new) if old != new else (ADDRESS, address(alias, registry), _wanted(goal))
+
+
 def changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
     """(value, old, new) for each change of a plan; at least one."""
     alias, goal = plan.alias, plan.goal
     assert alias is not None
     assert goal is not None
     pairs = [
-        (ADDRESS, address(alias, registry) if alias.family else NONE, _wanted(goal)),
+        _addresses(alias, goal, registry),
         ("kind", alias.kind, plan.kind),
         ("state", _state(alias.up), _state(goal.up)),
         *_of_device(alias, goal, plan.kind),

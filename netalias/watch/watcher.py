@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from errno import EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT
+from errno import EACCES, EINVAL, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT
 from os import path, stat
 from time import monotonic, sleep, time
 
@@ -253,8 +253,8 @@ class Watcher:
         self.service.ready(self._summary())
         self.journal.info(f"watching: {self._summary()}")
         if not len(self._declared):
-            files = " and ".join(self._files) or "the usual files"
-            self.journal.warning(f"nothing is declared in {files} yet: no alias is kept")
+            where = " and ".join(self._files) or "the usual files"
+            self.journal.warning(f"nothing is declared in {where} yet: no alias is kept")
 
     def _made_texts(self) -> TextService:
         namespace = self.engine.within(lambda: stat("/proc/thread-self/ns/net").st_ino)
@@ -326,8 +326,17 @@ class Watcher:
 
     # Declarations
 
+    def _content(self) -> list[tuple[str, bytes]]:
+        """Name and content of each file. Raises StateError."""
+        try:
+            return sources.read(self._files)
+        except errors.StateError as error:
+            if error.errno == EINVAL:  # no regular file; standard input can be read only once
+                error.hint = "watch needs files, which it reads again"
+            raise
+
     def _read(self) -> None:
-        found = sources.read(self._files)
+        found = self._content()
         self._digest = configuration(found)
         self._declared = self._parsed(found)
 
@@ -385,7 +394,7 @@ class Watcher:
         self.service.reloading()
         try:
             self._follow(files)
-            found = sources.read(self._files)
+            found = self._content()
             digest = configuration(found)
             if forced or digest != self._digest:
                 declared = self._parsed(found)

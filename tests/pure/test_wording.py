@@ -1,0 +1,105 @@
+"""Words that say what is there, and as it was declared."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from test_cli_memory import Command
+
+from netalias import errors
+from netalias.engine import Engine, Setup
+from netalias.watch.watcher import Settings, Watcher
+
+USAGE, REFUSED = errors.STATUS_USAGE, errors.STATUS_KERNEL
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command over an empty kernel whose eth0 has a network."""
+    made = Command(capsys)
+    made.memory.add_address("eth0", "10.0.0.1/24")
+    return made
+
+
+def written(folder: Path, text: str) -> str:
+    file = folder / "aliases"
+    file.write_text(text)
+    return str(file)
+
+
+def test_a_label_is_shown_as_it_is_declared(run: Command, tmp_path: Path) -> None:
+    """It is a host to the kernel where its main device has the network."""
+    file = written(tmp_path, "eth0:1 10.0.0.6/24 kind label\n")
+    assert run("check", file, status=3) == "+ eth0:1 10.0.0.6/24 label\n"
+    assert run("reconcile", file) == "+ eth0:1 10.0.0.6/24 label\n"
+    file = written(tmp_path, "eth0:1 10.0.0.7/24 kind label\n")
+    assert run("check", file, status=3) == "~ eth0:1 10.0.0.6/24 -> 10.0.0.7/24\n"
+    file = written(tmp_path, "eth0:1 10.0.0.6 kind label\n")
+    assert (
+        run("check", file, status=3) == "~ eth0:1 10.0.0.6/24 -> 10.0.0.6/32, noted /24 -> none\n"
+    )
+    file = written(tmp_path, "eth0:2 10.9.0.1 kind label\n")
+    assert "- eth0:1 10.0.0.6/24 label\n" in run("check", file, status=3)
+
+
+def test_an_address_of_another_label(run: Command) -> None:
+    """The alias that has it is named."""
+    run.split("eth0:1 10.0.0.6 kind label")
+    said = run.refused("eth0:2 10.0.0.6 kind label", REFUSED)
+    assert said == "eth0:2: 10.0.0.6 belongs to eth0:1 already"
+    run.split("eth0:1 10.0.0.6 kind label")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("foo", ""),
+        ("1.2.3", ""),
+        ("eth7:1", ""),
+        ("eth0", " (netalias show eth0)"),
+        ("eth0:1", " (netalias show eth0:1)"),
+    ],
+)
+def test_lookup_of_no_address(run: Command, word: str, hint: str) -> None:
+    """Nothing tells which family was meant."""
+    run.split("eth0:1 10.0.0.6 kind label")
+    said = run.refused(f"lookup {word}", USAGE)
+    assert said == f"{word}: neither an IPv4 nor an IPv6 address{hint}"
+    assert run.refused(f"lookup ip {word}", USAGE).endswith("not an IPv4 address")
+
+
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("10.0.0.1-", "the range has no end"),
+        ("10.0.0.1,,10.0.0.3", "an address is missing beside a comma"),
+        ("2001:db8::1-", "the range has no end"),
+    ],
+)
+def test_half_a_range(run: Command, word: str, what: str, tmp_path: Path) -> None:
+    """Part of an address is not shown as if somebody had written it."""
+    file = written(tmp_path, f"eth0:1-3 {word} kind label\n")
+    _, err = run.run(["check", file], USAGE)
+    assert f"{word}: {what}\n" in err
+
+
+def test_only_the_syntax(run: Command, tmp_path: Path) -> None:
+    """0 or 1, and nobody speaks of changes."""
+    assert run.refused(f"check --syntax {tmp_path}/none", USAGE).endswith(
+        "No such file or directory"
+    )
+    for words in (["check", "--syntax"], ["check"]):
+        _, err = run.run([*words, written(tmp_path, "eth0:x 10.0.0.1\n")], USAGE)
+        assert err.splitlines()[-1] == "netalias: 1 error"
+    _, err = run.run(["reconcile", written(tmp_path, "eth0:x 10.0.0.1\n")], USAGE)
+    assert err.splitlines()[-1] == "netalias: 1 error; nothing was changed"
+
+
+def test_a_watcher_of_no_file(run: Command, tmp_path: Path) -> None:
+    """Standard input is no way out for it."""
+    os.mkfifo(tmp_path / "f")
+    with pytest.raises(errors.StateError) as caught:
+        Watcher(Settings([str(tmp_path / "f")]), Engine(Setup(run.memory)))
+    assert caught.value.hint == "watch needs files, which it reads again"
