@@ -25,7 +25,7 @@ ANNOUNCE = ("off", "every")
 VALUES = {
     "kind": KINDS, "acd": ACD, "conflict": CONFLICT, "heal": HEAL, "on-down": ON_DOWN,
     "announce": ANNOUNCE, "lease": ("off",), "source": ("on", "auto"), "gateway": ("auto", "none"),
-    "hw": ("ether",),
+    "hw": ("ether",), "linklocal": ("on", "auto"),
 }  # fmt: skip
 """Word of an alias: some of its arguments."""
 NAMED = {
@@ -35,6 +35,8 @@ NAMED = {
 """Verb that takes names of aliases and main devices: whether it takes ``all`` too."""
 MAINS = ("move",)
 """Verbs that take names of main devices only."""
+PUBLISHING = ("publish", "unpublish")
+"""Verbs that take addresses, ``dev`` and a main device."""
 FIXED = {"cat": ("aliases", "alias_types"), "help": (*VERBS, "alias")}
 """Verb: all of its words."""
 
@@ -57,9 +59,11 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
     elif not verb and not rest:
         found = [*VERBS, *_names(options, mains=":")]
     elif not verb:
-        found = _alias(rest)
+        found = _after_deletion(options, rest) if rest[0].endswith("-") else _alias(rest)
     elif verb in MAINS:
         found = _names(options, mains_only=True)
+    elif verb in PUBLISHING:
+        found = _publishing(options, rest)
     elif verb in NAMED:
         found = [*_names(options), *(("all",) if NAMED[verb] else ())]
     else:
@@ -119,6 +123,19 @@ def _alias(words: Sequence[str]) -> list[str]:
                 return list(VALUES.get(word, ())) if back == 1 else []
             break
     return [word for word in WORDS if word not in words]
+
+
+def _after_deletion(options: Options, words: Sequence[str]) -> list[str]:
+    """More names to be deleted: other words after the first one are ignored."""
+    names = [f"{name}-" for name in _names(options) if ":" in name]
+    return [name for name in names if name not in words]
+
+
+def _publishing(options: Options, words: Sequence[str]) -> list[str]:
+    """``dev`` after an address, and main devices after that."""
+    if words and words[-1] == "dev":
+        return _names(options, mains_only=True)
+    return ["dev"] if words and "dev" not in words else []
 
 
 def _names(options: Options, mains: str = "", *, mains_only: bool = False) -> list[str]:

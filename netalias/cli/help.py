@@ -76,7 +76,7 @@ Verbs
   complete -- [WORD]...            print what may follow, for the completion of shells
   help [VERB]                      print this text, or the help of a verb
 
-Options, before or after the verb, and before NAME
+Options, before or after the verb; after NAME only long ones without a value: NAME up --dry-run
   -j, --json                       JSON with the field names of ip(8); the changes that were made
   -p, --pretty                     JSON in indented lines
   -br, --brief                     name, state, address
@@ -91,7 +91,8 @@ Options, before or after the verb, and before NAME
   -q, --quiet                      no warnings
   --dry-run                        print the steps without executing them; reconcile: as check
   --hands-off                      leave the sysctls of main devices alone
-  --force                          go on when the main device is down; batch: after errors
+  --force                          go on when the main device is down, and change the address of
+                                   this SSH session; batch: go on after errors instead
   --absent-ok                      NAME-: an alias that is not there is no error
   --save                           NAME: write the change into the files as well
   --syntax                         check: only read the files, and ask the kernel nothing
@@ -273,8 +274,8 @@ netalias [OPTION]... batch FILE | -
 Execute the lines of a file as commands, in one process and under one lock. A line is the words
 after netalias; # begins a comment. Commands whose order does not matter go to the kernel together.
 The first error ends the run and names its line. With --force the run goes on, and names the first
-hundred errors. All lines are read before the lock is taken. watch and monitor, which stay, are
-refused, since the others would wait for the lock.
+hundred errors. All lines are read before the lock is taken. Refused are batch, and monitor, watch
+and rollback: they would wait while all other runs wait for the lock.
 
   --max-aliases N   refuse a file with more commands for aliases (default 200000)
 

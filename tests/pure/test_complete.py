@@ -10,6 +10,7 @@ import pytest
 from test_cli_memory import Command
 
 from netalias import cli, errors
+from netalias.desired import WORDS
 
 SCRIPTS = Path(__file__).parents[2] / "tools/completion"
 
@@ -45,6 +46,29 @@ def test_words_of_an_alias(run: Command) -> None:
     assert after(run, "eth0:0", "announce", "every", "") == []
     assert after(run, "eth0:0", "hw", "") == ["ether"]
     assert after(run, "eth0:0", "hw", "ether", "") == []
+
+
+def test_after_a_deletion(run: Command) -> None:
+    """Other names to be deleted, since all other words are ignored."""
+    assert after(run, "eth0:0-", "") == ["eth0:12-"]
+    assert after(run, "eth0:0-", "eth0:12-", "") == []
+    assert after(run, "eth0:0-", "k") == []
+
+
+def test_every_word_with_a_choice_offers_it(run: Command) -> None:
+    """Those whose description says "on or ..." or the like."""
+    for word, (_, what, _) in WORDS.items():
+        if what.startswith(("on or", "free or", "skip or", "off, ", "off or")):
+            assert after(run, "eth0:0", word, ""), word
+    assert after(run, "eth0:0", "linklocal", "") == ["on", "auto"]
+
+
+def test_published_addresses(run: Command) -> None:
+    """An address, dev, a main device, and nothing more."""
+    assert after(run, "publish", "") == []
+    assert after(run, "publish", "10.0.0.5", "") == ["dev"]
+    assert after(run, "unpublish", "10.0.0.5", "10.0.0.6", "dev", "eth") == ["eth0", "eth1", "eth2"]
+    assert after(run, "publish", "10.0.0.5", "dev", "eth0", "") == []
 
 
 def test_words_of_verbs(run: Command) -> None:
