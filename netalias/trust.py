@@ -12,6 +12,7 @@ from os import (
     O_CLOEXEC,
     O_NOCTTY,
     O_NONBLOCK,
+    ST_RDONLY,
     close,
     environ,
     fstat,
@@ -23,6 +24,7 @@ from os import (
     readlink,
     set_blocking,
     stat,
+    statvfs,
     strerror,
 )
 from os import open as os_open
@@ -43,6 +45,13 @@ LINKS = 40
 """Symbolic links on a path at most: MAXSYMLINKS of linux/namei.h."""
 ACL = "system.posix_acl_access"
 """The extended attribute of an ACL (acl(5)); the bits of the group are its mask then."""
+MOUNTED = (
+    "this mount is read-only, and another one may not be: mount the file alone, or give it as"
+    " standard input"
+)
+"""The remedy for a folder whose mode cannot be changed here. A ConfigMap of Kubernetes is such a
+mount, with mode 0777, and ``subPath`` mounts one file of it. That others cannot write by this mount
+says nothing about others: a bind mount may be read-only, and its source not."""
 NOT_REGULAR = "not a regular file"
 
 # File types: linux/stat.h, inode(7).
@@ -177,9 +186,17 @@ def _folder(file: str, folder: str, status: stat_result, trusted: set[int]) -> b
     if remedy and not status.st_mode & S_ISVTX:
         raise errors.StateError(
             f"{file}: the folder {folder} is writable by others, so the file is not trusted",
-            f"{remedy} {folder}",
+            MOUNTED if _is_read_only(folder) else f"{remedy} {folder}",
         )
     return bool(remedy)
+
+
+def _is_read_only(folder: str) -> bool:
+    """Whether a folder is on a read-only mount, where its mode cannot be changed."""
+    try:
+        return bool(statvfs(folder).f_flag & ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _open_to_others(file: str | int, status: stat_result) -> str:

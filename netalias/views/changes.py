@@ -93,14 +93,15 @@ def _whole(plan: Plan, registry: Registry) -> dict[str, object]:
 
 
 def _wanted(goal: Goal, registry: Registry) -> dict[str, object]:
-    return address_fields(goal.type.family, goal.address, goal.prefixlen, registry)
+    """The address of a goal, as it is declared."""
+    return address_fields(goal.type.family, goal.address, declared_length(goal), registry)
 
 
 def _present(alias: Alias, registry: Registry) -> dict[str, object]:
-    """The address of an alias; no field without one."""
+    """The address of an alias, as it was declared; no field without one."""
     if not alias.family:
         return {}
-    return address_fields(alias.family, alias.address, alias.prefixlen, registry)
+    return address_fields(alias.family, alias.address, alias.asked, registry)
 
 
 def _changed(plan: Plan, registry: Registry) -> dict[str, object]:
@@ -113,6 +114,9 @@ def _changed(plan: Plan, registry: Registry) -> dict[str, object]:
             assert plan.goal is not None
             before |= _present(plan.alias, registry) or NO_ADDRESS
             after |= _wanted(plan.goal, registry)
+            if before == after:  # a label that becomes a host to the kernel, or the other way
+                before["prefixlen"] = plan.alias.prefixlen
+                after["prefixlen"] = plan.goal.prefixlen
         elif key == SURPLUS:
             before[key], after[key] = _surplus(plan), None
         else:

@@ -76,10 +76,15 @@ def _wanted(goal: Goal) -> str:
     return f"{goal.type.format(goal.address)}/{goal.prefixlen}"
 
 
+def declared_length(goal: Goal) -> int:
+    """The prefix length as it is declared: a label inside a known network is a host to the
+    kernel."""
+    return (goal.entry.noted if goal.entry is not None else 0) or goal.prefixlen
+
+
 def _declared(goal: Goal) -> str:
-    """The address as it is declared: a label inside a known network is a host to the kernel."""
-    length = (goal.entry.noted if goal.entry is not None else 0) or goal.prefixlen
-    return f"{goal.type.format(goal.address)}/{length}"
+    """The address as it is declared."""
+    return f"{goal.type.format(goal.address)}/{declared_length(goal)}"
 
 
 def _asked(alias: Alias, registry: Registry) -> str:
@@ -115,6 +120,8 @@ def changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         ("name", _name(alias), str(goal.name)),
     ]
     found = [(key, old, new) for key, old, new in pairs if old != new]
+    if found[:1] and found[0][0] == ADDRESS:  # which has what a label notes
+        found = [one for one in found if one[0] != "noted"]
     return found or [_unseen(plan, alias, goal)]
 
 

@@ -169,4 +169,4 @@ def test_the_syntax_of_files(run: Command, tmp_path: Path) -> None:
     assert run("check", "--syntax", str(file)) == ""
     file.write_text("nosuch:0 10.0.0.1/33\n")
     _, err = run.run(["check", "--syntax", str(file)], USAGE)
-    assert err.splitlines()[-1] == "netalias: 1 error; nothing was changed"
+    assert err.splitlines()[-1] == "netalias: 1 error"

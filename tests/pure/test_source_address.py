@@ -220,9 +220,7 @@ def test_a_label_inside_a_network_keeps_what_was_asked_for(stage: Declared) -> N
     stage("eth0:4 lease off")
     assert stage.engine.get("eth0:4").asked == 24
     assert stage.lines("eth0:4 10.0.0.4/24 kind label\n") == []
-    assert stage.lines("eth0:4 10.0.0.4/32 kind label\n") == [
-        "~ eth0:4 10.0.0.4/32 noted /24 -> none"
-    ]
+    assert stage.lines("eth0:4 10.0.0.4/32 kind label\n") == ["~ eth0:4 10.0.0.4/24 -> 10.0.0.4/32"]
     stage.reconcile("eth0:4 10.0.0.4/32 kind label\n")
     assert stage.lines("eth0:4 10.0.0.4/32 kind label\n") == []
 

@@ -88,6 +88,16 @@ def test_folder_that_others_may_write_to(file: Path, look: Look, mode: int, abov
     assert read(file) == b"x"
 
 
+def test_folder_on_a_read_only_mount(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a ConfigMap is mounted: it is refused as well, since it may be written by another mount,
+    and no chmod is advised, which would fail."""
+    file.parent.chmod(0o777)
+    values = list(os.statvfs(file.parent))
+    values[8] |= os.ST_RDONLY
+    monkeypatch.setattr(trust, "statvfs", lambda folder: os.statvfs_result(values))
+    assert "is writable by others" in refused(file, hint=trust.MOUNTED)
+
+
 def test_folder_of_a_group(file: Path, look: Look) -> None:
     """The right of a group to write is one of others, unless the group is that of root."""
     file.parent.chmod(0o775)

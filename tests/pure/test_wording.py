@@ -37,9 +37,7 @@ def test_a_label_is_shown_as_it_is_declared(run: Command, tmp_path: Path) -> Non
     file = written(tmp_path, "eth0:1 10.0.0.7/24 kind label\n")
     assert run("check", file, status=3) == "~ eth0:1 10.0.0.6/24 -> 10.0.0.7/24\n"
     file = written(tmp_path, "eth0:1 10.0.0.6 kind label\n")
-    assert (
-        run("check", file, status=3) == "~ eth0:1 10.0.0.6/24 -> 10.0.0.6/32, noted /24 -> none\n"
-    )
+    assert run("check", file, status=3) == "~ eth0:1 10.0.0.6/24 -> 10.0.0.6/32\n"
     file = written(tmp_path, "eth0:2 10.9.0.1 kind label\n")
     assert "- eth0:1 10.0.0.6/24 label\n" in run("check", file, status=3)
 
