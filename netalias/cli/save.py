@@ -8,12 +8,13 @@ from netalias import errors
 from netalias.cli.output import complain, tell, write
 from netalias.cli.show import named
 from netalias.desired import export
+from netalias.model import AF_INET, PROTOCOL
 from netalias.model.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.cli import Options
-    from netalias.model import Alias
+    from netalias.model import Alias, Snapshot
 
 
 def save(options: Options, words: list[str]) -> int:
@@ -26,6 +27,7 @@ def save(options: Options, words: list[str]) -> int:
     if options.only:
         main = only(observed, options.only)
         aliases = [alias for alias in aliases if alias.main is main]
+    _find_sources(aliases, observed.snapshot)
     if options.json:
         from netalias.views import json
 
@@ -39,6 +41,17 @@ def save(options: Options, words: list[str]) -> int:
     for alias in lost:
         complain(f"{alias.name}: a file cannot declare it: its name would begin a comment")
     return errors.STATUS_KERNEL if lost else errors.STATUS_OK
+
+
+def _find_sources(aliases: list[Alias], snapshot: Snapshot) -> None:
+    """Note which IPv4 aliases keep a network that their main device has itself (source on)."""
+    from netalias.plan.routes import covers
+
+    for alias in aliases:
+        entry, main = alias.entry, alias.main
+        if entry is not None and main is not None and entry.family == AF_INET and entry.routed:
+            own = (one for one in snapshot.on(main.index) if one.protocol != PROTOCOL)
+            alias.sheltered = any(covers(one, entry) for one in own if one is not entry)
 
 
 def _by_slot(aliases: list[Alias]) -> list[Alias]:

@@ -260,6 +260,8 @@ def _settings(alias: Alias, registry: Registry, mac: bool) -> dict[str, object]:
         found["lease"] = alias.lease
     if entry is not None and entry.family == AF_INET6 and entry.deprecated != alias.sheltered:
         found |= {"deprecated": True} if entry.deprecated else {"source": "on"}
+    elif entry is not None and entry.family == AF_INET and alias.sheltered:
+        found["source"] = "on"
     return found
 
 

@@ -11,7 +11,7 @@ from netalias.model.steps import DelAddress
 from netalias.plan import Difference, Plan
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.views import NOTHING
-from netalias.views.diff import ADDRESS, NONE, SURPLUS, WORDS, changes
+from netalias.views.diff import ADDRESS, NONE, SURPLUS, WORDS, changes, declared_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

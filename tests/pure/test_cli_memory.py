@@ -120,7 +120,7 @@ def test_create_change_delete(run: Command) -> None:
         ("show eth0:7", KERNEL, "eth0:7: there is no such alias"),
         ("lookup", USAGE, "lookup needs one address"),
         ("lookup 1 2 3", USAGE, "lookup needs one address"),
-        ("lookup x", USAGE, "x: not an IPv4 address"),
+        ("lookup x", USAGE, "x: neither an IPv4 nor an IPv6 address"),
         ("lookup 10.0.0.1 10.0.0.2", USAGE,
          "lookup takes one address, and 10.0.0.2 is a second one (netalias lookup 10.0.0.1)"),
         ("status", USAGE, "(did you mean show, or check, or doctor?)"),

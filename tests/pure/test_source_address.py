@@ -285,7 +285,7 @@ def test_source_of_a_label_is_changed_in_place(stage: Declared) -> None:
     found = stage.check(f"{text} source on\n")
     assert [type(step) for item in found.items for step in item.plan.steps] == [RenewAddress]
     assert stage.lines(f"{text} source on\n") == [
-        f"~ eth0:1 {V6}/128 source deprecated -> preferred"
+        f"~ eth0:1 {V6}/64 source deprecated -> preferred"
     ]
     for words, expected in (("source on", False), ("source auto", True), ("deprecated", True)):
         stage.reconcile(f"{text} {words}\n")
@@ -320,7 +320,7 @@ def test_an_ipv6_label_changed_by_hand_stays_ours(stage: Declared, preferred: in
     assert alias.ours
     text = f"eth0:1 {V6}/64 kind label\n"
     assert len(stage.lines(text)) == 1
-    assert stage.lines("eth0:2 10.0.0.1\n")[0] == f"- eth0:1 {V6}/128 label"
+    assert stage.lines("eth0:2 10.0.0.1\n")[0] == f"- eth0:1 {V6}/64 label"
     assert stage.reconcile(text).status == 0
     now = stage.engine.get("eth0:1").entry
     assert now is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -40,6 +41,24 @@ def test_a_label_is_shown_as_it_is_declared(run: Command, tmp_path: Path) -> Non
     assert run("check", file, status=3) == "~ eth0:1 10.0.0.6/24 -> 10.0.0.6/32\n"
     file = written(tmp_path, "eth0:2 10.9.0.1 kind label\n")
     assert "- eth0:1 10.0.0.6/24 label\n" in run("check", file, status=3)
+
+
+@pytest.mark.parametrize("kind", ["macvlan", "label"])
+def test_a_saved_source(run: Command, tmp_path: Path, kind: str) -> None:
+    """An IPv4 alias that keeps a network which its main device has got too says so, and its line
+    makes the same of it."""
+    run.split(f"eth1:0 10.7.0.5/24 kind {kind} source on")
+    run.split("eth1:1 10.8.0.5/24 kind macvlan")
+    saved = run("save")
+    assert "source on" not in saved
+    run.memory.add_address("eth1", "10.7.0.1/24")
+    saved = run("save")
+    assert saved.splitlines()[0].split() == ["eth1:0", "10.7.0.5/24", "kind", kind, "source", "on"]
+    assert saved.count("source on") == 1
+    assert run("check", written(tmp_path, saved)) == ""
+    assert run("check", written(tmp_path, saved.replace("source on", "")), status=3)
+    (first, _) = json.loads(run("-j", "save"))
+    assert first["source"] == "on"
 
 
 def test_an_address_of_another_label(run: Command) -> None:
