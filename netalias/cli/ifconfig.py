@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from netalias.model import Alias
+    from netalias.model import Alias, Device
     from netalias.model.names import AliasName
     from netalias.observed import Observed
 
@@ -43,8 +43,61 @@ def _run(program: str, words: list[str]) -> int:
     if ":" in words[0]:
         return _alias(program, options, words)
     if words[1:]:
-        return _hand_over(program, [*options, *words])
+        command = _of_main(words)
+        return _netalias(command) if command else _hand_over(program, [*options, *words])
     return _show(program, options, words)
+
+
+def _of_main(words: list[str]) -> list[str]:
+    """The command of netalias for ``MAIN add ADDRESS`` and ``MAIN del ADDRESS`` of IPv4, which are
+    about an alias; empty for what is not.
+
+    ifconfig(8) takes the first slot without a label, and the mask of the main device. It knows no
+    alias devices, so left to itself it would make a label with the name of one.
+    """
+    if len(words) != 3 or words[1] not in ("add", "del") or ":" in words[2]:
+        return []
+    from netalias.families.inet import quad
+    from netalias.model import AF_INET
+    from netalias.model.prefix import class_length
+
+    observed = _observe()
+    main = observed.snapshot.device(words[0])
+    address, slash, length = words[2].partition("/")
+    packed = quad(address) or quad(_resolved(address))
+    if main is None or packed is None or any(one.device is main for one in observed.aliases):
+        return []
+    if words[1] == "del":
+        ours = (one for one in observed.aliases if one.ours and one.main is main)
+        return [f"{one.name}-" for one in ours if one.address == packed][:1]
+    own = [one for one in observed.snapshot.on(main.index) if one.family == AF_INET]
+    usual = own[0].prefixlen if own else class_length(packed)
+    return [_free(main, observed), f"{'%d.%d.%d.%d' % (*packed,)}/{length if slash else usual}"]
+
+
+def _free(main: Device, observed: Observed) -> AliasName:
+    """The name of the first slot that no alias, label or device has."""
+    from itertools import count
+
+    from netalias.model import names
+
+    slots = (names.AliasName(main.name, slot) for slot in count())
+    taken = observed.snapshot.device
+    return next(
+        name
+        for name in slots
+        if name not in observed.by_name and not taken(name) and not taken(names.primary(name))
+    )
+
+
+def _resolved(word: str) -> str:
+    """The IPv4 address of a host, as ifconfig(8) asks for it; the word itself if there is none."""
+    from socket import gethostbyname
+
+    try:
+        return gethostbyname(word)
+    except (OSError, UnicodeError):
+        return word
 
 
 def _alias(program: str, options: list[str], words: list[str]) -> int:
@@ -55,7 +108,7 @@ def _alias(program: str, options: list[str], words: list[str]) -> int:
         alias = _find(words[0])
         name = words[0] if alias.device is None else alias.device.name
         return _show(program, options, [name])
-    command = parse(words)
+    command = parse(words, _resolved)
     if command.deleted:
         _check(_find(words[0]), command.deleted)
     status = _netalias(command.words) if command.words[1:] or command.deletes else 0

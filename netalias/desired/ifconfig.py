@@ -17,7 +17,7 @@ from netalias.model.prefix import class_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 TAKING = {"netmask": "netmask", "broadcast": "broadcast", "metric": "metric", "mtu": "mtu"}
 """Words with an argument that netalias has too, and what they are called there."""
@@ -54,21 +54,27 @@ class Command:
         self.words = [self.words[0].rstrip("-") + "-"]
 
 
-def parse(words: Sequence[str]) -> Command:
-    """The command of the name of an alias and the words after it. Raises UsageError."""
+def parse(words: Sequence[str], resolve: Callable[[str], str] = str) -> Command:
+    """The command of the name of an alias and the words after it; *resolve* makes an address of
+    the name of a host, or leaves the word as it is. Raises UsageError."""
+    if "-" in words[0].rpartition(":")[2].rstrip("-"):
+        raise errors.UsageError(
+            f"{words[0]}: ifconfig changes one alias at a time",
+            f"netalias {words[0]} takes a range",
+        )
     command = Command(words[0])
     if words[0].endswith("-"):
         return command
     rest = list(words[:0:-1])
     masked = "netmask" in words or "prefixlen" in words
     while rest:
-        _take(command, rest, masked)
+        _take(command, rest, masked, resolve)
         if command.deletes:
             break
     return command
 
 
-def _take(command: Command, rest: list[str], masked: bool) -> None:
+def _take(command: Command, rest: list[str], masked: bool, resolve: Callable[[str], str]) -> None:
     """Take one word and its arguments off the end of *rest*, a reversed list."""
     word = rest.pop()
     if word in ("down", *CLEARED):
@@ -91,7 +97,7 @@ def _take(command: Command, rest: list[str], masked: bool) -> None:
     elif word in DEVICE:
         command.device += [word, *(_argument(word, rest) for _ in range(DEVICE[word]))]
     elif word not in FAMILIES:
-        command.words.append(_address(command.words[0], word, masked))
+        command.words.append(_address(command.words[0], word, masked, resolve))
 
 
 def _argument(word: str, rest: list[str]) -> str:
@@ -100,11 +106,16 @@ def _argument(word: str, rest: list[str]) -> str:
     return rest.pop()
 
 
-def _address(name: str, word: str, masked: bool) -> str:
+def _address(name: str, word: str, masked: bool, resolve: Callable[[str], str]) -> str:
     """An address, with the length of its class where nothing says one. Raises UsageError."""
     packed = quad(word.partition("/")[0])
     if packed is None and ":" not in word:
-        raise errors.UsageError(f"{name}: {word}: not a word for an alias, nor an address")
+        word = resolve(word)
+        packed = quad(word)
+        if packed is None:
+            raise errors.UsageError(
+                f"{name}: {word}: not a word for an alias, nor an address, nor the name of a host"
+            )
     if packed is None or "/" in word or masked:
         return word
     return f"{word}/{class_length(packed)}"

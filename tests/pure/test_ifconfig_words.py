@@ -41,6 +41,23 @@ def test_words(text: str, words: str) -> None:
     assert command.deletes == words.endswith("-")
 
 
+@pytest.mark.parametrize("text", ["eth0:0-3 10.0.0.1", "eth0:0-3- up", "eth0:0-3 txqueuelen 10"])
+def test_one_alias_at_a_time(text: str) -> None:
+    """A range is refused before any of it is done."""
+    with pytest.raises(errors.UsageError, match="one alias at a time"):
+        parse(text.split())
+
+
+def test_names_of_hosts() -> None:
+    """They are asked for, and nothing else is."""
+    asked = {"web": "10.1.2.3"}
+    words = ["eth0:0", "web", "netmask", "255.255.255.0", "up"]
+    command = parse(words, lambda word: asked.pop(word))
+    assert command.words == ["eth0:0", "10.1.2.3", "netmask", "255.255.255.0", "up"]
+    with pytest.raises(errors.UsageError, match=r"nosuch: not a word .* nor the name of a host"):
+        parse(["eth0:0", "nosuch"])
+
+
 def test_words_for_the_device() -> None:
     """What netalias has no word for concerns the alias device."""
     command = parse(["eth0:0", "mtu", "1400", "txqueuelen", "10", "-arp", "promisc"])

@@ -55,6 +55,29 @@ def test_habits(cli: Command, ifconfig: Ifconfig) -> None:
     assert addresses(cli) == []
 
 
+def test_add_takes_the_next_free_slot(cli: Command, ifconfig: Ifconfig) -> None:
+    """Free of devices too, with the mask of the main device, as the real one does; del finds it."""
+    ifconfig("eth9", "10.9.0.1", "netmask", "255.255.255.0")
+    cli.silent("eth9:1", "10.7.0.1/24", "kind", "macvlan")
+    ifconfig("eth9", "add", "10.9.0.5")
+    ifconfig("eth9", "add", "10.9.0.6")
+    expected = [("eth9:0", "10.9.0.5/24"), ("eth9:1", "10.7.0.1/24"), ("eth9:2", "10.9.0.6/24")]
+    assert sorted(addresses(cli)) == expected
+    ifconfig("eth9", "del", "10.9.0.5")
+    ifconfig("eth9", "del", "10.7.0.1")
+    assert addresses(cli) == expected[2:]
+    ifconfig("eth9", "add", "2001:db8::5/64")
+    assert addresses(cli) == expected[2:]
+    assert "2001:db8::5/64" in cli.namespace.ip("-6 addr show dev eth9")
+
+
+def test_a_host(cli: Command, ifconfig: Ifconfig) -> None:
+    """The real one asks for the address of a name."""
+    done = ifconfig.run("lo:3", "localhost", "netmask", "255.255.255.255")
+    assert "lo:3: 127.0.0.1 is an address of lo already" in done.stderr
+    assert "nor the name of a host" in ifconfig.run("lo:3", "no such host").stderr
+
+
 def test_what_it_shows(cli: Command, ifconfig: Ifconfig) -> None:
     """The output of the real one, with the alias under its name."""
     cli.silent("eth9:7", "10.7.0.1/24")
