@@ -118,8 +118,8 @@ def _alias(options: Options, words: list[str]) -> int:
             if wish.delete and options.forgives(error):
                 return errors.STATUS_OK
             raise
-        if done.steps and advised(options):
-            _function("cli.hints.warn_of_watcher")(engine, [wish.name])
+        if sys.stderr is not None and sys.stderr.isatty() and done.steps:
+            _function("cli.hints.advise")(options, engine, [wish.name])
     if options.dry_run or options.verbose or done.notes:
         from netalias.cli.output import complain, tell
 
@@ -132,12 +132,6 @@ def _alias(options: Options, words: list[str]) -> int:
         if first and not (options.dry_run or options.quiet):
             _function("cli.firewall.tell")(options, done)
     return errors.STATUS_OK
-
-
-def advised(options: Options) -> bool:
-    """Whether somebody may read what a command advises: at a terminal, after a real change."""
-    quiet = options.quiet or options.dry_run
-    return not quiet and sys.stderr is not None and sys.stderr.isatty()
 
 
 VERBS = {
@@ -274,14 +268,13 @@ def program() -> NoReturn:
         if _signal.getsignal(number) == _signal.SIG_DFL:  # nohup(1) has SIGHUP ignored
             _signal.signal(number, _interrupt)
     status = main()
-    if status - errors.SIGNALLED in ENDING:  # the caller is to see what ended it
-        _signal.signal(status - errors.SIGNALLED, _signal.SIG_DFL)
-        _signal.raise_signal(status - errors.SIGNALLED)
+    if status - 128 in ENDING:
+        _function("cli.output.end")(status - 128)
     _exit(status)
 
 
 def _interrupt(signum: int, _: object) -> NoReturn:
-    """Handle SIGTERM and SIGHUP as Python does SIGINT: what was begun is undone."""
+    """Undo what was begun, as Python does at SIGINT."""
     raise KeyboardInterrupt(signum)
 
 

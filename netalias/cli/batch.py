@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.cli import advised
 from netalias.cli import number as number_of
 from netalias.cli.changes import check_line
 from netalias.cli.output import complain, explain, tell
@@ -64,10 +63,9 @@ def many(options: Options, words: list[str]) -> int:
     options.force = options.force or all(one.wish and not one.wish.address for one in parsed)
     with options.engine() as first, first.transaction(dry=options.dry_run) as transaction:
         work = _executed(options, first, transaction.path, "", parsed)
-    if advised(options):
-        from netalias.cli.hints import warn_of_watcher
+    from netalias.cli.hints import advise
 
-        warn_of_watcher(first, [one.wish.name for one in parsed if one.wish is not None])
+    advise(options, first, [one.wish.name for one in parsed if one.wish is not None])
     failed = [error for _, error in work.failed if not (deleting and options.forgives(error))]
     for error in failed:
         explain(error)

@@ -60,11 +60,12 @@ def _of_main(words: list[str]) -> list[str]:
     from netalias.families.inet import quad
     from netalias.model import AF_INET
     from netalias.model.prefix import class_length
+    from netalias.system.hosts import inet_address
 
     observed = _observe()
     main = observed.snapshot.device(words[0])
     address, slash, length = words[2].partition("/")
-    packed = quad(address) or quad(_resolved(address))
+    packed = quad(address) or quad(inet_address(address))
     if main is None or packed is None or any(one.device is main for one in observed.aliases):
         return []
     if words[1] == "del":
@@ -90,25 +91,16 @@ def _free(main: Device, observed: Observed) -> AliasName:
     )
 
 
-def _resolved(word: str) -> str:
-    """The IPv4 address of a host, as ifconfig(8) asks for it; the word itself if there is none."""
-    from socket import gethostbyname
-
-    try:
-        return gethostbyname(word)
-    except (OSError, UnicodeError):
-        return word
-
-
 def _alias(program: str, options: list[str], words: list[str]) -> int:
     """Change, show or delete an alias."""
     from netalias.desired.ifconfig import parse
+    from netalias.system.hosts import inet_address
 
     if not words[1:] and not words[0].endswith("-"):
         alias = _find(words[0])
         name = words[0] if alias.device is None else alias.device.name
         return _show(program, options, [name])
-    command = parse(words, _resolved)
+    command = parse(words, inet_address)
     if command.deleted:
         _check(_find(words[0]), command.deleted)
     status = _netalias(command.words) if command.words[1:] or command.deletes else 0

@@ -54,6 +54,14 @@ def interrupted(error: KeyboardInterrupt) -> int:
     return errors.SIGNALLED + error.args[0] if error.args else errors.STATUS_INTERRUPTED
 
 
+def end(number: int) -> None:
+    """End by this signal: the caller is to see what ended the command."""
+    from signal import SIG_DFL, raise_signal, signal
+
+    signal(number, SIG_DFL)
+    raise_signal(number)
+
+
 def explain(error: errors.NetaliasError, place: str = "") -> None:
     """Write the details of an error, and the error with the prefix *place*, as lines to standard
     error."""

@@ -236,7 +236,9 @@ def lookup(options: Options, words: list[str]) -> int:
         except errors.BadAddress:
             if len(words) > 1:
                 raise
-            raise _no_address(words[0], engine.observe()) from None
+            from netalias.cli.hints import no_address
+
+            raise no_address(words[0], engine.observe()) from None
         nothing = engine.recognise(Snapshot())
     if options.json:
         _list(options, nothing, [] if alias is None else [alias])
@@ -247,13 +249,6 @@ def lookup(options: Options, words: list[str]) -> int:
     if not options.quiet:
         write(f"{printable(str(alias.name))}\n")
     return errors.STATUS_OK
-
-
-def _no_address(word: str, observed: Observed) -> errors.BadAddress:
-    """The error for a word that is no address of a type that is told by its form."""
-    named = observed.snapshot.device(word) or split(word) in observed.by_name
-    hint = f"netalias show {word}" if named else ""
-    return errors.BadAddress(f"{word}: neither an IPv4 nor an IPv6 address", hint)
 
 
 def cat(options: Options, words: list[str]) -> int:

@@ -11,7 +11,7 @@ from netalias.doctor.facts import ALL, FOLDERS, SYSCTLS, TABLES, Facts, unique
 from netalias.doctor.uncovered import RECEIVING
 from netalias.kernel.pyroute import survey
 from netalias.kinds import PORT_MASTERS
-from netalias.model import is_marked
+from netalias.observed.remnants import is_marked
 from netalias.sources import default_files
 
 TYPE_CHECKING = False

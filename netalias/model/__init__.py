@@ -96,11 +96,6 @@ def is_scratch(group: int, mark: int) -> bool:
     return group & (SCRATCH | SCRATCH - 1) == mark | SCRATCH
 
 
-def is_marked(group: int, mark: int) -> bool:
-    """Whether devices of *group* have *mark*, also while they are being deleted together."""
-    return group == mark or is_scratch(group, mark)
-
-
 class Value:
     """Base of values: equality, hash and text by the slots of the class."""
 

@@ -20,9 +20,7 @@ from netalias.model import (
     GROUP,
     PROTOCOL,
     RT_SCOPE_LINK,
-    SCRATCH,
     Alias,
-    is_marked,
     is_scratch,
     names,
 )
@@ -130,18 +128,12 @@ class Observed:
             ":" in entry.label for some in self.snapshot.addresses.values() for entry in some
         )
 
-    @property
-    def remnants(self) -> list[Alias]:
-        """Aliases whose devices an interrupted run was about to delete."""
-        devices = ((alias, alias.device) for alias in self.aliases)
-        return [one for one, device in devices if device and is_scratch(device.group, self.group)]
-
     def main(self, name: AliasName) -> Device:
         """The main device of *name*. Raises NoSuchDevice; BadName if it is an alias."""
         device = self.snapshot.device(name.main)
         if device is None:
             raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
-        marked = is_marked(device.group, self.group)
+        marked = device.group == self.group or is_scratch(device.group, self.group)
         if marked and recognise_one(device, self.snapshot, self.registry):
             raise errors.BadName(
                 f"{name}: {name.main} is an alias, and an alias cannot have aliases"
@@ -158,7 +150,9 @@ class Observed:
         those of all aliases that are up."""
         for index, entries in self.snapshot.addresses.items():
             device = self.snapshot.devices.get(index)
-            alias = device is not None and is_marked(device.group, self.group)
+            alias = device is not None and (
+                device.group == self.group or is_scratch(device.group, self.group)
+            )
             if index == main.index or (alias and device.up):  # type: ignore[union-attr]
                 yield from entries
             elif not alias:
@@ -212,12 +206,13 @@ def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]
     """The aliases in *snapshot*, in no particular order: devices with our mark, and all labels."""
     found = []
     for device in snapshot.devices.values():
-        scratch = bool(device.group & SCRATCH) and is_scratch(device.group, group)
-        if device.group == group or scratch:
-            alias = recognise_one(device, snapshot, registry)
-            if alias is not None:
-                alias.whole = alias.whole and not scratch
-                found.append(alias)
+        if device.group != group and not is_scratch(device.group, group):
+            continue
+        alias = recognise_one(device, snapshot, registry)
+        if alias is not None:
+            found.append(alias)
+            if device.group != group:
+                alias.whole = False
     if any(_may_be_label(entry) for entries in snapshot.addresses.values() for entry in entries):
         from netalias.observed.labels import labels
 

@@ -9,7 +9,7 @@ from netalias.model import (
     IFA_F_DADFAILED,
     PROTOCOL,
     Alias,
-    is_marked,
+    is_scratch,
     names,
     prefix,
 )
@@ -27,7 +27,7 @@ def labels(snapshot: Snapshot, group: int) -> list[Alias]:
     found = []
     for index, entries in snapshot.addresses.items():
         main = snapshot.devices.get(index)
-        if main is None or is_marked(main.group, group):
+        if main is None or main.group == group or is_scratch(main.group, group):
             continue
         own = own_networks(entries)
         for entry in entries:

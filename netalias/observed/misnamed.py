@@ -4,8 +4,9 @@ their primary name they are his. They are told, and left alone."""
 from __future__ import annotations
 
 from netalias.kinds import KINDS, RECORD, UNLINKED
-from netalias.model import is_marked, names
+from netalias.model import names
 from netalias.model.shell import link
+from netalias.observed.remnants import is_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ alias has the address: the protocol alone may be that of another program, and re
 
 from __future__ import annotations
 
-from netalias.model import AF_INET, PROTOCOL, Alias, is_marked
+from netalias.model import AF_INET, PROTOCOL, Alias
 from netalias.model.names import AliasName
 from netalias.observed import recognise_one
+from netalias.observed.remnants import is_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

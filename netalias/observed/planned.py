@@ -7,9 +7,10 @@ Planned answers plan() from indexes, and take() updates them after each plan.
 from __future__ import annotations
 
 from netalias.kinds import SIBLINGS
-from netalias.model import AF_INET, PROTOCOL, Device, Snapshot, is_marked, prefix
+from netalias.model import AF_INET, PROTOCOL, Device, Snapshot, prefix
 from netalias.observed import Observed
 from netalias.observed.heirs import heir, heirs, network_of, promoted
+from netalias.observed.remnants import is_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

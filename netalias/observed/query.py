@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from netalias import errors
-from netalias.model import is_marked, names
+from netalias.model import names
 from netalias.observed import ordered
+from netalias.observed.remnants import is_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ aliases here are shown and imported, and never changed.
 
 from __future__ import annotations
 
-from netalias.model import AF_INET, PROTOCOL, Alias, is_marked
+from netalias.model import AF_INET, PROTOCOL, Alias
 from netalias.model.names import AliasName
+from netalias.observed.remnants import is_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

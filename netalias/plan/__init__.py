@@ -23,9 +23,9 @@ from netalias.model import (
     RANDOM_MAC,
     RT_SCOPE_HOST,
     RT_SCOPE_UNIVERSE,
+    SCRATCH,
     Address,
     Snapshot,
-    is_marked,
     names,
 )
 from netalias.model.steps import RETIRE, AddAddress, SetLink
@@ -479,7 +479,7 @@ def _delete(wish: Wish, observed: Observed) -> Plan:
     alias = observed.find(name)
     if alias is None:
         device = observed.snapshot.device(name)
-        if device is not None and is_marked(device.group, observed.group):
+        if device is not None and device.group & (SCRATCH - 1) == observed.group:
             now = next((one.name for one in observed.aliases if one.device is device), None)
             if now is None:
                 from netalias.plan.renamed import named_by_others

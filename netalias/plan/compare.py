@@ -12,6 +12,7 @@ from netalias.model.leases import RenewAddress, renewals
 from netalias.model.names import AliasName
 from netalias.observed.orphans import orphans
 from netalias.observed.planned import Planned
+from netalias.observed.remnants import remnants
 from netalias.plan import Difference, has, main_down, plan, session_lost
 from netalias.plan.diff import ADDED, CHANGED, Diff, Skipped, removal
 from netalias.plan.order import arrange
@@ -107,7 +108,7 @@ class _Comparison:
             for alias in self.observed.aliases
             if alias.ours and (not only or alias.name.main in (only, main.name if main else only))
         ]
-        known = set(map(id, self.observed.remnants))  # their removal was allowed before
+        known = set(map(id, remnants(self.observed)))  # their removal was allowed before
         self.diff.present = sum(id(alias) not in known for alias in present)
         leaving = [alias for alias in present if removing and id(alias) not in self.kept]
         leaving = [alias for alias in leaving if _is_known(alias) and not self._spared(alias)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from netalias.model import Alias, is_marked, names
+from netalias.model import Alias, names
 from netalias.model.gateways import DelRule, RuleStep, slot_of
 from netalias.model.names import AliasName
+from netalias.observed.remnants import is_marked
 from netalias.plan import Difference, Plan
 from netalias.plan.diff import REMOVED
 from netalias.plan.gateways import device_of

@@ -4,10 +4,11 @@ keeps the route while the main device has another address of the network. Pure."
 from __future__ import annotations
 
 from netalias.kinds import MAGIC
-from netalias.model import AF_INET6, Alias, address_text, is_marked
+from netalias.model import AF_INET6, Alias, address_text
 from netalias.model.names import AliasName
 from netalias.model.routes import Connected, DelRoute, connected
 from netalias.model.steps import AddAddress
+from netalias.observed.remnants import is_marked
 from netalias.plan import Difference, Plan, steps_of
 from netalias.plan.diff import REMOVED
 

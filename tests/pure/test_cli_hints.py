@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,13 +30,6 @@ def run(
     return made
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody reads standard error."""
-    monkeypatch.setattr("netalias.cli.advised", lambda options: not options.quiet)
-    monkeypatch.setattr("netalias.cli.batch.advised", lambda options: not options.quiet)
-
-
 def hint(name: str) -> str:
     return (
         f"netalias: {name}: declared, so netalias watch (pid {os.getpid()}) makes it so again:"
@@ -43,9 +37,9 @@ def hint(name: str) -> str:
     )
 
 
-@pytest.mark.usefixtures("terminal")
-def test_a_declared_alias(run: Command) -> None:
+def test_a_declared_alias(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deleted or changed; not one that it does not declare, or leaves alone."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     for slot in range(4):
         run.memory.set_device("eth0", up=True)
         run.run([f"eth0:{slot}", f"10.0.0.{slot + 40}", "kind", "label"], 0)
@@ -63,9 +57,9 @@ def test_elsewhere_nobody_is_advised(run: Command) -> None:
     run.split("eth0:0-")
 
 
-@pytest.mark.usefixtures("terminal")
-def test_without_a_watcher(run: Command) -> None:
+def test_without_a_watcher(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is said, nor where its file cannot be read."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     run.run(["eth0:0", "10.0.0.40", "kind", "label"], 0)
     found = instance.running(run.watcher._folder)  # type: ignore[attr-defined]
     assert found is not None

@@ -12,6 +12,7 @@ from netalias.model import AF_INET6, MTU_INET6, mac_text
 from netalias.model.shell import link
 from netalias.observed.misnamed import misnamed as misnamed_devices
 from netalias.observed.misnamed import rename
+from netalias.observed.remnants import remnants
 from netalias.views import state
 
 TYPE_CHECKING = False
@@ -90,7 +91,7 @@ def _explained(alias: Alias, facts: Facts) -> bool:
 
 def half_made(facts: Facts) -> Iterator[Finding]:
     """An interrupted run left the alias half-made, or somebody removed one of its names."""
-    left = facts.observed.remnants
+    left = remnants(facts.observed)
     for alias in facts.aliases:
         if copies_of(alias, facts):
             continue
@@ -119,7 +120,7 @@ def renamed(facts: Facts) -> Iterator[Finding]:
 
 def remnant(facts: Facts) -> Iterator[Finding]:
     """A device remains that an interrupted run was about to delete."""
-    for alias in facts.observed.remnants:
+    for alias in remnants(facts.observed):
         if alias in facts.aliases:
             yield finding(
                 alias,

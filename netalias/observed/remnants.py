@@ -1,0 +1,21 @@
+"""Remnants: aliases whose devices a killed run was about to delete."""
+
+from __future__ import annotations
+
+from netalias.model import is_scratch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.model import Alias
+    from netalias.observed import Observed
+
+
+def is_marked(group: int, mark: int) -> bool:
+    """Whether devices of *group* have *mark*, also while they are being deleted together."""
+    return group == mark or is_scratch(group, mark)
+
+
+def remnants(observed: Observed) -> list[Alias]:
+    """The aliases among those of *observed* whose devices are in a scratch group."""
+    devices = ((alias, alias.device) for alias in observed.aliases)
+    return [one for one, device in devices if device and is_scratch(device.group, observed.group)]
