@@ -23,8 +23,8 @@ SOURCES := setup.cfg pyproject.toml README.md tools/netalias tools/netalias-ifco
 
 .PHONY: demo test test-pythons explore test-kernels deb test-deb test-ansible traffic soak lint bench clean
 
-# Half as many again as processors: many tests wait for something.
-JOBS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
+# Twice as many as processors: many tests wait for something.
+JOBS ?= $(shell echo $$(($$(nproc) * 2)))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 # The product is installed as a user would have it, and tested so. A tour needs no more. It is built
@@ -51,12 +51,17 @@ $(VENV)/.linters: $(VENV)/.tools
 demo: $(VENV)/.built
 	@tools/in-namespace $(BIN)/python tools/demo.py
 
-# A folder of its own for temporary files: root of a user namespace may not use that of real root.
-# Hashes are fixed too: every run is the same. Each of the processes has a /run of its own.
+# A folder of its own for temporary files: root of a user namespace may not use that of real root. It
+# is in memory, where no other process makes a test wait for the disk.
+# Hashes are fixed too: every run is the same. Each of the processes has a /run of its own. All store
+# and share the code that pytest makes of the tests, whatever is usual on this machine.
+IN_MEMORY := 'test -z "$$NETALIAS_NAMESPACE" || mount -t tmpfs -o mode=1777 tmpfs "$$TMPDIR"; exec "$$@"' sh
+
 test: $(VENV)/.built $(VENV)/.tools test-pythons
 	@echo 'On other kernels than this one: make test-kernels KERNELS="6.1" SUITES="contract kinds"'
-	@scratch=$$(mktemp -d) && status=0 && \
-	PYTEST_DEBUG_TEMPROOT=$$scratch PYTHONHASHSEED=0 tools/in-namespace $(BIN)/pytest \
+	@scratch=$$(mktemp -d) && chmod 1777 "$$scratch" && status=0 && \
+	TMPDIR=$$scratch PYTEST_DEBUG_TEMPROOT=$$scratch PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE= \
+	tools/in-namespace sh -c $(IN_MEMORY) $(BIN)/pytest \
 	--dist worksteal --tx '$(JOBS)*popen//python=tools/in-namespace $(BIN)/python' $(TESTS) || status=$$?; \
 	rm -rf "$$scratch"; exit $$status
 

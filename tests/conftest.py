@@ -10,6 +10,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,19 @@ def pytest_configure(config: pytest.Config) -> None:
     providers.is_local_module_file = lambda path: False
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(InTurn(), "in turn")
+        if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+            config.args = turned(config.workerinput["workerid"], config.workerinput["workercount"])
+
+
+def turned(worker: str, count: int) -> list[str]:
+    """The files of all tests in the order in which *worker*, ``gw`` and a number, loads them.
+
+    Each of several processes begins with others, so that the rewritten code of a file is stored by
+    one of them, and found by the rest.
+    """
+    files = [str(path) for path in sorted(HERE.glob("*/test_*.py"))]
+    first = int(worker.removeprefix("gw")) * len(files) // count
+    return [*files[first:], *files[:first]]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -70,8 +84,10 @@ def seeded(request: pytest.FixtureRequest) -> None:
         core.global_force_seed = getattr(request, "param", None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark by folder, and by whether examples are drawn; arrange what takes long."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: str(item.path))
     for item in items:
         inside = item.path.relative_to(HERE).parts if item.path.is_relative_to(HERE) else ()
         if inside and inside[0] in ROOT_FOLDERS:
@@ -86,16 +102,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def arranged(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """The same tests with those in front that take long: at the beginning of each of the equal
-    parts that pytest-xdist deals out, so that none is the last one, for which all others wait."""
+    parts that pytest-xdist deals out, so that none is the last one, for which all others wait.
+
+    Before them are those that want to be alone, for whom nobody has to come to an end then.
+    """
+    alone = [item for item in items if item.get_closest_marker("alone")]
     early = [item for item in items if item.get_closest_marker("early")]
-    others = [item for item in items if not item.get_closest_marker("early")]
+    chosen = {*alone, *early}
+    others = iter([item for item in items if item not in chosen])
     found: list[pytest.Item] = []
     for number in range(workers):
         size = (len(items) - len(found)) // (workers - number)
-        mine = early[number::workers]
+        mine = [*alone[number::workers], *early[number::workers]]
         found += mine
-        for _ in range(size - len(mine)):
-            found.append(others.pop(0))
+        found += islice(others, size - len(mine))
     return found
 
 
