@@ -31,6 +31,10 @@ LINUX = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[
 SLOW = float(os.environ.get("NETALIAS_SLOW", "1"))
 """How much longer than usual is waited for everything; an emulator sets it (tools/kernels)."""
 
+PATIENCE = 30.0
+"""Seconds, times SLOW, within which comes true what takes milliseconds: a machine that has other
+work too may let a process wait for long, and only a test that fails waits to the end."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -176,7 +180,7 @@ def veth_pair(here: Namespace, there: Namespace, name: str = "eth9", peer: str =
         until(lambda: "state UP" in namespace.ip(f"link show {device}"))  # noqa: B023 it is over by then
 
 
-def until(predicate: Callable[[], T], seconds: float = 5.0) -> T:
+def until(predicate: Callable[[], T], seconds: float = PATIENCE) -> T:
     """Look until *predicate* gives something true, and give that; else AssertionError."""
     begun = time.monotonic()
     while True:

@@ -16,15 +16,18 @@ from typing import Any
 
 import pytest
 import schemas
-from support import LINUX, SLOW, Namespace, until
+from forked import Forks
+from support import LINUX, PATIENCE, SLOW, Namespace, until
 
 from netalias import runtime
 
 SCRIPT = Path(sys.executable).parent / "netalias"
 COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "netalias"]
 """The installed command where there is one, else the module."""
+FORKS = Forks(SCRIPT) if SCRIPT.exists() else None
+"""By which a Command is run quickly."""
 
-SECONDS = 20.0 * SLOW
+SECONDS = 60.0 * SLOW
 """No single command of these tests takes longer; most take a tenth of a second."""
 
 Json = dict[str, Any]
@@ -43,7 +46,8 @@ class Command:
 
     def run(self, *words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run it, however it ends."""
-        done = self.namespace.run(command(*words), check=False, input=input)
+        done = FORKS and FORKS.run(self.namespace, words, input, SECONDS)
+        done = done or self.namespace.run(command(*words), check=False, input=input)
         schemas.check(words, done.stdout)
         return done
 
@@ -216,7 +220,7 @@ def listening(
     with namespace:
         server = socket.socket(family, kind)
     with server:
-        server.settimeout(5 * SLOW)
+        server.settimeout(PATIENCE * SLOW)
         if device:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
         server.bind((address, 0))
@@ -238,7 +242,7 @@ def client(
     with namespace:
         caller = socket.socket(family, kind)
         with caller:
-            caller.settimeout(5 * SLOW)
+            caller.settimeout(PATIENCE * SLOW)
             if device:
                 caller.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
             if source:
@@ -267,7 +271,7 @@ def talk(
         accepted, peer = server.accept()
         with accepted:
             caller.sendall(b"ping")
-            accepted.settimeout(5 * SLOW)
+            accepted.settimeout(PATIENCE * SLOW)
             assert accepted.recv(4) == b"ping"
             accepted.sendall(b"pong")
             assert caller.recv(4) == b"pong"

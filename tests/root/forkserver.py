@@ -1,0 +1,86 @@
+"""A process that has loaded netalias, and forks itself once for every command that is asked for.
+
+Its standard input is the socket of ``forked.py``, of whose process it is no child: tests wait for
+children of theirs. A command comes as one message, with the descriptors of its standard streams, of
+its network namespace and of its folder; the answers are the process id of the child and, when that
+is over, its status as waitpid(2) gives it. From the fork on the child does what the script does.
+"""
+
+import ctypes
+import gc
+import marshal
+import os
+import socket
+import sys
+import time
+
+if os.fork():
+    os._exit(0)
+gc.disable()
+if sys.path[0] == __file__.rpartition("/")[0]:
+    del sys.path[0]  # as the script does
+
+from netalias import cli  # noqa: E402
+
+USUAL = (
+    "cli.flags", "cli.output", "cli.reconcile", "cli.show", "desired.declarations",
+    "engine.announce", "engine.connected", "engine.probing", "engine.reconcile",
+    "families.inet", "kernel.netlink.fingerprint", "kernel.netlink.rules", "observed.heirs",
+    "observed.orphans", "plan.compare", "plan.diff", "plan.order", "plan.unchanged",
+    "runtime.former", "runtime.sysctls", "views.diff", "views.json",
+)  # fmt: skip
+"""What most commands load. All others load it themselves, as they do without a fork server."""
+
+CLONE_NEWNET = 0x40000000
+MESSAGE = 1 << 18
+STREAMS = 3
+
+setns = ctypes.CDLL(None, use_errno=True).setns
+
+
+def become(message: bytes, descriptors: list[int]) -> None:
+    """Give this process all that exec(3) would have given it. Raises OSError."""
+    words, environment, mask = marshal.loads(message)
+    *streams, namespace, folder = descriptors
+    os.setpgid(0, 0)  # as timeout(1) does
+    if setns(namespace, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+    os.fchdir(folder)
+    os.umask(mask)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    os.closerange(STREAMS, max(descriptors) + 1)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    sys.argv = [os.fsdecode(word) for word in words]
+    sys.orig_argv = [sys.executable, *sys.argv]
+    with open("/proc/self/comm", "w", encoding="utf-8") as file:
+        file.write("netalias")
+
+
+def serve(server: socket.socket) -> bool:
+    """Do what is asked for, one after the other: True in a child, False when nobody asks more."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(server, MESSAGE, STREAMS + 2)
+        if not message:
+            return False
+        pid = os.fork()
+        if not pid:
+            server.detach()  # become() closes it with all others
+            become(message, descriptors)
+            return True
+        for descriptor in descriptors:
+            os.close(descriptor)
+        try:
+            server.send(pid.to_bytes(4, "little"))
+            server.send(os.waitpid(pid, 0)[1].to_bytes(4, "little"))
+        except BrokenPipeError:
+            return False
+
+
+for name in USUAL:
+    __import__(f"netalias.{name}")
+gc.freeze()
+if serve(socket.socket(fileno=os.dup(0))):
+    cli.program()
