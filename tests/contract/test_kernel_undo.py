@@ -7,7 +7,7 @@ from errno import ESTALE
 
 import pytest
 from declared_machine import entry_of
-from stage import MAC, OTHER_MAC, alias, done, index, inet, macvlan, refused, state
+from stage import MAC, OTHER_MAC, address_values, alias, done, index, inet, macvlan, refused, state
 
 from netalias import errors
 from netalias.kernel import Kernel
@@ -154,14 +154,14 @@ def test_interrupted_at_an_address_of_others(
     """The kernel has refused it (EEXIST), so it is not undone: it has no mark of ours."""
     number = index(kernel, "eth9")
     done(kernel, AddAddress("eth9", number, entry_of(text)))
-    before = kernel.snapshot().on(number)
+    before = address_values(kernel.snapshot(), "eth9")
     wanted = entry_of(text)
     wanted.protocol, wanted.metric = PROTOCOL, 0 if ":" not in text else 0x6E610000
     monkeypatch.setattr(kernel, "send", Interrupted(kernel, 1, behind=behind))
     with pytest.raises(KeyboardInterrupt):
         kernel.apply([AddAddress("eth9", number, wanted)])
     monkeypatch.undo()
-    assert kernel.snapshot().on(number) == before
+    assert address_values(kernel.snapshot(), "eth9") == before
 
 
 def test_a_device_that_has_another_mark_by_now(kernel: Kernel) -> None:

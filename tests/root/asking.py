@@ -17,7 +17,7 @@ NEIGHBOUR_ADVERTISEMENT = 136
 BROADCAST = b"\xff" * 6
 SOLICITED = bytes.fromhex("ff0200000000000000000001ff")
 """RFC 4291, section 2.7.1: the first 13 bytes of a solicited-node address."""
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds until an answer that must come is missed."""
 
 

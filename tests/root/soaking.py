@@ -51,7 +51,7 @@ class Subject:
                 stderr=log,
             )
         self._place = Path("/proc", str(self.process.pid))
-        until(lambda: "watching: " in self.log.read_text(), seconds=20)
+        until(lambda: "watching: " in self.log.read_text())
 
     def children(self) -> str:
         """Their pids."""
@@ -212,10 +212,10 @@ class Soak:
 
     def _same(self) -> None:
         """Nothing that the watcher holds grows."""
-        until(lambda: not self.subject.children(), seconds=20)
+        until(lambda: not self.subject.children())
         most = self.held if any(self.held) else self.subject.held()
         try:  # a file that is being read is one more for a moment
-            until(lambda: self.subject.held() <= most, seconds=20)
+            until(lambda: self.subject.held() <= most)
         except AssertionError:
             text = f"descriptors and threads: {self.subject.held()}, and before {most}"
             raise Broken(self._told(text)) from None

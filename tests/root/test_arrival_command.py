@@ -25,7 +25,7 @@ from command import (
 )
 from declaring import figures
 from making import has, made
-from support import SLOW, Namespace, until
+from support import PATIENCE, SLOW, Namespace, until
 
 import netalias
 from netalias import errors, packets
@@ -97,7 +97,7 @@ class Ear:
                 if operation == NEIGHBOR_ADVERTISEMENT and sender == address
             ]
 
-        return until(told, seconds=15)[0]
+        return until(told)[0]
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ def test_interrupted_while_it_asks(
         child = cli.namespace.start(command(*words), stderr=subprocess.PIPE)
         until(lambda: ear.listen() or ear.found)
         os.kill(next(iter(children(child.pid))), number)
-        _, said = child.communicate(timeout=10 * SLOW)
+        _, said = child.communicate(timeout=PATIENCE * SLOW)
         status = INTERRUPTED if number == signal.SIGINT else -number
         assert (child.returncode, said) == (status, "netalias: interrupted\n")
         assert everything(cli) == before

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from command import COMMAND, Command, forget, ip_json
-from support import SLOW, Namespace, until
+from support import PATIENCE, SLOW, Namespace, until
 
 from netalias import runtime as runtime_directory
 from netalias.runtime import instance
@@ -296,8 +296,8 @@ class Resident:
             pass
 
     def ends(self) -> str:
-        """It does within a second; what it said."""
-        said = self.process.communicate(timeout=SLOW)[1]
+        """It does; what it said."""
+        said = self.process.communicate(timeout=PATIENCE * SLOW)[1]
         assert self.process.returncode == 0
         return str(said)
 

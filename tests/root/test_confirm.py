@@ -56,7 +56,7 @@ def state(cli: Command, name: str) -> dict[str, str]:
 
 def rejected(cli: Command) -> dict[str, str]:
     """What became of a change that was not confirmed, once the guard has told it."""
-    return until(lambda: state(cli, "rejected") if "at" in state(cli, "rejected") else {}, 15)
+    return until(lambda: state(cli, "rejected") if "at" in state(cli, "rejected") else {})
 
 
 def tries(cli: Command, seconds: str, file: str, *options: str) -> str:
@@ -286,7 +286,7 @@ def test_the_guard_outlives_its_command(guarded: Command, declare: Declare) -> N
             command("--allow-empty", "--confirm", "1", "reconcile", file),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-    until(lambda: "eth9_0" in cli.namespace.names(), 15)
+    until(lambda: "eth9_0" in cli.namespace.names())
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() != 0
     assert len(cli.namespace.names()) > 2

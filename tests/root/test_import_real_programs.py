@@ -98,7 +98,7 @@ def test_keepalived(cli: Command, tmp_path: Path) -> None:
     pids = f"-p {tmp_path}/one.pid -r {tmp_path}/two.pid"
     script = f"mount -t tmpfs none /run; exec {path} -n -l -P -f {file} {pids}"
     with daemon(cli.namespace, script, tmp_path / "log"):
-        until(equal(cli.namespace, expected), 20)
+        until(equal(cli.namespace, expected))
 
 
 NETWORK = """\
@@ -134,7 +134,7 @@ def test_networkd(cli: Command, tmp_path: Path) -> None:
     assert len(expected) == 5
     script = networkd(tmp_path / "run", NETWORK)
     with daemon(cli.namespace, script, tmp_path / "log"):
-        until(equal(cli.namespace, expected), 20)
+        until(equal(cli.namespace, expected))
 
 
 CUMULUS = """\

@@ -64,7 +64,7 @@ def test_what_was_there_before_comes_back_whoever_has_it(
     assert done.returncode == 0, done
     assert "+ eth9:1 10.8.0.8/24" in done.stdout
     rejected = lock_file(cli.namespace).parent / "rejected"
-    until(lambda: rejected.exists() and "\nat " in rejected.read_text(), 15)
+    until(lambda: rejected.exists() and "\nat " in rejected.read_text())
     assert cli.names() == ["eth9:0"]
     assert "verified by a second reading" in rejected.read_text()
 

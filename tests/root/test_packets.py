@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from command import ip_json, set_sysctl, wait_for_state
-from support import SLOW, Namespace, another_user, until, veth_pair
+from support import PATIENCE, SLOW, Namespace, another_user, until, veth_pair
 
 from netalias import errors, packets
 from netalias.kernel.netlink.subscription import Subscription
@@ -111,7 +111,7 @@ def test_a_prober_meets_a_prober(veth: Namespace, peer: Namespace) -> None:
 
     Who hears the other first gives up, perhaps before it has asked: then the other one has it.
     """
-    ready = threading.Barrier(2, timeout=10 * SLOW)
+    ready = threading.Barrier(2, timeout=PATIENCE * SLOW)
     found: dict[str, list[bytes]] = {}
 
     class Environment(probe.Environment):
@@ -410,7 +410,7 @@ def test_an_interruption_leaves_nothing_behind(veth: Namespace, peer: Namespace)
     for _ in range(3):
         assert child.stdout.readline() == "waiting\n"
     child.send_signal(signal.SIGINT)
-    _, complaint = child.communicate(timeout=10 * SLOW)
+    _, complaint = child.communicate(timeout=PATIENCE * SLOW)
     assert child.returncode == -signal.SIGINT
     assert complaint.rstrip().endswith("KeyboardInterrupt")
     with veth:
@@ -586,7 +586,7 @@ def test_an_announcement_moves_the_neighbours_entry(lan: Lan, address: str, form
             assert announce([Announcement(main, main, hardware, packed)]) == []
         else:
             packets.single("eth9", hardware, packed)
-    until(lambda: lan.entry(address) == hardware.hex(":"), seconds=1.0)
+    until(lambda: lan.entry(address) == hardware.hex(":"), seconds=10.0)
 
 
 SINGLE = """\
@@ -605,7 +605,7 @@ def test_a_child_takes_the_socket_and_nothing_else(veth: Namespace, peer: Namesp
     with veth:
         done = subprocess.run(
             [sys.executable, "-c", SINGLE, STRANGER.hex()], env=environment,
-            capture_output=True, check=False, timeout=10 * SLOW,
+            capture_output=True, check=False, timeout=PATIENCE * SLOW,
         )  # fmt: skip
     found: list[bytes] = []
     until(lambda: found.extend(port.receive()) or len(found) >= 2)

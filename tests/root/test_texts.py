@@ -100,7 +100,7 @@ def test_what_comes_back_by_itself(place: Place, tmp_path: Path):
     declared.write_text("eth9:1 192.0.2.2/32\n")
     done = place.run("reconcile", "--confirm", "1", str(declared))
     assert done.returncode == 0
-    until(lambda: place.names == ["eth9:0"], 15)
+    until(lambda: place.names == ["eth9:0"])
     assert place.is_true()
 
 

@@ -141,7 +141,7 @@ def test_without_a_socket_it_watches(cli: Command, conf: Path) -> None:
         try:
             assert process.stderr is not None
             assert "no socket: /run/netalias/net.sock: " in process.stderr.readline()
-            until(lambda: cli.names() == ["eth9:0", "eth9:1"], seconds=10)
+            until(lambda: cli.names() == ["eth9:0", "eth9:1"])
             process.terminate()
             assert process.wait(SECONDS) == 0
         finally:
@@ -593,7 +593,7 @@ def test_what_happened_while_it_slept(cli: Command, tmp_path: Path, texts: Path)
         )
         cli.namespace.run(["ip", "-batch", "-"], input=batch)
         watch.process.send_signal(signal.SIGCONT)
-        until(lambda: cli.run("check", str(conf)).returncode == 0, seconds=10)
+        until(lambda: cli.run("check", str(conf)).returncode == 0)
         watch.shows(*(f"eth9:{slot}" for slot in range(100)))
 
 

@@ -84,5 +84,5 @@ def test_it_is_announced_when_it_is_back(cli: Command, watch: Watch, peer: Names
             heard.extend(parse(frame).sender for frame in port.receive())  # noqa: B023
             return wanted in heard  # noqa: B023
 
-        until(told, seconds=20)
+        until(told)
     port.close()

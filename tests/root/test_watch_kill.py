@@ -70,8 +70,8 @@ def conf(tmp_path: Path) -> Path:
 
 def in_order(cli: Command, conf: Path, watch: Watch, count: int) -> None:
     """Everything is as it is declared, and nothing is half-made or on its way out."""
-    until(lambda: cli.run("check", str(conf)).returncode == 0, seconds=20)
-    until(lambda: len(watch.aliases()) == count, seconds=20)
+    until(lambda: cli.run("check", str(conf)).returncode == 0)
+    until(lambda: len(watch.aliases()) == count)
     shown = cli.json()
     assert len({alias["altname"] for alias in shown}) == len(shown) == count
     links = cli.namespace.ip("-o link show").splitlines()
@@ -141,7 +141,7 @@ def test_of_two_processes_at_once_there_is_one(cli: Command, conf: Path, tmp_pat
     for _ in range(PROCESSES):
         pair = [cli.namespace.start(words, stderr=subprocess.PIPE) for _ in range(2)]
         try:
-            until(lambda: any(one.poll() is not None for one in pair), seconds=20)  # noqa: B023
+            until(lambda: any(one.poll() is not None for one in pair))  # noqa: B023
             (loser,) = [one for one in pair if one.poll() is not None]
             (winner,) = [one for one in pair if one is not loser]
             assert loser.stderr is not None

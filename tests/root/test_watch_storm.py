@@ -78,8 +78,8 @@ def test_after_a_storm_everything_is_as_it_is_wished(
             storm.blow(CHANGES // 2)
             cli.namespace.ip(f"addr del 10.0.0.{slot}/32 dev eth9")
             storm.blow(CHANGES // 2)
-            until(lambda: cli.run("check", str(conf)).returncode == 0, seconds=20)
-            until(lambda: sorted(watch.aliases()) == sorted(names), seconds=20)
+            until(lambda: cli.run("check", str(conf)).returncode == 0)
+            until(lambda: sorted(watch.aliases()) == sorted(names))
         assert memory(watch) < before + GROWTH
     storm.close()
 
@@ -102,7 +102,7 @@ def test_it_heals_while_a_storm_goes_on(cli: Command, conf: Path, tmp_path: Path
     """It does not wait for the end of what never ends."""
     with watching(cli.namespace, tmp_path / "net", str(conf)) as watch, storming(cli.namespace):
         cli.namespace.ip("addr del 10.0.0.7/32 dev eth9")
-        until(lambda: "10.0.0.7/32" in cli.namespace.ip("addr show dev eth9"), seconds=20)
+        until(lambda: "10.0.0.7/32" in cli.namespace.ip("addr show dev eth9"))
         watch.says("eth9:6 was removed")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from select import select
 
 from command import COMMAND, SECONDS
-from support import SLOW, Namespace, until
+from support import PATIENCE, SLOW, Namespace, until
 
 from netalias.kernel.netlink.monitor import Monitor
 from netalias.model.events import Event
@@ -39,7 +39,7 @@ class Watch:
     def line(self) -> str:
         """The next line on standard error."""
         while b"\n" not in self._text:
-            assert select([self._err], [], [], 10 * SLOW)[0], f"no line after {self.said}"
+            assert select([self._err], [], [], PATIENCE * SLOW)[0], f"no line after {self.said}"
             data = os.read(self._err, 65536)
             assert data, f"it ended with {self.process.wait()}: {self.said}"
             self._text += data
@@ -61,7 +61,7 @@ class Watch:
 
     def shows(self, *names: str) -> None:
         """The text comes to hold just these names, in this order."""
-        until(lambda: self.aliases() == list(names), seconds=10)
+        until(lambda: self.aliases() == list(names))
 
     def ask(self, word: str) -> str:
         """The answer of its socket."""
@@ -107,7 +107,7 @@ class Events:
     def until(self, found: Callable[[Sequence[Event]], object]) -> list[Event]:
         """All events up to now, once *found* says yes to them."""
         while not found(self.all):
-            ready = select(self._monitor.filenos(), [], [], 10 * SLOW)[0]
+            ready = select(self._monitor.filenos(), [], [], PATIENCE * SLOW)[0]
             assert ready, f"nothing more happens after {self.all}"
             self.all += self._monitor.read()
         return self.all

@@ -42,7 +42,7 @@ def test_tentative_says_so(wires: Wires, kind: str) -> None:
     with pytest.raises(OSError, match="Cannot assign requested address"):
         udp(wires.called(ALIAS["IPv6"]))
     wires.peer.ip(f"link set {PEER} up")
-    until(lambda: wires.cli.one("eth9:0")["state"] == "up", 20)
+    until(lambda: wires.cli.one("eth9:0")["state"] == "up")
     wait_for_local_route(wires.here, ALIAS["IPv6"])
     udp(wires.called(ALIAS["IPv6"]))
 

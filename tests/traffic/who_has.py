@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from support import SLOW, Namespace
+from support import PATIENCE, SLOW, Namespace
 
 ETH_P_ARP = 0x0806
 ETH_P_IPV6 = 0x86DD
 BROADCAST = b"\xff" * 6
-LIMIT = 5.0 * SLOW
+LIMIT = PATIENCE * SLOW
 """Seconds within which those answer who must."""
 
 
