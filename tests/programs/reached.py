@@ -31,7 +31,7 @@ def name_of(cli: Command, number: int) -> str:
 
 def ends(cli: Command, *words: str) -> tuple[int, str]:
     """The exit status of a program, and what it says."""
-    done = cli.namespace.run(["timeout", "5", *program(words[0]), *words[1:]], check=False)
+    done = cli.namespace.run(["timeout", "60", *program(words[0]), *words[1:]], check=False)
     return done.returncode, done.stdout + done.stderr
 
 

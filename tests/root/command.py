@@ -34,8 +34,11 @@ Json = dict[str, Any]
 
 
 def command(*words: str) -> list[str]:
-    """The words that start netalias, bounded in time."""
-    return ["timeout", "-k", str(SLOW), str(SECONDS), *COMMAND, *words]
+    """The words that start netalias, bounded in time.
+
+    timeout(1) kills after the time of -k what any signal has reached that it hands on.
+    """
+    return ["timeout", "-k", str(PATIENCE * SLOW), str(SECONDS), *COMMAND, *words]
 
 
 class Command:
