@@ -8,6 +8,7 @@ As a program this prints which test holds which statement::
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,7 @@ def holders(node: ast.AST, place: str, inherited: set[int]) -> Iterator[tuple[st
             yield f"{place}::{child.name}", inherited | numbers(text)
 
 
+@functools.cache
 def held() -> dict[int, list[str]]:
     """Statement: the tests that hold it."""
     found: dict[int, list[str]] = {}
