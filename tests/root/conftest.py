@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from command import Command, forget, wait_for_state, without_dad
+from command import Command, forget, without_dad
 from support import Namespace
 
 
@@ -24,7 +24,6 @@ def cli(veth: Namespace) -> Iterator[Command]:
     forget(veth)  # the inode may have been that of another one
     veth.ip("link set lo up")
     without_dad(veth)
-    wait_for_state(veth, "eth9", "UP")
     yield Command(veth)
     forget(veth)
 
