@@ -265,6 +265,10 @@ def talk(
     """TCP and UDP from *here* to *address* in *there*, in its VRF if it has one, and back -> the
     sources that it saw."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    if not vrf:
+        wait_for_local_route(there, address)
+    if not device:
+        wait_for_local_route(here, source)
     seen = []
     with (
         listening(there, family, socket.SOCK_STREAM, address, vrf) as server,
