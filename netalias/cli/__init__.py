@@ -118,8 +118,6 @@ def _alias(options: Options, words: list[str]) -> int:
             if wish.delete and options.forgives(error):
                 return errors.STATUS_OK
             raise
-        if sys.stderr is not None and sys.stderr.isatty() and done.steps:
-            _function("cli.hints.advise")(options, engine, [wish.name])
     if options.dry_run or options.verbose or done.notes:
         from netalias.cli.output import complain, tell
 
@@ -209,7 +207,8 @@ def execute(options: Options, verb: str, rest: list[str]) -> int:
     """Execute *verb*, empty for the name of an alias; *rest* begins with it. The exit status."""
     if not verb:
         status = _alias(options, rest)
-        if not status and rest[1:] and rest[0][-1] != "-" and sys.stderr and sys.stderr.isatty():
+        changed = not status and (rest[1:] or rest[0][-1] == "-")
+        if changed and sys.stderr is not None and sys.stderr.isatty():
             _function("cli.lasting.warn")(options, rest)
         return status
     return int(_function(VERBS[verb])(options, rest[1:]))

@@ -63,9 +63,6 @@ def many(options: Options, words: list[str]) -> int:
     options.force = options.force or all(one.wish and not one.wish.address for one in parsed)
     with options.engine() as first, first.transaction(dry=options.dry_run) as transaction:
         work = _executed(options, first, transaction.path, "", parsed)
-    from netalias.cli.hints import advise
-
-    advise(options, first, [one.wish.name for one in parsed if one.wish is not None])
     failed = [error for _, error in work.failed if not (deleting and options.forgives(error))]
     for error in failed:
         explain(error)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from netalias.cli import Options
 
 CHANGING = (
-    "", "adopt", "batch", "confirm", "publish", "reconcile", "renew", "rollback", "unpublish",
+    "", "adopt", "batch", "confirm", "move", "publish", "reconcile", "renew", "rollback",
+    "unpublish",
 )  # fmt: skip
 """The verbs; the empty one stands for the name of an alias."""
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 from netalias import errors, sources
 from netalias.cli.output import complain
 from netalias.desired import declarations, ranges
+from netalias.desired.index import Index
 from netalias.disclosure import withheld
 from netalias.engine.reconcile import Rules, look
 from netalias.model.names import AliasName
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.engine import Engine
+    from netalias.model import Snapshot
 
 CRONTABS = ("/etc/crontab",)
 CRON_FOLDERS = ("/etc/cron.d", "/var/spool/cron/crontabs", "/var/spool/cron")
@@ -39,13 +41,15 @@ NETNS = ("-n", "--netns")
 
 
 class Keeper:
-    """Something that makes the aliases what *files* declare, by default those of the host."""
+    """Something that makes the aliases what *files* declare, by default those of the host; a
+    *resident* one leaves aside what is declared with ``heal off``."""
 
-    __slots__ = ("files", "title")
+    __slots__ = ("files", "resident", "title")
 
-    def __init__(self, title: str, files: Sequence[str] = ()) -> None:
+    def __init__(self, title: str, files: Sequence[str] = (), *, resident: bool = False) -> None:
         self.title = title
         self.files = tuple(files)
+        self.resident = resident
 
 
 def warn(options: Options, words: Sequence[str]) -> None:
@@ -63,29 +67,47 @@ def warn(options: Options, words: Sequence[str]) -> None:
 def sentence(options: Options, words: Sequence[str], root: str = "") -> str:
     """What becomes of the aliases of a command, empty if they last. *root* is put before the paths
     of crontabs and timers. Raises NetaliasError, OSError."""
-    main, slots = ranges.slots(words[0])
+    deleted = words[0][-1] == "-"
     with options.engine() as engine:
         keeper = found(engine, options.netns, root)
         if keeper is None:
             return ""
         declared = _declared(engine, keeper)
-        device = engine.snapshot().device(main)
-        if device is None:
-            return ""
+        mine = _named(words if deleted else words[:1], engine.snapshot())
+        mains = {name.main for name in mine}
         known = {block.wish.name.main for block in declared.blocks}
-        rules = Rules(only=device.name if device.name in known else "", force=True)
+        only = "".join(mains) if len(mains) == 1 and mains <= known else ""
+        rules = Rules(only=only, force=True)
         items = look(engine, declared, rules).items
-    mine = {AliasName(device.name, slot) for slot in slots}
-    lost = [item for item in items if item.name in mine and item.sysctl_change is None]
+    index = Index(declared)
+    lost = [
+        item
+        for item in items
+        if item.name in mine
+        and item.sysctl_change is None
+        and not (keeper.resident and item.name in index and not index.heals(item.name))
+    ]
     if not lost:
         return ""
     some = str(lost[0].name) + (f" and {len(lost) - 1} more" if lost[1:] else "")
+    them = "them" if lost[1:] else "it"
+    if deleted:
+        return f"the files declare {some}: {keeper.title} will make {them} again (--save)"
     if all(item.sign == REMOVED for item in lost):
-        them = "them" if lost[1:] else "it"
         return (
             f"no file declares {some}: {keeper.title} will remove {them} (--save declares {them})"
         )
     return f"the files declare {some} otherwise: {keeper.title} will undo this (--save)"
+
+
+def _named(words: Sequence[str], snapshot: Snapshot) -> set[AliasName]:
+    """The aliases that the names at the beginning of a command stand for."""
+    found = set()
+    for word in words:
+        main, slots = ranges.slots(word.removesuffix("-"))
+        device = snapshot.device(main)
+        found |= {AliasName(device.name if device else main, slot) for slot in slots}
+    return found
 
 
 def _declared(engine: Engine, keeper: Keeper) -> declarations.Declarations:
@@ -102,7 +124,7 @@ def found(engine: Engine, netns: str, root: str = "") -> Keeper | None:
     folder = engine.runtime.path
     watcher = instance.running(folder) if folder else None
     if watcher is not None:
-        return Keeper(f"netalias watch (pid {watcher.pid})", watcher.files)
+        return Keeper(f"netalias watch (pid {watcher.pid})", watcher.files, resident=True)
     for file in _crontabs(root):
         for line in _lines(file):
             files = job(line, netns)

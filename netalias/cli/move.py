@@ -187,14 +187,13 @@ class Move(Run):
         """Print the differences of the files and of the addresses."""
         if self.options.json:
             from netalias.views import changes as view
-            from netalias.views import json
 
             objects: list[dict[str, object]] = [
                 {"change": "rewrite", "file": name, "diff": text}
                 for name, text in self._file_diffs()
             ]
             objects += [view.fields(item, self.engine.registry) for item in items]
-            write(json.render(objects, pretty=self.options.pretty))
+            self._give(objects)
             return
         texts = [text for _, text in self._file_diffs()]
         write("".join([*texts, *self._lines(items)]))

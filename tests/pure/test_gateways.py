@@ -16,8 +16,8 @@ from netalias.model.commands import command
 from netalias.model.gateways import AddRule, DelRule, DelWay, Gateways, Routing, Rule, table_of
 from netalias.model.steps import SetLink
 from netalias.plan import Plan
-from netalias.views import fields
 from netalias.views.detail import detail
+from netalias.views.fields import fields
 
 ROUTER, ROUTER6 = "10.0.0.254", "2001:db8::fe"
 

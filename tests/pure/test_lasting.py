@@ -92,6 +92,33 @@ def test_what_is_declared_otherwise_is_undone(host: Host) -> None:
     assert host.sentence("eth0:1 up") == ""
 
 
+def test_what_is_declared_and_deleted_comes_back(host: Host) -> None:
+    """One, and several at once; not what nobody declares."""
+    host.cron(JOB)
+    host.run("eth0:0-")
+    assert host.sentence("eth0:0-") == (
+        f"the files declare eth0:0: the cron job in {host.root}/etc/cron.d/netalias"
+        " will make it again (--save)"
+    )
+    host.run("eth0:5 10.0.0.5")
+    host.run("eth0:1- eth0:5-")
+    assert host.sentence("eth0:1- eth0:5-").startswith("the files declare eth0:1: ")
+    assert host.sentence("eth0:0-1-").startswith("the files declare eth0:0 and 1 more: ")
+    assert host.sentence("eth0:5-") == ""
+
+
+def test_a_watcher_leaves_some_alone(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is declared with heal off stays as somebody has changed it, until a reconciliation."""
+    host.declared.write_text("eth0:0-1 10.0.0.1-2/32 kind macvlan heal off\n")
+    host.cron(JOB)
+    host.run("eth0:0-")
+    assert "will make it again" in host.sentence("eth0:0-")
+    watcher = Running(7, "1", "today", [str(host.declared)])
+    monkeypatch.setattr(lasting.instance, "running", lambda folder: watcher)
+    monkeypatch.setattr(Engine, "runtime", Folder)
+    assert host.sentence("eth0:0-") == ""
+
+
 def test_a_timer_takes_it_away(host: Host) -> None:
     """That of contrib, if it is enabled; it is not one for other namespaces."""
     link = host.root / "etc/systemd/system/timers.target.wants/netalias.timer"
@@ -118,7 +145,7 @@ class Folder:
     """A runtime directory by name."""
 
     path = "/nonexistent"
-    namespace = 0
+    namespace = cookie = 0
     unsettled = False
 
     @staticmethod
@@ -155,15 +182,15 @@ def test_jobs_of_cron(line: str, netns: str, wanted: list[str] | None) -> None:
 
 @pytest.mark.parametrize(
     ("line", "asked"),
-    [("eth0:5 10.0.0.5", True), ("eth0:1 down", True), ("eth0:0", False), ("eth0:0-", False),
-     ("eth0:0-1-", False), ("-q eth0:5 10.0.0.5", False), ("--dry-run eth0:5 10.0.0.5", False),
+    [("eth0:5 10.0.0.5", True), ("eth0:1 down", True), ("eth0:0", False), ("eth0:0-", True),
+     ("eth0:0-1-", True), ("-q eth0:5 10.0.0.5", False), ("--dry-run eth0:5 10.0.0.5", False),
      ("show", False)],
 )  # fmt: skip
 @pytest.mark.parametrize("terminal", [True, False])
 def test_only_a_terminal_is_told(
     host: Host, monkeypatch: pytest.MonkeyPatch, line: str, asked: bool, terminal: bool
 ) -> None:
-    """After commands that create or change an alias, and only if standard error is a terminal."""
+    """After commands that create, change or delete an alias, and only if standard error is a terminal."""
     called: list[str] = []
 
     def sentence(options: cli.Options, words: list[str]) -> str:

@@ -11,8 +11,8 @@ from netalias.desired import export
 from netalias.engine.reconcile import Rules, look
 from netalias.model import RT_SCOPE_LINK, address_text
 from netalias.model.commands import command
-from netalias.views import fields
 from netalias.views.detail import detail
+from netalias.views.fields import fields
 
 MAC = "02:00:00:00:00:07"
 DERIVED = "fe80::ff:fe00:7"

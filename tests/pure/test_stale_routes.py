@@ -30,8 +30,8 @@ def routes(stage: Stage) -> list[int]:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (TEXT, "+ eth0:1 2001:db8::5/128 label"),
-        ("eth0:2 2001:db8::7/64 kind label\n", "+ eth0:2 2001:db8::7/128 label"),
+        (TEXT, "+ eth0:1 2001:db8::5/64 label"),
+        ("eth0:2 2001:db8::7/64 kind label\n", "+ eth0:2 2001:db8::7/64 label"),
     ],
 )
 def test_it_is_a_difference(stage: Stage, text: str, line: str) -> None:
