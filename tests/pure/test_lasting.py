@@ -190,7 +190,7 @@ def test_jobs_of_cron(line: str, netns: str, wanted: list[str] | None) -> None:
 def test_only_a_terminal_is_told(
     host: Host, monkeypatch: pytest.MonkeyPatch, line: str, asked: bool, terminal: bool
 ) -> None:
-    """After commands that create, change or delete an alias, and only if standard error is a terminal."""
+    """After commands that change something, and only if standard error is a terminal."""
     called: list[str] = []
 
     def sentence(options: cli.Options, words: list[str]) -> str:
