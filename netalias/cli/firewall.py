@@ -32,7 +32,7 @@ def unseen_by_rules(
         if alias is not None and alias.kind in RECEIVING and alias.device is not None:
             old = alias.device.name
         if old != new:
-            pairs.append(Pair(str(goal.name), old, new))
+            pairs.append(Pair(str(goal.name), old, new, goal.address))
     if not pairs:
         return []
     found = uncovered(engine.within(lambda: rules.read(failed)), pairs)

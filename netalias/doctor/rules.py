@@ -8,6 +8,7 @@ that iptables-nft has put into it. The namespace is that of the calling thread.
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address, ip_network
 from shutil import which
 from subprocess import DEVNULL, SubprocessError, run
 
@@ -41,6 +42,9 @@ _MATCH = re.compile(
 )
 _CONCATENATED = re.compile(r"(?:\biif(?:name)? \. |\. iif(?:name)?\b)[^{]*(?P<right>\{[^}]*\})")
 _OPTION = re.compile(r"(?:(?<= )! )?(?<= )-i (\S+)")
+_DESTINATION = re.compile(
+    r"\b(?:ip6? daddr|(?<=-)d) (?P<right>[0-9a-fA-F][0-9a-fA-F:./-]*|\{[^}]*\})"
+)
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -99,6 +103,19 @@ class Rule(Value):
         )
         return found is not self.negated
 
+    def concerns(self, address: bytes) -> bool:
+        """Whether it may hold for packets to a packed IPv4 or IPv6 address; True where it compares
+        the destination in a way that is not read here."""
+        said, _, _ = self.text.partition(' comment "')
+        match = _DESTINATION.search(said)
+        if match is None or "! -d" in said:
+            return True
+        words = match["right"].strip("{} ").split(", ")
+        try:
+            return any(_within(address, word.strip()) for word in words)
+        except ValueError:
+            return True
+
     def mended(self, device: str, wanted: str, more: int = 0) -> str:
         """The command after which the rule holds for *wanted* too, a name that may end in ``*``,
         as it does for *device*; empty where there is no single one. *more* rules were put into the
@@ -131,6 +148,16 @@ class Rule(Value):
         words = f"{self.text[: self.begin]}-i {name}{self.text[self.end :]}"
         head = f"{program} -t {table}" if table != "filter" else program
         return f"{head} -I {chain} {self.number + more + 1} {words}"
+
+
+def _within(address: bytes, word: str) -> bool:
+    """Whether an address is in ``10.0.0.1``, ``10.0.0.0/24`` or ``10.0.0.1-10.0.0.9``. Raises
+    ValueError."""
+    wanted = ip_address(address)
+    if "-" in word:
+        first, last = map(ip_address, word.split("-"))
+        return wanted.version == first.version and int(first) <= int(wanted) <= int(last)
+    return wanted in ip_network(word, strict=False)
 
 
 def listed(text: str, sets: Sets | None = None) -> Iterator[Rule]:

@@ -36,14 +36,16 @@ RECEIVING = ("macvlan", "ipvlan")
 
 
 class Pair(Value):
-    """An alias, and the devices by which its packets come in: ``old`` and ``new``."""
+    """An alias with its packed ``address``, empty for none, and the devices by which its packets
+    come in: ``old`` and ``new``."""
 
-    __slots__ = ("name", "new", "old")
+    __slots__ = ("address", "name", "new", "old")
 
-    def __init__(self, name: str, old: str, new: str) -> None:
+    def __init__(self, name: str, old: str, new: str, address: bytes = b"") -> None:
         self.name = name
         self.old = old
         self.new = new
+        self.address = address
 
 
 class Uncovered:
@@ -103,6 +105,8 @@ def _groups(rules: Iterable[Rule]) -> Iterator[list[Rule]]:
 
 
 def _differs(group: Sequence[Rule], pair: Pair) -> bool:
+    if len(pair.address) in (4, 16) and not group[0].concerns(pair.address):
+        return False
     old, new = (any(rule.holds(device) for rule in group) for device in (pair.old, pair.new))
     return old != new if group[0].negated else old and not new
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from netalias import errors
 from netalias.model import names
 from netalias.observed import ordered
-from netalias.observed.remnants import is_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +70,8 @@ def only(observed: Observed, name: str) -> Device:
     main = observed.snapshot.device(name)
     if main is None:
         raise errors.NoSuchDevice(f"--only {name}: there is no such device")
+    from netalias.observed.remnants import is_marked
+
     if is_marked(main.group, observed.group):
         raise errors.BadName(f"--only {name}: this is an alias, a main device is needed")
     return main

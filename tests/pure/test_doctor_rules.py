@@ -181,6 +181,32 @@ def test_saved_rules_of_iptables_and_zones(tmp_path: Path) -> None:
     assert zones[0].files == [f"{root}/etc/firewalld/zones/public.xml"]
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("ip daddr 10.0.0.7 accept", False),
+        ("ip daddr 10.0.0.5 drop", True),
+        ("ip daddr 10.0.0.0/28 drop", True),
+        ("ip daddr { 10.0.0.1-10.0.0.4, 10.0.0.6 } drop", False),
+        ("ip daddr { 10.0.0.1-10.0.0.5, 10.0.1.0/24 } drop", True),
+        ("ip6 daddr 2001:db8::5 drop", False),
+        ("ip daddr != 10.0.0.7 drop", True),
+        ("ip daddr @servers drop", True),
+        ('tcp dport 22 drop comment "ip daddr 10.0.0.7"', True),
+    ],
+)
+def test_rules_for_other_addresses_are_none(words: str, wanted: bool) -> None:
+    """A rule that names the destination concerns the aliases with that address."""
+    text = "table inet filter {\n\tchain input {\n"
+    text += f'\t\tiifname "eth0" {words} # handle 4\n\t}}\n}}\n'
+    pair = Pair("eth0:5", "eth0", "eth0_5", bytes([10, 0, 0, 5]))
+    assert bool(uncovered(listed(text), [pair])) == wanted
+    saved_words = words.replace("ip daddr", "-d").replace("ip6 daddr", "-d")
+    if "{" not in words and "@" not in words and "!=" not in words and "comment" not in words:
+        line = f"*filter\n-A INPUT {saved_words.rpartition(' ')[0]} -i eth0 -j DROP\n"
+        assert bool(uncovered(saved(line, "iptables"), [pair])) == wanted
+
+
 def test_sentences() -> None:
     """One line with rule, place and command."""
     first, *_ = uncovered(saved(SAVE, "iptables"), ALIASES)

@@ -54,6 +54,8 @@ def test_adopt_marks_and_changes_nothing_else(made: Command) -> None:
         "10.7.0.1/24",
         "kind",
         "label",
+        "source",
+        "on",
         "eth9:2",
         "10.8.0.1/32",
         "kind",

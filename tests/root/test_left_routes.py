@@ -24,7 +24,7 @@ def test_the_route_of_a_label_that_others_deleted(cli: Command, tmp_path: Path) 
     routes = "-6 route show 2001:db8::/64 dev eth9"
     assert here.ip(routes).count("\n") == 2
     assert cli("reconcile", str(file)) == (
-        "+ eth9:1 2001:db8::5/128 label\n- eth9:1 - route 2001:db8::/64\n"
+        "+ eth9:1 2001:db8::5/64 label\n- eth9:1 - route 2001:db8::/64\n"
     )
     assert here.ip(routes).count("\n") == 1
     cli.silent("check", str(file))

@@ -8,7 +8,7 @@ import pytest
 from command import Command
 from support import Namespace
 
-from netalias import desired
+from netalias import desired, errors
 from netalias.engine import Engine, Setup
 from netalias.kernel.netlink import Netlink
 from netalias.model.commands import command
@@ -73,10 +73,13 @@ def labelled(crowded: Engine, cli: Command) -> Engine:
 
 
 def planned(engine: Engine, text: str, *, near: bool) -> tuple[bool, list[str], list[str]]:
-    """Whether that was planned on a part, the steps and the notes."""
+    """Whether that was planned on a part, the steps and the notes; or why it is refused."""
     wish = desired.parse(text.split(), engine.registry)
     able = engine.kernel.able
-    observed, result = engine._read_and_plan(wish, False, able, near=near)
+    try:
+        observed, result = engine._read_and_plan(wish, False, able, near=near)
+    except errors.NetaliasError as error:
+        return False, [], [error.line()]
     return observed.partial, [command(step) for step in result.all_steps], result.notes
 
 

@@ -133,7 +133,7 @@ def test_keys_sort(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)],
+    [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGHUP, -1), (signal.SIGQUIT, 131)],
 )
 def test_a_signal_ends_it(terminal: Terminal, number: int, status: int) -> None:
     """The terminal is as it was."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def uncovered(facts: Facts) -> Iterator[Finding]:
     """A rule names the main device, so that it holds for its own addresses only."""
     pairs = [
-        Pair(str(alias.name), alias.main.name, alias.device.name)
+        Pair(str(alias.name), alias.main.name, alias.device.name, alias.address)
         for alias in facts.aliases
         if alias.device is not None and alias.main is not None and alias.kind in RECEIVING
     ]
