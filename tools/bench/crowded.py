@@ -1,25 +1,26 @@
-"""One command among thousands of aliases: ``python tools/bench/crowded.py [--quick]``.
+"""One command among thousands of aliases: ``python tools/bench/crowded.py [--quick] [--write]``.
 
 Started with the Python of an environment in which netalias is installed. The commands run in turns
 as whole processes, in one private namespace for each number of standing aliases; their time is that
 of the processor (user and system), so that other work on the machine matters less, and the ratio is
 to a bare Python of the same rounds. What the kernel itself takes for the device of a macvlan is in
-it, and is shown by ``ip link`` doing the same. Every figure has its target beside it; the exit
-status is always 0.
+it, and is shown by ``ip link`` doing the same. Every figure has its target beside it, and --write
+puts them into docs/performance.md; the exit status is always 0.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import statistics
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from tempfile import NamedTemporaryFile
 
-from bench import IP, netalias
+from bench import HERE, IP, REPO, netalias
 from processes import ENVIRONMENT, Failed, Place, captured
+from report import keep, table
 
 CROWDS = (0, 1000, 4000, 16_000)
 QUICK = (0, 1000)
@@ -35,6 +36,12 @@ TARGETS = {
 }
 """Multiples of a bare Python, for each of CROWDS."""
 ALONE = "eth9:65000"
+KERNEL = ".".join(platform.release().split(".")[:2])
+HEADING = "## One command among many aliases"
+INTRODUCTION = """\
+Written by `python tools/bench/crowded.py --write` on Linux {kernel}, netalias {version}. Medians of
+the processor time of whole processes that took turns, as multiples of a bare Python
+(`python -c pass`). What the kernel takes for the device of a macvlan is in it: see `ip link`."""
 
 
 def commands(kind: str) -> dict[str, list[str]]:
@@ -87,36 +94,59 @@ def measured(kind: str, count: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def table(kind: str, crowds: Sequence[int]) -> None:
-    """Measure and print the ratios of one kind."""
-    found = [measured(kind, count) for count in crowds]
-    print(f"\nOne command among standing aliases, kind {kind}: multiples of a bare Python")
-    print(f"{'':14}" + "".join(f"{count:>22}" for count in crowds))
+def section(kinds: Sequence[str], crowds: Sequence[int]) -> str:
+    """The figures as Markdown, by kind."""
+    parts = [HEADING, "", INTRODUCTION.format(kernel=KERNEL, version=_version())]
+    for kind in kinds:
+        found = [measured(kind, count) for count in crowds]
+        head = (f"among {kind}s", *map(str, crowds))
+        parts += ["", table(head, [*_ratios(found), *_durations(found)])]
+    return "\n".join(parts)
+
+
+def _ratios(found: Sequence[dict[str, float]]) -> Iterator[list[str]]:
     for name, targets in TARGETS.items():
-        cells = []
-        for one, target in zip(found, targets, strict=False):
-            if name in one:
-                ratio = one[name] / one["bare"]
-                word = "reached" if ratio <= target else "missed"
-                cells.append(f"{ratio:>6.2f} ({target:.2f} {word})".rjust(22))
-        if cells:
-            print(f"{name:14}" + "".join(cells))
+        pairs = [
+            (one[name] / one["bare"], limit)
+            for one, limit in zip(found, targets, strict=False)
+            if name in one
+        ]
+        if pairs:
+            cells = [f"{ratio:.2f} x ({_verdict(ratio, limit)})" for ratio, limit in pairs]
+            yield [name, *cells]
+
+
+def _verdict(ratio: float, limit: float) -> str:
+    return f"<= {limit:g}: {'reached' if ratio <= limit else 'missed'}"
+
+
+def _durations(found: Sequence[dict[str, float]]) -> Iterator[list[str]]:
     for name in ("bare", "ip link add", "ip link del"):
-        print(f"{name:14}" + "".join(f"{one[name]:>19.1f} ms" for one in found))
+        yield [name, *(f"{one[name]:.1f} ms" for one in found)]
+
+
+def _version() -> str:
+    return captured(netalias("-V")).split()[-1]
 
 
 def main() -> int:
-    """Measure both kinds; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure both kinds, print, and write with --write; the exit status."""
+    parser = argparse.ArgumentParser(description="One command among thousands of aliases.")
     parser.add_argument("--quick", action="store_true", help="up to 1000 aliases only")
-    parser.add_argument("--inside", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
+    parser.add_argument("--outside", default="", help=argparse.SUPPRESS)
     choices = parser.parse_args()
-    if not choices.inside:
-        helper = Path(__file__).resolve().parents[1] / "in-namespace"
-        words = [str(helper), sys.executable, *sys.argv, "--inside", "yes"]
-        os.execv(helper, words)
-    for kind in ("macvlan", "label"):
-        table(kind, QUICK if choices.quick else CROWDS)
+    if not choices.outside:
+        inode = str(os.stat(HERE).st_ino)
+        helper = str(REPO / "tools" / "in-namespace")
+        os.execv(helper, [helper, sys.executable, *sys.argv, "--outside", inode])
+    if str(os.stat(HERE).st_ino) == choices.outside:
+        print("no commands among others: no private namespace can be made here")
+        return 0
+    text = section(("macvlan", "label"), QUICK if choices.quick else CROWDS)
+    print(text)
+    if choices.write:
+        keep(text)
     return 0
 
 

@@ -157,9 +157,9 @@ class Sieve:
     """
 
     def __init__(self, name: AliasName, local: bytes) -> None:
-        label = b"%s\0" % name.encode("utf-8", "surrogateescape")  # IFA_LABEL
-        found = (local, label, SLOT.pack(name.slot))
-        self._patterns = [pattern for pattern in found if pattern]
+        self._label = b"%s\0" % name.encode("utf-8", "surrogateescape")  # IFA_LABEL
+        self._slot = SLOT.pack(name.slot)
+        self._local = local or self._label
 
     def entries(self, messages: Iterable[Message], index: int) -> list[Address] | None:
         """The addresses of a dump, of the device *index* those that matter; None if the dump was
@@ -179,7 +179,7 @@ class Sieve:
         if where != index or length != HOST.get(family):
             return True
         body = data[start:end]
-        return any(pattern in body for pattern in self._patterns)
+        return self._label in body or self._slot in body or self._local in body
 
 
 def _devices(messages: Iterable[Message]) -> Iterator[Device]:
