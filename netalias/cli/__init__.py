@@ -206,8 +206,9 @@ def run(words: Sequence[str], options: Options) -> int:
 def execute(options: Options, verb: str, rest: list[str]) -> int:
     """Execute *verb*, empty for the name of an alias; *rest* begins with it. The exit status."""
     if not verb:
+        saved = options.save
         status = _alias(options, rest)
-        changed = not status and (rest[1:] or rest[0][-1] == "-")
+        changed = not (status or saved) and (rest[1:] or rest[0][-1] == "-")
         if changed and sys.stderr is not None and sys.stderr.isatty():
             _function("cli.lasting.warn")(options, rest)
         return status

@@ -14,6 +14,7 @@ from netalias.cli.output import complain
 from netalias.desired import declarations, ranges
 from netalias.desired.index import Index
 from netalias.disclosure import withheld
+from netalias.engine.batch import parse_command
 from netalias.engine.reconcile import Rules, look
 from netalias.model.names import AliasName
 from netalias.plan.diff import REMOVED
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netalias.cli import Options
+    from netalias.desired import Wish
     from netalias.engine import Engine
     from netalias.model import Snapshot
 
@@ -38,6 +40,9 @@ SIZE = 1 << 16
 NAME = "netalias"
 VERB = "reconcile"
 NETNS = ("-n", "--netns")
+WORDS = ("address", "prefixlen", "up", "mtu", "mac", "metric", "peer", "gateway", "lease")
+"""What a command may say otherwise than a line, by the attributes of a Wish."""
+UNSAID = (None, b"", "", 0)
 
 
 class Keeper:
@@ -79,25 +84,53 @@ def sentence(options: Options, words: Sequence[str], root: str = "") -> str:
         only = "".join(mains) if len(mains) == 1 and mains <= known else ""
         rules = Rules(only=only, force=True)
         items = look(engine, declared, rules).items
+        wishes = {
+            name: one.wish
+            for one in parse_command(list(words), engine.registry)
+            if one.wish is not None
+            for name in mine
+            if name.slot == one.wish.name.slot
+        }
+    found_by = {item.name: item.sign for item in items if item.sysctl_change is None}
     index = Index(declared)
-    lost = [
-        item
-        for item in items
-        if item.name in mine
-        and item.sysctl_change is None
-        and not (keeper.resident and item.name in index and not index.heals(item.name))
-    ]
+    lost = [name for name in sorted(mine) if name in found_by]
+    if keeper.resident:  # it may have undone the change by now
+        lost = [
+            name
+            for name in sorted(mine)
+            if (found_by.get(name) == REMOVED if name not in index else index.heals(name))
+            and (deleted or name not in index or _contradicts(wishes[name], index.wish(name)))
+        ]
     if not lost:
         return ""
-    some = str(lost[0].name) + (f" and {len(lost) - 1} more" if lost[1:] else "")
+    some = str(lost[0]) + (f" and {len(lost) - 1} more" if lost[1:] else "")
     them = "them" if lost[1:] else "it"
     if deleted:
         return f"the files declare {some}: {keeper.title} will make {them} again (--save)"
-    if all(item.sign == REMOVED for item in lost):
+    if all(found_by.get(name) == REMOVED for name in lost):
         return (
             f"no file declares {some}: {keeper.title} will remove {them} (--save declares {them})"
         )
     return f"the files declare {some} otherwise: {keeper.title} will undo this (--save)"
+
+
+def _contradicts(wish: Wish, declared: Wish) -> bool:
+    """Whether a word of a command says something else than the line of the alias."""
+    return any(
+        said != _value(declared, key)
+        for key in WORDS
+        if (said := _value(wish, key)) is False or said not in UNSAID
+    )
+
+
+def _value(wish: Wish, key: str) -> object:
+    """What a wish says with its words for *key*; a line without the word is up, and a host."""
+    found: object = getattr(wish, key)
+    if key == "up" and found is None and wish.address:
+        return True
+    if key == "prefixlen" and found is None and wish.type is not None:
+        return wish.type.bits
+    return found
 
 
 def _named(words: Sequence[str], snapshot: Snapshot) -> set[AliasName]:

@@ -41,7 +41,7 @@ def save(options: Options, words: list[str]) -> int:
     wishes = [one.wish for one in parse_command(words, options.registry) if one.wish is not None]
     options.save = False
     if wishes[0].empty:
-        return cli.run(words, options)
+        return cli.execute(options, "", words)
     opener, dry = options.opener, options.dry_run
     with opener(options) as engine, engine.transaction(dry=dry) as transaction:
         path = "" if dry else transaction.path
@@ -50,7 +50,7 @@ def save(options: Options, words: list[str]) -> int:
         read = sources.read(())
         observed = engine.observe()
         amended = _amended(engine, observed, read, wishes, words)
-        if dry or options.verbose:
+        if (dry or options.verbose) and options.changes is None:
             _tell(amended)
         files = _Files([] if dry else _contents(amended, dict(read)))
         if _forgets(wishes, observed, amended):
@@ -58,7 +58,7 @@ def save(options: Options, words: list[str]) -> int:
         options.opener = lambda _: engine.lent(runtime=PrivateDirectory(path))
         try:
             with files:
-                status = cli.run(words, options)
+                status = cli.execute(options, "", words)
                 files.done = status == errors.STATUS_OK or _gone(wishes, engine)
         finally:
             options.opener = opener

@@ -119,6 +119,18 @@ def test_a_watcher_leaves_some_alone(host: Host, monkeypatch: pytest.MonkeyPatch
     assert host.sentence("eth0:0-") == ""
 
 
+def test_a_watcher_may_have_been_quicker(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has undone already is told all the same; what agrees with the line is not."""
+    watcher = Running(7, "1", "today", [str(host.declared)])
+    monkeypatch.setattr(lasting.instance, "running", lambda folder: watcher)
+    monkeypatch.setattr(Engine, "runtime", Folder)
+    for text in ("eth0:0 10.0.0.9", "eth0:0 down", "eth0:1 mtu 1400", "eth0:0 10.0.0.1/24"):
+        assert "declare eth0:" in host.sentence(text), text
+    assert "will make it again" in host.sentence("eth0:0-")
+    for text in ("eth0:0 10.0.0.1", "eth0:1 up", "eth0:0 10.0.0.1/32 up"):
+        assert host.sentence(text) == "", text
+
+
 def test_a_timer_takes_it_away(host: Host) -> None:
     """That of contrib, if it is enabled; it is not one for other namespaces."""
     link = host.root / "etc/systemd/system/timers.target.wants/netalias.timer"

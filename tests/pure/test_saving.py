@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -28,10 +29,14 @@ class Host:
 
     def __call__(self, text: str, status: int = 0) -> str:
         """Standard output and standard error of a command."""
-        found = cli.main(text.split(), lambda options: Engine(Setup(self.memory, options.registry)))
+        found = cli.main(text.split(), self.engine)
         out, err = self.capsys.readouterr()
         assert found == status, out + err
         return out + err
+
+    def engine(self, options: cli.Options) -> Engine:
+        """The engine of a command."""
+        return Engine(Setup(self.memory, options.registry, changed=options.changes))
 
     @property
     def left(self) -> list[str]:
@@ -69,6 +74,17 @@ def test_what_was_done_is_declared(host: Host, before: str) -> None:
         host(f"--save {command}")
         assert host("check --hands-off") == "", (command, host.main.read_text())
     assert host.main.read_text().startswith(before)
+
+
+def test_json_is_one_list(host: Host) -> None:
+    """Of the changes, once, with nothing beside it; of a dry run too."""
+    rehearsed = json.loads(host("-j --dry-run --save eth0:0-1 10.0.0.1-2 kind macvlan"))
+    done = json.loads(host("-j --save eth0:0-1 10.0.0.1-2 kind macvlan"))
+    assert [one.get("altname") for one in done] == [None, "eth0:0", "eth0:1"]
+    assert rehearsed == done
+    (change,) = json.loads(host("-j --save eth0:0 down"))
+    assert change["after"] == {"state": "down"}
+    assert json.loads(host("-j --save eth0:1-"))[0]["change"] == "remove"
 
 
 def test_a_file_keeps_its_mode_and_what_it_links_to(host: Host) -> None:

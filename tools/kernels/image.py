@@ -20,7 +20,7 @@ from archive import Archive
 from packages import Kernel
 
 REPO = Path(__file__).resolve().parents[2]
-FOLDERS = ("tests", "tools", "docs")
+FOLDERS = ("tests", "tools", "docs", "netalias/schema")
 FILES = ("setup.cfg", "README.md")
 """Of the checkout; netalias itself is the one that is installed."""
 
