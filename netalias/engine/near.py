@@ -125,7 +125,7 @@ def _whole(alias: Alias, main: Device) -> bool:
         and alias.whole
         and alias.kind in WITH_LABELS
         and alias.entry is not None
-        and not (alias.entry.networked or alias.gateway or alias.linklocal)
+        and not (alias.entry.networked or alias.entry.peer or alias.gateway or alias.linklocal)
     )
 
 

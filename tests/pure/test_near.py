@@ -41,6 +41,7 @@ WORDS = (
     "metric 7",
     "hw ether 02:00:00:00:00:07",
     "lease 60",
+    "pointopoint 10.1.0.77",
     "acd fast",
     "gateway auto",
     "linklocal on",
@@ -95,7 +96,8 @@ def without_others(world: Snapshot, index: int, name: AliasName, local: bytes) -
         if entry.index != index
         or entry.local == local
         or entry.prefixlen < len(entry.local) * 8
-        or entry.label == name
+        or entry.peer
+        or entry.label.endswith(f":{name.slot}")
         or entry.metric & 0xFFFF == name.slot
     ]
     return Snapshot(world.devices.values(), found)

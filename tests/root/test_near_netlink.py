@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from sys import byteorder
 
 import pytest
 from command import Command
@@ -11,7 +12,9 @@ from support import Namespace
 from netalias import desired, errors
 from netalias.engine import Engine, Setup
 from netalias.kernel.netlink import Netlink
+from netalias.kernel.netlink.codec import NLM_F_DUMP_INTR
 from netalias.model.commands import command
+from netalias.model.names import AliasName
 
 MOST = 64 << 10
 """Bytes that may be read from the kernel, however many devices there are."""
@@ -111,6 +114,61 @@ def test_few_devices_are_read_once(veth: Namespace) -> None:
             assert isinstance(engine.kernel, Metered)
             counts.append(engine.kernel.requests)
     assert counts[0] == counts[1] > 0
+
+
+class Interrupted(Netlink):
+    """A kernel whose first datagram says that the list has changed meanwhile."""
+
+    once = True
+
+    def _receive(self, operation: str, flags: int = 0) -> bytes | None:
+        data = super()._receive(operation, flags)
+        if data and self.once:
+            self.once = False
+            marked = int.from_bytes(data[6:8], byteorder) | NLM_F_DUMP_INTR
+            data = data[:6] + marked.to_bytes(2, byteorder) + data[8:]
+        return data
+
+
+@pytest.mark.parametrize("number", [0, 300])
+def test_an_interrupted_list_is_read_again(veth: Namespace, cli: Command, number: int) -> None:
+    """Of few devices, with few addresses or many: nothing that stands still is missing."""
+    text = f"eth9:0-{number - 1} 10.2.0.0/32+ kind label\n" if number else ""
+    cli.run("reconcile", "-", input=f"{text}eth9:900 10.3.0.1 kind macvlan\n")
+    name = AliasName("eth9", 900)
+    with veth:
+        for ask in (
+            lambda engine: engine.observe_one(name).find(name),
+            lambda engine: engine.owner("10.3.0.1"),
+            lambda engine: engine.plan(desired.parse(["eth9:900-"], engine.registry)).alias,
+        ):
+            with Engine(Setup(Interrupted())) as engine:
+                alias = ask(engine)
+                assert alias is not None
+                assert alias.name == name
+
+
+def test_hosts_of_one_peer_stay(labelled: Engine, cli: Command) -> None:
+    """The network of a point-to-point label is that of its peer, which others may have too."""
+    cli.run("eth9:9001", "10.7.0.1", "pointopoint", "10.9.9.9", "kind", "label")
+    cli.run("eth9:9002", "10.7.0.2", "pointopoint", "10.9.9.9", "kind", "label")
+    cli.namespace.ip("addr add 10.7.0.3 peer 10.9.9.9/32 dev eth9")
+    cli.run("eth9:9001-")
+    left = cli.namespace.ip("-o addr show dev eth9")
+    assert "10.7.0.1 " not in left
+    assert "10.7.0.2 " in left
+    assert "10.7.0.3 " in left
+
+
+def test_labels_of_a_former_name_count(labelled: Engine, cli: Command) -> None:
+    """The kernel renames labels with their device, and cuts them: the slot is what is left."""
+    cli.namespace.ip("link set eth9 down")
+    cli.namespace.ip("link set eth9 name enx0011223344")
+    cli.namespace.ip("link set enx0011223344 up")
+    for slot in (300, 301):
+        done = cli.run(f"enx0011223344:{slot}", "10.9.9.9")
+        assert done.returncode == 2
+        assert "an address label has 15 bytes at most" in done.stderr
 
 
 def test_the_command(labelled: Engine, cli: Command) -> None:

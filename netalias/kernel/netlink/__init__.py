@@ -330,6 +330,7 @@ class Netlink(Kernel):
         """The same for a dump that was interrupted; *bodies* are those of the first attempt."""
         from netalias.kernel.netlink.interrupted import Repeated
 
+        self._ahead = []  # what was read before is no answer to a request that is made now
         repeated = Repeated(
             lambda request: self.attempt(operation, request, wanted),
             lambda bodies: self.decoded(bodies, wanted, read),

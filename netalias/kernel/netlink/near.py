@@ -42,6 +42,8 @@ TRIES = 8
 """Aliases that are looked at for one with an IPv4 address."""
 HOST = {AF_INET: 32, AF_INET6: 128}
 """Prefix length of a host address."""
+INET = Struct("=HH4sHH4s")
+"""IFA_ADDRESS and IFA_LOCAL of an IPv4 address, which come first (inet_fill_ifaddr)."""
 SLOT = Struct("=H")
 """Slot of an IPv6 label in its metric (kinds/label.py), in the half that is written first or not;
 other bytes that are equal do no harm."""
@@ -153,11 +155,13 @@ class Reading:
 class Sieve:
     """Patterns of the addresses that matter among the thousands on a main device.
 
-    Those that do not are hosts under labels of other aliases: they bring no network.
+    Those that do not are hosts under labels of other slots: they bring no network. One with a peer
+    is none: its network is that of the peer.
     """
 
     def __init__(self, name: AliasName, local: bytes) -> None:
-        self._label = b"%s\0" % name.encode("utf-8", "surrogateescape")  # IFA_LABEL
+        # The end of an IFA_LABEL: the main device may have had another name.
+        self._label = b":%d\0" % name.slot
         self._slot = SLOT.pack(name.slot)
         self._local = local or self._label
 
@@ -178,8 +182,26 @@ class Sieve:
         family, length, _, _, where = codec.IFADDR.unpack_from(data, start)
         if where != index or length != HOST.get(family):
             return True
+        if not PLAIN[family](data, start + codec.IFADDR.size):
+            return True
         body = data[start:end]
         return self._label in body or self._slot in body or self._local in body
+
+
+def _plain_inet(data: bytes, at: int) -> bool:
+    """Whether an IPv4 address has no peer."""
+    if len(data) < at + INET.size:
+        return False
+    _, outer, peer, _, inner, local = INET.unpack_from(data, at)
+    return (outer, inner, peer) == (codec.IFA_ADDRESS, codec.IFA_LOCAL, local)
+
+
+def _plain_inet6(data: bytes, at: int) -> bool:
+    """Whether an IPv6 address has no peer: IFA_LOCAL would come first (inet6_fill_ifaddr)."""
+    return len(data) >= at + 4 and codec.ATTR.unpack_from(data, at)[1] == codec.IFA_ADDRESS
+
+
+PLAIN = {AF_INET: _plain_inet, AF_INET6: _plain_inet6}
 
 
 def _devices(messages: Iterable[Message]) -> Iterator[Device]:
@@ -206,7 +228,10 @@ def sifted(
     links: Iterable[Message], addresses: Iterable[Message], name: AliasName, local: bytes
 ) -> Snapshot | None:
     """The answer to Kernel.near() among many addresses, from both dumps."""
-    devices = list(_devices(links))
+    listed = list(links)
+    if any(flags & codec.NLM_F_DUMP_INTR for _, flags, _, _, _ in listed):
+        return None
+    devices = list(_devices(listed))
     main = next((device for device in devices if device.name == name.main), None)
     found = Sieve(name, local).entries(addresses, main.index) if main is not None else None
     return Snapshot(devices, found) if found is not None else None
