@@ -115,7 +115,10 @@ class Crowd(Stage):
 
     def both(self, text: str) -> tuple[bool, list[object], list[object]]:
         """Whether the plan for *text* came from near by, that plan, and the one from everything."""
-        wish = self.wish(text)
+        try:
+            wish = self.wish(text)
+        except errors.UsageError:  # an IPv4 peer of an IPv6 address
+            return False, [], []
         found: list[list[object]] = []
         partial = False
         for near in (True, False):
