@@ -116,7 +116,8 @@ def _text(options: Options, meter: Meter) -> str:
     if options.json:
         from netalias.views import json
 
-        found = traffic.objects(meter.rows, meter.registry, meter.seconds)
+        rows = traffic.ordered(meter.rows, "b")
+        found = traffic.objects(rows, meter.registry, meter.seconds)
         return json.render(found, pretty=options.pretty)
     rows = traffic.ordered(meter.rows, "b")
     return fitted(traffic.HEADINGS, _texts(rows, meter), 0)

@@ -46,7 +46,7 @@ def same_name(name: AliasName, alias: Alias, registry: Registry) -> str:
 
 def foreign(name: AliasName, alias: Alias, registry: Registry) -> str:
     """A label that is deleted was made by others."""
-    return f"{name}: this label, {_text(registry, alias)}, was made by others"
+    return f"{name}: deleted, though others made this label ({_text(registry, alias)})"
 
 
 def unused_metric(goal: Goal, metric: int) -> list[str]:

@@ -113,4 +113,6 @@ def test_deleting_by_an_old_name(stage: Stage) -> None:
 def test_deleting_a_label_of_others_is_told(stage: Stage) -> None:
     """S84: it can be deleted by name, and the user learns whose it was."""
     stage.kernel.add_address("eth0", "10.1.0.1/24", label="eth0:5", valid=FOREVER)
-    assert stage("eth0:5-").notes == ["eth0:5: this label, 10.1.0.1/24, was made by others"]
+    assert stage("eth0:5-").notes == [
+        "eth0:5: deleted, though others made this label (10.1.0.1/24)"
+    ]

@@ -7,6 +7,7 @@ import json
 import sys
 
 import pytest
+import schemas
 
 from netalias import cli, errors
 from netalias.cli import top
@@ -142,6 +143,7 @@ def test_json() -> None:
         "rx": {"bytes": 33.333, "packets": 0.333}, "tx": {"bytes": 0.0, "packets": 0.0},
     }  # fmt: skip
     assert second["rates"] is None
+    schemas.hold("top", [first, second])
     assert "stats64" not in second
 
 

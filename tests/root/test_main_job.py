@@ -671,7 +671,7 @@ def test_label_of_others_is_deleted_only_by_name(cli: Command) -> None:
     before = picture(cli.namespace)
     cli.fails(2, "eth9:5", "metric", "5")
     assert picture(cli.namespace) == before
-    assert "10.3.0.1/32, was made by others" in cli.warns("eth9:5-")
+    assert "others made this label (10.3.0.1/32)" in cli.warns("eth9:5-")
     assert cli.names() == ["eth9:6"]
     assert [entry["local"] for entry in addresses(cli.namespace, "eth9")] == ["10.3.0.2"]
 
