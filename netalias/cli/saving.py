@@ -1,7 +1,8 @@
 """The option --save: what a command does is written into the files of declarations too.
 
 The files are replaced before the kernel is changed, and brought back if it refuses: a watcher that
-sees both finds them in agreement, whatever comes first.
+sees both finds them in agreement, whatever comes first. A file that somebody else changes meanwhile
+is left alone.
 """
 
 from __future__ import annotations
@@ -62,9 +63,20 @@ def save(options: Options, words: list[str]) -> int:
                 files.done = status == errors.STATUS_OK or _gone(wishes, engine)
         finally:
             options.opener = opener
-        if not files.done and amended.texts:
-            complain(f"not saved: {', '.join(amended.texts)}")
+            for file in files.changed:
+                complain(f"{file} was changed meanwhile: {_places(words)} to be looked at")
+        restored = [file for file in amended.texts if file not in files.changed]
+        if not files.done and restored:
+            complain(f"not saved: {', '.join(restored)}")
     return status
+
+
+def _places(words: Sequence[str]) -> str:
+    """``its line of eth0:2 is``: what a command has written into a file."""
+    deleted = [word.removesuffix("-") for word in words if ":" in word and word.endswith("-")]
+    found = deleted or [words[0]]
+    one = len(found) == 1 and "-" not in found[0].rpartition(":")[2]
+    return f"its {'line' if one else 'lines'} of {', '.join(found)} {'is' if one else 'are'}"
 
 
 def _amended(
@@ -92,12 +104,13 @@ def _tell(amended: Amended) -> None:
     write("".join(f"{file}: {names.printable(line)}\n" for file, line in shown))
 
 
-def _contents(amended: Amended, before: dict[str, bytes]) -> list[tuple[str, bytes]]:
-    """Path and content of the files that differ."""
+def _contents(amended: Amended, before: dict[str, bytes]) -> list[tuple[str, bytes | None, bytes]]:
+    """Name, content before and new content of the files that differ; None for no file."""
     found = []
     for file, text in amended.texts.items():
-        mark = BOM if before.get(file, b"").startswith(BOM) else b""
-        found.append((sources.replaceable(file), mark + text.encode("utf-8", "surrogateescape")))
+        old = before.get(file)
+        mark = BOM if (old or b"").startswith(BOM) else b""
+        found.append((file, old, mark + text.encode("utf-8", "surrogateescape")))
     return found
 
 
@@ -129,21 +142,23 @@ def _primary(wish: Wish, observed: Observed) -> AliasName:
 
 
 class _Files:
-    """The files while the command is executed: they are brought back unless it is ``done``."""
+    """The files while the command is executed: they are brought back unless it is ``done``, but for
+    those that somebody else has ``changed``. *contents* are those of _contents()."""
 
-    def __init__(self, contents: Sequence[tuple[str, bytes]]) -> None:
+    def __init__(self, contents: Sequence[tuple[str, bytes | None, bytes]]) -> None:
         self.done = False
-        self._files: list[Replacement] = []
+        self.changed: list[str] = []
+        self._files: dict[str, Replacement] = {}
         try:
-            for file, content in contents:
-                self._files.append(Replacement(file, content))
+            for file, before, content in contents:
+                self._files[file] = Replacement(sources.replaceable(file), before, content)
         except BaseException:
             self._close()
             raise
 
     def __enter__(self) -> None:
         try:
-            for file in self._files:
+            for file in self._files.values():
                 file.put()
         except BaseException:
             self.__exit__()
@@ -151,14 +166,15 @@ class _Files:
 
     def __exit__(self, *_: object) -> None:
         try:
-            for file in self._files:
-                if not self.done:
-                    file.restore()
+            if not self.done:
+                for name, file in self._files.items():
+                    if not file.restore():
+                        self.changed.append(name)
         finally:
             self._close()
 
     def _close(self) -> None:
-        for file in self._files:
+        for file in self._files.values():
             file.close()
 
 

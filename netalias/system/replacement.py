@@ -16,20 +16,24 @@ MODE = 0o644
 
 
 class Replacement:
-    """The new content of the file at *path*, which leads through no symbolic link.
+    """The new *content* of the file at *path*, which leads through no symbolic link; *before* is
+    what was read there, None for no file.
 
     It is written beside the file at once, so a full or read-only file system shows before anything
-    else is done. Raises StateError.
+    else is done. What somebody else writes meanwhile stays. Raises StateError.
     """
 
-    def __init__(self, path: str, content: bytes) -> None:
+    def __init__(self, path: str, before: bytes | None, content: bytes) -> None:
         self.path = path
+        self._before = before
+        self._content = content
+        self._tried = False
         folder, base = os.path.split(path)
         # No name that ends like those of declarations.
         self._draft = os.path.join(folder, f".{base}.{os.getpid()}.new~")
         self._former = os.path.join(folder, f".{base}.{os.getpid()}.old~")
-        self._there = os.path.lexists(path)
         try:
+            self._check()
             self._write(content)
         except BaseException as error:
             _discard(self._draft)
@@ -39,41 +43,70 @@ class Replacement:
                 ) from None
             raise
 
+    def _check(self) -> None:
+        """Raises StateError for a file that is not as it was read, and OSError."""
+        if _now(self.path, len(self._before or b"")) != self._before:
+            raise errors.StateError(f"{self.path}: somebody has changed it meanwhile")
+
     def _write(self, content: bytes) -> None:
         for left in (self._draft, self._former):  # of a killed process with the same pid
             _discard(left)
         with open(os.open(self._draft, CREATE, 0o600), "wb") as file:
             file.write(content)
-            if self._there:
+            if self._before is not None:
                 _resemble(file.fileno(), self.path)
             else:
                 os.fchmod(file.fileno(), MODE)
             file.flush()
             os.fsync(file.fileno())
-        if self._there:
+        if self._before is not None:
             os.link(self.path, self._former)
 
     def put(self) -> None:
-        """Put the new file in the place of the old one. Raises StateError."""
+        """Put the new file in the place of the old one. Raises StateError, also for a file that is
+        not as it was read; then it stays."""
         try:
-            os.replace(self._draft, self.path)
+            self._check()
+            self._tried = True  # before it is done: a signal may come right behind
+            if self._before is None:
+                os.link(self._draft, self.path)  # rename(2) would replace a file made just now
+            else:
+                os.replace(self._draft, self.path)
         except OSError as error:
             raise errors.StateError(f"{self.path}: {error.strerror}") from None
 
-    def restore(self) -> None:
-        """Put the old file, or none, in the place of the new one. Raises StateError."""
+    def restore(self) -> bool:
+        """Put the old file, or none, in the place of the new one. False for a file that somebody
+        has changed since put(): it stays. Raises StateError."""
+        if not self._tried:
+            return True
         try:
-            if self._there:
-                os.replace(self._former, self.path)
-            else:
+            now = _now(self.path, max(len(self._before or b""), len(self._content)))
+            if now != self._content:
+                return now == self._before
+            if self._before is None:
                 _discard(self.path)
+            else:
+                os.replace(self._former, self.path)
         except OSError as error:
             raise errors.StateError(f"{self.path}: {error.strerror}") from None
+        return True
 
     def close(self) -> None:
         """Remove what is left beside the file."""
         _discard(self._draft)
         _discard(self._former)
+
+
+def _now(path: str, most: int) -> bytes | None:
+    """The content of a file, of which no more than *most* bytes and one are read; None without a
+    file. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    with open(descriptor, "rb") as file:
+        return file.read(most + 1)
 
 
 def _resemble(file: int, path: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
 
@@ -201,3 +203,118 @@ def test_bytes_that_are_no_text_stay(host: Host) -> None:
     assert host.main.read_bytes() == (
         b"\xef\xbb\xbf# \xe4\r\neth0:1 10.0.0.1\r\neth0:2 10.0.0.2\r\n"
     )
+
+
+# Somebody else edits meanwhile -------------------------------------------------------------------
+
+OTHER = "eth1:7 10.0.7.7\n"
+
+
+def append(host: Host) -> None:
+    """Write a line to the end of the main file, as ``echo >>`` does."""
+    with host.main.open("a") as file:
+        file.write(OTHER)
+
+
+def during(
+    host: Host, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None], ends: BaseException
+) -> None:
+    """Let *act* happen while the kernel is asked to change something, which *ends* the command."""
+
+    acts = [act]
+
+    def send(steps: object) -> list[None]:
+        while acts:
+            acts.pop()()
+        raise ends
+
+    monkeypatch.setattr(host.memory, "send", send)
+
+
+STOPPED = KeyboardInterrupt(SIGTERM)
+REFUSED = errors.StateError("no")
+
+
+@pytest.mark.parametrize("before", ["eth0:2 10.0.0.5\n", None])
+@pytest.mark.parametrize(
+    ("ends", "status"), [(STOPPED, 128 + SIGTERM), (REFUSED, errors.STATUS_KERNEL)]
+)
+def test_what_somebody_writes_meanwhile_stays(
+    host: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str | None,
+    ends: BaseException,
+    status: int,
+) -> None:
+    """Where the command is stopped or refused: the line of the command stays too, and is told.
+    Without such a writer the file is as it was."""
+    if before is not None:
+        host.main.write_text(before)
+    during(host, monkeypatch, lambda: append(host), ends)
+    said = host("--save eth0:2 10.0.0.77/32", status=status)
+    told = f"{host.main} was changed meanwhile: its line of eth0:2 is to be looked at"
+    assert f"netalias: {told}\n" in said
+    assert "not saved" not in said
+    assert [line.split() for line in host.main.read_text().splitlines()] == [
+        ["eth0:2", "10.0.0.77/32"], ["eth1:7", "10.0.7.7"],
+    ]  # fmt: skip
+    assert host.left == ["netalias.conf", "netalias.d"]
+    host.main.unlink()
+    if before is not None:
+        host.main.write_text(before)
+    during(host, monkeypatch, lambda: None, ends)
+    assert "meanwhile" not in host("--save eth0:2 10.0.0.77/32", status=status)
+    assert (host.main.read_text() if host.main.exists() else None) == before
+
+
+def test_lines_to_be_looked_at_are_named(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All names of the command; a file that has gone is one that was changed."""
+    host.main.write_text("eth0:2-4 10.0.0.2-4\n")
+    host("eth0:2-4 10.0.0.2-4")
+    during(host, monkeypatch, lambda: append(host), REFUSED)
+    said = host("--save eth0:2-3 down", status=errors.STATUS_KERNEL)
+    assert "its lines of eth0:2-3 are to be looked at" in said
+    host.main.write_text("eth0:2-4 10.0.0.2-4\n")
+    during(host, monkeypatch, host.main.unlink, REFUSED)
+    said = host("--save eth0:2- eth0:4-", status=errors.STATUS_KERNEL)
+    assert "its lines of eth0:2, eth0:4 are to be looked at" in said
+    assert not host.main.exists()
+
+
+@pytest.mark.parametrize("before", ["eth0:2 10.0.0.5\n", None])
+@pytest.mark.parametrize("moment", ["_write", "put"])
+def test_an_edit_between_reading_and_putting_is_not_lost(
+    host: Host, monkeypatch: pytest.MonkeyPatch, before: str | None, moment: str
+) -> None:
+    """The command is refused before anything is changed."""
+    if before is not None:
+        host.main.write_text(before)
+    real = getattr(replacement.Replacement, moment)
+
+    def edited(self: replacement.Replacement, *args: object) -> None:
+        append(host)
+        real(self, *args)
+
+    monkeypatch.setattr(replacement.Replacement, moment, edited)
+    said = host("--save eth0:2 10.0.0.77/32", status=errors.STATUS_KERNEL)
+    assert said == f"netalias: {host.main}: somebody has changed it meanwhile\n"
+    assert host.main.read_text() == (before or "") + OTHER
+    assert host("show") == ""
+    assert host.left == ["netalias.conf", "netalias.d"]
+
+
+def test_a_file_made_right_before_putting_is_not_lost(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file takes its name only where there is none."""
+    monkeypatch.setattr(replacement, "_now", lambda path, most: None)
+    real = replacement.Replacement.put
+
+    def edited(self: replacement.Replacement) -> None:
+        append(host)
+        real(self)
+
+    monkeypatch.setattr(replacement.Replacement, "put", edited)
+    said = host("--save eth0:2 10.0.0.77/32", status=errors.STATUS_KERNEL)
+    assert said == f"netalias: {host.main}: File exists\n"
+    assert host.main.read_text() == OTHER
