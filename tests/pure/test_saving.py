@@ -205,6 +205,15 @@ def test_bytes_that_are_no_text_stay(host: Host) -> None:
     )
 
 
+def test_a_label_that_becomes_a_device_is_a_source(host: Host) -> None:
+    """It was deprecated because labels are, in a network of their main device."""
+    host.memory.add_address("eth0", "2001:db8::fa/64")
+    host.main.write_text("eth0:1 2001:db8::1/64 kind label\n")
+    host("reconcile")
+    host("--save eth0:1 kind macvlan")
+    assert host("check --hands-off") == "", host.main.read_text()
+
+
 # Somebody else edits meanwhile -------------------------------------------------------------------
 
 OTHER = "eth1:7 10.0.7.7\n"

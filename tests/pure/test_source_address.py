@@ -307,6 +307,39 @@ def test_a_change_of_something_else_leaves_it(stage: Declared) -> None:
     assert not deprecated(stage)
 
 
+@pytest.mark.parametrize(
+    ("own", "words", "change", "expected"),
+    [
+        ("2001:db8:7::1/64", f"{V6}/64 kind label", "kind macvlan", False),
+        ("2001:db8:7::1/64", f"{V6}/64 kind label source on", "kind macvlan", False),
+        ("2001:db8:7::1/64", f"{V6}/64 kind macvlan", "kind label", True),
+        ("2001:db8:7::1/64", f"{V6}/64 kind macvlan", "kind ipvlan", False),
+        ("2001:db8:7::1/64", f"{V6}/64 kind macvlan deprecated", "kind label", True),
+        ("2001:db8:7::1/64", f"{V6}/64 kind macvlan deprecated", "kind ipvlan", True),
+        ("2001:db8:8::1/64", f"{V6}/64 kind label deprecated", "kind macvlan", True),
+        ("2001:db8:8::1/64", f"{V6}/64 kind macvlan", "kind label", False),
+        ("2001:db8:7::1/128", f"{V6}/128 kind label", "prefixlen 64", True),
+        ("2001:db8:7::1/128", f"{V6}/64 kind label", "prefixlen 128", False),
+    ],
+)
+def test_what_is_usual_follows_kind_and_length(
+    stage: Declared, own: str, words: str, change: str, expected: bool
+) -> None:
+    """A command makes of the alias what a file with its new words would make."""
+    stage.kernel.add_address("eth0", own)
+    stage(f"eth0:1 {words}")
+    stage(f"eth0:1 {change}")
+    assert deprecated(stage) is expected
+    key, value = change.split()
+    there = words.removesuffix(" source on")
+    address, *rest = there.split()
+    if key == "prefixlen":
+        address = f"{V6}/{value}"
+    else:
+        rest[1] = value
+    assert stage.lines(f"eth0:1 {' '.join([address, *rest])}\n") == []
+
+
 @pytest.mark.parametrize("preferred", [0, FOREVER])
 def test_an_ipv6_label_changed_by_hand_stays_ours(stage: Declared, preferred: int) -> None:
     """ip-address(8) drops the mark of an address that it changes: that is put right in place."""
