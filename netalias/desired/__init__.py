@@ -2,7 +2,8 @@
 
 ranges.py has ranges of slots and addresses, declarations.py the files, index.py the declared
 aliases by name, export.py the way back from aliases to lines of a file. amend.py changes the lines
-of files for a command, and spelling.py spells them.
+of files for a command, resets.py tells what a command changes without naming it, and spelling.py
+spells them.
 
 Grammar (the words of ifconfig(8), in any order after the name)::
 

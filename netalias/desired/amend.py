@@ -20,6 +20,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.desired import declarations
 from netalias.desired.lines import numbered, words_of
+from netalias.desired.resets import OF_DEVICE, attributes, resets, subject
 from netalias.desired.spelling import Entry, Line, spelled
 from netalias.model import address_text, prefix
 from netalias.model.names import AliasName
@@ -33,17 +34,6 @@ if TYPE_CHECKING:
     from netalias.desired.spelling import Item
     from netalias.families import Registry
 
-SUBJECTS = {"-broadcast": "broadcast", "down": "up", "netmask": "prefixlen", "source": "deprecated"}
-"""Word: the one that it replaces."""
-WITH_ADDRESS = {
-    "broadcast", "deprecated", "gateway", "lease", "linklocal", "metric", "pointopoint",
-    "prefixlen", "up",
-}  # fmt: skip
-"""Subjects that a new address brings back to what is usual (plan._goal)."""
-OF_FAMILY = {"optimistic"}
-"""Subjects that an address of another family cannot have."""
-OF_DEVICE = {"label": {"gateway", "hw", "linklocal", "mtu"}, "ipvlan": {"hw"}}
-"""Kind: subjects that an alias which becomes one of it cannot have."""
 USUAL: set[Item] = {
     ("up",), ("lease", "off"), ("source", "auto"), ("gateway", "none"), ("linklocal", "auto"),
 }  # fmt: skip
@@ -57,8 +47,6 @@ AGAINST: dict[str, Item] = {
 STATE = (*AGAINST, "broadcast", "mtu", "prefixlen")
 """Attributes that the kernel shows. The others tell how to make and watch an alias, and are left to
 the defaults."""
-ATTRIBUTES = {"deprecated": ("deprecated", "source"), "pointopoint": ()}
-"""Subject: the attributes of a Wish that it sets, where they have other names."""
 
 
 class Present:
@@ -152,7 +140,7 @@ class _Work:
         command = None if self._deleting else Line(" ".join(words))
         self._items = command.items if command is not None else []
         self._length = command.length if command is not None else ""
-        self._subjects = set(map(_subject, self._items))
+        self._subjects = set(map(subject, self._items))
         self._declared: set[AliasName] = set()
 
     def touches(self, main: str, slots: range) -> bool:
@@ -195,31 +183,27 @@ class _Work:
             if wish.delete:
                 yield True, None
                 continue
-            held = {one for word in self._subjects for one in ATTRIBUTES.get(word, (word,))}
-            if wish.address:
-                held |= WITH_ADDRESS
-            yield True, self._held(self._merged(entry, wish), name, usual, held)
+            gone = self._subjects | resets(wish, entry)
+            merged = self._merged(entry, wish, gone)
+            yield True, self._held(merged, name, usual, attributes(gone))
 
-    def _merged(self, old: Entry | None, wish: Wish) -> Entry:
-        """The entry *old*, None for none, with the words of the command."""
-        gone = self._subjects | OF_DEVICE.get(wish.kind, set())
-        if wish.address:
-            gone = gone | WITH_ADDRESS
-            if old is not None and old.type is not wish.type:
-                gone = gone | OF_FAMILY
+    def _merged(self, old: Entry | None, wish: Wish, gone: Collection[str]) -> Entry:
+        """The entry *old*, None for none, with the words of the command and without those for the
+        subjects *gone*."""
+        gone = {*gone, *OF_DEVICE.get(wish.kind, ())}
         assert old is not None or wish.type is not None
         alias_type = wish.type or old.type  # type: ignore[union-attr]
         address = wish.address or old.address  # type: ignore[union-attr]
         length = self._length if wish.address else "" if old is None else old.length
         if "prefixlen" in self._subjects:
             length = ""
-        new = {_subject(item): item for item in self._items if item not in USUAL}
+        new = {subject(item): item for item in self._items if item not in USUAL}
         found: list[Item] = []
         for item in old.items if old is not None else ():
-            subject = _subject(item)
-            if subject in new:
-                found.append(new.pop(subject))
-            elif subject not in gone:
+            about = subject(item)
+            if about in new:
+                found.append(new.pop(about))
+            elif about not in gone:
                 found.append(item)
         return Entry(wish.name.slot, alias_type, address, length, [*found, *new.values()])
 
@@ -286,7 +270,8 @@ class _Work:
                 name = AliasName(main, slot)
                 old = self.present.alias(name)
                 if old is not None or mine[slot].address:  # else the command will fail
-                    entry = self._merged(old, mine[slot])
+                    gone = self._subjects | resets(mine[slot], old)
+                    entry = self._merged(old, mine[slot], gone)
                     entries.append(self._held(entry, name, usual, STATE))
             self._put(main, _groups(entries, counting=True), source, line)
 
@@ -327,10 +312,6 @@ class _Work:
             if found.texts[name] == before:
                 del found.texts[name]
         return found
-
-
-def _subject(item: Item) -> str:
-    return SUBJECTS.get(item[0], item[0])
 
 
 def _parts(

@@ -28,9 +28,9 @@ def present(**aliases: str) -> Present:
         if text is None:
             return None
         address, *rest = text.split()
-        inet = lazy().get("inet")
-        packed, length = inet.parse(address)
-        return Entry(name.slot, inet, packed, str(length), items(rest))
+        found = lazy().get("inet6" if ":" in address else "inet")
+        packed, length = found.parse(address)
+        return Entry(name.slot, found, packed, str(length), items(rest))
 
     return Present(lambda name: {"wan": "eth0"}.get(name, name), alias, lambda name: 1500)
 
@@ -195,6 +195,22 @@ def test_an_alias_of_the_kernel_is_written_with_its_words() -> None:
     assert after("eth0:1 down", "", there).split() == [
         *("eth0:1", "10.0.0.1/24", "kind", "macvlan", "mtu", "1400", "down")
     ]
+
+
+RESETS = (
+    # the alias in the kernel, command, before, after
+    (
+        "2001:db8::1/128 kind label deprecated", "eth0:1 2001:db8::4/64 kind label",
+        "defaults source on\neth0:1 2001:db8::1 kind label deprecated\n",
+        "defaults source on\neth0:1 2001:db8::4/64 kind label source auto\n",
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("there", "command", "before", "wanted"), RESETS)
+def test_what_the_command_resets_goes(there: str, command: str, before: str, wanted: str) -> None:
+    """With a new length, kind or address; what the alias keeps stays."""
+    assert squeezed(after(command, before, present(eth0_1=there))) == wanted
 
 
 def test_the_last_line_of_all_files_counts() -> None:

@@ -205,12 +205,30 @@ def test_bytes_that_are_no_text_stay(host: Host) -> None:
     )
 
 
-def test_a_label_that_becomes_a_device_is_a_source(host: Host) -> None:
-    """It was deprecated because labels are, in a network of their main device."""
+V6 = "2001:db8::1/64"
+"""In the network of the main device."""
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        # IPv6 sources
+        (
+            "defaults source on\neth0:1 2001:db8::1 kind label deprecated\n",
+            ["2001:db8::4/64 kind label"],
+        ),
+        (f"defaults source on\neth0:1 {V6} kind label\n", ["10.0.0.4/24", "2001:db8::4/64"]),
+        (f"defaults deprecated\neth0:1 {V6} kind macvlan\n", ["2001:db8::4/64"]),
+    ],
+)
+def test_what_a_command_resets_is_declared_so(host: Host, text: str, commands: list[str]) -> None:
+    """Also where the command does not name it, and defaults would say otherwise."""
     host.memory.add_address("eth0", "2001:db8::fa/64")
-    host.main.write_text("eth0:1 2001:db8::1/64 kind label\n")
+    host.main.write_text(text)
     host("reconcile")
-    host("--save eth0:1 kind macvlan")
+    for command in commands:
+        assert host("check --hands-off") == "", host.main.read_text()
+        host(f"--save eth0:1 {command}")
     assert host("check --hands-off") == "", host.main.read_text()
 
 

@@ -1,0 +1,48 @@
+"""What a command brings back to what is usual in an alias, without naming it. Pure.
+
+It tells of words by their subject, the word that stands for all that exclude each other, and goes
+by what the plan makes of the alias in the kernel (plan._goal, plan.replacing).
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from netalias.desired import Wish
+    from netalias.desired.spelling import Entry, Item
+
+SUBJECTS = {"-broadcast": "broadcast", "down": "up", "netmask": "prefixlen", "source": "deprecated"}
+"""Word: its subject, where that is another one."""
+WITH_ADDRESS = {
+    "broadcast", "deprecated", "gateway", "lease", "linklocal", "metric", "pointopoint",
+    "prefixlen", "up",
+}  # fmt: skip
+"""Subjects that a new address resets."""
+OF_FAMILY = {"optimistic"}
+"""Subjects that an address of another family cannot have."""
+OF_DEVICE = {"label": {"gateway", "hw", "linklocal", "mtu"}, "ipvlan": {"hw"}}
+"""Kind: subjects that an alias of it cannot have."""
+ATTRIBUTES = {"deprecated": ("deprecated", "source"), "pointopoint": ()}
+"""Subject: the attributes of a Wish that it sets, where they have other names."""
+
+
+def subject(item: Item) -> str:
+    """The subject of a word with its arguments."""
+    return SUBJECTS.get(item[0], item[0])
+
+
+def attributes(subjects: Iterable[str]) -> set[str]:
+    """The attributes of a Wish that these subjects set."""
+    return {one for word in subjects for one in ATTRIBUTES.get(word, (word,))}
+
+
+def resets(wish: Wish, declared: Entry | None) -> set[str]:
+    """The subjects that *wish* resets in an alias; *declared* is the alias in its line."""
+    found: set[str] = set()
+    if wish.address:
+        found |= WITH_ADDRESS
+        if declared is not None and declared.type is not wish.type:
+            found |= OF_FAMILY
+    return found
