@@ -183,7 +183,8 @@ class _Work:
             if wish.delete:
                 yield True, None
                 continue
-            gone = self._subjects | resets(wish, entry)
+            there = self.present.alias(name) if wish.prefixlen is not None else None
+            gone = self._subjects | resets(wish, entry, there)
             merged = self._merged(entry, wish, gone)
             yield True, self._held(merged, name, usual, attributes(gone))
 
@@ -248,7 +249,7 @@ class _Work:
             item = ("mtu", str(mtu)) if mtu else None
         elif attribute == "broadcast":
             length = len(entry.address) * 8 if plain.prefixlen is None else plain.prefixlen
-            packed = prefix.broadcast(entry.address, length)
+            packed = b"" if plain.peer else prefix.broadcast(entry.address, length)
             text = address_text(2, packed) if packed else ""
             item = ("broadcast", text) if text else ("-broadcast",)
         if item is not None and item not in entry.items:
@@ -270,7 +271,7 @@ class _Work:
                 name = AliasName(main, slot)
                 old = self.present.alias(name)
                 if old is not None or mine[slot].address:  # else the command will fail
-                    gone = self._subjects | resets(mine[slot], old)
+                    gone = self._subjects | resets(mine[slot], old, old)
                     entry = self._merged(old, mine[slot], gone)
                     entries.append(self._held(entry, name, usual, STATE))
             self._put(main, _groups(entries, counting=True), source, line)

@@ -38,11 +38,20 @@ def attributes(subjects: Iterable[str]) -> set[str]:
     return {one for word in subjects for one in ATTRIBUTES.get(word, (word,))}
 
 
-def resets(wish: Wish, declared: Entry | None) -> set[str]:
-    """The subjects that *wish* resets in an alias; *declared* is the alias in its line."""
+def resets(wish: Wish, declared: Entry | None, there: Entry | None) -> set[str]:
+    """The subjects that *wish* resets in an alias; *declared* is the alias in its line, *there* in
+    the kernel."""
     found: set[str] = set()
     if wish.address:
         found |= WITH_ADDRESS
         if declared is not None and declared.type is not wish.type:
             found |= OF_FAMILY
+    if there is not None:
+        found |= _changed(wish, there)
     return found
+
+
+def _changed(wish: Wish, there: Entry) -> set[str]:
+    """What a new length resets."""
+    other_length = wish.prefixlen is not None and str(wish.prefixlen) != there.length
+    return {"broadcast"} if other_length else set()

@@ -200,6 +200,15 @@ def test_an_alias_of_the_kernel_is_written_with_its_words() -> None:
 RESETS = (
     # the alias in the kernel, command, before, after
     (
+        "10.0.0.1/24 kind label broadcast 10.0.0.200", "eth0:1 netmask 255.255.0.0",
+        "eth0:1 10.0.0.1/24 broadcast 10.0.0.200\n", "eth0:1 10.0.0.1 netmask 255.255.0.0\n",
+    ),
+    (
+        "10.0.0.1/24 kind label broadcast 10.0.0.200", "eth0:1 prefixlen 24",
+        "eth0:1 10.0.0.1/24 broadcast 10.0.0.200\n",
+        "eth0:1 10.0.0.1 broadcast 10.0.0.200 prefixlen 24\n",
+    ),
+    (
         "2001:db8::1/128 kind label deprecated", "eth0:1 2001:db8::4/64 kind label",
         "defaults source on\neth0:1 2001:db8::1 kind label deprecated\n",
         "defaults source on\neth0:1 2001:db8::4/64 kind label source auto\n",

@@ -212,6 +212,14 @@ V6 = "2001:db8::1/64"
 @pytest.mark.parametrize(
     ("text", "commands"),
     [
+        # a new length gives the usual broadcast address back
+        ("eth0:1 10.0.0.1/24 broadcast 10.0.0.200\n", ["netmask 255.255.0.0"]),
+        ("eth0:1 10.0.0.1/24 -broadcast\n", ["netmask 255.255.0.0"]),
+        ("eth0:1 10.0.0.1/24 -broadcast\n", ["prefixlen 24", "prefixlen 16 -broadcast"]),
+        ("eth0:1 10.0.0.1 prefixlen 24 broadcast 10.0.0.9\n", ["prefixlen 24", "prefixlen 31"]),
+        ("defaults -broadcast\neth0:1 10.0.0.1/24\n", ["prefixlen 24", "prefixlen 16"]),
+        ("defaults -broadcast\neth0:1 10.0.0.1/24 pointopoint 10.1.0.2\n", ["prefixlen 16"]),
+        (f"defaults -broadcast\neth0:1 {V6}\n", ["prefixlen 80"]),
         # IPv6 sources
         (
             "defaults source on\neth0:1 2001:db8::1 kind label deprecated\n",
