@@ -183,7 +183,7 @@ class _Work:
             if wish.delete:
                 yield True, None
                 continue
-            there = self.present.alias(name) if wish.prefixlen is not None else None
+            there = self.present.alias(name) if wish.kind or wish.prefixlen is not None else None
             gone = self._subjects | resets(wish, entry, there)
             merged = self._merged(entry, wish, gone)
             yield True, self._held(merged, name, usual, attributes(gone))

@@ -6,6 +6,8 @@ by what the plan makes of the alias in the kernel (plan._goal, plan.replacing).
 
 from __future__ import annotations
 
+from netalias.kinds import AUTO
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +54,15 @@ def resets(wish: Wish, declared: Entry | None, there: Entry | None) -> set[str]:
 
 
 def _changed(wish: Wish, there: Entry) -> set[str]:
-    """What a new length resets."""
+    """What a new kind and a new length reset. Whether an IPv6 address is deprecated follows both,
+    unless the kernel shows that it was said."""
+    found: set[str] = set()
+    other_kind = wish.kind not in ("", AUTO) and ("kind", wish.kind) not in there.items
     other_length = wish.prefixlen is not None and str(wish.prefixlen) != there.length
-    return {"broadcast"} if other_length else set()
+    if other_kind and ("kind", "label") in there.items:
+        found |= OF_DEVICE["label"]
+    if other_length:
+        found.add("broadcast")
+    if (other_kind or other_length) and there.type.size == 16:
+        found.add("deprecated")
+    return found - ({"deprecated"} & set(map(subject, there.items)))

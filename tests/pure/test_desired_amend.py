@@ -209,9 +209,33 @@ RESETS = (
         "eth0:1 10.0.0.1 broadcast 10.0.0.200 prefixlen 24\n",
     ),
     (
+        "10.0.0.1/32 kind label", "eth0:1 kind macvlan",
+        "defaults mtu 1400\neth0:1 10.0.0.1 kind label\n",
+        "defaults mtu 1400\neth0:1 10.0.0.1 kind macvlan mtu 1500\n",
+    ),
+    (
+        "10.0.0.1/32 kind ipvlan mtu 1400", "eth0:1 kind macvlan",
+        "defaults mtu 1400\neth0:1 10.0.0.1 kind ipvlan\n",
+        "defaults mtu 1400\neth0:1 10.0.0.1 kind macvlan\n",
+    ),
+    (
         "2001:db8::1/128 kind label deprecated", "eth0:1 2001:db8::4/64 kind label",
         "defaults source on\neth0:1 2001:db8::1 kind label deprecated\n",
         "defaults source on\neth0:1 2001:db8::4/64 kind label source auto\n",
+    ),
+    (
+        "2001:db8::1/64 kind macvlan", "eth0:1 kind label",
+        "defaults linklocal on gateway auto\neth0:1 2001:db8::1/64 kind macvlan\n",
+        "defaults linklocal on gateway auto\neth0:1 2001:db8::1/64 kind label\n",
+    ),
+    (
+        "2001:db8::1/64 kind label", "eth0:1 kind macvlan",
+        "eth0:1 2001:db8::1/64 kind label deprecated\n", "eth0:1 2001:db8::1/64 kind macvlan\n",
+    ),
+    (
+        "2001:db8::1/64 kind label deprecated", "eth0:1 kind macvlan",
+        "eth0:1 2001:db8::1/64 kind label deprecated\n",
+        "eth0:1 2001:db8::1/64 kind macvlan deprecated\n",
     ),
 )  # fmt: skip
 

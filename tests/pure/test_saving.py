@@ -220,7 +220,21 @@ V6 = "2001:db8::1/64"
         ("defaults -broadcast\neth0:1 10.0.0.1/24\n", ["prefixlen 24", "prefixlen 16"]),
         ("defaults -broadcast\neth0:1 10.0.0.1/24 pointopoint 10.1.0.2\n", ["prefixlen 16"]),
         (f"defaults -broadcast\neth0:1 {V6}\n", ["prefixlen 80"]),
+        # what a label could not have
+        ("defaults mtu 1400\neth0:1 10.0.0.1 kind label\n", ["kind macvlan", "kind ipvlan"]),
+        ("defaults mtu 1400\neth0:1 10.0.0.1 kind macvlan\n", ["kind ipvlan", "kind label"]),
+        ("defaults mtu 1400 kind label\neth0:1 10.0.0.1\n", ["kind auto", "kind macvlan"]),
+        ("defaults linklocal on\neth0:1 10.0.0.1 kind label\n", ["kind macvlan"]),
+        ("defaults gateway auto\neth0:1 10.0.0.1/24 kind label\n", ["kind macvlan"]),
         # IPv6 sources
+        (f"eth0:1 {V6} kind label\n", ["kind macvlan", "kind label"]),
+        (f"eth0:1 {V6} kind label deprecated\n", ["kind label", "kind macvlan"]),
+        (f"eth0:1 {V6} kind label deprecated\n", ["prefixlen 128"]),
+        (f"eth0:1 {V6} kind label source on\n", ["kind macvlan", "kind label"]),
+        (f"eth0:1 {V6} kind macvlan deprecated\n", ["kind ipvlan", "kind label"]),
+        (f"eth0:1 {V6} kind macvlan source on\n", ["prefixlen 80", "kind label"]),
+        (f"defaults source on\neth0:1 {V6} kind macvlan\n", ["kind label", "kind ipvlan"]),
+        (f"defaults deprecated\neth0:1 {V6} kind label\n", ["kind macvlan", "kind label"]),
         (
             "defaults source on\neth0:1 2001:db8::1 kind label deprecated\n",
             ["2001:db8::4/64 kind label"],
