@@ -135,7 +135,7 @@ class Rule(Value):
             sign = " !=" if self.negated else ""
             match = f'iifname{sign} {{ "{device}", "{wanted}" }}'
         text = f"{self.text[: self.begin]}{match}{self.text[self.end :]}"
-        # "replace rule" with such a set ends in an assertion of nft 1.0.6 (Debian 12).
+        # Not by "replace rule", which nft 1.0.6 (Debian 12) does not survive for every rule.
         return f"nft {quoted(f'insert rule {self.place} {text}; delete rule {self.place}')}"
 
     def _inserted(self, wanted: str, more: int) -> str:
