@@ -72,7 +72,7 @@ def _replace(home: int, base: str, name: str, before: bytes, after: bytes) -> No
             finally:
                 os.close(new)
             os.rename(draft, base, src_dir_fd=home, dst_dir_fd=home)
-        except BaseException:
+        except BaseException:  # an interruption leaves no draft either
             os.unlink(draft, dir_fd=home)
             raise
         os.fsync(home)
@@ -143,7 +143,7 @@ class Rewritten:
             for name, before, after in self.changes:
                 replace(name, before, after)
                 self._done.append((name, before, after))
-        except BaseException:
+        except BaseException:  # all files or none, whatever ends it
             self.take_back()
             raise
 

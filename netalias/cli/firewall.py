@@ -1,4 +1,4 @@
-"""What firewall rules do not see of an alias that becomes a device, for commands that make one."""
+"""Firewall rules that do not see an alias which becomes a device, for commands that make one."""
 
 from __future__ import annotations
 

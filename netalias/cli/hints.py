@@ -1,4 +1,4 @@
-"""What somebody may have meant who asked for something else."""
+"""Hints at the command that somebody may have meant."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ NAME = "netalias"
 VERB = "reconcile"
 NETNS = ("-n", "--netns")
 WORDS = ("address", "prefixlen", "up", "mtu", "mac", "metric", "peer", "gateway", "lease")
-"""What a command may say otherwise than a line, by the attributes of a Wish."""
+"""Attributes of a Wish in which a command may contradict the line of its alias."""
 UNSAID = (None, b"", "", 0)
 
 
@@ -70,8 +70,8 @@ def warn(options: Options, words: Sequence[str]) -> None:
 
 
 def sentence(options: Options, words: Sequence[str], root: str = "") -> str:
-    """What becomes of the aliases of a command, empty if they last. *root* is put before the paths
-    of crontabs and timers. Raises NetaliasError, OSError."""
+    """The line about aliases of a command that will not last, empty if all do. *root* is put before
+    the paths of crontabs and timers. Raises NetaliasError, OSError."""
     deleted = words[0][-1] == "-"
     with options.engine() as engine:
         keeper = found(engine, options.netns, root)
@@ -124,7 +124,7 @@ def _contradicts(wish: Wish, declared: Wish) -> bool:
 
 
 def _value(wish: Wish, key: str) -> object:
-    """What a wish says with its words for *key*; a line without the word is up, and a host."""
+    """The value that the words of a wish give *key*; without a word a line is up, and a host."""
     found: object = getattr(wish, key)
     if key == "up" and found is None and wish.address:
         return True
@@ -144,7 +144,7 @@ def _named(words: Sequence[str], snapshot: Snapshot) -> set[AliasName]:
 
 
 def _declared(engine: Engine, keeper: Keeper) -> declarations.Declarations:
-    """What the files of *keeper* declare. Raises StateError, DeclarationError."""
+    """The declarations in the files of *keeper*. Raises StateError, DeclarationError."""
     texts = sources.decode(sources.read(keeper.files))
     declared = declarations.parse(texts, engine.registry, withheld)
     declarations.check(declared)
@@ -152,8 +152,8 @@ def _declared(engine: Engine, keeper: Keeper) -> declarations.Declarations:
 
 
 def found(engine: Engine, netns: str, root: str = "") -> Keeper | None:
-    """Who keeps the aliases of the namespace, None for nobody. Cron jobs count for the namespace
-    *netns* that they name, and the timer for that of the host."""
+    """The keeper of the aliases of the namespace, None without one. Cron jobs count for the
+    namespace *netns* that they name, and the timer for that of the host."""
     folder = engine.runtime.path
     watcher = instance.running(folder) if folder else None
     if watcher is not None:

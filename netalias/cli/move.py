@@ -143,7 +143,7 @@ class Move(Run):
         self.rewritten.write()
         try:
             outcome = converging.carry_out(self.engine, prepared, atomic=True)
-        except BaseException:
+        except BaseException:  # the aliases come back after an interruption, and so do the files
             self.rewritten.take_back()
             raise
         if outcome.failed:

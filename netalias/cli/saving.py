@@ -152,7 +152,7 @@ class _Files:
         try:
             for file, before, content in contents:
                 self._files[file] = Replacement(sources.replaceable(file), before, content)
-        except BaseException:
+        except BaseException:  # an interruption leaves no drafts either
             self._close()
             raise
 
@@ -160,7 +160,7 @@ class _Files:
         try:
             for file in self._files.values():
                 file.put()
-        except BaseException:
+        except BaseException:  # an interruption too: it comes back with the files
             self.__exit__()
             raise
 
@@ -179,7 +179,7 @@ class _Files:
 
 
 def _present(observed: Observed, engine: Engine) -> Present:
-    """What amend() needs to know of the kernel."""
+    """The facts about the kernel that amend() needs."""
 
     def main(name: str) -> str:
         device = observed.snapshot.device(name)

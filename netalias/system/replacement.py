@@ -35,7 +35,7 @@ class Replacement:
         try:
             self._check()
             self._write(content)
-        except BaseException as error:
+        except BaseException as error:  # an interruption leaves no draft either
             _discard(self._draft)
             if isinstance(error, OSError):
                 raise errors.StateError(
