@@ -11,7 +11,7 @@
 # make test-ansible  the module of Ansible, by an ansible-core that is installed beside
 # make soak    random changes around a watcher, five minutes of them; SOAK="--seconds 60 --seed 7"
 # make lint    ruff and mypy --strict
-# make bench   figures, as ratios measured in one run; BENCH=--quick: without the slow peers
+# make bench   figures into docs/performance.md; BENCH="--only PART", --quick, --all, --no-write
 # make clean   remove what was built
 
 PYTHON ?= python3
@@ -98,14 +98,10 @@ soak: $(VENV)/.built $(VENV)/.tools
 lint: $(VENV)/.built $(VENV)/.linters
 	$(BIN)/ruff check --config .ci/ruff.toml .
 	$(BIN)/mypy
+	MYPYPATH=tools/bench $(BIN)/mypy tools/bench/*.py
 
 bench: $(VENV)/.built
-	@$(BIN)/python tools/bench/bench.py
-	@$(BIN)/python tools/bench/crowded.py $(BENCH)
-	@$(BIN)/python tools/bench/many.py $(BENCH)
-	@$(BIN)/python tools/bench/packets.py $(BENCH)
-	@$(BIN)/python tools/bench/watching.py $(BENCH)
-	@$(BIN)/python tools/bench/moving.py $(BENCH)
+	@$(BIN)/python tools/bench $(BENCH)
 
 clean:
 	rm -rf $(VENV) .venvs .kernels .packages build netalias.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

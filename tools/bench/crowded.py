@@ -1,32 +1,31 @@
-"""One command among thousands of aliases: ``python tools/bench/crowded.py [--quick] [--write]``.
+"""One command among thousands of aliases.
 
-Started with the Python of an environment in which netalias is installed. The commands run in turns
-as whole processes, in one private namespace for each number of standing aliases; their time is that
-of the processor (user and system), so that other work on the machine matters less, and the ratio is
-to a bare Python of the same rounds. What the kernel itself takes for the device of a macvlan is in
-it, and is shown by ``ip link`` doing the same. Every figure has its target beside it, and --write
-puts them into docs/performance.md; the exit status is always 0.
+The commands run in turns as whole processes, in one private namespace for each number of standing
+aliases; their time is that of the processor (user and system), so that other work on the machine
+matters less, and the ratio is to a bare Python of the same rounds. What the kernel itself takes for
+the device of a macvlan is in it, and is shown by ``ip link`` doing the same.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
 import statistics
 import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from tempfile import NamedTemporaryFile
 
-from bench import HERE, IP, REPO, netalias
-from processes import ENVIRONMENT, Failed, Place, captured
-from report import keep, table
+from page import LAUNCHER, table, verdict
+from peers import LABEL, MACVLAN
+from processes import captured, used
+from stage import IP, Run, Stage
 
 CROWDS = (0, 1000, 4000, 16_000)
 QUICK = (0, 1000)
 ROUNDS = 9
+ANY = float("inf")
 TARGETS = {
     "create": (1.5, 1.6, 1.9, 3.0),
+    "create, `-IS`": (1.3, ANY, ANY, ANY),
     "re-address": (1.5, 1.6, 1.9, 3.0),
     "down": (1.5, 1.6, 1.9, 3.0),
     "up": (1.5, 1.6, 1.9, 3.0),
@@ -35,51 +34,60 @@ TARGETS = {
     "delete": (1.3, 1.5, 1.8, 3.0),
 }
 """Multiples of a bare Python, for each of CROWDS."""
+KERNEL = {"create": "ip link add", "create, `-IS`": "ip link add", "delete": "ip link del"}
+"""Commands for macvlans, and those of ip(8) for the same device: the kernel's own part."""
 ALONE = "eth9:65000"
-KERNEL = ".".join(platform.release().split(".")[:2])
-HEADING = "## One command among many aliases"
 INTRODUCTION = """\
-Written by `python tools/bench/crowded.py --write` on Linux {kernel}, netalias {version}. Medians of
-the processor time of whole processes that took turns, as multiples of a bare Python
-(`python -c pass`). What the kernel takes for the device of a macvlan is in it: see `ip link`."""
+Medians of the processor time of whole processes that took turns, as multiples of a bare Python
+(`python -c pass`). The kernel's own time for the device of a macvlan is taken off: that of
+`ip link` without the start of `ip`. With `-IS` Python starts without its site module, as in
+Debian's package.
+"""
+ISOLATED = (
+    f"import sys; sys.path.append({sysconfig.get_path('purelib')!r});"
+    " from netalias.cli import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
+def netalias(line: str) -> list[str]:
+    """The command and its arguments, as a shell would split *line*."""
+    return [LAUNCHER, *line.split()]
 
 
 def commands(kind: str) -> dict[str, list[str]]:
     """The commands of one round, in their order, by name."""
-    ups = {"down": netalias(f"{ALONE} down"), "up": netalias(f"{ALONE} up")}
+    made = f"{ALONE} 10.250.0.1 kind {kind}"
+    device = ["link", "add", "x9", "link", "eth9", "type", "macvlan", "mode", "bridge"]
     return {
         "bare": [sys.executable, "-c", "pass"],
-        "create": netalias(f"{ALONE} 10.250.0.1 kind {kind}"),
+        "create": netalias(made),
         "re-address": netalias(f"{ALONE} 10.250.0.2"),
         "show NAME": netalias(f"show {ALONE}"),
         "lookup": netalias("lookup 10.250.0.2"),
-        **(ups if kind == "macvlan" else {}),
+        **(
+            {word: netalias(f"{ALONE} {word}") for word in ("down", "up")}
+            if kind == MACVLAN
+            else {}
+        ),
         "delete": netalias(f"{ALONE}-"),
-        "ip link add": [
-            IP,
-            *["link", "add", "x9", "link", "eth9", "type", "macvlan", "mode", "bridge"],
-        ],
-        "ip link del": [IP, *["link", "del", "x9"]],
+        "create, `-IS`": [sys.executable, "-IS", "-c", ISOLATED, *made.split()],
+        "delete again": netalias(f"{ALONE}-"),
+        "ip link add": [IP, *device],
+        "ip link del": [IP, "link", "del", "x9"],
+        "ip -V": [IP, "-V"],
     }
-
-
-def used(words: Sequence[str]) -> float:
-    """Run a command; the milliseconds of the processor that it took. Raises Failed."""
-    silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-    child = os.posix_spawn(words[0], words, ENVIRONMENT, file_actions=silent)
-    _, status, usage = os.wait4(child, 0)
-    if status:
-        raise Failed(f"{' '.join(words)}: {os.waitstatus_to_exitcode(status)}")
-    return (usage.ru_utime + usage.ru_stime) * 1000
 
 
 def measured(kind: str, count: int) -> dict[str, float]:
     """The medians in a namespace with *count* aliases of a kind, by the name of the command."""
-    Place()
-    for line in ("link add eth9 type veth peer name p9", "link set lo up"):
-        captured([IP, *line.split()])
-    for name in ("eth9", "p9"):
-        captured([IP, "link", "set", name, "addrgenmode", "none", "up"])
+    stage = Stage()
+    try:
+        return _rounds(kind, count)
+    finally:
+        stage.close()
+
+
+def _rounds(kind: str, count: int) -> dict[str, float]:
     if count:
         with NamedTemporaryFile("w", suffix=".conf") as file:
             file.write(f"eth9:0-{count - 1} 10.1.0.0/32+ kind {kind}\n")
@@ -94,61 +102,33 @@ def measured(kind: str, count: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def section(kinds: Sequence[str], crowds: Sequence[int]) -> str:
-    """The figures as Markdown, by kind."""
-    parts = [HEADING, "", INTRODUCTION.format(kernel=KERNEL, version=_version())]
-    for kind in kinds:
+def section(run: Run) -> str:
+    """The figures as Markdown, by kind. Raises Failed."""
+    parts = [INTRODUCTION]
+    crowds = QUICK if run.quick else CROWDS
+    for kind in (MACVLAN, LABEL):
         found = [measured(kind, count) for count in crowds]
         head = (f"among {kind}s", *map(str, crowds))
-        parts += ["", table(head, [*_ratios(found), *_durations(found)])]
-    return "\n".join(parts)
+        parts.append(table(head, [*_ratios(kind, found), *_durations(found)]))
+    return "\n\n".join(part.strip() for part in parts)
 
 
-def _ratios(found: Sequence[dict[str, float]]) -> Iterator[list[str]]:
+def _ratios(kind: str, found: Sequence[dict[str, float]]) -> Iterator[list[str]]:
     for name, targets in TARGETS.items():
-        pairs = [
-            (one[name] / one["bare"], limit)
-            for one, limit in zip(found, targets, strict=False)
-            if name in one
-        ]
-        if pairs:
-            cells = [f"{ratio:.2f} x ({_verdict(ratio, limit)})" for ratio, limit in pairs]
-            yield [name, *cells]
+        if name in found[0]:
+            pairs = zip(found, targets, strict=False)
+            yield [name, *(_ratio(kind, name, one, limit) for one, limit in pairs)]
 
 
-def _verdict(ratio: float, limit: float) -> str:
-    return f"<= {limit:g}: {'reached' if ratio <= limit else 'missed'}"
+def _ratio(kind: str, name: str, found: dict[str, float], limit: float) -> str:
+    taken = found[name]
+    if kind == MACVLAN and name in KERNEL:
+        taken -= max(0.0, found[KERNEL[name]] - found["ip -V"])
+    ratio = taken / found["bare"]
+    target = "" if limit == ANY else f" (<= {limit:g}: {verdict(ratio, limit)})"
+    return f"{ratio:.2f} x{target}"
 
 
 def _durations(found: Sequence[dict[str, float]]) -> Iterator[list[str]]:
-    for name in ("bare", "ip link add", "ip link del"):
+    for name in ("bare", "ip link add", "ip link del", "ip -V"):
         yield [name, *(f"{one[name]:.1f} ms" for one in found)]
-
-
-def _version() -> str:
-    return captured(netalias("-V")).split()[-1]
-
-
-def main() -> int:
-    """Measure both kinds, print, and write with --write; the exit status."""
-    parser = argparse.ArgumentParser(description="One command among thousands of aliases.")
-    parser.add_argument("--quick", action="store_true", help="up to 1000 aliases only")
-    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
-    parser.add_argument("--outside", default="", help=argparse.SUPPRESS)
-    choices = parser.parse_args()
-    if not choices.outside:
-        inode = str(os.stat(HERE).st_ino)
-        helper = str(REPO / "tools" / "in-namespace")
-        os.execv(helper, [helper, sys.executable, *sys.argv, "--outside", inode])
-    if str(os.stat(HERE).st_ino) == choices.outside:
-        print("no commands among others: no private namespace can be made here")
-        return 0
-    text = section(("macvlan", "label"), QUICK if choices.quick else CROWDS)
-    print(text)
-    if choices.write:
-        keep(text)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,6 +13,10 @@ from __future__ import annotations
 import _socket
 import sys
 from struct import Struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 LENGTH = Struct("=I")
 HEADER = Struct("=IHHII")
@@ -41,7 +45,7 @@ def record(file: str, words: list[str]) -> int:
     sent: list[bytes] = []
 
     class Recorder(_socket.socket):
-        def send(self, data: bytes, flags: int = 0) -> int:
+        def send(self, data: Buffer, flags: int = 0, /) -> int:
             sent.append(bytes(data))
             return super().send(data, flags)
 

@@ -1,37 +1,24 @@
-"""What gateways of aliases cost: ``python tools/bench/gateways.py [OPTION...]``.
+"""What gateways of aliases cost.
 
-    --count N   N macvlans in place of 4000
-    --rounds N  N rounds in place of three
-    --write     put the figures into docs/performance.md
-
-Started with the Python of an environment in which netalias is installed. The same aliases with and
-without the word ``gateway`` take turns in every round, each in a fresh network namespace with one
-veth device. The exit status is always 0.
+The same aliases with and without the word ``gateway`` take turns in every round, each in a fresh
+network namespace with one veth device.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
 import resource
 import statistics
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from installs import REPO
+from page import LAUNCHER, duration, table
 from peers import forget
 from processes import captured
-from report import duration, keep, table
-from stage import IP, Stage, idle, limited
+from stage import IP, Run, Stage, idle, limited
 
-COUNT = 4000
+COUNT, QUICK = 4000, 500
 ROUNDS = 3
-HERE = "/proc/self/ns/net"
-HEADING = "## Gateways"
 CASES = {"without": "", "with": " gateway 10.0.255.254"}
-NETALIAS = [str(Path(sys.executable).with_name("netalias"))]
 
 
 def measure(count: int, rounds: int) -> dict[tuple[str, str], list[float]]:
@@ -57,7 +44,7 @@ def _operations(count: int, words: str) -> list[tuple[str, float]]:
         file.write_text(line.format(last=last) if last >= 0 else "", encoding="ascii")
         before = _used()
         words = ["reconcile", "-q", "--allow-empty", "--announce", "off", str(file)]
-        limited([*NETALIAS, *words])
+        limited([LAUNCHER, *words])
         return _used() - before
 
     def compared() -> float:
@@ -84,50 +71,20 @@ def _used() -> float:
     return (used.ru_utime + used.ru_stime) * 1000
 
 
-def section(found: dict[tuple[str, str], list[float]], count: int) -> str:
-    """The figures as Markdown."""
+def section(run: Run) -> str:
+    """The figures as Markdown. Raises Failed."""
+    count = QUICK if run.quick else COUNT
+    found = measure(count, 1 if run.quick else ROUNDS)
     rows = []
     for operation in dict.fromkeys(operation for operation, _ in found):
         bare, led = (statistics.median(found[operation, case]) for case in CASES)
         rows.append([operation, duration(bare), duration(led), f"{led / bare:.2f} x"])
     head = ("", "without", "with a gateway", "ratio")
-    kernel = ".".join(platform.release().split(".")[:2])
-    text = (
-        f"Written by `python tools/bench/gateways.py --write` on Linux {kernel}, netalias"
-        f" {captured([*NETALIAS, '-V']).split()[-1]}.\n{count} macvlans in a network of their main"
-        " device, with and without `gateway`, not announced;\nmedians of the processor time"
-        " of whole processes that took turns. With gateways every run compares,\nsince the"
-        " fingerprint of the last one knows no rules."
-    )
-    return f"{HEADING}\n\n{text}\n\n{table(head, rows)}\n"
+    return f"{INTRODUCTION.format(count=count)}\n{table(head, rows)}\n"
 
 
-def main() -> int:
-    """Enter a namespace, measure, print, and write with --write; the exit status."""
-    options = _options()
-    if not options.outside:
-        inode = str(os.stat(HERE).st_ino)
-        helper = str(REPO / "tools" / "in-namespace")
-        words = [sys.executable, __file__, *sys.argv[1:], "--outside", inode]
-        os.execv(helper, [helper, *words])
-    if str(os.stat(HERE).st_ino) == options.outside:
-        print("no gateways: no private namespace can be made here")
-        return 0
-    text = section(measure(options.count, options.rounds), options.count)
-    print(text)
-    if options.write:
-        keep(text)
-    return 0
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Aliases with and without a gateway.")
-    parser.add_argument("--count", type=int, default=COUNT)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--write", action="store_true")
-    parser.add_argument("--outside", default="", help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+INTRODUCTION = """\
+{count} macvlans in a network of their main device, with and without `gateway`, not announced;
+medians of the processor time of whole processes that took turns. With gateways every run compares,
+since the fingerprint of the last one knows no rules.
+"""

@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import tempfile
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 from processes import Failed, captured
@@ -32,7 +33,7 @@ class Installs:
 
     def fetch(self, *, chart: bool, peers: bool) -> None:
         """Fetch missing installations; a failed one is tried again by the next run."""
-        wanted = []
+        wanted: list[Callable[[], None]] = []
         if chart:
             wanted.append(lambda: _environment("bench", "matplotlib"))
         if peers:
@@ -94,10 +95,13 @@ def _unpack() -> None:
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise Failed(f"ifupdown2: no {tool}")
-    quiet = {"check": True, "cwd": folder, "stdout": subprocess.DEVNULL}
-    subprocess.run(["apt-get", "-qq", *UNSANDBOXED, "download", "ifupdown2"], **quiet)
+
+    def quietly(*words: str) -> None:
+        subprocess.run(words, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+    quietly("apt-get", "-qq", *UNSANDBOXED, "download", "ifupdown2")
     (package,) = folder.glob("*.deb")
-    subprocess.run(["dpkg", "-x", package.name, "unpacked"], **quiet)
+    quietly("dpkg", "-x", package.name, "unpacked")
     modules = "unpacked/usr/share/ifupdown2"
-    subprocess.run([DEBIAN_PYTHON, "-m", "compileall", "-q", modules], **quiet)
+    quietly(DEBIAN_PYTHON, "-m", "compileall", "-q", modules)
     (folder / "unpacked").rename(folder / "root")

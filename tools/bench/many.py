@@ -1,25 +1,19 @@
-"""Many aliases at once, compared with other programs: ``python tools/bench/many.py [OPTION...]``.
+"""Many aliases at once, compared with other programs.
 
-    --quick     100 and 1000 aliases, three rounds, without the slow peers
-    --rounds N  N rounds in place of five
-    --write     put the figures into docs/performance.md, and draw docs/performance.svg
-
-Started with the Python of an environment in which netalias is installed (``make bench``). Every
-job runs in a fresh network namespace, all peers in turn in every round, so that a machine that is
-busy for a while is busy for all of them. After each operation the addresses are counted; a peer
-with a wrong number gets no figure. The exit status is always 0.
+Every job runs in a fresh network namespace, all peers in turn in every round, so that a machine
+that is busy for a while is busy for all of them. After each operation the addresses are counted; a
+peer with a wrong number gets no figure.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 
-import report
-from installs import REPO, Installs
+import compared
+import page
+from installs import Installs
 from peers import (
     COMPARE,
     LABEL,
@@ -35,11 +29,11 @@ from peers import (
     forget,
 )
 from processes import Failed, captured, memory
-from stage import IP, LIMIT, Stage, idle, limited
+from stage import IP, LIMIT, Run, Stage, idle, limited
 
-HERE = "/proc/self/ns/net"
 SIZES = {MACVLAN: (100, 1000, 4000), LABEL: (1000, 4000, 10_000)}
 QUICK = {MACVLAN: (100, 1000), LABEL: (100, 1000)}
+SMALLEST = {kind: counts[0] for kind, counts in SIZES.items()}
 ROUNDS = 5
 FEW = 3
 BARE = [sys.executable, "-c", "pass"]
@@ -55,9 +49,10 @@ class Wrong(Failed):
 class Bench:
     """The peers, the jobs, and the results."""
 
-    def __init__(self, peers: Sequence[Peer], jobs: Sequence[Job]) -> None:
+    def __init__(self, peers: Sequence[Peer], jobs: Sequence[Job], *, whole: bool) -> None:
         self.jobs = jobs
-        self.results = report.Results()
+        self._whole = whole
+        self.results = compared.Results()
         self.peers = [peer for peer in peers if self._ready(peer)]
         self._once: set[tuple[str, str, int]] = set()
         self._stopped: set[tuple[str, str, int]] = set()
@@ -109,6 +104,8 @@ class Bench:
 
     def _hopeless(self, peer: Peer, job: Job) -> str:
         """The reason not to try a job, or empty: the time of slow peers grows with the square."""
+        if isinstance(peer, SLOW) and not self._whole and job.count > SMALLEST[job.kind]:
+            return "with --all only"
         before = [
             other for other in self.jobs if other.kind == job.kind and other.count < job.count
         ]
@@ -132,7 +129,7 @@ class Bench:
             for _ in range(peer.repeats.get(operation, 1)):
                 peer.before(operation)
                 if isinstance(peer, Netalias) and not peer.hidden:
-                    self.results.add(job.kind, job.count, report.BARE, operation, limited(BARE))
+                    self.results.add(job.kind, job.count, compared.BARE, operation, limited(BARE))
                 taken = peer.run(job, operation)
                 whole += taken
                 _check(job, operation)
@@ -179,54 +176,20 @@ def _say(text: str) -> None:
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def main() -> int:
-    """Fetch missing peers, enter a namespace, measure, print, and write with --write; the exit
-    status."""
-    options = _options()
-    installs = Installs()
-    if not installs.launcher.is_file():
-        print("netalias is not installed beside this Python: make bench", file=sys.stderr)
-        return 1
-    if not options.outside:
-        installs.fetch(chart=options.write, peers=not options.quick)
-        inode = str(os.stat(HERE).st_ino)
-        helper = str(REPO / "tools" / "in-namespace")
-        words = [sys.executable, __file__, *sys.argv[1:], "--outside", inode]
-        os.execv(helper, [helper, *words])
-    if str(os.stat(HERE).st_ino) == options.outside:
-        print("no whole processes: no private namespace can be made here")
-        return 0
-    results = _measured(installs, options.rounds, quick=options.quick)
-    print(report.text(results))
-    if options.write:
-        report.write(results, installs)
-    return 0
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Many aliases at once, beside what else does it.")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    parser.add_argument("--rounds", type=int, default=0)
-    parser.add_argument("--outside", default="", help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def _measured(installs: Installs, rounds: int, *, quick: bool) -> report.Results:
-    RUN.mkdir()
+def section(run: Run) -> str:
+    """The figures as Markdown; with new ones the picture is drawn. Raises Failed."""
+    RUN.mkdir(exist_ok=True)
     kinds: list[Callable[[Installs], Peer]] = [Recorder]
-    kinds += [peer for peer in PEERS if not (quick and peer in SLOW)]
-    sizes = QUICK if quick else SIZES
+    kinds += [peer for peer in PEERS if not (run.quick and peer in SLOW)]
+    sizes = QUICK if run.quick else SIZES
     jobs = [Job(kind, count) for kind, counts in sizes.items() for count in counts]
-    bench = Bench([kind(installs) for kind in kinds], jobs)
-    bench.measure(rounds or (FEW if quick else ROUNDS))
-    if not quick:
+    bench = Bench([kind(run.installs) for kind in kinds], jobs, whole=run.whole)
+    bench.measure(FEW if run.quick else ROUNDS)
+    if not run.quick:
         try:
-            bench.results.peaks = peaks(Netalias(installs))
+            bench.results.peaks = peaks(Netalias(run.installs))
         except (Failed, OSError) as problem:
             bench.results.reasons["memory", "", 0] = str(problem)
-    return bench.results
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    if run.writes:
+        page.draw(compared.points(bench.results), run.installs.python())
+    return compared.text(bench.results, page.PICTURE.name)

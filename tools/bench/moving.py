@@ -1,18 +1,16 @@
-"""netalias while others change the kernel: ``python tools/bench/moving.py [--quick] [JOB...]``.
+"""netalias while others change the kernel.
 
     commands    24 commands at 6000 aliases and 2000 changes of addresses a second
     freed       the aliases of a fallen main device, while addresses change as fast as they can
     crowd       one of 4000 macvlans is lost: until it is back, and until neighbours are told
     beside      others are put right, and a command runs, while one alias is probed for (acd rfc)
 
-Started with the Python of an environment in which netalias is installed. Each job has a private
-namespace of its own. Every figure has its target beside it, and the same without the changes where
-that tells something: the machine may have other work. The exit status is always 0.
+Each job has a private namespace of its own. Every figure has its target beside it, and the same
+without the changes where that tells something: the machine may have other work.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import select
@@ -20,33 +18,28 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from installs import REPO, Installs
+from installs import Installs
+from page import UNMEASURED, table, verdict
 from processes import ENVIRONMENT, Failed, captured
 from residents import RUN, watcher
-from stage import IP, Stage, idle
+from stage import IP, Run, Stage, idle
+from witness import come_and_gone
 
-from netalias.kernel.netlink import codec
 from netalias.kernel.netlink.monitor import Monitor
-from netalias.model import AF_INET, Address
-from netalias.model.events import ADDRESS
-from netalias.model.steps import AddAddress, DelAddress
+from netalias.model.events import ADDRESS, DEPARTURE
 from netalias.packets.parse import parse
 
-HERE = "/proc/self/ns/net"
 PACKED = 128
 """Addresses that come and go in one send."""
 FAST = 60_000
 """Changes a second that nobody reaches."""
-CHANGES = ((codec.add_address, AddAddress), (codec.del_address, DelAddress))
 ROUNDS = 6
 PATIENCE = 30.0
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 def declared(main: str, count: int, second: int, words: str = "") -> str:
@@ -87,22 +80,13 @@ def changing(device: str, rate: int) -> Iterator[Callable[[], float]]:
         os.close(reading)
 
 
-def _entries(index: int, number: int, count: int) -> Iterator[Address]:
-    for one in range(count):
-        yield Address(index, AF_INET, bytes((10, 200, number & 255, one)), 32)
-
-
 def _change(index: int, rate: int, told: int) -> None:
     out = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
     begin, number = time.perf_counter(), 0
     few = PACKED if rate >= FAST else 1  # evenly spread
     while True:
         for _ in range(PACKED // few):
-            packed = b"".join(
-                make(0, index, step("", index, entry))
-                for entry in _entries(index, number, few)
-                for make, step in CHANGES
-            )
+            packed = come_and_gone(index, number, few)
             number += 1
             out.send(packed)
             time.sleep(max(0.0, begin + number * 2 * few / rate - time.perf_counter()))
@@ -110,12 +94,18 @@ def _change(index: int, rate: int, told: int) -> None:
 
 
 class Bench:
-    """The jobs; each prints its figures."""
+    """The jobs; each adds its rows: what, measured, limit, verdict."""
 
     def __init__(self, installs: Installs, *, quick: bool) -> None:
         self._installs = installs
         self._launcher = str(installs.launcher)
         self._quick = quick
+        self.rows: list[list[str]] = []
+
+    def _row(self, what: str, value: float, limit: float, unit: str, told: str = "") -> None:
+        number = f"{value:.0f}" if unit == "ms" else f"{value:.2f}"
+        cells = [f"{number} {unit}{told}", f"<= {limit:g} {unit}", verdict(value, limit)]
+        self.rows.append([what, *cells])
 
     def commands(self) -> None:
         """Show, reconcile, one-shot create and delete, without changes and with them."""
@@ -129,15 +119,14 @@ class Bench:
             rate = reached()
         good = sum(ok for times in found.values() for ok, *_ in times)
         total = sum(map(len, found.values()))
-        print(f"commands: {count} aliases, {rate:.0f} changes a second")
-        print(f"  succeeded: {good} of {total} (target: all)")
-        for name in found:
-            (worst, spent), (usual, _) = (
-                (max(taken for _, taken, _ in some[name]), max(cpu for *_, cpu in some[name]))
-                for some in (found, calm)
-            )
-            told = f"{worst:.2f} s (target: 1), of them {spent:.2f} s of processor time"
-            print(f"  {name}: at most {told}; {worst / usual:.1f} times that without changes")
+        where = f"{count} aliases, {rate:.0f} changes a second"
+        told = verdict(total - good, 0)
+        self.rows.append([f"commands done; {where}", f"{good} of {total}", f"{total}", told])
+        for name, times in found.items():
+            worst, spent = (max(one[place] for one in times) for place in (1, 2))
+            usual = max(taken for _, taken, _ in calm[name])
+            told = f", {worst / usual:.1f} x that without changes, {spent:.2f} s of processor time"
+            self._row(f"{name}, at most", worst, 1, "s", told)
 
     def _commands(self, conf: Path, count: int) -> dict[str, list[tuple[bool, float, float]]]:
         found: dict[str, list[tuple[bool, float, float]]] = {}
@@ -167,23 +156,23 @@ class Bench:
         text = f"eth9:0-54 10.10.0.1/32+ kind macvlan\n{declared('eth8', others, 60)}"
         resident = watcher(self._installs, text, 55 + others)
         try:
-            print(f"freed: 55 aliases of a fallen device, {others} of another one")
-            self._free(resident.ticks, "without changes")
+            self._free(resident.used, f"{others} of another one, without changes")
             with changing("peth9", FAST) as reached:
                 time.sleep(1.0)
                 for _ in range(3):
-                    self._free(resident.ticks, f"{reached():.0f} changes a second")
+                    self._free(resident.used, f"{reached():.0f} changes a second")
         finally:
             resident.close()
 
-    def _free(self, ticks: Callable[[], int], how: str) -> None:
-        before, begin = ticks(), time.perf_counter()
+    def _free(self, used: Callable[[], float], how: str) -> None:
+        before, begin = used(), time.perf_counter()
         captured([IP, "link", "set", "eth9", "down"])
         self._until(lambda: not _aliases())
-        taken, spent = time.perf_counter() - begin, (ticks() - before) / TICK
+        taken, spent = time.perf_counter() - begin, (used() - before) / 1000
         captured([IP, "link", "set", "eth9", "up"])
         self._until(lambda: _aliases() == 55)
-        print(f"  {how}: {taken:.2f} s (target: 2), {spent:.2f} s of processor time")
+        told = f", {spent:.2f} s of processor time"
+        self._row(f"55 aliases of a fallen device freed; {how}", taken, 2, "s", told)
 
     @staticmethod
     def _until(right: Callable[[], bool]) -> None:
@@ -206,10 +195,9 @@ class Bench:
             hears.close()
             resident.close()
         back, told = (sorted(1000 * one for one in some) for some in zip(*times, strict=True))
-        print(f"crowd: one of {count} macvlans")
         for what, some in (("back", back), ("announced", told)):
-            print(f"  {what}: median {some[ROUNDS // 2]:.0f} ms, at most {some[-1]:.0f} ms"
-                  " (target: 30)")  # fmt: skip
+            most = f", at most {some[-1]:.0f} ms"
+            self._row(f"one lost of {count} macvlans {what}", some[ROUNDS // 2], 30, "ms", most)
 
     @staticmethod
     def _lost(number: int, hears: socket.socket) -> tuple[float, float]:
@@ -220,18 +208,22 @@ class Bench:
         while select.select([hears], [], [], 0)[0]:
             hears.recv(2048)
         local = bytes((10, 10, 0, number + 1))
-        begin = time.perf_counter()
-        captured([IP, "link", "del", f"eth9_{number}"])
         begin, back, told = time.perf_counter(), 0.0, 0.0
+        # Do not wait for the command, since events arrive at once.
+        undoing = subprocess.Popen([IP, "link", "del", f"eth9_{number}"], env=ENVIRONMENT)
         while not (back and told):
-            ready = select.select([hears, *events.filenos()], [], [], PATIENCE)[0]
+            ready = select.select([hears.fileno(), *events.filenos()], [], [], PATIENCE)[0]
             if not ready:
+                undoing.wait()
                 raise Failed("it is not back, or nobody was told")
-            for event in events.read() if ready != [hears] else ():
+            for event in events.read() if ready != [hears.fileno()] else ():
+                if event.what == DEPARTURE:
+                    begin = time.perf_counter()
                 if event.what == ADDRESS and event.new and event.subject.address.local == local:
                     back = time.perf_counter() - begin
-            if hears in ready and parse(hears.recv(2048)).sender == local:
+            if hears.fileno() in ready and parse(hears.recv(2048)).sender == local:
                 told = time.perf_counter() - begin
+        undoing.wait()
         events.close()
         return back, told
 
@@ -255,9 +247,10 @@ class Bench:
             whole = time.perf_counter() - begin
         finally:
             resident.close()
-        print(f"beside: one alias with acd rfc, which takes {whole:.1f} s")
-        print(f"  others: at most {1000 * max(healed):.0f} ms (target: 100)")
-        print(f"  a command that changes nothing, with its start: {1000 * max(ran):.0f} ms")
+        where = f"beside acd rfc, which takes {whole:.1f} s"
+        self._row(f"another alias back {where}", 1000 * max(healed), 100, "ms")
+        told = f"{1000 * max(ran):.0f} ms"
+        self.rows.append([f"a command that changes nothing {where}", told, "", ""])
 
 
 def _spent() -> float:
@@ -284,36 +277,15 @@ def staged() -> Stage:
 JOBS = ("commands", "freed", "crowd", "beside")
 
 
-def main() -> int:
-    """Enter a namespace, measure, and print; the exit status."""
-    options = _options()
-    if not options.outside:
-        inode = str(os.stat(HERE).st_ino)
-        helper = str(REPO / "tools" / "in-namespace")
-        os.execv(helper, [helper, sys.executable, __file__, *sys.argv[1:], "--outside", inode])
-    if str(os.stat(HERE).st_ino) == options.outside:
-        print("nothing is measured: no private namespace can be made here")
-        return 0
-    os.chmod("/run", 0o755)
-    bench = Bench(Installs(), quick=options.quick)
-    for job in options.jobs or JOBS:
+def section(run: Run) -> str:
+    """The figures as Markdown; a job that failed has a row that says so."""
+    bench = Bench(run.installs, quick=run.quick)
+    for job in JOBS:
         stage = staged()
         try:
             getattr(bench, job)()
         except (Failed, OSError) as problem:
-            print(f"{job}: {str(problem).strip()}")
+            bench.rows.append([job, str(problem).strip(), "", UNMEASURED])
         finally:
             stage.close()
-    return 0
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="netalias while others change the kernel.")
-    parser.add_argument("jobs", nargs="*", choices=[*JOBS, []], metavar="JOB")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--outside", default="", help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return table(("", "measured", "limit", ""), bench.rows)

@@ -1,18 +1,11 @@
-"""Conflict check and announcement of many addresses: ``python tools/bench/packets.py [OPTION...]``.
+"""Conflict check and announcement of many addresses, beside arping.
 
-    --quick     one round in place of three
-    --rounds N  N rounds
-    --write     put the figures into docs/performance.md
-
-Started with the Python of an environment in which netalias is installed (``make bench``). Two
-private namespaces with a cable between them; the far end has one of the addresses. arping (iputils)
+Two namespaces with a cable between them; the far end has one of the addresses. arping (iputils)
 runs once for each of a few addresses, and its time is scaled. Both take turns in every round.
-The exit status is always 0.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
@@ -20,16 +13,14 @@ import sys
 import time
 from collections.abc import Sequence
 
-from installs import REPO
+from page import duration, table, verdict
 from processes import Failed, Place, captured, silent
-from report import PACKETS, duration, keep, table
-from stage import IP
+from stage import IP, Run
 
 COUNT = 4000
 FEW = 10
 """Number of addresses for arping, which waits a second for each."""
 ROUNDS = 3
-HERE = "/proc/self/ns/net"
 
 PROGRAM = (
     """\
@@ -109,8 +100,20 @@ def measure(rounds: int) -> dict[str, list[float]]:
     return found
 
 
-def section(found: dict[str, list[float]]) -> str:
-    """The figures as Markdown."""
+TITLES = {
+    "check": "check, one probe and 200 ms, a conflict planted and found",
+    "announce": "announce as request and as reply, no rate limit",
+}
+INTRODUCTION = f"""\
+{COUNT} IPv4 addresses over one veth device, the far end in another namespace; medians. arping runs
+once for each of {FEW} addresses (`-D -c1 -w1`, `-A -c1`), which is multiplied by {COUNT // FEW};
+the ratio is that of whole processes.
+"""
+
+
+def section(run: Run) -> str:
+    """The figures as Markdown. Raises Failed."""
+    found = measure(1 if run.quick else ROUNDS)
     rows = []
     for name, limit in LIMITS.items():
         call = statistics.median(found[f"{name} call"])
@@ -122,54 +125,11 @@ def section(found: dict[str, list[float]]) -> str:
                 TITLES[name],
                 duration(call),
                 f"<= {limit:.0f} ms",
-                "reached" if call <= limit else "missed",
+                verdict(call, limit),
                 duration(process),
                 duration(other) if other else "-",
                 f"{other / process:.0f} x" if other else "-",
             ]
         )
     head = ("", "the call", "limit", "", "whole process", "arping, scaled", "ratio")
-    return f"{PACKETS}\n\n{INTRODUCTION}\n{table(head, rows)}\n"
-
-
-TITLES = {
-    "check": "check, one probe and 200 ms, a conflict planted and found",
-    "announce": "announce as request and as reply, no rate limit",
-}
-INTRODUCTION = f"""\
-Written by `python tools/bench/packets.py --write`. {COUNT} IPv4 addresses over one veth device, the
-far end in another namespace; medians. arping runs once for each of {FEW} addresses
-(`-D -c1 -w1`, `-A -c1`), which is multiplied by {COUNT // FEW}; the ratio is that of whole
-processes.
-"""
-
-
-def main() -> int:
-    """Enter a namespace, measure, print, and write with --write; the exit status."""
-    options = _options()
-    if not options.outside:
-        inode = str(os.stat(HERE).st_ino)
-        helper = str(REPO / "tools" / "in-namespace")
-        words = [sys.executable, __file__, *sys.argv[1:], "--outside", inode]
-        os.execv(helper, [helper, *words])
-    if str(os.stat(HERE).st_ino) == options.outside:
-        print("no packets: no private namespace can be made here")
-        return 0
-    text = section(measure(options.rounds or (1 if options.quick else ROUNDS)))
-    print(text)
-    if options.write:
-        keep(text)
-    return 0
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Conflict check and announcement, and arping.")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    parser.add_argument("--rounds", type=int, default=0)
-    parser.add_argument("--outside", default="", help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return f"{INTRODUCTION}\n{table(head, rows)}\n"

@@ -84,8 +84,8 @@ class Peer:
 
     name = ""
     remark = ""
-    kinds = (MACVLAN, LABEL)
-    operations = OPERATIONS
+    kinds: tuple[str, ...] = (MACVLAN, LABEL)
+    operations: tuple[str, ...] = OPERATIONS
     repeats: dict[str, int] = {}
     patience = float("inf")
     sysfs = False

@@ -67,6 +67,17 @@ def silent(words: Sequence[str]) -> float:
     return _timed(words, [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)], lambda: None)
 
 
+def used(words: Sequence[str]) -> float:
+    """Run a command with its output discarded; its milliseconds of processor time. Raises
+    Failed."""
+    discard = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    child = os.posix_spawn(words[0], [*words], ENVIRONMENT, file_actions=discard)
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        raise Failed(f"{' '.join(words)}: {os.waitstatus_to_exitcode(status)}")
+    return (usage.ru_utime + usage.ru_stime) * 1000
+
+
 def piped(words: Sequence[str]) -> float:
     """Run a command into a pipe that is read to its end; milliseconds. Raises Failed."""
     reader, writer = os.pipe()
@@ -105,7 +116,7 @@ def _timed(
     words: Sequence[str], actions: list[tuple[object, ...]], drain: Callable[[], None]
 ) -> float:
     begin = time.perf_counter()
-    child = os.posix_spawn(words[0], words, ENVIRONMENT, file_actions=actions)
+    child = os.posix_spawn(words[0], [*words], ENVIRONMENT, file_actions=actions)
     drain()
     _, status, _ = os.wait4(child, 0)
     end = time.perf_counter()

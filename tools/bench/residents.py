@@ -58,6 +58,10 @@ class Resident:
         words = (self._place / "stat").read_text().rpartition(")")[2].split()
         return int(words[11]) + int(words[12])
 
+    def used(self) -> float:
+        """Its milliseconds of processor time (/proc/PID/schedstat, in nanoseconds)."""
+        return int((self._place / "schedstat").read_text().split()[0]) / 1e6
+
     def memory(self, field: str = "VmRSS") -> float:
         """Megabytes of its resident set, with VmHWM of the peak (/proc/PID/status, proc(5))."""
         lines = (self._place / "status").read_text().splitlines()
@@ -107,7 +111,7 @@ class Floor:
             select.select(stream.filenos(), [], [])
             for event in list(stream.read()):
                 if kind == LABEL and gone(event) and event.what == ADDRESS:
-                    out.send(codec.new_address(NEW, 0, main, event.old.address))
+                    out.send(codec.new_address(NEW, 0, main, event.subject.address))
                 if kind == MACVLAN and event.what == DEPARTURE and event.device is not None:
                     _remake(out, socket.if_nametoindex, event.device.name, main)
 

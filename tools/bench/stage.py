@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
+from installs import Installs
 from processes import ENVIRONMENT, Failed, Place, captured
 
 IP = shutil.which("ip") or "/sbin/ip"
@@ -21,8 +22,19 @@ CALM = 2
 """Number of windows in a row below BUSY that make the machine idle."""
 BUSY = 0.1
 """Share of the processor time in a window."""
-PATIENCE = 5.0
+PATIENCE = 1.0
 """Seconds to wait for an idle machine; after that, measure anyway."""
+
+
+class Run:
+    """What was asked for: *quick* for small sizes, *whole* for everything slow, *writes* for
+    documents that are written."""
+
+    def __init__(self, installs: Installs, *, quick: bool, whole: bool, writes: bool) -> None:
+        self.installs = installs
+        self.quick = quick
+        self.whole = whole
+        self.writes = writes
 
 
 class TooLong(Failed):
@@ -97,7 +109,7 @@ def _run(words: Sequence[str], complaints: int, until: Callable[[], None] | None
         (os.POSIX_SPAWN_DUP2, complaints, 2),
     ]
     begin = time.perf_counter()
-    child = os.posix_spawn(words[0], words, ENVIRONMENT, file_actions=actions, setpgroup=0)
+    child = os.posix_spawn(words[0], [*words], ENVIRONMENT, file_actions=actions, setpgroup=0)
     try:
         if until is None:
             _wait(child)

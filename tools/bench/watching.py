@@ -1,17 +1,11 @@
-"""``netalias watch`` at work, beside keepalived: ``python tools/bench/watching.py [OPTION...]``.
+"""``netalias watch`` at work, beside keepalived.
 
-    --quick     few rounds, without the large numbers
-    --write     put the figures into docs/performance.md
-
-Started with the Python of an environment in which netalias is installed (``make bench``). Every job
-has a private namespace of its own with one veth device. A third process listens to the kernel's
-events; a time runs from the event that an alias has gone to the one that it is back. The exit
-status is always 0.
+Every job has a private namespace of its own with one veth device. A third process listens to the
+kernel's events; a time runs from the event that an alias has gone to the one that it is back.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
@@ -19,12 +13,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import processor
-from installs import REPO, Installs
-from processes import Failed, captured
-from report import WATCHING, duration, keep, table
+from installs import Installs
+from page import MISSED, REACHED, duration, table, verdict
+from processes import Failed, captured, used
 from residents import RUN, Floor, Resident, keepalived, version, watcher
-from stage import IP, Stage, idle
+from stage import IP, Run, Stage, idle
 from witness import (
     COUNT,
     LABEL,
@@ -33,6 +26,7 @@ from witness import (
     Healing,
     Witness,
     calm,
+    come_and_gone,
     declared,
     healed,
     rounds,
@@ -40,10 +34,6 @@ from witness import (
     undone,
 )
 
-from netalias.kernel.netlink import codec
-from netalias.model import AF_INET, Address
-
-HERE = "/proc/self/ns/net"
 LARGE = 4000
 ROUNDS = 40
 FEW = 8
@@ -56,10 +46,21 @@ LASTS = 3.0
 """Seconds of the storm."""
 TICK = os.sysconf("SC_CLK_TCK")
 
-# Milliseconds, milliseconds, megabytes.
+# Milliseconds, milliseconds, megabytes by the number of aliases.
 LIMIT_HEALED = 10.0
 LIMIT_STORM = 1000.0
-LIMIT_MEMORY = 80.0
+LIMIT_MEMORY = {COUNT: 25.0, LARGE: 30.0}
+LIMIT_START = 3.0
+"""Multiples of the bare readings."""
+
+READINGS = """\
+import socket, struct
+kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+for kind, body in ((18, 16), (22, 8), (26, 12)):  # RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE
+    kernel.send(struct.pack("=IHHII", 16 + body, kind, 0x301, 1, 0) + bytes(body))
+    while struct.unpack_from("=IH", kernel.recv(65536)[-20:]) != (20, 3):  # NLMSG_DONE
+        pass
+"""
 
 
 class Figures:
@@ -77,13 +78,13 @@ class Figures:
         median = statistics.median(found.times)
         word = ""
         if who == "netalias watch":
-            word = "reached" if median <= LIMIT_HEALED else f"missed: <= {LIMIT_HEALED:.0f} ms"
+            word = f"<= {LIMIT_HEALED:.0f} ms: {verdict(median, LIMIT_HEALED)}"
         cells = [duration(median), duration(max(found.times)), str(len(found.others))]
         self.healing.append([who, what, *cells, word])
 
     def cost(self, what: str, value: str, limit: str, reached: bool) -> None:
         """Add a figure with its limit."""
-        self.costs.append([what, value, limit, "reached" if reached else "missed"])
+        self.costs.append([what, value, limit, REACHED if reached else MISSED])
 
 
 class Bench:
@@ -156,6 +157,7 @@ class Bench:
                 self._costs(resident, kind, count)
             finally:
                 resident.close()
+            self._start(kind, count)
         except (Failed, OSError) as problem:
             self.figures.cost(f"{count} {kind}s", str(problem).strip(), "", False)
         finally:
@@ -164,9 +166,9 @@ class Bench:
     def _costs(self, resident: Resident, kind: str, count: int) -> None:
         add = self.figures.cost
         calm()
-        memory = resident.memory()
-        limit = f"<= {LIMIT_MEMORY:.0f} MB"
-        add(f"memory, {count} {kind}s", f"{memory:.1f} MB", limit, memory <= LIMIT_MEMORY)
+        memory, most = resident.memory(), LIMIT_MEMORY[count]
+        limit = f"<= {most:.0f} MB"
+        add(f"memory, {count} {kind}s", f"{memory:.1f} MB", limit, memory <= most)
         if count != COUNT:
             return
         before = resident.ticks()
@@ -180,7 +182,18 @@ class Bench:
             what = f"after {changes} changes of addresses, {how}; {count} {kind}s"
             add(what, duration(taken), f"<= {LIMIT_STORM:.0f} ms", taken <= LIMIT_STORM)
         peak = resident.memory("VmHWM")
-        add(f"memory at most, {count} {kind}s", f"{peak:.1f} MB", limit, peak <= LIMIT_MEMORY)
+        add(f"memory at most, {count} {kind}s", f"{peak:.1f} MB", limit, peak <= most)
+
+    def _start(self, kind: str, count: int) -> None:
+        """Measure the start of a watcher that finds everything as declared."""
+        resident = watcher(self._installs, declared(kind, count), count)
+        taken = resident.used()
+        resident.close()
+        bare = used([sys.executable, "-c", READINGS])
+        ratio = taken / bare
+        text = f"{taken:.0f} ms, {ratio:.1f} x the bare readings"
+        limit = f"<= {LIMIT_START:g} x"
+        self.figures.cost(f"start, {count} {kind}s standing", text, limit, ratio <= LIMIT_START)
 
 
 def stormed(kind: str, rate: int, changes: int) -> tuple[float, float]:
@@ -195,11 +208,7 @@ def stormed(kind: str, rate: int, changes: int) -> tuple[float, float]:
     for number in range(changes // 100):
         if rate:
             time.sleep(max(0.0, begin + number * 100 / rate - time.perf_counter()))
-        packed = b"".join(
-            make(0, lo, Address(lo, AF_INET, bytes((10, 200, number & 255, one)), 32))
-            for one in range(50)
-            for make in (codec.add_address, codec.del_address)
-        )
+        packed = come_and_gone(lo, number, 50)
         if number == changes // 100 - 1:
             captured([IP, *undone(kind, 500)])
         out.send(packed)
@@ -230,59 +239,22 @@ def _stage() -> Stage:
     return Stage()
 
 
-def section(figures: Figures) -> str:
-    """The section of docs/performance.md: heading and tables."""
+def section(run: Run) -> str:
+    """The figures as Markdown."""
+    figures = Bench(run.installs, quick=run.quick).measure()
     head = ("", "undone", "median", "at most", "others touched", "")
-    introduction = INTRODUCTION.format(
-        day=time.strftime("%Y-%m-%d"),
-        release=os.uname().release,
-        processors=os.cpu_count(),
-        processor=processor(),
-        version=version(),
-    )
-    parts = [WATCHING, introduction, table(head, figures.healing)]
+    parts = [INTRODUCTION.format(version=version()), table(head, figures.healing)]
     parts += [table(("", "measured", "limit", ""), figures.costs)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 INTRODUCTION = """\
-Written by `python tools/bench/watching.py --write` on {day}, Linux {release},
-{processors} processors ({processor}), other work on them. A third
-process listens to the announcements of the kernel. It counts the time from the announcement that an
-alias has gone to the announcement that it is back, an alias device up, with both names and its
-address. "Others touched" is the number of other devices and addresses that were announced
-meanwhile, with keepalived for two seconds more. The floor is a Python program that has its
-messages ready. keepalived{version} has the same addresses in one instance, and nobody else on
-its network. After a storm both the kernel and the text of aliases have to be right.
+A third process listens to the announcements of the kernel. It counts the time from the announcement
+that an alias has gone to the announcement that it is back, an alias device up, with both names and
+its address. "Others touched" is the number of other devices and addresses that were announced
+meanwhile, with keepalived for two seconds more. The floor is a Python program that has its messages
+ready. keepalived{version} has the same addresses in one instance, and nobody else on its network.
+After a storm both the kernel and the text of aliases have to be right. The start is the processor
+time of a watcher whose aliases stand already, until it is ready; the bare readings are a Python
+that asks for the links, addresses and routes and throws the answers away.
 """
-
-
-def main() -> int:
-    """Enter a namespace, measure, print, and write with --write; the exit status."""
-    options = _options()
-    if not options.outside:
-        inode = str(os.stat(HERE).st_ino)
-        helper = str(REPO / "tools" / "in-namespace")
-        words = [sys.executable, __file__, *sys.argv[1:], "--outside", inode]
-        os.execv(helper, [helper, *words])
-    if str(os.stat(HERE).st_ino) == options.outside:
-        print("no watching: no private namespace can be made here")
-        return 0
-    os.chmod("/run", 0o755)
-    text = section(Bench(Installs(), quick=options.quick).measure())
-    print(text)
-    if options.write:
-        keep(text)
-    return 0
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="A watcher at work, and keepalived.")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    parser.add_argument("--outside", default="", help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,9 +9,11 @@ import time
 from processes import ENVIRONMENT, Failed
 from stage import IP
 
+from netalias.kernel.netlink import codec
 from netalias.kernel.netlink.monitor import Monitor
-from netalias.model import Address
+from netalias.model import AF_INET, Address
 from netalias.model.events import ADDRESS, DEPARTURE, LINK, Event
+from netalias.model.steps import AddAddress, DelAddress
 
 MACVLAN, LABEL = "macvlan", "label"
 COUNT = 1000
@@ -34,6 +36,18 @@ def undone(kind: str, number: int) -> list[str]:
     if kind == MACVLAN:
         return ["link", "del", f"eth9_{number}"]
     return ["addr", "del", f"{address(number)}/32", "dev", "eth9"]
+
+
+def come_and_gone(index: int, number: int, count: int) -> bytes:
+    """Messages that add *count* addresses to a device and delete them again, one by one."""
+    found = []
+    for one in range(count):
+        entry = Address(index, AF_INET, bytes((10, 200, number & 255, one)), 32)
+        found += [
+            codec.add_address(0, index, AddAddress("", index, entry)),
+            codec.del_address(0, index, DelAddress("", index, entry)),
+        ]
+    return b"".join(found)
 
 
 class Witness:
