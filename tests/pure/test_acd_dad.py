@@ -277,6 +277,6 @@ def test_a_main_device_that_is_not_there_leaves_nothing_open() -> None:
 
 def test_numbers_are_those_of_the_header() -> None:
     """linux/if_addr.h."""
-    from netalias.kernel.netlink.spec import IFA_F
+    from netalias.kernel.netlink.numbers import IFA_F
 
     assert IFA_F["IFA_F_OPTIMISTIC"] == dad.IFA_F_OPTIMISTIC

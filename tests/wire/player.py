@@ -14,7 +14,7 @@ from typing import Any
 
 from wire_cases import address_message, done_message, error_message, link_message
 
-from netalias.kernel.netlink import spec
+from netalias.kernel.netlink import numbers, spec
 from netalias.model import AF_INET, Address, Device
 
 LO = Device(1, "lo", 0x49, 772, mtu=65536)
@@ -121,11 +121,11 @@ class Player:
 
 
 def is_dump(request: Any) -> bool:
-    return bool(request.flags & spec.NLM_F["RTM_GETLINK"]["NLM_F_ROOT"])
+    return bool(request.flags & numbers.NLM_F["RTM_GETLINK"]["NLM_F_ROOT"])
 
 
 def wants_ack(request: Any) -> bool:
-    return bool(request.flags & spec.NLM_F["RTM_NEWLINK"]["NLM_F_ACK"])
+    return bool(request.flags & numbers.NLM_F["RTM_NEWLINK"]["NLM_F_ACK"])
 
 
 def acknowledge(request: Any) -> Iterator[bytes]:

@@ -16,12 +16,12 @@ from wire_cases import done_message, error_message, few, indexes, message, seque
 
 from netalias import errors
 from netalias.kernel import netlink
-from netalias.kernel.netlink import codec, neighbours, spec
+from netalias.kernel.netlink import codec, neighbours, numbers, spec
 from netalias.model import AF_INET, AF_INET6
 from netalias.model.neighbours import Proxy, Surroundings
 
 SIZES = {AF_INET: 4, AF_INET6: 16}
-NTF_PROXY = spec.NTF["NTF_PROXY"]
+NTF_PROXY = numbers.NTF["NTF_PROXY"]
 READERS = (
     neighbours.read_proxy,
     neighbours.read_delay,
@@ -106,15 +106,15 @@ def read(reader: Callable[[bytes, int, int], Any], made: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     ("prefix", "table"),
     [
-        ("RTM_", spec.TYPES),
-        ("NTF_", spec.NTF),
-        ("NUD_", spec.NUD),
-        ("NDA_", spec.NDA),
-        ("NDTA_", spec.NDTA),
-        ("NDTPA_", spec.NDTPA),
-        ("NETCONFA_", {**spec.NETCONFA, "NETCONFA_IFINDEX_ALL": -1}),
-        ("RTA_", spec.RTA),
-        ("RTN_", spec.RTN),
+        ("RTM_", numbers.TYPES),
+        ("NTF_", numbers.NTF),
+        ("NUD_", numbers.NUD),
+        ("NDA_", numbers.NDA),
+        ("NDTA_", numbers.NDTA),
+        ("NDTPA_", numbers.NDTPA),
+        ("NETCONFA_", {**numbers.NETCONFA, "NETCONFA_IFINDEX_ALL": -1}),
+        ("RTA_", numbers.RTA),
+        ("RTN_", numbers.RTN),
     ],
 )
 def test_both_know_the_same_numbers(prefix: str, table: dict[str, int]) -> None:
@@ -197,7 +197,7 @@ def test_read_settings(index: int, forwarding: int, answering: int) -> None:
     assert found == (index, (forwarding > 0, answering > 0))
 
 
-@pytest.mark.parametrize("kind", spec.RTN)
+@pytest.mark.parametrize("kind", numbers.RTN)
 def test_read_route(kind: str) -> None:
     """Only what is sent on, or stays at this host, leads anywhere."""
     leads = {"RTN_UNICAST": (7, False), "RTN_LOCAL": (7, True)}

@@ -23,7 +23,7 @@ from wire_cases import (
 
 from netalias import errors
 from netalias.kernel import netlink
-from netalias.kernel.netlink import codec, spec
+from netalias.kernel.netlink import codec, numbers, spec
 from netalias.kernel.netlink.fingerprint import PORT_ID, Fingerprinted
 from netalias.model import AF_INET, AF_INET6, PROTOCOL, Address, Device, Snapshot, Stats
 from netalias.model.steps import AddAltname
@@ -405,7 +405,7 @@ def test_many_devices(player: Player) -> None:
 RawLink = tuple[int, list[tuple[int, bytes]]]
 """Index and attributes: type and payload."""
 
-LEFT_OUT = {spec.IFLA[name] for name in ("IFLA_STATS", "IFLA_STATS64", "IFLA_AF_SPEC")}
+LEFT_OUT = {numbers.IFLA[name] for name in ("IFLA_STATS", "IFLA_STATS64", "IFLA_AF_SPEC")}
 payloads = st.sampled_from([bytes(4), b"\1\2\3\4", bytes(8), b"\1\2\3\4\5\6\7\x08", b"\1"])
 """None looks like the header of counters, which no value of the kernel does."""
 
@@ -556,7 +556,7 @@ def sysctls(family: int, kind: int, count: int, own: int, drawn: int) -> bytes:
     conf = codec.attr(kind, b"".join(value.to_bytes(4, "little") for value in values))
     inet6 = codec.attr(10, codec.attr(5, bytes(8) + drawn.to_bytes(4, "little")))
     payload = codec.attr(family, conf) + inet6
-    return heard(raw([(1, [(3, b"eth0"), (spec.IFLA["IFLA_AF_SPEC"], payload)])]))
+    return heard(raw([(1, [(3, b"eth0"), (numbers.IFLA["IFLA_AF_SPEC"], payload)])]))
 
 
 @pytest.mark.parametrize("count", [20, 33])

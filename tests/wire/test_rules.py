@@ -12,7 +12,7 @@ from wire_cases import few, indexes, message, sequences, u32
 
 from netalias import errors
 from netalias.kernel import netlink
-from netalias.kernel.netlink import codec, rules, spec
+from netalias.kernel.netlink import codec, numbers, rules, spec
 from netalias.model import AF_INET, AF_INET6, PROTOCOL, RT_SCOPE_LINK
 from netalias.model.gateways import Rule, Way
 
@@ -88,11 +88,11 @@ def route_message(way: Way, protocol: int = PROTOCOL, kind: str = "RTN_UNICAST")
 @pytest.mark.parametrize(
     ("prefix", "table"),
     [
-        ("RTM_", spec.TYPES),
-        ("FRA_", spec.FRA),
-        ("FR_ACT_", spec.FR_ACT),
-        ("RTA_", spec.RTA),
-        ("RTN_", spec.RTN),
+        ("RTM_", numbers.TYPES),
+        ("FRA_", numbers.FRA),
+        ("FR_ACT_", numbers.FR_ACT),
+        ("RTA_", numbers.RTA),
+        ("RTN_", numbers.RTN),
     ],
 )
 def test_both_know_the_same_numbers(prefix: str, table: dict[str, int]) -> None:

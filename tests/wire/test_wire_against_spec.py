@@ -31,7 +31,7 @@ from wire_cases import (
 
 from netalias import model
 from netalias.kernel import netlink
-from netalias.kernel.netlink import codec, group_delete, spec
+from netalias.kernel.netlink import codec, group_delete, numbers, spec
 from netalias.model import AF_INET, AF_INET6, Address, Device
 from netalias.model.leases import MarkAddress
 from netalias.model.steps import (
@@ -44,7 +44,7 @@ from netalias.model.steps import (
     SetLink,
 )
 
-NEW = spec.NLM_F["RTM_NEWLINK"]
+NEW = numbers.NLM_F["RTM_NEWLINK"]
 CREATE = NEW["NLM_F_REQUEST"] | NEW["NLM_F_CREATE"] | NEW["NLM_F_EXCL"]
 REQUEST = NEW["NLM_F_REQUEST"]
 ACK = NEW["NLM_F_ACK"]
@@ -90,7 +90,7 @@ def read(packed: bytes) -> list[Any]:
 # Numbers
 
 
-def numbers(module: Any, prefix: str) -> dict[str, int]:
+def constants_of(module: Any, prefix: str) -> dict[str, int]:
     """The constants of a module whose names begin so."""
     return {name: value for name, value in vars(module).items() if name.startswith(prefix)}
 
@@ -98,30 +98,30 @@ def numbers(module: Any, prefix: str) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("module", "prefix", "table"),
     [
-        (codec, "RTM_", spec.TYPES),
-        (codec, "NLMSG_", spec.TYPES),
+        (codec, "RTM_", numbers.TYPES),
+        (codec, "NLMSG_", numbers.TYPES),
         (
             codec,
             "IFLA_",
             {
-                **spec.IFLA,
-                **spec.IFLA_INFO,
-                **spec.IFLA_MACVLAN,
-                **spec.IFLA_IPVLAN,
-                **spec.IFLA_INET,
-                **spec.IFLA_INET6,
+                **numbers.IFLA,
+                **numbers.IFLA_INFO,
+                **numbers.IFLA_MACVLAN,
+                **numbers.IFLA_IPVLAN,
+                **numbers.IFLA_INET,
+                **numbers.IFLA_INET6,
             },
         ),
-        (codec, "IFA_", {**spec.IFA, **spec.IFA_F}),
-        (codec, "NLMSGERR_", spec.NLMSGERR_ATTR),
+        (codec, "IFA_", {**numbers.IFA, **numbers.IFA_F}),
+        (codec, "NLMSGERR_", numbers.NLMSGERR_ATTR),
         (codec, "NLA_", {"NLA_TYPE_MASK": 0x3FFF, "NLA_F_NESTED": 0x8000}),
-        (model, "IFF_", spec.IFF),
-        (model, "IFA_F_", spec.IFA_F),
+        (model, "IFF_", numbers.IFF),
+        (model, "IFA_F_", numbers.IFA_F),
     ],
 )
 def test_both_know_the_same_numbers(module: Any, prefix: str, table: dict[str, int]) -> None:
     """A constant of the hot path has the number that the specification gives to its name."""
-    constants = numbers(module, prefix)
+    constants = constants_of(module, prefix)
     assert constants
     assert constants == {name: table[name] for name in constants}
 
@@ -129,16 +129,16 @@ def test_both_know_the_same_numbers(module: Any, prefix: str, table: dict[str, i
 def test_both_know_the_same_message_flags() -> None:
     """NLM_F_* mean different bits in different messages; each is in one group at least."""
     groups = {}
-    for table in spec.NLM_F.values():
+    for table in numbers.NLM_F.values():
         groups.update(table)
-    constants = numbers(codec, "NLM_F_")
+    constants = constants_of(codec, "NLM_F_")
     assert constants.pop("NLM_F_DUMP") == groups["NLM_F_ROOT"] | groups["NLM_F_MATCH"]
     assert constants == {name: groups[name] for name in constants}
 
 
 def test_both_know_the_same_ipv4_settings() -> None:
     """The settings that are written have the numbers of linux/ip.h."""
-    assert {name: spec.IPV4_DEVCONF[name] for name in codec.DEVCONF} == codec.DEVCONF
+    assert {name: numbers.IPV4_DEVCONF[name] for name in codec.DEVCONF} == codec.DEVCONF
 
 
 # What codec.py writes
@@ -354,7 +354,7 @@ def test_del_address(sequence: int, index: int, entry: Address) -> None:
 @given(sequences, names(), u8)
 def test_questions(sequence: int, name: str, family: int) -> None:
     """The dumps ask for everything; the header of a dump is zero, as strict checking wants it."""
-    get = spec.NLM_F["RTM_GETLINK"]
+    get = numbers.NLM_F["RTM_GETLINK"]
     dump = REQUEST | get["NLM_F_ROOT"] | get["NLM_F_MATCH"]
     links = body(codec.get_links(sequence), "RTM_GETLINK", dump, sequence)
     assert [(item.type, item.value) for item in links.attributes] == [("IFLA_EXT_MASK", 8)]

@@ -15,13 +15,13 @@ A message is a Container::
     type="RTM_NEWLINK" flags=NLM_F_REQUEST|NLM_F_CREATE sequence=1 port=0
     body=Container(ifi_family=0, ..., attributes=[Container(type="IFLA_MTU", value=1500, ...)])
 
-Types are strings, or numbers where the tables below know no name; flags are numbers that print as
+Types are strings, or numbers where numbers.py has no name for them; flags are numbers that print as
 names and may be given as lists of names; payloads of attributes without a name stay bytes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from construct import (  # type: ignore[import-untyped]
     Adapter,
@@ -51,306 +51,17 @@ from construct import (  # type: ignore[import-untyped]
     this,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-# Numbers and their names ----------------------------------------------------------------------
-
-NLA_F_NESTED = 0x8000
-NLA_F_NET_BYTEORDER = 0x4000
-NLA_TYPE_MASK = 0x3FFF
-
-TYPES = {
-    "NLMSG_NOOP": 1,
-    "NLMSG_ERROR": 2,
-    "NLMSG_DONE": 3,
-    "NLMSG_OVERRUN": 4,
-    "RTM_NEWLINK": 16,
-    "RTM_DELLINK": 17,
-    "RTM_GETLINK": 18,
-    "RTM_SETLINK": 19,
-    "RTM_NEWADDR": 20,
-    "RTM_DELADDR": 21,
-    "RTM_GETADDR": 22,
-    "RTM_NEWROUTE": 24,
-    "RTM_DELROUTE": 25,
-    "RTM_GETROUTE": 26,
-    "RTM_NEWNEIGH": 28,
-    "RTM_DELNEIGH": 29,
-    "RTM_GETNEIGH": 30,
-    "RTM_NEWRULE": 32,
-    "RTM_DELRULE": 33,
-    "RTM_GETRULE": 34,
-    "RTM_NEWNEIGHTBL": 64,
-    "RTM_GETNEIGHTBL": 66,
-    "RTM_NEWNETCONF": 80,
-    "RTM_GETNETCONF": 82,
-    "RTM_NEWLINKPROP": 108,
-    "RTM_DELLINKPROP": 109,
-}
-"""nlmsg_type: linux/netlink.h NLMSG_*, linux/rtnetlink.h RTM_*."""
-
-_ALL = {
-    "NLM_F_REQUEST": 0x01,
-    "NLM_F_MULTI": 0x02,
-    "NLM_F_ACK": 0x04,
-    "NLM_F_ECHO": 0x08,
-    "NLM_F_DUMP_INTR": 0x10,
-    "NLM_F_DUMP_FILTERED": 0x20,
-}
-_GET = {**_ALL, "NLM_F_ROOT": 0x100, "NLM_F_MATCH": 0x200, "NLM_F_ATOMIC": 0x400}
-_NEW = {
-    **_ALL,
-    "NLM_F_REPLACE": 0x100,
-    "NLM_F_EXCL": 0x200,
-    "NLM_F_CREATE": 0x400,
-    "NLM_F_APPEND": 0x800,
-}
-_DELETE = {**_ALL, "NLM_F_NONREC": 0x100, "NLM_F_BULK": 0x200}
-_ACK = {**_ALL, "NLM_F_CAPPED": 0x100, "NLM_F_ACK_TLVS": 0x200}
-
-NLM_F = {
-    "NLMSG_ERROR": _ACK,
-    "NLMSG_DONE": _ACK,
-    "RTM_NEWLINK": _NEW,
-    "RTM_DELLINK": _DELETE,
-    "RTM_GETLINK": _GET,
-    "RTM_SETLINK": _NEW,
-    "RTM_NEWADDR": _NEW,
-    "RTM_DELADDR": _DELETE,
-    "RTM_GETADDR": _GET,
-    "RTM_NEWROUTE": _NEW,
-    "RTM_DELROUTE": _DELETE,
-    "RTM_GETROUTE": _GET,
-    "RTM_NEWNEIGH": _NEW,
-    "RTM_DELNEIGH": _DELETE,
-    "RTM_GETNEIGH": _GET,
-    "RTM_NEWRULE": _NEW,
-    "RTM_DELRULE": _DELETE,
-    "RTM_GETRULE": _GET,
-    "RTM_NEWNEIGHTBL": _NEW,
-    "RTM_GETNEIGHTBL": _GET,
-    "RTM_NEWNETCONF": _NEW,
-    "RTM_GETNETCONF": _GET,
-    "RTM_NEWLINKPROP": _NEW,
-    "RTM_DELLINKPROP": _DELETE,
-}
-"""nlmsg_flags by type: the bits from 0x100 on mean something else in each group."""
-
-IFF = {
-    "IFF_UP": 0x1,
-    "IFF_BROADCAST": 0x2,
-    "IFF_DEBUG": 0x4,
-    "IFF_LOOPBACK": 0x8,
-    "IFF_POINTOPOINT": 0x10,
-    "IFF_NOTRAILERS": 0x20,
-    "IFF_RUNNING": 0x40,
-    "IFF_NOARP": 0x80,
-    "IFF_PROMISC": 0x100,
-    "IFF_ALLMULTI": 0x200,
-    "IFF_MASTER": 0x400,
-    "IFF_SLAVE": 0x800,
-    "IFF_MULTICAST": 0x1000,
-    "IFF_PORTSEL": 0x2000,
-    "IFF_AUTOMEDIA": 0x4000,
-    "IFF_DYNAMIC": 0x8000,
-    "IFF_LOWER_UP": 0x10000,
-    "IFF_DORMANT": 0x20000,
-    "IFF_ECHO": 0x40000,
-}
-"""ifi_flags and ifi_change: linux/if.h net_device_flags."""
-
-IFA_F = {
-    "IFA_F_SECONDARY": 0x01,
-    "IFA_F_NODAD": 0x02,
-    "IFA_F_OPTIMISTIC": 0x04,
-    "IFA_F_DADFAILED": 0x08,
-    "IFA_F_HOMEADDRESS": 0x10,
-    "IFA_F_DEPRECATED": 0x20,
-    "IFA_F_TENTATIVE": 0x40,
-    "IFA_F_PERMANENT": 0x80,
-    "IFA_F_MANAGETEMPADDR": 0x100,
-    "IFA_F_NOPREFIXROUTE": 0x200,
-    "IFA_F_MCAUTOJOIN": 0x400,
-    "IFA_F_STABLE_PRIVACY": 0x800,
-}
-"""ifa_flags (the low eight) and IFA_FLAGS: linux/if_addr.h."""
-
-NTF = {
-    "NTF_USE": 0x01,
-    "NTF_SELF": 0x02,
-    "NTF_MASTER": 0x04,
-    "NTF_PROXY": 0x08,
-    "NTF_EXT_LEARNED": 0x10,
-    "NTF_OFFLOADED": 0x20,
-    "NTF_STICKY": 0x40,
-    "NTF_ROUTER": 0x80,
-}
-"""ndm_flags: linux/neighbour.h."""
-
-NUD = {
-    "NUD_INCOMPLETE": 0x01,
-    "NUD_REACHABLE": 0x02,
-    "NUD_STALE": 0x04,
-    "NUD_DELAY": 0x08,
-    "NUD_PROBE": 0x10,
-    "NUD_FAILED": 0x20,
-    "NUD_NOARP": 0x40,
-    "NUD_PERMANENT": 0x80,
-}
-"""ndm_state: linux/neighbour.h."""
-
-
-def _number(names: str) -> dict[str, int]:
-    """An enum of a header: names in the order of their numbers, from 0."""
-    return {name: number for number, name in enumerate(names.split())}
-
-
-IFLA = _number(
-    """
-    IFLA_UNSPEC IFLA_ADDRESS IFLA_BROADCAST IFLA_IFNAME IFLA_MTU IFLA_LINK IFLA_QDISC IFLA_STATS
-    IFLA_COST IFLA_PRIORITY IFLA_MASTER IFLA_WIRELESS IFLA_PROTINFO IFLA_TXQLEN IFLA_MAP
-    IFLA_WEIGHT IFLA_OPERSTATE IFLA_LINKMODE IFLA_LINKINFO IFLA_NET_NS_PID IFLA_IFALIAS
-    IFLA_NUM_VF IFLA_VFINFO_LIST IFLA_STATS64 IFLA_VF_PORTS IFLA_PORT_SELF IFLA_AF_SPEC IFLA_GROUP
-    IFLA_NET_NS_FD IFLA_EXT_MASK IFLA_PROMISCUITY IFLA_NUM_TX_QUEUES IFLA_NUM_RX_QUEUES
-    IFLA_CARRIER IFLA_PHYS_PORT_ID IFLA_CARRIER_CHANGES IFLA_PHYS_SWITCH_ID IFLA_LINK_NETNSID
-    IFLA_PHYS_PORT_NAME IFLA_PROTO_DOWN IFLA_GSO_MAX_SEGS IFLA_GSO_MAX_SIZE IFLA_PAD IFLA_XDP
-    IFLA_EVENT IFLA_NEW_NETNSID IFLA_TARGET_NETNSID IFLA_CARRIER_UP_COUNT IFLA_CARRIER_DOWN_COUNT
-    IFLA_NEW_IFINDEX IFLA_MIN_MTU IFLA_MAX_MTU IFLA_PROP_LIST IFLA_ALT_IFNAME IFLA_PERM_ADDRESS
-    IFLA_PROTO_DOWN_REASON IFLA_PARENT_DEV_NAME IFLA_PARENT_DEV_BUS_NAME IFLA_GRO_MAX_SIZE
-    IFLA_TSO_MAX_SIZE IFLA_TSO_MAX_SEGS IFLA_ALLMULTI
-    """
-)
-IFLA_INFO = _number(
-    """
-    IFLA_INFO_UNSPEC IFLA_INFO_KIND IFLA_INFO_DATA IFLA_INFO_XSTATS IFLA_INFO_SLAVE_KIND
-    IFLA_INFO_SLAVE_DATA
-    """
-)
-IFLA_MACVLAN = _number("IFLA_MACVLAN_UNSPEC IFLA_MACVLAN_MODE IFLA_MACVLAN_FLAGS")
-IFLA_IPVLAN = _number("IFLA_IPVLAN_UNSPEC IFLA_IPVLAN_MODE IFLA_IPVLAN_FLAGS")
-IFLA_INET = _number("IFLA_INET_UNSPEC IFLA_INET_CONF")
-IFLA_INET6 = _number(
-    """
-    IFLA_INET6_UNSPEC IFLA_INET6_FLAGS IFLA_INET6_CONF IFLA_INET6_STATS IFLA_INET6_MCAST
-    IFLA_INET6_CACHEINFO IFLA_INET6_ICMP6STATS IFLA_INET6_TOKEN IFLA_INET6_ADDR_GEN_MODE
-    """
-)
-AF = {"AF_INET": 2, "AF_BRIDGE": 7, "AF_INET6": 10, "AF_MPLS": 28, "AF_MCTP": 45}
-IPV4_DEVCONF = _number(
-    """
-    unspec forwarding mc_forwarding proxy_arp accept_redirects secure_redirects send_redirects
-    shared_media rp_filter accept_source_route bootp_relay log_martians tag arp_filter medium_id
-    disable_xfrm disable_policy force_igmp_version arp_announce arp_ignore promote_secondaries
-    arp_accept arp_notify accept_local src_valid_mark proxy_arp_pvlan route_localnet
-    igmpv2_unsolicited_report_interval igmpv3_unsolicited_report_interval
-    ignore_routes_with_linkdown drop_unicast_in_l2_multicast drop_gratuitous_arp bc_forwarding
-    arp_evict_nocarrier
-    """
-)
-"""IPV4_DEVCONF_* of linux/ip.h, by the names of net.ipv4.conf."""
-IFA = _number(
-    """
-    IFA_UNSPEC IFA_ADDRESS IFA_LOCAL IFA_LABEL IFA_BROADCAST IFA_ANYCAST IFA_CACHEINFO
-    IFA_MULTICAST IFA_FLAGS IFA_RT_PRIORITY IFA_TARGET_NETNSID IFA_PROTO
-    """
-)
-NDA = _number(
-    """
-    NDA_UNSPEC NDA_DST NDA_LLADDR NDA_CACHEINFO NDA_PROBES NDA_VLAN NDA_PORT NDA_VNI NDA_IFINDEX
-    NDA_MASTER NDA_LINK_NETNSID NDA_SRC_VNI NDA_PROTOCOL NDA_NH_ID NDA_FDB_EXT_ATTRS NDA_FLAGS_EXT
-    """
-)
-NDTA = _number(
-    """
-    NDTA_UNSPEC NDTA_NAME NDTA_THRESH1 NDTA_THRESH2 NDTA_THRESH3 NDTA_CONFIG NDTA_PARMS NDTA_STATS
-    NDTA_GC_INTERVAL NDTA_PAD
-    """
-)
-NDTPA = _number(
-    """
-    NDTPA_UNSPEC NDTPA_IFINDEX NDTPA_REFCNT NDTPA_REACHABLE_TIME NDTPA_BASE_REACHABLE_TIME
-    NDTPA_RETRANS_TIME NDTPA_GC_STALETIME NDTPA_DELAY_PROBE_TIME NDTPA_QUEUE_LEN NDTPA_APP_PROBES
-    NDTPA_UCAST_PROBES NDTPA_MCAST_PROBES NDTPA_ANYCAST_DELAY NDTPA_PROXY_DELAY NDTPA_PROXY_QLEN
-    NDTPA_LOCKTIME NDTPA_QUEUE_LENBYTES NDTPA_MCAST_REPROBES NDTPA_PAD
-    """
-)
-NETCONFA = _number(
-    """
-    NETCONFA_UNSPEC NETCONFA_IFINDEX NETCONFA_FORWARDING NETCONFA_RP_FILTER NETCONFA_MC_FORWARDING
-    NETCONFA_PROXY_NEIGH NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN NETCONFA_INPUT NETCONFA_BC_FORWARDING
-    """
-)
-FRA = _number(
-    """
-    FRA_UNSPEC FRA_DST FRA_SRC FRA_IIFNAME FRA_GOTO FRA_UNUSED2 FRA_PRIORITY FRA_UNUSED3 FRA_UNUSED4
-    FRA_UNUSED5 FRA_FWMARK FRA_FLOW FRA_TUN_ID FRA_SUPPRESS_IFGROUP FRA_SUPPRESS_PREFIXLEN FRA_TABLE
-    FRA_FWMASK FRA_OIFNAME FRA_PAD FRA_L3MDEV FRA_UID_RANGE FRA_PROTOCOL FRA_IP_PROTO
-    FRA_SPORT_RANGE FRA_DPORT_RANGE FRA_DSCP FRA_FLOWLABEL FRA_FLOWLABEL_MASK
-    """
-)
-FR_ACT = _number(
-    """
-    FR_ACT_UNSPEC FR_ACT_TO_TBL FR_ACT_GOTO FR_ACT_NOP FR_ACT_RES3 FR_ACT_RES4 FR_ACT_BLACKHOLE
-    FR_ACT_UNREACHABLE FR_ACT_PROHIBIT
-    """
-)
-"""Attributes and actions of a rule: linux/fib_rules.h."""
-RTA = _number(
-    """
-    RTA_UNSPEC RTA_DST RTA_SRC RTA_IIF RTA_OIF RTA_GATEWAY RTA_PRIORITY RTA_PREFSRC RTA_METRICS
-    RTA_MULTIPATH RTA_PROTOINFO RTA_FLOW RTA_CACHEINFO RTA_SESSION RTA_MP_ALGO RTA_TABLE
-    """
-)
-RTN = _number(
-    """
-    RTN_UNSPEC RTN_UNICAST RTN_LOCAL RTN_BROADCAST RTN_ANYCAST RTN_MULTICAST RTN_BLACKHOLE
-    RTN_UNREACHABLE RTN_PROHIBIT RTN_THROW RTN_NAT RTN_XRESOLVE
-    """
-)
-NLMSGERR_ATTR = _number(
-    """
-    NLMSGERR_ATTR_UNUSED NLMSGERR_ATTR_MSG NLMSGERR_ATTR_OFFS NLMSGERR_ATTR_COOKIE
-    NLMSGERR_ATTR_POLICY NLMSGERR_ATTR_MISS_TYPE NLMSGERR_ATTR_MISS_NEST
-    """
-)
+from netalias.kernel.netlink import numbers
+from netalias.kernel.netlink.numbers import Flags, bits
 
 # Building blocks ------------------------------------------------------------------------------
-
-
-class Flags(int):
-    """A number that prints as the names of its bits."""
-
-    table: dict[str, int]
-
-    def __new__(cls, value: int, table: dict[str, int]) -> Flags:
-        flags = super().__new__(cls, value)
-        flags.table = table
-        return flags
-
-    def names(self) -> Iterator[str]:
-        """The names of the bits that are set; bits without a name as one number."""
-        rest = int(self)
-        for name, bit in self.table.items():
-            if self & bit:
-                rest &= ~bit
-                yield name
-        if rest:
-            yield hex(rest)
-
-    def __repr__(self) -> str:
-        return "|".join(self.names()) or "0"
-
-
-def _bits(value: int | Iterable[str], table: dict[str, int]) -> int:
-    return value if isinstance(value, int) else sum(table[name] for name in set(value))
 
 
 def _flags(width: Any, table: dict[str, int]) -> Any:
     return ExprAdapter(
         width,
         lambda value, _: Flags(value, table),
-        lambda value, _: _bits(value, table),
+        lambda value, _: bits(value, table),
     )
 
 
@@ -358,8 +69,8 @@ def _message_flags(width: Any) -> Any:
     """The field nlmsg_flags, whose names depend on the type before it."""
     return ExprAdapter(
         width,
-        lambda value, context: Flags(value, NLM_F.get(context.type, _ALL)),
-        lambda value, context: _bits(value, NLM_F.get(context.type, _ALL)),
+        lambda value, context: Flags(value, numbers.NLM_F.get(context.type, numbers.ALL_FLAGS)),
+        lambda value, context: bits(value, numbers.NLM_F.get(context.type, numbers.ALL_FLAGS)),
     )
 
 
@@ -404,10 +115,11 @@ def nlattr(table: dict[str, int], payloads: dict[str, Any]) -> Any:
         if nested is None:
             nested = isinstance(context.value, list)
         swapped = context.get("net_byteorder", False)
-        return number | (NLA_F_NESTED if nested else 0) | (NLA_F_NET_BYTEORDER if swapped else 0)
+        flags = numbers.NLA_F_NESTED * bool(nested)
+        return number | flags | numbers.NLA_F_NET_BYTEORDER * bool(swapped)
 
     def name(context: Any) -> str | int:
-        number = int(context.nla_type) & NLA_TYPE_MASK
+        number = int(context.nla_type) & numbers.NLA_TYPE_MASK
         return names.get(number, number)
 
     return Aligned(
@@ -417,9 +129,9 @@ def nlattr(table: dict[str, int], payloads: dict[str, Any]) -> Any:
             Struct(
                 "nla_type" / Rebuild(Int16un, pack),
                 "type" / Computed(name),
-                "nested" / Computed(lambda context: bool(context.nla_type & NLA_F_NESTED)),
+                "nested" / Computed(lambda context: bool(context.nla_type & numbers.NLA_F_NESTED)),
                 "net_byteorder"
-                / Computed(lambda context: bool(context.nla_type & NLA_F_NET_BYTEORDER)),
+                / Computed(lambda context: bool(context.nla_type & numbers.NLA_F_NET_BYTEORDER)),
                 "value" / Switch(this.type, payloads, default=GreedyBytes),
             ),
             includelength=True,
@@ -462,44 +174,47 @@ class _ByKind(Adapter):  # type: ignore[misc]
 class _Devconf(Adapter):  # type: ignore[misc]
     """struct ipv4_devconf as the kernel sends it: 32-bit numbers, the first one has number 1."""
 
-    def _decode(self, numbers: Any, context: Any, path: str) -> Any:
-        names = [*IPV4_DEVCONF][1:]
-        names += [str(number) for number in range(len(names) + 1, len(numbers) + 1)]
-        return Container(zip(names, numbers, strict=False))
+    def _decode(self, array: Any, context: Any, path: str) -> Any:
+        names = [*numbers.IPV4_DEVCONF][1:]
+        names += [str(number) for number in range(len(names) + 1, len(array) + 1)]
+        return Container(zip(names, array, strict=False))
 
     def _encode(self, values: Any, context: Any, path: str) -> Any:
-        numbers = {IPV4_DEVCONF.get(name) or int(name): value for name, value in values.items()}
-        return [numbers.get(place, 0) for place in range(1, max(numbers, default=0) + 1)]
+        table = numbers.IPV4_DEVCONF
+        known = {table.get(name) or int(name): value for name, value in values.items()}
+        return [known.get(place, 0) for place in range(1, max(known, default=0) + 1)]
 
 
 # Formats --------------------------------------------------------------------------------------
 
 INFO_DATA = {
-    "macvlan": attributes(IFLA_MACVLAN, {"IFLA_MACVLAN_MODE": U32, "IFLA_MACVLAN_FLAGS": U16}),
-    "ipvlan": attributes(IFLA_IPVLAN, {"IFLA_IPVLAN_MODE": U16, "IFLA_IPVLAN_FLAGS": U16}),
+    "macvlan": attributes(
+        numbers.IFLA_MACVLAN, {"IFLA_MACVLAN_MODE": U32, "IFLA_MACVLAN_FLAGS": U16}
+    ),
+    "ipvlan": attributes(numbers.IFLA_IPVLAN, {"IFLA_IPVLAN_MODE": U16, "IFLA_IPVLAN_FLAGS": U16}),
 }
 """IFLA_INFO_DATA by kind; other kinds keep bytes."""
 INFO_DATA["macvtap"] = INFO_DATA["macvlan"]
 INFO_DATA["ipvtap"] = INFO_DATA["ipvlan"]
 
 LINKINFO = _ByKind(
-    attributes(IFLA_INFO, {"IFLA_INFO_KIND": TEXT, "IFLA_INFO_SLAVE_KIND": TEXT}),
+    attributes(numbers.IFLA_INFO, {"IFLA_INFO_KIND": TEXT, "IFLA_INFO_SLAVE_KIND": TEXT}),
 )
 """linux/if_link.h IFLA_LINKINFO."""
 
 INET_CONF = IfThenElse(
     this.nested,
-    attributes(IPV4_DEVCONF, dict.fromkeys(IPV4_DEVCONF, U32)),
+    attributes(numbers.IPV4_DEVCONF, dict.fromkeys(numbers.IPV4_DEVCONF, U32)),
     _Devconf(_whole(GreedyRange(Int32sn))),
 )
 """IFLA_INET_CONF: attributes (NLA_F_NESTED) towards the kernel, an array from it."""
 
 AF_SPEC = attributes(
-    AF,
+    numbers.AF,
     {
-        "AF_INET": attributes(IFLA_INET, {"IFLA_INET_CONF": INET_CONF}),
+        "AF_INET": attributes(numbers.IFLA_INET, {"IFLA_INET_CONF": INET_CONF}),
         "AF_INET6": attributes(
-            IFLA_INET6, {"IFLA_INET6_FLAGS": U32, "IFLA_INET6_ADDR_GEN_MODE": U8}
+            numbers.IFLA_INET6, {"IFLA_INET6_FLAGS": U32, "IFLA_INET6_ADDR_GEN_MODE": U8}
         ),
     },
 )
@@ -515,7 +230,7 @@ STATS64 = Struct(
 """struct rtnl_link_stats64: the first counters; it grows from release to release."""
 
 LINK = attributes(
-    IFLA,
+    numbers.IFLA,
     {
         "IFLA_IFNAME": TEXT,
         "IFLA_MTU": U32,
@@ -540,7 +255,7 @@ LINK = attributes(
         "IFLA_LINK_NETNSID": S32,
         "IFLA_MIN_MTU": U32,
         "IFLA_MAX_MTU": U32,
-        "IFLA_PROP_LIST": attributes(IFLA, {"IFLA_ALT_IFNAME": TEXT}),
+        "IFLA_PROP_LIST": attributes(numbers.IFLA, {"IFLA_ALT_IFNAME": TEXT}),
         "IFLA_ALT_IFNAME": TEXT,
     },
 )
@@ -551,8 +266,8 @@ IFINFOMSG = Struct(
     Padding(1),
     "ifi_type" / Default(Int16un, 0),
     "ifi_index" / Default(Int32sn, 0),
-    "ifi_flags" / Default(_flags(Int32un, IFF), 0),
-    "ifi_change" / Default(_flags(Int32un, IFF), 0),
+    "ifi_flags" / Default(_flags(Int32un, numbers.IFF), 0),
+    "ifi_change" / Default(_flags(Int32un, numbers.IFF), 0),
     "attributes" / Default(LINK, []),
 )
 """linux/rtnetlink.h struct ifinfomsg, and the attributes behind it."""
@@ -570,17 +285,17 @@ CACHEINFO = _whole(
 IFADDRMSG = Struct(
     "ifa_family" / Int8un,
     "ifa_prefixlen" / Default(Int8un, 0),
-    "ifa_flags" / Default(_flags(Int8un, IFA_F), 0),
+    "ifa_flags" / Default(_flags(Int8un, numbers.IFA_F), 0),
     "ifa_scope" / Default(Int8un, 0),
     "ifa_index" / Default(Int32un, 0),
     "attributes"
     / Default(
         attributes(
-            IFA,
+            numbers.IFA,
             {
                 "IFA_LABEL": TEXT,
                 "IFA_CACHEINFO": CACHEINFO,
-                "IFA_FLAGS": _whole(_flags(Int32un, IFA_F)),
+                "IFA_FLAGS": _whole(_flags(Int32un, numbers.IFA_F)),
                 "IFA_RT_PRIORITY": U32,
                 "IFA_TARGET_NETNSID": S32,
                 "IFA_PROTO": U8,
@@ -595,10 +310,10 @@ NDMSG = Struct(
     "ndm_family" / Default(Int8un, 0),
     Padding(3),
     "ndm_ifindex" / Default(Int32sn, 0),
-    "ndm_state" / Default(_flags(Int16un, NUD), 0),
-    "ndm_flags" / Default(_flags(Int8un, NTF), 0),
-    "ndm_type" / Default(_named(Int8un, RTN), 0),
-    "attributes" / Default(attributes(NDA, {"NDA_PROTOCOL": U8, "NDA_IFINDEX": U32}), []),
+    "ndm_state" / Default(_flags(Int16un, numbers.NUD), 0),
+    "ndm_flags" / Default(_flags(Int8un, numbers.NTF), 0),
+    "ndm_type" / Default(_named(Int8un, numbers.RTN), 0),
+    "attributes" / Default(attributes(numbers.NDA, {"NDA_PROTOCOL": U8, "NDA_IFINDEX": U32}), []),
 )
 """linux/neighbour.h struct ndmsg, and the attributes behind it."""
 
@@ -608,11 +323,11 @@ NDTMSG = Struct(
     "attributes"
     / Default(
         attributes(
-            NDTA,
+            numbers.NDTA,
             {
                 "NDTA_NAME": TEXT,
                 "NDTA_PARMS": attributes(
-                    NDTPA, {"NDTPA_IFINDEX": U32, "NDTPA_PROXY_DELAY": _whole(Int64un)}
+                    numbers.NDTPA, {"NDTPA_IFINDEX": U32, "NDTPA_PROXY_DELAY": _whole(Int64un)}
                 ),
             },
         ),
@@ -624,7 +339,7 @@ NDTMSG = Struct(
 NETCONFMSG = Struct(
     "ncm_family" / Default(Int8un, 0),
     Padding(3),
-    "attributes" / Default(attributes(NETCONFA, dict.fromkeys(NETCONFA, S32)), []),
+    "attributes" / Default(attributes(numbers.NETCONFA, dict.fromkeys(numbers.NETCONFA, S32)), []),
 )
 """linux/netconf.h struct netconfmsg, and the attributes behind it."""
 
@@ -636,10 +351,12 @@ RTMSG = Struct(
     "rtm_table" / Default(Int8un, 0),
     "rtm_protocol" / Default(Int8un, 0),
     "rtm_scope" / Default(Int8un, 0),
-    "rtm_type" / Default(_named(Int8un, RTN), 0),
+    "rtm_type" / Default(_named(Int8un, numbers.RTN), 0),
     "rtm_flags" / Default(Int32un, 0),
     "attributes"
-    / Default(attributes(RTA, dict.fromkeys(("RTA_OIF", "RTA_TABLE", "RTA_PRIORITY"), U32)), []),
+    / Default(
+        attributes(numbers.RTA, dict.fromkeys(("RTA_OIF", "RTA_TABLE", "RTA_PRIORITY"), U32)), []
+    ),
 )
 """linux/rtnetlink.h struct rtmsg, and the attributes behind it."""
 
@@ -650,12 +367,12 @@ FIB_RULE_HDR = Struct(
     "tos" / Default(Int8un, 0),
     "table" / Default(Int8un, 0),
     Padding(2),
-    "action" / Default(_named(Int8un, FR_ACT), 0),
+    "action" / Default(_named(Int8un, numbers.FR_ACT), 0),
     "flags" / Default(Int32un, 0),
     "attributes"
     / Default(
         attributes(
-            FRA,
+            numbers.FRA,
             {
                 "FRA_IIFNAME": TEXT,
                 "FRA_OIFNAME": TEXT,
@@ -671,14 +388,14 @@ FIB_RULE_HDR = Struct(
 
 NLMSGHDR = Struct(
     "length" / Int32un,
-    "type" / _named(Int16un, TYPES),
+    "type" / _named(Int16un, numbers.TYPES),
     "flags" / _message_flags(Int16un),
     "sequence" / Default(Int32un, 0),
     "port" / Default(Int32un, 0),
 )
 """linux/netlink.h struct nlmsghdr on its own, as it is echoed in struct nlmsgerr."""
 
-ACK_TLVS = attributes(NLMSGERR_ATTR, {"NLMSGERR_ATTR_MSG": TEXT, "NLMSGERR_ATTR_OFFS": U32})
+ACK_TLVS = attributes(numbers.NLMSGERR_ATTR, {"NLMSGERR_ATTR_MSG": TEXT, "NLMSGERR_ATTR_OFFS": U32})
 """linux/netlink.h NLMSGERR_ATTR_*: the extended acknowledgement."""
 
 ECHO = Bytes((this.msg.length + 3) // 4 * 4 - 16)
@@ -687,7 +404,7 @@ ECHO = Bytes((this.msg.length + 3) // 4 * 4 - 16)
 
 def _with(name: str) -> Any:
     """Whether the header above has this flag."""
-    return lambda context: _bits(context._.flags, _ACK) & _ACK[name]
+    return lambda context: bits(context._.flags, numbers.ACK_FLAGS) & numbers.ACK_FLAGS[name]
 
 
 NLMSGERR = Struct(
@@ -737,7 +454,7 @@ MESSAGE = Aligned(
     Prefixed(
         Int32un,
         Struct(
-            "type" / _named(Int16un, TYPES),
+            "type" / _named(Int16un, numbers.TYPES),
             "flags" / Default(_message_flags(Int16un), 0),
             "sequence" / Default(Int32un, 0),
             "port" / Default(Int32un, 0),
