@@ -296,4 +296,5 @@ class Flags(int):
 
 
 def bits(value: int | Iterable[str], table: dict[str, int]) -> int:
+    """The number of flags that are given as such or by their names. Raises KeyError."""
     return value if isinstance(value, int) else sum(table[name] for name in set(value))
