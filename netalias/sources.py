@@ -96,14 +96,12 @@ def read(paths: Sequence[str], stdin: BinaryIO | None = None) -> list[tuple[str,
 
 
 def replaceable(file: str) -> str:
-    """The path without links of a file of declarations that may be replaced, which need not exist.
-    Raises StateError for a file that others could change, and one that is not the administrator's.
+    """The path without links of a file of declarations that may be replaced, which need not exist;
+    *file* may be a name that read() gave. Raises StateError for standard input, for a file that
+    others could change, and for one that is not the administrator's.
     """
-    if file.startswith(tuple(f"{folder}/" for folder in FOLDERS[1:])):
-        raise errors.StateError(
-            f"{file}: this is not a file of the administrator",
-            f"a copy in {FOLDERS[0]} takes its place",
-        )
+    if trust.is_descriptor(file) or (file == STDIN_NAME and not isinstance(file, FileName)):
+        raise errors.StateError(f"{file}: it cannot be rewritten", "name a file")
     resolved = trust.resolved if trust.careful() else path.realpath
     try:
         if path.lexists(file):
@@ -113,6 +111,12 @@ def replaceable(file: str) -> str:
             way = f"{resolved(folder)}/{name}"
     except (OSError, ValueError) as error:
         raise _failed(file, error) from None
+    others = tuple(f"{folder}/" for folder in FOLDERS[1:])
+    if file.startswith(others) or way.startswith(others):
+        raise errors.StateError(
+            f"{file}: this is not a file of the administrator",
+            f"a copy in {FOLDERS[0]} takes its place",
+        )
     if way == MASK:
         raise errors.StateError(f"{file}: masked by a link to {MASK}", f"rm {file}")
     if path.lexists(way) and not path.isfile(way):

@@ -13,13 +13,14 @@ from netalias.engine import reconcile as converging
 from netalias.model.listing import first
 from netalias.model.names import printable
 from netalias.plan.moving import MOVED, Moves, moves
-from netalias.rewriting import Rewritten
 from netalias.sources import STDIN, configuration
+from netalias.system.replacement import Replacements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.cli import Options
     from netalias.engine import Engine
+    from netalias.engine.reconcile import Outcome, Prepared
     from netalias.plan import Difference
     from netalias.plan.diff import Diff
 
@@ -61,11 +62,14 @@ class Move(Run):
         self.found = found
         self.observed = engine.observe()
         self.moves = moves(self._declared(found), self.observed, main, options.kind)
-        after = [self._rewritten(name, content) for name, content in found]
-        self.rewritten = Rewritten(found, after)
-        self.after = [(name, new) for (name, _), new in zip(found, after, strict=True)]
+        self.after = [(name, self._rewritten(name, content)) for name, content in found]
+        pairs = zip(found, self.after, strict=True)
+        self.contents = [
+            (sources.replaceable(name), before, after)
+            for (name, before), (_, after) in pairs
+            if before != after
+        ]
         self.name = configuration(self.after)
-        self.files = self.rewritten.restore
         self.wanted = Declarations([*self._blocks(), *self._undeclared(self.moves)], [])
         self.rules = self._rules()
         self.rules.removing = False
@@ -135,21 +139,12 @@ class Move(Run):
         refusal = self._firewall(prepared.diff)
         if refusal is not None:
             raise refusal
-        if prepared.diff.items or self.rewritten.changes:
-            self.engine.kernel.permitted()
-            self._begin(prepared.diff)
-        if self.armed:  # that took its time
-            prepared = converging.prepare(self.engine, self.wanted, self.rules, prepared.probes)
-        self.rewritten.write()
+        rewritten = Replacements(self.contents)
         try:
-            outcome = converging.carry_out(self.engine, prepared, atomic=True)
-        except BaseException:  # the aliases come back after an interruption, and so do the files
-            self.rewritten.take_back()
-            raise
+            outcome = self._carry_out(prepared, rewritten)
+        finally:
+            rewritten.close()
         if outcome.failed:
-            self.rewritten.take_back()
-            if self.armed:
-                self._disarm()
             error = outcome.failed[0].error
             assert error is not None
             explain(error)
@@ -159,6 +154,26 @@ class Move(Run):
         self._note()
         self._complain(outcome)
         return outcome.status
+
+    def _carry_out(self, prepared: Prepared, rewritten: Replacements) -> Outcome:
+        """Replace the files and change the kernel; after a failure both are as before."""
+        if prepared.diff.items or self.contents:
+            self.engine.kernel.permitted()
+            self.files = rewritten.restore
+            self._begin(prepared.diff)
+        if self.armed:  # that took its time
+            prepared = converging.prepare(self.engine, self.wanted, self.rules, prepared.probes)
+        rewritten.put()
+        try:
+            outcome = converging.carry_out(self.engine, prepared, atomic=True)
+        except BaseException:  # the aliases come back after an interruption, and so do the files
+            _take_back(rewritten)
+            raise
+        if outcome.failed:
+            _take_back(rewritten)
+            if self.armed:
+                self._disarm()
+        return outcome
 
     def _firewall(self, diff: Diff) -> errors.NetaliasError | None:
         """The refusal of a move that rules of the firewall would not follow; with --force, these
@@ -226,6 +241,12 @@ class Move(Run):
             notes[-1] += ", and moved as well" if not self.options.dry_run else ", and move as well"
         for note in first(notes, "warning") if not self.options.quiet else ():
             complain(note, "warning: ")
+
+
+def _take_back(rewritten: Replacements) -> None:
+    """Bring back the files; tell of those that somebody else has changed."""
+    for path in rewritten.take_back():
+        complain(f"{printable(path)}: it stays as somebody has changed it since")
 
 
 def _lines_of(content: bytes) -> list[str]:

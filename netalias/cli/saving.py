@@ -17,7 +17,7 @@ from netalias.engine.batch import parse_command
 from netalias.families import lazy
 from netalias.model import names
 from netalias.runtime.private import PrivateDirectory
-from netalias.system.replacement import Replacement
+from netalias.system.replacement import Replacements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,34 +148,23 @@ class _Files:
     def __init__(self, contents: Sequence[tuple[str, bytes | None, bytes]]) -> None:
         self.done = False
         self.changed: list[str] = []
-        self._files: dict[str, Replacement] = {}
-        try:
-            for file, before, content in contents:
-                self._files[file] = Replacement(sources.replaceable(file), before, content)
-        except BaseException:  # an interruption leaves no drafts either
-            self._close()
-            raise
+        found = [(sources.replaceable(file), before, new) for file, before, new in contents]
+        self._names = {way: file for (way, *_), (file, *_) in zip(found, contents, strict=True)}
+        self._files = Replacements(found)
 
     def __enter__(self) -> None:
         try:
-            for file in self._files.values():
-                file.put()
-        except BaseException:  # an interruption too: it comes back with the files
+            self._files.put()
+        except BaseException:  # an interruption too
             self.__exit__()
             raise
 
     def __exit__(self, *_: object) -> None:
         try:
             if not self.done:
-                for name, file in self._files.items():
-                    if not file.restore():
-                        self.changed.append(name)
+                self.changed = [self._names[way] for way in self._files.take_back()]
         finally:
-            self._close()
-
-    def _close(self) -> None:
-        for file in self._files.values():
-            file.close()
+            self._files.close()
 
 
 def _present(observed: Observed, engine: Engine) -> Present:

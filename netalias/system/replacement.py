@@ -1,4 +1,4 @@
-"""A file that is replaced as a whole, and can be brought back while the work goes on.
+"""Files that are replaced as a whole, and can be brought back while the work goes on.
 
 A reader finds the old file or the new one, never a part. Owner, mode and extended attributes stay:
 an ACL, and the context of SELinux.
@@ -7,12 +7,20 @@ an ACL, and the context of SELinux.
 from __future__ import annotations
 
 import os
+from errno import ENODATA, ENOTSUP
 
-from netalias import errors
+from netalias import errors, trust
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 MODE = 0o644
 """Of a file that was not there."""
+SIZE = 1 << 20
+"""Bytes of one read."""
 
 
 class Replacement:
@@ -20,14 +28,15 @@ class Replacement:
     what was read there, None for no file.
 
     It is written beside the file at once, so a full or read-only file system shows before anything
-    else is done. What somebody else writes meanwhile stays. Raises StateError.
+    else is done. What somebody else writes meanwhile stays. Raises StateError, also for a file that
+    others may write to.
     """
 
     def __init__(self, path: str, before: bytes | None, content: bytes) -> None:
         self.path = path
+        self.tried = False
         self._before = before
         self._content = content
-        self._tried = False
         folder, base = os.path.split(path)
         # No name that ends like those of declarations.
         self._draft = os.path.join(folder, f".{base}.{os.getpid()}.new~")
@@ -35,8 +44,10 @@ class Replacement:
         try:
             self._check()
             self._write(content)
+            if before is not None:
+                self._keep()
         except BaseException as error:  # an interruption leaves no draft either
-            _discard(self._draft)
+            self.close()
             if isinstance(error, OSError):
                 raise errors.StateError(
                     f"{path}: it cannot be replaced: {error.strerror}", errno=error.errno or 0
@@ -49,37 +60,43 @@ class Replacement:
             raise errors.StateError(f"{self.path}: somebody has changed it meanwhile")
 
     def _write(self, content: bytes) -> None:
-        for left in (self._draft, self._former):  # of a killed process with the same pid
-            _discard(left)
-        with open(os.open(self._draft, CREATE, 0o600), "wb") as file:
-            file.write(content)
-            if self._before is not None:
-                _resemble(file.fileno(), self.path)
-            else:
-                os.fchmod(file.fileno(), MODE)
-            file.flush()
-            os.fsync(file.fileno())
-        if self._before is not None:
-            os.link(self.path, self._former)
+        """Write *content* beside the file. Raises StateError, OSError."""
+        _discard(self._draft)  # of a killed process with the same pid
+        new = os.open(self._draft, CREATE, 0o600)
+        try:
+            while content:  # a full file system takes a part first, and then raises ENOSPC
+                content = content[os.write(new, content) :]
+            _resemble(new, self.path)
+            os.fsync(new)
+        finally:
+            os.close(new)
+
+    def _keep(self) -> None:
+        """Keep the old file by a second name. Some file systems have no hard links."""
+        _discard(self._former)
+        try:
+            os.link(self.path, self._former, follow_symlinks=False)
+        except OSError:
+            pass  # restore() writes it anew
 
     def put(self) -> None:
         """Put the new file in the place of the old one. Raises StateError, also for a file that is
         not as it was read; then it stays."""
         try:
             self._check()
-            self._tried = True  # before it is done: a signal may come right behind
+            self.tried = True  # before it is done: a signal may come right behind
             if self._before is None:
                 os.link(self._draft, self.path)  # rename(2) would replace a file made just now
             else:
                 os.replace(self._draft, self.path)
+            self._sync()
         except OSError as error:
             raise errors.StateError(f"{self.path}: {error.strerror}") from None
 
     def restore(self) -> bool:
-        """Put the old file, or none, in the place of the new one. False for a file that somebody
-        has changed since put(): it stays. Raises StateError."""
-        if not self._tried:
-            return True
+        """Put the old file, or none, in the place of the new one, which another process may have
+        put there. False for a file that somebody has changed since: it stays. It may be called
+        again after a StateError, and after close()."""
         try:
             now = _now(self.path, max(len(self._before or b""), len(self._content)))
             if now != self._content:
@@ -87,10 +104,30 @@ class Replacement:
             if self._before is None:
                 _discard(self.path)
             else:
-                os.replace(self._former, self.path)
+                self._bring_back(self._before)
+            self._sync()
         except OSError as error:
             raise errors.StateError(f"{self.path}: {error.strerror}") from None
         return True
+
+    def _bring_back(self, before: bytes) -> None:
+        """Raises StateError, OSError."""
+        if _now(self._former, len(before)) == before:
+            os.replace(self._former, self.path)
+            return
+        try:
+            self._write(before)
+            os.replace(self._draft, self.path)
+        finally:
+            _discard(self._draft)
+
+    def _sync(self) -> None:
+        """Make the name of the file durable. Raises OSError."""
+        folder = os.open(os.path.dirname(self.path), os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def close(self) -> None:
         """Remove what is left beside the file."""
@@ -98,28 +135,112 @@ class Replacement:
         _discard(self._former)
 
 
+class Replacements:
+    """Files that are replaced together. *contents* are path, content before and new content of
+    each, as for Replacement. Raises StateError."""
+
+    def __init__(self, contents: Iterable[tuple[str, bytes | None, bytes]]) -> None:
+        self._files: list[Replacement] = []
+        try:
+            for path, before, content in contents:
+                self._files.append(Replacement(path, before, content))
+        except BaseException:  # an interruption leaves no drafts either
+            self.close()
+            raise
+
+    def put(self) -> None:
+        """Replace all files, or none. Raises StateError."""
+        try:
+            for file in self._files:
+                file.put()
+        except BaseException:  # all files or none, whatever ends it
+            self.take_back()
+            raise
+
+    def take_back(self) -> list[str]:
+        """Bring back the files that put() has replaced; the paths of those that somebody else has
+        changed, which stay. Raises StateError."""
+        return [file.path for file in self._files if file.tried and not file.restore()]
+
+    def restore(self) -> list[str]:
+        """Bring back all files, whoever has replaced them; the paths of those that somebody else
+        has changed, which stay. It may be called again after a StateError, and after close()."""
+        return [file.path for file in self._files if not file.restore()]
+
+    def close(self) -> None:
+        """Remove what is left beside the files."""
+        for file in self._files:
+            file.close()
+
+
 def _now(path: str, most: int) -> bytes | None:
     """The content of a file, of which no more than *most* bytes and one are read; None without a
-    file. Raises OSError."""
+    file. Raises StateError for one that others may write to, and OSError."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = _open(path)
     except FileNotFoundError:
         return None
-    with open(descriptor, "rb") as file:
-        return file.read(most + 1)
-
-
-def _resemble(file: int, path: str) -> None:
-    """Give an open file the owner, mode and extended attributes of another one. Raises OSError for
-    owner and mode."""
-    status = os.stat(path)
-    os.fchown(file, status.st_uid, status.st_gid)
-    os.fchmod(file, status.st_mode & 0o7777)
     try:
-        for name in os.listxattr(path):
-            os.setxattr(file, name, os.getxattr(path, name))
-    except OSError:
-        pass  # the file system has none, or the kernel sets them itself
+        chunks, room = [], most + 1
+        while room > 0 and (chunk := os.read(file, min(SIZE, room))):
+            chunks.append(chunk)
+            room -= len(chunk)
+        return b"".join(chunks)
+    finally:
+        os.close(file)
+
+
+def _open(path: str) -> int:
+    """The descriptor of a file that is there. Raises StateError, OSError."""
+    file = os.open(path, READ)
+    try:
+        if trust.careful():
+            trust.check_file(path, os.fstat(file), file)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _resemble(new: int, path: str) -> None:
+    """Give an open file the owner, mode and extended attributes of the one at *path*; if none is
+    there, the mode of a new file. Raises StateError, OSError."""
+    try:
+        old = _open(path)
+    except FileNotFoundError:
+        os.fchmod(new, MODE)
+        return
+    try:
+        status, own = os.fstat(old), os.fstat(new)
+        if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
+            os.fchown(new, status.st_uid, status.st_gid)
+        os.fchmod(new, status.st_mode & 0o7777)
+        _copy_attributes(new, old)
+    finally:
+        os.close(old)
+
+
+def _copy_attributes(new: int, old: int) -> None:
+    """Raises OSError."""
+    try:
+        for attribute in os.listxattr(old):
+            value = os.getxattr(old, attribute)
+            if _attribute(new, attribute) != value:
+                os.setxattr(new, attribute, value)
+    except OSError as error:
+        if error.errno != ENOTSUP:
+            raise
+
+
+def _attribute(file: int, attribute: str) -> bytes | None:
+    """An extended attribute, which the kernel may set by itself; None without it. Raises
+    OSError."""
+    try:
+        return os.getxattr(file, attribute)
+    except OSError as error:
+        if error.errno == ENODATA:
+            return None
+        raise
 
 
 def _discard(path: str) -> None:

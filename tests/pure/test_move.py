@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,6 @@ from test_cli_memory import Command
 from netalias import errors
 from netalias.engine import Engine, Setup
 from netalias.model import Snapshot
-from netalias.rewriting import Rewritten
-from netalias.sources import read
 
 TEXT = """\
 # The shop
@@ -263,46 +260,3 @@ def test_what_the_kernel_refuses_leaves_all_as_it_was(
     after = run.memory.snapshot()
     assert before.devices.keys() == after.devices.keys()
     assert entries(before) == entries(after)
-
-
-def test_a_file_that_somebody_changes_meanwhile(tmp_path: Path) -> None:
-    """It stays as it is, and a file that was written before is taken back."""
-    texts = {"a": b"eth0:0 10.0.0.1 kind label\n", "b": b"eth0:1 10.0.0.2 kind label\n"}
-    paths = [tmp_path / name for name in texts]
-    for path, content in zip(paths, texts.values(), strict=True):
-        path.write_bytes(content)
-    files = read([str(path) for path in paths])
-    rewritten = Rewritten(files, [b"new\n", b"new\n"])
-    paths[1].write_bytes(b"another\n")
-    with pytest.raises(errors.StateError, match="b: somebody has changed it meanwhile"):
-        rewritten.write()
-    assert paths[0].read_bytes() == texts["a"]
-    assert paths[1].read_bytes() == b"another\n"
-    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
-
-
-def test_a_rewritten_file_keeps_what_belongs_to_it(tmp_path: Path) -> None:
-    """Its mode, the link that leads to it; a restoration may be repeated."""
-    path, link = tmp_path / "real.conf", tmp_path / "link.conf"
-    path.write_bytes(b"old\n")
-    path.chmod(0o640)
-    link.symlink_to("real.conf")
-    rewritten = Rewritten(read([str(link)]), [b"new\n"])
-    rewritten.write()
-    assert link.is_symlink()
-    assert path.read_bytes() == b"new\n"
-    assert path.stat().st_mode & 0o7777 == 0o640
-    assert rewritten.restore() == []
-    assert rewritten.restore() == []
-    assert path.read_bytes() == b"old\n"
-    path.write_bytes(b"of somebody\n")
-    assert rewritten.restore() == [str(link)]
-    path.unlink()
-    assert rewritten.restore() == [str(link)]
-
-
-def test_files_that_are_not_rewritten(tmp_path: Path) -> None:
-    """Standard input, and what a package has brought."""
-    with pytest.raises(errors.StateError, match="<stdin>: it cannot be rewritten"):
-        Rewritten([("<stdin>", b"a")], [b"b"])
-    assert Rewritten([("<stdin>", b"a")], [b"a"]).changes == []

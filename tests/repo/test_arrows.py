@@ -21,12 +21,11 @@ ARROWS = {
     "model": "errors",
     "trust": "errors",
     "sources": "errors trust",
-    "rewriting": "errors trust sources",
     "families": "errors model",
     "disclosure": "errors trust sources model",
     "alias_type": "families",
     "kernel": "errors model",
-    "system": "errors model",
+    "system": "errors trust model",
     "runtime": "errors model system",
     "packets": "errors model kernel",
     "kinds": "errors model families",
@@ -45,7 +44,7 @@ ARROWS = {
     "watch": "errors trust disclosure model sources kernel system runtime packets kinds observed"
     " desired plan claim views engine",
     "netalias": "errors model families kernel system claim engine emulator",
-    "cli": "errors disclosure rewriting model sources families kernel system runtime observed"
+    "cli": "errors disclosure model sources families kernel system runtime observed"
     " desired plan importers claim views engine doctor monitor emulator watch netalias",
     "__main__": "cli",
 }
