@@ -12,16 +12,18 @@ from pathlib import Path
 
 import pytest
 from command import SCRIPT, Command, forget, wait_for_state, without_dad
+from made_up_host import BY_COMMAND, MAIN, interfaces, stanzas
 from support import SLOW, Namespace, veth_pair
 
 PAGE = Path(__file__).parents[2] / "docs" / "move.md"
-MAIN = "eth0"
 
 pytestmark = [
     pytest.mark.early,
     pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed"),
     pytest.mark.skipif(not SCRIPT.exists(), reason="netalias is not installed beside this Python"),
 ]
+
+OLD = interfaces()["etc/network/interfaces"]
 
 NFT = """\
 flush ruleset
@@ -33,32 +35,6 @@ table inet filter {
     }
 }
 """
-
-
-def stanzas() -> list[tuple[str, str]]:
-    """Name and address of each alias: hosts, one network of many, networks of one, IPv6."""
-    alone = [f"10.1.0.{number}/32" for number in range(1, 121)]
-    shared = [f"10.2.0.{number}/25" for number in range(1, 101)]
-    networks = [f"10.3.{number}.1/24" for number in range(1, 61)]
-    found = [(f"{MAIN}:{slot}", one) for slot, one in enumerate([*alone, *shared, *networks])]
-    found += [(f"{MAIN}:{400 + number}", f"2001:db8:5::{number}/64") for number in range(1, 16)]
-    return [*found, (f"{MAIN}:web", "10.9.0.80/32")]
-
-
-BY_COMMAND = [(f"{MAIN}:{slot}", f"10.4.0.{slot - 299}/32") for slot in range(300, 305)]
-"""Labels that lines of the main device's stanza add."""
-
-
-def interfaces() -> str:
-    """The old file, in which an address stands twice."""
-    text = f"auto {MAIN}\niface {MAIN} inet static\n    address 192.0.2.1/24\n"
-    text += "".join(
-        f"    up ip addr add {address} dev {MAIN} label {name}\n" for name, address in BY_COMMAND
-    )
-    for name, address in [*stanzas(), (f"{MAIN}:299", "10.1.0.7/32")]:
-        family = "inet6" if ":" in address else "inet"
-        text += f"\nauto {name}\niface {name} {family} static\n    address {address}\n"
-    return f"{text}\n"
 
 
 def commands(text: str) -> list[str]:
@@ -97,7 +73,7 @@ class Host:
         for folder in ("network/interfaces.d", "netplan", "systemd/network", "netalias.d"):
             shutil.rmtree(self.etc / folder, ignore_errors=True)
         (self.etc / "netalias.conf").unlink(missing_ok=True)
-        (self.etc / "network/interfaces").write_text(interfaces())
+        (self.etc / "network/interfaces").write_text(OLD)
         (self.etc / "nftables.conf").write_text(NFT)
         self.here.run(["nft", "-f", str(self.etc / "nftables.conf")])
 
@@ -168,5 +144,5 @@ def test_the_page_leads_there_and_back(host: Host) -> None:
     done = host.walk(blocks[back:])
     assert done.returncode == 0, (done.stdout[-2000:], done.stderr[-4000:])
     assert host.silent_ones() == []
-    assert (host.etc / "network/interfaces").read_text() == interfaces()
+    assert (host.etc / "network/interfaces").read_text() == OLD
     assert {one["kind"] for one in host.cli.json()} == {"label"}
