@@ -295,8 +295,8 @@ Options: -j -p --mac --only MAIN -n NAME
     "import": """\
 netalias [OPTION]... import [FILE | FOLDER | -]...
 
-Print aliases that netalias did not make as lines of a file: those in files of other programs, and
-labels made by ifconfig or ip. Without a FILE, the usual files of this host are read; - is standard
+Print aliases that netalias did not make as lines of a file: those in a FILE of another program; or,
+without one, those in the usual files of this host, and labels made by ifconfig or ip. - is standard
 input. Each file tells its format by its path or its content; --from says it. Nothing in a file is
 executed, and without --adopt nothing is changed.
 
@@ -312,8 +312,9 @@ executed, and without --adopt nothing is changed.
   -v                     one alias a line, with its file and line, instead of ranges
 
 What nothing brings up is a comment. A label like eth0:web, and a second address under one name, get
-the lowest free slot. Warnings tell what has got another name, and what cannot be carried over. The
-last line counts.
+the slot that an alias here has with that address, or the lowest one that is free in the files read,
+in those of netalias, and in the kernel. Warnings tell what has got another name, and what cannot be
+carried over. The last line counts.
 
 Formats:
   interfaces    ifupdown, as "ifup -a" reads it: templates are followed, and so are commands like

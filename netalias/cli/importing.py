@@ -6,6 +6,7 @@ from netalias import errors, sources
 from netalias.cli.output import complain, write
 from netalias.desired import export, parse
 from netalias.desired.declarations import counted
+from netalias.desired.declarations import parse as parse_declarations
 from netalias.families import lazy
 from netalias.model import address_text, names
 from netalias.model.listing import first
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from netalias.importers import Imported
     from netalias.importers.slots import Found
     from netalias.model import Alias
+    from netalias.model.names import AliasName
     from netalias.observed import Observed
 
 KERNEL = "kernel"
@@ -30,7 +32,9 @@ def import_(options: Options, words: list[str]) -> int:
 
     _check(options, words)
     mapping = _mapping(options.mapping)
-    more = [] if options.source not in ("", KERNEL) else _labels(options)
+    with options.engine() as engine:
+        observed = engine.observe()
+    labels = options.source == KERNEL or not (words or options.source)
     given = dict(sources.read([STDIN])) if STDIN in words else {}
     found = read(
         [STDIN_NAME if word == STDIN else word for word in words],
@@ -38,8 +42,9 @@ def import_(options: Options, words: list[str]) -> int:
         every=options.every,
         kind=options.kind,
         mapping=mapping,
-        more=more,
+        more=_labels(observed) if labels else [],
         given=given,
+        taken=_taken(observed),
     )
     if options.json:
         from netalias.views import json
@@ -118,14 +123,26 @@ def _mapping(text: str) -> dict[str, str]:
     return found
 
 
-def _labels(options: Options) -> list[Found]:
+def _labels(observed: Observed) -> list[Found]:
     """The labels in the kernel that netalias did not make."""
     from netalias.observed.unnamed import unnamed
 
-    with options.engine() as engine:
-        observed = engine.observe()
     foreign = [one for one in ordered(observed.aliases, observed.snapshot) if not one.ours]
     return [_found(one, observed) for one in (*foreign, *unnamed(observed))]
+
+
+def _taken(observed: Observed) -> dict[AliasName, set[bytes]]:
+    """The names of all aliases in the kernel and in the files of this host, with their addresses.
+    Files that cannot be read say nothing."""
+    try:
+        texts = sources.decode(sources.read(()))
+    except errors.NetaliasError:
+        texts = []
+    wishes = [wish for wish, _ in parse_declarations(texts, observed.registry)]
+    found: dict[AliasName, set[bytes]] = {}
+    for one in (*observed.aliases, *wishes):
+        found.setdefault(one.name, set()).update([one.address] if one.address else [])
+    return found
 
 
 def _found(alias: Alias, observed: Observed) -> Found:

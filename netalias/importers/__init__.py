@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from netalias.importers.asked import Given
     from netalias.importers.files import Opener
-    from netalias.importers.slots import Found, Row
+    from netalias.importers.slots import Found, Row, Taken
 
 __all__ = ["FORMATS", "Imported", "Importer", "get", "read"]
 
@@ -116,12 +116,14 @@ def read(
     mapping: Mapping[str, str] | None = None,
     more: Sequence[Found] = (),
     given: Mapping[str, bytes] | None = None,
+    taken: Taken | None = None,
 ) -> Imported:
     """The aliases in files and folders, without *paths* in the usual files that exist, and *more*.
 
     *format* is a key of FORMATS; without it each file tells. *every*: import what has no mark of an
     alias too. *kind* replaces that of all lines. *mapping* gives main devices other names. *given*
-    are the contents of *paths* that are no files. Raises StateError.
+    are the contents of *paths* that are no files, *taken* the names in use on this host. Raises
+    StateError.
     """
     from netalias.disclosure import Reading
     from netalias.importers import asked, slots, whose
@@ -146,7 +148,7 @@ def read(
     found += more
     if kind:
         _make(kind, found, notes)
-    rows = slots.rows(found, notes)
+    rows = slots.rows(found, notes, taken)
     shown = [reading.shown(note) for note in notes]
     imported = Imported(rows, shown, list(sources), sum(map(len, sources.values())))
     imported.unused = asked.unused(unused, notes)

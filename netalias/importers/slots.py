@@ -1,7 +1,8 @@
 """Slots for imported aliases: every address gets one of its own. Pure.
 
 What other programs call an alias need not be a name of ours, and several addresses may share one.
-A label that is a name keeps it; all others get the lowest slots that are free then, with a note.
+A label that is a name keeps it; all others get the lowest slots that are free then, with a note: in
+the files, and on this host, unless an alias here has the address already.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from netalias.model.names import SLOT_MAX, AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    Taken = Mapping[AliasName, set[bytes]]
+    """Names that are in use on this host, and the packed addresses that have them."""
 
 
 class Found:
@@ -62,20 +66,22 @@ class Row:
         self.remark = remark
 
 
-def rows(found: Sequence[Found], notes: list[str]) -> list[Row]:
+def rows(found: Sequence[Found], notes: list[str], taken: Taken | None = None) -> list[Row]:
     """The aliases of *found* in order, those that are asleep last; *notes* gets the rest of what is
     to be said."""
-    return _Slots(found, notes).rows(found)
+    return _Slots(found, notes, taken or {}).rows(found)
 
 
 class _Slots:
     """The slots that are in use, the next one that may be free of each main device, and who has
-    which name and address."""
+    which name and address. ``standing`` are the names of addresses on this host."""
 
-    __slots__ = ("next", "notes", "owners", "said", "used")
+    __slots__ = ("next", "notes", "owners", "said", "standing", "taken", "used")
 
-    def __init__(self, found: Sequence[Found], notes: list[str]) -> None:
+    def __init__(self, found: Sequence[Found], notes: list[str], taken: Taken) -> None:
         self.notes = notes
+        self.taken = taken
+        self.standing = {(name.main, one): name for name in taken for one in taken[name]}
         self.used = set(filter(None, (names.split(one.label) for one in found)))
         self.said: dict[AliasName, Found] = {}
         self.owners: dict[bytes, Found] = {}
@@ -117,17 +123,25 @@ class _Slots:
             if name is not None:
                 first = self.said[name]
                 why = f"{first.words[0]} at {first.place} has that name"
-            name = self._free(one.main)
+            name = self._free(one)
             if remark:
                 self._note(one, f"{one.words[0]} becomes {name}, since {why}")
+        elif not one.asleep and one.packed not in (self.taken.get(name) or {one.packed}):
+            self._note(one, f"{one.words[0]}: that name is in use here, for another address")
         names.label(name)
         return Row(name, one, remark)
 
-    def _free(self, main: str) -> AliasName:
-        """The lowest free slot of *main*, which is then in use. Raises LimitError."""
+    def _free(self, one: Found) -> AliasName:
+        """The name that the address has on this host, or the lowest free slot of its main device,
+        which is then in use. Raises LimitError."""
+        main = one.main
+        standing = self.standing.get((main, one.packed))
+        if standing is not None and standing not in self.used:
+            self.used.add(standing)
+            return standing
         for slot in range(self.next.get(main, 0), SLOT_MAX + 1):
             name = AliasName(main, slot)
-            if name not in self.used:
+            if name not in self.used and name not in self.taken:
                 self.next[main] = slot + 1
                 return name
         raise errors.LimitError(f"{main} has no free slot")

@@ -96,3 +96,37 @@ def test_a_comment_adopts_nothing(run: Command, tmp_path: Path) -> None:
     out, _ = run.run(["import", "--from", "interfaces", "--adopt", written(tmp_path, text)], 0)
     assert all(line.startswith("#") for line in out.splitlines())
     assert ours(run) == []
+
+
+def test_a_file_is_all_that_is_printed(run: Command, tmp_path: Path) -> None:
+    """Labels of the kernel that stand in no file are printed without one, or by --from kernel."""
+    out, _ = run.run(["import", written(tmp_path, INTERFACES.partition("iface eth0:1")[0])], 0)
+    assert [line.split()[0] for line in out.splitlines()[1:]] == ["eth0:0"]
+    out, _ = run.run(["import", "--from", "kernel"], 0)
+    found = {line.split()[0] for line in out.splitlines()[1:]}
+    assert found == {"eth0:0", "eth0:1", "eth0:2"}
+
+
+def test_names_of_this_host_are_not_free(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those in the kernel, ours or not, and those that are declared. With the address that one of
+    them has, a label gets its name, so that a second import says the same."""
+    declared = tmp_path / "netalias.conf"
+    declared.write_text("eth0:3-4 10.6.0.3-4\neth0:6 10.6.0.6\n")
+    monkeypatch.setattr("netalias.sources.DEFAULT", str(declared))
+    run("eth0:5", "10.6.0.5", "kind", "label")
+    web = "auto eth0:web eth0:old eth0:us\n" + "".join(
+        f"iface eth0:{name} inet static\n address {address}/32\n"
+        for name, address in (("web", "10.6.1.1"), ("old", "10.6.0.4"), ("us", "10.6.0.5"))
+    )
+    out, _ = run.run(["import", written(tmp_path, web)], 0)
+    names = {line.split()[1]: line.split()[0] for line in out.splitlines()[1:]}
+    assert names == {
+        "10.6.1.1/32": "eth0:7", "10.6.0.4/32": "eth0:4", "10.6.0.5/32": "eth0:5",
+    }  # fmt: skip
+    declared.write_text(out)
+    assert run.run(["import", written(tmp_path, web)], 0)[0] == out
+    declared.write_bytes(b"\0 no line\n")
+    out, _ = run.run(["import", written(tmp_path, web)], 0)
+    assert "eth0:3  10.6.1.1/32" in out

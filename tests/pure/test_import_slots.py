@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias.importers.lines import detailed
 from netalias.importers.slots import Found, rows
+from netalias.model.names import AliasName
 
 
 def found(label: str, number: int, place: str = "f:1", asleep: str = "") -> Found:
@@ -11,10 +12,15 @@ def found(label: str, number: int, place: str = "f:1", asleep: str = "") -> Foun
     return Found(label, packed, [f"10.0.0.{number}/24", "kind", "label"], place, asleep)
 
 
-def named(*some: Found) -> tuple[list[str], list[str]]:
-    """The words before each comment, and the notes."""
+def named(*some: Found, **taken: int) -> tuple[list[str], list[str]]:
+    """The words before each comment, and the notes. *taken* are names of this host, as ``eth0_5``,
+    and the last numbers of their addresses."""
     notes: list[str] = []
-    texts = [line.partition("   #")[0] for line in detailed(rows(some, notes))]
+    here = {
+        AliasName(name.split("_")[0], int(name.split("_")[1])): {bytes([10, 0, 0, number])}
+        for name, number in taken.items()
+    }
+    texts = [line.partition("   #")[0] for line in detailed(rows(some, notes, here))]
     return [" ".join(text.split()[:3]).removesuffix(" kind") for text in texts], notes
 
 
@@ -24,6 +30,22 @@ def test_names_that_are_taken() -> None:
     got, notes = named(found("eth0:web", 1), found("eth0:1", 2), taken)
     assert got == ["eth0:2 10.0.0.1/24", "eth0:1 10.0.0.2/24"]
     assert notes == ["f:1: eth0:web: 10.0.0.1/24 becomes eth0:2, since a slot is a number"]
+
+
+def test_names_that_are_taken_on_this_host() -> None:
+    """What has no name keeps the one that its address has here, unless the files have it; another
+    one of the host is not free."""
+    some = found("eth0:web", 1), found("eth0:old", 2), found("eth0:", 3), found("eth0:7", 4)
+    got, notes = named(*some, eth0_0=9, eth0_2=9, eth0_5=2, eth0_7=3)
+    assert got == [
+        "eth0:1 10.0.0.1/24", "eth0:5 10.0.0.2/24", "eth0:3 10.0.0.3/24", "eth0:7 10.0.0.4/24",
+    ]  # fmt: skip
+    assert notes == [
+        "f:1: eth0:web: 10.0.0.1/24 becomes eth0:1, since a slot is a number",
+        "f:1: eth0:old: 10.0.0.2/24 becomes eth0:5, since a slot is a number",
+        "f:1: eth0:7: 10.0.0.4/24: that name is in use here, for another address",
+    ]
+    assert named(*some[3:], eth0_7=4)[1] == []
 
 
 def test_a_name_without_an_address() -> None:
