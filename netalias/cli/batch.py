@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from netalias import errors
 from netalias.cli import number as number_of
 from netalias.cli.changes import check_line
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netalias.cli import Options
+    from netalias.cli.firewall import FirstDevices
     from netalias.engine import Engine
     from netalias.engine.batch import Batch, Command
+    from netalias.plan import Difference
 
 
 STAYING = ("monitor", "rollback", "top", "watch")
@@ -31,11 +35,14 @@ def batch(options: Options, words: list[str]) -> int:
     from netalias.engine.batch import parse_commands
 
     most = number_of("--max-aliases", options.max_aliases, MOST, 1)
+    made = _devices(options)
     ((name, text),) = sources.decode(sources.read(words))
     with options.engine() as first:
         parsed = parse_commands(text, first.registry, name, force=options.force, most=most)
         with first.transaction(dry=options.dry_run) as transaction:
-            work = _executed(options, first, transaction.path, name, parsed)
+            work = _executed(options, first, transaction.path, name, parsed, made)
+        if made is not None:
+            made.tell(first)
     for line in rest(work.warned, "warning") if not options.quiet else ():
         complain(f"{name}: {line}", "warning: ")
     for number, error in work.failed:
@@ -61,8 +68,12 @@ def many(options: Options, words: list[str]) -> int:
     deleting = parsed[0].deletes
     # What is missing keeps nothing else from being deleted or changed.
     options.force = options.force or all(one.wish and not one.wish.address for one in parsed)
-    with options.engine() as first, first.transaction(dry=options.dry_run) as transaction:
-        work = _executed(options, first, transaction.path, "", parsed)
+    made = _devices(options)
+    with options.engine() as first:
+        with first.transaction(dry=options.dry_run) as transaction:
+            work = _executed(options, first, transaction.path, "", parsed, made)
+        if made is not None:
+            made.tell(first)
     failed = [error for _, error in work.failed if not (deleting and options.forgives(error))]
     for error in failed:
         explain(error)
@@ -72,10 +83,16 @@ def many(options: Options, words: list[str]) -> int:
 
 
 def _executed(
-    options: Options, first: Engine, path: str, name: str, parsed: list[Command]
+    options: Options,
+    first: Engine,
+    path: str,
+    name: str,
+    parsed: list[Command],
+    made: FirstDevices | None,
 ) -> Batch:
     """The run of *parsed* commands on *first*, or on a rehearsal of it, under the lock of the
-    runtime directory *path*; *name* is the file that they are of, or empty."""
+    runtime directory *path*; *name* is the file that they are of, or empty. *made* notes the alias
+    devices."""
     from netalias.engine.batch import Batch
 
     engine = first
@@ -87,9 +104,24 @@ def _executed(
     work = Batch(
         engine, _runner(engine, path, options), _warner(options, name), force=options.force
     )
-    work.tell = lambda steps: tell(options, steps)
+
+    def done(items: list[Difference]) -> None:
+        if made is not None:
+            made.take(items)
+        tell(options, [step for item in items for step in item.plan.steps])
+
+    work.tell = done
     work.run(parsed)
     return work
+
+
+def _devices(options: Options) -> FirstDevices | None:
+    """The alias devices to be made, where somebody would read about them."""
+    if options.quiet or options.dry_run or sys.stderr is None or not sys.stderr.isatty():
+        return None
+    from netalias.cli.firewall import FirstDevices
+
+    return FirstDevices(options)
 
 
 def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[str]], int]:

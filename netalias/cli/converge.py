@@ -53,6 +53,7 @@ class Run:
         self.armed = False
         self.name = ""
         self.files: Callable[[], list[str]] | None = None
+        self.done: list[Difference] = []
         self._ended_by = 0
         self._parsed: Declarations | None = None
 
@@ -111,6 +112,7 @@ class Run:
         converging.verify(self.engine, declared, rules, outcome)
         if self.armed and not outcome.done:
             self._disarm()
+        self.done = outcome.done
         outcome.diff.items[:0] = restored
         self._print(outcome.done, outcome.diff)
         if prepared.renewed and self.options.verbose and self.options.changes is None:
@@ -136,6 +138,17 @@ class Run:
             for note in first(notes, "warning") if not self.options.quiet else ():
                 complain(note, "warning: ")
         return False
+
+    def tell_of_rules(self) -> None:
+        """Tell on a terminal which firewall rules do not see the first alias devices of a main
+        device. The lock is released by now."""
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        if self.done and terminal and not self.options.quiet:
+            from netalias.cli.firewall import FirstDevices
+
+            made = FirstDevices(self.options)
+            made.take(self.done)
+            made.tell(self.engine)
 
     def parse(self, found: list[tuple[str, bytes]]) -> None:
         """Parse the declarations ahead of reconcile(), which needs the lock. Raises

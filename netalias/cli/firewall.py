@@ -6,6 +6,7 @@ from netalias.cli.output import complain
 from netalias.doctor import rules
 from netalias.doctor.uncovered import RECEIVING, Pair, Uncovered, uncovered
 from netalias.model.names import primary
+from netalias.plan import Difference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,18 +22,11 @@ def unseen_by_rules(
 ) -> list[Uncovered]:
     """The rules that hold for an alias before its plan and not after it. What could not be read is
     added to *failed*. *netns* is the namespace of *engine*, in which the commands are run."""
-    pairs = []
-    for plan in plans:
-        alias, goal = plan.alias, plan.goal
-        if goal is None:
-            continue
-        old = new = goal.main.name
-        if plan.kind in RECEIVING:
-            new = primary(goal.name)
-        if alias is not None and alias.kind in RECEIVING and alias.device is not None:
-            old = alias.device.name
-        if old != new:
-            pairs.append(Pair(str(goal.name), old, new, goal.address))
+    pairs = [pair for plan in plans if (pair := _pair(plan)) is not None]
+    return _unseen(engine, pairs, failed, netns)
+
+
+def _unseen(engine: Engine, pairs: list[Pair], failed: list[str], netns: str) -> list[Uncovered]:
     if not pairs:
         return []
     found = uncovered(engine.within(lambda: rules.read(failed)), pairs)
@@ -44,19 +38,56 @@ def unseen_by_rules(
     return found
 
 
+def _pair(plan: Plan) -> Pair | None:
+    """The alias of a plan, and the devices by which its packets come in before and after it; None
+    where that is the same one."""
+    alias, goal = plan.alias, plan.goal
+    if goal is None:
+        return None
+    old = new = goal.main.name
+    if plan.kind in RECEIVING:
+        new = primary(goal.name)
+    if alias is not None and alias.kind in RECEIVING and alias.device is not None:
+        old = alias.device.name
+    return Pair(str(goal.name), old, new, goal.address) if old != new else None
+
+
+class FirstDevices:
+    """The alias devices that a command makes. When it is done, tell() tells which firewall rules do
+    not see the first ones of a main device."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._pairs: list[Pair] = []
+
+    def take(self, items: Iterable[Difference]) -> None:
+        """Note what was done."""
+        for item in items:
+            pair = _pair(item.plan) if item.plan.kind in RECEIVING else None
+            if pair is not None:
+                self._pairs.append(pair)
+
+    def tell(self, engine: Engine) -> None:
+        """Tell of the rules. The engine has no lock: the programs that list them take time."""
+        if not self._pairs:
+            return
+        made = {pair.name for pair in self._pairs}
+        others = {
+            alias.name.main
+            for alias in engine.observe().aliases
+            if alias.ours and alias.kind in RECEIVING and str(alias.name) not in made
+        }
+        first = [pair for pair in self._pairs if pair.old not in others]
+        for one in _unseen(engine, first, [], self._options.netns):
+            complain(one.line(), "warning: ")
+
+
 def tell(options: Options, plan: Plan) -> None:
     """Tell which rules do not see the first device of an alias on its main device."""
-    goal = plan.goal
-    assert goal is not None
+    from netalias.plan.diff import ADDED
+
+    assert plan.goal is not None
+    made = FirstDevices(options)
+    made.take([Difference(ADDED, plan.goal.name, plan)])
     with options.engine() as engine:
-        others = [
-            alias
-            for alias in engine.observe().aliases
-            if alias.ours
-            and alias.kind in RECEIVING
-            and alias.name.main == goal.main.name
-            and alias.name != goal.name
-        ]
-        found = unseen_by_rules(engine, [plan], [], options.netns) if not others else []
-    for one in found:
-        complain(one.line(), "warning: ")
+        made.tell(engine)

@@ -138,10 +138,11 @@ def _taken(observed: Observed) -> dict[AliasName, set[bytes]]:
         texts = sources.decode(sources.read(()))
     except errors.NetaliasError:
         texts = []
-    wishes = [wish for wish, _ in parse_declarations(texts, observed.registry)]
+    pairs = [(wish.name, wish.address) for wish, _ in parse_declarations(texts, observed.registry)]
+    pairs += [(alias.name, alias.address) for alias in observed.aliases]
     found: dict[AliasName, set[bytes]] = {}
-    for one in (*observed.aliases, *wishes):
-        found.setdefault(one.name, set()).update([one.address] if one.address else [])
+    for name, address in pairs:
+        found.setdefault(name, set()).update([address] if address else [])
     return found
 
 

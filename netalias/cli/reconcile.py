@@ -86,14 +86,18 @@ def reconcile(options: Options, words: list[str]) -> int:
             from netalias.cli.converge import Run
 
             run = Run(options, engine, salt, transaction.path)
-            if options.metrics or sum(len(content) for _, content in found) < LARGE:
-                return run.reconcile(found, restored)
-        run.parse(found)
-        with engine.transaction() as transaction:
-            restored += transaction.restored
-            if not (whole or restored) and _known(engine, transaction.path, salt):
-                return errors.STATUS_OK  # another run was faster
-            return run.reconcile(found, restored)
+            large = sum(len(content) for _, content in found) >= LARGE
+            if options.metrics or not large:
+                status = run.reconcile(found, restored)
+        if large and not options.metrics:
+            run.parse(found)
+            with engine.transaction() as transaction:
+                restored += transaction.restored
+                if not (whole or restored) and _known(engine, transaction.path, salt):
+                    return errors.STATUS_OK  # another run was faster
+                status = run.reconcile(found, restored)
+        run.tell_of_rules()
+        return status
 
 
 def salted(found: list[tuple[str, bytes]], options: Options, engine: Engine) -> bytes:

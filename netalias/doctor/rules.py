@@ -13,7 +13,6 @@ from shutil import which
 from subprocess import DEVNULL, SubprocessError, run
 
 from netalias.model import Value
-from netalias.model.shell import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,11 +36,15 @@ _TABLE = re.compile(r"table (\S+) (\S+) \{")
 _CHAIN = re.compile(r"\tchain (\S+) \{")
 _RULE = re.compile(r"\t\t(.*) # handle (\d+)$")
 _SET = re.compile(r'"([^"]*)"')
+_ANONYMOUS = re.compile(r"\{ ?([^}]*?) ?\}")
 _MATCH = re.compile(
     r'\b(?:iifname|iif)(?P<not> !=)? (?P<right>"[^"]*"|\{[^}]*\}|vmap \{[^}]*\}|@\S+|vmap @\S+)'
 )
-_CONCATENATED = re.compile(r"(?:\biif(?:name)? \. |\. iif(?:name)?\b)[^{]*(?P<right>\{[^}]*\})")
+_CONCATENATED = re.compile(
+    r"(?:\biif(?:name)? \. |\. iif(?:name)?\b)[^{@]*(?P<right>\{[^}]*\}|@\S+)"
+)
 _OPTION = re.compile(r"(?:(?<= )! )?(?<= )-i (\S+)")
+_RETURN = re.compile(r"-i (\S+) -j RETURN$")
 _DESTINATION = re.compile(
     r"\b(?:ip6? daddr|(?<=-)d) (?P<right>[0-9a-fA-F][0-9a-fA-F:./-]*|\{[^}]*\})"
 )
@@ -54,9 +57,9 @@ class Rule(Value):
 
     ``chain`` is family or program, table and chain; ``number`` the handle, or with iptables the
     place in the chain. ``text`` are its words, and ``begin`` and ``end`` those of the comparison.
+    For a rule with other words for other devices, ``left`` are the words that stand for the
+    comparison in a rule for ``names`` alone, and ``known`` are all of its devices.
     """
-
-    __slots__ = ("begin", "chain", "end", "names", "negated", "number", "text")
 
     def __init__(
         self,
@@ -66,6 +69,8 @@ class Rule(Value):
         span: tuple[int, int],
         names: Sequence[str],
         negated: bool,
+        left: str | None = None,
+        known: Sequence[str] = (),
     ) -> None:
         self.chain = chain
         self.number = number
@@ -73,6 +78,8 @@ class Rule(Value):
         self.begin, self.end = span
         self.names = tuple(names)
         self.negated = negated
+        self.left = left
+        self.known = tuple(known)
 
     @property
     def xtables(self) -> bool:
@@ -81,11 +88,14 @@ class Rule(Value):
 
     @property
     def rest(self) -> str:
-        """Its words but for the comparison, unless that has more in it than names."""
-        match = self.text[self.begin : self.end]
-        if " . " in match or "map " in match:
-            return self.text
-        return f"{self.text[: self.begin]}{self.text[self.end :]}"
+        """Its words but for the comparison, unless that has more in it than names. Elements of
+        sets are in order, since nft has none."""
+        left = self.left
+        if left is None:
+            match = self.text[self.begin : self.end]
+            left = match if " . " in match or "map " in match else ""
+        text = f"{self.text[: self.begin]}{left}{self.text[self.end :]}"
+        return _ANONYMOUS.sub(_in_order, " ".join(text.split()))
 
     @property
     def place(self) -> str:
@@ -97,11 +107,11 @@ class Rule(Value):
 
     def holds(self, device: str) -> bool:
         """Whether a packet that comes in by *device* passes the comparison."""
-        found = any(
-            device.startswith(name[:-1]) if name.endswith("*") else device == name
-            for name in self.names
-        )
-        return found is not self.negated
+        return _named(device, self.names) is not self.negated
+
+    def knows(self, device: str) -> bool:
+        """Whether it has words for *device*."""
+        return _named(device, self.known)
 
     def concerns(self, address: bytes) -> bool:
         """Whether it may hold for packets to a packed IPv4 or IPv6 address; True where it compares
@@ -116,38 +126,18 @@ class Rule(Value):
         except ValueError:
             return True
 
-    def mended(self, device: str, wanted: str, more: int = 0) -> str:
-        """The command after which the rule holds for *wanted* too, a name that may end in ``*``,
-        as it does for *device*; empty where there is no single one. *more* rules were put into the
-        chain before."""
-        if self.xtables:
-            return self._inserted(wanted, more)
-        right = self.text[self.begin : self.end]
-        if self.chain[1] == FIREWALLD or "@" in right or " . " in right or "map @" in right:
-            return ""
-        if "{" in right:
-            inner = right[right.index("{") + 1 : -1].strip()
-            verdict = re.search(rf'"{re.escape(device)}" : ([^,]+)', inner)
-            new = f'"{wanted}"' + (f" : {verdict[1].strip()}" if verdict else "")
-            head = right[: right.index("{")].replace("iif ", "iifname ")
-            match = f"{head}{{ {inner}, {new} }}"
-        else:
-            sign = " !=" if self.negated else ""
-            match = f'iifname{sign} {{ "{device}", "{wanted}" }}'
-        text = f"{self.text[: self.begin]}{match}{self.text[self.end :]}"
-        # Not by "replace rule", which nft 1.0.6 (Debian 12) does not survive for every rule.
-        return f"nft {quoted(f'insert rule {self.place} {text}; delete rule {self.place}')}"
 
-    def _inserted(self, wanted: str, more: int) -> str:
-        """The command that puts a rule of the same words behind this one. The table is not written
-        by nft, whose form of a rule iptables may not be able to read."""
-        program, table, chain = self.chain
-        if self.negated:
-            return ""
-        name = f"{wanted[:-1]}+" if wanted.endswith("*") else wanted
-        words = f"{self.text[: self.begin]}-i {name}{self.text[self.end :]}"
-        head = f"{program} -t {table}" if table != "filter" else program
-        return f"{head} -I {chain} {self.number + more + 1} {words}"
+def _named(device: str, names: Sequence[str]) -> bool:
+    """Whether a device has one of *names*."""
+    return any(
+        device.startswith(name[:-1]) if name.endswith("*") else device == name for name in names
+    )
+
+
+def _in_order(found: re.Match[str]) -> str:
+    """An anonymous set with its elements in order; of one element, as nft prints it."""
+    elements = sorted(found[1].split(", "))
+    return f"{{ {', '.join(elements)} }}" if elements[1:] or " : " in found[1] else elements[0]
 
 
 def _within(address: bytes, word: str) -> bool:
@@ -162,25 +152,55 @@ def _within(address: bytes, word: str) -> bool:
 
 def listed(text: str, sets: Sets | None = None) -> Iterator[Rule]:
     """The rules of ``nft -a list ruleset`` that look at the device, without those of iptables;
-    *sets* gives the elements of a named set by family, table and name."""
-    family = table = chain = ""
+    *sets* gives the elements of a named set by family, table and name. A rule of firewalld whose
+    words hold for all other devices too is none."""
     own = owned(text)
+    found = [one for one in _handled(text) if one[0][0] in FAMILIES and one[0][:2] not in own]
+    always = {(key, words) for key, words, _ in found if key[1] == FIREWALLD}
+    for key, words, handle in found:
+        for rule in _read(key, words, handle, sets):
+            if (key, rule.rest) not in always:
+                yield rule
+
+
+def _handled(text: str) -> Iterator[tuple[tuple[str, str, str], str, int]]:
+    """Each rule of a list: its chain, its words, its handle."""
+    family = table = chain = ""
     for line in text.splitlines():
-        if found := _TABLE.match(line):
-            family, table = found.groups()
-        elif found := _CHAIN.match(line):
-            chain = found[1]
-        elif family in FAMILIES and (family, table) not in own and (found := _RULE.match(line)):
-            words, handle = found.groups()
-            said, _, _ = words.partition(' comment "')
-            match = _MATCH.search(said) or _CONCATENATED.search(said)
-            if match is not None:
-                right = match["right"]
-                elements = sets(family, table, right) if sets and "@" in right else right
-                names = _SET.findall(elements)
-                no = "not" in match.re.groupindex and bool(match["not"])
-                key = (family, table, chain)
-                yield Rule(key, int(handle), words, match.span(), names, no)
+        if match := _TABLE.match(line):
+            family, table = match.groups()
+        elif match := _CHAIN.match(line):
+            chain = match[1]
+        elif match := _RULE.match(line):
+            yield (family, table, chain), match[1], int(match[2])
+
+
+def _read(key: tuple[str, str, str], words: str, handle: int, sets: Sets | None) -> Iterator[Rule]:
+    """The one rule, none if it does not look at the device, or one for all devices that have the
+    same words in a map or in a concatenation."""
+    from netalias.doctor.concatenations import parts
+
+    said, _, _ = words.partition(' comment "')
+    match = _MATCH.search(said)
+    of_names = match is not None
+    match = match or _CONCATENATED.search(said)
+    if match is None:
+        return
+    right = match["right"]
+    elements = sets(key[0], key[1], right) if sets and "@" in right else right
+    names = _SET.findall(elements)
+    no = bool(match.groupdict().get("not"))
+    by_words = parts(said, elements)
+    if by_words is None:
+        span = match.span()
+        for further in _MATCH.finditer(said, match.end()) if no else ():
+            names += _SET.findall(further["right"]) if further["not"] else ()
+        left = "" if of_names and "@" in right and not no else None
+        yield Rule(key, handle, words, span, names, no, left)
+        return
+    span, devices = by_words
+    for left, some in devices.items():
+        yield Rule(key, handle, words, span, some, False, left, names)
 
 
 def owned(text: str) -> set[tuple[str, str]]:
@@ -206,23 +226,53 @@ def owned_tables() -> set[tuple[str, str]]:
 
 def saved(text: str, program: str) -> Iterator[Rule]:
     """The rules of iptables-save(8) that look at the device, of *program* (``iptables``)."""
+    rules = list(_numbered(text))
+    spared = _spared(rules)
+    for table, chain, number, words in rules:
+        match = _OPTION.search(blanked(f" {words}"))
+        if match is None:
+            continue
+        span = match.start() - 1, match.end() - 1
+        no = match[0].startswith("!")
+        names = [_pattern(match[1])]
+        if no:
+            names += spared.get((table, words.rpartition(" -j ")[2]), [])
+        yield Rule((program, table, chain), number, words, span, names, no)
+
+
+def _numbered(text: str) -> Iterator[tuple[str, str, int, str]]:
+    """Each rule of iptables-save(8): table, chain, its place there, its words."""
     table = ""
     numbers: dict[str, int] = {}
     for line in text.splitlines():
         if line.startswith("*"):
             table, numbers = line[1:], {}
-        if not line.startswith("-A "):
-            continue
-        _, chain, words = f"{line} ".split(" ", 2)
-        words = words.removesuffix(" ")
-        numbers[chain] = numbers.get(chain, 0) + 1
-        plain = _TEXT.sub(lambda one: "." * len(one[0]), f" {words}")
-        match = _OPTION.search(plain)
-        if match is not None:
-            name = match[1][:-1] + "*" if match[1].endswith("+") else match[1]
-            span = match.start() - 1, match.end() - 1
-            no = match[0].startswith("!")
-            yield Rule((program, table, chain), numbers[chain], words, span, [name], no)
+        if line.startswith("-A "):
+            _, chain, words = f"{line} ".split(" ", 2)
+            numbers[chain] = numbers.get(chain, 0) + 1
+            yield table, chain, numbers[chain], words.removesuffix(" ")
+
+
+def _spared(rules: Sequence[tuple[str, str, int, str]]) -> dict[tuple[str, str], list[str]]:
+    """The devices for which a chain, given by table and name, does nothing: it begins with rules
+    that return."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for table, chain, number, words in rules:
+        names = found.setdefault((table, chain), [])
+        match = _RETURN.match(words)
+        if match is not None and number == len(names) + 1:
+            names.append(_pattern(match[1]))
+    return found
+
+
+def _pattern(name: str) -> str:
+    """A name of iptables as one of nft: ``eth0_+`` is ``eth0_*``."""
+    return f"{name[:-1]}*" if name.endswith("+") else name
+
+
+def blanked(text: str) -> str:
+    """A text of the same length with dots for strings."""
+    return _TEXT.sub(lambda one: "." * len(one[0]), text)
 
 
 class Sets:
@@ -239,7 +289,7 @@ class Sets:
                 text = _output(["nft", "list", kind, *key], [])
                 if text:
                     break
-            self._found[key] = (text or "").partition("elements = ")[2]
+            self._found[key] = " ".join((text or "").partition("elements = ")[2].split())
         return self._found[key]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from glob import glob
 
 from netalias.doctor.finding import listed
+from netalias.doctor.mending import by_hand, mended
 from netalias.doctor.rules import FIREWALLD
 from netalias.model import Value
 from netalias.trust import regular
@@ -51,24 +52,26 @@ class Pair(Value):
 class Uncovered:
     """A ``rule`` that does not treat some aliases as it treats the device ``old``.
 
-    ``names`` are those of the aliases, ``command`` mends it and is empty where nothing does, and
-    ``files`` are those that have it too.
+    ``names`` are those of the aliases. ``command`` mends it; where it is empty, ``advice`` says
+    what to do. ``files`` are those that have the rule too.
     """
 
-    __slots__ = ("command", "files", "names", "old", "rule")
+    __slots__ = ("advice", "command", "files", "names", "old", "rule")
 
-    def __init__(self, rule: Rule, old: str, names: list[str], command: str) -> None:
+    def __init__(self, rule: Rule, old: str, names: list[str], command: str, advice: str) -> None:
         self.rule = rule
         self.old = old
         self.names = names
         self.command = command
+        self.advice = "" if command else advice
         self.files: list[str] = []
 
     @property
     def why(self) -> str:
         """Its place, its words, and the files that have it too."""
         text = f"{self.rule.place}: {self.rule.text}"
-        return f"{text}; {', '.join(self.files)} has it too" if self.files else text
+        files = f"{', '.join(self.files)} has it too" if self.files else ""
+        return "; ".join(filter(None, (text, files, self.advice)))
 
     def line(self) -> str:
         """A sentence with the command."""
@@ -81,6 +84,7 @@ def uncovered(rules: Iterable[Rule], pairs: Sequence[Pair], root: str = "") -> l
     of them only. *root* is put before the paths of files."""
     found: list[Uncovered] = []
     inserted: dict[tuple[str, str, str], int] = {}
+    commands: set[str] = set()
     for group in _groups(rules):
         by_old: dict[tuple[str, str], list[str]] = {}
         for pair in pairs:
@@ -88,10 +92,13 @@ def uncovered(rules: Iterable[Rule], pairs: Sequence[Pair], root: str = "") -> l
                 by_old.setdefault((pair.old, _wanted(pair.new)), []).append(pair.name)
         for (old, wanted), names in by_old.items():
             rule = next(one for one in group if one.negated or one.holds(old))
-            command = rule.mended(old, wanted, inserted.get(rule.chain, 0))
-            if command and rule.xtables:
+            command = mended(rule, old, wanted, inserted.get(rule.chain, 0))
+            if rule.chain[1] == FIREWALLD and command in commands:
+                continue  # a zone has a rule in several chains
+            commands.add(command)
+            if command and rule.xtables and not rule.negated:
                 inserted[rule.chain] = inserted.get(rule.chain, 0) + 1
-            found.append(Uncovered(rule, old, names, command))
+            found.append(Uncovered(rule, old, names, command, by_hand(rule, wanted)))
             found[-1].files = _files(rule, old, root)
     return found
 
@@ -106,6 +113,8 @@ def _groups(rules: Iterable[Rule]) -> Iterator[list[Rule]]:
 
 def _differs(group: Sequence[Rule], pair: Pair) -> bool:
     if len(pair.address) in (4, 16) and not group[0].concerns(pair.address):
+        return False
+    if any(rule.knows(pair.new) for rule in group):
         return False
     old, new = (any(rule.holds(device) for rule in group) for device in (pair.old, pair.new))
     return old != new if group[0].negated else old and not new

@@ -111,10 +111,10 @@ class Batch:
     ``failed`` holds the line numbers and errors of the first failed commands, ``wrong`` the number
     of all, ``skipped`` that of commands not executed, ``warned`` that of warnings, the first of
     which were passed to *warn*. Without *force* the first error ends the run. ``tell`` is called
-    with the steps that were done.
+    with what was done.
     """
 
-    tell: Callable[[Iterable[Step]], None] | None = None
+    tell: Callable[[list[Difference]], None] | None = None
 
     def __init__(
         self,
@@ -295,8 +295,7 @@ class Batch:
         successors = self._successors() if planned.withdrawn else []
         work += successors
         if self.tell is not None:
-            done = [item for item in work if not item.error]
-            self.tell(step for item in done for step in item.plan.steps)
+            self.tell([item for item in work if not item.error])
         failures = [(number, item.error) for number, item in items.items() if item.error]
         failures += [(last, item.error) for item in work if item.error and item not in changes]
         self._fail(failures)

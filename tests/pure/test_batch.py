@@ -16,6 +16,7 @@ from netalias.kernel.memory import Memory
 from netalias.model import IFA_F_NOPREFIXROUTE
 from netalias.model.commands import command
 from netalias.model.steps import AddAltname, Step
+from netalias.plan import steps_of
 
 
 class Counting(Memory):
@@ -237,7 +238,7 @@ def test_steps_are_told() -> None:
     told: list[str] = []
     memory = kernel()
     batch = Told(memory)
-    batch.tell = lambda steps: told.extend(command(step) for step in steps)
+    batch.tell = lambda items: told.extend(command(one) for one in steps_of(items))
     batch.run(["lo:0 10.0.0.1", "lo:1 10.0.0.1", "lo:2 10.0.0.2"])
     assert [line.split()[3] for line in told] == ["10.0.0.1/32"]
 

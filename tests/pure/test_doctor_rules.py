@@ -44,7 +44,13 @@ table netdev early { # handle 3
 }
 table inet firewalld { # handle 4
 	chain filter_INPUT_ZONES { # handle 1
-		iifname "eth0" goto filter_IN_public # handle 2
+		iifname "eth0" goto filter_IN_internal # handle 2
+		iifname "eth1" goto filter_IN_public # handle 3
+		goto filter_IN_public # handle 4
+	}
+	chain nat_PREROUTING_ZONES { # handle 2
+		iifname "eth0" goto nat_PRE_internal # handle 5
+		goto nat_PRE_public # handle 6
 	}
 }
 """
@@ -75,14 +81,21 @@ def sets(family: str, table: str, name: str) -> str:
     return '{ "eth0", "ppp*" } } }'
 
 
+def told(text: str) -> dict[int, str]:
+    """Handle and command, or advice, of each rule of nft that does not see ALIASES."""
+    found = uncovered(listed(text, sets), ALIASES)
+    assert all(one.command or one.advice for one in found)
+    return {one.rule.number: one.command or one.advice for one in found}
+
+
 def test_rules_of_nft_that_do_not_see_an_alias() -> None:
-    """Each with the command for its own words; none for a named set, and for a rule that is made
-    anew by others; what covers the alias already is not told."""
-    found = {one.rule.number: one.command for one in uncovered(listed(NFT, sets), ALIASES)}
+    """Each with the command for its own words: in its place where its set can have one name more,
+    else behind it; that of firewalld once, for the zone. What covers the alias already is not
+    told."""
+    found = told(NFT)
     place = "nft 'insert rule inet filter input handle"
     for number, command in found.items():
         end = f"; delete rule inet filter input handle {number}'"
-        assert command.endswith(end) or not command
         found[number] = command.removesuffix(end)
     assert found == {
         4: f'{place} 4 iifname {{ "eth0", "eth0_*" }} tcp dport 3306 counter drop'
@@ -90,27 +103,152 @@ def test_rules_of_nft_that_do_not_see_an_alias() -> None:
         5: f'{place} 5 iifname {{ "eth0", "eth0_*" }} tcp dport 3307 drop',
         7: f'{place} 7 iifname {{ "lo", "eth0", "eth0_*" }} udp dport 1 drop',
         8: f'{place} 8 iifname != {{ "eth0", "eth0_*" }} udp dport 2 drop',
-        9: "",
+        9: "nft 'add rule inet filter input handle 9 iifname \"eth0_*\" udp dport 3 drop'",
         12: f'{place} 12 iifname vmap {{ "lo" : drop, "eth0" : jump inside,'
         ' "eth0_*" : jump inside }',
-        14: "",
+        14: "nft 'add rule inet filter input handle 14 iifname \"eth0_*\" udp dport 5 drop'",
         18: f'{place} 18 ct state established iifname != {{ "lo", "eth0", "eth0_*" }}'
         " limit rate 5/second accept",
-        2: "",
+        2: "firewall-cmd --zone=internal --add-interface=eth0_+"
+        " && firewall-cmd --permanent --zone=internal --add-interface=eth0_+",
     }
     assert owned(NFT) == {("ip", "filter")}
 
 
+def chain(*rules: str) -> str:
+    """A list with one chain; handles count from 1."""
+    lines = [f"\t\t{rule} # handle {number}" for number, rule in enumerate(rules, 1)]
+    return "\n".join(["table inet filter {", "\tchain input {", *lines, "\t}", "}"])
+
+
+ELEMENTS = {
+    "@wan": '{ "eth0", "ppp*" } } }',
+    "@pair": '{ "eth0" . 80, "lo" . 6, "eth0" . 22 } } }',
+    "@zones": '{ "eth0" : jump inside, "lo" : accept } } }',
+    "@mixed": '{ "eth0" . 22 : accept, "lo" . 6 : drop, "eth0" . 80 : jump inside } } }',
+    "@timed": '{ "eth0" . 22 timeout 5s expires 3s } } }',
+}
+
+
+def behind(text: str) -> str:
+    return f"nft 'add rule inet filter input handle 1 {text}'"
+
+
+@pytest.mark.parametrize(
+    ("rule", "added"),
+    [
+        ("iifname @wan drop", 'iifname "eth0_*" drop'),
+        ("ct state new iifname @wan udp dport 3 drop",
+         'iifname "eth0_*" ct state new udp dport 3 drop'),
+        ('iifname . tcp dport { "eth0" . 80, "lo" . 6, "eth0" . 22 } counter drop',
+         'iifname "eth0_*" tcp dport { 22, 80 } counter drop'),
+        ('ct state new tcp dport . iifname { 6 . "lo", 5 . "eth0" } drop',
+         'iifname "eth0_*" ct state new tcp dport 5 drop'),
+        ('ip saddr . iifname . tcp dport { 10.0.0.0/8 . "eth0" . 5-7 } drop',
+         'iifname "eth0_*" ip saddr . tcp dport { 10.0.0.0/8 . 5-7 } drop'),
+        ('iif . oif { "eth0" . "eth1" } drop', 'iifname "eth0_*" oif "eth1" drop'),
+        ("iifname . tcp dport @pair drop", 'iifname "eth0_*" tcp dport { 22, 80 } drop'),
+        ("iifname vmap @zones", 'iifname "eth0_*" jump inside'),
+        ("iifname . tcp dport vmap @mixed",
+         'iifname "eth0_*" tcp dport vmap { 22 : accept, 80 : jump inside }'),
+        ('ip6 saddr . iifname vmap { 2001:db8::1 . "eth0" : drop } comment "x . y"',
+         'iifname "eth0_*" ip6 saddr vmap { 2001:db8::1 : drop } comment "x . y"'),
+    ],
+)  # fmt: skip
+def test_a_rule_behind_a_set(rule: str, added: str) -> None:
+    """For maps and sets that have a name, or more in them than devices: the words that are left for
+    the device. After it nothing is told, in whatever order a set is printed."""
+
+    def named(family: str, table: str, name: str) -> str:
+        return ELEMENTS[name.split()[-1]]
+
+    (one,) = uncovered(listed(chain(rule), named), ALIASES)
+    assert one.command == behind(added)
+    there = added.replace("{ 22, 80 }", "{ 80, 22 }")
+    assert uncovered(listed(chain(rule, there), named), ALIASES) == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "iifname . tcp dport @timed drop",
+        'iifname . tcp dport != { "eth0" . 22 } drop',
+        'iifname . ip saddr & 255.0.0.0 . tcp dport { "eth0" . 10.0.0.0 . 22 } drop',
+    ],
+)
+def test_where_no_command_helps(rule: str) -> None:
+    """The one step by hand is told."""
+
+    def named(family: str, table: str, name: str) -> str:
+        return ELEMENTS[name.split()[-1]]
+
+    (one,) = uncovered(listed(chain(rule), named), ALIASES)
+    assert one.command == ""
+    assert one.line().endswith('; by hand: a rule of the same effect for iifname "eth0_*"')
+
+
+def test_an_alias_with_words_of_its_own() -> None:
+    """What a map or a concatenation says about it is meant so."""
+    rules = (
+        'iifname . tcp dport { "eth0" . 22, "eth0" . 80, "eth0_*" . 22 } accept',
+        'iifname . tcp dport vmap { "eth0" . 22 : accept, "eth0_0" . 22 : drop }',
+    )
+    assert told(chain(rules[0])) == {}
+    (one,) = uncovered(listed(chain(rules[1])), ALIASES)
+    assert one.names == ["eth0:7"]
+
+
+def test_a_negated_set_with_a_name() -> None:
+    """A second comparison in the same rule, which then spares the alias."""
+    first, second = "iifname != @wan", 'iifname != "eth0_*"'
+    text = chain(f"{first} udp dport 3 drop")
+    assert told(text) == {
+        1: f"nft 'insert rule inet filter input handle 1 {first} {second} udp dport 3 drop;"
+        " delete rule inet filter input handle 1'"
+    }
+    assert told(chain(f"{first} {second} udp dport 3 drop")) == {}
+
+
+FIREWALLD = """\
+table inet firewalld {
+	chain filter_INPUT_ZONES {
+		iifname "eth0" goto filter_IN_%s # handle 2
+		goto filter_IN_public # handle 4
+	}
+	chain filter_FORWARD_POLICIES {
+		iifname "eth0" oifname "eth1" jump filter_FWD_policy_out # handle 5
+	}
+}
+"""
+
+
+def test_zones_of_firewalld() -> None:
+    """A device without a zone is in the default one: there is nothing to do for an alias whose main
+    device is. A policy is made of zones."""
+    hand = "by hand: add eth0_+ to the zones of firewalld that this rule is made of"
+    assert told(FIREWALLD % "public") == {5: hand}
+    zone = "--zone=work --add-interface=eth0_+"
+    command = f"firewall-cmd {zone} && firewall-cmd --permanent {zone}"
+    assert told(FIREWALLD % "work") == {2: command, 5: hand}
+    (one,) = uncovered(listed(FIREWALLD % "work"), [Pair("eth0:7", "eth0_7", "eth1")]) or [None]
+    assert one is None
+
+
 def test_rules_of_iptables_that_do_not_see_an_alias() -> None:
-    """A rule of the same words behind it; the places count what was put in before. There is no
-    single rule for a negation."""
+    """A rule of the same words behind it; the places count what was put in before. One for all
+    devices but eth0 moves into a chain that returns for the alias."""
     found = [(one.rule.place, one.command) for one in uncovered(saved(SAVE, "iptables"), ALIASES)]
     assert found == [
         (
             "iptables -t filter -S INPUT 2",
             "iptables -I INPUT 3 -i eth0_+ -p tcp -m tcp --dport 3306 -j DROP",
         ),
-        ("iptables -t filter -S INPUT 3", ""),
+        (
+            "iptables -t filter -S INPUT 3",
+            "iptables -N INPUT-4-not-eth0_ && iptables -A INPUT-4-not-eth0_ -i eth0_+ -j RETURN"
+            " && iptables -A INPUT-4-not-eth0_ -p udp -j DROP"
+            " && iptables -R INPUT 4 ! -i eth0 -j INPUT-4-not-eth0_",
+        ),
         (
             "iptables -t filter -S INPUT 4",
             "iptables -I INPUT 6 -s 10.0.0.0/8 -i eth0_+ -m comment"
@@ -121,6 +259,24 @@ def test_rules_of_iptables_that_do_not_see_an_alias() -> None:
             "iptables -t raw -I PREROUTING 2 -i eth0_+ -j CT --notrack",
         ),
     ]
+
+
+def test_a_chain_that_returns_for_the_alias() -> None:
+    """It must be the first that the chain does. A target that depends on the chain in which it
+    stands is nothing for another one."""
+    rules = (
+        "-A INPUT ! -i eth0 -j other", "-A other -i eth1 -j RETURN", "-A other -i eth0_+ -j RETURN",
+        "-A other -p udp -j DROP",
+    )  # fmt: skip
+    assert uncovered(saved("\n".join(("*filter", *rules)), "iptables"), ALIASES) == []
+    late = ("*filter", rules[0], rules[3], *rules[1:3])
+    assert len(uncovered(saved("\n".join(late), "iptables"), ALIASES)) == 1
+    for end in ("-j RETURN", "-g other", "-m comment --comment x"):
+        (one,) = uncovered(saved(f"*filter\n-A INPUT ! -i eth0 {end}\n", "iptables"), ALIASES)
+        assert one.command == ""
+        assert one.line().endswith(
+            "; by hand: a chain for this rule that first returns for -i eth0_+"
+        )
 
 
 def test_the_mended_rules_are_content() -> None:

@@ -82,7 +82,8 @@ SLOW = {
 }  # fmt: skip
 """Modules that cost a short command too much: they are loaded late, or in a room of their own."""
 SLOW_ROOMS = (
-    r"engine\.program|doctor\.(read|facts|rules)|.*\.spec|kernel\.pyroute(\..*)?|views\.table"
+    r"engine\.program|doctor\.(read|facts|rules|mending|concatenations)|.*\.spec"
+    r"|kernel\.pyroute(\..*)?|views\.table"
 )
 
 LOADED, LATE, TYPES, TEXT = "loaded", "late", "types", "text"

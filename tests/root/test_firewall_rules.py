@@ -101,6 +101,58 @@ def test_a_move_waits_for_the_rules_of_nft(host: Host) -> None:
     assert not host.closed(22)
 
 
+SETS = """\
+table inet filter {
+    set wan { type ifname; elements = { "eth9", "lo" } }
+    set pair { type ifname . inet_service; elements = { "eth9" . 3306, "eth9" . 1, "lo" . 6 } }
+    map zones { type ifname : verdict; elements = { "eth9" : jump shut, "lo" : accept } }
+    map mixed {
+        type inet_service . ifname : verdict
+        elements = { 3306 . "eth9" : jump shut, 6 . "lo" : drop }
+    }
+    chain shut {
+        tcp dport 3306 drop
+    }
+    chain input {
+        type filter hook input priority 0
+        %s
+    }
+}
+"""
+
+
+@needs_nft
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "iifname @wan tcp dport 3306 drop",
+        "iifname . tcp dport @pair counter drop",
+        'iifname . tcp dport { "eth9" . 3306, "lo" . 6, "eth9" . 7 } drop',
+        'ct state new tcp dport . iifname { 6 . "lo", 3306 . "eth9" } drop',
+        'iifname . ip saddr . tcp dport { "eth9" . 10.0.0.0/8 . 3300-3310 } drop comment "a . b"',
+        'iifname . tcp dport vmap { "eth9" . 3306 : jump shut, "lo" . 6 : drop }',
+        'iifname vmap { "eth9" : jump shut, "lo" : accept }',
+        "iifname vmap @zones",
+        "tcp dport . iifname vmap @mixed",
+        "iifname != @wan tcp dport 22 drop",
+        "iifname != { eth9, lo } tcp dport 22 drop",
+    ],
+)
+def test_sets_maps_and_concatenations(host: Host, rule: str) -> None:
+    """nft takes the command, after which the move goes through, and the alias is treated as the
+    main device was."""
+    host.cli.namespace.run(["nft", "-f", "-"], input=SETS % rule)
+    before = host.closed(), host.closed(22)
+    assert before == ("!=" not in rule, False)
+    done = host.move("--dry-run")
+    assert done.returncode == REFUSED
+    (mending,) = commands(done)
+    host.run(mending)
+    done = host.move()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (host.closed(), host.closed(22)) == before
+
+
 @needs_nft
 def test_in_another_namespace(host: Host, netns: Namespace) -> None:
     """The rules of that namespace count, and the command works from outside."""
@@ -148,11 +200,38 @@ def test_the_first_device_on_a_terminal(host: Host) -> None:
     said = on_terminal(host.cli, "eth9:5", "10.8.0.5", "kind", "macvlan")
     assert said.count("warning: a firewall rule for eth9 does not see eth9:5: inet filter") == 2
     assert on_terminal(host.cli, "eth9:6", "10.8.0.6", "kind", "macvlan") == ""
-    host.cli.silent("eth9:5-6-")
+    assert on_terminal(host.cli, "eth9:8-9", "10.8.0.8-9", "kind", "macvlan") == ""
+    host.cli.silent("eth9:5-6-", "eth9:8-9-")
     assert on_terminal(host.cli, "-q", "eth9:5", "10.8.0.5", "kind", "macvlan") == ""
 
 
-def on_terminal(cli: Command, *words: str) -> str:
+@needs_nft
+def test_many_first_devices_on_a_terminal(host: Host, tmp_path: Path) -> None:
+    """A range, a batch and a reconciliation tell as one command does: once for all of them, behind
+    what they print, and not for a main device that has such devices already."""
+    host.cli.namespace.run(["nft", "-f", "-"], input=NFT)
+    file = tmp_path / "other.conf"
+    file.write_text("eth9:0-1 10.7.0.1-2/24 kind label\neth9:5-6 10.8.0.5-6 kind macvlan\n")
+    commands = tmp_path / "commands"
+    commands.write_text("eth9:5 10.8.0.5 kind macvlan\neth9:6 10.8.0.6 kind macvlan\n")
+    line = "warning: a firewall rule for eth9 does not see eth9:5 and eth9:6: inet filter input"
+    for words in (
+        ("eth9:5-6", "10.8.0.5-6", "kind", "macvlan"),
+        ("batch", str(commands)),
+        ("reconcile", str(file)),
+    ):
+        assert on_terminal(host.cli, "-q", *words).count("firewall") == 0
+        host.cli.silent("eth9:5-6-")
+        status = DRIFT if words[0] == "reconcile" else 0
+        assert on_terminal(host.cli, "--dry-run", *words, status=status).count("firewall") == 0
+        said = on_terminal(host.cli, *words)
+        assert said.count(line) == said.count("firewall") == 2, words
+        host.cli.silent("eth9:6-")
+        assert on_terminal(host.cli, *words).count("firewall") == 0
+        host.cli.silent("eth9:5-6-")
+
+
+def on_terminal(cli: Command, *words: str, status: int = 0) -> str:
     """What a command says on a terminal."""
     main, other = pty.openpty()
     process = cli.namespace.start(
@@ -166,7 +245,7 @@ def on_terminal(cli: Command, *words: str) -> str:
     except OSError:  # EIO: the other end is closed
         pass
     os.close(main)
-    assert process.wait(20 * SLOW) == 0
+    assert process.wait(20 * SLOW) == status
     return said.decode().replace("\r\n", "\n").replace("\n", " ").strip()
 
 
@@ -217,6 +296,29 @@ def test_rules_of_iptables(iptables: Host, form: str) -> None:
     assert saved.count(" -j DROP") == 2
     host.run(f"{program}-save | {program}-restore")
     assert until(lambda: host.run(f"{program} -S INPUT").count("3306")) == 2
+
+
+@pytest.mark.parametrize("form", ["nft", "legacy"])
+def test_a_rule_of_iptables_for_all_other_devices(iptables: Host, form: str) -> None:
+    """It moves into a chain that spares the alias; another rule behind it keeps its place."""
+    host, program = iptables, f"iptables-{form}"
+    rules = (
+        f"{program} -A INPUT ! -i eth9 -p tcp --dport 22 -j REJECT --reject-with tcp-reset",
+        f"{program} -A INPUT -i eth9 -p tcp --dport 3306 -j DROP",
+        f"{program} -A INPUT ! -i eth9 -p tcp -j DROP",
+    )
+    done = host.cli.namespace.run(["sh", "-c", " && ".join(rules)], check=False)
+    if done.returncode:
+        pytest.skip(f"{program} does not work here: {done.stderr.strip()[:80]}")
+    assert (host.closed(), host.closed(22)) == (True, False)
+    done = host.move()
+    assert done.returncode == REFUSED
+    for mending in commands(done):
+        host.run(mending)
+    done = host.move()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (host.closed(), host.closed(22)) == (True, False)
+    assert "-A INPUT-1-not-eth9_ -p tcp" in host.run(f"{program}-save")
 
 
 def test_a_name_with_a_colon_in_a_table_of_iptables(iptables: Host) -> None:
