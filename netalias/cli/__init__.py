@@ -166,8 +166,9 @@ SHORT = {
 """Abbreviations that were unique before other verbs were added, and are kept."""
 
 
-def find_verb(word: str) -> str:
-    """The verb that *word* is or abbreviates uniquely. Raises UsageError."""
+def find_verb(word: str, options: Options | None = None) -> str:
+    """The verb that *word* is or abbreviates uniquely. Raises UsageError, which with *options*
+    knows the names of devices."""
     word = SHORT.get(word, word)
     if word in VERBS:
         return word
@@ -176,7 +177,7 @@ def find_verb(word: str) -> str:
         return begun[0]
     if begun:
         raise errors.UsageError(f"{word}: this could be {' or '.join(begun)}")
-    raise _function("cli.flags.unknown")(word, list(VERBS))
+    raise _function("cli.flags.unknown")(word, list(VERBS), options)
 
 
 def run(words: Sequence[str], options: Options) -> int:
@@ -189,7 +190,7 @@ def run(words: Sequence[str], options: Options) -> int:
         write(f"netalias {__version__}\n")
         return errors.STATUS_OK
     first = rest[0] if rest else "show"
-    verb = "" if ":" in first else find_verb(first)
+    verb = "" if ":" in first else find_verb(first, options)
     if options.special and not options.help:
         from netalias.cli.flags import check_special
 
@@ -207,7 +208,12 @@ def execute(options: Options, verb: str, rest: list[str]) -> int:
     """Execute *verb*, empty for the name of an alias; *rest* begins with it. The exit status."""
     if not verb:
         saved = options.save
-        status = _alias(options, rest)
+        try:
+            status = _alias(options, rest)
+        except errors.NoSuchDevice as error:
+            if str(error).endswith(" alias"):  # its main device is there
+                _function("cli.hints.declared")(error, rest)
+            raise
         changed = not (status or saved) and (rest[1:] or rest[0][-1] == "-")
         if changed and sys.stderr is not None and sys.stderr.isatty():
             _function("cli.lasting.warn")(options, rest)

@@ -59,12 +59,17 @@ def batch(options: Options, words: list[str]) -> int:
 
 def many(options: Options, words: list[str]) -> int:
     """Execute a command for a range of slots or for several names; the exit status."""
-    from netalias.desired.declarations import counted
     from netalias.engine.batch import parse_command
     from netalias.families import lazy
 
     options.registry = lazy()
-    parsed = parse_command(words, options.registry)
+    return carry_out(options, parse_command(words, options.registry))
+
+
+def carry_out(options: Options, parsed: list[Command]) -> int:
+    """Execute the *parsed* commands of one command line; the exit status."""
+    from netalias.desired.declarations import counted
+
     deleting = parsed[0].deletes
     # What is missing keeps nothing else from being deleted or changed.
     options.force = options.force or all(one.wish and not one.wish.address for one in parsed)

@@ -138,7 +138,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--once": ("top",),
     "--only": ("check", "reconcile", "save"),
     "--release": ("watch",),
-    "--save": ("",),
+    "--save": ("", "adopt"),
     "--syntax": ("check",),
     "--texts": ("watch",),
     "--timestamps": ("monitor",),
@@ -173,10 +173,17 @@ MEANT = {
 """Words of other programs: the equivalent here."""
 
 
-def unknown(word: str, verbs: list[str]) -> errors.UsageError:
-    """The error for a word that is neither one of *verbs* nor the name of an alias."""
+def unknown(word: str, verbs: list[str], options: Options | None) -> errors.UsageError:
+    """The error for a word that is neither one of *verbs* nor the name of an alias; with *options*
+    it knows the names of devices."""
     from netalias.desired import nearest
 
+    if options is not None and "_" in word:
+        from netalias.cli.hints import of_device
+
+        found = of_device(word.removesuffix("-"), options)
+        if found:
+            return errors.UsageError(f"{word}: not the name of an alias", found)
     near = MEANT.get(word) or nearest(word, verbs)
     hint = f"an alias is called MAIN:SLOT: {word}:0; netalias show {word} shows those of a device"
     if near:

@@ -94,7 +94,7 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --force                          go on when the main device is down, and change the address of
                                    this SSH session; batch: go on after errors instead
   --absent-ok                      NAME-: an alias that is not there is no error
-  --save                           NAME: write the change into the files as well
+  --save                           NAME, adopt: write the change into the files as well
   --syntax                         check: only read the files, and ask the kernel nothing
   --only MAIN                      check, reconcile, save: only the aliases of one main device
   --allow-empty                    reconcile: go on when nothing is declared
@@ -348,6 +348,8 @@ netalias [OPTION]... adopt NAME | MAIN | all
 Put our mark on foreign labels, so that netalias may change and remove them: on those called eth0:0,
 those of a range, eth0:0-299, all of a main device, or all. Their addresses stay as they are. Linux
 6.1 cannot mark an IPv4 address that is there: it is replaced, and stays on the device meanwhile.
+
+  --save   declare those that are not, behind the last line of their main device
 
 Options: -j -p -v --dry-run -n NAME
 """,

@@ -69,6 +69,10 @@ def adopt_(options: Options, words: list[str]) -> int:
         raise errors.UsageError(
             "adopt needs labels: eth0:0, eth0:0-9, those of a main device, eth0, or all"
         )
+    if options.save:
+        from netalias.cli.saving import adopt as saved
+
+        return saved(options, words)
     from netalias.engine.adopt import adopt
 
     with options.engine() as first, first.transaction(dry=options.dry_run):

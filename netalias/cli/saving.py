@@ -8,9 +8,10 @@ is left alone.
 from __future__ import annotations
 
 from netalias import cli, errors, sources
+from netalias.cli.batch import carry_out
 from netalias.cli.output import complain, write
-from netalias.desired import export
-from netalias.desired.amend import Present, amend
+from netalias.desired import export, only_filed
+from netalias.desired.amend import Present, amend, declare
 from netalias.desired.spelling import Entry, items
 from netalias.disclosure import withheld
 from netalias.engine.batch import parse_command
@@ -21,12 +22,13 @@ from netalias.system.replacement import Replacements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from netalias.cli import Options
     from netalias.desired import Wish
     from netalias.desired.amend import Amended
     from netalias.engine import Engine
+    from netalias.engine.batch import Command
     from netalias.model.names import AliasName
     from netalias.observed import Observed
 
@@ -39,10 +41,73 @@ def save(options: Options, words: list[str]) -> int:
     Raises StateError, DeclarationError and NotPermitted before anything is changed.
     """
     options.registry = lazy()
-    wishes = [one.wish for one in parse_command(words, options.registry) if one.wish is not None]
+    commands = parse_command(words, options.registry, filed=True)
+    wishes = [one.wish for one in commands if one.wish is not None]
     options.save = False
+    if options.announce.startswith("every"):
+        raise errors.UsageError(
+            "--announce every is not written into a file", "the words announce every SECONDS are"
+        )
     if wishes[0].empty:
         return cli.execute(options, "", words)
+
+    def amended(engine: Engine, observed: Observed, read: list[tuple[str, bytes]]) -> Amended:
+        return amend(
+            sources.decode(read),
+            engine.registry,
+            wishes,
+            words,
+            _present(observed, engine),
+            target=sources.DEFAULT,
+            check=sources.replaceable,
+            withheld=withheld,
+        )
+
+    def executed(observed: Observed, found: Amended) -> int:
+        if _forgets(wishes, observed, found):
+            options.absent_ok = True
+        if _differs(commands, observed, found):
+            return carry_out(options, commands)
+        return cli.execute(options, "", words)
+
+    return _written(options, words, amended, executed, lambda engine: _gone(wishes, engine))
+
+
+def adopt(options: Options, words: list[str]) -> int:
+    """Take over labels of others, and declare those that are not; the exit status. Raises the same
+    as save()."""
+    from netalias.cli.save import adopt_
+    from netalias.engine.adopt import select
+
+    options.registry = lazy()
+    options.save = False
+
+    def amended(engine: Engine, observed: Observed, read: list[tuple[str, bytes]]) -> Amended:
+        return declare(
+            sources.decode(read),
+            engine.registry,
+            [alias.name for alias in select(observed, words, [])],
+            _present(observed, engine, foreign=True),
+            target=sources.DEFAULT,
+            check=sources.replaceable,
+            withheld=withheld,
+        )
+
+    return _written(
+        options, words, amended, lambda *_: adopt_(options, words), lambda engine: False
+    )
+
+
+def _written(
+    options: Options,
+    words: list[str],
+    amending: Callable[[Engine, Observed, list[tuple[str, bytes]]], Amended],
+    executing: Callable[[Observed, Amended], int],
+    gone: Callable[[Engine], bool],
+) -> int:
+    """Write the files that *amending* gives for those that were read, and execute a command of
+    these *words*; the exit status. The files stay written if that is 0, or if *gone* says so.
+    """
     opener, dry = options.opener, options.dry_run
     with opener(options) as engine, engine.transaction(dry=dry) as transaction:
         path = "" if dry else transaction.path
@@ -50,17 +115,15 @@ def save(options: Options, words: list[str]) -> int:
             engine.kernel.permitted()
         read = sources.read(())
         observed = engine.observe()
-        amended = _amended(engine, observed, read, wishes, words)
+        amended = amending(engine, observed, read)
         if (dry or options.verbose) and options.changes is None:
             _tell(amended)
         files = _Files([] if dry else _contents(amended, dict(read)))
-        if _forgets(wishes, observed, amended):
-            options.absent_ok = True
         options.opener = lambda _: engine.lent(runtime=PrivateDirectory(path))
         try:
             with files:
-                status = cli.execute(options, "", words)
-                files.done = status == errors.STATUS_OK or _gone(wishes, engine)
+                status = executing(observed, amended)
+                files.done = status == errors.STATUS_OK or gone(engine)
         finally:
             options.opener = opener
             for file in files.changed:
@@ -71,31 +134,33 @@ def save(options: Options, words: list[str]) -> int:
     return status
 
 
+def _differs(commands: Sequence[Command], observed: Observed, amended: Amended) -> bool:
+    """Whether the kernel is to get something else than the words of a command, which *commands*
+    then hold. An alias that is declared and missing counts as one that is there as declared: it is
+    made so, and the words that only a file can carry stay there."""
+    differs = False
+    for one in commands:
+        wish = one.wish
+        if wish is None or wish.delete:
+            continue
+        there = observed.find(wish.name)
+        declared = amended.declared.get(_primary(wish, observed))
+        if declared is not None and (there is None or (there.ours and not there.family)):
+            one.wish = declared.copy(wish.name, declared.address)
+            differs = True
+        elif only_filed(wish):
+            wish.heal = wish.on_down = ""
+            wish.every = 0
+            differs = True
+    return differs
+
+
 def _places(words: Sequence[str]) -> str:
     """``its line of eth0:2 is``: what a command has written into a file."""
     deleted = [word.removesuffix("-") for word in words if ":" in word and word.endswith("-")]
     found = deleted or [words[0]]
     one = len(found) == 1 and "-" not in found[0].rpartition(":")[2]
     return f"its {'line' if one else 'lines'} of {', '.join(found)} {'is' if one else 'are'}"
-
-
-def _amended(
-    engine: Engine,
-    observed: Observed,
-    read: list[tuple[str, bytes]],
-    wishes: Sequence[Wish],
-    words: Sequence[str],
-) -> Amended:
-    return amend(
-        sources.decode(read),
-        engine.registry,
-        wishes,
-        words,
-        _present(observed, engine),
-        target=sources.DEFAULT,
-        check=sources.replaceable,
-        withheld=withheld,
-    )
 
 
 def _tell(amended: Amended) -> None:
@@ -119,7 +184,8 @@ def _forgets(wishes: Sequence[Wish], observed: Observed, amended: Amended) -> bo
     if not wishes[0].delete:
         return False
     there = _present_names(observed)
-    return all(_primary(wish, observed) in there | amended.declared for wish in wishes)
+    known = there | amended.declared.keys()
+    return all(_primary(wish, observed) in known for wish in wishes)
 
 
 def _gone(wishes: Sequence[Wish], engine: Engine) -> bool:
@@ -167,8 +233,8 @@ class _Files:
             self._files.close()
 
 
-def _present(observed: Observed, engine: Engine) -> Present:
-    """The facts about the kernel that amend() needs."""
+def _present(observed: Observed, engine: Engine, *, foreign: bool = False) -> Present:
+    """The facts about the kernel that amend() needs; *foreign*: labels of others are aliases."""
 
     def main(name: str) -> str:
         device = observed.snapshot.device(name)
@@ -176,7 +242,8 @@ def _present(observed: Observed, engine: Engine) -> Present:
 
     def alias(name: AliasName) -> Entry | None:
         found = observed.find(name)
-        words = export.words(found, engine.registry) if found is not None and found.ours else None
+        mine = found is not None and (found.ours or foreign)
+        words = export.words(found, engine.registry) if found is not None and mine else None
         if found is None or words is None:
             return None
         length = str(found.asked)

@@ -181,13 +181,19 @@ def parse(words: Sequence[str], registry: Registry, limit: int = names.SLOT_MAX)
     return wish
 
 
+def only_filed(wish: Wish) -> str:
+    """The word of *wish* that only a file can carry, empty for none: it says what is to be done
+    later, and the kernel keeps no record of it."""
+    return (
+        "heal" if wish.heal else "on-down" if wish.on_down else "announce every" * bool(wish.every)
+    )
+
+
 def check_command(wish: Wish) -> None:
-    """Check that *wish* has no word that only a file can carry: it says what is to be done later,
-    and the kernel keeps no record of it. Raises UsageError."""
+    """Check that *wish* has no word that only a file can carry. Raises UsageError."""
     if wish.heal or wish.on_down or wish.every:
-        word = "heal" if wish.heal else "on-down" if wish.on_down else "announce every"
         raise errors.UsageError(
-            f"{wish.name}: {word} is for files only", "reconcile and watch read it"
+            f"{wish.name}: {only_filed(wish)} is for files only", "--save writes it into them"
         )
 
 

@@ -17,7 +17,7 @@ command has made, the line says so in words of its own.
 
 from __future__ import annotations
 
-from netalias import errors
+from netalias import desired, errors
 from netalias.desired import declarations
 from netalias.desired.lines import numbered, words_of
 from netalias.desired.resets import OF_DEVICE, attributes, resets, subject
@@ -67,12 +67,13 @@ class Present:
 
 class Amended:
     """``texts`` are the new texts of files by their names, ``lines`` what is said of them:
-    ``+ LINE`` and ``- LINE`` with the file, ``declared`` the aliases that were declared."""
+    ``+ LINE`` and ``- LINE`` with the file, ``declared`` the aliases that were declared, each with
+    what is declared of it now; None for none."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.lines: list[tuple[str, str]] = []
-        self.declared: set[AliasName] = set()
+        self.declared: dict[AliasName, Wish | None] = {}
 
 
 def amend(
@@ -105,8 +106,40 @@ def amend(
     new = [(name, found.texts.get(name, text)) for name, text in files]
     if target in found.texts and target not in work.texts:
         new.insert(0, (target, found.texts[target]))
-    declarations.check(declarations.parse(new, registry, withheld))
+    parsed = declarations.parse(new, registry, withheld)
+    declarations.check(parsed)
+    for block in parsed.blocks:
+        main = present.main(block.wish.name.main)
+        if work.declares(main, block.slots):
+            named = ((AliasName(main, wish.name.slot), wish) for wish in block.wishes())
+            found.declared.update((name, wish) for name, wish in named if name in found.declared)
     return found
+
+
+def declare(
+    files: Sequence[tuple[str, str]],
+    registry: Registry,
+    found: Iterable[AliasName],
+    present: Present,
+    *,
+    target: str,
+    check: Callable[[str], object],
+    withheld: declarations.Withheld | None = None,
+) -> Amended:
+    """The files with lines for those of the aliases *found* that no line declares. The parameters
+    are those of amend(). Raises DeclarationError."""
+    parsed = declarations.parse(files, registry, withheld)
+    declarations.check(parsed)
+    known: dict[str, set[int]] = {}
+    for block in parsed.blocks:
+        known.setdefault(present.main(block.wish.name.main), set()).update(block.slots)
+    wishes = [desired.Wish(name) for name in found if name.slot not in known.get(name.main, ())]
+    if not wishes:
+        return Amended()
+    words = [str(wishes[0].name)]
+    return amend(
+        files, registry, wishes, words, present, target=target, check=check, withheld=withheld
+    )
 
 
 class _Edit:
@@ -141,11 +174,16 @@ class _Work:
         self._items = command.items if command is not None else []
         self._length = command.length if command is not None else ""
         self._subjects = set(map(subject, self._items))
-        self._declared: set[AliasName] = set()
+        self._declared: dict[str, set[int]] = {}
 
     def touches(self, main: str, slots: range) -> bool:
         """Whether the command is for one of these aliases."""
         mine = self.left.get(main, {})
+        return any(slot in mine for slot in slots)
+
+    def declares(self, main: str, slots: range) -> bool:
+        """Whether a line declared one of these aliases of the command."""
+        mine = self._declared.get(main, ())
         return any(slot in mine for slot in slots)
 
     # The lines that are there
@@ -179,11 +217,13 @@ class _Work:
                 yield False, entry
                 continue
             name = AliasName(main, slot)
-            self._declared.add(name)
+            self._declared.setdefault(main, set()).add(slot)
             if wish.delete:
                 yield True, None
                 continue
-            there = self.present.alias(name) if wish.kind or wish.prefixlen is not None else None
+            there = None
+            if wish.kind or wish.prefixlen is not None:
+                there = self.present.alias(name) or entry
             gone = self._subjects | resets(wish, entry, there)
             merged = self._merged(entry, wish, gone)
             yield True, self._held(merged, name, usual, attributes(gone))
@@ -305,7 +345,8 @@ class _Work:
     def amended(self) -> Amended:
         """The new texts of the files that differ."""
         found = Amended()
-        found.declared = self._declared
+        for main, slots in self._declared.items():
+            found.declared.update((AliasName(main, slot), None) for slot in slots)
         for name, edit in self.edits.items():
             before = self.texts.get(name, "")
             found.texts[name], said = _edited(before, edit)

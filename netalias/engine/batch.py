@@ -58,14 +58,16 @@ class Command:
         return self.wish is not None and self.wish.delete
 
 
-def parse_command(words: list[str], registry: Registry, line: int = 1) -> list[Command]:
-    """The commands that a command for one or several aliases stands for. Raises UsageError,
-    FamilyError."""
+def parse_command(
+    words: list[str], registry: Registry, line: int = 1, *, filed: bool = False
+) -> list[Command]:
+    """The commands that a command for one or several aliases stands for. With *filed* it may have
+    words that only a file can carry. Raises UsageError, FamilyError."""
     if commands.is_many(words):
         wishes = commands.parse(words, registry)
     else:
         wishes = [desired.parse(words, registry)]
-    for wish in wishes:
+    for wish in () if filed else wishes:
         desired.check_command(wish)
     return [Command(line, words, wish) for wish in wishes]
 
