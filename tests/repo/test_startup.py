@@ -133,8 +133,16 @@ VERBS = (
 
 WITHOUT_KERNEL = (
     ("--version", 0, f"{CORE} {OUTPUT}"),
-    ("help", 0, f"{CORE} netalias.cli.help netalias.cli.wrapping {OUTPUT}"),
-    ("-h show", 0, f"{CORE} netalias.cli.help netalias.cli.wrapping {OUTPUT}"),
+    (
+        "help",
+        0,
+        f"{CORE} netalias.cli.help netalias.cli.help_reading netalias.cli.wrapping {OUTPUT}",
+    ),
+    (
+        "-h show",
+        0,
+        f"{CORE} netalias.cli.help netalias.cli.help_reading netalias.cli.wrapping {OUTPUT}",
+    ),
     ("--wait", 1, f"{CORE} {OUTPUT}"),
 )
 """The same for what ends before anything is asked of the kernel."""
