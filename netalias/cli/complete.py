@@ -1,16 +1,17 @@
 """The verb complete: what may stand at the end of a command line, for the completion of shells.
 
-All of it comes from the tables of the command itself, and names of aliases from the kernel. Where a
-file is expected, nothing is printed: shells then offer files.
+All of it comes from the tables of the command itself, and names of aliases from the kernel and the
+files that declare them. Where a file is expected, nothing is printed: shells then offer files.
 """
 
 from __future__ import annotations
 
 from netalias import errors
 from netalias.cli import VERBS
-from netalias.cli.flags import COLORS, FLAGS, SPECIAL, TAKING, spelled
+from netalias.cli.flags import COLOR, COLORS, FLAGS, SPECIAL, TAKING, spelled
 from netalias.cli.output import write
-from netalias.desired import ACD, CONFLICT, HEAL, ON_DOWN, WORDS, arguments
+from netalias.desired import ACD, CONFLICT, HEAL, LINKLOCAL, ON_DOWN, SOURCE, WORDS, arguments
+from netalias.kinds import AUTO, KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
 
 NETNS = "/run/netns"
-KINDS = ("auto", "macvlan", "ipvlan", "dummy", "label")
 ANNOUNCE = ("off", "every")
 VALUES = {
-    "kind": KINDS, "acd": ACD, "conflict": CONFLICT, "heal": HEAL, "on-down": ON_DOWN,
-    "announce": ANNOUNCE, "lease": ("off",), "source": ("on", "auto"), "gateway": ("auto", "none"),
-    "hw": ("ether",), "linklocal": ("on", "auto"),
+    "kind": (AUTO, *KINDS), "acd": ACD, "conflict": CONFLICT, "heal": HEAL, "on-down": ON_DOWN,
+    "announce": ANNOUNCE, "lease": ("off",), "source": SOURCE, "gateway": ("auto", "none"),
+    "hw": ("ether",), "linklocal": LINKLOCAL,
 }  # fmt: skip
 """Word of an alias: some of its arguments."""
 NAMED = {
@@ -52,12 +52,15 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
     """The words, sorted by tables and names, that begin like the last one of *words*."""
     *before, last = words or [""]
     verb, rest, open_option = _split(options, before)
+    option, equals, value = last.partition("=")
     if open_option:
-        found = _values(open_option)
+        found = _values(options, open_option, last)
+    elif equals and spelled(option) in (*TAKING, *COLOR):
+        found = [f"{option}={one}" for one in _values(options, spelled(option), value)]
     elif last.startswith("-"):
-        found = [one for one in (*FLAGS, *TAKING) if _belongs(one, verb)]
+        found = [one for one in (*FLAGS, *TAKING, "--color") if _belongs(one, verb)]
     elif not verb and not rest:
-        found = [*VERBS, *_names(options, mains=":")]
+        found = [*VERBS, *_names(options, mains=":"), *_declared()]
     elif not verb:
         found = _after_deletion(options, rest) if rest[0].endswith("-") else _alias(rest)
     elif verb in MAINS:
@@ -82,7 +85,7 @@ def _split(options: Options, words: Sequence[str]) -> tuple[str, list[str], str]
             if TAKING.get(waiting) == "netns":
                 options.netns = word
             waiting = ""
-        elif word.startswith("-") and not rest:
+        elif word.startswith("-") and (verb or not rest):
             name = spelled(word)
             waiting = name if name in TAKING else ""
         elif not verb and not rest and word in VERBS:
@@ -96,18 +99,28 @@ def _belongs(option: str, verb: str) -> bool:
     return verb in SPECIAL.get(option, (verb,))
 
 
-def _values(option: str) -> list[str]:
-    """The values of an option that are known; none for a file or a number."""
-    from os import listdir
-
+def _values(options: Options, option: str, last: str) -> list[str]:
+    """The values of an option that are known; none for a file or a number. *last* is the word that
+    they may stand in."""
     from netalias.importers import FORMATS
 
     tables: dict[str, Sequence[str]] = {
         "--acd": ACD, "--conflict": CONFLICT, "--announce": ANNOUNCE, "--on-down": ON_DOWN,
-        "--kind": KINDS, "--color": COLORS, "--from": ("kernel", *FORMATS),
+        "--kind": (AUTO, *KINDS), "--from": ("kernel", *FORMATS), **dict.fromkeys(COLOR, COLORS),
     }  # fmt: skip
-    if TAKING[option] != "netns":
-        return list(tables.get(option, ()))
+    if TAKING.get(option) == "netns":
+        return _namespaces()
+    if option == "--only":
+        return _names(options, mains_only=True)
+    if option == "--map":
+        done = last.rpartition("=")
+        return [f"{done[0]}={one}" for one in _names(options, mains_only=True) if done[1]]
+    return list(tables.get(option, ()))
+
+
+def _namespaces() -> list[str]:
+    from os import listdir
+
     try:
         return sorted(listdir(NETNS))
     except OSError:
@@ -127,7 +140,7 @@ def _alias(words: Sequence[str]) -> list[str]:
 
 def _after_deletion(options: Options, words: Sequence[str]) -> list[str]:
     """More names to be deleted: other words after the first one are ignored."""
-    names = [f"{name}-" for name in _names(options) if ":" in name]
+    names = [f"{name}-" for name in (*_names(options), *_declared()) if ":" in name]
     return [name for name in names if name not in words]
 
 
@@ -148,6 +161,19 @@ def _names(options: Options, mains: str = "", *, mains_only: bool = False) -> li
         return []
     aliases = [] if mains_only else _aliases(observed)
     return [*(f"{name}{mains}" for name in _mains(observed)), *aliases]
+
+
+def _declared() -> list[str]:
+    """The names of the declared aliases; none if the files cannot be read."""
+    from netalias import sources
+    from netalias.desired import declarations
+    from netalias.families import lazy
+
+    try:
+        texts = sources.decode(sources.read(()))
+    except (errors.NetaliasError, OSError):
+        return []
+    return [str(wish.name) for wish, _ in declarations.parse(texts, lazy())]
 
 
 def _aliases(observed: Observed) -> list[str]:

@@ -89,7 +89,7 @@ TAKING: dict[str, str] = {
 _DETAIL = ("", "show")
 _ROWS = (
     "", "show", "lookup", "types", "check", "reconcile", "save", "import", "doctor", "adopt",
-    "batch", "confirm", "move", "publish", "renew", "rollback", "top", "unpublish",
+    "announce", "batch", "confirm", "move", "publish", "renew", "rollback", "top", "unpublish",
 )  # fmt: skip
 _DECLARED = ("", "check", "reconcile", "batch")
 SPECIAL: dict[str, tuple[str, ...]] = {

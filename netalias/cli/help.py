@@ -394,8 +394,9 @@ is skipped, with a warning if it was named.
   --announce N         N times, two seconds apart
   --announce "every S" every S seconds, until it is interrupted
   --rate N             announcements per second (default 2000), 0 for no limit
+  -j                   each alias that was asked for, and why it was not announced
 
-Options: those above, -v -q --dry-run -n NAME
+Options: those above, -p -v -q --dry-run -n NAME
 """,
     "renew": """\
 netalias [OPTION]... renew [MAIN | NAME | all]...

@@ -142,8 +142,8 @@ Lines that begin with > or ! hold the expected output or error; --check compares
 netalias complete -- [WORD]...
 
 Print, one a line, what may stand in place of the last WORD of a command: verbs, options, words,
-their values, and the names of main devices and aliases that are there. Nothing is printed where a
-file is expected. The completion of bash, zsh and fish calls it.
+their values, and the names of main devices and of aliases that are there or declared. Nothing is
+printed where a file is expected. The completion of bash, zsh and fish calls it.
 """,
 }
 """Verb: its help text."""

@@ -7,8 +7,12 @@ from netalias.model.names import printable, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.cli import Options
+    from typing import Any
+
     from netalias.observed import Observed
+
+    Options = Any
+    """The Options of netalias.cli, which imports this module."""
 
 
 def no_address(word: str, observed: Observed) -> errors.BadAddress:

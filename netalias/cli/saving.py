@@ -76,7 +76,6 @@ def save(options: Options, words: list[str]) -> int:
 def adopt(options: Options, words: list[str]) -> int:
     """Take over labels of others, and declare those that are not; the exit status. Raises the same
     as save()."""
-    from netalias.cli.save import adopt_
     from netalias.engine.adopt import select
 
     options.registry = lazy()
@@ -93,9 +92,10 @@ def adopt(options: Options, words: list[str]) -> int:
             withheld=withheld,
         )
 
-    return _written(
-        options, words, amended, lambda *_: adopt_(options, words), lambda engine: False
-    )
+    def executed(*_: object) -> int:
+        return cli.execute(options, "adopt", ["adopt", *words])
+
+    return _written(options, words, amended, executed, lambda engine: False)
 
 
 def _written(

@@ -16,11 +16,18 @@ OPERSTATES = (
 )  # fmt: skip
 """IF_OPER_* of linux/if.h."""
 
+LINK_TYPES = {
+    1: "ether", 32: "infiniband", 280: "can", 512: "ppp", 768: "ipip", 769: "tunnel6",
+    772: "loopback", 776: "sit", 778: "gre", 823: "gre6", 65534: "none",
+}  # fmt: skip
+"""ARPHRD_* of linux/if_arp.h: its name in ``ip``, which prints others as a number in brackets."""
+
 
 def fields(alias: Alias, registry: Registry) -> dict[str, object]:
     """The JSON object of an alias: the field names of ``ip -json``, and our own.
 
-    Ours are altname, slot, kind, owned, state, lease and remaining.
+    Ours are altname, slot, kind, owned, state, lease, remaining and link_type_name; link_type is
+    "ether" or a number.
     """
     slot = alias.name.slot if alias.name.slot >= 0 else None
     result: dict[str, object] = {"altname": str(alias.name), "slot": slot, "kind": alias.kind}
@@ -38,6 +45,7 @@ def fields(alias: Alias, registry: Registry) -> dict[str, object]:
             "operstate": OPERSTATES[device.operstate] if device.operstate < 7 else "UNKNOWN",
             "group": device.group,
             "link_type": "ether" if device.type == ARPHRD_ETHER else str(device.type),
+            "link_type_name": LINK_TYPES.get(device.type, f"[{device.type}]"),
             "address": mac(alias),
         }
     if alias.family:

@@ -491,8 +491,8 @@ def test_tree(filled: Command) -> None:
 
 FIELDS = [
     "altname", "slot", "kind", "owned", "state", "link", "ifindex", "ifname", "flags", "mtu",
-    "operstate", "group", "link_type", "address", "family", "local", "prefixlen", "broadcast",
-    "scope", "label", "protocol", "valid_life_time", "preferred_life_time", "stats64",
+    "operstate", "group", "link_type", "link_type_name", "address", "family", "local", "prefixlen",
+    "broadcast", "scope", "label", "protocol", "valid_life_time", "preferred_life_time", "stats64",
 ]  # fmt: skip
 
 

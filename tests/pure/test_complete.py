@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from test_cli_memory import Command
 
-from netalias import cli, errors
+from netalias import cli, errors, sources
 from netalias.desired import WORDS
+from netalias.importers import FORMATS
+from netalias.kinds import AUTO, KINDS
 
 SCRIPTS = Path(__file__).parents[2] / "tools/completion"
 
@@ -40,7 +42,7 @@ def test_words_of_an_alias(run: Command) -> None:
     """Words that were not said yet, and the values of the last one."""
     assert after(run, "eth0:0", "m") == ["metric", "mtu"]
     assert after(run, "eth0:0", "mtu", "1400", "m") == ["metric"]
-    assert after(run, "eth0:0", "kind", "") == ["auto", "macvlan", "ipvlan", "dummy", "label"]
+    assert after(run, "eth0:0", "kind", "") == [AUTO, *KINDS]
     assert after(run, "eth0:0", "10.0.0.1", "acd", "f") == ["fast"]
     assert after(run, "eth0:0", "mtu", "") == []
     assert after(run, "eth0:0", "announce", "every", "") == []
@@ -89,6 +91,38 @@ def test_options(run: Command) -> None:
     assert after(run, "import", "--from", "inter") == ["interfaces"]
     assert after(run, "--color=always", "re") == ["reconcile", "renew"]
     assert after(run, "--wait", "") == []
+    assert after(run, "import", "file", "--kind", "") == [AUTO, *KINDS]
+    assert set(after(run, "import", "--from", "")) == {"kernel", *FORMATS}
+
+
+def test_values_behind_an_equals_sign(run: Command) -> None:
+    """The whole word is offered."""
+    assert after(run, "--color=a") == ["--color=auto", "--color=always"]
+    assert after(run, "-c=n") == ["-c=never"]
+    assert after(run, "move", "--kind=la") == ["--kind=label"]
+    assert after(run, "move", "-kind=la") == ["-kind=label"]
+    assert after(run, "--wait=") == []
+
+
+def test_main_devices_of_options(run: Command) -> None:
+    """Behind each equals sign of --map, and for --only."""
+    assert after(run, "import", "--map", "em") == []
+    assert after(run, "import", "--map", "em0=eth") == ["em0=eth0", "em0=eth1", "em0=eth2"]
+    assert after(run, "import", "--map=em0=eth2,em1=eth1") == ["--map=em0=eth2,em1=eth1"]
+    assert after(run, "check", "--only", "eth1") == ["eth1"]
+
+
+def test_declared_names(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of aliases that are not there, too. A file that cannot be read keeps nothing else away."""
+    file = tmp_path / "netalias.conf"
+    monkeypatch.setattr(sources, "DEFAULT", str(file))
+    monkeypatch.setattr("netalias.trust.careful", lambda: False)
+    file.write_text("eth0:12-14 10.0.0.2-4 kind label\nan error\n")
+    assert after(run, "eth0:1") == ["eth0:12", "eth0:13", "eth0:14"]
+    assert after(run, "eth0:0-", "eth0:13") == ["eth0:13-"]
+    file.unlink()
+    file.mkdir()
+    assert after(run, "eth0:1") == ["eth0:12"]
 
 
 def test_a_kernel_that_does_not_answer(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +145,8 @@ case $last in
     eth0:*) printf '%s\\n' eth0:0 eth0:12 ;;
     eth*) printf '%s\\n' eth0: ;;
     ki*) printf '%s\\n' kind ;;
+    --kind=*) printf '%s\\n' --kind=label ;;
+    em0=*) printf '%s\\n' em0=eth0 em0=eth1 ;;
 esac
 """
 
@@ -143,11 +179,13 @@ def shell(name: str, script: str, path: str) -> list[str]:
         ("netalias eth0:1", ["0", "12"]),
         ("netalias eth", ["eth0:"]),
         ("netalias eth0:0 ki", ["kind"]),
+        ("netalias move --kind=la", ["label"]),
+        ("netalias import --map em0=e", ["eth0", "eth1"]),
         ("netalias reconcile ", []),
     ],
 )
 def test_bash(line: str, expected: list[str], path: str) -> None:
-    """bash splits words at colons, and puts what is found behind the last one."""
+    """bash splits words at colons and equals signs, and puts what is found behind the last one."""
     script = f"""
         compopt() {{ :; }}
         source {SCRIPTS}/netalias.bash
@@ -163,6 +201,8 @@ def test_bash(line: str, expected: list[str], path: str) -> None:
     [
         ("netalias eth0:", ["eth0:0", "eth0:12"]),
         ("netalias eth0:0 ki", ["kind"]),
+        ("netalias move --kind=la", ["--kind=label"]),
+        ("netalias import --map em0=e", ["em0=eth0", "em0=eth1"]),
         ("netalias reconcile ''", ["FILES"]),
     ],
 )
@@ -179,7 +219,12 @@ def test_zsh(words: str, expected: list[str], path: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "expected"),
-    [("netalias eth0:", ["eth0:0", "eth0:12"]), ("netalias eth0:0 ki", ["kind"])],
+    [
+        ("netalias eth0:", ["eth0:0", "eth0:12"]),
+        ("netalias eth0:0 ki", ["kind"]),
+        ("netalias move --kind=la", ["--kind=label"]),
+        ("netalias import --map em0=e", ["em0=eth0", "em0=eth1"]),
+    ],
 )
 def test_fish(line: str, expected: list[str], path: str) -> None:
     """By the completion of fish itself."""

@@ -11,6 +11,7 @@ import schemas
 from jsonschema import Draft202012Validator
 from test_cli_memory import Command
 
+from netalias import errors
 from netalias.cli.flags import SPECIAL
 from netalias.desired import HEAL, ON_DOWN, Wish
 from netalias.desired.fields import GIVEN
@@ -107,3 +108,36 @@ def test_every_word_of_a_file_has_a_key() -> None:
     assert {key for key, _, _ in GIVEN.values()} <= set(allowed)
     assert set(allowed["heal"]["enum"]) == set(HEAL)
     assert set(allowed["on_down"]["enum"]) == set(ON_DOWN)
+
+
+def test_the_name_of_a_link_layer(run: Command) -> None:
+    """As ip has it; the old key is as it was: a number, but for Ethernet."""
+    run.split("lo:0 192.0.2.1")
+    run.split("eth0:0 10.0.0.1 kind macvlan")
+    run.memory.add_device("odd0", up=True, type=4711)
+    run.split("odd0:0 10.0.0.2")
+    found = [(row["link_type"], row["link_type_name"]) for row in json.loads(run.split("-j show"))]
+    assert found == [("772", "loopback"), ("ether", "ether"), ("4711", "[4711]")]
+
+
+def test_announcements(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each alias that was asked for, and the reason where it was not announced."""
+    for command in ("lo:0 192.0.2.1", "eth0:0 10.0.0.1 kind macvlan", "eth0:1 10.0.0.2 down"):
+        run.split(command)
+
+    def found(text: str, status: int = 0) -> list[tuple[str, Any, Any]]:
+        out, _ = run.run(text.split(), status)
+        rows = json.loads(out)
+        return [(row["altname"], row["announced"], row.get("reason")) for row in rows]
+
+    left = [("lo:0", False, "lo has no neighbours"), ("eth0:1", False, "eth0_1 is down")]
+    expected = [left[0], ("eth0:0", True, None), left[1]]
+    assert found("-j --dry-run -v announce all") == expected
+    assert found("-j announce eth0:1") == left[1:]
+    monkeypatch.setattr("netalias.engine.Engine.context", object())
+    monkeypatch.setattr("netalias.cli.announce.send", lambda *_: [])
+    assert found("-j announce all") == expected
+    fault = errors.StateError("eth0: no")
+    monkeypatch.setattr("netalias.cli.announce.send", lambda *_: [fault])
+    expected[1] = ("eth0:0", None, None)
+    assert found("-j announce all", errors.STATUS_KERNEL) == expected

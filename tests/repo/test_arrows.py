@@ -44,7 +44,7 @@ ARROWS = {
     "watch": "errors trust disclosure model sources kernel system runtime packets kinds observed"
     " desired plan claim views engine",
     "netalias": "errors model families kernel system claim engine emulator",
-    "cli": "errors disclosure model sources families kernel system runtime observed"
+    "cli": "errors disclosure model sources families kernel kinds system runtime observed"
     " desired plan importers claim views engine doctor monitor emulator watch netalias",
     "__main__": "cli",
 }

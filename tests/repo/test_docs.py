@@ -111,6 +111,12 @@ def test_help_names_the_usual_mark() -> None:
     assert f"(default {GROUP})" in help.MAIN
 
 
+def test_help_names_every_kind() -> None:
+    """In the line of the word."""
+    line = help.MAIN.partition("  kind KIND ")[2].partition("acd off")[0]
+    assert re.findall(r"[\w-]+", line.replace("(default)", "")) == [kinds.AUTO, *kinds.KINDS]
+
+
 def test_help_fits_a_terminal() -> None:
     """No line of a help text is over 100 columns, and none ends in a blank."""
     for text in (help.MAIN, *help.VERBS.values()):

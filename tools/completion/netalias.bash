@@ -1,12 +1,15 @@
 # Completion of netalias(8) for bash: netalias itself says what may follow.
 
 _netalias() {
-	local line=${COMP_LINE:0:COMP_POINT} cut="" words
-	# COMP_WORDS is split at colons, and a name has one.
+	local line=${COMP_LINE:0:COMP_POINT} cut words
+	# COMP_WORDS is split at colons and equals signs, and a name or an option has one.
 	read -ra words <<<"$line"
 	[[ $line == *[[:space:]] ]] && words+=("")
 	local last=${words[-1]}
-	[[ $last == *:* && $COMP_WORDBREAKS == *:* ]] && cut=${last%:*}:
+	local tail=$last
+	[[ $COMP_WORDBREAKS == *:* ]] && tail=${tail##*:}
+	[[ $COMP_WORDBREAKS == *=* ]] && tail=${tail##*=}
+	cut=${last%"$tail"}
 	local IFS=$'\n'
 	COMPREPLY=($(netalias complete -- "${words[@]:1}" 2>/dev/null))
 	COMPREPLY=("${COMPREPLY[@]#"$cut"}")
