@@ -21,6 +21,8 @@ main devices follow, foreign ones too; their KIND is published.
   MAC      the MAC at which the alias is reached
   RX, TX   packets received and sent; a label has no counters
 
+On a terminal with no room for all columns, the last line names those that are left out.
+
 A NAME may be a range or a pattern: eth0:0-9, 'eth0:1*'. The word dev may stand before the names, as
 in ip(8): show dev eth0.
 

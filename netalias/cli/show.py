@@ -152,6 +152,8 @@ def _list(
 
 ROWS_DRAWN = 1000
 """Number of rows up to which a table is drawn: more would take seconds."""
+DETAILS = "netalias -d show"
+"""The command that tells what a narrow table has no room for."""
 
 
 def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]]) -> None:
@@ -172,14 +174,16 @@ def _table(options: Options, headings: list[str], rows: Sequence[tuple[str, ...]
     if len(rows) <= ROWS_DRAWN and draws(options):
         from netalias.views.table import render
 
-        drawn = render(headings, rows, sys.stdout, color=colors(options), width=_width())
+        drawn = render(
+            headings, rows, sys.stdout, color=colors(options), width=_width(), where=DETAILS
+        )
         if drawn:
             write(drawn)
             return
     if sys.stdout is not None and sys.stdout.isatty():
         from netalias.views.columns import fitted
 
-        write(fitted(headings, rows, _width()))
+        write(fitted(headings, rows, _width(), where=DETAILS))
     else:
         write(aligned(headings, rows))
 

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 INTERVAL = 2.0
 SHORTEST, LONGEST = 0.1, 86400.0
 """Seconds between two readings: usual, least and most."""
-FRAME = 4
-"""Lines around the rows: two of text, the headings, and the rule below them."""
+FRAME = 2
+"""Lines above the rows but for text: the headings, and the rule below them."""
+ROOM = 12
+"""Lines of a terminal on which the text above the rows may go on in further lines; it is cut on a
+lower one."""
 HELP = "b both, r RX, t TX, p packets, c total, n name, R reverse, q quit"
 
 
@@ -199,7 +202,10 @@ class Live:
         columns, lines = screen.size()
         meter = self._meter
         rows = traffic.ordered(meter.rows, self._order, reverse=self._reverse)
-        room = lines - FRAME if len(rows) <= lines - FRAME else max(lines - FRAME - 1, 1)
+        head = self._head(columns, lines)
+        room = lines - FRAME - len(head)
+        if len(rows) > room:
+            room = max(room - 1, 1)
         texts = _texts(rows[:room], meter)
         table = render(
             traffic.HEADINGS,
@@ -210,12 +216,23 @@ class Live:
             dropped=traffic.DROPPED,
         )
         table = table or fitted(traffic.HEADINGS, texts, columns, traffic.DROPPED)
-        order = traffic.ORDERS[self._order][0] + (" reversed" if self._reverse else "")
         shown = [
-            f"netalias top  {strftime('%H:%M:%S')}  {traffic.summary(meter.rows)}"[:columns],
-            f"by {order}; {HELP}"[:columns],
+            *head,
             *(line for line in table.split("\n") if not line.isspace() and line),
         ]
         if len(rows) > room:
             shown.append(f"and {len(rows) - room} more")
         screen.draw(shown[:lines])
+
+    def _head(self, columns: int, lines: int) -> list[str]:
+        """The lines of text above the rows."""
+        from textwrap import wrap
+
+        order = traffic.ORDERS[self._order][0] + (" reversed" if self._reverse else "")
+        texts = (
+            f"netalias top  {strftime('%H:%M:%S')}  {traffic.summary(self._meter.rows)}",
+            f"by {order}; {HELP}",
+        )
+        if lines < ROOM:
+            return [text[:columns] for text in texts]
+        return [line for text in texts for line in wrap(text, columns)]

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     Rows = Sequence[Sequence[str]]
     Dropped = Sequence[tuple[str, ...]]
 
-DROPPED = (("MAC",), ("RX", "TX"))
-"""Columns to leave out where a table is too wide, the first ones first; ``show -d`` tells them."""
+DRAWN = (("MAC",), ("RX", "TX"))
+"""Columns to leave out where a drawn table is too wide, the first ones first; ``show -d`` tells
+them. A plain one is narrower, so that others go in it alone."""
+DROPPED = (*DRAWN, ("KIND",), ("DEVICE",))
+"""Those of a plain table. What is left, name, address and state, is never cut."""
 COLOURS = {"up": 32, "down": 31, "no-carrier": 33}
 """State: the parameter of SGR (ECMA-48)."""
 
@@ -30,15 +33,29 @@ def narrower(
             yield [headings[at] for at in kept], [[row[at] for at in kept] for row in rows]
 
 
-def fitted(headings: Sequence[str], rows: Rows, width: int, dropped: Dropped = DROPPED) -> str:
+def left_out(headings: Sequence[str], kept: Sequence[str], where: str) -> str:
+    """A line that names the columns that were left out, and *where* they are told; empty if all
+    are there, or without *where*."""
+    gone = ", ".join(heading for heading in headings if heading not in kept)
+    return f"not shown: {gone} ({where})\n" if gone and where else ""
+
+
+def fitted(
+    headings: Sequence[str],
+    rows: Rows,
+    width: int,
+    dropped: Dropped = DROPPED,
+    *,
+    where: str = "",
+) -> str:
     """The plain table with the columns that fit into *width*, 0 for any; without those that can be
-    left out if none do."""
+    left out if none do. The last line says so, with *where* they are told."""
     text = ""
     for table in narrower(headings, rows, dropped):
         text = aligned(*table)
         if not width or max(map(len, text.split("\n"))) <= width:
             break
-    return text
+    return text + left_out(headings, table[0], where)
 
 
 def painted(rows: Rows) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.views.columns import DROPPED, narrower
+from netalias.views.columns import DRAWN, left_out, narrower
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,12 +23,13 @@ def render(
     *,
     color: bool,
     width: int,
-    dropped: Sequence[tuple[str, ...]] = DROPPED,
+    dropped: Sequence[tuple[str, ...]] = DRAWN,
+    where: str = "",
 ) -> str:
     """The table as text for *file*, with the columns that fit into *width*, 0 for any; empty when
     it is too wide all the same, since texts are never cut, and where rich is not installed, which a
-    package only recommends. *dropped* are the columns that can be left out, the first ones first.
-    Without *color* it has no escapes."""
+    package only recommends. *dropped* are the columns that can be left out, the first ones first;
+    a line says so, with *where* they are told. Without *color* it has no escapes."""
     try:
         from rich.console import Console
     except ImportError:
@@ -49,7 +50,7 @@ def render(
         if console.measure(drawn, options=unlimited).maximum <= console.width:
             with console.capture() as capture:  # rich would end the process when its reader is gone
                 console.print(drawn)
-            return capture.get()
+            return capture.get() + left_out(headings, table[0], where)
     return ""
 
 

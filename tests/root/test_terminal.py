@@ -181,7 +181,8 @@ def test_narrow_terminal(stage: Command, way: str) -> None:
     assert status == 0
     assert not is_drawn(shown)
     assert "\x1b" not in shown
-    assert shown.split("\n")[0].split() == ["ALIAS", "DEVICE", "KIND", "ADDRESS", "STATE"]
+    assert shown.split("\n")[0].split() == ["ALIAS", "ADDRESS", "STATE"]
+    assert "not shown: DEVICE, KIND, MAC, RX, TX (netalias -d show)\n" in shown
     assert_whole(shown)
 
 
@@ -194,17 +195,19 @@ def test_no_width_cuts(stage: Command, columns: int) -> None:
         assert max(map(len, plain(shown).splitlines())) <= columns
 
 
-WIDTHS = ((160, 8), (114, 7), (100, 5))
-"""Width, and the columns that are left; the addresses here are long."""
+GONE = ("MAC", "RX", "TX", "KIND", "DEVICE")
+"""Columns in the order in which they go."""
+WIDTHS = ((160, 0), (114, 1), (100, 3), (89, 4), (74, 5))
+"""Width, and how many columns are gone; the names and addresses here are long."""
 
 
-@pytest.mark.parametrize(("columns", "left"), WIDTHS)
+@pytest.mark.parametrize(("columns", "gone"), WIDTHS)
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 @pytest.mark.parametrize("way", ["COLUMNS", "window"])
 def test_columns_are_dropped_before_a_line_wraps(
-    stage: Command, columns: int, left: int, term: str, way: str
+    stage: Command, columns: int, gone: int, term: str, way: str
 ) -> None:
-    """The MAC first, then the counters; they are told by -d."""
+    """The MAC first, then the counters; a line names them, and -d tells them."""
     if way == "COLUMNS":
         status, shown = on_terminal(stage, TERM=term, COLUMNS=str(columns))
     else:
@@ -212,10 +215,10 @@ def test_columns_are_dropped_before_a_line_wraps(
     assert status == 0
     assert max(map(len, plain(shown).splitlines())) <= columns
     names = ["ALIAS", "DEVICE", "KIND", "ADDRESS", "STATE", "MAC", "RX", "TX"]
-    if left < 8:
-        names.remove("MAC")
     head = next(line for line in plain(shown).splitlines() if line.strip())
-    assert head.split() == names[:left]
+    assert head.split() == [name for name in names if name not in GONE[:gone]]
+    told = ", ".join(name for name in names if name in GONE[:gone])
+    assert (f"not shown: {told} (netalias -d show)\n" in shown) == bool(gone)
     assert_whole(shown)
 
 

@@ -153,6 +153,21 @@ def test_another_size_is_drawn_at_once(terminal: Terminal) -> None:
     assert found[-1] == "and 2 more"
 
 
+def test_sixty_columns(terminal: Terminal) -> None:
+    """Totals and keys go on in a further line, and each alias has its rates."""
+    terminal.until(drawn)
+    terminal.resize(24, 60)
+    terminal.process.send_signal(signal.SIGWINCH)
+    found = lines(terminal.until(drawn))
+    assert max(map(len, found)) <= 60
+    text = " ".join(found)
+    assert "with traffic: RX " in text
+    assert "q quit" in text
+    heading = next(line for line in found if line.startswith("ALIAS"))
+    assert {"RX/s", "TX/s"} < set(heading.split())
+    assert sum(line.startswith("eth7:") for line in found) == 3
+
+
 def test_it_can_be_stopped(terminal: Terminal) -> None:
     """^Z leaves the terminal as it was, and a continuation takes it again."""
     terminal.until(drawn)
