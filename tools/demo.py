@@ -6,6 +6,7 @@ If no namespace can be created, it runs on the in-memory kernel and says so.
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -42,20 +43,25 @@ TOUR = (
 DECLARED = "eth0:0 200.1.1.1 kind macvlan\neth0:1 10.20.0.5/32 kind label\n"
 BOTH = ["eth0:0", "eth0:1"]
 WATCHED = (
-    ("What stands in a file is kept true by netalias watch; its texts tell of it:", "", BOTH),
-    ("Somebody deletes an alias, and it is back:", "ip link del eth0_0", BOTH),
+    (
+        "What stands in a file is kept true by netalias watch; its texts tell of it:",
+        "",
+        "watching",
+        BOTH,
+    ),
+    ("Somebody deletes an alias, and it is back:", "ip link del eth0_0", "put right", BOTH),
     (
         "The main device goes down, and its aliases with it, as in Linux 2.0:",
         "ip link set eth0 down",
+        "freed",
         [],
     ),
-    ("It is up again, and they are back:", "ip link set eth0 up", BOTH),
+    ("It is up again, and they are back:", "ip link set eth0 up", "made", BOTH),
 )
-"""A sentence, a command before the text is shown, and the aliases in the text then."""
-MOMENT = 0.2
-"""Seconds for the watcher to report on standard error."""
+"""A sentence, a command, a word of the line that the watcher says then, and the aliases in the text
+after that."""
 LONGEST = 5.0
-"""Seconds to wait for the text at most."""
+"""Seconds to wait for a line of the watcher, or for its text, at most."""
 
 TUNNELS = {
     "gre0",
@@ -98,21 +104,35 @@ def _watched(folder: str) -> None:
     with open(conf, "w", encoding="ascii") as file:
         file.write(DECLARED)
     words = [_command(), "watch", "--texts", texts, conf]
-    with subprocess.Popen(words, stderr=sys.stdout) as watcher:
+    with subprocess.Popen(words, stderr=subprocess.PIPE) as watcher:
         try:
-            _settle(f"{texts}/aliases", BOTH)
-            for text, command, names in WATCHED:
+            for text, command, word, names in WATCHED:
                 print(f"\n{text}", flush=True)
+                print(f"$ {command or f'netalias watch --texts {texts} {conf} &'}", flush=True)
                 if command:
-                    print(f"$ {command}", flush=True)
                     subprocess.run(command.split(), check=True)
-                    time.sleep(MOMENT)
-                    _settle(f"{texts}/aliases", names)
+                _say(watcher, word)
+                _settle(f"{texts}/aliases", names)
                 print(f"$ cat {texts}/aliases", flush=True)
                 with open(f"{texts}/aliases", encoding="ascii") as file:
                     print(file.read(), end="", flush=True)
         finally:
             watcher.terminate()
+
+
+def _say(watcher: subprocess.Popen[bytes], word: str) -> None:
+    """Print the lines of the watcher up to one with this word, as they come."""
+    assert watcher.stderr is not None
+    found = b""
+    end = time.monotonic() + LONGEST
+    while word.encode() not in found.rpartition(b"\n")[0]:
+        if not select.select([watcher.stderr], [], [], max(end - time.monotonic(), 0.0))[0]:
+            break
+        piece = os.read(watcher.stderr.fileno(), 1 << 16)
+        if not piece:
+            break
+        found += piece
+    print(found.decode(), end="", flush=True)
 
 
 def _settle(path: str, names: list[str]) -> None:
