@@ -17,7 +17,8 @@ def watch(options: Options, words: list[str]) -> int:
     from netalias.desired.declarations import MOST
     from netalias.desired.index import FREE
     from netalias.system.netns import held
-    from netalias.watch.watcher import LOCKED, Settings, Watcher
+    from netalias.watch.settings import LOCKED, Settings
+    from netalias.watch.watcher import Watcher
 
     gc.enable()  # the launcher disables it for short commands
     settings = Settings(

@@ -1,6 +1,7 @@
 """The loop that keeps declared aliases true by event; one watcher per network namespace.
 
 watcher.py      the parts together
+settings.py     what they are told at the beginning
 impact.py       events -> the aliases and main devices that they affect; pure
 controller.py   what is done about them, when, and in which order
 lifecycle.py    main devices that go down, go away, or get another name

@@ -10,7 +10,6 @@ from time import monotonic, sleep, time
 from netalias import errors, sources, trust
 from netalias.desired import declarations
 from netalias.desired.declarations import counted
-from netalias.desired.index import FREE
 from netalias.disclosure import withheld
 from netalias.engine.reconcile import Rules, check_reload, remove
 from netalias.kernel.netlink.monitor import TURN, Monitor
@@ -35,11 +34,12 @@ from netalias.watch.directory import Directory
 from netalias.watch.health import Health, MetricsFile
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
 from netalias.watch.report import report_restored
+from netalias.watch.settings import Settings
 from netalias.watch.texts import TextService
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     from netalias.claim.session import ClaimSession
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-LOCKED = 10
-"""Seconds that the start waits for the lock of the namespace."""
 RELEASE = 0.5
 """Seconds that the end waits for it: a service that does not stop is killed."""
 HOLD = 1.0
@@ -60,55 +58,6 @@ PASSING = (EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT)
 """Errors of reading a file that may pass without a change of the file."""
 PLACES = (sources.DEFAULT, *sources.FOLDERS)
 """The files and folders of declarations that are followed when none are named."""
-
-
-class Settings:
-    """Settings of a watcher.
-
-    ``files`` are the declarations, the usual ones without any; ``wait`` is how many seconds the
-    start waits for the lock. ``on_down`` is FREE or KEEP, for aliases that do not say it. ``texts``
-    is the folder of the texts, empty for the usual one, which with ``private_texts`` is below the
-    runtime directory of the namespace. ``metrics`` is the file for Prometheus, empty for none, with
-    the counters of ``metrics_aliases`` aliases. ``release`` removes the declared aliases at the
-    end, and ``most`` is how many the files may declare. The others are those of a reconciliation
-    and of a Journal.
-    """
-
-    __slots__ = (
-        "allow_empty", "allow_shrink", "files", "metrics", "metrics_aliases", "most", "on_down",
-        "private_texts", "quiet", "release", "texts", "verbose", "wait",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        files: Sequence[str] = (),
-        *,
-        wait: float = LOCKED,
-        on_down: str = FREE,
-        texts: str = "",
-        private_texts: bool = False,
-        metrics: str = "",
-        metrics_aliases: int = 0,
-        release: bool = False,
-        most: int = declarations.MOST,
-        allow_empty: bool = False,
-        allow_shrink: bool = False,
-        quiet: bool = False,
-        verbose: bool = False,
-    ) -> None:
-        self.files = files
-        self.wait = wait
-        self.on_down = on_down
-        self.texts = texts
-        self.private_texts = private_texts
-        self.metrics = metrics
-        self.metrics_aliases = metrics_aliases
-        self.release = release
-        self.most = most
-        self.allow_empty = allow_empty
-        self.allow_shrink = allow_shrink
-        self.quiet = quiet
-        self.verbose = verbose
 
 
 def _permanent(file: str) -> str:

@@ -11,7 +11,8 @@ from test_cli_memory import Command
 
 from netalias import errors
 from netalias.engine import Engine, Setup
-from netalias.watch.watcher import Settings, Watcher
+from netalias.watch.settings import Settings
+from netalias.watch.watcher import Watcher
 
 USAGE, REFUSED = errors.STATUS_USAGE, errors.STATUS_KERNEL
 

@@ -21,7 +21,8 @@ from watcher import Events, watching
 import netalias
 from netalias.model.events import ARRIVAL, DEPARTURE, FLAG
 from netalias.system.inotify import Followed
-from netalias.watch.watcher import Settings, Watcher
+from netalias.watch.settings import Settings
+from netalias.watch.watcher import Watcher
 
 UNDO = """
 import os, subprocess, sys

@@ -1,0 +1,62 @@
+"""What a watcher is told when it begins."""
+
+from __future__ import annotations
+
+from netalias.desired.declarations import MOST
+from netalias.desired.index import FREE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOCKED = 10
+"""Seconds that the start waits for the lock of the namespace."""
+
+
+class Settings:
+    """Settings of a watcher.
+
+    ``files`` are the declarations, the usual ones without any; ``wait`` is how many seconds the
+    start waits for the lock. ``on_down`` is FREE or KEEP, for aliases that do not say it. ``texts``
+    is the folder of the texts, empty for the usual one, which with ``private_texts`` is below the
+    runtime directory of the namespace. ``metrics`` is the file for Prometheus, empty for none, with
+    the counters of ``metrics_aliases`` aliases. ``release`` removes the declared aliases at the
+    end, and ``most`` is how many the files may declare. The others are those of a reconciliation
+    and of a Journal.
+    """
+
+    __slots__ = (
+        "allow_empty", "allow_shrink", "files", "metrics", "metrics_aliases", "most", "on_down",
+        "private_texts", "quiet", "release", "texts", "verbose", "wait",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        files: Sequence[str] = (),
+        *,
+        wait: float = LOCKED,
+        on_down: str = FREE,
+        texts: str = "",
+        private_texts: bool = False,
+        metrics: str = "",
+        metrics_aliases: int = 0,
+        release: bool = False,
+        most: int = MOST,
+        allow_empty: bool = False,
+        allow_shrink: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+    ) -> None:
+        self.files = files
+        self.wait = wait
+        self.on_down = on_down
+        self.texts = texts
+        self.private_texts = private_texts
+        self.metrics = metrics
+        self.metrics_aliases = metrics_aliases
+        self.release = release
+        self.most = most
+        self.allow_empty = allow_empty
+        self.allow_shrink = allow_shrink
+        self.quiet = quiet
+        self.verbose = verbose
