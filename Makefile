@@ -2,7 +2,7 @@
 # make test    every test, the same way in every run; JOBS=N: so many at once; TESTS="tests/pure -x":
 #              these, with such options of pytest
 # make explore the property tests with other examples, for five minutes;
-#              EXPLORE="--seconds 60 --seed 7" or "--only WORDS"
+#              EXPLORE="--seconds 60 --seed 7" or "--only WORDS"; "--inputs 1000000": random inputs
 # make traffic the hosts that reach an alias, as a table; TRAFFIC=--write: into docs/traffic.md
 # make test-kernels  the tests in other kernels, booted by qemu; KERNELS="6.1" SUITES="contract kinds"
 #              and LIMIT=SECONDS choose (docs/kernels.md); SUITES=root: all of tests/root

@@ -5,6 +5,7 @@
     --seeds N ...   these seeds only
     --only WORDS    the property tests with such names only (pytest -k)
     --jobs N        number of parallel tests
+    --inputs N      instead, N random inputs for all that reads some: see inputs.py
 
 ``make test`` draws the same examples in every run; here they and the order of the tests depend on
 seeds, which are printed. It stops at the first failure, prints the shrunk example and the command
@@ -26,6 +27,7 @@ from pathlib import Path
 
 REPO = Path(__file__).parents[1]
 PYTEST = Path(sys.executable).parent / "pytest"
+INPUTS = Path(__file__).with_name("inputs.py")
 PASSED, NOTHING = 0, 5
 """Exit statuses of pytest."""
 LAST = re.compile(r"^(?:FAILED|ERROR) \S+::(\w+)\[.*?seed (\d+)\b", re.MULTILINE)
@@ -36,6 +38,8 @@ ROUNDS = 20
 
 def main() -> int:
     """Explore and report; the exit status."""
+    if "--inputs" in sys.argv:
+        os.execv(sys.executable, [sys.executable, str(INPUTS), *sys.argv[1:]])
     options = _options()
     end = time.monotonic() + options.seconds
     for seeds in _portions(options):

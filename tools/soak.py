@@ -2,6 +2,8 @@
 
     --seconds N  duration, by default 300
     --seed N     seed of the changes; by default a random one, which is printed
+    --folder P   an existing folder for the files of the run, which stay; by default a temporary one
+    --burst N    in every tenth round, N changes of others in a row; by default none
 
 After every few changes it waits until nothing more happens, and then compares everything
 (tests/root/soaking.py). If an invariant is violated, it prints the changes so far, and the exit
@@ -11,6 +13,7 @@ status is 1.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import sys
@@ -18,6 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
+ROUNDS = 10
+"""One of so many rounds is a burst."""
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "root")]
 
@@ -40,21 +45,23 @@ def main() -> int:
     namespace.ip("link set lo up")
     without_dad(namespace)
     wait_for_state(namespace, "eth9", "UP")
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.ExitStack() as stack:
+        folder = options.folder or stack.enter_context(tempfile.TemporaryDirectory())
         soak = Soak(namespace, Path(folder), options.seed)
         try:
-            return _soaked(soak, options.seconds)
+            return _soaked(soak, options.seconds, options.burst)
         finally:
             soak.close()
 
 
-def _soaked(soak: Soak, seconds: float) -> int:
+def _soaked(soak: Soak, seconds: float, burst: int) -> int:
     end = time.monotonic() + seconds
     try:
         while time.monotonic() < end:
-            soak.round()
+            soak.round(0 if (soak.moments + 1) % ROUNDS else burst)
     except Broken as problem:
         print(problem)
+        print(soak.summary(held=False))
         return 1
     print(soak.summary())
     return 0
@@ -63,6 +70,8 @@ def _soaked(soak: Soak, seconds: float) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Random changes around a watcher.")
     parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--folder", default="")
+    parser.add_argument("--burst", type=int, default=0)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     return parser.parse_args()
 

@@ -15,7 +15,7 @@ from stat import S_ISVTX
 from time import monotonic, sleep
 
 from netalias import errors
-from netalias.runtime import make_folders
+from netalias.runtime import make_folder, make_folders
 from netalias.system.backoff import PACE, Pace
 from netalias.system.netns import abandoned
 from netalias.views.texts import NAMES, texts
@@ -248,8 +248,7 @@ def made(path: str) -> Folder:
     as Folder()."""
     try:
         make_folders(os.path.dirname(path))
-        os.mkdir(path, 0o755)
+        make_folder(path)
     except FileExistsError:
-        return Folder(path)
-    os.chmod(path, 0o755)  # mkdir(2) applies the umask
+        pass
     return Folder(path)

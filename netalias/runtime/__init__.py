@@ -303,10 +303,23 @@ def make_folders(path: str) -> None:
         return
     make_folders(os.path.dirname(path))
     try:
-        os.mkdir(path)
+        make_folder(path)
     except FileExistsError:
-        return
-    os.chmod(path, 0o755)
+        pass
+
+
+def make_folder(path: str) -> None:
+    """Make a folder, for everybody to read whatever the umask is. Raises OSError.
+
+    By descriptor: a service that owns the parent could put a link in its place, and root would
+    change the mode of what that leads to.
+    """
+    os.mkdir(path)
+    home = opened_folder(path)
+    try:
+        os.fchmod(home, 0o755)
+    finally:
+        os.close(home)
 
 
 def _denied(path: str, error: OSError) -> bool:

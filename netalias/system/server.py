@@ -57,8 +57,9 @@ HELD = 16 << 20
 PATH_MAX = 107
 """Bytes of a path in struct sockaddr_un, without its terminating null byte."""
 BUSY = "this user has asked too often: later again"
-MODE = 0o666
-"""connect(2) takes the right to write (unix(7))."""
+UMASK = 0o111
+"""While a socket is made: connect(2) takes the right to write (unix(7)), for everybody. A chmod(2)
+afterwards would follow a link that somebody has put in its place."""
 PAUSE = 1.0
 """Seconds without accepting connections, when no descriptor is left."""
 
@@ -328,14 +329,11 @@ def _bound(path: str) -> socket:
         raise errors.LimitError(f"{path}: a socket's path has {PATH_MAX} bytes at most, not {size}")
     server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
     try:
+        before = os.umask(UMASK)
         try:
-            server.bind(path)
-        except OSError as error:
-            if error.errno != EADDRINUSE or _served(path):
-                raise
-            os.unlink(path)  # left by a server that was killed
-            server.bind(path)
-        os.chmod(path, MODE)  # whatever the umask
+            _bind(server, path)
+        finally:
+            os.umask(before)
         server.listen(BACKLOG)
     except OSError as error:
         server.close()
@@ -344,6 +342,16 @@ def _bound(path: str) -> socket:
         server.close()
         raise
     return server
+
+
+def _bind(server: socket, path: str) -> None:
+    try:
+        server.bind(path)
+    except OSError as error:
+        if error.errno != EADDRINUSE or _served(path):
+            raise
+        os.unlink(path)  # left by a server that was killed
+        server.bind(path)
 
 
 def _served(path: str) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from netalias import errors, runtime
-from netalias.runtime import RuntimeDirectory, read_file, replace_file
+from netalias.engine.texts import made
+from netalias.runtime import RuntimeDirectory, make_folders, read_file, replace_file
 
 INODE = 4026599999
 
@@ -53,6 +54,26 @@ def failing(monkeypatch: pytest.MonkeyPatch, errno: int) -> None:
 
 
 # Where it is
+
+
+@pytest.mark.parametrize("work", [make_folders, lambda path: made(path).close()])
+def test_a_link_in_the_place_of_a_new_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[str], None]
+) -> None:
+    """The owner of the parent could be fast enough: the mode of what it leads to stays."""
+    victim = tmp_path / "victim"
+    victim.touch(0o600)
+    make = os.mkdir
+
+    def mkdir(path: str, mode: int = 0o777) -> None:
+        make(path, mode)
+        os.rmdir(path)
+        os.symlink(victim, path)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    with pytest.raises((OSError, errors.StateError)):
+        work(f"{tmp_path}/netalias")
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
 
 
 def test_the_environment_names_the_parent(base: Path) -> None:

@@ -40,6 +40,8 @@ VARIANTS = (
 UP, DOWN, RENAMED, AWAY, NONE = "up", "down", "renamed", "away", "none"
 STATES = DOWN, RENAMED, AWAY, NONE
 BY_HAND = "10.77.0."
+ODD = "odd9"
+"""The name that somebody gives to the device of an alias, which is left to him then."""
 
 
 def named(lines: tuple[str, ...]) -> dict[str, str]:
@@ -76,6 +78,8 @@ class Mischief:
         namespace.ip("link set br7 up")
         self._write()
         self._deeds = [deed for deed, weight in self._weights() for _ in range(weight)]
+        slow = (self._by_command, self._spoil, self._doze, self._flood)
+        self._quick = [deed for deed in self._deeds if deed not in slow]
 
     def close(self) -> None:
         """Nothing is held any more."""
@@ -87,6 +91,19 @@ class Mischief:
         self._written = False
         for _ in range(self._dice.randint(1, 6)):
             self._dice.choice(self._deeds)()
+        self._lose_odd()
+
+    def burst(self, count: int) -> None:
+        """*count* deeds in a row, of those that take no time of their own."""
+        self._written = False
+        for _ in range(count):
+            self._dice.choice(self._quick)()
+        self._lose_odd()
+
+    def _lose_odd(self) -> None:
+        """A device that somebody had given another name goes; its alias is missing from then on."""
+        if self._present(ODD):
+            self._ip(f"link del {ODD}")
 
     def _weights(self) -> list[tuple[Callable[[], None], int]]:
         return [
@@ -157,7 +174,7 @@ class Mischief:
                 (f"addr flush dev {name}", f"addr add 10.99.0.{slot}/32 dev {name}"),
                 (f"addr add 10.99.1.{slot}/32 dev {name}",),
                 (f"link set {name} group 0", f"link del {name}"),
-                (f"link set {name} down", f"link set {name} name odd9", "link set odd9 up"),
+                (f"link set {name} down", f"link set {name} name {ODD}", f"link set {ODD} up"),
             )
         )
         self._ip(*lines)

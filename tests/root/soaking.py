@@ -97,19 +97,23 @@ class Soak:
         self._kernel.close()
         self.mischief.close()
 
-    def round(self) -> None:
-        """Some changes, then a quiet moment."""
-        self.mischief.some()
+    def round(self, burst: int = 0) -> None:
+        """Some changes, or a burst of so many deeds, then a quiet moment."""
+        if burst:
+            self.mischief.burst(burst)
+        else:
+            self.mischief.some()
         self.quiet()
 
-    def summary(self) -> str:
-        """Figures."""
-        held = "{} descriptors, {} thread".format(*self.held)
-        sizes = self.memory or [self.subject.memory()]
+    def summary(self, *, held: bool = True) -> str:
+        """Figures, also of a run that ended early."""
+        verdict = "everything held" if held else "then something did not hold"
+        kept = "{} descriptors, {} thread".format(*self.held)
+        sizes = self.memory or [0]
         first, most, last = sizes[0], max(sizes), sizes[-1]
         return (
-            f"{len(self.mischief.changes)} changes, {self.moments} quiet moments, everything held;"
-            f" the longest way to one took {self.slowest:.1f} s\nthe watcher: {held};"
+            f"{len(self.mischief.changes)} changes, {self.moments} quiet moments, {verdict};"
+            f" the longest way to one took {self.slowest:.1f} s\nthe watcher: {kept};"
             f" {first} KiB after {WARM} moments, {most} KiB at most, {last} KiB at last"
         )
 
@@ -204,7 +208,7 @@ class Soak:
         for one in json.loads(done.stdout or "[]"):
             name = one.get("altname", "")
             state = self.mischief.states.get(name.partition(":")[0])
-            if one["change"] == "skip" or state != UP or BY_HAND in one.get("address", ""):
+            if one["change"] == "skip" or state != UP or BY_HAND in one.get("local", ""):
                 continue
             if "heal off" not in lines.get(name, ""):
                 return f"check: {one}"
