@@ -35,8 +35,8 @@ OPTIONS = [flag for flag in FLAGS if flag != "--save"]
 NAMES = ["eth0:0", "eth0:1-3", "eth1:0", "lo:0", "eth0:0-", "eth2:7", "none:0", "eth0", "wan:1"]
 VALUES = [
     "10.0.0.1", "10.0.0.1-3", "10.0.0.1+", "10.1.0.0/30", "200.1.1.1/24", "1.2.3.4,1.2.3.5",
-    "::5/64+", "2001:db8::1", "fe80::1", "255.255.255.0", "24", "1400", "macvlan", "ipvlan", "dummy",
-    "label", "ether", "02:00:00:00:00:01", "forever", "60", "each", "defaults", "inet", "inet6",
+    "::5/64+", "2001:db8::1", "255.255.255.0", "24", "1400", "macvlan", "ipvlan", "dummy",
+    "fe80::1", "label", "ether", "02:00:00:00:00:01", "forever", "60", "each", "defaults", "inet", "inet6",
     "ip", "#", "+",
 ]  # fmt: skip
 JUNK = [
