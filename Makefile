@@ -9,7 +9,8 @@
 # make deb     the package of Debian, built in a root of Debian 12 of its own, into .packages
 # make test-deb  the same package installed, upgraded, removed and purged in roots of Debian 12 and 13
 # make test-ansible  the module of Ansible, by an ansible-core that is installed beside
-# make soak    random changes around a watcher, five minutes of them; SOAK="--seconds 60 --seed 7"
+# make soak    random changes around a watcher, five minutes of them; SOAK="--seconds 60 --seed 7";
+#              "--kills 500": commands that are killed instead
 # make lint    ruff and mypy --strict
 # make bench   figures into docs/performance.md; BENCH="--only PART", --quick, --all, --no-write
 # make clean   remove what was built

@@ -3,6 +3,7 @@
     --seconds N  duration, by default 300
     --seed N     seed of the changes; by default a random one, which is printed
     --folder P   an existing folder for the files of the run, which stay; by default a temporary one
+    --kills N    instead, N commands that are killed: see kills.py
     --burst N    in every tenth round, N changes of others in a row; by default none
 
 After every few changes it waits until nothing more happens, and then compares everything
@@ -21,6 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
+KILLS = Path(__file__).with_name("kills.py")
 ROUNDS = 10
 """One of so many rounds is a burst."""
 TESTS = Path(__file__).parents[1] / "tests"
@@ -33,6 +35,8 @@ from support import Namespace, veth_pair, why_no_namespace  # noqa: E402
 
 def main() -> int:
     """Soak and report; the exit status."""
+    if "--kills" in sys.argv:
+        os.execv(sys.executable, [sys.executable, str(KILLS), *sys.argv[1:]])
     options = _options()
     why = why_no_namespace()
     if why or not os.environ.get("NETALIAS_NAMESPACE"):

@@ -9,52 +9,9 @@ from pathlib import Path
 
 import pytest
 from command import Command, set_sysctl, sysctl
+from killing import BEFORE, KEYS, KILLED, STATUS
 from watcher import watching
 
-KILLED = """
-import os
-import sys
-
-from netalias.cli import main
-from netalias.kernel.netlink import Netlink
-
-left = int(sys.argv[1])
-
-
-def act():
-    global left
-    if not left:
-        os._exit(99)
-    left -= 1
-
-
-def counted(name):
-    real = getattr(os, name)
-
-    def call(path, *rest, **more):
-        if "/run/netalias/" in str(path) and not (name == "open" and not rest[0] & os.O_CREAT):
-            act()
-        return real(path, *rest, **more)
-
-    setattr(os, name, call)
-
-
-def send(kernel, operation, data):
-    if int.from_bytes(data[4:6], sys.byteorder) % 4 != 2:  # all but RTM_GET*
-        act()
-    return real_send(kernel, operation, data)
-
-
-real_send, Netlink._send = Netlink._send, send
-for name in ("open", "replace", "unlink"):
-    counted(name)
-sys.exit(main(sys.argv[2:]))
-"""
-"""``netalias`` that ends as if by SIGKILL before its change number argv[1], of kernel or file."""
-STATUS = 99
-
-KEYS = ("arp_announce", "arp_ignore", "promote_secondaries")
-BEFORE = (1, 0, 0)
 MACVLAN = "eth9:0 10.0.0.5 kind macvlan"
 LABEL = "eth9:0 10.5.0.1/24 kind label"
 
