@@ -71,7 +71,6 @@ def open(
     (kernel/netlink/fingerprint.py). The others are those of engine.Setup. Raises NoSuchDevice for
     an unknown namespace, UsageError, KernelError.
     """
-    from netalias.engine import Engine, Setup, call, identity
     from netalias.model import GROUP, SCRATCH
 
     group = group or GROUP
@@ -82,6 +81,8 @@ def open(
             f"group {group}: bit 16 marks what is about to be deleted", "a number below 65536"
         )
     if kernel is not None:
+        from netalias.engine import Engine, Setup
+
         return Engine(
             Setup(
                 kernel,
@@ -94,18 +95,22 @@ def open(
                 outer=_outer,
             )
         )
-    within: Callable[[Callable[[], Any]], Any] = call
+    within: Callable[[Callable[[], Any]], Any] | None = None
     if netns:
         from netalias.system.netns import inside
 
         within = inside(netns)
     kernel, namespace = _opened(netns, recorded)
+    cookie = kernel.cookie()
+    from netalias.engine import Engine, Setup, identity
+
     return Engine(
         Setup(
             kernel,
             registry,
             group=group,
             namespace=namespace,
+            cookie=cookie,
             wait=wait,
             within=within,
             claims=True,

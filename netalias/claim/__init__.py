@@ -11,6 +11,7 @@ from netalias.model import (
     AF_INET6,
     IFA_F_DADFAILED,
     IFA_F_TENTATIVE,
+    IFF_UP,
     address_text,
 )
 from netalias.plan import NO_NEIGHBOURS
@@ -87,7 +88,8 @@ class Claim:
     """An address to probe for and announce; ``plan`` adds it, None if it is only announced again.
 
     ``main`` is its main device, ``device`` the name of the device that carries it; ``own``: that
-    device has a MAC of its own, which is announced. ``new``: the address was not in use before.
+    device has a MAC of its own, which is announced. ``new``: the address was not in use before;
+    ``probed``: it is probed for.
     ``crowded``: so many macvlans are on the main device that it has to send the announcements
     itself (packets/announce.py). ``acd`` is the way to probe, ``abort``: a conflict ends the run;
     ``rounds`` is the number of announcements.
@@ -95,7 +97,7 @@ class Claim:
 
     __slots__ = (
         "abort", "acd", "address", "crowded", "device", "family", "main", "name", "new", "own",
-        "plan", "rounds",
+        "plan", "probed", "rounds",
     )  # fmt: skip
 
     def __init__(
@@ -118,7 +120,7 @@ class Claim:
         self.acd = policy.acd
         self.abort = policy.conflict == ABORT
         self.rounds = policy.announce
-        self.new = False
+        self.new = self.probed = False
         self.plan: Plan | None = None
 
     def apply(self, wish: Wish) -> None:
@@ -133,11 +135,6 @@ class Claim:
     def place(self) -> tuple[int, bytes]:
         """Ifindex of the main device, and address."""
         return self.main.index, self.address
-
-    @property
-    def probed(self) -> bool:
-        """Whether the address is probed for."""
-        return self.new and self.acd != OFF
 
 
 def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Claim]:
@@ -156,8 +153,8 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
         main, family = goal.main, goal.type.family
         one = Claim(goal.name, main, device, plan.kind, family, goal.address, policy)
         one.apply(wish)
-        one.new, one.plan = new, plan
-        if not main.up:  # by --force
+        one.new, one.plan, one.probed = new, plan, new and one.acd != OFF
+        if not main.flags & IFF_UP:  # by --force
             _note_unprobed(one, plan)
             continue
         yield one

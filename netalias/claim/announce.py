@@ -151,7 +151,7 @@ def _present(snapshot: Snapshot, claims: Iterable[Claim]) -> list[Announcement]:
     present = {
         (device.index, entry.local)
         for device in snapshot.devices.values()
-        for entry in snapshot.on(device.index)
+        for entry in snapshot.addresses.get(device.index, ())
         if not entry.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)
     }
     found: list[Announcement] = []

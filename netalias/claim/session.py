@@ -33,13 +33,13 @@ def announce(
     An IPv6 address is not advertised before the kernel's verdict (RFC 4862, section 5.4): without
     one yet, it is left to a child, or not announced if the process goes on.
     """
-    from netalias.claim.announce import send, send_in_child
-
     now = [one for one in claims if one.family == AF_INET or one.probed]
     later = [one for one in claims if one.family != AF_INET and not one.probed]
+    long = len(now) > AT_ONCE or any(one.rounds > 1 for one in now)
+    from netalias.claim.announce import send, send_in_child
+
     failures: list[errors.NetaliasError] = []
     if now:
-        long = len(now) > AT_ONCE or any(one.rounds > 1 for one in now)
         work = send_in_child if context.aside and long else send
         failures += work(context, kernel, now, policy)
     if later and context.aside:
@@ -79,6 +79,7 @@ class ClaimSession:
         policy: Policy,
     ) -> None:
         self.claims = claims
+        self._probed = [one for one in claims if one.probed]
         self._context = context
         self._kernel = kernel
         self._snapshot = snapshot
@@ -137,7 +138,3 @@ class ClaimSession:
         """The claims to be announced, without those of the plans *lost*."""
         gone = set(map(id, lost))
         return [one for one in self.claims if one.rounds and id(one.plan) not in gone]
-
-    @property
-    def _probed(self) -> list[Claim]:
-        return [one for one in self.claims if one.probed]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from netalias import errors
+# Not "from netalias": that would ask its __getattr__ first, which raises an error for each module.
+import netalias.errors as errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,10 +97,11 @@ def _alias(options: Options, words: list[str]) -> int:
     if "-" in slot[:-1] or (slot[-1:] == "-" and words[1:]):
         verb = "cli.show.show" if len(words) == 1 and words[0][-1] != "-" else "cli.batch.many"
         return int(_function(verb)(options, words))
-    from netalias.desired import check_command, parse
     from netalias.families import lazy
 
     options.registry = registry = lazy()
+    from netalias.desired import check_command, parse
+
     wish = parse(words, registry)
     if options.announce.startswith("every"):
         wish.every = 1

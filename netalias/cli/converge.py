@@ -11,12 +11,9 @@ from os import path
 
 from netalias import errors, sources
 from netalias.cli import ENDING, number
-from netalias.cli.metrics import limit_of, measured
 from netalias.cli.output import complain, write
 from netalias.desired import declarations
-from netalias.disclosure import withheld
 from netalias.engine import reconcile as converging
-from netalias.model.listing import first
 from netalias.runtime import remember
 from netalias.sources import configuration
 
@@ -85,6 +82,8 @@ class Run:
     def reconcile(self, found: list[tuple[str, bytes]], restored: Sequence[Difference]) -> int:
         """Compare, change, verify and print; the exit status. *restored* was done before."""
         if self.options.metrics:
+            from netalias.cli.metrics import limit_of, measured
+
             status = measured(
                 self.options.metrics,
                 self.engine,
@@ -114,10 +113,11 @@ class Run:
             self._disarm()
         self.done = outcome.done
         outcome.diff.items[:0] = restored
-        self._print(outcome.done, outcome.diff)
+        done = outcome.done
+        self._print(done, outcome.diff)
         if prepared.renewed and self.options.verbose and self.options.changes is None:
             write(f"renewed {declarations.counted(prepared.renewed, 'lease')}\n")
-        self._complain(outcome)
+        self._complain(outcome, done)
         if self._announce_due(declared, outcome) and outcome.status == errors.STATUS_OK:
             self._remember()
         return outcome
@@ -125,18 +125,22 @@ class Run:
     def _announce_due(self, declared: Declarations, outcome: converging.Outcome) -> bool:
         """Make the periodic announcements that are due; whether the next run may skip the
         comparison, since nothing is announced or renewed periodically."""
+        # The fingerprint knows nothing of rules, nor of the routes of other tables.
+        wishes = [block.wish for block in declared.blocks]
+        leased = any(one.lease or (one.gateway and one.led) for one in wishes)
+        policy = self.engine.policy
+        periodic = any(one.every for one in wishes) or (policy is not None and policy.every)
+        if not (self.folder and periodic):
+            return not leased
         from netalias.claim import Policy
         from netalias.engine.announce import again, repeats
 
-        policy = self.engine.policy or Policy()
-        # The fingerprint knows nothing of rules, nor of the routes of other tables.
-        leased = any(block.wish.lease or block.wish.led for block in declared.blocks)
-        if not self.folder or not repeats(declared, policy):
+        if not repeats(declared, policy or Policy()):
             return not leased
         if not outcome.stopped:
             notes = again(self.engine, self.folder, declared, self.options.only, outcome.announced)
-            for note in first(notes, "warning") if not self.options.quiet else ():
-                complain(note, "warning: ")
+            if not self.options.quiet:
+                _tell(notes, "warning", "warning: ")
         return False
 
     def tell_of_rules(self) -> None:
@@ -160,7 +164,7 @@ class Run:
             return self._parsed
         texts, registry = sources.decode(found), self.engine.registry
         most = number("--max-aliases", self.options.max_aliases, declarations.MOST, 1)
-        declared = declarations.parse(texts, registry, withheld, most=most)
+        declared = declarations.parse(texts, registry, _withheld, most=most)
         declarations.check(declared, changing=changing)
         return declared
 
@@ -252,17 +256,16 @@ class Run:
     # Output
 
     def _print(self, items: Iterable[Difference], diff: Diff) -> None:
-        from netalias.views import changes
-
-        registry = self.engine.registry
         if self.options.json or self.options.changes is not None:
+            from netalias.views import changes
+
+            registry = self.engine.registry
             objects = [changes.fields(item, registry) for item in diff.items]
             objects += [changes.skipped(one) for one in diff.skipped]
             self._give(objects)
         else:
             write("".join(self._lines(items)))
-        for text in first((one.line() for one in diff.skipped), "skipped alias"):
-            complain(text)
+        _tell([one.line() for one in diff.skipped], "skipped alias")
 
     def _give(self, objects: list[dict[str, object]]) -> None:
         """Print the objects of check, or hand on those of reconcile, which has recorded what is
@@ -275,11 +278,12 @@ class Run:
         write(json.render(objects, pretty=self.options.pretty))
 
     def _lines(self, items: Iterable[Difference]) -> list[str]:
-        from netalias.views.diff import line
+        from netalias.views.diff import lines
 
+        shown = [*items]
         found = []
-        for item in items:
-            found.append(f"{line(item, self.engine.registry)}\n")
+        for item, text in zip(shown, lines(shown, self.engine.registry), strict=True):
+            found.append(f"{text}\n")
             if self.options.verbose:
                 from netalias.model.commands import command
 
@@ -287,32 +291,52 @@ class Run:
                     found += [f"    {text}\n" for text in command(step).split("\n")]
         return found
 
-    def _complain(self, outcome: converging.Outcome) -> None:
-        from netalias.views.diff import line
-
+    def _complain(
+        self, outcome: converging.Outcome, done: Sequence[Difference] | None = None
+    ) -> None:
+        """Tell of warnings, and of what was not done; *done* is what was, by default as the outcome
+        has it."""
+        done = outcome.done if done is None else done
         if not self.options.quiet:
-            notes = [note for item in outcome.done for note in item.plan.notes]
-            for note in first([*notes, *outcome.notes], "warning"):
-                complain(note, "warning: ")
+            notes = [note for item in done for note in item.plan.notes]
+            _tell([*notes, *outcome.notes], "warning", "warning: ")
         if outcome.stopped:
-            done, all_items = len(outcome.done), len(outcome.diff.items)
-            complain(f"interrupted: {done} of {all_items} changes are done, the others undone")
-        self._complain_of(outcome.failed if not outcome.stopped else ())
-        wrong = [line(item, self.engine.registry) for item in outcome.wrong]
-        wrong += [one.line() for one in outcome.lost]
-        for text in first(wrong, "difference") if not outcome.stopped else ():
-            complain(f"still different: {text}")
+            all_items = len(outcome.diff.items)
+            complain(f"interrupted: {len(done)} of {all_items} changes are done, the others undone")
+            return
+        self._complain_of(outcome.failed)
+        if outcome.wrong or outcome.lost:
+            from netalias.views.diff import lines
 
-    def _complain_of(self, failed: Iterable[Difference]) -> None:
+            wrong = lines(outcome.wrong, self.engine.registry)
+            wrong += [one.line() for one in outcome.lost]
+            _tell(wrong, "difference", "still different: ")
+
+    def _complain_of(self, failed: Sequence[Difference]) -> None:
         """Tell why differences were refused, or would be."""
-        for text in first(map(_refusal, failed)):
-            complain(text)
+        _tell([_refusal(item) for item in failed])
 
     def _remember(self) -> None:
         """Save the fingerprint of the last reading, which is as declared."""
         digest = self.engine.kernel.digest(self.salt)
         if digest and self.folder:
             remember(self.folder, digest)
+
+
+def _withheld(name: str) -> str:
+    """The reason not to show the text of a file (disclosure.py), asked for with an error only."""
+    from netalias.disclosure import withheld
+
+    return withheld(name)
+
+
+def _tell(texts: Sequence[str], what: str = "error", prefix: str = "") -> None:
+    """Complain of the first of *texts*, each behind *prefix*; *what* is the word for one."""
+    if texts:
+        from netalias.model.listing import first
+
+        for text in first(texts, what):
+            complain(text, prefix)
 
 
 def _refusal(item: Difference) -> str:

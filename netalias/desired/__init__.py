@@ -334,11 +334,11 @@ def _hardware(wish: Wish, kind: str, text: str) -> None:
 
 
 def _kind(wish: Wish, text: str) -> None:
-    from netalias import kinds
+    from netalias.kinds import AUTO, KINDS, choices
 
-    if text not in (kinds.AUTO, *kinds.KINDS):
-        near = nearest(text, [kinds.AUTO, *kinds.KINDS])
-        hint = f"did you mean {near}?" if near else f"one of {kinds.choices()}"
+    if text not in (AUTO, *KINDS):
+        near = nearest(text, [AUTO, *KINDS])
+        hint = f"did you mean {near}?" if near else f"one of {choices()}"
         raise errors.UsageError(f"{wish.name}: kind {text}: there is no such kind", hint)
     wish.kind = text
 

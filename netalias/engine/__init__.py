@@ -12,7 +12,6 @@ from _thread import RLock  # threading would import much more
 from netalias import errors
 from netalias.families import lazy
 from netalias.model import AF_INET, AF_INET6, GROUP, names
-from netalias.observed import Observed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +26,10 @@ if TYPE_CHECKING:
     from netalias.engine.undo import Undoing
     from netalias.families import Registry
     from netalias.kernel import Kernel
-    from netalias.model import Alias, Device, Snapshot
+    from netalias.model import Alias, Snapshot
     from netalias.model.names import AliasName
-    from netalias.observed import Taken
+    from netalias.observed import Former, Observed
+    from netalias.observed import Macs as ChooseMac
     from netalias.observed.outlets import Outlets
     from netalias.plan import Difference, Plan
     from netalias.plan.sysctls import SysctlTerms
@@ -62,9 +62,9 @@ class Setup:
     """The configuration of an engine; it does not change afterwards.
 
     ``group`` is IFLA_GROUP of alias devices. ``namespace`` is the inode of the network namespace,
-    0 for one that no other process uses; ``wait`` is the time in seconds that a transaction waits
-    for the lock; ``runtime`` is the runtime directory, None for the default one. ``within`` calls a
-    function inside the namespace.
+    0 for one that no other process uses, ``cookie`` its SO_NETNS_COOKIE, 0 if the kernel is to be
+    asked; ``wait`` is the time in seconds that a transaction waits for the lock; ``runtime`` is the
+    runtime directory, None for the default one. ``within`` calls a function inside the namespace.
     ``claims``: probe for addresses and announce them; ``aside``: the process is about to end and
     leaves slow work to a child; ``progress`` and ``claimant`` are those of a claim.Context;
     ``policy`` holds the defaults for wishes, None for the built-in ones. ``hands_off``: do not
@@ -78,9 +78,9 @@ class Setup:
     """
 
     __slots__ = (
-        "aside", "changed", "claimant", "claims", "group", "hands_off", "identity", "kernel",
-        "namespace", "outer", "policy", "progress", "registry", "runtime", "session", "texts",
-        "wait", "warn", "within",
+        "aside", "changed", "claimant", "claims", "cookie", "group", "hands_off", "identity",
+        "kernel", "namespace", "outer", "policy", "progress", "registry", "runtime", "session",
+        "texts", "wait", "warn", "within",
     )  # fmt: skip
 
     def __init__(
@@ -90,9 +90,10 @@ class Setup:
         *,
         group: int = GROUP,
         namespace: int = 0,
+        cookie: int = 0,
         wait: float = 10.0,
         runtime: Directory | None = None,
-        within: Call = call,
+        within: Call | None = None,
         claims: bool = False,
         aside: bool = False,
         policy: Policy | None = None,
@@ -110,9 +111,10 @@ class Setup:
         self.registry = registry
         self.group = group
         self.namespace = namespace
+        self.cookie = cookie
         self.wait = wait
         self.runtime = runtime
-        self.within = within
+        self.within = within or call
         self.claims = claims
         self.aside = aside
         self.policy = policy
@@ -288,6 +290,8 @@ class Engine:
 
     def recognise(self, snapshot: Snapshot) -> Observed:
         """The observed state: *snapshot* and the aliases found in it."""
+        from netalias.observed import Observed
+
         return Observed(
             snapshot, self.registry, self.group, self.able, self.macs, self.former, self.outlets
         )
@@ -310,17 +314,16 @@ class Engine:
 
         return Outlets(self.kernel.routing(), self.within, self.kernel.common)
 
-    def macs(self, name: AliasName, main: Device, taken: Taken, *, random: bool) -> bytes:
-        """A MAC for the new device of an alias that is not in *taken*; empty where the kernel is to
-        choose."""
+    def macs(self) -> ChooseMac | None:
+        """The choice of MACs for new devices; None where it is left to the kernel."""
         if self.setup.identity is None:
-            return b""
+            return None
         if self._macs is None:
             known = self.within(self.setup.identity)
             from netalias.engine.macs import Macs
 
             self._macs = Macs(known)
-        return self._macs.choose(name, main, taken, random=random)
+        return self._macs.choose
 
     # Former devices
 
@@ -328,19 +331,20 @@ class Engine:
     def former_devices(self) -> FormerDevices:
         """The former devices of the aliases, as this process and earlier runs have noted them."""
         if self._former is None:
+            path = self._path if self._changing else self.runtime.path
+            cookie = self._cookie() if path else 0
             from netalias.runtime.former import FormerDevices
 
-            path = self.runtime.path
-            self._former = FormerDevices(path, self._cookie() if path else 0)
+            self._former = FormerDevices(path, cookie)
         return self._former
 
-    def former(self, name: AliasName) -> tuple[int, bytes] | None:
-        """The ifindex and MAC of the device that an alias had; None if unknown."""
-        return self.former_devices.find(name)
+    def former(self) -> Former:
+        """The ifindex and MAC of the device that an alias had, by its name."""
+        return self.former_devices.find
 
     def _cookie(self) -> int:
         """The cookie of the namespace, by which the lock was taken if it was; 0 if unknown."""
-        return self.runtime.cookie or self.kernel.cookie()
+        return self.runtime.cookie or self.setup.cookie or self.kernel.cookie()
 
     # Sysctls of main devices
 
@@ -407,8 +411,11 @@ class Engine:
             found = planned(self, *beside, wish, force, able)
             if found is not None:
                 return found
+        snapshot = self.kernel.snapshot()
+        from netalias.observed import Observed
+
         observed = Observed(
-            self.kernel.snapshot(), self.registry, self.group, able, self.macs, outlets=self.outlets
+            snapshot, self.registry, self.group, able, self.macs, outlets=self.outlets
         )
         result = self.plan_in(observed, wish, force)
         assert result is not None
@@ -417,18 +424,19 @@ class Engine:
     def plan_in(self, observed: Observed, wish: Wish, force: bool) -> Plan | None:
         """The plan that makes *wish* true in *observed*; None where that is partial and sysctls may
         have to change. Raises StateError, KernelError."""
-        # Imported here: a command that only reads does not need these modules.
-        from netalias.plan import concerns_sysctls, plan, protect
-
         main = None if wish.delete else observed.snapshot.device(wish.name.main)
         name = wish.name
         if main is not None and main.name != name.main:  # an altname
             name = names.AliasName(main.name, name.slot)
-        alias = observed.find(name) if main is not None else None
-        if alias is not None and alias.entry is not None and alias.entry.networked:
+        present = observed.by_name.get(name, ()) if main is not None else ()
+        networked = [one for one in present if one.entry is not None and one.entry.networked]
+        if networked:
             from netalias.engine.connected import examine
 
-            examine(self.kernel, observed, [alias])
+            examine(self.kernel, observed, networked)
+        # Imported here: a command that only reads does not need these modules.
+        from netalias.plan import concerns_sysctls, plan, protect
+
         result = plan(wish, observed, force=force)
         if self.setup.session is not None and not force:
             protect(result, self.setup.session, observed)
@@ -491,15 +499,16 @@ class Engine:
         """Announce one IPv4 address without importing claim; a note if that fails."""
         if not self.setup.claims:
             return []
-        from netalias.packets import NEAR, single
-
         goal = result.goal
         assert goal is not None
-        device, mac, over = goal.main.name, goal.main.mac, ""
+        device, mac, macvlans = goal.main.name, goal.main.mac, 0
         if result.kind == "macvlan":
             device, mac = result.carrier, b""
-            if observed.partial or observed.snapshot.count(goal.main.index, "macvlan") > NEAR:
-                over = goal.main.name
+            macvlans = observed.snapshot.count(goal.main.index, "macvlan")
+        from netalias.packets import NEAR, single
+
+        crowded = result.kind == "macvlan" and (observed.partial or macvlans > NEAR)
+        over = goal.main.name if crowded else ""
         aside = self.setup.aside
         try:
             self.within(lambda: single(device, mac, goal.address, over=over, aside=aside))
@@ -527,12 +536,12 @@ class Engine:
         """The session that claims the addresses added by *differences*; None without any."""
         plans = [(one, one.plan.goal) for one in differences if one.plan.steps]
         coming = [one for one, goal in plans if goal is not None and goal.up]
+        pairs = [(one.wish, one.plan) for one in coming]
         context = self.context if coming else None
         if context is None:
             return None
         from netalias.claim.session import opened
 
-        pairs = [(one.wish, one.plan) for one in coming]
         return opened(context, self.kernel, observed.snapshot, pairs, self.policy)
 
     # Calls of a program (program/)
@@ -634,7 +643,7 @@ class Transaction:
             raise errors.LockBusy(f"another thread is at work (waited {engine.setup.wait:g} s)")
         try:
             runtime = engine.runtime  # made by the first thread that needs it
-            runtime.acquire(engine.kernel.cookie())
+            runtime.acquire(engine.setup.cookie or engine.kernel.cookie())
         except BaseException:
             engine.turn.release()
             raise
@@ -742,7 +751,7 @@ def _change(
         later = returns if session is not None or not atomic else []
         now = [one for one in items if one not in later]
         _run(engine.kernel, now, session, seen, ordered, atomic, fresh=fresh)
-        if later or not atomic:
+        if later or (not atomic and any(item.error is not None for item in items)):
             from netalias.engine.settling import due
 
             # A request to stop leaves no sysctl behind that nothing needs any more.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netalias.kernel import Kernel
     from netalias.model import Alias, Device, Snapshot
     from netalias.model.names import AliasName
-    from netalias.observed import Taken
+    from netalias.observed import Macs
     from netalias.observed.outlets import Outlets
     from netalias.plan import Plan
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         group: int
 
         def outlets(self) -> Outlets: ...
-        def macs(self, name: AliasName, main: Device, taken: Taken, *, random: bool) -> bytes: ...
+        def macs(self) -> Macs | None: ...
         def plan_in(self, observed: Observed, wish: Wish, force: bool) -> Plan | None: ...
 
 

@@ -13,8 +13,6 @@ from netalias.engine.connected import examine, left_behind
 from netalias.engine.probing import Probes
 from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
-from netalias.observed import Observed
-from netalias.observed.query import only
 from netalias.plan import Difference
 from netalias.plan.compare import compare
 from netalias.plan.diff import REMOVED, Diff, Skipped, removal
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.kernel import Failure, Kernel
     from netalias.model import Alias, Snapshot
+    from netalias.observed import Observed
     from netalias.plan.compare import Conflicts
 
 FEW = 128
@@ -147,6 +146,8 @@ def look(
     observed = engine.observe()
     routes = examine(engine.kernel, observed, observed.aliases)
     if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
+        from netalias.observed.query import only
+
         only(observed, rules.only)
     diff = compare(
         declared,
@@ -283,7 +284,7 @@ def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outc
 
 def _leftovers(engine: Engine, observed: Observed, items: list[Difference]) -> list[Difference]:
     """The removals of rules whose alias has gone."""
-    if not engine.kernel.routing().ruled():
+    if not engine.kernel.ruled():
         return []
     from netalias.plan.leftovers import leftovers
 
@@ -355,9 +356,9 @@ def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcom
     What is wrong is read once more: devices, addresses and routes are not of one moment, and others
     are at work too. The devices of the aliases are noted for the time when one of them is lost.
     """
-    former = engine.former_devices
-    former.note_all(outcome.diff.observed.aliases)
-    if outcome.diff.items:
+    diff, former = outcome.diff, engine.former_devices
+    former.note_all(diff.observed.aliases)
+    if diff.items:
         observed = _verify(engine, declared, rules, outcome)
         if outcome.wrong or outcome.lost:
             found = {item.name for item in outcome.wrong}
@@ -398,9 +399,9 @@ def _wrong_among(
     """The comparison of a few items again, by a reading of only their devices, and the differences
     that remain."""
     wanted = {item.name for item in items if item.sysctl_change is None}
-    texts = [text for name in wanted for text in (name.main, names.primary(name), str(name))]
     sysctls = [item for item in items if item.sysctl_change is not None]
-    texts += [item.name.main for item in sysctls]
+    texts = [item.name.main for item in sysctls]
+    texts += [text for name in wanted for text in (name.main, names.primary(name), str(name))]
     snapshot = engine.kernel.part(dict.fromkeys(texts))
     undone = [item for item in sysctls if not _is_set(item, snapshot)]
     _drop_others(snapshot, set(texts), items)
@@ -439,7 +440,7 @@ def _drop_others(snapshot: Snapshot, labels: set[str], items: Sequence[Differenc
         if main is not None:
             snapshot.addresses[main.index] = [
                 entry
-                for entry in snapshot.on(main.index)
+                for entry in snapshot.addresses.get(main.index, ())
                 if entry.label in labels
                 or entry.local in addresses
                 or entry.metric

@@ -6,7 +6,7 @@ from _socket import inet_pton
 
 from netalias import errors
 from netalias.families import AliasType
-from netalias.model import AF_INET, address_text
+from netalias.model import AF_INET
 from netalias.model.names import number
 from netalias.model.steps import AddAddress
 
@@ -38,7 +38,7 @@ class Inet(AliasType):
 
     def format(self, address: bytes) -> str:
         """The dotted quad."""
-        return address_text(AF_INET, address)
+        return "%d.%d.%d.%d" % (*address,)
 
     def attach(self, device: str, index: int, address: Address) -> Sequence[Step]:
         """The one step AddAddress."""

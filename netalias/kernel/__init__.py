@@ -143,6 +143,10 @@ class Kernel:
         """The answers about rules, their routes, and default routes."""
         raise NotImplementedError
 
+    def ruled(self) -> bool:
+        """Whether there is any rule with our mark. Raises KernelError."""
+        return bool(self.routing().read().rules)
+
     def able(self, kind: str) -> bool:
         """Whether the kernel can make devices of this IFLA_INFO_KIND; requested only once."""
         raise NotImplementedError

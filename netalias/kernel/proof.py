@@ -119,7 +119,7 @@ class Proof:
     def __init__(self, kernel: Readings, seen: Snapshot | None) -> None:
         self._kernel = kernel
         self._seen = seen or Snapshot()
-        self._fresh = Snapshot()
+        self._fresh: Snapshot  # by _read()
         self._proxies: dict[tuple[int, bytes], Proxy] = {}
         self._renamed: dict[int, str] = {}
         self._made: dict[str, CreateLink] = {}

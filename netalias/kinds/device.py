@@ -7,6 +7,7 @@ from errno import EAFNOSUPPORT
 from netalias.kinds import (
     PORT_MASTERS,
     SIBLINGS,
+    UNLINKED,
     VRF,
     Goal,
     Kind,
@@ -58,14 +59,12 @@ MACVLAN_MODE_PASSTHRU = 8
 
 
 class DeviceKind(Kind):
-    """A kind whose alias is a device. Subclasses create it."""
+    """A kind whose alias is a device."""
 
+    mode = -1
+    """The mode of its devices, as in CreateLink."""
     exclusive = False
     """Whether the devices of one main may have an address only once, whatever its length."""
-
-    def create(self, device: str, goal: Goal) -> CreateLink:
-        """The step that makes the device."""
-        raise NotImplementedError
 
     def make(self, goal: Goal) -> list[Step]:
         """Create, keep IPv6 quiet, name, set, raise, address; their phases say in which order.
@@ -74,8 +73,18 @@ class DeviceKind(Kind):
         once more for it, which with thousands of siblings takes longer than raising it.
         """
         device, record = goal.device, goal.record()
-        created = self.create(device, goal)
-        created.former = goal.former
+        linked = self.name not in UNLINKED
+        created = CreateLink(
+            device,
+            self.name,
+            group=goal.group,
+            mode=self.mode,
+            link=goal.main.index if linked else 0,
+            below=goal.main.name if linked else "",
+            mac=goal.mac,
+            mtu=goal.mtu,
+            former=goal.former,
+        )
         if goal.vrf is not None:
             created.master, created.inside = goal.vrf.index, goal.vrf.name
         steps: list[Step] = [created]

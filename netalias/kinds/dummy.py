@@ -8,7 +8,6 @@ from __future__ import annotations
 from netalias.kinds import Goal
 from netalias.kinds.device import DeviceKind
 from netalias.model import IFA_F_NOPREFIXROUTE
-from netalias.model.steps import CreateLink
 
 
 class Dummy(DeviceKind):
@@ -23,7 +22,3 @@ class Dummy(DeviceKind):
         if goal.entry is not None and goal.entry.prefixlen < goal.type.bits:
             goal.entry.flags |= IFA_F_NOPREFIXROUTE
         return goal
-
-    def create(self, device: str, goal: Goal) -> CreateLink:
-        """``ip link add DEVICE type dummy``."""
-        return CreateLink(device, self.name, group=goal.group, mac=goal.mac, mtu=goal.mtu)

@@ -6,7 +6,6 @@ from netalias import errors
 from netalias.kinds import SIBLINGS, Goal
 from netalias.kinds.device import DeviceKind, vlan_refusal
 from netalias.model import MODES
-from netalias.model.steps import CreateLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ class Ipvlan(DeviceKind):
     """An ipvlan puts no new MAC on the wire, so it passes switches and hypervisors with filters."""
 
     name = "ipvlan"
+    mode = IPVLAN_MODE_L2
     exclusive = True
 
     def refuse(self, main: Device, snapshot: Snapshot) -> str:
@@ -42,15 +42,3 @@ class Ipvlan(DeviceKind):
                 f"{goal.name}: an ipvlan shares the MAC of its main device", "hw needs kind macvlan"
             )
         return goal
-
-    def create(self, device: str, goal: Goal) -> CreateLink:
-        """``ip link add DEVICE link MAIN type ipvlan mode l2``."""
-        return CreateLink(
-            device,
-            self.name,
-            group=goal.group,
-            mode=IPVLAN_MODE_L2,
-            link=goal.main.index,
-            below=goal.main.name,
-            mtu=goal.mtu,
-        )

@@ -7,7 +7,6 @@ from errno import EINVAL
 from netalias import errors
 from netalias.kinds import SIBLINGS, Goal
 from netalias.kinds.device import DeviceKind, vlan_refusal
-from netalias.model.steps import CreateLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ class Macvlan(DeviceKind):
 
     name = "macvlan"
     own_mac = True
+    mode = MACVLAN_MODE_BRIDGE
 
     def refuse(self, main: Device, snapshot: Snapshot) -> str:
         """Reasons: no Ethernet, a port of a bridge, an ipvlan on it."""
@@ -40,16 +40,3 @@ class Macvlan(DeviceKind):
                 EINVAL,
             )
         return goal
-
-    def create(self, device: str, goal: Goal) -> CreateLink:
-        """``ip link add DEVICE link MAIN type macvlan mode bridge``."""
-        return CreateLink(
-            device,
-            self.name,
-            group=goal.group,
-            mode=MACVLAN_MODE_BRIDGE,
-            link=goal.main.index,
-            below=goal.main.name,
-            mac=goal.mac,
-            mtu=goal.mtu,
-        )

@@ -12,7 +12,6 @@ from __future__ import annotations
 from errno import EEXIST, ENOENT, ESRCH
 
 from netalias.model import AF_INET6, PROTOCOL, Value, address_text
-from netalias.model.shell import quoted
 from netalias.model.steps import RAISE, RETIRE, Step
 
 TYPE_CHECKING = False
@@ -107,10 +106,6 @@ class Routing:
         """The rules and routes with our mark. Raises KernelError."""
         raise NotImplementedError
 
-    def ruled(self) -> bool:
-        """Whether there is any rule with our mark. Raises KernelError."""
-        return bool(self.read().rules)
-
     def default(self, index: int, family: int) -> bytes:
         """The gateway, packed, of the default route with the lowest metric that the table main has
         through the device with this index; empty without one. Raises KernelError."""
@@ -193,6 +188,8 @@ class DelWay(Step):
 
 def _rule(verb: str) -> Callable[[RuleStep], str]:
     def words(step: RuleStep) -> str:
+        from netalias.model.shell import quoted
+
         rule = step.rule
         return (
             f"{_ip(rule.family)} rule {verb} pref {rule.priority} oif {quoted(rule.device)}"
@@ -204,6 +201,8 @@ def _rule(verb: str) -> Callable[[RuleStep], str]:
 
 def _way(verb: str) -> Callable[[AddWay | DelWay], str]:
     def words(step: AddWay | DelWay) -> str:
+        from netalias.model.shell import quoted
+
         way = step.way
         return (
             f"{_ip(way.family)} route {verb} {way.text} dev {quoted(step.device)}"

@@ -20,6 +20,7 @@ from netalias.model import (
     GROUP,
     PROTOCOL,
     RT_SCOPE_LINK,
+    SCRATCH,
     Alias,
     is_scratch,
     names,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     Taken = dict[bytes, AliasName | None]
     """MACs of a namespace: the alias whose new device gets it, None for one of a present device."""
+    Former = Callable[[AliasName], tuple[int, bytes] | None]
+    """The ifindex and MAC of the device that an alias had; None if unknown."""
 
     class Macs(Protocol):
         """The choice of a MAC for the new device of an alias."""
@@ -59,8 +62,8 @@ class Observed:
     """
 
     __slots__ = (
-        "_former", "_found", "_macs", "_outlets", "_own", "_taken", "able",
-        "aliases", "by_name", "group", "long_named", "lost", "registry", "snapshot",
+        "_choose", "_find_former", "_former", "_found", "_macs", "_outlets", "_own", "_taken",
+        "able", "aliases", "by_name", "group", "long_named", "lost", "registry", "snapshot",
     )  # fmt: skip
 
     hands_over = True
@@ -72,15 +75,17 @@ class Observed:
         registry: Registry,
         group: int = GROUP,
         able: Callable[[str], bool] | None = None,
-        macs: Macs | None = None,
-        former: Callable[[AliasName], tuple[int, bytes] | None] | None = None,
+        macs: Callable[[], Macs | None] | None = None,
+        former: Callable[[], Former] | None = None,
         outlets: Callable[[], Outlets] | None = None,
     ) -> None:
         self.able = able or _any
         self._own: dict[int, list[Address]] = {}
         self.lost: Collection[int] = ()
         self._macs = macs
+        self._choose: Macs | None = None
         self._former = former
+        self._find_former: Former | None = None
         self._taken: Taken | None = None
         self.long_named: set[str] = set()
         self._outlets = outlets
@@ -104,7 +109,11 @@ class Observed:
     def former(self, name: AliasName) -> tuple[int, bytes]:
         """The ifindex and MAC that the device of an alias had, as far as no other device of the
         namespace has them now; else 0 and empty."""
-        index, mac = (self._former(name) if self._former is not None else None) or (0, b"")
+        if self._find_former is None:
+            if self._former is None:
+                return 0, b""
+            self._find_former = self._former()
+        index, mac = self._find_former(name) or (0, b"")
         free = mac and self._macs_taken().setdefault(mac, name) == name
         return 0 if index in self.snapshot.devices else index, mac if free else b""
 
@@ -113,7 +122,9 @@ class Observed:
         where the kernel is to choose. With *random* it is another one each time."""
         if self._macs is None:
             return b""
-        return self._macs(name, main, self._macs_taken(), random=random)
+        taken = self._macs_taken()
+        self._choose = self._choose or self._macs()
+        return self._choose(name, main, taken, random=random) if self._choose else b""
 
     def _macs_taken(self) -> Taken:
         """The MACs of the present devices and of those that are planned."""
@@ -133,7 +144,8 @@ class Observed:
         device = self.snapshot.device(name.main)
         if device is None:
             raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
-        marked = device.group == self.group or is_scratch(device.group, self.group)
+        group = device.group
+        marked = group == self.group or (group & SCRATCH and is_scratch(group, self.group))
         if marked and recognise_one(device, self.snapshot, self.registry):
             raise errors.BadName(
                 f"{name}: {name.main} is an alias, and an alias cannot have aliases"
@@ -206,7 +218,8 @@ def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]
     """The aliases in *snapshot*, in no particular order: devices with our mark, and all labels."""
     found = []
     for device in snapshot.devices.values():
-        if device.group != group and not is_scratch(device.group, group):
+        own = device.group
+        if own != group and not (own & SCRATCH and is_scratch(own, group)):
             continue
         alias = recognise_one(device, snapshot, registry)
         if alias is not None:

@@ -54,8 +54,8 @@ class Planned(Observed):
         self.able = observed.able
         self._own = {}
         self.lost = observed.lost
-        self._macs = observed._macs
-        self._former = observed._former
+        self._macs, self._choose = observed._macs, None
+        self._former, self._find_former = observed._former, None
         self._taken = None
         self.long_named = set()
         self.registry = observed.registry
@@ -128,7 +128,9 @@ class Planned(Observed):
         if goal.entry is not None:
             name = goal.main.name if kind == "label" else goal.device
             self._planned[goal.address] = goal.entry, name
-        if goal.entry is not None and goal.up and goal.entry.routed:
+        if goal.entry is None or goal.prefixlen == goal.type.bits:
+            return
+        if goal.up and goal.entry.routed:
             self.bring(goal.main.index if kind == "label" else PLANNED, goal.entry)
 
     def _carry(self, main: Device, kind: str) -> None:

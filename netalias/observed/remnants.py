@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.model import is_scratch
+from netalias.model import SCRATCH, is_scratch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 def is_marked(group: int, mark: int) -> bool:
     """Whether devices of *group* have *mark*, also while they are being deleted together."""
-    return group == mark or is_scratch(group, mark)
+    return group == mark or bool(group & SCRATCH and is_scratch(group, mark))
 
 
 def remnants(observed: Observed) -> list[Alias]:
     """The aliases among those of *observed* whose devices are in a scratch group."""
     devices = ((alias, alias.device) for alias in observed.aliases)
-    return [one for one, device in devices if device and is_scratch(device.group, observed.group)]
+    return [
+        one
+        for one, device in devices
+        if device and device.group & SCRATCH and is_scratch(device.group, observed.group)
+    ]

@@ -160,7 +160,9 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
             from netalias.plan.notes import same_name
 
             result.notes.append(same_name(name, alias, observed.registry))
-    if not main.up and not force and not (result.alias and wish.up is False and not wish.address):
+    if not (main.flags & IFF_UP or force) and not (
+        result.alias and wish.up is False and not wish.address
+    ):
         raise main_down(name, main)
     kind = _kind(wish, name, main, observed, result.alias)
     goal = _goal(wish, name, primary, kind, main, observed, result.alias)
@@ -170,6 +172,8 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
         inherit(goal, result.alias, kind)
     realisation = kinds.get(kind)
     goal = realisation.fit(goal)
+    moves = result.alias is None or result.alias.address != goal.address
+    special = moves and goal.type.family == AF_INET and _is_special(goal, observed)
     if result.alias is None or result.alias.kind != kind:
         _settle_device(goal, observed, realisation)
     elif goal.mac == RANDOM_MAC:
@@ -180,18 +184,18 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
         from netalias.plan import linklocal
 
         result.notes += linklocal.choose(wish, goal, kind, result.alias)
-    led = wish.led or (result.alias is not None and bool(result.alias.gateway))
+    led = (wish.gateway and wish.led) or (result.alias is not None and bool(result.alias.gateway))
     if led:
         from netalias.plan import gateways
 
         result.notes += gateways.choose(wish, goal, kind, result.alias, observed)
-    if result.alias is None or result.alias.address != goal.address:
-        copies, lengths = [*observed.addresses(goal.address)], observed.lengths(goal.main)
+    if moves:
+        copies = [*observed.addresses(goal.address)]
         if copies:
             from netalias.plan.copies import check
 
             result.notes += check(copies, goal, kind, observed)
-        if goal.type.family == AF_INET and _is_special(goal, lengths):
+        if special:
             from netalias.plan.special import note
 
             result.notes += note(goal, observed)
@@ -460,13 +464,15 @@ def _has_broadcast(alias_type: AliasType, prefixlen: int, main: Device) -> bool:
     return inet and bool(main.flags & IFF_BROADCAST)
 
 
-def _is_special(goal: Goal, lengths: set[int]) -> bool:
-    """Whether an IPv4 address may not be that of a host in a network of one of these *lengths*;
-    plan/special.py tells why."""
+def _is_special(goal: Goal, observed: Observed) -> bool:
+    """Whether an IPv4 address may not be that of a host in its network, or in one of its main
+    device; plan/special.py tells why."""
     if goal.address[0] in (127, 255):
         return True
     value = int.from_bytes(goal.address, "big")
-    for length in (goal.prefixlen, *lengths):
+    if value & 3 in (1, 2):
+        return False  # neither the first nor the last address of any network
+    for length in (goal.prefixlen, *observed.lengths(goal.main)):
         host = (1 << 32 - length) - 1
         if length < 31 and value & host in (0, host):
             return True

@@ -29,7 +29,7 @@ MOST = 20000
 
 
 class FormerDevices:
-    """The last known ifindex and MAC by the name of the alias.
+    """The last known ifindex and MAC by the name of the alias: ``find``, None if unknown.
 
     *directory* is the runtime directory, empty for none; *cookie* is SO_NETNS_COOKIE of the
     namespace, 0 if unknown.
@@ -39,6 +39,7 @@ class FormerDevices:
         self._folder = directory
         self._head = f"namespace {cookie}"
         self._known: dict[str, Former] = {}
+        self.find = self._known.get
         self._changed = False
         if directory:
             self._read()
@@ -47,10 +48,6 @@ class FormerDevices:
     def kept(self) -> bool:
         """Whether there is a file for them."""
         return bool(self._folder)
-
-    def find(self, name: str) -> Former | None:
-        """The ifindex and MAC of the device that the alias called *name* had; None if unknown."""
-        return self._known.get(name)
 
     def note(self, name: str, device: Device) -> None:
         """Note the device of an alias."""
@@ -83,7 +80,7 @@ class FormerDevices:
     def in_memory(self) -> FormerDevices:
         """A copy without a file."""
         other = FormerDevices()
-        other._known = self._known.copy()
+        other._known.update(self._known)
         return other
 
     def _read(self) -> None:

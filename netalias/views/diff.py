@@ -15,11 +15,12 @@ from netalias.views import NOTHING, address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from netalias.families import Registry
     from netalias.kinds import Goal
     from netalias.model import Address, Alias
+    from netalias.model.steps import SysctlChange
     from netalias.plan import Difference, Plan
 
 WORDS = {ADDED: "add", REMOVED: "remove", CHANGED: "change", SET: "set"}
@@ -30,16 +31,29 @@ NONE = "none"
 
 
 def line(item: Difference, registry: Registry) -> str:
-    """One difference as a line.
+    """One difference as one of lines()."""
+    return lines([item], registry)[0]
+
+
+def lines(items: Iterable[Difference], registry: Registry) -> list[str]:
+    """A line for each difference.
 
     ``+ eth0:1 10.0.0.2/32 macvlan``, ``~ eth0:0 200.1.1.1/24 -> 200.1.1.2/24`` or
     ``= eth0 arp_ignore 0 -> 1``.
     """
-    if item.sysctl_change is not None:
-        pairs = item.sysctl_change.after.items()
-        changes = [f"{key} {item.sysctl_change.before[key]} -> {value}" for key, value in pairs]
-        return printable(f"{item.sign} {item.name} {', '.join(changes)}")
-    return printable(f"{item.sign} {item.name} {TEXTS[item.sign](item.plan, registry)}")
+    found = []
+    for item in items:
+        if item.sysctl_change is not None:
+            text = _set(item.sysctl_change)
+        else:
+            text = TEXTS[item.sign](item.plan, registry)
+        found.append(f"{item.sign} {item.name} {text}")
+    return [printable(text) for text in found]
+
+
+def _set(change: SysctlChange) -> str:
+    pairs = change.after.items()
+    return ", ".join([f"{key} {change.before[key]} -> {value}" for key, value in pairs])
 
 
 def _added(plan: Plan, registry: Registry) -> str:
@@ -79,7 +93,8 @@ def _wanted(goal: Goal) -> str:
 def declared_length(goal: Goal) -> int:
     """The prefix length as it is declared: a label inside a known network is a host to the
     kernel."""
-    return (goal.entry.noted if goal.entry is not None else 0) or goal.prefixlen
+    entry = goal.entry  # only a metric can note a length
+    return (entry.noted if entry is not None and entry.metric else 0) or goal.prefixlen
 
 
 def _declared(goal: Goal) -> str:

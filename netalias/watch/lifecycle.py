@@ -62,7 +62,7 @@ class Lifecycle:
         former.note_all(leaving)
         former.save()
         # A main device that is gone took its aliases along, but not their rules.
-        work = leaving or (affected.gone and self._engine.kernel.routing().ruled())
+        work = leaving or (affected.gone and self._engine.kernel.ruled())
         outcome = remove(self._engine, observed, leaving) if work else None
         self._report_freed(affected, {alias.name for alias in leaving}, outcome)
         failed = outcome is not None and self._report.failures(outcome)

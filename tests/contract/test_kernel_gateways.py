@@ -80,7 +80,7 @@ WHOLE = sorted([*NETWORKS, *(f"default via {router}" for router in ROUTERS)])
 def test_there_are_none(kernel: Kernel) -> None:
     """Rules and routes without our mark are not read."""
     assert kernel.routing().read() == Gateways()
-    assert not kernel.routing().ruled()
+    assert not kernel.ruled()
 
 
 def test_rules(kernel: Kernel) -> None:
@@ -88,12 +88,12 @@ def test_rules(kernel: Kernel) -> None:
     for _ in range(2):
         done(kernel, AddRule(rule()), AddRule(rule(AF_INET6)))
         assert kernel.routing().read().rules == [rule(), rule(AF_INET6)]
-        assert kernel.routing().ruled()
+        assert kernel.ruled()
     for _ in range(2):
         done(kernel, DelRule(rule()))
         assert kernel.routing().read().rules == [rule(AF_INET6)]
     done(kernel, DelRule(rule(AF_INET6)))
-    assert not kernel.routing().ruled()
+    assert not kernel.ruled()
 
 
 def test_only_the_same_rule_is_deleted(kernel: Kernel) -> None:

@@ -73,7 +73,8 @@ SLOW = {
 DECLARED = "eth9:0-1 192.0.2.10-11/32 kind macvlan\n"
 """What the stage has, as a file."""
 KNOWN = (
-    f"{CORE} netalias.cli.reconcile netalias.sources netalias.trust {READ} {KERNEL}"
+    f"{CORE} netalias.cli.reconcile netalias.sources netalias.trust {NAMES} netalias.families"
+    f" netalias.model.steps netalias.engine {KERNEL}"
     " netalias.kernel.netlink.fingerprint netalias.runtime"
 )
 """A reconciliation that finds what it knows."""

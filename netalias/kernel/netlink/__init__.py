@@ -138,22 +138,23 @@ class Netlink(Kernel):
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """The devices and addresses, by two dumps, each repeated until it is consistent."""
-        requests = codec.get_links(0), codec.get_addresses(0, family)
         self._indexes = {}
-        links = self._dump("list of devices", requests[0], codec.RTM_NEWLINK, codec.read_link)
-        entries = self._dump(
-            "list of addresses", requests[1], codec.RTM_NEWADDR, codec.read_address
-        )
+        links = self._links()
+        request = codec.get_addresses(0, family) if family else codec.ALL_ADDRESSES
+        entries = self._dump("list of addresses", request, codec.RTM_NEWADDR, codec.read_address)
         return Snapshot(links, entries)
 
     def part(self, names: Iterable[str]) -> Snapshot:
         """The devices, read by name, and the addresses of each."""
-        devices = {device.index: device for device in self.named(names)}
-        requests = [codec.get_addresses(0, 0, index) for index in devices]
+        devices, requests = {}, []
+        for device in self.named(names):
+            devices[device.index] = device
+        for index in devices:
+            requests.append(codec.get_addresses(0, 0, index))
         found = self._dumps("list of addresses", requests, codec.RTM_NEWADDR, codec.read_address)
         # A kernel without strict checks lists the addresses of all devices each time.
         own = zip(devices, found, strict=True)
-        entries = [entry for index, some in own for entry in some if entry.index == index]
+        entries = (entry for index, some in own for entry in some if entry.index == index)
         return Snapshot(devices.values(), entries)
 
     def on(self, index: int) -> list[Address]:
@@ -186,16 +187,16 @@ class Netlink(Kernel):
         from netalias.kernel.netlink.near import owners
 
         links = self.messages(head if entries else ())
-        entries = entries or self.taken(codec.get_addresses(0, 0)) or []
+        entries = entries or self.taken(codec.ALL_ADDRESSES) or []
         return owners(self, links, self.messages(entries), local)
 
     def _surveyed(self) -> tuple[list[bytes], list[bytes]]:
         """The datagrams of both dumps where there are many addresses; of the first one only, and
         its beginning, where there are many devices; none where there are few of either."""
-        head, ended = self.beginning(codec.get_links(0))
+        head, ended = self.beginning(codec.ALL_LINKS)
         if not ended:
             return head, []
-        entries = self.taken(codec.get_addresses(0, 0))
+        entries = self.taken(codec.ALL_ADDRESSES)
         if entries is None:
             return [], []
         if sum(map(len, entries)) > MANY_ADDRESSES:
@@ -241,9 +242,8 @@ class Netlink(Kernel):
         entries: list[Address] = []
         links = self.named(names) if len(names) <= FEW else self._links()
         if addresses:
-            request = codec.get_addresses(0, 0)
             entries = self._dump(
-                "list of addresses", request, codec.RTM_NEWADDR, codec.read_address
+                "list of addresses", codec.ALL_ADDRESSES, codec.RTM_NEWADDR, codec.read_address
             )
         return Snapshot(links, entries)
 
@@ -252,8 +252,7 @@ class Netlink(Kernel):
         return self._indexes.get(name, 0)
 
     def _links(self) -> list[Device]:
-        request = codec.get_links(0)
-        return self._dump("list of devices", request, codec.RTM_NEWLINK, codec.read_link)
+        return self._dump("list of devices", codec.ALL_LINKS, codec.RTM_NEWLINK, codec.read_link)
 
     def proxies(self) -> list[Proxy]:
         """The proxy entries, by one dump; their decoder is loaded with the first entry."""
@@ -276,6 +275,14 @@ class Netlink(Kernel):
         from netalias.kernel.netlink.rules import NetlinkRouting
 
         return NetlinkRouting(self._dump)
+
+    def ruled(self) -> bool:
+        """Whether there is any rule with our mark: there rarely is one, which the bytes tell."""
+
+        def marked(data: bytes, start: int, end: int) -> bool:
+            return codec.MARKED_RULE in data[start:end]
+
+        return any(self._dump("list of rules", codec.ALL_RULES, codec.RTM_NEWRULE, marked))
 
     def surroundings(
         self, index: int, family: int, addresses: Sequence[bytes]
@@ -527,11 +534,10 @@ class Netlink(Kernel):
         others that have got their names, and nobody has named them yet."""
         groups = {step.device: step.group for step in made}
         links = self._links() if len(groups) > FEW else self.named([*groups])
-        self._indexes = {
-            device.name: device.index
-            for device in links
-            if groups.get(device.name) == device.group and not (device.altnames or device.ifalias)
-        }
+        self._indexes = {}
+        for device in links:
+            if groups.get(device.name) == device.group and not (device.altnames or device.ifalias):
+                self._indexes[device.name] = device.index
 
     def _unlearned(self, step: DelLink) -> int:
         """The index of a device that an interrupted send may have made, or 0."""

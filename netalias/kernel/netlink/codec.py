@@ -25,6 +25,7 @@ from netalias.model import (
     AF_UNSPEC,
     FOREVER,
     IFF_UP,
+    PROTOCOL,
     Address,
     Device,
     Stats,
@@ -61,6 +62,8 @@ RTM_DELROUTE = 25
 RTM_GETROUTE = 26
 RTM_NEWNEIGH = 28
 RTM_GETNEIGH = 30
+RTM_NEWRULE = 32
+RTM_GETRULE = 34
 RTM_NEWLINKPROP = 108
 RTM_DELLINKPROP = 109
 
@@ -157,6 +160,9 @@ RTA_MULTIPATH = 9
 RTA_TABLE = 15
 RTA_VIA = 18
 
+# Attribute of a rule: linux/fib_rules.h.
+FRA_PROTOCOL = 21
+
 DEVCONF = {
     "rp_filter": 8,
     "arp_filter": 13,
@@ -234,6 +240,15 @@ def get_link(sequence: int, name: str) -> bytes:
 def get_addresses(sequence: int, family: int, index: int = 0) -> bytes:
     """RTM_GETADDR for one family, or for all with AF_UNSPEC; of one device, or of all with 0."""
     return message(RTM_GETADDR, NLM_F_DUMP, sequence, IFADDR.pack(family, 0, 0, 0, index))
+
+
+ALL_LINKS = get_links(0)
+ALL_ADDRESSES = get_addresses(0, AF_UNSPEC)
+"""The two requests of every reading; like ALL_RULES they still need a sequence number."""
+ALL_RULES = message(RTM_GETRULE, NLM_F_DUMP, 0, bytes(12))
+"""Request for the rules of every family: struct fib_rule_hdr of zeros (linux/fib_rules.h)."""
+MARKED_RULE = pack("=HHB", 5, FRA_PROTOCOL, PROTOCOL)
+"""The attribute of a rule with our mark, as it stands in a message."""
 
 
 def get_proxies(sequence: int) -> bytes:

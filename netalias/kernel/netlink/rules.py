@@ -10,6 +10,8 @@ from _struct import Struct, error  # type: ignore[attr-defined]
 
 from netalias.errors import WireError
 from netalias.kernel.netlink.codec import (
+    ALL_RULES,
+    FRA_PROTOCOL,
     NLM_F_APPEND,
     NLM_F_CREATE,
     NLM_F_DUMP,
@@ -23,6 +25,7 @@ from netalias.kernel.netlink.codec import (
     RTM_DELROUTE,
     RTM_GETROUTE,
     RTM_NEWROUTE,
+    RTM_NEWRULE,
     RTMSG,
     attr,
     attr_text,
@@ -41,16 +44,13 @@ if TYPE_CHECKING:
 
     from netalias.model.steps import Step
 
-RTM_NEWRULE = 32
 RTM_DELRULE = 33
-RTM_GETRULE = 34
 
 FR_ACT_TO_TBL = 1
 
 FRA_PRIORITY = 6
 FRA_TABLE = 15
 FRA_OIFNAME = 17
-FRA_PROTOCOL = 21
 
 RULE = Struct("=8BI")
 """Family, lengths of destination and source, tos, table, two reserved bytes, action; flags."""
@@ -106,11 +106,6 @@ def _way(index: int, way: Way) -> bytes:
     if way.gateway:
         body.append(attr(RTA_GATEWAY, way.gateway))
     return b"".join(body)
-
-
-def get_rules(sequence: int) -> bytes:
-    """RTM_GETRULE: request for the rules of every family."""
-    return message(RTM_GETRULE, NLM_F_DUMP, sequence, bytes(RULE.size))
 
 
 def get_ways(sequence: int, family: int) -> bytes:
@@ -222,10 +217,6 @@ class NetlinkRouting(Routing):
         ]
         return Gateways(self._rules(), ways)
 
-    def ruled(self) -> bool:
-        """Whether there is any rule with our mark, by one dump."""
-        return bool(self._rules())
-
     def default(self, index: int, family: int) -> bytes:
         """The gateway of the default route, by one dump of the table main."""
         found = self._routes(get_defaults, read_default, family, index)
@@ -233,7 +224,7 @@ class NetlinkRouting(Routing):
         return min(usable)[2] if usable else b""
 
     def _rules(self) -> list[Rule]:
-        found = self._dump("list of rules", get_rules(0), RTM_NEWRULE, read_rule)
+        found = self._dump("list of rules", ALL_RULES, RTM_NEWRULE, read_rule)
         return [one for one in found if one is not None]
 
     def _routes(
