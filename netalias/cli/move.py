@@ -19,6 +19,7 @@ from netalias.system.replacement import Replacements
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.cli import Options
+    from netalias.desired.blocks import Block
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome, Prepared
     from netalias.plan import Difference
@@ -82,7 +83,7 @@ class Move(Run):
         text = content.decode("utf-8", "surrogateescape")
         return rewrite.with_kinds(text, lines).encode("utf-8", "surrogateescape")
 
-    def _blocks(self) -> list[declarations.Block]:
+    def _blocks(self) -> list[Block]:
         """The lines that move, with their new kinds. Raises StateError if such a file would be
         wrong: a word may be nothing for the new kind."""
         texts = sources.decode(self.after)
@@ -91,7 +92,7 @@ class Move(Run):
         _check(declared, "with the new kinds")
         return self.moves.blocks(declared)
 
-    def _undeclared(self, found: Moves) -> list[declarations.Block]:
+    def _undeclared(self, found: Moves) -> list[Block]:
         """Aliases that no file declares, as if there were lines. Raises StateError."""
         lines = []
         for alias in found.undeclared:

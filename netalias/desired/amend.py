@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from netalias.desired import Wish
-    from netalias.desired.declarations import Block
+    from netalias.desired.blocks import Block
     from netalias.desired.spelling import Item
     from netalias.families import Registry
 

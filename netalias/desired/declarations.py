@@ -22,7 +22,8 @@ from sys import intern
 
 from netalias import desired, errors
 from netalias.desired import ranges
-from netalias.desired.lines import column, numbered, words_of
+from netalias.desired.blocks import LEAST, MULTICAST, Block, Run, alike, columns
+from netalias.desired.lines import column, pieces, words_of
 from netalias.families import BUILTIN_WORDS
 from netalias.model import RANDOM_MAC, names
 from netalias.model.names import SLOT_MAX, AliasName
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from netalias.families import AliasType, Registry
 
     Key = TypeVar("Key")
+    Item = Block | Run
     Withheld = Callable[[str], str]
     """The reason not to show the text of the file with this name; empty if it may be shown."""
 
@@ -49,46 +51,11 @@ DEFAULT_WORDS = (
 """Words that may follow ``defaults``: all but those that belong to a single alias."""
 WITHOUT_MTU = "label"
 """Kind whose aliases have no MTU of their own."""
-MULTICAST = 224
-"""First multicast byte of IPv4. From 1 to below it a first byte is legal in both families."""
 SHOWN = 400
 """Longest error text in characters: a line may have a megabyte."""
 MOST = 200_000
 """Aliases of all files together, unless the caller permits more: a line of a few words may have
 thousands, and some hundred lines all memory."""
-
-
-class Block:
-    """The aliases of one line.
-
-    ``wish`` is the complete wish of the first alias; the others differ in slot and address only.
-    ``addresses`` are packed, one for each of ``slots``.
-    """
-
-    __slots__ = ("addresses", "line", "slots", "source", "wish")
-
-    def __init__(
-        self, wish: Wish, slots: range, addresses: Sequence[bytes], source: str, line: int
-    ) -> None:
-        self.wish = wish
-        self.slots = slots
-        self.addresses = addresses
-        self.source = source
-        self.line = line
-
-    @property
-    def place(self) -> str:
-        """``file:line``."""
-        return f"{self.source}:{self.line}"
-
-    def __len__(self) -> int:
-        return len(self.slots)
-
-    def wishes(self) -> Iterator[Wish]:
-        """The wish of each alias."""
-        copy, main = self.wish.copy, self.wish.name.main
-        for slot, address in zip(self.slots, self.addresses, strict=True):
-            yield copy(AliasName(main, slot), address)
 
 
 def single(wish: Wish, name: AliasName, place: str) -> Block:
@@ -99,17 +66,26 @@ def single(wish: Wish, name: AliasName, place: str) -> Block:
 
 class Declarations:
     """The aliases that files declare; ``errors`` are texts, each with ``file:line:column``: the
-    first of ``wrong`` ones (model/listing.py)."""
+    first of ``wrong`` ones (model/listing.py). ``items`` are blocks, and runs of lines that are
+    alike."""
 
-    __slots__ = ("blocks", "errors", "wrong")
+    __slots__ = ("_blocks", "errors", "items", "wrong")
 
-    def __init__(self, blocks: list[Block], errors: list[str], wrong: int = 0) -> None:
-        self.blocks = blocks
+    def __init__(self, items: Sequence[Item], errors: list[str], wrong: int = 0) -> None:
+        self.items = items
         self.errors = errors
         self.wrong = wrong
+        self._blocks: list[Block] | None = None
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The declarations line by line; those of a run are made by the first call."""
+        if self._blocks is None:
+            self._blocks = [block for item in self.items for block in item.blocks()]
+        return self._blocks
 
     def __len__(self) -> int:
-        return sum(map(len, self.blocks))
+        return sum(map(len, self.items))
 
     def __iter__(self) -> Iterator[tuple[Wish, str]]:
         """Each wish and its place."""
@@ -118,9 +94,13 @@ class Declarations:
             for wish in block.wishes():
                 yield wish, place
 
+    def wishes(self) -> Iterator[Wish]:
+        """A wish of each item, which differs from the others of it in slot and address only."""
+        return (item.wish for item in self.items)
+
     def only(self, main: str) -> Declarations:
         """The declarations for one main device, with all errors."""
-        mine = [block for block in self.blocks if block.wish.name.main == main]
+        mine = [item for item in self.items if item.wish.name.main == main]
         return Declarations(mine, self.errors, self.wrong)
 
 
@@ -140,7 +120,7 @@ def parse(
     reader = _Reader(registry, withheld, most)
     for name, text in sources:
         reader.read(name, text)
-    return Declarations(reader.blocks, reader.errors, reader.wrong)
+    return Declarations(reader.items, reader.errors, reader.wrong)
 
 
 class DeclarationError(errors.UsageError):
@@ -165,12 +145,13 @@ class _Reader:
 
     ``slots`` maps main device and slot to their block, ``owners`` family and address to theirs.
     ``templates`` maps the shape of plain lines (see _shape()) to the wish of the first such line.
-    ``wrong`` counts the errors, ``left`` the aliases that may still come of *most*.
+    ``wrong`` counts the errors, ``left`` the aliases that may still come of *most*. In the lines up
+    to ``tried`` a run was looked for.
     """
 
     __slots__ = (
-        "blocks", "defaults", "errors", "left", "most", "owners", "registry", "slots", "source",
-        "templates", "withheld", "wrong",
+        "defaults", "errors", "items", "left", "most", "owners", "registry", "slots", "source",
+        "templates", "tried", "withheld", "wrong",
     )  # fmt: skip
 
     def __init__(self, registry: Registry, withheld: Withheld | None, most: int) -> None:
@@ -178,23 +159,64 @@ class _Reader:
         self.withheld = withheld
         self.most = self.left = most
         self.wrong = 0
-        self.blocks: list[Block] = []
+        self.items: list[Item] = []
         self.errors: list[str] = []
-        self.slots: dict[str, dict[int, Block]] = {}
-        self.owners: dict[int, dict[bytes, Block]] = {}
+        self.slots: dict[str, dict[int, Item]] = {}
+        self.owners: dict[int, dict[bytes, Item]] = {}
         self.templates: dict[object, Wish] = {}
         self.source = ""
+        self.tried = 0
         self.defaults: Wish | None = None
 
     def read(self, source: str, text: str) -> None:
         """Read one file."""
         self.source = source
+        self.tried = 0
         self._use(None)
-        for number, line in numbered(text):
-            if self.left < 0:
-                return
-            if not self._repeated(line.split(None, 2), number):
-                self._line(line, number)
+        for number, lines in pieces(text):
+            at = 0
+            while at < len(lines):
+                if self.left < 0:
+                    return
+                line = lines[at]
+                if line and not line.isspace():
+                    at += self._read(lines, at, number + at) - 1
+                at += 1
+
+    def _read(self, lines: Sequence[str], at: int, number: int) -> int:
+        """Read the line with the index *at*, and those after it that are like it; their number."""
+        line = lines[at]
+        words = line.split(None, 2)
+        if not self._repeated(words, number):
+            self._line(line, number)
+            return 1
+        shape, ahead = _shape(words), lines[at + LEAST : at + LEAST + 1]
+        if number < self.tried or not ahead or _shape(ahead[0].split(None, 2)) != shape:
+            return 1
+        head, tail, chunk = alike(lines, at)
+        self.tried = number + len(chunk)
+        return 1 + self._run(chunk, head, tail, self.templates[shape], number + 1)
+
+    def _run(self, chunk: list[str], head: str, tail: str, like: Wish, number: int) -> int:
+        """Declare the aliases of lines that are alike; their number, 0 if they are to be read one
+        by one."""
+        family, known = like.type.family, self.slots.get(head[:-1])  # type: ignore[union-attr]
+        found = columns(chunk, head, tail, family) if LEAST <= len(chunk) <= self.left else None
+        if found is None or known is None:
+            return 0
+        slots, addresses = found
+        wish = like.copy(AliasName(intern(head[:-1]), slots[0]), addresses[0])
+        run = Run(wish, slots, addresses, self.source, number)
+        owners = self.owners[family]
+        new, mine = dict.fromkeys(slots, run), dict.fromkeys(addresses, run)
+        free = known.keys().isdisjoint(new) and owners.keys().isdisjoint(mine)
+        if not (free and len(new) == len(mine) == len(run)):
+            return 0
+        known.update(new)
+        owners.update(mine)
+        self.items.append(run)
+        self.left -= len(run)
+        return len(run)
 
     def _repeated(self, words: Sequence[str], number: int) -> bool:
         """Whether the line has the shape of an earlier one; its alias is then declared.
@@ -223,7 +245,7 @@ class _Reader:
             self.source, number,
         )  # fmt: skip
         known[slot] = owners[packed] = block
-        self.blocks.append(block)
+        self.items.append(block)
         self.left -= 1
         return True
 
@@ -314,14 +336,15 @@ class _Reader:
         found = self.wrong
         if not _register(slots, block.slots, block):
             slot = next(slot for slot in block.slots if slots[slot] is not block)
-            name = AliasName(block.wish.name.main, slot)
-            text = f"{name} is already declared at {slots[slot].place}"
+            name, owner = AliasName(block.wish.name.main, slot), slots[slot]
+            there = owner.place_of(owner.slots.index(slot))
+            text = f"{name} is already declared at {there}"
             self._report(line, block.line, 0, errors.AlreadyExists(text))
         if not _register(owners, block.addresses, block):
             twice = errors.AlreadyExists(_duplicate(block, owners))
             self._report(line, block.line, at, twice)
         if self.wrong == found:
-            self.blocks.append(block)
+            self.items.append(block)
 
     def _report(self, line: str, number: int, word: int, error: errors.NetaliasError) -> None:
         """Note an error in the word with the index *word*."""
@@ -386,7 +409,7 @@ def _many(
     return many, text if length is None else f"{text}/{length}"
 
 
-def _register(known: dict[Key, Block], keys: Sequence[Key], block: Block) -> bool:
+def _register(known: dict[Key, Item], keys: Sequence[Key], block: Block) -> bool:
     """Note *block* for each key that is free; whether all were free and no key came twice."""
     new = dict.fromkeys(keys, block)
     if len(new) == len(keys) and known.keys().isdisjoint(new):
@@ -397,7 +420,7 @@ def _register(known: dict[Key, Block], keys: Sequence[Key], block: Block) -> boo
     return False
 
 
-def _duplicate(block: Block, owners: Mapping[bytes, Block]) -> str:
+def _duplicate(block: Block, owners: Mapping[bytes, Item]) -> str:
     """The error text for the first address of a block that is declared elsewhere, or twice."""
     seen: set[bytes] = set()
     for packed in block.addresses:
@@ -405,11 +428,11 @@ def _duplicate(block: Block, owners: Mapping[bytes, Block]) -> str:
             break
         seen.add(packed)
     owner = owners[packed]
-    slot = owner.slots[owner.addresses.index(packed)]
+    at = owner.addresses.index(packed)
     assert block.wish.type is not None
     text = block.wish.type.format(packed)
-    name = AliasName(owner.wish.name.main, slot)
-    return f"{text} is already declared at {owner.place} ({name})"
+    name = AliasName(owner.wish.name.main, owner.slots[at])
+    return f"{text} is already declared at {owner.place_of(at)} ({name})"
 
 
 def _defaults(words: list[str], registry: Registry) -> Wish | None:

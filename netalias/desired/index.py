@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netalias.desired.declarations import Block, Declarations
+from netalias.desired.blocks import Block
+from netalias.desired.declarations import Declarations
 from netalias.kinds import AUTO
 from netalias.model import AF_INET6, RT_SCOPE_LINK, names, prefix
 from netalias.model.names import AliasName

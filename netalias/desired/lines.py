@@ -16,6 +16,15 @@ def numbered(text: str) -> Iterator[tuple[int, str]]:
 
     A few at a time, so that a text of nothing but newlines takes neither time nor memory.
     """
+    for number, lines in pieces(text):
+        for offset, line in enumerate(lines):
+            if line and not line.isspace():
+                yield number + offset, line
+
+
+def pieces(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Some lines at a time, with the number of the first one, from 1 on; not those that are blank
+    for long."""
     begin, number = 0, 1
     while begin < len(text):
         end = text.find("\n", begin + PIECE) + 1 or len(text)
@@ -25,9 +34,7 @@ def numbered(text: str) -> Iterator[tuple[int, str]]:
             number += piece.count("\n")
             continue
         lines = piece.split("\n")
-        for offset, line in enumerate(lines):
-            if line and not line.isspace():
-                yield number + offset, line
+        yield number, lines
         number += len(lines) - 1
 
 

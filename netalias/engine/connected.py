@@ -9,7 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from netalias.desired.declarations import Block, Declarations
+    from netalias.desired import Wish
+    from netalias.desired.declarations import Declarations
     from netalias.kernel import Kernel
     from netalias.model import Alias
     from netalias.model.routes import Connected
@@ -40,7 +41,7 @@ def left_behind(
     """The removals of routes that IPv6 labels have left behind, where one with a network is
     declared. *routes* are those of examine(), None if they were not read. Raises KernelError."""
     # Not where routes happen to be known: the verifying reading would find what the first did not.
-    if not any(map(_may_be_label, declared.blocks)):
+    if not any(map(_may_be_label, declared.wishes())):
         return []
     if routes is None:
         routes = kernel.connected()
@@ -49,8 +50,7 @@ def left_behind(
     return list(stale(observed, items, routes))
 
 
-def _may_be_label(block: Block) -> bool:
-    wish = block.wish
+def _may_be_label(wish: Wish) -> bool:
     assert wish.type is not None
     inet6 = wish.type.family == AF_INET6 and wish.prefixlen not in (None, wish.type.bits)
     return inet6 and wish.kind in ("", AUTO, "label")

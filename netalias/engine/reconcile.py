@@ -145,7 +145,7 @@ def look(
     """
     observed = engine.observe()
     routes = examine(engine.kernel, observed, observed.aliases)
-    if rules.only and rules.only not in {block.wish.name.main for block in declared.blocks}:
+    if rules.only and rules.only not in {wish.name.main for wish in declared.wishes()}:
         from netalias.observed.query import only
 
         only(observed, rules.only)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from netalias.desired import Wish
-    from netalias.desired.declarations import Block, Declarations
+    from netalias.desired.blocks import Block
+    from netalias.desired.declarations import Declarations
     from netalias.kinds import Goal
     from netalias.model import Device
     from netalias.model.steps import Step

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from netalias.desired.declarations import Block
+    from netalias.desired.blocks import Block
     from netalias.model import Alias, Device
     from netalias.observed import Observed
 
