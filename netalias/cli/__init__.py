@@ -146,7 +146,7 @@ VERBS = {
     "batch": "cli.batch.batch",
     "save": "cli.save.save",
     "import": "cli.importing.import_",
-    "adopt": "cli.save.adopt_",
+    "adopt": "cli.adopting.adopt_",
     "move": "cli.move.move",
     "announce": "cli.announce.announce",
     "renew": "cli.renew.renew",

@@ -253,9 +253,9 @@ without one, those in the usual files of this host, and labels made by ifconfig 
 input. Each file tells its format by its path or its content; --from says it. Nothing in a file is
 executed, and without --adopt nothing is changed.
 
-  --adopt                when all is printed, take over the labels that are there with just the name
-                         and address of a line. Have the lines declared before the next reconcile,
-                         which removes aliases of netalias that are not
+  --adopt                when all is printed, take over what is there with the address of a line,
+                         under its name (see adopt). Have the lines declared before the next
+                         reconcile, which removes aliases of netalias that are not
   --from FORMAT          one of the formats below, or kernel: only labels made by ifconfig or ip
   --all                  also addresses beyond the first of a device, where a format gives aliases
                          no names; the first one is the device's own. And those that may be on
@@ -296,11 +296,20 @@ Formats:
 Options: -q -v -j -p --from FORMAT --all --adopt --kind KIND --map OLD=DEVICE -n NAME
 """,
     "adopt": """\
-netalias [OPTION]... adopt NAME | MAIN | all
+netalias [OPTION]... adopt [NAME | NAME ADDRESS | LABEL | MAIN | FILE | all]...
 
-Put our mark on foreign labels, so that netalias may change and remove them: on those called eth0:0,
-those of a range, eth0:0-299, all of a main device, or all. Their addresses stay as they are. Linux
-6.1 cannot mark an IPv4 address that is there: it is replaced, and stays on the device meanwhile.
+Take over labels and addresses that others have made, so that netalias may change and remove them.
+They stay as they are, but for their mark and what is said here.
+
+  eth0:0, eth0:0-299   labels with these names; those of a main device, eth0; or all
+  eth0:5 2001:db8::5   an address of eth0, which becomes eth0:5. In the kernel an IPv6 address has
+                       no label; one of IPv4 may have another one
+  eth0:web             a label that is no name: under the name that the files of netalias have for
+                       its address, else under the lowest free slot
+  ./aliases.conf       what this FILE declares (it has a / in its path), by name or by address
+
+A label cannot be changed in place: an IPv4 address is replaced, and stays on the device meanwhile;
+so it is on Linux 6.1 whenever it is adopted. An IPv6 address is away for a moment.
 
   --save   declare those that are not, behind the last line of their main device
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from netalias import errors, sources
+from netalias.cli.adopting import taken
 from netalias.cli.output import complain, write
 from netalias.desired import export, parse
 from netalias.desired.declarations import counted
-from netalias.desired.declarations import parse as parse_declarations
 from netalias.families import lazy
 from netalias.model import address_text, names
 from netalias.model.listing import first
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from netalias.importers import Imported
     from netalias.importers.slots import Found
     from netalias.model import Alias
-    from netalias.model.names import AliasName
     from netalias.observed import Observed
 
 KERNEL = "kernel"
@@ -44,7 +43,7 @@ def import_(options: Options, words: list[str]) -> int:
         mapping=mapping,
         more=_labels(observed) if labels else [],
         given=given,
-        taken=_taken(observed),
+        taken=taken(observed),
     )
     if options.json:
         from netalias.views import json
@@ -63,31 +62,23 @@ def import_(options: Options, words: list[str]) -> int:
 
 
 def _adopt(options: Options, found: Imported) -> None:
-    """Adopt the labels of others that the printed lines declare. Raises StateError, KernelError,
+    """Adopt what the printed lines declare and others have made. Raises StateError, KernelError,
     OSError where the lines could not be written: an adopted label that no file declares is removed
     by the next reconciliation."""
     from sys import stdout
 
-    from netalias.engine.adopt import adopt
+    from netalias.cli.adopting import adopt_wishes
 
     stdout.flush()
+    registry = lazy()
+    rows = [row for row in found.rows if not row.found.asleep]
+    wishes = [parse([str(row.name), *row.found.words], registry) for row in rows]
     with options.engine() as engine, engine.transaction():
-        observed = engine.observe()
-        same, notes = [], []
-        for row in found.rows:
-            alias = observed.find(row.name) if not row.found.asleep else None
-            if alias is None or alias.ours:
-                continue
-            there = f"{address_text(alias.family, alias.address)}/{alias.prefixlen}"
-            if there == row.found.words[0]:
-                same.append(str(row.name))
-            else:
-                notes.append(f"{row.name}: not adopted: it is there as {there}")
-        done = adopt(engine, same)
+        done = adopt_wishes(engine, wishes)
     if not options.quiet:
-        for note in first([*notes, *done.notes], "warning"):
+        for note in first(done.notes, "warning"):
             complain(note, "warning: ")
-        complain(f"{counted(len(same), 'label')} adopted")
+        complain(f"{counted(done.count, 'label')} adopted")
 
 
 def _check(options: Options, words: list[str]) -> None:
@@ -129,21 +120,6 @@ def _labels(observed: Observed) -> list[Found]:
 
     foreign = [one for one in ordered(observed.aliases, observed.snapshot) if not one.ours]
     return [_found(one, observed) for one in (*foreign, *unnamed(observed))]
-
-
-def _taken(observed: Observed) -> dict[AliasName, set[bytes]]:
-    """The names of all aliases in the kernel and in the files of this host, with their addresses.
-    Files that cannot be read say nothing."""
-    try:
-        texts = sources.decode(sources.read(()))
-    except errors.NetaliasError:
-        texts = []
-    pairs = [(wish.name, wish.address) for wish, _ in parse_declarations(texts, observed.registry)]
-    pairs += [(alias.name, alias.address) for alias in observed.aliases]
-    found: dict[AliasName, set[bytes]] = {}
-    for name, address in pairs:
-        found.setdefault(name, set()).update([address] if address else [])
-    return found
 
 
 def _found(alias: Alias, observed: Observed) -> Found:

@@ -1,11 +1,11 @@
-"""The verbs save, which prints aliases as lines of a file, and adopt."""
+"""The verb save, which prints aliases as lines of a file."""
 
 from __future__ import annotations
 
 import sys
 
 from netalias import errors
-from netalias.cli.output import complain, tell, write
+from netalias.cli.output import complain, write
 from netalias.cli.show import named
 from netalias.desired import export
 from netalias.model import AF_INET, PROTOCOL
@@ -61,28 +61,3 @@ def _by_slot(aliases: list[Alias]) -> list[Alias]:
         for place, name in enumerate(dict.fromkeys(alias.name.main for alias in aliases))
     }
     return sorted(aliases, key=lambda alias: (mains[alias.name.main], alias.name.slot))
-
-
-def adopt_(options: Options, words: list[str]) -> int:
-    """Put our mark on foreign labels; the exit status."""
-    if not words:
-        raise errors.UsageError(
-            "adopt needs labels: eth0:0, eth0:0-9, those of a main device, eth0, or all"
-        )
-    if options.save:
-        from netalias.cli.saving import adopt as saved
-
-        return saved(options, words)
-    from netalias.engine.adopt import adopt
-
-    with options.engine() as first, first.transaction(dry=options.dry_run):
-        engine = first
-        if options.dry_run:
-            from netalias.cli.rehearsal import rehearsal
-
-            engine = rehearsal(first)
-        done = adopt(engine, words)
-    for note in done.notes if not options.quiet else ():
-        complain(note, "warning: ")
-    tell(options, done.steps)
-    return errors.STATUS_OK

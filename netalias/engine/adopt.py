@@ -19,6 +19,7 @@ from netalias.model import (
 )
 from netalias.model.leases import MarkAddress
 from netalias.model.names import SLOT_MAX, AliasName
+from netalias.model.shell import quoted
 from netalias.model.steps import REMOVE, AddAddress, DelAddress
 from netalias.observed.heirs import heir, network_of
 from netalias.observed.query import find
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from netalias.engine import Engine
-    from netalias.model import Alias
+    from netalias.model import Alias, Device
     from netalias.model.steps import Step
     from netalias.observed import Observed
 
@@ -63,7 +64,7 @@ def adopt(engine: Engine, words: Sequence[str]) -> Adopted:
         if engine.setup.changed is not None:
             _record(engine, chosen)
     if done.steps:
-        _settle(engine, done)
+        settle(engine, done)
     return done
 
 
@@ -95,7 +96,10 @@ def select(observed: Observed, words: Sequence[str], notes: list[str]) -> list[A
     which there is a note. Raises BadName, NoSuchDevice; AlreadyExists for a name by itself."""
     found: dict[AliasName, Alias] = {}
     for word in words:
-        notes += [f"{one}: left alone: a slot is a number" for one in _unnamed(observed, word)]
+        notes += [
+            f"{one}: left alone: a slot is a number (netalias adopt {quoted(one)})"
+            for one in _unnamed(observed, word)
+        ]
         for alias in _chosen(observed, word):
             if alias.ours or found.get(alias.name) is alias:
                 continue
@@ -208,20 +212,26 @@ def _mark(alias: Alias, observed: Observed) -> Plan:
 
 
 def _replace(alias: Alias, observed: Observed) -> Plan:
-    """The plan that replaces the address by a marked one, and keeps it on the device meanwhile."""
+    """The plan that replaces the address by a marked one."""
     main, entry = alias.main, alias.entry
     assert main is not None
     assert entry is not None
+    plan = Plan(alias)
+    plan.steps = replacement(main, entry, entry.copy(protocol=PROTOCOL), observed)
+    return plan
+
+
+def replacement(main: Device, entry: Address, new: Address, observed: Observed) -> list[Step]:
+    """The steps that replace the IPv4 address *entry* of *main* by *new*, with the same address,
+    and keep it on the device meanwhile."""
     place = main.name, main.index
     keeper = _keeper(entry, observed.snapshot.on(main.index))
-    plan = Plan(alias)
-    plan.steps = [
+    return [
         AddAddress(*place, keeper, REMOVE),
         DelAddress(*place, entry, REMOVE),
-        AddAddress(*place, entry.copy(protocol=PROTOCOL)),
+        AddAddress(*place, new),
         DelAddress(*place, keeper),
     ]
-    return plan
 
 
 def _keeper(entry: Address, entries: Sequence[Address]) -> Address:
@@ -238,7 +248,7 @@ def _keeper(entry: Address, entries: Sequence[Address]) -> Address:
     return found
 
 
-def _settle(engine: Engine, done: Adopted) -> None:
+def settle(engine: Engine, done: Adopted) -> None:
     """Set the sysctls of main devices that the labels need."""
     observed = engine.observe()
     items = [

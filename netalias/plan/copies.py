@@ -39,10 +39,11 @@ def check(copies: Sequence[Address], goal: Goal, kind: str, observed: Observed) 
         if ":" in entry.label:
             raise errors.AlreadyExists(
                 f"{goal.name}: {text} is there as the label {entry.label} of others",
-                f"ip addr del {text}/{entry.prefixlen} dev {goal.main.name}",
+                f"netalias adopt {goal.name} {text}",
             )
         if kind == "label":
             raise errors.AlreadyExists(
-                f"{goal.name}: {text} is an address of {goal.main.name} already"
+                f"{goal.name}: {text} is an address of {goal.main.name} already",
+                f"netalias adopt {goal.name} {text}" if ":" in text else "",
             )
     return [f"{goal.name}: {text} is an address of {observed.holder(copies[0])} too"]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from errno import EIO
+
 import pytest
-from test_moves import Witness
+from test_moves import Witness, promoting
 from test_plan_compare import Declared
 
-from netalias import errors
+from netalias import desired, errors
 from netalias.engine.adopt import adopt
 from netalias.engine.reconcile import Rules
+from netalias.engine.renaming import adopt_as
+from netalias.kernel import refused
 from netalias.kernel.memory import Memory
-from netalias.model import AF_INET, PROTOCOL, Address
+from netalias.model import AF_INET, AF_INET6, PROTOCOL, Address
+from netalias.model.steps import AddAddress, Step
 
 LABELS = (
     ("eth0", "eth0:0", "10.7.0.1/24"),
@@ -146,8 +152,9 @@ def test_a_label_that_no_slot_can_name(
         f"{before}ip addr del {address} dev eth0 && netalias eth0:2 {address} kind label"
     )
     assert ours(stage) == []
-    assert adopt(stage.engine, ["eth0"]).notes == [f"{label}: left alone: a slot is a number"]
-    assert adopt(stage.engine, ["all"]).notes == [f"{label}: left alone: a slot is a number"]
+    note = f"{label}: left alone: a slot is a number (netalias adopt {label})"
+    assert adopt(stage.engine, ["eth0"]).notes == [note]
+    assert adopt(stage.engine, ["all"]).notes == [note]
 
 
 def test_names_that_are_taken(stage: Declared) -> None:
@@ -202,8 +209,8 @@ def test_labels_of_others_are_skipped(text: str, kind: str, hint: str, count: in
 @pytest.mark.parametrize("kind", ["label", "macvlan"])
 @pytest.mark.parametrize("label", ["eth0:web", "eth0:7"])
 def test_labels_of_others_with_another_name(kind: str, label: str) -> None:
-    """Nor is there a second copy of their addresses: they cannot be adopted under that name, so the
-    command that takes one away is told."""
+    """Nor is there a second copy of their addresses: they are adopted by address, under the name
+    that is declared."""
     stage = labelled(Memory())
     stage.kernel.add_address("eth0", "10.6.0.1/32", label=label)
     text = f"eth0:8 10.6.0.1 kind {kind}\n"
@@ -211,12 +218,88 @@ def test_labels_of_others_with_another_name(kind: str, label: str) -> None:
     (line,) = stage.skipped(text)
     assert line == (
         f"t.conf:1: eth0:8: 10.6.0.1 is there as the label {label} of others"
-        " (ip addr del 10.6.0.1/32 dev eth0)"
+        " (netalias adopt eth0:8 10.6.0.1)"
     )
     assert stage.reconcile(text).status == errors.STATUS_KERNEL
     assert entries(stage) == before
-    stage.kernel.remove_address("eth0", "10.6.0.1/32")
+    adopt_as(stage.engine, [wish(stage, "eth0:8 10.6.0.1/32 kind label")])
     assert stage.reconcile(text).status == errors.STATUS_OK
+
+
+def wish(stage: Declared, text: str) -> desired.Wish:
+    return desired.parse(text.split(), stage.engine.registry)
+
+
+NEW = """\
+eth0:7 10.6.0.1/24 kind label -broadcast
+eth0:21-22 2001:db8:5::1-2/64 kind label
+eth1:9 2001:db8:6::1/64 kind label
+"""
+
+
+def others(kernel: Memory) -> Declared:
+    """A stage with addresses that no name selects; eth1 has the network of one of them itself."""
+    stage = labelled(kernel)
+    for device, text, label in (
+        ("eth0", "10.6.0.1/24", "eth0:web"), ("eth0", "10.6.0.2/24", "eth0"),
+        ("eth0", "2001:db8:5::1/64", ""), ("eth0", "2001:db8:5::2/64", ""),
+        ("eth1", "2001:db8:6::fa/64", ""), ("eth1", "2001:db8:6::1/64", ""),
+    ):  # fmt: skip
+        stage.kernel.add_address(device, text, label=label)
+    return stage
+
+
+@pytest.mark.parametrize("promote", [0, 1])
+@pytest.mark.parametrize("marks", [True, False])
+def test_adoption_by_address(marks: bool, promote: int) -> None:
+    """Under other names than those of the kernel, and of IPv6, which has none: as declared then. No
+    IPv4 address is away, the secondary ones included, and nothing else is touched."""
+    kernel = Witness()
+    kernel.changes_protocol = marks
+    stage = others(kernel)
+    promoting(stage, "eth0", promote)
+    kernel.kept = {entry[1] for entry in entries(stage) if len(entry[1]) == 4}  # type: ignore[misc, arg-type]
+    before = {entry[1] for entry in entries(stage)}
+    texts = ("eth0:7 10.6.0.1/24", "eth0:21 2001:db8:5::1/64", "eth0:22 2001:db8:5::2/64",
+             "eth1:9 2001:db8:6::1/64")  # fmt: skip
+    wishes = [wish(stage, f"{text} kind label") for text in texts]
+    adopt_as(stage.engine, wishes)
+    assert ours(stage) == ["eth0:21", "eth0:22", "eth0:7", "eth1:9"]
+    assert kernel.away == set()
+    assert {entry[1] for entry in entries(stage)} == before
+    assert stage.check(NEW).same
+    assert adopt_as(stage.engine, wishes).steps == []
+
+
+def test_adoption_by_address_under_a_name_that_is_taken() -> None:
+    """Nothing is changed."""
+    stage = others(Memory())
+    before = entries(stage)
+    with pytest.raises(errors.AlreadyExists, match="eth0:5: an alias has that name already"):
+        adopt_as(stage.engine, [wish(stage, "eth0:5 2001:db8:5::1/64 kind label")])
+    assert entries(stage) == before
+
+
+def test_an_address_that_the_kernel_refuses_comes_back() -> None:
+    """As it was, with the network that it brings."""
+
+    class Refusing(Memory):
+        """Refuses labels of ours of one family."""
+
+        def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+            return [
+                refused(step, EIO)
+                if isinstance(step, AddAddress)
+                and (step.address.family, step.address.protocol) == (AF_INET6, PROTOCOL)
+                else super(Refusing, self).send([step])[0]
+                for step in steps
+            ]
+
+    stage = others(Refusing())
+    before = entries(stage)
+    with pytest.raises(errors.KernelError):
+        adopt_as(stage.engine, [wish(stage, "eth0:21 2001:db8:5::1/64 kind label")])
+    assert entries(stage) == before
 
 
 def test_the_others_of_the_file_are_served() -> None:

@@ -130,3 +130,20 @@ def test_names_of_this_host_are_not_free(
     declared.write_bytes(b"\0 no line\n")
     out, _ = run.run(["import", written(tmp_path, web)], 0)
     assert "eth0:3  10.6.1.1/32" in out
+
+
+def test_what_no_name_selects_is_adopted_too(run: Command, tmp_path: Path) -> None:
+    """A label that is no number, under its new name, and IPv6 addresses: the printed lines are true
+    then."""
+    run.memory.add_address("eth0", "10.6.0.1/32", label="eth0:web", broadcast=bytes((10, 6, 0, 1)))
+    run.memory.add_address("eth0", "2001:db8:5::1/64")
+    text = f"{INTERFACES}auto eth0:web eth0:40\niface eth0:web inet static\n address 10.6.0.1/32\n"
+    text += "iface eth0:40 inet6 static\n address 2001:db8:5::1/64\n"
+    out, err = run.run(["import", "--adopt", written(tmp_path, text)], 0)
+    assert err.endswith("netalias: 5 labels adopted\n")
+    assert ours(run) == ["eth0:0", "eth0:1", "eth0:2", "eth0:3", "eth0:40"]
+    declared = tmp_path / "netalias.conf"
+    declared.write_text(out)
+    found, _ = run.run(["check", str(declared)], errors.STATUS_DRIFT)
+    lines = [line.split()[:2] for line in found.splitlines() if line[0] != "="]
+    assert lines == [["+", "eth0:7"]]

@@ -323,3 +323,33 @@ def test_two_labels_of_one_name(cli: Command) -> None:
     ]  # fmt: skip
     assert "10.8.0.1/24 becomes eth9:0, since 10.7.0.1/24 at kernel has that name" in done.stderr
     assert cli.run("check", "-", input=done.stdout).returncode == 3
+
+
+def test_what_no_name_selects(cli: Command, tmp_path: Path) -> None:
+    """A label that is no number, secondaries of its network, and IPv6 addresses: taken over under
+    the names of a file on every kernel, which is true then; the network stays reachable."""
+    for words in (
+        "10.7.0.1/24 brd + dev eth9 label eth9:web",
+        "10.7.0.2/24 brd + dev eth9 label eth9:1",
+        "2001:db8:5::1/64 dev eth9 nodad",
+        "2001:db8:5::2/64 dev eth9 nodad",
+        "2001:db8:6::fa/64 dev eth9 nodad",
+        "2001:db8:6::1/64 dev eth9 nodad",
+    ):
+        cli.namespace.ip(f"addr add {words}")
+    file = tmp_path / "netalias.conf"
+    file.write_text(
+        "defaults kind label\neth9:7 10.7.0.1/24\neth9:1 10.7.0.2/24\n"
+        "eth9:21-22 2001:db8:5::1-2/64\neth9:30 2001:db8:6::1/64\n"
+    )
+    assert cli.run("check", str(file)).returncode == DRIFT
+    cli.silent("adopt", str(file))
+    cli.silent("check", str(file))
+    assert sorted(name for name, _, owned in labels(cli) if owned) == [
+        "eth9:1", "eth9:21", "eth9:22", "eth9:30", "eth9:7",
+    ]  # fmt: skip
+    assert cli.namespace.peer is not None
+    cli.namespace.peer.ip("addr add 2001:db8:5::ffff/64 dev p9 nodad")
+    cli.namespace.peer.run(["ping", "-c", "1", "-W", "5", "2001:db8:5::2"])
+    routes = cli.namespace.ip("-6 route show dev eth9")
+    assert "2001:db8:6::/64" in routes
