@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 KEEPALIVED = "keepalived"
 """A format that is not imported unless it is named; its addresses are given by election."""
-
+STANZAS = ("interfaces", "ifupdown2", "proxmox", "ifupdown-ng", "busybox")
+"""Formats of stanzas, with commands in them."""
 
 REMOVERS = (
     ("ifupdown2", "/usr/share/ifupdown2", "/etc/network/interfaces"),
@@ -34,20 +35,38 @@ installed, and the file with a main device."""
 
 
 class Stanza(Value):
-    """The declared alias ``name``, which stands in ``place`` (``file:line``) too, of a
-    ``format``."""
+    """The declared alias ``name``, which stands in ``place`` (``file:line``) too, of a ``format``.
+    ``alone``: that is the first line of a stanza of its own, ``iface eth0:0``, and not a command of
+    another one, ``up ip addr add ...``."""
 
-    __slots__ = ("format", "name", "place")
+    __slots__ = ("alone", "format", "name", "place")
 
-    def __init__(self, name: AliasName, format: str, place: str) -> None:
+    def __init__(self, name: AliasName, format: str, place: str, *, alone: bool = True) -> None:
         self.name = name
         self.format = format
         self.place = place
+        self.alone = alone
 
     @property
     def file(self) -> str:
         """The path of the file."""
         return self.place.rpartition(":")[0]
+
+
+class _Lines:
+    """The lines of files, each of which is read once."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, list[str]] = {}
+
+    def begins(self, place: str, word: str) -> bool:
+        """Whether the line at ``file:line`` begins with *word*."""
+        path, _, number = place.rpartition(":")
+        lines = self._files.get(path)
+        if lines is None:
+            lines = self._files[path] = _text(path).split("\n")
+        at = int(number) - 1 if number.isdecimal() else len(lines)
+        return at < len(lines) and lines[at].split()[:1] == [word]
 
 
 def removers(mains: Iterable[str], root: str) -> set[tuple[str, str]]:
@@ -56,19 +75,19 @@ def removers(mains: Iterable[str], root: str) -> set[tuple[str, str]]:
     for program, sign, pattern in REMOVERS:
         for main in mains if exists(root + sign) else ():
             path = root + pattern.format(main)
-            named = "{}" in pattern or main in _words(path)
+            named = "{}" in pattern or main in _text(path).split()
             if named and exists(path):
                 found.add((main, program))
     return found
 
 
-def _words(path: str) -> list[str]:
-    """The words of a file; none where it cannot be read."""
+def _text(path: str) -> str:
+    """The text of a file; empty where it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace", opener=regular) as opened:
-            return opened.read().split()
+            return opened.read()
     except OSError:
-        return []
+        return ""
 
 
 def read(wishes: Mapping[AliasName, Wish], root: str, unseen: list[str]) -> list[Stanza]:
@@ -79,6 +98,7 @@ def read(wishes: Mapping[AliasName, Wish], root: str, unseen: list[str]) -> list
         return []
     files = automatic(root)
     files[KEEPALIVED] = existing(KEEPALIVED, root)
+    lines = _Lines()
     found = []
     for format, paths in files.items():
         try:
@@ -88,5 +108,6 @@ def read(wishes: Mapping[AliasName, Wish], root: str, unseen: list[str]) -> list
             continue
         for one in addresses:
             if one.words and not one.asleep and one.packed in owners:
-                found.append(Stanza(owners[one.packed], format, one.place))
+                alone = format not in STANZAS or lines.begins(one.place, "iface")
+                found.append(Stanza(owners[one.packed], format, one.place, alone=alone))
     return found

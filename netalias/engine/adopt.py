@@ -22,6 +22,7 @@ from netalias.model.names import SLOT_MAX, AliasName
 from netalias.model.shell import quoted
 from netalias.model.steps import REMOVE, AddAddress, DelAddress
 from netalias.observed.heirs import heir, network_of
+from netalias.observed.misnamed import CREATES
 from netalias.observed.query import find
 from netalias.plan import Difference, Plan, steps_of
 from netalias.plan.diff import CHANGED
@@ -165,7 +166,7 @@ def _named(observed: Observed, name: AliasName) -> Alias:
     try:
         alias = find(observed, name)
     except errors.NoSuchDevice as error:
-        error.hint = ""  # the usual hint tells how to create one
+        error.hint = error.hint.replace(CREATES, "")
         raise
     if alias.ours and len(observed.by_name[alias.name]) > 1:
         raise errors.AlreadyExists(

@@ -3,10 +3,13 @@ their primary name they are his. They are told, and left alone."""
 
 from __future__ import annotations
 
+from netalias import errors
 from netalias.kinds import KINDS, RECORD, UNLINKED
 from netalias.model import names
 from netalias.model.shell import link
 from netalias.observed.remnants import is_marked
+
+CREATES = "an address creates it"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +42,19 @@ def former_alias(device: Device, observed: Observed) -> AliasName | None:
     main = observed.snapshot.device(said[0].main)
     stands = device.kind in UNLINKED or device.link == main.index if main is not None else False
     return said[0] if stands else None
+
+
+def absent(name: AliasName, observed: Observed) -> errors.NoSuchDevice:
+    """The error for an alias that is not there, or whose device somebody has renamed."""
+    device = next((device for device, former in misnamed(observed) if former == name), None)
+    if device is None:
+        return errors.NoSuchDevice(f"{name}: there is no such alias", CREATES)
+    return errors.NoSuchDevice(renamed(name, device), rename(device, name))
+
+
+def renamed(name: AliasName, device: Device) -> str:
+    """The sentence about such a device."""
+    return f"{name}: somebody has renamed its device to {device.name}, so it is left alone"
 
 
 def rename(device: Device, name: AliasName) -> str:

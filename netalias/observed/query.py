@@ -22,7 +22,9 @@ def find(observed: Observed, name: names.AliasName) -> Alias:
     if alias is None:
         if main is None:
             raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
-        raise errors.NoSuchDevice(f"{name}: there is no such alias", "an address creates it")
+        from netalias.observed.misnamed import absent
+
+        raise absent(wanted, observed)
     return alias
 
 

@@ -297,7 +297,9 @@ def _check_new(
                 f"{name}: a label that netalias did not make",
                 "only deleting it by name is possible",
             )
-        raise errors.NoSuchDevice(f"{name}: there is no such alias", "an address creates it")
+        from netalias.observed.misnamed import absent
+
+        raise absent(name, observed)
     if observed.snapshot.device(name) or observed.snapshot.device(primary):
         from netalias.plan.taken import cleared
 

@@ -52,13 +52,10 @@ def named_by_others(
     name: AliasName, taken: str, device: Device, observed: Observed
 ) -> errors.StateError:
     """The error for a device which is no alias, and has the name *taken* of an alias."""
-    from netalias.observed.misnamed import former_alias, rename
+    from netalias.observed.misnamed import former_alias, rename, renamed
 
     if former_alias(device, observed) == name:
-        return errors.NotOurs(
-            f"{name}: somebody has renamed its device to {device.name}, so it is left alone",
-            rename(device, name),
-        )
+        return errors.NotOurs(renamed(name, device), rename(device, name))
     return errors.AlreadyExists(
         f"{name}: {taken} names the device {device.name}, which netalias did not make"
     )

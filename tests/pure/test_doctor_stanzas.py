@@ -95,6 +95,29 @@ def test_one_finding_for_each_file(tmp_path: Path) -> None:
     assert "keepalived adds and removes them by election" in last.why
 
 
+COMMANDS = """\
+auto eth1 eth0:1
+iface eth1 inet manual
+    up ip addr add 10.7.0.1/24 dev eth0 label eth0:0
+
+iface eth0:1 inet static
+    address 10.7.0.2/24
+"""
+
+
+def test_a_command_is_no_stanza(tmp_path: Path) -> None:
+    """That at the place of the command belongs to another device, which stays."""
+    facts = Facts(Engine(Setup(Memory())).observe())
+    file = write(tmp_path, "etc/network/interfaces", COMMANDS)
+    facts.stanzas = found(tmp_path)
+    (one,) = stanza(facts)
+    assert one.why.endswith(f"; take out the stanza at {file}:5 and the command at {file}:3")
+    write(tmp_path, "etc/network/interfaces", COMMANDS.partition("\n\n")[0])
+    facts.stanzas = found(tmp_path)
+    (one,) = stanza(facts)
+    assert one.why.endswith(f"; take out the command at {file}:3")
+
+
 @pytest.mark.parametrize(
     ("program", "sign", "file", "label"),
     [

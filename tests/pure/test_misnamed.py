@@ -9,6 +9,7 @@ from test_plan import Stage, everything
 from netalias import errors
 from netalias.doctor import examine
 from netalias.doctor.facts import Facts
+from netalias.engine.adopt import adopt
 from netalias.engine.reconcile import Rules, reconcile
 from netalias.model import GROUP
 
@@ -35,6 +36,25 @@ def test_commands(renamed: Stage, words: str) -> None:
         f"eth0:0: somebody has renamed its device to foo0, so it is left alone ({BACK})"
     )
     assert everything(renamed.kernel) == before
+
+
+@pytest.mark.parametrize("words", ["eth0:0 down", "eth0:0 mtu 1400"])
+def test_commands_for_an_alias_that_is_there(renamed: Stage, words: str) -> None:
+    """Nor do they say that there is none, which an address would create."""
+    with pytest.raises(errors.NoSuchDevice) as caught:
+        renamed(words)
+    assert caught.value.line().endswith(f"renamed its device to foo0, so it is left alone ({BACK})")
+
+
+def test_questions(renamed: Stage) -> None:
+    """show, announce and adopt give the same advice; another name is still none."""
+    for ask in (renamed.engine.show, lambda name: adopt(renamed.engine, [name])):
+        with pytest.raises(errors.NoSuchDevice) as caught:
+            ask("eth0:0")
+        assert caught.value.line().endswith(f"so it is left alone ({BACK})")
+    with pytest.raises(errors.NoSuchDevice, match="eth0:1: there is no such alias") as caught:
+        renamed.engine.show("eth0:1")
+    assert caught.value.hint == "an address creates it"
 
 
 def test_a_file(renamed: Stage) -> None:

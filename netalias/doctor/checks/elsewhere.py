@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.doctor.finding import WARNING, Finding, listed
-from netalias.doctor.stanzas import KEEPALIVED
+from netalias.doctor.stanzas import KEEPALIVED, STANZAS
 from netalias.model import AF_INET, AF_INET6
 from netalias.model.shell import quoted
 
@@ -64,12 +64,27 @@ def stanza(facts: Facts) -> Iterator[Finding]:
         groups.setdefault((one.file, one.format), []).append(one)
     for (file, format), stanzas in groups.items():
         names = list(dict.fromkeys(str(one.name) for one in stanzas))
-        which = "the lines of keepalived or those" if format == KEEPALIVED else "these stanzas"
-        last = " of netalias" if format == KEEPALIVED else ""
         yield Finding(
             WARNING,
             f"{file}: {listed(names)} stand there and in a file of netalias",
-            f"{WHY.get(format, ADDS)}; take {which}{last} out, the first at {stanzas[0].place}",
+            f"{WHY.get(format, ADDS)}; take out {_what(stanzas)}",
             main=stanzas[0].name.main,
             aliases=names,
         )
+
+
+def _what(stanzas: list[Stanza]) -> str:
+    """What is to be taken out of one file, and where it begins."""
+    format, place = stanzas[0].format, stanzas[0].place
+    if format == KEEPALIVED:
+        return f"the lines of keepalived, the first at {place}, or those of netalias"
+    if format not in STANZAS:
+        return f"these addresses, the first at {place}"
+    parts = []
+    for alone, one, many in ((True, "stanza", "stanzas"), (False, "command", "commands")):
+        found = [stanza.place for stanza in stanzas if stanza.alone is alone]
+        if found[1:]:
+            parts.append(f"{len(found)} {many}, the first at {found[0]}")
+        elif found:
+            parts.append(f"the {one} at {found[0]}")
+    return " and ".join(parts)
