@@ -12,7 +12,7 @@ from netalias.model.listing import rest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from netalias.cli import Options
     from netalias.cli.firewall import FirstDevices
@@ -80,11 +80,37 @@ def carry_out(options: Options, parsed: list[Command]) -> int:
         if made is not None:
             made.tell(first)
     failed = [error for _, error in work.failed if not (deleting and options.forgives(error))]
-    for error in failed:
+    for error in _folded(failed):
         explain(error)
+    for line in rest(work.wrong) if failed and len(failed) == len(work.failed) else ():
+        complain(line)
     if work.skipped:
         complain(f"not done because of that: {counted(work.skipped, 'alias')}")
     return failed[0].status if failed else errors.STATUS_OK
+
+
+MISSING = ": there is no such alias"
+
+
+def _folded(failed: Sequence[errors.NetaliasError]) -> list[errors.NetaliasError]:
+    """The errors, with one for all aliases in a row that are missing."""
+    from netalias.model.names import AliasName, split
+
+    found: list[errors.NetaliasError] = []
+    row: list[AliasName] = []
+    for error in failed:
+        name = split(str(error).removesuffix(MISSING)) if str(error).endswith(MISSING) else None
+        joins = bool(row) and name == AliasName(row[-1].main, row[-1].slot + 1)
+        if name is None or not joins:
+            row = []
+        if name is not None:
+            row.append(name)
+        if joins:
+            text = f"{row[0]}-{row[-1].slot}: there are no such aliases"
+            found[-1] = errors.NoSuchDevice(text, error.hint)
+        else:
+            found.append(error)
+    return found
 
 
 def _executed(

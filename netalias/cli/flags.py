@@ -156,21 +156,47 @@ BATCH = ("-b", "-batch")
 
 MEANT = {
     "add": "netalias NAME ADDRESS",
+    "addr": "netalias NAME ADDRESS, or show",
+    "address": "netalias NAME ADDRESS, or show",
+    "apply": "reconcile",
+    "create": "netalias NAME ADDRESS",
     "del": "netalias NAME-",
     "delete": "netalias NAME-",
-    "rm": "netalias NAME-",
-    "apply": "reconcile",
     "diff": "check",
+    "down": "netalias NAME down",
+    "flush": "netalias NAME-, for a range too: eth0:0-99-",
+    "get": "show",
     "info": "show",
+    "link": "show",
     "list": "show",
     "ls": "show",
     "proxy": "publish",
+    "reload": "reconcile",
+    "remove": "netalias NAME-",
+    "restart": "reconcile",
+    "rm": "netalias NAME-",
+    "set": "netalias NAME WORD",
+    "start": "reconcile",
     "state": "show",
     "status": "show, or check, or doctor",
+    "stop": "netalias reconcile --allow-empty /dev/null",
     "sync": "reconcile",
     "undo": "rollback",
+    "up": "netalias NAME up",
+    "version": "netalias --version",
 }
 """Words of other programs: the equivalent here."""
+MEANT_OPTIONS = {
+    "-a": "netalias show, which has all aliases",
+    "-f": "the file as a word: netalias check FILE",
+    "--file": "the file as a word: netalias check FILE",
+    "-s": "netalias -d show, or top",
+    "--permanent": "--save",
+    "--persist": "--save",
+    "--persistent": "--save",
+    "-stats": "netalias -d show, or top",
+}
+"""The same for options."""
 
 
 def unknown(word: str, verbs: list[str], options: Options | None) -> errors.UsageError:
@@ -256,7 +282,7 @@ def take(word: str, rest: list[str]) -> tuple[str, object]:
         return TAKING[name], value
     from netalias.desired import nearest
 
-    near = nearest(word, [*FLAGS, *TAKING])
+    near = MEANT_OPTIONS.get(word) or nearest(word, [*FLAGS, *TAKING])
     raise errors.UsageError(
         f"{word}: there is no such option", f"did you mean {near}?" if near else "see --help"
     )

@@ -248,21 +248,25 @@ def guess_type(word: str) -> str:
 
 
 def _named_type(wish: Wish, word: str, registry: Registry) -> AliasType:
-    if word.startswith("-"):
-        raise errors.UsageError(f"{wish.name}: {word}: options stand before the name")
-    found = registry.find(word)
+    found = None if word.startswith("-") else registry.find(word)
     if found is not None:
         return found
+    from netalias.desired.hints import meant
+
+    hint = meant(wish.name, word)
+    if word.startswith("-") and not hint:
+        raise errors.UsageError(f"{wish.name}: {word}: options stand before the name")
     near = nearest(word, [*WORDS, *BUILTIN_WORDS])
-    hint = f"did you mean {near}?" if near else "an address, or one of: " + " ".join(WORDS)
+    if not hint:
+        hint = f"did you mean {near}?" if near else "an address, or one of: " + " ".join(WORDS)
     raise errors.UsageError(f"{wish.name}: '{word}' is not a word that netalias knows", hint)
 
 
 def _address(wish: Wish, text: str, found: AliasType) -> None:
     if wish.address:
-        raise errors.UsageError(
-            f"{wish.name}: {text}: one alias has one address", "use another slot"
-        )
+        from netalias.desired.hints import second
+
+        raise errors.UsageError(f"{wish.name}: {text}: one alias has one address", second(text))
     address, prefixlen = _parsed(wish, text, found)
     if not any(address):
         raise errors.BadAddress(

@@ -81,7 +81,8 @@ def parse_slot(digits: str, text: str, limit: int = SLOT_MAX) -> int:
     if ":" in digits:
         raise errors.BadName(f"{text}: an alias cannot have aliases")
     if digits.strip(_DIGITS):
-        raise errors.BadName(f"{text}: slot must be a decimal number")
+        hint = "a range is eth0:1-50" if "," in digits or "*" in digits else ""
+        raise errors.BadName(f"{text}: slot must be a decimal number", hint)
     digits = digits.lstrip("0") or "0"
     # The length first: a line of a megabyte of digits must not become a number.
     if len(digits) > len(str(limit)) or int(digits) > limit:

@@ -46,7 +46,8 @@ def select(observed: Observed, wanted: Sequence[str] = ()) -> list[Alias]:
         names.check_device(word, limit=names.ALTNAME_MAX)
         main = observed.snapshot.device(word)
         if main is None:
-            raise errors.NoSuchDevice(f"{word}: there is no such device")
+            hint = f"netalias lookup {word}" if word.count(".") == 3 else ""
+            raise errors.NoSuchDevice(f"{word}: there is no such device", hint)
         chosen += [alias for alias in observed.aliases if main in (alias.main, alias.device)]
     return ordered(list({id(alias): alias for alias in chosen}.values()), observed.snapshot)
 
