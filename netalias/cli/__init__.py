@@ -162,6 +162,9 @@ VERBS = {
 }
 """Verb: the module and the function in it."""
 
+SAVING = {"adopt": "cli.saving.adopt", "batch": "cli.saving_batch.batch"}
+"""The same of verbs with --save."""
+
 SHORT = {
     "s": "show", "c": "cat", "co": "confirm", "m": "monitor", "mo": "monitor", "t": "types",
 }  # fmt: skip
@@ -220,7 +223,8 @@ def execute(options: Options, verb: str, rest: list[str]) -> int:
         if changed and sys.stderr is not None and sys.stderr.isatty():
             _function("cli.lasting.warn")(options, rest)
         return status
-    return int(_function(VERBS[verb])(options, rest[1:]))
+    place = SAVING[verb] if options.save and verb in SAVING else VERBS[verb]
+    return int(_function(place)(options, rest[1:]))
 
 
 def _function(place: str) -> Callable[..., Any]:

@@ -29,8 +29,6 @@ def adopt_(options: Options, words: list[str]) -> int:
         raise errors.UsageError(
             "adopt needs labels: eth0:0, eth0:0-9, those of a main device, eth0, or all"
         )
-    if options.save:
-        return _saved(options, words)
     files = [word for word in words if _is_file(word)]
     found = sources.read(files) if files else []
     with options.engine() as first, first.transaction(dry=options.dry_run):
@@ -46,17 +44,14 @@ def adopt_(options: Options, words: list[str]) -> int:
     return errors.STATUS_OK
 
 
-def _saved(options: Options, words: list[str]) -> int:
-    """Take over labels, and declare them; the exit status."""
+def names_only(words: list[str]) -> None:
+    """Refuse what --save cannot declare. Raises UsageError."""
     for word in words:
         if _is_file(word) or _is_address(word):
             raise errors.UsageError(
                 f"{word}: --save declares labels by their names only",
                 "adopt it without --save; netalias save prints its line",
             )
-    from netalias.cli.saving import adopt
-
-    return adopt(options, words)
 
 
 def _is_file(word: str) -> bool:

@@ -27,34 +27,53 @@ STAYING = ("monitor", "rollback", "top", "watch")
 
 def batch(options: Options, words: list[str]) -> int:
     """Execute the commands of a file; the exit status, that of the first error."""
-    if len(words) != 1:
-        raise errors.UsageError("batch needs one file, or - for standard input")
-    from netalias import sources
-    from netalias.desired.declarations import MOST, counted
-    from netalias.disclosure import shown, withheld
+    name, text, most = read(options, words)
     from netalias.engine.batch import parse_commands
 
-    most = number_of("--max-aliases", options.max_aliases, MOST, 1)
     made = _devices(options)
-    ((name, text),) = sources.decode(sources.read(words))
     with options.engine() as first:
         parsed = parse_commands(text, first.registry, name, force=options.force, most=most)
         with first.transaction(dry=options.dry_run) as transaction:
-            work = _executed(options, first, transaction.path, name, parsed, made)
+            work = executed(options, first, transaction.path, name, parsed, made)
         if made is not None:
             made.tell(first)
-    for line in rest(work.warned, "warning") if not options.quiet else ():
+    return report(options, name, [work])
+
+
+def read(options: Options, words: list[str]) -> tuple[str, str, int]:
+    """Name and text of the file of commands, and how many aliases it may have. Raises UsageError,
+    StateError."""
+    if len(words) != 1:
+        raise errors.UsageError("batch needs one file, or - for standard input")
+    from netalias import sources
+    from netalias.desired.declarations import MOST
+
+    most = number_of("--max-aliases", options.max_aliases, MOST, 1)
+    ((name, text),) = sources.decode(sources.read(words))
+    return name, text, most
+
+
+def report(options: Options, name: str, works: Sequence[Batch], left: int = 0) -> int:
+    """Tell what went wrong in the runs of one file, after which *left* commands were left out; the
+    exit status, that of the first error."""
+    from netalias.desired.declarations import counted
+    from netalias.disclosure import shown, withheld
+
+    failed = [one for work in works for one in work.failed]
+    skipped = left + sum(work.skipped for work in works)
+    warned = sum(work.warned for work in works)
+    for line in rest(warned, "warning") if not options.quiet else ():
         complain(f"{name}: {line}", "warning: ")
-    for number, error in work.failed:
+    for number, error in failed:
         if withheld(name):
             complain(f"{name}:{number}: {shown(name, error)}")
         else:
             explain(error, f"{name}:{number}: ")
-    for line in rest(work.wrong):
+    for line in rest(sum(work.wrong for work in works)):
         complain(f"{name}: {line}")
-    if work.skipped:
-        complain(f"{name}: not done after that: {counted(work.skipped, 'command')}")
-    return work.failed[0][1].status if work.failed else errors.STATUS_OK
+    if skipped:
+        complain(f"{name}: not done after that: {counted(skipped, 'command')}")
+    return failed[0][1].status if failed else errors.STATUS_OK
 
 
 def many(options: Options, words: list[str]) -> int:
@@ -76,7 +95,7 @@ def carry_out(options: Options, parsed: list[Command]) -> int:
     made = _devices(options)
     with options.engine() as first:
         with first.transaction(dry=options.dry_run) as transaction:
-            work = _executed(options, first, transaction.path, "", parsed, made)
+            work = executed(options, first, transaction.path, "", parsed, made)
         if made is not None:
             made.tell(first)
     failed = [error for _, error in work.failed if not (deleting and options.forgives(error))]
@@ -113,13 +132,13 @@ def _folded(failed: Sequence[errors.NetaliasError]) -> list[errors.NetaliasError
     return found
 
 
-def _executed(
+def executed(
     options: Options,
     first: Engine,
     path: str,
     name: str,
     parsed: list[Command],
-    made: FirstDevices | None,
+    made: FirstDevices | None = None,
 ) -> Batch:
     """The run of *parsed* commands on *first*, or on a rehearsal of it, under the lock of the
     runtime directory *path*; *name* is the file that they are of, or empty. *made* notes the alias

@@ -138,7 +138,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--once": ("top",),
     "--only": ("check", "reconcile", "save"),
     "--release": ("watch",),
-    "--save": ("", "adopt"),
+    "--save": ("", "adopt", "batch"),
     "--syntax": ("check",),
     "--texts": ("watch",),
     "--timestamps": ("monitor",),

@@ -95,7 +95,7 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --force                          go on when the main device is down, and change the address of
                                    this SSH session; batch: go on after errors instead
   --absent-ok                      NAME-: an alias that is not there is no error
-  --save                           NAME, adopt: write the change into the files as well
+  --save                           NAME, adopt, batch: write the change into the files as well
   --syntax                         check: only read the files, and ask the kernel nothing
   --only MAIN                      check, reconcile, save: only the aliases of one main device
   --allow-empty                    reconcile: go on when nothing is declared
@@ -231,6 +231,7 @@ hundred errors. All lines are read before the lock is taken. Refused are batch, 
 and rollback: they would wait while all other runs wait for the lock.
 
   --max-aliases N   refuse a file with more commands for aliases (default 200000)
+  --save            write what the lines do into the files as well; those before the first error
 
 Options: -j -p -v -q --dry-run --force --hands-off --acd --conflict --announce --rate --group N
 --wait SECONDS -n NAME

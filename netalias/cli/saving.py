@@ -57,7 +57,7 @@ def save(options: Options, words: list[str]) -> int:
             engine.registry,
             wishes,
             words,
-            _present(observed, engine),
+            present(observed, engine),
             target=sources.DEFAULT,
             check=sources.replaceable,
             withheld=withheld,
@@ -66,7 +66,7 @@ def save(options: Options, words: list[str]) -> int:
     def executed(observed: Observed, found: Amended) -> int:
         if _forgets(wishes, observed, found):
             options.absent_ok = True
-        if _differs(commands, observed, found):
+        if differs(commands, observed, found):
             return carry_out(options, commands)
         return cli.execute(options, "", words)
 
@@ -76,8 +76,10 @@ def save(options: Options, words: list[str]) -> int:
 def adopt(options: Options, words: list[str]) -> int:
     """Take over labels of others, and declare those that are not; the exit status. Raises the same
     as save()."""
+    from netalias.cli.adopting import names_only
     from netalias.engine.adopt import select
 
+    names_only(words)
     options.registry = lazy()
     options.save = False
 
@@ -86,7 +88,7 @@ def adopt(options: Options, words: list[str]) -> int:
             sources.decode(read),
             engine.registry,
             [alias.name for alias in select(observed, words, [])],
-            _present(observed, engine, foreign=True),
+            present(observed, engine, foreign=True),
             target=sources.DEFAULT,
             check=sources.replaceable,
             withheld=withheld,
@@ -117,8 +119,8 @@ def _written(
         observed = engine.observe()
         amended = amending(engine, observed, read)
         if (dry or options.verbose) and options.changes is None:
-            _tell(amended)
-        files = _Files([] if dry else _contents(amended, dict(read)))
+            tell(amended)
+        files = Files([] if dry else contents(amended, dict(read)))
         options.opener = lambda _: engine.lent(runtime=PrivateDirectory(path))
         try:
             with files:
@@ -127,14 +129,14 @@ def _written(
         finally:
             options.opener = opener
             for file in files.changed:
-                complain(f"{file} was changed meanwhile: {_places(words)} to be looked at")
+                complain(f"{file} was changed meanwhile: {places(words)} to be looked at")
         restored = [file for file in amended.texts if file not in files.changed]
         if not files.done and restored:
             complain(f"not saved: {', '.join(restored)}")
     return status
 
 
-def _differs(commands: Sequence[Command], observed: Observed, amended: Amended) -> bool:
+def differs(commands: Sequence[Command], observed: Observed, amended: Amended) -> bool:
     """Whether the kernel is to get something else than the words of a command, which *commands*
     then hold. An alias that is declared and missing counts as one that is there as declared: it is
     made so, and the words that only a file can carry stay there."""
@@ -144,7 +146,7 @@ def _differs(commands: Sequence[Command], observed: Observed, amended: Amended) 
         if wish is None or wish.delete:
             continue
         there = observed.find(wish.name)
-        declared = amended.declared.get(_primary(wish, observed))
+        declared = amended.declared.get(primary(wish, observed))
         if declared is not None and (there is None or (there.ours and not there.family)):
             one.wish = declared.copy(wish.name, declared.address)
             differs = True
@@ -155,7 +157,7 @@ def _differs(commands: Sequence[Command], observed: Observed, amended: Amended) 
     return differs
 
 
-def _places(words: Sequence[str]) -> str:
+def places(words: Sequence[str]) -> str:
     """``its line of eth0:2 is``: what a command has written into a file."""
     deleted = [word.removesuffix("-") for word in words if ":" in word and word.endswith("-")]
     found = deleted or [words[0]]
@@ -163,13 +165,13 @@ def _places(words: Sequence[str]) -> str:
     return f"its {'line' if one else 'lines'} of {', '.join(found)} {'is' if one else 'are'}"
 
 
-def _tell(amended: Amended) -> None:
+def tell(amended: Amended) -> None:
     """Print the lines that go and come."""
     shown = [(file, line) for file, line in amended.lines if not withheld(file)]
     write("".join(f"{file}: {names.printable(line)}\n" for file, line in shown))
 
 
-def _contents(amended: Amended, before: dict[str, bytes]) -> list[tuple[str, bytes | None, bytes]]:
+def contents(amended: Amended, before: dict[str, bytes]) -> list[tuple[str, bytes | None, bytes]]:
     """Name, content before and new content of the files that differ; None for no file."""
     found = []
     for file, text in amended.texts.items():
@@ -183,9 +185,9 @@ def _forgets(wishes: Sequence[Wish], observed: Observed, amended: Amended) -> bo
     """Whether each alias to delete is there or declared: it is enough that its line goes."""
     if not wishes[0].delete:
         return False
-    there = _present_names(observed)
+    there = present_names(observed)
     known = there | amended.declared.keys()
-    return all(_primary(wish, observed) in known for wish in wishes)
+    return all(primary(wish, observed) in known for wish in wishes)
 
 
 def _gone(wishes: Sequence[Wish], engine: Engine) -> bool:
@@ -193,23 +195,23 @@ def _gone(wishes: Sequence[Wish], engine: Engine) -> bool:
     if not wishes[0].delete:
         return False
     observed = engine.observe()
-    there = _present_names(observed)
-    return not any(_primary(wish, observed) in there for wish in wishes)
+    there = present_names(observed)
+    return not any(primary(wish, observed) in there for wish in wishes)
 
 
-def _present_names(observed: Observed) -> set[AliasName]:
+def present_names(observed: Observed) -> set[AliasName]:
     return {alias.name for alias in observed.aliases if alias.ours}
 
 
-def _primary(wish: Wish, observed: Observed) -> AliasName:
+def primary(wish: Wish, observed: Observed) -> AliasName:
     """The name of *wish* with the primary name of the main device."""
     device = observed.snapshot.device(wish.name.main)
     return wish.name if device is None else names.AliasName(device.name, wish.name.slot)
 
 
-class _Files:
+class Files:
     """The files while the command is executed: they are brought back unless it is ``done``, but for
-    those that somebody else has ``changed``. *contents* are those of _contents()."""
+    those that somebody else has ``changed``. *contents* are those of contents()."""
 
     def __init__(self, contents: Sequence[tuple[str, bytes | None, bytes]]) -> None:
         self.done = False
@@ -233,7 +235,7 @@ class _Files:
             self._files.close()
 
 
-def _present(observed: Observed, engine: Engine, *, foreign: bool = False) -> Present:
+def present(observed: Observed, engine: Engine, *, foreign: bool = False) -> Present:
     """The facts about the kernel that amend() needs; *foreign*: labels of others are aliases."""
 
     def main(name: str) -> str:

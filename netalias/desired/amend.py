@@ -87,7 +87,30 @@ def amend(
     check: Callable[[str], object],
     withheld: declarations.Withheld | None = None,
 ) -> Amended:
-    """The files, given by name and text, after the command *words*, which stands for *wishes*.
+    """amend_all() for one command: *words*, which stand for *wishes*."""
+    return amend_all(
+        files,
+        registry,
+        [(wishes, words)],
+        present,
+        target=target,
+        check=check,
+        withheld=withheld,
+    )
+
+
+def amend_all(
+    files: Sequence[tuple[str, str]],
+    registry: Registry,
+    commands: Iterable[tuple[Sequence[Wish], Sequence[str]]],
+    present: Present,
+    *,
+    target: str,
+    check: Callable[[str], object],
+    withheld: declarations.Withheld | None = None,
+) -> Amended:
+    """The files, given by name and text, after *commands*, each of which stands for wishes; no two
+    of them name one alias.
 
     *target* is the main configuration file, which need not be among them; *check* raises for a file
     that is not to be changed. *withheld* is that of declarations.parse(). Raises DeclarationError
@@ -95,7 +118,7 @@ def amend(
     """
     parsed = declarations.parse(files, registry, withheld)
     declarations.check(parsed)
-    work = _Work(dict(files), registry, wishes, words, present)
+    work = _Work(dict(files), registry, commands, present)
     for block in parsed.blocks:
         main = present.main(block.wish.name.main)
         if work.touches(main, block.slots):
@@ -151,29 +174,41 @@ class _Edit:
         self.end: list[str] = []
 
 
+class _Asked:
+    """A wish, and the words that it comes from: ``length`` is the text behind the slash."""
+
+    __slots__ = ("items", "length", "subjects", "wish")
+
+    def __init__(self, wish: Wish, line: Line | None) -> None:
+        self.wish = wish
+        self.items = line.items if line is not None else []
+        self.length = line.length if line is not None else ""
+        self.subjects = set(map(subject, self.items))
+
+
 class _Work:
-    """The edits of all files, for the wishes of one command."""
+    """The edits of all files, for the wishes of commands."""
 
     def __init__(
         self,
         texts: dict[str, str],
         registry: Registry,
-        wishes: Sequence[Wish],
-        words: Sequence[str],
+        commands: Iterable[tuple[Sequence[Wish], Sequence[str]]],
         present: Present,
     ) -> None:
         self.texts = texts
         self.registry = registry
         self.present = present
         self.edits: dict[str, _Edit] = {}
-        self.left: dict[str, dict[int, Wish]] = {}
-        for wish in wishes:
-            self.left.setdefault(present.main(wish.name.main), {})[wish.name.slot] = wish
-        self._deleting = any(wish.delete for wish in wishes)
-        command = None if self._deleting else Line(" ".join(words))
-        self._items = command.items if command is not None else []
-        self._length = command.length if command is not None else ""
-        self._subjects = set(map(subject, self._items))
+        self.left: dict[str, dict[int, _Asked]] = {}
+        for wishes, words in commands:
+            deleting = any(wish.delete for wish in wishes)
+            line = None if deleting else Line(" ".join(words))
+            for wish in wishes:
+                mine = self.left.setdefault(present.main(wish.name.main), {})
+                mine[wish.name.slot] = _Asked(wish, line)
+        self._lines: dict[str, list[str]] = {}
+        self._usual: dict[str, list[tuple[int, str]]] = {}
         self._declared: dict[str, set[int]] = {}
 
     def touches(self, main: str, slots: range) -> bool:
@@ -190,7 +225,7 @@ class _Work:
 
     def rewrite(self, main: str, block: Block) -> None:
         """Write the aliases of the command into the line that declares them."""
-        text = self.texts[block.source].split("\n")[block.line - 1]
+        text = self._line(block.source, block.line)
         line = Line(text)
         spelled_main = block.wish.name.main
         found: list[str] = []
@@ -203,6 +238,11 @@ class _Work:
         edit = self.edits.setdefault(block.source, _Edit())
         edit.instead[block.line] = [one + end for one in found]
 
+    def _line(self, source: str, number: int) -> str:
+        if source not in self._lines:
+            self._lines[source] = self.texts[source].split("\n")
+        return self._lines[source][number - 1]
+
     def _entries(self, main: str, block: Block, line: Line) -> Iterator[tuple[bool, Entry | None]]:
         """Each alias of a line as it will be, None for none, and whether the command is for it."""
         alias_type = block.wish.type
@@ -212,10 +252,11 @@ class _Work:
         said = line.items
         for slot, address in zip(block.slots, block.addresses, strict=True):
             entry = Entry(slot, alias_type, address, line.length, said)
-            wish = mine.pop(slot, None)
-            if wish is None:
+            asked = mine.pop(slot, None)
+            if asked is None:
                 yield False, entry
                 continue
+            wish = asked.wish
             name = AliasName(main, slot)
             self._declared.setdefault(main, set()).add(slot)
             if wish.delete:
@@ -224,21 +265,22 @@ class _Work:
             there = None
             if wish.kind or wish.prefixlen is not None:
                 there = self.present.alias(name) or entry
-            gone = self._subjects | resets(wish, entry, there)
-            merged = self._merged(entry, wish, gone)
+            gone = asked.subjects | resets(wish, entry, there)
+            merged = self._merged(entry, asked, gone)
             yield True, self._held(merged, name, usual, attributes(gone))
 
-    def _merged(self, old: Entry | None, wish: Wish, gone: Collection[str]) -> Entry:
+    def _merged(self, old: Entry | None, asked: _Asked, gone: Collection[str]) -> Entry:
         """The entry *old*, None for none, with the words of the command and without those for the
         subjects *gone*."""
+        wish = asked.wish
         gone = {*gone, *OF_DEVICE.get(wish.kind, ())}
         assert old is not None or wish.type is not None
         alias_type = wish.type or old.type  # type: ignore[union-attr]
         address = wish.address or old.address  # type: ignore[union-attr]
-        length = self._length if wish.address else "" if old is None else old.length
-        if "prefixlen" in self._subjects:
+        length = asked.length if wish.address else "" if old is None else old.length
+        if "prefixlen" in asked.subjects:
             length = ""
-        new = {subject(item): item for item in self._items if item not in USUAL}
+        new = {subject(item): item for item in asked.items if item not in USUAL}
         found: list[Item] = []
         for item in old.items if old is not None else ():
             about = subject(item)
@@ -252,13 +294,19 @@ class _Work:
 
     def _defaults(self, source: str, before: int = 0) -> str:
         """The ``defaults`` line that holds at a line of a file, by default at its end."""
+        if source not in self._usual:
+            lines = numbered(self.texts.get(source, ""))
+            words = ((number, words_of(line)) for number, line in lines)
+            self._usual[source] = [
+                (number, " ".join(some))
+                for number, some in words
+                if some[:1] == [declarations.DEFAULTS]
+            ]
         found = ""
-        for number, line in numbered(self.texts.get(source, "")):
+        for number, line in self._usual[source]:
             if before and number >= before:
                 break
-            words = words_of(line)
-            if words[:1] == [declarations.DEFAULTS]:
-                found = " ".join(words)
+            found = line
         return found if found != declarations.DEFAULTS else ""
 
     def _held(self, entry: Entry, name: AliasName, usual: str, held: Collection[str]) -> Entry:
@@ -300,7 +348,8 @@ class _Work:
     def add(self, blocks: Sequence[Block], target: str, check: Callable[[str], object]) -> None:
         """Add lines for the aliases that no line declares."""
         for main, mine in self.left.items():
-            if not mine or self._deleting:
+            mine = {slot: asked for slot, asked in mine.items() if not asked.wish.delete}
+            if not mine:
                 continue
             source, line = self._last(main, blocks, check) or (target, 0)
             if not line:
@@ -310,8 +359,9 @@ class _Work:
             for slot in sorted(mine):
                 name = AliasName(main, slot)
                 old = self.present.alias(name)
-                if old is not None or mine[slot].address:  # else the command will fail
-                    gone = self._subjects | resets(mine[slot], old, old)
+                wish = mine[slot].wish
+                if old is not None or wish.address:  # else the command will fail
+                    gone = mine[slot].subjects | resets(wish, old, old)
                     entry = self._merged(old, mine[slot], gone)
                     entries.append(self._held(entry, name, usual, STATE))
             self._put(main, _groups(entries, counting=True), source, line)
@@ -334,7 +384,7 @@ class _Work:
         if not line:
             edit.end += [spelled(main, some, 13) for some in groups]
             return
-        before = self.texts[source].split("\n")[line - 1]
+        before = self._line(source, line)
         end = "\r" if before.endswith("\r") else ""
         like = Line(before)
         wanted = [like.like(like.words[0].partition(":")[0], some) + end for some in groups]

@@ -73,10 +73,16 @@ def parse_command(
 
 
 def parse_commands(
-    text: str, registry: Registry, name: str = "", *, force: bool = False, most: int = MOST
+    text: str,
+    registry: Registry,
+    name: str = "",
+    *,
+    force: bool = False,
+    most: int = MOST,
+    filed: bool = False,
 ) -> list[Command]:
     """The commands in the text of a file, for which no lock is needed. Without *force* none is
-    parsed after an error.
+    parsed after an error. *filed* is that of parse_command().
 
     Raises LimitError, with the *name* of the file, for wishes of more than *most* aliases.
     """
@@ -89,7 +95,7 @@ def parse_commands(
         some = [Command(number, words)]
         if _is_wish(words) and not failed:
             try:
-                some = parse_command(words, registry, number)
+                some = parse_command(words, registry, number, filed=filed)
             except errors.NetaliasError as error:
                 some[0].error, failed = error, not force
             left -= len(some)
