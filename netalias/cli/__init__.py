@@ -213,6 +213,8 @@ def execute(options: Options, verb: str, rest: list[str]) -> int:
     """Execute *verb*, empty for the name of an alias; *rest* begins with it. The exit status."""
     if not verb:
         saved = options.save
+        if ":0" in rest[0] and rest[0].partition(":")[2].rstrip("-") != "0":
+            _function("cli.zeros.check")(options, rest)
         try:
             status = _alias(options, rest)
         except errors.NoSuchDevice as error:

@@ -28,11 +28,13 @@ STAYING = ("monitor", "rollback", "top", "watch")
 def batch(options: Options, words: list[str]) -> int:
     """Execute the commands of a file; the exit status, that of the first error."""
     name, text, most = read(options, words)
+    from netalias.cli.zeros import refuse
     from netalias.engine.batch import parse_commands
 
     made = _devices(options)
     with options.engine() as first:
         parsed = parse_commands(text, first.registry, name, force=options.force, most=most)
+        refuse(first, parsed)
         with first.transaction(dry=options.dry_run) as transaction:
             work = executed(options, first, transaction.path, name, parsed, made)
         if made is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from netalias import cli, errors, sources
 from netalias.cli.batch import executed, read, report
+from netalias.cli.zeros import refuse
 from netalias.cli.output import complain, explain
 from netalias.cli.saving import Files, contents, differs, present, present_names, primary, tell
 from netalias.desired.amend import amend_all
@@ -49,6 +50,7 @@ def batch(options: Options, words: list[str]) -> int:
     left = 0
     with options.engine() as first:
         parsed = parse_commands(text, first.registry, name, most=most, filed=True)
+        refuse(first, parsed)
         with first.transaction(dry=options.dry_run) as transaction:
             run = _Run(options, first, transaction.path, name)
             for group in _groups(parsed):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "main-gone": aliases.main_gone,
+    "main-missing": lost.main_missing,
     "main-down": mains.main_down,
     "main-carrier": mains.main_carrier,
     "main-port": mains.main_port,

@@ -161,6 +161,22 @@ def test_a_dummy_without_its_main_device() -> None:
     ]
 
 
+def test_a_declared_alias_whose_main_device_is_missing() -> None:
+    """One finding for all of a device; where some aliases are asked for, others are no matter."""
+    found = staged()
+    declared = declarations.parse([("f", "eth7:0-3 10.9.0.1-4\n")], lazy())
+    found.wishes.update({wish.name: wish for wish, _ in declared})
+    finding = only(found, "main-missing")
+    assert finding.level == WARNING
+    assert finding.lines() == [
+        "eth7: eth7:0, eth7:1 and 2 more are declared and not there",
+        "there is no device eth7; watch and reconcile make its aliases when it comes",
+    ]
+    assert finding.aliases == ["eth7:0", "eth7:1", "eth7:2", "eth7:3"]
+    found.aliases.clear()
+    assert doctor.examine(found) == []
+
+
 def test_what_cannot_be_read_is_not_believed() -> None:
     """Without /proc/sys no setting counts as wrong."""
     found = staged()

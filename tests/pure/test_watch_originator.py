@@ -120,6 +120,28 @@ def test_a_name_that_would_move_the_cursor() -> None:
         comm.write_text(before)
 
 
+def test_somebody_has_more_files_open_than_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is named then; a watcher has other things to do than to read a million links."""
+    looked: list[str] = []
+    real = os.readlink
+
+    def readlink(path: str) -> str:
+        looked.append(path)
+        return real(path)
+
+    monkeypatch.setattr(originator, "readlink", readlink)
+    monkeypatch.setattr(originator, "LOOKS", 5)
+    monkeypatch.setattr(originator, "_processes", lambda: [str(os.getpid())])
+    files = [os.open("/dev/null", os.O_RDONLY) for _ in range(10)]
+    try:
+        with netlink(PIDS + 12) as made:
+            assert process_of(made.getsockname()[0]) == ""
+    finally:
+        for file in files:
+            os.close(file)
+    assert len(looked) == 4  # and one process
+
+
 def test_without_a_descriptor_left_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no error: the repair is done by then."""
     monkeypatch.setattr(originator, "_inode", lambda port_id: "1")

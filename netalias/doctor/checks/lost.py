@@ -1,9 +1,10 @@
-"""Checks of what refers to a device that was made again: by its index, or in a detached rule."""
+"""Checks of what refers to a device that is gone, or was made again: a declaration, an index, a
+detached rule."""
 
 from __future__ import annotations
 
 from netalias.doctor.checks.firewall import escaped
-from netalias.doctor.finding import WARNING, Finding, finding
+from netalias.doctor.finding import WARNING, Finding, finding, listed
 from netalias.model import AF_INET6
 from netalias.model.shell import quoted
 
@@ -12,6 +13,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netalias.doctor.facts import Facts
+
+
+def main_missing(facts: Facts) -> Iterator[Finding]:
+    """Aliases are declared for a device that is not there; a dummy that outlived it has its own
+    finding."""
+    present = facts.observed.snapshot.device
+    waiting: dict[str, list[str]] = {}
+    for name in facts.wishes if facts.everywhere else ():
+        if present(name.main) is None:
+            waiting.setdefault(name.main, []).append(str(name))
+    for main, names in waiting.items():
+        yield Finding(
+            WARNING,
+            f"{main}: {listed(names)} {'is' if len(names) == 1 else 'are'} declared and not there",
+            f"there is no device {main}; watch and reconcile make its aliases when it comes",
+            main=main,
+            aliases=names,
+        )
 
 
 def lost_index(facts: Facts) -> Iterator[Finding]:
