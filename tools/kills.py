@@ -3,6 +3,7 @@
 
     --kills N   how many, by default 500: first before each change of each scene of
                 tests/root/killing.py, then by SIGKILL at random instants
+    --random    at random instants only
     --seed N    seed of the instants; by default a random one, which is printed
 
 It stops where something is left behind, tells after what, and exits with status 1.
@@ -15,8 +16,11 @@ import os
 import random
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+TOLD = 20
+"""Kills between two lines that tell how many there were."""
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "root")]
 
@@ -42,7 +46,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         kills = Kills(Command(namespace), Path(folder), options.seed)
         try:
-            _killed(kills, options.kills)
+            _killed(kills, options.kills, () if options.random else SCENES)
         except AssertionError as problem:
             print(f"after {kills.killed} kills: {problem}")
             return 1
@@ -50,18 +54,23 @@ def main() -> int:
     return 0
 
 
-def _killed(kills: Kills, most: int) -> None:
-    for before, words in SCENES:
+def _killed(kills: Kills, most: int, scenes: Sequence[tuple[str, str]]) -> None:
+    for before, words in scenes:
         if kills.killed < most:
             kills.scene(before, words, most - kills.killed)
             print(f"{kills.killed}: {words}", flush=True)
+    told = kills.killed
     while kills.killed < most:
         kills.instant()
+        if kills.killed >= told + TOLD:
+            told = kills.killed
+            print(told, flush=True)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Commands that are killed.")
     parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--random", action="store_true")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     return parser.parse_args()
 
