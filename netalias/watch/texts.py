@@ -30,11 +30,18 @@ GRACE = 0.02
 """Seconds between a change and its text: a repair comes first, and is written with it."""
 
 
+AHEAD = 0.01
+"""A text waits for what comes first within so many seconds: to write one may take longer."""
+LATE = 0.1
+"""Seconds since the change during which it does."""
+
+
 class TextService:
     """The texts in the folder *place*, kept up to date, and a server of them.
 
     *wanted*: the place was asked for. *namespace* is the inode of the network namespace, *clock*
-    counts seconds. *health* is asked for by the word ``health``. Raises StateError.
+    counts seconds. *health* is asked for by the word ``health``. *first* gives the seconds until
+    something that comes before a text, None for nothing. Raises StateError.
     """
 
     def __init__(
@@ -47,7 +54,9 @@ class TextService:
         namespace: int,
         wanted: bool,
         health: Health | None = None,
+        first: Callable[[float], float | None] = lambda now: None,
     ) -> None:
+        self._first = first
         self._controller = controller
         self._health = health
         self._journal = journal
@@ -144,7 +153,11 @@ class TextService:
     def _due(self, now: float) -> float | None:
         assert self._texts is not None
         due = self._texts.due(now)
-        return None if due is None else max(due, self._since + GRACE - now)
+        if due is None:
+            return None
+        first = self._first(now) if now < self._since + LATE else None
+        wait = first if first is not None and first <= AHEAD else 0.0
+        return max(due, self._since + GRACE - now, wait)
 
     def _answer(self, word: str) -> bytes:
         """The text for *word*, as of this moment."""

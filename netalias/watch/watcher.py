@@ -215,6 +215,7 @@ class Watcher:
             namespace=namespace,
             wanted=bool(self._settings.texts),
             health=self.health,
+            first=self.announcer.due,
         )
 
     def _parts(self, signals: Signals, files: Followed, directory: Directory) -> list[Pollable]:

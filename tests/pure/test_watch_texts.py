@@ -6,6 +6,7 @@ import shutil
 import socket
 from pathlib import Path
 from select import POLLIN
+from time import monotonic
 
 import pytest
 from watched import Watched
@@ -15,9 +16,11 @@ from netalias.system.journal import Journal
 from netalias.watch.texts import TextService
 
 
-def service(place: Path, *, wanted: bool) -> tuple[TextService, list[str]]:
-    """The service, and its warnings."""
-    watched = Watched("")
+def service(
+    place: Path, *, wanted: bool, first: float | None = None, watched: Watched | None = None
+) -> tuple[TextService, list[str]]:
+    """The service, and its warnings; so many seconds until something comes *first*."""
+    watched = watched or Watched("")
     watched.said()
     journal = Journal(stream=watched.journal, environ={}, now=str)
     made = TextService(
@@ -27,6 +30,7 @@ def service(place: Path, *, wanted: bool) -> tuple[TextService, list[str]]:
         place=str(place),
         namespace=1,
         wanted=wanted,
+        first=lambda now: first,
     )
     return made, watched.said()
 
@@ -54,6 +58,20 @@ def test_the_usual_place_is_done_without(open_folder: Path) -> None:
     assert warning.startswith(f"netalias: warning: no socket: {open_folder}: others can write")
     made.write(0.0)
     assert (open_folder / "net" / "aliases").exists()
+    made.close()
+
+
+@pytest.mark.parametrize(("first", "due"), [(None, 0.0), (0.0, 0.0), (0.005, 0.005), (0.2, 0.0)])
+def test_an_announcement_comes_before_a_text(
+    tmp_path: Path, first: float | None, due: float
+) -> None:
+    """One that is due in a moment: neighbours wait for it. But not for ever."""
+    watched = Watched("")
+    watched.now = begin = monotonic()
+    made, _ = service(tmp_path / "net", wanted=True, first=first, watched=watched)
+    text = made.parts()[0]
+    assert text.due(begin + 0.05) == pytest.approx(due)
+    assert text.due(begin + 0.2) == 0.0
     made.close()
 
 
