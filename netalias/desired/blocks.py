@@ -57,6 +57,12 @@ class Block:
         """``file:line`` of the alias with this index."""
         return self.place
 
+    def block(self, at: int) -> Block:
+        """The same with one of the aliases only, by its index."""
+        slots, addresses = self.slots[at : at + 1], self.addresses[at : at + 1]
+        wish = self.wish.copy(AliasName(self.wish.name.main, slots[0]), addresses[0])
+        return Block(wish, slots, addresses, self.source, self.line)
+
     def blocks(self) -> Iterator[Block]:
         """The block itself."""
         yield self

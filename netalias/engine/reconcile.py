@@ -11,6 +11,7 @@ from netalias.desired.declarations import Declarations, counted, single
 from netalias.engine import execute
 from netalias.engine.connected import examine, left_behind
 from netalias.engine.probing import Probes
+from netalias.engine.settled import observe
 from netalias.model import AF_INET6, names
 from netalias.model.names import main_name
 from netalias.plan import Difference
@@ -143,14 +144,14 @@ def look(
 
     *conflicts* are addresses that cannot be added. Raises KernelError, NoSuchDevice.
     """
-    observed = engine.observe()
+    observed, asked, settled = observe(engine, declared, rules.only)
     routes = examine(engine.kernel, observed, observed.aliases)
     if rules.only and rules.only not in {wish.name.main for wish in declared.wishes()}:
         from netalias.observed.query import only
 
         only(observed, rules.only)
     diff = compare(
-        declared,
+        asked,
         observed,
         only=rules.only,
         force=rules.force,
@@ -158,6 +159,7 @@ def look(
         conflicts=conflicts,
         removing=rules.removing,
     )
+    diff.settle(settled)
     left = left_behind(engine.kernel, declared, observed, diff.items, routes)
     left += _leftovers(engine, observed, diff.items)
     diff.items += [one for one in left if rules.only in ("", one.name.main)]
@@ -371,13 +373,19 @@ def verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcom
 def _verify(engine: Engine, declared: Declarations, rules: Rules, outcome: Outcome) -> Observed:
     """The work of verify(); the observed state of the second reading."""
     done = outcome.done
-    if len(done) <= FEW and all(map(_independent, done)):
+    few = len(done) <= FEW and all(map(_independent, done))
+    if few and not outcome.diff.settled:
         again, outcome.wrong = _wrong_among(engine, done, rules)
     else:
         failed = {item.name for item in outcome.failed}
         failed |= {main_name(name.main) for name in failed}  # the old alias may need its sysctls
         again = look(engine, declared, rules, outcome.prepared.conflicts)
-        outcome.wrong = [item for item in again.items if item.name not in failed]
+        mine = {item.name for item in done} if few else None
+        outcome.wrong = [
+            item
+            for item in again.items
+            if item.name not in failed and (mine is None or item.name in mine)
+        ]
     if not outcome.failed and not outcome.diff.skipped:
         # A main device that went away meanwhile takes its aliases along.
         outcome.lost = again.skipped

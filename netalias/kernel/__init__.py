@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from netalias.model.bare import Labels, Left
     from netalias.model.gateways import Routing
     from netalias.model.names import AliasName
     from netalias.model.neighbours import Proxy, Surroundings
@@ -89,6 +90,13 @@ class Kernel:
     def snapshot(self, family: int = 0) -> Snapshot:
         """All devices, and the addresses of *family* (0: of every family). Raises KernelError."""
         raise NotImplementedError
+
+    def snapshot_without(self, labels: Labels) -> tuple[Snapshot, Left]:
+        """snapshot() without those bare labels (bare.py) that are as *labels* says, by name of the
+        device and packed IPv4 address; and the addresses of these. Raises KernelError."""
+        from netalias.model.bare import without
+
+        return without(self.snapshot(), labels)
 
     def part(self, names: Iterable[str]) -> Snapshot:
         """The devices with these names, as far as they exist, and their addresses."""

@@ -51,10 +51,13 @@ class Diff:
     """All differences between the desired state and ``observed``.
 
     ``present``, ``wished`` and ``removed`` are counts of aliases. ``renewals`` are the steps that
-    renew the leases of unchanged aliases; they are no differences.
+    renew the leases of unchanged aliases; they are no differences. ``settled`` counts those that
+    are as declared, and that ``observed`` is without.
     """
 
-    __slots__ = ("items", "observed", "present", "removed", "renewals", "skipped", "wished")
+    __slots__ = (
+        "items", "observed", "present", "removed", "renewals", "settled", "skipped", "wished",
+    )  # fmt: skip
 
     def __init__(self, observed: Observed) -> None:
         self.observed = observed
@@ -64,6 +67,13 @@ class Diff:
         self.present = 0
         self.wished = 0
         self.removed = 0
+        self.settled = 0
+
+    def settle(self, count: int) -> None:
+        """Count aliases that are as declared, and that were not compared."""
+        self.settled = count
+        self.present += count
+        self.wished += count
 
     @property
     def same(self) -> bool:

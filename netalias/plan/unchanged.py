@@ -12,6 +12,20 @@ if TYPE_CHECKING:
     from netalias.model import Alias, Device
 
 
+def is_plain(wish: Wish) -> bool:
+    """Whether a line asks for host addresses without a word that needs a closer look."""
+    assert wish.type is not None
+    return (
+        wish.prefixlen in (None, wish.type.bits)
+        and not wish.peer
+        and not wish.broadcast
+        and not wish.metric
+        and wish.up is not False
+        and not wish.gateway
+        and wish.linklocal != "on"
+    )
+
+
 class Unchanged:
     """A quick test whether aliases already are as one line declares them, for host addresses.
 
@@ -30,15 +44,7 @@ class Unchanged:
         self.bits = wish.type.bits
         self.recorded = wish.type.recorded
         self.lease = wish.lease or 0
-        self.plain = (
-            wish.prefixlen in (None, self.bits)
-            and not wish.peer
-            and not wish.broadcast
-            and not wish.metric
-            and wish.up is not False
-            and not wish.gateway
-            and wish.linklocal != "on"
-        )
+        self.plain = is_plain(wish)
 
     def holds(self, alias: Alias, slot: int, address: bytes) -> bool:
         """Whether *alias*, which is ours, already is the alias of *slot* with *address*."""

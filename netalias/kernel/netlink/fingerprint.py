@@ -25,12 +25,16 @@ from netalias.model import AF_INET, PROTOCOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeVar
 
     from netalias import errors
     from netalias.model import Snapshot
+    from netalias.model.bare import Labels, Left
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
+
+    T = TypeVar("T")
 
 PORT_ID = 0x6E6100
 """Port id of the socket: above every process id (PID_MAX_LIMIT), below those of the kernel."""
@@ -84,6 +88,25 @@ class Fingerprinted(Netlink):
 
     def snapshot(self, family: int = 0) -> Snapshot:
         """The devices and addresses that listen() has read, or two new dumps."""
+        found = self._kept(lambda: super(Fingerprinted, self).snapshot(family), whole=not family)
+        return found if found is not None else self.snapshot(family)
+
+    def snapshot_without(self, labels: Labels) -> tuple[Snapshot, Left]:
+        """The same, with some addresses left out."""
+        found = self._kept(lambda: self._sifted(labels), whole=True)
+        return found if found is not None else super().snapshot_without(labels)
+
+    def _sifted(self, labels: Labels) -> tuple[Snapshot, Left] | None:
+        """The same by two dumps; None where the second one is not whole or not consistent."""
+        from netalias.kernel.netlink.runs import sift
+
+        self._indexes = {}
+        links, datagrams = self._links(), self.taken(codec.get_addresses(0, 0))
+        return sift(links, datagrams, labels, self.decoded) if datagrams is not None else None
+
+    def _kept(self, read: Callable[[], T | None], *, whole: bool) -> T | None:
+        """What *read* makes of the dumps that listen() has read, or of two new ones, which are kept
+        if they are *whole*; None if those that were there are of no use."""
         before, usual = self._sequence, False
         self._sequence, self._ahead = 0, self._heard[::-1]
         ahead = bool(self._ahead)
@@ -91,14 +114,14 @@ class Fingerprinted(Netlink):
             self._datagrams = self._record = []
             self._routes = b""
         try:
-            found = super().snapshot(family)
-            usual = self._sequence == ADDRESSES and not family
+            found = read()
+            usual = self._sequence == ADDRESSES and whole and found is not None
         finally:
             self._heard, self._ahead, self._record = [], [], None
             self._sequence = max(before, self._sequence)
             if not usual:
                 self._datagrams = []
-        return found if usual or not ahead else self.snapshot(family)
+        return found if usual or not ahead else None
 
     def connected(self) -> list[Connected]:
         """The connected routes; they enter the digest too, since the caller relies on them."""
@@ -172,10 +195,13 @@ def _interrupted(data: bytes) -> bool:
 
 def _holes(data: bytes) -> Iterator[int]:
     """Offsets of the finite lifetimes of addresses without the mark of netalias."""
-    for kind, _, _, start, end in messages(data):
-        offset = _lifetimes(data, start + 8, end) if kind == codec.RTM_NEWADDR else 0
+    from netalias.kernel.netlink.runs import Groups
+
+    for at, length, _, rows in Groups().of(data):
+        kind = codec.HEADER.unpack_from(data, at)[1]
+        offset = _lifetimes(data, at + 24, at + length) if kind == codec.RTM_NEWADDR else 0
         if offset:
-            yield offset
+            yield from range(offset, offset + length * (len(rows) or 1), length)
 
 
 def _lifetimes(data: bytes, start: int, end: int) -> int:

@@ -1,0 +1,132 @@
+"""What is as declared is left out before the comparison, which finds the same without it."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from test_plan_compare import Declared
+
+from netalias.engine.reconcile import Rules, reconcile
+from netalias.errors import NetaliasError
+from netalias.kernel.memory import Memory
+from netalias.model import PROTOCOL
+from netalias.plan import settled
+from netalias.plan.diff import Diff
+from netalias.views.diff import line
+
+MAINS = ("eth0", "eth1")
+COUNT = 12
+WORLDS = 60
+
+
+def written(chance: Random) -> str:
+    """A file: runs of labels, host and other, some lines taken out or changed."""
+    lines = []
+    for number, main in enumerate(MAINS):
+        for slot in range(COUNT):
+            dice = chance.random()
+            address, tail = f"10.{number}.0.{slot + 1}", " kind label"
+            if dice < 0.04:
+                continue
+            if dice < 0.08:
+                address = f"10.{number}.1.{slot + 1}"
+            elif dice < 0.16:
+                tail = chance.choice(
+                    ["/24 kind label", " kind macvlan", "", " metric 7 kind label"]
+                )
+            elif dice < 0.18:
+                tail = " kind label lease 600"
+            lines.append(f"{main}:{slot} {address}{tail}")
+        lines.append(f"{main}:100-119 10.{number}.2.1-20 kind label")
+    if chance.random() < 0.3:
+        lines.append(f"eth2:0 10.7.0.{chance.randint(1, 9)} kind label")
+    if chance.random() < 0.2:
+        lines.append("wan:200 10.7.1.1 kind label")  # perhaps an altname of eth0
+    if chance.random() < 0.2:
+        chance.shuffle(lines)
+    return "\n".join(lines) + "\n"
+
+
+def mischief(chance: Random, kernel: Memory) -> None:
+    """What others do meanwhile, as far as the kernel takes it."""
+    main, number = chance.choice([*enumerate(MAINS)])[::-1]
+    slot = chance.randint(0, COUNT - 1)
+    host, label = f"10.{number}.0.{slot + 1}/32", f"{main}:{slot}"
+    deeds = (
+        lambda: kernel.remove_address(main, host),
+        lambda: kernel.add_address(main, f"10.{number}.9.9/32", label=label, protocol=PROTOCOL),
+        lambda: kernel.add_address(main, f"10.{number}.9.8/32", label=label),
+        lambda: kernel.add_address(main, f"10.{number}.9.7/24"),
+        lambda: kernel.add_address(main, f"10.{number}.0.{slot + 1}/24"),
+        lambda: kernel.add_address(main, f"10.{number}.9.6/32", label=main, protocol=PROTOCOL),
+        lambda: kernel.add_address("eth2", host),
+        lambda: kernel.set_device(main, up=False),
+        lambda: kernel.set_device(main, name=f"lan{number}"),
+        lambda: kernel.set_device(main, group=28257),
+    )
+    try:
+        chance.choice(deeds)()
+    except NetaliasError:
+        return  # as the real kernel refuses it
+
+
+def contents(diff: Diff, stage: Declared) -> object:
+    """All that a comparison says."""
+    items = [
+        (line(item, stage.engine.registry), [*map(repr, item.plan.steps)], item.plan.notes)
+        for item in diff.items
+    ]
+    skipped = [(one.line(), one.count) for one in diff.skipped]
+    return items, skipped, diff.present, diff.wished, diff.removed, repr(diff.renewals)
+
+
+@pytest.fixture
+def switch(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Few labels are enough here."""
+    monkeypatch.setattr(settled, "MANY", 1)
+    return monkeypatch
+
+
+def test_a_comparison_finds_the_same_without_what_is_settled(switch: pytest.MonkeyPatch) -> None:
+    """Differences, their steps, counts and what is skipped are equal, whatever was done before."""
+    left = 0
+    for seed in range(WORLDS):
+        chance = Random(seed)
+        stage = Declared(Memory(kinds=("macvlan", "dummy")))
+        first = written(chance)
+        reconcile(stage.engine, stage.parsed(first), Rules(allow_empty=True))
+        for _ in range(chance.choice([0, 1, 2, 4])):
+            mischief(chance, stage.kernel)
+        text = first if chance.random() < 0.4 else written(chance)
+        rules = Rules(allow_empty=True, force=chance.random() < 0.2)
+        quick = stage.check(text, rules)
+        left += quick.settled
+        with switch.context() as patched:
+            patched.setattr(settled, "MANY", 10**9)
+            slow = stage.check(text, rules)
+        assert not slow.settled
+        assert contents(quick, stage) == contents(slow, stage), (seed, text)
+    assert left > WORLDS * COUNT
+
+
+def test_two_labels_of_one_name_are_compared(switch: pytest.MonkeyPatch) -> None:
+    """The one that is as declared is not left out where another one has its name."""
+    stage = Declared(Memory(kinds=("macvlan",)))
+    text = "eth0:0-19 10.0.0.1-20 kind label\n"
+    stage.reconcile(text)
+    assert stage.check(text).settled == 19
+    stage.kernel.add_address("eth0", "10.9.0.1/32", label="eth0:5", protocol=PROTOCOL)
+    assert not stage.check(text).settled
+
+
+def test_one_changed_among_many_is_verified(switch: pytest.MonkeyPatch) -> None:
+    """A reconciliation that leaves out what is settled does, and verifies, the rest."""
+    stage = Declared(Memory(kinds=("macvlan",)))
+    stage.reconcile("eth0:0-49 10.0.0.1-50 kind label\n")
+    outcome = stage.reconcile("eth0:0-48 10.0.0.1-49 kind label\neth0:60 10.0.0.60 kind label\n")
+    assert outcome.diff.settled == 48
+    assert [line(item, stage.engine.registry) for item in outcome.done] == [
+        "- eth0:49 10.0.0.50/32 label",
+        "+ eth0:60 10.0.0.60/32 label",
+    ]

@@ -1,0 +1,125 @@
+"""Addresses of a dump that are left out by their bytes: those that codec.py would say it of."""
+
+from __future__ import annotations
+
+from random import Random
+from sys import byteorder
+
+import pytest
+
+from netalias import errors
+from netalias.kernel.netlink import codec, fingerprint, messages, runs
+from netalias.model import FOREVER, PROTOCOL
+from netalias.model.bare import is_bare
+
+SEQUENCE = 2
+NAMES = {7: "eth0", 8: "eth1"}
+LABELS = {
+    name: {bytes([10, index, 0, slot]): b"%s:%d" % (name.encode(), slot) for slot in range(120)}
+    for index, name in NAMES.items()
+}
+
+
+def message(
+    index: int,
+    slot: int,
+    *,
+    label: str = "",
+    length: int = 32,
+    scope: int = 0,
+    flags: int = 0x80,
+    protocol: int = PROTOCOL,
+    peer: bytes = b"",
+    broadcast: bytes = b"",
+    metric: int = 0,
+    valid: int = FOREVER,
+    marks: int = 0,
+    sequence: int = SEQUENCE,
+) -> bytes:
+    """An RTM_NEWADDR as the kernel writes it (inet_fill_ifaddr of net/ipv4/devinet.c)."""
+    local = bytes([10, index, 0, slot])
+    parts = [
+        codec.IFADDR.pack(2, length, flags & 0xFF, scope, index),
+        codec.attr(codec.IFA_ADDRESS, peer or local),
+        codec.attr(codec.IFA_LOCAL, local),
+        codec.attr(codec.IFA_BROADCAST, broadcast) if broadcast else b"",
+        codec.attr_text(codec.IFA_LABEL, label or f"{NAMES.get(index, 'x')}:{slot}"),
+        codec.attr(codec.IFA_PROTO, bytes([protocol])) if protocol else b"",
+        codec.attr_u32(codec.IFA_FLAGS, flags),
+        codec.attr_u32(codec.IFA_RT_PRIORITY, metric) if metric else b"",
+        codec.attr(codec.IFA_CACHEINFO, codec.CACHEINFO.pack(valid, valid, slot * 7, slot * 9)),
+    ]
+    body = b"".join(parts)
+    return codec.HEADER.pack(16 + len(body), codec.RTM_NEWADDR, 2 | marks, sequence, 99) + body
+
+
+ODD = (
+    {"label": "eth0:250"}, {"length": 24}, {"scope": 253}, {"flags": 0x280}, {"protocol": 0},
+    {"protocol": 4}, {"peer": b"\x0a\x07\x07\x07"}, {"broadcast": b"\x0a\x07\xff\xff"},
+    {"metric": 9}, {"valid": 1000}, {"valid": 1000, "protocol": 0}, {"marks": 0x10},
+    {"sequence": 1}, {"label": "eth0"}, {"label": "eth0:1"},
+)  # fmt: skip
+
+
+def dump(chance: Random) -> bytes:
+    """Messages of two devices that are wanted and one that is not; some are odd in one thing."""
+    found = []
+    for index in (7, 8, 9):
+        slots = chance.sample(range(200), 60)
+        for slot in sorted(slots) if chance.random() < 0.7 else slots:
+            found.append(
+                message(index, slot, **(chance.choice(ODD) if chance.random() < 0.1 else {}))
+            )  # type: ignore[arg-type]
+            if chance.random() < 0.02:  # of another family
+                found.append(codec.HEADER.pack(44, codec.RTM_NEWADDR, 2, SEQUENCE, 99))
+                found.append(codec.IFADDR.pack(10, 128, 0x80, 0, index))
+                found.append(codec.attr(codec.IFA_ADDRESS, bytes(15) + b"\1"))
+    return b"".join(found)
+
+
+def test_what_is_left_out_is_what_was_to_be() -> None:
+    """Each message is left out if and only if codec.py reads a bare label that was to be."""
+    sequence = SEQUENCE.to_bytes(4, byteorder)
+    for seed in range(30):
+        data = dump(Random(seed))
+        sieve = runs.Sieve(LABELS, NAMES, sequence)
+        sieve.take(data)
+        gone: dict[str, set[bytes]] = {name: set() for name in NAMES.values()}
+        kept = []
+        at = 0
+        while at < len(data):
+            length, _, marks, number, _ = codec.HEADER.unpack_from(data, at)
+            entry = codec.read_address(data, at + 16, at + length)
+            name = NAMES.get(entry.index, "")
+            sound = number == SEQUENCE and not marks & codec.NLM_F_DUMP_INTR
+            label = LABELS[name].get(entry.local) if name else None
+            if sound and is_bare(entry) and label == entry.label.encode():
+                gone[name].add(entry.local)
+            else:
+                kept.append((at + 16, at + length))
+            at += length
+        assert [body[1:] for body in sieve.bodies] == kept
+        assert sieve.left == gone
+        assert sum(map(len, gone.values())) > 30
+
+
+def test_holes_are_those_of_each_message() -> None:
+    """Finite lifetimes without our mark are found in groups as they are one by one."""
+    for seed in range(10):
+        data = dump(Random(seed))
+        wanted = [
+            offset
+            for _, _, _, start, end in messages(data)
+            if (offset := fingerprint._lifetimes(data, start + 8, end))
+        ]
+        assert [*fingerprint._holes(data)] == wanted
+
+
+@pytest.mark.parametrize("length", [0, 15, 4096])
+def test_a_length_that_cannot_be(length: int) -> None:
+    """A message that claims more than there is, or less than its header, is an error of its own."""
+    whole = message(7, 1) * 3
+    data = whole + length.to_bytes(4, byteorder) + whole[4:]
+    sieve = runs.Sieve(LABELS, NAMES, bytes(4))
+    with pytest.raises(errors.WireError):
+        sieve.take(data)
