@@ -14,6 +14,7 @@ from netalias.model import (
     IFF_UP,
     address_text,
 )
+from netalias.model.steps import AddAddress
 from netalias.plan import NO_NEIGHBOURS
 
 TYPE_CHECKING = False
@@ -89,15 +90,16 @@ class Claim:
 
     ``main`` is its main device, ``device`` the name of the device that carries it; ``own``: that
     device has a MAC of its own, which is announced. ``new``: the address was not in use before;
-    ``probed``: it is probed for.
+    ``probed``: it is probed for; ``decided``: no verdict of the kernel is to come after that.
     ``crowded``: so many macvlans are on the main device that it has to send the announcements
     itself (packets/announce.py). ``acd`` is the way to probe, ``abort``: a conflict ends the run;
-    ``rounds`` is the number of announcements.
+    ``rounds`` is the number of announcements. ``leaves``: neighbours know the address by the MAC of
+    a device that is removed at the end of the run.
     """
 
     __slots__ = (
-        "abort", "acd", "address", "crowded", "device", "family", "main", "name", "new", "own",
-        "plan", "probed", "rounds",
+        "abort", "acd", "address", "crowded", "decided", "device", "family", "leaves", "main",
+        "name", "new", "own", "plan", "probed", "rounds",
     )  # fmt: skip
 
     def __init__(
@@ -120,7 +122,8 @@ class Claim:
         self.acd = policy.acd
         self.abort = policy.conflict == ABORT
         self.rounds = policy.announce
-        self.new = self.probed = False
+        self.new = self.probed = self.leaves = False
+        self.decided = family == AF_INET
         self.plan: Plan | None = None
 
     def apply(self, wish: Wish) -> None:
@@ -135,6 +138,11 @@ class Claim:
     def place(self) -> tuple[int, bytes]:
         """Ifindex of the main device, and address."""
         return self.main.index, self.address
+
+
+def _moves(plan: Plan) -> bool:
+    """Whether a plan adds an address that another device of this host had, without a detection."""
+    return any(isinstance(step, AddAddress) and step.moved for step in plan.steps)
 
 
 def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Claim]:
@@ -154,6 +162,8 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
         one = Claim(goal.name, main, device, plan.kind, family, goal.address, policy)
         one.apply(wish)
         one.new, one.plan, one.probed = new, plan, new and one.acd != OFF
+        one.leaves = plan.retires_mac
+        one.decided = family == AF_INET or one.probed or _moves(plan)
         if not main.flags & IFF_UP:  # by --force
             _note_unprobed(one, plan)
             continue

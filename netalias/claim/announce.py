@@ -30,11 +30,20 @@ STRIDE = 1000
 """Number of addresses that are announced after one check that they still exist."""
 
 
-def send(context: Context, kernel: Kernel, claims: Sequence[Claim], policy: Policy) -> Failures:
-    """Announce in rounds, and wait for the last one; the failures."""
+def send(
+    context: Context,
+    kernel: Kernel,
+    claims: Sequence[Claim],
+    policy: Policy,
+    *,
+    rounds: int | None = None,
+) -> Failures:
+    """Announce in rounds, by default as many as each claim has, and wait for the last one; the
+    failures."""
     failures: Failures = []
+    aside = context.aside and rounds is None
     try:
-        context.within(lambda: failures.extend(_rounds(kernel, claims, policy, context.aside)))
+        context.within(lambda: failures.extend(_rounds(kernel, claims, policy, aside, rounds)))
     except errors.NetaliasError as error:
         failures.append(error)
     return failures
@@ -75,15 +84,20 @@ def send_in_child(
 
 
 def _rounds(
-    kernel: Kernel, claims: Sequence[Claim], policy: Policy, aside: bool
+    kernel: Kernel,
+    claims: Sequence[Claim],
+    policy: Policy,
+    aside: bool,
+    rounds: int | None = None,
 ) -> Iterable[errors.NetaliasError]:
-    """Announce each claim as often as it has rounds; each failure once."""
+    """Announce each claim as often as it has rounds, *rounds* times at most; each failure once."""
     from netalias.packets.announce import INTERVAL, RATE, announce
 
     rate = RATE if policy.rate is None else policy.rate
     failures: dict[str, errors.NetaliasError] = {}
     begin = monotonic()
     last = max((one.rounds for one in claims), default=0) - 1
+    last = last if rounds is None else min(last, rounds - 1)
     for number in range(last + 1):
         sleep(max(0.0, begin + number * INTERVAL - monotonic()))
         due = [one for one in claims if one.rounds > number]

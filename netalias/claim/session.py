@@ -33,8 +33,8 @@ def announce(
     An IPv6 address is not advertised before the kernel's verdict (RFC 4862, section 5.4): without
     one yet, it is left to a child, or not announced if the process goes on.
     """
-    now = [one for one in claims if one.family == AF_INET or one.probed]
-    later = [one for one in claims if one.family != AF_INET and not one.probed]
+    now = [one for one in claims if one.decided]
+    later = [one for one in claims if not one.decided]
     long = len(now) > AT_ONCE or any(one.rounds > 1 for one in now)
     from netalias.claim.announce import send, send_in_child
 
@@ -128,6 +128,15 @@ class ClaimSession:
         """Wait for the verdicts on the IPv6 addresses that were added; the claims that fail."""
         verdicts = self._verdicts
         return verdicts.wait(self._kernel) if verdicts is not None else []
+
+    def hand_over(self) -> None:
+        """Tell neighbours, once more than they are told at the end, of addresses whose former MAC
+        is about to go: what comes for that would be lost until then."""
+        leaving = [one for one in self.claims if one.leaves and one.rounds]
+        if leaving:
+            from netalias.claim.announce import send
+
+            send(self._context, self._kernel, leaving, self._policy, rounds=1)
 
     def announce(self, lost: Iterable[Plan] = ()) -> list[str]:
         """Announce all claims but those of the plans *lost*; failures as sentences."""

@@ -787,8 +787,11 @@ def _run(
         for step in (*item.plan.steps, *item.plan.fallback):
             step.owner = 0 if atomic else number
     steps = [step for item in items for step in item.plan.steps]
+    settled = session.hand_over if session is not None else None
     try:
-        failures = kernel.apply(steps, ordered=ordered, stoppable=stoppable, seen=seen, fresh=fresh)
+        failures = kernel.apply(
+            steps, ordered=ordered, stoppable=stoppable, seen=seen, fresh=fresh, settled=settled
+        )
     except BaseException:
         _undoing(kernel, items, seen, atomic).bring_back(range(len(items)))
         raise

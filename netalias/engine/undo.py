@@ -120,9 +120,21 @@ class Undoing:
 
         An interruption does not stop this. An old alias that still exists is not made twice.
         """
-        steps = [step for item in self._items for step in item.plan.fallback]
-        steps = [step for step in steps if step.owner in owners]
+        items = [item for item in self._items if item.plan.fallback]
+        steps = [
+            step
+            for item in items
+            if item.plan.fallback[0].owner in owners and not self._stands(item.plan)
+            for step in item.plan.fallback
+        ]
         return self._kernel.apply(steps, stoppable=False, seen=self._seen) if steps else []
+
+    def _stands(self, plan: Plan) -> bool:
+        """Whether the device of the old alias, which goes last, has not gone yet."""
+        device = plan.alias.device if plan.alias is not None else None
+        if device is None:
+            return False
+        return device.index in self._kernel.part([device.name]).devices
 
 
 def _phase(step: Step) -> int:

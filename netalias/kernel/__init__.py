@@ -11,7 +11,7 @@ from errno import EACCES, EADDRNOTAVAIL, EBADMSG, EINTR, ENOBUFS, ENODEV, ENOENT
 
 from netalias import errors
 from netalias.model import AF_INET6, Snapshot
-from netalias.model.steps import BARRIERS, AddAddress, SetLink
+from netalias.model.steps import BARRIERS, RETIRE, AddAddress, SetLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,6 +134,11 @@ class Kernel:
         """The proxy neighbour entries of every family, in any order."""
         raise NotImplementedError
 
+    def delivered(self) -> set[tuple[int, bytes]] | None:
+        """The IPv6 addresses to which the kernel delivers, each with the ifindex of its device;
+        None if that is always so for addresses that are there."""
+        return None
+
     def connected(self) -> list[Connected]:
         """The connected routes of both families, in any order."""
         raise NotImplementedError
@@ -224,6 +229,7 @@ class Kernel:
         stoppable: bool = True,
         seen: Snapshot | None = None,
         fresh: bool = False,
+        settled: Callable[[], object] | None = None,
     ) -> list[Failure]:
         """Execute a plan.
 
@@ -236,15 +242,21 @@ class Kernel:
         *seen* is the reading that the steps were planned on: before each send it is proven by
         another one that nobody has changed what the steps are about; None for no such proof.
         *fresh*: *seen* was read right before this call, and is the proof of the first send.
+        *settled* is called when all that comes has come, and before the RETIRE phase, if any.
         """
         before, self._undoing = self._undoing, not stoppable
         try:
-            return self._apply(steps, ordered, seen, fresh)
+            return self._apply(steps, ordered, seen, fresh, settled)
         finally:
             self._undoing = before
 
     def _apply(
-        self, steps: Iterable[Step], ordered: bool, seen: Snapshot | None, fresh: bool
+        self,
+        steps: Iterable[Step],
+        ordered: bool,
+        seen: Snapshot | None,
+        fresh: bool,
+        settled: Callable[[], object] | None,
     ) -> list[Failure]:
         failures: dict[int, Failure] = {}
         done: list[Step] = []
@@ -262,6 +274,8 @@ class Kernel:
                 if self.stop_requested:
                     _stop(batch, failures)
                     continue
+                if done and batch and batch[0].phase >= RETIRE > done[-1].phase:
+                    self._settle(done, settled)
                 if seen is not None and not fresh and any(step.index > 0 for step in batch):
                     from netalias.kernel.proof import proven
 
@@ -283,6 +297,15 @@ class Kernel:
             for step in self.undo(mine, seen, done):
                 failures[step.owner].left.append(step)
         return list(failures.values())
+
+    def _settle(self, done: Sequence[Step], settled: Callable[[], object] | None) -> None:
+        """Before what *done* has replaced goes: what has come is to be in use."""
+        if any(isinstance(step, AddAddress) and step.moved for step in done):
+            from netalias.kernel.usable import wait
+
+            wait(self, done)
+        if settled is not None:
+            settled()
 
     def _run(self, batch: list[Step], done: list[Step], failures: dict[int, Failure]) -> None:
         if not batch:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from errno import EADDRINUSE, EBUSY, EEXIST, ENOENT
 
-from netalias.model import Value
+from netalias.model import IFA_F_NODAD, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -208,6 +208,11 @@ class AddAddress(Step):
     def __init__(self, device: str, index: int, address: Address, phase: int = ADDRESS) -> None:
         super().__init__(device, index, phase)
         self.address = address
+
+    @property
+    def moved(self) -> bool:
+        """Whether the address only moves, and is not probed for (plan/transfer.py)."""
+        return bool(self.address.flags & IFA_F_NODAD)
 
     def inverse(self) -> Step:
         return DelAddress(self.device, self.index, self.address)

@@ -33,9 +33,15 @@ def arrange(items: Sequence[Difference], snapshot: Snapshot, *, ordered: bool = 
 
     *ordered*: only a later item may take the place of an earlier one.
     """
+    plans = [item.plan for item in items]
+    if any(plan.alias is not None for plan in plans):
+        from netalias.plan.transfer import clear_places, keep_unique
+
+        clear_places(plans)
+        keep_unique(plans)
     untangle(items, ordered=ordered)
-    take_routes_along([item.plan for item in items])
-    keep_secondaries([item.plan for item in items], snapshot)
+    take_routes_along(plans)
+    keep_secondaries(plans, snapshot)
 
 
 def untangle(items: Sequence[Difference], *, ordered: bool = False) -> None:

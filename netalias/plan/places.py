@@ -28,13 +28,13 @@ def takers(plans: Sequence[Plan], back: Collection[int], done: Collection[int]) 
     for number in sorted(done):
         plan = plans[number]
         if plan.goal is not None and plan.steps:
-            for place in _taken(plan.goal, plan.kind):
+            for place in taken(plan.goal, plan.kind):
                 by_place.setdefault(place, []).append(number)
     found: dict[int, int] = {}
     waiting = sorted(back)
     for former in waiting:  # the loop appends to the list
         alias = plans[former].alias
-        for place in _had(alias) if alias is not None else ():
+        for place in had(alias) if alias is not None else ():
             for number in by_place.get(place, ()):
                 if number not in found and number != former:
                     found[number] = former
@@ -42,7 +42,7 @@ def takers(plans: Sequence[Plan], back: Collection[int], done: Collection[int]) 
     return found
 
 
-def _had(alias: Alias) -> Iterator[object]:
+def had(alias: Alias) -> Iterator[object]:
     """The places that an alias occupies before its plan is carried out."""
     lower = _lower(alias.main)
     yield lower, alias.address
@@ -51,7 +51,7 @@ def _had(alias: Alias) -> Iterator[object]:
         yield lower, "mac", alias.device.mac
 
 
-def _taken(goal: Goal, kind: str) -> Iterator[object]:
+def taken(goal: Goal, kind: str) -> Iterator[object]:
     """The places that an alias occupies afterwards; for its kind, the kind that it excludes."""
     lower = _lower(goal.main)
     yield lower, goal.address

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from netalias import kinds
 from netalias.kinds import VRF, Goal
-from netalias.model import AF_INET, Snapshot, names
+from netalias.model import AF_INET, AF_INET6, Snapshot, names
 from netalias.model.steps import RETIRE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.model import Alias, Device
-    from netalias.model.steps import Step
     from netalias.observed import Observed
+    from netalias.plan import Plan
 
 
 def without(alias: Alias, snapshot: Snapshot, main: Device) -> Snapshot:
@@ -36,29 +36,33 @@ def inherit(goal: Goal, alias: Alias, kind: str) -> None:
         goal.mac = goal.mac or device.mac
 
 
-def replaced(
-    alias: Alias, kind: str, goal: Goal, observed: Observed
-) -> tuple[list[Step], list[Step]]:
-    """The steps that put *goal* in the place of *alias*, and those that bring it back.
+def replace(result: Plan, goal: Goal, observed: Observed) -> None:
+    """Set the steps of *result* that put *goal* in the place of its alias, which is of another
+    kind, and those that bring that back.
 
-    An old device is removed first, since it has the name; a label last, so that its address is
-    there all the time.
+    What is replaced is removed last, so that its address is there all the time; but a device
+    gives way first to another device, which gets its name.
     """
+    alias, kind = result.alias, result.kind
+    assert alias is not None
     old = kinds.get(alias.kind)
     removal = old.unmake(alias, observed.snapshot)
-    if alias.device is None:
+    if alias.device is None or kind == "label":
         for step in removal:
             step.phase = RETIRE
-    steps = [*removal, *kinds.get(kind).make(goal)]
+    result.steps = [*removal, *kinds.get(kind).make(goal)]
+    if goal.type.family == AF_INET6:
+        from netalias.plan.transfer import keep_unique
+
+        keep_unique([result])
     if alias.device is None or alias.main is None:
-        return steps, []
+        return
     before = _as_it_is(alias, observed)
-    fallback = old.make(before)
+    result.fallback = old.make(before)
     if before.gateway:
         from netalias.plan.gateways import restored
 
-        fallback += restored(before, observed)
-    return steps, fallback
+        result.fallback += restored(before, observed)
 
 
 def _as_it_is(alias: Alias, observed: Observed) -> Goal:

@@ -15,6 +15,10 @@ from support import Namespace
 PROBER = Path(__file__).with_name("prober.py")
 
 
+ENOUGH = 5
+"""Requests running without an answer that a move may cost: 50 ms where the peer is in time."""
+
+
 class Probing:
     """The program in the namespace of the peer."""
 

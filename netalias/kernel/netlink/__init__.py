@@ -270,6 +270,12 @@ class Netlink(Kernel):
 
         return routes.connected(self._dump)
 
+    def delivered(self) -> set[tuple[int, bytes]]:
+        """The IPv6 addresses in the table ``local``, by one dump."""
+        from netalias.kernel.netlink import routes
+
+        return routes.delivered(self._dump)
+
     def routing(self) -> Routing:
         """The answers, by one dump for each question and family."""
         from netalias.kernel.netlink.rules import NetlinkRouting

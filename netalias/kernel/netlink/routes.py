@@ -27,7 +27,9 @@ from netalias.model import (
     AF_INET6,
     RT_SCOPE_LINK,
     RT_SCOPE_UNIVERSE,
+    RT_TABLE_LOCAL,
     RT_TABLE_MAIN,
+    RTN_LOCAL,
     RTN_UNICAST,
 )
 from netalias.model.routes import AddRoute, Connected, DelRoute
@@ -76,6 +78,29 @@ def connected(dump: Callable[..., list[Any]]) -> list[Connected]:
             read_connected,
         )
     return [one for one in found if one is not None]
+
+
+def get_local(sequence: int) -> bytes:
+    """RTM_GETROUTE for the routes by which IPv6 packets reach the addresses of this host."""
+    header = RTMSG.pack(AF_INET6, 0, 0, 0, RT_TABLE_LOCAL, 0, 0, RTN_LOCAL, 0)
+    return message(RTM_GETROUTE, NLM_F_DUMP, sequence, bytes(header))
+
+
+def read_local(data: bytes, start: int, end: int) -> tuple[int, bytes] | None:
+    """Ifindex and address of an RTM_NEWROUTE to an address of this host; None for other routes."""
+    found = attributes_behind(data, start, end, RTMSG)
+    if RTMSG.unpack_from(data, start)[7] != RTN_LOCAL or RTA_OIF not in found:
+        return None
+    try:
+        return _U32.unpack(found[RTA_OIF])[0], found.get(RTA_DST, b"")
+    except error as problem:
+        raise WireError(f"a route message is malformed: {problem}") from None
+
+
+def delivered(dump: Callable[..., list[Any]]) -> set[tuple[int, bytes]]:
+    """The IPv6 addresses of this host, each with its ifindex; *dump* is that of Netlink."""
+    found = dump("list of local routes", get_local(0), RTM_NEWROUTE, read_local)
+    return {one for one in found if one is not None}
 
 
 def _route(kind: int, flags: int) -> Callable[[int, int, Any], bytes]:

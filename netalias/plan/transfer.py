@@ -1,0 +1,111 @@
+"""Addresses that move from one device of a main device to another one in the same run. Pure.
+
+The new place comes first and the old one goes last, so that the address is there all the time:
+Kernel.apply() waits in between until the kernel delivers to it, and tells neighbours.
+"""
+
+from __future__ import annotations
+
+from netalias.model import (
+    AF_INET6,
+    IFA_F_DADFAILED,
+    IFA_F_NODAD,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_OPTIMISTIC,
+    IFA_F_TENTATIVE,
+    PROTOCOL,
+)
+from netalias.model.leases import MarkAddress
+from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, DelLink
+from netalias.plan.places import had, taken
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from netalias.model import Address, Alias
+    from netalias.plan import Plan
+
+UNVERIFIED = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED
+"""Flags of an IPv6 address that the kernel does not know to be unique."""
+
+
+def keep_unique(plans: Sequence[Plan]) -> None:
+    """Let IPv6 addresses that move come without duplicate address detection.
+
+    The kernel has found out already that nobody else on the link has them, and this host has
+    defended them since; a new detection would be up to two seconds of silence. So that holds only
+    for addresses of ours that are valid, and go from another device on the same link in this run.
+    The flag is taken off again at the end of the run, so that the kernel checks the address as
+    usual when its device comes up the next time. The route of the network comes to a new device at
+    that time too: earlier, answers would wait for neighbours that this device cannot ask for yet.
+    """
+    coming = [
+        (plan, step)
+        for plan in plans
+        for step in plan.steps
+        if isinstance(step, AddAddress) and step.address.family == AF_INET6
+    ]
+    if not coming:
+        return
+    going = {
+        (alias.main.index, entry.local): entry.index
+        for plan in plans
+        if (alias := plan.alias) is not None and alias.main is not None
+        for entry in _leaving(alias, plan)
+    }
+    for plan, step in coming if going else ():
+        goal = plan.goal
+        if goal is None or not (goal.up and goal.main.up) or goal.address != step.address.local:
+            continue
+        former = going.get((goal.main.index, goal.address), step.index)
+        if former != step.index and not step.address.flags & IFA_F_NODAD:
+            wanted, flags = step.address, IFA_F_NODAD
+            if wanted.networked and not step.index:
+                flags |= IFA_F_NOPREFIXROUTE
+            step.address = wanted.copy(flags=wanted.flags & ~IFA_F_OPTIMISTIC | flags)
+            plan.steps.append(_usual(step, wanted))
+
+
+def _leaving(alias: Alias, plan: Plan) -> Iterable[Address]:
+    """The valid IPv6 address of *alias*, if the plan takes it away."""
+    entry = alias.entry
+    if entry is None or entry.family != AF_INET6 or entry.flags & UNVERIFIED:
+        return
+    if alias.ours and entry.protocol == PROTOCOL and alias.up:
+        for step in plan.steps:
+            removed = isinstance(step, DelAddress) and step.address.local == entry.local
+            if removed or isinstance(step, DelLink):
+                yield entry
+                return
+
+
+def _usual(step: AddAddress, wanted: Address) -> MarkAddress:
+    """The step that gives an address that has come its usual flags."""
+    found = MarkAddress(step.device, step.index, wanted)
+    found.phase = RETIRE
+    found.owner = step.owner
+    return found
+
+
+def clear_places(plans: Sequence[Plan]) -> None:
+    """Remove a device before all else, in place of last, if another plan takes its place."""
+    last = [(plan, step) for plan in plans for step in _retired(plan)]
+    if not last:
+        return
+    takers: dict[object, set[int]] = {}
+    for plan in plans:
+        if plan.goal is not None and plan.steps:
+            for place in taken(plan.goal, plan.kind):
+                takers.setdefault(place, set()).add(id(plan))
+    for plan, step in last:
+        assert plan.alias is not None
+        if any(takers.get(place, set()) - {id(plan)} for place in had(plan.alias)):
+            step.phase = REMOVE
+            plan.steps.sort(key=lambda one: one.phase)
+
+
+def _retired(plan: Plan) -> Iterable[DelLink]:
+    for step in plan.steps:
+        if isinstance(step, DelLink) and step.phase == RETIRE and plan.alias is not None:
+            yield step
