@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from netalias import cli, errors, sources
 from netalias.cli.batch import executed, read, report
-from netalias.cli.zeros import refuse
 from netalias.cli.output import complain, explain
 from netalias.cli.saving import Files, contents, differs, present, present_names, primary, tell
+from netalias.cli.zeros import refuse
 from netalias.desired.amend import amend_all
 from netalias.disclosure import withheld
 from netalias.engine.batch import Command, parse_commands
