@@ -212,7 +212,7 @@ def reannouncement(alias: Alias, policy: Policy) -> Claim:
 
     Its reason_not_to_announce() must be empty.
     """
-    main, device = alias.main, alias.carrier
+    main, device = alias.main, alias.device or alias.main
     assert main is not None
     assert device is not None
     return Claim(alias.name, main, device.name, alias.kind, alias.family, alias.address, policy)

@@ -9,6 +9,7 @@ from netalias.cli import number as number_of
 from netalias.cli.changes import check_line
 from netalias.cli.output import complain, explain, tell
 from netalias.model.listing import rest
+from netalias.plan import steps_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def executed(
     def done(items: list[Difference]) -> None:
         if made is not None:
             made.take(items)
-        tell(options, [step for item in items for step in item.plan.steps])
+        tell(options, steps_of(items))
 
     work.tell = done
     work.run(parsed)

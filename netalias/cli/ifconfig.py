@@ -98,6 +98,11 @@ def _alias(program: str, options: list[str], words: list[str]) -> int:
 
     if not words[1:] and not words[0].endswith("-"):
         alias = _find(words[0])
+        if alias.hidden is not None:
+            raise errors.StateError(
+                f"{words[0]}: an ifconfig finds no label on a hidden device",
+                f"netalias {words[0]}",
+            )
         name = words[0] if alias.device is None else alias.device.name
         return _show(program, options, [name])
     command = parse(words, inet_address)
@@ -109,7 +114,7 @@ def _alias(program: str, options: list[str], words: list[str]) -> int:
     alias = _find(words[0])
     if alias.device is None:
         what = " ".join(command.device)
-        raise errors.StateError(f"{words[0]}: a label has no device of its own: {what}")
+        raise errors.StateError(f"{words[0]}: a {alias.kind} has no device of its own: {what}")
     return _hand_over(program, [*options, alias.device.name, *command.device])
 
 

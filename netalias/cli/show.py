@@ -144,7 +144,10 @@ def _list(
     else:
         columns = rows.BRIEF if options.brief else rows.COLUMNS
         headings = [heading for heading, _ in columns]
-        texts = rows.rows(aliases, registry, columns)
+        work = rows.rows
+        if any(alias.hidden for alias in aliases):
+            from netalias.views.folded import folded as work
+        texts = work(aliases, registry, columns)
         texts += [published.row(one, headings) for one in others]
         _table(options, headings, texts)
     return errors.STATUS_OK

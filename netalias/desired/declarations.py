@@ -25,6 +25,7 @@ from netalias.desired import ranges
 from netalias.desired.blocks import LEAST, MULTICAST, Block, Run, alike, columns
 from netalias.desired.lines import column, pieces, words_of
 from netalias.families import BUILTIN_WORDS
+from netalias.kinds import DEVICELESS
 from netalias.model import RANDOM_MAC, names
 from netalias.model.names import SLOT_MAX, AliasName
 
@@ -49,8 +50,6 @@ DEFAULT_WORDS = (
     "prefixlen", "source", "up",
 )  # fmt: skip
 """Words that may follow ``defaults``: all but those that belong to a single alias."""
-WITHOUT_MTU = "label"
-"""Kind whose aliases have no MTU of their own."""
 SHOWN = 400
 """Longest error text in characters: a line may have a megabyte."""
 MOST = 200_000
@@ -491,7 +490,7 @@ def _fill(wish: Wish, usual: Wish) -> None:
         wish.deprecated = wish.deprecated or (usual.deprecated and not wish.source)
     if not wish.deprecated:
         wish.source = wish.source or usual.source
-    if usual.mtu and not wish.mtu and wish.kind != WITHOUT_MTU:
+    if usual.mtu and not wish.mtu and wish.kind not in DEVICELESS:
         wish.mtu, wish.lenient = usual.mtu, True
 
 

@@ -24,7 +24,8 @@ WITH_ADDRESS = {
 """Subjects that a new address resets."""
 OF_FAMILY = {"optimistic"}
 """Subjects that an address of another family cannot have."""
-OF_DEVICE = {"label": {"gateway", "hw", "linklocal", "mtu"}, "ipvlan": {"hw"}}
+WITHOUT = {"gateway", "hw", "linklocal", "mtu"}
+OF_DEVICE = {"label": WITHOUT, "shard": WITHOUT, "ipvlan": {"hw"}}
 """Kind: subjects that an alias of it cannot have."""
 ATTRIBUTES = {"deprecated": ("deprecated", "source"), "pointopoint": ()}
 """Subject: the attributes of a Wish that it sets, where they have other names."""

@@ -445,6 +445,10 @@ class Engine:
             from netalias.plan.order import keep_secondaries
 
             keep_secondaries([result], observed.snapshot)
+        if alias is not None and alias.hidden is not None and result.steps:
+            from netalias.plan.deserted import shrink
+
+            shrink([result], observed.snapshot)
         if concerns_sysctls(result, observed):
             if observed.partial:
                 return None
@@ -784,9 +788,10 @@ def _run(
         return
     # The owner of a step is the number of its item, so that each item is undone by itself.
     for number, item in enumerate(items):
-        for step in (*item.plan.steps, *item.plan.fallback):
+        for step in (*item.plan.before, *item.plan.steps, *item.plan.fallback):
             step.owner = 0 if atomic else number
-    steps = [step for item in items for step in item.plan.steps]
+    before = {id(step): step for item in items for step in item.plan.before}
+    steps = [*before.values(), *(step for item in items for step in item.plan.steps)]
     settled = session.hand_over if session is not None else None
     try:
         failures = kernel.apply(

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 KINDS = ("macvlan", "ipvlan")
 """Kinds that a main device has only one of."""
-WITH_LABELS = (*KINDS, "label")
+SHARD = "shard"
+WITH_LABELS = (*KINDS, "label", SHARD)
 """Kinds of aliases that need nothing of other main devices."""
 
 
@@ -88,6 +89,7 @@ def _modest(wish: Wish) -> bool:
     if wish.delete:
         return True
     host = wish.prefixlen is None or (wish.type is not None and wish.prefixlen == wish.type.bits)
+    host = host or wish.kind == SHARD  # which brings no network
     return (
         host
         and wish.kind in ("", AUTO, *WITH_LABELS)
@@ -105,9 +107,19 @@ def _suffices(observed: Observed, wish: Wish, complete: bool) -> bool:
     if any(device is not (alias.device if alias else None) for device in named if device):
         return False
     beside = [one for one in observed.aliases if one.main is main and one is not alias]
+    now = alias.kind if alias is not None else wish.kind
+    if SHARD in (now, wish.kind):
+        return any(one.kind == SHARD for one in beside) and _stays(wish, alias, main)
     if not complete and not any(one.kind in KINDS for one in beside):
         return False  # what else stands on the main device is unknown
     return alias is None or (_whole(alias, main) and len(observed.by_name[alias.name]) == 1)
+
+
+def _stays(wish: Wish, alias: Alias | None, main: Device) -> bool:
+    """Whether a shard is new, or whole and stays one."""
+    if alias is None:
+        return True
+    return _whole(alias, main) and wish.kind in ("", AUTO, SHARD) and alias.kind == SHARD
 
 
 def _plain(main: Device, observed: Observed) -> bool:

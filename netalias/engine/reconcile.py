@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netalias.kernel import Failure, Kernel
     from netalias.model import Alias, Snapshot
     from netalias.observed import Observed
+    from netalias.plan import Plan
     from netalias.plan.compare import Conflicts
 
 FEW = 128
@@ -279,6 +280,10 @@ def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outc
     diff = Diff(observed)
     diff.items = [removal(alias, observed) for alias in aliases]
     arrange(diff.items, observed.snapshot)
+    if any(alias.hidden is not None for alias in aliases):
+        from netalias.plan.deserted import shrink
+
+        shrink([item.plan for item in diff.items], observed.snapshot)
     diff.items += _leftovers(engine, observed, diff.items)
     diff.items += engine.sysctls(observed, [item.plan for item in diff.items])
     return carry_out(engine, Prepared(diff))
@@ -410,6 +415,11 @@ def _wrong_among(
     sysctls = [item for item in items if item.sysctl_change is not None]
     texts = [item.name.main for item in sysctls]
     texts += [text for name in wanted for text in (name.main, names.primary(name), str(name))]
+    held = [item.name for item in items if _has_hidden(item.plan)]
+    if held:
+        from netalias.model.hidden import device_of
+
+        texts += map(device_of, held)
     snapshot = engine.kernel.part(dict.fromkeys(texts))
     undone = [item for item in sysctls if not _is_set(item, snapshot)]
     _drop_others(snapshot, set(texts), items)
@@ -423,6 +433,11 @@ def _wrong_among(
         for item in again.items
         if (_object(item) in removed if item.sign == REMOVED else item.name in wanted)
     ]
+
+
+def _has_hidden(plan: Plan) -> bool:
+    """Whether a plan is about a shard, or the hidden device of some."""
+    return plan.kind == "shard" or (plan.alias is not None and plan.alias.kind == "shard")
 
 
 def _is_set(item: Difference, snapshot: Snapshot) -> bool:

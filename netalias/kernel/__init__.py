@@ -108,11 +108,12 @@ class Kernel:
         """What a change of one alias may depend on, and whether all devices are in it; None where
         snapshot() is as quick, or has to be asked. Call it inside the namespace.
 
-        Where there are many devices: those that ``name.main``, *name* and its primary name stand
-        for; another device on the main device with the mark *group* (one with an IPv4 address, if
-        the first ones are not without); a device that has the packed address *local* (an IPv4
-        address on a device that is down is not found); and the addresses of these. Where there are
-        many addresses on the main device, hosts with labels of other aliases may be left out.
+        Where there are many devices: those that ``name.main``, *name*, its primary name and that of
+        its hidden device stand for; another hidden device, if that one has no addresses; another
+        device on the main device with the mark *group* (one with an IPv4 address, if the first ones
+        are not without); a device that has the packed address *local* (an IPv4 address on a device
+        that is down is not found); and the addresses of these. Where there are many addresses on
+        the main device, hosts with labels of other aliases may be left out.
         """
         return None
 

@@ -86,7 +86,11 @@ def portions(batches: Iterable[list[Step]], most: int) -> list[list[Step]]:
 def inverses(done: Sequence[Step]) -> list[tuple[Step, Step | None]]:
     """The steps that undo *done*, the last one first, each with the one that it undoes."""
     found: list[tuple[Step, Step | None]] = []
-    made = {(step.owner, step.device) for step in done if isinstance(step.inverse(), DelLink)}
+    made = {
+        (step.owner, step.device)
+        for step in done
+        if isinstance(step, CreateLink) and not step.shared
+    }
     for step in reversed(done):
         inverse = step.inverse()
         if inverse is None:
@@ -152,6 +156,8 @@ class Proof:
         steps: list[Step] = []
         for step, undone in pairs:
             found = self._undoing(step, undone)
+            if found is not None and _is_shared(found) and not self._is_deserted(found, batch):
+                continue
             if found is not None:
                 around = self._promotion(found, batch)
                 steps += [*around[:1], found, *around[1:]]
@@ -172,7 +178,7 @@ class Proof:
                 self._set |= {(step.index, key): value for key, value in (step.conf or {}).items()}
         about = [step for step in batch if step.index >= 0]
         wanted = {name for step in about for name in (step.device, self._name(step))}
-        entries = any(step.touches in ENTRIES for step in batch)
+        entries = any(step.touches in ENTRIES or _is_shared(step) for step in batch)
         self._fresh = self._kernel.reread(wanted, addresses=entries)
         if any(step.touches == "proxy" for step in batch):
             self._proxies = {(one.index, one.local): one for one in self._kernel.proxies()}
@@ -210,13 +216,17 @@ class Proof:
         made, index = self._made.get(step.device), self._kernel.made(step.device)
         if made is not None and (device.group, device.kind) != (made.group, made.kind):
             return False
-        named = names.agree(device.name, device.altnames, device.ifalias)
-        return named and index in (0, device.index)
+        return _is_named(device) and index in (0, device.index)
 
     def _link_is_marked(self, step: DelLink, device: Device) -> bool:
-        return device.group == step.group and names.agree(
-            device.name, device.altnames, device.ifalias
-        )
+        if device.group != step.group or not _is_named(device):
+            return False
+        return not step.shared or self._goes_alone(device, self._seen.on(device.index))
+
+    def _goes_alone(self, device: Device, leaving: Iterable[Address]) -> bool:
+        """Whether a hidden device has no addresses but those that are *leaving*."""
+        known = {entry.local for entry in leaving}
+        return all(entry.local in known for entry in self._fresh.on(device.index))
 
     def _sysctls_are_alike(self, step: SetLink, device: Device) -> bool:
         """Whether nobody has set a sysctl that the step is to change."""
@@ -302,12 +312,19 @@ class Proof:
         holds = _UNDOES.get(step.touches)
         return step if holds is None or holds(self, step, device, undone) else None
 
+    def _is_deserted(self, step: Step, batch: Sequence[Step]) -> bool:
+        """Whether *batch* removes all addresses of a hidden device that this run has made: other
+        owners may have put theirs there."""
+        device = self._device(step)
+        mine = (one for one in batch if isinstance(one, DelAddress) and one.device == step.device)
+        return device is not None and self._goes_alone(device, [one.address for one in mine])
+
     def _is_made(self, step: DelLink, device: Device) -> bool:
         """Whether this run has made a device."""
         known = self._seen.devices.get(device.index)
         if known is not None and known.name == device.name and not self._is_gone(device):
             return False
-        return self._link_is_marked(step, device)
+        return device.group == step.group and _is_named(device)
 
     def _is_gone(self, device: Device) -> bool:
         """Whether this run has deleted the device that had this index."""
@@ -375,9 +392,21 @@ _UNDOES: dict[str, Callable[[Proof, Any, Device, Step | None], bool]] = {
 
 def _has_slot(device: Device, wanted: Address) -> bool:
     """Whether more than the protocol would mark an address: its label or metric, or its device."""
-    if ":" in wanted.label or wanted.metric:
+    return ":" in wanted.label or bool(wanted.metric) or _is_named(device)
+
+
+def _is_named(device: Device) -> bool:
+    """Whether the names of a device with our mark are those of one alias, or it is hidden."""
+    if names.agree(device.name, device.altnames, device.ifalias):
         return True
-    return names.agree(device.name, device.altnames, device.ifalias)
+    from netalias.model.hidden import main_of
+
+    return bool(main_of(device.name, device.ifalias))
+
+
+def _is_shared(step: Step) -> bool:
+    """Whether a step deletes a hidden device, which other owners use too."""
+    return isinstance(step, DelLink) and step.shared
 
 
 def _find(entries: Iterable[Address], wanted: Address) -> Address | None:

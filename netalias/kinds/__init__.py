@@ -13,6 +13,8 @@ from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netalias.families import AliasType
     from netalias.model import Address, Device, Snapshot
     from netalias.model.steps import Step
@@ -32,11 +34,14 @@ KINDS = {
     "ipvlan": "Ipvlan",
     "dummy": "Dummy",
     "label": "Label",
+    "shard": "Shard",
 }
 """Name of a kind: its class in the module of that name."""
 
-UNLINKED = ("dummy",)
+UNLINKED = ("dummy", "shard")
 """Kinds without a lower device (IFLA_LINK): their names tell the main device."""
+DEVICELESS = ("label", "shard")
+"""Kinds whose alias has no device of its own, so no MTU and no MAC."""
 
 AUTO = "auto"
 SIBLINGS = {"macvlan": ("macvlan", "macvtap"), "ipvlan": ("ipvlan", "ipvtap")}
@@ -79,16 +84,19 @@ class Goal:
     ``device`` is the primary name of a new device.
     ``former`` is the ifindex that a new device gets if that is free, 0 for any.
     ``gateway`` is packed, empty for none; ``linklocal``: the device is to have a link-local
-    address.
+    address. ``hidden`` is the hidden device of a shard, or None; ``before`` are the steps of all
+    its shards, which make it.
     """
 
     __slots__ = (
         "address",
+        "before",
         "device",
         "entry",
         "former",
         "gateway",
         "group",
+        "hidden",
         "lease",
         "lenient",
         "linklocal",
@@ -143,6 +151,8 @@ class Goal:
         self.former = former
         self.gateway = gateway
         self.linklocal = linklocal
+        self.hidden: Device | None = None
+        self.before: Sequence[Step] = ()
 
     def record(self) -> str:
         """The ifalias text: ``netalias eth0:0``, then the address if the kernel does not always

@@ -26,16 +26,7 @@ class Label(Kind):
 
     def fit(self, goal: Goal) -> Goal:
         """Set the label of the entry; inside a network of the device it becomes a host address."""
-        if not goal.up:
-            raise errors.KindError(
-                f"{goal.name}: a label cannot be down", f"netalias {goal.name}- deletes it"
-            )
-        if goal.lenient:
-            goal.mtu = 0
-        if goal.mtu or goal.mac:
-            raise errors.KindError(
-                f"{goal.name}: a label has no MTU or MAC of its own", "hw and mtu need kind macvlan"
-            )
+        check(goal, self.name)
         entry = goal.entry
         if entry is None:
             raise errors.KindError(
@@ -49,11 +40,7 @@ class Label(Kind):
         else:
             entry.metric = MAGIC | goal.name.slot
         if entry.flags & IFA_F_NOPREFIXROUTE and not entry.peer:
-            # A host address is never a secondary: it outlives the other addresses of the network.
-            entry.metric = NOTED | entry.prefixlen << 16 | goal.name.slot
-            entry.prefixlen = goal.prefixlen = goal.type.bits
-            entry.flags &= ~IFA_F_NOPREFIXROUTE
-            entry.broadcast = b""
+            note(goal, entry)
         return goal
 
     def make(self, goal: Goal) -> list[Step]:
@@ -72,7 +59,7 @@ class Label(Kind):
         if not differs(present, goal.entry):
             return in_place(alias, goal)
         main = goal.main
-        phase = REMOVE if clashes(alias.entry, goal.entry, promote=True) else RETIRE
+        phase = phase_of(alias.entry, goal.entry)
         return [
             AddAddress(main.name, main.index, goal.entry),
             DelAddress(main.name, main.index, alias.entry, phase),
@@ -87,6 +74,34 @@ class Label(Kind):
             DelAddress(alias.main.name, alias.main.index, alias.entry, REMOVE),
             *_left_behind(alias.main, alias.entry, snapshot),
         ]
+
+
+def check(goal: Goal, kind: str) -> None:
+    """Raises KindError for a goal that needs a device of its own."""
+    if not goal.up:
+        raise errors.KindError(
+            f"{goal.name}: a {kind} cannot be down", f"netalias {goal.name}- deletes it"
+        )
+    if goal.lenient:
+        goal.mtu = 0
+    if goal.mtu or goal.mac:
+        raise errors.KindError(
+            f"{goal.name}: a {kind} has no MTU or MAC of its own", "hw and mtu need kind macvlan"
+        )
+
+
+def note(goal: Goal, entry: Address) -> None:
+    """Make a host address of *entry*, which notes the prefix length that was asked for. A host
+    address is never a secondary: it outlives the other addresses of the network."""
+    entry.metric = NOTED | entry.prefixlen << 16 | goal.name.slot
+    entry.prefixlen = goal.prefixlen = goal.type.bits
+    entry.flags &= ~IFA_F_NOPREFIXROUTE
+    entry.broadcast = b""
+
+
+def phase_of(present: Address, wanted: Address) -> int:
+    """The phase in which the *present* address is deleted for the *wanted* one."""
+    return REMOVE if clashes(present, wanted, promote=True) else RETIRE
 
 
 def _left_behind(

@@ -3,6 +3,7 @@
 ::
 
     names.py        the grammar of eth0:0, primary names, limits
+    hidden.py       hidden devices, which hold the addresses of shards
     prefix.py       network arithmetic on packed addresses
     steps.py        the effects of a plan as values
     commands.py     a step in the words of ip(8) and sysctl(8)
@@ -79,6 +80,8 @@ RANDOM_MAC = bytes(6)
 
 GROUP = 28257
 """Mark of netalias on devices (IFLA_GROUP): the letters "na"."""
+HIDDEN = 1
+"""Bit by which the group of hidden devices differs from the mark (hidden.py)."""
 MTU_INET6 = 1280
 """Least MTU of IPv6 (IPV6_MIN_MTU of linux/ipv6.h): below it a device loses its addresses."""
 SCRATCH = 0x10000
@@ -330,12 +333,13 @@ class Alias(Value):
     tells whether it has the mark of netalias; ``whole`` is False when an interrupted run left it
     half-made. ``lease`` is the lifetime of its address in seconds, 0 for infinite. ``sheltered``:
     it is an IPv6 label in a network that its main device has itself. ``gateway`` is that of its
-    device, packed, or empty; ``linklocal``: its device is to have a link-local address.
+    device, packed, or empty; ``linklocal``: its device is to have a link-local address. ``hidden``
+    is the device that has the address of a shard (hidden.py).
     """
 
     __slots__ = (
-        "address", "device", "entry", "family", "gateway", "kind", "lease", "linklocal", "main",
-        "name", "ours", "prefixlen", "sheltered", "whole",
+        "address", "device", "entry", "family", "gateway", "hidden", "kind", "lease", "linklocal",
+        "main", "name", "ours", "prefixlen", "sheltered", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -355,6 +359,7 @@ class Alias(Value):
         sheltered: bool = False,
         gateway: bytes = b"",
         linklocal: bool = False,
+        hidden: Device | None = None,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -370,6 +375,7 @@ class Alias(Value):
         self.sheltered = sheltered
         self.gateway = gateway
         self.linklocal = linklocal
+        self.hidden = hidden
 
     @property
     def asked(self) -> int:
@@ -378,12 +384,15 @@ class Alias(Value):
 
     @property
     def carrier(self) -> Device | None:
-        """The device that has the address: its own, or for a label the main device."""
-        return self.device or self.main
+        """The device that has the address: its own, a hidden one, or for a label the main
+        device."""
+        return self.device or self.hidden or self.main
 
     @property
     def up(self) -> bool:
-        """Whether the device that carries the address is up."""
+        """Whether the device that carries the address is up; for a shard the main device, too."""
+        if self.hidden is not None and (self.main is None or not self.main.up):
+            return False
         return self.carrier is not None and self.carrier.up
 
     @property

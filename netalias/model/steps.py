@@ -73,11 +73,13 @@ class CreateLink(Step):
     ``kind`` is IFLA_INFO_KIND, ``mode`` its mode or -1, ``link`` and ``below`` are index and name
     of the lower device or 0 and empty, ``mac`` is empty for one of the kernel's choice, ``mtu`` 0
     for the default; ``master`` and ``inside`` are index and name of the VRF that it joins, or 0 and
-    empty. ``former`` is the ifindex that it gets if that is free, 0 for any.
+    empty. ``former`` is the ifindex that it gets if that is free, 0 for any. ``shared``: it stays
+    as long as another owner has an address on it.
     """
 
     __slots__ = (
         "below", "former", "group", "inside", "kind", "link", "mac", "master", "mode", "mtu",
+        "shared",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +96,7 @@ class CreateLink(Step):
         master: int = 0,
         inside: str = "",
         former: int = 0,
+        shared: bool = False,
     ) -> None:
         super().__init__(device, 0, CREATE)
         self.kind = kind
@@ -106,9 +109,10 @@ class CreateLink(Step):
         self.master = master
         self.inside = inside
         self.former = former
+        self.shared = shared
 
     def inverse(self) -> Step:
-        return DelLink(self.device, self.index, self.group)
+        return DelLink(self.device, self.index, self.group, shared=self.shared)
 
     def barred(self, errno: int) -> bool:
         """Whether a refusal with *errno* may be due to ``former``: a device has that index."""
@@ -121,14 +125,16 @@ class CreateLink(Step):
 
 
 class DelLink(Step):
-    """RTM_DELLINK by index; ``group`` is the mark that the planner saw on the device."""
+    """RTM_DELLINK by index; ``group`` is the mark that the planner saw on the device. ``shared``:
+    it must have no other addresses by now than those that were planned to go with it."""
 
-    __slots__ = ("group",)
+    __slots__ = ("group", "shared")
     touches = "link"
 
-    def __init__(self, device: str, index: int, group: int) -> None:
+    def __init__(self, device: str, index: int, group: int, *, shared: bool = False) -> None:
         super().__init__(device, index, REMOVE)
         self.group = group
+        self.shared = shared
 
 
 class AddAltname(Step):

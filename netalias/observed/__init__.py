@@ -18,6 +18,7 @@ from netalias.model import (
     AF_INET,
     FOREVER,
     GROUP,
+    HIDDEN,
     PROTOCOL,
     RT_SCOPE_LINK,
     SCRATCH,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from netalias.families import Registry
     from netalias.model import Address, Alias, Device, Snapshot
+    from netalias.model.steps import Step
     from netalias.observed.outlets import Outlets
 
     Taken = dict[bytes, AliasName | None]
@@ -59,11 +61,14 @@ class Observed:
     one (plan/routes.py). ``lost`` holds id() of the addresses whose connected route somebody has
     deleted (plan/connected.py). ``long_named`` are the main devices whose aliases with names over
     15 bytes a plan has warned of. ``partial``: *snapshot* holds only what one alias depends on.
+    ``shared`` holds the steps that make hidden devices by primary name, and networks of shards that
+    were looked at (plan/shards.py).
     """
 
     __slots__ = (
         "_choose", "_find_former", "_former", "_found", "_macs", "_outlets", "_own", "_taken",
-        "able", "aliases", "by_name", "group", "long_named", "lost", "registry", "snapshot",
+        "able", "aliases", "by_name", "group", "long_named", "lost", "registry", "shared",
+        "snapshot",
     )  # fmt: skip
 
     hands_over = True
@@ -88,6 +93,7 @@ class Observed:
         self._find_former: Former | None = None
         self._taken: Taken | None = None
         self.long_named: set[str] = set()
+        self.shared: dict[str, list[Step]] = {}
         self._outlets = outlets
         self._found: Outlets | None = None
         self.snapshot = snapshot
@@ -150,6 +156,11 @@ class Observed:
             raise errors.BadName(
                 f"{name}: {name.main} is an alias, and an alias cannot have aliases"
             )
+        if device.group ^ HIDDEN == self.group:
+            from netalias.model import hidden
+
+            if hidden.owner(device, self.group):
+                raise errors.BadName(f"{name}: {name.main} holds the addresses of shards")
         return device
 
     def find(self, name: AliasName) -> Alias | None:
@@ -390,16 +401,18 @@ def ordered(aliases: Iterable[Alias], snapshot: Snapshot) -> list[Alias]:
 
     Main devices come in the order of *snapshot*. Under each, aliases with a device come first, by
     ifindex, which grows with every creation; then labels in the given order, that of the address
-    list. Aliases without a main device come last, by name.
+    list, and shards by slot. Aliases without a main device come last, by name.
     """
     places = {index: place for place, index in enumerate(snapshot.devices)}
     last = len(places)
 
     def place_of(alias: Alias) -> int:
         # One number sorts several times faster than a tuple. An ifindex has 31 bits; a label
-        # gets the next bit, so that it comes after every device.
+        # gets the next bit, so that it comes after every device; a shard after every label.
         main = alias.main.index if alias.main is not None else 0
         index = alias.device.index if alias.device is not None else 1 << 31
+        if alias.hidden is not None:
+            index |= alias.name.slot + 1
         return places.get(main, last) << 32 | index
 
     found: list[Alias] = []

@@ -6,8 +6,10 @@ from netalias.kinds import MAGIC
 from netalias.model import (
     AF_INET,
     AF_INET6,
+    HIDDEN,
     IFA_F_DADFAILED,
     PROTOCOL,
+    SCRATCH,
     Alias,
     is_scratch,
     names,
@@ -23,12 +25,21 @@ if TYPE_CHECKING:
 
 
 def labels(snapshot: Snapshot, group: int) -> list[Alias]:
-    """The labels in *snapshot*, ours and foreign ones; *group* is the mark of alias devices."""
+    """The labels in *snapshot*, ours and foreign ones, and the shards; *group* is the mark of alias
+    devices."""
     found = []
+    beside = group ^ HIDDEN
     for index, entries in snapshot.addresses.items():
         main = snapshot.devices.get(index)
         if main is None or main.group == group or is_scratch(main.group, group):
             continue
+        if main.group & SCRATCH - 1 == beside:
+            from netalias.observed.shards import shards
+
+            own_shards = shards(main, entries, snapshot, group)
+            if own_shards is not None:
+                found += own_shards
+                continue
         own = own_networks(entries)
         for entry in entries:
             alias = _alias(entry, main)
@@ -86,9 +97,14 @@ def _alias(entry: Address, main: Device) -> Alias | None:
 
 
 def label_of(address: Address, device: Device) -> AliasName | None:
-    """The alias name of an address of a main device, if it is a label (kinds/label.py)."""
+    """The alias name of an address of a main device, if it is a label (kinds/label.py); of a hidden
+    device, if it is a shard."""
     name = _named(address, device)
-    return AliasName(device.name, name.slot) if name is not None else None
+    if name is None:
+        return None
+    from netalias.model.hidden import main_of
+
+    return AliasName(main_of(device.name, device.ifalias) or device.name, name.slot)
 
 
 def _named(address: Address, device: Device) -> AliasName | None:

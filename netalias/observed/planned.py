@@ -58,6 +58,7 @@ class Planned(Observed):
         self._former, self._find_former = observed._former, None
         self._taken = None
         self.long_named = set()
+        self.shared = {}
         self.registry = observed.registry
         self.group = observed.group
         self.by_name = observed.by_name

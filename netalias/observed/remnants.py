@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netalias.model import SCRATCH, is_scratch
+from netalias.model import HIDDEN, SCRATCH, is_scratch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 
 
 def is_marked(group: int, mark: int) -> bool:
-    """Whether devices of *group* have *mark*, also while they are being deleted together."""
-    return group == mark or bool(group & SCRATCH and is_scratch(group, mark))
+    """Whether devices of *group* have *mark*, or that of hidden devices, also while they are being
+    deleted together."""
+    if group in (mark, mark ^ HIDDEN):
+        return True
+    return bool(group & SCRATCH) and any(is_scratch(group, one) for one in (mark, mark ^ HIDDEN))
 
 
 def remnants(observed: Observed) -> list[Alias]:

@@ -7,7 +7,7 @@ re-addressed in place, and only an address creates an alias.
 from __future__ import annotations
 
 from netalias import errors, kinds
-from netalias.kinds import PORT_MASTERS, SIBLINGS, VRF, Goal
+from netalias.kinds import DEVICELESS, PORT_MASTERS, SIBLINGS, UNLINKED, VRF, Goal
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -23,7 +23,6 @@ from netalias.model import (
     RANDOM_MAC,
     RT_SCOPE_HOST,
     RT_SCOPE_UNIVERSE,
-    SCRATCH,
     Address,
     Snapshot,
     names,
@@ -72,10 +71,16 @@ class Plan:
     @property
     def all_steps(self) -> list[Step]:
         """The steps, including those of ``sysctls``, in the order of execution."""
-        if not self.sysctls:
+        if not (self.sysctls or self.before):
             return self.steps
-        steps = [*self.steps, *(step for one in self.sysctls for step in one.plan.steps)]
+        steps = [*self.before, *self.steps]
+        steps += (step for one in self.sysctls for step in one.plan.steps)
         return sorted(steps, key=lambda step: step.phase)
+
+    @property
+    def before(self) -> Sequence[Step]:
+        """The steps, shared with other plans, that make the hidden device of a shard."""
+        return self.goal.before if self.goal is not None and self.steps else ()
 
     @property
     def arrival(self) -> tuple[bool, bool]:
@@ -99,7 +104,7 @@ class Plan:
         """The primary name of the device that has the address of the goal afterwards; empty without
         one."""
         old, goal = self.alias, self.goal
-        if goal is None or self.kind == "label":
+        if goal is None or self.kind in DEVICELESS:
             return goal.main.name if goal is not None else ""
         if old is not None and old.device is not None and old.kind == self.kind:
             return old.device.name  # it may have been made when the main had another name
@@ -169,6 +174,8 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     if not (main.flags & IFF_UP or force) and not (
         result.alias and wish.up is False and not wish.address
     ):
+        from netalias.plan.refusals import main_down
+
         raise main_down(name, main)
     kind = _kind(wish, name, main, observed, result.alias)
     goal = _goal(wish, name, primary, kind, main, observed, result.alias)
@@ -185,6 +192,11 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     elif goal.mac == RANDOM_MAC:
         goal.mac = b""  # it has one
     result.goal, result.kind = goal, kind
+    if kind == "shard":
+        from netalias.plan.shards import place
+
+        noted = place(goal, observed)
+        result.notes += noted if result.alias is None else []
     linked = wish.linklocal or (result.alias is not None and result.alias.linklocal)
     if linked:
         from netalias.plan import linklocal
@@ -205,7 +217,7 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
             from netalias.plan.special import note
 
             result.notes += note(goal, observed)
-    if short and kind != "label" and (result.alias is None or result.alias.device is None):
+    if short and kind not in DEVICELESS and (result.alias is None or result.alias.device is None):
         from netalias.plan.notes import long_name
 
         result.notes += long_name(goal, short, observed)
@@ -238,13 +250,6 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     return _in_order(result)
 
 
-def main_down(name: AliasName, main: Device) -> errors.MainDown:
-    """The error for a main device that is down, as in Linux 2.0 (EIO)."""
-    return errors.MainDown(
-        f"{name}: main device {main.name} is down", f"ip link set {main.name} up, or --force"
-    )
-
-
 def protect(result: Plan, session: Callable[[], bytes], observed: Observed) -> None:
     """Raises StateError if *result* would take the address that *session* tells from its alias, if
     only for a moment: this SSH session uses it. Most plans take none, and do not ask."""
@@ -254,22 +259,11 @@ def protect(result: Plan, session: Callable[[], bytes], observed: Observed) -> N
     if goal is not None and goal.up and goal.address == alias.address and result.kind == alias.kind:
         return
     packed = session()
-    if packed and has(alias, packed, observed):
-        raise session_lost(alias.name)
+    if packed:
+        from netalias.plan.refusals import has, session_lost
 
-
-def has(alias: Alias, packed: bytes, observed: Observed) -> bool:
-    """Whether *alias* has this address."""
-    if alias.whole or alias.device is None:
-        return alias.address == packed
-    return any(entry.local == packed for entry in observed.snapshot.on(alias.device.index))
-
-
-def session_lost(name: AliasName) -> errors.StateError:
-    """The error for an alias whose address this SSH session uses."""
-    return errors.StateError(
-        f"{name}: this SSH session comes in over its address", "--force changes it all the same"
-    )
+        if has(alias, packed, observed):
+            raise session_lost(alias.name)
 
 
 def _hand_over(result: Plan, goal: Goal | None, observed: Observed) -> None:
@@ -331,7 +325,7 @@ def _kind(
         snapshot = without(alias, snapshot, main)
     if wished:
         kind, reason = wished, kinds.get(wished).refuse(main, snapshot)
-        if not reason and wished != "label":
+        if not reason and wished not in DEVICELESS:
             there = snapshot.carries(main, SIBLINGS.get(wished, ())) or observed.able(wished)
             reason = "" if there else "this kernel does not have it"
     else:
@@ -492,22 +486,9 @@ def _delete(wish: Wish, observed: Observed) -> Plan:
     name = names.AliasName(main.name, wish.name.slot) if main is not None else wish.name
     alias = observed.find(name)
     if alias is None:
-        device = observed.snapshot.device(name)
-        if device is not None and device.group & (SCRATCH - 1) == observed.group:
-            now = next((one.name for one in observed.aliases if one.device is device), None)
-            if now is None:
-                from netalias.plan.renamed import named_by_others
+        from netalias.plan.renamed import missing
 
-                raise named_by_others(name, name, device, observed)
-            raise errors.NoSuchDevice(f"{name}: it is called {now} now", f"netalias {now}-")
-        if device is not None:
-            raise errors.NotOurs(
-                f"{name}: {device.name} is a device that netalias did not make",
-                f"ip link del {device.name}",
-            )
-        if main is None:
-            raise errors.NoSuchDevice(f"{name}: there is no device {name.main}")
-        raise errors.NoSuchDevice(f"{name}: there is no such alias")
+        raise missing(name, main, observed)
     result = Plan(alias)
     if not alias.ours:
         from netalias.plan.notes import foreign
@@ -554,8 +535,8 @@ def concerns_sysctls(result: Plan, observed: Observed) -> bool:
 
 def _needs_sysctls(goal: Goal, kind: str, observed: Observed) -> bool:
     """Whether a new alias may need sysctls, or be affected by one that is set."""
-    if kind == "dummy" or goal.type.family != AF_INET:
-        return kind == "dummy"
+    if kind in UNLINKED or goal.type.family != AF_INET:
+        return kind == "dummy" or (kind == "shard" and not _accompanied(goal.main, kind, observed))
     if kind == "label":
         return _is_concerned(goal.main, goal.entry)
     if goal.main.arp_announce < 2 or (kind == "macvlan" and not goal.main.arp_ignore):
@@ -578,5 +559,6 @@ def _accompanied(main: Device, kind: str, observed: Observed, alias: Alias | Non
 
 
 def steps_of(items: Sequence[Difference]) -> list[Step]:
-    """The steps of all *items*."""
-    return [step for item in items for step in item.plan.steps]
+    """The steps of all *items*, those that several share once."""
+    shared = {id(step): step for item in items for step in item.plan.before}
+    return [*shared.values(), *(step for item in items for step in item.plan.steps)]

@@ -7,15 +7,16 @@ wish that cannot be planned is skipped, with its reason, and does not stop the o
 from __future__ import annotations
 
 from netalias import errors, kinds
-from netalias.model import Alias
+from netalias.model import HIDDEN, Alias
 from netalias.model.leases import RenewAddress, renewals
 from netalias.model.names import AliasName
 from netalias.observed.orphans import orphans
 from netalias.observed.planned import Planned
 from netalias.observed.remnants import remnants
-from netalias.plan import Difference, has, main_down, plan, session_lost
+from netalias.plan import Difference, plan
 from netalias.plan.diff import ADDED, CHANGED, Diff, Skipped, removal
 from netalias.plan.order import arrange
+from netalias.plan.refusals import has, main_down, session_lost
 from netalias.plan.unchanged import Unchanged, usual_mtu
 
 TYPE_CHECKING = False
@@ -128,7 +129,19 @@ class _Comparison:
         if leased:
             self.diff.renewals = renewals(leased, self._lengths())
         arrange(self.diff.items, self.observed.snapshot)
+        if removing and self._has_hidden():
+            from netalias.plan.deserted import empty, shrink
+
+            shrink([item.plan for item in self.diff.items], self.observed.snapshot)
+            names = (only, main.name) if main is not None else (only,) if only else ()
+            self.diff.items += empty(self.observed, self.diff.items, names)
         return self.diff
+
+    def _has_hidden(self) -> bool:
+        """Whether there may be hidden devices; without *removing* not all their addresses are
+        known."""
+        beside = self.observed.group ^ HIDDEN
+        return any(one.group == beside for one in self.observed.snapshot.devices.values())
 
     # First pass
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
+from netalias.kinds import DEVICELESS
 from netalias.model import PROTOCOL
 
 TYPE_CHECKING = False
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from netalias.kinds import Goal
     from netalias.model import Address
     from netalias.observed import Observed
+
+
+SHARD = "shard"
 
 
 def check(copies: Sequence[Address], goal: Goal, kind: str, observed: Observed) -> list[str]:
@@ -27,11 +31,14 @@ def check(copies: Sequence[Address], goal: Goal, kind: str, observed: Observed) 
                 f"{goal.name}: others have made this label", f"netalias adopt {goal.name}"
             )
     text = goal.type.format(goal.address)
-    for other in observed.aliases if kind == "label" else ():
+    for other in observed.aliases if kind in DEVICELESS else ():
         entry = other.entry
         if entry is None or other.device is not None or not other.ours or entry not in copies:
             continue
-        if entry.index == goal.main.index and entry.prefixlen == goal.prefixlen:
+        if other.kind == kind == SHARD and other.main is not goal.main:
+            continue
+        beside = other.kind == kind == SHARD or entry.index == goal.main.index
+        if beside and entry.prefixlen == goal.prefixlen:
             raise errors.AlreadyExists(f"{goal.name}: {text} belongs to {other.name} already")
     for entry in copies:
         if entry.index != goal.main.index or entry.protocol == PROTOCOL:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.desired.gateways import AUTO, NONE, Usual
+from netalias.kinds import DEVICELESS
 from netalias.kinds.device import CONF
 from netalias.model import AF_INET, AF_INET6, prefix
 from netalias.model.gateways import (
@@ -76,8 +77,8 @@ def choose(wish: Wish, goal: Goal, kind: str, alias: Alias | None, observed: Obs
 
 def _refusal(goal: Goal, kind: str) -> str:
     """The reason why an alias can have no gateway; empty where it can."""
-    if kind == "label":
-        return "a label has no device that a socket could be bound to"
+    if kind in DEVICELESS:
+        return f"a {kind} has no device that a socket could be bound to"
     if kind not in LINKED:
         return f"a {kind} has no link to a router"
     if goal.vrf is not None:

@@ -38,6 +38,7 @@ SHARED_MAC = "ipvlan"
 REFUSALS = {
     "label": "a label has no device; its main device has a link-local address",
     "dummy": "a dummy has no link",
+    "shard": "a shard has no device of its own",
 }
 """Kind: the reason why its aliases can have no link-local address."""
 

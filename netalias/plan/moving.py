@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOVED = ("label", "macvlan", "ipvlan")
 """Kinds that a main device may have instead of one another."""
 LABEL = "label"
+SHARD = "shard"
 
 
 class Moves:
@@ -92,6 +93,10 @@ def _mains(declared: Declarations, observed: Observed) -> list[Device]:
 def _choose(found: Moves, main: Device, observed: Observed, kind: str, *, named: bool) -> None:
     """Note the new kind of the aliases of *main*. Raises KindError where it is *named* and can have
     no such kind; else that is a note, but for devices that can only have labels."""
+    if kind == SHARD:
+        raise errors.KindError(
+            "kind shard: aliases are moved to one by one, in a file", "netalias reconcile"
+        )
     if kind:
         new, reason = kind, kinds.get(kind).refuse(main, observed.snapshot)
         reason = reason if reason and not _gives_way(kind, main, observed) else ""

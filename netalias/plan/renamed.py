@@ -4,7 +4,7 @@ devices that do not: those of others, and those that somebody has renamed."""
 from __future__ import annotations
 
 from netalias import errors
-from netalias.model import names
+from netalias.model import SCRATCH, names
 from netalias.model.renames import RenameLink
 from netalias.model.steps import REMOVE, AddAltname, DelAltname
 
@@ -46,6 +46,24 @@ def _rules(alias: Alias, device: Device, new: str, observed: Observed) -> list[S
         moved = Rule(new, rule.family, rule.table, rule.priority)
         steps += [DelRule(rule, REMOVE), AddRule(moved)]
     return steps
+
+
+def missing(name: AliasName, main: Device | None, observed: Observed) -> errors.NetaliasError:
+    """The error for an alias that is to be deleted and is not there; *main* is its main device."""
+    device = observed.snapshot.device(name)
+    if device is not None and device.group & (SCRATCH - 1) == observed.group:
+        now = next((one.name for one in observed.aliases if one.device is device), None)
+        if now is None:
+            return named_by_others(name, name, device, observed)
+        return errors.NoSuchDevice(f"{name}: it is called {now} now", f"netalias {now}-")
+    if device is not None:
+        return errors.NotOurs(
+            f"{name}: {device.name} is a device that netalias did not make",
+            f"ip link del {device.name}",
+        )
+    if main is None:
+        return errors.NoSuchDevice(f"{name}: there is no device {name.main}")
+    return errors.NoSuchDevice(f"{name}: there is no such alias")
 
 
 def named_by_others(

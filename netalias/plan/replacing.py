@@ -28,7 +28,7 @@ def without(alias: Alias, snapshot: Snapshot, main: Device) -> Snapshot:
 def inherit(goal: Goal, alias: Alias, kind: str) -> None:
     """Let a device of another kind inherit MTU and MAC of *alias*, unless they are the main's."""
     device = alias.device
-    if device is None or kind == "label":
+    if device is None or kind in kinds.DEVICELESS:
         return
     if device.mtu != goal.main.mtu:
         goal.mtu = goal.mtu or device.mtu

@@ -37,6 +37,7 @@ NEEDED = {"ipvlan": ASKS, "macvlan": {**ASKS, **ANSWERS}}
 arp_announce 2: send from the best address of the device; arp_ignore 1: answer only for addresses of
 the device itself."""
 LABEL = "label"
+SHARD = "shard"
 PROMOTE = "promote_secondaries"
 KEEPS = {PROMOTE: 1}
 """The value on the main device of a label that brings its network (inet_del_ifa)."""
@@ -134,6 +135,7 @@ class _Settlement:
         self.gone = {id(plan.alias) for plan in plans}
         self.going = {id(plan.alias.entry) for plan in plans if plan.alias is not None}
         self.reasons: dict[int, str] = {}
+        self.told: set[int] = set()
         self.changes: dict[int, dict[str, int]] = {}
 
     def settle(self) -> list[SysctlChange]:
@@ -240,6 +242,12 @@ class _Settlement:
     def _reason(self, main: Device) -> str:
         if self.common.get("arp_filter"):
             return "arp_filter of all is 1"
+        for alias in self._staying():
+            if alias.kind == SHARD and alias.main is main:
+                return f"the shard {alias.name} needs arp_ignore 0 on {main.name}"
+        for plan in self.plans:
+            if plan.kind == SHARD and plan.goal is not None and plan.goal.main is main:
+                return f"the shard {plan.goal.name} needs arp_ignore 0 on {main.name}"
         silent = list(self._silent())
         if not silent:
             return ""
@@ -262,7 +270,7 @@ class _Settlement:
                     yield entry
         for plan in self.plans:
             goal = plan.goal
-            if goal is None or goal.entry is None or plan.kind == "dummy":
+            if goal is None or goal.entry is None or plan.kind in UNLINKED:
                 continue  # a dummy has no link
             if goal.main is main and goal.type.family == AF_INET and goal.entry.networked:
                 yield goal.entry
@@ -299,6 +307,9 @@ class _Settlement:
             yield from self._flux(goal, kind)
         elif kind == "dummy":
             yield from self._dummy(goal)
+        elif kind == SHARD and goal.main.index not in self.told:
+            self.told.add(goal.main.index)
+            yield from self._unanswered(goal, goal.main)
         elif kind == "label" and goal.main.flags & IFF_LOOPBACK and goal.entry is not None:
             for main in self._around(goal.entry):
                 yield from self._unanswered(goal, main)

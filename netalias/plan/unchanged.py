@@ -16,7 +16,7 @@ def is_plain(wish: Wish) -> bool:
     """Whether a line asks for host addresses without a word that needs a closer look."""
     assert wish.type is not None
     return (
-        wish.prefixlen in (None, wish.type.bits)
+        (wish.prefixlen in (None, wish.type.bits) or wish.kind == "shard")
         and not wish.peer
         and not wish.broadcast
         and not wish.metric
@@ -33,7 +33,7 @@ class Unchanged:
     tells whether the line is simple enough for the test.
     """
 
-    __slots__ = ("bits", "family", "lease", "main", "plain", "recorded", "type", "wish")
+    __slots__ = ("bits", "family", "lease", "main", "noted", "plain", "recorded", "type", "wish")
 
     def __init__(self, wish: Wish, main: Device) -> None:
         assert wish.type is not None
@@ -44,6 +44,7 @@ class Unchanged:
         self.bits = wish.type.bits
         self.recorded = wish.type.recorded
         self.lease = wish.lease or 0
+        self.noted = 0 if wish.prefixlen in (None, self.bits) else wish.prefixlen
         self.plain = is_plain(wish)
 
     def holds(self, alias: Alias, slot: int, address: bytes) -> bool:
@@ -60,7 +61,7 @@ class Unchanged:
             or entry.local != address
             or entry.family != self.family
             or entry.prefixlen != self.bits
-            or entry.noted
+            or entry.noted != self.noted
             or entry.peer
             or entry.broadcast
             or entry.flags & IFA_F_NOPREFIXROUTE
@@ -71,7 +72,8 @@ class Unchanged:
             return False
         device = alias.device
         if device is None:
-            return entry.protocol == PROTOCOL and self._label(entry.label, slot)
+            raised = alias.hidden is None or alias.hidden.up
+            return raised and entry.protocol == PROTOCOL and self._label(entry.label, slot)
         return (
             not entry.metric
             and ":" not in entry.label

@@ -3,6 +3,7 @@
 ::
 
     detail.py       one alias in lines
+    folded.py       shards: one row for a run of slots
     table.py        a table drawn on a terminal (rich); progress.py its progress bar
     traffic.py      rates and totals for top
     columns.py      which columns a terminal has room for
@@ -76,7 +77,9 @@ def state(alias: Alias) -> str:
     """The state: ``up``, ``down`` or ``no-carrier``, and after commas anything unusual."""
     # On Linux 6.1 an ipvlan does not follow its main device down.
     below = alias.main if alias.kind in ("macvlan", "ipvlan") else None
-    words = [carried(alias.carrier, below)]
+    # What a hidden device has no share in is the carrier of its main device.
+    device = alias.main if alias.hidden is not None and alias.hidden.up else alias.carrier
+    words = [carried(device, below)]
     if alias.entry is not None:
         if alias.entry.flags & IFA_F_DADFAILED:
             words.append("dadfailed")
@@ -120,7 +123,7 @@ def _has_old_name(alias: Alias) -> bool:
 
 def mac(alias: Alias) -> str:
     """The MAC at which the alias is reached; "-" without one."""
-    device = alias.carrier
+    device = alias.device or alias.main
     return mac_text(device.mac) if device is not None and device.mac else NOTHING
 
 

@@ -19,7 +19,7 @@ def detail(alias: Alias, registry: Registry) -> list[str]:
     lines = [f"{alias.name}: kind {alias.kind} state {state(alias)}"]
     if device is not None:
         flags = ",".join(word for bit, word in FLAGS if device.flags & bit)
-        own = alias.device is not None
+        own = alias.device is not None or alias.hidden is not None
         on = f" link {alias.main.name}" if own and alias.main is not None else ""
         lines.append(f"device {device.name} index {device.index} <{flags}> mtu {device.mtu}{on}")
         lines.append(f"lladdr {mac(alias)} group {device.group}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from netalias.engine.connected import examine
 from netalias.engine.reconcile import Rules, mend, reconcile
 from netalias.errors import Conflict, MainDown, NoSuchDevice
+from netalias.kinds import DEVICELESS
 from netalias.observed import Observed
 from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
@@ -225,7 +226,7 @@ class Healing:
 def _leads(item: Difference, observed: Observed) -> bool:
     """Whether an alias is the first of its kind on its main device."""
     goal, kind = item.plan.goal, item.plan.kind
-    if item.sign != ADDED or goal is None or kind == "label":
+    if item.sign != ADDED or goal is None or kind in DEVICELESS:
         return False
     return not any(
         alias.ours and alias.main is goal.main and alias.kind == kind for alias in observed.aliases

@@ -10,6 +10,7 @@ from netalias.desired.index import DeclaredNames
 from netalias.kinds import KINDS, UNLINKED
 from netalias.model import AF_INET, FOREVER, GROUP, PROTOCOL, names
 from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK, ROUTE, RULE
+from netalias.model.hidden import SHARD, group_of, main_of
 from netalias.model.leases import same
 from netalias.model.names import AliasName
 from netalias.model.routes import connected
@@ -123,7 +124,12 @@ class Impact:
             self.affected.republish |= event.subject.address.family == AF_INET
         if event.what == "mac" and not own:
             self._readdressed(device)
-        if self._is_alias(device) or (event.what == "group" and event.old == self._group):
+        held = self._held(event, device) if event.what != ADDRESS else None
+        if held is not None:
+            self.affected.touched = True
+            if event.what not in (ARRIVAL, FLAG, CARRIER) or event.field == "UP":
+                self._mark(held, port_id)
+        elif self._is_alias(device) or (event.what == "group" and event.old == self._group):
             self.affected.touched = True
             self._mark(self._called(device, event), port_id)
             if event.what == ADDRESS and event.new is None:
@@ -148,6 +154,24 @@ class Impact:
 
     def _is_alias(self, device: Device) -> bool:
         return device.group == self._group and device.kind in KINDS
+
+    def _is_hidden(self, device: Device) -> str:
+        """The name of the main device of a hidden device; empty for any other one."""
+        if device.group != group_of(self._group):
+            return ""
+        return main_of(device.name, device.ifalias)
+
+    def _held(self, event: Event, device: Device) -> list[AliasName] | None:
+        """The declared shards of the device that an event is about; None unless it is a hidden one,
+        or was before."""
+        name = str(event.old) if event.what == "name" else device.name
+        group = event.old if event.what == "group" else device.group
+        text = "" if event.what == "ifalias" else device.ifalias
+        main = main_of(name, text) if group == group_of(self._group) else ""
+        if not main:
+            return None
+        first = int(name.rpartition("_s")[2]) * SHARD
+        return [AliasName(main, slot) for slot in range(first, first + SHARD)]
 
     def _mark(self, found: Iterable[AliasName], port_id: int) -> None:
         dirty = self.affected.dirty
@@ -177,7 +201,8 @@ class Impact:
         """An address of another device than an alias: a label, or an obstacle to a declared one."""
         address = event.subject.address
         slots = {one.slot for one in self._labels(event, device) if one is not None}
-        self._mark([AliasName(device.name, slot) for slot in slots], port_id)
+        main = self._is_hidden(device) or device.name
+        self._mark([AliasName(main, slot) for slot in slots], port_id)
         self._mark(self.wished.by_address.get(address.local, ()), port_id)
         self.affected.touched |= bool(slots)
         if address.protocol != PROTOCOL and event.field in ROUTING:
@@ -252,7 +277,7 @@ class Impact:
         thousands that are not up yet.
         """
         for device in list(self.state.devices()):
-            if not device.up and not self._is_alias(device):
+            if not (device.up or self._is_alias(device) or self._is_hidden(device)):
                 self._went_down(device)
 
     def _went_down(self, device: Device) -> None:
@@ -285,4 +310,4 @@ class Impact:
             or any(altname.startswith(begin) for altname in device.altnames)
             for device in self.state.devices()
             if self._is_alias(device)
-        )
+        ) or any(self._is_hidden(device) == main.name for device in self.state.devices())

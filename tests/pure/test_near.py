@@ -14,6 +14,7 @@ from netalias import errors
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, GROUP, Snapshot, names
 from netalias.model.commands import command
+from netalias.model.hidden import device_of, group_of
 from netalias.model.names import AliasName
 from netalias.model.steps import SetLink
 
@@ -37,6 +38,8 @@ WORDS = (
     "kind macvlan",
     "kind ipvlan",
     "kind dummy",
+    "kind shard",
+    "kind shard",
     "mtu 1400",
     "metric 7",
     "hw ether 02:00:00:00:00:07",
@@ -64,7 +67,8 @@ class Nearby(Memory):
             return None
         if self.crowd == "addresses":
             return without_others(world, main.index, name, local), True
-        named = (world.device(one) for one in (name.main, name, names.primary(name)))
+        wanted = (name.main, name, names.primary(name), device_of(name))
+        named = (world.device(one) for one in wanted)
         chosen = {device.index: device for device in named if device is not None}
         beside = [
             device
@@ -73,9 +77,11 @@ class Nearby(Memory):
             and device.index not in chosen
         ]
         beside.sort(key=lambda device: any(e.family == AF_INET for e in world.on(device.index)))
-        if not beside:
+        shards = [one for one in chosen.values() if one.group == group_of(group)]
+        if not beside and not any(world.on(one.index) for one in shards):
             return None
-        chosen[beside[-1].index] = beside[-1]
+        if beside:
+            chosen[beside[-1].index] = beside[-1]
         for device in world.devices.values():
             found = (entry for entry in world.on(device.index) if entry.local == local)
             if any(device.up or entry.family != AF_INET for entry in found):

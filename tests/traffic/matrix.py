@@ -19,6 +19,7 @@ OK, WARNED, REFUSED, NO_KIND, NO_DEVICE, NO_ROUTE, FAILED = (
 
 NO_DEVICE_WHY = {
     "label": "a label is no device",
+    "shard": "a shard is no device",
     "dummy": "a dummy is no way out: what is sent through it ends there",
 }
 

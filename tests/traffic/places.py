@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-KINDS = ("macvlan", "ipvlan", "dummy", "label")
+KINDS = ("macvlan", "ipvlan", "dummy", "label", "shard")
 RP_FILTER = (0, 1, 2)
 """On all, default and the main device."""
 ARP_IGNORE = (0, 1)

@@ -8,7 +8,7 @@ from command import Command, forget, ip_json, set_sysctl, wait_for_local_route, 
 from echo import Call
 from neighbours import Watch, table
 from places import FAR, HERE, MAIN, PEER, PLACES, ROUTER, SIBLINGS, STATIONS, Place
-from sentences import no_kind
+from sentences import NO_CARRIER, no_kind
 from support import Namespace, veth_pair
 from who_has import Asker, Ear
 
@@ -122,9 +122,10 @@ class Stage(Wires):
             if done.returncode:
                 self.refused.add(place)
         for name, address in SIBLINGS.values():
-            done = self.cli.run("-q", name, address, "kind", self.kind)
+            kind = "label" if self.kind == "shard" else self.kind  # which may be refused
+            done = self.cli.run("-q", name, address, "kind", kind)
             assert not done.returncode, done
-        for place in PLACES:
+        for place in (one for one in PLACES if one not in self.refused):
             wait_for_local_route(self.here, place.alias)
         for _, address in SIBLINGS.values():
             wait_for_local_route(self.here, address)
@@ -178,4 +179,5 @@ def lacking(kind: str) -> str:
         return ""
     with Wires() as wires:
         done = wires.cli.run("eth9:0", "10.0.0.5", "kind", kind)
-        return no_kind(kind) if no_kind(kind) in done.stderr else ""
+        reasons = (no_kind(kind), NO_CARRIER)
+        return next((one for one in reasons if one in done.stderr), "")

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from netalias.model.routes import Connected
     from netalias.model.steps import Step
 
-KINDS = ("macvlan", "ipvlan", "dummy", "veth", "bridge")
+KINDS = ("macvlan", "ipvlan", "dummy", "ifb", "veth", "bridge")
 
 ALTNAMES_MAX = 496
 """Altnames that fit the property list, whose size has 16 bits (rtnl_alt_ifname)."""

@@ -47,9 +47,10 @@ IF_OPER_UP = 6
 
 _INITIAL_FLAGS = {
     "dummy": IFF_BROADCAST | IFF_NOARP,
+    "ifb": IFF_BROADCAST | IFF_NOARP,
     "tun": IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST,
 }
-_UNKNOWN_STATE = ("dummy", "lo")
+_UNKNOWN_STATE = ("dummy", "ifb", "lo")
 
 
 class Node(Device):

@@ -188,7 +188,8 @@ class Netlink(Kernel):
 
         links = self.messages(head if entries else ())
         entries = entries or self.taken(codec.ALL_ADDRESSES) or []
-        return owners(self, links, self.messages(entries), local)
+        there = [data for data in entries if local in data]
+        return owners(self, links, self.messages(there), local)
 
     def _surveyed(self) -> tuple[list[bytes], list[bytes]]:
         """The datagrams of both dumps where there are many addresses; of the first one only, and

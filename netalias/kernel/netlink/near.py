@@ -10,15 +10,15 @@ from __future__ import annotations
 from _struct import Struct
 
 from netalias.kernel.netlink import codec
-from netalias.model import AF_INET, AF_INET6, Snapshot, names
+from netalias.model import AF_INET, AF_INET6, Snapshot, hidden, names
+from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from typing import Protocol
 
     from netalias.model import Address, Device
-    from netalias.model.names import AliasName
 
     class Asked(Protocol):
         """The Netlink, which imports this file."""
@@ -124,11 +124,24 @@ class Reading:
     def add_named(self) -> Device | None:
         """Add the devices that the names of the alias and its main device stand for; the latter."""
         name, main = self._name, None
-        for device in self._kernel.named((name.main, name, names.primary(name))):
+        wanted = (name.main, name, names.primary(name), hidden.device_of(name))
+        for device in self._kernel.named(wanted):
             self.add(device)
             if device.name == name.main:
                 main = device
         return main
+
+    def add_shards(self, group: int) -> bool:
+        """Add a hidden device of other slots, unless that of the alias has addresses already;
+        whether there is any with addresses."""
+        name, group = self._name, hidden.group_of(group)
+        beside = (slot for slot in (0, name.slot - hidden.SHARD) if slot >= 0)
+        others = [hidden.device_of(AliasName(name.main, slot)) for slot in beside]
+        found = [one for one in self._devices.values() if one.group == group]
+        for device in found or self._kernel.named(others):
+            if device.group == group and self.add(device):
+                return True
+        return False
 
     def add_companion(self, head: Sequence[bytes], main: Device, group: int) -> bool:
         """Add another device on *main* with the mark *group*, and go on until one has an IPv4
@@ -162,12 +175,17 @@ class Sieve:
     def __init__(self, name: AliasName, local: bytes) -> None:
         # The end of an IFA_LABEL: the main device may have had another name.
         self._label = b":%d\0" % name.slot
+        self._others: Collection[int] = ()
+        self._seen: set[int] = set()
         self._slot = SLOT.pack(name.slot)
         self._local = local or self._label
 
-    def entries(self, messages: Iterable[Message], index: int) -> list[Address] | None:
-        """The addresses of a dump, of the device *index* those that matter; None if the dump was
-        interrupted. Raises WireError."""
+    def entries(
+        self, messages: Iterable[Message], index: int, others: Collection[int] = ()
+    ) -> list[Address] | None:
+        """The addresses of a dump, of the main device *index* those that matter, of the hidden
+        devices *others* these and the first; None if the dump was interrupted. Raises WireError."""
+        self._others = others
         found = []
         for kind, flags, data, start, end in messages:
             if flags & codec.NLM_F_DUMP_INTR:
@@ -180,7 +198,10 @@ class Sieve:
         if end - start < codec.IFADDR.size:
             return True  # the reader says what is wrong
         family, length, _, _, where = codec.IFADDR.unpack_from(data, start)
-        if where != index or length != HOST.get(family):
+        if where in self._others and where not in self._seen:
+            self._seen.add(where)
+            return True
+        if (where != index and where not in self._seen) or length != HOST.get(family):
             return True
         if not PLAIN[family](data, start + codec.IFADDR.size):
             return True
@@ -216,7 +237,10 @@ def near(
     """The answer to Kernel.near() among many devices; *head* is the beginning of their list."""
     reading = Reading(kernel, name, local)
     main = reading.add_named()
-    if main is None or not reading.add_companion(head, main, group):
+    if main is None:
+        return None
+    beside = reading.add_companion(head, main, group)
+    if not (reading.add_shards(group) or beside):
         return None
     holder = at(kernel, _holder(kernel, local)) if local else None
     if holder is not None:
@@ -233,7 +257,13 @@ def sifted(
         return None
     devices = list(_devices(listed))
     main = next((device for device in devices if device.name == name.main), None)
-    found = Sieve(name, local).entries(addresses, main.index) if main is not None else None
+    own = hidden.device_of(name)
+    others = {
+        device.index
+        for device in devices
+        if device.name != own and hidden.main_of(device.name, device.ifalias) == name.main
+    }
+    found = Sieve(name, local).entries(addresses, main.index, others) if main is not None else None
     return Snapshot(devices, found) if found is not None else None
 
 
@@ -254,6 +284,8 @@ def owners(
         below = None
         if device is not None and not device.remote:
             below = found.get(device.link) or at(kernel, device.link)
+            main = hidden.main_of(device.name, device.ifalias)
+            below = next(iter(kernel.named([main])), None) if main else below
         found |= {one.index: one for one in (device, below) if one is not None}
     return Snapshot(found.values(), entries)
 

@@ -1,0 +1,62 @@
+"""Hidden devices: each holds the addresses of up to SHARD neighbouring slots of one main device.
+
+A hidden device has a primary name (device_of), a group of its own beside the mark of alias
+devices, and a record of its main device as its ifalias text: ``netalias eth0 shard``. Only all
+three together make it one of ours. The kernel does not link it to its main device.
+"""
+
+from __future__ import annotations
+
+from netalias.model import HIDDEN, is_scratch, names
+from netalias.model.names import RECORD, AliasName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.model import Device
+
+SHARD = 200
+"""Slots whose addresses share a hidden device: the kernel walks all addresses of a device for each
+that is added, and each device costs some too."""
+WORD = "shard"
+"""Last word of the record."""
+
+
+def device_of(name: AliasName) -> str:
+    """The primary name of the hidden device that has the address of a shard: ``eth0_s0`` for the
+    slots 0 to 199; abbreviated as names.primary() is."""
+    return names.beside(name.main, f"_s{name.slot // SHARD}")
+
+
+def group_of(mark: int) -> int:
+    """The group (IFLA_GROUP) of hidden devices where alias devices have *mark*."""
+    return mark ^ HIDDEN
+
+
+def record(main: str) -> str:
+    """The ifalias text of the hidden devices of a main device."""
+    return f"{RECORD} {main} {WORD}"
+
+
+def main_of(name: str, ifalias: str) -> str:
+    """The name of the main device that a hidden device with this primary name and ifalias text
+    belongs to; empty for any other device. An interrupted run may have left the text empty."""
+    head, _, digits = name.rpartition("_s")
+    number = names.number(digits, 3)
+    if number < 0:
+        return ""
+    words = ifalias.split()
+    if not words:
+        main = head
+    elif len(words) == 3 and (words[0], words[2]) == (RECORD, WORD):
+        main = words[1]
+    else:
+        return ""
+    return main if main and device_of(AliasName(main, number * SHARD)) == name else ""
+
+
+def owner(device: Device, mark: int) -> str:
+    """The name of the main device of a hidden device of ours; empty for any other device."""
+    group = group_of(mark)
+    if device.group != group and not is_scratch(device.group, group):
+        return ""
+    return main_of(device.name, device.ifalias)

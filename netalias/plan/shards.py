@@ -1,0 +1,100 @@
+"""Hidden devices of shards: which one an address goes to, when one is made, and removed. Pure."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.kinds.device import ADDRGEN_NONE, NO_INET6
+from netalias.kinds.shard import CARRIERS, carrier
+from netalias.model import hidden, prefix
+from netalias.model.shell import link
+from netalias.model.steps import (
+    QUIET,
+    RAISE,
+    SET,
+    CreateLink,
+    SetLink,
+)
+from netalias.plan.routes import covers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.kinds import Goal
+    from netalias.model import Device
+    from netalias.model.steps import Step
+    from netalias.observed import Observed
+
+KIND = "shard"
+
+
+def place(goal: Goal, observed: Observed) -> list[str]:
+    """Set the hidden device of *goal*, or the steps that make it; a note, once for each network,
+    where no route leads to that of the goal. Raises AlreadyExists, NotOurs where a device of others
+    has the name of the hidden device, KindError where the kernel can have none."""
+    goal.device = name = hidden.device_of(goal.name)
+    steps = observed.shared.get(name)
+    if steps is None:
+        device = observed.snapshot.device(name)
+        if device is not None and hidden.owner(device, observed.group) != goal.main.name:
+            raise _taken(name, device, goal)
+        steps = _completed(device, goal) if device is not None else _made(name, goal, observed)
+        observed.shared[name] = steps
+    goal.before = steps
+    goal.hidden = observed.snapshot.device(name)
+    return _unrouted(goal, observed) if goal.entry is not None and goal.entry.noted else []
+
+
+def _unrouted(goal: Goal, observed: Observed) -> list[str]:
+    assert goal.entry is not None
+    length, main = goal.entry.noted, goal.main
+    network = f"{goal.type.format(prefix.network(goal.address, length))}/{length}"
+    key = f"{main.name} {network}"
+    if key in observed.shared:
+        return []
+    observed.shared[key] = []
+    if any(covers(one, goal.entry) for one in observed.snapshot.on(main.index)):
+        return []
+    way = f"ip route add {network} dev {main.name} src {goal.type.format(goal.address)}"
+    return [f"{goal.name}: no route leads to {network}: a shard brings none ({way})"]
+
+
+def _taken(name: str, device: Device, goal: Goal) -> errors.StateError:
+    """The error for a device that has the *name* of a hidden one, and is none."""
+    recorded = device.name == name and bool(device.ifalias)
+    if recorded and hidden.main_of(name, device.ifalias) == goal.main.name:
+        return errors.NotOurs(
+            f"{goal.name}: somebody has taken {name} out of its group, so it is left alone",
+            f"ip link set {link(name)} group {hidden.group_of(goal.group)}",
+        )
+    return errors.AlreadyExists(
+        f"{goal.name}: {name} names the device {device.name}, which netalias did not make"
+    )
+
+
+def _made(name: str, goal: Goal, observed: Observed) -> list[Step]:
+    """The steps that make a hidden device. Raises KindError where the kernel has none."""
+    kind = carrier(observed.able)
+    if not kind:
+        raise errors.KindError(
+            f"{goal.name}: kind shard cannot serve: this kernel has neither"
+            f" {' nor '.join(CARRIERS)} devices"
+        )
+    created = CreateLink(name, kind, group=hidden.group_of(goal.group), shared=True)
+    if goal.vrf is not None:
+        created.master, created.inside = goal.vrf.index, goal.vrf.name
+    steps: list[Step] = [created]
+    if goal.main.inet6:
+        steps.append(SetLink(name, 0, QUIET, addrgen=ADDRGEN_NONE, tolerate=NO_INET6))
+    steps.append(SetLink(name, 0, SET, ifalias=hidden.record(goal.main.name)))
+    return [*steps, SetLink(name, 0, RAISE, up=True)]
+
+
+def _completed(device: Device, goal: Goal) -> list[Step]:
+    """The steps that complete one that an interrupted run has left, or that somebody has set
+    down."""
+    record = hidden.record(goal.main.name)
+    steps: list[Step] = []
+    if device.ifalias != record:
+        steps.append(SetLink(device.name, device.index, SET, ifalias=record))
+    if not device.up:
+        steps.append(SetLink(device.name, device.index, RAISE, up=True))
+    return steps
