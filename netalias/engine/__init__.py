@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netalias.kernel import Kernel
     from netalias.model import Alias, Snapshot
     from netalias.model.names import AliasName
+    from netalias.model.steps import Step
     from netalias.observed import Former, Observed
     from netalias.observed import Macs as ChooseMac
     from netalias.observed.outlets import Outlets
@@ -787,11 +788,15 @@ def _run(
     if not items:
         return
     # The owner of a step is the number of its item, so that each item is undone by itself.
+    shared: dict[int, Step] = {}  # those that make hidden devices
     for number, item in enumerate(items):
-        for step in (*item.plan.before, *item.plan.steps, *item.plan.fallback):
+        plan = item.plan
+        before = plan.goal.before if plan.goal is not None else ()
+        for step in (*before, *plan.steps, *plan.fallback):
             step.owner = 0 if atomic else number
-    before = {id(step): step for item in items for step in item.plan.before}
-    steps = [*before.values(), *(step for item in items for step in item.plan.steps)]
+        if before:
+            shared |= {id(step): step for step in before}
+    steps = [*shared.values(), *(step for item in items for step in item.plan.steps)]
     settled = session.hand_over if session is not None else None
     try:
         failures = kernel.apply(

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 def is_marked(group: int, mark: int) -> bool:
     """Whether devices of *group* have *mark*, or that of hidden devices, also while they are being
     deleted together."""
-    if group in (mark, mark ^ HIDDEN):
-        return True
-    return bool(group & SCRATCH) and any(is_scratch(group, one) for one in (mark, mark ^ HIDDEN))
+    marks = (mark, mark ^ HIDDEN)
+    return group in marks or (
+        group & SCRATCH > 0 and group & (SCRATCH | SCRATCH - 1) ^ SCRATCH in marks
+    )
 
 
 def remnants(observed: Observed) -> list[Alias]:

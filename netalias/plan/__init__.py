@@ -187,7 +187,7 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     goal = realisation.fit(goal)
     moves = result.alias is None or result.alias.address != goal.address
     special = moves and goal.type.family == AF_INET and _is_special(goal, observed)
-    if result.alias is None or result.alias.kind != kind:
+    if kind not in DEVICELESS and (result.alias is None or result.alias.kind != kind):
         _settle_device(goal, observed, realisation)
     elif goal.mac == RANDOM_MAC:
         goal.mac = b""  # it has one

@@ -129,19 +129,19 @@ class _Comparison:
         if leased:
             self.diff.renewals = renewals(leased, self._lengths())
         arrange(self.diff.items, self.observed.snapshot)
-        if removing and self._has_hidden():
-            from netalias.plan.deserted import empty, shrink
-
-            shrink([item.plan for item in self.diff.items], self.observed.snapshot)
-            names = (only, main.name) if main is not None else (only,) if only else ()
-            self.diff.items += empty(self.observed, self.diff.items, names)
+        for device in self.observed.snapshot.devices.values() if removing else ():
+            if device.group ^ HIDDEN == self.observed.group:
+                self._shrink(only, main)
+                break
         return self.diff
 
-    def _has_hidden(self) -> bool:
-        """Whether there may be hidden devices; without *removing* not all their addresses are
-        known."""
-        beside = self.observed.group ^ HIDDEN
-        return any(one.group == beside for one in self.observed.snapshot.devices.values())
+    def _shrink(self, only: str, main: Device | None) -> None:
+        """Let hidden devices go that are needed no more; their addresses must all be known."""
+        from netalias.plan.deserted import empty, shrink
+
+        shrink([item.plan for item in self.diff.items], self.observed.snapshot)
+        called = (only, main.name) if main is not None else (only,) if only else ()
+        self.diff.items += empty(self.observed, self.diff.items, called)
 
     # First pass
 

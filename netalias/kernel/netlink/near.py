@@ -132,16 +132,16 @@ class Reading:
         return main
 
     def add_shards(self, group: int) -> bool:
-        """Add a hidden device of other slots, unless that of the alias has addresses already;
-        whether there is any with addresses."""
+        """Add a hidden device of other slots, unless that of the alias has several addresses
+        already; whether there is any with addresses."""
         name, group = self._name, hidden.group_of(group)
         beside = (slot for slot in (0, name.slot - hidden.SHARD) if slot >= 0)
         others = [hidden.device_of(AliasName(name.main, slot)) for slot in beside]
-        found = [one for one in self._devices.values() if one.group == group]
-        for device in found or self._kernel.named(others):
-            if device.group == group and self.add(device):
-                return True
-        return False
+        own = [self.add(one) for one in self._devices.values() if one.group == group]
+        if any(len(entries) > 1 for entries in own):
+            return True
+        found = (one for one in self._kernel.named(others) if one.group == group)
+        return any(self.add(device) for device in found) or any(own)
 
     def add_companion(self, head: Sequence[bytes], main: Device, group: int) -> bool:
         """Add another device on *main* with the mark *group*, and go on until one has an IPv4
