@@ -13,6 +13,8 @@ from netalias import errors
 from netalias.kinds import PORT_MASTERS, Goal, Kind, differs, in_place
 from netalias.kinds.label import check, note, phase_of
 from netalias.model import AF_INET, Alias, names
+from netalias.model.hidden import group_of
+from netalias.model.renames import SetGroup
 from netalias.model.steps import RAISE, REMOVE, DelAddress, SetLink
 
 TYPE_CHECKING = False
@@ -82,8 +84,7 @@ class Shard(Kind):
         present = alias.entry.copy(metric=goal.entry.metric)
         device = alias.hidden
         if not moved and not differs(present, goal.entry):
-            raised = [] if device.up else [SetLink(device.name, device.index, RAISE, up=True)]
-            return [*raised, *in_place(alias, goal)]
+            return [*_restored(device, group_of(goal.group)), *in_place(alias, goal)]
         phase = REMOVE if moved else phase_of(alias.entry, goal.entry)
         return [
             *self.make(goal),
@@ -95,3 +96,14 @@ class Shard(Kind):
         assert alias.hidden is not None
         assert alias.entry is not None
         return [DelAddress(alias.hidden.name, alias.hidden.index, alias.entry, REMOVE)]
+
+
+def _restored(device: Device, group: int) -> list[Step]:
+    """The steps for a hidden device that somebody has set down, or that an interrupted run was
+    about to delete. The plans of all its shards have them: any of these may be the only one."""
+    steps: list[Step] = []
+    if device.group != group:
+        steps.append(SetGroup(device.name, device.index, group))
+    if not device.up:
+        steps.append(SetLink(device.name, device.index, RAISE, up=True))
+    return steps

@@ -7,7 +7,7 @@ wish that cannot be planned is skipped, with its reason, and does not stop the o
 from __future__ import annotations
 
 from netalias import errors, kinds
-from netalias.model import HIDDEN, Alias
+from netalias.model import HIDDEN, SCRATCH, Alias
 from netalias.model.leases import RenewAddress, renewals
 from netalias.model.names import AliasName
 from netalias.observed.orphans import orphans
@@ -130,7 +130,7 @@ class _Comparison:
             self.diff.renewals = renewals(leased, self._lengths())
         arrange(self.diff.items, self.observed.snapshot)
         for device in self.observed.snapshot.devices.values() if removing else ():
-            if device.group ^ HIDDEN == self.observed.group:
+            if device.group & (SCRATCH - 1) ^ HIDDEN == self.observed.group:
                 self._shrink(only, main)
                 break
         return self.diff

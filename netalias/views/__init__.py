@@ -116,7 +116,7 @@ def _lost(alias: Alias) -> bool:
 def _has_old_name(alias: Alias) -> bool:
     """Whether the alias bears a former name of its main device."""
     if alias.device is None:
-        return True
+        return alias.entry is None or alias.entry.label != alias.name
     others = [altname for altname in alias.device.altnames if altname != str(alias.name)]
     return any(names.split(altname) is not None for altname in others)
 

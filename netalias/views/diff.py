@@ -248,7 +248,8 @@ def _name(alias: Alias) -> str:
     if alias.whole:
         return str(alias.name)
     if alias.device is None:
-        return alias.entry.label if alias.entry is not None else NOTHING
+        label = alias.entry.label if alias.entry is not None else NOTHING
+        return "half-made" if label == alias.name else label
     texts = [name for name in alias.device.altnames if ":" in name]
     if str(alias.name) in texts:
         return str(alias.name)

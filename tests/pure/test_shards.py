@@ -14,7 +14,7 @@ from netalias.desired.export import lines
 from netalias.engine.batch import Batch, parse_command
 from netalias.engine.reconcile import Rules, carry_out, check_rails, prepare
 from netalias.kernel.memory import Memory
-from netalias.model import GROUP, PROTOCOL, Address, hidden
+from netalias.model import GROUP, PROTOCOL, SCRATCH, Address, hidden
 from netalias.model.commands import command
 from netalias.model.renames import SetGroup
 from netalias.model.steps import AddAddress, CreateLink, DelLink, SetLink, Step
@@ -204,6 +204,22 @@ def test_a_hidden_device_that_is_down_is_raised(stage: Declared) -> None:
     ]
     stage.reconcile("eth0:5 10.10.0.5 kind shard\n")
     assert stage.device("eth0_s0").up
+
+
+def test_an_interrupted_deletion_is_taken_back(stage: Declared) -> None:
+    """A killed run has left a device in the group that was about to go."""
+    text = "eth0:5 10.10.0.5 kind shard\n"
+    stage.reconcile(text)
+    scratch = HIDDEN | SCRATCH | 5 << 17
+    stage.kernel.apply([SetGroup("eth0_s0", stage.device("eth0_s0").index, scratch)])
+    (alias,) = stage.engine.observe().aliases
+    assert (alias.kind, state_of(alias)) == ("shard", "up,half-made")
+    assert stage.lines(text) == ["~ eth0:5 10.10.0.5/32 name half-made -> eth0:5"]
+    stage.reconcile(text)
+    assert stage.device("eth0_s0").group == HIDDEN
+    stage.kernel.apply([SetGroup("eth0_s0", stage.device("eth0_s0").index, scratch)])
+    stage.reconcile("")
+    assert not stage.has("eth0_s0")
 
 
 # Thousands ------------------------------------------------------------------------------------

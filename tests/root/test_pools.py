@@ -160,7 +160,10 @@ def test_a_main_device_that_goes_away(cli: Command, pool: Path, tmp_path: Path) 
 def test_little_is_read_for_one(shards: Command) -> None:
     """A command reads the devices of its slot, not all."""
     shards.run("-q", "reconcile", "-", input="eth9:0-9999 10.10.0.0/16+ kind shard\n")
+    shards.silent("eth9:30000", "10.11.0.3", "kind", "shard")
     for text in (
+        "eth9:30000 10.11.0.4",
+        "eth9:30000-",
         "eth9:77 10.11.0.1",
         "eth9:77-",
         "eth9:10000 10.11.0.1 kind shard",
