@@ -14,7 +14,7 @@ from netalias.model import (
     IFF_UP,
     address_text,
 )
-from netalias.model.steps import AddAddress
+from netalias.model.steps import moves
 from netalias.plan import NO_NEIGHBOURS
 
 TYPE_CHECKING = False
@@ -140,11 +140,6 @@ class Claim:
         return self.main.index, self.address
 
 
-def _moves(plan: Plan) -> bool:
-    """Whether a plan adds an address that another device of this host had, without a detection."""
-    return any(isinstance(step, AddAddress) and step.moved for step in plan.steps)
-
-
 def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Claim]:
     """The claims of the addresses that plans add or move, on main devices that are up.
 
@@ -162,12 +157,18 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
         one = Claim(goal.name, main, device, plan.kind, family, goal.address, policy)
         one.apply(wish)
         one.new, one.plan, one.probed = new, plan, new and one.acd != OFF
-        one.leaves = plan.retires_mac
-        one.decided = family == AF_INET or one.probed or _moves(plan)
+        one.leaves = _retires_mac(plan)
+        one.decided = family == AF_INET or one.probed or any(map(moves, plan.steps))
         if not main.flags & IFF_UP:  # by --force
             _note_unprobed(one, plan)
             continue
         yield one
+
+
+def _retires_mac(plan: Plan) -> bool:
+    """Whether the alias leaves a device with a MAC of its own, which is removed last."""
+    alias = plan.alias
+    return alias is not None and alias.kind == "macvlan" and plan.kind == "label"
 
 
 def _note_unprobed(one: Claim, plan: Plan) -> None:

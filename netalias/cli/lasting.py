@@ -1,4 +1,5 @@
-"""Whether what a command has made will last: a watcher, a cron job or a timer may take it away.
+"""Whether what a command has made will last: a watcher, a cron job, a timer or the rollback of a
+change that nobody has confirmed yet may take it away.
 
 One line on the terminal says so, after the change. Nothing of it is an error: what cannot be read
 is passed over.
@@ -15,6 +16,7 @@ from netalias.desired import declarations, ranges
 from netalias.desired.index import Index
 from netalias.disclosure import withheld
 from netalias.engine.batch import parse_command
+from netalias.engine.checkpoint import pending
 from netalias.engine.reconcile import Rules, look
 from netalias.model.names import AliasName
 from netalias.plan.diff import REMOVED
@@ -74,6 +76,11 @@ def sentence(options: Options, words: Sequence[str], root: str = "") -> str:
     the paths of crontabs and timers. Raises NetaliasError, OSError."""
     deleted = words[0][-1] == "-"
     with options.engine() as engine:
+        if (folder := engine.runtime.path) and pending(folder) is not None:
+            return (
+                "a change waits for its confirmation: without one this is taken back too"
+                " (netalias confirm)"
+            )
         keeper = found(engine, options.netns, root)
         if keeper is None:
             return ""

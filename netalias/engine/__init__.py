@@ -450,6 +450,10 @@ class Engine:
             from netalias.plan.deserted import shrink
 
             shrink([result], observed.snapshot)
+        if alias is not None and alias.kind != result.kind and alias.family == AF_INET6:
+            from netalias.plan.transfer import keep_unique
+
+            keep_unique([result])
         if concerns_sysctls(result, observed):
             if observed.partial:
                 return None

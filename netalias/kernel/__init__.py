@@ -11,7 +11,7 @@ from errno import EACCES, EADDRNOTAVAIL, EBADMSG, EINTR, ENOBUFS, ENODEV, ENOENT
 
 from netalias import errors
 from netalias.model import AF_INET6, Snapshot
-from netalias.model.steps import BARRIERS, RETIRE, AddAddress, SetLink
+from netalias.model.steps import BARRIERS, RETIRE, AddAddress, SetLink, moves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -276,7 +276,12 @@ class Kernel:
                     _stop(batch, failures)
                     continue
                 if done and batch and batch[0].phase >= RETIRE > done[-1].phase:
-                    self._settle(done, settled)
+                    if any(map(moves, done)):
+                        from netalias.kernel.usable import wait
+
+                        wait(self, done)
+                    if settled is not None:
+                        settled()
                 if seen is not None and not fresh and any(step.index > 0 for step in batch):
                     from netalias.kernel.proof import proven
 
@@ -298,15 +303,6 @@ class Kernel:
             for step in self.undo(mine, seen, done):
                 failures[step.owner].left.append(step)
         return list(failures.values())
-
-    def _settle(self, done: Sequence[Step], settled: Callable[[], object] | None) -> None:
-        """Before what *done* has replaced goes: what has come is to be in use."""
-        if any(isinstance(step, AddAddress) and step.moved for step in done):
-            from netalias.kernel.usable import wait
-
-            wait(self, done)
-        if settled is not None:
-            settled()
 
     def _run(self, batch: list[Step], done: list[Step], failures: dict[int, Failure]) -> None:
         if not batch:

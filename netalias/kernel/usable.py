@@ -11,14 +11,25 @@ from __future__ import annotations
 from time import monotonic, sleep
 
 from netalias.model import IFA_F_NOPREFIXROUTE, IFA_F_TENTATIVE, RT_SCOPE_LINK
-from netalias.model.steps import AddAddress
+from netalias.model.steps import AddAddress, moves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Protocol
 
-    from netalias.kernel import Kernel
+    from netalias.model import Snapshot
     from netalias.model.steps import Step
+
+    class Readings(Protocol):
+        """What is asked of a Kernel."""
+
+        def delivered(self) -> set[tuple[int, bytes]] | None: ...
+
+        def made(self, name: str) -> int: ...
+
+        def part(self, names: Iterable[str]) -> Snapshot: ...
+
 
 LIMIT = 4.0
 """Seconds to wait at most: whatever keeps the kernel from it, the run goes on. A link-local address
@@ -26,10 +37,10 @@ takes one or two (RFC 4862, section 5.1)."""
 PAUSE = 0.003
 
 
-def wait(kernel: Kernel, done: Iterable[Step]) -> None:
+def wait(kernel: Readings, done: Iterable[Step]) -> None:
     """Wait for the addresses that *done* has added, and that only move: for the route to each, and
     for neighbour discovery on the devices that are to have the route of their network."""
-    moved = [step for step in done if isinstance(step, AddAddress) and step.moved]
+    moved = [step for step in done if isinstance(step, AddAddress) and moves(step)]
     missing = {(step.index or kernel.made(step.device), step.address.local) for step in moved}
     devices = {step.device for step in moved if step.address.flags & IFA_F_NOPREFIXROUTE}
     end = monotonic() + LIMIT
@@ -44,7 +55,7 @@ def wait(kernel: Kernel, done: Iterable[Step]) -> None:
             sleep(PAUSE)
 
 
-def _speaking(kernel: Kernel, names: set[str]) -> set[str]:
+def _speaking(kernel: Readings, names: set[str]) -> set[str]:
     """The devices of *names* with a link-local address that is not tentative, or which are gone."""
     snapshot = kernel.part(names)
     silent = {

@@ -215,13 +215,13 @@ class AddAddress(Step):
         super().__init__(device, index, phase)
         self.address = address
 
-    @property
-    def moved(self) -> bool:
-        """Whether the address only moves, and is not probed for (plan/transfer.py)."""
-        return bool(self.address.flags & IFA_F_NODAD)
-
     def inverse(self) -> Step:
         return DelAddress(self.device, self.index, self.address)
+
+
+def moves(step: Step) -> bool:
+    """Whether a step adds an address that only moves, and is not probed for (plan/transfer.py)."""
+    return isinstance(step, AddAddress) and bool(step.address.flags & IFA_F_NODAD)
 
 
 class DelAddress(Step):

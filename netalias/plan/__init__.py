@@ -110,12 +110,6 @@ class Plan:
             return old.device.name  # it may have been made when the main had another name
         return goal.device
 
-    @property
-    def retires_mac(self) -> bool:
-        """Whether the alias leaves a device with a MAC of its own, which is removed last."""
-        alias = self.alias
-        return alias is not None and alias.kind == "macvlan" and self.kind == "label"
-
     def is_simple(self, wish: Wish) -> bool:
         """Whether the address of *wish* is not probed for, and announced once at most, where no
         policy says otherwise."""
@@ -234,9 +228,9 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
 
             result.steps += restore(result.alias, goal, result.steps)
     else:
-        from netalias.plan.replacing import replace
+        from netalias.plan.replacing import replaced
 
-        replace(result, goal, observed)
+        result.steps, result.fallback = replaced(result.alias, kind, goal, observed)
     if result.steps and observed.hands_over:
         _hand_over(result, goal, observed)
     if linked:

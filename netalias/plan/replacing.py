@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from netalias import kinds
 from netalias.kinds import VRF, Goal
-from netalias.model import AF_INET, AF_INET6, Snapshot, names
+from netalias.model import AF_INET, Snapshot, names
 from netalias.model.steps import RETIRE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.model import Alias, Device
+    from netalias.model.steps import Step
     from netalias.observed import Observed
-    from netalias.plan import Plan
 
 
 def without(alias: Alias, snapshot: Snapshot, main: Device) -> Snapshot:
@@ -36,33 +36,29 @@ def inherit(goal: Goal, alias: Alias, kind: str) -> None:
         goal.mac = goal.mac or device.mac
 
 
-def replace(result: Plan, goal: Goal, observed: Observed) -> None:
-    """Set the steps of *result* that put *goal* in the place of its alias, which is of another
-    kind, and those that bring that back.
+def replaced(
+    alias: Alias, kind: str, goal: Goal, observed: Observed
+) -> tuple[list[Step], list[Step]]:
+    """The steps that put *goal* in the place of *alias*, and those that bring it back.
 
     What is replaced is removed last, so that its address is there all the time; but a device
     gives way first to another device, which gets its name.
     """
-    alias, kind = result.alias, result.kind
-    assert alias is not None
     old = kinds.get(alias.kind)
     removal = old.unmake(alias, observed.snapshot)
     if alias.device is None or kind == "label":
         for step in removal:
             step.phase = RETIRE
-    result.steps = [*removal, *kinds.get(kind).make(goal)]
-    if goal.type.family == AF_INET6:
-        from netalias.plan.transfer import keep_unique
-
-        keep_unique([result])
+    steps = [*removal, *kinds.get(kind).make(goal)]
     if alias.device is None or alias.main is None:
-        return
+        return steps, []
     before = _as_it_is(alias, observed)
-    result.fallback = old.make(before)
+    fallback = old.make(before)
     if before.gateway:
         from netalias.plan.gateways import restored
 
-        result.fallback += restored(before, observed)
+        fallback += restored(before, observed)
+    return steps, fallback
 
 
 def _as_it_is(alias: Alias, observed: Observed) -> Goal:

@@ -74,7 +74,7 @@ class Controller:
         self._rules = Rules(allow_empty=allow_empty, allow_shrink=allow_shrink, abort=False)
         self._fresh = False
         self._impact = Impact(monitor.state, Index(Declarations([], []), on_down), engine.group)
-        self._report = Report(journal, engine)
+        self._report = Report(journal, engine, self._impact.duplicates)
         self._lifecycle = Lifecycle(engine, self._report)
         self._healing = Healing(engine, self._impact, self._report)
         self._backoff = Backoff()

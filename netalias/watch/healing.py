@@ -16,7 +16,6 @@ from netalias.plan.compare import compare
 from netalias.plan.diff import ADDED
 from netalias.system.backoff import BURST, RepairBackoff
 from netalias.watch.claims import Checking
-from netalias.watch.report import has_failed
 from netalias.watch.snapshots import relevant, snapshot
 
 TYPE_CHECKING = False
@@ -211,7 +210,7 @@ class Healing:
                 self._counted.discard(name)
                 ready.append(item)
                 continue
-            failed = has_failed(item)
+            failed = self._report.has_failed(item)
             when = self._backoff.undone(name, now, 0 if failed else BURST)
             if when <= now:
                 ready.append(item)

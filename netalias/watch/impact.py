@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from netalias.desired.index import DeclaredNames
 from netalias.kinds import KINDS, UNLINKED
-from netalias.model import AF_INET, FOREVER, GROUP, PROTOCOL, names
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    FOREVER,
+    GROUP,
+    IFA_F_TENTATIVE,
+    PROTOCOL,
+    names,
+)
 from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK, ROUTE, RULE
 from netalias.model.hidden import SHARD, group_of, main_of
 from netalias.model.leases import same
@@ -86,10 +94,13 @@ class Impact:
     """Events -> ``affected``; the part that was acted on is taken out of it.
 
     ``state`` is the state after the events, *group* the mark of our devices (IFLA_GROUP).
+    ``duplicates`` are aliases with a lease whose address another host has: the kernel removes such
+    an address, and keeps a permanent one as dadfailed (addrconf_dad_stop of net/ipv6/addrconf.c).
     """
 
     def __init__(self, state: State, wished: Index, group: int = GROUP) -> None:
         self.affected = Affected()
+        self.duplicates: set[AliasName] = set()
         self.state = state
         self._group = group
         self.load(wished)
@@ -120,6 +131,8 @@ class Impact:
             self._route(event, device, port_id)
         if device is None or event.key[0] not in (LINK, ADDRESS) or self._renews(event):
             return
+        if event.what == ADDRESS:
+            self._note_verdict(event, device)
         if event.what == ADDRESS and event.old is None:
             self.affected.republish |= event.subject.address.family == AF_INET
         if event.what == "mac" and not own:
@@ -138,6 +151,19 @@ class Impact:
             self._address(event, device, port_id)
         else:
             self._main(event, device)
+
+    def _note_verdict(self, event: Event, device: Device) -> None:
+        """Note whether an address with a lease went before the kernel had found it unique."""
+        address = event.subject.address
+        tentative = address.flags & IFA_F_TENTATIVE
+        if address.family != AF_INET6 or (tentative and event.new is not None):
+            return
+        found = {*self._called(device, event), *self.wished.by_address.get(address.local, ())}
+        found |= {one for one in self._labels(event, device) if one is not None}
+        if tentative and address.valid != FOREVER:
+            self.duplicates |= found
+        elif event.new is not None:
+            self.duplicates -= found
 
     def _readdressed(self, device: Device) -> None:
         if self._is_alias(device) or self._has_aliases(device):

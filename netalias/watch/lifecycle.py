@@ -164,6 +164,8 @@ class Lifecycle:
         for item in outcome.done:
             if item.sign == REMOVED:
                 says = "its lease has expired, and it is removed"
+                if item.name in self._report.duplicates:
+                    says = "another host has its address, and it is removed"
                 self._report.journal.notice(f"{item.name}: {says}")
         return self._report.failures(outcome)
 

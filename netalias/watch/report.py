@@ -18,7 +18,7 @@ from netalias.watch.originator import process_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
@@ -45,11 +45,14 @@ DONE = {
 class Report:
     """The journal of a controller. A warning comes once as long as its cause lasts.
 
-    ``healed`` is the number of repairs.
+    ``healed`` is the number of repairs; *duplicates* are those of the Impact.
     """
 
-    def __init__(self, journal: Journal, engine: Engine) -> None:
+    def __init__(
+        self, journal: Journal, engine: Engine, duplicates: Collection[AliasName] = ()
+    ) -> None:
         self.journal = journal
+        self.duplicates = duplicates
         self.healed = 0
         self._engine = engine
         self._registry = engine.registry
@@ -105,10 +108,10 @@ class Report:
 
     def _repair(self, item: Difference, port_id: int) -> str:
         old = item.plan.alias
+        if self.has_failed(item):
+            return f"{item.name}: its address is tried again"
         if old is not None and old.expired:
             return f"the lease of {item.name} had run out: put right"
-        if has_failed(item):
-            return f"{item.name}: its address is tried again"
         by = self._process(port_id)
         if item.sign == ADDED:
             return f"{item.name} was removed{f' by {by}' if by else ''}: put right"
@@ -125,6 +128,13 @@ class Report:
             self.journal.warning(f"{name}: {why}: next try in {wait:.0f} s")
         if len(found) > FEW:
             self.journal.warning(f"the same holds for {counted(len(found) - FEW, 'alias')} more")
+
+    def has_failed(self, item: Difference) -> bool:
+        """Whether the kernel found that another host has the address that the alias has or had."""
+        alias = item.plan.alias
+        if alias is not None and alias.entry is not None:
+            return alias.entry.failed
+        return item.name in self.duplicates
 
     def _process(self, port_id: int) -> str:
         return self._engine.within(lambda: process_of(port_id)) if port_id else ""
@@ -163,12 +173,6 @@ def report_restored(journal: Journal, items: Sequence[Difference]) -> None:
     if items:
         names = ", ".join(str(item.name) for item in items[:FEW])
         journal.info(f"{counted(len(items), 'setting')} restored after a killed run ({names})")
-
-
-def has_failed(item: Difference) -> bool:
-    """Whether the kernel found that another host has the present address of the alias."""
-    alias = item.plan.alias
-    return alias is not None and alias.entry is not None and alias.entry.failed
 
 
 def is_late(item: Difference) -> bool:

@@ -140,6 +140,20 @@ def test_a_timer_takes_it_away(host: Host) -> None:
     assert host.sentence("eth0:5 10.0.0.5", netns="red") == ""
 
 
+def test_a_change_that_waits_takes_it_along(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback brings back all that was there before the change, whoever keeps it else."""
+    host.cron(JOB)
+    monkeypatch.setattr(Engine, "runtime", Folder)
+    monkeypatch.setattr(lasting, "pending", lambda folder: folder or None)
+    for text in ("eth0:5 10.0.0.5", "eth0:5-", "eth0:0 10.0.0.1"):
+        assert host.sentence(text) == (
+            "a change waits for its confirmation: without one this is taken back too"
+            " (netalias confirm)"
+        )
+    monkeypatch.setattr(lasting, "pending", lambda folder: None)
+    assert host.sentence("eth0:0 10.0.0.1") == ""
+
+
 def test_a_watcher_comes_first(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own files count."""
     host.cron(JOB)

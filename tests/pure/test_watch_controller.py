@@ -118,6 +118,28 @@ def test_an_address_that_another_host_has(length: int) -> None:
     assert watched.controller.wake is None
 
 
+@pytest.mark.parametrize("kind", ["macvlan", "label"])
+@pytest.mark.parametrize("verdict", [True, False])
+def test_an_address_with_a_lease_that_another_host_has(kind: str, verdict: bool) -> None:
+    """The kernel removes it as soon as it knows: no lease has run out, and nobody has removed it.
+    What went after the kernel had found it unique had run out."""
+    watched = Watched(f"eth0:0 2001:db8::7 kind {kind} lease 60\n")
+    watched.said()
+    device = "eth0_0" if kind == "macvlan" else "eth0"
+    for turn in (1, 2):
+        if verdict:
+            watched.kernel.check_address(device, "2001:db8::7")
+            watched.quiet()
+        watched.kernel.fail_address(device, "2001:db8::7")
+        watched.quiet()
+        if verdict:
+            assert watched.wait() == turn
+    said = " ".join(watched.said())
+    assert ("another host has its address (dadfailed): next try in 1 s" in said) == verdict
+    assert ("its address is tried again" in said) == verdict
+    assert ("had run out" in said or "was removed" in said) != verdict
+
+
 def test_an_alias_of_a_network_that_is_undone_again_and_again() -> None:
     """It gives way as well, and says so, though everything is compared for it."""
     watched = Watched("eth0:0 10.1.0.1/24\neth0:1 10.1.0.2/24\n")

@@ -26,7 +26,9 @@ from netalias.model import (
     AF_INET,
     AF_INET6,
     ARPHRD_ETHER,
+    FOREVER,
     IFA_F_DADFAILED,
+    IFA_F_TENTATIVE,
     Address,
     Device,
     Snapshot,
@@ -318,12 +320,21 @@ class Memory(Kernel):
         with inet.Stage(f"addr del dev {device}"):
             self._delete_address(node, entry)
 
-    def fail_address(self, device: str, address: str) -> None:
-        """Another host has an IPv6 address: duplicate address detection has failed."""
+    def check_address(self, device: str, address: str) -> None:
+        """Duplicate address detection of an IPv6 address is under way."""
         wanted = inet.parse(address)
         for entry in self._named(device, f"addr show dev {device}").entries:
             if entry.local == wanted.local:
-                entry.flags |= IFA_F_DADFAILED
+                entry.flags |= IFA_F_TENTATIVE
+
+    def fail_address(self, device: str, address: str) -> None:
+        """Another host has an IPv6 address: duplicate address detection has failed. One with a
+        lifetime goes (addrconf_dad_stop)."""
+        node, wanted = self._named(device, f"addr show dev {device}"), inet.parse(address)
+        for entry in [one for one in node.entries if one.local == wanted.local]:
+            entry.flags |= IFA_F_DADFAILED
+            if entry.valid != FOREVER:
+                self._delete_address(node, entry)
 
     def _named(self, name: str | int, operation: str) -> Node:
         node = self._links.nodes.get(name) if isinstance(name, int) else self._links.named(name)
