@@ -182,6 +182,20 @@ def test_a_command_leaves_the_folder_of_another_namespace(stage: Stage):
     assert (stage.folder / "aliases").stat() == before
 
 
+def test_a_command_takes_over_what_a_gone_namespace_had(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its texts are void: nobody would see them go out of date."""
+    stage.folder.mkdir(0o755)
+    assert stage.refresh(THERE) == ""
+    monkeypatch.setattr(live, "abandoned", lambda inode: inode == THERE)
+    stage.engine.create("eth0:1", "192.0.2.2/32")
+    assert stage.refresh(HERE) == ""
+    assert "eth0:1" in stage.lines
+    with Folder(stage.path) as folder:
+        assert folder.owner() == HERE
+
+
 def test_a_command_leaves_the_texts_to_a_resident(stage: Stage):
     """As long as it lives; from then on the commands keep them."""
     resident = stage.texts()
