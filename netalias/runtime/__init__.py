@@ -13,7 +13,7 @@ is refused; drafts are made anew (O_EXCL).
 from __future__ import annotations
 
 import os
-from errno import EACCES, EAGAIN, EINVAL, ELOOP, ENOTDIR, EPERM, EROFS
+from errno import EACCES, EAGAIN, EINVAL, ELOOP, ENOTDIR, ENXIO, EPERM, EROFS
 from fcntl import LOCK_EX, LOCK_NB, flock
 
 from netalias import errors
@@ -135,9 +135,15 @@ class RuntimeDirectory:
 def _own_files(directory: str, cookie: bytes) -> None:
     """Remove the files that a former namespace has left in a directory. Raises OSError.
 
-    Without COOKIE they are of a version that did not write it, and stay.
+    Without COOKIE they are of a version that did not write it, and stay. Something else in its
+    place is nobody's mark, and whoever put it there could have changed the other files as well.
     """
-    found = read_file(directory + COOKIE)
+    try:
+        found = read_file(directory + COOKIE)
+    except OSError as error:
+        if error.errno not in (EINVAL, ELOOP, ENXIO):  # ENXIO: a socket
+            raise
+        found = b"none"
     if found == cookie:
         return
     if found:

@@ -221,6 +221,26 @@ def test_files_of_a_former_namespace_go(base: Path) -> None:
     assert (place / "namespace").read_text() == "8\n"
 
 
+@pytest.mark.parametrize("what", ["fifo", "link", "second name"])
+def test_something_else_in_the_place_of_the_cookie(base: Path, tmp_path: Path, what: str) -> None:
+    """It goes, with all that may have been changed as well: nobody is kept from changes by it."""
+    home = taken(cookie=7)
+    (home / "settings").write_text("x")
+    (home / "namespace").unlink()
+    other = tmp_path / "other"
+    other.write_text("7\n")
+    if what == "fifo":
+        os.mkfifo(home / "namespace")
+    elif what == "link":
+        (home / "namespace").symlink_to(other)
+    else:
+        (home / "namespace").hardlink_to(other)
+    assert taken(cookie=7) == home
+    assert sorted(path.name for path in home.iterdir()) == ["lock", "namespace"]
+    assert (home / "namespace").read_text() == "7\n"
+    assert other.read_text() == "7\n"
+
+
 def test_files_of_a_version_without_a_cookie_stay(base: Path) -> None:
     """An update loses nothing."""
     place = taken()
