@@ -26,6 +26,29 @@ def unseen_by_rules(
     return _unseen(engine, pairs, failed, netns)
 
 
+def concerned(engine: Engine, plans: Iterable[Plan], failed: list[str]) -> list[str]:
+    """Sentences about programs that will miss aliases after these plans, or be given names that
+    mean something else. What could not be read is added to *failed*."""
+    from netalias.doctor import listeners, programs
+
+    pairs = [pair for plan in plans if (pair := _pair(plan)) is not None]
+    if not pairs or not engine.setup.namespace:  # a kernel in memory has no programs
+        return []
+    indexes = {device.name: device.index for device in engine.snapshot().devices.values()}
+    found: list[str] = engine.within(lambda: listeners.concerned(pairs, indexes, failed))
+    devices = {pair.name: pair.new for pair in pairs if pair.new != pair.name.partition(":")[0]}
+    for one in programs.read([pair.name for pair in pairs]):
+        device = devices.get(one.name, "")
+        reason = one.program.device if device else one.program.label
+        if reason:
+            need = f"; it needs {device}" if device else ""
+            why = reason.replace("MAIN", one.name.partition(":")[0])
+            found.append(
+                f"{one.program.name} is given {one.name} ({one.file}:{one.line}): {why}{need}"
+            )
+    return found
+
+
 def _unseen(engine: Engine, pairs: list[Pair], failed: list[str], netns: str) -> list[Uncovered]:
     if not pairs:
         return []

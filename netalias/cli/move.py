@@ -115,6 +115,7 @@ class Move(Run):
         self._check_confirmation()
         diff = converging.look(self.engine, self.wanted, self.rules)
         refusal = self._foretell_all(diff) or self._firewall(diff)
+        self._tell_concerned(diff)
         self._show(diff.items)
         self._note()
         if refusal is None:
@@ -140,6 +141,7 @@ class Move(Run):
         refusal = self._firewall(prepared.diff)
         if refusal is not None:
             raise refusal
+        self._tell_concerned(prepared.diff)
         rewritten = Replacements(self.contents)
         try:
             outcome = self._carry_out(prepared, rewritten)
@@ -196,6 +198,17 @@ class Move(Run):
         )
         error.details = list(first(lines))
         return error
+
+    def _tell_concerned(self, diff: Diff) -> None:
+        """Tell of the programs that the move concerns, before it begins."""
+        from netalias.cli.firewall import concerned
+
+        if self.options.quiet:
+            return
+        failed: list[str] = []
+        found = concerned(self.engine, [item.plan for item in diff.items], failed)
+        for text in first([*found, *(f"not looked at: {one}" for one in failed)], "warning"):
+            complain(text, "warning: ")
 
     # Output
 

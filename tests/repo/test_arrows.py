@@ -82,7 +82,7 @@ SLOW = {
 }  # fmt: skip
 """Modules that cost a short command too much: they are loaded late, or in a room of their own."""
 SLOW_ROOMS = (
-    r"engine\.program|doctor\.(read|facts|rules|mending|concatenations)|.*\.spec"
+    r"engine\.program|doctor\.(read|facts|rules|mending|concatenations|listeners)|.*\.spec"
     r"|kernel\.pyroute(\..*)?|views\.table"
 )
 
