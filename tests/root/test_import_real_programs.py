@@ -157,6 +157,21 @@ iface eth9:6
 """
 
 
+IFUP2 = "/usr/bin/python3 /usr/share/ifupdown2/ifup"
+
+
+def as_ifupdown2(folder: Path) -> str:
+    """The shell commands after which /usr/share and /etc/network are those of ifupdown2."""
+    root = f"{PROGRAMS}/ifupdown2"
+    return f"""
+        cp -r {root}/usr/share/ifupdown2 {folder}/parts
+        for one in /run /etc/network /var/tmp /usr/share; do mount -t tmpfs none $one; done
+        mkdir -p /run/lock /run/network /etc/network/if-up.d /usr/share/ifupdown2
+        cp -r {root}/etc/network/ifupdown2 /etc/network
+        cp -r {folder}/parts/. /usr/share/ifupdown2
+        ln -s ifupdown2 /usr/share/ifupdown2/ifup; touch /etc/network/interfaces"""
+
+
 def test_ifupdown2(cli: Command, tmp_path: Path) -> None:
     """It reads its parts from below /usr/share, which is another one for it."""
     unpacked("ifupdown2", "usr/share/ifupdown2/ifupdown2")
@@ -164,18 +179,7 @@ def test_ifupdown2(cli: Command, tmp_path: Path) -> None:
     file.write_text(CUMULUS)
     expected = declared(file, "ifupdown2")
     assert len(expected) == 6
-    root = f"{PROGRAMS}/ifupdown2"
-    once(
-        cli.namespace,
-        f"""
-        cp -r {root}/usr/share/ifupdown2 {tmp_path}/parts
-        for one in /run /etc/network /var/tmp /usr/share; do mount -t tmpfs none $one; done
-        mkdir -p /run/lock /run/network /etc/network/if-up.d /usr/share/ifupdown2
-        cp -r {root}/etc/network/ifupdown2 /etc/network
-        cp -r {tmp_path}/parts/. /usr/share/ifupdown2
-        ln -s ifupdown2 /usr/share/ifupdown2/ifup; touch /etc/network/interfaces
-        /usr/bin/python3 /usr/share/ifupdown2/ifup -a -i {file}""",
-    )
+    once(cli.namespace, f"{as_ifupdown2(tmp_path)}; {IFUP2} -a -i {file}")
     assert there(cli.namespace) == expected
 
 
