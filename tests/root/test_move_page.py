@@ -23,7 +23,9 @@ pytestmark = [
     pytest.mark.skipif(not SCRIPT.exists(), reason="netalias is not installed beside this Python"),
 ]
 
-OLD = interfaces()["etc/network/interfaces"]
+OTHER = "auto eth7\niface eth7 inet manual\n"
+OLD = f"{interfaces()['etc/network/interfaces'].rstrip()}\n{OTHER}"
+"""The stanza of another device follows that of an alias without an empty line."""
 
 NFT = """\
 flush ruleset
@@ -140,7 +142,10 @@ def test_the_page_leads_there_and_back(host: Host) -> None:
     assert len(kinds) == 1
     assert not kinds & {"label"}
     assert len(host.cli.json()) == len(stanzas()) + len(BY_COMMAND)
-    assert f"auto {MAIN}:" not in (host.etc / "network/interfaces").read_text()
+    left = (host.etc / "network/interfaces").read_text()
+    assert f"{MAIN}:" not in left
+    assert left.startswith(OLD.partition("    up ip")[0])
+    assert left.endswith(OTHER)
     done = host.walk(blocks[back:])
     assert done.returncode == 0, (done.stdout[-2000:], done.stderr[-4000:])
     assert host.silent_ones() == []
