@@ -117,6 +117,9 @@ def _named(word: str, text: str, observed: Observed) -> Wish:
     for entry in observed.snapshot.on(main.index):
         asked = entry.noted or entry.prefixlen
         if entry.local == packed and (not length or length == str(asked)):
+            for alias in observed.aliases:
+                if alias.entry is entry and alias.ours and alias.name.slot != name.slot:
+                    raise errors.AlreadyExists(f"{word}: {text} belongs to {alias.name} already")
             return _wish(AliasName(main.name, name.slot), entry, observed)
     raise errors.NoSuchDevice(f"{word}: {main.name} has no address {text}")
 

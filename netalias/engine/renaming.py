@@ -55,6 +55,8 @@ def adopt_as(engine: Engine, wishes: Sequence[Wish]) -> Adopted:
         items.append(Difference(CHANGED, wish.name, make(wish, entry, observed, planned)))
     arrange(items, observed.snapshot)
     execute(engine, observed, items, ordered=True, silent=True)
+    if engine.setup.changed is not None:
+        _record(engine, items)
     for item in items:
         if item.error is not None:
             raise item.error
@@ -62,6 +64,19 @@ def adopt_as(engine: Engine, wishes: Sequence[Wish]) -> Adopted:
     if done.steps:
         settle(engine, done)
     return done
+
+
+def _record(engine: Engine, items: Sequence[Difference]) -> None:
+    """Record the aliases that are ours by now."""
+    from netalias.views.changes import record_adopted
+
+    observed = engine.observe()
+    done = [observed.find(item.name) for item in items if item.error is None]
+    labels = [alias for alias in done if alias is not None and alias.ours]
+    for alias in labels:  # as they were
+        assert alias.entry is not None
+        alias.ours, alias.entry = False, alias.entry.copy(protocol=0)
+    record_adopted(engine.setup, labels, engine.registry)
 
 
 def _renamed(wish: Wish, entry: Address, observed: Observed, planned: Planned) -> Plan:

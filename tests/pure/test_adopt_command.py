@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from test_cli_memory import Command
 
 from netalias import errors
 from netalias.engine import Engine, Setup
+from netalias.model import PROTOCOL
 
 
 @pytest.fixture
@@ -80,6 +82,24 @@ def test_by_a_file(run: Command, tmp_path: Path) -> None:
     assert {line.split()[1] for line in out.splitlines() if line[0] in "+-"} <= {
         "eth0:30", "lo:0", "eth0:9",
     }  # fmt: skip
+
+
+def test_json_lists_what_was_adopted(run: Command) -> None:
+    """Each once, by whatever words."""
+    out = run.split("-j adopt eth0:0 eth0:web eth0:5 2001:db8:5::1")
+    adopted = [one for one in json.loads(out) if "altname" in one]
+    assert sorted(one["altname"] for one in adopted) == ["eth0:0", "eth0:1", "eth0:5"]
+    assert {one["after"]["mark"] for one in adopted} == {PROTOCOL}
+    assert {one["before"]["mark"] for one in adopted} == {None}
+
+
+def test_an_address_that_is_ours_has_its_name(run: Command) -> None:
+    """Another one is refused."""
+    run.split("adopt eth0:5 2001:db8:5::1 eth0:6 10.6.0.3")
+    for word, owner in (("2001:db8:5::1", "eth0:5"), ("10.6.0.3", "eth0:6")):
+        said = run.refused(f"adopt eth0:8 {word}", errors.STATUS_KERNEL)
+        assert said.startswith(f"eth0:8: {word} belongs to {owner} already")
+        run.split(f"adopt {owner} {word}")
 
 
 @pytest.mark.parametrize(
