@@ -254,9 +254,8 @@ without one, those in the usual files of this host, and labels made by ifconfig 
 input. Each file tells its format by its path or its content; --from says it. Nothing in a file is
 executed, and without --adopt nothing is changed.
 
-  --adopt                when all is printed, take over what is there with the address of a line,
-                         under its name (see adopt). Have the lines declared before the next
-                         reconcile, which removes aliases of netalias that are not
+  --adopt                when all is printed, take over (see adopt) what is there as a line says.
+                         Declare the lines before the next reconcile, which removes all others
   --from FORMAT          one of the formats below, or kernel: only labels made by ifconfig or ip
   --all                  also addresses beyond the first of a device, where a format gives aliases
                          no names; the first one is the device's own. And those that may be on
@@ -266,9 +265,8 @@ executed, and without --adopt nothing is changed.
   -v                     one alias a line, with its file and line, instead of ranges
 
 What nothing brings up is a comment. A label like eth0:web, and a second address under one name, get
-the slot that an alias here has with that address, or the lowest one that is free in the files read,
-in those of netalias, and in the kernel. Warnings tell what has got another name, and what cannot be
-carried over. The last line counts.
+the slot that this address has here, or the lowest free one, here and in the files. Warnings tell
+what has got another name, and what cannot be carried over. The last line counts.
 
 Formats:
   interfaces    ifupdown, as "ifup -a" reads it: templates are followed, and so are commands like
@@ -299,18 +297,10 @@ Options: -q -v -j -p --from FORMAT --all --adopt --kind KIND --map OLD=DEVICE -n
     "adopt": """\
 netalias [OPTION]... adopt [NAME | NAME ADDRESS | LABEL | MAIN | FILE | all]...
 
-Take over labels and addresses that others have made, so that netalias may change and remove them.
-They stay as they are, but for their mark and what is said here.
-
-  eth0:0, eth0:0-299   labels with these names; those of a main device, eth0; or all
-  eth0:5 2001:db8::5   an address of eth0, which becomes eth0:5. In the kernel an IPv6 address has
-                       no label; one of IPv4 may have another one
-  eth0:web             a label that is no name: under the name that the files of netalias have for
-                       its address, else under the lowest free slot
-  ./aliases.conf       what this FILE declares (it has a / in its path), by name or by address
-
-A label cannot be changed in place: an IPv4 address is replaced, and stays on the device meanwhile;
-so it is on Linux 6.1 whenever it is adopted. An IPv6 address is away for a moment.
+Take over what others have made, so that netalias may change and remove it: labels by name, range or
+main device, or all; "eth0:5 2001:db8::5": an address of eth0; eth0:web, which is no name, under the
+declared slot of its address, else the lowest free one; all that ./FILE declares. An IPv4 address
+stays on the device; one of IPv6 that is adopted by address is away for a moment.
 
   --save   declare those that are not, behind the last line of their main device
 

@@ -287,10 +287,8 @@ def _check_new(
     """
     if not wish.address:
         if alias is not None:
-            raise errors.NotOurs(
-                f"{name}: a label that netalias did not make",
-                "only deleting it by name is possible",
-            )
+            hint = "only deleting it by name is possible"
+            raise errors.NotOurs(f"{name}: a label that netalias did not make", hint)
         from netalias.observed.misnamed import absent
 
         raise absent(name, observed)
