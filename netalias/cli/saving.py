@@ -200,6 +200,7 @@ def _gone(wishes: Sequence[Wish], engine: Engine) -> bool:
 
 
 def present_names(observed: Observed) -> set[AliasName]:
+    """The names of the aliases of ours that are there."""
     return {alias.name for alias in observed.aliases if alias.ours}
 
 
