@@ -123,3 +123,30 @@ def test_a_length_that_cannot_be(length: int) -> None:
     sieve = runs.Sieve(LABELS, NAMES, bytes(4))
     with pytest.raises(errors.WireError):
         sieve.take(data)
+
+
+def link(chance: Random, index: int) -> bytes:
+    """An RTM_NEWLINK with counters, a kind, and settings of families behind the sysctls."""
+    kind = chance.choice(["macvlan", "macvlan", "macvlan", "bridge", "dummy"])
+    info = codec.attr_text(codec.IFLA_INFO_KIND, kind) + codec.attr(2, chance.randbytes(8))
+    settings = codec.attr(2, codec.attr(1, chance.randbytes(132))) + codec.attr(10, bytes(8))
+    parts = [
+        codec.ifinfo(index, 1),
+        codec.attr_text(codec.IFLA_IFNAME, f"eth9_{index}"),
+        codec.attr(codec.IFLA_STATS64, chance.randbytes(64)) if chance.random() < 0.9 else b"",
+        codec.attr(codec.IFLA_STATS, chance.randbytes(32)),
+        codec.attr(codec.IFLA_LINKINFO, info),
+        codec.attr(codec.IFLA_AF_SPEC, settings),
+    ]
+    body = b"".join(parts)
+    return codec.HEADER.pack(16 + len(body), codec.RTM_NEWLINK, 2, 1, 99) + body
+
+
+def test_the_lasting_parts_of_devices_are_those_of_each_message() -> None:
+    """Many devices that are alike give the bytes that each of them gives alone."""
+    for seed in range(20):
+        chance = Random(seed)
+        devices = [link(chance, index) for index in range(1, 80)]
+        alone = [b"".join(fingerprint._lasting(one)) for one in devices]
+        assert b"".join(fingerprint._lasting(b"".join(devices))) == b"".join(alone)
+        assert len({*map(len, devices)}) < 9  # so that many follow one another

@@ -17,8 +17,10 @@ Rules:
 
 from __future__ import annotations
 
+from _operator import itemgetter
 from _socket import MSG_DONTWAIT
 from _struct import Struct
+from itertools import chain, groupby
 
 from netalias.kernel.netlink import Netlink, codec, messages, read_done
 from netalias.model import AF_INET, PROTOCOL
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from netalias.model.steps import Step
 
     T = TypeVar("T")
+    Headers = Callable[[tuple[bytes, ...]], object]
+    """Columns of a message -> those that must be equal in all of a shape."""
 
 PORT_ID = 0x6E6100
 """Port id of the socket: above every process id (PID_MAX_LIMIT), below those of the kernel."""
@@ -216,21 +220,30 @@ def _lifetimes(data: bytes, start: int, end: int) -> int:
     return found
 
 
-def _lasting(data: bytes) -> Iterator[memoryview]:
+def _lasting(data: bytes) -> Iterator[memoryview | bytes]:
     """The parts of the dump of devices that change only with the configuration."""
-    view = memoryview(data)
+    from netalias.kernel.netlink.runs import length_at
+
+    view, at = memoryview(data), 0
     # By length of the message, which thousands of devices share.
     shapes: dict[int, _Shape] = {}
-    for kind, _, _, start, end in messages(data):
-        start -= 16
-        if kind != codec.RTM_NEWLINK:
-            yield view[start:end]
+    while at < len(data):
+        length = length_at(data, at)
+        if codec.HEADER.unpack_from(data, at)[1] != codec.RTM_NEWLINK:
+            yield view[at : at + length]
+            at += (length + 3) & ~3
             continue
-        shape = shapes.get(end - start)
-        if shape is None or not shape.fits(data, start):
-            shape = shapes[end - start] = _Shape(data[start:end])
-        for low, high in shape.parts:
-            yield view[start + low : start + high]
+        shape = shapes.get(length)
+        if shape is None or not shape.fits(data, at):
+            shape = shapes[length] = _Shape(data[at : at + length])
+        if data[at + length : at + length + 4] != data[at : at + 4]:
+            for low, high in shape.parts:
+                yield view[at + low : at + high]
+            at += (length + 3) & ~3
+            continue
+        rows = shape.alike(view[at : at + (len(data) - at) // length * length])
+        yield b"".join(chain.from_iterable(rows))
+        at += length * len(rows)
 
 
 def _kept(message: bytes, kind: int, at: int, end: int) -> tuple[int, int]:
@@ -269,15 +282,17 @@ class _Shape:
     WireError.
 
     ``headers`` are offsets and bytes of the attributes that do not enter as a whole: a message with
-    other bytes there has another shape, or its values would be taken for counters.
+    other bytes there has another shape, or its values would be taken for counters. The first of
+    them are the length and type of the message.
     """
 
-    __slots__ = ("headers", "parts")
+    __slots__ = ("_cut", "headers", "parts")
 
     def __init__(self, message: bytes) -> None:
-        self.parts: list[tuple[int, int]] = []
-        self.headers: list[tuple[int, bytes]] = []
         size, low = len(message), 0
+        self.parts: list[tuple[int, int]] = []
+        self.headers = [(0, message[:8])]
+        self._cut: tuple[Struct, Headers] | None = None
         # Behind struct nlmsghdr and struct ifinfomsg.
         for kind, start, end in codec.spans(message, 32, size):
             at = start - codec.ATTR.size
@@ -288,6 +303,27 @@ class _Shape:
                 low = end
         self.parts.append((low, size))
 
+    def _columns(self) -> tuple[Struct, Headers]:
+        """How to cut messages into headers and what is between them; how to get the headers."""
+        form, places, at = "=8s", [0], 8
+        for (begin, header), (low, high) in zip(self.headers[1:], self.parts, strict=False):
+            form += f"{max(low - at, 0)}x"
+            at = max(low, at)
+            places.append(3 * len(places) - 1)
+            form += f"{begin - at}s{len(header)}s{high - begin - len(header)}s"
+            at = high
+        low, high = self.parts[-1]
+        return Struct(f"{form}{max(low - at, 0)}x{high - max(low, at)}s"), itemgetter(*places)
+
     def fits(self, data: bytes, start: int) -> bool:
         """Whether the message at *start*, of the same length, has this shape."""
         return all(data.startswith(header, start + at) for at, header in self.headers)
+
+    def alike(self, messages: memoryview) -> list[tuple[bytes, ...]]:
+        """The columns of the first of *messages*, and of those after it with the same shape; all
+        are as long as the first one."""
+        if self._cut is None:
+            self._cut = self._columns()
+        form, headers = self._cut
+        _, rows = next(groupby(form.iter_unpack(messages), headers))
+        return [*rows]

@@ -73,7 +73,7 @@ class Groups:
         that cannot be cut has no rows. Raises WireError."""
         at, size = 0, len(data)
         while at < size:
-            length = _length(data, at, size)
+            length = length_at(data, at)
             form = self._form(data, at, length)
             if form is None:
                 yield at, length, (), []
@@ -94,8 +94,9 @@ class Groups:
         return self._cuts[length]
 
 
-def _length(data: bytes, at: int, size: int) -> int:
+def length_at(data: bytes, at: int) -> int:
     """The length of the message at an offset. Raises WireError."""
+    size = len(data)
     length: int = codec.HEADER.unpack_from(data, at)[0] if size - at >= HEADER else 0
     if length < HEADER or at + length > size:
         raise errors.WireError(f"a message claims {length} of {size - at} bytes")
