@@ -128,7 +128,8 @@ def test_a_length_that_cannot_be(length: int) -> None:
 def link(chance: Random, index: int) -> bytes:
     """An RTM_NEWLINK with counters, a kind, and settings of families behind the sysctls."""
     kind = chance.choice(["macvlan", "macvlan", "macvlan", "bridge", "dummy"])
-    info = codec.attr_text(codec.IFLA_INFO_KIND, kind) + codec.attr(2, chance.randbytes(8))
+    data = chance.randbytes(16 if kind == "bridge" else 8)
+    info = codec.attr_text(codec.IFLA_INFO_KIND, kind) + codec.attr(2, data)
     settings = codec.attr(2, codec.attr(1, chance.randbytes(132))) + codec.attr(10, bytes(8))
     parts = [
         codec.ifinfo(index, 1),

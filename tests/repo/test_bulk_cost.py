@@ -1,0 +1,133 @@
+"""What thousands of aliases cost at once: instructions over those of a bare Python, calls, bytes.
+
+The ways of counting are those of test_startup.py. A limit has some percent to spare.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import test_startup
+from test_startup import SLOWER, Launched
+
+from netalias.desired import declarations
+from netalias.families import lazy
+from netalias.kernel.netlink import codec, fingerprint, runs
+from netalias.model import FOREVER, PROTOCOL
+
+launched = test_startup.launched
+
+COUNT = 2000
+KNOWN, COMPARED, ONE = 1.6, 3.9, 5.4
+"""Instructions of a reconciliation of COUNT labels over those of a bare Python: one that finds its
+fingerprint, one that compares, one that adds a label and verifies it."""
+LINE, MESSAGE, DEVICE = 0.2, 0.1, 0.1
+"""Calls of functions for each line that is read, address that is compared, device in a digest."""
+
+
+def address(slot: int) -> str:
+    """The address of a slot."""
+    return f"10.0.{slot >> 8}.{slot & 255}"
+
+
+def lines(count: int) -> str:
+    """A file of labels, as a program writes it."""
+    return "".join(f"eth9:{slot} {address(slot)} kind label\n" for slot in range(1, count + 1))
+
+
+def calls(work: Callable[..., object], argument: object) -> int:
+    """The number of function calls of *work*, also of those written in C."""
+    profile = cProfile.Profile()
+    profile.runcall(work, argument)
+    found: int = pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
+    return found
+
+
+def labels(count: int) -> bytes:
+    """The addresses of *count* labels of ours on device 7, as the kernel dumps them."""
+    found = []
+    for slot in range(count):
+        local = (0x0A000000 + slot).to_bytes(4, "big")
+        body = b"".join(
+            [
+                codec.IFADDR.pack(2, 32, 0x80, 0, 7),
+                codec.attr(codec.IFA_ADDRESS, local),
+                codec.attr(codec.IFA_LOCAL, local),
+                codec.attr_text(codec.IFA_LABEL, f"eth9:{slot}"),
+                codec.attr(codec.IFA_PROTO, bytes([PROTOCOL])),
+                codec.attr_u32(codec.IFA_FLAGS, 0x80),
+                codec.attr(codec.IFA_CACHEINFO, codec.CACHEINFO.pack(FOREVER, FOREVER, slot, slot)),
+            ]
+        )
+        found.append(codec.HEADER.pack(16 + len(body), codec.RTM_NEWADDR, 2, 2, 9) + body)
+    return b"".join(found)
+
+
+def macvlans(count: int) -> bytes:
+    """The messages of *count* devices, as the kernel dumps them, with their counters."""
+    found = []
+    for index in range(count):
+        body = b"".join(
+            [
+                codec.ifinfo(index + 8, 1),
+                codec.attr_text(codec.IFLA_IFNAME, f"eth9_{index:04}"),
+                codec.attr(codec.IFLA_STATS64, index.to_bytes(192, "little")),
+                codec.attr(codec.IFLA_LINKINFO, codec.attr_text(codec.IFLA_INFO_KIND, "macvlan")),
+            ]
+        )
+        found.append(codec.HEADER.pack(16 + len(body), codec.RTM_NEWLINK, 2, 1, 9) + body)
+    return b"".join(found)
+
+
+def each(work: Callable[..., object], make: Callable[[int], object]) -> float:
+    """The calls of *work* for one thing more of those that *make* makes."""
+    few, many = (calls(work, make(count)) for count in (COUNT, 3 * COUNT))
+    return (many - few) / (2 * COUNT)
+
+
+def test_lines_that_are_alike_take_no_calls_of_their_own() -> None:
+    """A line more is a handful of steps in C, and no object of ours."""
+
+    def read(text: str) -> None:
+        assert not declarations.parse([("file", text)], lazy()).errors
+
+    assert each(read, lines) < LINE
+
+
+def test_addresses_that_are_as_declared_take_no_calls_of_their_own() -> None:
+    """They are left out by columns."""
+    slots = range(3 * COUNT)
+    wanted = {"eth9": {(0x0A000000 + slot).to_bytes(4, "big"): b"eth9:%d" % slot for slot in slots}}
+
+    def sift(data: bytes) -> None:
+        sieve = runs.Sieve(wanted, {7: "eth9"}, (2).to_bytes(4, sys.byteorder))
+        sieve.take(data)
+        assert not sieve.bodies
+
+    assert each(sift, labels) < MESSAGE
+
+
+def test_a_digest_takes_no_calls_for_each_device_or_address() -> None:
+    """Both dumps enter it by columns."""
+    assert each(lambda data: [*fingerprint._lasting(data)], macvlans) < DEVICE
+    assert each(lambda data: [*fingerprint._holes(data)], labels) < MESSAGE
+
+
+@pytest.mark.root
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
+def test_thousands_of_labels_take_few_instructions(launched: Launched, tmp_path: Path) -> None:
+    """Known by the fingerprint, compared, and one added among them."""
+    files = [tmp_path / name for name in ("netalias.conf", "copy.conf", "longer.conf")]
+    for file, count in zip(files, (COUNT, COUNT, COUNT + 1), strict=True):
+        file.write_text(lines(count), encoding="utf-8")
+    launched.run(launched.words(f"reconcile {files[0]}"))
+    bare = launched.instructions([sys.executable, "-c", "pass"])
+    found = [launched.instructions(launched.words(f"reconcile {file}")) / bare for file in files]
+    limits = [limit + SLOWER for limit in (KNOWN, COMPARED, ONE)]
+    assert not [one for one, limit in zip(found, limits, strict=True) if one > limit], found
