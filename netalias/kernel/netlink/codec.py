@@ -408,6 +408,15 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
 # Reading --------------------------------------------------------------------------------------
 
 
+def length_at(data: bytes, at: int) -> int:
+    """The length of the message that begins there. Raises WireError."""
+    size = len(data) - at
+    length: int = HEADER.unpack_from(data, at)[0] if size >= HEADER.size else 0
+    if not HEADER.size <= length <= size:
+        raise WireError(f"a message claims {length} of {size} bytes")
+    return length
+
+
 def attributes(
     data: bytes, start: int, end: int, wanted: Container[int] = range(NLA_TYPE_MASK + 1)
 ) -> dict[int, bytes]:

@@ -222,13 +222,11 @@ def _lifetimes(data: bytes, start: int, end: int) -> int:
 
 def _lasting(data: bytes) -> Iterator[memoryview | bytes]:
     """The parts of the dump of devices that change only with the configuration."""
-    from netalias.kernel.netlink.runs import length_at
-
     view, at = memoryview(data), 0
     # By length of the message, which thousands of devices share.
     shapes: dict[int, _Shape] = {}
     while at < len(data):
-        length = length_at(data, at)
+        length = codec.length_at(data, at)
         if codec.HEADER.unpack_from(data, at)[1] != codec.RTM_NEWLINK:
             yield view[at : at + length]
             at += (length + 3) & ~3

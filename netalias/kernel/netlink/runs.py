@@ -11,7 +11,6 @@ from _operator import itemgetter, methodcaller
 from _struct import Struct
 from itertools import groupby
 
-from netalias import errors
 from netalias.kernel.netlink import codec
 from netalias.model import AF_INET, Snapshot
 from netalias.model.bare import is_bare
@@ -73,7 +72,7 @@ class Groups:
         that cannot be cut has no rows. Raises WireError."""
         at, size = 0, len(data)
         while at < size:
-            length = length_at(data, at)
+            length = codec.length_at(data, at)
             form = self._form(data, at, length)
             if form is None:
                 yield at, length, (), []
@@ -92,15 +91,6 @@ class Groups:
         if length not in self._cuts or self._cuts[length] is None:
             self._cuts[length] = cut(data[at : at + length]) if length % 4 == 0 else None
         return self._cuts[length]
-
-
-def length_at(data: bytes, at: int) -> int:
-    """The length of the message at an offset. Raises WireError."""
-    size = len(data)
-    length: int = codec.HEADER.unpack_from(data, at)[0] if size - at >= HEADER else 0
-    if length < HEADER or at + length > size:
-        raise errors.WireError(f"a message claims {length} of {size - at} bytes")
-    return length
 
 
 class Sieve:
