@@ -17,6 +17,7 @@ REPO = Path(__file__).parents[2]
 
 ARROWS = {
     "errors": "",
+    "compiled": "",
     "procfs": "",
     "model": "errors",
     "trust": "errors",

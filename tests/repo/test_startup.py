@@ -160,11 +160,11 @@ print("\\nmodules", status, *sorted(sys.modules))
 """
 
 RATIOS = (
-    ("eth9:0 192.0.2.10 kind macvlan", 1.551),  # sets the main device, keeps what was, announces
-    ("eth9:1 192.0.2.11 kind macvlan", 1.502),  # hashes its MAC, announces
-    ("eth9:2 192.0.2.12 kind macvlan announce off", 1.498),
-    ("show", 1.382),
-    ("eth9:1-", 1.468),  # looks for the SSH session
+    ("eth9:0 192.0.2.10 kind macvlan", 1.470),  # sets the main device, keeps what was, announces
+    ("eth9:1 192.0.2.11 kind macvlan", 1.433),  # hashes its MAC, announces
+    ("eth9:2 192.0.2.12 kind macvlan announce off", 1.432),
+    ("show", 1.336),
+    ("eth9:1-", 1.404),  # looks for the SSH session
 )
 """Instructions of a short command over those of a bare Python, at most."""
 SLOWER = 0.0 if sys.version_info >= (3, 11) else 0.06
