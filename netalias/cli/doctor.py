@@ -27,7 +27,8 @@ def doctor(options: Options, words: list[str]) -> int:
         watcher = running(engine.runtime.path) if engine.runtime.path else None
     files = watcher.files if watcher is not None else ()
     identified = bool(identity()[0])
-    facts = read(observed, words, netns=options.netns, files=files, identified=identified)
+    told = {"files": files, "identified": identified, "watched": watcher is not None}
+    facts = read(observed, words, netns=options.netns, **told)  # type: ignore[arg-type]
     findings = examine(facts)
     if options.netns:
         for finding in findings:

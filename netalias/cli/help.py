@@ -32,7 +32,7 @@ Words
   metric N                         the metric of the connected route of the alias
   mtu BYTES                        the MTU of the alias device
   hw ether MAC | random            the MAC of the alias device
-  kind KIND                        auto (default), macvlan, ipvlan, dummy, label, shard
+  kind KIND                        auto (default), macvlan, ipvlan, dummy, label, shard, prefix
   acd off | fast | rfc             first check that no other host has the address (default off);
                                    IPv6: wait for the check of the kernel
   conflict skip | abort            if another host has it: skip this alias, or do nothing at all

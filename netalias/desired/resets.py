@@ -6,7 +6,7 @@ by what the plan makes of the alias in the kernel (plan._goal, plan.replacing).
 
 from __future__ import annotations
 
-from netalias.kinds import AUTO
+from netalias.kinds import AUTO, DEVICELESS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ WITH_ADDRESS = {
 OF_FAMILY = {"optimistic"}
 """Subjects that an address of another family cannot have."""
 WITHOUT = {"gateway", "hw", "linklocal", "mtu"}
-OF_DEVICE = {"label": WITHOUT, "shard": WITHOUT, "ipvlan": {"hw"}}
+OF_DEVICE = {"label": WITHOUT, "shard": WITHOUT, "prefix": WITHOUT, "ipvlan": {"hw"}}
 """Kind: subjects that an alias of it cannot have."""
 ATTRIBUTES = {"deprecated": ("deprecated", "source"), "pointopoint": ()}
 """Subject: the attributes of a Wish that it sets, where they have other names."""
@@ -60,8 +60,9 @@ def _changed(wish: Wish, there: Entry) -> set[str]:
     found: set[str] = set()
     other_kind = wish.kind not in ("", AUTO) and ("kind", wish.kind) not in there.items
     other_length = wish.prefixlen is not None and str(wish.prefixlen) != there.length
-    if other_kind and ("kind", "label") in there.items:
-        found |= OF_DEVICE["label"]
+    for kind in DEVICELESS:
+        if other_kind and ("kind", kind) in there.items:
+            found |= OF_DEVICE[kind]
     if other_length:
         found.add("broadcast")
     if (other_kind or other_length) and there.type.size == 16:

@@ -76,6 +76,7 @@ class Facts:
       machine ID is there
     - ``wishes``: the declared aliases by name; ``declares``: the file, or empty, that declares the
       value of an IPv4 sysctl of a device or ALL
+    - ``watched``: whether a watcher runs, which answers for prefixes
     - ``root``: a path put before those of other managers
     - ``unseen``: texts that name each fact which could not be read
     """
@@ -106,6 +107,7 @@ class Facts:
         "sysctls",
         "unanswered",
         "unseen",
+        "watched",
         "ways",
         "wishes",
     )
@@ -136,7 +138,7 @@ class Facts:
         self.managers: dict[int, Manager] = {}
         self.mentions: list[Mention] = []
         self.neighbours: dict[int, tuple[int, int]] = {}
-        self.ifconfig = False
+        self.ifconfig = self.watched = False
         self.identified = True
         self.declared = False
         self.wishes: dict[AliasName, Wish] = {}

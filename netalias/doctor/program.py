@@ -28,6 +28,8 @@ def doctor(engine: Engine, wanted: list[str]) -> list[Finding]:
     machine = bool(setup.identity is not None and setup.identity()[0])
     observed = engine.observe()
     found: list[Finding] = engine.within(
-        lambda: examine(read(observed, wanted, files=files, identified=machine))
+        lambda: examine(
+            read(observed, wanted, files=files, identified=machine, watched=bool(watcher))
+        )
     )
     return found

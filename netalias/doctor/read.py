@@ -30,14 +30,15 @@ def read(
     root: str | None = None,
     files: Sequence[str] = (),
     identified: bool = True,
+    watched: bool = False,
 ) -> Facts:
     """The facts about the aliases and main devices that *words* name, or about all.
 
     *netns* is the namespace of *observed*. *root* is put before the paths of other managers; with
     one, they are taken as managers of this namespace. Otherwise they are read only in the namespace
     of the machine. *files* declare the aliases, by default the usual ones, which are those of the
-    machine too. *identified*: the machine has a machine ID. Raises KernelError, and NoSuchDevice as
-    observed.query.select() does.
+    machine too. *identified*: the machine has a machine ID; *watched*: a watcher runs. Raises
+    KernelError, and NoSuchDevice as observed.query.select() does.
     """
     from netalias.observed.query import select
 
@@ -46,7 +47,7 @@ def read(
     group = observed.group
     mains = [one for one in named if one is not None and not is_marked(one.group, group)]
     facts = Facts(observed, aliases, mains, root=root or "")
-    facts.identified = identified
+    facts.identified, facts.watched = identified, watched
     if netns:
         from netalias.system.netns import entered
 

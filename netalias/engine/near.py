@@ -8,7 +8,7 @@ alias of a main device; sysctls; anything that is refused) is planned on a readi
 from __future__ import annotations
 
 from netalias import errors
-from netalias.kinds import AUTO, SIBLINGS
+from netalias.kinds import AUTO, DEVICELESS, PREFIX, SIBLINGS
 from netalias.model import ARPHRD_ETHER, RANDOM_MAC, names
 from netalias.observed import Observed
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 KINDS = ("macvlan", "ipvlan")
 """Kinds that a main device has only one of."""
 SHARD = "shard"
-WITH_LABELS = (*KINDS, "label", SHARD)
+WITH_LABELS = (*KINDS, *DEVICELESS)
 """Kinds of aliases that need nothing of other main devices."""
 
 
@@ -130,14 +130,20 @@ def _plain(main: Device, observed: Observed) -> bool:
 
 
 def _whole(alias: Alias, main: Device) -> bool:
-    """Whether an alias is complete, and a host without a way out."""
+    """Whether an alias is complete, and a host without a way out, or a prefix."""
     return (
         alias.main is main
         and alias.ours
         and alias.whole
         and alias.kind in WITH_LABELS
-        and alias.entry is not None
-        and not (alias.entry.networked or alias.entry.peer or alias.gateway or alias.linklocal)
+        and (alias.kind == PREFIX or _is_host(alias))
+    )
+
+
+def _is_host(alias: Alias) -> bool:
+    """Whether an alias has a host address, and no way out."""
+    return alias.entry is not None and not (
+        alias.entry.networked or alias.entry.peer or alias.gateway or alias.linklocal
     )
 
 

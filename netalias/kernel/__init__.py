@@ -102,7 +102,8 @@ class Kernel:
         """The devices with these names, as far as they exist, and their addresses."""
         whole = self.snapshot()
         found = {device.index: device for name in names if (device := whole.device(name))}
-        return Snapshot(found.values(), [one for index in found for one in whole.on(index)])
+        entries = [one for index in found for one in whole.on(index)]
+        return Snapshot(found.values(), entries, whole.local_routes)
 
     def near(self, name: AliasName, group: int, local: bytes) -> tuple[Snapshot, bool] | None:
         """What a change of one alias may depend on, and whether all devices are in it; None where

@@ -35,12 +35,15 @@ KINDS = {
     "dummy": "Dummy",
     "label": "Label",
     "shard": "Shard",
+    "prefix": "Prefix",
 }
 """Name of a kind: its class in the module of that name."""
 
+PREFIX = "prefix"
+"""Kind of the aliases that have every address of a network."""
 UNLINKED = ("dummy", "shard")
 """Kinds without a lower device (IFLA_LINK): their names tell the main device."""
-DEVICELESS = ("label", "shard")
+DEVICELESS = ("label", "shard", PREFIX)
 """Kinds whose alias has no device of its own, so no MTU and no MAC."""
 
 AUTO = "auto"

@@ -11,6 +11,7 @@
     events.py       the state by the kernel's announcements, and its changes
     neighbours.py   proxy neighbour entries, the conditions of their use, their steps
     listing.py      the first of many errors, and their number
+    local_routes.py local routes of whole networks, and their steps
     leases.py       limited lifetimes of addresses, and their renewal
 
 Addresses are packed bytes in network order (4 for IPv4, 6 for a MAC, 16 for IPv6); lifetimes are
@@ -22,6 +23,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from typing import Any
 
     from netalias.model.names import AliasName
 
@@ -405,14 +407,21 @@ class Alias(Value):
 
 
 class Snapshot:
-    """One consistent reading: devices by index, in ascending order, and addresses by device.
+    """One consistent reading: devices by index, in ascending order, addresses by device, and the
+    LocalRoutes (local_routes.py).
 
     ``device`` is called with a primary or alternative name: the device, or None.
     """
 
-    __slots__ = ("_uppers", "addresses", "device", "devices")
+    __slots__ = ("_uppers", "addresses", "device", "devices", "local_routes")
 
-    def __init__(self, devices: Iterable[Device] = (), addresses: Iterable[Address] = ()) -> None:
+    def __init__(
+        self,
+        devices: Iterable[Device] = (),
+        addresses: Iterable[Address] = (),
+        local_routes: Sequence[Any] = (),
+    ) -> None:
+        self.local_routes = local_routes
         self.devices: dict[int, Device] = {}
         self.addresses: dict[int, list[Address]] = {}
         names: dict[str, Device] = {}

@@ -56,9 +56,9 @@ def _words(step: Step) -> tuple[Callable[[Any], str], Callable[[Any], str]]:
     """The row of its class in WORDS; a class that a kernel derives has that of its base."""
     found = next((WORDS[base] for base in type(step).__mro__ if base in WORDS), None)
     if found is None:
-        from netalias.model import gateways
+        from netalias.model import gateways, local_routes
 
-        return gateways.WORDS[type(step)]
+        return (gateways.WORDS | local_routes.WORDS)[type(step)]
     return found
 
 

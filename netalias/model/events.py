@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from netalias.model import Address
+    from netalias.model.local_routes import LocalRoute
 
     Key = tuple[Any, ...]
     Word = tuple[Key, Any, tuple[int, int] | None]
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 LINK = "link"
 ADDRESS = "address"
 ROUTE = "route"
+LOCAL = "local"
+"""A local route of ours; other routes are of the sort ROUTE."""
 RULE = "rule"
 MEDIA = "media"
 NETNS = "netns"
@@ -115,11 +118,10 @@ class Event(Value):
     """One change of one object.
 
     ``what``: ARRIVAL, DEPARTURE, FLAG, CARRIER, the name of an attribute of a device, ADDRESS,
-    ROUTE, RULE, MEDIA, NETNS. ``field`` is the flag or attribute that changed from ``old`` to
-    ``new``;
-    empty where the object itself came (``old`` is None) or went (``new`` is None). ``device`` is
-    the last known value of the device, ``subject`` the address or route. ``moved`` is the id of the
-    namespace that a device was moved to, and its index there.
+    ROUTE, LOCAL, RULE, MEDIA, NETNS. ``field`` is the flag or attribute that changed from ``old``
+    to ``new``; empty where the object itself came (``old`` is None) or went (``new`` is None).
+    ``device`` is the last known value of the device, ``subject`` the address or route. ``moved`` is
+    the id of the namespace that a device was moved to, and its index there.
     """
 
     __slots__ = ("device", "field", "key", "moved", "new", "old", "subject", "what")
@@ -203,6 +205,11 @@ def address_key(address: Address) -> Key:
 def route_key(route: Route) -> Key:
     """The key of a route: all of its fields."""
     return (ROUTE, route.devices[0] if route.devices else 0, route)
+
+
+def local_key(route: LocalRoute) -> Key:
+    """The key of a local route of ours: all of its fields."""
+    return LOCAL, route.index, route
 
 
 def apply(state: State, key: Key, new: Any, moved: tuple[int, int] | None = None) -> list[Event]:

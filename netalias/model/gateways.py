@@ -111,6 +111,11 @@ class Routing:
         through the device with this index; empty without one. Raises KernelError."""
         raise NotImplementedError
 
+    def sources(self, family: int) -> list[tuple[bytes, str]]:
+        """The source (RTA_PREFSRC), packed, and the words of each route of a family that has one,
+        but those of the kernel itself. Raises KernelError."""
+        raise NotImplementedError
+
 
 def ours(found: Rule | Way) -> bool:
     """Whether a rule or route with our mark is of the form that table_of() gives."""

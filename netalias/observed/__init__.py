@@ -241,6 +241,10 @@ def recognise(snapshot: Snapshot, registry: Registry, group: int) -> list[Alias]
         from netalias.observed.labels import labels
 
         found += labels(snapshot, group)
+    if snapshot.local_routes:
+        from netalias.observed.prefixes import prefixes
+
+        found += prefixes(snapshot, group)
     return found
 
 

@@ -57,6 +57,10 @@ class Outlets:
             self._defaults[key] = found
         return self._defaults[key]
 
+    def sources(self, family: int) -> list[tuple[bytes, str]]:
+        """The source, packed, and the words of each route of a family that has one."""
+        return self._routing.sources(family) if self._routing is not None else []
+
     @property
     def filtering(self) -> int:
         """The sysctl rp_filter of net.ipv4.conf.all."""

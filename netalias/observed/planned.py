@@ -219,4 +219,5 @@ def _without(snapshot: Snapshot, left: list[Alias]) -> Snapshot:
             for entry in found
             if id(entry) not in entries
         ],
+        snapshot.local_routes,
     )

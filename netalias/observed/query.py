@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
+from netalias.kinds import PREFIX
 from netalias.model import names
 from netalias.observed import ordered
 
@@ -82,7 +83,8 @@ def only(observed: Observed, name: str) -> Device:
 
 def lookup(observed: Observed, address: str, type_name: str = "") -> Alias | None:
     """The alias that owns *address*, given as text; None without one. Among several, one that is
-    up is preferred, then one of ours, then the newest.
+    up is preferred, then one of ours, then the newest; a network comes after a host in it, and
+    after a smaller network.
 
     *type_name* is the name of an alias type; without it, the text tells IPv4 from IPv6. Raises
     BadAddress, FamilyError.
@@ -92,10 +94,15 @@ def lookup(observed: Observed, address: str, type_name: str = "") -> Alias | Non
     alias_type = observed.registry.get(type_name or ("ipv6" if ":" in address else "ip"))
     packed, _ = alias_type.parse(address)
     # The index finds the last added alias of one address.
-    index = DictIndex(sorted(observed.aliases, key=_precedence))
+    hosts = (alias for alias in observed.aliases if alias.kind != PREFIX)
+    index = DictIndex(sorted(hosts, key=_precedence))
     mains = {alias.name.main for alias in observed.aliases}
     found = (index.find(main, alias_type.family, packed) for main in mains)
     owners = [alias for alias in found if alias and alias_type.dev_addr_chk(alias, packed)]
+    if not owners and observed.snapshot.local_routes:
+        from netalias.observed.prefixes import longest
+
+        owners = longest(observed.aliases, packed)
     return max(owners, key=_precedence, default=None)
 
 

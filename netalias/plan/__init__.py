@@ -7,7 +7,7 @@ re-addressed in place, and only an address creates an alias.
 from __future__ import annotations
 
 from netalias import errors, kinds
-from netalias.kinds import DEVICELESS, PORT_MASTERS, SIBLINGS, UNLINKED, VRF, Goal
+from netalias.kinds import DEVICELESS, PORT_MASTERS, PREFIX, SIBLINGS, UNLINKED, VRF, Goal
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -201,7 +201,11 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
         from netalias.plan import gateways
 
         result.notes += gateways.choose(wish, goal, kind, result.alias, observed)
-    if moves:
+    if kind == PREFIX:
+        from netalias.plan.prefixes import examine
+
+        result.notes += examine(wish, goal, result.alias, observed)
+    elif moves:
         copies = [*observed.addresses(goal.address)]
         if copies:
             from netalias.plan.copies import check
@@ -241,7 +245,7 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
         from netalias.plan.notes import lost_when_down
 
         result.notes += lost_when_down(result.alias)
-    return _in_order(result)
+    return finished(result, observed)
 
 
 def protect(result: Plan, session: Callable[[], bytes], observed: Observed) -> None:
@@ -250,7 +254,13 @@ def protect(result: Plan, session: Callable[[], bytes], observed: Observed) -> N
     alias, goal = result.alias, result.goal
     if alias is None or not result.steps:
         return
-    if goal is not None and goal.up and goal.address == alias.address and result.kind == alias.kind:
+    if (
+        goal is not None
+        and goal.up
+        and goal.address == alias.address
+        and result.kind == alias.kind
+        and (alias.kind != PREFIX or goal.prefixlen == alias.prefixlen)
+    ):
         return
     packed = session()
     if packed:
@@ -373,7 +383,9 @@ def _goal(
     lease = wish.lease
     if lease is None:
         lease = 0 if alias is None or wish.address else alias.lease
-    entry = _entry(wish, alias_type, address, prefixlen, main, alias)
+    entry = None
+    if kind != PREFIX:
+        entry = _entry(wish, alias_type, address, prefixlen, main, alias)
     if entry is not None and lease:
         entry.valid = entry.preferred = lease
     if entry is not None and entry.family == AF_INET6:
@@ -489,7 +501,7 @@ def _delete(wish: Wish, observed: Observed) -> Plan:
     result.steps = unmade(alias, observed)
     if observed.hands_over:
         _hand_over(result, None, observed)
-    return _in_order(result)
+    return finished(result, observed)
 
 
 def unmade(alias: Alias, observed: Observed) -> list[Step]:
@@ -502,9 +514,13 @@ def unmade(alias: Alias, observed: Observed) -> list[Step]:
     return steps
 
 
-def _in_order(result: Plan) -> Plan:
+def finished(result: Plan, observed: Observed) -> Plan:
     """The plan with its steps in the order of execution, so that the printed commands can be
     executed as they are."""
+    if result.alias is not None and result.alias.kind == PREFIX:
+        from netalias.plan.prefixes import dead_sources
+
+        result.notes += dead_sources(result.alias, result.steps, observed)
     result.steps.sort(key=lambda step: step.phase)
     return result
 
@@ -520,7 +536,7 @@ def concerns_sysctls(result: Plan, observed: Observed) -> bool:
         return True  # a label may take the network over
     if goal is not None and result.kind == alias.kind and goal.type.family == AF_INET:
         return alias.kind == "label" and alias.entry is not None and alias.entry.networked
-    if alias.kind in ("label", "dummy"):
+    if alias.kind in ("dummy", "label", PREFIX):
         return alias.kind == "dummy" or _is_concerned(alias.main, alias.entry)
     return not _accompanied(alias.main, alias.kind, observed, alias)
 
@@ -529,6 +545,8 @@ def _needs_sysctls(goal: Goal, kind: str, observed: Observed) -> bool:
     """Whether a new alias may need sysctls, or be affected by one that is set."""
     if kind in UNLINKED or goal.type.family != AF_INET:
         return kind == "dummy" or (kind == "shard" and not _accompanied(goal.main, kind, observed))
+    if kind == PREFIX:
+        return True
     if kind == "label":
         return _is_concerned(goal.main, goal.entry)
     if goal.main.arp_announce < 2 or (kind == "macvlan" and not goal.main.arp_ignore):

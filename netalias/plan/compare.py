@@ -7,7 +7,7 @@ wish that cannot be planned is skipped, with its reason, and does not stop the o
 from __future__ import annotations
 
 from netalias import errors, kinds
-from netalias.model import HIDDEN, SCRATCH, Alias
+from netalias.model import HIDDEN, SCRATCH, Alias, prefix
 from netalias.model.leases import RenewAddress, renewals
 from netalias.model.names import AliasName
 from netalias.observed.orphans import orphans
@@ -233,6 +233,8 @@ class _Comparison:
     def _loses(self, alias: Alias, wish: Wish, address: bytes) -> bool:
         """Whether *wish* would remove the protected address of *alias*, if only for a moment."""
         other_kind = wish.kind not in ("", kinds.AUTO, alias.kind)
+        if alias.kind == kinds.PREFIX and not other_kind:
+            return not prefix.contains(address, _width(wish), self.protected)
         return address != self.protected or other_kind or wish.up is False
 
     # Second pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.model.names import AliasName
-from netalias.plan import Difference, Plan, unmade
+from netalias.plan import Difference, Plan, finished, unmade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def removal(alias: Alias, observed: Observed) -> Difference:
     """The difference that removes an alias."""
     plan = Plan(alias)
     plan.steps = unmade(alias, observed)
-    return Difference(REMOVED, alias.name, plan)
+    return Difference(REMOVED, alias.name, finished(plan, observed))
 
 
 class Skipped:

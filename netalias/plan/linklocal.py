@@ -37,6 +37,7 @@ SHARED_MAC = "ipvlan"
 """Kind whose devices have the MAC of their main device."""
 REFUSALS = {
     "label": "a label has no device; its main device has a link-local address",
+    "prefix": "a prefix has no device; its main device has a link-local address",
     "dummy": "a dummy has no link",
     "shard": "a shard has no device of its own",
 }

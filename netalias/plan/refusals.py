@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
+from netalias.kinds import PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ def main_down(name: AliasName, main: Device) -> errors.MainDown:
 
 def has(alias: Alias, packed: bytes, observed: Observed) -> bool:
     """Whether *alias* has this address."""
+    if alias.kind == PREFIX:
+        from netalias.plan.prefixes import contains
+
+        return contains(alias, packed)
     if alias.whole or alias.device is None:
         return alias.address == packed
     return any(entry.local == packed for entry in observed.snapshot.on(alias.device.index))

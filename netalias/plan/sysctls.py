@@ -16,7 +16,7 @@ all and the device.
 
 from __future__ import annotations
 
-from netalias.kinds import RECORD, UNLINKED
+from netalias.kinds import PREFIX, RECORD, UNLINKED
 from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST
 from netalias.model.names import main_name
 from netalias.model.steps import SysctlChange
@@ -303,6 +303,12 @@ class _Settlement:
 
     def _notes(self, goal: Goal, kind: str) -> Iterator[str]:
         """Notes on a new alias that will not work as it should."""
+        if goal.type.family == AF_INET and (kind == PREFIX or self.observed.snapshot.local_routes):
+            from netalias.plan.prefixes import silent
+
+            raised = "arp_ignore" in self.changes.get(goal.main.index, ())
+            others = self._staying() if raised else ()
+            yield from silent(goal, kind, self._now(goal.main, "arp_ignore"), others)
         if kind in NEEDED and goal.type.family == AF_INET:
             yield from self._flux(goal, kind)
         elif kind == "dummy":

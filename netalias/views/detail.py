@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netalias.model import address_text
+from netalias.kinds import PREFIX
+from netalias.model import PROTOCOL, address_text
 from netalias.views import FLAGS, NOTHING, SCOPES, address, mac, state
 
 TYPE_CHECKING = False
@@ -24,6 +25,10 @@ def detail(alias: Alias, registry: Registry) -> list[str]:
         lines.append(f"device {device.name} index {device.index} <{flags}> mtu {device.mtu}{on}")
         lines.append(f"lladdr {mac(alias)} group {device.group}")
     lines.append(_address_line(alias, registry))
+    if alias.kind == PREFIX:
+        from netalias.views.prefixes import remarks
+
+        lines += remarks(alias)
     if alias.gateway:
         lines.append(f"gateway {address_text(alias.family, alias.gateway)}")
     if alias.linklocal:
@@ -56,6 +61,10 @@ def _address_line(alias: Alias, registry: Registry) -> str:
         return "no address"
     words = [registry.get(alias.family).name, text]
     entry = alias.entry
+    if alias.kind == PREFIX:
+        from netalias.views.prefixes import count
+
+        return " ".join([*words, "local", f"({count(alias)})", "proto", str(PROTOCOL)])
     if entry is None:
         why = "its lease has expired" if alias.expired else "not in force while the alias is down"
         return " ".join([*words, f"({why})"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netalias.families.fields import address_fields
-from netalias.model import ARPHRD_ETHER, address_text
+from netalias.kinds import PREFIX
+from netalias.model import ARPHRD_ETHER, PROTOCOL, address_text
 from netalias.views import FLAGS, SCOPES, mac, state
 
 TYPE_CHECKING = False
@@ -23,11 +24,16 @@ LINK_TYPES = {
 """ARPHRD_* of linux/if_arp.h: its name in ``ip``, which prints others as a number in brackets."""
 
 
+EXACT = 53
+"""Bits of the largest number that every reader of JSON takes as it is (RFC 8259, section 6); of a
+larger network only the prefix length tells how many addresses it has."""
+
+
 def fields(alias: Alias, registry: Registry) -> dict[str, object]:
     """The JSON object of an alias: the field names of ``ip -json``, and our own.
 
-    Ours are altname, slot, kind, owned, state, lease, remaining and link_type_name; link_type is
-    "ether" or a number.
+    Ours are altname, slot, kind, owned, state, addresses, lease, remaining and link_type_name;
+    link_type is "ether" or a number.
     """
     slot = alias.name.slot if alias.name.slot >= 0 else None
     result: dict[str, object] = {"altname": str(alias.name), "slot": slot, "kind": alias.kind}
@@ -51,6 +57,11 @@ def fields(alias: Alias, registry: Registry) -> dict[str, object]:
     if alias.family:
         peer = alias.entry.peer if alias.entry is not None else b""
         result |= address_fields(alias.family, alias.address, alias.prefixlen, registry, peer)
+    if alias.kind == PREFIX:
+        result["protocol"] = PROTOCOL
+        bits = len(alias.address) * 8 - alias.prefixlen
+        if bits <= EXACT:
+            result["addresses"] = 1 << bits
     if alias.entry is not None:
         entry = alias.entry
         if entry.broadcast:

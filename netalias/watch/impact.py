@@ -17,7 +17,17 @@ from netalias.model import (
     PROTOCOL,
     names,
 )
-from netalias.model.events import ADDRESS, ARRIVAL, CARRIER, DEPARTURE, FLAG, LINK, ROUTE, RULE
+from netalias.model.events import (
+    ADDRESS,
+    ARRIVAL,
+    CARRIER,
+    DEPARTURE,
+    FLAG,
+    LINK,
+    LOCAL,
+    ROUTE,
+    RULE,
+)
 from netalias.model.hidden import SHARD, group_of, main_of
 from netalias.model.leases import same
 from netalias.model.names import AliasName
@@ -127,6 +137,9 @@ class Impact:
         if event.what == RULE:
             name = names.split_primary(event.subject.device)
             self._mark([name] if name is not None else [], port_id)
+        if device is not None and event.what == LOCAL:
+            self._mark([AliasName(device.name, event.subject.slot)], port_id)
+            self.affected.touched = True
         if device is not None and event.what == ROUTE:
             self._route(event, device, port_id)
         if device is None or event.key[0] not in (LINK, ADDRESS) or self._renews(event):
@@ -328,6 +341,8 @@ class Impact:
         """Whether a device may have aliases. On a host of containers most devices have none, and
         they come and go."""
         if any(one.address.protocol == PROTOCOL for _, one in self.state.of(main.index, ADDRESS)):
+            return True
+        if self.state.of(main.index, LOCAL):
             return True
         begin = f"{main.name}:"
         return any(

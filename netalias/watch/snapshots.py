@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias.kinds import KINDS
 from netalias.model import AF_INET, AF_INET6, IFA_F_SECONDARY, PROTOCOL, Snapshot, names
-from netalias.model.events import ADDRESS
+from netalias.model.events import ADDRESS, LOCAL
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netalias.desired.declarations import Declarations
     from netalias.model import Address, Device
     from netalias.model.events import Key, State
+    from netalias.model.local_routes import LocalRoute
 
 
 def snapshot(state: State) -> Snapshot:
@@ -23,7 +24,14 @@ def snapshot(state: State) -> Snapshot:
     found: list[Address] = []
     for device in devices:
         found += _ordered(_addresses(state.parts[device.index]))
-    return Snapshot(devices, found)
+    return Snapshot(devices, found, local_routes(state))
+
+
+def local_routes(state: State) -> list[LocalRoute]:
+    """All local routes of ours."""
+    return [
+        value for parts in state.parts.values() for key, value in parts.items() if key[0] == LOCAL
+    ]
 
 
 def _addresses(parts: dict[Key, Any]) -> list[Address]:
@@ -52,7 +60,8 @@ def relevant(state: State, wished: Declarations, group: int) -> Snapshot:
     """
     part = _Relevant(state, wished, group)
     devices = part.devices()
-    return Snapshot(devices, part.addresses({device.index for device in devices}))
+    found = part.addresses({device.index for device in devices})
+    return Snapshot(devices, found, local_routes(state))
 
 
 class _Relevant:

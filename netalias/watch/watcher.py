@@ -34,6 +34,7 @@ from netalias.watch.directory import Directory
 from netalias.watch.health import Health, MetricsFile
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
 from netalias.watch.report import report_restored
+from netalias.watch.responder import Responder, served_in
 from netalias.watch.settings import Settings
 from netalias.watch.texts import TextService
 
@@ -106,6 +107,9 @@ class Watcher:
         )
         self._rails = Rules(allow_empty=settings.allow_empty, allow_shrink=settings.allow_shrink)
         self.republisher = Republisher(engine, self.monitor.state, self._folder)
+        self.responder = Responder(
+            lambda: served_in(self.monitor.state, engine), self.journal, engine.within, monotonic
+        )
         self._alive = monotonic()
         self.renewer = LeaseRenewer(self.controller, self._alive)
         self.claims.checked = self.controller.checked
@@ -164,6 +168,7 @@ class Watcher:
                     directory.close()
                     self.claims.close()
                     self.announcer.close()
+                    self.responder.close()
                     self.texts.close()
                     self.monitor.close()
         return self.status
@@ -224,6 +229,7 @@ class Watcher:
             Timer(self._until_act, lambda now: self._act()),
             self.claims,
             self.announcer,
+            self.responder,
             Reader([signals.fileno()], lambda: self._signalled(signals.read())),
             directory,
             Reader([files.fileno()], lambda: self._files_changed(files)),
@@ -380,6 +386,8 @@ class Watcher:
         self._try(controller.act)
         if controller.touched:
             self.texts.changed()
+        if controller.touched or self.responder.active:
+            self.responder.changed()
         if controller.republish:
             self._try(self._republish)
         if controller.linked:

@@ -32,18 +32,19 @@ def changes(count: int) -> list[Any]:
 
 
 def test_snapshot(player: Player, kernel: netlink.Netlink) -> None:
-    """Two dumps, one of devices and one of addresses; nothing is sent twice."""
+    """Three dumps, of devices, addresses and local routes; nothing is sent twice."""
     snapshot = kernel.snapshot()
     assert list(snapshot.devices.values()) == [LO]
     assert snapshot.addresses == {1: [HOME]}
-    assert [request.type for request in player.requests] == ["RTM_GETLINK", "RTM_GETADDR"]
+    asked = ["RTM_GETLINK", "RTM_GETADDR", "RTM_GETROUTE"]
+    assert [request.type for request in player.requests] == asked
     assert not player.queue
 
 
 def test_snapshot_of_one_family(player: Player, kernel: netlink.Netlink) -> None:
     """The kernel is asked for the addresses of the family only."""
     kernel.snapshot(AF_INET6)
-    assert player.requests[-1].body.ifa_family == AF_INET6
+    assert player.requests[-2].body.ifa_family == AF_INET6
 
 
 @pytest.mark.parametrize("where", ["first", "last", "done"])

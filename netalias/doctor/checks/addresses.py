@@ -6,6 +6,7 @@ import os
 
 from netalias.doctor.facts import text_of
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, fits, netalias, sysctl
+from netalias.kinds import PREFIX
 from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_LINK, address_text, prefix
 from netalias.model.names import NAME_MAX, AliasName
 from netalias.model.shell import quoted
@@ -126,6 +127,8 @@ def special(facts: Facts) -> Iterator[Finding]:
         main = alias.main
         if alias.family != AF_INET or main is None or main.flags & IFF_LOOPBACK:
             continue
+        if alias.kind == PREFIX:
+            continue  # the kernel has no broadcast address in it
         entries = facts.observed.snapshot.on(main.index)
         place = described(alias.address, alias.asked, entries)
         if alias.address[0] == LOOPBACK:

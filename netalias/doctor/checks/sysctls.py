@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias.doctor.facts import ALL, FOLDERS, network_text, text_of
 from netalias.doctor.finding import ERROR, WARNING, Finding, finding, listed, relabelled, sysctl
+from netalias.kinds import PREFIX
 from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, address_text, prefix
 from netalias.model.shell import sysctls
 from netalias.plan.sysctls import NEEDED
@@ -111,7 +112,7 @@ def arp_ignore(facts: Facts) -> Iterator[Finding]:
     """arp_ignore suppresses the ARP answers of the device that receives the requests."""
     for alias in _inet(facts):
         device = facts.receiver(alias)
-        if alias.main is None or device is None:
+        if alias.main is None or device is None or alias.kind == PREFIX:
             continue
         own = alias.carrier is device
         if not own and device is not alias.main:

@@ -18,7 +18,7 @@ from errno import EINVAL, ENODEV, ENOENT, ENXIO, EOPNOTSUPP, EPERM, ERANGE
 from netalias import errors
 from netalias.kernel import Kernel, refused
 from netalias.kernel.memory import addresses as inet
-from netalias.kernel.memory import devices, routes, rules
+from netalias.kernel.memory import devices, local_routes, routes, rules
 from netalias.kernel.memory.addresses import POLICY, Refusal
 from netalias.kernel.memory.devices import Node, plain
 from netalias.kernel.memory.links import LinkTable
@@ -129,6 +129,7 @@ class Memory(Kernel):
                 for entry in node.entries
                 if family in (0, entry.family)
             ],
+            local_routes.shown(self._links.nodes.values()),
         )
 
     def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
@@ -475,8 +476,7 @@ class Memory(Kernel):
             if id(gone) not in left:
                 routes.go(node, gone)
         if all(entry.family != AF_INET for entry in node.entries):
-            devices.forget(node, AF_INET)
-            rules.forget(node, AF_INET)
+            local_routes.without_addresses(node)
 
 
 def _bytes(text: str) -> bytes:
@@ -503,4 +503,5 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     DelRule: lambda kernel, step: kernel._rules.delete(step.rule),
     AddWay: lambda kernel, step: kernel._rules.add_way(kernel._node(step), step.way),
     DelWay: lambda kernel, step: kernel._rules.delete_way(kernel._node(step), step.way),
+    **local_routes.RULES,
 }

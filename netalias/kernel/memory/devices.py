@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from netalias.model import Address
     from netalias.model.gateways import Way
+    from netalias.model.local_routes import LocalRoute
     from netalias.model.neighbours import Proxy
     from netalias.model.routes import Connected
 
@@ -59,10 +60,20 @@ class Node(Device):
     ``addrgen`` is IN6_ADDR_GEN_MODE_*, ``carrier`` whether a cable is plugged, ``conf`` the IPv4
     settings by sysctl name, ``entries`` the addresses, IPv4 first. ``routes`` are connected routes
     without an address, ``lost`` those of addresses that somebody has deleted (routes.py), ``ways``
-    those of our tables (rules.py).
+    those of our tables (rules.py), ``locals`` our local routes (local_routes.py).
     """
 
-    __slots__ = ("addrgen", "carrier", "conf", "entries", "lost", "proxies", "routes", "ways")
+    __slots__ = (
+        "addrgen",
+        "carrier",
+        "conf",
+        "entries",
+        "locals",
+        "lost",
+        "proxies",
+        "routes",
+        "ways",
+    )
 
     def __init__(
         self,
@@ -87,6 +98,7 @@ class Node(Device):
         self.routes: set[Connected] = set()
         self.lost: set[Connected] = set()
         self.ways: list[Way] = []
+        self.locals: list[LocalRoute] = []
 
     def configure(self, conf: Mapping[str, int]) -> None:
         """Change IPv4 sysctls, by name."""

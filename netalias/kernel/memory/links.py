@@ -8,7 +8,7 @@ from __future__ import annotations
 from errno import EADDRINUSE, EBUSY, EEXIST, EINVAL, ENODEV, EOPNOTSUPP
 
 from netalias.kernel.memory import addresses as inet
-from netalias.kernel.memory import devices, routes, rules
+from netalias.kernel.memory import devices, local_routes, routes, rules
 from netalias.kernel.memory.addresses import Refusal
 from netalias.kernel.memory.devices import (
     STACKED,
@@ -79,6 +79,7 @@ class LinkTable:
             }
             node.entries = [inet.copy(entry) for entry in snapshot.on(node.index)]
             node.entries.sort(key=lambda entry: entry.family)
+            node.locals = [one for one in snapshot.local_routes if one.index == node.index]
             if node.running and all(entry.scope != RT_SCOPE_LINK for entry in node.entries):
                 node.addrgen = ADDRGEN_NONE
             self._place(node)
@@ -296,6 +297,7 @@ class LinkTable:
             node.proxies.clear()
             routes.down(node)
             rules.forget(node)
+            local_routes.forget(node, AF_INET6)
         if up and node.loopback:
             inet.loopback_up(node.entries, node.index, node.name, node.mtu >= MTU_INET6)
         self.settle(node)

@@ -76,6 +76,10 @@ class Rules(Routing):
             return self._beside().default(index, family)
         return self.defaults.get((index, family), b"")
 
+    def sources(self, family: int) -> list[tuple[bytes, str]]:
+        """Those of the other kernel, since this one has no routes with a source."""
+        return self._beside().sources(family) if self._beside is not None else []
+
     def add(self, rule: Rule) -> None:
         """Add a rule; the device need not exist. Raises Refusal (EEXIST)."""
         if rule in self.rules:

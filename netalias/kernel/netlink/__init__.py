@@ -25,7 +25,7 @@ from sys import byteorder
 from netalias import errors
 from netalias.kernel import UNKNOWN, Kernel, refused, stopped
 from netalias.kernel.netlink import codec
-from netalias.model import Snapshot
+from netalias.model import PROTOCOL, RT_TABLE_LOCAL, RTN_LOCAL, Snapshot
 from netalias.model.steps import CreateLink, DelLink, SetLink
 
 TYPE_CHECKING = False
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from netalias.kernel.netlink.layouts import Reader
     from netalias.model import Address, Device
     from netalias.model.gateways import Routing
+    from netalias.model.local_routes import LocalRoute
     from netalias.model.names import AliasName
     from netalias.model.neighbours import Proxy, Surroundings
     from netalias.model.routes import Connected
@@ -68,11 +69,20 @@ PACK_SMALL = 150
 RECEIVE_BUFFER = 4 << 20
 END = (20).to_bytes(4, byteorder) + codec.NLMSG_DONE.to_bytes(2, byteorder)
 """Length and type of the message that ends a dump, without an extended acknowledgement."""
+NOTHING = END + bytes(4)
+"""The same with the errno, where all is well."""
 BEGINNING = 8192
 """Bytes of the list of devices after which there are many: a first, smaller datagram has been read,
 and one of CHUNK bytes more, which hold some thirty devices."""
 MANY_ADDRESSES = 16384
 """Bytes of the list of addresses above which there are many: that is some two hundred."""
+GET_LOCAL_ROUTES = codec.message(
+    codec.RTM_GETROUTE,
+    codec.NLM_F_DUMP,
+    0,
+    codec.RTMSG.pack(0, 0, 0, 0, RT_TABLE_LOCAL, PROTOCOL, 0, RTN_LOCAL, 0),
+)
+"""Request for the local routes with our mark, of every family; a kernel before 4.20 gives all."""
 MANY = 32
 """Messages from which on a dump is read by layout (layouts.py)."""
 FEW = 16
@@ -137,12 +147,26 @@ class Netlink(Kernel):
     # Reading
 
     def snapshot(self, family: int = 0) -> Snapshot:
-        """The devices and addresses, by two dumps, each repeated until it is consistent."""
+        """All of it, by three dumps, each repeated until it is consistent."""
         self._indexes = {}
         links = self._links()
         request = codec.get_addresses(0, family) if family else codec.ALL_ADDRESSES
         entries = self._dump("list of addresses", request, codec.RTM_NEWADDR, codec.read_address)
-        return Snapshot(links, entries)
+        return Snapshot(links, entries, self.local_routes())
+
+    def local_routes(self) -> Sequence[LocalRoute]:
+        """The local routes with our mark, by one dump, whose usual end is its first message."""
+        self._sequence += 1
+        self._send("list of local routes", numbered(GET_LOCAL_ROUTES, self._sequence))
+        data = self._receive("list of local routes")
+        if data and data[:6] + data[16:] == NOTHING and ends(data, self._sequence):
+            return ()
+        from netalias.kernel.netlink.local_routes import listed
+
+        if data:  # the beginning of the dump that is read now
+            self._sequence -= 1
+            self._ahead.append(data)
+        return listed(self._dump, GET_LOCAL_ROUTES)
 
     def part(self, names: Iterable[str]) -> Snapshot:
         """The devices, read by name, and the addresses of each."""
@@ -155,7 +179,7 @@ class Netlink(Kernel):
         # A kernel without strict checks lists the addresses of all devices each time.
         own = zip(devices, found, strict=True)
         entries = (entry for index, some in own for entry in some if entry.index == index)
-        return Snapshot(devices.values(), entries)
+        return Snapshot(devices.values(), entries, self.local_routes())
 
     def on(self, index: int) -> list[Address]:
         """The addresses of the device with this index."""
@@ -177,7 +201,10 @@ class Netlink(Kernel):
             from netalias.kernel.netlink.near import near
 
             found = near(self, head, name, group, local)
-        return (found, bool(entries)) if found is not None else None
+        if found is None:
+            return None
+        found.local_routes = self.local_routes()
+        return found, bool(entries)
 
     def owners(self, local: bytes) -> Snapshot | None:
         """As near(); the owners are found by their bytes in the dump of all addresses."""

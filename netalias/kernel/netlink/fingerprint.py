@@ -22,7 +22,14 @@ from _socket import MSG_DONTWAIT
 from _struct import Struct
 from itertools import chain, groupby
 
-from netalias.kernel.netlink import Netlink, codec, messages, read_done
+from netalias.kernel.netlink import (
+    GET_LOCAL_ROUTES,
+    Netlink,
+    codec,
+    messages,
+    numbered,
+    read_done,
+)
 from netalias.model import AF_INET, PROTOCOL
 
 TYPE_CHECKING = False
@@ -42,8 +49,8 @@ if TYPE_CHECKING:
 
 PORT_ID = 0x6E6100
 """Port id of the socket: above every process id (PID_MAX_LIMIT), below those of the kernel."""
-LINKS, ADDRESSES = 1, 2
-"""Sequence numbers of the two dumps."""
+LINKS, ADDRESSES, LOCAL_ROUTES = 1, 2, 3
+"""Sequence numbers of the three dumps."""
 DIGEST_SIZE = 32
 HOLE = Struct("=I")
 """Offset of a hole: of lifetimes that are left out."""
@@ -75,13 +82,17 @@ class Fingerprinted(Netlink):
         self._fixed = self._socket.getsockname()[0] == PORT_ID
 
     def listen(self) -> None:
-        """Read both dumps without decoding them, for digest() and the next snapshot()."""
+        """Read the dumps without decoding them, for digest() and the next snapshot()."""
         self._datagrams = self._heard = []
         self._routes = b""
         if not self._fixed:
             return
         found: list[bytes] = []
-        for request in (codec.get_links(LINKS), codec.get_addresses(ADDRESSES, 0)):
+        for request in (
+            codec.get_links(LINKS),
+            codec.get_addresses(ADDRESSES, 0),
+            numbered(GET_LOCAL_ROUTES, LOCAL_ROUTES),
+        ):
             self._send("reading", request)
             while data := self._receive("reading", MSG_DONTWAIT):
                 found.append(data)
@@ -91,7 +102,7 @@ class Fingerprinted(Netlink):
         self._datagrams = self._heard = found
 
     def snapshot(self, family: int = 0) -> Snapshot:
-        """The devices and addresses that listen() has read, or two new dumps."""
+        """What listen() has read, or new dumps."""
         found = self._kept(lambda: super(Fingerprinted, self).snapshot(family), whole=not family)
         return found if found is not None else self.snapshot(family)
 
@@ -101,15 +112,18 @@ class Fingerprinted(Netlink):
         return found if found is not None else super().snapshot_without(labels)
 
     def _sifted(self, labels: Labels) -> tuple[Snapshot, Left] | None:
-        """The same by two dumps; None where the second one is not whole or not consistent."""
+        """The same by the dumps; None where that of addresses is not whole or not consistent."""
         from netalias.kernel.netlink.runs import sift
 
         self._indexes = {}
         links, datagrams = self._links(), self.taken(codec.get_addresses(0, 0))
-        return sift(links, datagrams, labels, self.decoded) if datagrams is not None else None
+        found = sift(links, datagrams, labels, self.decoded) if datagrams is not None else None
+        if found is not None:
+            found[0].local_routes = self.local_routes()
+        return found
 
     def _kept(self, read: Callable[[], T | None], *, whole: bool) -> T | None:
-        """What *read* makes of the dumps that listen() has read, or of two new ones, which are kept
+        """What *read* makes of the dumps that listen() has read, or of new ones, which are kept
         if they are *whole*; None if those that were there are of no use."""
         before, usual = self._sequence, False
         self._sequence, self._ahead = 0, self._heard[::-1]
@@ -119,7 +133,7 @@ class Fingerprinted(Netlink):
             self._routes = b""
         try:
             found = read()
-            usual = self._sequence == ADDRESSES and whole and found is not None
+            usual = self._sequence == LOCAL_ROUTES and whole and found is not None
         finally:
             self._heard, self._ahead, self._record = [], [], None
             self._sequence = max(before, self._sequence)
@@ -165,6 +179,7 @@ class Fingerprinted(Netlink):
         found = blake2b(salt, digest_size=DIGEST_SIZE)
         found.update(head)
         found.update(self._routes)
+        found.update(self._dumped(LOCAL_ROUTES))
         for part in _lasting(self._dumped(LINKS)):
             found.update(part)
         view, low = memoryview(self._dumped(ADDRESSES)), 0

@@ -7,7 +7,7 @@ from os import urandom
 
 from netalias import errors
 from netalias.kernel import UNKNOWN, refused
-from netalias.kernel.netlink import codec, neighbours, routes, rules
+from netalias.kernel.netlink import codec, local_routes, neighbours, routes, rules
 from netalias.kernel.proof import changed
 from netalias.model import AF_INET6, IFA_F_MCAUTOJOIN, SCRATCH
 from netalias.model.leases import MarkAddress, RenewAddress
@@ -92,6 +92,7 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     SetGroup: set_group,
     **neighbours.ENCODERS,
     **routes.ENCODERS,
+    **local_routes.ENCODERS,
     **rules.ENCODERS,
 }
 """Class of step: its encoder, as in codec.ENCODERS."""

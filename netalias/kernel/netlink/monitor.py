@@ -13,7 +13,7 @@ from __future__ import annotations
 from _struct import Struct, error  # type: ignore[attr-defined]
 
 from netalias.errors import NetaliasError, WireError
-from netalias.kernel.netlink import codec
+from netalias.kernel.netlink import GET_LOCAL_ROUTES, codec
 from netalias.kernel.netlink.ethtool import Media
 from netalias.kernel.netlink.subscription import ROOM, Subscription
 from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, PROTOCOL, RT_TABLE_LOCAL
@@ -24,6 +24,7 @@ from netalias.model.events import (
     DEPARTURE,
     FLAG,
     LINK,
+    LOCAL,
     NETNS,
     ROUTE,
     RULE,
@@ -34,6 +35,7 @@ from netalias.model.events import (
     address_key,
     apply,
     difference,
+    local_key,
     route_key,
 )
 
@@ -78,16 +80,17 @@ DELETED = b"".join(
     Struct("=HBBI").pack(*instruction)
     for instruction in (
         (LOAD_HALF, 0, 0, 4),  # nlmsg_type
-        (EQUAL, 4, 0, _as_loaded(codec.RTM_NEWROUTE)),
-        (EQUAL, 0, 4, _as_loaded(codec.RTM_DELROUTE)),
+        (EQUAL, 0, 2, _as_loaded(codec.RTM_DELROUTE)),
         (LOAD_BYTE, 0, 0, 16 + 5),  # rtm_protocol
-        (EQUAL, 2, 0, RTPROT_KERNEL),
-        (EQUAL, 1, 0, PROTOCOL),
-        (RETURN, 0, 0, 0),
+        (EQUAL, 3, 2, RTPROT_KERNEL),
+        (EQUAL, 0, 2, _as_loaded(codec.RTM_NEWROUTE)),
+        (LOAD_BYTE, 0, 0, 16 + 5),
+        (EQUAL, 0, 1, PROTOCOL),
         (RETURN, 0, 0, 0xFFFFFFFF),
+        (RETURN, 0, 0, 0),
     )
 )
-"""Filter: of routes only the deletion of those of the kernel itself and of ours, and everything
+"""Filter: of routes only ours, and the deletion of those of the kernel itself, and everything
 else."""
 
 NEXTHOP = Struct("=HBBi")
@@ -105,7 +108,8 @@ class Monitor:
 
     *routes*: those of the routing tables too, but the local one; *media*: those of the cards too.
     *connected*: of the routes only the deletion of those that the kernel itself has added, and of
-    rules and routes with our mark; the state knows nothing of them.
+    rules and routes with our mark, which the state knows nothing of; and our local routes, which it
+    does know.
     *latest*: of an address that changes several times between two readings only the last change,
     unless it is by the socket with this netlink port ID; and in a flood what is known, with
     ``lost``.
@@ -199,6 +203,10 @@ class Monitor:
             return
         # The route that a new one replaces, and those that it is joined with, are not named.
         key = word[0]
+        if self._connected and kind == codec.RTM_NEWROUTE and key[0] == ROUTE:
+            return
+        if key[0] == LOCAL and not self._connected:
+            return
         if key[0] == RULE or (key[0] == ROUTE and self._connected):
             yield Event(key[0], key, "", key[2], None, device=state.device(key[1]), subject=key[2])
             return
@@ -210,9 +218,21 @@ class Monitor:
         """The events, and what has to be asked because of them."""
         for event in found:
             yield event
+            yield from self._unannounced(event)
             if event.what in (ARRIVAL, CARRIER):
                 self._ask(event.key[1])
             self._stale |= self._routes and _drops_routes(event)
+
+    def _unannounced(self, event: Event) -> Iterator[Event]:
+        """The local IPv4 routes that go with the last IPv4 address of their device (fib_disable_ip)
+        and are not announced."""
+        if event.what != ADDRESS or event.new is not None or event.key[2] != AF_INET:
+            return
+        index = event.key[1]
+        if not any(key[2] == AF_INET for key, _ in self.state.of(index, ADDRESS)):
+            for key, route in self.state.of(index, LOCAL):
+                if route.family == AF_INET:
+                    yield from apply(self.state, key, None)
 
     def _ask(self, index: int) -> None:
         device = self.state.device(index)
@@ -259,6 +279,8 @@ class Monitor:
         self._take(fresh, RTM_GETNSID, bytes(4))
         if self._routes:
             self._take_routes(fresh)
+        if self._connected:
+            self._take(fresh, codec.RTM_GETROUTE, GET_LOCAL_ROUTES[16:])
         return fresh
 
     def _take(self, fresh: State, kind: int, body: bytes, *, backwards: bool = False) -> None:
@@ -333,7 +355,8 @@ def _no_address(data: bytes, start: int, end: int) -> Word | None:
 
 
 def _route(data: bytes, start: int, end: int) -> Word | None:
-    """The change by an RTM_NEWROUTE; None for one of the local table, or a cloned one."""
+    """The change by an RTM_NEWROUTE; None for one of the local table that is not ours, or a cloned
+    one."""
     if end - start < codec.RTMSG.size:
         raise WireError(f"a route message of {end - start} bytes")
     family, length, _, tos, table, protocol, scope, kind, flags = codec.RTMSG.unpack_from(
@@ -342,6 +365,8 @@ def _route(data: bytes, start: int, end: int) -> Word | None:
     found = codec.attributes(data, start + codec.RTMSG.size, end)
     try:
         table = _U32.unpack(found[codec.RTA_TABLE])[0] if codec.RTA_TABLE in found else table
+        if table == RT_TABLE_LOCAL and protocol == PROTOCOL:
+            return _local(data, start, end)
         if table == RT_TABLE_LOCAL or flags & RTM_F_CLONED or family not in (AF_INET, AF_INET6):
             return None
         route = Route(
@@ -361,6 +386,14 @@ def _route(data: bytes, start: int, end: int) -> Word | None:
     except error as problem:
         raise WireError(f"a route message is malformed: {problem}") from None
     return route_key(route), route, None
+
+
+def _local(data: bytes, start: int, end: int) -> Word | None:
+    """The change of a local route with our mark; None where its metric holds no slot."""
+    from netalias.kernel.netlink.local_routes import read_local
+
+    local = read_local(data, start, end)
+    return (local_key(local), local, None) if local is not None else None
 
 
 def _no_route(data: bytes, start: int, end: int) -> Word | None:

@@ -20,6 +20,7 @@ from netalias.kernel.netlink.codec import (
     RTA_GATEWAY,
     RTA_MULTIPATH,
     RTA_OIF,
+    RTA_PREFSRC,
     RTA_PRIORITY,
     RTA_TABLE,
     RTM_DELROUTE,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 RTM_DELRULE = 33
 
 FR_ACT_TO_TBL = 1
+RTPROT_KERNEL = 2
 
 FRA_PRIORITY = 6
 FRA_TABLE = 15
@@ -118,6 +120,11 @@ def get_defaults(sequence: int, family: int, index: int) -> bytes:
     """RTM_GETROUTE: request for the routes that the table main has through a device."""
     head = RTMSG.pack(family, 0, 0, 0, RT_TABLE_MAIN, 0, 0, RTN_UNICAST, 0)
     return message(RTM_GETROUTE, NLM_F_DUMP, sequence, head + attr_u32(RTA_OIF, index))
+
+
+def get_routes(sequence: int, family: int) -> bytes:
+    """RTM_GETROUTE: request for all routes of a family."""
+    return message(RTM_GETROUTE, NLM_F_DUMP, sequence, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
 
 
 ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
@@ -198,6 +205,17 @@ def _number(found: dict[int, bytes], kind: int) -> int:
         raise WireError(f"attribute {kind} does not have 4 bytes") from None
 
 
+def read_source(data: bytes, start: int, end: int) -> tuple[bytes, str] | None:
+    """The source and the words of the RTM_NEWROUTE of a route with a source that others have added;
+    None for any other one."""
+    found = attributes_behind(data, start, end, RTMSG)
+    family, prefixlen, _, _, _, protocol, _, _, _ = RTMSG.unpack_from(data, start)
+    if RTA_PREFSRC not in found or protocol == RTPROT_KERNEL:
+        return None
+    network, gateway = found.get(RTA_DST, b""), found.get(RTA_GATEWAY, b"")
+    return found[RTA_PREFSRC], Way(0, family, 0, network, prefixlen, gateway).text
+
+
 # Asking ---------------------------------------------------------------------------------------
 
 
@@ -222,6 +240,11 @@ class NetlinkRouting(Routing):
         found = self._routes(get_defaults, read_default, family, index)
         usable = [one for one in found if one is not None and one[1] == index]
         return min(usable)[2] if usable else b""
+
+    def sources(self, family: int) -> list[tuple[bytes, str]]:
+        """The routes with a source, by one dump."""
+        found = self._routes(get_routes, read_source, family)
+        return [one for one in found if one is not None]
 
     def _rules(self) -> list[Rule]:
         found = self._dump("list of rules", ALL_RULES, RTM_NEWRULE, read_rule)

@@ -29,7 +29,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyp
 from netalias import errors
 from netalias.kernel import Kernel, refused
 from netalias.kernel.netlink.codec import DEVCONF, since
-from netalias.kernel.pyroute import gateways, neighbours, routes
+from netalias.kernel.pyroute import gateways, local_routes, neighbours, routes
 from netalias.kernel.pyroute.gateways import DUMP_TRIES, PAUSE
 from netalias.model import (
     AF_INET,
@@ -115,7 +115,11 @@ class Iproute(Kernel):
         )
         return self._call(  # type: ignore[no-any-return]
             "netlink answer",
-            lambda: Snapshot(map(_device, links), map(_address, addresses)),
+            lambda: Snapshot(
+                map(_device, links),
+                map(_address, addresses),
+                local_routes.local_routes(self._route),
+            ),
         )
 
     def proxies(self) -> list[Proxy]:
@@ -483,4 +487,5 @@ WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {
     **neighbours.WRITERS,
     **routes.WRITERS,
     **gateways.WRITERS,
+    **local_routes.WRITERS,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from socket import inet_pton
 
+from netalias.kernel.netlink.routes import RTPROT_KERNEL
 from netalias.model import (
     AF_INET,
     AF_INET6,
@@ -44,6 +45,32 @@ class IprouteRouting(Routing):
         """The gateway of the default route of the table main."""
         found: bytes = self._call("list of routes", lambda: _default(self._route, index, family))
         return found
+
+    def sources(self, family: int) -> list[tuple[bytes, str]]:
+        """The routes with a source, by one dump."""
+        found: list[tuple[bytes, str]] = self._call(
+            "list of routes", lambda: _sources(self._route, family)
+        )
+        return found
+
+
+def _sources(route: Any, family: int) -> list[tuple[bytes, str]]:
+    """The source and the words of each route with a source that others have added."""
+    return [
+        (
+            _packed(one, "RTA_PREFSRC", family),
+            Way(
+                0,
+                family,
+                0,
+                _packed(one, "RTA_DST", family),
+                one["dst_len"],
+                _packed(one, "RTA_GATEWAY", family),
+            ).text,
+        )
+        for one in route.get_routes(family=family)
+        if one.get_attr("RTA_PREFSRC") and one["proto"] != RTPROT_KERNEL
+    ]
 
 
 def read(route: Any) -> Gateways:

@@ -1,0 +1,57 @@
+"""Checks of prefixes: whether anybody answers for them, and whether programs can bind."""
+
+from __future__ import annotations
+
+from netalias.doctor.finding import HINT, WARNING, Finding, finding
+from netalias.kinds import PREFIX
+from netalias.model import AF_INET, AF_INET6, address_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netalias.doctor.facts import Facts
+    from netalias.model import Alias
+
+BINDS = "net.ipv6.ip_nonlocal_bind"
+
+
+def unserved(facts: Facts) -> Iterator[Finding]:
+    """The kernel answers for no address of a prefix, and no watcher does."""
+    for alias in _prefixes(facts):
+        main = alias.main
+        if facts.watched or main is None:
+            continue
+        asked, why = "neighbour solicitations", "the kernel answers none for a local route"
+        if alias.family == AF_INET:
+            if not facts.effective(main, "arp_ignore"):
+                continue
+            asked, why = "ARP", facts.sysctl_text(main, "arp_ignore")
+        yield finding(
+            alias,
+            WARNING,
+            f"nobody answers {asked} for {_text(alias)}",
+            f"{why}, and no netalias watch is running, which does",
+        )
+
+
+def snooped(facts: Facts) -> Iterator[Finding]:
+    """What stands between the addresses of an IPv6 prefix and programs and neighbours."""
+    for alias in _prefixes(facts):
+        if alias.family == AF_INET6 and alias.up:
+            yield finding(
+                alias,
+                HINT,
+                f"a program binds to an address of {_text(alias)} with IPV6_FREEBIND only, or with"
+                f" {BINDS} 1",
+                "no device has these addresses; and a switch with MLD snooping may withhold"
+                " solicitations, since no host joins their groups",
+            )
+
+
+def _prefixes(facts: Facts) -> Iterator[Alias]:
+    return (alias for alias in facts.aliases if alias.kind == PREFIX)
+
+
+def _text(alias: Alias) -> str:
+    return f"{address_text(alias.family, alias.address)}/{alias.prefixlen}"

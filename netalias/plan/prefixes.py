@@ -1,0 +1,164 @@
+"""The rules of aliases of kind prefix: what cannot be one, and what becomes of routes. Pure."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.desired.gateways import UNFIT
+from netalias.kinds import PREFIX
+from netalias.model import AF_INET, AF_INET6, IFF_LOOPBACK, address_text, prefix
+from netalias.model.local_routes import DelLocal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from netalias.desired import Wish
+    from netalias.kinds import Goal
+    from netalias.model import Alias, Device
+    from netalias.model.steps import Step
+    from netalias.observed import Observed
+
+WORDS = {
+    "broadcast": "broadcast",
+    "peer": "pointopoint",
+    "metric": "metric",
+    "lease": "lease",
+    "deprecated": "deprecated",
+    "optimistic": "optimistic",
+    "source": "source",
+}
+"""Attribute of a Wish: its word, which means nothing to a network."""
+LINK_LOCAL = b"\xfe\x80" + bytes(14)
+SHOWN = 3
+"""Routes that a note names."""
+
+
+def examine(wish: Wish, goal: Goal, alias: Alias | None, observed: Observed) -> list[str]:
+    """Notes on a network that is to become local, none where it is already.
+
+    Raises KindError for words that a prefix cannot have, BadAddress for networks that no host can
+    have, AlreadyExists for the network of another alias, StateError where hosts would be cut off.
+    """
+    for attribute, word in WORDS.items():
+        if getattr(wish, attribute):
+            raise errors.KindError(f"{goal.name}: {word}: a prefix is a route, and has none")
+    if alias is not None and alias.kind == PREFIX and _is(alias, goal):
+        return []
+    text = f"{goal.type.format(goal.address)}/{goal.prefixlen}"
+    for place, length, what in _unfit(goal):
+        if _overlap(place, length, goal.address, goal.prefixlen):
+            raise errors.BadAddress(f"{goal.name}: {text}: {what} cannot belong to a host")
+    for other in observed.aliases:
+        if other.kind == PREFIX and other is not alias and _is(other, goal):
+            raise errors.AlreadyExists(f"{goal.name}: {text} belongs to {other.name} already")
+    for reason in _cut_off(goal, observed):
+        raise errors.StateError(f"{goal.name}: {text} has {reason}, which would be cut off")
+    return list(_notes(wish, goal, text))
+
+
+def _unfit(goal: Goal) -> Iterator[tuple[bytes, int, str]]:
+    """Networks, packed, with their length, that cannot belong to a host."""
+    yield from UNFIT[goal.type.family]
+    if goal.type.family == AF_INET6:
+        yield LINK_LOCAL, 10, "a link-local address"
+
+
+def _overlap(one: bytes, length: int, other: bytes, size: int) -> bool:
+    """Whether two networks have addresses in common."""
+    least = min(length, size)
+    return prefix.network(one, least) == prefix.network(other, least)
+
+
+def _is(alias: Alias, goal: Goal) -> bool:
+    """Whether an alias has the network of *goal*."""
+    return (alias.family, alias.address, alias.prefixlen) == (
+        goal.type.family, goal.address, goal.prefixlen,
+    )  # fmt: skip
+
+
+def _cut_off(goal: Goal, observed: Observed) -> Iterator[str]:
+    """What other hosts need in the network of *goal*: a network on a link, or a router."""
+    network, length = goal.address, goal.prefixlen
+    for index, entries in observed.snapshot.addresses.items():
+        device = observed.snapshot.devices.get(index)
+        if device is None or device.flags & IFF_LOOPBACK or device.kind == "dummy":
+            continue
+        for entry in entries:
+            if entry.networked and entry.prefixlen >= length:
+                inside = prefix.contains(network, length, entry.local)
+                if inside and entry.family == goal.type.family:
+                    first = prefix.network(entry.local, entry.prefixlen)
+                    place = f"{address_text(entry.family, first)}/{entry.prefixlen}"
+                    yield f"the network {place} of {device.name}"
+    gateway = observed.outlets().default(goal.main.index, goal.type.family)
+    if gateway and prefix.contains(network, length, gateway):
+        yield f"the router {address_text(goal.type.family, gateway)} of {goal.main.name}"
+
+
+def _notes(wish: Wish, goal: Goal, text: str) -> Iterator[str]:
+    main = goal.main.name
+    if goal.type.family == AF_INET6:
+        yield (
+            f"{goal.name}: only a running netalias watch answers neighbour solicitations for"
+            f" {text}; without it other hosts need a route by an address of {main}"
+        )
+        yield (
+            f"{goal.name}: a program binds to an address of {text} with IPV6_FREEBIND, or with"
+            " net.ipv6.ip_nonlocal_bind 1"
+        )
+    yield (
+        f"{goal.name}: a UDP server on the wildcard address answers from the address of {main}:"
+        " it needs IP_PKTINFO, or to bind"
+    )
+    if wish.acd not in ("", "off"):
+        yield f"{goal.name}: acd {wish.acd}: nobody is asked for the addresses of a prefix"
+    if wish.announce or wish.every:
+        yield f"{goal.name}: the addresses of a prefix are not announced"
+
+
+def silent(goal: Goal, kind: str, ignore: int, others: Iterable[Alias]) -> Iterator[str]:
+    """Notes on the prefixes of a main device that its kernel answers no ARP for once *goal*, of
+    this kind, is there, and arp_ignore has the value *ignore*: with 0 alone it answers for a route,
+    whose addresses are on no device (arp_ignore of net/ipv4/arp.c). *others* are the IPv4 aliases
+    that it silences."""
+    if not ignore:
+        return
+    main = goal.main
+    found = [(one.name, one.address, one.prefixlen) for one in others if _is_on(one, main)]
+    if kind == PREFIX:
+        found.append((goal.name, goal.address, goal.prefixlen))
+    for name, network, length in found:
+        text = f"{address_text(AF_INET, network)}/{length}"
+        yield (
+            f"{name}: only a running netalias watch answers ARP for {text}:"
+            f" arp_ignore of {main.name} is {ignore}"
+        )
+
+
+def _is_on(alias: Alias, main: Device) -> bool:
+    return alias.kind == PREFIX and alias.main is main
+
+
+def contains(alias: Alias, packed: bytes) -> bool:
+    """Whether the network of *alias* has this address."""
+    return prefix.contains(alias.address, alias.prefixlen, packed)
+
+
+def dead_sources(alias: Alias, steps: Sequence[Step], observed: Observed) -> list[str]:
+    """A note on the routes whose source goes with a prefix: the kernel keeps and lists them, but
+    they lead nowhere (fib_valid_prefsrc tests it only when a route is added)."""
+    if not any(isinstance(step, DelLocal) for step in steps):
+        return []
+    network, length = alias.address, alias.prefixlen
+    dead = [
+        text
+        for source, text in observed.outlets().sources(alias.family)
+        if prefix.contains(network, length, source) and not any(observed.addresses(source))
+    ]
+    if not dead:
+        return []
+    more = f" and {len(dead) - SHOWN} more" if len(dead) > SHOWN else ""
+    return [
+        f"{alias.name}: routes with a source in {address_text(alias.family, network)}/{length} are"
+        f" of no use without it: {', '.join(dead[:SHOWN])}{more}"
+    ]
