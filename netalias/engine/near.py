@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         def plan_in(self, observed: Observed, wish: Wish, force: bool) -> Plan | None: ...
 
 
-KINDS = ("macvlan", "ipvlan")
+KINDS = tuple(SIBLINGS)
 """Kinds that a main device has only one of."""
 SHARD = "shard"
 WITH_LABELS = (*KINDS, *DEVICELESS)

@@ -220,3 +220,11 @@ def test_some_were_planned_from_near_by() -> None:
     """Else the test before has shown nothing."""
     if settings().derandomize:
         assert tally[True] > 100 < tally[False], tally
+
+
+def test_the_kinds_below_are_those_of_kinds() -> None:
+    """The kernel's side stands below kinds, which alone says what a main device has only one of."""
+    from netalias.kernel.netlink import near as read
+    from netalias.kinds import SIBLINGS
+
+    assert tuple(SIBLINGS) == read.KINDS
