@@ -450,7 +450,7 @@ class Engine:
             from netalias.plan.deserted import shrink
 
             shrink([result], observed.snapshot)
-        if alias is not None and alias.kind != result.kind and alias.family == AF_INET6:
+        if alias is not None and alias.family == AF_INET6 and result.steps and not wish.delete:
             from netalias.plan.transfer import keep_unique
 
             keep_unique([result])

@@ -60,11 +60,14 @@ class Label(Kind):
             return in_place(alias, goal)
         main = goal.main
         phase = phase_of(alias.entry, goal.entry)
-        return [
-            AddAddress(main.name, main.index, goal.entry),
-            DelAddress(main.name, main.index, alias.entry, phase),
-            *_left_behind(main, alias.entry, snapshot, goal.entry),
-        ]
+        coming = AddAddress(main.name, main.index, goal.entry)
+        going = DelAddress(main.name, main.index, alias.entry, phase)
+        left = _left_behind(main, alias.entry, snapshot, goal.entry)
+        if phase == REMOVE and not _has_secondaries(alias.entry):
+            # One behind the other in one send: the address is away for an instant.
+            going.phase = coming.phase
+            return [going, coming, *left]
+        return [coming, going, *left]
 
     def unmake(self, alias: Alias, snapshot: Snapshot) -> list[Step]:
         """One step: the address is deleted; its secondaries are kept by plan/order.py."""
@@ -102,6 +105,11 @@ def note(goal: Goal, entry: Address) -> None:
 def phase_of(present: Address, wanted: Address) -> int:
     """The phase in which the *present* address is deleted for the *wanted* one."""
     return REMOVE if clashes(present, wanted, promote=True) else RETIRE
+
+
+def _has_secondaries(entry: Address) -> bool:
+    """Whether an address may have secondaries, whose order is that of plan/order.py."""
+    return entry.family == AF_INET and (entry.networked or bool(entry.peer))
 
 
 def _left_behind(

@@ -35,7 +35,8 @@ def keep_unique(plans: Sequence[Plan]) -> None:
 
     The kernel has found out already that nobody else on the link has them, and this host has
     defended them since; a new detection would be up to two seconds of silence. So that holds only
-    for addresses of ours that are valid, and go from another device on the same link in this run.
+    for addresses of ours that are valid, and go from the same link in this run: from another
+    device, or from the same one for another prefix length.
     The flag is taken off again at the end of the run, so that the kernel checks the address as
     usual when its device comes up the next time. The route of the network comes to a new device at
     that time too: earlier, answers would wait for neighbours that this device cannot ask for yet.
@@ -49,7 +50,7 @@ def keep_unique(plans: Sequence[Plan]) -> None:
     if not coming:
         return
     going = {
-        (alias.main.index, entry.local): entry.index
+        (alias.main.index, entry.local): entry
         for plan in plans
         if (alias := plan.alias) is not None and alias.main is not None
         for entry in _leaving(alias, plan)
@@ -58,8 +59,10 @@ def keep_unique(plans: Sequence[Plan]) -> None:
         goal = plan.goal
         if goal is None or not (goal.up and goal.main.up) or goal.address != step.address.local:
             continue
-        former = going.get((goal.main.index, goal.address), step.index)
-        if former != step.index and not step.address.flags & IFA_F_NODAD:
+        former = going.get((goal.main.index, goal.address))
+        if former is None or step.address.flags & IFA_F_NODAD:
+            continue
+        if former.index != step.index or former.prefixlen != step.address.prefixlen:
             wanted, flags = step.address, IFA_F_NODAD
             if wanted.networked and not step.index:
                 flags |= IFA_F_NOPREFIXROUTE

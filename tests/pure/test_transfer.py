@@ -31,12 +31,14 @@ class Recorder(Memory):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[Step] = []
+        self.sends: list[list[type[Step]]] = []
         self.asked = 0
         self.late = 0
         self.refused: type[Step] | None = None
 
     def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
         answers: list[errors.NetaliasError | None] = []
+        self.sends.append([type(step) for step in steps])
         for step in steps:
             if self.refused is not None and isinstance(step, self.refused):
                 answers.append(errors.kernel_error("a step", 12, ""))
@@ -229,3 +231,25 @@ def test_a_device_is_waited_for_that_finds_its_neighbours(monkeypatch: pytest.Mo
     kernel.send([step])
     usable.wait(kernel, [step])
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("10.0.0.1/32", "10.0.0.1/32 broadcast 10.0.0.9"),
+        (f"{V6}/64", f"{V6}/128"),
+    ],
+)
+def test_a_label_is_made_again_in_one_send(stage: Declared, before: str, after: str) -> None:
+    """An address that the kernel can neither change nor have twice goes and comes in one send, and
+    is not checked again."""
+    stage(f"eth0:0 {before} kind label")
+    kernel = stage.kernel
+    assert isinstance(kernel, Recorder)
+    kernel.sent.clear()
+    kernel.sends.clear()
+    assert stage.reconcile(f"eth0:0 {after} kind label\n").status == errors.STATUS_OK
+    (send,) = (one for one in kernel.sends if AddAddress in one)
+    assert send[:2] == [DelAddress, AddAddress]
+    assert bool(flags(stage) & IFA_F_NODAD) == (":" in before)
+    assert stage.check(f"eth0:0 {after} kind label\n").same
