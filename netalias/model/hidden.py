@@ -23,8 +23,9 @@ WORD = "shard"
 
 def device_of(name: AliasName) -> str:
     """The primary name of the hidden device that has the address of a shard: ``eth0_s0`` for the
-    slots 0 to 199; abbreviated as names.primary() is."""
-    return names.beside(name.main, f"_s{name.slot // SHARD}")
+    slots 0 to 199; abbreviated as that of the device of the last slot is (names.primary)."""
+    begin = names.primary(AliasName(name.main, names.SLOT_MAX)).rpartition("_")[0]
+    return f"{begin}_s{name.slot // SHARD}"
 
 
 def group_of(mark: int) -> int:

@@ -129,16 +129,11 @@ def primary(name: AliasName) -> str:
     A main device too long for that is abbreviated to three characters and a digest of six, so the
     result depends on nothing but the name: ``enx001122334455:0`` -> ``enx`` + digest + ``_0``.
     """
-    return beside(name.main, f"_{name.slot}")
-
-
-def beside(main: str, tail: str) -> str:
-    """The name of a device of ours for a main device, which ends in *tail*."""
-    plain = main + tail
+    plain = f"{name.main}_{name.slot}"
     if _size(plain) <= NAME_MAX:
         return plain
-    head = main[:3] if main[:3].isascii() else "net"
-    return f"{head}{_digest(main)}{tail}"
+    head = name.main[:3] if name.main[:3].isascii() else "net"
+    return f"{head}{_digest(name.main)}_{name.slot}"
 
 
 def cut(name: AliasName) -> str:

@@ -71,16 +71,12 @@ class Plan:
     @property
     def all_steps(self) -> list[Step]:
         """The steps, including those of ``sysctls``, in the order of execution."""
-        if not (self.sysctls or self.before):
+        before = self.goal.before if self.goal is not None and self.steps else ()
+        if not (self.sysctls or before):
             return self.steps
-        steps = [*self.before, *self.steps]
+        steps = [*before, *self.steps]
         steps += (step for one in self.sysctls for step in one.plan.steps)
         return sorted(steps, key=lambda step: step.phase)
-
-    @property
-    def before(self) -> Sequence[Step]:
-        """The steps, shared with other plans, that make the hidden device of a shard."""
-        return self.goal.before if self.goal is not None and self.steps else ()
 
     @property
     def arrival(self) -> tuple[bool, bool]:
@@ -570,5 +566,6 @@ def _accompanied(main: Device, kind: str, observed: Observed, alias: Alias | Non
 
 def steps_of(items: Sequence[Difference]) -> list[Step]:
     """The steps of all *items*, those that several share once."""
-    shared = {id(step): step for item in items for step in item.plan.before}
+    goals = [item.plan.goal for item in items if item.plan.goal is not None]
+    shared = {id(step): step for goal in goals for step in goal.before}
     return [*shared.values(), *(step for item in items for step in item.plan.steps)]

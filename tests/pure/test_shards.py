@@ -82,6 +82,23 @@ def test_made_changed_and_deleted(stage: Declared) -> None:
     assert everything(stage.kernel) == before
 
 
+def test_long_names(stage: Declared) -> None:
+    """A hidden device has an abbreviated name where its main device has a long one; a label is
+    never cut."""
+    stage.kernel.add_device("enp0s31f6dev1", up=True)
+    stage("enp0s31f6dev1:5 10.10.0.5 kind shard")
+    (alias,) = stage.engine.observe().aliases
+    assert (alias.name, alias.whole, alias.main) == (
+        "enp0s31f6dev1:5", True, stage.device("enp0s31f6dev1"),
+    )  # fmt: skip
+    assert alias.hidden is not None
+    assert (len(alias.hidden.name), alias.hidden.name[-3:]) == (12, "_s0")
+    with pytest.raises(errors.LimitError):
+        stage("enp0s31f6dev1:55 10.10.0.6 kind shard")
+    stage("enp0s31f6dev1:5-")
+    assert not stage.has(alias.hidden.name)
+
+
 def test_no_route_and_its_length_is_kept(stage: Declared) -> None:
     """A network would be routed into the hidden device; what was asked for is noted."""
     stage("eth0:5 10.10.0.5/16 kind shard")
