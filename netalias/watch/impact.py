@@ -15,6 +15,7 @@ from netalias.model import (
     GROUP,
     IFA_F_TENTATIVE,
     PROTOCOL,
+    RT_SCOPE_LINK,
     names,
 )
 from netalias.model.events import (
@@ -169,7 +170,9 @@ class Impact:
         """Note whether an address with a lease went before the kernel had found it unique."""
         address = event.subject.address
         tentative = address.flags & IFA_F_TENTATIVE
-        if address.family != AF_INET6 or (tentative and event.new is not None):
+        if address.family != AF_INET6 or address.scope == RT_SCOPE_LINK:
+            return
+        if tentative and event.new is not None:
             return
         found = {*self._called(device, event), *self.wished.by_address.get(address.local, ())}
         found |= {one for one in self._labels(event, device) if one is not None}
