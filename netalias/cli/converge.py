@@ -126,7 +126,7 @@ class Run:
         """Make the periodic announcements that are due; whether the next run may skip the
         comparison, since nothing is announced or renewed periodically."""
         # The fingerprint knows nothing of rules, nor of the routes of other tables.
-        wishes = [*declared.wishes()]
+        wishes = declared.wishes
         leased = any(one.lease or (one.gateway and one.led) for one in wishes)
         policy = self.engine.policy
         periodic = any(one.every for one in wishes) or (policy is not None and policy.every)

@@ -63,10 +63,6 @@ class Block:
         wish = self.wish.copy(AliasName(self.wish.name.main, slots[0]), addresses[0])
         return Block(wish, slots, addresses, self.source, self.line)
 
-    def blocks(self) -> Iterator[Block]:
-        """The block itself."""
-        yield self
-
     def wishes(self) -> Iterator[Wish]:
         """The wish of each alias."""
         copy, main = self.wish.copy, self.wish.name.main

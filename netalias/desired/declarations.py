@@ -66,21 +66,27 @@ def single(wish: Wish, name: AliasName, place: str) -> Block:
 class Declarations:
     """The aliases that files declare; ``errors`` are texts, each with ``file:line:column``: the
     first of ``wrong`` ones (model/listing.py). ``items`` are blocks, and runs of lines that are
-    alike."""
+    alike; ``wishes`` has one of each, from which the others of it differ in slot and address only.
+    ``large``: an item has many aliases."""
 
-    __slots__ = ("_blocks", "errors", "items", "wrong")
+    __slots__ = ("_blocks", "errors", "items", "large", "wishes", "wrong")
 
     def __init__(self, items: Sequence[Item], errors: list[str], wrong: int = 0) -> None:
         self.items = items
         self.errors = errors
         self.wrong = wrong
+        self.wishes = [item.wish for item in items]
+        self.large = any(len(item.slots) >= LEAST for item in items)
         self._blocks: list[Block] | None = None
 
     @property
     def blocks(self) -> list[Block]:
         """The declarations line by line; those of a run are made by the first call."""
         if self._blocks is None:
-            self._blocks = [block for item in self.items for block in item.blocks()]
+            found: list[Block] = []
+            for item in self.items:
+                found += [item] if isinstance(item, Block) else item.blocks()
+            self._blocks = found
         return self._blocks
 
     def __len__(self) -> int:
@@ -92,10 +98,6 @@ class Declarations:
             place = block.place
             for wish in block.wishes():
                 yield wish, place
-
-    def wishes(self) -> Iterator[Wish]:
-        """A wish of each item, which differs from the others of it in slot and address only."""
-        return (item.wish for item in self.items)
 
     def only(self, main: str) -> Declarations:
         """The declarations for one main device, with all errors."""

@@ -33,7 +33,7 @@ def every(wish: Wish, policy: Policy) -> int:
 
 def repeats(declared: Declarations, policy: Policy) -> bool:
     """Whether any of the aliases is announced periodically."""
-    return any(every(wish, policy) for wish in declared.wishes())
+    return any(every(wish, policy) for wish in declared.wishes)
 
 
 def again(

@@ -41,7 +41,7 @@ def left_behind(
     """The removals of routes that IPv6 labels have left behind, where one with a network is
     declared. *routes* are those of examine(), None if they were not read. Raises KernelError."""
     # Not where routes happen to be known: the verifying reading would find what the first did not.
-    if not any(map(_may_be_label, declared.wishes())):
+    if not any(map(_may_be_label, declared.wishes)):
         return []
     if routes is None:
         routes = kernel.connected()

@@ -145,9 +145,12 @@ def look(
 
     *conflicts* are addresses that cannot be added. Raises KernelError, NoSuchDevice.
     """
-    observed, asked, settled = observe(engine, declared, rules.only)
+    if rules.only or not declared.large:
+        observed, asked, settled = engine.observe(), declared, 0
+    else:
+        observed, asked, settled = observe(engine, declared)
     routes = examine(engine.kernel, observed, observed.aliases)
-    if rules.only and rules.only not in {wish.name.main for wish in declared.wishes()}:
+    if rules.only and rules.only not in {wish.name.main for wish in declared.wishes}:
         from netalias.observed.query import only
 
         only(observed, rules.only)
@@ -160,7 +163,8 @@ def look(
         conflicts=conflicts,
         removing=rules.removing,
     )
-    diff.settle(settled)
+    if settled:
+        diff.settle(settled)
     left = left_behind(engine.kernel, declared, observed, diff.items, routes)
     left += _leftovers(engine, observed, diff.items)
     diff.items += [one for one in left if rules.only in ("", one.name.main)]

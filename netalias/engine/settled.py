@@ -13,15 +13,12 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
 
 
-def observe(
-    engine: Engine, declared: Declarations, main: str
-) -> tuple[Observed, Declarations, int]:
+def observe(engine: Engine, declared: Declarations) -> tuple[Observed, Declarations, int]:
     """The observed state and the declarations without those labels, and the number of these.
 
-    There may be none that can be left out; with *main*, the one device that is looked at, there are
-    none. Raises KernelError.
+    There may be none that can be left out. Raises KernelError.
     """
-    labels = wanted(declared) if not main else {}
+    labels = wanted(declared)
     if not labels:
         return engine.observe(), declared, 0
     left: Left = {}

@@ -32,7 +32,7 @@ def wanted(declared: Declarations) -> Labels:
     """The labels that may be left out, if they are as declared; none if they are few."""
     found: dict[str, dict[bytes, bytes]] = {}
     for item in declared.items:
-        if len(item) < LEAST or not _may_be_bare(item.wish):
+        if len(item.slots) < LEAST or not _may_be_bare(item.wish):
             continue
         main = item.wish.name.main
         form = f"{main.replace('%', '%%')}:%d".encode("utf-8", "surrogateescape")
@@ -57,7 +57,7 @@ def is_sure(declared: Declarations, observed: Observed, labels: Labels, left: Le
     """Whether leaving out *left* of *labels* leaves all else as it is: every name of a main device
     is its primary one, none of them is an alias, and no other alias has a name that is left out."""
     snapshot = observed.snapshot
-    mains = {wish.name.main: snapshot.device(wish.name.main) for wish in declared.wishes()}
+    mains = {wish.name.main: snapshot.device(wish.name.main) for wish in declared.wishes}
     if any(device is not None and device.name != name for name, device in mains.items()):
         return False
     if any(is_marked(snapshot.device(name).group, observed.group) for name in left):  # type: ignore[union-attr]

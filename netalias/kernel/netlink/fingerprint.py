@@ -17,7 +17,6 @@ Rules:
 
 from __future__ import annotations
 
-from _operator import itemgetter
 from _socket import MSG_DONTWAIT
 from _struct import Struct
 from itertools import chain, groupby
@@ -59,6 +58,8 @@ ROUTED, UNROUTED = b"r", b"-"
 LIFETIMES = 8
 """Bytes of ifa_prefered and ifa_valid, at the beginning of struct ifa_cacheinfo."""
 FOREVER = b"\xff" * 4
+LARGE = 16 << 10
+"""Bytes of a dump from which on columns are worth while: some ten devices, or 200 addresses."""
 ALIAS_KINDS = (b"macvlan", b"ipvlan", b"dummy")
 MARK = bytes([PROTOCOL])
 """The payload of IFA_PROTO of an address that netalias has made."""
@@ -214,6 +215,12 @@ def _interrupted(data: bytes) -> bool:
 
 def _holes(data: bytes) -> Iterator[int]:
     """Offsets of the finite lifetimes of addresses without the mark of netalias."""
+    if len(data) < LARGE:
+        for kind, _, _, start, end in messages(data):
+            offset = _lifetimes(data, start + 8, end) if kind == codec.RTM_NEWADDR else 0
+            if offset:
+                yield offset
+        return
     from netalias.kernel.netlink.runs import Groups
 
     for at, length, _, rows in Groups().of(data):
@@ -249,7 +256,7 @@ def _lasting(data: bytes) -> Iterator[memoryview | bytes]:
         shape = shapes.get(length)
         if shape is None or not shape.fits(data, at):
             shape = shapes[length] = _Shape(data[at : at + length])
-        if data[at + length : at + length + 4] != data[at : at + 4]:
+        if len(data) < LARGE or data[at + length : at + length + 4] != data[at : at + 4]:
             for low, high in shape.parts:
                 yield view[at + low : at + high]
             at += (length + 3) & ~3
@@ -318,6 +325,8 @@ class _Shape:
 
     def _columns(self) -> tuple[Struct, Headers]:
         """How to cut messages into headers and what is between them; how to get the headers."""
+        from _operator import itemgetter
+
         form, places, at = "=8s", [0], 8
         for (begin, header), (low, high) in zip(self.headers[1:], self.parts, strict=False):
             form += f"{max(low - at, 0)}x"
