@@ -25,7 +25,7 @@ from netalias.desired import ranges
 from netalias.desired.blocks import LEAST, MULTICAST, Block, Run, alike, columns
 from netalias.desired.lines import column, pieces, words_of
 from netalias.families import BUILTIN_WORDS
-from netalias.kinds import DEVICELESS
+from netalias.kinds import DEVICELESS, PREFIX
 from netalias.model import RANDOM_MAC, names
 from netalias.model.names import SLOT_MAX, AliasName
 
@@ -50,6 +50,10 @@ DEFAULT_WORDS = (
     "prefixlen", "source", "up",
 )  # fmt: skip
 """Words that may follow ``defaults``: all but those that belong to a single alias."""
+OF_PREFIXES = (
+    "acd", "announce", "conflict", "every", "heal", "kind", "netmask", "on_down", "prefixlen",
+)  # fmt: skip
+"""Attributes of defaults that hold for prefixes too."""
 SHOWN = 400
 """Longest error text in characters: a line may have a megabyte."""
 MOST = 200_000
@@ -461,6 +465,8 @@ def _fill(wish: Wish, usual: Wish) -> None:
     """Fill the gaps of *wish* with the defaults that its family and kind can have."""
     assert wish.type is not None
     inet = wish.type.family == AF_INET
+    if (wish.kind or usual.kind) == PREFIX:
+        usual = _of_prefixes(usual)
     if wish.prefixlen is None and (inet or not usual.netmask):
         wish.prefixlen, wish.netmask = usual.prefixlen, usual.netmask
     if wish.broadcast is None and inet:
@@ -494,6 +500,14 @@ def _fill(wish: Wish, usual: Wish) -> None:
         wish.source = wish.source or usual.source
     if usual.mtu and not wish.mtu and wish.kind not in DEVICELESS:
         wish.mtu, wish.lenient = usual.mtu, True
+
+
+def _of_prefixes(usual: Wish) -> Wish:
+    """The defaults that a prefix can have, which is a route."""
+    found = desired.Wish(usual.name)
+    for attribute in OF_PREFIXES:
+        setattr(found, attribute, getattr(usual, attribute))
+    return found
 
 
 def _at(index: int, error: errors.UsageError) -> errors.UsageError:

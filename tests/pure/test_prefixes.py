@@ -262,3 +262,14 @@ def test_routes_of_others_are_not_ours() -> None:
     snapshot = stage.kernel.snapshot()
     snapshot.local_routes = [route]
     assert stage.engine.recognise(snapshot).aliases == []
+
+
+def test_defaults_that_a_route_does_not_have_are_ignored(stage: Stage) -> None:
+    """They hold for the other lines of the file; the prefix length does for this one too."""
+    text = (
+        "defaults metric 5 lease 60 mtu 1400 broadcast 10.9.255.255 gateway auto linklocal on"
+        " source on prefixlen 16\neth0:5 10.9.0.0 kind prefix\n"
+    )
+    assert drift(stage, text) == ["+ eth0:5 10.9.0.0/16 prefix"]
+    assert done(stage, text).status == 0
+    assert drift(stage, text) == []

@@ -461,7 +461,10 @@ class Netlink(Kernel):
 
             return send_with_set(self._send_packs, self._links, steps, deletions)
         results = self._send_packs(steps)
-        self._create_anyhow(steps, results)
+        if results.count(None) < len(results):
+            from netalias.kernel.netlink.group_delete import create_anyhow
+
+            create_anyhow(self._send_packs, steps, results)
         made = [
             step
             for step, error in zip(steps, results, strict=True)
@@ -470,20 +473,6 @@ class Netlink(Kernel):
         if made:
             self._learn(made)
         return results
-
-    def _create_anyhow(
-        self, steps: Sequence[Step], results: list[errors.NetaliasError | None]
-    ) -> None:
-        """Create the devices again whose former index was taken, each with any index."""
-        again = {
-            place: step.anyhow()
-            for place, (step, error) in enumerate(zip(steps, results, strict=True))
-            if error is not None and isinstance(step, CreateLink) and step.barred(error.errno)
-        }
-        if again:
-            answers = self._send_packs([*again.values()], whole=True)
-            for place, answer in zip(again, answers, strict=True):
-                results[place] = answer
 
     def _send_packs(
         self, steps: Sequence[Step], *, whole: bool = False

@@ -12,7 +12,7 @@ from netalias.kernel.proof import changed
 from netalias.model import AF_INET6, IFA_F_MCAUTOJOIN, SCRATCH
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.renames import RenameLink, SetGroup
-from netalias.model.steps import DelLink
+from netalias.model.steps import CreateLink, DelLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,6 +127,24 @@ def send_with_set(
             answers[id(step)] = answer
     last = steps[end + 1 :]
     return [*(answers[id(step)] for step in steps[: end + 1]), *send(last)]
+
+
+def create_anyhow(
+    send: Callable[..., list[errors.NetaliasError | None]],
+    steps: Sequence[Step],
+    results: list[errors.NetaliasError | None],
+) -> None:
+    """Create the devices again whose former index was taken, each with any index; *results* are the
+    answers to *steps*, and *send* is that of send_with_set()."""
+    again = {
+        place: step.anyhow()
+        for place, (step, error) in enumerate(zip(steps, results, strict=True))
+        if error is not None and isinstance(step, CreateLink) and step.barred(error.errno)
+    }
+    if again:
+        answers = send([*again.values()], whole=True)
+        for place, answer in zip(again, answers, strict=True):
+            results[place] = answer
 
 
 def _is_member(step: DelLink, members: Mapping[str, int]) -> bool:
