@@ -7,16 +7,17 @@ over all three.
 
 from __future__ import annotations
 
-from errno import EACCES, EADDRNOTAVAIL, EBADMSG, EINTR, ENOBUFS, ENODEV, ENOENT
+from errno import EADDRNOTAVAIL, EBADMSG, EINTR, ENOBUFS, ENODEV, ENOENT
 
 from netalias import errors
-from netalias.model import AF_INET6, Snapshot
-from netalias.model.steps import BARRIERS, RETIRE, AddAddress, SetLink, moves
+from netalias.model import Snapshot
+from netalias.model.steps import BARRIERS, RETIRE, SetLink, moves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from netalias.kernel.undoing import Pairs
     from netalias.model.bare import Labels, Left
     from netalias.model.gateways import Routing
     from netalias.model.names import AliasName
@@ -29,10 +30,10 @@ UNKNOWN = (ENOBUFS, EBADMSG)
 """Errnos of steps whose answer was lost or could not be read: the outcome is unknown."""
 COMMON = ("arp_announce", "arp_filter", "arp_ignore")
 """The sysctls of net.ipv4.conf.all on which the plans depend."""
-PROVEN = 1000
-"""Addresses that are deleted after one reading: the kernel takes a second for them, or two."""
 GONE = (ENODEV, ENOENT, EADDRNOTAVAIL)
 """Errnos of an inverse step that finds nothing to undo."""
+PROVEN = 1000
+"""Addresses that are deleted after one reading: the kernel takes a second for them, or two."""
 
 
 class Failure:
@@ -322,7 +323,7 @@ class Kernel:
     ) -> list[Step]:
         """Undo what apply() has done, or may have done; the undoing steps that were refused, for
         unwind(). *seen* is the reading that the steps were planned on, *run* all that was done."""
-        from netalias.kernel.proof import inverses
+        from netalias.kernel.undoing import inverses
 
         return self._unwind(inverses(done), seen, run or done)
 
@@ -330,19 +331,14 @@ class Kernel:
         """Send undoing steps in the given order; those that were refused."""
         return self._unwind([(step, None) for step in inverses], seen, ())
 
-    def _unwind(
-        self,
-        pairs: Sequence[tuple[Step, Step | None]],
-        seen: Snapshot | None,
-        run: Sequence[Step],
-    ) -> list[Step]:
+    def _unwind(self, pairs: Pairs, seen: Snapshot | None, run: Sequence[Step]) -> list[Step]:
         """unwind(), with the step that each one undoes."""
         if not pairs:
             return []
-        from netalias.kernel.proof import Proof
+        from netalias.kernel.undoing import UndoProof
 
         before, self._undoing = self._undoing, True  # a request to stop does not end it half-way
-        inverses = Proof(self, seen).undoing(pairs, run)
+        inverses = UndoProof(self, seen).undoing(pairs, run)
         answers = self.send(inverses) if inverses else []
         self._undoing = before
         return [
@@ -363,24 +359,6 @@ def stopped(step: Step) -> errors.KernelError:
     from netalias.model.commands import title
 
     return errors.KernelError(title(step), EINTR, "stopped before it was done")
-
-
-def refused(step: Step, errno: int, text: str = "", sequence: int = 0) -> errors.KernelError:
-    """The error for a step that the kernel answered with *errno*."""
-    from netalias.model.commands import title
-
-    if errno == EACCES and isinstance(step, AddAddress) and step.address.family == AF_INET6:
-        # inet6_addr_add; the missing right is EPERM
-        why = text or "IPv6 is disabled on this device"
-        # A device that was only just made has it from the default.
-        key = ["net", "ipv6", "conf", step.device if step.index else "default", "disable_ipv6"]
-        hint = f"sysctl -w {('/' if '.' in step.device else '.').join(key)}=0"
-        return errors.KernelError(title(step), errno, why, sequence, hint)
-    if errno == step.missing:
-        return errors.KernelError(title(step), EADDRNOTAVAIL, "it is not there", sequence)
-    error = errors.kernel_error(title(step), errno, text, sequence)
-    error.hint = error.hint or step.hints.get(errno, "")
-    return error
 
 
 def sends(steps: Iterable[Step]) -> list[list[Step]]:

@@ -83,28 +83,6 @@ def portions(batches: Iterable[list[Step]], most: int) -> list[list[Step]]:
     return found
 
 
-def inverses(done: Sequence[Step]) -> list[tuple[Step, Step | None]]:
-    """The steps that undo *done*, the last one first, each with the one that it undoes."""
-    found: list[tuple[Step, Step | None]] = []
-    made = {
-        (step.owner, step.device)
-        for step in done
-        if isinstance(step, CreateLink) and not step.shared
-    }
-    for step in reversed(done):
-        inverse = step.inverse()
-        if inverse is None:
-            continue
-        # Deleting a device that this owner has made undoes all its changes; those of a device that
-        # gave way to it, and had its name before, have an index.
-        new = not step.index and (step.owner, step.device) in made
-        if new and not isinstance(inverse, DelLink):
-            continue
-        inverse.owner = step.owner
-        found.append((inverse, step))
-    return found
-
-
 def proven(
     kernel: Readings, seen: Snapshot, batch: Sequence[Step], done: Iterable[Step]
 ) -> tuple[list[Step], list[tuple[Step, errors.NetaliasError]]]:
@@ -129,7 +107,6 @@ class Proof:
         self._made: dict[str, CreateLink] = {}
         self._set: dict[tuple[int, str], int] = {}
         self._added: list[AddAddress] = []
-        self._removed: list[DelAddress | DelLink] = []
 
     def check(self, batch: Sequence[Step], done: Iterable[Step]) -> tuple[list[Step], list[Doubt]]:
         """The steps of *batch* to be sent, after those in *done*, and the doubt in each, or None.
@@ -147,22 +124,6 @@ class Proof:
             doubts += [None] * len(around[:1]) + [doubt] + [None] * len(around[1:])
         return steps, doubts
 
-    def undoing(self, pairs: Sequence[tuple[Step, Step | None]], run: Sequence[Step]) -> list[Step]:
-        """Of undoing steps, each with the step that it undoes as far as that is known, those that
-        reach nothing but what this run has done. *run* are all steps that it has executed."""
-        batch = [step for step, _ in pairs]
-        self._read(batch, run)
-        self._removed = [step for step in run if isinstance(step, (DelAddress, DelLink))]
-        steps: list[Step] = []
-        for step, undone in pairs:
-            found = self._undoing(step, undone)
-            if found is not None and _is_shared(found) and not self._is_deserted(found, batch):
-                continue
-            if found is not None:
-                around = self._promotion(found, batch)
-                steps += [*around[:1], found, *around[1:]]
-        return steps
-
     # The reading
 
     def _read(self, batch: Sequence[Step], done: Iterable[Step]) -> None:
@@ -178,7 +139,7 @@ class Proof:
                 self._set |= {(step.index, key): value for key, value in (step.conf or {}).items()}
         about = [step for step in batch if step.index >= 0]
         wanted = {name for step in about for name in (step.device, self._name(step))}
-        entries = any(step.touches in ENTRIES or _is_shared(step) for step in batch)
+        entries = any(step.touches in ENTRIES or is_shared(step) for step in batch)
         self._fresh = self._kernel.reread(wanted, addresses=entries)
         if any(step.touches == "proxy" for step in batch):
             self._proxies = {(one.index, one.local): one for one in self._kernel.proxies()}
@@ -204,9 +165,7 @@ class Proof:
         if not step.index:
             return None if self._is_new(step, device) else changed(step)
         planned = self._seen.devices.get(step.index)
-        if planned is not None and not (
-            _same_mark(planned, device) and planned.kind == device.kind
-        ):
+        if planned is not None and not (same_mark(planned, device) and planned.kind == device.kind):
             return changed(step)
         holds = _HOLDS.get(step.touches)
         return None if holds is None or holds(self, step, device) else changed(step)
@@ -216,10 +175,10 @@ class Proof:
         made, index = self._made.get(step.device), self._kernel.made(step.device)
         if made is not None and (device.group, device.kind) != (made.group, made.kind):
             return False
-        return _is_named(device) and index in (0, device.index)
+        return is_named(device) and index in (0, device.index)
 
     def _link_is_marked(self, step: DelLink, device: Device) -> bool:
-        if device.group != step.group or not _is_named(device):
+        if device.group != step.group or not is_named(device):
             return False
         return not step.shared or self._goes_alone(device, self._seen.on(device.index))
 
@@ -250,7 +209,7 @@ class Proof:
     def _has_added(self, step: DelAddress) -> bool:
         """Whether this run has added the address that a step deletes."""
         mine = [one.address for one in self._added if one.index == step.index]
-        return _find(mine, step.address) is not None
+        return find(mine, step.address) is not None
 
     def _address_is_known(self, step: MarkAddress | RenewAddress, device: Device) -> bool:
         found = self._entry(step.index, step.address)
@@ -262,10 +221,10 @@ class Proof:
         return found is None or found.protocol == step.proxy.protocol
 
     def _entry(self, index: int, wanted: Address) -> Address | None:
-        return _find(self._fresh.on(index), wanted)
+        return find(self._fresh.on(index), wanted)
 
     def _known(self, index: int, wanted: Address) -> Address | None:
-        return _find(self._seen.on(index), wanted)
+        return find(self._seen.on(index), wanted)
 
     # Secondaries
 
@@ -282,7 +241,7 @@ class Proof:
         kept = (
             one
             for one in self._fresh.on(device.index)
-            if one.secondary and _same_network(one, found) and _find(leaving, one) is None
+            if one.secondary and _same_network(one, found) and find(leaving, one) is None
         )
         if next(kept, None) is None:
             return []
@@ -292,74 +251,6 @@ class Proof:
             switch.owner = step.owner
             around.append(switch)
         return around
-
-    # Undoing
-
-    def _undoing(self, step: Step, undone: Step | None) -> Step | None:
-        """The undoing step itself, or as much of it as still reaches what this run has done."""
-        if step.index < 0:
-            return step
-        device = self._device(step)
-        if device is None:
-            return None
-        if isinstance(step, DelLink):
-            return step if self._is_made(step, device) else None
-        planned = self._seen.devices.get(device.index)
-        if planned is not None and not _same_mark(planned, device) and not self._is_gone(device):
-            return None
-        if isinstance(step, SetLink) and isinstance(undone, SetLink) and step.conf:
-            return _without_sysctls_of_others(step, undone, device)
-        holds = _UNDOES.get(step.touches)
-        return step if holds is None or holds(self, step, device, undone) else None
-
-    def _is_deserted(self, step: Step, batch: Sequence[Step]) -> bool:
-        """Whether *batch* removes all addresses of a hidden device that this run has made: other
-        owners may have put theirs there."""
-        device = self._device(step)
-        mine = (one for one in batch if isinstance(one, DelAddress) and one.device == step.device)
-        return device is not None and self._goes_alone(device, [one.address for one in mine])
-
-    def _is_made(self, step: DelLink, device: Device) -> bool:
-        """Whether this run has made a device."""
-        known = self._seen.devices.get(device.index)
-        if known is not None and known.name == device.name and not self._is_gone(device):
-            return False
-        return device.group == step.group and _is_named(device)
-
-    def _is_gone(self, device: Device) -> bool:
-        """Whether this run has deleted the device that had this index."""
-        gone = (one for one in self._removed if isinstance(one, DelLink))
-        return any(one.index == device.index for one in gone)
-
-    def _is_added(self, step: DelAddress, device: Device, _: Step | None) -> bool:
-        """Whether this run has added the address that is there."""
-        found, wanted = self._entry(device.index, step.address), step.address
-        if found is None:
-            return False
-        if not found.protocol and _has_slot(device, wanted) and not self._keeps_marks():
-            found = found.copy(protocol=wanted.protocol)
-        if not is_alike(found, wanted):
-            return False
-        known = self._known(device.index, wanted)
-        if known is None or not is_alike(known, wanted) or self._is_gone(device):
-            return True
-        gone = [
-            one.address
-            for one in self._removed
-            if isinstance(one, DelAddress) and one.index == device.index
-        ]
-        return _find(gone, wanted) is not None
-
-    def _is_as_left(
-        self, step: MarkAddress | RenewAddress, device: Device, undone: Step | None
-    ) -> bool:
-        """Whether an address that was changed in place is as this run has left it."""
-        found = self._entry(device.index, step.address)
-        mine = getattr(undone, "address", step.address)
-        return found is not None and is_alike(found, mine)
-
-    def _proxy_is_as_left(self, step: DelProxy, device: Device, _: Step | None) -> bool:
-        return self._proxy_is_ours(step, device)
 
     def _keeps_marks(self) -> bool:
         """Whether the kernel keeps the protocol of addresses, which it does since Linux 5.18."""
@@ -382,20 +273,8 @@ _HOLDS: dict[str, Callable[[Proof, Any, Device], bool]] = {
 }
 """What holds of a step beside its device, by what it touches."""
 
-_UNDOES: dict[str, Callable[[Proof, Any, Device, Step | None], bool]] = {
-    "address": Proof._is_added,
-    "fields": Proof._is_as_left,
-    "proxy": Proof._proxy_is_as_left,
-}
-"""The same of an undoing step."""
 
-
-def _has_slot(device: Device, wanted: Address) -> bool:
-    """Whether more than the protocol would mark an address: its label or metric, or its device."""
-    return ":" in wanted.label or bool(wanted.metric) or _is_named(device)
-
-
-def _is_named(device: Device) -> bool:
+def is_named(device: Device) -> bool:
     """Whether the names of a device with our mark are those of one alias, or it is hidden."""
     if names.agree(device.name, device.altnames, device.ifalias):
         return True
@@ -404,12 +283,12 @@ def _is_named(device: Device) -> bool:
     return bool(main_of(device.name, device.ifalias))
 
 
-def _is_shared(step: Step) -> bool:
+def is_shared(step: Step) -> bool:
     """Whether a step deletes a hidden device, which other owners use too."""
     return isinstance(step, DelLink) and step.shared
 
 
-def _find(entries: Iterable[Address], wanted: Address) -> Address | None:
+def find(entries: Iterable[Address], wanted: Address) -> Address | None:
     """The one among *entries* that a deletion of *wanted* would reach."""
     return next(
         (
@@ -431,7 +310,7 @@ def _same_network(one: Address, other: Address) -> bool:
     return prefix.contains(one.peer or one.local, one.prefixlen, other.peer or other.local)
 
 
-def _same_mark(planned: Device, device: Device) -> bool:
+def same_mark(planned: Device, device: Device) -> bool:
     """Whether a device has the group that it was planned with, or has got it back from a deletion
     that was interrupted."""
     return device.group == planned.group or is_scratch(planned.group, device.group)
@@ -439,23 +318,3 @@ def _same_mark(planned: Device, device: Device) -> bool:
 
 def _promotes(step: SetLink, index: int) -> bool:
     return step.index == index and bool((step.conf or {}).get(PROMOTE))
-
-
-def _without_sysctls_of_others(step: SetLink, undone: SetLink, device: Device) -> SetLink | None:
-    """*step* without the sysctls whose value is neither that of *undone* nor the former one."""
-    wanted = step.conf or {}
-    ours = undone.conf or {}
-    conf = {
-        key: value
-        for key, value in wanted.items()
-        if getattr(device, key, value) in (value, ours.get(key, value))
-    }
-    if conf == wanted:
-        return step
-    made = SetLink(
-        step.device, step.index, step.phase, up=step.up, mtu=step.mtu, mac=step.mac,
-        ifalias=step.ifalias, conf=conf or None, addrgen=step.addrgen, tolerate=step.tolerate,
-    )  # fmt: skip
-    made.owner = step.owner
-    bare = (made.up, made.mtu, made.mac, made.ifalias, made.conf, made.addrgen)
-    return None if all(value is None for value in bare) else made

@@ -17,8 +17,8 @@ from typing import Any
 from declared_machine import entry_of
 
 from netalias import errors
-from netalias.kernel import refused
 from netalias.kernel.memory import Memory
+from netalias.kernel.refusing import refused
 from netalias.model import GROUP, PROTOCOL, SCRATCH, Device, Snapshot
 from netalias.model.steps import AddAltname, CreateLink, DelAltname, SetLink, Step
 

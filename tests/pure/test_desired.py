@@ -13,6 +13,7 @@ from netalias.desired import Wish
 from netalias.families import AliasType, Registry, lazy
 from netalias.families.inet import Inet
 from netalias.families.inet6 import Inet6
+from netalias.kinds import AUTO, KINDS
 from netalias.model.names import AliasName
 
 DEFAULTS = {
@@ -255,7 +256,7 @@ def test_far_miss() -> None:
     error = refused("xyzzy")
     assert "'xyzzy' is not a word" in str(error)
     assert set(desired.WORDS) <= set(error.hint.split())
-    assert refused("kind xyzzy").hint == "one of auto, macvlan, ipvlan, dummy, label"
+    assert refused("kind xyzzy").hint == f"one of {', '.join((AUTO, *KINDS))}"
 
 
 def test_words_of_types_again_and_again() -> None:

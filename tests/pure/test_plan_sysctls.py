@@ -9,8 +9,8 @@ from test_plan import Stage
 
 from netalias import errors
 from netalias.families import Registry, load
-from netalias.kernel import refused
 from netalias.kernel.memory import Memory
+from netalias.kernel.refusing import refused
 from netalias.model import AF_INET6, GROUP, Address, names
 from netalias.model.commands import command
 from netalias.model.steps import REMOVE, AddAddress, DelAddress

@@ -48,7 +48,7 @@ SESSION = "netalias.system netalias.system.ssh"
 PROOF = "netalias.kernel.proof"
 """A deletion in the second send of a plan."""
 REHEARSAL = (
-    "netalias.cli.rehearsal netalias.kernel.memory netalias.kernel.memory.addresses"
+    "netalias.cli.rehearsal netalias.kernel.refusing netalias.kernel.memory netalias.kernel.memory.addresses"
     " netalias.kernel.memory.devices netalias.kernel.memory.links netalias.kernel.memory.routes"
     " netalias.kernel.memory.local_routes netalias.kernel.memory.rules netalias.model.gateways"
     " netalias.model.local_routes"
@@ -161,11 +161,11 @@ print("\\nmodules", status, *sorted(sys.modules))
 """
 
 RATIOS = (
-    ("eth9:0 192.0.2.10 kind macvlan", 1.470),  # sets the main device, keeps what was, announces
-    ("eth9:1 192.0.2.11 kind macvlan", 1.433),  # hashes its MAC, announces
-    ("eth9:2 192.0.2.12 kind macvlan announce off", 1.432),
-    ("show", 1.336),
-    ("eth9:1-", 1.404),  # looks for the SSH session
+    ("eth9:0 192.0.2.10 kind macvlan", 1.476),  # sets the main device, keeps what was, announces
+    ("eth9:1 192.0.2.11 kind macvlan", 1.437),  # hashes its MAC, announces
+    ("eth9:2 192.0.2.12 kind macvlan announce off", 1.436),
+    ("show", 1.341),
+    ("eth9:1-", 1.409),  # looks for the SSH session
 )
 """Instructions of a short command over those of a bare Python, at most."""
 SLOWER = 0.0 if sys.version_info >= (3, 11) else 0.06

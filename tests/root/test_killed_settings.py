@@ -32,9 +32,10 @@ def put(cli: Command, *found: int) -> None:
 def needed(cli: Command) -> tuple[int, ...]:
     """The settings that the IPv4 aliases of eth9 need."""
     found = {(one["kind"], one.get("prefixlen")) for one in cli.json("eth9") if "local" in one}
+    promote = int(("label", 24) in found)
     if any(kind == "macvlan" for kind, _ in found):
-        return (2, 1, 0)
-    return (1, 0, int(("label", 24) in found))
+        return (2, 1, promote)
+    return (1, 0, promote)
 
 
 @pytest.fixture

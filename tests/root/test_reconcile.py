@@ -822,7 +822,7 @@ class Announcements:
                 return
 
 
-RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTM_NEWLINK, RTM_NEWADDR, RTM_DELLINK = 1, 0x10, 16, 20, 17
+RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTM_NEWLINK, RTM_NEWADDR = 1, 0x10, 16, 20
 
 
 ATTEMPTS = 10
@@ -842,7 +842,7 @@ def interrupted(
     """
     for _ in range(ATTEMPTS):
         begin()
-        heard = Announcements(cli.namespace, RTMGRP_LINK)
+        heard = Announcements(cli.namespace, RTMGRP_LINK | RTMGRP_IPV4_IFADDR)
         with cli.namespace:
             process = subprocess.Popen(
                 command("reconcile", file),
@@ -887,11 +887,12 @@ def test_an_interruption_says_how_far_it_came(cli: Command, declare: Declare) ->
 def test_an_interrupted_replacement_loses_no_alias(
     cli: Command, declare: Declare, number: int
 ) -> None:
-    """A signal while labels replace devices: each alias is there, of one kind or the other."""
+    """A signal while labels come, before the devices go: each alias is there, of one kind or the
+    other."""
     file = declare("eth9:0-299 10.0.0.0/32+ kind label")
     devices = "eth9:0-299 10.0.0.0/32+ kind macvlan\n"
     lines, done, count = interrupted(
-        cli, file, lambda: cli.run("reconcile", "-", input=devices), RTM_DELLINK, number
+        cli, file, lambda: cli.run("reconcile", "-", input=devices), RTM_NEWADDR, number
     )
     assert (len(lines), count) == (done, 300)
     there = cli.json()

@@ -16,12 +16,13 @@ from __future__ import annotations
 from errno import EINVAL, ENODEV, ENOENT, ENXIO, EOPNOTSUPP, EPERM, ERANGE
 
 from netalias import errors
-from netalias.kernel import Kernel, refused
+from netalias.kernel import Kernel
 from netalias.kernel.memory import addresses as inet
 from netalias.kernel.memory import devices, local_routes, routes, rules
 from netalias.kernel.memory.addresses import POLICY, Refusal
 from netalias.kernel.memory.devices import Node, plain
 from netalias.kernel.memory.links import LinkTable
+from netalias.kernel.refusing import refused
 from netalias.model import (
     AF_INET,
     AF_INET6,

@@ -23,7 +23,7 @@ from errno import EACCES, EADDRINUSE, EAGAIN, EBUSY, ENOBUFS, ENODEV, EOPNOTSUPP
 from sys import byteorder
 
 from netalias import errors
-from netalias.kernel import UNKNOWN, Kernel, refused, stopped
+from netalias.kernel import UNKNOWN, Kernel, stopped
 from netalias.kernel.netlink import codec
 from netalias.model import PROTOCOL, RT_TABLE_LOCAL, RTN_LOCAL, Snapshot
 from netalias.model.steps import CreateLink, DelLink, SetLink
@@ -502,7 +502,7 @@ class Netlink(Kernel):
             if not index and isinstance(step, DelLink):
                 index = self._unlearned(step)
             if not index and not isinstance(step, CreateLink):
-                results[place] = refused(step, ENODEV)
+                results[place] = _refused(step, ENODEV)
                 continue
             self._sequence += 1
             encode = codec.ENCODERS.get(type(step)) or _rare(step)
@@ -529,7 +529,7 @@ class Netlink(Kernel):
                     if code and not isinstance(step, SetLink):  # that may be done in part
                         self.untouched.add(id(step))
                 if code and code not in getattr(step, "tolerate", ()):
-                    results[place] = refused(step, code, text, sequence)
+                    results[place] = _refused(step, code, text, sequence)
         return results
 
     def _answers(self, operation: str, last: int, answers: dict[int, Answer]) -> bool:
@@ -679,6 +679,12 @@ def taken(receive: Callable[[int], bytes | None], sequence: int) -> tuple[list[b
 def ends(data: bytes, sequence: int) -> bool:
     """Whether a datagram is the last one of the dump with this sequence number."""
     return data[-20:-14] == END and data[-12:-8] == sequence.to_bytes(4, byteorder)
+
+
+def _refused(step: Step, *answer: Any) -> errors.KernelError:
+    from netalias.kernel.refusing import refused
+
+    return refused(step, *answer)
 
 
 def received(operation: str, source: socket, buffer: bytearray, flags: int) -> bytes | None:

@@ -6,9 +6,10 @@ from errno import ENODEV
 from os import urandom
 
 from netalias import errors
-from netalias.kernel import UNKNOWN, refused
+from netalias.kernel import UNKNOWN
 from netalias.kernel.netlink import codec, local_routes, neighbours, routes, rules
 from netalias.kernel.proof import changed
+from netalias.kernel.refusing import refused
 from netalias.model import AF_INET6, IFA_F_MCAUTOJOIN, SCRATCH
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.renames import RenameLink, SetGroup

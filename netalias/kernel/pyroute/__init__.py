@@ -27,10 +27,11 @@ from pyroute2.netlink.rtnl import RTM_SETLINK  # type: ignore[import-untyped]
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyped]
 
 from netalias import errors
-from netalias.kernel import Kernel, refused
+from netalias.kernel import Kernel
 from netalias.kernel.netlink.codec import DEVCONF, since
 from netalias.kernel.pyroute import gateways, local_routes, neighbours, routes
 from netalias.kernel.pyroute.gateways import DUMP_TRIES, PAUSE
+from netalias.kernel.refusing import refused
 from netalias.model import (
     AF_INET,
     AF_INET6,
