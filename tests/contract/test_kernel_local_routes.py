@@ -93,6 +93,15 @@ def test_what_a_device_that_goes_down_takes_along(kernel: Kernel) -> None:
     assert texts(kernel) == ["5 10.8.0.0/16", "5 10.9.0.0/16"]
 
 
+def test_an_ipv6_address_takes_none_of_ipv4_along(kernel: Kernel) -> None:
+    """Also where the device has no IPv4 address at all."""
+    number = index(kernel, "eth9")
+    add(kernel, NETWORKS[0])
+    entry = inet("2001:db8:1::1/64")
+    done(kernel, AddAddress("eth9", number, entry), DelAddress("eth9", number, entry))
+    assert texts(kernel) == ["5 10.9.0.0/16"]
+
+
 def test_the_last_address_takes_those_of_ipv4_along(kernel: Kernel) -> None:
     """And no earlier one (fib_disable_ip)."""
     number = index(kernel, "eth9")

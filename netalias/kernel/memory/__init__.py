@@ -476,7 +476,7 @@ class Memory(Kernel):
         for gone in before:
             if id(gone) not in left:
                 routes.go(node, gone)
-        if all(entry.family != AF_INET for entry in node.entries):
+        if address.family == AF_INET and all(one.family != AF_INET for one in node.entries):
             local_routes.without_addresses(node)
 
 
