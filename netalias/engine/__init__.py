@@ -446,6 +446,10 @@ class Engine:
             from netalias.plan.order import keep_secondaries
 
             keep_secondaries([result], observed.snapshot)
+            if observed.snapshot.local_routes or result.kind == "prefix":
+                from netalias.plan.last_address import keep_prefixes
+
+                keep_prefixes([result], observed.snapshot)
         if alias is not None and alias.hidden is not None and result.steps:
             from netalias.plan.deserted import shrink
 

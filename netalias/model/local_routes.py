@@ -6,7 +6,7 @@ IPv6 label (kinds/label.py). The steps that add and delete one stand here too.
 
 from __future__ import annotations
 
-from errno import ESRCH
+from errno import EEXIST, ESRCH
 
 from netalias.model import AF_INET6, GROUP, PROTOCOL, Value, address_text
 from netalias.model.shell import quoted
@@ -49,16 +49,32 @@ def slot_of(metric: int) -> int:
 
 class AddLocal(Step):
     """RTM_NEWROUTE with NLM_F_CREATE and NLM_F_EXCL, in the table local; the index in ``route`` is
-    ignored. IPv6 refuses it on a device that is down."""
+    ignored. IPv6 refuses it on a device that is down. With *kept* it was there before the run, and
+    may be still: it is added again where the kernel has deleted it, and stays when that is undone.
+    """
 
-    __slots__ = ("route",)
+    __slots__ = ("kept", "route")
 
-    def __init__(self, device: str, index: int, route: LocalRoute, phase: int = ADDRESS) -> None:
+    def __init__(
+        self,
+        device: str,
+        index: int,
+        route: LocalRoute,
+        phase: int = ADDRESS,
+        *,
+        kept: bool = False,
+    ) -> None:
         super().__init__(device, index, phase)
         self.route = route
+        self.kept = kept
 
-    def inverse(self) -> Step:
-        return DelLocal(self.device, self.index, self.route)
+    @property
+    def tolerate(self) -> tuple[int, ...]:
+        """The errnos that count as done."""
+        return (EEXIST,) if self.kept else ()
+
+    def inverse(self) -> Step | None:
+        return None if self.kept else DelLocal(self.device, self.index, self.route)
 
 
 class DelLocal(Step):

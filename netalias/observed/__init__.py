@@ -194,6 +194,10 @@ class Observed:
         """Whether what is planned takes away the primary address that *entry* is secondary to."""
         return False
 
+    def moves(self, alias: Alias) -> bool:
+        """Whether what is planned gives *alias* of kind prefix another network."""
+        return False
+
     def shelters(self, main: Device, entry: Address) -> bool:
         """Whether *main* has itself the network of an IPv6 address that it is to get."""
         from netalias.observed.labels import own_networks, shelters

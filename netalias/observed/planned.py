@@ -29,7 +29,8 @@ PLANNED = -1
 class Planned(Observed):
     """*observed* without the aliases whose id() is in *gone*, which are removed or replaced.
 
-    The addresses whose id() is in *moving* are about to change, and bring no route any more.
+    The addresses whose id() is in *moving* are about to change, and bring no route any more; so are
+    the prefixes whose id() is there.
     *ordered*: what is planned happens in the order of the plans. ``withdrawn`` is set if a planned
     change removes a connected route.
     """
@@ -123,6 +124,8 @@ class Planned(Observed):
         old = alias.entry if alias is not None else None
         if old is not None:
             self._leave(old)
+        elif alias is not None:
+            self._left.add(id(alias))
         if goal is None:
             return
         self._carry(goal.main, kind)
@@ -151,6 +154,10 @@ class Planned(Observed):
         """As by Observed.deserted()."""
         self._index()
         return (entry.index, network_of(entry)) not in self._primaries
+
+    def moves(self, alias: Alias) -> bool:
+        """As by Observed.moves()."""
+        return id(alias) in self._left
 
     def _leave(self, old: Address) -> None:
         """Withdraw the route that an address brings; an heir brings it from now on."""

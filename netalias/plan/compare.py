@@ -177,7 +177,7 @@ class _Comparison:
                 if kind not in ("", kinds.AUTO, alias.kind):
                     self.gone.add(id(alias))
                 elif self._moves(wish, device, alias, address):
-                    self.moving.add(id(alias.entry))
+                    self.moving.add(id(_place(alias)))
             pairs.append((slot, address, alias))
         claimed.update(block.slots)
         self.pairs.append((block, device, pairs))
@@ -214,7 +214,11 @@ class _Comparison:
     def _moves(self, wish: Wish, main: Device, alias: Alias, address: bytes) -> bool:
         """Whether an alias leaves its network, so that others there cannot rely on its route."""
         entry = alias.entry
-        if entry is None or not entry.networked or not (main.up or self.force):
+        if not (main.up or self.force):
+            return False
+        if alias.kind == kinds.PREFIX:
+            return (alias.address, alias.prefixlen) != (address, _width(wish))
+        if entry is None or not entry.networked:
             return False
         same = entry.local == address and entry.prefixlen == _width(wish)
         return not same or wish.up is False
@@ -275,10 +279,13 @@ class _Comparison:
         self.left.clear()
         for name in self.refused:
             alias = self.observed.find(name)
-            if alias is None or not (id(alias) in self.gone or id(alias.entry) in self.moving):
+            if alias is None:
+                continue
+            place = id(_place(alias))
+            if not (id(alias) in self.gone or place in self.moving):
                 continue
             self.gone.discard(id(alias))
-            self.moving.discard(id(alias.entry))
+            self.moving.discard(place)
             found = True
         return found
 
@@ -355,6 +362,11 @@ class _Comparison:
             return
         self.reasons[key] = Skipped(place, name, error, count)
         self.diff.skipped.append(self.reasons[key])
+
+
+def _place(alias: Alias) -> object:
+    """What stands for the place of an alias in ``moving``: its address, or itself as a prefix."""
+    return alias if alias.kind == kinds.PREFIX else alias.entry
 
 
 def _leaves(alias: Alias, goal: Goal | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netalias.kinds import PREFIX
 from netalias.model import AF_INET, AF_INET6
 from netalias.model.leases import MarkAddress
 from netalias.model.steps import (
@@ -37,14 +38,20 @@ def arrange(items: Sequence[Difference], snapshot: Snapshot, *, ordered: bool = 
     *ordered*: only a later item may take the place of an earlier one.
     """
     plans = [item.plan for item in items]
-    if any(plan.alias is not None for plan in plans):
+    moving = any(plan.alias is not None for plan in plans)
+    if moving:
         from netalias.plan.transfer import clear_places, keep_unique
 
         clear_places(plans)
-        keep_unique(plans)
     untangle(items, ordered=ordered)
+    if moving:
+        keep_unique(plans)  # what it adds stays in the last phase
     take_routes_along(plans)
     keep_secondaries(plans, snapshot)
+    if snapshot.local_routes or any(plan.kind == PREFIX for plan in plans):
+        from netalias.plan.last_address import keep_prefixes
+
+        keep_prefixes(plans, snapshot)
 
 
 def untangle(items: Sequence[Difference], *, ordered: bool = False) -> None:

@@ -49,7 +49,9 @@ def examine(wish: Wish, goal: Goal, alias: Alias | None, observed: Observed) -> 
         if _overlap(place, length, goal.address, goal.prefixlen):
             raise errors.BadAddress(f"{goal.name}: {text}: {what} cannot belong to a host")
     for other in observed.aliases:
-        if other.kind == PREFIX and other is not alias and _is(other, goal):
+        if other is alias or observed.moves(other):
+            continue
+        if other.kind == PREFIX and _is(other, goal):
             raise errors.AlreadyExists(f"{goal.name}: {text} belongs to {other.name} already")
     for reason in _cut_off(goal, observed):
         raise errors.StateError(f"{goal.name}: {text} has {reason}, which would be cut off")

@@ -17,7 +17,7 @@ all and the device.
 from __future__ import annotations
 
 from netalias.kinds import PREFIX, RECORD, UNLINKED
-from netalias.model import AF_INET, IFF_LOOPBACK, RT_SCOPE_HOST
+from netalias.model import AF_INET, HIDDEN, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
 from netalias.model.names import main_name
 from netalias.model.steps import SysctlChange
 from netalias.plan import Difference, Plan
@@ -279,7 +279,9 @@ class _Settlement:
         """The future IPv4 addresses that only another device can answer for: on lo and dummies."""
         for index, entries in self.observed.snapshot.addresses.items():
             device = self.devices.get(index)
-            if device is not None and (device.flags & IFF_LOOPBACK or device.kind == "dummy"):
+            if device is None or device.group & SCRATCH - 1 == self.observed.group ^ HIDDEN:
+                continue  # what a hidden device has is answered for by its main device alone
+            if device.flags & IFF_LOOPBACK or device.kind == "dummy":
                 for entry in entries:
                     if entry.family == AF_INET and not self._leaves(entry):
                         yield device, entry
