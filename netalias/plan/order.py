@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from netalias.kinds import PREFIX
 from netalias.model import AF_INET, AF_INET6
-from netalias.model.leases import MarkAddress
 from netalias.model.steps import (
     REMOVE,
     REMOVE_PRIMARY,
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     Deletion = tuple[Plan, DelAddress]
 
 PROMOTE = "promote_secondaries"
-STAYING = (AddAddress, MarkAddress)
-"""Steps about an address that has come, in the phase in which others go."""
 
 
 def arrange(items: Sequence[Difference], snapshot: Snapshot, *, ordered: bool = False) -> None:
@@ -71,7 +68,7 @@ def untangle(items: Sequence[Difference], *, ordered: bool = False) -> None:
         others = {other for local in left for other in takers.get(local, ())} - {number}
         if any(not ordered or other > number for other in others):
             for step in last:
-                if not isinstance(step, STAYING):
+                if not isinstance(step, AddAddress):
                     step.phase = REMOVE
 
 
