@@ -7,8 +7,8 @@ from errno import EIO
 from socket import AF_INET, inet_pton
 
 from netalias import errors
-from netalias.kernel import refused
 from netalias.kernel.memory import Memory
+from netalias.kernel.refusing import refused
 from netalias.model.steps import AddAddress, Step
 
 

@@ -13,8 +13,8 @@ from netalias import desired, errors
 from netalias.engine.adopt import adopt
 from netalias.engine.reconcile import Rules
 from netalias.engine.renaming import adopt_as
-from netalias.kernel import refused
 from netalias.kernel.memory import Memory
+from netalias.kernel.refusing import refused
 from netalias.model import AF_INET, AF_INET6, PROTOCOL, Address
 from netalias.model.steps import AddAddress, Step
 

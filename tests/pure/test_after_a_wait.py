@@ -15,8 +15,8 @@ from netalias import errors
 from netalias.claim import Policy
 from netalias.engine.batch import Batch, parse_commands
 from netalias.engine.reconcile import Outcome, mend
-from netalias.kernel import refused
 from netalias.kernel.memory import Memory
+from netalias.kernel.refusing import refused
 from netalias.model import GROUP, PROTOCOL
 from netalias.model.steps import AddAddress, CreateLink, DelAddress, SetLink, Step
 from netalias.plan.compare import compare

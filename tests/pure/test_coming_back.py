@@ -20,8 +20,9 @@ from test_reconcile_machine import InMemory, Mortal, OverMemory
 from netalias import errors
 from netalias.engine.batch import Batch, parse_commands
 from netalias.engine.reconcile import Outcome, Rules, reconcile
-from netalias.kernel import Failure, refused
+from netalias.kernel import Failure
 from netalias.kernel.memory import Memory
+from netalias.kernel.refusing import refused
 from netalias.model.steps import AddAddress, AddAltname, CreateLink, Step
 from netalias.observed import Observed
 
