@@ -424,7 +424,7 @@ class Engine:
 
     def plan_in(self, observed: Observed, wish: Wish, force: bool) -> Plan | None:
         """The plan that makes *wish* true in *observed*; None where that is partial and sysctls may
-        have to change. Raises StateError, KernelError."""
+        have to change, or prefixes to be kept. Raises StateError, KernelError."""
         main = None if wish.delete else observed.snapshot.device(wish.name.main)
         name = wish.name
         if main is not None and main.name != name.main:  # an altname
@@ -449,7 +449,8 @@ class Engine:
             if observed.snapshot.local_routes or result.kind == "prefix":
                 from netalias.plan.last_address import keep_prefixes
 
-                keep_prefixes([result], observed.snapshot)
+                if keep_prefixes([result], observed.snapshot) and observed.partial:
+                    return None  # the main device may have other addresses
         if alias is not None and alias.hidden is not None and result.steps:
             from netalias.plan.deserted import shrink
 

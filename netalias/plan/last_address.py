@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     Owned = tuple[Plan, Step]
 
 
-def keep_prefixes(plans: Sequence[Plan], snapshot: Snapshot) -> None:
+def keep_prefixes(plans: Sequence[Plan], snapshot: Snapshot) -> bool:
     """Add the IPv4 routes again that a main device loses, however shortly it is without an IPv4
-    address between the steps of *plans*, which start from *snapshot*."""
+    address between the steps of *plans*, which start from *snapshot*; whether there are any."""
+    found = False
     steps = [(plan, step) for plan in plans for step in plan.steps]
     indexes = {
         step.index
@@ -39,6 +40,8 @@ def keep_prefixes(plans: Sequence[Plan], snapshot: Snapshot) -> None:
                 if phase <= last.phase
             ]
             plan.steps[place + 1 : place + 1] = again
+            found |= bool(again)
+    return found
 
 
 def _staying(

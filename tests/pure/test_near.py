@@ -28,7 +28,10 @@ ADDRESSES = (
     "2001:db8::1",
     "2001:db8::2/128",
     "2001:db8::3/64",
+    "10.3.0.0/24",
+    "10.4.0.0/16",
 )
+NETWORKS = ("10.3.0.0/24", "10.4.0.0/16", "2001:db8:3::/64")
 WORDS = (
     "",
     "",
@@ -40,6 +43,7 @@ WORDS = (
     "kind dummy",
     "kind shard",
     "kind shard",
+    "kind prefix",
     "mtu 1400",
     "metric 7",
     "hw ether 02:00:00:00:00:07",
@@ -83,14 +87,13 @@ class Nearby(Memory):
         if beside:
             chosen[beside[-1].index] = beside[-1]
         for device in world.devices.values():
-            found = (entry for entry in world.on(device.index) if entry.local == local)
-            if any(device.up or entry.family != AF_INET for entry in found):
+            owned = (entry for entry in world.on(device.index) if entry.local == local)
+            if any(device.up or entry.family != AF_INET for entry in owned):
                 holder = device
                 chosen[holder.index] = holder
                 break
-        return Snapshot(
-            chosen.values(), [one for index in chosen for one in world.on(index)]
-        ), False
+        found = [one for index in chosen for one in world.on(index)]
+        return Snapshot(chosen.values(), found, world.local_routes), False
 
 
 def without_others(world: Snapshot, index: int, name: AliasName, local: bytes) -> Snapshot:
@@ -106,7 +109,7 @@ def without_others(world: Snapshot, index: int, name: AliasName, local: bytes) -
         or entry.label.endswith(f":{name.slot}")
         or entry.metric & 0xFFFF == name.slot
     ]
-    return Snapshot(world.devices.values(), found)
+    return Snapshot(world.devices.values(), found, world.local_routes)
 
 
 class Crowd(Stage):
@@ -156,6 +159,13 @@ class Crowd(Stage):
         return re.sub(r" of \S+ too$", " of X too", note)
 
 
+def declared(random: Random) -> str:
+    """Address and words of an alias."""
+    if random.random() < 0.1:
+        return f"{random.choice(NETWORKS)} kind prefix"
+    return f"{random.choice(ADDRESSES)} {random.choice(WORDS)}"
+
+
 def happening(random: Random, stage: Crowd) -> None:
     """Something that somebody does: a command of ours, or what others do."""
     kernel, main = stage.kernel, random.choice(MAINS)
@@ -164,8 +174,7 @@ def happening(random: Random, stage: Crowd) -> None:
     device = kernel.snapshot().device(name)
     try:
         if dice < 0.7:
-            address = random.choice(ADDRESSES)
-            stage(f"{name} {address} {random.choice(WORDS)}", force=random.random() < 0.1)
+            stage(f"{name} {declared(random)}", force=random.random() < 0.1)
         elif dice < 0.76:
             stage(f"{name} down")
         elif dice < 0.8:
@@ -192,7 +201,7 @@ def happening(random: Random, stage: Crowd) -> None:
 def wishes(random: Random) -> str:
     """A command about an alias that may be there or not."""
     name = f"{random.choice(MAINS)}:{random.randrange(5)}"
-    ways = [f"{name} {random.choice(ADDRESSES)} {random.choice(WORDS)}", f"{name}-"]
+    ways = [f"{name} {declared(random)}", f"{name}-"]
     return random.choice(
         [*ways, ways[0], ways[0], f"{name} down", f"{name} up", f"{name} mtu 1300"]
     )

@@ -88,7 +88,9 @@ class Schedule:
         address += self.dice.choice(("/24", "/24", "/32"))
         if self.dice.random() < 0.25:
             address = f"2001:db8::{self.dice.randrange(1, 6)}{self.dice.choice(('/64', ''))}"
-        kind = self.dice.choice(("label", "label", "macvlan", "dummy"))
+        kind = self.dice.choice(("label", "label", "macvlan", "dummy", "shard", "prefix"))
+        if kind == "prefix":
+            address = f"10.{self.dice.randrange(200, 203)}.0.0/16"
         acd = self.dice.choice(("", " acd off"))
         return f"{self.name()} {address} kind {kind}{acd}"
 

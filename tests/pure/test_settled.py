@@ -33,12 +33,15 @@ def written(chance: Random) -> str:
                 address = f"10.{number}.1.{slot + 1}"
             elif dice < 0.16:
                 tail = chance.choice(
-                    ["/24 kind label", " kind macvlan", "", " metric 7 kind label"]
+                    ["/24 kind label", " kind macvlan", "", " metric 7 kind label", " kind shard"]
                 )
             elif dice < 0.18:
                 tail = " kind label lease 600"
             lines.append(f"{main}:{slot} {address}{tail}")
-        lines.append(f"{main}:100-119 10.{number}.2.1-20 kind label")
+        kind = chance.choice(["label", "label", "label", "shard"])
+        lines.append(f"{main}:100-119 10.{number}.2.1-20 kind {kind}")
+        if chance.random() < 0.3:
+            lines.append(f"{main}:{COUNT + 1} 10.{number}.8.0/24 kind prefix")
     if chance.random() < 0.3:
         lines.append(f"eth2:0 10.7.0.{chance.randint(1, 9)} kind label")
     if chance.random() < 0.2:
