@@ -25,6 +25,11 @@ WATCH = (
     "tests/root/test_watch_renamed.py",
     "tests/root/test_watch_survives.py",
 )
+MOVE = (
+    "tests/root/test_adopt_import.py",
+    "tests/root/test_move_command.py",
+    "tests/root/test_move_page.py",
+)
 KINDS = ("tests/root/test_kinds.py", "tests/root/test_mains.py")
 
 SUITES = {
@@ -32,13 +37,14 @@ SUITES = {
     # Their aliases are macvlans, which auto makes where there is no ipvlan.
     "core": Suite(*CORE, hidden=("ipvlan",)),
     "watch": Suite(*WATCH, hidden=("ipvlan",)),
+    "move": Suite(*MOVE, hidden=("ipvlan",)),
     "root": Suite("tests/root", hidden=("ipvlan",)),
     "kinds": Suite(*KINDS),
     "traffic": Suite("tests/traffic"),
 }
 """In the order in which they are run: a module that was loaded once is not hidden any more."""
 
-PARTS = {"core": "root", "watch": "root"}
+PARTS = {"core": "root", "watch": "root", "move": "root"}
 """Suite -> the suite that it is a part of."""
 
 USUAL = tuple(name for name in SUITES if name not in PARTS.values())

@@ -26,15 +26,15 @@ FILES = ("setup.cfg", "README.md")
 
 PROGRAMS = (
     "sh", "bash", "ip", "bridge", "tc", "ifconfig", "arp", "route", "unshare", "nsenter", "setpriv",
-    "mount", "umount", "timeout", "sysctl", "script", "env", "nft", "arping",
+    "mount", "umount", "timeout", "sysctl", "script", "env", "nft", "arping", "ping",
 )  # fmt: skip
 """The machine's own, where they are there. busybox's ip and ifconfig would not be the same."""
 
 APPLETS = (
-    "cat", "chmod", "cp", "cut", "date", "dmesg", "echo", "false", "find", "grep", "head", "id",
-    "insmod", "kill", "ln", "ls", "lsmod", "mkdir", "modprobe", "mv", "ps", "readlink", "rm",
-    "rmdir", "sed", "sleep", "sort", "stat", "stty", "tail", "tee", "test", "touch", "tr", "true",
-    "uname", "wc", "xargs", "yes",
+    "awk", "cat", "chmod", "cp", "cut", "date", "diff", "dmesg", "echo", "false", "find", "grep",
+    "head", "id", "insmod", "kill", "ln", "ls", "lsmod", "mkdir", "mktemp", "modprobe", "mv", "ps",
+    "readlink", "rm", "rmdir", "sed", "seq", "sleep", "sort", "stat", "stty", "tail", "tee", "test",
+    "touch", "tr", "true", "uname", "wc", "xargs", "yes",
 )  # fmt: skip
 """Of busybox."""
 
