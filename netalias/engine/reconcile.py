@@ -284,10 +284,6 @@ def remove(engine: Engine, observed: Observed, aliases: Sequence[Alias]) -> Outc
     diff = Diff(observed)
     diff.items = [removal(alias, observed) for alias in aliases]
     arrange(diff.items, observed.snapshot)
-    if any(alias.hidden is not None for alias in aliases):
-        from netalias.plan.deserted import shrink
-
-        shrink([item.plan for item in diff.items], observed.snapshot)
     diff.items += _leftovers(engine, observed, diff.items)
     diff.items += engine.sysctls(observed, [item.plan for item in diff.items])
     return carry_out(engine, Prepared(diff))

@@ -131,15 +131,14 @@ class _Comparison:
         arrange(self.diff.items, self.observed.snapshot)
         for device in self.observed.snapshot.devices.values() if removing else ():
             if device.group & (SCRATCH - 1) ^ HIDDEN == self.observed.group:
-                self._shrink(only, main)
+                self._remove_empty(only, main)
                 break
         return self.diff
 
-    def _shrink(self, only: str, main: Device | None) -> None:
-        """Let hidden devices go that are needed no more; their addresses must all be known."""
-        from netalias.plan.deserted import empty, shrink
+    def _remove_empty(self, only: str, main: Device | None) -> None:
+        """Let hidden devices go that have no addresses."""
+        from netalias.plan.deserted import empty
 
-        shrink([item.plan for item in self.diff.items], self.observed.snapshot)
         called = (only, main.name) if main is not None else (only,) if only else ()
         self.diff.items += empty(self.observed, self.diff.items, called)
 

@@ -62,8 +62,8 @@ def empty(
     observed: Observed, items: Sequence[Difference], only: Collection[str]
 ) -> Iterator[Difference]:
     """The differences that remove hidden devices without addresses, of the main devices called
-    *only*, if there are any: a batch and an interrupted run leave them. None of *items* needs them,
-    which are planned already."""
+    *only*, if there are any: an interrupted run leaves them. None of *items* needs them, which are
+    planned already."""
     coming = {item.plan.goal.device for item in items if item.plan.goal is not None}
     for device in hidden_devices(observed.snapshot, observed.group):
         main = hidden.owner(device, observed.group)

@@ -30,7 +30,8 @@ PROMOTE = "promote_secondaries"
 
 
 def arrange(items: Sequence[Difference], snapshot: Snapshot, *, ordered: bool = False) -> None:
-    """Order the steps of all *items*, which start from *snapshot*.
+    """Order the steps of all *items*, which start from *snapshot*, and let hidden devices go that
+    lose their last address; the snapshot holds all addresses of these.
 
     *ordered*: only a later item may take the place of an earlier one.
     """
@@ -49,6 +50,10 @@ def arrange(items: Sequence[Difference], snapshot: Snapshot, *, ordered: bool = 
         from netalias.plan.last_address import keep_prefixes
 
         keep_prefixes(plans, snapshot)
+    if any(plan.alias is not None and plan.alias.hidden is not None for plan in plans):
+        from netalias.plan.deserted import shrink
+
+        shrink(plans, snapshot)
 
 
 def untangle(items: Sequence[Difference], *, ordered: bool = False) -> None:

@@ -9,7 +9,6 @@ from netalias.model import hidden, prefix
 from netalias.model.shell import link
 from netalias.model.steps import (
     QUIET,
-    RAISE,
     SET,
     CreateLink,
     SetLink,
@@ -84,17 +83,16 @@ def _made(name: str, goal: Goal, observed: Observed) -> list[Step]:
     steps: list[Step] = [created]
     if goal.main.inet6:
         steps.append(SetLink(name, 0, QUIET, addrgen=ADDRGEN_NONE, tolerate=NO_INET6))
-    steps.append(SetLink(name, 0, SET, ifalias=hidden.record(goal.main.name)))
-    return [*steps, SetLink(name, 0, RAISE, up=True)]
+    # It is up before it has addresses: each of these makes an alias complete, if a run is stopped.
+    return [*steps, SetLink(name, 0, SET, ifalias=hidden.record(goal.main.name), up=True)]
 
 
 def _completed(device: Device, goal: Goal) -> list[Step]:
     """The steps that complete one that an interrupted run has left, or that somebody has set
     down."""
     record = hidden.record(goal.main.name)
-    steps: list[Step] = []
-    if device.ifalias != record:
-        steps.append(SetLink(device.name, device.index, SET, ifalias=record))
-    if not device.up:
-        steps.append(SetLink(device.name, device.index, RAISE, up=True))
-    return steps
+    ifalias = record if device.ifalias != record else None
+    up = True if not device.up else None
+    if ifalias is None and up is None:
+        return []
+    return [SetLink(device.name, device.index, SET, ifalias=ifalias, up=up)]

@@ -13,11 +13,12 @@ from netalias import errors
 from netalias.desired.export import lines
 from netalias.engine.batch import Batch, parse_command
 from netalias.engine.reconcile import Rules, carry_out, check_rails, prepare
+from netalias.kernel import stopped
 from netalias.kernel.memory import Memory
 from netalias.model import GROUP, PROTOCOL, SCRATCH, Address, hidden
 from netalias.model.commands import command
 from netalias.model.renames import SetGroup
-from netalias.model.steps import AddAddress, CreateLink, DelLink, SetLink, Step
+from netalias.model.steps import AddAddress, CreateLink, DelAddress, DelLink, SetLink, Step
 from netalias.views import COLUMNS
 from netalias.views import state as state_of
 from netalias.views.folded import folded
@@ -243,11 +244,11 @@ def test_an_interrupted_deletion_is_taken_back(stage: Declared) -> None:
 
 
 def test_declared_and_removed() -> None:
-    """One message an address and four a device to make them; one a device to remove them."""
+    """One message an address and three a device to make them; one a device to remove them."""
     stage = Declared(Sent(kinds=("dummy",)))
     before = everything(stage.kernel)
     stage.reconcile(POOL)
-    assert kinds_of(stage.kernel.sent) == {AddAddress: 450, CreateLink: 3, SetLink: 9}
+    assert kinds_of(stage.kernel.sent) == {AddAddress: 450, CreateLink: 3, SetLink: 6}
     assert [len(stage.on(f"eth0_s{number}")) for number in range(3)] == [200, 200, 50]
     assert stage.lines(POOL) == []
     assert lines(stage.engine.show(), stage.engine.registry) == [
@@ -312,6 +313,48 @@ def test_an_interrupted_run_undoes_all() -> None:
     with pytest.raises(KeyboardInterrupt):
         stage.reconcile("eth0:0-399 10.10.0.0/16+ kind shard\n")
     assert everything(stage.kernel) == before
+
+
+class Stopping(Sent):
+    """A kernel that is asked to stop after so many addresses, as by SIGINT."""
+
+    last = 0
+
+    def send(self, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        answers: list[errors.NetaliasError | None] = []
+        for step in steps:
+            if self.last and isinstance(step, AddAddress):
+                self.last -= 1
+                self.stopping = self.stopping or not self.last
+            answers += [stopped(step)] if self.stop_requested else super().send([step])
+        return answers
+
+
+def test_a_stopped_run_leaves_none_half_done() -> None:
+    """What it says to be done is up, and the next run has the rest to do only."""
+    stage = Declared(Stopping(kinds=("dummy",)))
+    stage.kernel.last = 151
+    outcome = carry_out(stage.engine, prepare(stage.engine, stage.parsed(POOL), Rules()))
+    assert (outcome.stopped, len(outcome.done)) == (True, 150)
+    stage.kernel.stopping = False
+    aliases = stage.engine.observe().aliases
+    assert {state_of(one) for one in aliases} == {"up"}
+    assert sorted(one.name for one in aliases) == sorted(one.name for one in outcome.done)
+    assert stage.device("eth0_s0").up
+    assert {text[0] for text in stage.lines(POOL)} == {"+"}
+    stage.reconcile(POOL)
+    assert len(stage.names()) == 450
+
+
+def test_a_stopped_run_that_adds_to_a_device_that_is_down() -> None:
+    """It is raised before the first address comes."""
+    stage = Declared(Stopping(kinds=("dummy",)))
+    stage.kernel.apply([CreateLink("eth0_s0", "dummy", group=HIDDEN, shared=True)])
+    stage.kernel.last = 5
+    outcome = carry_out(stage.engine, prepare(stage.engine, stage.parsed(POOL), Rules()))
+    stage.kernel.stopping = False
+    assert len(outcome.done) == 4
+    assert [state_of(one) for one in stage.engine.observe().aliases] == ["up"] * 4
 
 
 def test_unfinished_devices_are_finished(stage: Declared) -> None:
@@ -408,16 +451,46 @@ def batch(stage: Stage, *texts: str) -> Batch:
 
 
 def test_batches(stage: Declared) -> None:
-    """They make devices as reconciliations do, and leave empty ones to these."""
+    """They make and remove devices as reconciliations do; ranges are batches too."""
     before = everything(stage.kernel)
     texts = [f"eth0:{slot} 10.10.1.{slot} kind shard" for slot in range(4)]
     assert batch(stage, *texts).failed == []
     assert stage.names() == [f"eth0:{slot}" for slot in range(4)]
-    assert batch(stage, *(f"eth0:{slot}-" for slot in range(4))).failed == []
-    assert stage.on("eth0_s0") == []
-    assert stage.lines("") == ["- eth0_s0 - shard"]
-    stage.reconcile("")
+    assert batch(stage, *(f"eth0:{slot}-" for slot in range(3))).failed == []
+    assert stage.on("eth0_s0") == ["10.10.1.3/32 label=eth0:3"]
+    assert batch(stage, "eth0:3-").failed == []
     assert everything(stage.kernel) == before
+
+
+def test_a_range_that_spans_hidden_devices() -> None:
+    """Of three devices the one goes whose last address goes: it is one message."""
+    stage = Declared(Sent(kinds=("dummy",)))
+    batch(stage, "eth0:198-401 10.10.0.0/32+ kind shard")
+    stage.kernel.sent = []
+    batch(stage, "eth0:199-400-")
+    assert kinds_of(stage.kernel.sent) == {DelAddress: 2, DelLink: 1}
+    assert [stage.has(f"eth0_s{number}") for number in range(3)] == [True, False, True]
+    assert stage.names() == ["eth0:198", "eth0:401"]
+
+
+@pytest.mark.parametrize("other", ["label", "macvlan"])
+def test_a_range_of_another_kind(stage: Declared, other: str) -> None:
+    """The commands run one after the other; the last one takes the device along."""
+    batch(stage, "eth0:0-2 10.10.0.0/32+ kind shard")
+    assert batch(stage, f"eth0:0-2 kind {other}").failed == []
+    assert not stage.has("eth0_s0")
+    assert {one.kind for one in stage.engine.observe().aliases} == {other}
+    assert len(stage.names()) == 3
+
+
+def test_a_forced_batch_with_errors(stage: Declared) -> None:
+    """Aliases that are missing fail by themselves, and the device goes all the same."""
+    batch(stage, "eth0:0-2 10.10.0.0/32+ kind shard")
+    run = Batch(stage.engine, lambda words: 0, lambda text: None, force=True)
+    texts = ("eth0:0-", "eth0:7-", "eth0:1-", "eth0:1-", "eth0:2-")
+    run.run(one for text in texts for one in parse_command([text], stage.engine.registry))
+    assert len(run.failed) == 2
+    assert not stage.has("eth0_s0")
 
 
 def test_a_batch_of_which_one_is_refused() -> None:
