@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netalias.engine.undo import Undoing
     from netalias.families import Registry
     from netalias.kernel import Kernel
-    from netalias.model import Alias, Snapshot
+    from netalias.model import Alias, Device, Snapshot
     from netalias.model.names import AliasName
     from netalias.model.steps import Step
     from netalias.observed import Former, Observed
@@ -294,8 +294,9 @@ class Engine:
         from netalias.observed import Observed
 
         return Observed(
-            snapshot, self.registry, self.group, self.able, self.macs, self.former, self.outlets
-        )
+            snapshot, self.registry, self.group, self.able, self.macs, self.former, self.outlets,
+            self.raised,
+        )  # fmt: skip
 
     def able(self, kind: str) -> bool:
         """Whether the kernel supports *kind*; without CAP_NET_ADMIN, whether a device of that kind
@@ -367,6 +368,15 @@ class Engine:
             self._saved.prune(observed.snapshot.devices, known, write=self._changing)
         return self._saved
 
+    def raised(self, main: Device) -> dict[str, int]:
+        """The values before netalias raised sysctls of a main device, by name; none if it leaves
+        these alone."""
+        if self.setup.hands_off:
+            return {}
+        if self.runtime.path and not self._changing:
+            self._saved = None  # another run may have changed the record
+        return self.saved().raised(main)
+
     def common(self) -> dict[str, int]:
         """The sysctls of net.ipv4.conf.all that matter: COMMON of kernel."""
         from netalias.kernel import COMMON
@@ -416,8 +426,9 @@ class Engine:
         from netalias.observed import Observed
 
         observed = Observed(
-            snapshot, self.registry, self.group, able, self.macs, outlets=self.outlets
-        )
+            snapshot, self.registry, self.group, able, self.macs, outlets=self.outlets,
+            raised=self.raised,
+        )  # fmt: skip
         result = self.plan_in(observed, wish, force)
         assert result is not None
         return observed, result

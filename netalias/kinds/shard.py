@@ -40,13 +40,9 @@ class Shard(Kind):
     routed = False
 
     def refuse(self, main: Device, snapshot: Snapshot) -> str:
-        """Reasons: another device receives for it, or it does not answer ARP for others."""
+        """Reason: another device receives for it. plan/shards.py refuses an arp_ignore."""
         master = snapshot.master(main, PORT_MASTERS)
-        if master is not None:
-            return f"{main.name} is a port of {master.name}"
-        if main.arp_ignore:
-            return f"{main.name} has to answer ARP for it, and its arp_ignore is {main.arp_ignore}"
-        return ""
+        return f"{main.name} is a port of {master.name}" if master is not None else ""
 
     def fit(self, goal: Goal) -> Goal:
         """Set the label of the entry, which becomes a host address: a network on a hidden device

@@ -62,13 +62,14 @@ class Observed:
     deleted (plan/connected.py). ``long_named`` are the main devices whose aliases with names over
     15 bytes a plan has warned of. ``partial``: *snapshot* holds only what one alias depends on.
     ``shared`` holds the steps that make hidden devices by primary name, and networks of shards that
-    were looked at (plan/shards.py).
+    were looked at (plan/shards.py). *raised* gives the values that sysctls of a main device had
+    before netalias raised them, without those that it may not restore.
     """
 
     __slots__ = (
-        "_choose", "_find_former", "_former", "_found", "_macs", "_outlets", "_own", "_taken",
-        "able", "aliases", "by_name", "group", "long_named", "lost", "registry", "shared",
-        "snapshot",
+        "_choose", "_find_former", "_former", "_found", "_macs", "_outlets", "_own", "_raised",
+        "_restorable", "_taken", "able", "aliases", "by_name", "group", "long_named", "lost",
+        "registry", "shared", "snapshot",
     )  # fmt: skip
 
     hands_over = True
@@ -83,6 +84,7 @@ class Observed:
         macs: Callable[[], Macs | None] | None = None,
         former: Callable[[], Former] | None = None,
         outlets: Callable[[], Outlets] | None = None,
+        raised: Callable[[Device], dict[str, int]] | None = None,
     ) -> None:
         self.able = able or _any
         self._own: dict[int, list[Address]] = {}
@@ -95,6 +97,8 @@ class Observed:
         self.long_named: set[str] = set()
         self.shared: dict[str, list[Step]] = {}
         self._outlets = outlets
+        self._raised = raised
+        self._restorable: dict[int, dict[str, int]] = {}
         self._found: Outlets | None = None
         self.snapshot = snapshot
         self.registry = registry
@@ -111,6 +115,15 @@ class Observed:
 
             self._found = (self._outlets or Outlets)()
         return self._found
+
+    def restorable(self, main: Device, key: str) -> int | None:
+        """The value of a sysctl of *main* that netalias itself has raised since; None if it has not
+        raised it, or may not restore it."""
+        if self._raised is None:
+            return None
+        if main.index not in self._restorable:
+            self._restorable[main.index] = self._raised(main)
+        return self._restorable[main.index].get(key)
 
     def former(self, name: AliasName) -> tuple[int, bytes]:
         """The ifindex and MAC that the device of an alias had, as far as no other device of the

@@ -83,6 +83,10 @@ class Planned(Observed):
         """Those of the observed state: plans for gateways do not depend on each other."""
         return self.observed.outlets()
 
+    def restorable(self, main: Device, key: str) -> int | None:
+        """As by Observed.restorable(), of the observed state."""
+        return self.observed.restorable(main, key)
+
     def around(self, main: Device, entry: Address) -> Iterator[Address]:
         """The addresses as by Observed.around(), but only those whose networks contain *entry*."""
         routes = self._index()

@@ -185,7 +185,8 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     if kind == "shard":
         from netalias.plan.shards import place
 
-        noted = place(goal, observed)
+        new = result.alias is None or result.alias.kind != kind
+        noted = place(goal, observed, new=new)
         result.notes += noted if result.alias is None else []
     linked = wish.linklocal or (result.alias is not None and result.alias.linklocal)
     if linked:
@@ -540,7 +541,9 @@ def concerns_sysctls(result: Plan, observed: Observed) -> bool:
 def _needs_sysctls(goal: Goal, kind: str, observed: Observed) -> bool:
     """Whether a new alias may need sysctls, or be affected by one that is set."""
     if kind in UNLINKED or goal.type.family != AF_INET:
-        return kind == "dummy" or (kind == "shard" and not _accompanied(goal.main, kind, observed))
+        if kind == "shard":
+            return bool(goal.main.arp_ignore) or not _accompanied(goal.main, kind, observed)
+        return kind == "dummy"
     if kind == PREFIX:
         return True
     if kind == "label":

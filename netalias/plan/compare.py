@@ -128,7 +128,8 @@ class _Comparison:
         leased = [alias for alias in present if alias.lease and id(alias) not in self.gone]
         if leased:
             self.diff.renewals = renewals(leased, self._lengths())
-        arrange(self.diff.items, self.observed.snapshot)
+        # Where nothing is removed, the snapshot may be a part (watch/snapshots.py).
+        arrange(self.diff.items, self.observed.snapshot, shrinking=removing)
         for device in self.observed.snapshot.devices.values() if removing else ():
             if device.group & (SCRATCH - 1) ^ HIDDEN == self.observed.group:
                 self._remove_empty(only, main)

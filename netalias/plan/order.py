@@ -29,11 +29,17 @@ if TYPE_CHECKING:
 PROMOTE = "promote_secondaries"
 
 
-def arrange(items: Sequence[Difference], snapshot: Snapshot, *, ordered: bool = False) -> None:
-    """Order the steps of all *items*, which start from *snapshot*, and let hidden devices go that
-    lose their last address; the snapshot holds all addresses of these.
+def arrange(
+    items: Sequence[Difference],
+    snapshot: Snapshot,
+    *,
+    ordered: bool = False,
+    shrinking: bool = True,
+) -> None:
+    """Order the steps of all *items*, which start from *snapshot*.
 
-    *ordered*: only a later item may take the place of an earlier one.
+    *ordered*: only a later item may take the place of an earlier one. *shrinking*: hidden devices
+    go that lose their last address; the snapshot holds all addresses of these.
     """
     plans = [item.plan for item in items]
     moving = any(plan.alias is not None for plan in plans)
@@ -50,7 +56,7 @@ def arrange(items: Sequence[Difference], snapshot: Snapshot, *, ordered: bool = 
         from netalias.plan.last_address import keep_prefixes
 
         keep_prefixes(plans, snapshot)
-    if any(plan.alias is not None and plan.alias.hidden is not None for plan in plans):
+    if shrinking and any(plan.alias is not None and plan.alias.hidden for plan in plans):
         from netalias.plan.deserted import shrink
 
         shrink(plans, snapshot)

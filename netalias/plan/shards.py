@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
 
 KIND = "shard"
+ARP_IGNORE = "arp_ignore"
 
 
-def place(goal: Goal, observed: Observed) -> list[str]:
+def place(goal: Goal, observed: Observed, *, new: bool) -> list[str]:
     """Set the hidden device of *goal*, or the steps that make it; a note, once for each network,
     where no route leads to that of the goal. Raises AlreadyExists, NotOurs where a device of others
-    has the name of the hidden device, KindError where the kernel can have none."""
+    has the name of the hidden device, KindError where the kernel can have none, or where the main
+    device of a *new* shard does not answer ARP for it."""
+    if new:
+        _check_answers(goal, observed)
     goal.device = name = hidden.device_of(goal.name)
     steps = observed.shared.get(name)
     if steps is None:
@@ -40,6 +44,17 @@ def place(goal: Goal, observed: Observed) -> list[str]:
     goal.before = steps
     goal.hidden = observed.snapshot.device(name)
     return _unrouted(goal, observed) if goal.entry is not None and goal.entry.noted else []
+
+
+def _check_answers(goal: Goal, observed: Observed) -> None:
+    """Raises KindError if arp_ignore of the main device is set by others. What netalias has set for
+    macvlans goes back (plan/sysctls.py): the order in which aliases come makes no difference."""
+    main = goal.main
+    if main.arp_ignore and observed.restorable(main, ARP_IGNORE) is None:
+        raise errors.KindError(
+            f"{goal.name}: kind shard cannot serve: {main.name} has to answer ARP for it, and its"
+            f" {ARP_IGNORE} is {main.arp_ignore}"
+        )
 
 
 def _unrouted(goal: Goal, observed: Observed) -> list[str]:

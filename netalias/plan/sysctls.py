@@ -17,7 +17,14 @@ all and the device.
 from __future__ import annotations
 
 from netalias.kinds import PREFIX, RECORD, UNLINKED
-from netalias.model import AF_INET, HIDDEN, IFF_LOOPBACK, RT_SCOPE_HOST, SCRATCH
+from netalias.model import (
+    AF_INET,
+    HIDDEN,
+    IFF_LOOPBACK,
+    RT_SCOPE_HOST,
+    SCRATCH,
+    address_text,
+)
 from netalias.model.names import main_name
 from netalias.model.steps import SysctlChange
 from netalias.plan import Difference, Plan
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 
     from netalias.kinds import Goal
     from netalias.model import Address, Alias, Device
+    from netalias.model.names import AliasName
     from netalias.observed import Observed
 
 ASKS = {"arp_announce": 2}
@@ -318,6 +326,7 @@ class _Settlement:
         elif kind == SHARD and goal.main.index not in self.told:
             self.told.add(goal.main.index)
             yield from self._unanswered(goal, goal.main)
+            yield from self._answered_twice(goal.main)
         elif kind == "label" and goal.main.flags & IFF_LOOPBACK and goal.entry is not None:
             for main in self._around(goal.entry):
                 yield from self._unanswered(goal, main)
@@ -325,15 +334,24 @@ class _Settlement:
     def _flux(self, goal: Goal, kind: str) -> Iterator[str]:
         main = goal.main
         if kind == "macvlan" and not self._now(main, "arp_ignore"):
-            address = goal.type.format(goal.address)
-            why = self._withheld(main) or f"its arp_ignore is {main.arp_ignore}"
-            too = ", not the alias" if self.common.get("arp_filter") else " too"
-            yield f"{goal.name}: {main.name} answers ARP for {address}{too}: {why}"
+            yield self._twice(goal.name, goal.type.format(goal.address), main)
         announce = self._now(main, "arp_announce")
         if announce < ASKS["arp_announce"]:
             how = f"its arp_announce is {announce}"
             address = goal.type.format(goal.address)
             yield f"{goal.name}: {main.name} asks ARP with {address}: {how}"
+
+    def _twice(self, name: AliasName, address: str, main: Device) -> str:
+        why = self._withheld(main) or f"its arp_ignore is {main.arp_ignore}"
+        too = ", not the alias" if self.common.get("arp_filter") else " too"
+        return f"{name}: {main.name} answers ARP for {address}{too}: {why}"
+
+    def _answered_twice(self, main: Device) -> Iterator[str]:
+        """Notes on the macvlans of a main device whose arp_ignore goes back for its first shard."""
+        if self.changes.get(main.index, {}).get("arp_ignore") == 0:
+            for alias in self._staying():
+                if alias.kind == "macvlan" and alias.main is main:
+                    yield self._twice(alias.name, address_text(AF_INET, alias.address), main)
 
     def _dummy(self, goal: Goal) -> Iterator[str]:
         from netalias.model import prefix

@@ -76,6 +76,13 @@ class SavedSysctls:
         if write and self.values != before:
             self._write()
 
+    def raised(self, device: Device) -> dict[str, int]:
+        """The saved values of those sysctls of a device that still have the value that was set."""
+        old = self.values.get(device.index)
+        if not old or not self._is(device):
+            return {}
+        return {key: old[key] for key in old if getattr(device, key) == self._full[key]}
+
     def begin(self, changes: Iterable[tuple[Device, Mapping[str, int]]]) -> None:
         """Save the values before *changes*: devices, each with its present values; a value saved
         earlier is the original one, and stays. The record is not settled until end().

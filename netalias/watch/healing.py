@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     """Declared aliases, with the netlink port ID of the last one to touch each; 0 if unknown."""
 
 
+SHARD = "shard"
+
+
 class Comparison:
     """The differences of some declarations."""
 
@@ -46,7 +49,7 @@ class Comparison:
     @property
     def needs_sysctls(self) -> bool:
         """Whether an alias is the first of its kind on its main device: the sysctls that it needs
-        may have been restored with the last one (plan/sysctls.py)."""
+        may have been restored with the last one, or raised for others (plan/sysctls.py)."""
         return any(_leads(item, self.diff.observed) for item in self.diff.items)
 
 
@@ -223,8 +226,11 @@ class Healing:
 
 
 def _leads(item: Difference, observed: Observed) -> bool:
-    """Whether an alias is the first of its kind on its main device."""
+    """Whether an alias is the first of its kind on its main device, or a shard whose arp_ignore has
+    to go back."""
     goal, kind = item.plan.goal, item.plan.kind
+    if kind == SHARD and goal is not None and goal.main.arp_ignore:
+        return True
     if item.sign != ADDED or goal is None or kind in DEVICELESS:
         return False
     return not any(

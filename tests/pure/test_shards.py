@@ -9,19 +9,21 @@ import pytest
 from test_plan import Stage, everything
 from test_plan_compare import Declared
 
-from netalias import errors
+from netalias import desired, errors
 from netalias.desired.export import lines
 from netalias.engine.batch import Batch, parse_command
-from netalias.engine.reconcile import Rules, carry_out, check_rails, prepare
+from netalias.engine.reconcile import Outcome, Rules, carry_out, check_rails, prepare
 from netalias.kernel import stopped
 from netalias.kernel.memory import Memory
 from netalias.model import GROUP, PROTOCOL, SCRATCH, Address, hidden
 from netalias.model.commands import command
 from netalias.model.renames import SetGroup
 from netalias.model.steps import AddAddress, CreateLink, DelAddress, DelLink, SetLink, Step
+from netalias.plan.compare import compare
 from netalias.views import COLUMNS
 from netalias.views import state as state_of
 from netalias.views.folded import folded
+from netalias.watch.healing import Comparison
 
 HIDDEN = hidden.group_of(GROUP)
 POOL = "eth0:0-449 10.10.0.0/16+ kind shard\n"
@@ -532,3 +534,107 @@ def test_rows_are_folded(stage: Declared) -> None:
         ("eth0:200-399", "eth0_s1", "shard", "10.10.10.186-10.10.11.129/32", "down"),
         ("eth0:400-500", "eth0_s2", "shard", "10.10.11.130-10.10.11.230/32", "up"),
     ]
+
+
+# Beside macvlans ------------------------------------------------------------------------------
+
+MIXED = "eth0:0-2 10.10.0.0/16+ kind shard\neth0:1000 10.0.0.9 kind macvlan\n"
+BESIDE = "eth0:1000: eth0 answers ARP for 10.0.0.9 too: the shard eth0:0 needs arp_ignore 0 on eth0"
+
+
+def notes_of(outcome: Outcome) -> list[str]:
+    return [note for item in outcome.diff.items for note in item.plan.notes if "ARP" in note]
+
+
+@pytest.mark.parametrize("how", ["commands", "reconcile"])
+def test_one_file_has_one_result(stage: Declared, how: str) -> None:
+    """An arp_ignore that netalias has raised for macvlans goes back when shards come again."""
+    assert notes_of(stage.reconcile(MIXED)) == [BESIDE]
+    before = everything(stage.kernel)
+    if how == "commands":
+        batch(stage, "eth0:0-2-")
+    else:
+        stage.reconcile("eth0:1000 10.0.0.9 kind macvlan\n")
+    assert stage.device("eth0").arp_ignore == 1
+    assert notes_of(stage.reconcile(MIXED)) == [BESIDE]
+    assert stage.device("eth0").arp_ignore == 0
+    assert stage.lines(MIXED) == []
+    assert everything(stage.kernel).keys() == before.keys()
+    stage.reconcile("")
+    assert stage.device("eth0").arp_ignore == 0
+
+
+@pytest.mark.parametrize("way", ["command", "batch"])
+def test_a_shard_comes_beside_a_macvlan(stage: Declared, way: str) -> None:
+    """The order of commands makes no difference either."""
+    stage("eth0:1000 10.0.0.9 kind macvlan")
+    assert stage.device("eth0").arp_ignore == 1
+    if way == "command":
+        assert BESIDE.replace("eth0:0 ", "eth0:5 ") in stage("eth0:5 10.10.0.5 kind shard").notes
+    else:
+        assert batch(stage, "eth0:5-6 10.10.0.5/32+ kind shard").failed == []
+    assert stage.device("eth0").arp_ignore == 0
+    stage("eth0:5-")
+    if way == "batch":
+        stage("eth0:6-")
+    assert stage.device("eth0").arp_ignore == 1
+    stage("eth0:1000-")
+    assert stage.device("eth0").arp_ignore == 0
+
+
+@pytest.mark.parametrize("value", [1, 2])
+def test_an_arp_ignore_of_others_refuses(stage: Declared, value: int) -> None:
+    """It is the administrator's, with and without macvlans that want it too."""
+    if value == 2:
+        stage.reconcile("eth0:1000 10.0.0.9 kind macvlan\n")
+    stage.kernel.apply([SetLink("eth0", stage.device("eth0").index, conf={"arp_ignore": value})])
+    assert stage.skipped(MIXED) == [
+        "t.conf:1: eth0:0: kind shard cannot serve: eth0 has to answer ARP for it,"
+        f" and its arp_ignore is {value} (3 aliases)"
+    ]
+    stage.refused("eth0:5 10.10.0.5 kind shard", errors.KindError, EOPNOTSUPP)
+
+
+def test_a_watcher_repairs_all(stage: Declared) -> None:
+    """Where arp_ignore has to go back for a shard, a repair of this one alone does not do."""
+    stage("eth0:1000 10.0.0.9 kind macvlan")
+    wanted = stage.parsed("eth0:0-2 10.10.0.0/16+ kind shard\n")
+    found = Comparison(compare(wanted, stage.engine.observe(), removing=False))
+    assert (len(found.diff.items), found.needs_sysctls) == (3, True)
+    stage.reconcile(MIXED)
+    stage("eth0:1-")
+    found = Comparison(compare(wanted, stage.engine.observe(), removing=False))
+    assert (len(found.diff.items), found.needs_sysctls) == (1, False)
+
+
+def test_hands_off(stage: Declared) -> None:
+    """What netalias may not set back refuses shards."""
+    stage("eth0:1000 10.0.0.9 kind macvlan")
+    other = stage.engine.derived(hands_off=True)
+    wish = desired.parse(["eth0:5", "10.10.0.5", "kind", "shard"], other.registry)
+    with pytest.raises(errors.KindError):
+        other.realise(wish)
+
+
+def test_all_shards_refused_keep_arp_ignore() -> None:
+    """It stays as the macvlan needs it."""
+    stage = Declared(Sent(kinds=("macvlan", "dummy")))
+    stage("eth0:1000 10.0.0.9 kind macvlan")
+    stage.kernel.refuses = "label eth0:"
+    outcome = stage.reconcile(MIXED)
+    assert len(outcome.failed) == 3
+    assert stage.device("eth0").arp_ignore == 1
+
+
+def test_a_part_of_the_addresses(stage: Declared) -> None:
+    """A repair knows a part of them: it removes no hidden device."""
+    stage.reconcile("eth0:0-4 10.10.0.0/16+ kind shard\n")
+    snapshot = stage.kernel.snapshot()
+    index = stage.device("eth0_s0").index
+    snapshot.addresses[index] = snapshot.addresses[index][:1]
+    wanted = stage.parsed("eth0:0 10.10.0.0 kind label\n")
+    items = compare(wanted, stage.engine.recognise(snapshot), removing=False).items
+    assert kinds_of([step for item in items for step in item.plan.steps]) == {
+        AddAddress: 1,
+        DelAddress: 1,
+    }
