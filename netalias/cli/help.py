@@ -93,7 +93,8 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --dry-run                        print the steps without executing them; reconcile: as check
   --hands-off                      leave the sysctls of main devices alone
   --force                          go on when the main device is down, and change the address of
-                                   this SSH session; batch: go on after errors instead
+                                   this SSH session; let a prefix cut off other hosts; batch: go on
+                                   after errors too
   --absent-ok                      NAME-: an alias that is not there is no error
   --save                           NAME, adopt, batch: write the change into the files as well
   --syntax                         check: only read the files, and ask the kernel nothing
@@ -189,7 +190,8 @@ print nothing. Only aliases that netalias made are removed. An alias that cannot
 reported, and the others are made.
 
   --only MAIN        leave the aliases of other main devices alone
-  --force            go on when a main device is down, and change the address of this SSH session
+  --force            go on when a main device is down, change the address of this SSH session, and
+                     let a prefix cut off other hosts
   --allow-empty      go on when nothing is declared; includes --allow-shrink
   --allow-shrink     go on when more than half of ten or more aliases would go
   --max-aliases N    refuse files that declare more aliases together (default 200000)

@@ -74,6 +74,7 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "barred-gateway": barriers.barred_gateway,
     "no-gateway": gateways.no_gateway,
     "leftover-rule": gateways.leftover_rule,
+    "cutting-prefix": prefixes.cutting,
     "unserved-prefix": prefixes.unserved,
     "prefix": prefixes.snooped,
     "managed-alias": managers.managed_alias,

@@ -255,7 +255,7 @@ class Batch:
 
     def _plan(self, number: int, wish: Wish, planned: Planned) -> Plan | None:
         try:
-            found = plan(wish, planned)
+            found = plan(wish, planned, cut=self.force)
             if self.engine.setup.session is not None:
                 protect(found, self._session_address, planned.observed)
             return found

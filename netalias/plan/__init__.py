@@ -144,8 +144,10 @@ class Difference:
         self.sysctl_change: SysctlChange | None = None
 
 
-def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
-    """The plan that makes *wish* true, without steps if it is. Raises StateError, UsageError."""
+def plan(wish: Wish, observed: Observed, *, force: bool = False, cut: bool | None = None) -> Plan:
+    """The plan that makes *wish* true, without steps if it is. *force*: on a main device that is
+    down too; *cut*: a prefix may cut off hosts, usually as *force*. Raises StateError, UsageError.
+    """
     if wish.delete:
         return _delete(wish, observed)
     main = observed.main(wish.name)
@@ -201,7 +203,8 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False) -> Plan:
     if kind == PREFIX:
         from netalias.plan.prefixes import examine
 
-        result.notes += examine(wish, goal, result.alias, observed)
+        cut = force if cut is None else cut
+        result.notes += examine(wish, goal, result.alias, observed, cut)
     elif moves:
         copies = [*observed.addresses(goal.address)]
         if copies:

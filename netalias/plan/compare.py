@@ -310,7 +310,7 @@ class _Comparison:
             kind = alias.kind if wish.kind in ("", kinds.AUTO) else wish.kind
             wish.mtu, wish.lenient = usual_mtu(alias, kind, main), True
         # An alias without differences is no error on a main device that is down.
-        result = plan(wish, self.planned, force=True)
+        result = plan(wish, self.planned, force=True, cut=self.force)
         if all(map(_renews, result.steps)):
             return
         if id(main) in self.down:

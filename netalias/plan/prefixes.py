@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from netalias.desired import Wish
     from netalias.kinds import Goal
-    from netalias.model import Alias, Device
+    from netalias.model import Alias, Device, Snapshot
     from netalias.model.steps import Step
     from netalias.observed import Observed
 
@@ -33,11 +33,14 @@ SHOWN = 3
 """Routes that a note names."""
 
 
-def examine(wish: Wish, goal: Goal, alias: Alias | None, observed: Observed) -> list[str]:
+def examine(
+    wish: Wish, goal: Goal, alias: Alias | None, observed: Observed, cut: bool
+) -> list[str]:
     """Notes on a network that is to become local, none where it is already.
 
     Raises KindError for words that a prefix cannot have, BadAddress for networks that no host can
-    have, AlreadyExists for the network of another alias, StateError where hosts would be cut off.
+    have, AlreadyExists for the network of another alias, StateError where hosts would be cut off:
+    with *cut* those in a part of the network of a link may be.
     """
     for attribute, word in WORDS.items():
         if getattr(wish, attribute):
@@ -53,9 +56,16 @@ def examine(wish: Wish, goal: Goal, alias: Alias | None, observed: Observed) -> 
             continue
         if other.kind == PREFIX and _is(other, goal):
             raise errors.AlreadyExists(f"{goal.name}: {text} belongs to {other.name} already")
-    for reason in _cut_off(goal, observed):
+    for reason in _cut_off(goal, alias, observed):
         raise errors.StateError(f"{goal.name}: {text} has {reason}, which would be cut off")
-    return list(_notes(wish, goal, text))
+    inside = _inside(goal, alias, observed)
+    if inside and not cut:
+        raise errors.StateError(
+            f"{goal.name}: {text} lies in {inside}, whose hosts there would be cut off",
+            "--force, if there are none",
+        )
+    cuts = [f"{goal.name}: no other host in {text} can be reached: it lies in {inside}"]
+    return [*(cuts if inside else ()), *_notes(wish, goal, text)]
 
 
 def _unfit(goal: Goal) -> Iterator[tuple[bytes, int, str]]:
@@ -78,23 +88,47 @@ def _is(alias: Alias, goal: Goal) -> bool:
     )  # fmt: skip
 
 
-def _cut_off(goal: Goal, observed: Observed) -> Iterator[str]:
-    """What other hosts need in the network of *goal*: a network on a link, or a router."""
-    network, length = goal.address, goal.prefixlen
-    for index, entries in observed.snapshot.addresses.items():
-        device = observed.snapshot.devices.get(index)
-        if device is None or device.flags & IFF_LOOPBACK or device.kind == "dummy":
+def _cut_off(goal: Goal, alias: Alias | None, observed: Observed) -> Iterator[str]:
+    """What other hosts need in the network of *goal*: a whole network on a link, or a router."""
+    family, network, length = goal.type.family, goal.address, goal.prefixlen
+    for device, first, size in on_links(family, network, length, observed.snapshot, alias):
+        if size >= length:
+            yield f"the network {address_text(family, first)}/{size} of {device.name}"
+    gateway = observed.outlets().default(goal.main.index, family)
+    if gateway and prefix.contains(network, length, gateway):
+        yield f"the router {address_text(family, gateway)} of {goal.main.name}"
+
+
+def _inside(goal: Goal, alias: Alias | None, observed: Observed) -> str:
+    """The network on a link of which that of *goal* is a part, or empty; also where it is a part of
+    what *alias* takes away from that already."""
+    family, network, length = goal.type.family, goal.address, goal.prefixlen
+    former = alias if alias is not None and alias.kind == PREFIX else None
+    if former is not None and former.prefixlen < length and contains(former, network):
+        return ""
+    for device, first, size in on_links(family, network, length, observed.snapshot, alias):
+        return f"the network {address_text(family, first)}/{size} of {device.name}"
+    return ""
+
+
+def on_links(
+    family: int, network: bytes, length: int, snapshot: Snapshot, alias: Alias | None = None
+) -> Iterator[tuple[Device, bytes, int]]:
+    """The networks with other hosts that have addresses in common with a network: their device,
+    first address, packed, and prefix length. That of *alias* goes, which is replaced."""
+    own = alias.device if alias is not None else None
+    for index, entries in snapshot.addresses.items():
+        device = snapshot.devices.get(index)
+        if device is None or device is own or device.flags & IFF_LOOPBACK or device.kind == "dummy":
             continue
         for entry in entries:
-            if entry.networked and entry.prefixlen >= length:
-                inside = prefix.contains(network, length, entry.local)
-                if inside and entry.family == goal.type.family:
-                    first = prefix.network(entry.local, entry.prefixlen)
-                    place = f"{address_text(entry.family, first)}/{entry.prefixlen}"
-                    yield f"the network {place} of {device.name}"
-    gateway = observed.outlets().default(goal.main.index, goal.type.family)
-    if gateway and prefix.contains(network, length, gateway):
-        yield f"the router {address_text(goal.type.family, gateway)} of {goal.main.name}"
+            if entry.family != family or not (entry.networked or entry.peer):
+                continue
+            if alias is not None and entry is alias.entry:
+                continue
+            first = prefix.network(entry.peer or entry.local, entry.prefixlen)
+            if _overlap(first, entry.prefixlen, network, length):
+                yield device, first, entry.prefixlen
 
 
 def _notes(wish: Wish, goal: Goal, text: str) -> Iterator[str]:

@@ -126,8 +126,8 @@ def test_what_cannot_be_a_prefix_is_refused(stage: Stage, words: str, said: str)
 
 
 def test_a_network_inside_that_of_the_main_device_is_one(stage: Stage) -> None:
-    """A part of the network on the link may belong to this host."""
-    stage("eth0:5 10.0.0.128/25 kind prefix")
+    """A part of the network on the link may belong to this host, if somebody says so."""
+    stage("eth0:5 10.0.0.128/25 kind prefix", force=True)
     assert texts(stage) == ["5 10.0.0.128/25"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias.doctor.finding import HINT, WARNING, Finding, finding
 from netalias.kinds import PREFIX
 from netalias.model import AF_INET, AF_INET6, address_text
+from netalias.plan.prefixes import on_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,22 @@ if TYPE_CHECKING:
     from netalias.model import Alias
 
 BINDS = "net.ipv6.ip_nonlocal_bind"
+
+
+def cutting(facts: Facts) -> Iterator[Finding]:
+    """Other hosts in the network of a link have addresses of a prefix, or would have."""
+    for alias in _prefixes(facts):
+        place = alias.family, alias.address, alias.prefixlen
+        for device, first, length in on_links(*place, facts.observed.snapshot):
+            network = f"{address_text(alias.family, first)}/{length}"
+            yield finding(
+                alias,
+                WARNING,
+                f"no other host of {_text(alias)} can be reached",
+                f"it overlaps with {network} of {device.name}, and its addresses belong to this"
+                " host",
+            )
+            break
 
 
 def unserved(facts: Facts) -> Iterator[Finding]:
