@@ -111,27 +111,34 @@ def carry_out(options: Options, parsed: list[Command]) -> int:
     return failed[0].status if failed else errors.STATUS_OK
 
 
-MISSING = ": there is no such alias"
+MISSING = "there is no such alias"
+ABSENT = "there are no such aliases"
 
 
 def _folded(failed: Sequence[errors.NetaliasError]) -> list[errors.NetaliasError]:
-    """The errors, with one for all aliases in a row that are missing."""
+    """The errors, with one for aliases in a row that have the same one but for the name."""
+    import re
+
     from netalias.model.names import AliasName, split
 
     found: list[errors.NetaliasError] = []
-    row: list[AliasName] = []
+    first = last = None
+    shape: list[str] = []
     for error in failed:
-        name = split(str(error).removesuffix(MISSING)) if str(error).endswith(MISSING) else None
-        joins = bool(row) and name == AliasName(row[-1].main, row[-1].slot + 1)
-        if name is None or not joins:
-            row = []
-        if name is not None:
-            row.append(name)
-        if joins:
-            text = f"{row[0]}-{row[-1].slot}: there are no such aliases"
-            found[-1] = errors.NoSuchDevice(text, error.hint)
-        else:
+        start, _, text = str(error).partition(": ")
+        name, former = split(start), shape
+        spelled = re.compile(rf"{re.escape(start)}(?!\d)")
+        shape = [spelled.sub("", words) for words in (text, error.hint, *error.details)]
+        next_one = name is not None and last == AliasName(name.main, name.slot - 1)
+        if name is None or not next_one or shape != former:
+            first = name
             found.append(error)
+        else:
+            row = f"{first}-{name.slot}"
+            text = ABSENT if text == MISSING else spelled.sub(row, text)
+            found[-1] = errors.NetaliasError(f"{row}: {text}", spelled.sub(row, error.hint))
+            found[-1].details = error.details
+        last = name
     return found
 
 

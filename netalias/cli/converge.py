@@ -299,7 +299,7 @@ class Run:
         done = outcome.done if done is None else done
         if not self.options.quiet:
             notes = [note for item in done for note in item.plan.notes]
-            _tell([*notes, *outcome.notes], "warning", "warning: ")
+            _tell([*dict.fromkeys([*notes, *outcome.notes])], "warning", "warning: ")
         if outcome.stopped:
             all_items = len(outcome.diff.items)
             complain(f"interrupted: {len(done)} of {all_items} changes are done, the others undone")

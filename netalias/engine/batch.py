@@ -136,6 +136,7 @@ class Batch:
         self.force = force
         self.failed: list[tuple[int, errors.NetaliasError]] = []
         self.warned = self.wrong = self.skipped = 0
+        self._told: set[str] = set()
         self._verb = verb
         self._warn = warn
         self._lines: list[int] = []
@@ -309,6 +310,10 @@ class Batch:
         self._fail(failures)
 
     def _tell_warning(self, number: int, text: str) -> None:
+        """Warn of a text once: each alias of a main device may have the same one."""
+        if text in self._told:
+            return
+        self._told.add(text)
         self.warned += 1
         if self.warned <= FIRST:
             self._warn(f"{self._lines[number - 1]}: {text}")
