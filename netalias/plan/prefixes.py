@@ -133,6 +133,12 @@ def on_links(
 
 def _notes(wish: Wish, goal: Goal, text: str) -> Iterator[str]:
     main = goal.main.name
+    if goal.main.flags & IFF_LOOPBACK:
+        yield (
+            f"{goal.name}: {main} has no neighbours: other hosts need a route to {text} that leads"
+            " to this host"
+        )
+        return
     if goal.type.family == AF_INET6:
         yield (
             f"{goal.name}: only a running netalias watch answers neighbour solicitations for"
@@ -157,9 +163,9 @@ def silent(goal: Goal, kind: str, ignore: int, others: Iterable[Alias]) -> Itera
     this kind, is there, and arp_ignore has the value *ignore*: with 0 alone it answers for a route,
     whose addresses are on no device (arp_ignore of net/ipv4/arp.c). *others* are the IPv4 aliases
     that it silences."""
-    if not ignore:
-        return
     main = goal.main
+    if not ignore or main.flags & IFF_LOOPBACK:
+        return
     found = [(one.name, one.address, one.prefixlen) for one in others if _is_on(one, main)]
     if kind == PREFIX:
         found.append((goal.name, goal.address, goal.prefixlen))

@@ -11,7 +11,7 @@ from netalias.model.steps import DelAddress
 from netalias.plan import Difference, Plan
 from netalias.plan.diff import ADDED, CHANGED, REMOVED
 from netalias.views import NOTHING
-from netalias.views.diff import ADDRESS, NONE, SURPLUS, WORDS, changes, declared_length
+from netalias.views.diff import ADDRESS, NONE, SURPLUS, WORDS, changes, declared_length, is_empty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def fields(item: Difference, registry: Registry) -> dict[str, object]:
         found = _published(plan.steps[0])
     else:
         sign = item.sign or _sign(plan)
-        found = {"change": WORDS[sign], "altname": str(item.name)}
+        hidden = plan.alias is not None and is_empty(plan.alias)
+        found = {"change": WORDS[sign], "ifname" if hidden else "altname": str(item.name)}
         found |= _changed(plan, registry) if sign == CHANGED else _whole(plan, registry)
     if item.error is not None:
         found["error"] = str(item.error)

@@ -65,7 +65,14 @@ def _added(plan: Plan, registry: Registry) -> str:
 def _removed(plan: Plan, registry: Registry) -> str:
     alias = plan.alias
     assert alias is not None
+    if is_empty(alias):
+        return "an empty device of shards"
     return f"{_asked(alias, registry)} {alias.kind}"
+
+
+def is_empty(alias: Alias) -> bool:
+    """Whether an alias stands for a hidden device that has no shard (plan/deserted.py)."""
+    return alias.hidden is not None and alias.entry is None
 
 
 def _changed(plan: Plan, registry: Registry) -> str:
@@ -127,7 +134,7 @@ def changes(plan: Plan, registry: Registry) -> list[tuple[str, str, str]]:
         ("kind", alias.kind, plan.kind),
         ("state", _state(alias.up), _state(goal.up)),
         *_of_device(alias, goal, plan.kind),
-        *_of_entry(alias, goal),
+        *_of_entry(alias, goal, plan.kind),
         *_of_lease(alias, goal),
         *_of_label(alias, goal),
         ("gateway", _gateway(alias.gateway), _gateway(goal.gateway)),
@@ -186,11 +193,11 @@ def _of_device(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]
     return found
 
 
-def _of_entry(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
+def _of_entry(alias: Alias, goal: Goal, kind: str) -> list[tuple[str, str, str]]:
     old, new = alias.entry, goal.entry
     if old is None or new is None:
-        # Without an address entry, its absence is the change.
-        lost = old is None and new is not None and goal.up and alias.family
+        # Without an address entry its absence is the change, but for a prefix that has none.
+        lost = kind == alias.kind and new is not None and goal.up and alias.family and not old
         return [("entry", "missing", "present")] if lost else []
     family = new.family
 

@@ -10,6 +10,8 @@ from test_plan import Stage
 
 from netalias import errors
 from netalias.desired import export
+from netalias.doctor.checks.prefixes import snooped, unserved
+from netalias.doctor.facts import Facts
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET
 from netalias.model.commands import command
@@ -273,3 +275,25 @@ def test_defaults_that_a_route_does_not_have_are_ignored(stage: Stage) -> None:
     assert drift(stage, text) == ["+ eth0:5 10.9.0.0/16 prefix"]
     assert done(stage, text).status == 0
     assert drift(stage, text) == []
+
+
+@pytest.mark.parametrize("network", [NETWORK, NETWORK6])
+def test_lo_has_no_neighbours(stage: Stage, network: str) -> None:
+    """Nobody asks there, so nobody has to answer: a route of others has to lead to it."""
+    words = f"lo:6 {network} kind prefix"
+    route = (
+        f"lo:6: lo has no neighbours: other hosts need a route to {network} that leads to this host"
+    )
+    assert stage.plan(words).notes == [route]
+    stage(words)
+    found = Facts(stage.engine.observe())
+    assert [one.text for one in unserved(found)] == []
+    assert not any("solicitations" in one.why for one in snooped(found))
+
+
+@pytest.mark.parametrize("address", ["2001:db8:7::5", "10.7.0.5/32"])
+def test_a_kind_that_has_an_address(stage: Stage, address: str) -> None:
+    """That a prefix had none is no change by itself."""
+    stage(f"eth0:5 {NETWORK6 if ':' in address else NETWORK} kind prefix")
+    (text,) = [one for one in drift(stage, f"eth0:5 {address} kind macvlan\n") if one[0] == "~"]
+    assert text.endswith(", kind prefix -> macvlan")

@@ -22,6 +22,7 @@ from netalias.model.steps import AddAddress, CreateLink, DelAddress, DelLink, Se
 from netalias.plan.compare import compare
 from netalias.views import COLUMNS
 from netalias.views import state as state_of
+from netalias.views.changes import fields
 from netalias.views.folded import folded
 from netalias.watch.healing import Comparison
 
@@ -450,6 +451,20 @@ def batch(stage: Stage, *texts: str) -> Batch:
     run = Batch(stage.engine, lambda words: 0, lambda text: None)
     run.run(one for text in texts for one in parse_command(text.split(), stage.engine.registry))
     return run
+
+
+def test_an_empty_hidden_device_is_told(stage: Declared) -> None:
+    """Somebody has deleted the last shard: the device is named as what it is, and goes."""
+    stage.reconcile("eth0:3 10.10.1.3 kind shard")
+    (entry,) = stage.kernel.snapshot().on(stage.kernel.snapshot().device("eth0_s0").index)
+    stage.kernel.send([DelAddress("eth0_s0", entry.index, entry)])
+    assert stage.lines("") == ["- eth0_s0 an empty device of shards"]
+    (item,) = stage.check("").items
+    assert fields(item, stage.engine.registry) == {
+        "change": "remove", "ifname": "eth0_s0", "kind": "shard",
+    }  # fmt: skip
+    stage.reconcile("")
+    assert stage.kernel.snapshot().device("eth0_s0") is None
 
 
 def test_batches(stage: Declared) -> None:

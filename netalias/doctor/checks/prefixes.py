@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netalias.doctor.finding import HINT, WARNING, Finding, finding
 from netalias.kinds import PREFIX
-from netalias.model import AF_INET, AF_INET6, address_text
+from netalias.model import AF_INET, AF_INET6, IFF_LOOPBACK, address_text
 from netalias.plan.prefixes import on_links
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ def unserved(facts: Facts) -> Iterator[Finding]:
     """The kernel answers for no address of a prefix, and no watcher does."""
     for alias in _prefixes(facts):
         main = alias.main
-        if facts.watched or main is None:
+        if facts.watched or main is None or main.flags & IFF_LOOPBACK:
             continue
         asked, why = "neighbour solicitations", "the kernel answers none for a local route"
         if alias.family == AF_INET:
@@ -56,13 +56,18 @@ def snooped(facts: Facts) -> Iterator[Finding]:
     """What stands between the addresses of an IPv6 prefix and programs and neighbours."""
     for alias in _prefixes(facts):
         if alias.family == AF_INET6 and alias.up:
+            why = "no device has these addresses"
+            if alias.main is None or not alias.main.flags & IFF_LOOPBACK:
+                why += (
+                    "; and a switch with MLD snooping may withhold solicitations, since no host"
+                    " joins their groups"
+                )
             yield finding(
                 alias,
                 HINT,
                 f"a program binds to an address of {_text(alias)} with IPV6_FREEBIND only, or with"
                 f" {BINDS} 1",
-                "no device has these addresses; and a switch with MLD snooping may withhold"
-                " solicitations, since no host joins their groups",
+                why,
             )
 
 
