@@ -50,10 +50,8 @@ DEFAULT_WORDS = (
     "prefixlen", "source", "up",
 )  # fmt: skip
 """Words that may follow ``defaults``: all but those that belong to a single alias."""
-OF_PREFIXES = (
-    "acd", "announce", "conflict", "every", "heal", "kind", "netmask", "on_down", "prefixlen",
-)  # fmt: skip
-"""Attributes of defaults that hold for prefixes too."""
+PICKY = (PREFIX, "shard")
+"""Kinds that cannot have each of them (desired/unfit.py)."""
 SHOWN = 400
 """Longest error text in characters: a line may have a megabyte."""
 MOST = 200_000
@@ -465,8 +463,11 @@ def _fill(wish: Wish, usual: Wish) -> None:
     """Fill the gaps of *wish* with the defaults that its family and kind can have."""
     assert wish.type is not None
     inet = wish.type.family == AF_INET
-    if (wish.kind or usual.kind) == PREFIX:
-        usual = _of_prefixes(usual)
+    kind = wish.kind or usual.kind
+    if kind in PICKY:
+        from netalias.desired.unfit import fitting
+
+        usual = fitting(usual, kind)
     if wish.prefixlen is None and (inet or not usual.netmask):
         wish.prefixlen, wish.netmask = usual.prefixlen, usual.netmask
     if wish.broadcast is None and inet:
@@ -500,14 +501,6 @@ def _fill(wish: Wish, usual: Wish) -> None:
         wish.source = wish.source or usual.source
     if usual.mtu and not wish.mtu and wish.kind not in DEVICELESS:
         wish.mtu, wish.lenient = usual.mtu, True
-
-
-def _of_prefixes(usual: Wish) -> Wish:
-    """The defaults that a prefix can have, which is a route."""
-    found = desired.Wish(usual.name)
-    for attribute in OF_PREFIXES:
-        setattr(found, attribute, getattr(usual, attribute))
-    return found
 
 
 def _at(index: int, error: errors.UsageError) -> errors.UsageError:

@@ -188,7 +188,7 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False, cut: bool | Non
         from netalias.plan.shards import place
 
         new = result.alias is None or result.alias.kind != kind
-        noted = place(goal, observed, new=new)
+        noted = place(wish, goal, observed, new=new)
         result.notes += noted if result.alias is None else []
     linked = wish.linklocal or (result.alias is not None and result.alias.linklocal)
     if linked:

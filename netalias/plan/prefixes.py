@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.desired.gateways import UNFIT
+from netalias.desired.unfit import refuse
 from netalias.kinds import PREFIX
 from netalias.model import AF_INET, AF_INET6, IFF_LOOPBACK, address_text, prefix
 from netalias.model.local_routes import DelLocal
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
     from netalias.model.steps import Step
     from netalias.observed import Observed
 
-WORDS = {
-    "broadcast": "broadcast",
-    "peer": "pointopoint",
-    "metric": "metric",
-    "lease": "lease",
-    "deprecated": "deprecated",
-    "optimistic": "optimistic",
-    "source": "source",
-}
-"""Attribute of a Wish: its word, which means nothing to a network."""
 LINK_LOCAL = b"\xfe\x80" + bytes(14)
 SHOWN = 3
 """Routes that a note names."""
@@ -42,9 +33,7 @@ def examine(
     have, AlreadyExists for the network of another alias, StateError where hosts would be cut off:
     with *cut* those in a part of the network of a link may be.
     """
-    for attribute, word in WORDS.items():
-        if getattr(wish, attribute):
-            raise errors.KindError(f"{goal.name}: {word}: a prefix is a route, and has none")
+    refuse(wish, goal.name, PREFIX)
     if alias is not None and alias.kind == PREFIX and _is(alias, goal):
         return []
     text = f"{goal.type.format(goal.address)}/{goal.prefixlen}"
@@ -65,7 +54,7 @@ def examine(
             "--force, if there are none",
         )
     cuts = [f"{goal.name}: no other host in {text} can be reached: it lies in {inside}"]
-    return [*(cuts if inside else ()), *_notes(wish, goal, text)]
+    return [*(cuts if inside else ()), *_notes(goal, text)]
 
 
 def _unfit(goal: Goal) -> Iterator[tuple[bytes, int, str]]:
@@ -131,7 +120,7 @@ def on_links(
                 yield device, first, entry.prefixlen
 
 
-def _notes(wish: Wish, goal: Goal, text: str) -> Iterator[str]:
+def _notes(goal: Goal, text: str) -> Iterator[str]:
     main = goal.main.name
     if goal.main.flags & IFF_LOOPBACK:
         yield (
@@ -152,10 +141,6 @@ def _notes(wish: Wish, goal: Goal, text: str) -> Iterator[str]:
         f"{goal.name}: a UDP server on the wildcard address answers from the address of {main}:"
         " it needs IP_PKTINFO, or to bind"
     )
-    if wish.acd not in ("", "off"):
-        yield f"{goal.name}: acd {wish.acd}: nobody is asked for the addresses of a prefix"
-    if wish.announce or wish.every:
-        yield f"{goal.name}: the addresses of a prefix are not announced"
 
 
 def silent(goal: Goal, kind: str, ignore: int, others: Iterable[Alias]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netalias import errors
+from netalias.desired.unfit import refuse
 from netalias.kinds.device import ADDRGEN_NONE, NO_INET6
 from netalias.kinds.shard import CARRIERS, carrier
 from netalias.model import hidden, prefix
@@ -17,6 +18,7 @@ from netalias.plan.routes import covers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from netalias.desired import Wish
     from netalias.kinds import Goal
     from netalias.model import Device
     from netalias.model.steps import Step
@@ -26,11 +28,13 @@ KIND = "shard"
 ARP_IGNORE = "arp_ignore"
 
 
-def place(goal: Goal, observed: Observed, *, new: bool) -> list[str]:
+def place(wish: Wish, goal: Goal, observed: Observed, *, new: bool) -> list[str]:
     """Set the hidden device of *goal*, or the steps that make it; a note, once for each network,
     where no route leads to that of the goal. Raises AlreadyExists, NotOurs where a device of others
-    has the name of the hidden device, KindError where the kernel can have none, or where the main
-    device of a *new* shard does not answer ARP for it."""
+    has the name of the hidden device, KindError where the kernel can have none, where the main
+    device of a *new* shard does not answer ARP for it, and for words of *wish* that mean nothing
+    to a shard."""
+    refuse(wish, goal.name, KIND)
     if new:
         _check_answers(goal, observed)
     goal.device = name = hidden.device_of(goal.name)

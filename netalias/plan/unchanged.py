@@ -17,6 +17,7 @@ def is_plain(wish: Wish) -> bool:
     assert wish.type is not None
     return (
         (wish.prefixlen in (None, wish.type.bits) or wish.kind == "shard")
+        and (wish.source != "on" or wish.kind != "shard")
         and not wish.peer
         and not wish.broadcast
         and not wish.metric
