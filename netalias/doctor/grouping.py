@@ -25,16 +25,27 @@ def grouped(findings: Iterable[Finding]) -> list[Finding]:
 
 def template(text: str, finding: Finding) -> str:
     """*text* without what belongs to the alias of the finding alone."""
-    import re
-
     for word, mark in (
         (finding.alias, NAME),
         (finding.device if finding.device != finding.main else "", DEVICE),
         (finding.address, ADDRESS),
     ):
         if word:
-            text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", mark, text)
+            text = _replaced(text, word, mark)
     return text
+
+
+def _replaced(text: str, word: str, mark: str) -> str:
+    """*text* with *mark* for *word* where that is no part of a longer one. Thousands of patterns
+    would take seconds to be compiled."""
+    found, at = "", 0
+    while (place := text.find(word, at)) >= 0:
+        end = place + len(word)
+        around = text[max(place - 1, 0) : place], text[end : end + 1]
+        part = any(one == "_" or one.isalnum() for one in around)
+        found += text[at:place] + (word if part else mark)
+        at = end
+    return found + text[at:]
 
 
 def _merged(group: Sequence[Finding]) -> Finding:

@@ -96,6 +96,12 @@ def differences(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -
     return [_difference(one) for one in _Settlement(observed, plans, terms).settle()]
 
 
+def withheld(observed: Observed, main: Device, arp_filter: int) -> str:
+    """The reason why arp_ignore of *main* has to stay 0, as a clause; empty for none. *arp_filter*
+    is that of net.ipv4.conf.all."""
+    return _Settlement(observed, [], SysctlTerms({}, {"arp_filter": arp_filter}))._withheld(main)
+
+
 def _difference(change: SysctlChange) -> Difference:
     """The difference in the sysctls of a main device that *change* removes."""
     item = Difference(SET, main_name(change.main.name), Plan())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,11 @@ from netalias.doctor import foreign, intended, programs
 from netalias.doctor.checks.aliases import mac_filter
 from netalias.doctor.checks.firewall import firewall
 from netalias.doctor.checks.sources import source_address
-from netalias.doctor.checks.sysctls import neighbours
+from netalias.doctor.checks.sysctls import arp_ignore, neighbours
 from netalias.doctor.facts import ALL, FAR, Facts
 from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, listed, sysctl
 from netalias.doctor.foreign import XTABLES, device_names
+from netalias.doctor.grouping import NAME, template
 from netalias.families import lazy
 from netalias.kernel.pyroute.survey import Way
 from netalias.model import (
@@ -32,11 +33,13 @@ from netalias.model import (
     IFF_UP,
     PROTOCOL,
     Address,
+    Alias,
     Device,
     Snapshot,
     Stats,
 )
 from netalias.model.events import Route
+from netalias.model.hidden import group_of
 from netalias.model.names import AliasName, primary
 from netalias.model.shell import quoted, sysctls
 from netalias.observed import Observed
@@ -149,6 +152,77 @@ def test_a_dummy_beside_macvlans_becomes_a_label() -> None:
         [address(2, MAIN, 24, ours=False), address(10, ALIAS), address(11, other)],
     )
     assert only(found, "arp-ignore").command == "netalias eth0:1 kind label"
+
+
+def with_shards(count: int, *others: Device) -> Facts:
+    """eth0 with so many shards and a macvlan, and an arp_ignore that keeps it silent."""
+    held = device(9, "eth0_s0", kind="dummy", group=group_of(GROUP), ifalias="netalias eth0 shard")
+    shards = [
+        Address(9, AF_INET, bytes((10, 0, 1, slot)), 32, label=f"eth0:{slot}", protocol=PROTOCOL)
+        for slot in range(1, count + 1)
+    ]
+    return facts(
+        [device(2, "eth0"), held, alias(), *others],
+        [address(2, MAIN, 16, ours=False), address(10, ALIAS), *shards],
+    )
+
+
+def test_shards_need_arp_ignore_0() -> None:
+    """One finding for all of them, and the command that serves them, whatever macvlans need."""
+    finding = only(with_shards(150), "arp-ignore")
+    assert finding.lines() == [
+        "eth0:1: hosts cannot learn the MAC of 10.0.1.1 (the same: eth0:2, eth0:3 and 147 more)",
+        "arp_ignore of eth0 is 1, and the address is not one of eth0",
+        "sysctl -w net.ipv4.conf.eth0.arp_ignore=0",
+    ]
+    assert len(finding.aliases) == 150
+
+
+def test_the_aliases_are_walked_a_few_times() -> None:
+    """Not once for each shard: 5000 of them took a minute."""
+
+    class Counted(list[Alias]):
+        def __iter__(self) -> Iterator[Alias]:
+            walks.append(1)
+            return super().__iter__()
+
+    walks: list[int] = []
+    found = with_shards(150)
+    found.aliases = Counted(found.aliases)
+    assert len(list(arp_ignore(found))) == 150
+    assert len(walks) <= 3
+
+
+@pytest.mark.parametrize("asked", ["eth0:0", ""])
+def test_a_macvlan_beside_shards_is_a_hint(asked: str) -> None:
+    """No command that would silence the shards, also if the macvlan alone is asked for."""
+    found = with_shards(3)
+    found.sysctls[AF_INET, "eth0", "arp_ignore"] = 0
+    found.aliases = [one for one in found.aliases if asked in ("", one.name)]
+    finding = only(found, "arp-flux")
+    assert (finding.level, finding.lines()) == (
+        HINT,
+        [
+            "eth0: it answers ARP for eth0:0 too",
+            "arp_ignore of eth0 is 0, so peers may learn its MAC instead of the alias's own;"
+            " the shard eth0:1 needs arp_ignore 0 on eth0",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("eth0:1 eth0:11 xeth0:1 eth0:1", "@ eth0:11 xeth0:1 @"),
+        ("eth0:1: (eth0:1)", "@: (@)"),
+        ("_eth0:1 eth0:1_ eth0:1-", "_eth0:1 eth0:1_ @-"),
+        ("", ""),
+    ],
+)
+def test_templates_replace_whole_words(text: str, said: str) -> None:
+    """A name that begins or ends another one stays."""
+    one = Finding(ERROR, "", "", alias="eth0:1")
+    assert template(text, one).replace(NAME, "@") == said
 
 
 def test_a_dummy_without_its_main_device() -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from netalias.doctor.facts import ALL, FOLDERS, network_text, text_of
-from netalias.doctor.finding import ERROR, WARNING, Finding, finding, listed, relabelled, sysctl
+from netalias.doctor.finding import (
+    ERROR,
+    HINT,
+    WARNING,
+    Finding,
+    finding,
+    listed,
+    relabelled,
+    sysctl,
+)
 from netalias.kinds import PREFIX
 from netalias.model import AF_INET, AF_INET6, ARPHRD_ETHER, address_text, prefix
 from netalias.model.shell import sysctls
-from netalias.plan.sysctls import NEEDED
+from netalias.plan.sysctls import NEEDED, SHARD, withheld
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,6 +119,7 @@ def arp_filter(facts: Facts) -> Iterator[Finding]:
 
 def arp_ignore(facts: Facts) -> Iterator[Finding]:
     """arp_ignore suppresses the ARP answers of the device that receives the requests."""
+    kept = _kept(facts)
     for alias in _inet(facts):
         device = facts.receiver(alias)
         if alias.main is None or device is None or alias.kind == PREFIX:
@@ -121,7 +131,7 @@ def arp_ignore(facts: Facts) -> Iterator[Finding]:
         if _answers(level, own=own, host=alias.prefixlen == len(alias.address) * 8):
             continue
         command = lowered(facts, device, "arp_ignore", ARP_IGNORE_LOCAL if own else 0)
-        if not own and _needing(facts, alias.main, "arp_ignore"):
+        if not own and alias.main.index in kept:
             command = relabelled(alias)  # the others need the setting
         yield finding(
             alias,
@@ -131,6 +141,14 @@ def arp_ignore(facts: Facts) -> Iterator[Finding]:
             + ("" if own else f", and the address is not one of {device.name}"),
             command,
         )
+
+
+def _kept(facts: Facts) -> set[int]:
+    """The indexes of main devices whose arp_ignore macvlans need, and no shard forbids."""
+    shards = [one.main for one in facts.observed.aliases if one.kind == SHARD]
+    found = {main.index for main in shards if main is not None}
+    needing = (one.main for one in _inet(facts) if "arp_ignore" in NEEDED.get(one.kind, ()))
+    return {main.index for main in needing if main is not None} - found
 
 
 def _answers(level: int, *, own: bool, host: bool) -> bool:
@@ -149,19 +167,22 @@ def _needing(facts: Facts, main: Device, key: str) -> list[Alias]:
 
 
 def arp_flux(facts: Facts) -> Iterator[Finding]:
-    """The main device also answers ARP for its aliases, with its own MAC."""
+    """The main device also answers ARP for its aliases, with its own MAC; a hint where it has to go
+    on answering for shards or others."""
     key = "arp_ignore"
     for main in facts.mains:
         names = [str(alias.name) for alias in _needing(facts, main, key)]
         if not names or not main.up or not facts.known(main, key):
             continue
         if facts.effective(main, key) == 0 and not facts.intended(main, key):
+            reason = withheld(facts.observed, main, facts.own(ALL, "arp_filter"))
+            why = "so peers may learn its MAC instead of the alias's own"
             yield _of_main(
                 main,
                 f"it answers ARP for {listed(names)} too",
-                f"{facts.sysctl_text(main, key)},"
-                " so peers may learn its MAC instead of the alias's own",
-                sysctl(main.name, key, ARP_IGNORE_LOCAL),
+                f"{facts.sysctl_text(main, key)}, {why}" + (f"; {reason}" if reason else ""),
+                "" if reason else sysctl(main.name, key, ARP_IGNORE_LOCAL),
+                HINT if reason else WARNING,
             )
 
 
@@ -193,9 +214,9 @@ def arp_announce(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _of_main(main: Device, text: str, why: str, command: str) -> Finding:
+def _of_main(main: Device, text: str, why: str, command: str, level: str = WARNING) -> Finding:
     return Finding(
-        WARNING,
+        level,
         f"{main.name}: {text}",
         why,
         command,
