@@ -116,6 +116,11 @@ class Routing:
         but those of the kernel itself. Raises KernelError."""
         raise NotImplementedError
 
+    def routers(self, family: int) -> list[tuple[bytes, str]]:
+        """The gateway, packed, and the words of each unicast route of a family that has one, of all
+        tables; one for each next hop. Raises KernelError."""
+        raise NotImplementedError
+
 
 def ours(found: Rule | Way) -> bool:
     """Whether a rule or route with our mark is of the form that table_of() gives."""

@@ -30,6 +30,7 @@ class Outlets:
         self._common = common
         self._filtering: int | None = None
         self._defaults: dict[tuple[int, int], bytes] = {}
+        self._routers: dict[int, list[tuple[bytes, str]]] = {}
         self._rules: dict[str, list[Rule]] | None = None
         self._ways: dict[int, list[Way]] = {}
 
@@ -60,6 +61,13 @@ class Outlets:
     def sources(self, family: int) -> list[tuple[bytes, str]]:
         """The source, packed, and the words of each route of a family that has one."""
         return self._routing.sources(family) if self._routing is not None else []
+
+    def routers(self, family: int) -> list[tuple[bytes, str]]:
+        """The gateway, packed, and the words of each route of a family that has one."""
+        if family not in self._routers:
+            found = self._routing.routers(family) if self._routing is not None else []
+            self._routers[family] = found
+        return self._routers[family]
 
     @property
     def filtering(self) -> int:

@@ -86,6 +86,9 @@ def _cut_off(goal: Goal, alias: Alias | None, observed: Observed) -> Iterator[st
     gateway = observed.outlets().default(goal.main.index, family)
     if gateway and prefix.contains(network, length, gateway):
         yield f"the router {address_text(family, gateway)} of {goal.main.name}"
+    for gateway, words in observed.outlets().routers(family):
+        if prefix.contains(network, length, gateway):
+            yield f"the router of the route {words}"
 
 
 def _inside(goal: Goal, alias: Alias | None, observed: Observed) -> str:

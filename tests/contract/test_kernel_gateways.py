@@ -245,3 +245,30 @@ def test_as_commands(kernel: Kernel, request: pytest.FixtureRequest) -> None:
     for line in sorted(lines, key=lambda line: "default" not in line):
         namespace.ip(line.removeprefix("ip "))
     assert kernel.routing().read() == Gateways()
+
+
+FAR = {
+    AF_INET: ("10.77.0.0/16", "10.78.0.0/16"),
+    AF_INET6: ("2001:db8:77::/64", "2001:db8:78::/64"),
+}
+"""Networks of a route with a gateway, and of one without."""
+
+
+@pytest.mark.parametrize(("network", "router"), [*zip(NETWORKS, ROUTERS, strict=True)])
+def test_routers(kernel: Kernel, network: str, router: str, request: pytest.FixtureRequest) -> None:
+    """Those of all routes with a gateway, of the default one too, with the words of the route."""
+    family = AF_INET6 if ":" in router else AF_INET
+    expected = [(inet_pton(family, router), f"default via {router}")]
+    assert kernel.routing().routers(family) == []
+    if isinstance(kernel, Memory):
+        kernel.add_default("eth9", router)
+    else:
+        namespace: Namespace = request.getfixturevalue("veth")
+        far, dead = FAR[family]
+        ip = f"-{6 if family == AF_INET6 else 4} route add"
+        namespace.ip(f"{ip} {network} dev eth9")
+        namespace.ip(f"{ip} default via {router} dev eth9")
+        namespace.ip(f"{ip} {far} via {router} dev eth9 table 7")
+        namespace.ip(f"{ip} unreachable {dead}")
+        expected.append((inet_pton(family, router), f"{far} via {router}"))
+    assert sorted(kernel.routing().routers(family)) == sorted(expected)

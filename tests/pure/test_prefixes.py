@@ -50,6 +50,9 @@ class Asked(Routing):
     def sources(self, family: int) -> list[tuple[bytes, str]]:
         return [(inet_pton(AF_INET, one), text) for one, text in self._kernel.routes]
 
+    def routers(self, family: int) -> list[tuple[bytes, str]]:
+        return self._usual.routers(family) + self.sources(family)
+
 
 @pytest.fixture
 def stage() -> Stage:
@@ -131,6 +134,19 @@ def test_a_network_inside_that_of_the_main_device_is_one(stage: Stage) -> None:
     """A part of the network on the link may belong to this host, if somebody says so."""
     stage("eth0:5 10.0.0.128/25 kind prefix", force=True)
     assert texts(stage) == ["5 10.0.0.128/25"]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_no_route_loses_its_router(stage: Stage, force: bool) -> None:
+    """Also one of another route than the default one, on whatever device."""
+    assert isinstance(stage.kernel, Sourced)
+    stage.kernel.routes = (("192.0.2.9", "10.20.0.0/16 via 192.0.2.9"),)
+    stage.kernel.add_default("eth1", "198.51.100.9")
+    said = "has the router of the route 10.20.0.0/16 via 192.0.2.9, which would be cut off"
+    with pytest.raises(errors.StateError, match=said):
+        stage.plan("eth0:5 192.0.2.0/24 kind prefix", force=force)
+    with pytest.raises(errors.StateError, match=r"route default via 198\.51\.100\.9, which"):
+        stage.plan("eth0:5 198.51.100.0/24 kind prefix", force=force)
 
 
 def test_a_network_belongs_to_one_alias(stage: Stage) -> None:

@@ -17,7 +17,7 @@ from netalias.model import AF_INET, AF_INET6, PROTOCOL, RT_SCOPE_LINK
 from netalias.model.gateways import Rule, Way
 
 SIZES = {AF_INET: 4, AF_INET6: 16}
-READERS = (rules.read_rule, rules.read_ways, rules.read_default)
+READERS = (rules.read_rule, rules.read_ways, rules.read_default, rules.read_routers)
 item = spec.attribute
 
 
@@ -180,6 +180,23 @@ def test_default_routes() -> None:
         route_message(way, 3, "RTN_UNREACHABLE"),
     ):
         assert read(rules.read_default, other) is None
+
+
+def test_routers() -> None:
+    """One for each next hop with a gateway, of unicast routes of anybody."""
+    way = Way(5, AF_INET, 9, b"\n\x14\0\0", 16, b"\n\0\0\t")
+    for protocol in (PROTOCOL, 3):
+        found = read(rules.read_routers, route_message(way, protocol))
+        assert found == [(way.gateway, "10.20.0.0/16 via 10.0.0.9")]
+    assert read(rules.read_routers, route_message(Way(5, AF_INET, 9))) == []
+    assert read(rules.read_routers, route_message(way, 3, "RTN_UNREACHABLE")) == []
+    hops = b"".join(
+        rules.NEXTHOP.pack(16, 0, 0, number) + codec.attr(rules.RTA_GATEWAY, bytes([10, 0, 0, 9]))
+        for number in (3, 4)
+    )
+    made = route_message(Way(3, AF_INET, 254))
+    made["body"]["attributes"][-1] = item("RTA_MULTIPATH", hops)
+    assert read(rules.read_routers, made) == [(b"\n\0\0\t", "default via 10.0.0.9")] * 2
 
 
 @few

@@ -80,6 +80,13 @@ class Rules(Routing):
         """Those of the other kernel, since this one has no routes with a source."""
         return self._beside().sources(family) if self._beside is not None else []
 
+    def routers(self, family: int) -> list[tuple[bytes, str]]:
+        """Those of the other kernel, or the default routes that a test has given."""
+        if self._beside is not None:
+            return self._beside().routers(family)
+        found = [way for (_, one), way in self.defaults.items() if one == family and way]
+        return [(gateway, Way(0, family, 0, gateway=gateway).text) for gateway in found]
+
     def add(self, rule: Rule) -> None:
         """Add a rule; the device need not exist. Raises Refusal (EEXIST)."""
         if rule in self.rules:

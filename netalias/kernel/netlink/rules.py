@@ -216,6 +216,20 @@ def read_source(data: bytes, start: int, end: int) -> tuple[bytes, str] | None:
     return found[RTA_PREFSRC], Way(0, family, 0, network, prefixlen, gateway).text
 
 
+def read_routers(data: bytes, start: int, end: int) -> list[tuple[bytes, str]]:
+    """The gateways and words of an RTM_NEWROUTE: one of each next hop that has a gateway."""
+    found = attributes_behind(data, start, end, RTMSG)
+    family, prefixlen, _, _, _, _, _, kind, _ = RTMSG.unpack_from(data, start)
+    if kind != RTN_UNICAST:
+        return []
+    network = found.get(RTA_DST, b"")
+    hops = [gateway for _, gateway in _hops(found.get(RTA_MULTIPATH, b""))]
+    gateways = [gateway for gateway in (found.get(RTA_GATEWAY, b""), *hops) if gateway]
+    if not {len(network), *map(len, gateways)} <= {0, SIZES.get(family, 0)}:
+        raise WireError(f"a route of family {family} with addresses of another length")
+    return [(one, Way(0, family, 0, network, prefixlen, one).text) for one in gateways]
+
+
 # Asking ---------------------------------------------------------------------------------------
 
 
@@ -245,6 +259,10 @@ class NetlinkRouting(Routing):
         """The routes with a source, by one dump."""
         found = self._routes(get_routes, read_source, family)
         return [one for one in found if one is not None]
+
+    def routers(self, family: int) -> list[tuple[bytes, str]]:
+        """The gateways of routes, by one dump."""
+        return [one for found in self._routes(get_routes, read_routers, family) for one in found]
 
     def _rules(self) -> list[Rule]:
         found = self._dump("list of rules", ALL_RULES, RTM_NEWRULE, read_rule)

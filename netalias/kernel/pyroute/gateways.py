@@ -53,6 +53,26 @@ class IprouteRouting(Routing):
         )
         return found
 
+    def routers(self, family: int) -> list[tuple[bytes, str]]:
+        """The gateways of routes, by one dump."""
+        found: list[tuple[bytes, str]] = self._call(
+            "list of routes", lambda: _routers(self._route, family)
+        )
+        return found
+
+
+def _routers(route: Any, family: int) -> list[tuple[bytes, str]]:
+    """The gateway and the words of each next hop that has a gateway."""
+    return [
+        (
+            gateway,
+            Way(0, family, 0, _packed(one, "RTA_DST", family), one["dst_len"], gateway).text,
+        )
+        for one in _unicast(route, family)
+        for _, gateway in _hops(one)
+        if gateway
+    ]
+
 
 def _sources(route: Any, family: int) -> list[tuple[bytes, str]]:
     """The source and the words of each route with a source that others have added."""
