@@ -137,9 +137,9 @@ class Kernel:
         """The proxy neighbour entries of every family, in any order."""
         raise NotImplementedError
 
-    def delivered(self) -> set[tuple[int, bytes]] | None:
-        """The IPv6 addresses to which the kernel delivers, each with the ifindex of its device;
-        None if that is always so for addresses that are there."""
+    def delivered(self, asked: set[tuple[int, bytes]]) -> set[tuple[int, bytes]] | None:
+        """Those of *asked*, IPv6 addresses each with the ifindex of its device, to which the kernel
+        delivers; None if that is always so for addresses that are there."""
         return None
 
     def connected(self) -> list[Connected]:

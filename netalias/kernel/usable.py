@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     class Readings(Protocol):
         """What is asked of a Kernel."""
 
-        def delivered(self) -> set[tuple[int, bytes]] | None: ...
+        def delivered(self, asked: set[tuple[int, bytes]]) -> set[tuple[int, bytes]] | None: ...
 
         def made(self, name: str) -> int: ...
 
@@ -45,7 +45,7 @@ def wait(kernel: Readings, done: Iterable[Step]) -> None:
     devices = {step.device for step in moved if step.address.flags & IFA_F_NOPREFIXROUTE}
     end = monotonic() + LIMIT
     while (missing or devices) and monotonic() < end:
-        found = kernel.delivered()
+        found = kernel.delivered(missing)
         if found is None:
             return
         missing -= found

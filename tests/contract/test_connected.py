@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import pytest
 from stage import done, index, inet
+from support import until
 
 from netalias.kernel import Kernel
+from netalias.kernel.netlink import routes as routes_of
+from netalias.kernel.netlink.codec import RTA_DST, RTA_OIF, RTM_NEWROUTE, RTMSG, attr, attr_u32
 from netalias.model import (
     AF_INET,
+    AF_INET6,
     FOREVER,
     IFA_F_NODAD,
     IFA_F_NOPREFIXROUTE,
     IFA_F_PERMANENT,
+    RT_TABLE_LOCAL,
+    RTN_LOCAL,
     Address,
 )
 from netalias.model.routes import AddRoute, Connected, DelRoute, connected
@@ -105,3 +111,37 @@ def test_an_ipv6_address_that_leaves_its_route_behind(raised: Kernel) -> None:
     assert routes(raised) == {connected(first, eth9), connected(second, eth9)}
     done(raised, DelRoute("eth9", eth9, connected(first, eth9)))
     assert routes(raised) == {connected(second, eth9)}
+
+
+@pytest.mark.parametrize("others", [0, routes_of.FEW])
+def test_addresses_that_are_delivered(raised: Kernel, others: int) -> None:
+    """Those with a route to their device, asked for one by one or in a dump."""
+    eth9, entry = index(raised, "eth9"), ENTRIES["inet6"]
+    done(raised, AddAddress("eth9", eth9, entry))
+    here = (eth9, entry.local)
+    until(lambda: raised.delivered({here}) in (None, {here}))
+    absent = {(eth9, entry.local[:-1] + bytes([100 + number])) for number in range(others + 1)}
+    assert raised.delivered({here, *absent}) in (None, {here})
+    assert raised.delivered({(index(raised, "lo"), entry.local), *absent}) in (None, set())
+    assert raised.delivered(set()) in (None, set())
+    done(raised, DelAddress("eth9", eth9, entry))
+    assert raised.delivered({here}) in (None, set())
+
+
+def test_few_are_asked_for_by_address() -> None:
+    """A host may have thousands of routes in that table, which nobody dumps for one of them."""
+    place = (7, ENTRIES["inet6"].local)
+    header = RTMSG.pack(AF_INET6, 128, 0, 0, RT_TABLE_LOCAL, 0, 0, RTN_LOCAL, 0)
+    body = bytes(header) + attr(RTA_DST, place[1]) + attr_u32(RTA_OIF, place[0])
+    asked: list[bytes] = []
+
+    def one(_: str, request: bytes) -> tuple[int, bytes, int, int]:
+        asked.append(request)
+        return RTM_NEWROUTE, body, 0, len(body)
+
+    def dump(*_: object) -> list[tuple[int, bytes]]:
+        raise AssertionError
+
+    assert routes_of.delivered(dump, one, {place}) == {place}
+    assert place[1] in asked[0]
+    assert routes_of.delivered(lambda *_: [(8, place[1])], one, {(8, place[1])}) == {(8, place[1])}

@@ -47,13 +47,13 @@ class Recorder(Memory):
             answers += super().send([step])
         return answers
 
-    def delivered(self) -> set[tuple[int, bytes]] | None:
+    def delivered(self, asked: set[tuple[int, bytes]]) -> set[tuple[int, bytes]] | None:
         """All addresses, but only when it is asked for the third time."""
         self.asked += 1
         if self.asked <= self.late:
             return set()
         found = self.snapshot()
-        return {(index, one.local) for index in found.devices for one in found.on(index)}
+        return asked & {(index, one.local) for index in found.devices for one in found.on(index)}
 
 
 @pytest.fixture

@@ -298,11 +298,11 @@ class Netlink(Kernel):
 
         return routes.connected(self._dump)
 
-    def delivered(self) -> set[tuple[int, bytes]]:
-        """The IPv6 addresses in the table ``local``, by one dump."""
+    def delivered(self, asked: set[tuple[int, bytes]]) -> set[tuple[int, bytes]]:
+        """Those with a route in the table ``local``, by a request for each, or one dump."""
         from netalias.kernel.netlink import routes
 
-        return routes.delivered(self._dump)
+        return routes.delivered(self._dump, self.one, asked)
 
     def routing(self) -> Routing:
         """The answers, by one dump for each question and family."""

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 
     from netalias.model.steps import Step
 
+    Place = tuple[int, bytes]
+
+FEW = 8
+"""Routes that are asked for one by one: a host may have thousands."""
 RTPROT_KERNEL = 2
 _U32 = Struct("=I")
 
@@ -97,10 +101,39 @@ def read_local(data: bytes, start: int, end: int) -> tuple[int, bytes] | None:
         raise WireError(f"a route message is malformed: {problem}") from None
 
 
-def delivered(dump: Callable[..., list[Any]]) -> set[tuple[int, bytes]]:
-    """The IPv6 addresses of this host, each with its ifindex; *dump* is that of Netlink."""
+def get_local_to(sequence: int, index: int, local: bytes) -> bytes:
+    """RTM_GETROUTE for the route of the tables by which packets from a device reach an address."""
+    from netalias.kernel.netlink.near import RTM_F_FIB_MATCH
+
+    header = RTMSG.pack(AF_INET6, 128, 0, 0, 0, 0, 0, 0, RTM_F_FIB_MATCH)
+    body = bytes(header) + attr(RTA_DST, local) + attr_u32(RTA_OIF, index)
+    return message(RTM_GETROUTE, 0, sequence, body)
+
+
+def delivered(
+    dump: Callable[..., list[Any]],
+    one: Callable[[str, bytes], tuple[int, bytes, int, int] | None],
+    asked: set[Place],
+) -> set[Place]:
+    """Those of *asked*, each an ifindex and an IPv6 address of this host, to which the kernel
+    delivers. *dump* and *one* are those of Netlink."""
+    if len(asked) <= FEW:
+        answers = {place: _local_to(one, place) for place in asked}
+        if all(answer in (None, place) for place, answer in answers.items()):
+            return {place for place, answer in answers.items() if answer is not None}
+        # Where the answer names another device, such as lo, only the table itself tells.
     found = dump("list of local routes", get_local(0), RTM_NEWROUTE, read_local)
-    return {one for one in found if one is not None}
+    return asked.intersection(found)
+
+
+def _local_to(
+    one: Callable[[str, bytes], tuple[int, bytes, int, int] | None], place: Place
+) -> Place | None:
+    """Ifindex and address of the route by which *place* is reached; None if there is none yet."""
+    answer = one("local route", get_local_to(0, *place))
+    if answer is None or answer[0] != RTM_NEWROUTE:
+        return None
+    return read_local(*answer[1:])
 
 
 def _route(kind: int, flags: int) -> Callable[[int, int, Any], bytes]:
