@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -41,7 +42,8 @@ def guarded(cli: Command) -> Iterator[Command]:
     yield cli
     words = state(cli, "pending")
     if words:
-        os.kill(int(words["pid"]), signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it was killed by the test
+            os.kill(int(words["pid"]), signal.SIGKILL)
 
 
 def state(cli: Command, name: str) -> dict[str, str]:

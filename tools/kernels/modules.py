@@ -9,8 +9,9 @@ import fnmatch
 import re
 from pathlib import Path
 
-WANTED = ("rtnl-link-*", "devname:net/tun", "net-pf-*")
-"""Aliases of the modules that are taken along: kinds of devices, tun, and address families."""
+WANTED = ("rtnl-link-*", "devname:net/tun", "net-pf-*", "nfnetlink-subsys-10", "nft-expr-*")
+"""Aliases of the modules that are taken along: kinds of devices, tun, address families, and
+nftables (NFNL_SUBSYS_NFTABLES of linux/netfilter/nfnetlink.h) with its expressions."""
 
 FACTS = re.compile(rb"(?:^|\0)(alias|depends|name)=([^\0]*)(?=\0)")
 """Strings of the section .modinfo, each ended by a zero byte (include/linux/moduleparam.h)."""
