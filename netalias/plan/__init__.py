@@ -203,8 +203,7 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False, cut: bool | Non
     if kind == PREFIX:
         from netalias.plan.prefixes import examine
 
-        cut = force if cut is None else cut
-        result.notes += examine(wish, goal, result.alias, observed, cut)
+        result.notes += examine(wish, goal, result.alias, observed, force if cut is None else cut)
     elif moves:
         copies = [*observed.addresses(goal.address)]
         if copies:
