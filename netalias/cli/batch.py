@@ -7,7 +7,7 @@ import sys
 from netalias import errors
 from netalias.cli import number as number_of
 from netalias.cli.changes import check_line
-from netalias.cli.output import complain, explain, tell
+from netalias.cli.output import Interrupted, complain, explain, tell
 from netalias.model.listing import rest
 from netalias.plan import steps_of
 
@@ -171,7 +171,11 @@ def executed(
         tell(options, steps_of(items))
 
     work.tell = done
-    work.run(parsed)
+    try:
+        work.run(parsed)
+    except KeyboardInterrupt as error:  # what was under way is undone
+        text = f"{work.done} of {len(parsed)} changes are done, the others undone"
+        raise Interrupted(error, text) from None
     return work
 
 

@@ -117,9 +117,9 @@ class Batch:
     """A run of commands on *engine*; a line that names no alias is passed to *verb* as words.
 
     ``failed`` holds the line numbers and errors of the first failed commands, ``wrong`` the number
-    of all, ``skipped`` that of commands not executed, ``warned`` that of warnings, the first of
-    which were passed to *warn*. Without *force* the first error ends the run. ``tell`` is called
-    with what was done.
+    of all, ``skipped`` that of commands not executed, ``done`` that of those carried out,
+    ``warned`` that of warnings, the first of which were passed to *warn*. Without *force* the first
+    error ends the run. ``tell`` is called with what was done.
     """
 
     tell: Callable[[list[Difference]], None] | None = None
@@ -135,7 +135,7 @@ class Batch:
         self.engine = engine
         self.force = force
         self.failed: list[tuple[int, errors.NetaliasError]] = []
-        self.warned = self.wrong = self.skipped = 0
+        self.done = self.warned = self.wrong = self.skipped = 0
         self._told: set[str] = set()
         self._verb = verb
         self._warn = warn
@@ -183,6 +183,7 @@ class Batch:
             error = errors.StateError(f"{' '.join(words)}: it ended with status {status}")
             error.status = status
             raise error
+        self.done += 1
 
     def _collect(self, number: int, wish: Wish) -> None:
         if wish.name in self._waiting or wish.delete != self._deleting:
@@ -296,6 +297,7 @@ class Batch:
         except errors.NetaliasError as error:
             self._fail_all(items, error)
             return
+        self.done += sum(item.error is None for item in changes)
         for number, item in items.items():
             for note in item.plan.notes if item.error is None else ():
                 self._tell_warning(number, note)
@@ -380,11 +382,15 @@ def _successor(alias: Alias, steps: list[Step]) -> Difference:
 def _independent(waiting: Sequence[tuple[int, Wish]], observed: Observed) -> int:
     """The number of leading commands that can be planned without reading the kernel in between."""
     names: set[AliasName] = set()
+    moved = _moved(waiting[0][1], observed)
     for count, (_, wish) in enumerate(waiting):
         name = _name(wish, observed)
         if name in names:  # the same alias, by another name of its main device
             return count
-        if _affects_others(wish, observed):
+        if moved:
+            if _moved(wish, observed) != moved:
+                return count
+        elif _affects_others(wish, observed):
             return max(count, 1)
         names.add(name)
     return len(waiting)
@@ -406,6 +412,23 @@ def _affects_others(wish: Wish, observed: Observed) -> bool:
     same = wish.address == entry.local and wish.prefixlen == entry.prefixlen
     brings = not entry.flags & IFA_F_NOPREFIXROUTE
     return brings and (not (stays or same) or bool(wish.peer) or wish.up is False)
+
+
+def _moved(wish: Wish, observed: Observed) -> tuple[str, str, str]:
+    """Main device, old and new kind of an alias that becomes a label, or is one and gets a device,
+    with the address that it has; empty texts for any other command.
+
+    Such moves of one main device are planned together: labels take the place of no device, and no
+    address is free before it is taken.
+    """
+    alias, nothing = observed.find(_name(wish, observed)), ("", "", "")
+    if alias is None or alias.entry is None or not _replaces(wish, alias):
+        return nothing
+    stays = not wish.address and wish.prefixlen is None
+    same = wish.address == alias.entry.local and wish.prefixlen == alias.asked
+    if "label" not in (wish.kind, alias.kind) or not (stays or same):
+        return nothing
+    return alias.name.main, alias.kind, wish.kind
 
 
 def _leaving(waiting: Sequence[tuple[int, Wish]], observed: Observed) -> set[int]:

@@ -243,6 +243,36 @@ def test_steps_are_told() -> None:
     assert [line.split()[3] for line in told] == ["10.0.0.1/32"]
 
 
+@pytest.mark.parametrize("address", ["2001:db8::{}/64", "10.0.0.{}/24", "10.0.0.{}"])
+@pytest.mark.parametrize(("old", "new"), [("label", "macvlan"), ("macvlan", "label")])
+@pytest.mark.parametrize("again", [False, True])
+def test_a_range_that_moves_is_one_run(address: str, old: str, new: str, again: bool) -> None:
+    """Between labels and devices: the kernel is sent no more often than for a single alias."""
+
+    def sends(count: int) -> int:
+        memory = kernel()
+        texts = [address.format(slot + 1) for slot in range(count)]
+        run(memory, *(f"eth0:{slot} {text} kind {old}" for slot, text in enumerate(texts)))
+        before = memory.sends
+        moved = run(
+            memory,
+            *(f"eth0:{slot} {text if again else ''} kind {new}" for slot, text in enumerate(texts)),
+        )
+        assert (moved.problems(), moved.done) == ([], count)
+        assert {alias.kind for alias in Engine(Setup(memory)).show()} == {new}
+        return memory.sends - before
+
+    assert sends(12) == sends(1)
+
+
+def test_moves_to_devices_that_exclude_each_other() -> None:
+    """The first device that takes the place is an obstacle to those of the other kind."""
+    memory = kernel()
+    run(memory, "eth0:0 10.0.0.1 kind label", "eth0:1 10.0.0.2 kind label")
+    batch = run(memory, "eth0:0 kind macvlan", "eth0:1 kind ipvlan")
+    assert [number for number, _ in batch.problems()] == [2]
+
+
 def test_warnings_have_their_lines() -> None:
     """What a command warns of when it stands alone."""
     memory = kernel()

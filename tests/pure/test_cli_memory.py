@@ -6,7 +6,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from netalias.cli.flags import FLAGS, SPECIAL, TAKING
 from netalias.engine import Engine, Setup
 from netalias.kernel.memory import Memory
 from netalias.model.names import AliasName, primary
-from netalias.model.steps import AddAltname
+from netalias.model.steps import AddAltname, CreateLink, Step
 
 KERNEL, USAGE, PERMISSION = errors.STATUS_KERNEL, errors.STATUS_USAGE, errors.STATUS_PERMISSION
 
@@ -697,6 +697,30 @@ def test_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert cli.main(["show"], opener) == 130
     assert capsys.readouterr().err == "netalias: interrupted\n"
+
+
+def test_interrupted_in_the_middle(
+    run: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is said how many changes are done; those that are under way are undone."""
+    run.split("eth0:0-3 10.0.0.1-4 kind label")
+    send = Memory.send
+
+    def interrupted(self: Memory, steps: Sequence[Step]) -> list[errors.NetaliasError | None]:
+        if any(isinstance(step, CreateLink) for step in steps):
+            raise KeyboardInterrupt
+        return send(self, steps)
+
+    monkeypatch.setattr(Memory, "send", interrupted)
+    path = tmp_path / "commands"
+    path.write_text("eth0:0-1 metric 5\neth0:2-3 kind macvlan\n")
+    for words, said in (
+        (["batch", str(path)], "2 of 4 changes are done"),
+        (["eth0:0-3", "kind", "macvlan"], "0 of 4 changes are done"),
+    ):
+        _, err = run.run(words, 130)
+        assert err == f"netalias: interrupted: {said}, the others undone\n"
+        assert "macvlan" not in run("show")
 
 
 # Names that nobody should have --------------------------------------------------------------
