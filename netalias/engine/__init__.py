@@ -151,7 +151,6 @@ class Engine:
         self._saved: SavedSysctls | None = None
         self._macs: Macs | None = None
         self._former: FormerDevices | None = None
-        self._seen: dict[str, bool] = {}
 
     def __enter__(self) -> Engine:
         return self
@@ -299,16 +298,11 @@ class Engine:
         )  # fmt: skip
 
     def able(self, kind: str) -> bool:
-        """Whether the kernel supports *kind*; without CAP_NET_ADMIN, whether a device of that kind
-        exists or the kind is macvlan."""
-        if kind not in self._seen:
-            try:
-                return self.kernel.able(kind)
-            except errors.NotPermitted:
-                devices = self.kernel.snapshot().devices.values()
-                there = any(device.kind == kind for device in devices)
-                self._seen[kind] = kind == "macvlan" or there
-        return self._seen[kind]
+        """Whether the kernel supports *kind*; assumed without CAP_NET_ADMIN, which asking needs."""
+        try:
+            return self.kernel.able(kind)
+        except errors.NotPermitted:
+            return True
 
     def outlets(self) -> Outlets:
         """The answers of the kernel about gateways, asked for once each."""

@@ -169,6 +169,19 @@ def test_permission(run: Command) -> None:
         assert run.split(text)
 
 
+@pytest.mark.parametrize("kind", ["shard", "dummy", "ipvlan", "macvlan"])
+def test_kinds_are_assumed_where_the_kernel_cannot_be_asked(
+    run: Command, tmp_path: Path, kind: str
+) -> None:
+    """Asking takes a right that check and a dry run need not: they say nothing about devices."""
+    run.memory.privileged = False
+    path = tmp_path / "declared"
+    path.write_text(f"eth0:1-3 10.9.0.1-3/32 kind {kind}\n")
+    assert run("check", str(path), status=errors.STATUS_DRIFT).count(f"/32 {kind}\n") == 3
+    out, _ = run.run(["--dry-run", "eth0:1", "10.9.0.1", "kind", kind], 0)
+    assert "10.9.0.1/32" in out
+
+
 def test_force(run: Command) -> None:
     """S45: --force, before or behind."""
     run.split("--force eth2:0 1.2.3.4")
