@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from netalias import desired, errors
 from netalias.desired import declarations
-from netalias.desired.lines import numbered, words_of
+from netalias.desired.lines import DEFAULTS, numbered, words_of
 from netalias.desired.resets import OF_DEVICE, attributes, resets, subject
 from netalias.desired.spelling import Entry, Line, spelled
 from netalias.model import address_text, prefix
@@ -298,16 +298,14 @@ class _Work:
             lines = numbered(self.texts.get(source, ""))
             words = ((number, words_of(line)) for number, line in lines)
             self._usual[source] = [
-                (number, " ".join(some))
-                for number, some in words
-                if some[:1] == [declarations.DEFAULTS]
+                (number, " ".join(some)) for number, some in words if some[:1] == [DEFAULTS]
             ]
         found = ""
         for number, line in self._usual[source]:
             if before and number >= before:
                 break
             found = line
-        return found if found != declarations.DEFAULTS else ""
+        return found if found != DEFAULTS else ""
 
     def _held(self, entry: Entry, name: AliasName, usual: str, held: Collection[str]) -> Entry:
         """The entry with words against what the defaults *usual* make of the attributes *held*."""

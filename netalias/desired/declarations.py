@@ -17,15 +17,14 @@ All errors of all files are found. Nothing here reads a file or changes anything
 
 from __future__ import annotations
 
-from _socket import AF_INET, inet_pton
+from _socket import inet_pton
 from sys import intern
 
 from netalias import desired, errors
 from netalias.desired import ranges
 from netalias.desired.blocks import LEAST, MULTICAST, Block, Run, alike, columns
-from netalias.desired.lines import column, pieces, words_of
+from netalias.desired.lines import DEFAULTS, at_word, column, pieces, words_of
 from netalias.families import BUILTIN_WORDS
-from netalias.kinds import DEVICELESS, PREFIX
 from netalias.model import RANDOM_MAC, names
 from netalias.model.names import SLOT_MAX, AliasName
 
@@ -42,16 +41,7 @@ if TYPE_CHECKING:
     Withheld = Callable[[str], str]
     """The reason not to show the text of the file with this name; empty if it may be shown."""
 
-DEFAULTS = "defaults"
 EACH = "each"
-DEFAULT_WORDS = (
-    "acd", "announce", "broadcast", "-broadcast", "conflict", "deprecated", "down", "gateway",
-    "heal", "kind", "lease", "linklocal", "metric", "mtu", "netmask", "on-down", "optimistic",
-    "prefixlen", "source", "up",
-)  # fmt: skip
-"""Words that may follow ``defaults``: all but those that belong to a single alias."""
-PICKY = (PREFIX, "shard")
-"""Kinds that cannot have each of them (desired/unfit.py)."""
 SHOWN = 400
 """Longest error text in characters: a line may have a megabyte."""
 MOST = 200_000
@@ -260,7 +250,9 @@ class _Reader:
             return
         try:
             if words[0] == DEFAULTS:
-                self._use(_defaults(words, self.registry))
+                from netalias.desired.defaults import read
+
+                self._use(read(words, self.registry))
             else:
                 self._alias(words, line, number)
         except errors.NetaliasError as error:
@@ -295,7 +287,7 @@ class _Reader:
             raise errors.UsageError(f"{words[0]}: hw ether: a MAC belongs to one alias")
         addresses = many or (wish.address,)
         if len(addresses) != len(slots):
-            raise _at(
+            raise at_word(
                 at,
                 errors.UsageError(
                     f"{words[0]}: {counted(len(slots), 'slot')} and"
@@ -327,7 +319,9 @@ class _Reader:
         if wish.type is None:
             raise errors.UsageError(f"{wish.name}: an address is needed")
         if self.defaults is not None:
-            _fill(wish, self.defaults)
+            from netalias.desired.defaults import fill
+
+            fill(wish, self.defaults)
             wish.check(wish.type)
         return wish
 
@@ -407,7 +401,7 @@ def _many(
         else:
             many, length = ranges.addresses(words[at], alias_type, count)
     except errors.BadAddress as error:
-        raise _at(at, errors.BadAddress(f"{words[0]}: {error}", error.hint)) from None
+        raise at_word(at, errors.BadAddress(f"{words[0]}: {error}", error.hint)) from None
     text = alias_type.format(many[0])
     return many, text if length is None else f"{text}/{length}"
 
@@ -435,78 +429,9 @@ def _duplicate(block: Block, owners: Mapping[bytes, Item]) -> str:
     assert block.wish.type is not None
     text = block.wish.type.format(packed)
     name = AliasName(owner.wish.name.main, owner.slots[at])
+    if owner is block:
+        return f"{text} is given twice ({name})"
     return f"{text} is already declared at {owner.place_of(at)} ({name})"
-
-
-def _defaults(words: list[str], registry: Registry) -> Wish | None:
-    """The wish that a ``defaults`` line makes; None where it has no words. Raises UsageError."""
-    index = 1
-    while index < len(words):
-        if words[index] not in DEFAULT_WORDS:
-            raise _at(
-                index,
-                errors.UsageError(
-                    f"{DEFAULTS}: {words[index]}: not a word for defaults",
-                    f"one of: {' '.join(DEFAULT_WORDS)}",
-                ),
-            )
-        index += 1 + desired.arguments(words[index], "".join(words[index + 1 : index + 2]))
-    name = f"{DEFAULTS}:0"
-    try:
-        return desired.parse([name, *words[1:]], registry) if words[1:] else None
-    except errors.UsageError as error:
-        text = str(error).replace(name, DEFAULTS, 1)
-        raise _at(error.word, errors.UsageError(text, error.hint)) from None
-
-
-def _fill(wish: Wish, usual: Wish) -> None:
-    """Fill the gaps of *wish* with the defaults that its family and kind can have."""
-    assert wish.type is not None
-    inet = wish.type.family == AF_INET
-    kind = wish.kind or usual.kind
-    if kind in PICKY:
-        from netalias.desired.unfit import fitting
-
-        usual = fitting(usual, kind)
-    if wish.prefixlen is None and (inet or not usual.netmask):
-        wish.prefixlen, wish.netmask = usual.prefixlen, usual.netmask
-    if wish.broadcast is None and inet:
-        wish.broadcast = usual.broadcast
-    if wish.metric is None:
-        wish.metric = usual.metric
-    if wish.up is None:
-        wish.up = usual.up
-    wish.kind = wish.kind or usual.kind
-    wish.acd = wish.acd or usual.acd
-    wish.conflict = wish.conflict or usual.conflict
-    wish.heal = wish.heal or usual.heal
-    wish.on_down = wish.on_down or usual.on_down
-    if wish.announce is None:
-        wish.announce, wish.every = usual.announce, usual.every
-    if wish.lease is None and wish.type.bits in (32, 128):
-        wish.lease = usual.lease
-    if usual.led and not wish.gateway:
-        from netalias.desired.gateways import Usual, leads
-
-        if leads(usual.gateway, wish.type):
-            wish.gateway = Usual(usual.gateway)
-    if usual.linklocal and not wish.linklocal:
-        from netalias.desired.gateways import Usual
-
-        wish.linklocal = Usual(usual.linklocal)
-    if not inet:
-        wish.optimistic = wish.optimistic or usual.optimistic
-        wish.deprecated = wish.deprecated or (usual.deprecated and not wish.source)
-    if not wish.deprecated:
-        wish.source = wish.source or usual.source
-    if usual.mtu and not wish.mtu and wish.kind not in DEVICELESS:
-        wish.mtu, wish.lenient = usual.mtu, True
-
-
-def _at(index: int, error: errors.UsageError) -> errors.UsageError:
-    """*error* with the index of its word."""
-    error.word = index
-    return error
 
 
 def counted(number: int, what: str) -> str:

@@ -6,7 +6,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netalias.errors import UsageError
+
 COMMENT = "#"
+DEFAULTS = "defaults"
 PIECE = 1 << 16
 """Characters that are split into lines at once."""
 
@@ -54,3 +57,9 @@ def column(line: str, index: int) -> int:
         begin = line.index(word, column)
         column = begin + len(word)
     return begin + 1
+
+
+def at_word(index: int, error: UsageError) -> UsageError:
+    """*error* with the index of its word."""
+    error.word = index
+    return error

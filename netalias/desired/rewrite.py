@@ -10,8 +10,7 @@
 from __future__ import annotations
 
 from netalias import desired
-from netalias.desired.declarations import DEFAULTS
-from netalias.desired.lines import words_of
+from netalias.desired.lines import DEFAULTS, words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netalias import desired, errors
-from netalias.desired import Wish, declarations, ranges
+from netalias.desired import Wish, commands, declarations, ranges
 from netalias.desired.declarations import Block, Declarations
-from netalias.families import AliasType, Registry
+from netalias.desired.defaults import DEFAULT_WORDS
+from netalias.families import AliasType, Registry, lazy
 from netalias.families.inet import Inet, quad
 from netalias.families.inet6 import Inet6
 from netalias.model.names import AliasName
@@ -334,7 +335,7 @@ def test_check() -> None:
          ["f:2:1: eth0:5 is already declared at f:1",
           "f:2:10: 10.0.1.5 is already declared at f:1 (eth0:5)"]),
         ("eth0:0-2 1.2.3.4-5,1.2.3.4",
-         ["f:1:10: 1.2.3.4 is already declared at f:1 (eth0:0)"]),
+         ["f:1:10: 1.2.3.4 is given twice (eth0:0)"]),
         ("eth0:0 10.0.0.1\neth0:0-1 10.0.0.5+\neth0:1 10.0.0.9\neth0:2 10.0.0.6",
          ["f:2:1: eth0:0 is already declared at f:1",
           "f:3:1: eth0:1 is already declared at f:2",
@@ -614,5 +615,13 @@ def test_the_result_is_small() -> None:
 
 def test_every_word_of_defaults_is_one_of_a_command() -> None:
     """The table of defaults and that of words agree."""
-    assert set(declarations.DEFAULT_WORDS) < set(desired.WORDS)
+    assert set(DEFAULT_WORDS) < set(desired.WORDS)
     assert ranges.LIMIT == 65536
+
+
+@pytest.mark.parametrize("text", ["10.80.0.5,10.80.0.5", "10.80.0.5/24,10.80.0.5/24"])
+def test_a_command_that_gives_an_address_twice(text: str) -> None:
+    """There is no file to tell of."""
+    with pytest.raises(errors.UsageError) as caught:
+        commands.parse(["eth0:20-21", text], lazy())
+    assert str(caught.value) == "10.80.0.5 is given twice (eth0:20)"

@@ -14,7 +14,7 @@ import netalias
 from netalias import cli, desired, doctor, errors, kinds, sources
 from netalias.cli import help
 from netalias.cli.flags import FLAGS, SPECIAL, TAKING
-from netalias.desired import declarations
+from netalias.desired.defaults import DEFAULT_WORDS
 from netalias.importers import FORMATS
 
 REPO = Path(__file__).parents[2]
@@ -151,7 +151,7 @@ def test_the_manual_lists_every_check(check: str) -> None:
     assert re.search(rf"^\.BR {check} \" \(\" (error|warning|hint) \)$", man(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("word", [*declarations.DEFAULT_WORDS, "each", *sources.FOLDERS])
+@pytest.mark.parametrize("word", [*DEFAULT_WORDS, "each", *sources.FOLDERS])
 def test_the_file_manual_mentions_every_word(word: str) -> None:
     """netalias.conf(5) has every word of a file, and every folder."""
     assert mentions(man(PAGES[1]), word)
