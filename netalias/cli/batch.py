@@ -7,7 +7,7 @@ import sys
 from netalias import errors
 from netalias.cli import number as number_of
 from netalias.cli.changes import check_line
-from netalias.cli.output import Interrupted, complain, explain, tell
+from netalias.cli.output import complain, explain, tell
 from netalias.model.listing import rest
 from netalias.plan import steps_of
 
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 STAYING = ("monitor", "rollback", "top", "watch")
 """Verbs that would wait while other runs wait for the lock."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal in the middle of the work; ``rest`` tells what is done (cli/output.py)."""
+
+    def __init__(self, error: KeyboardInterrupt, rest: str) -> None:
+        super().__init__(*error.args)
+        self.rest = rest
 
 
 def batch(options: Options, words: list[str]) -> int:
@@ -174,8 +182,8 @@ def executed(
     try:
         work.run(parsed)
     except KeyboardInterrupt as error:  # what was under way is undone
-        text = f"{work.done} of {len(parsed)} changes are done, the others undone"
-        raise Interrupted(error, text) from None
+        rest = f": {work.done} of {len(parsed)} changes are done, the others undone"
+        raise Interrupted(error, rest) from None
     return work
 
 

@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     """The Options of netalias.cli, which imports this module."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """A signal that has come in the middle of the work; ``text`` tells what is done."""
-
-    def __init__(self, error: KeyboardInterrupt, text: str) -> None:
-        super().__init__(*error.args)
-        self.text = text
-
-
 def failed(error: BaseException) -> int:
     """Report an error on standard error; the exit status. Raises a BaseException that is no error
     of the command."""
@@ -33,8 +25,7 @@ def failed(error: BaseException) -> int:
         explain(error)
         return error.status
     if isinstance(error, KeyboardInterrupt):
-        text = f": {error.text}" if isinstance(error, Interrupted) else ""
-        complain(f"interrupted{text}")
+        complain(f"interrupted{getattr(error, 'rest', '')}")
         return interrupted(error)
     if isinstance(error, BrokenPipeError):
         abandon()
