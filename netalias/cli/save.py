@@ -14,7 +14,9 @@ from netalias.model.names import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.cli import Options
+    from netalias.families import Registry
     from netalias.model import Alias, Snapshot
+    from netalias.model.names import AliasName
 
 
 def save(options: Options, words: list[str]) -> int:
@@ -37,10 +39,21 @@ def save(options: Options, words: list[str]) -> int:
         lines = export.lines(aliases, observed.registry, mac=options.mac)
         shown = printable if sys.stdout is not None and sys.stdout.isatty() else str
         write("".join(f"{shown(line)}\n" for line in lines))
-    lost = [alias for alias in aliases if alias.ours and alias.name.main.startswith("#")]
-    for alias in lost:
-        complain(f"{alias.name}: a file cannot declare it: its name would begin a comment")
+    lost = _lost([alias for alias in aliases if alias.ours], observed.registry)
+    for name, reason in lost:
+        complain(f"{name}: a file cannot declare it: {reason}")
     return errors.STATUS_KERNEL if lost else errors.STATUS_OK
+
+
+def _lost(aliases: list[Alias], registry: Registry) -> list[tuple[AliasName, str]]:
+    """The names of those of *aliases* that a file cannot declare, and why."""
+    found = []
+    for alias, reason in zip(aliases, export.repeated(aliases, registry), strict=True):
+        if alias.name.main.startswith("#"):
+            found.append((alias.name, "its name would begin a comment"))
+        elif reason:
+            found.append((alias.name, reason))
+    return found
 
 
 def _find_sources(aliases: list[Alias], snapshot: Snapshot) -> None:

@@ -8,6 +8,7 @@ the grammar can express an alias::
     eth0:70       2001:db8::1/64     kind macvlan mtu 1400
     eth0:71       ddp 1000.12        kind macvlan
     # eth0:72: half-made, without an address
+    # eth0:73: 10.0.0.1 is the address of eth0:1
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
         def expired(self) -> bool: ...
         @property
         def whole(self) -> bool: ...
+
+    Words = list[str] | str | None
 
 
 LABEL = "label"
@@ -94,9 +97,31 @@ def words(alias: Alias, registry: Registry, *, mac: bool = False) -> list[str] |
 
 def lines(aliases: Iterable[Alias], registry: Registry, *, mac: bool = False) -> list[str]:
     """Aligned lines of the file grammar for those of *aliases* that are ours, in their order."""
-    ours = (alias for alias in aliases if alias.ours)
-    said = ((alias, words(alias, registry, mac=mac)) for alias in ours)
+    ours = [alias for alias in aliases if alias.ours]
+    said = (
+        (alias, reason or words(alias, registry, mac=mac))
+        for alias, reason in zip(ours, repeated(ours, registry), strict=True)
+    )
     return aligned([run.row(registry) for run in runs(said)])
+
+
+def repeated(aliases: Sequence[Alias], registry: Registry) -> list[str]:
+    """For each of *aliases* why it cannot be declared beside those before it, or nothing: a label
+    and devices may have the same address in the kernel, or the same name."""
+    owners: dict[tuple[int, bytes], Alias] = {}
+    known: set[AliasName] = set()
+    found = [""] * len(aliases)
+    for place, alias in enumerate(aliases):
+        if not alias.family or alias.expired:
+            continue
+        owner = owners.setdefault((alias.family, alias.address), alias)
+        if alias.name in known:
+            found[place] = "another alias has this name"
+        elif owner is not alias:
+            text = registry.get(alias.family).format(alias.address)
+            found[place] = f"{text} is the address of {owner.name}"
+        known.add(alias.name)
+    return found
 
 
 def foreign(aliases: Iterable[Alias], registry: Registry) -> list[str]:
@@ -147,17 +172,18 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 class Run:
-    """The aliases of one line: slots and addresses count up from ``first``, or down."""
+    """The aliases of one line: slots and addresses count up from ``first``, or down. ``words`` is a
+    text for an alias that cannot be declared: the reason."""
 
     __slots__ = ("first", "last", "step", "words")
 
-    def __init__(self, alias: Entry, words: list[str] | None) -> None:
+    def __init__(self, alias: Entry, words: Words) -> None:
         self.first = alias
         self.last = alias
         self.step = 0
         self.words = words
 
-    def take(self, alias: Entry, words: list[str] | None) -> bool:
+    def take(self, alias: Entry, words: Words) -> bool:
         """Whether *alias* continues the run; it is then added."""
         step = _step(self.last, alias)
         if not step or self.step not in (0, step) or words != self.words:
@@ -169,6 +195,8 @@ class Run:
     def row(self, registry: Registry) -> tuple[str, ...]:
         """The row for aligned(): name, address and words, or a comment."""
         low, high = (self.last, self.first) if self.step < 0 else (self.first, self.last)
+        if isinstance(self.words, str):
+            return (f"# {low.name}: {self.words}",)
         if self.words is None:
             state = "expired, " if low.expired else "" if low.whole else "half-made, "
             return (f"# {low.name}: {state}without an address",)
@@ -176,11 +204,11 @@ class Run:
         return name, _address(low, high, registry), " ".join(self.words)
 
 
-def runs(said: Iterable[tuple[Entry, list[str] | None]]) -> Iterator[Run]:
+def runs(said: Iterable[tuple[Entry, Words]]) -> Iterator[Run]:
     """The runs of aliases, each of which comes with its words. Two without words are no run."""
     run = None
     for alias, words in said:
-        if run is None or words is None or not run.take(alias, words):
+        if run is None or not isinstance(words, list) or not run.take(alias, words):
             if run is not None:
                 yield run
             run = Run(alias, words)

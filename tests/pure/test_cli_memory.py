@@ -182,6 +182,19 @@ def test_kinds_are_assumed_where_the_kernel_cannot_be_asked(
     assert "10.9.0.1/32" in out
 
 
+def test_what_is_saved_can_be_read(run: Command, tmp_path: Path) -> None:
+    """Although an address is there twice: the status says that the file lacks an alias."""
+    run.split("eth0:12 10.77.0.1 kind label")
+    run.split("-q eth0:14 10.77.0.1 kind macvlan")
+    out, err = run.run(["save"], KERNEL)
+    reason = "10.77.0.1 is the address of eth0:12"
+    assert out == f"eth0:12  10.77.0.1/32  kind label\n# eth0:14: {reason}\n"
+    assert err == f"netalias: eth0:14: a file cannot declare it: {reason}\n"
+    path = tmp_path / "saved"
+    path.write_text(out)
+    assert run("check", str(path), status=errors.STATUS_DRIFT).startswith("- eth0:14 ")
+
+
 def test_force(run: Command) -> None:
     """S45: --force, before or behind."""
     run.split("--force eth2:0 1.2.3.4")

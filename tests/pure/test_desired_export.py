@@ -193,6 +193,20 @@ def test_without_address(stage: Stage) -> None:
     assert export.words(alias, stage.engine.registry) is None
 
 
+def test_an_address_on_two_devices(stage: Stage) -> None:
+    """The kernel has it twice, a file cannot: the second alias is a comment, and no run goes on."""
+    stage("eth0:12 10.77.0.1 kind label", "eth0:13 10.77.0.2 kind label")
+    stage("eth0:14 10.77.0.1 kind macvlan", "eth0:15 10.77.0.2 kind macvlan")
+    ordered = sorted(stage.engine.show(), key=lambda alias: alias.name.slot)
+    lines = export.lines(ordered, stage.engine.registry)
+    assert lines == [
+        "eth0:12-13  10.77.0.1-2/32  kind label",
+        "# eth0:14: 10.77.0.1 is the address of eth0:12",
+        "# eth0:15: 10.77.0.2 is the address of eth0:13",
+    ]
+    assert stage.planned(lines) == []
+
+
 # Other families -----------------------------------------------------------------------------
 
 
