@@ -122,7 +122,7 @@ def _text(options: Options, meter: Meter) -> str:
         rows = traffic.ordered(meter.rows, "b")
         found = traffic.objects(rows, meter.registry, meter.seconds)
         return json.render(found, pretty=options.pretty)
-    rows = traffic.ordered(meter.rows, "b")
+    rows = traffic.ordered(traffic.folded(meter.rows), "b")
     return fitted(traffic.HEADINGS, _texts(rows, meter), 0)
 
 
@@ -201,7 +201,7 @@ class Live:
 
         columns, lines = screen.size()
         meter = self._meter
-        rows = traffic.ordered(meter.rows, self._order, reverse=self._reverse)
+        rows = traffic.ordered(traffic.folded(meter.rows), self._order, reverse=self._reverse)
         head = self._head(columns, lines)
         room = lines - FRAME - len(head)
         if len(rows) > room:

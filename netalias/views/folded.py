@@ -1,4 +1,4 @@
-"""Shards as rows of a table: one row for a run of slots and addresses that are alike."""
+"""Shards as rows of a table or a tree: one row for a run of slots and addresses that are alike."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def folded(
 ) -> list[tuple[str, ...]]:
     """The rows of *aliases*, as views.rows() gives them, with those of a run of shards in one."""
     found: list[tuple[str, ...]] = []
-    for first, last in _runs(aliases):
+    for first, last in runs(aliases):
         (row,) = rows([first], registry, columns)
         if first is not last:
-            texts = _texts(first, last, registry)
+            said = texts(first, last, registry)
             row = tuple(
-                texts.get(heading, text) for (heading, _), text in zip(columns, row, strict=True)
+                said.get(heading, text) for (heading, _), text in zip(columns, row, strict=True)
             )
         found.append(row)
     return found
 
 
-def _texts(first: Alias, last: Alias, registry: Registry) -> dict[str, str]:
+def texts(first: Alias, last: Alias, registry: Registry) -> dict[str, str]:
     """What the row of a run says, by heading, where it is not what that of its first alias says."""
     assert first.hidden is not None
     assert last.hidden is not None
@@ -45,7 +45,7 @@ def _texts(first: Alias, last: Alias, registry: Registry) -> dict[str, str]:
     }
 
 
-def _runs(aliases: Iterable[Alias]) -> Iterator[tuple[Alias, Alias]]:
+def runs(aliases: Iterable[Alias]) -> Iterator[tuple[Alias, Alias]]:
     """The first and the last alias of each run; any other kind is a run by itself."""
     first = last = None
     for alias in aliases:
@@ -60,7 +60,7 @@ def _runs(aliases: Iterable[Alias]) -> Iterator[tuple[Alias, Alias]]:
 
 
 def _continues(last: Alias, alias: Alias) -> bool:
-    """Whether a shard follows another one, and no column but those of _texts() differs."""
+    """Whether a shard follows another one, and no column but those of texts() differs."""
     if alias.hidden is None or last.hidden is None or alias.main is not last.main:
         return False
     if alias.name.slot != last.name.slot + 1 or alias.prefixlen != last.prefixlen:

@@ -38,9 +38,10 @@ class Reading:
 
 class Row:
     """The traffic of one alias: counters by name, and their growth in a second; both are None for a
-    label, which has no counters, and ``rates`` after the first reading."""
+    label, which has no counters, and ``rates`` after the first reading. ``last`` is another alias
+    if it stands for a run of shards (folded())."""
 
-    __slots__ = ("alias", "place", "rates", "totals")
+    __slots__ = ("alias", "last", "place", "rates", "totals")
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class Row:
         rates: dict[str, float] | None,
     ) -> None:
         self.place = place
-        self.alias = alias
+        self.alias = self.last = alias
         self.totals = totals
         self.rates = rates
 
@@ -85,6 +86,21 @@ def rows(before: Reading | None, now: Reading) -> list[Row]:
     return [_row(place, alias, before, now) for place, alias in enumerate(now.aliases)]
 
 
+def folded(found: Sequence[Row]) -> list[Row]:
+    """The rows of *found*, all in chain order, with those of a run of shards in one."""
+    if not any(row.alias.hidden for row in found):
+        return [*found]
+    from netalias.views.folded import runs
+
+    by_alias = {id(row.alias): row for row in found}
+    shown = []
+    for first, last in runs(row.alias for row in found):
+        row = by_alias[id(first)]
+        row.last = last
+        shown.append(row)
+    return shown
+
+
 def _row(place: int, alias: Alias, before: Reading | None, now: Reading) -> Row:
     device = alias.device
     if device is None or device.stats is None:
@@ -112,9 +128,15 @@ def ordered(found: Iterable[Row], order: str, *, reverse: bool = False) -> list[
 
 def texts(row: Row, registry: Registry) -> tuple[str, ...]:
     """The texts of a row under HEADINGS; "-" where there is no number."""
+    name, where = str(row.alias.name), address(row.alias, registry)
+    if row.last is not row.alias:
+        from netalias.views.folded import texts as run_of
+
+        said = run_of(row.alias, row.last, registry)
+        name, where = said["ALIAS"], said["ADDRESS"]
     return (
-        str(row.alias.name),
-        address(row.alias, registry),
+        name,
+        where,
         *(_text(row.rates if rate else row.totals, counter) for _, rate, counter in COLUMNS),
     )
 

@@ -48,12 +48,26 @@ def _block(
     block: Sequence[Alias], registry: Registry, unicode: bool, more: Sequence[str] = ()
 ) -> Iterator[str]:
     middle, last = MARKS[unicode]
-    texts = [
-        f"{_named(alias)} {address(alias, registry)} {alias.kind} {state(alias)}" for alias in block
-    ]
-    texts += more
+    texts = [*_lines(block, registry), *more]
     for place, text in enumerate(texts, 1):
         yield f"{last if place == len(texts) else middle}{text}\n"
+
+
+def _lines(block: Sequence[Alias], registry: Registry) -> Iterator[str]:
+    """One line for each alias, and for a run of shards."""
+    if not any(alias.hidden for alias in block):
+        for alias in block:
+            yield f"{_named(alias)} {address(alias, registry)} {alias.kind} {state(alias)}"
+        return
+    from netalias.views.folded import runs
+    from netalias.views.folded import texts as run_of
+
+    for first, last in runs(block):
+        name, where = _named(first), address(first, registry)
+        if first is not last:
+            said = run_of(first, last, registry)
+            name, where = said["ALIAS"], said["ADDRESS"]
+        yield f"{name} {where} {first.kind} {state(first)}"
 
 
 def _named(alias: Alias) -> str:

@@ -20,7 +20,7 @@ from netalias.model.commands import command
 from netalias.model.renames import SetGroup
 from netalias.model.steps import AddAddress, CreateLink, DelAddress, DelLink, SetLink, Step
 from netalias.plan.compare import compare
-from netalias.views import COLUMNS
+from netalias.views import COLUMNS, tree
 from netalias.views import state as state_of
 from netalias.views.changes import fields
 from netalias.views.folded import folded
@@ -548,6 +548,17 @@ def test_rows_are_folded(stage: Declared) -> None:
         ("eth0:14-199", "eth0_s0", "shard", "10.10.10.0-10.10.10.185/32", "up"),
         ("eth0:200-399", "eth0_s1", "shard", "10.10.10.186-10.10.11.129/32", "down"),
         ("eth0:400-500", "eth0_s2", "shard", "10.10.11.130-10.10.11.230/32", "up"),
+    ]
+
+
+def test_a_tree_is_folded(stage: Declared) -> None:
+    """A run is one branch, beside the aliases of other kinds."""
+    stage.reconcile("eth0:0-399 10.10.0.0+ kind shard\neth0:600 10.0.0.1 kind label\n")
+    observed = stage.engine.observe()
+    drawn = tree.render(observed.aliases, observed.snapshot, observed.registry, unicode=False)
+    assert [line[:-1] for line in drawn if line[0] in "|`"] == [
+        "|- eth0:600 10.0.0.1/32 label up",
+        "`- eth0:0-399 10.10.0.0-10.10.1.143/32 shard up",
     ]
 
 

@@ -204,6 +204,21 @@ def test_one_interval_as_text(
     assert "\x1b" not in "".join(out)
 
 
+def test_a_run_of_shards_is_one_row(
+    memory: Memory, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As show has it; an array has them all, and so has the count of the screen."""
+    memory.add_device("eth1", up=True)
+    assert run(memory, "eth1:10-409 10.9.0.0/32+ kind shard") == 0
+    capsys.readouterr()
+    assert run(memory, "top --once") == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [row[0] for row in rows] == ["eth0:0", "eth0:1", "eth0:2", "eth1:10-409"]
+    assert rows[3][1:] == ["10.9.0.0-10.9.1.143/32", *["-"] * 6]
+    assert run(memory, "-j top --once") == 0
+    assert len(json.loads(capsys.readouterr().out)) == 403
+
+
 def test_intervals_in_a_pipe(
     memory: Memory, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
