@@ -7,6 +7,8 @@ the device.
 
 from __future__ import annotations
 
+from functools import partial
+
 from netalias import errors
 from netalias.engine import execute
 from netalias.model import (
@@ -33,9 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from netalias.engine import Engine
-    from netalias.model import Alias, Device
+    from netalias.model import Alias, Device, Snapshot
     from netalias.model.steps import Step
     from netalias.observed import Observed
+
+    Network = tuple[int, bytes]
 
 ALL = "all"
 
@@ -75,7 +79,8 @@ def _adopt(engine: Engine, observed: Observed, names: Sequence[AliasName], done:
     first = _left(engine.observe(), names)[:1]  # whether the kernel keeps marks shows in one
     for part in (first, names):
         observed = engine.observe()
-        _carry_out(engine, observed, _left(observed, part), _replace, done)
+        replace = partial(_replace, Keepers(observed.snapshot))
+        _carry_out(engine, observed, _left(observed, part), replace, done)
         if _left(engine.observe(), part):
             raise errors.StateError(
                 f"{part[0]}: this kernel keeps no mark of addresses", "Linux 5.18 does"
@@ -186,12 +191,12 @@ def _carry_out(
     engine: Engine,
     observed: Observed,
     names: Sequence[AliasName],
-    plan: Callable[[Alias, Observed], Plan],
+    plan: Callable[[Alias], Plan],
     done: Adopted,
 ) -> None:
     """Carry out *plan* for each of *names*, and add the steps to *done*. Raises KernelError."""
     found = [alias for name in names if (alias := observed.find(name)) is not None]
-    items = [Difference(CHANGED, alias.name, plan(alias, observed)) for alias in found]
+    items = [Difference(CHANGED, alias.name, plan(alias)) for alias in found]
     arrange(items, observed.snapshot)
     execute(engine, observed, items, ordered=True, silent=True)
     for item in items:
@@ -200,7 +205,7 @@ def _carry_out(
     done.steps += sorted(steps_of(items), key=lambda step: step.phase)
 
 
-def _mark(alias: Alias, observed: Observed) -> Plan:
+def _mark(alias: Alias) -> Plan:
     """The plan that marks the address in place."""
     main, entry = alias.main, alias.entry
     assert main is not None
@@ -212,21 +217,21 @@ def _mark(alias: Alias, observed: Observed) -> Plan:
     return plan
 
 
-def _replace(alias: Alias, observed: Observed) -> Plan:
+def _replace(keepers: Keepers, alias: Alias) -> Plan:
     """The plan that replaces the address by a marked one."""
     main, entry = alias.main, alias.entry
     assert main is not None
     assert entry is not None
     plan = Plan(alias)
-    plan.steps = replacement(main, entry, entry.copy(protocol=PROTOCOL), observed)
+    plan.steps = replacement(main, entry, entry.copy(protocol=PROTOCOL), keepers)
     return plan
 
 
-def replacement(main: Device, entry: Address, new: Address, observed: Observed) -> list[Step]:
+def replacement(main: Device, entry: Address, new: Address, keepers: Keepers) -> list[Step]:
     """The steps that replace the IPv4 address *entry* of *main* by *new*, with the same address,
     and keep it on the device meanwhile."""
     place = main.name, main.index
-    keeper = _keeper(entry, observed.snapshot.on(main.index))
+    keeper = keepers.of(entry)
     return [
         AddAddress(*place, keeper, REMOVE),
         DelAddress(*place, entry, REMOVE),
@@ -235,18 +240,34 @@ def replacement(main: Device, entry: Address, new: Address, observed: Observed) 
     ]
 
 
-def _keeper(entry: Address, entries: Sequence[Address]) -> Address:
-    """The same address with a prefix length that no address of its network has: alone there, it
-    is nobody's secondary. It brings no route."""
-    taken = {network_of(other) for other in entries if other.family == AF_INET}
-    flags = IFA_F_PERMANENT | IFA_F_NOPREFIXROUTE
-    for length in range(32, 0, -1):
-        found = Address(
-            entry.index, AF_INET, entry.local, length, flags, entry.scope, protocol=PROTOCOL
-        )
-        if network_of(found) not in taken:
-            break
-    return found
+class Keepers:
+    """Addresses that keep others on their main devices, which stand as in *snapshot*, while these
+    are replaced."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._networks: dict[int, set[Network]] = {}
+
+    def of(self, entry: Address) -> Address:
+        """The same address with a prefix length that no address of its network has, nor another
+        keeper: alone there, it is nobody's secondary. It brings no route."""
+        taken = self._taken(entry.index)
+        flags = IFA_F_PERMANENT | IFA_F_NOPREFIXROUTE
+        for length in range(32, 0, -1):
+            found = Address(
+                entry.index, AF_INET, entry.local, length, flags, entry.scope, protocol=PROTOCOL
+            )
+            if network_of(found) not in taken:
+                break
+        taken.add(network_of(found))
+        return found
+
+    def _taken(self, index: int) -> set[Network]:
+        if index not in self._networks:
+            entries = self._snapshot.on(index)
+            networks = {network_of(one) for one in entries if one.family == AF_INET}
+            self._networks[index] = networks
+        return self._networks[index]
 
 
 def settle(engine: Engine, done: Adopted) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.engine import execute
-from netalias.engine.adopt import Adopted, replacement, settle
+from netalias.engine.adopt import Adopted, Keepers, replacement, settle
 from netalias.model import AF_INET, PROTOCOL, Snapshot, names
 from netalias.model.steps import REMOVE, DelAddress
 from netalias.observed.planned import Planned
@@ -49,10 +49,14 @@ def adopt_as(engine: Engine, wishes: Sequence[Wish]) -> Adopted:
             raise errors.AlreadyExists(f"{wish.name}: an alias has that name already")
     going = {id(entry) for _, entry in found}
     planned = Planned(engine.recognise(_without(observed.snapshot, going)), ordered=True)
+    keepers = Keepers(observed.snapshot)
     items = []
     for wish, entry in found:
-        make = _renamed if entry.family == AF_INET else _made_again
-        items.append(Difference(CHANGED, wish.name, make(wish, entry, observed, planned)))
+        if entry.family == AF_INET:
+            made = _renamed(wish, entry, observed, keepers)
+        else:
+            made = _made_again(wish, entry, observed, planned)
+        items.append(Difference(CHANGED, wish.name, made))
     arrange(items, observed.snapshot)
     execute(engine, observed, items, ordered=True, silent=True)
     if engine.setup.changed is not None:
@@ -79,13 +83,13 @@ def _record(engine: Engine, items: Sequence[Difference]) -> None:
     record_adopted(engine.setup, labels, engine.registry)
 
 
-def _renamed(wish: Wish, entry: Address, observed: Observed, planned: Planned) -> Plan:
+def _renamed(wish: Wish, entry: Address, observed: Observed, keepers: Keepers) -> Plan:
     """The plan that gives an address of IPv4 the label of *wish*, and our mark."""
     main = observed.main(wish.name)
     result = Plan()
     new = entry.copy(protocol=PROTOCOL)
     new.label = names.label(wish.name)
-    result.steps = replacement(main, entry, new, observed)
+    result.steps = replacement(main, entry, new, keepers)
     return result
 
 

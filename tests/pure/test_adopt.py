@@ -82,6 +82,22 @@ def test_adoption(stage: Declared, words: str, names: list[str]) -> None:
     assert adopt(stage.engine, words.split()).steps == []
 
 
+@pytest.mark.parametrize("promote", [0, 1])
+def test_neighbouring_hosts(stage: Declared, promote: int) -> None:
+    """What keeps one host meanwhile is no secondary address of what keeps its neighbour."""
+    kernel = stage.kernel
+    assert isinstance(kernel, Witness)
+    promoting(stage, "eth0", promote)
+    for last in range(2, 10):
+        kernel.add_address("eth0", f"10.4.0.{last}/32", label=f"eth0:{100 + last}")
+    before = entries(stage)
+    kernel.kept = {entry[1] for entry in before}  # type: ignore[misc]
+    adopt(stage.engine, ["eth0:100-110"])
+    assert ours(stage) == [f"eth0:{100 + last}" for last in range(2, 10)]
+    assert entries(stage) == before
+    assert kernel.away == set()
+
+
 def test_what_is_adopted_is_in_sync(stage: Declared) -> None:
     """With the sysctls that it needs: a reconciliation has nothing to do."""
     stage.kernel.remove_address("eth0", "10.7.0.9/24")
