@@ -195,6 +195,7 @@ class IpBatch(Peer):
         " it compares nothing: its file has the changes only"
     )
     operations = CHANGES
+    patience = 20.0
 
     def version(self) -> str:
         return captured([IP, "-V"]).split("iproute2-")[-1].split(",")[0]
