@@ -387,7 +387,7 @@ def _independent(waiting: Sequence[tuple[int, Wish]], observed: Observed) -> int
         name = _name(wish, observed)
         if name in names:  # the same alias, by another name of its main device
             return count
-        if moved:
+        if moved is not None:
             if _moved(wish, observed) != moved:
                 return count
         elif _affects_others(wish, observed):
@@ -414,20 +414,21 @@ def _affects_others(wish: Wish, observed: Observed) -> bool:
     return brings and (not (stays or same) or bool(wish.peer) or wish.up is False)
 
 
-def _moved(wish: Wish, observed: Observed) -> tuple[str, str, str]:
+def _moved(wish: Wish, observed: Observed) -> tuple[str, str, str] | None:
     """Main device, old and new kind of an alias that becomes a label, or is one and gets a device,
-    with the address that it has; empty texts for any other command.
+    with the address that it has; None for any other command.
 
     Such moves of one main device are planned together: labels take the place of no device, and no
     address is free before it is taken.
     """
-    alias, nothing = observed.find(_name(wish, observed)), ("", "", "")
+    alias = observed.find(_name(wish, observed))
     if alias is None or alias.entry is None or not _replaces(wish, alias):
-        return nothing
+        return None
     stays = not wish.address and wish.prefixlen is None
-    same = wish.address == alias.entry.local and wish.prefixlen == alias.asked
+    length = 8 * len(wish.address) if wish.prefixlen is None else wish.prefixlen
+    same = wish.address == alias.entry.local and length == alias.asked
     if "label" not in (wish.kind, alias.kind) or not (stays or same):
-        return nothing
+        return None
     return alias.name.main, alias.kind, wish.kind
 
 

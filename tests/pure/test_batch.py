@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netalias import desired, errors
@@ -317,6 +317,16 @@ def one_by_one(memory: Memory, lines: Sequence[str], *, force: bool) -> list[int
 
 
 @settings(max_examples=300)
+@example(
+    lines=[
+        "eth0:0 10.0.0.1",
+        "eth0:1 10.0.0.1/24",
+        "eth0:0 10.0.0.1/24",
+        "eth0:2 up",
+        "eth0:1 10.0.0.1 kind label",
+    ],
+    force=False,
+)
 @given(lines=st.lists(commands(), max_size=12), force=st.booleans())
 def test_as_one_command_after_the_other(lines: list[str], force: bool) -> None:
     """The same errors at the same lines, and the same kernel at the end."""
