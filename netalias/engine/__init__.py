@@ -151,6 +151,7 @@ class Engine:
         self._saved: SavedSysctls | None = None
         self._macs: Macs | None = None
         self._former: FormerDevices | None = None
+        self._seen: bool | None = None
 
     def __enter__(self) -> Engine:
         return self
@@ -298,11 +299,17 @@ class Engine:
         )  # fmt: skip
 
     def able(self, kind: str) -> bool:
-        """Whether the kernel supports *kind*; assumed without CAP_NET_ADMIN, which asking needs."""
+        """Whether the kernel supports *kind*. Asking needs CAP_NET_ADMIN. Without it the answer is
+        yes, but for ipvlan, which auto prefers: whether there is one."""
         try:
             return self.kernel.able(kind)
         except errors.NotPermitted:
-            return True
+            if kind != "ipvlan":
+                return True
+        if self._seen is None:
+            devices = self.kernel.snapshot().devices.values()
+            self._seen = any(device.kind == kind for device in devices)
+        return self._seen
 
     def outlets(self) -> Outlets:
         """The answers of the kernel about gateways, asked for once each."""

@@ -7,8 +7,6 @@ the device.
 
 from __future__ import annotations
 
-from functools import partial
-
 from netalias import errors
 from netalias.engine import execute
 from netalias.model import (
@@ -79,8 +77,8 @@ def _adopt(engine: Engine, observed: Observed, names: Sequence[AliasName], done:
     first = _left(engine.observe(), names)[:1]  # whether the kernel keeps marks shows in one
     for part in (first, names):
         observed = engine.observe()
-        replace = partial(_replace, Keepers(observed.snapshot))
-        _carry_out(engine, observed, _left(observed, part), replace, done)
+        keepers = Keepers(observed.snapshot)
+        _carry_out(engine, observed, _left(observed, part), keepers.replaced, done)
         if _left(engine.observe(), part):
             raise errors.StateError(
                 f"{part[0]}: this kernel keeps no mark of addresses", "Linux 5.18 does"
@@ -217,16 +215,6 @@ def _mark(alias: Alias) -> Plan:
     return plan
 
 
-def _replace(keepers: Keepers, alias: Alias) -> Plan:
-    """The plan that replaces the address by a marked one."""
-    main, entry = alias.main, alias.entry
-    assert main is not None
-    assert entry is not None
-    plan = Plan(alias)
-    plan.steps = replacement(main, entry, entry.copy(protocol=PROTOCOL), keepers)
-    return plan
-
-
 def replacement(main: Device, entry: Address, new: Address, keepers: Keepers) -> list[Step]:
     """The steps that replace the IPv4 address *entry* of *main* by *new*, with the same address,
     and keep it on the device meanwhile."""
@@ -247,6 +235,15 @@ class Keepers:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._networks: dict[int, set[Network]] = {}
+
+    def replaced(self, alias: Alias) -> Plan:
+        """The plan that replaces the address of a label by a marked one."""
+        main, entry = alias.main, alias.entry
+        assert main is not None
+        assert entry is not None
+        plan = Plan(alias)
+        plan.steps = replacement(main, entry, entry.copy(protocol=PROTOCOL), self)
+        return plan
 
     def of(self, entry: Address) -> Address:
         """The same address with a prefix length that no address of its network has, nor another

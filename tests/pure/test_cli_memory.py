@@ -169,7 +169,7 @@ def test_permission(run: Command) -> None:
         assert run.split(text)
 
 
-@pytest.mark.parametrize("kind", ["shard", "dummy", "ipvlan", "macvlan"])
+@pytest.mark.parametrize("kind", ["shard", "dummy", "macvlan"])
 def test_kinds_are_assumed_where_the_kernel_cannot_be_asked(
     run: Command, tmp_path: Path, kind: str
 ) -> None:
@@ -180,6 +180,13 @@ def test_kinds_are_assumed_where_the_kernel_cannot_be_asked(
     assert run("check", str(path), status=errors.STATUS_DRIFT).count(f"/32 {kind}\n") == 3
     out, _ = run.run(["--dry-run", "eth0:1", "10.9.0.1", "kind", kind], 0)
     assert "10.9.0.1/32" in out
+
+
+def test_auto_does_not_assume_ipvlan(run: Command) -> None:
+    """Who may not ask the kernel is told of a macvlan, unless there is an ipvlan."""
+    run.memory.privileged = False
+    out, _ = run.run(["--dry-run", "eth0:1", "10.9.0.1"], 0)
+    assert "type macvlan" in out
 
 
 def test_what_is_saved_can_be_read(run: Command, tmp_path: Path) -> None:

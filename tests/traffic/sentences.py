@@ -33,12 +33,12 @@ def expected(kind: str, place: Place, arp_ignore: int) -> list[str]:
 
 def _of_shard(place: Place, arp_ignore: int) -> list[str]:
     """A shard is refused unless its main device answers ARP for it, and for IPv6."""
-    if arp_ignore:
-        why = f"{HERE} has to answer ARP for it, and its arp_ignore is {arp_ignore}"
-        return [f"kind shard cannot serve: {why}"]
     if place.family == "IPv6":
         why = f"nobody would answer for {place.alias} (kind label or macvlan)"
         return [f"a shard is an IPv4 address: {why}"]
+    if arp_ignore:
+        why = f"{HERE} has to answer ARP for it, and its arp_ignore is {arp_ignore}"
+        return [f"kind shard cannot serve: {why}"]
     if place.network == "new":
         route = f"10.9.9.0/24 dev {HERE} src {place.alias}"
         return [f"{ROUTE} 10.9.9.0/24: a shard brings none (ip route add {route})"]
