@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
 HEAD = MAGIC_NUMBER + bytes(4)
-"""What a compiled file begins with that goes by the time and the size of its source."""
+"""Beginning of a compiled file that goes by the time and the size of its source."""
 END = f".{sys.implementation.cache_tag}.pyc"
 MOST = 1 << 20
 """Bytes of a compiled file that are read; Python reads a larger one."""

@@ -23,7 +23,7 @@ def no_address(word: str, observed: Observed) -> errors.BadAddress:
 
 
 def of_device(word: str, options: Options) -> str:
-    """What to say of a primary name, eth0_0, in place of eth0:0; empty if *word* is none."""
+    """The advice on a primary name, eth0_0, in place of eth0:0; empty if *word* is none."""
     try:
         with options.engine() as engine:
             aliases = engine.observe().aliases

@@ -1,4 +1,4 @@
-"""What somebody may have meant by a word that an alias does not take. Loaded for errors only."""
+"""Advice on words that an alias does not take. Loaded for errors only."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OF_DEVICE = ("allmulti", "arp", "dynamic", "multicast", "promisc", "txqueuelen")
 
 
 def meant(name: AliasName, word: str) -> str:
-    """What to say in place of *word* in a command for *name*; empty where that is not known."""
+    """The words to say in place of *word* in a command for *name*; empty where none are known."""
     plain = word.removeprefix("-")
     if plain in OF_DEVICE:
         value = "off" if word != plain else "N" if word == "txqueuelen" else "on"
@@ -44,7 +44,7 @@ def meant(name: AliasName, word: str) -> str:
 
 
 def second(text: str) -> str:
-    """What to do about a second address in the words of an alias."""
+    """The advice on a second address in the words of an alias."""
     from netalias.families.inet import netmask
 
     try:

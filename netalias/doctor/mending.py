@@ -39,7 +39,7 @@ def mended(rule: Rule, device: str, wanted: str, more: int = 0) -> str:
 
 
 def by_hand(rule: Rule, wanted: str) -> str:
-    """What to do about a rule for which there is no command."""
+    """The advice on a rule for which there is no command."""
     if rule.chain[1] == FIREWALLD:
         return f"by hand: add {_plus(wanted)} to the zones of firewalld that this rule is made of"
     if rule.xtables:

@@ -8,7 +8,8 @@ and never a neighbour solicitation.
 from __future__ import annotations
 
 from netalias import errors
-from netalias.kinds import Goal, Kind
+from netalias.kinds import PREFIX, Goal, Kind
+from netalias.kinds.label import check
 from netalias.model import AF_INET, AF_INET6, Alias, prefix
 from netalias.model.local_routes import AddLocal, DelLocal, LocalRoute
 from netalias.model.steps import REMOVE
@@ -33,17 +34,7 @@ class Prefix(Kind):
             raise errors.KindError(
                 f"{goal.name}: the kernel has no routes of type {family.name}", "kind macvlan"
             )
-        if not goal.up:
-            raise errors.KindError(
-                f"{goal.name}: a prefix cannot be down", f"netalias {goal.name}- deletes it"
-            )
-        if goal.lenient:
-            goal.mtu = 0
-        if goal.mtu or goal.mac:
-            raise errors.KindError(
-                f"{goal.name}: a prefix has no MTU or MAC of its own",
-                "hw and mtu need kind macvlan",
-            )
+        check(goal, PREFIX)
         if goal.prefixlen == family.bits:
             raise errors.KindError(
                 f"{goal.name}: {family.format(goal.address)}/{goal.prefixlen} is one address, and"

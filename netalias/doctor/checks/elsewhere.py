@@ -74,7 +74,7 @@ def stanza(facts: Facts) -> Iterator[Finding]:
 
 
 def _what(stanzas: list[Stanza]) -> str:
-    """What is to be taken out of one file, and where it begins."""
+    """The stanzas and commands to be taken out of one file, and the line where they begin."""
     format, place = stanzas[0].format, stanzas[0].place
     if format == KEEPALIVED:
         return f"the lines of keepalived, the first at {place}, or those of netalias"

@@ -53,7 +53,7 @@ def unserved(facts: Facts) -> Iterator[Finding]:
 
 
 def snooped(facts: Facts) -> Iterator[Finding]:
-    """What stands between the addresses of an IPv6 prefix and programs and neighbours."""
+    """An IPv6 prefix: programs need an option to bind to it, and a switch may hide it."""
     for alias in _prefixes(facts):
         if alias.family == AF_INET6 and alias.up:
             why = "no device has these addresses"
