@@ -60,7 +60,7 @@ STATUS_UNVERIFIED = 5
 """``reconcile`` applied its changes, and the kernel then does not hold what was declared."""
 STATUS_CONFLICT = 6
 SIGNALLED = 128
-"""What shells add to the number of the signal that ended a command."""
+"""The sum that shells add to the number of the signal that ended a command."""
 STATUS_INTERRUPTED = 130
 """That of SIGINT."""
 STATUS_BUG = 70

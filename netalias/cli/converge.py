@@ -340,7 +340,7 @@ def _tell(texts: Sequence[str], what: str = "error", prefix: str = "") -> None:
 
 
 def _refusal(item: Difference) -> str:
-    """Why a difference was refused, or would be, with its place."""
+    """The reason why a difference was refused, or would be, with its place."""
     assert item.error is not None
     return f"{item.place}: {item.error.line()}" if item.place else item.error.line()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "ifconfig"
 FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
-"""Where ifconfig(8) may be if PATH does not have it."""
+"""Places of ifconfig(8) if PATH does not have it."""
 MISSING = 127
 """The exit status of a shell for a program that is missing."""
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def limit_of(options: Options) -> int:
-    """How many aliases --metrics-aliases names, 0 without it. Raises UsageError."""
+    """The number that follows --metrics-aliases, 0 without it. Raises UsageError."""
     if options.metrics_aliases and not options.metrics:
         raise errors.UsageError("--metrics-aliases needs --metrics FILE")
     return number("--metrics-aliases", options.metrics_aliases, 0, 1)

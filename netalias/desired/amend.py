@@ -50,7 +50,7 @@ the defaults."""
 
 
 class Present:
-    """What is there before the command: ``main`` gives the device that a name of a main device
+    """The state before the command: ``main`` gives the device that a name of a main device
     stands for, ``alias`` an Entry of the alias with the words to make it again, None without one,
     ``mtu`` the MTU of an alias that is made without the word, 0 where it is not known."""
 

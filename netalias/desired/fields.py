@@ -1,4 +1,4 @@
-"""What a file declares, as the fields of JSON objects: those of ``save -j``, and words that only a
+"""The declarations of a file as fields of JSON objects: those of ``save -j``, and words that only a
 file has. Words that were not given are left out."""
 
 from __future__ import annotations

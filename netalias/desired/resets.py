@@ -1,4 +1,4 @@
-"""What a command brings back to what is usual in an alias, without naming it. Pure.
+"""The words of an alias that a command brings back to their defaults without naming them. Pure.
 
 It tells of words by their subject, the word that stands for all that exclude each other, and goes
 by what the plan makes of the alias in the kernel (plan._goal, plan.replacing).
@@ -55,8 +55,8 @@ def resets(wish: Wish, declared: Entry | None, there: Entry | None) -> set[str]:
 
 
 def _changed(wish: Wish, there: Entry) -> set[str]:
-    """What a new kind and a new length reset. Whether an IPv6 address is deprecated follows both,
-    unless the kernel shows that it was said."""
+    """The subjects that a new kind and a new length reset. Whether an IPv6 address is deprecated
+    follows both, unless the kernel shows that it was said."""
     found: set[str] = set()
     other_kind = wish.kind not in ("", AUTO) and ("kind", wish.kind) not in there.items
     other_length = wish.prefixlen is not None and str(wish.prefixlen) != there.length

@@ -325,7 +325,7 @@ def _names(file: str) -> str:
 
 
 def _output(words: Sequence[str], unseen: list[str]) -> str | None:
-    """What a program prints; None where it fails, which is noted."""
+    """The output of a program; None where it fails, which is noted."""
     try:
         done = run(words, stdin=DEVNULL, capture_output=True, check=False, timeout=SECONDS)
     except (OSError, SubprocessError) as error:

@@ -166,7 +166,7 @@ def outcome(folder: str, guard: Pending) -> str:
 
 
 def changed(folder: str, guard: Pending) -> str:
-    """What *guard* has changed, as a line of JSON; an empty list before it is done. Raises
+    """The changes that *guard* has made, as a line of JSON; an empty list before it is done. Raises
     StateError."""
     words = _read(f"{folder}/{REJECTED}")
     return (words.get("pid") == str(guard.pid) and words.get("changes")) or "[]"

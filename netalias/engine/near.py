@@ -46,7 +46,7 @@ WITH_LABELS = (*KINDS, *DEVICELESS)
 
 
 class NearObserved(Observed):
-    """What one alias depends on."""
+    """The part of Observed that one alias depends on."""
 
     partial = True
 

@@ -1,5 +1,5 @@
-"""What was asked for and cannot be had: a file that cannot be read, a format that nothing tells, a
-main device that nothing is on; and texts that stand in no file."""
+"""Requests that cannot be met: a file that cannot be read, a format that nothing tells, a main
+device that nothing is on; and texts that stand in no file."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 class _Nesting:
-    """How many functions, ``if`` and their like are open, and how many parentheses."""
+    """The numbers of open functions, ``if`` and their like, and of open parentheses."""
 
     __slots__ = ("parentheses", "words")
 

@@ -87,7 +87,7 @@ class _File:
         return self._values[name].text if name in self._values else ""
 
     def place(self, name: str = "") -> str:
-        """Where a variable stands, by default the file."""
+        """The place of a variable, by default the file."""
         found: Variable | None = self._values.get(name)
         return found.place if found else f"{self.path}:1"
 
@@ -238,7 +238,7 @@ class _Main:
         return device if ":" in device else f"{self.main}:"
 
     def _refusal(self, file: _File, device: str, address: str) -> str:
-        """Why ifup-aliases refuses an alias, or nothing; it knows it from then on."""
+        """The reason why ifup-aliases refuses an alias, or nothing; it knows it from then on."""
         from re import fullmatch
 
         main, colon, slot = device.partition(":")

@@ -33,7 +33,7 @@ VARIABLES = ("ifconfig_", "ifaliases_")
 BY_CLASS = "-"
 """A mask that is that of the class of the address."""
 SHELL = "$`&|<>()"
-"""What only a shell understands in a line, which is evaluated by one."""
+"""The characters that only a shell understands: a line with one is evaluated by a shell."""
 COMMENT = "#"
 COMMAND = "!"
 

@@ -141,7 +141,7 @@ class _Interface:
             self._other(reading, option, name, asleep)
 
     def _wrong(self, reading: Reading, index: int) -> str:
-        """Why ifupdown2 sets none of the addresses, if this one is wrong."""
+        """The reason why ifupdown2 sets none of the addresses, if this one is wrong."""
         option, _ = self.addresses[index]
         try:
             reading.assignment(option.value, self.value("netmask", index))

@@ -42,7 +42,7 @@ MASKS = {"inet": "netmask", "inet6": "prefixlen"}
 LENGTH = {"inet": "32", "inet6": "64"}
 """The lengths of addresses of ranges."""
 COMPONENTS = {"inet": (".", "[0-9]", 255), "inet6": (":", "[0-9a-fA-F]", 0xFFFF)}
-"""What stands between the components of an address, their digits, and the last number."""
+"""The separator between the components of an address, their digits, and the last number."""
 FAMILIES = ("inet", "inet6", "link", "ether")
 """Words with which a part of a list begins."""
 

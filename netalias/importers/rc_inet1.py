@@ -30,9 +30,9 @@ READ = (
 )  # fmt: skip
 """The names of variables that matter."""
 DYNAMIC = ("USE_DHCP", "USE_DHCP6", "USE_SLAAC")
-"""What gives a device an address, or would; IPADDR is not set then."""
+"""The variables that give a device an address, or would; IPADDR is not set then."""
 INTERFACES = 6
-"""How many devices there are where MAXNICS does not say it."""
+"""The number of devices where MAXNICS does not say it."""
 
 
 class RcInet1(Importer):

@@ -107,8 +107,8 @@ class Kernel:
         return Snapshot(found.values(), entries, whole.local_routes)
 
     def near(self, name: AliasName, group: int, local: bytes) -> tuple[Snapshot, bool] | None:
-        """What a change of one alias may depend on, and whether all devices are in it; None where
-        snapshot() is as quick, or has to be asked. Call it inside the namespace.
+        """The objects that a change of one alias may depend on, and whether all devices are among
+        them; None where snapshot() is as quick, or has to be asked. Call it inside the namespace.
 
         Where there are many devices: those that ``name.main``, *name*, its primary name and that of
         its hidden device stand for; another hidden device, if that one has no addresses; another
@@ -125,8 +125,8 @@ class Kernel:
         return None
 
     def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot:
-        """What part() reads, for a proof (proof.py): more devices, too, and without *addresses*
-        these may be missing."""
+        """The result of part() for a proof (proof.py): it may have more devices, and without
+        *addresses* these may be missing."""
         return self.part(names)
 
     def made(self, name: str) -> int:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Doubt = errors.NetaliasError | None
 
     class Readings(Protocol):
-        """What a proof asks of a Kernel."""
+        """The part of a Kernel that a proof calls."""
 
         def reread(self, names: Collection[str], *, addresses: bool) -> Snapshot: ...
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 PROMOTE = "promote_secondaries"
 ENTRIES = ("address", "fields")
-"""What the steps touch that change or remove an address that is there (Step.touches)."""
+"""The values of Step.touches for steps that change or remove an address that is there."""
 
 
 def changed(step: Step) -> errors.StateError:
@@ -271,7 +271,7 @@ _HOLDS: dict[str, Callable[[Proof, Any, Device], bool]] = {
     "fields": Proof._address_is_known,
     "proxy": Proof._proxy_is_ours,
 }
-"""What holds of a step beside its device, by what it touches."""
+"""The conditions of a step beside those of its device, by Step.touches."""
 
 
 def is_named(device: Device) -> bool:

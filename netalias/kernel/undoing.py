@@ -139,7 +139,7 @@ UNDOES: dict[str, Callable[[UndoProof, Any, Device, Step | None], bool]] = {
     "fields": UndoProof._is_as_left,
     "proxy": UndoProof._proxy_is_as_left,
 }
-"""What holds of an undoing step beside its device, by what it touches."""
+"""The conditions of an undoing step beside those of its device, by Step.touches."""
 
 
 def _has_slot(device: Device, wanted: Address) -> bool:

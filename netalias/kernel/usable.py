@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netalias.model.steps import Step
 
     class Readings(Protocol):
-        """What is asked of a Kernel."""
+        """The part of a Kernel that is called here."""
 
         def delivered(self, asked: set[tuple[int, bytes]]) -> set[tuple[int, bytes]] | None: ...
 

@@ -100,7 +100,7 @@ class Gateways(Value):
 
 
 class Routing:
-    """What a kernel tells about gateways: its implementation is loaded only by a question."""
+    """The questions about gateways to a kernel; the first one loads the implementation."""
 
     def read(self) -> Gateways:
         """The rules and routes with our mark. Raises KernelError."""

@@ -137,7 +137,7 @@ def primary(name: AliasName) -> str:
 
 
 def cut(name: AliasName) -> str:
-    """What SO_BINDTODEVICE and ioctls make of *name*: its first 15 bytes, empty where all of it
+    """The first 15 bytes of *name*, as SO_BINDTODEVICE and ioctls read it, empty where all of it
     fits. They name the main device, or another alias of it."""
     raw = str(name).encode("utf-8", "surrogateescape")
     return raw[:NAME_MAX].decode("utf-8", "surrogateescape") if len(raw) > NAME_MAX else ""

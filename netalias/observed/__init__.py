@@ -109,7 +109,7 @@ class Observed:
             self.by_name.setdefault(alias.name, []).append(alias)
 
     def outlets(self) -> Outlets:
-        """What the kernel has for the gateways of aliases, asked on first use."""
+        """The rules and routes for the gateways of aliases, asked on first use."""
         if self._found is None:
             from netalias.observed.outlets import Outlets
 

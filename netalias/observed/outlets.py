@@ -1,5 +1,5 @@
-"""What the kernel has for sockets that are bound to alias devices, asked only by a plan that needs
-it: a command without a gateway reads neither rules nor routes."""
+"""The ways out of sockets that are bound to alias devices, asked only by a plan that needs them: a
+command without a gateway reads neither rules nor routes."""
 
 from __future__ import annotations
 

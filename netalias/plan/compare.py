@@ -365,7 +365,8 @@ class _Comparison:
 
 
 def _place(alias: Alias) -> object:
-    """What stands for the place of an alias in ``moving``: its address, or itself as a prefix."""
+    """The object that stands for the place of an alias in ``moving``: its address, or, of a prefix,
+    the alias itself."""
     return alias if alias.kind == kinds.PREFIX else alias.entry
 
 

@@ -105,7 +105,7 @@ def _is_outside(gateway: bytes, networks: Iterable[tuple[bytes, int]]) -> bool:
 
 
 def _no_router(goal: Goal, observed: Observed) -> str:
-    """What the gateway of *goal* is, if it is the address of no other host; empty otherwise."""
+    """The words for a gateway of *goal* that no other host can have; empty for any other one."""
     if goal.gateway == goal.address:
         return "the alias itself"
     own = next(observed.addresses(goal.gateway), None)

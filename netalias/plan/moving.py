@@ -23,7 +23,7 @@ SHARD = "shard"
 
 
 class Moves:
-    """What moves, and whereto.
+    """The aliases that move, and their new kinds.
 
     ``kinds`` maps indexes of main devices to the new kind of all of their aliases. ``lines`` has
     new kinds by file and line number. ``places`` are the places (``file:line``) of all lines whose
@@ -46,7 +46,7 @@ class Moves:
 
 
 def moves(declared: Declarations, observed: Observed, main: str = "", kind: str = "") -> Moves:
-    """What has to change so that all aliases are of *kind*, by default the one that ``auto`` means
+    """The changes after which all aliases are of *kind*, by default the one that ``auto`` means
     on their main device; those of *main* only, if it is given.
 
     Raises NoSuchDevice, BadName for an alias; KindError where *main* can have no such kind.

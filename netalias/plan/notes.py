@@ -27,7 +27,7 @@ def long_name(goal: Goal, short: str, observed: Observed) -> list[str]:
 
 
 def lost_when_down(alias: Alias) -> list[str]:
-    """What of an IPv6 address is lost while its device is down."""
+    """The notes on an IPv6 address that is lost while its device is down."""
     if alias.entry is None:
         return []
     lost = [f"the {word}" for word in ("metric", "peer") if getattr(alias.entry, word)]
@@ -37,7 +37,7 @@ def lost_when_down(alias: Alias) -> list[str]:
 
 
 def same_name(name: AliasName, alias: Alias, registry: Registry) -> str:
-    """A foreign label has the name of a new alias."""
+    """The warning that a foreign label has the name of a new alias."""
     return (
         f"{name}: {name.main} carries a label of that name already, {_text(registry, alias)}, made"
         " by others; ifconfig and getifaddrs(3) will go on showing that one"

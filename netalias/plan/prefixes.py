@@ -78,7 +78,7 @@ def _is(alias: Alias, goal: Goal) -> bool:
 
 
 def _cut_off(goal: Goal, alias: Alias | None, observed: Observed) -> Iterator[str]:
-    """What other hosts need in the network of *goal*: a whole network on a link, or a router."""
+    """The networks on links, and the routers, that the network of *goal* would cut off."""
     family, network, length = goal.type.family, goal.address, goal.prefixlen
     for device, first, size in on_links(family, network, length, observed.snapshot, alias):
         if size >= length:

@@ -1,4 +1,4 @@
-"""Which IPv6 addresses are deprecated, so that the host does not choose them as sources. Pure."""
+"""The IPv6 addresses to be deprecated, so that the host does not choose them as sources. Pure."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def note(goal: Goal, observed: Observed) -> list[str]:
 
 
 def described(address: bytes, length: int, entries: Iterable[Address]) -> str:
-    """What an IPv4 address is that no host of a network can have, empty for any other one:
+    """The meaning of an IPv4 address that no host of a network can have, empty for any other one:
     ``broadcast address of the network 10.0.0.0/24``.
 
     The networks are its own by *length*, and those of *entries*, the addresses of a main device.

@@ -1,4 +1,4 @@
-"""How long to wait before something is tried or repaired again. Pure.
+"""The pause before something is tried or repaired again. Pure.
 
 Times are seconds of any clock that does not go back.
 """

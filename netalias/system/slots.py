@@ -1,4 +1,4 @@
-"""Who may be connected to a server for everybody, and whose turn it is.
+"""The places of users at a server for everybody, and their turns.
 
 No user keeps the others out, and none takes much of the time: each has a number of places and a
 share of the time. A user that is over its share is not refused what it has; it waits until the time

@@ -227,7 +227,7 @@ def _of_lease(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
 
 
 def _of_label(alias: Alias, goal: Goal) -> list[tuple[str, str, str]]:
-    """What else changes in place."""
+    """The other changes in place."""
     old, new = alias.entry, goal.entry
     if old is None or new is None:
         return []

@@ -31,7 +31,7 @@ def folded(
 
 
 def texts(first: Alias, last: Alias, registry: Registry) -> dict[str, str]:
-    """What the row of a run says, by heading, where it is not what that of its first alias says."""
+    """The cells of a run by heading, where they differ from those of its first alias."""
     assert first.hidden is not None
     assert last.hidden is not None
     devices = first.hidden.name

@@ -93,7 +93,7 @@ class Claims:
         return Session(context, kernel, snapshot, claims, policy, self, self._announcer)
 
     def verdict(self, one: Claim) -> errors.NetaliasError | None:
-        """Why an address cannot be added now, which is only Checking at first; None if it can."""
+        """The reason why an address cannot be added now, at first only Checking; None if it can."""
         place = one.main.index, one.address
         when, error = self._verdicts.pop(place, (-VALID, None))
         if self._clock() - when < VALID:

@@ -25,7 +25,7 @@ OK, INCOMPLETE, PAUSED = "ok", "incomplete", "paused"
 
 
 class Health:
-    """What a watcher keeps, and how much of it is there. *since* is the start of the watcher in
+    """The numbers of aliases that a watcher keeps and that are there. *since* is its start in
     seconds since the epoch."""
 
     def __init__(self, controller: Controller, since: float) -> None:

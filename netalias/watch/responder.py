@@ -27,8 +27,8 @@ LIMIT = 20_000
 DELAY = 0.05
 """Seconds in which changes are collected, and in which answers are allowed again."""
 REST = 20
-"""How many times as long as an update took the next one waits: thousands of addresses may change,
-one after the other."""
+"""The pause before the next update, in multiples of the time that the last one took: thousands of
+addresses may change, one after the other."""
 
 MAC = 6
 
@@ -67,7 +67,7 @@ class Responder:
         return bool(self._networks)
 
     def changed(self) -> None:
-        """What is served may have changed: it is looked at a moment later."""
+        """Look a moment later at the addresses that are served: they may have changed."""
         if self._stale is None:
             self._stale = max(self._clock() + DELAY, self._rested)
 

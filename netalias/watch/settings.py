@@ -1,4 +1,4 @@
-"""What a watcher is told when it begins."""
+"""The settings with which a watcher begins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gateways of aliases cost.
+"""The cost of gateways of aliases.
 
 The same aliases with and without the word ``gateway`` take turns in every round, each in a fresh
 network namespace with one veth device.

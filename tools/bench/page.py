@@ -62,7 +62,7 @@ def load() -> float:
 
 
 def facts(before: float) -> str:
-    """What a section was measured with; *before* is the load at its beginning."""
+    """The version, kernel and load of a section; *before* is the load at its beginning."""
     version = captured([LAUNCHER, "-V"]).split()[-1]
     return (
         f"{time.strftime('%Y-%m-%d')}, netalias {version}, Linux {KERNEL}, Python"

@@ -27,7 +27,7 @@ PATIENCE = 1.0
 
 
 class Run:
-    """What was asked for: *quick* for small sizes, *whole* for everything slow, *writes* for
+    """The options of a run: *quick* for small sizes, *whole* for everything slow, *writes* for
     documents that are written."""
 
     def __init__(self, installs: Installs, *, quick: bool, whole: bool, writes: bool) -> None:

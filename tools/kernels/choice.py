@@ -1,4 +1,4 @@
-"""What is run in a guest, and what is left out, each with its reason."""
+"""The suites that run in a guest, and the tests that are left out, each with its reason."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PARTS = {"core": "root", "watch": "root", "move": "root"}
 """Suite -> the suite that it is a part of."""
 
 USUAL = tuple(name for name in SUITES if name not in PARTS.values())
-"""What is run where no suite is named: of a suite with a part, the part."""
+"""The suites where none is named: of a suite with a part, the part."""
 
 LEFT_OUT = {
     "tests/pure": "needs no kernel",

@@ -1,4 +1,4 @@
-"""What is in a guest: this machine's Python, programs and tests, under the paths they have here.
+"""The files of a guest: this machine's Python, programs and tests, under their paths here.
 
 So no file has to be rewritten: the first lines of scripts, and pyvenv.cfg, stay right.
 """

@@ -57,7 +57,7 @@ class Kernel:
 
     @property
     def image(self) -> Path:
-        """What a boot loader loads."""
+        """The file that a boot loader loads."""
         return self.root / "boot" / f"vmlinuz-{self.release}"
 
     @property

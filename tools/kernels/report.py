@@ -1,4 +1,4 @@
-"""What a guest writes: its suites, each with all that ``pytest -v`` says."""
+"""The output of a guest: its suites, each with all that ``pytest -v`` says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SUITE = re.compile(r"^## suite (\S+)\n(.*?)^## status (-?\d+)$", re.MULTILINE | 
 """guest.py has written these lines around each suite that came to its end."""
 
 FAILURE = re.compile(r"^(tests/.+) (?:FAILED|ERROR) +\[ *\d+%\]$", re.MULTILINE)
-"""What pytest says of a test that fails, as soon as it does."""
+"""The line in which pytest tells of a test that fails, as soon as it does."""
 
 
 def results(text: str) -> dict[str, tuple[int, str]]:
@@ -22,13 +22,13 @@ def failures(text: str) -> list[str]:
 
 
 def last(text: str) -> str:
-    """How far it came."""
+    """The sentence with the last line of a guest."""
     lines = text.splitlines()
     return f"last heard: {lines[-1].strip()}" if lines else "nothing was heard of its tests"
 
 
 def summary(text: str) -> str:
-    """What pytest said last: failures and errors with all their words, else the short summary."""
+    """The end of pytest's output: failures and errors in full, else the short summary."""
     for title in ("ERRORS", "FAILURES", "short test summary info"):
         found = re.search(rf"^=+ {title} =+$", text, re.MULTILINE)
         if found is not None:

@@ -1,4 +1,4 @@
-"""What is said of a guest that was run, and the exit status that follows."""
+"""The verdict on a guest that was run, and the exit status that follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a program calls: the methods of Engine that take and give Python's own types.
+"""The interface for programs: the methods of Engine that take and give Python's own types.
 
 declared.py has those that take declarations. Only programs load this, so that the command need not
 pay for it.

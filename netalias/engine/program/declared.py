@@ -1,4 +1,4 @@
-"""What a program calls with declarations: Engine.check and Engine.reconcile."""
+"""Declarations in the interface for programs: Engine.check and Engine.reconcile."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Comparison:
-    """What differs from a declaration: the answer of ``check``, and of ``reconcile`` what it did.
+    """The differences from a declaration, found by ``check`` or removed by ``reconcile``.
 
     ``changes`` are the objects that ``netalias -j check`` prints (schema/changes.json), with an
     ``error`` where one was refused; ``lines`` the same as text; ``notes`` are warnings. ``status``

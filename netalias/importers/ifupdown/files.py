@@ -27,7 +27,7 @@ SHELL = "$`~'\"\\(){}<>|&;\0"
 
 
 class Seen:
-    """What was read: ``paths`` as they were named, and ``files``."""
+    """The files that were read: ``paths`` as they were named, and ``files``."""
 
     __slots__ = ("files", "paths")
 

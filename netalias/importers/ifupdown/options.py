@@ -31,7 +31,7 @@ WITHOUT_EFFECT = ("network",)
 
 
 def reason(word: str) -> str:
-    """Why an option of an alias has no word in a line."""
+    """The reason why an option of an alias has no word in a line."""
     return REASONS.get(word, OTHER_REASON)
 
 

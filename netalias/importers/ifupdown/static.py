@@ -56,7 +56,7 @@ def static(values: Mapping[str, str], alias_type: AliasType) -> Assignment:
 
 
 def _parts(text: str) -> list[str]:
-    """What strtok(3) finds between slashes; at least one text."""
+    """The texts that strtok(3) finds between slashes; at least one."""
     return [part for part in text.split("/") if part] or [""]
 
 
@@ -80,7 +80,7 @@ def _length(text: str, packed: bytes) -> int:
 
 
 def _broadcast(local: bytes, length: int, *, last: bool) -> bytes:
-    """What ifup computes: a host is its own, and two addresses have all ones or all zeros."""
+    """The address as ifup computes it: a host is its own, and two have all ones or all zeros."""
     if length == 31:
         return b"\xff" * 4 if last else b""
     return edge(local, length, last=last)

@@ -189,8 +189,8 @@ class Netlink(Kernel):
         return [entry for entry in found if entry.index == index]
 
     def near(self, name: AliasName, group: int, local: bytes) -> tuple[Snapshot, bool] | None:
-        """Where there are few devices and addresses, None; the next snapshot() then uses what was
-        read here."""
+        """The answer of Kernel.near; None where there are few devices and addresses, and the next
+        snapshot() then uses the dumps that were read here."""
         head, entries = self._surveyed()
         found = None
         if entries:
@@ -333,7 +333,7 @@ class Netlink(Kernel):
         wanted: int,
         read: Callable[[bytes, int, int], T],
     ) -> list[T]:
-        """What *read* makes of the *wanted* messages of a dump. One that is interrupted is
+        """The results of *read* over the *wanted* messages of a dump. One that is interrupted is
         repeated; if all of them are, ``inconsistent`` is set (interrupted.py)."""
         bodies, consistent = self.attempt(operation, request, wanted)
         if bodies is not None and consistent:
@@ -414,7 +414,7 @@ class Netlink(Kernel):
     def decoded(
         self, bodies: list[Body], wanted: int, read: Callable[[bytes, int, int], T]
     ) -> list[T]:
-        """What *read* makes of the bodies of messages of the type *wanted*."""
+        """The results of *read* over the bodies of messages of the type *wanted*."""
         if len(bodies) > MANY and read in (codec.read_link, codec.read_address):
             read = self._by_layout(wanted)
         return [read(*body) for body in bodies]

@@ -103,7 +103,7 @@ class Fingerprinted(Netlink):
         self._datagrams = self._heard = found
 
     def snapshot(self, family: int = 0) -> Snapshot:
-        """What listen() has read, or new dumps."""
+        """The snapshot that listen() has read, or one of new dumps."""
         found = self._kept(lambda: super(Fingerprinted, self).snapshot(family), whole=not family)
         return found if found is not None else self.snapshot(family)
 
@@ -124,8 +124,8 @@ class Fingerprinted(Netlink):
         return found
 
     def _kept(self, read: Callable[[], T | None], *, whole: bool) -> T | None:
-        """What *read* makes of the dumps that listen() has read, or of new ones, which are kept
-        if they are *whole*; None if those that were there are of no use."""
+        """The result of *read* over the dumps that listen() has read, or over new ones, which are
+        kept if they are *whole*; None if those that were there are of no use."""
         before, usual = self._sequence, False
         self._sequence, self._ahead = 0, self._heard[::-1]
         ahead = bool(self._ahead)
@@ -324,7 +324,7 @@ class _Shape:
         self.parts.append((low, size))
 
     def _columns(self) -> tuple[Struct, Headers]:
-        """How to cut messages into headers and what is between them; how to get the headers."""
+        """Two functions: one cuts messages into headers and the rest, one gives the headers."""
         from _operator import itemgetter
 
         form, places, at = "=8s", [0], 8

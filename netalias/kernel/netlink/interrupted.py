@@ -135,8 +135,8 @@ def _replaced(found: list[Address], index: int, alone: list[Address]) -> list[Ad
 
 
 def identity(one: object) -> Hashable:
-    """What makes two of them the same object, whatever else they have: an address, or a device.
-    Others are the same if they are equal."""
+    """The key by which two of them are the same object, whatever else they have: that of an address
+    or a device. Others are the same if they are equal."""
     if isinstance(one, Address):
         return one.index, one.family, one.local, one.prefixlen, one.peer
     return one.index if isinstance(one, Device) else repr(one)

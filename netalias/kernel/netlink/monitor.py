@@ -167,8 +167,9 @@ class Monitor:
             yield from self._told(self._media.all())
 
     def read(self, most: int = ROOM) -> Iterator[Event]:
-        """What has happened since; does not wait. No more than *most* announcements: in a flood the
-        rest can be read at once, when other things are done. Raises WireError, KernelError."""
+        """The events since the last call; it does not wait. No more than *most* announcements: in a
+        flood the rest can be read at once, when other things are done. Raises WireError and
+        KernelError."""
         try:
             if self.lost:
                 yield from self._followed(self._again())

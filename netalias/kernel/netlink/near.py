@@ -1,4 +1,4 @@
-"""What one alias depends on, read without the thousands of devices beside it.
+"""The surroundings of one alias, read without the thousands of devices beside it.
 
 A dump of all devices costs some twenty microseconds for each. So where there are many, a command
 about one alias reads by name and by index: its main device, its own device, another alias of the
@@ -102,7 +102,7 @@ class Reading:
         self._entries: dict[int, list[Address]] = {}
 
     def snapshot(self) -> Snapshot:
-        """What was read."""
+        """The devices and addresses that were read."""
         entries = (entry for found in self._entries.values() for entry in found)
         return Snapshot(self._devices.values(), entries)
 

@@ -37,8 +37,8 @@ _bare_text = methodcaller("rstrip", b"\0")
 
 
 def cut(message: bytes) -> Struct | None:
-    """How to cut messages of this length into the columns of a Row; None if this one is no address
-    of IPv4 with a label, or has other attributes in front, or its lifetimes not at its end."""
+    """The layout that cuts messages of this length into the columns of a Row; None if this one is
+    no IPv4 address with a label, has other attributes in front, or no lifetimes at its end."""
     kind = codec.HEADER.unpack_from(message)[1]
     if kind != codec.RTM_NEWADDR or len(message) < HEADER + 8 or message[HEADER] != AF_INET:
         return None

@@ -142,7 +142,7 @@ class Subscription:
         return self.send(codec.RTM_GETADDR, codec.NLM_F_DUMP, codec.IFADDR.pack(family, 0, 0, 0, 0))
 
     def latest(self, most: int, own: int) -> Iterator[Message | None]:
-        """What read() gives, without the messages about an address that a later one in the same
+        """The result of read() without the messages about an address that a later one in the same
         chunk makes obsolete: most of a flood is addresses that come and go again.
 
         What the socket with the netlink port ID *own* has caused is given all the same: whoever

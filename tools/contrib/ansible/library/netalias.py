@@ -122,7 +122,7 @@ DRIFT = 3
 
 
 class Refused(Exception):
-    """What is asked for makes no sense, or netalias refuses it."""
+    """A request that makes no sense, or that netalias refuses."""
 
 
 def declared(line):
@@ -194,7 +194,7 @@ class Host:
         self.alone = not self.path.startswith(USUAL)
 
     def netalias(self, *words, statuses=(0,)):
-        """What the command prints. Raises Refused for another exit status."""
+        """The output of the command. Raises Refused for another exit status."""
         words = [self.module.params["executable"], *words]
         status, out, err = self.module.run_command(words)
         if status not in statuses:
