@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from netalias.model.steps import Step
 
     Doubt = errors.NetaliasError | None
+    Place = tuple[bytes, int, bytes]
+    """The packed address, prefix length and peer of an address."""
+
+    Examined = tuple[Device | None, Callable[[Step], errors.NetaliasError]]
 
     class Readings(Protocol):
         """The part of a Kernel that a proof calls."""
@@ -106,7 +110,11 @@ class Proof:
         self._renamed: dict[int, str] = {}
         self._made: dict[str, CreateLink] = {}
         self._set: dict[tuple[int, str], int] = {}
-        self._added: list[AddAddress] = []
+        self._added: dict[int, dict[Place, Address]] = {}
+        self._entries: dict[tuple[int, int], dict[Place, Address]] = {}
+        self._networks: dict[int, set[tuple[int, bytes]]] = {}
+        self._leaving: set[tuple[int, Place]] | None = None
+        self._examined: dict[tuple[int, str], Examined] = {}
 
     def check(self, batch: Sequence[Step], done: Iterable[Step]) -> tuple[list[Step], list[Doubt]]:
         """The steps of *batch* to be sent, after those in *done*, and the doubt in each, or None.
@@ -134,7 +142,8 @@ class Proof:
             elif isinstance(step, CreateLink):
                 self._made[step.device] = step
             elif isinstance(step, AddAddress):
-                self._added.append(step)
+                added = self._added.setdefault(step.index, {})
+                added.setdefault(place_of(step.address), step.address)
             elif isinstance(step, SetLink):
                 self._set |= {(step.index, key): value for key, value in (step.conf or {}).items()}
         about = [step for step in batch if step.index >= 0]
@@ -159,16 +168,27 @@ class Proof:
     def _doubt(self, step: Step) -> Doubt:
         if step.index < 0 or isinstance(step, CreateLink):
             return None
+        place = step.index, step.device
+        if place not in self._examined:
+            self._examined[place] = self._examine(step)
+        device, why = self._examined[place]
+        if device is None:
+            return why(step)
+        holds = _HOLDS.get(step.touches) if step.index else None
+        return None if holds is None or holds(self, step, device) else changed(step)
+
+    def _examine(self, step: Step) -> Examined:
+        """The device of a step if it is the one that the step was planned for, else None and the
+        error; the same for all steps with its name and index."""
         device = self._device(step)
         if device is None:
-            return gone(step)
+            return None, gone
         if not step.index:
-            return None if self._is_new(step, device) else changed(step)
+            return device if self._is_new(step, device) else None, changed
         planned = self._seen.devices.get(step.index)
         if planned is not None and not (same_mark(planned, device) and planned.kind == device.kind):
-            return changed(step)
-        holds = _HOLDS.get(step.touches)
-        return None if holds is None or holds(self, step, device) else changed(step)
+            return None, changed
+        return device, changed
 
     def _is_new(self, step: Step, device: Device) -> bool:
         """Whether the device of a step is the one that this run has made under that name."""
@@ -208,8 +228,7 @@ class Proof:
 
     def _has_added(self, step: DelAddress) -> bool:
         """Whether this run has added the address that a step deletes."""
-        mine = [one.address for one in self._added if one.index == step.index]
-        return find(mine, step.address) is not None
+        return place_of(step.address) in self._added.get(step.index, ())
 
     def _address_is_known(self, step: MarkAddress | RenewAddress, device: Device) -> bool:
         found = self._entry(step.index, step.address)
@@ -221,10 +240,19 @@ class Proof:
         return found is None or found.protocol == step.proxy.protocol
 
     def _entry(self, index: int, wanted: Address) -> Address | None:
-        return find(self._fresh.on(index), wanted)
+        return self._found(self._fresh, index, wanted)
 
     def _known(self, index: int, wanted: Address) -> Address | None:
-        return find(self._seen.on(index), wanted)
+        return self._found(self._seen, index, wanted)
+
+    def _found(self, reading: Snapshot, index: int, wanted: Address) -> Address | None:
+        """The address of a device that a deletion of *wanted* would reach."""
+        key = id(reading), index
+        if key not in self._entries:
+            # Where there are two, the kernel takes the first.
+            entries = reversed(reading.on(index))
+            self._entries[key] = {place_of(entry): entry for entry in entries}
+        return self._entries[key].get(place_of(wanted))
 
     # Secondaries
 
@@ -232,18 +260,14 @@ class Proof:
         """The two steps around a deletion that keep the secondaries which it would take along."""
         if not isinstance(step, DelAddress) or step.address.family != AF_INET:
             return []
+        if not self._staying(step.index, batch):
+            return []
         device, found = self._device(step), self._entry(step.index, step.address)
         if device is None or device.promote or found is None or found.secondary:
             return []
-        if any(isinstance(one, SetLink) and _promotes(one, step.index) for one in batch):
+        if _network(found) not in self._staying(step.index, batch):
             return []
-        leaving = [one.address for one in batch if isinstance(one, DelAddress)]
-        kept = (
-            one
-            for one in self._fresh.on(device.index)
-            if one.secondary and _same_network(one, found) and find(leaving, one) is None
-        )
-        if next(kept, None) is None:
+        if any(isinstance(one, SetLink) and _promotes(one, step.index) for one in batch):
             return []
         around: list[Step] = []
         for value in (1, 0):
@@ -251,6 +275,18 @@ class Proof:
             switch.owner = step.owner
             around.append(switch)
         return around
+
+    def _staying(self, index: int, batch: Sequence[Step]) -> set[tuple[int, bytes]]:
+        """The networks of the secondary addresses of a device that *batch* does not delete."""
+        if self._leaving is None:
+            self._leaving = {
+                (one.index, place_of(one.address)) for one in batch if isinstance(one, DelAddress)
+            }
+        if index not in self._networks:
+            entries = [one for one in self._fresh.on(index) if one.secondary]
+            kept = (one for one in entries if (index, place_of(one)) not in self._leaving)
+            self._networks[index] = set(map(_network, kept))
+        return self._networks[index]
 
     def _keeps_marks(self) -> bool:
         """Whether the kernel keeps the protocol of addresses, which it does since Linux 5.18."""
@@ -288,26 +324,15 @@ def is_shared(step: Step) -> bool:
     return isinstance(step, DelLink) and step.shared
 
 
-def find(entries: Iterable[Address], wanted: Address) -> Address | None:
-    """The one among *entries* that a deletion of *wanted* would reach."""
-    return next(
-        (
-            one
-            for one in entries
-            if one.local == wanted.local
-            and one.prefixlen == wanted.prefixlen
-            and one.peer == wanted.peer
-        ),
-        None,
-    )
+def place_of(entry: Address) -> Place:
+    """What a deletion names an address by, beside its device."""
+    return entry.local, entry.prefixlen, entry.peer
 
 
-def _same_network(one: Address, other: Address) -> bool:
-    if one.family != other.family or one.prefixlen != other.prefixlen:
-        return False
+def _network(entry: Address) -> tuple[int, bytes]:
     from netalias.model import prefix
 
-    return prefix.contains(one.peer or one.local, one.prefixlen, other.peer or other.local)
+    return entry.prefixlen, prefix.network(entry.peer or entry.local, entry.prefixlen)
 
 
 def same_mark(planned: Device, device: Device) -> bool:

@@ -5,7 +5,7 @@ The same proof as that of a send (proof.py), but of steps whose objects this run
 
 from __future__ import annotations
 
-from netalias.kernel.proof import Proof, find, is_alike, is_named, is_shared, same_mark
+from netalias.kernel.proof import Proof, is_alike, is_named, is_shared, place_of, same_mark
 from netalias.model.steps import CreateLink, DelAddress, DelLink, SetLink
 
 TYPE_CHECKING = False
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from netalias.kernel.proof import Readings
+    from netalias.kernel.proof import Place, Readings
     from netalias.model import Address, Device, Snapshot
     from netalias.model.leases import MarkAddress, RenewAddress
     from netalias.model.neighbours import DelProxy
@@ -49,14 +49,17 @@ class UndoProof(Proof):
 
     def __init__(self, kernel: Readings, seen: Snapshot | None) -> None:
         super().__init__(kernel, seen)
-        self._removed: list[DelAddress | DelLink] = []
+        self._deleted: set[int] = set()
+        self._removed: set[tuple[int, Place]] = set()
 
     def undoing(self, pairs: Pairs, run: Sequence[Step]) -> list[Step]:
         """Of undoing steps, each with the step that it undoes as far as that is known, those that
         reach nothing but what this run has done. *run* are all steps that it has executed."""
         batch = [step for step, _ in pairs]
         self._read(batch, run)
-        self._removed = [step for step in run if isinstance(step, (DelAddress, DelLink))]
+        self._deleted = {step.index for step in run if isinstance(step, DelLink)}
+        gone = (step for step in run if isinstance(step, DelAddress))
+        self._removed = {(step.index, place_of(step.address)) for step in gone}
         steps: list[Step] = []
         for step, undone in pairs:
             found = self._undoing(step, undone)
@@ -100,8 +103,7 @@ class UndoProof(Proof):
 
     def _is_gone(self, device: Device) -> bool:
         """Whether this run has deleted the device that had this index."""
-        gone = (one for one in self._removed if isinstance(one, DelLink))
-        return any(one.index == device.index for one in gone)
+        return device.index in self._deleted
 
     def _is_added(self, step: DelAddress, device: Device, _: Step | None) -> bool:
         """Whether this run has added the address that is there."""
@@ -115,12 +117,7 @@ class UndoProof(Proof):
         known = self._known(device.index, wanted)
         if known is None or not is_alike(known, wanted) or self._is_gone(device):
             return True
-        gone = [
-            one.address
-            for one in self._removed
-            if isinstance(one, DelAddress) and one.index == device.index
-        ]
-        return find(gone, wanted) is not None
+        return (device.index, place_of(wanted)) in self._removed
 
     def _is_as_left(
         self, step: MarkAddress | RenewAddress, device: Device, undone: Step | None

@@ -18,8 +18,12 @@ from test_startup import SLOWER, Launched
 
 from netalias.desired import declarations
 from netalias.families import lazy
+from netalias.kernel.memory import Memory
 from netalias.kernel.netlink import codec, fingerprint, runs
-from netalias.model import FOREVER, PROTOCOL
+from netalias.kernel.proof import proven
+from netalias.kernel.undoing import UndoProof, inverses
+from netalias.model import FOREVER, PROTOCOL, Address, Device, Snapshot
+from netalias.model.steps import DelAddress
 
 launched = test_startup.launched
 
@@ -29,6 +33,8 @@ KNOWN, COMPARED, ONE = 1.6, 3.9, 5.4
 fingerprint, one that compares, one that adds a label and verifies it."""
 LINE, MESSAGE, DEVICE = 0.2, 0.1, 0.1
 """Calls of functions for each line that is read, address that is compared, device in a digest."""
+PROVEN, UNDONE = 26, 60
+"""Calls of functions for each deletion that is proven, and for one that is undone."""
 
 
 def address(slot: int) -> str:
@@ -117,6 +123,44 @@ def test_a_digest_takes_no_calls_for_each_device_or_address() -> None:
     """Both dumps enter it by columns."""
     assert each(lambda data: [*fingerprint._lasting(data)], macvlans) < DEVICE
     assert each(lambda data: [*fingerprint._holes(data)], labels) < MESSAGE
+
+
+def deletions(count: int) -> tuple[Snapshot, list[DelAddress]]:
+    """A device with *count* labels, all of which but one go."""
+    entries = [
+        Address(
+            7, 2, (0x0A000000 + at).to_bytes(4, "big"), 32, protocol=PROTOCOL, label=f"eth9:{at}"
+        )
+        for at in range(count)
+    ]
+    device = Device(7, "eth9", flags=1)
+    going = [DelAddress("eth9", 7, entry) for entry in entries[1:]]
+    return Snapshot([device], entries), going
+
+
+def test_a_deletion_is_proven_and_undone_without_a_look_at_all_others() -> None:
+    """Each address is found by its key, however many there are."""
+
+    class Reread(Memory):
+        """A kernel that has what was seen."""
+
+        def reread(self, names: object, *, addresses: bool) -> Snapshot:
+            return self.seen
+
+    def prove(found: tuple[Snapshot, list[DelAddress]]) -> None:
+        kernel = Reread()
+        kernel.seen, going = found
+        assert proven(kernel, kernel.seen, going, ()) == (going, [])
+
+    def undo(found: tuple[Snapshot, list[DelAddress]]) -> None:
+        kernel = Reread()
+        kernel.seen, going = found
+        adding = [one.inverse() for one in going]
+        pairs = inverses(adding)
+        assert len(UndoProof(kernel, None).undoing(pairs, adding)) == len(going)
+
+    assert each(prove, deletions) < PROVEN
+    assert each(undo, deletions) < UNDONE
 
 
 @pytest.mark.root
