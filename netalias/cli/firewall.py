@@ -22,31 +22,8 @@ def unseen_by_rules(
 ) -> list[Uncovered]:
     """The rules that hold for an alias before its plan and not after it. What could not be read is
     added to *failed*. *netns* is the namespace of *engine*, in which the commands are run."""
-    pairs = [pair for plan in plans if (pair := _pair(plan)) is not None]
+    pairs = [pair for plan in plans if (pair := pair_of(plan)) is not None]
     return _unseen(engine, pairs, failed, netns)
-
-
-def concerned(engine: Engine, plans: Iterable[Plan], failed: list[str]) -> list[str]:
-    """Sentences about programs that will miss aliases after these plans, or be given names that
-    mean something else. What could not be read is added to *failed*."""
-    from netalias.doctor import listeners, programs
-
-    pairs = [pair for plan in plans if (pair := _pair(plan)) is not None]
-    if not pairs or not engine.setup.namespace:  # a kernel in memory has no programs
-        return []
-    indexes = {device.name: device.index for device in engine.snapshot().devices.values()}
-    found: list[str] = engine.within(lambda: listeners.concerned(pairs, indexes, failed))
-    devices = {pair.name: pair.new for pair in pairs if pair.new != pair.name.partition(":")[0]}
-    for one in programs.read([pair.name for pair in pairs]):
-        device = devices.get(one.name, "")
-        reason = one.program.device if device else one.program.label
-        if reason:
-            need = f"; it needs {device}" if device else ""
-            why = reason.replace("MAIN", one.name.partition(":")[0])
-            found.append(
-                f"{one.program.name} is given {one.name} ({one.file}:{one.line}): {why}{need}"
-            )
-    return found
 
 
 def _unseen(engine: Engine, pairs: list[Pair], failed: list[str], netns: str) -> list[Uncovered]:
@@ -61,7 +38,7 @@ def _unseen(engine: Engine, pairs: list[Pair], failed: list[str], netns: str) ->
     return found
 
 
-def _pair(plan: Plan) -> Pair | None:
+def pair_of(plan: Plan) -> Pair | None:
     """The alias of a plan, and the devices by which its packets come in before and after it; None
     where that is the same one."""
     alias, goal = plan.alias, plan.goal
@@ -86,7 +63,7 @@ class FirstDevices:
     def take(self, items: Iterable[Difference]) -> None:
         """Note what was done."""
         for item in items:
-            pair = _pair(item.plan) if item.plan.kind in RECEIVING else None
+            pair = pair_of(item.plan) if item.plan.kind in RECEIVING else None
             if pair is not None:
                 self._pairs.append(pair)
 

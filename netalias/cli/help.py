@@ -325,7 +325,8 @@ An address is missing for as long as its own replacement takes.
                        accept what was not confirmed before, and leave firewall rules behind
 
 Rules of nftables and iptables for eth0 do not see the device of eth0:0. Those that would not follow
-are printed with the commands that mend them, and the exit status is 2.
+are printed with the commands that mend them, and the exit status is 2. Programs that would miss
+packets, and stanzas of others that would bring the addresses up again, are told with warnings.
 
 All move, or none: when one is refused, all aliases and files stay as they are, with exit status 2.
 Aliases of netalias that no file declares move too, with a warning. Labels of others stay: adopt

@@ -200,13 +200,16 @@ class Move(Run):
         return error
 
     def _tell_concerned(self, diff: Diff) -> None:
-        """Tell of the programs that the move concerns, before it begins."""
-        from netalias.cli.firewall import concerned
+        """Tell of the programs and files of others that the move concerns, before it begins."""
+        from netalias.cli.concerned import concerned, elsewhere
 
         if self.options.quiet:
             return
         failed: list[str] = []
-        found = concerned(self.engine, [item.plan for item in diff.items], failed)
+        plans = [item.plan for item in diff.items]
+        found = concerned(self.engine, plans, failed)
+        if not self.options.netns:  # whose files are not those of this machine
+            found = [*elsewhere(self.engine, plans, failed), *found]
         for text in first([*found, *(f"not looked at: {one}" for one in failed)], "warning"):
             complain(text, "warning: ")
 

@@ -98,7 +98,8 @@ def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: 
         from netalias.doctor import stanzas
 
         facts.removers = stanzas.removers([main.name for main in facts.mains], facts.root)
-        facts.stanzas = stanzas.read(facts.wishes, facts.root, facts.unseen)
+        owners = {wish.address: name for name, wish in facts.wishes.items()}
+        facts.stanzas = stanzas.read(owners, facts.root, facts.unseen)
     if not words:  # aliases are freed when their main device goes down, and it is the fault
         mains = (facts.observed.snapshot.device(name.main) for name in facts.wishes)
         facts.mains = unique([*facts.mains, *(main for main in mains if main is not None)])

@@ -17,7 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from netalias.desired import Wish
     from netalias.model.names import AliasName
 
 KEEPALIVED = "keepalived"
@@ -90,10 +89,9 @@ def _text(path: str) -> str:
         return ""
 
 
-def read(wishes: Mapping[AliasName, Wish], root: str, unseen: list[str]) -> list[Stanza]:
-    """The stanzas for the addresses of *wishes* in the usual files below *root*, in their order;
-    files that cannot be read are added to *unseen*."""
-    owners = {wish.address: name for name, wish in wishes.items()}
+def read(owners: Mapping[bytes, AliasName], root: str, unseen: list[str]) -> list[Stanza]:
+    """The stanzas for packed addresses, each with its alias, in the usual files below *root*, in
+    their order; files that cannot be read are added to *unseen*."""
     if not owners:
         return []
     files = automatic(root)

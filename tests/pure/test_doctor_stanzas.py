@@ -48,8 +48,8 @@ FILES = {
 def found(root: Path, unseen: list[str] | None = None) -> list[Stanza]:
     """The stanzas below *root* for DECLARED."""
     declared = declarations.parse([("t", DECLARED)], lazy())
-    wishes = {wish.name: wish for wish, _ in declared}
-    return read(wishes, str(root), [] if unseen is None else unseen)
+    owners = {wish.address: wish.name for wish, _ in declared}
+    return read(owners, str(root), [] if unseen is None else unseen)
 
 
 def write(root: Path, path: str, text: str) -> Path:

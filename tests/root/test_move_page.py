@@ -137,6 +137,7 @@ def test_the_page_leads_there_and_back(host: Host) -> None:
     print(said)
     assert done.returncode == 0, (done.stdout[-2000:], done.stderr[-4000:])
     assert "would not follow the move" in done.stderr
+    assert "/etc/network/interfaces: eth0:300, eth0:301 and 299 more stand there too" in done.stderr
     assert host.silent_ones() == []
     kinds = {one["kind"] for one in host.cli.json()}
     assert len(kinds) == 1

@@ -9,7 +9,7 @@ from netalias.model.shell import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from netalias.doctor.facts import Facts
     from netalias.doctor.stanzas import Stanza
@@ -59,16 +59,23 @@ def remover(facts: Facts) -> Iterator[Finding]:
 
 def stanza(facts: Facts) -> Iterator[Finding]:
     """Declared addresses stand in a file of another program too."""
+    for one in by_file(facts.stanzas):
+        one.text += " and in a file of netalias"
+        yield one
+
+
+def by_file(stanzas: Iterable[Stanza]) -> Iterator[Finding]:
+    """One finding for each file of another program that has some of *stanzas*."""
     groups: dict[tuple[str, str], list[Stanza]] = {}
-    for one in facts.stanzas:
+    for one in stanzas:
         groups.setdefault((one.file, one.format), []).append(one)
-    for (file, format), stanzas in groups.items():
-        names = list(dict.fromkeys(str(one.name) for one in stanzas))
+    for (file, format), found in groups.items():
+        names = list(dict.fromkeys(str(one.name) for one in found))
         yield Finding(
             WARNING,
-            f"{file}: {listed(names)} stand there and in a file of netalias",
-            f"{WHY.get(format, ADDS)}; take out {_what(stanzas)}",
-            main=stanzas[0].name.main,
+            f"{file}: {listed(names)} stand{'' if names[1:] else 's'} there",
+            f"{WHY.get(format, ADDS)}; take out {_what(found)}",
+            main=found[0].name.main,
             aliases=names,
         )
 
