@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 WILD = "*?["
 FALSE = ("no", "false", "0", "off", "n", "f")
 """Texts of a boolean that is false (parse_boolean() of systemd)."""
+CHOSEN = ("0.0.0.0", "::")
+"""Addresses in place of which networkd takes a free network: they name no alias."""
 NO_LIFETIME = ("0", "0s", "0sec")
 LOST = {
     "Scope": "the kind decides it",
@@ -86,12 +88,13 @@ def _read(reading: Reading, path: str, found: list[Section]) -> None:
     listed = [
         one for section in found if section.name == "Network" for one in section.all("Address")
     ]
-    if not (whole or listed):
+    said = [(section.last("Address"), section.place) for section in whole] + listed
+    said = [(one, place) for one, place in said if one.partition("/")[0] not in CHOSEN]
+    if not said:
         return
     if len(names) != 1 or any(letter in names[0] for letter in WILD) or names[0].startswith("!"):
         what = " ".join(names) or "no Name="
-        place = whole[0].place if whole else listed[0][1]
-        reading.note(place, f"{what}: only a file for one device by its name is carried over")
+        reading.note(said[0][1], f"{what}: only a file for one device by its name is carried over")
         return
     for address, place in listed:
         if address:

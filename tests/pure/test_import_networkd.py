@@ -104,6 +104,14 @@ def test_for_one_device_only(tmp_path: Path, match: str) -> None:
     assert "only a file for one device by its name is carried over" in found.notes[0]
 
 
+def test_a_network_that_is_chosen(tmp_path: Path) -> None:
+    """The files that come with networkd have one, for devices of containers: nothing is lost."""
+    text = "[Match]\nName=ve-*\n[Network]\nAddress=0.0.0.0/28\nAddress=::/64\n"
+    assert one(tmp_path, text).notes == []
+    found = one(tmp_path, f"{text}Address=10.0.0.1/24\n")
+    assert [note.partition(": ")[0].rpartition(":")[2] for note in found.notes] == ["6"]
+
+
 def test_a_file_is_masked_and_has_drop_ins(tmp_path: Path) -> None:
     """The first folder wins; NAME.network.d belongs to the file."""
     head = "[Match]\nName=eth0\n"
