@@ -6,6 +6,8 @@ Their Debian packages are unpacked, not installed, since they replace each other
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from ipaddress import ip_interface
@@ -17,6 +19,7 @@ from support import Namespace, until
 from unpacked import ENVIRONMENT, PROGRAMS, daemon, networkd, unpacked
 
 from netalias.importers import read
+from netalias.importers.formats import existing
 
 Address = tuple[str, str, str, bool]
 """ADDRESS/LEN, broadcast address, peer, and whether it is deprecated."""
@@ -265,3 +268,69 @@ def test_netplan(tmp_path: Path) -> None:
     ]
     assert len(sets[0]) == 7
     assert sets[0] == sets[1]
+
+
+IFCFG = {
+    "ifcfg-eth9": "DEVICE=eth9\nIPADDR=10.20.0.1\nPREFIX=24\nARPCHECK=no\nARPUPDATE=no\n",
+    "ifcfg-eth9:0": "DEVICE=eth9:0\nIPADDR=10.21.0.1\nNETMASK=255.255.255.255\n",
+    "ifcfg-eth9:1": "DEVICE=eth9:1\nIPADDR=10.21.1.1\nPREFIX=32\n",
+    "ifcfg-eth9:10": "IPADDR=10.21.2.1\nPREFIX=25\nBROADCAST=10.21.2.99\n",
+    "ifcfg-eth9:2": "DEVICE=eth9:2\nIPADDR=10.21.2.1\n",
+    "ifcfg-eth9:2.TEMPLATE": "DEVICE=eth9:2\nIPADDR=10.21.3.1\n",
+    "ifcfg-eth9:3": "DEVICE=eth9:3\nIPADDR=10.21.4.1\nONPARENT=no\n",
+    "ifcfg-eth9:4.bak": "DEVICE=eth9:4\nIPADDR=10.21.5.1\n",
+    "ifcfg-eth9:web": "DEVICE=eth9:web\nIPADDR=10.21.6.1\nONBOOT=no\n",
+    "ifcfg-eth9-range0": "IPADDR_START=10.22.0.10\nIPADDR_END=10.22.0.12\nCLONENUM_START=5\n",
+    "ifcfg-eth9-range1": "IPADDR_START=10.22.1.250\nIPADDR_END=10.22.2.2\nCLONENUM_START=20\n",
+    "ifcfg-eth9-range2": "IPADDR_START=10.22.3.4\nIPADDR_END=10.22.3.4\nCLONENUM_START=30\n"
+    "NETMASK=255.255.0.0\nPREFIX=30\n",
+    "ifcfg-eth9-range3": "IPADDR_START=10.22.4.1\nIPADDR_END=10.22.4.3\n",
+}  # fmt: skip
+"""Lengths of the main device and of its aliases, an address and a slot that are taken, a file that
+is passed over, one that the parent does not raise, and ranges: one that crosses a network, and one
+without a first slot, for which that of the file before counts."""
+NUMBERED = re.compile(r"eth9:(?:0|[1-9][0-9]*)")
+
+
+def as_network_scripts(folder: Path, files: dict[str, str]) -> str:
+    """The shell commands after which /etc/sysconfig has the scripts and these *files*, and ipcalc
+    is that of Fedora."""
+    scripts = unpacked("initscripts", "network-scripts/ifup-aliases")
+    ipcalc = unpacked("ipcalc-ng", "usr/bin/ipcalc-ng")
+    etc = folder / "etc"
+    subprocess.run(["cp", "-a", "/etc", str(etc)], check=True)
+    (etc / "init.d").mkdir(exist_ok=True)
+    functions = f"{PROGRAMS}/initscripts/etc/rc.d/init.d/functions"
+    shutil.copy(functions, etc / "init.d/functions")
+    (etc / "sysconfig").mkdir(exist_ok=True)
+    (etc / "sysconfig/network").write_text("NETWORKING=yes\n")
+    shutil.copytree(Path(scripts).parent, etc / "sysconfig/network-scripts")
+    for name, text in files.items():
+        (etc / "sysconfig/network-scripts" / name).write_text(text)
+    (folder / "bin").mkdir()
+    shutil.copy(ipcalc, folder / "bin/ipcalc")
+    return f"""
+        mount --bind {etc} /etc
+        mount -t overlay overlay -o lowerdir={folder}/bin:/usr/bin /usr/bin"""
+
+
+def test_network_scripts(cli: Command, tmp_path: Path) -> None:
+    """Its aliases are those that the lines declare; they have their labels, where these are slots.
+    What it refuses, the lines do not have."""
+    script = as_network_scripts(tmp_path, IFCFG)
+    imported = read(existing("ifcfg-rh", str(tmp_path)), "ifcfg-rh")
+    rows = [row for row in imported.rows if not row.found.asleep]
+    expected = {_declared(row.found.words) for row in rows}
+    cli.namespace.ip("addr add 10.20.0.1/24 brd + dev eth9")
+    once(cli.namespace, f"{script}; cd /; /etc/sysconfig/network-scripts/ifup-aliases eth9")
+    found = {
+        (one, "" if one.endswith("/32") else brd, *more) for one, brd, *more in there(cli.namespace)
+    }
+    assert found == expected
+    assert len(rows) == 10
+    done = cli.namespace.run(["ip", "-j", "addr", "show", "dev", "eth9"])
+    labels = {one["local"]: one.get("label") for one in json.loads(done.stdout)[0]["addr_info"]}
+    for row in rows:
+        label = labels[row.found.words[0].partition("/")[0]]
+        if NUMBERED.fullmatch(label):
+            assert str(row.name) == label
