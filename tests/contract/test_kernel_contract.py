@@ -271,6 +271,7 @@ def test_owners_are_independent(kernel: Kernel) -> None:
     assert texts(kernel, "eth9_0") + texts(kernel, "eth9_2") == ["10.9.0.1/24", "10.9.0.3/24"]
 
 
+@pytest.mark.early
 def test_many(kernel: Kernel) -> None:
     """300 aliases in one apply, whole; and all gone in another."""
     before = state(kernel)

@@ -56,6 +56,7 @@ DEAF = ("Could not open NTP socket",)
 """What a server says that stays without listening."""
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("words", SERVERS, ids=lambda words: words.split()[0])
 def test_where_a_server_listens(stage: Command, tmp_path: Path, words: str) -> None:
     """On the address or on the device of the name; where it is refused nowhere at all."""

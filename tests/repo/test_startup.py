@@ -173,6 +173,8 @@ SLOWER = 0.0 if sys.version_info >= (3, 11) else 0.06
 """The additional cost of imports in 3.10, which has only the core of the import system frozen."""
 if sys.version_info < (3, 11, 5):
     SLOWER += 0.01  # 3.11.2 of Debian 12 takes so much more than 3.11.7
+PLACE = 0.008
+"""The difference that the folder of a clone makes: its path is hashed and copied."""
 MEMORY = 1.5
 """The same for the peak of the memory."""
 
@@ -356,7 +358,8 @@ def test_a_short_command_takes_few_instructions(launched: Launched) -> None:
     """Create, piped show and delete, over those of a bare Python (RATIOS)."""
     bare = launched.instructions([sys.executable, "-c", "pass"])
     found = [(line, launched.instructions(launched.words(line)) / bare) for line, _ in RATIOS]
-    over = [one for one, (_, limit) in zip(found, RATIOS, strict=True) if one[1] > limit + SLOWER]
+    limits = [limit + SLOWER + PLACE for _, limit in RATIOS]
+    over = [one for one, limit in zip(found, limits, strict=True) if one[1] > limit]
     assert not over, found
 
 
