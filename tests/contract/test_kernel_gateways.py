@@ -83,6 +83,14 @@ def test_there_are_none(kernel: Kernel) -> None:
     assert not kernel.ruled()
 
 
+@pytest.mark.parametrize("family", [AF_INET, AF_INET6])
+def test_where_there_has_never_been_a_route(kernel: Kernel, family: int) -> None:
+    """Linux makes a table with its first route, and refuses to list one that is not there."""
+    assert kernel.routing().default(index(kernel, "eth9"), family) == b""
+    assert kernel.routing().sources(family) == []
+    assert kernel.routing().routers(family) == []
+
+
 def test_rules(kernel: Kernel) -> None:
     """Made and deleted, each family apart; the second time is no error."""
     for _ in range(2):

@@ -7,8 +7,9 @@ spec.py declares them once more.
 from __future__ import annotations
 
 from _struct import Struct, error  # type: ignore[attr-defined]
+from errno import ENOENT
 
-from netalias.errors import WireError
+from netalias.errors import KernelError, WireError
 from netalias.kernel.netlink.codec import (
     ALL_RULES,
     FRA_PROTOCOL,
@@ -271,4 +272,9 @@ class NetlinkRouting(Routing):
     def _routes(
         self, request: Callable[..., bytes], read: Callable[..., Any], *words: int
     ) -> list[Any]:
-        return self._dump("list of routes", request(0, *words), RTM_NEWROUTE, read)
+        try:
+            return self._dump("list of routes", request(0, *words), RTM_NEWROUTE, read)
+        except KernelError as problem:
+            if problem.errno != ENOENT:
+                raise
+            return []  # Linux makes a table of IPv4 with its first route
