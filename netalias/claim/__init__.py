@@ -19,7 +19,7 @@ from netalias.plan import NO_NEIGHBOURS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from netalias import errors
@@ -90,16 +90,16 @@ class Claim:
 
     ``main`` is its main device, ``device`` the name of the device that carries it; ``own``: that
     device has a MAC of its own, which is announced. ``new``: the address was not in use before;
-    ``probed``: it is probed for; ``decided``: no verdict of the kernel is to come after that.
-    ``crowded``: so many macvlans are on the main device that it has to send the announcements
-    itself (packets/announce.py). ``acd`` is the way to probe, ``abort``: a conflict ends the run;
-    ``rounds`` is the number of announcements. ``leaves``: neighbours know the address by the MAC of
-    a device that is removed at the end of the run.
+    ``probed``: it is probed for, by the addresses ``asked``; ``decided``: no verdict of the kernel
+    is to come after that. ``crowded``: so many macvlans are on the main device that it has to send
+    the announcements itself (packets/announce.py). ``acd`` is the way to probe, ``abort``: a
+    conflict ends the run; ``rounds`` is the number of announcements. ``leaves``: neighbours know
+    the address by the MAC of a device that is removed at the end of the run.
     """
 
     __slots__ = (
-        "abort", "acd", "address", "crowded", "decided", "device", "family", "leaves", "main",
-        "name", "new", "own", "plan", "probed", "rounds",
+        "abort", "acd", "address", "asked", "crowded", "decided", "device", "family", "leaves",
+        "main", "name", "new", "own", "plan", "probed", "rounds",
     )  # fmt: skip
 
     def __init__(
@@ -119,6 +119,7 @@ class Claim:
         self.crowded = False
         self.family = family
         self.address = address
+        self.asked: Sequence[bytes] = (address,)
         self.acd = policy.acd
         self.abort = policy.conflict == ABORT
         self.rounds = policy.announce
@@ -139,6 +140,11 @@ class Claim:
         """Ifindex of the main device, and address."""
         return self.main.index, self.address
 
+    @property
+    def questions(self) -> list[tuple[int, bytes]]:
+        """The places that are probed."""
+        return [(self.main.index, address) for address in self.asked]
+
 
 def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterator[Claim]:
     """The claims of the addresses that plans add or move, on main devices that are up.
@@ -151,7 +157,7 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
         goal = plan.goal
         if wish is None or goal is None or goal.type.family not in (AF_INET, AF_INET6):
             continue
-        if not announced:
+        if not announced and not (new and goal.type.family == AF_INET):
             continue
         main, family = goal.main, goal.type.family
         one = Claim(goal.name, main, device, plan.kind, family, goal.address, policy)
@@ -159,10 +165,27 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
         one.new, one.plan, one.probed = new, plan, new and one.acd != OFF
         one.leaves = _retires_mac(plan)
         one.decided = family == AF_INET or one.probed or any(map(moves, plan.steps))
+        if not announced:
+            if not one.probed:
+                continue
+            _sample(one, plan, goal.prefixlen)
         if not main.flags & IFF_UP:  # by --force
             _note_unprobed(one, plan)
             continue
         yield one
+
+
+def _sample(one: Claim, plan: Plan, prefixlen: int) -> None:
+    """Let the claim of a prefix ask for some of its addresses, which the plan notes, and announce
+    none."""
+    from netalias.claim.samples import choose
+
+    one.asked = choose(one.address, prefixlen)
+    one.rounds = 0
+    asked, count = len(one.asked), 1 << 32 - prefixlen
+    note = f"{one.name}: {asked} of {count} addresses were asked for: a host with another one is"
+    if asked < count:
+        plan.notes.append(f"{note} not found")
 
 
 def _retires_mac(plan: Plan) -> bool:

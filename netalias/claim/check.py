@@ -52,7 +52,7 @@ def _probe(context: Context, snapshot: Snapshot, probed: Sequence[Claim], acd: s
     from netalias.packets.probe import verdicts
 
     timing = timings.FAST if acd == "fast" else timings.RFC
-    pairs = [(one.main.index, one.address) for one in probed]
+    pairs = [place for one in probed for place in one.questions]
     macs, aside, progress = _macs(snapshot), context.aside, context.progress
     told = None if progress is None else lambda: progress(len(pairs))
     try:
@@ -89,10 +89,11 @@ def problems(
     undecided = set(unheard)
     found: Found = []
     for one in probed:
-        place = one.main.index, one.address
-        if place in texts:
-            found.append((one, errors.Conflict(f"{one.name}: {texts[place]}")))
-        elif place in undecided:
+        places = one.questions
+        taken_first = next(filter(texts.__contains__, places), None)
+        if taken_first is not None:
+            found.append((one, errors.Conflict(f"{one.name}: {texts[taken_first]}")))
+        elif not undecided.isdisjoint(places):
             found.append((one, errors.StateError(f"{one.name}: {flooded(one.main.name)}")))
     return found
 

@@ -52,7 +52,7 @@ def fill(wish: Wish, usual: Wish) -> None:
     if kind in PICKY:
         from netalias.desired.unfit import fitting
 
-        usual = fitting(usual, kind)
+        usual = fitting(usual, kind, wish.type.family)
     if wish.prefixlen is None and (inet or not usual.netmask):
         wish.prefixlen, wish.netmask = usual.prefixlen, usual.netmask
     if wish.broadcast is None and inet:

@@ -83,11 +83,13 @@ class Plan:
         """Whether the address of the goal is new on its link, and whether to announce it.
 
         An address is new if it is added or if its device is set up; it is announced if it is new,
-        or if the MAC changes.
+        or if the MAC changes. The addresses of a prefix are never announced.
         """
         goal = self.goal
-        if goal is None or goal.entry is None or not goal.up or goal.main.flags & NO_NEIGHBOURS:
+        if goal is None or not goal.up or goal.main.flags & NO_NEIGHBOURS:
             return False, False
+        if goal.entry is None:
+            return self.kind == PREFIX and bool(self.steps), False
         links = [step for step in self.steps if isinstance(step, SetLink)]
         new = any(step.up and step.index != goal.main.index for step in links) or any(
             isinstance(step, AddAddress) and step.address.local == goal.address

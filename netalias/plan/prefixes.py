@@ -33,7 +33,7 @@ def examine(
     have, AlreadyExists for the network of another alias, StateError where hosts would be cut off:
     with *cut* those in a part of the network of a link may be.
     """
-    refuse(wish, goal.name, PREFIX)
+    refuse(wish, goal.name, PREFIX, goal.type.family)
     if alias is not None and alias.kind == PREFIX and _is(alias, goal):
         return []
     text = f"{goal.type.format(goal.address)}/{goal.prefixlen}"

@@ -34,7 +34,7 @@ def place(wish: Wish, goal: Goal, observed: Observed, *, new: bool) -> list[str]
     has the name of the hidden device, KindError where the kernel can have none, where the main
     device of a *new* shard does not answer ARP for it, and for words of *wish* that mean nothing
     to a shard."""
-    refuse(wish, goal.name, KIND)
+    refuse(wish, goal.name, KIND, goal.type.family)
     if new:
         _check_answers(goal, observed)
     goal.device = name = hidden.device_of(goal.name)

@@ -111,7 +111,7 @@ class Claims:
 
     def _start(self, group: Sequence[Claim], finished: Finished) -> None:
         """Probe for addresses on one main device, all with the same timing."""
-        pairs = [(one.main.index, one.address) for one in group]
+        pairs = [place for one in group for place in one.questions]
         macs = {device.mac for device in self._state.devices()}
         timing = acd.FAST if group[0].acd == "fast" else acd.RFC
         try:

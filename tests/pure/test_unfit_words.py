@@ -13,11 +13,8 @@ from netalias.kernel.memory import Memory
 PREFIX, PREFIX6 = "eth0:5 10.9.0.0/16 kind prefix", "eth0:5 2001:db8:9::/64 kind prefix"
 SHARD = "eth0:5 10.9.0.1/24 kind shard"
 COMMANDS = [
-    (PREFIX, "acd fast", "acd: nobody is asked"),
-    (PREFIX, "acd rfc", "acd: nobody is asked"),
-    (PREFIX6, "acd rfc", "acd: nobody is asked"),
-    (PREFIX, "conflict abort", "conflict: nobody is asked"),
-    (PREFIX, "conflict skip", "conflict: nobody is asked"),
+    (PREFIX6, "acd rfc", "acd: the kernel asks for addresses of a device only"),
+    (PREFIX6, "conflict skip", "conflict: the kernel asks for addresses of a device only"),
     (PREFIX, "announce 3", "announce: the addresses of a prefix are not"),
     (PREFIX, "source on", "source: a prefix is a route"),
     (SHARD, "broadcast 10.9.0.255", "broadcast: a shard is a host"),

@@ -164,3 +164,24 @@ def test_the_doctor_tells_if_nobody_answers(cli: Command, tmp_path: Path) -> Non
     assert checks(cli) == [hint, ("unserved-prefix", "eth9:5"), ("unserved-prefix", "eth9:6")]
     with watching(cli.namespace, tmp_path / "net", str(conf)):
         assert checks(cli) == [hint]
+
+
+def test_conflicts_are_looked_for_by_samples(cli: Command, peer: Namespace, tmp_path: Path) -> None:
+    """A host at the beginning of the network is found, by a command, a file and the watcher."""
+    conf = tmp_path / "netalias.conf"
+    conf.write_text("defaults acd fast\neth9:5 10.9.0.0/16 kind prefix\n")
+    cli.namespace.ip("addr add 10.0.0.1/24 dev eth9")
+    peer.ip("addr add 10.9.0.1/32 dev p9")
+    done = cli.run("eth9:5", "10.9.0.0/16", "kind", "prefix", "acd", "fast")
+    assert (done.returncode, "10.9.0.1 is in use on eth9 by" in done.stderr) == (6, True)
+    done = cli.run("reconcile", str(conf))
+    assert (done.returncode, "10.9.0.1 is in use on eth9 by" in done.stderr) == (6, True)
+    assert texts(cli) == ""
+    with watching(cli.namespace, tmp_path / "net", str(conf)) as watch:
+        watch.says("10.9.0.1 is in use on eth9 by")
+        assert texts(cli) == ""
+        peer.ip("addr del 10.9.0.1/32 dev p9")
+        until(lambda: texts(cli) == "local 10.9.0.0/16 dev eth9 scope host")
+    cli("eth9:5-")
+    done = cli.run("eth9:5", "10.9.0.0/16", "kind", "prefix", "acd", "fast")
+    assert (done.returncode, "64 of 65536 addresses were asked for" in done.stderr) == (0, True)
