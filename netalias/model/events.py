@@ -225,6 +225,8 @@ def apply(state: State, key: Key, new: Any, moved: tuple[int, int] | None = None
         return []
     if key[0] == LINK:
         return _link(state, key, old, new, moved)
+    if key[0] == ADDRESS and old and new and old.address.secondary > new.address.secondary:
+        state.put(key, None)  # a promoted one follows the other primaries (__inet_del_ifa)
     state.put(key, new)
     if old is None or new is None:
         subject = old if new is None else new

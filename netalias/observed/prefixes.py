@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def prefixes(snapshot: Snapshot, group: int) -> list[Alias]:
-    """The prefixes in *snapshot*; *group* is the mark of alias devices, which have none."""
+    """The prefixes in *snapshot*, by slot: the kernel lists routes in an order of its own. *group*
+    is the mark of alias devices, which have none."""
     found = []
-    for route in snapshot.local_routes:
+    for route in sorted(snapshot.local_routes, key=lambda route: route.slot):
         main = snapshot.devices.get(route.index)
         if main is None or main.group == group or is_scratch(main.group, group):
             continue

@@ -41,11 +41,12 @@ def _addresses(parts: dict[Key, Any]) -> list[Address]:
 def _ordered(found: list[Address]) -> list[Address]:
     """Addresses of one device, oldest first -> in the order in which the kernel lists them.
 
-    An IPv4 address follows the older ones, and a secondary one all others (__inet_insert_ifa); an
-    IPv6 address precedes the older ones of its scope (ipv6_link_dev_addr).
+    An IPv4 address follows the older ones of its scope, narrow scopes come first, and a secondary
+    one follows all others (__inet_insert_ifa); an IPv6 address precedes the older ones of its
+    scope, and narrow scopes come last (ipv6_link_dev_addr).
     """
     ipv4 = [one for one in found if one.family == AF_INET]
-    ipv4.sort(key=lambda one: one.flags & IFA_F_SECONDARY)
+    ipv4.sort(key=lambda one: 1 if one.flags & IFA_F_SECONDARY else -one.scope)
     ipv6 = [one for one in reversed(found) if one.family != AF_INET]
     ipv6.sort(key=lambda one: one.scope)
     return ipv4 + ipv6

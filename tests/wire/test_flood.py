@@ -15,8 +15,8 @@ from netalias.kernel import netlink
 from netalias.kernel.netlink import codec, spec
 from netalias.kernel.netlink.monitor import READERS, Monitor
 from netalias.kernel.netlink.subscription import CHUNKED, Subscription, superseded
-from netalias.model import AF_INET, AF_INET6, Address
-from netalias.model.events import State, apply
+from netalias.model import AF_INET, AF_INET6, IFA_F_SECONDARY, IFA_F_TENTATIVE, Address
+from netalias.model.events import ADDRESS, State, apply
 
 MANY = 200
 OWN = 77
@@ -54,8 +54,8 @@ def state(found: list[bytes | None]) -> dict[Any, Any]:
     return known.parts
 
 
-def test_only_the_last_word_about_an_address_is_left() -> None:
-    """At its place; everything else stays."""
+def test_what_has_come_to_nothing_is_left_out() -> None:
+    """Of an address that came and went, and of changes in between; everything else stays."""
     first, second = entry(1), entry(2)
     found: list[bytes | None] = [
         address(first),
@@ -64,9 +64,54 @@ def test_only_the_last_word_about_an_address_is_left() -> None:
         address(first, gone=True),
         None,
         address(first),
+        address(first),
+        address(first),
         link(up=False),
     ]
-    assert list(superseded(found, OWN)) == [found[1], found[2], found[4], found[5], found[6]]
+    assert list(superseded(found, OWN)) == [*found[1:6], *found[7:]]
+
+
+def order(found: list[bytes | None]) -> dict[int, list[Any]]:
+    """The addresses that are known after these announcements, as they stand on each device."""
+    parts = sorted(state(found).items())
+    return {index: [key for key in part if key[0] == ADDRESS] for index, part in parts}
+
+
+def test_an_address_that_comes_again_is_the_newest() -> None:
+    """It stands behind those that came before it came again, whatever is said of it later."""
+    first, second = entry(1, AF_INET6, 128), entry(2, AF_INET6, 128)
+    found: list[bytes | None] = [
+        address(first),
+        address(second),
+        address(first, gone=True),
+        address(first),
+    ]
+    known: list[bytes | None] = list(found[:2])
+    assert order([*known, *superseded(found[2:], OWN)]) == order(found)
+    assert order(list(superseded(found, OWN))) == order(found)
+
+
+def test_checks_that_end_in_another_order() -> None:
+    """Two addresses are added, and the check of the second one ends first: the place of each is
+    that at which it was announced as tentative."""
+    tentative = [entry(last, AF_INET6, 128) for last in (1, 2)]
+    for one in tentative:
+        one.flags |= IFA_F_TENTATIVE
+    checked = [entry(last, AF_INET6, 128) for last in (2, 1)]
+    found: list[bytes | None] = [address(one) for one in (*tentative, *checked)]
+    assert order(list(superseded(found, OWN))) == order(found)
+    assert state(list(superseded(found, OWN))) == state(found)
+
+
+def test_a_promoted_address_keeps_its_new_place() -> None:
+    """What is said of it afterwards does not move it."""
+    second, promoted, other = entry(1, prefixlen=24), entry(1, prefixlen=24), entry(9)
+    second.flags |= IFA_F_SECONDARY
+    found: list[bytes | None] = [
+        address(one) for one in (second, entry(8), promoted, other, promoted)
+    ]
+    assert order(list(superseded(found, OWN))) == order(found)
+    assert [key[3][-1] for key in order(found)[2]] == [8, 1, 9]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +140,7 @@ def test_a_change_of_our_own_that_is_undone_at_once() -> None:
 def test_a_datagram_of_several_messages_is_left_alone() -> None:
     """The kernel sends none, but the second message would be lost with the first."""
     both = address(entry(1)) + address(entry(2))
-    found: list[bytes | None] = [both, address(entry(1), gone=True), address(entry(1))]
+    found: list[bytes | None] = [both, address(entry(1)), address(entry(1), gone=True)]
     assert list(superseded(found, OWN)) == [both, found[2]]
 
 
@@ -123,6 +168,8 @@ def test_the_end_is_the_same(seed: int) -> None:
     left = list(superseded(found, OWN))
     assert len(left) < len(found)
     assert state(left) == state(found)
+    found = [address(random.choice(entries), gone=random.random() < 0.5) for _ in range(MANY)]
+    assert order(list(superseded(found, OWN))) == order(found)
 
 
 @pytest.fixture

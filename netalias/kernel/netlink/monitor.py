@@ -15,6 +15,7 @@ from _struct import Struct, error  # type: ignore[attr-defined]
 from netalias.errors import NetaliasError, WireError
 from netalias.kernel.netlink import GET_LOCAL_ROUTES, codec
 from netalias.kernel.netlink.ethtool import Media
+from netalias.kernel.netlink.listed import arrange, is_late
 from netalias.kernel.netlink.subscription import ROOM, Subscription
 from netalias.model import AF_INET, AF_INET6, AF_UNSPEC, PROTOCOL, RT_TABLE_LOCAL
 from netalias.model.events import (
@@ -137,6 +138,7 @@ class Monitor:
         self.lost = False
         self._routes = routes
         self._stale = False
+        self._unplaced: set[int] = set()
         self._connected = connected
         groups = GROUPS + (ROUTE_GROUPS if routes else ())
         self._heard = Subscription(groups=groups, buffer=buffer)
@@ -163,6 +165,7 @@ class Monitor:
     def start(self) -> Iterator[Event]:
         """Everything that is there, as arrivals."""
         yield from self._again()
+        self._place()
         if self._media is not None and self._media.present:
             yield from self._told(self._media.all())
 
@@ -183,6 +186,7 @@ class Monitor:
             self.port_id = 0
             if self._stale:
                 yield from self._reroute()
+            self._place()
         except NetaliasError:
             self.lost = True
             raise
@@ -197,13 +201,11 @@ class Monitor:
         return heard.latest(most, own) if own is not None else heard.read(most=most)
 
     def _applied(self, state: State, message: Message) -> Iterator[Event]:
-        kind, flags, _, data, start, end = message
-        reader = READERS.get(kind)
-        word = reader(data, start, end) if reader is not None else None
+        word = _word(message)
         if word is None:
             return
         # The route that a new one replaces, and those that it is joined with, are not named.
-        key = word[0]
+        key, kind, flags = word[0], *message[:2]
         if self._connected and kind == codec.RTM_NEWROUTE and key[0] == ROUTE:
             return
         if key[0] == LOCAL and not self._connected:
@@ -223,6 +225,8 @@ class Monitor:
             if event.what in (ARRIVAL, CARRIER):
                 self._ask(event.key[1])
             self._stale |= self._routes and _drops_routes(event)
+            if event.what == ADDRESS and event.old is None and is_late(event.new.address):  # type: ignore[attr-defined]
+                self._unplaced.add(event.key[1])
 
     def _unannounced(self, event: Event) -> Iterator[Event]:
         """The local IPv4 routes that go with the last IPv4 address of their device (fib_disable_ip)
@@ -255,6 +259,7 @@ class Monitor:
         is set: what is known now can be acted on, and in a flood there may be no better reading.
         """
         while True:
+            meanwhile: set[int] = set()
             self._heard.drain()
             fresh = self._dumped()
             lost = False
@@ -262,12 +267,20 @@ class Monitor:
                 if message is None:
                     lost = True
                 elif not lost:
-                    for _ in self._applied(fresh, message):
-                        pass
+                    for event in self._applied(fresh, message):
+                        if event.what == ADDRESS:
+                            meanwhile.add(event.key[1])
             if not lost or self._latest is not None:
                 break
         self.lost = lost
         yield from difference(self.state, fresh)
+        self._unplaced = set() if lost else meanwhile
+
+    def _place(self) -> None:
+        """Have the addresses in order whose announcements do not tell it."""
+        if self._unplaced and not self.lost:
+            arrange(self.state, self._asked, sorted(self._unplaced))
+            self._unplaced.clear()
 
     def _dumped(self) -> State:
         fresh = State()
@@ -285,10 +298,17 @@ class Monitor:
         return fresh
 
     def _take(self, fresh: State, kind: int, body: bytes, *, backwards: bool = False) -> None:
-        for found in self._asked.dump(kind, body):
-            for message in reversed(found) if backwards else found:
+        attempts = self._asked.dump(kind, body)
+        for attempt in attempts:
+            if backwards:
+                attempt.reverse()
+            for message in attempt:
                 for _ in self._applied(fresh, message):
                     pass
+        if len(attempts) > 1:  # what both have stands where the later one has it
+            for word in map(_word, attempts[-1]):
+                if word is not None:
+                    fresh.arrange(word[0][1], word[:1])
 
     def _take_routes(self, fresh: State) -> None:
         self._stale = False
@@ -304,6 +324,13 @@ class Monitor:
             for key in keys:
                 if other.get(key) is None:
                     yield from apply(self.state, key, None if gone else key[2])
+
+
+def _word(message: Message) -> Word | None:
+    """The object of a message and its value, as its reader gives it; None for none that counts."""
+    kind, _, _, data, start, end = message
+    reader = READERS.get(kind)
+    return reader(data, start, end) if reader is not None else None
 
 
 def _port_id(message: Message) -> int:

@@ -32,7 +32,7 @@ from netalias.kernel.netlink import (
     taken,
 )
 from netalias.kernel.netlink.interrupted import PAUSES
-from netalias.model import AF_INET6, AF_UNSPEC
+from netalias.model import AF_INET6, AF_UNSPEC, IFA_F_SECONDARY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ ATTEMPTS = 2
 ADDRESS_KINDS = tuple(
     kind.to_bytes(2, byteorder) for kind in (codec.RTM_NEWADDR, codec.RTM_DELADDR)
 )
+DELETION = ADDRESS_KINDS[1]
 ADDRESS_LEAST = 44
 """Bytes of a message about an address that tell it from others: struct nlmsghdr, struct ifaddrmsg,
 and 20 of attributes, which are IFA_ADDRESS and IFA_LOCAL of IPv4 or the address of IPv6."""
@@ -143,7 +144,7 @@ class Subscription:
 
     def latest(self, most: int, own: int) -> Iterator[Message | None]:
         """The result of read() without the messages about an address that a later one in the same
-        chunk makes obsolete: most of a flood is addresses that come and go again.
+        chunk makes obsolete (superseded): most of a flood is addresses that come and go again.
 
         What the socket with the netlink port ID *own* has caused is given all the same: whoever
         waits for its own change has to see it, and that it was undone.
@@ -233,23 +234,34 @@ class Subscription:
 
 
 def superseded(found: list[bytes | None], own: int) -> Iterator[bytes | None]:
-    """The datagrams in their order, of those that announce one and the same address the last, and
-    all that the socket with the netlink port ID *own* has caused.
+    """The datagrams in their order, without those about an address that a later one makes obsolete.
 
-    The same are those whose family, prefix length, device and first attributes are the same bytes:
-    two that announce one address in different ways are both left, so the last one about an address
-    is always the last one.
+    Of those about one address up to three are left: the last deletion, which has effects beyond the
+    address itself; the first one after it, since that is the place of the address in its list; and
+    the last one. All that the socket with the netlink port ID *own* has caused are left.
+
+    Those are about one address whose family, prefix length, device, first attributes and bit
+    IFA_F_SECONDARY are the same: of two forms in which one address is announced both are left, so
+    the last one about an address is always the last one.
     """
-    last: dict[bytes, int] = {}
+    marks: dict[bytes, list[int]] = {}  # places of: the last deletion, the first after it, the last
     keys, ours = [], own.to_bytes(4, byteorder)
     for place, data in enumerate(found):
         key = b""
         if data is not None and data[4:6] in ADDRESS_KINDS and data[12:16] != ours and _alone(data):
             key = data[16:18] + data[20:ADDRESS_LEAST]
-            last[key] = place
+            if data[18] & IFA_F_SECONDARY:
+                key += b"s"
+            if data[4:6] == DELETION:
+                marks[key] = [place, -1, place]
+            else:
+                known = marks.setdefault(key, [-1, -1, place])
+                known[2] = place
+                if known[1] < 0:
+                    known[1] = place
         keys.append(key)
     for place, (key, data) in enumerate(zip(keys, found, strict=True)):
-        if not key or last[key] == place:
+        if not key or place in marks[key]:
             yield data
 
 
