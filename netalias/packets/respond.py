@@ -11,7 +11,7 @@ from __future__ import annotations
 from _struct import Struct
 from errno import EAGAIN, ENOBUFS
 
-from netalias.model import Value, prefix
+from netalias.model import Value
 from netalias.packets import ARPOP_REQUEST, ETH_P_ARP, ETH_P_IPV6, NEIGHBOR_SOLICITATION
 from netalias.packets.bpf import (
     _AND,
@@ -91,6 +91,31 @@ class Served(Value):
         self.mac = mac
 
 
+class Networks:
+    """Served networks, in which an address is found in as many steps as they have lengths."""
+
+    __slots__ = ("_lengths", "_macs")
+
+    def __init__(self, served: Iterable[Served]) -> None:
+        self._macs: dict[tuple[int, int, int], bytes] = {}
+        lengths: dict[int, set[int]] = {}
+        for one in served:
+            bits = len(one.network) * 8
+            number = int.from_bytes(one.network, "big") >> bits - one.prefixlen
+            self._macs.setdefault((bits, one.prefixlen, number), one.mac)
+            lengths.setdefault(bits, set()).add(one.prefixlen)
+        self._lengths = {bits: sorted(some, reverse=True) for bits, some in lengths.items()}
+
+    def mac(self, packed: bytes) -> bytes:
+        """The MAC of the longest network with an address; empty for none."""
+        bits, number = len(packed) * 8, int.from_bytes(packed, "big")
+        for length in self._lengths.get(bits, ()):
+            mac = self._macs.get((bits, length, number >> bits - length))
+            if mac:
+                return mac
+        return b""
+
+
 # The filter -----------------------------------------------------------------------------------
 
 
@@ -145,9 +170,9 @@ def _block(one: Served) -> list[Instruction]:
 # The answers ----------------------------------------------------------------------------------
 
 
-def answer(frame: bytes, served: Iterable[Served], others: Collection[bytes]) -> bytes:
+def answer(frame: bytes, networks: Networks, others: Collection[bytes]) -> bytes:
     """The frame that answers a request that the filter has let in, with the MAC of the longest of
-    the *served* networks; empty for none.
+    the *networks*; empty for none.
 
     *others* are addresses that are answered for otherwise.
     """
@@ -156,10 +181,7 @@ def answer(frame: bytes, served: Iterable[Served], others: Collection[bytes]) ->
     target = frame[at : at + (4 if arp else 16)]
     if target in others or len(frame) < at + len(target):
         return b""
-    mac, longest = b"", -1
-    for one in served:
-        if one.prefixlen > longest and prefix.contains(one.network, one.prefixlen, target):
-            mac, longest = one.mac, one.prefixlen
+    mac = networks.mac(target)
     if not mac:
         return b""
     return _reply(frame, mac, target) if arp else _advertisement(frame, mac, target)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from select import POLLIN
 
 from netalias import errors
-from netalias.model import AF_INET, AF_INET6, IFF_LOOPBACK, IFF_NOARP, prefix
+from netalias.model import AF_INET, IFF_LOOPBACK, IFF_NOARP
 from netalias.model.events import ADDRESS, LOCAL
-from netalias.packets.respond import Answering, Served, answer
+from netalias.packets.respond import Answering, Networks, Served, answer
 from netalias.system.backoff import Backoff
 
 TYPE_CHECKING = False
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from netalias.system.journal import Journal
 
 LIMIT = 20_000
-"""Answers a second, at most: each takes some hundred-thousandths of a second."""
+"""Requests a second that are looked at, answered or not: each takes some hundred-thousandths of a
+second."""
 DELAY = 0.05
 """Seconds in which changes are collected, and in which answers are allowed again."""
 REST = 20
@@ -59,6 +60,7 @@ class Responder:
         self._complaint = ""
         self._others: set[bytes] = set()
         self._networks: dict[int, list[Served]] = {}
+        self._found: dict[int, Networks] = {}
         self._sockets: dict[int, Answering] = {}
 
     @property
@@ -104,12 +106,13 @@ class Responder:
             return
         self._allow(now)
         index, socket = found
-        served, others = self._networks[index], self._others
+        networks, others = self._found[index], self._others
         try:
             for frame in socket.receive()[: self._left]:
-                reply = answer(frame, served, others)
-                if reply and socket.send(reply):
-                    self._left -= 1
+                self._left -= 1  # one that gets no answer takes the same time
+                reply = answer(frame, networks, others)
+                if reply:
+                    socket.send(reply)
         except errors.NetaliasError:  # the device went down or away; an event follows
             self._drop(index)
             self.changed()
@@ -125,11 +128,16 @@ class Responder:
     # What is served
 
     def _update(self, now: float) -> None:
-        served, self._others = self._served()
+        try:
+            served, self._others = self._served()
+        except Exception:  # it is told by whoever called; what is served stays
+            self._stale = now + self._patience.next()
+            raise
         networks: dict[int, list[Served]] = {}
         for one in served:
             networks.setdefault(one.index, []).append(one)
         before, self._networks = self._networks, networks
+        self._found = {index: Networks(found) for index, found in networks.items()}
         for index in [*self._sockets]:
             if networks.get(index) != before.get(index):
                 self._drop(index)
@@ -180,9 +188,8 @@ def served_in(state: State, engine: Engine) -> tuple[list[Served], set[bytes]]:
 
 def _inside(state: State, served: Iterable[Served]) -> Iterator[bytes]:
     """The addresses of any device that lie in these networks."""
+    networks = Networks(served)
     for parts in state.parts.values():
         for key, entry in parts.items():
-            if key[0] == ADDRESS and key[2] in (AF_INET, AF_INET6):
-                local = entry.address.local
-                if any(prefix.contains(one.network, one.prefixlen, local) for one in served):
-                    yield local
+            if key[0] == ADDRESS and networks.mac(entry.address.local):
+                yield entry.address.local

@@ -142,6 +142,37 @@ def test_the_limit(stage: Stage) -> None:
     assert len(socket.sent) == 200 + more
 
 
+def test_requests_without_an_answer_count(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A neighbour who sends nothing but those takes no more of the watcher's time than another."""
+    looked: list[bytes] = []
+    monkeypatch.setattr(responder, "answer", lambda frame, *_: looked.append(frame) or b"")
+    stage.serve(ONE)
+    (socket,) = Socket.made
+    stage.come(socket, 150)
+    assert (len(looked), socket.sent) == (100, [])
+    assert stage.it.wanted(stage.now) == {}
+
+
+def test_what_cannot_be_found_out_is_tried_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a descriptor for /proc/sys, say: what was served stays, and comes later."""
+    stage.serve(ONE)
+    stage.served = [ONE, TWO]
+
+    def refused() -> None:
+        raise errors.StateError("/proc/sys: too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.it, "_served", refused)
+        stage.it.changed()
+        with pytest.raises(errors.StateError):
+            stage.wait(stage.it.due(stage.now) or 0.0)
+    assert not Socket.made[0].closed
+    stage.wait(stage.it.due(stage.now) or 0.0)
+    assert [one.served for one in Socket.made] == [[ONE], [TWO]]
+
+
 def test_a_device_that_goes_down_is_opened_again(stage: Stage) -> None:
     """With back-off as long as it stays down; it is told once."""
     stage.serve(ONE)

@@ -8,7 +8,7 @@ import pytest
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 
-from netalias.packets.respond import MOST, Served, answer, program
+from netalias.packets.respond import MOST, Networks, Served, answer, program
 
 MAC = bytes.fromhex("020000000001")
 OTHER = bytes.fromhex("020000000002")
@@ -27,6 +27,7 @@ SERVED = [
     Served(2, packed("2001:db8:9:0:7::"), 80, OTHER),
     Served(2, bytes((10, 9, 0, 0)), 16, MAC),
 ]
+NETWORKS = Networks(SERVED)
 
 
 def solicitation(
@@ -56,7 +57,7 @@ def sound(frame: bytes) -> Ether:
 @pytest.mark.parametrize("target", ["2001:db8:9::5", "2001:db8:9::", "2001:db8:9:0:ffff::1"])
 def test_a_solicitation_is_answered(target: str) -> None:
     """To the one who asks, solicited, from the address itself, and with its MAC."""
-    found = sound(answer(solicitation(target), SERVED, ()))
+    found = sound(answer(solicitation(target), NETWORKS, ()))
     assert (found.dst, found.src, found[IPv6].hlim) == (ASKS, "02:00:00:00:00:01", 255)
     assert (found[IPv6].src, found[IPv6].dst) == (target, ROUTER)
     said = found[ICMPv6ND_NA]
@@ -66,18 +67,18 @@ def test_a_solicitation_is_answered(target: str) -> None:
 
 def test_one_without_a_link_layer_address_is_answered_where_it_came_from() -> None:
     """As a unicast probe may be (RFC 4861, 4.3)."""
-    assert Ether(answer(solicitation(link=""), SERVED, ())).dst == ASKS
+    assert Ether(answer(solicitation(link=""), NETWORKS, ())).dst == ASKS
 
 
 def test_a_probe_for_a_duplicate_is_answered_to_all() -> None:
     """Its sender has no address yet (RFC 4861, 7.2.4)."""
-    found = sound(answer(solicitation(source="::", link=""), SERVED, ()))
+    found = sound(answer(solicitation(source="::", link=""), NETWORKS, ()))
     assert (found.dst, found[IPv6].dst, found[ICMPv6ND_NA].S) == ("33:33:00:00:00:01", "ff02::1", 0)
 
 
 def test_the_longest_network_has_its_mac() -> None:
     """As a route would."""
-    assert Ether(answer(solicitation("2001:db8:9:0:7::1"), SERVED, ())).src == "02:00:00:00:00:02"
+    assert Ether(answer(solicitation("2001:db8:9:0:7::1"), NETWORKS, ())).src == "02:00:00:00:00:02"
 
 
 @pytest.mark.parametrize(
@@ -97,20 +98,20 @@ def test_the_longest_network_has_its_mac() -> None:
 )
 def test_what_is_not_for_us_or_wrong_is_not_answered(frame: bytes) -> None:
     """Another network, a hop on the way, a broken checksum, a cut frame, an announcement."""
-    assert answer(frame, SERVED, ()) == b""
+    assert answer(frame, NETWORKS, ()) == b""
 
 
 def test_addresses_that_are_answered_for_otherwise() -> None:
     """An alias with a device of its own answers for itself."""
     others = {packed("2001:db8:9::5"), bytes((10, 9, 1, 2))}
-    assert answer(solicitation(), SERVED, others) == b""
-    assert answer(request("10.9.1.2"), SERVED, others) == b""
+    assert answer(solicitation(), NETWORKS, others) == b""
+    assert answer(request("10.9.1.2"), NETWORKS, others) == b""
 
 
 @pytest.mark.parametrize("source", ["10.0.0.2", "0.0.0.0"])
 def test_an_arp_request_is_answered(source: str) -> None:
     """A probe (RFC 5227) too."""
-    found = Ether(answer(request("10.9.1.2", source), SERVED, ()))
+    found = Ether(answer(request("10.9.1.2", source), NETWORKS, ()))
     assert (found.dst, found.src) == (ASKS, "02:00:00:00:00:01")
     said = found[ARP]
     assert (said.op, said.hwsrc, said.psrc) == (2, "02:00:00:00:00:01", "10.9.1.2")
@@ -170,3 +171,16 @@ def test_the_filter_takes_requests_for_the_networks_only(name: str) -> None:
         assert passes(crowd, frame)
     assert len(program(many)) // 8 < 4096
     assert not passes(program(many), frame)
+
+
+def test_an_address_among_thousands_of_networks() -> None:
+    """The longest of those that contain it has the word; an address of another family, or outside
+    of all, has none."""
+    many = [Served(2, bytes((10, n >> 8, n & 255, 0)), 24, MAC) for n in range(4096)]
+    found = Networks([*many, Served(2, bytes((10, 0, 7, 128)), 25, OTHER)])
+    assert found.mac(bytes((10, 0, 7, 1))) == MAC
+    assert found.mac(bytes((10, 0, 7, 200))) == OTHER
+    assert found.mac(bytes((11, 0, 7, 200))) == b""
+    assert found.mac(bytes((10, 0, 7, 1)) + bytes(12)) == b""
+    assert Networks([]).mac(bytes(4)) == b""
+    assert Networks([Served(2, bytes(4), 0, MAC)]).mac(bytes((192, 0, 2, 1))) == MAC
