@@ -101,6 +101,18 @@ class Client:
         last = self.since + LONGEST
         return last if self.waits else min(self.seen + IDLE, last)
 
+    def spared(self, now: float) -> bool:
+        """Whether its time only seems to be over: its word waits, or there is room again for its
+        text, and the server has not looked for so long. Then its time begins anew."""
+        if now >= self.since + LONGEST:
+            return False
+        state = poll()
+        state.register(self.connection, self.wanted)
+        if any(events & self.wanted for _, events in state.poll(0)):
+            self.seen = now
+            return True
+        return False
+
     @property
     def gone(self) -> bool:
         """Whether it has closed the connection, not only its own side of it."""
@@ -189,7 +201,7 @@ class Server:
     def tick(self, now: float) -> None:
         """Drop the clients whose time is over, and make the next text."""
         for client in list(self._clients.values()):
-            if now >= client.deadline:
+            if now >= client.deadline and not client.spared(now):
                 self._drop(client)
         self._make(now)
 

@@ -214,6 +214,23 @@ def test_nobody_connected_nothing_due(server: Served):
 # Hostile clients
 
 
+def test_a_server_that_was_held_up(server: Served) -> None:
+    """It was stopped, or others had the processor, for longer than a client may be idle: whoever
+    has asked meanwhile, or has taken what was sent, is answered; whoever has not is dropped."""
+    server.text = b"x" * (1 << 20)
+    asked, silent, slow = server.client(), server.client(), server.client(b"json\n")
+    server.settle()
+    assert not slow.over()
+    asked.say(b"aliases\n")
+    server.clock.now += IDLE + 1
+    server.answers.tick(server.clock())
+    server.serve(asked.over)
+    server.serve(slow.over)
+    assert len(asked.data) == len(slow.data) == 1 << 20
+    server.serve(silent.over)
+    assert silent.data == b""
+
+
 def test_who_never_reads_is_cut_off(server: Served):
     """Others are served meanwhile; IDLE seconds after the last byte it is over."""
     server.text = b"x" * (1 << 20)
