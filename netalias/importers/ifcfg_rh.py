@@ -45,7 +45,8 @@ LOST = {
     "GATEWAYDEV": "an alias brings no default route",
 }
 """Variables of an alias that have no word: the reason."""
-READ = ("IP", "ONPARENT", "ONBOOT", "DEVICE", "CLONENUM", "NM_", *INHERITED, *LOST)
+CHECK = "ARPCHECK"
+READ = ("IP", "ONPARENT", "ONBOOT", "DEVICE", "CLONENUM", "NM_", CHECK, *INHERITED, *LOST)
 """Beginnings of the names of variables that matter."""
 MANAGED = "NetworkManager"
 
@@ -124,10 +125,13 @@ class _Main:
 
     ``seen`` are the addresses and slots so far, with their file. ``clone`` is the last
     CLONENUM_START. ``own`` is ADDRESS/LEN of the main device, and ``differing`` are places and
-    texts about aliases with another length.
+    texts about aliases with another length. ``checked`` are places and names of those for which
+    ifup asks whether another host has the address.
     """
 
-    __slots__ = ("clone", "differing", "files", "main", "own", "parent", "reading", "seen")
+    __slots__ = (
+        "checked", "clone", "differing", "files", "main", "own", "parent", "reading", "seen",
+    )  # fmt: skip
 
     def __init__(self, reading: Reading, folder: str, main: str, files: list[_File]) -> None:
         self.reading = reading
@@ -136,6 +140,7 @@ class _Main:
         self.clone = ""
         self.own = ""
         self.differing: list[tuple[str, str]] = []
+        self.checked: list[tuple[str, str]] = []
         self.seen: dict[tuple[str, str], _File] = {}
         self.parent = next((one for one in files if not one.main and one.device == main), None)
         path = f"{folder}/{PREFIX}{main}" if folder else f"{PREFIX}{main}"
@@ -156,10 +161,16 @@ class _Main:
         for file in below:
             if ":" not in file.name:
                 self._range(file)
-        if self.differing:
-            place, text = self.differing[0]
-            more = f" (and {len(self.differing) - 1} more)" if self.differing[1:] else ""
-            self.reading.note(place, f"{text}{more}")
+        self._note(self.differing, "")
+        why = "the words acd fast look for another host with the address"
+        self._note(self.checked, f": {CHECK} is not carried over: {why}")
+
+    def _note(self, found: Sequence[tuple[str, str]], what: str) -> None:
+        """Note the first of *found*, and how many more there are."""
+        if found:
+            place, text = found[0]
+            more = f" (and {len(found) - 1} more)" if found[1:] else ""
+            self.reading.note(place, f"{text}{what}{more}")
 
     def _asleep(self, file: _File) -> str:
         if file.refuses("ONPARENT"):
@@ -276,6 +287,9 @@ class _Main:
             self.reading.note(place, f"{device}: {address} is not carried over: {what}")
             return
         found = self.reading.add(label, address, place, mask=mask, asleep=asleep, change=change)
+        check = (file.text(CHECK) or self._default(CHECK)).lower()
+        if found and not asleep and check not in FALSE and self.main != "lo":
+            self.checked.append((place, device))
         length = self.own.rpartition("/")[2]
         if found and self._managed and length and found.words[0].rpartition("/")[2] != length:
             what = f"{MANAGED} gives it /{length}, as {self.own} has it"

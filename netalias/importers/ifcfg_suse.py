@@ -148,3 +148,7 @@ class _Device:
         scope = self.text(f"SCOPE{end}")
         if scope:
             self.reading.lost(place, label, f"SCOPE{end}={scope}", "the kind decides it")
+        options = self.text(f"IP_OPTIONS{end}")
+        if options and options.split() != [LIFETIME, "0"]:
+            what = f"IP_OPTIONS{end}={options}"
+            self.reading.lost(place, label, what, "netalias runs no ip command")

@@ -32,7 +32,7 @@ VARIABLES = ("ifconfig_", "ifaliases_")
 """Beginnings of names in rc.conf: lines of such a file, and pairs of address and mask."""
 BY_CLASS = "-"
 """A mask that is that of the class of the address."""
-SHELL = "$`&|<>()"
+SHELL = "$`&|<>();"
 """The characters that only a shell understands: a line with one is evaluated by a shell."""
 COMMENT = "#"
 COMMAND = "!"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from imports import Import
 
-MAIN = "DEVICE=eth0\nIPADDR=10.0.0.1\nPREFIX=24\nNM_CONTROLLED=no\n"
+MAIN = "DEVICE=eth0\nIPADDR=10.0.0.1\nPREFIX=24\nNM_CONTROLLED=no\nARPCHECK=no\n"
 FOLDER = "etc/sysconfig/network-scripts"
 
 
@@ -39,7 +39,7 @@ def test_aliases(tmp_path: Path) -> None:
         "ifcfg-eth0:10:3: eth0:10: GATEWAY=10.0.0.254 is not carried over: an alias brings no"
         " default route",
         "ifcfg-eth0:7:1: eth0:7: it is not carried over: ifcfg-eth0:6 has no address either",
-        "ifcfg-eth0:5: 1 further address of eth0 has no name (--all imports them too)",
+        "ifcfg-eth0:6: 1 further address of eth0 has no name (--all imports them too)",
         "ifcfg-eth0:web:2: eth0:web: 10.1.0.3/24 becomes eth0:0, since a slot is a number",
     ]
 
@@ -50,7 +50,7 @@ def test_further_addresses(tmp_path: Path) -> None:
     found = some(tmp_path, main, every=True)
     assert found.aliases == ["eth0:0 10.0.0.4/24 kind label"]
     assert found.notes == [
-        "ifcfg-eth0:5: eth0: 10.0.0.3 is not carried over: a prefix length is needed"
+        "ifcfg-eth0:6: eth0: 10.0.0.3 is not carried over: a prefix length is needed"
     ]
 
 
@@ -67,7 +67,7 @@ def test_further_addresses(tmp_path: Path) -> None:
 )
 def test_lengths(tmp_path: Path, main: str, alias: str, length: int) -> None:
     """PREFIX beats NETMASK, wherever they are."""
-    text = f"DEVICE=eth0\nNM_CONTROLLED=no\n{main}\n"
+    text = f"DEVICE=eth0\nNM_CONTROLLED=no\nARPCHECK=no\n{main}\n"
     found = some(tmp_path, text, _1=f"IPADDR=10.0.0.5\n{alias}\n")
     assert found.aliases == [f"eth0:1 10.0.0.5/{length} kind label"]
     assert found.notes == []
@@ -315,3 +315,24 @@ def test_other_files(tmp_path: Path) -> None:
     """The name says what a file is."""
     found = Import(tmp_path, "ifcfg-rh", {"route-eth0": "IPADDR=10.0.0.2\n"})
     assert found.notes == ["route-eth0: its name does not begin with ifcfg-: it is not read"]
+
+
+@pytest.mark.parametrize(("main", "alias"), [("", ""), ("yes", ""), ("no", "yes"), ("no", "")])
+def test_the_check_for_another_host(tmp_path: Path, main: str, alias: str) -> None:
+    """ifup-aliases makes one unless a file says no, its own before that of the main device. That it
+    is lost is said once, and how to have it here; not for aliases that are not brought up."""
+    ours = MAIN.replace("ARPCHECK=no", f"ARPCHECK={main}" if main else "")
+    said = f"\nARPCHECK={alias}\n" if alias else "\n"
+    found = some(
+        tmp_path,
+        ours,
+        _0="IPADDR=10.0.0.9\nONPARENT=no\n",
+        _1=f"IPADDR=10.0.0.5{said}",
+        _2=f"IPADDR=10.0.0.6{said}",
+        _3="IPADDR=10.0.0.7\nARPCHECK=no\n",
+    )
+    checked = [
+        "ifcfg-eth0:1:1: eth0:1: ARPCHECK is not carried over: the words acd fast look for another"
+        " host with the address (and 1 more)"
+    ]
+    assert found.notes == ([] if (main, alias) == ("no", "") else checked)

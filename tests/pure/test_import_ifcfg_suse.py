@@ -126,6 +126,16 @@ def test_deprecated(tmp_path: Path) -> None:
     ]
 
 
+def test_options_of_ip(tmp_path: Path) -> None:
+    """What wicked gives to ip(8) besides is lost, but for a lifetime, which IPv4 has no use for."""
+    text = f"{HEAD}IPADDR_1=10.0.0.2/24\nLABEL_1=1\nIP_OPTIONS_1="
+    assert one(tmp_path, f"{text}'preferred_lft 0'\n").notes == []
+    assert one(tmp_path, f"{text}noprefixroute\n").notes == [
+        "ifcfg-eth0:4: eth0:1: IP_OPTIONS_1=noprefixroute is not carried over: netalias runs no ip"
+        " command"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [

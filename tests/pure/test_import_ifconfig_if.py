@@ -116,3 +116,13 @@ def test_a_peer(tmp_path: Path) -> None:
     """The second address is one."""
     found = some(tmp_path, ifconfig_re0="inet 10.0.0.2 10.9.0.1 alias\n")
     assert found.aliases == ["eth0:0 10.0.0.2/32 kind label pointopoint 10.9.0.1"]
+
+
+def test_two_commands_in_a_line(tmp_path: Path) -> None:
+    """Only in a variable of rc.conf a semicolon ends one; a line of a file is for a shell then."""
+    line = "inet 10.0.0.2/24; inet 10.0.0.3/32 alias"
+    found = some(tmp_path, ifconfig_re0=f"{line}\n")
+    assert (found.aliases, found.notes) == (
+        [],
+        [f"ifconfig.re0:1: {line}: only a shell knows what it says"],
+    )
