@@ -374,7 +374,7 @@ not forward, has no proxy_ndp or answers late (proxy_delay), or no route leads t
 through another device. An address of this host needs no entry, and gets none.
 
 The kernel drops the entry when the device goes down, and an IPv4 one with the last IPv4 address of
-the device; watch publishes it again.
+the device; watch publishes it again. Files declare aliases only: after a boot, publish it again.
 
 Options: -j -p -v -q --dry-run --wait SECONDS -n NAME
 """,

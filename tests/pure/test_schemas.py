@@ -54,6 +54,16 @@ def test_every_output_has_a_schema() -> None:
     assert schemas.named(["show"]) == schemas.named(["-j", "nosuch"]) == ""
 
 
+def test_traffic_has_all_that_show_has() -> None:
+    """An alias of top is that of show, with the rates."""
+    loaded = {name: json.loads((schemas.FOLDER / f"{name}.json").read_text()) for name in NAMES}
+    alias = loaded["show"]["$defs"]["alias"]["properties"]
+    found = loaded["top"]["items"]["properties"]
+    assert found.keys() == alias.keys() | {"seconds", "rates"}
+    for key in alias:
+        assert found[key] == {"$ref": f"show.json#/$defs/alias/properties/{key}"}
+
+
 @pytest.mark.parametrize("key", ["address6", "family", "prefixlen"])
 def test_what_is_not_allowed(run: Command, key: str) -> None:
     """A key too many, and one too few."""

@@ -207,7 +207,7 @@ def test_one_interval_as_text(
 def test_a_run_of_shards_is_one_row(
     memory: Memory, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As show has it; an array has them all, and so has the count of the screen."""
+    """As show has it; an array has them all, and prefixes too, as its schema says."""
     memory.add_device("eth1", up=True)
     assert run(memory, "eth1:10-409 10.9.0.0/32+ kind shard") == 0
     capsys.readouterr()
@@ -215,8 +215,11 @@ def test_a_run_of_shards_is_one_row(
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     assert [row[0] for row in rows] == ["eth0:0", "eth0:1", "eth0:2", "eth1:10-409"]
     assert rows[3][1:] == ["10.9.0.0-10.9.1.143/32", *["-"] * 6]
+    assert run(memory, "eth1:410 10.20.0.0/16 kind prefix") == 0
     assert run(memory, "-j top --once") == 0
-    assert len(json.loads(capsys.readouterr().out)) == 403
+    found = json.loads(capsys.readouterr().out)
+    assert len(found) == 404
+    schemas.hold("top", found)
 
 
 def test_intervals_in_a_pipe(
