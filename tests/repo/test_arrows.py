@@ -29,6 +29,7 @@ ARROWS = {
     "system": "errors trust model",
     "runtime": "errors model system",
     "packets": "errors model kernel",
+    "nat": "errors model kernel",
     "kinds": "errors model families",
     "observed": "errors model families kinds",
     "desired": "errors model families kinds",
