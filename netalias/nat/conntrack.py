@@ -112,9 +112,11 @@ class Conntrack:
     def flush(self, family: int, flows: Iterable[tuple[bytes, bytes]]) -> bool:
         """Delete the entries of these flows, each the source and the address with which it leaves.
 
-        False where only the first of them were, or none: then sift() has to find the others.
+        False where only the first of them were, or none: then sift() has to find the others. Never
+        by filter for IPv6: kernels up to 6.18 at least take the address in it for the only one that
+        does not match (ctnetlink_filter_match_tuple), and would delete the entries of all others.
         """
-        if not self._filters:
+        if not self._filters or family != AF_INET:
             return False
         some = [*islice(flows, FEW + 1)]
         requests = [
@@ -135,7 +137,7 @@ class Conntrack:
         for _ in range(PASSES):
             wrong = [
                 one.deletion()
-                for one in self._entries(wanted.family)
+                for one in self.entries(wanted.family)
                 if one.source in sources and one.leaves != (wanted.new or one.source)
             ]
             for at in range(0, len(wrong), PACK):
@@ -152,12 +154,13 @@ class Conntrack:
         """How many flows each of these addresses has begun, by one dump; those with none are not
         there."""
         found: dict[bytes, int] = {}
-        for one in self._entries(family):
+        for one in self.entries(family):
             if one.source in addresses:
                 found[one.source] = found.get(one.source, 0) + 1
         return found
 
-    def _entries(self, family: int) -> Iterator[Entry]:
+    def entries(self, family: int) -> Iterator[Entry]:
+        """All entries of a family, by one dump."""
         body = family_header(family)
         for found in self._exchange.dump(OPERATION, IPCTNL_MSG_CT_GET, body, IPCTNL_MSG_CT_NEW):
             yield read_entry(*found, family)
