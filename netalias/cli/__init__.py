@@ -148,6 +148,7 @@ VERBS = {
     "import": "cli.importing.import_",
     "adopt": "cli.adopting.adopt_",
     "move": "cli.move.move",
+    "iface": "cli.iface.iface",
     "announce": "cli.announce.announce",
     "renew": "cli.renew.renew",
     "doctor": "cli.doctor.doctor",
@@ -166,7 +167,8 @@ SAVING = {"adopt": "cli.saving.adopt", "batch": "cli.saving_batch.batch"}
 """The same of verbs with --save."""
 
 SHORT = {
-    "s": "show", "c": "cat", "co": "confirm", "m": "monitor", "mo": "monitor", "t": "types",
+    "s": "show", "c": "cat", "co": "confirm", "i": "import", "m": "monitor", "mo": "monitor",
+    "t": "types",
 }  # fmt: skip
 """Abbreviations that were unique before other verbs were added, and are kept."""
 

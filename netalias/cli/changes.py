@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from netalias.cli import Options
 
 CHANGING = (
-    "", "adopt", "batch", "confirm", "move", "publish", "reconcile", "renew", "rollback",
-    "unpublish",
+    "", "adopt", "batch", "confirm", "iface", "move", "publish", "reconcile", "renew",
+    "rollback", "unpublish",
 )  # fmt: skip
 """The verbs; the empty one stands for the name of an alias."""
 
@@ -33,6 +33,10 @@ def run(options: Options, verb: str, words: list[str]) -> int:
 
 def changes(verb: str, words: list[str]) -> bool:
     """Whether a command changes something: a name without words shows the alias."""
+    if verb == "iface":
+        from netalias.cli.iface import changes
+
+        return changes(words[1:])
     return verb in CHANGING and (bool(verb) or len(words) > 1 or words[0][-1] == "-")
 
 

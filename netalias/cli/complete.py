@@ -37,6 +37,8 @@ MAINS = ("move",)
 """Verbs that take names of main devices only."""
 PUBLISHING = ("publish", "unpublish")
 """Verbs that take addresses, ``dev`` and a main device."""
+CHANGING = ("add", "delete", "rm")
+"""Commands of iface that are about an address that may be there."""
 FIXED = {"cat": ("aliases", "alias_types"), "help": (*VERBS, "alias")}
 """Verb: all of its words."""
 
@@ -65,6 +67,8 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
         found = _after_deletion(options, rest) if rest[0].endswith("-") else _alias(rest)
     elif verb in MAINS:
         found = _names(options, mains_only=True)
+    elif verb == "iface":
+        found = _iface(options, rest)
     elif verb in PUBLISHING:
         found = _publishing(options, rest)
     elif verb in NAMED:
@@ -142,6 +146,45 @@ def _after_deletion(options: Options, words: Sequence[str]) -> list[str]:
     """More names to be deleted: other words after the first one are ignored."""
     names = [f"{name}-" for name in (*_names(options), *_declared()) if ":" in name]
     return [name for name in names if name not in words]
+
+
+def _iface(options: Options, words: Sequence[str]) -> list[str]:
+    """A device, a command, and the addresses or families that it may be about."""
+    from netalias.cli.iface import COMMANDS, FAMILIES
+
+    if not words:
+        return _devices(options)
+    if len(words) == 1:
+        return list(COMMANDS)
+    if len(words) > 2:
+        return []
+    if words[1].rstrip("!") in CHANGING:
+        return _addresses(options, words[0])
+    return {"clear": list(FAMILIES), "help": list(COMMANDS)}.get(words[1], [])
+
+
+def _devices(options: Options) -> list[str]:
+    """The primary names of all devices; none if the kernel cannot be asked."""
+    try:
+        with options.engine() as engine:
+            return [device.name for device in engine.snapshot().devices.values()]
+    except errors.NetaliasError:
+        return []
+
+
+def _addresses(options: Options, device: str) -> list[str]:
+    """The manual and negotiated addresses of a device; none if the kernel cannot be asked."""
+    from netalias.engine.iface import read
+    from netalias.model import address_text
+    from netalias.plan.iface import ALIAS
+
+    try:
+        with options.engine() as engine:
+            entries = read(engine, device).entries
+    except errors.NetaliasError:
+        return []
+    found = (one.address for one in entries if one.origin != ALIAS)
+    return [address_text(one.family, one.local) for one in found]
 
 
 def _publishing(options: Options, words: Sequence[str]) -> list[str]:

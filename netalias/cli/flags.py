@@ -89,7 +89,8 @@ TAKING: dict[str, str] = {
 _DETAIL = ("", "show")
 _ROWS = (
     "", "show", "lookup", "types", "check", "reconcile", "save", "import", "doctor", "adopt",
-    "announce", "batch", "confirm", "move", "publish", "renew", "rollback", "top", "unpublish",
+    "announce", "batch", "confirm", "iface", "move", "publish", "renew", "rollback", "top",
+    "unpublish",
 )  # fmt: skip
 _DECLARED = ("", "check", "reconcile", "batch")
 SPECIAL: dict[str, tuple[str, ...]] = {
@@ -116,9 +117,18 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--allow-shrink": ("check", "reconcile", "watch"),
     "--confirm": ("reconcile", "move"),
     "--count": ("top",),
-    "--dry-run": (*_DECLARED, "adopt", "move", "announce", "renew", "publish", "unpublish"),
+    "--dry-run": (
+        *_DECLARED,
+        "adopt",
+        "move",
+        "announce",
+        "renew",
+        "publish",
+        "unpublish",
+        "iface",
+    ),
     "--exit-when-down": ("monitor",),
-    "--force": (*_DECLARED, "move"),
+    "--force": (*_DECLARED, "move", "iface"),
     "--from": ("import",),
     "--hands-off": (*_DECLARED, "move", "watch"),
     "--interval": ("top",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli import find_verb
+from netalias.cli.help_iface import IFACE
 from netalias.cli.help_reading import READING
 from netalias.cli.output import write
 from netalias.cli.wrapping import wrapped
@@ -65,6 +66,8 @@ Verbs
                                    as such lines
   adopt NAME | MAIN | all          take over foreign labels
   move [MAIN] [FILE]...            make labels devices, or labels again, in the files too
+  iface DEV [COMMAND [WORD]...]    show and change the addresses of one device, its name and
+                                   description
   announce NAME | MAIN | all       announce addresses to the neighbours again
   doctor [MAIN | NAME]...          find what keeps aliases from working, and what mends it
   renew [MAIN | NAME | all]...     renew leases, and remove aliases whose lease has expired
@@ -146,6 +149,7 @@ Exit status
 VERBS = {
     "alias": MAIN,
     **READING,
+    "iface": IFACE,
     "check": """\
 netalias [OPTION]... check [FILE | -]...
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from netalias.model import (
+    AF_INET,
     AF_INET6,
     FOREVER,
     IFA_F_NODAD,
     IFA_F_NOPREFIXROUTE,
     MODES,
+    RT_SCOPE_HOST,
+    RT_SCOPE_LINK,
     address_text,
     mac_text,
 )
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
 
 ADDRGEN = {0: "eui64", 1: "none", 2: "stable_secret", 3: "random"}
 """Words for IFLA_INET6_ADDR_GEN_MODE (enum in6_addr_gen_mode of linux/if_link.h)."""
+
+SCOPES = {RT_SCOPE_LINK: "link", RT_SCOPE_HOST: "host"}
+"""Words for the scope of an IPv4 address; of IPv6 it follows from the address."""
 
 ADDRESS_FLAGS = ((IFA_F_NODAD, "nodad"), (IFA_F_NOPREFIXROUTE, "noprefixroute"))
 """Bits of IFA_FLAGS and their words in ip-address(8)."""
@@ -112,6 +118,8 @@ def _add_address(step: AddAddress | MarkAddress | RenewAddress) -> str:
     words = ["ip addr", verb, address_words(entry), "dev", quoted(step.device)]
     if entry.broadcast:
         words += ["broadcast", address_text(entry.family, entry.broadcast)]
+    if entry.scope and entry.family == AF_INET and isinstance(step, AddAddress):
+        words += ["scope", SCOPES.get(entry.scope, str(entry.scope))]
     if entry.label and entry.label != step.device:
         words += ["label", quoted(entry.label)]
     if entry.metric:

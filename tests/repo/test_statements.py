@@ -1,4 +1,5 @@
-"""Every statement about aliases, S1 to S90, is held by a test that names it in its docstring.
+"""Every statement about aliases, S1 to S90, and about the addresses of a device, A-1 to A-18, is
+held by a test that names it in its docstring.
 
 As a program this prints which test holds which statement::
 
@@ -14,13 +15,46 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parents[1]
-STATEMENTS = range(1, 91)
 
-LATER: dict[int, str] = {}
-"""Statement: the work that will bring it. To be held by a test as soon as that work is done."""
 
-_NUMBERS = re.compile(r"\bS(\d{1,2})(?:(?:\s?[-\N{EN DASH}]\s?|\s+to\s+)S?(\d{1,2}))?\b")
+class Series:
+    """Statements that are numbered together: ``mark`` stands before each number, ``file`` has their
+    texts, ``titles`` what they are about.
+
+    ``later`` maps those without a test to the work that will bring them. They are to be held by a
+    test as soon as that work is done.
+    """
+
+    def __init__(
+        self, mark: str, file: str, titles: dict[str, range], later: dict[int, str]
+    ) -> None:
+        self.mark = mark
+        self.file = file
+        self.titles = titles
+        self.later = later
+        self.statements = {number for numbers in titles.values() for number in numbers}
+        end = rf"(?:\s?[-\N{{EN DASH}}]\s?|\s+to\s+)(?:{mark})?(\d{{1,2}})"
+        self._numbers = re.compile(rf"\b{mark}(\d{{1,2}})(?:{end})?\b")
+
+    def __str__(self) -> str:
+        return self.file
+
+    def numbers(self, text: str) -> set[int]:
+        """``S1, S5-8 and S73-S75`` -> {1, 5, 6, 7, 8, 73, 74, 75}."""
+        found: set[int] = set()
+        for match in self._numbers.finditer(text):
+            first = int(match[1])
+            found.update(range(first, int(match[2] or first) + 1))
+        return found
+
+    def texts(self) -> dict[int, str]:
+        """Statement: its text."""
+        lines = (Path(__file__).parent / self.file).read_text(encoding="utf-8").splitlines()
+        return {int(number): text for number, _, text in (line.partition(" ") for line in lines)}
+
 
 TITLES = {
     "Names and errors": range(1, 23),
@@ -33,31 +67,39 @@ TITLES = {
     "Texts of /proc/net": range(73, 83),
     "Beside today's kernel": range(83, 91),
 }
-"""What the statements are about."""
+
+ALIASES = Series("S", "statements.txt", TITLES, {})
+IFACE = Series(
+    "A-",
+    "statements_iface.txt",
+    {"Addresses of a device": range(1, 19)},
+    {
+        **dict.fromkeys(range(10, 14), "address keeping"),
+        14: "address keeping in user space",
+        15: "address keeping",
+        16: "pools",
+        17: "address keeping",
+        18: "address keeping",
+    },
+)
+SERIES = (ALIASES, IFACE)
 
 
-def numbers(text: str) -> set[int]:
-    """``S1, S5-8 and S73-S75`` -> {1, 5, 6, 7, 8, 73, 74, 75}."""
-    found: set[int] = set()
-    for match in _NUMBERS.finditer(text):
-        first = int(match[1])
-        found.update(range(first, int(match[2] or first) + 1))
-    return found
-
-
-def holders(node: ast.AST, place: str, inherited: set[int]) -> Iterator[tuple[str, set[int]]]:
+def holders(
+    node: ast.AST, place: str, inherited: set[int], series: Series
+) -> Iterator[tuple[str, set[int]]]:
     """Every test below *node*: its name, and the statements of it and of its class."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef):
-            own = numbers(ast.get_docstring(child) or "")
-            yield from holders(child, f"{place}::{child.name}", inherited | own)
+            own = series.numbers(ast.get_docstring(child) or "")
+            yield from holders(child, f"{place}::{child.name}", inherited | own, series)
         elif isinstance(child, ast.FunctionDef) and child.name.startswith("test_"):
             text = ast.get_docstring(child) or ""
-            yield f"{place}::{child.name}", inherited | numbers(text)
+            yield f"{place}::{child.name}", inherited | series.numbers(text)
 
 
 @functools.cache
-def held() -> dict[int, list[str]]:
+def held(series: Series) -> dict[int, list[str]]:
     """Statement: the tests that hold it."""
     found: dict[int, list[str]] = {}
     for path in sorted(TESTS.rglob("test_*.py")):
@@ -65,7 +107,8 @@ def held() -> dict[int, list[str]]:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         place = str(path.relative_to(TESTS))
-        for name, stated in holders(tree, place, numbers(ast.get_docstring(tree) or "")):
+        inherited = series.numbers(ast.get_docstring(tree) or "")
+        for name, stated in holders(tree, place, inherited, series):
             for number in stated:
                 found.setdefault(number, []).append(name)
     return found
@@ -75,7 +118,8 @@ HEAD = """\
 # Statements
 
 What NET_ALIAS did, without its bugs, and what today's kernel asks for, in ninety statements, each
-with the tests that hold it.
+with the tests that hold it. After them eighteen statements about the addresses of a device, after
+the `iface` command and iface-alias of user-ppp.
 
 The engine of Linux 2.0 (`netalias emulate`) holds S1 to S82. On the real kernel S38 to S40 (aliases
 go with a main device that goes down) wait for a watcher.
@@ -84,16 +128,15 @@ go with a main device that goes down) wait for a watcher.
 
 def table() -> Iterator[str]:
     """The statements and their tests as Markdown, docs/statements.md."""
-    found = held()
-    lines = (Path(__file__).parent / "statements.txt").read_text(encoding="utf-8").splitlines()
-    stated_as = {int(number): text for number, _, text in (line.partition(" ") for line in lines)}
     yield HEAD
-    for title, stated in TITLES.items():
-        yield f"\n## {title}\n\n| | what is held | tests |\n|---|---|---|\n"
-        for number in stated:
-            names = ", ".join(f"`{name}`" for name in found.get(number, []))
-            holder = names or f"later: {LATER.get(number, 'nobody')}"
-            yield f"| S{number} | {stated_as[number]} | {holder} |\n"
+    for series in SERIES:
+        found, texts = held(series), series.texts()
+        for title, stated in series.titles.items():
+            yield f"\n## {title}\n\n| | what is held | tests |\n|---|---|---|\n"
+            for number in stated:
+                names = ", ".join(f"`{name}`" for name in found.get(number, []))
+                holder = names or f"later: {series.later.get(number, 'nobody')}"
+                yield f"| {series.mark}{number} | {texts[number]} | {holder} |\n"
 
 
 def test_the_page_is_what_the_tests_say() -> None:
@@ -102,28 +145,33 @@ def test_the_page_is_what_the_tests_say() -> None:
     assert page.read_text(encoding="utf-8") == "".join(table())
 
 
-def test_every_statement_is_held() -> None:
+@pytest.mark.parametrize("series", SERIES, ids=str)
+def test_every_statement_is_held(series: Series) -> None:
     """A statement that no test names, and no later work owns, is a promise without a proof."""
-    missing = set(STATEMENTS) - set(held()) - set(LATER)
-    assert not missing, ", ".join(f"S{number}" for number in sorted(missing))
+    missing = series.statements - set(held(series)) - set(series.later)
+    assert not missing, ", ".join(f"{series.mark}{number}" for number in sorted(missing))
 
 
-def test_only_statements_are_named() -> None:
+@pytest.mark.parametrize("series", SERIES, ids=str)
+def test_only_statements_are_named(series: Series) -> None:
     """A number over the last one is a mistake in a docstring."""
-    wrong = {number: names for number, names in held().items() if number not in STATEMENTS}
+    wrong = {key: names for key, names in held(series).items() if key not in series.statements}
     assert not wrong
 
 
-def test_what_is_held_is_no_longer_put_off() -> None:
+@pytest.mark.parametrize("series", SERIES, ids=str)
+def test_what_is_held_is_no_longer_put_off(series: Series) -> None:
     """Once a test names a statement, it leaves the list of what comes later."""
-    assert not set(LATER) & set(held())
+    assert not set(series.later) & set(held(series))
 
 
 def test_numbers_are_read_in_every_form() -> None:
     """Single ones, lists and ranges, and nothing that only looks so."""
+    numbers = ALIASES.numbers
     assert numbers("S1, S5-8 and S73-S75: so") == {1, 5, 6, 7, 8, 73, 74, 75}
     assert numbers("S30 S31, RFS2, IPS9x, S100") == {30, 31}
     assert numbers("S5 to S7") == {5, 6, 7}
+    assert IFACE.numbers("A-1, A-5-8, A-10 to A-12, RA-2, A-100") == {1, 5, 6, 7, 8, 10, 11, 12}
 
 
 if __name__ == "__main__":

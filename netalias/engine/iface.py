@@ -1,0 +1,216 @@
+"""The change of a device by `netalias iface`: its addresses, with the record, its name and its
+description."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.kernel import GONE
+from netalias.model import Address, address_text
+from netalias.model.iface import form
+from netalias.model.names import check_device
+from netalias.model.renames import RenameLink
+from netalias.model.steps import SetLink
+from netalias.plan.iface import Table, check_owner
+from netalias.runtime import iface as record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netalias.engine import Engine
+    from netalias.model import Device, Snapshot
+    from netalias.model.steps import Step
+    from netalias.plan.iface import Change, Rewriting
+
+    Planner = Callable[[Table], Change]
+
+LOOPBACK = "lo"
+"""The device whose address ::1 shows whether the kernel keeps marks."""
+MANY = 256
+"""Recorded addresses of other devices, above which those of devices that are gone are dropped."""
+
+
+class Done:
+    """What a change has done: its ``steps``, and ``notes`` for people; ``left`` are the errors of
+    addresses that could not be removed."""
+
+    __slots__ = ("left", "notes", "steps")
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.notes: list[str] = []
+        self.left: list[errors.NetaliasError] = []
+
+
+def read(engine: Engine, name: str) -> Table:
+    """The addresses of the device *name*, as they are now. Raises NoSuchDevice, KernelError."""
+    snapshot = engine.snapshot(lambda: engine.kernel.part([name, LOOPBACK]))
+    device = snapshot.device(name)
+    if device is None:  # an alternative name
+        snapshot = engine.snapshot()
+        device = snapshot.device(name)
+    if device is None:
+        raise errors.NoSuchDevice(f"{name}: there is no such device")
+    return Table(device, snapshot, _recorded(engine), engine.group)
+
+
+def carry_out(engine: Engine, name: str, plan: Planner, *, force: bool = False) -> Done:
+    """Carry out what *plan* makes of the addresses of the device *name*. With *force*, the address
+    of this SSH session may go.
+
+    The caller is in a transaction. Raises NoSuchDevice, StateError, KernelError; NotPermitted takes
+    precedence.
+    """
+
+    def planned() -> Change:
+        change = plan(read(engine, name))
+        if not force:
+            _protect(engine, change)
+        return change
+
+    change = engine.permitted_first(planned)
+    if not change.all_steps:
+        engine.kernel.permitted()
+    before = _recorded(engine)
+    # The record first: where addresses have no mark, a killed run must leave it behind.
+    _record(engine, before, change.manual, change.table)
+    done = Done()
+    try:
+        if change.all_steps:
+            engine.runtime.forget()
+            _execute(engine, change, done)
+    finally:
+        _settle(engine, before, change)
+    return done
+
+
+def _protect(engine: Engine, change: Change) -> None:
+    """Raises StateError if this SSH session comes in over an address that goes."""
+    session = engine.setup.session
+    if session is None or not change.leaving or (packed := session()) not in change.leaving:
+        return
+    family = next(one.address.family for one in change.table.having(packed))
+    raise errors.StateError(
+        f"{address_text(family, packed)}: this SSH session comes in over it",
+        "--force removes it all the same",
+    )
+
+
+def _execute(engine: Engine, change: Change, done: Done) -> None:
+    """Send the steps of a change: the new address, then those that lose their peer to it, each by
+    itself, then removals, each by itself."""
+    kernel, seen, name = engine.kernel, change.table.snapshot, change.table.device.name
+    failures = kernel.apply(change.steps, seen=seen)
+    if failures:
+        raise failures[0].explained(name)
+    done.steps += change.steps
+    try:
+        for rewriting in change.rewritten:
+            _rewrite(engine, rewriting, seen, done)
+    except BaseException:
+        kernel.undo(change.steps, seen)
+        raise
+    for number, steps in enumerate(change.removed):
+        for step in steps:
+            step.owner = number
+    failures = kernel.apply([step for some in change.removed for step in some], seen=seen)
+    refused = {failure.step.owner for failure in failures}
+    for number, steps in enumerate(change.removed):
+        done.steps += [] if number in refused else steps
+    done.left += [failure.explained(name) for failure in failures]
+
+
+def _rewrite(engine: Engine, rewriting: Rewriting, seen: Snapshot, done: Done) -> None:
+    """Let an address lose its peer. If the kernel refuses that, the address is lost, with a note:
+    the peer has its new owner already."""
+    failures = engine.kernel.apply(rewriting.steps, seen=seen)
+    if not failures:
+        done.steps += rewriting.steps
+        return
+    again = engine.kernel.apply([rewriting.drop], seen=seen)
+    if again and again[0].error.errno not in GONE:
+        raise again[0].error
+    done.steps.append(rewriting.drop)
+    old = rewriting.before
+    text = address_text(old.family, old.local)
+    done.notes.append(f"{text} is lost: {failures[0].error.line()}")
+
+
+# The device itself
+
+
+def rename(engine: Engine, name: str, new: str) -> Done:
+    """Give a device the primary name *new*. The caller is in a transaction. Raises NoSuchDevice,
+    BadName, StateError, KernelError; NotPermitted takes precedence."""
+    check_device(new)
+    for character in ":%":
+        if character in new:
+            raise errors.BadName(f"{new}: the name of a device has no '{character}'")
+
+    def step(device: Device) -> Step | None:
+        return RenameLink(device.name, device.index, new) if device.name != new else None
+
+    return _set(engine, name, step)
+
+
+def describe(engine: Engine, name: str, text: str) -> Done:
+    """Give a device the description *text* (ifalias), none if it is empty. As rename()."""
+
+    def step(device: Device) -> Step | None:
+        place = (device.name, device.index)
+        before = SetLink(*place, ifalias=device.ifalias)
+        return SetLink(*place, ifalias=text, before=before) if device.ifalias != text else None
+
+    return _set(engine, name, step)
+
+
+def _set(engine: Engine, name: str, step_for: Callable[[Device], Step | None]) -> Done:
+    def planned() -> tuple[Table, Step | None]:
+        table = read(engine, name)
+        check_owner(table)
+        return table, step_for(table.device)
+
+    table, step = engine.permitted_first(planned)
+    done = Done()
+    if step is None:
+        engine.kernel.permitted()
+        return done
+    engine.runtime.forget()
+    failures = engine.kernel.apply([step], seen=table.snapshot)
+    if failures:
+        raise failures[0].explained(name)
+    done.steps.append(step)
+    return done
+
+
+# The record
+
+
+def _recorded(engine: Engine) -> list[Address]:
+    path = engine.runtime.path
+    return record.read(path, engine.kernel.cookie()) if path else []
+
+
+def _record(
+    engine: Engine, before: Sequence[Address], manual: Sequence[Address], table: Table
+) -> None:
+    """Replace what the record has of one device, unless it has just that."""
+    index = table.device.index
+    mine = [form(one) for one in before if one.index == index]
+    path = engine.runtime.path
+    if path and mine != [form(one) for one in manual]:
+        others = [one for one in before if one.index != index]
+        if len(others) > MANY:
+            there = engine.snapshot().devices
+            others = [one for one in others if one.index in there]
+        record.write(path, engine.kernel.cookie(), [*others, *manual])
+
+
+def _settle(engine: Engine, before: Sequence[Address], change: Change) -> None:
+    """Record those of the manual addresses of a change that the device has."""
+    table = change.table
+    now = engine.kernel.part([table.device.name]).on(table.device.index)
+    there = {form(one) for one in now}
+    manual = [one for one in change.manual if form(one) in there]
+    others = [one for one in before if one.index != table.device.index]
+    _record(engine, [*others, *change.manual], manual, table)
