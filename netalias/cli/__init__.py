@@ -34,8 +34,8 @@ class Options:
     __slots__ = (
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "changes",
         "color", "confirm", "conflict", "count", "details", "dry_run", "every", "exit_when_down",
-        "force", "group", "hands_off", "help", "inet", "inet6", "interval", "json", "kind", "mac",
-        "mapping", "max_aliases", "metrics", "metrics_aliases", "netns", "no_initial",
+        "force", "group", "hands_off", "help", "inet", "inet6", "interval", "json",
+        "kill_sockets", "kind", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases", "netns", "no_initial",
         "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier", "on_up", "once",
         "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded", "registry", "release",
         "save", "source", "special", "syntax", "texts", "timestamps", "tree", "verbose", "version",
@@ -47,7 +47,9 @@ class Options:
         self.brief = self.details = self.dry_run = self.force = self.hands_off = False
         self.exit_when_down = self.help = self.json = self.no_initial = self.timestamps = False
         self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
-        self.allow_empty = self.allow_shrink = self.mac = self.recorded = self.release = False
+        self.allow_empty = self.allow_shrink = self.kill_sockets = self.mac = self.recorded = (
+            self.release
+        ) = False
         self.color = "auto"
         self.inet = self.inet6 = False
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""

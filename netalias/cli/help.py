@@ -108,6 +108,7 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --confirm SECONDS                reconcile, move: undo it unless netalias confirm follows in time
   --metrics FILE                   reconcile, watch: write metrics for Prometheus
   --metrics-aliases N              with --metrics: the counters of N aliases, too
+  --kill-sockets                   iface: end sockets that are bound to an address that goes
   --mac                            save: with the MAC of each device
   --from FORMAT                    import: the format of the files; kernel: labels of others
   --adopt                          import: take over the labels that are there as printed

@@ -42,8 +42,11 @@ there before: they become hosts that are no source of new connections (scope hos
 The first negotiated address of each family cannot be removed while the device is up. clear then
 leaves all negotiated ones; while the device is down it leaves only those of aliases.
 
-  --dry-run   print the steps without executing them
-  --force     remove the address of this SSH session, too
+  --dry-run        print the steps without executing them
+  --force          remove the address of this SSH session, too
+  --kill-sockets   end the sockets that are bound to an address that goes (ss -K): their programs
+                   see an error at once, and not after a quarter of an hour. With delete! also
+                   those of an address that is gone already
 
 Exit status: 1 for wrong words, 2 for an address that is there already, or not there, and for one
 that cannot be removed, 4 without CAP_NET_ADMIN.

@@ -149,7 +149,8 @@ def _no_words(words: list[str]) -> None:
 def _change(options: Options, device: str, plan: Planner) -> int:
     from netalias.engine.iface import carry_out
 
-    return _execute(options, lambda engine: carry_out(engine, device, plan, force=options.force))
+    force, kill = options.force, options.kill_sockets
+    return _execute(options, lambda engine: carry_out(engine, device, plan, force=force, kill=kill))
 
 
 def _execute(options: Options, work: Callable[[Engine], Done]) -> int:
@@ -167,6 +168,10 @@ def _execute(options: Options, work: Callable[[Engine], Done]) -> int:
     for note in () if options.quiet else done.notes:
         complain(note, "warning: ")
     tell(options, done.steps)
+    if (options.dry_run or options.verbose) and options.changes is None:
+        from netalias.views.iface import killing
+
+        write("".join(killing(done.dead)))
     for error in done.left:
         explain(error)
     return done.left[0].status if done.left else errors.STATUS_OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.kernel import GONE
-from netalias.model import Address, address_text
+from netalias.model import AF_INET, AF_INET6, Address, address_text, prefix
 from netalias.model.iface import form
 from netalias.model.names import check_device
 from netalias.model.renames import RenameLink
@@ -32,11 +32,13 @@ MANY = 256
 
 class Done:
     """What a change has done: its ``steps``, and ``notes`` for people; ``left`` are the errors of
-    addresses that could not be removed."""
+    what could not be done after it began. ``dead`` are packed addresses that it took from the host,
+    or found gone, where sockets are to be ended."""
 
-    __slots__ = ("left", "notes", "steps")
+    __slots__ = ("dead", "left", "notes", "steps")
 
     def __init__(self) -> None:
+        self.dead: list[bytes] = []
         self.steps: list[Step] = []
         self.notes: list[str] = []
         self.left: list[errors.NetaliasError] = []
@@ -54,9 +56,11 @@ def read(engine: Engine, name: str) -> Table:
     return Table(device, snapshot, _recorded(engine), engine.group)
 
 
-def carry_out(engine: Engine, name: str, plan: Planner, *, force: bool = False) -> Done:
+def carry_out(
+    engine: Engine, name: str, plan: Planner, *, force: bool = False, kill: bool = False
+) -> Done:
     """Carry out what *plan* makes of the addresses of the device *name*. With *force*, the address
-    of this SSH session may go.
+    of this SSH session may go; with *kill*, sockets that are bound to what goes are ended.
 
     The caller is in a transaction. Raises NoSuchDevice, StateError, KernelError; NotPermitted takes
     precedence.
@@ -81,15 +85,42 @@ def carry_out(engine: Engine, name: str, plan: Planner, *, force: bool = False) 
             _execute(engine, change, done)
     finally:
         _settle(engine, before, change)
+    if kill and change.leaving:
+        there = engine.snapshot()
+        done.dead = [one for one in change.leaving if not _has(there, one)]
+        _end_sockets(engine, done)
     return done
+
+
+def _has(snapshot: Snapshot, local: bytes) -> bool:
+    """Whether the host has an address, on whatever device, or in a network that is local."""
+    on_devices = any(one.local == local for some in snapshot.addresses.values() for one in some)
+    return on_devices or any(
+        prefix.contains(route.network, route.prefixlen, local) for route in snapshot.local_routes
+    )
+
+
+def _end_sockets(engine: Engine, done: Done) -> None:
+    """End the sockets that are bound to the dead addresses; a kernel in memory has none."""
+    if engine.kernel.fileno() < 0:
+        return
+    from netalias.kernel.netlink.sockdestroy import destroy
+
+    for local in done.dead:
+        family = AF_INET if len(local) == 4 else AF_INET6
+        try:
+            engine.within(lambda: destroy(family, local))  # noqa: B023 it is called at once
+        except errors.NetaliasError as error:
+            done.left.append(error)
+            return
 
 
 def _protect(engine: Engine, change: Change) -> None:
     """Raises StateError if this SSH session comes in over an address that goes."""
     session = engine.setup.session
-    if session is None or not change.leaving or (packed := session()) not in change.leaving:
+    if session is None or not change.all_steps or (packed := session()) not in change.leaving:
         return
-    family = next(one.address.family for one in change.table.having(packed))
+    family = AF_INET if len(packed) == 4 else AF_INET6
     raise errors.StateError(
         f"{address_text(family, packed)}: this SSH session comes in over it",
         "--force removes it all the same",

@@ -165,7 +165,7 @@ class Change:
     """A planned change of a Table: first ``steps``, all or none, then ``rewritten``, and
     ``removed``, each by itself. ``manual`` are the manual addresses before and after, in order:
     those that the kernel has afterwards are to be recorded. ``leaving`` are packed addresses that
-    the device has no more."""
+    the device has no more, or had no more before."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -253,7 +253,7 @@ def delete(table: Table, local: bytes, *, absent_ok: bool = False) -> Change:
                 "whoever set it removes it",
             )
     found.steps = _kept_prefixes(table, [_gone(table, one.address) for one in same])
-    found.leaving = [local] if same else []
+    found.leaving = [local]
     return found
 
 

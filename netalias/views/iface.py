@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netalias.families.fields import address_fields
-from netalias.model import AF_INET, IFA_F_DADFAILED, IFA_F_TENTATIVE, address_text
+from netalias.model import AF_INET, AF_INET6, IFA_F_DADFAILED, IFA_F_TENTATIVE, address_text
 from netalias.model.names import printable
 from netalias.model.renames import RenameLink
 from netalias.model.steps import AddAddress, DelAddress, SetLink
@@ -68,6 +68,12 @@ def changes(steps: Iterable[Step]) -> Iterator[dict[str, object]]:
             old = step.before.ifalias
             values = {"before": {"ifalias": old or ""}, "after": {"ifalias": step.ifalias}}
             yield {"change": "set", "ifname": step.device, **values}
+
+
+def killing(dead: Iterable[bytes]) -> Iterator[str]:
+    """The commands of ss(8) that end the sockets of packed addresses, as lines."""
+    for local in dead:
+        yield f"ss -K src {address_text(AF_INET if len(local) == 4 else AF_INET6, local)}\n"
 
 
 def _flags(device: Device) -> list[str]:

@@ -752,3 +752,30 @@ def test_a_record_that_is_not_ours_is_ignored(tmp_path: Path) -> None:
     assert record.read(folder, 7) == []
     record.write(folder, 7, [])
     assert not path.exists()
+
+
+# Sockets
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("delete 10.0.0.2", ["ip addr del 10.0.0.2/32 dev eth0", "ss -K src 10.0.0.2"]),
+        ("delete! 10.0.0.9", ["ss -K src 10.0.0.9"]),
+        ("delete 10.0.0.3", ["ip addr del 10.0.0.3/32 dev eth0"]),
+        ("clear inet6", ["ip addr del 2001:db8::2/128 dev eth0", "ss -K src 2001:db8::2"]),
+    ],
+)
+@pytest.mark.parametrize("option", ["--dry-run", "-v"])
+def test_sockets_of_an_address_that_is_gone(
+    run: Iface, words: str, said: list[str], option: str
+) -> None:
+    """Those of one that another device has as well, or of a whole network, go on."""
+    for one in ("10.0.0.2", "10.0.0.3", "10.7.1.1", "2001:db8::2"):
+        run.iface(f"add {one}")
+    run.split("iface eth1 add 10.0.0.3")
+    run.split("-q eth0:5 10.7.0.0/16 kind prefix")
+    found = run.split(f"{option} iface eth0 {words} --kill-sockets")
+    assert found.splitlines() == said
+    assert "ss" not in run.split(f"{option} iface eth0 delete 10.7.1.1 --kill-sockets")
+    assert "ss" not in run.split(f"{option} iface eth0 delete! 10.0.0.8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -202,3 +203,37 @@ def test_renamed_and_described(cli: Command) -> None:
     cli.silent("iface", "wan0", "description", "")
     assert "ifalias" not in ip_json(cli.namespace, "link show wan0")[0]
     assert "there is no such device" in cli.fails(2, "iface", "eth9")
+
+
+def test_sockets_are_ended(link: Command) -> None:
+    """A connection from the address fails at once; a dry run and a batch of one end nothing,
+    and sockets of an address that another device has go on."""
+    namespace = link.namespace
+    namespace.ip("link set lo up")
+    for last in (3, 4):
+        link.silent("iface", "eth9", "add", f"10.0.0.{last}")
+    namespace.ip("addr add 10.0.0.4/32 dev lo")
+    with namespace:
+        server = socket.create_server(("127.0.0.1", 0))
+        clients = [
+            socket.create_connection(server.getsockname(), 10, (f"10.0.0.{last}", 0))
+            for last in (3, 4)
+        ]
+    one, other = clients
+    with server, one, other:
+        words = ("iface", "eth9", "rm!", "10.0.0.3", "--kill-sockets")
+        assert link(*words, "--dry-run").splitlines()[-1] == "ss -K src 10.0.0.3"
+        link.run("batch", "--dry-run", "-", input=f"{' '.join(words)}\n")
+        assert failure(one) == 0
+        link.silent("iface", "eth9", "rm", "10.0.0.3")
+        assert failure(one) == 0
+        link.silent(*words)
+        assert failure(one) == errno.ECONNABORTED
+        link.silent("iface", "eth9", "clear", "--kill-sockets")
+        assert "10.0.0.4" not in namespace.ip("addr show eth9")
+        assert failure(other) == 0
+
+
+def failure(one: socket.socket) -> int:
+    """SO_ERROR."""
+    return one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
