@@ -34,12 +34,12 @@ class Options:
     __slots__ = (
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "changes",
         "color", "confirm", "conflict", "count", "details", "dry_run", "every", "exit_when_down",
-        "force", "group", "hands_off", "help", "inet", "inet6", "interval", "json",
-        "kill_sockets", "kind", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases", "netns", "no_initial",
-        "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier", "on_up", "once",
-        "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded", "registry", "release",
-        "save", "source", "special", "syntax", "texts", "timestamps", "tree", "verbose", "version",
-        "wait",
+        "force", "group", "hands_off", "help", "inet", "inet6", "interval", "json", "kill_sockets",
+        "kind", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases", "netns",
+        "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier",
+        "on_up", "once", "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded",
+        "registry", "release", "save", "source", "special", "syntax", "texts", "timestamps", "tree",
+        "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:

@@ -29,6 +29,11 @@ COMMANDS = {
 }
 """Sub-command: the module and the function in it. It is called with the options, the name of the
 device, and the words from the sub-command on."""
+MEANT = {
+    "change": "add!", "del": "delete", "flush": "clear", "ls": SHOW, "list": SHOW,
+    "remove": "delete", "rename": "name", "replace": "add!", "set": "add!",
+}  # fmt: skip
+"""Words of other programs: the equivalent here."""
 READING = (SHOW, "help")
 """Those that change nothing."""
 FAMILIES = {"inet": 2, "inet6": 10}
@@ -66,7 +71,7 @@ def _unknown(device: str, word: str) -> errors.UsageError:
         return errors.UsageError(
             f"iface {device}: the device comes first", f"netalias iface {word} {device}"
         )
-    near = nearest(word, list(COMMANDS))
+    near = MEANT.get(word) or nearest(word, list(COMMANDS))
     hint = f"did you mean {near}?" if near else f"one of {', '.join(COMMANDS)}"
     return errors.UsageError(f"iface {device} {word}: there is no such command", hint)
 

@@ -28,6 +28,8 @@ LOOPBACK = "lo"
 """The device whose address ::1 shows whether the kernel keeps marks."""
 MANY = 256
 """Recorded addresses of other devices, above which those of devices that are gone are dropped."""
+LONGEST = 254
+"""Bytes of a description: IFALIASZ of linux/if.h, without the ends of both texts."""
 
 
 class Done:
@@ -79,12 +81,14 @@ def carry_out(
     # The record first: where addresses have no mark, a killed run must leave it behind.
     _record(engine, before, change.manual, change.table)
     done = Done()
+    candidates = change.table.manual  # where it is refused or interrupted, it is undone
     try:
         if change.all_steps:
             engine.runtime.forget()
             _execute(engine, change, done)
+        candidates = change.manual
     finally:
-        _settle(engine, before, change)
+        _settle(engine, before, change, candidates)
     if kill and change.leaving:
         there = engine.snapshot()
         done.dead = [one for one in change.leaving if not _has(there, one)]
@@ -185,7 +189,11 @@ def rename(engine: Engine, name: str, new: str) -> Done:
 
 
 def describe(engine: Engine, name: str, text: str) -> Done:
-    """Give a device the description *text* (ifalias), none if it is empty. As rename()."""
+    """Give a device the description *text* (ifalias), none if it is empty. As rename(), and raises
+    LimitError."""
+    size = len(text.encode("utf-8", "surrogateescape"))
+    if size > LONGEST:
+        raise errors.LimitError(f"a description has {LONGEST} bytes at most, this one {size}")
 
     def step(device: Device) -> Step | None:
         place = (device.name, device.index)
@@ -237,11 +245,13 @@ def _record(
         record.write(path, engine.kernel.cookie(), [*others, *manual])
 
 
-def _settle(engine: Engine, before: Sequence[Address], change: Change) -> None:
-    """Record those of the manual addresses of a change that the device has."""
-    table = change.table
-    now = engine.kernel.part([table.device.name]).on(table.device.index)
-    there = {form(one) for one in now}
-    manual = [one for one in change.manual if form(one) in there]
-    others = [one for one in before if one.index != table.device.index]
-    _record(engine, [*others, *change.manual], manual, table)
+def _settle(
+    engine: Engine, before: Sequence[Address], change: Change, candidates: Sequence[Address]
+) -> None:
+    """Record those of *candidates* that the device has and that are manual."""
+    index = change.table.device.index
+    now = engine.kernel.part([change.table.device.name, LOOPBACK])
+    device = now.devices.get(index)
+    manual = Table(device, now, candidates, engine.group).manual if device is not None else []
+    others = [one for one in before if one.index != index]
+    _record(engine, [*others, *change.manual], manual, change.table)

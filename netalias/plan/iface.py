@@ -49,6 +49,7 @@ from netalias.model.steps import (
     DelAddress,
 )
 from netalias.observed.labels import labels
+from netalias.observed.orphans import Nameless
 from netalias.plan import Plan
 from netalias.plan.last_address import keep_prefixes
 from netalias.plan.special import LOOPBACK
@@ -128,7 +129,10 @@ class Table:
             return ALIAS, alias or self.owner
         if entry.protocol == MANUAL or (not entry.protocol and form(entry) in unmarked):
             return ADDED, ""
-        return (KEPT if entry.protocol == PROTOCOL else NEGOTIATED), ""
+        if entry.protocol != PROTOCOL:
+            return NEGOTIATED, ""
+        # A label whose device was renamed may have lost its slot.
+        return (KEPT, "") if _is_copy(entry) else (ALIAS, Nameless(self.device.name))
 
     def having(self, local: bytes) -> list[Entry]:
         """The entries with the packed address *local*."""
@@ -182,6 +186,13 @@ class Change:
         return [*found, *(step for some in self.removed for step in some)]
 
 
+def _is_copy(entry: Address) -> bool:
+    """Whether an address with our mark is a host address without a slot that is kept for a time."""
+    if entry.prefixlen != 8 * len(entry.local) or entry.valid == FOREVER:
+        return False
+    return entry.scope == RT_SCOPE_HOST if entry.family == AF_INET else not entry.noted
+
+
 def _owner(device: Device, group: int) -> str:
     """The alias that a device is made for; the name of the device itself if it is hidden; empty for
     a device of others."""
@@ -215,7 +226,7 @@ def add(table: Table, wanted: Address, *, replace: bool = False) -> Change:
     alias = next((one.alias for one in same if one.origin == ALIAS), "")
     text = address_text(wanted.family, wanted.local)
     if alias:
-        raise errors.AlreadyExists(f"{text}: the alias {alias} has it", f"netalias {alias}-")
+        raise errors.AlreadyExists(f"{text}: the alias {alias} has it", _removal(alias))
     if same and not replace:
         raise errors.AlreadyExists(
             f"{text}: {table.device.name} has it already", "add! sets its mask and peer"
@@ -232,6 +243,11 @@ def add(table: Table, wanted: Address, *, replace: bool = False) -> Change:
     return found
 
 
+def _removal(alias: str) -> str:
+    """The command that removes an alias; empty for one that has lost its slot."""
+    return "" if names.split(alias) is None else f"netalias {alias}-"
+
+
 def delete(table: Table, local: bytes, *, absent_ok: bool = False) -> Change:
     """Remove the packed address *local*; with *absent_ok* there need be none.
 
@@ -246,7 +262,7 @@ def delete(table: Table, local: bytes, *, absent_ok: bool = False) -> Change:
         raise errors.StateError(f"{text}: {device} does not have it", errno=EADDRNOTAVAIL)
     for one in same:
         if one.origin == ALIAS:
-            raise errors.NotOurs(f"{text}: the alias {one.alias} has it", f"netalias {one.alias}-")
+            raise errors.NotOurs(f"{text}: the alias {one.alias} has it", _removal(one.alias))
         if table.is_active(one):
             raise errors.StateError(
                 f"{text}: it is the negotiated address of {device}, which is up",

@@ -9,7 +9,7 @@ former namespace; each other line is ``IFINDEX ADDRESS/LEN PEER``, with ``-`` fo
 
 from __future__ import annotations
 
-from socket import inet_pton
+from _socket import inet_pton
 
 from netalias import errors
 from netalias.model import AF_INET, AF_INET6, Address, address_text

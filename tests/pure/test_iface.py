@@ -361,6 +361,22 @@ def test_refused_is_put_back(run: Iface) -> None:
     assert run.fails("add! 10.0.0.7/24").startswith("eth0: no: ")
 
 
+def test_somebody_else_was_faster(run: Iface) -> None:
+    """A-5: an address that others add after it was looked for is refused by the kernel, whereas
+    that of BSD added it again; it stays theirs."""
+    plain = run.memory.send
+
+    def send(steps: Any) -> list[errors.NetaliasError | None]:
+        run.memory.send = plain  # type: ignore[method-assign]
+        run.others("10.0.0.2")
+        return plain(steps)
+
+    run.memory.send = send  # type: ignore[method-assign]
+    assert "File exists" in run.refused("iface eth0 add 10.0.0.2", KERNEL)
+    assert run.lines() == ["inet 10.0.0.2/32 --> 255.255.255.255 negotiated"]
+    assert run.record() == []
+
+
 def test_an_overwriting_that_fails_half_way(run: Iface) -> None:
     """A-5: the old entry is back, for IPv6 too, where it goes first."""
     run.iface("add 10.0.0.7/24")
@@ -424,7 +440,7 @@ def test_negotiated_again_moves_to_the_front(run: Iface) -> None:
 
 def test_kept_addresses_stand_between(run: Iface) -> None:
     """A-6: one with the mark of netalias that no alias has is kept; clear removes it."""
-    run.others("10.0.0.1/32", protocol=PROTOCOL, scope=RT_SCOPE_HOST)
+    run.others("10.0.0.1/32", protocol=PROTOCOL, scope=RT_SCOPE_HOST, valid=600, preferred=0)
     run.iface("add 10.0.0.2")
     run.others("10.0.0.3/24")
     assert [line.rsplit(" ", 1)[1] for line in run.lines()] == ["negotiated", "kept", "manual"]
@@ -589,6 +605,9 @@ def test_name_and_description(run: Iface) -> None:
     for word in ("eth:0", "wan%d", "a/b", "x" * 16):
         run.refused(f"iface wan0 name {word}", USAGE)
     run.refused("iface wan0 name", USAGE)
+    run.split(f"iface wan0 description {'x' * 254}")
+    said = run.refused(f"iface wan0 description {'x' * 255}", KERNEL)
+    assert said == "a description has 254 bytes at most, this one 255"
     run.refused("iface wan0 description", USAGE)
 
 
@@ -641,6 +660,15 @@ def test_aliases_stay_what_they_are(run: Iface) -> None:
     assert run.split("iface eth0_7 show").endswith(" eth0:7\n")
     run.iface("clear")
     assert run.split("-d show") == before
+
+
+def test_a_label_that_has_lost_its_slot(run: Iface) -> None:
+    """As by a renaming of its device: it is still the address of an alias, and clear leaves it."""
+    run.others("10.0.0.1/24", protocol=PROTOCOL)
+    run.iface("add 10.0.0.2")
+    run.iface("clear")
+    assert run.lines() == ["inet 10.0.0.1/24 --> 255.255.255.255 eth0:?"]
+    assert run.fails("delete 10.0.0.1") == "10.0.0.1: the alias eth0:? has it"
 
 
 def test_prefixes_outlive_the_last_address(run: Iface) -> None:
@@ -699,6 +727,7 @@ def test_in_a_batch(run: Iface, tmp_path: Path) -> None:
         ("iface", "iface needs a device"),
         ("iface eth0 ad 10.0.0.1", "did you mean add?"),
         ("iface eth0 xyz", "one of show, add, "),
+        ("iface eth0 flush", "did you mean clear?"),
         ("iface show eth0", "the device comes first (netalias iface eth0 show)"),
         ("iface eth0 show all", "show takes no words"),
     ],
