@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.desired.declarations import Declarations
+    from netalias.desired.tasks import Task
     from netalias.engine import Engine
     from netalias.plan import Difference
     from netalias.plan.diff import Diff
@@ -63,15 +64,18 @@ class Run:
             self._check_confirmation()
         diff = converging.look(self.engine, declared, rules)
         refusal = self._foretell(diff, rules) if diff.items else None
-        self._print(diff.items, diff)
         outcome = converging.Outcome(converging.Prepared(diff))
+        if declared.tasks:
+            outcome.unwatched = self._unwatched(declared)
+        self._print(diff.items, diff, outcome.unwatched)
         self._complain_of(outcome.failed)
         if refusal is not None:
             complain(refusal.line())
         status = refusal.status if refusal is not None else outcome.status
         if dry and status:
             return status
-        return errors.STATUS_OK if diff.same else errors.STATUS_DRIFT
+        same = diff.same and not outcome.unwatched
+        return errors.STATUS_OK if same else errors.STATUS_DRIFT
 
     def _foretell(self, diff: Diff, rules: converging.Rules) -> errors.NetaliasError | None:
         """Rehearse the changes; the refusal of a guard rail."""
@@ -109,18 +113,28 @@ class Run:
             prepared = converging.prepare(self.engine, declared, rules, prepared.probes)
         outcome = converging.carry_out(self.engine, prepared)
         converging.verify(self.engine, declared, rules, outcome)
+        if declared.tasks:
+            outcome.unwatched = self._unwatched(declared)
         if self.armed and not outcome.done:
             self._disarm()
         self.done = outcome.done
         outcome.diff.items[:0] = restored
         done = outcome.done
-        self._print(done, outcome.diff)
+        self._print(done, outcome.diff, outcome.unwatched)
         if prepared.renewed and self.options.verbose and self.options.changes is None:
             write(f"renewed {declarations.counted(prepared.renewed, 'lease')}\n")
         self._complain(outcome, done)
-        if self._announce_due(declared, outcome) and outcome.status == errors.STATUS_OK:
+        lasting = not any(one.watched for one in declared.tasks)  # a watcher may end
+        if self._announce_due(declared, outcome) and lasting and outcome.status == errors.STATUS_OK:
             self._remember()
         return outcome
+
+    def _unwatched(self, declared: Declarations) -> Sequence[Task]:
+        """The declared tasks that wait for a watcher."""
+        from netalias.desired.tasks import unwatched
+        from netalias.runtime.tasks import carried_out
+
+        return unwatched(declared.tasks, lambda: carried_out(self.folder), self.options.only)
 
     def _announce_due(self, declared: Declarations, outcome: converging.Outcome) -> bool:
         """Make the periodic announcements that are due; whether the next run may skip the
@@ -255,16 +269,26 @@ class Run:
 
     # Output
 
-    def _print(self, items: Iterable[Difference], diff: Diff) -> None:
+    def _print(
+        self, items: Iterable[Difference], diff: Diff, unwatched: Sequence[Task] = ()
+    ) -> None:
         if self.options.json or self.options.changes is not None:
             from netalias.views import changes
 
             registry = self.engine.registry
             objects = [changes.fields(item, registry) for item in diff.items]
             objects += [changes.skipped(one) for one in diff.skipped]
+            if unwatched:
+                from netalias.desired.tasks import objects as fields
+
+                objects += [{"change": "unwatched", **one} for one in fields(unwatched)]
             self._give(objects)
         else:
             write("".join(self._lines(items)))
+        if unwatched:
+            from netalias.desired.tasks import waiting
+
+            complain(waiting(unwatched))
         _tell([one.line() for one in diff.skipped], "skipped alias")
 
     def _give(self, objects: list[dict[str, object]]) -> None:

@@ -60,7 +60,12 @@ def _syntax(words: list[str], options: Options) -> int:
         from netalias.desired.fields import objects
         from netalias.views import json
 
-        write(json.render(objects(declared, registry), pretty=options.pretty))
+        shown = objects(declared, registry)
+        if declared.tasks:
+            from netalias.desired import tasks
+
+            shown += tasks.objects(declared.tasks)
+        write(json.render(shown, pretty=options.pretty))
     return errors.STATUS_OK
 
 

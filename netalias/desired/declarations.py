@@ -2,9 +2,10 @@
 
 Grammar: a line is the words after ``netalias``, with ranges (ranges.py)::
 
-    line     = [ alias | defaults ] [ comment ]
+    line     = [ alias | defaults | task ] [ comment ]
     alias    = slots word*                  the words of desired/__init__.py, an address among them
     defaults = "defaults" word*             for the lines below it in this file
+    task     = word*                        no alias, see tasks.py: eth0 iface-alias kernel
     comment  = "#" anything                 where a word could begin
 
     eth0:0        200.1.1.1/24
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from netalias.desired import Wish
+    from netalias.desired.tasks import Task
     from netalias.families import AliasType, Registry
 
     Key = TypeVar("Key")
@@ -59,12 +61,20 @@ class Declarations:
     """The aliases that files declare; ``errors`` are texts, each with ``file:line:column``: the
     first of ``wrong`` ones (model/listing.py). ``items`` are blocks, and runs of lines that are
     alike; ``wishes`` has one of each, from which the others of it differ in slot and address only.
-    ``large``: an item has many aliases."""
+    ``large``: an item has many aliases. ``tasks`` are the lines that are no aliases: neither the
+    length nor the iteration knows them."""
 
-    __slots__ = ("_blocks", "errors", "items", "large", "wishes", "wrong")
+    __slots__ = ("_blocks", "errors", "items", "large", "tasks", "wishes", "wrong")
 
-    def __init__(self, items: Sequence[Item], errors: list[str], wrong: int = 0) -> None:
+    def __init__(
+        self,
+        items: Sequence[Item],
+        errors: list[str],
+        wrong: int = 0,
+        tasks: Sequence[Task] = (),
+    ) -> None:
         self.items = items
+        self.tasks = tasks
         self.errors = errors
         self.wrong = wrong
         self.wishes = [item.wish for item in items]
@@ -94,7 +104,8 @@ class Declarations:
     def only(self, main: str) -> Declarations:
         """The declarations for one main device, with all errors."""
         mine = [item for item in self.items if item.wish.name.main == main]
-        return Declarations(mine, self.errors, self.wrong)
+        tasks = [one for one in self.tasks if one.main == main]
+        return Declarations(mine, self.errors, self.wrong, tasks)
 
 
 def parse(
@@ -113,7 +124,7 @@ def parse(
     reader = _Reader(registry, withheld, most)
     for name, text in sources:
         reader.read(name, text)
-    return Declarations(reader.items, reader.errors, reader.wrong)
+    return Declarations(reader.items, reader.errors, reader.wrong, [*reader.tasks.values()])
 
 
 class DeclarationError(errors.UsageError):
@@ -137,6 +148,7 @@ class _Reader:
     """The declarations that were read so far.
 
     ``slots`` maps main device and slot to their block, ``owners`` family and address to theirs.
+    ``tasks`` maps the key of a task to it.
     ``templates`` maps the shape of plain lines (see _shape()) to the wish of the first such line.
     ``wrong`` counts the errors, ``left`` the aliases that may still come of *most*. In the lines up
     to ``tried`` a run was looked for.
@@ -144,7 +156,7 @@ class _Reader:
 
     __slots__ = (
         "defaults", "errors", "items", "left", "most", "owners", "registry", "slots", "source",
-        "templates", "tried", "withheld", "wrong",
+        "tasks", "templates", "tried", "withheld", "wrong",
     )  # fmt: skip
 
     def __init__(self, registry: Registry, withheld: Withheld | None, most: int) -> None:
@@ -156,6 +168,7 @@ class _Reader:
         self.errors: list[str] = []
         self.slots: dict[str, dict[int, Item]] = {}
         self.owners: dict[int, dict[bytes, Item]] = {}
+        self.tasks: dict[tuple[str, str], Task] = {}
         self.templates: dict[object, Wish] = {}
         self.source = ""
         self.tried = 0
@@ -253,8 +266,10 @@ class _Reader:
                 from netalias.desired.defaults import read
 
                 self._use(read(words, self.registry))
-            else:
+            elif ":" in words[0]:
                 self._alias(words, line, number)
+            else:
+                self._task(words, number)
         except errors.NetaliasError as error:
             word = error.word if isinstance(error, errors.UsageError) else 0
             self._report(line, number, word, error)
@@ -265,11 +280,6 @@ class _Reader:
 
     def _alias(self, words: list[str], line: str, number: int) -> None:
         """Read a line that declares aliases. Raises UsageError, FamilyError."""
-        if ":" not in words[0]:
-            raise errors.BadName(
-                f"{words[0]}: not an alias name",
-                "a file declares aliases: eth0:0 200.1.1.1/24; verbs belong to batch",
-            )
         main, slots = ranges.slots(words[0])
         self._spend(len(slots))
         first = str(AliasName(main, slots[0]))
@@ -299,6 +309,16 @@ class _Reader:
             self.templates[_shape(line.split(None, 2))] = wish
             self.templates[_shape([*words[:2], " ".join(words[2:])])] = wish
         self._add(Block(wish, slots, addresses, self.source, number), line, at)
+
+    def _task(self, words: list[str], number: int) -> None:
+        """Read a line that is no alias. Raises UsageError, AlreadyExists."""
+        from netalias.desired import tasks
+
+        task = tasks.read(words)
+        task.source, task.line = self.source, number
+        owner = self.tasks.setdefault(task.key, task)
+        if owner is not task:
+            raise errors.AlreadyExists(f"{task.title} is already declared at {owner.place}")
 
     def _spend(self, count: int) -> None:
         """Note that a line, be it right or wrong, has *count* aliases. Raises LimitError."""

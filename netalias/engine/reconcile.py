@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from netalias.claim import Found
     from netalias.claim.session import ClaimSession
+    from netalias.desired.tasks import Task
     from netalias.engine import Engine
     from netalias.kernel import Failure, Kernel
     from netalias.model import Alias, Snapshot
@@ -97,10 +98,11 @@ class Outcome:
 
     ``wrong`` are differences that the second reading still found, ``lost`` wishes that it could not
     compare; ``announced`` are the aliases whose addresses were announced, ``notes`` sentences on
-    failed announcements; ``stopped``: the run was interrupted.
+    failed announcements; ``stopped``: the run was interrupted; ``unwatched`` are the declared tasks
+    that wait for a watcher.
     """
 
-    __slots__ = ("announced", "lost", "notes", "prepared", "stopped", "wrong")
+    __slots__ = ("announced", "lost", "notes", "prepared", "stopped", "unwatched", "wrong")
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
@@ -108,6 +110,7 @@ class Outcome:
         self.lost: list[Skipped] = []
         self.notes: list[str] = []
         self.announced: set[names.AliasName] = set()
+        self.unwatched: Sequence[Task] = ()
         self.stopped = False
 
     @property
@@ -135,7 +138,8 @@ class Outcome:
         reasons = [*(one.error for one in self.diff.skipped), *(one.error for one in self.failed)]
         if any(isinstance(reason, errors.Conflict) for reason in reasons):
             return errors.STATUS_CONFLICT
-        return errors.STATUS_KERNEL if self.failed or self.diff.skipped else errors.STATUS_OK
+        undone = self.failed or self.diff.skipped or self.unwatched
+        return errors.STATUS_KERNEL if undone else errors.STATUS_OK
 
 
 def look(

@@ -114,7 +114,9 @@ def test_every_word_of_a_file_has_a_key() -> None:
     """Whatever a Wish holds is in the JSON, but for what says how it was said."""
     known = {"name", "type", "address", "prefixlen", "peer", "broadcast"}
     assert set(GIVEN) == set(Wish.__slots__) - known - {"delete", "lenient", "netmask"}
-    allowed = json.loads((schemas.FOLDER / "declared.json").read_text())["items"]["properties"]
+    allowed = json.loads((schemas.FOLDER / "declared.json").read_text())["$defs"]["alias"][
+        "properties"
+    ]
     assert {key for key, _, _ in GIVEN.values()} <= set(allowed)
     assert set(allowed["heal"]["enum"]) == set(HEAL)
     assert set(allowed["on_down"]["enum"]) == set(ON_DOWN)

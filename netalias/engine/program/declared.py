@@ -51,9 +51,11 @@ class Comparison:
 
 def check(engine: Engine, files: Sequence[object], text: str | None, only: str) -> Comparison:
     """Engine.check."""
-    diff = look(engine, _declared(engine, files, text), Rules(only=only))
-    status = errors.STATUS_OK if diff.same else errors.STATUS_DRIFT
-    return Comparison(diff, engine.registry, status)
+    declared = _declared(engine, files, text)
+    diff = look(engine, declared, Rules(only=only))
+    notes = _waiting(engine, declared, only)
+    status = errors.STATUS_OK if diff.same and not notes else errors.STATUS_DRIFT
+    return Comparison(diff, engine.registry, status, notes)
 
 
 def reconcile(
@@ -65,7 +67,20 @@ def reconcile(
         _check_none_waits(transaction.path)
         outcome = converge(engine, declared, Rules(**limits))
     notes = [note for item in outcome.done for note in item.plan.notes]
-    return Comparison(outcome.diff, engine.registry, outcome.status, [*notes, *outcome.notes])
+    waiting = _waiting(engine, declared, limits.get("only", ""))
+    status = outcome.status or (errors.STATUS_KERNEL if waiting else errors.STATUS_OK)
+    return Comparison(outcome.diff, engine.registry, status, [*notes, *outcome.notes, *waiting])
+
+
+def _waiting(engine: Engine, declared: Declarations, only: str) -> list[str]:
+    """A sentence on declared tasks that wait for a watcher; none without such tasks."""
+    if not declared.tasks:
+        return []
+    from netalias.desired.tasks import unwatched, waiting
+    from netalias.runtime.tasks import carried_out
+
+    found = unwatched(declared.tasks, lambda: carried_out(engine.runtime.path), only)
+    return [waiting(found)] if found else []
 
 
 def _check_none_waits(path: str) -> None:

@@ -1,0 +1,105 @@
+"""Declared lines that are no aliases: tasks, which go on for as long as they are declared.
+
+::
+
+    eth0 iface-alias kernel keep 3600 max 8
+
+A keyword says which kind of task a line is; the module of each kind reads its words. Only such a
+line loads this module: files of aliases pay nothing for it.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+SECOND = {"iface-alias": "netalias.desired.keeping"}
+"""Keyword that follows the name of a device: the module with a function ``read``."""
+FIRST: dict[str, str] = {}
+"""The same for keywords that begin a line."""
+KEYWORDS = (*FIRST, *SECOND)
+
+
+class Task:
+    """One line. ``subject`` is its device, or whatever else of its kind has one line only; ``main``
+    the device that it concerns, empty for none."""
+
+    keyword = ""
+    watched = True
+    """Whether nothing becomes of it unless a watcher runs."""
+    source = ""
+    line = 0
+
+    def __init__(self, subject: str, main: str = "") -> None:
+        self.subject = subject
+        self.main = main
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What no other line may have."""
+        return self.keyword, self.subject
+
+    @property
+    def place(self) -> str:
+        """``file:line``."""
+        return f"{self.source}:{self.line}"
+
+    @property
+    def title(self) -> str:
+        """The words that name it in messages: ``eth0 iface-alias``."""
+        words = [self.keyword, self.subject]
+        return " ".join(words if self.keyword in FIRST else reversed(words))
+
+    @property
+    def text(self) -> str:
+        """The line of its words()."""
+        return " ".join(self.words())
+
+    def words(self) -> list[str]:
+        """The words of a line that says the same, with nothing left open."""
+        raise NotImplementedError
+
+    def fields(self) -> dict[str, object]:
+        """Its JSON object, without the place."""
+        raise NotImplementedError
+
+
+def read(words: list[str]) -> Task:
+    """The task that the words of a line declare, without its place. Raises UsageError."""
+    module = SECOND.get("".join(words[1:2])) or FIRST.get(words[0])
+    if module is None:
+        raise errors.BadName(
+            f"{words[0]}: not an alias name",
+            "a file declares aliases: eth0:0 200.1.1.1/24; verbs belong to batch",
+        )
+    reader: Callable[[list[str]], Task] = __import__(module, fromlist=["read"]).read
+    return reader(words)
+
+
+def objects(tasks: Iterable[Task]) -> list[dict[str, object]]:
+    """The JSON objects of tasks, with their places."""
+    return [one.fields() | {"place": one.place} for one in tasks]
+
+
+def unwatched(
+    tasks: Iterable[Task], carried_out: Callable[[], Collection[str]], only: str = ""
+) -> list[Task]:
+    """Those of *tasks* that wait for a watcher: their text is not among the lines that one carries
+    out, which are asked for only if need be. With *only*, those that concern this device."""
+    found = [one for one in tasks if one.watched and only in ("", one.main)]
+    lines = carried_out() if found else ()
+    return [one for one in found if one.text not in lines]
+
+
+def waiting(tasks: Sequence[Task]) -> str:
+    """A sentence on tasks that wait for a watcher; empty without any."""
+    if not tasks:
+        return ""
+    first = f"{tasks[0].title} ({tasks[0].place})"
+    more = len(tasks) - 1
+    rest = f" and {more} more {'lines' if more > 1 else 'line'}" if more else ""
+    verb = "wait" if more else "waits"
+    return f"{first}{rest} {verb} for a watcher (netalias watch)"
