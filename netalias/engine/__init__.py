@@ -386,10 +386,10 @@ class Engine:
 
     def terms(self, observed: Observed) -> SysctlTerms:
         """The inputs for sysctl changes that *observed* does not contain."""
-        saved, common = self.saved(observed).values, self.common()
+        saved, common, off = self.saved(observed), self.common(), self.setup.hands_off
         from netalias.plan.sysctls import SysctlTerms
 
-        return SysctlTerms(saved, common, hands_off=self.setup.hands_off)
+        return SysctlTerms(saved.values, common, hands_off=off, keeping=saved.keeping)
 
     def sysctls(self, observed: Observed, plans: Sequence[Plan]) -> list[Difference]:
         """The sysctl changes on main devices that *plans* require or make possible."""

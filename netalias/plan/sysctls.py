@@ -31,7 +31,7 @@ from netalias.plan import Difference, Plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from netalias.kinds import Goal
     from netalias.model import Address, Alias, Device
@@ -61,10 +61,11 @@ class SysctlTerms:
 
     ``old`` are the values before netalias changed them, by ifindex and sysctl name; ``common``
     those of net.ipv4.conf.all by the names in kernel.COMMON, 0 if missing. With ``hands_off`` no
-    sysctl is changed.
+    sysctl is changed. ``keeping`` gives the names of the devices whose former addresses are kept
+    (keeping.py); it is asked where that may matter, None for no such devices.
     """
 
-    __slots__ = ("common", "hands_off", "old")
+    __slots__ = ("common", "hands_off", "keeping", "old")
 
     def __init__(
         self,
@@ -72,10 +73,12 @@ class SysctlTerms:
         common: Mapping[str, int],
         *,
         hands_off: bool = False,
+        keeping: Callable[[], Collection[str]] | None = None,
     ) -> None:
         self.old = old
         self.common = common
         self.hands_off = hands_off
+        self.keeping = keeping
 
 
 def proven(observed: Observed) -> set[int]:
@@ -93,7 +96,7 @@ def differences(observed: Observed, plans: Sequence[Plan], terms: SysctlTerms) -
 
     Adds notes to plans whose aliases will not work as they should.
     """
-    return [_difference(one) for one in _Settlement(observed, plans, terms).settle()]
+    return [difference_of(one) for one in _Settlement(observed, plans, terms).settle()]
 
 
 def withheld(observed: Observed, main: Device, arp_filter: int) -> str:
@@ -102,7 +105,7 @@ def withheld(observed: Observed, main: Device, arp_filter: int) -> str:
     return _Settlement(observed, [], SysctlTerms({}, {"arp_filter": arp_filter}))._withheld(main)
 
 
-def _difference(change: SysctlChange) -> Difference:
+def difference_of(change: SysctlChange) -> Difference:
     """The difference in the sysctls of a main device that *change* removes."""
     item = Difference(SET, main_name(change.main.name), Plan())
     item.plan.steps.append(change.step)
@@ -189,7 +192,17 @@ class _Settlement:
 
             for main in promoting(labels, self.plans):
                 found.setdefault(main.index, {}).update(KEEPS)
+        if self.terms.keeping is not None and self.terms.old:
+            self._keep(found)
         return found
+
+    def _keep(self, wanted: dict[int, dict[str, int]]) -> None:
+        """Add the main devices whose former addresses are kept, where that raised the sysctl."""
+        raised = [index for index, old in self.terms.old.items() if PROMOTE in old]
+        names = self.terms.keeping() if raised and self.terms.keeping is not None else ()
+        for index in raised:
+            if index in self.devices and self.devices[index].name in names:
+                wanted.setdefault(index, {}).update(KEEPS)
 
     def _carrying(self) -> Iterator[tuple[str, Device]]:
         """The kinds and main devices of the future IPv4 aliases that need sysctls."""

@@ -52,6 +52,7 @@ class SavedSysctls:
         self._folder = directory
         self._cookie = cookie
         self._begun = b""
+        self._record = directory
         if directory:
             self._read()
 
@@ -117,7 +118,14 @@ class SavedSysctls:
         other = SavedSysctls(self._full)
         other.values = {index: dict(old) for index, old in self.values.items()}
         other._devices = dict(self._devices)
+        other._record, other._cookie = self._record, self._cookie
         return other
+
+    def keeping(self) -> Collection[str]:
+        """The names of the devices whose former addresses are kept (kept.py)."""
+        from netalias.runtime.kept import read
+
+        return read(self._record, self._cookie)
 
     def _is(self, device: Device) -> bool:
         """Whether a device with the ifindex of a saved one is that device, as far as can be told.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netalias.engine import Engine
     from netalias.kernel.netlink.monitor import Monitor
     from netalias.model import Alias, Device
+    from netalias.model.events import Event
     from netalias.model.names import AliasName
     from netalias.system.journal import Journal
     from netalias.watch.checkpoint import Checkpoint
@@ -44,7 +45,8 @@ class Controller:
 
     ``touched``: the aliases may have changed; ``republish``: a device may have lost its proxy
     entries; ``linked``: indexes of main devices that got a carrier; ``readdressed``: indexes of
-    devices to which others gave another MAC. The caller resets these four. *clock* counts seconds.
+    devices to which others gave another MAC. The caller resets these four. ``hear`` is called with
+    every event. *clock* counts seconds.
     Nothing is changed while *checkpoint* gives a reason.
     """
 
@@ -66,6 +68,7 @@ class Controller:
         self.republish = False
         self.linked: set[int] = set()
         self.readdressed: set[int] = set()
+        self.hear: Callable[[Event], object] = lambda event: None
         self._monitor = monitor
         self._clock = clock
         self._checkpoint = checkpoint
@@ -138,6 +141,7 @@ class Controller:
             for event in monitor.read(most):
                 mine = monitor.port_id == own
                 impact.add(event, 0 if mine else monitor.port_id, own=mine)
+                self.hear(event)
                 if event.what == DEPARTURE and event.device is not None:
                     self._note(event.device)
                 self.wake = 0.0

@@ -32,6 +32,7 @@ from netalias.watch.claims import Claims
 from netalias.watch.controller import Controller
 from netalias.watch.directory import Directory
 from netalias.watch.health import Health, MetricsFile
+from netalias.watch.keeper import Keeper
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
 from netalias.watch.report import report_restored
 from netalias.watch.responder import Responder, served_in
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
+    from netalias.nat.kernel import KernelNat
     from netalias.system.loop import Pollable
 
     T = TypeVar("T")
@@ -68,6 +70,13 @@ def _permanent(file: str) -> str:
     if trust.is_descriptor(file) and path.exists(file) and not path.isfile(file):
         raise errors.UsageError(f"{file}: a pipe cannot be read again", "name a file")
     return path.normpath(trust.absolute(file))
+
+
+def _open_nat() -> KernelNat:
+    """What translates, inside the namespace. Raises StateError where the kernel cannot."""
+    from netalias.nat.kernel import KernelNat
+
+    return KernelNat()
 
 
 class Watcher:
@@ -113,6 +122,10 @@ class Watcher:
         self._alive = monotonic()
         self.renewer = LeaseRenewer(self.controller, self._alive)
         self.claims.checked = self.controller.checked
+        self.keeper = Keeper(
+            engine, self.monitor.state, self.journal, monotonic, self._folder, _open_nat
+        )
+        self.controller.hear = self.keeper.hear
         self.reannouncer = Reannouncer(
             self.controller, self.journal, self._folder, self._alive, self.claims, self.announcer
         )
@@ -166,6 +179,7 @@ class Watcher:
                     if self._metrics is not None:
                         self._try(self._metrics.close)
                     directory.close()
+                    self.keeper.close()
                     self.claims.close()
                     self.announcer.close()
                     self.responder.close()
@@ -199,6 +213,7 @@ class Watcher:
         for _ in self.monitor.start():
             pass
         self.controller.load(self._declared, self._digest)
+        self.keeper.load(self._declared.tasks)
         self.controller.start()
         self.republisher.learn(self.republisher.seen())
         self._act()
@@ -206,7 +221,7 @@ class Watcher:
         self.texts.write(monotonic())
         self.service.ready(self._summary())
         self.journal.info(f"watching: {self._summary()}")
-        if not len(self._declared):
+        if not len(self._declared) and not self._declared.tasks:
             where = " and ".join(self._files) or "the usual files"
             self.journal.warning(f"nothing is declared in {where} yet: no alias is kept")
 
@@ -226,6 +241,7 @@ class Watcher:
     def _parts(self, signals: Signals, files: Followed, directory: Directory) -> list[Pollable]:
         parts: list[Pollable] = [
             Reader(self.monitor.filenos(), lambda: self._read_events(TURN)),
+            Timer(self.keeper.due, lambda now: self._try(lambda: self.keeper.act(now))),
             Timer(self._until_act, lambda now: self._act()),
             self.claims,
             self.announcer,
@@ -356,6 +372,7 @@ class Watcher:
                 declared = self._parsed(found)
                 check_reload(len(self._declared), len(declared), self._rails)
                 self.controller.load(declared, digest)
+                self.keeper.load(declared.tasks)
                 self._declared, self._digest = declared, digest
                 self.journal.info(f"read again: {counted(len(declared), 'alias')} declared")
                 self._act()
@@ -434,6 +451,8 @@ class Watcher:
     def _summary(self) -> str:
         wished, healed = self.controller.wished, self.controller.healed
         text = f"{counted(len(wished), 'alias')} declared on {counted(len(wished.mains), 'device')}"
+        if self._declared.tasks:
+            text += f"; {counted(len(self._declared.tasks), 'line')} beside them"
         return f"{text}; {healed} put right" if healed else text
 
     def _report_status(self) -> None:

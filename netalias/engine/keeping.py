@@ -1,0 +1,82 @@
+"""The steps that keep former addresses, and the sysctl of their devices.
+
+Copies come before the translation that refers to them, and leave after it: a socket that is bound
+to a former address always has one.
+"""
+
+from __future__ import annotations
+
+from errno import EADDRNOTAVAIL, EEXIST, ENODEV
+
+from netalias.model.leases import RenewAddress
+from netalias.model.steps import AddAddress, DelAddress, SysctlChange
+from netalias.nat import Translation
+from netalias.plan.sysctls import PROMOTE, difference_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from netalias import errors
+    from netalias.engine import Engine
+    from netalias.kernel import Kernel
+    from netalias.model import Device
+    from netalias.model.steps import Step
+    from netalias.plan.keeping import Decision
+
+DONE = (EEXIST, EADDRNOTAVAIL, ENODEV)
+"""Errnos of steps whose effect somebody else has brought about since the reading."""
+
+
+def add(kernel: Kernel, names: Mapping[int, str], found: Decision) -> list[errors.NetaliasError]:
+    """Add the copies, and set the lifetimes of others; the refusals. *names* are those of the
+    devices by index."""
+    steps: list[Step] = [AddAddress(names[one.index], one.index, one) for one in found.add]
+    steps += [RenewAddress(names[one.index], one.index, one) for one in found.renew]
+    return _sent(kernel, steps)
+
+
+def remove(kernel: Kernel, names: Mapping[int, str], found: Decision) -> list[errors.NetaliasError]:
+    """Remove the copies of addresses that are kept no longer; the refusals."""
+    return _sent(kernel, [DelAddress(names[one.index], one.index, one) for one in found.remove])
+
+
+def _sent(kernel: Kernel, steps: Sequence[Step]) -> list[errors.NetaliasError]:
+    for number, step in enumerate(steps):
+        step.owner = number
+    if not steps:
+        return []
+    failures = kernel.apply(steps, stoppable=False)
+    return [one.error for one in failures if one.error.errno not in DONE]
+
+
+def translations(name: str, found: Decision) -> Iterable[Translation]:
+    """What is to be translated on the device *name*."""
+    for family in dict.fromkeys(family for family, _ in found.kept):
+        yield Translation(name, family, found.new.get(family), found.old(family))
+
+
+def promote(engine: Engine, device: Device) -> None:
+    """Have the kernel keep the other addresses of a network when the first one goes; the former
+    value is saved. Raises StateError, KernelError."""
+    if engine.setup.hands_off or device.promote_secondaries:
+        return
+    from netalias.engine import execute
+
+    observed = engine.observe()
+    main = observed.snapshot.devices.get(device.index)
+    if main is None or main.promote_secondaries:
+        return
+    engine.saved(observed)
+    item = difference_of(SysctlChange(main, {PROMOTE: 1}))
+    execute(engine, observed, [item], silent=True)
+    if item.error is not None:
+        raise item.error
+
+
+def settle(engine: Engine) -> None:
+    """Restore the sysctls that nothing needs any more. Raises StateError, KernelError."""
+    if engine.saved(engine.observe()).values:
+        from netalias.engine.settling import settle as restore
+
+        restore(engine)

@@ -1,0 +1,225 @@
+"""Former addresses of a device, kept for the sockets that are bound to them. Pure.
+
+The copy of an address that a device has lost is a host address: sockets bound to it live on, and
+the kernel chooses it for no new one. One of IPv4 is on the device, with scope host, since the
+kernel ignores there that an address is deprecated. One of IPv6 is deprecated, and on lo: a device
+has an address once only, whatever its prefix length, so its owner could not add it again beside a
+copy. A copy carries our mark and no slot, and its lifetime ends with the time for which it is kept:
+the kernel removes it when nobody else does.
+"""
+
+from __future__ import annotations
+
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    FOREVER,
+    IFA_F_NODAD,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_TENTATIVE,
+    IFF_LOOPBACK,
+    PROTOCOL,
+    RT_SCOPE_HOST,
+    RT_SCOPE_LINK,
+    Address,
+    Value,
+)
+from netalias.observed.labels import label_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from netalias.model import Device
+    from netalias.model.events import Entry
+
+    Key = tuple[int, bytes]
+    """Family and packed address."""
+
+IFA_F_TEMPORARY = 0x01
+SLACK = 1
+"""Seconds before its end from which on an address is not added again: the kernel counts whole ones,
+and may have removed it."""
+
+
+class Former(Value):
+    """A former address: since when and until when it is kept, in seconds of one clock."""
+
+    __slots__ = ("family", "local", "since", "until")
+
+    def __init__(self, family: int, local: bytes, since: float, until: float) -> None:
+        self.family = family
+        self.local = local
+        self.since = since
+        self.until = until
+
+    @property
+    def key(self) -> Key:
+        """Family and packed address."""
+        return self.family, self.local
+
+
+class Limits(Value):
+    """For how many seconds an address is kept, and how many of a family are, at most."""
+
+    __slots__ = ("keep", "most")
+
+    def __init__(self, keep: int, most: int) -> None:
+        self.keep = keep
+        self.most = most
+
+
+class Decision:
+    """What is to be done on one device.
+
+    ``kept`` are the former addresses from now on, ``own`` the addresses that the device has by
+    others, ``usable`` those of them to which others could be translated; ``new`` maps a family to
+    the address with which the former ones leave. ``add`` and ``remove``
+    are copies to add and to remove, ``renew`` copies with the lifetime that they should have,
+    ``release`` those that their owner uses again. ``lost`` and ``returned`` say what has changed.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[Key, Former] = {}
+        self.own: set[Key] = set()
+        self.usable: set[Key] = set()
+        self.new: dict[int, bytes] = {}
+        self.add: list[Address] = []
+        self.remove: list[Address] = []
+        self.renew: list[Address] = []
+        self.lost: list[Key] = []
+        self.returned: list[Key] = []
+
+    def old(self, family: int) -> frozenset[bytes]:
+        """The former addresses of a family."""
+        return frozenset(one.local for one in self.kept.values() if one.family == family)
+
+
+def copy_of(family: int, local: bytes, index: int, seconds: int) -> Address:
+    """The copy of a former address that lasts for so many seconds."""
+    flags = IFA_F_NODAD | IFA_F_NOPREFIXROUTE if family == AF_INET6 else 0
+    scope = RT_SCOPE_HOST if family == AF_INET else 0
+    return Address(
+        index, family, local, len(local) * 8, flags, scope,
+        protocol=PROTOCOL, valid=seconds, preferred=0,
+    )  # fmt: skip
+
+
+def is_copy(entry: Address, device: Device) -> bool:
+    """Whether an address is our copy of a former one."""
+    if entry.family == AF_INET:
+        at_home = entry.scope == RT_SCOPE_HOST
+    else:
+        at_home = bool(device.flags & IFF_LOOPBACK) and entry.deprecated and not entry.noted
+    return (
+        at_home
+        and entry.protocol == PROTOCOL
+        and entry.prefixlen == len(entry.local) * 8
+        and entry.valid != FOREVER
+        and label_of(entry, device) is None
+    )
+
+
+def is_own(entry: Address, device: Device) -> bool:
+    """Whether an address is one that others gave to a device, and that is kept when it goes."""
+    return (
+        entry.family in (AF_INET, AF_INET6)
+        and entry.protocol != PROTOCOL
+        and entry.scope < RT_SCOPE_LINK
+        and not entry.failed
+        and label_of(entry, device) is None
+    )
+
+
+def decide(
+    device: Device,
+    loopback: int,
+    entries: Sequence[Entry],
+    copies: Mapping[Key, Entry],
+    kept: Mapping[Key, Former],
+    lost: Collection[Key],
+    before: tuple[Mapping[int, bytes], Collection[Key]],
+    limits: Limits,
+    now: float,
+) -> Decision:
+    """What is to be done on *device*, which has *entries*; its *copies* of IPv6 are on the device
+    with the index *loopback*.
+
+    *kept* are the former addresses so far, *lost* addresses that it had and may have no more,
+    *before* the ``new`` and ``usable`` of the last decision.
+    """
+    found = Decision()
+    new, known = before
+    addresses = [one.address for one in entries]
+    found.own = {_key(one) for one in addresses if is_own(one, device)}
+    taken = {_key(one) for one in addresses if not is_copy(one, device)}
+    former = {key: _rated(one, limits) for key, one in kept.items()}
+    for key, entry in copies.items():
+        end = end_of(entry, now)
+        former.setdefault(key, Former(*key, end - limits.keep, end))
+    for key in lost:
+        if key not in former and key not in taken:
+            former[key] = Former(*key, now, now + limits.keep)
+            found.lost.append(key)
+    found.returned = [key for key in former if key in taken]
+    found.kept = _within({k: v for k, v in former.items() if k not in taken}, limits, now)
+    found.remove = [one.address for key, one in copies.items() if key not in found.kept]
+    for key, one in found.kept.items():
+        left, copy = max(int(one.until - now), 1), copies.get(key)
+        if copy is None:
+            home = device.index if one.family == AF_INET else loopback
+            found.add.append(copy_of(*key, home, left))
+        elif key in kept and kept[key].until != one.until:  # other limits than before
+            found.renew.append(copy.address.copy(valid=left))
+    usable = {_key(one.address): one for one in entries if is_usable(one.address, device)}
+    found.usable = {*usable}
+    for family in (AF_INET, AF_INET6):
+        mine = [one for (of, _), one in usable.items() if of == family]
+        if mine:
+            current = family, new.get(family, b"")
+            chosen = max(mine, key=lambda one: _rank(one, known, current))
+            found.new[family] = chosen.address.local
+    return found
+
+
+def end_of(entry: Entry, now: float) -> float:
+    """When the lifetime of an address ends, by the clock of *now* (CLOCK_MONOTONIC). The kernel
+    tells when it was set; its messages are not repeated as it runs down."""
+    address = entry.address
+    return entry.stamp / 100 + address.lease if entry.stamp else now + address.valid
+
+
+def _key(entry: Address) -> Key:
+    return entry.family, entry.local
+
+
+def _rated(one: Former, limits: Limits) -> Former:
+    """A former address with the end that the limits of now give it."""
+    return Former(one.family, one.local, one.since, one.since + limits.keep)
+
+
+def _within(former: Mapping[Key, Former], limits: Limits, now: float) -> dict[Key, Former]:
+    """The former addresses that are kept further, the newest of each family."""
+    left = [one for one in former.values() if one.until > now + SLACK]
+    left.sort(key=lambda one: (one.since, one.key))
+    counts: dict[int, int] = {}
+    found: dict[Key, Former] = {}
+    for one in reversed(left):
+        counts[one.family] = counts.get(one.family, 0) + 1
+        if counts[one.family] <= limits.most:
+            found[one.key] = one
+    return dict(reversed(found.items()))
+
+
+def is_usable(entry: Address, device: Device) -> bool:
+    """Whether former addresses can leave as this one."""
+    fleeting = IFA_F_TENTATIVE | IFA_F_TEMPORARY if entry.family == AF_INET6 else 0
+    return is_own(entry, device) and bool(entry.preferred) and not entry.flags & fleeting
+
+
+def _rank(one: Entry, known: Collection[Key], current: Key) -> tuple[bool, bool, bool, int]:
+    """The order of preference: one that reaches beyond the site, one that has just come, that of
+    before, the one that was set last."""
+    key = _key(one.address)
+    unique_local = key[0] == AF_INET6 and key[1][0] & 0xFE == 0xFC  # RFC 4193
+    return not unique_local, key not in known, key == current, one.stamp

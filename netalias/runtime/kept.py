@@ -1,0 +1,117 @@
+"""The former addresses that a watcher keeps: a record in the runtime directory.
+
+Copies in the kernel carry our mark; the record knows what the kernel does not: since when, the
+addresses of a device that is away, and which ones a device had when the watcher was last there.
+
+The first line of the file is ``namespace COOKIE``, since the directory may have belonged to a
+former namespace; the others are, with times in seconds since the boot::
+
+    on DEVICE
+    own DEVICE ADDRESS
+    kept DEVICE ADDRESS SINCE UNTIL
+"""
+
+from __future__ import annotations
+
+from socket import inet_pton
+
+from netalias import errors
+from netalias.model import AF_INET, AF_INET6, address_text
+from netalias.model.names import number
+from netalias.runtime import read_file, remove_file, replace_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Key = tuple[int, bytes]
+    """Family and packed address."""
+
+FILE = "/kept"
+
+
+class Kept:
+    """What is recorded of one device: the addresses that it had, and the former ones with the times
+    since when and until when they are kept."""
+
+    def __init__(self) -> None:
+        self.own: set[Key] = set()
+        self.former: dict[Key, tuple[int, int]] = {}
+
+
+def read(directory: str, cookie: int) -> dict[str, Kept]:
+    """The record by name of the device; empty without a readable one of this namespace.
+
+    A malformed line is ignored: nothing is kept by a guess.
+    """
+    found: dict[str, Kept] = {}
+    try:
+        text = read_file(directory + FILE).decode("utf-8", "surrogateescape") if directory else ""
+    except OSError:
+        return found
+    head, *lines = text.split("\n")
+    if head != _head(cookie):
+        return found
+    for line in lines:
+        words = line.split(" ")
+        take = TAKE.get(words[0])
+        if take is not None and len(words) == take[0]:
+            take[1](found.setdefault(words[1], Kept()), words)
+    return found
+
+
+def _own(one: Kept, words: list[str]) -> None:
+    key = _key(words[2])
+    if key is not None:
+        one.own.add(key)
+
+
+def _kept(one: Kept, words: list[str]) -> None:
+    key, since, until = _key(words[2]), number(words[3]), number(words[4])
+    if key is not None and 0 <= since <= until:
+        one.former[key] = since, until
+
+
+def _nothing(one: Kept, words: list[str]) -> None:
+    """The device alone."""
+
+
+TAKE: dict[str, tuple[int, Callable[[Kept, list[str]], None]]] = {
+    "on": (2, _nothing), "own": (3, _own), "kept": (5, _kept),
+}  # fmt: skip
+"""First word of a line: the number of its words, and what takes it."""
+
+
+def write(directory: str, cookie: int, devices: dict[str, Kept]) -> None:
+    """Replace the record, which goes where there are no devices. Raises StateError if it cannot be
+    written."""
+    lines = [_head(cookie)]
+    for device, one in devices.items():
+        lines.append(f"on {device}")
+        lines += [f"own {device} {address_text(*key)}" for key in sorted(one.own)]
+        lines += [
+            f"kept {device} {address_text(*key)} {since} {until}"
+            for key, (since, until) in one.former.items()
+        ]
+    path = directory + FILE
+    try:
+        if devices:
+            replace_file(path, "\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
+        else:
+            remove_file(path)
+    except OSError as error:
+        raise errors.StateError(
+            f"cannot save the kept addresses in {path}: {error.strerror}"
+        ) from None
+
+
+def _head(cookie: int) -> str:
+    return f"namespace {cookie}"
+
+
+def _key(text: str) -> Key | None:
+    family = AF_INET6 if ":" in text else AF_INET
+    try:
+        return family, inet_pton(family, text)
+    except OSError:
+        return None

@@ -1,0 +1,365 @@
+"""Former addresses of devices: kept when they go, whoever has taken them away.
+
+What is done follows from what is there (plan/keeping.py), so it does not matter how often, or in
+which order, the kernel tells of a change. Two facts are not there any more and are remembered: the
+addresses that a device had, and since when a former one is kept; runtime/kept.py has both, for the
+watcher that comes after this one.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.engine import keeping
+from netalias.model import address_text
+from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
+from netalias.plan.keeping import Former, Limits, decide, is_copy, is_own
+from netalias.runtime import kept as record
+from netalias.runtime import tasks as carried
+from netalias.system.backoff import Backoff
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Protocol
+
+    from netalias.desired.keeping import Keeping
+    from netalias.desired.tasks import Task
+    from netalias.engine import Engine
+    from netalias.model import Device
+    from netalias.model.events import Event, State
+    from netalias.nat import Table, Translation
+    from netalias.plan.keeping import Decision, Key
+    from netalias.system.journal import Journal
+
+    class Nat(Protocol):
+        """nat/kernel.py."""
+
+        def read(self) -> Mapping[int, Table]: ...
+
+        def apply(self, wanted: Iterable[Translation]) -> Sequence[object]: ...
+
+        def close(self) -> None: ...
+
+
+BUSY = 0.02
+"""Seconds between two tries to take the lock."""
+LOOPBACK = 1
+"""The index of lo in every namespace (LOOPBACK_IFINDEX)."""
+LOOK = 60.0
+"""Seconds between two looks at what stands in the tables of the kernel."""
+WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "name", "altname")
+"""Events that may concern a device."""
+
+
+class Subject:
+    """A device by the name in its line. ``name`` is its primary one, as it was last seen; ``seen``
+    are addresses of it that are gone, or may be; ``former`` those that are kept; ``new`` the one
+    that the others leave with, by family, and ``usable`` those that were there for that;
+    ``copied`` are former ones that were translated when this watcher began;
+    ``promoted`` the index of the device whose sysctl was set.
+    """
+
+    def __init__(self, task: Keeping) -> None:
+        self.task = task
+        self.name = task.subject
+        self.index = 0
+        self.seen: set[Key] = set()
+        self.former: dict[Key, Former] = {}
+        self.new: dict[int, bytes] = {}
+        self.usable: set[Key] = set()
+        self.copied: set[Key] = set()
+        self.promoted = 0
+
+    @property
+    def limits(self) -> Limits:
+        """Those of its line."""
+        return Limits(self.task.keep, self.task.most)
+
+    def away(self, now: float) -> None:
+        """Note that there is no such device at this time: what it had is kept from now on."""
+        keep, before = self.task.keep, self.former
+        lost = {key: Former(*key, now, now + keep) for key in self.seen}
+        self.former = {key: one for key, one in (lost | before).items() if one.since + keep > now}
+        self.seen = set()
+
+
+class Keeper:
+    """The devices whose former addresses are kept.
+
+    ``wake`` is the time of the next act(), None for never. *folder* is the runtime directory,
+    *open_nat* opens what translates, inside the namespace; *clock* is CLOCK_MONOTONIC.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        state: State,
+        journal: Journal,
+        clock: Callable[[], float],
+        folder: str,
+        open_nat: Callable[[], Nat],
+    ) -> None:
+        self.wake: float | None = None
+        self._engine = engine
+        self._state = state
+        self._journal = journal
+        self._clock = clock
+        self._folder = folder
+        self._open = open_nat
+        self._nat: Nat | None = None
+        self._subjects: dict[str, Subject] = {}
+        self._leaving: list[Subject] = []
+        self._loaded = self._resumed = self._stands = False
+        self._written: object = None
+        self._complaint = ""
+        self._look = 0.0
+        self._backoff = Backoff()
+
+    def close(self) -> None:
+        """Close what translates; all that is kept stays, and the kernel ends it in time."""
+        if self._nat is not None:
+            self._nat.close()
+            self._nat = None
+
+    def load(self, tasks: Iterable[Task]) -> None:
+        """Replace the lines; act() is due. What a line made that is there no more is undone."""
+        from netalias.desired.keeping import OFF, Keeping
+
+        lines = {one.subject: one for one in tasks if isinstance(one, Keeping) and one.mode != OFF}
+        before, self._subjects = self._subjects, {}
+        if not self._loaded:
+            self._loaded = True
+            before = self._recorded()
+            carried.write(self._folder, [])  # those of a watcher that was killed
+        for name, one in lines.items():
+            self._subjects[name] = found = before.pop(name, None) or Subject(one)
+            found.task = one
+        self._leaving += before.values()
+        if self._subjects or self._leaving:
+            self.wake = 0.0
+
+    def _recorded(self) -> dict[str, Subject]:
+        """What an earlier watcher has left, by the name of the device."""
+        from netalias.desired.keeping import KERNEL, Keeping
+
+        found = {}
+        recorded = record.read(self._folder, self._engine.kernel.cookie())
+        for name, one in recorded.items():
+            found[name] = subject = Subject(Keeping(name, KERNEL))
+            subject.seen = set(one.own)
+            subject.former = {key: Former(*key, *times) for key, times in one.former.items()}
+        return found
+
+    # Events
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event; act() is due if it concerns one of the devices."""
+        if not self._subjects or event.what not in WAKING or event.device is None:
+            return
+        subject = self._subject(event.device)
+        if subject is None:
+            return
+        self.wake = 0.0
+        if event.what == ADDRESS and event.new is None and not event.field:
+            address = event.subject.address
+            if is_own(address, event.device):
+                subject.seen.add((address.family, address.local))
+
+    def _subject(self, device: Device) -> Subject | None:
+        for name in (device.name, *device.altnames):
+            if name in self._subjects:
+                return self._subjects[name]
+        return None
+
+    def _device(self, subject: Subject) -> Device | None:
+        """The device of a line, None while there is none of this name."""
+        names = subject.task.subject
+        device = self._state.device(subject.index)
+        if device is not None and names in (device.name, *device.altnames):
+            return device
+        for one in self._state.devices():
+            if names in (one.name, *one.altnames):
+                subject.index, subject.name = one.index, one.name
+                return one
+        return None
+
+    # Work
+
+    def due(self, now: float) -> float | None:
+        """Seconds until act()."""
+        return None if self.wake is None else max(0.0, self.wake - now)
+
+    def act(self, now: float) -> None:
+        """Do what is to be done. After any exception another try comes with back-off. Raises
+        KernelError, StateError."""
+        if self.wake is None or now < self.wake:
+            return
+        try:
+            with self._engine.transaction():
+                self._act(self._clock())
+            self._backoff.reset()
+        except errors.LockBusy:
+            self.wake = now + BUSY
+        except Exception:
+            self.wake = now + self._backoff.next()
+            raise
+
+    def _act(self, now: float) -> None:
+        again = [now + LOOK] if self._subjects else []
+        refused = [] if self._resumed else self._resume()
+        work: list[tuple[Subject, Device, Decision]] = []
+        names = {one.index: one.name for one in self._state.devices()}
+        kernel = self._engine.kernel
+        for subject in [*self._leaving, *self._subjects.values()]:
+            device = self._device(subject)
+            if device is None:
+                subject.away(now)
+                continue
+            found = self._decision(subject, device, now)
+            refused += keeping.add(kernel, names, found)
+            work.append((subject, device, found))
+        refused += self._translate(work, now)
+        for subject, device, found in work:
+            refused += keeping.remove(kernel, names, found)
+            self._tell(subject, found)
+            again += self._learn(subject, device, found)
+        self._conclude()
+        self.wake = min(again, default=None)
+        self._complain(refused)
+
+    def _resume(self) -> list[errors.NetaliasError]:
+        """Take over what an earlier watcher has left in the tables."""
+        self._resumed = True
+        try:
+            self._nat = self._engine.within(self._open)
+            tables = self._nat.read()
+        except errors.NetaliasError as error:
+            return [error]
+        self._stands = bool(tables)
+        for subject in [*self._subjects.values(), *self._leaving]:
+            device = self._device(subject)
+            name = subject.name if device is None else device.name
+            for family, table in tables.items():
+                subject.copied |= {(family, local) for local in table.old.get(name, ())}
+                if name in table.new:
+                    subject.new[family] = table.new[name]
+                    subject.usable.add((family, table.new[name]))
+                    subject.usable |= {key for key in subject.seen if key[0] == family}
+        return []
+
+    def _decision(self, subject: Subject, device: Device, now: float) -> Decision:
+        leaving = subject in self._leaving
+        loopback = self._state.device(LOOPBACK)
+        entries = [one for _, one in self._state.of(device.index, ADDRESS)]
+        copies = {
+            (one.address.family, one.address.local): one
+            for one in entries
+            if is_copy(one.address, device)
+        }
+        known = subject.copied | {*subject.former}
+        if loopback is not None:
+            for _, one in self._state.of(LOOPBACK, ADDRESS):
+                key = one.address.family, one.address.local
+                if key in known and is_copy(one.address, loopback):
+                    copies[key] = one
+        lost = set() if leaving else {key for key in subject.seen if not self._moved(key, device)}
+        return decide(
+            device,
+            LOOPBACK,
+            entries,
+            copies,
+            subject.former,
+            lost,
+            (subject.new, subject.usable),
+            Limits(0, 0) if leaving else subject.limits,
+            now,
+        )
+
+    def _moved(self, key: Key, device: Device) -> bool:
+        """Whether an address is on another device now, as on a bridge above: nothing is lost."""
+        for other in self._state.devices():
+            if other.index != device.index:
+                for _, one in self._state.of(other.index, ADDRESS):
+                    there = one.address.family, one.address.local
+                    if there == key and not is_copy(one.address, other):
+                        return True
+        return False
+
+    def _translate(
+        self, work: list[tuple[Subject, Device, Decision]], now: float
+    ) -> list[errors.NetaliasError]:
+        wanted: list[Translation] = []
+        for subject, device, found in work:
+            subject.name = device.name
+            wanted += keeping.translations(device.name, found)
+        if not (wanted or self._stands):
+            self.close()
+            return []
+        try:
+            if self._nat is None:
+                self._nat = self._engine.within(self._open)
+                self._look = 0.0
+            if now >= self._look:
+                for table in self._nat.read().values():
+                    for line in table.odd:
+                        self._journal.warning(f"the table netalias was changed: {line}")
+                self._look = now + LOOK
+            self._nat.apply(wanted)
+            self._stands = bool(wanted)
+            if not wanted:
+                self.close()
+        except errors.NetaliasError as error:
+            self._look = 0.0
+            return [error]
+        return []
+
+    def _tell(self, subject: Subject, found: Decision) -> None:
+        for family, local in found.lost:
+            self._journal.notice(f"{subject.name}: {address_text(family, local)} is kept")
+        for family, local in found.returned:
+            self._journal.notice(f"{subject.name}: {address_text(family, local)} is back")
+        for family, new in found.new.items():
+            old = found.old(family)
+            if old and (subject.new.get(family) != new or found.lost):
+                verb = "addresses leave" if len(old) > 1 else "address leaves"
+                text = f"{len(old)} former {verb} as {address_text(family, new)}"
+                self._journal.notice(f"{subject.name}: {text}")
+
+    def _learn(self, subject: Subject, device: Device, found: Decision) -> list[float]:
+        """Remember what was done; when the first of the former addresses ends."""
+        subject.former, subject.new, subject.usable = found.kept, found.new, found.usable
+        subject.seen = set(found.own)
+        if subject not in self._leaving and subject.promoted != device.index:
+            keeping.promote(self._engine, device)
+            subject.promoted = device.index
+        return [one.until for one in found.kept.values()]
+
+    def _conclude(self) -> None:
+        """Write the records; when a line has gone, give back what it has set."""
+        devices = {}
+        for name, subject in self._subjects.items():
+            devices[name] = one = record.Kept()
+            one.own = subject.seen
+            one.former = {
+                key: (max(int(former.since), 0), max(int(former.until), 0))
+                for key, former in subject.former.items()
+            }
+        now_written = {
+            name: (frozenset(one.own), tuple(one.former.items())) for name, one in devices.items()
+        }
+        if now_written != self._written:
+            record.write(self._folder, self._engine.kernel.cookie(), devices)
+            self._written = now_written
+            carried.write(self._folder, [one.task.text for one in self._subjects.values()])
+        if self._leaving:
+            self._leaving = []
+            keeping.settle(self._engine)
+
+    def _complain(self, refused: list[errors.NetaliasError]) -> None:
+        """Log refusals, once as long as they are the same, and try again later."""
+        text = "; ".join(dict.fromkeys(one.line() for one in refused))
+        if text and text != self._complaint:
+            self._journal.error(text)
+        self._complaint = text
+        if refused:
+            self.wake = min(self._clock() + self._backoff.next(), self.wake or self._clock() + LOOK)

@@ -1,0 +1,246 @@
+"""Former addresses of a device, kept by a watcher: over the kernel in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kept import LINE, Kept
+
+from netalias import desired
+from netalias.runtime.kept import read
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    """eth0 has 10.0.0.1/24."""
+    found = Kept(str(tmp_path))
+    found.add("10.0.0.1/24")
+    found.rest()
+    return found
+
+
+def test_nothing_is_kept_while_nothing_goes(kept: Kept) -> None:
+    """No table, no socket, no address; promote_secondaries is 1 as long as the line is there."""
+    assert (kept.copies, kept.translated, kept.tables.closed) == ([], [], True)
+    assert kept.kernel.setting("eth0", "promote_secondaries") == 1
+    assert kept.kernel.setting("eth1", "promote_secondaries") == 0
+    kept.load("")
+    assert kept.kernel.setting("eth0", "promote_secondaries") == 0
+    assert read(kept.folder, kept.kernel.cookie()) == {}
+
+
+def test_three_negotiations_and_back(kept: Kept) -> None:
+    """Each former address is kept and leaves as the newest; one that returns is kept no more."""
+    kept.remove("10.0.0.1/24")
+    kept.rest()
+    assert (kept.copies, kept.translated) == (["10.0.0.1"], ["eth0: 10.0.0.1 -> nothing"])
+    kept.add("10.0.0.2/24")
+    kept.rest()
+    assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2"]
+    kept.negotiate("10.0.0.2/24", "10.0.0.3/24")
+    assert kept.copies == ["10.0.0.1", "10.0.0.2"]
+    assert kept.translated == ["eth0: 10.0.0.1 10.0.0.2 -> 10.0.0.3"]
+    kept.negotiate("10.0.0.3/24", "10.0.0.1/24")
+    assert kept.copies == ["10.0.0.2", "10.0.0.3"]
+    assert kept.translated == ["eth0: 10.0.0.2 10.0.0.3 -> 10.0.0.1"]
+    assert kept.others == ["10.0.0.1/24"]
+    assert "eth0: 10.0.0.1 is kept" in kept.journal.getvalue()
+    assert "eth0: 10.0.0.1 is back" in kept.journal.getvalue()
+
+
+def test_both_at_once(kept: Kept) -> None:
+    """The new address comes before the old one goes, or between two looks."""
+    kept.add("10.0.0.2/24")
+    kept.rest()
+    assert kept.translated == []
+    kept.remove("10.0.0.1/24")
+    kept.rest()
+    assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2"]
+    kept.remove("10.0.0.2/24")
+    kept.add("10.0.0.3/24")
+    kept.rest()
+    assert kept.translated == ["eth0: 10.0.0.1 10.0.0.2 -> 10.0.0.3"]
+
+
+def test_one_that_came_and_went_unseen_by_a_reading(kept: Kept) -> None:
+    """The events of it are enough."""
+    kept.add("10.0.0.9/24")
+    kept.hear()
+    kept.remove("10.0.0.9/24")
+    kept.rest()
+    assert kept.copies == ["10.0.0.9"]
+
+
+def test_the_oldest_goes_first(kept: Kept) -> None:
+    """Of more than ``max`` of a family."""
+    for last in range(1, 6):
+        kept.negotiate(f"10.0.0.{last}/24", f"10.0.0.{last + 1}/24")
+        kept.pass_time(2)
+    assert kept.copies == ["10.0.0.3", "10.0.0.4", "10.0.0.5"]
+    kept.load("eth0 iface-alias kernel keep 100 max 1")
+    assert kept.copies == ["10.0.0.5"]
+    assert kept.translated == ["eth0: 10.0.0.5 -> 10.0.0.6"]
+
+
+def test_it_ends_in_time(kept: Kept) -> None:
+    """By the kernel; the table follows, and goes with its last address. Other limits count from
+    the beginning."""
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    kept.pass_time(50)
+    kept.negotiate("10.0.0.2/24", "10.0.0.3/24")
+    kept.pass_time(51)
+    assert kept.copies == ["10.0.0.2"]
+    assert kept.translated == ["eth0: 10.0.0.2 -> 10.0.0.3"]
+    kept.load("eth0 iface-alias kernel keep 200 max 3")
+    kept.pass_time(148)
+    assert kept.copies == ["10.0.0.2"]
+    kept.pass_time(3)
+    assert (kept.copies, kept.tables.tables) == ([], {})
+
+
+def test_who_flushes_the_device_ends_nothing(kept: Kept) -> None:
+    """As scripts of DHCP clients do: the copy comes back with what is left of its time."""
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    kept.pass_time(60)
+    kept.remove("10.0.0.2/24")
+    kept.remove("10.0.0.1/32")
+    kept.rest()
+    assert kept.copies == ["10.0.0.1", "10.0.0.2"]
+    kept.pass_time(41)
+    assert kept.copies == ["10.0.0.2"]
+
+
+def test_a_device_that_vanishes_and_returns(kept: Kept) -> None:
+    """With another index, or under its alternative name: what it had is kept from the time when it
+    went."""
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    kept.kernel.remove_device("eth0")
+    kept.rest()
+    assert kept.translated == []
+    kept.now += 40
+    kept.kernel.add_device("eth0", up=True)
+    kept.rest()
+    assert kept.copies == ["10.0.0.1", "10.0.0.2"]
+    kept.add("10.0.0.3/24")
+    kept.rest()
+    assert kept.translated == ["eth0: 10.0.0.1 10.0.0.2 -> 10.0.0.3"]
+    assert kept.kernel.setting("eth0", "promote_secondaries") == 1
+    kept.pass_time(61)
+    assert kept.copies == []
+
+
+def test_a_killed_watcher(kept: Kept) -> None:
+    """The next one goes on, has nothing to do where nothing has changed, and keeps what went
+    meanwhile."""
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    sent = kept.kernel.sent
+    kept.begin()
+    assert kept.kernel.sent == sent
+    assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2"]
+    kept.remove("10.0.0.2/24")
+    kept.add("10.0.0.3/24")
+    kept.begin()
+    assert kept.translated == ["eth0: 10.0.0.1 10.0.0.2 -> 10.0.0.3"]
+    kept.load("")
+    assert (kept.copies, kept.tables.tables, kept.others) == ([], {}, ["10.0.0.3/24"])
+
+
+def test_a_line_that_went_while_nobody_watched(kept: Kept) -> None:
+    """What it made is undone by the next watcher; the record tells it."""
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    kept.text = ""
+    kept.begin()
+    assert (kept.copies, kept.tables.tables) == ([], {})
+    assert kept.kernel.setting("eth0", "promote_secondaries") == 0
+
+
+def test_the_record_is_not_needed_for_what_the_kernel_has(kept: Kept) -> None:
+    """A runtime directory that was removed."""
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    (Path(kept.folder) / "kept").unlink()
+    kept.begin()
+    assert (kept.copies, kept.translated) == (["10.0.0.1"], ["eth0: 10.0.0.1 -> 10.0.0.2"])
+    kept.pass_time(101)
+    assert kept.copies == []
+
+
+def test_an_address_that_moves_to_a_bridge_is_not_lost(kept: Kept) -> None:
+    """It lives on elsewhere, and what is bound to it with it."""
+    kept.remove("10.0.0.1/24")
+    kept.add("10.0.0.1/24", "eth1")
+    kept.rest()
+    assert kept.copies == []
+
+
+@pytest.mark.parametrize("line", ["eth0:0 10.0.0.7/24 kind label", "eth0:0 10.0.0.7/24 kind shard"])
+def test_aliases_are_none_of_it(kept: Kept, line: str) -> None:
+    """Neither ours nor those of others: they have an owner of their own."""
+    kept.engine.realise(desired.parse(line.split(), kept.engine.registry))
+    kept.add("10.0.0.8/24", label="eth0:8")
+    kept.add("fe80::8/64", scope=253)
+    kept.rest()
+    kept.remove("10.0.0.8/24")
+    kept.remove("fe80::8/64")
+    kept.rest()
+    assert kept.translated == []
+
+
+def test_ipv6(kept: Kept) -> None:
+    """A host address without a preferred lifetime; another family, another translation."""
+    kept.add("2001:db8::1/64")
+    kept.rest()
+    kept.remove("2001:db8::1/64")
+    kept.add("2001:db8::2/64")
+    kept.rest()
+    assert kept.copies == ["2001:db8::1"]
+    assert kept.translated == ["eth0: 2001:db8::1 -> 2001:db8::2"]
+
+
+def test_ipv6_copies_stand_in_nobodys_way(kept: Kept) -> None:
+    """They are on lo, so the owner of an address can give it to the device again, whatever it did
+    before."""
+    kept.add("2001:db8::1/64")
+    kept.rest()
+    kept.kernel.set_device("eth0", up=False)
+    kept.rest()
+    assert kept.copies == ["2001:db8::1"]
+    kept.kernel.set_device("eth0", up=True)
+    kept.add("2001:db8::1/64")
+    kept.rest()
+    assert (kept.copies, kept.translated) == ([], [])
+    kept.remove("2001:db8::1/64")
+    kept.add("2001:db8::2/64")
+    kept.rest()
+    (Path(kept.folder) / "kept").unlink()
+    kept.begin()
+    assert kept.translated == ["eth0: 2001:db8::1 -> 2001:db8::2"]
+    kept.load("")
+    assert kept.copies == []
+
+
+def test_a_kernel_that_cannot_translate(kept: Kept) -> None:
+    """The address is kept all the same, and the reason is told once."""
+    kept.lacks = "this kernel has no nf_tables"
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    kept.pass_time(30)
+    assert kept.copies == ["10.0.0.1"]
+    assert kept.journal.getvalue().count("no nf_tables") == 1
+    kept.lacks = ""
+    kept.pass_time(70)
+    assert kept.opened
+
+
+def test_two_devices(kept: Kept) -> None:
+    """Each by itself."""
+    kept.load(f"{LINE}\neth1 iface-alias kernel")
+    kept.add("10.1.0.1/24", "eth1")
+    kept.rest()
+    kept.remove("10.1.0.1/24", "eth1")
+    kept.add("10.1.0.2/24", "eth1")
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2", "eth1: 10.1.0.1 -> 10.1.0.2"]
+    kept.load(LINE)
+    assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2"]
+    assert kept.kernel.setting("eth1", "promote_secondaries") == 0
+    assert kept.kernel.setting("eth0", "promote_secondaries") == 1

@@ -1,0 +1,185 @@
+"""Former addresses of a device, kept by ``netalias watch``: who is bound to them goes on."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command import Command
+from keeping import PORT, SERVER, Bound, Echo, Link, address, copies
+from support import until
+from watcher import watching
+
+LINE = "eth9 iface-alias kernel keep 600 max 4\n"
+
+
+@pytest.fixture(params=[4, 6])
+def link(cli: Command, request: pytest.FixtureRequest) -> Link:
+    """The client has the address 1."""
+    found = Link(cli.namespace, request.param)
+    found.negotiate(1)
+    return found
+
+
+@pytest.fixture
+def link4(cli: Command) -> Link:
+    """The same for IPv4 only."""
+    found = Link(cli.namespace)
+    found.negotiate(1)
+    return found
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """A file with the line of eth9."""
+    file = tmp_path / "netalias.conf"
+    file.write_text(LINE)
+    return file
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """Where the texts of a watcher go."""
+    return tmp_path / "net"
+
+
+@pytest.fixture
+def echo(cli: Command, link: Link) -> Iterator[Echo]:
+    """The server."""
+    with Echo(link.there, link.version) as found:
+        yield found
+
+
+def test_a_bound_udp_socket_lives_through_three_changes(
+    link: Link, echo: Echo, conf: Path, texts: Path
+) -> None:
+    """And the change back to the first address. The server sees the newest one each time, and
+    never one that it could not answer after the flow was decided anew."""
+    with watching(link.here, texts, str(conf)) as watch:
+        program = Bound(link, 1)
+        program.asks(b"first")
+        assert echo.sources == [address(link.version, 1)]
+        for last, old in ((2, [1]), (3, [1, 2]), (1, [2, 3])):
+            link.negotiate(last, first=last == 3)
+            watch.says(f"{len(old)} former address")
+            link.translates(*old)
+            echo.sources.clear()
+            program.asks(b"again")
+            assert set(echo.sources) == {address(link.version, last)}
+        assert program.socket.getsockname()[0] == address(link.version, 1)
+        program.close()
+    route = link.here.ip(f"-{link.version} route get {SERVER[link.version]}")
+    assert f"src {address(link.version, 1)} " in route
+
+
+def test_a_bound_connection_that_began_before_the_change(
+    cli: Command, link4: Link, conf: Path, texts: Path
+) -> None:
+    """The one whose first packet made the link come up (A-12): it completes, its peer sees the new
+    address, and it has the old one. What is established before a change ends (A-13)."""
+    link = link4
+    link.there.ip(f"route del {address(4, 1)} dev p9")
+    with Echo(link.there) as echo, watching(link.here, texts, str(conf)):
+        program = Bound(link, 1, stream=True)
+        program.socket.setblocking(False)
+        assert program.socket.connect_ex((SERVER[4], PORT)) != 0
+        link.there.ip(f"route add {address(4, 1)} dev p9")
+        link.negotiate(2)
+        program.socket.settimeout(20)
+        until(lambda: _connected(program.socket))
+        assert set(echo.sources) == {address(4, 2)}
+        assert program.socket.getsockname()[0] == address(4, 1)
+        program.socket.sendall(b"before")
+        assert program.socket.recv(100) == b"before"
+        link.negotiate(3)
+        link.translates(1, 2)
+        program.socket.sendall(b"after")
+        with pytest.raises(ConnectionResetError):  # the peer knows nothing of a flow from there
+            program.socket.recv(100)
+        program.close()
+
+
+def _connected(program: socket.socket) -> bool:
+    try:
+        program.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def test_nothing_of_others_is_touched(cli: Command, link4: Link, conf: Path, texts: Path) -> None:
+    """Addresses and routes of others stay; a watcher that ends leaves what is kept, one that is
+    killed too; the next one goes on, and a line that goes undoes all of it."""
+    link = link4
+    link.here.ip("addr add 10.8.0.1/24 dev eth9")
+    link.here.ip("route add 10.7.0.0/16 via 10.8.0.9")
+    before = link.here.ip("-o addr show dev eth9 to 10.8.0.0/16")
+    with watching(link.here, texts, str(conf)) as watch:
+        link.negotiate(2)
+        link.translates(1)
+        cli.silent("check", str(conf))
+        cli.silent("reconcile", str(conf))
+        assert copies(link.here) == [f"{address(4, 1)}/32"]
+        watch.end(signal.SIGKILL)
+    said = f"eth9 iface-alias ({conf}:1) waits for a watcher (netalias watch)"
+    assert cli.fails(3, "check", str(conf)) == f"netalias: {said}"
+    assert cli.fails(2, "reconcile", str(conf)) == f"netalias: {said}"
+    link.translates(1)
+    link.negotiate(3)
+    assert _sysctl(link) == "1"
+    with watching(link.here, texts, str(conf)) as watch:
+        link.translates(1, 2)
+        assert watch.end() == 0
+    assert copies(link.here) == [f"{address(4, one)}/32" for one in (1, 2)]
+    with watching(link.here, texts, str(conf)) as watch:
+        conf.write_text("# nothing\n")
+        until(lambda: not copies(link.here))
+        until(lambda: _sysctl(link) == "0")
+    link.translates()
+    assert link.here.ip("-o addr show dev eth9 to 10.8.0.0/16") == before
+    assert "10.7.0.0/16 via 10.8.0.9" in link.here.ip("route show")
+
+
+def _sysctl(link: Link) -> str:
+    path = "/proc/sys/net/ipv4/conf/eth9/promote_secondaries"
+    return link.here.run(["cat", path]).stdout.strip()
+
+
+def test_a_device_that_vanishes_and_returns(
+    cli: Command, link4: Link, conf: Path, texts: Path
+) -> None:
+    """A program that is bound to its former address goes on when it is there again."""
+    link = link4
+    with Echo(link.there) as echo, watching(link.here, texts, str(conf)):
+        program = Bound(link, 1)
+        program.asks(b"before")
+        link.here.ip("link add new9 type veth peer name q9 netns " + link.there.path)
+        link.here.ip("link del eth9")
+        link.here.ip("link set new9 name eth9")
+        link.there.ip("link set q9 name p9")
+        link.there.ip(f"addr add {SERVER[4]}/32 dev p9")
+        link.there.ip("link set p9 up")
+        link.here.ip("link set eth9 up")
+        until(lambda: copies(link.here) == [f"{address(4, 1)}/32"])
+        link.last = 0
+        link.negotiate(2)
+        link.translates(1)
+        echo.sources.clear()
+        program.asks(b"after")
+        assert set(echo.sources) == {address(4, 2)}
+        program.close()
+
+
+def test_the_kernel_ends_what_nobody_watches(
+    cli: Command, link4: Link, conf: Path, texts: Path
+) -> None:
+    """The copy has a lifetime, which ends with ``keep``."""
+    conf.write_text("eth9 iface-alias kernel keep 3\n")
+    with watching(link4.here, texts, str(conf)) as watch:
+        link4.negotiate(2)
+        link4.translates(1)
+        watch.end(signal.SIGKILL)
+    until(lambda: not copies(link4.here))
