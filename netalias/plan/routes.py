@@ -155,13 +155,16 @@ def _swap(device: Device, entry: Address, successor: Address) -> list[Step]:
     """The steps that replace *entry* by *successor* in one send, since the kernel cannot clear
     IFA_F_NOPREFIXROUTE in place, nor change a prefix length.
 
-    One IPv4 address may be there with two prefix lengths, so then it is there all the time.
+    One IPv4 address may be there with two prefix lengths, so then it is there all the time. An IPv6
+    address is not checked again.
     """
-    steps: list[Step] = [
-        DelAddress(device.name, device.index, entry),
-        AddAddress(device.name, device.index, successor, RETIRE),
-    ]
-    return steps if kinds.clashes(entry, successor) else steps[::-1]
+    added = AddAddress(device.name, device.index, successor, RETIRE)
+    steps: list[Step] = [DelAddress(device.name, device.index, entry), added]
+    if not kinds.clashes(entry, successor):
+        return steps[::-1]
+    from netalias.plan.undetected import again
+
+    return [*steps, *again(entry, added)]
 
 
 def _successors(

@@ -6,18 +6,10 @@ Kernel.apply() waits in between until the kernel delivers to it, and tells neigh
 
 from __future__ import annotations
 
-from netalias.model import (
-    AF_INET6,
-    IFA_F_DADFAILED,
-    IFA_F_NODAD,
-    IFA_F_NOPREFIXROUTE,
-    IFA_F_OPTIMISTIC,
-    IFA_F_TENTATIVE,
-    PROTOCOL,
-)
-from netalias.model.leases import MarkAddress
+from netalias.model import AF_INET6, IFA_F_NODAD
 from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, DelLink
 from netalias.plan.places import had, taken
+from netalias.plan.undetected import is_known, undetected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,17 +18,14 @@ if TYPE_CHECKING:
     from netalias.model import Address, Alias
     from netalias.plan import Plan
 
-UNVERIFIED = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED
-"""Flags of an IPv6 address that the kernel does not know to be unique."""
-
 
 def keep_unique(plans: Sequence[Plan]) -> None:
-    """Let IPv6 addresses that move come without duplicate address detection.
+    """Let IPv6 addresses that move, or change in place, come without duplicate address detection.
 
     The kernel has found out already that nobody else on the link has them, and this host has
     defended them since; a new detection would be up to two seconds of silence. So that holds only
     for addresses of ours that are valid, and go from the same link in this run: from another
-    device, or from the same one for another prefix length.
+    device, or from the same one for another prefix length or a route more or less.
     The flag is taken off again at the end of the run, so that the kernel checks the address as
     usual when its device comes up the next time. The route of the network comes to a new device at
     that time too: earlier, answers would wait for neighbours that this device cannot ask for yet.
@@ -62,20 +51,15 @@ def keep_unique(plans: Sequence[Plan]) -> None:
         former = going.get((goal.main.index, goal.address))
         if former is None or step.address.flags & IFA_F_NODAD:
             continue
-        if former.index != step.index or former.prefixlen != step.address.prefixlen:
-            wanted, flags = step.address, IFA_F_NODAD
-            if wanted.networked and not step.index:
-                flags |= IFA_F_NOPREFIXROUTE
-            step.address = wanted.copy(flags=wanted.flags & ~IFA_F_OPTIMISTIC | flags)
-            plan.steps.append(_usual(step, wanted))
+        if former.index == step.index and _is_refound(former, step.address):
+            continue
+        plan.steps.append(undetected(step))
 
 
 def _leaving(alias: Alias, plan: Plan) -> Iterable[Address]:
     """The valid IPv6 address of *alias*, if the plan takes it away."""
     entry = alias.entry
-    if entry is None or entry.family != AF_INET6 or entry.flags & UNVERIFIED:
-        return
-    if alias.ours and entry.protocol == PROTOCOL and alias.up:
+    if entry is not None and is_known(entry) and alias.ours and alias.up:
         for step in plan.steps:
             removed = isinstance(step, DelAddress) and step.address.local == entry.local
             if removed or isinstance(step, DelLink):
@@ -83,12 +67,10 @@ def _leaving(alias: Alias, plan: Plan) -> Iterable[Address]:
                 return
 
 
-def _usual(step: AddAddress, wanted: Address) -> MarkAddress:
-    """The step that gives an address that has come its usual flags."""
-    found = MarkAddress(step.device, step.index, wanted)
-    found.phase = RETIRE
-    found.owner = step.owner
-    return found
+def _is_refound(former: Address, wanted: Address) -> bool:
+    """Whether the kernel keeps an address as the same one although its metric changes: then it
+    would be taken for one that somebody else has changed."""
+    return former.prefixlen == wanted.prefixlen and former.metric != wanted.metric
 
 
 def clear_places(plans: Sequence[Plan]) -> None:

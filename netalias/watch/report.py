@@ -193,7 +193,7 @@ def repair(steps: Sequence[Step]) -> str:
         (SetGroup, "group put back"),
         (AddAddress, "address changed back" if DelAddress in kinds else "address put back"),
         (DelAddress, "" if AddAddress in kinds else "other address removed"),
-        (MarkAddress, "protocol of its address put back"),
+        (MarkAddress, "" if AddAddress in kinds else "protocol of its address put back"),
         (RenewAddress, "lifetime of its address put back"),
         (AddRoute, "route put back"),
         (DelRoute, "" if AddAddress in kinds else "stale route removed"),

@@ -73,6 +73,28 @@ def flags(stage: Declared) -> int:
     return added(stage)[-1].address.flags
 
 
+def usual(stage: Declared) -> Address:
+    """The address of the only alias, which the kernel checks as usual when its device comes up."""
+    (entry,) = (one.entry for one in stage.engine.observe().aliases)
+    assert entry is not None
+    assert not entry.flags & IFA_F_NODAD
+    return entry
+
+
+def doubt(monkeypatch: pytest.MonkeyPatch, flag: int) -> None:
+    """From now on IPv6 addresses are read with this *flag*."""
+    snapshot = Recorder.snapshot
+
+    def doubtful(self: Recorder, family: int = 0) -> object:
+        found = snapshot(self, family)
+        for index in found.devices:
+            for entry in found.on(index):
+                entry.flags |= flag if entry.local.startswith(b"\x20\x01") else 0
+        return found
+
+    monkeypatch.setattr(Recorder, "snapshot", doubtful)
+
+
 @pytest.mark.parametrize("way", ["command", "file", "batch of two"])
 @pytest.mark.parametrize(("old", "new"), [("label", "macvlan"), ("macvlan", "label")])
 def test_what_moves_is_not_checked_again(stage: Declared, way: str, old: str, new: str) -> None:
@@ -89,9 +111,8 @@ def test_what_moves_is_not_checked_again(stage: Declared, way: str, old: str, ne
         stage.reconcile(f"eth0:1 {V6}/64 kind {new}\n")
     assert flags(stage) & IFA_F_NODAD
     assert bool(flags(stage) & IFA_F_NOPREFIXROUTE) == (new == "macvlan")
-    (entry,) = (one.entry for one in stage.engine.observe().aliases)
-    assert entry is not None
-    assert not entry.flags & (IFA_F_NODAD | IFA_F_NOPREFIXROUTE)
+    entry = usual(stage)
+    assert not entry.flags & IFA_F_NOPREFIXROUTE
     assert entry.routed
 
 
@@ -102,16 +123,7 @@ def test_what_nobody_has_found_unique_is_checked(
 ) -> None:
     """A tentative address and a duplicate get the usual detection."""
     stage(f"eth0:0 {V6}/64 kind {old}")
-    snapshot = Recorder.snapshot
-
-    def doubtful(self: Recorder, family: int = 0) -> object:
-        found = snapshot(self, family)
-        for index in found.devices:
-            for entry in found.on(index):
-                entry.flags |= flag if entry.local.startswith(b"\x20\x01") else 0
-        return found
-
-    monkeypatch.setattr(Recorder, "snapshot", doubtful)
+    doubt(monkeypatch, flag)
     plan = stage.plan(f"eth0:0 {V6}/64 kind {new}")
     (step,) = (one for one in plan.steps if isinstance(one, AddAddress))
     assert not step.address.flags & IFA_F_NODAD
@@ -253,3 +265,64 @@ def test_a_label_is_made_again_in_one_send(stage: Declared, before: str, after: 
     assert send[:2] == [DelAddress, AddAddress]
     assert bool(flags(stage) & IFA_F_NODAD) == (":" in before)
     assert stage.check(f"eth0:0 {after} kind label\n").same
+
+
+OWN = "2001:db8::9/64"
+"""An address of the main device itself, in the network of the alias."""
+
+
+@pytest.mark.parametrize("way", ["command", "file"])
+@pytest.mark.parametrize("kind", ["label", "macvlan"])
+@pytest.mark.parametrize("gains", [True, False])
+def test_a_network_is_handed_over_without_detection(
+    stage: Declared, way: str, kind: str, gains: bool
+) -> None:
+    """The main device loses its address in the network of an alias, or gets one: the IPv6 address
+    of the alias, which brings the route or no longer does, is as unique as it was."""
+    line = f"eth0:0 {V6}/64 kind {kind}"
+    if gains:
+        stage.kernel.add_address("eth0", OWN)
+    stage(line)
+    if gains:
+        stage.kernel.remove_address("eth0", OWN)
+    else:
+        stage.kernel.add_address("eth0", OWN)
+    assert not flags(stage) & IFA_F_NODAD
+    if way == "command":
+        stage(line)
+    else:
+        assert stage.reconcile(f"{line}\n").status == errors.STATUS_OK
+    assert flags(stage) & IFA_F_NODAD
+    assert stage.check(f"{line}\n").same
+    assert usual(stage).routed == gains
+
+
+@pytest.mark.parametrize("kind", ["label", "macvlan"])
+def test_a_successor_is_not_checked_again(stage: Declared, kind: str) -> None:
+    """The alias that takes the IPv6 network over from one that goes."""
+    stage(f"eth0:0 2001:db8::7/64 kind {kind}")
+    stage(f"eth0:1 {V6}/64 kind {kind}")
+    stage("eth0:0-")
+    assert flags(stage) & IFA_F_NODAD
+    assert usual(stage).routed
+
+
+@pytest.mark.parametrize("flag", [IFA_F_TENTATIVE, IFA_F_DADFAILED])
+def test_a_successor_that_nobody_has_found_unique_is_checked(
+    stage: Declared, monkeypatch: pytest.MonkeyPatch, flag: int
+) -> None:
+    """Another host may have its address."""
+    stage("eth0:0 2001:db8::7/64 kind macvlan")
+    stage(f"eth0:1 {V6}/64 kind macvlan")
+    doubt(monkeypatch, flag)
+    steps = stage.plan("eth0:0-").steps
+    (added_again,) = (one for one in steps if isinstance(one, AddAddress))
+    assert not added_again.address.flags & IFA_F_NODAD
+
+
+def test_another_metric_is_checked(stage: Declared) -> None:
+    """The address with its new metric could not be told from one that others have changed."""
+    stage(f"eth0:0 {V6}/64 kind macvlan")
+    stage(f"eth0:0 {V6}/64 metric 300")
+    assert not flags(stage) & IFA_F_NODAD
+    assert usual(stage).metric == 300

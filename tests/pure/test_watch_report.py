@@ -6,6 +6,7 @@ import pytest
 
 from netalias.model import AF_INET, Address
 from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay, Rule, Way
+from netalias.model.leases import MarkAddress
 from netalias.model.renames import RenameLink
 from netalias.model.steps import (
     AddAddress,
@@ -30,6 +31,15 @@ WAY = Way(7, AF_INET, 1)
     [
         ([AddAddress("eth0_0", 7, ONE)], "address put back"),
         ([DelAddress("eth0_0", 7, TWO), AddAddress("eth0_0", 7, ONE)], "address changed back"),
+        (
+            [
+                DelAddress("eth0_0", 7, ONE),
+                AddAddress("eth0_0", 7, ONE),
+                MarkAddress("eth0_0", 7, ONE),
+            ],
+            "address changed back",
+        ),
+        ([MarkAddress("eth0_0", 7, ONE)], "protocol of its address put back"),
         ([DelAddress("eth0_0", 7, TWO)], "other address removed"),
         ([AddAltname("eth0_0", 7, "eth0:0")], "altname put back"),
         ([DelAltname("eth0_0", 7, "x"), AddAltname("eth0_0", 7, "eth0:0")], "altname put back"),
