@@ -82,11 +82,15 @@ def _bug(error: Exception) -> int:
     """Report a bug of netalias with its place; the exit status."""
     from os import environ
 
-    from netalias.system.bug import report
-
     if environ.get("NETALIAS_DEBUG"):
         raise error
-    complain(f"{report(error)} (NETALIAS_DEBUG=1 shows more)")
+    try:
+        from netalias.system.bug import report
+
+        text = report(error)
+    except Exception:  # without memory or descriptors nothing can be loaded
+        text = f"{type(error).__name__}: {error}"
+    complain(f"{text} (NETALIAS_DEBUG=1 shows more)")
     return errors.STATUS_BUG
 
 

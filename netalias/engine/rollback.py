@@ -37,7 +37,8 @@ def arm(
     would read each other's answers, and waits WAIT seconds for the lock. *directory* is the runtime
     directory, *seconds* the timeout, *digest* that of the configuration. *files* gives declared
     files their former content, and returns the names of those that others have changed since; it
-    may be called again after a StateError. Raises StateError.
+    may be called again after a StateError, which does not keep the aliases from being restored.
+    Raises StateError.
     """
     observed = engine.observe()
     lines = export.lines(ordered(observed.aliases, observed.snapshot), observed.registry, mac=True)
@@ -61,9 +62,16 @@ def arm(
         with second.transaction():
             if not still():
                 return None
-            left = files() if files is not None else []
+            left, problem = [], None
+            try:
+                left = files() if files is not None else []
+            except errors.StateError as error:  # it keeps nobody from the network
+                problem = error
             follow(before, mains, second.snapshot())
-            return "; ".join([_restore(second, before, done), *map(_stays, left)])
+            verdict = _restore(second, before, done)
+            if problem is not None:
+                raise errors.StateError(f"{problem.line()}; but for that: {verdict}")
+            return "; ".join([verdict, *map(_stays, left)])
 
     def changes() -> str:
         from netalias.views import changes, json

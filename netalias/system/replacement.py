@@ -159,18 +159,33 @@ class Replacements:
 
     def take_back(self) -> list[str]:
         """Bring back the files that put() has replaced; the paths of those that somebody else has
-        changed, which stay. Raises StateError."""
-        return [file.path for file in self._files if file.tried and not file.restore()]
+        changed, which stay. Raises StateError, when all others are back."""
+        return _restored(file for file in self._files if file.tried)
 
     def restore(self) -> list[str]:
         """Bring back all files, whoever has replaced them; the paths of those that somebody else
-        has changed, which stay. It may be called again after a StateError, and after close()."""
-        return [file.path for file in self._files if not file.restore()]
+        has changed, which stay. It may be called again after a StateError, which comes when all
+        others are back, and after close()."""
+        return _restored(self._files)
 
     def close(self) -> None:
         """Remove what is left beside the files."""
         for file in self._files:
             file.close()
+
+
+def _restored(files: Iterable[Replacement]) -> list[str]:
+    """Restore each of *files*; the paths of those that stay. Raises StateError at the end."""
+    changed, problem = [], None
+    for file in files:
+        try:
+            if not file.restore():
+                changed.append(file.path)
+        except errors.StateError as error:
+            problem = problem or error
+    if problem is not None:
+        raise problem
+    return changed
 
 
 def _now(path: str, most: int) -> bytes | None:

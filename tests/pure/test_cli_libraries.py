@@ -61,3 +61,19 @@ def test_a_module_of_ours_that_is_missing_is_a_bug(
     without(monkeypatch, "netalias.cli.doctor")
     assert cli.main(["doctor"], opener) == errors.STATUS_BUG
     assert "this is a bug in netalias" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no memory for a module of ours, the report has none either: one line tells of
+    the first exception."""
+
+    def failing(options: cli.Options) -> Engine:
+        raise ZeroDivisionError("first")
+
+    monkeypatch.delenv("NETALIAS_DEBUG", raising=False)
+    without(monkeypatch, "netalias.system.bug")
+    assert cli.main(["show"], failing) == errors.STATUS_BUG
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "netalias: ZeroDivisionError: first (NETALIAS_DEBUG=1 shows more)\n")

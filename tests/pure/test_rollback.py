@@ -8,7 +8,8 @@ from test_drift import declared, done
 from test_plan import Stage
 
 from netalias import errors
-from netalias.engine.rollback import _restore
+from netalias.engine import checkpoint
+from netalias.engine.rollback import _restore, arm
 
 
 def test_every_attempt_counts() -> None:
@@ -23,3 +24,23 @@ def test_every_attempt_counts() -> None:
     changes = 3 + 1  # the sysctls of eth0 are one
     assert text == f"{changes} changes taken back, and verified by a second reading"
     assert done(stage, "eth0:1-3 10.0.0.7-9 kind macvlan").diff.items == []
+
+
+def test_a_file_that_cannot_come_back_keeps_no_alias(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its disk is full, or a link stands in its place: the aliases are restored all the same, and
+    the error tells of both."""
+    stage = Stage()
+    done(stage, "eth0:1 10.0.0.7 kind label")
+    guards = []
+    monkeypatch.setattr(checkpoint, "arm", lambda *words: guards.append(words[3]))
+
+    def files() -> list[str]:
+        raise errors.StateError("/etc/f: No space left on device")
+
+    arm(stage.engine, stage.engine, "", 1, "", files)
+    done(stage, "eth0:1 10.0.0.8 kind label")
+    (restore,) = guards
+    for _ in range(2):
+        with pytest.raises(errors.StateError, match=r"/etc/f: No space.*; but for that: 1 change"):
+            restore(lambda: True)
+    assert done(stage, "eth0:1 10.0.0.7 kind label").diff.items == []

@@ -58,6 +58,20 @@ def test_what_was_not_put_is_not_told(tmp_path: Path) -> None:
     assert files.restore() == [str(tmp_path / "b")]
 
 
+@pytest.mark.parametrize("way", ["take_back", "restore"])
+def test_one_that_cannot_come_back_keeps_no_other(tmp_path: Path, way: str) -> None:
+    """A link stands in its place: the error comes when the others are back."""
+    files = pair(tmp_path)
+    files.put()
+    (tmp_path / "a").unlink()
+    (tmp_path / "a").symlink_to("elsewhere")
+    with pytest.raises(errors.StateError, match="a: Too many levels of symbolic links"):
+        getattr(files, way)()
+    assert (tmp_path / "b").read_bytes() == b"old\n"
+    files.close()
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
 def test_the_file_itself_comes_back(tmp_path: Path) -> None:
     """With its time and inode, while its former name is there."""
     files = pair(tmp_path)

@@ -134,3 +134,16 @@ def outcome(read: Callable[[bytes, int, int], object], data: bytes, start: int, 
         return read(data, start, end)
     except errors.WireError:
         return errors.WireError
+
+
+def test_no_more_layouts_are_kept_than_so_many() -> None:
+    """Devices come in ever new shapes: what is remembered of them has an end, and what is read is
+    as it is."""
+    reader = layouts.links()
+    for size in range(1, 4 * layouts.KEPT):
+        data = packed(Device(1, "eth0"), [(60, bytes(4 * size))])
+        for _ in range(3):
+            assert reader(data, 0, len(data)) == codec.read_link(data, 0, len(data))
+            kept = sum(map(len, reader._layouts.values()))
+            assert max(kept, len(reader._layouts)) <= layouts.KEPT
+    assert kept

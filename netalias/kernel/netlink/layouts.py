@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LAYOUTS = 8
 """Layouts kept for one length of a message: texts may differ by some bytes."""
+KEPT = 256
+"""Layouts kept in all, some kilobytes each. Whoever follows the kernel for months meets ever new
+lengths, of altnames and the like: then all are learnt anew."""
 
 U32, U8 = "I", "B"
 LINK_VALUES = {
@@ -114,6 +117,7 @@ class Reader:
         self._compile = compile
         self._build = build
         self._layouts: dict[int, list[_Layout]] = {}
+        self._kept = 0
 
     def __call__(self, data: bytes, start: int, end: int) -> _Message:
         """The Device or Address. Raises WireError."""
@@ -124,13 +128,17 @@ class Reader:
                 if number & layout.mask == layout.expected:
                     return self._build(layout, data, start)
         found = self._plain(data, start, end)
-        if layouts is None:
+        if self._kept >= KEPT or len(self._layouts) >= KEPT:
+            self._layouts.clear()
+            self._kept = 0
+        elif layouts is None:
             self._layouts[end - start] = []  # a layout for the second message of a length
         elif len(layouts) < LAYOUTS:
             new = self._compile(data[start:end])
             if new is not None:
                 new.like = found
                 layouts.append(new)
+                self._kept += 1
         return found
 
 
