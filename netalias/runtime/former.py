@@ -56,6 +56,8 @@ class FormerDevices:
             self._known.pop(name, None)  # the newest ones stand last
             self._known[name] = former
             self._changed = True
+            if len(self._known) > MOST:
+                del self._known[next(iter(self._known))]
 
     def note_all(self, aliases: Iterable[Alias]) -> None:
         """Note the devices of those of *aliases* that have one."""

@@ -74,6 +74,7 @@ class SavedSysctls:
             left = {key: old[key] for key in old if getattr(device, key) == self._full[key]}
             if left:
                 self.values[index] = left
+        self._narrow()
         if write and self.values != before:
             self._write()
 
@@ -127,6 +128,11 @@ class SavedSysctls:
 
         return read(self._record, self._cookie)
 
+    def _narrow(self) -> None:
+        """Forget devices without values: a watcher meets new ones for months."""
+        known = self._devices
+        self._devices = {index: known[index] for index in self.values if index in known}
+
     def _is(self, device: Device) -> bool:
         """Whether a device with the ifindex of a saved one is that device, as far as can be told.
 
@@ -166,6 +172,7 @@ class SavedSysctls:
 
     def _write(self) -> None:
         self.values = {index: old for index, old in self.values.items() if old}
+        self._narrow()
         if not self._folder:
             return
         path = self._folder + (SYSCTLS if self.settled else BEGUN)

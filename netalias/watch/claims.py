@@ -125,6 +125,8 @@ class Claims:
         """Keep the verdicts on the addresses of *group*, and have their aliases compared."""
         errors_by_place = {(one.main.index, one.address): error for one, error in found}
         now = self._clock()
+        kept = self._verdicts.items()  # one may never be asked for: its alias went meanwhile
+        self._verdicts = {place: one for place, one in kept if now - one[0] < VALID}
         for one in group:
             place = one.main.index, one.address
             self._pending.discard(place)

@@ -152,3 +152,13 @@ def test_a_declared_mac_counts_more(tmp_path: Path) -> None:
     kernel.remove_device("eth0_0")
     text = "eth0:0 10.0.0.1/32 kind macvlan hw ether 02:00:00:00:00:0a\n"
     assert run(kernel, tmp_path, text) == {"eth0_0": (before["eth0_0"][0], MAC)}
+
+
+def test_no_more_are_held_than_are_written() -> None:
+    """The oldest are forgotten: a watcher meets ever new names."""
+    former = FormerDevices()
+    for index in range(1, MOST + 101):
+        former.note(f"eth0:{index}", device(index))
+    assert len(former._known) == MOST
+    assert former.find("eth0:100") is None
+    assert former.find("eth0:101") == (101, MAC)

@@ -288,6 +288,20 @@ def test_unreadable_records_restore_nothing(tmp_path: Path) -> None:
     assert SavedSysctls(FULL, str(tmp_path)).values == {3: {"arp_ignore": 0}}
 
 
+def test_devices_that_come_and_go_leave_nothing(tmp_path: Path) -> None:
+    """A watcher has one record for months: it holds no more than the file says."""
+    kept = SavedSysctls(FULL, str(tmp_path))
+    for index in range(2, 100):
+        device = Device(index, "eth0", arp_ignore=1)
+        kept.begin([(device, {"arp_ignore": 0})])
+        if index % 2:
+            kept.end([(index, ["arp_ignore"])])
+        else:
+            kept.prune({index: device})
+            kept.prune({index + 1: Device(index + 1, "eth0")})
+    assert (kept.values, kept._devices) == ({}, {})
+
+
 def test_the_oldest_value_is_kept(tmp_path: Path) -> None:
     """Whatever is set later; and devices that have gone are forgotten."""
     kept = SavedSysctls(FULL, str(tmp_path))

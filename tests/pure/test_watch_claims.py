@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from watched import SOON, Watched
 from netalias import errors
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, Address, Device
+from netalias.model.events import State
 from netalias.model.steps import AddAddress
 from netalias.packets import NEAR
 from netalias.packets.pacing import STALL
@@ -306,3 +308,15 @@ def test_one_among_many_is_announced_by_the_main_device(
 def device(watched: Watched, name: str) -> Device:
     """As the kernel has it."""
     return watched.kernel.device(name)
+
+
+def test_verdicts_that_nobody_asks_for() -> None:
+    """Their aliases went meanwhile, with ever new main devices: they are forgotten."""
+    now = [100.0]
+    none: Any = None
+    found = claims.Claims(State(), none, lambda: now[0])
+    for index in range(2, 50):
+        one: Any = SimpleNamespace(main=Device(index, "eth0"), address=packed("10.0.0.1"), name="")
+        found._note([one], [])
+        now[0] += VALID
+    assert len(found._verdicts) == 1
