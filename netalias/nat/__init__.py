@@ -10,11 +10,13 @@ Devices go by name: a name outlives its device, which may vanish and return with
 
 from __future__ import annotations
 
+from itertools import chain
+
 from netalias.model import AF_INET, AF_INET6, Value, address_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     Pair = tuple[str, bytes]
     """A device and an address on it, packed."""
@@ -74,10 +76,6 @@ class Table(Value):
             Translation(device, self.family, self.new.get(device), old)
             for device, old in sorted(self.old.items())
         ]
-
-    def translation(self, device: str) -> Translation:
-        """That of one device, without old addresses where it has none."""
-        return Translation(device, self.family, self.new.get(device), self.old.get(device, ()))
 
 
 class Change(Value):
@@ -153,25 +151,30 @@ def _elements(before: Table, after: Table) -> Change:
     change.new = [pair for pair in after.new.items() if before.new.get(pair[0]) != pair[1]]
     for device in sorted({*before.old, *after.old}):
         stood, stands = before.old.get(device, NONE), after.old.get(device, NONE)
-        if stood is not stands:
+        if stood is stands:
+            continue
+        added = stands - stood
+        change.old += ((device, one) for one in sorted(added))
+        if len(stood) + len(added) > len(stands):
             change.gone_old += ((device, one) for one in sorted(stood - stands))
-            change.old += ((device, one) for one in sorted(stands - stood))
     return change
 
 
-def stale(before: Translation, after: Translation) -> Iterator[tuple[bytes, bytes]]:
+def stale(
+    former: bytes | None, added: Collection[bytes], after: Translation
+) -> Iterator[tuple[bytes, bytes]]:
     """The flows that leave with another address than they should: that of the program, and the one
-    with which they leave. Those of the address that was in use last come first.
+    with which they leave.
 
-    A flow keeps what was decided for its first packet, so its entry has to go. Flows of an address
-    that is old since now leave untranslated, all others with the former new one.
+    *former* was the new address until now, None where nothing was translated; *added* are the
+    addresses that are old since now. A flow keeps what was decided for its first packet, so its
+    entry has to go. Flows of an added address leave untranslated, all others with the former one.
     """
-    for one in after.old if before.new is None else after.old - before.old:
+    for one in after.old if former is None else added:
         if one != after.new:
             yield one, one
-    former = before.new
     if former is None or former == after.new:
         return
-    for one in after.old if after.new is None else after.old | {after.new}:
-        if one != former or one in before.old:
+    for one in chain(after.old, () if after.new is None else (after.new,)):
+        if one != former or one not in added:
             yield one, former

@@ -25,7 +25,6 @@ class KernelNat:
     def __init__(self) -> None:
         self._conntrack = Conntrack()
         try:
-            self._conntrack.check()
             self._nftables = Nftables()
         except BaseException:
             self._conntrack.close()
@@ -57,18 +56,19 @@ class KernelNat:
         tables = wanted_tables(translations)
         before = dict(self._nftables.standing())
         changes = self._nftables.apply(tables)
-        changed = {change.family for change in changes}
+        changed = {change.family: change for change in changes}
         for one in translations:
             if one.family in changed and one.old:
-                self._flush(before.get(one.family), one)
+                self._flush(before.get(one.family), one, changed[one.family])
         self._ended = {*FAMILIES} - {*tables}
         return changes
 
-    def _flush(self, before: Table | None, wanted: Translation) -> None:
-        family = wanted.family
+    def _flush(self, before: Table | None, wanted: Translation, change: Change) -> None:
+        family, device = wanted.family, wanted.device
         known = family in self._ended if before is None else not before.odd
-        table = before or Table(family)
-        whole = self._conntrack.flush(family, stale(table.translation(wanted.device), wanted))
+        former = before.new.get(device) if before else None
+        added = {address for name, address in change.old if name == device}
+        whole = self._conntrack.flush(family, stale(former, added, wanted))
         if not (known and whole):
             self._conntrack.sift(wanted)
 

@@ -149,7 +149,7 @@ def test_which_flows_are_stale() -> None:
         (translation(C, A), translation(None, A, C), [(C, C), (A, C)]),
     ]
     for before, after, expected in cases:
-        found = [*stale(before, after)]
+        found = [*stale(before.new, after.old - before.old, after)]
         assert sorted(found) == sorted(expected), (before, after)
         untranslated = [pair for pair in found if pair[0] == pair[1]]
         assert found[: len(untranslated)] == untranslated, "the last address comes first"

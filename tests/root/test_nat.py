@@ -17,7 +17,8 @@ from support import Namespace
 from netalias import errors
 from netalias.model import AF_INET, AF_INET6
 from netalias.nat import Table, Translation
-from netalias.nat.conntrack import CTA_ID, Conntrack
+from netalias.nat.conntrack import Conntrack
+from netalias.nat.entries import CTA_ID
 from netalias.nat.kernel import KernelNat
 
 PORT = 4009
@@ -396,7 +397,7 @@ def entries(family: int) -> set[bytes]:
     """The identities of all entries."""
     conntrack = Conntrack()
     try:
-        return {one.found[CTA_ID] for one in conntrack.entries(family)}
+        return {one.found[CTA_ID] for one in conntrack._dumped(family)}
     finally:
         conntrack.close()
 

@@ -19,7 +19,7 @@ from netalias.kernel.netlink import codec
 from netalias.kernel.netlink.spec import attribute as item
 from netalias.kernel.netlink.spec import find
 from netalias.model import AF_INET, AF_INET6
-from netalias.nat import Change, conntrack, spec
+from netalias.nat import Change, entries, spec
 from netalias.nat import messages as nft
 
 SIZES = {AF_INET: 4, AF_INET6: 16}
@@ -232,7 +232,7 @@ READERS: list[Callable[[bytes, int, int], Any]] = [
     lambda *where: nft.read_rule(*where, AF_INET),
     lambda *where: nft.read_set(*where, AF_INET6),
     lambda *where: list(nft.read_elements(*where)),
-    lambda *where: conntrack.read_entry(*where, AF_INET),
+    lambda *where: entries.read_entry(*where, AF_INET),
 ]
 
 
@@ -263,7 +263,7 @@ def test_a_deletion_by_filter(family: int, data: st.DataObject) -> None:
     """It names two addresses, and that nothing else counts."""
     address = st.binary(min_size=SIZES[family], max_size=SIZES[family])
     source, leaves = data.draw(address), data.draw(address)
-    request = (conntrack.IPCTNL_MSG_CT_DELETE, 0, conntrack.filtered(family, source, leaves))
+    request = (entries.IPCTNL_MSG_CT_DELETE, 0, entries.filtered(family, source, leaves))
     ((found),) = parsed([request])
     word = "V4" if family == AF_INET else "V6"
     assert found.body.nfgen_family == family
@@ -294,7 +294,7 @@ def test_an_entry_is_deleted_by_its_own_tuple(family: int, data: st.DataObject) 
         item("CTA_ZONE", b"\0\5"),
     ]
     made = {"type": "IPCTNL_MSG_CT_NEW", "body": body(family, *attributes)}
-    entry = read(conntrack.read_entry, made, family)
+    entry = read(entries.read_entry, made, family)
     assert (entry.source, entry.leaves) == (source, leaves)
     (found,) = parsed([entry.deletion()])
     assert found.type == "IPCTNL_MSG_CT_DELETE"

@@ -31,6 +31,7 @@ PARTS = {
     "crowded": "One command among many aliases",
     "many": "Many aliases at once",
     "gateways": "Gateways",
+    "keeping": "Old addresses that are kept",
     "packets": "Conflict check and announcement",
     "watching": "Watching",
     "moving": "While everything changes",
