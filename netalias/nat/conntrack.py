@@ -21,6 +21,7 @@ from netalias.nat.entries import (
     IPCTNL_MSG_CT_GET,
     IPCTNL_MSG_CT_GET_STATS,
     IPCTNL_MSG_CT_NEW,
+    UNREAD,
     filtered,
     read_entry,
     read_lines,
@@ -127,11 +128,12 @@ class Conntrack:
             try:
                 self._text.seek(0)
                 return [*read_lines(self._text.readall(), family)]
-            except (OSError, ValueError, IndexError, KeyError):
-                pass  # what is not known to this reader; netlink tells everything
-        return [*self._dumped(family)]
+            except UNREAD:
+                pass  # netlink tells everything
+        return [*self.dumped(family)]
 
-    def _dumped(self, family: int) -> Iterator[Entry]:
+    def dumped(self, family: int) -> Iterator[Entry]:
+        """The same by netlink, with their identities. Raises KernelError."""
         body = family_header(family)
         for found in self._exchange.dump(OPERATION, IPCTNL_MSG_CT_GET, body, IPCTNL_MSG_CT_NEW):
             yield read_entry(*found, family)

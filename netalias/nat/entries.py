@@ -63,6 +63,8 @@ FIELDS = {
 """Fields of ICMP in a line: attribute (CTA_PROTO_ICMP_*, CTA_PROTO_ICMPV6_*), bytes."""
 for _some in FIELDS.values():
     _some |= {"sport": (2, 2), "dport": (3, 2), "srckey": (2, 2), "dstkey": (3, 2)}
+UNREAD = (OSError, ValueError, IndexError, KeyError)
+"""What read_lines() raises for a text that it does not understand."""
 FAMILY = {b"ipv4": AF_INET, b"ipv6": AF_INET6}
 
 
@@ -109,8 +111,8 @@ def _address(found: dict[int, bytes], tuple_kind: int, kind: int) -> bytes:
 
 
 def read_lines(text: bytes, family: int) -> Iterator[Entry]:
-    """The entries of a family in the text of nf_conntrack. Raises ValueError for what cannot be
-    read, such as an entry with a zone for one direction."""
+    """The entries of a family in the text of nf_conntrack. Raises one of UNREAD for what is not
+    understood, such as an entry with a zone for one direction."""
     for line in text.splitlines():
         words = line.split()
         if FAMILY.get(words[0]) == family:

@@ -16,7 +16,7 @@ from netalias.kernel.netlink import spec as rtnetlink
 from netalias.kernel.netlink.interrupted import INCOMPLETE
 from netalias.kernel.netlink.spec import find
 from netalias.model import AF_INET, AF_INET6
-from netalias.nat import Translation, nftables, spec
+from netalias.nat import Translation, conntrack, nftables, spec
 from netalias.nat.kernel import KernelNat
 
 A, B, C = (bytes((10, 0, 0, last)) for last in (1, 2, 3))
@@ -30,6 +30,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Netfilter:
     made = Netfilter()
     monkeypatch.setattr(netlink, "socket", lambda *_: made)
     monkeypatch.setattr(exchange, "sleep", lambda _: None)
+    monkeypatch.setattr(conntrack, "TEXT", "/nonexistent")
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import struct
@@ -16,9 +17,8 @@ from support import Namespace
 
 from netalias import errors
 from netalias.model import AF_INET, AF_INET6
-from netalias.nat import Table, Translation
+from netalias.nat import Table, Translation, conntrack, entries
 from netalias.nat.conntrack import Conntrack
-from netalias.nat.entries import CTA_ID
 from netalias.nat.kernel import KernelNat
 
 PORT = 4009
@@ -160,6 +160,30 @@ def test_a_bound_socket_through_three_changes_and_back(
 def mine_of(family: int) -> list[bytes]:
     """All addresses that our device may have."""
     return [packed(family, last) for last in range(1, 5)]
+
+
+@FAMILIES
+@pytest.mark.parametrize("way", ["text", "dump"])
+def test_both_readings_of_the_entries_tell_the_same(
+    stage: Stage, nat: KernelNat, monkeypatch: pytest.MonkeyPatch, family: int, way: str
+) -> None:
+    """The text of the kernel, and netlink where there is none; what either tells can be deleted."""
+    nat.apply([translation(family, 2, 1)])
+    stage.arrived(family, 2)
+    mine = stage.bound(family)
+    stage.echoed(mine, family)
+    if way == "dump":
+        monkeypatch.setattr(conntrack, "TEXT", "/nonexistent")
+    reader = Conntrack()
+    try:
+        (found,) = (one for one in reader.entries(family) if one.source == packed(family, 1))
+        assert found.leaves == packed(family, 2)
+        reader.sift(translation(family, 3, 1))
+        assert reader.flows(family, mine_of(family)) == {}
+        if way == "text" and os.path.exists(conntrack.TEXT):
+            assert found.found.keys() == {entries.CTA_TUPLE_ORIG}
+    finally:
+        reader.close()
 
 
 @FAMILIES
@@ -387,19 +411,19 @@ def test_flows_of_other_addresses_keep_their_entries(
     other = stage.bound(family, 4)
     stage.echoed(other, family)
     assert nat.flows(family, mine_of(family)) == {packed(family, 4): 1}
-    identity = entries(family)
+    identity = identities(family)
     for wanted in (translation(family, 3, 1, 2), translation(family, 1, 2, 3)):
         nat.apply([wanted])
-        assert entries(family) == identity
+        assert identities(family) == identity
 
 
-def entries(family: int) -> set[bytes]:
+def identities(family: int) -> set[bytes]:
     """The identities of all entries."""
-    conntrack = Conntrack()
+    reader = Conntrack()
     try:
-        return {one.found[CTA_ID] for one in conntrack._dumped(family)}
+        return {one.found[entries.CTA_ID] for one in reader.dumped(family)}
     finally:
-        conntrack.close()
+        reader.close()
 
 
 def test_ten_thousand_old_addresses(stage: Stage, nat: KernelNat) -> None:

@@ -301,3 +301,57 @@ def test_an_entry_is_deleted_by_its_own_tuple(family: int, data: st.DataObject) 
     assert [one.type for one in found.body.attributes] == ["CTA_TUPLE_ORIG", "CTA_ID", "CTA_ZONE"]
     assert find(found.body, "CTA_TUPLE_ORIG", "CTA_TUPLE_PROTO") == protocol
     assert find(found.body, "CTA_ID") == 77
+
+
+# As nf_conntrack prints them, by ct_seq_show() of Linux 6.18.
+LINES = b"""\
+ipv4     2 tcp      6 431999 ESTABLISHED src=10.0.0.1 dst=192.0.2.1 sport=40000 dport=443 \
+src=192.0.2.1 dst=10.0.0.2 sport=443 dport=40000 [ASSURED] mark=0 zone=0 use=2
+ipv4     2 icmp     1 29 src=10.0.0.1 dst=192.0.2.1 type=8 code=0 id=7 \
+src=192.0.2.1 dst=10.0.0.1 type=0 code=0 id=7 mark=0 zone=5 use=2
+ipv6     10 udp      17 29 src=2001:0db8:0001:0000:0000:0000:0000:0001 \
+dst=2001:0db8:0002:0000:0000:0000:0000:0001 sport=1 dport=53 packets=1 bytes=60 [UNREPLIED] \
+src=2001:0db8:0002:0000:0000:0000:0000:0001 dst=2001:0db8:0001:0000:0000:0000:0000:0002 \
+sport=53 dport=1 packets=0 bytes=0 mark=0 zone=0 use=2
+ipv4     2 gre      47 29 src=10.0.0.1 dst=192.0.2.1 srckey=0x0 dstkey=0x10 \
+src=192.0.2.1 dst=10.0.0.1 srckey=0x10 dstkey=0x0 mark=0 zone=0 use=2
+ipv4     2 unknown  2 599 src=10.0.0.1 dst=224.0.0.22 [UNREPLIED] \
+src=224.0.0.22 dst=10.0.0.1 mark=0 zone=0 use=2
+"""
+
+
+def test_the_text_of_the_kernel() -> None:
+    """A line gives what is needed to delete its entry, whatever its protocol."""
+    tcp, icmp, gre, other = entries.read_lines(LINES, AF_INET)
+    assert tcp.source == icmp.source == bytes((10, 0, 0, 1))
+    assert (tcp.leaves, icmp.leaves) == (bytes((10, 0, 0, 2)), bytes((10, 0, 0, 1)))
+    protocols = []
+    for one in (tcp, icmp, gre, other):
+        (found,) = parsed([one.deletion()])
+        layer = find(found.body, "CTA_TUPLE_ORIG", "CTA_TUPLE_PROTO")
+        protocols.append(codec.attributes(layer, 0, len(layer)))
+    assert protocols == [
+        {1: b"\x06", 2: b"\x9c\x40", 3: b"\x01\xbb"},
+        {1: b"\x01", 4: b"\0\x07", 5: b"\x08", 6: b"\0"},
+        {1: b"\x2f", 2: b"\0\0", 3: b"\0\x10"},
+        {1: b"\x02"},
+    ]
+    assert icmp.found[entries.CTA_ZONE] == b"\0\5"
+    (six,) = entries.read_lines(LINES, AF_INET6)
+    assert (six.source[-1], six.leaves[-1], six.source[:4]) == (1, 2, b"\x20\x01\x0d\xb8")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"ipv4     2 udp      17 29 src=10.0.0.1 dst=1.1.1.1 sport=1 dport=2 zone-orig=1 src=x",
+        b"ipv4     2 udp      17 29 src=10.0.0.1 sport=1",
+        b"ipv4     2 udp      17 29 src=nonsense dst=1.1.1.1 src=1.1.1.1 dst=10.0.0.1",
+        b"ipv4     2 udp      x 29 src=10.0.0.1 dst=1.1.1.1 src=1.1.1.1 dst=10.0.0.1",
+        b"ipv4     2",
+    ],
+)
+def test_a_line_that_is_not_understood(line: bytes) -> None:
+    """All entries are read by netlink instead."""
+    with pytest.raises(entries.UNREAD):
+        list(entries.read_lines(LINES + line + b"\n", AF_INET))
