@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from netalias.claim import Policy
     from netalias.engine import Engine
+    from netalias.engine.loans import Lender
     from netalias.families import Registry
 else:
     import _signal
@@ -29,17 +30,18 @@ class Options:
     """The values of all options, and the opener of the engine.
 
     ``changes`` are the JSON objects of what a verb has changed, None where they are not asked for.
+    ``lender`` gives the loans of pools that the lines of a batch share, None outside of one.
     """
 
     __slots__ = (
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "changes",
-        "color", "confirm", "conflict", "count", "details", "dry_run", "every", "exit_when_down",
-        "force", "group", "hands_off", "help", "inet", "inet6", "interval", "json", "kill_sockets",
-        "kind", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases", "netns",
-        "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier",
-        "on_up", "once", "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded",
-        "registry", "release", "save", "source", "special", "syntax", "texts", "timestamps", "tree",
-        "verbose", "version", "wait",
+        "client", "color", "confirm", "conflict", "count", "details", "dry_run", "every",
+        "exit_when_down", "force", "group", "hands_off", "help", "inet", "inet6", "interval",
+        "json", "kill_sockets", "kind", "lease", "lender", "mac", "mapping", "max_aliases",
+        "metrics", "metrics_aliases", "netns", "no_initial", "on_arrival", "on_carrier",
+        "on_departure", "on_down", "on_no_carrier", "on_up", "once", "oneline", "only", "opener",
+        "pretty", "quiet", "rate", "recorded", "registry", "release", "save", "source", "special",
+        "syntax", "texts", "timestamps", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -61,7 +63,9 @@ class Options:
         self.absent_ok = self.adopt = self.every = self.once = self.save = self.syntax = False
         self.registry: Registry | None = None
         self.special: list[str] = []
+        self.client = self.lease = ""
         self.changes: list[dict[str, object]] | None = None
+        self.lender: Callable[[], Lender] | None = None
 
     @property
     def family(self) -> int:
@@ -156,6 +160,7 @@ VERBS = {
     "doctor": "cli.doctor.doctor",
     "top": "cli.top.top",
     "monitor": "cli.monitor.monitor",
+    "pool": "cli.pool.pool",
     "publish": "cli.publish.publish",
     "unpublish": "cli.publish.unpublish",
     "watch": "cli.watch.watch",

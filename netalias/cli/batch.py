@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netalias.cli.firewall import FirstDevices
     from netalias.engine import Engine
     from netalias.engine.batch import Batch, Command
+    from netalias.engine.loans import Lender
     from netalias.plan import Difference
 
 
@@ -163,14 +164,14 @@ def executed(
     devices."""
     from netalias.engine.batch import Batch
 
-    engine = first
+    engine, lender = first, _lender(first, path, options)
     if options.dry_run:
         from netalias.cli.rehearsal import rehearsal
 
         engine = rehearsal(first)
         path = ""
     work = Batch(
-        engine, _runner(engine, path, options), _warner(options, name), force=options.force
+        engine, _runner(engine, path, options, lender), _warner(options, name), force=options.force
     )
 
     def done(items: list[Difference]) -> None:
@@ -196,11 +197,28 @@ def _devices(options: Options) -> FirstDevices | None:
     return FirstDevices(options)
 
 
-def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[str]], int]:
+def _lender(engine: Engine, path: str, batch: Options) -> Callable[[], Lender]:
+    """A function that gives the loans of pools, the same ones to all lines of a batch."""
+    found: list[Lender] = []
+
+    def lender() -> Lender:
+        if not found:
+            from netalias.cli.pool import lender_of
+
+            found.append(lender_of(engine, path, batch))
+        return found[0]
+
+    return lender
+
+
+def _runner(
+    engine: Engine, directory: str, batch: Options, lender: Callable[[], Lender]
+) -> Callable[[list[str]], int]:
     """A function that executes the words of one line.
 
     *directory* is the runtime directory, whose lock is held; empty for a rehearsal, which writes no
     file. *batch* are the options of the batch itself; --verbose and --dry-run apply to each line.
+    *lender* gives the loans of pools.
     """
     from netalias import cli
     from netalias.runtime.private import PrivateDirectory
@@ -212,6 +230,8 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
             raise errors.UsageError("--netns, --group and --wait stand before batch")
         if options.confirm:
             raise errors.UsageError("--confirm has no place in a batch")
+        if options.lender is not None and options.source:
+            raise errors.UsageError("--from stands before batch")
         if rehearsal:
             options.metrics = ""
             options.save = False
@@ -235,6 +255,7 @@ def _runner(engine: Engine, directory: str, batch: Options) -> Callable[[list[st
             return errors.STATUS_OK
         options = cli.Options(opener)
         options.verbose = batch.dry_run or batch.verbose
+        options.lender = lender
         if batch.changes is None:
             return cli.run(words, options)
         check_line(verb, rest, asked)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from netalias.cli import Options
 
 CHANGING = (
-    "", "adopt", "batch", "confirm", "iface", "move", "publish", "reconcile", "renew",
+    "", "adopt", "batch", "confirm", "iface", "move", "pool", "publish", "reconcile", "renew",
     "rollback", "unpublish",
 )  # fmt: skip
 """The verbs; the empty one stands for the name of an alias."""
@@ -32,11 +32,14 @@ def run(options: Options, verb: str, words: list[str]) -> int:
 
 
 def changes(verb: str, words: list[str]) -> bool:
-    """Whether a command changes something: a name without words shows the alias."""
+    """Whether a command changes something: a name without words shows the alias, and the name of a
+    pool its loans."""
     if verb == "iface":
         from netalias.cli.iface import changes
 
         return changes(words[1:])
+    if verb == "pool":
+        return words[2:3] not in ([], ["show"])
     return verb in CHANGING and (bool(verb) or len(words) > 1 or words[0][-1] == "-")
 
 

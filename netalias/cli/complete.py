@@ -39,6 +39,8 @@ PUBLISHING = ("publish", "unpublish")
 """Verbs that take addresses, ``dev`` and a main device."""
 CHANGING = ("add", "delete", "rm")
 """Commands of iface that are about an address that may be there."""
+POOL = ("take", "release", "show")
+"""The words behind the name of a pool."""
 FIXED = {"cat": ("aliases", "alias_types"), "help": (*VERBS, "alias")}
 """Verb: all of its words."""
 
@@ -71,6 +73,8 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
         found = _iface(options, rest)
     elif verb in PUBLISHING:
         found = _publishing(options, rest)
+    elif verb == "pool":
+        found = [] if rest[1:] else [*POOL] if rest else _pools()
     elif verb in NAMED:
         found = [*_names(options), *(("all",) if NAMED[verb] else ())]
     else:
@@ -217,6 +221,17 @@ def _declared() -> list[str]:
     except (errors.NetaliasError, OSError):
         return []
     return [str(wish.name) for wish, _ in declarations.parse(texts, lazy())]
+
+
+def _pools() -> list[str]:
+    """The names of the declared pools; none if the files cannot be read."""
+    from netalias import sources
+    from netalias.desired import pools
+
+    try:
+        return [*pools.found(sources.decode(sources.read(())))]
+    except (errors.NetaliasError, OSError):
+        return []
 
 
 def _aliases(observed: Observed) -> list[str]:

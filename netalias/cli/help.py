@@ -74,6 +74,8 @@ Verbs
   monitor [MAIN | NAME]...         print events of devices and addresses as they happen
   top [MAIN | NAME]...             show the traffic of aliases, again and again
   watch [FILE]...                  keep the aliases as declared, by event
+  pool [NAME [take | release | show]]
+                                   addresses of declared pools, for a time and for one client each
   publish ADDRESS... dev MAIN      answer for addresses that are behind another device
   unpublish ADDRESS... [dev MAIN]  undo publish
   emulate [FILE | -]               run the engine of Linux 2.0 in memory, without privilege
@@ -98,7 +100,8 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --force                          go on when the main device is down, and change the address of
                                    this SSH session; let a prefix cut off other hosts; batch: go on
                                    after errors too
-  --absent-ok                      NAME-: an alias that is not there is no error
+  --absent-ok                      NAME-: an alias that is not there is no error; pool release:
+                                   neither is an address that is not taken
   --save                           NAME, adopt, batch: write the change into the files as well
   --syntax                         check: only read the files, and ask the kernel nothing
   --only MAIN                      check, reconcile, save: only the aliases of one main device
@@ -110,7 +113,10 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --metrics-aliases N              with --metrics: the counters of N aliases, too
   --kill-sockets                   iface: end sockets that are bound to an address that goes
   --mac                            save: with the MAC of each device
-  --from FORMAT                    import: the format of the files; kernel: labels of others
+  --from FORMAT                    import: the format of the files; kernel: labels of others;
+                                   pool, batch: a FILE that declares the pools
+  --for CLIENT                     pool: who takes, gives back, or is shown
+  --lease SECONDS                  pool: how long an address is taken (default 3600)
   --adopt                          import: take over the labels that are there as printed
   --all                            import: addresses beyond the first that have no name, too
   --kind KIND                      import: write this kind in every line; move: the new kind
@@ -239,6 +245,7 @@ and rollback: they would wait while all other runs wait for the lock.
 
   --max-aliases N   refuse a file with more commands for aliases (default 200000)
   --save            write what the lines do into the files as well; those before the first error
+  --from FILE       the file that declares the pools of its lines, in place of the usual ones
 
 Options: -j -p -v -q --dry-run --force --hands-off --acd --conflict --announce --rate --group N
 --wait SECONDS -n NAME
@@ -367,6 +374,33 @@ changes nothing: the former declarations stay (see --allow-empty and --allow-shr
 SIGTERM ends it with status 0; the aliases stay. It reports to a service manager (sd_notify).
 
 Options: those above, -v -q --group N --wait SECONDS -n NAME
+""",
+    "pool": """\
+netalias [OPTION]... pool [NAME [show]]
+netalias [OPTION]... pool NAME take [ADDRESS]
+netalias [OPTION]... pool NAME release ADDRESS | --for CLIENT
+
+Take addresses of a pool for a time, each for one client, however many ask at once. A pool is a line
+of the files (see check):
+
+  pool web    10.0.1.2-10.0.1.10,10.0.1.20
+  pool lab    10.8.0.0/21 each
+  pool proxy  2001:db8::100-1ff/64 dev eth0 kind macvlan acd fast
+
+take prints the address alone: ADDRESS if it is free; else the one that the client had last, if that
+is free; else any free one. It takes a client's own address again, for another S seconds. Without a
+client each take is another address. With dev the address stands on the device as an alias, in the
+first free slot, until it is given back or the time is over: the kernel drops it then.
+
+  --for CLIENT   any word: a container, a job, a user
+  --lease S      take: for so many seconds (default 3600)
+  --from FILE    the file that declares the pool, in place of the usual ones
+  --absent-ok    release: what is not taken is no error
+
+Without NAME all pools are shown. Exit status 2 when no address is free, or none was taken.
+
+Options: those above, -j -p -v -q --dry-run --force --acd --conflict --announce --hands-off
+--wait SECONDS -n NAME
 """,
     "publish": """\
 netalias [OPTION]... publish ADDRESS... dev MAIN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.cli.output import explain, tell
+from netalias.engine.lent import Lent
 from netalias.engine.renew import lengths_of, removals
 from netalias.engine.renew import renew as renew_leases
 from netalias.model import names
@@ -28,8 +29,10 @@ def renew(options: Options, words: list[str]) -> int:
     """Renew the leases of aliases, without words or with ``all`` of every one; the exit status."""
     with options.engine() as engine, engine.transaction(dry=options.dry_run):
         observed = engine.observe()
+        lent = Lent(engine)
+        named = [_leased(observed, word, lent) for word in words if ":" in word]
         chosen = select(observed, [] if ALL in words else words)
-        named = [_leased(observed, word) for word in words if ":" in word]
+        chosen = [alias for alias in chosen if not lent.pool(alias)]
         lengths = lengths_of(engine, chosen)
         if options.dry_run:
             renewed = renewals(chosen, lengths)
@@ -48,13 +51,19 @@ def renew(options: Options, words: list[str]) -> int:
     return errors.STATUS_KERNEL if gone else errors.STATUS_OK
 
 
-def _leased(observed: Observed, word: str) -> Alias:
-    """The alias called *word*. Raises NoSuchDevice, NotOurs; StateError without a lease."""
+def _leased(observed: Observed, word: str, lent: Lent) -> Alias:
+    """The alias called *word*. Raises NoSuchDevice, NotOurs; StateError without a lease, and for
+    what stands for a loan: somebody else may be about to get its address."""
     alias = find(observed, names.parse(word)[0])
     if not alias.ours:
         raise errors.NotOurs(f"{alias.name}: a label that netalias did not make")
     if not alias.lease:
         raise errors.StateError(
             f"{alias.name}: it has no lease", f"netalias {alias.name} lease SECONDS gives it one"
+        )
+    if pool := lent.pool(alias):
+        raise errors.StateError(
+            f"{alias.name}: its address is lent by pool {pool}",
+            f"netalias pool {pool} take --for CLIENT prolongs a loan",
         )
     return alias

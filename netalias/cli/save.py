@@ -14,6 +14,7 @@ from netalias.model.names import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.cli import Options
+    from netalias.engine import Engine
     from netalias.families import Registry
     from netalias.model import Alias, Snapshot
     from netalias.model.names import AliasName
@@ -25,7 +26,7 @@ def save(options: Options, words: list[str]) -> int:
 
     with options.engine() as engine:
         observed = engine.observe()
-    aliases = _by_slot(select(observed, named(words)))
+        aliases = _own(engine, _by_slot(select(observed, named(words))))
     if options.only:
         main = only(observed, options.only)
         aliases = [alias for alias in aliases if alias.main is main]
@@ -43,6 +44,16 @@ def save(options: Options, words: list[str]) -> int:
     for name, reason in lost:
         complain(f"{name}: a file cannot declare it: {reason}")
     return errors.STATUS_KERNEL if lost else errors.STATUS_OK
+
+
+def _own(engine: Engine, aliases: list[Alias]) -> list[Alias]:
+    """Those of *aliases* that stand for no loan: a file would bring one back after its end."""
+    if not any(alias.lease for alias in aliases):
+        return aliases
+    from netalias.engine.lent import Lent
+
+    lent = Lent(engine)
+    return [alias for alias in aliases if not lent.pool(alias)]
 
 
 def _lost(aliases: list[Alias], registry: Registry) -> list[tuple[AliasName, str]]:

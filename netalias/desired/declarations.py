@@ -124,6 +124,8 @@ def parse(
     reader = _Reader(registry, withheld, most)
     for name, text in sources:
         reader.read(name, text)
+    if reader.tasks:
+        reader.check_tasks()
     return Declarations(reader.items, reader.errors, reader.wrong, [*reader.tasks.values()])
 
 
@@ -319,6 +321,18 @@ class _Reader:
         owner = self.tasks.setdefault(task.key, task)
         if owner is not task:
             raise errors.AlreadyExists(f"{task.title} is already declared at {owner.place}")
+        task.apart_from(self.tasks.values())
+
+    def check_tasks(self) -> None:
+        """Report the tasks that hand out an address which an alias is declared to have."""
+        for task in self.tasks.values():
+            for owners in self.owners.values():
+                twice = next((packed for packed in owners if task.lends(packed)), None)
+                if twice is not None:
+                    text, where = _declared(twice, owners[twice])
+                    error = errors.AlreadyExists(f"{task.title}: {text} is {where}")
+                    self.source = task.source
+                    self._report(task.text, task.line, 0, error)
 
     def _spend(self, count: int) -> None:
         """Note that a line, be it right or wrong, has *count* aliases. Raises LimitError."""
@@ -445,13 +459,19 @@ def _duplicate(block: Block, owners: Mapping[bytes, Item]) -> str:
             break
         seen.add(packed)
     owner = owners[packed]
-    at = owner.addresses.index(packed)
-    assert block.wish.type is not None
-    text = block.wish.type.format(packed)
-    name = AliasName(owner.wish.name.main, owner.slots[at])
+    text, where = _declared(packed, owner)
     if owner is block:
-        return f"{text} is given twice ({name})"
-    return f"{text} is already declared at {owner.place_of(at)} ({name})"
+        at = owner.addresses.index(packed)
+        return f"{text} is given twice ({AliasName(owner.wish.name.main, owner.slots[at])})"
+    return f"{text} is already {where}"
+
+
+def _declared(packed: bytes, owner: Item) -> tuple[str, str]:
+    """The text of an address, and where it is declared: ``declared at FILE:LINE (eth0:0)``."""
+    at = owner.addresses.index(packed)
+    assert owner.wish.type is not None
+    name = AliasName(owner.wish.name.main, owner.slots[at])
+    return owner.wish.type.format(packed), f"declared at {owner.place_of(at)} ({name})"
 
 
 def counted(number: int, what: str) -> str:

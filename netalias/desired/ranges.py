@@ -64,6 +64,13 @@ def addresses(word: str, alias_type: AliasType, count: int) -> tuple[Sequence[by
         packed, length = alias_type.parse(word[:-1])
         first = int.from_bytes(packed, "big")
         return _packed(_checked(range(first, first + count), alias_type, word), alias_type), length
+    parts, length = spans(word, alias_type)
+    return [packed for part in parts for packed in _packed(part, alias_type)], length
+
+
+def spans(word: str, alias_type: AliasType) -> tuple[list[range], int | None]:
+    """The addresses of a range or list as numbers, and their prefix length or None. Raises
+    BadAddress."""
     parts: list[range] = []
     total = 0
     lengths: dict[str, None] = {}
@@ -75,16 +82,21 @@ def addresses(word: str, alias_type: AliasType, count: int) -> tuple[Sequence[by
             lengths[length_text] = None
         if total > LIMIT:
             raise _too_many(word)
-    found = [packed for part in parts for packed in _packed(part, alias_type)]
     if len(lengths) > 1:
         raise errors.BadAddress(f"{word}: the addresses of one line have one prefix length")
     for length_text in lengths:
-        return found, alias_type.parse(f"{alias_type.format(found[0])}/{length_text}")[1]
-    return found, None
+        first = alias_type.format(parts[0][0].to_bytes(alias_type.size, "big"))
+        return parts, alias_type.parse(f"{first}/{length_text}")[1]
+    return parts, None
 
 
 def hosts(word: str, alias_type: AliasType) -> Sequence[bytes]:
-    """The packed host addresses of the network *word*.
+    """The packed host addresses of the network *word*, as by span(). Raises BadAddress."""
+    return _packed(span(word, alias_type), alias_type)
+
+
+def span(word: str, alias_type: AliasType) -> range:
+    """The host addresses of the network *word* as numbers.
 
     Left out are the network and broadcast addresses of IPv4 (RFC 1122 section 3.2.1.3) and the
     Subnet-Router anycast address of IPv6 (RFC 4291 section 2.6.1), but not on a link of two
@@ -104,7 +116,7 @@ def hosts(word: str, alias_type: AliasType) -> Sequence[bytes]:
     if count > 2:
         first += 1
         last -= alias_type.size == 4
-    return _packed(_checked(range(first, last), alias_type, f"{word} each"), alias_type)
+    return _checked(range(first, last), alias_type, f"{word} each")
 
 
 def _part(body: str, alias_type: AliasType, whole: str) -> range:

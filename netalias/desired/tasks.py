@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SECOND = {"iface-alias": "netalias.desired.keeping"}
 """Keyword that follows the name of a device: the module with a function ``read``."""
-FIRST: dict[str, str] = {}
+FIRST = {"pool": "netalias.desired.pools"}
 """The same for keywords that begin a line."""
 KEYWORDS = (*FIRST, *SECOND)
 
@@ -57,6 +57,13 @@ class Task:
     def text(self) -> str:
         """The line of its words()."""
         return " ".join(self.words())
+
+    def apart_from(self, others: Iterable[Task]) -> None:
+        """Check that no other task contradicts this one. Raises UsageError, StateError."""
+
+    def lends(self, address: bytes) -> bool:
+        """Whether it hands out a packed address, which no alias may have then."""
+        return False
 
     def words(self) -> list[str]:
         """The words of a line that says the same, with nothing left open."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netalias.claim.session import ClaimSession
     from netalias.desired.tasks import Task
     from netalias.engine import Engine
+    from netalias.engine.lent import Lent
     from netalias.kernel import Failure, Kernel
     from netalias.model import Alias, Snapshot
     from netalias.observed import Observed
@@ -166,6 +167,7 @@ def look(
         protected=rules.protected,
         conflicts=conflicts,
         removing=rules.removing,
+        lent=lambda: _lent(engine, declared),
     )
     if settled:
         diff.settle(settled)
@@ -176,6 +178,12 @@ def look(
     sysctls = engine.sysctls(observed, [item.plan for item in diff.items])
     diff.items += [one for one in sysctls if main is None or str(one.name) == main.name]
     return diff
+
+
+def _lent(engine: Engine, declared: Declarations) -> Lent:
+    from netalias.engine.lent import Lent
+
+    return Lent(engine, declared)
 
 
 def prepare(

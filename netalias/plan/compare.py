@@ -21,7 +21,8 @@ from netalias.plan.unchanged import Unchanged, usual_mtu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Protocol
 
     from netalias.desired import Wish
     from netalias.desired.blocks import Block
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
     _Pair = tuple[int, bytes, Alias | None]
     Conflicts = Mapping[tuple[int, bytes], errors.NetaliasError]
 
+    class Lent(Protocol):
+        """The aliases that stand for loans of pools (engine/lent.py)."""
+
+        def pool(self, alias: Alias) -> str: ...
+        def stays(self, alias: Alias) -> bool: ...
+
 
 def compare(
     declared: Declarations,
@@ -44,15 +51,17 @@ def compare(
     protected: bytes = b"",
     conflicts: Conflicts | None = None,
     removing: bool = True,
+    lent: Callable[[], Lent] | None = None,
 ) -> Diff:
     """The differences between the declared aliases and ours in *observed*, without sysctls.
 
     With *only*, other main devices are left out. *force*: go on if a main device is down. Without
     *removing*, undeclared aliases stay. The alias with the *protected* packed address keeps it.
     *conflicts* are the reasons why addresses cannot be added, by ifindex of the main device and
-    packed address.
+    packed address. *lent* is asked for what stands for loans of pools if there are leases: such
+    aliases stay while their pool is declared, and are not renewed.
     """
-    comparison = _Comparison(observed, force, protected, conflicts or {})
+    comparison = _Comparison(observed, force, protected, conflicts or {}, lent)
     return comparison.run(declared, only, removing)
 
 
@@ -71,8 +80,11 @@ class _Comparison:
         force: bool,
         protected: bytes,
         conflicts: Conflicts,
+        lent: Callable[[], Lent] | None,
     ) -> None:
         self.conflicts = conflicts
+        self._read_lent = lent
+        self._lent: Lent | None = None
         self.observed = observed
         self.force = force
         self.protected = protected
@@ -126,6 +138,8 @@ class _Comparison:
             self._skip(*refusal)
         self._tell_adoption()
         leased = [alias for alias in present if alias.lease and id(alias) not in self.gone]
+        if leased and (lent := self._loans()) is not None:
+            leased = [alias for alias in leased if not lent.pool(alias)]
         if leased:
             self.diff.renewals = renewals(leased, self._lengths())
         # Where nothing is removed, the snapshot may be a part (watch/snapshots.py).
@@ -224,11 +238,19 @@ class _Comparison:
         return not same or wish.up is False
 
     def _spared(self, alias: Alias) -> bool:
-        """Whether an undeclared alias stays because it has the protected address."""
+        """Whether an undeclared alias stays: it has the protected address, or stands for a loan."""
+        if alias.lease and (lent := self._loans()) is not None and lent.stays(alias):
+            return True
         if not self._is_protected(alias):
             return False
         self._skip_protected("", alias.name)
         return True
+
+    def _loans(self) -> Lent | None:
+        """What stands for loans, asked for once; None where nothing does."""
+        if self._lent is None and self._read_lent is not None:
+            self._lent = self._read_lent()
+        return self._lent
 
     def _is_protected(self, alias: Alias) -> bool:
         """Whether *alias* has the protected address, which this SSH session uses."""

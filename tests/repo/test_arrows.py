@@ -36,7 +36,7 @@ ARROWS = {
     "plan": "errors model families kinds observed desired",
     "importers": "errors trust disclosure model families desired",
     "claim": "errors model kernel packets desired plan",
-    "views": "errors model families kinds observed plan procfs",
+    "views": "errors model families kinds observed desired plan procfs",
     "engine": "errors sources model families kernel system runtime packets kinds nat observed"
     " desired plan claim views procfs",
     "doctor": "errors trust model sources kernel system runtime kinds observed desired plan"
