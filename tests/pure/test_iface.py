@@ -18,8 +18,10 @@ from netalias.kernel.memory import Memory
 from netalias.model import (
     AF_INET,
     AF_INET6,
+    IFA_F_NODAD,
     PROTOCOL,
     RT_SCOPE_HOST,
+    RT_SCOPE_LINK,
     Address,
     address_text,
 )
@@ -361,9 +363,20 @@ def test_refused_is_put_back(run: Iface) -> None:
     assert run.fails("add! 10.0.0.7/24").startswith("eth0: no: ")
 
 
-def test_somebody_else_was_faster(run: Iface) -> None:
+def test_neither_rewritten_nor_lost(run: Iface) -> None:
+    """A-5: where the kernel does not even remove the older entry, nothing is changed."""
+    run.others("10.0.0.1 10.9.9.9")
+    packed = wanted(["10.0.0.1"]).local
+    own = (AddAddress, DelAddress)
+    refusing(run.memory, lambda step: isinstance(step, own) and step.address.local == packed)
+    assert run.fails("add 10.0.0.2 10.9.9.9") == "no: Cannot allocate memory"
+
+
+@pytest.mark.parametrize("marks", [True, False])
+def test_somebody_else_was_faster(run: Iface, marks: bool) -> None:
     """A-5: an address that others add after it was looked for is refused by the kernel, whereas
     that of BSD added it again; it stays theirs."""
+    run.memory.has_protocol = marks
     plain = run.memory.send
 
     def send(steps: Any) -> list[errors.NetaliasError | None]:
@@ -446,6 +459,37 @@ def test_kept_addresses_stand_between(run: Iface) -> None:
     assert [line.rsplit(" ", 1)[1] for line in run.lines()] == ["negotiated", "kept", "manual"]
     run.iface("clear")
     assert [line.rsplit(" ", 1)[1] for line in run.lines()] == ["negotiated"]
+
+
+def test_the_kernel_knows_better_than_the_record(run: Iface) -> None:
+    """A-6: others may take a manual address away and add the same one."""
+    run.iface("add 10.0.0.2")
+    run.iface("add 10.0.0.3")
+    run.others_remove("10.0.0.2")
+    run.others("10.0.0.2")
+    assert [line.rsplit(" ", 1)[1] for line in run.lines()] == ["negotiated", "manual"]
+
+
+def test_the_scope_of_a_network(run: Iface) -> None:
+    """A-1: the kernel wants one scope for all addresses of a network; 127.0.0.0/8 is the host's."""
+    run.others("10.0.0.1/24", scope=RT_SCOPE_LINK)
+    run.iface("add 10.0.0.2/24")
+    run.iface("add 10.1.0.2/24")
+    run.iface("add 127.0.0.2")
+    assert {one[0]: one[3] for one in run.kernel()} == {
+        "10.0.0.1": RT_SCOPE_LINK, "10.0.0.2": RT_SCOPE_LINK, "10.1.0.2": 0,
+        "127.0.0.2": RT_SCOPE_HOST,
+    }  # fmt: skip
+
+
+def test_ipv6_is_not_probed_for_again(run: Iface) -> None:
+    """A-3: an address that was found unique is back at once; one that was not is probed for."""
+    run.others("2001:db8::1")
+    run.others("2001:db8::2")
+    run.iface("add! 2001:db8::1/64")
+    run.iface("add 2001:db8::3")
+    flags = {one.local[15]: one.flags & IFA_F_NODAD for one in run.memory.snapshot().on(ETH0)}
+    assert flags == {1: IFA_F_NODAD, 2: 0, 3: 0}
 
 
 def test_without_marks_the_record_tells(run: Iface) -> None:
