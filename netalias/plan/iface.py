@@ -51,6 +51,7 @@ from netalias.model.steps import (
 from netalias.observed.labels import labels
 from netalias.observed.orphans import Nameless
 from netalias.plan import Plan
+from netalias.plan.keeping import is_copy
 from netalias.plan.last_address import keep_prefixes
 from netalias.plan.special import LOOPBACK
 
@@ -132,7 +133,7 @@ class Table:
         if entry.protocol != PROTOCOL:
             return NEGOTIATED, ""
         # A label whose device was renamed may have lost its slot.
-        return (KEPT, "") if _is_copy(entry) else (ALIAS, Nameless(self.device.name))
+        return (KEPT, "") if is_copy(entry, self.device) else (ALIAS, Nameless(self.device.name))
 
     def having(self, local: bytes) -> list[Entry]:
         """The entries with the packed address *local*."""
@@ -184,13 +185,6 @@ class Change:
         """All steps, in the order of their execution."""
         found = [*self.steps, *(step for one in self.rewritten for step in one.steps)]
         return [*found, *(step for some in self.removed for step in some)]
-
-
-def _is_copy(entry: Address) -> bool:
-    """Whether an address with our mark is a host address without a slot that is kept for a time."""
-    if entry.prefixlen != 8 * len(entry.local) or entry.valid == FOREVER:
-        return False
-    return entry.scope == RT_SCOPE_HOST if entry.family == AF_INET else not entry.noted
 
 
 def _owner(device: Device, group: int) -> str:

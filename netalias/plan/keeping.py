@@ -24,6 +24,7 @@ from netalias.model import (
     Address,
     Value,
 )
+from netalias.model.iface import MANUAL
 from netalias.observed.labels import label_of
 
 TYPE_CHECKING = False
@@ -121,10 +122,11 @@ def is_copy(entry: Address, device: Device) -> bool:
 
 
 def is_own(entry: Address, device: Device) -> bool:
-    """Whether an address is one that others gave to a device, and that is kept when it goes."""
+    """Whether an address is one that others gave to a device, and that is kept when it goes. One of
+    `iface` is not: whoever adds it by hand takes it away by hand, and no other leaves as it."""
     return (
         entry.family in (AF_INET, AF_INET6)
-        and entry.protocol != PROTOCOL
+        and entry.protocol not in (PROTOCOL, MANUAL)
         and entry.scope < RT_SCOPE_LINK
         and not entry.failed
         and label_of(entry, device) is None

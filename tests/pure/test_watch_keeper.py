@@ -8,6 +8,7 @@ import pytest
 from kept import LINE, Kept
 
 from netalias import desired
+from netalias.model.iface import MANUAL
 from netalias.runtime.kept import read
 
 
@@ -184,6 +185,24 @@ def test_aliases_are_none_of_it(kept: Kept, line: str) -> None:
     kept.remove("fe80::8/64")
     kept.rest()
     assert kept.translated == []
+
+
+@pytest.mark.parametrize("text", ["10.0.0.7/24", "10.7.0.7/32"])
+def test_manual_addresses_are_none_of_it(kept: Kept, text: str) -> None:
+    """One that `iface` has added is not kept when it is deleted, and nothing leaves as it,
+    even where it came last."""
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    kept.now += 10
+    kept.add(text, protocol=MANUAL)
+    kept.rest()
+    assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2"]
+    kept.remove(text)
+    kept.rest()
+    assert kept.copies == ["10.0.0.1"]
+    kept.remove("10.0.0.2/24")
+    kept.add(text, protocol=MANUAL)
+    kept.rest()
+    assert kept.translated == ["eth0: 10.0.0.1 10.0.0.2 -> nothing"]
 
 
 def test_ipv6(kept: Kept) -> None:
