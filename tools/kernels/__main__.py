@@ -1,7 +1,7 @@
 """Run the tests in other kernels than this machine's: ``python tools/kernels [OPTION...]``.
 
     --kernels "6.1"          those, by the beginning of their version, in place of all
-    --suites "contract"      those, in place of contract, core, watch, move, kinds and traffic
+    --suites "contract"      those, in place of all but root, parts of which the others are
     --options "-k dummy"     further words for pytest
     --cache FOLDER           where kernels are kept, in place of .kernels
     --seconds N              the time that a guest may take, in place of three hours

@@ -30,6 +30,7 @@ MOVE = (
     "tests/root/test_move_command.py",
     "tests/root/test_move_page.py",
 )
+NAT = ("tests/root/test_nat_kernel.py", "tests/root/test_sockdestroy.py")
 KINDS = ("tests/root/test_kinds.py", "tests/root/test_mains.py")
 
 SUITES = {
@@ -38,13 +39,14 @@ SUITES = {
     "core": Suite(*CORE, hidden=("ipvlan",)),
     "watch": Suite(*WATCH, hidden=("ipvlan",)),
     "move": Suite(*MOVE, hidden=("ipvlan",)),
+    "nat": Suite(*NAT, hidden=("ipvlan",)),
     "root": Suite("tests/root", hidden=("ipvlan",)),
     "kinds": Suite(*KINDS),
     "traffic": Suite("tests/traffic"),
 }
 """In the order in which they are run: a module that was loaded once is not hidden any more."""
 
-PARTS = {"core": "root", "watch": "root", "move": "root"}
+PARTS = {"core": "root", "watch": "root", "move": "root", "nat": "root"}
 """Suite -> the suite that it is a part of."""
 
 USUAL = tuple(name for name in SUITES if name not in PARTS.values())

@@ -9,9 +9,11 @@ import fnmatch
 import re
 from pathlib import Path
 
-WANTED = ("rtnl-link-*", "devname:net/tun", "net-pf-*", "nfnetlink-subsys-10", "nft-expr-*")
-"""Aliases of the modules that are taken along: kinds of devices, tun, address families, and
-nftables (NFNL_SUBSYS_NFTABLES of linux/netfilter/nfnetlink.h) with its expressions."""
+WANTED = ("rtnl-link-*", "devname:net/tun", "net-pf-*", "nfnetlink-subsys-10", "nft-expr-*",
+          "nft-chain-*", "nfnetlink-subsys-1")  # fmt: skip
+"""Aliases of the modules that are taken along: kinds of devices, tun, address families, nftables
+(NFNL_SUBSYS_NFTABLES of linux/netfilter/nfnetlink.h) with its expressions and types of chains, and
+connection tracking (NFNL_SUBSYS_CTNETLINK)."""
 
 FACTS = re.compile(rb"(?:^|\0)(alias|depends|name)=([^\0]*)(?=\0)")
 """Strings of the section .modinfo, each ended by a zero byte (include/linux/moduleparam.h)."""
