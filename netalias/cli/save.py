@@ -14,6 +14,7 @@ from netalias.model.names import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netalias.cli import Options
+    from netalias.desired.tasks import Task
     from netalias.engine import Engine
     from netalias.families import Registry
     from netalias.model import Alias, Snapshot
@@ -31,13 +32,16 @@ def save(options: Options, words: list[str]) -> int:
         main = only(observed, options.only)
         aliases = [alias for alias in aliases if alias.main is main]
     _find_sources(aliases, observed.snapshot)
+    tasks = _tasks(engine.runtime.path, named(words), options.only)
     if options.json:
         from netalias.views import json
 
         objects = export.objects(aliases, observed.registry, mac=options.mac)
+        objects += [one.fields() for one in tasks]
         write(json.render(objects, pretty=options.pretty))
     else:
-        lines = export.lines(aliases, observed.registry, mac=options.mac)
+        lines = [*export.lines(aliases, observed.registry, mac=options.mac)]
+        lines += [one.text for one in tasks]
         shown = printable if sys.stdout is not None and sys.stdout.isatty() else str
         write("".join(f"{shown(line)}\n" for line in lines))
     lost = _lost([alias for alias in aliases if alias.ours], observed.registry)
@@ -54,6 +58,20 @@ def _own(engine: Engine, aliases: list[Alias]) -> list[Alias]:
 
     lent = Lent(engine)
     return [alias for alias in aliases if not lent.pool(alias)]
+
+
+def _tasks(folder: str, words: list[str], only: str) -> list[Task]:
+    """The tasks that a watcher carries out, of all devices or of those that are named."""
+    from os.path import exists
+
+    if not (folder and exists(f"{folder}/tasks")):
+        return []
+    from netalias.desired.tasks import read
+    from netalias.runtime.tasks import carried_out
+
+    found = [read(line.split()) for line in carried_out(folder)]
+    wanted = [*words, *([only] if only else ())]
+    return [one for one in found if not wanted or one.main in wanted]
 
 
 def _lost(aliases: list[Alias], registry: Registry) -> list[tuple[AliasName, str]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from netalias.cli import Options
     from netalias.engine import Engine
+    from netalias.engine.kept import KeptAddress
     from netalias.model import Alias
     from netalias.observed import Observed
     from netalias.views.proxies import Published
@@ -51,7 +52,8 @@ def show(options: Options, words: list[str]) -> int:
 
         found = published.select(proxies, observed.snapshot, words, options.family)
     if options.details:
-        return _details(options, observed, aliases, engine.saved(observed).values, found)
+        old = engine.saved(observed).values
+        return _details(options, observed, aliases, old, found, _kept(engine, options, words))
     return _list(options, observed, aliases, found)
 
 
@@ -86,18 +88,37 @@ def _selected(observed: Observed, words: list[str]) -> list[Alias]:
     return ordered(aliases + others, observed.snapshot)
 
 
+def _kept(engine: Engine, options: Options, words: list[str]) -> list[KeptAddress]:
+    """The former addresses that are kept, of all devices or of those that *words* name."""
+    from os.path import exists
+
+    if not exists(f"{engine.runtime.path}/kept"):
+        return []
+    from netalias.engine.kept import kept
+
+    with options.engine() as another:
+        found = kept(another)
+    return [
+        one
+        for one in found
+        if (not words or one.device in words) and options.family in (0, one.family)
+    ]
+
+
 def _details(
     options: Options,
     observed: Observed,
     aliases: list[Alias],
     old: Mapping[int, Mapping[str, int]],
     others: Sequence[Published],
+    former: Sequence[KeptAddress],
 ) -> int:
-    """Print the details of aliases, and the sysctls that were set on their main devices."""
+    """Print the details of aliases, the sysctls that were set on their main devices, and former
+    addresses that are kept."""
     from netalias.views import detail as plain
 
     if options.json or options.brief or options.tree:
-        return _list(options, observed, aliases, others)
+        return _list(options, observed, aliases, others, former)
     between = "\\  " if options.oneline else "\n    "
     blocks = [plain.detail(alias, observed.registry) for alias in aliases]
     if others:
@@ -106,14 +127,25 @@ def _details(
         blocks += [published.detail(one) for one in others]
     mains = {alias.main.index: alias.main for alias in aliases if alias.main is not None}
     blocks += [plain.sysctls(main, old[index]) for index, main in mains.items() if index in old]
+    if former:
+        from time import monotonic, time
+
+        from netalias.views import kept as kept_views
+
+        blocks += kept_views.details(former, monotonic(), time())
     write("".join(between.join(map(printable, block)) + "\n" for block in blocks))
     return errors.STATUS_OK
 
 
 def _list(
-    options: Options, observed: Observed, aliases: list[Alias], others: Sequence[Published] = ()
+    options: Options,
+    observed: Observed,
+    aliases: list[Alias],
+    others: Sequence[Published] = (),
+    former: Sequence[KeptAddress] = (),
 ) -> int:
-    """Print aliases and then the published addresses *others*, in a tree below their device."""
+    """Print aliases and then the published addresses *others*, in a tree below their device; as
+    JSON *former* addresses too."""
     from netalias import views as rows
 
     if others:
@@ -125,6 +157,13 @@ def _list(
 
         objects = [fields(alias, registry) for alias in aliases]
         objects += [published.fields(one) for one in others]
+        if former:
+            from time import monotonic, time
+
+            from netalias.views import kept
+
+            now, wall = monotonic(), time()
+            objects += [kept.fields(one, now, wall) for one in former]
         write(json.render(objects, pretty=options.pretty))
     elif options.tree:
         from netalias.views import tree

@@ -1,5 +1,5 @@
-"""Negotiations, additions by hand, clears, kills and other lines in any order: what is kept, what is
-translated and what is recorded agree, and nothing of others is touched."""
+"""Negotiations, additions by hand, clears, kills and other lines in any order: what is kept, what
+is translated and what is recorded agree, and nothing of others is touched."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -183,3 +185,32 @@ def test_the_kernel_ends_what_nobody_watches(
         link4.translates(1)
         watch.end(signal.SIGKILL)
     until(lambda: not copies(link4.here))
+
+
+def test_what_is_kept_is_shown_and_saved(link: Link, cli: Command, conf: Path, texts: Path) -> None:
+    """Since when, how long yet, as which address, and how many flows; save has the line."""
+    old, new = address(link.version, 1), address(link.version, 2)
+    with Echo(link.there, link.version), watching(link.here, texts, str(conf)) as watch:
+        assert cli("save") == LINE
+        assert cli("-d", "show") == ""
+        link.negotiate(2)
+        watch.says(f"leaves as {new}")
+        program = Bound(link, 1)
+        program.asks(b"once")
+        name = {4: "ip", 6: "ipv6"}[link.version]
+        shown = cli("-d", "show").splitlines()
+        assert shown[0] == "eth9: former addresses are kept"
+        assert re.fullmatch(
+            rf"    {name} {old} since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d remaining \d+"
+            rf" leaves as {new} flows 1",
+            shown[1],
+        )
+        (found,) = json.loads(cli("-j", "-d", "show", "eth9"))
+        assert (found["ifname"], found["local"], found["leaves_as"]) == ("eth9", old, new)
+        assert 590 < found["remaining"] <= 600
+        assert cli.json() == []
+        assert json.loads(cli("-j", "save")) == [
+            {"ifname": "eth9", "iface_alias": "kernel", "keep": 600, "max": 4}
+        ]
+        assert cli("save", "lo") == ""
+        program.close()
