@@ -22,6 +22,7 @@ from netalias.doctor.checks import (
     routes,
     sources,
     sysctls,
+    tasks,
     uncovered,
 )
 from netalias.doctor.grouping import grouped
@@ -84,6 +85,7 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "firewall": firewall.firewall,
     "uncovered": uncovered.uncovered,
     "random-mac": aliases.random_mac,
+    "unwatched": tasks.unwatched,
     "lost-index": lost.lost_index,
     "detached-rule": lost.detached_rule,
     "program": names.program,

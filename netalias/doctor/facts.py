@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from netalias.desired import Wish
+    from netalias.desired.tasks import Task
     from netalias.doctor.foreign import Manager
     from netalias.doctor.programs import Mention
     from netalias.doctor.rules import Rule
@@ -74,6 +75,7 @@ class Facts:
     - ``unanswered``: an address that a device asked for without an answer, by index of the device
     - ``ifconfig``, ``declared``, ``identified``: whether that program, a file of declarations, or a
       machine ID is there
+    - ``tasks``: the declared lines that are no aliases
     - ``wishes``: the declared aliases by name; ``declares``: the file, or empty, that declares the
       value of an IPv4 sysctl of a device or ALL
     - ``watched``: whether a watcher runs, which answers for prefixes
@@ -105,6 +107,7 @@ class Facts:
         "rules",
         "stanzas",
         "sysctls",
+        "tasks",
         "unanswered",
         "unseen",
         "watched",
@@ -142,6 +145,7 @@ class Facts:
         self.identified = True
         self.declared = False
         self.wishes: dict[AliasName, Wish] = {}
+        self.tasks: list[Task] = []
         self.declares: Callable[[str, str, int], str] = lambda device, key, value: ""
         self.unanswered: dict[int, str] = {}
         self.unseen: list[str] = []

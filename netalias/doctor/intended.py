@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netalias.desired import Wish
+    from netalias.desired.tasks import Task
     from netalias.observed import Observed
 
 SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
@@ -29,18 +30,22 @@ SYSCTL_CONF = "/etc/sysctl.conf"
 HEAD = ["net", "ipv4", "conf"]
 
 
-def wishes(files: Sequence[str], observed: Observed, unseen: list[str]) -> dict[AliasName, Wish]:
-    """The declared aliases by name; what cannot be read is added to *unseen*."""
+def wishes(
+    files: Sequence[str], observed: Observed, unseen: list[str]
+) -> tuple[dict[AliasName, Wish], list[Task]]:
+    """The declared aliases by name, and the lines beside them; what cannot be read is added to
+    *unseen*."""
     try:
         texts = sources.decode(sources.read(files)) if files else []
     except errors.NetaliasError as error:
         unseen.append(str(error))
-        return {}
+        return {}, []
     found = {}
-    for wish, _ in declarations.parse(texts, observed.registry):
+    declared = declarations.parse(texts, observed.registry)
+    for wish, _ in declared:
         main = observed.snapshot.device(wish.name.main)
         found[AliasName(main.name, wish.name.slot) if main is not None else wish.name] = wish
-    return found
+    return found, [*declared.tasks]
 
 
 class Sysctls:

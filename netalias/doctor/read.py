@@ -93,7 +93,7 @@ def _read(facts: Facts, words: Sequence[str], files: Sequence[str], *, machine: 
         facts.neighbours = dict(_neighbours())
         files = files or default_files(facts.root)
     facts.declared = bool(files)
-    facts.wishes = intended.wishes(files, facts.observed, facts.unseen)
+    facts.wishes, facts.tasks = intended.wishes(files, facts.observed, facts.unseen)
     if machine:
         from netalias.doctor import stanzas
 

@@ -251,6 +251,19 @@ def test_a_declared_alias_whose_main_device_is_missing() -> None:
     assert doctor.examine(found) == []
 
 
+def test_a_line_that_waits_for_a_watcher() -> None:
+    """Not one that says that nothing is to be done, nor where a watcher runs."""
+    found = staged()
+    text = "eth0 iface-alias kernel\neth1 iface-alias off\n"
+    found.tasks = [*declarations.parse([("f", text)], lazy()).tasks]
+    assert only(found, "unwatched").lines() == [
+        "eth0 iface-alias is declared, and nobody carries it out",
+        "f:1 waits for netalias watch, which is not running",
+    ]
+    found.watched = True
+    assert doctor.examine(found) == []
+
+
 def test_what_cannot_be_read_is_not_believed() -> None:
     """Without /proc/sys no setting counts as wrong."""
     found = staged()

@@ -58,7 +58,7 @@ def echo(cli: Command, link: Link) -> Iterator[Echo]:
 def test_a_bound_udp_socket_lives_through_three_changes(
     link: Link, echo: Echo, conf: Path, texts: Path
 ) -> None:
-    """And the change back to the first address. The server sees the newest one each time, and
+    """A-11, and the change back to the first address. The server sees the newest one each time, and
     never one that it could not answer after the flow was decided anew."""
     with watching(link.here, texts, str(conf)) as watch:
         program = Bound(link, 1)
@@ -113,8 +113,8 @@ def _connected(program: socket.socket) -> bool:
 
 
 def test_nothing_of_others_is_touched(cli: Command, link4: Link, conf: Path, texts: Path) -> None:
-    """Addresses and routes of others stay; a watcher that ends leaves what is kept, one that is
-    killed too; the next one goes on, and a line that goes undoes all of it."""
+    """A-18: addresses and routes of others stay; a watcher that ends leaves what is kept, and so
+    does one that is killed; the next one goes on, and a line that goes undoes all of it."""
     link = link4
     link.here.ip("addr add 10.8.0.1/24 dev eth9")
     link.here.ip("route add 10.7.0.0/16 via 10.8.0.9")
