@@ -31,15 +31,23 @@ class Block:
     """The aliases of one line.
 
     ``wish`` is the complete wish of the first alias; the others differ in slot and address only.
-    ``addresses`` are packed, one for each of ``slots``.
+    ``addresses`` are packed, one for each of ``slots``. ``model`` is the wish of an earlier block
+    of which this is a part, or like one: it differs in slot and address only, too.
     """
 
-    __slots__ = ("addresses", "line", "slots", "source", "wish")
+    __slots__ = ("addresses", "line", "model", "slots", "source", "wish")
 
     def __init__(
-        self, wish: Wish, slots: range, addresses: Sequence[bytes], source: str, line: int
+        self,
+        wish: Wish,
+        slots: range,
+        addresses: Sequence[bytes],
+        source: str,
+        line: int,
+        model: Wish | None = None,
     ) -> None:
         self.wish = wish
+        self.model = model or wish
         self.slots = slots
         self.addresses = addresses
         self.source = source
@@ -61,7 +69,7 @@ class Block:
         """The same with one of the aliases only, by its index."""
         slots, addresses = self.slots[at : at + 1], self.addresses[at : at + 1]
         wish = self.wish.copy(AliasName(self.wish.name.main, slots[0]), addresses[0])
-        return Block(wish, slots, addresses, self.source, self.line)
+        return Block(wish, slots, addresses, self.source, self.line, self.model)
 
     def wishes(self) -> Iterator[Wish]:
         """The wish of each alias."""
@@ -99,7 +107,8 @@ class Run:
         """The block of one of the lines, by its index."""
         slot, address = self.slots[at], self.addresses[at]
         wish = self.wish.copy(AliasName(self.wish.name.main, slot), address)
-        return Block(wish, range(slot, slot + 1), (address,), self.source, self.line + at)
+        place = self.source, self.line + at
+        return Block(wish, range(slot, slot + 1), (address,), *place, self.wish)
 
     def blocks(self) -> Iterator[Block]:
         """The block of each line."""

@@ -310,7 +310,11 @@ class Kernel:
         if not batch:
             return
         self.changed = True
-        for step, error in zip(batch, self.send(batch), strict=True):
+        answers = self.send(batch)
+        if len(answers) == len(batch) == answers.count(None):
+            done += batch
+            return
+        for step, error in zip(batch, answers, strict=True):
             if error is None or error.errno in UNKNOWN:
                 done.append(step)  # without a readable answer: it may be done
             elif isinstance(step, SetLink) and not isinstance(error, errors.NotPermitted):
@@ -363,12 +367,14 @@ def stopped(step: Step) -> errors.KernelError:
 
 def sends(steps: Iterable[Step]) -> list[list[Step]]:
     """The steps by phase, cut before each barrier: each list may be one send."""
+    phases: dict[int, list[Step]] = {}
+    for step in steps:
+        phases.setdefault(step.phase, []).append(step)
     batches: list[list[Step]] = []
-    ordered = sorted(steps, key=lambda step: step.phase)
     last = -1
-    for step in ordered:
-        if not batches or any(last < barrier <= step.phase for barrier in BARRIERS):
+    for phase in sorted(phases):
+        if not batches or any(last < barrier <= phase for barrier in BARRIERS):
             batches.append([])
-        batches[-1].append(step)
-        last = step.phase
+        batches[-1] += phases[phase]
+        last = phase
     return batches

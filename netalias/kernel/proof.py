@@ -128,8 +128,8 @@ class Proof:
         for step in batch:
             doubt = self._doubt(step)
             around = [] if doubt else self._promotion(step, batch)
-            steps += [*around[:1], step, *around[1:]]
-            doubts += [None] * len(around[:1]) + [doubt] + [None] * len(around[1:])
+            steps += [*around[:1], step, *around[1:]] if around else [step]
+            doubts += [None, doubt, None] if around else [doubt]
         return steps, doubts
 
     # The reading
@@ -146,11 +146,14 @@ class Proof:
                 added.setdefault(place_of(step.address), step.address)
             elif isinstance(step, SetLink):
                 self._set |= {(step.index, key): value for key, value in (step.conf or {}).items()}
-        about = [step for step in batch if step.index >= 0]
-        wanted = {name for step in about for name in (step.device, self._name(step))}
-        entries = any(step.touches in ENTRIES or is_shared(step) for step in batch)
+        places = {(step.device, step.index) for step in batch if step.index >= 0}
+        wanted = {device for device, _ in places}
+        wanted.update(self._renamed.get(index, device) for device, index in places)
+        touched = {step.touches for step in batch}
+        entries = not touched.isdisjoint(ENTRIES)
+        entries = entries or ("link" in touched and any(map(is_shared, batch)))
         self._fresh = self._kernel.reread(wanted, addresses=entries)
-        if any(step.touches == "proxy" for step in batch):
+        if "proxy" in touched:
             self._proxies = {(one.index, one.local): one for one in self._kernel.proxies()}
 
     def _name(self, step: Step) -> str:

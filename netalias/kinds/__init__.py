@@ -157,6 +157,28 @@ class Goal:
         self.hidden: Device | None = None
         self.before: Sequence[Step] = ()
 
+    def like(self, name: AliasName, device: str, address: bytes) -> Goal:
+        """The same goal for another alias, without an entry; *address* is packed."""
+        new = Goal(
+            name,
+            self.main,
+            self.type,
+            address,
+            self.prefixlen,
+            device=device,
+            entry=None,
+            up=self.up,
+            mtu=self.mtu,
+            mac=self.mac,
+            lenient=self.lenient,
+            group=self.group,
+            vrf=self.vrf,
+            lease=self.lease,
+            renew=self.renew,
+        )
+        new.hidden, new.before = self.hidden, self.before
+        return new
+
     def record(self) -> str:
         """The ifalias text: ``netalias eth0:0``, then the address if the kernel does not always
         keep it, then what else there is of TAIL."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from netalias.kinds import Goal
     from netalias.model import Address, Alias
+    from netalias.model.names import AliasName
     from netalias.observed.outlets import Outlets
 
     _Network = tuple[int, bytes]
@@ -101,16 +102,27 @@ class Planned(Observed):
     def addresses(self, local: bytes) -> Iterator[Address]:
         """The addresses equal to *local* once the plans made so far are carried out. Without an
         order ours are left out, since they may change."""
+        for entry in self._present().get(local, ()):
+            if id(entry) not in self._left and (self._ordered or entry.protocol != PROTOCOL):
+                yield entry
+        if local in self._planned:
+            yield self._planned[local][0]
+
+    def _present(self) -> dict[bytes, list[Address]]:
+        """The present addresses by their packed form."""
         if self._equal is None:
             self._equal = {}
             for entries in self.snapshot.addresses.values():
                 for entry in entries:
                     self._equal.setdefault(entry.local, []).append(entry)
-        for entry in self._equal.get(local, ()):
-            if id(entry) not in self._left and (self._ordered or entry.protocol != PROTOCOL):
-                yield entry
-        if local in self._planned:
-            yield self._planned[local][0]
+        return self._equal
+
+    def is_new(self, name: AliasName, device: str, local: bytes) -> bool:
+        """Whether there is neither an alias called *name* nor a device of this name or called
+        *device*, and the packed address is neither there nor planned."""
+        find = self.snapshot.device
+        present = name in self.by_name or local in self._present() or local in self._planned
+        return not present and find(name) is None and find(device) is None
 
     def lengths(self, main: Device) -> set[int]:
         """As by Observed.lengths()."""
@@ -133,13 +145,18 @@ class Planned(Observed):
         if goal is None:
             return
         self._carry(goal.main, kind)
-        if goal.entry is not None:
-            name = goal.main.name if kind == "label" else goal.device
-            self._planned[goal.address] = goal.entry, name
+        self.add(goal, kind)
         if goal.entry is None or goal.prefixlen == goal.type.bits:
             return
         if goal.up and goal.entry.routed:
             self.bring(goal.main.index if kind == "label" else PLANNED, goal.entry)
+
+    def add(self, goal: Goal, kind: str) -> None:
+        """Add the address of a new alias, which is all that a host address changes, where one of
+        this kind was taken before."""
+        if goal.entry is not None:
+            name = goal.main.name if kind == "label" else goal.device
+            self._planned[goal.address] = goal.entry, name
 
     def _carry(self, main: Device, kind: str) -> None:
         """Add the planned device to the snapshot: a planned macvlan excludes an ipvlan just as an

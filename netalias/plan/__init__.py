@@ -182,7 +182,7 @@ def plan(wish: Wish, observed: Observed, *, force: bool = False, cut: bool | Non
     moves = result.alias is None or result.alias.address != goal.address
     special = moves and goal.type.family == AF_INET and _is_special(goal, observed)
     if kind not in DEVICELESS and (result.alias is None or result.alias.kind != kind):
-        _settle_device(goal, observed, realisation)
+        settle_device(goal, observed, realisation)
     elif goal.mac == RANDOM_MAC:
         goal.mac = b""  # it has one
     result.goal, result.kind = goal, kind
@@ -280,7 +280,7 @@ def _hand_over(result: Plan, goal: Goal | None, observed: Observed) -> None:
         result.steps += take_over(alias, goal, observed)
 
 
-def _settle_device(goal: Goal, observed: Observed, kind: Kind) -> None:
+def settle_device(goal: Goal, observed: Observed, kind: Kind) -> None:
     """Choose the index of a new device, and the MAC unless the wish or the former kind gives it."""
     goal.former, mac = observed.former(goal.name)
     random = goal.mac == RANDOM_MAC

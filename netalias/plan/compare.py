@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from netalias.model import Device
     from netalias.model.steps import Step
     from netalias.observed import Observed
+    from netalias.plan import Plan
+    from netalias.plan.series import Series
 
-    _Pair = tuple[int, bytes, Alias | None]
+    _Pair = tuple[AliasName, bytes, Alias | None]
     Conflicts = Mapping[tuple[int, bytes], errors.NetaliasError]
 
     class Lent(Protocol):
@@ -65,13 +67,19 @@ def compare(
     return comparison.run(declared, only, removing)
 
 
+MANY = 8
+"""Wishes from which on a series of plans (plan/series.py) is worth while."""
+
+
 class _Comparison:
     """The work of compare(): a first pass matches wishes with aliases, a second one plans.
 
     ``kept`` and ``gone`` hold id() of declared and of leaving aliases, ``moving`` that of addresses
     about to change; ``left`` are labels that turned out to change in the second pass, ``noted``
     those of former rounds; ``down`` holds id() of main devices that are down, unless that does not
-    matter; ``refused`` are the wishes whose plans failed in the second pass.
+    matter; ``refused`` are the wishes whose plans failed in the second pass. ``series`` plans new
+    aliases like the last one; ``like`` is the id() of the model of its block, and the ifindex of
+    its main device.
     """
 
     def __init__(
@@ -103,6 +111,8 @@ class _Comparison:
         self.recorded: dict[str, list[Alias]] | None = None
         self.labels: dict[tuple[int, bytes], list[Alias]] = {}
         self.planned: Planned | None = None
+        self.series: Series | None = None
+        self.like = 0, 0
         self.rank = 0
         self.orphans = orphans(observed)
         observed.aliases += self.orphans.values()
@@ -174,7 +184,7 @@ class _Comparison:
         claimed = self.claimed.setdefault(device.index, set())
         pairs: list[_Pair] = []
         for slot, address in zip(block.slots, block.addresses, strict=True):
-            name = AliasName(main, slot)
+            name = wish.name if wish.name == f"{main}:{slot}" else AliasName(main, slot)
             if slot in claimed:
                 again = errors.UsageError(f"{wish.name.main}:{slot}: {name} is declared already")
                 self._skip(block.place, name, again)
@@ -192,7 +202,7 @@ class _Comparison:
                     self.gone.add(id(alias))
                 elif self._moves(wish, device, alias, address):
                     self.moving.add(id(_place(alias)))
-            pairs.append((slot, address, alias))
+            pairs.append((name, address, alias))
         claimed.update(block.slots)
         self.pairs.append((block, device, pairs))
 
@@ -270,7 +280,7 @@ class _Comparison:
         contains it would have to be planned again. Those of main devices that are down come last:
         they can only stay, in networks that others may have entered."""
         self.refused.clear()
-        self.planned = None
+        self.planned = self.series = None
         self.down = set() if self.force else {id(one) for one in self.mains.values() if not one.up}
         for rank in sorted(range(len(self.pairs)), key=self._precedence):
             self.rank = rank
@@ -286,10 +296,10 @@ class _Comparison:
     def _lengths(self) -> dict[AliasName, int]:
         """The declared leases in seconds."""
         return {
-            AliasName(device.name, slot): block.wish.lease
-            for block, device, pairs in self.pairs
+            name: block.wish.lease
+            for block, _, pairs in self.pairs
             if block.wish.lease
-            for slot, _, _ in pairs
+            for name, _, _ in pairs
         }
 
     def _correct(self) -> bool:
@@ -314,17 +324,46 @@ class _Comparison:
     def _block(self, block: Block, device: Device, pairs: list[_Pair]) -> None:
         present = any(alias is not None for _, _, alias in pairs)
         unchanged = Unchanged(block.wish, device) if present else None
-        for slot, address, alias in pairs:
-            if alias is None or unchanged is None or not unchanged.holds(alias, slot, address):
-                self._wish(block, AliasName(device.name, slot), address, device)
+        for name, address, alias in pairs:
+            if alias is None:
+                done = self._follows(block, name, address, device)
+            else:
+                done = unchanged is not None and unchanged.holds(alias, name.slot, address)
+            if not done:
+                self._wish(block, name, address, device)
+
+    def _follows(self, block: Block, name: AliasName, address: bytes, device: Device) -> bool:
+        """Whether a new alias is planned like the one before it."""
+        if self.series is None or self.like != (id(block.model), device.index):
+            return False
+        result = self.series.plan(name, address)
+        if result is not None:
+            own = block.wish.name is name
+            wish = block.wish if own else block.wish.copy(name, address)
+            self._add(wish, result, block.place)
+        return result is not None
+
+    def _add(self, wish: Wish, result: Plan, place: str) -> None:
+        item = Difference(ADDED if result.alias is None else CHANGED, wish.name, result, wish)
+        item.place, item.rank = place, self.rank
+        self.diff.items.append(item)
 
     def _wish(self, block: Block, name: AliasName, address: bytes, device: Device) -> None:
+        self.series = None
         try:
-            self._plan(block.wish.copy(name, address), device, block.place)
+            wish = block.wish.copy(name, address)
+            result = self._plan(wish, device, block.place)
+            if result is not None and self.diff.wished >= MANY and not self.conflicts:
+                from netalias.plan.series import begun
+
+                assert self.planned is not None
+                self.series = begun(wish, result, self.planned)
+                self.like = id(block.model), device.index
         except errors.NetaliasError as error:
             self.refused[name] = block.place, name, error
 
-    def _plan(self, wish: Wish, main: Device, place: str) -> None:
+    def _plan(self, wish: Wish, main: Device, place: str) -> Plan | None:
+        """Plan one wish by itself; None where nothing differs."""
         if self.planned is None:
             self.planned = Planned(self.observed, self.gone, self.moving)
         alias = self.observed.find(wish.name)
@@ -334,7 +373,7 @@ class _Comparison:
         # An alias without differences is no error on a main device that is down.
         result = plan(wish, self.planned, force=True, cut=self.force)
         if all(map(_renews, result.steps)):
-            return
+            return None
         if id(main) in self.down:
             raise main_down(wish.name, main)
         reason = self.conflicts.get((main.index, wish.address))
@@ -344,9 +383,8 @@ class _Comparison:
         self.planned.take(alias, result.goal, result.kind)
         if alias is not None and id(alias) not in self.gone and _leaves(alias, result.goal):
             self.left.add(id(alias.entry))
-        item = Difference(CHANGED if alias is not None else ADDED, wish.name, result, wish)
-        item.place, item.rank = place, self.rank
-        self.diff.items.append(item)
+        self._add(wish, result, place)
+        return result
 
     def _plan_without_route(self) -> None:
         """Plan unchanged aliases again whose network lost its connected route by a later plan."""

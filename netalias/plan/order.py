@@ -68,12 +68,17 @@ def untangle(items: Sequence[Difference], *, ordered: bool = False) -> None:
     Otherwise it would exist twice, which the kernel refuses for labels of one device and for
     ipvlans.
     """
+    leaving = [
+        (number, item)
+        for number, item in enumerate(items)
+        if any(step.phase == RETIRE and isinstance(step, DelAddress) for step in item.plan.steps)
+    ]
     takers: dict[bytes, set[int]] = {}
-    for number, item in enumerate(items):
+    for number, item in enumerate(items if leaving else ()):
         for step in item.plan.steps:
             if isinstance(step, AddAddress):
                 takers.setdefault(step.address.local, set()).add(number)
-    for number, item in enumerate(items):
+    for number, item in leaving:
         last = [step for step in item.plan.steps if step.phase == RETIRE]
         left = [step.address.local for step in last if isinstance(step, DelAddress)]
         others = {other for local in left for other in takers.get(local, ())} - {number}

@@ -22,8 +22,10 @@ from netalias.kernel.memory import Memory
 from netalias.kernel.netlink import codec, fingerprint, runs
 from netalias.kernel.proof import proven
 from netalias.kernel.undoing import UndoProof, inverses
-from netalias.model import FOREVER, PROTOCOL, Address, Device, Snapshot
+from netalias.model import FOREVER, IFF_UP, PROTOCOL, Address, Device, Snapshot
 from netalias.model.steps import DelAddress
+from netalias.observed import Observed
+from netalias.plan.compare import compare
 
 launched = test_startup.launched
 
@@ -33,6 +35,8 @@ KNOWN, COMPARED, ONE = 1.6, 3.9, 5.4
 fingerprint, one that compares, one that adds a label and verifies it."""
 LINE, MESSAGE, DEVICE = 0.2, 0.1, 0.1
 """Calls of functions for each line that is read, address that is compared, device in a digest."""
+PLANNED = 66
+"""Calls of functions for each new alias of a line that is like the one before."""
 PROVEN, UNDONE = 26, 60
 """Calls of functions for each deletion that is proven, and for one that is undone."""
 
@@ -123,6 +127,18 @@ def test_a_digest_takes_no_calls_for_each_device_or_address() -> None:
     """Both dumps enter it by columns."""
     assert each(lambda data: [*fingerprint._lasting(data)], macvlans) < DEVICE
     assert each(lambda data: [*fingerprint._holes(data)], labels) < MESSAGE
+
+
+def test_new_aliases_that_are_alike_are_planned_by_one() -> None:
+    """One more takes the objects of its plan, and none of the questions."""
+
+    def plan(text: str) -> None:
+        snapshot = Snapshot([Device(7, "eth9", flags=IFF_UP)])
+        declared = declarations.parse([("file", text)], lazy())
+        diff = compare(declared, Observed(snapshot, lazy()))
+        assert len(diff.items) == len(declared)
+
+    assert each(plan, lines) < PLANNED
 
 
 def deletions(count: int) -> tuple[Snapshot, list[DelAddress]]:

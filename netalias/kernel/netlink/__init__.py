@@ -521,8 +521,8 @@ class Netlink(Kernel):
                 _note_answers(data, answers)
             raise
         finally:
-            for sequence, place in places.items():
-                step = steps[place]
+            for sequence in places if lost else answers.keys() & places:
+                step = steps[place := places[sequence]]
                 code, text = (ENOBUFS, "its answer was lost") if lost else (0, "")
                 if sequence in answers:
                     code, text = read_error(*answers[sequence])

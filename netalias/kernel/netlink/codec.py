@@ -371,27 +371,29 @@ def del_address(sequence: int, index: int, step: DelAddress) -> bytes:
 
 
 def _address(index: int, entry: Address, *, full: bool) -> bytes:
-    body = [
-        IFADDR.pack(entry.family, entry.prefixlen, 0, entry.scope, index),
-        attr(IFA_LOCAL, entry.local),
-        attr(IFA_ADDRESS, entry.peer or entry.local),
-    ]
-    if entry.label:
-        body.append(attr_text(IFA_LABEL, entry.label))
+    local, other = entry.local, entry.peer or entry.local
+    body = IFADDR.pack(entry.family, entry.prefixlen, 0, entry.scope, index)
+    if entry.family == AF_INET:
+        body += pack("=HH4sHH4s", 8, IFA_LOCAL, local, 8, IFA_ADDRESS, other)
+    else:
+        body += attr(IFA_LOCAL, local) + attr(IFA_ADDRESS, other)
+    body += attr_text(IFA_LABEL, entry.label) if entry.label else b""
     if not full:
-        return b"".join(body)
-    if entry.broadcast:
-        body.append(attr(IFA_BROADCAST, entry.broadcast))
-    if entry.flags:
-        body.append(attr_u32(IFA_FLAGS, entry.flags))
-    if entry.metric:
-        body.append(attr_u32(IFA_RT_PRIORITY, entry.metric))
-    if entry.protocol:
-        body.append(attr(IFA_PROTO, bytes([entry.protocol])))
-    if (entry.valid & entry.preferred) != FOREVER:
-        body.append(attr(IFA_CACHEINFO, CACHEINFO.pack(entry.preferred, entry.valid, 0, 0)))
-    return b"".join(body)
+        return body
+    body += attr(IFA_BROADCAST, entry.broadcast) if entry.broadcast else b""
+    body += attr_u32(IFA_RT_PRIORITY, entry.metric) if entry.metric else b""
+    key = entry.flags, entry.protocol, entry.preferred, entry.valid
+    if key not in _shared:
+        rest = attr_u32(IFA_FLAGS, entry.flags) if entry.flags else b""
+        rest += attr(IFA_PROTO, bytes([entry.protocol])) if entry.protocol else b""
+        if (entry.valid & entry.preferred) != FOREVER:
+            rest += attr(IFA_CACHEINFO, CACHEINFO.pack(entry.preferred, entry.valid, 0, 0))
+        _shared[key] = rest
+    return body + _shared[key]
 
+
+_shared: dict[tuple[int, ...], bytes] = {}
+"""Encoded attributes that thousands of addresses share, by their values."""
 
 ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     CreateLink: create_link,
