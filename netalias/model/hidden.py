@@ -24,8 +24,15 @@ WORD = "shard"
 def device_of(name: AliasName) -> str:
     """The primary name of the hidden device that has the address of a shard: ``eth0_s0`` for the
     slots 0 to 199; abbreviated as that of the device of the last slot is (names.primary)."""
-    begin = names.primary(AliasName(name.main, names.SLOT_MAX)).rpartition("_")[0]
+    begin = _begins.get(name.main)
+    if begin is None:
+        begin = names.primary(AliasName(name.main, names.SLOT_MAX)).rpartition("_")[0]
+        _begins[name.main] = begin
     return f"{begin}_s{name.slot // SHARD}"
+
+
+_begins: dict[str, str] = {}
+"""What the names of the hidden devices of a main device begin with, by its name."""
 
 
 def group_of(mark: int) -> int:

@@ -157,11 +157,13 @@ def told(primary_name: str, altnames: Iterable[str], ifalias: str) -> tuple[bool
         return False, None
     said = [name for one in altnames if ":" in one and (name := split(one)) is not None]
     words = ifalias.split(None, 2)
-    if len(words) > 1 and words[0] == RECORD and (recorded := split(words[1])) is not None:
-        said.append(recorded)
+    if len(words) > 1 and words[0] == RECORD and words[1] not in said:
+        recorded = split(words[1])
+        said += [recorded] if recorded is not None else []
     if not said:
         return not ifalias and not any(altnames), None
-    return all(str(name.slot) == slot for name in said), said[0]
+    slots = [str(name.slot) for name in said]
+    return slots.count(slot) == len(slots), said[0]
 
 
 def split_primary(text: str) -> AliasName | None:

@@ -34,7 +34,7 @@ def shards(
         label = names.split(entry.label)
         if label is None:
             continue
-        name = AliasName(called, label.slot)
+        name = label if label.main == called else AliasName(called, label.slot)
         alias = Alias(
             name,
             KIND,

@@ -79,7 +79,7 @@ class _Comparison:
     those of former rounds; ``down`` holds id() of main devices that are down, unless that does not
     matter; ``refused`` are the wishes whose plans failed in the second pass. ``series`` plans new
     aliases like the last one; ``like`` is the id() of the model of its block, and the ifindex of
-    its main device.
+    its main device, as in ``test``, the last quick test.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class _Comparison:
         self.planned: Planned | None = None
         self.series: Series | None = None
         self.like = 0, 0
+        self.test: tuple[tuple[int, int], Unchanged] | None = None
         self.rank = 0
         self.orphans = orphans(observed)
         observed.aliases += self.orphans.values()
@@ -189,13 +190,20 @@ class _Comparison:
                 again = errors.UsageError(f"{wish.name.main}:{slot}: {name} is declared already")
                 self._skip(block.place, name, again)
                 continue
-            aliases = self.observed.by_name.get(name, ())
-            alias = next((alias for alias in aliases if alias.ours), None)
+            alias = None
+            for one in self.observed.by_name.get(name, ()):
+                if one.ours:
+                    alias = one
+                    break
             if alias is None and self.orphans:
                 alias = self._orphan(name, kind, device, address)
             if alias is not None:
                 self.kept.add(id(alias))
-                if self._is_protected(alias) and self._loses(alias, wish, address):
+                if (
+                    self.protected
+                    and self._is_protected(alias)
+                    and self._loses(alias, wish, address)
+                ):
                     self._skip_protected(block.place, name)
                     continue
                 if kind not in ("", kinds.AUTO, alias.kind):
@@ -238,12 +246,12 @@ class _Comparison:
     def _moves(self, wish: Wish, main: Device, alias: Alias, address: bytes) -> bool:
         """Whether an alias leaves its network, so that others there cannot rely on its route."""
         entry = alias.entry
+        if alias.kind != kinds.PREFIX and (entry is None or not entry.networked):
+            return False
         if not (main.up or self.force):
             return False
-        if alias.kind == kinds.PREFIX:
+        if alias.kind == kinds.PREFIX or entry is None:
             return (alias.address, alias.prefixlen) != (address, _width(wish))
-        if entry is None or not entry.networked:
-            return False
         same = entry.local == address and entry.prefixlen == _width(wish)
         return not same or wish.up is False
 
@@ -322,15 +330,23 @@ class _Comparison:
         return found
 
     def _block(self, block: Block, device: Device, pairs: list[_Pair]) -> None:
-        present = any(alias is not None for _, _, alias in pairs)
-        unchanged = Unchanged(block.wish, device) if present else None
+        unchanged: Unchanged | None = None
         for name, address, alias in pairs:
             if alias is None:
                 done = self._follows(block, name, address, device)
             else:
-                done = unchanged is not None and unchanged.holds(alias, name.slot, address)
+                unchanged = unchanged or self._unchanged(block, device)
+                done = unchanged.holds(alias, name.slot, address)
             if not done:
                 self._wish(block, name, address, device)
+
+    def _unchanged(self, block: Block, device: Device) -> Unchanged:
+        """The quick test for the aliases of a block, which is that of the block before if both are
+        alike."""
+        like = id(block.model), device.index
+        if self.test is None or self.test[0] != like:
+            self.test = like, Unchanged(block.wish, device)
+        return self.test[1]
 
     def _follows(self, block: Block, name: AliasName, address: bytes, device: Device) -> bool:
         """Whether a new alias is planned like the one before it."""

@@ -10,6 +10,7 @@ import pstats
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from netalias.kernel.memory import Memory
 from netalias.kernel.netlink import codec, fingerprint, runs
 from netalias.kernel.proof import proven
 from netalias.kernel.undoing import UndoProof, inverses
-from netalias.model import FOREVER, IFF_UP, PROTOCOL, Address, Device, Snapshot
+from netalias.model import FOREVER, GROUP, IFF_UP, PROTOCOL, Address, Device, Snapshot
 from netalias.model.steps import DelAddress
 from netalias.observed import Observed
 from netalias.plan.compare import compare
@@ -35,6 +36,10 @@ KNOWN, COMPARED, ONE = 1.6, 3.9, 5.4
 fingerprint, one that compares, one that adds a label and verifies it."""
 LINE, MESSAGE, DEVICE = 0.2, 0.1, 0.1
 """Calls of functions for each line that is read, address that is compared, device in a digest."""
+APART = 12
+"""The same for each address of a digest, where each is on a device of its own."""
+COMPARED_MACVLAN = 94
+"""Calls of functions for each macvlan that is recognised, and is as declared."""
 PLANNED = 66
 """Calls of functions for each new alias of a line that is like the one before."""
 PROVEN, UNDONE = 26, 60
@@ -59,14 +64,16 @@ def calls(work: Callable[..., object], argument: object) -> int:
     return found
 
 
-def labels(count: int) -> bytes:
-    """The addresses of *count* labels of ours on device 7, as the kernel dumps them."""
+def labels(count: int, *, apart: bool = False) -> bytes:
+    """The addresses of *count* labels of ours on device 7, or *apart*, each on a device of its own,
+    as the kernel dumps them."""
     found = []
     for slot in range(count):
+        index = 7 + slot * apart
         local = (0x0A000000 + slot).to_bytes(4, "big")
         body = b"".join(
             [
-                codec.IFADDR.pack(2, 32, 0x80, 0, 7),
+                codec.IFADDR.pack(2, 32, 0x80, 0, index),
                 codec.attr(codec.IFA_ADDRESS, local),
                 codec.attr(codec.IFA_LOCAL, local),
                 codec.attr_text(codec.IFA_LABEL, f"eth9:{slot}"),
@@ -127,6 +134,8 @@ def test_a_digest_takes_no_calls_for_each_device_or_address() -> None:
     """Both dumps enter it by columns."""
     assert each(lambda data: [*fingerprint._lasting(data)], macvlans) < DEVICE
     assert each(lambda data: [*fingerprint._holes(data)], labels) < MESSAGE
+    apart = partial(labels, apart=True)
+    assert each(lambda data: [*fingerprint._holes(data)], apart) < APART
 
 
 def test_new_aliases_that_are_alike_are_planned_by_one() -> None:
@@ -139,6 +148,38 @@ def test_new_aliases_that_are_alike_are_planned_by_one() -> None:
         assert len(diff.items) == len(declared)
 
     assert each(plan, lines) < PLANNED
+
+
+def test_a_macvlan_that_is_as_declared_is_recognised_by_few_calls() -> None:
+    """Its three names are compared as texts where they are those of one alias."""
+
+    def check(text: str) -> None:
+        declared = declarations.parse([("file", text)], lazy())
+        devices = [Device(7, "eth9", flags=IFF_UP)]
+        entries = []
+        for index, (wish, _) in enumerate(declared, 8):
+            slot = wish.name.slot
+            devices.append(
+                Device(
+                    index,
+                    f"eth9_{slot}",
+                    flags=IFF_UP,
+                    altnames=(f"eth9:{slot}",),
+                    kind="macvlan",
+                    mode=4,
+                    link=7,
+                    group=GROUP,
+                    ifalias=f"netalias eth9:{slot}",
+                )
+            )
+            entries.append(Address(index, 2, wish.address, 32, protocol=PROTOCOL))
+        diff = compare(declared, Observed(Snapshot(devices, entries), lazy()))
+        assert diff.same
+
+    def macvlan_lines(count: int) -> str:
+        return lines(count).replace("label", "macvlan")
+
+    assert each(check, macvlan_lines) < COMPARED_MACVLAN
 
 
 def deletions(count: int) -> tuple[Snapshot, list[DelAddress]]:
