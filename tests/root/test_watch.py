@@ -850,9 +850,10 @@ def test_a_namespace_keeps_its_watcher(cli: Command, conf: Path, texts: Path) ->
     with watching(other, texts, "-n", str(name), str(conf)) as watch:
         name.unlink()
         cli.namespace.ip("link del eth9_0")
-        watch.shows("eth9:0", "eth9:1")
+        until(lambda: "eth9_0" in cli.namespace.names())
         name.symlink_to(other.path)
         cli.namespace.ip("link del eth9_0")
+        until(lambda: "eth9_0" in cli.namespace.names())
         watch.shows("eth9:0", "eth9:1")
         assert watch.end() == 0
         assert watch.process.stderr is not None
