@@ -55,10 +55,18 @@ def settings(path: Path) -> dict[str, list[str]]:
     return found
 
 
+def drop_in(path: Path) -> list[str]:
+    """The lines of the drop-in that the comment of a unit shows."""
+    text = path.read_text(encoding="ascii").replace("\\\n#", " ")
+    found = re.search(r"^#     \[Service\]\n((?:#     .+\n)+)", text, re.MULTILINE)
+    assert found is not None, path
+    return [line.removeprefix("#").strip() for line in found[1].splitlines()]
+
+
 def in_comments() -> list[str]:
-    """The commands that the comment about a drop-in shows."""
-    text = SERVICE.read_text(encoding="ascii").replace("\\\n#", " ")
-    return re.findall(r"^#\s+ExecStart=(.+)$", text, re.MULTILINE)
+    """The commands of the drop-ins."""
+    lines = [line for path in SERVICES for line in drop_in(path)]
+    return [line.partition("=")[2] for line in lines if line.startswith("ExecStart=/")]
 
 
 def commands() -> list[list[str]]:
@@ -260,13 +268,19 @@ def test_systemd_takes_the_units_without_a_word(tmp_path: Path) -> None:
 
 @needs_systemd
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
-def test_systemd_finds_the_service_well_protected(path: Path, tmp_path: Path) -> None:
-    """``systemd-analyze security``, without a running systemd."""
+@pytest.mark.parametrize("widened", [False, True], ids=["plain", "drop-in"])
+def test_systemd_finds_the_service_well_protected(
+    path: Path, widened: bool, tmp_path: Path
+) -> None:
+    """``systemd-analyze security``, without a running systemd; with the drop-in of its comment it
+    is no worse."""
     copy(tmp_path)
-    done = analyze(
-        "security", "--offline=yes", f"--threshold={EXPOSURE}", "--no-pager",
-        str(tmp_path / path.name),
-    )  # fmt: skip
+    unit = tmp_path / path.name
+    if widened:
+        text, lines = unit.read_text(encoding="ascii"), "\n".join(drop_in(path)[2:])
+        unit.write_text(text.replace("[Service]\n", f"[Service]\n{lines}\n"), encoding="ascii")
+        assert "\nReadWritePaths=" in unit.read_text(encoding="ascii")
+    done = analyze("security", "--offline=yes", f"--threshold={EXPOSURE}", "--no-pager", str(unit))
     if "unrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze cannot look at a file")
     assert done.returncode == 0, done.stdout[-300:] + done.stderr
