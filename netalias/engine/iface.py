@@ -10,7 +10,7 @@ from netalias.model.iface import form
 from netalias.model.names import check_device
 from netalias.model.renames import RenameLink
 from netalias.model.steps import SetLink
-from netalias.plan.iface import Table, check_owner
+from netalias.plan.iface import KEPT, Table, check_owner
 from netalias.runtime import iface as record
 
 TYPE_CHECKING = False
@@ -255,3 +255,22 @@ def _settle(
     manual = Table(device, now, candidates, engine.group).manual if device is not None else []
     others = [one for one in before if one.index != index]
     _record(engine, [*others, *change.manual], manual, change.table)
+    there = {one.local for one in now.on(index)}
+    kept = [one.address for one in change.table.entries if one.origin == KEPT]
+    _end_keeping(engine, [one for one in kept if one.local not in there])
+
+
+def _end_keeping(engine: Engine, ended: Sequence[Address]) -> None:
+    """Take addresses that were removed out of the record of a watcher that keeps them, which would
+    add them again."""
+    path, cookie = engine.runtime.path, engine.kernel.cookie()
+    if not (path and ended):
+        return
+    from netalias.runtime import kept
+
+    devices = kept.read(path, cookie)
+    keys = {(one.family, one.local) for one in ended}
+    if any(keys & {*one.former} for one in devices.values()):
+        for one in devices.values():
+            one.former = {key: times for key, times in one.former.items() if key not in keys}
+        kept.write(path, cookie, devices)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from netalias.plan.keeping import Decision, Key
     from netalias.system.journal import Journal
 
+    Written = dict[str, tuple[frozenset[Key], tuple[tuple[Key, tuple[int, int]], ...]]]
+    """By the name of each device its own addresses, and the former ones with their times."""
+
     class Nat(Protocol):
         """nat/kernel.py."""
 
@@ -110,7 +113,7 @@ class Keeper:
         self._subjects: dict[str, Subject] = {}
         self._leaving: list[Subject] = []
         self._loaded = self._resumed = self._stands = False
-        self._written: object = None
+        self._written: Written | None = None
         self._complaint = ""
         self._look = 0.0
         self._backoff = Backoff()
@@ -204,7 +207,23 @@ class Keeper:
             self.wake = now + self._backoff.next()
             raise
 
+    def _forget_ended(self) -> None:
+        """Keep no longer what `iface` has removed: it takes it out of the record, too."""
+        written = self._written or {}
+        if not any(former for _, former in written.values()):
+            return
+        recorded = record.read(self._folder, self._engine.kernel.cookie())
+        for name, (_, former) in written.items():
+            one, subject = recorded.get(name), self._subjects.get(name)
+            if one is None or subject is None:
+                continue
+            for key, _ in former:
+                if key not in one.former:
+                    subject.former.pop(key, None)
+                    subject.copied.discard(key)
+
     def _act(self, now: float) -> None:
+        self._forget_ended()
         again = [now + LOOK] if self._subjects else []
         refused = [] if self._resumed else self._resume()
         work: list[tuple[Subject, Device, Decision]] = []

@@ -8,7 +8,9 @@ import pytest
 from kept import LINE, Kept
 
 from netalias import desired
+from netalias.engine.iface import carry_out
 from netalias.model.iface import MANUAL
+from netalias.plan import iface
 from netalias.runtime.kept import read
 
 
@@ -203,6 +205,27 @@ def test_manual_addresses_are_none_of_it(kept: Kept, text: str) -> None:
     kept.add(text, protocol=MANUAL)
     kept.rest()
     assert kept.translated == ["eth0: 10.0.0.1 10.0.0.2 -> nothing"]
+
+
+@pytest.mark.parametrize("word", ["delete", "clear"])
+def test_iface_ends_the_keeping_of_an_address(kept: Kept, word: str) -> None:
+    """One that is deleted by hand, or cleared with the others, does not come back; the rest goes
+    on, and what goes later is kept as before."""
+    for last in (1, 2):
+        kept.negotiate(f"10.0.0.{last}/24", f"10.0.0.{last + 1}/24")
+    assert kept.copies == ["10.0.0.1", "10.0.0.2"]
+    local = bytes((10, 0, 0, 1))
+    plans = {"delete": lambda table: iface.delete(table, local), "clear": iface.clear}
+    with kept.engine.transaction():
+        carry_out(kept.engine, "eth0", plans[word])
+    left = ["10.0.0.2"] if word == "delete" else []
+    assert kept.copies == left
+    kept.rest()
+    kept.begin()
+    assert kept.copies == left
+    assert kept.translated == [f"eth0: {one} -> 10.0.0.3" for one in left]
+    kept.negotiate("10.0.0.3/24", "10.0.0.4/24")
+    assert kept.copies == [*left, "10.0.0.3"]
 
 
 def test_ipv6(kept: Kept) -> None:
