@@ -22,6 +22,7 @@ from netalias.nat.entries import (
     IPCTNL_MSG_CT_GET_STATS,
     IPCTNL_MSG_CT_NEW,
     UNREAD,
+    begun,
     filtered,
     read_entry,
     read_lines,
@@ -31,7 +32,7 @@ from netalias.nat.messages import family_header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from io import FileIO
 
     from netalias.kernel.netlink.exchange import Failure
@@ -102,12 +103,15 @@ class Conntrack:
     def sift(self, wanted: Translation) -> None:
         """Read all entries, and delete those of old addresses, and of the new one, that leave with
         another address than they should."""
+
+        def concerns(source: bytes) -> bool:
+            return source in wanted.old or source == wanted.new
+
         for _ in range(PASSES):
             wrong = [
                 one.deletion()
-                for one in self.entries(wanted.family)
+                for one in self.entries(wanted.family, concerns)
                 if one.leaves != (wanted.new or one.source)
-                and (one.source in wanted.old or one.source == wanted.new)
             ]
             for at in range(0, len(wrong), PACK):
                 _check(self._exchange.change(OPERATION, wrong[at : at + PACK]))
@@ -118,26 +122,30 @@ class Conntrack:
         """How many flows each of these addresses has begun, by one reading; those with none are not
         there."""
         found: dict[bytes, int] = {}
-        for one in self.entries(family):
-            if one.source in addresses:
-                found[one.source] = found.get(one.source, 0) + 1
+        for one in self.entries(family, addresses.__contains__):
+            found[one.source] = found.get(one.source, 0) + 1
         return found
 
-    def entries(self, family: int) -> list[Entry]:
-        """All entries of a family. Raises KernelError."""
+    def entries(self, family: int, asked: Callable[[bytes], bool]) -> list[Entry]:
+        """The entries of a family whose source is *asked* for. Raises KernelError."""
         if self._text is not None:
             try:
                 self._text.seek(0)
-                return [*read_lines(self._text.readall(), family)]
+                return [*read_lines(self._text.readall(), family, asked)]
             except UNREAD:
                 pass  # netlink tells everything
-        return [*self.dumped(family)]
+        return [*self.dumped(family, asked)]
 
-    def dumped(self, family: int) -> Iterator[Entry]:
+    def dumped(self, family: int, asked: Callable[[bytes], bool]) -> Iterator[Entry]:
         """The same by netlink, with their identities. Raises KernelError."""
         body = family_header(family)
         for found in self._exchange.dump(OPERATION, IPCTNL_MSG_CT_GET, body, IPCTNL_MSG_CT_NEW):
-            yield read_entry(*found, family)
+            source = begun(found[0], found[1], family)
+            if source is not None and not asked(source):
+                continue
+            entry = read_entry(*found, family)
+            if asked(entry.source):
+                yield entry
 
 
 def _check(refused: list[Failure]) -> None:

@@ -14,13 +14,13 @@ from _socket import inet_pton
 from sys import byteorder
 
 from netalias.errors import WireError
-from netalias.kernel.netlink.codec import attr, nest
+from netalias.kernel.netlink.codec import NLA_F_NESTED, attr, nest
 from netalias.model import AF_INET, AF_INET6
-from netalias.nat.messages import family_header, parts, within
+from netalias.nat.messages import SIZES, family_header, parts, within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from netalias.kernel.netlink.exchange import Request
 
@@ -65,7 +65,15 @@ for _some in FIELDS.values():
     _some |= {"sport": (2, 2), "dport": (3, 2), "srckey": (2, 2), "dstkey": (3, 2)}
 UNREAD = (OSError, ValueError, IndexError, KeyError)
 """What read_lines() raises for a text that it does not understand."""
-FAMILY = {b"ipv4": AF_INET, b"ipv6": AF_INET6}
+WORDS = {AF_INET: b"ipv4 ", AF_INET6: b"ipv6 "}
+USUAL = {
+    family: b"".join(
+        kind.to_bytes(2, byteorder)
+        for kind in (CTA_TUPLE_ORIG | NLA_F_NESTED, CTA_TUPLE_IP | NLA_F_NESTED, source)
+    )
+    for family, source in CTA_IP_SRC.items()
+}
+"""The types of the attributes in front of the source, as the kernel begins an entry."""
 
 
 class Entry:
@@ -110,22 +118,38 @@ def _address(found: dict[int, bytes], tuple_kind: int, kind: int) -> bytes:
     return address
 
 
-def read_lines(text: bytes, family: int) -> Iterator[Entry]:
-    """The entries of a family in the text of nf_conntrack. Raises one of UNREAD for what is not
-    understood, such as an entry with a zone for one direction."""
+def begun(data: bytes, start: int, family: int) -> bytes | None:
+    """The source of an entry whose body begins there, without reading all of it; None where it is
+    not at the usual place."""
+    kinds = (
+        data[start + 6 : start + 8] + data[start + 10 : start + 12] + data[start + 14 : start + 16]
+    )
+    return data[start + 16 : start + 16 + SIZES[family]] if kinds == USUAL[family] else None
+
+
+def read_lines(text: bytes, family: int, asked: Callable[[bytes], bool]) -> Iterator[Entry]:
+    """The entries of a family in the text of nf_conntrack, those whose source is *asked* for.
+
+    Only their lines are read to the end. Raises one of UNREAD for what is not understood, such as
+    an entry with a zone for one direction.
+    """
+    word = WORDS[family]
     for line in text.splitlines():
-        words = line.split()
-        if FAMILY.get(words[0]) == family:
-            yield _entry(family, words[3], [word for word in words if b"=" in word])
+        if not line.startswith(word):
+            continue
+        head, _, rest = line.partition(b" src=")
+        source = inet_pton(family, rest[: rest.index(b" ")].decode("ascii"))
+        if asked(source):
+            words = [one for one in rest.split() if b"=" in one]
+            yield _entry(family, source, head.split()[3], words)
 
 
-def _entry(family: int, protocol: bytes, words: list[bytes]) -> Entry:
+def _entry(family: int, source: bytes, protocol: bytes, words: list[bytes]) -> Entry:
     if any(word.startswith(b"zone-") for word in words):
         raise ValueError("an entry with a zone for one direction")
     pairs = [word.decode("ascii").split("=", 1) for word in words]
     first = dict(reversed(pairs))  # the first of each name
-    source, target = (inet_pton(family, first[name]) for name in ("src", "dst"))
-    leaves = inet_pton(family, [value for name, value in pairs if name == "dst"][1])
+    target, leaves = (inet_pton(family, value) for name, value in pairs if name == "dst")
     addresses = attr(CTA_IP_SRC[family], source) + attr(CTA_IP_DST[family], target)
     layer = attr(CTA_PROTO_NUM, bytes([int(protocol)]))
     for name, (kind, size) in FIELDS[family].items():

@@ -296,6 +296,9 @@ def test_an_entry_is_deleted_by_its_own_tuple(family: int, data: st.DataObject) 
     made = {"type": "IPCTNL_MSG_CT_NEW", "body": body(family, *attributes)}
     entry = read(entries.read_entry, made, family)
     assert (entry.source, entry.leaves) == (source, leaves)
+    data = spec.build(made)
+    assert entries.begun(data, 16, family) == source
+    assert entries.begun(data, 20, family) is None
     (found,) = parsed([entry.deletion()])
     assert found.type == "IPCTNL_MSG_CT_DELETE"
     assert [one.type for one in found.body.attributes] == ["CTA_TUPLE_ORIG", "CTA_ID", "CTA_ZONE"]
@@ -320,9 +323,14 @@ src=224.0.0.22 dst=10.0.0.1 mark=0 zone=0 use=2
 """
 
 
+def every(source: bytes) -> bool:
+    """All are asked for."""
+    return bool(source)
+
+
 def test_the_text_of_the_kernel() -> None:
     """A line gives what is needed to delete its entry, whatever its protocol."""
-    tcp, icmp, gre, other = entries.read_lines(LINES, AF_INET)
+    tcp, icmp, gre, other = entries.read_lines(LINES, AF_INET, every)
     assert tcp.source == icmp.source == bytes((10, 0, 0, 1))
     assert (tcp.leaves, icmp.leaves) == (bytes((10, 0, 0, 2)), bytes((10, 0, 0, 1)))
     protocols = []
@@ -337,8 +345,17 @@ def test_the_text_of_the_kernel() -> None:
         {1: b"\x02"},
     ]
     assert icmp.found[entries.CTA_ZONE] == b"\0\5"
-    (six,) = entries.read_lines(LINES, AF_INET6)
+    (six,) = entries.read_lines(LINES, AF_INET6, every)
     assert (six.source[-1], six.leaves[-1], six.source[:4]) == (1, 2, b"\x20\x01\x0d\xb8")
+
+
+def test_entries_of_others_are_not_read_to_the_end() -> None:
+    """A machine may have a hundred thousand: only the source of each is looked at."""
+    other = b"ipv4     2 udp      17 29 src=10.9.9.9 and whatever follows\n"
+    asked = bytes((10, 0, 0, 1)).__eq__
+    found = [*entries.read_lines(other + LINES + other, AF_INET, asked)]
+    assert len(found) == 4
+    assert [*entries.read_lines(other, AF_INET, asked)] == []
 
 
 @pytest.mark.parametrize(
@@ -354,4 +371,4 @@ def test_the_text_of_the_kernel() -> None:
 def test_a_line_that_is_not_understood(line: bytes) -> None:
     """All entries are read by netlink instead."""
     with pytest.raises(entries.UNREAD):
-        list(entries.read_lines(LINES + line + b"\n", AF_INET))
+        list(entries.read_lines(LINES + line + b"\n", AF_INET, every))
