@@ -7,13 +7,15 @@ import os
 import shutil
 import socket
 import struct
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from support import Namespace
+from support import Namespace, until
 
 from netalias import errors
 from netalias.model import AF_INET, AF_INET6
@@ -24,6 +26,7 @@ from netalias.nat.kernel import KernelNat
 PORT = 4009
 SERVERS = {AF_INET: "192.0.2.1", AF_INET6: "2001:db8:2::1"}
 KINDS = {AF_INET: socket.AF_INET, AF_INET6: socket.AF_INET6}
+SO_RCVBUFFORCE = 33
 FAMILIES = pytest.mark.parametrize("family", [AF_INET, AF_INET6], ids=["inet", "inet6"])
 
 
@@ -436,6 +439,43 @@ def identities(family: int) -> set[bytes]:
         return {one.found[entries.CTA_ID] for one in reader.dumped(family, bool)}
     finally:
         reader.close()
+
+
+@FAMILIES
+def test_nothing_leaves_with_a_former_address(stage: Stage, either: KernelNat, family: int) -> None:
+    """Thirty flows send all the time: what is sent after a change has the newest address."""
+    flows = [stage.bound(family) for _ in range(30)]
+    stage.listening[family].setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+    sent, over = 0, False
+
+    def send() -> None:
+        nonlocal sent
+        while not over:
+            for one in flows:
+                sent += 1
+                one.sendto(sent.to_bytes(4, "big"), (SERVERS[family], PORT))
+            time.sleep(0.0005)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    changed: list[tuple[int, int]] = []
+    try:
+        for new, old in ((2, [1]), (3, [1, 2]), (4, [1, 2, 3]), (2, [1, 3, 4])):
+            stage.arrived(family, new)
+            either.apply([translation(family, new, *old)])
+            changed.append((sent + 1, new))  # the next but one: one may be on its way
+            until(lambda: sent > changed[-1][0] + 100)
+    finally:
+        over = True
+        thread.join()
+    seen = 0
+    while seen < sent:
+        data, sender = stage.listening[family].recvfrom(100)
+        seen = int.from_bytes(data, "big")
+        since = [new for first, new in changed if seen > first]
+        until_next = [new for first, new in changed if seen <= first][:1]
+        allowed = {ours(family, new) for new in (since[-1:] or [1]) + until_next}
+        assert sender[0] in allowed, seen
 
 
 def test_ten_thousand_old_addresses(stage: Stage, nat: KernelNat) -> None:
