@@ -25,6 +25,7 @@ from netalias.model import (
     Value,
 )
 from netalias.model.iface import MANUAL
+from netalias.model.names import NAME_MAX
 from netalias.observed.labels import label_of
 
 TYPE_CHECKING = False
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     """Family and packed address."""
 
 IFA_F_TEMPORARY = 0x01
+SUFFIX = ":kept"
+"""Behind the name of the device in the label of a copy."""
 SLACK = 1
 """Seconds before its end from which on an address is not added again: the kernel counts whole ones,
 and may have removed it."""
@@ -96,14 +99,26 @@ class Decision:
         return frozenset(one.local for one in self.kept.values() if one.family == family)
 
 
-def copy_of(family: int, local: bytes, index: int, seconds: int) -> Address:
-    """The copy of a former address that lasts for so many seconds."""
+def copy_of(family: int, local: bytes, index: int, seconds: int, name: str) -> Address:
+    """The copy of a former address of the device *name* that lasts for so many seconds, on the
+    device with this *index*.
+
+    Its label is not the name: ifconfig(8) and its like set the address of that label, which keeps
+    the mark and the lifetime of the one that they replace (SIOCSIFADDR of net/ipv4/devinet.c).
+    """
+    label = _label(name) if family == AF_INET else ""
     flags = IFA_F_NODAD | IFA_F_NOPREFIXROUTE if family == AF_INET6 else 0
     scope = RT_SCOPE_HOST if family == AF_INET else 0
     return Address(
         index, family, local, len(local) * 8, flags, scope,
-        protocol=PROTOCOL, valid=seconds, preferred=0,
+        label=label, protocol=PROTOCOL, valid=seconds, preferred=0,
     )  # fmt: skip
+
+
+def _label(name: str) -> str:
+    """``eth0:kept``; a long name is cut, as the kernel does when a device is renamed."""
+    raw = name.encode("utf-8", "surrogateescape")[: NAME_MAX - len(SUFFIX)]
+    return raw.decode("utf-8", "ignore") + SUFFIX
 
 
 def is_copy(entry: Address, device: Device) -> bool:
@@ -170,7 +185,7 @@ def decide(
         left, copy = max(int(one.until - now), 1), copies.get(key)
         if copy is None:
             home = device.index if one.family == AF_INET else loopback
-            found.add.append(copy_of(*key, home, left))
+            found.add.append(copy_of(*key, home, left, device.name))
         elif key in kept and kept[key].until != one.until:  # other limits than before
             found.renew.append(copy.address.copy(valid=left))
     usable = {_key(one.address): one for one in entries if is_usable(one.address, device)}

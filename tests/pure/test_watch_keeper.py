@@ -9,8 +9,10 @@ from kept import LINE, Kept
 
 from netalias import desired
 from netalias.engine.iface import carry_out
+from netalias.model import AF_INET, AF_INET6
 from netalias.model.iface import MANUAL
 from netalias.plan import iface
+from netalias.plan.keeping import copy_of
 from netalias.runtime.kept import read
 
 
@@ -271,6 +273,16 @@ def test_a_kernel_that_cannot_translate(kept: Kept) -> None:
     kept.lacks = ""
     kept.pass_time(70)
     assert kept.opened
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("eth0", "eth0:kept"), ("enx001122334455", "enx0011223:kept")]
+)
+def test_the_label_is_not_that_of_the_device(name: str, label: str) -> None:
+    """ifconfig sets the address whose label is the name, and would make a lasting address of a copy
+    that ends."""
+    assert copy_of(AF_INET, bytes((10, 0, 0, 1)), 2, 9, name).label == label
+    assert copy_of(AF_INET6, bytes(16), 1, 9, name).label == ""
 
 
 def test_two_devices(kept: Kept) -> None:
