@@ -35,13 +35,13 @@ class Options:
 
     __slots__ = (
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "changes",
-        "client", "color", "confirm", "conflict", "count", "details", "dry_run", "every",
-        "exit_when_down", "force", "group", "hands_off", "help", "inet", "inet6", "interval",
-        "json", "kill_sockets", "kind", "lease", "lender", "mac", "mapping", "max_aliases",
-        "metrics", "metrics_aliases", "netns", "no_initial", "on_arrival", "on_carrier",
-        "on_departure", "on_down", "on_no_carrier", "on_up", "once", "oneline", "only", "opener",
-        "pretty", "quiet", "rate", "recorded", "registry", "release", "save", "source", "special",
-        "syntax", "texts", "timestamps", "tree", "verbose", "version", "wait",
+        "color", "confirm", "conflict", "count", "details", "dry_run", "every", "exit_when_down",
+        "force", "group", "hands_off", "help", "inet", "inet6", "interval", "json", "kill_sockets",
+        "kind", "lender", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases", "netns",
+        "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier",
+        "on_up", "once", "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded",
+        "registry", "release", "save", "source", "special", "syntax", "texts", "timestamps", "tree",
+        "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -63,7 +63,6 @@ class Options:
         self.absent_ok = self.adopt = self.every = self.once = self.save = self.syntax = False
         self.registry: Registry | None = None
         self.special: list[str] = []
-        self.client = self.lease = ""
         self.changes: list[dict[str, object]] | None = None
         self.lender: Callable[[], Lender] | None = None
 

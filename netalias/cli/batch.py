@@ -226,12 +226,6 @@ def _runner(
     rehearsal = batch.dry_run
 
     def opener(options: Options) -> Engine:
-        if options.netns or options.group or options.wait:
-            raise errors.UsageError("--netns, --group and --wait stand before batch")
-        if options.confirm:
-            raise errors.UsageError("--confirm has no place in a batch")
-        if options.lender is not None and options.source:
-            raise errors.UsageError("--from stands before batch")
         if rehearsal:
             options.metrics = ""
             options.save = False
@@ -247,6 +241,7 @@ def _runner(
         asked = cli.Options(opener)
         rest = cli.parse_options(words, asked)
         verb = cli.find_verb(rest[0]) if rest and ":" not in rest[0] else ""
+        _check_options(asked, verb)
         if verb == "batch":
             raise errors.UsageError("batch: a batch in a batch")
         if verb in STAYING:
@@ -267,6 +262,16 @@ def _runner(
                 batch.changes += options.changes
 
     return run
+
+
+def _check_options(options: Options, verb: str) -> None:
+    """Raises UsageError for an option that belongs to the whole batch, or to none."""
+    if options.netns or options.group or options.wait:
+        raise errors.UsageError("--netns, --group and --wait stand before batch")
+    if options.confirm:
+        raise errors.UsageError("--confirm has no place in a batch")
+    if options.source and verb == "pool":
+        raise errors.UsageError("--from stands before batch")
 
 
 def _warner(options: Options, name: str) -> Callable[[str], None]:

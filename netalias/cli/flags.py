@@ -66,11 +66,11 @@ TAKING: dict[str, str] = {
     "--count": "count",
     "--interval": "interval",
     "--conflict": "conflict",
-    "--for": "client",
+    "--for": "only",
     "--from": "source",
     "--group": "group",
     "--kind": "kind",
-    "--lease": "lease",
+    "--lease": "interval",
     "--map": "mapping",
     "--max-aliases": "max_aliases",
     "--metrics": "metrics",
@@ -87,7 +87,8 @@ TAKING: dict[str, str] = {
     "--wait": "wait",
     "--color": "color",
 }
-"""Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute of Options."""
+"""Option with an argument, ``--netns NAME`` or ``--netns=NAME``: the attribute of Options, which
+options of different verbs may share."""
 
 _DETAIL = ("", "show")
 _ROWS = (

@@ -28,14 +28,14 @@ class Request:
     def __init__(self, options: Options, words: list[str]) -> None:
         """Raises UsageError."""
         self.name, self.action = words[0] if words else "", "".join(words[1:2]) or "show"
-        self.address, self.client = "".join(words[2:3]), options.client
-        self.length = number("--lease", options.lease, LEASE, 1)
+        self.address, self.client = "".join(words[2:3]), options.only
+        self.length = number("--lease", options.interval, LEASE, 1)
         self._check_words(words)
         if self.client.split() != [self.client] * bool(self.client):
             raise errors.UsageError(f"--for '{self.client}': a client is one word")
         if len(self.client) > CLIENT_MAX or not self.client.isprintable():
             raise errors.UsageError(f"--for: a client has {CLIENT_MAX} printable signs at most")
-        if options.lease and self.action != "take":
+        if options.interval and self.action != "take":
             raise errors.UsageError(f"--lease belongs to take, and not to {self.action}")
 
     def _check_words(self, words: list[str]) -> None:
@@ -67,20 +67,23 @@ def pool(options: Options, words: list[str]) -> int:
     if asked.action == "show":
         return _show(options, asked)
     act = _take if asked.action == "take" else _release
-    with options.engine() as engine:
-        if options.lender is not None:  # the batch is a transaction
-            act(options, engine, options.lender(), asked)
-            return errors.STATUS_OK
-        with engine.transaction(dry=options.dry_run) as transaction:
+    if options.lender is None:
+        with options.engine() as engine, engine.transaction(dry=options.dry_run) as transaction:
             act(options, engine, lender_of(engine, transaction.path, options), asked)
+        return errors.STATUS_OK
+    lender = options.lender()  # the batch is a transaction
+    if lender.pool(asked.name).wish is None:
+        act(options, lender.engine, lender, asked)
+        return errors.STATUS_OK
+    with options.engine() as engine:
+        act(options, engine, lender, asked)
     return errors.STATUS_OK
 
 
 def lender_of(engine: Engine, folder: str, options: Options) -> Lender:
     """The declared pools, and their loans in the runtime directory *folder*."""
-    cookie = engine.setup.cookie or engine.kernel.cookie()
     files = [options.source] if options.source else []
-    return Lender(folder, cookie, files, dry=options.dry_run)
+    return Lender(engine, folder, files, dry=options.dry_run)
 
 
 def _take(options: Options, engine: Engine, lender: Lender, asked: Request) -> None:

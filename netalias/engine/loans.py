@@ -37,7 +37,7 @@ def drawn(count: int) -> int:
 
 class Lender:
     """The pools that *files* declare, by default those of the host, and their loans in the runtime
-    directory *folder*.
+    directory *folder*; *engine* is asked who it is that lends them.
 
     It is used in a transaction, and may be kept for all of one. *dry*: note nothing in files.
     *clock* and *draw* are now() and drawn().
@@ -45,16 +45,17 @@ class Lender:
 
     def __init__(
         self,
+        engine: Engine,
         folder: str,
-        cookie: int,
         files: Sequence[str] = (),
         *,
         dry: bool = False,
         clock: Callable[[], float] = now,
         draw: Callable[[int], int] = drawn,
     ) -> None:
+        self.engine = engine
         self._folder = folder
-        self._cookie = cookie
+        self._cookie = engine.setup.cookie or engine.kernel.cookie()
         self._files = files
         self._dry = dry
         self._texts: list[tuple[str, str]] | None = None
@@ -67,7 +68,7 @@ class Lender:
     def rehearsal(self) -> Lender:
         """The same pools and loans, for a dry run."""
         return Lender(
-            self._folder, self._cookie, self._files, dry=True, clock=self.clock, draw=self._draw
+            self.engine, self._folder, self._files, dry=True, clock=self.clock, draw=self._draw
         )
 
     def pools(self) -> dict[str, Pool]:
@@ -126,7 +127,7 @@ class Lender:
         Raises StateError if there is none, Conflict if other hosts have all that were tried,
         NotPermitted, KernelError.
         """
-        self._check_permitted(engine)
+        self._check_permitted()
         if pool.wish is None:
             loan = self._granted(pool, wanted, client, seconds)
             self.record(pool.name).note(loan)
@@ -185,7 +186,7 @@ class Lender:
     def give_back(self, engine: Engine, pool: Pool, loans: Sequence[Loan]) -> Sequence[Step]:
         """End *loans*, and remove their aliases; the steps. Raises NotPermitted, KernelError,
         StateError."""
-        self._check_permitted(engine)
+        self._check_permitted()
         steps: Sequence[Step] = ()
         if any(loan.alias for loan in loans):
             from netalias.engine.standing import remove
@@ -222,9 +223,9 @@ class Lender:
                     found.add(name.slot)
         return found
 
-    def _check_permitted(self, engine: Engine) -> None:
+    def _check_permitted(self) -> None:
         """Only who may change the namespace may lend its addresses: the record of anybody else is
         another one. Raises NotPermitted."""
-        if not self._permitted:
-            engine.kernel.permitted()
+        if not (self._permitted or self._dry):
+            self.engine.kernel.permitted()
             self._permitted = True

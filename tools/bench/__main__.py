@@ -32,6 +32,7 @@ PARTS = {
     "many": "Many aliases at once",
     "gateways": "Gateways",
     "keeping": "Old addresses that are kept",
+    "pools": "Pools",
     "packets": "Conflict check and announcement",
     "watching": "Watching",
     "moving": "While everything changes",
