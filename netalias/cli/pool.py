@@ -83,7 +83,13 @@ def pool(options: Options, words: list[str]) -> int:
 def lender_of(engine: Engine, folder: str, options: Options) -> Lender:
     """The declared pools, and their loans in the runtime directory *folder*."""
     files = [options.source] if options.source else []
-    return Lender(engine, folder, files, dry=options.dry_run)
+    return Lender(engine, folder, files, dry=options.dry_run, withheld=_withheld)
+
+
+def _withheld(source: str) -> str:
+    from netalias.disclosure import withheld
+
+    return withheld(source)
 
 
 def _take(options: Options, engine: Engine, lender: Lender, asked: Request) -> None:

@@ -22,7 +22,7 @@ from netalias.families import lazy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from netalias.desired import Wish
     from netalias.families import AliasType
@@ -240,9 +240,14 @@ def lines(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, int, list[str
                     yield source, number, words
 
 
-def found(texts: Iterable[tuple[str, str]]) -> dict[str, Pool]:
+def found(
+    texts: Iterable[tuple[str, str]], withheld: Callable[[str], str] | None = None
+) -> dict[str, Pool]:
     """The pools that *texts* declare, by name. Raises the error of the first wrong line, with its
-    place, and AlreadyExists for a name or an address that two lines have."""
+    place, and AlreadyExists for a name or an address that two lines have.
+
+    *withheld* tells why the text of a file is not to be shown, empty if it may be.
+    """
     pools: dict[str, Pool] = {}
     for source, number, words in lines(texts):
         try:
@@ -253,10 +258,7 @@ def found(texts: Iterable[tuple[str, str]]) -> dict[str, Pool]:
                 raise errors.AlreadyExists(f"{pool.title} is already declared at {other.place}")
             pool.apart_from(pools.values())
         except errors.NetaliasError as error:
-            raise placed(error, source, number) from None
+            reason = withheld(source) if withheld is not None else ""
+            text, hint = (f"{error.kind()} ({reason})", "") if reason else (str(error), error.hint)
+            raise type(error)(f"{source}:{number}: {text}", hint) from None
     return pools
-
-
-def placed(error: errors.NetaliasError, source: str, number: int) -> errors.NetaliasError:
-    """*error* with its place in front."""
-    return type(error)(f"{source}:{number}: {error}", error.hint)

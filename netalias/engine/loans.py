@@ -40,6 +40,7 @@ class Lender:
     directory *folder*; *engine* is asked who it is that lends them.
 
     It is used in a transaction, and may be kept for all of one. *dry*: note nothing in files.
+    *withheld* tells why the text of a file is not to be shown, empty if it may be.
     *clock* and *draw* are now() and drawn().
     """
 
@@ -50,6 +51,7 @@ class Lender:
         files: Sequence[str] = (),
         *,
         dry: bool = False,
+        withheld: Callable[[str], str] | None = None,
         clock: Callable[[], float] = now,
         draw: Callable[[int], int] = drawn,
     ) -> None:
@@ -58,6 +60,7 @@ class Lender:
         self._cookie = engine.setup.cookie or engine.kernel.cookie()
         self._files = files
         self._dry = dry
+        self._withheld = withheld
         self._texts: list[tuple[str, str]] | None = None
         self._pools: dict[str, Pool] = {}
         self._records: dict[str, Record] = {}
@@ -68,14 +71,20 @@ class Lender:
     def rehearsal(self) -> Lender:
         """The same pools and loans, for a dry run."""
         return Lender(
-            self.engine, self._folder, self._files, dry=True, clock=self.clock, draw=self._draw
+            self.engine,
+            self._folder,
+            self._files,
+            dry=True,
+            withheld=self._withheld,
+            clock=self.clock,
+            draw=self._draw,
         )
 
     def pools(self) -> dict[str, Pool]:
         """The declared pools by name. Raises StateError, and the errors of their lines."""
         if self._texts is None:
             self._texts = sources.decode(sources.read(self._files))
-            self._pools = pools.found(self._texts)
+            self._pools = pools.found(self._texts, self._withheld)
         return self._pools
 
     def pool(self, name: str) -> Pool:

@@ -125,6 +125,20 @@ def test_declared_names(run: Command, tmp_path: Path, monkeypatch: pytest.Monkey
     assert after(run, "eth0:1") == ["eth0:12"]
 
 
+def test_pools(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their names, and what is done with one; none from a file with an error."""
+    file = tmp_path / "netalias.conf"
+    monkeypatch.setattr(sources, "DEFAULT", str(file))
+    monkeypatch.setattr("netalias.trust.careful", lambda: False)
+    file.write_text("pool web 10.0.0.2-4\npool lab 10.8.0.0/24 each\neth0:0 10.0.0.9\n")
+    assert after(run, "pool", "") == ["web", "lab"]
+    assert after(run, "pool", "web", "") == ["take", "release", "show"]
+    assert after(run, "pool", "web", "take", "") == []
+    assert after(run, "pool", "web", "take", "--l") == ["--lease"]
+    file.write_text("pool web nonsense\n")
+    assert after(run, "pool", "") == []
+
+
 def test_a_kernel_that_does_not_answer(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """There are no names then, and no error."""
 

@@ -126,3 +126,13 @@ def test_an_address_of_the_other_family() -> None:
     pool = one("pool web 10.0.0.1-9")
     assert pool.number("::a00:1") == -1
     assert pool.number("10.0.0.1") in pool
+
+
+def test_a_file_that_is_not_to_be_shown() -> None:
+    """The user behind sudo may not be able to read it: its errors have no word of it."""
+    for text in ("pool web 10.0.0.hunter2", "pool hunter2", "pool web 10.0.0.1 hunter2"):
+        with pytest.raises(errors.NetaliasError) as caught:
+            pools.found([("f", f"{text}\n")], lambda source: "not yours")
+        assert caught.value.line().startswith("f:1: ")
+        assert caught.value.line().endswith("(not yours)")
+        assert "hunter2" not in caught.value.line()

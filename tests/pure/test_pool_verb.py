@@ -34,7 +34,7 @@ class Pools(Command):
         self.file = folder / "conf"
         self.file.write_text(FILE)
         patch.setattr(loans.Lender.__init__, "__kwdefaults__", {
-            "dry": False, "clock": lambda: self.now, "draw": lambda count: 0,
+            "dry": False, "withheld": None, "clock": lambda: self.now, "draw": lambda count: 0,
         })  # fmt: skip
         patch.setattr("netalias.engine.lent.now", lambda: self.now)
         patch.setattr("netalias.sources.default_files", lambda root="": [str(self.file)])
