@@ -231,11 +231,15 @@ class Proof:
 
     def _has_added(self, step: DelAddress) -> bool:
         """Whether this run has added the address that a step deletes."""
-        return place_of(step.address) in self._added.get(step.index, ())
+        return self._own(step.index, step.address) is not None
+
+    def _own(self, index: int, wanted: Address) -> Address | None:
+        """The address *wanted* as this run has added it."""
+        return self._added.get(index, {}).get(place_of(wanted))
 
     def _address_is_known(self, step: MarkAddress | RenewAddress, device: Device) -> bool:
         found = self._entry(step.index, step.address)
-        known = self._known(step.index, step.address)
+        known = self._own(step.index, step.address) or self._known(step.index, step.address)
         return found is None or known is None or is_alike(found, known)
 
     def _proxy_is_ours(self, step: AddProxy | DelProxy, device: Device) -> bool:

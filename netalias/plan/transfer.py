@@ -6,6 +6,8 @@ Kernel.apply() waits in between until the kernel delivers to it, and tells neigh
 
 from __future__ import annotations
 
+from netalias import kinds
+from netalias.kinds.device import DeviceKind
 from netalias.model import AF_INET6, IFA_F_NODAD
 from netalias.model.steps import REMOVE, RETIRE, AddAddress, DelAddress, DelLink
 from netalias.plan.places import had, taken
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netalias.model import Address, Alias
+    from netalias.model.steps import Step
     from netalias.plan import Plan
 
 
@@ -25,7 +28,8 @@ def keep_unique(plans: Sequence[Plan]) -> None:
     The kernel has found out already that nobody else on the link has them, and this host has
     defended them since; a new detection would be up to two seconds of silence. So that holds only
     for addresses of ours that are valid, and go from the same link in this run: from another
-    device, or from the same one for another prefix length or a route more or less.
+    device, or from the same one for another prefix length, metric or alias, or for a route more or
+    less.
     The flag is taken off again at the end of the run, so that the kernel checks the address as
     usual when its device comes up the next time. The route of the network comes to a new device at
     that time too: earlier, answers would wait for neighbours that this device cannot ask for yet.
@@ -51,8 +55,6 @@ def keep_unique(plans: Sequence[Plan]) -> None:
         former = going.get((goal.main.index, goal.address))
         if former is None or step.address.flags & IFA_F_NODAD:
             continue
-        if former.index == step.index and _is_refound(former, step.address):
-            continue
         plan.steps.append(undetected(step))
 
 
@@ -67,30 +69,38 @@ def _leaving(alias: Alias, plan: Plan) -> Iterable[Address]:
                 return
 
 
-def _is_refound(former: Address, wanted: Address) -> bool:
-    """Whether the kernel keeps an address as the same one although its metric changes: then it
-    would be taken for one that somebody else has changed."""
-    return former.prefixlen == wanted.prefixlen and former.metric != wanted.metric
-
-
 def clear_places(plans: Sequence[Plan]) -> None:
-    """Remove a device before all else, in place of last, if another plan takes its place."""
-    last = [(plan, step) for plan in plans for step in _retired(plan)]
-    if not last:
+    """Remove a device before all else if another plan takes its place, and last if another one
+    takes nothing but its address."""
+    going = [(plan, step) for plan in plans for step in _going(plan)]
+    if not going:
         return
     takers: dict[object, set[int]] = {}
     for plan in plans:
         if plan.goal is not None and plan.steps:
-            for place in taken(plan.goal, plan.kind):
+            named = (plan.goal.device, str(plan.goal.name))
+            for place in (*taken(plan.goal, plan.kind), *named):
                 takers.setdefault(place, set()).add(id(plan))
-    for plan, step in last:
+    for plan, step in going:
         assert plan.alias is not None
-        if any(takers.get(place, set()) - {id(plan)} for place in had(plan.alias)):
+        address, *others = had(plan.alias)
+        kind = kinds.get(plan.alias.kind)
+        if isinstance(kind, DeviceKind) and kind.exclusive:
+            others.append(address)
+        if plan.goal is None:
+            others += (step.device, str(plan.alias.name))
+        if any(takers.get(place, set()) - {id(plan)} for place in others):
             step.phase = REMOVE
-            plan.steps.sort(key=lambda one: one.phase)
+        elif address in takers:
+            step.phase = RETIRE
+        plan.steps.sort(key=lambda one: one.phase)
 
 
-def _retired(plan: Plan) -> Iterable[DelLink]:
+def _going(plan: Plan) -> Iterable[Step]:
+    """The removal of the alias device that another one may replace."""
+    if plan.alias is None or plan.alias.device is None:
+        return
     for step in plan.steps:
-        if isinstance(step, DelLink) and step.phase == RETIRE and plan.alias is not None:
+        own = isinstance(step, DelLink) and step.index == plan.alias.device.index
+        if own and (plan.goal is None or step.phase == RETIRE):
             yield step

@@ -320,9 +320,39 @@ def test_a_successor_that_nobody_has_found_unique_is_checked(
     assert not added_again.address.flags & IFA_F_NODAD
 
 
-def test_another_metric_is_checked(stage: Declared) -> None:
-    """The address with its new metric could not be told from one that others have changed."""
-    stage(f"eth0:0 {V6}/64 kind macvlan")
-    stage(f"eth0:0 {V6}/64 metric 300")
-    assert not flags(stage) & IFA_F_NODAD
-    assert usual(stage).metric == 300
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"eth0:0 {V6}/64 kind macvlan", f"eth0:0 {V6}/64 kind macvlan metric 300"),
+        (f"eth0:0 {V6}/64 kind macvlan", f"eth0:0 {V6}/60 kind macvlan"),
+        (f"eth0:0 {V6}/64 kind label", f"eth0:1 {V6}/64 kind label"),
+        (f"eth0:0 {V6}/64 kind macvlan", f"eth0:1 {V6}/64 kind macvlan"),
+    ],
+)
+def test_a_change_of_the_same_address(stage: Declared, before: str, after: str) -> None:
+    """Another metric, prefix length or slot is no reason for a new detection."""
+    stage(before)
+    assert stage.reconcile(f"{after}\n").status == errors.STATUS_OK
+    assert flags(stage) & IFA_F_NODAD
+    assert stage.check(f"{after}\n").same
+    usual(stage)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1/32", f"{V6}/64"])
+def test_a_device_whose_address_gets_another_slot_goes_last(stage: Declared, address: str) -> None:
+    """Two macvlans can have one address for a while."""
+    stage(f"eth0:0 {address} kind macvlan")
+    stage.kernel.sent.clear()  # type: ignore[attr-defined]
+    assert stage.reconcile(f"eth0:1 {address} kind macvlan\n").status == errors.STATUS_OK
+    kinds = [type(step) for step in stage.kernel.sent]  # type: ignore[attr-defined]
+    assert kinds.index(AddAddress) < kinds.index(DelLink)
+
+
+def test_an_ipvlan_whose_address_gets_another_slot_goes_first() -> None:
+    """The kernel refuses the address of an ipvlan to another one."""
+    stage = Declared(Recorder())
+    stage("eth0:0 10.0.0.1 kind ipvlan")
+    stage.kernel.sent.clear()  # type: ignore[attr-defined]
+    assert stage.reconcile("eth0:1 10.0.0.1 kind ipvlan\n").status == errors.STATUS_OK
+    kinds = [type(step) for step in stage.kernel.sent]  # type: ignore[attr-defined]
+    assert kinds.index(DelLink) < kinds.index(AddAddress)
