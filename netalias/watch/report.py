@@ -7,6 +7,7 @@ from netalias.errors import Conflict
 from netalias.kernel import GONE
 from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay
 from netalias.model.leases import MarkAddress, RenewAddress
+from netalias.model.listing import first
 from netalias.model.renames import RenameLink, SetGroup
 from netalias.model.routes import AddRoute, DelRoute
 from netalias.model.steps import AddAddress, AddAltname, CreateLink, DelAddress, DelAltname, SetLink
@@ -59,6 +60,7 @@ class Report:
         self._warned: set[str] = set()
         self._before: set[str] = set()
         self._doubted: set[str] = set()
+        self._noted: set[str] = set()
 
     def next_round(self) -> None:
         """Begin a comparison of everything: a warning that does not come again in it is over."""
@@ -66,7 +68,7 @@ class Report:
 
     def reset(self) -> None:
         """Forget all warnings, so that each comes again."""
-        self._before, self._warned = set(), set()
+        self._before, self._warned, self._noted = set(), set(), set()
 
     def warn_once(self, text: str) -> None:
         """Log a warning, unless it is logged already."""
@@ -95,6 +97,17 @@ class Report:
             names = [str(item.name) for item in left[:FEW]]
             told.append(f"what was left of {', '.join(dict.fromkeys(names))} deleted")
         self.journal.info(", ".join(told))
+        self._note(items)
+
+    def _note(self, items: Sequence[Difference]) -> None:
+        """Log what a command would warn of, and no second time where an alias is made again."""
+        notes = dict.fromkeys(note for item in items for note in item.plan.notes)
+        new = [note for note in notes if note not in self._noted]
+        if len(self._noted) > MANY:
+            self._noted.clear()
+        self._noted.update(new)
+        for note in first(new, "warning"):
+            self.journal.warning(note)
 
     def repaired(self, items: Sequence[tuple[Difference, int]]) -> None:
         """Log repairs, each with the netlink port ID behind the change that it undoes."""

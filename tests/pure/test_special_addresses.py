@@ -1,9 +1,10 @@
-"""Addresses that no other host reaches: told alike by a command, a batch, and a file."""
+"""Addresses that no other host reaches: told alike by a command, a batch, a file, and a watcher."""
 
 from __future__ import annotations
 
 import pytest
 from test_plan_compare import Declared
+from watched import Watched
 
 from netalias import errors
 from netalias.engine.batch import Batch, parse_commands
@@ -52,6 +53,20 @@ def test_warned_alike(stage: Declared, line: str, text: str) -> None:
     assert [note for item in stage.check(f"{line}\n").items for note in item.plan.notes] == expected
     assert batch(stage, line) == ([f"1: {note}" for note in expected], [])
     assert stage(line).notes == []
+
+
+@pytest.mark.parametrize(("line", "text"), [CASES[2], CASES[4], CASES[6]])
+def test_a_watcher_warns_too(line: str, text: str) -> None:
+    """In its journal, once, when it makes the alias; not again when it makes it again."""
+    watched = Watched(f"{line}\n")
+    told = [one for one in watched.said() if "warning" in one]
+    name = line.partition(" ")[0]
+    assert told == ([f"netalias: warning: {name}: {text}"] if text else [])
+    for up in (False, True):
+        watched.kernel.set_device("eth0", up=up)
+        watched.quiet()
+    assert watched.names() == [name]
+    assert not [one for one in watched.said() if "reach" in one]
 
 
 def test_limited_broadcast_is_refused_alike(stage: Declared) -> None:
