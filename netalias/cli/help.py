@@ -314,7 +314,7 @@ netalias [OPTION]... adopt [NAME | NAME ADDRESS | LABEL | MAIN | FILE | all]...
 Take over what others have made, so that netalias may change and remove it: labels by name, range or
 main device, or all; "eth0:5 2001:db8::5": an address of eth0; eth0:web, which is no name, under the
 declared slot of its address, else the lowest free one; all that ./FILE declares. An IPv4 address
-stays on the device; one of IPv6 that is adopted by address is away for a moment.
+stays on the device; one of IPv6 that is adopted by address is made again, unchecked, in one go.
 
   --save   declare those that are not, behind the last line of their main device
 

@@ -2,7 +2,8 @@
 and of IPv4 those whose label is no alias name, or another one than is wished.
 
 A label cannot be changed in place. An address of IPv4 is replaced while a second one keeps it on
-the device (adopt.py); one of IPv6 can be on a device once only, so it is away for a moment.
+the device (adopt.py). One of IPv6 can be on a device once only: it goes and comes in one send, and
+is not checked for duplicates again, which would be up to two seconds of silence.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from netalias import errors
 from netalias.engine import execute
 from netalias.engine.adopt import Adopted, Keepers, replacement, settle
 from netalias.model import AF_INET, PROTOCOL, Snapshot, names
-from netalias.model.steps import REMOVE, DelAddress
+from netalias.model.steps import AddAddress, DelAddress
 from netalias.observed.planned import Planned
 from netalias.plan import Difference, Plan, plan, steps_of
 from netalias.plan.diff import CHANGED
 from netalias.plan.order import arrange
+from netalias.plan.undetected import UNVERIFIED, undetected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +100,11 @@ def _made_again(wish: Wish, entry: Address, observed: Observed, planned: Planned
     main = observed.main(wish.name)
     result = plan(wish, planned)
     planned.take(result.alias, result.goal, result.kind)
-    result.steps.insert(0, DelAddress(main.name, main.index, entry, REMOVE))
+    coming = next(step for step in result.steps if isinstance(step, AddAddress))
+    going = DelAddress(main.name, main.index, entry, coming.phase)
+    result.steps.insert(result.steps.index(coming), going)
+    if not entry.flags & UNVERIFIED:
+        result.steps.append(undetected(coming))
     return result
 
 
