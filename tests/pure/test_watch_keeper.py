@@ -193,7 +193,7 @@ def test_aliases_are_none_of_it(kept: Kept, line: str) -> None:
 
 @pytest.mark.parametrize("text", ["10.0.0.7/24", "10.7.0.7/32"])
 def test_manual_addresses_are_none_of_it(kept: Kept, text: str) -> None:
-    """One that `iface` has added is not kept when it is deleted, and nothing leaves as it,
+    """A-11: one that `iface` has added is not kept when it is deleted, and nothing leaves as it,
     even where it came last."""
     kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
     kept.now += 10
@@ -211,8 +211,8 @@ def test_manual_addresses_are_none_of_it(kept: Kept, text: str) -> None:
 
 @pytest.mark.parametrize("word", ["delete", "clear"])
 def test_iface_ends_the_keeping_of_an_address(kept: Kept, word: str) -> None:
-    """One that is deleted by hand, or cleared with the others, does not come back; the rest goes
-    on, and what goes later is kept as before."""
+    """A-18: one that is deleted by hand, or cleared with the others, does not come back; the rest
+    goes on, and what goes later is kept as before."""
     for last in (1, 2):
         kept.negotiate(f"10.0.0.{last}/24", f"10.0.0.{last + 1}/24")
     assert kept.copies == ["10.0.0.1", "10.0.0.2"]

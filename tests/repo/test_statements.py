@@ -74,12 +74,11 @@ IFACE = Series(
     "statements_iface.txt",
     {"Addresses of a device": range(1, 19)},
     {
-        **dict.fromkeys(range(10, 14), "address keeping"),
+        10: "address keeping",
         14: "address keeping in user space",
         15: "address keeping",
         16: "pools",
         17: "address keeping",
-        18: "address keeping",
     },
 )
 SERIES = (ALIASES, IFACE)
