@@ -17,13 +17,14 @@ class Lent:
     """The aliases that stand for loans, as the records of *engine* tell.
 
     The records are read when the first alias with a lease is asked about: no other one is lent.
-    ``pools`` are the names of the declared pools.
+    Without *declared* the pools of all of them count as declared.
     """
 
     def __init__(self, engine: Engine, declared: Declarations | None = None) -> None:
         self._engine = engine
-        tasks = declared.tasks if declared is not None else ()
-        self._pools = {one.subject: one for one in tasks if one.keyword == KEYWORD}
+        self._pools: set[str] | None = None
+        if declared is not None:
+            self._pools = {one.subject for one in declared.tasks if one.keyword == KEYWORD}
         self._known: dict[tuple[str, bytes], str] | None = None
 
     def pool(self, alias: Alias) -> str:
@@ -36,7 +37,8 @@ class Lent:
 
     def stays(self, alias: Alias) -> bool:
         """Whether an alias stands for a loan of a declared pool."""
-        return self.pool(alias) in self._pools
+        name = self.pool(alias)
+        return name in self._pools if self._pools is not None else bool(name)
 
     def _read(self) -> dict[tuple[str, bytes], str]:
         engine = self._engine

@@ -46,10 +46,13 @@ class Rules:
     ``only`` is the one main device that is reconciled, empty for all. ``force``: go on if a main
     device is down, and ignore ``protected``, the packed address that must stay where it is. Without
     ``removing``, undeclared aliases stay. Without ``abort``, a conflict never ends the run, even if
-    a wish asks for that. ``allow_empty`` and ``allow_shrink`` lift the guard rails.
+    a wish asks for that. ``allow_empty`` and ``allow_shrink`` lift the guard rails. ``lent``: what
+    stands for a loan stays, though its pool is not declared.
     """
 
-    __slots__ = ("abort", "allow_empty", "allow_shrink", "force", "only", "protected", "removing")
+    __slots__ = (
+        "abort", "allow_empty", "allow_shrink", "force", "lent", "only", "protected", "removing",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -60,10 +63,12 @@ class Rules:
         allow_shrink: bool = False,
         removing: bool = True,
         abort: bool = True,
+        lent: bool = False,
         protected: bytes = b"",
     ) -> None:
         self.only = only
         self.abort = abort
+        self.lent = lent
         self.removing = removing
         self.force = force
         self.allow_empty = allow_empty
@@ -167,7 +172,7 @@ def look(
         protected=rules.protected,
         conflicts=conflicts,
         removing=rules.removing,
-        lent=lambda: _lent(engine, declared),
+        lent=lambda: _lent(engine, None if rules.lent else declared),
     )
     if settled:
         diff.settle(settled)
@@ -180,7 +185,7 @@ def look(
     return diff
 
 
-def _lent(engine: Engine, declared: Declarations) -> Lent:
+def _lent(engine: Engine, declared: Declarations | None) -> Lent:
     from netalias.engine.lent import Lent
 
     return Lent(engine, declared)

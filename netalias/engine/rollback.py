@@ -99,7 +99,7 @@ def _stays(name: str) -> str:
 def _restore(engine: Engine, before: Declarations, done: list[Difference]) -> str:
     """Restore the aliases of *before*; a sentence with the number of changes, those of former
     attempts in *done* included. Raises StateError, KernelError."""
-    outcome = reconcile(engine, before, Rules(allow_empty=True, force=True))
+    outcome = reconcile(engine, before, Rules(allow_empty=True, force=True, lent=True))
     done += outcome.done
     if outcome.status != errors.STATUS_OK:
         bad = [str(item.name) for item in (*outcome.failed, *outcome.wrong)]

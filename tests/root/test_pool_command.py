@@ -169,6 +169,18 @@ def test_a_watcher_beside(cli: Command, tmp_path: Path) -> None:
     assert [one["local"] for one in loans(cli, file, "dev")] == [first]
 
 
+def test_a_rollback_leaves_loans_alone(cli: Command, tmp_path: Path) -> None:
+    """What was lent while a change waited for its confirmation is not of the former state, and
+    nobody's mistake."""
+    file = declared(tmp_path, "pool dev 10.0.1.1-10.0.1.9 dev eth9 kind macvlan", "eth9:0 10.9.0.1")
+    before = cli("--from", file, "pool", "dev", "take").strip()
+    assert cli.run("--confirm", "60", "reconcile", file).returncode == 0
+    during = cli("--from", file, "pool", "dev", "take").strip()
+    assert sorted(one["local"] for one in cli.json()) == sorted(["10.9.0.1", before, during])
+    cli("rollback")
+    assert sorted(one["local"] for one in cli.json()) == sorted([before, during])
+
+
 def test_both_families_on_labels(cli: Command, tmp_path: Path) -> None:
     """The addresses stand, and go."""
     file = declared(
