@@ -1,11 +1,11 @@
 """How soon a bound flow goes on after its device has got another address.
 
-A UDP socket is bound to the oldest address of a device. At each change the address that was in use
-last is deleted; somebody puts it back as one of scope host, and has what is sent from old addresses
-translated to the new one. The time ends when a server sees a packet of the socket with it. Those
-who do it: ``netalias watch``, which hears of the change; its back end alone, in a process that runs
-already; and a script of ip, nft and conntrack, as a DHCP client calls it. They take turns in every
-round, each between two network namespaces.
+A UDP socket is bound to the oldest address of a device. At each change the device gets a new
+address, and the one that was in use last is deleted; somebody puts it back as one of scope host,
+and has what is sent from old addresses translated to the new one. The time ends when a server sees
+a packet of the socket with it. Those who do it: ``netalias watch``, which hears of the change; its
+back end alone, in a process that runs already; and a script of ip, nft and conntrack, as a DHCP
+client calls it. They take turns in every round, each between two network namespaces.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from residents import RUN, Resident
 from stage import IP, Run, Stage, idle, limited
 
 from netalias.kernel.netlink import Netlink
-from netalias.model import AF_INET, PROTOCOL, Address
+from netalias.model import AF_INET, Address
 from netalias.model.steps import AddAddress, DelAddress
 from netalias.nat import Translation
 from netalias.nat.kernel import KernelNat
 
-KEPT = 1000
-"""The most that `watch` is asked to keep."""
 COUNTS = (1, 10, 1000, 10_000)
 ROUNDS, QUICK = 30, 5
+KEPT = 1000
+"""The most old addresses that `watch` is measured with; they come one after another."""
+MAX = KEPT + 2 * ROUNDS
 LIMIT = 10.0
 """Milliseconds until the first translated packet."""
 GROWTH = 1.5
@@ -98,10 +99,9 @@ class Scene:
         self.stage.enter()
         former, self.newest = self.newest, fresh(self.number)
         self.number += 1
-        captured([IP, "addr", "add", f"{self.newest}/32", "dev", "eth9"])
         begin = time.perf_counter()
-        entry = self.entry(former, 0)
-        self.send([DelAddress("eth9", self.index, entry)])
+        self.send([AddAddress("eth9", self.index, self.entry(self.newest, 0))])
+        self.send([DelAddress("eth9", self.index, self.entry(former, 0))])
         self.kept(former)
         self._wait(begin + WAIT)
         return (time.perf_counter() - begin) * 1000
@@ -120,9 +120,8 @@ class Scene:
                 raise Failed(f"no packet came from {self.newest} in {WAIT:.0f} s")
 
     def entry(self, text: str, scope: int) -> Address:
-        """An address of the device with our mark."""
-        local = socket.inet_aton(text)
-        return Address(self.index, AF_INET, local, 32, 0x80, scope, protocol=PROTOCOL)
+        """An address of the device."""
+        return Address(self.index, AF_INET, socket.inet_aton(text), 32, 0x80, scope)
 
     def send(self, steps: Sequence[AddAddress | DelAddress]) -> None:
         """Change addresses. Raises Failed."""
@@ -142,7 +141,7 @@ class Watch(Scene):
         super().__init__(1)
         RUN.mkdir(exist_ok=True)
         file, log = RUN / "keeping.conf", RUN / "log"
-        file.write_text(f"eth9 iface-alias kernel max {KEPT}\n", encoding="ascii")
+        file.write_text(f"eth9 iface-alias kernel max {MAX}\n", encoding="ascii")
         self.watch = Resident([LAUNCHER, "watch", str(file)], lambda: "watching" in log.read_text())
         for _ in range(1, count):
             self.changed()
@@ -254,8 +253,8 @@ def _timed(taken: float | None) -> str:
 
 
 INTRODUCTION = f"""\
-From the deletion of an address until a server sees a packet of a UDP socket that is bound to the
+From a new address until a server sees a packet of a UDP socket that is bound to the
 oldest one, translated to the new one; medians of changes that took turns. `watch` hears of the
-deletion; its back end alone, and a script of ip, nft and conntrack, are told of it. The socket
+change; its back end alone, and a script of ip, nft and conntrack, are told of it. The socket
 sends every {BEAT * 1000:.1f} ms.
 """
