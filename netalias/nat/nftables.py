@@ -13,7 +13,7 @@ from errno import ENOENT, EOPNOTSUPP, ERESTART
 from netalias import errors
 from netalias.kernel.netlink.exchange import Exchange
 from netalias.model import AF_INET, AF_INET6
-from netalias.nat import FAMILIES, Table, difference
+from netalias.nat import FAMILIES, Change, Table, difference
 from netalias.nat import messages as nft
 from netalias.nat.lacking import NETLINK_NETFILTER, lacking, probed
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from netalias.kernel.netlink.interrupted import Body
-    from netalias.nat import Change
 
 ATTEMPTS = 10
 """Conflicts with changes of others until a change of ours fails; a program that changes its rules
@@ -81,8 +80,18 @@ class Nftables:
             if self._transaction(changes):
                 self._standing = dict(wanted)
                 self._generation = self._generation % 0xFFFFFFFF + 1
+                self._check_marks([change.family for change in changes if change.create])
                 return changes
         raise _conflict()
+
+    def _check_marks(self, created: list[int]) -> None:
+        """Take tables away again that the kernel has made without their mark: nobody would know
+        whose they are. Raises StateError."""
+        for family in created:
+            if not self._marks(family).get(nft.NAME, True):
+                self._transaction([Change(family, remove=True) for family in created])
+                self._standing = None
+                raise lacking("comments of tables in nf_tables (Linux 5.10)")
 
     def _transaction(self, changes: list[Change]) -> bool:
         """Whether it was done; not where others have changed rules since they were read."""
@@ -107,8 +116,7 @@ class Nftables:
 
     def _table(self, family: int) -> Table | None:
         """Our table of a family, or None. Raises NotOurs."""
-        found = self._dump(nft.NFT_MSG_GETTABLE, nft.get_all(family), nft.NFT_MSG_NEWTABLE)
-        marks = dict(nft.read_table(*body) for body in found)
+        marks = self._marks(family)
         if nft.NAME not in marks:
             return None
         if not marks[nft.NAME]:
@@ -127,6 +135,11 @@ class Nftables:
         if f"set {nft.OLD}" in ours:
             table.old = self._old(family)
         return table
+
+    def _marks(self, family: int) -> dict[str, bool]:
+        """The tables of a family, and whether each has our mark."""
+        found = self._dump(nft.NFT_MSG_GETTABLE, nft.get_all(family), nft.NFT_MSG_NEWTABLE)
+        return dict(nft.read_table(*body) for body in found)
 
     def _parts(
         self, family: int, get: int, new: int, read: Callable[..., tuple[str, str, bool]]

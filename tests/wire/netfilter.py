@@ -23,7 +23,8 @@ class Netfilter(Player):
     ``parts`` are the messages that made tables, chains, sets and rules, ``elements`` those of each
     family and set by their keys. ``refuse`` maps a type of message to the errno that answers it;
     ``before`` is called with each batch before its generation is looked at, ``losing`` is how many
-    answers to a batch are dropped, ``interrupting`` how many dumps are interrupted.
+    answers to a batch are dropped, ``interrupting`` how many dumps are interrupted, ``forgets`` an
+    attribute that an older kernel does not keep.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class Netfilter(Player):
         self.losing = 0
         self.interrupting = 0
         self.entries: list[Any] = []
+        self.forgets = ""
 
     def send(self, data: bytes) -> int:
         found = spec.parse(data)
@@ -84,6 +86,8 @@ class Netfilter(Player):
                 else:
                     del some[key]
         else:
+            kept = [part for part in one.body.attributes if part.type != self.forgets]
+            one.body.attributes = kept
             self.parts.append(one)
 
     def _answers(self, request: Any) -> Iterator[bytes]:

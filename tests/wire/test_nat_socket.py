@@ -180,6 +180,16 @@ def test_a_kernel_that_lacks_it(played: Netfilter, refuse: dict[str, int], text:
         KernelNat().apply(FIRST)
 
 
+def test_a_kernel_that_keeps_no_comment_of_a_table(played: Netfilter) -> None:
+    """Nobody would know whose the table is, so it is taken away again."""
+    played.forgets = "NFTA_TABLE_USERDATA"
+    nat = KernelNat()
+    with pytest.raises(errors.StateError, match=r"no comments of tables in nf_tables \(Linux 5.10"):
+        nat.apply(FIRST)
+    assert played.parts == []
+    assert nat.read() == {}
+
+
 def test_a_kernel_without_netfilter(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no such socket."""
 
