@@ -246,6 +246,8 @@ def _runner(
             raise errors.UsageError("batch: a batch in a batch")
         if verb in STAYING:
             raise errors.UsageError(f"{verb} has no place in a batch, which holds the lock")
+        if verb and "-" in rest[1:]:
+            raise errors.UsageError(f"{verb} -: a batch, which holds the lock, waits for no input")
         if rehearsal and verb == "confirm":
             return errors.STATUS_OK
         options = cli.Options(opener)

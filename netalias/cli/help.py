@@ -240,8 +240,8 @@ netalias [OPTION]... batch FILE | -
 Execute the lines of a file as commands, in one process and under one lock. A line is the words
 after netalias; # begins a comment. Commands whose order does not matter go to the kernel together.
 The first error ends the run and names its line. With --force the run goes on, and names the first
-hundred errors. All lines are read before the lock is taken. Refused are batch, and monitor, watch
-and rollback: they would wait while all other runs wait for the lock.
+hundred errors. All lines are read before the lock is taken. Refused are batch, and monitor, watch,
+top, rollback and - for standard input: they would wait while all other runs wait for the lock.
 
   --max-aliases N   refuse a file with more commands for aliases (default 200000)
   --save            write what the lines do into the files as well; those before the first error

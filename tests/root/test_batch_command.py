@@ -270,6 +270,11 @@ def test_verbose_prints_the_steps(cli: Command) -> None:
         ("--netns other show", "--netns, --group and --wait stand before batch"),
         ("--wait 3 lo:0 192.0.2.1", "--netns, --group and --wait stand before batch"),
         ("--confirm 60 reconcile /dev/null", "--confirm has no place in a batch"),
+        (
+            "reconcile --allow-empty -",
+            "reconcile -: a batch, which holds the lock, waits for no input",
+        ),
+        ("-q check /dev/null -", "check -: a batch, which holds the lock, waits for no input"),
     ],
 )
 def test_what_has_no_place_in_a_batch(cli: Command, line: str, said: str) -> None:
