@@ -31,6 +31,7 @@ class Outlets:
         self._filtering: int | None = None
         self._defaults: dict[tuple[int, int], bytes] = {}
         self._routers: dict[int, list[tuple[bytes, str]]] = {}
+        self._sources: dict[int, list[tuple[bytes, str]]] = {}
         self._rules: dict[str, list[Rule]] | None = None
         self._ways: dict[int, list[Way]] = {}
 
@@ -60,7 +61,10 @@ class Outlets:
 
     def sources(self, family: int) -> list[tuple[bytes, str]]:
         """The source, packed, and the words of each route of a family that has one."""
-        return self._routing.sources(family) if self._routing is not None else []
+        if family not in self._sources:
+            found = self._routing.sources(family) if self._routing is not None else []
+            self._sources[family] = found
+        return self._sources[family]
 
     def routers(self, family: int) -> list[tuple[bytes, str]]:
         """The gateway, packed, and the words of each route of a family that has one."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from socket import inet_pton
 
 import pytest
-from test_drift import done, drift
+from test_drift import declared, done, drift
 from test_plan import Stage
 
 from netalias import errors
 from netalias.desired import export
 from netalias.doctor.checks.prefixes import snooped, unserved
 from netalias.doctor.facts import Facts
+from netalias.engine.reconcile import Rules, look
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET
 from netalias.model.commands import command
@@ -29,6 +30,7 @@ class Sourced(Memory):
     """A kernel with routes that have a source."""
 
     routes: tuple[tuple[str, str], ...] = ()
+    asked = 0
 
     def routing(self) -> Routing:
         return Asked(self)
@@ -48,6 +50,7 @@ class Asked(Routing):
         return self._usual.default(index, family)
 
     def sources(self, family: int) -> list[tuple[bytes, str]]:
+        self._kernel.asked += 1
         return [(inet_pton(AF_INET, one), text) for one, text in self._kernel.routes]
 
     def routers(self, family: int) -> list[tuple[bytes, str]]:
@@ -215,6 +218,17 @@ def test_routes_that_die_with_it_are_told(stage: Stage) -> None:
         (said,) = (one for one in stage.plan(words).notes if "source" in one)
         assert said.endswith("are of no use without it: 10.20.0.0/16 via 10.0.0.9")
     assert not stage.plan(f"eth0:5 {NETWORK}").notes
+
+
+def test_routes_are_listed_once_for_all_prefixes(stage: Stage) -> None:
+    """A host may have a million of them, and a thousand prefixes to remove."""
+    assert isinstance(stage.kernel, Sourced)
+    done(stage, "".join(f"eth0:{n} 10.{n}.0.0/16 kind prefix\n" for n in range(20, 40)))
+    stage.kernel.routes = (("10.25.1.2", "default via 10.0.0.9"),)
+    stage.kernel.asked = 0
+    diff = look(stage.engine, declared(stage, "eth0:20 10.20.0.0/16 kind prefix"), Rules())
+    assert len(diff.items) == 19
+    assert stage.kernel.asked == 1
 
 
 def test_drift_is_found_and_put_right(stage: Stage) -> None:
