@@ -4,6 +4,7 @@
     --seed N     seed of the changes; by default a random one, which is printed
     --folder P   an existing folder for the files of the run, which stay; by default a temporary one
     --kills N    instead, N commands that are killed: see kills.py
+    --lending N  instead, N takes and releases of pools: see lending.py
     --burst N    in every tenth round, N changes of others in a row; by default none
 
 After every few changes it waits until nothing more happens, and then compares everything
@@ -22,7 +23,8 @@ import tempfile
 import time
 from pathlib import Path
 
-KILLS = Path(__file__).with_name("kills.py")
+OTHERS = {"--kills": "kills.py", "--lending": "lending.py"}
+"""Option: the program beside this one that has it."""
 ROUNDS = 10
 """One of so many rounds is a burst."""
 TESTS = Path(__file__).parents[1] / "tests"
@@ -35,8 +37,10 @@ from support import Namespace, veth_pair, why_no_namespace  # noqa: E402
 
 def main() -> int:
     """Soak and report; the exit status."""
-    if "--kills" in sys.argv:
-        os.execv(sys.executable, [sys.executable, str(KILLS), *sys.argv[1:]])
+    for option, name in OTHERS.items():
+        if option in sys.argv:
+            program = str(Path(__file__).with_name(name))
+            os.execv(sys.executable, [sys.executable, program, *sys.argv[1:]])
     options = _options()
     why = why_no_namespace()
     if why or not os.environ.get("NETALIAS_NAMESPACE"):
