@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.kernel import GONE
-from netalias.model import AF_INET, AF_INET6, Address, address_text, prefix
-from netalias.model.iface import form
+from netalias.model import AF_INET, AF_INET6, PROTOCOL, Address, address_text, prefix
+from netalias.model.iface import MANUAL, form
 from netalias.model.names import check_device
 from netalias.model.renames import RenameLink
-from netalias.model.steps import SetLink
-from netalias.plan.iface import KEPT, Table, check_owner
+from netalias.model.steps import AddAddress, DelAddress, SetLink
+from netalias.plan.iface import Table, check_owner
 from netalias.runtime import iface as record
 
 TYPE_CHECKING = False
@@ -81,14 +81,15 @@ def carry_out(
     # The record first: where addresses have no mark, a killed run must leave it behind.
     _record(engine, before, change.manual, change.table)
     done = Done()
-    candidates = change.table.manual  # where it is refused or interrupted, it is undone
     try:
         if change.all_steps:
             engine.runtime.forget()
             _execute(engine, change, done)
-        candidates = change.manual
-    finally:
-        _settle(engine, before, change, candidates)
+    except BaseException:
+        _settle(engine, before, change, _manual(engine, change.table))
+        raise
+    _settle(engine, before, change, _left(change, done))
+    _end_keeping(engine, done.steps)
     if kill and change.leaving:
         there = engine.snapshot()
         done.dead = [one for one in change.leaving if not _has(there, one)]
@@ -246,23 +247,36 @@ def _record(
 
 
 def _settle(
-    engine: Engine, before: Sequence[Address], change: Change, candidates: Sequence[Address]
+    engine: Engine, before: Sequence[Address], change: Change, manual: Sequence[Address]
 ) -> None:
-    """Record those of *candidates* that the device has and that are manual."""
-    index = change.table.device.index
-    now = engine.kernel.part([change.table.device.name, LOOPBACK])
-    device = now.devices.get(index)
-    manual = Table(device, now, candidates, engine.group).manual if device is not None else []
-    others = [one for one in before if one.index != index]
+    """Record the manual addresses that the device has after a change."""
+    others = [one for one in before if one.index != change.table.device.index]
     _record(engine, [*others, *change.manual], manual, change.table)
-    there = {one.local for one in now.on(index)}
-    kept = [one.address for one in change.table.entries if one.origin == KEPT]
-    _end_keeping(engine, [one for one in kept if one.local not in there])
 
 
-def _end_keeping(engine: Engine, ended: Sequence[Address]) -> None:
-    """Take addresses that were removed out of the record of a watcher that keeps them, which would
-    add them again."""
+def _left(change: Change, done: Done) -> list[Address]:
+    """The manual addresses after the steps that were done."""
+    there = {form(one) for one in change.table.manual}
+    for step in done.steps:
+        if isinstance(step, DelAddress):
+            there.discard(form(step.address))
+        elif isinstance(step, AddAddress) and step.address.protocol == MANUAL:
+            there.add(form(step.address))
+    return [one for one in change.manual if form(one) in there]
+
+
+def _manual(engine: Engine, table: Table) -> list[Address]:
+    """The manual addresses after a change that was refused or interrupted, and undone."""
+    now = engine.kernel.part([table.device.name, LOOPBACK])
+    device = now.devices.get(table.device.index)
+    return Table(device, now, table.manual, engine.group).manual if device is not None else []
+
+
+def _end_keeping(engine: Engine, steps: Sequence[Step]) -> None:
+    """Take the copies that *steps* have removed out of the record of the watcher that keeps them,
+    which would add them again."""
+    gone = [one.address for one in steps if isinstance(one, DelAddress)]
+    ended = [one for one in gone if one.protocol == PROTOCOL]
     path, cookie = engine.runtime.path, engine.kernel.cookie()
     if not (path and ended):
         return

@@ -396,7 +396,10 @@ def _take_peer(change: Change, new: Address) -> None:
 
 
 def _succeed(change: Change, old: Sequence[Address], new: Address) -> None:
-    """Put *new* behind the last one of *old* among the manual addresses, else at the end."""
+    """Put *new* behind the last one of *old* among the manual addresses, else at the end, unless
+    it is one of them."""
+    if any(form(one) == form(new) for one in change.manual):
+        return
     forms = {form(one) for one in old}
     places = [at for at, one in enumerate(change.manual) if form(one) in forms]
     at = places[-1] + 1 if places else len(change.manual)

@@ -268,6 +268,15 @@ def test_never_without_the_address(run: Iface, before: str, after: str) -> None:
     assert run.kernel()[0][:3] == WORDS.get(after, run.kernel()[0][:3])
 
 
+def test_of_two_manual_ones_one_is_left(run: Iface) -> None:
+    """A-3: the kernel can have two with our mark; the record has the one that is left."""
+    run.iface("add 10.0.0.1/32")
+    run.others("10.0.0.1/24", protocol=MANUAL)
+    run.iface("add 10.0.0.2")
+    run.iface("add! 10.0.0.1/24")
+    assert run.record() == [f"{ETH0} 10.0.0.1/24 -", f"{ETH0} 10.0.0.2/32 -"]
+
+
 # Peers
 
 
