@@ -49,7 +49,7 @@ class KernelNat:
         """Make exactly these translations stand, in one transaction; then have every flow of an old
         address decided anew that leaves with a former one. What was changed, empty for nothing.
 
-        Nothing is done where all of it stands as far as is known: read() looks whether it does.
+        Where others have changed rules since, what they have done to our tables is put right too.
         Raises NotOurs where others have a table of our name, KernelError.
         """
         translations = [*wanted]

@@ -3,7 +3,8 @@
 No other table is touched, and none of others that has the name of ours. A transaction holds for the
 generation of the rules that was read; where somebody else has changed any rules since (ERESTART),
 all is looked at again. What stands is remembered from one change to the next, so that a change
-takes one send, whatever the number of addresses; read() looks again.
+takes one send, whatever the number of addresses; where nothing is to be changed, the generation
+tells whether others have changed anything.
 """
 
 from __future__ import annotations
@@ -74,10 +75,10 @@ class Nftables:
         """
         for _ in range(ATTEMPTS):
             changes = difference(wanted, self.standing())
-            if not changes:
+            if not changes and self._read_generation() == self._generation:
                 return changes
             self._standing = None  # until it is known that it was done
-            if self._transaction(changes):
+            if changes and self._transaction(changes):
                 self._standing = dict(wanted)
                 self._generation = self._generation % 0xFFFFFFFF + 1
                 self._check_marks([change.family for change in changes if change.create])

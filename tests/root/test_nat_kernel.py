@@ -340,7 +340,7 @@ EDITS = {
 
 @pytest.mark.parametrize("name", EDITS)
 def test_what_others_edit_is_told_and_mended(stage: Stage, nat: KernelNat, name: str) -> None:
-    """read() sees it, and the next apply() makes all of it as it is wanted."""
+    """read() sees it, and the next apply() makes all of it as it is wanted, also without read()."""
     wanted = [translation(AF_INET, 2, 1)]
     nat.apply(wanted)
     whole = stage.ruleset()
@@ -351,9 +351,12 @@ def test_what_others_edit_is_told_and_mended(stage: Stage, nat: KernelNat, name:
         table.odd for table in found.values()
     )
     stage.arrived(AF_INET, 2)
+    for _ in range(2):
+        assert nat.apply(wanted)
+        assert stage.ruleset() == whole
+        assert told(nat.read()) == wanted
+        stage.nft(*EDITS[name])
     assert nat.apply(wanted)
-    assert stage.ruleset() == whole
-    assert told(nat.read()) == wanted
     assert nat.apply(wanted) == []
 
 

@@ -79,11 +79,24 @@ def test_a_change_is_as_large_whatever_the_number(played: Netfilter, count: int)
     assert sum(sizes) < 3000
 
 
-def test_nothing_is_sent_where_all_of_it_stands(played: Netfilter, nat: KernelNat) -> None:
-    """The same once more."""
+def test_nothing_is_changed_where_all_of_it_stands(played: Netfilter, nat: KernelNat) -> None:
+    """The same once more: the generation is asked for, and it is the one of our change."""
     sent = len(played.sends)
     assert nat.apply(FIRST) == []
-    assert len(played.sends) == sent
+    assert [one.type for some in played.sends[sent:] for one in some] == ["NFT_MSG_GETGEN"]
+
+
+def test_a_table_that_others_take_away_comes_back(played: Netfilter, nat: KernelNat) -> None:
+    """With the same translations, by the generation that is another one."""
+    played.generation += 1
+    played.parts.clear()
+    played.elements.clear()
+    assert nat.apply(FIRST)
+    assert stands(nat) == FIRST
+    played.generation += 1
+    sent = len(batches(played))
+    assert nat.apply(FIRST) == []
+    assert len(batches(played)) == sent
 
 
 def test_both_families_in_one_transaction(played: Netfilter, nat: KernelNat) -> None:
