@@ -15,7 +15,7 @@ from netalias.kinds import AUTO, KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from netalias.cli import Options
     from netalias.observed import Observed
@@ -164,7 +164,10 @@ def _iface(options: Options, words: Sequence[str]) -> list[str]:
         return []
     if words[1].rstrip("!") in CHANGING:
         return _addresses(options, words[0])
-    return {"clear": list(FAMILIES), "help": list(COMMANDS)}.get(words[1], [])
+    from netalias.desired.keeping import MODES
+
+    following: dict[str, Iterable[str]] = {"clear": FAMILIES, "help": COMMANDS, "keep": MODES}
+    return list(following.get(words[1], ()))
 
 
 def _devices(options: Options) -> list[str]:

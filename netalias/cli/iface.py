@@ -23,6 +23,7 @@ COMMANDS = {
     "rm": "cli.iface.delete",
     "rm!": "cli.iface.delete",
     "clear": "cli.iface.clear",
+    "keep": "cli.keep.keep",
     "name": "cli.iface.name",
     "description": "cli.iface.description",
     "help": "cli.help_iface.usage",

@@ -13,6 +13,7 @@ from netalias.engine import keeping
 from netalias.model import address_text
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
 from netalias.plan.keeping import Former, Limits, decide, is_copy, is_own
+from netalias.runtime import asked as requests
 from netalias.runtime import kept as record
 from netalias.runtime import tasks as carried
 from netalias.system.backoff import Backoff
@@ -112,6 +113,8 @@ class Keeper:
         self._nat: Nat | None = None
         self._subjects: dict[str, Subject] = {}
         self._leaving: list[Subject] = []
+        self._declared: list[Task] = []
+        self._asked: dict[str, str] = {}
         self._loaded = self._resumed = self._stands = False
         self._written: Written | None = None
         self._complaint = ""
@@ -124,11 +127,27 @@ class Keeper:
             self._nat.close()
             self._nat = None
 
+    def learn(self) -> None:
+        """Take note of what others have asked for by hand."""
+        asked = requests.read(self._folder, self._engine.kernel.cookie())
+        if asked != self._asked:
+            self._asked = asked
+            self._replace()
+
     def load(self, tasks: Iterable[Task]) -> None:
         """Replace the lines; act() is due. What a line made that is there no more is undone."""
-        from netalias.desired.keeping import OFF, Keeping
+        self._declared = [*tasks]
+        self._asked = requests.read(self._folder, self._engine.kernel.cookie())
+        self._replace()
 
-        lines = {one.subject: one for one in tasks if isinstance(one, Keeping) and one.mode != OFF}
+    def _replace(self) -> None:
+        from netalias.desired.keeping import OFF, Keeping
+        from netalias.desired.tasks import read
+
+        # What was asked for by hand goes before the file.
+        tasks = [*self._declared, *(read(line.split()) for line in self._asked.values())]
+        last = {one.subject: one for one in tasks if isinstance(one, Keeping)}
+        lines = {name: one for name, one in last.items() if one.mode != OFF}
         before, self._subjects = self._subjects, {}
         if not self._loaded:
             self._loaded = True

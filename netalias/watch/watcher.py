@@ -217,6 +217,7 @@ class Watcher:
         self.controller.start()
         self.republisher.learn(self.republisher.seen())
         self._act()
+        self._try(lambda: self.keeper.act(monotonic()))  # who starts it may ask at once
         self._read_events()  # the changes of _act() are known by their events only
         self.texts.write(monotonic())
         self.service.ready(self._summary())
@@ -422,6 +423,7 @@ class Watcher:
     def _lock_released(self) -> None:
         """Another process may have released the lock."""
         self._try(self._learn_published)
+        self._try(self.keeper.learn)
         self._act()
 
     def _learn_published(self) -> None:

@@ -13,6 +13,7 @@ from netalias.model import AF_INET, AF_INET6
 from netalias.model.iface import MANUAL
 from netalias.plan import iface
 from netalias.plan.keeping import copy_of
+from netalias.runtime import asked
 from netalias.runtime.kept import read
 
 
@@ -283,6 +284,25 @@ def test_the_label_is_not_that_of_the_device(name: str, label: str) -> None:
     that ends."""
     assert copy_of(AF_INET, bytes((10, 0, 0, 1)), 2, 9, name).label == label
     assert copy_of(AF_INET6, bytes(16), 1, 9, name).label == ""
+
+
+def test_what_is_asked_for_by_hand_goes_before_the_file(kept: Kept) -> None:
+    """Also for the watcher after this one."""
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    cookie = kept.kernel.cookie()
+    asked.write(kept.folder, cookie, "eth0", "eth0 iface-alias off")
+    kept.keeper.learn()
+    kept.rest()
+    assert (kept.copies, kept.tables.tables) == ([], {})
+    kept.begin()
+    kept.negotiate("10.0.0.2/24", "10.0.0.3/24")
+    assert kept.copies == []
+    asked.write(kept.folder, cookie, "eth0", "eth0 iface-alias kernel keep 7 max 1")
+    kept.keeper.learn()
+    kept.rest()
+    kept.negotiate("10.0.0.3/24", "10.0.0.4/24")
+    assert kept.copies == ["10.0.0.3"]
+    assert asked.read(kept.folder, cookie + 1) == {}
 
 
 def test_two_devices(kept: Kept) -> None:

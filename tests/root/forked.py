@@ -97,7 +97,9 @@ class Forks:
                 feed = io.FileIO(writing, "w")
             message = marshal.dumps((words, environment, mask))
             socket.send_fds(self._socket, [message], [*streams, namespace.fd, folder])
-            pid = int.from_bytes(self._socket.recv(4), "little")
+            got = self._socket.recv(4)
+            assert got, "the fork server is gone"
+            pid = int.from_bytes(got, "little")
         end = time.monotonic() + seconds
         try:
             out, err = talked(ours, feed, (input or "").encode(errors="surrogateescape"), end)

@@ -214,3 +214,27 @@ def test_what_is_kept_is_shown_and_saved(link: Link, cli: Command, conf: Path, t
         ]
         assert cli("save", "lo") == ""
         program.close()
+
+
+def test_asked_for_by_hand(link4: Link, cli: Command, tmp_path: Path, texts: Path) -> None:
+    """iface DEV keep: refused while nobody does it (A-10); off ends all of it."""
+    line = "eth9 iface-alias kernel keep 9 max 8"
+    assert "none is running" in cli.fails(2, "iface", "eth9", "keep", "kernel")
+    assert "no such device" in cli.fails(2, "iface", "eth7", "keep", "off")
+    assert "kernel or off" in cli.fails(1, "iface", "eth9", "keep", "on")
+    conf = tmp_path / "netalias.conf"
+    conf.write_text("")
+    with watching(link4.here, texts, str(conf)):
+        assert cli("--dry-run", "iface", "eth9", "keep", "kernel", "keep", "9") == f"{line}\n"
+        assert cli("save") == ""
+        found = json.loads(cli("-j", "iface", "eth9", "keep", "kernel", "keep", "9"))
+        assert found == [
+            {"change": "keep", "ifname": "eth9", "iface_alias": "kernel", "keep": 9, "max": 8}
+        ]
+        until(lambda: cli("save") == f"{line}\n")
+        link4.negotiate(2)
+        link4.translates(1)
+        assert " kept" in cli("iface", "eth9")
+        cli.silent("iface", "eth9", "keep", "off")
+        until(lambda: not copies(link4.here))
+        until(lambda: cli("save") == "")

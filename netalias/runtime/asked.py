@@ -1,0 +1,39 @@
+"""Tasks that were asked for by hand: they go before those of files, until the next boot.
+
+The first line of the file is ``namespace COOKIE``, since the directory may have belonged to a
+former namespace; each other line is a task, as a file declares it, which begins with its device.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.runtime import read_file, replace_file
+
+FILE = "/asked"
+
+
+def read(directory: str, cookie: int) -> dict[str, str]:
+    """The lines by device; none without a readable record of this namespace."""
+    try:
+        text = read_file(directory + FILE).decode("utf-8", "surrogateescape") if directory else ""
+    except OSError:
+        return {}
+    head, *lines = text.split("\n")
+    return {line.split(" ")[0]: line for line in lines if line} if head == _head(cookie) else {}
+
+
+def write(directory: str, cookie: int, device: str, line: str) -> None:
+    """Set the line of a device. Raises StateError if that cannot be written."""
+    lines = read(directory, cookie) | {device: line}
+    path = directory + FILE
+    try:
+        text = "\n".join([_head(cookie), *lines.values(), ""])
+        replace_file(path, text.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise errors.StateError(
+            f"cannot save what was asked for in {path}: {error.strerror}"
+        ) from None
+
+
+def _head(cookie: int) -> str:
+    return f"namespace {cookie}"
