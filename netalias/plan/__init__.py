@@ -90,12 +90,14 @@ class Plan:
             return False, False
         if goal.entry is None:
             return self.kind == PREFIX and bool(self.steps), False
-        links = [step for step in self.steps if isinstance(step, SetLink)]
-        new = any(step.up and step.index != goal.main.index for step in links) or any(
-            isinstance(step, AddAddress) and step.address.local == goal.address
-            for step in self.steps
-        )
-        return new, new or any(step.mac for step in links)
+        new = changed = False
+        for step in self.steps:
+            if isinstance(step, AddAddress):
+                new = new or step.address.local == goal.address
+            elif isinstance(step, SetLink):
+                new = new or bool(step.up and step.index != goal.main.index)
+                changed = changed or bool(step.mac)
+        return new, new or changed
 
     @property
     def carrier(self) -> str:
