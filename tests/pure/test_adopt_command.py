@@ -119,3 +119,20 @@ def test_what_is_not_there(run: Command, words: str, status: int, text: str) -> 
     """Nothing is adopted."""
     assert text in run.refused(f"adopt {words}", status)
     assert ours(run) == {}
+
+
+def test_addresses_of_ipv6_are_made_again_one_by_one(run: Command) -> None:
+    """Each comes right behind its removal, unchecked, and gets its usual flags at the end: none
+    waits for others, nor for the kernel to look for duplicates."""
+    words = "-v adopt eth0:5 2001:db8:5::1 eth0:6 2001:db8:5::2"
+    commands = [line.split() for line in run.split(words).splitlines()]
+    said = [
+        (words[2], words[3].partition("/")[0], "nodad" in words)
+        for words in commands
+        if words[1] == "addr"
+    ]
+    one, two = "2001:db8:5::1", "2001:db8:5::2"
+    assert said == [
+        ("del", one, False), ("add", one, True), ("del", two, False), ("add", two, True),
+        ("change", one, False), ("change", two, False),
+    ]  # fmt: skip
