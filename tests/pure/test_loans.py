@@ -32,7 +32,8 @@ def granted(loans: Loans, wanted: int = -1, client: str = "", now: float = 100.0
 
 
 def test_the_order_of_grants() -> None:
-    """What is asked for, if it is free and of the pool; what the client had; any free one; none."""
+    """A-16: what is asked for, if it is free and of the pool; what the client had; a free one;
+    none."""
     loans = Loans()
     assert granted(loans, 12, "a") == 12
     assert granted(loans, 12, "b") == 10
@@ -46,7 +47,7 @@ def test_the_order_of_grants() -> None:
 
 
 def test_an_ended_loan_is_free_and_remembered() -> None:
-    """The former client gets its address again, unless somebody else has it by now."""
+    """A-16: the former client gets its address again, unless somebody else has it by now."""
     loans = Loans()
     assert granted(loans, 12, "a") == 12
     assert granted(loans, -1, "a", now=200.0) == 12

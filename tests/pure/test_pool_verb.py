@@ -152,7 +152,8 @@ def test_who_may_not_change_the_namespace_lends_nothing(run: Pools) -> None:
 
 
 def test_an_alias_stands_while_its_address_is_lent(run: Pools) -> None:
-    """In the first slot that neither the kernel nor a file has; with the lease of the loan."""
+    """In the first slot that neither the kernel nor a file has; with the lease of the loan. Its
+    client is offered it again (A-15)."""
     run.split("eth0:1 10.9.0.2 kind macvlan")
     assert run.split("pool dev take --for a --lease 60") == "10.0.2.1\n"
     assert run.split("pool dev take") == "10.0.2.2\n"

@@ -76,8 +76,6 @@ IFACE = Series(
     {
         10: "address keeping",
         14: "address keeping in user space",
-        15: "address keeping",
-        16: "pools",
         17: "address keeping",
     },
 )

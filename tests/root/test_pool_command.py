@@ -71,8 +71,8 @@ def loans(cli: Command, file: str, name: str) -> list[dict[str, Any]]:
 
 
 def test_many_processes_get_different_addresses(cli: Command, tmp_path: Path) -> None:
-    """Single commands and batches at once, until nothing is left: each address once; who comes too
-    late is refused."""
+    """A-16: single commands and batches at once, until nothing is left: each address once; who
+    comes too late is refused."""
     file = declared(tmp_path, "pool lab 10.8.0.0/24 each")
     lines = tmp_path / "lines"
     lines.write_text("pool lab take\n" * 30)
