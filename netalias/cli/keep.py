@@ -26,9 +26,9 @@ def keep(options: Options, device: str, words: list[str]) -> int:
             raise errors.NoSuchDevice(f"{device}: there is no such device")
         engine.kernel.permitted()
         if task.mode != OFF:
-            from netalias.nat.kernel import KernelNat
+            from netalias.engine.keeping import check_translates
 
-            engine.within(KernelNat).close()
+            check_translates(engine)
         with engine.transaction(dry=options.dry_run) as transaction:
             from netalias.runtime import asked
             from netalias.runtime.instance import running

@@ -56,6 +56,13 @@ def translations(name: str, found: Decision) -> Iterable[Translation]:
         yield Translation(name, family, found.new.get(family), found.old(family))
 
 
+def check_translates(engine: Engine) -> None:
+    """Check that the kernel can translate. Raises StateError with the reason, NotPermitted."""
+    from netalias.nat.kernel import KernelNat
+
+    engine.within(KernelNat).close()
+
+
 def promote(engine: Engine, device: Device) -> None:
     """Have the kernel keep the other addresses of a network when the first one goes; the former
     value is saved. Raises StateError, KernelError."""
