@@ -219,7 +219,6 @@ class Keeper:
         try:
             with self._engine.transaction():
                 self._act(self._clock())
-            self._backoff.reset()
         except errors.LockBusy:
             self.wake = now + BUSY
         except Exception:
@@ -383,7 +382,8 @@ class Keeper:
                 for key, former in subject.former.items()
             }
         now_written = {
-            name: (frozenset(one.own), tuple(one.former.items())) for name, one in devices.items()
+            name: (frozenset(one.own), tuple(one.former.items()), self._subjects[name].task.text)
+            for name, one in devices.items()
         }
         if now_written != self._written:
             record.write(self._folder, self._engine.kernel.cookie(), devices)
@@ -399,5 +399,7 @@ class Keeper:
         if text and text != self._complaint:
             self._journal.error(text)
         self._complaint = text
-        if refused:
-            self.wake = min(self._clock() + self._backoff.next(), self.wake or self._clock() + LOOK)
+        if not refused:
+            self._backoff.reset()
+            return
+        self.wake = min(self._clock() + self._backoff.next(), self.wake or self._clock() + LOOK)

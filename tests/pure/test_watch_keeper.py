@@ -36,6 +36,16 @@ def test_nothing_is_kept_while_nothing_goes(kept: Kept) -> None:
     assert read(kept.folder, kept.kernel.cookie()) == {}
 
 
+def test_what_is_carried_out_is_recorded(kept: Kept) -> None:
+    """Each line as a whole; other limits of it too, with which nothing else changes."""
+    file = Path(kept.folder) / "tasks"
+    assert file.read_text() == f"{LINE}\n"
+    kept.load("eth0 iface-alias kernel")
+    assert file.read_text() == "eth0 iface-alias kernel keep 3600 max 8\n"
+    kept.load("eth0 iface-alias off")
+    assert not file.exists()
+
+
 def test_three_negotiations_and_back(kept: Kept) -> None:
     """Each former address is kept and leaves as the newest; one that returns is kept no more."""
     kept.remove("10.0.0.1/24")
