@@ -14,7 +14,7 @@ from netalias.model import (
     IFF_UP,
     address_text,
 )
-from netalias.model.steps import moves
+from netalias.model.steps import AddAddress, moves
 from netalias.plan import NO_NEIGHBOURS
 
 TYPE_CHECKING = False
@@ -152,7 +152,7 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
     A plan whose address should be probed for gets a note if its main device is down.
     """
     pairs = [*pairs]
-    coming = [(plan.arrival, plan.carrier) for _, plan in pairs]
+    coming = [(plan.arrival, _holder(plan)) for _, plan in pairs]
     for (wish, plan), ((new, announced), device) in zip(pairs, coming, strict=True):
         goal = plan.goal
         if wish is None or goal is None or goal.type.family not in (AF_INET, AF_INET6):
@@ -186,6 +186,15 @@ def _sample(one: Claim, plan: Plan, prefixlen: int) -> None:
     note = f"{one.name}: {asked} of {count} addresses were asked for: a host with another one is"
     if asked < count:
         plan.notes.append(f"{note} not found")
+
+
+def _holder(plan: Plan) -> str:
+    """The primary name of the device that has the address afterwards; of a shard a hidden one."""
+    if plan.kind == "shard":
+        for step in plan.steps:
+            if isinstance(step, AddAddress):
+                return step.device
+    return plan.carrier
 
 
 def _retires_mac(plan: Plan) -> bool:
@@ -236,7 +245,7 @@ def reannouncement(alias: Alias, policy: Policy) -> Claim:
 
     Its reason_not_to_announce() must be empty.
     """
-    main, device = alias.main, alias.device or alias.main
+    main, device = alias.main, alias.carrier
     assert main is not None
     assert device is not None
     return Claim(alias.name, main, device.name, alias.kind, alias.family, alias.address, policy)
