@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
 
 LINK_LOCAL = b"\xfe\x80" + bytes(14)
+ANSWERED = "only a running netalias watch answers"
+"""Words of the notes on networks for which the kernel does not answer."""
 SHOWN = 3
 """Routes that a note names."""
 
@@ -133,7 +135,7 @@ def _notes(goal: Goal, text: str) -> Iterator[str]:
         return
     if goal.type.family == AF_INET6:
         yield (
-            f"{goal.name}: only a running netalias watch answers neighbour solicitations for"
+            f"{goal.name}: {ANSWERED} neighbour solicitations for"
             f" {text}; without it other hosts need a route by an address of {main}"
         )
         yield (
@@ -159,10 +161,7 @@ def silent(goal: Goal, kind: str, ignore: int, others: Iterable[Alias]) -> Itera
         found.append((goal.name, goal.address, goal.prefixlen))
     for name, network, length in found:
         text = f"{address_text(AF_INET, network)}/{length}"
-        yield (
-            f"{name}: only a running netalias watch answers ARP for {text}:"
-            f" arp_ignore of {main.name} is {ignore}"
-        )
+        yield (f"{name}: {ANSWERED} ARP for {text}: arp_ignore of {main.name} is {ignore}")
 
 
 def _is_on(alias: Alias, main: Device) -> bool:

@@ -100,9 +100,14 @@ class Report:
         self._note(items)
 
     def _note(self, items: Sequence[Difference]) -> None:
-        """Log what a command would warn of, and no second time where an alias is made again."""
+        """Log what a command would warn of, and no second time where an alias is made again. That
+        a watcher has to answer for a network is no warning: one does."""
         notes = dict.fromkeys(note for item in items for note in item.plan.notes)
-        new = [note for note in notes if note not in self._noted]
+        if not notes:
+            return
+        from netalias.plan.prefixes import ANSWERED
+
+        new = [note for note in notes if note not in self._noted and ANSWERED not in note]
         if len(self._noted) > MANY:
             self._noted.clear()
         self._noted.update(new)

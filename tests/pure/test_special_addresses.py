@@ -69,6 +69,13 @@ def test_a_watcher_warns_too(line: str, text: str) -> None:
     assert not [one for one in watched.said() if "reach" in one]
 
 
+def test_a_watcher_does_not_warn_of_its_own_work() -> None:
+    """It answers for IPv6 prefixes; what a server has to do is told."""
+    said = Watched("eth0:1 2001:db8:9::/64 kind prefix\n").said()
+    assert any("IPV6_FREEBIND" in line for line in said)
+    assert not [line for line in said if "only a running netalias watch" in line]
+
+
 def test_limited_broadcast_is_refused_alike(stage: Declared) -> None:
     """255.255.255.255 is the address of no host anywhere; as a broadcast address it may be set."""
     line, told = "eth0:1 255.255.255.255", "eth0:1: 255.255.255.255: a broadcast address cannot be"
