@@ -147,6 +147,10 @@ class Impact:
             return
         if event.what == ADDRESS:
             self._note_verdict(event, device)
+        elif event.what == DEPARTURE and self.duplicates:
+            gone = {*self._called(device, event)}
+            gone |= {one for one in self.duplicates if one.main == device.name}
+            self.duplicates -= gone  # they went with the device, not for another host
         if event.what == ADDRESS and event.old is None:
             self.affected.republish |= event.subject.address.family == AF_INET
         if event.what == "mac" and not own:

@@ -12,7 +12,9 @@ from netalias.desired.index import Index
 from netalias.engine import Engine, Setup
 from netalias.families import lazy
 from netalias.kernel.memory import Memory
-from netalias.model.events import State, difference
+from netalias.kinds import MAGIC
+from netalias.model import AF_INET6, IFA_F_TENTATIVE, IFF_UP, PROTOCOL, Address, Device
+from netalias.model.events import LINK, Entry, State, address_key, apply, difference
 from netalias.model.steps import AddAltname, DelAltname
 from netalias.watch.impact import Impact
 
@@ -288,3 +290,29 @@ def test_own_address_of_a_main_device(own: str, text: str, expected: bool) -> No
             observed.affected()
             assert observed.impact.affected.whole is expected
             observed.impact.affected = type(observed.impact.affected)()
+
+
+@pytest.mark.parametrize(
+    ("gone", "left"),
+    [("eth0", ["veth5:9"]), ("veth5", ["eth0:3"]), ("eth1", ["eth0:3", "veth5:9"])],
+)
+def test_an_address_that_goes_with_its_device_is_no_duplicate(gone: str, left: list[str]) -> None:
+    """Though it went before the kernel had found it unique, as one does that another host has: of
+    devices with ever new names nothing is remembered."""
+    state, impact = State(), Impact(State(), Index(declarations.parse([("t.conf", TEXT)], lazy())))
+    impact.state = state
+    for index, name in enumerate(("eth0", "veth5", "eth1"), 2):
+        apply(state, (LINK, index), Device(index, name, IFF_UP, mac=bytes((2, 0, 0, 0, 0, index))))
+    for index, slot in ((2, 3), (3, 9)):
+        entry = Address(
+            index, AF_INET6, bytes((32, 1, *bytes(13), slot)), 128, IFA_F_TENTATIVE,
+            protocol=PROTOCOL, metric=MAGIC | slot, valid=60, preferred=60,
+        )  # fmt: skip
+        apply(state, address_key(entry), Entry(entry))
+        for event in apply(state, address_key(entry), None):
+            impact.add(event)
+    assert sorted(map(str, impact.duplicates)) == ["eth0:3", "veth5:9"]
+    index = {"eth0": 2, "veth5": 3, "eth1": 4}[gone]
+    for event in apply(state, (LINK, index), None):
+        impact.add(event)
+    assert sorted(map(str, impact.duplicates)) == left
