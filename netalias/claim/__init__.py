@@ -152,7 +152,7 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
     A plan whose address should be probed for gets a note if its main device is down.
     """
     pairs = [*pairs]
-    coming = [(plan.arrival, _holder(plan)) for _, plan in pairs]
+    coming = [(plan.arrival, plan.carrier) for _, plan in pairs]
     for (wish, plan), ((new, announced), device) in zip(pairs, coming, strict=True):
         goal = plan.goal
         if wish is None or goal is None or goal.type.family not in (AF_INET, AF_INET6):
@@ -160,6 +160,8 @@ def claims(pairs: Iterable[tuple[Wish | None, Plan]], policy: Policy) -> Iterato
         if not announced and not (new and goal.type.family == AF_INET):
             continue
         main, family = goal.main, goal.type.family
+        if plan.kind == "shard":
+            device = _hidden(plan)
         one = Claim(goal.name, main, device, plan.kind, family, goal.address, policy)
         one.apply(wish)
         one.new, one.plan, one.probed = new, plan, new and one.acd != OFF
@@ -188,13 +190,10 @@ def _sample(one: Claim, plan: Plan, prefixlen: int) -> None:
         plan.notes.append(f"{note} not found")
 
 
-def _holder(plan: Plan) -> str:
-    """The primary name of the device that has the address afterwards; of a shard a hidden one."""
-    if plan.kind == "shard":
-        for step in plan.steps:
-            if isinstance(step, AddAddress):
-                return step.device
-    return plan.carrier
+def _hidden(plan: Plan) -> str:
+    """The primary name of the hidden device that has the address of a shard afterwards."""
+    found = [step.device for step in plan.steps if isinstance(step, AddAddress)]
+    return found[0] if found else plan.carrier
 
 
 def _retires_mac(plan: Plan) -> bool:
