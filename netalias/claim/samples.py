@@ -11,7 +11,7 @@ from _random import Random
 MOST = 64
 """Addresses that are asked for: ARP probes of one burst (packets.acd.BATCH)."""
 FIRST, LAST = 8, 4
-"""How many of them are the first and the last ones of the network."""
+"""The numbers of the first and the last ones of the network among them."""
 
 
 def choose(network: bytes, prefixlen: int, dice: Random | None = None) -> list[bytes]:

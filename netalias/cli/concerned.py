@@ -1,4 +1,4 @@
-"""What a move concerns besides the firewall: programs, and stanzas in files of other programs."""
+"""Concerns of a move besides the firewall: programs, and stanzas in files of other programs."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ CLIENT_MAX = 255
 
 
 class Request:
-    """What is asked of a pool: ``address`` is a text, empty for none; ``length`` the seconds of a
+    """A request to a pool: ``address`` is a text, empty for none; ``length`` the seconds of a
     loan."""
 
     __slots__ = ("action", "address", "client", "length", "name")

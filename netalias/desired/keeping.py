@@ -33,7 +33,7 @@ LATER = {
 
 
 class Keeping(Task):
-    """What becomes of the former addresses of one device; ``keep`` in seconds."""
+    """The keeping of the former addresses of one device; ``keep`` in seconds."""
 
     keyword = KEYWORD
 

@@ -32,7 +32,7 @@ DEV = "dev"
 EACH = "each"
 NAME_MAX = 64
 SIGNS = "._-"
-"""What may stand in the name of a pool beside ASCII letters and digits: it names a file."""
+"""Characters of the name of a pool beside ASCII letters and digits: it names a file."""
 LEASE = 3600
 """Seconds of a loan that does not say."""
 WORDS = (

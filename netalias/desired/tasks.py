@@ -39,7 +39,7 @@ class Task:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What no other line may have."""
+        """The key that no other line may have."""
         return self.keyword, self.subject
 
     @property

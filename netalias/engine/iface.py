@@ -33,7 +33,7 @@ LONGEST = 254
 
 
 class Done:
-    """What a change has done: its ``steps``, and ``notes`` for people; ``left`` are the errors of
+    """The result of a change: its ``steps``, and ``notes`` for people; ``left`` are the errors of
     what could not be done after it began. ``dead`` are packed addresses that it took from the host,
     or found gone, where sockets are to be ended."""
 

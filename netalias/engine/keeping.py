@@ -51,7 +51,7 @@ def _sent(kernel: Kernel, steps: Sequence[Step]) -> list[errors.NetaliasError]:
 
 
 def translations(name: str, found: Decision) -> Iterable[Translation]:
-    """What is to be translated on the device *name*."""
+    """The translations of the device *name*."""
     for family in dict.fromkeys(family for family, _ in found.kept):
         yield Translation(name, family, found.new.get(family), found.old(family))
 

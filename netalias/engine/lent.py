@@ -1,4 +1,4 @@
-"""Which aliases stand for loans of pools, and are no strays."""
+"""Aliases that stand for loans of pools, and are no strays."""
 
 from __future__ import annotations
 

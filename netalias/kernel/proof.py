@@ -332,7 +332,7 @@ def is_shared(step: Step) -> bool:
 
 
 def place_of(entry: Address) -> Place:
-    """What a deletion names an address by, beside its device."""
+    """The key by which a deletion names an address, beside its device."""
     return entry.local, entry.prefixlen, entry.peer
 
 

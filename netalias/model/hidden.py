@@ -32,7 +32,7 @@ def device_of(name: AliasName) -> str:
 
 
 _begins: dict[str, str] = {}
-"""What the names of the hidden devices of a main device begin with, by its name."""
+"""The beginning of the names of the hidden devices of a main device, by its name."""
 
 
 def group_of(mark: int) -> int:

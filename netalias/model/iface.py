@@ -17,5 +17,5 @@ MANUAL = 98
 
 
 def form(entry: Address) -> Form:
-    """What tells addresses of one device apart: family, local address, prefix length, peer."""
+    """The key of an address on its device: family, local address, prefix length, peer."""
     return entry.family, entry.local, entry.prefixlen, entry.peer

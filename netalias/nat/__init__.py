@@ -50,7 +50,7 @@ class Translation(Value):
 
 
 class Table(Value):
-    """What stands in our table of one family.
+    """The content of our table of one family.
 
     ``new`` and ``old`` are by device. ``odd`` names, one a line, what is there and not ours, or is
     missing: somebody has edited the table, and the next change makes it anew.
@@ -79,7 +79,7 @@ class Table(Value):
 
 
 class Change(Value):
-    """What makes one table as it is wanted, in one transaction.
+    """The change that makes one table as it is wanted, in one transaction.
 
     ``remove`` takes away the table that stands, ``create`` makes one; with both it is made anew.
     The elements ``gone_*`` go before those of ``new`` and ``old`` come, so an element may be in
@@ -125,7 +125,7 @@ def wanted_tables(wanted: Iterable[Translation]) -> dict[int, Table]:
 
 
 def difference(wanted: Mapping[int, Table], standing: Mapping[int, Table]) -> list[Change]:
-    """What turns the *standing* tables into the *wanted* ones, by family; empty for nothing."""
+    """The changes from the *standing* to the *wanted* tables, by family; empty for nothing."""
     changes = []
     for family in FAMILIES:
         before, after = standing.get(family), wanted.get(family)

@@ -119,8 +119,8 @@ class Conntrack:
                 return
 
     def flows(self, family: int, addresses: Collection[bytes]) -> dict[bytes, int]:
-        """How many flows each of these addresses has begun, by one reading; those with none are not
-        there."""
+        """The numbers of flows that these addresses have begun, by one reading; without those that
+        have begun none."""
         found: dict[bytes, int] = {}
         for one in self.entries(family, addresses.__contains__):
             found[one.source] = found.get(one.source, 0) + 1

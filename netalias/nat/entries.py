@@ -53,7 +53,7 @@ FILTER = nest(
     attr(CTA_FILTER_ORIG_FLAGS, CTA_FILTER_F_CTA_IP_SRC.to_bytes(4, byteorder)),
     attr(CTA_FILTER_REPLY_FLAGS, CTA_FILTER_F_CTA_IP_DST.to_bytes(4, byteorder)),
 )
-"""Which fields of the tuples in a request count; a deletion takes it since Linux 6.8. A kernel
+"""The fields of the tuples that count in a request; a deletion takes it since Linux 6.8. A kernel
 before that wants whole tuples, so it refuses the request."""
 
 FIELDS = {
@@ -64,7 +64,7 @@ FIELDS = {
 for _some in FIELDS.values():
     _some |= {"sport": (2, 2), "dport": (3, 2), "srckey": (2, 2), "dstkey": (3, 2)}
 UNREAD = (OSError, ValueError, IndexError, KeyError)
-"""What read_lines() raises for a text that it does not understand."""
+"""The errors of read_lines() for a text that it does not understand."""
 WORDS = {AF_INET: b"ipv4 ", AF_INET6: b"ipv6 "}
 USUAL = {
     family: b"".join(

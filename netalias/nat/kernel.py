@@ -39,7 +39,7 @@ class KernelNat:
         self._nftables.close()
 
     def read(self) -> dict[int, Table]:
-        """What stands, by family. What ``Table.odd`` names is mended by the next apply().
+        """The tables that stand, by family. What ``Table.odd`` names is mended by the next apply().
 
         Raises NotOurs where others have a table of our name, KernelError.
         """
@@ -73,5 +73,5 @@ class KernelNat:
             self._conntrack.sift(wanted)
 
     def flows(self, family: int, addresses: Collection[bytes]) -> dict[bytes, int]:
-        """How many flows each of these addresses has begun; those with none are not there."""
+        """The numbers of flows that these addresses have begun; those with none are not there."""
         return self._conntrack.flows(family, addresses)

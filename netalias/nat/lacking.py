@@ -1,4 +1,4 @@
-"""What the two protocols of netfilter share, and the sentence for a kernel that lacks one."""
+"""The common part of the two protocols of netfilter, and the sentence for a kernel without one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 NETLINK_NETFILTER = 12
 """linux/netlink.h."""
 ABSENT = (EINVAL, EOPNOTSUPP, EPROTONOSUPPORT)
-"""What socket(2) answers for a protocol that the kernel does not have, and nfnetlink for such a
-subsystem (nfnetlink_rcv_msg of net/netfilter/nfnetlink.c): it has tried to load the module."""
+"""The answers of socket(2) for a protocol that the kernel does not have, and of nfnetlink for such
+a subsystem (nfnetlink_rcv_msg of net/netfilter/nfnetlink.c): it has tried to load the module."""
 
 
 def lacking(what: str) -> errors.StateError:
@@ -28,8 +28,8 @@ def lacking(what: str) -> errors.StateError:
 
 
 def probed(what: str, ask: Callable[..., T], *words: Any) -> T:
-    """What *ask* gives for these words. Raises StateError where its answer tells that the kernel
-    lacks *what*."""
+    """The result of *ask* with these words. Raises StateError where its answer tells that the
+    kernel lacks *what*."""
     try:
         return ask(*words)
     except errors.KernelError as error:

@@ -127,7 +127,7 @@ PER_MESSAGE = 1000
 
 USERDATA_NEW = bytes.fromhex("0004") + (1).to_bytes(4, byteorder)
 USERDATA_NEW += bytes.fromhex("0104") + (2).to_bytes(4, byteorder)
-"""How nft prints the elements of ``new``: keys in host byte order, data in that of the network."""
+"""The order of bytes in which nft prints ``new``: keys as the host has it, data as the network."""
 
 Expression = tuple[str, dict[int, bytes]]
 
@@ -216,7 +216,7 @@ def _shape_old(family: int) -> dict[int, int]:
 
 
 PARTS = (f"map {NEW}", f"set {OLD}", f"chain {CHAIN}", f"rule in {CHAIN}")
-"""What our table is made of, each of them once, as the readers call it."""
+"""The parts of our table, each of them once, as the readers call it."""
 MADE_BY_MODULES = (NFT_MSG_NEWSET, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE)
 """Messages that the kernel refuses with ENOENT where it lacks a module for them."""
 SHAPES = {NEW: _shape_new, OLD: _shape_old}

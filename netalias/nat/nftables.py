@@ -29,7 +29,7 @@ ATTEMPTS = 10
 all the time leaves more than a millisecond between two changes."""
 OPERATION = "translating addresses"
 WORDS = {AF_INET: "ip", AF_INET6: "ip6"}
-"""How nft calls the families."""
+"""The names of the families in nft."""
 
 
 class Nftables:
@@ -65,7 +65,7 @@ class Nftables:
         raise _conflict()
 
     def standing(self) -> dict[int, Table]:
-        """What stands as far as is known; it is read the first time."""
+        """The tables that stand as far as is known; they are read the first time."""
         return self.read() if self._standing is None else self._standing
 
     def apply(self, wanted: Mapping[int, Table]) -> list[Change]:
@@ -145,7 +145,7 @@ class Nftables:
     def _parts(
         self, family: int, get: int, new: int, read: Callable[..., tuple[str, str, bool]]
     ) -> Iterator[tuple[str, bool]]:
-        """What of one kind is in our table, and whether it is as ours."""
+        """The parts of one kind in our table, and whether each is as ours."""
         for data, start, end in self._dump(get, nft.get_all(family), new):
             table, name, ours = read(data, start, end, family)
             if table == nft.NAME:
@@ -174,7 +174,7 @@ READERS = (
     (nft.NFT_MSG_GETSET, nft.NFT_MSG_NEWSET, nft.read_set),
     (nft.NFT_MSG_GETRULE, nft.NFT_MSG_NEWRULE, nft.read_rule),
 )
-"""How each kind of part is read: request, answer, decoder."""
+"""The reading of each kind of part: request, answer, decoder."""
 
 
 def _conflict() -> errors.KernelError:

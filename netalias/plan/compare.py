@@ -265,7 +265,7 @@ class _Comparison:
         return True
 
     def _loans(self) -> Lent | None:
-        """What stands for loans, asked for once; None where nothing does."""
+        """The aliases that stand for loans, asked for once; None where none does."""
         if self._lent is None and self._read_lent is not None:
             self._lent = self._read_lent()
         return self._lent

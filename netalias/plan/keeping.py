@@ -74,7 +74,7 @@ class Limits(Value):
 
 
 class Decision:
-    """What is to be done on one device.
+    """The work to do on one device.
 
     ``kept`` are the former addresses from now on, ``own`` the addresses that the device has by
     others, ``usable`` those of them to which others could be translated; ``new`` maps a family to
@@ -159,7 +159,7 @@ def decide(
     limits: Limits,
     now: float,
 ) -> Decision:
-    """What is to be done on *device*, which has *entries*; its *copies* of IPv6 are on the device
+    """The work to do on *device*, which has *entries*; its *copies* of IPv6 are on the device
     with the index *loopback*.
 
     *kept* are the former addresses so far, *lost* addresses that it had and may have no more,
@@ -200,7 +200,7 @@ def decide(
 
 
 def end_of(entry: Entry, now: float) -> float:
-    """When the lifetime of an address ends, by the clock of *now* (CLOCK_MONOTONIC). The kernel
+    """The end of the lifetime of an address, by the clock of *now* (CLOCK_MONOTONIC). The kernel
     tells when it was set; its messages are not repeated as it runs down."""
     address = entry.address
     return entry.stamp / 100 + address.lease if entry.stamp else now + address.valid

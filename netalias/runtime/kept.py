@@ -31,7 +31,7 @@ FILE = "/kept"
 
 
 class Kept:
-    """What is recorded of one device: the addresses that it had, and the former ones with the times
+    """The record of one device: the addresses that it had, and the former ones with the times
     since when and until when they are kept."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netalias.plan.iface import Entry, Table
 
 NO_PEER = "255.255.255.255"
-"""What stands for "no peer" of an IPv4 address, as in user-ppp."""
+"""The text for "no peer" of an IPv4 address, as in user-ppp."""
 KIND = "address"
 STATES = ((IFA_F_TENTATIVE, "tentative"), (IFA_F_DADFAILED, "dadfailed"))
 

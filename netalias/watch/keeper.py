@@ -161,7 +161,7 @@ class Keeper:
             self.wake = 0.0
 
     def _recorded(self) -> dict[str, Subject]:
-        """What an earlier watcher has left, by the name of the device."""
+        """The records that an earlier watcher has left, by the name of the device."""
         from netalias.desired.keeping import KERNEL, Keeping
 
         found = {}

@@ -73,7 +73,7 @@ def _permanent(file: str) -> str:
 
 
 def _open_nat() -> KernelNat:
-    """What translates, inside the namespace. Raises StateError where the kernel cannot."""
+    """The translator, inside the namespace. Raises StateError where the kernel cannot."""
     from netalias.nat.kernel import KernelNat
 
     return KernelNat()

@@ -1,4 +1,4 @@
-"""How soon a bound flow goes on after its device has got another address.
+"""The time until a bound flow goes on after its device has got another address.
 
 A UDP socket is bound to the oldest address of a device. At each change the device gets a new
 address, and the one that was in use last is deleted; somebody puts it back as one of scope host,

@@ -1,4 +1,4 @@
-"""What lending addresses costs: one, and thousands in a batch.
+"""The cost of lending addresses: one, and thousands in a batch.
 
 Whole processes run interleaved with the creation of an alias; before each batch the record of loans
 is removed, so that the pool is empty.
