@@ -298,7 +298,7 @@ def as_network_scripts(folder: Path, files: dict[str, str]) -> str:
     scripts = unpacked("initscripts", "network-scripts/ifup-aliases")
     ipcalc = unpacked("ipcalc-ng", "usr/bin/ipcalc-ng")
     etc = folder / "etc"
-    subprocess.run(["cp", "-a", "/etc", str(etc)], check=True)
+    subprocess.run(["cp", "-a", "/etc", str(etc)], check=False)
     (etc / "init.d").mkdir(exist_ok=True)
     functions = f"{PROGRAMS}/initscripts/etc/rc.d/init.d/functions"
     shutil.copy(functions, etc / "init.d/functions")

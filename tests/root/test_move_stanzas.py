@@ -32,7 +32,7 @@ class Etc:
     def __init__(self, cli: Command, folder: Path) -> None:
         self.cli = cli
         self.etc = folder / "etc"
-        subprocess.run(["cp", "-a", "/etc", str(self.etc)], check=True)
+        subprocess.run(["cp", "-a", "/etc", str(self.etc)], check=False)
         (self.etc / "network").mkdir(exist_ok=True)
         (self.etc / "network/interfaces").write_text(INTERFACES)
 

@@ -63,7 +63,7 @@ def host(tmp_path: Path) -> Iterator[Namespace]:
     here.ip("addr add 10.0.0.1/24 dev eth0")
     here.ip("route add default via 10.0.0.254")
     peer.ip("addr add 10.0.0.77/24 dev p0")
-    subprocess.run(["cp", "-a", "/etc", str(tmp_path / "etc")], check=True)
+    subprocess.run(["cp", "-a", "/etc", str(tmp_path / "etc")], check=False)
     (tmp_path / "etc/netalias.conf").unlink(missing_ok=True)
     yield here
     forget(here)
