@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from netalias.plan.keeping import Decision, Key
     from netalias.system.journal import Journal
 
-    Written = dict[str, tuple[frozenset[Key], tuple[tuple[Key, tuple[int, int]], ...]]]
-    """By the name of each device its own addresses, and the former ones with their times."""
+    Written = dict[str, tuple[frozenset[Key], tuple[tuple[Key, tuple[int, int]], ...], str]]
+    """By the name of each device its own addresses, the former ones with their times, and the line
+    that keeps them."""
 
     class Nat(Protocol):
         """nat/kernel.py."""
@@ -228,10 +229,10 @@ class Keeper:
     def _forget_ended(self) -> None:
         """Keep no longer what `iface` has removed: it takes it out of the record, too."""
         written = self._written or {}
-        if not any(former for _, former in written.values()):
+        if not any(former for _, former, _ in written.values()):
             return
         recorded = record.read(self._folder, self._engine.kernel.cookie())
-        for name, (_, former) in written.items():
+        for name, (_, former, _) in written.items():
             one, subject = recorded.get(name), self._subjects.get(name)
             if one is None or subject is None:
                 continue

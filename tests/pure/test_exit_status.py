@@ -19,7 +19,7 @@ ALIAS = "eth0:0 10.0.0.1/24 kind macvlan"
 FILES = {
     "same": f"{ALIAS}\n", "other": "eth0:0 10.0.0.2/24 kind macvlan\n", "empty": "# nothing\n",
     "wrong": "eth0:0 10.0.0\n", "absent": "no9:0 10.9.0.1\n", "show": "show eth0\n",
-    "refused": "eth0:9-\n", "usage": "show --nosuch\n", "other-verb": "lookup 10.9.9.9\n",
+    "lending": "pool web 10.0.1.2-10.0.1.3\n", "refused": "eth0:9-\n", "usage": "show --nosuch\n", "other-verb": "lookup 10.9.9.9\n",
     "stanza": "auto eth0:5\niface eth0:5 inet static\n  address 10.0.0.9/24\n",
 }  # fmt: skip
 """Files of the test's folder, which the table calls by their names."""
@@ -134,6 +134,15 @@ TABLE = (
     ("publish 10.0.0.5 dev no9", REFUSED),
     ("unpublish", USAGE),
     ("unpublish 10.0.0.5", REFUSED),
+    ("iface eth0", OK),
+    ("iface eth0 add 10.0.0.7", OK),
+    ("iface eth0 nosuch", USAGE),
+    ("iface eth0 delete 10.9.9.9", REFUSED),
+    ("iface no9", REFUSED),
+    ("pool --from {lending} web take", OK),
+    ("pool --from {lending} web nosuch", USAGE),
+    ("pool --from {lending} mail take", REFUSED),
+    ("pool --from {lending} web release 10.0.1.2", REFUSED),
     ("confirm", REFUSED),
     ("confirm now", USAGE),
     ("rollback", REFUSED),
