@@ -174,7 +174,7 @@ SAVING = {"adopt": "cli.saving.adopt", "batch": "cli.saving_batch.batch"}
 
 SHORT = {
     "s": "show", "c": "cat", "co": "confirm", "i": "import", "m": "monitor", "mo": "monitor",
-    "t": "types",
+    "p": "publish", "t": "types",
 }  # fmt: skip
 """Abbreviations that were unique before other verbs were added, and are kept."""
 

@@ -828,7 +828,8 @@ def test_one_that_cannot_be_told_is_named(verb: Verb, wire: Wire, words: str, wh
         (
             "--acd fast announce all",
             1,
-            "--acd belongs to NAME ADDRESS, reconcile, batch, move, pool, watch (netalias help announce)",
+            "--acd belongs to NAME ADDRESS, reconcile, batch, move, pool, watch"
+            " (netalias help announce)",
         ),
     ],
 )

@@ -19,7 +19,8 @@ ALIAS = "eth0:0 10.0.0.1/24 kind macvlan"
 FILES = {
     "same": f"{ALIAS}\n", "other": "eth0:0 10.0.0.2/24 kind macvlan\n", "empty": "# nothing\n",
     "wrong": "eth0:0 10.0.0\n", "absent": "no9:0 10.9.0.1\n", "show": "show eth0\n",
-    "lending": "pool web 10.0.1.2-10.0.1.3\n", "refused": "eth0:9-\n", "usage": "show --nosuch\n", "other-verb": "lookup 10.9.9.9\n",
+    "lending": "pool web 10.0.1.2-10.0.1.3\n",
+    "refused": "eth0:9-\n", "usage": "show --nosuch\n", "other-verb": "lookup 10.9.9.9\n",
     "stanza": "auto eth0:5\niface eth0:5 inet static\n  address 10.0.0.9/24\n",
 }  # fmt: skip
 """Files of the test's folder, which the table calls by their names."""
@@ -186,6 +187,15 @@ def test_table(
     if status in (USAGE, REFUSED):
         assert "netalias: " in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("short", "verb"),
+    [("i", "import"), ("l", "lookup"), ("m", "monitor"), ("p", "publish"), ("rec", "reconcile")],
+)
+def test_abbreviations_keep_their_meaning(short: str, verb: str) -> None:
+    """Scripts have them, whatever verbs come."""
+    assert cli.find_verb(short) == verb
 
 
 def test_every_verb_is_in_the_table() -> None:
