@@ -2,10 +2,11 @@
 
 The copy of an address that a device has lost is a host address: sockets bound to it live on, and
 the kernel chooses it for no new one. One of IPv4 is on the device, with scope host, since the
-kernel ignores there that an address is deprecated. One of IPv6 is deprecated, and on lo: a device
-has an address once only, whatever its prefix length, so its owner could not add it again beside a
-copy. A copy carries our mark and no slot, and its lifetime ends with the time for which it is kept:
-the kernel removes it when nobody else does.
+kernel ignores there that an address is deprecated, and with a peer, so that its owner can add it
+again whatever its prefix length. One of IPv6 is deprecated, and on lo: a device has an address once
+only, whatever its prefix length, so its owner could not add it again beside a copy. A copy carries
+our mark and no slot, and its lifetime ends with the time for which it is kept: the kernel removes
+it when nobody else does.
 """
 
 from __future__ import annotations
@@ -107,12 +108,22 @@ def copy_of(family: int, local: bytes, index: int, seconds: int, name: str) -> A
     the mark and the lifetime of the one that they replace (SIOCSIFADDR of net/ipv4/devinet.c).
     """
     label = _label(name) if family == AF_INET else ""
-    flags = IFA_F_NODAD | IFA_F_NOPREFIXROUTE if family == AF_INET6 else 0
+    flags = IFA_F_NOPREFIXROUTE | (IFA_F_NODAD if family == AF_INET6 else 0)
     scope = RT_SCOPE_HOST if family == AF_INET else 0
     return Address(
         index, family, local, len(local) * 8, flags, scope,
+        peer=_peer(local) if family == AF_INET else b"",
         label=label, protocol=PROTOCOL, valid=seconds, preferred=0,
     )  # fmt: skip
+
+
+def _peer(local: bytes) -> bytes:
+    """An address of 0.0.0.0/8, which is no host's.
+
+    A device has two addresses of IPv4 with the same length and value if their peers differ. So the
+    owner of a /32 can add it again beside its copy (__inet_insert_ifa of net/ipv4/devinet.c).
+    """
+    return b"\0" + (local[1:] if any(local[1:]) else b"\0\0\1")
 
 
 def _label(name: str) -> str:

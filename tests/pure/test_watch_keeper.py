@@ -120,7 +120,8 @@ def test_who_flushes_the_device_ends_nothing(kept: Kept) -> None:
     kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
     kept.pass_time(60)
     kept.remove("10.0.0.2/24")
-    kept.remove("10.0.0.1/32")
+    for entry in kept.kernel.snapshot().on(kept.kernel.device("eth0").index):
+        kept.kernel.remove_address("eth0", entry)
     kept.rest()
     assert kept.copies == ["10.0.0.1", "10.0.0.2"]
     kept.pass_time(41)
@@ -272,6 +273,19 @@ def test_ipv6_copies_stand_in_nobodys_way(kept: Kept) -> None:
     assert kept.translated == ["eth0: 2001:db8::1 -> 2001:db8::2"]
     kept.load("")
     assert kept.copies == []
+
+
+@pytest.mark.parametrize("text", ["10.0.0.5/32", "10.0.0.0/32", "10.0.0.5/24"])
+def test_ipv4_copies_stand_in_nobodys_way(kept: Kept, text: str) -> None:
+    """The owner of an address can give it to the device again beside its copy, a /32 too."""
+    kept.add(text)
+    kept.rest()
+    kept.remove(text)
+    kept.rest()
+    assert kept.copies == [text[: text.index("/")]]
+    kept.add(text)
+    kept.rest()
+    assert (kept.copies, kept.others) == ([], ["10.0.0.1/24", text])
 
 
 def test_a_kernel_that_cannot_translate(kept: Kept) -> None:

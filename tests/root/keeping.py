@@ -163,6 +163,6 @@ class Bound:
 
 
 def copies(namespace: Namespace) -> list[str]:
-    """The former addresses of eth9, as ``ip`` prints them."""
+    """The former addresses of eth9."""
     lines = namespace.ip("-o addr show").splitlines()
-    return [line.split()[3] for line in lines if "deprecated" in line]
+    return [line.split()[3].partition("/")[0] for line in lines if "deprecated" in line]

@@ -124,7 +124,7 @@ def test_nothing_of_others_is_touched(cli: Command, link4: Link, conf: Path, tex
         link.translates(1)
         cli.silent("check", str(conf))
         cli.silent("reconcile", str(conf))
-        assert copies(link.here) == [f"{address(4, 1)}/32"]
+        assert copies(link.here) == [address(4, 1)]
         watch.end(signal.SIGKILL)
     said = f"eth9 iface-alias ({conf}:1) waits for a watcher (netalias watch)"
     assert cli.fails(3, "check", str(conf)) == f"netalias: {said}"
@@ -135,7 +135,7 @@ def test_nothing_of_others_is_touched(cli: Command, link4: Link, conf: Path, tex
     with watching(link.here, texts, str(conf)) as watch:
         link.translates(1, 2)
         assert watch.end() == 0
-    assert copies(link.here) == [f"{address(4, one)}/32" for one in (1, 2)]
+    assert copies(link.here) == [address(4, one) for one in (1, 2)]
     with watching(link.here, texts, str(conf)) as watch:
         conf.write_text("# nothing\n")
         until(lambda: not copies(link.here))
@@ -165,7 +165,7 @@ def test_a_device_that_vanishes_and_returns(
         link.there.ip(f"addr add {SERVER[4]}/32 dev p9")
         link.there.ip("link set p9 up")
         link.here.ip("link set eth9 up")
-        until(lambda: copies(link.here) == [f"{address(4, 1)}/32"])
+        until(lambda: copies(link.here) == [address(4, 1)])
         link.last = 0
         link.negotiate(2)
         link.translates(1)
@@ -173,6 +173,22 @@ def test_a_device_that_vanishes_and_returns(
         program.asks(b"after")
         assert set(echo.sources) == {address(4, 2)}
         program.close()
+
+
+def test_the_owner_of_a_host_address_gets_it_back(
+    cli: Command, link4: Link, conf: Path, texts: Path
+) -> None:
+    """A copy stands in nobody's way: ``ip addr add`` of a /32 succeeds beside it, and
+    ``replace`` makes a lasting address of the usual scope, not of the copy."""
+    with watching(link4.here, texts, str(conf)):
+        link4.here.ip("addr add 10.8.0.5/32 dev eth9")
+        for word in ("add", "replace"):
+            link4.here.ip("addr del 10.8.0.5/32 dev eth9")
+            until(lambda: copies(link4.here) == ["10.8.0.5"])
+            link4.here.ip(f"addr {word} 10.8.0.5/32 dev eth9")
+            until(lambda: not copies(link4.here))
+            found = link4.here.ip("-o addr show dev eth9 to 10.8.0.5")
+            assert "inet 10.8.0.5/32 scope global eth9" in found
 
 
 def test_the_kernel_ends_what_nobody_watches(
