@@ -201,7 +201,8 @@ class _Settlement:
         raised = [index for index, old in self.terms.old.items() if PROMOTE in old]
         names = self.terms.keeping() if raised and self.terms.keeping is not None else ()
         for index in raised:
-            if index in self.devices and self.devices[index].name in names:
+            main = self.devices.get(index)
+            if main is not None and any(one in names for one in (main.name, *main.altnames)):
                 wanted.setdefault(index, {}).update(KEEPS)
 
     def _carrying(self) -> Iterator[tuple[str, Device]]:

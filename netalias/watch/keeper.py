@@ -80,6 +80,13 @@ class Subject:
         """Those of its line."""
         return Limits(self.task.keep, self.task.most)
 
+    def inherit(self, other: Subject) -> None:
+        """Take over what another line of the same device knows."""
+        self.seen |= other.seen
+        self.former = other.former | self.former
+        self.copied |= other.copied
+        other.seen, other.former, other.copied = set(), {}, set()
+
     def away(self, now: float) -> None:
         """Note that there is no such device at this time: what it had is kept from now on."""
         keep, before = self.task.keep, self.former
@@ -248,11 +255,7 @@ class Keeper:
         work: list[tuple[Subject, Device, Decision]] = []
         names = {one.index: one.name for one in self._state.devices()}
         kernel = self._engine.kernel
-        for subject in [*self._leaving, *self._subjects.values()]:
-            device = self._device(subject)
-            if device is None:
-                subject.away(now)
-                continue
+        for subject, device in self._present(now):
             found = self._decision(subject, device, now)
             refused += keeping.add(kernel, names, found)
             work.append((subject, device, found))
@@ -285,6 +288,21 @@ class Keeper:
                     subject.usable |= {key for key in subject.seen if key[0] == family}
         return []
 
+    def _present(self, now: float) -> list[tuple[Subject, Device]]:
+        """The lines whose device is there. Of two that name the same device by two names one
+        counts, or each would take away what the other keeps."""
+        found = []
+        for subject in [*self._leaving, *self._subjects.values()]:
+            device = self._device(subject)
+            chosen = None if device is None else self._subject(device)
+            if device is None:
+                subject.away(now)
+            elif chosen in (None, subject):
+                found.append((subject, device))
+            else:
+                chosen.inherit(subject)
+        return found
+
     def _decision(self, subject: Subject, device: Device, now: float) -> Decision:
         leaving = subject in self._leaving
         loopback = self._state.device(LOOPBACK)
@@ -300,7 +318,12 @@ class Keeper:
                 key = one.address.family, one.address.local
                 if key in known and is_copy(one.address, loopback):
                     copies[key] = one
-        lost = set() if leaving else {key for key in subject.seen if not self._moved(key, device)}
+        there = {
+            (one.address.family, one.address.local)
+            for one in entries
+            if not is_copy(one.address, device)
+        }
+        lost = set() if leaving else self._lost(subject.seen - there, device)
         return decide(
             device,
             LOOPBACK,
@@ -313,15 +336,16 @@ class Keeper:
             now,
         )
 
-    def _moved(self, key: Key, device: Device) -> bool:
-        """Whether an address is on another device now, as on a bridge above: nothing is lost."""
-        for other in self._state.devices():
+    def _lost(self, gone: set[Key], device: Device) -> set[Key]:
+        """Those of the addresses that are on no other device now. One that is on a bridge above is
+        not lost."""
+        lost = set(gone)
+        for other in self._state.devices() if lost else ():
             if other.index != device.index:
                 for _, one in self._state.of(other.index, ADDRESS):
-                    there = one.address.family, one.address.local
-                    if there == key and not is_copy(one.address, other):
-                        return True
-        return False
+                    if not is_copy(one.address, other):
+                        lost.discard((one.address.family, one.address.local))
+        return lost
 
     def _translate(
         self, work: list[tuple[Subject, Device, Decision]], now: float

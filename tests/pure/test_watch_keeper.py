@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kept import LINE, Kept
@@ -10,7 +12,9 @@ from kept import LINE, Kept
 from netalias import desired
 from netalias.engine.iface import carry_out
 from netalias.model import AF_INET, AF_INET6
+from netalias.model.events import State
 from netalias.model.iface import MANUAL
+from netalias.model.steps import AddAltname
 from netalias.plan import iface
 from netalias.plan.keeping import copy_of
 from netalias.runtime import asked
@@ -342,3 +346,42 @@ def test_two_devices(kept: Kept) -> None:
     assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2"]
     assert kept.kernel.setting("eth1", "promote_secondaries") == 0
     assert kept.kernel.setting("eth0", "promote_secondaries") == 1
+
+
+def test_two_names_of_one_device(kept: Kept) -> None:
+    """The line with the primary name counts, and no line undoes what the other does; when it goes,
+    the other one goes on with what is kept."""
+    kept.kernel.apply([AddAltname("eth0", kept.kernel.device("eth0").index, "lan0")])
+    kept.load(f"lan0 iface-alias kernel keep 50 max 1\n{LINE}")
+    for last in range(1, 5):
+        kept.negotiate(f"10.0.0.{last}/24", f"10.0.0.{last + 1}/24")
+        kept.pass_time(2)
+    assert kept.copies == ["10.0.0.2", "10.0.0.3", "10.0.0.4"]
+    kept.load("lan0 iface-alias kernel keep 100 max 2")
+    assert kept.copies == ["10.0.0.3", "10.0.0.4"]
+    assert kept.kernel.setting("eth0", "promote_secondaries") == 1
+
+
+def test_a_change_of_one_address_costs_no_look_at_each_pair(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of addresses of this device and of another one are read once."""
+    for last in range(1, 251):
+        kept.add(f"10.1.0.{last}/16")
+        kept.add(f"10.2.0.{last}/16", "eth1")
+    kept.rest()
+    kept.remove("10.1.0.9/16")
+    kept.hear()
+    of, read = State.of, 0
+
+    def counted(state: State, index: int, what: str) -> Iterator[Any]:
+        nonlocal read
+        for one in of(state, index, what):
+            read += 1
+            yield one
+
+    monkeypatch.setattr(State, "of", counted)
+    kept.keeper.act(kept.now)
+    monkeypatch.undo()
+    assert kept.copies == ["10.1.0.9"]
+    assert read < 2000
