@@ -40,13 +40,14 @@ def test_every_file_is_run_once_or_left_out(file: str) -> None:
 
 @pytest.mark.parametrize("part", choice.PARTS)
 def test_a_part_is_in_its_suite(part: str) -> None:
-    """Its files are there, and run in the whole suite too; of the two only the part is usual."""
+    """Its files are there, and run in the whole suite too; of the two only the part is usual,
+    unless it needs programs."""
     whole = choice.PARTS[part]
     assert set(choice.SUITES[part].paths) <= set(FILES)
     assert choice.SUITES[part].hidden == choice.SUITES[whole].hidden
     for file in choice.SUITES[part].paths:
         assert set(holders(file)) == {part, whole}
-    assert part in choice.USUAL
+    assert (part in choice.USUAL) == (not choice.SUITES[part].packages)
     assert whole not in choice.USUAL
     paths = choice.SUITES[part].paths
     apart = {f"--deselect={one}" for one in choice.LEFT_OUT if one.startswith(paths)}

@@ -1,7 +1,8 @@
 """Run the tests in other kernels than this machine's: ``python tools/kernels [OPTION...]``.
 
-    --kernels "6.1"          those, by the beginning of their version, in place of all
-    --suites "contract"      those, in place of all but root, parts of which the others are
+    --kernels "6.1"          those, by the beginning of their version, in place of all; "full":
+                             Debian's own kernel, with the modules that a cloud kernel lacks
+    --suites "contract"      those, in place of all but ppp and root, parts of which the others are
     --options "-k dummy"     further words for pytest
     --cache FOLDER           where kernels are kept, in place of .kernels
     --seconds N              the time that a guest may take, in place of three hours
@@ -57,7 +58,13 @@ def main() -> int:
         verdict.say(f"no such suite: {unknown[0]}; there are {', '.join(choice.SUITES)}")
         return verdict.FAILED
     suites = [name for name in choice.SUITES if name in asked and _is_there(name)]
-    return _run(kernels, suites, words)
+    wanted = dict.fromkeys(one for name in suites for one in choice.SUITES[name].packages)
+    programs = packages.Programs(wanted, words.cache)
+    try:
+        programs.fetch()
+    except packages.Unavailable as error:
+        return _cannot(str(error))
+    return _run(kernels, suites, programs, words)
 
 
 def _is_there(suite: str) -> bool:
@@ -81,14 +88,19 @@ def _cannot(why: str) -> int:
     return verdict.CANNOT
 
 
-def _run(kernels: list[packages.Kernel], suites: list[str], words: argparse.Namespace) -> int:
+def _run(
+    kernels: list[packages.Kernel],
+    suites: list[str],
+    programs: packages.Programs,
+    words: argparse.Namespace,
+) -> int:
     """All guests side by side, each on its own core; what they said one after the other."""
     guests: list[tuple[str, Guest]] = []
     try:
         for kernel in kernels:
             path = words.cache / kernel.release
             initramfs = path.with_name(path.name + ".cpio")
-            image.build(kernel, suites, words.options.split(), initramfs)
+            image.build(kernel, suites, programs, words.options.split(), initramfs)
             guests.append((kernel.release, Guest(kernel.image, initramfs, path)))
             print(f"Linux {kernel.release}: {', '.join(suites)}: {guests[-1][1].log}", flush=True)
         found = {verdict.of(release, guest, suites, words.seconds) for release, guest in guests}

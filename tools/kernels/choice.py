@@ -4,11 +4,15 @@ from __future__ import annotations
 
 
 class Suite:
-    """Folders and files for pytest, and modules that the guest does without meanwhile."""
+    """Folders and files for pytest, modules that the guest does without meanwhile, and packages of
+    programs that it gets."""
 
-    def __init__(self, *paths: str, hidden: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *paths: str, hidden: tuple[str, ...] = (), packages: tuple[str, ...] = ()
+    ) -> None:
         self.paths = paths
         self.hidden = hidden
+        self.packages = packages
 
 
 CORE = (
@@ -30,7 +34,12 @@ MOVE = (
     "tests/root/test_move_command.py",
     "tests/root/test_move_page.py",
 )
-NAT = ("tests/root/test_nat_kernel.py", "tests/root/test_sockdestroy.py")
+KEEP = (
+    "tests/root/test_keep.py",
+    "tests/root/test_nat_kernel.py",
+    "tests/root/test_sockdestroy.py",
+)
+PPP = ("tests/root/test_keep_ppp.py",)
 KINDS = ("tests/root/test_kinds.py", "tests/root/test_mains.py")
 
 SUITES = {
@@ -39,18 +48,19 @@ SUITES = {
     "core": Suite(*CORE, hidden=("ipvlan",)),
     "watch": Suite(*WATCH, hidden=("ipvlan",)),
     "move": Suite(*MOVE, hidden=("ipvlan",)),
-    "nat": Suite(*NAT, hidden=("ipvlan",)),
+    "keep": Suite(*KEEP, hidden=("ipvlan",)),
+    "ppp": Suite(*PPP, hidden=("ipvlan",), packages=("ppp", "libpcap0.8")),
     "root": Suite("tests/root", hidden=("ipvlan",)),
     "kinds": Suite(*KINDS),
     "traffic": Suite("tests/traffic"),
 }
 """In the order in which they are run: a module that was loaded once is not hidden any more."""
 
-PARTS = {"core": "root", "watch": "root", "move": "root", "nat": "root"}
+PARTS = {"core": "root", "watch": "root", "move": "root", "keep": "root", "ppp": "root"}
 """Suite -> the suite that it is a part of."""
 
-USUAL = tuple(name for name in SUITES if name not in PARTS.values())
-"""The suites where none is named: of a suite with a part, the part."""
+USUAL = tuple(name for name in SUITES if name not in (*PARTS.values(), "ppp"))
+"""The suites where none is named: of a suite with a part, the part. ppp needs another kernel."""
 
 LEFT_OUT = {
     "tests/pure": "needs no kernel",

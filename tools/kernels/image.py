@@ -17,7 +17,7 @@ from pathlib import Path
 import choice
 import modules
 from archive import Archive
-from packages import Kernel
+from packages import Kernel, Programs
 
 REPO = Path(__file__).resolve().parents[2]
 FOLDERS = ("tests", "tools", "docs", "netalias/schema")
@@ -32,9 +32,9 @@ PROGRAMS = (
 
 APPLETS = (
     "awk", "cat", "chmod", "cp", "cut", "date", "diff", "dmesg", "echo", "false", "find", "grep",
-    "head", "id", "insmod", "kill", "ln", "ls", "lsmod", "mkdir", "mktemp", "modprobe", "mv", "ps",
-    "readlink", "rm", "rmdir", "sed", "seq", "sleep", "sort", "stat", "stty", "tail", "tee", "test",
-    "touch", "tr", "true", "uname", "wc", "xargs", "yes",
+    "head", "id", "insmod", "kill", "ln", "ls", "lsmod", "mkdir", "mktemp", "modprobe", "mv",
+    "ps", "readlink", "rm", "rmdir", "sed", "seq", "sleep", "sort", "stat", "stty",
+    "tail", "tee", "test", "touch", "tr", "true", "uname", "wc", "xargs", "yes",
 )  # fmt: skip
 """Of busybox."""
 
@@ -56,7 +56,9 @@ EMPTY = ("/proc", "/sys", "/dev", "/run", "/root", "/etc/modprobe.d", "/var/log"
 SCRATCH = ("/tmp", "/var/tmp")
 
 
-def build(kernel: Kernel, suites: list[str], options: list[str], path: Path) -> None:
+def build(
+    kernel: Kernel, suites: list[str], programs: Programs, options: list[str], path: Path
+) -> None:
     """Write the initramfs of a guest to *path*; *options* are further words for pytest."""
     archive = Archive()
     for folder in EMPTY:
@@ -69,6 +71,8 @@ def build(kernel: Kernel, suites: list[str], options: list[str], path: Path) -> 
     _python(archive)
     _distributions(archive)
     _programs(archive)
+    for source, place in programs.files():
+        archive.file(source, place)
     for name in FOLDERS:
         archive.tree(REPO / name, without=("__pycache__",))
     for name in FILES:

@@ -9,11 +9,14 @@ import fnmatch
 import re
 from pathlib import Path
 
-WANTED = ("rtnl-link-*", "devname:net/tun", "net-pf-*", "nfnetlink-subsys-10", "nft-expr-*",
-          "nft-chain-*", "nfnetlink-subsys-1")  # fmt: skip
-"""Aliases of the modules that are taken along: kinds of devices, tun, address families, nftables
-(NFNL_SUBSYS_NFTABLES of linux/netfilter/nfnetlink.h) with its expressions and types of chains, and
-connection tracking (NFNL_SUBSYS_CTNETLINK)."""
+WANTED = (
+    "rtnl-link-*", "devname:net/tun", "net-pf-*", "nfnetlink-subsys-1", "nfnetlink-subsys-10",
+    "nft-expr-*", "nft-chain-*", "devname:ppp", "tty-ldisc-3", "crypto-crc32c",
+)  # fmt: skip
+"""Aliases of the modules that are taken along: kinds of devices, tun, address families, connection
+tracking and nftables (NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_NFTABLES of linux/netfilter/nfnetlink.h),
+its expressions and chains, ppp over a terminal (N_PPP of linux/tty.h), and the checksum that
+connection tracking asks for."""
 
 FACTS = re.compile(rb"(?:^|\0)(alias|depends|name)=([^\0]*)(?=\0)")
 """Strings of the section .modinfo, each ended by a zero byte (include/linux/moduleparam.h)."""
