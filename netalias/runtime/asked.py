@@ -19,7 +19,11 @@ def read(directory: str, cookie: int) -> dict[str, str]:
     except OSError:
         return {}
     head, *lines = text.split("\n")
-    return {line.split(" ")[0]: line for line in lines if line} if head == _head(cookie) else {}
+    return (
+        {line.split(" ")[0]: line for line in lines if line.strip()}
+        if head == _head(cookie)
+        else {}
+    )
 
 
 def write(directory: str, cookie: int, device: str, line: str) -> None:

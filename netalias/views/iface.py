@@ -7,7 +7,7 @@ from netalias.model import AF_INET, AF_INET6, IFA_F_DADFAILED, IFA_F_TENTATIVE, 
 from netalias.model.names import printable
 from netalias.model.renames import RenameLink
 from netalias.model.steps import AddAddress, DelAddress, SetLink
-from netalias.plan.iface import ALIAS, ORIGINS
+from netalias.plan.iface import ALIAS, KEPT, ORIGINS
 from netalias.views import FLAGS, SCOPES
 
 TYPE_CHECKING = False
@@ -85,14 +85,19 @@ def _words(entry: Entry) -> list[str]:
     inet = address.family == AF_INET
     words = ["inet" if inet else "inet6"]
     words.append(f"{address_text(address.family, address.local)}/{address.prefixlen}")
-    if inet or address.peer:
-        peer = address_text(address.family, address.peer) if address.peer else NO_PEER
-        words += ["-->", peer]
+    peer = _peer(entry)
+    if inet or peer:
+        words += ["-->", address_text(address.family, peer) if peer else NO_PEER]
     if address.scope:
         words += ["scope", SCOPES.get(address.scope, str(address.scope))]
     words += _states(entry)
     words.append(entry.alias or ORIGINS[entry.origin])
     return words
+
+
+def _peer(entry: Entry) -> bytes:
+    """The peer of an address; that of a kept one only tells it from the address of its owner."""
+    return b"" if entry.origin == KEPT else entry.address.peer
 
 
 def _states(entry: Entry) -> list[str]:
@@ -106,7 +111,7 @@ def _states(entry: Entry) -> list[str]:
 
 def _fields(entry: Entry) -> dict[str, object]:
     address = entry.address
-    found = address_fields(address.family, address.local, address.prefixlen, peer=address.peer)
+    found = address_fields(address.family, address.local, address.prefixlen, peer=_peer(entry))
     found["scope"] = SCOPES.get(address.scope, str(address.scope))
     found["origin"] = ORIGINS[entry.origin]
     if entry.origin == ALIAS:

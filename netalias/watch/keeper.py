@@ -20,7 +20,7 @@ from netalias.system.backoff import Backoff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Protocol
 
     from netalias.desired.keeping import Keeping
@@ -150,10 +150,9 @@ class Keeper:
 
     def _replace(self) -> None:
         from netalias.desired.keeping import OFF, Keeping
-        from netalias.desired.tasks import read
 
         # What was asked for by hand goes before the file.
-        tasks = [*self._declared, *(read(line.split()) for line in self._asked.values())]
+        tasks = [*self._declared, *self._by_hand()]
         last = {one.subject: one for one in tasks if isinstance(one, Keeping)}
         lines = {name: one for name, one in last.items() if one.mode != OFF}
         before, self._subjects = self._subjects, {}
@@ -167,6 +166,17 @@ class Keeper:
         self._leaving += before.values()
         if self._subjects or self._leaving:
             self.wake = 0.0
+
+    def _by_hand(self) -> Iterator[Task]:
+        """The tasks that were asked for by hand. A malformed line, or one of another version, is
+        ignored."""
+        from netalias.desired.tasks import read
+
+        for line in self._asked.values():
+            try:
+                yield read(line.split())
+            except errors.NetaliasError:
+                continue
 
     def _recorded(self) -> dict[str, Subject]:
         """The records that an earlier watcher has left, by the name of the device."""

@@ -462,10 +462,14 @@ def test_negotiated_again_moves_to_the_front(run: Iface) -> None:
 
 def test_kept_addresses_stand_between(run: Iface) -> None:
     """A-6: one with the mark of netalias that no alias has is kept; clear removes it."""
-    run.others("10.0.0.1/32", protocol=PROTOCOL, scope=RT_SCOPE_HOST, valid=600, preferred=0)
+    run.others(
+        "10.0.0.1/32", peer=bytes((0, 0, 0, 1)), protocol=PROTOCOL, scope=RT_SCOPE_HOST,
+        valid=600, preferred=0,
+    )  # fmt: skip
     run.iface("add 10.0.0.2")
     run.others("10.0.0.3/24")
     assert [line.rsplit(" ", 1)[1] for line in run.lines()] == ["negotiated", "kept", "manual"]
+    assert run.lines()[1] == "inet 10.0.0.1/32 --> 255.255.255.255 scope host kept"
     run.iface("clear")
     assert [line.rsplit(" ", 1)[1] for line in run.lines()] == ["negotiated"]
 

@@ -333,6 +333,23 @@ def test_what_is_asked_for_by_hand_goes_before_the_file(kept: Kept) -> None:
     assert asked.read(kept.folder, cookie + 1) == {}
 
 
+@pytest.mark.parametrize(
+    "line", ["eth0 iface-alias kernel keep", "eth0 iface-al", "eth0", " ", "eth0 pool 1", "\udcff"]
+)
+def test_a_malformed_line_that_was_asked_for_is_ignored(kept: Kept, line: str) -> None:
+    """The watcher goes on with the file, and the next one begins."""
+    cookie = kept.kernel.cookie()
+    asked.write(kept.folder, cookie, "eth0", line)
+    asked.write(kept.folder, cookie, "eth1", "eth1 iface-alias kernel")
+    kept.keeper.learn()
+    kept.begin()
+    kept.add("10.1.0.1/24", "eth1")
+    kept.rest()
+    kept.remove("10.1.0.1/24", "eth1")
+    kept.negotiate("10.0.0.1/24", "10.0.0.2/24")
+    assert kept.translated == ["eth0: 10.0.0.1 -> 10.0.0.2", "eth1: 10.1.0.1 -> nothing"]
+
+
 def test_two_devices(kept: Kept) -> None:
     """Each by itself."""
     kept.load(f"{LINE}\neth1 iface-alias kernel")
