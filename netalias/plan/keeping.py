@@ -186,7 +186,9 @@ def decide(
         end = end_of(entry, now)
         former.setdefault(key, Former(*key, end - limits.keep, end))
     for key in lost:
-        if key not in former and key not in taken:
+        # On lo itself a copy of IPv6 would stand in the way of its owner.
+        fits = key[0] == AF_INET or device.index != loopback
+        if key not in former and key not in taken and fits:
             former[key] = Former(*key, now, now + limits.keep)
             found.lost.append(key)
     found.returned = [key for key in former if key in taken]

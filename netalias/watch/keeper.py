@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from netalias import errors
 from netalias.engine import keeping
-from netalias.model import address_text
+from netalias.model import AF_INET, address_text
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
 from netalias.plan.keeping import Former, Limits, decide, is_copy, is_own
 from netalias.runtime import asked as requests
@@ -317,10 +317,10 @@ class Keeper:
         leaving = subject in self._leaving
         loopback = self._state.device(LOOPBACK)
         entries = [one for _, one in self._state.of(device.index, ADDRESS)]
-        copies = {
+        copies = {  # those of IPv6 are on lo
             (one.address.family, one.address.local): one
             for one in entries
-            if is_copy(one.address, device)
+            if one.address.family == AF_INET and is_copy(one.address, device)
         }
         known = subject.copied | {*subject.former}
         if loopback is not None:

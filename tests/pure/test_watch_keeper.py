@@ -292,6 +292,27 @@ def test_ipv4_copies_stand_in_nobodys_way(kept: Kept, text: str) -> None:
     assert (kept.copies, kept.others) == ([], ["10.0.0.1/24", text])
 
 
+def test_lo_takes_no_copies_of_others(kept: Kept) -> None:
+    """Those of IPv6 on lo are of other devices. One that lo itself loses is not kept: its owner
+    could not add it again beside a copy."""
+    kept.load(f"lo iface-alias kernel keep 100 max 1\n{LINE}")
+    for last in (1, 2):
+        kept.add(f"2001:db8::{last}/64")
+    kept.add("2001:db8::7/128", "lo")
+    kept.rest()
+    for last in (1, 2):
+        kept.remove(f"2001:db8::{last}/64")
+        kept.rest()
+    kept.remove("2001:db8::7/128", "lo")
+    kept.rest()
+    assert kept.copies == ["2001:db8::1", "2001:db8::2"]
+    assert kept.translated == ["eth0: 2001:db8::1 2001:db8::2 -> nothing"]
+    kept.add("2001:db8::7/128", "lo")
+    kept.rest()
+    kept.load(LINE)
+    assert kept.copies == ["2001:db8::1", "2001:db8::2"]
+
+
 def test_a_kernel_that_cannot_translate(kept: Kept) -> None:
     """The address is kept all the same, and the reason is told once."""
     kept.lacks = "this kernel has no nf_tables"
