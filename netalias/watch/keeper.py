@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netalias.desired.keeping import Keeping
     from netalias.desired.tasks import Task
     from netalias.engine import Engine
-    from netalias.model import Device
+    from netalias.model import Address, Device
     from netalias.model.events import Event, State
     from netalias.nat import Table, Translation
     from netalias.plan.keeping import Decision, Key
@@ -197,13 +197,20 @@ class Keeper:
         if not self._subjects or event.what not in WAKING or event.device is None:
             return
         subject = self._subject(event.device)
+        gone = event.what == ADDRESS and event.new is None and not event.field
         if subject is None:
+            if gone and event.device.index == LOOPBACK and self._keeps(event.subject.address):
+                self.wake = 0.0  # a copy of IPv6
             return
         self.wake = 0.0
-        if event.what == ADDRESS and event.new is None and not event.field:
+        if gone:
             address = event.subject.address
             if is_own(address, event.device):
                 subject.seen.add((address.family, address.local))
+
+    def _keeps(self, address: Address) -> bool:
+        key = address.family, address.local
+        return any(key in one.former for one in self._subjects.values())
 
     def _subject(self, device: Device) -> Subject | None:
         for name in (device.name, *device.altnames):
@@ -270,7 +277,9 @@ class Keeper:
             refused += keeping.add(kernel, names, found)
             work.append((subject, device, found))
         refused += self._translate(work, now)
+        shared = {key for _, _, found in work for key in found.kept if key[0] != AF_INET}
         for subject, device, found in work:
+            found.remove = [one for one in found.remove if (one.family, one.local) not in shared]
             refused += keeping.remove(kernel, names, found)
             self._tell(subject, found)
             again += self._learn(subject, device, found)

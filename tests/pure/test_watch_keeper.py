@@ -313,6 +313,27 @@ def test_lo_takes_no_copies_of_others(kept: Kept) -> None:
     assert kept.copies == ["2001:db8::1", "2001:db8::2"]
 
 
+def test_a_copy_of_ipv6_that_two_devices_share(kept: Kept) -> None:
+    """It stays as long as one of them keeps the address, and comes back at once when it goes."""
+    kept.load("eth0 iface-alias kernel keep 10\neth1 iface-alias kernel keep 100")
+    for device in ("eth0", "eth1"):
+        kept.add("2001:db8::1/64", device)
+    kept.rest()
+    for device in ("eth0", "eth1"):
+        kept.remove("2001:db8::1/64", device)
+    kept.rest()
+    assert kept.translated == [f"eth{one}: 2001:db8::1 -> nothing" for one in (0, 1)]
+    for _ in range(40):
+        kept.pass_time(1)
+        assert kept.copies == ["2001:db8::1"]
+    assert kept.translated == ["eth1: 2001:db8::1 -> nothing"]
+    kept.remove("2001:db8::1/128", "lo")
+    kept.rest()
+    assert kept.copies == ["2001:db8::1"]
+    kept.pass_time(61)
+    assert (kept.copies, kept.tables.tables) == ([], {})
+
+
 def test_a_kernel_that_cannot_translate(kept: Kept) -> None:
     """The address is kept all the same, and the reason is told once."""
     kept.lacks = "this kernel has no nf_tables"
