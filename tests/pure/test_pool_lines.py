@@ -54,6 +54,8 @@ def test_the_aliases_of_a_pool() -> None:
 @pytest.mark.parametrize(
     ("line", "error"),
     [
+        ("pool web 10.0.2.0/29 dev eth0", "f:1:10: pool web: 10.0.2.0/29: that is one address, of a"
+         " network (10.0.2.0/29 each)"),
         ("pool", "f:1:1: pool: a pool has a name and addresses (pool web 10.0.1.2-10.0.1.10,"
          "10.0.1.20)"),
         ("pool web", "f:1:6: pool web: a pool has a name and addresses (pool web 10.0.1.2-"
