@@ -166,6 +166,7 @@ def decide(
     copies: Mapping[Key, Entry],
     kept: Mapping[Key, Former],
     lost: Collection[Key],
+    elsewhere: Collection[Key],
     before: tuple[Mapping[int, bytes], Collection[Key]],
     limits: Limits,
     now: float,
@@ -173,14 +174,15 @@ def decide(
     """The work to do on *device*, which has *entries*; its *copies* of IPv6 are on the device
     with the index *loopback*.
 
-    *kept* are the former addresses so far, *lost* addresses that it had and may have no more,
+    *kept* are the former addresses so far, *lost* addresses that it had and may have no more; of
+    both those *elsewhere*, on another device now, as on a bridge above, are not kept.
     *before* the ``new`` and ``usable`` of the last decision.
     """
     found = Decision()
     new, known = before
     addresses = [one.address for one in entries]
     found.own = {_key(one) for one in addresses if is_own(one, device)}
-    taken = {_key(one) for one in addresses if not is_copy(one, device)}
+    taken = {_key(one) for one in addresses if not is_copy(one, device)}.union(elsewhere)
     former = {key: _rated(one, limits) for key, one in kept.items()}
     for key, entry in copies.items():
         end = end_of(entry, now)

@@ -199,8 +199,9 @@ class Keeper:
         subject = self._subject(event.device)
         gone = event.what == ADDRESS and event.new is None and not event.field
         if subject is None:
-            if gone and event.device.index == LOOPBACK and self._keeps(event.subject.address):
-                self.wake = 0.0  # a copy of IPv6
+            # A copy of IPv6 is on lo; and who gives an address to another device needs it.
+            if event.what == ADDRESS and self._keeps(event.subject.address):
+                self.wake = 0.0
             return
         self.wake = 0.0
         if gone:
@@ -337,12 +338,8 @@ class Keeper:
                 key = one.address.family, one.address.local
                 if key in known and is_copy(one.address, loopback):
                     copies[key] = one
-        there = {
-            (one.address.family, one.address.local)
-            for one in entries
-            if not is_copy(one.address, device)
-        }
-        lost = set() if leaving else self._lost(subject.seen - there, device)
+        lost = set() if leaving else subject.seen
+        elsewhere = self._elsewhere(lost | {*subject.former, *copies}, device)
         return decide(
             device,
             LOOPBACK,
@@ -350,21 +347,22 @@ class Keeper:
             copies,
             subject.former,
             lost,
+            elsewhere,
             (subject.new, subject.usable),
             Limits(0, 0) if leaving else subject.limits,
             now,
         )
 
-    def _lost(self, gone: set[Key], device: Device) -> set[Key]:
-        """Those of the addresses that are on no other device now. One that is on a bridge above is
-        not lost."""
-        lost = set(gone)
-        for other in self._state.devices() if lost else ():
+    def _elsewhere(self, keys: set[Key], device: Device) -> set[Key]:
+        """Those of the addresses that are on another device now."""
+        found = set()
+        for other in self._state.devices() if keys else ():
             if other.index != device.index:
                 for _, one in self._state.of(other.index, ADDRESS):
-                    if not is_copy(one.address, other):
-                        lost.discard((one.address.family, one.address.local))
-        return lost
+                    key = one.address.family, one.address.local
+                    if key in keys and not is_copy(one.address, other):
+                        found.add(key)
+        return found
 
     def _translate(
         self, work: list[tuple[Subject, Device, Decision]], now: float

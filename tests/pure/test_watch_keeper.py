@@ -11,7 +11,7 @@ from kept import LINE, Kept
 
 from netalias import desired
 from netalias.engine.iface import carry_out
-from netalias.model import AF_INET, AF_INET6
+from netalias.model import AF_INET, AF_INET6, PROTOCOL
 from netalias.model.events import State
 from netalias.model.iface import MANUAL
 from netalias.model.steps import AddAltname
@@ -332,6 +332,24 @@ def test_a_copy_of_ipv6_that_two_devices_share(kept: Kept) -> None:
     assert kept.copies == ["2001:db8::1"]
     kept.pass_time(61)
     assert (kept.copies, kept.tables.tables) == ([], {})
+
+
+@pytest.mark.parametrize("protocol", [0, PROTOCOL])
+@pytest.mark.parametrize("text", ["10.0.0.1/24", "2001:db8::1/64"])
+def test_another_device_gets_a_former_address(kept: Kept, text: str, protocol: int) -> None:
+    """It is kept no more, or what is sent from it would leave with another one."""
+    if ":" in text:
+        kept.add(text)
+        kept.rest()
+    kept.negotiate(text, text.replace("1/", "2/"))
+    local = text[: text.index("/")]
+    assert kept.copies == [local]
+    kept.add(text, "eth1", protocol=protocol)
+    kept.rest()
+    assert (kept.copies, kept.translated) == ([], [])
+    kept.remove(text, "eth1")
+    kept.rest()
+    assert (kept.copies, kept.translated) == ([], [])
 
 
 def test_a_kernel_that_cannot_translate(kept: Kept) -> None:
