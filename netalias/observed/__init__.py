@@ -384,9 +384,12 @@ def _from_primary(device: Device, main: Device | None) -> AliasName | None:
 
 
 def _own_entry(entries: list[Address]) -> Address | None:
-    """The address of the alias: the one with our mark; without marks (before 5.18) the first."""
+    """The address of the alias: the one with our mark; without marks (before 5.18) the first.
+
+    A former address of the device that is kept there (plan/keeping.py) has a peer of 0.0.0.0/8.
+    """
     for entry in entries:
-        if entry.protocol == PROTOCOL:
+        if entry.protocol == PROTOCOL and not (entry.family == AF_INET and entry.peer[:1] == b"\0"):
             return entry
     usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
     return usable[0] if usable and not any(entry.protocol for entry in usable) else None

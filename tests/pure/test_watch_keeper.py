@@ -207,6 +207,22 @@ def test_aliases_are_none_of_it(kept: Kept, line: str) -> None:
     assert kept.translated == []
 
 
+def test_the_device_of_an_alias_keeps_its_own_address(kept: Kept) -> None:
+    """A copy on it is not taken for the address of the alias, whichever comes first."""
+    kept.engine.realise(desired.parse(["eth0:0", "10.0.0.7/24"], kept.engine.registry))
+    kept.load("eth0_0 iface-alias kernel")
+    kept.add("10.7.0.1/24", "eth0_0")
+    kept.rest()
+    kept.remove("10.7.0.1/24", "eth0_0")
+    kept.rest()
+    kept.remove("10.0.0.7/24", "eth0_0")
+    kept.add("10.0.0.7/24", "eth0_0", protocol=PROTOCOL)
+    there = kept.kernel.snapshot().on(kept.kernel.device("eth0_0").index)
+    assert [one.peer for one in there if one.family == AF_INET] == [bytes((0, 7, 0, 1)), b""]
+    (alias,) = kept.engine.observe().aliases
+    assert (alias.name, alias.address, alias.prefixlen) == ("eth0:0", bytes((10, 0, 0, 7)), 24)
+
+
 @pytest.mark.parametrize("text", ["10.0.0.7/24", "10.7.0.7/32"])
 def test_manual_addresses_are_none_of_it(kept: Kept, text: str) -> None:
     """A-11: one that `iface` has added is not kept when it is deleted, and nothing leaves as it,
