@@ -8,7 +8,16 @@ or DeviceKind, and one line in KINDS.
 from __future__ import annotations
 
 from netalias import errors
-from netalias.model import AF_INET6, FOREVER, GROUP, IFA_F_NOPREFIXROUTE, PROTOCOL, Alias, names
+from netalias.model import (
+    AF_INET,
+    AF_INET6,
+    FOREVER,
+    GROUP,
+    IFA_F_NOPREFIXROUTE,
+    PROTOCOL,
+    Alias,
+    names,
+)
 from netalias.model.names import AliasName
 
 TYPE_CHECKING = False
@@ -284,5 +293,12 @@ def surplus(own: Address | None, entries: list[Address]) -> list[Address]:
         entry
         for entry in entries
         if entry is not own
+        and not is_former(entry)
         and (entry.protocol == PROTOCOL or (own is not None and entry.local == own.local))
     ]
+
+
+def is_former(entry: Address) -> bool:
+    """Whether an address is a former one of its device, which is kept there with a peer of
+    0.0.0.0/8 (plan/keeping.py)."""
+    return entry.family == AF_INET and entry.peer[:1] == b"\0"

@@ -12,6 +12,7 @@ from netalias.kinds import (
     SIBLINGS,
     TAIL,
     UNLINKED,
+    is_former,
     surplus,
 )  # fmt: skip
 from netalias.model import (
@@ -384,12 +385,9 @@ def _from_primary(device: Device, main: Device | None) -> AliasName | None:
 
 
 def _own_entry(entries: list[Address]) -> Address | None:
-    """The address of the alias: the one with our mark; without marks (before 5.18) the first.
-
-    A former address of the device that is kept there (plan/keeping.py) has a peer of 0.0.0.0/8.
-    """
+    """The address of the alias: the one with our mark; without marks (before 5.18) the first."""
     for entry in entries:
-        if entry.protocol == PROTOCOL and not (entry.family == AF_INET and entry.peer[:1] == b"\0"):
+        if entry.protocol == PROTOCOL and not is_former(entry):
             return entry
     usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
     return usable[0] if usable and not any(entry.protocol for entry in usable) else None

@@ -221,6 +221,10 @@ def test_the_device_of_an_alias_keeps_its_own_address(kept: Kept) -> None:
     assert [one.peer for one in there if one.family == AF_INET] == [bytes((0, 7, 0, 1)), b""]
     (alias,) = kept.engine.observe().aliases
     assert (alias.name, alias.address, alias.prefixlen) == ("eth0:0", bytes((10, 0, 0, 7)), 24)
+    assert alias.whole
+    kept.engine.realise(desired.parse(["eth0:0", "10.0.0.7/24"], kept.engine.registry))
+    left = kept.kernel.snapshot().on(alias.device.index)
+    assert [one.local for one in left] == [one.local for one in there]
 
 
 @pytest.mark.parametrize("text", ["10.0.0.7/24", "10.7.0.7/32"])
