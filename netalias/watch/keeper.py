@@ -338,7 +338,8 @@ class Keeper:
                 key = one.address.family, one.address.local
                 if key in known and is_copy(one.address, loopback):
                     copies[key] = one
-        lost = set() if leaving else subject.seen
+        there = {(one.address.family, one.address.local) for one in entries} - {*copies}
+        lost = set() if leaving else subject.seen - there
         elsewhere = self._elsewhere(lost | {*subject.former, *copies}, device)
         return decide(
             device,
