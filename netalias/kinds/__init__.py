@@ -293,8 +293,8 @@ def surplus(own: Address | None, entries: list[Address]) -> list[Address]:
         entry
         for entry in entries
         if entry is not own
-        and not is_former(entry)
         and (entry.protocol == PROTOCOL or (own is not None and entry.local == own.local))
+        and not is_former(entry)
     ]
 
 

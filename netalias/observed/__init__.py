@@ -387,7 +387,7 @@ def _from_primary(device: Device, main: Device | None) -> AliasName | None:
 def _own_entry(entries: list[Address]) -> Address | None:
     """The address of the alias: the one with our mark; without marks (before 5.18) the first."""
     for entry in entries:
-        if entry.protocol == PROTOCOL and not is_former(entry):
+        if entry.protocol == PROTOCOL and not (entry.peer and is_former(entry)):
             return entry
     usable = [entry for entry in entries if entry.scope != RT_SCOPE_LINK]
     return usable[0] if usable and not any(entry.protocol for entry in usable) else None
