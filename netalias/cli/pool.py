@@ -69,7 +69,8 @@ def pool(options: Options, words: list[str]) -> int:
     act = _take if asked.action == "take" else _release
     if options.lender is None:
         with options.engine() as engine, engine.transaction(dry=options.dry_run) as transaction:
-            act(options, engine, lender_of(engine, transaction.path, options), asked)
+            folder = _recorded(engine) if options.dry_run else transaction.path
+            act(options, engine, lender_of(engine, folder, options), asked)
         return errors.STATUS_OK
     lender = options.lender()  # the batch is a transaction
     if lender.pool(asked.name).wish is None:
@@ -84,6 +85,13 @@ def lender_of(engine: Engine, folder: str, options: Options) -> Lender:
     """The declared pools, and their loans in the runtime directory *folder*."""
     files = [options.source] if options.source else []
     return Lender(engine, folder, files, dry=options.dry_run, withheld=_withheld)
+
+
+def _recorded(engine: Engine) -> str:
+    """The runtime directory that has the loans, for who only reads: anybody may."""
+    from netalias.runtime import owned
+
+    return owned(engine.runtime.path, engine.setup.cookie or engine.kernel.cookie())
 
 
 def _withheld(source: str) -> str:
@@ -103,7 +111,7 @@ def _take(options: Options, engine: Engine, lender: Lender, asked: Request) -> N
     text = chosen.spelled(loan.address)
     if asked.address and loan.address != wanted and not options.quiet:
         why = "not free" if wanted in chosen else "not of this pool"
-        complain(f"{chosen.title}: {asked.address} is {why}: {text} is taken", "warning: ")
+        complain(f"{chosen.title}: {asked.address} is {why}, here is {text}", "warning: ")
     if options.changes is not None:
         from netalias.views.pools import taken
 
@@ -133,6 +141,7 @@ def _release(options: Options, engine: Engine, lender: Lender, asked: Request) -
     engine, lender = _tried(options, engine, lender)
     chosen = lender.pool(asked.name)
     address = chosen.number(asked.address) if asked.address else -1
+    lender.check_permitted()  # before the record of somebody else tells that nothing is taken
     running = lender.loans(chosen).running(lender.clock(), asked.client)
     found = [loan for loan in running if asked.client or loan.address == address]
     if not found and options.absent_ok:
@@ -154,15 +163,13 @@ def _release(options: Options, engine: Engine, lender: Lender, asked: Request) -
 
 def _show(options: Options, asked: Request) -> int:
     """Print the loans of a pool, or all pools; the exit status."""
-    from netalias.runtime import owned
     from netalias.views import aligned, pools
 
     with options.engine() as engine:
         if options.lender is not None:
             lender = options.lender()
         else:
-            folder = owned(engine.runtime.path, engine.setup.cookie or engine.kernel.cookie())
-            lender = lender_of(engine, folder, options)
+            lender = lender_of(engine, _recorded(engine), options)
         if asked.name:
             objects = _loans(engine, lender, asked)
         else:

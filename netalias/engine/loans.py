@@ -136,7 +136,7 @@ class Lender:
         Raises StateError if there is none, Conflict if other hosts have all that were tried,
         NotPermitted, KernelError.
         """
-        self._check_permitted()
+        self.check_permitted()
         if pool.wish is None:
             loan = self._granted(pool, wanted, client, seconds)
             self.record(pool.name).note(loan)
@@ -195,7 +195,7 @@ class Lender:
     def give_back(self, engine: Engine, pool: Pool, loans: Sequence[Loan]) -> Sequence[Step]:
         """End *loans*, and remove their aliases; the steps. Raises NotPermitted, KernelError,
         StateError."""
-        self._check_permitted()
+        self.check_permitted()
         steps: Sequence[Step] = ()
         if any(loan.alias for loan in loans):
             from netalias.engine.standing import remove
@@ -232,7 +232,7 @@ class Lender:
                     found.add(name.slot)
         return found
 
-    def _check_permitted(self) -> None:
+    def check_permitted(self) -> None:
         """Only who may change the namespace may lend its addresses: the record of anybody else is
         another one. Raises NotPermitted."""
         if not (self._permitted or self._dry):

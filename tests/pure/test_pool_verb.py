@@ -10,7 +10,7 @@ import pytest
 from test_cli_memory import KERNEL, PERMISSION, USAGE, Command
 
 from netalias import cli
-from netalias.engine import Engine, Setup, loans
+from netalias.engine import Engine, Setup, Transaction, loans
 from netalias.runtime.private import PrivateDirectory
 
 FILE = """\
@@ -91,7 +91,7 @@ def test_another_address_is_told(run: Pools) -> None:
     run.split("pool web take 10.0.1.3")
     out, err = run.run(["pool", "web", "take", "10.0.1.3"], 0)
     assert (out, err) == (
-        "10.0.1.2\n", "netalias: warning: pool web: 10.0.1.3 is not free: 10.0.1.2 is taken\n",
+        "10.0.1.2\n", "netalias: warning: pool web: 10.0.1.3 is not free, here is 10.0.1.2\n",
     )  # fmt: skip
     assert run.split("-q pool web take 192.0.2.1") == "10.0.1.4\n"
     assert run.refused("pool web take 10.0.1", USAGE) == "10.0.1: not an IPv4 address"
@@ -149,6 +149,14 @@ def test_who_may_not_change_the_namespace_lends_nothing(run: Pools) -> None:
     run.memory.privileged = False
     assert "changing addresses" in run.refused("pool web take", PERMISSION)
     assert json.loads(run.split("-j pool"))[0]["taken"] == 0
+
+
+def test_who_may_not_change_the_namespace_is_not_told_that_nothing_is_taken(run: Pools) -> None:
+    """The record that it can write is another one: that says nothing about the loans."""
+    run.split("pool web take --for a")
+    run.memory.privileged = False
+    for words in ("--for a", "10.0.1.2", "--for b", "--for b --absent-ok"):
+        assert "changing addresses" in run.refused(f"pool web release {words}", PERMISSION)
 
 
 def test_an_alias_stands_while_its_address_is_lent(run: Pools) -> None:
@@ -333,3 +341,18 @@ def test_what_cannot_be_printed_is_given_back(run: Pools, monkeypatch: pytest.Mo
     assert run.capsys.readouterr() == ("", "netalias: standard output is closed\n")
     assert run.memory.snapshot().device("eth0_1") is None
     assert json.loads(run.split("-j pool"))[1]["taken"] == 0
+
+
+def test_a_dry_run_knows_the_loans_of_others(run: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads the record that is shown, also where this user's own one is another."""
+    run.split("pool web take")
+    real = Transaction.__enter__
+
+    def elsewhere(self: Transaction) -> Transaction:
+        found = real(self)
+        self.path = ""
+        return found
+
+    monkeypatch.setattr(Transaction, "__enter__", elsewhere)
+    assert run.split("--dry-run pool web take") == "10.0.1.3\n"
+    assert run.split("--dry-run pool web release 10.0.1.2") == ""
