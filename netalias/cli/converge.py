@@ -287,8 +287,10 @@ class Run:
             write("".join(self._lines(items)))
         if unwatched:
             from netalias.desired.tasks import waiting
+            from netalias.runtime import asked
 
-            complain(waiting(unwatched))
+            by_hand = asked.read(self.folder, self.engine.kernel.cookie())
+            complain(waiting(unwatched, by_hand))
         _tell([one.line() for one in diff.skipped], "skipped alias")
 
     def _give(self, objects: list[dict[str, object]]) -> None:

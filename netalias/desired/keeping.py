@@ -96,8 +96,8 @@ def _number(title: str, word: str, text: str, index: int) -> int:
     least, most, what = LIMITS[word]
     found = names.number(text)
     if not least <= found <= most:
+        said = f"{word} {text}".rstrip()
         raise at_word(
-            index,
-            errors.UsageError(f"{title}: {word} {text}: {what} from {least} to {most} needed"),
+            index, errors.UsageError(f"{title}: {said}: {what} from {least} to {most} needed")
         )
     return found

@@ -14,13 +14,14 @@ from netalias import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 SECOND = {"iface-alias": "netalias.desired.keeping"}
 """Keyword that follows the name of a device: the module with a function ``read``."""
 FIRST = {"pool": "netalias.desired.pools"}
 """The same for keywords that begin a line."""
 KEYWORDS = (*FIRST, *SECOND)
+NOTHING: Mapping[str, str] = {}
 
 
 class Task:
@@ -101,12 +102,18 @@ def unwatched(
     return [one for one in found if one.text not in lines]
 
 
-def waiting(tasks: Sequence[Task]) -> str:
-    """A sentence on tasks that wait for a watcher; empty without any."""
+def waiting(tasks: Sequence[Task], by_hand: Mapping[str, str] = NOTHING) -> str:
+    """A sentence on tasks that nobody carries out; empty without any. *by_hand* are the lines that
+    were asked for by hand, by device. Tasks that give way to these are named where none waits."""
     if not tasks:
         return ""
-    first = f"{tasks[0].title} ({tasks[0].place})"
-    more = len(tasks) - 1
+    left = [one for one in tasks if by_hand.get(one.main, one.text) == one.text]
+    named = left or tasks
+    first, more = named[0], len(named) - 1
     rest = f" and {more} more {'lines' if more > 1 else 'line'}" if more else ""
-    verb = "wait" if more else "waits"
-    return f"{first}{rest} {verb} for a watcher (netalias watch)"
+    title = f"{first.title} ({first.place}){rest}"
+    if left:
+        return f"{title} {'wait' if more else 'waits'} for a watcher (netalias watch)"
+    verb = "give" if more else "gives"
+    hint = " ".join(["netalias iface", first.main, "keep", *first.words()[2:]])
+    return f"{title} {verb} way to what was asked for by hand ({hint})"

@@ -59,7 +59,7 @@ def test_a_line_says_the_same_as_its_whole_text(line: str, text: str) -> None:
          "f:1:25: eth0 iface-alias: via: not yet (addresses are kept through a tunnel when there"
          " are tunnels; this version has none)"),
         ("eth0 iface-alias kernel keep",
-         "f:1:25: eth0 iface-alias: keep : seconds from 1 to 2147483647 needed"),
+         "f:1:25: eth0 iface-alias: keep: seconds from 1 to 2147483647 needed"),
         ("eth0 iface-alias kernel keep 0",
          "f:1:25: eth0 iface-alias: keep 0: seconds from 1 to 2147483647 needed"),
         ("eth0 iface-alias kernel max 65537",
@@ -111,6 +111,24 @@ def test_what_waits_is_one_sentence() -> None:
     assert waiting(lines[:1]) == "eth0 iface-alias (f:1) waits for a watcher (netalias watch)"
     assert waiting(lines[:2]) == (
         "eth0 iface-alias (f:1) and 1 more line wait for a watcher (netalias watch)"
+    )
+
+
+def test_what_was_asked_for_by_hand_is_named_as_the_reason() -> None:
+    """A watcher runs then, and to start one would not help; the command in the hint does. What
+    still waits for a watcher is told first, also where the same was asked for by hand."""
+    lines = [Keeping(f"eth{n}", "kernel") for n in range(2)]
+    for number, one in enumerate(lines, 1):
+        one.source, one.line = "f", number
+    off = {"eth0": "eth0 iface-alias off"}
+    said = (
+        "eth0 iface-alias (f:1) gives way to what was asked for by hand"
+        " (netalias iface eth0 keep kernel keep 3600 max 8)"
+    )
+    assert waiting(lines[:1], off) == said
+    assert waiting(lines, off) == "eth1 iface-alias (f:2) waits for a watcher (netalias watch)"
+    assert waiting(lines[:1], {"eth0": lines[0].text}) == (
+        "eth0 iface-alias (f:1) waits for a watcher (netalias watch)"
     )
 
 

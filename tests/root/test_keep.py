@@ -254,3 +254,10 @@ def test_asked_for_by_hand(link4: Link, cli: Command, tmp_path: Path, texts: Pat
         cli.silent("iface", "eth9", "keep", "off")
         until(lambda: not copies(link4.here))
         until(lambda: cli("save") == "")
+        conf.write_text(f"{line}\n")
+        said = f"netalias: eth9 iface-alias ({conf}:1) gives way to what was asked for by hand"
+        words = line.replace("iface-alias", "keep")
+        assert cli.fails(3, "check", str(conf)) == f"{said} (netalias iface {words})"
+        cli.silent("iface", *words.split())
+        until(lambda: cli("save") == f"{line}\n")
+        cli.silent("check", str(conf))

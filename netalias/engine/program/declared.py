@@ -77,10 +77,12 @@ def _waiting(engine: Engine, declared: Declarations, only: str) -> list[str]:
     if not declared.tasks:
         return []
     from netalias.desired.tasks import unwatched, waiting
+    from netalias.runtime import asked
     from netalias.runtime.tasks import carried_out
 
-    found = unwatched(declared.tasks, lambda: carried_out(engine.runtime.path), only)
-    return [waiting(found)] if found else []
+    path = engine.runtime.path
+    found = unwatched(declared.tasks, lambda: carried_out(path), only)
+    return [waiting(found, asked.read(path, engine.kernel.cookie()))] if found else []
 
 
 def _check_none_waits(path: str) -> None:
