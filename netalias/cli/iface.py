@@ -69,12 +69,19 @@ def _unknown(device: str, word: str) -> errors.UsageError:
     from netalias.desired import nearest
 
     if device in COMMANDS:
-        return errors.UsageError(
-            f"iface {device}: the device comes first", f"netalias iface {word} {device}"
-        )
+        return _no_device(device, word)
     near = MEANT.get(word) or nearest(word, list(COMMANDS))
     hint = f"did you mean {near}?" if near else f"one of {', '.join(COMMANDS)}"
     return errors.UsageError(f"iface {device} {word}: there is no such command", hint)
+
+
+def _no_device(command: str, word: str = "") -> errors.UsageError:
+    """The error for a sub-command that stands where the device belongs, before another word."""
+    words = [word, command]
+    if not word or word in FAMILIES or not word[0].isalpha() or ":" in word:
+        words = ["eth0", command, *([word] if word else [])]
+    hint = " ".join(["netalias iface", *words])
+    return errors.UsageError(f"iface {command}: the device comes first", hint)
 
 
 def show(options: Options, device: str, words: list[str]) -> int:
@@ -84,7 +91,12 @@ def show(options: Options, device: str, words: list[str]) -> int:
     from netalias.views import iface as views
 
     with options.engine() as engine:
-        table = read(engine, device)
+        try:
+            table = read(engine, device)
+        except errors.NoSuchDevice:
+            if device in COMMANDS:
+                raise _no_device(device) from None
+            raise
     if options.json:
         from netalias.views import json
 

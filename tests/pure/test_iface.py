@@ -786,6 +786,11 @@ def test_in_a_batch(run: Iface, tmp_path: Path) -> None:
         ("iface eth0 xyz", "one of show, add, "),
         ("iface eth0 flush", "did you mean clear?"),
         ("iface show eth0", "the device comes first (netalias iface eth0 show)"),
+        ("iface help", "iface help: the device comes first (netalias iface eth0 help)"),
+        ("iface show", "iface show: the device comes first (netalias iface eth0 show)"),
+        ("iface add 10.0.0.3/24", "the device comes first (netalias iface eth0 add 10.0.0.3/24)"),
+        ("iface add ::1", "the device comes first (netalias iface eth0 add ::1)"),
+        ("iface clear inet6", "the device comes first (netalias iface eth0 clear inet6)"),
         ("iface eth0 show all", "show takes no words"),
     ],
 )
