@@ -14,18 +14,19 @@ def keep(options: Options, device: str, words: list[str]) -> int:
     """Ask the running watcher to keep the former addresses of a device (``kernel``), or to end
     those that are kept (``off``), whatever a file says; the exit status.
 
-    Raises UsageError, NoSuchDevice, and StateError where nobody would do it, or where the kernel
-    cannot translate.
+    Raises UsageError, NoSuchDevice, NotOurs for the device of an alias, and StateError where
+    nobody would do it, or where the kernel cannot translate.
     """
     from netalias.desired.keeping import OFF, read
+    from netalias.engine.iface import read as table_of
+    from netalias.plan.iface import check_owner
 
     task = read([device, "iface-alias", *words[1:]])
     with options.engine() as engine:
-        main = engine.snapshot().device(device)
-        if main is None:
-            raise errors.NoSuchDevice(f"{device}: there is no such device")
+        table = table_of(engine, device)
         engine.kernel.permitted()
         if task.mode != OFF:
+            check_owner(table)  # its address is declared, and never a former one
             from netalias.engine.keeping import check_translates
 
             check_translates(engine)

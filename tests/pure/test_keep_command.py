@@ -43,3 +43,14 @@ def test_a_kernel_that_cannot_translate(run: Command, monkeypatch: pytest.Monkey
 def test_wrong_words(run: Command, words: str, status: int, error: str) -> None:
     """They are those of the line."""
     assert run.refused(f"iface {words}", status) == error
+
+
+def test_the_device_of_an_alias_has_no_former_addresses(run: Command) -> None:
+    """Its address is declared, and goes when it is to go: nothing would ever be kept. ``off`` is
+    as everywhere."""
+    run.split("eth0:0 10.0.0.1 kind macvlan")
+    for name in ("eth0_0", "eth0:0"):
+        assert run.refused(f"iface {name} keep kernel", 2) == (
+            "eth0_0: it is the device of an alias (netalias eth0:0 changes that)"
+        )
+        assert "none is running" in run.refused(f"iface {name} keep off", 2)
