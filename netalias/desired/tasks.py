@@ -79,12 +79,19 @@ def read(words: list[str]) -> Task:
     """The task that the words of a line declare, without its place. Raises UsageError."""
     module = SECOND.get("".join(words[1:2])) or FIRST.get(words[0])
     if module is None:
-        raise errors.BadName(
-            f"{words[0]}: not an alias name",
-            "a file declares aliases: eth0:0 200.1.1.1/24; verbs belong to batch",
-        )
+        raise _unknown(words)
     reader: Callable[[list[str]], Task] = __import__(module, fromlist=["read"]).read
     return reader(words)
+
+
+def _unknown(words: list[str]) -> errors.BadName:
+    from netalias.desired import nearest
+
+    near = nearest(words[0], [*FIRST]) or nearest("".join(words[1:2]), [*SECOND])
+    hint = "a file declares aliases: eth0:0 200.1.1.1/24; verbs belong to batch"
+    return errors.BadName(
+        f"{words[0]}: not an alias name", f"did you mean {near}?" if near else hint
+    )
 
 
 def objects(tasks: Iterable[Task]) -> list[dict[str, object]]:
