@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from support import Namespace
@@ -110,7 +110,8 @@ class Forks:
             # What the server says of this one shall not be taken for an answer to the next.
             self._socket.close()
             self._socket = None
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have ended just now
+                os.kill(pid, signal.SIGKILL)
             if isinstance(error, TimeoutError):
                 raise AssertionError(f"{words} is not over within {seconds} s") from None
             raise
