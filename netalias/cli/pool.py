@@ -118,13 +118,21 @@ def _take(options: Options, engine: Engine, lender: Lender, asked: Request) -> N
         options.changes.append(taken(chosen, loan))
         return
     try:
-        write(f"{text}\n")
-        if options.lender is None and sys.stdout is not None:
-            sys.stdout.flush()
+        _hand_out(f"{text}\n", flush=options.lender is None)
     except (OSError, errors.StateError):
         lender.give_back(engine, chosen, [loan])
         raise
     tell(options, steps)
+
+
+def _hand_out(text: str, *, flush: bool) -> None:
+    """write(), which minds a reader that is gone: nobody has the address then. Raises OSError,
+    StateError."""
+    if sys.stdout is None:
+        raise errors.StateError("standard output is closed")
+    sys.stdout.write(text)
+    if flush:
+        sys.stdout.flush()
 
 
 def _tried(options: Options, engine: Engine, lender: Lender) -> tuple[Engine, Lender]:

@@ -221,3 +221,6 @@ def test_a_reader_that_is_gone(cli: Command, tmp_path: Path) -> None:
         assert done.returncode == 2
         assert "standard output" in done.stderr
         assert (loans(cli, file, "dev"), cli.json()) == ([], [])
+    line = f"{{ sleep 0.3; {line[5:]}; }} | :"
+    cli.namespace.run(["bash", "-c", line])
+    assert (loans(cli, file, "dev"), cli.json()) == ([], [])
