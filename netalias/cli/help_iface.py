@@ -38,7 +38,8 @@ last, in the order in which they were added. 255.255.255.255 stands for no peer,
 Addresses of aliases have their names; they are changed by these names, and not by iface.
 
 One address has a peer. The others that have it lose it when it is given to a new one, which is
-there before: they become hosts that are no source of new connections (scope host, deprecated).
+there before: they become hosts that are no source of new connections (scope host, and
+deprecated for IPv6).
 
 The first negotiated address of each family cannot be removed while the device is up. clear then
 leaves all negotiated ones; while the device is down it leaves only those of aliases.
