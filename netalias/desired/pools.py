@@ -19,7 +19,6 @@ from netalias.desired import ranges
 from netalias.desired.lines import at_word, words_of
 from netalias.desired.tasks import Task
 from netalias.families import lazy
-from netalias.model.prefix import network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,6 +183,8 @@ def _spans(word: str, alias_type: AliasType, *, each: bool) -> tuple[list[range]
         raise errors.BadAddress(f"{word}: a pool has an end", "a range such as 10.0.0.1-50")
     spans, length = ranges.spans(word, alias_type)
     if length is not None and length < alias_type.bits - 1 and [*map(len, spans)] == [1]:
+        from netalias.model.prefix import network
+
         packed = spans[0][0].to_bytes(alias_type.size, "big")
         if network(packed, length) == packed:
             raise errors.BadAddress(f"{word}: that is one address, of a network", f"{word} {EACH}")

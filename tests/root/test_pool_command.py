@@ -146,7 +146,7 @@ def test_addresses_of_other_hosts(cli: Command, tmp_path: Path) -> None:
     file = declared(tmp_path, "pool dev 10.0.1.1-10.0.1.4/24 dev eth9 kind macvlan acd fast")
     done = cli.run("--from", file, "pool", "dev", "take", "10.0.1.2")
     assert (done.returncode, done.stdout) == (0, "10.0.1.3\n")
-    assert "10.0.1.2 is not free: 10.0.1.3 is taken" in done.stderr
+    assert "10.0.1.2 is not free, here is 10.0.1.3" in done.stderr
     file = declared(tmp_path, "pool dev 10.0.1.1-10.0.1.2 dev eth9 kind macvlan")
     line = cli.fails(2, "--acd", "fast", "--from", file, "pool", "dev", "take")
     assert "no address is free: 0 of 2 are taken, 2 more are in use" in line
