@@ -94,7 +94,7 @@ class Mortal(Kernel):
 
 
 class Ground:
-    """What the sequences run on: a device, its kernel, and a runtime directory. ``marks``: the
+    """The stage of the sequences: a device, its kernel, and a runtime directory. ``marks``: the
     kernel keeps the protocol of addresses; ``cookie`` is that of the namespace."""
 
     device = ""
@@ -287,7 +287,7 @@ class Machine:
     # Others
 
     def others_add(self) -> str:
-        """What the kernel takes of another program, at times with a mark of its own."""
+        """An address by another program, at times with a mark of its own."""
         words = drawn(self.dice)
         entry = wanted(words.split())
         entry.index, entry.protocol = self.ground.index, self.dice.choice((0, 0, 16))

@@ -148,6 +148,6 @@ class Kept:
 
     @property
     def translated(self) -> list[str]:
-        """What is translated, as Translation has it."""
+        """The translations that stand, as Translation has them."""
         tables = self.tables.tables.values()
         return [str(one) for table in tables for one in table.translations()]

@@ -54,7 +54,7 @@ class Record:
 
     @property
     def path(self) -> str:
-        """That of the file."""
+        """The path of the file."""
         return f"{self._folder}/{self._name}"
 
     def note(self, loan: Loan) -> None:

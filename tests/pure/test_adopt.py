@@ -84,7 +84,7 @@ def test_adoption(stage: Declared, words: str, names: list[str]) -> None:
 
 @pytest.mark.parametrize("promote", [0, 1])
 def test_neighbouring_hosts(stage: Declared, promote: int) -> None:
-    """What keeps one host meanwhile is no secondary address of what keeps its neighbour."""
+    """The keeper of one host is no secondary address of the keeper of its neighbour."""
     kernel = stage.kernel
     assert isinstance(kernel, Witness)
     promoting(stage, "eth0", promote)

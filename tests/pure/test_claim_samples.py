@@ -22,7 +22,7 @@ def test_a_choice(count: int) -> None:
 
 
 def test_another_one_for_every_check() -> None:
-    """What one check has missed, the next one may find."""
+    """The next check may find a host that one has missed."""
     assert offsets(65536, Random(1)) != offsets(65536, Random(2))
 
 

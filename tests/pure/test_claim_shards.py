@@ -26,7 +26,7 @@ def wire(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 
 def by_the_main_device(memory: Memory, *addresses: str) -> list[tuple[str, bytes, str]]:
-    """What is on the wire: the device that sends, its MAC, the address."""
+    """The frames on the wire: the device that sends, its MAC, the address."""
     mac = memory.device("eth0").mac
     return [("eth0", mac, address) for address in addresses]
 

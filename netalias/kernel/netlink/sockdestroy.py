@@ -50,7 +50,7 @@ HOST = Struct("=BBxxi")
 """struct inet_diag_hostcond up to its address: family, prefix length, port (-1: any)."""
 OPERATION = "ending sockets"
 FAMILIES = {AF_INET: (AF_INET, AF_INET6), AF_INET6: (AF_INET6,)}
-"""Of which family a socket with an address can be: one of IPv6 may have an IPv4 address."""
+"""The families of sockets that can have an address: one of IPv6 may have an IPv4 address."""
 
 
 def bound(family: int, protocol: int, of: int, local: bytes) -> bytes:
