@@ -230,6 +230,11 @@ def _replace(home: int, name: str, content: bytes) -> None:
         raise
 
 
+def first_line(cookie: int) -> str:
+    """The first line of a record: a directory may have belonged to a former namespace."""
+    return f"namespace {cookie}"
+
+
 def remove_file(path: str) -> bool:
     """Remove a small file; False if there was none. Raises OSError."""
     folder, _, name = path.rpartition("/")

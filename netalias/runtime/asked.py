@@ -7,7 +7,7 @@ former namespace; each other line is a task, as a file declares it, which begins
 from __future__ import annotations
 
 from netalias import errors
-from netalias.runtime import read_file, replace_file
+from netalias.runtime import first_line, read_file, replace_file
 
 FILE = "/asked"
 
@@ -21,7 +21,7 @@ def read(directory: str, cookie: int) -> dict[str, str]:
     head, *lines = text.split("\n")
     return (
         {line.split(" ")[0]: line for line in lines if line.strip()}
-        if head == _head(cookie)
+        if head == first_line(cookie)
         else {}
     )
 
@@ -31,13 +31,9 @@ def write(directory: str, cookie: int, device: str, line: str) -> None:
     lines = read(directory, cookie) | {device: line}
     path = directory + FILE
     try:
-        text = "\n".join([_head(cookie), *lines.values(), ""])
+        text = "\n".join([first_line(cookie), *lines.values(), ""])
         replace_file(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise errors.StateError(
             f"cannot save what was asked for in {path}: {error.strerror}"
         ) from None
-
-
-def _head(cookie: int) -> str:
-    return f"namespace {cookie}"

@@ -15,7 +15,7 @@ from netalias import errors
 from netalias.model import AF_INET, AF_INET6, Address, address_text
 from netalias.model.iface import MANUAL
 from netalias.model.names import number
-from netalias.runtime import read_file, remove_file, replace_file
+from netalias.runtime import first_line, read_file, remove_file, replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def read(directory: str, cookie: int) -> list[Address]:
     except (OSError, UnicodeDecodeError):
         return []
     head, *lines = text.split("\n")
-    if head != _head(cookie):
+    if head != first_line(cookie):
         return []
     return [one for one in map(_parsed, lines) if one is not None]
 
@@ -44,17 +44,13 @@ def write(directory: str, cookie: int, manual: Iterable[Address]) -> None:
     path = directory + FILE
     try:
         if lines:
-            replace_file(path, "\n".join([_head(cookie), *lines, ""]).encode("ascii"))
+            replace_file(path, "\n".join([first_line(cookie), *lines, ""]).encode("ascii"))
         else:
             remove_file(path)
     except OSError as error:
         raise errors.StateError(
             f"cannot save the order of the addresses in {path}: {error.strerror}"
         ) from None
-
-
-def _head(cookie: int) -> str:
-    return f"namespace {cookie}"
 
 
 def _line(entry: Address) -> str:

@@ -18,7 +18,7 @@ from socket import inet_pton
 from netalias import errors
 from netalias.model import AF_INET, AF_INET6, address_text
 from netalias.model.names import number
-from netalias.runtime import read_file, remove_file, replace_file
+from netalias.runtime import first_line, read_file, remove_file, replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def read(directory: str, cookie: int) -> dict[str, Kept]:
     except OSError:
         return found
     head, *lines = text.split("\n")
-    if head != _head(cookie):
+    if head != first_line(cookie):
         return found
     for line in lines:
         words = line.split(" ")
@@ -85,7 +85,7 @@ TAKE: dict[str, tuple[int, Callable[[Kept, list[str]], None]]] = {
 def write(directory: str, cookie: int, devices: dict[str, Kept]) -> None:
     """Replace the record, which goes where there are no devices. Raises StateError if it cannot be
     written."""
-    lines = [_head(cookie)]
+    lines = [first_line(cookie)]
     for device, one in devices.items():
         lines.append(f"on {device}")
         lines += [f"own {device} {address_text(*key)}" for key in sorted(one.own)]
@@ -103,10 +103,6 @@ def write(directory: str, cookie: int, devices: dict[str, Kept]) -> None:
         raise errors.StateError(
             f"cannot save the kept addresses in {path}: {error.strerror}"
         ) from None
-
-
-def _head(cookie: int) -> str:
-    return f"namespace {cookie}"
 
 
 def _key(text: str) -> Key | None:

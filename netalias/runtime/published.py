@@ -16,7 +16,7 @@ from netalias import errors
 from netalias.model import AF_INET, AF_INET6, PROTOCOL
 from netalias.model.names import number
 from netalias.model.neighbours import Proxy
-from netalias.runtime import read_file, remove_file, replace_file
+from netalias.runtime import first_line, read_file, remove_file, replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def read(directory: str, cookie: int) -> list[Published]:
     except OSError:
         return []
     head, *lines = text.split("\n")
-    if head != _head(cookie):
+    if head != first_line(cookie):
         return []
     return [one for one in map(_parsed, lines) if one is not None]
 
@@ -51,7 +51,7 @@ def write(directory: str, cookie: int, published: Iterable[Published]) -> None:
     path = directory + FILE
     try:
         if lines:
-            text = "".join([_head(cookie), "\n", *lines])
+            text = "".join([first_line(cookie), "\n", *lines])
             replace_file(path, text.encode("utf-8", "surrogateescape"))
         else:
             remove_file(path)
@@ -75,10 +75,6 @@ def located(published: Iterable[Published], devices: Iterable[Device]) -> list[P
             now = Proxy(device.index, one.family, one.local, one.protocol, one.flags)
             found.append((device.name, now))
     return found
-
-
-def _head(cookie: int) -> str:
-    return f"namespace {cookie}"
 
 
 def _parsed(line: str) -> Published | None:
