@@ -30,6 +30,7 @@ ARROWS = {
     "runtime": "errors model system",
     "packets": "errors model kernel",
     "nat": "errors model kernel",
+    "tunnels": "errors system",
     "kinds": "errors model families",
     "observed": "errors model families kinds",
     "desired": "errors model families kinds",
@@ -55,7 +56,7 @@ ARROWS = {
 STOREYS = 11
 """The longest way down, counted in packages."""
 
-SOCKETS = {"kernel", "packets", "system"}
+SOCKETS = {"kernel", "packets", "system", "tunnels"}
 """Packages that may open a socket."""
 
 ONLY_CONVERTED = {"inet_pton", "inet_ntop", "AF_INET", "AF_INET6"}
@@ -68,7 +69,7 @@ TAKEN_BY = {
     "yaml": r"importers\.documents",
     "json": r"views\.json",
     "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
-    "fcntl": r"runtime(\..*)?|engine\.texts",
+    "fcntl": r"runtime(\..*)?|engine\.texts|tunnels\.tun",
     "ctypes": r"system\.(netns|inotify)|packets",
     "asyncio": "nobody",
     "selectors": "nobody",

@@ -1,0 +1,97 @@
+"""The way of packets to the other end of a tunnel: what every carriage is able to do.
+
+Carriages stand in one table by the word of the line, and are loaded on use.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Packets = Sequence[bytes | bytearray | memoryview]
+    Source = tuple[str, int]
+    """Address and port of the outer packet; the port is 0 where the protocol has none."""
+
+CARRIAGES = {
+    "udp": ("udp", "Udp"),
+}
+"""Word: the module in this package, and its class."""
+
+
+class Carriage:
+    """A socket that carries whole IP packets to one peer.
+
+    ``peer`` is None until it is known: ``passive`` ends learn it from the first packet that comes.
+    ``overhead`` is the number of bytes that the carriage adds to an inner packet, the outer IP
+    header included.
+    """
+
+    word = ""
+    overhead = 0
+    trains = False
+    """Whether it has send_train() and receive_train() (trains.py)."""
+    peer: Source | None = None
+
+    @classmethod
+    def open(cls, argument: str, peer: str = "", local: str = "") -> Carriage:
+        """A new socket; *argument* is what follows the word and ``:``, addresses are numbers.
+
+        Without *peer* it is passive. Raises UsageError, NotPermitted, KernelError.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def adopt(cls, fd: int, argument: str) -> Carriage:
+        """The same about a descriptor that another process opened. Raises StateError."""
+        raise NotImplementedError
+
+    def fileno(self) -> int:
+        """The descriptor to wait for; readable when packets have come."""
+        raise NotImplementedError
+
+    def connect(self, peer: Source) -> None:
+        """Pin the peer: nobody else is heard from now on. Raises KernelError."""
+        raise NotImplementedError
+
+    def send(self, packets: Packets, tos: int = 0, df: bool = False) -> int:
+        """Send whole IP packets with this TOS (or traffic class); the number of those sent.
+
+        With *df* none is fragmented on its way. What could not be sent is told by failures().
+        """
+        raise NotImplementedError
+
+    def receive(self) -> list[tuple[memoryview, Source]]:
+        """Packets that have come, valid until the next call; none when nothing is there now."""
+        raise NotImplementedError
+
+    def failures(self) -> list[str]:
+        """The words of the network about packets sent, as sentences, each once."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the socket."""
+        raise NotImplementedError
+
+
+def open_carriage(text: str, peer: str = "", local: str = "") -> Carriage:
+    """The carriage of a line: ``udp:7777``, ``ipip``. Raises as Carriage.open() does."""
+    word, _, argument = text.partition(":")
+    return _find(word).open(argument, peer, local)
+
+
+def adopt_carriage(text: str, fd: int) -> Carriage:
+    """The same about a descriptor that is inherited. Raises UsageError, StateError."""
+    word, _, argument = text.partition(":")
+    return _find(word).adopt(fd, argument)
+
+
+def _find(word: str) -> type[Carriage]:
+    if word not in CARRIAGES:
+        raise errors.UsageError(f"{word!r} is no carriage: {', '.join(CARRIAGES)}")
+    module, name = CARRIAGES[word]
+    package = __import__(f"netalias.tunnels.{module}", fromlist=[name])
+    found: type[Carriage] = getattr(package, name)
+    return found

@@ -1,0 +1,71 @@
+"""Counters of a tunnel: numbers in memory without a name, which outlive the process that counts.
+
+The descriptor goes to the next data plane and to whoever shows them. One process writes, any number
+read. NAMES only grows at its end: a new release reads what an old one counts.
+"""
+
+from __future__ import annotations
+
+import os
+from mmap import mmap
+
+from netalias import errors
+
+NAMES = (
+    "sent_packets",
+    "sent_bytes",
+    "sent_trains",
+    "received_packets",
+    "received_bytes",
+    "received_trains",
+    "dropped_unsent",
+    "dropped_malformed",
+    "dropped_stranger",
+    "dropped_refused",
+)
+"""Bytes are those of inner packets. ``unsent``: the network took it not; ``stranger``: from another
+than the peer; ``refused``: the device took it not."""
+(
+    SENT_PACKETS, SENT_BYTES, SENT_TRAINS, RECEIVED_PACKETS, RECEIVED_BYTES, RECEIVED_TRAINS,
+    UNSENT, MALFORMED, STRANGER, REFUSED,
+) = range(10)  # fmt: skip
+
+SIZE = 4096
+"""Bytes of the memory: room for 512 counters."""
+
+
+class Counters:
+    """The numbers, each by its index: ``counters.values[SENT_PACKETS] += 1``."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._memory = mmap(fd, SIZE)
+        self.values = memoryview(self._memory).cast("Q")
+
+    @classmethod
+    def create(cls) -> Counters:
+        """New ones, all 0."""
+        fd = os.memfd_create("netalias-counters", os.MFD_CLOEXEC)
+        os.ftruncate(fd, SIZE)
+        return cls(fd)
+
+    @classmethod
+    def adopt(cls, fd: int) -> Counters:
+        """Those behind a descriptor. Raises StateError where it is none of counters."""
+        if os.fstat(fd).st_size != SIZE:
+            raise errors.StateError(f"descriptor {fd} holds no counters")
+        return cls(fd)
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._fd
+
+    def by_name(self) -> dict[str, int]:
+        """All of them, zeros too."""
+        return dict(zip(NAMES, self.values, strict=False))
+
+    def close(self) -> None:
+        """Close the descriptor and leave the memory."""
+        self.values.release()
+        self._memory.close()
+        os.close(self._fd)

@@ -1,0 +1,64 @@
+"""The error queue of a socket: the words of the network about packets sent, as sentences.
+
+Source: ip(7) IP_RECVERR, struct sock_extended_err of linux/errqueue.h.
+"""
+
+from __future__ import annotations
+
+from _socket import IPPROTO_IP, IPPROTO_IPV6, MSG_DONTWAIT, MSG_ERRQUEUE
+from _struct import Struct
+from errno import ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
+from os import strerror
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+
+    from netalias.tunnels.carriage import Source
+
+IP_RECVERR, IPV6_RECVERR = 11, 25
+EXTENDED_ERR = Struct("@IBBBxII")
+"""ee_errno, ee_origin, ee_type, ee_code, ee_info, ee_data."""
+ROOM = 512
+"""Bytes of control data, and of the payload that is read with an error."""
+AT_ONCE = 64
+
+SENTENCES = {
+    ECONNREFUSED: "{peer} has nothing that listens there for {protocol}",
+    ENOPROTOOPT: "{peer} does not understand {protocol}",
+    EHOSTUNREACH: "no way to {peer}: the host cannot be reached",
+    ENETUNREACH: "no way to {peer}: the network cannot be reached",
+    EMSGSIZE: "a packet to {peer} was too big: the path takes {info} bytes",
+}
+
+
+def switch_on(sock: socket, v6: bool) -> None:
+    """Keep errors of this family in the queue from now on."""
+    if v6:
+        sock.setsockopt(IPPROTO_IPV6, IPV6_RECVERR, 1)
+    else:
+        sock.setsockopt(IPPROTO_IP, IP_RECVERR, 1)
+
+
+def entries(sock: socket) -> list[tuple[int, int]]:
+    """The queued errors, AT_ONCE at most: errno and ee_info (of EMSGSIZE the MTU of the path)."""
+    found: list[tuple[int, int]] = []
+    try:
+        while len(found) < AT_ONCE:
+            _, control, _, _ = sock.recvmsg(ROOM, ROOM, MSG_ERRQUEUE | MSG_DONTWAIT)
+            for _, kind, data in control:
+                if kind in (IP_RECVERR, IPV6_RECVERR) and len(data) >= EXTENDED_ERR.size:
+                    errno, _, _, _, info, _ = EXTENDED_ERR.unpack_from(data)
+                    found.append((errno, info))
+    except OSError:
+        pass  # the queue is empty
+    return found
+
+
+def sentences(sock: socket, peer: Source | None, protocol: str) -> list[str]:
+    """The queued errors as sentences, each once."""
+    found: dict[str, None] = {}
+    for errno, info in entries(sock):
+        text = SENTENCES.get(errno, "{peer}: " + strerror(errno))
+        found[text.format(peer=peer[0] if peer else "", protocol=protocol, info=info)] = None
+    return list(found)

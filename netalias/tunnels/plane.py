@@ -1,0 +1,79 @@
+"""The data plane: the process of one tunnel, which relays between descriptors that it inherits.
+
+    python -m netalias.tunnels.plane TUN CARRIAGE COUNTERS carriage WORD[:ARGUMENT] [WORD VALUE]...
+
+The first three are descriptors, the rest words of the line. ``spawn()`` starts it; whoever does
+that keeps descriptors of its own, so that neither device nor port is lost with the process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from netalias import errors
+from netalias.system.loop import Reader
+from netalias.system.signals import Signals
+from netalias.tunnels import tun
+from netalias.tunnels.carriage import adopt_carriage
+from netalias.tunnels.counters import Counters
+from netalias.tunnels.relay import Relay
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    class Descriptor(Protocol):
+        """Something with a descriptor."""
+
+        def fileno(self) -> int:
+            """The number."""
+
+
+def spawn(device: Descriptor, carriage: Descriptor, count: Counters, words: Sequence[str]) -> int:
+    """Start a data plane; its process id. Raises OSError."""
+    held = [one.fileno() for one in (device, carriage, count)]
+    # Numbers above all of them, so that none is taken before it is copied.
+    given = range(max(held) + 1, max(held) + 1 + len(held))
+    actions = [(os.POSIX_SPAWN_DUP2, *pair) for pair in zip(held, given, strict=True)]
+    command = [sys.executable, "-m", __name__, *map(str, given), *words]
+    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
+
+
+def relay(
+    device: tun.Tun, carriage: str, fd: int, count: Counters, words: Mapping[str, str]
+) -> Relay:
+    """A Relay as the words of the line want it. Raises NetaliasError."""
+    return Relay(device, adopt_carriage(carriage, fd), count, say=_say)
+
+
+def run(made: Relay) -> None:
+    """Relay until SIGTERM, SIGINT or SIGHUP. Raises StateError when the device is gone."""
+    with Signals() as signals:
+        made.parts.append(Reader([signals.fileno()], made.end))
+        made.run()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The process of the data plane; its exit status."""
+    device, carriage, count = map(int, arguments[:3])
+    words = dict(zip(arguments[3::2], arguments[4::2], strict=True))
+    try:
+        made = relay(
+            tun.adopt(device), words.pop("carriage"), carriage, Counters.adopt(count), words
+        )
+        run(made)
+    except errors.NetaliasError as error:
+        _say(error.line())
+        return error.status
+    return 0
+
+
+def _say(text: str) -> None:
+    """One line to the log of whoever started this."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

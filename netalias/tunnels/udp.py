@@ -1,0 +1,190 @@
+"""Packets in UDP datagrams, which pass address translation and most clouds.
+
+A connected socket hears its peer alone. A passive one is a socket of both families that waits for
+its first datagram.
+
+Source: udp(7), ip(7), ipv6(7), linux/udp.h, linux/in.h, linux/errqueue.h.
+"""
+
+from __future__ import annotations
+
+import os
+from _socket import (
+    AF_INET,
+    AF_INET6,
+    IPPROTO_IP,
+    IPPROTO_IPV6,
+    IPV6_V6ONLY,
+    MSG_DONTWAIT,
+    SO_DOMAIN,
+    SO_RCVBUF,
+    SO_SNDBUF,
+    SO_TYPE,
+    SOCK_CLOEXEC,
+    SOCK_DGRAM,
+    SOL_SOCKET,
+    inet_pton,
+    socket,
+)
+from errno import ENOTCONN
+
+from netalias import errors
+from netalias.tunnels import errqueue
+from netalias.tunnels.carriage import Carriage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.tunnels.carriage import Packets, Source
+
+PORT = 7777
+"""The port if the line names none."""
+BUFFER = 4 << 20
+"""Bytes of the receive buffer, if the machine allows so many."""
+SEND_BUFFER = 1 << 20
+LARGEST = 65535
+AT_ONCE = 64
+"""Datagrams of one reading."""
+MAPPED = "::ffff:"
+
+IP_TOS, IPV6_TCLASS = 1, 67
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER = 10, 23
+PMTUDISC_DONT, PMTUDISC_DO = 0, 2
+
+
+class Udp(Carriage):
+    """One socket; see Carriage."""
+
+    word = "udp"
+
+    def __init__(self, sock: socket, port: int) -> None:
+        self._socket = sock
+        self.port = port
+        self._tos: int | None = None
+        self._df: bool | None = None
+        self.overhead = 28
+        try:
+            self._know(sock.getpeername())
+        except OSError as error:
+            if error.errno != ENOTCONN:
+                raise
+
+    @classmethod
+    def open(cls, argument: str, peer: str = "", local: str = "") -> Udp:
+        """A socket bound to the port of the line, which is that of the peer too."""
+        port = _port(argument)
+        family = _family(peer or local) if peer or local else AF_INET6
+        sock = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+        try:
+            if family == AF_INET6:
+                sock.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1 if peer or local else 0)
+            for option, size in ((SO_RCVBUF, BUFFER), (SO_SNDBUF, SEND_BUFFER)):
+                sock.setsockopt(SOL_SOCKET, option, size)
+            sock.bind((local, port))
+            if peer:
+                sock.connect((peer, port))
+            return cls(sock, port)
+        except OSError as error:
+            sock.close()
+            raise errors.kernel_error(f"udp port {port}", error.errno or 0) from None
+
+    @classmethod
+    def adopt(cls, fd: int, argument: str) -> Udp:
+        """The socket behind a descriptor."""
+        try:
+            sock = socket(fileno=fd)
+            kind = sock.getsockopt(SOL_SOCKET, SO_TYPE), sock.getsockopt(SOL_SOCKET, SO_DOMAIN)
+        except OSError:
+            kind = 0, 0
+        if kind not in ((SOCK_DGRAM, AF_INET), (SOCK_DGRAM, AF_INET6)):
+            raise errors.StateError(f"descriptor {fd} is no socket of UDP")
+        os.set_inheritable(fd, False)
+        return cls(sock, _port(argument))
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._socket.fileno()
+
+    def connect(self, peer: Source) -> None:
+        """Hear this peer alone from now on."""
+        try:
+            self._socket.connect(peer)
+        except OSError as error:
+            raise errors.kernel_error(f"udp to {peer[0]}", error.errno or 0) from None
+        self._know(peer)
+
+    def _know(self, peer: Source) -> None:
+        """Note the peer and switch the error queue of its family on."""
+        self.peer = peer[:2]
+        self._v6 = ":" in peer[0] and not peer[0].startswith(MAPPED)
+        self.overhead = 48 if self._v6 else 28
+        self._tos = self._df = None
+        errqueue.switch_on(self._socket, self._v6)
+
+    def send(self, packets: Packets, tos: int = 0, df: bool = False) -> int:
+        """One datagram a packet. A full buffer is waited for, so that the device's queue fills."""
+        if self.peer is None:
+            return 0
+        self._mark(tos, df)
+        send, sent = self._socket.send, 0
+        for packet in packets:
+            try:
+                send(packet)
+            except OSError:
+                # It may be what the network said of an earlier one; that error is gone now.
+                try:
+                    send(packet)
+                except OSError:
+                    continue
+            sent += 1
+        return sent
+
+    def _mark(self, tos: int, df: bool) -> None:
+        """Set TOS and DF of what is sent from now on, where they are others."""
+        level = IPPROTO_IPV6 if self._v6 else IPPROTO_IP
+        if tos != self._tos:
+            self._socket.setsockopt(level, IPV6_TCLASS if self._v6 else IP_TOS, tos)
+            self._tos = tos
+        if df != self._df:
+            option = IPV6_MTU_DISCOVER if self._v6 else IP_MTU_DISCOVER
+            self._socket.setsockopt(level, option, PMTUDISC_DO if df else PMTUDISC_DONT)
+            self._df = df
+
+    def receive(self) -> list[tuple[memoryview, Source]]:
+        """Datagrams, AT_ONCE at most; the first one pins its sender."""
+        found: list[tuple[memoryview, Source]] = []
+        take = self._socket.recvfrom
+        try:
+            while len(found) < AT_ONCE:
+                packet, source = take(LARGEST, MSG_DONTWAIT)
+                if self.peer is None:
+                    self.connect(source)
+                found.append((memoryview(packet), source[:2]))
+        except OSError:
+            pass  # nothing more is there, or an error that failures() tells
+        return found
+
+    def failures(self) -> list[str]:
+        """The sentences of the error queue."""
+        return errqueue.sentences(self._socket, self.peer, "UDP")
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+def _family(address: str) -> int:
+    for family in (AF_INET, AF_INET6):
+        try:
+            inet_pton(family, address)
+        except OSError:
+            continue
+        return family
+    raise errors.BadAddress(f"{address!r} is not an address")
+
+
+def _port(argument: str) -> int:
+    if not argument:
+        return PORT
+    if not argument.isdecimal() or not 0 < int(argument) < 65536:
+        raise errors.UsageError(f"{argument!r} is not a port")
+    return int(argument)
