@@ -64,7 +64,7 @@ def _tasks(folder: str, words: list[str], only: str) -> list[Task]:
     """The tasks that a watcher carries out, of all devices or of those that are named."""
     from os.path import exists
 
-    if not (folder and exists(f"{folder}/tasks")):
+    if not (folder and (exists(f"{folder}/tasks") or exists(f"{folder}/tunnels"))):
         return []
     from netalias.desired.tasks import read
     from netalias.runtime.tasks import carried_out

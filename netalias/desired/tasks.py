@@ -3,6 +3,7 @@
 ::
 
     eth0 iface-alias kernel keep 3600 max 8
+    vif0 198.51.100.7 to 203.0.113.9 carriage udp:7777
 
 A keyword says which kind of task a line is; the module of each kind reads its words. Only such a
 line loads this module: files of aliases pay nothing for it.
@@ -20,7 +21,8 @@ SECOND = {"iface-alias": "netalias.desired.keeping"}
 """Keyword that follows the name of a device: the module with a function ``read``."""
 FIRST = {"pool": "netalias.desired.pools"}
 """The same for keywords that begin a line."""
-KEYWORDS = (*FIRST, *SECOND)
+NUMBERED = {"vif": "netalias.desired.tunnels"}
+"""The same for names of devices without their number, which begin a line."""
 NOTHING: Mapping[str, str] = {}
 
 
@@ -77,11 +79,17 @@ class Task:
 
 def read(words: list[str]) -> Task:
     """The task that the words of a line declare, without its place. Raises UsageError."""
-    module = SECOND.get("".join(words[1:2])) or FIRST.get(words[0])
-    if module is None:
+    module = SECOND.get("".join(words[1:2])) or FIRST.get(words[0]) or _numbered(words[0])
+    if not module:
         raise _unknown(words)
     reader: Callable[[list[str]], Task] = __import__(module, fromlist=["read"]).read
     return reader(words)
+
+
+def _numbered(name: str) -> str:
+    """The module for the lines of a device with this name; empty for none."""
+    letters = name.rstrip("0123456789")
+    return NUMBERED.get(letters, "") if letters != name else ""
 
 
 def _unknown(words: list[str]) -> errors.BadName:

@@ -1,6 +1,7 @@
-"""The tasks that the watcher carries out: a file with one line each, as a declaration has it.
+"""The tasks that the watcher carries out: files with one line each, as a declaration has it.
 
-It is that of a running watcher only; what a killed one has left counts for nothing.
+Each part of the watcher has a file of its own. They are those of a running watcher only; what a
+killed one has left counts for nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FILE = "/tasks"
+TUNNELS = "/tunnels"
+FILES = (FILE, TUNNELS)
 
 
 def carried_out(folder: str) -> list[str]:
@@ -21,25 +24,29 @@ def carried_out(folder: str) -> list[str]:
     runtime directory, empty for none. Raises StateError."""
     if not folder or running(folder) is None:
         return []
-    try:
-        text = read_file(folder + FILE).decode("utf-8", "surrogateescape")
-    except OSError as error:
-        raise _refused(folder, error) from None
+    text = "".join(_read(folder + file) for file in FILES)
     return [line for line in text.split("\n") if line]
 
 
-def write(folder: str, lines: Iterable[str]) -> None:
-    """Write the lines of the tasks that are carried out from now on; without any, the file goes.
-    Raises StateError."""
+def _read(path: str) -> str:
+    try:
+        return read_file(path).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise _refused(path, error) from None
+
+
+def write(folder: str, lines: Iterable[str], file: str = FILE) -> None:
+    """Write the lines of the tasks in one of FILES that are carried out from now on; without any,
+    the file goes. Raises StateError."""
     text = "".join(f"{line}\n" for line in lines)
     try:
         if text:
-            replace_file(folder + FILE, text.encode("utf-8", "surrogateescape"))
+            replace_file(folder + file, text.encode("utf-8", "surrogateescape"))
         else:
-            remove_file(folder + FILE)
+            remove_file(folder + file)
     except OSError as error:
-        raise _refused(folder, error) from None
+        raise _refused(folder + file, error) from None
 
 
-def _refused(folder: str, error: OSError) -> errors.StateError:
-    return errors.StateError(f"{folder}{FILE}: {error.strerror}")
+def _refused(path: str, error: OSError) -> errors.StateError:
+    return errors.StateError(f"{path}: {error.strerror}")

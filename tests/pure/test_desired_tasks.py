@@ -73,6 +73,8 @@ def test_a_line_says_the_same_as_its_whole_text(line: str, text: str) -> None:
          " 200.1.1.1/24; verbs belong to batch)"),
         ("eth0 ifacealias kernel", "f:1:1: eth0: not an alias name (did you mean iface-alias?)"),
         ("poll web 10.0.1.2", "f:1:1: poll: not an alias name (did you mean pool?)"),
+        ("vif 10.0.0.1", "f:1:1: vif: not an alias name (a file declares aliases: eth0:0"
+         " 200.1.1.1/24; verbs belong to batch)"),
     ],
 )  # fmt: skip
 def test_a_wrong_line_is_told_with_its_word(line: str, error: str) -> None:
