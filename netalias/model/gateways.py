@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 PRIORITY = 32768
 """Of our rules: behind those of the tables main (32766) and default (32767)."""
 
+FROM_PRIORITY = 32700
+"""Of our rules for a source: before the table main, whose default route would hold for it."""
+
+_TUNNELS = 1 << 30
 _TABLES = 1 << 31
 """Upper half of the numbers of routing tables: nobody counts that far by hand."""
 
@@ -40,16 +44,37 @@ def slot_of(table: int) -> tuple[int, int]:
     return table >> 16 & 0x7FFF, table & 0xFFFF
 
 
+def tunnel_table(unit: int) -> int:
+    """The number of the routing table of the tunnel device vif *unit*."""
+    return _TUNNELS | unit
+
+
+def unit_of_table(table: int) -> int:
+    """The number that gave a *table* by tunnel_table(); -1 for any other one."""
+    return table ^ _TUNNELS if table >> 16 == _TUNNELS >> 16 else -1
+
+
 class Rule(Value):
-    """A rule for lookups with the output device *device*, a primary name, in our *table*."""
+    """A rule for lookups with the output device *device*, a primary name, in our *table*.
 
-    __slots__ = ("device", "family", "priority", "table")
+    One with a *source*, a packed address, is for what is sent from there, and names no device.
+    """
 
-    def __init__(self, device: str, family: int, table: int, priority: int = PRIORITY) -> None:
+    __slots__ = ("device", "family", "priority", "source", "table")
+
+    def __init__(
+        self,
+        device: str,
+        family: int,
+        table: int,
+        priority: int = PRIORITY,
+        source: bytes = b"",
+    ) -> None:
         self.device = device
         self.family = family
         self.table = table
         self.priority = priority
+        self.source = source
 
 
 class Way(Value):
@@ -134,7 +159,8 @@ class RuleStep(Step):
 
     def __init__(self, rule: Rule, phase: int) -> None:
         # Not the name of the device: that its deletion undoes all does not hold for a rule.
-        super().__init__(f"rule oif {rule.device}", -1, phase)
+        text = address_text(rule.family, rule.source) if rule.source else ""
+        super().__init__(f"rule from {text}" if text else f"rule oif {rule.device}", -1, phase)
         self.rule = rule
 
 
@@ -201,8 +227,12 @@ def _rule(verb: str) -> Callable[[RuleStep], str]:
         from netalias.model.shell import quoted
 
         rule = step.rule
+        if rule.source:
+            selector = f"from {address_text(rule.family, rule.source)}"
+        else:
+            selector = f"oif {quoted(rule.device)}"
         return (
-            f"{_ip(rule.family)} rule {verb} pref {rule.priority} oif {quoted(rule.device)}"
+            f"{_ip(rule.family)} rule {verb} pref {rule.priority} {selector}"
             f" lookup {rule.table} protocol {PROTOCOL}"
         )
 

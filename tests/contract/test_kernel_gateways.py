@@ -11,7 +11,7 @@ from support import Namespace
 
 from netalias.kernel import Kernel
 from netalias.kernel.memory import Memory
-from netalias.model import AF_INET, AF_INET6, IFA_F_NODAD, IFA_F_NOPREFIXROUTE
+from netalias.model import AF_INET, AF_INET6, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, PROTOCOL
 from netalias.model.commands import command
 from netalias.model.gateways import (
     AddRule,
@@ -109,6 +109,24 @@ def test_only_the_same_rule_is_deleted(kernel: Kernel) -> None:
     others = [rule(table=TABLE + 1), Rule("a", AF_INET, TABLE, 40000)]
     done(kernel, *map(AddRule, others), DelRule(rule()))
     assert kernel.routing().read().rules == others
+
+
+@pytest.mark.parametrize("address", ["10.9.0.5", "2001:db8::5"])
+def test_rules_by_source(kernel: Kernel, address: str) -> None:
+    """Of one address, beside those of devices; each is read, and deleted alone."""
+    family = AF_INET6 if ":" in address else AF_INET
+    source = inet_pton(family, address)
+    wanted = Rule("", family, 5000, 32700, source)
+    other = Rule("", family, 5000, 32700, source[:-1] + b"\6")
+    for _ in range(2):
+        done(kernel, AddRule(rule(family)), AddRule(wanted), AddRule(other))
+        assert set(kernel.routing().read().rules) == {rule(family), wanted, other}
+    done(kernel, DelRule(wanted))
+    assert set(kernel.routing().read().rules) == {rule(family), other}
+    assert command(AddRule(wanted)).endswith(
+        f" rule add pref 32700 from {address} lookup 5000 protocol {PROTOCOL}"
+    )
+    assert AddRule(wanted).device == f"rule from {address}"
 
 
 def test_a_rule_outlives_its_device(kernel: Kernel) -> None:

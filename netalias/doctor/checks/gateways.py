@@ -6,7 +6,7 @@ from netalias.doctor.finding import ERROR, HINT, WARNING, Finding, finding, neta
 from netalias.kinds import VRF
 from netalias.model import address_text
 from netalias.model.commands import command
-from netalias.model.gateways import DelRule, Rule, table_of
+from netalias.model.gateways import DelRule, Rule, table_of, unit_of_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,11 +79,13 @@ def leftover_rule(facts: Facts) -> Iterator[Finding]:
     """A rule of ours has outlived the device of its alias."""
     snapshot = facts.observed.snapshot
     for rule in facts.gateways.rules:
-        if snapshot.device(rule.device) is None:
+        unit = unit_of_table(rule.table)
+        device = rule.device or (f"vif{unit}" if unit >= 0 else "")
+        if device and snapshot.device(device) is None:
             yield Finding(
                 WARNING,
-                f"a rule for {rule.device} is left, which would hold for the next device so called",
-                f"there is no device {rule.device} any more",
+                f"a rule for {device} is left, which would hold for the next device so called",
+                f"there is no device {device} any more",
                 command(DelRule(rule)),
-                device=rule.device,
+                device=device,
             )

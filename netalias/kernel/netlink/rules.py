@@ -51,6 +51,7 @@ RTM_DELRULE = 33
 FR_ACT_TO_TBL = 1
 RTPROT_KERNEL = 2
 
+FRA_SRC = 2
 FRA_PRIORITY = 6
 FRA_TABLE = 15
 FRA_OIFNAME = 17
@@ -79,10 +80,12 @@ def del_rule(sequence: int, rule: Rule) -> bytes:
 
 
 def _rule(rule: Rule) -> bytes:
+    bits = len(rule.source) * 8
+    selector = attr(FRA_SRC, rule.source) if bits else attr_text(FRA_OIFNAME, rule.device)
     return b"".join(
         (
-            RULE.pack(rule.family, 0, 0, 0, 0, 0, 0, FR_ACT_TO_TBL, 0),
-            attr_text(FRA_OIFNAME, rule.device),
+            RULE.pack(rule.family, 0, bits, 0, 0, 0, 0, FR_ACT_TO_TBL, 0),
+            selector,
             attr_u32(FRA_PRIORITY, rule.priority),
             attr_u32(FRA_TABLE, rule.table),
             attr(FRA_PROTOCOL, bytes([PROTOCOL])),
@@ -141,13 +144,17 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
 
 
 def read_rule(data: bytes, start: int, end: int) -> Rule | None:
-    """The Rule of an RTM_NEWRULE; None for one without our mark, or not about an output device."""
+    """The Rule of an RTM_NEWRULE; None for one without our mark, and for one that is about neither
+    an output device nor a single source."""
     found = attributes_behind(data, start, end, RULE)
-    family = data[start]
-    if found.get(FRA_PROTOCOL) != bytes([PROTOCOL]) or FRA_OIFNAME not in found:
+    family, bits = data[start], data[start + 2]
+    source, name = found.get(FRA_SRC, b""), found.get(FRA_OIFNAME, b"")
+    if found.get(FRA_PROTOCOL) != bytes([PROTOCOL]) or bool(source) == bool(name):
         return None
-    device = found[FRA_OIFNAME].rstrip(b"\0").decode("utf-8", "surrogateescape")
-    return Rule(device, family, _number(found, FRA_TABLE), _number(found, FRA_PRIORITY))
+    if source and not bits == len(source) * 8 == SIZES.get(family, 0) * 8:
+        return None
+    device = name.rstrip(b"\0").decode("utf-8", "surrogateescape")
+    return Rule(device, family, _number(found, FRA_TABLE), _number(found, FRA_PRIORITY), source)
 
 
 def read_ways(data: bytes, start: int, end: int) -> list[Way]:

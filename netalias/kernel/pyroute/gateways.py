@@ -98,10 +98,11 @@ def read(route: Any) -> Gateways:
     found = Gateways()
     for family in (AF_INET, AF_INET6):
         for one in route.get_rules(family=family):
-            device = one.get_attr("FRA_OIFNAME")
-            if one.get_attr("FRA_PROTOCOL") == PROTOCOL and device:
+            device, source = one.get_attr("FRA_OIFNAME") or "", _packed(one, "FRA_SRC", family)
+            single = not source or one["src_len"] == len(source) * 8
+            if one.get_attr("FRA_PROTOCOL") == PROTOCOL and bool(device) != bool(source) and single:
                 table, priority = one.get_attr("FRA_TABLE"), one.get_attr("FRA_PRIORITY")
-                found.rules.append(Rule(device, family, table, priority))
+                found.rules.append(Rule(device, family, table, priority, source))
         for one in _unicast(route, family):
             if one["proto"] == PROTOCOL:
                 table, network = one.get_attr("RTA_TABLE"), _packed(one, "RTA_DST", family)
@@ -144,10 +145,14 @@ def _packed(message: Any, attribute: str, family: int) -> bytes:
 
 
 def _rule(route: Any, verb: str, rule: Rule) -> None:
+    selector: dict[str, Any] = {"oifname": rule.device}
+    if rule.source:
+        text = address_text(rule.family, rule.source)
+        selector = {"src": text, "src_len": len(rule.source) * 8}
     route.rule(
         verb,
         family=rule.family,
-        oifname=rule.device,
+        **selector,
         table=rule.table,
         priority=rule.priority,
         protocol=PROTOCOL,
