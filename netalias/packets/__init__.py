@@ -12,6 +12,7 @@
     probe.py        acd.py over sockets: the IPv4 addresses that are in use
     dad.py          the same for IPv6 (RFC 4862): the kernel probes, its verdict is awaited
     announce.py     thousands of announcements
+    ip.py           IPv4, IPv6, ICMP errors and checksums of packets that tunnels carry
     respond.py      answers for whole networks: the filter, the frames, the socket
 
 Layouts: RFC 826 over Ethernet II, RFC 4861 4.4 and 4.6.1. Frames have no padding: drivers add it.

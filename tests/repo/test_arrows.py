@@ -30,7 +30,7 @@ ARROWS = {
     "runtime": "errors model system",
     "packets": "errors model kernel",
     "nat": "errors model kernel",
-    "tunnels": "errors system",
+    "tunnels": "errors system packets",
     "kinds": "errors model families",
     "observed": "errors model families kinds",
     "desired": "errors model families kinds",
