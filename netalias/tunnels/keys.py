@@ -1,0 +1,64 @@
+"""Key files: 32 random bytes in base64, which their owner alone may read.
+
+They are trusted like declarations, and kept closer. What stands in one is in no message.
+"""
+
+from __future__ import annotations
+
+from binascii import Error as NotBase64
+from binascii import a2b_base64, b2a_base64
+from os import O_RDONLY, close, fstat
+from os import read as os_read
+
+from netalias import errors, trust
+
+SIZE = 32
+"""Bytes of a key."""
+FILE_MAX = 4096
+"""Longest key file in bytes."""
+MAKE = "(umask 077; head -c32 /dev/urandom | base64 >{})"
+"""The command that makes a key file."""
+OTHERS = 0o077
+"""Rights of the group and of others."""
+
+
+def read(file: str) -> bytes:
+    """The key in a file, 32 bytes. Raises StateError for a file that cannot be read, that others
+    could read or change, and that holds no key."""
+    text = _content(file).strip()
+    try:
+        key = a2b_base64(text)
+    except NotBase64:
+        key = b""
+    # What is decoded leniently need not be what was written.
+    if len(key) != SIZE or not any(key) or b2a_base64(key, newline=False) != text:
+        raise errors.StateError(
+            f"{file}: no key of {SIZE} bytes in base64", f"make one: {MAKE.format(file)}"
+        )
+    return key
+
+
+def _content(file: str) -> bytes:
+    """The bytes of a file. Raises StateError."""
+    try:
+        descriptor = trust.regular(trust.resolved(file), O_RDONLY)
+    except FileNotFoundError as error:
+        raise errors.StateError(
+            f"{file}: {error.strerror}", f"make one: {MAKE.format(file)}", error.errno or 0
+        ) from None
+    except OSError as error:
+        raise errors.StateError(f"{file}: {error.strerror}", errno=error.errno or 0) from None
+    except ValueError as error:  # a NUL in the name
+        raise errors.StateError(f"{file}: {error}") from None
+    try:
+        status = fstat(descriptor)
+        trust.check_file(file, status, descriptor)
+        if status.st_mode & OTHERS:
+            raise errors.StateError(
+                f"{file}: others may read it, so its key is no secret", f"chmod 600 {file}"
+            )
+        return os_read(descriptor, FILE_MAX + 1)
+    except OSError as error:
+        raise errors.StateError(f"{file}: {error.strerror}", errno=error.errno or 0) from None
+    finally:
+        close(descriptor)
