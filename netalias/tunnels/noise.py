@@ -3,8 +3,8 @@
 Two ends that hold the same 32 random bytes agree on two keys, one a direction. Nobody else can know
 them, and the 32 bytes do not tell them to somebody who gets hold of those later: each end draws an
 X25519 key for this exchange alone. Names are those of the specification (noiseprotocol.org,
-revision 34, sections 5 and 9). Primitives come from the library cryptography: X25519 (RFC 7748), HKDF
-(RFC 5869), SHA-256, ChaCha20-Poly1305 (RFC 8439).
+revision 34, sections 5 and 9). Primitives come from the library cryptography: X25519 (RFC 7748),
+HKDF (RFC 5869), SHA-256, ChaCha20-Poly1305 (RFC 8439).
 """
 
 from __future__ import annotations
