@@ -31,6 +31,7 @@ ARROWS = {
     "packets": "errors model kernel",
     "nat": "errors model kernel",
     "tunnels": "errors trust system packets",
+    "links": "errors system",
     "kinds": "errors model families",
     "observed": "errors model families kinds",
     "desired": "errors model families kinds",
@@ -56,7 +57,7 @@ ARROWS = {
 STOREYS = 11
 """The longest way down, counted in packages."""
 
-SOCKETS = {"kernel", "packets", "system", "tunnels"}
+SOCKETS = {"kernel", "links", "packets", "system", "tunnels"}
 """Packages that may open a socket."""
 
 ONLY_CONVERTED = {"inet_pton", "inet_ntop", "AF_INET", "AF_INET6"}
@@ -70,7 +71,7 @@ TAKEN_BY = {
     "cryptography": r"tunnels\.(noise|sessions)",
     "json": r"views\.json",
     "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
-    "fcntl": r"runtime(\..*)?|engine\.texts|tunnels\.tun",
+    "fcntl": r"runtime(\..*)?|engine\.texts|tunnels\.tun|links\.local",
     "ctypes": r"system\.(netns|inotify)|packets",
     "asyncio": "nobody",
     "selectors": "nobody",

@@ -1,0 +1,14 @@
+"""Links: packets over the devices of user-ppp.
+
+::
+
+    devices.py   the words for devices, as a table
+    carrier.py   waiting for the carrier of a device, and losing it
+    framing.py   packets in a stream of bytes (RFC 1662)
+    state.py     everything that is to be known of a link, as one plain object
+    link.py      the interface of an open device: whole packets go in and come out
+    stream.py    tcp, terminals, programs
+    datagram.py  udp, frames of Ethernet
+    local.py     terminals, programs, network devices, inherited descriptors are opened
+    opening.py   all devices are opened: a word becomes a link
+"""

@@ -1,0 +1,194 @@
+"""Links that carry one packet a datagram: udp, and frames of Ethernet.
+
+The kernel checks and parts datagrams; none is sent twice. The first source that greets is the only
+one that is heard from then on: an unconnected socket would let any later sender be the peer.
+"""
+
+from __future__ import annotations
+
+import socket
+from errno import EAGAIN, ECONNREFUSED, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO
+from select import POLLIN
+
+from netalias.links.devices import UDP, socket_name
+from netalias.links.framing import LONGEST
+from netalias.links.link import PASSING, Link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from netalias.links.state import LinkState
+
+    Buffer = bytes | bytearray | memoryview
+
+AT_ONCE = 64
+"""Datagrams of one reading, so that no link keeps others waiting."""
+FULL = (EAGAIN, ENOBUFS)
+"""The device takes no more now."""
+GONE = (ENODEV, ENXIO)
+HINTS = {ECONNREFUSED: "nobody listens there", EMSGSIZE: "a packet is too long for the path"}
+
+
+class DatagramLink(Link):
+    """A link over the datagram socket *open_socket*, which does not wait."""
+
+    def __init__(
+        self,
+        open_socket: socket.socket,
+        state: LinkState,
+        *,
+        carrier: Callable[[], bool | None] = lambda: None,
+        greets: Callable[[bytes], bool] = bool,
+    ) -> None:
+        super().__init__(state, carrier=carrier, greets=greets)
+        self.socket = open_socket
+        state.framed = False
+
+    def fileno(self) -> int:
+        """The descriptor of the socket."""
+        return self.socket.fileno()
+
+    def events(self) -> int:
+        """POLLIN always: what cannot be sent at once is dropped."""
+        return POLLIN
+
+    def send(self, packets: Iterable[Buffer]) -> int:
+        """Send each packet as a datagram."""
+        sent = size = dropped = 0
+        for packet in packets:
+            if self._sent(packet):
+                sent += 1
+                size += len(packet)
+            else:
+                dropped += 1
+        self._count("out", sent, size)
+        self.state.counters["out_dropped"] += dropped
+        return sent
+
+    def _sent(self, packet: Buffer) -> bool:
+        for _ in range(2):  # the first call may report what became of an earlier datagram
+            try:
+                self._put(packet)
+            except OSError as error:
+                self._refused(error)
+                if error.errno != ECONNREFUSED:
+                    return False
+            else:
+                return True
+        return False
+
+    def receive(self) -> list[bytes]:
+        """The packets of the datagrams that have come in, AT_ONCE at most."""
+        found: list[bytes] = []
+        for _ in range(AT_ONCE):
+            try:
+                packet, source = self._take()
+            except OSError as error:
+                if error.errno in PASSING:
+                    break
+                self._refused(error)
+                if self.ended:
+                    break
+                continue
+            if packet and self._of_peer(packet, source):
+                found.append(packet)
+            else:
+                self.state.counters["in_dropped"] += 1
+        self._count("in", len(found), sum(map(len, found)))
+        return found
+
+    def _of_peer(self, packet: bytes, source: tuple[str, int]) -> bool:
+        """Whether a packet is that of the peer, which the first one that greets becomes."""
+        if self.state.peer:
+            return source == self.state.peer
+        if not self._greets(packet):
+            return False
+        self.state.peer = source
+        self._found(source)
+        return True
+
+    def _put(self, packet: Buffer) -> None:
+        """Send one datagram to the peer. Raises OSError."""
+        raise NotImplementedError
+
+    def _take(self) -> tuple[bytes, tuple[str, int]]:
+        """The next packet, empty for something else, and its source. Raises OSError."""
+        raise NotImplementedError
+
+    def _found(self, source: tuple[str, int]) -> None:
+        """The peer is known from now on."""
+
+    def _refused(self, error: OSError) -> None:
+        if error.errno in GONE:
+            self._end(f"{self.state.name}: {error.strerror}")
+        elif error.errno not in FULL:
+            hint = HINTS.get(error.errno or 0, "")
+            text = f"{self.state.name}: {error.strerror}"
+            self._fail(f"{text} ({hint})" if hint else text)
+
+    def release(self) -> None:
+        """Close our copy of the descriptor."""
+        self.socket.close()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+
+class UdpLink(DatagramLink):
+    """A link over a UDP socket, connected or, of a passive one, not yet."""
+
+    def _put(self, packet: Buffer) -> None:
+        if not self.state.peer:
+            raise BlockingIOError(EAGAIN, "there is no peer yet")
+        self.socket.send(packet)
+
+    def _take(self) -> tuple[bytes, tuple[str, int]]:
+        packet, source = self.socket.recvfrom(LONGEST)
+        return packet, source[:2]
+
+    def _found(self, source: tuple[str, int]) -> None:
+        self.socket.connect(source)
+        self.state.name = socket_name(UDP, *source)
+
+
+LENGTH = 2
+"""Bytes before a packet on Ethernet: its length, since a short frame is padded."""
+OUTGOING = 4
+"""PACKET_OUTGOING of linux/if_packet.h."""
+BROADCAST = b"\xff" * 6
+
+
+class EthernetLink(DatagramLink):
+    """A link over a packet socket that is bound to one device and to ETHERTYPE; it sends to all
+    until a peer has greeted."""
+
+    def __init__(
+        self,
+        open_socket: socket.socket,
+        state: LinkState,
+        *,
+        carrier: Callable[[], bool | None] = lambda: None,
+        greets: Callable[[bytes], bool] = bool,
+    ) -> None:
+        super().__init__(open_socket, state, carrier=carrier, greets=greets)
+        self._device, self._protocol = open_socket.getsockname()[:2]
+
+    def _put(self, packet: Buffer) -> None:
+        peer = bytes.fromhex(self.state.peer[0]) if self.state.peer else BROADCAST
+        frame = len(packet).to_bytes(LENGTH, "big") + packet
+        self.socket.sendto(frame, (self._device, self._protocol, 0, 0, peer))
+
+    def _take(self) -> tuple[bytes, tuple[str, int]]:
+        frame, (_, _, kind, _, mac) = self.socket.recvfrom(LONGEST)
+        source = (mac.hex(), 0)
+        length = int.from_bytes(frame[:LENGTH], "big")
+        packet = frame[LENGTH : LENGTH + length]
+        if kind == OUTGOING or len(packet) != length:
+            return b"", source
+        return packet, source
+
+    def _refused(self, error: OSError) -> None:
+        if error.errno != ENETDOWN:  # its carrier tells that
+            super()._refused(error)
