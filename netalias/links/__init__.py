@@ -11,4 +11,5 @@
     datagram.py  udp, frames of Ethernet
     local.py     terminals, programs, network devices, inherited descriptors are opened
     opening.py   all devices are opened: a word becomes a link
+    election.py  which of several processes serves a name
 """

@@ -143,13 +143,13 @@ def _held(folder: str, mine: int = -1) -> int:
     try:
         if mine >= 0 and os.path.exists(path) and os.path.samestat(os.stat(path), os.fstat(mine)):
             return mine
-        file = _opened(folder)
+        file = opened_lock(folder, LOCK)
     except OSError as error:
         raise _refused(path, error) from None
     try:
         _chown(file, folder, path)
         end = monotonic() + WAIT
-        while not _locked(file, path):
+        while not locked(file, path):
             found = running(folder)
             if found is not None:
                 raise AnotherInstance(f"{RUNS}: pid {found.pid}, since {found.since}")
@@ -162,15 +162,15 @@ def _held(folder: str, mine: int = -1) -> int:
     return file
 
 
-def _opened(folder: str) -> int:
-    """The descriptor of the lock file. Raises OSError."""
+def opened_lock(folder: str, name: str) -> int:
+    """The descriptor of a lock file, which is made if there is none. Raises OSError."""
     home = opened_folder(folder)
     try:
-        file = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | NOFOLLOW, 0o600, dir_fd=home)
+        file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | NOFOLLOW, 0o600, dir_fd=home)
     finally:
         os.close(home)
     try:
-        check_regular(file, f"{folder}/{LOCK}")
+        check_regular(file, f"{folder}/{name}")
     except BaseException:
         os.close(file)
         raise
@@ -187,8 +187,8 @@ def _chown(file: int, folder: str, path: str) -> None:
         raise _refused(path, error) from None
 
 
-def _locked(file: int, path: str) -> bool:
-    """Take the lock; False while another process holds it."""
+def locked(file: int, path: str) -> bool:
+    """Take the lock of an open file; False while another process holds it. Raises StateError."""
     try:
         flock(file, LOCK_EX | LOCK_NB)
     except OSError as error:

@@ -31,7 +31,7 @@ ARROWS = {
     "packets": "errors model kernel",
     "nat": "errors model kernel",
     "tunnels": "errors trust system packets",
-    "links": "errors system",
+    "links": "errors system runtime",
     "kinds": "errors model families",
     "observed": "errors model families kinds",
     "desired": "errors model families kinds",

@@ -1,5 +1,5 @@
 """Every statement about aliases, S1 to S90, and about the addresses of a device, A-1 to A-18, is
-held by a test that names it in its docstring.
+held by a test that names it in its docstring; so are those about links, B-1 to B-19.
 
 As a program this prints which test holds which statement::
 
@@ -78,7 +78,13 @@ IFACE = Series(
         17: "address keeping",
     },
 )
-SERIES = (ALIASES, IFACE)
+LINKS = Series(
+    "B-",
+    "statements_links.txt",
+    {"Election and hand-over": range(1, 12), "Devices, carrier and log": range(12, 20)},
+    {number: "hand-over" if number < 12 else "links" for number in range(5, 20)},
+)
+SERIES = (ALIASES, IFACE, LINKS)
 
 
 def holders(
@@ -115,7 +121,8 @@ HEAD = """\
 
 What NET_ALIAS did, without its bugs, and what today's kernel asks for, in ninety statements, each
 with the tests that hold it. After them eighteen statements about the addresses of a device, after
-the `iface` command and iface-alias of user-ppp.
+the `iface` command and iface-alias of user-ppp, and nineteen about links and how they change hands,
+after its multilink server.
 
 The engine of Linux 2.0 (`netalias emulate`) holds S1 to S82. On the real kernel S38 to S40 (aliases
 go with a main device that goes down) wait for a watcher.
