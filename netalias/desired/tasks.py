@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SECOND = {"iface-alias": "netalias.desired.keeping"}
 """Keyword that follows the name of a device: the module with a function ``read``."""
-FIRST = {"pool": "netalias.desired.pools"}
+FIRST = {"pool": "netalias.desired.pools", "relay": "netalias.desired.relays"}
 """The same for keywords that begin a line."""
 NUMBERED = {"vif": "netalias.desired.tunnels"}
 """The same for names of devices without their number, which begin a line."""
