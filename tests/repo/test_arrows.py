@@ -29,7 +29,7 @@ ARROWS = {
     "system": "errors trust model",
     "runtime": "errors model system",
     "packets": "errors model kernel",
-    "nat": "errors model kernel",
+    "nat": "errors model kernel packets",
     "tunnels": "errors trust system packets",
     "links": "errors system runtime",
     "kinds": "errors model families",
