@@ -12,4 +12,9 @@
     local.py     terminals, programs, network devices, inherited descriptors are opened
     opening.py   all devices are opened: a word becomes a link
     election.py  which of several processes serves a name
+    protocols.py the protocol field of PPP, put on and taken off once
+    lcp.py       both ends agree that the link is up (RFC 1661)
+    phases.py    the phases of a link
+    levels.py    levels of the log
+    session.py   a link over the first device that opens, and again when it is lost
 """

@@ -75,6 +75,8 @@ class DatagramLink(Link):
                 if error.errno != ECONNREFUSED:
                     return False
             else:
+                if self.trace is not None:
+                    self.trace("write", packet)
                 return True
         return False
 
@@ -91,6 +93,8 @@ class DatagramLink(Link):
                 if self.ended:
                     break
                 continue
+            if self.trace is not None:
+                self.trace("read", packet)
             if packet and self._of_peer(packet, source):
                 found.append(packet)
             else:

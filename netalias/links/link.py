@@ -43,6 +43,8 @@ class Link:
         self.ended = ""
         self._carrier = carrier
         self._greets = greets
+        self.trace: Callable[[str, Buffer], object] | None = None
+        """Called with ``read`` or ``write`` and the bytes as they are on the descriptor."""
         self._failures: dict[str, None] = {}
 
     def fileno(self) -> int:

@@ -21,6 +21,10 @@ did not go out, since the device had no room or refused them.
 """
 
 
+SAMPLES = 6
+"""With which the rate is that of the last five seconds."""
+
+
 class LinkState:
     """The state of one link.
 
@@ -31,14 +35,16 @@ class LinkState:
 
     ``passive``: it waits for its peer. ``phase`` is one of links.phases.PHASES. ``unread`` came in
     and is the beginning of a frame; ``unsent`` begins where the device stopped to take bytes.
-    ``cd`` is the word of --cd. ``magic`` is our number and ``heard`` that of the peer, 0 for none.
+    ``cd`` is the word of --cd. ``magic`` is our number and ``heard`` that of the peer, 0 for none;
+    ``mru`` is the longest packet that both take. The samples are the bytes in all at the end of
+    each of the last SAMPLES seconds, the oldest first.
     ``timers`` maps the name of each that runs to the seconds that are left. ``child`` is the pid of
     the program behind ``!command`` and its start time, ``modes`` are those of a terminal before.
     """
 
     __slots__ = (
-        "cd", "child", "counters", "framed", "heard", "kind", "magic", "modes", "name", "passive",
-        "peer", "phase", "timers", "unread", "unsent", "word",
+        "cd", "child", "counters", "framed", "heard", "in_samples", "kind", "magic", "modes", "mru",
+        "name", "out_samples", "passive", "peer", "phase", "timers", "unread", "unsent", "word",
     )  # fmt: skip
 
     def __init__(self, word: str, kind: str, name: str = "") -> None:
@@ -53,11 +59,25 @@ class LinkState:
         self.unread = b""
         self.unsent = b""
         self.cd = ""
-        self.magic = self.heard = 0
+        self.magic = self.heard = self.mru = 0
+        self.in_samples: list[int] = []
+        self.out_samples: list[int] = []
         self.timers: dict[str, float] = {}
         self.child: tuple[int, str] | tuple[()] = ()
         self.modes: list[Any] = []
         self.counters = dict.fromkeys(COUNTERS, 0)
+
+    def sample(self) -> None:
+        """Note the bytes in all at the end of a second."""
+        for direction in ("in", "out"):
+            samples = getattr(self, f"{direction}_samples")
+            samples.append(self.counters[f"{direction}_bytes"])
+            del samples[:-SAMPLES]
+
+    def rate(self, direction: str) -> int:
+        """Bytes a second, ``in`` or ``out``, of the last seconds."""
+        samples = getattr(self, f"{direction}_samples")
+        return (samples[-1] - samples[0]) // (len(samples) - 1) if len(samples) > 1 else 0
 
     @property
     def device(self) -> Device:

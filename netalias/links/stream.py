@@ -86,6 +86,8 @@ class StreamLink(Link):
                 if error.errno not in PASSING:
                     self._end(f"writing: {error.strerror}")
                 return
+            if self.trace is not None:
+                self.trace("write", self._queue[:done])
             del self._queue[:done]
 
     def receive(self) -> list[bytes]:
@@ -99,6 +101,8 @@ class StreamLink(Link):
         if not data:
             self._end("closed by the other side")
             return []
+        if self.trace is not None:
+            self.trace("read", data)
         packets = self._decoder.feed(data)
         self._count("in", len(packets), sum(map(len, packets)))
         self.state.counters["in_damaged"] += self._decoder.damaged - self._damaged
