@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from threading import Thread
 
 from support import PATIENCE, SLOW, Namespace, until
@@ -14,6 +19,7 @@ from support import PATIENCE, SLOW, Namespace, until
 from netalias.tunnels import plane, tun
 from netalias.tunnels.carriage import Carriage, open_carriage
 from netalias.tunnels.counters import Counters
+from netalias.tunnels.udp import SOL_UDP, UDP_GRO
 
 OUTER = ("10.9.0.1", "10.9.0.2")
 INNER = ("10.8.0.1", "10.8.0.2")
@@ -37,15 +43,16 @@ class End:
         carriage: str = "udp:7777",
         mtu: int = 1400,
         passive: bool = False,
+        outer: tuple[str, str] | None = None,
         words: Sequence[str] = (),
     ) -> None:
         self.namespace = namespace
+        local, peer = outer or (OUTER[number], OUTER[1 - number])
         self.words = ["carriage", carriage, *words]
         with namespace:
             self.tun = tun.create("vif0")
-            peer = "" if passive else OUTER[1 - number]
             self.carriage: Carriage = open_carriage(
-                carriage, peer, "" if passive else OUTER[number]
+                carriage, "" if passive else peer, "" if passive else local
             )
         self.count = Counters.create()
         self.pid = 0
@@ -75,6 +82,86 @@ class End:
     def counted(self, name: str) -> int:
         """One counter."""
         return self.count.by_name()[name]
+
+    def wait(self, agreed: bool = True) -> None:
+        """Wait until the peer has answered, or until nothing is agreed with it."""
+        until(lambda: bool(self.counted("agreed")) is agreed)
+
+
+class PlainPeer:
+    """A peer that is not netalias: whole packets, one datagram each."""
+
+    PROGRAM = Path(__file__).parents[1] / "tools" / "bench" / "plain_relay.py"
+
+    def __init__(self, end: End) -> None:
+        held = [end.tun.fileno(), end.carriage.fileno()]
+        end.tun.set_offload(0)
+        with end.namespace:
+            wire = socket.socket(fileno=os.dup(held[1]))
+        wire.setsockopt(SOL_UDP, UDP_GRO, 0)
+        wire.close()
+        words = [sys.executable, str(self.PROGRAM), *map(str, held)]
+        self._process = subprocess.Popen(words, pass_fds=held)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Middle:
+    """Carries datagrams between two addresses and two others, and loses, doubles and delays some.
+
+    It stands in the namespace *there*: the end *here* takes it for its peer, and so does the other,
+    which is reached over ``lo``.
+    """
+
+    HERE, THERE = "127.0.0.2", "127.0.0.3"
+
+    def __init__(self, there: Namespace, dice: random.Random, odds: float) -> None:
+        self._dice, self._odds = dice, odds
+        with there:
+            self._far = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for sock, local, peer in (
+            (self._far, OUTER[1], OUTER[0]),
+            (self._near, self.HERE, self.THERE),
+        ):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            sock.bind((local, 7777))
+            sock.connect((peer, 7777))
+        self.harmed = 0
+        self._ended = False
+        for pair in ((self._far, self._near), (self._near, self._far)):
+            Thread(target=self._carry, args=pair, daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        source.settimeout(0.02)
+        late: list[bytes] = []
+        while not self._ended:
+            try:
+                datagram = source.recv(65535)
+                fate = self._dice.random() / self._odds
+                self.harmed += fate < 3
+                if fate < 1:
+                    continue
+                if fate < 2:
+                    late.append(datagram)
+                    continue
+                target.send(datagram)
+                if fate < 3:
+                    target.send(datagram)
+            except OSError:
+                pass  # nothing for a moment, or one of the ends is not there yet
+            while late:
+                with suppress(OSError):
+                    target.send(late.pop())
+
+    def close(self) -> None:
+        """Let go of the sockets."""
+        self._ended = True
+        self._far.close()
+        self._near.close()
 
 
 def transfer(source: Namespace, target: Namespace, address: str, data: bytes) -> bool:

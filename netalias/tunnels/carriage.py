@@ -32,7 +32,7 @@ class Carriage:
     word = ""
     overhead = 0
     trains = False
-    """Whether it has send_train() and receive_train() (trains.py)."""
+    """Whether it has room(), send_train() and receive_train()."""
     peer: Source | None = None
 
     @classmethod
@@ -65,6 +65,26 @@ class Carriage:
 
     def receive(self) -> list[tuple[memoryview, Source]]:
         """Packets that have come, valid until the next call; none when nothing is there now."""
+        raise NotImplementedError
+
+    def room(self) -> int:
+        """Bytes of the largest datagram that is not fragmented on its way, as is known now."""
+        raise NotImplementedError
+
+    def send_train(
+        self, train: memoryview, size: int, tos: int = 0, df: bool | int = False
+    ) -> bool:
+        """Send datagrams of *size* bytes each, the last as long as the rest; whether it was done.
+
+        frames.SEGMENTS and frames.LONGEST bytes at most.
+        """
+        raise NotImplementedError
+
+    def receive_train(self) -> tuple[memoryview, int, int, Source] | None:
+        """Datagrams of one size that have come together: a buffer, its length in use, the size.
+
+        The buffer is always the same one, a view of a whole bytearray. None when nothing is there.
+        """
         raise NotImplementedError
 
     def failures(self) -> list[str]:

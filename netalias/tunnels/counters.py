@@ -22,13 +22,15 @@ NAMES = (
     "dropped_malformed",
     "dropped_stranger",
     "dropped_refused",
+    "agreed",
 )
-"""Bytes are those of inner packets. ``unsent``: the network took it not; ``stranger``: from another
+"""Bytes are those of inner packets. ``agreed`` is no counter: what both ends are able to do now
+(hello.py). ``unsent``: the network took it not; ``stranger``: from another
 than the peer; ``refused``: the device took it not."""
 (
     SENT_PACKETS, SENT_BYTES, SENT_TRAINS, RECEIVED_PACKETS, RECEIVED_BYTES, RECEIVED_TRAINS,
-    UNSENT, MALFORMED, STRANGER, REFUSED,
-) = range(10)  # fmt: skip
+    UNSENT, MALFORMED, STRANGER, REFUSED, AGREED,
+) = range(11)  # fmt: skip
 
 SIZE = 4096
 """Bytes of the memory: room for 512 counters."""

@@ -9,6 +9,7 @@ that keeps descriptors of its own, so that neither device nor port is lost with 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from netalias import errors
@@ -49,10 +50,15 @@ def relay(
 
 
 def run(made: Relay) -> None:
-    """Relay until SIGTERM, SIGINT or SIGHUP. Raises StateError when the device is gone."""
+    """Relay until SIGTERM, SIGINT or SIGHUP. Raises StateError when the device is gone.
+
+    SIGTERM ends the tunnel, and the peer is told; after SIGHUP another process goes on with it.
+    """
     with Signals() as signals:
         made.parts.append(Reader([signals.fileno()], made.end))
         made.run()
+        if signal.SIGTERM in signals.read():
+            made.bye()
 
 
 def main(arguments: Sequence[str]) -> int:

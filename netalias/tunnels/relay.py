@@ -1,19 +1,23 @@
 """Packets between a device and a carriage, both ways, in one process.
 
-``Relay.parts`` is served beside the two: timers and sockets of others stand there. ``outgoing`` and
-``incoming`` are filters on the head of a packet; they may change it in place, and what they answer
-is 0, or the index of the counter of a packet that is dropped.
+Whole packets at first; superpackets as trains once the peer has answered that it takes them
+(hello.py). ``outgoing`` and ``incoming`` are filters on the head of a packet: they may change it in
+place, and what they answer is 0, or the index of the counter of a packet that is dropped.
+``parts`` are served beside the two ways: timers and sockets of others stand there.
 """
 
 from __future__ import annotations
 
+import os
 from select import POLLERR, POLLHUP, POLLIN, POLLNVAL
 from time import monotonic
 
 from netalias import errors
-from netalias.system.loop import Loop
-from netalias.tunnels import counters
+from netalias.system.loop import Loop, Timer
+from netalias.tunnels import counters, frames, hello
+from netalias.tunnels import tun as device
 from netalias.tunnels.counters import Counters
+from netalias.tunnels.outward import Outward
 from netalias.tunnels.tun import VNET_HDR
 
 TYPE_CHECKING = False
@@ -23,16 +27,24 @@ if TYPE_CHECKING:
     from netalias.system.loop import Pollable
     from netalias.tunnels.carriage import Carriage, Source
     from netalias.tunnels.tun import Tun
+    from netalias.tunnels.outward import Outgoing
 
-    Outgoing = Callable[[memoryview, int], int]
-    """(packet, size of its segments or 0) -> 0 or the index of a counter."""
     Incoming = Callable[[memoryview, int, Source], int]
-    """The same with the source of the outer packet."""
+    """(packet, size of its segments or 0, source of the outer packet) -> 0 or the index of a
+    counter."""
 
 AT_ONCE = 64
-"""Packets of one side before the other has its turn."""
+"""Whole packets of one side before the other has its turn."""
+TRAINS = 16
+"""The same of trains."""
+GONE = POLLERR | POLLHUP | POLLNVAL
 _HEADER = VNET_HDR.size
-_GONE = POLLHUP | POLLNVAL
+_OFFLOADS = {
+    0: 0,
+    hello.TRAINS: device.TCP,
+    hello.TRAINS | hello.UDP_TRAINS: device.ALL,
+}
+"""Agreed abilities: what the device may hand over."""
 
 
 class Relay:
@@ -51,12 +63,22 @@ class Relay:
         self.say = say
         self.outgoing: list[Outgoing] = []
         self.incoming: list[Incoming] = []
-        self.parts: list[Pollable] = [_Device(self), _Wire(self)]
+        self.negotiation = hello.Negotiation(_instance(), self._abilities())
+        self.parts: list[Pollable] = [
+            _Side(tun.fileno(), self._device_ready),
+            _Side(carriage.fileno(), self._carriage_ready),
+        ]
+        self._joiner = frames.Joiner()
+        self._outward: Outward | None = None
+        self._agreed = 0
         self._loop: Loop | None = None
+        if carriage.trains:
+            self.parts.append(Timer(self._due, self._greet))
 
     def run(self) -> None:
         """Relay until end(). Raises StateError when the device is gone."""
-        self.tun.set_offload(False)
+        self.tun.set_offload(0)
+        self.count.values[counters.AGREED] = 0
         self._loop = Loop(self.parts, monotonic)
         self._loop.run()
 
@@ -65,15 +87,42 @@ class Relay:
         if self._loop is not None:
             self._loop.end()
 
+    def bye(self) -> None:
+        """Tell the peer that this end goes for good, not only its process."""
+        if self.carriage.trains and self.carriage.peer is not None:
+            self._send_message(self.negotiation.bye())
+
+    # The two ways ----------------------------------------------------------------------------
+
+    def _device_ready(self, events: int) -> None:
+        if events & GONE:
+            raise errors.StateError(f"{self.tun.name}: the device is gone")
+        if self._outward is None:
+            self.pump_out()
+        else:
+            self._outward.pump()
+
+    def _carriage_ready(self, events: int) -> None:
+        if events & POLLERR:
+            for text in self.carriage.failures():
+                self.say(text)
+        if self.carriage.trains:
+            self._pump_trains()
+        else:
+            for packet, source in self.carriage.receive():
+                self._write([device.PLAIN, packet], source)
+
     def pump_out(self) -> None:
-        """Packets of the device to the carriage, AT_ONCE at most."""
+        """Whole packets of the device to the carriage, AT_ONCE at most."""
         values = self.count.values
         for _ in range(AT_ONCE):
             read = self.tun.read()
             if not read:
                 return
             packet = memoryview(bytearray(read))[_HEADER:]
-            dropped = next(filter(None, (one(packet, 0) for one in self.outgoing)), 0)
+            dropped = 0
+            for one in self.outgoing:
+                dropped = dropped or one(packet, 0)
             if dropped:
                 values[dropped] += 1
             elif self.carriage.send((packet,), tos(packet), df(packet)):
@@ -82,76 +131,114 @@ class Relay:
             else:
                 values[counters.UNSENT] += 1
 
-    def pump_in(self) -> None:
-        """Packets of the carriage to the device."""
-        for packet, source in self.carriage.receive():
-            self.deliver(packet, source)
+    def _pump_trains(self) -> None:
+        """Whole packets and slices of a carriage of trains, TRAINS at most."""
+        for _ in range(TRAINS):
+            got = self.carriage.receive_train()
+            if got is None:
+                return
+            view, length, size, source = got
+            if view[0] in hello.KINDS:
+                self._hear(view, length, size)
+                continue
+            if view[0] >> 4 in (4, 6) and self._agreed:
+                self._remind()
+            writes = self._joiner.join(view, length, size)
+            if self._joiner.malformed:
+                self.count.values[counters.MALFORMED] += self._joiner.malformed
+                self._joiner.malformed = 0
+            for write in writes:
+                self._write(write, source)
 
-    def deliver(self, packet: memoryview, source: Source) -> None:
-        """Filter one packet that has come, and give it to the device."""
+    def _write(self, write: frames.Write, source: Source) -> None:
+        """Filter what has come, and give it to the device."""
         values = self.count.values
-        dropped = 0 if packet and packet[0] >> 4 in (4, 6) else counters.MALFORMED
         for one in self.incoming:
-            dropped = dropped or one(packet, 0, source)
-        if dropped:
-            values[dropped] += 1
-            return
+            dropped = one(memoryview(write[1]), int.from_bytes(write[0][4:6], "little"), source)
+            if dropped:
+                values[dropped] += 1
+                return
         try:
-            self.tun.write(packet)
+            written = os.writev(self.tun.fileno(), write)
         except OSError:
             values[counters.REFUSED] += 1
-        else:
-            values[counters.RECEIVED_PACKETS] += 1
-            values[counters.RECEIVED_BYTES] += len(packet)
+            return
+        values[counters.RECEIVED_BYTES] += written - _HEADER
+        if len(write) > 2:
+            values[counters.RECEIVED_TRAINS] += 1
+        values[counters.RECEIVED_PACKETS] += len(write) - 1
+
+    # What the peer is able to do -------------------------------------------------------------
+
+    def _abilities(self) -> int:
+        """The abilities of this end: the kernel tells by what it grants."""
+        if not self.carriage.trains or self.tun.tap:
+            return 0
+        granted = self.tun.set_offload(device.ALL)
+        return {0: 0, device.TCP: hello.TRAINS}.get(granted, hello.TRAINS | hello.UDP_TRAINS)
+
+    def _due(self, now: float) -> float | None:
+        return None if self.carriage.peer is None else self.negotiation.due(now)
+
+    def _greet(self, now: float) -> None:
+        self._send_message(self.negotiation.tick(now))
+        self._follow()
+
+    def _remind(self) -> None:
+        """The peer sends whole packets though it can do more: it has restarted."""
+        self._send_message(self.negotiation.forgotten(monotonic()))
+
+    def _hear(self, view: memoryview, length: int, size: int) -> None:
+        """Messages of the peer."""
+        for offset in range(0, length, size):
+            message = view[offset : min(offset + size, length)]
+            answer = self.negotiation.receive(message, monotonic())
+            if answer is None:
+                self.count.values[counters.MALFORMED] += 1
+            else:
+                self._send_message(answer)
+        self._follow()
+
+    def _send_message(self, message: bytes) -> None:
+        if message:
+            self.carriage.send_train(memoryview(message), len(message))
+
+    def _follow(self) -> None:
+        """Do as is agreed now."""
+        agreed = self.negotiation.agreed
+        if agreed == self._agreed:
+            return
+        self._agreed = self.count.values[counters.AGREED] = agreed
+        self.tun.set_offload(_OFFLOADS.get(agreed, 0))
+        self._outward = None
+        if agreed & hello.TRAINS:
+            self._outward = Outward(self.tun, self.carriage, self.count.values, self.outgoing)
 
 
-class _Device:
-    """The side of the device."""
+class _Side:
+    """Calls *work* with the events of one descriptor."""
 
-    def __init__(self, relay: Relay) -> None:
-        self._relay = relay
-        self._wanted = {relay.tun.fileno(): POLLIN}
-
-    def wanted(self, now: float) -> dict[int, int]:
-        """Packets, always."""
-        return self._wanted
-
-    def ready(self, fileno: int, events: int, now: float) -> None:
-        """Packets are there, or the device is gone."""
-        if events & POLLERR:
-            raise errors.StateError(f"{self._relay.tun.name}: the device is gone")
-        self._relay.pump_out()
-
-    def due(self, now: float) -> None:
-        """Never."""
-
-    def tick(self, now: float) -> None:
-        """Nothing."""
-
-
-class _Wire:
-    """The side of the carriage."""
-
-    def __init__(self, relay: Relay) -> None:
-        self._relay = relay
-        self._wanted = {relay.carriage.fileno(): POLLIN}
+    def __init__(self, fileno: int, work: Callable[[int], object]) -> None:
+        self._wanted = {fileno: POLLIN}
+        self._work = work
 
     def wanted(self, now: float) -> dict[int, int]:
         """Packets and errors, always."""
         return self._wanted
 
     def ready(self, fileno: int, events: int, now: float) -> None:
-        """Packets have come, or what the network says of packets sent."""
-        if events & POLLERR:
-            for text in self._relay.carriage.failures():
-                self._relay.say(text)
-        self._relay.pump_in()
+        """Do the work."""
+        self._work(events)
 
     def due(self, now: float) -> None:
         """Never."""
 
     def tick(self, now: float) -> None:
         """Nothing."""
+
+
+def _instance() -> int:
+    return int.from_bytes(os.urandom(8), "big") or 1
 
 
 def tos(packet: memoryview) -> int:

@@ -37,8 +37,8 @@ TUN_F_USO4 = 0x20
 TUN_F_USO6 = 0x40
 TCP = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6
 UDP = TUN_F_USO4 | TUN_F_USO6
-OFFLOADS = (TCP | UDP, TCP, 0)
-"""Flags to ask for, the best first: Linux has USO since 6.2, for both families or none."""
+ALL = TCP | UDP
+"""Linux has USO since 6.2, for both families or none."""
 
 VNET_HDR = Struct("<BBHHHH")
 """flags, gso_type, hdr_len, gso_size, csum_start, csum_offset."""
@@ -70,9 +70,9 @@ class Tun:
         """The descriptor."""
         return self._fd
 
-    def set_offload(self, wanted: bool) -> int:
-        """Hand over superpackets from now on, or none. The flags that the kernel grants."""
-        for flags in OFFLOADS if wanted else (0,):
+    def set_offload(self, wanted: int) -> int:
+        """Hand over superpackets of these kinds from now on. The flags that the kernel grants."""
+        for flags in (wanted, wanted & TCP, 0):
             try:
                 ioctl(self._fd, TUNSETOFFLOAD, flags)
             except OSError as error:
@@ -137,7 +137,7 @@ def adopt(fd: int, offload: bool = True) -> Tun:
 def _ready(tun: Tun, offload: bool) -> Tun:
     ioctl(tun.fileno(), TUNSETVNETHDRSZ, _INT.pack(VNET_HDR.size))
     ioctl(tun.fileno(), TUNSETVNETLE, _INT.pack(1))
-    tun.set_offload(offload)
+    tun.set_offload(ALL if offload else 0)
     return tun
 
 

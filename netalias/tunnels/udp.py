@@ -27,6 +27,7 @@ from _socket import (
     socket,
 )
 from errno import ENOTCONN
+from sys import byteorder
 
 from netalias import errors
 from netalias.tunnels import errqueue
@@ -42,25 +43,34 @@ BUFFER = 4 << 20
 """Bytes of the receive buffer, if the machine allows so many."""
 SEND_BUFFER = 1 << 20
 LARGEST = 65535
-AT_ONCE = 64
-"""Datagrams of one reading."""
 MAPPED = "::ffff:"
 
 IP_TOS, IPV6_TCLASS = 1, 67
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER = 10, 23
 PMTUDISC_DONT, PMTUDISC_DO = 0, 2
+IP_MTU, IPV6_MTU = 14, 24
+SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
+ROOM = 1280 - 48
+"""Bytes of a datagram that every path takes, more or less: the minimum of IPv6."""
+CONTROL = 64
+"""Bytes of control data: a size of UDP_GRO takes 24."""
 
 
 class Udp(Carriage):
     """One socket; see Carriage."""
 
     word = "udp"
+    trains = True
 
     def __init__(self, sock: socket, port: int) -> None:
         self._socket = sock
         self.port = port
+        self._view = memoryview(bytearray(LARGEST + 1))
+        self._segment = 0
+        sock.setsockopt(SOL_UDP, UDP_SEGMENT, 0)
+        sock.setsockopt(SOL_UDP, UDP_GRO, 1)
         self._tos: int | None = None
-        self._df: bool | None = None
+        self._df: bool | int | None = None
         self.overhead = 28
         try:
             self._know(sock.getpeername())
@@ -124,21 +134,45 @@ class Udp(Carriage):
         """One datagram a packet. A full buffer is waited for, so that the device's queue fills."""
         if self.peer is None:
             return 0
-        self._mark(tos, df)
-        send, sent = self._socket.send, 0
+        sent = 0
         for packet in packets:
-            try:
-                send(packet)
-            except OSError:
-                # It may be what the network said of an earlier one; that error is gone now.
-                try:
-                    send(packet)
-                except OSError:
-                    continue
-            sent += 1
+            sent += self.send_train(memoryview(packet), len(packet), tos, df)
         return sent
 
-    def _mark(self, tos: int, df: bool) -> None:
+    def send_train(
+        self, train: memoryview, size: int, tos: int = 0, df: bool | int = False
+    ) -> bool:
+        """One send. A full buffer is waited for, so that the device's queue fills."""
+        if self.peer is None:
+            return False
+        if tos != self._tos or df != self._df:
+            self._mark(tos, df)
+        try:
+            if size != self._segment and len(train) > min(size, self._segment or LARGEST):
+                self._segment = size if len(train) > size else 0
+                self._socket.setsockopt(SOL_UDP, UDP_SEGMENT, self._segment)
+            self._socket.send(train)
+        except OSError:
+            return self._again(train)
+        return True
+
+    def _again(self, train: memoryview) -> bool:
+        """Send once more: it may be what the network said of an earlier one, and is gone now."""
+        try:
+            self._socket.send(train)
+        except OSError:
+            return False
+        return True
+
+    def room(self) -> int:
+        """By the path MTU that the kernel knows."""
+        level, option = (IPPROTO_IPV6, IPV6_MTU) if self._v6 else (IPPROTO_IP, IP_MTU)
+        try:
+            return min(self._socket.getsockopt(level, option) - self.overhead, LARGEST - 28)
+        except OSError:
+            return ROOM
+
+    def _mark(self, tos: int, df: bool | int) -> None:
         """Set TOS and DF of what is sent from now on, where they are others."""
         level = IPPROTO_IPV6 if self._v6 else IPPROTO_IP
         if tos != self._tos:
@@ -150,18 +184,29 @@ class Udp(Carriage):
             self._df = df
 
     def receive(self) -> list[tuple[memoryview, Source]]:
-        """Datagrams, AT_ONCE at most; the first one pins its sender."""
-        found: list[tuple[memoryview, Source]] = []
-        take = self._socket.recvfrom
+        """The datagrams of one train."""
+        got = self.receive_train()
+        if got is None:
+            return []
+        view, length, size, source = got
+        offsets = range(0, length, size)
+        return [(view[one : min(one + size, length)], source) for one in offsets]
+
+    def receive_train(self) -> tuple[memoryview, int, int, Source] | None:
+        """Datagrams that came together; the first one of all pins its sender."""
         try:
-            while len(found) < AT_ONCE:
-                packet, source = take(LARGEST, MSG_DONTWAIT)
-                if self.peer is None:
-                    self.connect(source)
-                found.append((memoryview(packet), source[:2]))
+            length, control, _, source = self._socket.recvmsg_into(
+                (self._view,), CONTROL, MSG_DONTWAIT
+            )
         except OSError:
-            pass  # nothing more is there, or an error that failures() tells
-        return found
+            return None  # nothing is there, or an error that failures() tells
+        if self.peer is None:
+            self.connect(source)
+        size = length
+        for level, kind, data in control:
+            if level == SOL_UDP and kind == UDP_GRO:
+                size = int.from_bytes(data, byteorder)
+        return self._view, length, size or 1, source
 
     def failures(self) -> list[str]:
         """The sentences of the error queue."""

@@ -11,7 +11,21 @@ from contextlib import ExitStack
 
 import pytest
 from support import PATIENCE, SLOW, Namespace
-from tunnelled import INNER, INNER6, OUTER, End, cable, transfer, wait_for
+from tunnelled import (
+    INNER,
+    INNER6,
+    OUTER,
+    End,
+    Middle,
+    PlainPeer,
+    cable,
+    transfer,
+    wait_for,
+)
+
+from netalias.tunnels import frames, hello
+from netalias.tunnels.hello import UDP_TRAINS
+from netalias.tunnels.udp import SOL_UDP, UDP_SEGMENT
 
 DATA = random.Random(16).randbytes(1 << 20)
 
@@ -32,6 +46,8 @@ def ends(pair: tuple[Namespace, Namespace]) -> Iterator[tuple[End, End]]:
         for one in made:
             stack.callback(one.close)
             one.start()
+        for one in made:
+            one.wait()
         yield made[0], made[1]
 
 
@@ -41,7 +57,82 @@ def test_bytes_arrive_as_they_were_sent(ends: tuple[End, End], address: str) -> 
     here, there = (one.namespace for one in ends)
     assert transfer(here, there, address, DATA)
     assert ends[0].counted("sent_bytes") > len(DATA)
-    assert ends[1].counted("received_bytes") > len(DATA)
+    wait_for(ends[1], "received_bytes", len(DATA))
+    assert ends[0].counted("sent_trains") > len(DATA) // 2 >> 16
+    assert ends[1].counted("received_trains") > len(DATA) // 2 >> 16
+
+
+@pytest.mark.parametrize("address", [INNER[1], INNER6[1]])
+def test_datagrams_inside_keep_their_bounds(ends: tuple[End, End], address: str) -> None:
+    """Superpackets of UDP, which newer kernels make and take."""
+    sizes = [1300] * 40 + [7]
+    sent = [random.Random(number).randbytes(size) for number, size in enumerate(sizes)]
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with ends[1].namespace:
+        server = socket.socket(family, socket.SOCK_DGRAM)
+        server.bind((address, 0))
+    with ends[0].namespace:
+        client = socket.socket(family, socket.SOCK_DGRAM)
+    with server, client:
+        server.settimeout(PATIENCE * SLOW)
+        client.setsockopt(SOL_UDP, UDP_SEGMENT, 1300)
+        client.connect(server.getsockname())
+        client.send(b"".join(sent))
+        assert [server.recv(2000) for _ in sent] == sent
+    if ends[0].counted("agreed") & UDP_TRAINS:
+        assert ends[0].counted("sent_trains")
+        assert ends[0].counted("dropped_unsent") == 0
+
+
+def test_what_the_network_harms_tcp_mends(pair: tuple[Namespace, Namespace]) -> None:
+    """Datagrams are lost, doubled and come in another order: every byte arrives as it was."""
+    here, there = pair
+    with ExitStack() as stack:
+        middle = Middle(there, random.Random(3), odds=0.01)
+        stack.callback(middle.close)
+        ends = End(here, 0), End(there, 1, outer=(Middle.THERE, Middle.HERE))
+        for one in ends:
+            stack.callback(one.close)
+            one.start()
+        for one in ends:
+            one.wait()
+        assert transfer(here, there, INNER[1], DATA)
+        assert middle.harmed > 5
+
+
+@pytest.mark.parametrize("way", [0, 1])
+def test_a_peer_that_is_not_netalias_gets_whole_packets(
+    pair: tuple[Namespace, Namespace], way: int
+) -> None:
+    """And what it sends is taken."""
+    with ExitStack() as stack:
+        ends = End(pair[0], 0), End(pair[1], 1)
+        for one in ends:
+            stack.callback(one.close)
+        plain = PlainPeer(ends[1])
+        stack.callback(plain.close)
+        ends[0].start()
+        assert transfer(pair[way], pair[1 - way], INNER[1 - way], DATA)
+        assert not ends[0].counted("agreed")
+        assert ends[0].counted("sent_trains") == 0
+
+
+def test_a_peer_that_became_another_program_gets_whole_packets(
+    pair: tuple[Namespace, Namespace],
+) -> None:
+    """A BYE ends what was agreed; a HELLO of a new instance agrees again."""
+    with ExitStack() as stack:
+        ends = End(pair[0], 0), End(pair[1], 1)
+        for one in ends:
+            stack.callback(one.close)
+            one.start()
+        for one in ends:
+            one.wait()
+        assert ends[1].stop() == 0
+        plain = PlainPeer(ends[1])
+        stack.callback(plain.close)
+        ends[0].wait(agreed=False)
+        assert transfer(*pair, INNER[1], DATA)
 
 
 def test_a_passive_end_learns_its_peer_once(pair: tuple[Namespace, Namespace]) -> None:
@@ -72,7 +163,9 @@ def test_a_killed_data_plane_loses_neither_device_nor_port(ends: tuple[End, End]
     assert ends[0].stop(signal.SIGKILL) == signal.SIGKILL
     ends[0].start()
     assert transfer(here, there, INNER[1], DATA)
+    assert transfer(there, here, INNER[0], DATA)
     assert ends[0].counted("sent_packets") > before
+    ends[0].wait()
 
 
 def test_sigterm_ends_it_in_order(ends: tuple[End, End]) -> None:
@@ -87,7 +180,11 @@ def test_any_bytes_are_counted_and_dropped(ends: tuple[End, End]) -> None:
     here, there = ends
     assert transfer(here.namespace, there.namespace, INNER[1], b"up")
     dice = random.Random(1)
-    sent = [dice.randbytes(dice.randrange(1, 1400)) for _ in range(200)]
+    firsts = [None, *frames.SLICES, frames.UNSUMMED, *hello.KINDS]
+    sent = []
+    for _ in range(300):
+        data, first = dice.randbytes(dice.randrange(1, 1400)), dice.choice(firsts)
+        sent.append(data if first is None else bytes([first]) + data[1:])
     here.carriage.send(sent)
-    wait_for(there, "dropped_malformed", sum(one[0] >> 4 not in (4, 6) for one in sent))
+    wait_for(there, "dropped_malformed", 150)
     assert transfer(here.namespace, there.namespace, INNER[1], DATA)

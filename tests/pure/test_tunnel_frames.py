@@ -1,0 +1,165 @@
+"""Slices of superpackets: every datagram that arrives becomes the packets that it stands for.
+
+The judge is superpackets.cut(), which cuts a superpacket into packets as the kernel does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from superpackets import Packet, cut, made, sums_are_right
+
+from netalias.tunnels import frames
+from netalias.tunnels.frames import Joiner, Layouts
+
+OPTIONS = b"\1\1\x08\x0a" + bytes(8)
+SHAPES = st.tuples(
+    st.sampled_from([4, 6]),
+    st.sampled_from(["tcp", "udp"]),
+    st.integers(1, 5000),
+    st.integers(300, 1400),
+    st.sampled_from([0x10, 0x18, 0x19, 0x98]),
+    st.sampled_from([b"", OPTIONS]),
+)
+
+
+def sliced(packet: Packet, layouts: Layouts, number: int = 7) -> list[bytes]:
+    """The datagrams of a superpacket."""
+    _, gso, header, size, start, _ = frames.VNET_HDR.unpack(packet[0])
+    layout = layouts.get(frames.KINDS[gso], start, header, size)
+    layout.fill(packet[1][:header], memoryview(packet[1])[header:])
+    total = layout.train(len(packet[1]) - header, number)
+    train = bytes(layout.view[:total])
+    return [train[one : one + layout.stride] for one in range(0, total, layout.stride)]
+
+
+def joined(joiner: Joiner, datagrams: list[bytes]) -> list[Packet]:
+    """What the joiner writes for datagrams that came together: of one size, the last shorter."""
+    buffer = bytearray(65536)
+    train = b"".join(datagrams)
+    buffer[: len(train)] = train
+    writes = joiner.join(memoryview(buffer), len(train), len(datagrams[0]))
+    return [as_packet(write) for write in writes]
+
+
+def as_packet(write: list[bytes | memoryview]) -> Packet:
+    """Header and packet of a write."""
+    return bytes(write[0]), b"".join(map(bytes, write[1:]))
+
+
+def batches(datagrams: list[bytes], limit: int) -> list[list[bytes]]:
+    """Datagrams as UDP_GRO brings them: together while the size is the same, a shorter one ends."""
+    found: list[list[bytes]] = []
+    for one in datagrams:
+        batch = found[-1] if found else []
+        fits = batch and len(batch[-1]) == len(batch[0]) >= len(one) and len(batch) < limit
+        if fits:
+            batch.append(one)
+        else:
+            found.append([one])
+    return found
+
+
+@given(SHAPES)
+def test_a_whole_train_is_the_superpacket_that_was_sent(
+    shape: tuple[int, str, int, int, int, bytes],
+) -> None:
+    """Byte by byte, and with the header of virtio that it had."""
+    version, kind, length, size, flags, options = shape
+    payload = bytes(range(256)) * ((length + size) // 256 + 1)
+    packet = made(version, kind, payload, size, flags, options)
+    assert joined(Joiner(), sliced(packet, Layouts())) == [packet]
+
+
+@given(SHAPES, st.randoms(use_true_random=False), st.integers(1, 64))
+def test_what_arrives_is_delivered_and_nothing_else(
+    shape: tuple[int, str, int, int, int, bytes], dice: object, limit: int
+) -> None:
+    """Two trains, with loss, duplicates and in another order: each datagram is one packet."""
+    version, kind, length, size, flags, options = shape
+    layouts, joiner = Layouts(), Joiner()
+    flow: list[tuple[bytes, bytes]] = []
+    for number in (65535, 0):
+        payload = dice.randbytes(length + size + 1)  # type: ignore[attr-defined]
+        packet = made(version, kind, payload, size, flags, options)
+        flow += zip(sliced(packet, layouts, number), cut(packet), strict=True)
+    came = [one for one in flow if dice.random() < 0.8]  # type: ignore[attr-defined]
+    came += dice.sample(came, len(came) // 5)  # type: ignore[attr-defined]
+    for _ in range(dice.randrange(4)):  # type: ignore[attr-defined]
+        at = dice.randrange(len(came) + 1)  # type: ignore[attr-defined]
+        came = came[at:] + came[:at]
+    got: list[bytes] = []
+    for batch in batches([one for one, _ in came], limit):
+        for write in joined(joiner, batch):
+            got += cut(write)
+    assert Counter(got) == Counter(packet for _, packet in came)
+    assert all(map(sums_are_right, got))
+    assert joiner.malformed == 0
+
+
+@given(st.binary(min_size=1, max_size=4000), st.integers(1, 1500))
+def test_any_bytes_are_dropped_and_counted(data: bytes, size: int) -> None:
+    """Every datagram is written or counted, and nothing is raised."""
+    buffer = bytearray(65536)
+    for kind in (None, *frames.SLICES, frames.UNSUMMED):
+        buffer[: len(data)] = data if kind is None else bytes([kind]) + data[1:]
+        joiner = Joiner()
+        writes = joiner.join(memoryview(buffer), len(data), size)
+        assert joiner.malformed + len(writes) >= 1
+        for write in writes:
+            assert len(write[0]) == frames.VNET_HDR.size
+            assert write[1][0] >> 4 in (4, 6)
+
+
+@given(SHAPES, st.integers(0, 75), st.integers(0, 255))
+def test_a_damaged_slice_harms_itself_alone(
+    shape: tuple[int, str, int, int, int, bytes], place: int, value: int
+) -> None:
+    """One byte of one head is another: nothing is raised, and the other slices arrive."""
+    version, kind, length, size, flags, options = shape
+    packet = made(version, kind, bytes(length + 2 * size), size, flags, options)
+    datagrams = sliced(packet, Layouts())
+    hurt = len(datagrams) // 2
+    damaged = bytearray(datagrams[hurt])
+    damaged[place % len(damaged)] = value
+    whole = cut(packet)
+    got = []
+    for batch in batches([*datagrams[:hurt], bytes(damaged), *datagrams[hurt + 1 :]], 64):
+        for write in joined(Joiner(), batch):
+            got += cut(write) if 4 <= write[1][0] >> 4 <= 6 else []
+    others = Counter(whole[:hurt] + whole[hurt + 1 :])
+    assert others - Counter(got) == Counter() or place >= frames.ROOM
+
+
+def test_trains_are_told_apart_by_their_number() -> None:
+    """The end of one and the beginning of the next are lost: what is left fits by its indexes, and
+    is of two superpackets."""
+    layouts = Layouts()
+    packets = [made(4, "tcp", bytes([one]) * 5000, 1000) for one in (1, 2)]
+    first, second = (sliced(one, layouts, number) for number, one in enumerate(packets))
+    got = joined(Joiner(), first[:2] + second[2:])
+    assert [one for write in got for one in cut(write)] == cut(packets[0])[:2] + cut(packets[1])[2:]
+
+
+def test_whole_packets_are_written_as_they_are() -> None:
+    """Those of a peer that is not netalias."""
+    plain = cut(made(4, "udp", bytes(100), 200))[0]
+    assert joined(Joiner(), [plain, plain]) == [(frames.PLAIN, plain)] * 2
+
+
+def test_a_packet_without_its_checksum_gets_it_from_the_kernel() -> None:
+    """Offset and place of the checksum travel in the head."""
+    vnet, packet = made(6, "tcp", b"x", 200)
+    head = frames.unsummed(40, 16)
+    [(header, same)] = joined(Joiner(), [head + packet])
+    assert same == packet
+    assert cut((header, same)) == cut((vnet, packet))
+
+
+@pytest.mark.parametrize("first", [frames.TCP, frames.UDP, frames.UNSUMMED])
+def test_a_datagram_of_ours_never_looks_like_a_packet(first: int) -> None:
+    """The first four bits tell."""
+    assert first >> 4 not in (4, 6)
