@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from netalias.system.loop import Pollable
     from netalias.tunnels.carriage import Carriage, Source
-    from netalias.tunnels.tun import Tun
     from netalias.tunnels.outward import Outgoing
+    from netalias.tunnels.tun import Tun
 
     Incoming = Callable[[memoryview, int, Source], int]
     """(packet, size of its segments or 0, source of the outer packet) -> 0 or the index of a
