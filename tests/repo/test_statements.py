@@ -82,7 +82,7 @@ LINKS = Series(
     "B-",
     "statements_links.txt",
     {"Election and hand-over": range(1, 12), "Devices, carrier and log": range(12, 20)},
-    dict.fromkeys((5, 6, 7, 8, 9, 11), "hand-over"),
+    {},
 )
 SERIES = (ALIASES, IFACE, LINKS)
 
