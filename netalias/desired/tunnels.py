@@ -85,6 +85,10 @@ class Tunnel(Task):
         """``vif0``."""
         return self.subject
 
+    def inner(self) -> list[str]:
+        """Pairs of word and value that tell the data plane which packets belong inside."""
+        return []
+
     def apart_from(self, others: Iterable[Task]) -> None:
         """Check that no other tunnel has the same peer and carriage. Raises AlreadyExists."""
         for other in others:
@@ -133,6 +137,10 @@ class Vif(Tunnel):
                     f"{self.title}: {text} is that of {other.title} ({other.place})"
                 )
         super().apart_from(others)
+
+    def inner(self) -> list[str]:
+        """``address 198.51.100.7/32``."""
+        return ["address", self.address]
 
     def words(self) -> list[str]:
         """``vif0 198.51.100.7/32 to 203.0.113.9 carriage udp:7777``."""

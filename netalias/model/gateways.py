@@ -12,7 +12,7 @@ from __future__ import annotations
 from errno import EEXIST, ENOENT, ESRCH
 
 from netalias.model import AF_INET6, PROTOCOL, Value, address_text
-from netalias.model.steps import RAISE, RETIRE, Step
+from netalias.model.steps import RAISE, RETIRE, SET, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -222,6 +222,17 @@ class DelWay(Step):
         return AddWay(self.device, self.index, self.way)
 
 
+class SetGsoSize(Step):
+    """RTM_SETLINK of IFLA_GSO_MAX_SIZE: ``size`` is the largest superpacket, in bytes, that the
+    kernel hands to the device. It is not undone: the device goes with its tunnel."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, device: str, index: int, size: int) -> None:
+        super().__init__(device, index, SET)
+        self.size = size
+
+
 def _rule(verb: str) -> Callable[[RuleStep], str]:
     def words(step: RuleStep) -> str:
         from netalias.model.shell import quoted
@@ -261,5 +272,9 @@ WORDS: dict[type[Step], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     DelRule: (_rule("del"), lambda step: f"delete the {step.device}"),
     AddWay: (_way("append"), lambda step: f"add the route {step.way.text} to {step.device}"),
     DelWay: (_way("del"), lambda step: f"delete the route {step.way.text} from {step.device}"),
+    SetGsoSize: (
+        lambda step: f"ip link set dev {step.device} gso_max_size {step.size}",
+        lambda step: f"bound the superpackets of {step.device}",
+    ),
 }
 """Class of step: its words, as in commands.WORDS."""

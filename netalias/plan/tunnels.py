@@ -8,6 +8,7 @@ What is sent from the address is looked up in a table of its own, which leads in
 
 from __future__ import annotations
 
+from netalias.kinds.device import ADDRGEN_NONE, NO_INET6
 from netalias.model import (
     AF_INET6,
     FOREVER,
@@ -23,6 +24,7 @@ from netalias.model.gateways import (
     AddWay,
     DelRule,
     Rule,
+    SetGsoSize,
     Way,
     tunnel_table,
     unit_of_table,
@@ -39,11 +41,9 @@ if TYPE_CHECKING:
     from netalias.model.gateways import Gateways
     from netalias.model.steps import Step
 
-ADDRGEN_NONE = 1
-"""IN6_ADDR_GEN_MODE_NONE of linux/if_link.h: no link-local address, and so no solicitation of a
-router into the tunnel."""
-NO_INET6 = (97,)
-"""EAFNOSUPPORT: a kernel without IPv6."""
+SUPERPACKET = 63000
+"""Bytes of the largest superpacket: cut into slices, each with a header, it still makes one train
+of datagrams that the kernel passes on as a whole (65 493 bytes)."""
 
 
 def address_of(vif: Vif, index: int) -> Address:
@@ -92,7 +92,9 @@ def settle(
         else:
             steps.append(DelAddress(*place, one, REMOVE))
     if not device.up:
+        # No link-local address, and so no solicitation of a router into the tunnel.
         steps.append(SetLink(*place, QUIET, addrgen=ADDRGEN_NONE, tolerate=NO_INET6))
+        steps.append(SetGsoSize(*place, SUPERPACKET))
     if device.mtu != mtu:
         steps.append(SetLink(*place, SET, mtu=mtu))
     if not there:

@@ -32,13 +32,21 @@ if TYPE_CHECKING:
             """The number."""
 
 
-def spawn(device: Descriptor, carriage: Descriptor, count: Counters, words: Sequence[str]) -> int:
-    """Start a data plane; its process id. Raises OSError."""
-    held = [one.fileno() for one in (device, carriage, count)]
+def spawn(
+    device: Descriptor,
+    carriage: Descriptor,
+    count: Counters,
+    words: Sequence[str],
+    alive: int = -1,
+) -> int:
+    """Start a data plane; its process id. *alive* is the reading end of a pipe: the data plane ends
+    when nobody has the other end any more. Raises OSError."""
+    held = [one.fileno() for one in (device, carriage, count)] + [alive] * (alive >= 0)
     # Numbers above all of them, so that none is taken before it is copied.
     given = range(max(held) + 1, max(held) + 1 + len(held))
     actions = [(os.POSIX_SPAWN_DUP2, *pair) for pair in zip(held, given, strict=True)]
-    command = [sys.executable, "-m", __name__, *map(str, given), *words]
+    words = [*words, *(["alive", str(given[3])] if alive >= 0 else [])]
+    command = [sys.executable, "-m", __name__, *map(str, given[:3]), *words]
     return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
 
 
@@ -49,13 +57,15 @@ def relay(
     return Relay(device, adopt_carriage(carriage, fd), count, say=_say)
 
 
-def run(made: Relay) -> None:
-    """Relay until SIGTERM, SIGINT or SIGHUP. Raises StateError when the device is gone.
+def run(made: Relay, alive: int = -1) -> None:
+    """Relay until SIGTERM, SIGINT or SIGHUP, or until the writing end of *alive* is closed. Raises
+    StateError when the device is gone.
 
     SIGTERM ends the tunnel, and the peer is told; after SIGHUP another process goes on with it.
     """
     with Signals() as signals:
-        made.parts.append(Reader([signals.fileno()], made.end))
+        ends = [signals.fileno(), *([alive] if alive >= 0 else [])]
+        made.parts.append(Reader(ends, made.end))
         made.run()
         if signal.SIGTERM in signals.read():
             made.bye()
@@ -66,10 +76,11 @@ def main(arguments: Sequence[str]) -> int:
     device, carriage, count = map(int, arguments[:3])
     words = dict(zip(arguments[3::2], arguments[4::2], strict=True))
     try:
+        alive = int(words.pop("alive", "-1"))
         made = relay(
             tun.adopt(device), words.pop("carriage"), carriage, Counters.adopt(count), words
         )
-        run(made)
+        run(made, alive)
     except errors.NetaliasError as error:
         _say(error.line())
         return error.status

@@ -56,6 +56,13 @@ WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "name", "altname")
 """Events that may concern a device."""
 
 
+def open_nat() -> Nat:
+    """What translates, opened inside the namespace. Raises StateError where the kernel cannot."""
+    from netalias.nat.kernel import KernelNat
+
+    return KernelNat()
+
+
 class Subject:
     """A device by the name in its line. ``name`` is its primary one, as it was last seen; ``seen``
     are addresses of it that are gone, or may be; ``former`` those that are kept; ``new`` the one

@@ -32,12 +32,13 @@ from netalias.watch.claims import Claims
 from netalias.watch.controller import Controller
 from netalias.watch.directory import Directory
 from netalias.watch.health import Health, MetricsFile
-from netalias.watch.keeper import Keeper
+from netalias.watch.keeper import Keeper, open_nat
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
 from netalias.watch.report import report_restored
 from netalias.watch.responder import Responder, served_in
 from netalias.watch.settings import Settings
 from netalias.watch.texts import TextService
+from netalias.watch.tunnels import Starter, Tunnels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
     from netalias.engine.reconcile import Outcome
-    from netalias.nat.kernel import KernelNat
+    from netalias.model.events import Event
     from netalias.system.loop import Pollable
 
     T = TypeVar("T")
@@ -70,13 +71,6 @@ def _permanent(file: str) -> str:
     if trust.is_descriptor(file) and path.exists(file) and not path.isfile(file):
         raise errors.UsageError(f"{file}: a pipe cannot be read again", "name a file")
     return path.normpath(trust.absolute(file))
-
-
-def _open_nat() -> KernelNat:
-    """The translator, inside the namespace. Raises StateError where the kernel cannot."""
-    from netalias.nat.kernel import KernelNat
-
-    return KernelNat()
 
 
 class Watcher:
@@ -123,9 +117,10 @@ class Watcher:
         self.renewer = LeaseRenewer(self.controller, self._alive)
         self.claims.checked = self.controller.checked
         self.keeper = Keeper(
-            engine, self.monitor.state, self.journal, monotonic, self._folder, _open_nat
+            engine, self.monitor.state, self.journal, monotonic, self._folder, open_nat
         )
-        self.controller.hear = self.keeper.hear
+        self.tunnels = Tunnels(engine, self.journal, monotonic, self._folder, Starter())
+        self.controller.hear = self._hear
         self.reannouncer = Reannouncer(
             self.controller, self.journal, self._folder, self._alive, self.claims, self.announcer
         )
@@ -180,6 +175,7 @@ class Watcher:
                         self._try(self._metrics.close)
                     directory.close()
                     self.keeper.close()
+                    self.tunnels.close()
                     self.claims.close()
                     self.announcer.close()
                     self.responder.close()
@@ -213,11 +209,12 @@ class Watcher:
         for _ in self.monitor.start():
             pass
         self.controller.load(self._declared, self._digest)
-        self.keeper.load(self._declared.tasks)
+        self._load_tasks(self._declared)
         self.controller.start()
         self.republisher.learn(self.republisher.seen())
         self._act()
         self._try(lambda: self.keeper.act(monotonic()))  # who starts it may ask at once
+        self._try(lambda: self.tunnels.tick(monotonic()))
         self._read_events()  # the changes of _act() are known by their events only
         self.texts.write(monotonic())
         self.service.ready(self._summary())
@@ -244,6 +241,7 @@ class Watcher:
             Reader(self.monitor.filenos(), lambda: self._read_events(TURN)),
             Timer(self.keeper.due, lambda now: self._try(lambda: self.keeper.act(now))),
             Timer(self._until_act, lambda now: self._act()),
+            self.tunnels,
             self.claims,
             self.announcer,
             self.responder,
@@ -298,6 +296,10 @@ class Watcher:
         return remove(self.engine, observed, leaving)
 
     # Declarations
+
+    def _load_tasks(self, declared: Declarations) -> None:
+        self.keeper.load(declared.tasks)
+        self.tunnels.load(declared.tasks)
 
     def _content(self) -> list[tuple[str, bytes]]:
         """Name and content of each file. Raises StateError."""
@@ -373,7 +375,7 @@ class Watcher:
                 declared = self._parsed(found)
                 check_reload(len(self._declared), len(declared), self._rails)
                 self.controller.load(declared, digest)
-                self.keeper.load(declared.tasks)
+                self._load_tasks(declared)
                 self._declared, self._digest = declared, digest
                 self.journal.info(f"read again: {counted(len(declared), 'alias')} declared")
                 self._act()
@@ -391,6 +393,10 @@ class Watcher:
         self.service.ready(self._summary())
 
     # Events
+
+    def _hear(self, event: Event) -> None:
+        self.keeper.hear(event)
+        self.tunnels.hear(event)
 
     def _read_events(self, most: int = ROOM) -> None:
         self._try(lambda: self.controller.read_events(most))
@@ -424,6 +430,7 @@ class Watcher:
         """Another process may have released the lock."""
         self._try(self._learn_published)
         self._try(self.keeper.learn)
+        self._try(self.tunnels.learn)
         self._act()
 
     def _learn_published(self) -> None:

@@ -39,13 +39,13 @@ ARROWS = {
     "importers": "errors trust disclosure model families desired",
     "claim": "errors model kernel packets desired plan",
     "views": "errors model families kinds observed desired plan procfs",
-    "engine": "errors sources model families kernel system runtime packets kinds nat observed"
+    "engine": "errors sources model families kernel system runtime packets kinds nat tunnels observed"
     " desired plan claim views procfs",
     "doctor": "errors trust model sources kernel system runtime kinds observed desired plan"
     " importers views",
     "monitor": "errors trust model kernel system observed views",
     "emulator": "errors trust sources disclosure model families views procfs",
-    "watch": "errors trust disclosure model sources kernel system runtime packets kinds nat"
+    "watch": "errors trust disclosure model sources kernel system runtime packets kinds nat tunnels"
     " observed desired plan claim views engine",
     "netalias": "errors model families kernel system claim engine emulator",
     "cli": "errors disclosure model sources families kernel kinds system runtime observed"

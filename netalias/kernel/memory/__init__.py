@@ -35,7 +35,6 @@ from netalias.model import (
     Snapshot,
     names,
 )
-from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay
 from netalias.model.leases import MarkAddress, RenewAddress
 from netalias.model.neighbours import AddProxy, DelProxy
 from netalias.model.renames import RenameLink, SetGroup
@@ -500,9 +499,6 @@ RULES: dict[type[Step], Callable[[Memory, Any], None]] = {
     DelProxy: lambda kernel, step: devices.remove(kernel._node(step), step.proxy),
     AddRoute: lambda kernel, step: routes.add(kernel._node(step), step.route),
     DelRoute: lambda kernel, step: routes.remove(kernel._node(step), step.route),
-    AddRule: lambda kernel, step: kernel._rules.add(step.rule),
-    DelRule: lambda kernel, step: kernel._rules.delete(step.rule),
-    AddWay: lambda kernel, step: kernel._rules.add_way(kernel._node(step), step.way),
-    DelWay: lambda kernel, step: kernel._rules.delete_way(kernel._node(step), step.way),
+    **rules.RULES,
     **local_routes.RULES,
 }

@@ -9,13 +9,25 @@ from errno import EEXIST, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENOENT, ESRCH
 
 from netalias.kernel.memory.addresses import Refusal
 from netalias.model import AF_INET, AF_INET6, IFA_F_NOPREFIXROUTE, prefix
-from netalias.model.gateways import Gateways, Routing, Rule, Way
+from netalias.model.gateways import (
+    AddRule,
+    AddWay,
+    DelRule,
+    DelWay,
+    Gateways,
+    Routing,
+    Rule,
+    SetGsoSize,
+    Way,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from netalias.kernel.memory.devices import Node
+    from netalias.model.steps import Step
 
 UNREACHABLE = {AF_INET: ENETUNREACH, AF_INET6: EHOSTUNREACH}
 
@@ -147,3 +159,13 @@ def _on_link(node: Node, way: Way) -> bool:
         for entry in node.entries
         if entry.family == way.family and entry.networked and not entry.flags & IFA_F_NOPREFIXROUTE
     )
+
+
+RULES: dict[type[Step], Callable[[Any, Any], None]] = {
+    AddRule: lambda kernel, step: kernel._rules.add(step.rule),
+    DelRule: lambda kernel, step: kernel._rules.delete(step.rule),
+    AddWay: lambda kernel, step: kernel._rules.add_way(kernel._node(step), step.way),
+    DelWay: lambda kernel, step: kernel._rules.delete_way(kernel._node(step), step.way),
+    SetGsoSize: lambda kernel, step: None,
+}
+"""Class of step: what it does to a Memory. Superpackets there are none."""

@@ -28,16 +28,28 @@ from netalias.kernel.netlink.codec import (
     RTM_GETROUTE,
     RTM_NEWROUTE,
     RTM_NEWRULE,
+    RTM_SETLINK,
     RTMSG,
     attr,
     attr_text,
     attr_u32,
     attributes,
     attributes_behind,
+    ifinfo,
     message,
 )
 from netalias.model import AF_INET, AF_INET6, PROTOCOL, RT_SCOPE_LINK, RT_TABLE_MAIN, RTN_UNICAST
-from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay, Gateways, Routing, Rule, Way
+from netalias.model.gateways import (
+    AddRule,
+    AddWay,
+    DelRule,
+    DelWay,
+    Gateways,
+    Routing,
+    Rule,
+    SetGsoSize,
+    Way,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +62,9 @@ RTM_DELRULE = 33
 
 FR_ACT_TO_TBL = 1
 RTPROT_KERNEL = 2
+
+IFLA_GSO_MAX_SIZE = 41
+"""linux/if_link.h"""
 
 FRA_SRC = 2
 FRA_PRIORITY = 6
@@ -114,6 +129,12 @@ def _way(index: int, way: Way) -> bytes:
     return b"".join(body)
 
 
+def set_gso_size(sequence: int, index: int, step: SetGsoSize) -> bytes:
+    """RTM_SETLINK of the largest superpacket."""
+    body = ifinfo(index) + attr_u32(IFLA_GSO_MAX_SIZE, step.size)
+    return message(RTM_SETLINK, 0, sequence, body)
+
+
 def get_ways(sequence: int, family: int) -> bytes:
     """RTM_GETROUTE: request for all routes with our mark; a kernel before 4.20 gives all routes."""
     head = RTMSG.pack(family, 0, 0, 0, 0, PROTOCOL, 0, 0, 0)
@@ -136,6 +157,7 @@ ENCODERS: dict[type[Step], Callable[[int, int, Any], bytes]] = {
     DelRule: lambda sequence, index, step: del_rule(sequence, step.rule),
     AddWay: lambda sequence, index, step: add_way(sequence, index, step.way),
     DelWay: lambda sequence, index, step: del_way(sequence, index, step.way),
+    SetGsoSize: set_gso_size,
 }
 """Class of step: its encoder, (sequence, ifindex, step) -> message."""
 

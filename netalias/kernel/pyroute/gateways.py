@@ -14,7 +14,17 @@ from netalias.model import (
     RTN_UNICAST,
     address_text,
 )
-from netalias.model.gateways import AddRule, AddWay, DelRule, DelWay, Gateways, Routing, Rule, Way
+from netalias.model.gateways import (
+    AddRule,
+    AddWay,
+    DelRule,
+    DelWay,
+    Gateways,
+    Routing,
+    Rule,
+    SetGsoSize,
+    Way,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,4 +190,5 @@ WRITERS: dict[type[Step], Callable[[Any, int, Any], object]] = {
     DelRule: lambda route, index, step: _rule(route, "del", step.rule),
     AddWay: lambda route, index, step: _way(route, "append", index, step.way),
     DelWay: lambda route, index, step: _way(route, "del", index, step.way),
+    SetGsoSize: lambda route, index, step: route.link("set", index=index, gso_max_size=step.size),
 }

@@ -1,0 +1,130 @@
+"""The device of a tunnel: opened, brought into the state of its line, and undone.
+
+The device lives as long as a descriptor of it (tunnels/tun.py); address and routes go with it, and
+only the rule is left to be deleted.
+"""
+
+from __future__ import annotations
+
+from errno import EADDRNOTAVAIL, EEXIST, ENODEV
+
+from netalias import errors
+from netalias.model import AF_INET6
+from netalias.plan import tunnels as plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from netalias.desired.tunnels import Tunnel, Vif
+    from netalias.engine import Engine
+    from netalias.model.steps import Step
+    from netalias.tunnels.carriage import Carriage
+    from netalias.tunnels.counters import Counters
+    from netalias.tunnels.tun import Tun
+
+DONE = (EEXIST, EADDRNOTAVAIL, ENODEV)
+"""Errnos of steps whose effect somebody else has brought about since the reading."""
+HISTORY = 1536
+"""Bytes of the MTU that VIF had, where the kernel fragments the outer packets."""
+ETHERNET = 1500
+"""Bytes of the MTU that most paths have."""
+DISABLE = "/proc/sys/net/ipv6/conf/{}/disable_ipv6"
+
+
+class Held:
+    """What a tunnel is made of: its device, its carriage, and its counters."""
+
+    def __init__(self, device: Tun, carriage: Carriage, count: Counters) -> None:
+        self.device = device
+        self.carriage = carriage
+        self.count = count
+
+    def close(self) -> None:
+        """Close all; the device goes with its last descriptor."""
+        for one in (self.device, self.carriage, self.count):
+            one.close()
+
+
+def hold(engine: Engine, tunnel: Tunnel) -> Held:
+    """The device and the carriage of a tunnel, new in the namespace. Raises StateError,
+    AlreadyExists, NotPermitted, KernelError, UsageError."""
+
+    def make() -> Held:
+        from netalias.tunnels import tun
+        from netalias.tunnels.carriage import open_carriage
+        from netalias.tunnels.counters import Counters
+
+        outer = tunnel.outer
+        carriage = open_carriage(carriage_of(tunnel), outer.peer)
+        try:
+            return Held(tun.create(tunnel.name), carriage, Counters.create())
+        except BaseException:
+            carriage.close()
+            raise
+
+    return engine.within(make)
+
+
+def carriage_of(tunnel: Tunnel) -> str:
+    """``udp:7777``, ``ipip``."""
+    outer = tunnel.outer
+    return f"{outer.carriage}:{outer.port}" if outer.port else outer.carriage
+
+
+def mtu_of(tunnel: Tunnel, carriage: Carriage) -> int:
+    """The MTU of the device in bytes: that of the line, or the usual one of the carriage."""
+    outer = tunnel.outer
+    if outer.mtu:
+        return outer.mtu
+    return ETHERNET - carriage.overhead if outer.port else HISTORY
+
+
+def words_of(tunnel: Tunnel, mtu: int) -> list[str]:
+    """Pairs of word and value for the data plane: what its line says, with nothing left open."""
+    words = ["carriage", carriage_of(tunnel), "device", tunnel.name, "mtu", str(mtu)]
+    outer = tunnel.outer.words()
+    for word, value in zip(outer[::2], outer[1::2], strict=True):
+        words += [word, value] if word not in words else []
+    return words + tunnel.inner()
+
+
+def settle(engine: Engine, vif: Vif, mtu: int) -> tuple[list[errors.NetaliasError], list[str]]:
+    """Bring a device into the state of its line: the refusals, and sentences on networks that
+    others have routed into the tunnel. The lock is held. Raises KernelError."""
+    snapshot = engine.kernel.snapshot()
+    device = snapshot.device(vif.name)
+    if device is None:
+        return [errors.NoSuchDevice(f"{vif.name}: the device is gone")], []
+    if not device.up and vif.type.family != AF_INET6:
+        engine.within(lambda: _disable_ipv6(device.name))
+    entries = snapshot.on(device.index)
+    found = engine.kernel.routing().read()
+    refused = _sent(engine, plan.settle(vif, device, entries, found, mtu))
+    foreign = [one for one in entries if one.local != vif.local]
+    return refused, plan.described(plan.claimed(device, foreign), vif.name)
+
+
+def _disable_ipv6(name: str) -> None:
+    """Have the kernel send nothing of IPv6 by itself; where that cannot be set it is rarely much,
+    since the device has no address of IPv6."""
+    try:
+        with open(DISABLE.format(name), "w", encoding="ascii") as file:
+            file.write("1")
+    except OSError:
+        pass
+
+
+def undo(engine: Engine, vifs: Iterable[Vif]) -> list[errors.NetaliasError]:
+    """Delete the rules of tunnels that none of *vifs* has; the refusals. Raises KernelError."""
+    found = engine.kernel.routing().read()
+    return _sent(engine, plan.leftovers(vifs, found))
+
+
+def _sent(engine: Engine, steps: Sequence[Step]) -> list[errors.NetaliasError]:
+    for number, step in enumerate(steps):
+        step.owner = number  # each as far as it goes
+    if not steps:
+        return []
+    failures = engine.kernel.apply(steps, stoppable=False)
+    return [one.error for one in failures if one.error.errno not in DONE]

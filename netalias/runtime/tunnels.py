@@ -1,0 +1,101 @@
+"""The tunnels that are carried now: a file for each device, written by the process that holds it.
+
+The file has lines of a word and its value: ``pid`` and ``start`` of the process, ``counters``, its
+descriptor of them (tunnels/counters.py), ``since``, the local time, ``mtu``, and ``line``, as a
+declaration has it; ``fault`` in their place where the tunnel could not be made. What a killed
+process has left counts for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from time import strftime
+
+from netalias import errors
+from netalias.model.names import number
+from netalias.runtime import read_file, remove_file, replace_file
+from netalias.runtime.instance import NOW
+from netalias.system.process import started
+
+SUFFIX = ".tunnel"
+
+
+class Carried:
+    """A tunnel as its process has recorded it. ``plane`` is the pid of its data plane, 0 for none;
+    ``fault`` tells why there is none."""
+
+    __slots__ = ("counters", "fault", "line", "mtu", "pid", "plane", "since", "start")
+
+    def __init__(
+        self, line: str, *, counters: int = -1, mtu: int = 0, plane: int = 0, fault: str = ""
+    ) -> None:
+        self.line = line
+        self.counters = counters
+        self.mtu = mtu
+        self.plane = plane
+        self.fault = fault
+        self.pid = os.getpid()
+        self.start = ""
+        self.since = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the device."""
+        return self.line.partition(" ")[0]
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process still runs, and the pid was not reused."""
+        return started(self.pid) == self.start != ""
+
+
+def write(folder: str, name: str, found: Carried) -> None:
+    """Record a tunnel of this process. Raises StateError."""
+    pid = os.getpid()
+    values = {
+        "pid": pid, "start": started(pid), "plane": found.plane, "counters": found.counters,
+        "since": found.since or strftime(NOW), "mtu": found.mtu, "line": found.line,
+        "fault": found.fault.replace("\n", " "),
+    }  # fmt: skip
+    text = "".join(f"{word} {value}\n" for word, value in values.items())
+    path = f"{folder}/{name}{SUFFIX}"
+    try:
+        replace_file(path, text.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise errors.StateError(f"{path}: {error.strerror}") from None
+
+
+def read(folder: str, name: str) -> Carried | None:
+    """The record of a tunnel; None without one of a process that runs."""
+    try:
+        text = read_file(f"{folder}/{name}{SUFFIX}").decode("utf-8", "surrogateescape")
+    except OSError:
+        return None
+    words = dict(line.partition(" ")[::2] for line in text.split("\n") if line)
+    numbers = {key: number(words.get(key, "")) for key in ("pid", "counters", "mtu", "plane")}
+    found = Carried(
+        words.get("line", ""), counters=numbers["counters"], mtu=max(numbers["mtu"], 0),
+        plane=max(numbers["plane"], 0), fault=words.get("fault", ""),
+    )  # fmt: skip
+    found.pid = numbers["pid"]
+    found.start, found.since = words.get("start", ""), words.get("since", "")
+    return found if found.pid > 0 and found.line and found.alive else None
+
+
+def remove(folder: str, name: str) -> None:
+    """Forget a tunnel. Raises StateError."""
+    path = f"{folder}/{name}{SUFFIX}"
+    try:
+        remove_file(path)
+    except OSError as error:
+        raise errors.StateError(f"{path}: {error.strerror}") from None
+
+
+def carried(folder: str) -> list[Carried]:
+    """All tunnels of the runtime directory *folder*, empty for none, that a process carries."""
+    try:
+        names = sorted(os.listdir(folder)) if folder else []
+    except OSError:
+        return []
+    found = [read(folder, name.removesuffix(SUFFIX)) for name in names if name.endswith(SUFFIX)]
+    return [one for one in found if one is not None]

@@ -1,0 +1,344 @@
+"""Tunnels: their devices and sockets are held here, and each is relayed by a process of its own.
+
+A data plane that dies, of whatever, takes neither with it: the next one goes on with the same
+descriptors, and counters. A line that is removed ends its process and closes them, with which the
+device goes. All that a data plane gets is descriptors and the words of its line.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from errno import ENODEV, ESRCH
+from select import POLLIN, poll
+
+from netalias import errors
+from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
+from netalias.runtime import asked as requests
+from netalias.runtime import tasks as carried
+from netalias.runtime import tunnels as record
+from netalias.system.backoff import Backoff, RepairBackoff
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Protocol
+
+    from netalias.desired.tasks import Task
+    from netalias.desired.tunnels import Tunnel
+    from netalias.engine import Engine
+    from netalias.engine.tunnels import Held
+    from netalias.model.events import Event
+    from netalias.system.journal import Journal
+
+    class Kind(Protocol):
+        """What engine/ does for one keyword: a module."""
+
+        def settle(
+            self, engine: Engine, tunnel: Tunnel, mtu: int
+        ) -> tuple[list[errors.NetaliasError], list[str]]: ...
+
+        def undo(self, engine: Engine, tunnels: Iterable[Tunnel]) -> list[errors.NetaliasError]: ...
+
+
+KINDS = {"vif": "netalias.engine.tunnels"}
+"""Keyword: the module that brings its device into the state of the line, and undoes that."""
+BUSY = 0.02
+"""Seconds between two tries to take the lock."""
+END = 2.0
+"""Seconds that a data plane has to end by itself."""
+WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "mtu")
+"""Events that may concern a device."""
+
+
+def kind(keyword: str) -> Kind:
+    """The module of a keyword in KINDS."""
+    module = KINDS[keyword]
+    found: Kind = __import__(module, fromlist=["settle"])
+    return found
+
+
+class Carrying:
+    """One tunnel. ``held`` is None until device and socket are there; ``pid`` is that of its data
+    plane, 0 for none, ``pidfd`` a descriptor of the process; ``due`` is the time of the next work,
+    ``faults`` are the sentences that were logged last, ``fault`` is why there is no data plane."""
+
+    def __init__(self, task: Tunnel) -> None:
+        self.task = task
+        self.held: Held | None = None
+        self.mtu = 0
+        self.pid = 0
+        self.pidfd = -1
+        self.due: float | None = 0.0
+        self.faults: tuple[str, ...] = ()
+        self.fault = ""
+        self.written: tuple[object, ...] = ()
+        self.backoff = Backoff()
+
+    @property
+    def name(self) -> str:
+        """The name of its device."""
+        return self.task.name
+
+
+class Tunnels:
+    """The tunnels of a watcher, a part of its loop.
+
+    *folder* is the runtime directory, *clock* is CLOCK_MONOTONIC. *start* starts a data plane with
+    the words of a line, and gives its pid.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        clock: Callable[[], float],
+        folder: str,
+        start: Callable[[Held, list[str]], int],
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._clock = clock
+        self._folder = folder
+        self._start = start
+        self._declared: list[Task] = []
+        self._asked: dict[str, str] = {}
+        self._carried: dict[str, Carrying] = {}
+        self._deaths = RepairBackoff()
+        self._lines: list[str] | None = None
+        self._leaving = False
+        self._busy = 0.0
+        self._backoff = Backoff()
+
+    def close(self) -> None:
+        """End all data planes; the devices go with their descriptors."""
+        for one in self._carried.values():
+            self._end(one)
+        if self._carried:
+            self._carried = {}
+            self._try_undo()
+
+    # Lines
+
+    def learn(self) -> None:
+        """Take note of what others have asked for by hand."""
+        asked = requests.read(self._folder, self._engine.kernel.cookie())
+        if asked != self._asked:
+            self._asked = asked
+            self._replace()
+
+    def load(self, tasks: Iterable[Task]) -> None:
+        """Replace the lines; tick() is due. A tunnel whose line has changed begins anew."""
+        self._declared = [*tasks]
+        self._asked = requests.read(self._folder, self._engine.kernel.cookie())
+        self._replace()
+
+    def _replace(self) -> None:
+        wanted = {one.name: one for one in self._wanted()}
+        for name, one in [*self._carried.items()]:
+            if name not in wanted or wanted[name].text != one.task.text:
+                self._end(self._carried.pop(name))
+                self._leaving = True
+        for name, task in wanted.items():
+            self._carried.setdefault(name, Carrying(task)).task = task
+        lines = [one.task.text for one in self._carried.values()]
+        if lines != self._lines:
+            # Beside those of before also those of a watcher that was killed.
+            self._leaving |= self._lines is None and bool(lines)
+            self._lines = lines
+            carried.write(self._folder, lines, carried.TUNNELS)
+
+    def _wanted(self) -> Iterator[Tunnel]:
+        """The lines that hold; of two for a device the last. What was asked for by hand goes before
+        a file. A malformed line of these, or one of another version, is ignored."""
+        if not (self._declared or self._asked):
+            return
+        from netalias.desired.tasks import read
+        from netalias.desired.tunnels import Tunnel
+
+        yield from (one for one in self._declared if isinstance(one, Tunnel))
+        for line in self._asked.values():
+            try:
+                task = read(line.split())
+            except errors.NetaliasError:
+                continue
+            if isinstance(task, Tunnel):
+                yield task
+
+    # The loop
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event; tick() is due if it concerns a device of ours."""
+        if self._carried and event.device is not None and event.what in WAKING:
+            one = self._carried.get(event.device.name)
+            if one is not None:
+                one.due = 0.0
+
+    def wanted(self, now: float) -> dict[int, int]:
+        """The descriptors of the data planes, each readable when its process has ended."""
+        return {one.pidfd: POLLIN for one in self._carried.values() if one.pidfd >= 0}
+
+    def ready(self, fileno: int, events: int, now: float) -> None:
+        """A data plane has ended: the next one goes on at once, or later where they keep ending."""
+        for one in self._carried.values():
+            if one.pidfd == fileno:
+                self._forget(one)
+                self._journal.error(f"{one.name}: the data plane has ended; another one goes on")
+                one.due = self._deaths.undone(one.name, now)
+                if one.due <= now:
+                    self._run(one)
+
+    def due(self, now: float) -> float | None:
+        """Seconds until tick()."""
+        times = [one.due for one in self._carried.values() if one.due is not None]
+        times += [0.0] * self._leaving
+        return max(0.0, min(times) - now, self._busy - now) if times else None
+
+    def tick(self, now: float) -> None:
+        """Do what is due; what fails is logged, and tried again with back-off."""
+        if now < self._busy:
+            return
+        try:
+            with self._engine.transaction():
+                if self._leaving:
+                    self._undo()
+                for one in self._carried.values():
+                    if one.due is not None and one.due <= now:
+                        self._work(one, now)
+            self._backoff.reset()
+        except errors.LockBusy:
+            self._busy = now + BUSY
+        except errors.NetaliasError as error:
+            self._busy = now + self._backoff.next()
+            self._journal.error(error.line())
+
+    def _undo(self) -> None:
+        """Delete what is left in the kernel of tunnels that are no more. Raises KernelError."""
+        self._leaving = False
+        tasks = [one.task for one in self._carried.values()]
+        for keyword in KINDS:
+            mine = [one for one in tasks if one.keyword == keyword]
+            for refusal in kind(keyword).undo(self._engine, mine):
+                self._journal.error(refusal.line())
+
+    def _try_undo(self) -> None:
+        try:
+            with self._engine.transaction():
+                self._undo()
+        except errors.NetaliasError as error:
+            self._journal.error(error.line())
+
+    # One tunnel
+
+    def _work(self, one: Carrying, now: float) -> None:
+        """Bring one tunnel into the state of its line."""
+        one.due = None
+        faults: list[str] = []
+        try:
+            if one.held is None:
+                one.held, one.mtu = self._hold(one.task)
+            refused, notes = kind(one.task.keyword).settle(self._engine, one.task, one.mtu)
+            if any(error.errno == ENODEV for error in refused):
+                self._close(one)  # somebody has deleted the device
+            faults = [error.line() for error in refused]
+        except errors.NetaliasError as error:
+            faults, notes = [error.line()], []
+        if one.held is not None and not one.pid:
+            self._run(one)
+        one.fault = "" if one.pid else "; ".join(faults)
+        if faults:
+            one.due = now + one.backoff.next()
+        else:
+            one.backoff.reset()
+        self._tell(one, [*faults, *notes])
+        self._write(one)
+
+    def _hold(self, task: Tunnel) -> tuple[Held, int]:
+        from netalias.engine.tunnels import hold, mtu_of
+
+        held = hold(self._engine, task)
+        return held, mtu_of(task, held.carriage)
+
+    def _run(self, one: Carrying) -> None:
+        """Start the data plane of a tunnel."""
+        assert one.held is not None
+        from netalias.engine.tunnels import words_of
+
+        try:
+            one.pid = self._start(one.held, words_of(one.task, one.mtu))
+            one.pidfd = os.pidfd_open(one.pid)
+        except OSError as error:
+            # ESRCH: it has ended already, and the kernel has reaped it.
+            one.pid = 0
+            one.due = self._deaths.undone(one.name, self._clock())
+            if error.errno != ESRCH:
+                self._journal.error(f"{one.name}: no data plane: {error.strerror}")
+        self._write(one)
+
+    def _tell(self, one: Carrying, faults: list[str]) -> None:
+        """Log sentences, once as long as they are the same."""
+        for text in faults:
+            if text not in one.faults:
+                self._journal.warning(text)
+        if one.pid and not faults and one.faults != ():
+            self._journal.notice(f"{one.name}: all is well again")
+        one.faults = tuple(faults)
+
+    def _write(self, one: Carrying) -> None:
+        """Record a tunnel where that has changed."""
+        count = one.held.count.fileno() if one.held is not None else -1
+        now = (one.task.text, count, one.mtu, one.pid, one.fault)
+        if now == one.written:
+            return
+        one.written = now
+        found = record.Carried(
+            one.task.text, counters=count, mtu=one.mtu, plane=one.pid, fault=one.fault
+        )
+        try:
+            record.write(self._folder, one.name, found)
+        except errors.StateError as error:
+            self._journal.error(error.line())
+
+    def _forget(self, one: Carrying) -> None:
+        """Forget a data plane that has ended."""
+        if one.pidfd >= 0:
+            os.close(one.pidfd)
+        one.pid, one.pidfd = 0, -1
+
+    def _end(self, one: Carrying) -> None:
+        """End the data plane of a tunnel, and let the device go."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if one.pidfd >= 0:
+                signal.pidfd_send_signal(one.pidfd, number)
+                waiting = poll()
+                waiting.register(one.pidfd, POLLIN)
+                if waiting.poll(int(END * 1000)):
+                    self._forget(one)
+        self._close(one)
+        try:
+            record.remove(self._folder, one.name)
+        except errors.StateError as error:
+            self._journal.error(error.line())
+
+    def _close(self, one: Carrying) -> None:
+        if one.held is not None:
+            one.held.close()
+            one.held = None
+
+
+class Starter:
+    """Starts data planes that end with this process, however it ends: each has the reading end of a
+    pipe, whose other end is here."""
+
+    def __init__(self) -> None:
+        self._alive = -1
+        self.lifeline = -1
+        """The writing end; -1 before the first start."""
+
+    def __call__(self, held: Held, words: list[str]) -> int:
+        """Start one; its pid. Raises OSError."""
+        from netalias.tunnels.plane import spawn
+
+        if self._alive < 0:
+            self._alive, self.lifeline = os.pipe()
+        return spawn(held.device, held.carriage, held.count, words, self._alive)
