@@ -39,8 +39,8 @@ ARROWS = {
     "importers": "errors trust disclosure model families desired",
     "claim": "errors model kernel packets desired plan",
     "views": "errors model families kinds observed desired plan procfs",
-    "engine": "errors sources model families kernel system runtime packets kinds nat tunnels observed"
-    " desired plan claim views procfs",
+    "engine": "errors sources model families kernel system runtime packets kinds nat tunnels"
+    " observed desired plan claim views procfs",
     "doctor": "errors trust model sources kernel system runtime kinds observed desired plan"
     " importers views",
     "monitor": "errors trust model kernel system observed views",
