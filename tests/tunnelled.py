@@ -22,15 +22,18 @@ from netalias.tunnels.counters import Counters
 from netalias.tunnels.udp import SOL_UDP, UDP_GRO
 
 OUTER = ("10.9.0.1", "10.9.0.2")
+OUTER6 = ("fd09::1", "fd09::2")
 INNER = ("10.8.0.1", "10.8.0.2")
 INNER6 = ("fd08::1", "fd08::2")
 
 
 def cable(here: Namespace, there: Namespace) -> None:
     """Addresses on the cable of veth_pair()."""
-    for namespace, device, address in zip((here, there), ("eth9", "p9"), OUTER, strict=True):
+    both = zip((here, there), ("eth9", "p9"), OUTER, OUTER6, strict=True)
+    for namespace, device, address, address6 in both:
         namespace.ip("link set lo up")
         namespace.ip(f"addr add {address}/24 dev {device}")
+        namespace.ip(f"addr add {address6}/64 dev {device} nodad")
 
 
 class End:

@@ -9,7 +9,7 @@ from netalias import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     Packets = Sequence[bytes | bytearray | memoryview]
     Source = tuple[str, int]
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CARRIAGES = {
     "udp": ("udp", "Udp"),
+    "ipip94": ("raw", "Ipip94"),
+    "ipip": ("raw", "Ipip"),
 }
 """Word: the module in this package, and its class."""
 
@@ -32,8 +34,17 @@ class Carriage:
     word = ""
     overhead = 0
     trains = False
-    """Whether it has room(), send_train() and receive_train()."""
+    """Whether it has send_train() and receive_train()."""
     peer: Source | None = None
+    local = ""
+    """The own outer address, once the peer is known."""
+    refused: Callable[[bytes | bytearray | memoryview, int], object] | None = None
+    """Called with each packet that could not be sent, and the errno of that; the parts of trains
+    are no packets."""
+    errno = 0
+    """That of the last send that failed."""
+    dropped: Callable[[int], object] | None = None
+    """Called with the index of a counter for each packet that came and is not given out."""
 
     @classmethod
     def open(cls, argument: str, peer: str = "", local: str = "") -> Carriage:
@@ -49,8 +60,12 @@ class Carriage:
         raise NotImplementedError
 
     def fileno(self) -> int:
-        """The descriptor to wait for; readable when packets have come."""
+        """The descriptor to wait for and to hand over; readable when packets have come."""
         raise NotImplementedError
+
+    def filenos(self) -> list[int]:
+        """All descriptors to wait for."""
+        return [self.fileno()]
 
     def connect(self, peer: Source) -> None:
         """Pin the peer: nobody else is heard from now on. Raises KernelError."""
@@ -68,7 +83,7 @@ class Carriage:
         raise NotImplementedError
 
     def room(self) -> int:
-        """Bytes of the largest datagram that is not fragmented on its way, as is known now."""
+        """Bytes of the largest packet that is not fragmented on its way, as is known now, or 0."""
         raise NotImplementedError
 
     def send_train(

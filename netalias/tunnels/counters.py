@@ -23,14 +23,27 @@ NAMES = (
     "dropped_stranger",
     "dropped_refused",
     "agreed",
+    "dropped_loop",
+    "dropped_source",
+    "dropped_expired",
+    "dropped_congested",
+    "mss_clamped",
+    "told_too_big",
+    "told_unreachable",
 )
 """Bytes are those of inner packets. ``agreed`` is no counter: what both ends are able to do now
-(hello.py). ``unsent``: the network took it not; ``stranger``: from another
-than the peer; ``refused``: the device took it not."""
+(hello.py).
+
+``unsent``: the network took it not; ``stranger``: from another than the peer; ``refused``: the
+device took it not; ``loop``: of the tunnel's own ends; ``source``: the peer has no right to its
+source; ``expired``: its TTL is 0; ``congested``: it met congestion and cannot tell of it.
+``mss_clamped`` are connections, ``told_*`` errors of ICMP to senders of packets.
+"""
 (
     SENT_PACKETS, SENT_BYTES, SENT_TRAINS, RECEIVED_PACKETS, RECEIVED_BYTES, RECEIVED_TRAINS,
-    UNSENT, MALFORMED, STRANGER, REFUSED, AGREED,
-) = range(11)  # fmt: skip
+    UNSENT, MALFORMED, STRANGER, REFUSED, AGREED, LOOP, SOURCE, EXPIRED, CONGESTED, CLAMPED,
+    TOLD_TOO_BIG, TOLD_UNREACHABLE,
+) = range(18)  # fmt: skip
 
 SIZE = 4096
 """Bytes of the memory: room for 512 counters."""

@@ -156,6 +156,8 @@ class Outward:
         if flags & NEEDS_CSUM:
             whole = memoryview(frames.unsummed(start, offset) + packet)
         if not self._carriage.send_train(whole, len(whole), tos, df):
+            if self._carriage.refused is not None:
+                self._carriage.refused(packet, self._carriage.errno)
             self._unsent()
             return
         values[counters.SENT_PACKETS] += 1

@@ -18,7 +18,11 @@ from netalias.system.signals import Signals
 from netalias.tunnels import tun
 from netalias.tunnels.carriage import adopt_carriage
 from netalias.tunnels.counters import Counters
+from netalias.tunnels.duties import Duties, network
 from netalias.tunnels.relay import Relay
+
+LARGEST = 65535
+"""Bytes of a packet of IP."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,8 +57,16 @@ def spawn(
 def relay(
     device: tun.Tun, carriage: str, fd: int, count: Counters, words: Mapping[str, str]
 ) -> Relay:
-    """A Relay as the words of the line want it. Raises NetaliasError."""
-    return Relay(device, adopt_carriage(carriage, fd), count, say=_say)
+    """A Relay as the words of the line want it. Raises NetaliasError.
+
+    ``mtu`` is that of the device; ``sources`` are the networks, with commas between them, whose
+    addresses the peer may send from.
+    """
+    made = Relay(device, adopt_carriage(carriage, fd), count, say=_say)
+    sources = [network(one) for one in words.get("sources", "").split(",") if one]
+    mtu = int(words.get("mtu") or LARGEST)
+    Duties(made.carriage, count.values, device.write, mtu=mtu, sources=sources).attach(made)
+    return made
 
 
 def run(made: Relay, alive: int = -1) -> None:

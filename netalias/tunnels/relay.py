@@ -17,12 +17,13 @@ from netalias.system.loop import Loop, Timer
 from netalias.tunnels import counters, frames, hello
 from netalias.tunnels import tun as device
 from netalias.tunnels.counters import Counters
+from netalias.tunnels.errqueue import Told
 from netalias.tunnels.outward import Outward
 from netalias.tunnels.tun import VNET_HDR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from netalias.system.loop import Pollable
     from netalias.tunnels.carriage import Carriage, Source
@@ -65,10 +66,11 @@ class Relay:
         self.incoming: list[Incoming] = []
         self.negotiation = hello.Negotiation(_instance(), self._abilities())
         self.parts: list[Pollable] = [
-            _Side(tun.fileno(), self._device_ready),
-            _Side(carriage.fileno(), self._carriage_ready),
+            _Side([tun.fileno()], self._device_ready),
+            _Side(carriage.filenos(), self._carriage_ready),
         ]
         self._joiner = frames.Joiner()
+        self._told = Told()
         self._outward: Outward | None = None
         self._agreed = 0
         self._loop: Loop | None = None
@@ -104,7 +106,7 @@ class Relay:
 
     def _carriage_ready(self, events: int) -> None:
         if events & POLLERR:
-            for text in self.carriage.failures():
+            for text in self._told.fresh(self.carriage.failures()):
                 self.say(text)
         if self.carriage.trains:
             self._pump_trains()
@@ -216,10 +218,10 @@ class Relay:
 
 
 class _Side:
-    """Calls *work* with the events of one descriptor."""
+    """Calls *work* with the events of descriptors."""
 
-    def __init__(self, fileno: int, work: Callable[[int], object]) -> None:
-        self._wanted = {fileno: POLLIN}
+    def __init__(self, filenos: Sequence[int], work: Callable[[int], object]) -> None:
+        self._wanted = dict.fromkeys(filenos, POLLIN)
         self._work = work
 
     def wanted(self, now: float) -> dict[int, int]:

@@ -125,6 +125,7 @@ class Udp(Carriage):
     def _know(self, peer: Source) -> None:
         """Note the peer and switch the error queue of its family on."""
         self.peer = peer[:2]
+        self.local = self._socket.getsockname()[0]
         self._v6 = ":" in peer[0] and not peer[0].startswith(MAPPED)
         self.overhead = 48 if self._v6 else 28
         self._tos = self._df = None
@@ -136,7 +137,10 @@ class Udp(Carriage):
             return 0
         sent = 0
         for packet in packets:
-            sent += self.send_train(memoryview(packet), len(packet), tos, df)
+            if self.send_train(memoryview(packet), len(packet), tos, df):
+                sent += 1
+            elif self.refused is not None:
+                self.refused(packet, self.errno)
         return sent
 
     def send_train(
@@ -160,7 +164,8 @@ class Udp(Carriage):
         """Send once more: it may be what the network said of an earlier one, and is gone now."""
         try:
             self._socket.send(train)
-        except OSError:
+        except OSError as error:
+            self.errno = error.errno or 0
             return False
         return True
 

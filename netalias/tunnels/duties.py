@@ -1,0 +1,244 @@
+"""The duties of a tunnel's end towards the packets that go through it (RFC 2003, RFC 2473).
+
+- A packet of the tunnel's own ends is not carried: the tunnel would carry itself (RFC 2003, 4.2).
+- A packet with a source that the peer has no right to is dropped, and one without a life left.
+- A sender whose packet is too big for the path is told so by ICMP, and by the maximum segment size
+  (MSS) of its connections before that; one whose packet cannot be carried at all is told too.
+
+Whoever forwards a packet into the device has counted its hop already, so its TTL stays. DF and TOS
+are those of the outer packet too: carriages see to it.
+"""
+
+from __future__ import annotations
+
+from _socket import AF_INET, AF_INET6, inet_pton
+from _struct import Struct
+from errno import ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
+from time import monotonic
+
+from netalias.errors import PacketError
+from netalias.model.prefix import contains
+from netalias.packets import ip
+from netalias.tunnels import counters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Literal
+
+    from netalias.packets.ip import Buffer
+    from netalias.tunnels.carriage import Carriage, Source
+    from netalias.tunnels.relay import Relay
+
+    Network = tuple[bytes, int]
+    """A packed address and a prefix length."""
+
+UNREACHABLE = frozenset((ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT))
+"""Errors of sending that the sender of a packet is told of; to it the far end is one host, whatever
+the network says of it (RFC 2003, 4.1)."""
+ERRORS_A_SECOND = 100
+"""Errors of ICMP that are sent (RFC 4443, 2.4 f); as many may go at once."""
+
+_SYN = 2
+_TCP_HEADER = 20
+_MSS, _NO_OPERATION, _END = 2, 1, 0
+_U16 = Struct("!H")
+
+
+class Duties:
+    """The filters of one relay, and the answers to packets that it cannot carry.
+
+    ``mtu`` is that of the device. ``sources`` are the networks whose addresses the peer may send
+    from; without any it may send from all. ``answer`` gives the device a packet.
+    """
+
+    def __init__(
+        self,
+        carriage: Carriage,
+        values: memoryview,
+        answer: Callable[[bytes], object],
+        *,
+        mtu: int,
+        sources: Sequence[Network] = (),
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._carriage = carriage
+        self._values = values
+        self._answer = answer
+        self._mtu = mtu
+        self._sources = tuple(sources)
+        self._clock = clock
+        self._left = float(ERRORS_A_SECOND)
+        self._asked = clock()
+        self._known: Source | None = None
+        self._local = self._peer = b""
+
+    def attach(self, relay: Relay) -> None:
+        """Serve a relay from now on."""
+        relay.outgoing.append(self.outgoing)
+        relay.incoming.append(self.incoming)
+        self._carriage.refused = self.refused
+        self._carriage.dropped = self.dropped
+
+    # Filters --------------------------------------------------------------------------------------
+
+    def outgoing(self, packet: memoryview, size: int) -> int:
+        """The counter of a packet that is not to be carried, or 0."""
+        if self._carriage.peer is not self._known:
+            self._learn()
+        addresses = _addresses(packet)
+        if not addresses:
+            return counters.MALFORMED
+        half = len(addresses) // 2
+        if addresses[:half] in (self._local, self._peer) or addresses[half:] == self._peer:
+            return counters.LOOP
+        if not size:
+            self._clamp(packet)
+        return 0
+
+    def incoming(self, packet: memoryview, size: int, source: Source) -> int:
+        """The same of a packet that has come from the peer."""
+        if self._carriage.peer is not self._known:
+            self._learn()
+        addresses = _addresses(packet)
+        if not addresses:
+            return counters.MALFORMED
+        if not packet[8 if len(addresses) == 8 else 7]:
+            return counters.EXPIRED
+        sender = addresses[: len(addresses) // 2]
+        if sender == self._local or not self._may_send(sender):
+            return counters.SOURCE
+        if not size:
+            self._clamp(packet)
+        return 0
+
+    def _learn(self) -> None:
+        """Note the outer addresses; where they are of the other family nothing equals them."""
+        self._known = self._carriage.peer
+        self._peer = _packed(self._known[0]) if self._known else b""
+        self._local = _packed(self._carriage.local)
+
+    def _may_send(self, sender: bytes) -> bool:
+        if not self._sources:
+            return True
+        return any(contains(network, length, sender) for network, length in self._sources)
+
+    def _clamp(self, packet: memoryview) -> None:
+        """Lower the MSS of a connection that begins, so that its packets fit into the path."""
+        start = _tcp_of_syn(packet)
+        if not start:
+            return
+        room = min(self._mtu, self._carriage.room() or self._mtu)
+        if clamp(packet, start, room - start - _TCP_HEADER):
+            self._values[counters.CLAMPED] += 1
+
+    # Answers --------------------------------------------------------------------------------------
+
+    def dropped(self, counter: int) -> None:
+        """A carriage has dropped a packet that came."""
+        self._values[counter] += 1
+
+    def refused(self, packet: Buffer, errno: int) -> None:
+        """A packet could not be sent: tell its sender."""
+        try:
+            if errno == EMSGSIZE:
+                told, counter = ip.too_big(packet, self._carriage.room()), counters.TOLD_TOO_BIG
+            elif errno in UNREACHABLE:
+                told, counter = ip.unreachable(packet), counters.TOLD_UNREACHABLE
+            else:
+                return
+        except PacketError:
+            return
+        if self._may_tell():
+            self._answer(told)
+            self._values[counter] += 1
+
+    def _may_tell(self) -> bool:
+        now = self._clock()
+        self._left = min(self._left + (now - self._asked) * ERRORS_A_SECOND, ERRORS_A_SECOND)
+        self._asked = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def network(text: str) -> Network:
+    """``192.0.2.0/24`` or one address. Raises OSError, ValueError."""
+    address, _, length = text.partition("/")
+    packed = _packed(address)
+    return packed, int(length) if length else len(packed) * 8
+
+
+def _packed(address: str) -> bytes:
+    """A packed address, of IPv4 also where it is written as one of IPv6."""
+    text = address.removeprefix("::ffff:").partition("%")[0]
+    if not text:
+        return b""
+    return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
+
+
+def _addresses(packet: memoryview) -> bytes:
+    """Both addresses of a packet of IP; empty where it is none."""
+    length = len(packet)
+    if length >= ip.IPV4_HEADER and packet[0] >> 4 == 4:
+        return bytes(packet[12:20])
+    if length >= ip.IPV6_HEADER and packet[0] >> 4 == 6:
+        return bytes(packet[8:40])
+    return b""
+
+
+def _tcp_of_syn(packet: memoryview) -> int:
+    """The offset of TCP in a packet that begins a connection, or 0."""
+    if packet[0] >> 4 == 4:
+        start, protocol = (packet[0] & 15) * 4, packet[9]
+        is_later = bool((packet[6] & 0x1F) | packet[7])
+    else:
+        start, protocol, is_later = ip.IPV6_HEADER, packet[6], False
+    if protocol != ip.IPPROTO_TCP or is_later or len(packet) < start + _TCP_HEADER:
+        return 0
+    return start if packet[start + 13] & _SYN else 0
+
+
+def clamp(packet: memoryview, start: int, most: int) -> bool:
+    """Lower the MSS option of a TCP header at *start*, in place; whether it was larger than *most*.
+
+    The checksum may be complete, or that of the pseudo header alone, which the device has not
+    completed yet. Of one in 65 536 packets that cannot be told; its MSS stays.
+    """
+    at = _mss_at(packet, start)
+    if not at or most < 1:
+        return False
+    (former,) = _U16.unpack_from(packet, at)
+    if former <= most:
+        return False
+    behind = len(packet) - start
+    addresses = _addresses(packet)
+    half = len(addresses) // 2
+    pseudo = ip.pseudo_sum(addresses[:half], addresses[half:], ip.IPPROTO_TCP, behind)
+    is_complete = ip.fold(ip.ones_sum(packet[start:]) + pseudo) == 0xFFFF
+    (checksum,) = _U16.unpack_from(packet, start + 16)
+    is_partial = checksum == pseudo
+    if is_complete and not is_partial:
+        # An option may stand across two words: then its bytes count the other way round.
+        order: Literal["little", "big"] = "little" if (at - start) & 1 else "big"
+        old, new = (int.from_bytes(one.to_bytes(2, "big"), order) for one in (former, most))
+        _U16.pack_into(packet, start + 16, ip.amend(checksum, old, new))
+    elif is_complete or not is_partial:
+        return False
+    _U16.pack_into(packet, at, most)
+    return True
+
+
+def _mss_at(packet: memoryview, start: int) -> int:
+    """The offset of the number in the MSS option (RFC 9293, 3.7.1), or 0."""
+    at = start + _TCP_HEADER
+    end = min(start + (packet[start + 12] >> 4) * 4, len(packet))
+    while at + 4 <= end and packet[at] != _END:
+        if packet[at] == _NO_OPERATION:
+            at += 1
+        elif packet[at] == _MSS:
+            return at + 2
+        else:
+            at += max(packet[at + 1], 2)
+    return 0
