@@ -9,10 +9,12 @@ from _socket import IPPROTO_IP, IPPROTO_IPV6, MSG_DONTWAIT, MSG_ERRQUEUE
 from _struct import Struct
 from errno import ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
 from os import strerror
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
+    from collections.abc import Callable, Iterable
 
     from netalias.tunnels.carriage import Source
 
@@ -22,13 +24,14 @@ EXTENDED_ERR = Struct("@IBBBxII")
 ROOM = 512
 """Bytes of control data, and of the payload that is read with an error."""
 AT_ONCE = 64
+AGAIN = 60.0
+"""Seconds until the same sentence is told once more."""
 
 SENTENCES = {
     ECONNREFUSED: "{peer} has nothing that listens there for {protocol}",
-    ENOPROTOOPT: "{peer} does not understand {protocol}",
+    ENOPROTOOPT: "{peer} does not understand {protocol}: try carriage udp",
     EHOSTUNREACH: "no way to {peer}: the host cannot be reached",
     ENETUNREACH: "no way to {peer}: the network cannot be reached",
-    EMSGSIZE: "a packet to {peer} was too big: the path takes {info} bytes",
 }
 
 
@@ -56,9 +59,29 @@ def entries(sock: socket) -> list[tuple[int, int]]:
 
 
 def sentences(sock: socket, peer: Source | None, protocol: str) -> list[str]:
-    """The queued errors as sentences, each once."""
+    """The queued errors as sentences, each once.
+
+    Packets that are too big belong to the search for the MTU of a path: their senders are told.
+    """
     found: dict[str, None] = {}
-    for errno, info in entries(sock):
-        text = SENTENCES.get(errno, "{peer}: " + strerror(errno))
-        found[text.format(peer=peer[0] if peer else "", protocol=protocol, info=info)] = None
+    for errno, _ in entries(sock):
+        if errno != EMSGSIZE:
+            text = SENTENCES.get(errno, "{peer}: " + strerror(errno))
+            found[text.format(peer=peer[0] if peer else "", protocol=protocol)] = None
     return list(found)
+
+
+class Told:
+    """Sentences for a log that were told lately, and are not told again so soon."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def fresh(self, texts: Iterable[str]) -> list[str]:
+        """Those of *texts* that nobody was told within AGAIN seconds."""
+        now = self._clock()
+        self._until = {text: end for text, end in self._until.items() if end > now}
+        found = [text for text in texts if text not in self._until]
+        self._until.update(dict.fromkeys(found, now + AGAIN))
+        return found
