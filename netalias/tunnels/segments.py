@@ -43,7 +43,7 @@ GSO_ECN = 0x80
 _LARGEST = 0xFFFF
 _TCP_HEADER, _UDP_HEADER = 20, 8
 _TCP_CHECKSUM = 16
-_FIN, _SYN, _RST, _PSH, _ACK, _URG, _ECE, _CWR = (1 << bit for bit in range(8))
+_FIN, _PSH, _ACK, _CWR = 0x01, 0x08, 0x10, 0x80
 _U16 = Struct("!H")
 
 
@@ -173,132 +173,156 @@ def _split_udp(packet: Buffer, start: int, size: int) -> list[bytes]:
 
 # Runs of packets into superpackets.
 
-_TCP_OVER_IPV4 = Struct("!2sH2x4s2x12sI5sB2s2x2s")
-_TCP_OVER_IPV6 = Struct("!4sH2s36sI5sB2s2x2s")
-"""Version and TOS, length, what else the first words have, addresses and ports, sequence number,
-acknowledgement and data offset, flags, window, urgent pointer."""
 _DF_ALONE = b"\x40\0"
+_PROTOCOL_SUM = 256
+"""2**8: turns a sum of little-endian words into one of big-endian words, modulo 65535."""
 
 
-class _Segment:
-    """A packet of TCP with data that may be joined with others of its ``flow``.
+class _Layout:
+    """The places of the fields in packets of TCP whose payload begins at ``data``, of one version.
 
-    ``shared`` is what is the same in all packets of a superpacket, ``start`` the offset of TCP,
-    ``data`` that of its payload.
+    ``fields`` are: the words before the length, and it; what else the header of IP shares with
+    other packets of a flow; addresses and ports; sequence number; acknowledgement, data offset,
+    flags, window; urgent pointer and options.
     """
 
-    __slots__ = ("data", "flags", "flow", "length", "packet", "sequence", "shared", "start")
-
-    def __init__(
-        self, packet: Buffer, start: int, flow: bytes, shared: tuple[bytes, ...], sequence: int
-    ) -> None:
-        self.packet = packet
+    def __init__(self, start: int, data: int) -> None:
         self.start = start
-        self.flow = flow
-        self.sequence = sequence
-        self.flags = packet[start + 13]
-        self.data = start + (packet[start + 12] >> 4) * 4
-        self.length = len(packet) - self.data
-        self.shared = (*shared, bytes(packet[start + _TCP_HEADER : self.data]))
-
-    def is_intact(self) -> bool:
-        """Whether the checksum of TCP is right. The addresses stand right before TCP, in both
-        families, so they are summed up with it."""
-        addresses = 8 if self.start == IPV4_HEADER else 32
-        behind = len(self.packet) - self.start
-        total = ones_sum(self.packet[self.start - addresses :]) + IPPROTO_TCP + behind
-        return fold(total) == 0xFFFF
+        self.data = data
+        rest = data - start - 18
+        if start == IPV4_HEADER:
+            self.fields = Struct(f"!4s2x4s2x12sI8s2x{rest}s")
+            self.addresses = 12
+            self.kind = GSO_TCPV4
+        else:
+            self.fields = Struct(f"!6s2s36sI8s2x{rest}s")
+            self.addresses = 8
+            self.kind = GSO_TCPV6
 
 
-def _segment(packet: Buffer) -> _Segment | None:
-    """The packet as a segment, if it is one that may be joined with others.
+_LAYOUTS = {
+    (start, length): _Layout(start, start + length)
+    for start in (IPV4_HEADER, IPV6_HEADER)
+    for length in range(_TCP_HEADER, 64, 4)
+}
 
-    That is one of TCP without options of IPv4 or extension headers of IPv6, that has data and no
-    flags but ACK and PSH. One of IPv4 has DF, so that its identification means nothing (RFC 6864).
+
+def _layout(packet: Buffer) -> _Layout | None:
+    """That of a packet that may be joined with others, at first sight.
+
+    It is one of TCP without options of IPv4 or extension headers of IPv6, and has data. One of
+    IPv4 has DF, so that its identification means nothing (RFC 6864).
     """
     size = len(packet)
     if size > IPV4_HEADER + _TCP_HEADER and packet[0] == 0x45 and packet[9] == IPPROTO_TCP:
-        first, length, second, flow, sequence, *rest = _TCP_OVER_IPV4.unpack_from(packet)
-        start = IPV4_HEADER
-        if second[:2] != _DF_ALONE or length != size:
+        start, length = IPV4_HEADER, packet[2] << 8 | packet[3]
+        if packet[6:8] != _DF_ALONE or length != size:
             return None
     elif size > IPV6_HEADER + _TCP_HEADER and packet[0] >> 4 == 6 and packet[6] == IPPROTO_TCP:
-        first, length, second, flow, sequence, *rest = _TCP_OVER_IPV6.unpack_from(packet)
-        start = IPV6_HEADER
+        start, length = IPV6_HEADER, packet[4] << 8 | packet[5]
         if IPV6_HEADER + length != size:
             return None
     else:
         return None
-    acknowledged, flags, window, urgent = rest
-    if (
-        flags & ~_PSH != _ACK
-        or not start + _TCP_HEADER <= start + (acknowledged[4] >> 4) * 4 < size
-    ):
-        return None
-    return _Segment(packet, start, flow, (first, second, acknowledged, window, urgent), sequence)
+    layout = _LAYOUTS.get((start, (packet[start + 12] >> 4) * 4))
+    return layout if layout is not None and layout.data < size else None
 
 
 class _Run:
-    """Segments of one flow, each of which begins where the one before ends."""
+    """Packets of one flow, each of which begins where the one before ends.
 
-    __slots__ = ("_checked", "_segments", "_total")
+    All but the last have one length, and one with PSH is the last. Their checksums are verified
+    together: a sum of all of them is divided once.
+    """
 
-    def __init__(self, first: _Segment) -> None:
-        self._segments = [first]
-        self._total = len(first.packet)
-        self._checked = False
+    __slots__ = ("_expected", "_last_flags", "_layout", "_packets", "_step", "_total")
 
-    def take(self, segment: _Segment) -> bool:
-        """Add the next segment, unless the two do not fit. All but the last have one length, and
-        the one with PSH is the last."""
-        first, last = self._segments[0], self._segments[-1]
-        if (
-            segment.sequence != (last.sequence + last.length) & 0xFFFFFFFF
-            or last.length != first.length
-            or segment.length > first.length
-            or last.flags & _PSH
-            or segment.shared != first.shared
-            or self._total + segment.length > _LARGEST
-            or not self._is_intact()
-            or not segment.is_intact()
-        ):
+    def __init__(self, layout: _Layout, packet: Buffer) -> None:
+        self._layout = layout
+        self._packets = [packet]
+        self._step = self._total = len(packet)
+        constant, second, flow, sequence, middle, rest = layout.fields.unpack_from(packet)
+        self._last_flags = middle[5]
+        following = (sequence + len(packet) - layout.data) & 0xFFFFFFFF
+        # No more is taken after a packet with other flags than ACK; no sequence number is -1.
+        self._expected = (
+            constant, second, flow, following if middle[5] == _ACK else -1, middle, rest,
+        )  # fmt: skip
+
+    def take(self, packet: Buffer) -> bool:
+        """Add a packet, if it is the next one."""
+        layout, expected = self._layout, self._expected
+        size = len(packet)
+        if size <= layout.data or self._total + size - layout.data > _LARGEST:
             return False
-        self._segments.append(segment)
-        self._total += segment.length
+        fields = layout.fields.unpack_from(packet)
+        following = expected[3] + size - layout.data & 0xFFFFFFFF
+        if fields != expected:
+            if not self._is_last(fields, size):
+                return False
+            following = -1
+            self._last_flags = fields[4][5]
+        self._expected = (*expected[:3], following, *expected[4:])
+        self._packets.append(packet)
+        self._total += size - layout.data
         return True
 
-    def _is_intact(self) -> bool:
-        """Whether the first segment is, whose headers are those of all."""
-        if not self._checked:
-            first = self._segments[0]
-            header = first.packet[:IPV4_HEADER]
-            is_ipv6 = first.start == IPV6_HEADER
-            self._checked = first.is_intact() and (is_ipv6 or ones_sum(header) == 0xFFFF)
-        return self._checked
+    def _is_last(self, fields: tuple[bytes, ...], size: int) -> bool:
+        """Whether these are the fields of a last packet: shorter, or with PSH."""
+        expected = self._expected
+        first, middle = fields[0], fields[4]
+        return (
+            size <= self._step
+            and first[:-2] == expected[0][:-2]
+            and int.from_bytes(first[-2:], "big") == size - self._uncounted()
+            and fields[1:4] == expected[1:4]
+            and middle[:5] + middle[6:] == expected[4][:5] + expected[4][6:]
+            and middle[5] & ~_PSH == _ACK
+            and fields[5] == expected[5]
+        )
 
-    def buffers(self) -> list[Buffer]:
-        """One write to the device."""
-        first, last = self._segments[0], self._segments[-1]
-        if first is last:
-            return [PLAIN, first.packet]
-        head = bytearray(first.packet[: first.data])
-        behind = self._total - first.start
-        if first.start == IPV4_HEADER:
-            kind = GSO_TCPV4
+    def _uncounted(self) -> int:
+        """The bytes that the field of the length does not count."""
+        return 0 if self._layout.start == IPV4_HEADER else IPV6_HEADER
+
+    def writes(self) -> list[list[Buffer]]:
+        """One superpacket; or the packets as they came, where one of them is damaged."""
+        packets = self._packets
+        if len(packets) == 1 or not self._is_intact():
+            return [[PLAIN, one] for one in packets]
+        layout = self._layout
+        data = layout.data
+        head = bytearray(packets[0][:data])
+        behind = self._total - layout.start
+        if layout.start == IPV4_HEADER:
             _TWO.pack_into(head, 2, self._total, 0)
             _U16.pack_into(head, 10, 0)
             _U16.pack_into(head, 10, checksum(head[:IPV4_HEADER]))
-            pseudo = pseudo_sum(head[12:16], head[16:20], IPPROTO_TCP, behind)
         else:
-            kind = GSO_TCPV6
             _U16.pack_into(head, 4, behind)
-            pseudo = pseudo_sum(head[8:24], head[24:40], IPPROTO_TCP, behind)
-        head[first.start + 13] |= last.flags
-        _U16.pack_into(head, first.start + _TCP_CHECKSUM, pseudo)
+        half = (layout.start - layout.addresses) // 2
+        middle = layout.addresses + half
+        pseudo = pseudo_sum(
+            head[layout.addresses : middle], head[middle : layout.start], IPPROTO_TCP, behind
+        )
+        head[layout.start + 13] |= self._last_flags
+        _U16.pack_into(head, layout.start + _TCP_CHECKSUM, pseudo)
         vnet = VNET_HDR.pack(
-            NEEDS_CSUM, kind, first.data, first.length, first.start, _TCP_CHECKSUM
-        )  # fmt: skip
-        return [vnet + head, *(one.packet[one.data :] for one in self._segments)]
+            NEEDS_CSUM, layout.kind, data, self._step - data, layout.start, _TCP_CHECKSUM
+        )
+        return [[vnet + head, *(one[data:] for one in packets)]]
+
+    def _is_intact(self) -> bool:
+        """Whether the checksums of all packets are right, and that of the first header of IPv4,
+        which all have. Addresses stand right before TCP, so they are summed up with it."""
+        layout = self._layout
+        if layout.start == IPV4_HEADER and ones_sum(self._packets[0][:IPV4_HEADER]) != 0xFFFF:
+            return False
+        begin, read = layout.addresses, int.from_bytes
+        total = sum([read(one[begin:], "little") for one in self._packets])
+        count = len(self._packets)
+        lengths = self._total + (count - 1) * layout.data - count * layout.start
+        return (total * _PROTOCOL_SUM + lengths + count * IPPROTO_TCP) % 0xFFFF == 0
 
 
 def join(packets: Iterable[Buffer]) -> list[list[Buffer]]:
@@ -306,15 +330,25 @@ def join(packets: Iterable[Buffer]) -> list[list[Buffer]]:
     where they can be. Each is a list of buffers for writev(2), with a header of virtio first."""
     made: list[_Run | Buffer] = []
     runs: dict[bytes, _Run] = {}
+    last: _Run | None = None
     for packet in packets:
-        segment = _segment(packet)
-        if segment is None:
+        if last is not None and last.take(packet):
+            continue
+        layout = _layout(packet)
+        if layout is None:
             # It may belong to any of the flows: an end of one, or an ICMP error about it.
             runs.clear()
+            last = None
             made.append(packet)
             continue
-        run = runs.get(segment.flow)
-        if run is None or not run.take(segment):
-            run = runs[segment.flow] = _Run(segment)
+        flow = bytes(packet[layout.addresses : layout.start + 4])
+        run = runs.get(flow)
+        if run is None or run is last or not run.take(packet):
+            run = runs[flow] = _Run(layout, packet)
             made.append(run)
-    return [one.buffers() if isinstance(one, _Run) else [PLAIN, one] for one in made]
+        last = run
+    return [
+        write
+        for one in made
+        for write in (one.writes() if isinstance(one, _Run) else [[PLAIN, one]])
+    ]
