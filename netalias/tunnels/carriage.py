@@ -11,7 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Packets = Sequence[bytes | bytearray | memoryview]
+    Datagrams = bytes | bytearray | memoryview
+    Packets = Sequence[Datagrams]
     Source = tuple[str, int]
     """Address and port of the outer packet; the port is 0 where the protocol has none."""
 
@@ -35,6 +36,8 @@ class Carriage:
     overhead = 0
     trains = False
     """Whether it has send_train() and receive_train()."""
+    sized = False
+    """Whether receive_train() is to tell sizes, of datagrams that do not tell their own."""
     peer: Source | None = None
     local = ""
     """The own outer address, once the peer is known."""
@@ -86,9 +89,7 @@ class Carriage:
         """Bytes of the largest packet that is not fragmented on its way, as is known now, or 0."""
         raise NotImplementedError
 
-    def send_train(
-        self, train: memoryview, size: int, tos: int = 0, df: bool | int = False
-    ) -> bool:
+    def send_train(self, train: Datagrams, size: int, tos: int = 0, df: bool | int = False) -> bool:
         """Send datagrams of *size* bytes each, the last as long as the rest; whether it was done.
 
         frames.SEGMENTS and frames.LONGEST bytes at most.
@@ -98,7 +99,8 @@ class Carriage:
     def receive_train(self) -> tuple[memoryview, int, int, Source] | None:
         """Datagrams of one size that have come together: a buffer, its length in use, the size.
 
-        The buffer is always the same one, a view of a whole bytearray. None when nothing is there.
+        The buffer is always the same one, a view of a whole bytearray; the size is 0 where it is
+        not told (``sized``). None when nothing is there.
         """
         raise NotImplementedError
 

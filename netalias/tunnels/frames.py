@@ -1,4 +1,4 @@
-"""The datagrams between two ends of ours: slices of superpackets, regrouped after loss. Pure.
+"""The datagrams between two ends of ours: superpackets in slices. Pure; joiner.py is the way back.
 
 A superpacket is one header of IP and TCP or UDP before up to 64 KiB of payload. It travels as a
 train of datagrams, its slices, each complete in itself: a head of ours, the header of the
@@ -23,22 +23,7 @@ from __future__ import annotations
 
 from _struct import Struct
 
-from netalias.tunnels.tun import (
-    GSO_NONE,
-    GSO_TCPV4,
-    GSO_TCPV6,
-    GSO_UDP_L4,
-    NEEDS_CSUM,
-    PLAIN,
-    VNET_HDR,
-)
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    Write = list[bytes | memoryview]
-    """Header of virtio, then the parts of a packet: what writev(2) takes."""
+from netalias.tunnels.tun import GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4
 
 TCP, UDP, UNSUMMED = 0x81, 0x82, 0x83
 """Kinds: slices of TCP and of UDP; a packet whose checksum is not computed yet, with the offset of
@@ -46,8 +31,8 @@ the field in place of ``header``."""
 SLICES = (TCP, UDP)
 HEAD = Struct("!BBBBHH")
 ROOM = HEAD.size
-COPIED = 6
-"""The rest of the head stands before the header of the superpacket, and is copied with it."""
+NUMBER = 6
+"""Place of the number of the train, the only value of the head that differs between trains."""
 CSUM_OFFSET = {TCP: 16, UDP: 6}
 GSO = {
     (TCP, 4): GSO_TCPV4,
@@ -64,15 +49,13 @@ SEGMENTS = 128
 INDEXES = bytes(range(256))
 PACKET = 65535
 FIN_PSH, CWR = 0x09, 0x80
-_CACHED = 32
+TIMESTAMPED = 72
+"""Bytes of a header of IPv6 and TCP with timestamps."""
+CACHED = 32
 """Layouts that are kept: one flow needs one."""
 
 _U16 = Struct("!H")
 _U32 = Struct("!I")
-
-
-class Malformed(Exception):
-    """A datagram that is none of ours."""
 
 
 def narrowed(
@@ -133,64 +116,41 @@ def payload_of(head: bytes | memoryview, header: int) -> int:
 
 
 class Layout:
-    """A buffer of slots, one for each slice of a train, all heads but the number written.
+    """The slices of superpackets of one shape, which stand in *packet*, a buffer of PACKET bytes.
 
-    ``parts`` are what readv(2) fills: the header of virtio, then the first slot behind its head,
-    then the payload of every other slot.
+    ``pieces`` are three for each slice: what is the same in all trains, a place for the number of
+    the train and the header, and the payload.
     """
 
-    def __init__(self, kind: int, start: int, header: int, size: int) -> None:
-        self.key = kind, start, header, size
-        self.kind, self.start, self.header, self.size = self.key
+    def __init__(self, packet: memoryview, kind: int, start: int, header: int, size: int) -> None:
+        self._packet = packet
+        self.start, self.header, self.size = start, header, size
         self.stride = ROOM + header + size
-        self.slots = min(-(-PACKET // size), len(INDEXES))
         self.at_once = max(1, min(LONGEST // self.stride, SEGMENTS))
         """Slices of one train."""
-        self.vnet = bytearray(VNET_HDR.size)
-        self.buffer = bytearray(self.slots * self.stride)
-        self.view = memoryview(self.buffer)
-        offsets = range(0, len(self.buffer), self.stride)
-        for index, offset in enumerate(offsets):
-            HEAD.pack_into(self.buffer, offset, kind, index, start, header, size, 0)
-        skip = ROOM + header
-        self.heads = [self.view[one + COPIED : one + skip] for one in offsets]
-        self.payloads = [self.view[one + skip : one + self.stride] for one in offsets]
-        self.parts = [
-            memoryview(self.vnet),
-            self.view[ROOM : self.stride],
-            *self.payloads[1:],
-        ]
-        self.holds = self.slots * size
+        slots = min(-(-(PACKET - header) // size), len(INDEXES))
+        self.holds = slots * size
         """Bytes of payload that find room."""
+        self._pieces: list[bytes | memoryview] = []
+        for index in range(slots):
+            head = HEAD.pack(kind, index, start, header, size, 0)
+            begin = header + index * size
+            self._pieces += [head[:NUMBER], b"", packet[begin : begin + size]]
 
-    def ends(self, place: int) -> bool:
-        """Whether the header at *place* of the buffer is as long as that of the layout."""
-        if self.kind == UDP:
-            return True
-        return self.start + (self.buffer[place + self.start + 12] >> 4 << 2) == self.header
-
-    def train(self, payload: int, number: int) -> int:
-        """Copy the header of the first slot into all that are in use; the length of the train."""
-        count = -(-payload // self.size) or 1
-        _U16.pack_into(self.buffer, COPIED, number)
-        head = bytes(self.heads[0])
-        for one in self.heads[1:count]:
-            one[:] = head
-        return count * (ROOM + self.header) + payload
-
-    def fill(self, head: bytes | bytearray, payload: memoryview) -> None:
-        """Put the header into the first slot and the payload into all."""
-        self.view[ROOM : ROOM + self.header] = head
-        size = self.size
-        for index, slot in enumerate(self.payloads[: -(-len(payload) // size)]):
-            part = payload[index * size : (index + 1) * size]
-            slot[: len(part)] = part
+    def train(self, number: int, length: int) -> bytes:
+        """The slices of a packet of *length* bytes, one behind the other."""
+        count = max(-(-(length - self.header) // self.size), 1)
+        pieces = self._pieces[: 3 * count]
+        pieces[1::3] = [_U16.pack(number) + self._packet[: self.header]] * count
+        pieces[-1] = self._packet[self.header + (count - 1) * self.size : length]
+        return b"".join(pieces)
 
 
 class Layouts:
-    """The layouts in use, made when they are needed."""
+    """The layouts in use, made when they are needed; all of the same *packet*."""
 
-    def __init__(self) -> None:
+    def __init__(self, packet: memoryview) -> None:
+        self.packet = packet
         self._made: dict[tuple[int, int, int, int], Layout] = {}
 
     def get(self, kind: int, start: int, header: int, size: int) -> Layout:
@@ -198,174 +158,15 @@ class Layouts:
         key = kind, start, header, size
         found = self._made.get(key)
         if found is None:
-            if len(self._made) >= _CACHED:
+            if len(self._made) >= CACHED:
                 self._made.clear()
-            found = self._made[key] = Layout(*key)
+            found = self._made[key] = Layout(self.packet, *key)
         return found
 
 
-class Joiner:
-    """Superpackets out of what receive_train() gives."""
-
-    def __init__(self) -> None:
-        self._parts: dict[tuple[int, int], list[bytes | memoryview]] = {}
-        self._view: memoryview | None = None
-        self._headers: dict[tuple[int, int, int, int, int], bytes] = {}
-        self.malformed = 0
-        """Datagrams that were dropped, since the last look."""
-
-    def join(self, view: memoryview, length: int, size: int) -> list[Write]:
-        """The writes to the device for *length* bytes of datagrams of *size* bytes each.
-
-        All views are of *view*. What is malformed is counted and left out.
-        """
-        whole = self._whole(view, length, size)
-        if whole is not None:
-            return [whole]
-        writes: list[Write] = []
-        run: _Run | None = None
-        for offset in range(0, length, size):
-            datagram = view[offset : min(offset + size, length)]
-            if run is not None and run.takes(datagram):
-                continue
-            if run is not None:
-                writes.append(run.write(self))
-                run = None
-            try:
-                if datagram[0] in SLICES:
-                    run = _Run(datagram)
-                else:
-                    writes.append(_packet(datagram))
-            except (Malformed, IndexError):
-                self.malformed += 1
-        if run is not None:
-            writes.append(run.write(self))
-        return writes
-
-    def _whole(self, view: memoryview, length: int, size: int) -> Write | None:
-        """A train without a gap; None for everything else."""
-        if length < ROOM or view[0] not in SLICES:
-            return None
-        kind, index, start, header, segment, _ = HEAD.unpack_from(view)
-        count = -(-length // size)
-        stride = ROOM + header + segment
-        if index or count > len(INDEXES) or (size != stride and (count > 1 or size > stride)):
-            return None
-        columns: Any = view.obj
-        if (
-            columns[1:length:size] != INDEXES[:count]
-            or columns[6:length:size] != columns[6:7] * count
-            or columns[7:length:size] != columns[7:8] * count
-            or not _sane(view[ROOM:], start, header, kind)
-        ):
-            return None
-        payload = length - count * (ROOM + header)
-        if payload_of(view[ROOM : ROOM + 6], header) != payload or segment < 1:
-            return None
-        parts = self._views(view, size, header)[: count + 1]
-        parts[0] = self.header(kind, view[ROOM] >> 4, start, header, segment if count > 1 else 0)
-        last = (count - 1) * size
-        parts[-1] = view[last + ROOM + (header if count > 1 else 0) : length]
-        return parts
-
-    def _views(self, view: memoryview, size: int, header: int) -> list[bytes | memoryview]:
-        """A place for the header of virtio, then the parts of all datagrams of the buffer."""
-        if view is not self._view:
-            self._parts.clear()
-            self._view = view
-        found = self._parts.get((size, header))
-        if found is None:
-            if len(self._parts) >= _CACHED:
-                self._parts.clear()
-            skip = ROOM + header
-            offsets = range(size, len(view), size)
-            found = [b"", view[ROOM:size], *(view[one + skip : one + size] for one in offsets)]
-            self._parts[size, header] = found
-        return found
-
-    def header(self, kind: int, version: int, start: int, header: int, segment: int) -> bytes:
-        """The header of virtio of a superpacket; with *segment* 0 of a single packet."""
-        key = kind, version, start, header, segment
-        found = self._headers.get(key)
-        if found is None:
-            if len(self._headers) >= _CACHED:
-                self._headers.clear()
-            gso = GSO[kind, version] if segment else GSO_NONE
-            length = header if segment else 0
-            offset = CSUM_OFFSET[kind]
-            found = VNET_HDR.pack(NEEDS_CSUM, gso, length, segment, start, offset)
-            self._headers[key] = found
-        return found
-
-
-class _Run:
-    """Slices of one train that follow one another without a gap.
-
-    Raises Malformed.
-    """
-
-    def __init__(self, datagram: memoryview) -> None:
-        if len(datagram) < ROOM:
-            raise Malformed
-        self.kind, self.first, self.start, self.header, self.size, self.train = HEAD.unpack_from(
-            datagram
-        )
-        skip = ROOM + self.header
-        if (
-            not self.size
-            or not skip <= len(datagram) <= skip + self.size
-            or not _sane(datagram[ROOM:], self.start, self.header, self.kind)
-        ):
-            raise Malformed
-        self._head = bytes(datagram[ROOM:skip])
-        self._parts = [datagram[skip:]]
-        self._open = len(datagram) == skip + self.size
-
-    def takes(self, datagram: memoryview) -> bool:
-        """Take a slice that follows; whether it does."""
-        skip = ROOM + self.header
-        expected = self.kind, self.first + len(self._parts), self.start, self.header, self.size
-        if not self._open or not skip < len(datagram) <= skip + self.size:
-            return False
-        if HEAD.unpack_from(datagram) != (*expected, self.train):
-            return False
-        self._parts.append(datagram[skip:])
-        self._open = len(datagram) == skip + self.size
-        return True
-
-    def write(self, joiner: Joiner) -> Write:
-        """The run as a superpacket."""
-        offset = self.first * self.size
-        length = sum(map(len, self._parts))
-        ends = offset + length >= payload_of(self._head, self.header)
-        head = narrowed(self._head, self.start, self.first, offset, length, ends)
-        segment = self.size if len(self._parts) > 1 else 0
-        version = head[0] >> 4
-        vnet = joiner.header(self.kind, version, self.start, self.header, segment)
-        return [vnet, memoryview(head), *self._parts]
-
-
-def _sane(packet: memoryview, start: int, header: int, kind: int) -> bool:
-    """Whether the header of a slice can be what its head says."""
-    if len(packet) < header or start + (8 if kind == UDP else 20) > header:
-        return False
-    version = packet[0] >> 4
-    if version == 4:
-        return start == (packet[0] & 15) * 4 >= 20
-    return version == 6 and start >= 40
-
-
-def _packet(datagram: memoryview) -> Write:
-    """A datagram that is a packet of its own. Raises Malformed."""
-    if datagram[0] >> 4 in (4, 6):
-        return [PLAIN, datagram]
-    if len(datagram) <= ROOM or datagram[0] != UNSUMMED:
-        raise Malformed
-    _, _, start, offset, _, _ = HEAD.unpack_from(datagram)
-    packet = datagram[ROOM:]
-    if packet[0] >> 4 not in (4, 6) or start + offset + 2 > len(packet):
-        raise Malformed
-    return [VNET_HDR.pack(NEEDS_CSUM, GSO_NONE, 0, 0, start, offset), packet]
+def gso_max_size(mtu: int) -> int:
+    """The largest superpacket whose slices are one train, for a device of this MTU."""
+    return LONGEST // (ROOM + mtu) * (mtu - TIMESTAMPED) + TIMESTAMPED
 
 
 def unsummed(start: int, offset: int) -> bytes:

@@ -1,7 +1,8 @@
 """Superpackets of a device as trains of a carriage.
 
-A read scatters the packet into the slots of the layout that the last one had, each behind room for
-its head: what comes next is mostly of the same flow. Anything else is moved there by hand.
+A superpacket is read into one buffer, over which the payloads of all slices of a shape are laid out
+before; a train is then one join of these and of the heads. That takes less than a read that
+scatters the slices, or a send that gathers them: both cost the kernel and Python for each part.
 """
 
 from __future__ import annotations
@@ -36,125 +37,88 @@ class Outward:
         self._carriage = carriage
         self._values = values
         self._filters = filters
-        self._layouts = frames.Layouts()
         self._number = 0
         self._room = carriage.room()
-        self._layout: Layout | None = None
-        self._expected = b""
         self._vnet = bytearray(VNET_HDR.size)
         self._packet = memoryview(bytearray(frames.PACKET))
-        self._whole = [memoryview(self._vnet), self._packet]
+        self._read = [memoryview(self._vnet), self._packet]
+        self._layouts = frames.Layouts(self._packet)
 
     def pump(self) -> None:
         """Take from the device what is there now, AT_ONCE reads at most. Raises OSError."""
         try:
             for _ in range(AT_ONCE):
-                layout = self._layout
-                if layout is None:
-                    self._one(readv(self._fd, self._whole) - VNET_HDR.size)
+                length = readv(self._fd, self._read) - VNET_HDR.size
+                flags, gso, _, segment, start, offset = VNET_HDR.unpack(self._vnet)
+                if gso == GSO_NONE:
+                    self._single(self._packet[:length], flags, start, offset)
                 else:
-                    self._scattered(layout, readv(self._fd, layout.parts) - VNET_HDR.size)
+                    self._superpacket(length, gso, segment, start)
         except BlockingIOError:
             pass  # the device has nothing more
 
-    def _scattered(self, layout: Layout, length: int) -> None:
-        """A read into the slots of *layout*: most often it is what was expected."""
-        if layout.vnet == self._expected and layout.ends(frames.ROOM):
-            self._send(layout, length - layout.header)
-            return
-        self._vnet[:] = layout.vnet
-        place = 0
-        for part in layout.parts[1:]:
-            end = min(place + len(part), length)
-            self._packet[place:end] = part[: end - place]
-            place = end
-            if place == length:
-                break
-        self._one(length)
-
-    def _one(self, length: int) -> None:
-        """A packet in one piece, behind its header of virtio."""
-        packet = self._packet[:length]
-        flags, gso, _, segment, start, offset = VNET_HDR.unpack(self._vnet)
-        if gso == GSO_NONE:
-            self._layout = None
-            self._single(packet, flags, start, offset)
-            return
+    def _superpacket(self, length: int, gso: int, segment: int, start: int) -> None:
+        """Send the superpacket that stands in the buffer."""
+        packet = self._packet
+        dropped = self._refused(length, segment)
         kind = frames.KINDS.get(gso)
         header = start + (8 if kind == frames.UDP else packet[start + 12] >> 4 << 2)
         if kind == frames.TCP:
+            # Its payload is a stream: slices need not be as long as its segments.
             segment = min(segment, self._room - frames.ROOM - header)
-        if kind is None or segment < 1:
-            self._values[counters.UNSENT] += 1
+        if kind is None or segment < 1 or dropped:
+            self._values[dropped or counters.UNSENT] += 1
             return
         layout = self._layouts.get(kind, start, header, segment)
-        if layout.holds >= frames.PACKET:
-            self._layout, self._expected = layout, bytes(self._vnet)
-        self._parts(layout, packet)
+        if length - header <= layout.holds:
+            self._train(layout, length)
+        else:
+            self._narrowed(layout, length)
 
-    def _parts(self, layout: Layout, packet: memoryview) -> None:
-        """Send a superpacket in one piece, or more where the layout is too small for it."""
-        head, payload = bytes(packet[: layout.header]), packet[layout.header :]
+    def _narrowed(self, layout: Layout, length: int) -> None:
+        """Send a superpacket of more slices than a layout has, as several ones."""
+        header = layout.header
+        head, payload = bytes(self._packet[:header]), bytes(self._packet[header:length])
         for offset in range(0, len(payload), layout.holds):
             part = payload[offset : offset + layout.holds]
-            if len(part) != len(payload):
-                ends = offset + len(part) == len(payload)
-                first = offset // layout.size
-                part_head = frames.narrowed(head, layout.start, first, offset, len(part), ends)
-                layout.fill(part_head, part)
-            else:
-                layout.fill(head, part)
-            self._send(layout, len(part))
+            ends = offset + len(part) == len(payload)
+            first = offset // layout.size
+            self._packet[:header] = frames.narrowed(
+                head, layout.start, first, offset, len(part), ends
+            )
+            self._packet[header : header + len(part)] = part
+            self._train(layout, header + len(part))
 
-    def _send(self, layout: Layout, payload: int) -> None:
-        """Send the superpacket that stands in the slots."""
+    def _train(self, layout: Layout, length: int) -> None:
+        """Send what stands in the buffer as one train, or more where the kernel takes less."""
         values = self._values
-        packet = layout.view[frames.ROOM : layout.stride]
-        for one in self._filters:
-            dropped = one(packet, layout.size)
-            if dropped:
-                values[dropped] += 1
-                return
         self._number = number = self._number + 1 & 0xFFFF
-        total = layout.train(payload, number)
-        first = packet[0]
-        if first >> 4 == 4:
-            tos, df = packet[1], packet[6] & 0x40
+        train = layout.train(number, length)
+        tos, df = self._marks()
+        stride, send = layout.stride, self._carriage.send_train
+        most = layout.at_once * stride
+        if len(train) <= most:
+            sent = send(train, stride, tos, df)
         else:
-            tos, df = (first << 4 | packet[1] >> 4) & 0xFF, 1
-        stride, most = layout.stride, layout.at_once * layout.stride
-        send = self._carriage.send_train
-        for begin in range(0, total, most):
-            if not send(layout.view[begin : min(begin + most, total)], stride, tos, df):
-                self._unsent()
-                return
+            view = memoryview(train)
+            parts = [view[one : one + most] for one in range(0, len(train), most)]
+            sent = sum(send(one, stride, tos, df) for one in parts) == len(parts)
+        if not sent:
+            self._unsent()
+            return
         values[counters.SENT_TRAINS] += 1
-        values[counters.SENT_PACKETS] += -(-payload // layout.size)
-        values[counters.SENT_BYTES] += layout.header + payload
-
-    def _unsent(self) -> None:
-        """The path may take less than it took before."""
-        self._values[counters.UNSENT] += 1
-        room = self._carriage.room()
-        if room != self._room:
-            self._room, self._layout = room, None
+        values[counters.SENT_PACKETS] += -(-len(train) // stride)
+        values[counters.SENT_BYTES] += length
 
     def _single(self, packet: memoryview, flags: int, start: int, offset: int) -> None:
         """Send a packet that is no superpacket."""
         values = self._values
-        for one in self._filters:
-            dropped = one(packet, 0)
-            if dropped:
-                values[dropped] += 1
-                return
-        first = packet[0]
-        if first >> 4 == 4:
-            tos, df = packet[1], packet[6] & 0x40
-        else:
-            tos, df = (first << 4 | packet[1] >> 4) & 0xFF, 1
-        whole = packet
-        if flags & NEEDS_CSUM:
-            whole = memoryview(frames.unsummed(start, offset) + packet)
+        dropped = self._refused(len(packet), 0)
+        if dropped:
+            values[dropped] += 1
+            return
+        tos, df = self._marks()
+        whole = frames.unsummed(start, offset) + packet if flags & NEEDS_CSUM else packet
         if not self._carriage.send_train(whole, len(whole), tos, df):
             if self._carriage.refused is not None:
                 self._carriage.refused(packet, self._carriage.errno)
@@ -162,3 +126,24 @@ class Outward:
             return
         values[counters.SENT_PACKETS] += 1
         values[counters.SENT_BYTES] += len(packet)
+
+    def _refused(self, length: int, segment: int) -> int:
+        """The counter of the filter that drops the packet in the buffer; 0 for none."""
+        for one in self._filters:
+            dropped = one(self._packet[:length], segment)
+            if dropped:
+                return dropped
+        return 0
+
+    def _marks(self) -> tuple[int, int]:
+        """TOS, and whether the packet in the buffer may not be fragmented."""
+        packet = self._packet
+        first = packet[0]
+        if first >> 4 == 4:
+            return packet[1], packet[6] & 0x40
+        return (first << 4 | packet[1] >> 4) & 0xFF, 1
+
+    def _unsent(self) -> None:
+        """The path may take less than it took before."""
+        self._values[counters.UNSENT] += 1
+        self._room = self._carriage.room()

@@ -14,10 +14,11 @@ from time import monotonic
 
 from netalias import errors
 from netalias.system.loop import Loop, Timer
-from netalias.tunnels import counters, frames, hello
+from netalias.tunnels import counters, hello
 from netalias.tunnels import tun as device
 from netalias.tunnels.counters import Counters
 from netalias.tunnels.errqueue import Told
+from netalias.tunnels.joiner import Joiner
 from netalias.tunnels.outward import Outward
 from netalias.tunnels.tun import VNET_HDR
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from netalias.system.loop import Pollable
     from netalias.tunnels.carriage import Carriage, Source
+    from netalias.tunnels.joiner import Write
     from netalias.tunnels.outward import Outgoing
     from netalias.tunnels.tun import Tun
 
@@ -69,7 +71,7 @@ class Relay:
             _Side([tun.fileno()], self._device_ready),
             _Side(carriage.filenos(), self._carriage_ready),
         ]
-        self._joiner = frames.Joiner()
+        self._joiner = Joiner()
         self._told = Told()
         self._outward: Outward | None = None
         self._agreed = 0
@@ -135,24 +137,26 @@ class Relay:
 
     def _pump_trains(self) -> None:
         """Whole packets and slices of a carriage of trains, TRAINS at most."""
+        joiner = self._joiner
         for _ in range(TRAINS):
             got = self.carriage.receive_train()
             if got is None:
                 return
             view, length, size, source = got
-            if view[0] in hello.KINDS:
-                self._hear(view, length, size)
+            if not length:
                 continue
-            if view[0] >> 4 in (4, 6) and self._agreed:
+            if self._agreed and view[0] >> 4 in (4, 6):
                 self._remind()
-            writes = self._joiner.join(view, length, size)
-            if self._joiner.malformed:
-                self.count.values[counters.MALFORMED] += self._joiner.malformed
-                self._joiner.malformed = 0
+            writes = joiner.join(view, length, size)
+            if joiner.malformed:
+                self.count.values[counters.MALFORMED] += joiner.malformed
+                joiner.malformed = 0
+            if joiner.messages:
+                self._hear()
             for write in writes:
                 self._write(write, source)
 
-    def _write(self, write: frames.Write, source: Source) -> None:
+    def _write(self, write: Write, source: Source) -> None:
         """Filter what has come, and give it to the device."""
         values = self.count.values
         for one in self.incoming:
@@ -190,20 +194,20 @@ class Relay:
         """The peer sends whole packets though it can do more: it has restarted."""
         self._send_message(self.negotiation.forgotten(monotonic()))
 
-    def _hear(self, view: memoryview, length: int, size: int) -> None:
+    def _hear(self) -> None:
         """Messages of the peer."""
-        for offset in range(0, length, size):
-            message = view[offset : min(offset + size, length)]
+        for message in self._joiner.messages:
             answer = self.negotiation.receive(message, monotonic())
             if answer is None:
                 self.count.values[counters.MALFORMED] += 1
             else:
                 self._send_message(answer)
+        self._joiner.messages.clear()
         self._follow()
 
     def _send_message(self, message: bytes) -> None:
         if message:
-            self.carriage.send_train(memoryview(message), len(message))
+            self.carriage.send_train(message, len(message))
 
     def _follow(self) -> None:
         """Do as is agreed now."""

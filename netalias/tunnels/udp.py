@@ -35,7 +35,7 @@ from netalias.tunnels.carriage import Carriage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.tunnels.carriage import Packets, Source
+    from netalias.tunnels.carriage import Datagrams, Packets, Source
 
 PORT = 7777
 """The port if the line names none."""
@@ -137,15 +137,13 @@ class Udp(Carriage):
             return 0
         sent = 0
         for packet in packets:
-            if self.send_train(memoryview(packet), len(packet), tos, df):
+            if self.send_train(packet, len(packet), tos, df):
                 sent += 1
             elif self.refused is not None:
                 self.refused(packet, self.errno)
         return sent
 
-    def send_train(
-        self, train: memoryview, size: int, tos: int = 0, df: bool | int = False
-    ) -> bool:
+    def send_train(self, train: Datagrams, size: int, tos: int = 0, df: bool | int = False) -> bool:
         """One send. A full buffer is waited for, so that the device's queue fills."""
         if self.peer is None:
             return False
@@ -160,7 +158,7 @@ class Udp(Carriage):
             return self._again(train)
         return True
 
-    def _again(self, train: memoryview) -> bool:
+    def _again(self, train: Datagrams) -> bool:
         """Send once more: it may be what the network said of an earlier one, and is gone now."""
         try:
             self._socket.send(train)
@@ -190,7 +188,7 @@ class Udp(Carriage):
 
     def receive(self) -> list[tuple[memoryview, Source]]:
         """The datagrams of one train."""
-        got = self.receive_train()
+        got = self._receive_sized()
         if got is None:
             return []
         view, length, size, source = got
@@ -198,7 +196,20 @@ class Udp(Carriage):
         return [(view[one : min(one + size, length)], source) for one in offsets]
 
     def receive_train(self) -> tuple[memoryview, int, int, Source] | None:
-        """Datagrams that came together; the first one of all pins its sender."""
+        """Datagrams that came together.
+
+        The call that tells the size makes the text of an address too, which costs more than the
+        rest of it.
+        """
+        if self.sized or self.peer is None:
+            return self._receive_sized()
+        try:
+            return self._view, self._socket.recv_into(self._view, 0, MSG_DONTWAIT), 0, self.peer
+        except OSError:
+            return None  # nothing is there, or an error that failures() tells
+
+    def _receive_sized(self) -> tuple[memoryview, int, int, Source] | None:
+        """The same with the size; the first datagram of all pins its sender."""
         try:
             length, control, _, source = self._socket.recvmsg_into(
                 (self._view,), CONTROL, MSG_DONTWAIT

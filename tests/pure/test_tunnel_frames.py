@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from superpackets import Packet, cut, made, sums_are_right
 
 from netalias.tunnels import frames
-from netalias.tunnels.frames import Joiner, Layouts
+from netalias.tunnels.frames import Layouts
+from netalias.tunnels.joiner import Joiner
+from netalias.tunnels.tun import PLAIN, VNET_HDR
 
 OPTIONS = b"\1\1\x08\x0a" + bytes(8)
 SHAPES = st.tuples(
@@ -28,21 +30,31 @@ SHAPES = st.tuples(
 
 def sliced(packet: Packet, layouts: Layouts, number: int = 7) -> list[bytes]:
     """The datagrams of a superpacket."""
-    _, gso, header, size, start, _ = frames.VNET_HDR.unpack(packet[0])
+    _, gso, header, size, start, _ = VNET_HDR.unpack(packet[0])
     layout = layouts.get(frames.KINDS[gso], start, header, size)
-    layout.fill(packet[1][:header], memoryview(packet[1])[header:])
-    total = layout.train(len(packet[1]) - header, number)
-    train = bytes(layout.view[:total])
-    return [train[one : one + layout.stride] for one in range(0, total, layout.stride)]
+    layouts.packet[: len(packet[1])] = packet[1]
+    train = layout.train(number, len(packet[1]))
+    return [train[one : one + layout.stride] for one in range(0, len(train), layout.stride)]
+
+
+def layouts() -> Layouts:
+    """Over a buffer of their own."""
+    return Layouts(memoryview(bytearray(frames.PACKET)))
 
 
 def joined(joiner: Joiner, datagrams: list[bytes]) -> list[Packet]:
-    """What the joiner writes for datagrams that came together: of one size, the last shorter."""
+    """What the joiner writes for datagrams that came together: of one size, the last shorter.
+
+    It is the same whether the size is told or not.
+    """
     buffer = bytearray(65536)
     train = b"".join(datagrams)
     buffer[: len(train)] = train
-    writes = joiner.join(memoryview(buffer), len(train), len(datagrams[0]))
-    return [as_packet(write) for write in writes]
+    view = memoryview(buffer)
+    writes = [as_packet(write) for write in joiner.join(view, len(train), len(datagrams[0]))]
+    untold = [as_packet(write) for write in Joiner().join(view, len(train))]
+    assert Counter(untold) == Counter(writes)
+    return writes
 
 
 def as_packet(write: list[bytes | memoryview]) -> Packet:
@@ -71,7 +83,7 @@ def test_a_whole_train_is_the_superpacket_that_was_sent(
     version, kind, length, size, flags, options = shape
     payload = bytes(range(256)) * ((length + size) // 256 + 1)
     packet = made(version, kind, payload, size, flags, options)
-    assert joined(Joiner(), sliced(packet, Layouts())) == [packet]
+    assert joined(Joiner(), sliced(packet, layouts())) == [packet]
 
 
 @given(SHAPES, st.randoms(use_true_random=False), st.integers(1, 64))
@@ -80,12 +92,12 @@ def test_what_arrives_is_delivered_and_nothing_else(
 ) -> None:
     """Two trains, with loss, duplicates and in another order: each datagram is one packet."""
     version, kind, length, size, flags, options = shape
-    layouts, joiner = Layouts(), Joiner()
+    made_by, joiner = layouts(), Joiner()
     flow: list[tuple[bytes, bytes]] = []
     for number in (65535, 0):
         payload = dice.randbytes(length + size + 1)  # type: ignore[attr-defined]
         packet = made(version, kind, payload, size, flags, options)
-        flow += zip(sliced(packet, layouts, number), cut(packet), strict=True)
+        flow += zip(sliced(packet, made_by, number), cut(packet), strict=True)
     came = [one for one in flow if dice.random() < 0.8]  # type: ignore[attr-defined]
     came += dice.sample(came, len(came) // 5)  # type: ignore[attr-defined]
     for _ in range(dice.randrange(4)):  # type: ignore[attr-defined]
@@ -108,9 +120,10 @@ def test_any_bytes_are_dropped_and_counted(data: bytes, size: int) -> None:
         buffer[: len(data)] = data if kind is None else bytes([kind]) + data[1:]
         joiner = Joiner()
         writes = joiner.join(memoryview(buffer), len(data), size)
-        assert joiner.malformed + len(writes) >= 1
+        assert joiner.malformed + len(writes) + len(joiner.messages) >= 1
+        Joiner().join(memoryview(buffer), len(data))
         for write in writes:
-            assert len(write[0]) == frames.VNET_HDR.size
+            assert len(write[0]) == VNET_HDR.size
             assert write[1][0] >> 4 in (4, 6)
 
 
@@ -121,7 +134,7 @@ def test_a_damaged_slice_harms_itself_alone(
     """One byte of one head is another: nothing is raised, and the other slices arrive."""
     version, kind, length, size, flags, options = shape
     packet = made(version, kind, bytes(length + 2 * size), size, flags, options)
-    datagrams = sliced(packet, Layouts())
+    datagrams = sliced(packet, layouts())
     hurt = len(datagrams) // 2
     damaged = bytearray(datagrams[hurt])
     damaged[place % len(damaged)] = value
@@ -137,9 +150,9 @@ def test_a_damaged_slice_harms_itself_alone(
 def test_trains_are_told_apart_by_their_number() -> None:
     """The end of one and the beginning of the next are lost: what is left fits by its indexes, and
     is of two superpackets."""
-    layouts = Layouts()
+    made_by = layouts()
     packets = [made(4, "tcp", bytes([one]) * 5000, 1000) for one in (1, 2)]
-    first, second = (sliced(one, layouts, number) for number, one in enumerate(packets))
+    first, second = (sliced(one, made_by, number) for number, one in enumerate(packets))
     got = joined(Joiner(), first[:2] + second[2:])
     assert [one for write in got for one in cut(write)] == cut(packets[0])[:2] + cut(packets[1])[2:]
 
@@ -147,7 +160,7 @@ def test_trains_are_told_apart_by_their_number() -> None:
 def test_whole_packets_are_written_as_they_are() -> None:
     """Those of a peer that is not netalias."""
     plain = cut(made(4, "udp", bytes(100), 200))[0]
-    assert joined(Joiner(), [plain, plain]) == [(frames.PLAIN, plain)] * 2
+    assert joined(Joiner(), [plain, plain]) == [(PLAIN, plain)] * 2
 
 
 def test_a_packet_without_its_checksum_gets_it_from_the_kernel() -> None:

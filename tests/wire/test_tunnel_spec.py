@@ -11,12 +11,13 @@ from netalias.tunnels.spec import Datagram
 def test_a_slice_is_as_it_is_specified() -> None:
     """Each of a train."""
     _, packet = made(4, "tcp", bytes(range(250)) * 10, 1000)
-    layout = frames.Layouts().get(frames.TCP, 20, 40, 1000)
-    layout.fill(packet[:40], memoryview(packet)[40:])
-    total = layout.train(2500, 0xABCD)
+    layouts = frames.Layouts(memoryview(bytearray(frames.PACKET)))
+    layouts.packet[: len(packet)] = packet
+    layout = layouts.get(frames.TCP, 20, 40, 1000)
+    train = layout.train(0xABCD, 2540)
     for index, payload in enumerate((1000, 1000, 500)):
         begin = index * layout.stride
-        datagram = bytes(layout.view[begin : min(begin + layout.stride, total)])
+        datagram = train[begin : begin + layout.stride]
         read = Datagram.parse(datagram)
         assert str(read.kind) == "TCP"
         body = read.body
