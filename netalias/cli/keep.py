@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def keep(options: Options, device: str, words: list[str]) -> int:
-    """Ask the running watcher to keep the former addresses of a device (``kernel``), or to end
-    those that are kept (``off``), whatever a file says; the exit status.
+    """Ask the running watcher to keep the former addresses of a device (``kernel``, ``user``), or
+    to end those that are kept (``off``), whatever a file says; the exit status.
 
     Raises UsageError, NoSuchDevice, NotOurs for the device of an alias, and StateError where
-    nobody would do it, or where the kernel cannot translate.
+    nobody would do it, or nobody can translate.
     """
     from netalias.desired.keeping import OFF, read
     from netalias.engine.iface import read as table_of
@@ -29,7 +29,7 @@ def keep(options: Options, device: str, words: list[str]) -> int:
             check_owner(table)  # its address is declared, and never a former one
             from netalias.engine.keeping import check_translates
 
-            check_translates(engine)
+            check_translates(engine, task)
         with engine.transaction(dry=options.dry_run) as transaction:
             from netalias.runtime import asked
             from netalias.runtime.instance import running

@@ -2,11 +2,14 @@
 
 ::
 
-    line = DEVICE "iface-alias" ( "kernel" | "off" ) [ "keep" SECONDS ] [ "max" NUMBER ]
+    line = DEVICE "iface-alias" ( "kernel" | "user" | "off" ) { OPTION }
+    option = "keep" SECONDS | "max" NUMBER | "deny-incoming"
 
-With ``kernel`` an address that goes stays for ``keep`` seconds, and what is sent from it leaves
-with the one that has replaced it (nat/). At most ``max`` addresses of a family are kept; the oldest
-goes first. ``off`` is what a device has that no line names.
+An address that goes stays for ``keep`` seconds, and what is sent from it leaves with the one that
+has replaced it: with ``kernel`` by a rule of the kernel, with ``user`` in the process that carries
+a tunnel or a link of ours (nat/), which lets nothing in unasked with ``deny-incoming``. At most
+``max`` addresses of a family are kept; the oldest goes first. ``off`` is what a device has that no
+line names.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ from netalias.desired.tasks import Task
 from netalias.model import names
 
 KEYWORD = "iface-alias"
-KERNEL, OFF = "kernel", "off"
-MODES = (KERNEL, OFF)
+KERNEL, USER, OFF = "kernel", "user", "off"
+MODES = (KERNEL, USER, OFF)
+DENY = "deny-incoming"
 KEEP = 3600
 """Seconds that an address is kept, unless the line says otherwise."""
 MAX = 8
@@ -26,7 +30,6 @@ MAX = 8
 KEEP_MAX = 2**31 - 1
 MAX_MAX = 65536
 LATER = {
-    "user": "the back end user comes with tunnels of our own; this version has kernel",
     "via": "addresses are kept through a tunnel when there are tunnels; this version has none",
 }
 """Words that a later version knows: why not."""
@@ -37,18 +40,26 @@ class Keeping(Task):
 
     keyword = KEYWORD
 
-    def __init__(self, device: str, mode: str, keep: int = KEEP, most: int = MAX) -> None:
+    def __init__(
+        self, device: str, mode: str, keep: int = KEEP, most: int = MAX, *, deny: bool = False
+    ) -> None:
         super().__init__(device, device)
         self.mode = mode
+        self.deny = deny
         self.keep = keep
         self.most = most
         self.watched = mode != OFF
+
+    @property
+    def in_our_hands(self) -> bool:
+        """Whether a process of ours translates, and not the kernel."""
+        return self.mode == USER
 
     def words(self) -> list[str]:
         """``eth0 iface-alias kernel keep 3600 max 8``."""
         found = [self.subject, KEYWORD, self.mode]
         if self.mode != OFF:
-            found += ["keep", str(self.keep), "max", str(self.most)]
+            found += ["keep", str(self.keep), "max", str(self.most), *[DENY] * self.deny]
         return found
 
     def fields(self) -> dict[str, object]:
@@ -56,6 +67,8 @@ class Keeping(Task):
         found: dict[str, object] = {"ifname": self.subject, "iface_alias": self.mode}
         if self.mode != OFF:
             found |= {"keep": self.keep, "max": self.most}
+        if self.mode == USER:
+            found["deny_incoming"] = self.deny
         return found
 
 
@@ -71,25 +84,35 @@ def read(words: list[str]) -> Keeping:
     if mode not in MODES:
         raise at_word(min(2, len(words) - 1), _no_mode(title, mode))
     numbers = {"keep": KEEP, "max": MAX}
-    said = set()
-    for index in range(3, len(words), 2):
+    said: set[str] = set()
+    index = 3
+    while index < len(words):
         word, text = words[index], "".join(words[index + 1 : index + 2])
         if word in LATER:
             raise at_word(index, errors.UsageError(f"{title}: {word}: not yet", LATER[word]))
-        if word not in LIMITS or word in said:
-            again = "said twice" if word in said else "not a word of this line"
-            raise at_word(index, errors.UsageError(f"{title}: {word}: {again}", "keep, max"))
+        if word in said or (word not in LIMITS and (word, mode) != (DENY, USER)):
+            raise at_word(index, _not_here(title, mode, word, again=word in said))
         said.add(word)
-        numbers[word] = _number(title, word, text, index)
-    return Keeping(words[0], mode, numbers["keep"], numbers["max"])
+        if word in LIMITS:
+            numbers[word] = _number(title, word, text, index)
+        index += 2 if word in LIMITS else 1
+    return Keeping(words[0], mode, numbers["keep"], numbers["max"], deny=DENY in said)
+
+
+def _not_here(title: str, mode: str, word: str, *, again: bool) -> errors.UsageError:
+    if again:
+        return errors.UsageError(f"{title}: {word}: said twice")
+    if word == DENY:
+        return errors.UsageError(f"{title} {mode}: {word}: only {USER} decides about what comes in")
+    hint = ", ".join([*LIMITS, *[DENY] * (mode == USER)])
+    return errors.UsageError(f"{title}: {word}: not a word of this line", hint)
 
 
 def _no_mode(title: str, mode: str) -> errors.UsageError:
-    if mode in LATER:
-        return errors.UsageError(f"{title} {mode}: not yet", LATER[mode])
+    choice = f"{', '.join(MODES[:-1])} or {MODES[-1]}"
     if not mode:
-        return errors.UsageError(f"{title}: kernel or off is missing")
-    return errors.UsageError(f"{title} {mode}: kernel or off is needed")
+        return errors.UsageError(f"{title}: {choice} is missing")
+    return errors.UsageError(f"{title} {mode}: {choice} is needed")
 
 
 def _number(title: str, word: str, text: str, index: int) -> int:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from errno import EADDRNOTAVAIL, EEXIST, ENODEV
 
+from netalias import errors
 from netalias.model.leases import RenewAddress
 from netalias.model.steps import AddAddress, DelAddress, SysctlChange
 from netalias.nat import Translation
 from netalias.plan.sysctls import PROMOTE, difference_of
+from netalias.runtime import translated as record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from netalias import errors
+    from netalias.desired.keeping import Keeping
     from netalias.engine import Engine
     from netalias.kernel import Kernel
     from netalias.model import Device
@@ -56,11 +58,59 @@ def translations(name: str, found: Decision) -> Iterable[Translation]:
         yield Translation(name, family, found.new.get(family), found.old(family))
 
 
-def check_translates(engine: Engine) -> None:
-    """Check that the kernel can translate. Raises StateError with the reason, NotPermitted."""
+def check_translates(engine: Engine, task: Keeping) -> None:
+    """Check that there is somebody to translate as *task* wants it. Raises StateError with the
+    reason, NotPermitted."""
+    from netalias.desired.keeping import USER
+
+    if task.mode == USER:
+        check_carried(engine.runtime.path, task.subject)
+        return
     from netalias.nat.kernel import KernelNat
 
     engine.within(KernelNat).close()
+
+
+def check_carried(folder: str, device: str) -> None:
+    """Check that a process of ours carries the packets of a device. Raises StateError."""
+    from netalias.runtime.tunnels import read
+
+    if read(folder, device) is None:
+        raise errors.StateError(
+            f"{device} iface-alias user: no tunnel and no link of ours carries its packets",
+            f"{device} iface-alias kernel translates on any device",
+        )
+
+
+class InOurHands:
+    """The translations that data planes of ours make, as they stand in the runtime directory."""
+
+    def __init__(self, folder: str, cookie: int) -> None:
+        self._folder = folder
+        self._cookie = cookie
+        self._written = record.read(folder, cookie)
+
+    def apply(
+        self, tasks: Iterable[Keeping], wanted: Iterable[Translation]
+    ) -> list[errors.NetaliasError]:
+        """Have exactly these made for the devices of *tasks*; the refusals. Raises StateError."""
+        devices: dict[str, record.Translated] = {}
+        refused: list[errors.NetaliasError] = []
+        for task in tasks:
+            if task.deny:
+                devices.setdefault(task.subject, record.Translated()).deny = True
+        for one in wanted:
+            found = devices.setdefault(one.device, record.Translated())
+            found.families[one.family] = one.new, one.old
+        if devices != self._written:
+            record.write(self._folder, self._cookie, devices)
+            self._written = devices
+        for device in devices:
+            try:
+                check_carried(self._folder, device)
+            except errors.StateError as error:
+                refused.append(error)
+        return refused
 
 
 def promote(engine: Engine, device: Device) -> None:

@@ -29,9 +29,9 @@ EPHEMERAL = (49152, 65536)
 NO_PORT = b"\0\0"
 WITH_PORTS = frozenset((IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6))
 
-FIN, SYN, RST = 1, 2, 4
+FIN, SYN, RST, ACK = 1, 2, 4, 16
 ENDING = FIN | SYN | RST
-"""Flags of TCP that change the state of a flow (RFC 9293, 3.1)."""
+"""Flags of TCP (RFC 9293, 3.1); those that change the state of a flow."""
 
 IDLE = 60.0
 """Seconds without a packet after which a flow ends; those of TCP depend on its state."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from netalias.errors import PacketError
 from netalias.model import AF_INET, AF_INET6
 from netalias.nat import NONE
-from netalias.nat.flows import ENDING, LIMIT, Flow, Flows
+from netalias.nat.flows import ACK, ENDING, LIMIT, SYN, Flow, Flows
 from netalias.nat.rewriting import (
     DESTINATION,
     SOURCE,
@@ -143,8 +143,8 @@ class Translator:
     def outgoing(self, packet: memoryview, partial: bool = False) -> str:
         """Translate a packet of this host in place; PASSED, or the reason to drop it.
 
-        *packet* may be the head of a superpacket; *partial* says that its checksum is left to the
-        device. A packet that no translation concerns is not changed.
+        *partial* says that its checksum is left to the device: then it may be a superpacket, of
+        which there is the head only. A packet that no translation concerns is not changed.
         """
         side, key, start = self._usual(packet)
         flow = side.flows.inside.get(key) if side else None
@@ -188,7 +188,7 @@ class Translator:
         direction: Callable[[Side, memoryview, Head, bool], str],
     ) -> str:
         try:
-            head = parse(packet)
+            head = parse(packet, cut=partial)
         except PacketError:
             return MALFORMED
         side = self._sides[head.version]
@@ -260,16 +260,15 @@ class Translator:
     def _asked(self, side: Side, packet: memoryview, head: Head, now: float) -> Flow | None:
         """The flow that a packet from outside belongs to.
 
-        Whoever speaks to a former address, which the network still routes then, is answered from
-        it: that begins a flow too.
+        Whoever connects to a former address, which the network still routes then, is answered from
+        it: that begins a flow too. A datagram does not, since it may be a late answer.
         """
         key = _key(packet, head, outward=False)
-        flow = None if _kind(packet, head, _REQUESTS) else side.flows.outside.get(key)
-        if flow is None and head.destination in side.old and not self._deny:
+        begins = _begins(packet, head)
+        if begins and head.destination in side.old and not self._deny:
             inside = answer_key(key)
-            flow = side.flows.inside.get(inside)
-            return flow or side.flows.add(inside, head.destination, now)
-        return flow
+            return side.flows.inside.get(inside) or side.flows.add(inside, head.destination, now)
+        return None if begins else side.flows.outside.get(key)
 
     def _later(self, side: Side, packet: memoryview, head: Head, now: float) -> str:
         """A fragment but the first: it goes where that has gone, or waits for it."""
@@ -318,6 +317,13 @@ class Translator:
 def _kind(packet: memoryview, head: Head, types: Mapping[int, frozenset[int]]) -> bool:
     """Whether it is ICMP of one of these types."""
     return head.protocol in types and packet[head.start] in types[head.protocol]
+
+
+def _begins(packet: memoryview, head: Head) -> bool:
+    """Whether it opens a connection, or asks by ICMP."""
+    if head.protocol == IPPROTO_TCP:
+        return packet[head.start + _FLAGS] & (SYN | ACK) == SYN
+    return _kind(packet, head, _REQUESTS)
 
 
 def _key(packet: memoryview, head: Head, *, outward: bool) -> bytes:

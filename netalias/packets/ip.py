@@ -85,23 +85,25 @@ class Head(Value):
     end: int
 
 
-def parse(packet: Buffer) -> Head:
-    """The Head of a packet, which may have trailing bytes. Raises PacketError."""
+def parse(packet: Buffer, *, cut: bool = False) -> Head:
+    """The Head of a packet, which may have trailing bytes; with *cut* it may also end anywhere
+    behind its headers, as the head of a superpacket does. Raises PacketError."""
     if not len(packet):
         raise PacketError("an empty packet")
     version = packet[0] >> 4
     if version == 4:
-        return _parse_ipv4(packet)
+        return _parse_ipv4(packet, cut)
     if version == 6:
-        return _parse_ipv6(packet)
+        return _parse_ipv6(packet, cut)
     raise PacketError(f"neither IPv4 nor IPv6: version {version}")
 
 
-def _parse_ipv4(packet: Buffer) -> Head:
+def _parse_ipv4(packet: Buffer, cut: bool) -> Head:
     if len(packet) < IPV4_HEADER:
         raise PacketError(f"{len(packet)} bytes where a header of IPv4 has 20")
     first, tos, end, _, bits, ttl, protocol, _, source, destination = _IPV4.unpack_from(packet)
     start = (first & 15) * 4
+    end = min(end, len(packet)) if cut else end
     if not IPV4_HEADER <= start <= end <= len(packet):
         raise PacketError(f"lengths of IPv4 that cannot be: {start}, {end} of {len(packet)} bytes")
     head = Head()
@@ -119,11 +121,11 @@ def _parse_ipv4(packet: Buffer) -> Head:
     return head
 
 
-def _parse_ipv6(packet: Buffer) -> Head:
+def _parse_ipv6(packet: Buffer, cut: bool) -> Head:
     if len(packet) < IPV6_HEADER:
         raise PacketError(f"{len(packet)} bytes where a header of IPv6 has 40")
     first, length, following, ttl, source, destination = _IPV6.unpack_from(packet)
-    end = IPV6_HEADER + length
+    end = min(IPV6_HEADER + length, len(packet)) if cut else IPV6_HEADER + length
     if end > len(packet):
         raise PacketError(f"{end} bytes by the header of IPv6, where {len(packet)} are")
     head = Head()

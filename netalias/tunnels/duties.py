@@ -82,7 +82,7 @@ class Duties:
 
     # Filters --------------------------------------------------------------------------------------
 
-    def outgoing(self, packet: memoryview, size: int) -> int:
+    def outgoing(self, packet: memoryview, size: int, partial: bool) -> int:
         """The counter of a packet that is not to be carried, or 0."""
         if self._carriage.peer is not self._known:
             self._learn()
@@ -93,10 +93,10 @@ class Duties:
         if addresses[:half] in (self._local, self._peer) or addresses[half:] == self._peer:
             return counters.LOOP
         if not size:
-            self._clamp(packet)
+            self._clamp(packet, partial)
         return 0
 
-    def incoming(self, packet: memoryview, size: int, source: Source) -> int:
+    def incoming(self, packet: memoryview, size: int, partial: bool, source: Source) -> int:
         """The same of a packet that has come from the peer."""
         if self._carriage.peer is not self._known:
             self._learn()
@@ -109,7 +109,7 @@ class Duties:
         if sender == self._local or not self._may_send(sender):
             return counters.SOURCE
         if not size:
-            self._clamp(packet)
+            self._clamp(packet, partial)
         return 0
 
     def _learn(self) -> None:
@@ -123,13 +123,13 @@ class Duties:
             return True
         return any(contains(network, length, sender) for network, length in self._sources)
 
-    def _clamp(self, packet: memoryview) -> None:
+    def _clamp(self, packet: memoryview, partial: bool) -> None:
         """Lower the MSS of a connection that begins, so that its packets fit into the path."""
         start = _tcp_of_syn(packet)
         if not start:
             return
         room = min(self._mtu, self._carriage.room() or self._mtu)
-        if clamp(packet, start, room - start - _TCP_HEADER):
+        if clamp(packet, start, room - start - _TCP_HEADER, partial):
             self._values[counters.CLAMPED] += 1
 
     # Answers --------------------------------------------------------------------------------------
@@ -200,11 +200,10 @@ def _tcp_of_syn(packet: memoryview) -> int:
     return start if packet[start + 13] & _SYN else 0
 
 
-def clamp(packet: memoryview, start: int, most: int) -> bool:
+def clamp(packet: memoryview, start: int, most: int, partial: bool) -> bool:
     """Lower the MSS option of a TCP header at *start*, in place; whether it was larger than *most*.
 
-    The checksum may be complete, or that of the pseudo header alone, which the device has not
-    completed yet. Of one in 65 536 packets that cannot be told; its MSS stays.
+    A *partial* checksum is that of the pseudo header alone, which has no options in it.
     """
     at = _mss_at(packet, start)
     if not at or most < 1:
@@ -212,21 +211,13 @@ def clamp(packet: memoryview, start: int, most: int) -> bool:
     (former,) = _U16.unpack_from(packet, at)
     if former <= most:
         return False
-    behind = len(packet) - start
-    addresses = _addresses(packet)
-    half = len(addresses) // 2
-    pseudo = ip.pseudo_sum(addresses[:half], addresses[half:], ip.IPPROTO_TCP, behind)
-    is_complete = ip.fold(ip.ones_sum(packet[start:]) + pseudo) == 0xFFFF
-    (checksum,) = _U16.unpack_from(packet, start + 16)
-    is_partial = checksum == pseudo
-    if is_complete and not is_partial:
+    _U16.pack_into(packet, at, most)
+    if not partial:
         # An option may stand across two words: then its bytes count the other way round.
         order: Literal["little", "big"] = "little" if (at - start) & 1 else "big"
         old, new = (int.from_bytes(one.to_bytes(2, "big"), order) for one in (former, most))
+        (checksum,) = _U16.unpack_from(packet, start + 16)
         _U16.pack_into(packet, start + 16, ip.amend(checksum, old, new))
-    elif is_complete or not is_partial:
-        return False
-    _U16.pack_into(packet, at, most)
     return True
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from netalias.tunnels.frames import Layout
     from netalias.tunnels.tun import Tun
 
-    Outgoing = Callable[[memoryview, int], int]
-    """(packet, size of its segments or 0) -> 0 or the index of a counter."""
+    Outgoing = Callable[[memoryview, int, bool], int]
+    """(packet, size of its segments or 0, whether its checksum is that of the pseudo header only)
+    -> 0 or the index of a counter."""
 
 AT_ONCE = 16
 """Reads of the device before the carriage has its turn."""
@@ -60,7 +61,7 @@ class Outward:
     def _superpacket(self, length: int, gso: int, segment: int, start: int) -> None:
         """Send the superpacket that stands in the buffer."""
         packet = self._packet
-        dropped = self._refused(length, segment)
+        dropped = self._refused(length, segment, NEEDS_CSUM)
         kind = frames.KINDS.get(gso)
         header = start + (8 if kind == frames.UDP else packet[start + 12] >> 4 << 2)
         if kind == frames.TCP:
@@ -113,7 +114,7 @@ class Outward:
     def _single(self, packet: memoryview, flags: int, start: int, offset: int) -> None:
         """Send a packet that is no superpacket."""
         values = self._values
-        dropped = self._refused(len(packet), 0)
+        dropped = self._refused(len(packet), 0, flags)
         if dropped:
             values[dropped] += 1
             return
@@ -127,10 +128,10 @@ class Outward:
         values[counters.SENT_PACKETS] += 1
         values[counters.SENT_BYTES] += len(packet)
 
-    def _refused(self, length: int, segment: int) -> int:
+    def _refused(self, length: int, segment: int, flags: int) -> int:
         """The counter of the filter that drops the packet in the buffer; 0 for none."""
         for one in self._filters:
-            dropped = one(self._packet[:length], segment)
+            dropped = one(self._packet[:length], segment, bool(flags & NEEDS_CSUM))
             if dropped:
                 return dropped
         return 0

@@ -20,6 +20,7 @@ from netalias.tunnels.carriage import adopt_carriage
 from netalias.tunnels.counters import Counters
 from netalias.tunnels.duties import Duties, network
 from netalias.tunnels.relay import Relay
+from netalias.tunnels.translating import Translating
 
 LARGEST = 65535
 """Bytes of a packet of IP."""
@@ -60,12 +61,15 @@ def relay(
     """A Relay as the words of the line want it. Raises NetaliasError.
 
     ``mtu`` is that of the device; ``sources`` are the networks, with commas between them, whose
-    addresses the peer may send from.
+    addresses the peer may send from; ``folder`` is the runtime directory and ``cookie`` that of its
+    namespace, where former addresses are to be translated.
     """
     made = Relay(device, adopt_carriage(carriage, fd), count, say=_say)
     sources = [network(one) for one in words.get("sources", "").split(",") if one]
     mtu = int(words.get("mtu") or LARGEST)
     Duties(made.carriage, count.values, device.write, mtu=mtu, sources=sources).attach(made)
+    if "folder" in words:
+        Translating(made, words["folder"], int(words["cookie"]))
     return made
 
 

@@ -20,7 +20,7 @@ from netalias.tunnels.counters import Counters
 from netalias.tunnels.errqueue import Told
 from netalias.tunnels.joiner import Joiner
 from netalias.tunnels.outward import Outward
-from netalias.tunnels.tun import VNET_HDR
+from netalias.tunnels.tun import NEEDS_CSUM, VNET_HDR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from netalias.tunnels.outward import Outgoing
     from netalias.tunnels.tun import Tun
 
-    Incoming = Callable[[memoryview, int, Source], int]
-    """(packet, size of its segments or 0, source of the outer packet) -> 0 or the index of a
-    counter."""
+    Incoming = Callable[[memoryview, int, bool, Source], int]
+    """The same as Outgoing, with the source of the outer packet."""
 
 AT_ONCE = 64
 """Whole packets of one side before the other has its turn."""
@@ -126,7 +125,7 @@ class Relay:
             packet = memoryview(bytearray(read))[_HEADER:]
             dropped = 0
             for one in self.outgoing:
-                dropped = dropped or one(packet, 0)
+                dropped = dropped or one(packet, 0, False)
             if dropped:
                 values[dropped] += 1
             elif self.carriage.send((packet,), tos(packet), df(packet)):
@@ -160,7 +159,8 @@ class Relay:
         """Filter what has come, and give it to the device."""
         values = self.count.values
         for one in self.incoming:
-            dropped = one(memoryview(write[1]), int.from_bytes(write[0][4:6], "little"), source)
+            size, partial = int.from_bytes(write[0][4:6], "little"), write[0][0] == NEEDS_CSUM
+            dropped = one(memoryview(write[1]), size, partial, source)
             if dropped:
                 values[dropped] += 1
                 return

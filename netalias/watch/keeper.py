@@ -126,6 +126,7 @@ class Keeper:
         self._folder = folder
         self._open = open_nat
         self._nat: Nat | None = None
+        self._here: keeping.InOurHands | None = None
         self._subjects: dict[str, Subject] = {}
         self._leaving: list[Subject] = []
         self._declared: list[Task] = []
@@ -376,9 +377,26 @@ class Keeper:
         self, work: list[tuple[Subject, Device, Decision]], now: float
     ) -> list[errors.NetaliasError]:
         wanted: list[Translation] = []
+        ours: list[Translation] = []
         for subject, device, found in work:
             subject.name = device.name
-            wanted += keeping.translations(device.name, found)
+            made = keeping.translations(device.name, found)
+            (ours if subject.task.in_our_hands else wanted).extend(made)
+        try:
+            refused = self._translate_here(ours)
+            return [*refused, *self._translate_there(wanted, now)]
+        except errors.StateError as error:
+            return [error]
+
+    def _translate_here(self, wanted: list[Translation]) -> list[errors.NetaliasError]:
+        """Have data planes of ours translate. Raises StateError."""
+        tasks = [one.task for one in self._subjects.values() if one.task.in_our_hands]
+        if self._here is None:
+            self._here = keeping.InOurHands(self._folder, self._engine.kernel.cookie())
+        return self._here.apply(tasks, wanted)
+
+    def _translate_there(self, wanted: list[Translation], now: float) -> list[errors.NetaliasError]:
+        """Have the kernel translate."""
         if not (wanted or self._stands):
             self.close()
             return []

@@ -30,7 +30,7 @@ ARROWS = {
     "runtime": "errors model system",
     "packets": "errors model kernel",
     "nat": "errors model kernel packets",
-    "tunnels": "errors trust model system packets",
+    "tunnels": "errors trust model system runtime packets nat",
     "links": "errors system runtime",
     "kinds": "errors model families",
     "observed": "errors model families kinds",

@@ -373,6 +373,14 @@ def test_who_speaks_to_a_former_address_is_answered_from_it(stage):
     """The network may still route it for a while."""
     assert stage.back(IP(src=PEER, dst=OLD) / TCP(sport=5, dport=22, flags="S")).dst == OLD
     assert stage.out(IP(src=OLD, dst=PEER) / TCP(sport=22, dport=5, flags="SA")).src == OLD
+    assert stage.back(IP(src=PEER, dst=OLD) / ICMP(type=8, id=1)).dst == OLD
+    assert stage.out(IP(src=OLD, dst=PEER) / ICMP(type=0, id=1)).src == OLD
+
+
+def test_a_late_answer_begins_nothing(stage):
+    """It was on its way while the address changed."""
+    assert stage.back(IP(src=PEER, dst=OLD) / UDP(sport=80, dport=9) / bytes(32)).dst == OLD
+    assert stage.out(IP(src=OLD, dst=PEER) / UDP(sport=9, dport=80) / bytes(32)).src == NEW
 
 
 def test_nothing_comes_in_unasked():

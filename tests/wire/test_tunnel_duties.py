@@ -55,11 +55,11 @@ class End:
 
     def out(self, packet: Any) -> int:
         """Verdict about a packet of the device."""
-        return self.duties.outgoing(memoryview(bytearray(bytes(packet))), 0)
+        return self.duties.outgoing(memoryview(bytearray(bytes(packet))), 0, False)
 
     def come(self, packet: Any) -> int:
         """Verdict about a packet of the peer."""
-        return self.duties.incoming(memoryview(bytearray(bytes(packet))), 0, (PEER, 0))
+        return self.duties.incoming(memoryview(bytearray(bytes(packet))), 0, False, (PEER, 0))
 
     def counted(self, counter: int) -> int:
         """A counter of the duties."""
@@ -173,7 +173,8 @@ def test_the_mss_of_a_connection_is_lowered(network: Any, options: list[Any], fl
         fit, _ = syn(network, options, room - start - 20, flags)
         for work in (end.duties.outgoing, end.duties.incoming):
             view = bytearray(packet)
-            assert work(memoryview(view), 0, *[(PEER, 0)][: work == end.duties.incoming]) == 0
+            source = [(PEER, 0)][: work == end.duties.incoming]
+            assert work(memoryview(view), 0, False, *source) == 0
             assert view == fit
         assert end.counted(counters.CLAMPED) == 2
 
@@ -187,7 +188,7 @@ def test_a_checksum_that_the_device_has_to_complete_stays(network: Any, options:
     half = len(addresses) // 2
     pseudo = ip.pseudo_sum(addresses[:half], addresses[half:], 6, len(packet) - start)
     packet[start + 16 : start + 18] = pseudo.to_bytes(2, "big")
-    assert clamp(memoryview(packet), start, 1000)
+    assert clamp(memoryview(packet), start, 1000, True)
     assert packet[start + 16 : start + 18] == pseudo.to_bytes(2, "big")
     layer = IP if start == 20 else IPv6
     assert dict(layer(bytes(packet))[TCP].options)["MSS"] == 1000
@@ -195,13 +196,10 @@ def test_a_checksum_that_the_device_has_to_complete_stays(network: Any, options:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_other_packets_stay_as_they_are(network: Any) -> None:
-    """No larger MSS, none at all, no beginning of a connection, a damaged packet, a fragment."""
-    damaged, start = syn(network, [], 9000)
-    damaged[-1] ^= 1
+    """No larger MSS, none at all, no beginning of a connection, a fragment."""
     for packet in (
         syn(network, [], 1000)[0],
         syn(network, [], 9000, "A")[0],
-        damaged,
         bytes(network / TCP(flags="S")),
         bytes(network / TCP(flags="S"))[:-1] + b"\x09",
         bytes(network / UDP() / b"\2\4\xff\xff"),
@@ -209,17 +207,28 @@ def test_other_packets_stay_as_they_are(network: Any) -> None:
         view = bytearray(packet)
         End().out(view)
         assert view == packet
-    assert start
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_damaged_packet_stays_one(network: Any) -> None:
+    """Its checksum is amended, and not made anew."""
+    damaged, start = syn(network, [], 9000)
+    damaged[-1] ^= 1
+    assert clamp(memoryview(damaged), start, 1000, False)
+    packet = (IP if start == 20 else IPv6)(bytes(damaged))
+    wrong = packet[TCP].chksum
+    del packet[TCP].chksum
+    assert (IP if start == 20 else IPv6)(bytes(packet))[TCP].chksum != wrong
 
 
 def test_an_option_that_goes_over_the_end_is_no_mss() -> None:
     """Lengths of 0 and beyond the header."""
-    for options in (b"\2\4\xff\xff", b"\5\0\2\4", b"\5\xff\2\4", b"\1\1\1\2", b"\2"):
+    for options in (b"\5\0\2\4", b"\5\xff\2\4", b"\1\1\1\2", b"\2"):
         tcp = bytearray(20) + options
         tcp[12] = (20 + len(options)) // 4 << 4
         tcp[13] = 2
         packet = memoryview(bytearray(bytes(IP(src="1.1.1.1", dst="2.2.2.2", proto=6) / tcp)))
-        assert not clamp(packet, 20, 100)
+        assert not clamp(packet, 20, 100, False)
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -1,0 +1,99 @@
+"""Former addresses of a tunnel's device, translated in its data plane (nat/userspace.py).
+
+The watcher writes what is wanted into a file of the runtime directory. A data plane that starts
+later, or takes the place of another one, reads it too. Without a wish nothing is in the way of the
+packets.
+"""
+
+from __future__ import annotations
+
+from select import POLLIN
+from time import monotonic
+
+from netalias.nat import Translation
+from netalias.nat.userspace import DENIED, FULL, MALFORMED, PASSED, WAITING, Translator
+from netalias.runtime import translated
+from netalias.system.inotify import Followed
+from netalias.tunnels import counters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.tunnels.carriage import Source
+    from netalias.tunnels.relay import Relay
+
+COUNTERS = {
+    PASSED: 0,
+    MALFORMED: counters.MALFORMED,
+    DENIED: counters.UNASKED,
+    FULL: counters.UNTRACKED,
+    WAITING: counters.HELD,
+}
+
+
+class Translating:
+    """A part of the loop of *relay*. *folder* is the runtime directory, *cookie* that of its
+    namespace. Raises StateError without an inotify instance."""
+
+    def __init__(self, relay: Relay, folder: str, cookie: int) -> None:
+        self._relay = relay
+        self._folder = folder
+        self._cookie = cookie
+        self._wish = translated.Translated()
+        self._translator: Translator | None = None
+        self._followed = Followed()
+        self._wanted = {self._followed.fileno(): POLLIN}
+        self._followed.follow([folder + translated.FILE])
+        self._load()
+        relay.parts.append(self)
+
+    def wanted(self, now: float) -> dict[int, int]:
+        """Changes of the file."""
+        return self._wanted
+
+    def ready(self, fileno: int, events: int, now: float) -> None:
+        """Do as the file says now."""
+        if self._followed.read():
+            self._load()
+
+    def due(self, now: float) -> None:
+        """Never."""
+
+    def tick(self, now: float) -> None:
+        """Nothing."""
+
+    def _load(self) -> None:
+        found = translated.read(self._folder, self._cookie)
+        wish = found.get(self._relay.tun.name, translated.Translated())
+        if wish == self._wish:
+            return
+        if self._translator is None or wish.deny != self._wish.deny:
+            self._attach(wish)
+        assert self._translator is not None
+        name = self._relay.tun.name
+        self._translator.apply(
+            Translation(name, family, new, old) for family, (new, old) in wish.families.items()
+        )
+        self._wish = wish
+        if not wish.families and not wish.deny:
+            self._detach()
+
+    def _attach(self, wish: translated.Translated) -> None:
+        self._detach()
+        self._translator = Translator(monotonic, self._relay.tun.write, deny=wish.deny)
+        # What others refuse is not to be translated, and what is translated is as it leaves.
+        self._relay.outgoing.insert(0, self._outgoing)
+        self._relay.incoming.append(self._incoming)
+
+    def _detach(self) -> None:
+        if self._translator is not None:
+            self._relay.outgoing.remove(self._outgoing)
+            self._relay.incoming.remove(self._incoming)
+            self._translator = None
+
+    def _outgoing(self, packet: memoryview, size: int, partial: bool) -> int:
+        assert self._translator is not None
+        return COUNTERS[self._translator.outgoing(packet, partial)]
+
+    def _incoming(self, packet: memoryview, size: int, partial: bool, source: Source) -> int:
+        assert self._translator is not None
+        return COUNTERS[self._translator.incoming(packet, partial)]
