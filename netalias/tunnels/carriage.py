@@ -5,6 +5,8 @@ Carriages stand in one table by the word of the line, and are loaded on use.
 
 from __future__ import annotations
 
+from mmap import mmap
+
 from netalias import errors
 
 TYPE_CHECKING = False
@@ -22,6 +24,13 @@ CARRIAGES = {
     "ipip": ("raw", "Ipip"),
 }
 """Word: the module in this package, and its class."""
+
+NOBODY = ("", 0)
+"""The peer that is not known yet."""
+AT_ONCE = 64
+"""Packets of one reading."""
+LARGEST = 65536
+"""Bytes of a buffer for any packet."""
 
 
 class Carriage:
@@ -111,6 +120,12 @@ class Carriage:
     def close(self) -> None:
         """Close the socket."""
         raise NotImplementedError
+
+
+def slots(count: int) -> list[memoryview]:
+    """Buffers for so many packets of any length; memory is used where it is written only."""
+    memory = memoryview(mmap(-1, count * LARGEST))
+    return [memory[one : one + LARGEST] for one in range(0, len(memory), LARGEST)]
 
 
 def open_carriage(text: str, peer: str = "", local: str = "") -> Carriage:

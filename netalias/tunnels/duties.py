@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_pton
 from _struct import Struct
+from _struct import error as _StructError  # type: ignore[attr-defined]
 from errno import ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
 from time import monotonic
 
@@ -43,6 +44,10 @@ _SYN = 2
 _TCP_HEADER = 20
 _MSS, _NO_OPERATION, _END = 2, 1, 0
 _U16 = Struct("!H")
+_IPV4 = Struct("!B7xBB2x4s4s")
+"""The first byte, TTL, protocol, both addresses."""
+_IPV6 = Struct("!6xBB16s16s")
+"""Protocol, hop limit, both addresses."""
 
 
 class Duties:
@@ -86,30 +91,45 @@ class Duties:
         """The counter of a packet that is not to be carried, or 0."""
         if self._carriage.peer is not self._known:
             self._learn()
-        addresses = _addresses(packet)
-        if not addresses:
+        try:
+            if packet[0] >> 4 == 4:
+                first, _, protocol, source, destination = _IPV4.unpack_from(packet)
+                start = (first & 15) * 4
+            elif packet[0] >> 4 == 6:
+                protocol, _, source, destination = _IPV6.unpack_from(packet)
+                start = ip.IPV6_HEADER
+            else:
+                return counters.MALFORMED
+            peer = self._peer
+            if destination == peer or source == peer or source == self._local:
+                return counters.LOOP
+            if protocol == ip.IPPROTO_TCP and not size and packet[start + 13] & _SYN:
+                self._clamp(packet, start, partial)
+        except (_StructError, IndexError):
             return counters.MALFORMED
-        half = len(addresses) // 2
-        if addresses[:half] in (self._local, self._peer) or addresses[half:] == self._peer:
-            return counters.LOOP
-        if not size:
-            self._clamp(packet, partial)
         return 0
 
     def incoming(self, packet: memoryview, size: int, partial: bool, source: Source) -> int:
         """The same of a packet that has come from the peer."""
         if self._carriage.peer is not self._known:
             self._learn()
-        addresses = _addresses(packet)
-        if not addresses:
+        try:
+            if packet[0] >> 4 == 4:
+                first, ttl, protocol, sender, _ = _IPV4.unpack_from(packet)
+                start = (first & 15) * 4
+            elif packet[0] >> 4 == 6:
+                protocol, ttl, sender, _ = _IPV6.unpack_from(packet)
+                start = ip.IPV6_HEADER
+            else:
+                return counters.MALFORMED
+            if not ttl:
+                return counters.EXPIRED
+            if sender == self._local or (self._sources and not self._may_send(sender)):
+                return counters.SOURCE
+            if protocol == ip.IPPROTO_TCP and not size and packet[start + 13] & _SYN:
+                self._clamp(packet, start, partial)
+        except (_StructError, IndexError):
             return counters.MALFORMED
-        if not packet[8 if len(addresses) == 8 else 7]:
-            return counters.EXPIRED
-        sender = addresses[: len(addresses) // 2]
-        if sender == self._local or not self._may_send(sender):
-            return counters.SOURCE
-        if not size:
-            self._clamp(packet, partial)
         return 0
 
     def _learn(self) -> None:
@@ -119,14 +139,11 @@ class Duties:
         self._local = _packed(self._carriage.local)
 
     def _may_send(self, sender: bytes) -> bool:
-        if not self._sources:
-            return True
         return any(contains(network, length, sender) for network, length in self._sources)
 
-    def _clamp(self, packet: memoryview, partial: bool) -> None:
+    def _clamp(self, packet: memoryview, start: int, partial: bool) -> None:
         """Lower the MSS of a connection that begins, so that its packets fit into the path."""
-        start = _tcp_of_syn(packet)
-        if not start:
+        if len(packet) < start + _TCP_HEADER or _is_later(packet):
             return
         room = min(self._mtu, self._carriage.room() or self._mtu)
         if clamp(packet, start, room - start - _TCP_HEADER, partial):
@@ -178,26 +195,9 @@ def _packed(address: str) -> bytes:
     return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
 
 
-def _addresses(packet: memoryview) -> bytes:
-    """Both addresses of a packet of IP; empty where it is none."""
-    length = len(packet)
-    if length >= ip.IPV4_HEADER and packet[0] >> 4 == 4:
-        return bytes(packet[12:20])
-    if length >= ip.IPV6_HEADER and packet[0] >> 4 == 6:
-        return bytes(packet[8:40])
-    return b""
-
-
-def _tcp_of_syn(packet: memoryview) -> int:
-    """The offset of TCP in a packet that begins a connection, or 0."""
-    if packet[0] >> 4 == 4:
-        start, protocol = (packet[0] & 15) * 4, packet[9]
-        is_later = bool((packet[6] & 0x1F) | packet[7])
-    else:
-        start, protocol, is_later = ip.IPV6_HEADER, packet[6], False
-    if protocol != ip.IPPROTO_TCP or is_later or len(packet) < start + _TCP_HEADER:
-        return 0
-    return start if packet[start + 13] & _SYN else 0
+def _is_later(packet: memoryview) -> bool:
+    """Whether it is a later fragment of IPv4, which has no header of TCP."""
+    return packet[0] >> 4 == 4 and bool((packet[6] & 0x1F) | packet[7])
 
 
 def clamp(packet: memoryview, start: int, most: int, partial: bool) -> bool:

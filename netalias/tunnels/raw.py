@@ -29,14 +29,13 @@ from _socket import (
 )
 from errno import EMSGSIZE, ENOTCONN
 from fcntl import ioctl
-from mmap import mmap
 
 from netalias import errors
 from netalias.packets.ip import IPPROTO_IPIP, IPV4_HEADER, IPV6_HEADER, IPV6_MIN_MTU
 from netalias.packets.ip import IPPROTO_IPV6 as PROTOCOL_IPV6
 from netalias.system.netns import entered
 from netalias.tunnels import counters, errqueue
-from netalias.tunnels.carriage import Carriage
+from netalias.tunnels.carriage import AT_ONCE, Carriage, slots
 from netalias.tunnels.congestion import survives
 from netalias.tunnels.udp import (
     BUFFER,
@@ -58,9 +57,6 @@ if TYPE_CHECKING:
 
 IPPROTO_94 = 94
 """Named IPIP by IANA, after KA9Q; linux/in.h has no name for it."""
-AT_ONCE = 64
-"""Packets of one reading."""
-LARGEST = 65536
 IP_MTU, IPV6_MTU = 14, 24
 IPV6_RECVTCLASS = 66
 PORT = 1
@@ -123,10 +119,7 @@ class Raw(Carriage):
         self._by_version = {one: outer for outer in self._outers for one in outer.versions}
         self._is_ipv6 = sock.family == AF_INET6
         self.overhead = IPV6_HEADER if self._is_ipv6 else IPV4_HEADER
-        self._memory = memoryview(mmap(-1, AT_ONCE * LARGEST))
-        self._slots = [
-            self._memory[one : one + LARGEST] for one in range(0, len(self._memory), LARGEST)
-        ]
+        self._slots = slots(AT_ONCE)
         self._is_settled = False
         self._know()
 
@@ -264,7 +257,7 @@ class Raw(Carriage):
     def _take(self, outer: _Outer, found: Found) -> None:
         """The next packet behind a header of IPv4, which raw sockets are given too."""
         slot = self._slots[len(found)]
-        length = outer.socket.recv_into(slot, LARGEST, MSG_DONTWAIT)
+        length = outer.socket.recv_into(slot, 0, MSG_DONTWAIT)
         start = (slot[0] & 15) * 4
         packet = slot[start:length]
         if self.peer is not None and self._is_fit(outer, packet, slot[1]):

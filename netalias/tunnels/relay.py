@@ -16,11 +16,14 @@ from netalias import errors
 from netalias.system.loop import Loop, Timer
 from netalias.tunnels import counters, hello
 from netalias.tunnels import tun as device
+from netalias.tunnels.carriage import NOBODY
 from netalias.tunnels.counters import Counters
 from netalias.tunnels.errqueue import Told
 from netalias.tunnels.joiner import Joiner
 from netalias.tunnels.outward import Outward
+from netalias.tunnels.segments import join
 from netalias.tunnels.tun import NEEDS_CSUM, VNET_HDR
+from netalias.tunnels.whole import Cut, Whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,14 +38,11 @@ if TYPE_CHECKING:
     Incoming = Callable[[memoryview, int, bool, Source], int]
     """The same as Outgoing, with the source of the outer packet."""
 
-AT_ONCE = 64
-"""Whole packets of one side before the other has its turn."""
 TRAINS = 16
-"""The same of trains."""
+"""Trains that come before the device has its turn."""
 GONE = POLLERR | POLLHUP | POLLNVAL
 _HEADER = VNET_HDR.size
 _OFFLOADS = {
-    0: 0,
     hello.TRAINS: device.TCP,
     hello.TRAINS | hello.UDP_TRAINS: device.ALL,
 }
@@ -72,15 +72,14 @@ class Relay:
         ]
         self._joiner = Joiner()
         self._told = Told()
-        self._outward: Outward | None = None
         self._agreed = 0
+        self._outward = self._way_out()
         self._loop: Loop | None = None
         if carriage.trains:
             self.parts.append(Timer(self._due, self._greet))
 
     def run(self) -> None:
         """Relay until end(). Raises StateError when the device is gone."""
-        self.tun.set_offload(0)
         self.count.values[counters.AGREED] = 0
         self._loop = Loop(self.parts, monotonic)
         self._loop.run()
@@ -100,43 +99,36 @@ class Relay:
     def _device_ready(self, events: int) -> None:
         if events & GONE:
             raise errors.StateError(f"{self.tun.name}: the device is gone")
-        if self._outward is None:
-            self.pump_out()
-        else:
-            self._outward.pump()
+        self._outward.pump()
 
     def _carriage_ready(self, events: int) -> None:
         if events & POLLERR:
             for text in self._told.fresh(self.carriage.failures()):
                 self.say(text)
-        if self.carriage.trains:
+        if self._agreed:
             self._pump_trains()
+        elif self.tun.tap:
+            for frame, source in self.carriage.receive():
+                self._write([device.PLAIN, frame], source)
         else:
-            for packet, source in self.carriage.receive():
-                self._write([device.PLAIN, packet], source)
+            self._pump_whole()
 
-    def pump_out(self) -> None:
-        """Whole packets of the device to the carriage, AT_ONCE at most."""
-        values = self.count.values
-        for _ in range(AT_ONCE):
-            read = self.tun.read()
-            if not read:
-                return
-            packet = memoryview(bytearray(read))[_HEADER:]
-            dropped = 0
-            for one in self.outgoing:
-                dropped = dropped or one(packet, 0, False)
-            if dropped:
-                values[dropped] += 1
-            elif self.carriage.send((packet,), tos(packet), df(packet)):
-                values[counters.SENT_PACKETS] += 1
-                values[counters.SENT_BYTES] += len(packet)
-            else:
-                values[counters.UNSENT] += 1
+    def _pump_whole(self) -> None:
+        """Whole packets, and what begins to be more than that."""
+        packets: list[memoryview] = []
+        others: list[memoryview] = []
+        for datagram, _ in self.carriage.receive():
+            (packets if is_whole(datagram) else others).append(datagram)
+        source = self.carriage.peer or NOBODY
+        for datagram in others:
+            copy = memoryview(bytearray(datagram))
+            for write in self._joined(copy, len(copy)):
+                self._write(write, source)
+        for write in join(packets):
+            self._write(write, source)
 
     def _pump_trains(self) -> None:
         """Whole packets and slices of a carriage of trains, TRAINS at most."""
-        joiner = self._joiner
         for _ in range(TRAINS):
             got = self.carriage.receive_train()
             if got is None:
@@ -146,14 +138,19 @@ class Relay:
                 continue
             if self._agreed and view[0] >> 4 in (4, 6):
                 self._remind()
-            writes = joiner.join(view, length, size)
-            if joiner.malformed:
-                self.count.values[counters.MALFORMED] += joiner.malformed
-                joiner.malformed = 0
-            if joiner.messages:
-                self._hear()
-            for write in writes:
+            for write in self._joined(view, length, size):
                 self._write(write, source)
+
+    def _joined(self, view: memoryview, length: int, size: int = 0) -> list[Write]:
+        """The writes for a train that came; messages in it are heard."""
+        joiner = self._joiner
+        writes = joiner.join(view, length, size)
+        if joiner.malformed:
+            self.count.values[counters.MALFORMED] += joiner.malformed
+            joiner.malformed = 0
+        if joiner.messages:
+            self._hear()
+        return writes
 
     def _write(self, write: Write, source: Source) -> None:
         """Filter what has come, and give it to the device."""
@@ -215,10 +212,18 @@ class Relay:
         if agreed == self._agreed:
             return
         self._agreed = self.count.values[counters.AGREED] = agreed
-        self.tun.set_offload(_OFFLOADS.get(agreed, 0))
-        self._outward = None
-        if agreed & hello.TRAINS:
-            self._outward = Outward(self.tun, self.carriage, self.count.values, self.outgoing)
+        self._outward = self._way_out()
+
+    def _way_out(self) -> Whole | Outward:
+        """The way out as it is agreed; the device hands over what it takes."""
+        kind: type[Whole] | type[Outward] = Whole
+        offload = 0
+        if self._agreed & hello.TRAINS:
+            kind, offload = Outward, _OFFLOADS[self._agreed]
+        elif self.carriage.trains and not self.tun.tap:
+            kind, offload = Cut, device.ALL
+        self.tun.set_offload(offload)
+        return kind(self.tun, self.carriage, self.count.values, self.outgoing)
 
 
 class _Side:
@@ -247,13 +252,11 @@ def _instance() -> int:
     return int.from_bytes(os.urandom(8), "big") or 1
 
 
-def tos(packet: memoryview) -> int:
-    """TOS or traffic class of an IP packet."""
-    if packet[0] >> 4 == 4:
-        return packet[1]
-    return (packet[0] << 4 | packet[1] >> 4) & 0xFF
-
-
-def df(packet: memoryview) -> bool:
-    """Whether the packet may not be fragmented; one of IPv6 never may."""
-    return packet[0] >> 4 != 4 or bool(packet[6] & 0x40)
+def is_whole(datagram: memoryview) -> bool:
+    """Whether it is one packet of IP and nothing else."""
+    length = len(datagram)
+    if length < 20:
+        return False
+    if datagram[0] >> 4 == 4:
+        return datagram[2] << 8 | datagram[3] == length
+    return datagram[0] >> 4 == 6 and (datagram[4] << 8 | datagram[5]) + 40 == length

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from netalias.packets.ip import Buffer
+    from netalias.tunnels.joiner import Write
 
 GSO_ECN = 0x80
 _LARGEST = 0xFFFF
@@ -237,7 +238,7 @@ class _Run:
 
     __slots__ = ("_expected", "_last_flags", "_layout", "_packets", "_step", "_total")
 
-    def __init__(self, layout: _Layout, packet: Buffer) -> None:
+    def __init__(self, layout: _Layout, packet: memoryview) -> None:
         self._layout = layout
         self._packets = [packet]
         self._step = self._total = len(packet)
@@ -249,7 +250,7 @@ class _Run:
             constant, second, flow, following if middle[5] == _ACK else -1, middle, rest,
         )  # fmt: skip
 
-    def take(self, packet: Buffer) -> bool:
+    def take(self, packet: memoryview) -> bool:
         """Add a packet, if it is the next one."""
         layout, expected = self._layout, self._expected
         size = len(packet)
@@ -285,14 +286,15 @@ class _Run:
         """The bytes that the field of the length does not count."""
         return 0 if self._layout.start == IPV4_HEADER else IPV6_HEADER
 
-    def writes(self) -> list[list[Buffer]]:
+    def writes(self) -> list[Write]:
         """One superpacket; or the packets as they came, where one of them is damaged."""
         packets = self._packets
         if len(packets) == 1 or not self._is_intact():
             return [[PLAIN, one] for one in packets]
         layout = self._layout
         data = layout.data
-        head = bytearray(packets[0][:data])
+        # The first packet whole: its head is what filters look at.
+        head = bytearray(packets[0])
         behind = self._total - layout.start
         if layout.start == IPV4_HEADER:
             _TWO.pack_into(head, 2, self._total, 0)
@@ -310,7 +312,7 @@ class _Run:
         vnet = VNET_HDR.pack(
             NEEDS_CSUM, layout.kind, data, self._step - data, layout.start, _TCP_CHECKSUM
         )
-        return [[vnet + head, *(one[data:] for one in packets)]]
+        return [[vnet, memoryview(head), *(one[data:] for one in packets[1:])]]
 
     def _is_intact(self) -> bool:
         """Whether the checksums of all packets are right, and that of the first header of IPv4,
@@ -325,10 +327,10 @@ class _Run:
         return (total * _PROTOCOL_SUM + lengths + count * IPPROTO_TCP) % 0xFFFF == 0
 
 
-def join(packets: Iterable[Buffer]) -> list[list[Buffer]]:
+def join(packets: Iterable[memoryview]) -> list[Write]:
     """Writes for the device that have all the packets: those of a flow in their order, joined
     where they can be. Each is a list of buffers for writev(2), with a header of virtio first."""
-    made: list[_Run | Buffer] = []
+    made: list[_Run | memoryview] = []
     runs: dict[bytes, _Run] = {}
     last: _Run | None = None
     for packet in packets:
@@ -347,8 +349,10 @@ def join(packets: Iterable[Buffer]) -> list[list[Buffer]]:
             run = runs[flow] = _Run(layout, packet)
             made.append(run)
         last = run
-    return [
-        write
-        for one in made
-        for write in (one.writes() if isinstance(one, _Run) else [[PLAIN, one]])
-    ]
+    writes: list[Write] = []
+    for one in made:
+        if isinstance(one, _Run):
+            writes += one.writes()
+        else:
+            writes.append([PLAIN, one])
+    return writes

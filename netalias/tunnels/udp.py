@@ -31,7 +31,7 @@ from sys import byteorder
 
 from netalias import errors
 from netalias.tunnels import errqueue
-from netalias.tunnels.carriage import Carriage
+from netalias.tunnels.carriage import AT_ONCE, NOBODY, Carriage, slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Udp(Carriage):
         self._socket = sock
         self.port = port
         self._view = memoryview(bytearray(LARGEST + 1))
+        self._slots: list[memoryview] | None = None
         self._segment = 0
         sock.setsockopt(SOL_UDP, UDP_SEGMENT, 0)
         sock.setsockopt(SOL_UDP, UDP_GRO, 1)
@@ -187,13 +188,21 @@ class Udp(Carriage):
             self._df = df
 
     def receive(self) -> list[tuple[memoryview, Source]]:
-        """The datagrams of one train."""
-        got = self._receive_sized()
-        if got is None:
-            return []
-        view, length, size, source = got
-        offsets = range(0, length, size)
-        return [(view[one : min(one + size, length)], source) for one in offsets]
+        """All datagrams that are there, AT_ONCE readings at most; some may have come together."""
+        found: list[tuple[memoryview, Source]] = []
+        if self._slots is None:
+            self._slots = slots(AT_ONCE)
+        try:
+            for slot in self._slots:
+                if self.peer is None:
+                    length, address = self._socket.recvfrom_into(slot, 0, MSG_DONTWAIT)
+                    self.connect(address)
+                else:
+                    length = self._socket.recv_into(slot, 0, MSG_DONTWAIT)
+                found.append((slot[:length], self.peer or NOBODY))
+        except OSError:
+            pass  # nothing more is there, or an error that failures() tells
+        return found
 
     def receive_train(self) -> tuple[memoryview, int, int, Source] | None:
         """Datagrams that came together.

@@ -114,7 +114,8 @@ def test_a_peer_that_is_not_netalias_gets_whole_packets(
         ends[0].start()
         assert transfer(pair[way], pair[1 - way], INNER[1 - way], DATA)
         assert not ends[0].counted("agreed")
-        assert ends[0].counted("sent_trains") == 0
+        # Superpackets were cut into packets with checksums of their own.
+        assert way or ends[0].counted("sent_trains")
 
 
 def test_a_peer_that_became_another_program_gets_whole_packets(
