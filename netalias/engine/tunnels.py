@@ -9,7 +9,7 @@ from __future__ import annotations
 from errno import EADDRNOTAVAIL, EEXIST, ENODEV
 
 from netalias import errors
-from netalias.model import AF_INET6
+from netalias.model import AF_INET6, MTU_INET6
 from netalias.plan import tunnels as plan
 
 TYPE_CHECKING = False
@@ -29,6 +29,8 @@ HISTORY = 1536
 """Bytes of the MTU that VIF had, where the kernel fragments the outer packets."""
 ETHERNET = 1500
 """Bytes of the MTU that most paths have."""
+IPV6_UDP = 48
+"""Bytes of the headers of IPv6 and UDP: more than those of IPv4."""
 DISABLE = "/proc/sys/net/ipv6/conf/{}/disable_ipv6"
 
 
@@ -75,9 +77,12 @@ def carriage_of(tunnel: Tunnel) -> str:
 def mtu_of(tunnel: Tunnel, carriage: Carriage) -> int:
     """The MTU of the device in bytes: that of the line, or the usual one of the carriage."""
     outer = tunnel.outer
-    if outer.mtu:
-        return outer.mtu
-    return ETHERNET - carriage.overhead if outer.port else HISTORY
+    if outer.mtu or not outer.port:
+        return outer.mtu or HISTORY
+    from netalias.tunnels import frames
+
+    room = carriage.room() if outer.peer else ETHERNET - IPV6_UDP
+    return max(MTU_INET6, room - frames.ROOM * carriage.trains)
 
 
 def words_of(tunnel: Tunnel, mtu: int) -> list[str]:
@@ -97,31 +102,36 @@ def settle(engine: Engine, vif: Vif, mtu: int) -> tuple[list[errors.NetaliasErro
     if device is None:
         return [errors.NoSuchDevice(f"{vif.name}: the device is gone")], []
     if not device.up and vif.type.family != AF_INET6:
-        engine.within(lambda: _disable_ipv6(device.name))
+        disable_ipv6(engine, device.name)
     entries = snapshot.on(device.index)
     found = engine.kernel.routing().read()
-    refused = _sent(engine, plan.settle(vif, device, entries, found, mtu))
+    refused = sent(engine, plan.settle(vif, device, entries, found, mtu))
     foreign = [one for one in entries if one.local != vif.local]
     return refused, plan.described(plan.claimed(device, foreign), vif.name)
 
 
-def _disable_ipv6(name: str) -> None:
+def disable_ipv6(engine: Engine, name: str) -> None:
     """Have the kernel send nothing of IPv6 by itself; where that cannot be set it is rarely much,
     since the device has no address of IPv6."""
-    try:
-        with open(DISABLE.format(name), "w", encoding="ascii") as file:
-            file.write("1")
-    except OSError:
-        pass
+
+    def disable() -> None:
+        try:
+            with open(DISABLE.format(name), "w", encoding="ascii") as file:
+                file.write("1")
+        except OSError:
+            pass
+
+    engine.within(disable)
 
 
 def undo(engine: Engine, vifs: Iterable[Vif]) -> list[errors.NetaliasError]:
     """Delete the rules of tunnels that none of *vifs* has; the refusals. Raises KernelError."""
     found = engine.kernel.routing().read()
-    return _sent(engine, plan.leftovers(vifs, found))
+    return sent(engine, plan.leftovers(vifs, found))
 
 
-def _sent(engine: Engine, steps: Sequence[Step]) -> list[errors.NetaliasError]:
+def sent(engine: Engine, steps: Sequence[Step]) -> list[errors.NetaliasError]:
+    """Carry out steps, each as far as it goes; the refusals. Raises KernelError."""
     for number, step in enumerate(steps):
         step.owner = number  # each as far as it goes
     if not steps:

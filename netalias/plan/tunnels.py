@@ -91,12 +91,7 @@ def settle(
             there = True
         else:
             steps.append(DelAddress(*place, one, REMOVE))
-    if not device.up:
-        # No link-local address, and so no solicitation of a router into the tunnel.
-        steps.append(SetLink(*place, QUIET, addrgen=ADDRGEN_NONE, tolerate=NO_INET6))
-        steps.append(SetGsoSize(*place, SUPERPACKET))
-    if device.mtu != mtu:
-        steps.append(SetLink(*place, SET, mtu=mtu))
+    steps += prepared(device, mtu)
     if not there:
         steps.append(AddAddress(*place, wanted))
     if not device.up:
@@ -105,6 +100,20 @@ def settle(
         steps.append(AddWay(*place, way_of(vif, device.index)))
     if rule_of(vif) not in found.rules:
         steps.append(AddRule(rule_of(vif)))
+    return steps
+
+
+def prepared(device: Device, mtu: int) -> list[Step]:
+    """The steps that come before a device goes up, and that set its MTU, as far as they are
+    missing."""
+    place = device.name, device.index
+    steps: list[Step] = []
+    if not device.up:
+        # No link-local address, and so no solicitation of a router into the tunnel.
+        steps.append(SetLink(*place, QUIET, addrgen=ADDRGEN_NONE, tolerate=NO_INET6))
+        steps.append(SetGsoSize(*place, SUPERPACKET))
+    if device.mtu != mtu:
+        steps.append(SetLink(*place, SET, mtu=mtu))
     return steps
 
 
@@ -124,7 +133,7 @@ def claimed(device: Device, entries: Iterable[Address]) -> list[tuple[str, str]]
     with the command that deletes its route."""
     found = []
     for one in entries:
-        if one.routed and one.prefixlen < len(one.local) * 8:
+        if one.routed and not one.secondary:
             net = f"{address_text(one.family, network(one.local, one.prefixlen))}/{one.prefixlen}"
             ip = "ip -6" if one.family == AF_INET6 else "ip"
             found.append((net, f"{ip} route del {net} dev {device.name}"))

@@ -28,7 +28,20 @@ def read(directory: str, cookie: int) -> dict[str, str]:
 
 def write(directory: str, cookie: int, device: str, line: str) -> None:
     """Set the line of a device. Raises StateError if that cannot be written."""
-    lines = read(directory, cookie) | {device: line}
+    _replace(directory, cookie, read(directory, cookie) | {device: line})
+
+
+def forget(directory: str, cookie: int, device: str) -> bool:
+    """Remove the line of a device; whether there was one. Raises StateError."""
+    lines = read(directory, cookie)
+    if device not in lines:
+        return False
+    del lines[device]
+    _replace(directory, cookie, lines)
+    return True
+
+
+def _replace(directory: str, cookie: int, lines: dict[str, str]) -> None:
     path = directory + FILE
     try:
         text = "\n".join([first_line(cookie), *lines.values(), ""])

@@ -21,14 +21,22 @@ SUFFIX = ".tunnel"
 
 
 class Carried:
-    """A tunnel as its process has recorded it. ``plane`` is the pid of its data plane, 0 for none;
-    ``fault`` tells why there is none."""
+    """A tunnel as its process has recorded it. ``name`` is that of its device, ``plane`` the pid of
+    its data plane, 0 for none; ``fault`` tells why there is none."""
 
-    __slots__ = ("counters", "fault", "line", "mtu", "pid", "plane", "since", "start")
+    __slots__ = ("counters", "fault", "line", "mtu", "name", "pid", "plane", "since", "start")
 
     def __init__(
-        self, line: str, *, counters: int = -1, mtu: int = 0, plane: int = 0, fault: str = ""
+        self,
+        name: str,
+        line: str,
+        *,
+        counters: int = -1,
+        mtu: int = 0,
+        plane: int = 0,
+        fault: str = "",
     ) -> None:
+        self.name = name
         self.line = line
         self.counters = counters
         self.mtu = mtu
@@ -39,17 +47,12 @@ class Carried:
         self.since = ""
 
     @property
-    def name(self) -> str:
-        """The name of the device."""
-        return self.line.partition(" ")[0]
-
-    @property
     def alive(self) -> bool:
         """Whether its process still runs, and the pid was not reused."""
         return started(self.pid) == self.start != ""
 
 
-def write(folder: str, name: str, found: Carried) -> None:
+def write(folder: str, found: Carried) -> None:
     """Record a tunnel of this process. Raises StateError."""
     pid = os.getpid()
     values = {
@@ -58,7 +61,7 @@ def write(folder: str, name: str, found: Carried) -> None:
         "fault": found.fault.replace("\n", " "),
     }  # fmt: skip
     text = "".join(f"{word} {value}\n" for word, value in values.items())
-    path = f"{folder}/{name}{SUFFIX}"
+    path = f"{folder}/{found.name}{SUFFIX}"
     try:
         replace_file(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
@@ -74,7 +77,7 @@ def read(folder: str, name: str) -> Carried | None:
     words = dict(line.partition(" ")[::2] for line in text.split("\n") if line)
     numbers = {key: number(words.get(key, "")) for key in ("pid", "counters", "mtu", "plane")}
     found = Carried(
-        words.get("line", ""), counters=numbers["counters"], mtu=max(numbers["mtu"], 0),
+        name, words.get("line", ""), counters=numbers["counters"], mtu=max(numbers["mtu"], 0),
         plane=max(numbers["plane"], 0), fault=words.get("fault", ""),
     )  # fmt: skip
     found.pid = numbers["pid"]

@@ -85,7 +85,7 @@ class Tunnels:
     """The tunnels of a watcher, a part of its loop.
 
     *folder* is the runtime directory, *clock* is CLOCK_MONOTONIC. *start* starts a data plane with
-    the words of a line, and gives its pid.
+    the words of a line, and gives its pid. *loaded* is called with the lines that hold from now on.
     """
 
     def __init__(
@@ -95,12 +95,14 @@ class Tunnels:
         clock: Callable[[], float],
         folder: str,
         start: Callable[[Held, list[str]], int],
+        loaded: Callable[[Iterable[Tunnel]], object] = lambda tunnels: None,
     ) -> None:
         self._engine = engine
         self._journal = journal
         self._clock = clock
         self._folder = folder
         self._start = start
+        self._loaded = loaded
         self._declared: list[Task] = []
         self._asked: dict[str, str] = {}
         self._carried: dict[str, Carrying] = {}
@@ -134,7 +136,9 @@ class Tunnels:
         self._replace()
 
     def _replace(self) -> None:
-        wanted = {one.name: one for one in self._wanted()}
+        tunnels = [*self._wanted()]
+        self._loaded(tunnels)
+        wanted = {one.name: one for one in tunnels}
         for name, one in [*self._carried.items()]:
             if name not in wanted or wanted[name].text != one.task.text:
                 self._end(self._carried.pop(name))
@@ -238,9 +242,9 @@ class Tunnels:
             if one.held is None:
                 one.held, one.mtu = self._hold(one.task)
             refused, notes = kind(one.task.keyword).settle(self._engine, one.task, one.mtu)
-            if any(error.errno == ENODEV for error in refused):
-                self._close(one)  # somebody has deleted the device
             faults = [error.line() for error in refused]
+            if any(error.errno == ENODEV for error in refused):  # somebody has deleted the device
+                self._stop(one)
         except errors.NetaliasError as error:
             faults, notes = [error.line()], []
         if one.held is not None and not one.pid:
@@ -292,10 +296,10 @@ class Tunnels:
             return
         one.written = now
         found = record.Carried(
-            one.task.text, counters=count, mtu=one.mtu, plane=one.pid, fault=one.fault
+            one.name, one.task.text, counters=count, mtu=one.mtu, plane=one.pid, fault=one.fault
         )
         try:
-            record.write(self._folder, one.name, found)
+            record.write(self._folder, found)
         except errors.StateError as error:
             self._journal.error(error.line())
 
@@ -306,6 +310,14 @@ class Tunnels:
         one.pid, one.pidfd = 0, -1
 
     def _end(self, one: Carrying) -> None:
+        """End a tunnel, and forget it."""
+        self._stop(one)
+        try:
+            record.remove(self._folder, one.name)
+        except errors.StateError as error:
+            self._journal.error(error.line())
+
+    def _stop(self, one: Carrying) -> None:
         """End the data plane of a tunnel, and let the device go."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if one.pidfd >= 0:
@@ -314,13 +326,6 @@ class Tunnels:
                 waiting.register(one.pidfd, POLLIN)
                 if waiting.poll(int(END * 1000)):
                     self._forget(one)
-        self._close(one)
-        try:
-            record.remove(self._folder, one.name)
-        except errors.StateError as error:
-            self._journal.error(error.line())
-
-    def _close(self, one: Carrying) -> None:
         if one.held is not None:
             one.held.close()
             one.held = None

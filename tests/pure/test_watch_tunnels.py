@@ -1,0 +1,328 @@
+"""Tunnels of a watcher over the kernel in memory; the data planes are processes that only sleep."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from select import POLLIN, poll
+
+import pytest
+from support import PATIENCE, SLOW
+from watched import Busy
+
+from netalias import errors
+from netalias.desired import declarations
+from netalias.desired.tunnels import Tunnel
+from netalias.engine import Engine, Setup
+from netalias.engine import tunnels as work
+from netalias.kernel.memory import Memory
+from netalias.model import AF_INET, address_text
+from netalias.model.events import ADDRESS, Event
+from netalias.model.gateways import tunnel_table
+from netalias.runtime import asked, instance, tasks, tunnels
+from netalias.system.journal import Journal
+from netalias.watch.tunnels import Tunnels
+
+LINE = "vif0 198.51.100.7/24 to 203.0.113.9 carriage udp:7777"
+
+
+class Part:
+    """A device, carriage or set of counters: one descriptor; ``gone`` is called when it closes."""
+
+    overhead = 28
+    trains = False
+
+    def __init__(self, gone: object = None) -> None:
+        self.fd = os.memfd_create("part")
+        self.gone = gone
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self.fd
+
+    def room(self) -> int:
+        """Bytes of a datagram."""
+        return 1472
+
+    def close(self) -> None:
+        """The device goes with it."""
+        os.close(self.fd)
+        if callable(self.gone):
+            self.gone()
+
+
+class Stage:
+    """A kernel in memory, and the tunnels of a watcher; ``started`` are the words of data planes,
+    ``pids`` their processes."""
+
+    def __init__(self, folder: str) -> None:
+        self.kernel = Memory()
+        self.now = 1000.0
+        self.text = StringIO()
+        self.lock = Busy()
+        self.engine = Engine(Setup(self.kernel, runtime=self.lock, claims=False))
+        self.folder = folder
+        self.started: list[list[str]] = []
+        self.pids: list[int] = []
+        self.refusal: errors.NetaliasError | None = None
+        journal = Journal(stream=self.text, environ={}, now=str)
+        self.tunnels = Tunnels(self.engine, journal, lambda: self.now, folder, self._start)
+
+    def hold(self, engine: Engine, tunnel: Tunnel) -> work.Held:
+        """In the place of engine.tunnels.hold()."""
+        if self.refusal is not None:
+            raise self.refusal
+        name = tunnel.name
+        self.kernel.add_device(name, kind="tun")
+        device = Part(lambda: name in self.devices and self.kernel.remove_device(name))
+        return work.Held(device, Part(), Part())  # type: ignore[arg-type]
+
+    def _start(self, held: work.Held, words: list[str]) -> int:
+        self.started.append(words)
+        pid = os.posix_spawn("/bin/sleep", ["sleep", "1000"], {})
+        self.pids.append(pid)
+        return pid
+
+    def load(self, text: str) -> None:
+        """Other files, and what follows."""
+        found = declarations.parse([("t.conf", text)], self.engine.registry)
+        assert found.errors == []
+        self.tunnels.load(found.tasks)
+        self.rest()
+
+    def rest(self) -> None:
+        """Until nothing is due at this moment."""
+        for _ in range(10):
+            due = self.tunnels.due(self.now)
+            if due is None or due > 0:
+                return
+            self.tunnels.tick(self.now)
+        raise AssertionError("it never comes to rest")
+
+    def ends(self) -> None:
+        """Hear the end of a data plane."""
+        wanted = self.tunnels.wanted(self.now)
+        waiting = poll()
+        for fileno, events in wanted.items():
+            waiting.register(fileno, events)
+        (fileno, events), *_ = waiting.poll(int(PATIENCE * SLOW * 1000))
+        assert events & POLLIN
+        self.tunnels.ready(fileno, events, self.now)
+
+    def said(self) -> list[str]:
+        """The lines of the journal since the last call."""
+        text = self.text.getvalue()
+        self.text.seek(0)
+        self.text.truncate()
+        return [line.removeprefix("netalias: ") for line in text.splitlines()]
+
+    @property
+    def devices(self) -> list[str]:
+        """The names of devices."""
+        return [one.name for one in self.kernel.snapshot().devices.values()]
+
+    @property
+    def rules(self) -> list[str]:
+        """The sources of rules."""
+        return [address_text(one.family, one.source) for one in self.kernel.routing().read().rules]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Nothing is declared yet."""
+    made = Stage(str(tmp_path))
+    monkeypatch.setattr(work, "hold", made.hold)
+    yield made
+    made.tunnels.close()
+    for pid in made.pids:
+        assert os.waitpid(pid, 0)[0] == pid
+
+
+def test_a_line_makes_device_address_route_and_rule(stage: Stage) -> None:
+    """C-4: no connected route comes with the address; what is sent from it has its own table. The
+    data plane gets the words of the line with nothing left open."""
+    stage.load(LINE)
+    device = stage.kernel.snapshot().device("vif0")
+    assert device is not None
+    assert (device.up, device.mtu) == (True, 1472)
+    (entry,) = stage.kernel.snapshot().on(device.index)
+    assert (entry.prefixlen, entry.routed) == (24, False)
+    found = stage.kernel.routing().read()
+    assert [(one.index, one.table, one.text) for one in found.ways] == [
+        (device.index, tunnel_table(0), "default")
+    ]
+    assert stage.rules == ["198.51.100.7"]
+    assert stage.started == [
+        ["carriage", "udp:7777", "device", "vif0", "mtu", "1472", "to", "203.0.113.9",
+         "address", "198.51.100.7/24"]
+    ]  # fmt: skip
+    assert stage.said() == []
+    assert stage.tunnels.due(stage.now) is None
+
+
+def test_it_is_recorded_as_carried(stage: Stage) -> None:
+    """With the pid of its data plane; the line is one that a watcher carries out."""
+    stage.load(LINE)
+    (one,) = tunnels.carried(stage.folder)
+    assert (one.name, one.line, one.mtu, one.plane, one.pid, one.fault) == (
+        "vif0", LINE, 1472, stage.pids[0], os.getpid(), ""
+    )  # fmt: skip
+    with instance.Instance(stage.folder):
+        assert tasks.carried_out(stage.folder) == [LINE]
+        stage.load("")
+        assert tasks.carried_out(stage.folder) == []
+    assert tunnels.carried(stage.folder) == []
+
+
+def test_a_line_that_goes_takes_everything_with_it(stage: Stage) -> None:
+    """Process, device, descriptors, route and rule."""
+    stage.load(LINE)
+    before = len(os.listdir("/proc/self/fd"))
+    stage.load("")
+    assert stage.kernel.snapshot().device("vif0") is None
+    assert (stage.rules, stage.kernel.routing().read().ways) == ([], [])
+    assert len(os.listdir("/proc/self/fd")) == before - 4
+    assert os.waitstatus_to_exitcode(os.waitpid(stage.pids.pop(), 0)[1]) == -signal.SIGTERM
+
+
+def test_a_changed_line_begins_anew(stage: Stage) -> None:
+    """And one that says the same stays, wherever in a file."""
+    stage.load(LINE)
+    stage.load(f"\n# moved\n{LINE} # still")
+    assert len(stage.pids) == 1
+    stage.load(LINE.replace("7777", "7778"))
+    assert [words[1] for words in stage.started] == ["udp:7777", "udp:7778"]
+    assert stage.rules == ["198.51.100.7"]
+
+
+def test_a_killed_data_plane_is_replaced_at_once(stage: Stage) -> None:
+    """With the same descriptors and words; one that is killed again and again comes later."""
+    stage.load(LINE)
+    before = stage.kernel.snapshot().device("vif0")
+    for count in range(2, 7):
+        os.kill(stage.pids[-1], signal.SIGKILL)
+        stage.ends()
+        assert len(stage.pids) == count
+    assert stage.said() == ["vif0: the data plane has ended; another one goes on"] * 5
+    os.kill(stage.pids[-1], signal.SIGKILL)
+    stage.ends()
+    assert len(stage.pids) == 6
+    wait = stage.tunnels.due(stage.now)
+    assert wait is not None
+    assert wait > 0
+    stage.now += wait
+    stage.rest()
+    assert len(stage.pids) == 7
+    assert stage.started[0] == stage.started[-1]
+    assert stage.kernel.snapshot().device("vif0") == before
+
+
+def test_what_cannot_be_opened_is_told_once_and_tried_again(stage: Stage) -> None:
+    """The record has the reason, for whoever asked by hand."""
+    stage.refusal = errors.AlreadyExists("vif0: there is a device of this name")
+    stage.load(LINE)
+    assert stage.said() == ["warning: vif0: there is a device of this name"]
+    assert tunnels.carried(stage.folder)[0].fault == "vif0: there is a device of this name"
+    for _ in range(3):
+        wait = stage.tunnels.due(stage.now)
+        assert wait is not None
+        stage.now += wait
+        stage.tunnels.tick(stage.now)
+    assert (stage.said(), stage.pids) == ([], [])
+    stage.refusal = None
+    stage.now += 100
+    stage.rest()
+    assert len(stage.pids) == 1
+    assert stage.said() == ["vif0: all is well again"]
+    assert tunnels.carried(stage.folder)[0].fault == ""
+
+
+def test_the_lock_of_others_is_waited_for(stage: Stage) -> None:
+    """Nothing is changed without it, and nothing is lost."""
+    stage.lock.held = True
+    found = declarations.parse([("t.conf", LINE)], stage.engine.registry)
+    stage.tunnels.load(found.tasks)
+    stage.tunnels.tick(stage.now)
+    assert stage.pids == []
+    stage.lock.held = False
+    stage.now += 1
+    stage.rest()
+    assert len(stage.pids) == 1
+
+
+def test_what_was_asked_for_by_hand_goes_before_the_file(stage: Stage) -> None:
+    """A line of another version is ignored; without the request the file holds again."""
+    other = LINE.replace("203.0.113.9", "203.0.113.8")
+    asked.write(stage.folder, 0, "vif0", other)
+    asked.write(stage.folder, 0, "vif1", "vif1 198.51.100.8 by pigeon")
+    stage.load(LINE)
+    assert stage.started[-1][7] == "203.0.113.8"
+    assert asked.forget(stage.folder, 0, "vif0")
+    assert not asked.forget(stage.folder, 0, "vif0")
+    stage.tunnels.learn()
+    stage.rest()
+    assert stage.started[-1][7] == "203.0.113.9"
+
+
+def test_an_address_of_others_is_told(stage: Stage) -> None:
+    """C-5: the network that it routes into the tunnel is named, with the command, once; the
+    classful address that ifconfig(8) makes of ours is put right."""
+    stage.load(LINE)
+    stage.kernel.add_address("vif0", "203.0.113.8/24")
+    index = stage.kernel.snapshot().device("vif0").index  # type: ignore[union-attr]
+    for _ in range(2):
+        hear(stage)
+        stage.rest()
+    assert stage.said() == [
+        "warning: vif0: 203.0.113.0/24 is routed into the tunnel by an address of others, which"
+        " cuts off its hosts (ip route del 203.0.113.0/24 dev vif0)"
+    ]
+    ours = next(one for one in stage.kernel.snapshot().on(index) if one.local[-1] == 7)
+    stage.kernel.remove_address("vif0", ours)
+    stage.kernel.add_address("vif0", "198.51.100.7/16")
+    hear(stage)
+    stage.rest()
+    found = {one.local[-1]: one for one in stage.kernel.snapshot().on(index)}
+    assert (found[7].prefixlen, found[7].routed) == (24, False)
+
+
+def hear(stage: Stage) -> None:
+    """An event about an address of vif0."""
+    device = stage.kernel.snapshot().device("vif0")
+    entry = stage.kernel.snapshot().on(device.index)[0]  # type: ignore[union-attr]
+    stage.tunnels.hear(Event(ADDRESS, (ADDRESS,), device=device, subject=entry))
+
+
+def test_a_device_that_somebody_deletes_is_made_again(stage: Stage) -> None:
+    """With its socket and its data plane."""
+    stage.load(LINE)
+    one = stage.kernel.snapshot().device("vif0")
+    assert one is not None
+    hear(stage)
+    stage.kernel.remove_device("vif0")
+    stage.rest()
+    stage.now += 2
+    stage.rest()
+    assert stage.kernel.snapshot().device("vif0") is not None
+    assert stage.rules == ["198.51.100.7"]
+
+
+def test_a_killed_watcher_leaves_no_rule(stage: Stage) -> None:
+    """Those that no line has are deleted when the next one begins with a tunnel."""
+    stage.load(f"{LINE}\nvif1 198.51.100.8 to 203.0.113.9 carriage ipip94")
+    assert stage.rules == ["198.51.100.7", "198.51.100.8"]
+    assert {one.family for one in stage.kernel.routing().read().rules} == {AF_INET}
+    second = Stage(stage.folder)
+    second.kernel, second.engine = stage.kernel, stage.engine
+    second.tunnels = Tunnels(
+        stage.engine, Journal(stream=StringIO(), environ={}, now=str), lambda: stage.now,
+        stage.folder, stage._start,
+    )  # fmt: skip
+    stage.kernel.remove_device("vif0")
+    stage.kernel.remove_device("vif1")
+    second.load(LINE)
+    assert stage.rules == ["198.51.100.7"]
+    second.tunnels.close()
