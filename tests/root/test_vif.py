@@ -1,0 +1,201 @@
+"""Tunnels by ``netalias watch``: real devices, real data planes, a relay at the other end."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from command import Command
+from support import PATIENCE, SLOW, Namespace, until
+from tunnelled import OUTER, cable
+from watcher import Watch, watching
+
+OWN = {4: "198.51.100.7", 6: "2001:db8:7::7"}
+FAR = {4: "192.0.2.1", 6: "2001:db8:1::1"}
+DATA = random.Random(16).randbytes(1 << 20)
+
+
+class Vif:
+    """vif0 of ``here``, whose relay is the namespace ``there``; FAR are hosts behind it."""
+
+    def __init__(self, cli: Command, folder: Path, version: int = 4) -> None:
+        assert cli.namespace.peer is not None
+        self.here, self.there = cli.namespace, cli.namespace.peer
+        self.version = version
+        self.folder = folder
+        cable(self.here, self.there)
+        self.there.ip(f"addr add {FAR[version]} dev lo")
+        self.own = OWN[version]
+        self.lines = [
+            self.file("here", f"vif0 {self.own} to {OUTER[1]} carriage udp:7777"),
+            self.file("there", f"vif0 {self.other} to passive carriage udp:7777"),
+        ]
+
+    @property
+    def other(self) -> str:
+        """The address of the other end's device."""
+        return self.own[:-1] + "9"
+
+    def file(self, name: str, text: str) -> Path:
+        """A file of declarations."""
+        path = self.folder / name
+        path.write_text(f"{text}\n")
+        return path
+
+    def watch(self, stack: ExitStack) -> tuple[Watch, Watch]:
+        """A watcher at each end."""
+        ends = []
+        for place, file in zip((self.here, self.there), self.lines, strict=True):
+            texts = self.folder / f"{file.name}.net"
+            ends.append(stack.enter_context(watching(place, texts, str(file))))
+        self.routed()
+        return ends[0], ends[1]
+
+    def routed(self) -> None:
+        """The relay owns the address: it sends to it through the tunnel."""
+        until(lambda: "vif0" in self.there.names())
+        self.there.ip(f"-{self.version} route add {self.own} dev vif0 src {FAR[self.version]}")
+
+    def connected(self) -> tuple[socket.socket, socket.socket]:
+        """A TCP connection from the address to the far host."""
+        family = socket.AF_INET if self.version == 4 else socket.AF_INET6
+        with self.there:
+            server = socket.create_server((FAR[self.version], 0), family=family)
+        with self.here:
+            client = socket.socket(family)
+        with server:
+            client.bind((self.own, 0))
+            client.settimeout(PATIENCE * SLOW)
+            client.connect(server.getsockname())
+            far, _ = server.accept()
+            far.settimeout(PATIENCE * SLOW)
+        return client, far
+
+
+def words_of(pid: int) -> list[bytes]:
+    """The command line of a process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def planes_of(watch: Watch) -> list[int]:
+    """The data planes of a watcher."""
+    path = Path(f"/proc/{watch.process.pid}/task/{watch.process.pid}/children")
+    found = map(int, path.read_text().split())
+    return [pid for pid in found if b"netalias.tunnels.plane" in words_of(pid)]
+
+
+@pytest.fixture(params=[4, 6])
+def vif(cli: Command, tmp_path: Path, request: pytest.FixtureRequest) -> Vif:
+    """An address of each family, over IPv4."""
+    return Vif(cli, tmp_path, request.param)
+
+
+@pytest.fixture
+def vif4(cli: Command, tmp_path: Path) -> Vif:
+    """The same for IPv4 only."""
+    return Vif(cli, tmp_path)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What is closed at the end."""
+    with ExitStack() as found:
+        yield found
+
+
+def echo(far: socket.socket) -> None:
+    """Send back what comes."""
+    with far:
+        while data := far.recv(1 << 16):
+            far.sendall(data)
+
+
+def test_a_connection_from_the_address(vif: Vif, stack: ExitStack) -> None:
+    """Both ways through the tunnel; the far host sees the address itself. C-4: main has no route
+    that leads into the tunnel."""
+    vif.watch(stack)
+    client, far = vif.connected()
+    assert far.getpeername()[0] == vif.own
+    Thread(target=echo, args=[far], daemon=True).start()
+    with client:
+        Thread(target=client.sendall, args=[DATA], daemon=True).start()
+        got = bytearray()
+        while len(got) < len(DATA):
+            got += client.recv(1 << 16)
+    assert got == DATA
+    assert "vif0" not in vif.here.ip(f"-{vif.version} route show table main")
+
+
+def test_the_end_leaves_nothing(vif: Vif, stack: ExitStack) -> None:
+    """Neither device nor rule, nor a process."""
+    watch, _ = vif.watch(stack)
+    (pid,) = planes_of(watch)
+    assert "from" in vif.here.ip(f"-{vif.version} rule show pref 32700")
+    assert watch.end() == 0
+    until(lambda: "vif0" not in vif.here.names())
+    until(lambda: not words_of(pid))
+    assert vif.here.ip(f"-{vif.version} rule show pref 32700") == ""
+
+
+def test_flows_go_on_after_kill_of_the_data_plane(vif4: Vif, stack: ExitStack) -> None:
+    """At either end; the device stays, and so does the port."""
+    ends = vif4.watch(stack)
+    client, far = vif4.connected()
+    Thread(target=echo, args=[far], daemon=True).start()
+    with client:
+        for number in range(4):
+            watch = ends[number % 2]
+            (pid,) = planes_of(watch)
+            os.kill(pid, signal.SIGKILL)
+            watch.says("the data plane has ended; another one goes on")
+            client.sendall(DATA[: 1 << 16])
+            got = bytearray()
+            while len(got) < 1 << 16:
+                got += client.recv(1 << 16)
+            assert got == DATA[: 1 << 16]
+            (again,) = planes_of(watch)
+            assert again != pid
+
+
+def test_a_killed_watcher_takes_the_data_plane_with_it(vif4: Vif, stack: ExitStack) -> None:
+    """So that the next one finds neither its device nor its port in use; its rule is still good."""
+    watch, _ = vif4.watch(stack)
+    (pid,) = planes_of(watch)
+    watch.process.kill()
+    watch.process.wait()
+    until(lambda: not words_of(pid))
+    until(lambda: "vif0" not in vif4.here.names())
+    stack.enter_context(watching(vif4.here, vif4.folder / "again.net", str(vif4.lines[0])))
+    client, far = vif4.connected()
+    with client, far:
+        client.sendall(b"up")
+        assert far.recv(2) == b"up"
+    assert vif4.here.ip("rule show pref 32700").count("from") == 1
+
+
+def test_a_line_that_changes(vif4: Vif, stack: ExitStack) -> None:
+    """Another port, at both ends; then no line at all."""
+    ends = vif4.watch(stack)
+    for watch, file in zip(ends, vif4.lines, strict=True):
+        file.write_text(file.read_text().replace("7777", "7778"))
+        watch.says("read again")
+    vif4.routed()
+    client, far = vif4.connected()
+    with client, far:
+        client.sendall(b"up")
+        assert far.recv(2) == b"up"
+    for watch, file in zip(ends, vif4.lines, strict=True):
+        file.write_text("")
+        watch.says("read again")
+    for place in (vif4.here, vif4.there):
+        until(lambda place=place: "vif0" not in place.names())  # type: ignore[misc]
