@@ -1,7 +1,8 @@
 """Alias devices: ``eth0:0`` as a real device, of any address family that has an alias type.
 
 ``netalias.open()`` returns an Engine with ``create``, ``delete``, ``show`` and ``lookup``;
-``netalias.emulator`` is the engine of Linux 2.0 in memory. Names are imported on first use.
+``netalias.emulator`` is the engine of Linux 2.0 in memory, ``netalias.vif`` the driver of VIF.
+Names are imported on first use.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from netalias.families import AliasType, Registry
     from netalias.kernel import Kernel
     from netalias.model import Address, Alias, Device, Snapshot
+    from netalias.tunnels import vif as vif
 
 __version__ = "0.5.0"
 
@@ -44,6 +46,7 @@ _HOMES = {
     "Registry": "families",
     "Snapshot": "model",
 }
+_MODULES = {"emulator": "netalias.emulator", "vif": "netalias.tunnels.vif"}
 
 
 def open(
@@ -156,8 +159,8 @@ def _opened(netns: str, recorded: bool) -> tuple[Kernel, int]:
 def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
-        if name == "emulator":
-            return __import__("netalias.emulator", fromlist=["emulator"])
+        if name in _MODULES:
+            return __import__(_MODULES[name], fromlist=[name])
         raise AttributeError(f"module 'netalias' has no attribute {name!r}")
     return getattr(__import__(f"netalias.{home}", fromlist=[name]), name)
 

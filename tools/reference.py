@@ -22,6 +22,7 @@ from netalias.engine import Engine  # noqa: E402
 from netalias.engine.program import AliasView  # noqa: E402
 from netalias.engine.program.declared import Comparison  # noqa: E402
 from netalias.model import Address, Alias, Device  # noqa: E402
+from netalias.tunnels import vif  # noqa: E402
 
 HEAD = """\
 # The Python interface
@@ -57,7 +58,8 @@ def page() -> str:
     parts += ["## Engine\n", _text(Engine)]
     parts += [_call(f"Engine.{name}", getattr(Engine, name)) for name in METHODS]
     parts += ["## Values\n"]
-    for home in VALUES:
+    for home in (*VALUES, vif.Driver, vif.Interface):
+        parts += ["## netalias.vif\n", _text(vif)] if home is vif.Driver else []
         parts += [f"### {home.__name__}\n", _text(home), *_members(home)]
     parts += ["## Errors\n", _tree(errors.NetaliasError)]
     return "\n".join(parts)

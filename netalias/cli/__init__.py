@@ -35,18 +35,18 @@ class Options:
 
     __slots__ = (
         "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "changes",
-        "color", "confirm", "conflict", "count", "details", "dry_run", "every", "exit_when_down",
-        "force", "group", "hands_off", "help", "inet", "inet6", "interval", "json", "kill_sockets",
-        "kind", "lender", "mac", "mapping", "max_aliases", "metrics", "metrics_aliases", "netns",
-        "no_initial", "on_arrival", "on_carrier", "on_departure", "on_down", "on_no_carrier",
-        "on_up", "once", "oneline", "only", "opener", "pretty", "quiet", "rate", "recorded",
-        "registry", "release", "save", "source", "special", "syntax", "texts", "timestamps", "tree",
-        "verbose", "version", "wait",
+        "color", "confirm", "conflict", "count", "detach", "details", "dry_run", "every",
+        "exit_when_down", "force", "group", "hands_off", "help", "inet", "inet6", "interval",
+        "json", "kill_sockets", "kind", "lender", "mac", "mapping", "max_aliases", "metrics",
+        "metrics_aliases", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure",
+        "on_down", "on_no_carrier", "on_up", "once", "oneline", "only", "opener", "pretty", "quiet",
+        "rate", "recorded", "registry", "release", "save", "source", "special", "syntax", "texts",
+        "timestamps", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
         self.opener = opener
-        self.brief = self.details = self.dry_run = self.force = self.hands_off = False
+        self.brief = self.detach = self.details = self.dry_run = self.force = self.hands_off = False
         self.exit_when_down = self.help = self.json = self.no_initial = self.timestamps = False
         self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
         self.allow_empty = self.allow_shrink = self.kill_sockets = self.mac = self.recorded = (
@@ -162,6 +162,7 @@ VERBS = {
     "pool": "cli.pool.pool",
     "publish": "cli.publish.publish",
     "unpublish": "cli.publish.unpublish",
+    "vif": "cli.vif.vif",
     "watch": "cli.watch.watch",
     "emulate": "cli.show.emulate",
     "complete": "cli.complete.complete",
@@ -203,6 +204,9 @@ def run(words: Sequence[str], options: Options) -> int:
         write(f"netalias {__version__}\n")
         return errors.STATUS_OK
     first = rest[0] if rest else "show"
+    if first.startswith("vif") and first.rstrip("-0123456789") == "vif" != first:
+        rest = ["vif", *rest]  # a tunnel, as vif0
+        first = "vif"
     verb = "" if ":" in first else find_verb(first, options)
     if options.special and not options.help:
         from netalias.cli.flags import check_special

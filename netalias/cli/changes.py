@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CHANGING = (
     "", "adopt", "batch", "confirm", "iface", "move", "pool", "publish", "reconcile", "renew",
-    "rollback", "unpublish",
+    "rollback", "unpublish", "vif",
 )  # fmt: skip
 """The verbs; the empty one stands for the name of an alias."""
 
@@ -38,6 +38,8 @@ def changes(verb: str, words: list[str]) -> bool:
         from netalias.cli.iface import changes
 
         return changes(words[1:])
+    if verb == "vif":
+        return len(words) > 2 or words[-1][-1] == "-"
     if verb == "pool":
         return words[2:3] not in ([], ["show"])
     return verb in CHANGING and (bool(verb) or len(words) > 1 or words[0][-1] == "-")

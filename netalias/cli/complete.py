@@ -65,6 +65,8 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
         found = [one for one in (*FLAGS, *TAKING, "--color") if _belongs(one, verb)]
     elif not verb and not rest:
         found = [*VERBS, *_names(options, mains=":"), *_declared()]
+    elif not verb and ":" not in rest[0] and rest[0].startswith("vif"):
+        found = _tunnel(options, rest)
     elif not verb:
         found = _after_deletion(options, rest) if rest[0].endswith("-") else _alias(rest)
     elif verb in MAINS:
@@ -73,6 +75,8 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
         found = _iface(options, rest)
     elif verb in PUBLISHING:
         found = _publishing(options, rest)
+    elif verb == "vif":
+        found = _tunnel(options, rest)
     elif verb == "pool":
         found = [] if rest[1:] else [*POOL] if rest else _pools()
     elif verb in NAMED:
@@ -168,6 +172,21 @@ def _iface(options: Options, words: Sequence[str]) -> list[str]:
 
     following: dict[str, Iterable[str]] = {"clear": FAMILIES, "help": COMMANDS, "keep": MODES}
     return list(following.get(words[1], ()))
+
+
+def _tunnel(options: Options, words: Sequence[str]) -> list[str]:
+    """The name of a tunnel, and the words that may follow its address."""
+    from netalias.desired.tunnels import CARRIAGES, PASSIVE, VALUES
+
+    if not words:
+        names = [name for name in _devices(options) if name.startswith("vif")]
+        return [*names, *(f"{name}-" for name in names)]
+    if len(words) == 1:
+        return []
+    following = {"to": (PASSIVE,), "carriage": CARRIAGES}
+    if len(words) % 2:
+        return list(following.get(words[-1], ()))
+    return [word for word in VALUES if word not in words]
 
 
 def _devices(options: Options) -> list[str]:

@@ -42,6 +42,7 @@ FLAGS: dict[str, tuple[str, object]] = {
     "--all": ("every", True),
     "--allow-empty": ("allow_empty", True),
     "--allow-shrink": ("allow_shrink", True),
+    "--detach": ("detach", True),
     "--dry-run": ("dry_run", True),
     "--exit-when-down": ("exit_when_down", True),
     "--force": ("force", True),
@@ -94,17 +95,19 @@ _DETAIL = ("", "show")
 _ROWS = (
     "", "show", "lookup", "types", "check", "reconcile", "save", "import", "doctor", "adopt",
     "announce", "batch", "confirm", "iface", "move", "pool", "publish", "renew", "rollback", "top",
-    "unpublish",
+    "unpublish", "vif",
 )  # fmt: skip
 _DECLARED = ("", "check", "reconcile", "batch")
-_REHEARSED = ("adopt", "announce", "iface", "move", "pool", "publish", "renew", "unpublish")
+_REHEARSED = (
+    "adopt", "announce", "iface", "move", "pool", "publish", "renew", "unpublish", "vif",
+)  # fmt: skip
 SPECIAL: dict[str, tuple[str, ...]] = {
     "-4": ("show", "top"),
     "-6": ("show", "top"),
     "-br": _DETAIL,
     "--brief": _DETAIL,
-    "-d": (*_DETAIL, "monitor"),
-    "--details": (*_DETAIL, "monitor"),
+    "-d": (*_DETAIL, "monitor", "vif"),
+    "--details": (*_DETAIL, "monitor", "vif"),
     "-j": (*_ROWS, "monitor"),
     "--json": (*_ROWS, "monitor"),
     "-o": _DETAIL,
@@ -115,13 +118,14 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--announce": ("", "reconcile", "batch", "announce", "move", "pool", "watch"),
     "--conflict": ("", "reconcile", "batch", "move", "pool", "watch"),
     "--rate": ("", "reconcile", "batch", "announce", "move", "watch"),
-    "--absent-ok": ("", "pool"),
+    "--absent-ok": ("", "pool", "vif"),
     "--adopt": ("import",),
     "--all": ("import",),
     "--allow-empty": ("check", "reconcile", "watch"),
     "--allow-shrink": ("check", "reconcile", "watch"),
     "--confirm": ("reconcile", "move"),
     "--count": ("top",),
+    "--detach": ("vif",),
     "--dry-run": (*_DECLARED, *_REHEARSED),
     "--exit-when-down": ("monitor",),
     "--for": ("pool",),

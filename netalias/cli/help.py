@@ -78,6 +78,8 @@ Verbs
                                    addresses of declared pools, for a time and for one client each
   publish ADDRESS... dev MAIN      answer for addresses that are behind another device
   unpublish ADDRESS... [dev MAIN]  undo publish
+  vif [NAME]                       show tunnels: addresses of this host that a relay elsewhere has
+  vif NAME ADDRESS to PEER ...     make one, as vif0; vif0- ends it (the word vif may be left out)
   emulate [FILE | -]               run the engine of Linux 2.0 in memory, without privilege
   complete -- [WORD]...            print what may follow, for the completion of shells
   help [VERB]                      print this text, or the help of a verb
@@ -127,6 +129,7 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --no-initial                     monitor: print events only, not the initial state
   --on-arrival, --on-departure, --on-up, --on-down, --on-carrier, --on-no-carrier SCRIPT
                                    monitor: run SCRIPT at such an event
+  --detach                         vif: leave the tunnel behind, where no watcher runs
   --interval SECONDS               top: between two readings (default 2)
   --count N                        top: end after N intervals
   --once                           top: print one interval as text
@@ -453,6 +456,37 @@ every minute.
 Exit status 2 when a NAME has no lease, or its lease has expired.
 
 Options: -j -p -v --dry-run --wait SECONDS -n NAME
+""",
+    "vif": """\
+netalias [OPTION]... vif0 ADDRESS[/LENGTH] to PEER | passive carriage CARRIAGE [mtu N] [key FILE]
+netalias [OPTION]... vif0-
+netalias [OPTION]... vif0 | vif | show tunnels
+
+A tunnel: the address is on a device of its own, vif0 to vif255, and what is sent from it to other
+hosts is carried to PEER, a relay that owns it, in packets between the two. PEER carries back what
+comes for the address. With passive the peer is whoever is heard first.
+
+  carriage udp[:PORT]        datagrams of UDP, which pass firewalls and address translation (7777)
+  carriage ipip94            IP in IP as VIF had it, protocol 94
+  carriage ipip              IP in IP, protocol 4 (RFC 2003)
+  carriage wireguard[:PORT]  by WireGuard of the kernel
+  mtu N                      of the device; without it 1536 for ipip94 and ipip, which the kernel
+                             fragments, else what fits into a datagram of the path
+  key FILE                   the key that both ends have; WITHOUT IT ANYBODY ON THE PATH CAN READ
+                             AND FORGE what is carried
+
+The same words are a line of the files, which watch carries out. A running watch does what is asked
+for here, too, until the next boot or vif0-. Without one the command itself carries the tunnel until
+it is ended; with --detach in a process that stays behind.
+
+A table of its own leads from the address into the tunnel (ip rule), and no other route does: not
+even that of the network of the address. vif shows all tunnels, with their packets; vif0 and
+show vif0 one in detail, with the flags that it has and those that VIF had.
+
+  --detach     where no watcher runs, leave the tunnel behind
+  --absent-ok  vif0-: a tunnel that is not there is no error
+
+Options: those above, -j -p -d -v -q --dry-run --wait SECONDS -n NAME
 """,
     "help": "netalias help [VERB]\n",
 }

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from netalias.views.proxies import Published
 
 
+TUNNELS = ("tunnels", "tunnel")
+"""Words in the place of a name that stand for all tunnels."""
+
+
 def detail(options: Options, engine: Engine, name: str) -> int:
     """Print the details of one alias (``netalias eth0:0``); the exit status."""
     from netalias.model.names import parse
@@ -40,6 +44,11 @@ def detail(options: Options, engine: Engine, name: str) -> int:
 def show(options: Options, words: list[str]) -> int:
     """Print all aliases in chain order, or those that *words* select; the exit status."""
     words = named(words)
+    if words and (words[0] in TUNNELS or words[0].startswith("vif")):
+        from netalias.cli.vif import shown
+
+        if shown(options, words):
+            return errors.STATUS_OK
     with options.engine() as engine:
         observed = _observed(engine, options, words)
         proxies = engine.kernel.proxies()

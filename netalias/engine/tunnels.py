@@ -7,6 +7,7 @@ only the rule is left to be deleted.
 from __future__ import annotations
 
 from errno import EADDRNOTAVAIL, EEXIST, ENODEV
+from os import getpid
 
 from netalias import errors
 from netalias.model import AF_INET6, MTU_INET6
@@ -35,7 +36,7 @@ DISABLE = "/proc/sys/net/ipv6/conf/{}/disable_ipv6"
 
 
 class Held:
-    """What a tunnel is made of: its device, its carriage, and its counters."""
+    """The parts of a tunnel: its device, its carriage, and its counters."""
 
     def __init__(self, device: Tun, carriage: Carriage, count: Counters) -> None:
         self.device = device
@@ -51,6 +52,19 @@ class Held:
 def hold(engine: Engine, tunnel: Tunnel) -> Held:
     """The device and the carriage of a tunnel, new in the namespace. Raises StateError,
     AlreadyExists, NotPermitted, KernelError, UsageError."""
+    from netalias.runtime.tunnels import read
+
+    other = read(engine.runtime.path, tunnel.name) if engine.runtime.path else None
+    if other is not None and other.pid != getpid():
+        raise errors.AlreadyExists(
+            f"{tunnel.name}: pid {other.pid} carries it", f"netalias {tunnel.name}- ends that"
+        )
+
+    # One that is persistent would be taken over, and left behind.
+    if engine.snapshot().device(tunnel.name) is not None:
+        raise errors.AlreadyExists(
+            f"{tunnel.name}: there is a device of this name", f"ip link del {tunnel.name}"
+        )
 
     def make() -> Held:
         from netalias.tunnels import tun
@@ -125,9 +139,15 @@ def disable_ipv6(engine: Engine, name: str) -> None:
 
 
 def undo(engine: Engine, vifs: Iterable[Vif]) -> list[errors.NetaliasError]:
-    """Delete the rules of tunnels that none of *vifs* has; the refusals. Raises KernelError."""
-    found = engine.kernel.routing().read()
-    return sent(engine, plan.leftovers(vifs, found))
+    """Delete the rules of tunnels that none of *vifs* has, nor any that another process carries;
+    the refusals. The caller is in a transaction. Raises KernelError."""
+    from netalias.desired.tunnels import Vif
+    from netalias.engine.carried import task_of
+    from netalias.runtime.tunnels import carried
+
+    others = map(task_of, carried(engine.runtime.path))
+    kept = [*vifs, *(one for one in others if isinstance(one, Vif))]
+    return sent(engine, plan.leftovers(kept, engine.kernel.routing().read()))
 
 
 def sent(engine: Engine, steps: Sequence[Step]) -> list[errors.NetaliasError]:

@@ -64,7 +64,9 @@ def relay(
     addresses the peer may send from; ``folder`` is the runtime directory and ``cookie`` that of its
     namespace, where former addresses are to be translated.
     """
-    made = Relay(device, adopt_carriage(carriage, fd), count, say=_say)
+    made = Relay(
+        device, adopt_carriage(carriage, fd), count, say=lambda text: _say(f"{device.name}: {text}")
+    )
     sources = [network(one) for one in words.get("sources", "").split(",") if one]
     mtu = int(words.get("mtu") or LARGEST)
     Duties(made.carriage, count.values, device.write, mtu=mtu, sources=sources).attach(made)
@@ -105,7 +107,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _say(text: str) -> None:
     """One line to the log of whoever started this."""
-    print(text, file=sys.stderr, flush=True)
+    print(f"netalias: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

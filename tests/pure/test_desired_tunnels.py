@@ -134,7 +134,7 @@ def test_many_that_can_be_told_apart() -> None:
      ("eth0", -1), ("vif1.0", -1), ("0", -1)],
 )  # fmt: skip
 def test_names(name: str, unit: int) -> None:
-    """One spelling for each number; the vif1.0 of Xen is a device of others."""
+    """C-6: up to 256, each number with one spelling; the vif1.0 of Xen is a device of others."""
     assert unit_of(name) == unit
 
 

@@ -47,9 +47,9 @@ ARROWS = {
     "emulator": "errors trust sources disclosure model families views procfs",
     "watch": "errors trust disclosure model sources kernel system runtime packets kinds nat tunnels"
     " observed desired plan claim views engine",
-    "netalias": "errors model families kernel system claim engine emulator",
-    "cli": "errors disclosure model sources families kernel kinds system runtime observed"
-    " desired plan importers claim views engine doctor monitor emulator watch netalias",
+    "netalias": "errors model families kernel system tunnels claim engine emulator",
+    "cli": "errors disclosure model sources families kernel kinds system runtime tunnels"
+    " observed desired plan importers claim views engine doctor monitor emulator watch netalias",
     "__main__": "cli",
 }
 """Every package or single module, the lowest first, and what it may import."""

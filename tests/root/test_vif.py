@@ -13,7 +13,7 @@ from threading import Thread
 
 import pytest
 from command import Command
-from support import PATIENCE, SLOW, Namespace, until
+from support import PATIENCE, SLOW, until
 from tunnelled import OUTER, cable
 from watcher import Watch, watching
 

@@ -1,0 +1,177 @@
+"""The verb vif: tunnels made by hand, ended, and shown."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.cli.output import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netalias.cli import Options
+    from netalias.desired.tunnels import Tunnel
+    from netalias.engine import Engine
+    from netalias.views.tunnels import Standing
+
+SECONDS = 10.0
+"""Seconds that a watcher, or the process of a tunnel, has to do what it is asked for."""
+TUNNELS = "tunnels"
+"""The word of show for all tunnels."""
+
+
+def vif(options: Options, words: list[str]) -> int:
+    """Execute ``[NAME | NAME- | NAME ADDRESS WORD...]``; the exit status."""
+    if not words or (len(words) == 1 and words[0][-1:] != "-"):
+        return show(options, words)
+    from netalias.desired.tunnels import read, unit_of
+
+    name = words[0].removesuffix("-")
+    if name != words[0]:
+        if unit_of(name) < 0 or words[1:]:
+            raise errors.UsageError(f"{' '.join(words)}: a name such as vif0- ends one tunnel")
+        return end(options, name)
+    return carry(options, read(words))
+
+
+def carry(options: Options, task: Tunnel) -> int:
+    """Have the running watcher carry a tunnel, or do it in this process, with --detach in one that
+    stays behind; the exit status. Raises StateError, NotPermitted, KernelError, LockBusy."""
+    with options.engine() as engine:
+        engine.kernel.permitted()
+        with engine.transaction(dry=options.dry_run) as transaction:
+            from netalias.runtime import asked
+            from netalias.runtime.instance import running
+
+            folder, watcher = transaction.path, running(transaction.path)
+            if options.changes is not None:
+                options.changes.append({"change": "carry", **task.fields()})
+            elif options.dry_run or options.verbose:
+                write(f"{task.text}\n")
+            if options.dry_run:
+                return errors.STATUS_OK
+            if watcher is not None:
+                asked.write(folder, engine.kernel.cookie(), task.subject, task.text)
+        if watcher is not None:
+            _await(engine, folder, task)
+            return errors.STATUS_OK
+    from netalias.cli.foreground import carry as foreground
+
+    return foreground(options, task)
+
+
+def _await(engine: Engine, folder: str, task: Tunnel) -> None:
+    """Wait until the watcher has done what it was asked for. Raises StateError with its reason; it
+    is asked no longer then."""
+    from netalias.engine.carried import wait
+    from netalias.runtime import asked, tunnels
+
+    def done() -> bool:
+        found = tunnels.read(folder, task.name)
+        return found is not None and found.line == task.text and bool(found.plane or found.fault)
+
+    made = wait(done, SECONDS)
+    found = tunnels.read(folder, task.name)
+    if made and found is not None and not found.fault:
+        return
+    with engine.transaction():
+        asked.forget(folder, engine.kernel.cookie(), task.subject)
+    fault = found.fault if made and found is not None else ""
+    raise errors.StateError(fault or f"{task.title}: the watcher has not made it in {SECONDS:g} s")
+
+
+def end(options: Options, name: str) -> int:
+    """End a tunnel that was made by hand; the exit status. Raises NoSuchDevice without one, and
+    StateError for one of a file."""
+    from netalias.engine import carried, tunnels
+    from netalias.runtime import asked
+    from netalias.runtime import tunnels as record
+    from netalias.runtime.instance import running
+
+    with options.engine() as engine:
+        engine.kernel.permitted()
+        with engine.transaction(dry=options.dry_run) as transaction:
+            folder, cookie = transaction.path, engine.kernel.cookie()
+            found, watcher = record.read(folder, name), running(folder)
+            by_hand = name in asked.read(folder, cookie)
+            held = found is not None and watcher is not None and found.pid == watcher.pid
+            if found is None and not by_hand:
+                if not options.dry_run:
+                    tunnels.undo(engine, [])  # what a killed process has left
+                if options.absent_ok:
+                    return errors.STATUS_OK
+                raise errors.NoSuchDevice(f"{name}: no such tunnel", "netalias show tunnels")
+            if held and not by_hand:
+                raise errors.StateError(
+                    f"{name}: a file declares it", "take its line out, and watch ends it"
+                )
+            if options.changes is not None:
+                options.changes.append({"change": "end", "ifname": name})
+            elif options.dry_run or options.verbose:
+                write(f"{name}-\n")
+            if options.dry_run:
+                return errors.STATUS_OK
+            asked.forget(folder, cookie, name)
+        if found is not None and held:
+            line = found.line
+            if not carried.wait(lambda: _changed(folder, name, line), SECONDS):
+                raise errors.StateError(f"{name}: the watcher has not ended it in {SECONDS:g} s")
+        elif found is not None:
+            carried.end(found, folder, SECONDS)
+    return errors.STATUS_OK
+
+
+def _changed(folder: str, name: str, line: str) -> bool:
+    """Whether a tunnel is carried no longer, or as another line says."""
+    from netalias.runtime import tunnels
+
+    found = tunnels.read(folder, name)
+    return found is None or found.line != line
+
+
+def show(options: Options, words: Sequence[str]) -> int:
+    """Print all tunnels, or one in detail; the exit status. Raises NoSuchDevice for one that is
+    not there."""
+    from netalias.engine.carried import standing
+
+    with options.engine() as engine:
+        found = standing(engine)
+    if words:
+        found = [one for one in found if one.record.name == words[0]]
+        if not found:
+            raise errors.NoSuchDevice(f"{words[0]}: no such tunnel", "netalias show tunnels")
+    print_(options, found, detailed=bool(words) or options.details)
+    return errors.STATUS_OK
+
+
+def shown(options: Options, words: Sequence[str]) -> bool:
+    """Print what ``show tunnels`` or ``show vif0`` asks for; False where the words are about a
+    device that is no tunnel."""
+    if words[0].startswith(TUNNELS[:-1]):
+        show(options, words[1:])
+        return True
+    from netalias.desired.tunnels import unit_of
+    from netalias.engine.carried import standing
+
+    if unit_of(words[0]) < 0 or words[1:]:
+        return False
+    with options.engine() as engine:
+        found = [one for one in standing(engine) if one.record.name == words[0]]
+    if found:
+        print_(options, found, detailed=True)
+    return bool(found)
+
+
+def print_(options: Options, found: Sequence[Standing], *, detailed: bool) -> None:
+    """Print tunnels as JSON, in detail, or as a table."""
+    from netalias.views import aligned, tunnels
+
+    if options.json:
+        from netalias.views import json
+
+        write(json.render([tunnels.fields(one) for one in found], pretty=options.pretty))
+    elif detailed:
+        between = "\\  " if options.oneline else "\n    "
+        write("".join(between.join(tunnels.detail(one)) + "\n" for one in found))
+    elif found:
+        write(aligned([*tunnels.COLUMNS], tunnels.rows(found)))

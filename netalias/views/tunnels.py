@@ -1,0 +1,126 @@
+"""Tunnels as table rows, details and JSON."""
+
+from __future__ import annotations
+
+from netalias.views import FLAGS, NOTHING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Protocol
+
+    from netalias.desired.tunnels import Tunnel
+    from netalias.model import Device
+
+    class Record(Protocol):
+        """runtime/tunnels.py."""
+
+        name: str
+        mtu: int
+        pid: int
+        plane: int
+        since: str
+        fault: str
+
+
+COLUMNS = {
+    "DEVICE": "ifname", "ADDRESS": "address", "TO": "to", "CARRIAGE": "carriage", "MTU": "mtu",
+    "STATE": "state", "SENT": "sent_packets", "RECEIVED": "received_packets", "DROPPED": "dropped",
+}  # fmt: skip
+"""Heading of each column: the key of the row."""
+UP, DOWN, FAILED = "up", "down", "failed"
+EMULATED = ("LOOPBACK", "NOARP")
+"""The flags that a device of VIF had; UP came with its address."""
+
+
+class Standing:
+    """A tunnel: its ``task``, its ``record``, its ``device``, None where there is none, and its
+    ``counters`` by name, None where they cannot be read: they are memory of another process."""
+
+    def __init__(
+        self,
+        task: Tunnel,
+        record: Record,
+        device: Device | None,
+        counters: Mapping[str, int] | None,
+    ) -> None:
+        self.task = task
+        self.record = record
+        self.device = device
+        self.counters = counters
+
+
+def state(up: bool, fault: str) -> str:
+    """Whether packets go through a tunnel."""
+    return FAILED if fault else UP if up else DOWN
+
+
+def fields(one: Standing) -> dict[str, object]:
+    """The JSON object of a tunnel: the words of its line, what they have become, and counters."""
+    found = one.task.fields() | {"ifname": one.record.name, "mtu": one.record.mtu}
+    if not one.record.mtu:
+        del found["mtu"]
+    up = one.device is not None and one.device.up and one.record.plane > 0
+    found |= {"state": state(up, one.record.fault)}
+    found |= {"error": one.record.fault} if one.record.fault else {}
+    found |= {"pid": one.record.pid, "plane": one.record.plane or None, "since": one.record.since}
+    if one.device is not None:
+        found |= {"flags": _flags(one.device), "emulated": emulated(one.device)}
+    if one.counters is not None:
+        found["counters"] = one.counters
+    return found
+
+
+def emulated(device: Device) -> list[str]:
+    """The flags that VIF would show."""
+    return [*EMULATED, *(["UP"] if device.up else [])]
+
+
+def _flags(device: Device) -> list[str]:
+    return [name for bit, name in FLAGS if device.flags & bit]
+
+
+def dropped(counters: Mapping[str, int]) -> int:
+    """The packets that came to nothing."""
+    return sum(value for name, value in counters.items() if name.startswith("dropped_"))
+
+
+def rows(found: Iterable[Standing]) -> list[list[str]]:
+    """The rows under COLUMNS."""
+    return [[_text(value) for value in _row(one)] for one in found]
+
+
+def _row(one: Standing) -> list[object]:
+    values = fields(one)
+    if "local" in values:
+        values["address"] = f"{values['local']}/{values['prefixlen']}"
+    else:
+        values["address"] = ",".join(map(str, values.get("prefixes", ())))  # type: ignore[call-overload]
+    if "port" in values:
+        values["carriage"] = f"{values['carriage']}:{values['port']}"
+    if one.counters is not None:
+        values |= {**one.counters, "dropped": dropped(one.counters)}
+    return [values.get(key) for key in COLUMNS.values()]
+
+
+def _text(value: object) -> str:
+    return NOTHING if value is None else str(value)
+
+
+def detail(one: Standing) -> list[str]:
+    """The lines about one tunnel: its own, its flags as they are and as VIF had them, and each
+    counter that is not 0."""
+    values = fields(one)
+    lines = [f"{one.record.name}: {one.task.text}"]
+    lines.append(f"{values['state']}, mtu {one.record.mtu}, since {one.record.since}")
+    if one.record.fault:
+        lines.append(f"fault: {one.record.fault}")
+    who = f"pid {one.record.pid}"
+    lines.append(f"{who}, data plane {one.record.plane}" if one.record.plane else who)
+    if one.device is not None:
+        real, vif = ",".join(_flags(one.device)), ",".join(emulated(one.device))
+        lines.append(f"flags <{real}>, of VIF <{vif}>")
+    for name, value in (one.counters or {}).items():
+        if value:
+            lines.append(f"{name.replace('_', ' ')} {value}")
+    return lines
