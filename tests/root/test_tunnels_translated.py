@@ -158,7 +158,7 @@ def test_the_next_data_plane_goes_on(stage: Stage) -> None:
 
 def test_nothing_comes_in_unasked(stage: Stage) -> None:
     """What a program here has asked for does."""
-    old, new, peer = FAMILIES[0]
+    old, _, peer = FAMILIES[0]
     stage.translate(deny=True)
     with stage.socket(stage.there, peer) as server, stage.socket(stage.here, old) as client:
 
