@@ -14,6 +14,7 @@ from referencing import Registry, Resource
 
 from netalias import cli, errors
 from netalias.cli.changes import CHANGING, changes
+from netalias.cli.show import SUBJECTS
 
 FOLDER = Path(__file__).parents[1] / "netalias" / "schema"
 MANY = 64
@@ -35,6 +36,8 @@ def named(words: Sequence[str]) -> str:
         return "changes"
     if verb == "check":
         return "declared" if options.syntax else "changes"
+    if verb == "show" and rest[1:2] and rest[1] in SUBJECTS:
+        return rest[1]
     return verb if (FOLDER / f"{verb}.json").exists() else "show"
 
 

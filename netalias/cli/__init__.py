@@ -34,14 +34,14 @@ class Options:
     """
 
     __slots__ = (
-        "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "changes",
-        "color", "confirm", "conflict", "count", "detach", "details", "dry_run", "every",
+        "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "cd",
+        "changes", "color", "confirm", "conflict", "count", "detach", "details", "dry_run", "every",
         "exit_when_down", "force", "group", "hands_off", "help", "inet", "inet6", "interval",
-        "json", "kill_sockets", "kind", "lender", "mac", "mapping", "max_aliases", "metrics",
-        "metrics_aliases", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure",
+        "json", "kill_sockets", "kind", "lender", "log", "mac", "mapping", "max_aliases", "metrics",
+        "metrics_aliases", "mtu", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure",
         "on_down", "on_no_carrier", "on_up", "once", "oneline", "only", "opener", "pretty", "quiet",
-        "rate", "recorded", "registry", "release", "save", "source", "special", "syntax", "texts",
-        "timestamps", "tree", "verbose", "version", "wait",
+        "rate", "recorded", "registry", "release", "save", "source", "special", "sync", "syntax",
+        "tap", "texts", "timestamps", "tree", "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -61,6 +61,8 @@ class Options:
         self.metrics_aliases = ""
         self.count = self.interval = self.kind = self.mapping = self.source = ""
         self.absent_ok = self.adopt = self.every = self.once = self.save = self.syntax = False
+        self.sync = self.tap = False
+        self.cd = self.log = self.mtu = ""
         self.registry: Registry | None = None
         self.special: list[str] = []
         self.changes: list[dict[str, object]] | None = None
@@ -160,6 +162,7 @@ VERBS = {
     "top": "cli.top.top",
     "monitor": "cli.monitor.monitor",
     "pool": "cli.pool.pool",
+    "link": "cli.link.link",
     "publish": "cli.publish.publish",
     "unpublish": "cli.publish.unpublish",
     "vif": "cli.vif.vif",

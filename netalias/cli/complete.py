@@ -10,6 +10,7 @@ from netalias import errors
 from netalias.cli import VERBS
 from netalias.cli.flags import COLOR, COLORS, FLAGS, SPECIAL, TAKING, spelled
 from netalias.cli.output import write
+from netalias.cli.show import SUBJECTS
 from netalias.desired import ACD, CONFLICT, HEAL, LINKLOCAL, ON_DOWN, SOURCE, WORDS, arguments
 from netalias.kinds import AUTO, KINDS
 
@@ -77,8 +78,12 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
         found = _publishing(options, rest)
     elif verb == "vif":
         found = _tunnel(options, rest)
+    elif verb == "link":
+        found = _link(options, rest, last)
     elif verb == "pool":
         found = [] if rest[1:] else [*POOL] if rest else _pools()
+    elif verb == "show" and rest[:1] and rest[0] in SUBJECTS:
+        found = []
     elif verb in NAMED:
         found = [*_names(options), *(("all",) if NAMED[verb] else ())]
     else:
@@ -187,6 +192,15 @@ def _tunnel(options: Options, words: Sequence[str]) -> list[str]:
     if len(words) % 2:
         return list(following.get(words[-1], ()))
     return [word for word in VALUES if word not in words]
+
+
+def _link(options: Options, words: Sequence[str], last: str) -> list[str]:
+    """``run``, and behind the name the network devices that a link may use."""
+    if not words:
+        return ["run"]
+    if len(words) < 2 or not last.startswith("link:"):
+        return []
+    return [f"link:{name}" for name in _devices(options)]
 
 
 def _devices(options: Options) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netalias import errors
 from netalias.cli import find_verb
 from netalias.cli.help_iface import IFACE
+from netalias.cli.help_link import LINK
 from netalias.cli.help_reading import READING
 from netalias.cli.output import write
 from netalias.cli.wrapping import wrapped
@@ -53,6 +54,7 @@ Words
 
 Verbs
   show [MAIN | NAME]...            print a table of aliases
+  show physical [NAME]...          print the links that link serves
   lookup [TYPE] ADDRESS            print the alias that owns the address
   cat aliases | alias_types        print the text of /proc/net/aliases or /proc/net/alias_types
   types                            print the alias types, and how many aliases each has
@@ -76,6 +78,8 @@ Verbs
   watch [FILE]...                  keep the aliases as declared, by event
   pool [NAME [take | release | show]]
                                    addresses of declared pools, for a time and for one client each
+  link run NAME DEVICE...          carry the packets of a new network device over tcp, udp, a
+                                   terminal, a program or Ethernet
   publish ADDRESS... dev MAIN      answer for addresses that are behind another device
   unpublish ADDRESS... [dev MAIN]  undo publish
   vif [NAME]                       show tunnels: addresses of this host that a relay elsewhere has
@@ -119,6 +123,11 @@ Options, before or after the verb; after NAME only long ones without a value: NA
                                    pool, batch: a FILE that declares the pools
   --for CLIENT                     pool: who takes, gives back, or is shown
   --lease SECONDS                  pool: how long an address is taken (default 3600)
+  --tap                            link: Ethernet frames in place of IP packets
+  --mtu BYTES                      link: the MTU of the network device
+  --cd off|SECS|SECS!              link: how long the carrier of a device is awaited
+  --sync                           link: one packet a datagram
+  --log LEVELS                     link: what is logged
   --adopt                          import: take over the labels that are there as printed
   --all                            import: addresses beyond the first that have no name, too
   --kind KIND                      import: write this kind in every line; move: the new kind
@@ -160,6 +169,7 @@ VERBS = {
     "alias": MAIN,
     **READING,
     "iface": IFACE,
+    "link": LINK,
     "check": """\
 netalias [OPTION]... check [FILE | -]...
 

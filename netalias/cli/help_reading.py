@@ -23,6 +23,9 @@ main devices follow, foreign ones too; their KIND is published.
 
 On a terminal with no room for all columns, the last line names those that are left out.
 
+netalias show physical [NAME]... prints the links that netalias link serves, with their phases, the
+bytes that came and went, and those of a second.
+
 A NAME may be a range or a pattern: eth0:0-9, 'eth0:1*'. The word dev may stand before the names, as
 in ip(8): show dev eth0.
 

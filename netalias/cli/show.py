@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
     from netalias.views.proxies import Published
 
+SUBJECTS = {"physical": "cli.link.physical"}
+"""First word after show: the module and the function in it. A main device that is called so is
+shown by ``show dev physical``."""
+
 
 TUNNELS = ("tunnels", "tunnel")
 """Words in the place of a name that stand for all tunnels."""
@@ -43,6 +47,10 @@ def detail(options: Options, engine: Engine, name: str) -> int:
 
 def show(options: Options, words: list[str]) -> int:
     """Print all aliases in chain order, or those that *words* select; the exit status."""
+    if words and words[0] in SUBJECTS:
+        module, _, function = SUBJECTS[words[0]].rpartition(".")
+        home = __import__(f"netalias.{module}", fromlist=[function])
+        return int(getattr(home, function)(options, words[1:]))
     words = named(words)
     if words and (words[0] in TUNNELS or words[0].startswith("vif")):
         from netalias.cli.vif import shown

@@ -16,5 +16,8 @@
     lcp.py       both ends agree that the link is up (RFC 1661)
     phases.py    the phases of a link
     levels.py    levels of the log
+    netdev.py    flags, MTU and carrier of a network device
+    runner.py    a network device served by one session
+    record.py    what show physical tells
     session.py   a link over the first device that opens, and again when it is lost
 """

@@ -31,6 +31,7 @@ HEADER = 4
 """Bytes of code, identifier and length."""
 FIELD = LCP.to_bytes(2, "big")
 
+ENDED = "the peer has ended the link"
 RETRY = 1.0
 TRIES = 10
 ECHO = 3.0
@@ -221,7 +222,7 @@ class Control:
         self.failed = f"the peer sends {theirs}, and this end {ours}"
 
     def _terminated(self, message: Message, now: float) -> list[bytes]:
-        self.failed = "the peer has ended the link"
+        self.failed = ENDED
         return [packed(TERMINATED, message.identifier)]
 
     def _echoed(self, message: Message, now: float) -> list[bytes]:

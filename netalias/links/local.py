@@ -12,6 +12,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock, ioctl
 from netalias import errors
 from netalias.links.datagram import EthernetLink, UdpLink
 from netalias.links.devices import GENERIC, TCP, TTY, UDP, Device, socket_name
+from netalias.links.netdev import has_carrier
 from netalias.links.state import LinkState
 from netalias.links.stream import StreamLink
 from netalias.system.process import started
@@ -30,10 +31,6 @@ ETHERTYPE = 0x88B5
 ARPHRD_ETHER = 1
 TIOCM_CAR = 0x40
 """The line DCD of a modem: asm-generic/termios.h."""
-SIOCGIFFLAGS = 0x8913
-IFF_UP, IFF_RUNNING = 0x1, 0x40
-IFNAMSIZ, IFREQ = 16, 40
-"""Bytes of the name in struct ifreq, which the flags follow, and of all of it: linux/if.h."""
 SHELL = "/bin/sh"
 IFLAG, OFLAG, CFLAG, LFLAG, _ISPEED, _OSPEED, CC = range(7)
 """The indexes in what tcgetattr() gives."""
@@ -145,19 +142,7 @@ def open_ethernet(device: Device, greets: Greets) -> Link:
         raise
     state = LinkState(device.word, device.kind)
     name = device.place
-    return EthernetLink(made, state, carrier=lambda: device_carrier(name), greets=greets)
-
-
-def device_carrier(name: str) -> bool:
-    """Whether a network device is up and has a carrier, in the namespace of the calling thread."""
-    request = name.encode("utf-8", "surrogateescape").ljust(IFREQ, b"\0")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        try:
-            answer = ioctl(asking, SIOCGIFFLAGS, request)
-        except OSError:
-            return False
-    flags = int.from_bytes(answer[IFNAMSIZ : IFNAMSIZ + 2], "little")
-    return flags & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING
+    return EthernetLink(made, state, carrier=lambda: has_carrier(name), greets=greets)
 
 
 def open_inherited(device: Device, greets: Greets) -> Link:

@@ -13,7 +13,7 @@ from select import POLLOUT
 from netalias import errors
 from netalias.links import carrier, lcp, phases
 from netalias.links.carrier import Carrier
-from netalias.links.devices import UDP
+from netalias.links.devices import UDP, parse
 from netalias.links.levels import DEBUG, PHASE, PHYSICAL, SYNC, Log
 from netalias.links.opening import opened
 from netalias.links.protocols import LCP, named, protocol
@@ -88,6 +88,8 @@ class Session:
         self._opening: Opening | None = None
         self._carrier: Carrier | None = None
         self._control: lcp.Control | None = None
+        self._word = self.words[0]
+        """The word of the device that is, or was, tried last."""
         self._next = 0
         """The index of the device that is tried next."""
         self._begin: float | None = float("-inf")
@@ -100,6 +102,25 @@ class Session:
     def open(self) -> bool:
         """Whether packets pass."""
         return self.phase == phases.OPEN
+
+    @property
+    def over(self) -> bool:
+        """Whether no device is left: one that was inherited cannot be opened again."""
+        return not self.words
+
+    @property
+    def word(self) -> str:
+        """The word of the device that is open, or will be tried next."""
+        if self.phase == phases.CLOSED and self.words:
+            return self.words[self._next]
+        return self._word
+
+    @property
+    def carrier(self) -> str:
+        """The carrier: ``on``, ``off``, or ``-`` where nobody looks at one."""
+        if self._carrier is None or self._carrier.level is None:
+            return "-"
+        return "on" if self._carrier.level else "off"
 
     @property
     def mru(self) -> int:
@@ -181,7 +202,7 @@ class Session:
     def adopt(self, link: Link, now: float) -> None:
         """Go on with the link of another process, which was open."""
         state = link.state
-        self.link, self.state, self.phase = link, state, phases.OPEN
+        self.link, self.state, self.phase, self._word = link, state, phases.OPEN, state.word
         self._traced(link)
         self._carrier = Carrier(carrier.parse(state.cd) or carrier.OFF, now)
         self._carrier.checked = now + state.timers.get("carrier", 0.0)
@@ -192,9 +213,9 @@ class Session:
     def _try(self, now: float) -> None:
         """Open the next device."""
         self._to(phases.OPENING)
-        word = self.words[self._next]
+        self._word = self.words[self._next]
         try:
-            self._opening = self._make(word, lcp.greets)
+            self._opening = self._make(self._word, lcp.greets)
         except errors.NetaliasError as error:
             self._failed(error, now)
             return
@@ -204,7 +225,7 @@ class Session:
 
     def _give_up(self, now: float) -> None:
         """Nobody has answered the call."""
-        self._drop(f"{self.words[self._next]}: no answer within {DIALLING:.0f} s", now)
+        self._drop(f"{self._word}: no answer within {DIALLING:.0f} s", now)
 
     def _step(self, now: float) -> None:
         assert self._opening is not None
@@ -330,19 +351,28 @@ class Session:
         self._to(phases.CLOSED)
         self._again(now)
 
-    def _again(self, now: float) -> None:
-        """Choose the next device, and the time to try it."""
-        self._next += 1
+    def _again(self, now: float, *, first: bool = False) -> None:
+        """Choose the next device, *first* the first one again, and the time to try it."""
+        if parse(self._word).inherited:
+            self.words.remove(self._word)
+        else:
+            self._next += 1
         self._begin = now
-        if self._next >= len(self.words):
+        if first or self._next >= len(self.words):
             self._next = 0
-            self._begin = now + min(self._backoff.next(), LONGEST)
+            self._begin += min(self._backoff.next(), LONGEST)
+        if self.over:
+            self._begin = None
+            self._changed()
 
     def _drop(self, reason: str, now: float) -> None:
         """Close the device, and choose the next one."""
-        self._warn(reason)
-        if self.phase == phases.OPEN:
-            self._next = len(self.words)  # all that was open begins with the first again
+        if reason == lcp.ENDED:
+            self.log.note(PHASE, reason)
+        else:
+            self._warn(reason)
+        was_open = self.phase == phases.OPEN
+        if was_open:
             self._to(phases.LOGOUT)
         if self._opening is not None:
             self._opening.close()
@@ -353,7 +383,7 @@ class Session:
         self._carrier = self._control = None
         self._to(phases.HANGUP)
         self._to(phases.CLOSED)
-        self._again(now)
+        self._again(now, first=was_open)
 
     def _traced(self, link: Link) -> None:
         if PHYSICAL in self.log.levels:
@@ -372,7 +402,6 @@ class Session:
 
     def _warn(self, text: str) -> None:
         """Warn once of the same until the link opens."""
-        word = self.words[min(self._next, len(self.words) - 1)]
-        if text and self._told.get(word) != text:
-            self._told[word] = text
+        if text and self._told.get(self._word) != text:
+            self._told[self._word] = text
             self.log.warning(text)

@@ -125,6 +125,17 @@ def test_declared_names(run: Command, tmp_path: Path, monkeypatch: pytest.Monkey
     assert after(run, "eth0:1") == ["eth0:12"]
 
 
+def test_links(run: Command) -> None:
+    """The sub-command, network devices behind link:, and files for all other devices."""
+    assert after(run, "link", "") == ["run"]
+    assert after(run, "link", "run", "link0", "/de") == []
+    found = after(run, "link", "run", "link0", "link:e")
+    assert found
+    assert set(found) <= {f"link:{name}" for name in after(run, "iface", "")}
+    assert after(run, "link", "run", "link0", "h:1", "--c") == ["--cd", "--color"]
+    assert after(run, "show", "physical", "") == []
+
+
 def test_pools(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their names, and what is done with one; none from a file with an error."""
     file = tmp_path / "netalias.conf"

@@ -13,6 +13,7 @@ from test_cli_memory import Command
 
 from netalias import errors
 from netalias.cli.flags import SPECIAL
+from netalias.cli.show import SUBJECTS
 from netalias.desired import HEAL, ON_DOWN, Wish
 from netalias.desired.fields import GIVEN
 
@@ -48,6 +49,7 @@ def test_every_output_has_a_schema() -> None:
     """Whatever takes -j; the one of addresses is for all of them."""
     words = {verb: ["-j", verb] if verb else ["-j", "eth0:0", "up"] for verb in SPECIAL["-j"]}
     found = {schemas.named(one) for one in words.values()}
+    found |= {schemas.named(["-j", "show", subject]) for subject in SUBJECTS}
     assert found | {"address", "declared"} == set(NAMES)
     assert schemas.named(["-j", "check", "--syntax"]) == "declared"
     assert schemas.named(["-j", "eth0:0"]) == schemas.named(["-j"]) == "show"

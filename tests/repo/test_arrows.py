@@ -31,7 +31,7 @@ ARROWS = {
     "packets": "errors model kernel",
     "nat": "errors model kernel packets",
     "tunnels": "errors trust model system runtime packets nat",
-    "links": "errors system runtime",
+    "links": "errors system runtime tunnels",
     "kinds": "errors model families",
     "observed": "errors model families kinds",
     "desired": "errors model families kinds",
@@ -48,7 +48,7 @@ ARROWS = {
     "watch": "errors trust disclosure model sources kernel system runtime packets kinds nat tunnels"
     " observed desired plan claim views engine",
     "netalias": "errors model families kernel system tunnels claim engine emulator",
-    "cli": "errors disclosure model sources families kernel kinds system runtime tunnels"
+    "cli": "errors disclosure model sources families kernel kinds system runtime tunnels links"
     " observed desired plan importers claim views engine doctor monitor emulator watch netalias",
     "__main__": "cli",
 }
@@ -71,7 +71,7 @@ TAKEN_BY = {
     "cryptography": r"tunnels\.(noise|sessions)",
     "json": r"views\.json",
     "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
-    "fcntl": r"runtime(\..*)?|engine\.texts|tunnels\.(tun|raw)|links\.local",
+    "fcntl": r"runtime(\..*)?|engine\.texts|tunnels\.(tun|raw)|links\.(local|netdev)",
     "ctypes": r"system\.(netns|inotify)|packets",
     "asyncio": "nobody",
     "selectors": "nobody",

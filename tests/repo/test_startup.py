@@ -139,13 +139,15 @@ WITHOUT_KERNEL = (
     (
         "help",
         0,
-        f"{CORE} netalias.cli.help netalias.cli.help_iface netalias.cli.help_reading"
+        f"{CORE} netalias.cli.help netalias.cli.help_iface netalias.cli.help_link"
+        " netalias.cli.help_reading"
         f" netalias.cli.wrapping {OUTPUT}",
     ),
     (
         "-h show",
         0,
-        f"{CORE} netalias.cli.help netalias.cli.help_iface netalias.cli.help_reading"
+        f"{CORE} netalias.cli.help netalias.cli.help_iface netalias.cli.help_link"
+        " netalias.cli.help_reading"
         f" netalias.cli.wrapping {OUTPUT}",
     ),
     ("--wait", 1, f"{CORE} {OUTPUT}"),

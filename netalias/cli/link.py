@@ -1,0 +1,137 @@
+"""The verb link, and show physical: packets over tcp, udp, terminals, programs, network devices."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.cli.output import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netalias.cli import Options
+    from netalias.engine import Engine
+    from netalias.links.session import Terms
+
+RUN = "run"
+EXAMPLE = "netalias link run link0 192.0.2.1:6669/udp"
+
+
+class Request:
+    """The words of ``link run NAME DEVICE...`` and its options, all of them checked."""
+
+    __slots__ = ("devices", "levels", "mtu", "name", "terms")
+
+    def __init__(self, options: Options, words: Sequence[str]) -> None:
+        """Raises UsageError."""
+        from netalias.links import carrier, lcp, levels
+        from netalias.links.devices import parse
+        from netalias.links.runner import MTU_LEAST, MTU_MOST, usual_mtu
+        from netalias.links.session import Terms
+
+        if words[:1] != [RUN]:
+            action = words[0] if words else "nothing"
+            raise errors.UsageError(f"link {action}: there is only link {RUN}", EXAMPLE)
+        if len(words) < 3:
+            raise errors.UsageError("link run needs a name and a device", EXAMPLE)
+        self.name, self.devices = words[1], list(words[2:])
+        for word in self.devices:
+            parse(word)
+        content = lcp.TAP if options.tap else lcp.TUN
+        self.mtu = usual_mtu(self.devices, tap=options.tap)
+        if options.mtu:
+            self.mtu = _number("--mtu", options.mtu, MTU_LEAST, MTU_MOST)
+        self.terms: Terms = Terms(content, cd=carrier.parse(options.cd), sync=options.sync)
+        self.levels = levels.parse(options.log)
+
+
+def _number(option: str, text: str, least: int, most: int) -> int:
+    from netalias.model import names
+
+    found = names.number(text, len(str(most)))
+    if not least <= found <= most:
+        raise errors.UsageError(f"{option} {text}: a number from {least} to {most} is needed")
+    return found
+
+
+def link(options: Options, words: list[str]) -> int:
+    """Serve one network device by one link until a signal; the exit status."""
+    asked = Request(options, words)
+    import gc
+
+    gc.enable()  # the launcher disables it for short commands
+    with options.engine() as engine, engine.transaction() as transaction:
+        folder = transaction.path
+    if not options.netns:
+        return _serve(options, asked, folder)
+    from netalias.system.netns import entered
+
+    with entered(options.netns):
+        return _serve(options, asked, folder)
+
+
+def _serve(options: Options, asked: Request, folder: str) -> int:
+    import signal
+
+    from netalias.links import netdev
+    from netalias.links.levels import Log
+    from netalias.links.record import Recorder
+    from netalias.links.runner import LinkRunner
+    from netalias.links.session import Session
+    from netalias.system.sdnotify import Service
+    from netalias.system.signals import Signals
+    from netalias.tunnels import tun
+
+    device = tun.create(asked.name, tap=options.tap, offload=False)
+    recorder = Recorder(folder, asked.name, asked.terms.content, Service())
+    try:
+        netdev.raise_device(asked.name, asked.mtu)
+        runner = LinkRunner(device, asked.mtu, lambda: recorder.write([session]))
+        log = Log(_saying(options), asked.name, asked.levels)
+        session = Session(asked.devices, asked.terms, log, runner.deliver, runner.changed)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps programs
+        with Signals() as signals:
+            recorder.ready([session])
+            runner.run(session, signals)
+    finally:
+        device.close()
+        recorder.close()
+    return errors.STATUS_OK
+
+
+def _saying(options: Options) -> Callable[[str, str], None]:
+    """The journal for lines of a level: a phase is an event, and what is finer was asked for."""
+    from netalias.links.levels import PHASE
+    from netalias.system.journal import DEBUG, INFO, WARNING, Journal
+
+    priorities = {"warning": WARNING, PHASE: INFO}
+    journal = Journal(quiet=options.quiet, verbose=not options.quiet)
+    return lambda level, text: journal.say(priorities.get(level, DEBUG), text)
+
+
+def physical(options: Options, words: list[str]) -> int:
+    """Print the links of all network devices that are served by link, or of those called *words*;
+    the exit status."""
+    from netalias.runtime import links as records
+    from netalias.views import links as views
+
+    with options.engine() as engine:
+        found = records.all_served(_recorded(engine))
+    missing = [word for word in words if word not in {one.name for one in found}]
+    if missing:
+        raise errors.NoSuchDevice(f"{missing[0]}: no link has this name", "netalias show physical")
+    served = [one for one in found if not words or one.name in words]
+    if options.json:
+        from netalias.views import json
+
+        write(json.render(views.physical(served), pretty=options.pretty))
+    elif served:
+        write(views.table(served))
+    return errors.STATUS_OK
+
+
+def _recorded(engine: Engine) -> str:
+    """The runtime directory with the records, for who only reads: anybody may."""
+    from netalias.runtime import owned
+
+    return owned(engine.runtime.path, engine.setup.cookie or engine.kernel.cookie())
