@@ -38,7 +38,9 @@ class MemoryLink(Link):
     def events(self) -> int:
         return POLLIN
 
-    def send(self, packets: Iterable[bytes | bytearray | memoryview]) -> int:
+    def send(
+        self, packets: Iterable[bytes | bytearray | memoryview], *, urgent: bool = False
+    ) -> int:
         taken = [bytes(packet) for packet in packets]
         if not self.wire.cut:
             self.wire.to[1 - self.end].extend(taken)

@@ -96,7 +96,7 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     finally:
         device.close()
         recorder.close()
-    return errors.STATUS_OK
+    return errors.STATUS_KERNEL if session.over and not session.was_open else errors.STATUS_OK
 
 
 def _saying(options: Options) -> Callable[[str, str], None]:

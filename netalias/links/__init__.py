@@ -9,6 +9,7 @@
     link.py      the interface of an open device: whole packets go in and come out
     stream.py    tcp, terminals, programs
     datagram.py  udp, frames of Ethernet
+    lookup.py    addresses of hosts by name, without waiting
     local.py     terminals, programs, network devices, inherited descriptors are opened
     opening.py   all devices are opened: a word becomes a link
     election.py  which of several processes serves a name

@@ -53,7 +53,7 @@ class DatagramLink(Link):
         """POLLIN always: what cannot be sent at once is dropped."""
         return POLLIN
 
-    def send(self, packets: Iterable[Buffer]) -> int:
+    def send(self, packets: Iterable[Buffer], *, urgent: bool = False) -> int:
         """Send each packet as a datagram."""
         sent = size = dropped = 0
         for packet in packets:

@@ -60,9 +60,9 @@ class Link:
         """Whether packets would be dropped for want of room: better to wait for POLLOUT."""
         return False
 
-    def send(self, packets: Iterable[Buffer]) -> int:
+    def send(self, packets: Iterable[Buffer], *, urgent: bool = False) -> int:
         """Send *packets*, each as a frame; the number that the device or the queue has taken. The
-        others are dropped and counted."""
+        others are dropped and counted. *urgent*: a full queue takes them all the same."""
         raise NotImplementedError
 
     def flush(self) -> None:

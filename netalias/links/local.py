@@ -14,7 +14,7 @@ from netalias.links.datagram import EthernetLink, UdpLink
 from netalias.links.devices import GENERIC, TCP, TTY, UDP, Device, socket_name
 from netalias.links.netdev import has_carrier
 from netalias.links.state import LinkState
-from netalias.links.stream import StreamLink
+from netalias.links.stream import StreamLink, prepare_tcp
 from netalias.system.process import started
 
 TYPE_CHECKING = False
@@ -181,6 +181,8 @@ def _of_socket(made: socket.socket, device: Device, greets: Greets) -> Link:
         if internet and not peer:
             made.close()
             raise errors.StateError(f"{device.word}: the socket is not connected")
+        if internet:
+            prepare_tcp(made)
         name = socket_name(TCP, *peer[:2]) if internet else ""
         state = LinkState(device.word, TCP if internet else GENERIC, name)
         return StreamLink(made.detach(), state)

@@ -1,7 +1,7 @@
 """Devices are opened: a word becomes a link, or an error in words.
 
-Only tcp takes time: a call that is answered, or a caller. All others are open at once. Names of
-hosts are looked up by the resolver, which may wait.
+Only tcp takes time: a call that is answered, or a caller; and names of hosts, which are looked up.
+All others are open at once.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from netalias import errors
 from netalias.links.datagram import UdpLink
 from netalias.links.devices import EXEC, GENERIC, LINK, TCP, TTY, UDP, Device, parse, socket_name
 from netalias.links.local import open_command, open_ethernet, open_inherited, open_tty
+from netalias.links.lookup import Lookup
 from netalias.links.state import LinkState
-from netalias.links.stream import StreamLink
+from netalias.links.stream import StreamLink, prepare_tcp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from netalias.links.link import Link
+    from netalias.links.lookup import Address
 
     Greets = Callable[[bytes], bool]
-    Address = tuple[int, Any]
-    """Family, and address as connect() takes it."""
 
 BACKLOG = 1
 """Callers that wait while one is served."""
@@ -45,16 +44,18 @@ class Opening:
         self.greets = greets
         self.link: Link | None = None
         self._socket: socket.socket | None = None
+        self._lookup: Lookup | None = None
         self._left: list[Address] = []
 
     def fileno(self) -> int:
         """The descriptor to wait for."""
-        assert self._socket is not None
-        return self._socket.fileno()
+        waiting = self._lookup or self._socket
+        assert waiting is not None
+        return waiting.fileno()
 
     def events(self) -> int:
         """The events of poll(2) to wait for."""
-        return POLLIN if self.device.passive else POLLOUT
+        return POLLIN if self.device.passive or self._lookup is not None else POLLOUT
 
     def begin(self) -> None:
         """Begin; most devices are open at once."""
@@ -65,13 +66,11 @@ class Opening:
 
     def step(self) -> None:
         """Go on where poll(2) was waited for."""
-        waiting = self._socket
-        assert waiting is not None
         try:
-            if self.device.passive:
-                self._accept(waiting)
-            else:
-                self._answered(waiting)
+            if self._lookup is not None:
+                self._looked_up(self._lookup)
+            elif self._socket is not None:
+                (self._accept if self.device.passive else self._answered)(self._socket)
         except OSError as error:
             if error.errno != EAGAIN:
                 self.close()
@@ -79,26 +78,39 @@ class Opening:
 
     def close(self) -> None:
         """Give up; a link that was opened already is another's."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        for one in (self._socket, self._lookup):
+            if one is not None:
+                one.close()
+        self._socket = self._lookup = None
 
-    def tcp(self) -> None:
+    def internet(self) -> None:
+        """Find the addresses of the host, and go on with them. Raises OSError."""
+        host = None if self.device.place == "*" else self.device.place
+        lookup = self._lookup = Lookup(host, self.device.port, SORTS[self.device.kind])
+        if lookup.done:
+            self._looked_up(lookup)
+
+    def _looked_up(self, lookup: Lookup) -> None:
+        lookup.close()
+        self._lookup = None
+        self._left = lookup.result()
+        (self._tcp if self.device.kind == TCP else self._udp)()
+
+    def _tcp(self) -> None:
         """Call the peer, or wait for its call. Raises OSError."""
         if self.device.passive:
             self._socket = self._bound(socket.SOCK_STREAM)
             self._socket.listen(BACKLOG)
         else:
-            self._left = self._addresses(socket.SOCK_STREAM)
             self._call()
 
-    def udp(self) -> None:
+    def _udp(self) -> None:
         """Connect to the peer, or wait for its first datagram. Raises OSError."""
         if self.device.passive:
             waiting = self._bound(socket.SOCK_DGRAM)
             self.link = UdpLink(waiting, self._state(), greets=self.greets)
             return
-        (family, address), *_ = self._addresses(socket.SOCK_DGRAM)
+        family, address = self._left[0]
         made = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             made.connect(address)
@@ -138,7 +150,7 @@ class Opening:
         self._connected(caller)
 
     def _connected(self, stream: socket.socket) -> None:
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        prepare_tcp(stream)
         state = self._state(stream)
         self.link = StreamLink(stream.detach(), state)
 
@@ -152,7 +164,7 @@ class Opening:
 
     def _bound(self, sort: int) -> socket.socket:
         """A socket that is bound to the port. Raises OSError."""
-        family, address = self._addresses(sort)[0]
+        family, address = self._left[0]
         made = socket.socket(family, sort | socket.SOCK_NONBLOCK)
         try:
             if sort == socket.SOCK_STREAM:
@@ -166,19 +178,6 @@ class Opening:
             raise
         return made
 
-    def _addresses(self, sort: int) -> list[Address]:
-        """The addresses of host and port, the best first; for any host IPv6 first, whose socket
-        serves IPv4 too. Raises OSError."""
-        place = self.device.place
-        host, flags = (None, socket.AI_PASSIVE) if place == "*" else (place, 0)
-        try:
-            found = socket.getaddrinfo(host, self.device.port, type=sort, flags=flags)
-        except UnicodeError:
-            raise OSError(0, "not the name of a host") from None
-        if host is None:
-            found.sort(key=lambda one: one[0] != socket.AF_INET6)
-        return [(family, address) for family, _, _, _, address in found]
-
     def _refused(self, error: OSError) -> errors.StateError:
         return errors.StateError(f"{self.device.word}: {error.strerror or error}")
 
@@ -187,10 +186,11 @@ class Opening:
         self.link = LOCAL[self.device.kind](self.device, self.greets)
 
 
+SORTS = {TCP: socket.SOCK_STREAM, UDP: socket.SOCK_DGRAM}
+"""Kind: the type of its socket."""
 LOCAL = {TTY: open_tty, EXEC: open_command, LINK: open_ethernet, GENERIC: open_inherited}
 OPENERS: dict[str, Callable[[Opening], None]] = {
-    TCP: Opening.tcp,
-    UDP: Opening.udp,
+    **dict.fromkeys(SORTS, Opening.internet),
     **dict.fromkeys(LOCAL, Opening.local),
 }
 """Kind: the method that opens it."""

@@ -81,6 +81,8 @@ class Session:
         self.phase = phases.CLOSED
         self.link: Link | None = None
         self.state: LinkState | None = None
+        self.was_open = False
+        """Whether it was ever open."""
         self._deliver = deliver
         self._changed = changed
         self._make = make
@@ -183,7 +185,7 @@ class Session:
     def close(self, now: float) -> None:
         """End the link, and tell the peer."""
         if self._control is not None and self.link is not None and self._control.opened:
-            self.link.send([self._control.terminate()])
+            self.link.send([self._control.terminate()], urgent=True)
         if self.phase != phases.CLOSED:
             self._drop("", now)
         self._begin = None
@@ -319,7 +321,7 @@ class Session:
             for packet in packets:
                 self.log.dump(SYNC, "write", packet)
                 self._debug(f"LCP: {lcp.parse(packet)} sent")
-            link.send(packets)
+            link.send(packets, urgent=True)
         for text in control.news:
             self._debug(text)
         control.news.clear()
@@ -329,6 +331,7 @@ class Session:
             link.state.heard, link.state.mru = control.peer, control.mru
             self._backoff.reset()
             self._told.clear()
+            self.was_open = True
             self._to(phases.OPEN)
         elif not control.opened and self.phase == phases.OPEN:
             self._to(phases.LCP)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
+from fcntl import ioctl
 from select import POLLIN, POLLOUT
+from sys import byteorder
 
 from netalias.links import framing
-from netalias.links.devices import TTY
+from netalias.links.devices import TCP, TTY
 from netalias.links.link import PASSING, Link
 
 TYPE_CHECKING = False
@@ -19,8 +22,21 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 """Bytes of one reading."""
-QUEUE = 1 << 17
+QUEUE = 1 << 16
 """Bytes that wait to be written, at most; no packet is cut: the last one may exceed it."""
+UNSENT = 1 << 16
+"""Bytes of TCP that wait in the kernel for their first transmission: its send buffer grows to
+megabytes, in which packets would wait for half a minute on a slow line."""
+TCP_NOTSENT_LOWAT = 25
+"""linux/tcp.h: a socket with so many bytes is not writable to poll(2)."""
+SIOCOUTQNSD = 0x894B
+"""linux/sockios.h: the bytes that were not yet sent."""
+
+
+def prepare_tcp(stream: socket.socket) -> None:
+    """Send at once, and hold no more than UNSENT back. Raises OSError."""
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stream.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
 
 
 class StreamLink(Link):
@@ -39,6 +55,7 @@ class StreamLink(Link):
         self._ending = ending
         controls = state.kind == TTY
         self._controls = controls
+        self._tcp = state.kind == TCP
         state.framed = True
         self._decoder = framing.Decoder(state.unread, controls=controls)
         self._queue = bytearray(state.unsent)
@@ -57,12 +74,13 @@ class StreamLink(Link):
         """Whether the queue is full."""
         return len(self._queue) >= QUEUE
 
-    def send(self, packets: Iterable[Buffer]) -> int:
+    def send(self, packets: Iterable[Buffer], *, urgent: bool = False) -> int:
         """Queue the frames of *packets*, and write what the device takes."""
+        most = 2 * QUEUE if urgent else QUEUE
         taken, size = [], len(self._queue)
         dropped = 0
         for packet in packets:
-            if size >= QUEUE or not packet:
+            if size >= most or not packet:
                 dropped += 1
                 continue
             taken.append(packet)
@@ -79,7 +97,7 @@ class StreamLink(Link):
 
     def flush(self) -> None:
         """Write of the queue what the device takes."""
-        while self._queue and not self.ended:
+        while self._queue and not self.ended and not self._held():
             try:
                 done = os.write(self._fd, self._queue)
             except OSError as error:
@@ -89,6 +107,16 @@ class StreamLink(Link):
             if self.trace is not None:
                 self.trace("write", self._queue[:done])
             del self._queue[:done]
+
+    def _held(self) -> bool:
+        """Whether the kernel has enough to send for now."""
+        if not self._tcp:
+            return False
+        try:
+            unsent = ioctl(self._fd, SIOCOUTQNSD, bytes(4))
+        except OSError:
+            return False
+        return int.from_bytes(unsent, byteorder) >= UNSENT
 
     def receive(self) -> list[bytes]:
         """The packets that are complete with the next CHUNK of bytes."""

@@ -71,7 +71,7 @@ TAKEN_BY = {
     "cryptography": r"tunnels\.(noise|sessions)",
     "json": r"views\.json",
     "subprocess": r"doctor\.(read|facts|rules)|cli\.ifconfig",
-    "fcntl": r"runtime(\..*)?|engine\.texts|tunnels\.(tun|raw)|links\.(local|netdev)",
+    "fcntl": r"runtime(\..*)?|engine\.texts|(tunnels|links)\..*",
     "ctypes": r"system\.(netns|inotify)|packets",
     "asyncio": "nobody",
     "selectors": "nobody",

@@ -7,7 +7,9 @@ import pty
 import socket
 import sys
 import termios
+import threading
 from collections.abc import Iterator
+from fcntl import ioctl
 from select import poll
 
 import pytest
@@ -17,6 +19,7 @@ from netalias import errors
 from netalias.links.link import Link
 from netalias.links.opening import Opening, opened
 from netalias.links.state import restored
+from netalias.links.stream import SIOCOUTQNSD, UNSENT
 
 PACKETS = [b"\x45" + bytes([n]) * 99 for n in range(9)] + [b"~}" * 700]
 
@@ -105,6 +108,29 @@ def test_nobody_answers() -> None:
     ):
         with pytest.raises(errors.StateError, match=f"^{word}: .*{why}"):
             finished(opened(word))
+
+
+def test_a_name_is_looked_up_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver may wait: the opening is waited for like a call, and can be given up."""
+    answer = threading.Event()
+    asked = []
+    real = socket.getaddrinfo
+
+    def slow(host: str, port: str, **options: int) -> object:
+        if host == "name.invalid" and not options["flags"]:
+            asked.append(host)
+            answer.wait()
+            host = "127.0.0.1"
+        return real(host, port, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    waiting, given_up = opened("name.invalid:7/udp"), opened("name.invalid:7")
+    assert waiting.link is None
+    until(lambda: len(asked) == 2)
+    given_up.close()
+    answer.set()
+    (ours,) = finished(waiting)
+    assert ours.state.name == "127.0.0.1:7/udp"
 
 
 def test_udp_and_the_first_that_greets() -> None:
@@ -238,9 +264,23 @@ def test_a_stream_that_takes_nothing() -> None:
         sent += ours.send([b"x" * 1500])
     assert ours.send([b"x" * 1500] * 3) == 0
     assert ours.state.counters["out_dropped"] == 3
-    assert received(its, sent, ours) == [b"x" * 1500] * sent
+    assert ours.send([b"sign of life"], urgent=True) == 1
+    assert received(its, sent + 1, ours) == [b"x" * 1500] * sent + [b"sign of life"]
     assert ours.idle()
     assert its.state.counters["in_damaged"] == 0
+
+
+def test_tcp_keeps_little_waiting() -> None:
+    """What the kernel has not sent yet is bounded, though its send buffer would grow."""
+    waiting = opened("*:6669")
+    ours, its = finished(opened("127.0.0.1:6669"), waiting)
+    until(lambda: ours.full or not ours.send([b"x" * 1400] * 10))
+    sent = ours.state.counters["out_packets"]
+    unsent = int.from_bytes(ioctl(ours.fileno(), SIOCOUTQNSD, bytes(4)), sys.byteorder)
+    assert unsent < 2 * UNSENT
+    assert ours.send([b"x"]) == 0
+    assert received(its, sent, ours) == [b"x" * 1400] * sent
+    assert not ours.full
 
 
 def test_another_process_goes_on() -> None:
