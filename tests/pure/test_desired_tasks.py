@@ -50,11 +50,14 @@ def test_a_line_says_the_same_as_its_whole_text(line: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ("eth0 iface-alias", "f:1:6: eth0 iface-alias: kernel or off is missing"),
-        ("eth0 iface-alias on", "f:1:18: eth0 iface-alias on: kernel or off is needed"),
-        ("eth0 iface-alias user",
-         "f:1:18: eth0 iface-alias user: not yet (the back end user comes with tunnels of our own;"
-         " this version has kernel)"),
+        ("eth0 iface-alias", "f:1:6: eth0 iface-alias: kernel, user or off is missing"),
+        ("eth0 iface-alias on", "f:1:18: eth0 iface-alias on: kernel, user or off is needed"),
+        ("eth0 iface-alias kernel deny-incoming",
+         "f:1:25: eth0 iface-alias kernel: deny-incoming: only user decides about what comes in"),
+        ("eth0 iface-alias user deny-incoming deny-incoming",
+         "f:1:36: eth0 iface-alias: deny-incoming: said twice"),
+        ("eth0 iface-alias user mtu 9", "f:1:23: eth0 iface-alias: mtu: not a word of this line"
+         " (keep, max, deny-incoming)"),
         ("eth0 iface-alias kernel via vif0",
          "f:1:25: eth0 iface-alias: via: not yet (addresses are kept through a tunnel when there"
          " are tunnels; this version has none)"),
@@ -65,7 +68,7 @@ def test_a_line_says_the_same_as_its_whole_text(line: str, text: str) -> None:
         ("eth0 iface-alias kernel max 65537",
          "f:1:25: eth0 iface-alias: max 65537: a number from 1 to 65536 needed"),
         ("eth0 iface-alias kernel max 1 max 2",
-         "f:1:31: eth0 iface-alias: max: said twice (keep, max)"),
+         "f:1:31: eth0 iface-alias: max: said twice"),
         ("eth0 iface-alias kernel mtu 9", "f:1:25: eth0 iface-alias: mtu: not a word of this line"
          " (keep, max)"),
         ("et/h0 iface-alias off", "f:1:1: et/h0: 'et/h0' cannot be the name of a device"),

@@ -32,7 +32,7 @@ def test_a_kernel_that_cannot_translate(run: Command, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("words", "status", "error"),
     [
-        ("eth0 keep", 1, "eth0 iface-alias: kernel or off is missing"),
+        ("eth0 keep", 1, "eth0 iface-alias: kernel, user or off is missing"),
         ("eth0 keep kernel keep 0", 1,
          "eth0 iface-alias: keep 0: seconds from 1 to 2147483647 needed"),
         ("eth0 keep kernel keep", 1,

@@ -237,7 +237,7 @@ def test_asked_for_by_hand(link4: Link, cli: Command, tmp_path: Path, texts: Pat
     line = "eth9 iface-alias kernel keep 9 max 8"
     assert "none is running" in cli.fails(2, "iface", "eth9", "keep", "kernel")
     assert "no such device" in cli.fails(2, "iface", "eth7", "keep", "off")
-    assert "kernel or off" in cli.fails(1, "iface", "eth9", "keep", "on")
+    assert "kernel, user or off" in cli.fails(1, "iface", "eth9", "keep", "on")
     conf = tmp_path / "netalias.conf"
     conf.write_text("")
     with watching(link4.here, texts, str(conf)):
