@@ -110,6 +110,10 @@ class Relay(Tunnel):
                     )
         super().apart_from(others)
 
+    def inner(self) -> list[str]:
+        """``sources 198.51.100.7``: those that packets of the peer may have."""
+        return ["sources", self.subject]
+
     def words(self) -> list[str]:
         """``relay 198.51.100.7 on eth0 to passive carriage udp:7777``."""
         return [KEYWORD, self.subject, ON, self.main, *self.outer.words()]
@@ -126,17 +130,16 @@ def _common(some: Iterable[Prefix], others: Sequence[Prefix]) -> Prefix | None:
 
 
 def name(relays: Iterable[Relay], before: Iterable[Relay]) -> None:
-    """Number the *relays*: those that are the same as one *before* stay what they are called, each
-    other one gets the first number that is free."""
-    units = {one.subject: one.unit for one in before}
+    """Number the *relays*: those of the same prefixes as one *before* stay what they are called,
+    each other one gets the first number that is free."""
     given = [*relays]
+    subjects = {one.subject for one in given}
+    units = {one.subject: one.unit for one in before if one.subject in subjects}
     for one in given:
-        one.unit = units.get(one.subject, -1)
-    taken = {one.unit for one in given}
-    for one in given:
-        if one.unit < 0:
-            one.unit = next(unit for unit in range(len(given)) if unit not in taken)
-            taken.add(one.unit)
+        if one.subject not in units:
+            taken = {*units.values()}
+            units[one.subject] = next(unit for unit in range(len(given)) if unit not in taken)
+        one.unit = units[one.subject]
 
 
 def read(words: list[str]) -> Relay:

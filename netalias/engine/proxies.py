@@ -51,7 +51,7 @@ def planned(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
     there = {
         (one.family, one.local): one for one in engine.kernel.proxies() if one.index == main.index
     }
-    result = Publication(_recorded(engine, snapshot))
+    result = Publication(recorded(engine, snapshot))
     missing, ours = [], []
     for family, local in wanted:
         conditions.check(main, family)
@@ -64,7 +64,7 @@ def planned(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
             says = f"{main.name} answers for it already, and not by netalias: left as it is"
             result.notes.append(f"{present.text}: {says}")
     made = []
-    for case in _cases(engine, missing, main, snapshot):
+    for case in cases(engine, missing, main, snapshot):
         why = conditions.needless(case)
         if why:
             result.notes.append(why)
@@ -77,9 +77,10 @@ def planned(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
     return result
 
 
-def _cases(
+def cases(
     engine: Engine, missing: Sequence[Proxy], main: Device, snapshot: Snapshot
 ) -> list[conditions.Case]:
+    """The entries with the state that their use depends on. Raises KernelError."""
     found = []
     for family in dict.fromkeys(proxy.family for proxy in missing):
         those = [proxy for proxy in missing if proxy.family == family]
@@ -94,10 +95,11 @@ def _cases(
     return found
 
 
-def _recorded(engine: Engine, snapshot: Snapshot) -> list[Published]:
+def recorded(engine: Engine, snapshot: Snapshot, file: str = published.FILE) -> list[Published]:
+    """The record of published addresses, with the present names of their devices."""
     path = engine.runtime.path
-    recorded = published.read(path, engine.kernel.cookie()) if path else []
-    return published.located(recorded, snapshot.devices.values())
+    found = published.read(path, engine.kernel.cookie(), file) if path else []
+    return published.located(found, snapshot.devices.values())
 
 
 def withdrawn(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publication:
@@ -113,18 +115,18 @@ def withdrawn(engine: Engine, wanted: Sequence[Wanted], name: str) -> Publicatio
         for one in engine.kernel.proxies()
         if one.index in snapshot.devices and (main is None or one.index == main.index)
     ]
-    result = Publication(_recorded(engine, snapshot))
+    result = Publication(recorded(engine, snapshot))
     for family, local in wanted:
         found = [one for one in proxies if (one.family, one.local) == (family, local)]
         ours = [one for one in found if one.protocol == PROTOCOL]
-        recorded = [
+        noted = [
             one
             for one in result.published
             if (one[1].family, one[1].local) == (family, local) and name in ("", one[0])
         ]
-        if not (ours or recorded):
+        if not (ours or noted):
             raise _missing(Proxy(0, family, local), found, snapshot, name)
-        result.published = [one for one in result.published if one not in recorded]
+        result.published = [one for one in result.published if one not in noted]
         for one in ours:
             result.steps.append(DelProxy(snapshot.devices[one.index].name, one.index, one))
     return result

@@ -139,7 +139,7 @@ def needless(case: Case) -> str:
         return f"{says}: it answers by itself"
     if case.answers or not case.main.arp_ignore:
         return f"{says}: it answers by itself, as far as arp_ignore allows"
-    command = f"sysctl -w {_key('ipv4/conf', case.main, 'arp_ignore')}=0"
+    command = f"sysctl -w {key_of('ipv4/conf', case.main, 'arp_ignore')}=0"
     name = case.main.name
     silent = f"arp_ignore of {name} keeps it silent, and a proxy entry does not help"
     return f"{says}: {silent} ({command})"
@@ -190,9 +190,9 @@ def _forwarding(case: Case, around: Surroundings) -> Fault:
         return NONE
     name = case.main.name
     if not case.inet6:
-        key = _key("ipv4/conf", case.main, "forwarding")
+        key = key_of("ipv4/conf", case.main, "forwarding")
         return f"{name} answers for nobody while it does not forward", f"sysctl -w {key}=1"
-    key = _key("ipv6/conf", case.main, "forwarding")
+    key = key_of("ipv6/conf", case.main, "forwarding")
     if not around.everywhere and case.holder is None:
         key = "net.ipv6.conf.all.forwarding"  # sets that of each device too
     return f"{name} answers for nobody while it does not forward IPv6", f"sysctl -w {key}=1"
@@ -214,7 +214,7 @@ def _answering(case: Case, around: Surroundings) -> Fault:
         return NONE
     return (
         f"{case.main.name} answers for nobody while its proxy_ndp is 0",
-        f"sysctl -w {_key('ipv6/conf', case.main, 'proxy_ndp')}=1",
+        f"sysctl -w {key_of('ipv6/conf', case.main, 'proxy_ndp')}=1",
     )
 
 
@@ -237,22 +237,22 @@ def _back(case: Case, around: Surroundings) -> Fault:
         return NONE
     return (
         f"what {case.proxy.text} answers is lost while {out.name} does not forward",
-        f"sysctl -w {_key('ipv4/conf', out, 'forwarding')}=1",
+        f"sysctl -w {key_of('ipv4/conf', out, 'forwarding')}=1",
     )
 
 
 def _delay(case: Case, around: Surroundings) -> Fault:
     if not around.delay:
         return NONE
-    key = _key("ipv6/neigh" if case.inet6 else "ipv4/neigh", case.main, "proxy_delay")
+    key = key_of("ipv6/neigh" if case.inet6 else "ipv4/neigh", case.main, "proxy_delay")
     seconds = around.delay / 1000
     return f"{case.main.name} answers up to {seconds:g} s late", f"sysctl -w {key}=0"
 
 
+OF_DEVICE: tuple[Callable[[Case, Surroundings], Fault], ...] = (_down, _port, _noarp)
+"""Those of CONDITIONS under which the device hears no request."""
 CONDITIONS: tuple[Callable[[Case, Surroundings], Fault], ...] = (
-    _down,
-    _port,
-    _noarp,
+    *OF_DEVICE,
     _forwarding,
     _everywhere,
     _answering,
@@ -269,7 +269,7 @@ def _has_own_table(case: Case) -> bool:
     return master is not None and master.kind == VRF
 
 
-def _key(folder: str, device: Device, sysctl: str) -> str:
+def key_of(folder: str, device: Device, sysctl: str) -> str:
     """The key for sysctl(8), with slashes if the name of the device has a dot."""
     path = f"net/{folder}/{device.name}/{sysctl}"
     return path if "." in device.name else path.replace("/", ".")

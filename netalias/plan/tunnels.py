@@ -124,7 +124,7 @@ def leftovers(vifs: Iterable[Vif], found: Gateways) -> list[Step]:
     return [
         DelRule(one, REMOVE)
         for one in found.rules
-        if unit_of_table(one.table) >= 0 and one.source and one not in wanted
+        if unit_of_table(one.table) >= 0 and one.priority == FROM_PRIORITY and one not in wanted
     ]
 
 

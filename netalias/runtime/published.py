@@ -5,7 +5,8 @@ IPv4 address (pneigh_ifdown), so a program that restores them needs to know what
 
 The first line of the file is ``namespace COOKIE``, since the directory may have belonged to a
 former namespace; each other line is ``IFINDEX DEVICE ADDRESS``. The index finds a device that was
-renamed, the name one that was made again.
+renamed, the name one that was made again. Those that relays have published, and take back at their
+end, stand in a second file too.
 """
 
 from __future__ import annotations
@@ -28,15 +29,17 @@ if TYPE_CHECKING:
     """The name of the device, and the entry."""
 
 FILE = "/published"
+RELAYED = "/published.relays"
+"""The file with those of relays."""
 
 
-def read(directory: str, cookie: int) -> list[Published]:
+def read(directory: str, cookie: int, file: str = FILE) -> list[Published]:
     """The published addresses; none without a readable record of this namespace.
 
     A malformed line is ignored: nothing is published by a guess.
     """
     try:
-        text = read_file(directory + FILE).decode("utf-8", "surrogateescape")
+        text = read_file(directory + file).decode("utf-8", "surrogateescape")
     except OSError:
         return []
     head, *lines = text.split("\n")
@@ -45,10 +48,10 @@ def read(directory: str, cookie: int) -> list[Published]:
     return [one for one in map(_parsed, lines) if one is not None]
 
 
-def write(directory: str, cookie: int, published: Iterable[Published]) -> None:
+def write(directory: str, cookie: int, published: Iterable[Published], file: str = FILE) -> None:
     """Replace the record. Raises StateError if it cannot be written."""
     lines = [f"{one.index} {device} {one.text}\n" for device, one in published]
-    path = directory + FILE
+    path = directory + file
     try:
         if lines:
             text = "".join([first_line(cookie), "\n", *lines])

@@ -166,11 +166,13 @@ class Responder:
             gone.close()
 
 
-def served_in(state: State, engine: Engine) -> tuple[list[Served], set[bytes]]:
-    """The networks of the prefixes in *state* that the kernel does not answer for, and the
-    addresses in them that it does answer for."""
+def served_in(
+    state: State, engine: Engine, others: Iterable[Served] = ()
+) -> tuple[list[Served], set[bytes]]:
+    """The networks of the prefixes in *state* that the kernel does not answer for, after *others*,
+    and the addresses in them that it does answer for."""
     common: int | None = None
-    found: list[Served] = []
+    found = [*others]
     for device in state.devices():
         routes = [route for _, route in state.of(device.index, LOCAL)]
         deaf = IFF_LOOPBACK | IFF_NOARP

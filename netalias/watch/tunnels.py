@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         def undo(self, engine: Engine, tunnels: Iterable[Tunnel]) -> list[errors.NetaliasError]: ...
 
 
-KINDS = {"vif": "netalias.engine.tunnels"}
+KINDS = {"vif": "netalias.engine.tunnels", "relay": "netalias.engine.relays"}
 """Keyword: the module that brings its device into the state of the line, and undoes that."""
 BUSY = 0.02
 """Seconds between two tries to take the lock."""

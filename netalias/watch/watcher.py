@@ -34,6 +34,7 @@ from netalias.watch.directory import Directory
 from netalias.watch.health import Health, MetricsFile
 from netalias.watch.keeper import Keeper, open_nat
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
+from netalias.watch.relays import Relays
 from netalias.watch.report import report_restored
 from netalias.watch.responder import Responder, served_in
 from netalias.watch.settings import Settings
@@ -110,8 +111,13 @@ class Watcher:
         )
         self._rails = Rules(allow_empty=settings.allow_empty, allow_shrink=settings.allow_shrink)
         self.republisher = Republisher(engine, self.monitor.state, self._folder)
+        state = self.monitor.state
+        self.relays = Relays(engine, state, self.journal, monotonic, self._relayed)
         self.responder = Responder(
-            lambda: served_in(self.monitor.state, engine), self.journal, engine.within, monotonic
+            lambda: served_in(state, engine, self.relays.served()),
+            self.journal,
+            engine.within,
+            monotonic,
         )
         self._alive = monotonic()
         self.renewer = LeaseRenewer(self.controller, self._alive)
@@ -119,7 +125,9 @@ class Watcher:
         self.keeper = Keeper(
             engine, self.monitor.state, self.journal, monotonic, self._folder, open_nat
         )
-        self.tunnels = Tunnels(engine, self.journal, monotonic, self._folder, Starter())
+        self.tunnels = Tunnels(
+            engine, self.journal, monotonic, self._folder, Starter(), self.relays.load
+        )
         self.controller.hear = self._hear
         self.reannouncer = Reannouncer(
             self.controller, self.journal, self._folder, self._alive, self.claims, self.announcer
@@ -176,6 +184,7 @@ class Watcher:
                     directory.close()
                     self.keeper.close()
                     self.tunnels.close()
+                    self._try(self.relays.close)
                     self.claims.close()
                     self.announcer.close()
                     self.responder.close()
@@ -242,6 +251,7 @@ class Watcher:
             Timer(self.keeper.due, lambda now: self._try(lambda: self.keeper.act(now))),
             Timer(self._until_act, lambda now: self._act()),
             self.tunnels,
+            Timer(self.relays.due, lambda now: self._try(lambda: self.relays.act(now))),
             self.claims,
             self.announcer,
             self.responder,
@@ -397,6 +407,7 @@ class Watcher:
     def _hear(self, event: Event) -> None:
         self.keeper.hear(event)
         self.tunnels.hear(event)
+        self.relays.hear(event)
 
     def _read_events(self, most: int = ROOM) -> None:
         self._try(lambda: self.controller.read_events(most))
@@ -440,6 +451,11 @@ class Watcher:
         # A device that came up after an unread event has lost entries that only the kernel had.
         self.republisher.learn(None if self.controller.republish else seen)
         self._republish()
+
+    def _relayed(self) -> None:
+        """What relays publish may have changed."""
+        self._learn_published()
+        self.responder.changed()
 
     def _republish(self) -> None:
         done, failures = self.republisher.restore()

@@ -53,6 +53,13 @@ class Watch:
             pass
         return self.said[-1]
 
+    def rest(self) -> list[str]:
+        """All lines that it has ever written, once it has ended."""
+        data = b"".join(iter(lambda: os.read(self._err, 65536), b""))
+        text, self._text = self._text + data, b""
+        self.said += text.decode().splitlines()
+        return self.said
+
     def aliases(self) -> list[str]:
         """The names in the text of the folder."""
         text = (self.folder / "aliases").read_text()

@@ -1,0 +1,174 @@
+"""The relays of a host: their routes and their publication, made, kept and undone.
+
+All of it is made again as often as is asked for: what stands stays. What relays have published is
+noted before it is made (runtime/published.py), so that it is taken back after a kill too.
+"""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.engine.proxies import Publication, carry_out, cases, planned, recorded
+from netalias.engine.tunnels import disable_ipv6, sent
+from netalias.model import AF_INET6, PROTOCOL
+from netalias.model.neighbours import DelProxy, Proxy
+from netalias.nat.forwarding import closed
+from netalias.plan import proxies, relays
+from netalias.runtime import published
+from netalias.runtime.published import RELAYED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from netalias.desired.relays import Relay
+    from netalias.engine import Engine
+    from netalias.model import Device, Snapshot
+    from netalias.nat.forwarding import Closed
+    from netalias.runtime.published import Published
+
+    Key = tuple[str, int, bytes]
+    """The name of a device, family and address."""
+
+
+class Place:
+    """A relay whose devices are there: ``main`` answers, ``tunnel`` is that of the tunnel."""
+
+    __slots__ = ("main", "relay", "tunnel")
+
+    def __init__(self, relay: Relay, main: Device, tunnel: Device) -> None:
+        self.relay = relay
+        self.main = main
+        self.tunnel = tunnel
+
+
+class Kept:
+    """The result of keep(): ``places`` are the relays that stand, ``warnings`` say what keeps
+    packets from their way, ``refused`` what the kernel refused."""
+
+    def __init__(self) -> None:
+        self.places: list[Place] = []
+        self.warnings: list[str] = []
+        self.refused: list[errors.NetaliasError] = []
+
+
+def settle(engine: Engine, relay: Relay, mtu: int) -> tuple[list[errors.NetaliasError], list[str]]:
+    """Bring the device of a tunnel into the state that a relay needs: the refusals, and nothing to
+    tell. The rest is done by keep() when the device is up. Raises KernelError."""
+    device = engine.kernel.snapshot().device(relay.name)
+    if device is None:
+        return [errors.NoSuchDevice(f"{relay.name}: the device is gone")], []
+    if not device.up and not any(one.family == AF_INET6 for one in relay.prefixes):
+        disable_ipv6(engine, device.name)
+    return sent(engine, relays.raised(device, mtu)), []
+
+
+def undo(engine: Engine, wanted: Iterable[Relay]) -> list[errors.NetaliasError]:
+    """Nothing is left of a device that is gone but what keep() takes back."""
+    return []
+
+
+def keep(
+    engine: Engine, wanted: Sequence[Relay], closed: Callable[[str], list[Closed]] = closed
+) -> Kept:
+    """Have the relays *wanted* their routes and their publication, as far as their devices are
+    there, and take back what other relays have published. *closed* tells, inside the namespace,
+    which chains of a firewall keep the packets of a device back.
+
+    The caller is in a transaction. Raises KernelError, NotPermitted, StateError if the record
+    cannot be written.
+    """
+    result = Kept()
+    snapshot = engine.snapshot()
+    for relay in wanted:
+        main, tunnel = snapshot.device(relay.main), snapshot.device(relay.name)
+        if main is not None and tunnel is not None and tunnel.up:
+            result.places.append(Place(relay, main, tunnel))
+    for place in result.places:
+        result.refused += sent(engine, relays.routes(place.relay.prefixes, place.tunnel))
+    _take_back(engine, snapshot, wanted)
+    for place in result.places:
+        result.warnings += _publish(engine, snapshot, place)
+    for place in result.places:
+        result.warnings += _faults(engine, snapshot, place)
+        result.warnings += _firewall(engine, place, closed)
+    result.warnings = _first(result.warnings)
+    return result
+
+
+def _take_back(engine: Engine, snapshot: Snapshot, wanted: Iterable[Relay]) -> None:
+    """Withdraw what relays have published, but for what those *wanted* publish."""
+    stays = {key for relay in wanted for key in _keys(snapshot, relay)}
+    noted = recorded(engine, snapshot, RELAYED)
+    gone = {_key(one) for one in noted} - stays
+    if not gone:
+        return
+    before = recorded(engine, snapshot)
+    result = Publication([one for one in before if _key(one) not in gone])
+    for one in engine.kernel.proxies():
+        device = snapshot.devices.get(one.index)
+        if device is None or one.protocol != PROTOCOL:
+            continue
+        if (device.name, one.family, one.local) in gone:
+            result.steps.append(DelProxy(device.name, one.index, one))
+    carry_out(engine, lambda: result)
+    _note(engine, [one for one in noted if _key(one) not in gone])
+
+
+def _publish(engine: Engine, snapshot: Snapshot, place: Place) -> list[str]:
+    """Publish the single addresses of a relay; what is to be told about them."""
+    wanted = relays.singles(place.relay.prefixes)
+    if not wanted:
+        return []
+    name = place.main.name
+    noted = recorded(engine, snapshot, RELAYED)
+    by_hand = {_key(one) for one in recorded(engine, snapshot)} - {_key(one) for one in noted}
+    mine = [(name, Proxy(place.main.index, *one, PROTOCOL)) for one in wanted]
+    _note(engine, [*noted, *(one for one in mine if _key(one) not in by_hand)])
+    return carry_out(engine, lambda: planned(engine, wanted, name)).notes
+
+
+def _keys(snapshot: Snapshot, relay: Relay) -> list[Key]:
+    """The keys of what a relay publishes; its device may be known by another name."""
+    main = snapshot.device(relay.main)
+    names = {relay.main, relay.main if main is None else main.name}
+    return [(name, *one) for name in names for one in relays.singles(relay.prefixes)]
+
+
+def _key(one: Published) -> Key:
+    return one[0], one[1].family, one[1].local
+
+
+def _note(engine: Engine, entries: Iterable[Published]) -> None:
+    """Write the record of what relays have published."""
+    if engine.runtime.path:
+        unique = {_key(one): one for one in entries}
+        published.write(engine.runtime.path, engine.kernel.cookie(), unique.values(), RELAYED)
+
+
+def _faults(engine: Engine, snapshot: Snapshot, place: Place) -> list[str]:
+    prefixes, main, tunnel = place.relay.prefixes, place.main, place.tunnel
+    entries = [Proxy(main.index, one.family, one.network, PROTOCOL) for one in prefixes]
+    by_entry = dict(zip(entries, prefixes, strict=True))
+    singles, networks = [], []
+    for case in cases(engine, entries, main, snapshot):
+        one = by_entry[case.proxy]
+        if not one.single:
+            networks.append((case, one))
+        elif not proxies.needless(case):
+            singles.append(case)
+    return proxies.faults(singles) + relays.faults(networks, tunnel)
+
+
+def _firewall(engine: Engine, place: Place, closed: Callable[[str], list[Closed]]) -> list[str]:
+    name = place.tunnel.name
+    families = {one.family for one in place.relay.prefixes}
+    chains = engine.within(lambda: closed(name))
+    return [one.fault(name) for one in chains if one.concerns(families)]
+
+
+def _first(warnings: Iterable[str]) -> list[str]:
+    """The *warnings*, but of those with the same remedy at their end only the first."""
+    found: dict[str, str] = {}
+    for one in warnings:
+        found.setdefault(one.rpartition(" (")[2] if one.endswith(")") else one, one)
+    return [*found.values()]
