@@ -3,11 +3,12 @@
 ::
 
     line = DEVICE "iface-alias" ( "kernel" | "user" | "off" ) { OPTION }
-    option = "keep" SECONDS | "max" NUMBER | "deny-incoming"
+    option = "keep" SECONDS | "max" NUMBER | "via" TUNNEL | "deny-incoming"
 
 An address that goes stays for ``keep`` seconds, and what is sent from it leaves with the one that
 has replaced it: with ``kernel`` by a rule of the kernel, with ``user`` in the process that carries
-a tunnel or a link of ours (nat/), which lets nothing in unasked with ``deny-incoming``. At most
+a tunnel or a link of ours (nat/), which lets nothing in unasked with ``deny-incoming``. With
+``kernel`` and ``via`` it leaves as it is, through a tunnel to a host that still routes it. At most
 ``max`` addresses of a family are kept; the oldest goes first. ``off`` is what a device has that no
 line names.
 """
@@ -22,17 +23,13 @@ from netalias.model import names
 KEYWORD = "iface-alias"
 KERNEL, USER, OFF = "kernel", "user", "off"
 MODES = (KERNEL, USER, OFF)
-DENY = "deny-incoming"
+DENY, VIA = "deny-incoming", "via"
 KEEP = 3600
 """Seconds that an address is kept, unless the line says otherwise."""
 MAX = 8
 """Addresses of a family that are kept, unless the line says otherwise."""
 KEEP_MAX = 2**31 - 1
 MAX_MAX = 65536
-LATER = {
-    "via": "addresses are kept through a tunnel when there are tunnels; this version has none",
-}
-"""Words that a later version knows: why not."""
 
 
 class Keeping(Task):
@@ -41,13 +38,21 @@ class Keeping(Task):
     keyword = KEYWORD
 
     def __init__(
-        self, device: str, mode: str, keep: int = KEEP, most: int = MAX, *, deny: bool = False
+        self,
+        device: str,
+        mode: str,
+        keep: int = KEEP,
+        most: int = MAX,
+        *,
+        via: str = "",
+        deny: bool = False,
     ) -> None:
         super().__init__(device, device)
         self.mode = mode
         self.deny = deny
         self.keep = keep
         self.most = most
+        self.via = via
         self.watched = mode != OFF
 
     @property
@@ -60,7 +65,7 @@ class Keeping(Task):
         found = [self.subject, KEYWORD, self.mode]
         if self.mode != OFF:
             found += ["keep", str(self.keep), "max", str(self.most), *[DENY] * self.deny]
-        return found
+        return found + ([VIA, self.via] if self.via else [])
 
     def fields(self) -> dict[str, object]:
         """Its JSON object, without the place."""
@@ -69,9 +74,11 @@ class Keeping(Task):
             found |= {"keep": self.keep, "max": self.most}
         if self.mode == USER:
             found["deny_incoming"] = self.deny
-        return found
+        return found | ({VIA: self.via} if self.via else {})
 
 
+MODE_OF = {VIA: KERNEL, DENY: USER}
+"""Word that belongs to one mode: that mode."""
 LIMITS = {"keep": (1, KEEP_MAX, "seconds"), "max": (1, MAX_MAX, "a number")}
 """Word: the least and the largest number behind it, and what it counts."""
 
@@ -83,20 +90,20 @@ def read(words: list[str]) -> Keeping:
     mode = "".join(words[2:3])
     if mode not in MODES:
         raise at_word(min(2, len(words) - 1), _no_mode(title, mode))
-    numbers = {"keep": KEEP, "max": MAX}
+    numbers, via = {"keep": KEEP, "max": MAX}, ""
     said: set[str] = set()
     index = 3
     while index < len(words):
         word, text = words[index], "".join(words[index + 1 : index + 2])
-        if word in LATER:
-            raise at_word(index, errors.UsageError(f"{title}: {word}: not yet", LATER[word]))
-        if word in said or (word not in LIMITS and (word, mode) != (DENY, USER)):
+        if word in said or (word not in LIMITS and MODE_OF.get(word) != mode):
             raise at_word(index, _not_here(title, mode, word, again=word in said))
         said.add(word)
         if word in LIMITS:
             numbers[word] = _number(title, word, text, index)
-        index += 2 if word in LIMITS else 1
-    return Keeping(words[0], mode, numbers["keep"], numbers["max"], deny=DENY in said)
+        elif word == VIA:
+            via = _tunnel(title, text, index)
+        index += 1 if word == DENY else 2
+    return Keeping(words[0], mode, numbers["keep"], numbers["max"], via=via, deny=DENY in said)
 
 
 def _not_here(title: str, mode: str, word: str, *, again: bool) -> errors.UsageError:
@@ -104,7 +111,9 @@ def _not_here(title: str, mode: str, word: str, *, again: bool) -> errors.UsageE
         return errors.UsageError(f"{title}: {word}: said twice")
     if word == DENY:
         return errors.UsageError(f"{title} {mode}: {word}: only {USER} decides about what comes in")
-    hint = ", ".join([*LIMITS, *[DENY] * (mode == USER)])
+    if word == VIA:
+        return errors.UsageError(f"{title} {mode}: {word}: only {KERNEL} leads into a tunnel")
+    hint = ", ".join([*LIMITS, *(one for one, where in MODE_OF.items() if where == mode)])
     return errors.UsageError(f"{title}: {word}: not a word of this line", hint)
 
 
@@ -113,6 +122,17 @@ def _no_mode(title: str, mode: str) -> errors.UsageError:
     if not mode:
         return errors.UsageError(f"{title}: {choice} is missing")
     return errors.UsageError(f"{title} {mode}: {choice} is needed")
+
+
+def _tunnel(title: str, text: str, index: int) -> str:
+    from netalias.desired.tunnels import UNITS, unit_of
+
+    if unit_of(text) < 0:
+        said = f"{VIA} {text}".rstrip()
+        raise at_word(
+            index, errors.UsageError(f"{title}: {said}: a tunnel, vif0 to vif{UNITS - 1}, needed")
+        )
+    return text
 
 
 def _number(title: str, word: str, text: str, index: int) -> int:

@@ -17,6 +17,7 @@ from netalias.runtime import asked as requests
 from netalias.runtime import kept as record
 from netalias.runtime import tasks as carried
 from netalias.system.backoff import Backoff
+from netalias.watch.via import Via
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class Keeper:
         self._complaint = ""
         self._look = 0.0
         self._backoff = Backoff()
+        self._via = Via(engine, state, journal)
 
     def close(self) -> None:
         """Close what translates; all that is kept stays, and the kernel ends it in time."""
@@ -207,6 +209,8 @@ class Keeper:
         subject = self._subject(event.device)
         gone = event.what == ADDRESS and event.new is None and not event.field
         if subject is None:
+            if self._via.named(event.device.name) and event.what in (ARRIVAL, DEPARTURE, FLAG):
+                self.wake = 0.0
             # A copy of IPv6 is on lo; and who gives an address to another device needs it.
             if event.what == ADDRESS and self._keeps(event.subject.address):
                 self.wake = 0.0
@@ -282,9 +286,10 @@ class Keeper:
         names = {one.index: one.name for one in self._state.devices()}
         kernel = self._engine.kernel
         for subject, device in self._present(now):
-            found = self._decision(subject, device, now)
+            work.append((subject, device, self._decision(subject, device, now)))
+        refused += self._via.lead([(subject.task, found.kept) for subject, _, found in work])
+        for _, _, found in work:
             refused += keeping.add(kernel, names, found)
-            work.append((subject, device, found))
         refused += self._translate(work, now)
         shared = {key for _, _, found in work for key in found.kept if key[0] != AF_INET}
         for subject, device, found in work:

@@ -25,6 +25,8 @@ from netalias.runtime import tasks as record
         ("wwan0\tiface-alias kernel max 2 keep 1 # re-attached by night",
          "wwan0 iface-alias kernel keep 1 max 2"),
         ("ppp0 iface-alias off", "ppp0 iface-alias off"),
+        ("wwan0 iface-alias kernel via vif0 keep 9",
+         f"wwan0 iface-alias kernel keep 9 max {MAX} via vif0"),
         ("defaults iface-alias", ""),
     ],
 )  # fmt: skip
@@ -55,12 +57,17 @@ def test_a_line_says_the_same_as_its_whole_text(line: str, text: str) -> None:
         ("eth0 iface-alias kernel deny-incoming",
          "f:1:25: eth0 iface-alias kernel: deny-incoming: only user decides about what comes in"),
         ("eth0 iface-alias user deny-incoming deny-incoming",
-         "f:1:36: eth0 iface-alias: deny-incoming: said twice"),
+         "f:1:37: eth0 iface-alias: deny-incoming: said twice"),
         ("eth0 iface-alias user mtu 9", "f:1:23: eth0 iface-alias: mtu: not a word of this line"
          " (keep, max, deny-incoming)"),
-        ("eth0 iface-alias kernel via vif0",
-         "f:1:25: eth0 iface-alias: via: not yet (addresses are kept through a tunnel when there"
-         " are tunnels; this version has none)"),
+        ("eth0 iface-alias user via vif0",
+         "f:1:23: eth0 iface-alias user: via: only kernel leads into a tunnel"),
+        ("eth0 iface-alias kernel via",
+         "f:1:25: eth0 iface-alias: via: a tunnel, vif0 to vif255, needed"),
+        ("eth0 iface-alias kernel via eth1",
+         "f:1:25: eth0 iface-alias: via eth1: a tunnel, vif0 to vif255, needed"),
+        ("eth0 iface-alias kernel via vif0 via vif1",
+         "f:1:34: eth0 iface-alias: via: said twice"),
         ("eth0 iface-alias kernel keep",
          "f:1:25: eth0 iface-alias: keep: seconds from 1 to 2147483647 needed"),
         ("eth0 iface-alias kernel keep 0",
@@ -70,7 +77,7 @@ def test_a_line_says_the_same_as_its_whole_text(line: str, text: str) -> None:
         ("eth0 iface-alias kernel max 1 max 2",
          "f:1:31: eth0 iface-alias: max: said twice"),
         ("eth0 iface-alias kernel mtu 9", "f:1:25: eth0 iface-alias: mtu: not a word of this line"
-         " (keep, max)"),
+         " (keep, max, via)"),
         ("et/h0 iface-alias off", "f:1:1: et/h0: 'et/h0' cannot be the name of a device"),
         ("eth0 10.0.0.1", "f:1:1: eth0: not an alias name (a file declares aliases: eth0:0"
          " 200.1.1.1/24; verbs belong to batch)"),
