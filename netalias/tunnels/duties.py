@@ -11,20 +11,20 @@ are those of the outer packet too: carriages see to it.
 
 from __future__ import annotations
 
-from _socket import AF_INET, AF_INET6, inet_pton
+from _socket import inet_pton
 from _struct import Struct
 from _struct import error as _StructError  # type: ignore[attr-defined]
 from errno import ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
 from time import monotonic
 
 from netalias.errors import PacketError
-from netalias.model.prefix import contains
+from netalias.model import AF_INET, AF_INET6
 from netalias.packets import ip
 from netalias.tunnels import counters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
     from typing import Literal
 
     from netalias.packets.ip import Buffer
@@ -64,14 +64,14 @@ class Duties:
         answer: Callable[[bytes], object],
         *,
         mtu: int,
-        sources: Sequence[Network] = (),
+        sources: Iterable[Network] = (),
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._carriage = carriage
         self._values = values
         self._answer = answer
         self._mtu = mtu
-        self._sources = tuple(sources)
+        self._sources = _by_length(sources)
         self._clock = clock
         self._left = float(ERRORS_A_SECOND)
         self._asked = clock()
@@ -139,7 +139,8 @@ class Duties:
         self._local = _packed(self._carriage.local)
 
     def _may_send(self, sender: bytes) -> bool:
-        return any(contains(network, length, sender) for network, length in self._sources)
+        number = int.from_bytes(sender, "big")
+        return any(number >> host in some for host, some in self._sources.get(len(sender), ()))
 
     def _clamp(self, packet: memoryview, start: int, partial: bool) -> None:
         """Lower the MSS of a connection that begins, so that its packets fit into the path."""
@@ -178,6 +179,17 @@ class Duties:
             return False
         self._left -= 1
         return True
+
+
+def _by_length(sources: Iterable[Network]) -> dict[int, list[tuple[int, set[int]]]]:
+    """By the size of an address: the numbers of host bits, and of networks with so many. A packet
+    takes as many steps as there are lengths, of hundreds of networks too."""
+    found: dict[int, dict[int, set[int]]] = {}
+    for packed, length in sources:
+        host = len(packed) * 8 - length
+        some = found.setdefault(len(packed), {}).setdefault(host, set())
+        some.add(int.from_bytes(packed, "big") >> host)
+    return {size: [*some.items()] for size, some in found.items()}
 
 
 def network(text: str) -> Network:
