@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,23 @@ def test_the_card_comes_later_and_goes(host: Host) -> None:
     assert host.noted() == ["10.7.0.1"]
     host.declare()
     assert host.noted() == host.noted(published.RELAYED) == []
+
+
+@pytest.mark.parametrize("order", [*permutations(("card", "tunnel", "line"))], ids=" ".join)
+def test_it_does_not_matter_what_comes_first(host: Host, order: tuple[str, ...]) -> None:
+    """C-6: the card that answers, the device of the tunnel and the line in a file in any order."""
+    line = LINE.replace("eth0", "eth7")
+    comes = {
+        "card": lambda: host.kernel.add_device("eth7", up=True),
+        "tunnel": lambda: host.kernel.add_device("relay0", up=True),
+        "line": lambda: host.declare(line),
+    }
+    for word in order:
+        assert not host.kernel.proxies()
+        comes[word]()
+        host.act()
+    assert [one.text for one in host.kernel.proxies()] == SINGLES
+    assert len(host.routes()) == 3
 
 
 def test_two_relays_have_a_name_each(host: Host) -> None:

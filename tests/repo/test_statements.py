@@ -84,7 +84,13 @@ LINKS = Series(
     {"Election and hand-over": range(1, 12), "Devices, carrier and log": range(12, 20)},
     {},
 )
-SERIES = (ALIASES, IFACE, LINKS)
+VIF = Series(
+    "C-",
+    "statements_vif.txt",
+    {"Virtual interfaces and their routers": range(1, 8)},
+    dict.fromkeys((1, 2, 3), "the library call netalias.vif"),
+)
+SERIES = (ALIASES, IFACE, LINKS, VIF)
 
 
 def holders(
@@ -121,8 +127,8 @@ HEAD = """\
 
 What NET_ALIAS did, without its bugs, and what today's kernel asks for, in ninety statements, each
 with the tests that hold it. After them eighteen statements about the addresses of a device, after
-the `iface` command and iface-alias of user-ppp, and nineteen about links and how they change hands,
-after its multilink server.
+the `iface` command and iface-alias of user-ppp, nineteen about links and how they change hands,
+after its multilink server, and seven about virtual interfaces, after VIF.
 
 The engine of Linux 2.0 (`netalias emulate`) holds S1 to S82. On the real kernel S38 to S40 (aliases
 go with a main device that goes down) wait for a watcher.

@@ -34,12 +34,15 @@ def made(cli: Command, peer: Namespace) -> Iterator[Stage]:
         yield found
 
 
-def test_tcp_to_each_moved_address_and_nothing_is_left(made: Stage, tmp_path: Path) -> None:
-    """Single addresses and networks of both families are answered for at home, TCP of the neighbour
+@pytest.mark.parametrize("carriage", ["udp:7777", "ipip94"])
+def test_tcp_to_each_moved_address_and_nothing_is_left(
+    made: Stage, tmp_path: Path, carriage: str
+) -> None:
+    """C-4 and C-7: single addresses and networks of both families are answered for at home, TCP of the neighbour
     gets to them and back; after the end nobody answers, and routes and entries are gone. An address
     beside a network is not answered for."""
     assert not any(map(made.answers, MOVED))
-    with tunnelled(made, tmp_path) as watch:
+    with tunnelled(made, tmp_path, carriage) as watch:
         for address in MOVED:
             assert len(made.exchange(address)) == 100_000
         assert made.routes() == [SINGLE, NETWORK, SINGLE6, NETWORK6]
