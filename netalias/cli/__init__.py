@@ -164,6 +164,7 @@ VERBS = {
     "pool": "cli.pool.pool",
     "link": "cli.link.link",
     "publish": "cli.publish.publish",
+    "relay": "cli.relay.relay",
     "unpublish": "cli.publish.unpublish",
     "vif": "cli.vif.vif",
     "watch": "cli.watch.watch",
@@ -207,9 +208,9 @@ def run(words: Sequence[str], options: Options) -> int:
         write(f"netalias {__version__}\n")
         return errors.STATUS_OK
     first = rest[0] if rest else "show"
-    if first.startswith("vif") and first.rstrip("-0123456789") == "vif" != first:
-        rest = ["vif", *rest]  # a tunnel, as vif0
-        first = "vif"
+    letters = first.rstrip("-0123456789")
+    if letters in ("vif", "relay") and letters != first:
+        first, rest = letters, [letters, *rest]  # a tunnel, as vif0
     verb = "" if ":" in first else find_verb(first, options)
     if options.special and not options.help:
         from netalias.cli.flags import check_special

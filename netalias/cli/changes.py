@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from netalias.cli import Options
 
 CHANGING = (
-    "", "adopt", "batch", "confirm", "iface", "move", "pool", "publish", "reconcile", "renew",
-    "rollback", "unpublish", "vif",
+    "", "adopt", "batch", "confirm", "iface", "move", "pool", "publish", "reconcile", "relay",
+    "renew", "rollback", "unpublish", "vif",
 )  # fmt: skip
 """The verbs; the empty one stands for the name of an alias."""
 
@@ -38,7 +38,7 @@ def changes(verb: str, words: list[str]) -> bool:
         from netalias.cli.iface import changes
 
         return changes(words[1:])
-    if verb == "vif":
+    if verb in ("vif", "relay"):
         return len(words) > 2 or words[-1][-1] == "-"
     if verb == "pool":
         return words[2:3] not in ([], ["show"])

@@ -80,6 +80,8 @@ def candidates(options: Options, words: Sequence[str]) -> list[str]:
         found = _tunnel(options, rest)
     elif verb == "link":
         found = _link(options, rest, last)
+    elif verb == "relay":
+        found = _relay(options, rest)
     elif verb == "pool":
         found = [] if rest[1:] else [*POOL] if rest else _pools()
     elif verb == "show" and rest[:1] and rest[0] in SUBJECTS:
@@ -181,13 +183,23 @@ def _iface(options: Options, words: Sequence[str]) -> list[str]:
 
 def _tunnel(options: Options, words: Sequence[str]) -> list[str]:
     """The name of a tunnel, and the words that may follow its address."""
-    from netalias.desired.tunnels import CARRIAGES, PASSIVE, VALUES
-
     if not words:
         names = [name for name in _devices(options) if name.startswith("vif")]
         return [*names, *(f"{name}-" for name in names)]
-    if len(words) == 1:
-        return []
+    return _outer(words[2:]) if words[1:] else []
+
+
+def _relay(options: Options, words: Sequence[str]) -> list[str]:
+    """The words that may follow the prefixes of a relay."""
+    if words[1:]:
+        return _names(options, mains_only=True) if words[2:] == [] else _outer(words[3:])
+    return ["on"] if words else []
+
+
+def _outer(words: Sequence[str]) -> list[str]:
+    """The words about the outside of a tunnel that may follow these."""
+    from netalias.desired.tunnels import CARRIAGES, PASSIVE, VALUES
+
     following = {"to": (PASSIVE,), "carriage": CARRIAGES}
     if len(words) % 2:
         return list(following.get(words[-1], ()))

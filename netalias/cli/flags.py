@@ -99,20 +99,20 @@ options of different verbs may share."""
 _DETAIL = ("", "show")
 _ROWS = (
     "", "show", "lookup", "types", "check", "reconcile", "save", "import", "doctor", "adopt",
-    "announce", "batch", "confirm", "iface", "move", "pool", "publish", "renew", "rollback", "top",
-    "unpublish", "vif",
+    "announce", "batch", "confirm", "iface", "move", "pool", "publish", "relay", "renew",
+    "rollback", "top", "unpublish", "vif",
 )  # fmt: skip
 _DECLARED = ("", "check", "reconcile", "batch")
 _REHEARSED = (
-    "adopt", "announce", "iface", "move", "pool", "publish", "renew", "unpublish", "vif",
+    "adopt", "announce", "iface", "move", "pool", "publish", "relay", "renew", "unpublish", "vif",
 )  # fmt: skip
 SPECIAL: dict[str, tuple[str, ...]] = {
     "-4": ("show", "top"),
     "-6": ("show", "top"),
     "-br": _DETAIL,
     "--brief": _DETAIL,
-    "-d": (*_DETAIL, "monitor", "vif"),
-    "--details": (*_DETAIL, "monitor", "vif"),
+    "-d": (*_DETAIL, "monitor", "vif", "relay"),
+    "--details": (*_DETAIL, "monitor", "vif", "relay"),
     "-j": (*_ROWS, "monitor"),
     "--json": (*_ROWS, "monitor"),
     "-o": _DETAIL,
@@ -123,7 +123,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--announce": ("", "reconcile", "batch", "announce", "move", "pool", "watch"),
     "--conflict": ("", "reconcile", "batch", "move", "pool", "watch"),
     "--rate": ("", "reconcile", "batch", "announce", "move", "watch"),
-    "--absent-ok": ("", "pool", "vif"),
+    "--absent-ok": ("", "pool", "vif", "relay"),
     "--adopt": ("import",),
     "--all": ("import",),
     "--allow-empty": ("check", "reconcile", "watch"),
@@ -131,7 +131,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--cd": ("link",),
     "--confirm": ("reconcile", "move"),
     "--count": ("top",),
-    "--detach": ("vif",),
+    "--detach": ("vif", "relay"),
     "--dry-run": (*_DECLARED, *_REHEARSED),
     "--exit-when-down": ("monitor",),
     "--for": ("pool",),

@@ -8,16 +8,19 @@ from netalias import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netalias.cli import Options
     from netalias.desired.tunnels import Tunnel
     from netalias.engine import Engine
     from netalias.engine.tunnels import Held
+    from netalias.watch.relaying import Beside
 
 
-def carry(options: Options, task: Tunnel) -> int:
+def carry(options: Options, task: Tunnel, beside: Callable[[], Beside] | None = None) -> int:
     """Carry a tunnel until SIGTERM, SIGINT or SIGHUP; with --detach in a child, which goes on when
-    this function returns. The exit status. Raises AlreadyExists, StateError, NotPermitted,
-    KernelError."""
+    this function returns. *beside* makes what else is done in the loop of the data plane. The exit
+    status. Raises AlreadyExists, StateError, NotPermitted, KernelError."""
     ready = -1
     if options.detach:
         status, ready = _detached()
@@ -28,13 +31,20 @@ def carry(options: Options, task: Tunnel) -> int:
     with options.engine() as engine:
         held = tunnels.hold(engine, task)
         try:
-            _carry(options, engine, task, held, ready)
+            _carry(options, engine, task, held, ready, beside)
         finally:
             _end(engine, task, held)
     return errors.STATUS_OK
 
 
-def _carry(options: Options, engine: Engine, task: Tunnel, held: Held, ready: int) -> None:
+def _carry(
+    options: Options,
+    engine: Engine,
+    task: Tunnel,
+    held: Held,
+    ready: int,
+    beside: Callable[[], Beside] | None,
+) -> None:
     """Make a device as its line says, and relay."""
     import gc
 
@@ -60,7 +70,15 @@ def _carry(options: Options, engine: Engine, task: Tunnel, held: Held, ready: in
     words = words_of(task, mtu)
     pairs = dict(zip(words[::2], words[1::2], strict=True))
     carriage = os.dup(held.carriage.fileno())
-    plane.run(plane.relay(held.device, carriage_of(task), carriage, held.count, pairs))
+    made = plane.relay(held.device, carriage_of(task), carriage, held.count, pairs)
+    more = beside() if beside is not None else None
+    if more is not None:
+        made.parts += more.parts
+    try:
+        plane.run(made)
+    finally:
+        if more is not None:
+            more.close()
 
 
 def _end(engine: Engine, task: Tunnel, held: Held) -> None:

@@ -84,6 +84,8 @@ Verbs
   unpublish ADDRESS... [dev MAIN]  undo publish
   vif [NAME]                       show tunnels: addresses of this host that a relay elsewhere has
   vif NAME ADDRESS to PEER ...     make one, as vif0; vif0- ends it (the word vif may be left out)
+  relay PREFIX[,PREFIX] on MAIN [to PEER] carriage CARRIAGE
+                                   answer for what a host elsewhere has, through a tunnel
   emulate [FILE | -]               run the engine of Linux 2.0 in memory, without privilege
   complete -- [WORD]...            print what may follow, for the completion of shells
   help [VERB]                      print this text, or the help of a verb
@@ -429,6 +431,25 @@ The kernel drops the entry when the device goes down, and an IPv4 one with the l
 the device; watch publishes it again. Files declare aliases only: after a boot, publish it again.
 
 Options: -j -p -v -q --dry-run --wait SECONDS -n NAME
+""",
+    "relay": """\
+netalias [OPTION]... relay PREFIX[,PREFIX]... on MAIN [to PEER | to passive]
+                     carriage udp[:PORT] | ipip94 | ipip [mtu BYTES] [key FILE]
+netalias [OPTION]... relayN-
+netalias [OPTION]... relay [relayN]
+
+Let a device answer for addresses and networks that a host elsewhere has, and send what comes for
+them there through a tunnel. Without PEER it is whoever is heard first. The other end is a tunnel
+(vif0) of the host that has the addresses.
+
+A running watch carries it; else this command does until it is ended, and with --detach a process
+that stays behind. relayN- ends it; relay alone, or show tunnels, lists all. A line in a file that
+begins with relay says the same for as long as it stands.
+
+What keeps packets from their way (forwarding, proxy_ndp, proxy_delay, another route, a policy of
+the firewall) is told with the command that removes it. No such thing is set.
+
+Options: -j -p -d -v -q --detach --absent-ok --dry-run --wait SECONDS -n NAME
 """,
     "unpublish": """\
 netalias [OPTION]... unpublish ADDRESS... [dev MAIN]

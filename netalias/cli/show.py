@@ -52,7 +52,7 @@ def show(options: Options, words: list[str]) -> int:
         home = __import__(f"netalias.{module}", fromlist=[function])
         return int(getattr(home, function)(options, words[1:]))
     words = named(words)
-    if words and (words[0] in TUNNELS or words[0].startswith("vif")):
+    if words and (words[0] in TUNNELS or words[0].startswith(("vif", "relay"))):
         from netalias.cli.vif import shown
 
         if shown(options, words):

@@ -7,15 +7,18 @@ from netalias.cli.output import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from netalias.cli import Options
     from netalias.desired.tunnels import Tunnel
     from netalias.engine import Engine
+    from netalias.runtime.tunnels import Carried
     from netalias.views.tunnels import Standing
 
 SECONDS = 10.0
 """Seconds that a watcher, or the process of a tunnel, has to do what it is asked for."""
+KEYWORDS = ("vif", "relay")
+"""The names of devices of tunnels, without their numbers."""
 TUNNELS = "tunnels"
 """The word of show for all tunnels."""
 
@@ -34,9 +37,12 @@ def vif(options: Options, words: list[str]) -> int:
     return carry(options, read(words))
 
 
-def carry(options: Options, task: Tunnel) -> int:
+def carry(
+    options: Options, task: Tunnel, alone: Callable[[Options, Tunnel], int] | None = None
+) -> int:
     """Have the running watcher carry a tunnel, or do it in this process, with --detach in one that
-    stays behind; the exit status. Raises StateError, NotPermitted, KernelError, LockBusy."""
+    stays behind; the exit status. *alone* carries it in this process, where that takes more.
+    Raises StateError, NotPermitted, KernelError, LockBusy."""
     with options.engine() as engine:
         engine.kernel.permitted()
         with engine.transaction(dry=options.dry_run) as transaction:
@@ -57,7 +63,7 @@ def carry(options: Options, task: Tunnel) -> int:
             return errors.STATUS_OK
     from netalias.cli.foreground import carry as foreground
 
-    return foreground(options, task)
+    return (alone or foreground)(options, task)
 
 
 def _await(engine: Engine, folder: str, task: Tunnel) -> None:
@@ -66,12 +72,15 @@ def _await(engine: Engine, folder: str, task: Tunnel) -> None:
     from netalias.engine.carried import wait
     from netalias.runtime import asked, tunnels
 
+    def read() -> Carried | None:
+        return next((one for one in tunnels.carried(folder) if one.line == task.text), None)
+
     def done() -> bool:
-        found = tunnels.read(folder, task.name)
-        return found is not None and found.line == task.text and bool(found.plane or found.fault)
+        found = read()
+        return found is not None and bool(found.plane or found.fault)
 
     made = wait(done, SECONDS)
-    found = tunnels.read(folder, task.name)
+    found = read()
     if made and found is not None and not found.fault:
         return
     with engine.transaction():
@@ -93,7 +102,8 @@ def end(options: Options, name: str) -> int:
         with engine.transaction(dry=options.dry_run) as transaction:
             folder, cookie = transaction.path, engine.kernel.cookie()
             found, watcher = record.read(folder, name), running(folder)
-            by_hand = name in asked.read(folder, cookie)
+            key = name if found is None else asked.key_of(found.line)
+            by_hand = key in asked.read(folder, cookie)
             held = found is not None and watcher is not None and found.pid == watcher.pid
             if found is None and not by_hand:
                 if not options.dry_run:
@@ -111,7 +121,7 @@ def end(options: Options, name: str) -> int:
                 write(f"{name}-\n")
             if options.dry_run:
                 return errors.STATUS_OK
-            asked.forget(folder, cookie, name)
+            asked.forget(folder, cookie, key)
         if found is not None and held:
             line = found.line
             if not carried.wait(lambda: _changed(folder, name, line), SECONDS):
@@ -150,16 +160,21 @@ def shown(options: Options, words: Sequence[str]) -> bool:
     if words[0].startswith(TUNNELS[:-1]):
         show(options, words[1:])
         return True
-    from netalias.desired.tunnels import unit_of
     from netalias.engine.carried import standing
 
-    if unit_of(words[0]) < 0 or words[1:]:
+    if not is_name(words[0]) or words[1:]:
         return False
     with options.engine() as engine:
         found = [one for one in standing(engine) if one.record.name == words[0]]
     if found:
         print_(options, found, detailed=True)
     return bool(found)
+
+
+def is_name(word: str) -> bool:
+    """Whether a word is the name of the device of a tunnel, or that and a hyphen: vif0, relay1-."""
+    letters = word.rstrip("-0123456789")
+    return letters in KEYWORDS and letters != word
 
 
 def print_(options: Options, found: Sequence[Standing], *, detailed: bool) -> None:

@@ -6,6 +6,8 @@ noted before it is made (runtime/published.py), so that it is taken back after a
 
 from __future__ import annotations
 
+from os import getpid
+
 from netalias import errors
 from netalias.engine.proxies import Publication, carry_out, cases, planned, recorded
 from netalias.engine.tunnels import disable_ipv6, sent
@@ -15,6 +17,7 @@ from netalias.nat.forwarding import closed
 from netalias.plan import proxies, relays
 from netalias.runtime import published
 from netalias.runtime.published import RELAYED
+from netalias.runtime.tunnels import carried
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,13 +45,21 @@ class Place:
 
 
 class Kept:
-    """The result of keep(): ``places`` are the relays that stand, ``warnings`` say what keeps
-    packets from their way, ``refused`` what the kernel refused."""
+    """The result of keep(): ``warnings`` say what keeps packets from their way, ``refused`` is what
+    the kernel refused."""
 
     def __init__(self) -> None:
-        self.places: list[Place] = []
         self.warnings: list[str] = []
         self.refused: list[errors.NetaliasError] = []
+
+
+def check_main(engine: Engine, relay: Relay) -> None:
+    """Check that a device is there that can answer for a relay. Raises NoSuchDevice, KindError."""
+    main = engine.snapshot().device(relay.main)
+    if main is None:
+        raise errors.NoSuchDevice(f"{relay.title}: there is no device {relay.main}")
+    for family in {one.family for one in relay.prefixes}:
+        proxies.check(main, family)
 
 
 def settle(engine: Engine, relay: Relay, mtu: int) -> tuple[list[errors.NetaliasError], list[str]]:
@@ -63,7 +74,10 @@ def settle(engine: Engine, relay: Relay, mtu: int) -> tuple[list[errors.Netalias
 
 
 def undo(engine: Engine, wanted: Iterable[Relay]) -> list[errors.NetaliasError]:
-    """Nothing is left of a device that is gone but what keep() takes back."""
+    """Take back what relays have published, but for those *wanted* and those that other processes
+    carry; no refusals. The routes have gone with the devices. The caller is in a transaction.
+    Raises KernelError, StateError."""
+    _take_back(engine, engine.snapshot(), wanted)
     return []
 
 
@@ -71,24 +85,25 @@ def keep(
     engine: Engine, wanted: Sequence[Relay], closed: Callable[[str], list[Closed]] = closed
 ) -> Kept:
     """Have the relays *wanted* their routes and their publication, as far as their devices are
-    there, and take back what other relays have published. *closed* tells, inside the namespace,
-    which chains of a firewall keep the packets of a device back.
+    there, and take back what others have published that no process carries. *closed* tells, inside
+    the namespace, which chains of a firewall keep the packets of a device back.
 
     The caller is in a transaction. Raises KernelError, NotPermitted, StateError if the record
     cannot be written.
     """
-    result = Kept()
+    result, places = Kept(), list[Place]()
     snapshot = engine.snapshot()
     for relay in wanted:
         main, tunnel = snapshot.device(relay.main), snapshot.device(relay.name)
         if main is not None and tunnel is not None and tunnel.up:
-            result.places.append(Place(relay, main, tunnel))
-    for place in result.places:
+            places.append(Place(relay, main, tunnel))
+    for place in places:
         result.refused += sent(engine, relays.routes(place.relay.prefixes, place.tunnel))
     _take_back(engine, snapshot, wanted)
-    for place in result.places:
+    heard = [place for place in places if place.main.up]  # a card that is down is its owner's doing
+    for place in heard:
         result.warnings += _publish(engine, snapshot, place)
-    for place in result.places:
+    for place in heard:
         result.warnings += _faults(engine, snapshot, place)
         result.warnings += _firewall(engine, place, closed)
     result.warnings = _first(result.warnings)
@@ -96,10 +111,13 @@ def keep(
 
 
 def _take_back(engine: Engine, snapshot: Snapshot, wanted: Iterable[Relay]) -> None:
-    """Withdraw what relays have published, but for what those *wanted* publish."""
+    """Withdraw what relays have published, but for what those *wanted* publish, and those that
+    other processes carry."""
     stays = {key for relay in wanted for key in _keys(snapshot, relay)}
     noted = recorded(engine, snapshot, RELAYED)
     gone = {_key(one) for one in noted} - stays
+    if gone:
+        gone -= {key for relay in _of_others(engine) for key in _keys(snapshot, relay)}
     if not gone:
         return
     before = recorded(engine, snapshot)
@@ -112,6 +130,15 @@ def _take_back(engine: Engine, snapshot: Snapshot, wanted: Iterable[Relay]) -> N
             result.steps.append(DelProxy(device.name, one.index, one))
     carry_out(engine, lambda: result)
     _note(engine, [one for one in noted if _key(one) not in gone])
+
+
+def _of_others(engine: Engine) -> list[Relay]:
+    """The relays that other processes carry."""
+    from netalias.desired.relays import Relay
+    from netalias.engine.carried import task_of
+
+    others = (one for one in carried(engine.runtime.path) if one.pid != getpid())
+    return [one for one in map(task_of, others) if isinstance(one, Relay)]
 
 
 def _publish(engine: Engine, snapshot: Snapshot, place: Place) -> list[str]:

@@ -1,7 +1,8 @@
 """Tasks that were asked for by hand: they go before those of files, until the next boot.
 
 The first line of the file is ``namespace COOKIE``, since the directory may have belonged to a
-former namespace; each other line is a task, as a file declares it, which begins with its device.
+former namespace; each other line is a task, as a file declares it. It begins with its device, or
+that of a relay with its prefixes.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ FILE = "/asked"
 
 
 def read(directory: str, cookie: int) -> dict[str, str]:
-    """The lines by device; none without a readable record of this namespace."""
+    """The lines by key; none without a readable record of this namespace."""
     try:
         text = read_file(directory + FILE).decode("utf-8", "surrogateescape") if directory else ""
     except OSError:
         return {}
     head, *lines = text.split("\n")
     return (
-        {line.split(" ")[0]: line for line in lines if line.strip()}
-        if head == first_line(cookie)
-        else {}
+        {key_of(line): line for line in lines if line.strip()} if head == first_line(cookie) else {}
     )
+
+
+def key_of(line: str) -> str:
+    """What no two lines have in common: the device, the prefixes of a relay."""
+    words = line.split(" ")
+    return words[words[0] == "relay" and len(words) > 1]
 
 
 def write(directory: str, cookie: int, device: str, line: str) -> None:

@@ -73,6 +73,11 @@ class Relays:
         self._relays = [*{one.name: one for one in relays}.values()]
         self.wake = 0.0
 
+    def take(self, relay: Relay) -> None:
+        """Keep one relay, which has its name; act() is due."""
+        self._relays = [relay]
+        self.wake = 0.0
+
     def close(self) -> None:
         """Take back what is published; the routes go with the tunnels."""
         if self._relays:

@@ -185,10 +185,10 @@ def served_in(
                 if not max(common, device.arp_ignore):
                     continue
             found.append(Served(device.index, route.network, route.prefixlen, device.mac))
-    return found, set(_inside(state, found)) if found else set()
+    return found, set(inside(state, found)) if found else set()
 
 
-def _inside(state: State, served: Iterable[Served]) -> Iterator[bytes]:
+def inside(state: State, served: Iterable[Served]) -> Iterator[bytes]:
     """The addresses of any device that lie in these networks."""
     networks = Networks(served)
     for parts in state.parts.values():

@@ -32,7 +32,7 @@ def after(run: Command, *words: str) -> list[str]:
 
 def test_verbs_and_names(run: Command) -> None:
     """At the beginning."""
-    assert after(run, "re") == ["reconcile", "renew"]
+    assert after(run, "re") == ["reconcile", "renew", "relay"]
     assert after(run, "eth0") == ["eth0:", "eth0:0", "eth0:12"]
     assert after(run, "eth0:1") == ["eth0:12"]
     assert set(cli.VERBS) < set(after(run))
@@ -73,6 +73,19 @@ def test_published_addresses(run: Command) -> None:
     assert after(run, "publish", "10.0.0.5", "dev", "eth0", "") == []
 
 
+def test_a_relay(run: Command) -> None:
+    """The words of its line, each once, and their values."""
+    line = ["relay", "10.0.0.5"]
+    assert after(run, "relay", "") == []
+    assert after(run, *line, "") == ["on"]
+    assert after(run, *line, "on", "eth") == ["eth0", "eth1", "eth2"]
+    assert after(run, *line, "on", "eth0", "") == ["to", "carriage", "mtu", "key"]
+    assert after(run, *line, "on", "eth0", "to", "") == ["passive"]
+    assert "ipip94" in after(run, *line, "on", "eth0", "to", "passive", "carriage", "ip")
+    assert after(run, *line, "on", "eth0", "to", "passive", "c") == ["carriage"]
+    assert after(run, *line, "on", "eth0", "mtu", "") == []
+
+
 def test_words_of_verbs(run: Command) -> None:
     """Names where they are taken; nothing where a file is expected."""
     assert after(run, "show", "eth0") == ["eth0", "eth0:0", "eth0:12"]
@@ -89,7 +102,7 @@ def test_options(run: Command) -> None:
     assert after(run, "import", "--f") == ["--from"]
     assert "--mac" not in after(run, "show", "--m")
     assert after(run, "import", "--from", "inter") == ["interfaces"]
-    assert after(run, "--color=always", "re") == ["reconcile", "renew"]
+    assert after(run, "--color=always", "re") == ["reconcile", "renew", "relay"]
     assert after(run, "--wait", "") == []
     assert after(run, "import", "file", "--kind", "") == [AUTO, *KINDS]
     assert set(after(run, "import", "--from", "")) == {"kernel", *FORMATS}

@@ -215,6 +215,18 @@ def test_an_entry_of_others_stays_theirs(host: Host) -> None:
     assert len(host.kernel.proxies()) == 1
 
 
+def test_nothing_is_told_of_a_card_that_is_down(host: Host) -> None:
+    """The routes stay, and what is published comes back with it."""
+    host.declare(LINE)
+    host.tunnel()
+    host.kernel.set_device("eth0", up=False)
+    host.act()
+    assert (len(host.routes()), host.proxies(), host.said()) == (3, [], [])
+    host.kernel.set_device("eth0", up=True)
+    host.act()
+    assert (host.proxies(), host.said()) == (SINGLES, [])
+
+
 def test_the_card_comes_later_and_goes(host: Host) -> None:
     """A relay waits for the device that answers; while that is away, the record stays."""
     host.declare("relay 10.7.0.1 on eth7 carriage udp")

@@ -38,9 +38,9 @@ def made(cli: Command, peer: Namespace) -> Iterator[Stage]:
 def test_tcp_to_each_moved_address_and_nothing_is_left(
     made: Stage, tmp_path: Path, carriage: str
 ) -> None:
-    """C-4 and C-7: single addresses and networks of both families are answered for at home, TCP of the neighbour
-    gets to them and back; after the end nobody answers, and routes and entries are gone. An address
-    beside a network is not answered for."""
+    """C-4, C-7: single addresses and networks of both families are answered for at home, TCP of the
+    neighbour gets to them and back; after the end nobody answers, and routes and entries are gone.
+    An address beside a network is not answered for."""
     assert not any(map(made.answers, MOVED))
     with tunnelled(made, tmp_path, carriage) as watch:
         for address in MOVED:
