@@ -12,7 +12,7 @@ from netalias import errors
 from netalias.engine.proxies import Publication, carry_out, cases, planned, recorded
 from netalias.engine.tunnels import disable_ipv6, sent
 from netalias.model import AF_INET6, PROTOCOL
-from netalias.model.neighbours import DelProxy, Proxy
+from netalias.model.neighbours import AddProxy, DelProxy, Proxy
 from netalias.nat.forwarding import closed
 from netalias.plan import proxies, relays
 from netalias.runtime import published
@@ -102,7 +102,9 @@ def keep(
     _take_back(engine, snapshot, wanted)
     heard = [place for place in places if place.main.up]  # a card that is down is its owner's doing
     for place in heard:
-        result.warnings += _publish(engine, snapshot, place)
+        done = _publish(engine, snapshot, place)
+        result.warnings += done.notes
+        result.refused += _announce(engine, place, done)
     for place in heard:
         result.warnings += _faults(engine, snapshot, place)
         result.warnings += _firewall(engine, place, closed)
@@ -141,17 +143,39 @@ def _of_others(engine: Engine) -> list[Relay]:
     return [one for one in map(task_of, others) if isinstance(one, Relay)]
 
 
-def _publish(engine: Engine, snapshot: Snapshot, place: Place) -> list[str]:
-    """Publish the single addresses of a relay; what is to be told about them."""
+def _publish(engine: Engine, snapshot: Snapshot, place: Place) -> Publication:
+    """Publish the single addresses of a relay."""
     wanted = relays.singles(place.relay.prefixes)
     if not wanted:
-        return []
+        return Publication([])
     name = place.main.name
     noted = recorded(engine, snapshot, RELAYED)
     by_hand = {_key(one) for one in recorded(engine, snapshot)} - {_key(one) for one in noted}
     mine = [(name, Proxy(place.main.index, *one, PROTOCOL)) for one in wanted]
     _note(engine, [*noted, *(one for one in mine if _key(one) not in by_hand)])
-    return carry_out(engine, lambda: planned(engine, wanted, name)).notes
+    return carry_out(engine, lambda: planned(engine, wanted, name))
+
+
+def _announce(engine: Engine, place: Place, done: Publication) -> list[errors.NetaliasError]:
+    """Announce what is newly published, if packets to it arrive: neighbours may know the MAC of the
+    host that has had it. The refusals."""
+    fresh = [step.proxy.local for step in done.steps if isinstance(step, AddProxy)]
+    silent = not engine.setup.claims or (engine.policy is not None and not engine.policy.announce)
+    if silent or done.notes or not fresh:
+        return []
+    from netalias.packets import single
+
+    def send() -> None:
+        for local in fresh:
+            single(place.main.name, place.main.mac, local)
+
+    try:
+        engine.within(send)
+    except errors.MainDown:
+        return []  # it went down meanwhile, and is published again then
+    except errors.NetaliasError as error:
+        return [error]
+    return []
 
 
 def _keys(snapshot: Snapshot, relay: Relay) -> list[Key]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import Command, set_sysctl
+from command import Command, ip_json, set_sysctl
 from relaying import (
     CLIENT,
     HOME,
@@ -53,6 +53,20 @@ def test_tcp_to_each_moved_address_and_nothing_is_left(
         assert warnings(watch) == []
     assert not any(map(made.answers, MOVED))
     assert (made.proxies(), "relay0" in made.here.names()) == ([], False)
+
+
+def test_who_knows_the_host_by_its_mac_learns_that_of_the_relay(
+    made: Stage, tmp_path: Path
+) -> None:
+    """Single addresses of both families are announced when they are published."""
+    set_sysctl(made.neighbour, "ipv4/neigh/p9/locktime", 0)
+    for address in (SINGLE, SINGLE6):
+        made.neighbour.ip(f"neigh replace {address} lladdr 02:00:00:00:00:99 dev p9 nud reachable")
+    mac = ip_json(made.here, "link show dev eth9")[0]["address"]
+    line = f"relay {SINGLE},{SINGLE6} on eth9 to {CLIENT} carriage udp"
+    with declared(made.here, tmp_path, line):
+        for address in (SINGLE, SINGLE6):
+            until(lambda: mac in made.neighbour.ip(f"neigh show to {address}"))  # noqa: B023
 
 
 def test_published_again_after_a_flap_and_after_a_kill(made: Stage, tmp_path: Path) -> None:
