@@ -134,15 +134,16 @@ class Relay:
             if got is None:
                 return
             view, length, size, source = got
-            if not length:
-                continue
-            if self._agreed and view[0] >> 4 in (4, 6):
+            if length and self._agreed and view[0] >> 4 in (4, 6):
                 self._remind()
             for write in self._joined(view, length, size):
                 self._write(write, source)
 
     def _joined(self, view: memoryview, length: int, size: int = 0) -> list[Write]:
         """The writes for a train that came; messages in it are heard."""
+        if not length:
+            self.count.values[counters.MALFORMED] += 1
+            return []
         joiner = self._joiner
         writes = joiner.join(view, length, size)
         if joiner.malformed:

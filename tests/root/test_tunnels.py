@@ -189,3 +189,18 @@ def test_any_bytes_are_counted_and_dropped(ends: tuple[End, End]) -> None:
     here.carriage.send(sent)
     wait_for(there, "dropped_malformed", 150)
     assert transfer(here.namespace, there.namespace, INNER[1], DATA)
+
+
+def test_an_empty_datagram_is_counted_and_dropped(pair: tuple[Namespace, Namespace]) -> None:
+    """From a peer that has agreed to nothing yet: the process of the other end goes on."""
+    here, there = pair
+    with ExitStack() as stack:
+        ends = End(here, 0), End(there, 1)
+        for one in ends:
+            stack.callback(one.close)
+        ends[1].start()
+        with here:
+            ends[0].carriage.send([b""])
+        wait_for(ends[1], "dropped_malformed", 1)
+        ends[0].start()
+        assert transfer(here, there, INNER[1], b"up")
