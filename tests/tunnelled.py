@@ -19,7 +19,6 @@ from support import PATIENCE, SLOW, Namespace, until
 from netalias.tunnels import plane, tun
 from netalias.tunnels.carriage import Carriage, open_carriage
 from netalias.tunnels.counters import Counters
-from netalias.tunnels.udp import SOL_UDP, UDP_GRO
 
 OUTER = ("10.9.0.1", "10.9.0.2")
 OUTER6 = ("fd09::1", "fd09::2")
@@ -99,10 +98,6 @@ class PlainPeer:
     def __init__(self, end: End) -> None:
         held = [end.tun.fileno(), end.carriage.fileno()]
         end.tun.set_offload(0)
-        with end.namespace:
-            wire = socket.socket(fileno=os.dup(held[1]))
-        wire.setsockopt(SOL_UDP, UDP_GRO, 0)
-        wire.close()
         words = [sys.executable, str(self.PROGRAM), *map(str, held)]
         self._process = subprocess.Popen(words, pass_fds=held)
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 PORT = 7777
 """The port if the line names none."""
 BUFFER = 4 << 20
-"""Bytes of the receive buffer, if the machine allows so many."""
+"""Bytes of the receive buffer."""
 SEND_BUFFER = 1 << 20
 LARGEST = 65535
 MAPPED = "::ffff:"
@@ -50,6 +50,7 @@ IP_MTU_DISCOVER, IPV6_MTU_DISCOVER = 10, 23
 PMTUDISC_DONT, PMTUDISC_DO = 0, 2
 IP_MTU, IPV6_MTU = 14, 24
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 ROOM = 1280 - 48
 """Bytes of a datagram that every path takes, more or less: the minimum of IPv6."""
 CONTROL = 64
@@ -88,8 +89,8 @@ class Udp(Carriage):
         try:
             if family == AF_INET6:
                 sock.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1 if peer or local else 0)
-            for option, size in ((SO_RCVBUF, BUFFER), (SO_SNDBUF, SEND_BUFFER)):
-                sock.setsockopt(SOL_SOCKET, option, size)
+            _enlarge(sock, SO_RCVBUFFORCE, SO_RCVBUF, BUFFER)
+            _enlarge(sock, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER)
             sock.bind((local, port))
             if peer:
                 sock.connect((peer, port))
@@ -240,6 +241,18 @@ class Udp(Carriage):
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+
+def _enlarge(sock: socket, forced: int, option: int, size: int) -> None:
+    """Set a buffer, beyond the limit of the machine where the process may do that.
+
+    A train that no device put together again is many small datagrams: each of them takes more room
+    in the buffer than its bytes.
+    """
+    try:
+        sock.setsockopt(SOL_SOCKET, forced, size)
+    except OSError:
+        sock.setsockopt(SOL_SOCKET, option, size)
 
 
 def _family(address: str) -> int:

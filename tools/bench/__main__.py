@@ -36,6 +36,7 @@ PARTS = {
     "packets": "Conflict check and announcement",
     "watching": "Watching",
     "moving": "While everything changes",
+    "tunnels": "Tunnels",
 }
 """The modules, in the order of the page, and the headings of their sections."""
 
@@ -48,7 +49,8 @@ def main() -> int:
         print("netalias is not installed beside this Python: make bench", file=sys.stderr)
         return 1
     if not choices.outside:
-        installs.fetch(chart=not choices.no_write, peers="many" in _parts(choices))
+        installs.fetch(chart=not choices.no_write, peers="many" in _parts(choices),
+                       tunnels="tunnels" in _parts(choices))  # fmt: skip
         helper = str(REPO / "tools" / "in-namespace")
         inode = str(os.stat(HERE).st_ino)
         folder = str(Path(__file__).parent)

@@ -15,6 +15,7 @@ import statistics
 import struct
 import sys
 import time
+from collections.abc import Callable
 
 CHUNK = 1 << 20
 WARM = 0.5
@@ -50,12 +51,12 @@ def take_udp(family: str, port: str) -> float:
     return _rate(lambda room: sock.recv_into(room))
 
 
-def _rate(receive: object) -> float:
+def _rate(receive: Callable[[bytearray], int]) -> float:
     room = bytearray(CHUNK)
     total = 0
     begin = end = 0.0
     try:
-        while length := receive(room):  # type: ignore[operator]
+        while length := receive(room):
             end = time.monotonic()
             if not begin:
                 begin = end + WARM
@@ -114,7 +115,13 @@ def ping(address: str, count: str) -> float:
     return statistics.median(taken)
 
 
-WAYS = {"take": take, "give": give, "take-udp": take_udp, "give-udp": give_udp, "ping": ping}
+WAYS: dict[str, Callable[..., float]] = {
+    "take": take,
+    "give": give,
+    "take-udp": take_udp,
+    "give-udp": give_udp,
+    "ping": ping,
+}
 
 if __name__ == "__main__":
     print(WAYS[sys.argv[1]](*sys.argv[2:]), flush=True)

@@ -23,6 +23,12 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 UNSANDBOXED = ("-o", "APT::Sandbox::User=root")
 """Options of apt; otherwise it warns that its own user cannot write here."""
 
+OPENVPN = (
+    "openvpn", "liblzo2-2", "liblz4-1", "libpkcs11-helper1", "libcap-ng0", "libnl-3-200",
+    "libnl-genl-3-200",
+)  # fmt: skip
+"""The package and the libraries that a machine may lack."""
+
 
 class Installs:
     """The folders of the installations; only ``fetch`` uses the network."""
@@ -31,13 +37,15 @@ class Installs:
         self.launcher = Path(sysconfig.get_path("scripts")) / "netalias"
         self._scratch = tempfile.TemporaryDirectory()
 
-    def fetch(self, *, chart: bool, peers: bool) -> None:
+    def fetch(self, *, chart: bool, peers: bool, tunnels: bool) -> None:
         """Fetch missing installations; a failed one is tried again by the next run."""
         wanted: list[Callable[[], None]] = []
         if chart:
             wanted.append(lambda: _environment("bench", "matplotlib"))
         if peers:
-            wanted += [lambda: _environment("ifstate", "ifstate"), _unpack]
+            wanted += [lambda: _environment("ifstate", "ifstate"), _ifupdown2]
+        if tunnels and shutil.which("openvpn") is None:
+            wanted.append(lambda: _unpack(*OPENVPN))
         for get in wanted:
             try:
                 get()
@@ -85,23 +93,29 @@ def _environment(name: str, package: str) -> None:
     done.touch()
 
 
-def _unpack() -> None:
-    """Unpack Debian's ifupdown2 and compile its modules, as its installation would."""
-    folder = HOME / "ifupdown2"
+def _unpack(*packages: str) -> None:
+    """Unpack packages of Debian, in the folder of the first one."""
+    folder = HOME / packages[0]
     if (folder / "root").exists():
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
-            raise Failed(f"ifupdown2: no {tool}")
-
-    def quietly(*words: str) -> None:
-        subprocess.run(words, check=True, cwd=folder, stdout=subprocess.DEVNULL)
-
-    quietly("apt-get", "-qq", *UNSANDBOXED, "download", "ifupdown2")
-    (package,) = folder.glob("*.deb")
-    quietly("dpkg", "-x", package.name, "unpacked")
-    modules = "unpacked/usr/share/ifupdown2"
-    quietly(DEBIAN_PYTHON, "-m", "compileall", "-q", modules)
+            raise Failed(f"{packages[0]}: no {tool}")
+    _quietly(folder, "apt-get", "-qq", *UNSANDBOXED, "download", *packages)
+    for package in folder.glob("*.deb"):
+        _quietly(folder, "dpkg", "-x", package.name, "unpacked")
     (folder / "unpacked").rename(folder / "root")
+
+
+def _ifupdown2() -> None:
+    """Unpack Debian's ifupdown2 and compile its modules, as its installation would."""
+    root = HOME / "ifupdown2" / "root"
+    if not root.exists():
+        _unpack("ifupdown2")
+        _quietly(root, DEBIAN_PYTHON, "-m", "compileall", "-q", "usr/share/ifupdown2")
+
+
+def _quietly(folder: Path, *words: str) -> None:
+    subprocess.run(words, check=True, cwd=folder, stdout=subprocess.DEVNULL)

@@ -11,11 +11,13 @@ import socket
 import sys
 
 HEADER = bytes(10)
+SOL_UDP, UDP_GRO = 17, 104
 
 
 def main() -> None:
     """Relay until it is killed."""
     device, wire = int(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
+    wire.setsockopt(SOL_UDP, UDP_GRO, 0)
     wire.setblocking(False)
     poll = select.poll()
     poll.register(device, select.POLLIN)
