@@ -47,6 +47,8 @@ class Carriage:
     """Whether it has send_train() and receive_train()."""
     sized = False
     """Whether receive_train() is to tell sizes, of datagrams that do not tell their own."""
+    ends: Sequence[int] = ()
+    """Places in the buffer of the last receive_train() at which a datagram surely ends."""
     peer: Source | None = None
     local = ""
     """The own outer address, once the peer is known."""

@@ -21,13 +21,14 @@ from netalias.tunnels.tun import GSO_NONE, NEEDS_CSUM, PLAIN, VNET_HDR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     Write = list[bytes | memoryview]
     """Header of virtio, then the parts of a packet: what writev(2) takes."""
 
 SHORTEST = 20
-"""Bytes: no datagram is taken for shorter, so that a buffer of nonsense is few of them."""
+"""Bytes: a shorter datagram is malformed."""
 
 
 class Malformed(Exception):
@@ -39,218 +40,163 @@ class Joiner:
 
     def __init__(self) -> None:
         self._shapes: dict[bytes, _Shape] = {}
-        """By the head of the first slice and the first byte of its packet."""
+        """By the head of a slice without its index, and the first byte of its packet."""
         self._view: memoryview | None = None
-        self._headers: dict[tuple[int, int, int, int, int], bytes] = {}
         self.malformed = 0
         """Datagrams that were dropped, since the last look."""
         self.messages: list[bytes] = []
         """Messages of hello.py, since the last look."""
 
-    def join(self, view: memoryview, length: int, size: int = 0) -> list[Write]:
-        """The writes to the device for *length* bytes of datagrams of *size* bytes each.
+    def join(self, view: memoryview, length: int, ends: Sequence[int] = ()) -> list[Write]:
+        """The writes to the device for *length* bytes of datagrams, which tell their own lengths.
 
-        With *size* 0 each is as long as it says itself. All views are of *view*. What is malformed
-        is counted and left out.
+        All views are of *view*. What is malformed is counted and left out, as far as the next of
+        *ends*: places at which a datagram surely ends.
         """
-        if view[0] in SLICES and length > ROOM:
-            whole = self._whole(view, length, size)
-            if whole is not None:
-                return [whole]
-        writes: list[Write] = []
-        run: _Run | None = None
-        offset = 0
-        while offset < length:
-            end = offset + (size or _length(view[offset:length]))
-            datagram = view[offset : min(end, length)]
-            offset = end
-            if run is not None and run.takes(datagram):
-                continue
-            if run is not None:
-                writes.append(run.write(self))
-                run = None
-            try:
-                if datagram[0] in SLICES:
-                    run = _Run(datagram)
-                elif datagram[0] in hello.KINDS:
-                    self.messages.append(bytes(datagram))
-                else:
-                    writes.append(_packet(datagram))
-            except (Malformed, IndexError):
-                self.malformed += 1
-        if run is not None:
-            writes.append(run.write(self))
-        return writes
-
-    def _whole(self, view: memoryview, length: int, size: int) -> Write | None:
-        """A train without a gap, as most are; None for everything else."""
         if view is not self._view:
             self._shapes.clear()
             self._view = view
-        head = bytes(view[: ROOM + 1])
-        shape = self._shapes.get(head[:NUMBER] + head[ROOM:])
-        if shape is None:
-            shape = self._learn(view)
-            if shape is None:
-                return None
-        stride = shape.stride
-        if size not in (0, stride):
-            return None
-        count = -(-length // stride)
-        last = (count - 1) * stride
-        columns: Any = view.obj
-        if (
-            columns[1:length:stride] != INDEXES[:count]
-            or columns[NUMBER + 1 : length : stride] != head[NUMBER + 1 : ROOM] * count
-            or columns[last + NUMBER] != head[NUMBER]
-            or payload_of(view[ROOM : ROOM + 6], shape.header)
-            != length - count * (ROOM + shape.header)
-        ):
-            return None
-        parts = shape.parts[: count + 1]
-        if count == 1:
-            return [shape.single, view[ROOM:length]]
-        parts[-1] = view[last + ROOM + shape.header : length]
-        return parts
+        writes: list[Write] = []
+        offset = 0
+        while offset < length:
+            try:
+                if view[offset] in SLICES:
+                    write, offset = self._run(view, offset, length)
+                    writes.append(write)
+                else:
+                    offset = self._other(view, offset, length, writes)
+            except Malformed:
+                self.malformed += 1
+                offset = min((end for end in ends if end > offset), default=length)
+        return writes
 
-    def _learn(self, view: memoryview) -> _Shape | None:
-        """The shape of trains whose first slice stands in *view*; None if it is not the first."""
-        kind, index, start, header, size, _ = HEAD.unpack_from(view)
-        if index or not size or not _sane(view[ROOM:], start, header, kind):
-            return None
+    def _run(self, view: memoryview, offset: int, length: int) -> tuple[Write, int]:
+        """A train, or the part of one that follows without a gap; and where it ends.
+
+        Raises Malformed.
+        """
+        if length - offset < SHORTEST:
+            raise Malformed
+        head = bytes(view[offset : offset + ROOM + 1])
+        shape = self._shapes.get(head[:1] + head[2:NUMBER] + head[ROOM:]) or self._learn(head)
+        index, inner = head[1], offset + ROOM
+        whole = payload_of(view[inner : inner + 6], shape.header)
+        left = whole - index * shape.size
+        if left <= 0:
+            raise Malformed
+        full, rest = divmod(left, shape.size)
+        span = full * shape.stride + (shape.skip + rest if rest else 0)
+        if span > length - offset:
+            span = length - offset
+            if span % shape.stride:
+                # A slice that is cut off, or another datagram.
+                span -= span % shape.stride
+        if span > shape.stride:
+            span = _without_gap(view, offset, span, shape, head)
+        if not span:
+            raise Malformed
+        parts = shape.parts_of(view, offset, span)
+        payload = span - (-(-span // shape.stride)) * shape.skip
+        if payload != whole:
+            begin = index * shape.size
+            made = narrowed(
+                bytes(view[inner : inner + shape.header]), shape.start, index, begin, payload,
+                begin + payload == whole,
+            )  # fmt: skip
+            parts[1:2] = [memoryview(made), memoryview(parts[1])[shape.header :]]
+        return parts, offset + span
+
+    def _learn(self, head: bytes) -> _Shape:
+        """The shape of slices with this head. Raises Malformed."""
+        kind, _, start, header, size, _ = HEAD.unpack_from(head)
+        version = head[ROOM] >> 4
+        if version == 4:
+            is_sane = start == (head[ROOM] & 15) * 4 >= 20
+        else:
+            is_sane = version == 6 and start >= 40
+        if not is_sane or not size or header < start + (8 if kind == UDP else 20):
+            raise Malformed
         if len(self._shapes) >= CACHED:
             self._shapes.clear()
-        version = view[ROOM] >> 4
-        shape = _Shape(view, header, size)
-        shape.single = self.header(kind, version, start, header, 0)
-        shape.parts[0] = self.header(kind, version, start, header, size)
-        self._shapes[bytes(view[:NUMBER]) + bytes(view[ROOM : ROOM + 1])] = shape
+        shape = _Shape(kind, version, start, header, size)
+        self._shapes[head[:1] + head[2:NUMBER] + head[ROOM:]] = shape
         return shape
 
-    def header(self, kind: int, version: int, start: int, header: int, segment: int) -> bytes:
-        """The header of virtio of a superpacket; with *segment* 0 of a single packet."""
-        key = kind, version, start, header, segment
-        found = self._headers.get(key)
-        if found is None:
-            if len(self._headers) >= CACHED:
-                self._headers.clear()
-            gso = GSO[kind, version] if segment else GSO_NONE
-            length = header if segment else 0
-            offset = CSUM_OFFSET[kind]
-            found = VNET_HDR.pack(NEEDS_CSUM, gso, length, segment, start, offset)
-            self._headers[key] = found
-        return found
+    def _other(self, view: memoryview, offset: int, length: int, writes: list[Write]) -> int:
+        """A datagram that is no slice; the place at which it ends. Raises Malformed."""
+        kind = view[offset]
+        data = view[offset:length]
+        if len(data) < SHORTEST:
+            raise Malformed
+        if kind in hello.KINDS:
+            end = hello.MESSAGE.size
+            self.messages.append(bytes(data[:end]))
+            return offset + end
+        packet = data[ROOM:] if kind == UNSUMMED else data
+        if packet[0] >> 4 not in (4, 6):
+            raise Malformed
+        size = payload_of(packet, 0)
+        if not SHORTEST <= size <= len(packet):
+            raise Malformed
+        vnet = PLAIN
+        if kind == UNSUMMED:
+            _, _, start, place, _, _ = HEAD.unpack_from(data)
+            if start + place + 2 > size:
+                raise Malformed
+            vnet = VNET_HDR.pack(NEEDS_CSUM, GSO_NONE, 0, 0, start, place)
+        writes.append([vnet, packet[:size]])
+        return offset + len(data) - len(packet) + size
 
 
 class _Shape:
-    """Trains whose first slices have the same head: the parts to write for the whole buffer.
+    """Slices whose heads differ in nothing but index and train.
 
-    ``single`` is the header of virtio for a train of one slice; that for more is the first part.
+    ``skip`` is the number of bytes before the payload in each, ``stride`` that of a whole slice.
     """
 
-    def __init__(self, view: memoryview, header: int, size: int) -> None:
-        self.header = header
-        self.stride = stride = ROOM + header + size
-        self.single = PLAIN
-        skip = ROOM + header
-        offsets = range(stride, len(view), stride)
-        self.parts: list[bytes | memoryview] = [
-            b"",
-            view[ROOM:stride],
-            *(view[one + skip : one + stride] for one in offsets),
-        ]
+    def __init__(self, kind: int, version: int, start: int, header: int, size: int) -> None:
+        self.start, self.header, self.size = start, header, size
+        self.skip = ROOM + header
+        self.stride = self.skip + size
+        place = CSUM_OFFSET[kind]
+        self._many = VNET_HDR.pack(NEEDS_CSUM, GSO[kind, version], header, size, start, place)
+        self._one = VNET_HDR.pack(NEEDS_CSUM, GSO_NONE, 0, 0, start, place)
+        self._parts: list[bytes | memoryview] = []
 
+    def parts_of(self, view: memoryview, offset: int, span: int) -> Write:
+        """The writes of slices that stand in *span* bytes, with the header of the first one.
 
-class _Run:
-    """Slices of one train that follow one another without a gap.
-
-    Raises Malformed.
-    """
-
-    def __init__(self, datagram: memoryview) -> None:
-        if len(datagram) < ROOM:
-            raise Malformed
-        self.kind, self.first, self.start, self.header, self.size, self.train = HEAD.unpack_from(
-            datagram
-        )
-        skip = ROOM + self.header
-        if (
-            not self.size
-            or not skip <= len(datagram) <= skip + self.size
-            or not _sane(datagram[ROOM:], self.start, self.header, self.kind)
-        ):
-            raise Malformed
-        self._head = bytes(datagram[ROOM:skip])
-        self._parts = [datagram[skip:]]
-        self._open = len(datagram) == skip + self.size
-
-    def takes(self, datagram: memoryview) -> bool:
-        """Take a slice that follows; whether it does."""
-        skip = ROOM + self.header
-        expected = self.kind, self.first + len(self._parts), self.start, self.header, self.size
-        if not self._open or not skip < len(datagram) <= skip + self.size:
-            return False
-        if HEAD.unpack_from(datagram) != (*expected, self.train):
-            return False
-        self._parts.append(datagram[skip:])
-        self._open = len(datagram) == skip + self.size
-        return True
-
-    def write(self, joiner: Joiner) -> Write:
-        """The run as a superpacket."""
-        offset = self.first * self.size
-        length = sum(map(len, self._parts))
-        ends = offset + length >= payload_of(self._head, self.header)
-        head = narrowed(self._head, self.start, self.first, offset, length, ends)
-        segment = self.size if len(self._parts) > 1 else 0
-        version = head[0] >> 4
-        vnet = joiner.header(self.kind, version, self.start, self.header, segment)
-        return [vnet, memoryview(head), *self._parts]
-
-
-def _sane(packet: memoryview, start: int, header: int, kind: int) -> bool:
-    """Whether the header of a slice can be what its head says."""
-    if len(packet) < header or start + (8 if kind == UDP else 20) > header:
-        return False
-    version = packet[0] >> 4
-    if version == 4:
-        return start == (packet[0] & 15) * 4 >= 20
-    return version == 6 and start >= 40
-
-
-def _packet(datagram: memoryview) -> Write:
-    """A datagram that is a packet of its own. Raises Malformed."""
-    if datagram[0] >> 4 in (4, 6):
-        return [PLAIN, datagram]
-    if len(datagram) <= ROOM or datagram[0] != UNSUMMED:
-        raise Malformed
-    _, _, start, offset, _, _ = HEAD.unpack_from(datagram)
-    packet = datagram[ROOM:]
-    if packet[0] >> 4 not in (4, 6) or start + offset + 2 > len(packet):
-        raise Malformed
-    return [VNET_HDR.pack(NEEDS_CSUM, GSO_NONE, 0, 0, start, offset), packet]
-
-
-def _length(data: memoryview) -> int:
-    """Bytes of the datagram at the head of *data*, as it says itself; all where it cannot be.
-
-    That of a slice follows from its index and the length of its superpacket.
-    """
-    if len(data) < ROOM:
-        return len(data)
-    kind, index, _, header, size, _ = HEAD.unpack_from(data)
-    try:
-        if kind >> 4 in (4, 6):
-            found = payload_of(data, 0)
-        elif kind in hello.KINDS:
-            found = hello.MESSAGE.size
-        elif kind == UNSUMMED:
-            found = ROOM + payload_of(data[ROOM:], 0)
-        elif kind in SLICES:
-            rest = payload_of(data[ROOM:], header) - index * size
-            found = ROOM + header + max(0, min(size, rest))
+        Those at the head of the buffer, where they stand mostly, are laid out once.
+        """
+        if span <= self.stride:
+            return [self._one, view[offset + ROOM : offset + span]]
+        last = offset + span - 1 - (span - 1) % self.stride
+        if offset:
+            parts = self._laid_out(view, offset, offset + span)
         else:
-            found = len(data)
-    except IndexError:
-        found = len(data)
-    return max(found, SHORTEST)
+            self._parts = self._parts or self._laid_out(view, 0, len(view))
+            parts = self._parts[: last // self.stride + 2]
+        parts[-1] = view[last + self.skip : offset + span]
+        return parts
+
+    def _laid_out(self, view: memoryview, begin: int, end: int) -> Write:
+        skip, stride = self.skip, self.stride
+        slices = range(begin + stride, end, stride)
+        rest = [view[one + skip : one + stride] for one in slices]
+        return [self._many, view[begin + ROOM : begin + stride], *rest]
+
+
+def _without_gap(view: memoryview, offset: int, span: int, shape: _Shape, head: bytes) -> int:
+    """Of *span* bytes those that follow the first slice without a gap and are of its train."""
+    columns: Any = view.obj
+    end, stride = offset + span, shape.stride
+    count = -(-span // stride)
+    kinds, indexes = head[:1] * count, INDEXES[head[1] : head[1] + count]
+    numbers = [head[one : one + 1] * count for one in (NUMBER, NUMBER + 1)]
+    expected = [kinds, indexes, *numbers]
+    found = [columns[offset + one : end : stride] for one in (0, 1, NUMBER, NUMBER + 1)]
+    if found == expected:
+        return span
+    pairs = zip(zip(*found, strict=True), zip(*expected, strict=False), strict=False)
+    gap = next((one for one, (got, wanted) in enumerate(pairs) if got != wanted), len(indexes))
+    return gap * stride

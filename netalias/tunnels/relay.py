@@ -133,19 +133,19 @@ class Relay:
             got = self.carriage.receive_train()
             if got is None:
                 return
-            view, length, size, source = got
+            view, length, _, source = got
             if length and self._agreed and view[0] >> 4 in (4, 6):
                 self._remind()
-            for write in self._joined(view, length, size):
+            for write in self._joined(view, length, self.carriage.ends):
                 self._write(write, source)
 
-    def _joined(self, view: memoryview, length: int, size: int = 0) -> list[Write]:
+    def _joined(self, view: memoryview, length: int, ends: Sequence[int] = ()) -> list[Write]:
         """The writes for a train that came; messages in it are heard."""
         if not length:
             self.count.values[counters.MALFORMED] += 1
             return []
         joiner = self._joiner
-        writes = joiner.join(view, length, size)
+        writes = joiner.join(view, length, ends)
         if joiner.malformed:
             self.count.values[counters.MALFORMED] += joiner.malformed
             joiner.malformed = 0

@@ -43,6 +43,8 @@ BUFFER = 4 << 20
 """Bytes of the receive buffer."""
 SEND_BUFFER = 1 << 20
 LARGEST = 65535
+FULL = 56_000
+"""Bytes of a train to which no more is added."""
 MAPPED = "::ffff:"
 
 IP_TOS, IPV6_TCLASS = 1, 67
@@ -66,8 +68,9 @@ class Udp(Carriage):
     def __init__(self, sock: socket, port: int) -> None:
         self._socket = sock
         self.port = port
-        self._view = memoryview(bytearray(LARGEST + 1))
+        self._view = memoryview(bytearray(LARGEST + FULL))
         self._slots: list[memoryview] | None = None
+        self.ends: list[int] = []
         self._segment = 0
         sock.setsockopt(SOL_UDP, UDP_SEGMENT, 0)
         sock.setsockopt(SOL_UDP, UDP_GRO, 1)
@@ -206,17 +209,24 @@ class Udp(Carriage):
         return found
 
     def receive_train(self) -> tuple[memoryview, int, int, Source] | None:
-        """Datagrams that came together.
+        """Datagrams that came together, or one by one, where no device put them together.
 
         The call that tells the size makes the text of an address too, which costs more than the
         rest of it.
         """
         if self.sized or self.peer is None:
             return self._receive_sized()
+        take, view, self.ends = self._socket.recv_into, self._view, []
+        length = 0
         try:
-            return self._view, self._socket.recv_into(self._view, 0, MSG_DONTWAIT), 0, self.peer
+            for _ in range(AT_ONCE):
+                length += take(view[length:], LARGEST, MSG_DONTWAIT)
+                self.ends.append(length)
+                if length >= FULL:
+                    break
         except OSError:
-            return None  # nothing is there, or an error that failures() tells
+            pass  # nothing more is there, or an error that failures() tells
+        return (view, length, 0, self.peer) if self.ends else None
 
     def _receive_sized(self) -> tuple[memoryview, int, int, Source] | None:
         """The same with the size; the first datagram of all pins its sender."""
