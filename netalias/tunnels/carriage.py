@@ -92,6 +92,11 @@ class Carriage:
         """
         raise NotImplementedError
 
+    def prepare(self, version: int, tos: int, df: bool) -> Callable[[Datagrams], object] | None:
+        """The call of the kernel that sends one packet of this version with these marks, until
+        something else is sent. None where there is no such call."""
+        return None
+
     def receive(self) -> list[tuple[memoryview, Source]]:
         """Packets that have come, valid until the next call; none when nothing is there now."""
         raise NotImplementedError

@@ -60,13 +60,16 @@ def relay(
 ) -> Relay:
     """A Relay as the words of the line want it. Raises NetaliasError.
 
-    ``mtu`` is that of the device; ``sources`` are the networks, with commas between them, whose
-    addresses the peer may send from; ``folder`` is the runtime directory and ``cookie`` that of its
-    namespace, where former addresses are to be translated.
+    ``address`` is that of this host inside, ``mtu`` that of the device; ``sources`` are the
+    networks, with commas between them, whose addresses the peer may send from; ``folder`` is the
+    runtime directory and ``cookie`` that of its namespace, where former addresses are to be
+    translated.
     """
     made = Relay(
         device, adopt_carriage(carriage, fd), count, say=lambda text: _say(f"{device.name}: {text}")
     )
+    if "address" in words:
+        made.local.add(network(words["address"])[0])
     sources = [network(one) for one in words.get("sources", "").split(",") if one]
     mtu = int(words.get("mtu") or LARGEST)
     Duties(made.carriage, count.values, device.write, mtu=mtu, sources=sources).attach(made)

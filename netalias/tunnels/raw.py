@@ -35,7 +35,7 @@ from netalias.packets.ip import IPPROTO_IPIP, IPV4_HEADER, IPV6_HEADER, IPV6_MIN
 from netalias.packets.ip import IPPROTO_IPV6 as PROTOCOL_IPV6
 from netalias.system.netns import entered
 from netalias.tunnels import counters, errqueue
-from netalias.tunnels.carriage import AT_ONCE, Carriage, slots
+from netalias.tunnels.carriage import AT_ONCE, NOBODY, Carriage, slots
 from netalias.tunnels.congestion import survives
 from netalias.tunnels.udp import (
     BUFFER,
@@ -50,8 +50,10 @@ from netalias.tunnels.udp import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netalias.packets.ip import Buffer
-    from netalias.tunnels.carriage import Packets, Source
+    from netalias.tunnels.carriage import Datagrams, Packets, Source
 
     Found = list[tuple[memoryview, Source]]
 
@@ -203,6 +205,14 @@ class Raw(Carriage):
             sent += 1
         return sent
 
+    def prepare(self, version: int, tos: int, df: bool) -> Callable[[Datagrams], object] | None:
+        """The send of the socket for this version."""
+        outer = self._by_version.get(version)
+        if outer is None or self.peer is None:
+            return None
+        outer.mark(tos, df)
+        return outer.send
+
     def _again(self, outer: _Outer, packet: Buffer, tos: int, errno: int) -> bool:
         """Send once more: it may be what the network said of an earlier one, and is gone now.
 
@@ -245,8 +255,7 @@ class Raw(Carriage):
             if self._is_settled and not self._is_ipv6:
                 take = self._take
             try:
-                while len(found) < AT_ONCE:
-                    take(outer, found)
+                take(outer, found)
             except BlockingIOError:
                 # From now on the kernel has nothing but packets of the peer.
                 self._is_settled = self.peer is not None
@@ -255,31 +264,33 @@ class Raw(Carriage):
         return found
 
     def _take(self, outer: _Outer, found: Found) -> None:
-        """The next packet behind a header of IPv4, which raw sockets are given too."""
-        slot = self._slots[len(found)]
-        length = outer.socket.recv_into(slot, 0, MSG_DONTWAIT)
-        start = (slot[0] & 15) * 4
-        packet = slot[start:length]
-        if self.peer is not None and self._is_fit(outer, packet, slot[1]):
-            found.append((packet, self.peer))
+        """Packets behind headers of IPv4, which raw sockets are given too. Raises OSError."""
+        receive, versions, peer = outer.socket.recv_into, outer.versions, self.peer or NOBODY
+        for slot in self._slots[len(found) :]:
+            length = receive(slot, 0, MSG_DONTWAIT)
+            packet = slot[(slot[0] & 15) * 4 : length]
+            tos = slot[1]
+            is_usual = packet and packet[0] >> 4 in versions and not tos & 3
+            if is_usual or self._is_fit(outer, packet, tos):
+                found.append((packet, peer))
 
     def _take_slowly(self, outer: _Outer, found: Found) -> None:
-        """The next packet, whose sender the kernel tells, and its traffic class of IPv6."""
-        slot = self._slots[len(found)]
-        length, control, _, address = outer.socket.recvmsg_into((slot,), CONTROL, MSG_DONTWAIT)
-        tos, start = slot[1], (slot[0] & 15) * 4
-        if self._is_ipv6:
-            tos = next((data[0] for _, kind, data in control if kind == IPV6_TCLASS), 0)
-            start = 0
-        packet = slot[start:length]
-        if not self._is_fit(outer, packet, tos):
-            return
-        if self.peer is None:
-            self.connect((address[0], 0))
-        if self.peer is None or address[0] != self.peer[0]:
-            self._drop(counters.STRANGER)
-            return
-        found.append((packet, self.peer))
+        """Packets whose sender the kernel tells, and the traffic class of IPv6. Raises OSError."""
+        for slot in self._slots[len(found) :]:
+            length, control, _, address = outer.socket.recvmsg_into((slot,), CONTROL, MSG_DONTWAIT)
+            tos, start = slot[1], (slot[0] & 15) * 4
+            if self._is_ipv6:
+                tos = next((data[0] for _, kind, data in control if kind == IPV6_TCLASS), 0)
+                start = 0
+            packet = slot[start:length]
+            if not self._is_fit(outer, packet, tos):
+                continue
+            if self.peer is None:
+                self.connect((address[0], 0))
+            if self.peer is None or address[0] != self.peer[0]:
+                self._drop(counters.STRANGER)
+                continue
+            found.append((packet, self.peer))
 
     def _is_fit(self, outer: _Outer, packet: memoryview, tos: int) -> bool:
         if not packet or packet[0] >> 4 not in outer.versions:

@@ -63,6 +63,8 @@ class Relay:
         self.carriage = carriage
         self.count = count or Counters.create()
         self.say = say
+        self.local: set[bytes] = set()
+        """Packed addresses of this host: the kernel verifies checksums of packets for them."""
         self.outgoing: list[Outgoing] = []
         self.incoming: list[Incoming] = []
         self.negotiation = hello.Negotiation(_instance(), self._abilities())
@@ -117,14 +119,18 @@ class Relay:
         """Whole packets, and what begins to be more than that."""
         packets: list[memoryview] = []
         others: list[memoryview] = []
-        for datagram, _ in self.carriage.receive():
-            (packets if is_whole(datagram) else others).append(datagram)
+        received = self.carriage.receive()
+        if self.carriage.trains:
+            for datagram, _ in received:
+                (packets if is_whole(datagram) else others).append(datagram)
+        else:
+            packets = [packet for packet, _ in received]
         source = self.carriage.peer or NOBODY
         for datagram in others:
             copy = memoryview(bytearray(datagram))
             for write in self._joined(copy, len(copy)):
                 self._write(write, source)
-        for write in join(packets):
+        for write in join(packets, self.local):
             self._write(write, source)
 
     def _pump_trains(self) -> None:

@@ -35,7 +35,7 @@ from netalias.tunnels.tun import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Sequence
 
     from netalias.packets.ip import Buffer
     from netalias.tunnels.joiner import Write
@@ -175,8 +175,8 @@ def _split_udp(packet: Buffer, start: int, size: int) -> list[bytes]:
 # Runs of packets into superpackets.
 
 _DF_ALONE = b"\x40\0"
-_PROTOCOL_SUM = 256
-"""2**8: turns a sum of little-endian words into one of big-endian words, modulo 65535."""
+_TURNED = 256
+"""Turns a sum of little-endian words into one of big-endian words, modulo 65535."""
 
 
 class _Layout:
@@ -184,7 +184,7 @@ class _Layout:
 
     ``fields`` are: the words before the length, and it; what else the header of IP shares with
     other packets of a flow; addresses and ports; sequence number; acknowledgement, data offset,
-    flags, window; urgent pointer and options.
+    flags, window; checksum; urgent pointer and options.
     """
 
     def __init__(self, start: int, data: int) -> None:
@@ -192,13 +192,18 @@ class _Layout:
         self.data = data
         rest = data - start - 18
         if start == IPV4_HEADER:
-            self.fields = Struct(f"!4s2x4s2x12sI8s2x{rest}s")
-            self.addresses = 12
+            self.fields = Struct(f"!4s2x4s2x12sI8sH{rest}s")
+            self.destination, self.end = 16, 20
+            self.uncounted = 0
             self.kind = GSO_TCPV4
         else:
-            self.fields = Struct(f"!6s2s36sI8s2x{rest}s")
-            self.addresses = 8
+            self.fields = Struct(f"!6s2s36sI8sH{rest}s")
+            self.destination, self.end = 24, 40
+            self.uncounted = IPV6_HEADER
             self.kind = GSO_TCPV6
+        self.source = 2 * self.destination - self.end
+        """Where the addresses begin; ``destination`` is the second, ``uncounted`` the bytes of the
+        header that its field of the length does not count."""
 
 
 _LAYOUTS = {
@@ -232,127 +237,178 @@ def _layout(packet: Buffer) -> _Layout | None:
 class _Run:
     """Packets of one flow, each of which begins where the one before ends.
 
-    All but the last have one length, and one with PSH is the last. Their checksums are verified
-    together: a sum of all of them is divided once.
+    All but the last have one length, and one with PSH is the last.
     """
-
-    __slots__ = ("_expected", "_last_flags", "_layout", "_packets", "_step", "_total")
 
     def __init__(self, layout: _Layout, packet: memoryview) -> None:
         self._layout = layout
         self._packets = [packet]
         self._step = self._total = len(packet)
-        constant, second, flow, sequence, middle, rest = layout.fields.unpack_from(packet)
-        self._last_flags = middle[5]
-        following = (sequence + len(packet) - layout.data) & 0xFFFFFFFF
-        # No more is taken after a packet with other flags than ACK; no sequence number is -1.
-        self._expected = (
-            constant, second, flow, following if middle[5] == _ACK else -1, middle, rest,
-        )  # fmt: skip
+        self._fields = layout.fields.unpack_from(packet)
+        self._sequences = 0
+        self._checksums: int = self._fields[5]
+        self._psh = 0
+        self._next = self._fields[3] + len(packet) - layout.data & 0xFFFFFFFF
+        self._is_open = self._fields[4][5] == _ACK
 
-    def take(self, packet: memoryview) -> bool:
-        """Add a packet, if it is the next one."""
-        layout, expected = self._layout, self._expected
-        size = len(packet)
-        if size <= layout.data or self._total + size - layout.data > _LARGEST:
+    def extend(self, packets: Sequence[memoryview], at: int) -> int:
+        """Take what follows of *packets*, from the index *at* on; the index of the first that is
+        something else."""
+        if not self._is_open:
+            return at
+        unpack, step = self._layout.fields.unpack_from, self._step
+        size = step - self._layout.data
+        first, second, flow, _, middle, _, rest = self._fields
+        following, sequences, checksums = self._next, 0, 0
+        begin, end = at, min(len(packets), at + (_LARGEST - self._total) // size)
+        while at < end and len(packets[at]) == step:
+            one, two, three, sequence, four, checksum, five = unpack(packets[at])
+            if (
+                sequence != following
+                or four != middle
+                or three != flow
+                or five != rest
+                or one != first
+                or two != second
+            ):
+                break
+            sequences += sequence
+            checksums += checksum
+            following = following + size & 0xFFFFFFFF
+            at += 1
+        self._packets += packets[begin:at]
+        self._total += (at - begin) * size
+        self._next = following
+        self._sequences += sequences
+        self._checksums += checksums
+        if at < end:
+            at += self._take_last(packets[at])
+        else:
+            # It may go on with the next packets of its flow, unless it is full.
+            self._is_open = self._total + size <= _LARGEST
+        return at
+
+    def _take_last(self, packet: memoryview) -> bool:
+        """Add a packet that is shorter or has PSH, if it is the next one."""
+        layout, size = self._layout, len(packet)
+        if not layout.data < size <= self._step:
             return False
-        fields = layout.fields.unpack_from(packet)
-        following = expected[3] + size - layout.data & 0xFFFFFFFF
-        if fields != expected:
-            if not self._is_last(fields, size):
-                return False
-            following = -1
-            self._last_flags = fields[4][5]
-        self._expected = (*expected[:3], following, *expected[4:])
+        first, *shared, sequence, middle, checksum, rest = layout.fields.unpack_from(packet)
+        known = self._fields
+        if (
+            sequence != self._next
+            or first[:-2] != known[0][:-2]
+            or int.from_bytes(first[-2:], "big") != size - layout.uncounted
+            or tuple(shared) != known[1:3]
+            or middle[:5] + middle[6:] != known[4][:5] + known[4][6:]
+            or middle[5] & ~_PSH != _ACK
+            or rest != known[6]
+        ):
+            return False
         self._packets.append(packet)
         self._total += size - layout.data
+        self._sequences += sequence
+        self._checksums += checksum
+        self._psh = middle[5] & _PSH
+        self._is_open = False
         return True
 
-    def _is_last(self, fields: tuple[bytes, ...], size: int) -> bool:
-        """Whether these are the fields of a last packet: shorter, or with PSH."""
-        expected = self._expected
-        first, middle = fields[0], fields[4]
-        return (
-            size <= self._step
-            and first[:-2] == expected[0][:-2]
-            and int.from_bytes(first[-2:], "big") == size - self._uncounted()
-            and fields[1:4] == expected[1:4]
-            and middle[:5] + middle[6:] == expected[4][:5] + expected[4][6:]
-            and middle[5] & ~_PSH == _ACK
-            and fields[5] == expected[5]
-        )
-
-    def _uncounted(self) -> int:
-        """The bytes that the field of the length does not count."""
-        return 0 if self._layout.start == IPV4_HEADER else IPV6_HEADER
-
-    def writes(self) -> list[Write]:
+    def writes(self, local: Collection[bytes]) -> list[Write]:
         """One superpacket; or the packets as they came, where one of them is damaged."""
-        packets = self._packets
-        if len(packets) == 1 or not self._is_intact():
+        packets, layout = self._packets, self._layout
+        first = packets[0]
+        if len(packets) == 1:
+            return [[PLAIN, first]]
+        is_ours = bytes(first[layout.destination : layout.end]) in local
+        is_even = not (self._step - layout.data) & 1
+        if layout.start == IPV4_HEADER and ones_sum(first[:IPV4_HEADER]) != 0xFFFF:
             return [[PLAIN, one] for one in packets]
-        layout = self._layout
-        data = layout.data
         # The first packet whole: its head is what filters look at.
-        head = bytearray(packets[0])
-        behind = self._total - layout.start
+        head = bytearray(first)
+        if is_ours and is_even:
+            flags, tcp = 0, self._joint_checksum()
+        elif self._is_intact():
+            flags, tcp = NEEDS_CSUM, self._pseudo_sum()
+        else:
+            return [[PLAIN, one] for one in packets]
         if layout.start == IPV4_HEADER:
             _TWO.pack_into(head, 2, self._total, 0)
             _U16.pack_into(head, 10, 0)
             _U16.pack_into(head, 10, checksum(head[:IPV4_HEADER]))
         else:
-            _U16.pack_into(head, 4, behind)
-        half = (layout.start - layout.addresses) // 2
-        middle = layout.addresses + half
-        pseudo = pseudo_sum(
-            head[layout.addresses : middle], head[middle : layout.start], IPPROTO_TCP, behind
-        )
-        head[layout.start + 13] |= self._last_flags
-        _U16.pack_into(head, layout.start + _TCP_CHECKSUM, pseudo)
+            _U16.pack_into(head, 4, self._total - IPV6_HEADER)
+        head[layout.start + 13] |= self._psh
+        _U16.pack_into(head, layout.start + _TCP_CHECKSUM, tcp)
+        data = layout.data
         vnet = VNET_HDR.pack(
-            NEEDS_CSUM, layout.kind, data, self._step - data, layout.start, _TCP_CHECKSUM
+            flags, layout.kind, data, self._step - data, layout.start, _TCP_CHECKSUM
         )
-        return [[vnet, memoryview(head), *(one[data:] for one in packets[1:])]]
+        return [[vnet, memoryview(head), *[one[data:] for one in packets[1:]]]]
+
+    def _pseudo_sum(self) -> int:
+        layout, first = self._layout, self._packets[0]
+        addresses = (
+            first[layout.source : layout.destination],
+            first[layout.destination : layout.end],
+        )
+        return pseudo_sum(*addresses, IPPROTO_TCP, self._total - layout.start)
 
     def _is_intact(self) -> bool:
-        """Whether the checksums of all packets are right, and that of the first header of IPv4,
-        which all have. Addresses stand right before TCP, so they are summed up with it."""
+        """Whether the checksums of all packets are right. They are verified together: the sum of
+        all is divided once. Addresses stand right before TCP, so they are summed up with it."""
         layout = self._layout
-        if layout.start == IPV4_HEADER and ones_sum(self._packets[0][:IPV4_HEADER]) != 0xFFFF:
-            return False
-        begin, read = layout.addresses, int.from_bytes
+        begin, read = layout.source, int.from_bytes
         total = sum([read(one[begin:], "little") for one in self._packets])
         count = len(self._packets)
         lengths = self._total + (count - 1) * layout.data - count * layout.start
-        return (total * _PROTOCOL_SUM + lengths + count * IPPROTO_TCP) % 0xFFFF == 0
+        return (total * _TURNED + lengths + count * IPPROTO_TCP) % 0xFFFF == 0
+
+    def _joint_checksum(self) -> int:
+        """The checksum of the superpacket, by those of its packets: it is right if they are.
+
+        Each says what the sum of its payload is, since it knows all the rest. The superpacket has
+        the sum of all payloads, but one header. Modulo 65535 a sequence number is the sum of its
+        two words.
+        """
+        _, _, flow, _, middle, _, rest = self._fields
+        header = self._layout.data - self._layout.start
+        each = ones_sum(flow) + ones_sum(middle) + ones_sum(rest) + IPPROTO_TCP + header
+        others = len(self._packets) - 1
+        return (others * each + self._sequences + self._checksums) % 0xFFFF
 
 
-def join(packets: Iterable[memoryview]) -> list[Write]:
+def join(packets: Sequence[memoryview], local: Collection[bytes] = ()) -> list[Write]:
     """Writes for the device that have all the packets: those of a flow in their order, joined
-    where they can be. Each is a list of buffers for writev(2), with a header of virtio first."""
+    where they can be. Each is a list of buffers for writev(2), with a header of virtio first.
+
+    *local* are packed addresses of this host. The kernel verifies the checksum of a superpacket for
+    one of them, so it gets the one that follows from those of the packets. What is forwarded gets
+    new checksums, so those of its packets are verified here.
+    """
     made: list[_Run | memoryview] = []
     runs: dict[bytes, _Run] = {}
-    last: _Run | None = None
-    for packet in packets:
-        if last is not None and last.take(packet):
-            continue
+    at = 0
+    while at < len(packets):
+        packet = packets[at]
         layout = _layout(packet)
         if layout is None:
             # It may belong to any of the flows: an end of one, or an ICMP error about it.
             runs.clear()
-            last = None
             made.append(packet)
+            at += 1
             continue
-        flow = bytes(packet[layout.addresses : layout.start + 4])
+        flow = bytes(packet[layout.source : layout.start + 4])
         run = runs.get(flow)
-        if run is None or run is last or not run.take(packet):
+        following = run.extend(packets, at) if run is not None else at
+        if following == at:
             run = runs[flow] = _Run(layout, packet)
             made.append(run)
-        last = run
+            following = run.extend(packets, at + 1)
+        at = following
     writes: list[Write] = []
     for one in made:
         if isinstance(one, _Run):
-            writes += one.writes()
+            writes += one.writes(local)
         else:
             writes.append([PLAIN, one])
     return writes

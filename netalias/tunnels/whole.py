@@ -17,7 +17,9 @@ from netalias.tunnels.tun import LARGEST, NEEDS_CSUM, VNET_HDR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from netalias.tunnels.carriage import Carriage
+    from collections.abc import Callable
+
+    from netalias.tunnels.carriage import Carriage, Datagrams
     from netalias.tunnels.outward import Outgoing
     from netalias.tunnels.tun import Tun
 
@@ -43,8 +45,10 @@ class Whole:
 
     def pump(self) -> None:
         """The packets that are there now, AT_ONCE at most. Raises OSError."""
-        view, parts, fd, marked = self._view, [self._view], self._fd, self._marks
-        send, filters, values = self._carriage.send, self._filters, self._values
+        view, parts, fd = self._view, [self._view], self._fd
+        filters, values = self._filters, self._values
+        send: Callable[[Datagrams], object] | None = None
+        former = (0, 0, 0)
         sent = size = 0
         try:
             for _ in range(AT_ONCE):
@@ -55,15 +59,29 @@ class Whole:
                     dropped = dropped or one(packet, 0, False)
                 if dropped:
                     values[dropped] += 1
-                elif send((packet,), *marked(packet)):
-                    sent += 1
-                    size += length - _HEADER
-                else:
-                    values[counters.UNSENT] += 1
+                    continue
+                # Its version, its TOS and DF, or more of its first bytes.
+                words = (packet[0], packet[1], packet[6] & 0x40)
+                if words != former:
+                    former, send = words, self._prepare(packet)
+                try:
+                    if send is None:
+                        raise OSError
+                    send(packet)
+                except OSError:
+                    if not self._carriage.send((packet,), *self._marks(packet)):
+                        values[counters.UNSENT] += 1
+                        continue
+                    former = (0, 0, 0)
+                sent += 1
+                size += length - _HEADER
         except BlockingIOError:
             pass  # the device has nothing more
         values[counters.SENT_PACKETS] += sent
         values[counters.SENT_BYTES] += size
+
+    def _prepare(self, packet: memoryview) -> Callable[[Datagrams], object] | None:
+        return self._carriage.prepare(packet[0] >> 4, *self._marks(packet))
 
 
 class Cut(Whole):
