@@ -53,6 +53,11 @@ class Whole:
         try:
             for _ in range(AT_ONCE):
                 length = readv(fd, parts)
+                if view[0] & NEEDS_CSUM or view[1]:
+                    # It has waited since before the device was told to cut and to sum up.
+                    former = (0, 0, 0)
+                    self._one(length)
+                    continue
                 packet = view[_HEADER:length]
                 dropped = 0
                 for one in filters:
@@ -83,19 +88,8 @@ class Whole:
     def _prepare(self, packet: memoryview) -> Callable[[Datagrams], object] | None:
         return self._carriage.prepare(packet[0] >> 4, *self._marks(packet))
 
-
-class Cut(Whole):
-    """The way out of superpackets, which become trains of packets."""
-
-    def pump(self) -> None:
-        """The superpackets that are there now, SUPERPACKETS at most. Raises OSError."""
-        try:
-            for _ in range(SUPERPACKETS):
-                self._one(readv(self._fd, [self._view]))
-        except BlockingIOError:
-            pass  # the device has nothing more
-
     def _one(self, length: int) -> None:
+        """Send what stands in the buffer, as one packet or many."""
         values = self._values
         vnet, packet = self._view[:_HEADER], self._view[_HEADER:length]
         segment, partial = VNET_HDR.unpack(vnet)[3], bool(vnet[0] & NEEDS_CSUM)
@@ -113,6 +107,22 @@ class Cut(Whole):
         values[counters.UNSENT] += len(packets) - sent
         values[counters.SENT_PACKETS] += sent
         values[counters.SENT_BYTES] += sum(map(len, packets[:sent]))
+
+    def _send(self, packets: list[bytes]) -> int:
+        """Send packets; how many were sent."""
+        return self._carriage.send(packets, *self._marks(packets[0]))
+
+
+class Cut(Whole):
+    """The way out of superpackets, which become trains of packets."""
+
+    def pump(self) -> None:
+        """The superpackets that are there now, SUPERPACKETS at most. Raises OSError."""
+        try:
+            for _ in range(SUPERPACKETS):
+                self._one(readv(self._fd, [self._view]))
+        except BlockingIOError:
+            pass  # the device has nothing more
 
     def _send(self, packets: list[bytes]) -> int:
         """Send packets of one size, the last of which may be shorter; how many were sent."""

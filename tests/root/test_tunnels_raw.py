@@ -245,3 +245,36 @@ def test_any_bytes_from_the_network_are_dropped(pair: tuple[Namespace, Namespace
         wire.send(good)
         wait_for(end, "received_packets", before + 1)
     assert end.pid == 0
+
+
+@pytest.mark.parametrize("carriage", ["ipip94", "udp"])
+def test_packets_that_have_waited_for_the_data_plane_get_their_checksums(
+    pair: tuple[Namespace, Namespace], carriage: str
+) -> None:
+    """A device hands over superpackets from its birth, a carriage may take none."""
+    with ExitStack() as stack:
+        end = End(pair[0], 0, carriage)
+        stack.callback(end.close)
+        sender = stack.enter_context(udp(pair[0]))
+        sender.send(b"words")
+        with pair[1]:
+            wire = stack.enter_context(open_wire(carriage))
+        end.start()
+        while True:
+            packet = wire.recv(65535)
+            packet = packet[20:] if carriage == "ipip94" else packet
+            if packet[0] == 0x45 and packet[-5:] == b"words":
+                break
+        pseudo = ip.pseudo_sum(packet[12:16], packet[16:20], ip.IPPROTO_UDP, 13)
+        assert ip.fold(ip.ones_sum(packet[20:]) + pseudo) == 0xFFFF
+
+
+def open_wire(carriage: str) -> socket.socket:
+    """A socket that gets the datagrams of a carriage."""
+    if carriage == "udp":
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    else:
+        made = socket.socket(socket.AF_INET, socket.SOCK_RAW, 94)
+    made.settimeout(PATIENCE * SLOW)
+    made.bind((OUTER[1], 7777))
+    return made
