@@ -21,6 +21,7 @@ SERVICES = (SERVICE, WATCH)
 USER = CONTRIB / "netalias.sysusers"
 FOLDER = CONTRIB / "netalias.tmpfiles"
 HOOK = CONTRIB / "netalias.if-up"
+TUNNEL = CONTRIB / "tunnel.conf"
 TIMER = CONTRIB / "netalias.timer"
 
 EXPOSURE = 16
@@ -264,6 +265,36 @@ def test_systemd_takes_the_units_without_a_word(tmp_path: Path) -> None:
     done = analyze("verify", *(str(tmp_path / unit.name) for unit in (*SERVICES, TIMER)))
     said = [line for line in done.stderr.splitlines() if SERVICE.stem in line]
     assert (done.returncode, said) == (0, [])
+
+
+def test_the_drop_in_for_tunnels_opens_what_they_need_and_no_more() -> None:
+    """The device of TUN, sockets of IP, and the peers that are named; all else stays shut."""
+    assert settings(TUNNEL) == {
+        "Service.PrivateDevices": ["no"],
+        "Service.DevicePolicy": ["closed"],
+        "Service.DeviceAllow": ["/dev/net/tun rw"],
+        "Service.RestrictAddressFamilies": ["AF_INET AF_INET6"],
+        "Service.IPAddressAllow": ["203.0.113.9"],
+    }
+
+
+@needs_systemd
+def test_systemd_takes_the_drop_in_for_tunnels(tmp_path: Path) -> None:
+    """Without a word, and finds the watcher hardly less protected."""
+    copy(tmp_path)
+    unit = tmp_path / WATCH.name
+    lines = [line for line in TUNNEL.read_text(encoding="ascii").splitlines() if "=" in line]
+    widened = "\n".join(line for line in lines if not line.startswith("#"))
+    text = unit.read_text(encoding="ascii")
+    unit.write_text(text.replace("[Install]", f"{widened}\n\n[Install]"), encoding="ascii")
+    done = analyze("verify", str(unit))
+    assert (done.returncode, SERVICE.stem in done.stderr) == (0, False)
+    done = analyze(
+        "security", "--offline=yes", f"--threshold={EXPOSURE + 9}", "--no-pager", str(unit)
+    )
+    if "unrecognized option" in done.stderr:
+        pytest.skip("this systemd-analyze cannot look at a file")
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr
 
 
 @needs_systemd

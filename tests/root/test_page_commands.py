@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 def steps() -> list[tuple[str, list[str]]]:
     """Each command of the page, without what is said beside it, and the lines below it."""
     found: list[tuple[str, list[str]]] = []
-    for block in re.findall(r"^```\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL):
+    for block in re.findall(r"^```\n(# .*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
             if line.startswith(PROMPT):
                 quoted = "'" in line
