@@ -86,6 +86,7 @@ CHECKS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "uncovered": uncovered.uncovered,
     "random-mac": aliases.random_mac,
     "unwatched": tasks.unwatched,
+    "tunnel-route": tasks.tunnel_route,
     "lost-index": lost.lost_index,
     "detached-rule": lost.detached_rule,
     "program": names.program,

@@ -47,6 +47,8 @@ BUSY = 0.02
 """Seconds between two tries to take the lock."""
 END = 2.0
 """Seconds that a data plane has to end by itself."""
+LOOK = 60.0
+"""Seconds between two looks at rules and routes, of which no event tells."""
 WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "mtu")
 """Events that may concern a device."""
 
@@ -236,7 +238,7 @@ class Tunnels:
 
     def _work(self, one: Carrying, now: float) -> None:
         """Bring one tunnel into the state of its line."""
-        one.due = None
+        one.due = now + LOOK
         faults: list[str] = []
         try:
             if one.held is None:

@@ -28,6 +28,8 @@ from netalias.model import (
     AF_INET,
     AF_INET6,
     GROUP,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_PERMANENT,
     IFF_LOWER_UP,
     IFF_NOARP,
     IFF_UP,
@@ -262,6 +264,27 @@ def test_a_line_that_waits_for_a_watcher() -> None:
     ]
     found.watched = True
     assert doctor.examine(found) == []
+
+
+def test_a_network_that_is_routed_into_a_tunnel() -> None:
+    """C-4: by the address of a tunnel itself where somebody else has set it, or by another one. An
+    address that brings no route is fine, and so is any on a device of others."""
+    found = staged()
+    devices = found.observed.snapshot.devices
+    devices[70] = Device(70, "vif0", IFF_UP, kind="tun")
+    devices[71] = Device(71, "vpn0", IFF_UP, kind="tun")
+    entries = found.observed.snapshot.addresses
+    entries[70] = [address(70, bytes((10, 8, 0, 1)), 24, ours=False)]
+    entries[71] = [address(71, bytes((10, 7, 0, 1)), 24, ours=False)]
+    finding = only(found, "tunnel-route")
+    assert finding.lines() == [
+        "hosts of 10.8.0.0/24 are cut off: vif0 has the route to them",
+        "an address that others gave it has brought the connected route",
+        "ip route del 10.8.0.0/24 dev vif0",
+    ]
+    assert finding.device == "vif0"
+    entries[70] = [entries[70][0].copy(flags=IFA_F_PERMANENT | IFA_F_NOPREFIXROUTE)]
+    assert "tunnel-route" not in {one.check for one in doctor.examine(found)}
 
 
 def test_what_cannot_be_read_is_not_believed() -> None:

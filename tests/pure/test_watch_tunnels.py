@@ -21,10 +21,10 @@ from netalias.engine import tunnels as work
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, address_text
 from netalias.model.events import ADDRESS, Event
-from netalias.model.gateways import tunnel_table
+from netalias.model.gateways import DelRule, DelWay, tunnel_table
 from netalias.runtime import asked, instance, tasks, tunnels
 from netalias.system.journal import Journal
-from netalias.watch.tunnels import Tunnels
+from netalias.watch.tunnels import LOOK, Tunnels
 
 LINE = "vif0 198.51.100.7/24 to 203.0.113.9 carriage udp:7777"
 
@@ -160,7 +160,7 @@ def test_a_line_makes_device_address_route_and_rule(stage: Stage) -> None:
          "address", "198.51.100.7/24"]
     ]  # fmt: skip
     assert stage.said() == []
-    assert stage.tunnels.due(stage.now) is None
+    assert stage.tunnels.due(stage.now) == LOOK
 
 
 def test_it_is_recorded_as_carried(stage: Stage) -> None:
@@ -287,6 +287,19 @@ def test_an_address_of_others_is_told(stage: Stage) -> None:
     stage.rest()
     found = {one.local[-1]: one for one in stage.kernel.snapshot().on(index)}
     assert (found[7].prefixlen, found[7].routed) == (24, False)
+
+
+def test_what_no_event_tells_of_is_looked_at_again(stage: Stage) -> None:
+    """A rule and a route that somebody has deleted are back within a minute."""
+    stage.load(LINE)
+    found = stage.kernel.routing().read()
+    device = stage.kernel.snapshot().device("vif0")
+    assert device is not None
+    gone = [DelRule(found.rules[0]), DelWay("vif0", device.index, found.ways[0])]
+    assert stage.kernel.send(gone) == [None, None]
+    stage.now += LOOK
+    stage.rest()
+    assert stage.kernel.routing().read() == found
 
 
 def hear(stage: Stage) -> None:

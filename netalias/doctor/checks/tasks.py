@@ -1,8 +1,11 @@
-"""The check of declared lines that are no aliases: whether anybody carries them out."""
+"""Checks of declared lines that are no aliases: whether anybody carries them out, and whether
+others have routed a network into a tunnel."""
 
 from __future__ import annotations
 
+from netalias.desired.tunnels import unit_of
 from netalias.doctor.finding import WARNING, Finding
+from netalias.plan.tunnels import claimed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,4 +26,20 @@ def unwatched(facts: Facts) -> Iterator[Finding]:
                 f"{task.title} is declared, and nobody carries it out",
                 f"{task.place} waits for netalias watch, which is not running",
                 main=task.main,
+            )
+
+
+def tunnel_route(facts: Facts) -> Iterator[Finding]:
+    """A network is routed to the device of a tunnel, which has one machine behind it."""
+    snapshot = facts.observed.snapshot
+    for device in snapshot.devices.values():
+        if device.kind != "tun" or unit_of(device.name) < 0:
+            continue
+        for network, command in claimed(device, snapshot.on(device.index)):
+            yield Finding(
+                WARNING,
+                f"hosts of {network} are cut off: {device.name} has the route to them",
+                "an address that others gave it has brought the connected route",
+                command,
+                device=device.name,
             )
