@@ -82,7 +82,7 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     from netalias.system.signals import Signals
     from netalias.tunnels import tun
 
-    device = tun.create(asked.name, tap=options.tap, offload=False)
+    device = tun.create(asked.name, tap=options.tap, offload=not options.tap)
     recorder = Recorder(folder, asked.name, asked.terms.content, Service())
     try:
         netdev.raise_device(asked.name, asked.mtu)

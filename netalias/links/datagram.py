@@ -7,8 +7,10 @@ one that is heard from then on: an unconnected socket would let any later sender
 from __future__ import annotations
 
 import socket
-from errno import EAGAIN, ECONNREFUSED, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO
+from _struct import Struct
+from errno import EAGAIN, ECONNREFUSED, EINVAL, EIO, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO
 from select import POLLIN
+from sys import byteorder
 
 from netalias.links.devices import UDP, socket_name
 from netalias.links.framing import LONGEST
@@ -27,6 +29,13 @@ AT_ONCE = 64
 FULL = (EAGAIN, ENOBUFS)
 """The device takes no more now."""
 GONE = (ENODEV, ENXIO)
+SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
+"""linux/udp.h"""
+TRAIN, SEGMENTS = 65493, 64
+"""Bytes and datagrams of one train, which the kernel carries in one piece where it can."""
+UNCUT = (EMSGSIZE, EINVAL, EIO)
+CONTROL = 64
+_U16 = Struct("=H")
 HINTS = {ECONNREFUSED: "nobody listens there", EMSGSIZE: "a packet is too long for the path"}
 
 
@@ -56,27 +65,32 @@ class DatagramLink(Link):
     def send(self, packets: Iterable[Buffer], *, urgent: bool = False) -> int:
         """Send each packet as a datagram."""
         sent = size = dropped = 0
-        for packet in packets:
-            if self._sent(packet):
-                sent += 1
-                size += len(packet)
+        for train in self._trains(packets):
+            if self._sent(train):
+                sent += len(train)
+                size += sum(map(len, train))
             else:
-                dropped += 1
+                dropped += len(train)
         self._count("out", sent, size)
         self.state.counters["out_dropped"] += dropped
         return sent
 
-    def _sent(self, packet: Buffer) -> bool:
+    def _trains(self, packets: Iterable[Buffer]) -> Iterable[list[Buffer]]:
+        """The packets that one call can send together."""
+        return [[packet] for packet in packets]
+
+    def _sent(self, train: list[Buffer]) -> bool:
         for _ in range(2):  # the first call may report what became of an earlier datagram
             try:
-                self._put(packet)
+                self._put(train)
             except OSError as error:
                 self._refused(error)
                 if error.errno != ECONNREFUSED:
                     return False
             else:
                 if self.trace is not None:
-                    self.trace("write", packet)
+                    for packet in train:
+                        self.trace("write", packet)
                 return True
         return False
 
@@ -85,7 +99,7 @@ class DatagramLink(Link):
         found: list[bytes] = []
         for _ in range(AT_ONCE):
             try:
-                packet, source = self._take()
+                packets, source = self._take()
             except OSError as error:
                 if error.errno in PASSING:
                     break
@@ -93,12 +107,13 @@ class DatagramLink(Link):
                 if self.ended:
                     break
                 continue
-            if self.trace is not None:
-                self.trace("read", packet)
-            if packet and self._of_peer(packet, source):
-                found.append(packet)
-            else:
-                self.state.counters["in_dropped"] += 1
+            for packet in packets:
+                if self.trace is not None:
+                    self.trace("read", packet)
+                if packet and self._of_peer(packet, source):
+                    found.append(packet)
+                else:
+                    self.state.counters["in_dropped"] += 1
         self._count("in", len(found), sum(map(len, found)))
         return found
 
@@ -112,12 +127,12 @@ class DatagramLink(Link):
         self._found(source)
         return True
 
-    def _put(self, packet: Buffer) -> None:
-        """Send one datagram to the peer. Raises OSError."""
+    def _put(self, train: list[Buffer]) -> None:
+        """Send a train to the peer. Raises OSError."""
         raise NotImplementedError
 
-    def _take(self) -> tuple[bytes, tuple[str, int]]:
-        """The next packet, empty for something else, and its source. Raises OSError."""
+    def _take(self) -> tuple[list[bytes], tuple[str, int]]:
+        """The next packets of one source, empty ones for something else. Raises OSError."""
         raise NotImplementedError
 
     def _found(self, source: tuple[str, int]) -> None:
@@ -143,14 +158,63 @@ class DatagramLink(Link):
 class UdpLink(DatagramLink):
     """A link over a UDP socket, connected or, of a passive one, not yet."""
 
-    def _put(self, packet: Buffer) -> None:
+    def __init__(
+        self,
+        open_socket: socket.socket,
+        state: LinkState,
+        *,
+        carrier: Callable[[], bool | None] = lambda: None,
+        greets: Callable[[bytes], bool] = bool,
+    ) -> None:
+        super().__init__(open_socket, state, carrier=carrier, greets=greets)
+        self._room = memoryview(bytearray(LONGEST))
+        self._segments = True
+        try:
+            open_socket.setsockopt(SOL_UDP, UDP_GRO, 1)
+        except OSError:
+            self._segments = False  # before Linux 5.0
+
+    def _trains(self, packets: Iterable[Buffer]) -> Iterable[list[Buffer]]:
+        """Runs of packets of one length; the last of each may be shorter."""
+        if not self._segments:
+            return super()._trains(packets)
+        trains: list[list[Buffer]] = []
+        length = room = 0
+        for packet in packets:
+            if not 0 < len(packet) <= min(length, room):
+                trains.append([])
+                length, room = len(packet), TRAIN
+            trains[-1].append(packet)
+            room -= len(packet)
+            if len(packet) < length or len(trains[-1]) == SEGMENTS:
+                length = 0
+        return trains
+
+    def _put(self, train: list[Buffer]) -> None:
         if not self.state.peer:
             raise BlockingIOError(EAGAIN, "there is no peer yet")
-        self.socket.send(packet)
+        if len(train) == 1:
+            self.socket.send(train[0])
+            return
+        try:
+            self.socket.sendmsg(train, [(SOL_UDP, UDP_SEGMENT, _U16.pack(len(train[0])))])
+        except OSError as error:
+            if error.errno not in UNCUT:
+                raise
+            # The path has got narrower, or the device cannot: each by itself may be cut by IP.
+            for packet in train:
+                self.socket.send(packet)
 
-    def _take(self) -> tuple[bytes, tuple[str, int]]:
-        packet, source = self.socket.recvfrom(LONGEST)
-        return packet, source[:2]
+    def _take(self) -> tuple[list[bytes], tuple[str, int]]:
+        size, control, _, source = self.socket.recvmsg_into([self._room], CONTROL)
+        step = size
+        for level, kind, data in control:
+            if (level, kind) == (SOL_UDP, UDP_GRO):
+                step = int.from_bytes(data, byteorder)
+        room = self._room
+        return [bytes(room[at : min(at + step, size)]) for at in range(0, size, step or 1)], source[
+            :2
+        ]
 
     def _found(self, source: tuple[str, int]) -> None:
         self.socket.connect(source)
@@ -179,19 +243,20 @@ class EthernetLink(DatagramLink):
         super().__init__(open_socket, state, carrier=carrier, greets=greets)
         self._device, self._protocol = open_socket.getsockname()[:2]
 
-    def _put(self, packet: Buffer) -> None:
+    def _put(self, train: list[Buffer]) -> None:
+        (packet,) = train
         peer = bytes.fromhex(self.state.peer[0]) if self.state.peer else BROADCAST
         frame = len(packet).to_bytes(LENGTH, "big") + packet
         self.socket.sendto(frame, (self._device, self._protocol, 0, 0, peer))
 
-    def _take(self) -> tuple[bytes, tuple[str, int]]:
+    def _take(self) -> tuple[list[bytes], tuple[str, int]]:
         frame, (_, _, kind, _, mac) = self.socket.recvfrom(LONGEST)
         source = (mac.hex(), 0)
         length = int.from_bytes(frame[:LENGTH], "big")
         packet = frame[LENGTH : LENGTH + length]
         if kind == OUTGOING or len(packet) != length:
-            return b"", source
-        return packet, source
+            return [b""], source
+        return [packet], source
 
     def _refused(self, error: OSError) -> None:
         if error.errno != ENETDOWN:  # its carrier tells that

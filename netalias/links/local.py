@@ -7,7 +7,7 @@ import signal
 import socket
 import termios
 from errno import ENOTSOCK
-from fcntl import LOCK_EX, LOCK_NB, flock, ioctl
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock, ioctl
 
 from netalias import errors
 from netalias.links.datagram import EthernetLink, UdpLink
@@ -31,6 +31,8 @@ ETHERTYPE = 0x88B5
 ARPHRD_ETHER = 1
 TIOCM_CAR = 0x40
 """The line DCD of a modem: asm-generic/termios.h."""
+PTMX = os.makedev(5, 2)
+"""The one file of all masters of pseudo-terminals: a lock of it would be a lock of all of them."""
 SHELL = "/bin/sh"
 IFLAG, OFLAG, CFLAG, LFLAG, _ISPEED, _OSPEED, CC = range(7)
 """The indexes in what tcgetattr() gives."""
@@ -51,7 +53,8 @@ def _terminal(fd: int, state: LinkState) -> Link:
     if not os.isatty(fd):
         raise errors.StateError(f"{state.word}: it is no terminal")
     try:
-        flock(fd, LOCK_EX | LOCK_NB)
+        if os.fstat(fd).st_rdev != PTMX:
+            flock(fd, LOCK_EX | LOCK_NB)
     except BlockingIOError:
         raise errors.StateError(f"{state.word}: another process has locked it") from None
     os.set_blocking(fd, False)
@@ -75,6 +78,7 @@ def _raw(modes: list[Any]) -> list[Any]:
 def _leave_terminal(fd: int, state: LinkState) -> None:
     try:
         termios.tcsetattr(fd, termios.TCSANOW, state.modes)
+        flock(fd, LOCK_UN)  # whoever handed us the descriptor may keep it
     except (OSError, termios.error):
         pass  # the terminal has gone
 

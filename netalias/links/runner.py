@@ -1,11 +1,15 @@
 """One network device, served by one link: packets of the device go out, those of the link come in.
 
+The kernel hands over whole superpackets of TCP and UDP, which are cut here into the packets that a
+link carries, and takes them again where packets come in a row.
+
 The device has a carrier while the link is open, so that routes over it fail where that is wanted.
 What was queued for it while the link was down is dropped: nobody waits for old packets.
 """
 
 from __future__ import annotations
 
+import os
 from select import POLLERR, POLLIN
 from time import monotonic
 
@@ -14,11 +18,12 @@ from netalias.links import netdev
 from netalias.links.devices import LINK, UDP, parse
 from netalias.links.protocols import FIELD, MAC_HEADER, framed, unframed
 from netalias.system.loop import Loop, Reader, Timer
-from netalias.tunnels.tun import VNET_HDR
+from netalias.tunnels.segments import join, split
+from netalias.tunnels.tun import PLAIN, VNET_HDR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.links.session import Session
     from netalias.links.state import LinkState
@@ -103,17 +108,17 @@ class LinkRunner:
         """Give the device the packets of the link."""
         assert self._session is not None
         state = self._session.state
-        for packet in packets:
-            inner = unframed(packet, tap=self.tun.tap)
-            if not (inner and self._written(inner)) and state is not None:
-                state.counters["in_dropped"] += 1
-
-    def _written(self, inner: bytes) -> bool:
-        try:
-            self.tun.write(inner)
-        except OSError:  # malformed, or the device is down
-            return False
-        return True
+        inner = [one for packet in packets if (one := unframed(packet, tap=self.tun.tap))]
+        dropped = len(packets) - len(inner)
+        for write in (
+            join(map(memoryview, inner)) if self.tun.offload else ([PLAIN, one] for one in inner)
+        ):
+            try:
+                os.writev(self.tun.fileno(), write)
+            except OSError:  # malformed, or the device is down
+                dropped += 1
+        if state is not None:
+            state.counters["in_dropped"] += dropped
 
     def pump(self, session: Session) -> None:
         """Send what the device has, AT_ONCE at most."""
@@ -122,11 +127,23 @@ class LinkRunner:
             read = self.tun.read()
             if not read:
                 break
-            packet = framed(memoryview(read)[VNET_HDR.size :], tap=self.tun.tap)
-            if packet:
-                packets.append(packet)
+            packets += self._packets(read)
+            if len(packets) >= AT_ONCE:
+                break
         if packets:
             session.send(packets)
+
+    def _packets(self, read: bytes) -> list[bytes]:
+        """The packets of one reading, with their protocols: of a superpacket those that it is."""
+        whole = memoryview(read)[VNET_HDR.size :]
+        if read[: VNET_HDR.size] == PLAIN:
+            found: Sequence[bytes | memoryview] = [whole]
+        else:
+            try:
+                found = split(read[: VNET_HDR.size], whole)
+            except errors.PacketError:
+                return []
+        return [one for packet in found if (one := framed(packet, tap=self.tun.tap))]
 
     def _drain(self) -> None:
         while self.tun.read():

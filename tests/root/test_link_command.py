@@ -8,6 +8,7 @@ import pty
 import random
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from select import select
@@ -37,8 +38,10 @@ class Running:
         """Wait until its log has *part*."""
         assert self.process.stderr is not None
         fileno = self.process.stderr.fileno()
+        end = time.monotonic() + PATIENCE * SLOW
         while part.encode() not in self.said:
-            assert select([fileno], [], [], PATIENCE * SLOW)[0], self.said.decode()
+            left = max(0.0, end - time.monotonic())
+            assert select([fileno], [], [], left)[0], self.said.decode()
             data = os.read(fileno, 65536)
             assert data, f"it ended: {self.said.decode()}"
             self.said += data

@@ -157,6 +157,26 @@ def test_udp_and_the_first_that_greets() -> None:
     assert its.state.name == name
 
 
+def test_trains_of_udp() -> None:
+    """Packets of one length go out together, and come in as they were, whatever the lengths."""
+    (its,) = finished(opened("*:7777/udp"))
+    (ours,) = finished(opened("127.0.0.1:7777/udp"))
+    lengths = [1400] * 100 + [9, 1400, 1400, 7, 8, 9, 1, 1, 65000, 60000, 1400, 1399] * 2
+    packets = [bytes([number % 251]) * length for number, length in enumerate(lengths)]
+    found: list[bytes] = []
+    for begin in range(0, len(packets), 20):  # a receive buffer has not room for all
+        assert ours.send(packets[begin : begin + 20]) == len(packets[begin : begin + 20])
+        found += received(its, len(packets[begin : begin + 20]))
+    assert found == packets
+    assert its.state.counters["in_packets"] == len(packets)
+    assert ours.send([b"x" * 66000, b"", b"after"]) == 2
+    assert ours.state.counters["out_dropped"] == 1
+    assert ours.failures() == [
+        "127.0.0.1:7777/udp: Message too long (a packet is too long for the path)"
+    ]
+    assert received(its, 1) == [b"after"]
+
+
 def test_udp_to_nobody() -> None:
     """A port that nobody has is told by name, and the link stays."""
     (ours,) = finished(opened("127.0.0.1:7/udp"))
@@ -219,6 +239,8 @@ def test_a_terminal() -> None:
     with pytest.raises(errors.StateError, match="another process has locked it"):
         opened(path)
     (its,) = finished(opened(f"fd:{master}"))
+    other, _ = pty.openpty()
+    finished(opened(f"fd:{other}"))  # masters share one file, and no lock
     exchange(ours, its)
     ours.close()
     assert termios.tcgetattr(slave) == before
