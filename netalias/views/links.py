@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netalias.model.names import number
 from netalias.views import NOTHING, aligned
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def physical(served: Iterable[Served]) -> list[dict[str, object]]:
             "pid": one.pid,
             "since": one.since,
             **{key: _text(link, key) for key in TEXTS},
-            **{key: int(link.get(key, "0")) for key in NUMBERS},
+            **{key: max(0, number(link.get(key, ""))) for key in NUMBERS},
         }
         for one in served
         for link in one.links

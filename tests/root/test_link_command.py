@@ -7,6 +7,7 @@ import os
 import pty
 import random
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -130,17 +131,29 @@ def test_the_devices_in_order(cli: Command, peer: Namespace, started: ExitStack)
 
 
 def test_network_devices_as_a_link(cli: Command, peer: Namespace, started: ExitStack) -> None:
-    """B-16: frames of Ethernet over eth9; its carrier is required, and lost with the cable."""
+    """B-16: frames of Ethernet over eth9; its carrier is required, and lost with the cable; a
+    connection through the link outlives that."""
     ours = run(started, cli.namespace, "link0", "link:eth9")
     its = run(started, peer, "link1", "link:p9")
     joined(cli.namespace, peer, ours, its)
     (found,) = physical(cli)
     assert (found["carrier"], found["cd"]) == ("on", "6!")
+    with peer:
+        server = started.enter_context(socket.create_server((INNER[1], 0)))
+    with cli.namespace:
+        client = started.enter_context(socket.create_connection(server.getsockname()))
+    served = started.enter_context(server.accept()[0])
     peer.ip("link set p9 down")
     ours.says("warning: link0: Carrier lost")
+    its.says("warning: link1: Carrier lost")
+    its.said = b""
     peer.ip("link set p9 up")
     its.says("lcp -> open")
     until(lambda: physical(cli)[0]["phase"] == "open")
+    for one, other in ((client, served), (served, client)):
+        one.sendall(b"still here")
+        other.settimeout(PATIENCE * SLOW)
+        assert other.recv(99) == b"still here"
 
 
 def test_a_program_and_an_inherited_descriptor(
