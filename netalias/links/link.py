@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PASSING = (EAGAIN, EINTR)
 """Errors of reading and writing that mean later."""
+ROOM = 1 << 18
+"""Bytes that a device without a queue of ours is given with one call."""
 SENTENCES = 16
 """Different failures that are remembered until they are asked for."""
 
@@ -56,9 +58,15 @@ class Link:
         raise NotImplementedError
 
     @property
+    def room(self) -> int:
+        """Bytes that are taken now; what is sent with one call may exceed them. With 0 packets are
+        dropped: better to wait for POLLOUT."""
+        return ROOM
+
+    @property
     def full(self) -> bool:
-        """Whether packets would be dropped for want of room: better to wait for POLLOUT."""
-        return False
+        """Whether there is no room."""
+        return self.room <= 0
 
     def send(self, packets: Iterable[Buffer], *, urgent: bool = False) -> int:
         """Send *packets*, each as a frame; the number that the device or the queue has taken. The

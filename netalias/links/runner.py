@@ -121,15 +121,16 @@ class LinkRunner:
             state.counters["in_dropped"] += dropped
 
     def pump(self, session: Session) -> None:
-        """Send what the device has, AT_ONCE at most."""
-        packets = []
-        for _ in range(AT_ONCE):
+        """Send what the device has, AT_ONCE packets at most, and no more than the link takes, but
+        for the last superpacket."""
+        packets: list[bytes] = []
+        room = session.room
+        while room > 0 and len(packets) < AT_ONCE:
             read = self.tun.read()
             if not read:
                 break
             packets += self._packets(read)
-            if len(packets) >= AT_ONCE:
-                break
+            room -= len(read)
         if packets:
             session.send(packets)
 

@@ -130,6 +130,11 @@ class Session:
         return self._control.mru if self._control is not None else self.terms.mru
 
     @property
+    def room(self) -> int:
+        """Bytes that are taken now; what is sent with one call may exceed them."""
+        return self.link.room if self.open and self.link is not None else 0
+
+    @property
     def full(self) -> bool:
         """Whether nothing more should be sent now."""
         return self.link is not None and self.link.full

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 """Bytes of one reading."""
 QUEUE = 1 << 16
-"""Bytes that wait to be written, at most; no packet is cut: the last one may exceed it."""
+"""Bytes that wait to be written, at most; what is sent with one call is taken as a whole."""
+URGENT = 8 * QUEUE
+"""The same for what keeps the link up."""
 UNSENT = 1 << 16
 """Bytes of TCP that wait in the kernel for their first transmission: its send buffer grows to
 megabytes, in which packets would wait for half a minute on a slow line."""
@@ -70,22 +72,16 @@ class StreamLink(Link):
         return POLLIN | POLLOUT if self._queue else POLLIN
 
     @property
-    def full(self) -> bool:
-        """Whether the queue is full."""
-        return len(self._queue) >= QUEUE
+    def room(self) -> int:
+        """Bytes until the queue is full."""
+        return max(0, QUEUE - len(self._queue))
 
     def send(self, packets: Iterable[Buffer], *, urgent: bool = False) -> int:
         """Queue the frames of *packets*, and write what the device takes."""
-        most = 2 * QUEUE if urgent else QUEUE
-        taken, size = [], len(self._queue)
-        dropped = 0
-        for packet in packets:
-            if size >= most or not packet:
-                dropped += 1
-                continue
-            taken.append(packet)
-            size += len(packet)
-        self.state.counters["out_dropped"] += dropped
+        given = list(packets)
+        most = URGENT if urgent else QUEUE
+        taken = [packet for packet in given if packet] if len(self._queue) < most else []
+        self.state.counters["out_dropped"] += len(given) - len(taken)
         if not taken:
             return 0
         if not self._queue:
