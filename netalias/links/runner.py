@@ -110,9 +110,11 @@ class LinkRunner:
         state = self._session.state
         inner = [one for packet in packets if (one := unframed(packet, tap=self.tun.tap))]
         dropped = len(packets) - len(inner)
-        for write in (
-            join(map(memoryview, inner)) if self.tun.offload else ([PLAIN, one] for one in inner)
-        ):
+        if self.tun.offload:
+            writes = join([memoryview(one) for one in inner])
+        else:
+            writes = [[PLAIN, one] for one in inner]
+        for write in writes:
             try:
                 os.writev(self.tun.fileno(), write)
             except OSError:  # malformed, or the device is down
