@@ -61,15 +61,20 @@ def _own(engine: Engine, aliases: list[Alias]) -> list[Alias]:
 
 
 def _tasks(folder: str, words: list[str], only: str) -> list[Task]:
-    """The tasks that a watcher carries out, of all devices or of those that are named."""
+    """The tasks that a watcher carries out, and tunnels that were made by hand, of all devices or
+    of those that are named."""
+    from os import listdir
     from os.path import exists
 
-    if not (folder and (exists(f"{folder}/tasks") or exists(f"{folder}/tunnels"))):
+    files = listdir(folder) if folder and exists(folder) else []
+    if not any(name in ("tasks", "tunnels") or name.endswith(".tunnel") for name in files):
         return []
     from netalias.desired.tasks import read
     from netalias.runtime.tasks import carried_out
+    from netalias.runtime.tunnels import carried
 
-    found = [read(line.split()) for line in carried_out(folder)]
+    by_hand = [one.line for one in carried(folder)]
+    found = [read(line.split()) for line in dict.fromkeys([*carried_out(folder), *by_hand])]
     wanted = [*words, *([only] if only else ())]
     return [one for one in found if not wanted or one.main in wanted]
 

@@ -117,6 +117,9 @@ class Tunnels:
     def close(self) -> None:
         """End all data planes; the devices go with their descriptors."""
         for one in self._carried.values():
+            if one.pidfd >= 0:  # all at once, before each is waited for
+                signal.pidfd_send_signal(one.pidfd, signal.SIGTERM)
+        for one in self._carried.values():
             self._end(one)
         if self._carried:
             self._carried = {}

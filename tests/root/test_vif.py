@@ -19,13 +19,17 @@ from watcher import Watch, watching
 
 OWN = {4: "198.51.100.7", 6: "2001:db8:7::7"}
 FAR = {4: "192.0.2.1", 6: "2001:db8:1::1"}
+MTU_DISCOVER = 10
+"""linux/in.h: IP_MTU_DISCOVER."""
 DATA = random.Random(16).randbytes(1 << 20)
 
 
 class Vif:
     """vif0 of ``here``, whose relay is the namespace ``there``; FAR are hosts behind it."""
 
-    def __init__(self, cli: Command, folder: Path, version: int = 4) -> None:
+    def __init__(
+        self, cli: Command, folder: Path, version: int = 4, carriage: str = "udp:7777"
+    ) -> None:
         assert cli.namespace.peer is not None
         self.here, self.there = cli.namespace, cli.namespace.peer
         self.version = version
@@ -34,8 +38,8 @@ class Vif:
         self.there.ip(f"addr add {FAR[version]} dev lo")
         self.own = OWN[version]
         self.lines = [
-            self.file("here", f"vif0 {self.own} to {OUTER[1]} carriage udp:7777"),
-            self.file("there", f"vif0 {self.other} to passive carriage udp:7777"),
+            self.file("here", f"vif0 {self.own} to {OUTER[1]} carriage {carriage}"),
+            self.file("there", f"vif0 {self.other} to passive carriage {carriage}"),
         ]
 
     @property
@@ -199,3 +203,27 @@ def test_a_line_that_changes(vif4: Vif, stack: ExitStack) -> None:
         watch.says("read again")
     for place in (vif4.here, vif4.there):
         until(lambda place=place: "vif0" not in place.names())  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("carriage", ["ipip94", "ipip"])
+def test_the_carriage_of_history(
+    cli: Command, tmp_path: Path, stack: ExitStack, carriage: str
+) -> None:
+    """C-2, C-3: protocol 94, or 4; a packet of the whole MTU of 1536 bytes passes over a cable of
+    1500, both ways, since the kernel fragments the outer one."""
+    vif = Vif(cli, tmp_path, carriage=carriage)
+    vif.watch(stack)
+    assert "mtu 1536 " in vif.here.ip("link show vif0")
+    with vif.here:
+        here = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with vif.there:
+        there = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    for one, address in ((here, vif.own), (there, FAR[4])):
+        one.setsockopt(socket.IPPROTO_IP, MTU_DISCOVER, 0)  # without DF
+        one.bind((address, 0))
+        one.settimeout(PATIENCE * SLOW)
+    whole = DATA[: 1536 - 28]
+    here.sendto(whole, there.getsockname())
+    assert there.recvfrom(2048) == (whole, here.getsockname())
+    there.sendto(whole, here.getsockname())
+    assert here.recvfrom(2048) == (whole, there.getsockname())

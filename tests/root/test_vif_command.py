@@ -69,6 +69,7 @@ def test_detached_it_stays_behind(host: Command) -> None:
     assert (found["state"], found["mtu"], found["to"]) == ("up", 1464, OUTER[1])
     assert found["counters"]["sent_packets"] == 0
     assert os.readlink(f"/proc/{found['pid']}/cwd") == "/"
+    assert host("save") == f"{LINE}\n"
     assert host.run("vif1", *WORDS[1:], "--detach").returncode == 2
     os.kill(found["pid"], signal.SIGKILL)
     until(lambda: "vif0" not in host.namespace.names())
