@@ -1,6 +1,6 @@
 """The data plane: the process of one tunnel, which relays between descriptors that it inherits.
 
-    python -m netalias.tunnels.plane TUN CARRIAGE COUNTERS carriage WORD[:ARGUMENT] [WORD VALUE]...
+    netalias.tunnels.plane TUN CARRIAGE COUNTERS carriage WORD[:ARGUMENT] [WORD VALUE]...
 
 The first three are descriptors, the rest words of the line. ``spawn()`` starts it; whoever does
 that keeps descriptors of its own, so that neither device nor port is lost with the process.
@@ -22,6 +22,13 @@ from netalias.tunnels.duties import Duties, network
 from netalias.tunnels.relay import Relay
 from netalias.tunnels.translating import Translating
 
+NAME = "netalias.tunnels.plane"
+START = f"""\
+import sys
+sys.path[:] = sys.argv[1].split({os.pathsep!r})
+from {NAME} import main
+sys.exit(main(sys.argv[3:]))"""
+"""What the interpreter of a data plane begins with."""
 LARGEST = 65535
 """Bytes of a packet of IP."""
 
@@ -51,7 +58,10 @@ def spawn(
     given = range(max(held) + 1, max(held) + 1 + len(held))
     actions = [(os.POSIX_SPAWN_DUP2, *pair) for pair in zip(held, given, strict=True)]
     words = [*words, *(["alive", str(given[3])] if alive >= 0 else [])]
-    command = [sys.executable, "-m", __name__, *map(str, given[:3]), *words]
+    # Isolated, and with the folders of this process: "-m" would look into the current one first.
+    folders = os.pathsep.join(filter(None, sys.path))
+    flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
+    command = [sys.executable, *flags, "-c", START, folders, NAME, *map(str, given[:3]), *words]
     return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
 
 
@@ -111,7 +121,3 @@ def main(arguments: Sequence[str]) -> int:
 def _say(text: str) -> None:
     """One line to the log of whoever started this."""
     print(f"netalias: {text}", file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
