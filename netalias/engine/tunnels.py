@@ -82,6 +82,13 @@ def hold(engine: Engine, tunnel: Tunnel) -> Held:
     return engine.within(make)
 
 
+def opened(engine: Engine, tunnel: Tunnel) -> Carriage:
+    """The carriage of a tunnel alone, new in the namespace. Raises as hold() does."""
+    from netalias.tunnels.carriage import open_carriage
+
+    return engine.within(lambda: open_carriage(carriage_of(tunnel), tunnel.outer.peer))
+
+
 def carriage_of(tunnel: Tunnel) -> str:
     """``udp:7777``, ``ipip``."""
     outer = tunnel.outer

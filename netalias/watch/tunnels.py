@@ -13,6 +13,7 @@ from errno import ENODEV, ESRCH
 from select import POLLIN, poll
 
 from netalias import errors
+from netalias.model import address_text
 from netalias.model.events import ADDRESS, ARRIVAL, DEPARTURE, FLAG
 from netalias.runtime import asked as requests
 from netalias.runtime import tasks as carried
@@ -63,7 +64,8 @@ def kind(keyword: str) -> Kind:
 class Carrying:
     """One tunnel. ``held`` is None until device and socket are there; ``pid`` is that of its data
     plane, 0 for none, ``pidfd`` a descriptor of the process; ``due`` is the time of the next work,
-    ``faults`` are the sentences that were logged last, ``fault`` is why there is no data plane."""
+    ``faults`` are the sentences that were logged last, ``fault`` is why there is no data plane.
+    ``adrift``: the outer address is gone, and the socket is to be opened anew."""
 
     def __init__(self, task: Tunnel) -> None:
         self.task = task
@@ -74,6 +76,7 @@ class Carrying:
         self.due: float | None = 0.0
         self.faults: tuple[str, ...] = ()
         self.fault = ""
+        self.adrift = False
         self.written: tuple[object, ...] = ()
         self.backoff = Backoff()
 
@@ -182,6 +185,18 @@ class Tunnels:
             one = self._carried.get(event.device.name)
             if one is not None:
                 one.due = 0.0
+            if event.what == ADDRESS and not event.field:
+                self._hear_address(event)
+
+    def _hear_address(self, event: Event) -> None:
+        """Take note of an address that has come, or that is gone and may be that of a carriage."""
+        address = event.subject.address
+        gone = "" if event.new is not None else address_text(address.family, address.local)
+        for one in self._carried.values():
+            if gone and one.held is not None and one.task.outer.peer:
+                one.adrift |= one.held.carriage.local == gone
+            if one.adrift:
+                one.due = 0.0
 
     def wanted(self, now: float) -> dict[int, int]:
         """The descriptors of the data planes, each readable when its process has ended."""
@@ -246,13 +261,15 @@ class Tunnels:
         try:
             if one.held is None:
                 one.held, one.mtu = self._hold(one.task)
+            if one.adrift:
+                self._reopen(one)
             refused, notes = kind(one.task.keyword).settle(self._engine, one.task, one.mtu)
             faults = [error.line() for error in refused]
             if any(error.errno == ENODEV for error in refused):  # somebody has deleted the device
                 self._stop(one)
         except errors.NetaliasError as error:
             faults, notes = [error.line()], []
-        if one.held is not None and not one.pid:
+        if one.held is not None and not one.pid and not one.adrift:
             self._run(one)
         one.fault = "" if one.pid else "; ".join(faults)
         if faults:
@@ -267,6 +284,21 @@ class Tunnels:
 
         held = hold(self._engine, task)
         return held, mtu_of(task, held.carriage)
+
+    def _reopen(self, one: Carrying) -> None:
+        """Have a carriage send from the address that leads to its peer now. The device stays, and
+        so do the flows. Raises StateError while there is none."""
+        assert one.held is not None
+        from netalias.engine.tunnels import opened
+
+        self._halt(one)
+        one.held.carriage.close()
+        try:
+            one.held.carriage = opened(self._engine, one.task)
+        except errors.KernelError as error:
+            raise errors.StateError(f"{one.name}: no address leads to its peer: {error}") from None
+        one.adrift = False
+        self._journal.notice(f"{one.name}: goes on from {one.held.carriage.local}")
 
     def _run(self, one: Carrying) -> None:
         """Start the data plane of a tunnel."""
@@ -324,6 +356,14 @@ class Tunnels:
 
     def _stop(self, one: Carrying) -> None:
         """End the data plane of a tunnel, and let the device go."""
+        self._halt(one)
+        one.adrift = False
+        if one.held is not None:
+            one.held.close()
+            one.held = None
+
+    def _halt(self, one: Carrying) -> None:
+        """End the data plane of a tunnel."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if one.pidfd >= 0:
                 signal.pidfd_send_signal(one.pidfd, number)
@@ -331,9 +371,6 @@ class Tunnels:
                 waiting.register(one.pidfd, POLLIN)
                 if waiting.poll(int(END * 1000)):
                     self._forget(one)
-        if one.held is not None:
-            one.held.close()
-            one.held = None
 
 
 class Starter:

@@ -20,7 +20,7 @@ from netalias.engine import Engine, Setup
 from netalias.engine import tunnels as work
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, address_text
-from netalias.model.events import ADDRESS, Event
+from netalias.model.events import ADDRESS, Entry, Event
 from netalias.model.gateways import DelRule, DelWay, tunnel_table
 from netalias.runtime import asked, instance, tasks, tunnels
 from netalias.system.journal import Journal
@@ -34,6 +34,7 @@ class Part:
 
     overhead = 28
     trains = False
+    local = ""
 
     def __init__(self, gone: object = None) -> None:
         self.fd = os.memfd_create("part")
@@ -48,8 +49,11 @@ class Part:
         return 1472
 
     def close(self) -> None:
-        """The device goes with it."""
+        """The device goes with it. A socket may be closed twice."""
+        if self.fd < 0:
+            return
         os.close(self.fd)
+        self.fd = -1
         if callable(self.gone):
             self.gone()
 
@@ -306,7 +310,7 @@ def hear(stage: Stage) -> None:
     """An event about an address of vif0."""
     device = stage.kernel.snapshot().device("vif0")
     entry = stage.kernel.snapshot().on(device.index)[0]  # type: ignore[union-attr]
-    stage.tunnels.hear(Event(ADDRESS, (ADDRESS,), device=device, subject=entry))
+    stage.tunnels.hear(Event(ADDRESS, (ADDRESS,), device=device, subject=Entry(entry)))
 
 
 def test_a_device_that_somebody_deletes_is_made_again(stage: Stage) -> None:
