@@ -45,6 +45,8 @@ class Carriage:
     overhead = 0
     trains = False
     """Whether it has send_train() and receive_train()."""
+    merges = False
+    """Whether the kernel joins packets inside it before they are received (merged.py)."""
     sized = False
     """Whether receive_train() is to tell sizes, of datagrams that do not tell their own."""
     ends: Sequence[int] = ()

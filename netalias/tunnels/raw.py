@@ -329,6 +329,7 @@ class Ipip(Raw):
     """RFC 2003 and RFC 4213; over IPv6 RFC 2473."""
 
     word = "ipip"
+    merges = True
     protocols = {4: IPPROTO_IPIP, 6: PROTOCOL_IPV6}
 
 

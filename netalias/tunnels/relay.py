@@ -20,6 +20,7 @@ from netalias.tunnels.carriage import NOBODY
 from netalias.tunnels.counters import Counters
 from netalias.tunnels.errqueue import Told
 from netalias.tunnels.joiner import Joiner
+from netalias.tunnels.merged import regroup
 from netalias.tunnels.outward import Outward
 from netalias.tunnels.segments import join
 from netalias.tunnels.tun import NEEDS_CSUM, VNET_HDR
@@ -130,7 +131,11 @@ class Relay:
             copy = memoryview(bytearray(datagram))
             for write in self._joined(copy, len(copy)):
                 self._write(write, source)
-        for write in join(packets, self.local):
+        if self.carriage.merges:
+            writes = regroup(packets, self.local, self.carriage.room())
+        else:
+            writes = join(packets, self.local)
+        for write in writes:
             self._write(write, source)
 
     def _pump_trains(self) -> None:

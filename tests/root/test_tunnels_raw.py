@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import random
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 from support import PATIENCE, SLOW, Namespace, until
@@ -278,3 +282,44 @@ def open_wire(carriage: str) -> socket.socket:
     made.settimeout(PATIENCE * SLOW)
     made.bind((OUTER[1], 7777))
     return made
+
+
+SIOCETHTOOL, ETHTOOL_STSO, ETHTOOL_SGRO = 0x8946, 0x1F, 0x2C
+
+
+def set_feature(namespace: Namespace, device: str, command: int, value: int) -> None:
+    """Switch an offload of a device (linux/ethtool.h)."""
+    wanted = array.array("I", (command, value))
+    with namespace, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(
+            sock, SIOCETHTOOL, struct.pack("16sP16x", device.encode(), wanted.buffer_info()[0])
+        )
+
+
+@pytest.mark.parametrize("carriage", CARRIAGES)
+def test_a_card_may_join_the_packets_inside(
+    pair: tuple[Namespace, Namespace], carriage: str, tmp_path: Path
+) -> None:
+    """GRO looks into protocols 4 and 41, as it does on every real card, and a raw socket gets the
+    result. Packets that are held back for a moment are sure to be joined."""
+    here, there = pair
+    set_feature(here, "eth9", ETHTOOL_STSO, 0)
+    set_feature(there, "p9", ETHTOOL_SGRO, 1)
+    with ExitStack() as stack:
+        mounted = there.run(["mount", "-t", "sysfs", "sysfs", str(tmp_path)], check=False)
+        if mounted.returncode:
+            pytest.skip(mounted.stderr)
+        stack.callback(there.run, ["umount", str(tmp_path)])
+        for name, value in (("napi_defer_hard_irqs", "1"), ("gro_flush_timeout", "5000000")):
+            (tmp_path / "class" / "net" / "p9" / name).write_text(value)
+        ends = [End(one, number, carriage, 1480) for number, one in enumerate(pair)]
+        for one in ends:
+            stack.callback(one.close)
+            one.start()
+        for address in (INNER[1], INNER6[1]):
+            assert transfer(here, there, address, DATA)
+        lines = there.run(["cat", "/proc/thread-self/net/snmp"]).stdout.splitlines()
+        names, numbers = (line.split() for line in lines if line.startswith("Tcp:"))
+        assert dict(zip(names, numbers, strict=True))["InCsumErrors"] == "0"
+        is_joined = ends[1].counted("received_packets") < ends[0].counted("sent_packets") / 2
+        assert is_joined is (carriage == "ipip")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from netalias.errors import PacketError
 from netalias.packets import ip
 from netalias.tunnels import tun
+from netalias.tunnels.merged import regroup
 from netalias.tunnels.segments import join, split
 
 inet = pytest.importorskip("scapy.layers.inet")
@@ -278,3 +279,47 @@ def test_a_superpacket_for_this_host_has_the_checksum_of_its_packets(
         else:
             assert len(writes) == (len(packets) if damaged else 1)
             assert writes[0][0][0] == (0 if damaged else tun.NEEDS_CSUM)
+
+
+@pytest.mark.parametrize("network", [V4, V6])
+def test_what_the_kernel_joined_is_a_superpacket_again(network: Any) -> None:
+    """Among whole packets, in its order; as one packet if that fits into the path."""
+    start = 20 if network is V4 else 40
+    kind = tun.GSO_TCPV4 if network is V4 else tun.GSO_TCPV6
+    before = expected_tcp(network, "A", DATA[:100], 100)[0]
+    _, packet = superpacket(network, tcp("A", 100), DATA, SIZE, kind)
+    _, small = superpacket(network, tcp("PA", 100 + len(DATA)), DATA[:200], 100, kind)
+    packets = [memoryview(bytearray(one)) for one in (before, packet, small, before)]
+    room = SIZE + start + 32
+    assert [written(one) for one in regroup(packets, (), room)] == [
+        (tun.PLAIN, before),
+        (tun.VNET_HDR.pack(tun.NEEDS_CSUM, kind, start + 32, SIZE, start, 16), packet),
+        (tun.VNET_HDR.pack(tun.NEEDS_CSUM, tun.GSO_NONE, 0, 0, start, 16), small),
+        (tun.PLAIN, before),
+    ]
+
+
+def test_a_checksum_that_happens_to_be_that_of_the_pseudo_header_is_whole() -> None:
+    """Data whose sum with the rest of the header is 65535, so that it adds nothing."""
+    words = bytes(V4 / tcp("A", 0) / b"\0\0")
+    pseudo = ip.pseudo_sum(words[12:16], words[16:20], 6, len(words) - 20)
+    rest = ip.fold(ip.ones_sum(words[20:36] + words[38:]))
+    data = ip.fold(2 * (0xFFFF - pseudo) + 0xFFFF - rest)
+    packet = bytes(V4 / tcp("A", 0) / data.to_bytes(2, "big"))
+    assert int.from_bytes(packet[36:38], "big") == pseudo
+    assert [written(one) for one in regroup([memoryview(packet)], (), 1480)] == [
+        (tun.PLAIN, packet)
+    ]
+
+
+@given(st.lists(st.binary(max_size=80)), st.lists(st.sampled_from([FIRST, SECOND, THIRD])))
+def test_any_packets_are_regrouped(garbage: list[bytes], packets: list[bytes]) -> None:
+    """Every packet comes through."""
+    mixed = [
+        *garbage,
+        *packets,
+        *(b"\x45" + one for one in garbage),
+        *(b"\x60" + one for one in garbage),
+    ]
+    views = [memoryview(bytearray(one)) for one in mixed]
+    assert sum(len(one) - 1 for one in regroup(views, (), 1480)) == len(mixed)
