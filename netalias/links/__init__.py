@@ -21,4 +21,5 @@
     runner.py    a network device served by one session
     record.py    what show physical tells
     session.py   a link over the first device that opens, and again when it is lost
+    bundle/      packets over several links at once, in their order at the other end
 """
