@@ -34,14 +34,15 @@ class Options:
     """
 
     __slots__ = (
-        "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "cd",
-        "changes", "color", "confirm", "conflict", "count", "detach", "details", "dry_run", "every",
-        "exit_when_down", "force", "group", "hands_off", "help", "inet", "inet6", "interval",
-        "json", "kill_sockets", "kind", "lender", "log", "mac", "mapping", "max_aliases", "metrics",
-        "metrics_aliases", "mtu", "netns", "no_initial", "on_arrival", "on_carrier", "on_departure",
-        "on_down", "on_no_carrier", "on_up", "once", "oneline", "only", "opener", "pretty", "quiet",
-        "rate", "recorded", "registry", "release", "save", "source", "special", "sync", "syntax",
-        "tap", "texts", "timestamps", "tree", "verbose", "version", "wait",
+        "absent_ok", "acd", "adopt", "allow_empty", "allow_shrink", "announce", "brief", "bundle",
+        "cd", "changes", "color", "confirm", "conflict", "count", "detach", "details", "dry_run",
+        "every", "exit_when_down", "force", "group", "hands_off", "help", "inet", "inet6",
+        "interval", "json", "kill_sockets", "kind", "lender", "log", "mac", "mapping",
+        "max_aliases", "metrics", "metrics_aliases", "mtu", "netns", "no_initial", "on_arrival",
+        "on_carrier", "on_departure", "on_down", "on_no_carrier", "on_up", "once", "oneline",
+        "only", "opener", "pretty", "quiet", "rate", "recorded", "registry", "release", "save",
+        "source", "special", "sync", "syntax", "tap", "texts", "timestamps", "tree", "verbose",
+        "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
@@ -61,7 +62,7 @@ class Options:
         self.metrics_aliases = ""
         self.count = self.interval = self.kind = self.mapping = self.source = ""
         self.absent_ok = self.adopt = self.every = self.once = self.save = self.syntax = False
-        self.sync = self.tap = False
+        self.bundle = self.sync = self.tap = False
         self.cd = self.log = self.mtu = ""
         self.registry: Registry | None = None
         self.special: list[str] = []

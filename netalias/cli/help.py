@@ -55,6 +55,7 @@ Words
 Verbs
   show [MAIN | NAME]...            print a table of aliases
   show physical [NAME]...          print the links that link serves
+  show bundle [NAME]...            print those of bundles: rates, shares, losses
   lookup [TYPE] ADDRESS            print the alias that owns the address
   cat aliases | alias_types        print the text of /proc/net/aliases or /proc/net/alias_types
   types                            print the alias types, and how many aliases each has
@@ -125,6 +126,7 @@ Options, before or after the verb; after NAME only long ones without a value: NA
                                    pool, batch: a FILE that declares the pools
   --for CLIENT                     pool: who takes, gives back, or is shown
   --lease SECONDS                  pool: how long an address is taken (default 3600)
+  --bundle                         link: all devices at once, in place of the first that opens
   --tap                            link: Ethernet frames in place of IP packets
   --mtu BYTES                      link: the MTU of the network device
   --cd off|SECS|SECS!              link: how long the carrier of a device is awaited

@@ -21,6 +21,9 @@ While the link is not open NAME has no carrier. What is lost is opened again, af
 A peer of which nothing is heard for ten seconds is lost, too. Nothing is encrypted, and whoever can
 send to the port first is the peer.
 
+  --bundle       all DEVICEs at once, each joined with one of the other machine: a packet goes to
+                 that on which it arrives first, by their measured rates, and all leave the other
+                 end in order. A silent one is left out within a second, until it is heard again
   --tap          Ethernet frames, as a bridge takes them: NAME is a TAP
   --mtu BYTES    the MTU of NAME; without it, what fits into 1500 bytes with what DEVICE adds
   --cd off | SECS | SECS!
@@ -32,7 +35,7 @@ send to the port first is the peer.
                  and messages), phase (the usual one); without a sign, these and no others
   -q             warnings only
 
-netalias show physical [NAME]... tells of all links.
+netalias show physical [NAME]... tells of all links, show bundle of those of bundles.
 
 Options: those above, -v -n NAME --wait SECONDS
 """

@@ -25,6 +25,9 @@ On a terminal with no room for all columns, the last line names those that are l
 
 netalias show physical [NAME]... prints the links that netalias link serves, with their phases, the
 bytes that came and went, and those of a second.
+netalias show bundle [NAME]... prints for each link of a bundle its measured rate, its share of the
+packets, the round-trip time, packets and parts that were sent, that came and that were lost, and
+how often it died.
 
 A NAME may be a range or a pattern: eth0:0-9, 'eth0:1*'. The word dev may stand before the names, as
 in ip(8): show dev eth0.

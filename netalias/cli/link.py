@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netalias.cli import Options
-    from netalias.engine import Engine
     from netalias.links.session import Terms
+    from netalias.runtime.links import Served
 
 RUN = "run"
 EXAMPLE = "netalias link run link0 192.0.2.1:6669/udp"
@@ -38,7 +38,14 @@ class Request:
         for word in self.devices:
             parse(word)
         content = lcp.TAP if options.tap else lcp.TUN
-        self.mtu = usual_mtu(self.devices, tap=options.tap)
+        if options.bundle:
+            if options.tap:
+                raise errors.UsageError("--tap --bundle: a bundle carries IP packets")
+            from netalias.links.bundle.runner import usual_mtu as bundle_mtu
+
+            content, self.mtu = lcp.BUNDLE, bundle_mtu(self.devices)
+        else:
+            self.mtu = usual_mtu(self.devices, tap=options.tap)
         if options.mtu:
             self.mtu = _number("--mtu", options.mtu, MTU_LEAST, MTU_MOST)
         self.terms: Terms = Terms(content, cd=carrier.parse(options.cd), sync=options.sync)
@@ -62,12 +69,15 @@ def link(options: Options, words: list[str]) -> int:
     gc.enable()  # the launcher disables it for short commands
     with options.engine() as engine, engine.transaction() as transaction:
         folder = transaction.path
+    served = _serve
+    if options.bundle:
+        from netalias.cli.bundle import serve as served
     if not options.netns:
-        return _serve(options, asked, folder)
+        return served(options, asked, folder)
     from netalias.system.netns import entered
 
     with entered(options.netns):
-        return _serve(options, asked, folder)
+        return served(options, asked, folder)
 
 
 def _serve(options: Options, asked: Request, folder: str) -> int:
@@ -87,7 +97,7 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     try:
         netdev.raise_device(asked.name, asked.mtu)
         runner = LinkRunner(device, asked.mtu, lambda: recorder.write([session]))
-        log = Log(_saying(options), asked.name, asked.levels)
+        log = Log(saying(options), asked.name, asked.levels)
         session = Session(asked.devices, asked.terms, log, runner.deliver, runner.changed)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps programs
         with Signals() as signals:
@@ -99,7 +109,7 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     return errors.STATUS_KERNEL if session.over and not session.was_open else errors.STATUS_OK
 
 
-def _saying(options: Options) -> Callable[[str, str], None]:
+def saying(options: Options) -> Callable[[str, str], None]:
     """The journal for lines of a level: a phase is an event, and what is finer was asked for."""
     from netalias.links.levels import PHASE
     from netalias.system.journal import DEBUG, INFO, WARNING, Journal
@@ -112,15 +122,9 @@ def _saying(options: Options) -> Callable[[str, str], None]:
 def physical(options: Options, words: list[str]) -> int:
     """Print the links of all network devices that are served by link, or of those called *words*;
     the exit status."""
-    from netalias.runtime import links as records
     from netalias.views import links as views
 
-    with options.engine() as engine:
-        found = records.all_served(_recorded(engine))
-    missing = [word for word in words if word not in {one.name for one in found}]
-    if missing:
-        raise errors.NoSuchDevice(f"{missing[0]}: no link has this name", "netalias show physical")
-    served = [one for one in found if not words or one.name in words]
+    served = recorded(options, words)
     if options.json:
         from netalias.views import json
 
@@ -130,8 +134,16 @@ def physical(options: Options, words: list[str]) -> int:
     return errors.STATUS_OK
 
 
-def _recorded(engine: Engine) -> str:
-    """The runtime directory with the records, for who only reads: anybody may."""
-    from netalias.runtime import owned
+def recorded(options: Options, words: Sequence[str]) -> list[Served]:
+    """The records of all network devices that are served by link, or of those called *words*.
+    Raises NoSuchDevice."""
+    from netalias.runtime import links, owned
 
-    return owned(engine.runtime.path, engine.setup.cookie or engine.kernel.cookie())
+    with options.engine() as engine:
+        # Anybody may read them.
+        path = owned(engine.runtime.path, engine.setup.cookie or engine.kernel.cookie())
+    found = links.all_served(path)
+    missing = [word for word in words if word not in {one.name for one in found}]
+    if missing:
+        raise errors.NoSuchDevice(f"{missing[0]}: no link has this name", "netalias show physical")
+    return [one for one in found if not words or one.name in words]

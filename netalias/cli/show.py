@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netalias.observed import Observed
     from netalias.views.proxies import Published
 
-SUBJECTS = {"physical": "cli.link.physical"}
+SUBJECTS = {"physical": "cli.link.physical", "bundle": "cli.bundle.show"}
 """First word after show: the module and the function in it. A main device that is called so is
 shown by ``show dev physical``."""
 

@@ -10,7 +10,7 @@ from netalias.runtime import links as records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from netalias.links.session import Session
     from netalias.system.sdnotify import Service
@@ -38,9 +38,17 @@ class Recorder:
         self.write(sessions)
         self._service.ready(self._status)
 
-    def write(self, sessions: Sequence[Session]) -> None:
-        """Write what is so now."""
+    def write(
+        self,
+        sessions: Sequence[Session],
+        more: Sequence[Mapping[str, str]] = (),
+        about: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write what is so now; of a bundle *more* words about each link, and words *about* all."""
         self._served.links = [words_of(session) for session in sessions]
+        for link, words in zip(self._served.links, more, strict=False):
+            link.update(words)
+        self._served.about = dict(about or {})
         status = ", ".join(f"{one['device']} {one['phase']}" for one in self._served.links)
         if status != self._status:
             self._status = status

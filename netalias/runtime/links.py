@@ -3,6 +3,7 @@ it, with lines of a word and its value::
 
     pid, start, since   the process, and the local time at which it began
     content             tun, tap or bundle
+    WORD                of a bundle: what is to be known of all its links together
     link                a link begins: the word for its device; what follows is about it
 
 What a killed process has left counts for nothing.
@@ -29,13 +30,14 @@ LINK = "link"
 
 class Served:
     """A network device called ``name``, and its ``links``: of each the words and their values, with
-    LINK for the word of its device."""
+    LINK for the word of its device. ``about`` has the words about all of them together."""
 
-    __slots__ = ("content", "links", "name", "pid", "since", "start")
+    __slots__ = ("about", "content", "links", "name", "pid", "since", "start")
 
     def __init__(self, name: str, content: str, links: Iterable[Mapping[str, str]]) -> None:
         self.name = name
         self.content = content
+        self.about: dict[str, str] = {}
         self.links = [dict(link) for link in links]
         self.pid = os.getpid()
         self.start = started(self.pid)
@@ -51,6 +53,7 @@ def write(folder: str, served: Served) -> None:
     """Record the links of this process. Raises StateError."""
     pairs = [("pid", str(served.pid)), ("start", served.start), ("since", served.since)]
     pairs.append(("content", served.content))
+    pairs += served.about.items()
     for link in served.links:
         pairs.append((LINK, link[LINK]))
         pairs += [(word, value) for word, value in link.items() if word != LINK]
@@ -69,15 +72,15 @@ def read(folder: str, name: str) -> Served | None:
     except OSError:
         return None
     found = Served(name, "", ())
-    head: dict[str, str] = {}
+    head = found.about
     for line in text.split("\n"):
         word, _, value = line.partition(" ")
         if word == LINK:
             found.links.append({})
         if word:
             (found.links[-1] if found.links else head)[word] = value
-    found.pid, found.start = number(head.get("pid", "")), head.get("start", "")
-    found.since, found.content = head.get("since", ""), head.get("content", "")
+    found.pid, found.start = number(head.pop("pid", "")), head.pop("start", "")
+    found.since, found.content = head.pop("since", ""), head.pop("content", "")
     return found if found.pid > 0 and found.alive else None
 
 

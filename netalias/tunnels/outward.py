@@ -47,16 +47,22 @@ class Outward:
 
     def pump(self) -> None:
         """Take from the device what is there now, AT_ONCE reads at most. Raises OSError."""
+        for _ in range(AT_ONCE):
+            if not self.once():
+                return
+
+    def once(self) -> bool:
+        """Take one packet or superpacket from the device; whether there was one. Raises OSError."""
         try:
-            for _ in range(AT_ONCE):
-                length = readv(self._fd, self._read) - VNET_HDR.size
-                flags, gso, _, segment, start, offset = VNET_HDR.unpack(self._vnet)
-                if gso == GSO_NONE:
-                    self._single(self._packet[:length], flags, start, offset)
-                else:
-                    self._superpacket(length, gso, segment, start)
+            length = readv(self._fd, self._read) - VNET_HDR.size
         except BlockingIOError:
-            pass  # the device has nothing more
+            return False
+        flags, gso, _, segment, start, offset = VNET_HDR.unpack(self._vnet)
+        if gso == GSO_NONE:
+            self._single(self._packet[:length], flags, start, offset)
+        else:
+            self._superpacket(length, gso, segment, start)
+        return True
 
     def _superpacket(self, length: int, gso: int, segment: int, start: int) -> None:
         """Send the superpacket that stands in the buffer."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         pid: int
         since: str
         links: list[dict[str, str]]
+        about: dict[str, str]
 
 
 PHYSICAL = {

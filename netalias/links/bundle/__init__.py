@@ -1,10 +1,13 @@
-"""A bundle: packets over several links at once, and in order at the other end. Pure.
+"""A bundle: packets over several links at once, and in order at the other end. Pure but runner.py.
 
 ::
 
     wire.py     the two datagrams: fragment and beat
     member.py   one link as its sender sees it: health, measured rate, window
     reorder.py  the receiving end: RFC 1990's rules for loss and order
+    slices.py   superpackets of the network device as packets of the bundle, and back
+    record.py   a bundle in the record of its process
+    runner.py   the loop: a network device, and a session for each link
 
 Each packet goes to the link on which it arrives first, by the measured rates and by what is on its
 way already: so links are used in proportion to their rates, and fragments arrive nearly in order. A
@@ -52,7 +55,7 @@ else:
 
 BUSY = 0.1
 IDLE = 0.25
-"""Seconds between beats, with fragments on their way and without: a link is dead after 0.4 and
+"""Seconds between beats, with fragments on their way and without: a link is dead after 0.6 and
 0.875 s of silence."""
 CALM = 2.0
 """Seconds without a fragment after which a bundle is idle."""
@@ -201,7 +204,7 @@ class Bundle:
             cost = member.cost(octets)
             if cost < least:
                 best, least = index, cost
-            has_room = not member.flight or member.room() >= min(octets, member.limit)
+            has_room = member.room() >= min(octets, member.limit)
             if has_room and cost < least_roomy:
                 roomy, least_roomy = index, cost
         if roomy == best:

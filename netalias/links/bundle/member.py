@@ -9,12 +9,12 @@ Rate. The other end tells how many octets it got on this link, and when the last
 its own clock; two such reports that are SAMPLE seconds apart give a rate. While the link was kept
 full it is a measurement, and the largest of the last SAMPLES counts; otherwise it only raises.
 
-Window. So many octets may be on their way: what the link carries in its shortest round-trip time
-and QUEUE seconds more. So a queue is always there, and always short: the link never runs dry, and a
-rate that has risen is noticed, since more gets through. At first, while each sample is a quarter
-more than the one before, half a round-trip time more is sent. Where fragments are lost the queue is
-made shorter, down to QUEUE_LEAST. The shortest round-trip time is measured anew every PROBE seconds
-with a window so small that the queue empties.
+Window. So many octets may be on their way: what the link carries in its shortest round-trip time,
+in the longest pause between two reports, and in QUEUE seconds more. So a queue is always there, and
+always short: the link never runs dry, and a rate that has risen is noticed, since more gets
+through. At first, while each sample is a quarter more than the one before, half a round-trip time
+more is sent. Where fragments are lost the queue is made shorter, down to QUEUE_LEAST. The shortest
+round-trip time is measured anew every PROBE seconds with a window so small that the queue empties.
 
 Times are seconds of any clock.
 """
@@ -32,9 +32,10 @@ else:
     from _collections import deque
 
 PATIENCE = 3.5
-QUIET = 0.4
+QUIET = 0.6
 
 SAMPLE = 0.1
+SAMPLE_AT_FIRST = 0.05
 SAMPLES = 10
 FULL = 0.75
 """Share of the window that is on its way, at each report, in a link that is kept full."""
@@ -50,8 +51,12 @@ QUEUE_LEAST = 0.005
 TOLERATED = 0.005
 """Share of fragments that may be lost before the queue is made shorter: it may not fit there."""
 PROBE = 10.0
-FRAMES_AT_FIRST = 4
+PAUSE = 0.06
+"""The longest pause between reports that counts: on a busy machine an end does not always run."""
+FRAMES_AT_FIRST = 10
 FRAMES_AT_LEAST = 2
+"""Largest datagrams that may be on their way before the rate was measured (RFC 6928 has so many
+segments), and after."""
 UNKNOWN = 250_000.0
 """Octets a second that a link is thought to carry before anything is measured."""
 
@@ -68,11 +73,12 @@ class Member:
     """
 
     __slots__ = (
-        "_base", "_echo", "_frames", "_full", "_judged", "_lost_before", "_probe_until", "_probed",
-        "_queue", "_rates", "_received_before", "_sent", "_shortest", "_starting", "alive",
-        "arrived", "beaten", "deaths", "flight", "heard", "hears", "last", "limit", "lost",
-        "marked", "name", "open", "patience", "pending", "rate", "received", "received_octets",
-        "rtt", "rtt_min", "sent", "sent_octets", "since", "touched", "up", "window",
+        "_base", "_echo", "_frames", "_full", "_judged", "_last_pause", "_lost_before", "_pause",
+        "_probe_until", "_probed", "_queue", "_rates", "_received_before", "_reported", "_sent",
+        "_shortest", "_starting", "alive", "arrived", "beaten", "blocked", "deaths", "flight",
+        "heard", "hears", "last", "limit", "lost", "marked", "name", "open", "patience",
+        "pending", "rate", "received", "received_octets", "rtt", "rtt_min", "sent", "sent_octets",
+        "since", "touched", "up", "window",
     )  # fmt: skip
 
     def __init__(self, name: str, limit: int) -> None:
@@ -81,6 +87,8 @@ class Member:
         self.name = name
         self.limit = limit
         self.open = True
+        self.blocked = False
+        """Whether its device takes nothing now."""
         self.alive = self.up = False
         self.heard: float | None = None
         self.since: float | None = None
@@ -114,6 +122,10 @@ class Member:
         self._base: tuple[int, int] | None = None
         self._full = self._starting = True
         self._queue = QUEUE
+        self._reported: float | None = None
+        """The time of the last report, while fragments are on their way."""
+        self._pause = self._last_pause = 0.0
+        """The longest pause between reports in this sample, and in the one before."""
         self._frames = 0
         self._lost_before = self.lost
         self._judged = 0, self.lost
@@ -154,6 +166,8 @@ class Member:
 
     def room(self) -> int:
         """Octets that it may be given now, without those of headers."""
+        if self.blocked:
+            return 0
         window = self.window
         if self._probe_until is not None:
             least = FRAMES_AT_LEAST * self.limit
@@ -218,6 +232,9 @@ class Member:
         self.lost = self._lost_before + unwrap(self._frames - beat.frames, 0)
         if acknowledged:
             self._full = self._full and was_full
+            if self._reported is not None:
+                self._pause = min(PAUSE, max(self._pause, now - self._reported))
+            self._reported = now if sent else None
             self._sample(beat)
 
     def _sample(self, beat: Beat) -> None:
@@ -227,16 +244,19 @@ class Member:
             return
         octets, arrived = self._base
         seconds = (beat.arrived - arrived) % MODULUS / MICROSECONDS
-        if seconds < SAMPLE:
+        if seconds < (SAMPLE_AT_FIRST if self._starting else SAMPLE):
             return
         rate = (beat.octets - octets) % MODULUS / seconds
         full, self._full = self._full, True
+        self._last_pause, self._pause = self._pause, 0.0
         self._base = beat.octets, beat.arrived
         if full and self._probe_until is None:
             self._rates.append(rate)
             best = max(self._rates)
         else:
-            best = max(self.rate or 0.0, rate)
+            best = max(self.rate or UNKNOWN, rate)
+            if self.rate is None and best == UNKNOWN:
+                return
         if self.rate is not None:
             best = min(best, GROWTH * self.rate)
             if full and best < GREW * self.rate:
@@ -258,7 +278,9 @@ class Member:
         """The window of the rate and the shortest round-trip time."""
         if self.rate is not None:
             away = (self.rtt_min or 0.0) * (AT_FIRST if self._starting else 1.0)
-            self.window = int(self.rate * (away + self._queue)) + FRAMES_AT_LEAST * self.limit
+            least = FRAMES_AT_LEAST if self._rates else FRAMES_AT_FIRST
+            away += max(self._pause, self._last_pause) + self._queue
+            self.window = int(self.rate * away) + least * self.limit
 
     def _time(self, seconds: float, now: float) -> None:
         """Take a round-trip time."""

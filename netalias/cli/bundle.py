@@ -1,0 +1,85 @@
+"""``link run --bundle``: one network device over several links at once; and show bundle."""
+
+from __future__ import annotations
+
+from netalias import errors
+from netalias.cli.output import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from netalias.cli import Options
+    from netalias.cli.link import Request
+    from netalias.links.bundle.runner import BundleRunner
+    from netalias.links.record import Recorder
+    from netalias.links.session import Session
+
+
+def serve(options: Options, asked: Request, folder: str) -> int:
+    """Serve one network device by links over all devices at once, until a signal; the exit
+    status."""
+    import signal
+
+    from netalias.links import netdev
+    from netalias.links.bundle.runner import BundleRunner
+    from netalias.links.record import Recorder
+    from netalias.system.sdnotify import Service
+    from netalias.system.signals import Signals
+    from netalias.tunnels import tun
+
+    device = tun.create(asked.name)
+    recorder = Recorder(folder, asked.name, asked.terms.content, Service())
+    try:
+        netdev.raise_device(asked.name, asked.mtu)
+        runner = BundleRunner(device, asked.mtu, asked.devices, lambda: _record(recorder, runner))
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps programs
+        with Signals() as signals:
+            sessions = _sessions(options, asked, runner)
+            recorder.ready(sessions)
+            runner.run(sessions, signals)
+    finally:
+        device.close()
+        recorder.close()
+    return errors.STATUS_OK
+
+
+def _sessions(options: Options, asked: Request, runner: BundleRunner) -> list[Session]:
+    """One for each device, with the word of the device in its lines of the log."""
+    from netalias.cli.link import saying
+    from netalias.links.levels import Log
+    from netalias.links.session import Session
+
+    say = saying(options)
+    return [
+        Session(
+            [word],
+            asked.terms,
+            Log(say, f"{asked.name}: {word}", asked.levels),
+            runner.received(index),
+            runner.changed(index),
+        )
+        for index, word in enumerate(asked.devices)
+    ]
+
+
+def _record(recorder: Recorder, runner: BundleRunner) -> None:
+    from netalias.links.bundle.record import about, each
+
+    recorder.write(runner.sessions, each(runner.bundle), about(runner.bundle, runner.dropped))
+
+
+def show(options: Options, words: list[str]) -> int:
+    """Print the bundles that are served, or those called *words*; the exit status."""
+    from netalias.cli.link import recorded
+    from netalias.views import bundles
+
+    served = [one for one in recorded(options, words) if one.content == "bundle"]
+    missing = set(words) - {one.name for one in served}
+    if missing:
+        raise errors.NoSuchDevice(f"{min(missing)}: it is no bundle", "netalias show bundle")
+    if options.json:
+        from netalias.views import json
+
+        write(json.render(bundles.objects(served), pretty=options.pretty))
+    elif served:
+        write(bundles.table(served))
+    return errors.STATUS_OK

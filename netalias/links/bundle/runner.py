@@ -1,0 +1,264 @@
+"""One network device, served by several links at once.
+
+Each device has a Session of its own, which opens it and opens it again; its packets are fragments
+and beats of the bundle, behind the protocol field of multilink. Fragments carry slices of
+superpackets (slices.py).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from select import POLLERR, POLLIN
+from time import monotonic
+
+from netalias import errors
+from netalias.links import netdev
+from netalias.links.bundle import Bundle
+from netalias.links.bundle.member import Member
+from netalias.links.bundle.slices import Slicer
+from netalias.links.bundle.wire import HEADER
+from netalias.links.devices import UDP, parse
+from netalias.links.levels import PHASE
+from netalias.links.protocols import FIELD, MULTILINK
+from netalias.links.runner import MTU_LEAST, OUTER, SECOND, USUAL_MTU
+from netalias.links.session import number
+from netalias.system.loop import Loop, Reader, Timer
+from netalias.tunnels.frames import ROOM
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from netalias.links.session import Session
+    from netalias.system.loop import Pollable
+    from netalias.system.signals import Signals
+    from netalias.tunnels.tun import Tun
+
+_MULTILINK = MULTILINK.to_bytes(FIELD, "big")
+BUFFER = 4 << 20
+"""Octets that a socket of UDP may hold either way: the window of a fast link, and all that comes
+while this process does not run. The kernel's usual 208 KiB are 90 datagrams."""
+BUFFERS = (32, 33)
+"""SO_SNDBUFFORCE and SO_RCVBUFFORCE of asm-generic/socket.h."""
+WORDS = {
+    "up": "up",
+    "dead": "dead: nothing was heard; its share goes to the others",
+    "closed": "closed; its share goes to the others",
+}
+"""Event of a bundle: the line of the log."""
+
+
+def usual_mtu(words: Iterable[str]) -> int:
+    """The MTU of the network device with which no packet is cut. Raises UsageError."""
+    return min(limit(word) for word in words) - HEADER - ROOM
+
+
+def limit(word: str) -> int:
+    """Octets of the largest datagram of the bundle on this device, if it stands on Ethernet; a
+    stream has its own way. Raises UsageError."""
+    outer = OUTER.get(parse(word).kind, 0)
+    return USUAL_MTU - outer - FIELD if outer else USUAL_MTU + HEADER
+
+
+class BundleRunner:
+    """Serves *tun* by the links of *words* until end(). *record* is called when something has
+    changed, once a second at most as far as that are counters.
+
+    Each of the sessions is made with received(index) and changed(index).
+    """
+
+    def __init__(
+        self, tun: Tun, mtu: int, words: Sequence[str], record: Callable[[], object]
+    ) -> None:
+        self.tun = tun
+        self.mtu = mtu
+        self.sessions: Sequence[Session] = ()
+        self.bundle = Bundle(number(), [Member(word, limit(word)) for word in words])
+        self._slicer = Slicer(tun, min(member.limit for member in self.bundle.members) - HEADER)
+        self._record = record
+        self._loop: Loop | None = None
+        self._up = False
+        self._sampled = 0.0
+        self._version = 0
+        self._flushing = False
+        for member in self.bundle.members:
+            member.open = False
+
+    def run(self, sessions: Sequence[Session], signals: Signals) -> None:
+        """Serve until a signal, or until no link can come back. Raises StateError when the device
+        is gone."""
+        self.sessions = sessions
+        netdev.set_carrier(self.tun, False)
+        parts: list[Pollable] = [
+            Reader([signals.fileno()], self.end),
+            *sessions,
+            _Device(self),
+            Timer(self.bundle.due, self._tick),
+            Timer(self._second_due, self._second),
+        ]
+        self._loop = Loop(parts, monotonic)
+        try:
+            self._loop.run()
+        finally:
+            for session in sessions:
+                session.close(monotonic())
+
+    @property
+    def dropped(self) -> int:
+        """Packets that the network device did not take, and what came and is none."""
+        return self._slicer.dropped
+
+    def end(self) -> None:
+        """Let run() return."""
+        if self._loop is not None:
+            self._loop.end()
+
+    def received(self, index: int) -> Callable[[list[bytes]], None]:
+        """What takes the packets of link *index*."""
+
+        def deliver(packets: list[bytes]) -> None:
+            now = monotonic()
+            for packet in packets:
+                if packet[:FIELD] == _MULTILINK:
+                    self.bundle.receive(index, memoryview(packet)[FIELD:], now)
+                else:
+                    self.bundle.foreign += 1
+            self.pump(now)
+
+        return deliver
+
+    def changed(self, index: int) -> Callable[[], None]:
+        """What is called when link *index* has another phase."""
+
+        def follow() -> None:
+            if not self.sessions:
+                return
+            session, member = self.sessions[index], self.bundle.members[index]
+            if session.open and not member.open:
+                self._widen(session)
+                member.limit = min(member.limit, session.mru - FIELD)
+                self.bundle.opened(index, monotonic())
+            elif member.open and not session.open:
+                self.bundle.closed(index, monotonic())
+            self.pump(monotonic())
+            if all(one.over for one in self.sessions):
+                self.end()
+            self._record()
+
+        return follow
+
+    def pump(self, now: float) -> None:
+        """Send what is to be sent, give the network device what is in order, and read it while the
+        links have room."""
+        if self._flushing:  # a link that is lost while something is sent on it
+            return
+        self._flushing = True
+        try:
+            self._send()
+            while self.bundle.hungry:
+                packets = self._slicer.read()
+                if not packets:
+                    break
+                self.bundle.offer(packets, now)
+                self._send()
+            self._write()
+        finally:
+            self._flushing = False
+        self._tell()
+
+    def _send(self) -> None:
+        """Hand all frames to their links."""
+        frames = self.bundle.frames
+        if not frames:
+            return
+        queues: list[list[bytes]] = [[] for _ in self.sessions]
+        for index, parts in frames:
+            queues[index].append(b"".join((_MULTILINK, *parts)))
+        frames.clear()
+        for index, queue in enumerate(queues):
+            if queue:
+                self.sessions[index].send(queue)
+                self.bundle.members[index].blocked = self.sessions[index].full
+
+    def _write(self) -> None:
+        """Give the network device the packets that are in order."""
+        received = self.bundle.received
+        if not received.ready:
+            return
+        packets, received.ready = received.ready, []
+        self._slicer.write(packets)
+
+    def _widen(self, session: Session) -> None:
+        """Let the kernel hold more of a link of datagrams."""
+        link = session.link
+        if link is None or link.state.kind != UDP:
+            return
+        with socket.socket(fileno=os.dup(link.fileno())) as held:
+            for option in BUFFERS:
+                held.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+
+    def _tell(self) -> None:
+        """Log what became of the links, and give the network device its carrier."""
+        bundle = self.bundle
+        if bundle.version and bundle.version != self._version:
+            self._version = bundle.version
+            self.sessions[0].log.warning(f"the peer speaks version {bundle.version} of bundles")
+        if not bundle.events:
+            return
+        for _, index, event in bundle.events:
+            self.sessions[index].log.note(PHASE, WORDS[event])
+        bundle.events.clear()
+        up = any(one.up for one in bundle.members)
+        if up != self._up:
+            self._up = up
+            if up:
+                self._fit()
+            netdev.set_carrier(self.tun, up)
+        self._record()
+
+    def _fit(self) -> None:
+        """The MTU that was asked for; it may have been changed by others meanwhile."""
+        try:
+            netdev.set_mtu(self.tun.name, max(MTU_LEAST, self.mtu))
+        except OSError:
+            pass  # the device has gone, which its descriptor will tell
+
+    def _tick(self, now: float) -> None:
+        for index, session in enumerate(self.sessions):
+            self.bundle.members[index].blocked = session.full
+        self.bundle.tick(now)
+        self.pump(now)
+
+    def _second_due(self, now: float) -> float:
+        return max(0.0, self._sampled + SECOND - now)
+
+    def _second(self, now: float) -> None:
+        self._sampled = now
+        for session in self.sessions:
+            if session.state is not None:
+                session.state.sample()
+        self._record()
+
+
+class _Device:
+    """The side of the network device."""
+
+    def __init__(self, runner: BundleRunner) -> None:
+        self._runner = runner
+
+    def wanted(self, now: float) -> dict[int, int]:
+        """Packets, while the links take them."""
+        return {self._runner.tun.fileno(): POLLIN if self._runner.bundle.hungry else 0}
+
+    def ready(self, fileno: int, events: int, now: float) -> None:
+        """Packets are there, or the device is gone."""
+        if events & POLLERR:
+            raise errors.StateError(f"{self._runner.tun.name}: the device is gone")
+        self._runner.pump(now)
+
+    def due(self, now: float) -> None:
+        """Never."""
+
+    def tick(self, now: float) -> None:
+        """Nothing."""
