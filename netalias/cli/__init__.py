@@ -41,18 +41,17 @@ class Options:
         "max_aliases", "metrics", "metrics_aliases", "mtu", "netns", "no_initial", "on_arrival",
         "on_carrier", "on_departure", "on_down", "on_no_carrier", "on_up", "once", "oneline",
         "only", "opener", "pretty", "quiet", "rate", "recorded", "registry", "release", "save",
-        "source", "special", "sync", "syntax", "tap", "texts", "timestamps", "tree", "verbose",
-        "version", "wait",
+        "source", "special", "sync", "syntax", "takeover", "tap", "texts", "timestamps", "tree",
+        "verbose", "version", "wait",
     )  # fmt: skip
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
         self.opener = opener
-        self.brief = self.detach = self.details = self.dry_run = self.force = self.hands_off = False
+        self.brief = self.details = self.dry_run = self.force = self.hands_off = False
         self.exit_when_down = self.help = self.json = self.no_initial = self.timestamps = False
         self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
-        self.allow_empty = self.allow_shrink = self.kill_sockets = self.mac = self.recorded = (
-            self.release
-        ) = False
+        self.allow_empty = self.allow_shrink = self.kill_sockets = self.mac = self.recorded = False
+        self.detach = self.release = self.takeover = False
         self.color = "auto"
         self.inet = self.inet6 = False
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""

@@ -149,6 +149,8 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --exit-when-down                 monitor: end when a named device goes down
   --on-down free|keep              watch: like the word, for all aliases without it
   --release                        watch: remove the declared aliases at the end
+  --takeover                       watch: take over from the running watcher, without a gap
+  --detach                         watch: stay behind when the command ends, watching
   --texts FOLDER                   watch: the folder of the texts (default /run/netalias/net)
   --group N                        the mark on alias devices (default 28257)
   --wait SECONDS                   wait so long for another netalias (default 10)
@@ -380,6 +382,10 @@ changes nothing: the former declarations stay (see --allow-empty and --allow-shr
 
   --on-down free|keep    free or keep aliases whose line does not say
   --release              remove the declared aliases at the end
+  --takeover             take over from the watcher that runs, in an update: its unread events, lock
+                         and socket go along, and it ends. Where that fails it goes on. Without
+                         further words those of the running one are used
+  --detach               end when the watcher watches; it stays behind
   --texts FOLDER         the folder of the texts aliases and alias_types (default
                          /run/netalias/net, with -n /run/netalias/INODE/net);
                          FOLDER.sock answers the words aliases, alias_types, json, health

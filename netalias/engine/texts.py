@@ -79,6 +79,10 @@ class Folder:
                 os.close(file)
         self._claim = self._fd = -1
 
+    def fileno(self) -> int:
+        """The descriptor of the locked claim, -1 without one."""
+        return self._claim
+
     def owner(self) -> int:
         """The inode of the namespace that has claimed the folder, 0 for none. Raises OSError."""
         try:
@@ -89,6 +93,19 @@ class Folder:
             return _inode(file)
         finally:
             os.close(file)
+
+    def adopt(self, claim: int) -> bool:
+        """Take over the locked claim of another process by its descriptor. False, and that is
+        closed, if it belongs to another folder. Raises OSError."""
+        try:
+            there = os.stat(CLAIM, dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError:
+            there = None
+        if there is None or not os.path.samestat(there, os.fstat(claim)):
+            os.close(claim)
+            return False
+        self._claim = claim
+        return True
 
     def lock(self) -> bool:
         """Lock the claim; False while another process holds it. Raises OSError."""
@@ -181,11 +198,16 @@ class Texts:
         self._pace.changed()
         self._trouble = ""
 
-    def claim(self, patience: float = PATIENCE) -> None:
+    def fileno(self) -> int:
+        """The descriptor of the claim, -1 without one."""
+        return -1 if self._folder is None else self._folder.fileno()
+
+    def claim(self, patience: float = PATIENCE, adopted: int = -1) -> None:
         """Create the folder if necessary, and hold it from now on.
 
         It may belong to another namespace if nobody holds it. Waits *patience* seconds for a
-        command that writes. Raises StateError.
+        command that writes. *adopted* is the descriptor of the claim of another process, which has
+        handed it over. Raises StateError.
         """
         self.close()
         try:
@@ -194,7 +216,8 @@ class Texts:
             raise errors.StateError(f"{self._path}: {error.strerror}") from None
         try:
             end = self._clock() + patience
-            while not folder.lock():
+            held = adopted >= 0 and folder.adopt(adopted)
+            while not (held or folder.lock()):
                 if self._clock() >= end:
                     raise errors.StateError(f"{self._path}: another netalias watch keeps it")
                 sleep(PACE)

@@ -66,7 +66,7 @@ class Refused(errors.StateError):
 
 
 class Parcel:
-    """What changes hands: descriptors, each with its role, and a state of *kind* (spec.HEAD).
+    """The contents of a hand-over: descriptors with their roles, and a state of *kind* (spec.HEAD).
 
     ``descriptors[0]`` is the link itself. *locks* are the roles of files that hold the pid of their
     owner. ``drained`` says whether all output of the sender is written.
@@ -111,7 +111,7 @@ def version(release: str, layouts: dict[str, Any] | None = None) -> bytes:
 
 
 def differs(mine: bytes, other: bytes) -> str:
-    """Why nothing can change hands between these versions; empty if it can."""
+    """The reason why nothing can change hands between these versions; empty if it can."""
     if mine.split()[-1:] == other.split()[-1:] and other.startswith(b"netalias "):
         return ""
     words = [one.decode("ascii", "backslashreplace")[:VERSION_MAX] for one in (mine, other)]
@@ -238,7 +238,7 @@ def _reason(content: bytes) -> str:
 
 
 def _last_word(near: socket) -> bytes:
-    """What the receiver has said before the sender gave up; afterwards it can say nothing."""
+    """The last word of the receiver before the sender gave up; afterwards it can say nothing."""
     try:
         near.shutdown(SHUT_RD)
         near.setblocking(False)
@@ -306,7 +306,7 @@ class Taken:
         _refuse(self._channel, reason)
         self.close()
 
-    def finished(self, patience: float = SLICE) -> None:
+    def finished(self, patience: float = PATIENCE) -> None:
         """Wait until the sender has finished: the channel ends then."""
         try:
             _Wait(self._channel, patience).message(WORD_MAX)

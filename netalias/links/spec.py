@@ -86,13 +86,14 @@ LINK_SIZE: int = LINK.sizeof()
 LINK_PARCEL = Struct("link" / LINK, "unread" / Prefixed(Int32ub, GreedyBytes), Terminated)
 
 TEXT = PascalString(Int16ub, "utf8")
+BYTES = Prefixed(Int16ub, GreedyBytes)
 WATCHER = Struct(
     "since" / Float64b,  # of the epoch
     "healed" / Int32ub,
-    "leases" / Float64b,  # CLOCK_MONOTONIC, as the next two
+    "leases" / Float64b,  # CLOCK_MONOTONIC, as the next
     "announced" / Float64b,
-    "notify" / Prefixed(Int16ub, GreedyBytes),
-    "watchdog" / Float64b,  # seconds, 0 for none
+    # Variables by which the service manager is told (sd_notify(3)).
+    "service" / PrefixedArray(Int16ub, Struct("name" / BYTES, "value" / BYTES)),
     Terminated,
 )
 HEAD = Struct(

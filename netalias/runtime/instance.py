@@ -47,16 +47,27 @@ class Running:
     """A running watcher.
 
     ``start`` is the start time of its ``pid`` (system.process.started), ``since`` the local time at
-    which it began to watch, ``files`` are its declarations.
+    which it began to watch, ``files`` are its declarations; ``words`` those of its command line,
+    and ``cwd`` the folder in which they were said.
     """
 
-    __slots__ = ("files", "pid", "since", "start")
+    __slots__ = ("cwd", "files", "pid", "since", "start", "words")
 
-    def __init__(self, pid: int, start: str, since: str, files: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        pid: int,
+        start: str,
+        since: str,
+        files: Sequence[str] = (),
+        words: Sequence[str] = (),
+        cwd: str = "",
+    ) -> None:
         self.pid = pid
         self.start = start
         self.since = since
         self.files = tuple(files)
+        self.words = tuple(words)
+        self.cwd = cwd
 
     @property
     def alive(self) -> bool:
@@ -76,16 +87,23 @@ def running(folder: str) -> Running | None:
 class Instance:
     """The single instance: holds the lock until close() or the end of the process.
 
-    *folder* is the runtime directory, *files* are the declarations. Raises StateError if there is
-    another instance, with its pid, or if the directory is not accessible.
+    *folder* is the runtime directory, *files* are the declarations; *lock* is the descriptor of the
+    lock, if another process has handed it over; *words* are those of the command line. Raises
+    StateError if there is another instance, with its pid, or if the directory is not accessible.
     """
 
-    def __init__(self, folder: str, files: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: str,
+        files: Iterable[str] = (),
+        lock: int = -1,
+        words: Sequence[str] = (),
+    ) -> None:
         self._folder = folder
         self._about = f"{folder}/{ABOUT}"
-        self._file = _held(folder)
+        self._file = _held(folder) if lock < 0 else lock
         pid = os.getpid()
-        self._me = Running(pid, started(pid), strftime(NOW))
+        self._me = Running(pid, started(pid), strftime(NOW), words=words, cwd=os.getcwd())
         try:
             self.write(files)
         except BaseException:
@@ -98,9 +116,17 @@ class Instance:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def fileno(self) -> int:
+        """The descriptor of the lock, which another process can hold too, and go on holding."""
+        return self._file
+
     def write(self, files: Iterable[str]) -> None:
         """Write ABOUT with *files* as the declarations. Raises StateError."""
         self._me.files = tuple(files)
+        self.tell()
+
+    def tell(self) -> None:
+        """Write ABOUT: this process is the instance. Raises StateError."""
         _write(self._about, self._me)
 
     def stands(self) -> bool:
@@ -120,14 +146,19 @@ class Instance:
             self._file = file
         self.write(self._me.files)
 
+    def _mine(self) -> bool:
+        """Whether ABOUT names this process, not one that has taken over from it."""
+        found = _read(self._about)
+        return found is not None and found.pid == self._me.pid
+
     def close(self) -> None:
         """Remove ABOUT and release the lock."""
         if self._file < 0:
             return
         try:
-            if self.stands():  # else it is that of another instance, or none
+            if self.stands() and self._mine():  # else it is that of another instance, or none
                 remove_file(self._about)
-        except OSError:
+        except (OSError, errors.StateError):
             pass  # readers check whether the process is alive
         os.close(self._file)
         self._file = -1
@@ -209,8 +240,10 @@ def _read(path: str) -> Running | None:
     pairs = [line.partition(" ")[::2] for line in text.split("\n") if line]
     words = dict(pairs)
     files = [_unquoted(value) for word, value in pairs if word == "file"]
+    said = [_unquoted(value) for word, value in pairs if word == "word"]
+    cwd = _unquoted(words.get("cwd", ""))
     try:
-        return Running(int(words["pid"]), words["start"], words["since"], files)
+        return Running(int(words["pid"]), words["start"], words["since"], files, said, cwd)
     except (KeyError, ValueError):
         return None
 
@@ -219,6 +252,8 @@ def _write(path: str, watcher: Running) -> None:
     """Write the file. Raises StateError."""
     lines = [f"pid {watcher.pid}", f"start {watcher.start}", f"since {watcher.since}"]
     lines += [f"file {_quoted(name)}" for name in watcher.files]
+    lines += [f"word {_quoted(word)}" for word in watcher.words]
+    lines += [f"cwd {_quoted(watcher.cwd)}"]
     try:
         replace_file(
             path, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")

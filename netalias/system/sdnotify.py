@@ -21,6 +21,8 @@ SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID
 
 SECONDS = 1.0
 """Time limit of a message to a manager that does not read."""
+MAIN = 20.0
+"""The same for the one that must arrive: else the service seems to have ended."""
 STATUS_MAX = 1024
 """Bytes of a status. systemd drops a datagram of more than 4096 (NOTIFY_BUFFER_MAX)."""
 
@@ -32,13 +34,32 @@ class Service:
     without a timeout.
     """
 
-    __slots__ = ("_address", "watchdog")
+    __slots__ = ("_address", "_socket", "watchdog")
 
     def __init__(self, environ: MutableMapping[str, str] | None = None) -> None:
         found = os.environ if environ is None else environ
         words = {name: found.pop(name, "") for name in (SOCKET, WATCHDOG, WATCHDOG_PID)}
+        self._socket = words[SOCKET]
         self._address = _address(words[SOCKET])
         self.watchdog = _half(words[WATCHDOG], words[WATCHDOG_PID])
+
+    @property
+    def told(self) -> bool:
+        """Whether there is a service manager to be told."""
+        return bool(self._address)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables, for a process that takes over."""
+        found = {SOCKET: self._socket}
+        if self.watchdog is not None:
+            found[WATCHDOG] = str(int(self.watchdog * 2e6))
+        return found
+
+    def main(self, pid: int) -> None:
+        """Report that another process is the service from now on; its messages count after this
+        one."""
+        self._send(f"MAINPID={pid}", seconds=MAIN)
 
     def ready(self, status: str = "") -> None:
         """Report that start-up, or a reload, is finished."""
@@ -61,7 +82,7 @@ class Service:
         """Reset the watchdog; due every ``watchdog`` seconds."""
         self._send("WATCHDOG=1")
 
-    def _send(self, *lines: str) -> None:
+    def _send(self, *lines: str, seconds: float = 0.0) -> None:
         """Send *lines* as one datagram, over a new socket: the manager may have been replaced."""
         if not (self._address and lines):
             return
@@ -71,7 +92,7 @@ class Service:
         except OSError:
             return  # no descriptor is left: no reason for a service to fail
         try:
-            channel.settimeout(SECONDS)
+            channel.settimeout(seconds or SECONDS)
             channel.connect(self._address)
             channel.send(content)
         except OSError:

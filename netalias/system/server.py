@@ -125,7 +125,8 @@ class Server:
     """A server at *path*, in a folder that exists; a Pollable (system/loop.py).
 
     *render* gives the text for one of *words* and may raise NetaliasError; *clock* counts seconds,
-    *spent* those of work, which on a busy machine are fewer.
+    *spent* those of work, which on a busy machine are fewer. *adopted* is the descriptor of the
+    socket of another process there, which has handed it over, with those who wait to be accepted.
     The caller makes sure that it is the only one to make a server there. Raises LimitError for a
     path that is too long, StateError when the socket cannot be made or has a server already.
     """
@@ -137,6 +138,7 @@ class Server:
         render: Callable[[str], bytes],
         clock: Callable[[], float] = monotonic,
         spent: Callable[[], float] = process_time,
+        adopted: int = -1,
     ) -> None:
         self._path = path
         self._words = words
@@ -147,15 +149,29 @@ class Server:
         self._accounts = Accounts()
         self._served: dict[int, float] = {}
         self._rested = self._accepting = float("-inf")
-        self._server = _bound(path)
+        self._server = _bound(path) if adopted < 0 else _adopted(adopted)
         self._file = os.lstat(path)
 
-    def close(self) -> None:
-        """Drop all clients, and unlink the socket unless another one has taken its place."""
+    def fileno(self) -> int:
+        """The descriptor of the listening socket."""
+        return self._server.fileno()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return not self._clients
+
+    def pause(self, paused: bool = True) -> None:
+        """Accept nobody, until that ends: who comes waits, for this process or another one."""
+        self._accepting = float("inf") if paused else float("-inf")
+
+    def close(self, *, leave: bool = False) -> None:
+        """Drop all clients, and unlink the socket unless another one has taken its place; or
+        *leave* it to a process that has it too."""
         for client in list(self._clients.values()):
             self._drop(client)
         try:
-            if os.path.samestat(os.lstat(self._path), self._file):
+            if not leave and os.path.samestat(os.lstat(self._path), self._file):
                 os.unlink(self._path)
         except FileNotFoundError:
             pass  # somebody else has unlinked it
@@ -180,7 +196,7 @@ class Server:
         waiting = [until(client.uid) for client in clients if client.waits]
         if waiting and not self._full():
             times.append(max(self._rested, min(waiting)))
-        if now < self._accepting:
+        if now < self._accepting < float("inf"):
             times.append(self._accepting)
         return max(0.0, min(times) - now) if times else None
 
@@ -332,6 +348,19 @@ class Server:
     def _drop(self, client: Client) -> None:
         self._clients.pop(client.connection.fileno(), None)
         client.connection.close()
+
+
+def listens(descriptor: int, path: str) -> bool:
+    """Whether a descriptor is that of the socket at *path*. Raises OSError."""
+    copy = _adopted(os.dup(descriptor))
+    try:
+        return os.fsdecode(copy.getsockname()) == path and stat.S_ISSOCK(os.lstat(path).st_mode)
+    finally:
+        copy.close()
+
+
+def _adopted(descriptor: int) -> socket:
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, descriptor)
 
 
 def _bound(path: str) -> socket:

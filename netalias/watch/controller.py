@@ -95,6 +95,10 @@ class Controller:
         """The number of repairs so far."""
         return self._report.healed
 
+    def resume(self, healed: int) -> None:
+        """Count the repairs of a watcher before this one as well."""
+        self._report.healed = healed
+
     @property
     def paused(self) -> str:
         """The reason why nothing is put right now; empty for none."""

@@ -109,8 +109,8 @@ def _keyed(entries: Iterable[Published]) -> dict[Key, Proxy]:
 class Reannouncer:
     """Announcements of aliases: periodic, after a carrier has come back, and of another MAC.
 
-    *folder* is the runtime directory, *now* a time of the loop's clock; *checks* and *announcer*
-    probe and announce from the loop.
+    *folder* is the runtime directory; ``last`` is when the aliases were announced last, by the
+    loop's clock; *checks* and *announcer* probe and announce from the loop.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Reannouncer:
         controller: Controller,
         journal: Journal,
         folder: str,
-        now: float,
+        last: float,
         checks: Claims,
         announcer: Announcer,
     ) -> None:
@@ -129,7 +129,7 @@ class Reannouncer:
         self._checks = checks
         self._announcer = announcer
         self._policy = self._engine.policy or Policy()
-        self._last = now
+        self.last = last
         self._wished: Index | None = None
         self._period = 0
 
@@ -196,11 +196,11 @@ class Reannouncer:
             blocks = self._wished.declared.blocks
             periods = {announce.every(block.wish, self._policy) for block in blocks} - {0}
             self._period = min(periods, default=0)
-        return max(0.0, self._last + self._period - now) if self._period else None
+        return max(0.0, self.last + self._period - now) if self._period else None
 
     def announce_due(self, now: float) -> None:
         """Announce the aliases whose period is over. Raises StateError."""
-        self._last = now
+        self.last = now
         declared = self._controller.wished.declared
         announce.again(self._engine, self._folder, declared, "", (), self._add)
 
@@ -218,11 +218,11 @@ def _station(alias: Alias) -> int:
 
 
 class LeaseRenewer:
-    """Renewals of declared leases; *now* is a time of the loop's clock."""
+    """Renewals of declared leases; ``last`` is the time of the last ones by the loop's clock."""
 
-    def __init__(self, controller: Controller, now: float) -> None:
+    def __init__(self, controller: Controller, last: float) -> None:
         self._controller = controller
-        self._last = now
+        self.last = last
         self._wished: Index | None = None
         self._shortest = 0
 
@@ -232,14 +232,14 @@ class LeaseRenewer:
             self._wished = self._controller.wished
             leases = [block.wish.lease for block in self._wished.declared.blocks]
             self._shortest = min((lease for lease in leases if lease), default=0)
-        return max(0.0, self._last + self._shortest / PARTS - now) if self._shortest else None
+        return max(0.0, self.last + self._shortest / PARTS - now) if self._shortest else None
 
     def renew(self, now: float) -> list[Failure]:
         """Renew the leases that have used up their share of time, in one batch; the refusals.
 
         An address that has gone meanwhile is no refusal. Raises KernelError.
         """
-        self._last = now
+        self.last = now
         controller = self._controller
         lengths: dict[AliasName, int] = {}
         aging = []

@@ -7,7 +7,7 @@ from netalias.desired.index import FREE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 LOCKED = 10
 """Seconds that the start waits for the lock of the namespace."""
@@ -21,13 +21,16 @@ class Settings:
     is the folder of the texts, empty for the usual one, which with ``private_texts`` is below the
     runtime directory of the namespace. ``metrics`` is the file for Prometheus, empty for none, with
     the counters of ``metrics_aliases`` aliases. ``release`` removes the declared aliases at the
-    end, and ``most`` is how many the files may declare. The others are those of a reconciliation
-    and of a Journal.
+    end, and ``most`` is how many the files may declare. ``takeover`` takes over from the watcher
+    that runs; ``program`` is the release of this program. ``ready`` is called when the watcher has
+    begun to watch; ``words`` are those of its command line. The others are those of a
+    reconciliation and of a Journal.
     """
 
     __slots__ = (
         "allow_empty", "allow_shrink", "files", "metrics", "metrics_aliases", "most", "on_down",
-        "private_texts", "quiet", "release", "texts", "verbose", "wait",
+        "private_texts", "program", "quiet", "ready", "release", "takeover", "texts", "verbose",
+        "wait", "words",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +49,10 @@ class Settings:
         allow_shrink: bool = False,
         quiet: bool = False,
         verbose: bool = False,
+        takeover: bool = False,
+        program: str = "",
+        ready: Callable[[], object] = lambda: None,
+        words: Sequence[str] = (),
     ) -> None:
         self.files = files
         self.wait = wait
@@ -60,3 +67,7 @@ class Settings:
         self.allow_shrink = allow_shrink
         self.quiet = quiet
         self.verbose = verbose
+        self.takeover = takeover
+        self.program = program
+        self.ready = ready
+        self.words = words

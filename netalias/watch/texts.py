@@ -11,7 +11,7 @@ import os
 from netalias import errors
 from netalias.engine.texts import Texts, made
 from netalias.system.loop import Timer
-from netalias.system.server import Server
+from netalias.system.server import Server, listens
 from netalias.views.texts import WORDS, answer
 from netalias.watch.health import WORD
 
@@ -41,7 +41,9 @@ class TextService:
 
     *wanted*: the place was asked for. *namespace* is the inode of the network namespace, *clock*
     counts seconds. *health* is asked for by the word ``health``. *first* gives the seconds until
-    something that comes before a text, None for nothing. Raises StateError.
+    something that comes before a text, None for nothing. *adopted* are the descriptors of the claim
+    and of the listening socket of a watcher that has handed them over, -1 for none. Raises
+    StateError.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class TextService:
         wanted: bool,
         health: Health | None = None,
         first: Callable[[float], float | None] = lambda now: None,
+        adopted: tuple[int, int] = (-1, -1),
     ) -> None:
         self._first = first
         self._controller = controller
@@ -67,29 +70,49 @@ class TextService:
         self._socket = ""
         try:
             texts = Texts(place, namespace)
-            texts.claim()
+            texts.claim(adopted=adopted[0])
             self._texts = texts
             self._socket = place + SOCKET
-            self._server = self._served(self._socket)
+            self._server = self._served(self._socket, adopted[1])
         except errors.NetaliasError as error:
             if wanted:
                 self.close()
                 raise
             journal.warning(f"no {'socket' if self._texts else 'texts'}: {error.line()}")
 
-    def _served(self, path: str) -> Server:
+    def _served(self, path: str, adopted: int = -1) -> Server:
         """A server at *path*, in a folder that nobody else can write to."""
         try:
             made(os.path.dirname(path)).close()
         except OSError as error:
             raise errors.StateError(f"{path}: {error.strerror}") from None
         words = WORDS if self._health is None else (*WORDS, WORD)
-        return Server(path, words, self._answer)
+        return Server(path, words, self._answer, adopted=_there(path, adopted))
 
-    def close(self) -> None:
-        """Remove the socket, and leave the files to the commands."""
+    def filenos(self) -> dict[str, int]:
+        """The descriptors that another watcher can take over, by their roles."""
+        found = {}
+        if self._texts is not None and self._texts.fileno() >= 0:
+            found["claim"] = self._texts.fileno()
         if self._server is not None:
-            self._server.close()
+            found["texts"] = self._server.fileno()
+        return found
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return self._server is None or self._server.idle
+
+    def pause(self, paused: bool = True) -> None:
+        """Accept nobody on the socket until that ends."""
+        if self._server is not None:
+            self._server.pause(paused)
+
+    def close(self, *, leave: bool = False) -> None:
+        """Remove the socket, and leave the files to the commands; *leave* both to another watcher,
+        which has them too."""
+        if self._server is not None:
+            self._server.close(leave=leave)
         if self._texts is not None:
             self._texts.close()
 
@@ -166,3 +189,16 @@ class TextService:
             return self._health.answer()
         controller = self._controller
         return answer(word, controller.observe(), controller.engine.kernel.proxies)
+
+
+def _there(path: str, adopted: int) -> int:
+    """The descriptor *adopted*, if that is the socket at *path*; else it is closed, and -1."""
+    if adopted < 0:
+        return -1
+    try:
+        if listens(adopted, path):
+            return adopted
+    except OSError:
+        pass
+    os.close(adopted)
+    return -1

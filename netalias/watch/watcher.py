@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import signal
-from errno import EACCES, EINVAL, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT
-from os import path, stat
+from errno import EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT
+from os import stat
 from time import monotonic, sleep, time
 
 from netalias import errors, sources, trust
-from netalias.desired import declarations
 from netalias.desired.declarations import counted
-from netalias.disclosure import withheld
-from netalias.engine.reconcile import Rules, check_reload, remove
+from netalias.engine.reconcile import Rules, check_reload
 from netalias.kernel.netlink.monitor import TURN, Monitor
 from netalias.kernel.netlink.subscription import ROOM, port_id_of
-from netalias.plan.diff import REMOVED
 from netalias.runtime import TEXTS
 from netalias.runtime.instance import Instance
 from netalias.sources import configuration
@@ -24,54 +21,46 @@ from netalias.system.guarded import Guarded
 from netalias.system.inotify import Followed
 from netalias.system.journal import Journal
 from netalias.system.loop import Loop, Reader, Timer
-from netalias.system.sdnotify import Service
 from netalias.system.signals import Signals
 from netalias.watch.announcer import Announcer
 from netalias.watch.checkpoint import Checkpoint
 from netalias.watch.claims import Claims
 from netalias.watch.controller import Controller
 from netalias.watch.directory import Directory
+from netalias.watch.files import Files
 from netalias.watch.health import Health, MetricsFile
 from netalias.watch.keeper import Keeper, open_nat
 from netalias.watch.periodic import LeaseRenewer, Reannouncer, Republisher
 from netalias.watch.relays import Relays
+from netalias.watch.release import release
 from netalias.watch.report import report_restored
 from netalias.watch.responder import Responder, served_in
 from netalias.watch.settings import Settings
+from netalias.watch.status import Status
+from netalias.watch.takeover import Beginning, Remaining, Takeover
 from netalias.watch.texts import TextService
 from netalias.watch.tunnels import Starter, Tunnels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from _socket import socket
+    from collections.abc import Callable, Iterable
     from typing import Any, TypeVar
 
     from netalias.claim.session import ClaimSession
     from netalias.desired.declarations import Declarations
     from netalias.engine import Engine
-    from netalias.engine.reconcile import Outcome
     from netalias.model.events import Event
     from netalias.system.loop import Pollable
 
     T = TypeVar("T")
 
-RELEASE = 0.5
-"""Seconds that the end waits for it: a service that does not stop is killed."""
 HOLD = 1.0
 """Seconds that repairs wait at most for files that were changed a moment ago to be read."""
 PASSING = (EACCES, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT)
 """Errors of reading a file that may pass without a change of the file."""
 PLACES = (sources.DEFAULT, *sources.FOLDERS)
 """The files and folders of declarations that are followed when none are named."""
-
-
-def _permanent(file: str) -> str:
-    """The absolute path of a file. Raises UsageError for what can be read only once."""
-    if file == sources.STDIN:
-        raise errors.UsageError("-: standard input cannot be read again", "name a file")
-    if trust.is_descriptor(file) and path.exists(file) and not path.isfile(file):
-        raise errors.UsageError(f"{file}: a pipe cannot be read again", "name a file")
-    return path.normpath(trust.absolute(file))
 
 
 class Watcher:
@@ -86,16 +75,21 @@ class Watcher:
         self.engine = engine
         self.status = errors.STATUS_OK
         self.journal = Journal(quiet=settings.quiet, verbose=settings.verbose)
-        self.service = Service()
         self._settings = settings
-        self._files = [_permanent(file) for file in settings.files]
+        self._files = Files(settings.files, engine.registry, settings.most)
         self._read()
         engine.kernel.permitted()
         self._folder = self._locked(str, settings.wait)
+        self._start = start = self._taken() if settings.takeover else Beginning()
+        self._successor = 0
+        self.service = start.service
         usual = f"{self._folder}/net" if settings.private_texts else TEXTS
         self._place = trust.absolute(settings.texts or usual)
         own = port_id_of(engine.kernel.fileno())
-        self.monitor = engine.within(lambda: Monitor(media=False, connected=True, latest=own))
+        events = start.take("events")
+        self.monitor = engine.within(
+            lambda: Monitor(media=False, connected=True, latest=own, adopted=events)
+        )
         self.checkpoint = Checkpoint(self._folder, self._act)
         self.announcer = Announcer(engine, self.monitor.state, self.journal, monotonic)
         self.claims = Claims(self.monitor.state, self.announcer, monotonic)
@@ -119,8 +113,8 @@ class Watcher:
             engine.within,
             monotonic,
         )
-        self._alive = monotonic()
-        self.renewer = LeaseRenewer(self.controller, self._alive)
+        self.renewer = LeaseRenewer(self.controller, start.leases)
+        self._summary = Status(self.service, self.controller, monotonic())
         self.claims.checked = self.controller.checked
         self.keeper = Keeper(
             engine, self.monitor.state, self.journal, monotonic, self._folder, open_nat
@@ -130,9 +124,11 @@ class Watcher:
         )
         self.controller.hear = self._hear
         self.reannouncer = Reannouncer(
-            self.controller, self.journal, self._folder, self._alive, self.claims, self.announcer
-        )
-        self.health = Health(self.controller, time())
+            self.controller, self.journal, self._folder, start.announced, self.claims,
+            self.announcer,
+        )  # fmt: skip
+        self.health = Health(self.controller, start.since)
+        self.controller.resume(start.healed)
         self._metrics: MetricsFile | None = None
         if settings.metrics:
             self._metrics = MetricsFile(
@@ -143,8 +139,6 @@ class Watcher:
         self._hold = 0.0
         self._followed: Followed | None = None
         self._patience = Backoff()
-        self._counted: tuple[object, int] | None = None
-        self._status = ""
         self._unseen: list[str] = []
         self._complaint = ""
 
@@ -164,20 +158,29 @@ class Watcher:
     # Start and end
 
     def run(self) -> int:
-        """Watch until a signal; the exit status."""
-        with Instance(self._folder, self._files) as instance, Signals() as signals:
+        """Watch until a signal, or until another watcher has taken over; the exit status."""
+        lock = self._start.take("lock")
+        with (
+            self._start,
+            Instance(self._folder, self._files.names, lock, self._settings.words) as instance,
+            Signals() as signals,
+        ):
+            self._instance, self._signals = instance, signals
             # Children send announcements; the kernel reaps them.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             with Followed() as files, self.checkpoint:
                 self.texts = self._made_texts()
+                self.takeover = Takeover(
+                    self._folder, self._settings.program, self.journal, self.texts, self._give
+                )
                 directory = self._directory(instance)
                 try:
                     self._begin(files)
-                    parts = self._parts(signals, files, directory)
-                    guarded = [Guarded(part, monotonic, self._failed) for part in parts]
-                    self._loop = Loop(guarded, monotonic)
-                    self._loop.run()
-                    self._try(lambda: self.texts.write(monotonic()))
+                    self._serve(self._parts(signals, files, directory))
+                    if self._successor:
+                        self._serve([Remaining(self.announcer, signals, lambda: self._loop.end())])
+                    else:
+                        self._try(lambda: self.texts.write(monotonic()))
                 finally:
                     if self._metrics is not None:
                         self._try(self._metrics.close)
@@ -192,6 +195,25 @@ class Watcher:
                     self.monitor.close()
         return self.status
 
+    def _serve(self, parts: Iterable[Pollable]) -> None:
+        self._loop = Loop([Guarded(part, monotonic, self._failed) for part in parts], monotonic)
+        self._loop.run()
+
+    def _close(self, directory: Directory) -> None:
+        """Close all parts; what another watcher has, or has still, is left as it is."""
+        shared = bool(self._successor) or not self._start.accepted
+        if self._metrics is not None and not shared:
+            self._try(self._metrics.close)
+        self.takeover.close(leave=shared)
+        directory.close()
+        self.keeper.close()
+        self.tunnels.close()
+        self.claims.close()
+        self.announcer.close()
+        self.responder.close()
+        self.texts.close(leave=shared)
+        self.monitor.close()
+
     def _session(self, *words: Any) -> ClaimSession:
         return self.claims.session(*words)
 
@@ -202,9 +224,13 @@ class Watcher:
             self.journal,
             make=lambda: self._locked(str, 0),
             released=self._lock_released,
-            restored=self.texts.restore,
+            restored=self._restored,
             superseded=self._superseded,
         )
+
+    def _restored(self) -> None:
+        self.texts.restore()
+        self.takeover.restore()
 
     def _superseded(self, error: errors.NetaliasError) -> None:
         """End: while the runtime directory was gone another watcher has begun."""
@@ -226,10 +252,13 @@ class Watcher:
         self._try(lambda: self.tunnels.tick(monotonic()))
         self._read_events()  # the changes of _act() are known by their events only
         self.texts.write(monotonic())
-        self.service.ready(self._summary())
-        self.journal.info(f"watching: {self._summary()}")
+        self._start.accept()
+        self.takeover.restore()
+        self._summary.begun()
+        self._settings.ready()
+        self.journal.info(f"watching: {self._summary.text()}")
         if not len(self._declared) and not self._declared.tasks:
-            where = " and ".join(self._files) or "the usual files"
+            where = " and ".join(self._files.names) or "the usual files"
             self.journal.warning(f"nothing is declared in {where} yet: no alias is kept")
 
     def _made_texts(self) -> TextService:
@@ -243,9 +272,11 @@ class Watcher:
             wanted=bool(self._settings.texts),
             health=self.health,
             first=self.announcer.due,
+            adopted=(self._start.take("claim"), self._start.take("texts")),
         )
 
     def _parts(self, signals: Signals, files: Followed, directory: Directory) -> list[Pollable]:
+        summary = self._summary
         parts: list[Pollable] = [
             Reader(self.monitor.filenos(), lambda: self._read_events(TURN)),
             Timer(self.keeper.due, lambda now: self._try(lambda: self.keeper.act(now))),
@@ -263,12 +294,12 @@ class Watcher:
             Timer(self.reannouncer.due, self._announce),
             Timer(self.renewer.due, lambda now: self._try(lambda: self._renew(now))),
             *self.texts.parts(),
+            Timer(summary.due, summary.tick),
+            self.takeover,
         ]
         self._followed = files
         if self._metrics is not None:
             parts.append(Timer(self._metrics.due, self._metrics.write))
-        if self.service.watchdog is not None:
-            parts.append(Timer(self._until_alive, self._report_alive))
         return parts
 
     def _signalled(self, numbers: set[int]) -> None:
@@ -286,50 +317,54 @@ class Watcher:
     def _release(self) -> None:
         """Remove the declared aliases."""
         try:
-            outcome = self._locked(lambda _: self._remove_declared(), RELEASE)
-            self.controller.read_events()
+            self.status = release(self.controller, self.journal, self._locked) or self.status
         except Exception as error:
             self._failed(error)
             self.status = getattr(error, "status", errors.STATUS_BUG)
-            return
-        for item in outcome.failed:
-            assert item.error is not None
-            self.journal.error(item.error.line())
-        if outcome.failed:
-            self.status = errors.STATUS_KERNEL
-        gone = sum(item.sign == REMOVED for item in outcome.done)
-        self.journal.notice(f"{counted(gone, 'alias')} released")
 
-    def _remove_declared(self) -> Outcome:
-        observed = self.engine.observe()
-        leaving = [one for one in observed.aliases if one.ours and self.controller.wish(one)]
-        return remove(self.engine, observed, leaving)
+    # One watcher after the other
+
+    def _taken(self) -> Beginning:
+        from netalias.watch import handing
+
+        return handing.take(self._folder, self._settings.program, self.journal)
+
+    def _give(self, reply: socket) -> None:
+        """Hand over to the process behind *reply*, or go on."""
+        from netalias.watch import handing
+
+        self._read_events()  # those that come now are the other one's
+        estate = handing.Estate(
+            {"events": self.monitor.fileno(), "lock": self._instance.fileno()}
+            | self.texts.filenos(),
+            (self.health.since, self.controller.healed),
+            (self.renewer.last, self.reannouncer.last),
+            self.service,
+        )
+        signals = [self._signals.fileno()]
+        try:
+            self._successor = handing.give(reply, estate, self._settings.program, signals)
+        except errors.StateError as error:
+            self.journal.warning(error.line())
+            self.monitor.lost = True  # the other one may have read some events
+            self._instance.tell()
+            self._restored()
+            self._act()
+            return
+        self.journal.notice(f"pid {self._successor} watches from now on")
+        self._loop.end()
 
     # Declarations
 
     def _load_tasks(self, declared: Declarations) -> None:
+        self._summary.tasks = len(declared.tasks)
         self.keeper.load(declared.tasks)
         self.tunnels.load(declared.tasks)
 
-    def _content(self) -> list[tuple[str, bytes]]:
-        """Name and content of each file. Raises StateError."""
-        try:
-            return sources.read(self._files)
-        except errors.StateError as error:
-            if error.errno == EINVAL:  # no regular file; standard input can be read only once
-                error.hint = "watch needs files, which it reads again"
-            raise
-
     def _read(self) -> None:
-        found = self._content()
+        found = self._files.content()
         self._digest = configuration(found)
-        self._declared = self._parsed(found)
-
-    def _parsed(self, found: list[tuple[str, bytes]]) -> Declarations:
-        texts, most = sources.decode(found), self._settings.most
-        declared = declarations.parse(texts, self.engine.registry, withheld, most=most)
-        declarations.check(declared)
-        return declared
+        self._declared = self._files.parsed(found)
 
     def _files_changed(self, files: Followed) -> None:
         """Note a change; a writer may not have finished yet."""
@@ -362,7 +397,7 @@ class Watcher:
 
     def _follow(self, files: Followed) -> None:
         """Follow the files. Changes that cannot be seen are looked for later."""
-        problems = files.follow(self._files or PLACES)
+        problems = files.follow(self._files.names or PLACES)
         for problem in problems:
             if problem not in self._unseen:
                 self.journal.warning(problem)
@@ -379,10 +414,10 @@ class Watcher:
         self.service.reloading()
         try:
             self._follow(files)
-            found = self._content()
+            found = self._files.content()
             digest = configuration(found)
             if forced or digest != self._digest:
-                declared = self._parsed(found)
+                declared = self._files.parsed(found)
                 check_reload(len(self._declared), len(declared), self._rails)
                 self.controller.load(declared, digest)
                 self._load_tasks(declared)
@@ -400,7 +435,7 @@ class Watcher:
                 self.journal.error("the previous declarations stay in force")
             if passing:
                 self._read_later()
-        self.service.ready(self._summary())
+        self._summary.begun()
 
     # Events
 
@@ -431,7 +466,7 @@ class Watcher:
             self._try(lambda: self.reannouncer.after_mac(controller.readdressed))
         controller.touched = controller.republish = False
         controller.linked, controller.readdressed = set(), set()
-        self._report_status()
+        self._summary.report()
 
     def _until_act(self, now: float) -> float | None:
         wake = self.controller.wake
@@ -472,31 +507,6 @@ class Watcher:
         self._try(lambda: self.reannouncer.announce_due(now))
 
     # Reports
-
-    def _summary(self) -> str:
-        wished, healed = self.controller.wished, self.controller.healed
-        text = f"{counted(len(wished), 'alias')} declared on {counted(len(wished.mains), 'device')}"
-        if self._declared.tasks:
-            text += f"; {counted(len(self._declared.tasks), 'line')} beside them"
-        return f"{text}; {healed} put right" if healed else text
-
-    def _report_status(self) -> None:
-        """Send the summary to the service manager when it has changed."""
-        counted = self.controller.wished, self.controller.healed
-        if counted == self._counted:
-            return
-        self._counted = counted
-        before, self._status = self._status, self._summary()
-        if self._status != before:
-            self.service.status(self._status)
-
-    def _until_alive(self, now: float) -> float | None:
-        assert self.service.watchdog is not None
-        return max(0.0, self._alive + self.service.watchdog - now)
-
-    def _report_alive(self, now: float) -> None:
-        self._alive = now
-        self.service.alive()
 
     def _try(self, work: Callable[[], object]) -> None:
         """Call *work*; an error, or a bug, is logged and ends nothing."""

@@ -45,8 +45,8 @@ ARROWS = {
     " importers views",
     "monitor": "errors trust model kernel system observed views",
     "emulator": "errors trust sources disclosure model families views procfs",
-    "watch": "errors trust disclosure model sources kernel system runtime packets kinds nat tunnels"
-    " observed desired plan claim views engine",
+    "watch": "errors trust disclosure model sources families kernel system runtime packets kinds"
+    " nat tunnels links observed desired plan claim views engine",
     "netalias": "errors model families kernel system tunnels claim engine emulator",
     "cli": "errors disclosure model sources families kernel kinds system runtime tunnels links"
     " observed desired plan importers claim views engine doctor monitor emulator watch netalias",

@@ -201,11 +201,12 @@ def test_what_is_left_to_a_child_outlives_the_service() -> None:
 
 
 def test_the_watcher_is_watched() -> None:
-    """It says when it is ready and that it lives, reads files again at SIGHUP, and comes again."""
+    """It says when it is ready and that it lives, and comes again; a reload has the version that is
+    installed now take over from the one that runs, and returns when that watches."""
     unit = settings(WATCH)
     assert unit["Service.Type"] == ["notify"]
     assert unit["Service.NotifyAccess"] == ["main"]
-    assert unit["Service.ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+    assert unit["Service.ExecReload"] == [f"{unit['Service.ExecStart'][0]} --takeover --detach"]
     assert unit["Service.WatchdogSec"] == ["30s"]
     assert unit["Service.Restart"] == ["on-failure"]
     assert unit["Unit.StartLimitIntervalSec"] == ["0"]

@@ -114,7 +114,9 @@ class Monitor:
     *latest*: of an address that changes several times between two readings only the last change,
     unless it is by the socket with this netlink port ID; and in a flood what is known, with
     ``lost``.
-    *buffer* is the size of the receive buffers in bytes, 0 for large ones. ``port_id`` is the
+    *buffer* is the size of the receive buffers in bytes, 0 for large ones; *adopted* is the
+    descriptor of the socket of an earlier monitor, whose unread announcements are the first events
+    after start(). ``port_id`` is the
     netlink port ID of the request behind the event that is being given, 0 if there is none, or none
     is known. ``lost``:
     announcements were lost, and reading everything again has failed, or some were lost
@@ -131,8 +133,10 @@ class Monitor:
         connected: bool = False,
         latest: int | None = None,
         buffer: int = 0,
+        adopted: int = -1,
     ) -> None:
         self._latest = latest
+        self._adopted = adopted >= 0
         self.state = State()
         self.port_id = 0
         self.lost = False
@@ -141,7 +145,7 @@ class Monitor:
         self._unplaced: set[int] = set()
         self._connected = connected
         groups = GROUPS + (ROUTE_GROUPS if routes else ())
-        self._heard = Subscription(groups=groups, buffer=buffer)
+        self._heard = Subscription(groups=groups, buffer=buffer, adopted=adopted)
         if connected:
             self._heard.filter(DELETED)  # a host may have a million routes, and announce all
             for group in ROUTE_GROUPS + RULE_GROUPS:
@@ -157,6 +161,10 @@ class Monitor:
         if self._media is not None:
             self._media.close()
 
+    def fileno(self) -> int:
+        """The descriptor of the socket that receives the announcements of rtnetlink."""
+        return self._heard.fileno()
+
     def filenos(self) -> list[int]:
         """Those that are to be polled for reading."""
         found = [self._heard.fileno()]
@@ -164,7 +172,12 @@ class Monitor:
 
     def start(self) -> Iterator[Event]:
         """Everything that is there, as arrivals."""
-        yield from self._again()
+        if self._adopted:
+            # What is announced already may be older than this reading: each object has the state of
+            # its last announcement in the end, and no change between the two monitors is missed.
+            yield from difference(self.state, self._dumped())
+        else:
+            yield from self._again()
         self._place()
         if self._media is not None and self._media.present:
             yield from self._told(self._media.all())

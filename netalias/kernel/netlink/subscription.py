@@ -71,13 +71,22 @@ class Subscription:
     """A socket of this *protocol* that has joined *groups* (RTNLGRP_*).
 
     *buffer* is its receive buffer in bytes, 0 for a large one. The namespace is that of the calling
-    thread. Raises KernelError.
+    thread, or that of the socket whose descriptor is *adopted*, with what it has not read yet.
+    Raises KernelError.
     """
 
     def __init__(
-        self, protocol: int = NETLINK_ROUTE, groups: Iterable[int] = (), buffer: int = 0
+        self,
+        protocol: int = NETLINK_ROUTE,
+        groups: Iterable[int] = (),
+        buffer: int = 0,
+        adopted: int = -1,
     ) -> None:
-        self._socket = opened(OPERATION, protocol)
+        self._socket = (
+            opened(OPERATION, protocol)
+            if adopted < 0
+            else socket(AF_NETLINK, SOCK_RAW, protocol, adopted)
+        )
         self._buffer = bytearray(CHUNK)
         self.sequence = 0
         for group in groups:

@@ -1,0 +1,140 @@
+"""The things that one watcher hands over to the next.
+
+The events that nobody has read yet go along with their socket, so none is missed: the next watcher
+reads everything, and then these. The lock of the namespace's watcher, that of the texts, and the
+socket of those who ask for texts go along as well, so nobody finds any of them free or closed.
+"""
+
+from __future__ import annotations
+
+import os
+
+from netalias.links import handover, spec
+from netalias.links.handover import Parcel, Refused
+from netalias.system.sdnotify import Service
+from netalias.watch.takeover import Beginning, connected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from netalias.links.handover import Taken
+    from netalias.system.journal import Journal
+
+PATIENCE = 60.0
+"""Seconds that a watcher waits until the next one watches: it compares thousands of aliases first,
+and may look for other hosts that have their addresses."""
+
+
+class Estate:
+    """All that a watcher has: ``filenos`` by their roles, ``events`` first; its *past*, which is
+    since when it watches (seconds of the epoch) and how much it has put right; the *times* of the
+    last leases and announcements (CLOCK_MONOTONIC); and how the service manager is told."""
+
+    def __init__(
+        self,
+        filenos: Mapping[str, int],
+        past: tuple[float, int],
+        times: tuple[float, float],
+        service: Service,
+    ) -> None:
+        self.filenos = filenos
+        self.since, self.healed = past
+        self.leases, self.announced = times
+        self.service = service
+
+    def parcel(self) -> Parcel:
+        """The parcel of it."""
+        variables = self.service.variables.items()
+        body = {
+            "since": self.since,
+            "healed": self.healed,
+            "leases": self.leases,
+            "announced": self.announced,
+            "service": [
+                {"name": os.fsencode(name), "value": os.fsencode(value)}
+                for name, value in variables
+            ],
+        }
+        return Parcel(
+            "watcher", [*self.filenos], [*self.filenos.values()], spec.WATCHER.build(body)
+        )
+
+
+def give(reply: socket, estate: Estate, release: str, unless: Iterable[int]) -> int:
+    """Hand over to the process that has asked; its pid, which the service manager knows by now.
+
+    Nothing is done meanwhile but to tell that this process is alive. Raises Kept: it goes on.
+    """
+    pid, channel = handover.give(
+        reply,
+        estate.parcel(),
+        handover.version(release),
+        patience=PATIENCE,
+        meanwhile=estate.service.alive,
+        unless=unless,
+    )
+    estate.service.main(pid)
+    channel.close()
+    return pid
+
+
+class Inherited(Beginning):
+    """The things that a watcher has taken over, until accept() still that of the other one."""
+
+    accepted = False
+
+    def __init__(self, taken: Taken, state: Any) -> None:
+        super().__init__()
+        self._taken = taken
+        self.since = float(state.since)
+        self.healed = int(state.healed)
+        self.leases = float(state.leases)
+        self.announced = float(state.announced)
+        if not self.service.told:
+            variables = {os.fsdecode(one.name): os.fsdecode(one.value) for one in state.service}
+            self.service = Service(variables)
+
+    def take(self, role: str) -> int:
+        """The descriptor with a role, which is the caller's from now on; -1 for none."""
+        return self._taken.take(role)
+
+    def accept(self) -> None:
+        """Go on in the place of the other watcher, which ends; its descriptors that nobody has
+        taken are closed. Raises Refused if it goes on itself."""
+        self._taken.accept()
+        self.accepted = True
+        self._taken.finished()
+        self._taken.close()
+
+    def close(self) -> None:
+        """Leave it to the other watcher."""
+        self._taken.close()
+
+
+def take(folder: str, release: str, journal: Journal) -> Beginning:
+    """The things that the watcher of a runtime directory hands over; nothing without one, or if it
+    refuses, which is logged."""
+    through = connected(folder)
+    if through is None:
+        journal.info("no watcher runs that could be taken over")
+        return Beginning()
+    mine = handover.version(release)
+    try:
+        taken = handover.take(handover.ask(through, mine), mine)
+    except Refused as error:
+        journal.warning(error.line())
+        return Beginning()
+    finally:
+        through.close()
+    try:
+        return Inherited(taken, spec.WATCHER.parse(taken.body))
+    except (spec.FailedLayout, UnicodeError):
+        taken.refuse("the state of the watcher is malformed")
+        journal.warning("the state of the running watcher is malformed")
+        return Beginning()
+    except BaseException:
+        taken.close()
+        raise
