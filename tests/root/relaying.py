@@ -34,12 +34,22 @@ MOVED = (SINGLE, SINGLE6, INSIDE, INSIDE6)
 PREFIXES = ",".join((SINGLE, SINGLE6, NETWORK, NETWORK6))
 SYSCTLS = {
     "ipv4/ip_forward": 1,
-    "ipv4/neigh/eth9/proxy_delay": 0,
     "ipv6/conf/all/forwarding": 1,
     "ipv6/conf/eth9/proxy_ndp": 1,
-    "ipv6/neigh/eth9/proxy_delay": 0,
 }
 """The settings of a relay that is of use."""
+DELAYS = ("ipv4/neigh/eth9/proxy_delay", "ipv6/neigh/eth9/proxy_delay")
+"""Those by which answers come at once; a user namespace does not have them."""
+
+
+def at_once(namespace: Namespace, key: str) -> bool:
+    """Have the kernel answer at once; whether it does."""
+    with namespace:
+        try:
+            Path("/proc/sys/net", key).write_text("0")
+        except OSError:
+            return False
+    return True
 
 
 class Stage:
@@ -51,10 +61,12 @@ class Stage:
         self.neighbour = neighbour
         self.client = client
         self.asker = Asker(neighbour, "p9", (NEIGHBOUR, NEIGHBOUR6))
+        self.is_prompt = all(at_once(self.here, one) for one in DELAYS)
 
     def answers(self, address: str, control: str = "") -> bool:
         """Whether somebody at home answers for an address now. The control is answered for by whom
-        would answer: by the kernel, if nothing else is said. The watcher is later than that."""
+        would answer: by the kernel, if nothing else is said. The watcher is later than that. Where
+        the kernel waits before it answers it cannot be told that it does."""
         return self.asker.hears(address, control or (HOME6 if ":" in address else HOME))
 
     def exchange(self, address: str) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command import Command, forget, without_dad
-from relaying import declared
+from relaying import at_once, declared
 from support import PATIENCE, SLOW, Namespace, until, veth_pair
 
 SERVER = "192.0.2.1"
@@ -37,7 +37,7 @@ class Host:
         ):
             namespace.ip(words)
         relay.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
-        relay.run(["sysctl", "-qw", "net.ipv4.neigh.eth6.proxy_delay=0"])
+        at_once(relay, "ipv4/neigh/eth6/proxy_delay")
         self.now = ""
 
     def change(self, address: str) -> None:

@@ -46,8 +46,8 @@ def test_tcp_to_each_moved_address_and_nothing_is_left(
         for address in MOVED:
             assert len(made.exchange(address)) == 100_000
         assert made.routes() == [SINGLE, NETWORK, SINGLE6, NETWORK6]
-        assert made.answers(SINGLE)
-        assert made.answers(SINGLE6)
+        assert made.answers(SINGLE) or not made.is_prompt
+        assert made.answers(SINGLE6) or not made.is_prompt
         assert not made.answers("10.1.0.80", INSIDE)
         assert not made.answers("2001:db8:1::ac00", INSIDE6)
         assert warnings(watch) == []
