@@ -39,6 +39,11 @@ KEEP = (
     "tests/root/test_nat_kernel.py",
     "tests/root/test_sockdestroy.py",
 )
+TUNNELS = (
+    "tests/root/test_tunnels.py",
+    "tests/root/test_tunnels_kernel.py",
+    "tests/root/test_tunnels_raw.py",
+)
 PPP = ("tests/root/test_keep_ppp.py",)
 KINDS = ("tests/root/test_kinds.py", "tests/root/test_mains.py")
 
@@ -49,6 +54,7 @@ SUITES = {
     "watch": Suite(*WATCH, hidden=("ipvlan",)),
     "move": Suite(*MOVE, hidden=("ipvlan",)),
     "keep": Suite(*KEEP, hidden=("ipvlan",)),
+    "tunnels": Suite(*TUNNELS, hidden=("ipvlan",)),
     "ppp": Suite(*PPP, hidden=("ipvlan",), packages=("ppp", "libpcap0.8")),
     "root": Suite("tests/root", hidden=("ipvlan",)),
     "kinds": Suite(*KINDS),
@@ -56,7 +62,7 @@ SUITES = {
 }
 """In the order in which they are run: a module that was loaded once is not hidden any more."""
 
-PARTS = {"core": "root", "watch": "root", "move": "root", "keep": "root", "ppp": "root"}
+PARTS = dict.fromkeys(("core", "watch", "move", "keep", "tunnels", "ppp"), "root")
 """Suite -> the suite that it is a part of."""
 
 USUAL = tuple(name for name in SUITES if name not in (*PARTS.values(), "ppp"))
