@@ -10,6 +10,7 @@ from time import monotonic
 
 from netalias import errors
 from netalias.kernel.netlink.monitor import Monitor
+from netalias.model.events import ADDRESS
 from netalias.system.bug import report
 from netalias.system.guarded import Guarded
 from netalias.system.loop import Reader, Timer
@@ -48,6 +49,8 @@ class Beside:
     def _hear(self) -> None:
         for event in self._monitor.read():
             self._relays.hear(event)
+            if event.key[0] == ADDRESS and event.device is not None:
+                self._relays.hear_address(event.device)
         self._responder.changed()
 
     def _served(self) -> tuple[list[Served], set[bytes]]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 KEYWORD = "relay"
 MAC = 6
+SOON = 0.05
+"""Seconds in which changes of addresses are collected."""
 
 
 class Relays:
@@ -97,6 +99,14 @@ class Relays:
             names = {event.device.name, *event.device.altnames}
             if any(not names.isdisjoint((one.main, one.name)) for one in self._relays):
                 self.wake = 0.0
+
+    def hear_address(self, device: Device) -> None:
+        """Take note that an address of a device has changed: with its last one of IPv4 the kernel
+        drops its entries, too. A watcher publishes those again by itself (periodic.py)."""
+        names = {device.name, *device.altnames}
+        if any(one.main in names for one in self._relays):
+            soon = self._clock() + SOON
+            self.wake = soon if self.wake is None else min(self.wake, soon)
 
     def served(self) -> Iterator[Served]:
         """The networks that are to be answered for."""

@@ -12,6 +12,7 @@ import pytest
 from command import COMMAND, SECONDS, Command
 from relaying import (
     CLIENT,
+    HOME,
     INSIDE,
     NETWORK,
     SINGLE,
@@ -61,6 +62,9 @@ def test_in_the_foreground(made: Stage, client: Client) -> None:
         made.here.ip("link set eth9 up")
         until(lambda: made.proxies() == [SINGLE])
         assert made.exchange(INSIDE)
+        made.here.ip(f"addr del {HOME}/24 dev eth9")  # its last one of IPv4
+        made.here.ip(f"addr add {HOME}/24 dev eth9")
+        until(lambda: made.proxies() == [SINGLE])
     finally:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=SECONDS)
