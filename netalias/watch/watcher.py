@@ -182,17 +182,7 @@ class Watcher:
                     else:
                         self._try(lambda: self.texts.write(monotonic()))
                 finally:
-                    if self._metrics is not None:
-                        self._try(self._metrics.close)
-                    directory.close()
-                    self.keeper.close()
-                    self.tunnels.close()
-                    self._try(self.relays.close)
-                    self.claims.close()
-                    self.announcer.close()
-                    self.responder.close()
-                    self.texts.close()
-                    self.monitor.close()
+                    self._close(directory)
         return self.status
 
     def _serve(self, parts: Iterable[Pollable]) -> None:
@@ -208,6 +198,8 @@ class Watcher:
         directory.close()
         self.keeper.close()
         self.tunnels.close()
+        if not shared:
+            self._try(self.relays.close)
         self.claims.close()
         self.announcer.close()
         self.responder.close()
