@@ -129,16 +129,18 @@ def _common(some: Iterable[Prefix], others: Sequence[Prefix]) -> Prefix | None:
     return next((one for one in some if any(map(one.meets, others))), None)
 
 
-def name(relays: Iterable[Relay], before: Iterable[Relay]) -> None:
-    """Number the *relays*: those of the same prefixes as one *before* stay what they are called,
-    each other one gets the first number that is free."""
+def name(relays: Iterable[Relay], before: Iterable[Relay], others: Iterable[Relay] = ()) -> None:
+    """Number the *relays*: those of the same prefixes as one *before*, or as one of the *others*,
+    which other processes carry, are called the same; each other one gets the first number that is
+    free."""
     given = [*relays]
     subjects = {one.subject for one in given}
-    units = {one.subject: one.unit for one in before if one.subject in subjects}
+    theirs = {one.subject: one.unit for one in others}
+    units = theirs | {one.subject: one.unit for one in before if one.subject in subjects}
     for one in given:
         if one.subject not in units:
-            taken = {*units.values()}
-            units[one.subject] = next(unit for unit in range(len(given)) if unit not in taken)
+            taken = {*units.values(), *theirs.values()}
+            units[one.subject] = next(unit for unit in range(len(taken) + 1) if unit not in taken)
         one.unit = units[one.subject]
 
 

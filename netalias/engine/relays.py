@@ -12,6 +12,7 @@ from netalias import errors
 from netalias.engine.proxies import Publication, carry_out, cases, planned, recorded
 from netalias.engine.tunnels import disable_ipv6, sent
 from netalias.model import AF_INET6, PROTOCOL
+from netalias.model.names import number
 from netalias.model.neighbours import AddProxy, DelProxy, Proxy
 from netalias.nat.forwarding import closed
 from netalias.plan import proxies, relays
@@ -119,7 +120,7 @@ def _take_back(engine: Engine, snapshot: Snapshot, wanted: Iterable[Relay]) -> N
     noted = recorded(engine, snapshot, RELAYED)
     gone = {_key(one) for one in noted} - stays
     if gone:
-        gone -= {key for relay in _of_others(engine) for key in _keys(snapshot, relay)}
+        gone -= {key for relay in of_others(engine) for key in _keys(snapshot, relay)}
     if not gone:
         return
     before = recorded(engine, snapshot)
@@ -134,13 +135,18 @@ def _take_back(engine: Engine, snapshot: Snapshot, wanted: Iterable[Relay]) -> N
     _note(engine, [one for one in noted if _key(one) not in gone])
 
 
-def _of_others(engine: Engine) -> list[Relay]:
-    """The relays that other processes carry."""
-    from netalias.desired.relays import Relay
+def of_others(engine: Engine) -> list[Relay]:
+    """The relays that other processes carry, with their names."""
+    from netalias.desired.relays import KEYWORD, Relay
     from netalias.engine.carried import task_of
 
-    others = (one for one in carried(engine.runtime.path) if one.pid != getpid())
-    return [one for one in map(task_of, others) if isinstance(one, Relay)]
+    found = []
+    for one in carried(engine.runtime.path):
+        relay = task_of(one)
+        if one.pid != getpid() and isinstance(relay, Relay):
+            relay.unit = number(one.name.removeprefix(KEYWORD))
+            found.append(relay)
+    return found
 
 
 def _publish(engine: Engine, snapshot: Snapshot, place: Place) -> Publication:

@@ -69,9 +69,10 @@ class Relays:
         if not (wanted or self._relays or self._is_left()):
             return
         from netalias.desired.relays import Relay, name
+        from netalias.engine.relays import of_others
 
         relays = [one for one in wanted if isinstance(one, Relay)]
-        name(relays, self._relays)
+        name(relays, self._relays, of_others(self._engine))
         self._relays = [*{one.name: one for one in relays}.values()]
         self.wake = 0.0
 

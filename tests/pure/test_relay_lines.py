@@ -163,6 +163,15 @@ def test_names_stay() -> None:
     assert [one.name for one in then] == ["relay1", "relay2", "relay0", "relay3"]
 
 
+def test_names_of_other_processes_are_theirs() -> None:
+    """What another process carries has its name; one of the same prefixes is called the same."""
+    others = relays("10.0.0.7", "10.0.0.2")
+    name(others, [])
+    given = relays("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    name(given, [], others)
+    assert [one.name for one in given] == ["relay2", "relay1", "relay3"]
+
+
 def test_it_waits_for_a_watcher(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """As any line of its kind: check ends with 3, reconcile with 2; one sentence says why."""
     run, file = Command(capsys), tmp_path / "f"

@@ -109,6 +109,19 @@ def test_by_the_running_watcher(made: Stage, client: Client, tmp_path: Path) -> 
         until(lambda: made.proxies() == ["10.1.0.99"])
 
 
+def test_a_watcher_that_begins_beside_one(made: Stage, client: Client, tmp_path: Path) -> None:
+    """What a process in the background carries keeps its name, and what it has published."""
+    made.relay.silent("relay", SINGLE, *WORDS, "--detach")
+    until(lambda: made.proxies() == [SINGLE])
+    line = f"relay {SINGLE6} on eth9 to {CLIENT} carriage udp:2"
+    with declared(made.here, tmp_path, line) as watch:
+        until(lambda: made.proxies() == sorted((SINGLE, SINGLE6)))
+        assert names(made) == ["relay0", "relay1"]
+        assert watch.end() == 0
+    assert (names(made), made.proxies()) == (["relay0"], [SINGLE])
+    made.relay.silent("relay0-")
+
+
 def test_a_dry_run_and_errors(made: Stage) -> None:
     """The line is printed, and nothing done; a device that cannot answer is refused."""
     line = f"relay {SINGLE} on eth9 to {CLIENT} carriage udp:7777\n"
