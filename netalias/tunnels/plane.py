@@ -20,7 +20,6 @@ from netalias.tunnels.carriage import adopt_carriage
 from netalias.tunnels.counters import Counters
 from netalias.tunnels.duties import Duties, network
 from netalias.tunnels.relay import Relay
-from netalias.tunnels.translating import Translating
 
 NAME = "netalias.tunnels.plane"
 START = f"""\
@@ -84,6 +83,8 @@ def relay(
     mtu = int(words.get("mtu") or LARGEST)
     Duties(made.carriage, count.values, device.write, mtu=mtu, sources=sources).attach(made)
     if "folder" in words:
+        from netalias.tunnels.translating import Translating  # many modules
+
         Translating(made, words["folder"], int(words["cookie"]))
     return made
 
