@@ -60,10 +60,15 @@ def counted(found: Carried) -> dict[str, int] | None:
     if found.counters < 0:
         return None
     try:
-        with open(f"/proc/{found.pid}/fd/{found.counters}", "rb") as file:
-            data = file.read(8 * len(NAMES))
+        file = os.open(f"/proc/{found.pid}/fd/{found.counters}", os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return None
+    try:
+        data = os.pread(file, 8 * len(NAMES), 0)
+    except OSError:  # no regular file
+        return None
+    finally:
+        os.close(file)
     values = memoryview(data[: len(data) // 8 * 8]).cast("Q")
     return {name: value for name, value in zip(NAMES, values, strict=False) if name != AGREED}
 

@@ -6,7 +6,7 @@ only the rule is left to be deleted.
 
 from __future__ import annotations
 
-from errno import EADDRNOTAVAIL, EEXIST, ENODEV
+from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EEXIST, ENODEV, ENOENT
 from os import getpid
 
 from netalias import errors
@@ -15,7 +15,7 @@ from netalias.plan import tunnels as plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from netalias.desired.tunnels import Tunnel, Vif
     from netalias.engine import Engine
@@ -28,6 +28,8 @@ DONE = (EEXIST, EADDRNOTAVAIL, ENODEV)
 """Errnos of steps whose effect somebody else has brought about since the reading."""
 HISTORY = 1536
 """Bytes of the MTU that VIF had, where the kernel fragments the outer packets."""
+HIDDEN = "a service needs the drop-in tunnel.conf, a container the device"
+"""Remedies for a process that may not see what a tunnel is made of."""
 ETHERNET = 1500
 """Bytes of the MTU that most paths have."""
 IPV6_UDP = 48
@@ -79,7 +81,7 @@ def hold(engine: Engine, tunnel: Tunnel) -> Held:
             carriage.close()
             raise
 
-    return engine.within(make)
+    return _explained(tunnel.name, lambda: engine.within(make))
 
 
 def opened(engine: Engine, tunnel: Tunnel) -> Carriage:
@@ -87,6 +89,18 @@ def opened(engine: Engine, tunnel: Tunnel) -> Carriage:
     from netalias.tunnels.carriage import open_carriage
 
     return engine.within(lambda: open_carriage(carriage_of(tunnel), tunnel.outer.peer))
+
+
+def _explained(name: str, make: Callable[[], Held]) -> Held:
+    """The result of *make*. Raises KernelError where the device of TUN, or a kind of socket, is not
+    there for this process."""
+    try:
+        return make()
+    except OSError as error:
+        told = errors.kernel_error(f"{name}: {error.filename or 'socket'}", error.errno or 0)
+        if error.errno in (ENOENT, EAFNOSUPPORT):
+            told.hint = HIDDEN
+        raise told from None
 
 
 def carriage_of(tunnel: Tunnel) -> str:

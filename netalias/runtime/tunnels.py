@@ -15,7 +15,7 @@ from netalias import errors
 from netalias.model.names import number
 from netalias.runtime import read_file, remove_file, replace_file
 from netalias.runtime.instance import NOW
-from netalias.system.process import started
+from netalias.system.process import owner, started
 
 SUFFIX = ".tunnel"
 
@@ -51,6 +51,11 @@ class Carried:
         """Whether its process still runs, and the pid was not reused."""
         return started(self.pid) == self.start != ""
 
+    def written_by(self, user: int) -> bool:
+        """Whether a *user*, root or that of the process itself, may tell of the process: a service
+        could have root end any other one."""
+        return user == 0 or owner(self.pid) == user
+
 
 def write(folder: str, found: Carried) -> None:
     """Record a tunnel of this process. Raises StateError."""
@@ -82,7 +87,13 @@ def read(folder: str, name: str) -> Carried | None:
     )  # fmt: skip
     found.pid = numbers["pid"]
     found.start, found.since = words.get("start", ""), words.get("since", "")
-    return found if found.pid > 0 and found.line and found.alive else None
+    if found.pid <= 0 or not found.line or not found.alive:
+        return None
+    try:
+        user = os.lstat(f"{folder}/{name}{SUFFIX}").st_uid
+    except OSError:
+        return None
+    return found if found.written_by(user) else None
 
 
 def remove(folder: str, name: str) -> None:

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 
+def owner(pid: int) -> int:
+    """The real user ID of a process; -1 for a dead or invisible one.
+
+    The line Uid of /proc/PID/status (proc_pid_status(5)).
+    """
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            lines = file.read().split(b"\n")
+    except OSError:
+        return -1
+    return next((int(line.split()[1]) for line in lines if line.startswith(b"Uid:")), -1)
+
+
 def started(pid: int) -> str:
     """The start time of a process in clock ticks since boot; empty for a dead or invisible one.
 

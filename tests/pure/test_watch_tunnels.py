@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from errno import EAFNOSUPPORT, ENOENT, EPERM
 from io import StringIO
 from pathlib import Path
 from select import POLLIN, poll
@@ -18,6 +19,7 @@ from netalias.desired import declarations
 from netalias.desired.tunnels import Tunnel
 from netalias.engine import Engine, Setup
 from netalias.engine import tunnels as work
+from netalias.families import lazy
 from netalias.kernel.memory import Memory
 from netalias.model import AF_INET, address_text
 from netalias.model.events import ADDRESS, Entry, Event
@@ -343,3 +345,50 @@ def test_a_killed_watcher_leaves_no_rule(stage: Stage) -> None:
     second.load(LINE)
     assert stage.rules == ["198.51.100.7"]
     second.tunnels.close()
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (FileNotFoundError(ENOENT, "No such file or directory", "/dev/net/tun"),
+         "vif0: /dev/net/tun: No such file or directory (a service needs the drop-in tunnel.conf, a"
+         " container the device)"),
+        (OSError(EAFNOSUPPORT, "Address family not supported by protocol"),
+         "vif0: socket: Address family not supported by protocol (a service needs the drop-in"
+         " tunnel.conf, a container the device)"),
+        (PermissionError(EPERM, "Operation not permitted"),
+         "vif0: socket: Operation not permitted (CAP_NET_ADMIN is needed in this network namespace:"
+         " try sudo)"),
+    ],
+)  # fmt: skip
+def test_what_a_service_may_not_see(
+    monkeypatch: pytest.MonkeyPatch, problem: OSError, said: str
+) -> None:
+    """The device of TUN, and sockets of IP: the drop-in is named, and nothing is left open."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("netalias.tunnels.carriage.open_carriage", lambda *_: Part())
+    monkeypatch.setattr("netalias.tunnels.tun.create", refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    (task,) = declarations.parse([("f", LINE)], lazy()).tasks
+    assert isinstance(task, Tunnel)
+    with pytest.raises(errors.KernelError) as caught:
+        work.hold(Engine(Setup(Memory())), task)
+    assert caught.value.line() == said
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_record_speaks_for_its_own_process_alone(tmp_path: Path) -> None:
+    """A service that is not root could have root end another process by it."""
+    folder = str(tmp_path)
+    tunnels.write(folder, tunnels.Carried("vif0", LINE, mtu=1400))
+    found = tunnels.read(folder, "vif0")
+    assert found is not None
+    assert found.written_by(0)
+    assert found.written_by(os.getuid())
+    assert not found.written_by(12345)
+    text = (tmp_path / "vif0.tunnel").read_text()
+    (tmp_path / "vif0.tunnel").write_text(text.replace(f"pid {os.getpid()}", "pid 1"))
+    assert tunnels.read(folder, "vif0") is None
