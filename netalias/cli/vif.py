@@ -50,25 +50,38 @@ def carry(
             from netalias.runtime.instance import running
 
             folder, watcher = transaction.path, running(transaction.path)
+            _check_apart(folder, task)
             if options.changes is not None:
                 options.changes.append({"change": "carry", **task.fields()})
             elif options.dry_run or options.verbose:
                 write(f"{task.text}\n")
             if options.dry_run:
                 return errors.STATUS_OK
+            cookie = engine.kernel.cookie()
+            before = asked.read(folder, cookie).get(task.subject, "")
             if watcher is not None:
-                asked.write(folder, engine.kernel.cookie(), task.subject, task.text)
+                asked.write(folder, cookie, task.subject, task.text)
         if watcher is not None:
-            _await(engine, folder, task)
+            _await(engine, folder, task, before)
             return errors.STATUS_OK
     from netalias.cli.foreground import carry as foreground
 
     return (alone or foreground)(options, task)
 
 
-def _await(engine: Engine, folder: str, task: Tunnel) -> None:
+def _check_apart(folder: str, task: Tunnel) -> None:
+    """Check that no other tunnel that is carried has its address, or its packets. Raises
+    AlreadyExists."""
+    from netalias.engine.carried import task_of
+    from netalias.runtime.tunnels import carried
+
+    found = [one for one in map(task_of, carried(folder)) if one is not None]
+    task.apart_from([one for one in found if one.key != task.key])
+
+
+def _await(engine: Engine, folder: str, task: Tunnel, before: str) -> None:
     """Wait until the watcher has done what it was asked for. Raises StateError with its reason; it
-    is asked no longer then."""
+    is asked for the line *before* again then, empty for none."""
     from netalias.engine.carried import wait
     from netalias.runtime import asked, tunnels
 
@@ -84,7 +97,10 @@ def _await(engine: Engine, folder: str, task: Tunnel) -> None:
     if made and found is not None and not found.fault:
         return
     with engine.transaction():
-        asked.forget(folder, engine.kernel.cookie(), task.subject)
+        if before and before != task.text:
+            asked.write(folder, engine.kernel.cookie(), task.subject, before)
+        else:
+            asked.forget(folder, engine.kernel.cookie(), task.subject)
     fault = found.fault if made and found is not None else ""
     raise errors.StateError(fault or f"{task.title}: the watcher has not made it in {SECONDS:g} s")
 

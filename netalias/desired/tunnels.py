@@ -95,9 +95,14 @@ class Tunnel(Task):
             if isinstance(other, Tunnel) and other is not self and self.outer.meets(other.outer):
                 how = " ".join(self.outer.words()[:4])
                 raise errors.AlreadyExists(
-                    f"{self.title}: {how}: {other.title} receives this already ({other.place})",
+                    f"{self.title}: {how}: {other.title} receives this already{_at(other)}",
                     "another port tells two tunnels apart" if self.outer.port else "",
                 )
+
+
+def _at(task: Task) -> str:
+    """The place of a task in brackets; empty for one that was made by hand."""
+    return f" ({task.place})" if task.source else ""
 
 
 class Vif(Tunnel):
@@ -134,7 +139,7 @@ class Vif(Tunnel):
             if other is not self and other.lends(self.local):
                 text = self.type.format(self.local)
                 raise errors.AlreadyExists(
-                    f"{self.title}: {text} is that of {other.title} ({other.place})"
+                    f"{self.title}: {text} is that of {other.title}{_at(other)}"
                 )
         super().apart_from(others)
 

@@ -18,6 +18,7 @@ from _socket import (
     MSG_DONTWAIT,
     SO_DOMAIN,
     SO_RCVBUF,
+    SO_REUSEPORT,
     SO_SNDBUF,
     SO_TYPE,
     SOCK_CLOEXEC,
@@ -94,6 +95,8 @@ class Udp(Carriage):
                 sock.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1 if peer or local else 0)
             _enlarge(sock, SO_RCVBUFFORCE, SO_RCVBUF, BUFFER)
             _enlarge(sock, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER)
+            if peer:  # beside tunnels to others: sockets of one user that are connected
+                sock.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1)
             sock.bind((local, port))
             if peer:
                 sock.connect((peer, port))

@@ -86,6 +86,12 @@ class Carrying:
         return self.task.name
 
 
+def _named(one: Carrying, error: errors.NetaliasError) -> str:
+    """The line of an error, with the name of its tunnel."""
+    line = error.line()
+    return line if one.name in line else f"{one.name}: {line}"
+
+
 class Tunnels:
     """The tunnels of a watcher, a part of its loop.
 
@@ -264,11 +270,11 @@ class Tunnels:
             if one.adrift:
                 self._reopen(one)
             refused, notes = kind(one.task.keyword).settle(self._engine, one.task, one.mtu)
-            faults = [error.line() for error in refused]
+            faults = [_named(one, error) for error in refused]
             if any(error.errno == ENODEV for error in refused):  # somebody has deleted the device
                 self._stop(one)
         except errors.NetaliasError as error:
-            faults, notes = [error.line()], []
+            faults, notes = [_named(one, error)], []
         if one.held is not None and not one.pid and not one.adrift:
             self._run(one)
         one.fault = "" if one.pid else "; ".join(faults)

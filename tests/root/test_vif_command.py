@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE
@@ -113,6 +114,30 @@ def test_a_running_watcher_does_it(host: Command, tmp_path: Path) -> None:
         said = "netalias: vif0: there is a device of this name (ip link del vif0)"
         assert host.fails(2, *WORDS) == said
         assert host("save") == ""
+
+
+def test_many_tunnels_over_one_port(host: Command, tmp_path: Path) -> None:
+    """To different peers they may, since each socket hears its own; what cannot be told apart is
+    refused by name, and a tunnel that cannot be changed stays as it was."""
+    with watching(host.namespace, tmp_path / "net", "/dev/null"):
+        host.silent(*WORDS)
+        peers = [OUTER[1], "10.9.0.3"]
+        host.silent("vif1", "198.51.100.8", "to", peers[1], "carriage", "udp:7777")
+        assert [one["state"] for one in json.loads(host("-j", "vif"))] == ["up", "up"]
+        assert host.fails(2, "vif2", "198.51.100.9", *WORDS[2:]) == (
+            f"netalias: vif2: to {OUTER[1]} carriage udp:7777: vif0 receives this already"
+            " (another port tells two tunnels apart)"
+        )
+        said = host.fails(2, "vif1", "198.51.100.7", "to", "10.9.0.4", "carriage", "udp:7777")
+        assert said == "netalias: vif1: 198.51.100.7 is that of vif0"
+        with host.namespace:
+            taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with taken:
+            taken.bind(("", 7779))
+            said = host.fails(2, "vif1", "198.51.100.8", "to", "10.9.0.4", "carriage", "udp:7779")
+        assert said == "netalias: vif1: udp port 7779: Address already in use"
+        until(lambda: [one["to"] for one in json.loads(host("-j", "vif"))] == peers)
+        assert host("save").count("\n") == 2
 
 
 def test_that_of_a_file_is_not_ended_by_hand(host: Command, tmp_path: Path) -> None:
