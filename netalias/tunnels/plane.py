@@ -27,7 +27,7 @@ import sys
 sys.path[:] = sys.argv[1].split({os.pathsep!r})
 from {NAME} import main
 sys.exit(main(sys.argv[3:]))"""
-"""What the interpreter of a data plane begins with."""
+"""The first lines of the interpreter of a data plane."""
 LARGEST = 65535
 """Bytes of a packet of IP."""
 

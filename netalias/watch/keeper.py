@@ -58,7 +58,7 @@ WAKING = (ADDRESS, ARRIVAL, DEPARTURE, FLAG, "name", "altname")
 
 
 def open_nat() -> Nat:
-    """What translates, opened inside the namespace. Raises StateError where the kernel cannot."""
+    """The translator, opened inside the namespace. Raises StateError where the kernel cannot."""
     from netalias.nat.kernel import KernelNat
 
     return KernelNat()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from netalias.system.journal import Journal
 
     class Kind(Protocol):
-        """What engine/ does for one keyword: a module."""
+        """The module of engine/ for one keyword."""
 
         def settle(
             self, engine: Engine, tunnel: Tunnel, mtu: int
