@@ -31,6 +31,8 @@ AT_ONCE = 64
 """Packets of one reading."""
 LARGEST = 65536
 """Bytes of a buffer for any packet."""
+STAGGER = 1600
+"""Bytes between two buffers: a usual packet in each would be in the same few lines of the cache."""
 
 
 class Carriage:
@@ -133,8 +135,9 @@ class Carriage:
 
 def slots(count: int) -> list[memoryview]:
     """Buffers for so many packets of any length; memory is used where it is written only."""
-    memory = memoryview(mmap(-1, count * LARGEST))
-    return [memory[one : one + LARGEST] for one in range(0, len(memory), LARGEST)]
+    stride = LARGEST + STAGGER
+    memory = memoryview(mmap(-1, count * stride))
+    return [memory[one : one + LARGEST] for one in range(0, len(memory), stride)]
 
 
 def open_carriage(text: str, peer: str = "", local: str = "") -> Carriage:

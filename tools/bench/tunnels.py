@@ -44,7 +44,10 @@ MTU = 1500 - 28 - frames.ROOM
 """Inside a tunnel of ours: its slices fill datagrams of 1500 bytes."""
 PATIENCE = 30.0
 SIOCETHTOOL, ETHTOOL_STSO, ETHTOOL_SGRO = 0x8946, 0x1F, 0x2C
-NETS = {"vxlan": 20, "plain": 21, "netalias": 22, "to a plain peer": 23, "openvpn": 24}
+NETS = {
+    "vxlan": 20, "plain": 21, "netalias": 22, "to a plain peer": 23, "openvpn": 24, "ipip94": 25,
+    "ipip": 26,
+}  # fmt: skip
 """Name of a tunnel: the second number of its addresses."""
 MEMORY = 40.0
 """MB of each end."""
@@ -80,6 +83,8 @@ TARGETS = (
     Target("a wire", "wire", "tcp4", 4.5, 0.7),
     Target("1 % loss", "loss", "tcp4", 1.2, 0.6),
     Target("the peer is a plain relay", "whole", "tcp4", 1.2, own="to a plain peer"),
+    Target("carriage ipip94", "whole", "tcp4", 1.2, own="ipip94"),
+    Target("carriage ipip, and a card with GRO", "wire", "tcp4", 1.2, own="ipip"),
 )
 
 
@@ -139,6 +144,7 @@ class Tunnel:
 
     def __init__(self, cable: Cable, name: str) -> None:
         self.cable = cable
+        self.name = name
         self.net = NETS[name]
         self.pids: list[int] = []
         self.held: list[tun.Tun | Carriage | Counters | socket.socket] = []
@@ -200,21 +206,26 @@ class Ours(Tunnel):
 
     plain: tuple[int, ...] = ()
     device = "vif0"
+    mtu = MTU
+
+    def carriage(self) -> str:
+        """The words of the carriage."""
+        return f"udp:{7000 + self.net}"
 
     def lay(self, number: int) -> None:
-        port = 7000 + self.net
         device = tun.create(self.device)
-        carriage = open_carriage(f"udp:{port}", OUTER[1 - number], OUTER[number])
+        carriage = open_carriage(self.carriage(), OUTER[1 - number], OUTER[number])
         count = Counters.create()
         self.held += [device, carriage, count]
         size = str(frames.gso_max_size(MTU))
-        self.raise_device(number, self.device, "mtu", str(MTU), "gso_max_size", size)
+        self.raise_device(number, self.device, "mtu", str(self.mtu), "gso_max_size", size)
         if number in self.plain:
             device.set_offload(0)
             held = [device.fileno(), carriage.fileno()]
             self.start([sys.executable, str(PLAIN), *map(str, held)], held)
         else:
-            words = ["carriage", f"udp:{port}", "mtu", str(MTU)]
+            words = ["carriage", self.carriage(), "mtu", str(self.mtu)]
+            words += ["address", f"10.{self.net}.0.{number + 1}/24"]
             self.pids.append(plane.spawn(device, carriage, count, words))
 
     def wait(self) -> None:
@@ -239,6 +250,19 @@ class ToPlain(Ours):
 
     plain = (1,)
     device = "half0"
+
+
+class Raw(Ours):
+    """The carriage of that name, which carries one packet after another."""
+
+    mtu = 1480
+
+    def carriage(self) -> str:
+        return self.name
+
+    def lay(self, number: int) -> None:
+        self.device = f"{self.name}0"
+        super().lay(number)
 
 
 class OpenVpn(Tunnel):
@@ -272,7 +296,7 @@ def openvpn() -> tuple[str, str]:
 
 MAKERS: dict[str, Callable[[Cable, str], Tunnel]] = {
     "vxlan": Vxlan, "plain": Plain, "netalias": Ours, "to a plain peer": ToPlain,
-    "openvpn": OpenVpn,
+    "openvpn": OpenVpn, "ipip94": Raw, "ipip": Raw,
 }  # fmt: skip
 
 
