@@ -110,8 +110,8 @@ def next_udp(wire: socket.socket) -> tuple[ip.Head, bytes]:
 def test_a_program_with_a_raw_socket_is_a_peer(
     one_end: End, pair: tuple[Namespace, Namespace], protocol: int
 ) -> None:
-    """No header but that of IP stands before the packet. TOS and ECN are copied, DF as well, and a
-    packet without DF that the cable does not take is fragmented outside, by the kernel."""
+    """C-7: no header but that of IP stands before the packet. TOS, ECN and DF are copied, and the
+    kernel fragments the outer packet where the cable takes no such packet without DF."""
     with raw(pair[1], protocol) as wire:
         tos = (socket.IPPROTO_IP, IP_TOS, EF_ECT)
         for option, length in ((DF, 100), (NO_DF, 100), (NO_DF, 1508)):
@@ -157,7 +157,7 @@ def test_a_packet_that_is_too_big_is_told_to_its_sender(
 def test_what_has_no_business_here_is_dropped_and_counted(
     one_end: End, pair: tuple[Namespace, Namespace], protocol: int
 ) -> None:
-    """Strangers are not heard at all; of the peer: no packet of IP, our own outer address."""
+    """C-7: strangers are not heard at all; of the peer: no packet of IP, our own outer address."""
     here, there = (socket.inet_aton(one) for one in INNER)
     own = socket.inet_aton(OUTER[0])
     pair[1].ip("addr add 10.9.0.3/24 dev p9")
