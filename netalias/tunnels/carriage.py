@@ -29,6 +29,8 @@ NOBODY = ("", 0)
 """The peer that is not known yet."""
 AT_ONCE = 64
 """Packets of one reading."""
+FULL = 56_000
+"""Bytes of a train to which no more is added: with fewer, nothing more was there."""
 LARGEST = 65536
 """Bytes of a buffer for any packet."""
 STAGGER = 1600

@@ -125,6 +125,7 @@ class Layout:
     def __init__(self, packet: memoryview, kind: int, start: int, header: int, size: int) -> None:
         self._packet = packet
         self.start, self.header, self.size = start, header, size
+        self.is_stream = kind == TCP
         self.stride = ROOM + header + size
         self.at_once = max(1, min(LONGEST // self.stride, SEGMENTS))
         """Slices of one train."""

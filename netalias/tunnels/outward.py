@@ -8,8 +8,10 @@ scatters the slices, or a send that gathers them: both cost the kernel and Pytho
 from __future__ import annotations
 
 from os import readv
+from time import monotonic
 
 from netalias.tunnels import counters, frames
+from netalias.tunnels.standing import Standing
 from netalias.tunnels.tun import GSO_NONE, NEEDS_CSUM, VNET_HDR
 
 TYPE_CHECKING = False
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     """(packet, size of its segments or 0, whether its checksum is that of the pseudo header only)
     -> 0 or the index of a counter."""
 
-AT_ONCE = 16
+AT_ONCE = 8
 """Reads of the device before the carriage has its turn."""
 
 
@@ -44,12 +46,18 @@ class Outward:
         self._packet = memoryview(bytearray(frames.PACKET))
         self._read = [memoryview(self._vnet), self._packet]
         self._layouts = frames.Layouts(self._packet)
+        self._standing = Standing()
+        self._slow_down = False
+        """Whether the next flow of TCP is to lose a segment."""
 
     def pump(self) -> None:
         """Take from the device what is there now, AT_ONCE reads at most. Raises OSError."""
         for _ in range(AT_ONCE):
             if not self.once():
+                self._standing.look(monotonic(), empty=True)
                 return
+        if self._standing.look(monotonic(), empty=False):
+            self._slow_down = True
 
     def once(self) -> bool:
         """Take one packet or superpacket from the device; whether there was one. Raises OSError."""
@@ -101,6 +109,10 @@ class Outward:
         values = self._values
         self._number = number = self._number + 1 & 0xFFFF
         train = layout.train(number, length)
+        if self._slow_down and layout.is_stream and len(train) > layout.stride:
+            self._slow_down = False
+            train = train[: (len(train) - 1) // layout.stride * layout.stride]
+            values[counters.SLOWED] += 1
         tos, df = self._marks()
         stride, send = layout.stride, self._carriage.send_train
         most = layout.at_once * stride

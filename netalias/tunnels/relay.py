@@ -16,7 +16,7 @@ from netalias import errors
 from netalias.system.loop import Loop, Timer
 from netalias.tunnels import counters, hello
 from netalias.tunnels import tun as device
-from netalias.tunnels.carriage import NOBODY
+from netalias.tunnels.carriage import FULL, NOBODY
 from netalias.tunnels.counters import Counters
 from netalias.tunnels.errqueue import Told
 from netalias.tunnels.joiner import Joiner
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Incoming = Callable[[memoryview, int, bool, Source], int]
     """The same as Outgoing, with the source of the outer packet."""
 
-TRAINS = 16
+TRAINS = 8
 """Trains that come before the device has its turn."""
 GONE = POLLERR | POLLHUP | POLLNVAL
 _HEADER = VNET_HDR.size
@@ -149,6 +149,8 @@ class Relay:
                 self._remind()
             for write in self._joined(view, length, self.carriage.ends):
                 self._write(write, source)
+            if length < FULL:
+                return  # nothing more was there
 
     def _joined(self, view: memoryview, length: int, ends: Sequence[int] = ()) -> list[Write]:
         """The writes for a train that came; messages in it are heard."""

@@ -32,7 +32,7 @@ from sys import byteorder
 
 from netalias import errors
 from netalias.tunnels import errqueue
-from netalias.tunnels.carriage import AT_ONCE, NOBODY, Carriage, slots
+from netalias.tunnels.carriage import AT_ONCE, FULL, NOBODY, Carriage, slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ BUFFER = 4 << 20
 """Bytes of the receive buffer."""
 SEND_BUFFER = 1 << 20
 LARGEST = 65535
-FULL = 56_000
-"""Bytes of a train to which no more is added."""
 MAPPED = "::ffff:"
 
 IP_TOS, IPV6_TCLASS = 1, 67
