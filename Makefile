@@ -10,7 +10,8 @@
 # make test-deb  the same package installed, upgraded, removed and purged in roots of Debian 12 and 13
 # make test-ansible  the module of Ansible, by an ansible-core that is installed beside
 # make soak    random changes around a watcher, five minutes of them; SOAK="--seconds 60 --seed 7";
-#              "--kills 500": commands that are killed instead; "--lending 300": addresses of pools
+#              "--kills 500": commands that are killed instead; "--lending 300": addresses of pools;
+#              "--tunnel 300": a tunnel over a bad network
 # make lint    ruff and mypy --strict
 # make bench   figures into docs/performance.md; BENCH="--only PART", --quick, --all, --no-write
 # make clean   remove what was built

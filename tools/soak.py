@@ -5,6 +5,7 @@
     --folder P   an existing folder for the files of the run, which stay; by default a temporary one
     --kills N    instead, N commands that are killed: see kills.py
     --lending N  instead, N takes and releases of pools: see lending.py
+    --tunnel N   instead, N seconds of a tunnel over a bad network: see tunnelling.py
     --burst N    in every tenth round, N changes of others in a row; by default none
 
 After every few changes it waits until nothing more happens, and then compares everything
@@ -23,7 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
-OTHERS = {"--kills": "kills.py", "--lending": "lending.py"}
+OTHERS = {"--kills": "kills.py", "--lending": "lending.py", "--tunnel": "tunnelling.py"}
 """Option: the program beside this one that has it."""
 ROUNDS = 10
 """One of so many rounds is a burst."""

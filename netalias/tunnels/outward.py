@@ -11,6 +11,7 @@ from os import readv
 from time import monotonic
 
 from netalias.tunnels import counters, frames
+from netalias.tunnels.segments import split
 from netalias.tunnels.standing import Standing
 from netalias.tunnels.tun import GSO_NONE, NEEDS_CSUM, VNET_HDR
 
@@ -138,6 +139,9 @@ class Outward:
             return
         tos, df = self._marks()
         whole = frames.unsummed(start, offset) + packet if flags & NEEDS_CSUM else packet
+        if len(packet) <= self._room < len(whole):
+            # The path takes the packet, but not the head with it: nothing smaller would be told.
+            (whole,) = split(self._vnet, packet)
         if not self._carriage.send_train(whole, len(whole), tos, df):
             if self._carriage.refused is not None:
                 self._carriage.refused(packet, self._carriage.errno)

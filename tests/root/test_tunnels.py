@@ -84,6 +84,25 @@ def test_datagrams_inside_keep_their_bounds(ends: tuple[End, End], address: str)
         assert ends[0].counted("dropped_unsent") == 0
 
 
+@pytest.mark.parametrize("address", [INNER[1], INNER6[1]])
+def test_a_packet_that_just_fits_the_path_arrives(ends: tuple[End, End], address: str) -> None:
+    """The device has a larger MTU. Without room for a head of ours its checksum is computed."""
+    family, header = (socket.AF_INET6, 48) if ":" in address else (socket.AF_INET, 28)
+    for one in ends:
+        one.namespace.ip("link set vif0 mtu 1536")
+    with ends[1].namespace:
+        server = socket.socket(family, socket.SOCK_DGRAM)
+        server.bind((address, 0))
+    with ends[0].namespace:
+        client = socket.socket(family, socket.SOCK_DGRAM)
+    with server, client:
+        server.settimeout(PATIENCE * SLOW)
+        client.connect(server.getsockname())
+        for size in (1500 - 28 - header, 1500 - 28 - 8 - header):
+            client.send(DATA[:size])
+            assert server.recv(2000) == DATA[:size]
+
+
 def test_what_the_network_harms_tcp_mends(pair: tuple[Namespace, Namespace]) -> None:
     """Datagrams are lost, doubled and come in another order: every byte arrives as it was."""
     here, there = pair
