@@ -59,7 +59,7 @@ class End:
         self.count = Counters.create()
         self.pid = 0
         namespace.run(["sysctl", "-qw", "net.ipv6.conf.vif0.addr_gen_mode=1"], check=False)
-        namespace.ip(f"link set vif0 mtu {mtu} gso_max_size 61300 up")
+        namespace.ip(f"link set vif0 mtu {mtu} gso_max_size 60000 up")
         namespace.ip(f"addr add {INNER[number]}/24 dev vif0")
         namespace.ip(f"addr add {INNER6[number]}/64 dev vif0 nodad")
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from superpackets import Packet, cut, made, sums_are_right
 
+from netalias.plan.tunnels import SUPERPACKET
 from netalias.tunnels import frames
 from netalias.tunnels.frames import Layouts
 from netalias.tunnels.joiner import Joiner
@@ -168,6 +169,17 @@ def test_a_packet_without_its_checksum_gets_it_from_the_kernel() -> None:
     [(header, same)] = joined(Joiner(), [head + packet])
     assert same == packet
     assert cut((header, same)) == cut((vnet, packet))
+
+
+@pytest.mark.parametrize("path", [1280, 1400, 1492, 1500])
+@pytest.mark.parametrize("outer", [28, 48])
+def test_the_largest_superpacket_is_one_train(path: int, outer: int) -> None:
+    """Over usual paths; and a larger one would not be."""
+    most = frames.gso_max_size(path - outer - frames.ROOM)
+    assert 0.96 * most < SUPERPACKET <= most
+    header = frames.TIMESTAMPED
+    layout = layouts().get(frames.TCP, 40, header, path - outer - frames.ROOM - header)
+    assert layout.at_once >= -(-(SUPERPACKET - header) // layout.size)
 
 
 @pytest.mark.parametrize("first", [frames.TCP, frames.UDP, frames.UNSUMMED])
