@@ -15,6 +15,7 @@ from tunnelled import (
     INNER,
     INNER6,
     OUTER,
+    OUTER6,
     End,
     Middle,
     PlainPeer,
@@ -173,6 +174,22 @@ def test_a_passive_end_learns_its_peer_once(pair: tuple[Namespace, Namespace]) -
         with pytest.raises(ConnectionRefusedError):
             stranger.recv(10)
         assert ends[1].counted("received_packets") == before
+
+
+@pytest.mark.parametrize("passive", [False, True], ids=["pinned", "passive"])
+def test_ipv6_outside(pair: tuple[Namespace, Namespace], passive: bool) -> None:
+    """Both families inside; a passive end waits for both families outside."""
+    with ExitStack() as stack:
+        ends = End(pair[0], 0, outer=OUTER6), End(pair[1], 1, outer=OUTER6[::-1], passive=passive)
+        for one in ends:
+            stack.callback(one.close)
+            one.start()
+        for one in ends:
+            one.wait()
+        assert transfer(*pair, INNER[1], DATA)
+        assert transfer(*pair, INNER6[1], DATA)
+        assert ends[0].counted("sent_trains")
+        assert ends[0].counted("dropped_unsent") == 0
 
 
 def test_a_killed_data_plane_loses_neither_device_nor_port(ends: tuple[End, End]) -> None:
