@@ -65,7 +65,8 @@ class End:
 
     def start(self) -> None:
         """Start the data plane."""
-        self.pid = plane.spawn(self.tun, self.carriage, self.count, self.words)
+        with self.namespace:
+            self.pid = plane.spawn(self.tun, self.carriage, self.count, self.words)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it; what waitpid(2) says."""

@@ -70,6 +70,8 @@ class Outer:
         """Whether the packets of two tunnels cannot be told apart when they come in."""
         if (self.carriage, self.port) != (other.carriage, other.port):
             return False
+        if self.key or other.key:
+            return True  # whoever has a key hears everybody, since its peer may be anywhere
         return not (self.peer and other.peer) or self.peer == other.peer
 
 
@@ -237,7 +239,19 @@ def read_outer(words: Sequence[str], at: int, title: str) -> Outer | None:
             len(words) - 1,
             errors.UsageError(f"{title}: carriage is missing", f"one of: {' '.join(CARRIAGES)}"),
         )
+    fault = _key_fault(outer)
+    if fault is not None:
+        raise at_word(len(words) - 1, errors.UsageError(f"{title}: {fault[0]}", fault[1]))
     return outer
+
+
+def _key_fault(outer: Outer) -> tuple[str, str] | None:
+    """A key where none can be, or none where one must be: the fault and its remedy."""
+    if outer.carriage == WIREGUARD and not outer.key:
+        return f"carriage {WIREGUARD}: key FILE is needed", "a file as wg setconf reads it"
+    if outer.key and outer.carriage not in PORTS:
+        return f"key: carriage {outer.carriage} cannot have one", f"one of: {' '.join(PORTS)}"
+    return None
 
 
 def _to(outer: Outer, text: str) -> None:

@@ -71,7 +71,7 @@ def settle(engine: Engine, relay: Relay, mtu: int) -> tuple[list[errors.Netalias
         return [errors.NoSuchDevice(f"{relay.name}: the device is gone")], []
     if not device.up and not any(one.family == AF_INET6 for one in relay.prefixes):
         disable_ipv6(engine, device.name)
-    return sent(engine, relays.raised(device, mtu)), []
+    return sent(engine, relays.raised(device, mtu, relay.outer)), []
 
 
 def undo(engine: Engine, wanted: Iterable[Relay]) -> list[errors.NetaliasError]:

@@ -10,6 +10,7 @@ from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EEXIST, ENODEV, ENOENT
 from os import getpid
 
 from netalias import errors
+from netalias.desired.tunnels import WIREGUARD
 from netalias.model import AF_INET6, MTU_INET6
 from netalias.plan import tunnels as plan
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from netalias.model.steps import Step
     from netalias.tunnels.carriage import Carriage
     from netalias.tunnels.counters import Counters
+    from netalias.tunnels.handed import Device
     from netalias.tunnels.tun import Tun
 
 DONE = (EEXIST, EADDRNOTAVAIL, ENODEV)
@@ -40,7 +42,7 @@ DISABLE = "/proc/sys/net/ipv6/conf/{}/disable_ipv6"
 class Held:
     """The parts of a tunnel: its device, its carriage, and its counters."""
 
-    def __init__(self, device: Tun, carriage: Carriage, count: Counters) -> None:
+    def __init__(self, device: Tun | Device, carriage: Carriage, count: Counters) -> None:
         self.device = device
         self.carriage = carriage
         self.count = count
@@ -62,6 +64,8 @@ def hold(engine: Engine, tunnel: Tunnel) -> Held:
             f"{tunnel.name}: pid {other.pid} carries it", f"netalias {tunnel.name}- ends that"
         )
 
+    if tunnel.outer.carriage == WIREGUARD:
+        _clear(engine, [tunnel.name])
     # One that is persistent would be taken over, and left behind.
     if engine.snapshot().device(tunnel.name) is not None:
         raise errors.AlreadyExists(
@@ -70,11 +74,11 @@ def hold(engine: Engine, tunnel: Tunnel) -> Held:
 
     def make() -> Held:
         from netalias.tunnels import tun
-        from netalias.tunnels.carriage import open_carriage
         from netalias.tunnels.counters import Counters
 
-        outer = tunnel.outer
-        carriage = open_carriage(carriage_of(tunnel), outer.peer)
+        if tunnel.outer.carriage == WIREGUARD:
+            return _handed(engine, tunnel)
+        carriage = _carriage(tunnel)
         try:
             return Held(tun.create(tunnel.name), carriage, Counters.create())
         except BaseException:
@@ -86,9 +90,46 @@ def hold(engine: Engine, tunnel: Tunnel) -> Held:
 
 def opened(engine: Engine, tunnel: Tunnel) -> Carriage:
     """The carriage of a tunnel alone, new in the namespace. Raises as hold() does."""
-    from netalias.tunnels.carriage import open_carriage
+    return engine.within(lambda: _carriage(tunnel))
 
-    return engine.within(lambda: open_carriage(carriage_of(tunnel), tunnel.outer.peer))
+
+def _handed(engine: Engine, tunnel: Tunnel) -> Held:
+    """A tunnel that the kernel carries. Raises as hold() does."""
+    from netalias.tunnels import handed
+    from netalias.tunnels.counters import Counters
+
+    outer, inner = tunnel.outer, tunnel.inner()
+    sources = dict(zip(inner[::2], inner[1::2], strict=True)).get("sources", "")
+    handed.make(tunnel.name, outer.port, outer.peer, outer.key, sources)
+    return Held(handed.Device(tunnel.name, engine.within), handed.WireGuard(), Counters.create())
+
+
+def _clear(engine: Engine, names: Iterable[str]) -> None:
+    """Delete devices that killed processes have handed to the kernel. Raises StateError,
+    KernelError."""
+    from netalias.tunnels import handed
+
+    for name in names:
+        engine.within(lambda name=name: handed.clear(name))  # type: ignore[misc]
+
+
+def _carriage(tunnel: Tunnel) -> Carriage:
+    """A new socket. One of a tunnel with a key has no connection: its peer may change. Raises as
+    hold() does."""
+    outer = tunnel.outer
+    if outer.carriage == WIREGUARD:
+        from netalias.tunnels.handed import WireGuard
+
+        return WireGuard()
+    if not outer.key:
+        from netalias.tunnels.carriage import open_carriage
+
+        return open_carriage(carriage_of(tunnel), outer.peer)
+    from netalias.tunnels import keys, roaming
+
+    keys.check_library()
+    keys.read(outer.key)  # a fault of it is told before a process is started
+    return roaming.open_roaming(carriage_of(tunnel), outer.peer)
 
 
 def _explained(name: str, make: Callable[[], Held]) -> Held:
@@ -114,9 +155,12 @@ def mtu_of(tunnel: Tunnel, carriage: Carriage) -> int:
     outer = tunnel.outer
     if outer.mtu or not outer.port:
         return outer.mtu or HISTORY
-    from netalias.tunnels import frames
+    if outer.carriage == WIREGUARD:
+        return carriage.room()
+    from netalias.tunnels import frames, keys
 
     room = carriage.room() if outer.peer else ETHERNET - IPV6_UDP
+    room -= keys.OVERHEAD if outer.key else 0
     return max(MTU_INET6, room - frames.ROOM * carriage.trains)
 
 
@@ -162,12 +206,18 @@ def disable_ipv6(engine: Engine, name: str) -> None:
 def undo(engine: Engine, vifs: Iterable[Vif]) -> list[errors.NetaliasError]:
     """Delete the rules of tunnels that none of *vifs* has, nor any that another process carries;
     the refusals. The caller is in a transaction. Raises KernelError."""
-    from netalias.desired.tunnels import Vif
+    from netalias.desired.tunnels import Vif, unit_of
     from netalias.engine.carried import task_of
     from netalias.runtime.tunnels import carried
 
     others = map(task_of, carried(engine.runtime.path))
     kept = [*vifs, *(one for one in others if isinstance(one, Vif))]
+    wanted = {one.name for one in kept}
+    devices = engine.snapshot().devices.values()
+    _clear(engine, [
+        one.name for one in devices
+        if one.kind == WIREGUARD and unit_of(one.name) >= 0 and one.name not in wanted
+    ])  # fmt: skip
     return sent(engine, plan.leftovers(kept, engine.kernel.routing().read()))
 
 

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from netalias.desired.relays import Prefix
+    from netalias.desired.tunnels import Outer
     from netalias.model import Device
     from netalias.model.neighbours import Surroundings
     from netalias.model.steps import Step
     from netalias.plan.proxies import Case, Fault, Wanted
 
 
-def raised(device: Device, mtu: int) -> list[Step]:
+def raised(device: Device, mtu: int, outer: Outer) -> list[Step]:
     """The steps that are missing until the device of a tunnel is up."""
-    steps = tunnels.prepared(device, mtu)
+    steps = tunnels.prepared(device, mtu, tunnels.largest(outer))
     return steps if device.up else [*steps, SetLink(device.name, device.index, up=True)]
 
 

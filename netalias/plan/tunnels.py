@@ -36,7 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from netalias.desired.tunnels import Vif
+    from netalias.desired.tunnels import Outer, Vif
     from netalias.model import Device
     from netalias.model.gateways import Gateways
     from netalias.model.steps import Step
@@ -45,6 +45,8 @@ SUPERPACKET = 60_000
 """Bytes of the largest superpacket: cut into slices, each with a header of IPv6 and TCP, it still
 makes one train of datagrams that the kernel passes on as a whole (65 493 bytes), over paths of 1280
 to 1500 bytes."""
+SEALED = 58_000
+"""The same where each slice is sealed besides."""
 
 
 def address_of(vif: Vif, index: int) -> Address:
@@ -92,7 +94,7 @@ def settle(
             there = True
         else:
             steps.append(DelAddress(*place, one, REMOVE))
-    steps += prepared(device, mtu)
+    steps += prepared(device, mtu, largest(vif.outer))
     if not there:
         steps.append(AddAddress(*place, wanted))
     if not device.up:
@@ -104,15 +106,20 @@ def settle(
     return steps
 
 
-def prepared(device: Device, mtu: int) -> list[Step]:
+def largest(outer: Outer) -> int:
+    """Bytes of the largest superpacket that makes one train."""
+    return SEALED if outer.key else SUPERPACKET
+
+
+def prepared(device: Device, mtu: int, superpacket: int = SUPERPACKET) -> list[Step]:
     """The steps that come before a device goes up, and that set its MTU, as far as they are
-    missing."""
+    missing. *superpacket* is largest()."""
     place = device.name, device.index
     steps: list[Step] = []
     if not device.up:
         # No link-local address, and so no solicitation of a router into the tunnel.
         steps.append(SetLink(*place, QUIET, addrgen=ADDRGEN_NONE, tolerate=NO_INET6))
-        steps.append(SetGsoSize(*place, SUPERPACKET))
+        steps.append(SetGsoSize(*place, superpacket))
     if device.mtu != mtu:
         steps.append(SetLink(*place, SET, mtu=mtu))
     return steps

@@ -34,23 +34,29 @@ NAMES = (
     "dropped_untracked",
     "held_fragments",
     "slowed_flows",
+    "dropped_forged",
+    "dropped_replayed",
+    "dropped_keyless",
 )
 """Bytes are those of inner packets. ``agreed`` is no counter: what both ends are able to do now
 (hello.py).
 
-``unsent``: the network took it not; ``stranger``: from another than the peer; ``refused``: the
-device took it not; ``loop``: of the tunnel's own ends; ``source``: the peer has no right to its
-source; ``expired``: its TTL is 0; ``congested``: it met congestion and cannot tell of it;
-``unasked``: nobody has asked for it, and it was to be denied; ``untracked``: there was no room for
-another translated flow; ``held_fragments`` have waited for the first one of their packet.
-``slowed_flows`` have lost a segment, because the queue of the device stood (standing.py).
-``mss_clamped`` are connections, ``told_*`` errors of ICMP to senders of packets.
+``unsent``: the network took it not; ``stranger``: from another than the peer, or under keys that
+are no more; ``refused``: the device took it not; ``loop``: of the tunnel's own ends; ``source``:
+the peer has no right to its source; ``expired``: its TTL is 0; ``congested``: it met congestion and
+cannot tell of it; ``unasked``: nobody has asked for it, and it was to be denied; ``untracked``:
+there was no room for another translated flow; ``held_fragments`` have waited for the first one of
+their packet. ``slowed_flows`` have lost a segment, because the queue of the device stood
+(standing.py). ``mss_clamped`` are connections, ``told_*`` errors of ICMP to senders of packets.
+
+With a key: ``forged``: not of a holder of it; ``replayed``: received before, or too late;
+``keyless``: to be sent before there were keys.
 """
 (
     SENT_PACKETS, SENT_BYTES, SENT_TRAINS, RECEIVED_PACKETS, RECEIVED_BYTES, RECEIVED_TRAINS,
     UNSENT, MALFORMED, STRANGER, REFUSED, AGREED, LOOP, SOURCE, EXPIRED, CONGESTED, CLAMPED,
-    TOLD_TOO_BIG, TOLD_UNREACHABLE, UNASKED, UNTRACKED, HELD, SLOWED,
-) = range(22)  # fmt: skip
+    TOLD_TOO_BIG, TOLD_UNREACHABLE, UNASKED, UNTRACKED, HELD, SLOWED, FORGED, REPLAYED, KEYLESS,
+) = range(25)  # fmt: skip
 
 SIZE = 4096
 """Bytes of the memory: room for 512 counters."""

@@ -14,10 +14,13 @@ from netalias import errors, trust
 
 SIZE = 32
 """Bytes of a key."""
+OVERHEAD = 29
+"""Bytes that a sealed datagram has more than its frame (sessions.py)."""
 FILE_MAX = 4096
 """Longest key file in bytes."""
 MAKE = "(umask 077; head -c32 /dev/urandom | base64 >{})"
 """The command that makes a key file."""
+LIBRARY = "cryptography"
 OTHERS = 0o077
 """Rights of the group and of others."""
 
@@ -25,21 +28,38 @@ OTHERS = 0o077
 def read(file: str) -> bytes:
     """The key in a file, 32 bytes. Raises StateError for a file that cannot be read, that others
     could read or change, and that holds no key."""
-    text = _content(file).strip()
-    try:
-        key = a2b_base64(text)
-    except NotBase64:
-        key = b""
-    # What is decoded leniently need not be what was written.
-    if len(key) != SIZE or not any(key) or b2a_base64(key, newline=False) != text:
+    key = decoded(content(file).strip())
+    if key is None:
         raise errors.StateError(
             f"{file}: no key of {SIZE} bytes in base64", f"make one: {MAKE.format(file)}"
         )
     return key
 
 
-def _content(file: str) -> bytes:
-    """The bytes of a file. Raises StateError."""
+def check_library() -> None:
+    """Check that the library that seals is there, without loading it. Raises StateError."""
+    from importlib.util import find_spec
+
+    if find_spec(LIBRARY) is None:
+        raise errors.StateError(
+            f"the library {LIBRARY} is needed for key FILE",
+            f"apt-get install python3-{LIBRARY}, or pip install 'netalias[key]'",
+        )
+
+
+def decoded(text: bytes) -> bytes | None:
+    """The key that stands in base64; None where it is no key."""
+    try:
+        key = a2b_base64(text)
+    except NotBase64:
+        return None
+    # What is decoded leniently need not be what was written.
+    whole = len(key) == SIZE and b2a_base64(key, newline=False) == text
+    return key if whole and any(key) else None
+
+
+def content(file: str) -> bytes:
+    """The bytes of a file that its owner alone may read. Raises StateError."""
     try:
         descriptor = trust.regular(trust.resolved(file), O_RDONLY)
     except FileNotFoundError as error:

@@ -15,7 +15,7 @@ import sys
 from netalias import errors
 from netalias.system.loop import Reader
 from netalias.system.signals import Signals
-from netalias.tunnels import tun
+from netalias.tunnels import keys, tun
 from netalias.tunnels.carriage import adopt_carriage
 from netalias.tunnels.counters import Counters
 from netalias.tunnels.duties import Duties, network
@@ -28,6 +28,8 @@ sys.path[:] = sys.argv[1].split({os.pathsep!r})
 from {NAME} import main
 sys.exit(main(sys.argv[3:]))"""
 """The first lines of the interpreter of a data plane."""
+WIREGUARD = "wireguard"
+"""The carriage that is the kernel's (handed.py)."""
 LARGEST = 65535
 """Bytes of a packet of IP."""
 
@@ -35,6 +37,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Protocol
+
+    from netalias.tunnels.handed import Device, Handed
 
     class Descriptor(Protocol):
         """Something with a descriptor."""
@@ -65,18 +69,26 @@ def spawn(
 
 
 def relay(
-    device: tun.Tun, carriage: str, fd: int, count: Counters, words: Mapping[str, str]
-) -> Relay:
-    """A Relay as the words of the line want it. Raises NetaliasError.
+    device: tun.Tun | Device | None,
+    carriage: str,
+    fd: int,
+    count: Counters,
+    words: Mapping[str, str],
+) -> Relay | Handed:
+    """A Relay as the words of the line want it, or what stands for the kernel's, which needs no
+    *device*. Raises NetaliasError.
 
     ``address`` is that of this host inside, ``mtu`` that of the device; ``sources`` are the
     networks, with commas between them, whose addresses the peer may send from; ``folder`` is the
     runtime directory and ``cookie`` that of its namespace, where former addresses are to be
     translated.
     """
-    made = Relay(
-        device, adopt_carriage(carriage, fd), count, say=lambda text: _say(f"{device.name}: {text}")
-    )
+    if _is_handed(carriage):
+        from netalias.tunnels.handed import Handed
+
+        return Handed(words["device"], count)
+    assert isinstance(device, tun.Tun)
+    made = _relay(device, carriage, fd, count, words)
     if "address" in words:
         made.local.add(network(words["address"])[0])
     sources = [network(one) for one in words.get("sources", "").split(",") if one]
@@ -89,7 +101,31 @@ def relay(
     return made
 
 
-def run(made: Relay, alive: int = -1) -> None:
+def _is_handed(carriage: str) -> bool:
+    """Whether the kernel carries it."""
+    return carriage.partition(":")[0] == WIREGUARD
+
+
+def _relay(
+    device: tun.Tun, carriage: str, fd: int, count: Counters, words: Mapping[str, str]
+) -> Relay:
+    """A Relay over the carriage of the line, which has a key or none."""
+
+    def say(text: str) -> None:
+        _say(f"{device.name}: {text}")
+
+    if "key" not in words:
+        return Relay(device, adopt_carriage(carriage, fd), count, say=say)
+    keys.check_library()
+    from netalias.tunnels import keyed
+
+    sealing = keyed.adopt(carriage, fd, words, count.values)
+    made = Relay(device, sealing, count, say=say)
+    made.parts += sealing.parts
+    return made
+
+
+def run(made: Relay | Handed, alive: int = -1) -> None:
     """Relay until SIGTERM, SIGINT or SIGHUP, or until the writing end of *alive* is closed. Raises
     StateError when the device is gone.
 
@@ -109,9 +145,11 @@ def main(arguments: Sequence[str]) -> int:
     words = dict(zip(arguments[3::2], arguments[4::2], strict=True))
     try:
         alive = int(words.pop("alive", "-1"))
+        text = words.pop("carriage")
         made = relay(
-            tun.adopt(device), words.pop("carriage"), carriage, Counters.adopt(count), words
-        )
+            None if _is_handed(text) else tun.adopt(device),
+            text, carriage, Counters.adopt(count), words,
+        )  # fmt: skip
         run(made, alive)
     except errors.NetaliasError as error:
         _say(error.line())

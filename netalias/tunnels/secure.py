@@ -22,8 +22,9 @@ from __future__ import annotations
 from os import urandom
 
 from netalias.tunnels import noise
+from netalias.tunnels.keys import OVERHEAD
 from netalias.tunnels.noise import Forged, Handshake
-from netalias.tunnels.sessions import INDEX, OVERHEAD, SEALED, Session
+from netalias.tunnels.sessions import INDEX, SEALED, Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Secure:
 
     *key* are its 32 bytes, *peer* is the address of the other end where it is known; *draw* makes
     random bytes. Times are those of a clock that never goes back, in seconds. ``outbox`` holds
-    the datagrams to be sent, each with its address; due() fills it too.
+    the datagrams to be sent, each with its address; open() and tick() fill it.
     """
 
     def __init__(
@@ -124,6 +125,8 @@ class Secure:
     def open(self, train: bytes, size: int, source: Address, now: float) -> list[bytes]:
         """The frames in datagrams of *size* bytes each, the last one may be shorter, that came from
         *source* together: in their order, without those that are dropped."""
+        if not train:
+            self.drops["short"] += 1
         head = train[: 1 + INDEX]
         starts = range(0, len(train), size)
         last = len(train) - starts[-1] if starts else 0
@@ -151,13 +154,21 @@ class Secure:
         return []
 
     def due(self, now: float) -> float:
-        """Put what is due into ``outbox``; seconds until it is to be called again."""
+        """Seconds until tick()."""
+        word = self._word()
+        renewal = self._renewal()
+        if self.peer is None and self._stranger is None:
+            renewal = now + RETRY[1]
+        return max(0.0, (renewal if word is None else min(renewal, word)) - now)
+
+    def tick(self, now: float) -> None:
+        """Put what is due into ``outbox``."""
         self._expire(now)
-        if self._wants_keys(now) and now >= self._next_try:
+        if now >= self._renewal():
             self._ask(now)
-        if self._wants_word(now):
+        word = self._word()
+        if word is not None and now >= word:
             self._say_nothing(now)
-        return max(0.0, self._deadline(now) - now)
 
     def _expire(self, now: float) -> None:
         """Forget sessions by their age."""
@@ -180,9 +191,6 @@ class Secure:
             times.append(self._unanswered + SILENCE)
         return max(self._next_try, min(times))
 
-    def _wants_keys(self, now: float) -> bool:
-        return now >= self._renewal()
-
     def _word(self) -> float | None:
         """The time of the next empty datagram."""
         if self._current is None or self.peer is None:
@@ -191,17 +199,6 @@ class Secure:
         if self._unsaid is not None:
             times.append(self._unsaid + KEEPALIVE)
         return min(times)
-
-    def _wants_word(self, now: float) -> bool:
-        due = self._word()
-        return due is not None and now >= due
-
-    def _deadline(self, now: float) -> float:
-        word = self._word()
-        renewal = self._renewal()
-        if self.peer is None and self._stranger is None:
-            renewal = now + RETRY[1]
-        return renewal if word is None else min(renewal, word)
 
     def _say_nothing(self, now: float) -> None:
         """Send an empty frame: it confirms a session, and what was received."""
@@ -286,7 +283,7 @@ class Secure:
         if opened.frames:
             if self._unconfirmed.pop(session.local, None) is not None:
                 self._begin(session, now)
-            if session is self._current and session.window.top > highest:
+            if session is self._current and session.window.top > highest and self.peer != source:
                 self.peer = source
             self._unanswered = None
         frames = [frame for frame in opened.frames if frame]

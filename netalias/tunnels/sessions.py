@@ -1,8 +1,8 @@
 """One pair of keys and what was sent and received with them: sealed datagrams, numbers, the window.
 
 A sealed datagram is SEALED, the index that its receiver has drawn for the session, the number of
-the datagram (both little endian, as in WireGuard), and a frame under ChaCha20-Poly1305 with the
-number as its nonce. A number is taken once and never given back, and the keys of a session are in
+the datagram (8 bytes, little endian), and a frame under ChaCha20-Poly1305 with the number as its
+nonce. A number is taken once and never given back, and the keys of a session are in
 the memory of one process alone, so no nonce is used twice: a process that starts anew agrees on new
 keys.
 """
@@ -12,14 +12,13 @@ from __future__ import annotations
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from netalias.tunnels.keys import OVERHEAD
 from netalias.tunnels.noise import TAGLEN
 
 SEALED = b"\xe3"
 INDEX = 4
 """Bytes of an index."""
-HEADER = 1 + INDEX + 8
-OVERHEAD = HEADER + TAGLEN
-"""Bytes that a sealed datagram has more than its frame."""
+HEADER = OVERHEAD - TAGLEN
 WORD = 64
 WORDS = 128
 WINDOW = WORD * (WORDS - 1)
@@ -104,10 +103,11 @@ class Session:
             raise OverflowError("the numbers of a session are used up")
         self.number = first + len(starts)
         encrypt, head = self._seal.encrypt, self._head
+        data = bytes(frames)  # older versions of the library take nothing else
         sealed: list[bytes] = []
         for number, start in enumerate(starts, first):
             count = number.to_bytes(8, "little")
-            sealed += head, count, encrypt(b"\0\0\0\0" + count, frames[start : start + size], None)
+            sealed += head, count, encrypt(b"\0\0\0\0" + count, data[start : start + size], None)
         return b"".join(sealed)
 
     def open(self, train: bytes, size: int) -> Opened:

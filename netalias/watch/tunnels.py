@@ -289,7 +289,7 @@ class Tunnels:
         from netalias.engine.tunnels import hold, mtu_of
 
         held = hold(self._engine, task)
-        return held, mtu_of(task, held.carriage)
+        return held, self._engine.within(lambda: mtu_of(task, held.carriage))
 
     def _reopen(self, one: Carrying) -> None:
         """Have a carriage send from the address that leads to its peer now. The device stays, and
@@ -307,12 +307,14 @@ class Tunnels:
         self._journal.notice(f"{one.name}: goes on from {one.held.carriage.local}")
 
     def _run(self, one: Carrying) -> None:
-        """Start the data plane of a tunnel."""
-        assert one.held is not None
+        """Start the data plane of a tunnel, in its namespace: it asks for the MTU of paths."""
+        held = one.held
+        assert held is not None
         from netalias.engine.tunnels import words_of
 
         try:
-            one.pid = self._start(one.held, words_of(one.task, one.mtu))
+            words = words_of(one.task, one.mtu)
+            one.pid = self._engine.within(lambda: self._start(held, words))
             one.pidfd = os.pidfd_open(one.pid)
         except OSError as error:
             # ESRCH: it has ended already, and the kernel has reaped it.

@@ -104,7 +104,9 @@ def test_other_contents_are_no_key(tmp_path: Path, content: bytes) -> None:
 
 
 @given(content=st.binary(max_size=100))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
+)
 def test_any_content_is_a_key_or_an_error(tmp_path: Path, content: bytes) -> None:
     """Never another exception."""
     file = written(tmp_path, content)

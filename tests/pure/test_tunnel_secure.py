@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netalias.tunnels import secure
+from netalias.tunnels.keys import OVERHEAD
 from netalias.tunnels.secure import (
     INITIATION_SIZE,
     KEEPALIVE,
@@ -24,7 +25,7 @@ from netalias.tunnels.secure import (
     UNCONFIRMED,
     Secure,
 )
-from netalias.tunnels.sessions import OVERHEAD, SEALED
+from netalias.tunnels.sessions import SEALED
 
 KEY = bytes(range(32))
 LEFT, RIGHT, OTHER = ("192.0.2.1", 7777), ("192.0.2.2", 7777), ("192.0.2.3", 999)
@@ -53,7 +54,7 @@ class Net:
         """Let time go by, and both ends do what is due."""
         self.now += seconds
         for name, end in self.ends.items():
-            end.due(self.now)
+            end.tick(self.now)
             self._take(name)
 
     def deliver(self, datagram: bytes, source: object, target: object) -> None:
@@ -61,7 +62,7 @@ class Net:
         for name, end in self.ends.items():
             if self.address[name] == target:
                 self.got[name] += end.open(datagram, len(datagram), source, self.now)
-                end.due(self.now)
+                end.tick(self.now)
                 self._take(name)
 
     def settle(self) -> None:

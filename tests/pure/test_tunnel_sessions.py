@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netalias.tunnels.keys import OVERHEAD
 from netalias.tunnels.sessions import (
     HEADER,
     NUMBER_MAX,
-    OVERHEAD,
     WINDOW,
     WORD,
     WORDS,

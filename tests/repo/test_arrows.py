@@ -30,7 +30,7 @@ ARROWS = {
     "runtime": "errors model system",
     "packets": "errors model kernel",
     "nat": "errors model kernel packets",
-    "tunnels": "errors trust model system runtime packets nat",
+    "tunnels": "errors trust model kernel system runtime packets nat",
     "links": "errors system runtime tunnels",
     "kinds": "errors model families",
     "observed": "errors model families kinds",

@@ -44,6 +44,7 @@ TUNNELS = (
     "tests/root/test_tunnels_kernel.py",
     "tests/root/test_tunnels_raw.py",
 )
+WIREGUARD = ("tests/root/test_wireguard.py",)
 PPP = ("tests/root/test_keep_ppp.py",)
 KINDS = ("tests/root/test_kinds.py", "tests/root/test_mains.py")
 
@@ -55,6 +56,7 @@ SUITES = {
     "move": Suite(*MOVE, hidden=("ipvlan",)),
     "keep": Suite(*KEEP, hidden=("ipvlan",)),
     "tunnels": Suite(*TUNNELS, hidden=("ipvlan",)),
+    "wireguard": Suite(*WIREGUARD, hidden=("ipvlan",)),
     "ppp": Suite(*PPP, hidden=("ipvlan",), packages=("ppp", "libpcap0.8")),
     "root": Suite("tests/root", hidden=("ipvlan",)),
     "kinds": Suite(*KINDS),
@@ -62,7 +64,7 @@ SUITES = {
 }
 """In the order in which they are run: a module that was loaded once is not hidden any more."""
 
-PARTS = dict.fromkeys(("core", "watch", "move", "keep", "tunnels", "ppp"), "root")
+PARTS = dict.fromkeys(("core", "watch", "move", "keep", "tunnels", "wireguard", "ppp"), "root")
 """Suite -> the suite that it is a part of."""
 
 USUAL = tuple(name for name in SUITES if name not in (*PARTS.values(), "ppp"))
