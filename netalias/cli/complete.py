@@ -207,9 +207,11 @@ def _outer(words: Sequence[str]) -> list[str]:
 
 
 def _link(options: Options, words: Sequence[str], last: str) -> list[str]:
-    """``run``, and behind the name the network devices that a link may use."""
+    """The sub-commands, and behind the name the network devices that a link may use."""
     if not words:
-        return ["run"]
+        from netalias.cli.link import ACTIONS
+
+        return list(ACTIONS)
     if len(words) < 2 or not last.startswith("link:"):
         return []
     return [f"link:{name}" for name in _devices(options)]

@@ -80,7 +80,8 @@ Verbs
   pool [NAME [take | release | show]]
                                    addresses of declared pools, for a time and for one client each
   link run NAME DEVICE...          carry the packets of a new network device over tcp, udp, a
-                                   terminal, a program or Ethernet
+                                   terminal, a program or Ethernet; link takeover: of one that is
+                                   served, in place of its process
   publish ADDRESS... dev MAIN      answer for addresses that are behind another device
   unpublish ADDRESS... [dev MAIN]  undo publish
   vif [NAME]                       show tunnels: addresses of this host that a relay elsewhere has

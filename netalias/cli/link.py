@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from netalias.cli import Options
     from netalias.links.session import Terms
     from netalias.runtime.links import Served
+    from netalias.tunnels.tun import Tun
 
-RUN = "run"
+RUN, TAKEOVER = ACTIONS = ("run", "takeover")
 EXAMPLE = "netalias link run link0 192.0.2.1:6669/udp"
 
 
 class Request:
     """The words of ``link run NAME DEVICE...`` and its options, all of them checked."""
 
-    __slots__ = ("devices", "levels", "mtu", "name", "terms")
+    __slots__ = ("action", "devices", "levels", "mtu", "name", "terms")
 
     def __init__(self, options: Options, words: Sequence[str]) -> None:
         """Raises UsageError."""
@@ -29,15 +30,18 @@ class Request:
         from netalias.links.runner import MTU_LEAST, MTU_MOST, usual_mtu
         from netalias.links.session import Terms
 
-        if words[:1] != [RUN]:
-            action = words[0] if words else "nothing"
-            raise errors.UsageError(f"link {action}: there is only link {RUN}", EXAMPLE)
+        self.action = words[0] if words else "nothing"
+        if self.action not in ACTIONS:
+            text = f"link {self.action}: there is only link {' and link '.join(ACTIONS)}"
+            raise errors.UsageError(text, EXAMPLE)
         if len(words) < 3:
-            raise errors.UsageError("link run needs a name and a device", EXAMPLE)
+            raise errors.UsageError(f"link {self.action} needs a name and a device", EXAMPLE)
         self.name, self.devices = words[1], list(words[2:])
         for word in self.devices:
             parse(word)
         content = lcp.TAP if options.tap else lcp.TUN
+        if options.bundle and self.action == TAKEOVER:
+            raise errors.UsageError("link takeover --bundle: a bundle stays with its process")
         if options.bundle:
             if options.tap:
                 raise errors.UsageError("--tap --bundle: a bundle carries IP packets")
@@ -82,31 +86,58 @@ def link(options: Options, words: list[str]) -> int:
 
 def _serve(options: Options, asked: Request, folder: str) -> int:
     import signal
+    from time import monotonic
 
-    from netalias.links import netdev
+    from netalias import __version__
+    from netalias.links import handover, takeover
     from netalias.links.levels import Log
     from netalias.links.record import Recorder
     from netalias.links.runner import LinkRunner
     from netalias.links.session import Session
     from netalias.system.sdnotify import Service
     from netalias.system.signals import Signals
+
+    mine = handover.version(__version__)
+    came = None
+    if asked.action == TAKEOVER:
+        came = takeover.receive(folder, asked.name, mine, tap=options.tap)
+    server = takeover.served(folder, asked.name, takeover.PATIENCE if came else 0.0)
+    try:
+        device, mtu = (came.tun, came.mtu) if came else (_made(options, asked), asked.mtu)
+    except BaseException:
+        server.close()
+        raise
+    recorder = Recorder(folder, asked.name, asked.terms.content, Service())
+    log = Log(saying(options), asked.name, asked.levels)
+    runner = LinkRunner(device, mtu, lambda: recorder.write([session]))
+    session = Session(asked.devices, asked.terms, log, runner.deliver, runner.changed)
+    giver = takeover.Giver(server, mine, runner, session)
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps programs
+        if came and came.link is not None:
+            session.adopt(came.link, monotonic())
+        with Signals() as signals:
+            recorder.ready([session])
+            runner.run(session, signals, [giver])
+    finally:
+        device.close()
+        recorder.close(given=giver.given)
+        giver.close()
+    return errors.STATUS_KERNEL if session.over and not session.was_open else errors.STATUS_OK
+
+
+def _made(options: Options, asked: Request) -> Tun:
+    """A new network device, which is up. Raises NetaliasError."""
+    from netalias.links import netdev
     from netalias.tunnels import tun
 
     device = tun.create(asked.name, tap=options.tap, offload=not options.tap)
-    recorder = Recorder(folder, asked.name, asked.terms.content, Service())
     try:
         netdev.raise_device(asked.name, asked.mtu)
-        runner = LinkRunner(device, asked.mtu, lambda: recorder.write([session]))
-        log = Log(saying(options), asked.name, asked.levels)
-        session = Session(asked.devices, asked.terms, log, runner.deliver, runner.changed)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps programs
-        with Signals() as signals:
-            recorder.ready([session])
-            runner.run(session, signals)
-    finally:
+    except BaseException:
         device.close()
-        recorder.close()
-    return errors.STATUS_KERNEL if session.over and not session.was_open else errors.STATUS_OK
+        raise
+    return device
 
 
 def saying(options: Options) -> Callable[[str, str], None]:

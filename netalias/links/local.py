@@ -61,7 +61,7 @@ def _terminal(fd: int, state: LinkState) -> Link:
     state.modes = termios.tcgetattr(fd)
     termios.tcsetattr(fd, termios.TCSANOW, _raw(termios.tcgetattr(fd)))
     termios.tcflush(fd, termios.TCIFLUSH)
-    return StreamLink(fd, state, carrier=lambda: modem_carrier(fd), ending=_leave_terminal)
+    return StreamLink(fd, state, carrier=lambda: modem_carrier(fd), ending=leave_terminal)
 
 
 def _raw(modes: list[Any]) -> list[Any]:
@@ -75,9 +75,11 @@ def _raw(modes: list[Any]) -> list[Any]:
     return modes
 
 
-def _leave_terminal(fd: int, state: LinkState) -> None:
+def leave_terminal(fd: int, state: LinkState) -> None:
+    """Give a terminal the modes of before, and unlock it."""
     try:
-        termios.tcsetattr(fd, termios.TCSANOW, state.modes)
+        if state.modes:
+            termios.tcsetattr(fd, termios.TCSANOW, state.modes)
         flock(fd, LOCK_UN)  # whoever handed us the descriptor may keep it
     except (OSError, termios.error):
         pass  # the terminal has gone
@@ -117,10 +119,10 @@ def open_command(device: Device, _: Greets) -> Link:
     ours.setblocking(False)
     state = LinkState(device.word, device.kind)
     state.child = (pid, started(pid))
-    return StreamLink(ours.detach(), state, ending=_end_program)
+    return StreamLink(ours.detach(), state, ending=end_program)
 
 
-def _end_program(fd: int, state: LinkState) -> None:
+def end_program(fd: int, state: LinkState) -> None:
     """Hang up: the program and those that it has started get SIGHUP."""
     pid, start = state.child or (0, "")
     if pid and started(pid) == start != "":

@@ -58,9 +58,11 @@ class Recorder:
         except errors.StateError:
             pass
 
-    def close(self) -> None:
-        """Remove the record."""
+    def close(self, *, given: bool = False) -> None:
+        """Remove the record, unless it is that of another process now."""
         self._service.stopping()
+        if given:
+            return
         try:
             records.remove(self._folder, self._served.name)
         except errors.StateError:

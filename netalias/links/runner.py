@@ -67,13 +67,16 @@ class LinkRunner:
         self._sampled = 0.0
         self._last: tuple[object, ...] = ()
 
-    def run(self, session: Session, signals: Signals) -> None:
+    def run(self, session: Session, signals: Signals, beside: Iterable[Pollable] = ()) -> None:
         """Serve until a signal, or until the session is over. Raises StateError when the device is
         gone."""
         self._session = session
-        netdev.set_carrier(self.tun, False)
+        self._up = session.open
+        if not self._up:
+            netdev.set_carrier(self.tun, False)
         parts: list[Pollable] = [
             Reader([signals.fileno()], self.end),
+            *beside,
             session,
             _Device(self, session),
             Timer(self._due, self._tick),

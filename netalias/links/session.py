@@ -206,6 +206,15 @@ class Session:
             state.timers["carrier"] = due
         return state
 
+    def release(self, pid: int) -> None:
+        """Another process goes on with the link: forget it, and do nothing any more."""
+        if self.link is not None:
+            self.link.release()
+            self.link = None
+        self.log.note(PHASE, f"process {pid} goes on")
+        self._carrier = self._control = self._begin = None
+        self.phase = phases.CLOSED
+
     def adopt(self, link: Link, now: float) -> None:
         """Go on with the link of another process, which was open."""
         state = link.state

@@ -104,6 +104,35 @@ HEAD = Struct(
 )
 LAYOUTS = {"head": HEAD, "link": LINK_PARCEL, "watcher": WATCHER}
 
+BYTES = Prefixed(Int32ub, GreedyBytes)
+MODES = 6
+"""Numbers in the modes of a terminal (termios(3)), before its control characters."""
+STATE = Struct(
+    "word" / TEXT,
+    "kind" / Int8ub,
+    Check(this.kind > 0),
+    "name" / TEXT,
+    "peer" / Struct("host" / TEXT, "port" / Int32ub),
+    "passive" / Flag,
+    "cd" / TEXT,
+    "magic" / Int32ub,
+    "heard" / Int32ub,
+    "mru" / Int32ub,
+    "unread" / BYTES,
+    "unsent" / BYTES,
+    "lcp" / Float64b,  # seconds, as the next
+    "carrier" / Float64b,
+    "child" / Struct("pid" / Int32ub, "start" / TEXT),
+    "modes" / Array(MODES, Int32ub),
+    "signs" / BYTES,
+    "counters" / PrefixedArray(Int8ub, Int64ub),
+    "in_samples" / PrefixedArray(Int8ub, Int64ub),
+    "out_samples" / PrefixedArray(Int8ub, Int64ub),
+)
+DEVICE = Struct("mtu" / Int32ub, "links" / PrefixedArray(Int8ub, STATE), Terminated)
+"""A network device that is served, and the link that is open, if one is."""
+LAYOUTS["device"] = DEVICE
+
 FailedLayout = ConstructError
 """The error of any bytes that do not fit."""
 

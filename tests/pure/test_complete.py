@@ -140,7 +140,7 @@ def test_declared_names(run: Command, tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_links(run: Command) -> None:
     """The sub-command, network devices behind link:, and files for all other devices."""
-    assert after(run, "link", "") == ["run"]
+    assert after(run, "link", "") == ["run", "takeover"]
     assert after(run, "link", "run", "link0", "/de") == []
     found = after(run, "link", "run", "link0", "link:e")
     assert found

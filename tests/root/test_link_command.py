@@ -26,11 +26,13 @@ INNER = ("10.8.0.1", "10.8.0.2")
 class Running:
     """A ``netalias link run`` in a namespace, and its log."""
 
-    def __init__(self, namespace: Namespace, *words: str, **options: object) -> None:
+    def __init__(
+        self, namespace: Namespace, *words: str, action: str = "run", **options: object
+    ) -> None:
         self.namespace = namespace
         self.said = b""
         self.process = namespace.start(
-            [*COMMAND, "--log", "+debug", "link", "run", *words],
+            [*COMMAND, "--log", "+debug", "link", action, *words],
             stderr=subprocess.PIPE,
             **options,
         )
@@ -199,9 +201,10 @@ def test_levels_of_the_log(cli: Command, peer: Namespace, started: ExitStack) ->
 def test_words(cli: Command) -> None:
     """Wrong ones say which are right; nothing is made."""
     for words, why in (
-        (["link"], "there is only link run"),
-        (["link", "stop"], "there is only link run"),
-        (["link", "run", "link0"], "needs a name and a device"),
+        (["link"], "there is only link run and link takeover"),
+        (["link", "stop"], "there is only link run and link takeover"),
+        (["link", "run", "link0"], "link run needs a name and a device"),
+        (["link", "takeover"], "link takeover needs a name and a device"),
         (["link", "run", "link0", "eth9"], "must begin with '/', '!' or contain ':'"),
         (["link", "run", "link0", "h:1", "--cd", "on"], "--cd on: off, or seconds"),
         (["link", "run", "link0", "h:1", "--log", "-warning"], "cannot be turned off"),
@@ -217,3 +220,56 @@ def test_words(cli: Command) -> None:
     assert done.stderr.startswith("netalias: link0: no link has this name")
     assert done.returncode == 2
     assert cli("show", "physical") == ""
+
+
+@pytest.mark.parametrize("suffix", ["udp", "tcp"])
+def test_another_process_takes_over(
+    cli: Command, peer: Namespace, started: ExitStack, suffix: str
+) -> None:
+    """B-10: device, link, counters and what is under way: nothing is lost of what was sent all the
+    while, and the peer hears nothing of it."""
+    quiet = ("--log", "phase")  # nobody reads a line for each packet
+    its = run(started, peer, *quiet, "link1", f"*:7777/{suffix}")
+    its.says("-> ready" if suffix == "udp" else "opening -> dial")
+    device = f"{OUTER[1]}:7777/{suffix}"
+    ours = run(started, cli.namespace, *quiet, "link0", device)
+    joined(cli.namespace, peer, ours, its)
+    done = cli.run("link", "run", "link0", device)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "link0: another process serves it (netalias link takeover link0" in done.stderr
+    before = physical(cli)[0]
+    with peer:
+        sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        sink.bind((INNER[1], 9))
+    started.enter_context(sink)
+    heir = Running(cli.namespace, *quiet, "link0", device, action="takeover")
+    started.callback(heir.process.wait)
+    started.callback(heir.process.kill)
+    with cli.namespace:
+        source = started.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    number = 0
+    while ours.process.poll() is None and number < 20_000:
+        source.sendto(b"%d" % number, (INNER[1], 9))
+        number += 1
+        time.sleep(0.001)
+    assert ours.process.wait(SECONDS) == 0
+    source.sendto(b"%d" % number, (INNER[1], 9))
+    sink.settimeout(PATIENCE * SLOW)
+    assert [int(sink.recv(99)) for _ in range(number + 1)] == list(range(number + 1))
+    (found,) = physical(cli)
+    assert (found["phase"], found["device"], found["opened"]) == ("open", device, 1)
+    assert found["pid"] == heir.process.pid != before["pid"]
+    assert int(str(found["out_bytes"])) >= int(str(before["out_bytes"]))
+    assert transfer(peer, cli.namespace, INNER[0], DATA)
+    assert b"-> closed" not in its.said
+    assert heir.end() == 0
+    its.says("the peer has ended the link")
+
+
+def test_nothing_to_take_over(cli: Command) -> None:
+    """It is said, and nothing is made."""
+    done = cli.run("link", "takeover", "link0", "h:1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("netalias: link0: no process serves it")
+    assert "link0" not in cli.namespace.names()
