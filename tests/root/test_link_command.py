@@ -240,7 +240,7 @@ def test_another_process_takes_over(
     before = physical(cli)[0]
     with peer:
         sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        sink.setblocking(False)
         sink.bind((INNER[1], 9))
     started.enter_context(sink)
     heir = Running(cli.namespace, *quiet, "link0", device, action="takeover")
@@ -248,15 +248,19 @@ def test_another_process_takes_over(
     started.callback(heir.process.kill)
     with cli.namespace:
         source = started.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-    number = 0
-    while ours.process.poll() is None and number < 20_000:
+    # The kernel drops what exceeds the queue of the device, however slow this machine is just now.
+    cli.namespace.ip("link set link0 txqueuelen 10000")
+    number, end = 0, time.monotonic() + SECONDS
+    got: list[int] = []
+    while ours.process.poll() is None and time.monotonic() < end:
         source.sendto(b"%d" % number, (INNER[1], 9))
         number += 1
-        time.sleep(0.001)
+        time.sleep(0.002)
+        got += numbers(sink)
     assert ours.process.wait(SECONDS) == 0
     source.sendto(b"%d" % number, (INNER[1], 9))
-    sink.settimeout(PATIENCE * SLOW)
-    assert [int(sink.recv(99)) for _ in range(number + 1)] == list(range(number + 1))
+    until(lambda: got.extend(numbers(sink)) or number in got)
+    assert got == list(range(number + 1))
     (found,) = physical(cli)
     assert (found["phase"], found["device"], found["opened"]) == ("open", device, 1)
     assert found["pid"] == heir.process.pid != before["pid"]
@@ -265,6 +269,16 @@ def test_another_process_takes_over(
     assert b"-> closed" not in its.said
     assert heir.end() == 0
     its.says("the peer has ended the link")
+
+
+def numbers(sink: socket.socket) -> list[int]:
+    """Those that have come."""
+    found = []
+    try:
+        while True:
+            found.append(int(sink.recv(99)))
+    except BlockingIOError:
+        return found
 
 
 def test_nothing_to_take_over(cli: Command) -> None:
