@@ -75,7 +75,7 @@ def link(options: Options, words: list[str]) -> int:
         folder = transaction.path
     served = _serve
     if options.bundle:
-        from netalias.cli.bundle import serve as served
+        served = __import__("netalias.cli.bundle", fromlist=["serve"]).serve
     if not options.netns:
         return served(options, asked, folder)
     from netalias.system.netns import entered

@@ -115,7 +115,7 @@ class BundleRunner:
             self._loop.end()
 
     def received(self, index: int) -> Callable[[list[bytes]], None]:
-        """What takes the packets of link *index*."""
+        """A function that takes the packets of link *index*."""
 
         def deliver(packets: list[bytes]) -> None:
             now = monotonic()
@@ -129,7 +129,7 @@ class BundleRunner:
         return deliver
 
     def changed(self, index: int) -> Callable[[], None]:
-        """What is called when link *index* has another phase."""
+        """A function to be called when link *index* has another phase."""
 
         def follow() -> None:
             if not self.sessions:

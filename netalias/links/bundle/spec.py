@@ -57,4 +57,4 @@ DATAGRAM = Struct(
     "body" / Switch(lambda one: str(one.first.kind), {"fragment": FRAGMENT, "beat": BEAT}),
     "rest" / If(this.first.kind == "beat", GreedyBytes),
 )
-"""What stands behind a beat is of a later version, and ignored."""
+"""Octets behind a beat are of a later version, and ignored."""
