@@ -37,6 +37,7 @@ PARTS = {
     "watching": "Watching",
     "moving": "While everything changes",
     "tunnels": "Tunnels",
+    "bundles": "Bundles",
 }
 """The modules, in the order of the page, and the headings of their sections."""
 
