@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 VIF = """\
-netalias [OPTION]... vif0 ADDRESS[/LENGTH] to PEER | passive carriage CARRIAGE [mtu N] [key FILE]
+netalias [OPTION]... vif0 ADDRESS[/LENGTH] to PEER | passive
+                     carriage CARRIAGE[:PORT] [mtu BYTES] [key FILE]
 netalias [OPTION]... vif0-
 netalias [OPTION]... vif0 | vif | show tunnels
 
