@@ -78,6 +78,8 @@ class Loop:
         self._clock = clock
         self._poll = poll()
         self._events: dict[int, int] = {}
+        self._wanted: list[dict[int, int]] = []
+        self._owners: dict[int, Pollable] = {}
         self._ended = False
 
     def end(self) -> None:
@@ -100,18 +102,23 @@ class Loop:
     def _register(self) -> dict[int, Pollable]:
         """The part that waits for each descriptor; poll(2) knows these and no others."""
         now = self._clock()
+        wanted = [part.wanted(now) for part in self._parts]
+        if wanted == self._wanted:
+            return self._owners
+        # Copies: a part may give the same dictionary again, with other events in it.
+        self._wanted = [dict(one) for one in wanted]
         events: dict[int, int] = {}
-        owners: dict[int, Pollable] = {}
-        for part in self._parts:
-            for fileno, mask in part.wanted(now).items():
-                events[fileno], owners[fileno] = mask, part
+        self._owners = {}
+        for part, one in zip(self._parts, wanted, strict=True):
+            for fileno, mask in one.items():
+                events[fileno], self._owners[fileno] = mask, part
         for fileno in self._events.keys() - events.keys():
             self._poll.unregister(fileno)
         for fileno, mask in events.items():
             if self._events.get(fileno) != mask:
                 self._poll.register(fileno, mask)
         self._events = events
-        return owners
+        return self._owners
 
     def _tick(self) -> int | None:
         """Call the parts whose time has come.

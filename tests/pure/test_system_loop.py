@@ -189,3 +189,32 @@ def test_nobody_has_a_turn_after_the_end(pipes: list[Pipe]) -> None:
     readers = [Reader([pipe.end], lambda: script.note("reader")) for pipe in pipes]
     timer = Timer(lambda now: None if not script.notes else 0.0, lambda now: script.note("timer"))
     assert script.run(*readers, timer) == ["reader"]
+
+
+def test_a_part_may_give_the_same_dictionary_with_other_descriptors(pipes: list[Pipe]) -> None:
+    """The loop waits for those that stand there now."""
+
+    class Changing(Timer):
+        """Waits for the first pipe, then for the second."""
+
+        def __init__(self) -> None:
+            super().__init__(lambda now: None, lambda now: None)
+            self.events = {pipes[0].end: POLLIN}
+            self.heard: list[int] = []
+
+        def wanted(self, now: float) -> dict[int, int]:
+            return self.events
+
+        def ready(self, fileno: int, events: int, now: float) -> None:
+            self.heard.append(fileno)
+            self.events.clear()
+            self.events[pipes[1].end] = POLLIN
+            if len(self.heard) == 2:
+                loop.end()
+
+    for pipe in pipes:
+        pipe.fill()
+    part = Changing()
+    loop = Loop([part], lambda: 0.0)
+    loop.run()
+    assert part.heard == [pipes[0].end, pipes[1].end]
