@@ -39,8 +39,9 @@ _MULTILINK = MULTILINK.to_bytes(FIELD, "big")
 BUFFER = 4 << 20
 """Octets that a socket of UDP may hold either way: the window of a fast link, and all that comes
 while this process does not run. The kernel's usual 208 KiB are 90 datagrams."""
-BUFFERS = (32, 33)
-"""SO_SNDBUFFORCE and SO_RCVBUFFORCE of asm-generic/socket.h."""
+BUFFERS = {32: socket.SO_SNDBUF, 33: socket.SO_RCVBUF}
+"""SO_SNDBUFFORCE and SO_RCVBUFFORCE of asm-generic/socket.h: the option for who may not use it,
+which goes up to net.core.wmem_max and rmem_max."""
 WORDS = {
     "up": "up",
     "dead": "dead: nothing was heard; its share goes to the others",
@@ -195,8 +196,11 @@ class BundleRunner:
         if link is None or link.state.kind != UDP:
             return
         with socket.socket(fileno=os.dup(link.fileno())) as held:
-            for option in BUFFERS:
-                held.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+            for option, allowed in BUFFERS.items():
+                try:
+                    held.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+                except OSError:  # root of a user namespace
+                    held.setsockopt(socket.SOL_SOCKET, allowed, BUFFER)
 
     def _tell(self) -> None:
         """Log what became of the links, and give the network device its carrier."""

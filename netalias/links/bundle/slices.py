@@ -7,6 +7,7 @@ Outward of tunnels, whose carriage is a list here.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from os import writev
 
 from netalias.tunnels.carriage import Carriage
@@ -65,7 +66,8 @@ class Slicer:
     def write(self, packets: list[memoryview | bytes | bytearray]) -> None:
         """Give the device slices that are in order."""
         data = memoryview(bytearray().join(packets))
-        for parts in self._joiner.join(data, len(data)):
+        ends = list(accumulate(map(len, packets)))
+        for parts in self._joiner.join(data, len(data), ends):
             try:
                 writev(self._fd, parts)
             except OSError:  # malformed, or the device is down
