@@ -63,11 +63,12 @@ def _carry(
         count = held.count.fileno()
         found = record.Carried(task.name, task.text, counters=count, mtu=mtu, plane=os.getpid())
         record.write(transaction.path, found)
+        folder, cookie = transaction.path, engine.kernel.cookie()
     for note in () if options.quiet else notes:
         complain(note, "warning: ")
     if ready >= 0:
         _leave(ready)
-    words = words_of(task, mtu)
+    words = [*words_of(task, mtu), "folder", folder, "cookie", str(cookie)]
     pairs = dict(zip(words[::2], words[1::2], strict=True))
     carriage = os.dup(held.carriage.fileno())
     made = plane.relay(held.device, carriage_of(task), carriage, held.count, pairs)

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netalias.cli import Options
+    from netalias.links.runner import LinkRunner
     from netalias.links.session import Terms
     from netalias.runtime.links import Served
+    from netalias.system.loop import Pollable
     from netalias.tunnels.tun import Tun
 
 RUN, TAKEOVER = ACTIONS = ("run", "takeover")
@@ -21,7 +23,10 @@ EXAMPLE = "netalias link run link0 192.0.2.1:6669/udp"
 class Request:
     """The words of ``link run NAME DEVICE...`` and its options, all of them checked."""
 
-    __slots__ = ("action", "devices", "levels", "mtu", "name", "terms")
+    __slots__ = ("action", "cookie", "devices", "levels", "mtu", "name", "terms")
+
+    cookie: int
+    """That of the namespace, once it is known."""
 
     def __init__(self, options: Options, words: Sequence[str]) -> None:
         """Raises UsageError."""
@@ -72,7 +77,7 @@ def link(options: Options, words: list[str]) -> int:
 
     gc.enable()  # the launcher disables it for short commands
     with options.engine() as engine, engine.transaction() as transaction:
-        folder = transaction.path
+        folder, asked.cookie = transaction.path, engine.kernel.cookie()
     served = _serve
     if options.bundle:
         served = __import__("netalias.cli.bundle", fromlist=["serve"]).serve
@@ -92,7 +97,7 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
     from netalias.links import handover, takeover
     from netalias.links.levels import Log
     from netalias.links.record import Recorder
-    from netalias.links.runner import LinkRunner
+    from netalias.links.runner import LinkRunner as Runner
     from netalias.links.session import Session
     from netalias.system.sdnotify import Service
     from netalias.system.signals import Signals
@@ -109,7 +114,7 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
         raise
     recorder = Recorder(folder, asked.name, asked.terms.content, Service())
     log = Log(saying(options), asked.name, asked.levels)
-    runner = LinkRunner(device, mtu, lambda: recorder.write([session]))
+    runner = Runner(device, mtu, lambda: recorder.write([session]))
     session = Session(asked.devices, asked.terms, log, runner.deliver, runner.changed)
     giver = takeover.Giver(server, mine, runner, session)
     try:
@@ -118,12 +123,21 @@ def _serve(options: Options, asked: Request, folder: str) -> int:
             session.adopt(came.link, monotonic())
         with Signals() as signals:
             recorder.ready([session])
-            runner.run(session, signals, [giver])
+            runner.run(session, signals, [giver, *_translating(runner, folder, asked.cookie)])
     finally:
         device.close()
         recorder.close(given=giver.given)
         giver.close()
     return errors.STATUS_KERNEL if session.over and not session.was_open else errors.STATUS_OK
+
+
+def _translating(runner: LinkRunner, folder: str, cookie: int) -> list[Pollable]:
+    """The translation of former addresses; packets of Ethernet are none of IP."""
+    if runner.tun.tap:
+        return []
+    from netalias.tunnels.translating import Translating
+
+    return [Translating(runner, folder, cookie)]
 
 
 def _made(options: Options, asked: Request) -> Tun:

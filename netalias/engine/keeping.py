@@ -73,9 +73,12 @@ def check_translates(engine: Engine, task: Keeping) -> None:
 
 def check_carried(folder: str, device: str) -> None:
     """Check that a process of ours carries the packets of a device. Raises StateError."""
-    from netalias.runtime.tunnels import read
+    from netalias.runtime import links, tunnels
 
-    if read(folder, device) is None:
+    tunnel, link = tunnels.read(folder, device), links.read(folder, device)
+    if tunnel is not None and "carriage wireguard" not in tunnel.line:
+        return
+    if link is None or link.content != "tun":
         raise errors.StateError(
             f"{device} iface-alias user: no tunnel and no link of ours carries its packets",
             f"{device} iface-alias kernel translates on any device",

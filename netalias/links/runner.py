@@ -18,8 +18,9 @@ from netalias.links import netdev
 from netalias.links.devices import LINK, UDP, parse
 from netalias.links.protocols import FIELD, MAC_HEADER, framed, unframed
 from netalias.system.loop import Loop, Reader, Timer
+from netalias.tunnels.carriage import NOBODY
 from netalias.tunnels.segments import join, split
-from netalias.tunnels.tun import PLAIN, VNET_HDR
+from netalias.tunnels.tun import NEEDS_CSUM, PLAIN, VNET_HDR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from netalias.links.state import LinkState
     from netalias.system.loop import Pollable
     from netalias.system.signals import Signals
+    from netalias.tunnels.joiner import Write
+    from netalias.tunnels.outward import Outgoing
+    from netalias.tunnels.relay import Incoming
     from netalias.tunnels.tun import Tun
 
 AT_ONCE = 64
@@ -53,12 +57,16 @@ def usual_mtu(words: Iterable[str], *, tap: bool) -> int:
 class LinkRunner:
     """Serves *tun* by *session*, whose deliver() and changed() are this runner's, until end().
 
+    ``outgoing`` and ``incoming`` are filters as a Relay has them (tunnels/relay.py).
+
     *record* is called with the session when something has changed, once a second at most as far
     as that are counters.
     """
 
     def __init__(self, tun: Tun, mtu: int, record: Callable[[], object]) -> None:
         self.tun = tun
+        self.outgoing: list[Outgoing] = []
+        self.incoming: list[Incoming] = []
         self.mtu = mtu
         self._record = record
         self._session: Session | None = None
@@ -113,17 +121,27 @@ class LinkRunner:
         state = self._session.state
         inner = [one for packet in packets if (one := unframed(packet, tap=self.tun.tap))]
         dropped = len(packets) - len(inner)
+        # Filters change packets in place.
+        views = [memoryview(bytearray(one) if self.incoming else one) for one in inner]
+        writes: list[Write] = [[PLAIN, one] for one in views]
         if self.tun.offload:
-            writes = join([memoryview(one) for one in inner])
-        else:
-            writes = [[PLAIN, one] for one in inner]
+            writes = join(views)
         for write in writes:
+            if self.incoming and self._refuses(write):
+                dropped += 1
+                continue
             try:
                 os.writev(self.tun.fileno(), write)
             except OSError:  # malformed, or the device is down
                 dropped += 1
         if state is not None:
             state.counters["in_dropped"] += dropped
+
+    def _refuses(self, write: Write) -> bool:
+        """Whether a filter drops what has come."""
+        flags, _, _, size, _, _ = VNET_HDR.unpack_from(write[0])
+        packet, partial = memoryview(write[1]), bool(flags & NEEDS_CSUM)
+        return any(one(packet, size, partial, NOBODY) for one in self.incoming)
 
     def pump(self, session: Session) -> None:
         """Send what the device has, AT_ONCE packets at most, and no more than the link takes, but
@@ -141,7 +159,10 @@ class LinkRunner:
 
     def _packets(self, read: bytes) -> list[bytes]:
         """The packets of one reading, with their protocols: of a superpacket those that it is."""
-        whole = memoryview(read)[VNET_HDR.size :]
+        whole = memoryview(bytearray(read) if self.outgoing else read)[VNET_HDR.size :]
+        flags, _, _, size, _, _ = VNET_HDR.unpack_from(read)
+        if any(one(whole, size, bool(flags & NEEDS_CSUM)) for one in self.outgoing):
+            return []
         if read[: VNET_HDR.size] == PLAIN:
             found: Sequence[bytes | memoryview] = [whole]
         else:

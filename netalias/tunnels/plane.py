@@ -95,9 +95,9 @@ def relay(
     mtu = int(words.get("mtu") or LARGEST)
     Duties(made.carriage, count.values, device.write, mtu=mtu, sources=sources).attach(made)
     if "folder" in words:
-        from netalias.tunnels.translating import Translating  # many modules
+        from netalias.tunnels.translating import Translating
 
-        Translating(made, words["folder"], int(words["cookie"]))
+        made.parts.append(Translating(made, words["folder"], int(words["cookie"])))
     return made
 
 

@@ -1,4 +1,4 @@
-"""Former addresses of a tunnel's device, translated in its data plane (nat/userspace.py).
+"""Former addresses of a device of ours, translated by who carries its packets (nat/userspace.py).
 
 The watcher writes what is wanted into a file of the runtime directory. A data plane that starts
 later, or takes the place of another one, reads it too. Without a wish nothing is in the way of the
@@ -10,31 +10,43 @@ from __future__ import annotations
 from select import POLLIN
 from time import monotonic
 
-from netalias.nat import Translation
-from netalias.nat.userspace import DENIED, FULL, MALFORMED, PASSED, WAITING, Translator
 from netalias.runtime import translated
 from netalias.system.inotify import Followed
 from netalias.tunnels import counters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
+    from netalias.nat.userspace import Translator
     from netalias.tunnels.carriage import Source
-    from netalias.tunnels.relay import Relay
+    from netalias.tunnels.outward import Outgoing
+    from netalias.tunnels.relay import Incoming
+    from netalias.tunnels.tun import Tun
+
+    class Filtered(Protocol):
+        """A Relay, or whoever else carries the packets of a device through filters."""
+
+        tun: Tun
+        outgoing: list[Outgoing]
+        incoming: list[Incoming]
+
 
 COUNTERS = {
-    PASSED: 0,
-    MALFORMED: counters.MALFORMED,
-    DENIED: counters.UNASKED,
-    FULL: counters.UNTRACKED,
-    WAITING: counters.HELD,
+    "": 0,
+    "malformed": counters.MALFORMED,
+    "denied": counters.UNASKED,
+    "full": counters.UNTRACKED,
+    "waiting": counters.HELD,
 }
+"""Answer of nat/userspace.py, which is not loaded before it is needed: the counter."""
 
 
 class Translating:
-    """A part of the loop of *relay*. *folder* is the runtime directory, *cookie* that of its
-    namespace. Raises StateError without an inotify instance."""
+    """A part of the loop that serves *relay*. *folder* is the runtime directory, *cookie* that of
+    its namespace. Raises StateError without an inotify instance."""
 
-    def __init__(self, relay: Relay, folder: str, cookie: int) -> None:
+    def __init__(self, relay: Filtered, folder: str, cookie: int) -> None:
         self._relay = relay
         self._folder = folder
         self._cookie = cookie
@@ -44,7 +56,6 @@ class Translating:
         self._wanted = {self._followed.fileno(): POLLIN}
         self._followed.follow([folder + translated.FILE])
         self._load()
-        relay.parts.append(self)
 
     def wanted(self, now: float) -> dict[int, int]:
         """Changes of the file."""
@@ -68,6 +79,8 @@ class Translating:
             return
         if self._translator is None or wish.deny != self._wish.deny:
             self._attach(wish)
+        from netalias.nat import Translation
+
         assert self._translator is not None
         name = self._relay.tun.name
         self._translator.apply(
@@ -78,6 +91,8 @@ class Translating:
             self._detach()
 
     def _attach(self, wish: translated.Translated) -> None:
+        from netalias.nat.userspace import Translator
+
         self._detach()
         self._translator = Translator(monotonic, self._relay.tun.write, deny=wish.deny)
         # What others refuse is not to be translated, and what is translated is as it leaves.

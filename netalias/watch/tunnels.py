@@ -314,6 +314,7 @@ class Tunnels:
 
         try:
             words = words_of(one.task, one.mtu)
+            words += ["folder", self._folder, "cookie", str(self._engine.kernel.cookie())]
             one.pid = self._engine.within(lambda: self._start(held, words))
             one.pidfd = os.pidfd_open(one.pid)
         except OSError as error:
