@@ -47,11 +47,11 @@ class Options:
 
     def __init__(self, opener: Callable[[Options], Engine]) -> None:
         self.opener = opener
-        self.brief = self.details = self.dry_run = self.force = self.hands_off = False
+        self.brief = self.detach = self.details = self.dry_run = self.force = self.hands_off = False
         self.exit_when_down = self.help = self.json = self.no_initial = self.timestamps = False
         self.oneline = self.pretty = self.quiet = self.tree = self.verbose = self.version = False
         self.allow_empty = self.allow_shrink = self.kill_sockets = self.mac = self.recorded = False
-        self.detach = self.release = self.takeover = False
+        self.release = self.takeover = False
         self.color = "auto"
         self.inet = self.inet6 = False
         self.confirm = self.group = self.metrics = self.netns = self.only = self.wait = ""

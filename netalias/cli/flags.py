@@ -134,7 +134,7 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "--cd": ("link",),
     "--confirm": ("reconcile", "move"),
     "--count": ("top",),
-    "--detach": ("relay", "vif", "watch"),
+    "--detach": ("vif", "relay", "watch"),
     "--dry-run": (*_DECLARED, *_REHEARSED),
     "--exit-when-down": ("monitor",),
     "--for": ("pool",),

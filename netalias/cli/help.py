@@ -145,7 +145,8 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --no-initial                     monitor: print events only, not the initial state
   --on-arrival, --on-departure, --on-up, --on-down, --on-carrier, --on-no-carrier SCRIPT
                                    monitor: run SCRIPT at such an event
-  --detach                         vif: leave the tunnel behind, where no watcher runs
+  --detach                         vif: leave the tunnel behind, where no watcher runs; watch:
+                                   end as soon as it watches, which stays behind
   --interval SECONDS               top: between two readings (default 2)
   --count N                        top: end after N intervals
   --once                           top: print one interval as text
@@ -153,7 +154,6 @@ Options, before or after the verb; after NAME only long ones without a value: NA
   --on-down free|keep              watch: like the word, for all aliases without it
   --release                        watch: remove the declared aliases at the end
   --takeover                       watch: take over from the running watcher, without a gap
-  --detach                         watch: stay behind when the command ends, watching
   --texts FOLDER                   watch: the folder of the texts (default /run/netalias/net)
   --group N                        the mark on alias devices (default 28257)
   --wait SECONDS                   wait so long for another netalias (default 10)

@@ -92,6 +92,10 @@ WATCHER = Struct(
     "healed" / Int32ub,
     "leases" / Float64b,  # CLOCK_MONOTONIC, as the next
     "announced" / Float64b,
+    "tunnels"
+    / PrefixedArray(
+        Int16ub, Struct("name" / TEXT, "line" / TEXT, "mtu" / Int32ub, "plane" / Int32ub)
+    ),
     # Variables by which the service manager is told (sd_notify(3)).
     "service" / PrefixedArray(Int16ub, Struct("name" / BYTES, "value" / BYTES)),
     Terminated,

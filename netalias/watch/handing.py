@@ -17,68 +17,73 @@ from netalias.watch.takeover import Beginning, connected
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable
+    from typing import Any, Protocol
 
+    from netalias.kernel.netlink.monitor import Monitor
     from netalias.links.handover import Taken
+    from netalias.runtime.instance import Instance
     from netalias.system.journal import Journal
+    from netalias.watch.controller import Controller
+    from netalias.watch.health import Health
+    from netalias.watch.periodic import LeaseRenewer, Reannouncer
+    from netalias.watch.texts import TextService
+    from netalias.watch.tunnels import Starter, Tunnels
+
+    class Watching(Protocol):
+        """The parts of a watcher (watcher.py) that have what is handed over."""
+
+        monitor: Monitor
+        instance: Instance
+        texts: TextService
+        health: Health
+        controller: Controller
+        renewer: LeaseRenewer
+        reannouncer: Reannouncer
+        tunnels: Tunnels
+        starter: Starter
+        service: Service
+
 
 PATIENCE = 60.0
 """Seconds that a watcher waits until the next one watches: it compares thousands of aliases first,
 and may look for other hosts that have their addresses."""
 
 
-class Estate:
-    """All that a watcher has: ``filenos`` by their roles, ``events`` first; its *past*, which is
-    since when it watches (seconds of the epoch) and how much it has put right; the *times* of the
-    last leases and announcements (CLOCK_MONOTONIC); and how the service manager is told."""
-
-    def __init__(
-        self,
-        filenos: Mapping[str, int],
-        past: tuple[float, int],
-        times: tuple[float, float],
-        service: Service,
-    ) -> None:
-        self.filenos = filenos
-        self.since, self.healed = past
-        self.leases, self.announced = times
-        self.service = service
-
-    def parcel(self) -> Parcel:
-        """The parcel of it."""
-        variables = self.service.variables.items()
-        body = {
-            "since": self.since,
-            "healed": self.healed,
-            "leases": self.leases,
-            "announced": self.announced,
-            "service": [
-                {"name": os.fsencode(name), "value": os.fsencode(value)}
-                for name, value in variables
-            ],
-        }
-        return Parcel(
-            "watcher", [*self.filenos], [*self.filenos.values()], spec.WATCHER.build(body)
-        )
-
-
-def give(reply: socket, estate: Estate, release: str, unless: Iterable[int]) -> int:
+def give(reply: socket, watcher: Watching, release: str, unless: Iterable[int]) -> int:
     """Hand over to the process that has asked; its pid, which the service manager knows by now.
 
-    Nothing is done meanwhile but to tell that this process is alive. Raises Kept: it goes on.
+    Nothing is done meanwhile but to tell that this process is alive; the offer is withdrawn if one
+    of the descriptors *unless* becomes readable. Raises Kept: the watcher goes on.
     """
     pid, channel = handover.give(
         reply,
-        estate.parcel(),
+        _parcel(watcher),
         handover.version(release),
         patience=PATIENCE,
-        meanwhile=estate.service.alive,
+        meanwhile=watcher.service.alive,
         unless=unless,
     )
-    estate.service.main(pid)
+    watcher.service.main(pid)
     channel.close()
     return pid
+
+
+def _parcel(watcher: Watching) -> Parcel:
+    filenos = {"events": watcher.monitor.fileno(), "lock": watcher.instance.fileno()}
+    filenos |= watcher.texts.filenos() | watcher.starter.filenos() | watcher.tunnels.filenos()
+    variables = watcher.service.variables.items()
+    body = {
+        "since": watcher.health.since,
+        "healed": watcher.controller.healed,
+        "leases": watcher.renewer.last,
+        "announced": watcher.reannouncer.last,
+        "tunnels": watcher.tunnels.states(),
+        "service": [
+            {"name": os.fsencode(name), "value": os.fsencode(value)} for name, value in variables
+        ],
+    }
+    return Parcel("watcher", [*filenos], [*filenos.values()], spec.WATCHER.build(body))
 
 
 class Inherited(Beginning):
@@ -93,6 +98,7 @@ class Inherited(Beginning):
         self.healed = int(state.healed)
         self.leases = float(state.leases)
         self.announced = float(state.announced)
+        self.tunnels = state.tunnels
         if not self.service.told:
             variables = {os.fsdecode(one.name): os.fsdecode(one.value) for one in state.service}
             self.service = Service(variables)

@@ -101,6 +101,22 @@ class Republisher:
         failures = self._engine.kernel.apply(steps, seen=Snapshot()) if steps else []
         return len(steps) - len(failures), failures
 
+    def look(self, controller: Controller, journal: Journal) -> None:
+        """Learn what is published, and restore what the kernel has dropped meanwhile."""
+        seen = self.seen()
+        controller.read_events()
+        # A device that came up after an unread event has lost entries that only the kernel had.
+        self.learn(None if controller.republish else seen)
+        self.put_back(journal)
+
+    def put_back(self, journal: Journal) -> None:
+        """Restore missing entries, and log what has become of them."""
+        done, failures = self.restore()
+        for failure in failures:
+            journal.error(failure.error.line())
+        if done:
+            journal.info(f"{counted(done, 'address')} published again")
+
 
 def _keyed(entries: Iterable[Published]) -> dict[Key, Proxy]:
     return {(device, one.family, one.local): one for device, one in entries}

@@ -18,7 +18,8 @@ from netalias.system.sdnotify import Service
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from netalias.system.journal import Journal
     from netalias.system.signals import Signals
@@ -41,12 +42,14 @@ class Beginning:
     """The things that a watcher begins with: none of another one.
 
     ``since`` is when it began, in seconds of the epoch, ``healed`` the number of repairs so far;
-    ``leases`` and ``announced`` are the times of the last of each, by CLOCK_MONOTONIC.
+    ``leases`` and ``announced`` are the times of the last of each, by CLOCK_MONOTONIC; ``tunnels``
+    are those that it carried (spec.WATCHER).
     ``accepted``: no other watcher has these things still.
     """
 
     accepted = True
     healed = 0
+    tunnels: Sequence[Any] = ()
 
     def __init__(self) -> None:
         self.since = time()

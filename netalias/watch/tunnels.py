@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from netalias.engine.tunnels import Held
     from netalias.model.events import Event
     from netalias.system.journal import Journal
+    from netalias.watch.passing import Passed
+    from netalias.watch.takeover import Beginning
 
     class Kind(Protocol):
         """The module of engine/ for one keyword."""
@@ -122,9 +124,74 @@ class Tunnels:
         self._leaving = False
         self._busy = 0.0
         self._backoff = Backoff()
+        self._passed: dict[str, Passed] = {}
 
-    def close(self) -> None:
-        """End all data planes; the devices go with their descriptors."""
+    # One watcher after the other
+
+    def filenos(self) -> dict[str, int]:
+        """The descriptors that another watcher can take over, by their roles."""
+        from netalias.watch.passing import filenos
+
+        found: dict[str, int] = {}
+        for one in self._running():
+            assert one.held is not None
+            found |= filenos(one.name, one.held, one.pidfd)
+        return found
+
+    def states(self) -> list[dict[str, object]]:
+        """The rest of the tunnels to which they belong (spec.WATCHER)."""
+        return [
+            {"name": one.name, "line": one.task.text, "mtu": one.mtu, "plane": one.pid}
+            for one in self._running()
+        ]
+
+    def _running(self) -> list[Carrying]:
+        return [one for one in self._carried.values() if one.held is not None and one.pidfd >= 0]
+
+    def take_over(self, start: Beginning) -> None:
+        """Carry on those tunnels of the watcher before whose lines hold still; before load()."""
+        if start.tunnels:
+            from netalias.watch.passing import passed
+
+            self._passed = passed(start)
+
+    def accepted(self) -> None:
+        """The watcher before has ended: so do its tunnels that have no line any more."""
+        for one in self._passed.values():
+            one.end()
+            self._forget_record(one.name)
+            self._leaving = True
+            if one.name in self._carried:
+                self._carried[one.name].due = 0.0
+        self._passed = {}
+
+    def _resumed(self, task: Tunnel) -> Carrying:
+        """A tunnel that begins, with the parts that were taken over for it."""
+        one, found = Carrying(task), self._passed.get(task.name)
+        if found is not None and found.line == task.text:
+            del self._passed[task.name]
+            try:
+                one.held = found.held(task)
+                one.mtu, one.pid, one.pidfd = found.mtu, found.pid, found.plane()
+            except errors.StateError as error:
+                self._journal.error(error.line())
+        return one
+
+    def tell(self) -> None:
+        """Record the tunnels again: another process may have written the records."""
+        for one in self._carried.values():
+            one.written = ()
+            self._write(one)
+
+    def close(self, *, leave: bool = False) -> None:
+        """End all data planes; the devices go with their descriptors. *leave* all to the watcher
+        that has taken them over."""
+        if leave:
+            for one in self._carried.values():
+                self._forget(one)
+                if one.held is not None:
+                    one.held.close()
+            return
         for one in self._carried.values():
             if one.pidfd >= 0:  # all at once, before each is waited for
                 signal.pidfd_send_signal(one.pidfd, signal.SIGTERM)
@@ -158,7 +225,9 @@ class Tunnels:
                 self._end(self._carried.pop(name))
                 self._leaving = True
         for name, task in wanted.items():
-            self._carried.setdefault(name, Carrying(task)).task = task
+            if name not in self._carried:
+                self._carried[name] = self._resumed(task)
+            self._carried[name].task = task
         lines = [one.task.text for one in self._carried.values()]
         if lines != self._lines:
             # Beside those of before also those of a watcher that was killed.
@@ -358,8 +427,11 @@ class Tunnels:
     def _end(self, one: Carrying) -> None:
         """End a tunnel, and forget it."""
         self._stop(one)
+        self._forget_record(one.name)
+
+    def _forget_record(self, name: str) -> None:
         try:
-            record.remove(self._folder, one.name)
+            record.remove(self._folder, name)
         except errors.StateError as error:
             self._journal.error(error.line())
 
@@ -384,12 +456,17 @@ class Tunnels:
 
 class Starter:
     """Starts data planes that end with this process, however it ends: each has the reading end of a
-    pipe, whose other end is here."""
+    pipe, whose other end is here. Both ends may be those of a watcher before this one."""
 
-    def __init__(self) -> None:
-        self._alive = -1
-        self.lifeline = -1
+    def __init__(self, alive: int = -1, lifeline: int = -1) -> None:
+        self._alive = alive
+        self.lifeline = lifeline
         """The writing end; -1 before the first start."""
+
+    def filenos(self) -> dict[str, int]:
+        """Both ends, which another watcher takes over with the data planes."""
+        found = {"alive": self._alive, "lifeline": self.lifeline}
+        return found if self.lifeline >= 0 else {}
 
     def __call__(self, held: Held, words: list[str]) -> int:
         """Start one; its pid. Raises OSError."""

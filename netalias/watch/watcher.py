@@ -119,9 +119,11 @@ class Watcher:
         self.keeper = Keeper(
             engine, self.monitor.state, self.journal, monotonic, self._folder, open_nat
         )
+        self.starter = Starter(start.take("alive"), start.take("lifeline"))
         self.tunnels = Tunnels(
-            engine, self.journal, monotonic, self._folder, Starter(), self.relays.load
+            engine, self.journal, monotonic, self._folder, self.starter, self.relays.load
         )
+        self.tunnels.take_over(start)
         self.controller.hear = self._hear
         self.reannouncer = Reannouncer(
             self.controller, self.journal, self._folder, start.announced, self.claims,
@@ -165,7 +167,7 @@ class Watcher:
             Instance(self._folder, self._files.names, lock, self._settings.words) as instance,
             Signals() as signals,
         ):
-            self._instance, self._signals = instance, signals
+            self.instance, self._signals = instance, signals
             # Children send announcements; the kernel reaps them.
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             with Followed() as files, self.checkpoint:
@@ -197,7 +199,7 @@ class Watcher:
         self.takeover.close(leave=shared)
         directory.close()
         self.keeper.close()
-        self.tunnels.close()
+        self.tunnels.close(leave=shared)
         if not shared:
             self._try(self.relays.close)
         self.claims.close()
@@ -245,6 +247,7 @@ class Watcher:
         self._read_events()  # the changes of _act() are known by their events only
         self.texts.write(monotonic())
         self._start.accept()
+        self.tunnels.accepted()
         self.takeover.restore()
         self._summary.begun()
         self._settings.ready()
@@ -326,20 +329,14 @@ class Watcher:
         from netalias.watch import handing
 
         self._read_events()  # those that come now are the other one's
-        estate = handing.Estate(
-            {"events": self.monitor.fileno(), "lock": self._instance.fileno()}
-            | self.texts.filenos(),
-            (self.health.since, self.controller.healed),
-            (self.renewer.last, self.reannouncer.last),
-            self.service,
-        )
         signals = [self._signals.fileno()]
         try:
-            self._successor = handing.give(reply, estate, self._settings.program, signals)
+            self._successor = handing.give(reply, self, self._settings.program, signals)
         except errors.StateError as error:
             self.journal.warning(error.line())
             self.monitor.lost = True  # the other one may have read some events
-            self._instance.tell()
+            self.instance.tell()
+            self.tunnels.tell()
             self._restored()
             self._act()
             return
@@ -451,7 +448,7 @@ class Watcher:
         if controller.touched or self.responder.active:
             self.responder.changed()
         if controller.republish:
-            self._try(self._republish)
+            self._try(lambda: self.republisher.put_back(self.journal))
         if controller.linked:
             self._try(lambda: self.reannouncer.after_carrier(controller.linked))
         if controller.readdressed:
@@ -466,30 +463,15 @@ class Watcher:
 
     def _lock_released(self) -> None:
         """Another process may have released the lock."""
-        self._try(self._learn_published)
+        self._try(lambda: self.republisher.look(self.controller, self.journal))
         self._try(self.keeper.learn)
         self._try(self.tunnels.learn)
         self._act()
 
-    def _learn_published(self) -> None:
-        """Learn what is published, and restore what the kernel has dropped meanwhile."""
-        seen = self.republisher.seen()
-        self.controller.read_events()
-        # A device that came up after an unread event has lost entries that only the kernel had.
-        self.republisher.learn(None if self.controller.republish else seen)
-        self._republish()
-
     def _relayed(self) -> None:
-        """What relays publish may have changed."""
-        self._learn_published()
+        """Look again at the publications: those of relays may have changed."""
+        self.republisher.look(self.controller, self.journal)
         self.responder.changed()
-
-    def _republish(self) -> None:
-        done, failures = self.republisher.restore()
-        for failure in failures:
-            self.journal.error(failure.error.line())
-        if done:
-            self.journal.info(f"{counted(done, 'address')} published again")
 
     def _renew(self, now: float) -> None:
         for failure in self.renewer.renew(now):

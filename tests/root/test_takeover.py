@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from command import COMMAND, Command
 from support import PATIENCE, SLOW, Namespace, until
-from watcher import Watch, watching
+from watcher import Watch, successor, watching
 
 import netalias
 from netalias.kernel.netlink.monitor import Monitor
@@ -43,15 +43,6 @@ def conf(tmp_path: Path) -> Path:
 def texts(tmp_path: Path) -> Path:
     """Where the texts go."""
     return tmp_path / "net"
-
-
-@contextmanager
-def successor(watch: Watch, *words: str) -> Iterator[Watch]:
-    """A watcher that takes over, and the end of the former one."""
-    with watching(watch.namespace, watch.folder, "--takeover", *words) as found:
-        watch.says(f"pid {found.process.pid} watches from now on")
-        assert watch.process.wait(LONG) == 0
-        yield found
 
 
 def health(watch: Watch) -> dict[str, object]:

@@ -101,6 +101,15 @@ def watching(
         watch.process.stderr.close()
 
 
+@contextmanager
+def successor(watch: Watch, *words: str) -> Iterator[Watch]:
+    """A watcher that takes over from *watch*, which has ended."""
+    with watching(watch.namespace, watch.folder, "--takeover", *words) as found:
+        watch.says(f"pid {found.process.pid} watches from now on")
+        assert watch.process.wait(PATIENCE * SLOW) == 0
+        yield found
+
+
 class Events:
     """The events of a namespace from now on."""
 
