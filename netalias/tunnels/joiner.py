@@ -79,30 +79,20 @@ class Joiner:
             raise Malformed
         head = bytes(view[offset : offset + ROOM + 1])
         shape = self._shapes.get(head[:1] + head[2:NUMBER] + head[ROOM:]) or self._learn(head)
-        index, inner = head[1], offset + ROOM
+        inner = offset + ROOM
         whole = payload_of(view[inner : inner + 6], shape.header)
-        left = whole - index * shape.size
-        if left <= 0:
-            raise Malformed
-        full, rest = divmod(left, shape.size)
-        span = full * shape.stride + (shape.skip + rest if rest else 0)
-        if span > length - offset:
-            span = length - offset
-            if span % shape.stride:
-                # A slice that is cut off, or another datagram.
-                span -= span % shape.stride
+        begin = head[1] * shape.size
+        span = shape.span(whole - begin, length - offset)
         if span > shape.stride:
             span = _without_gap(view, offset, span, shape, head)
         if not span:
             raise Malformed
         parts = shape.parts_of(view, offset, span)
-        payload = span - (-(-span // shape.stride)) * shape.skip
+        payload = span - -(-span // shape.stride) * shape.skip
         if payload != whole:
-            begin = index * shape.size
-            made = narrowed(
-                bytes(view[inner : inner + shape.header]), shape.start, index, begin, payload,
-                begin + payload == whole,
-            )  # fmt: skip
+            former = bytes(view[inner : inner + shape.header])
+            ends = begin + payload == whole
+            made = narrowed(former, shape.start, head[1], begin, payload, ends)
             parts[1:2] = [memoryview(made), memoryview(parts[1])[shape.header :]]
         return parts, offset + span
 
@@ -162,6 +152,14 @@ class _Shape:
         self._many = VNET_HDR.pack(NEEDS_CSUM, GSO[kind, version], header, size, start, place)
         self._one = VNET_HDR.pack(NEEDS_CSUM, GSO_NONE, 0, 0, start, place)
         self._parts: list[bytes | memoryview] = []
+
+    def span(self, payload: int, room: int) -> int:
+        """Bytes of the slices with so much payload; where they do not fit, of those that do."""
+        if payload <= 0:
+            return 0
+        full, rest = divmod(payload, self.size)
+        found = full * self.stride + (self.skip + rest if rest else 0)
+        return found if found <= room else room - room % self.stride
 
     def parts_of(self, view: memoryview, offset: int, span: int) -> Write:
         """The writes of slices that stand in *span* bytes, with the header of the first one.
