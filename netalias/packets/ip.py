@@ -250,9 +250,10 @@ def too_big(packet: Buffer, mtu: int) -> bytes:
     """The ICMP error to the sender of a packet that is larger than ``mtu`` bytes.
 
     Of IPv4 it is "fragmentation needed" (RFC 1191, 4), of IPv6 "packet too big", with 1280 bytes
-    at least. Raises PacketError where no error may be sent (RFC 1122 3.2.2, RFC 4443 2.4 e).
+    at least. The packet may be cut off behind its headers. Raises PacketError where no error may
+    be sent (RFC 1122 3.2.2, RFC 4443 2.4 e).
     """
-    head = parse(packet)
+    head = parse(packet, cut=True)
     if head.version == 4:
         return _icmp_error(packet, head, TOO_BIG[4], mtu)
     return _icmp_error(packet, head, TOO_BIG[6], max(mtu, IPV6_MIN_MTU))
@@ -264,7 +265,7 @@ def unreachable(packet: Buffer) -> bytes:
     Of IPv4 it is "host unreachable", of IPv6 "address unreachable". Raises PacketError where no
     error may be sent.
     """
-    head = parse(packet)
+    head = parse(packet, cut=True)
     return _icmp_error(packet, head, UNREACHABLE[head.version], 0)
 
 

@@ -14,13 +14,15 @@ from time import monotonic
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from netalias.tunnels.carriage import Source
 
 IP_RECVERR, IPV6_RECVERR = 11, 25
 EXTENDED_ERR = Struct("@IBBBxII")
 """ee_errno, ee_origin, ee_type, ee_code, ee_info, ee_data."""
+ICMP_ORIGINS = (2, 3)
+"""SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6."""
 ROOM = 512
 """Bytes of control data, and of the payload that is read with an error."""
 AT_ONCE = 64
@@ -43,28 +45,40 @@ def switch_on(sock: socket, v6: bool) -> None:
         sock.setsockopt(IPPROTO_IP, IP_RECVERR, 1)
 
 
-def entries(sock: socket) -> list[tuple[int, int]]:
-    """The queued errors, AT_ONCE at most: errno and ee_info (of EMSGSIZE the MTU of the path)."""
-    found: list[tuple[int, int]] = []
+def entries(sock: socket) -> list[tuple[int, bytes]]:
+    """The queued errors, AT_ONCE at most: errno, and the head of the packet that a message of ICMP
+    is about. It is empty for an error of this host, which the send has told already."""
+    found: list[tuple[int, bytes]] = []
     try:
         while len(found) < AT_ONCE:
-            _, control, _, _ = sock.recvmsg(ROOM, ROOM, MSG_ERRQUEUE | MSG_DONTWAIT)
+            quoted, control, _, _ = sock.recvmsg(ROOM, ROOM, MSG_ERRQUEUE | MSG_DONTWAIT)
             for _, kind, data in control:
                 if kind in (IP_RECVERR, IPV6_RECVERR) and len(data) >= EXTENDED_ERR.size:
-                    errno, _, _, _, info, _ = EXTENDED_ERR.unpack_from(data)
-                    found.append((errno, info))
+                    errno, origin, _, _, _, _ = EXTENDED_ERR.unpack_from(data)
+                    found.append((errno, quoted if origin in ICMP_ORIGINS else b""))
     except OSError:
         pass  # the queue is empty
     return found
 
 
-def sentences(sock: socket, peer: Source | None, protocol: str) -> list[str]:
-    """The queued errors as sentences, each once.
+def sentences(
+    sock: socket,
+    peer: Source | None,
+    protocol: str,
+    refused: Callable[[bytes, int], object] | None = None,
+    ignored: Container[int] = (),
+) -> list[str]:
+    """The queued errors as sentences, each once, but those of *ignored*. *refused* is called with
+    every packet that was sent and refused, as far as it was quoted, and the errno.
 
     Packets that are too big belong to the search for the MTU of a path: their senders are told.
     """
     found: dict[str, None] = {}
-    for errno, _ in entries(sock):
+    for errno, quoted in entries(sock):
+        if errno in ignored:
+            continue
+        if quoted and refused is not None:
+            refused(quoted, errno)
         if errno != EMSGSIZE:
             text = SENTENCES.get(errno, "{peer}: " + strerror(errno))
             found[text.format(peer=peer[0] if peer else "", protocol=protocol)] = None

@@ -27,7 +27,7 @@ from _socket import (
     inet_pton,
     socket,
 )
-from errno import EMSGSIZE, ENOTCONN
+from errno import ECONNREFUSED, EMSGSIZE, ENOTCONN
 from fcntl import ioctl
 
 from netalias import errors
@@ -305,11 +305,17 @@ class Raw(Carriage):
         return False
 
     def failures(self) -> list[str]:
-        """The sentences of both error queues."""
+        """The sentences of both error queues.
+
+        Protocols have no ports: that one is unreachable is the answer of the kernel's own tunnels
+        at the far end (tunnel4_rcv()), which have no device for the packet. A raw socket has it.
+        """
         found = []
         for outer in self._outers:
             protocol = f"protocol {outer.socket.getsockopt(SOL_SOCKET, SO_PROTOCOL)}"
-            found += errqueue.sentences(outer.socket, self.peer, protocol)
+            found += errqueue.sentences(
+                outer.socket, self.peer, protocol, self.refused, (ECONNREFUSED,)
+            )
         return found
 
     def close(self) -> None:

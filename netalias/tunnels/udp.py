@@ -247,7 +247,7 @@ class Udp(Carriage):
 
     def failures(self) -> list[str]:
         """The sentences of the error queue."""
-        return errqueue.sentences(self._socket, self.peer, "UDP")
+        return errqueue.sentences(self._socket, self.peer, "UDP", self.refused)
 
     def close(self) -> None:
         """Close the socket."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import errno
 import fcntl
 import os
 import random
@@ -88,7 +89,7 @@ def udp(namespace: Namespace, *options: tuple[int, int, int]) -> socket.socket:
     return made
 
 
-IP_TOS, IP_MTU_DISCOVER, IP_MTU = 1, 10, 14
+IP_TOS, IP_MTU_DISCOVER, IP_RECVERR, IP_MTU = 1, 10, 11, 14
 DF, NO_DF = (socket.IPPROTO_IP, IP_MTU_DISCOVER, 2), (socket.IPPROTO_IP, IP_MTU_DISCOVER, 0)
 EF_ECT = 0xBA
 """Expedited forwarding, able to be marked for congestion."""
@@ -211,12 +212,69 @@ def test_a_protocol_that_the_peer_does_not_understand_is_told_by_name(
         addresses = [socket.inet_aton(one) for one in INNER]
         packet = ip.ipv4(*addresses, 17, bytes(20))
         assert carriage.send([packet]) == 1
-        refused: list[int] = []
-        carriage.refused = lambda packet, errno: refused.append(errno)
+        refused: list[tuple[bytes, int]] = []
+        carriage.refused = lambda packet, code: refused.append((bytes(packet), code))
         told = until(carriage.failures)
         assert told == [f"{OUTER[1]} does not understand protocol 94: try carriage udp"]
+        assert refused == [(packet, errno.ENOPROTOOPT)]
         assert carriage.send([packet]) == 1
-        assert not refused
+        assert len(refused) == 1
+
+
+def test_a_tunnel_module_of_the_kernel_at_the_far_end_is_no_refusal(
+    pair: tuple[Namespace, Namespace],
+) -> None:
+    """It says "port unreachable" of what is not for a device of its own, though a raw socket has
+    the packet."""
+    with pair[0]:
+        carriage = open_carriage("ipip", OUTER[1], OUTER[0])
+    with closing(carriage), raw(pair[1], 4) as wire, pair[1]:
+        packet = ip.ipv4(*(socket.inet_aton(one) for one in INNER), 17, bytes(20))
+        refused: list[int] = []
+        carriage.refused = lambda packet, code: refused.append(code)
+        assert carriage.send([packet]) == 1
+        quoted = wire.recv(100)
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as icmp:
+            for code in (3, 1):
+                message = bytes([3, code]) + bytes(6) + quoted
+                checksum = ip.checksum(message).to_bytes(2, "big")
+                icmp.sendto(message[:2] + checksum + message[4:], (OUTER[0], 0))
+        assert until(carriage.failures) == [f"no way to {OUTER[1]}: the host cannot be reached"]
+        assert refused == [errno.EHOSTUNREACH]
+
+
+@pytest.mark.parametrize("one_end", CARRIAGES, indirect=True)
+def test_a_sender_hears_that_nobody_is_there(
+    one_end: End, pair: tuple[Namespace, Namespace]
+) -> None:
+    """To it the far end is a host that cannot be reached (RFC 2003, 4.1)."""
+    with udp(pair[0], (socket.IPPROTO_IP, IP_RECVERR, 1)) as sender:
+        sender.send(b"words")
+        with pytest.raises(OSError, match="No route to host"):
+            sender.recv(100)
+    wait_for(one_end, "told_unreachable", 1)
+
+
+def test_a_sender_hears_of_a_narrow_path_behind_the_first_link(
+    pair: tuple[Namespace, Namespace],
+) -> None:
+    """A router tells the end of the tunnel, and quotes what it could not hand on."""
+    here, router = pair
+    router.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
+    router.ip("link add narrow type veth peer name wide")
+    router.ip("link set narrow mtu 1300 up")
+    router.ip("link set wide up")
+    router.ip("route add 10.7.0.0/24 dev narrow")
+    here.ip(f"route add 10.7.0.0/24 via {OUTER[1]}")
+    end = End(here, 0, "ipip94", 1480, outer=(OUTER[0], "10.7.0.2"))
+    try:
+        end.start()
+        with udp(here, DF) as sender:
+            sender.send(bytes(1400))
+            wait_for(end, "told_too_big", 1)
+            until(lambda: sender.getsockopt(socket.IPPROTO_IP, IP_MTU) == 1280)
+    finally:
+        end.close()
 
 
 def test_an_end_in_another_namespace_than_its_process(pair: tuple[Namespace, Namespace]) -> None:

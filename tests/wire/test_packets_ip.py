@@ -171,3 +171,14 @@ def test_no_error_answers_these(packet: Any) -> None:
 def test_an_error_answers_a_query_of_icmp() -> None:
     """A ping that is too big is told."""
     assert ip.too_big(bytes(IP(src=A4, dst=B4) / ICMP() / bytes(1400)), 1000)
+
+
+@pytest.mark.parametrize("packet", [BIG4, BIG6])
+def test_an_error_answers_a_packet_that_is_cut_off(packet: Any) -> None:
+    """As others quote it; a whole one has to be there to be parsed."""
+    quoted = bytes(packet)[:100]
+    with pytest.raises(PacketError):
+        ip.parse(quoted)
+    for error in (ip.too_big(quoted, 1280), ip.unreachable(quoted)):
+        assert rebuilt(error) == error
+        assert error.endswith(quoted)
